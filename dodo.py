@@ -1,0 +1,89 @@
+"""The pipeline as doit tasks: one task for each step of each model.
+
+Read from the top: fetch, convert, signature, map, variant, card; then the catalog and
+dist/. `doit list --all` prints the same. Nothing here imports TensorFlow: what needs it
+runs in child processes.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from doit.exceptions import InvalidDodoFile
+
+from pipeline.errors import ManifestError
+from pipeline.graph import load_graph
+from pipeline.tasks import Task, dist_task, group_tasks, job_task, step_tasks
+
+try:
+    GRAPH = load_graph(Path.cwd())
+except ManifestError as error:
+    # Shown without a traceback; the exit code is 3.
+    raise InvalidDodoFile(error.message) from None
+
+DOIT_CONFIG = {
+    "backend": "json",
+    "dep_file": str(GRAPH.layout.database),
+    # Model by model; in the order of the tasks every fetch would come before any convert.
+    "default_tasks": ["model", "catalog", "dist"],
+    "num_process": os.cpu_count() or 1,
+    "par_type": "thread",
+    "reporter": "zoo",
+    "verbosity": 0,
+}
+
+
+def task_fetch() -> Iterator[Task]:
+    """Fetch the source of each model."""
+    yield from step_tasks(GRAPH, "fetch", doc=task_fetch.__doc__)
+
+
+def task_convert() -> Iterator[Task]:
+    """Convert each source to a TensorFlow.js model, the base of its variants."""
+    yield from step_tasks(GRAPH, "convert", doc=task_convert.__doc__)
+
+
+def task_signature() -> Iterator[Task]:
+    """Read the inputs and outputs of each base, named as in its source."""
+    yield from step_tasks(GRAPH, "signature", doc=task_signature.__doc__)
+
+
+def task_map() -> Iterator[Task]:
+    """Tie roles such as boxes and scores to outputs."""
+    yield from step_tasks(GRAPH, "map", doc=task_map.__doc__)
+
+
+def task_variant() -> Iterator[Task]:
+    """Make the variants of each model: the base and its quantized forms."""
+    yield from step_tasks(GRAPH, "variant", doc=task_variant.__doc__)
+
+
+def task_card() -> Iterator[Task]:
+    """Gather what the zoo offers of each model."""
+    yield from step_tasks(GRAPH, "card", doc=task_card.__doc__)
+
+
+def task_catalog() -> Task:
+    """Assemble models.json from the cards."""
+    return job_task(GRAPH.jobs["catalog"], GRAPH.session)
+
+
+def task_dist() -> Task:
+    """Bring dist/ up to date: the zoo as it is published."""
+    return dist_task(GRAPH)
+
+
+def task_model() -> Iterator[Task]:
+    """Build all of one model: `doit model:NAME`."""
+    groups = {model.name: [f"card:{model.name}"] for model in GRAPH.zoo.models}
+    yield from group_tasks("model", groups, doc=task_model.__doc__)
+
+
+def task_tag() -> Iterator[Task]:
+    """Build all models with a tag: `doit tag:TAG`."""
+    groups = defaultdict(list)
+    for model in GRAPH.zoo.models:
+        for tag in model.tags:
+            groups[tag].append(f"model:{model.name}")
+    yield from group_tasks("tag", groups, doc=task_tag.__doc__)

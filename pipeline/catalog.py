@@ -1,0 +1,239 @@
+"""The catalog: `models.json`, what a zoo offers, and its types.
+
+The classes are the schema: `models.schema.json`, published beside the catalog, is made
+from them. Names in JSON are camelCase. This module opens no file.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from pipeline.canonical import format_json
+
+CATALOG_FILE = "models.json"
+SCHEMA_FILE = "models.schema.json"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class CatalogTensor(_Entry):
+    """An input of a model."""
+
+    id: int
+    """Position: the order in which `execute()` takes inputs and returns outputs."""
+    name: str
+    """Name in the source; where the source has none, the node's name."""
+    tensor: str
+    """Tensor in the published graph, as `node:index`."""
+    dtype: str
+    """Data type in the source, e.g. `uint8`."""
+    js_dtype: str
+    """Data type that TensorFlow.js feeds or returns for it, e.g. `int32`."""
+    shape: list[int] | None
+    """Size of each axis, -1 where unknown; null when even their number is unknown."""
+
+
+class CatalogOutput(CatalogTensor):
+    """An output of a model."""
+
+    role: str | None
+    """What it is for, e.g. `boxes`; null where that is not known."""
+    proof: Literal["value", "structure"] | None
+    """How name and tensor were tied: by equal values, by the order of the structured
+    outputs, or null where the source has the name on the tensor itself."""
+
+
+class CatalogFile(_Entry):
+    """A published file."""
+
+    path: str
+    """Relative to the catalog."""
+    bytes: int
+    """Its size."""
+    sha256: str
+    """Digest of its content, 64 hexadecimal digits."""
+
+
+class KeptWeight(_Entry):
+    """A weight that a quantized variant holds as the base does."""
+
+    weight: str
+    """Its name in the weight manifest."""
+    reason: str
+    """Why it could not be quantized."""
+
+
+class CatalogVariant(_Entry):
+    """One artifact of a model."""
+
+    name: str
+    """`float32`, `original`, `float16`, `uint8`, `uint16`, or a name from the manifest."""
+    status: Literal["ok", "withheld", "skipped", "failed"]
+    """Only an `ok` variant has files."""
+    reason: str | None
+    """Why it is not `ok`."""
+    model_path: str | None
+    """Its model.json, relative to the catalog; the folder's content never changes."""
+    bytes: int | None
+    """Size of all its files."""
+    files: list[CatalogFile]
+    """Its files: model.json and the weight shards in order."""
+    weights: dict[str, int]
+    """Bytes of weights in each stored data type."""
+    kept_float32: list[KeptWeight]
+    """Weights that were not quantized although asked for, each with the reason."""
+
+
+class CatalogSource(_Entry):
+    """Where a model comes from."""
+
+    uri: str
+    """As the manifest gives it, without credentials."""
+    format: str | None
+    """Format of its files, e.g. `tf_saved_model`."""
+    sha256: str | None
+    """Digest of what was fetched."""
+
+
+class CatalogModel(_Entry):
+    """A model of the zoo, with the keys of `extra:` in the manifest beside these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    """Unique in the zoo."""
+    title: str | None
+    """A name for people."""
+    description: str | None
+    """A sentence or two about it."""
+    task: str | None
+    """What it does, e.g. `object-detection`."""
+    tags: list[str]
+    """Words to find it by."""
+    license: str | None
+    """SPDX expression; null means unknown."""
+    license_url: str | None
+    """Where its licence can be read."""
+    homepage: str | None
+    """Where to learn more about it."""
+    status: Literal["ok", "stale", "failed"]
+    """`stale`: this build of it failed, and what an earlier one made is offered."""
+    reason: str | None
+    """Why it is not `ok`."""
+    stale_since: str | None
+    """When it first failed, in UTC; null unless `stale`."""
+    source: CatalogSource
+    """Where it comes from."""
+    format: Literal["graph-model", "layers-model"] | None
+    """How to load it: `tf.loadGraphModel` or `tf.loadLayersModel`."""
+    requires_async: bool | None
+    """Whether it has to be run with `executeAsync()`."""
+    parameters: int | None
+    """Number of weight values."""
+    ops: dict[str, int]
+    """How often each operation stands in the graph."""
+    model_path: str | None
+    """model.json of its first published variant, relative to the catalog."""
+    map: dict[str, str | None]
+    """Output tensor of each role; null where the role follows from others."""
+    inputs: list[CatalogTensor]
+    """Its inputs."""
+    outputs: list[CatalogOutput]
+    """Its outputs."""
+    variants: list[CatalogVariant]
+    """Its artifacts, the base first."""
+
+
+class CatalogZoo(_Entry):
+    """The zoo as a whole."""
+
+    name: str
+    """A name for people."""
+    description: str | None
+    """A sentence or two about it."""
+    homepage: str | None
+    """Where to learn more about it."""
+
+
+class Catalog(_Entry):
+    """A TensorFlow.js model zoo."""
+
+    json_schema: str = Field(alias="$schema")
+    """This schema, for editors and validators."""
+    schema_version: Literal[1] = Field(alias="schema")
+    """Version of this form; raised when a reader has to change."""
+    zoo: CatalogZoo
+    """The zoo as a whole."""
+    toolchain: dict[str, str | None]
+    """Versions of the tools that made it."""
+    models: list[CatalogModel]
+    """All models of the manifest, sorted by name."""
+
+
+def format_schema() -> bytes:
+    """Return the JSON Schema of `models.json`."""
+    schema = Catalog.model_json_schema(by_alias=True)
+    return format_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+
+
+def failed_entry(identity: Mapping[str, Any], *, uri: str, reason: str | None) -> dict[str, Any]:
+    """Return the entry of a model of which nothing can be offered.
+
+    Args:
+        identity: What the manifest says of it: name, title, licence, the keys of `extra`.
+        uri: Its source, without credentials.
+        reason: What went wrong.
+    """
+    return {
+        **identity,
+        "status": "failed",
+        "reason": reason,
+        "staleSince": None,
+        "source": {"uri": uri, "format": None, "sha256": None},
+        "format": None,
+        "requiresAsync": None,
+        "parameters": None,
+        "ops": {},
+        "modelPath": None,
+        "map": {},
+        "inputs": [],
+        "outputs": [],
+        "variants": [],
+    }
+
+
+def stale_entry(card: Mapping[str, Any], *, reason: str | None, since: str) -> dict[str, Any]:
+    """Return the entry of a model of which an earlier result is offered.
+
+    Args:
+        card: The entry as it was when the model last succeeded.
+        reason: What went wrong since.
+        since: When it first did, in UTC.
+    """
+    return {**card, "status": "stale", "reason": reason, "staleSince": since}
+
+
+def build_catalog(
+    models: Iterable[Mapping[str, Any]],
+    *,
+    zoo: Mapping[str, Any],
+    toolchain: Mapping[str, str | None],
+) -> dict[str, Any]:
+    """Assemble the catalog of a zoo from the entries of its models."""
+    return {
+        "$schema": SCHEMA_FILE,
+        "schema": 1,
+        "zoo": dict(zoo),
+        "toolchain": dict(toolchain),
+        "models": sorted(models, key=lambda model: str(model["name"])),
+    }

@@ -1,0 +1,47 @@
+"""`tfjs-zoo`: doit with the packaged graph, in any folder that holds a models.yaml."""
+
+import inspect
+import os
+import sys
+from collections.abc import Mapping
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from doit.cmd_base import NamespaceTaskLoader, opt_cwd
+from doit.doit_cmd import DoitMain
+from doit.exceptions import InvalidDodoFile
+
+_PACKAGE = Path(__file__).parent
+# In a wheel the graph lies in the package, in a checkout beside it.
+_DODO = next(path for path in (_PACKAGE / "dodo.py", _PACKAGE.parent / "dodo.py") if path.exists())
+
+
+class ZooLoader(NamespaceTaskLoader):  # type: ignore[misc]  # doit has no types
+    """Loads the graph of the zoo in the current folder, or in that of `-d`."""
+
+    cmd_options = (opt_cwd,)
+
+    def setup(self, opt_values: Mapping[str, Any]) -> None:
+        """Load the graph; commands that need none never come here."""
+        folder = opt_values["cwdPath"]
+        if folder:
+            try:
+                os.chdir(folder)
+            except OSError as error:
+                raise InvalidDodoFile(f"cannot enter {folder}: {error.strerror}") from None
+        spec = spec_from_file_location("dodo", _DODO)
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        self.namespace = dict(inspect.getmembers(module))
+
+
+def main() -> int:
+    """Run a command line and return the exit code."""
+    return int(DoitMain(ZooLoader(), config_filenames=()).run(sys.argv[1:]) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

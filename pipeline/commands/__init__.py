@@ -1,0 +1,1 @@
+"""Commands: what doit can do with a zoo beside running it."""

@@ -1,0 +1,38 @@
+"""`doit init`: write a commented models.yaml to start from."""
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from doit.cmd_base import Command
+from doit.exceptions import InvalidCommand
+
+from pipeline.graph import MANIFEST
+
+SCHEMA = "models.yaml.schema.json"
+
+
+class Init(Command):  # type: ignore[misc]  # doit has no types
+    """Start a zoo."""
+
+    name = "init"
+    doc_purpose = "write a commented models.yaml to start a zoo from"
+    doc_usage = "[FOLDER]"
+
+    def execute(self, _options: Any, args: list[str]) -> int:
+        """Write the manifest and its schema; never over one that is there."""
+        if len(args) > 1:
+            raise InvalidCommand("expected one folder, or none for this one")
+        folder = Path(args[0] if args else self.opt_vals.get("cwdPath") or ".")
+        manifest = folder / MANIFEST
+        if manifest.exists():
+            raise InvalidCommand(f"{manifest} is there already")
+        folder.mkdir(parents=True, exist_ok=True)
+        schema = files("pipeline.manifest").joinpath("models.schema.json").read_text("utf-8")
+        (folder / SCHEMA).write_text(schema, encoding="utf-8")
+        template = files("pipeline.commands").joinpath("models.yaml.template").read_text("utf-8")
+        manifest.write_text(template, encoding="utf-8")
+        sys.stdout.write(f"wrote {manifest} and {folder / SCHEMA} (for editors)\n")
+        sys.stdout.write("next: edit it, then run tfjs-zoo in that folder\n")
+        return 0

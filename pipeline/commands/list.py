@@ -1,0 +1,24 @@
+"""`doit list`: as doit's own, with wildcards."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from doit.cmd_list import List as DoitList
+
+from pipeline.commands.selection import expand_names
+
+
+class List(DoitList):  # type: ignore[misc]  # doit has no types
+    """List tasks."""
+
+    name = "list"
+
+    @staticmethod
+    def _list_filtered(
+        tasks: Mapping[str, Any],
+        filter_tasks: Sequence[str],
+        include_subtasks: bool,  # noqa: FBT001  # doit calls it
+    ) -> list[Any]:
+        names = expand_names(tasks, filter_tasks)
+        listed: list[Any] = DoitList._list_filtered(tasks, names, include_subtasks)  # noqa: SLF001
+        return listed

@@ -1,0 +1,97 @@
+"""`doit plan`: what a run would do, and why, without doing it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from doit.cmd_base import DoitCmdBase
+
+from pipeline.commands.selection import select_steps
+from pipeline.dist import find_fault, load_placed, load_projection
+from pipeline.graph import Graph
+from pipeline.layout import Layout
+
+_OPTION_JSON = {
+    "name": "as_json",
+    "short": "",
+    "long": "json",
+    "type": bool,
+    "default": False,
+    "help": "print one JSON object: {task: cause}",
+}
+
+
+class Plan(DoitCmdBase):  # type: ignore[misc]  # doit has no types
+    """Say what a run would do."""
+
+    name = "plan"
+    doc_purpose = "show what would run and why, without running it"
+    doc_usage = "[TASK ...]"
+    doc_description = (
+        "Staleness is followed down the graph: a step is listed when its own parameters, "
+        "tools, inputs or outputs changed, or when a step that it reads would run first."
+    )
+    cmd_options = (_OPTION_JSON,)
+
+    def _execute(self, as_json: bool, pos_args: list[str]) -> int:  # noqa: FBT001  # doit calls it
+        graph: Graph = self.loader.namespace["GRAPH"]
+        causes = plan_causes(graph)
+        if pos_args:
+            tasks = {task.name: task for task in self.task_list}
+            selected = select_steps(tasks, pos_args, graph.steps_of_models())
+            causes = _only(graph, causes, selected)
+        self.outstream.write(_format_json(causes) if as_json else _format(graph, causes))
+        return 0
+
+
+def plan_causes(graph: Graph) -> dict[str, str]:
+    """Return the tasks that a run would do, in its order, each with the cause."""
+    causes: dict[str, str] = {}
+    for job in graph.jobs.values():
+        # A step that stays as it is but was not ready before it is not worth a line.
+        first = [read.task for read in job.reads.values() if read.task in causes]
+        standing = job.standing()
+        if first:
+            own = standing.cause if standing.outcome is None else None
+            causes[job.task] = own if own == "never built" else f"{_brief(first)} runs first"
+        elif standing.outcome is None:
+            causes[job.task] = standing.cause or "unknown"
+    dist = "catalog runs first" if "catalog" in causes else _explain_dist(graph.layout)
+    if dist is not None:
+        causes["dist"] = dist
+    return causes
+
+
+def _explain_dist(layout: Layout) -> str | None:
+    projection = load_projection(layout.state / "catalog" / "projection.json")
+    return find_fault(projection, load_placed(layout.dist_state), layout.dist)
+
+
+def _only(graph: Graph, causes: Mapping[str, str], selected: list[str]) -> dict[str, str]:
+    """Keep the steps selected and those that they read."""
+    wanted = set()
+    pending = list(selected)
+    while pending:
+        name = pending.pop()
+        if name not in wanted:
+            wanted.add(name)
+            reads = graph.jobs[name].reads.values() if name in graph.jobs else ()
+            pending += [read.task for read in reads]
+    return {task: cause for task, cause in causes.items() if task in wanted}
+
+
+def _brief(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _format_json(causes: Mapping[str, Any]) -> str:
+    return json.dumps(causes, ensure_ascii=False, indent=2) + "\n"
+
+
+def _format(graph: Graph, causes: Mapping[str, str]) -> str:
+    if not causes:
+        return f"Nothing would run: {len(graph.jobs) + 1} steps are up to date\n"
+    width = max(len(task) for task in causes)
+    lines = [f"{task:<{width}}  {cause}" for task, cause in causes.items()]
+    rest = len(graph.jobs) + 1 - len(causes)
+    return "\n".join([*lines, "", f"{len(causes)} steps would run, {rest} would not"]) + "\n"

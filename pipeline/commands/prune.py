@@ -1,0 +1,116 @@
+"""`doit prune`: remove what the manifest no longer asks for.
+
+That is results of models and variants that are gone from the manifest, files of dist/
+that the catalog has not listed for a day, and downloads that nobody used for long.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand
+
+from pipeline.dist import GRACE_SECONDS, find_unlisted, load_projection, project
+from pipeline.errors import PipelineError
+from pipeline.fetch.expiry import find_expired
+from pipeline.files import total_size
+from pipeline.graph import Graph
+from pipeline.lock import hold_lock
+
+_DAY_SECONDS = 24 * 3600
+
+_OPTION_DRY_RUN = {
+    "name": "dry_run",
+    "short": "n",
+    "long": "dry-run",
+    "type": bool,
+    "default": False,
+    "help": "only say what would be removed",
+}
+_OPTION_NOW = {
+    "name": "now",
+    "short": "",
+    "long": "now",
+    "type": bool,
+    "default": False,
+    "help": "remove unlisted files of dist/ without waiting a day for readers of an old catalog",
+}
+_OPTION_CACHE_DAYS = {
+    "name": "cache_days",
+    "short": "",
+    "long": "cache-days",
+    "type": int,
+    "default": 90,
+    "help": "remove downloads that were not used for so many days [default: %(default)s]",
+}
+
+
+class Prune(DoitCmdBase):  # type: ignore[misc]  # doit has no types
+    """Remove what is no longer needed."""
+
+    name = "prune"
+    doc_purpose = "remove results, published files and downloads that are no longer needed"
+    cmd_options = (_OPTION_DRY_RUN, _OPTION_NOW, _OPTION_CACHE_DAYS)
+
+    def _execute(self, dry_run: bool, now: bool, cache_days: int) -> int:  # noqa: FBT001  # by doit
+        graph: Graph = self.loader.namespace["GRAPH"]
+        try:
+            with hold_lock(graph.layout.lock):
+                self._prune(graph, dry_run=dry_run, now=now, cache_days=cache_days)
+        except PipelineError as error:
+            raise InvalidCommand(f"{error.message}; {error.hint}") from None
+        return 0
+
+    def _prune(self, graph: Graph, *, dry_run: bool, now: bool, cache_days: int) -> None:
+        layout = graph.layout
+        freed = 0
+        unused_seconds = cache_days * _DAY_SECONDS
+        builds = [path for path in _orphans(graph) if path.exists()]
+        downloads = list(find_expired(graph.session.cache, unused_seconds=unused_seconds))
+        for path in [*builds, *downloads]:
+            freed += total_size(path)
+            if path in builds:
+                self.outstream.write(f"{path.relative_to(layout.root)}\n")
+            if not dry_run:
+                _remove(path)
+        grace = 0 if now else GRACE_SECONDS
+        projection = load_projection(layout.state / "catalog" / "projection.json")
+        for path in find_unlisted(projection, layout.dist_state, grace_seconds=grace):
+            freed += total_size(layout.dist / path)
+            self.outstream.write(f"{layout.output}/{path}\n")
+        if not dry_run and layout.dist_state.exists():
+            project(
+                projection,
+                state=layout.state,
+                dist=layout.dist,
+                state_file=layout.dist_state,
+                grace_seconds=grace,
+            )
+        if downloads:
+            self.outstream.write(f"{len(downloads)} files of the cache\n")
+        verb = "would free" if dry_run else "freed"
+        self.outstream.write(f"{verb} {freed / 2**20:.1f} MiB\n")
+
+
+def _orphans(graph: Graph) -> Iterator[Path]:
+    """Find results of models and variants that the manifest does not have any more."""
+    known = {job.folder for job in graph.jobs.values()}
+    models = {model.name for model in graph.zoo.models}
+    if not graph.layout.build.is_dir():
+        return
+    for folder in sorted(graph.layout.build.iterdir()):
+        if folder.name not in models:
+            yield folder
+            continue
+        variants = folder / "variant"
+        for path in sorted(variants.iterdir()) if variants.is_dir() else ():
+            if variants / path.name.partition(".")[0] not in known:
+                yield path
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,33 @@
+"""`doit refresh`: ask again for sources that may have changed where they are.
+
+Exact versions and sources with a `sha256` never change; other URLs are asked by ETag. A
+source that is still the same leaves its outcome as it was, so nothing after it runs.
+"""
+
+import functools
+from typing import Any
+
+from pipeline.commands.run import Run
+from pipeline.commands.selection import select_steps
+from pipeline.graph import Graph
+
+
+class Refresh(Run):
+    """Ask again for sources that may have changed."""
+
+    name = "refresh"
+    doc_purpose = "ask again for sources that may have changed; the next run builds what did"
+    doc_usage = "[TASK ...]"
+
+    @functools.wraps(Run._execute)  # noqa: SLF001  # doit reads the options from its signature
+    def _execute(self, outfile: Any, **options: Any) -> int:
+        graph: Graph = self.loader.namespace["GRAPH"]
+        tasks = {task.name: task for task in self.task_list}
+        named = self.sel_tasks if not self.sel_default_tasks else ["fetch"]
+        selected = select_steps(tasks, named, graph.steps_of_models())
+        self.sel_tasks = [name for name in selected if name in graph.refreshable]
+        if not self.sel_tasks:
+            self.outstream.write("Nothing to refresh: every source is final\n")
+            return 0
+        graph.session.refresh = True
+        return super()._execute(outfile, **{**options, "always": True})

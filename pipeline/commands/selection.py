@@ -1,0 +1,64 @@
+"""Selection: which tasks a command's arguments name, with wildcards and groups."""
+
+import difflib
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from doit.exceptions import InvalidCommand
+
+
+class NamedTask(Protocol):
+    """What is read of doit's Task."""
+
+    name: str
+    has_subtask: bool
+    task_dep: list[str]
+
+
+def expand_names(tasks: Mapping[str, NamedTask], names: Iterable[str]) -> list[str]:
+    """Return the names of tasks with wildcards replaced by what they match.
+
+    Raises:
+        InvalidCommand: A name is no task, or a wildcard matches none.
+    """
+    expanded: dict[str, None] = {}
+    for name in names:
+        matches = [name] if name in tasks else fnmatch.filter(tasks, name)
+        if not matches:
+            raise InvalidCommand(_unknown(tasks, name))
+        expanded.update(dict.fromkeys(matches))
+    return list(expanded)
+
+
+def select_steps(
+    tasks: Mapping[str, NamedTask], names: Iterable[str], models: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Return the names of all steps that tasks and groups stand for.
+
+    Args:
+        tasks: All tasks by name.
+        names: Names of tasks, groups, or wildcards.
+        models: The steps of each model: what `model:NAME` stands for here.
+
+    Raises:
+        InvalidCommand: A name is no task, or a wildcard matches none.
+    """
+    selected: dict[str, None] = {}
+    pending = expand_names(tasks, names)
+    while pending:
+        name = pending.pop(0)
+        kind, _, rest = name.partition(":")
+        if kind == "model" and rest:
+            selected.update(dict.fromkeys(models[rest]))
+        elif tasks[name].has_subtask or kind == "tag":
+            pending = [*tasks[name].task_dep, *pending]
+        else:
+            selected[name] = None
+    return list(selected)
+
+
+def _unknown(tasks: Mapping[str, NamedTask], name: str) -> str:
+    near = difflib.get_close_matches(name, tasks, n=3)
+    meant = f"; did you mean {' or '.join(near)}?" if near else "; `doit list --all` shows all"
+    return f"'{name}' is not a task{meant}"

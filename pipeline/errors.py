@@ -1,0 +1,93 @@
+"""Errors: what can go wrong for the person who wrote the manifest.
+
+    PipelineError
+    ├── ManifestError           models.yaml is wrong; nothing starts
+    ├── SourceError             a `source:` is not written as any kind of source is
+    ├── FetchError              a source is not there, or is not what it should be
+    │   ├── NetworkError        the network or a server failed; worth trying again
+    │   └── UntrustedSourceError  refused for what the files would do to this machine
+    ├── FormatError             files that are no model, or not the one they claim to be
+    ├── ConversionError         the converter cannot make a TensorFlow.js model of it
+    ├── SignatureError          no signature, several, or not the one asked for
+    ├── MappingError            `map:` names an output or a role that does not exist
+    ├── QuantizationError       a variant cannot be made as asked
+    └── WorkerError             a child process died, took too long or too much memory
+
+A class stands for something that a reader treats differently. Anything that is not a
+PipelineError is a bug of ours and keeps its traceback.
+"""
+
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """An error to be shown as it stands, without a traceback.
+
+    Attributes:
+        message: Where, what was found, what was expected; one line where possible.
+        hint: What the user can do about it, or None where the message says it all.
+        retry: Whether the same inputs may succeed next time (network, time, memory).
+    """
+
+    retry: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the hint when the error crosses from a child process."""
+        return (_rebuild, (type(self), self.message, self.hint))
+
+
+def _rebuild(kind: type[PipelineError], message: str, hint: str | None) -> PipelineError:
+    return kind(message, hint=hint)
+
+
+class ManifestError(PipelineError):
+    """The manifest has faults; the message lists all of them, a line each."""
+
+
+class SourceError(PipelineError):
+    """A source is not written in a form that we know."""
+
+
+class FetchError(PipelineError):
+    """A source is not there, or is not what it should be."""
+
+
+class NetworkError(FetchError):
+    """A server or the network failed for now."""
+
+    retry = True
+
+
+class UntrustedSourceError(FetchError):
+    """A source would do something to this machine that nobody asked for."""
+
+
+class FormatError(PipelineError):
+    """Files are not a model, or not one in the format that they should have."""
+
+
+class ConversionError(PipelineError):
+    """A model cannot be converted."""
+
+
+class SignatureError(PipelineError):
+    """A model's signature is missing, ambiguous or broken."""
+
+
+class MappingError(PipelineError):
+    """A role in `map:` points to an output that does not exist."""
+
+
+class QuantizationError(PipelineError):
+    """A variant cannot be made as asked."""
+
+
+class WorkerError(PipelineError):
+    """A child process crashed, or passed its limit of time or memory."""
+
+    retry = True

@@ -1,0 +1,1 @@
+"""Sources: one module per kind of source, and the cache they share."""

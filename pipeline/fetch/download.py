@@ -1,0 +1,274 @@
+"""Downloads into the store: resumed, checked, and one for all who ask at the same time.
+
+A half download lies as `.part` with the ETag of its file. The next attempt, of this process
+or a later one, asks for the rest with Range and If-Range, so that a server whose file has
+changed, or that knows no ranges, sends the whole file and it starts over.
+"""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import requests
+
+from pipeline.canonical import format_json
+from pipeline.errors import FetchError, NetworkError
+from pipeline.fetch.content import check_whole
+from pipeline.fetch.session import HttpSettings, TransientError, open_url, retry
+from pipeline.fetch.store import Entry, Progress, Store
+from pipeline.files import digest_file, write_atomic
+
+_ALGORITHMS = ("sha512", "sha384", "sha256", "sha1", "md5")
+_CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """Where a file is, and what is known of it before it comes.
+
+    Attributes:
+        url: http(s): or file: URL.
+        shown: What the user knows it as.
+        settings: How its server is reached.
+        digests: Hexadecimal digests by hashlib's name of the algorithm, as the registry
+            gives them; the strongest is checked.
+        may_be_empty: Whether nothing is a possible content (a shard of no weights).
+    """
+
+    url: str
+    shown: str
+    settings: HttpSettings = field(default_factory=HttpSettings)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    may_be_empty: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validators:
+    """What tells one state of a file on a server from another."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    @property
+    def if_range(self) -> str | None:
+        """Value of the If-Range header, None when no range may be asked for (RFC 9110, 13.1.5)."""
+        if self.etag is not None:
+            return None if self.etag.startswith("W/") else self.etag
+        return self.last_modified
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A file in the store.
+
+    Attributes:
+        entry: Its index entry.
+        path: Its blob.
+        note: Why a copy is used that the server was not asked about, else None.
+    """
+
+    entry: Entry
+    path: Path
+    note: str | None = None
+
+
+def download(
+    store: Store,
+    key: str,
+    locate: Callable[[], Location],
+    *,
+    progress: Progress,
+    refresh: bool = False,
+) -> Download:
+    """Return a request's file, from the store where it is there.
+
+    Args:
+        store: Where it is kept.
+        key: The request. Of those who ask for one key at a time, the first downloads.
+        locate: Finds the file; called only when a server has to be asked.
+        progress: Called with bytes done, and bytes in all where known.
+        refresh: Ask the server whether a kept file has changed.
+
+    Raises:
+        NetworkError: No server answers; with `refresh` a kept file is returned instead.
+        FetchError: The file is not there, or is not what it should be.
+    """
+    with store.lock(key):
+        kept = store.find(key)
+        if kept is None or refresh:
+            try:
+                kept = _download(store, key, locate(), kept=kept, progress=progress)
+            except NetworkError as error:
+                if kept is None:
+                    raise
+                note = f"kept the copy fetched earlier: {error.message}"
+                return Download(entry=kept, path=store.blob(kept.sha256), note=note)
+    return Download(entry=kept, path=store.blob(kept.sha256))
+
+
+def parse_integrity(text: str) -> dict[str, str]:
+    """Return the digests in a subresource integrity text: "sha512-<base64> sha1-<base64>"."""
+    digests = {}
+    for item in text.split():
+        algorithm, _, value = item.partition("?")[0].partition("-")
+        with contextlib.suppress(binascii.Error):
+            digests[algorithm] = base64.b64decode(value, validate=True).hex()
+    return digests
+
+
+def _download(
+    store: Store, key: str, location: Location, *, kept: Entry | None, progress: Progress
+) -> Entry:
+    part = store.part(key)
+    known = Validators(etag=kept.etag, last_modified=kept.last_modified) if kept else None
+    resumed = part.exists()
+    validators = _receive(location, part, known=known, progress=progress)
+    if validators is None:
+        assert kept is not None
+        return kept
+    fault = _find_fault(part, location)
+    if fault and resumed:
+        # A part of an earlier run may be damaged; the whole file may not.
+        _discard(part)
+        validators = _receive(location, part, known=None, progress=progress) or Validators()
+        fault = _find_fault(part, location)
+    if fault is None:
+        try:
+            check_whole(part, shown=location.shown, may_be_empty=location.may_be_empty)
+        except FetchError as error:
+            fault = error
+    if fault:
+        _discard(part)
+        raise fault
+    entry = Entry(
+        key=key,
+        sha256=digest_file(part),
+        etag=validators.etag,
+        last_modified=validators.last_modified,
+    )
+    store.land(entry, part)
+    _discard(part)
+    return entry
+
+
+def _find_fault(part: Path, location: Location) -> FetchError | None:
+    algorithm = next((name for name in _ALGORITHMS if name in location.digests), None)
+    if algorithm is None:
+        return None
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    expected = location.digests[algorithm].lower()
+    if found == expected:
+        return None
+    return FetchError(
+        f"{location.shown}: {algorithm} of the download is {found}; "
+        f"expected {expected}, as its registry says",
+        hint="something on the way changes files; check your proxy or mirror",
+    )
+
+
+def _receive(
+    location: Location, part: Path, *, known: Validators | None, progress: Progress
+) -> Validators | None:
+    """Bring a file to `part`; None when the server says that the known one is the same."""
+    parts = urlsplit(location.url)
+    if parts.scheme == "file":
+        _discard(part)
+        try:
+            shutil.copyfile(unquote(parts.path), part)
+        except OSError as error:
+            raise FetchError(f"{location.shown}: cannot be read: {error.strerror}") from None
+        return Validators()
+    if known is not None:
+        _discard(part)
+    return retry(
+        lambda: _attempt(location, part, known=known, progress=progress),
+        settings=location.settings,
+        url=location.url,
+    )
+
+
+def _attempt(
+    location: Location, part: Path, *, known: Validators | None, progress: Progress
+) -> Validators | None:
+    started = _load_validators(part)
+    done = part.stat().st_size if started and started.if_range and part.exists() else 0
+    # Encoded bodies have neither a known length nor ranges.
+    headers = {"Accept-Encoding": "identity"}
+    if done and started and started.if_range:
+        headers |= {"Range": f"bytes={done}-", "If-Range": started.if_range}
+    elif known and known.etag:
+        headers["If-None-Match"] = known.etag
+    elif known and known.last_modified:
+        headers["If-Modified-Since"] = known.last_modified
+    with open_url(location.url, settings=location.settings, headers=headers) as response:
+        if response.status_code == requests.codes.not_modified:
+            return None
+        validators = _read_validators(response)
+        if response.status_code == requests.codes.ok:
+            _discard(part)
+            write_atomic(_sidecar(part), format_json(vars(validators)))
+            done = 0
+        elif not _continues(response, done, started, validators):
+            _discard(part)
+            raise TransientError("the server sends another part than the one asked for")
+        _append(response, part, done=done, progress=progress)
+    return validators
+
+
+def _append(response: requests.Response, part: Path, *, done: int, progress: Progress) -> None:
+    """Write a body at the end of a part, and check that it came whole."""
+    length = response.headers.get("Content-Length", "")
+    encoded = response.headers.get("Content-Encoding", "identity") != "identity"
+    total = done + int(length) if length.isdigit() and not encoded else None
+    progress(done, total)
+    with part.open("ab", buffering=0) as file:
+        for chunk in response.iter_content(_CHUNK_BYTES):
+            file.write(chunk)
+            done += len(chunk)
+            progress(done, total)
+    if total is not None and done != total:
+        raise TransientError(f"the connection ended after {done} of {total} bytes")
+
+
+def _continues(
+    response: requests.Response, done: int, started: Validators | None, now: Validators
+) -> bool:
+    """Whether a partial answer is the rest of the file that was begun."""
+    if response.status_code != requests.codes.partial_content or started is None:
+        return False
+    start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    same = now.etag is None or now.etag == started.etag
+    return start is not None and int(start[1]) == done and same
+
+
+def _read_validators(response: requests.Response) -> Validators:
+    headers = response.headers
+    return Validators(etag=headers.get("ETag"), last_modified=headers.get("Last-Modified"))
+
+
+def _load_validators(part: Path) -> Validators | None:
+    try:
+        return Validators(**json.loads(_sidecar(part).read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _discard(part: Path) -> None:
+    """Remove a part, its validators last: they must never describe another part."""
+    for path in (part, _sidecar(part)):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)  # noqa: PTH108
+
+
+def _sidecar(part: Path) -> Path:
+    return part.with_name(part.name + ".json")

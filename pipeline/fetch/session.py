@@ -1,0 +1,254 @@
+"""HTTP: one session per thread, retries, and errors in the user's words.
+
+It knows neither files nor packages; `pipeline.fetch.download` writes what comes.
+"""
+
+import base64
+import contextlib
+import email.utils
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import requests.auth
+import requests.utils
+import urllib3
+
+from pipeline.errors import FetchError, NetworkError
+from pipeline.fetch.source import strip_credentials
+
+MAX_REDIRECTS = 10
+MAX_WAIT_SECONDS = 60.0
+_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+_HINT_CREDENTIALS = "give credentials for that host in ~/.netrc, .npmrc or pip's configuration"
+_HINT_CERTIFICATE = (
+    "name your network's certificates in REQUESTS_CA_BUNDLE (npm: cafile, pip: cert)"
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpSettings:
+    """How servers are reached.
+
+    Attributes:
+        verify: False trusts any certificate; a text is the file with trusted ones.
+        trusted_hosts: Hosts whose certificates are not checked.
+        proxies: (scheme, proxy URL) pairs, before those of the environment.
+        credentials: ("//host/path", value of the Authorization header) pairs; the longest
+            that fits a URL is sent with it.
+        timeout_seconds: How long to wait for a connection, and for each next byte.
+        attempts: How often a request is tried in all.
+        backoff_seconds: Wait before the second attempt; it doubles for each further one.
+    """
+
+    verify: bool | str = True
+    trusted_hosts: tuple[str, ...] = ()
+    proxies: tuple[tuple[str, str], ...] = ()
+    credentials: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeout_seconds: float = 60.0
+    attempts: int = 5
+    backoff_seconds: float = 0.5
+
+
+class TransientError(Exception):
+    """An attempt failed, and the next one may not.
+
+    Attributes:
+        wait_seconds: How long the server asks to wait, None when it does not say.
+    """
+
+    def __init__(self, reason: str, *, wait_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait_seconds = wait_seconds
+
+
+def retry(attempt: Callable[[], T], *, settings: HttpSettings, url: str) -> T:
+    """Call `attempt` until it does not raise TransientError, waiting longer each time.
+
+    Raises:
+        NetworkError: All attempts failed, or the server asks for too long a wait.
+    """
+    for number in range(1, settings.attempts + 1):
+        try:
+            return attempt()
+        except TransientError as error:
+            wait = settings.backoff_seconds * 2 ** (number - 1) * (1 + random.random())  # noqa: S311
+            wait = max(min(wait, MAX_WAIT_SECONDS), error.wait_seconds or 0)
+            if number == settings.attempts or wait > MAX_WAIT_SECONDS:
+                tries = f" ({number} attempts)" if number > 1 else ""
+                raise NetworkError(
+                    f"{strip_credentials(url)}: {error}{tries}",
+                    hint="run the same command again later; what has arrived is kept",
+                ) from None
+        time.sleep(wait)
+    raise AssertionError(settings.attempts)
+
+
+@contextlib.contextmanager
+def open_url(
+    url: str, *, settings: HttpSettings, headers: Mapping[str, str]
+) -> Iterator[requests.Response]:
+    """Send one GET request; the body is read by the caller, within the context.
+
+    Yields:
+        A response of status 200, 206, 304 or 416.
+
+    Raises:
+        TransientError: The connection or the server failed; also while the body is read.
+        FetchError: The server refuses, or the file is not there.
+    """
+    timeout = settings.timeout_seconds
+    try:
+        session = open_session(settings)
+        with session.get(url, headers=dict(headers), stream=True, timeout=timeout) as response:
+            check_status(response, url)
+            yield response
+    except requests.RequestException as error:
+        raise translate(error, url, settings) from None
+    except urllib3.exceptions.HTTPError as error:
+        raise TransientError(f"the connection broke ({type(error).__name__})") from None
+
+
+def check_status(response: requests.Response, url: str) -> None:
+    """Turn a status that is no success into an error."""
+    status = response.status_code
+    if status in {200, 206, 304, 416}:
+        return
+    found = f"{status} {response.reason or ''}".strip()
+    if status in _AGAIN or status >= requests.codes.server_error:
+        raise TransientError(found, wait_seconds=_parse_wait(response.headers.get("Retry-After")))
+    shown = strip_credentials(url)
+    if status in {401, 403, 407}:
+        raise FetchError(f"{shown}: {found}: the server refuses", hint=_HINT_CREDENTIALS)
+    if status in {404, 410}:
+        raise FetchError(f"{shown}: {found}: there is no such file on the server")
+    raise FetchError(f"{shown}: {found}; expected 200 OK")
+
+
+def open_session(settings: HttpSettings) -> requests.Session:
+    """Return this thread's session with these settings."""
+    sessions: dict[HttpSettings, requests.Session] = _local.__dict__.setdefault("sessions", {})
+    if settings not in sessions:
+        sessions[settings] = _Session(settings)
+    return sessions[settings]
+
+
+def translate(error: requests.RequestException, url: str, settings: HttpSettings) -> Exception:
+    """Return our error for one of the HTTP library, whose own texts may hold credentials."""
+    host, shown = urlsplit(url).hostname, strip_credentials(url)
+    match error:
+        case requests.exceptions.SSLError():
+            fault = f"the certificate of {host} is not trusted, or it speaks no TLS that we know"
+            return FetchError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
+        case requests.exceptions.ProxyError():
+            reason = f"the proxy on the way to {host} does not answer"
+        case requests.exceptions.Timeout():
+            reason = f"no answer from {host} within {settings.timeout_seconds:g} s"
+        case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():
+            reason = f"connection to {host} failed: {_find_reason(error)}"
+        case requests.exceptions.ContentDecodingError():
+            reason = "the body cannot be decoded"
+        case requests.exceptions.TooManyRedirects():
+            return FetchError(f"{shown}: redirected more than {MAX_REDIRECTS} times")
+        case _:
+            return FetchError(f"{shown}: no request can be made ({type(error).__name__})")
+    return TransientError(reason)
+
+
+def basic_auth(user: str, password: str) -> str:
+    """Return the Authorization header's value for a user and password."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+class _Local(threading.local):
+    """What belongs to a thread."""
+
+
+_local = _Local()
+
+
+class _ScopedAuth(requests.auth.AuthBase):
+    """Credentials of the URL itself, of the settings, or of ~/.netrc, in this order."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self.scopes = sorted(settings.credentials, key=lambda pair: -len(pair[0]))
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if header := self._find(request.url or ""):
+            request.headers["Authorization"] = header
+        return request
+
+    def _find(self, url: str) -> str | None:
+        pair = requests.utils.get_auth_from_url(url)
+        if any(pair):
+            return basic_auth(*pair)
+        parts = urlsplit(url)
+        place = f"//{parts.netloc.rpartition('@')[2]}{parts.path}"
+        for scope, header in self.scopes:
+            if place.startswith(scope.rstrip("/") + "/"):
+                return header
+        found = requests.utils.get_netrc_auth(url)
+        return basic_auth(*found) if found else None
+
+
+class _Session(requests.Session):
+    """A session whose own settings come before those of the environment.
+
+    requests prefers REQUESTS_CA_BUNDLE and HTTPS_PROXY to what a session was told
+    (psf/requests#3829); pip and npm do not.
+    """
+
+    def __init__(self, settings: HttpSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.auth = _ScopedAuth(settings)
+        self.max_redirects = MAX_REDIRECTS
+        self.headers["User-Agent"] = "tfjs-zoo"
+        if settings.verify is False or settings.trusted_hosts:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        parts = urlsplit(url if isinstance(url, str) else url.decode())
+        if verify is None:
+            verify = self.settings.verify
+        if {parts.hostname, parts.netloc.rpartition("@")[2]} & {*self.settings.trusted_hosts}:
+            verify = False
+        own = dict(self.settings.proxies) | dict(proxies or {})
+        return super().merge_environment_settings(url, own, stream, verify, cert)
+
+
+def _find_reason(error: BaseException) -> str:
+    """Return the operating system's words at the root of an error of the HTTP library."""
+    seen: set[int] = set()
+    pending: list[Any] = [error]
+    while pending:
+        cause = pending.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        reason = getattr(cause, "reason", None)
+        pending += [*cause.args, cause.__cause__, cause.__context__, reason]
+    return "it broke off"
+
+
+def _parse_wait(value: str | None) -> float | None:
+    """Return the seconds of a Retry-After header, which holds seconds or a date."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None

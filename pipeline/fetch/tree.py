@@ -1,0 +1,156 @@
+"""Trees: folders of files, on disk or in an archive, and the files of one model in them."""
+
+import difflib
+import json
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.errors import FetchError, UntrustedSourceError
+
+_NUM_NEAR = 4
+_SAVED_MODEL = "saved_model.pb"
+MODEL_JSON = "model.json"
+
+
+class Tree(Protocol):
+    """Files under one root. Paths have "/" between their parts; "" is the root."""
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether a file is there."""
+        ...
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether a folder is there."""
+        ...
+
+    def list_below(self, folder: str) -> list[str]:
+        """Return the paths of all files below a folder, sorted."""
+        ...
+
+    def list_near(self, path: str) -> Iterable[str]:
+        """Return the paths among which a misspelt one may be meant."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return a file's content."""
+        ...
+
+    def place(self, path: str, target: Path) -> None:
+        """Put a file at `target`, whose folder is there."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The files of one model.
+
+    Attributes:
+        entry: Path that the model is opened by, relative to its folder; "." for the folder.
+        files: Path in the tree of each file, by its path in the model's folder.
+    """
+
+    entry: str
+    files: Mapping[str, str]
+
+
+def select_files(tree: Tree, inside: str, *, shown: str) -> Selection:
+    """Find the files that belong to the model at a path.
+
+    A .json with a weight manifest brings the shards it names; a folder brings everything
+    below it, unless it is that of a TensorFlow.js model.json; any other file comes alone.
+
+    Args:
+        tree: Where the model is.
+        inside: Its path; "" for the root.
+        shown: What the user knows the tree as.
+
+    Raises:
+        FetchError: There is no such path, or a shard is missing.
+        UntrustedSourceError: A shard lies outside the folder of its model.json.
+    """
+    if inside and tree.is_file(inside):
+        return _select_file(tree, inside, shown=shown)
+    if not tree.is_folder(inside):
+        raise FetchError(f"{shown}: no {inside!r} in it{_suggest(tree, inside)}")
+    model_json = posixpath.join(inside, MODEL_JSON)
+    if tree.is_file(model_json) and not tree.is_file(posixpath.join(inside, _SAVED_MODEL)):
+        selection = _select_file(tree, model_json, shown=shown)
+        if len(selection.files) > 1:
+            return selection
+    paths = tree.list_below(inside)
+    if not paths:
+        raise FetchError(f"{shown}: {inside or 'it'} is an empty folder; expected a model")
+    start = len(inside) + 1 if inside else 0
+    return Selection(entry=".", files={path[start:]: path for path in paths})
+
+
+def parse_shards(content: bytes, *, shown: str) -> list[str]:
+    """Return the paths of the shards that a model.json names, without repetition.
+
+    They are relative to its folder. A .json without a weight manifest names none.
+
+    Raises:
+        FetchError: It is no JSON.
+        UntrustedSourceError: A path leaves the folder.
+    """
+    try:
+        model = json.loads(content)
+    except ValueError as error:
+        raise FetchError(f"{shown}: not JSON: {error}; expected a model.json") from None
+    manifest = model.get("weightsManifest") if isinstance(model, dict) else None
+    paths = [path for group in _as_list(manifest) for path in _paths_of(group)]
+    for path in paths:
+        if not is_inner_path(path):
+            raise UntrustedSourceError(
+                f"{shown}: names the shard {path!r}; expected a path below the model's folder"
+            )
+    return list(dict.fromkeys(posixpath.normpath(path) for path in paths))
+
+
+def is_inner_path(path: str) -> bool:
+    """Tell whether a path of others stays below the folder that it is relative to."""
+    parts = path.split("/")
+    plain = path and "\\" not in path and "\0" not in path and ":" not in parts[0]
+    return bool(plain) and ".." not in parts and parts[0] != "" and path.strip("./") != ""
+
+
+def _select_file(tree: Tree, path: str, *, shown: str) -> Selection:
+    folder, name = posixpath.split(path)
+    files = {name: path}
+    if name.endswith(".json"):
+        for shard in parse_shards(tree.read(path), shown=f"{shown}: {path}"):
+            files[shard] = posixpath.join(folder, shard)
+    for shard, place in files.items():
+        if not tree.is_file(place):
+            suggestion = _suggest(tree, place)
+            raise FetchError(
+                f"{shown}: {path} names the shard {shard!r}, which is not there{suggestion}"
+            )
+    return Selection(entry=name, files=files)
+
+
+def _suggest(tree: Tree, path: str) -> str:
+    near = find_near(path, tree.list_near(path))
+    return f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+
+
+def find_near(path: str, names: Iterable[str]) -> list[str]:
+    """Return the paths most like one that is not there: of that name elsewhere, then alike."""
+    known = sorted(set(names))
+    tail = posixpath.basename(path)
+    same = [name for name in known if posixpath.basename(name) == tail]
+    same += [name for name in known if name.lower() == path.lower()]
+    alike = difflib.get_close_matches(path, known, n=_NUM_NEAR, cutoff=0.6)
+    return list(dict.fromkeys(same + alike))[:_NUM_NEAR]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _paths_of(group: Any) -> list[str]:
+    paths = _as_list(group.get("paths")) if isinstance(group, dict) else []
+    return [path for path in paths if isinstance(path, str)]

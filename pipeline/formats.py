@@ -1,0 +1,132 @@
+"""Formats of source models: told by their files, and converted by a function each.
+
+A new input format is a function here and a line in `_CONVERTERS`.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import FormatError
+from pipeline.steps.step import Work
+
+_SUFFIXES = {
+    ".h5": "keras",
+    ".hdf5": "keras",
+    ".keras": "keras_keras",
+    ".pb": "tf_frozen_model",
+    ".tflite": "tflite",
+    ".onnx": "onnx",
+}
+_FLAGS_OF_TENSORFLOW = (
+    "signature_name",
+    "saved_model_tags",
+    "skip_op_check",
+    "strip_debug_ops",
+    "control_flow_v2",
+    "use_structured_outputs_names",
+    "weight_shard_size_bytes",
+    "metadata",
+    "experiments",
+    "trust",
+)
+
+
+def detect_format(path: Path, *, asked: str | None) -> str:
+    """Tell a model's format from its files.
+
+    Args:
+        path: The model's file or folder.
+        asked: What the manifest says it is; None to tell it from the files alone.
+
+    Raises:
+        FormatError: The files are of no known format, or not of the one asked for.
+    """
+    found = _detect(path)
+    if found is None:
+        raise FormatError(
+            f"cannot tell the format of {path.name}{_describe(path)}; expected a SavedModel "
+            "folder (saved_model.pb) or a TensorFlow.js model.json",
+            hint="point `source:` at the model itself with #path, or set `input_format:`",
+        )
+    if asked is not None and asked != found:
+        raise FormatError(
+            f"input_format: {asked}: the files are {found}",
+            hint=f"set `input_format: {found}`, or leave it out",
+        )
+    return found
+
+
+def convert_source(work: Work, path: Path, source_format: str) -> dict[str, Any]:
+    """Convert a model of a known format into a base in `work.folder`; return its record."""
+    converter = _CONVERTERS.get(source_format)
+    if converter is None:
+        raise FormatError(
+            f"{source_format} cannot be converted yet; expected {' or '.join(_CONVERTERS)}",
+            hint="convert the model to a SavedModel first and take that as the source",
+        )
+    return converter(work, path)
+
+
+def _detect(path: Path) -> str | None:
+    if path.is_dir():
+        return "tf_saved_model" if _is_saved_model(path) else None
+    if path.suffix == ".json":
+        return _detect_json(path)
+    if path.name == "saved_model.pb":
+        return "tf_saved_model"
+    return _SUFFIXES.get(path.suffix.lower())
+
+
+def _is_saved_model(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt"))
+
+
+def _detect_json(path: Path) -> str | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise FormatError(f"{path.name} is no JSON: {error}") from None
+    if not isinstance(content, dict):
+        return None
+    topology = content.get("modelTopology")
+    if content.get("format") == "layers-model":
+        return "tfjs_layers_model"
+    if isinstance(topology, dict) and ("model_config" in topology or "config" in topology):
+        return "tfjs_layers_model"
+    return "tfjs_graph_model" if topology is not None or "weightsManifest" in content else None
+
+
+def _describe(path: Path) -> str:
+    if not path.is_dir():
+        return ""
+    names = sorted(child.name for child in path.iterdir())
+    return f" (holds {', '.join(names[:6])}{', …' if len(names) > 6 else ''})"  # noqa: PLR2004
+
+
+def _convert_saved_model(work: Work, path: Path) -> dict[str, Any]:
+    work.uses("tensorflow", "tensorflowjs", "numpy")
+    record: dict[str, Any] = work.run_in_tensorflow(
+        "pipeline.tf.saved_model:convert_saved_model",
+        source=path.parent if path.name == "saved_model.pb" else path,
+        folder=work.folder,
+        flags={name: work.parameters[name] for name in _FLAGS_OF_TENSORFLOW},
+    )
+    return record
+
+
+def _normalize_graph_model(work: Work, path: Path) -> dict[str, Any]:
+    from pipeline.tfjs.normalize import normalize_graph_model  # noqa: PLC0415  # needs numpy
+
+    return normalize_graph_model(
+        source=path,
+        folder=work.folder,
+        shard_size_bytes=work.parameters["weight_shard_size_bytes"],
+    )
+
+
+_CONVERTERS: dict[str, Callable[[Work, Path], dict[str, Any]]] = {
+    "tf_saved_model": _convert_saved_model,
+    "tfjs_graph_model": _normalize_graph_model,
+}

@@ -1,0 +1,149 @@
+"""The graph of a zoo: every job, what it reads, and where its results lie.
+
+Loading it imports neither TensorFlow nor numpy.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.canonical import digest_json
+from pipeline.fetch.fetch import source_state
+from pipeline.fetch.source import Source, parse_source
+from pipeline.files import digest_file
+from pipeline.layout import Layout, cache_folder
+from pipeline.manifest.load import load_manifest
+from pipeline.manifest.model import Model
+from pipeline.manifest.zoo import Zoo
+from pipeline.steps import parameters
+from pipeline.steps.job import Job
+from pipeline.steps.session import Session
+from pipeline.steps.table import STEPS
+
+MANIFEST = "models.yaml"
+
+
+class Graph:
+    """The jobs of a zoo.
+
+    Attributes:
+        zoo: The manifest.
+        layout: Where everything lies.
+        session: What the jobs of a run share.
+        jobs: Every job by its task's name, each after those that it reads.
+        refreshable: The fetches whose source may change where it is.
+    """
+
+    def __init__(self, zoo: Zoo, layout: Layout, session: Session) -> None:
+        self.zoo = zoo
+        self.layout = layout
+        self.session = session
+        self.jobs: dict[str, Job] = {}
+        self.refreshable: set[str] = set()
+        for model in zoo.models:
+            self._add_model(model)
+        self._add_catalog()
+
+    def of_step(self, step: str) -> Iterator[Job]:
+        """Iterate over the jobs of one step, in the manifest's order."""
+        return (job for job in self.jobs.values() if job.step.name == step)
+
+    def steps_of_models(self) -> dict[str, list[str]]:
+        """Return the names of each model's steps, in order."""
+        steps: dict[str, list[str]] = {model.name: [] for model in self.zoo.models}
+        for job in self.jobs.values():
+            if job.model is not None:
+                steps[job.model].append(job.task)
+        return steps
+
+    def _add_model(self, model: Model) -> None:
+        self._add("fetch", model, parameters.fetch_parameters(model))
+        if parse_source(model.source).kind == "http" and model.sha256 is None:
+            self.refreshable.add(f"fetch:{model.name}")
+        self._add("convert", model, parameters.convert_parameters(model))
+        self._add("signature", model, {})
+        self._add("map", model, parameters.map_parameters(model))
+        for variant in (None, *model.variants):
+            read = parameters.variant_parameters(model, variant)
+            self._add("variant", model, read, variant=variant.name if variant else "base")
+        self._add("card", model, parameters.card_parameters(model))
+
+    def _add(
+        self, step_name: str, model: Model, read: Mapping[str, Any], *, variant: str | None = None
+    ) -> None:
+        step = STEPS[step_name]
+        folder = self.layout.build / model.name / step_name
+        reads = {key: self.jobs[_task(key, model.name)] for key in step.needs}
+        for key in step.accepts:
+            prefix = _task(key, model.name) + ":"
+            for other in model.variants:
+                reads[f"{key}:{other.name}"] = self.jobs[prefix + other.name]
+        source = parse_source(model.source) if step_name == "fetch" else None
+        local = source is not None and source.kind == "path"
+        job = Job(
+            task=_task(f"{step_name}:{variant}" if variant else step_name, model.name),
+            step=step,
+            model=model.name,
+            parameters=read,
+            folder=folder / variant if variant else folder,
+            reads=reads,
+            needs=frozenset(step.needs),
+            root=self.layout.root,
+            temporary=self.layout.temporary,
+            limits=_limits(model),
+            local_state=partial(source_state, source, root=self.layout.root) if local else None,
+            local_inputs=partial(_digest_local, source, self.layout.root) if local else None,
+            expected_failure=model.expect == "failed",
+        )
+        self.jobs[job.task] = job
+
+    def _add_catalog(self) -> None:
+        step = STEPS["catalog"]
+        self.jobs["catalog"] = Job(
+            task="catalog",
+            step=step,
+            model=None,
+            parameters=parameters.catalog_parameters(self.zoo),
+            folder=self.layout.state / "catalog",
+            reads={f"card:{model.name}": self.jobs[f"card:{model.name}"] for model in self.zoo.models},
+            needs=frozenset(),
+            root=self.layout.root,
+            temporary=self.layout.temporary,
+            limits={},
+        )
+
+
+def load_graph(root: Path) -> Graph:
+    """Read the manifest in a folder and lay out its graph.
+
+    Raises:
+        ManifestError: The manifest has faults.
+    """
+    root = root.resolve()
+    zoo = load_manifest(root / MANIFEST)
+    layout = Layout(root=root, output=zoo.output)
+    return Graph(zoo, layout, Session(cache=cache_folder(os.environ)))
+
+
+def _task(key: str, model: str) -> str:
+    """Return the task of a step of a model: ("variant:base", "m") is "variant:m:base"."""
+    step, _, variant = key.partition(":")
+    return f"{step}:{model}:{variant}" if variant else f"{step}:{model}"
+
+
+def _limits(model: Model) -> dict[str, int]:
+    limits = {
+        "timeout_seconds": model.timeout_seconds,
+        "memory_limit_bytes": model.memory_limit_bytes,
+    }
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _digest_local(source: Source, root: Path) -> dict[str, str]:
+    """Digest the files of a local source, as one input."""
+    state = source_state(source, root=root) or {}
+    base = root / source.location
+    folder = base if base.is_dir() else base.parent
+    return {"source": digest_json({path: digest_file(folder / path) for path in state})}

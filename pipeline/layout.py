@@ -1,0 +1,76 @@
+"""Layout: where everything of a zoo lies. It opens no file.
+
+    models.yaml                          the manifest; its folder is the root
+    .zoo/                                what a build leaves for the next one
+      doit.json                          doit's database, a cache
+      lock                               held by the run that is under way
+      temporary/                         half-made results; swept when a run starts
+      build/<model>/<step>/              a step's results, with receipt.json, run.json, log.txt
+      build/<model>/<step>.json          the step's outcome: status and output digests
+      build/<model>/<step>.failed/       the receipt and log of its last failure
+      build/<model>/variant/<variant>…   the same for each variant
+      catalog/                           the results of the step that makes models.json
+      dist.json                          what was put into dist/
+    dist/                                the zoo as published (`zoo: output:`)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+CACHE_VARIABLE = "TFJS_ZOO_CACHE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The folders of one zoo.
+
+    Attributes:
+        root: Absolute folder of models.yaml.
+        output: Folder of the published zoo, relative to root.
+    """
+
+    root: Path
+    output: str = "dist"
+
+    @property
+    def state(self) -> Path:
+        """Folder of all that a build leaves for the next one."""
+        return self.root / ".zoo"
+
+    @property
+    def build(self) -> Path:
+        """Folder of the steps' results."""
+        return self.state / "build"
+
+    @property
+    def temporary(self) -> Path:
+        """Folder of half-made results."""
+        return self.state / "temporary"
+
+    @property
+    def database(self) -> Path:
+        """doit's database."""
+        return self.state / "doit.json"
+
+    @property
+    def lock(self) -> Path:
+        """File locked by the run that is under way."""
+        return self.state / "lock"
+
+    @property
+    def dist_state(self) -> Path:
+        """File that remembers what was put into dist/."""
+        return self.state / "dist.json"
+
+    @property
+    def dist(self) -> Path:
+        """Folder of the zoo as published."""
+        return self.root / self.output
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of downloads, shared by all zoos of a user."""
+    return Path(environ.get(CACHE_VARIABLE) or platformdirs.user_cache_path("tfjs-zoo"))

@@ -1,0 +1,1 @@
+"""The manifest: models.yaml read, checked and turned into types."""

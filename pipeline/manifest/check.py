@@ -1,0 +1,90 @@
+"""What must be right between fields, and between models. It opens no file."""
+
+import posixpath
+from collections.abc import Iterator
+
+from pipeline.errors import SourceError
+from pipeline.fetch.source import Source, parse_source
+from pipeline.manifest.fault import Fault
+from pipeline.manifest.flags import find_misfits, formats_of_file
+from pipeline.manifest.model import CATALOG_KEYS
+from pipeline.manifest.quantize import QUANTIZE_FIELDS, describe_flags
+from pipeline.manifest.sections import ListedModel, Sections
+
+
+def check_models(sections: Sections) -> list[Fault]:
+    """Return what is wrong with models that are right in themselves."""
+    faults = [*_check_names(sections.models)]
+    for listed in sections.models:
+        faults += _check_source(listed, sections.zoo.output)
+        faults += _check_repeats(listed)
+        faults += _check_quantize(listed)
+        faults += _check_extra(listed)
+    # What `defaults` says wrong shows in every model that inherits it.
+    return list({(each.line, each.column, each.message): each for each in faults}.values())
+
+
+def _check_names(models: list[ListedModel]) -> Iterator[Fault]:
+    first: dict[str, ListedModel] = {}
+    for listed in models:
+        name = listed.model.name
+        other = first.setdefault(name, listed)
+        if other is not listed:
+            line = other.fault(("name",), "").line
+            yield listed.fault(
+                ("name",), f"{name!r} is also the name of models[{other.path[1]}] in line {line}"
+            )
+
+
+def _check_source(listed: ListedModel, output: str) -> Iterator[Fault]:
+    """Check the source, and the fields that the format of its file decides on."""
+    try:
+        source = parse_source(listed.model.source)
+    except SourceError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        yield listed.fault(("source",), f"{error.message}{hint}")
+        return
+    if _lies_in(source, output):
+        message = f"it lies in {output!r}, where the zoo is published; move it, or set zoo.output"
+        yield listed.fault(("source",), message)
+    formats = formats_of_file(_file_name(source))
+    if listed.model.input_format is not None:
+        formats = (listed.model.input_format,)
+    for field, message in find_misfits(listed.model, formats):
+        if field in listed.model.inherited:
+            yield listed.fault((), f"{field} of 'defaults': {message}")
+        else:
+            yield listed.fault((field,), message, at_key=True)
+
+
+def _file_name(source: Source) -> str:
+    if source.inside is None and (source.archive or source.kind in {"npm", "pypi"}):
+        return ""
+    path = source.inside or source.location
+    return path.partition("?")[0] if source.kind == "http" else path
+
+
+def _lies_in(source: Source, folder: str) -> bool:
+    path = posixpath.normpath(source.location)
+    return source.kind == "path" and f"{path}/".startswith(f"{folder}/")
+
+
+def _check_repeats(listed: ListedModel) -> Iterator[Fault]:
+    names = [variant.name for variant in listed.model.variants]
+    for field, values in (("tags", listed.model.tags), ("variants", names)):
+        for index, value in enumerate(values):
+            if value in values[:index]:
+                yield listed.fault((field, index), f"{value!r} is listed twice")
+
+
+def _check_quantize(listed: ListedModel) -> Iterator[Fault]:
+    if message := describe_flags(listed.model):
+        fields = [field for field in QUANTIZE_FIELDS if getattr(listed.model, field)]
+        yield listed.fault((fields[-1],), message, at_key=True)
+
+
+def _check_extra(listed: ListedModel) -> Iterator[Fault]:
+    for key in listed.model.extra:
+        if key in CATALOG_KEYS:
+            message = f"{key!r} is a key of the catalog itself; expected another name"
+            yield listed.fault(("extra", key), message, at_key=True)

@@ -1,0 +1,84 @@
+"""Faults: what is wrong in a manifest, and where. It opens no file."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_TEXT_MAX = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that is wrong.
+
+    Attributes:
+        line: Line in the file, from 1.
+        column: Character in the line, from 1.
+        path: Keys and indices from the top of the document: ("models", 1, "variants", 2).
+        message: What was found and what was expected, in one line.
+        excerpt: Lines to print below the message, or "".
+    """
+
+    line: int
+    column: int
+    path: tuple[str | int, ...]
+    message: str
+    excerpt: str = ""
+
+
+def format_faults(faults: Iterable[Fault], *, file: str) -> str:
+    """Return all faults as text, a line each, in the order of the file."""
+    ordered = sorted(faults, key=lambda fault: (fault.line, fault.column))
+    return "\n".join(_format_fault(fault, file) for fault in ordered)
+
+
+def format_path(path: Sequence[str | int]) -> str:
+    """Return a path as people write it: models[1].variants[2]."""
+    parts = (f"[{step}]" if isinstance(step, int) else f".{_format_key(step)}" for step in path)
+    return "".join(parts).removeprefix(".")
+
+
+def format_choices(choices: Iterable[str]) -> str:
+    """Return choices as a phrase: "float16, uint8 or uint16"."""
+    *others, last = choices
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def format_value(value: Any) -> str:
+    """Say what was found, so that text and number are told apart."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the text {shorten(value)!r}" if value else "an empty text"
+        case list() | tuple():
+            return "a list" if value else "an empty list"
+        case _:
+            return "a mapping" if value else "an empty mapping"
+
+
+def shorten(text: str) -> str:
+    """Cut a long text for a message."""
+    return text if len(text) <= _TEXT_MAX else f"{text[: _TEXT_MAX - 1]}…"
+
+
+def closest(word: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that a mistyped word most likely means, or None."""
+    spelled = word.lstrip("-").replace("-", "_").lower()
+    close = difflib.get_close_matches(spelled, list(choices), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def _format_key(key: str) -> str:
+    return shorten(key if key.isprintable() else repr(key))
+
+
+def _format_fault(fault: Fault, file: str) -> str:
+    path = format_path(fault.path)
+    where = f"{file}:{fault.line}:{fault.column}: " + (f"{path}: " if path else "")
+    return where + fault.message + (f"\n{fault.excerpt}" if fault.excerpt else "")

@@ -1,0 +1,203 @@
+"""Kinds of field: texts, numbers and lists as people write them, as pydantic types.
+
+Booleans, numbers and texts are never turned into one another: `strict` holds everywhere.
+It opens no file.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from pipeline.manifest.fault import format_value
+from pipeline.manifest.spdx import parse_license
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
+VARIANT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
+ROLE_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
+URL_PATTERN = r"^https?://[^\s/]+\S*$"
+SHA256_PATTERN = r"^[0-9a-fA-F]{64}$"
+OUTPUT_PATTERN = r"^[^/\\:]([^\\:]*[^/\\:])?$"
+
+PATTERN_WORDS = {
+    NAME_PATTERN: "lower-case letters, digits, '.', '_' and '-', a letter or digit first",
+    VARIANT_PATTERN: "lower-case letters, digits, '_' and '-', a letter or digit first",
+    ROLE_PATTERN: "a role's name: letters, digits and '_', a letter first",
+    URL_PATTERN: "a URL that begins with https:// or http://",
+    SHA256_PATTERN: "64 hexadecimal digits",
+    OUTPUT_PATTERN: "a folder relative to models.yaml, with '/' between its parts",
+}
+"""What each pattern asks for, in words."""
+
+
+class Section(BaseModel):
+    """A mapping of the manifest: unknown fields are faults, values do not change."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
+
+
+def fault(message: str) -> PydanticCustomError:
+    """Return the exception by which a validator states a fault in our words."""
+    return PydanticCustomError("fault", "{message}", {"message": message})
+
+
+def _check_license(text: str) -> str:
+    try:
+        return parse_license(text)
+    except ValueError as error:
+        raise fault(str(error)) from None
+
+
+def _split_commas(value: Any) -> Any:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _parse_weights(value: Any) -> Any:
+    if value is True:
+        return ["*"]
+    if value is False:
+        return []
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        raise fault(
+            f"{value!r} in quotes is a pattern for weights of this name; "
+            f"write {value.lower()} without quotes"
+        )
+    value = _split_commas(value)
+    if not isinstance(value, list) or not value:
+        raise fault(f"found {format_value(value)}; expected true, a pattern or a list of patterns")
+    return value
+
+
+def _parse_metadata(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition(":") for part in value.split(",")]
+    if not all(key.strip() and path.strip() for key, _, path in pairs):
+        raise fault(f"found the text {value!r}; expected 'key:path/metadata.json' or a mapping")
+    return {key.strip(): path.strip() for key, _, path in pairs}
+
+
+def _check_metadata_value(value: Any) -> Any:
+    if isinstance(value, dict | list) or (isinstance(value, str) and value.endswith(".json")):
+        return value
+    raise fault(f"found {format_value(value)}; expected a path to a .json file, or a mapping")
+
+
+def _check_test_input(value: Any) -> Any:
+    files = list(value.values()) if isinstance(value, dict) else [value]
+    if files and all(isinstance(file, str) and file for file in files):
+        return value
+    raise fault(f"found {format_value(value)}; expected a file, or a mapping of inputs to files")
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
+
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
+Role = Annotated[str, StringConstraints(pattern=ROLE_PATTERN)]
+Url = Annotated[str, StringConstraints(pattern=URL_PATTERN)]
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256_PATTERN), AfterValidator(str.lower)]
+License = Annotated[Text, AfterValidator(_check_license)]
+Fraction = Annotated[float, Field(gt=0)]
+Bytes = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+Tags = Annotated[tuple[Name, ...], Field(strict=False)]
+
+_TEXTS_SCHEMA = {"type": "array", "items": {"type": "string", "minLength": 1}}
+Texts = Annotated[
+    tuple[Text, ...],
+    Field(strict=False),
+    BeforeValidator(_split_commas),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _TEXTS_SCHEMA]}),
+]
+"""A list of texts, or one text with commas, as on the converter's command line."""
+
+Weights = Annotated[
+    tuple[Text, ...],
+    Field(strict=False),
+    BeforeValidator(_parse_weights),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "string", "minLength": 1, "not": {"enum": ["true", "True", "TRUE"]}},
+                _TEXTS_SCHEMA | {"minItems": 1},
+            ]
+        }
+    ),
+]
+"""Which weights: patterns, `("*",)` for `true` and `()` for `false`."""
+
+Metadata = Annotated[
+    dict[Text, Annotated[Any, AfterValidator(_check_metadata_value)]],
+    BeforeValidator(_parse_metadata),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^[^:,]+:[^:,]+(,[^:,]+:[^:,]+)*$"},
+                {
+                    "type": "object",
+                    "additionalProperties": {
+                        "anyOf": [
+                            {"type": "string", "pattern": "\\.json$"},
+                            {"type": "object"},
+                            {"type": "array"},
+                        ]
+                    },
+                },
+            ]
+        }
+    ),
+]
+
+_TEST_INPUT_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {
+            "type": "object",
+            "additionalProperties": {"type": "string", "minLength": 1},
+            "minProperties": 1,
+        },
+    ]
+}
+TestInputs = Annotated[
+    tuple[Annotated[Any, AfterValidator(_check_test_input)], ...],
+    Field(strict=False),
+    BeforeValidator(_listed),
+    WithJsonSchema(
+        {"anyOf": [*_TEST_INPUT_SCHEMA["anyOf"], {"type": "array", "items": _TEST_INPUT_SCHEMA}]}
+    ),
+]
+
+InputFormat = Literal[
+    "tf_saved_model",
+    "tf_frozen_model",
+    "tf_hub",
+    "keras",
+    "keras_keras",
+    "keras_saved_model",
+    "tfjs_layers_model",
+    "tfjs_graph_model",
+]
+OutputFormat = Literal["tfjs_graph_model", "tfjs_layers_model"]
+Dtype = Literal["float16", "uint8", "uint16"]
+Backend = Literal["wasm", "cpu"]

@@ -1,0 +1,79 @@
+"""The manifest as it stands on disk: read, checked, and turned into a Zoo or into faults."""
+
+import os
+from pathlib import Path
+
+from pipeline.errors import ManifestError
+from pipeline.manifest.check import check_models
+from pipeline.manifest.fault import Fault, format_faults
+from pipeline.manifest.quantize import with_flag_variant
+from pipeline.manifest.sections import read_sections
+from pipeline.manifest.yaml_reader import read_yaml
+from pipeline.manifest.yaml_syntax import LINE_BREAK
+from pipeline.manifest.zoo import Zoo
+
+
+def load_manifest(path: Path) -> Zoo:
+    """Read a manifest.
+
+    Raises:
+        ManifestError: It is not there, or has faults; the message lists all of them.
+    """
+    file = _shown(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        hint = "`tfjs-zoo init` writes one; `-d FOLDER` builds the zoo of another folder"
+        raise ManifestError(f"{file}: there is no such file", hint=hint) from None
+    except OSError as error:
+        raise ManifestError(f"{file}: cannot be read: {error.strerror}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        fault = _encoding_fault(content, error)
+        raise ManifestError(format_faults([fault], file=file)) from None
+    return parse_manifest(text, file=file)
+
+
+def parse_manifest(text: str, *, file: str = "models.yaml") -> Zoo:
+    """Turn the text of a manifest into a Zoo.
+
+    Args:
+        text: YAML, without a byte order mark.
+        file: How messages name it.
+
+    Raises:
+        ManifestError: It has faults; the message lists all of them, in the order of the text.
+    """
+    document = read_yaml(text)
+    faults = list(document.faults)
+    sections = None
+    if document.root is not None:
+        sections = read_sections(document.root)
+        # What YAML already reported is not reported once more for its type.
+        told = {(fault.line, fault.column) for fault in faults}
+        found = [*sections.faults, *check_models(sections)]
+        faults += [fault for fault in found if (fault.line, fault.column) not in told]
+    elif not faults:
+        faults.append(
+            Fault(line=1, column=1, path=(), message="the file is empty; expected 'models:'")
+        )
+    if faults or sections is None:
+        raise ManifestError(format_faults(faults, file=file))
+    models = tuple(with_flag_variant(listed.model) for listed in sections.models)
+    return Zoo(**dict(sections.zoo), models=models)
+
+
+def _encoding_fault(content: bytes, error: UnicodeDecodeError) -> Fault:
+    before = LINE_BREAK.split(content[: error.start].decode("utf-8-sig", "replace"))
+    return Fault(
+        line=len(before),
+        column=len(before[-1]) + 1,
+        path=(),
+        message=f"the byte 0x{content[error.start]:02X} is not UTF-8; save the file as UTF-8",
+    )
+
+
+def _shown(path: Path) -> str:
+    """Return a path as people know it: relative to where they are, if it lies below."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

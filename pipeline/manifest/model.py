@@ -1,0 +1,195 @@
+"""Models: what the manifest says of each.
+
+The docstrings of the fields are the manifest's reference: they appear in editors (through
+`models.schema.json`) and in the documentation. It opens no file.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr
+
+from pipeline.manifest.fields import (
+    Backend,
+    Bytes,
+    InputFormat,
+    License,
+    Metadata,
+    Name,
+    OutputFormat,
+    Role,
+    Seconds,
+    Section,
+    Sha256,
+    Tags,
+    TestInputs,
+    Text,
+    Texts,
+    Url,
+    Weights,
+)
+from pipeline.manifest.tolerance import Tolerance
+from pipeline.manifest.variant import Variant
+
+MIB = 2**20
+
+CATALOG_KEYS = frozenset(
+    {
+        *("name", "title", "description", "task", "tags", "license", "licenseUrl", "homepage"),
+        *("status", "reason", "since", "source", "format", "requiresAsync", "parameters", "ops"),
+        *("modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
+        *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
+    }
+)
+"""Keys of a model's entry in the catalog that are ours: `extra` may not set them."""
+
+
+class Defaults(Section):
+    """Every field that models may share; a model overrides a field as a whole."""
+
+    title: Text | None = None
+    """Name for people, such as `Hand detector`."""
+
+    description: Text | None = None
+    """What the model does, in a few sentences."""
+
+    task: Name | None = None
+    """What it is for, such as `object-detection`, `image-classification` or
+    `pose-estimation`."""
+
+    tags: Tags = ()
+    """Words to find it by; `doit tag:WORD` builds all models that have one."""
+
+    license: License | None = None
+    """License of the model as an SPDX expression, such as `MIT` or `Apache-2.0 OR MIT`;
+    `LicenseRef-NAME` for terms that SPDX does not list. Left out, it is shown as unknown."""
+
+    license_url: Url | None = None
+    """Where the license's text is."""
+
+    homepage: Url | None = None
+    """Where the model is described."""
+
+    input_format: InputFormat | None = None
+    """Format of the source, by the converter's names. Left out, it is found from the files."""
+
+    output_format: OutputFormat | None = None
+    """What is published. Left out, as the converter decides: `tfjs_layers_model` for `keras`,
+    `keras_saved_model` and `tfjs_layers_model`, else `tfjs_graph_model`."""
+
+    signature_name: Text | None = None
+    """Signature of a SavedModel or hub module, such as `serving_default`. Left out, the only
+    one is taken."""
+
+    saved_model_tags: Texts | None = None
+    """Tags of the graph in a SavedModel, as a list or with commas: `serve`. An empty text is
+    the graph without tags. Left out, `serve`, or the only graph."""
+
+    output_node_names: Texts | None = None
+    """Output nodes of a frozen graph, as a list or with commas."""
+
+    skip_op_check: bool = False
+    """Convert also operations that TensorFlow.js is not known to have."""
+
+    strip_debug_ops: bool = True
+    """Remove Print, Assert and CheckNumerics from the graph."""
+
+    control_flow_v2: bool = False
+    """Keep If and While as they are, in place of Switch, Merge, Enter and Exit."""
+
+    use_structured_outputs_names: bool = False
+    """Publish outputs under the names of the source's structured outputs."""
+
+    experiments: bool = False
+    """Turn on the converter's experimental optimizations."""
+
+    split_weights_by_layer: bool = False
+    """Write one weight group per layer (layers models only)."""
+
+    weight_shard_size_bytes: Bytes = 4 * MIB
+    """Largest size of a weight file, in bytes."""
+
+    metadata: Metadata = Field(default_factory=dict)
+    """Values for `userDefinedMetadata` of model.json, by key: a JSON file's path relative to
+    models.yaml, or a mapping or list as it stands. The converter's own form,
+    `key:path.json,key2:path2.json`, is read too."""
+
+    quantize_float16: Weights = ()
+    """One more variant, with what the converter's flags make. The `quantize_…` fields of a model
+    belong together; with one dtype for all weights (`true`) the variant is called like the
+    dtype, else `quantized`. Under `variants` the same can be asked for under other names."""
+
+    quantize_uint8: Weights = ()
+    """As `quantize_float16`, with uint8."""
+
+    quantize_uint16: Weights = ()
+    """As `quantize_float16`, with uint16."""
+
+    quantization_bytes: Literal[1, 2] | None = None
+    """The converter's older flag: 1 is `quantize_uint8: true`, 2 is `quantize_uint16: true`."""
+
+    variants: tuple[Variant, ...] = Field(default=(), strict=False)
+    """Smaller copies to publish beside the base: `float16`, `uint8`, `uint16`, or mappings such
+    as `{name: small, quantize_uint8: ["*/weights"], quantize_float16: true}`."""
+
+    map: dict[Role, Text | None] | None = None
+    """Roles of outputs, such as `boxes`, each by the output's source name or tensor name
+    (`"Identity_1:0"`). `classes: null` says that classes come from the scores by arg-max. Left
+    out, roles are found where the evidence suffices."""
+
+    tolerance: Tolerance | None = None
+    """How far the published model may be from the source. Left out, the limits of its dtype."""
+
+    backends: tuple[Backend, ...] = Field(default=(), strict=False)
+    """Backends of TensorFlow.js that must run every variant. Left out, wasm for all and cpu
+    where it is needed."""
+
+    test_inputs: TestInputs = ()
+    """Inputs to compare with, relative to models.yaml: an .npz file with an array per input, or a
+    mapping of inputs to .npy files or images; a list of these for several runs. Left out,
+    inputs are made up from the model's name."""
+
+    expect: Literal["failed"] | None = None
+    """`failed` keeps a model that is known to fail out of the exit code."""
+
+    trust: bool = False
+    """Allow what could touch this machine: Lambda layers, pickles, operations on files."""
+
+    publish_base: bool = True
+    """Whether the base, with weights as the source has them, is published too."""
+
+    extra: dict[Text, Any] = Field(default_factory=dict)
+    """Free values, copied to the model's entry in the catalog as they stand, such as
+    `minScore`. They may not have the names of the catalog's own keys."""
+
+    timeout_seconds: Seconds | None = None
+    """Longest time for one step of this model."""
+
+    memory_limit_bytes: Bytes | None = None
+    """Largest memory for one step of this model."""
+
+
+class Model(Defaults):
+    """One model: where it comes from and what is made of it."""
+
+    name: Name
+    """Name in the catalog, folder and tasks: `doit model:NAME`."""
+
+    source: Text
+    """Where it is: a path relative to models.yaml, `file:`, `https:`, `npm:pkg@1.2.3#path`,
+    `pypi:pkg==1.2.3#path`; an archive's member after `#`."""
+
+    sha256: Sha256 | None = None
+    """SHA-256 that the fetched source must have: of the file, or as `.zoo` records it for a
+    folder."""
+
+    _inherited: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def inherited(self) -> frozenset[str]:
+        """Fields that come from `defaults`; where one cannot apply it is ignored."""
+        return self._inherited
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Note which fields are inherited, from the validation context."""
+        if context:
+            self._inherited = context["inherited"]

@@ -1,0 +1,193 @@
+"""Sections: `zoo`, `defaults` and `models` turned from nodes into types, each with its faults.
+
+It opens no file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.manifest.fault import Fault, format_value
+from pipeline.manifest.fields import Section
+from pipeline.manifest.model import Defaults, Model
+from pipeline.manifest.sentences import closest_field, describe_error, describe_unknown
+from pipeline.manifest.tolerance import OutputTolerance, Tolerance
+from pipeline.manifest.variant import Variant
+from pipeline.manifest.yaml_reader import Node
+from pipeline.manifest.zoo import ZooSection
+
+Path = tuple[str | int, ...]
+
+SECTIONS = ("zoo", "defaults", "models")
+NOTES_PREFIX = "x-"
+"""Keys on the top level that begin so are the author's: a place for anchors."""
+
+_OWN_FIELDS = set(Model.model_fields) - set(Defaults.model_fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedModel:
+    """A model that is right in itself, and where it is written.
+
+    Attributes:
+        model: The model, with `defaults` applied.
+        path: Where it is: ("models", 3).
+        node: Its mapping.
+        defaults: The mapping `defaults`, or None where there is none.
+    """
+
+    model: Model
+    path: Path
+    node: Node
+    defaults: Node | None
+
+    def fault(self, location: Path, message: str, *, at_key: bool = False) -> Fault:
+        """Return a fault of a field, placed where the field is written."""
+        written = self.node.entries or {}
+        inherited = self.defaults is not None and location[0] in self.model.inherited
+        if inherited and self.defaults is not None and location[0] not in written:
+            return place(self.defaults, ("defaults",), location, message, at_key=at_key)
+        return place(self.node, self.path, location, message, at_key=at_key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sections:
+    """What a manifest says, as far as it is right."""
+
+    zoo: ZooSection = field(default_factory=ZooSection)
+    models: list[ListedModel] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def read_sections(root: Node) -> Sections:
+    """Turn a manifest's topmost value into its sections."""
+    faults: list[Fault] = []
+    if root.entries is None:
+        found = format_value(root.value)
+        faults.append(place(root, (), (), f"found {found}; expected a mapping with 'models:'"))
+        return Sections(faults=faults)
+    known = [key for key in root.entries if not key.startswith(NOTES_PREFIX)]
+    for key in known:
+        if key not in SECTIONS:
+            message = describe_unknown(key, SECTIONS)
+            faults.append(place(root, (), (key,), message, at_key=True))
+    meant = {closest_field(key, SECTIONS) for key in known}
+    if "models" not in meant:
+        faults.append(place(root, (), (), "'models' is missing; expected a list of models"))
+    zoo = _validate_section(ZooSection, root, "zoo", faults)
+    shared = _validate_section(Defaults, root, "defaults", faults)
+    models = _read_models(root, shared, faults)
+    return Sections(zoo=ZooSection.model_validate(zoo), models=models, faults=faults)
+
+
+def place(node: Node, prefix: Path, location: Path, message: str, *, at_key: bool = False) -> Fault:
+    """Return a fault at the value, or key, that a location leads to below a node.
+
+    Args:
+        node: Where the location begins.
+        prefix: Path of the node.
+        location: Keys and indices below it; where they lead nowhere, the last value holds.
+        message: What is wrong.
+        at_key: Whether the key is wrong rather than its value.
+    """
+    spot = node
+    for depth, step in enumerate(location):
+        if isinstance(step, int):
+            if spot.items is None or step >= len(spot.items):
+                break
+            spot = spot.items[step]
+        elif spot.entries is None or step not in spot.entries:
+            break
+        else:
+            entry = spot.entries[step]
+            spot = entry.key if at_key and depth == len(location) - 1 else entry.node
+    return Fault(line=spot.line, column=spot.column, path=(*prefix, *location), message=message)
+
+
+def _validate_section(
+    kind: type[Section], root: Node, name: str, faults: list[Fault]
+) -> dict[str, Any]:
+    """Return what a section says, less the fields that are wrong; note what is wrong."""
+    entry = (root.entries or {}).get(name)
+    if entry is None:
+        return {}
+    if entry.node.entries is None:
+        found = format_value(entry.node.value)
+        faults.append(place(root, (), (name,), f"found {found}; expected a mapping"))
+        return {}
+    try:
+        kind.model_validate(entry.node.value)
+    except ValidationError as error:
+        faults += _describe(error, entry.node, (name,), kind)
+        wrong = {details["loc"][0] for details in error.errors() if details["loc"]}
+        return {key: value for key, value in entry.node.value.items() if key not in wrong}
+    return dict(entry.node.value)
+
+
+def _read_models(root: Node, shared: dict[str, Any], faults: list[Fault]) -> list[ListedModel]:
+    """Return the models that are right in themselves; note what is wrong with the others."""
+    entries = root.entries or {}
+    if "models" not in entries:
+        return []
+    listed = entries["models"].node
+    if not listed.items:
+        found = format_value(listed.value)
+        expected = "expected a list with a model: '- {name: my-model, source: folder/of/it}'"
+        faults.append(place(root, (), ("models",), f"found {found}; {expected}"))
+        return []
+    defaults = entries["defaults"].node if "defaults" in entries else None
+    models = []
+    for index, node in enumerate(listed.items):
+        path: Path = ("models", index)
+        if node.entries is None:
+            found = format_value(node.value)
+            message = f"found {found}; expected a mapping with 'name' and 'source'"
+            faults.append(place(node, path, (), message))
+            continue
+        inherited = frozenset(shared.keys() - node.entries.keys())
+        try:
+            model = Model.model_validate({**shared, **node.value}, context={"inherited": inherited})
+        except ValidationError as error:
+            faults += _describe(error, node, path, Model)
+        else:
+            models.append(ListedModel(model=model, path=path, node=node, defaults=defaults))
+    return models
+
+
+def _describe(
+    error: ValidationError, node: Node, prefix: Path, kind: type[Section]
+) -> Iterator[Fault]:
+    """Turn what pydantic found in a section into faults."""
+    errors = error.errors(include_url=False)
+    unknown = [details["loc"] for details in errors if details["type"] == "extra_forbidden"]
+    meant = {(*loc[:-1], closest_field(str(loc[-1]), _fields_at(kind, loc))) for loc in unknown}
+    for details in errors:
+        location = details["loc"]
+        if details["type"] == "missing":
+            if location not in meant:
+                message = f"{location[-1]!r} is missing"
+                yield place(node, prefix, location[:-1], message)
+        elif details["type"] == "extra_forbidden":
+            message = _describe_extra(str(location[-1]), location, kind)
+            yield place(node, prefix, location, message, at_key=True)
+        elif location[-1:] == ("[key]",):
+            yield place(node, prefix, location[:-1], describe_error(details), at_key=True)
+        else:
+            yield place(node, prefix, location, describe_error(details))
+
+
+def _describe_extra(name: str, location: Path, kind: type[Section]) -> str:
+    if kind is Defaults and len(location) == 1 and name in _OWN_FIELDS:
+        return f"{name!r} is a model's own; expected it below 'models'"
+    return describe_unknown(name, _fields_at(kind, location))
+
+
+def _fields_at(kind: type[Section], location: Path) -> list[str]:
+    """Return the fields of the section that a location ends in."""
+    if "tolerance" in location[:-1]:
+        kind = OutputTolerance if "outputs" in location[:-1] else Tolerance
+    elif "variants" in location[:-1]:
+        kind = Variant
+    return list(kind.model_fields)

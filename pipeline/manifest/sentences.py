@@ -1,0 +1,105 @@
+"""What pydantic finds wrong, in our words. It opens no file."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.manifest.fault import closest, format_choices, format_value, shorten
+from pipeline.manifest.fields import PATTERN_WORDS
+
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+_KINDS = {
+    "input_format": "input format",
+    "output_format": "output format",
+    "backends": "backend",
+    "expect": "expected result",
+    "quantization_bytes": "number of bytes",
+}
+# Words of the command line, and of other manifests, for what we call otherwise.
+_ELSEWHERE = {
+    "input_path": "'source' says where a model is",
+    "output_path": "'zoo: {output: …}' says where the zoo is published",
+    "file": "'source' says where a model is",
+    "path": "'source' says where a model is",
+    "uri": "'source' says where a model is",
+    "url": "'source' says where a model is",
+    "signature_def": "did you mean 'signature_name'?",
+    "quantize": "expected quantize_float16, quantize_uint8 or quantize_uint16",
+}
+_CHOICE = re.compile(r"'([^']*)'|(\d+)")
+_LISTED_MAX = 10
+
+
+def describe_unknown(field: str, known: Sequence[str]) -> str:
+    """Say that a field is unknown, with the one that was likely meant."""
+    if meant := closest_field(field, known):
+        return f"unknown field; did you mean {meant!r}?"
+    if field in _ELSEWHERE:
+        return f"unknown field; {_ELSEWHERE[field]}"
+    if len(known) <= _LISTED_MAX:
+        return f"unknown field; expected {format_choices(known)}"
+    return "unknown field; values of your own go below 'extra'"
+
+
+def closest_field(field: str, known: Sequence[str]) -> str | None:
+    """Return the field that an unknown one was likely meant to be, or None."""
+    return None if field in _ELSEWHERE else closest(field, known)
+
+
+def describe_error(error: Mapping[str, Any]) -> str:
+    """Turn one of pydantic's error details, but for missing and extra fields, into a sentence."""
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "fault":
+        return str(context["message"])
+    if kind == "literal_error":
+        return _describe_choice(error["loc"], value, context["expected"])
+    if kind in _EXPECTED:
+        return _describe_type(value, kind)
+    return _describe_limit(kind, value, context)
+
+
+def _describe_limit(kind: str, value: Any, limits: Mapping[str, Any]) -> str:
+    match kind:
+        case "string_pattern_mismatch":
+            return f"found {shorten(value)!r}; expected {PATTERN_WORDS[limits['pattern']]}"
+        case "string_too_short":
+            return "found an empty text; expected at least a character"
+        case "string_too_long":
+            return f"{shorten(value)!r} is longer than {limits['max_length']} characters"
+        case "greater_than":
+            return f"found {format_value(value)}; expected more than {limits['gt']:g}"
+        case _:
+            return f"found {format_value(value)}, which is not valid here ({kind})"
+
+
+def _describe_type(value: Any, kind: str) -> str:
+    sentence = f"found {format_value(value)}; expected {_EXPECTED[kind]}"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return f"{sentence}; put it in quotes"
+    if kind == "bool_type" and str(value).lower() in {"true", "false"}:
+        return f"{sentence} without quotes"
+    if kind == "tuple_type" and isinstance(value, str) and value:
+        return f"{sentence}, such as [{shorten(value)}]"
+    return sentence
+
+
+def _describe_choice(location: Sequence[str | int], value: Any, expected: str) -> str:
+    choices = [text or number for text, number in _CHOICE.findall(expected)]
+    field = next((str(step) for step in reversed(location) if step in _KINDS), "")
+    found = repr(shorten(value)) if isinstance(value, str) else format_value(value)
+    kind = _KINDS.get(field)
+    sentence = f"{found} is no {kind}" if kind else f"found {found}"
+    meant = closest(value, choices) if isinstance(value, str) else None
+    if meant:
+        return f"{sentence}; did you mean {meant!r}?"
+    return f"{sentence}; expected {format_choices(choices)}"

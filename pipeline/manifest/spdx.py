@@ -1,0 +1,75 @@
+"""License expressions: the SPDX names that tell people what they may do with a model.
+
+Grammar of the SPDX specification 2.3, annex D: identifiers joined by AND, OR and WITH, and
+parentheses; operators and identifiers in any case. It opens no file.
+"""
+
+import difflib
+import re
+
+from pipeline.manifest.spdx_ids import EXCEPTIONS, LICENSES
+
+_TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
+_REFERENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
+_OPERATORS = ("AND", "OR", "WITH")
+_licenses = {identifier.lower(): identifier for identifier in LICENSES}
+_exceptions = {identifier.lower(): identifier for identifier in EXCEPTIONS}
+
+
+def parse_license(text: str) -> str:
+    """Return a license expression in SPDX's own spelling.
+
+    Raises:
+        ValueError: The text is no expression, or names a license that SPDX does not list;
+            the message is a sentence for the user.
+    """
+    if text.strip().lower() in _licenses:
+        return _licenses[text.strip().lower()]
+    words: list[str] = []
+    depth = 0
+    for raw in _TOKEN.findall(text):
+        word = _parse_word(raw, text, after=words[-1] if words else "(")
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        if depth < 0:
+            raise ValueError(f"{text!r} closes a parenthesis that was not opened")
+        words.append(word)
+    if not words or depth or words[-1] in {"(", *_OPERATORS}:
+        raise ValueError(f"{text!r} ends too early for a license expression")
+    return " ".join(words).replace("( ", "(").replace(" )", ")")
+
+
+def _parse_word(raw: str, text: str, *, after: str) -> str:
+    """Return one word as SPDX spells it; `after` is the word before it, "(" at the start."""
+    operand_expected = after in {"(", *_OPERATORS}
+    operator = raw.upper()
+    if operator in _OPERATORS or raw == ")":
+        second_exception = operator == "WITH" and after in {")", *EXCEPTIONS}
+        if operand_expected or second_exception:
+            raise ValueError(f"{text!r} has {raw!r} where a license is expected")
+        return operator
+    if not operand_expected:
+        raise ValueError(_unknown(text))
+    if after == "WITH":
+        if raw.lower() not in _exceptions:
+            raise ValueError(f"{raw!r} is no license exception that SPDX lists")
+        return _exceptions[raw.lower()]
+    if raw == "(":
+        return raw
+    if _REFERENCE.fullmatch(raw):
+        return raw
+    name = raw.removesuffix("+")
+    if name.lower() not in _licenses:
+        raise ValueError(_unknown(raw))
+    return _licenses[name.lower()] + raw[len(name) :]
+
+
+def _unknown(name: str) -> str:
+    """Say that a name is no license, with the nearest that is one."""
+    wanted = name.lower().replace(" license", "").strip().replace(" ", "-")
+    close = difflib.get_close_matches(wanted, _licenses, n=1, cutoff=0.7)
+    if close:
+        return f"{name!r} is no SPDX license expression; did you mean {_licenses[close[0]]!r}?"
+    return (
+        f"{name!r} is no SPDX license expression; expected one such as MIT or Apache-2.0, "
+        "LicenseRef-NAME for terms that SPDX does not list, or nothing where it is unknown"
+    )

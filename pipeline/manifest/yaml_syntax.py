@@ -1,0 +1,84 @@
+"""YAML that cannot be read at all, said in words that help. It opens no file."""
+
+import re
+
+import yaml
+
+from pipeline.manifest.fault import Fault
+
+LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What ends a line for YAML 1.1 and its readers."""
+
+_EXCERPT_MAX = 100
+
+_COLON = "a key and its ':' are not expected here"
+_COLUMN = "this does not fit what is around it"
+_LIST = "a list cannot begin on the line of its key"
+
+# Part of what the parser says (libyaml's words, or those of PyYAML's own), and what we say.
+_SENTENCES = {
+    "mapping values are not allowed": f"{_COLON}; is a line indented differently than the one "
+    "before, or does a text with ': ' in it need quotes?",
+    "sequence entries are not allowed": f"{_LIST}; write [a, b], or begin the next line with '- '",
+    "did not find expected key": f"{_COLUMN}; keys of one mapping begin in one column, and a text "
+    "with quotes in it is written in the other kind of quotes",
+    "did not find expected '-' indicator": f"{_COLUMN}; entries of one list begin with '- ' in "
+    "one column, and the fields of one entry in one column",
+    "expected <block end>": f"{_COLUMN}; entries of one list or mapping begin in one column",
+    "expected ',' or ']'": "expected ',' or ']' to go on with this list",
+    "expected ',' or '}'": "expected ',' or '}' to go on with this mapping",
+    "could not find expected ':'": "a key without a value; expected 'key: value'",
+    "unknown escape character": "'\\' begins an escape in double quotes; use single quotes",
+    "undefined tag handle": "a text that begins with '!' is written in quotes",
+    "<document start>": "this is indented less than the first line",
+    "node content": "a bracket closes here that was not opened, or a value is missing",
+    "incompatible YAML document": "this version of YAML is not known; remove the %YAML line",
+}
+
+
+def syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
+    """Turn what the parser raised into a fault that shows the line."""
+    problem, context = error.problem or "", error.context or ""
+    mark = error.problem_mark or error.context_mark
+    never_closed = "quoted scalar" in context and "escape" not in problem
+    if never_closed and error.context_mark:
+        mark = error.context_mark
+    lines = LINE_BREAK.split(text)
+    line = min(mark.line, len(lines) - 1) if mark else 0
+    column = min(mark.column, len(lines[line])) if mark else 0
+    message = "this quote is never closed"
+    if not never_closed:
+        message = _sentence(problem, context, lines[line], column)
+    if "expected ',' or" in problem and error.context_mark:
+        message += f" that begins in line {error.context_mark.line + 1}"
+    return Fault(
+        line=line + 1,
+        column=column + 1,
+        path=(),
+        message=message,
+        excerpt=show_line(lines[line], column),
+    )
+
+
+def show_line(line: str, column: int) -> str:
+    """Return a line of the file with a caret below one of its characters."""
+    start = max(0, column - _EXCERPT_MAX // 2)
+    part = line[start : start + _EXCERPT_MAX]
+    indent = "".join("\t" if char == "\t" else " " for char in part[: column - start])
+    return f"    {part}\n    {indent}^"
+
+
+def _sentence(problem: str, context: str, line: str, column: int) -> str:
+    indent, found = line[:column], line[column : column + 1]
+    if "tab character" in problem or ("\t" in indent + found and not indent.strip()):
+        return "a tab; YAML is indented with spaces"
+    if "scanning an alias" in context:
+        return "'*' begins an alias; a pattern is written in quotes: '*/weights'"
+    if "scanning an anchor" in context:
+        return "'&' begins an anchor; a text that begins with '&' is written in quotes"
+    if "cannot start any token" in problem:
+        return f"a text that begins with {found!r} is written in quotes"
+    for part, sentence in _SENTENCES.items():
+        if part in problem:
+            return sentence
+    return f"this is no YAML: {problem}" + (f", {context}" if context else "")

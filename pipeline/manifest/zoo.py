@@ -1,0 +1,46 @@
+"""The zoo as a whole: what the manifest says of it, and its models. It opens no file."""
+
+import posixpath
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+from pipeline.manifest.fields import OUTPUT_PATTERN, Section, Text, Url, fault
+from pipeline.manifest.model import Model
+
+
+def _check_output(text: str) -> str:
+    path = posixpath.normpath(text)
+    first = path.split("/")[0]
+    if path in {".", ".."} or path.endswith("/.."):
+        raise fault(f"{text!r} holds models.yaml itself; expected a folder of its own, like dist")
+    if first == ".zoo":
+        raise fault(f"{text!r} is where builds are kept; expected another folder, like dist")
+    return path
+
+
+Output = Annotated[str, StringConstraints(pattern=OUTPUT_PATTERN), AfterValidator(_check_output)]
+
+
+class ZooSection(Section):
+    """The section `zoo`."""
+
+    name: Text = "TensorFlow.js model zoo"
+    """Name for people, in the catalog and on the site."""
+
+    description: Text | None = None
+    """What the zoo holds, in a few sentences."""
+
+    homepage: Url | None = None
+    """Where the zoo is described, or served."""
+
+    output: Output = "dist"
+    """Folder of the published zoo, relative to models.yaml. It belongs to the build: what is no
+    longer listed is removed from it."""
+
+
+class Zoo(ZooSection):
+    """A manifest, checked: the zoo and its models with `defaults` applied."""
+
+    models: tuple[Model, ...]
+    """Models in the order of the manifest."""

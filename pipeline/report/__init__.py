@@ -1,0 +1,1 @@
+"""Reports: what a person or a program sees of a run."""

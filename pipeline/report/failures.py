@@ -1,0 +1,80 @@
+"""Failures as they are told at the end of a run: what, why, what to do, where to read on. Pure."""
+
+from collections.abc import Sequence
+
+from pipeline.report.events import StepEvent
+from pipeline.report.line import Line, first_line, wrap_text
+from pipeline.report.quantity import count
+from pipeline.report.run import RunContext
+from pipeline.report.step import task_title
+
+MAX_FULL = 30
+LABEL_WIDTH = 9
+
+
+def format_failures(context: RunContext, *, width: int | None) -> list[Line]:
+    """Return the failures of the run, new and remembered, but for the expected ones."""
+    events = context.log.events
+    failures = context.log.failures
+    lines: list[Line] = [(("Failed", "bold"),)] if failures else []
+    for event in failures[:MAX_FULL]:
+        lines += [(("✗", "bad"), (f" {task_title(event.task)}", "bold"))]
+        for label, text in _facts(event, events, context):
+            lines += _labelled(label, text, width)
+    for event in failures[MAX_FULL:]:
+        reason = first_line(event.reason)
+        lines.append((("✗", "bad"), (f" {task_title(event.task)}", "bold"), (f"  {reason}", "")))
+    return lines
+
+
+def format_expected_failures(context: RunContext, *, width: int | None) -> list[Line]:
+    """Return the failures that the manifest expects, a line each."""
+    failures = context.log.expected_failures
+    lines: list[Line] = [(("Failed as expected", "bold"),)] if failures else []
+    for event in failures:
+        text = f"✗ {task_title(event.task)}: {first_line(event.reason)}"
+        lines += wrap_text(text, "dim", indent="", width=width)
+    return lines
+
+
+def format_unexpected_successes(context: RunContext, cards: Sequence[str]) -> list[Line]:
+    """Return the models of which the manifest expects a failure in vain.
+
+    Args:
+        context: The run.
+        cards: Tasks that write a card: the last step of a model, so that the others went well.
+    """
+    failed = {event.model for event in context.log.expected_failures}
+    return [
+        ((f"{event.model} works: `expect: failed` can go from the manifest", "warn"),)
+        for event in context.log.events
+        if event.expected and event.status == "ok" and event.task in cards
+        if event.model not in failed
+    ]
+
+
+def _facts(
+    event: StepEvent, events: Sequence[StepEvent], context: RunContext
+) -> list[tuple[str, str]]:
+    facts = [("reason", event.reason or "none given")]
+    if event.hint:
+        facts.append(("hint", event.hint))
+    if event.log is not None:
+        facts.append(("log", context.shorten(event.log)))
+    if event.retry:
+        facts.append(("again", "the next run tries again"))
+    else:
+        facts.append(("again", "once its input, its parameters or a tool changes"))
+    skipped = sum(other.status == "skipped" and other.upstream == event.task for other in events)
+    if skipped:
+        facts.append(("skipped", f"{count(skipped, 'step')} that build on it"))
+    return facts
+
+
+def _labelled(label: str, text: str, width: int | None) -> list[Line]:
+    indent = " " * (LABEL_WIDTH + 2)
+    lines = wrap_text(text, "", indent=indent, width=width)
+    if not lines:
+        return []
+    first = "".join(part for part, _ in lines[0]).removeprefix(indent)
+    return [((f"  {label:{LABEL_WIDTH}}", "dim"), (first, "")), *lines[1:]]

@@ -1,0 +1,69 @@
+"""Quantities as people read them: sizes, times, counts. Pure."""
+
+KIB = 1024
+MINUTE = 60
+HOUR = 60 * MINUTE
+
+
+def format_bytes(num_bytes: int) -> str:
+    """Return a size in the largest fitting 1024-based unit: "900 B", "55 KiB", "3.4 MiB"."""
+    size = float(num_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if round(size) < KIB or unit == "GiB":
+            break
+        size /= KIB
+    decimals = 1 if unit in ("MiB", "GiB") and size < 100 else 0  # noqa: PLR2004
+    return f"{size:.{decimals}f} {unit}"
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a time: "0.4 s", "41 s", "2 min 13 s", "1 h 02 min"."""
+    if seconds < 0.05:  # noqa: PLR2004
+        return "<0.1 s"
+    if round(seconds, 1) < 10:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE:02d} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
+
+
+def format_whole_seconds(seconds: float) -> str:
+    """Return a time that still runs, in steps of a second: "0 s", "41 s", "2 min 13 s"."""
+    return f"{int(seconds)} s" if seconds < MINUTE else format_seconds(int(seconds))
+
+
+def format_time_left(seconds: float) -> str:
+    """Return an estimate, no more exact than it can be: "about 40 s left"."""
+    if seconds < MINUTE:
+        return f"about {max(5, 5 * round(seconds / 5))} s left"
+    if seconds < HOUR:
+        return f"about {round(seconds / MINUTE)} min left"
+    hours, minutes = divmod(5 * round(seconds / MINUTE / 5), 60)
+    return f"about {hours} h {minutes:02d} min left"
+
+
+def format_parameters(count: int) -> str:
+    """Return a number of parameters to three digits at most: "980", "56.5 k", "3.41 M"."""
+    size, unit = float(count), ""
+    for larger in ("k", "M", "G"):
+        if float(f"{size:.3g}") < 1000:  # noqa: PLR2004
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}".rstrip()
+
+
+def format_ratio(size: int, base: int) -> str:
+    """Return a size in percent of another, never a false 0 or 100: "25%", "<1%"."""
+    percent = 100 * size / base
+    if 0 < percent < 1:
+        return "<1%"
+    rounded = round(percent)
+    return f"{rounded}%" if rounded != 100 or size == base else f"{percent:.1f}%"  # noqa: PLR2004
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 model", "1,000 models"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

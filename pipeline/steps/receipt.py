@@ -1,0 +1,190 @@
+"""Receipts: what made the files of a folder, in its `receipt.json`.
+
+A receipt has no clock, no host and no absolute path: repeating a build repeats its
+bytes. Comparing it with what a step would read now tells whether the step is up to date
+and, if not, why.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.canonical import format_json
+from pipeline.files import digest_file
+from pipeline.versions import installed_version
+
+RECEIPT = "receipt.json"
+# Beside the receipt, for people: their content varies from run to run.
+UNLISTED = frozenset({RECEIPT, "run.json", "log.txt"})
+_ABSENT = object()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFile:
+    """One file that a step wrote.
+
+    Attributes:
+        path: Relative to the step's folder, with forward slashes.
+        bytes: Its size.
+        sha256: Digest of its content, 64 hexadecimal digits.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingredients:
+    """All that decides what a step makes, but for the tools, which it finds as it goes.
+
+    Attributes:
+        step: Name of the step.
+        version: Version of the step's code; raised when its results change.
+        parameters: JSON values from the manifest that it reads.
+        inputs: SHA-256 of each outcome (or local source) that it reads, by name.
+    """
+
+    step: str
+    version: int
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a step made nothing.
+
+    Attributes:
+        status: "failed", or "skipped" where there is nothing to make.
+        reason: What was found and what was expected.
+        hint: What the user can do, or None.
+        retry: Whether the same ingredients may succeed another time.
+    """
+
+    status: Literal["failed", "skipped"]
+    reason: str
+    hint: str | None = None
+    retry: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What made a folder.
+
+    Attributes:
+        ingredients: All that decided its content.
+        tools: Version of each tool it used, by distribution.
+        outputs: The files, sorted by path.
+        failure: Set where there are none.
+    """
+
+    ingredients: Ingredients
+    tools: Mapping[str, str | None]
+    outputs: tuple[OutputFile, ...] = ()
+    failure: Failure | None = None
+
+
+def format_receipt(receipt: Receipt) -> bytes:
+    """Return a receipt's canonical text."""
+    made = receipt.ingredients
+    failure = receipt.failure
+    return format_json(
+        {
+            "step": made.step,
+            "version": made.version,
+            "parameters": dict(made.parameters),
+            "inputs": dict(made.inputs),
+            "tools": dict(receipt.tools),
+            "outputs": [vars(output) for output in receipt.outputs],
+            "failure": vars(failure) if failure else None,
+        }
+    )
+
+
+def load_receipt(folder: Path) -> Receipt | None:
+    """Read a folder's receipt; None where there is none, or none that can be read."""
+    try:
+        wire = json.loads((folder / RECEIPT).read_bytes())
+        return Receipt(
+            ingredients=Ingredients(
+                step=wire["step"],
+                version=wire["version"],
+                parameters=wire["parameters"],
+                inputs=wire["inputs"],
+            ),
+            tools=wire["tools"],
+            outputs=tuple(OutputFile(**output) for output in wire["outputs"]),
+            failure=Failure(**wire["failure"]) if wire["failure"] else None,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def list_outputs(folder: Path) -> tuple[OutputFile, ...]:
+    """List and digest every file below a folder that counts as an output."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    relative = {path.relative_to(folder).as_posix(): path for path in paths}
+    return tuple(
+        OutputFile(path=name, bytes=path.stat().st_size, sha256=digest_file(path))
+        for name, path in sorted(relative.items())
+        if name not in UNLISTED
+    )
+
+
+def explain_change(receipt: Receipt | None, now: Ingredients) -> str | None:
+    """Say why a receipt no longer stands for what a step would make; None if it does."""
+    if receipt is None:
+        return "never built"
+    made = receipt.ingredients
+    if (made.step, made.version) != (now.step, now.version):
+        return f"step {now.step} changed: version {made.version} → {now.version}"
+    return (
+        _explain_parameters(made.parameters, now.parameters)
+        or _explain_inputs(made.inputs, now.inputs)
+        or _explain_tools(receipt.tools)
+    )
+
+
+def explain_loss(receipt: Receipt, folder: Path) -> str | None:
+    """Say which output of a receipt is no longer in the folder; None if all are."""
+    for output in receipt.outputs:
+        try:
+            size = (folder / output.path).stat().st_size
+        except OSError:
+            return f"output {output.path} is missing"
+        if size != output.bytes:
+            return f"output {output.path} has {size} bytes instead of {output.bytes}"
+    return None
+
+
+def _explain_parameters(made: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    changes = []
+    for name in sorted(made.keys() | now.keys()):
+        before, after = made.get(name, _ABSENT), now.get(name, _ABSENT)
+        if before != after:
+            changes.append(f"{name}: {_brief(before)} → {_brief(after)}")
+    return f"parameter {'; '.join(changes)}" if changes else None
+
+
+def _explain_inputs(made: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    changed = [name for name in sorted(made.keys() | now.keys()) if made.get(name) != now.get(name)]
+    return f"input {', '.join(changed)} changed" if changed else None
+
+
+def _explain_tools(tools: Mapping[str, str | None]) -> str | None:
+    changes = [
+        f"{tool} {before} → {installed_version(tool)}"
+        for tool, before in sorted(tools.items())
+        if before != installed_version(tool)
+    ]
+    return f"tool {', '.join(changes)}" if changes else None
+
+
+def _brief(value: object) -> str:
+    if value is _ABSENT:
+        return "absent"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004  # a line of the terminal

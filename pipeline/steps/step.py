@@ -1,0 +1,127 @@
+"""Steps: the kinds of work that a model goes through, and what one piece of work is given.
+
+A step is a plain function `run(work) -> None` that writes its results into `work.folder`.
+What it reads of the manifest, which steps it follows and which version its code has is
+said in one line of the table `pipeline.steps.table.STEPS`.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.steps.outcome import Outcome
+from pipeline.versions import installed_version
+
+
+# What a process with TensorFlow needs before it has read anything, and what it needs for
+# each byte of a model: several copies exist while a graph is frozen and optimized.
+TENSORFLOW_BYTES = 1024**3
+MEMORY_PER_INPUT_BYTE = 8
+
+
+class StepSkipped(Exception):  # noqa: N818  # nothing went wrong
+    """Raised by a step that has nothing to make; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One kind of work.
+
+    Attributes:
+        name: As in task names: "convert" in `convert:handtrack`.
+        version: Raised when the same ingredients make other results.
+        function: "module:function" to call with the Work; imported when first needed, so
+            that loading the graph stays instant.
+        needs: Steps of the same model that must have succeeded.
+        accepts: Steps of the same model that are read whatever became of them.
+    """
+
+    name: str
+    version: int
+    function: str
+    needs: tuple[str, ...] = ()
+    accepts: tuple[str, ...] = ()
+
+    def load(self) -> Callable[["Work"], None]:
+        """Import the step's function."""
+        module, name = self.function.split(":")
+        function: Callable[[Work], None] = getattr(importlib.import_module(module), name)
+        return function
+
+
+class SubmitToTensorFlow(Protocol):
+    """Runs a function of `pipeline.tf` in a child process that has TensorFlow."""
+
+    def __call__(
+        self,
+        function: str,
+        arguments: Mapping[str, Any],
+        *,
+        log: Path,
+        expected_memory_bytes: int,
+    ) -> Future[Any]:
+        """Start `function` ("module:name") and return its future JobResult."""
+        ...  # pragma: no cover
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One piece of work: what a step's function is given.
+
+    Attributes:
+        task: Name of the task, e.g. "variant:handtrack:float16".
+        model: Name of the model; None for the zoo as a whole.
+        parameters: JSON values from the manifest.
+        inputs: Folder of each task that this one reads, by its key ("fetch", "variant:base").
+        outcomes: Outcome of each of them.
+        folder: Empty folder for the results.
+        log: Text file for what people may want to read later.
+        root: Folder of the manifest, for sources beside it.
+        cache: Folder of downloads.
+        refresh: Whether sources that may change are to be asked for again.
+        progress: Called with bytes done and bytes in all (None where unknown).
+        submit: Runs a function in a process that has TensorFlow.
+        tools: Versions of the tools used so far, for the receipt.
+        peak_rss_bytes: Largest memory of the children used, for run.json.
+    """
+
+    task: str
+    model: str | None
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    outcomes: Mapping[str, Outcome]
+    folder: Path
+    log: Path
+    root: Path
+    cache: Path
+    refresh: bool
+    progress: Callable[[int, int | None], None]
+    submit: SubmitToTensorFlow
+    tools: dict[str, str | None] = field(default_factory=dict)
+    peak_rss_bytes: list[int] = field(default_factory=list)
+
+    def uses(self, *distributions: str) -> None:
+        """Record the versions of tools; another version makes the result out of date."""
+        for distribution in distributions:
+            self.tools[distribution] = installed_version(distribution)
+
+    def note(self, text: str) -> None:
+        """Add a line to the log."""
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def run_in_tensorflow(self, function: str, **arguments: Any) -> Any:
+        """Run a function of `pipeline.tf` in a child process and return its result."""
+        sizes = (path.stat().st_size for folder in self.inputs.values() for path in _files(folder))
+        expected = TENSORFLOW_BYTES + MEMORY_PER_INPUT_BYTE * sum(sizes)
+        future = self.submit(function, arguments, log=self.log, expected_memory_bytes=expected)
+        result = future.result()
+        self.peak_rss_bytes.append(result.peak_rss_bytes)
+        return result.value
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())

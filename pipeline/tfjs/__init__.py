@@ -1,0 +1,1 @@
+"""TensorFlow.js files: model.json, weights and their quantization, with numpy alone."""

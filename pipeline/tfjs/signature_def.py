@@ -1,0 +1,170 @@
+"""SignatureDef: the named inputs and outputs in a model.json, as protobuf JSON.
+
+TensorFlow.js finds it under "userDefinedMetadata" or, failing that, under "signature"
+(tfjs-converter: graph_model.ts). Each entry has a key and a TensorInfo:
+
+    "boxes": {"name": "Identity:0", "dtype": "DT_FLOAT", "tensorShape": {"dim": [{"size": "-1"}]}}
+
+In the wild the index of "name", the dtype and the shape may be missing. It opens no file.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.errors import SignatureError
+from pipeline.tfjs.dtypes import format_dtype, parse_dtype
+from pipeline.tfjs.inference import Shape, format_shape, parse_shape
+from pipeline.tfjs.topology import split_tensor_name, tensor_name
+
+_MAX_INDEX = 2**32 - 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorInfo:
+    """An entry of a signature.
+
+    Attributes:
+        key: Its name in the signature.
+        tensor: Tensor in the graph, as `node:index`.
+        dtype: TensorFlow dtype, None where it is not stated.
+        shape: Size of each axis, None where unknown or not stated.
+        extra: Other fields, such as `resourceId` of a hash table.
+    """
+
+    key: str
+    tensor: str
+    dtype: str | None
+    shape: Shape
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def node(self) -> str:
+        """The node that makes it."""
+        return split_tensor_name(self.tensor)[0]
+
+    @property
+    def is_resource(self) -> bool:
+        """Whether TensorFlow.js feeds it itself: a hash table that the initializer makes."""
+        return "resourceId" in self.extra or self.dtype in ("resource", "variant")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignatureDef:
+    """Inputs and outputs of a model, in the order in which TensorFlow.js sees them."""
+
+    inputs: tuple[TensorInfo, ...] = ()
+    outputs: tuple[TensorInfo, ...] = ()
+
+
+def parse_signature_def(content: Mapping[str, Any]) -> SignatureDef:
+    """Read the signature in a decoded model.json; without one it is empty.
+
+    Raises:
+        SignatureError: An entry is no TensorInfo.
+    """
+    metadata = content.get("userDefinedMetadata")
+    candidates = [metadata.get("signature")] if isinstance(metadata, Mapping) else []
+    for wire in (*candidates, content.get("signature")):
+        if isinstance(wire, Mapping) and (wire.get("inputs") or wire.get("outputs")):
+            sides = {side: _parse_side(wire, side) for side in ("inputs", "outputs")}
+            return SignatureDef(**sides)
+    return SignatureDef()
+
+
+def format_signature_def(signature: SignatureDef) -> dict[str, Any]:
+    """Return a signature as protobuf JSON, in its order."""
+    return {
+        side: {info.key: format_tensor_info(info) for info in infos}
+        for side, infos in (("inputs", signature.inputs), ("outputs", signature.outputs))
+    }
+
+
+def format_tensor_info(info: TensorInfo) -> dict[str, Any]:
+    """Return an entry of a signature as protobuf JSON."""
+    wire = {**info.extra, "name": info.tensor, "tensorShape": format_shape(info.shape)}
+    return wire if info.dtype is None else {**wire, "dtype": format_dtype(info.dtype)}
+
+
+def javascript_order(keys: Iterable[str]) -> list[str]:
+    """Return the keys of an object in the order in which JavaScript goes through them.
+
+    Keys that are array indices, such as "7", come first, by their number; the others
+    follow as they were written (ECMA-262, OrdinaryOwnPropertyKeys).
+    """
+    keys = list(keys)
+    indices = sorted((key for key in keys if is_array_index(key)), key=int)
+    return indices + [key for key in keys if not is_array_index(key)]
+
+
+def is_array_index(key: str) -> bool:
+    """Return whether JavaScript takes a key for an array index and moves it to the front."""
+    return re.fullmatch("0|[1-9][0-9]{0,9}", key) is not None and int(key) <= _MAX_INDEX
+
+
+def _parse_side(wire: Mapping[str, Any], side: str) -> tuple[TensorInfo, ...]:
+    entries = wire.get(side) or {}
+    if not isinstance(entries, Mapping):
+        raise SignatureError(f"signature.{side} is no object; expected names with a TensorInfo")
+    return tuple(
+        _parse_tensor_info(key, entries[key], f"signature.{side}[{key!r}]")
+        for key in javascript_order(entries)
+    )
+
+
+def _parse_tensor_info(key: str, wire: Any, where: str) -> TensorInfo:
+    if not isinstance(wire, Mapping) or not isinstance(wire.get("name"), str):
+        raise SignatureError(
+            f"{where} names no tensor; expected an entry such as {{'name': 'x:0'}}"
+        )
+    dtype = parse_dtype(wire.get("dtype"))
+    if dtype is None and wire.get("dtype") not in (None, "DT_INVALID", 0):
+        raise SignatureError(
+            f"{where}: dtype is {wire['dtype']!r}; expected one such as 'DT_FLOAT'"
+        )
+    known = ("name", "dtype", "tensorShape")
+    return TensorInfo(
+        key=key,
+        tensor=tensor_name(wire["name"]),
+        dtype=dtype,
+        shape=parse_shape(wire.get("tensorShape")),
+        extra={name: value for name, value in wire.items() if name not in known},
+    )
+
+
+def rewrite_signature(content: Mapping[str, Any], signature: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a decoded model.json with exactly the names and the order of a signature.json.
+
+    Inputs that TensorFlow.js feeds itself keep their entries. The other places that name
+    outputs would contradict: the signature under "userDefinedMetadata" goes, and its
+    `structuredOutputKeys`, which `predict()` pairs with outputs by position, follow.
+
+    Args:
+        content: The model.json without its weight manifest.
+        signature: `inputs` and `outputs`, each with name, tensor, dtype and shape (-1 unknown).
+    """
+    stated = parse_signature_def(content)
+    sides = {
+        side: tuple(_from_json(entry) for entry in signature[side])
+        for side in ("inputs", "outputs")
+    }
+    resources = tuple(info for info in stated.inputs if info.is_resource)
+    renamed = SignatureDef(inputs=sides["inputs"] + resources, outputs=sides["outputs"])
+    rewritten = {**content, "signature": format_signature_def(renamed)}
+    metadata = {**(content.get("userDefinedMetadata") or {})}
+    metadata.pop("signature", None)
+    if "structuredOutputKeys" in metadata:
+        metadata["structuredOutputKeys"] = [info.key for info in renamed.outputs]
+    rewritten.pop("userDefinedMetadata", None)
+    return {**rewritten, "userDefinedMetadata": metadata} if metadata else rewritten
+
+
+def _from_json(entry: Mapping[str, Any]) -> TensorInfo:
+    shape = entry["shape"]
+    return TensorInfo(
+        key=entry["name"],
+        tensor=entry["tensor"],
+        dtype=entry["dtype"],
+        shape=None if shape is None else tuple(None if size < 0 else size for size in shape),
+    )

@@ -1,0 +1,190 @@
+"""Topology: the GraphDef of a graph model, which model.json holds as protobuf JSON.
+
+A node's input is written "node", "node:1" or, when it only orders execution, "^node";
+inside a function of the library also "node:output_name:0". An attribute is a dict with one
+key for its type: {"type": "DT_FLOAT"}, {"i": "3"}, {"shape": {"dim": [{"size": "-1"}]}}.
+This module turns that into plain values and answers what the structure alone can tell.
+It opens no file and computes no weight.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import FormatError
+from pipeline.tfjs.graph_ops import ASYNC_OPS, NO_RESULT_OPS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """An operation of a graph.
+
+    Attributes:
+        name: Unique in its graph.
+        op: What it computes, e.g. "Conv2D".
+        inputs: The tensors it reads, as the graph writes them.
+        attrs: Its attributes, each in protobuf JSON.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    attrs: Mapping[str, Any]
+
+    @property
+    def data_inputs(self) -> tuple[str, ...]:
+        """Inputs that carry a value, without those that only order execution."""
+        return tuple(name for name in self.inputs if not name.startswith("^"))
+
+    @property
+    def called_functions(self) -> set[str]:
+        """Names of the functions in its attributes: branches of an If, body of a While."""
+        return {
+            str(attr["func"]["name"])
+            for attr in self.attrs.values()
+            if isinstance(attr, Mapping) and isinstance(attr.get("func"), Mapping)
+        }
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether TensorFlow.js takes it for an input (operation_mapper.ts)."""
+        return self.op.startswith("Placeholder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topology:
+    """A graph and the functions that its control flow calls.
+
+    Attributes:
+        nodes: All nodes by name, in the graph's order.
+        functions: Nodes of each function of the library.
+    """
+
+    nodes: Mapping[str, Node]
+    functions: Mapping[str, Mapping[str, Node]]
+
+    def all_nodes(self) -> Iterator[Node]:
+        """Yield the nodes of the graph, then those of the functions that they call.
+
+        The converter may leave functions behind that nobody calls; their constants have no
+        weights.
+        """
+        frontier: list[Iterable[Node]] = [self.nodes.values()]
+        called = set()
+        while frontier:
+            for node in frontier.pop():
+                yield node
+                names = node.called_functions & self.functions.keys() - called
+                called |= names
+                frontier.extend(self.functions[name].values() for name in sorted(names))
+
+    def placeholders(self) -> list[str]:
+        """Return the nodes that wait for a value from outside, in the graph's order."""
+        return [node.name for node in self.nodes.values() if node.is_placeholder]
+
+    def results(self) -> list[str]:
+        """Return the nodes that no other node reads, in the graph's order."""
+        read = {split_tensor_name(name)[0] for node in self.nodes.values() for name in node.inputs}
+        return [
+            node.name
+            for node in self.nodes.values()
+            if node.name not in read and node.op not in NO_RESULT_OPS and not node.is_placeholder
+        ]
+
+    def needed(self, outputs: Iterable[str], *, known: Iterable[str] = ()) -> set[str]:
+        """Return the nodes that have to run for some outputs.
+
+        Args:
+            outputs: Names of nodes.
+            known: Names of nodes whose value is there already: what feeds them is not run.
+        """
+        stop = set(known)
+        seen = set(outputs)
+        frontier = list(seen)
+        while frontier:
+            name = frontier.pop()
+            if name in stop:
+                continue
+            for tensor in self.nodes[name].inputs:
+                source = split_tensor_name(tensor)[0]
+                if source not in seen:
+                    seen.add(source)
+                    frontier.append(source)
+        return seen
+
+    def requires_async(self, outputs: Sequence[str], *, known: Iterable[str] = ()) -> bool:
+        """Return whether TensorFlow.js can compute some outputs only with `executeAsync()`.
+
+        Its `execute()` throws when a node that it needs is one of `ASYNC_OPS`
+        (tfjs-converter: graph_executor.ts, model_analysis.ts). The functions of the library
+        need no look: only If and While call them, which are such ops themselves.
+
+        Args:
+            outputs: Names of nodes; none means all that nobody reads, as in TensorFlow.js.
+            known: Names of nodes whose value is given: inputs and weights.
+        """
+        needed = self.needed(outputs or self.results(), known=known)
+        return any(self.nodes[name].op in ASYNC_OPS for name in needed)
+
+    def count_ops(self) -> dict[str, int]:
+        """Return how often each op stands in the graph and its functions, without constants."""
+        counts = Counter(node.op for node in self.all_nodes() if node.op != "Const")
+        return dict(sorted(counts.items()))
+
+
+def split_tensor_name(name: str) -> tuple[str, int]:
+    """Return node and output index of a tensor: "^a", "a", "a:0" and "a:values:0" are a, 0."""
+    node, *rest = name.removeprefix("^").split(":")
+    return node, int(rest[-1]) if rest and rest[-1].isdecimal() else 0
+
+
+def tensor_name(name: str) -> str:
+    """Return the full name of a tensor: "Identity" is "Identity:0"."""
+    node, index = split_tensor_name(name)
+    return f"{node}:{index}"
+
+
+def parse_topology(wire: Any, *, where: str = "modelTopology") -> Topology:
+    """Read the `modelTopology` (or the `modelInitializer`) of a model.json.
+
+    Args:
+        wire: A GraphDef as decoded JSON.
+        where: Its name in error messages.
+
+    Raises:
+        FormatError: It is no GraphDef, or a node reads one that does not exist.
+    """
+    if not isinstance(wire, Mapping) or not isinstance(wire.get("node"), list):
+        raise FormatError(f"{where}: no list of nodes; expected the GraphDef of a graph model")
+    library = wire.get("library") or {}
+    functions = {}
+    for function in library.get("function") or ():
+        name = function["signature"]["name"]
+        functions[name] = _parse_nodes(function.get("nodeDef") or (), where=f"function {name!r}")
+    topology = Topology(nodes=_parse_nodes(wire["node"], where=where), functions=functions)
+    _check_inputs(topology.nodes, where=where)
+    return topology
+
+
+def _parse_nodes(wire: Iterable[Mapping[str, Any]], *, where: str) -> dict[str, Node]:
+    nodes: dict[str, Node] = {}
+    for entry in wire:
+        try:
+            name, op = str(entry["name"]), str(entry["op"])
+        except (KeyError, TypeError):
+            raise FormatError(f"{where}: node {len(nodes)} has no name or op") from None
+        if name in nodes:
+            raise FormatError(f"{where}: two nodes are called {name!r}")
+        inputs = tuple(entry.get("input") or ())
+        nodes[name] = Node(name=name, op=op, inputs=inputs, attrs=entry.get("attr") or {})
+    return nodes
+
+
+def _check_inputs(nodes: Mapping[str, Node], *, where: str) -> None:
+    for node in nodes.values():
+        for name in node.inputs:
+            if split_tensor_name(name)[0] not in nodes:
+                raise FormatError(
+                    f"{where}: node {node.name!r} ({node.op}) reads {name!r}, which is no node"
+                )

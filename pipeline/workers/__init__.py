@@ -1,0 +1,1 @@
+"""Workers: child processes that have TensorFlow imported, one job each."""

@@ -1,0 +1,5 @@
+"""A preload that takes its time, as TensorFlow does on a slow disk."""
+
+import time
+
+time.sleep(30)
