@@ -6,7 +6,6 @@ runs in child processes.
 """
 
 import os
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from doit.exceptions import InvalidDodoFile
 
 from pipeline.errors import ManifestError
 from pipeline.graph import load_graph
-from pipeline.tasks import Task, dist_task, group_tasks, job_task, step_tasks
+from pipeline.tasks import Task, dist_task, job_task, model_tasks, step_tasks, tag_tasks
 
 try:
     GRAPH = load_graph(Path.cwd())
@@ -25,8 +24,8 @@ except ManifestError as error:
 DOIT_CONFIG = {
     "backend": "json",
     "dep_file": str(GRAPH.layout.database),
-    # Model by model; in the order of the tasks every fetch would come before any convert.
-    "default_tasks": ["model", "catalog", "dist"],
+    # Model by model; in the order of the steps every fetch would come before any convert.
+    "default_tasks": [*(f"model:{model.name}" for model in GRAPH.zoo.models), "catalog", "dist"],
     "num_process": os.cpu_count() or 1,
     "par_type": "thread",
     "reporter": "zoo",
@@ -76,14 +75,9 @@ def task_dist() -> Task:
 
 def task_model() -> Iterator[Task]:
     """Build all of one model: `doit model:NAME`."""
-    groups = {model.name: [f"card:{model.name}"] for model in GRAPH.zoo.models}
-    yield from group_tasks("model", groups, doc=task_model.__doc__)
+    yield from model_tasks(GRAPH, doc=task_model.__doc__)
 
 
 def task_tag() -> Iterator[Task]:
     """Build all models with a tag: `doit tag:TAG`."""
-    groups = defaultdict(list)
-    for model in GRAPH.zoo.models:
-        for tag in model.tags:
-            groups[tag].append(f"model:{model.name}")
-    yield from group_tasks("tag", groups, doc=task_tag.__doc__)
+    yield from tag_tasks(GRAPH, doc=task_tag.__doc__)

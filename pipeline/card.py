@@ -5,7 +5,6 @@ variant named by its content, and an alias for each. So the last good card is th
 good model, whatever becomes of the steps before it. The functions here open no file.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -81,7 +80,7 @@ def build_card(
 
     Args:
         identity: What the manifest says of it: name, title, licence, the keys of `extra`.
-        source: `uri`, `format` and `sha256` of what was fetched.
+        source: `uri` and `sha256` of what was fetched, its `format` and what else it offers.
         signature: Inputs, outputs and facts of the graph (signature.json).
         mapping: `map` and `roles` (map.json).
         variants: The entries of its variants, the base first.
@@ -110,14 +109,15 @@ def build_card(
     return checked
 
 
-def format_alias(model_json: bytes, folder: str) -> dict[str, Any]:
+def alias_model_json(model_json: Mapping[str, Any], folder: str) -> dict[str, Any]:
     """Return a variant's model.json as seen from a folder beside the variant's own.
 
     Args:
-        model_json: The published file.
+        model_json: Content of the published file.
         folder: Name of the folder that it and its shards lie in.
     """
-    content: dict[str, Any] = json.loads(model_json)
-    for group in content["weightsManifest"]:
-        group["paths"] = [f"../{folder}/{path}" for path in group["paths"]]
-    return content
+    groups = [
+        {**group, "paths": [f"../{folder}/{path}" for path in group["paths"]]}
+        for group in model_json["weightsManifest"]
+    ]
+    return {**model_json, "weightsManifest": groups}

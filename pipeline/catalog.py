@@ -103,6 +103,13 @@ class CatalogSource(_Entry):
     """Format of its files, e.g. `tf_saved_model`."""
     sha256: str | None
     """Digest of what was fetched."""
+    tag_sets: list[list[str]] | None
+    """Tags of each graph in a SavedModel; null for other formats."""
+    signature_key: str | None
+    """The signature of a SavedModel that was taken; null for other formats."""
+    signatures: dict[str, Any] | None
+    """All signatures of a SavedModel, each with its inputs and outputs: tensor, dtype and
+    shape by name; null for other formats."""
 
 
 class CatalogModel(_Entry):
@@ -199,7 +206,14 @@ def failed_entry(identity: Mapping[str, Any], *, uri: str, reason: str | None) -
         "status": "failed",
         "reason": reason,
         "staleSince": None,
-        "source": {"uri": uri, "format": None, "sha256": None},
+        "source": {
+            "uri": uri,
+            "format": None,
+            "sha256": None,
+            "tagSets": None,
+            "signatureKey": None,
+            "signatures": None,
+        },
         "format": None,
         "requiresAsync": None,
         "parameters": None,

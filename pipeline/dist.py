@@ -144,8 +144,8 @@ def project(
 
 
 def _order(file: Projected) -> tuple[bool, bool, str]:
-    """Sort immutable files before those that point at them, and the catalog last."""
-    return (file.path == CATALOG_FILE, file.path.count("/") < 2, file.path)
+    """Sort models before the files at the top, and the catalog last."""
+    return (file.path == CATALOG_FILE, "/" not in file.path, file.path)
 
 
 def _is_in_place(file: Projected, was: Placed | None, dist: Path) -> bool:

@@ -50,13 +50,13 @@ class Graph:
         """Iterate over the jobs of one step, in the manifest's order."""
         return (job for job in self.jobs.values() if job.step.name == step)
 
-    def steps_of_models(self) -> dict[str, list[str]]:
-        """Return the names of each model's steps, in order."""
-        steps: dict[str, list[str]] = {model.name: [] for model in self.zoo.models}
+    def jobs_of_models(self) -> dict[str, list[Job]]:
+        """Return the jobs of each model, each after those that it reads."""
+        jobs: dict[str, list[Job]] = {model.name: [] for model in self.zoo.models}
         for job in self.jobs.values():
             if job.model is not None:
-                steps[job.model].append(job.task)
-        return steps
+                jobs[job.model].append(job)
+        return jobs
 
     def _add_model(self, model: Model) -> None:
         self._add("fetch", model, parameters.fetch_parameters(model))
@@ -107,7 +107,9 @@ class Graph:
             model=None,
             parameters=parameters.catalog_parameters(self.zoo),
             folder=self.layout.state / "catalog",
-            reads={f"card:{model.name}": self.jobs[f"card:{model.name}"] for model in self.zoo.models},
+            reads={
+                f"card:{model.name}": self.jobs[f"card:{model.name}"] for model in self.zoo.models
+            },
             needs=frozenset(),
             root=self.layout.root,
             temporary=self.layout.temporary,

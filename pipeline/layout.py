@@ -1,17 +1,17 @@
 """Layout: where everything of a zoo lies. It opens no file.
 
-    models.yaml                          the manifest; its folder is the root
-    .zoo/                                what a build leaves for the next one
-      doit.json                          doit's database, a cache
-      lock                               held by the run that is under way
-      temporary/                         half-made results; swept when a run starts
-      build/<model>/<step>/              a step's results, with receipt.json, run.json, log.txt
-      build/<model>/<step>.json          the step's outcome: status and output digests
-      build/<model>/<step>.failed/       the receipt and log of its last failure
-      build/<model>/variant/<variant>…   the same for each variant
-      catalog/                           the results of the step that makes models.json
-      dist.json                          what was put into dist/
-    dist/                                the zoo as published (`zoo: output:`)
+models.yaml                          the manifest; its folder is the root
+.zoo/                                what a build leaves for the next one
+  doit.json                          doit's database, a cache
+  lock                               held by the run that is under way
+  temporary/                         half-made results; swept when a run starts
+  build/<model>/<step>/              a step's results, with receipt.json, run.json, log.txt
+  build/<model>/<step>.json          the step's outcome: status and output digests
+  build/<model>/<step>.failed/       the receipt and log of its last failure
+  build/<model>/variant/<variant>…   the same for each variant
+  catalog/                           the results of the step that makes models.json
+  dist.json                          what was put into dist/
+dist/                                the zoo as published (`zoo: output:`)
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Layout:
 
     @property
     def database(self) -> Path:
-        """doit's database."""
+        """Doit's database."""
         return self.state / "doit.json"
 
     @property

@@ -15,8 +15,9 @@ from pipeline.errors import SignatureError
 from pipeline.tfjs.dtypes import js_dtype
 from pipeline.tfjs.inference import Shape, merge_shapes
 from pipeline.tfjs.model_json import ModelJson
-from pipeline.tfjs.repair import STRUCTURED_OUTPUT_KEYS, check_node
+from pipeline.tfjs.repair import check_node
 from pipeline.tfjs.signature_def import (
+    STRUCTURED_OUTPUT_KEYS,
     TensorInfo,
     is_array_index,
     javascript_order,
@@ -119,8 +120,7 @@ def _tied_names(side: _Side) -> list[TensorInfo]:
     """Return entries under the names that the record ties to their tensors, in its order."""
     ties = [(tie["name"], tensor_name(tie["tensor"])) for tie in side.ties or ()]
     by_tensor = {info.tensor: info for info in side.infos}
-    tensors = [tensor for _, tensor in ties]
-    if sorted(tensors) != sorted(info.tensor for info in side.infos):
+    if {tensor for _, tensor in ties} != set(by_tensor):
         raise _contradiction(side, "they are not the same tensors")
     return [_agree(side, name, by_tensor[tensor]) for name, tensor in ties]
 

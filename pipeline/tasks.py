@@ -4,22 +4,25 @@ doit's database is a cache here. Its stamp of a job says "nothing was touched si
 few system calls; where it does not, or is lost, the receipt decides.
 """
 
+import contextlib
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.canonical import digest_json
+from pipeline.canonical import digest_json, format_json
 from pipeline.dist import find_fault, load_placed, load_projection, project
+from pipeline.files import write_atomic
 from pipeline.graph import Graph
 from pipeline.layout import Layout
 from pipeline.report.events import StepEvent, emit
 from pipeline.steps.job import Job
-from pipeline.steps.outcome import load_outcome
 from pipeline.steps.run import run_job
 from pipeline.steps.session import Session
+from pipeline.timings import TIMINGS_FILE, collect_timings
 from pipeline.versions import installed_version
 
 Task = dict[str, Any]
@@ -29,32 +32,29 @@ _TOOLS = ("numpy", "tensorflow", "tensorflowjs", "tf-keras", "tfjs-zoo")
 
 
 class UpToDate:
-    """Whether a job's result stands; doit calls it, and prints it in `doit info`."""
+    """Whether nothing was touched since a job last ended; doit calls it.
+
+    Where something was, the job itself reads its receipt and adopts what still stands. A
+    failure has no stamp, so that every run tells it again.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.cause: str | None = None
 
     def __call__(self, task: object, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
-        """Say whether nothing has to be done; a failure always has to be told again."""
+        """Compare the stamp that doit kept with what is there now."""
         stamp = values.get("stamp")
-        if stamp is not None and stamp == _stamp(self.job, stamp["folders"]):
-            return True
-        standing = self.job.standing()
-        self.cause = standing.cause
-        if standing.outcome is None:
-            return False
-        if standing.outcome.status == "failed":
-            self.cause = f"failed before: {standing.outcome.reason}"
-            return False
-        if load_outcome(self.job.outcome_file) != standing.outcome:
-            self.cause = "an earlier result is taken up again"
-            return False
-        return True
+        return stamp is not None and stamp == _stamp(self.job, stamp["folders"])
 
     def __repr__(self) -> str:
-        """Say why the job has to run."""
-        return self.cause or "up to date"
+        """Say why the job runs; `doit info` prints it."""
+        standing = self.job.standing()
+        if standing.cause is not None:
+            return standing.cause
+        assert standing.outcome is not None
+        if standing.outcome.status == "failed":
+            return f"failed before, and is told again: {standing.outcome.reason}"
+        return "something was touched; its result still stands"
 
 
 def job_task(job: Job, session: Session) -> Task:
@@ -62,7 +62,6 @@ def job_task(job: Job, session: Session) -> Task:
     basename, _, name = job.task.partition(":")
     task: Task = {
         "basename": basename,
-        "doc": f"{job.step.name} {job.model or 'the zoo'}",
         "actions": [(_run, [job, session])],
         "file_dep": [str(read.outcome_file) for read in job.reads.values()],
         "targets": [str(job.outcome_file)],
@@ -72,7 +71,7 @@ def job_task(job: Job, session: Session) -> Task:
         "verbosity": 0,
     }
     if name:
-        task["name"] = name
+        task |= {"name": name, "doc": f"{job.step.name} {name}"}
     return task
 
 
@@ -84,13 +83,34 @@ def step_tasks(graph: Graph, step: str, *, doc: str | None) -> Iterator[Task]:
         yield job_task(job, graph.session)
 
 
-def group_tasks(
-    basename: str, groups: Mapping[str, list[str]], *, doc: str | None
-) -> Iterator[Task]:
-    """Yield a task for each group of tasks, that runs them and does nothing else."""
-    yield {"basename": basename, "name": None, "doc": doc}
-    for name, members in groups.items():
-        yield {"basename": basename, "name": name, "actions": None, "task_dep": members}
+def model_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
+    """Yield a task for each model, that stands for all of its steps."""
+    yield {"basename": "model", "name": None, "doc": doc}
+    for model, jobs in graph.jobs_of_models().items():
+        yield _group("model", model, [f"card:{model}"], jobs)
+
+
+def tag_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
+    """Yield a task for each tag, that stands for all models that have it."""
+    yield {"basename": "tag", "name": None, "doc": doc}
+    jobs = graph.jobs_of_models()
+    tagged = defaultdict(list)
+    for model in graph.zoo.models:
+        for tag in model.tags:
+            tagged[tag].append(model.name)
+    for tag, models in tagged.items():
+        members = [job for model in models for job in jobs[model]]
+        yield _group("tag", tag, [f"model:{model}" for model in models], members)
+
+
+def _group(basename: str, name: str, members: list[str], jobs: list[Job]) -> Task:
+    return {
+        "basename": basename,
+        "name": name,
+        "actions": None,
+        "task_dep": members,
+        "clean": [(_clean_all, [jobs])],
+    }
 
 
 def dist_task(graph: Graph) -> Task:
@@ -98,7 +118,7 @@ def dist_task(graph: Graph) -> Task:
     layout = graph.layout
     return {
         "basename": "dist",
-        "actions": [(_project, [layout])],
+        "actions": [(_project, [graph])],
         "file_dep": [str(graph.jobs["catalog"].outcome_file)],
         "uptodate": [(_is_projected, [layout])],
         "clean": [(_clean_dist, [layout])],
@@ -111,8 +131,7 @@ def _run(job: Job, session: Session) -> dict[str, Any]:
     outcome = run_job(job, session)
     if outcome.status == "failed":
         return {"stamp": None}
-    folders = [folder for folder in _folders(job.folder)] if job.folder.is_dir() else []
-    return {"stamp": _stamp(job, folders)}
+    return {"stamp": _stamp(job, _folders(job.folder) if job.folder.is_dir() else [])}
 
 
 def _folders(folder: Path) -> list[str]:
@@ -148,6 +167,9 @@ def _clean(job: Job) -> None:
     shutil.rmtree(job.failed_folder, ignore_errors=True)
     for file in (job.outcome_file, job.since_file):
         file.unlink(missing_ok=True)
+    for folder in (job.folder.parent, job.folder.parent.parent):
+        with contextlib.suppress(OSError):  # not empty, or gone
+            folder.rmdir()
 
 
 def _clean_all(jobs: list[Job]) -> None:
@@ -155,15 +177,16 @@ def _clean_all(jobs: list[Job]) -> None:
         _clean(job)
 
 
-def _project(layout: Layout) -> None:
+def _project(graph: Graph) -> None:
     emit(StepEvent(task="dist", model=None, status="started"))
-    projection = load_projection(layout.state / "catalog" / "projection.json")
+    layout = graph.layout
     project(
-        projection,
+        load_projection(layout.state / "catalog" / "projection.json"),
         state=layout.state,
         dist=layout.dist,
         state_file=layout.dist_state,
     )
+    write_atomic(layout.dist / TIMINGS_FILE, format_json(collect_timings(graph.jobs.values())))
     emit(StepEvent(task="dist", model=None, status="ok"))
 
 
@@ -175,4 +198,5 @@ def _is_projected(layout: Layout) -> bool:
 def _clean_dist(layout: Layout) -> None:
     for path in load_placed(layout.dist_state):
         (layout.dist / path).unlink(missing_ok=True)
+    (layout.dist / TIMINGS_FILE).unlink(missing_ok=True)
     layout.dist_state.unlink(missing_ok=True)

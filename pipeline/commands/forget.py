@@ -33,7 +33,7 @@ class Forget(DoitForget):  # type: ignore[misc]  # doit has no types
             return super()._execute(forget_sub, forget_disable_default, forget_all)
         tasks = {task.name: task for task in self.task_list}
         names = tasks if forget_all else self.sel_tasks
-        selected = select_steps(tasks, names, graph.steps_of_models())
+        selected = select_steps(tasks, names, graph)
         for name in _with_reads(graph, selected) if forget_sub else selected:
             if name in graph.jobs:
                 job = graph.jobs[name]

@@ -10,6 +10,7 @@ from pipeline.commands.selection import select_steps
 from pipeline.dist import find_fault, load_placed, load_projection
 from pipeline.graph import Graph
 from pipeline.layout import Layout
+from pipeline.steps.receipt import NEVER_BUILT, load_receipt
 
 _OPTION_JSON = {
     "name": "as_json",
@@ -38,7 +39,7 @@ class Plan(DoitCmdBase):  # type: ignore[misc]  # doit has no types
         causes = plan_causes(graph)
         if pos_args:
             tasks = {task.name: task for task in self.task_list}
-            selected = select_steps(tasks, pos_args, graph.steps_of_models())
+            selected = select_steps(tasks, pos_args, graph)
             causes = _only(graph, causes, selected)
         self.outstream.write(_format_json(causes) if as_json else _format(graph, causes))
         return 0
@@ -48,15 +49,15 @@ def plan_causes(graph: Graph) -> dict[str, str]:
     """Return the tasks that a run would do, in its order, each with the cause."""
     causes: dict[str, str] = {}
     for job in graph.jobs.values():
-        # A step that stays as it is but was not ready before it is not worth a line.
         first = [read.task for read in job.reads.values() if read.task in causes]
-        standing = job.standing()
         if first:
-            own = standing.cause if standing.outcome is None else None
-            causes[job.task] = own if own == "never built" else f"{_brief(first)} runs first"
-        elif standing.outcome is None:
-            causes[job.task] = standing.cause or "unknown"
-    dist = "catalog runs first" if "catalog" in causes else _explain_dist(graph.layout)
+            fresh = load_receipt(job.folder) is None
+            causes[job.task] = NEVER_BUILT if fresh else f"after {_brief(first)}"
+            continue
+        cause = job.standing().cause
+        if cause is not None:
+            causes[job.task] = cause
+    dist = "after catalog" if "catalog" in causes else _explain_dist(graph.layout)
     if dist is not None:
         causes["dist"] = dist
     return causes
@@ -81,7 +82,7 @@ def _only(graph: Graph, causes: Mapping[str, str], selected: list[str]) -> dict[
 
 
 def _brief(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} others"
 
 
 def _format_json(causes: Mapping[str, Any]) -> str:

@@ -76,9 +76,9 @@ class Prune(DoitCmdBase):  # type: ignore[misc]  # doit has no types
                 _remove(path)
         grace = 0 if now else GRACE_SECONDS
         projection = load_projection(layout.state / "catalog" / "projection.json")
-        for path in find_unlisted(projection, layout.dist_state, grace_seconds=grace):
-            freed += total_size(layout.dist / path)
-            self.outstream.write(f"{layout.output}/{path}\n")
+        for name in find_unlisted(projection, layout.dist_state, grace_seconds=grace):
+            freed += total_size(layout.dist / name)
+            self.outstream.write(f"{layout.output}/{name}\n")
         if not dry_run and layout.dist_state.exists():
             project(
                 projection,

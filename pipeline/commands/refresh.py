@@ -23,9 +23,9 @@ class Refresh(Run):
     def _execute(self, outfile: Any, **options: Any) -> int:
         graph: Graph = self.loader.namespace["GRAPH"]
         tasks = {task.name: task for task in self.task_list}
-        named = self.sel_tasks if not self.sel_default_tasks else ["fetch"]
-        selected = select_steps(tasks, named, graph.steps_of_models())
-        self.sel_tasks = [name for name in selected if name in graph.refreshable]
+        named: list[str] = ["fetch"] if self.sel_default_tasks else self.sel_tasks
+        selected = select_steps(tasks, named, graph)
+        self.sel_tasks: list[str] = [name for name in selected if name in graph.refreshable]
         if not self.sel_tasks:
             self.outstream.write("Nothing to refresh: every source is final\n")
             return 0

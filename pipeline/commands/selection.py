@@ -2,10 +2,12 @@
 
 import difflib
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from doit.exceptions import InvalidCommand
+
+from pipeline.graph import Graph
 
 
 class NamedTask(Protocol):
@@ -31,26 +33,25 @@ def expand_names(tasks: Mapping[str, NamedTask], names: Iterable[str]) -> list[s
     return list(expanded)
 
 
-def select_steps(
-    tasks: Mapping[str, NamedTask], names: Iterable[str], models: Mapping[str, Sequence[str]]
-) -> list[str]:
+def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Graph) -> list[str]:
     """Return the names of all steps that tasks and groups stand for.
 
     Args:
         tasks: All tasks by name.
         names: Names of tasks, groups, or wildcards.
-        models: The steps of each model: what `model:NAME` stands for here.
+        graph: Tells which steps `model:NAME` stands for.
 
     Raises:
         InvalidCommand: A name is no task, or a wildcard matches none.
     """
     selected: dict[str, None] = {}
+    models = graph.jobs_of_models()
     pending = expand_names(tasks, names)
     while pending:
         name = pending.pop(0)
         kind, _, rest = name.partition(":")
         if kind == "model" and rest:
-            selected.update(dict.fromkeys(models[rest]))
+            selected.update(dict.fromkeys(job.task for job in models[rest]))
         elif tasks[name].has_subtask or kind == "tag":
             pending = [*tasks[name].task_dep, *pending]
         else:

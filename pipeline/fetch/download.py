@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -27,8 +27,11 @@ from pipeline.fetch.session import HttpSettings, TransientError, open_url, retry
 from pipeline.fetch.store import Entry, Progress, Store
 from pipeline.files import digest_file, write_atomic
 
+# With a copy at hand it is not worth waiting for long.
+_REFRESH_ATTEMPTS = 2
 _ALGORITHMS = ("sha512", "sha384", "sha256", "sha1", "md5")
-_CHUNK_BYTES = 256 * 1024
+# What has not filled a chunk is lost when the connection breaks.
+_CHUNK_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,17 +191,24 @@ def _receive(
         except OSError as error:
             raise FetchError(f"{location.shown}: cannot be read: {error.strerror}") from None
         return Validators()
+    settings = location.settings
     if known is not None:
         _discard(part)
+        settings = replace(settings, attempts=min(settings.attempts, _REFRESH_ATTEMPTS))
     return retry(
-        lambda: _attempt(location, part, known=known, progress=progress),
-        settings=location.settings,
+        lambda: _attempt(location, part, known=known, settings=settings, progress=progress),
+        settings=settings,
         url=location.url,
     )
 
 
 def _attempt(
-    location: Location, part: Path, *, known: Validators | None, progress: Progress
+    location: Location,
+    part: Path,
+    *,
+    known: Validators | None,
+    settings: HttpSettings,
+    progress: Progress,
 ) -> Validators | None:
     started = _load_validators(part)
     done = part.stat().st_size if started and started.if_range and part.exists() else 0
@@ -210,7 +220,7 @@ def _attempt(
         headers["If-None-Match"] = known.etag
     elif known and known.last_modified:
         headers["If-Modified-Since"] = known.last_modified
-    with open_url(location.url, settings=location.settings, headers=headers) as response:
+    with open_url(location.url, settings=settings, headers=headers) as response:
         if response.status_code == requests.codes.not_modified:
             return None
         validators = _read_validators(response)

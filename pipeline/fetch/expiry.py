@@ -22,7 +22,7 @@ def find_expired(cache: Path, *, unused_seconds: float) -> Iterator[Path]:
             kind = path.relative_to(cache).parts[0]
             stat = path.stat()
             age = now - max(stat.st_atime, stat.st_mtime)
-            if kind == "parts" and age > PART_SECONDS:
-                yield path
-            elif kind in {"blobs", "index", "lists"} and age > unused_seconds:
+            if (kind == "parts" and age > PART_SECONDS) or (
+                kind in {"blobs", "index", "lists"} and age > unused_seconds
+            ):
                 yield path

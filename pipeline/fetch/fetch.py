@@ -7,7 +7,6 @@ for in every run.
 import errno
 import importlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import cast
 
 from pipeline.canonical import digest_json
 from pipeline.errors import FetchError
+from pipeline.fetch.folder import walk
 from pipeline.fetch.request import Delivery, Request
 from pipeline.fetch.source import Kind, Source
 from pipeline.fetch.store import Progress, Store
@@ -63,7 +63,7 @@ class Fetched:
     note: str | None
 
 
-def fetch_source(
+def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
     source: Source,
     *,
     root: Path,
@@ -132,7 +132,8 @@ def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
         return None
     path = root / source.location
     if path.is_dir():
-        return {name: state for name, state in _walk_states(path, "")}
+        found = ((file.relative_to(path).as_posix(), _state_of(file)) for file in walk(path))
+        return {name: state for name, state in sorted(found) if state is not None}
     state = _state_of(path)
     if state is None:
         return {}
@@ -141,3 +142,48 @@ def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
         for name in _find_shards(path.read_bytes()):
             states[name] = _state_of(path.parent / name) or [-1, -1]
     return states
+
+
+def _deliver(request: Request) -> tuple[Delivery, str]:
+    """Bring the files and digest them."""
+    module, _, name = _KINDS[request.source.kind].partition(":")
+    fetch_kind = cast(
+        "Callable[[Request], Delivery]", getattr(importlib.import_module(module), name)
+    )
+    delivery = fetch_kind(request)
+    folder = request.folder
+    digests = {path.relative_to(folder).as_posix(): digest_file(path) for path in walk(folder)}
+    if set(digests) == {delivery.entry}:
+        return delivery, digests[delivery.entry]
+    return delivery, digest_json(digests)
+
+
+def _pin_fault(request: Request, delivery: Delivery, digest: str, pin: str) -> FetchError:
+    if delivery.archive_sha256:
+        found = f"{delivery.archive_sha256} of the archive, {digest} of the model's files in it"
+    else:
+        found = digest
+    return FetchError(
+        f"{request.source.uri}: sha256 is {found}; expected {pin}, as pinned",
+        hint="the source has changed since it was pinned; look at it, then pin what you trust",
+    )
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _state_of(path: Path) -> list[int] | None:
+    try:
+        stat = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _find_shards(content: bytes) -> list[str]:
+    return [path for match in _PATHS.finditer(content) for path in json.loads(match[1])]

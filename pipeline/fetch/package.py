@@ -42,7 +42,7 @@ def open_package(
         yield _at_top(tree, request.source.inside, top)
 
 
-def deliver_package(
+def deliver_package(  # noqa: PLR0913  # each of them differs between the kinds that call it
     request: Request, path: Path, sha256: str, *, key: str | None, name: str, top: Top
 ) -> Delivery:
     """Put the model inside an archive into the request's folder.

@@ -69,6 +69,10 @@ class TransientError(Exception):
         self.wait_seconds = wait_seconds
 
 
+class NotFoundError(FetchError):
+    """The server has no such file."""
+
+
 def retry(attempt: Callable[[], T], *, settings: HttpSettings, url: str) -> T:
     """Call `attempt` until it does not raise TransientError, waiting longer each time.
 
@@ -128,7 +132,7 @@ def check_status(response: requests.Response, url: str) -> None:
     if status in {401, 403, 407}:
         raise FetchError(f"{shown}: {found}: the server refuses", hint=_HINT_CREDENTIALS)
     if status in {404, 410}:
-        raise FetchError(f"{shown}: {found}: there is no such file on the server")
+        raise NotFoundError(f"{shown}: {found}: there is no such file on the server")
     raise FetchError(f"{shown}: {found}; expected 200 OK")
 
 

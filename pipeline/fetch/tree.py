@@ -43,6 +43,10 @@ class Tree(Protocol):
         ...
 
 
+class MissingPathError(FetchError):
+    """A tree has no file or folder of that path."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """The files of one model.
@@ -68,13 +72,14 @@ def select_files(tree: Tree, inside: str, *, shown: str) -> Selection:
         shown: What the user knows the tree as.
 
     Raises:
-        FetchError: There is no such path, or a shard is missing.
+        MissingPathError: There is no such path; the message has those like it.
+        FetchError: A shard is missing.
         UntrustedSourceError: A shard lies outside the folder of its model.json.
     """
     if inside and tree.is_file(inside):
         return _select_file(tree, inside, shown=shown)
     if not tree.is_folder(inside):
-        raise FetchError(f"{shown}: no {inside!r} in it{_suggest(tree, inside)}")
+        raise MissingPathError(f"{shown}: no {inside!r} in it{_suggest(tree, inside)}")
     model_json = posixpath.join(inside, MODEL_JSON)
     if tree.is_file(model_json) and not tree.is_file(posixpath.join(inside, _SAVED_MODEL)):
         selection = _select_file(tree, model_json, shown=shown)

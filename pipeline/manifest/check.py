@@ -13,7 +13,7 @@ from pipeline.manifest.sections import ListedModel, Sections
 
 
 def check_models(sections: Sections) -> list[Fault]:
-    """Return what is wrong with models that are right in themselves."""
+    """Return what is wrong between the fields of a model, and between models."""
     faults = [*_check_names(sections.models)]
     for listed in sections.models:
         faults += _check_source(listed, sections.zoo.output)
@@ -28,6 +28,8 @@ def _check_names(models: list[ListedModel]) -> Iterator[Fault]:
     first: dict[str, ListedModel] = {}
     for listed in models:
         name = listed.model.name
+        if listed.node.value.get("name") != name:
+            continue  # it is missing or wrong, which is said already
         other = first.setdefault(name, listed)
         if other is not listed:
             line = other.fault(("name",), "").line

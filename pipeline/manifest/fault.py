@@ -53,7 +53,7 @@ def format_value(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case int() | float():
-            return f"the number {value}"
+            return f"the number {shorten(str(value))}"
         case str():
             return f"the text {shorten(value)!r}" if value else "an empty text"
         case list() | tuple():

@@ -25,7 +25,7 @@ VARIANT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
 ROLE_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
 URL_PATTERN = r"^https?://[^\s/]+\S*$"
 SHA256_PATTERN = r"^[0-9a-fA-F]{64}$"
-OUTPUT_PATTERN = r"^[^/\\:]([^\\:]*[^/\\:])?$"
+OUTPUT_PATTERN = r"^[^/\\:][^\\:]*$"
 
 PATTERN_WORDS = {
     NAME_PATTERN: "lower-case letters, digits, '.', '_' and '-', a letter or digit first",

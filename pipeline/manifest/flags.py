@@ -39,6 +39,7 @@ here cannot be converted."""
 FLAGS = frozenset().union(*APPLICABLE.values())
 """Flags that apply to some pairs only."""
 
+_LISTED_MAX = 4
 _LAYERS_BY_DEFAULT = {"keras", "keras_saved_model", "tfjs_layers_model"}
 _INPUT_FORMATS: tuple[str, ...] = get_args(InputFormat)
 _OUTPUT_FORMATS: tuple[str, ...] = get_args(OutputFormat)
@@ -115,5 +116,8 @@ def _misfit(flag: str, pairs: Iterable[tuple[str, str]]) -> str:
             f"applies where the output_format is {format_choices(elsewhere)}; "
             f"this model becomes {format_choices(sorted(outputs))}"
         )
+    given = format_choices(sorted(inputs))
     formats = [name for name in _INPUT_FORMATS if any(name == pair[0] for pair in wanted)]
-    return f"applies to {format_choices(formats)}; this model is {format_choices(sorted(inputs))}"
+    if len(formats) > _LISTED_MAX:
+        return f"does not apply to {given}"
+    return f"applies to {format_choices(formats)}; this model is {given}"

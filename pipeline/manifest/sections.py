@@ -24,15 +24,16 @@ SECTIONS = ("zoo", "defaults", "models")
 NOTES_PREFIX = "x-"
 """Keys on the top level that begin so are the author's: a place for anchors."""
 
+_UNKNOWN = {"name": "unknown", "source": "."}  # stand in for what is wrong or missing
 _OWN_FIELDS = set(Model.model_fields) - set(Defaults.model_fields)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListedModel:
-    """A model that is right in itself, and where it is written.
+    """A model, and where it is written.
 
     Attributes:
-        model: The model, with `defaults` applied.
+        model: The model, with `defaults` applied and without fields that are wrong.
         path: Where it is: ("models", 3).
         node: Its mapping.
         defaults: The mapping `defaults`, or None where there is none.
@@ -45,9 +46,8 @@ class ListedModel:
 
     def fault(self, location: Path, message: str, *, at_key: bool = False) -> Fault:
         """Return a fault of a field, placed where the field is written."""
-        written = self.node.entries or {}
-        inherited = self.defaults is not None and location[0] in self.model.inherited
-        if inherited and self.defaults is not None and location[0] not in written:
+        inherited = location[:1] and location[0] in self.model.inherited
+        if inherited and self.defaults is not None:
             return place(self.defaults, ("defaults",), location, message, at_key=at_key)
         return place(self.node, self.path, location, message, at_key=at_key)
 
@@ -127,7 +127,7 @@ def _validate_section(
 
 
 def _read_models(root: Node, shared: dict[str, Any], faults: list[Fault]) -> list[ListedModel]:
-    """Return the models that are right in themselves; note what is wrong with the others."""
+    """Return the models, less the fields that are wrong; note what is wrong."""
     entries = root.entries or {}
     if "models" not in entries:
         return []
@@ -151,9 +151,16 @@ def _read_models(root: Node, shared: dict[str, Any], faults: list[Fault]) -> lis
             model = Model.model_validate({**shared, **node.value}, context={"inherited": inherited})
         except ValidationError as error:
             faults += _describe(error, node, path, Model)
-        else:
-            models.append(ListedModel(model=model, path=path, node=node, defaults=defaults))
+            model = _repair(error, {**shared, **node.value}, inherited)
+        models.append(ListedModel(model=model, path=path, node=node, defaults=defaults))
     return models
+
+
+def _repair(error: ValidationError, value: dict[str, Any], inherited: frozenset[str]) -> Model:
+    """Return a model without the fields that are wrong, so that the others are checked too."""
+    wrong = {details["loc"][0] for details in error.errors()}
+    right = {key: field for key, field in value.items() if key not in wrong}
+    return Model.model_validate(_UNKNOWN | right, context={"inherited": inherited})
 
 
 def _describe(

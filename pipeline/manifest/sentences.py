@@ -23,7 +23,6 @@ _KINDS = {
     "output_format": "output format",
     "backends": "backend",
     "expect": "expected result",
-    "quantization_bytes": "number of bytes",
 }
 # Words of the command line, and of other manifests, for what we call otherwise.
 _ELSEWHERE = {
@@ -88,8 +87,8 @@ def _describe_type(value: Any, kind: str) -> str:
         return f"{sentence}; put it in quotes"
     if kind == "bool_type" and str(value).lower() in {"true", "false"}:
         return f"{sentence} without quotes"
-    if kind == "tuple_type" and isinstance(value, str) and value:
-        return f"{sentence}, such as [{shorten(value)}]"
+    if kind == "tuple_type" and isinstance(value, str) and value.isidentifier():
+        return f"{sentence}, such as [{value}]"
     return sentence
 
 

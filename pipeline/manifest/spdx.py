@@ -11,9 +11,10 @@ from pipeline.manifest.spdx_ids import EXCEPTIONS, LICENSES
 
 _TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
 _REFERENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
+_JOINED = re.compile(r"[()+]|\b(AND|OR|WITH)\b|LicenseRef-", re.IGNORECASE)
 _OPERATORS = ("AND", "OR", "WITH")
-_licenses = {identifier.lower(): identifier for identifier in LICENSES}
-_exceptions = {identifier.lower(): identifier for identifier in EXCEPTIONS}
+_licenses = {identifier.lower(): identifier for identifier in sorted(LICENSES)}
+_exceptions = {identifier.lower(): identifier for identifier in sorted(EXCEPTIONS)}
 
 
 def parse_license(text: str) -> str:
@@ -25,6 +26,8 @@ def parse_license(text: str) -> str:
     """
     if text.strip().lower() in _licenses:
         return _licenses[text.strip().lower()]
+    if not _JOINED.search(text):
+        raise ValueError(_unknown(text))
     words: list[str] = []
     depth = 0
     for raw in _TOKEN.findall(text):
@@ -66,10 +69,16 @@ def _parse_word(raw: str, text: str, *, after: str) -> str:
 def _unknown(name: str) -> str:
     """Say that a name is no license, with the nearest that is one."""
     wanted = name.lower().replace(" license", "").strip().replace(" ", "-")
+    if wanted in _licenses:
+        return f"{name!r} is no SPDX license expression; did you mean {_licenses[wanted]!r}?"
+    family = [identifier for key, identifier in _licenses.items() if key.startswith(f"{wanted}-")]
+    if family:
+        members = ", ".join(sorted(sorted(family, key=len)[:4]))
+        return f"{name!r} is no SPDX license expression; SPDX tells apart {members} and others"
     close = difflib.get_close_matches(wanted, _licenses, n=1, cutoff=0.7)
     if close:
         return f"{name!r} is no SPDX license expression; did you mean {_licenses[close[0]]!r}?"
     return (
         f"{name!r} is no SPDX license expression; expected one such as MIT or Apache-2.0, "
-        "LicenseRef-NAME for terms that SPDX does not list, or nothing where it is unknown"
+        "or LicenseRef-NAME for terms that SPDX does not list; leave it out where it is unknown"
     )

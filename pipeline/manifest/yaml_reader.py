@@ -21,6 +21,7 @@ Path = tuple[str | int, ...]
 _DEPTH_MAX = 50
 _EXPANDED_MIN = 100_000
 _EXPANDED_RATIO = 10  # how many values aliases may make of one that is written
+_AMBIGUOUS = "{} without quotes is a boolean to some readers of YAML and text to others"
 _CORE = "tag:yaml.org,2002:"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -145,7 +146,9 @@ class _Reader:
             self.check_tag(event, path, "map")
             node = self.read_mapping(event, path)
         if node.size > self.expanded_max:
-            self.fault(event.start_mark, path, f"its aliases stand for {node.size:,} values")
+            message = f"its aliases stand for {node.size:,} values"
+            limit = f"expected at most {self.expanded_max:,}"
+            self.fault(event.start_mark, path, f"{message}; {limit}")
             raise _Unreadable
         if event.anchor is not None:
             self.anchors[event.anchor] = node
@@ -176,12 +179,8 @@ class _Reader:
             return self.read_tagged(event, path)
         if text in WORDS_OF_YAML_1_1:
             meant = text.lower() in {"yes", "on"}
-            self.fault(
-                event.start_mark,
-                path,
-                f"{text} without quotes is a boolean to some readers of YAML and text to others; "
-                f"write {'true' if meant else 'false'}, or '{text}' in quotes",
-            )
+            write = f"{'true' if meant else 'false'}, or '{text}' in quotes"
+            self.fault(event.start_mark, path, f"{_AMBIGUOUS.format(text)}; write {write}")
             return meant
         value = parse_scalar(text)
         if isinstance(value, float) and not math.isfinite(value):
@@ -233,10 +232,12 @@ class _Reader:
                 break
             merge = isinstance(item, yaml.ScalarEvent) and item.value == "<<" and item.implicit[0]
             key = self.read_key(item, path)
+            noted = len(self.faults)
             child = self.read_node(next(self.events), (*path, key.value))
             node.size += child.size
             if merge:
-                merged.extend(self.read_merged(child, path))
+                if noted == len(self.faults):
+                    merged.extend(self.read_merged(child, path))
             elif key.value in entries:
                 first = entries[key.value].key.line
                 message = f"{key.value!r} is written twice, first in line {first}"
@@ -258,11 +259,15 @@ class _Reader:
             raise _Unreadable
         if event.value == "<<" and event.implicit[0]:
             return Node(event.start_mark, "<<")
-        noted = len(self.faults)
-        value = self.read_scalar(event, path)
-        if not isinstance(value, str) and len(self.faults) == noted:
-            found = format_value(value)
-            self.fault(event.start_mark, path, f"a key is text, not {found}; write '{event.value}'")
+        plain, _ = event.implicit
+        value = parse_scalar(event.value) if plain else event.value
+        if plain and event.value in WORDS_OF_YAML_1_1:
+            message = f"{_AMBIGUOUS.format(event.value)}; write '{event.value}' in quotes"
+            self.fault(event.start_mark, path, message)
+        elif not isinstance(value, str):
+            message = f"a key is text, not {format_value(value)}; write '{event.value}' in quotes"
+            self.fault(event.start_mark, path, message)
+        self.check_tag(event, path, "str")
         node = Node(event.start_mark, event.value)
         if event.anchor is not None:
             self.anchors[event.anchor] = node

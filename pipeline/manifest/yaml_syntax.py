@@ -11,23 +11,27 @@ LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 _EXCERPT_MAX = 100
 
-_COLON = "a key and its ':' are not expected here"
 _COLUMN = "this does not fit what is around it"
 _LIST = "a list cannot begin on the line of its key"
 
 # Part of what the parser says (libyaml's words, or those of PyYAML's own), and what we say.
 _SENTENCES = {
-    "mapping values are not allowed": f"{_COLON}; is a line indented differently than the one "
-    "before, or does a text with ': ' in it need quotes?",
+    "scanning an alias": "'*' begins an alias; a pattern is written in quotes: '*/weights'",
+    "scanning a tag": "'!' begins a tag; a text that begins with it is written in quotes",
+    "scanning an anchor": "'&' begins an anchor; a text that begins with it is written in quotes",
+    "mapping values are not allowed": "a key is not expected here; is this line, or the one "
+    "before it, indented wrongly?",
     "sequence entries are not allowed": f"{_LIST}; write [a, b], or begin the next line with '- '",
     "did not find expected key": f"{_COLUMN}; keys of one mapping begin in one column, and a text "
     "with quotes in it is written in the other kind of quotes",
     "did not find expected '-' indicator": f"{_COLUMN}; entries of one list begin with '- ' in "
     "one column, and the fields of one entry in one column",
     "expected <block end>": f"{_COLUMN}; entries of one list or mapping begin in one column",
-    "expected ',' or ']'": "expected ',' or ']' to go on with this list",
-    "expected ',' or '}'": "expected ',' or '}' to go on with this mapping",
+    "expected ',' or ']'": "expected ',' or ']' to go on with the list",
+    "expected ',' or '}'": "expected ',' or '}' to go on with the mapping",
     "could not find expected ':'": "a key without a value; expected 'key: value'",
+    "found unexpected ':'": "a text with ':' at its end is written in quotes",
+    "comment or line break": "a text after '|' or '>' begins on the next line",
     "unknown escape character": "'\\' begins an escape in double quotes; use single quotes",
     "undefined tag handle": "a text that begins with '!' is written in quotes",
     "<document start>": "this is indented less than the first line",
@@ -41,7 +45,7 @@ def syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
     problem, context = error.problem or "", error.context or ""
     mark = error.problem_mark or error.context_mark
     never_closed = "quoted scalar" in context and "escape" not in problem
-    if never_closed and error.context_mark:
+    if (never_closed or "simple key" in context) and error.context_mark:
         mark = error.context_mark
     lines = LINE_BREAK.split(text)
     line = min(mark.line, len(lines) - 1) if mark else 0
@@ -72,13 +76,11 @@ def _sentence(problem: str, context: str, line: str, column: int) -> str:
     indent, found = line[:column], line[column : column + 1]
     if "tab character" in problem or ("\t" in indent + found and not indent.strip()):
         return "a tab; YAML is indented with spaces"
-    if "scanning an alias" in context:
-        return "'*' begins an alias; a pattern is written in quotes: '*/weights'"
-    if "scanning an anchor" in context:
-        return "'&' begins an anchor; a text that begins with '&' is written in quotes"
     if "cannot start any token" in problem:
         return f"a text that begins with {found!r} is written in quotes"
+    if "mapping values are not allowed" in problem and ": " in indent:
+        return "a second ':' in one line; a text with ': ' in it is written in quotes"
     for part, sentence in _SENTENCES.items():
-        if part in problem:
+        if part in problem or part in context:
             return sentence
     return f"this is no YAML: {problem}" + (f", {context}" if context else "")

@@ -11,7 +11,7 @@ from pipeline.report.failures import (
     format_failures,
     format_unexpected_successes,
 )
-from pipeline.report.line import BLANK, Line
+from pipeline.report.line import BLANK, Line, wrap_text
 from pipeline.report.quantity import count, format_seconds
 from pipeline.report.run import Card, is_failure
 from pipeline.report.table import format_models_table
@@ -23,7 +23,7 @@ MAX_ROWS = 50
 
 def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
     """Return all that is said at the end; `width` is the terminal's, None without one."""
-    parts = [format_failures(ending.context, width=width), [_format_summary(ending)]]
+    parts = [format_failures(ending.context, width=width), _format_summary(ending, width)]
     if not ending.idle:
         cards = [f"{CARD}:{model}" for model in ending.plan.models]
         expected = [
@@ -67,7 +67,7 @@ def _with_failed(cards: Sequence[Card], models: Sequence[str], ending: Ending) -
     return [by_name[model] for model in models if model in by_name]
 
 
-def _format_summary(ending: Ending) -> Line:
+def _format_summary(ending: Ending, width: int | None) -> list[Line]:
     """Return the last line: "Done: 14 models, 101 steps run, 22 up to date (2 min 13 s)"."""
     failed = {event.model for event in ending.context.log.failures}
     models = count(len(ending.plan.models), "model")
@@ -85,7 +85,8 @@ def _format_summary(ending: Ending) -> Line:
     else:
         text = f"Done: {models}, {_format_counts(ending)}"
     good = not (failed or ending.bugs or ending.interrupted)
-    return ((text, "good" if good else "bad"), (f" ({format_seconds(ending.seconds)})", "dim"))
+    text += f" ({format_seconds(ending.seconds)})"
+    return wrap_text(text, "good" if good else "bad", indent="", width=width)
 
 
 def _of_models(failed: set[str | None], ending: Ending) -> str:

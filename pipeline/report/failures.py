@@ -67,7 +67,8 @@ def _facts(
         facts.append(("again", "once its input, its parameters or a tool changes"))
     skipped = sum(other.status == "skipped" and other.upstream == event.task for other in events)
     if skipped:
-        facts.append(("skipped", f"{count(skipped, 'step')} that build on it"))
+        builds = "builds" if skipped == 1 else "build"
+        facts.append(("skipped", f"{count(skipped, 'step')} that {builds} on it"))
     return facts
 
 

@@ -37,9 +37,9 @@ def format_whole_seconds(seconds: float) -> str:
 
 def format_time_left(seconds: float) -> str:
     """Return an estimate, no more exact than it can be: "about 40 s left"."""
-    if seconds < MINUTE:
+    if 5 * round(seconds / 5) < MINUTE:
         return f"about {max(5, 5 * round(seconds / 5))} s left"
-    if seconds < HOUR:
+    if round(seconds / MINUTE) < HOUR // MINUTE:
         return f"about {round(seconds / MINUTE)} min left"
     hours, minutes = divmod(5 * round(seconds / MINUTE / 5), 60)
     return f"about {hours} h {minutes:02d} min left"

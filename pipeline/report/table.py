@@ -7,7 +7,15 @@ first the task, then the parameters, and where even that is too wide a model tak
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.report.line import Line, Style, crop_middle, crop_text, first_line, wrap_text
+from pipeline.report.line import (
+    Line,
+    Style,
+    crop_line,
+    crop_middle,
+    crop_text,
+    first_line,
+    wrap_text,
+)
 from pipeline.report.quantity import format_bytes, format_parameters, format_ratio
 from pipeline.report.run import Card
 
@@ -54,6 +62,7 @@ def format_models_table(cards: Sequence[Card], *, width: int | None = None) -> l
             table.rows(("task", "parameters"), MAX_NAME),
             table.rows(("parameters",), MAX_NAME),
             table.rows((), MAX_NAME),
+            table.rows(("parameters",), MIN_NAME),
             table.rows((), MIN_NAME),
         )
         if max(sum(len(text) for text, _ in line) for line in lines) <= room
@@ -117,16 +126,19 @@ def _stacked(cards: Sequence[Card], width: int) -> list[Line]:
     lines: list[Line] = []
     for card in cards:
         status, style = _status(card)
-        about = f"{card.get('task') or NONE}, {_parameters(card)[0]} parameters"
-        head: Line = ((card["name"], "bold"), (f"{GAP}{status}", style), (f"{GAP}{about}", "dim"))
+        about = [card["task"]] if card.get("task") else []
+        if card.get("parameters") is not None:
+            about.append(f"{_parameters(card)[0]} parameters")
+        head: Line = ((card["name"], "bold"), (f"{GAP}{status}", style))
+        lines.append(crop_line((*head, (GAP + ", ".join(about), "dim")), width))
         base = _base(card)
         cells = [(f"{base['name']} ", _base_cell(card, marked=False))] if base else []
         cells += [
             (f"{name} ", _variant_cell(card, _variants(card)[name])) for name in _others(card)
         ]
-        lines.append(head)
         row: list[Cell] = []
-        for label, (text, cell_style) in cells:
+        for label, (padded, cell_style) in cells:
+            text = " ".join(padded.split())
             used = sum(len(part) for part, _ in row)
             if row and used + len(GAP + label + text) > width:
                 lines.append(tuple(row))
@@ -191,13 +203,16 @@ def _size(variant: Mapping[str, Any]) -> Cell:
 
 
 def _notes(cards: Sequence[Card], width: int | None) -> list[Line]:
-    """Return what the star means, and why variants are missing, equal reasons together."""
+    """Return what the star means, and why what is missing is so, equal reasons together."""
     groups: dict[tuple[str, str], list[str]] = {}
     for card in cards:
-        for variant in card.get("variants") or ():
-            if variant["status"] in ("withheld", "skipped"):
-                key = (variant["status"], first_line(variant.get("reason")) or "no reason given")
-                groups.setdefault(key, []).append(f"{card['name']} {variant['name']}")
+        missing = [v for v in _variants(card).values() if v["status"] in ("withheld", "skipped")]
+        entries = [(variant, f"{card['name']} {variant['name']}") for variant in missing]
+        if card.get("status") == "stale":
+            entries.append((card, card["name"]))
+        for entry, name in entries:
+            key = (entry["status"], first_line(entry.get("reason")) or "no reason given")
+            groups.setdefault(key, []).append(name)
     notes: list[Cell] = []
     if any(_is_original(card) for card in cards):
         notes.append(("* the source is quantized already: its weights as they are", "dim"))

@@ -22,7 +22,7 @@ class Ending:
         plan: What it had to look at.
         context: The zoo, and the run's events in `context.log`.
         up_to_date: Number of steps that doit itself found to be up to date.
-        finished: Number of steps that doit is done with, whatever became of them.
+        finished: Number of steps that doit is done with, but for those that a bug stopped.
         bugs: Something raised that is no failure of a model.
         interrupted: The user ended the run.
         seconds: How long it took.
@@ -85,7 +85,7 @@ class Tally:
         """Count a task that doit is done with; return whether it is a step."""
         self._bugs |= bug
         step = is_step(task)
-        self._finished += step
+        self._finished += step and not bug
         self._up_to_date += step and up_to_date
         return step
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pipeline.canonical import format_json
 from pipeline.card import (
+    alias_model_json,
     build_card,
-    format_alias,
     missing_variant_entry,
     model_folder,
     variant_entry,
@@ -68,9 +68,7 @@ def signature(work: Work) -> None:
     """Read the signature of the base, named as in the source: `signature.json`."""
     base = work.inputs["convert"]
     model_json = load_model_json(base / "model.json")
-    _write(
-        work.folder / "signature.json", read_signature(model_json, _read(base / "source.json"))
-    )
+    _write(work.folder / "signature.json", read_signature(model_json, _read(base / "source.json")))
 
 
 def map_outputs(work: Work) -> None:
@@ -105,8 +103,11 @@ def card(work: Work) -> None:
         work.parameters["identity"],
         source={
             "uri": source["uri"],
-            "format": converted["format"],
             "sha256": source["sha256"],
+            "format": converted["format"],
+            "tagSets": converted["tags"],
+            "signatureKey": converted["signature_key"],
+            "signatures": converted["signatures"],
         },
         signature=_read(work.inputs["signature"] / "signature.json"),
         mapping=_read(work.inputs["map"] / "map.json"),
@@ -126,7 +127,9 @@ def _add_variant(work: Work, name: str) -> dict[str, Any]:
     if name == "base" and not work.parameters["publish_base"]:
         reason = "the manifest says publish_base: false"
         return missing_variant_entry(record["name"], "skipped", reason)
-    paths = sorted(path for path in outcome.outputs if path != "variant.json")
+    model_json = json.loads((made / "model.json").read_bytes())
+    shards = (path for group in model_json["weightsManifest"] for path in group["paths"])
+    paths = ["model.json", *shards]
     files = [
         {"path": path, "bytes": (made / path).stat().st_size, "sha256": outcome.outputs[path]}
         for path in paths
@@ -134,10 +137,9 @@ def _add_variant(work: Work, name: str) -> dict[str, Any]:
     folder = variant_folder(record["name"], {path: outcome.outputs[path] for path in paths})
     for path in paths:
         link_or_copy(made / path, work.folder / folder / path)
-    alias = format_alias((made / "model.json").read_bytes(), folder)
-    target = work.folder / record["name"] / "model.json"
-    target.parent.mkdir()
-    target.write_bytes(format_json(alias, sort_keys=False))
+    alias = work.folder / record["name"] / "model.json"
+    alias.parent.mkdir()
+    alias.write_bytes(format_json(alias_model_json(model_json, folder), sort_keys=False))
     assert work.model is not None
     return variant_entry(work.model, record, files)
 

@@ -16,6 +16,7 @@ from pipeline.files import digest_file
 from pipeline.versions import installed_version
 
 RECEIPT = "receipt.json"
+NEVER_BUILT = "never built"
 # Beside the receipt, for people: their content varies from run to run.
 UNLISTED = frozenset({RECEIPT, "run.json", "log.txt"})
 _ABSENT = object()
@@ -137,7 +138,7 @@ def list_outputs(folder: Path) -> tuple[OutputFile, ...]:
 def explain_change(receipt: Receipt | None, now: Ingredients) -> str | None:
     """Say why a receipt no longer stands for what a step would make; None if it does."""
     if receipt is None:
-        return "never built"
+        return NEVER_BUILT
     made = receipt.ingredients
     if (made.step, made.version) != (now.step, now.version):
         return f"step {now.step} changed: version {made.version} → {now.version}"

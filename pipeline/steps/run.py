@@ -138,7 +138,7 @@ def _progress(job: Job, session: Session, done: int, total: int | None) -> None:
     emit(StepEvent(task=job.task, model=job.model, status="progress", done=done, total=total))
 
 
-def _end(
+def _end(  # noqa: PLR0913  # all that is told of an ending
     job: Job,
     outcome: Outcome,
     status: EndStatus,

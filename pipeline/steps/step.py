@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from pipeline.steps.outcome import Outcome
 from pipeline.versions import installed_version
 
-
 # What a process with TensorFlow needs before it has read anything, and what it needs for
 # each byte of a model: several copies exist while a graph is frozen and optimized.
 TENSORFLOW_BYTES = 1024**3

@@ -2,7 +2,8 @@
 
 All of the converter is imported as it is. Stubs in place of `tensorflow_decision_forests` and
 `tensorflowjs.converters.jax_conversion`, its unconditional imports, would save 0.05 of 2.5
-seconds and 24 MiB (benchmarks/convert_imports.py), and TF-DF models would lack their ops.
+seconds and 24 MiB (benchmarks/convert_imports.py), and a model of TF-DF could not be told
+apart from one with a custom op.
 """
 
 import random

@@ -64,6 +64,8 @@ def format_shape(shape: Shape) -> dict[str, Any]:
     """Return a shape as protobuf JSON."""
     if shape is None:
         return {"unknownRank": True}
+    if not shape:
+        return {}
     return {"dim": [{"size": str(-1 if size is None else size)} for size in shape]}
 
 

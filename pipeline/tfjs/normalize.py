@@ -20,14 +20,10 @@ from pipeline.tfjs.model_json import (
     format_model_json,
     load_model_json,
 )
-from pipeline.tfjs.repair import (
-    STRUCTURED_OUTPUT_KEYS,
-    name_by_structure,
-    repair_signature,
-    split_shared_outputs,
-)
+from pipeline.tfjs.repair import name_by_structure, repair_signature
 from pipeline.tfjs.shards import ShardReader, ShardWriter
 from pipeline.tfjs.signature_def import (
+    STRUCTURED_OUTPUT_KEYS,
     SignatureDef,
     format_signature_def,
     javascript_order,
@@ -80,14 +76,12 @@ def normalize_content(model_json: ModelJson) -> dict[str, Any]:
         initializer = parse_topology(content["modelInitializer"], where="modelInitializer")
         _check_constants(initializer, weights)
     signature = repair_signature(parse_signature_def(content), topology, weights=weights)
-    nodes, signature = split_shared_outputs(content["modelTopology"]["node"], signature)
     metadata, signature = _settle_names(content.pop("userDefinedMetadata", None), signature)
     if metadata:
         content["userDefinedMetadata"] = metadata
     return {
         **content,
         "format": "graph-model",
-        "modelTopology": {**content["modelTopology"], "node": nodes},
         "signature": format_signature_def(signature),
     }
 

@@ -63,7 +63,7 @@ def _no_match(pattern: str, dtype: str, dtypes: Mapping[str, str]) -> Quantizati
             f"as {name!r} ({of}); expected float32 weights"
         )
     names = [name for name, of in dtypes.items() if of == "float32"]
-    near = difflib.get_close_matches(pattern.replace("*", ""), names, n=_SHOWN, cutoff=0.3)
+    near = difflib.get_close_matches(pattern.replace("*", ""), names, n=_SHOWN, cutoff=0.5)
     shown = ", ".join(map(repr, near or names[:_SHOWN]))
     count = f"{len(names):,} float32 weights" if names else "no float32 weights at all"
     return QuantizationError(

@@ -75,7 +75,7 @@ def find_fault(values: Array, dtype: str) -> str | None:
     """
     low, high = float(values.min()), float(values.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        return f"holds {_name_infinite(low, high)}, which {dtype} would spread or lose"
+        return f"holds {_name_infinite(low, high)}; only finite values are quantized"
     if dtype == "float16":
         return _find_float16_fault(values, max(-low, high))
     if low == high:
@@ -86,6 +86,7 @@ def find_fault(values: Array, dtype: str) -> str | None:
 def _find_float16_fault(values: Array, largest: float) -> str | None:
     if largest > FLOAT16_MAX:
         return f"holds {largest:.6g} in magnitude; float16 ends at {FLOAT16_MAX:.0f}"
+    # What guards a logarithm or a division vanishes first: basic-pitch adds 1e-10 before one.
     # Rounding errs by half the smallest float16 at most, where it is not relative to the value.
     if largest == 0 or largest >= _FLOAT16_SMALLEST * math.sqrt(values.size):
         return None
@@ -93,8 +94,8 @@ def _find_float16_fault(values: Array, largest: float) -> str | None:
     if loss <= MAX_LOSS:
         return None
     return (
-        f"values up to {largest:.3g} are too small for float16, whose smallest is "
-        f"{_FLOAT16_SMALLEST:.2g}: it would lose {loss:.0%} of them"
+        f"values up to {largest:.3g} would lose {loss:.0%} in float16, whose smallest is "
+        f"{_FLOAT16_SMALLEST:.2g}"
     )
 
 

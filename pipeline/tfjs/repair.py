@@ -8,16 +8,12 @@ says stays unknown. It opens no file.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
 
 from pipeline.errors import SignatureError
-from pipeline.tfjs.dtypes import format_dtype
 from pipeline.tfjs.inference import Shape, infer_dtype, infer_shape, merge_shapes
 from pipeline.tfjs.model_json import WeightSpec
 from pipeline.tfjs.signature_def import SignatureDef, TensorInfo
-from pipeline.tfjs.topology import Node, Topology, split_tensor_name, tensor_name
-
-STRUCTURED_OUTPUT_KEYS = "structuredOutputKeys"
+from pipeline.tfjs.topology import Node, Topology, tensor_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,38 +76,6 @@ def name_by_structure(
     if len(set(keys)) != len(outputs) or set(tensors) != set(order):
         return None
     return tuple(replace(tensors[t], key=k) for t, k in zip(order, keys, strict=True))
-
-
-def split_shared_outputs(
-    nodes: Sequence[Mapping[str, Any]], signature: SignatureDef
-) -> tuple[list[Mapping[str, Any]], SignatureDef]:
-    """Give each output a node of its own.
-
-    TensorFlow.js keeps one signature key per node (operation_mapper.ts): of two outputs on one
-    node, or of an output on an input's node, `predict()` would return one in place of the
-    other. A further Identity node cures it; the tensors that were there stay.
-    """
-    names = {str(node["name"]) for node in nodes}
-    taken = {info.node for info in signature.inputs}
-    added: list[Mapping[str, Any]] = []
-    outputs = []
-    for info in signature.outputs:
-        if info.node in taken:
-            node, index = split_tensor_name(info.tensor)
-            name = _free_name(f"{node}/output", names)
-            attrs = {"T": {"type": format_dtype(info.dtype)}} if info.dtype else {}
-            source = f"{node}:{index}" if index else node
-            added.append({"name": name, "op": "Identity", "input": [source], "attr": attrs})
-            names.add(name)
-            info = replace(info, tensor=tensor_name(name))  # noqa: PLW2901
-        taken.add(info.node)
-        outputs.append(info)
-    return [*nodes, *added], replace(signature, outputs=tuple(outputs))
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    candidates = (name, *(f"{name}_{i}" for i in range(1, len(taken) + 1)))
-    return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def _bare(nodes: Sequence[str]) -> tuple[TensorInfo, ...]:

@@ -7,6 +7,7 @@ nothing is kept in memory or mapped: peak memory does not depend on the size of 
 
 import contextlib
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -26,19 +27,17 @@ class ShardReader:
     """
 
     def __init__(self, folder: Path, paths: Sequence[str]) -> None:
-        self._shards: list[tuple[int, Path]] = []
-        self._open: tuple[Path, IO[bytes]] | None = None
+        self._shards: list[tuple[int, int, Path]] = []
+        self._open: tuple[Path, BufferedReader] | None = None
         self.size = 0
         for path in paths:
-            try:
-                size = (folder / path).stat().st_size
-            except OSError:
+            if not (folder / path).is_file():
                 raise FormatError(
                     f"shard {path!r} is missing; model.json names it in weightsManifest"
-                ) from None
-            self._shards.append((self.size, folder / path))
-            self.size += size
-        self._ends = [start for start, _ in self._shards[1:]] + [self.size]
+                )
+            end = self.size + (folder / path).stat().st_size
+            self._shards.append((self.size, end, folder / path))
+            self.size = end
 
     def __enter__(self) -> Self:
         return self
@@ -59,18 +58,18 @@ class ShardReader:
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill a buffer of bytes from `offset` of the stream."""
+        if offset + len(buffer) > self.size:
+            raise FormatError(
+                f"the shards end at byte {self.size}, before byte {offset + len(buffer)}"
+            )
         done = 0
-        for (start, path), end in zip(self._shards, self._ends, strict=True):
-            position = offset + done
-            if start <= position < end and done < len(buffer):
-                stop = min(len(buffer), done + end - position)
-                file = self._file(path)
-                file.seek(position - start)
-                if file.readinto(buffer[done:stop]) != stop - done:  # type: ignore[attr-defined]
-                    raise FormatError(f"shard {path.name!r} became shorter while it was read")
-                done = stop
-        if done != len(buffer):
-            raise FormatError(f"the shards end at byte {self.size}, before byte {offset + done}")
+        for start, end, path in self._shards:
+            if start < offset + len(buffer) and offset < end:
+                begin = max(offset, start)
+                stop = min(offset + len(buffer), end)
+                self._fill(path, begin - start, buffer[begin - offset : stop - offset])
+                done += stop - begin
+        assert done == len(buffer)
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` of the stream."""
@@ -78,11 +77,14 @@ class ShardReader:
         self.read_into(offset, memoryview(buffer))
         return bytes(buffer)
 
-    def _file(self, path: Path) -> IO[bytes]:
+    def _fill(self, path: Path, position: int, buffer: memoryview) -> None:
         if self._open is None or self._open[0] != path:
             self.close()
-            self._open = (path, path.open("rb", buffering=0))
-        return self._open[1]
+            self._open = (path, path.open("rb"))
+        file = self._open[1]
+        file.seek(position)
+        if file.readinto(buffer) != len(buffer):
+            raise FormatError(f"shard {path.name!r} became shorter while it was read")
 
 
 def measure_strings(reader: ShardReader, offset: int, count: int) -> int | None:

@@ -9,14 +9,17 @@ In the wild the index of "name", the dtype and the shape may be missing. It open
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.errors import SignatureError
 from pipeline.tfjs.dtypes import format_dtype, parse_dtype
 from pipeline.tfjs.inference import Shape, format_shape, parse_shape
 from pipeline.tfjs.topology import split_tensor_name, tensor_name
+
+# Names that `predict()` gives its results, under "userDefinedMetadata".
+STRUCTURED_OUTPUT_KEYS = "structuredOutputKeys"
 
 _MAX_INDEX = 2**32 - 2
 
@@ -144,20 +147,56 @@ def rewrite_signature(content: Mapping[str, Any], signature: Mapping[str, Any]) 
         content: The model.json without its weight manifest.
         signature: `inputs` and `outputs`, each with name, tensor, dtype and shape (-1 unknown).
     """
-    stated = parse_signature_def(content)
-    sides = {
-        side: tuple(_from_json(entry) for entry in signature[side])
-        for side in ("inputs", "outputs")
+    inputs, outputs = (
+        tuple(_from_json(entry) for entry in signature[side]) for side in ("inputs", "outputs")
+    )
+    resources = tuple(info for info in parse_signature_def(content).inputs if info.is_resource)
+    topology = content["modelTopology"]
+    nodes, outputs = split_shared_outputs(topology["node"], inputs + resources, outputs)
+    renamed = SignatureDef(inputs=inputs + resources, outputs=outputs)
+    rewritten = {
+        **content,
+        "modelTopology": {**topology, "node": nodes},
+        "signature": format_signature_def(renamed),
     }
-    resources = tuple(info for info in stated.inputs if info.is_resource)
-    renamed = SignatureDef(inputs=sides["inputs"] + resources, outputs=sides["outputs"])
-    rewritten = {**content, "signature": format_signature_def(renamed)}
-    metadata = {**(content.get("userDefinedMetadata") or {})}
+    metadata = {**(rewritten.pop("userDefinedMetadata", None) or {})}
     metadata.pop("signature", None)
-    if "structuredOutputKeys" in metadata:
-        metadata["structuredOutputKeys"] = [info.key for info in renamed.outputs]
-    rewritten.pop("userDefinedMetadata", None)
+    if STRUCTURED_OUTPUT_KEYS in metadata:
+        metadata[STRUCTURED_OUTPUT_KEYS] = [info.key for info in outputs]
     return {**rewritten, "userDefinedMetadata": metadata} if metadata else rewritten
+
+
+def split_shared_outputs(
+    nodes: Sequence[Mapping[str, Any]], inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
+) -> tuple[list[Mapping[str, Any]], tuple[TensorInfo, ...]]:
+    """Return nodes and outputs such that each output has a node of its own.
+
+    TensorFlow.js keeps one signature key per node (operation_mapper.ts): of two outputs on one
+    node, as TensorFlow 1 models have them, `predict()` returns one in place of the other, and
+    an output on an input's node is not found at all. A further Identity node cures it; the
+    tensors that were there stay.
+    """
+    names = {str(node["name"]) for node in nodes}
+    taken = {info.node for info in inputs}
+    added: list[Mapping[str, Any]] = []
+    split = []
+    for info in outputs:
+        tensor = info.tensor
+        if info.node in taken:
+            name = _free_name(f"{info.node}/output", names)
+            attrs = {"T": {"type": format_dtype(info.dtype)}} if info.dtype else {}
+            source = tensor.removesuffix(":0")
+            added.append({"name": name, "op": "Identity", "input": [source], "attr": attrs})
+            names.add(name)
+            tensor = tensor_name(name)
+        taken.add(info.node)
+        split.append(replace(info, tensor=tensor))
+    return [*nodes, *added], tuple(split)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    candidates = (name, *(f"{name}_{i}" for i in range(1, len(taken) + 1)))
+    return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def _from_json(entry: Mapping[str, Any]) -> TensorInfo:

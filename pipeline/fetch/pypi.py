@@ -1,0 +1,227 @@
+"""Packages of the Python index, or of those that this machine's pip is told to use.
+
+Files are downloaded and opened, never installed: no build code of an sdist runs. Which file of
+a release is taken depends on no platform: a wheel for all first, then wheels for one, then the
+sdist; the first that has the path.
+"""
+
+import functools
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+from pypi_simple import (
+    ACCEPT_ANY,
+    DistributionPackage,
+    Link,
+    ProjectPage,
+    UnsupportedContentTypeError,
+    UnsupportedRepoVersionError,
+)
+
+from pipeline.errors import FetchError
+from pipeline.fetch.download import Location, download
+from pipeline.fetch.package import Top, deliver_package
+from pipeline.fetch.pip_config import PipConfig, load_pip_config
+from pipeline.fetch.request import Delivery, Request
+from pipeline.fetch.session import HttpSettings, NotFoundError, open_url, retry
+from pipeline.fetch.source import is_archive_name, strip_credentials
+from pipeline.fetch.tree import MissingPathError
+
+# Wheels of one release mostly hold the same data; trying all of a large one would take hours.
+_MAX_PLATFORM_WHEELS = 3
+_NUM_VERSIONS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseFile:
+    """A file of a release.
+
+    Attributes:
+        filename: Its name, which has version and platform in it.
+        url: Where it is, without credentials.
+        digests: Hexadecimal digests by hashlib's name of the algorithm.
+        yanked: The author's reason for calling it back, None when it stands.
+    """
+
+    filename: str
+    url: str
+    digests: Mapping[str, str]
+    yanked: str | None = None
+
+
+def fetch_pypi(request: Request) -> Delivery:
+    """Bring the model inside a package.
+
+    Each file's digest is checked against the index's. A release never changes, so its kept
+    files are used without asking.
+    """
+    missing: list[MissingPathError] = []
+    for file in choose_files(_load_release(request)):
+        key = f"{_make_key(request)}/{file.filename}"
+        found = download(
+            request.store, key, functools.partial(_locate, request, file), progress=request.progress
+        )
+        top: Top = "kept" if file.filename.endswith(".whl") else "shared"
+        try:
+            delivery = deliver_package(
+                request, found.path, found.entry.sha256, key=key, name=file.filename, top=top
+            )
+        except MissingPathError as error:
+            missing.append(error)
+            continue
+        return replace(delivery, note=_tell_yanked(file))
+    raise missing[0]
+
+
+def choose_files(files: Iterable[ReleaseFile]) -> list[ReleaseFile]:
+    """Return the files to try, in order, the same on every platform."""
+    known = sorted(files, key=lambda file: file.filename)
+    wheels = [file for file in known if file.filename.endswith(".whl")]
+    pure = [file for file in wheels if file.filename.endswith("-any.whl")]
+    bound = [file for file in wheels if file not in pure]
+    sdists = [file for file in known if file not in wheels]
+    return pure + bound[:_MAX_PLATFORM_WHEELS] + sdists
+
+
+def _load_release(request: Request) -> list[ReleaseFile]:
+    key = _make_key(request)
+    with request.store.lock(key):
+        kept = request.store.load_list(key)
+        if kept is not None:
+            return [ReleaseFile(**file) for file in kept]
+        files = _ask(request)
+        request.store.keep_list(key, [asdict(file) for file in files])
+        return files
+
+
+def _locate(request: Request, file: ReleaseFile) -> Location:
+    config = load_pip_config(os.environ)
+    return Location(
+        url=file.url, shown=request.shown, settings=config.http, digests=dict(file.digests)
+    )
+
+
+def _make_key(request: Request) -> str:
+    return f"pypi:{canonicalize_name(request.source.location)}=={request.source.version}"
+
+
+def _tell_yanked(file: ReleaseFile) -> str | None:
+    if file.yanked is None:
+        return None
+    reason = f": {file.yanked}" if file.yanked else ""
+    return f"{file.filename} was yanked by its author{reason}"
+
+
+def _ask(request: Request) -> list[ReleaseFile]:
+    """Ask all configured places for the files of a version.
+
+    Raises:
+        FetchError: None has it; that of a place which did not answer, where one did not.
+    """
+    config = load_pip_config(os.environ)
+    project = canonicalize_name(request.source.location)
+    wanted = Version(request.source.version or "")
+    files: dict[str, ReleaseFile] = {}
+    versions: set[Version] = set()
+    faults: list[FetchError] = []
+    places = [(place, False) for place in config.find_links]
+    places += [(place, True) for place in config.indexes]
+    for place, is_index in places:
+        try:
+            packages = _list_packages(place, project, is_index=is_index, settings=config.http)
+        except NotFoundError:
+            continue
+        except FetchError as error:
+            faults.append(error)
+            continue
+        for package, version in _keep_archives(packages, project):
+            versions.add(version)
+            if version == wanted:
+                files.setdefault(package.filename, _parse_package(package))
+    if files:
+        return list(files.values())
+    if faults:
+        raise faults[0]
+    raise _missing_release(request, config, versions)
+
+
+def _list_packages(
+    place: str, project: str, *, is_index: bool, settings: HttpSettings
+) -> list[DistributionPackage]:
+    """Return the packages that an index or a page of links lists.
+
+    Raises:
+        NotFoundError: An index does not know the project, or is not there.
+        FetchError: It cannot be read.
+    """
+    parts = urlsplit(place)
+    if parts.scheme in {"http", "https"}:
+        url = urljoin(place.rstrip("/") + "/", f"{project}/") if is_index else place
+        return _load_page(url, project, settings)
+    path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(place)
+    if is_index:
+        path = path / project
+    page = path / "index.html" if is_index else path
+    if page.is_file():
+        return ProjectPage.from_html(project, page.read_bytes(), page.absolute().as_uri()).packages
+    if not path.is_dir():
+        raise NotFoundError(f"{place}: no such folder")
+    links = (
+        Link(text=file.name, url=file.absolute().as_uri(), attrs={}) for file in path.iterdir()
+    )
+    return [DistributionPackage.from_link(link, project) for link in links]
+
+
+def _load_page(url: str, project: str, settings: HttpSettings) -> list[DistributionPackage]:
+    def attempt() -> ProjectPage:
+        with open_url(url, settings=settings, headers={"Accept": ACCEPT_ANY}) as response:
+            return ProjectPage.from_response(response, project)
+
+    try:
+        return retry(attempt, settings=settings, url=url).packages
+    except (UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError, KeyError):
+        raise FetchError(f"{strip_credentials(url)}: answers with no page of an index") from None
+
+
+def _keep_archives(
+    packages: Iterable[DistributionPackage], project: str
+) -> Iterator[tuple[DistributionPackage, Version]]:
+    """Yield the wheels and sdists of a project with their versions."""
+    for package in packages:
+        if package.package_type not in {"wheel", "sdist"} or not is_archive_name(package.filename):
+            continue
+        if canonicalize_name(package.project or "") != project:
+            continue
+        try:
+            yield package, Version(package.version or "")
+        except InvalidVersion:
+            continue
+
+
+def _parse_package(package: DistributionPackage) -> ReleaseFile:
+    parts = urlsplit(package.url)
+    url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+    return ReleaseFile(
+        filename=package.filename,
+        url=url,
+        digests=package.digests,
+        yanked=(package.yanked_reason or "") if package.is_yanked else None,
+    )
+
+
+def _missing_release(request: Request, config: PipConfig, versions: set[Version]) -> FetchError:
+    if not versions:
+        places = ", ".join(map(strip_credentials, config.indexes + config.find_links))
+        return FetchError(
+            f"{request.shown}: no such package in {places}",
+            hint="check its name; other indexes are set by 'pip config set global.index-url URL'",
+        )
+    newest = ", ".join(map(str, sorted(versions)[-_NUM_VERSIONS:]))
+    return FetchError(
+        f"{request.shown}: no wheel or sdist of this version; the newest there are {newest}"
+    )

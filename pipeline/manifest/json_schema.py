@@ -1,0 +1,82 @@
+"""The manifest's JSON Schema, for editors: generated from the types, docstrings included.
+
+    python -m pipeline.manifest.json_schema
+
+writes `models.schema.json` beside this module. A manifest points to it in its first line:
+`# yaml-language-server: $schema=…/models.schema.json`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from pydantic_core import CoreSchema
+
+from pipeline.canonical import format_json
+from pipeline.files import write_atomic
+from pipeline.manifest.model import CATALOG_KEYS, Defaults, Model
+from pipeline.manifest.variant import DTYPES
+from pipeline.manifest.zoo import ZooSection
+
+SCHEMA_FILE = Path(__file__).with_name("models.schema.json")
+_FIRST = ("name", "source", "sha256")
+
+
+class _Manifest(BaseModel):
+    """A model zoo: what is built of which sources, and how."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    zoo: ZooSection = Field(default_factory=ZooSection)
+    """The zoo as a whole."""
+
+    defaults: Defaults = Field(default_factory=Defaults)
+    """Fields for all models; a model overrides a field as a whole."""
+
+    models: list[Model] = Field(min_length=1)
+    """The models, each with its own name."""
+
+
+class _Generator(GenerateJsonSchema):
+    """Pydantic's generator without the titles that repeat each field's name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Leave titles out."""
+        del schema
+        return False
+
+    def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> dict[str, Any]:
+        """Return the schema of the file as people write it."""
+        document = super().generate(schema, mode)
+        definitions = document["$defs"]
+        for definition in (document, *definitions.values()):
+            definition.pop("title", None)
+            for field in definition["properties"].values():
+                if "description" in field:
+                    field["description"] = " ".join(field["description"].split())
+        _describe_variants(definitions["Variant"])
+        properties = definitions["Model"]["properties"]
+        definitions["Model"]["properties"] = {key: properties[key] for key in _FIRST} | properties
+        for kind in ("Model", "Defaults"):
+            extra = definitions[kind]["properties"]["extra"]
+            extra["propertyNames"] = {"not": {"enum": sorted(CATALOG_KEYS)}}
+        document["patternProperties"] = {"^x-": {"description": "A place for anchors."}}
+        return {"$schema": self.schema_dialect, **document}
+
+
+def manifest_schema() -> dict[str, Any]:
+    """Return the JSON Schema of models.yaml."""
+    return _Manifest.model_json_schema(schema_generator=_Generator)
+
+
+def _describe_variants(definition: dict[str, Any]) -> None:
+    """Say that a variant is the name of a dtype, or a mapping that quantizes something."""
+    mapping = {key: definition.pop(key) for key in list(definition) if key != "description"}
+    flags: list[dict[str, Any]] = [{"required": [f"quantize_{dtype}"]} for dtype in DTYPES]
+    mapping["anyOf"] = [*flags, {"properties": {"name": {"enum": list(DTYPES)}}}]
+    definition["anyOf"] = [{"enum": list(DTYPES)}, mapping]
+
+
+if __name__ == "__main__":
+    write_atomic(SCHEMA_FILE, format_json(manifest_schema(), sort_keys=False))

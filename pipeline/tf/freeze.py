@@ -1,0 +1,126 @@
+"""Freeze: a signature's function as one graph whose variables are constants.
+
+After `_convert_tf_saved_model` in tensorflowjs/converters/tf_saved_model_conversion_v2.py
+4.22.0, in its order and by its functions, so that the weights are the converter's to the byte.
+What it leaves out there: the real error is not lost when the TensorFlow 1 way is tried in vain.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
+
+from pipeline.errors import ConversionError, FormatError
+
+_UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
+_DATA_ERRORS = (
+    tf.errors.DataLossError,
+    tf.errors.OutOfRangeError,
+    tf.errors.NotFoundError,
+    FileNotFoundError,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """A frozen signature.
+
+    Attributes:
+        graph: tf.Graph without variables.
+        inputs: Its input tensors, captured resources included.
+        outputs: Its output tensors, in structured order.
+        tensorflow_version: Version that wrote the SavedModel.
+        initializer_graph: tf.Graph that fills the tables, or None.
+        resource_ids: The converter's two mappings of tensor names to table ids, or None.
+    """
+
+    graph: Any
+    inputs: Sequence[Any]
+    outputs: Sequence[Any]
+    tensorflow_version: str
+    initializer_graph: Any
+    resource_ids: tuple[Mapping[str, int], Mapping[str, int]] | None
+
+
+def freeze_signature(
+    folder: Path, *, tags: Sequence[str], signature_key: str, control_flow_v2: bool
+) -> Frozen:
+    """Load a SavedModel and freeze one of its signatures.
+
+    Raises:
+        FormatError: Its variables cannot be read.
+        ConversionError: It cannot be loaded or frozen.
+    """
+    model = _load(folder, tags)
+    function = model.signatures[signature_key]
+    initializer_graph = resource_ids = None
+    try:
+        graph = converter._freeze_saved_model_v2(function, control_flow_v2)  # noqa: SLF001
+        initializer = converter._get_resource_initializer_concrete_function(model)  # noqa: SLF001
+        if initializer:
+            initializer_graph = converter._freeze_saved_model_v2(  # noqa: SLF001
+                initializer, control_flow_v2
+            )
+            resource_ids = converter._get_resource_ids_maps(  # noqa: SLF001
+                model, function, initializer
+            )
+    except Exception as error:  # noqa: BLE001  # the converter raises of every kind
+        print(f"Freezing as TensorFlow 2 failed ({error!r}); trying as TensorFlow 1.")  # noqa: T201
+        initializer_graph = resource_ids = None
+        graph, initializer_graph = _freeze_v1(folder, tags, function.outputs, error)
+    return Frozen(
+        graph=graph,
+        inputs=function.inputs,
+        outputs=function.outputs,
+        tensorflow_version=model.tensorflow_version,
+        initializer_graph=initializer_graph,
+        resource_ids=resource_ids,
+    )
+
+
+def format_reason(error: BaseException, folder: Path | None = None) -> str:
+    """Return why TensorFlow failed: the first lines of its message, without our paths."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[:3]) or type(error).__name__
+    for path in (folder, folder.resolve()) if folder else ():
+        text = text.replace(f"{path}/", "").replace(str(path), "the SavedModel")
+    return re.sub(r" in binary running on \S+?\.( |$)", ". ", text).strip()[:600]
+
+
+def _load(folder: Path, tags: Sequence[str]) -> Any:
+    try:
+        return tf.saved_model.load(str(folder), tags=list(tags))
+    except Exception as error:
+        reason = format_reason(error, folder)
+        if unknown := _UNKNOWN_OP.search(str(error)):
+            raise ConversionError(
+                f"the graph needs the op {unknown[1]}, which TensorFlow does not have",
+                hint="it is a custom op; TensorFlow.js does not have it either",
+            ) from error
+        if isinstance(error, _DATA_ERRORS):
+            raise FormatError(
+                f"the variables cannot be read: {reason}",
+                hint="fetch the model again; a file in `variables` is missing or cut off",
+            ) from error
+        raise ConversionError(f"TensorFlow cannot load the SavedModel: {reason}") from error
+
+
+def _freeze_v1(
+    folder: Path, tags: Sequence[str], outputs: Sequence[Any], first: Exception
+) -> tuple[Any, Any]:
+    """Freeze by the functions of TensorFlow 1; raise the first error when that fails too."""
+    names = [tensor.op.name for tensor in outputs]
+    try:
+        graph, initializer_graph = converter._freeze_saved_model_v1(  # noqa: SLF001
+            str(folder), list(tags), names
+        )
+    except Exception as second:
+        raise ConversionError(
+            f"the graph cannot be frozen: {format_reason(first, folder)}",
+            hint=f"nor as a model of TensorFlow 1: {format_reason(second, folder)}",
+        ) from first
+    return graph, initializer_graph

@@ -1,0 +1,103 @@
+"""MetaGraphs: saved_model.pb read without TensorFlow's loader, which runs what it loads.
+
+A SavedModel holds one or more MetaGraphs, each chosen by its tags.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from google.protobuf import message, text_format
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from pipeline.errors import FormatError, SignatureError
+
+_SERVE = ("serve",)
+_SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
+_VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
+
+
+def load_saved_model(folder: Path) -> SavedModel:
+    """Read saved_model.pb (or .pbtxt) and look whether the files that it needs are there.
+
+    Raises:
+        FormatError: It is missing, cut off or something else, or variables are missing.
+    """
+    saved_model = _read(folder)
+    if not saved_model.meta_graphs:
+        raise FormatError("saved_model.pb holds no graph; expected a SavedModel")
+    nodes = (node for graph in saved_model.meta_graphs for node in graph.graph_def.node)
+    if any(node.op in _VARIABLE_OPS for node in nodes):
+        _check_variables(folder)
+    return saved_model
+
+
+def choose_meta_graph(saved_model: SavedModel, tags: Sequence[str] | None) -> MetaGraphDef:
+    """Return the MetaGraph with exactly these tags; None for `serve`, or the only one.
+
+    Raises:
+        SignatureError: There is none, or several and nothing to choose by.
+    """
+    by_tags = {tuple(sorted(graph.meta_info_def.tags)): graph for graph in saved_model.meta_graphs}
+    if tags is None:
+        wanted = _SERVE if len(by_tags) > 1 else next(iter(by_tags))
+        if wanted not in by_tags:
+            raise SignatureError(
+                f"the SavedModel holds several graphs: {format_tag_sets(by_tags)}",
+                hint="choose one with `saved_model_tags:`",
+            )
+        return by_tags[wanted]
+    wanted = tuple(sorted(tags))
+    if wanted not in by_tags:
+        raise SignatureError(
+            f"saved_model_tags: no graph with the tags {format_tag_sets([wanted])}; "
+            f"the SavedModel has {format_tag_sets(by_tags)}{did_you_mean(wanted, by_tags)}"
+        )
+    return by_tags[wanted]
+
+
+def format_tag_sets(tag_sets: Iterable[Sequence[str]]) -> str:
+    """Return tag sets as the manifest writes them: "serve", "serve,gpu" or "" (no tags)."""
+    texts = sorted(",".join(tags) for tags in tag_sets)
+    return ", ".join(f"'{text}'" if text else "'' (no tags)" for text in texts)
+
+
+def did_you_mean(wanted: Sequence[str], choices: Iterable[Sequence[str]]) -> str:
+    """Return "; did you mean 'serve'?" where a choice is much alike, else nothing."""
+    texts = [",".join(choice) for choice in choices]
+    close = difflib.get_close_matches(",".join(wanted), texts, n=1)
+    return f"; did you mean {close[0]!r}?" if close and close[0] else ""
+
+
+def _read(folder: Path) -> SavedModel:
+    saved_model = SavedModel()
+    binary, text = folder / "saved_model.pb", folder / "saved_model.pbtxt"
+    try:
+        if binary.is_file():
+            saved_model.ParseFromString(binary.read_bytes())
+        elif text.is_file():
+            text_format.Parse(text.read_bytes(), saved_model)
+        else:
+            raise FormatError("saved_model.pb is missing; expected a SavedModel folder")
+    except (message.DecodeError, text_format.ParseError, UnicodeDecodeError):
+        raise FormatError(
+            "saved_model.pb is truncated or no SavedModel",
+            hint="fetch the model again; a download may have been cut off",
+        ) from None
+    return saved_model
+
+
+def _check_variables(folder: Path) -> None:
+    variables = folder / "variables"
+    hint = "fetch the model again with its `variables` folder"
+    if not (variables / "variables.index").is_file():
+        raise FormatError("variables/variables.index is missing", hint=hint)
+    names = {path.name for path in variables.iterdir()}
+    shards = [match for name in sorted(names) if (match := _SHARD.fullmatch(name))]
+    count = int(shards[0][1]) if shards else 1
+    for number in range(count):
+        name = f"variables.data-{number:05}-of-{count:05}"
+        if name not in names:
+            raise FormatError(f"variables/{name} is missing", hint=hint)

@@ -1,0 +1,46 @@
+"""Narrowing: constants that a TensorFlow.js model cannot hold.
+
+The converter's write_weights makes int64 to int32 and float64 to float32 and says nothing
+when a value does not fit: 2^40 becomes 0, 1e300 infinity.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import ConversionError
+
+_INT32 = np.iinfo(np.int32)
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_NUM_NAMED = 5
+
+
+def check_narrowing(weights: Iterable[Mapping[str, Any]]) -> None:
+    """Raise when narrowing would change a constant.
+
+    Args:
+        weights: Entries as the converter's extract_weights returns them: name, data.
+
+    Raises:
+        ConversionError: The message names the constants and their values.
+    """
+    lost = [text for entry in weights if (text := _describe_loss(entry["name"], entry["data"]))]
+    if lost:
+        more = f" and {len(lost) - _NUM_NAMED} more" if len(lost) > _NUM_NAMED else ""
+        raise ConversionError(
+            f"constants that TensorFlow.js cannot hold: {', '.join(lost[:_NUM_NAMED])}{more}",
+            hint="make them smaller in the model and save it again; TensorFlow.js has int32 and "
+            "float32 only, and the converter would have written other values",
+        )
+
+
+def _describe_loss(name: str, data: Any) -> str | None:
+    values = np.asarray(data)
+    if values.dtype == np.int64:
+        lost = (values > _INT32.max) | (values < _INT32.min)
+    elif values.dtype == np.float64:
+        lost = np.isfinite(values) & (np.abs(values) > _FLOAT32_MAX)
+    else:
+        return None
+    return f"{name} ({values.dtype.name} {values[lost].flat[0]})" if lost.any() else None

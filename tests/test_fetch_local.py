@@ -1,0 +1,206 @@
+"""Files and folders of this machine."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.canonical import digest_json
+from pipeline.errors import FetchError, UntrustedSourceError
+from pipeline.fetch.fetch import Fetched, fetch_source, source_state
+from pipeline.fetch.source import parse_source
+
+
+def model_json(*shards: str) -> bytes:
+    """Return a model.json that names shards."""
+    manifest = [{"paths": [shard], "weights": []} for shard in shards]
+    model = {"modelTopology": {"text": '"paths": ["no"]'}, "weightsManifest": manifest}
+    return json.dumps(model).encode()
+
+
+def write(root: Path, files: dict[str, bytes]) -> None:
+    """Write files below a folder."""
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+
+
+def fetch(root: Path, text: str, *, sha256: str | None = None) -> Fetched:
+    """Fetch a source of a folder into its folder `out`."""
+    folder = root / "out"
+    folder.mkdir()
+    return fetch_source(
+        parse_source(text),
+        root=root,
+        folder=folder,
+        cache=root / "cache",
+        sha256=sha256,
+        progress=lambda _done, _total: None,
+    )
+
+
+def names_in(folder: Path) -> set[str]:
+    """Return the paths of all files below a folder."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_file(tmp_path: Path) -> None:
+    write(tmp_path, {"models/m.h5": b"weights", "models/other.h5": b"other"})
+    fetched = fetch(tmp_path, "models/m.h5")
+
+    assert fetched == Fetched(
+        entry="m.h5",
+        uri="models/m.h5",
+        sha256=hashlib.sha256(b"weights").hexdigest(),
+        final=False,
+        note=None,
+    )
+    assert names_in(tmp_path / "out") == {"m.h5"}
+
+
+def test_an_edit_in_place_reaches_no_fetched_file(tmp_path: Path) -> None:
+    write(tmp_path, {"m.h5": b"weights"})
+    fetch(tmp_path, "m.h5")
+    (tmp_path / "m.h5").write_bytes(b"changed")
+
+    assert (tmp_path / "out/m.h5").read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("source", ["m/model.json", "m", "./m/", "file:m/model.json"])
+def test_a_model_json_brings_its_shards_only(tmp_path: Path, source: str) -> None:
+    content = model_json("a.bin", "more/b.bin")
+    write(tmp_path, {"m/model.json": content, "m/a.bin": b"a", "m/more/b.bin": b"b", "m/c": b""})
+    fetched = fetch(tmp_path, source)
+
+    assert fetched.entry == "model.json"
+    assert names_in(tmp_path / "out") == {"model.json", "a.bin", "more/b.bin"}
+    assert fetched.sha256 == digest_json(
+        {
+            "a.bin": hashlib.sha256(b"a").hexdigest(),
+            "model.json": hashlib.sha256(content).hexdigest(),
+            "more/b.bin": hashlib.sha256(b"b").hexdigest(),
+        }
+    )
+
+
+def test_a_folder_brings_all_below_it(tmp_path: Path) -> None:
+    files = {"m/saved_model.pb": b"graph", "m/model.json": b"{}", "m/assets/empty": b""}
+    write(tmp_path, {**files, "m/.git/HEAD": b"x"})
+    fetched = fetch(tmp_path, "m")
+
+    assert fetched.entry == "."
+    assert names_in(tmp_path / "out") == {"saved_model.pb", "model.json", "assets/empty"}
+
+
+def test_a_folder_of_one_file_is_still_a_folder(tmp_path: Path) -> None:
+    write(tmp_path, {"m/saved_model.pb": b"graph"})
+    fetched = fetch(tmp_path, "m")
+
+    listing = {"saved_model.pb": hashlib.sha256(b"graph").hexdigest()}
+    assert fetched.sha256 == digest_json(listing)
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    write(tmp_path, {"m/saved_model.pb": b"graph", "data/variables.index": b"index"})
+    (tmp_path / "m/variables").symlink_to(tmp_path / "data")
+    (tmp_path / "data/back").symlink_to(tmp_path / "m")
+    fetch(tmp_path, "m")
+
+    assert names_in(tmp_path / "out") == {"saved_model.pb", "variables/variables.index"}
+
+
+@pytest.mark.parametrize("shard", ["../a.bin", "/a.bin", "x/../../a.bin", "https://host/a.bin"])
+def test_a_shard_outside_is_refused(tmp_path: Path, shard: str) -> None:
+    write(tmp_path, {"m/model.json": model_json(shard), "a.bin": b"a"})
+
+    with pytest.raises(UntrustedSourceError, match="expected a path below the model's folder"):
+        fetch(tmp_path, "m/model.json")
+
+
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {"m/model.json": model_json("shard1of2.bin"), "m/shard1of2": b"a"})
+
+    with pytest.raises(FetchError, match=r"names the shard 'shard1of2\.bin'.*mean 'shard1of2'"):
+        fetch(tmp_path, "m/model.json")
+
+
+def test_a_missing_file_suggests_its_neighbours(tmp_path: Path) -> None:
+    write(tmp_path, {"models/mobilenet.h5": b"x"})
+
+    with pytest.raises(FetchError, match=r"no such file or folder; did you mean 'mobilenet\.h5'"):
+        fetch(tmp_path, "models/mobilnet.h5")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("m.h5", b"", "an empty file", id="empty"),
+        pytest.param("m.h5", b"<html>", "an HTML page", id="HTML"),
+        pytest.param("model.json", b"{", "not JSON", id="half a JSON"),
+    ],
+)
+def test_no_model(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    write(tmp_path, {name: content})
+
+    with pytest.raises(FetchError, match=message):
+        fetch(tmp_path, name)
+
+
+def test_a_pointer_deep_in_a_folder_is_found(tmp_path: Path) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
+    write(tmp_path, {"m/saved_model.pb": b"graph", "m/variables/variables.data": pointer})
+
+    with pytest.raises(FetchError, match=r"variables\.data: a Git-LFS pointer"):
+        fetch(tmp_path, "m")
+
+
+def test_a_pin_is_the_files_digest(tmp_path: Path) -> None:
+    write(tmp_path, {"m.h5": b"weights"})
+    digest = hashlib.sha256(b"weights").hexdigest()
+
+    assert fetch(tmp_path, "m.h5", sha256=digest.upper()).sha256 == digest
+
+
+def test_a_wrong_pin_names_both_digests(tmp_path: Path) -> None:
+    write(tmp_path, {"m.h5": b"weights"})
+    found = hashlib.sha256(b"weights").hexdigest()
+
+    with pytest.raises(FetchError, match=f"sha256 is {found}; expected {'0' * 64}"):
+        fetch(tmp_path, "m.h5", sha256="0" * 64)
+
+
+def test_an_absolute_path_is_not_published(tmp_path: Path) -> None:
+    write(tmp_path, {"m.h5": b"weights"})
+
+    assert fetch(tmp_path, f"file://{tmp_path}/m.h5").uri == "file:m.h5"
+
+
+def test_state_of_a_model_json_has_its_shards(tmp_path: Path) -> None:
+    write(tmp_path, {"m/model.json": model_json("a.bin", "gone.bin"), "m/a.bin": b"abc"})
+    state = source_state(parse_source("m/model.json"), root=tmp_path)
+
+    assert state is not None
+    assert set(state) == {"model.json", "a.bin", "gone.bin"}
+    assert state["a.bin"] == [3, (tmp_path / "m/a.bin").stat().st_mtime_ns]
+    assert state["gone.bin"] == [-1, -1]
+
+
+def test_state_of_a_folder_tells_of_every_change(tmp_path: Path) -> None:
+    write(tmp_path, {"m/saved_model.pb": b"graph", "m/variables/x": b"x"})
+    source = parse_source("m")
+    first = source_state(source, root=tmp_path)
+    os.utime(tmp_path / "m/variables/x", ns=(1, 1))
+    second = source_state(source, root=tmp_path)
+    write(tmp_path, {"m/y": b""})
+    third = source_state(source, root=tmp_path)
+
+    assert first is not None
+    assert set(first) == {"saved_model.pb", "variables/x"}
+    assert first != second != third
+
+
+def test_state_of_others(tmp_path: Path) -> None:
+    assert source_state(parse_source("gone.h5"), root=tmp_path) == {}
+    assert source_state(parse_source("npm:x@1.0.0"), root=tmp_path) is None
