@@ -2,7 +2,11 @@
 
     python benchmarks/manifest_load.py
 
-Measured on 2 cores, Python 3.11, with libyaml (best of 3):
+Measured on 2 cores (one is used), Python 3.11, with libyaml, best of 3:
+
+    import, with the start of Python: 0.16 s
+     1,000 models: 0.13 s
+    10,000 models: 1.35 s
 """
 
 import subprocess

@@ -5,21 +5,18 @@ Loading it imports neither TensorFlow nor numpy.
 
 import os
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.canonical import digest_json
-from pipeline.fetch.fetch import source_state
-from pipeline.fetch.source import Source, parse_source
-from pipeline.files import digest_file
+from pipeline.fetch.source import parse_source
 from pipeline.layout import Layout, cache_folder
 from pipeline.manifest.load import load_manifest
 from pipeline.manifest.model import Model
 from pipeline.manifest.zoo import Zoo
 from pipeline.steps import parameters
 from pipeline.steps.job import Job
-from pipeline.steps.session import Session
+from pipeline.steps.local import local_files
+from pipeline.steps.session import Bounds, Session
 from pipeline.steps.table import STEPS
 
 MANIFEST = "models.yaml"
@@ -80,8 +77,6 @@ class Graph:
             prefix = _task(key, model.name) + ":"
             for other in model.variants:
                 reads[f"{key}:{other.name}"] = self.jobs[prefix + other.name]
-        source = parse_source(model.source) if step_name == "fetch" else None
-        local = source is not None and source.kind == "path"
         job = Job(
             task=_task(f"{step_name}:{variant}" if variant else step_name, model.name),
             step=step,
@@ -92,9 +87,10 @@ class Graph:
             needs=frozenset(step.needs),
             root=self.layout.root,
             temporary=self.layout.temporary,
-            limits=_limits(model),
-            local_state=partial(source_state, source, root=self.layout.root) if local else None,
-            local_inputs=partial(_digest_local, source, self.layout.root) if local else None,
+            bounds=Bounds(
+                timeout_seconds=model.timeout_seconds, memory_limit_bytes=model.memory_limit_bytes
+            ),
+            local=local_files(step_name, model, self.layout.root),
             expected_failure=model.expect == "failed",
         )
         self.jobs[job.task] = job
@@ -113,7 +109,6 @@ class Graph:
             needs=frozenset(),
             root=self.layout.root,
             temporary=self.layout.temporary,
-            limits={},
         )
 
 
@@ -133,19 +128,3 @@ def _task(key: str, model: str) -> str:
     """Return the task of a step of a model: ("variant:base", "m") is "variant:m:base"."""
     step, _, variant = key.partition(":")
     return f"{step}:{model}:{variant}" if variant else f"{step}:{model}"
-
-
-def _limits(model: Model) -> dict[str, int]:
-    limits = {
-        "timeout_seconds": model.timeout_seconds,
-        "memory_limit_bytes": model.memory_limit_bytes,
-    }
-    return {name: value for name, value in limits.items() if value is not None}
-
-
-def _digest_local(source: Source, root: Path) -> dict[str, str]:
-    """Digest the files of a local source, as one input."""
-    state = source_state(source, root=root) or {}
-    base = root / source.location
-    folder = base if base.is_dir() else base.parent
-    return {"source": digest_json({path: digest_file(folder / path) for path in state})}

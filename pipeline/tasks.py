@@ -44,7 +44,7 @@ class UpToDate:
     def __call__(self, task: object, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Compare the stamp that doit kept with what is there now."""
         stamp = values.get("stamp")
-        return stamp is not None and stamp == _stamp(self.job, stamp["folders"])
+        return stamp is not None and _is_current(self.job, stamp)
 
     def __repr__(self) -> str:
         """Say why the job runs; `doit info` prints it."""
@@ -131,7 +131,7 @@ def _run(job: Job, session: Session) -> dict[str, Any]:
     outcome = run_job(job, session)
     if outcome.status == "failed":
         return {"stamp": None}
-    return {"stamp": _stamp(job, _folders(job.folder) if job.folder.is_dir() else [])}
+    return {"stamp": _stamp(job)}
 
 
 def _folders(folder: Path) -> list[str]:
@@ -139,21 +139,30 @@ def _folders(folder: Path) -> list[str]:
     return [str(folder), *(str(path) for path in sorted(folder.rglob("*")) if path.is_dir())]
 
 
-def _stamp(job: Job, folders: list[str]) -> dict[str, Any] | None:
-    """Return what changes when a job's result may no longer stand, cheaply."""
-    try:
-        times = [os.stat(folder).st_mtime_ns for folder in folders]  # noqa: PTH116  # quicker
-        local = job.local_state() if job.local_state is not None else None
-    except OSError:
-        return None
-    parameters = digest_json([job.step.version, job.parameters])
+def _stamp(job: Job) -> dict[str, Any]:
+    """Return what changes when a job's result may no longer stand."""
+    folders = _folders(job.folder) if job.folder.is_dir() else []
     return {
-        "folders": folders,
-        "times": times,
-        "local": local,
-        "parameters": parameters,
+        "folders": {folder: os.stat(folder).st_mtime_ns for folder in folders},  # noqa: PTH116
+        "local": job.local.state() if job.local is not None else None,
+        "parameters": digest_json([job.step.version, job.parameters]),
         "tools": _toolchain(),
     }
+
+
+def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
+    """Tell, by a few system calls, whether a stamp still holds."""
+    try:
+        for folder, modified in stamp["folders"].items():
+            if os.stat(folder).st_mtime_ns != modified:  # noqa: PTH116  # half of Path.stat's time
+                return False
+    except OSError:
+        return False
+    return bool(
+        stamp["tools"] == _toolchain()
+        and stamp["parameters"] == digest_json([job.step.version, job.parameters])
+        and (job.local is None or job.local.is_current(stamp["local"]))
+    )
 
 
 @cache

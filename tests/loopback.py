@@ -36,6 +36,7 @@ class Page:
         body: Its content.
         etag: Its ETag; None sends none.
         ranges: Whether parts of it may be asked for.
+        if_range: Whether If-Range is understood.
         headers: Sent with it.
         faults: One for each of the first requests.
         authorization: The header without which it is refused.
@@ -45,6 +46,7 @@ class Page:
     body: bytes
     etag: str | None = '"1"'
     ranges: bool = True
+    if_range: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     authorization: str | None = None
@@ -143,7 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
         body, status = page.body, 200
         wanted = self.headers["Range"]
-        if wanted and page.ranges and self.headers["If-Range"] in {None, page.etag}:
+        same = self.headers["If-Range"] in {None, page.etag} or not page.if_range
+        if wanted and page.ranges and same:
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
             headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
             body, status = body[start:], 206

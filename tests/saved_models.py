@@ -1,208 +1,301 @@
 """Small real SavedModels, made by TensorFlow in a child process.
 
 `python saved_models.py FOLDER` writes one SavedModel per function of MODELS into FOLDER. A
-test process calls `build`, which does that in a child, so that it never imports TensorFlow.
+test process calls `built`, which does that once in a child, so that it never imports TensorFlow.
 """
 
+import atexit
+import functools
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
-def build(folder: Path) -> None:
-    """Write all models into the folder, in a child process."""
+@functools.cache
+def built() -> Path:
+    """Return a folder with all models, made by the first call and removed at exit."""
+    folder = Path(tempfile.mkdtemp(prefix="saved models "))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
     assert done.returncode == 0, done.stdout.decode()
+    return folder
+
+
+def convert_stock(source: Path, folder: Path, dtypes: list[str]) -> None:
+    """Convert as `tensorflowjs_converter` does, once per dtype, into a folder for each.
+
+    It runs in a job of the pool. Its command line cannot take a path with a space.
+    """
+    from tensorflowjs.converters import converter  # noqa: PLC0415
+
+    for dtype in dtypes:
+        quantize = [] if dtype == "float32" else [f"--quantize_{dtype}=*"]
+        formats = ["--input_format=tf_saved_model", "--output_format=tfjs_graph_model"]
+        converter.convert([*formats, *quantize, str(source), str(folder / dtype)])
 
 
 def write_models(folder: Path) -> None:
     """Write all models into the folder; imports TensorFlow."""
-    import numpy as np  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
 
     tf.random.set_seed(0)
-    v1 = tf.compat.v1
-    image = tf.TensorSpec([None, 4], tf.float32, name="image")
-    weights = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
+    for write in (_write_named, _write_ordered, _write_signatures, _write_control_flow):
+        write(tf, folder)
+    for write in (_write_tables, _write_numbers, _write_unsupported, _write_touching):
+        write(tf, folder)
+    _write_v1(tf.compat.v1, folder)
+    _write_keras(folder)
 
-    def save(
-        name: str,
-        function: Callable[..., Any],
-        *specs: Any,
-        key: str = "serving_default",
-        **members: Any,
-    ) -> None:
-        module = tf.Module()
-        for member, value in members.items():
-            setattr(module, member, value)
-        module.call = tf.function(function, input_signature=specs or [image])
-        tf.saved_model.save(module, str(folder / name), signatures={key: module.call})
 
-    kernel, bias = tf.Variable(weights), tf.Variable([0.5, 0.0, -0.5])
+def _save(tf: Any, folder: Path, function: Callable[..., Any], *specs: Any, **members: Any) -> None:
+    """Save a function as the only signature of a model, whose name is the folder's.
+
+    Args:
+        tf: TensorFlow.
+        folder: Where to write.
+        function: Returns a dict of outputs.
+        specs: Of its arguments; `image`, float32 (None, 4), where left out.
+        members: Variables and tables that it uses; `key` is the signature's key.
+    """
+    module = tf.Module()
+    key = members.pop("key", "serving_default")
+    for member, value in members.items():
+        setattr(module, member, value)
+    module.call = tf.function(function, input_signature=specs or [_image(tf)])
+    tf.saved_model.save(module, str(folder), signatures={key: module.call})
+
+
+def _image(tf: Any) -> Any:
+    return tf.TensorSpec([None, 4], tf.float32, name="image")
+
+
+def _pair(tf: Any, name: str) -> Any:
+    return tf.TensorSpec([None, 2], tf.float32, name=name)
+
+
+def _kernel() -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    return np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
+
+
+def _write_named(tf: Any, folder: Path) -> None:
+    """Write models whose outputs can be told by their values only."""
+    kernel, bias = tf.Variable(_kernel()), tf.Variable([0.5, 0.0, -0.5])
+    members = {"kernel": kernel, "bias": bias}
 
     def dense(image: Any) -> Any:
         return tf.nn.relu(tf.matmul(image, kernel) + bias)
 
-    save(
-        "two_layers",
-        lambda image: {"scores": tf.nn.softmax(dense(image))},
-        kernel=kernel,
-        bias=bias,
-        key="classify",
-    )
+    def classify(image: Any) -> Any:
+        return {"scores": tf.nn.softmax(dense(image))}
+
+    _save(tf, folder / "two_layers", classify, key="classify", **members)
 
     # Six outputs that differ in nothing but their values, in no order of their keys.
     keys = ["tau", "alpha", "omega", "beta", "psi", "gamma"]
-    save(
-        "six_outputs",
-        lambda image: {key: dense(image) * (number + 1.0) for number, key in enumerate(keys)},
-        kernel=kernel,
-        bias=bias,
-    )
-    # Twelve, so that output_10 sorts before output_2, of different shapes.
-    save(
-        "twelve_outputs",
-        lambda image: {
-            f"output_{number}": tf.tile(image, [1, 1 + number % 3]) + float(number)
-            for number in range(12)
-        },
-    )
-    save(
-        "three_inputs",
-        lambda zulu, alpha, mike: {"sum": zulu + alpha, "twice": alpha * 2.0 + 0.0 * mike},
-        *(tf.TensorSpec([None, 2], tf.float32, name=name) for name in ("zulu", "alpha", "mike")),
-    )
-    save("unused_input", lambda used, ignored: {"same": used * 2.0},
-         tf.TensorSpec([None, 2], tf.float32, name="used"),
-         tf.TensorSpec([None, 2], tf.float32, name="ignored"))  # fmt: skip
-    save("input_as_output", lambda image: {"same": image, "twice": image * 2.0})
-    save("shared_output", lambda image: dict.fromkeys(("one", "two"), tf.nn.relu(image)))
-    save("constant_output", lambda image: {"anchors": tf.constant(weights), "y": image + 1.0})
-    save("ragged_output", lambda image: {
-        "rows": tf.RaggedTensor.from_row_lengths(tf.reshape(image, [-1]), [1, 3]), "y": image})  # fmt: skip
 
-    several = tf.Module()
-    several.kernel = kernel
-    spec = [image]
-    several.one = tf.function(lambda image: {"embedding": tf.matmul(image, kernel)}, spec)
-    several.two = tf.function(lambda image: {"scores": tf.nn.softmax(image)}, spec)
-    signatures = {"embed": several.one, "classify": several.two}
-    tf.saved_model.save(several, str(folder / "several_signatures"), signatures=signatures)
-    signatures = {"serve": several.one, "serving_default": several.one}
-    tf.saved_model.save(several, str(folder / "same_twice"), signatures=signatures)
-    tf.saved_model.save(several, str(folder / "no_signature"))
+    def six(image: Any) -> Any:
+        return {key: dense(image) * (number + 1.0) for number, key in enumerate(keys)}
 
-    @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="times")])
+    _save(tf, folder / "six_outputs", six, **members)
+
+    # Twelve, so that output_10 sorts before output_2.
+    def twelve(image: Any) -> Any:
+        tiles = {i: tf.tile(image, [1, 1 + i % 3]) for i in range(12)}
+        return {f"output_{i}": tile + float(i) for i, tile in tiles.items()}
+
+    _save(tf, folder / "twelve_outputs", twelve)
+
+
+def _write_ordered(tf: Any, folder: Path) -> None:
+    """Write models with several inputs, and with outputs of odd kinds."""
+
+    def three(zulu: Any, alpha: Any, mike: Any) -> Any:
+        return {"sum": zulu + alpha, "twice": alpha * 2.0 + 0.0 * mike}
+
+    def first(used: Any, ignored: Any) -> Any:
+        del ignored
+        return {"same": used * 2.0}
+
+    def ragged(image: Any) -> Any:
+        rows = tf.RaggedTensor.from_row_lengths(tf.reshape(image, [-1]), [1, 3])
+        return {"rows": rows, "y": image}
+
+    specs = [_pair(tf, name) for name in ("zulu", "alpha", "mike")]
+    _save(tf, folder / "three_inputs", three, *specs)
+    specs = [_pair(tf, name) for name in ("used", "ignored")]
+    _save(tf, folder / "unused_input", first, *specs)
+    _save(tf, folder / "input_as_output", lambda image: {"same": image, "twice": image * 2.0})
+    _save(
+        tf,
+        folder / "shared_output",
+        lambda image: dict.fromkeys(("one", "two"), tf.nn.relu(image)),
+    )
+    _save(
+        tf,
+        folder / "constant_output",
+        lambda image: {"anchors": tf.constant(_kernel()), "y": image + 1.0},
+    )
+    _save(tf, folder / "ragged_output", ragged)
+
+
+def _write_signatures(tf: Any, folder: Path) -> None:
+    """Write models with no signature, with two, and with one under two keys."""
+    module = tf.Module()
+    module.kernel = kernel = tf.Variable(_kernel())
+    spec = [_image(tf)]
+    module.one = tf.function(lambda image: {"embedding": tf.matmul(image, kernel)}, spec)
+    module.two = tf.function(lambda image: {"scores": tf.nn.softmax(image)}, spec)
+    models = {
+        "several_signatures": {"embed": module.one, "classify": module.two},
+        "same_twice": {"serve": module.one, "serving_default": module.one},
+        "no_signature": None,
+    }
+    for name, signatures in models.items():
+        tf.saved_model.save(module, str(folder / name), signatures=signatures)
+
+
+def _write_control_flow(tf: Any, folder: Path) -> None:
+    """Write a model with a loop and a branch."""
+    kernel = tf.Variable(_kernel())
+
     def loop(times: Any) -> Any:
         value = tf.constant(1.0)
         while times > 0:
             value = value * 2.0 + kernel[0, 0]
             times -= 1
-        if value > 100.0:  # noqa: PLR2004
+        if value > 100.0:
             value = -value
         return {"value": value}
 
-    looped = tf.Module()
-    looped.kernel, looped.call = kernel, loop
-    tf.saved_model.save(looped, str(folder / "control_flow"), signatures=loop)
+    times = tf.TensorSpec([], tf.int32, name="times")
+    _save(tf, folder / "control_flow", loop, times, kernel=kernel)
 
+
+def _write_tables(tf: Any, folder: Path) -> None:
+    """Write models with a lookup table, filled from constants and from a file."""
     names = tf.TensorSpec([None], tf.string, name="names")
-    table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(["cat", "dog"], [3, 4], value_dtype=tf.int32), -1
+    constants = tf.lookup.KeyValueTensorInitializer(["cat", "dog"], [3, 4], value_dtype=tf.int32)
+    words = folder / "words.txt"
+    words.write_text("cat\ndog\n")
+    index = tf.lookup.TextFileIndex
+    file = tf.lookup.TextFileInitializer(
+        str(words), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER
     )
-    save("table", lambda names: {"ids": table.lookup(names)}, names, table=table)
-    vocabulary = folder / "words.txt"
-    vocabulary.write_text("cat\ndog\n")
-    file_table = tf.lookup.StaticHashTable(
-        tf.lookup.TextFileInitializer(
-            str(vocabulary),
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-        ),
-        -1,
-    )
-    save("table_from_asset", lambda names: {"ids": file_table.lookup(names)}, names, t=file_table)
+    for name, initializer in {"table": constants, "table_from_asset": file}.items():
+        table = tf.lookup.StaticHashTable(initializer, -1)
 
-    save("checked", lambda image: {"y": tf.debugging.check_numerics(image, "bad") + 1.0})
-    save("unsupported", lambda image: {
-        "s": tf.linalg.svd(image, compute_uv=False), "b": tf.math.betainc(image, image, image)})  # fmt: skip
-    save("big_integer", lambda image: {
-        "y": tf.cast(image, tf.int64) * tf.constant(2**40, tf.int64), "z": image})  # fmt: skip
-    save("small_integer", lambda image: {
-        "y": tf.cast(image, tf.int64) * tf.constant([1, 2, 3, 4], tf.int64)})  # fmt: skip
-    save("big_double", lambda image: {
-        "y": tf.cast(image, tf.float64) * tf.constant([1e300, 1.0, 1.0, 1.0], tf.float64)})  # fmt: skip
+        _save(tf, folder / name, _look_up(table), names, table=table)
 
-    # Ops that touch the machine.
-    save("python_function", lambda image: {
-        "y": tf.ensure_shape(tf.numpy_function(lambda x: x, [image], tf.float32), [None, 4])})  # fmt: skip
-    save("reads_a_file", lambda image: {"y": tf.io.read_file("/etc/hostname"), "z": image})
+
+def _look_up(table: Any) -> Callable[[Any], Any]:
+    return lambda names: {"ids": table.lookup(names)}
+
+
+def _write_numbers(tf: Any, folder: Path) -> None:
+    """Write models with constants that fit into int32 and float32, and that do not."""
+    models = {
+        "big_integer": (tf.int64, [2**40]),
+        "small_integer": (tf.int64, [1, 2, 3, 4]),
+        "big_double": (tf.float64, [1e300, 1.0, 1.0, 1.0]),
+    }
+    for name, (dtype, values) in models.items():
+        _save(tf, folder / name, _multiply(tf, dtype, values))
+
+
+def _multiply(tf: Any, dtype: Any, values: list[Any]) -> Callable[[Any], Any]:
+    return lambda image: {"y": tf.cast(image, dtype) * tf.constant(values, dtype)}
+
+
+def _write_unsupported(tf: Any, folder: Path) -> None:
+    """Write models with ops that TensorFlow.js does not have."""
+
+    def check(image: Any) -> Any:
+        return {"y": tf.debugging.check_numerics(image, "bad") + 1.0}
+
+    def compute(image: Any) -> Any:
+        singular = tf.linalg.svd(image, compute_uv=False)
+        return {"s": singular, "b": tf.math.betainc(image, image, image)}
+
+    _save(tf, folder / "checked", check)
+    _save(tf, folder / "unsupported", compute)
+
+
+def _write_touching(tf: Any, folder: Path) -> None:
+    """Write models that would touch the machine; nothing of it is run here."""
+
+    def call_python(image: Any) -> Any:
+        return {"y": tf.numpy_function(lambda x: x, [image], tf.float32)}
 
     def write(image: Any) -> Any:
-        tf.io.write_file("/tmp/written", "x")  # noqa: S108
+        tf.io.write_file("written.txt", "x")
         return {"y": image + 1.0}
-
-    save("writes_a_file", write)
 
     def print_to_file(image: Any) -> Any:
-        tf.print(image, output_stream="file:///tmp/printed")
+        tf.print(image, output_stream="file://printed.txt")
         return {"y": image + 1.0}
 
-    save("prints_to_a_file", print_to_file)
-
     def restore(image: Any) -> Any:
-        return {"y": image + tf.raw_ops.RestoreV2(
-            prefix="/somewhere", tensor_names=["v"], shape_and_slices=[""], dtypes=[tf.float32])[0]}  # fmt: skip
+        (value,) = tf.raw_ops.RestoreV2(
+            prefix="elsewhere", tensor_names=["v"], shape_and_slices=[""], dtypes=[tf.float32]
+        )
+        return {"y": image + value}
 
-    save("restores_a_checkpoint", restore)
+    def read(image: Any) -> Any:
+        return {"y": tf.io.read_file("secret.txt"), "z": image}
 
-    _write_v1(folder, v1, weights)
-    _write_keras(folder)
+    _save(tf, folder / "python_function", call_python)
+    _save(tf, folder / "reads_a_file", read)
+    _save(tf, folder / "writes_a_file", write)
+    _save(tf, folder / "prints_to_a_file", print_to_file)
+    _save(tf, folder / "restores_a_checkpoint", restore)
 
 
-def _write_v1(folder: Path, v1: Any, weights: Any) -> None:
+def _write_v1(v1: Any, folder: Path) -> None:
     """Write SavedModels in the way of TensorFlow 1."""
-
-    def model(path: str, tag_sets: list[list[str]], *, table: bool = False) -> None:
-        builder = v1.saved_model.Builder(str(folder / path))
+    models: dict[str, list[list[str]]] = {
+        "v1": [["serve"]],
+        "v1_table": [["serve"]],
+        "v1_empty_tags": [[]],
+        "v1_two_tag_sets": [["serve"], ["serve", "gpu"]],
+    }
+    for name, tag_sets in models.items():
         with v1.Graph().as_default(), v1.Session() as session:
             image = v1.placeholder("float32", [None, 4], name="image")
-            kernel = v1.get_variable("kernel", initializer=weights)
+            kernel = v1.get_variable("kernel", initializer=_kernel())
             logits = v1.matmul(image, kernel, name="logits")
             outputs = {"zeta": logits, "probabilities": v1.nn.softmax(logits, name="softmax")}
             outputs["again"] = logits
-            init_op = None
-            if table:
-                lookup = v1.lookup.StaticHashTable(
-                    v1.lookup.KeyValueTensorInitializer([1, 2], [5, 6], "int32", "int32"), -1
-                )
-                outputs["ids"] = lookup.lookup(v1.cast(image, "int32"))
-                init_op = v1.tables_initializer()
-            session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+            if name == "v1_table":
+                initializer = v1.lookup.KeyValueTensorInitializer([1, 2], [5, 6], "int32", "int32")
+                table = v1.lookup.StaticHashTable(initializer, -1)
+                outputs["ids"] = table.lookup(v1.cast(image, "int32"))
             signature = v1.saved_model.predict_signature_def({"image": image}, outputs)
             signatures = {"serving_default": signature, "predict": signature}
-            for number, tags in enumerate(tag_sets):
-                if number:
-                    builder.add_meta_graph(tags, signatures)
-                else:
-                    builder.add_meta_graph_and_variables(
-                        session, tags, signatures, main_op=init_op
-                    )
-        builder.save()
+            _build_v1(v1, session, folder / name, tag_sets, signatures)
 
-    model("v1", [["serve"]])
-    model("v1_table", [["serve"]], table=True)
-    model("v1_empty_tags", [[]])
-    model("v1_two_tag_sets", [["serve"], ["serve", "gpu"]])
+
+def _build_v1(
+    v1: Any, session: Any, folder: Path, tag_sets: list[list[str]], signatures: dict[str, Any]
+) -> None:
+    tables = v1.tables_initializer()
+    session.run([v1.global_variables_initializer(), tables])
+    builder = v1.saved_model.Builder(str(folder))
+    first, *others = tag_sets
+    builder.add_meta_graph_and_variables(session, first, signatures, main_op=tables)
+    for tags in others:
+        builder.add_meta_graph(tags, signatures)
+    builder.save()
 
 
 def _write_keras(folder: Path) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from loopback import Fault, Server, serve
 
 from pipeline.errors import FetchError, NetworkError
 from pipeline.fetch.download import Location, download, parse_integrity
-from pipeline.fetch.session import HttpSettings
+from pipeline.fetch.session import HttpSettings, open_session
 from pipeline.fetch.store import Store
 from pipeline.files import digest_file
 
@@ -93,6 +94,17 @@ def test_a_file_that_changed_meanwhile_starts_over(server: Server, tmp_path: Pat
 
     assert bring(Store(tmp_path), url) == other
     assert ranges(server) == [None, "bytes=98304-"]
+
+
+def test_a_part_of_a_changed_file_is_not_joined(server: Server, tmp_path: Path) -> None:
+    url = server.put("/m.h5", BODY, Fault(drop_after=100_000))
+    with pytest.raises(NetworkError):
+        bring(Store(tmp_path), url, settings=HttpSettings(attempts=1))
+    other = os.urandom(200_000)
+    server.put("/m.h5", other, etag='"2"', if_range=False)
+
+    assert bring(Store(tmp_path), url) == other
+    assert ranges(server) == [None, "bytes=98304-", None]
 
 
 def test_a_part_of_a_killed_process_is_resumed(server: Server, tmp_path: Path) -> None:
@@ -205,6 +217,48 @@ def test_credentials_go_to_their_host_only(server: Server, tmp_path: Path) -> No
         assert "Authorization" not in server.asked[1].headers
         assert server.asked[2].headers["Authorization"] == "Bearer x"
         assert "Authorization" not in other.asked[0].headers
+
+
+def test_netrc_gives_credentials(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ann password geheim\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    url = server.put("/m.h5", BODY, authorization="Basic YW5uOmdlaGVpbQ==")
+
+    assert bring(Store(tmp_path), url) == BODY
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["configured", "of the environment"])
+def test_a_proxy_is_used(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, own: bool
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1" if own else server.url)
+    settings = replace(QUICK, proxies=(("http", server.url),) if own else ())
+    server.put("/m.h5", BODY)
+
+    assert bring(Store(tmp_path), "http://zoo.invalid/m.h5", settings=settings) == BODY
+    assert server.paths() == ["http://zoo.invalid/m.h5"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "verify"),
+    [
+        pytest.param(HttpSettings(), "/environment.pem", id="environment"),
+        pytest.param(HttpSettings(verify="/own.pem"), "/own.pem", id="own certificates"),
+        pytest.param(HttpSettings(verify=False), False, id="none"),
+        pytest.param(HttpSettings(trusted_hosts=("host:8",)), False, id="trusted host"),
+    ],
+)
+def test_own_certificates_come_before_those_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, settings: HttpSettings, *, verify: str | bool
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/environment.pem")
+    merged = open_session(settings).merge_environment_settings(
+        "https://ann:pw@host:8/m.h5", {}, None, None, None
+    )
+
+    assert merged["verify"] == verify
 
 
 def test_redirects_are_followed_but_not_for_ever(server: Server, tmp_path: Path) -> None:

@@ -60,6 +60,21 @@ def test_a_file(tmp_path: Path) -> None:
     assert names_in(tmp_path / "out") == {"m.h5"}
 
 
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    write(tmp_path, {"m.h5": b"weights", "out/m.h5": b"there"})
+    source = parse_source("m.h5")
+
+    with pytest.raises(UntrustedSourceError, match="have the same name"):
+        fetch_source(
+            source,
+            root=tmp_path,
+            folder=tmp_path / "out",
+            cache=tmp_path / "cache",
+            sha256=None,
+            progress=lambda _done, _total: None,
+        )
+
+
 def test_an_edit_in_place_reaches_no_fetched_file(tmp_path: Path) -> None:
     write(tmp_path, {"m.h5": b"weights"})
     fetch(tmp_path, "m.h5")

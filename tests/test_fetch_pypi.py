@@ -177,9 +177,11 @@ def test_an_html_index_with_relative_links(index: Server, tmp_path: Path) -> Non
 def test_credentials_of_an_index_reach_its_files(
     index: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(index, {PURE: wheel(m=b"p")})
-    for page in index.pages.values():
-        page.authorization = "Basic YW5uOmdlaGVpbQ=="
+    index.put(f"/files/{PURE}", wheel(m=b"p"))
+    page = f'<a href="../../files/{PURE}">{PURE}</a>'.encode()
+    index.put("/simple/my-zoo/", page, headers={"Content-Type": "text/html"})
+    for listed in index.pages.values():
+        listed.authorization = "Basic YW5uOmdlaGVpbQ=="
     monkeypatch.setenv("PIP_INDEX_URL", f"http://ann:geheim@{index.host}/simple")
     fetch(tmp_path, "pypi:my-zoo==1.0#m")
 

@@ -107,6 +107,15 @@ def test_a_shard_outside_is_refused(server: Server, zoo: Zoo) -> None:
     assert server.paths() == ["/m/model.json"]
 
 
+def test_shards_that_are_one_name_are_refused(server: Server, zoo: Zoo) -> None:
+    url = server.put("/model.json", model_json("a", "a/b/c"))
+    server.put("/a", b"a")
+    server.put("/a/b/c", b"c")
+
+    with pytest.raises(UntrustedSourceError, match="have the same name"):
+        zoo.fetch(url)
+
+
 def test_a_model_is_kept_until_refresh(server: Server, zoo: Zoo) -> None:
     url = server.put("/model.json", model_json("a.bin"))
     server.put("/a.bin", b"old")
@@ -158,7 +167,9 @@ def test_a_pin_of_a_model_json_alone_does_not_pin_the_model(server: Server, zoo:
     with pytest.raises(FetchError, match=r"sha256 is .*; expected .*, as pinned") as caught:
         zoo.fetch(url, sha256=hashlib.sha256(content).hexdigest())
     found = str(caught.value).partition("sha256 is ")[2][:64]
-    assert zoo.fetch(url, sha256=found).sha256 == found
+    server.asked.clear()
+    assert zoo.fetch(url, sha256=found, refresh=True).sha256 == found
+    assert not server.asked
 
 
 def test_an_archive_is_pinned_by_its_own_digest(server: Server, zoo: Zoo) -> None:

@@ -12,11 +12,12 @@ from pipeline.manifest.flags import (
     APPLICABLE,
     FLAGS,
     applicable_flags,
+    asked_flags,
     check_flags,
+    choose_output_format,
     formats_of_file,
-    output_format_of,
 )
-from pipeline.manifest.model import Defaults, Model
+from pipeline.manifest.model import Model
 
 GRAPH, LAYERS = "tfjs_graph_model", "tfjs_layers_model"
 
@@ -94,34 +95,31 @@ def test_every_pair_is_of_known_formats() -> None:
     ],
 )
 def test_output_format_where_none_is_given(input_format: str, output_format: str) -> None:
-    assert output_format_of(Defaults(), input_format) == output_format
+    assert choose_output_format(None, input_format) == output_format
 
 
 def test_a_format_found_later_is_checked_later() -> None:
-    asked = model(signature_name="predict", output_format=GRAPH)
-    (message,) = check_flags(asked, "keras")
+    asked = asked_flags(model(signature_name="predict"), frozenset())
+    (message,) = check_flags(asked, input_format="keras", output_format=GRAPH)
 
-    assert check_flags(asked, "tf_saved_model") == []
+    assert check_flags(asked, input_format="tf_saved_model", output_format=GRAPH) == []
     assert message.startswith("signature_name: applies to tf_saved_model, tf_hub or")
     assert message.endswith("this model is keras")
 
 
 def test_a_pair_that_cannot_be_made_is_said() -> None:
-    assert check_flags(model(output_format=LAYERS), "tf_hub") == [
+    assert check_flags((), input_format="tf_hub", output_format=LAYERS) == [
         "output_format: tf_hub becomes tfjs_graph_model, not tfjs_layers_model"
     ]
 
 
-def test_a_flag_that_is_off_fits_everywhere() -> None:
-    assert check_flags(model(control_flow_v2=False), "tf_frozen_model") == []
-    assert len(check_flags(model(control_flow_v2=True), "tf_frozen_model")) == 1
+def test_a_flag_that_is_off_asks_for_nothing() -> None:
+    assert asked_flags(model(control_flow_v2=False), frozenset()) == frozenset()
+    assert asked_flags(model(control_flow_v2=True), frozenset()) == {"control_flow_v2"}
 
 
-def test_an_inherited_flag_is_no_fault() -> None:
-    value = {"name": "a", "source": "b", "control_flow_v2": True}
-    inherited = Model.model_validate(value, context={"inherited": frozenset({"control_flow_v2"})})
-
-    assert check_flags(inherited, "tf_frozen_model") == []
+def test_an_inherited_flag_is_not_asked_for() -> None:
+    assert asked_flags(model(control_flow_v2=True), frozenset({"control_flow_v2"})) == frozenset()
 
 
 def test_no_flag_applies_to_an_impossible_pair() -> None:

@@ -7,12 +7,14 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pipeline.canonical import format_json
+from pipeline.catalog import CatalogModel
 from pipeline.errors import ManifestError
 from pipeline.manifest.json_schema import SCHEMA_FILE, manifest_schema
 from pipeline.manifest.load import parse_manifest
-from pipeline.manifest.model import Defaults, Model
+from pipeline.manifest.model import CATALOG_KEYS, Defaults, Model
 from pipeline.manifest.yaml_reader import read_yaml
 
+ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data/manifest"
 
 
@@ -35,6 +37,20 @@ def test_schema_is_a_schema() -> None:
 
 def test_good_manifest_fits() -> None:
     assert errors_of((DATA / "good.yaml").read_text()) == []
+
+
+@pytest.mark.parametrize("name", ["models.yaml", "pipeline/commands/models.yaml.template"])
+def test_manifests_of_the_project_fit(name: str) -> None:
+    text = (ROOT / name).read_text()
+
+    assert errors_of(text) == []
+    assert parse_manifest(text).models
+
+
+def test_extra_cannot_shadow_a_key_of_the_catalog() -> None:
+    keys = {field.alias or name for name, field in CatalogModel.model_fields.items()}
+
+    assert keys <= CATALOG_KEYS
 
 
 def test_every_field_has_its_reference() -> None:

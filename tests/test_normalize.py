@@ -153,6 +153,22 @@ def test_what_a_signature_lacks_comes_from_the_graph(wild: dict[str, Any], tmp_p
     assert "userDefinedMetadata" not in content
 
 
+def test_the_signature_in_the_metadata_goes_before_the_other(tmp_path: Path) -> None:
+    wire = {"inputs": X, "outputs": {"scores": SCORES}}
+
+    content = normalized(tmp_path, userDefinedMetadata={"signature": wire})
+
+    assert content["signature"] == wire
+
+
+def test_keys_that_are_numbers_are_where_javascript_puts_them(tmp_path: Path) -> None:
+    wire = {"inputs": X, "outputs": {"b": LOGITS, "10": SCORES, "9": SCORES}}
+
+    content = normalized(tmp_path, signature=wire)
+
+    assert [*content["signature"]["outputs"]] == ["9", "10", "b"]
+
+
 def test_other_metadata_stays(tmp_path: Path) -> None:
     metadata = {"signature": dense_signature(), "author": "somebody"}
 

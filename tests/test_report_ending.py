@@ -141,6 +141,13 @@ def test_a_model_that_works_against_expectation_is_named() -> None:
     assert "old works: `expect: failed` can go from the manifest" in lines
 
 
+def test_a_model_that_fails_as_expected_is_not_said_to_work() -> None:
+    failed = event("convert:old", "failed", reason="no op Foo", expected=True)
+    lines = ending(["old"], failed, event("card:old", "ok", expected=True))
+
+    assert not [line for line in lines if "works" in line]
+
+
 def test_a_failure_that_may_pass_is_tried_again() -> None:
     lines = ending(["a"], event("fetch:a", "failed", reason="timed out", retry=True))
 

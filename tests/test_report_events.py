@@ -28,7 +28,8 @@ def test_every_listener_hears_an_event_until_it_leaves() -> None:
 
 def test_one_function_listening_twice_leaves_once() -> None:
     heard: list[StepEvent] = []
-    leave, leave_again = subscribe(heard.append), subscribe(heard.append)
+    listener = heard.append
+    leave, leave_again = subscribe(listener), subscribe(listener)
     leave()
     leave()
     emit(event())

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pipeline.report.screen import PlainScreen, can_redraw, write_text
 
 WRITE_MUCH = """
 import sys
+import threading
 from pipeline.report.screen import write_text
 for number in range(20_000):
     write_text(sys.stdout, f"line {number}\\n")
@@ -113,3 +115,31 @@ def test_the_display_shows_everything_in_order_before_it_closes() -> None:
     display.close()
 
     assert stream.getvalue().splitlines() == [f"line {number}" for number in range(500)]
+
+
+class BusyScreen(PlainScreen):
+    """A screen that is still redrawing when the display closes."""
+
+    interval = 0.001
+
+    def __init__(self, stream: io.StringIO) -> None:
+        super().__init__(stream)
+        self.redrawing = threading.Event()
+        self.done = threading.Event()
+
+    def refresh(self, _snapshot: Snapshot) -> None:
+        """Take as long as the test wants."""
+        self.redrawing.set()
+        self.done.wait(10)
+
+
+def test_what_waits_while_the_display_closes_is_shown() -> None:
+    stream = io.StringIO()
+    screen = BusyScreen(stream)
+    display = Display(screen, lambda _now: snapshot())
+    screen.redrawing.wait(10)
+    display.show([(("the last line", ""),)])
+    threading.Timer(0.1, screen.done.set).start()
+    display.close()
+
+    assert stream.getvalue() == "the last line\n"

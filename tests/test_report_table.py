@@ -124,6 +124,10 @@ def test_a_very_long_name_stays_apart_from_its_like() -> None:
     assert rows[1] != rows[2]
 
 
+def test_a_very_long_name_does_not_drive_out_the_columns() -> None:
+    assert "task" in text(None, card("very-long-" * 12, variant("float32", 2048)))
+
+
 def test_without_a_quantized_source_there_is_no_star() -> None:
     assert text(None, card("a", variant("float32", 2048), variant("float16", 1024))) == (
         "model  status  task              parameters   base     float16\n"

@@ -183,16 +183,40 @@ def test_source_and_graph_complete_each_other(tmp_path: Path) -> None:
     assert [output["shape"] for output in signature["outputs"]] == [[-1, 4], [2, 4]]
 
 
-def test_hash_tables_are_no_inputs(tmp_path: Path) -> None:
-    table = {"name": "table:0", "dtype": "DT_RESOURCE", "tensorShape": {}, "resourceId": "7"}
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param({"name": "table:0", "dtype": "DT_RESOURCE", "tensorShape": {}}, id="dtype"),
+        pytest.param({"name": "table:0", "tensorShape": {}, "resourceId": "7"}, id="resource"),
+    ],
+)
+def test_hash_tables_are_no_inputs_but_stay_in_the_file(
+    table: dict[str, Any], tmp_path: Path
+) -> None:
     wire = {**dense_signature(), "inputs": {"table": table, **X}}
     initializer = {"node": [{"name": "HashTableV2", "op": "HashTableV2"}]}
     nodes = [*dense_nodes(), placeholder("table", (), "resource")]
+    entry = write_graph_model(tmp_path, nodes=nodes, signature=wire, modelInitializer=initializer)
+    model_json = load_model_json(entry)
 
-    signature = read(tmp_path, nodes=nodes, signature=wire, modelInitializer=initializer)
+    signature = read_signature(model_json, WILD)
 
+    content = rewrite_signature(model_json.content, signature)
     assert names(signature, "inputs") == ["x"]
     assert signature["requiresAsync"] is True
+    assert content["signature"]["inputs"] == {**X, "table": table}
+
+
+def test_what_feeds_an_input_does_not_run(tmp_path: Path) -> None:
+    nodes = [*dense_nodes(), node("where", "Where", ["x"]), node("mid", "Neg", ["where"])]
+    wire = {
+        "inputs": {"mid": tensor_info("mid:0", (-1, 1))},
+        "outputs": {"y": tensor_info("y:0", (-1, 1))},
+    }
+
+    signature = read(tmp_path, nodes=[*nodes, node("y", "Neg", ["mid"])], signature=wire)
+
+    assert signature["requiresAsync"] is False
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,10 @@ def test_tensor_names_split_into_node_and_index(name: str, parts: tuple[str, int
 def test_ends_of_a_bare_graph() -> None:
     stray = constant("stray", np.zeros(1, np.float32))
     end = node("assert", "Assert", ["BiasAdd"])
-    bare = parse_topology(topology([*dense_nodes(), end, stray], dense_weights()))
+    unread = placeholder("rate", ())
+    bare = parse_topology(topology([*dense_nodes(), unread, end, stray], dense_weights()))
 
-    assert bare.placeholders() == ["x"]
+    assert bare.placeholders() == ["x", "rate"]
     assert bare.results() == ["Identity", "Identity_1"]
 
 
@@ -199,6 +200,7 @@ def test_shapes_that_the_exporter_wrote_down_are_taken() -> None:
     [
         pytest.param("Greater", {"T": {"type": 1}}, ["bool"], id="fixed"),
         pytest.param("Cast", {"SrcT": {"type": 1}, "DstT": {"type": 9}}, ["int64"], id="cast"),
+        pytest.param("Cast", {"SrcT": {"type": 1}}, [None], id="unsaid"),
         pytest.param("ArgMax", {"T": {"type": 1}}, ["int64"], id="default"),
         pytest.param("ArgMax", {"output_type": {"type": "DT_INT32"}}, ["int32"], id="stated"),
         pytest.param("TopKV2", {"T": {"type": 1}}, ["float32", "int32", None], id="several"),
@@ -212,7 +214,8 @@ def test_shapes_that_the_exporter_wrote_down_are_taken() -> None:
     ],
 )
 def test_dtypes_of_outputs(op: str, attrs: dict[str, Any], dtypes: list[str | None]) -> None:
-    nodes = graph({"name": "n", "op": op, "attr": attrs})
+    x = placeholder("x", ())
+    nodes = graph(x, {"name": "n", "op": op, "input": ["x"], "attr": attrs})
 
     assert [infer_dtype(nodes, f"n:{i}") for i in range(len(dtypes))] == dtypes
 

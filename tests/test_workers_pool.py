@@ -234,9 +234,7 @@ def test_big_jobs_wait_for_each_other_and_one_always_runs(
     assert second - first >= 0.5
 
 
-def test_shutdown_is_quick_and_cancels_what_waits_and_what_runs(
-    mode: str, tmp_path: Path
-) -> None:
+def test_shutdown_is_quick_and_cancels_what_waits_and_what_runs(mode: str, tmp_path: Path) -> None:
     pool = TensorFlowPool(preload="worker_jobs", fork=mode == "fork", max_workers=1)
     started, log = tmp_path / "pids", tmp_path / "log"
     running = pool.submit(

@@ -68,7 +68,7 @@ def sleep_with_children(started: Path) -> None:
 
 def leave_a_child() -> int:
     """Return while a child still runs."""
-    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"]).pid  # noqa: R1732
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"]).pid
 
 
 def take_memory(size_bytes: int, seconds: float = 0) -> int:

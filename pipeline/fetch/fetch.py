@@ -4,6 +4,7 @@ It loads no HTTP library until a source needs one, because the state of local so
 for in every run.
 """
 
+import contextlib
 import errno
 import importlib
 import json
@@ -186,4 +187,8 @@ def _state_of(path: Path) -> list[int] | None:
 
 
 def _find_shards(content: bytes) -> list[str]:
-    return [path for match in _PATHS.finditer(content) for path in json.loads(match[1])]
+    paths: list[str] = []
+    for match in _PATHS.finditer(content):
+        with contextlib.suppress(ValueError):
+            paths += json.loads(match[1])
+    return paths

@@ -58,6 +58,7 @@ def find_public_registry() -> str:
     }
     with tempfile.TemporaryDirectory() as folder:
         empty = [f"--{kind}config={Path(folder, kind)}" for kind in ("user", "global")]
+        empty.append(f"--cache={Path(folder, 'cache')}")  # where it also writes its logs
         try:
             result = npm(
                 ["config", "get", "registry", *empty],

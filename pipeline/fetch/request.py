@@ -63,13 +63,7 @@ def deliver_tree(request: Request, tree: Tree, inside: str) -> str:
     shown = request.shown
     selection = select_files(tree, inside, shown=shown)
     for path, place in selection.files.items():
-        target = request.folder / path
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise _conflict(shown, path) from None
-        if target.exists():  # names that differ in case only are one name on some disks
-            raise _conflict(shown, path)
+        target = make_place(request, path)
         tree.place(place, target)
         if path == selection.entry:
             check_whole(target, shown=f"{shown}: {place}")
@@ -80,5 +74,20 @@ def deliver_tree(request: Request, tree: Tree, inside: str) -> str:
     return selection.entry
 
 
-def _conflict(shown: str, path: str) -> UntrustedSourceError:
-    return UntrustedSourceError(f"{shown}: {path!r} and another of its files have the same name")
+def make_place(request: Request, path: str) -> Path:
+    """Return where one of the model's files goes, and make its folder.
+
+    Raises:
+        UntrustedSourceError: Another file is there, or is where its folder would be.
+    """
+    target = request.folder / path
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        taken = target.exists()  # names that differ in case only are one name on some disks
+    except (FileExistsError, NotADirectoryError):
+        taken = True
+    if taken:
+        raise UntrustedSourceError(
+            f"{request.shown}: {path!r} and another of its files have the same name"
+        )
+    return target

@@ -103,7 +103,7 @@ def parse_shards(content: bytes, *, shown: str) -> list[str]:
     """
     try:
         model = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FetchError(f"{shown}: not JSON: {error}; expected a model.json") from None
     manifest = model.get("weightsManifest") if isinstance(model, dict) else None
     paths = [path for group in _as_list(manifest) for path in _paths_of(group)]

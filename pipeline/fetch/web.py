@@ -1,12 +1,12 @@
 """Files behind http: and https: URLs."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from pipeline.errors import FetchError
 from pipeline.fetch.download import Download, Location, download
 from pipeline.fetch.package import deliver_package
-from pipeline.fetch.request import Delivery, Request
+from pipeline.fetch.request import Delivery, Request, make_place
 from pipeline.fetch.source import strip_credentials
 from pipeline.fetch.store import Entry
 from pipeline.fetch.tree import MODEL_JSON, parse_shards
@@ -57,14 +57,9 @@ def _deliver_file(request: Request, url: str, main: Download) -> Delivery:
         for shard in shards:
             found[shard] = _download(request, find_shard_url(url, shard), shard=True)
     for path, file in found.items():
-        _place(file.path, request.folder / path)
+        link_or_copy(file.path, make_place(request, path))
     note = next((file.note for file in found.values() if file.note), None)
     return Delivery(entry=name, note=note)
-
-
-def _place(blob: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    link_or_copy(blob, target)
 
 
 def _find_pinned(request: Request) -> Download | None:

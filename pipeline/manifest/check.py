@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from pipeline.errors import SourceError
 from pipeline.fetch.source import Source, parse_source
 from pipeline.manifest.fault import Fault
-from pipeline.manifest.flags import find_misfits, formats_of_file
+from pipeline.manifest.flags import (
+    asked_flags,
+    choose_output_format,
+    find_misfits,
+    formats_of_file,
+)
 from pipeline.manifest.model import CATALOG_KEYS
 from pipeline.manifest.quantize import QUANTIZE_FIELDS, describe_flags
 from pipeline.manifest.sections import ListedModel, Sections
@@ -52,7 +57,9 @@ def _check_source(listed: ListedModel, output: str) -> Iterator[Fault]:
     formats = formats_of_file(_file_name(source))
     if listed.model.input_format is not None:
         formats = (listed.model.input_format,)
-    for field, message in find_misfits(listed.model, formats):
+    model = listed.model
+    pairs = [(name, choose_output_format(model.output_format, name)) for name in formats]
+    for field, message in find_misfits(asked_flags(model, model.inherited), pairs):
         if field in listed.model.inherited:
             yield listed.fault((), f"{field} of 'defaults': {message}")
         else:

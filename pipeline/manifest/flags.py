@@ -5,12 +5,12 @@ lacks and we convert. `weight_shard_size_bytes`, `metadata` and the quantization
 pairs. It opens no file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from pipeline.manifest.fault import format_choices
 from pipeline.manifest.fields import InputFormat, OutputFormat
-from pipeline.manifest.model import Defaults, Model
+from pipeline.manifest.model import Defaults
 
 GRAPH, LAYERS = "tfjs_graph_model", "tfjs_layers_model"
 
@@ -56,10 +56,10 @@ _FORMATS_BY_SUFFIX: dict[str, tuple[str, ...]] = {
 }
 
 
-def output_format_of(model: Defaults, input_format: str) -> str:
-    """Return what is published of a model whose source has a format."""
-    if model.output_format is not None:
-        return model.output_format
+def choose_output_format(asked: str | None, input_format: str) -> str:
+    """Return what is published of a source of a format, as asked or as the converter decides."""
+    if asked is not None:
+        return asked
     return LAYERS if input_format in _LAYERS_BY_DEFAULT else GRAPH
 
 
@@ -76,30 +76,39 @@ def formats_of_file(name: str) -> tuple[str, ...]:
     return _INPUT_FORMATS
 
 
-def check_flags(model: Model, input_format: str) -> list[str]:
+def asked_flags(model: Defaults, inherited: frozenset[str]) -> frozenset[str]:
+    """Return the flags that a model itself asks for; one that is off asks for nothing."""
+    stated = (model.model_fields_set - inherited) & FLAGS
+    return frozenset(flag for flag in stated if getattr(model, flag))
+
+
+def check_flags(asked: Iterable[str], *, input_format: str, output_format: str) -> list[str]:
     """Say which fields of a model do not fit the format that its source turned out to have.
 
     Args:
-        model: The model; what it inherits from `defaults` is left out where it cannot apply.
+        asked: The flags that it asks for; what it inherits is left out where it cannot apply.
         input_format: One of the input formats.
+        output_format: What is to be published.
 
     Returns:
         A sentence per fault, each beginning with the name of the field.
     """
-    return [f"{field}: {message}" for field, message in find_misfits(model, [input_format])]
+    misfits = find_misfits(asked, [(input_format, output_format)])
+    return [f"{field}: {message}" for field, message in misfits]
 
 
-def find_misfits(model: Model, input_formats: Iterable[str]) -> list[tuple[str, str]]:
-    """Return fields, with a sentence each, that fit none of the formats a source can have."""
-    pairs = [(name, output_format_of(model, name)) for name in input_formats]
+def find_misfits(asked: Iterable[str], pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return fields, with a sentence each, that fit none of the pairs that are possible.
+
+    Args:
+        asked: The flags that a model asks for.
+        pairs: Input and output formats that it can have.
+    """
     possible = [pair for pair in pairs if pair in APPLICABLE]
     if not possible:
         return [("output_format", _no_pair(*pairs[0]))]
     applicable = frozenset[str]().union(*(APPLICABLE[pair] for pair in possible))
-    asked = model.model_fields_set - model.inherited - applicable
-    # A flag that is off, or a field that is empty, asks for nothing.
-    misfits = sorted(flag for flag in asked & FLAGS if getattr(model, flag))
-    return [(flag, _misfit(flag, possible)) for flag in misfits]
+    return [(flag, _misfit(flag, possible)) for flag in sorted(set(asked) - applicable)]
 
 
 def _no_pair(input_format: str, output_format: str) -> str:

@@ -35,8 +35,8 @@ MIB = 2**20
 CATALOG_KEYS = frozenset(
     {
         *("name", "title", "description", "task", "tags", "license", "licenseUrl", "homepage"),
-        *("status", "reason", "since", "source", "format", "requiresAsync", "parameters", "ops"),
-        *("modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
+        *("status", "reason", "staleSince", "source", "format", "requiresAsync", "parameters"),
+        *("ops", "modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
         *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
     }
 )
@@ -96,8 +96,10 @@ class Defaults(Section):
     control_flow_v2: bool = False
     """Keep If and While as they are, in place of Switch, Merge, Enter and Exit."""
 
-    use_structured_outputs_names: bool = False
-    """Publish outputs under the names of the source's structured outputs."""
+    use_structured_outputs_names: bool | None = None
+    """Whether `predict()` returns outputs by name. Left out, it does where the source names two
+    or more; a single output is returned as it is. Either way names and tensors belong together,
+    and `execute()` takes the names."""
 
     experiments: bool = False
     """Turn on the converter's experimental optimizations."""

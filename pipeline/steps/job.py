@@ -4,12 +4,14 @@ Everything is read from the folder's receipt; nothing is run or written here.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.steps.local import LocalFiles
 from pipeline.steps.outcome import Outcome, load_outcome
 from pipeline.steps.receipt import (
     Failure,
@@ -19,6 +21,7 @@ from pipeline.steps.receipt import (
     explain_loss,
     load_receipt,
 )
+from pipeline.steps.session import Bounds
 from pipeline.steps.step import Step
 
 
@@ -55,10 +58,8 @@ class Job:
         needs: Keys of those that must have succeeded.
         root: Folder of the manifest.
         temporary: Folder for half-made results, on the same file system.
-        limits: `timeout_seconds` and `memory_limit_bytes` of its child process, where the
-            manifest gives them.
-        local_state: Sizes and times of the local files that it reads; None for none.
-        local_inputs: SHA-256 of the local files that it reads, by name; None for none.
+        bounds: What its child process may use.
+        local: Files beside the manifest that it reads; None for none.
         expected_failure: Whether the manifest says `expect: failed`.
     """
 
@@ -71,12 +72,11 @@ class Job:
     needs: frozenset[str]
     root: Path
     temporary: Path
-    limits: Mapping[str, int]
-    local_state: Callable[[], Mapping[str, Any] | None] | None = None
-    local_inputs: Callable[[], Mapping[str, str]] | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+    local: LocalFiles | None = None
     expected_failure: bool = False
 
-    @property
+    @cached_property
     def outcome_file(self) -> Path:
         """The file that says how it ended; what the next steps depend on."""
         return self.folder.with_name(f"{self.folder.name}.json")
@@ -98,8 +98,8 @@ class Job:
             PipelineError: A local source cannot be read.
         """
         inputs = {key: _digest_outcome(job.outcome_file) for key, job in self.reads.items()}
-        if self.local_inputs is not None:
-            inputs.update(self.local_inputs())
+        if self.local is not None:
+            inputs.update(self.local.inputs())
         return Ingredients(
             step=self.step.name,
             version=self.step.version,

@@ -7,6 +7,7 @@ no weights. All are JSON values, so that a receipt gives them back as they were.
 from typing import Any
 
 from pipeline.fetch.source import parse_source
+from pipeline.manifest.flags import asked_flags
 from pipeline.manifest.model import Model
 from pipeline.manifest.variant import Variant
 from pipeline.manifest.zoo import Zoo
@@ -35,8 +36,9 @@ def fetch_parameters(model: Model) -> dict[str, Any]:
 
 
 def convert_parameters(model: Model) -> dict[str, Any]:
-    """Return what `convert` reads: the converter's flags."""
-    return model.model_dump(mode="json", include=set(_CONVERT))
+    """Return what `convert` reads: the converter's flags, and which the model asks for itself."""
+    asked = asked_flags(model, model.inherited)
+    return {**model.model_dump(mode="json", include=set(_CONVERT)), "asked": sorted(asked)}
 
 
 def map_parameters(model: Model) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def _prepare(job: Job, session: Session) -> Work:
         cache=session.cache,
         refresh=session.refresh,
         progress=partial(_progress, job, session),
-        submit=partial(session.submit, limits=job.limits),
+        submit=partial(session.submit, bounds=job.bounds),
     )
 
 

@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from pipeline.workers.pool import TensorFlowPool
 
 
+# Used where the manifest says nothing.
+TIMEOUT_SECONDS = 600.0
+MEMORY_LIMIT_BYTES = 4 * 1024**3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What the manifest lets a child process use; None where it says nothing.
+
+    Attributes:
+        timeout_seconds: Wall time.
+        memory_limit_bytes: Resident memory of the process and its children.
+    """
+
+    timeout_seconds: float | None = None
+    memory_limit_bytes: int | None = None
+
+
 class Interrupted(BaseException):
     """Raised in a step's thread once the run was interrupted; it is nobody's failure."""
 
@@ -44,19 +62,26 @@ class Session:
         arguments: Mapping[str, Any],
         *,
         log: Path,
-        limits: Mapping[str, int],
+        bounds: Bounds,
         expected_memory_bytes: int,
     ) -> Future[Any]:
         """Run a function of `pipeline.tf` in a child process."""
-        from pipeline.workers.pool import Limits, TensorFlowPool  # noqa: PLC0415  # when needed
+        from pipeline.workers.job import Limits  # noqa: PLC0415  # only a run that needs it pays
+        from pipeline.workers.pool import TensorFlowPool  # noqa: PLC0415
 
         with self._lock:
             if self.closed:
                 raise Interrupted
             if self._pool is None:
                 self._pool = TensorFlowPool()
-        all_limits = Limits(**limits, expected_memory_bytes=expected_memory_bytes)
-        return self._pool.submit(function, arguments, limits=all_limits, log=log)
+        # A model that is expected to need much gets a limit to match.
+        limit = max(MEMORY_LIMIT_BYTES, 2 * expected_memory_bytes)
+        limits = Limits(
+            timeout_seconds=bounds.timeout_seconds or TIMEOUT_SECONDS,
+            memory_limit_bytes=bounds.memory_limit_bytes or limit,
+            expected_memory_bytes=expected_memory_bytes,
+        )
+        return self._pool.submit(function, arguments, limits=limits, log=log)
 
     def close(self) -> None:
         """End all child processes, whatever they are doing."""

@@ -6,6 +6,7 @@ What it leaves out there: the real error is not lost when the TensorFlow 1 way i
 """
 
 import re
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,15 @@ from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 from pipeline.errors import ConversionError, FormatError
 
 _UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
+# As a session of TensorFlow 1 raises them; the reader of TensorFlow 2 turns its own into
+# Python's, of many kinds.
 _DATA_ERRORS = (
     tf.errors.DataLossError,
     tf.errors.OutOfRangeError,
     tf.errors.NotFoundError,
     FileNotFoundError,
 )
+_READER = "py_checkpoint_reader.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +105,9 @@ def _load(folder: Path, tags: Sequence[str]) -> Any:
                 f"the graph needs the op {unknown[1]}, which TensorFlow does not have",
                 hint="it is a custom op; TensorFlow.js does not have it either",
             ) from error
-        if isinstance(error, _DATA_ERRORS):
+        frames = traceback.extract_tb(error.__traceback__)
+        in_reader = any(frame.filename.endswith(_READER) for frame in frames)
+        if in_reader or isinstance(error, _DATA_ERRORS):
             raise FormatError(
                 f"the variables cannot be read: {reason}",
                 hint="fetch the model again; a file in `variables` is missing or cut off",
@@ -118,7 +124,7 @@ def _freeze_v1(
         graph, initializer_graph = converter._freeze_saved_model_v1(  # noqa: SLF001
             str(folder), list(tags), names
         )
-    except Exception as second:
+    except Exception as second:  # noqa: BLE001
         raise ConversionError(
             f"the graph cannot be frozen: {format_reason(first, folder)}",
             hint=f"nor as a model of TensorFlow 1: {format_reason(second, folder)}",

@@ -41,7 +41,7 @@ def convert_saved_model(*, source: Path, folder: Path, flags: Mapping[str, Any])
     Args:
         source: Folder that holds saved_model.pb.
         folder: Where to write model.json and shards.
-        flags: By the manifest's names, JSON values; absent or null is the default:
+        flags: By the manifest's names, JSON values; absent or null is the converter's default:
             signature_name, saved_model_tags (a list, or a text with commas), skip_op_check,
             strip_debug_ops, control_flow_v2, experiments, use_structured_outputs_names,
             weight_shard_size_bytes, metadata ({name: JSON value, or path of a .json file}),
@@ -110,7 +110,7 @@ def _convert(
         frozen.graph,
         signature,
         skip_op_check=bool(flags.get("skip_op_check")),
-        strip_debug_ops=bool(flags.get("strip_debug_ops")),
+        strip_debug_ops=flags.get("strip_debug_ops") is not False,
         experiments=bool(flags.get("experiments")),
     )
     initializer, initializer_signature = _initializer(frozen)
