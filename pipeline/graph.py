@@ -3,6 +3,7 @@
 Loading it imports neither TensorFlow nor numpy.
 """
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -115,9 +116,13 @@ class Graph:
 def load_graph(root: Path) -> Graph:
     """Read the manifest in a folder and lay out its graph.
 
+    The garbage collector is off from here on: there are many objects now and no garbage. A
+    command that goes on for long turns it on again.
+
     Raises:
         ManifestError: The manifest has faults.
     """
+    gc.disable()
     root = root.resolve()
     zoo = load_manifest(root / MANIFEST)
     layout = Layout(root=root, output=zoo.output)

@@ -16,6 +16,7 @@ dist/                                the zoo as published (`zoo: output:`)
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import platformdirs
@@ -35,37 +36,37 @@ class Layout:
     root: Path
     output: str = "dist"
 
-    @property
+    @cached_property
     def state(self) -> Path:
         """Folder of all that a build leaves for the next one."""
         return self.root / ".zoo"
 
-    @property
+    @cached_property
     def build(self) -> Path:
         """Folder of the steps' results."""
         return self.state / "build"
 
-    @property
+    @cached_property
     def temporary(self) -> Path:
         """Folder of half-made results."""
         return self.state / "temporary"
 
-    @property
+    @cached_property
     def database(self) -> Path:
         """Doit's database."""
         return self.state / "doit.json"
 
-    @property
+    @cached_property
     def lock(self) -> Path:
         """File locked by the run that is under way."""
         return self.state / "lock"
 
-    @property
+    @cached_property
     def dist_state(self) -> Path:
         """File that remembers what was put into dist/."""
         return self.state / "dist.json"
 
-    @property
+    @cached_property
     def dist(self) -> Path:
         """Folder of the zoo as published."""
         return self.root / self.output

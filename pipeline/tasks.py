@@ -5,6 +5,7 @@ few system calls; where it does not, or is lost, the receipt decides.
 """
 
 import contextlib
+import inspect
 import os
 import shutil
 from collections import defaultdict
@@ -37,6 +38,12 @@ class UpToDate:
     Where something was, the job itself reads its receipt and adopts what still stands. A
     failure has no stamp, so that every run tells it again.
     """
+
+    # doit asks for it each time; found here it is not worked out ten thousand times.
+    __signature__ = inspect.Signature(
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        for name in ("task", "values")
+    )
 
     def __init__(self, job: Job) -> None:
         self.job = job

@@ -204,7 +204,7 @@ def _look_up(table: Any) -> Callable[[Any], Any]:
 
 def _write_numbers(tf: Any, folder: Path) -> None:
     """Write models with constants that fit into int32 and float32, and that do not."""
-    models = {
+    models: dict[str, tuple[Any, list[Any]]] = {
         "big_integer": (tf.int64, [2**40]),
         "small_integer": (tf.int64, [1, 2, 3, 4]),
         "big_double": (tf.float64, [1e300, 1.0, 1.0, 1.0]),

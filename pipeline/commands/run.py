@@ -42,8 +42,9 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no types
             catalog=f"{graph.layout.output}/models.json",
         )
         with _alone(graph), _terminable(), use_context(context):
-            # The graph stays as it is to the end: nothing in it is worth looking at again.
+            # The graph stays as it is to the end: the collector need not look at it again.
             gc.freeze()
+            gc.enable()
             try:
                 status = super()._execute(outfile, **options)
             except KeyboardInterrupt:
