@@ -19,7 +19,7 @@ try:
     GRAPH = load_graph(Path.cwd())
 except ManifestError as error:
     # Shown without a traceback; the exit code is 3.
-    raise InvalidDodoFile(error.message) from None
+    raise InvalidDodoFile(error.describe()) from None
 
 DOIT_CONFIG = {
     "backend": "json",

@@ -36,6 +36,10 @@ class PipelineError(Exception):
         self.message = message
         self.hint = hint
 
+    def describe(self) -> str:
+        """Return the message, and below it the hint where there is one."""
+        return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
+
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the hint when the error crosses from a child process."""
         return (_rebuild, (type(self), self.message, self.hint))

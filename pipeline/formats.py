@@ -4,11 +4,12 @@ A new input format is a function here and a line in `_CONVERTERS`.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import FormatError
+from pipeline.manifest.flags import check_flags, choose_output_format
 from pipeline.steps.step import Work
 
 _SUFFIXES = {
@@ -25,9 +26,7 @@ _FLAGS_OF_TENSORFLOW = (
     "skip_op_check",
     "strip_debug_ops",
     "control_flow_v2",
-    "use_structured_outputs_names",
     "weight_shard_size_bytes",
-    "metadata",
     "experiments",
     "trust",
 )
@@ -58,15 +57,54 @@ def detect_format(path: Path, *, asked: str | None) -> str:
     return found
 
 
-def convert_source(work: Work, path: Path, source_format: str) -> dict[str, Any]:
-    """Convert a model of a known format into a base in `work.folder`; return its record."""
-    converter = _CONVERTERS.get(source_format)
-    if converter is None:
+def check_formats(parameters: Mapping[str, Any], source_format: str) -> None:
+    """Check what a model asks for against the format that its source turned out to have.
+
+    Args:
+        parameters: The manifest's `output_format`, and the flags `asked` for.
+        source_format: Format of the files.
+
+    Raises:
+        FormatError: A flag does not apply, or the output format cannot be made of it.
+    """
+    if source_format not in _CONVERTERS:
         raise FormatError(
             f"{source_format} cannot be converted yet; expected {' or '.join(_CONVERTERS)}",
             hint="convert the model to a SavedModel first and take that as the source",
         )
-    return converter(work, path)
+    output_format = choose_output_format(parameters["output_format"], source_format)
+    misfits = check_flags(
+        parameters["asked"], input_format=source_format, output_format=output_format
+    )
+    if misfits:
+        raise FormatError("; ".join(misfits), hint="take it out of the model in models.yaml")
+
+
+def load_metadata(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Return the values of `metadata:`, those that are paths read from their JSON files.
+
+    Raises:
+        FormatError: A file is not there, or no JSON.
+    """
+    loaded = {}
+    for name, value in values.items():
+        if not isinstance(value, str):
+            loaded[name] = value
+            continue
+        try:
+            loaded[name] = json.loads((root / value).read_bytes())
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise FormatError(
+                f"metadata.{name}: {value}: {reason}; expected a JSON file",
+                hint="its path is relative to models.yaml; a mapping can stand there as it is",
+            ) from None
+    return loaded
+
+
+def convert_source(work: Work, path: Path, source_format: str) -> dict[str, Any]:
+    """Convert a model of a known format into a base in `work.folder`; return its record."""
+    return _CONVERTERS[source_format](work, path)
 
 
 def _detect(path: Path) -> str | None:

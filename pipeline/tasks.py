@@ -41,8 +41,10 @@ class UpToDate:
 
     # doit asks for it each time; found here it is not worked out ten thousand times.
     __signature__ = inspect.Signature(
-        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        for name in ("task", "values")
+        [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            for name in ("task", "values")
+        ]
     )
 
     def __init__(self, job: Job) -> None:

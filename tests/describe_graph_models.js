@@ -8,6 +8,10 @@ const fs = require('fs');
 const Module = require('module');
 const path = require('path');
 
+// What TensorFlow.js prints itself, also for the op Print, does not belong to the answer.
+const answer = console.log;
+console.log = console.error;
+
 const [tfPath, wasmPath, ...folders] = process.argv.slice(2);
 const tf = require(path.resolve(tfPath));
 // The backend asks for packages that tf.min.js has bundled.
@@ -82,7 +86,7 @@ async function describe(folder) {
   process.on('unhandledRejection', () => {});
   for (const folder of folders) {
     tf.engine().startScope();
-    console.log(JSON.stringify({folder, ...await describe(folder)}));
+    answer(JSON.stringify({folder, ...await describe(folder)}));
     tf.engine().endScope();
   }
 })().catch((error) => {

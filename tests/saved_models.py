@@ -53,6 +53,7 @@ def write_models(folder: Path) -> None:
     for write in (_write_tables, _write_numbers, _write_unsupported, _write_touching):
         write(tf, folder)
     _write_v1(tf.compat.v1, folder)
+    _write_tampered(folder)
     _write_keras(folder)
 
 
@@ -296,6 +297,40 @@ def _build_v1(
     for tags in others:
         builder.add_meta_graph(tags, signatures)
     builder.save()
+
+
+def _write_tampered(folder: Path) -> None:
+    """Write copies of models whose graph someone has changed by hand."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel  # noqa: PLC0415
+
+    def asset_outside(graph: Any) -> None:
+        graph.asset_file_def[0].filename = "../../words.txt"
+
+    def words_from_anywhere(graph: Any) -> None:
+        for function in graph.graph_def.library.function:
+            for node in function.node_def:
+                if node.op == "InitializeTableFromTextFileV2":
+                    node.input[1] = "anywhere:output:0"
+            function.node_def.add(name="anywhere", op="Const")
+
+    def save_on_loading(graph: Any) -> None:
+        nodes = {node.name: node for node in graph.graph_def.node}
+        nodes["save/restore_all"].input.append("^save/SaveV2")
+
+    def unknown_op(graph: Any) -> None:
+        next(node for node in graph.graph_def.node if node.op == "Softmax").op = "SofterMax"
+
+    for name, original, change in [
+        ("asset_outside", "table_from_asset", asset_outside),
+        ("words_from_anywhere", "table_from_asset", words_from_anywhere),
+        ("saves_on_loading", "v1", save_on_loading),
+        ("unknown_op", "v1", unknown_op),
+    ]:
+        shutil.copytree(folder / original, folder / name)
+        path = folder / name / "saved_model.pb"
+        saved_model = SavedModel.FromString(path.read_bytes())
+        change(saved_model.meta_graphs[0])
+        path.write_bytes(saved_model.SerializeToString())
 
 
 def _write_keras(folder: Path) -> None:

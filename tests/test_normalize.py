@@ -12,7 +12,6 @@ from graph_models import (
     dense_nodes,
     dense_signature,
     dense_weights,
-    node,
     placeholder,
     tensor_info,
     topology,
@@ -177,49 +176,6 @@ def test_other_metadata_stays(tmp_path: Path) -> None:
     assert content["userDefinedMetadata"] == {"author": "somebody"}
 
 
-def test_an_input_is_what_tensorflow_js_checks_it_against(tmp_path: Path) -> None:
-    claims = {"x": tensor_info("x:0", (1, 9), "int32")}
-
-    content = normalized(tmp_path, signature={**dense_signature(), "inputs": claims})
-
-    assert content["signature"]["inputs"] == X
-
-
-def test_a_size_that_only_the_signature_knows_stays(tmp_path: Path) -> None:
-    claims = {"x": tensor_info("x:0", (1, 8))}
-
-    content = normalized(tmp_path, signature={**dense_signature(), "inputs": claims})
-
-    assert content["signature"]["inputs"] == claims
-
-
-def test_an_input_that_nobody_lists_is_added_where_it_is_needed(tmp_path: Path) -> None:
-    nodes = [
-        *dense_nodes(),
-        placeholder("rate", ()),
-        placeholder("unused", (-1,)),
-        {**placeholder("defaulted", ()), "op": "PlaceholderWithDefault", "input": ["bias"]},
-        node("Mul", "Mul", ["Identity", "rate"]),
-        node("Add", "AddV2", ["Mul", "defaulted"]),
-    ]
-    outputs = {"y": tensor_info("Add:0", (-1, 4))}
-
-    content = normalized(tmp_path, nodes=nodes, signature={"inputs": X, "outputs": outputs})
-
-    assert [*content["signature"]["inputs"]] == ["x", "rate:0"]
-
-
-def test_a_default_is_an_input_where_there_is_no_other(tmp_path: Path) -> None:
-    nodes = [
-        {**placeholder("x", (4,)), "op": "PlaceholderWithDefault", "input": ["bias"]},
-        node("y", "Neg", ["x"]),
-    ]
-
-    content = normalized(tmp_path, nodes=nodes, signature={})
-
-    assert content["signature"]["inputs"] == {"x:0": tensor_info("x:0", (4,))}
-
-
 def test_hash_tables_keep_their_entries(tmp_path: Path) -> None:
     table = {"name": "table:0", "dtype": "DT_RESOURCE", "tensorShape": {}, "resourceId": "7"}
     signature = {**dense_signature(), "inputs": {"table": table, **X}}
@@ -238,26 +194,6 @@ def test_hash_tables_keep_their_entries(tmp_path: Path) -> None:
 
     assert content["signature"]["inputs"] == {"table": table, **X}
     assert content["modelInitializer"] == initializer
-
-
-def test_structured_output_keys_name_the_tensors_they_belong_to(tmp_path: Path) -> None:
-    wire = {"inputs": X, "outputs": {"scores": SCORES, "Identity:0": LOGITS}}
-    metadata = {"structuredOutputKeys": ["logits", "scores"]}
-
-    content = normalized(tmp_path, signature=wire, userDefinedMetadata=metadata)
-
-    assert content["signature"]["outputs"] == {"logits": LOGITS, "scores": SCORES}
-    assert [*content["signature"]["outputs"]] == ["logits", "scores"]
-    assert content["userDefinedMetadata"] == metadata
-
-
-def test_structured_output_keys_that_prove_nothing_go(tmp_path: Path) -> None:
-    metadata = {"structuredOutputKeys": ["a", "b", "c"]}
-
-    content = normalized(tmp_path, userDefinedMetadata=metadata)
-
-    assert content["signature"] == dense_signature()
-    assert "userDefinedMetadata" not in content
 
 
 def test_weights_that_no_node_uses_stay(tmp_path: Path) -> None:
@@ -329,3 +265,15 @@ def test_nothing_is_left_when_a_shard_ends_early(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="reaches beyond the end"):
         normalize(wild, tmp_path)
     assert not [*(tmp_path / "base").iterdir()]
+
+
+def test_nothing_is_left_when_a_shard_cannot_be_written(tmp_path: Path) -> None:
+    wild = write_graph_model(tmp_path / "wild")
+    folder = tmp_path / "base"
+    in_the_way = folder / ".group1-shard2"
+    in_the_way.mkdir(parents=True)
+
+    with pytest.raises(OSError, match="group1-shard2"):
+        normalize_graph_model(source=wild, folder=folder, shard_size_bytes=64)
+    in_the_way.rmdir()
+    assert not [*folder.iterdir()]

@@ -20,7 +20,7 @@ from pipeline.errors import SignatureError
 from pipeline.signature import read_signature
 from pipeline.tfjs.model_json import load_model_json
 from pipeline.tfjs.normalize import normalize_graph_model
-from pipeline.tfjs.signature_def import javascript_order, rewrite_signature
+from pipeline.tfjs.signature_def import rewrite_signature
 
 WILD: dict[str, Any] = {"signatures": {}, "inputs": None, "outputs": None}
 X = {"x": tensor_info("x:0", (-1, 8))}
@@ -113,14 +113,6 @@ def test_names_that_are_numbers_come_first_as_javascript_has_them(tmp_path: Path
     assert [(o["id"], o["name"], o["tensor"]) for o in signature["outputs"]] == [
         (0, "9", "Identity_1:0"),
         (1, "10", "Identity:0"),
-    ]
-    assert javascript_order(["b", "2", "01", "a", "1", "4294967295"]) == [
-        "1",
-        "2",
-        "b",
-        "01",
-        "a",
-        "4294967295",
     ]
 
 
@@ -302,50 +294,6 @@ def test_a_source_tensor_that_cannot_be_the_one_in_the_graph(
 def test_an_output_that_cannot_be_published(info: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(SignatureError, match=message):
         read(tmp_path, signature={"inputs": X, "outputs": {"y": info}})
-
-
-def test_the_published_file_has_these_names_in_this_order(tmp_path: Path) -> None:
-    metadata = {"signature": {"outputs": {}}, "structuredOutputKeys": ["old", "older"], "by": "me"}
-    entry = write_graph_model(tmp_path, userDefinedMetadata=metadata)
-    model_json = load_model_json(entry)
-
-    content = rewrite_signature(model_json.content, read_signature(model_json, record()))
-
-    published = content["signature"]["outputs"]
-    assert content["signature"]["inputs"] == {"features": X["x"]}
-    assert [(key, info["name"]) for key, info in published.items()] == [
-        ("logits", "Identity:0"),
-        ("scores", "Identity_1:0"),
-    ]
-    assert content["userDefinedMetadata"] == {
-        "by": "me",
-        "structuredOutputKeys": ["logits", "scores"],
-    }
-    assert content["modelTopology"] == model_json.content["modelTopology"]
-
-
-def test_outputs_that_share_a_node_are_published_on_nodes_of_their_own(tmp_path: Path) -> None:
-    nodes = [placeholder("x", (-1, 8)), node("top", "TopKV2", ["x", "bias"])]
-    tensors = {"values": "top:0", "indices": "top:1", "again": "top:0", "same": "x:0"}
-    wire = {"inputs": X, "outputs": {k: tensor_info(t) for k, t in tensors.items()}}
-    model_json = load_model_json(write_graph_model(tmp_path, nodes=nodes, signature=wire))
-    signature = read_signature(model_json, WILD)
-
-    content = rewrite_signature(model_json.content, signature)
-
-    added = content["modelTopology"]["node"][-3:]
-    assert [output["tensor"] for output in signature["outputs"]] == [*tensors.values()]
-    assert {k: i["name"] for k, i in content["signature"]["outputs"].items()} == {
-        "values": "top:0",
-        "indices": "top/output:0",
-        "again": "top/output_1:0",
-        "same": "x/output:0",
-    }
-    assert [(n["name"], n["op"], n["input"]) for n in added] == [
-        ("top/output", "Identity", ["top:1"]),
-        ("top/output_1", "Identity", ["top"]),
-        ("x/output", "Identity", ["x"]),
-    ]
 
 
 def test_a_wild_model_reads_the_same_before_and_after(tmp_path: Path) -> None:

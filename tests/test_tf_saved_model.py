@@ -227,29 +227,6 @@ def test_the_shard_size_is_kept(convert: Convert, base: Base) -> None:
     assert len(paths) > 2
 
 
-def test_metadata_comes_from_values_and_files(convert: Convert, base: Base, tmp_path: Path) -> None:
-    path = tmp_path / "class names.json"
-    path.write_text('["cat", "dog"]')
-    convert("two_layers", metadata={"labels": str(path), "version": {"major": 1}})
-
-    assert base()["userDefinedMetadata"] == {"labels": ["cat", "dog"], "version": {"major": 1}}
-
-
-def test_a_missing_metadata_file_is_named(convert: Convert) -> None:
-    with pytest.raises(ConversionError, match=r"metadata.labels: no such.json cannot be read"):
-        convert("two_layers", metadata={"labels": "no such.json"})
-
-
-def test_structured_output_names_are_in_the_order_of_the_outputs(
-    convert: Convert, base: Base
-) -> None:
-    convert("six_outputs", use_structured_outputs_names=True)
-
-    model = base()
-    keys = model["userDefinedMetadata"]["structuredOutputKeys"]
-    assert keys == list(model["signature"]["outputs"])
-
-
 def test_signatures_that_are_the_same_count_as_one(convert: Convert) -> None:
     assert convert("same_twice")["signature_key"] == "serving_default"
 
@@ -311,6 +288,9 @@ def test_tags_choose_a_graph_and_all_are_listed(convert: Convert) -> None:
         pytest.param("writes_a_file", "WriteFile", id="write"),
         pytest.param("prints_to_a_file", r"PrintV2 \(into a file\)", id="print"),
         pytest.param("restores_a_checkpoint", "RestoreV2", id="checkpoint"),
+        pytest.param("saves_on_loading", "SaveV2", id="checkpoint written on loading"),
+        pytest.param("asset_outside", "an asset outside the model's folder", id="asset"),
+        pytest.param("words_from_anywhere", r"InitializeTable.* is no asset\)", id="words"),
     ],
 )
 def test_a_graph_that_touches_the_machine_is_refused(convert: Convert, model: str, op: str) -> None:
@@ -332,6 +312,7 @@ def test_trust_lets_it_pass(convert: Convert, base: Base) -> None:
         pytest.param("big_integer", "Const .int64 1099511627776", id="int64"),
         pytest.param("big_double", r"Const .float64 1e\+300", id="float64"),
         pytest.param("table_from_asset", "table is filled from a file", id="file of words"),
+        pytest.param("unknown_op", "needs the op SofterMax", id="custom op"),
     ],
 )
 def test_what_tensorflow_js_cannot_hold_is_refused(

@@ -59,7 +59,7 @@ class Prune(DoitCmdBase):  # type: ignore[misc]  # doit has no types
             with hold_lock(graph.layout.lock):
                 self._prune(graph, dry_run=dry_run, now=now, cache_days=cache_days)
         except PipelineError as error:
-            raise InvalidCommand(f"{error.message}; {error.hint}") from None
+            raise InvalidCommand(error.describe()) from None
         return 0
 
     def _prune(self, graph: Graph, *, dry_run: bool, now: bool, cache_days: int) -> None:

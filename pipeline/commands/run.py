@@ -63,7 +63,7 @@ def _alone(graph: Graph) -> Iterator[None]:
             shutil.rmtree(graph.layout.temporary, ignore_errors=True)
             yield
     except PipelineError as error:
-        raise InvalidCommand(f"{error.message}; {error.hint}") from None
+        raise InvalidCommand(error.describe()) from None
 
 
 @contextlib.contextmanager

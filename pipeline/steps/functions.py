@@ -28,11 +28,12 @@ from pipeline.catalog import (
 from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.source import parse_source
 from pipeline.files import digest_file, link_or_copy
-from pipeline.formats import convert_source, detect_format
+from pipeline.formats import check_formats, convert_source, detect_format, load_metadata
 from pipeline.mapping import resolve_map
 from pipeline.signature import read_signature
 from pipeline.steps.step import StepSkipped, Work
-from pipeline.tfjs.model_json import load_model_json
+from pipeline.tfjs.metadata import add_metadata, choose_output_names
+from pipeline.tfjs.model_json import format_model_json, load_model_json
 from pipeline.tfjs.variant import VariantNotSmaller, write_variant
 
 
@@ -60,7 +61,15 @@ def convert(work: Work) -> None:
     fetched = _read(work.inputs["fetch"] / "source.json")
     path = work.inputs["fetch"] / "files" / fetched["entry"]
     source_format = detect_format(path, asked=work.parameters["input_format"])
+    check_formats(work.parameters, source_format)
+    metadata = load_metadata(work.parameters["metadata"], work.root)
     record = convert_source(work, path, source_format)
+    base = work.folder / "model.json"
+    names = choose_output_names(
+        record["outputs"], asked=work.parameters["use_structured_outputs_names"]
+    )
+    described = add_metadata(load_model_json(base), metadata, output_names=names)
+    base.write_bytes(format_model_json(described))
     _write(work.folder / "source.json", record)
 
 

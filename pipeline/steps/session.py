@@ -56,11 +56,12 @@ class Session:
     _pool: "TensorFlowPool | None" = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def submit(
+    def submit(  # noqa: PLR0913  # what a job is
         self,
         function: str,
         arguments: Mapping[str, Any],
         *,
+        name: str,
         log: Path,
         bounds: Bounds,
         expected_memory_bytes: int,
@@ -81,7 +82,7 @@ class Session:
             memory_limit_bytes=bounds.memory_limit_bytes or limit,
             expected_memory_bytes=expected_memory_bytes,
         )
-        return self._pool.submit(function, arguments, limits=limits, log=log)
+        return self._pool.submit(function, arguments, limits=limits, name=name, log=log)
 
     def close(self) -> None:
         """End all child processes, whatever they are doing."""

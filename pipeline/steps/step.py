@@ -59,10 +59,11 @@ class SubmitToTensorFlow(Protocol):
         function: str,
         arguments: Mapping[str, Any],
         *,
+        name: str,
         log: Path,
         expected_memory_bytes: int,
     ) -> Future[Any]:
-        """Start `function` ("module:name") and return its future JobResult."""
+        """Start `function` ("module:name"), called `name` in messages; return its JobResult."""
         ...  # pragma: no cover
 
 
@@ -116,8 +117,9 @@ class Work:
         """Run a function of `pipeline.tf` in a child process and return its result."""
         sizes = (path.stat().st_size for folder in self.inputs.values() for path in _files(folder))
         expected = TENSORFLOW_BYTES + MEMORY_PER_INPUT_BYTE * sum(sizes)
-        future = self.submit(function, arguments, log=self.log, expected_memory_bytes=expected)
-        result = future.result()
+        result = self.submit(
+            function, arguments, name=self.task, log=self.log, expected_memory_bytes=expected
+        ).result()
         self.peak_rss_bytes.append(result.peak_rss_bytes)
         return result.value
 

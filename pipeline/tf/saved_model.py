@@ -4,7 +4,6 @@ It writes float32 as the source has it; variants are made elsewhere. Names are o
 converter matches outputs by dtype and shape, and gives up where two agree.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,9 +42,7 @@ def convert_saved_model(*, source: Path, folder: Path, flags: Mapping[str, Any])
         folder: Where to write model.json and shards.
         flags: By the manifest's names, JSON values; absent or null is the converter's default:
             signature_name, saved_model_tags (a list, or a text with commas), skip_op_check,
-            strip_debug_ops, control_flow_v2, experiments, use_structured_outputs_names,
-            weight_shard_size_bytes, metadata ({name: JSON value, or path of a .json file}),
-            trust.
+            strip_debug_ops, control_flow_v2, experiments, weight_shard_size_bytes, trust.
 
     Returns:
         format, signature_key, tags and signatures of the source; inputs and outputs with the
@@ -63,7 +60,6 @@ def convert_saved_model(*, source: Path, folder: Path, flags: Mapping[str, Any])
         check_trusted(meta_graph)
     key = choose_signature(meta_graph, flags.get("signature_name") or None)
     traced = trace_signature(meta_graph, key)
-    metadata = _load_metadata(flags.get("metadata") or {})
     frozen = freeze_signature(
         source,
         tags=list(meta_graph.meta_info_def.tags),
@@ -72,10 +68,8 @@ def convert_saved_model(*, source: Path, folder: Path, flags: Mapping[str, Any])
     )
     inputs = _tie(traced.inputs, _user_inputs(frozen), side="input")
     outputs = _tie(traced.outputs, frozen.outputs, side="output")
-    if flags.get("use_structured_outputs_names"):
-        metadata["structuredOutputKeys"] = [name for name, _ in outputs]
     model_json = _translate(
-        lambda: _convert(frozen, meta_graph.signature_def[key], folder, flags, metadata), source
+        lambda: _convert(frozen, meta_graph.signature_def[key], folder, flags), source
     )
     named = _rename(model_json, frozen, inputs, outputs)
     (folder / "model.json").write_bytes(format_model_json(named))
@@ -94,7 +88,6 @@ def _convert(
     stated: SignatureDef,
     folder: Path,
     flags: Mapping[str, Any],
-    metadata: Mapping[str, Any],
 ) -> ModelJson:
     """Optimize and write a frozen graph, with the converter's own names."""
     _check_ops(frozen, skip_op_check=bool(flags.get("skip_op_check")))
@@ -126,7 +119,6 @@ def _convert(
         initializer_graph_def=initializer,
         initializer_signature_def=initializer_signature,
         resource_ids_maps=frozen.resource_ids,
-        metadata=metadata,
     )
     return parse_model_json((folder / "model.json").read_bytes())
 
@@ -282,26 +274,6 @@ def _parse_tags(tags: str | Sequence[str] | None) -> list[str] | None:
     if tags is None:
         return None
     return [tag for tag in (tags.split(",") if isinstance(tags, str) else tags) if tag]
-
-
-def _load_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values, those in files read."""
-    loaded = {}
-    for name, value in metadata.items():
-        is_path = isinstance(value, str) and value.endswith(".json")
-        loaded[name] = _load_json(name, Path(value)) if is_path else value
-    return loaded
-
-
-def _load_json(name: str, path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConversionError(
-            f"metadata.{name}: {path.name} cannot be read: {reason}",
-            hint="name a JSON file, or give the value itself",
-        ) from None
 
 
 def _node(tensor: str) -> str:

@@ -173,10 +173,10 @@ def _shrinks(spec: WeightSpec, dtypes: Mapping[str, str]) -> bool:
 def _explain_no_gain(model_json: ModelJson, dtypes: Mapping[str, str]) -> str:
     if not dtypes:
         return "the model has no float32 weights; others are never quantized"
-    stored = Counter(s.stored_dtype for s in model_json.weights if s.name in dtypes)
-    found = ", ".join(f"{count:,} in {dtype}" for dtype, count in stored.most_common())
-    asked = " or ".join(sorted(set(dtypes.values())))
-    return f"no weight would be smaller in {asked}: the source stores {found}"
+    stored = {spec.stored_dtype for spec in model_json.weights if spec.name in dtypes}
+    if "float32" in stored:
+        return "its weights are too few or too small for it to be smaller than the base"
+    return f"its source is quantized already, to {' and '.join(sorted(stored))}"
 
 
 def _shard_bytes(model_json: ModelJson, base: Path) -> int:

@@ -76,13 +76,11 @@ def _group_free_v1(folder: Path) -> int | None:
 def _free(limit: Path, usage: Path, stat: Path) -> int | None:
     """Return limit less usage, page cache that can be dropped not counted; None for no limit."""
     try:
-        text = limit.read_text().strip()
-        if text == "max":
-            return None
+        most = int(limit.read_text())  # or "max", which is no number
         cache = dict(line.split() for line in stat.read_text().splitlines())
         used = int(usage.read_text()) - int(
             cache.get("total_inactive_file", cache.get("inactive_file", 0))
         )
-        return max(0, int(text) - used)
+        return max(0, most - used)
     except (OSError, ValueError):
         return None

@@ -1,0 +1,125 @@
+"""Formats: told by the files, checked against what the manifest asks for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graph_models import write_graph_model
+
+from pipeline.errors import FormatError
+from pipeline.formats import check_formats, detect_format, load_metadata
+from pipeline.tfjs.metadata import add_metadata, choose_output_names
+from pipeline.tfjs.model_json import load_model_json
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("m.h5", "", "keras"),
+        ("m.keras", "", "keras_keras"),
+        ("m.pb", "", "tf_frozen_model"),
+        ("m.tflite", "", "tflite"),
+        ("m.onnx", "", "onnx"),
+        ("saved_model.pb", "", "tf_saved_model"),
+        ("model.json", '{"modelTopology": {"node": []}}', "tfjs_graph_model"),
+        ("model.json", '{"modelTopology": {"model_config": {}}}', "tfjs_layers_model"),
+        ("model.json", '{"format": "layers-model", "modelTopology": {}}', "tfjs_layers_model"),
+    ],
+)
+def test_a_file_tells_its_format(tmp_path: Path, name: str, content: str, found: str) -> None:
+    (tmp_path / name).write_text(content)
+
+    assert detect_format(tmp_path / name, asked=None) == found
+
+
+def test_a_folder_with_a_saved_model_is_one(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+
+    assert detect_format(tmp_path, asked="tf_saved_model") == "tf_saved_model"
+
+
+def test_a_folder_of_something_else_lists_what_it_holds(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("")
+
+    with pytest.raises(FormatError, match=r"holds a\.txt, b\.txt.*expected a SavedModel"):
+        detect_format(tmp_path, asked=None)
+
+
+def test_a_format_that_the_files_are_not_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.h5").write_bytes(b"")
+
+    with pytest.raises(FormatError, match="input_format: tf_saved_model: the files are keras"):
+        detect_format(tmp_path / "m.h5", asked="tf_saved_model")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_json_that_is_no_model_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "model.json").write_text(content)
+
+    with pytest.raises(FormatError, match=r"model\.json"):
+        detect_format(tmp_path / "model.json", asked=None)
+
+
+def parameters(**asked: Any) -> dict[str, Any]:
+    """Return what the manifest asks for."""
+    return {"output_format": None, "asked": [], **asked}
+
+
+def test_a_flag_that_does_not_apply_to_the_files_is_refused() -> None:
+    check_formats(parameters(asked=["signature_name"]), "tf_saved_model")
+    with pytest.raises(FormatError, match="signature_name: applies to"):
+        check_formats(parameters(asked=["signature_name"]), "tfjs_graph_model")
+
+
+def test_an_output_format_that_cannot_be_made_is_refused() -> None:
+    with pytest.raises(FormatError, match="tf_saved_model becomes tfjs_graph_model"):
+        check_formats(parameters(output_format="tfjs_layers_model"), "tf_saved_model")
+
+
+def test_a_format_that_is_only_recognized_is_said_so() -> None:
+    with pytest.raises(FormatError, match="onnx cannot be converted yet; expected tf_saved_model"):
+        check_formats(parameters(), "onnx")
+
+
+def test_metadata_stands_in_the_manifest_or_in_files_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "class names.json").write_text('["cat", "dog"]')
+    values = {"labels": "class names.json", "version": {"major": 1}}
+
+    loaded = load_metadata(values, tmp_path)
+    assert loaded == {"labels": ["cat", "dog"], "version": {"major": 1}}
+    with pytest.raises(FormatError, match=r"metadata\.labels: no\.json: No such file"):
+        load_metadata({"labels": "no.json"}, tmp_path)
+
+
+def test_metadata_is_added_to_what_is_there(tmp_path: Path) -> None:
+    path = write_graph_model(tmp_path, userDefinedMetadata={"author": "someone", "labels": []})
+    added = add_metadata(load_model_json(path), {"labels": ["cat"]}, output_names=["a", "b"])
+
+    assert added.content["userDefinedMetadata"] == {
+        "author": "someone",
+        "labels": ["cat"],
+        "structuredOutputKeys": ["a", "b"],
+    }
+    bare = load_model_json(write_graph_model(tmp_path))
+    assert add_metadata(bare, {}, output_names=None) == bare
+    assert "userDefinedMetadata" not in json.loads(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("outputs", "asked", "names"),
+    [
+        pytest.param(None, True, None, id="the source has no names"),
+        pytest.param(["a"], None, None, id="a single output is returned as it is"),
+        pytest.param(["a"], True, ["a"], id="unless asked for"),
+        pytest.param(["a", "b"], None, ["a", "b"], id="two are returned by name"),
+        pytest.param(["a", "b"], False, None, id="unless not wanted"),
+    ],
+)
+def test_when_predict_returns_names(
+    outputs: list[str] | None, asked: bool | None, names: list[str] | None
+) -> None:
+    ties = None if outputs is None else [{"name": name, "tensor": "x:0"} for name in outputs]
+
+    assert choose_output_names(ties, asked=asked) == names

@@ -1,0 +1,42 @@
+"""What loading the graph imports, and what may be imported where."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from zoos import ROOT, Zoo
+
+HEAVY = ("tensorflow", "tensorflowjs", "keras", "tf_keras", "numpy", "requests", "rich", "psutil")
+TENSORFLOW = {"tensorflow", "tensorflowjs", "keras", "tf_keras", "tensorflow_hub"}
+
+
+def test_loading_the_graph_imports_nothing_heavy(tmp_path: Path) -> None:
+    zoo = Zoo(tmp_path / "zoo")
+    zoo.add("one")
+    zoo.write()
+    program = (
+        f"import sys, json; sys.path.insert(0, {str(ROOT)!r}); import dodo;"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=zoo.folder, capture_output=True, text=True, check=True
+    )
+
+    assert not {name.partition(".")[0] for name in json.loads(done.stdout)} & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "module", [path for path in (ROOT / "pipeline").rglob("*.py") if path.parent.name != "tf"]
+)
+def test_tensorflow_is_imported_in_one_package_only(module: Path) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.partition(".")[0])
+
+    assert not imported & TENSORFLOW
