@@ -146,7 +146,7 @@ class CatalogModel(_Entry):
     requires_async: bool | None
     """Whether it has to be run with `executeAsync()`."""
     parameters: int | None
-    """Number of weight values."""
+    """Number of floating-point weight values."""
     ops: dict[str, int]
     """How often each operation stands in the graph."""
     model_path: str | None

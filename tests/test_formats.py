@@ -118,7 +118,9 @@ def test_metadata_is_added_to_what_is_there(tmp_path: Path) -> None:
     ],
 )
 def test_when_predict_returns_names(
-    outputs: list[str] | None, asked: bool | None, names: list[str] | None
+    outputs: list[str] | None,
+    asked: bool | None,  # noqa: FBT001
+    names: list[str] | None,
 ) -> None:
     ties = None if outputs is None else [{"name": name, "tensor": "x:0"} for name in outputs]
 

@@ -71,7 +71,7 @@ def test_the_files_have_the_layout_of_a_weight_manifest(folder: Path) -> None:
     specs = {spec["name"]: (spec["shape"], spec["dtype"]) for spec in group["weights"]}
     assert specs["0/inputs/float32"] == ([2, 3], "float32")
     assert specs["0/inputs/string"] == ([3], "string")
-    assert list(specs)[0] == "0/inputs/bool"
+    assert next(iter(specs)) == "0/inputs/bool"
     assert content["vectors"][0]["outputs"] == {"y": "0/outputs/y"}
     content = (folder / "vectors.bin").read_bytes()
     assert content.startswith(TENSORS["bool"].tobytes() + TENSORS["complex64"].tobytes())

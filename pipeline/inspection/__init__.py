@@ -1,0 +1,1 @@
+"""Inspection: what a model is, found out without building anything."""

@@ -1,0 +1,1 @@
+"""Running models in the real TensorFlow.js, under Node.js."""

@@ -1,0 +1,52 @@
+// TensorFlow.js and its backends. What they ask of Node.js gives them no network.
+'use strict';
+
+const Module = require('module');
+const path = require('path');
+
+// What the two bundles ask for of Node.js; node-fetch is not there.
+const ALLOWED = new Set(['crypto', 'fs', 'os', 'path', 'perf_hooks', 'string_decoder', 'util',
+  'worker_threads']);
+const NETWORK = ['EventSource', 'WebSocket', 'XMLHttpRequest', 'fetch'];
+const PRIORITIES = {cpu: 1, wasm: 3};
+
+// The folder holds dist/ of @tensorflow/tfjs and of @tensorflow/tfjs-backend-wasm as one.
+exports.loadPackages = (folder) => {
+  for (const name of NETWORK) delete globalThis[name];
+  const load = Module._load;
+  let tf = null;
+  Module._load = (name, ...rest) => {
+    // The backend asks for packages that tf.min.js has bundled.
+    if (tf && name.startsWith('@tensorflow/')) return tf;
+    if (ALLOWED.has(name) || name.startsWith(folder + path.sep)) return load(name, ...rest);
+    throw new Error(`TensorFlow.js asks for the module '${name}'; it is not to have it`);
+  };
+  tf = require(path.join(folder, 'tf.min.js'));
+  // It would advise, at each start, to install another backend.
+  tf.env().set('PROD', true);
+  const wasm = require(path.join(folder, 'tf-backend-wasm.min.js'));
+  wasm.setWasmPaths(folder + path.sep);
+  return tf;
+};
+
+// Make a backend the current one; return why that cannot be, or null.
+exports.useBackend = async (tf, backend) => {
+  if (!tf.findBackendFactory(backend)) {
+    const known = Object.keys(PRIORITIES).filter((name) => tf.findBackendFactory(name));
+    return `backend '${backend}' is not in Node.js; it has ${known.sort().join(', ')}`;
+  }
+  const ready = await tf.setBackend(backend);
+  // The wasm module listens, and would end the process where execute() leaves a promise behind.
+  process.removeAllListeners('uncaughtException');
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', (error) => console.error('unhandled rejection:', error));
+  return ready ? null : `backend '${backend}' does not start; the log says why`;
+};
+
+// Start a backend anew: after a trap a WebAssembly module is in no state to go on.
+exports.renewBackend = async (tf, backend) => {
+  const factory = tf.findBackendFactory(backend);
+  tf.removeBackend(backend);
+  tf.registerBackend(backend, factory, PRIORITIES[backend]);
+  await tf.setBackend(backend);
+};

@@ -1,0 +1,133 @@
+// Models of either format behind one face: load, run by names, predict.
+'use strict';
+
+const fs = require('fs');
+const path = require('path');
+
+// What TensorFlow.js says when execute() meets what only executeAsync() can do.
+const NEEDS_ASYNC = /executeAsync\(\)/;
+
+// Read model.json and its shards the way that TensorFlow.js's own loaders do: all shards of all
+// groups end to end, all weights in the order of the manifest.
+function readArtifacts(folder) {
+  const {weightsManifest, ...artifacts} =
+    JSON.parse(fs.readFileSync(path.join(folder, 'model.json'), 'utf8'));
+  const shards = weightsManifest.flatMap((group) => group.paths)
+    .map((name) => ({name, ...openShard(folder, name)}));
+  const weightData = new ArrayBuffer(shards.reduce((sum, {size}) => sum + size, 0));
+  let offset = 0;
+  for (const {name, size, handle} of shards) {
+    const target = new Uint8Array(weightData, offset, size);
+    for (let done = 0, read; done < size; done += read) {
+      read = fs.readSync(handle, target, done);
+      if (!read) throw new Error(`shard '${name}' became shorter while it was read`);
+    }
+    fs.closeSync(handle);
+    offset += size;
+  }
+  return {...artifacts, weightSpecs: weightsManifest.flatMap((group) => group.weights), weightData};
+}
+
+function openShard(folder, name) {
+  try {
+    const handle = fs.openSync(path.join(folder, name));
+    return {handle, size: fs.fstatSync(handle).size};
+  } catch (error) {
+    throw new Error(`shard '${name}' cannot be read (${error.code})`);
+  }
+}
+
+// predict() gives one tensor, several in order, or several by name.
+function listPredicted(result) {
+  if (Array.isArray(result)) return result.map((tensor) => ({name: null, tensor}));
+  if (result.dataId) return [{name: null, tensor: result}];
+  return Object.entries(result).map(([name, tensor]) => ({name, tensor}));
+}
+
+class GraphModel {
+  constructor(model, artifacts) {
+    this.model = model;
+    this.names = Object.keys(artifacts.signature.outputs);
+    this.requiresAsync = false;
+  }
+
+  async run(inputs) {
+    if (!this.requiresAsync) {
+      try {
+        return [this.model.execute(inputs, this.names)].flat();
+      } catch (error) {
+        if (!NEEDS_ASYNC.test(error.message)) throw error;
+        this.requiresAsync = true;
+      }
+    }
+    return [await this.model.executeAsync(inputs, this.names)].flat();
+  }
+
+  // TensorFlow.js 3 has no predictAsync(), so there the order of outputNodes is all that it says.
+  async predict(inputs) {
+    if (!this.requiresAsync) return listPredicted(this.model.predict(inputs));
+    if (this.model.predictAsync) return listPredicted(await this.model.predictAsync(inputs));
+    const tensors = [await this.model.executeAsync(inputs, this.model.outputNodes)].flat();
+    return tensors.map((tensor, i) => ({name: this.model.outputNodes[i], tensor}));
+  }
+
+  // Every node that may be executed, those of library functions and the initializer included.
+  nodes() {
+    const executors = [this.model.executor, this.model.initializer].filter(Boolean);
+    for (const {functionExecutorMap} of executors) {
+      executors.push(...Object.values(functionExecutorMap || {}).filter((e) => !executors.includes(e)));
+    }
+    return executors.flatMap(({graph}) => Object.values(graph.nodes));
+  }
+
+  // What KEEP_INTERMEDIATE_TENSORS has kept of the last run.
+  release() {
+    if (this.model.disposeIntermediateTensors) this.model.disposeIntermediateTensors();
+  }
+
+  dispose() {
+    this.release();
+    this.model.dispose();
+  }
+}
+
+class LayersModel {
+  constructor(model) {
+    this.model = model;
+    this.names = model.outputNames;
+    this.requiresAsync = false;
+  }
+
+  async run(inputs) {
+    return [this.model.predict(this.order(inputs))].flat();
+  }
+
+  async predict(inputs) {
+    return listPredicted(this.model.predict(this.order(inputs)));
+  }
+
+  // Inputs under the model's own names, or else in the order in which the vectors have them.
+  order(inputs) {
+    const {inputNames} = this.model;
+    return inputNames.map((name, i) => inputs[name] ?? Object.values(inputs)[i]);
+  }
+
+  nodes() {
+    return [];
+  }
+
+  release() {}
+
+  dispose() {
+    this.model.dispose();
+  }
+}
+
+exports.loadModel = async (tf, folder) => {
+  const artifacts = readArtifacts(folder);
+  const handler = {load: async () => artifacts};
+  if (artifacts.format === 'layers-model') {
+    return new LayersModel(await tf.loadLayersModel(handler));
+  }
+  return new GraphModel(await tf.loadGraphModel(handler), artifacts);
+};
