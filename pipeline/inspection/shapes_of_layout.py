@@ -93,7 +93,11 @@ def _unpack(call: Call) -> Sequence[Fact]:
     axis = count_axis(call.integer("axis"), call.fact(0).ndim)
     if shape is None or axis is None:
         return [UNKNOWN]
-    return [Fact(shape=shape[:axis] + shape[axis + 1 :])] * call.integer("num")
+    count = call.integer("num")
+    values = call.fact(0).values
+    if len(shape) == 1 and values is not None and len(values) == count:
+        return [Fact(shape=(), values=(value,)) for value in values]
+    return [Fact(shape=shape[:axis] + shape[axis + 1 :])] * count
 
 
 def _concat(call: Call) -> Sequence[Fact]:

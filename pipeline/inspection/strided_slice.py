@@ -97,11 +97,7 @@ def _bounds(entry: _Entry, size: int | None) -> range | None:
 
 def _count(entry: _Entry, size: int | None) -> int | None:
     bounds = _bounds(entry, size)
-    if bounds is not None:
-        return len(bounds)
-    # The first n of an axis that has at least so many: n, whatever its size is; but it may
-    # have fewer.
-    return None
+    return None if bounds is None else len(bounds)
 
 
 def _take(source: Fact, entries: Sequence[_Entry]) -> Values | None:

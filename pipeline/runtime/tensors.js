@@ -62,10 +62,12 @@ exports.readVectors = (folder) => {
 
 // Open a file for outputs; `write` appends one and tells where it is.
 exports.openOutputs = (file) => {
-  let handle = fs.openSync(file, 'w');
+  const handle = fs.openSync(file, 'w');
   let offset = 0;
   const append = (bytes) => {
-    for (let done = 0; done < bytes.length;) done += fs.writeSync(handle, bytes, done);
+    for (let done = 0; done < bytes.length;) {
+      done += fs.writeSync(handle, bytes, done, bytes.length - done, offset + done);
+    }
     offset += bytes.length;
   };
   return {
@@ -85,8 +87,6 @@ exports.openOutputs = (file) => {
     },
     restart: () => {
       fs.ftruncateSync(handle);
-      fs.closeSync(handle);
-      handle = fs.openSync(file, 'w');
       offset = 0;
     },
     close: () => fs.closeSync(handle),
