@@ -4,6 +4,10 @@
 
 Prints seconds of the first build, of `doit` right after it (median of 5), of `doit list`,
 and of `doit` after the database was deleted.
+
+Last result (2 shared cores, Python 3.11, doit 0.37, 1,000 models, 9,002 steps): nothing to
+do 1.4 s of wall time, 1.13 s of it computing; with doit's own `zero` reporter and empty
+tasks the same number of tasks takes 0.8 s.
 """
 
 import statistics
@@ -37,7 +41,9 @@ def main(count: int) -> None:
         print(f"{count} models, {count * 9 + 2} steps")
         print(f"first build    {seconds(zoo, 'run'):.2f} s")
         again = [seconds(zoo, "run") for _ in range(5)]
-        print(f"nothing to do  {statistics.median(again):.2f} s ({min(again):.2f}–{max(again):.2f})")
+        print(
+            f"nothing to do  {statistics.median(again):.2f} s ({min(again):.2f} to {max(again):.2f})"
+        )
         print(f"list --all     {seconds(zoo, 'list', '--all'):.2f} s")
         (zoo.folder / ".zoo/doit.json").unlink()
         print(f"lost database  {seconds(zoo, 'run'):.2f} s")

@@ -228,9 +228,11 @@ def test_sigterm_ends_a_build_as_ctrl_c_does(tmp_path: Path) -> None:
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
-    process.communicate()
+    stdout, stderr = process.communicate()
 
     assert process.returncode == 130
+    assert "the next run goes on from here" in stdout
+    assert "Traceback" not in stdout + stderr
     assert (zoo.folder / ".zoo/doit.json").exists()
 
 

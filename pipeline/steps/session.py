@@ -32,7 +32,7 @@ class Bounds:
     memory_limit_bytes: int | None = None
 
 
-class Interrupted(BaseException):
+class Interrupted(KeyboardInterrupt):
     """Raised in a step's thread once the run was interrupted; it is nobody's failure."""
 
 
