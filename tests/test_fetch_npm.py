@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from loopback import Server, serve
+from packages import fetch_into
 
 from pipeline.errors import FetchError
-from pipeline.fetch.fetch import Fetched, fetch_source
+from pipeline.fetch.fetch import Fetched
 from pipeline.fetch.npm import find_public_registry
 from pipeline.fetch.npmrc import load_npm_config
-from pipeline.fetch.source import parse_source
 from pipeline.layout import cache_folder
 
 SCOPED = "/@scope/zoo"
@@ -65,15 +65,7 @@ def integrity(content: bytes) -> str:
 def fetch(root: Path, text: str, *, cache: Path | None = None) -> Fetched:
     """Fetch a source into a new folder below `out`."""
     folder = root / "out" / text.replace("/", "_")
-    folder.mkdir(parents=True)
-    return fetch_source(
-        parse_source(text),
-        root=root,
-        folder=folder,
-        cache=cache or root / "cache",
-        sha256=None,
-        progress=lambda _done, _total: None,
-    )
+    return fetch_into(folder, text, root=root, cache=cache or root / "cache")
 
 
 def names_in(folder: Path) -> set[str]:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from loopback import Fault, Server, serve
+from packages import fetch_into
 
 from pipeline.errors import FetchError, NetworkError
-from pipeline.fetch.fetch import Fetched, fetch_source
+from pipeline.fetch.fetch import Fetched
 from pipeline.fetch.pip_config import load_pip_config
 from pipeline.fetch.pypi import ReleaseFile, choose_files
-from pipeline.fetch.source import parse_source
 from pipeline.layout import cache_folder
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -79,15 +79,7 @@ def publish(server: Server, files: dict[str, bytes], **extra: Any) -> None:
 def fetch(root: Path, text: str, *, cache: Path | None = None) -> Fetched:
     """Fetch a source into a new folder below `out`."""
     folder = root / "out" / str(len(list((root / "out").glob("*"))))
-    folder.mkdir(parents=True)
-    return fetch_source(
-        parse_source(text),
-        root=root,
-        folder=folder,
-        cache=cache or root / "cache",
-        sha256=None,
-        progress=lambda _done, _total: None,
-    )
+    return fetch_into(folder, text, root=root, cache=cache or root / "cache")
 
 
 def test_a_wheel_for_all_is_preferred(index: Server, tmp_path: Path) -> None:

