@@ -71,6 +71,25 @@ def test_a_change_is_named(now: Ingredients, cause: str) -> None:
     assert explain_change(RECEIPT_OF_MADE, now) == cause
 
 
+def test_a_change_deep_in_a_parameter_is_named_by_its_path() -> None:
+    models = {"one": {"title": "One", "tags": []}, "two": {"title": None}}
+    made = replace(MADE, parameters={"models": models})
+    now = replace(MADE, parameters={"models": {"one": {"title": "1", "tags": []}, "three": {}}})
+
+    assert explain_change(Receipt(ingredients=made, tools={}), now) == (
+        'parameter models.one.title: "One" → "1"; models.three: absent → {}; '
+        'models.two: {"title": null} → absent'
+    )
+
+
+def test_many_changes_are_counted() -> None:
+    made = replace(MADE, parameters={"ops": dict.fromkeys("abcdef", 1)})
+    now = replace(MADE, parameters={"ops": dict.fromkeys("abcdef", 2)})
+
+    cause = explain_change(Receipt(ingredients=made, tools={}), now)
+    assert cause == "parameter ops.a: 1 → 2; ops.b: 1 → 2; ops.c: 1 → 2 and 3 more"
+
+
 def test_another_version_of_a_tool_is_a_change() -> None:
     older = replace(RECEIPT_OF_MADE, tools={"numpy": "1.26.0"})
 

@@ -156,7 +156,8 @@ def _add_variant(work: Work, name: str) -> dict[str, Any]:
 def catalog(work: Work) -> None:
     """Assemble `models.json`, and list every file of dist/ in `projection.json`."""
     work.uses("tensorflow", "tensorflowjs", "tfjs-zoo")
-    entries = [_catalog_entry(work, model) for model in work.parameters["models"]]
+    models = work.parameters["models"]
+    entries = [_catalog_entry(work, name, models[name]) for name in sorted(models)]
     content = build_catalog(entries, zoo=work.parameters["zoo"], toolchain=work.tools)
     _write(work.folder / CATALOG_FILE, content)
     (work.folder / SCHEMA_FILE).write_bytes(format_schema())
@@ -170,8 +171,8 @@ def catalog(work: Work) -> None:
 _CATALOG_FILES = (CATALOG_FILE, SCHEMA_FILE)
 
 
-def _catalog_entry(work: Work, model: dict[str, Any]) -> dict[str, Any]:
-    key = f"card:{model['identity']['name']}"
+def _catalog_entry(work: Work, name: str, model: dict[str, Any]) -> dict[str, Any]:
+    key = f"card:{name}"
     outcome, folder = work.outcomes.get(key), work.inputs[key]
     reason = outcome.reason if outcome else "it was not built"
     if outcome is None or outcome.status != "ok":

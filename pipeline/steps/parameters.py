@@ -69,10 +69,10 @@ def catalog_parameters(zoo: Zoo) -> dict[str, Any]:
     """Return what `catalog` reads."""
     return {
         "zoo": {"name": zoo.name, "description": zoo.description, "homepage": zoo.homepage},
-        "models": [
-            {"identity": _identity(model), "uri": parse_source(model.source).uri}
+        "models": {
+            model.name: {"identity": _identity(model), "uri": parse_source(model.source).uri}
             for model in zoo.models
-        ],
+        },
     }
 
 

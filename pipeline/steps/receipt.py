@@ -6,7 +6,7 @@ and, if not, why.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,8 @@ RECEIPT = "receipt.json"
 NEVER_BUILT = "never built"
 # Beside the receipt, for people: their content varies from run to run.
 UNLISTED = frozenset({RECEIPT, "run.json", "log.txt"})
+# A cause is read in one line.
+MAX_CHANGES = 3
 _ABSENT = object()
 
 
@@ -162,12 +164,23 @@ def explain_loss(receipt: Receipt, folder: Path) -> str | None:
 
 
 def _explain_parameters(made: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    changes = []
-    for name in sorted(made.keys() | now.keys()):
-        before, after = made.get(name, _ABSENT), now.get(name, _ABSENT)
-        if before != after:
-            changes.append(f"{name}: {_brief(before)} → {_brief(after)}")
-    return f"parameter {'; '.join(changes)}" if changes else None
+    changes = list(_changes(made, now, ""))
+    if not changes:
+        return None
+    more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
+    return f"parameter {'; '.join(changes[:MAX_CHANGES])}{more}"
+
+
+def _changes(before: Any, after: Any, where: str) -> Iterator[str]:
+    """Say what differs between two JSON values, down to where they do."""
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted(before.keys() | after.keys()):
+            path = f"{where}.{key}" if where else key
+            yield from _changes(before.get(key, _ABSENT), after.get(key, _ABSENT), path)
+    else:
+        yield f"{where}: {_brief(before)} → {_brief(after)}"
 
 
 def _explain_inputs(made: Mapping[str, str], now: Mapping[str, str]) -> str | None:
