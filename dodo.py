@@ -1,8 +1,8 @@
 """The pipeline as doit tasks: one task for each step of each model.
 
-Read from the top: fetch, convert, signature, map, variant, card; then the catalog and
-dist/. `doit list --all` prints the same. Nothing here imports TensorFlow: what needs it
-runs in child processes.
+Read from the top: fetch, convert, signature, reference, map, variant, verify, card; then
+the catalog and dist/. `doit list --all` prints the same. Nothing here imports TensorFlow:
+what needs it runs in child processes.
 """
 
 import os
@@ -48,6 +48,11 @@ def task_signature() -> Iterator[Task]:
     yield from step_tasks(GRAPH, "signature", doc=task_signature.__doc__)
 
 
+def task_reference() -> Iterator[Task]:
+    """Run each source on test vectors, in its own runtime."""
+    yield from step_tasks(GRAPH, "reference", doc=task_reference.__doc__)
+
+
 def task_map() -> Iterator[Task]:
     """Tie roles such as boxes and scores to outputs."""
     yield from step_tasks(GRAPH, "map", doc=task_map.__doc__)
@@ -56,6 +61,11 @@ def task_map() -> Iterator[Task]:
 def task_variant() -> Iterator[Task]:
     """Make the variants of each model: the base and its quantized forms."""
     yield from step_tasks(GRAPH, "variant", doc=task_variant.__doc__)
+
+
+def task_verify() -> Iterator[Task]:
+    """Run every variant in TensorFlow.js and compare it with its source."""
+    yield from step_tasks(GRAPH, "verify", doc=task_verify.__doc__)
 
 
 def task_card() -> Iterator[Task]:

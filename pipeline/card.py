@@ -31,7 +31,11 @@ def model_folder(model: str) -> str:
 
 
 def variant_entry(
-    model: str, record: Mapping[str, Any], files: Sequence[Mapping[str, Any]]
+    model: str,
+    record: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    *,
+    checks: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the catalog's entry of a variant that was made.
 
@@ -39,6 +43,7 @@ def variant_entry(
         model: Name of the model.
         record: The variant's own record: name, weights, keptFloat32.
         files: `path`, `bytes` and `sha256` of each file, paths relative to its folder.
+        checks: What each backend of TensorFlow.js made of it.
     """
     outputs = {file["path"]: file["sha256"] for file in files}
     folder = f"{model_folder(model)}/{variant_folder(record['name'], outputs)}"
@@ -51,10 +56,13 @@ def variant_entry(
         "files": [{**file, "path": f"{folder}/{file['path']}"} for file in files],
         "weights": record["weights"],
         "keptFloat32": record["keptFloat32"],
+        "checks": dict(checks),
     }
 
 
-def missing_variant_entry(name: str, status: str, reason: str | None) -> dict[str, Any]:
+def missing_variant_entry(
+    name: str, status: str, reason: str | None, *, checks: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the catalog's entry of a variant that is not published."""
     return {
         "name": name,
@@ -65,15 +73,18 @@ def missing_variant_entry(name: str, status: str, reason: str | None) -> dict[st
         "files": [],
         "weights": {},
         "keptFloat32": [],
+        "checks": dict(checks or {}),
     }
 
 
-def build_card(
+def build_card(  # noqa: PLR0913  # what the steps before it made
     identity: Mapping[str, Any],
     *,
     source: Mapping[str, Any],
     signature: Mapping[str, Any],
     mapping: Mapping[str, Any],
+    proofs: Mapping[str, Mapping[str, Any]],
+    vectors: Sequence[Mapping[str, Any]],
     variants: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return the catalog's entry of a model that succeeded.
@@ -83,6 +94,8 @@ def build_card(
         source: `uri` and `sha256` of what was fetched, its `format` and what else it offers.
         signature: Inputs, outputs and facts of the graph (signature.json).
         mapping: `map` and `roles` (map.json).
+        proofs: How values prove the name of an output, by name (verify.json).
+        vectors: The published files of the test vectors.
         variants: The entries of its variants, the base first.
     """
     published = [variant for variant in variants if variant["status"] == "ok"]
@@ -101,8 +114,14 @@ def build_card(
         "map": mapping["map"],
         "inputs": signature["inputs"],
         "outputs": [
-            {**output, "role": roles.get(output["tensor"])} for output in signature["outputs"]
+            {
+                **output,
+                "role": roles.get(output["tensor"]),
+                "proof": proofs.get(output["name"], output)["proof"],
+            }
+            for output in signature["outputs"]
         ],
+        "vectors": list(vectors),
         "variants": list(variants),
     }
     checked: dict[str, Any] = CatalogModel.model_validate(entry).model_dump(by_alias=True)

@@ -73,6 +73,49 @@ class KeptWeight(_Entry):
     """Why it could not be quantized."""
 
 
+class CatalogTolerance(_Entry):
+    """How far an output may be from its source."""
+
+    max_rel_error: float | None
+    """As a fraction of the range of the source's output."""
+    max_abs_error: float | None
+    """In the output's own unit."""
+    reason: str | None
+    """Why more than 1 % is right."""
+
+
+class CatalogFigures(_Entry):
+    """How far an output is from its source, over all test vectors."""
+
+    model_config = ConfigDict(extra="allow")
+
+    gate: str
+    """What decides: `values`, or as a set `boxes`, `rows`, `choice`, `keypoints`."""
+    metrics: dict[str, float | int | None]
+    """Figures of the task, such as matched boxes or top-1 agreement."""
+    tolerance: CatalogTolerance
+    """What it had to keep."""
+
+
+class CatalogCheck(_Entry):
+    """A variant in TensorFlow.js on one backend."""
+
+    status: Literal["ok", "failed", "unsupported"]
+    """`failed`: it dies, or returns what the source does not; `unsupported`: an op is missing."""
+    reason: str | None
+    """Why it is not `ok`."""
+    tfjs: str | None
+    """Version of TensorFlow.js that ran it."""
+    missing_ops: list[str]
+    """Ops of the graph that the backend lacks."""
+    requires: dict[str, Any]
+    """What a page must set for it to run, such as flags of TensorFlow.js."""
+    unproved: dict[str, str]
+    """Outputs that prove nothing, each with the reason: random, or constant on every vector."""
+    outputs: dict[str, CatalogFigures]
+    """Figures of each output by name."""
+
+
 class CatalogVariant(_Entry):
     """One artifact of a model."""
 
@@ -92,6 +135,8 @@ class CatalogVariant(_Entry):
     """Bytes of weights in each stored data type."""
     kept_float32: list[KeptWeight]
     """Weights that were not quantized although asked for, each with the reason."""
+    checks: dict[str, CatalogCheck]
+    """What each backend of TensorFlow.js made of it, against the source model's own outputs."""
 
 
 class CatalogSource(_Entry):
@@ -157,6 +202,8 @@ class CatalogModel(_Entry):
     """Its inputs."""
     outputs: list[CatalogOutput]
     """Its outputs."""
+    vectors: list[CatalogFile]
+    """Test vectors: inputs, and what the source returned for them, to replay anywhere."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
 
@@ -222,6 +269,7 @@ def failed_entry(identity: Mapping[str, Any], *, uri: str, reason: str | None) -
         "map": {},
         "inputs": [],
         "outputs": [],
+        "vectors": [],
         "variants": [],
     }
 

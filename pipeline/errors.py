@@ -11,6 +11,7 @@
     ├── SignatureError          no signature, several, or not the one asked for
     ├── MappingError            `map:` names an output or a role that does not exist
     ├── QuantizationError       a variant cannot be made as asked
+    ├── FidelityError           what TensorFlow.js returns is not what the source does
     └── WorkerError             a child process died, took too long or too much memory
 
 A class stands for something that a reader treats differently. Anything that is not a
@@ -89,6 +90,10 @@ class MappingError(PipelineError):
 
 class QuantizationError(PipelineError):
     """A variant cannot be made as asked."""
+
+
+class FidelityError(PipelineError):
+    """What TensorFlow.js returns is not what the source does."""
 
 
 class WorkerError(PipelineError):

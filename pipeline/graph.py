@@ -62,10 +62,12 @@ class Graph:
             self.refreshable.add(f"fetch:{model.name}")
         self._add("convert", model, parameters.convert_parameters(model))
         self._add("signature", model, {})
+        self._add("reference", model, parameters.reference_parameters(model))
         self._add("map", model, parameters.map_parameters(model))
         for variant in (None, *model.variants):
             read = parameters.variant_parameters(model, variant)
             self._add("variant", model, read, variant=variant.name if variant else "base")
+        self._add("verify", model, parameters.verify_parameters(model))
         self._add("card", model, parameters.card_parameters(model))
 
     def _add(

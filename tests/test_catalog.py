@@ -33,6 +33,15 @@ SIGNATURE = {
     "parameters": 8,
     "ops": {"MatMul": 1},
 }
+CHECK = {
+    "status": "ok",
+    "reason": None,
+    "tfjs": "4.22.0",
+    "missingOps": [],
+    "requires": {},
+    "unproved": {},
+    "outputs": {},
+}
 SOURCE = {
     "uri": "npm:a@1.0.0#b",
     "sha256": "b" * 64,
@@ -65,8 +74,10 @@ def card(**extra: Any) -> dict[str, Any]:
         source=SOURCE,
         signature=SIGNATURE,
         mapping={"map": {"boxes": "Identity:0"}, "roles": {"Identity:0": "boxes"}},
+        proofs={"boxes": {"proof": "value", "reason": None}},
+        vectors=[{"path": "models/one/vectors-1/vectors.bin", "bytes": 3, "sha256": "c" * 64}],
         variants=[
-            variant_entry("one", RECORD, FILES),
+            variant_entry("one", RECORD, FILES, checks={"wasm": CHECK}),
             missing_variant_entry("uint8", "skipped", "too small"),
         ],
     )
@@ -78,6 +89,7 @@ def test_a_card_offers_its_base_and_says_what_is_missing() -> None:
 
     assert made["modelPath"] == f"models/one/{folder}/model.json"
     assert made["outputs"][0]["role"] == "boxes"
+    assert made["outputs"][0]["proof"] == "value"
     assert made["minScore"] == 0.5
     assert made["variants"][1]["files"] == []
     assert made["variants"][1]["reason"] == "too small"
@@ -122,7 +134,7 @@ def test_extra_may_not_shadow_a_key_of_the_catalog() -> None:
 def test_the_schema_describes_every_field() -> None:
     schema = json.loads(format_schema())
     described = [
-        "description" in prop
+        "description" in prop or "$ref" in prop
         for definition in schema["$defs"].values()
         for prop in definition["properties"].values()
     ]

@@ -10,7 +10,7 @@ import step_functions
 
 from pipeline.report.events import StepEvent, subscribe
 from pipeline.steps.job import Job
-from pipeline.steps.local import MetadataFiles
+from pipeline.steps.local import ListedFiles
 from pipeline.steps.outcome import Outcome, load_outcome
 from pipeline.steps.receipt import load_receipt
 from pipeline.steps.run import run_job
@@ -207,7 +207,7 @@ def test_a_folder_without_receipt_is_not_trusted(build: Build) -> None:
 
 def test_a_local_input_that_changes_is_a_change(build: Build) -> None:
     (build.root / "labels.json").write_text('["cat"]')
-    local = MetadataFiles(paths={"labels": "labels.json"}, root=build.root)
+    local = ListedFiles(paths={"metadata.labels": "labels.json"}, root=build.root)
     job = build.job("one", text="hello", local=local)
     build.run(job)
     build.run(job)

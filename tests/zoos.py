@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 from graph_models import dense_weights, write_graph_model
 
+from pipeline.layout import cache_folder
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -58,7 +60,8 @@ class Zoo:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.cache = folder.parent / f"{folder.name}-cache"
+        # TensorFlow.js itself comes from the user's cache, once for all tests.
+        self.cache = cache_folder(os.environ)
         self.manifest: dict[str, Any] = {"zoo": {"name": "Test zoo"}, "models": []}
 
     @property
@@ -73,7 +76,7 @@ class Zoo:
         model: dict[str, Any] = {
             "name": name,
             "source": f"sources/{name}/model.json",
-            "variants": ["uint8"],
+            "variants": ["uint16"],
         }
         model |= fields
         self.manifest["models"].append(model)

@@ -6,10 +6,10 @@ file.
 
 | op | multiply-adds |
 |---|---|
-| Conv2D, _FusedConv2D, Conv3D | elements of the output × filter height × width × channels in |
-| DepthwiseConv2dNative, FusedDepthwiseConv2dNative | elements of the output × height × width |
-| Conv2DBackpropInput, Conv3DBackpropInputV2 | elements of the input × height × width × out |
-| MatMul, _FusedMatMul, BatchMatMul(V2) | elements of the output × the size that both share |
+| Conv2D, _FusedConv2D, Conv3D | elements of the output * filter height * width * channels in |
+| DepthwiseConv2dNative, FusedDepthwiseConv2dNative | elements of the output * height * width |
+| Conv2DBackpropInput, Conv3DBackpropInputV2 | elements of the input * height * width * out |
+| MatMul, _FusedMatMul, BatchMatMul(V2) | elements of the output * the size that both share |
 | Einsum of two | the product of the sizes of all labels |
 """
 

@@ -5,11 +5,13 @@ unknown. Calls of functions are followed into them; loops and branches are not, 
 goes through them changes. It opens no file.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.inspection.facts import UNKNOWN, Call, Fact
+from pipeline.inspection.lists import is_stack, list_facts, stack_shape
 from pipeline.inspection.shapes_of_layout import LAYOUT_RULES
 from pipeline.inspection.shapes_of_math import MATH_RULES
 from pipeline.inspection.shapes_of_windows import WINDOW_RULES
@@ -21,7 +23,7 @@ from pipeline.tfjs.topology import Node, split_tensor_name
 _RULES = {**LAYOUT_RULES, **MATH_RULES, **WINDOW_RULES, "StridedSlice": strided_slice}
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _IDENTITIES = frozenset({"Identity", "IdentityN", "PlaceholderWithDefault"})
-_VARIABLES = frozenset({"VarHandleOp", "Variable", "VariableV2"})
+VARIABLES = frozenset({"VarHandleOp", "Variable", "VariableV2"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +49,14 @@ class Visit:
         node: The node.
         inputs: What is known of what it reads.
         outputs: What is known of what it makes.
+        body: Name of the function that it stands in, "" for the graph.
         certain: Whether it runs exactly once: not in a loop or branch.
     """
 
     node: Node
     inputs: Sequence[Fact]
     outputs: Sequence[Fact]
+    body: str = ""
     certain: bool = True
 
 
@@ -91,20 +95,22 @@ class Inference:
     ) -> list[Fact]:
         known: dict[str, Sequence[Fact]] = {node: [fact] for node, fact in given.items()}
         constants = self.constants.get(name, {})
-        looped = False
-        for node in order_nodes(body.nodes, wanted, stop=given):
-            looped = looped or node.op in ("Enter", "NextIteration")
+        nodes = list(order_nodes(body.nodes, wanted, stop=given))
+        inside = _find_inside(nodes)
+        for node in nodes:
             inputs = [_read(known, tensor) for tensor in node.data_inputs]
             call = Call(node=node, inputs=inputs)
             if node.name in constants:
                 outputs: Sequence[Fact] = [constants[node.name]]
+            elif is_stack(node):
+                outputs = stack_shape(call, body.nodes, functools.partial(_read, known))
             else:
                 outputs = self._infer(call, path=path, certain=certain)
             outputs = _settle(call, outputs)
             known[node.name] = outputs
-            runs_once = certain and not looped
+            runs_once = certain and node.name not in inside
             self.visits.append(
-                Visit(node=node, inputs=inputs, outputs=outputs, certain=runs_once)
+                Visit(node=node, inputs=inputs, outputs=outputs, body=name, certain=runs_once)
             )
         return [_read(known, tensor) for tensor in wanted]
 
@@ -116,12 +122,12 @@ class Inference:
             self._enter(function, (), path=path, certain=False)
         if call.node.op in _IDENTITIES:
             return call.inputs
-        if call.node.op in _VARIABLES:
+        if call.node.op in VARIABLES:
             return [Fact(shape=(), held=call.shape("shape"))]
         if call.node.op == "ReadVariableOp":
             return [Fact(shape=call.fact(0).held)]
         rule = _RULES.get(call.node.op)
-        return rule(call) if rule else ()
+        return rule(call) if rule else list_facts(call) or ()
 
     def _enter(
         self, name: str | None, given: Sequence[Fact], *, path: tuple[str, ...], certain: bool
@@ -157,6 +163,26 @@ def order_nodes(
             pending.append((name, True))
             inputs = nodes[name].data_inputs
             pending += [(split_tensor_name(tensor)[0], False) for tensor in reversed(inputs)]
+
+
+def _find_inside(nodes: Sequence[Node]) -> set[str]:
+    """Return the nodes in loops (Enter to Exit) and branches (Switch to Merge) of TensorFlow 1."""
+    readers: dict[str, list[Node]] = {}
+    for node in nodes:
+        for tensor in node.data_inputs:
+            readers.setdefault(split_tensor_name(tensor)[0], []).append(node)
+    # A Merge that joins the rounds of a loop is in it; any other ends a branch.
+    turns = {node.name for node in nodes if node.op in ("Enter", "NextIteration")}
+    rounds = {reader.name for name in turns for reader in readers.get(name, ())}
+    inside: set[str] = set()
+    pending = [node for node in nodes if node.op in ("Enter", "Switch")]
+    while pending:
+        node = pending.pop()
+        ends = node.op == "Exit" or (node.op == "Merge" and node.name not in rounds)
+        if node.name not in inside and not ends:
+            inside.add(node.name)
+            pending += readers.get(node.name, ())
+    return inside
 
 
 def _read(known: Mapping[str, Sequence[Fact]], tensor: str) -> Fact:

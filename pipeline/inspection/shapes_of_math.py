@@ -88,9 +88,8 @@ def broadcast(shapes: Sequence[Shape]) -> Shape:
         if shape is None:
             return None
         longer = max(len(shape), len(result))
-        padded = (1,) * (longer - len(shape)) + shape
-        result = [1] * (longer - len(result)) + result
-        for axis, size in enumerate(padded):
+        result = [*[1] * (longer - len(result)), *result]
+        for axis, size in enumerate(shape, start=longer - len(shape)):
             joined = _broadcast_size(result[axis], size)
             if joined == -1:
                 return None
@@ -100,7 +99,7 @@ def broadcast(shapes: Sequence[Shape]) -> Shape:
 
 def _broadcast_size(one: int | None, other: int | None) -> int | None:
     """Return the size of an axis, None where unknown, -1 where the two do not fit."""
-    if one == 1 or one == other:
+    if one in (1, other):
         return other
     if other == 1:
         return one

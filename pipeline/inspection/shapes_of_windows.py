@@ -96,7 +96,9 @@ def _batch_norm(call: Call) -> Sequence[Fact]:
 
 def _resize(call: Call) -> Sequence[Fact]:
     shape, size = call.fact(0).shape, call.fact(1).values
-    if shape is None or len(shape) != _IMAGE:
+    if shape is None:
+        shape = (None,) * _IMAGE  # it takes no others
+    if len(shape) != _IMAGE:
         return [UNKNOWN]
     height, width = size if size is not None and len(size) == 2 else (None, None)  # noqa: PLR2004
     return [Fact(shape=(shape[0], height, width, shape[3]))]
@@ -120,9 +122,7 @@ def _depth_and_space(call: Call) -> Sequence[Fact]:
         return [
             Fact(shape=(batch, _times(height, block), _times(width, block), _over(depth, block**2)))
         ]
-    return [
-        Fact(shape=(batch, _over(height, block), _over(width, block), _times(depth, block**2)))
-    ]
+    return [Fact(shape=(batch, _over(height, block), _over(width, block), _times(depth, block**2)))]
 
 
 def _batch_and_space(call: Call) -> Sequence[Fact]:

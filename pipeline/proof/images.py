@@ -15,6 +15,8 @@ from pipeline.proof.stream import Stream
 Image = npt.NDArray[np.uint8]
 _Plane = npt.NDArray[np.float64]
 Color = tuple[float, float, float]
+# Centre and size.
+Place = tuple[float, float, float]
 
 _LARGEST = 255.0
 _OCTAVES = 6
@@ -55,7 +57,8 @@ class Canvas:
     def ellipse(self, x: float, y: float, rx: float, ry: float) -> _Plane:
         """Return the distance from an ellipse, exact for a circle."""
         far = np.sqrt(((self.x - x) / rx) ** 2 + ((self.y - y) / ry) ** 2)
-        return (far - 1.0) * min(rx, ry)
+        distance: _Plane = (far - 1.0) * min(rx, ry)
+        return distance
 
     def limb(self, start: Sequence[float], end: Sequence[float], r0: float, r1: float) -> _Plane:
         """Return the distance from a rounded stroke that goes from radius `r0` to `r1`."""
@@ -65,14 +68,16 @@ class Canvas:
         away = np.sqrt(
             (self.x - start[0] - along * dx) ** 2 + (self.y - start[1] - along * dy) ** 2
         )
-        return away - (r0 + (r1 - r0) * along)
+        distance: _Plane = away - (r0 + (r1 - r0) * along)
+        return distance
 
     def box(self, x: float, y: float, rx: float, ry: float, *, round_: float = 0.02) -> _Plane:
         """Return the distance from a box with rounded corners."""
         dx = np.abs(self.x - x) - rx + round_
         dy = np.abs(self.y - y) - ry + round_
         outside = np.sqrt(np.maximum(dx, 0.0) ** 2 + np.maximum(dy, 0.0) ** 2)
-        return outside + np.minimum(np.maximum(dx, dy), 0.0) - round_
+        distance: _Plane = outside + np.minimum(np.maximum(dx, dy), 0.0) - round_
+        return distance
 
 
 def draw_image(subject: str, height: int, width: int, stream: Stream) -> Image:
@@ -90,7 +95,8 @@ def draw_image(subject: str, height: int, width: int, stream: Stream) -> Image:
     canvas = Canvas(height, width, _background(height, width, stream))
     SUBJECTS[subject](canvas, stream)
     grain = _texture(height, width, stream)[..., None] * 14.0
-    return np.rint(np.clip(canvas.pixels + grain, 0.0, _LARGEST)).astype(np.uint8)
+    image: Image = np.rint(np.clip(canvas.pixels + grain, 0.0, _LARGEST)).astype(np.uint8)
+    return image
 
 
 def _draw_portrait(canvas: Canvas, stream: Stream) -> None:
@@ -98,7 +104,7 @@ def _draw_portrait(canvas: Canvas, stream: Stream) -> None:
     skin, cloth = _pick(_SKINS, stream), _pick(_CLOTHES, stream)
     x, y = stream.between(-0.06, 0.06), stream.between(-0.06, 0.0)
     _draw_shoulders(canvas, x, y, skin, cloth)
-    _draw_head(canvas, x, y, stream.between(0.2, 0.25), skin, stream)
+    _draw_head(canvas, (x, y, stream.between(0.2, 0.25)), skin, stream)
 
 
 def _draw_shoulders(canvas: Canvas, x: float, y: float, skin: Color, cloth: Color) -> None:
@@ -106,32 +112,35 @@ def _draw_shoulders(canvas: Canvas, x: float, y: float, skin: Color, cloth: Colo
     canvas.paint(canvas.limb((x, y + 0.2), (x, y + 0.36), 0.1, 0.11), _darken(skin, 0.85))
 
 
-def _draw_head(
-    canvas: Canvas, x: float, y: float, size: float, skin: Color, stream: Stream
-) -> None:
+def _draw_head(canvas: Canvas, place: Place, skin: Color, stream: Stream) -> None:
     hair = _pick(((45, 32, 25), (95, 65, 40), (25, 22, 22), (140, 110, 70)), stream)
-    s = size
+    x, y, s = place
     canvas.paint(canvas.ellipse(x, y - 0.22 * s, 1.0 * s, 1.2 * s), hair, soft=0.06 * s)
     for side in (-1, 1):
         canvas.paint(canvas.ellipse(x + side * 0.86 * s, y + 0.1 * s, 0.13 * s, 0.25 * s), skin)
     canvas.paint(canvas.ellipse(x, y + 0.08 * s, 0.84 * s, 1.16 * s), skin, soft=0.04 * s)
     canvas.paint(canvas.ellipse(x, y - 1.02 * s, 0.86 * s, 0.42 * s), hair, soft=0.12 * s)
     for side in (-1, 1):
-        _draw_eye(canvas, x + side * 0.36 * s, y - 0.1 * s, s, side, skin, hair)
+        eye = (x + side * 0.36 * s, y - 0.1 * s, s)
+        canvas.paint(
+            canvas.ellipse(*eye[:2], 0.26 * s, 0.17 * s), _darken(skin, 0.78), soft=0.12 * s
+        )
+        _draw_eye(canvas, eye, side, hair)
         cheek = canvas.ellipse(x + side * 0.48 * s, y + 0.38 * s, 0.2 * s, 0.16 * s)
         canvas.paint(cheek, (skin[0] * 1.02, skin[1] * 0.9, skin[2] * 0.88), soft=0.2 * s)
-    _draw_nose_and_mouth(canvas, x, y, s, skin)
+    _draw_nose(canvas, place, skin)
+    _draw_mouth(canvas, place, skin)
 
 
-def _draw_eye(
-    canvas: Canvas, x: float, y: float, s: float, side: int, skin: Color, hair: Color
-) -> None:
-    canvas.paint(canvas.ellipse(x, y, 0.26 * s, 0.17 * s), _darken(skin, 0.78), soft=0.12 * s)
+def _draw_eye(canvas: Canvas, place: Place, side: int, hair: Color) -> None:
+    x, y, s = place
     canvas.paint(canvas.ellipse(x, y + 0.01 * s, 0.17 * s, 0.085 * s), (235, 232, 228))
     canvas.paint(canvas.ellipse(x, y, 0.085 * s, 0.085 * s), (80, 60, 40))
     canvas.paint(canvas.ellipse(x, y, 0.042 * s, 0.042 * s), (10, 10, 10))
     canvas.paint(canvas.ellipse(x - 0.03 * s, y - 0.03 * s, 0.018 * s, 0.018 * s), (250, 250, 250))
-    lid = canvas.limb((x - 0.17 * s, y - 0.02 * s), (x + 0.17 * s, y - 0.02 * s), 0.02 * s, 0.02 * s)
+    lid = canvas.limb(
+        (x - 0.17 * s, y - 0.02 * s), (x + 0.17 * s, y - 0.02 * s), 0.02 * s, 0.02 * s
+    )
     lid = np.maximum(lid, -canvas.ellipse(x, y + 0.03 * s, 0.16 * s, 0.1 * s))
     canvas.paint(lid, _darken(hair, 0.7), soft=0.02 * s)
     inner, outer = x - side * 0.16 * s, x + side * 0.22 * s
@@ -139,19 +148,30 @@ def _draw_eye(
     canvas.paint(brow, _darken(hair, 0.9), soft=0.04 * s)
 
 
-def _draw_nose_and_mouth(canvas: Canvas, x: float, y: float, s: float, skin: Color) -> None:
+def _draw_nose(canvas: Canvas, place: Place, skin: Color) -> None:
+    x, y, s = place
     shadow, light = _darken(skin, 0.84), _darken(skin, 1.08)
-    bridge = canvas.limb((x + 0.05 * s, y - 0.05 * s), (x + 0.08 * s, y + 0.3 * s), 0.04 * s, 0.1 * s)
+    bridge = canvas.limb(
+        (x + 0.05 * s, y - 0.05 * s), (x + 0.08 * s, y + 0.3 * s), 0.04 * s, 0.1 * s
+    )
     canvas.paint(bridge, shadow, soft=0.12 * s)
     ridge = canvas.limb((x, y - 0.1 * s), (x, y + 0.28 * s), 0.045 * s, 0.08 * s)
     canvas.paint(ridge, light, soft=0.1 * s)
     for side in (-1, 1):
         nostril = canvas.ellipse(x + side * 0.085 * s, y + 0.38 * s, 0.045 * s, 0.028 * s)
         canvas.paint(nostril, _darken(skin, 0.4), soft=0.03 * s)
+
+
+def _draw_mouth(canvas: Canvas, place: Place, skin: Color) -> None:
+    x, y, s = place
     canvas.paint(canvas.ellipse(x, y + 0.68 * s, 0.3 * s, 0.1 * s), (176, 88, 86), soft=0.04 * s)
-    line = canvas.limb((x - 0.28 * s, y + 0.67 * s), (x + 0.28 * s, y + 0.67 * s), 0.014 * s, 0.014 * s)
+    line = canvas.limb(
+        (x - 0.28 * s, y + 0.67 * s), (x + 0.28 * s, y + 0.67 * s), 0.014 * s, 0.014 * s
+    )
     canvas.paint(line, (95, 40, 42), soft=0.02 * s)
-    canvas.paint(canvas.ellipse(x, y + 0.87 * s, 0.2 * s, 0.05 * s), shadow, soft=0.1 * s)
+    canvas.paint(
+        canvas.ellipse(x, y + 0.87 * s, 0.2 * s, 0.05 * s), _darken(skin, 0.84), soft=0.1 * s
+    )
 
 
 def _draw_person(canvas: Canvas, stream: Stream) -> None:
@@ -161,18 +181,26 @@ def _draw_person(canvas: Canvas, stream: Stream) -> None:
     x, spread = stream.between(-0.1, 0.1), stream.between(0.05, 0.1)
     canvas.paint(canvas.ellipse(x, 0.46, 0.2, 0.025), (50, 48, 45), soft=0.04)
     for side in (-1, 1):
-        hip, knee, foot = x + side * 0.05, x + side * (0.05 + spread / 2), x + side * (0.05 + spread)
+        hip, knee, foot = (
+            x + side * 0.05,
+            x + side * (0.05 + spread / 2),
+            x + side * (0.05 + spread),
+        )
         canvas.paint(canvas.limb((hip, 0.08), (knee, 0.26), 0.058, 0.045), trousers)
         canvas.paint(canvas.limb((knee, 0.26), (foot, 0.43), 0.045, 0.034), trousers)
-        canvas.paint(canvas.limb((foot, 0.45), (foot + side * 0.04, 0.455), 0.022, 0.018), (30, 28, 28))
+        canvas.paint(
+            canvas.limb((foot, 0.45), (foot + side * 0.04, 0.455), 0.022, 0.018), (30, 28, 28)
+        )
         elbow = (x + side * (0.15 + spread / 3), -0.03)
         hand = (x + side * (0.14 + spread), 0.1)
-        canvas.paint(canvas.limb((x + side * 0.095, -0.18), elbow, 0.035, 0.03), _darken(shirt, 0.9))
+        canvas.paint(
+            canvas.limb((x + side * 0.095, -0.18), elbow, 0.035, 0.03), _darken(shirt, 0.9)
+        )
         canvas.paint(canvas.limb(elbow, hand, 0.024, 0.018), skin)
         canvas.paint(canvas.ellipse(*hand, 0.024, 0.03), skin)
     canvas.paint(canvas.limb((x, -0.16), (x, 0.06), 0.105, 0.085), shirt)
     canvas.paint(canvas.limb((x, -0.27), (x, -0.22), 0.028, 0.032), _darken(skin, 0.85))
-    _draw_head(canvas, x, -0.345, 0.068, skin, stream)
+    _draw_head(canvas, (x, -0.345, 0.068), skin, stream)
 
 
 def _draw_hand(canvas: Canvas, stream: Stream) -> None:
@@ -212,7 +240,9 @@ def _draw_scene(canvas: Canvas, stream: Stream) -> None:
         canvas.paint(canvas.ellipse(x + at + 0.03, 0.3, width, 0.03), (70, 50, 36), soft=0.06)
     canvas.paint(canvas.ellipse(x - 0.28, 0.18, 0.12, 0.12), (225, 130, 40))
     canvas.paint(canvas.ellipse(x - 0.32, 0.13, 0.03, 0.025), (250, 220, 180), soft=0.05)
-    canvas.paint(np.abs(canvas.ellipse(x + 0.14, 0.19, 0.05, 0.05)) - 0.012, _darken(colors[0], 1.2))
+    canvas.paint(
+        np.abs(canvas.ellipse(x + 0.14, 0.19, 0.05, 0.05)) - 0.012, _darken(colors[0], 1.2)
+    )
     canvas.paint(canvas.box(x + 0.02, 0.19, 0.09, 0.11), _darken(colors[0], 1.3))
     canvas.paint(canvas.ellipse(x + 0.02, 0.085, 0.085, 0.022), (60, 45, 40))
     canvas.paint(canvas.box(x + 0.3, 0.12, 0.06, 0.19, round_=0.03), (40, 90, 55))

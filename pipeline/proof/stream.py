@@ -48,7 +48,8 @@ class Stream:
 
     def bells(self, *shape: int) -> npt.NDArray[np.float64]:
         """Return numbers of mean 0 and variance 1 whose sum of four gives them a bell's shape."""
-        return (self.fractions(*shape, 4).sum(axis=-1) - 2.0) * math.sqrt(3.0)
+        sums: npt.NDArray[np.float64] = self.fractions(*shape, 4).sum(axis=-1)
+        return (sums - 2.0) * math.sqrt(3.0)
 
     def choose(self, *choices: str) -> str:
         """Return one of some words."""

@@ -19,7 +19,7 @@ function readArtifacts(folder) {
   for (const {name, size, handle} of shards) {
     const target = new Uint8Array(weightData, offset, size);
     for (let done = 0, read; done < size; done += read) {
-      read = fs.readSync(handle, target, done);
+      read = fs.readSync(handle, target, done, size - done);
       if (!read) throw new Error(`shard '${name}' became shorter while it was read`);
     }
     fs.closeSync(handle);

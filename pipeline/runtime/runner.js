@@ -90,9 +90,8 @@ async function attempt(tf, run, vectors, outputs, flags) {
     Object.assign(result, await runVectors(tf, model, vectors, outputs));
   } catch (error) {
     console.error(error);
-    result.error = String((error && error.message) || error);
+    result.error = watcher.place(String((error && error.message) || error));
     result.broken = error instanceof WebAssembly.RuntimeError;
-    watcher.noteUnknown(result.error);
     while (tf.engine().state.activeScope) tf.engine().endScope();
   }
   if (model) {

@@ -10,14 +10,25 @@ const VALUES = {complex64: 2};
 
 const count = (shape) => shape.reduce((product, size) => product * size, 1);
 
-// Where each tensor of a weight manifest lies in its file: offset and bytes by name.
-function locate(specs, content) {
+function readBytes(handle, start, end) {
+  const bytes = Buffer.alloc(end - start);
+  for (let done = 0, read; done < bytes.length; done += read) {
+    read = fs.readSync(handle, bytes, done, bytes.length - done, start + done);
+    if (!read) throw new Error('the test vectors end too early');
+  }
+  return bytes;
+}
+
+// Where each tensor of a weight manifest lies in its file, by name.
+function locate(specs, handle) {
   const places = new Map();
   let offset = 0;
   for (const spec of specs) {
     let end = offset;
     if (spec.dtype === 'string') {
-      for (let i = count(spec.shape); i > 0; i--) end += 4 + content.readUInt32LE(end);
+      for (let i = count(spec.shape); i > 0; i--) {
+        end += 4 + readBytes(handle, end, end + 4).readUInt32LE();
+      }
     } else {
       const size = TYPES[spec.dtype].BYTES_PER_ELEMENT * (VALUES[spec.dtype] || 1);
       end += size * count(spec.shape);
@@ -36,8 +47,8 @@ function splitStrings(bytes) {
   return strings;
 }
 
-function makeTensor(tf, {spec, start, end}, content) {
-  const bytes = content.subarray(start, end);
+function makeTensor(tf, {spec, start, end}, handle) {
+  const bytes = readBytes(handle, start, end);
   if (spec.dtype === 'string') return tf.tensor(splitStrings(bytes), spec.shape, 'string');
   const aligned = new Uint8Array(bytes).buffer;
   const values = new TYPES[spec.dtype](aligned);
@@ -50,13 +61,14 @@ function makeTensor(tf, {spec, start, end}, content) {
 exports.readVectors = (folder) => {
   const described = JSON.parse(fs.readFileSync(path.join(folder, 'vectors.json'), 'utf8'));
   const [group] = described.weightsManifest;
-  const content = Buffer.concat(group.paths.map((file) => fs.readFileSync(path.join(folder, file))));
-  const places = locate(group.weights, content);
+  const [file] = group.paths;
+  const handle = fs.openSync(path.join(folder, file));
+  const places = locate(group.weights, handle);
   return {
     list: described.vectors,
     random: new Set(Object.keys(described.random || {})),
     read: (tf, vector) => Object.fromEntries(Object.entries(vector.inputs)
-      .map(([name, place]) => [name, makeTensor(tf, places.get(place), content)])),
+      .map(([name, place]) => [name, makeTensor(tf, places.get(place), handle)])),
   };
 };
 
@@ -81,7 +93,9 @@ exports.openOutputs = (file) => {
           append(value);
         }
       } else {
-        append(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+        // The cpu backend may keep an int32 array behind a float32 tensor.
+        const typed = values instanceof TYPES[dtype] ? values : new TYPES[dtype](values);
+        append(new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength));
       }
       return {name, shape, dtype, offset: start, bytes: offset - start};
     },

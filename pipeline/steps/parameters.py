@@ -43,7 +43,7 @@ def convert_parameters(model: Model) -> dict[str, Any]:
 
 def map_parameters(model: Model) -> dict[str, Any]:
     """Return what `map` reads."""
-    return model.model_dump(mode="json", include={"map"})
+    return model.model_dump(mode="json", include={"map", "task"})
 
 
 def variant_parameters(model: Model, variant: Variant | None) -> dict[str, Any]:
@@ -53,6 +53,20 @@ def variant_parameters(model: Model, variant: Variant | None) -> dict[str, Any]:
         "name": variant.name if variant else "base",
         "quantize": {dtype: list(patterns) for dtype, patterns in quantize.items()},
         "weight_shard_size_bytes": model.weight_shard_size_bytes,
+    }
+
+
+def reference_parameters(model: Model) -> dict[str, Any]:
+    """Return what `reference` reads."""
+    return model.model_dump(mode="json", include={"task", "test_inputs", "saved_model_tags"})
+
+
+def verify_parameters(model: Model) -> dict[str, Any]:
+    """Return what `verify` reads: what is allowed, and where."""
+    stated = [variant for variant in model.variants if variant.tolerance is not None]
+    return {
+        **model.model_dump(mode="json", include={"tolerance", "backends"}),
+        "tolerances": {v.name: v.model_dump(mode="json")["tolerance"] for v in stated},
     }
 
 

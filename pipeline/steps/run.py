@@ -31,7 +31,12 @@ from pipeline.steps.receipt import (
     format_receipt,
     list_outputs,
 )
-from pipeline.steps.session import Interrupted, Session
+from pipeline.steps.session import (
+    MEMORY_LIMIT_BYTES,
+    TIMEOUT_SECONDS,
+    Interrupted,
+    Session,
+)
 from pipeline.steps.step import StepSkipped, Work
 
 EndStatus = Literal["ok", "failed", "skipped", "adopted", "remembered"]
@@ -73,7 +78,12 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         failure=failure,
     )
     peak = max(work.peak_rss_bytes, default=None)
-    run = {"finished": _now(), "seconds": round(seconds, 3), "peakRssBytes": peak}
+    run = {
+        "finished": _now(),
+        "seconds": round(seconds, 3),
+        "peakRssBytes": peak,
+        **work.measured,
+    }
     (work.folder / "run.json").write_bytes(format_json(run))
     (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
     _replace_folder(work.folder, job.failed_folder if failure else job.folder, job.temporary)
@@ -128,13 +138,20 @@ def _prepare(job: Job, session: Session) -> Work:
         cache=session.cache,
         refresh=session.refresh,
         progress=partial(_progress, job, session),
+        heartbeat=partial(_check_open, session),
+        timeout_seconds=job.bounds.timeout_seconds or TIMEOUT_SECONDS,
+        memory_limit_bytes=job.bounds.memory_limit_bytes or MEMORY_LIMIT_BYTES,
         submit=partial(session.submit, bounds=job.bounds),
     )
 
 
-def _progress(job: Job, session: Session, done: int, total: int | None) -> None:
+def _check_open(session: Session, *_progress: object) -> None:
     if session.closed:
         raise Interrupted
+
+
+def _progress(job: Job, session: Session, done: int, total: int | None) -> None:
+    _check_open(session)
     emit(StepEvent(task=job.task, model=job.model, status="progress", done=done, total=total))
 
 

@@ -83,7 +83,11 @@ class Work:
         cache: Folder of downloads.
         refresh: Whether sources that may change are to be asked for again.
         progress: Called with bytes done and bytes in all (None where unknown).
+        heartbeat: Called often by what takes long otherwise, so that it ends with the run.
+        timeout_seconds: Longest time for what it starts.
+        memory_limit_bytes: Largest memory of what it starts.
         submit: Runs a function in a process that has TensorFlow.
+        measured: What varies from run to run, for run.json.
         tools: Versions of the tools used so far, for the receipt.
         peak_rss_bytes: Largest memory of the children used, for run.json.
     """
@@ -99,7 +103,11 @@ class Work:
     cache: Path
     refresh: bool
     progress: Callable[[int, int | None], None]
+    heartbeat: Callable[[int, int | None], None]
+    timeout_seconds: float
+    memory_limit_bytes: int
     submit: SubmitToTensorFlow
+    measured: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str | None] = field(default_factory=dict)
     peak_rss_bytes: list[int] = field(default_factory=list)
 

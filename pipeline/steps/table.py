@@ -6,6 +6,7 @@ What a step reads of the manifest is in `pipeline.steps.parameters`.
 from pipeline.steps.step import Step
 
 _FUNCTIONS = "pipeline.steps.functions"
+_PROOF = "pipeline.steps.proof"
 
 STEPS = {
     step.name: step
@@ -13,7 +14,6 @@ STEPS = {
         Step(name="fetch", version=1, function=f"{_FUNCTIONS}:fetch"),
         Step(name="convert", version=1, function=f"{_FUNCTIONS}:convert", needs=("fetch",)),
         Step(name="signature", version=1, function=f"{_FUNCTIONS}:signature", needs=("convert",)),
-        Step(name="map", version=1, function=f"{_FUNCTIONS}:map_outputs", needs=("signature",)),
         Step(
             name="variant",
             version=1,
@@ -21,10 +21,29 @@ STEPS = {
             needs=("convert", "signature"),
         ),
         Step(
+            name="reference",
+            version=1,
+            function=f"{_PROOF}:reference",
+            needs=("fetch", "convert", "signature"),
+        ),
+        Step(
+            name="map",
+            version=1,
+            function=f"{_FUNCTIONS}:map_outputs",
+            needs=("convert", "signature", "reference"),
+        ),
+        Step(
+            name="verify",
+            version=1,
+            function=f"{_PROOF}:verify",
+            needs=("signature", "reference", "map", "variant:base"),
+            accepts=("variant",),
+        ),
+        Step(
             name="card",
             version=1,
             function=f"{_FUNCTIONS}:card",
-            needs=("fetch", "convert", "signature", "map", "variant:base"),
+            needs=("fetch", "convert", "signature", "reference", "map", "verify", "variant:base"),
             accepts=("variant",),
         ),
         Step(name="catalog", version=1, function=f"{_FUNCTIONS}:catalog", accepts=("card",)),

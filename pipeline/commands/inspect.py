@@ -1,0 +1,239 @@
+"""`doit inspect`: what a model is, wherever it lies, without building a zoo.
+
+The exit code is 0 when all could be read, 1 when one could not, 3 when the command line is
+wrong.
+"""
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from doit.cmd_base import Command
+from doit.exceptions import InvalidCommand
+
+from pipeline.canonical import format_json
+from pipeline.errors import PipelineError, SourceError
+from pipeline.fetch.source import Source, parse_source
+from pipeline.fetch.store import Progress
+from pipeline.inspection.inspect import inspect_subject
+from pipeline.inspection.subject import open_subject
+from pipeline.inspection.view import format_failure, format_model
+from pipeline.layout import cache_folder
+from pipeline.report.line import BLANK, Line, plain_text
+from pipeline.report.screen import can_redraw, stream_is_terminal, write_text
+from pipeline.tfjs.inference import Shape
+
+_OPTION_JSON = {
+    "name": "as_json",
+    "short": "",
+    "long": "json",
+    "type": bool,
+    "default": False,
+    "help": "print a JSON list, an object for each; python -m pydoc pipeline.inspection.inspect "
+    "documents its keys",
+}
+_OPTION_SHAPE = {
+    "name": "shapes",
+    "short": "",
+    "long": "shape",
+    "type": list,
+    "default": [],
+    "help": "size of an input, for multiply-adds: --shape image=1,224,224,3 (may be repeated)",
+}
+_SHAPE = re.compile(r"(.+?)=((?:\d+(?:,\d+)*)?)")
+
+
+class Inspect(Command):  # type: ignore[misc]  # doit has no types
+    """Describe models."""
+
+    name = "inspect"
+    doc_purpose = "show what a model is: inputs, outputs, weights, ops, multiply-adds"
+    doc_usage = "PATH|SOURCE ..."
+    doc_description = (
+        "A path, or a source as in models.yaml (https:, npm:name@1.2.3#path, "
+        "pypi:name==1.2.3#path, an archive with #path): a TensorFlow.js model.json or its "
+        "folder, a SavedModel, the models.json of a zoo. It works in any folder."
+    )
+    cmd_options = (_OPTION_JSON, _OPTION_SHAPE)
+
+    def parse_execute(self, in_args: Sequence[str]) -> Any:
+        """Take options behind the arguments too, as people write them."""
+        return super().parse_execute(_options_first(in_args))
+
+    def execute(self, options: Mapping[str, Any], args: Sequence[str]) -> int:
+        """Describe each model, or say why it cannot be read."""
+        if not args:
+            raise InvalidCommand("inspect: expected a path or a source, such as model.json")
+        shapes = _parse_shapes(options["shapes"])
+        root = Path(self.opt_vals.get("cwdPath") or ".")
+        sources = [_parse(text, root) for text in args]
+        cache = cache_folder(os.environ)
+        printer = _JsonPrinter() if options["as_json"] else _TextPrinter()
+        failed = False
+        for text, source in zip(args, sources, strict=True):
+            try:
+                with (
+                    _progress(source.uri) as progress,
+                    open_subject(source, root=root, cache=cache, progress=progress) as subject,
+                ):
+                    model = inspect_subject(subject, shapes=shapes, announce=_announce)
+            except PipelineError as error:
+                failed = True
+                printer.fail(text, error)
+            else:
+                printer.show(text, model)
+        printer.close()
+        return int(failed)
+
+
+def _options_first(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with options before all else: doit looks for none after the first."""
+    options, others = [], []
+    pending = list(arguments)
+    while pending:
+        argument = pending.pop(0)
+        if argument == "--":
+            others += pending
+            break
+        if not argument.startswith("-") or argument == "-":
+            others.append(argument)
+            continue
+        options.append(argument)
+        if argument == "--shape" and pending:
+            options.append(pending.pop(0))
+    return [*options, "--", *others]
+
+
+def _parse(text: str, root: Path) -> Source:
+    """Return what an argument means; what lies there is a path, whatever its name is like."""
+    if (root / text).exists() and "#" not in text:
+        return Source(kind="path", uri=text, location=text, archive=_is_archive(root / text))
+    try:
+        return parse_source(text)
+    except SourceError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        raise InvalidCommand(f"inspect: {error.message}{hint}") from None
+
+
+def _is_archive(path: Path) -> bool:
+    return path.is_file() and parse_source(f"./{path.name}").archive
+
+
+def _parse_shapes(texts: Sequence[str]) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    for text in texts:
+        match = _SHAPE.fullmatch(text)
+        if match is None:
+            raise InvalidCommand(f"--shape {text}: expected NAME=SIZES, such as x=1,224,224,3")
+        shapes[match[1]] = tuple(int(size) for size in match[2].split(",") if size)
+    return shapes
+
+
+class _JsonPrinter:
+    """Prints one JSON list at the end."""
+
+    def __init__(self) -> None:
+        self._models: list[Mapping[str, Any]] = []
+
+    def show(self, text: str, model: Mapping[str, Any]) -> None:
+        self._models.append({"source": text, "error": None, **model})
+
+    def fail(self, text: str, error: PipelineError) -> None:
+        fault = {"message": error.message, "hint": error.hint}
+        self._models.append({"source": text, "error": fault})
+
+    def close(self) -> None:
+        write_text(sys.stdout, format_json(self._models).decode())
+
+
+class _TextPrinter:
+    """Prints each model as soon as it is read, a blank line between two."""
+
+    def __init__(self) -> None:
+        self._is_first = True
+        terminal = stream_is_terminal(sys.stdout)
+        self._print = _open_terminal() if terminal else _print_plain
+        self._width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else None
+
+    def show(self, text: str, model: Mapping[str, Any]) -> None:
+        self._write(format_model(text, model, width=self._width or None))
+
+    def fail(self, text: str, error: PipelineError) -> None:
+        self._write(format_failure(text, error.message, error.hint, self._width or None))
+
+    def close(self) -> None:
+        """Do nothing: all is printed."""
+
+    def _write(self, lines: Sequence[Line]) -> None:
+        self._print([*(() if self._is_first else (BLANK,)), *lines])
+        self._is_first = False
+
+
+def _print_plain(lines: Sequence[Line]) -> None:
+    write_text(sys.stdout, plain_text(lines))
+
+
+def _open_terminal() -> Callable[[Sequence[Line]], None]:
+    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
+    from rich.text import Text  # noqa: PLC0415
+
+    from pipeline.report.live import RICH_STYLES  # noqa: PLC0415
+
+    console = Console(highlight=False, markup=False)
+
+    def write(lines: Sequence[Line]) -> None:
+        for line in lines:
+            text = Text.assemble(*((part, RICH_STYLES[style]) for part, style in line))
+            text.rstrip()
+            console.print(text, soft_wrap=True)
+
+    return write
+
+
+def _announce(text: str) -> None:
+    if stream_is_terminal(sys.stderr):
+        write_text(sys.stderr, f"{text} …\n")
+
+
+@contextlib.contextmanager
+def _progress(title: str) -> Iterator[Progress]:
+    """Show a download on a terminal, while it lasts."""
+    if not can_redraw(sys.stderr, os.environ):
+        yield _ignore
+        return
+    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        DownloadColumn(binary_units=True),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task: list[Any] = []
+
+    def update(done: int, total: int | None) -> None:
+        if not task:
+            bar.start()
+            task.append(bar.add_task(title, total=total))
+        bar.update(task[0], completed=done, total=total)
+
+    try:
+        yield update
+    finally:
+        bar.stop()
+
+
+def _ignore(_done: int, _total: int | None) -> None:
+    pass

@@ -1,0 +1,103 @@
+"""Subjects: what the words on the command line stand for, brought to where it can be read.
+
+What lies on this machine is read in place; all else is fetched through the cache of downloads
+into a temporary folder.
+"""
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import FetchError
+from pipeline.fetch.fetch import fetch_source
+from pipeline.fetch.source import Source
+from pipeline.fetch.store import Progress
+
+_MODEL_JSON = "model.json"
+_CATALOG = "models.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A model, ready to be read.
+
+    Attributes:
+        path: Its file or folder.
+        note: What should be known of how it was found, else None.
+    """
+
+    path: Path
+    note: str | None = None
+
+
+@contextlib.contextmanager
+def open_subject(
+    source: Source, *, root: Path, cache: Path, progress: Progress
+) -> Iterator[Subject]:
+    """Bring a source to where it can be read, for as long as the context lasts.
+
+    Args:
+        source: Where it is.
+        root: Folder that relative paths start from.
+        cache: Folder of downloads.
+        progress: Called with bytes done, and bytes in all where known.
+
+    Raises:
+        FetchError: It is not there.
+    """
+    place = root / source.location
+    if source.kind == "path" and not source.archive and place.exists():
+        yield _settle(place)
+        return
+    with tempfile.TemporaryDirectory(prefix="tfjs-zoo-") as name:
+        folder = Path(name)
+        try:
+            fetched = fetch_source(
+                source, root=root, folder=folder, cache=cache, sha256=None, progress=progress
+            )
+        except FetchError as error:
+            if source.kind == "path":  # its hint is for who writes a models.yaml
+                raise FetchError(error.message) from None
+            raise
+        found = _settle(folder / fetched.entry)
+        yield Subject(path=found.path, note=fetched.note or found.note)
+
+
+def _settle(path: Path) -> Subject:
+    """Return the model that a path means: in a folder its model.json, behind an alias its own."""
+    if path.is_dir():
+        for name in (_MODEL_JSON, _CATALOG):
+            if (path / name).is_file() and not (path / "saved_model.pb").is_file():
+                return _settle(path / name)
+        return Subject(path=path)
+    if path.suffix == ".json":
+        target = _follow_alias(path)
+        if target is not None:
+            return Subject(path=target, note=f"an alias of {target.parent.name}/{target.name}")
+    return Subject(path=path)
+
+
+def _follow_alias(path: Path) -> Path | None:
+    """Return the published model.json whose shards another one beside its folder points at."""
+    paths = [shard for group in _groups(path) for shard in group.get("paths") or ()]
+    folders = {Path(shard).parent for shard in paths if isinstance(shard, str)}
+    if len(folders) != 1:
+        return None
+    folder = folders.pop()
+    target = path.parent / folder / _MODEL_JSON
+    is_alias = len(folder.parts) == 2 and folder.parts[0] == ".."  # noqa: PLR2004  # ../folder
+    return target.resolve() if is_alias and target.is_file() else None
+
+
+def _groups(path: Path) -> list[dict[str, Any]]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return []  # whoever reads it says what is wrong
+    manifest = content.get("weightsManifest") if isinstance(content, dict) else None
+    groups = manifest if isinstance(manifest, list) else []
+    return [group for group in groups if isinstance(group, dict)]

@@ -1,0 +1,128 @@
+"""Reference of a TensorFlow.js model: its base, run by TensorFlow.js itself on the cpu backend.
+
+That backend is plain JavaScript, the slowest and the one without tricks.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.proof.reference import make_reference, write_reference
+from pipeline.proof.tensors import Tensors, Vector, Vectors, load_vectors, write_vectors
+from pipeline.runtime.node import run_models
+from pipeline.runtime.results import ModelRun
+from pipeline.runtime.tfjs_packages import Packages
+
+BACKEND = "cpu"
+_NAME = "base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """How to run a model in TensorFlow.js.
+
+    Attributes:
+        model: Folder of the base's model.json as it is published, under the source's names.
+        packages: The release of TensorFlow.js.
+        log: File that gets, appended, what it prints.
+        timeout_seconds: Time for one start of Node.js.
+        memory_limit_bytes: Resident memory of its process.
+        backend: "cpu", or "wasm" where that is to be looked at.
+    """
+
+    model: Path
+    packages: Packages
+    log: Path
+    timeout_seconds: float
+    memory_limit_bytes: int
+    backend: str = BACKEND
+
+    def run(self, inputs: Sequence[Tensors]) -> list[Tensors | str]:
+        """Return the outputs for each of some inputs, or why the model fails on these.
+
+        A process ends with the first that fails, so then each gets one of its own.
+        """
+        made = self._run_process(inputs)
+        if made.status == "ok":
+            # Read now: the files go with the folder.
+            return [made.outputs[i] for i in range(len(inputs))]
+        if len(inputs) == 1 or made.status == "unsupported":
+            return [made.error or made.status] * len(inputs)
+        return [result for one in inputs for result in self.run([one])]
+
+    def _run_process(self, inputs: Sequence[Tensors]) -> "_Loaded":
+        with tempfile.TemporaryDirectory() as name:
+            given, results = Path(name, "vectors"), Path(name, "results")
+            given.mkdir()
+            results.mkdir()
+            vectors = [Vector(inputs=one, outputs={}) for one in inputs]
+            write_vectors(given, Vectors(vectors=vectors, seed="", runtime=""))
+            runs = run_models(
+                models={_NAME: self.model},
+                vectors=given,
+                backends={self.backend: [_NAME]},
+                folder=results,
+                packages=self.packages,
+                log=self.log,
+                timeout_seconds=self.timeout_seconds,
+                memory_limit_bytes=self.memory_limit_bytes,
+                progress=lambda *_: None,
+            )
+            return _load(runs[self.backend][_NAME])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    """A run, its outputs read."""
+
+    status: str
+    error: str | None
+    outputs: Mapping[int, Tensors]
+
+
+def run_tfjs_reference(  # noqa: PLR0913  # all that the step knows, by name
+    *,
+    runner: Runner,
+    folder: Path,
+    signature: Mapping[str, Any],
+    seed: str,
+    task: str | None,
+    given: Path | None,
+    hints: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Run a base and write vectors.json and vectors.bin.
+
+    Args:
+        runner: How to run it.
+        folder: Where to write.
+        signature: Content of signature.json.
+        seed: Text that made-up inputs follow from; the model's name.
+        task: What the model is for.
+        given: Folder with vectors whose inputs are to be taken; None to make some up.
+        hints: What the graph says of the inputs; see `pipeline.proof.hints`.
+
+    Returns:
+        runtime, vectors (their number), attempts, random, constant and notes.
+
+    Raises:
+        ManifestError: The model does not run with the inputs of the manifest.
+        ConversionError: It runs with no inputs that could be made up.
+        WorkerError: Node.js or TensorFlow.js does not start.
+    """
+    reference = make_reference(
+        runner.run,
+        signature,
+        seed=seed,
+        task=task,
+        given=[vector.inputs for vector in load_vectors(given).vectors] if given else None,
+        hints=hints,
+    )
+    runtime = f"tfjs {runner.packages.version}, {runner.backend}"
+    return write_reference(folder, reference, seed=seed, runtime=runtime)
+
+
+def _load(run: ModelRun) -> _Loaded:
+    outputs = {i: dict(outputs.items()) for i, outputs in run.outputs.items()}
+    return _Loaded(status=run.status, error=run.error, outputs=outputs)

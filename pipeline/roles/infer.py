@@ -1,0 +1,232 @@
+"""Inference: the roles of a model's outputs, as far as the evidence reaches.
+
+Every rule makes claims; what two rules claim differently is claimed by none. So a wrong role
+takes a rule that is wrong and no other that knows better, while a missing one costs little: the
+manifest may state it. What the manifest states stands, unless the values contradict it. It opens
+no file.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from pipeline.roles.classification import find_classification
+from pipeline.roles.detection import find_arg_max, find_detection
+from pipeline.roles.features import find_features, read_length
+from pipeline.roles.finding import Claim, Doubt, Finding, RoleFindings
+from pipeline.roles.images import find_images, read_activation
+from pipeline.roles.landmarks import find_landmarks
+from pipeline.roles.named import find_named
+from pipeline.roles.observed import Observed, Output, observe
+from pipeline.roles.pose import describe_maps, find_pose
+from pipeline.roles.stated import Statement, check_stated, read_map
+from pipeline.roles.structure import Structure
+from pipeline.roles.vocabulary import find_role
+from pipeline.tfjs.topology import Topology
+from pipeline.tfjs.weights import Array
+
+_RULES: tuple[Callable[[Observed], Iterable[Claim | Doubt]], ...] = (
+    find_named,
+    find_detection,
+    find_classification,
+    find_pose,
+    find_landmarks,
+    find_images,
+    find_features,
+)
+"""A new kind of evidence is one module and one line."""
+
+_NO_EVIDENCE = "neither its name nor its form, its values or its place in the graph tell its role"
+_NO_VALUES = "there are no values to tell its role from"
+_CONSTANT = "its values are the same on all vectors and tell nothing"
+
+
+def infer_roles(  # noqa: PLR0913  # all that evidence can come from, by name
+    *,
+    signature: Mapping[str, object],
+    topology: Topology,
+    task: str | None,
+    outputs: Sequence[Mapping[str, Array]],
+    manifest_map: Mapping[str, str | None] | None,
+    inputs: Sequence[Mapping[str, Array]] = (),
+) -> RoleFindings:
+    """Tell the roles of a model's outputs, with the evidence.
+
+    Args:
+        signature: Content of signature.json.
+        topology: The base's graph.
+        task: The manifest's `task`.
+        outputs: What the model returned on each vector, by output name; random outputs may be
+            left out.
+        manifest_map: The manifest's `map`: source name or tensor by role.
+        inputs: What each vector fed, by input name; tells the size of images where it is open.
+
+    Raises:
+        MappingError: The manifest's map names no output, or the values contradict it.
+    """
+    model = observe(
+        signature, structure=Structure(topology), task=task, vectors=outputs, inputs=inputs
+    )
+    claims, doubts = _collect(model)
+    statements = read_map(signature, manifest_map, model)
+    check_stated(statements, claims, model)
+    stated = [_state(statement, claims, model) for statement in statements]
+    inferred = [_finding(claim, model) for claim in _fill(claims, statements)]
+    found = [*stated, *inferred]
+    taken = {finding.tensor for finding in found}
+    abstained = {
+        output.name: doubts.get(output) or _default_reason(output)
+        for output in model.outputs
+        if output.tensor not in taken
+    }
+    return RoleFindings(findings=found, abstained=abstained)
+
+
+def _collect(model: Observed) -> tuple[list[Claim], dict[Output, str]]:
+    """Return the claims that stand, one for each role, and why other outputs have none."""
+    found = [item for rule in _RULES for item in rule(model)]
+    doubts = {item.output: item.reason for item in found if isinstance(item, Doubt)}
+    claims = _merge([item for item in found if isinstance(item, Claim)])
+    suspect = {item.output for item in found if isinstance(item, Doubt)}
+    claims = [claim for claim in claims if claim.output not in suspect or _is_named(claim, model)]
+    claims, conflicts = _settle(claims)
+    wrong = describe_maps({claim.role: claim.output for claim in claims}, model)
+    for claim in claims:
+        if claim.role in wrong and claim.output:
+            conflicts[claim.output] = f"its name says {claim.role}, but it {wrong[claim.role]}"
+    claims = [claim for claim in claims if claim.role not in wrong]
+    claims += find_arg_max(model, {claim.role: claim.output for claim in claims})
+    return claims, {**doubts, **conflicts}
+
+
+def _merge(claims: Sequence[Claim]) -> list[Claim]:
+    """Join claims of one role for one output; conventions that differ are dropped."""
+    merged: dict[tuple[str, Output | None], Claim] = {}
+    for claim in claims:
+        key = (claim.role, claim.output)
+        if key not in merged:
+            merged[key] = claim
+            continue
+        first = merged[key]
+        both = {**first.conventions, **claim.conventions}
+        agreed = {
+            name: value
+            for name, value in both.items()
+            if {first.conventions.get(name, value), claim.conventions.get(name, value)} == {value}
+        }
+        merged[key] = replace(
+            first,
+            evidence=(*first.evidence, *claim.evidence),
+            conventions=agreed,
+            group=first.group or claim.group,
+        )
+    return list(merged.values())
+
+
+def _settle(claims: Sequence[Claim]) -> tuple[list[Claim], dict[Output, str]]:
+    """Drop claims that contradict one another: two outputs of one role, two roles of one output.
+
+    With a claim all those of its group fall, because they were told from one another.
+    """
+    disputed = set()
+    reasons: dict[Output, str] = {}
+    for i, one in enumerate(claims):
+        for j in range(i + 1, len(claims)):
+            other = claims[j]
+            same_role = one.role == other.role
+            if same_role == (one.output is other.output) or not (
+                same_role or (one.output is not None and one.output is other.output)
+            ):
+                continue
+            disputed |= {i, j}
+            for claim in (one, other):
+                if claim.output is not None:
+                    reasons[claim.output] = _describe_dispute(one, other)
+    groups = {claims[i].group for i in disputed} - {None}
+    kept = [
+        claim for i, claim in enumerate(claims) if i not in disputed and claim.group not in groups
+    ]
+    return kept, reasons
+
+
+def _describe_dispute(one: Claim, other: Claim) -> str:
+    if one.role == other.role:
+        return f"evidence for {one.role} points to {one.output} and to {other.output}"
+    return f"evidence points to {one.role} and to {other.role}"
+
+
+def _is_named(claim: Claim, model: Observed) -> bool:
+    """Return whether a claim rests on the output's name, beside doubts of a rule without names."""
+    return any(
+        isinstance(item, Claim) and item.role == claim.role and item.output is claim.output
+        for item in find_named(model)
+    )
+
+
+def _fill(claims: Sequence[Claim], statements: Sequence[Statement]) -> list[Claim]:
+    """Return the claims that what the manifest states leaves room for.
+
+    Where it gives a role to another output than the evidence does, it speaks of another set of
+    outputs (raw boxes with raw scores), and nothing is added to it.
+    """
+    stated = {statement.role: statement.output for statement in statements}
+    taken = {output for output in stated.values() if output is not None}
+    differs = any(
+        claim.role in stated and stated[claim.role] is not claim.output for claim in claims
+    )
+    crossed = any(claim.output in taken and claim.role not in stated for claim in claims)
+    if differs or crossed:
+        return []
+    return [claim for claim in claims if claim.role not in stated]
+
+
+def _state(statement: Statement, claims: Sequence[Claim], model: Observed) -> Finding:
+    agreeing = [
+        claim
+        for claim in claims
+        if claim.role == statement.role and claim.output is statement.output
+    ]
+    evidence = ["stated in the manifest", *statement.notes]
+    conventions: dict[str, str] = {}
+    for claim in agreeing:
+        evidence += claim.evidence
+        conventions |= claim.conventions
+    claim = Claim(
+        role=statement.role,
+        output=statement.output,
+        evidence=tuple(evidence),
+        conventions=conventions,
+    )
+    return replace(_finding(claim, model), source="manifest")
+
+
+def _finding(claim: Claim, model: Observed) -> Finding:
+    role = find_role(claim.role, model.family)
+    conventions = dict(claim.conventions)
+    if role is not None and claim.output is not None:
+        conventions = _add_conventions(conventions, role.conventions, claim.output, model)
+    return Finding(
+        role=claim.role,
+        tensor=claim.output.tensor if claim.output else None,
+        source="inferred",
+        evidence=claim.evidence,
+        conventions={name: conventions[name] for name in sorted(conventions)},
+        usable=role.usable if role else True,
+    )
+
+
+def _add_conventions(
+    known: Mapping[str, str], wanted: Sequence[str], output: Output, model: Observed
+) -> dict[str, str]:
+    """Add what an output's values and structure tell whatever its role is."""
+    found: dict[str, str] = {}
+    if not output.text:
+        found |= read_activation(output, model)
+        length = read_length(output)
+        found |= {"length": length} if length else {}
+    return {name: value for name, value in (found | dict(known)).items() if name in wanted}
+
+
+def _default_reason(output: Output) -> str:
+    if not output.text and not output.is_known:
+        return _NO_VALUES
+    return _NO_EVIDENCE if output.text or output.varies else _CONSTANT

@@ -1,0 +1,116 @@
+"""Landmarks: points of a face, a hand or a body, in pixels or metres.
+
+It opens no file.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.roles.finding import Claim, Doubt
+from pipeline.roles.observed import Observed, Output
+from pipeline.roles.people import LANDMARKS
+from pipeline.roles.structure import SIGMOID
+
+MIN_VALUES = 10
+"""Five points in a plane."""
+
+_NUM_AXES = 3
+_METRES = 1.5
+_BEYOND = 0.75
+_REACHED = 0.25
+_DEPTH_SHARE = 0.25
+
+
+def find_landmarks(model: Observed) -> Iterator[Claim | Doubt]:
+    """Yield the roles of a landmark model's outputs that need no names."""
+    if not model.does(LANDMARKS):
+        return
+    rows = [o for o in model.numeric if o.varies and _num_values(o) >= MIN_VALUES]
+    pixels = [o for o in rows if _are_pixels(o, model)]
+    metres = [o for o in rows if _are_metres(o)]
+    if len(pixels) == 1:
+        yield _claim_landmarks(pixels[0], model)
+        same = [o for o in metres if o.inner == pixels[0].inner]
+        if len(metres) == 1 == len(same):
+            yield Claim(
+                role="worldLandmarks",
+                output=metres[0],
+                evidence=(
+                    (
+                        f"it has as many values as the landmarks, {metres[0].inner}, but from "
+                        f"{metres[0].low:.4g} to {metres[0].high:.4g}, on both sides of 0: metres"
+                    ),
+                ),
+            )
+    else:
+        for output in pixels:
+            yield Doubt(output=output, reason=f"{len(pixels)} outputs hold points in pixels")
+    yield from _find_scores(model, bool(pixels))
+
+
+def describe_points(output: Output) -> int | None:
+    """Return the number of points with three coordinates that an output holds, if it is clear.
+
+    Of x, y and z in turn the first two lie around the middle of the image and the third around
+    0; values in pairs, or in fives, show no such thing in every third place.
+    """
+    count = _num_values(output)
+    if not output.is_known or count % _NUM_AXES:
+        return None
+    means = np.mean([np.abs(a.reshape(-1, _NUM_AXES).mean(axis=0)) for a in output.values], axis=0)
+    return count // _NUM_AXES if means[2] <= _DEPTH_SHARE * means[:2].min() else None
+
+
+def _num_values(output: Output) -> int:
+    inner = output.inner
+    return inner[0] or 0 if inner is not None and len(inner) == 1 else 0
+
+
+def _are_pixels(output: Output, model: Observed) -> bool:
+    if model.image_size is None:
+        return False
+    size = max(model.image_size)
+    inside = -_BEYOND * size <= output.low and output.high <= (1 + _BEYOND) * size
+    return inside and output.high >= _REACHED * size
+
+
+def _are_metres(output: Output) -> bool:
+    return -_METRES <= output.low < 0.0 < output.high <= _METRES
+
+
+def _claim_landmarks(output: Output, model: Observed) -> Claim:
+    assert model.image_size is not None
+    size = max(model.image_size)
+    points = describe_points(output)
+    evidence = [
+        (
+            f"the only output with values like pixels of an image of {size}: from {output.low:.4g} "
+            f"to {output.high:.4g}"
+        )
+    ]
+    conventions = {"scale": "pixels"}
+    if points:
+        conventions["points"] = str(points)
+        evidence.append(f"every third value lies around 0: {points} points of x, y and z")
+    return Claim(role="landmarks", output=output, evidence=tuple(evidence), conventions=conventions)
+
+
+def _find_scores(model: Observed, has_points: bool) -> Iterator[Claim | Doubt]:  # noqa: FBT001
+    """Yield `scores` for the only single number; of two, one may tell left hands from right."""
+    single = [o for o in model.numeric if o.inner == ()]
+    if len(single) == 1 and has_points:
+        output = single[0]
+        if output.in_unit_range and model.structure.activation(output.tensor) == SIGMOID:
+            yield Claim(
+                role="scores",
+                output=output,
+                evidence=("the only single number beside the points; it comes out of a sigmoid",),
+                conventions={"activation": "probability"},
+            )
+    elif len(single) > 1:
+        for output in single:
+            yield Doubt(
+                output=output,
+                reason=f"{len(single)} outputs are single numbers: presence, handedness, …",
+            )

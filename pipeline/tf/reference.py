@@ -1,0 +1,179 @@
+"""Reference of a SavedModel: one signature run by TensorFlow, inputs and outputs by name.
+
+It runs in a child process, on the CPU.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import config
+
+from pipeline.errors import ConversionError, SignatureError
+from pipeline.proof.reference import make_reference, without_inputs, write_reference
+from pipeline.proof.tensors import Tensors, load_vectors, narrow
+from pipeline.tf.freeze import format_reason
+from pipeline.tf.meta_graph import choose_meta_graph, load_saved_model
+
+
+def run_reference(  # noqa: PLR0913  # all that the step knows, by name
+    *,
+    source: Path,
+    folder: Path,
+    signature: Mapping[str, Any],
+    record: Mapping[str, Any],
+    seed: str,
+    task: str | None,
+    given: Path | None,
+    hints: Mapping[str, Any],
+    tags: str | Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Run a signature and write vectors.json and vectors.bin.
+
+    Args:
+        source: Folder that holds saved_model.pb.
+        folder: Where to write.
+        signature: Content of signature.json.
+        record: The source record, of convert_saved_model.
+        seed: Text that made-up inputs follow from; the model's name.
+        task: What the model is for.
+        given: Folder with vectors whose inputs are to be taken; None to make some up.
+        hints: What the graph says of the inputs; see `pipeline.proof.hints`.
+        tags: Tags of the graph, as the manifest gives them; None for `serve`, or the only one.
+
+    Returns:
+        runtime, vectors (their number), attempts, random, constant and notes.
+
+    Raises:
+        ManifestError: The model does not run with the inputs of the manifest.
+        ConversionError: It cannot be loaded, or runs with no inputs that could be made up.
+        FormatError: An output has a value that TensorFlow.js does not have.
+    """
+    function = _load(source, record["signature_key"], tags)
+    unpublished = _unpublished_inputs(signature, record)
+    whole = {**signature, "inputs": [*signature["inputs"], *unpublished]}
+    vectors = load_vectors(given).vectors if given else None
+    dtypes = {entry["name"]: entry["dtype"] for entry in whole["inputs"]}
+
+    def run(inputs: Sequence[Tensors]) -> list[Tensors | str]:
+        return [_run(function, one, dtypes, signature, source) for one in inputs]
+
+    reference = make_reference(
+        run,
+        whole,
+        seed=seed,
+        task=task,
+        given=None
+        if vectors is None
+        else [_fill(vector.inputs, unpublished) for vector in vectors],
+        hints=hints,
+    )
+    published = without_inputs(reference, (entry["name"] for entry in unpublished))
+    runtime = f"tensorflow {tf.version.VERSION}"
+    return write_reference(folder, published, seed=seed, runtime=runtime)
+
+
+def _load(source: Path, key: str, tags: str | Sequence[str] | None) -> Any:
+    wanted = tags.split(",") if isinstance(tags, str) else tags
+    meta_graph = choose_meta_graph(load_saved_model(source), wanted)
+    try:
+        model = tf.saved_model.load(str(source), tags=list(meta_graph.meta_info_def.tags))
+    except Exception as error:
+        reason = format_reason(error, source)
+        raise ConversionError(f"TensorFlow cannot load the SavedModel: {reason}") from error
+    function = model.signatures[key]
+    # The function is all that TensorFlow returns, and it dies with its model.
+    function.model = model
+    return function
+
+
+def _unpublished_inputs(
+    signature: Mapping[str, Any], record: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return inputs of the source that conversion has removed: nothing depends on them."""
+    published = {entry["name"] for entry in signature["inputs"]}
+    stated = record["signatures"][record["signature_key"]]["inputs"]
+    return [
+        {"name": name, "dtype": entry["dtype"], "shape": entry["shape"]}
+        for name, entry in stated.items()
+        if name not in published
+    ]
+
+
+def _fill(inputs: Tensors, missing: Sequence[Mapping[str, Any]]) -> Tensors:
+    """Return inputs of the manifest with zeros for those that nothing depends on."""
+    batch = next((len(values) for values in inputs.values() if values.ndim), 1)
+    filled = dict(inputs)
+    for entry in missing:
+        shape = [batch if i == 0 else 1 for i in range(len(entry["shape"] or ()))]
+        known = [
+            have if have >= 0 else make
+            for have, make in zip(entry["shape"] or (), shape, strict=True)
+        ]
+        filled[entry["name"]] = np.zeros(known, object if entry["dtype"] == "string" else np.int32)
+        if entry["dtype"] == "string":
+            filled[entry["name"]][...] = b""
+    return filled
+
+
+def _run(
+    function: Any,
+    inputs: Tensors,
+    dtypes: Mapping[str, str],
+    signature: Mapping[str, Any],
+    source: Path,
+) -> Tensors | str:
+    try:
+        with tf.device("/CPU:0"):
+            fed = {name: _to_tensor(values, dtypes[name]) for name, values in inputs.items()}
+            results = _flatten(_call(function, fed))
+    except Exception as error:  # noqa: BLE001  # a graph fails in any way it likes
+        return format_reason(error, source)
+    lost = [entry["name"] for entry in signature["outputs"] if entry["name"] not in results]
+    if lost:
+        raise SignatureError(f"TensorFlow returns {', '.join(results)}; not {', '.join(lost)}")
+    return {
+        entry["name"]: narrow(results[entry["name"]], where=entry["name"])
+        for entry in signature["outputs"]
+    }
+
+
+def _call(function: Any, fed: Mapping[str, Any]) -> Any:
+    """Call a signature; determinism, which refuses random ops without a seed, gives way."""
+    try:
+        return function(**fed)
+    except tf.errors.InvalidArgumentError as error:
+        if "determinism" not in str(error).lower():
+            raise
+    # Not public; tf.config.experimental has only the way to turn it on.
+    config.disable_op_determinism()
+    return function(**fed)
+
+
+def _to_tensor(values: Any, dtype: str) -> Any:
+    """Return a tensor of the source's own dtype: vectors hold int32 for uint8 and int64."""
+    if dtype == "string":
+        return tf.constant(values.tolist(), tf.string, shape=values.shape)
+    return tf.cast(tf.constant(values), tf.dtypes.as_dtype(dtype))
+
+
+def _flatten(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arrays by name; a component of a composite tensor has its number after a slash."""
+    flat: dict[str, Any] = {}
+    for name, value in results.items():
+        if isinstance(value, tf.Tensor):
+            flat[name] = _to_array(value)
+        else:
+            parts = tf.nest.flatten(value, expand_composites=True)
+            flat |= {f"{name}/{i}": _to_array(part) for i, part in enumerate(parts)}
+    return flat
+
+
+def _to_array(tensor: Any) -> Any:
+    if tensor.dtype == tf.bfloat16:
+        tensor = tf.cast(tensor, tf.float32)
+    values = tensor.numpy()
+    # A scalar string comes as bytes.
+    return np.array(values, object) if isinstance(values, bytes) else np.asarray(values)

@@ -1,0 +1,90 @@
+"""Rewrite: a graph that TensorFlow.js runs as TensorFlow does.
+
+The graph, its library functions and its initializer are gone through alike; what is replaced,
+and by what, is in rewrite_ops and rewrite_loops. It opens no file.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline.tfjs.rewrite_loops import keep_list_items
+from pipeline.tfjs.rewrite_ops import REWRITES, Scope
+
+Json = dict[str, Any]
+
+_KEPT_ITEM = (
+    "value written to a list in a While loop also leaves its body as a loop variable: "
+    "TensorFlow.js 4 frees it with the body's other tensors"
+)
+
+
+def rewrite_graph(content: Mapping[str, Any]) -> tuple[Json, list[str]]:
+    """Return a model.json whose graph TensorFlow.js runs as TensorFlow does.
+
+    Args:
+        content: A decoded model.json of a graph model; it is left as it is.
+
+    Returns:
+        The new content, and a sentence for each kind of change with its number; the content
+        is equal and the list empty where nothing was to be done.
+    """
+    reasons: Counter[str] = Counter()
+    changed = dict(content)
+    for key in ("modelTopology", "modelInitializer"):
+        graph = content.get(key)
+        if isinstance(graph, Mapping) and graph.get("node"):
+            changed[key] = _rewrite_topology(graph, reasons)
+    return changed, [
+        f"{reason} ({count} in this graph)" for reason, count in sorted(reasons.items())
+    ]
+
+
+def _rewrite_topology(graph: Mapping[str, Any], reasons: Counter[str]) -> Json:
+    nodes, _ = _rewrite_nodes(graph["node"], reasons, is_function=False)
+    changed = {**graph, "node": nodes}
+    library = graph.get("library") or {}
+    if library.get("function"):
+        functions = [_rewrite_function(function, reasons) for function in library["function"]]
+        changed["library"] = {**library, "function": functions}
+    kept, count = keep_list_items(changed)
+    if count:
+        reasons[_KEPT_ITEM] += count
+    return kept
+
+
+def _rewrite_function(function: Mapping[str, Any], reasons: Counter[str]) -> Json:
+    nodes, renamed = _rewrite_nodes(function.get("nodeDef") or [], reasons, is_function=True)
+    results = {key: _rename(value, renamed) for key, value in (function.get("ret") or {}).items()}
+    return {**function, "nodeDef": nodes, **({"ret": results} if results else {})}
+
+
+def _rewrite_nodes(
+    nodes: Iterable[Json], reasons: Counter[str], *, is_function: bool
+) -> tuple[list[Json], dict[str, str]]:
+    """Return the nodes rewritten, and the outputs of a function's nodes that have a new name."""
+    scope = Scope(nodes={node["name"]: node for node in nodes}, is_function=is_function)
+    changed: list[Json] = []
+    renamed: dict[str, str] = {}
+    for node in scope.nodes.values():
+        replace = REWRITES.get(node["op"])
+        rewrite = replace(node, scope) if replace else None
+        if rewrite is None:
+            changed.append(node)
+            continue
+        reasons[rewrite.reason] += 1
+        changed += rewrite.nodes
+        if is_function:
+            renamed[scope.reference(node)] = scope.reference(rewrite.nodes[-1])
+    if not renamed:
+        return changed, renamed
+    return [_rename_inputs(node, renamed) for node in changed], renamed
+
+
+def _rename_inputs(node: Json, renamed: Mapping[str, str]) -> Json:
+    inputs = node.get("input")
+    return {**node, "input": [_rename(name, renamed) for name in inputs]} if inputs else node
+
+
+def _rename(reference: str, renamed: Mapping[str, str]) -> str:
+    return renamed.get(reference, reference)
