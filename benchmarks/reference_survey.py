@@ -23,7 +23,7 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.layout import cache_folder
-from pipeline.proof.hints import read_hints
+from pipeline.proof.hints import Hints, read_hints
 from pipeline.proof.tensors import BIN_FILE, load_vectors
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
@@ -115,20 +115,10 @@ def survey(
     hints = read_hints(
         load_model_json(subject.base / "model.json"), subject.base, subject.signature
     )
-    common = {
-        "folder": folder,
-        "signature": subject.signature,
-        "seed": subject.name,
-        "task": None,
-        "given": None,
-        "hints": hints,
-    }
     log = folder.with_suffix(".log")
     try:
         if subject.saved_model:
-            job = {**common, "source": subject.saved_model, "record": subject.record}
-            function = "pipeline.tf.reference:run_reference"
-            summary = pool.submit(function, job, limits=Limits(), log=log).result().value
+            summary = _run_in_tensorflow(subject, folder, pool, hints)
         else:
             runner = Runner(
                 model=subject.published,
@@ -138,10 +128,37 @@ def survey(
                 memory_limit_bytes=8 * GIB,
                 backend=backend,
             )
-            summary = run_tfjs_reference(runner=runner, **common)
+            summary = run_tfjs_reference(
+                runner=runner,
+                folder=folder,
+                signature=subject.signature,
+                seed=subject.name,
+                task=None,
+                given=None,
+                hints=hints,
+            )
     except PipelineError as error:
         return f"{subject.name:24} {type(error).__name__}: {error.message}"
     return _format(subject, summary, folder, time.perf_counter() - started)
+
+
+def _run_in_tensorflow(
+    subject: Subject, folder: Path, pool: TensorFlowPool, hints: Hints
+) -> dict[str, Any]:
+    job = {
+        "source": subject.saved_model,
+        "folder": folder,
+        "signature": subject.signature,
+        "record": subject.record,
+        "seed": subject.name,
+        "task": None,
+        "given": None,
+        "hints": hints,
+    }
+    function = "pipeline.tf.reference:run_reference"
+    future = pool.submit(function, job, limits=Limits(), log=folder.with_suffix(".log"))
+    summary: dict[str, Any] = future.result().value
+    return summary
 
 
 def _format(subject: Subject, summary: Mapping[str, Any], folder: Path, seconds: float) -> str:

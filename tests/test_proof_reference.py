@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConversionError, ManifestError
-from pipeline.proof.reference import MAX_BYTES, Reference, Run, make_reference, write_reference
+from pipeline.proof.reference import Reference, make_reference, write_reference
+from pipeline.proof.search import Run
 from pipeline.proof.tensors import Tensors, load_vectors
+from pipeline.proof.trials import MAX_BYTES
 
 Json = dict[str, Any]
 Model = Callable[[Tensors], Tensors]

@@ -390,7 +390,7 @@ def test_plan_of_a_fresh_zoo_lists_every_step(zoo: Zoo) -> None:
     zoo.write()
     plan = zoo.doit("plan")
 
-    assert "convert:one        never built" in plan.stdout
+    assert "convert:one         never built\n" in plan.stdout
     assert plan.stdout.endswith("20 steps would run, 0 would not\n")
     assert not (zoo.folder / "dist").exists()
 
