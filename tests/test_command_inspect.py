@@ -118,6 +118,14 @@ def test_a_wrong_command_line_exits_with_3(
     assert "Traceback" not in done.stderr
 
 
+def test_a_source_with_an_equals_sign_is_no_variable_of_doit(tmp_path: Path) -> None:
+    write_graph_model(tmp_path / "a=1")
+
+    done = run(tmp_path, "a=1", "--json", "a=1/model.json")
+
+    assert [model["source"] for model in json.loads(done.stdout)] == ["a=1", "a=1/model.json"]
+
+
 def test_a_name_with_a_colon_that_lies_there_is_a_path(tmp_path: Path) -> None:
     write_graph_model(tmp_path / "npm:model")
 

@@ -184,3 +184,13 @@ def test_a_signature_that_names_no_node_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SignatureError, match="nearest names: Identity"):
         inspect(write_graph_model(tmp_path, signature=signature))
+
+
+def test_a_name_that_only_begins_with_identity_is_not_lost(tmp_path: Path) -> None:
+    signature = dense_signature()
+    signature["outputs"] = {
+        "Identity_scores": tensor_info("Identity:0", (-1, 4)),
+        "scores": tensor_info("Identity_1:0", (-1, 4)),
+    }
+
+    assert inspect(write_graph_model(tmp_path, signature=signature))["remarks"] == []

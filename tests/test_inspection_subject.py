@@ -66,7 +66,7 @@ def test_shards_elsewhere_are_no_alias(tmp_path: Path) -> None:
     path = write_graph_model(tmp_path / "model")
     path.write_text(path.read_text().replace('"group1-shard', '"../../elsewhere/group1-shard'))
 
-    with pytest.raises(FormatError, match="expected a path in the folder of model.json"):
+    with pytest.raises(FormatError, match="expected a path in the folder"):
         inspect("model", tmp_path)
 
 

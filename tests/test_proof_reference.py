@@ -228,6 +228,22 @@ def test_inputs_on_which_the_source_returns_nan_are_left_out() -> None:
     assert all(np.isfinite(vector.outputs["y"]).all() for vector in reference.vectors)
 
 
+def test_an_input_that_no_other_can_replace_is_left_out_for_its_nan() -> None:
+    seen: list[bytes] = []
+
+    def tired(inputs: Tensors) -> Tensors:
+        """Return NaN for all but the first two inputs that it meets."""
+        if inputs["x"].tobytes() not in seen:
+            seen.append(inputs["x"].tobytes())
+        good = seen.index(inputs["x"].tobytes()) < 2
+        return {"y": inputs["x"] if good else inputs["x"] * np.nan}
+
+    reference = refer(tired, signature([1, 16, 16, 3]))
+
+    assert len(reference.vectors) == 2
+    assert reference.notes[-1] == "left out, because the source returns NaN or infinity: input 2"
+
+
 def test_the_number_of_vectors_is_bounded_by_their_size() -> None:
     def large(inputs: Tensors) -> Tensors:
         return {"y": np.tile(inputs["x"].reshape(1, -1)[:, :1000], MAX_BYTES // 8000)}

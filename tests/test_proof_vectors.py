@@ -216,6 +216,8 @@ def test_states_of_unknown_rank_start_at_zero_beside_an_image() -> None:
     assert first["r1i"].tolist() == first["r2i"].tolist() == [[[[0.0]]]]
     assert second["r1i"].item() != 0.0
     assert first["downsample_ratio"].shape == ()
+    variables = {"batch", "size", "shape of r#i", "shape of downsample_ratio"}
+    assert set(list_sizes(content["inputs"], task=None, hints={})[0]) == variables
 
 
 @pytest.mark.parametrize(

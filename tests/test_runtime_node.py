@@ -23,7 +23,7 @@ pytestmark = pytest.mark.network
 MIB = 1024**2
 BACKENDS = ["wasm", "cpu"]
 X = np.linspace(-2, 2, 16, dtype=np.float32).reshape(2, 8)
-ENDLESS = {"go": np.array(True)}  # noqa: FBT003
+ENDLESS = {"go": np.array(True)}
 
 
 def dense(folder: Path, **others: Any) -> Path:
@@ -65,7 +65,7 @@ def test_every_run_is_measured(tmp_path: Path) -> None:
     assert found.load_ms is not None
     assert found.first_ms is not None
     assert found.steady_ms is not None
-    assert 0 < found.steady_ms
+    assert found.steady_ms > 0
     # The weights, the input and the outputs are there at one time.
     assert found.peak_bytes is not None
     assert found.peak_bytes >= 8 * 4 * 4 + 4 * 4 + X.nbytes + 2 * (2 * 4 * 4)
@@ -175,7 +175,7 @@ def test_a_hash_table_is_filled_by_the_initializer(tmp_path: Path, backend: str)
 
 
 def test_a_layers_model_runs_too(tmp_path: Path) -> None:
-    layers = [
+    layers: list[tuple[str, dict[str, Any], list[Any]]] = [
         ("InputLayer", {"batch_input_shape": [None, 8], "dtype": "float32", "name": "x"}, []),
         (
             "Dense",
@@ -333,9 +333,7 @@ throw new Error('end of the attempts');
 """
 
 
-def test_what_runs_can_touch_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_runs_can_touch_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "1")
     (tmp_path / "secret").write_text("secret")
     model = dense(tmp_path / "m")
@@ -344,7 +342,7 @@ def test_what_runs_can_touch_nothing_else(
     (hostile / "tf.min.js").write_text(HOSTILE.replace("MODEL", repr(str(model))))
     release = Packages(version="0", folder=hostile)
 
-    with pytest.raises(WorkerError, match="does not start.*end of the attempts"):
+    with pytest.raises(WorkerError, match=r"does not start.*end of the attempts"):
         run(tmp_path, {"base": model}, [{"x": X}], release=release)
 
     log = (tmp_path / "log.txt").read_text()

@@ -90,7 +90,7 @@ def test_another_tarball_under_the_name_of_a_release_is_refused(
         document = {"versions": {"4.22.0": {"dist": dist}}}
         server.put("/@tensorflow/tfjs", json.dumps(document).encode())
 
-        with pytest.raises(FetchError, match="@tensorflow/tfjs@4.22.0.*expected 300dfae2"):
+        with pytest.raises(FetchError, match=r"@tensorflow/tfjs@4.22.0.*expected 300dfae2"):
             fetch(tmp_path / "cache", tmp_path)
 
     assert list((tmp_path / "cache" / "tfjs").iterdir()) == []

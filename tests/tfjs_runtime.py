@@ -101,7 +101,7 @@ def typed(name: str, op: str, inputs: Sequence[str], **types: str) -> Json:
     return {"name": name, "op": op, "input": list(inputs), "attr": attr}
 
 
-def function(  # noqa: PLR0913  # the parts of a FunctionDef
+def function(  # the parts of a FunctionDef
     name: str,
     *,
     takes: Mapping[str, str],

@@ -61,8 +61,8 @@ class Inspect(Command):  # type: ignore[misc]  # doit has no types
     cmd_options = (_OPTION_JSON, _OPTION_SHAPE)
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
-        """Take options behind the arguments too, as people write them."""
-        return super().parse_execute(_options_first(in_args))
+        """Take options behind the arguments too, as people write them, and "=" in these."""
+        return super().parse_execute(_options_first(_restore(in_args, sys.argv)))
 
     def execute(self, options: Mapping[str, Any], args: Sequence[str]) -> int:
         """Describe each model, or say why it cannot be read."""
@@ -88,6 +88,19 @@ class Inspect(Command):  # type: ignore[misc]  # doit has no types
                 printer.show(text, model)
         printer.close()
         return int(failed)
+
+
+def _restore(arguments: Sequence[str], command_line: Sequence[str]) -> list[str]:
+    """Return the arguments with those that doit took for variables: pypi:name==1.2.3.
+
+    DoitMain.process_args sets aside whatever has a "=" and no "-" before it, for get_var().
+    """
+    for i, word in enumerate(command_line):
+        given = list(command_line[i + 1 :])
+        rest = [text for text in given if text.startswith("-") or "=" not in text]
+        if word == Inspect.name and rest == list(arguments):
+            return given
+    return list(arguments)
 
 
 def _options_first(arguments: Sequence[str]) -> list[str]:

@@ -20,7 +20,8 @@ as far as the format tells:
 - `checkpoint`: of a SavedModel `count` and `bytes` of all stored variables, and the `usedBytes`
   that its signatures read
 - `weights`: see pipeline.inspection.stored
-- `ops`, `layers`: how often each stands in the model; `functions`: how many
+- `ops`, `layers`: how often each stands in the model; of a SavedModel the `ops` that its
+  signatures run, `allOps` in all its graphs and functions, and the number of `functions`
 - `missingOps`: ops that are not there, by "tensorflow.js"; null where that cannot be told
 - `missingLayers`: layers that TensorFlow.js does not have
 - `multiplyAdds`: `total` of the ops whose shapes are known; `exact`, whether these are all;

@@ -7,7 +7,7 @@ values; shapes and multiply-adds are worked out here as for a graph model.
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +62,15 @@ def inspect_saved_model(
     summary = _summarize(folder, announce)
     graphs = summary["graphs"]
     signatures: dict[str, Any] = {}
-    needed: set[str] = set()
     constants: dict[str, Mapping[str, Any]] = {}
     used: dict[str, Mapping[str, Any]] = {}
+    run: dict[tuple[str, ...], str] = {}  # op by graph, function and node
     # A key that several graphs have is that of `serve`.
     for graph in sorted(graphs, key=lambda graph: graph["tags"] != ["serve"]):
         for key, signature in graph["signatures"].items():
             if key not in signatures:
                 signatures[key], visits = _describe_signature(graph, signature, shapes)
-                needed |= {visit.node.op for visit in visits}
+                run |= {(*graph["tags"], v.body, v.node.name): v.node.op for v in visits}
                 constants |= _reached_constants(graph, visits)
                 used |= _find_variables(visit.node for visit in visits)
     if not signatures:
@@ -98,8 +98,9 @@ def inspect_saved_model(
             "bytes": sum(entry["bytes"] for entry in checkpoint),
             "usedBytes": sum(_describe_weight(entry)["bytes"] for entry in variables),
         },
-        "ops": _count_ops(graphs),
-        "missingOps": {"tensorflow.js": find_missing_ops(needed, converted=False)},
+        "ops": _count_ops(run.values()),
+        "allOps": _count_ops(_all_ops(graphs)),
+        "missingOps": {"tensorflow.js": find_missing_ops(run.values(), converted=False)},
         "faults": [g[name] for g in graphs for name in ("untrusted", "narrowed") if g[name]],
     }
 
@@ -212,14 +213,16 @@ def _choose(signatures: Mapping[str, Any]) -> str | None:
     return next(iter(signatures)) if len(signatures) == 1 else None
 
 
-def _count_ops(graphs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how often each op stands in the graphs and their functions, without constants."""
-    bodies = [
-        nodes
-        for graph in graphs
-        for nodes in (graph["nodes"], *(f["nodes"] for f in graph["functions"].values()))
-    ]
-    counts = Counter(node["op"] for nodes in bodies for node in nodes if node["op"] != "Const")
+def _all_ops(graphs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the op of every node in the graphs and their functions."""
+    for graph in graphs:
+        for nodes in (graph["nodes"], *(f["nodes"] for f in graph["functions"].values())):
+            yield from (node["op"] for node in nodes)
+
+
+def _count_ops(ops: Iterable[str]) -> dict[str, int]:
+    """Return how often each op stands there, but for constants and arguments."""
+    counts = Counter(op for op in ops if op not in ("Const", "_Arg"))
     return dict(sorted(counts.items()))
 
 

@@ -89,8 +89,10 @@ def _body(model: Mapping[str, Any], width: int | None) -> list[Line]:
     for label in ("ops", "layers"):
         if model.get(label):
             lines += _field(label, _histogram(model[label]), width)
-    if model.get("functions"):
-        lines += _field("functions", f"{model['functions']:,}", width)
+    if "allOps" in model:
+        total = sum(model["allOps"].values())
+        text = f"{total:,}, in the graph and {count(model['functions'], 'function')}"
+        lines += _field("ops in all", text, width)
     if "requiresAsync" in model and "ops" in model:
         lines += _field("call", _call(model), width)
     return lines

@@ -77,13 +77,13 @@ class _Front:
 
     def vocabulary(self, name: str) -> int | None:
         """Return the rows of the smallest table that an input's values index."""
-        sizes = []
-        for node, tensor in self._walk(name, _FORWARDING):
-            tables = node.data_inputs[:1] if node.op in _GATHERS else ()
-            for table in tables:
-                spec = self._specs.get(_through_identities(self._nodes, table))
-                if spec and spec.shape and split_tensor_name(table)[0] != tensor:
-                    sizes.append(spec.shape[self._gather_axis(node)])
+        sizes = [
+            spec.shape[self._gather_axis(node)]
+            for node, _ in self._walk(name, _FORWARDING)
+            if node.op in _GATHERS
+            and (spec := self._specs.get(_through_identities(self._nodes, node.data_inputs[0])))
+            and spec.shape
+        ]
         return min(sizes, default=None)
 
     def pixel_range(self, name: str) -> tuple[float, float] | None:

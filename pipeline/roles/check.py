@@ -43,17 +43,18 @@ def disagree(claimed: Mapping[str, Output | None]) -> tuple[str, str] | None:
     boxes = claimed.get("boxes")
     if boxes is None or boxes.ndim != NDIM_TABLE:
         return None
-    rows = _rows(boxes)
+    rows = num_rows(boxes)
     for role in ("scores", "classes", "multiclassScores", "anchors"):
         output = claimed.get(role)
         if output is None or output.text or (output.ndim or 0) < NDIM_ROWS:
             continue
-        if rows is not None and _rows(output) not in (None, rows):
-            return role, f"has {_rows(output)} rows; boxes, {boxes}, has {rows}"
+        if rows is not None and num_rows(output) not in (None, rows):
+            return role, f"has {num_rows(output)} rows; boxes, {boxes}, has {rows}"
     return None
 
 
-def _rows(output: Output) -> int | None:
+def num_rows(output: Output) -> int | None:
+    """Return how many rows an output has for each input."""
     return output.sizes[1] if output.sizes and len(output.sizes) > 1 else None
 
 
@@ -112,7 +113,7 @@ def _even(output: Output, _model: Observed) -> str | None:
     return f"is {format_sizes(output)}; each point or edge has two values"
 
 
-def _count(output: Output, model: Observed) -> str | None:
+def _count(output: Output, _model: Observed) -> str | None:
     if not output.is_known or output.flat.size <= sum(len(np.atleast_1d(a)) for a in output.values):
         return None
     return f"is {format_sizes(output)}; a count is one number for each input"
@@ -164,37 +165,49 @@ def fits_name(role: str, output: Output) -> bool:
     heat maps of classes, an SSD's `box` may be distances from anchors), and nobody vouches for
     them as the writer of a manifest does.
     """
-    sizes, last = output.sizes, output.last
-    if sizes is None:
+    if output.sizes is None:
         return False
-    ndim = len(sizes)
-    match role:
-        case "boxes" | "rawBoxes":
-            return not output.is_known or _is_decoded(output)
-        case "keypoints" if ndim > NDIM_ROWS:
-            return last is not None and _MIN_POINT <= last <= _MAX_POINT and sizes[-2] != 1
-        case "classes":
-            return ndim <= NDIM_ROWS
-        case "scores":
-            return ndim <= NDIM_TABLE
-        case "count":
-            return ndim <= NDIM_ROWS and output.inner == ()
-        case "landmarks" | "worldLandmarks" | "contours":
-            return ndim <= NDIM_TABLE or len(output.inner or ()) <= 1
-        case "age" | "gender" | "race" | "emotion" | "handedness":
-            return len(output.inner or ()) <= 1
-        case "mask":
-            return ndim in (NDIM_TABLE, _NDIM_IMAGE)
-        case "alpha":
-            return last == 1 or ndim == NDIM_TABLE
-        case _:
-            return True
+    fits = _FORMS.get(role)
+    return fits is None or fits(output, len(output.sizes))
 
 
-def _is_decoded(output: Output) -> bool:
+def _are_points(output: Output, ndim: int) -> bool:
+    if ndim <= NDIM_ROWS or output.sizes is None:
+        return True
+    last = output.sizes[-1]
+    return last is not None and _MIN_POINT <= last <= _MAX_POINT and output.sizes[-2] != 1
+
+
+def _is_row(output: Output, _ndim: int) -> bool:
+    return len(output.inner or ()) <= 1
+
+
+def _is_decoded(output: Output, _ndim: int) -> bool:
     """Return whether numbers can be places in an image, and not distances from anchors."""
+    if not output.is_known:
+        return True
     boxes = list_boxes(output.values)
     return not len(boxes) or are_corners(boxes) or bool((boxes[:, 2:] >= 0.0).all())
+
+
+_FORMS: Mapping[str, Callable[[Output, int], bool]] = {
+    "boxes": _is_decoded,
+    "rawBoxes": _is_decoded,
+    "keypoints": _are_points,
+    "classes": lambda _output, ndim: ndim <= NDIM_ROWS,
+    "scores": lambda _output, ndim: ndim <= NDIM_TABLE,
+    "count": lambda output, _ndim: output.inner == (),
+    "landmarks": lambda output, ndim: ndim <= NDIM_TABLE or _is_row(output, ndim),
+    "worldLandmarks": lambda output, ndim: ndim <= NDIM_TABLE or _is_row(output, ndim),
+    "contours": lambda output, ndim: ndim <= NDIM_TABLE or _is_row(output, ndim),
+    "age": _is_row,
+    "gender": _is_row,
+    "race": _is_row,
+    "emotion": _is_row,
+    "handedness": _is_row,
+    "mask": lambda _output, ndim: ndim in (NDIM_TABLE, _NDIM_IMAGE),
+    "alpha": lambda output, ndim: ndim == NDIM_TABLE or output.last == 1,
+}
 
 
 def format_sizes(output: Output) -> str:

@@ -6,6 +6,7 @@ It opens no file.
 from collections.abc import Iterator
 
 from pipeline.roles.finding import Claim, Doubt
+from pipeline.roles.images import are_logits
 from pipeline.roles.observed import Observed, Output
 from pipeline.roles.structure import SIGMOID, SOFTMAX
 from pipeline.roles.things import CLASSIFICATION
@@ -65,16 +66,13 @@ def _claim_stated(output: Output, model: Observed) -> Claim | None:
             evidence=(task, "its values come out of a sigmoid"),
             conventions={"activation": "probability", "normalization": "sigmoid"},
         )
-    if not output.in_unit_range and model.structure.is_linear(output.tensor):
+    if are_logits(output, model):
         return Claim(
             role="logits",
             output=output,
             evidence=(
                 task,
-                (
-                    f"its values, from {output.low:.4g} to {output.high:.4g}, come straight out of a "
-                    "product with weights"
-                ),
+                f"its values, {output.low:.4g} to {output.high:.4g}, are products with weights",
             ),
             conventions={"activation": "logit"},
         )

@@ -9,15 +9,13 @@ rows that its non-maximum suppression left are found again among the raw ones. I
 from collections.abc import Iterator
 
 from pipeline.roles.boxes import MIN_BOXES, are_corners, list_boxes, read_boxes
-from pipeline.roles.check import BOX_SIZE, NDIM_ROWS, NDIM_TABLE
+from pipeline.roles.check import BOX_SIZE, NDIM_ROWS, NDIM_TABLE, num_rows
 from pipeline.roles.finding import Claim, Doubt
 from pipeline.roles.observed import Observed, Output
 from pipeline.roles.rows import find_detections
 from pipeline.roles.structure import SIGMOID, SOFTMAX
-from pipeline.roles.suppressed import find_suppressed
+from pipeline.roles.suppressed import GROUP, find_suppressed
 from pipeline.roles.things import DETECTION
-
-GROUP = "detection"
 
 
 def find_detection(model: Observed) -> Iterator[Claim | Doubt]:
@@ -28,19 +26,22 @@ def find_detection(model: Observed) -> Iterator[Claim | Doubt]:
     if suppressed:
         yield from suppressed
         return
-    yield from find_detections(model)
+    found = [*find_detections(model)]
     if model.does(DETECTION):
-        yield from _find_candidates(model)
+        found += _find_candidates(model)
+        yield from () if found else _find_grids(model)
+    yield from found
 
 
-def _find_candidates(model: Observed) -> Iterator[Claim | Doubt]:
+def _find_candidates(model: Observed) -> Iterator[Claim]:
     """Yield `boxes` and `scores` of a model that leaves the choice among all boxes to others."""
     tables = [o for o in model.numeric if o.ndim == NDIM_TABLE and o.varies]
     boxes = [o for o in tables if o.last == BOX_SIZE and _is_decoded(o)]
     if len(boxes) != 1 or model.structure.is_selected(boxes[0].tensor):
         return
-    others = [o for o in tables if o is not boxes[0] and o.sizes and boxes[0].sizes]
-    scores = [o for o in others if o.sizes[1] == boxes[0].sizes[1] and _are_probabilities(o, model)]
+    rows = num_rows(boxes[0])
+    others = [o for o in tables if o is not boxes[0] and num_rows(o) == rows]
+    scores = [o for o in others if _are_probabilities(o, model)]
     if len(scores) != 1:
         return
     reading = read_boxes(list_boxes(boxes[0].values), model.image_size)
@@ -59,6 +60,19 @@ def _find_candidates(model: Observed) -> Iterator[Claim | Doubt]:
         conventions={"activation": "probability"},
         group=GROUP,
     )
+
+
+def _find_grids(model: Observed) -> Iterator[Doubt]:
+    """Yield a doubt for outputs that are parts of one: of each grid its own."""
+    tables = [o for o in model.numeric if o.ndim == NDIM_TABLE and o.varies]
+    for output in tables:
+        alike = [o for o in tables if o.last == output.last and o.sizes != output.sizes]
+        if alike:
+            yield Doubt(
+                output=output,
+                reason=f"{len(alike) + 1} outputs end in an axis of {output.last}, each of its own "
+                "grid: none of them has a role alone",
+            )
 
 
 def _is_decoded(output: Output) -> bool:

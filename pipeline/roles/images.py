@@ -10,6 +10,9 @@ from pipeline.roles.observed import Observed, Output
 from pipeline.roles.structure import SIGMOID, SOFTMAX
 from pipeline.roles.things import DEPTH, IMAGE, MATTING, SEGMENTATION
 
+LOGIT_REACH = 2.0
+"""How far from 0 and 1 logits go: a sigmoid makes 0.12 of -2."""
+
 _COLOURS = 3
 _MIN_SHARE = 1 / 33
 
@@ -37,9 +40,19 @@ def read_activation(output: Output, model: Observed) -> dict[str, str]:
         return {"activation": "probability", "normalization": "softmax"}
     if output.in_unit_range and activation == SIGMOID:
         return {"activation": "probability", "normalization": "sigmoid"}
-    if output.is_known and not output.in_unit_range and model.structure.is_linear(output.tensor):
+    if are_logits(output, model):
         return {"activation": "logit"}
     return {}
+
+
+def are_logits(output: Output, model: Observed) -> bool:
+    """Return whether values are sums of products that reach far below 0, or far beyond 1.
+
+    A network that was trained to give heat maps of 0 to 1 without a sigmoid misses these by
+    little, and is no logit.
+    """
+    far = output.is_known and (output.low <= -LOGIT_REACH or output.high >= 1.0 + LOGIT_REACH)
+    return far and model.structure.is_linear(output.tensor)
 
 
 def _covers_image(output: Output, model: Observed) -> bool:

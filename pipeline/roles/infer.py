@@ -14,13 +14,13 @@ from pipeline.roles.detection import find_arg_max, find_detection
 from pipeline.roles.features import find_features, read_length
 from pipeline.roles.finding import Claim, Doubt, Finding, RoleFindings
 from pipeline.roles.images import find_images, read_activation
-from pipeline.roles.landmarks import find_landmarks
+from pipeline.roles.landmarks import find_landmarks, read_points
 from pipeline.roles.named import find_named
 from pipeline.roles.observed import Observed, Output, observe
 from pipeline.roles.pose import describe_maps, find_pose
 from pipeline.roles.stated import Statement, check_stated, read_map
 from pipeline.roles.structure import Structure
-from pipeline.roles.vocabulary import find_role
+from pipeline.roles.vocabulary import convention_names, find_role
 from pipeline.tfjs.topology import Topology
 from pipeline.tfjs.weights import Array
 
@@ -203,7 +203,9 @@ def _finding(claim: Claim, model: Observed) -> Finding:
     role = find_role(claim.role, model.family)
     conventions = dict(claim.conventions)
     if role is not None and claim.output is not None:
-        conventions = _add_conventions(conventions, role.conventions, claim.output, model)
+        wanted = convention_names(claim.role, model.family)
+        known = _read(claim.role, claim.output, model) | conventions
+        conventions = {name: value for name, value in known.items() if name in wanted}
     return Finding(
         role=claim.role,
         tensor=claim.output.tensor if claim.output else None,
@@ -214,16 +216,18 @@ def _finding(claim: Claim, model: Observed) -> Finding:
     )
 
 
-def _add_conventions(
-    known: Mapping[str, str], wanted: Sequence[str], output: Output, model: Observed
-) -> dict[str, str]:
-    """Add what an output's values and structure tell whatever its role is."""
-    found: dict[str, str] = {}
-    if not output.text:
-        found |= read_activation(output, model)
-        length = read_length(output)
-        found |= {"length": length} if length else {}
-    return {name: value for name, value in (found | dict(known)).items() if name in wanted}
+def _read(role: str, output: Output, model: Observed) -> dict[str, str]:
+    """Return what an output's values and structure tell of it, whoever told its role."""
+    if output.text:
+        return {}
+    known = read_activation(output, model)
+    if role == "landmarks":
+        known |= read_points(output, model)
+    if role == "heatmaps" and output.plane:
+        known["points"] = str(output.plane[2])
+    if role == "embedding" and (length := read_length(output)):
+        known["length"] = length
+    return known
 
 
 def _default_reason(output: Output) -> str:

@@ -49,6 +49,14 @@ def find_landmarks(model: Observed) -> Iterator[Claim | Doubt]:
     yield from _find_scores(model, bool(pixels))
 
 
+def read_points(output: Output, model: Observed) -> dict[str, str]:
+    """Return `scale` and `points` of landmarks, as far as they are known."""
+    if not output.varies or not _are_pixels(output, model):
+        return {}
+    points = describe_points(output)
+    return {"scale": "pixels"} | ({"points": str(points)} if points else {})
+
+
 def describe_points(output: Output) -> int | None:
     """Return the number of points with three coordinates that an output holds, if it is clear.
 
@@ -89,11 +97,14 @@ def _claim_landmarks(output: Output, model: Observed) -> Claim:
             f"to {output.high:.4g}"
         )
     ]
-    conventions = {"scale": "pixels"}
     if points:
-        conventions["points"] = str(points)
         evidence.append(f"every third value lies around 0: {points} points of x, y and z")
-    return Claim(role="landmarks", output=output, evidence=tuple(evidence), conventions=conventions)
+    return Claim(
+        role="landmarks",
+        output=output,
+        evidence=tuple(evidence),
+        conventions=read_points(output, model),
+    )
 
 
 def _find_scores(model: Observed, has_points: bool) -> Iterator[Claim | Doubt]:  # noqa: FBT001

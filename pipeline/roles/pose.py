@@ -17,6 +17,7 @@ MIN_POINTS = 5
 
 _NDIM_POINTS = 3
 _COLUMNS = (2, 3)
+_BEYOND = 0.25
 _PEAK_SHARE = 0.15
 _NEGATIVE_SHARE = 0.1
 
@@ -67,9 +68,11 @@ def _find_keypoints(output: Output, model: Observed) -> Iterator[Claim]:
         return
     evidence = [f"the only output of a model for {model.task}: rows of {output.last}"]
     conventions = {"points": str(points)}
-    if output.in_unit_range:
+    if output.low >= -_BEYOND and output.high <= 1.0 + _BEYOND:
         conventions["scale"] = "fraction"
-        evidence.append("all its values lie from 0 to 1: fractions of the image")
+        evidence.append(
+            f"its values lie from {output.low:.4g} to {output.high:.4g}: fractions of the image"
+        )
     order = model.structure.grid_order(output.tensor)
     if order:
         conventions["order"] = order
@@ -89,9 +92,6 @@ def _find_heatmaps(output: Output, model: Observed) -> Iterator[Claim]:
         return
     if output.low < -_NEGATIVE_SHARE * output.high or not _are_peaked(output):
         return
-    conventions = {"points": str(plane[2])}
-    if model.structure.activation(output.tensor) == SIGMOID and output.in_unit_range:
-        conventions["activation"] = "probability"
     yield Claim(
         role="heatmaps",
         output=output,
@@ -101,7 +101,6 @@ def _find_heatmaps(output: Output, model: Observed) -> Iterator[Claim]:
                 f"{plane[1]}, each of them low but for one place"
             ),
         ),
-        conventions=conventions,
     )
 
 

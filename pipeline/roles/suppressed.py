@@ -5,26 +5,27 @@ numbers, sometimes the scores of all classes and the number of the candidate tha
 It opens no file.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Iterator
 
 import numpy as np
 
 from pipeline.roles.boxes import MIN_BOXES, are_corners, list_boxes, read_boxes
-from pipeline.roles.check import BOX_SIZE, NDIM_ROWS, NDIM_TABLE
+from pipeline.roles.check import BOX_SIZE, NDIM_ROWS, NDIM_TABLE, num_rows
 from pipeline.roles.finding import Claim
-from pipeline.roles.observed import Floats, Observed, Output
+from pipeline.roles.observed import Observed, Output
+from pipeline.roles.origin import (
+    EQUAL,
+    MIN_KNOWN_AGAIN,
+    Origin,
+    Rows,
+    find_origin,
+    pick_rows,
+)
 from pipeline.roles.things import DETECTION
 
 GROUP = "detection"
-EQUAL = 1e-4
-"""Difference that copies of one number may have after clipping and rounding."""
-
 _ORDERED = 1e-6
 _MIN_ROWS = 2
-MIN_KNOWN_AGAIN = 10
-"""Fewer rows than this may be found among the raw ones by chance."""
 
 
 def find_suppressed(model: Observed) -> Iterator[Claim]:
@@ -51,26 +52,22 @@ def _find_rows(model: Observed) -> Rows | None:
     lines = [o for o in model.numeric if o.ndim == NDIM_ROWS and o.varies]
     found = []
     for boxes in tables:
-        count = _num_rows(boxes)
+        count = num_rows(boxes)
         if boxes.last != BOX_SIZE or count is None or count < _MIN_ROWS or not _are_boxes(boxes):
             continue
-        scores = [o for o in lines if _num_rows(o) == count and _are_scores(o, model)]
+        scores = [o for o in lines if num_rows(o) == count and _are_scores(o, model)]
         if len(scores) == 1:
-            same = [o for o in lines if _num_rows(o) == count and o is not scores[0]]
+            same = [o for o in lines if num_rows(o) == count and o is not scores[0]]
             found.append(
                 Rows(
                     boxes=boxes,
                     scores=scores[0],
                     whole=[o for o in same if o.is_whole and o.low >= -EQUAL],
-                    tables=[o for o in tables if o is not boxes and _num_rows(o) == count],
-                    raw=[o for o in tables if (_num_rows(o) or 0) > count],
+                    tables=[o for o in tables if o is not boxes and num_rows(o) == count],
+                    raw=[o for o in tables if (num_rows(o) or 0) > count],
                 )
             )
     return found[0] if len(found) == 1 else None
-
-
-def _num_rows(output: Output) -> int | None:
-    return output.sizes[1] if output.sizes else None
 
 
 def _are_boxes(output: Output) -> bool:
@@ -95,45 +92,31 @@ def _are_scores(output: Output, model: Observed) -> bool:
 
 
 def _find_classes(rows: Rows, origin: Origin | None, model: Observed) -> Claim | None:
-    """Claim `classes`: the column of the multiclass scores that the score stands in, or, without
-    these, the only whole numbers that there are.
+    """Claim `classes`: whole numbers, of what each score belongs to.
+
+    With multiclass scores they have to be the columns that the scores stand in; without, the
+    only whole numbers that there are.
     """
-    if origin is not None:
+    if origin is None:
+        alone = len(rows.whole) == 1 and not rows.tables and _repeat(rows.whole[0], rows)
+        found = rows.whole if alone else []
+        why = "one for each box, in no order, the same ones again and again; no other output's are"
+    else:
         left = [o for o in rows.whole if o is not origin.anchors]
-        proved = [o for o in left if _are_columns(o, origin.multiclass, rows)]
-        if len(proved) != 1:
-            return None
-        first = _first_class(proved[0], model)
-        return Claim(
-            role="classes",
-            output=proved[0],
-            evidence=(
-                (
-                    f"its values are whole numbers from {proved[0].low:.0f} to {proved[0].high:.0f}, "
-                    "and in every row the score is the one of that column of multiclassScores"
-                ),
-                *(
-                    ("a constant is added to it, and 0 never occurs: classes count from 1",)
-                    if first == "1"
-                    else ()
-                ),
-            ),
-            conventions={"offset": first} if first else {},
-            group=GROUP,
-        )
-    if len(rows.whole) != 1 or rows.tables or not _repeat(rows.whole[0], rows):
+        found = [o for o in left if _are_columns(o, origin.multiclass, rows)]
+        why = "and each score stands in that column of multiclassScores"
+    if len(found) != 1:
         return None
-    classes = rows.whole[0]
+    classes = found[0]
+    evidence = [f"its values are whole numbers from {classes.low:.0f} to {classes.high:.0f}, {why}"]
+    first = _first_class(classes, model)
+    if first == "1":
+        evidence.append("a constant is added to it, and 0 never occurs: classes count from 1")
     return Claim(
         role="classes",
         output=classes,
-        evidence=(
-            (
-                f"its values are whole numbers from {classes.low:.0f} to {classes.high:.0f}, one for "
-                "each box, in no order, and again and again the same ones; no other output's are"
-            ),
-        ),
-        conventions={"offset": "0"} if classes.low < 0.5 else {},  # noqa: PLR2004
+        evidence=tuple(evidence),
+        conventions={"offset": first} if first else {},
         group=GROUP,
     )
 
@@ -196,15 +179,12 @@ def _claim_boxes(rows: Rows, origin: Origin | None, model: Observed) -> Claim:
 
 
 def _claim_scores(rows: Rows) -> Claim:
-    scores = rows.scores
+    low, high = rows.scores.low, rows.scores.high
     return Claim(
         role="scores",
-        output=scores,
+        output=rows.scores,
         evidence=(
-            (
-                f"its values, one for each box, fall from {scores.high:.4g} to {scores.low:.4g}, and "
-                "all lie from 0 to 1"
-            ),
+            f"its values, one for each box, fall and lie from 0 to 1: {high:.4g} to {low:.4g}",
             "no constant is added to them on their way through the graph",
         ),
         conventions={"activation": "probability"},
@@ -217,7 +197,7 @@ def _claim_count(rows: Rows, model: Observed) -> Iterator[Claim]:
     counts = [
         o
         for o in model.numeric
-        if o.is_origin and o.inner == () and o.ndim in (1, NDIM_ROWS) and _counts(o, rows)
+        if o.is_known and o.inner == () and o.ndim in (1, NDIM_ROWS) and _counts(o, rows)
     ]
     if len(counts) == 1:
         yield Claim(
@@ -263,8 +243,10 @@ def _claim_origin(origin: Origin) -> Iterator[Claim]:
             role="anchors",
             output=origin.anchors,
             evidence=(
-                f"it is the number of the row of rawScores, {where}"
-                f"{inexact if origin.off_by else ''}",
+                (
+                    f"it is the number of the row of rawScores, {where}"
+                    f"{inexact if origin.off_by else ''}"
+                ),
             ),
             group=GROUP,
         )

@@ -4,12 +4,13 @@ A role is a promise to whoever loads the model: its meaning and its conventions 
 the tensor. `docs/roles.md` is made of this module (document.py). It opens no file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from pipeline.roles.names import name_role
 from pipeline.roles.people import ATTRIBUTES, LANDMARKS, POSE
-from pipeline.roles.terms import CONVENTIONS, Family, Role
+from pipeline.roles.terms import Family, Role
 from pipeline.roles.things import (
     CLASSIFICATION,
     DEPTH,
@@ -99,12 +100,26 @@ def has_role(family: Family, name: str) -> bool:
 
 
 def near_role(name: str) -> str | None:
-    """Return the role that a name which is none was probably meant to be."""
+    """Return the role that a name which is none was probably meant to be.
+
+    What is spelled almost like a role is a slip; "detection_boxes", as an output is called that
+    has a role, means the role. Other names ("gesture") are their writer's own.
+    """
     words = {word.lower(): word for word in sorted(role_names())}
-    near = get_close_matches(name.lower().replace("_", ""), words, n=1, cutoff=CLOSE_SPELLING)
-    return words[near[0]] if near else None
+    plain = name.lower().replace("_", "")
+    near = get_close_matches(plain, words, n=1, cutoff=CLOSE_SPELLING)
+    if not near:
+        return None
+    alias = name_role(name)
+    return alias[0] if alias else words[near[0]]
 
 
-def convention_values(name: str) -> Mapping[str, str]:
-    """Return the values that a convention may have, each with its meaning."""
-    return CONVENTIONS[name].values
+def convention_names(role: str, family: Family | None) -> frozenset[str]:
+    """Return the conventions of a role, of any family's where the model's is not known."""
+    known = find_role(role, family)
+    if known is None:
+        return frozenset()
+    if family is not None:
+        return frozenset(known.conventions)
+    alike = [entry.role for entry in entries() if entry.role.name == known.name]
+    return frozenset(name for one in alike for name in one.conventions)
