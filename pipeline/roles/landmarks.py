@@ -27,26 +27,24 @@ def find_landmarks(model: Observed) -> Iterator[Claim | Doubt]:
     if not model.does(LANDMARKS):
         return
     rows = [o for o in model.numeric if o.varies and _num_values(o) >= MIN_VALUES]
+    others = [o for o in model.numeric if o not in rows and o.inner != ()]
     pixels = [o for o in rows if _are_pixels(o, model)]
     metres = [o for o in rows if _are_metres(o)]
-    if len(pixels) == 1:
-        yield _claim_landmarks(pixels[0], model)
-        same = [o for o in metres if o.inner == pixels[0].inner]
-        if len(metres) == 1 == len(same):
-            yield Claim(
-                role="worldLandmarks",
-                output=metres[0],
-                evidence=(
-                    (
-                        f"it has as many values as the landmarks, {metres[0].inner}, but from "
-                        f"{metres[0].low:.4g} to {metres[0].high:.4g}, on both sides of 0: metres"
-                    ),
-                ),
-            )
+    if len(rows) == 1 and not others and not metres:
+        why = (
+            f"the only output of points of a model for {model.task}: {_num_values(rows[0])} values"
+        )
+        yield _claim_landmarks(rows[0], model, why)
+    elif len(pixels) == 1:
+        low, high = pixels[0].low, pixels[0].high
+        why = f"the only output with values like pixels, from {low:.4g} to {high:.4g}"
+        yield _claim_landmarks(pixels[0], model, why)
+        if len(metres) == 1 and metres[0].inner == pixels[0].inner:
+            yield _claim_metres(metres[0])
     else:
         for output in pixels:
             yield Doubt(output=output, reason=f"{len(pixels)} outputs hold points in pixels")
-    yield from _find_scores(model, bool(pixels))
+    yield from _find_scores(model, bool(pixels) or len(rows) == 1)
 
 
 def read_points(output: Output, model: Observed) -> dict[str, str]:
@@ -87,23 +85,23 @@ def _are_metres(output: Output) -> bool:
     return -_METRES <= output.low < 0.0 < output.high <= _METRES
 
 
-def _claim_landmarks(output: Output, model: Observed) -> Claim:
-    assert model.image_size is not None
-    size = max(model.image_size)
-    points = describe_points(output)
-    evidence = [
-        (
-            f"the only output with values like pixels of an image of {size}: from {output.low:.4g} "
-            f"to {output.high:.4g}"
-        )
-    ]
-    if points:
-        evidence.append(f"every third value lies around 0: {points} points of x, y and z")
+def _claim_landmarks(output: Output, model: Observed, why: str) -> Claim:
+    conventions = read_points(output, model)
+    points = conventions.get("points")
+    more = (f"every third value lies around 0: {points} points of x, y and z",) if points else ()
+    return Claim(role="landmarks", output=output, evidence=(why, *more), conventions=conventions)
+
+
+def _claim_metres(output: Output) -> Claim:
     return Claim(
-        role="landmarks",
+        role="worldLandmarks",
         output=output,
-        evidence=tuple(evidence),
-        conventions=read_points(output, model),
+        evidence=(
+            (
+                f"it has as many values as the landmarks, but from {output.low:.4g} to "
+                f"{output.high:.4g}, on both sides of 0: metres"
+            ),
+        ),
     )
 
 

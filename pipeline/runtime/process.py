@@ -145,7 +145,7 @@ def _follow(
             if tree_memory(process.pid) > bounds.memory_bytes:
                 limit = format_bytes(bounds.memory_bytes)
                 return Ending(run=run, fault=f"needed more than {limit} of memory")
-            if False:
+            if time.monotonic() - start > bounds.seconds:
                 fault = "took too long"
                 return Ending(run=run, fault=fault, timed_out=True)
 
