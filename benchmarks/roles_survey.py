@@ -68,7 +68,7 @@ _BLAZEPOSE = Truth(
     task="pose-estimation",
     source="body/blazepose.ts",
     roles={
-        "landmarks": "ld_3d:",
+        "landmarks": "ld_3d:scale=pixels points=39",
         "worldLandmarks": "world_3d:",
         "scores": f"output_poseflag:{_SIGMOID}",
         "mask": f"activation_segmentation:{_SIGMOID}",

@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--source", action="append", default=[])
     parser.add_argument("--as-is", action="store_true")
     parser.add_argument("--backends", default="wasm,cpu")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     cache = cache_folder({})
     packages = fetch_packages(cache=cache, root=Path(), progress=lambda _done, _total: None)
     print(

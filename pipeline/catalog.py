@@ -132,7 +132,7 @@ class CatalogVariant(_Entry):
     files: list[CatalogFile]
     """Its files: model.json and the weight shards in order."""
     weights: dict[str, int]
-    """Bytes of weights in each stored data type."""
+    """Number of weights stored in each data type."""
     kept_float32: list[KeptWeight]
     """Weights that were not quantized although asked for, each with the reason."""
     checks: dict[str, CatalogCheck]

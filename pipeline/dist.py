@@ -9,9 +9,9 @@ what is no longer listed stays for a grace period.
 Files that this module did not put there are never touched.
 """
 
+import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,24 @@ from pathlib import Path
 
 from pipeline.canonical import format_json
 from pipeline.catalog import CATALOG_FILE
+from pipeline.errors import PipelineError
 from pipeline.files import write_atomic
 
+PART_SUFFIX = ".zoo-part"
 GRACE_SECONDS = 24 * 3600
+_CHUNK_BYTES = 1024**2
+
+
+class DamagedBuildError(PipelineError):
+    """A file of the build is not what the step wrote.
+
+    Attributes:
+        model: Name of the model that it belongs to.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, model: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.model = model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +118,18 @@ def find_unlisted(
     ]
 
 
+def remove_unlisted(
+    projection: Iterable[Projected], state_file: Path, dist: Path, *, grace_seconds: float
+) -> None:
+    """Remove files of dist/ that are no longer listed and have been so long enough."""
+    gone = find_unlisted(projection, state_file, grace_seconds=grace_seconds)
+    for path in gone:
+        remove_file(dist, path)
+    left = {path: was for path, was in load_placed(state_file).items() if path not in gone}
+    if gone:
+        _write_placed(state_file, left)
+
+
 def project(
     projection: Iterable[Projected],
     *,
@@ -122,9 +149,10 @@ def project(
     """
     placed = load_placed(state_file)
     wanted = {file.path: file for file in projection}
+    _sweep(dist)
     for file in sorted(wanted.values(), key=_order):
         if not _is_in_place(file, placed.get(file.path), dist):
-            _place(state / file.source, dist / file.path)
+            _place(file, state / file.source, dist / file.path)
             stat = (dist / file.path).stat()
             placed[file.path] = Placed(
                 sha256=file.sha256, bytes=stat.st_size, modified=stat.st_mtime_ns
@@ -137,10 +165,20 @@ def project(
         if path in wanted:
             kept[path] = was
         elif _is_over(was, now, grace_seconds):
-            _remove(dist, path)
+            remove_file(dist, path)
         else:
             kept[path] = _relist(was, was.unlisted or now)
-    write_atomic(state_file, format_json({path: vars(was) for path, was in kept.items()}))
+    _write_placed(state_file, kept)
+
+
+def _write_placed(state_file: Path, placed: Mapping[str, Placed]) -> None:
+    write_atomic(state_file, format_json({path: vars(was) for path, was in placed.items()}))
+
+
+def _sweep(dist: Path) -> None:
+    """Remove what a kill left of a copy."""
+    for path in dist.rglob(f".*{PART_SUFFIX}"):
+        path.unlink(missing_ok=True)
 
 
 def _order(file: Projected) -> tuple[bool, bool, str]:
@@ -158,12 +196,33 @@ def _is_in_place(file: Projected, was: Placed | None, dist: Path) -> bool:
     return (stat.st_size, stat.st_mtime_ns) == (was.bytes, was.modified)
 
 
-def _place(source: Path, target: Path) -> None:
+def _place(file: Projected, source: Path, target: Path) -> None:
+    """Copy a file, and check that it is what the catalog says.
+
+    A copy and no hard link: an editor that writes in place must not reach the build.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
-    # A copy and no hard link: an editor that writes in place must not reach the build.
-    shutil.copyfile(source, beside)
-    beside.replace(target)
+    beside = target.with_name(f".{target.name}{PART_SUFFIX}")
+    digest = hashlib.sha256()
+    try:
+        with source.open("rb") as read, beside.open("wb") as written:
+            while chunk := read.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                written.write(chunk)
+        if digest.hexdigest() != file.sha256:
+            raise _damaged(file)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _damaged(file: Projected) -> DamagedBuildError:
+    model = file.source.split("/")[1]
+    return DamagedBuildError(
+        f".zoo/{file.source} was changed after it was built",
+        hint=f"the next run builds {model} again",
+        model=model,
+    )
 
 
 def _is_over(was: Placed, now: float, grace_seconds: float) -> bool:
@@ -174,7 +233,8 @@ def _relist(was: Placed, unlisted: float | None) -> Placed:
     return Placed(sha256=was.sha256, bytes=was.bytes, modified=was.modified, unlisted=unlisted)
 
 
-def _remove(dist: Path, path: str) -> None:
+def remove_file(dist: Path, path: str) -> None:
+    """Remove a file of dist/, and the folders that it leaves empty."""
     (dist / path).unlink(missing_ok=True)
     for folder in (dist / path).parents:
         if folder == dist or not folder.is_dir() or any(folder.iterdir()):

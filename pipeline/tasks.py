@@ -1,69 +1,32 @@
-"""Tasks: jobs as doit sees them.
-
-doit's database is a cache here. Its stamp of a job says "nothing was touched since" in a
-few system calls; where it does not, or is lost, the receipt decides.
-"""
+"""Tasks: jobs as doit sees them."""
 
 import contextlib
-import inspect
-import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from pipeline.canonical import digest_json, format_json
-from pipeline.dist import find_fault, load_placed, load_projection, project
+from pipeline.canonical import format_json
+from pipeline.dist import (
+    DamagedBuildError,
+    find_fault,
+    load_placed,
+    load_projection,
+    project,
+    remove_file,
+)
 from pipeline.files import write_atomic
 from pipeline.graph import Graph
 from pipeline.layout import Layout
 from pipeline.report.events import StepEvent, emit
+from pipeline.stamps import UpToDate, local_state, make_stamp
 from pipeline.steps.job import Job
+from pipeline.steps.receipt import RECEIPT
 from pipeline.steps.run import run_job
 from pipeline.steps.session import Session
 from pipeline.timings import TIMINGS_FILE, collect_timings
-from pipeline.versions import installed_version
 
 Task = dict[str, Any]
-
-# Every distribution that a receipt may name: while none changed, no receipt is read for it.
-_TOOLS = ("numpy", "tensorflow", "tensorflowjs", "tf-keras", "tfjs-zoo")
-
-
-class UpToDate:
-    """Whether nothing was touched since a job last ended; doit calls it.
-
-    Where something was, the job itself reads its receipt and adopts what still stands. A
-    failure has no stamp, so that every run tells it again.
-    """
-
-    # doit asks for it each time; found here it is not worked out ten thousand times.
-    __signature__ = inspect.Signature(
-        [
-            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-            for name in ("task", "values")
-        ]
-    )
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-
-    def __call__(self, task: object, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
-        """Compare the stamp that doit kept with what is there now."""
-        stamp = values.get("stamp")
-        return stamp is not None and _is_current(self.job, stamp)
-
-    def __repr__(self) -> str:
-        """Say why the job runs; `doit info` prints it."""
-        standing = self.job.standing()
-        if standing.cause is not None:
-            return standing.cause
-        assert standing.outcome is not None
-        if standing.outcome.status == "failed":
-            return f"failed before, and is told again: {standing.outcome.reason}"
-        return "something was touched; its result still stands"
 
 
 def job_task(job: Job, session: Session) -> Task:
@@ -137,52 +100,20 @@ def dist_task(graph: Graph) -> Task:
 
 
 def _run(job: Job, session: Session) -> dict[str, Any]:
-    outcome = run_job(job, session)
-    if outcome.status == "failed":
-        return {"stamp": None}
-    return {"stamp": _stamp(job)}
-
-
-def _folders(folder: Path) -> list[str]:
-    """List a folder and those below it: removing a file changes the time of one of them."""
-    return [str(folder), *(str(path) for path in sorted(folder.rglob("*")) if path.is_dir())]
-
-
-def _stamp(job: Job) -> dict[str, Any]:
-    """Return what changes when a job's result may no longer stand."""
-    folders = _folders(job.folder) if job.folder.is_dir() else []
-    return {
-        "folders": {folder: os.stat(folder).st_mtime_ns for folder in folders},  # noqa: PTH116
-        "local": job.local.state() if job.local is not None else None,
-        "parameters": digest_json([job.step.version, job.parameters]),
-        "tools": _toolchain(),
-    }
-
-
-def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
-    """Tell, by a few system calls, whether a stamp still holds."""
     try:
-        for folder, modified in stamp["folders"].items():
-            if os.stat(folder).st_mtime_ns != modified:  # noqa: PTH116  # half of Path.stat's time
-                return False
-    except OSError:
-        return False
-    return bool(
-        stamp["tools"] == _toolchain()
-        and stamp["parameters"] == digest_json([job.step.version, job.parameters])
-        and (job.local is None or job.local.is_current(stamp["local"]))
-    )
-
-
-@cache
-def _toolchain() -> str:
-    return digest_json([installed_version(tool) for tool in _TOOLS])
+        before = local_state(job)
+        outcome = run_job(job, session)
+    except OSError as error:
+        # A step's own errors end in its outcome; this is the disk that outcomes are on.
+        emit_disk_failure(job.task, job.model, error)
+        return {"stamp": None}
+    return {"stamp": make_stamp(job, outcome, before)}
 
 
 def _clean(job: Job) -> None:
     """Remove a job's results."""
-    shutil.rmtree(job.folder, ignore_errors=True)
-    shutil.rmtree(job.failed_folder, ignore_errors=True)
+    for folder in (job.folder, job.previous_folder, job.failed_folder):
+        shutil.rmtree(folder, ignore_errors=True)
     for file in (job.outcome_file, job.since_file):
         file.unlink(missing_ok=True)
     for folder in (job.folder.parent, job.folder.parent.parent):
@@ -198,23 +129,58 @@ def _clean_all(jobs: list[Job]) -> None:
 def _project(graph: Graph) -> None:
     emit(StepEvent(task="dist", model=None, status="started"))
     layout = graph.layout
-    project(
-        load_projection(layout.state / "catalog" / "projection.json"),
-        state=layout.state,
-        dist=layout.dist,
-        state_file=layout.dist_state,
+    try:
+        project(
+            load_projection(layout.state / "catalog" / "projection.json"),
+            state=layout.state,
+            dist=layout.dist,
+            state_file=layout.dist_state,
+        )
+        write_atomic(layout.dist / TIMINGS_FILE, format_json(collect_timings(graph.jobs.values())))
+    except DamagedBuildError as error:
+        for job in graph.jobs_of_models()[error.model]:
+            (job.folder / RECEIPT).unlink(missing_ok=True)
+        emit(
+            StepEvent(
+                task="dist",
+                model=None,
+                status="failed",
+                reason=error.message,
+                hint=error.hint,
+                retry=True,
+            )
+        )
+    except OSError as error:
+        emit_disk_failure("dist", None, error)
+    else:
+        emit(StepEvent(task="dist", model=None, status="ok"))
+
+
+def emit_disk_failure(task: str, model: str | None, error: OSError) -> None:
+    """Tell that a disk could not be written, which is no model's fault."""
+    where = f"{error.filename}: " if error.filename else ""
+    emit(
+        StepEvent(
+            task=task,
+            model=model,
+            status="failed",
+            reason=f"{where}{error.strerror}",
+            hint="make room, or let the folder be written; the next run goes on from here",
+            retry=True,
+        )
     )
-    write_atomic(layout.dist / TIMINGS_FILE, format_json(collect_timings(graph.jobs.values())))
-    emit(StepEvent(task="dist", model=None, status="ok"))
 
 
 def _is_projected(layout: Layout) -> bool:
     projection = load_projection(layout.state / "catalog" / "projection.json")
-    return find_fault(projection, load_placed(layout.dist_state), layout.dist) is None
+    placed = load_placed(layout.dist_state)
+    timings = layout.dist / TIMINGS_FILE
+    return timings.exists() and find_fault(projection, placed, layout.dist) is None
 
 
 def _clean_dist(layout: Layout) -> None:
-    for path in load_placed(layout.dist_state):
-        (layout.dist / path).unlink(missing_ok=True)
-    (layout.dist / TIMINGS_FILE).unlink(missing_ok=True)
+    for path in (*load_placed(layout.dist_state), TIMINGS_FILE):
+        remove_file(layout.dist, path)
+    with contextlib.suppress(OSError):  # it holds files of others, or is gone
+        layout.dist.rmdir()
     layout.dist_state.unlink(missing_ok=True)

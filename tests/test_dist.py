@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 import pipeline.dist
-from pipeline.dist import Projected, find_fault, find_unlisted, load_placed, project
+from pipeline.dist import (
+    DamagedBuildError,
+    Projected,
+    find_fault,
+    find_unlisted,
+    load_placed,
+    project,
+    remove_unlisted,
+)
 from pipeline.files import digest_file
 
 
@@ -59,9 +67,9 @@ def test_the_catalog_is_swapped_in_last(dist: Dist, monkeypatch: pytest.MonkeyPa
     placed: list[str] = []
     place = pipeline.dist._place
 
-    def record(source: Path, target: Path) -> None:
+    def record(file: Projected, source: Path, target: Path) -> None:
         placed.append(target.name)
-        place(source, target)
+        place(file, source, target)
 
     monkeypatch.setattr(pipeline.dist, "_place", record)
     names = ("models.json", "models.schema.json", "models/z/float32-1/model.json")
@@ -121,3 +129,38 @@ def test_files_of_others_are_never_touched(dist: Dist) -> None:
     dist.project(grace_seconds=0)
 
     assert [path.name for path in dist.dist.iterdir()] == ["CNAME"]
+
+
+def test_a_file_that_was_changed_after_it_was_built_is_not_published(dist: Dist) -> None:
+    old = dist.file("models.json", "old")
+    dist.project(old)
+    new = dist.file("build/one/card/x-1/shard.bin", "good")
+    (dist.state / new.path).write_text("evil")
+
+    catalog = dist.file("models.json", "new")
+    with pytest.raises(
+        DamagedBuildError, match=r"build/one/card/x-1/shard\.bin was changed"
+    ) as error:
+        dist.project(new, catalog)
+    assert error.value.model == "one"
+    assert not (dist.dist / new.path).exists()
+    assert (dist.dist / "models.json").read_text() == "old"
+
+
+def test_what_a_kill_left_of_a_copy_is_swept(dist: Dist) -> None:
+    left = dist.dist / "models/a/.shard.bin.zoo-part"
+    left.parent.mkdir(parents=True)
+    left.write_text("half")
+    dist.project(dist.file("models.json", "{}"))
+
+    assert not left.exists()
+
+
+def test_unlisted_files_are_removed_without_placing_any(dist: Dist) -> None:
+    old, new = dist.file("models/a/model.json", "old"), dist.file("models/b/model.json", "new")
+    dist.project(old)
+    dist.project(new)
+    (dist.dist / new.path).unlink()
+    remove_unlisted([new], dist.state_file, dist.dist, grace_seconds=0)
+
+    assert not list(dist.dist.rglob("*.json"))

@@ -289,7 +289,7 @@ def test_predict_that_names_another_tensor_is_told(tmp_path: Path) -> None:
     assert found.predict_fault == "predict() calls output 0 'logit'; the signature calls it 'score'"
 
 
-def test_a_wasm_module_that_aborts_is_started_anew(tmp_path: Path) -> None:
+def test_a_wasm_module_that_aborts_does_not_take_the_rest_with_it(tmp_path: Path) -> None:
     strings = np.empty((2,), object)
     strings[:] = [b"a", b"b"]
     # The kernel takes strings for numbers and aborts.
@@ -300,18 +300,20 @@ def test_a_wasm_module_that_aborts_is_started_anew(tmp_path: Path) -> None:
         outputs={"y": "y:0"},
         weights={"at": np.array([[1]], np.int32)},
     )
-    same = write_model(
-        tmp_path / "same",
-        [typed("y", "Identity", ["x"], T="string")],
+    root = write_model(
+        tmp_path / "root",
+        [node("y", "Sqrt", ["w"])],
         inputs={"x": ("string", (2,))},
         outputs={"y": "y:0"},
+        weights={"w": np.array([4, 9], np.float32)},
     )
-    models = {"gather": gather, "same": same}
+    models = {"gather": gather, "root": root}
 
     runs = run(tmp_path, models, [{"x": strings}], backends={"wasm": [*models]})["wasm"]
 
     assert runs["gather"].status == "failed"
-    assert runs["same"].error is None
+    assert runs["root"].error is None
+    assert runs["root"].outputs[0]["y"].tolist() == [2, 3]
 
 
 HOSTILE = """

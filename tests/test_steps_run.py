@@ -114,7 +114,7 @@ def test_a_failure_is_told_again_and_not_repeated(build: Build) -> None:
     assert build.events[-1].hint == "leave Foo out"
     assert not job.folder.exists()
     assert not (job.failed_folder / "half.bin").exists()
-    assert (job.failed_folder / "log.txt").read_text() == "unsupported op Foo\n"
+    assert (job.failed_folder / "log.txt").read_text() == "unsupported op Foo\n  leave Foo out\n"
 
 
 def test_a_failure_of_the_network_is_tried_again(build: Build) -> None:

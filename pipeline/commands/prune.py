@@ -11,7 +11,7 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
-from pipeline.dist import GRACE_SECONDS, find_unlisted, load_projection, project
+from pipeline.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
 from pipeline.errors import PipelineError
 from pipeline.fetch.expiry import find_expired
 from pipeline.files import total_size
@@ -79,14 +79,8 @@ class Prune(DoitCmdBase):  # type: ignore[misc]  # doit has no types
         for name in find_unlisted(projection, layout.dist_state, grace_seconds=grace):
             freed += total_size(layout.dist / name)
             self.outstream.write(f"{layout.output}/{name}\n")
-        if not dry_run and layout.dist_state.exists():
-            project(
-                projection,
-                state=layout.state,
-                dist=layout.dist,
-                state_file=layout.dist_state,
-                grace_seconds=grace,
-            )
+        if not dry_run:
+            remove_unlisted(projection, layout.dist_state, layout.dist, grace_seconds=grace)
         if downloads:
             self.outstream.write(f"{len(downloads)} files of the cache\n")
         verb = "would free" if dry_run else "freed"

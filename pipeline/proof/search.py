@@ -25,7 +25,7 @@ from pipeline.proof.vectors import count_attempts, count_vectors, is_batch_free,
 Run = Callable[[Sequence[Tensors]], Sequence[Tensors | str]]
 """Runs a model on some inputs; returns the outputs for each, or why it failed on these."""
 
-REPLACEMENTS = 4
+REPLACEMENTS = 3
 ROUNDS = 2
 _REASON_LENGTH = 300
 
@@ -110,7 +110,8 @@ class Search:
     def replace_faulty(self, runs: list[Trial], names: Sequence[str]) -> list[Trial]:
         """Change runs on which an output does not vary for others, where these are better."""
         for number in range(ROUNDS):
-            if not any(weigh(runs, names)):
+            before = weigh(runs, names)
+            if not any(before):
                 break
             first = len(runs) + number * REPLACEMENTS
             batches = {
@@ -121,6 +122,9 @@ class Search:
                 others, _ = self._run_batches(dict.fromkeys(indices, batch))
                 for better in others:
                     runs = self._take(runs, better, names)
+            if weigh(runs, names) == before:
+                # What none of these could move, such as a fixed count, no other will.
+                break
         return runs
 
     def _take(self, runs: list[Trial], better: Trial, names: Sequence[str]) -> list[Trial]:

@@ -36,8 +36,8 @@ def find_detection(model: Observed) -> Iterator[Claim | Doubt]:
 def _find_candidates(model: Observed) -> Iterator[Claim]:
     """Yield `boxes` and `scores` of a model that leaves the choice among all boxes to others."""
     tables = [o for o in model.numeric if o.ndim == NDIM_TABLE and o.varies]
-    boxes = [o for o in tables if o.last == BOX_SIZE and _is_decoded(o)]
-    if len(boxes) != 1 or model.structure.is_selected(boxes[0].tensor):
+    boxes = [o for o in tables if o.last == BOX_SIZE and _is_decoded(o, model)]
+    if len(boxes) != 1 or any(model.structure.is_selected(o.tensor) for o in model.outputs):
         return
     rows = num_rows(boxes[0])
     others = [o for o in tables if o is not boxes[0] and num_rows(o) == rows]
@@ -75,7 +75,9 @@ def _find_grids(model: Observed) -> Iterator[Doubt]:
             )
 
 
-def _is_decoded(output: Output) -> bool:
+def _is_decoded(output: Output, model: Observed) -> bool:
+    if model.structure.activation(output.tensor):
+        return False
     boxes = list_boxes(output.values)
     return (
         len(boxes) >= MIN_BOXES

@@ -37,10 +37,12 @@ class Doubt:
     Attributes:
         output: The output.
         reason: In words.
+        refutes: Whether it speaks against whatever else is claimed of the output.
     """
 
     output: Output
     reason: str
+    refutes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

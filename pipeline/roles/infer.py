@@ -86,8 +86,8 @@ def _collect(model: Observed) -> tuple[list[Claim], dict[Output, str]]:
     found = [item for rule in _RULES for item in rule(model)]
     doubts = {item.output: item.reason for item in found if isinstance(item, Doubt)}
     claims = _merge([item for item in found if isinstance(item, Claim)])
-    suspect = {item.output for item in found if isinstance(item, Doubt)}
-    claims = [claim for claim in claims if claim.output not in suspect or _is_named(claim, model)]
+    refuted = {item.output for item in found if isinstance(item, Doubt) and item.refutes}
+    claims = [claim for claim in claims if claim.output not in refuted]
     claims, conflicts = _settle(claims)
     wrong = describe_maps({claim.role: claim.output for claim in claims}, model)
     for claim in claims:
@@ -152,14 +152,6 @@ def _describe_dispute(one: Claim, other: Claim) -> str:
     if one.role == other.role:
         return f"evidence for {one.role} points to {one.output} and to {other.output}"
     return f"evidence points to {one.role} and to {other.role}"
-
-
-def _is_named(claim: Claim, model: Observed) -> bool:
-    """Return whether a claim rests on the output's name, beside doubts of a rule without names."""
-    return any(
-        isinstance(item, Claim) and item.role == claim.role and item.output is claim.output
-        for item in find_named(model)
-    )
 
 
 def _fill(claims: Sequence[Claim], statements: Sequence[Statement]) -> list[Claim]:

@@ -16,9 +16,6 @@ from pipeline.roles.terms import Family
 from pipeline.roles.things import DETECTION, EMBEDDING, MATTING, TRANSCRIPTION
 from pipeline.roles.vocabulary import has_role
 
-_FORMS = frozenset({"boxes", "classes", "count"})
-"""Roles whose form is so narrow that an output without it makes its name suspect."""
-
 _VOUCHING = (DETECTION, ATTRIBUTES, POSE, LANDMARKS, MATTING, TRANSCRIPTION)
 _MIN_VOUCHING = 2
 
@@ -31,8 +28,9 @@ def find_named(model: Observed) -> Iterator[Claim | Doubt]:
         reason = contradict(role, output, model)
         if reason is None and fits_name(role, output):
             sound[output] = (role, words)
-        elif reason and role in _FORMS:
-            yield Doubt(output=output, reason=f"its name says {role}, but it {reason}")
+        elif reason:
+            why = f"its name says {role}, but it {reason}"
+            yield Doubt(output=output, reason=why, refutes=True)
     family = model.family or _guess_family({role for role, _ in sound.values()})
     for output, (role, words) in sound.items():
         if family and has_role(family, role):

@@ -223,12 +223,23 @@ def _observe_output(entry: Mapping[str, Any], vectors: Sequence[Mapping[str, Arr
     name, shape = entry["name"], entry["shape"]
     text = entry["jsDtype"] == "string"
     arrays = [vector[name] for vector in vectors if name in vector]
+    if not all(_has_shape(array, shape) for array in arrays):
+        arrays = []  # whatever was run, it was not this output
     return Output(
         name=name,
         tensor=entry["tensor"],
         shape=None if shape is None else tuple(None if n < 0 else n for n in shape),
         values=() if text else tuple(np.asarray(a, np.float64) for a in arrays if _is_real(a)),
         text=text,
+    )
+
+
+def _has_shape(array: Array, shape: Sequence[int] | None) -> bool:
+    if shape is None:
+        return True
+    sizes = np.shape(array)
+    return len(sizes) == len(shape) and all(
+        size == stated or stated < 0 for size, stated in zip(sizes, shape, strict=True)
     )
 
 

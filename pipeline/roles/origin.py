@@ -84,6 +84,8 @@ def find_origin(rows: Rows, model: Observed) -> Origin | None:
     for multiclass, scores, boxes in product(rows.tables, rows.raw, rows.raw):
         if scores is boxes or boxes.last != BOX_SIZE or multiclass.last != scores.last:
             continue
+        if model.structure.activation(boxes.tensor):
+            continue  # of four classes, scores have the shape of boxes
         places = _locate(rows, multiclass, scores, boxes)
         if places is not None:
             anchors, off_by = _find_anchors(rows, places, scores, model)

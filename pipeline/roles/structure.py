@@ -30,7 +30,7 @@ _LINEAR = frozenset(
 _RECTIFIERS = frozenset({"Relu", "Relu6"})
 _SELECTING = frozenset({"TopK", "TopKV2", "CombinedNonMaxSuppression"})
 _SUPPRESSION = "NonMaxSuppression"
-_ARGUMENT = frozenset({"ArgMax", "ArgMin"})
+_INTEGERS = frozenset({"DT_INT8", "DT_INT16", "DT_INT32", "DT_INT64", "DT_UINT8"})
 _MAX_STEPS = 64
 
 
@@ -71,10 +71,19 @@ class Structure:
             for node in self.origins(tensor)
         )
 
-    def is_arg_max(self, tensor: str) -> bool:
-        """Return whether all values are positions of maxima."""
-        nodes = self.origins(tensor)
-        return bool(nodes) and all(node.op in _ARGUMENT for node in nodes)
+    def is_integer(self, tensor: str) -> bool:
+        """Return whether the values of a tensor were integers on their way, whatever they are now.
+
+        Only the way through operations that move values is followed.
+        """
+        for _ in range(_MAX_STEPS):
+            node = self._node(tensor)
+            if node.op == "Cast" and node.attrs.get("SrcT", {}).get("type") in _INTEGERS:
+                return True
+            if node.op not in _MOVING or not node.data_inputs:
+                return False
+            tensor = node.data_inputs[0]
+        return False
 
     def is_selected(self, tensor: str) -> bool:
         """Return whether non-maximum suppression or top-k chose the rows of a tensor."""

@@ -53,7 +53,12 @@ def _find_rows(model: Observed) -> Rows | None:
     found = []
     for boxes in tables:
         count = num_rows(boxes)
-        if boxes.last != BOX_SIZE or count is None or count < _MIN_ROWS or not _are_boxes(boxes):
+        if (
+            boxes.last != BOX_SIZE
+            or count is None
+            or count < _MIN_ROWS
+            or not _are_boxes(boxes, model)
+        ):
             continue
         scores = [o for o in lines if num_rows(o) == count and _are_scores(o, model)]
         if len(scores) == 1:
@@ -70,7 +75,10 @@ def _find_rows(model: Observed) -> Rows | None:
     return found[0] if len(found) == 1 else None
 
 
-def _are_boxes(output: Output) -> bool:
+def _are_boxes(output: Output, model: Observed) -> bool:
+    """Tell whether values are corners in an image, and do not come out of a sigmoid as scores do."""
+    if model.structure.activation(output.tensor):
+        return False
     boxes = list_boxes(output.values)
     return len(boxes) >= MIN_BOXES and are_corners(boxes)
 
@@ -78,7 +86,8 @@ def _are_boxes(output: Output) -> bool:
 def _are_scores(output: Output, model: Observed) -> bool:
     """Tell whether values fall within each row, from 0 to 1, and were not computed with after.
 
-    Scores leave a sigmoid and are then only chosen. What a constant is added to are classes.
+    Scores leave a sigmoid and are then only chosen. What a constant is added to are classes,
+    and what once were integers are numbers of something.
     """
     falling = all((np.diff(array, axis=1) <= _ORDERED).all() for array in output.values)
     differing = any((np.ptp(array, axis=1) > EQUAL).any() for array in output.values)
@@ -88,6 +97,7 @@ def _are_scores(output: Output, model: Observed) -> bool:
         and differing
         and not output.is_whole
         and not model.structure.adds_constant(output.tensor)
+        and not model.structure.is_integer(output.tensor)
     )
 
 
@@ -103,7 +113,8 @@ def _find_classes(rows: Rows, origin: Origin | None, model: Observed) -> Claim |
         why = "one for each box, in no order, the same ones again and again; no other output's are"
     else:
         left = [o for o in rows.whole if o is not origin.anchors]
-        found = [o for o in left if _are_columns(o, origin.multiclass, rows)]
+        explained = origin.anchors is not None or len(left) == 1
+        found = [o for o in left if explained and _are_columns(o, origin.multiclass, rows)]
         why = "and each score stands in that column of multiclassScores"
     if len(found) != 1:
         return None

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PipelineError
+from pipeline.errors import FetchError, PipelineError
 from pipeline.steps.local import LocalFiles
 from pipeline.steps.outcome import Outcome, load_outcome
 from pipeline.steps.receipt import (
@@ -87,6 +87,11 @@ class Job:
         return self.folder.with_name(f"{self.folder.name}.failed")
 
     @property
+    def previous_folder(self) -> Path:
+        """The last success, while a new one takes its place; what a kill leaves of that."""
+        return self.folder.with_name(f"{self.folder.name}.previous")
+
+    @property
     def since_file(self) -> Path:
         """When it was first not ok, for a catalog that offers an older result."""
         return self.folder.with_name(f"{self.folder.name}.since.json")
@@ -99,7 +104,10 @@ class Job:
         """
         inputs = {key: _digest_outcome(job.outcome_file) for key, job in self.reads.items()}
         if self.local is not None:
-            inputs.update(self.local.inputs())
+            try:
+                inputs.update(self.local.inputs())
+            except OSError as error:
+                raise FetchError(f"{error.filename}: {error.strerror}") from None
         return Ingredients(
             step=self.step.name,
             version=self.step.version,
@@ -109,6 +117,7 @@ class Job:
 
     def standing(self) -> Standing:
         """Say whether the last result still stands, failed or not, and if not, why."""
+        self._recover()
         blocked = self._blocked()
         if blocked is not None:
             return blocked
@@ -129,6 +138,11 @@ class Job:
             if cause is None:
                 return Standing(outcome=successful(receipt))
         return Standing(cause=cause)
+
+    def _recover(self) -> None:
+        """Put the last success back where a kill came between its going and the next one."""
+        if not self.folder.exists() and self.previous_folder.exists():
+            self.previous_folder.rename(self.folder)
 
     def _blocked(self) -> Standing | None:
         """Say that a step it needs has no result; None when all have."""

@@ -10,6 +10,7 @@ fails: it is what a catalog goes on offering. A failure has a folder of its own,
 `<step>.failed`, whose receipt keeps it from being repeated where it would only repeat.
 """
 
+import errno
 import shutil
 import tempfile
 import time
@@ -28,8 +29,10 @@ from pipeline.steps.receipt import (
     RECEIPT,
     Failure,
     Receipt,
+    explain_loss,
     format_receipt,
     list_outputs,
+    load_receipt,
 )
 from pipeline.steps.session import (
     MEMORY_LIMIT_BYTES,
@@ -38,6 +41,9 @@ from pipeline.steps.session import (
     Session,
 )
 from pipeline.steps.step import StepSkipped, Work
+
+# What a disk says that is full, or must not be written.
+DISK_FAULTS = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}
 
 EndStatus = Literal["ok", "failed", "skipped", "adopted", "remembered"]
 
@@ -86,9 +92,13 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
     }
     (work.folder / "run.json").write_bytes(format_json(run))
     (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
-    _replace_folder(work.folder, job.failed_folder if failure else job.folder, job.temporary)
     if failure is None:
+        _replace_folder(work.folder, job.folder, job.previous_folder)
         shutil.rmtree(job.failed_folder, ignore_errors=True)
+    else:
+        shutil.rmtree(job.failed_folder, ignore_errors=True)
+        job.failed_folder.parent.mkdir(parents=True, exist_ok=True)
+        work.folder.rename(job.failed_folder)
     outcome = unsuccessful(failure) if failure else successful(receipt)
     return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=cause)
 
@@ -108,8 +118,18 @@ def _translate(job: Job, work: Work, session: Session, error: Exception) -> Fail
     if isinstance(error, StepSkipped):
         return Failure(status="skipped", reason=str(error))
     if isinstance(error, PipelineError):
-        work.note(error.message)
-        return Failure(status="failed", reason=error.message, hint=error.hint, retry=error.retry)
+        work.note(error.describe())
+        # What was read may have been taken away meanwhile; then this is not the model's fault.
+        return Failure(
+            status="failed",
+            reason=error.message,
+            hint=error.hint,
+            retry=error.retry or _inputs_are_lost(job),
+        )
+    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+        work.note("".join(traceback.format_exception(error)))
+        reason = f"{error.filename or 'the disk'}: {error.strerror}"
+        return Failure(status="failed", reason=reason, hint="make room on the disk", retry=True)
     session.bugs.append(job.task)
     work.note("".join(traceback.format_exception(error)))
     first = (str(error).splitlines() or [""])[0]
@@ -119,6 +139,16 @@ def _translate(job: Job, work: Work, session: Session, error: Exception) -> Fail
         hint="this is a bug of tfjs-zoo: please report it with the log",
         retry=True,
     )
+
+
+def _inputs_are_lost(job: Job) -> bool:
+    """Tell whether a folder that a job reads is no longer what its receipt says."""
+    for key in job.needs:
+        folder = job.reads[key].folder
+        receipt = load_receipt(folder)
+        if receipt is None or explain_loss(receipt, folder):
+            return True
+    return False
 
 
 def _prepare(job: Job, session: Session) -> Work:
@@ -202,13 +232,11 @@ def _remove_all_but_log(folder: Path) -> None:
             path.unlink()
 
 
-def _replace_folder(made: Path, target: Path, temporary: Path) -> None:
-    """Put a folder in the place of another; a reader sees one of them, whole."""
+def _replace_folder(made: Path, target: Path, previous: Path) -> None:
+    """Put a folder in the place of another, of which one is there, whole, at any moment."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(previous, ignore_errors=True)
     if target.exists():
-        old = Path(tempfile.mkdtemp(dir=temporary, prefix="old-"))
-        target.rename(old / target.name)
-        made.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        made.rename(target)
+        target.rename(previous)
+    made.rename(target)
+    shutil.rmtree(previous, ignore_errors=True)
