@@ -12,6 +12,7 @@ from doit.cmd_base import NamespaceTaskLoader, opt_cwd
 from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidDodoFile
 
+INTERRUPTED = 130
 _PACKAGE = Path(__file__).parent
 # In a wheel the graph lies in the package, in a checkout beside it.
 _DODO = next(path for path in (_PACKAGE / "dodo.py", _PACKAGE.parent / "dodo.py") if path.exists())
@@ -40,7 +41,14 @@ class ZooLoader(NamespaceTaskLoader):  # type: ignore[misc]  # doit has no types
 
 def main() -> int:
     """Run a command line and return the exit code."""
-    return int(DoitMain(ZooLoader(), config_filenames=()).run(sys.argv[1:]) or 0)
+    try:
+        return int(DoitMain(ZooLoader(), config_filenames=()).run(sys.argv[1:]) or 0)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

@@ -18,10 +18,16 @@ def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock while the block runs; the system frees it however the process ends.
 
     Raises:
-        ZooLockedError: Another process holds it.
+        ZooLockedError: Another process holds it, or the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ZooLockedError(
+            f"{error.filename}: {error.strerror}",
+            hint="a zoo keeps its results in .zoo beside models.yaml, which must be writable",
+        ) from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.roles.check import contradict
 from pipeline.roles.document import format_vocabulary
 from pipeline.roles.names import name_role
 from pipeline.roles.terms import CONVENTIONS
@@ -137,10 +136,3 @@ def test_role_that_an_outputs_name_means(name: str, role: str | None) -> None:
     found = name_role(name)
 
     assert (found[0] if found else None) == role
-
-
-def test_every_role_that_names_mean_is_in_the_vocabulary() -> None:
-    meant = {found[0] for name in role_names() if (found := name_role(name))}
-
-    assert meant <= role_names()
-    assert contradict.__doc__

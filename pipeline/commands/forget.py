@@ -8,6 +8,7 @@ from typing import Any
 
 from doit.cmd_forget import Forget as DoitForget
 
+from pipeline.commands.locked import zoo_lock
 from pipeline.commands.selection import select_steps
 from pipeline.graph import Graph
 from pipeline.steps.receipt import RECEIPT
@@ -34,14 +35,15 @@ class Forget(DoitForget):  # type: ignore[misc]  # doit has no types
         tasks = {task.name: task for task in self.task_list}
         names = tasks if forget_all else self.sel_tasks
         selected = select_steps(tasks, names, graph)
-        for name in _with_reads(graph, selected) if forget_sub else selected:
-            if name in graph.jobs:
-                job = graph.jobs[name]
-                for folder in (job.folder, job.failed_folder):
-                    (folder / RECEIPT).unlink(missing_ok=True)
-            self.dep_manager.remove(name)
-            self.outstream.write(f"forgetting {name}\n")
-        self.dep_manager.close()
+        with zoo_lock(graph):
+            for name in _with_reads(graph, selected) if forget_sub else selected:
+                if name in graph.jobs:
+                    job = graph.jobs[name]
+                    for folder in (job.folder, job.failed_folder):
+                        (folder / RECEIPT).unlink(missing_ok=True)
+                self.dep_manager.remove(name)
+                self.outstream.write(f"forgetting {name}\n")
+            self.dep_manager.close()
         return None
 
 

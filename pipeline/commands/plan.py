@@ -10,6 +10,7 @@ from pipeline.commands.selection import select_steps
 from pipeline.dist import find_fault, load_placed, load_projection
 from pipeline.graph import Graph
 from pipeline.layout import Layout
+from pipeline.steps.outcome import load_outcome
 from pipeline.steps.receipt import NEVER_BUILT, load_receipt
 
 _OPTION_JSON = {
@@ -54,9 +55,11 @@ def plan_causes(graph: Graph) -> dict[str, str]:
             fresh = load_receipt(job.folder) is None
             causes[job.task] = NEVER_BUILT if fresh else f"after {_brief(first)}"
             continue
-        cause = job.standing().cause
-        if cause is not None:
-            causes[job.task] = cause
+        standing = job.standing()
+        if standing.cause is not None:
+            causes[job.task] = standing.cause
+        elif standing.outcome != load_outcome(job.outcome_file):
+            causes[job.task] = "an earlier result is taken up again"
     dist = "after catalog" if "catalog" in causes else _explain_dist(graph.layout)
     if dist is not None:
         causes["dist"] = dist
@@ -82,7 +85,7 @@ def _only(graph: Graph, causes: Mapping[str, str], selected: list[str]) -> dict[
 
 
 def _brief(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} others"
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _format_json(causes: Mapping[str, Any]) -> str:
@@ -90,9 +93,24 @@ def _format_json(causes: Mapping[str, Any]) -> str:
 
 
 def _format(graph: Graph, causes: Mapping[str, str]) -> str:
+    failures = _remembered(graph, causes)
+    told = [f"{task}  {reason}" for task, reason in failures.items()]
+    told = ["", "Would be told again:", *told] if told else []
     if not causes:
-        return f"Nothing would run: {len(graph.jobs) + 1} steps are up to date\n"
+        rest = len(graph.jobs) + 1 - len(failures)
+        return "\n".join([f"Nothing would run: {rest} steps are up to date", *told]) + "\n"
     width = max(len(task) for task in causes)
     lines = [f"{task:<{width}}  {cause}" for task, cause in causes.items()]
     rest = len(graph.jobs) + 1 - len(causes)
-    return "\n".join([*lines, "", f"{len(causes)} steps would run, {rest} would not"]) + "\n"
+    summary = f"{len(causes)} steps would run, {rest} would not"
+    return "\n".join([*lines, "", summary, *told]) + "\n"
+
+
+def _remembered(graph: Graph, causes: Mapping[str, str]) -> dict[str, str]:
+    """Return the failures that a run would tell without repeating them, with their reasons."""
+    standings = {job.task: job.standing() for job in graph.jobs.values() if job.task not in causes}
+    return {
+        task: standing.failure.reason
+        for task, standing in standings.items()
+        if standing.failure is not None and standing.failure.status == "failed"
+    }

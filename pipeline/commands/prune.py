@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
-from doit.exceptions import InvalidCommand
 
+from pipeline.commands.locked import zoo_lock
 from pipeline.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
-from pipeline.errors import PipelineError
 from pipeline.fetch.expiry import find_expired
 from pipeline.files import total_size
 from pipeline.graph import Graph
-from pipeline.lock import hold_lock
 
 _DAY_SECONDS = 24 * 3600
 
@@ -55,11 +53,8 @@ class Prune(DoitCmdBase):  # type: ignore[misc]  # doit has no types
 
     def _execute(self, dry_run: bool, now: bool, cache_days: int) -> int:  # noqa: FBT001  # by doit
         graph: Graph = self.loader.namespace["GRAPH"]
-        try:
-            with hold_lock(graph.layout.lock):
-                self._prune(graph, dry_run=dry_run, now=now, cache_days=cache_days)
-        except PipelineError as error:
-            raise InvalidCommand(error.describe()) from None
+        with zoo_lock(graph):
+            self._prune(graph, dry_run=dry_run, now=now, cache_days=cache_days)
         return 0
 
     def _prune(self, graph: Graph, *, dry_run: bool, now: bool, cache_days: int) -> None:

@@ -8,7 +8,6 @@ could start, 130 interrupted.
 import contextlib
 import functools
 import gc
-import json
 import shutil
 import signal
 from collections.abc import Collection, Iterator, Mapping
@@ -18,10 +17,12 @@ from typing import Any, NoReturn
 from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand
 
-from pipeline.errors import PipelineError
+from pipeline.commands.locked import zoo_lock
+from pipeline.commands.selection import expand_names
+from pipeline.entries import model_entry
 from pipeline.graph import Graph
-from pipeline.lock import hold_lock
 from pipeline.report.run import OUR_BUG, RunContext, exit_status, use_context
+from pipeline.steps.outcome import load_outcome
 
 
 class Run(DoitRun):  # type: ignore[misc]  # doit has no types
@@ -35,10 +36,13 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no types
         graph = self.loader.namespace.get("GRAPH")
         if not isinstance(graph, Graph):
             return int(super()._execute(outfile, **options) or 0)
+        if options["num_process"] < 0:
+            raise InvalidCommand("-n takes a number of steps to run at a time, 0 or more")
+        self._check_selection()
         graph.session.force = options["always"]
         context = RunContext(
             root=graph.layout.root,
-            load_cards=functools.partial(_load_cards, graph),
+            load_cards=functools.partial(_load_entries, graph),
             catalog=f"{graph.layout.output}/models.json",
         )
         with _alone(graph), _terminable(), use_context(context):
@@ -50,41 +54,59 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no types
             except KeyboardInterrupt:
                 return exit_status(context.log.events, interrupted=True)
             finally:
+                _ignore_signals()
                 graph.session.close()
         bugs = status == OUR_BUG or bool(graph.session.bugs)
         return exit_status(context.log.events, bugs=bugs)
+
+    def _check_selection(self) -> None:
+        """Refuse names that are no task, and wildcards that match none."""
+        tasks = {task.name: task for task in self.task_list}
+        targets = {target for task in self.task_list for target in task.targets}
+        names: list[str] = [] if self.sel_default_tasks else self.sel_tasks
+        expand_names(tasks, (name for name in names if name not in targets))
 
 
 @contextlib.contextmanager
 def _alone(graph: Graph) -> Iterator[None]:
     """Hold the zoo's lock, and sweep what a killed run left behind."""
-    try:
-        with hold_lock(graph.layout.lock):
-            shutil.rmtree(graph.layout.temporary, ignore_errors=True)
-            yield
-    except PipelineError as error:
-        raise InvalidCommand(error.describe()) from None
+    with zoo_lock(graph):
+        shutil.rmtree(graph.layout.temporary, ignore_errors=True)
+        yield
 
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
     """Let SIGTERM interrupt the run, so that what is done is kept."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    """Let nothing interrupt the clean-up: it takes a moment, and leaves nothing running."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _load_cards(graph: Graph, names: Collection[str]) -> list[Mapping[str, Any]]:
-    """Return the catalog's entries of models, in order; those not in it yet are left out."""
-    try:
-        catalog = json.loads((graph.layout.state / "catalog" / "models.json").read_bytes())
-    except FileNotFoundError:
-        return []
-    entries = {model["name"]: model for model in catalog["models"]}
-    return [entries[name] for name in names if name in entries]
+def _load_entries(graph: Graph, names: Collection[str]) -> list[Mapping[str, Any]]:
+    """Return what the catalog says of models now, whether or not it was written in this run."""
+    models = graph.jobs["catalog"].parameters["models"]
+    jobs = {name: graph.jobs[f"card:{name}"] for name in names}
+    return [
+        model_entry(
+            job.folder,
+            load_outcome(job.outcome_file),
+            models[name]["identity"],
+            uri=models[name]["uri"],
+        )
+        for name, job in jobs.items()
+    ]

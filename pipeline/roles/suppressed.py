@@ -53,12 +53,9 @@ def _find_rows(model: Observed) -> Rows | None:
     found = []
     for boxes in tables:
         count = num_rows(boxes)
-        if (
-            boxes.last != BOX_SIZE
-            or count is None
-            or count < _MIN_ROWS
-            or not _are_boxes(boxes, model)
-        ):
+        if boxes.last != BOX_SIZE or not _are_boxes(boxes, model):
+            continue
+        if count is None or count < _MIN_ROWS:
             continue
         scores = [o for o in lines if num_rows(o) == count and _are_scores(o, model)]
         if len(scores) == 1:
@@ -76,7 +73,7 @@ def _find_rows(model: Observed) -> Rows | None:
 
 
 def _are_boxes(output: Output, model: Observed) -> bool:
-    """Tell whether values are corners in an image, and do not come out of a sigmoid as scores do."""
+    """Tell whether values are corners in an image, and no scores out of a sigmoid."""
     if model.structure.activation(output.tensor):
         return False
     boxes = list_boxes(output.values)

@@ -23,10 +23,9 @@ from pipeline.catalog import (
     CATALOG_FILE,
     SCHEMA_FILE,
     build_catalog,
-    failed_entry,
     format_schema,
-    stale_entry,
 )
+from pipeline.entries import model_entry
 from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.source import parse_source
 from pipeline.files import digest_file, link_or_copy
@@ -190,7 +189,15 @@ def catalog(work: Work) -> None:
     """Assemble `models.json`, and list every file of dist/ in `projection.json`."""
     work.uses("tensorflow", "tensorflowjs", "tfjs-zoo")
     models = work.parameters["models"]
-    entries = [_catalog_entry(work, name, models[name]) for name in sorted(models)]
+    entries = [
+        model_entry(
+            work.inputs[f"card:{name}"],
+            work.outcomes.get(f"card:{name}"),
+            models[name]["identity"],
+            uri=models[name]["uri"],
+        )
+        for name in sorted(models)
+    ]
     content = build_catalog(entries, zoo=work.parameters["zoo"], toolchain=work.tools)
     write_json(work.folder / CATALOG_FILE, content)
     (work.folder / SCHEMA_FILE).write_bytes(format_schema())
@@ -203,20 +210,6 @@ def catalog(work: Work) -> None:
 
 VECTOR_FILES = ("vectors.json", "vectors.bin")
 _CATALOG_FILES = (CATALOG_FILE, SCHEMA_FILE)
-
-
-def _catalog_entry(work: Work, name: str, model: dict[str, Any]) -> dict[str, Any]:
-    key = f"card:{name}"
-    outcome, folder = work.outcomes.get(key), work.inputs[key]
-    reason = outcome.reason if outcome else "it was not built"
-    if outcome is None or outcome.status != "ok":
-        try:
-            last_good = read_json(folder / "card.json")
-            since = read_json(folder.with_name("card.since.json"))["since"]
-        except FileNotFoundError:
-            return failed_entry(model["identity"], uri=model["uri"], reason=reason)
-        return stale_entry(last_good, reason=reason, since=since)
-    return read_json(folder / "card.json")
 
 
 def _projected_model(work: Work, entry: dict[str, Any]) -> list[dict[str, Any]]:

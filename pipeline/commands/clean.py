@@ -1,0 +1,23 @@
+"""`doit clean`: as doit's own, but never while a run is at work."""
+
+import functools
+from typing import Any
+
+from doit.cmd_clean import Clean as DoitClean
+
+from pipeline.commands.locked import zoo_lock
+from pipeline.graph import Graph
+
+
+class Clean(DoitClean):  # type: ignore[misc]  # doit has no types
+    """Remove the results of steps."""
+
+    name = "clean"
+
+    @functools.wraps(DoitClean._execute)  # noqa: SLF001  # doit reads the options from its signature
+    def _execute(self, *arguments: Any, **options: Any) -> Any:
+        graph = self.loader.namespace.get("GRAPH")
+        if not isinstance(graph, Graph):
+            return super()._execute(*arguments, **options)
+        with zoo_lock(graph):
+            return super()._execute(*arguments, **options)

@@ -1,0 +1,32 @@
+"""Entries: what the catalog says of each model now, from its card or the lack of one."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.catalog import failed_entry, stale_entry
+from pipeline.jsonfile import read_json
+from pipeline.steps.outcome import Outcome
+
+
+def model_entry(
+    card: Path, outcome: Outcome | None, identity: Mapping[str, Any], *, uri: str
+) -> dict[str, Any]:
+    """Return the catalog's entry of a model.
+
+    Args:
+        card: Folder of its last good card; it need not be there.
+        outcome: How its card ended; None where it has not run.
+        identity: What the manifest says of it now.
+        uri: Its source, without credentials.
+    """
+    if outcome is not None and outcome.status == "ok":
+        return read_json(card / "card.json")
+    reason = outcome.reason if outcome is not None else "it was not built"
+    try:
+        last_good = read_json(card / "card.json")
+        since = read_json(card.with_name("card.since.json"))["since"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return failed_entry(identity, uri=uri, reason=reason)
+    return stale_entry({**last_good, **identity}, reason=reason, since=since)
