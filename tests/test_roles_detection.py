@@ -273,6 +273,38 @@ def test_permuted_axes_are_no_boxes() -> None:
     assert_nothing_wrong(findings)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(lambda array: (array > np.median(array)).astype(float), id="flags"),
+        pytest.param(lambda array: np.full_like(array, array.max()), id="one value an image"),
+    ],
+)
+def test_what_falls_is_not_always_a_score(values: Any) -> None:
+    export = Export().only("Identity_1", "Identity_2", "Identity_4")
+
+    findings = export.change("Identity_4", values).infer()
+
+    assert "scores" not in findings.map
+
+
+def test_scores_in_order_that_no_suppression_chose() -> None:
+    export = Export().only("Identity_6", "Identity_7")
+
+    findings = export.change("Identity_7", lambda array: -np.sort(-array.max(axis=-1))).infer()
+
+    assert findings.map == {}
+
+
+def test_rows_found_again_by_chance_prove_nothing() -> None:
+    few = np.arange(NUM_KEPT) < 4
+
+    findings = Export().change("Identity_4", lambda array: np.where(few, array, 0)).infer()
+
+    assert {"anchors", "classes", "rawBoxes", "rawScores"}.isdisjoint(findings.map)
+    assert_nothing_wrong(findings)
+
+
 def test_scores_in_no_order_were_not_chosen_by_suppression() -> None:
     findings = Export().change("Identity_4", lambda array: array[:, ::-1]).infer()
 

