@@ -93,7 +93,7 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
         identity: What the manifest says of it: name, title, licence, the keys of `extra`.
         source: `uri` and `sha256` of what was fetched, its `format` and what else it offers.
         signature: Inputs, outputs and facts of the graph (signature.json).
-        mapping: `map` and `roles` (map.json).
+        mapping: Roles, their evidence and conventions (map.json).
         proofs: How values prove the name of an output, by name (verify.json).
         vectors: The published files of the test vectors.
         variants: The entries of its variants, the base first.
@@ -112,6 +112,17 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
         "ops": signature["ops"],
         "modelPath": published[0]["modelPath"] if published else None,
         "map": mapping["map"],
+        "roles": {
+            role: {
+                "tensor": tensor,
+                "source": mapping["source"][role],
+                "evidence": mapping["evidence"][role],
+                "conventions": mapping["conventions"].get(role, {}),
+            }
+            for role, tensor in mapping["map"].items()
+        },
+        "unassigned": mapping["abstained"],
+        "usable": mapping["usable"],
         "inputs": signature["inputs"],
         "outputs": [
             {

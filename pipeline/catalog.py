@@ -53,6 +53,19 @@ class CatalogOutput(CatalogTensor):
     outputs, or null where the source has the name on the tensor itself."""
 
 
+class CatalogRole(_Entry):
+    """What an output is for, and how that is known; docs/roles.md has the vocabulary."""
+
+    tensor: str | None
+    """The output; null where the role follows from others, as classes do from scores."""
+    source: Literal["manifest", "inferred"]
+    """Who says so."""
+    evidence: list[str]
+    """Why, in sentences."""
+    conventions: dict[str, str]
+    """How it is to be read, as far as that is known: the order of a box, its scale, …"""
+
+
 class CatalogFile(_Entry):
     """A published file."""
 
@@ -198,6 +211,12 @@ class CatalogModel(_Entry):
     """model.json of its first published variant, relative to the catalog."""
     map: dict[str, str | None]
     """Output tensor of each role; null where the role follows from others."""
+    roles: dict[str, CatalogRole]
+    """The same with what is known of each role."""
+    unassigned: dict[str, str]
+    """Why an output has no role although something speaks for one, by its name."""
+    usable: bool | None
+    """Whether its outputs can be used as they are; features of a model without its top cannot."""
     inputs: list[CatalogTensor]
     """Its inputs."""
     outputs: list[CatalogOutput]
@@ -267,6 +286,9 @@ def failed_entry(identity: Mapping[str, Any], *, uri: str, reason: str | None) -
         "ops": {},
         "modelPath": None,
         "map": {},
+        "roles": {},
+        "unassigned": {},
+        "usable": None,
         "inputs": [],
         "outputs": [],
         "vectors": [],

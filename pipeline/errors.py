@@ -5,6 +5,7 @@
     ├── SourceError             a `source:` is not written as any kind of source is
     ├── FetchError              a source is not there, or is not what it should be
     │   ├── NetworkError        the network or a server failed; worth trying again
+    │   ├── DiskError           this disk cannot hold what was fetched; worth trying again
     │   └── UntrustedSourceError  refused for what the files would do to this machine
     ├── FormatError             files that are no model, or not the one they claim to be
     ├── ConversionError         the converter cannot make a TensorFlow.js model of it
@@ -64,6 +65,12 @@ class FetchError(PipelineError):
 
 class NetworkError(FetchError):
     """A server or the network failed for now."""
+
+    retry = True
+
+
+class DiskError(FetchError):
+    """What was fetched cannot be written, or read back, on this machine for now."""
 
     retry = True
 

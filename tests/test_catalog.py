@@ -33,7 +33,7 @@ SIGNATURE = {
     "parameters": 8,
     "ops": {"MatMul": 1},
 }
-CHECK = {
+CHECK: dict[str, Any] = {
     "status": "ok",
     "reason": None,
     "tfjs": "4.22.0",
@@ -73,7 +73,15 @@ def card(**extra: Any) -> dict[str, Any]:
         identity(**extra),
         source=SOURCE,
         signature=SIGNATURE,
-        mapping={"map": {"boxes": "Identity:0"}, "roles": {"Identity:0": "boxes"}},
+        mapping={
+            "map": {"boxes": "Identity:0"},
+            "roles": {"Identity:0": "boxes"},
+            "source": {"boxes": "inferred"},
+            "evidence": {"boxes": ["it is behind non-maximum suppression"]},
+            "conventions": {"boxes": {"order": "yxyx"}},
+            "abstained": {},
+            "usable": True,
+        },
         proofs={"boxes": {"proof": "value", "reason": None}},
         vectors=[{"path": "models/one/vectors-1/vectors.bin", "bytes": 3, "sha256": "c" * 64}],
         variants=[

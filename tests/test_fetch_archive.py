@@ -226,8 +226,10 @@ def test_a_truncated_archive_is_said_to_be(tmp_path: Path, suffix: str) -> None:
     write(path, {"m.h5": b"".join(i.to_bytes(4, "big") for i in range(50_000))})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
-    with pytest.raises(FetchError, match=r"a damaged or truncated (zip|tar) archive"):
+    with pytest.raises(FetchError, match=r"a damaged or truncated (zip|tar) archive") as caught:
         fetch(tmp_path, f"m{suffix}#m.h5")
+    assert not caught.value.retry
+    assert caught.value.hint == "make it again, or copy it again"
 
 
 @pytest.mark.parametrize(

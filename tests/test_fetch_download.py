@@ -186,7 +186,7 @@ def test_nobody_listening_is_a_network_error(tmp_path: Path) -> None:
 def test_a_missing_file_is_not_tried_again(server: Server, tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="404 Not Found") as caught:
         bring(Store(tmp_path), f"{server.url}/m.h5")
-    assert not isinstance(caught.value, NetworkError)
+    assert caught.value.retry, "the next run may find it"
     assert len(server.asked) == 1
 
 
@@ -196,6 +196,7 @@ def test_a_refusal_hints_at_credentials_and_shows_none(server: Server, tmp_path:
 
     with pytest.raises(FetchError, match="401") as caught:
         bring(Store(tmp_path), url)
+    assert caught.value.retry, "credentials are asked for again"
     text = f"{caught.value} {caught.value.hint}"
     assert "credentials" in text
     assert "geheim" not in text
@@ -275,8 +276,9 @@ def test_a_wrong_digest_is_an_error_that_names_both(server: Server, tmp_path: Pa
     url = server.put("/m.h5", BODY)
     found = hashlib.sha512(BODY).hexdigest()
 
-    with pytest.raises(FetchError, match=f"(?s)sha512 .*{found}.*expected {'0' * 128}"):
+    with pytest.raises(FetchError, match=f"(?s)sha512 .*{found}.*expected {'0' * 128}") as caught:
         bring(Store(tmp_path), url, digests={"sha1": "1", "sha512": "0" * 128})
+    assert caught.value.retry
     assert not list(tmp_path.glob("blobs/*/*"))
 
 
@@ -308,8 +310,9 @@ def test_what_only_stands_for_a_file_is_not_kept(
 ) -> None:
     url = server.put("/m.h5", body)
 
-    with pytest.raises(FetchError, match=message):
+    with pytest.raises(FetchError, match=message) as caught:
         bring(Store(tmp_path), url)
+    assert caught.value.retry
     server.put("/m.h5", BODY)
     assert bring(Store(tmp_path), url) == BODY
 
@@ -357,6 +360,50 @@ def test_refresh_without_network_keeps_the_copy_and_says_so(tmp_path: Path) -> N
     assert file.path.read_bytes() == BODY
     assert file.note is not None
     assert "kept the copy fetched earlier" in file.note
+
+
+def test_refresh_of_what_is_gone_from_its_server_is_an_error(
+    server: Server, tmp_path: Path
+) -> None:
+    url = server.put("/m.h5", BODY)
+    bring(Store(tmp_path), url)
+    server.pages.clear()
+
+    with pytest.raises(FetchError, match="404 Not Found"):
+        bring(Store(tmp_path), url, refresh=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        pytest.param(Fault(status=503), "503", id="busy"),
+        pytest.param(Fault(status=407), "the proxy refuses", id="proxy"),
+        pytest.param(Fault(drop_after=1000), "failed", id="broken"),
+    ],
+)
+def test_refresh_that_reaches_no_server_keeps_the_copy_and_says_why(
+    server: Server, tmp_path: Path, fault: Fault, reason: str
+) -> None:
+    store = Store(tmp_path)
+    url = server.put("/m.h5", BODY)
+    bring(store, url)
+    server.put("/m.h5", b"new" * 9999, fault, fault, fault, etag='"2"', ranges=False)
+    location = Location(url=url, shown="m", settings=QUICK)
+    file = download(store, url, lambda: location, progress=lambda _done, _total: None, refresh=True)
+
+    assert file.path.read_bytes() == BODY
+    assert file.note is not None
+    assert reason in file.note
+
+
+def test_trusted_certificates_that_are_not_there_are_said(tmp_path: Path) -> None:
+    settings = HttpSettings(verify=str(tmp_path / "gone.pem"), attempts=1)
+
+    with pytest.raises(
+        NetworkError, match="certificates that is configured is not there"
+    ) as caught:
+        bring(Store(tmp_path), "https://127.0.0.1:1/m.h5", settings=settings)
+    assert "REQUESTS_CA_BUNDLE" in str(caught.value.hint)
 
 
 def test_one_download_serves_all_threads(server: Server, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Files and folders of this machine."""
 
+import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from pipeline.canonical import digest_json
 from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch.fetch import Fetched, fetch_source, source_state
 from pipeline.fetch.source import parse_source
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
 
 
 def model_json(*shards: str) -> bytes:
@@ -117,6 +121,26 @@ def test_a_folder_of_one_file_is_still_a_folder(tmp_path: Path) -> None:
     assert fetched.sha256 == digest_json(listing)
 
 
+@pytest.mark.parametrize(
+    "content", [b"{}", b'{"modelTopology": {}, "weightsManifest": []}'], ids=["none", "empty"]
+)
+def test_a_folder_with_a_model_json_without_weights_is_that_model(
+    tmp_path: Path, content: bytes
+) -> None:
+    write(tmp_path, {"m/model.json": content, "m/README": b"text"})
+    fetched = fetch(tmp_path, "m")
+
+    assert fetched.entry == "model.json"
+    assert names_in(tmp_path / "out") == {"model.json"}
+
+
+def test_an_empty_folder_is_named_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "models/m").mkdir(parents=True)
+
+    with pytest.raises(FetchError, match="^models/m: an empty folder; expected a model$"):
+        fetch(tmp_path, "models/m")
+
+
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     write(tmp_path, {"m/saved_model.pb": b"graph", "data/variables.index": b"index"})
     (tmp_path / "m/variables").symlink_to(tmp_path / "data")
@@ -154,18 +178,21 @@ def test_a_missing_file_suggests_its_neighbours(tmp_path: Path) -> None:
         pytest.param("m.h5", b"", "an empty file", id="empty"),
         pytest.param("m.h5", b"<html>", "an HTML page", id="HTML"),
         pytest.param("model.json", b"{", "not JSON", id="half a JSON"),
+        pytest.param("model.json", b"<!doctype html>", "an HTML page", id="HTML for JSON"),
+        pytest.param("model.json", LFS_POINTER, "a Git-LFS pointer", id="Git-LFS for JSON"),
+        pytest.param("model.json", b"", "an empty file", id="empty for JSON"),
     ],
 )
 def test_no_model(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     write(tmp_path, {name: content})
 
-    with pytest.raises(FetchError, match=message):
+    with pytest.raises(FetchError, match=f"^{name}: {message}") as caught:
         fetch(tmp_path, name)
+    assert not caught.value.retry
 
 
 def test_a_pointer_deep_in_a_folder_is_found(tmp_path: Path) -> None:
-    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
-    write(tmp_path, {"m/saved_model.pb": b"graph", "m/variables/variables.data": pointer})
+    write(tmp_path, {"m/saved_model.pb": b"graph", "m/variables/variables.data": LFS_POINTER})
 
     with pytest.raises(FetchError, match=r"variables\.data: a Git-LFS pointer"):
         fetch(tmp_path, "m")
@@ -219,3 +246,129 @@ def test_state_of_a_folder_tells_of_every_change(tmp_path: Path) -> None:
 def test_state_of_others(tmp_path: Path) -> None:
     assert source_state(parse_source("gone.h5"), root=tmp_path) == {}
     assert source_state(parse_source("npm:x@1.0.0"), root=tmp_path) is None
+
+
+def link_to_itself(root: Path) -> str:
+    """Make a link that leads to itself; return its path."""
+    (root / "circle").symlink_to("circle")
+    return "circle"
+
+
+def folder_of_a_circle(root: Path) -> str:
+    """Make a SavedModel with a link that leads to itself; return its path."""
+    write(root, {"m/saved_model.pb": b"graph"})
+    (root / "m/circle").symlink_to("circle")
+    return "m"
+
+
+def circle_as_shard(root: Path) -> str:
+    """Make a model.json whose shard is a link that leads to itself; return its path."""
+    write(root, {"m/model.json": model_json("circle")})
+    (root / "m/circle").symlink_to("circle")
+    return "m/model.json"
+
+
+def long_name(root: Path) -> str:
+    """Return a path that no file system takes."""
+    del root
+    return "x" * 300
+
+
+def long_name_of_a_shard(root: Path) -> str:
+    """Make a model.json whose shard has a name that no file system takes; return its path."""
+    write(root, {"m/model.json": model_json("x" * 300)})
+    return "m/model.json"
+
+
+def pipe(root: Path) -> str:
+    """Make a pipe; return its path."""
+    os.mkfifo(root / "pipe")
+    return "pipe"
+
+
+def folder_of_a_pipe(root: Path) -> str:
+    """Make a SavedModel with a pipe in it; return its path."""
+    write(root, {"m/saved_model.pb": b"graph"})
+    os.mkfifo(root / "m/pipe")
+    return "m"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        pytest.param(link_to_itself, "circle: cannot be read: Too many levels", id="circle"),
+        pytest.param(folder_of_a_circle, "m: circle: cannot be read: Too many", id="in a folder"),
+        pytest.param(circle_as_shard, "circle: cannot be read: Too many", id="circle as shard"),
+        pytest.param(long_name, "x: cannot be read: File name too long", id="long name"),
+        pytest.param(long_name_of_a_shard, "x: cannot be read: File name too", id="long shard"),
+        pytest.param(pipe, "^pipe: a pipe or a device; expected a file", id="pipe"),
+        pytest.param(folder_of_a_pipe, "^m: pipe: a pipe or a device", id="pipe in a folder"),
+    ],
+)
+def test_what_cannot_be_read_is_said_by_state_and_fetch_alike(
+    tmp_path: Path, make: Callable[[Path], str], message: str
+) -> None:
+    text = make(tmp_path)
+
+    with pytest.raises(FetchError, match=message) as stated:
+        source_state(parse_source(text), root=tmp_path)
+    with pytest.raises(FetchError, match=message) as fetched:
+        fetch(tmp_path, text)
+    assert str(tmp_path) not in f"{stated.value}{fetched.value}"
+    assert not fetched.value.retry
+
+
+@contextlib.contextmanager
+def without_permission(path: Path) -> Iterator[None]:
+    """Take away the right to read a file or folder, also from a superuser."""
+    mode = path.stat().st_mode
+    path.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize("locked", ["m", "m/variables"])
+def test_a_folder_without_permission_is_said_not_skipped(tmp_path: Path, locked: str) -> None:
+    write(tmp_path, {"m/saved_model.pb": b"graph", "m/variables/x": b"x"})
+    source = parse_source("m")
+
+    with (
+        without_permission(tmp_path / locked),
+        pytest.raises(FetchError, match=r"^m: .*cannot be read: Permission denied"),
+    ):
+        source_state(source, root=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["m.h5", "model.json", "m.zip#m"])
+def test_a_link_to_nothing_is_said_to_be(tmp_path: Path, text: str) -> None:
+    name = text.partition("#")[0]
+    (tmp_path / name).symlink_to("gone/file")
+
+    assert source_state(parse_source(text), root=tmp_path) == {}
+    with pytest.raises(FetchError, match=f"^{name}: is a link to gone/file, which is not there$"):
+        fetch(tmp_path, text)
+
+
+@pytest.mark.parametrize("name", ["a.bin", "model.json", "other"])
+def test_a_link_to_nothing_in_a_model_is_named(tmp_path: Path, name: str) -> None:
+    entry = "saved_model.pb" if name == "other" else "model.json"
+    write(tmp_path, {f"m/{entry}": model_json("a.bin")})
+    (tmp_path / "m" / name).unlink(missing_ok=True)
+    (tmp_path / "m" / name).symlink_to("gone")
+
+    with pytest.raises(FetchError, match=f"^m: {name}: is a link to gone, which is not there$"):
+        fetch(tmp_path, "m")
+
+
+def test_state_has_no_shards_outside_the_model(tmp_path: Path) -> None:
+    write(tmp_path, {"m/model.json": model_json("../b.bin", "/dev/zero", "a\0"), "b.bin": b"b"})
+    state = source_state(parse_source("m/model.json"), root=tmp_path)
+
+    assert state is not None
+    assert set(state) == {"model.json"}

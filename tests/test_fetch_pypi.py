@@ -124,8 +124,20 @@ def test_a_changed_file_is_refused(index: Server, tmp_path: Path) -> None:
     publish(index, {PURE: wheel(m=b"p")})
     index.pages[f"/files/{PURE}"].body = wheel(m=b"other")
 
-    with pytest.raises(FetchError, match=r"sha256 of the download is .*; expected"):
+    with pytest.raises(FetchError, match=r"sha256 of the download is .*; expected") as caught:
         fetch(tmp_path, "pypi:my-zoo==1.0#m")
+    assert caught.value.retry
+
+
+def test_an_index_that_named_a_wrong_digest_is_asked_again(index: Server, tmp_path: Path) -> None:
+    publish(index, {PURE: wheel(m=b"p")})
+    index.pages[f"/files/{PURE}"].body = wheel(m=b"other")
+    with pytest.raises(FetchError, match="of the download"):
+        fetch(tmp_path, "pypi:my-zoo==1.0#m")
+    publish(index, {PURE: wheel(m=b"other")})
+    fetch(tmp_path, "pypi:my-zoo==1.0#m")
+
+    assert (tmp_path / "out/1/m").read_bytes() == b"other"
 
 
 def test_a_yanked_release_is_said_to_be(index: Server, tmp_path: Path) -> None:
@@ -138,14 +150,20 @@ def test_a_yanked_release_is_said_to_be(index: Server, tmp_path: Path) -> None:
 def test_a_missing_version_lists_the_newest(index: Server, tmp_path: Path) -> None:
     publish(index, {PURE: wheel(m=b"p"), "my_zoo-0.9-py3-none-any.whl": wheel(m=b"p")})
 
-    with pytest.raises(FetchError, match=r"my-zoo==2\.0: .* the newest there are 0\.9, 1\.0"):
+    with pytest.raises(
+        FetchError, match=r"my-zoo==2\.0: .* the newest there are 0\.9, 1\.0"
+    ) as caught:
         fetch(tmp_path, "pypi:my-zoo==2.0#m")
+    assert caught.value.retry
 
 
 @pytest.mark.usefixtures("index")
 def test_a_missing_package_names_the_indexes(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match=r"no such package in http://127\.0\.0\.1:\d+/simple"):
+    with pytest.raises(
+        FetchError, match=r"no such package in http://127\.0\.0\.1:\d+/simple"
+    ) as caught:
         fetch(tmp_path, "pypi:nothing==1.0#m")
+    assert caught.value.retry
 
 
 def test_an_index_that_does_not_answer_is_a_network_error(index: Server, tmp_path: Path) -> None:

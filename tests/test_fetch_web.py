@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import Server, serve
+from loopback import Fault, Server, serve
 
 from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch.fetch import Fetched, fetch_source
@@ -193,8 +193,10 @@ def test_an_archive_without_suffix(server: Server, zoo: Zoo) -> None:
 def test_a_truncated_archive_is_fetched_again(server: Server, zoo: Zoo) -> None:
     content = zip_of(model=b"weights")
     url = server.put("/m.zip", content[:-9])
-    with pytest.raises(FetchError, match="a damaged or truncated zip archive"):
+    with pytest.raises(FetchError, match="a damaged or truncated zip archive") as caught:
         zoo.fetch(f"{url}#model")
+    assert caught.value.retry
+    assert caught.value.hint == "run the same command again: it is fetched anew"
     server.put("/m.zip", content)
     zoo.fetch(f"{url}#model")
 
@@ -203,11 +205,94 @@ def test_a_truncated_archive_is_fetched_again(server: Server, zoo: Zoo) -> None:
 
 def test_half_a_model_json_is_fetched_again(server: Server, zoo: Zoo) -> None:
     url = server.put("/model.json", b"{")
-    with pytest.raises(FetchError, match="not JSON"):
+    with pytest.raises(FetchError, match="not JSON") as caught:
         zoo.fetch(url)
+    assert caught.value.retry
     server.put("/model.json", b"{}")
 
     assert zoo.fetch(url).entry == "model.json"
+
+
+def test_what_is_no_archive_is_fetched_again(server: Server, zoo: Zoo) -> None:
+    url = server.put("/m.zip", b"try again later")
+    with pytest.raises(FetchError, match="not an archive by its content") as caught:
+        zoo.fetch(f"{url}#model")
+    assert caught.value.retry
+    server.put("/m.zip", zip_of(model=b"weights"), etag='"1"')
+    zoo.fetch(f"{url}#model")
+
+    assert zoo.files() == {"model": b"weights"}
+
+
+def test_an_archive_that_got_the_model_later_is_asked_for_again(server: Server, zoo: Zoo) -> None:
+    url = server.put("/m.zip", zip_of(other=b"other"))
+    with pytest.raises(FetchError, match="no 'model' in it") as caught:
+        zoo.fetch(f"{url}#model")
+    assert caught.value.retry
+    assert len(server.asked) == 1
+    server.put("/m.zip", zip_of(model=b"weights"), etag='"2"')
+    zoo.fetch(f"{url}#model")
+
+    assert zoo.files() == {"model": b"weights"}
+    assert len(server.asked) == 2
+
+
+def test_a_refused_model_that_is_mended_is_taken(server: Server, zoo: Zoo) -> None:
+    url = server.put("/m.zip", zip_of(**{"../x": b"not", "model": b"weights"}))
+    with pytest.raises(UntrustedSourceError, match="below the archive's root"):
+        zoo.fetch(f"{url}#model")
+    server.put("/m.zip", zip_of(model=b"weights"), etag='"2"')
+    zoo.fetch(f"{url}#model")
+
+    assert zoo.files() == {"model": b"weights"}
+
+
+def test_a_shard_that_is_missing_for_now_is_asked_for_again(server: Server, zoo: Zoo) -> None:
+    url = server.put("/model.json", model_json("a.bin"))
+    with pytest.raises(FetchError, match=r"/a\.bin: 404 Not Found") as caught:
+        zoo.fetch(url)
+    assert caught.value.retry
+    server.put("/a.bin", b"a")
+    zoo.fetch(url)
+
+    assert set(zoo.files()) == {"model.json", "a.bin"}
+
+
+def test_a_wrong_pin_may_be_right_later(server: Server, zoo: Zoo) -> None:
+    url = server.put("/m.h5", b"wrong")
+    pin = hashlib.sha256(b"weights").hexdigest()
+    with pytest.raises(FetchError, match=f"expected {pin}, as pinned$") as caught:
+        zoo.fetch(url, sha256=pin)
+    assert caught.value.retry
+    assert len(server.asked) == 1
+    server.put("/m.h5", b"weights", etag='"2"')
+
+    assert zoo.fetch(url, sha256=pin).final
+
+
+def test_a_wrong_pin_of_a_copy_says_that_no_server_was_reached(zoo: Zoo) -> None:
+    with serve() as server:
+        url = server.put("/m.h5", b"old")
+        zoo.fetch(url)
+
+    with pytest.raises(FetchError, match="as pinned; kept the copy fetched earlier: ") as caught:
+        zoo.fetch(url, sha256="0" * 64)
+    assert caught.value.retry
+
+
+def test_without_network_refresh_of_an_archive_or_a_shard_says_so(zoo: Zoo) -> None:
+    with serve() as server:
+        archive = server.put("/m.zip", zip_of(model=b"weights"))
+        model = server.put("/model.json", model_json("a.bin"))
+        server.put("/a.bin", b"a")
+        zoo.fetch(f"{archive}#model")
+        zoo.fetch(model)
+        server.pages["/a.bin"].faults = [Fault(status=503)] * 9
+        notes = [zoo.fetch(model, refresh=True).note]
+    notes.append(zoo.fetch(f"{archive}#model", refresh=True).note)
+
+    assert ["a.bin" in str(notes[0]), "m.zip" in str(notes[1])] == [True, True]
+    assert all(str(note).startswith("kept the copy fetched earlier") for note in notes)
 
 
 def test_credentials_reach_the_server_and_nothing_else(server: Server, zoo: Zoo) -> None:

@@ -13,6 +13,7 @@ from pipeline.tfjs.model_json import load_model_json
 
 pytestmark = [pytest.mark.network, pytest.mark.tensorflow]
 
+Values = np.ndarray[Any, Any]
 SOURCE = "pypi:basic-pitch==0.4.0#basic_pitch/saved_models/icassp_2022/nmp"
 
 
@@ -61,24 +62,27 @@ def shard(base: Path) -> Path:
     return path
 
 
-def largest(base: Path) -> tuple[int, int]:
-    """Return offset and size of the largest weight."""
-    places, offset = [], 0
+def kernel(base: Path) -> tuple[int, int]:
+    """Return offset and size of a kernel that all outputs depend on.
+
+    Some weights of this model hardly matter: the filters of the lowest octaves, which the
+    test sounds do not reach.
+    """
+    offset = 0
     for spec in load_model_json(base / "model.json").weights:
         assert spec.num_bytes is not None
-        places.append((offset, spec.num_bytes))
+        if spec.name.endswith("/conv2d_3/Conv2D/ReadVariableOp"):
+            return offset, spec.num_bytes
         offset += spec.num_bytes
-    return max(places, key=lambda each: each[1])
+    raise AssertionError("the kernel is gone")
 
 
-def change_weight(
-    base: Path, where: tuple[int, int], change: Callable[[np.ndarray[Any, Any]], None]
-) -> None:
+def change_weight(base: Path, where: tuple[int, int], change: Callable[[Values], Values]) -> None:
     """Change the values of a weight in the shard."""
     offset, size = where
     content = bytearray(shard(base).read_bytes())
-    values = np.frombuffer(content, "<f4", count=size // 4, offset=offset)
-    change(values)
+    values = np.frombuffer(bytes(content), "<f4", count=size // 4, offset=offset)
+    content[offset : offset + size] = change(values).astype("<f4").tobytes()
     shard(base).write_bytes(content)
 
 
@@ -102,7 +106,7 @@ def test_two_outputs_of_one_shape_that_are_swapped(mutate: Callable[..., Build])
 
 def test_a_bit_that_flipped_in_a_shard(mutate: Callable[..., Build]) -> None:
     def flip(base: Path) -> None:
-        offset, size = largest(base)
+        offset, size = kernel(base)
         content = bytearray(shard(base).read_bytes())
         content[offset + size // 2 // 4 * 4 + 3] ^= 0x40
         shard(base).write_bytes(content)
@@ -114,7 +118,7 @@ def test_a_bit_that_flipped_in_a_shard(mutate: Callable[..., Build]) -> None:
 
 def test_a_weight_that_is_one_percent_too_large(mutate: Callable[..., Build]) -> None:
     def scale(base: Path) -> None:
-        change_weight(base, largest(base), lambda values: values.__imul__(np.float32(1.01)))
+        change_weight(base, kernel(base), lambda values: values * np.float32(1.01))
 
     reason = mutate(scale).failures["verify:pitch"]
 
@@ -123,7 +127,7 @@ def test_a_weight_that_is_one_percent_too_large(mutate: Callable[..., Build]) ->
 
 def test_an_infinite_constant(mutate: Callable[..., Build]) -> None:
     def spoil(base: Path) -> None:
-        change_weight(base, largest(base), lambda values: values.__setitem__(0, -np.inf))
+        change_weight(base, kernel(base), lambda values: np.append(values[1:], -np.inf))
 
     reason = mutate(spoil).failures["verify:pitch"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import FetchError, UntrustedSourceError
+from pipeline.errors import UntrustedSourceError
 from pipeline.fetch.tree import is_inner_path
 
 GIB = 1024**3
@@ -23,10 +23,6 @@ MAX_TOTAL_BYTES = 32 * GIB
 # Real weights hardly compress, zeros a thousandfold: small archives may, large ones may not.
 MAX_RATIO = 100
 FREE_OF_RATIO_BYTES = 256 * MIB
-
-
-class DamagedArchiveError(FetchError):
-    """An archive is cut short or its content is no archive's; another download may be sound."""
 
 
 @dataclass(frozen=True, kw_only=True)

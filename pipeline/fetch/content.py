@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import FetchError
+from pipeline.fetch.faults import DamagedArchiveError
 
 ArchiveType = Literal["zip", "tar"]
 
-_HEAD_BYTES = 512
+HEAD_BYTES = 512
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _HTML = (b"<!doctype html", b"<html")
@@ -31,10 +32,14 @@ def check_whole(path: Path, *, shown: str, may_be_empty: bool = False) -> None:
     Raises:
         FetchError: It is empty, a Git-LFS pointer or an HTML page.
     """
-    head = _read_head(path)
+    check_head(_read_head(path), shown=shown, may_be_empty=may_be_empty)
+
+
+def check_head(head: bytes, *, shown: str, may_be_empty: bool = False) -> None:
+    """Refuse a file by its first bytes, as `check_whole` does."""
     if not head and not may_be_empty:
         raise FetchError(f"{shown}: an empty file; expected a model or an archive")
-    check_pointer(path, shown=shown)
+    _check_no_pointer(head, shown=shown)
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_HTML):
         raise FetchError(
             f"{shown}: an HTML page; expected a model or an archive",
@@ -44,7 +49,11 @@ def check_whole(path: Path, *, shown: str, may_be_empty: bool = False) -> None:
 
 def check_pointer(path: Path, *, shown: str) -> None:
     """Refuse a Git-LFS pointer, the small text that Git holds in place of a large file."""
-    if _read_head(path).startswith(_LFS_POINTER):
+    _check_no_pointer(_read_head(path), shown=shown)
+
+
+def _check_no_pointer(head: bytes, *, shown: str) -> None:
+    if head.startswith(_LFS_POINTER):
         raise FetchError(
             f"{shown}: a Git-LFS pointer; expected the file that it points to",
             hint="run 'git lfs pull' in its repository, or use the link of the file itself",
@@ -55,7 +64,7 @@ def find_archive_type(path: Path, *, shown: str) -> ArchiveType:
     """Return how an archive is to be opened, by its content.
 
     Raises:
-        FetchError: It is no archive, or of a type that its name contradicts.
+        DamagedArchiveError: It is no archive, or of a type that its name contradicts.
     """
     head = _read_head(path)
     found: ArchiveType | None = None
@@ -64,15 +73,19 @@ def find_archive_type(path: Path, *, shown: str) -> ArchiveType:
     elif head.startswith(_COMPRESSED) or head[_USTAR_OFFSET:].startswith(b"ustar"):
         found = "tar"
     if found is None:
-        raise FetchError(f"{shown}: not an archive by its content; expected a zip or tar archive")
+        raise DamagedArchiveError(
+            f"{shown}: not an archive by its content; expected a zip or tar archive"
+        )
     name = shown.partition("#")[0].partition("?")[0].lower()
     if name.endswith((".zip", ".whl")) and found != "zip":
-        raise FetchError(f"{shown}: a compressed tar archive by its content; expected a zip")
+        raise DamagedArchiveError(
+            f"{shown}: a compressed tar archive by its content; expected a zip"
+        )
     if name.endswith((".tar", ".gz", ".tgz", ".bz2", ".xz")) and found != "tar":
-        raise FetchError(f"{shown}: a zip archive by its content; expected a tar archive")
+        raise DamagedArchiveError(f"{shown}: a zip archive by its content; expected a tar archive")
     return found
 
 
 def _read_head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(_HEAD_BYTES)
+        return file.read(HEAD_BYTES)

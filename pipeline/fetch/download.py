@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,8 @@ import requests
 from pipeline.canonical import format_json
 from pipeline.errors import FetchError, NetworkError
 from pipeline.fetch.content import check_whole
+from pipeline.fetch.faults import ServerError
+from pipeline.fetch.folder import copy_file
 from pipeline.fetch.session import HttpSettings, TransientError, open_url, retry
 from pipeline.fetch.store import Entry, Progress, Store
 from pipeline.files import digest_file, write_atomic
@@ -76,11 +77,13 @@ class Download:
     Attributes:
         entry: Its index entry.
         path: Its blob.
-        note: Why a copy is used that the server was not asked about, else None.
+        asked: Whether its server was asked for it, and not only the store.
+        note: Why a copy is used although the server was asked in vain, else None.
     """
 
     entry: Entry
     path: Path
+    asked: bool
     note: str | None = None
 
 
@@ -103,19 +106,22 @@ def download(
 
     Raises:
         NetworkError: No server answers; with `refresh` a kept file is returned instead.
-        FetchError: The file is not there, or is not what it should be.
+        ServerError: The file is not there, or is not what it should be.
     """
+    note = None
     with store.lock(key):
         kept = store.find(key)
-        if kept is None or refresh:
+        asked = kept is None or refresh
+        if kept is None:
+            kept = _download(store, key, locate(), kept=None, progress=progress)
+        elif refresh:
             try:
                 kept = _download(store, key, locate(), kept=kept, progress=progress)
+            except ServerError:
+                raise
             except NetworkError as error:
-                if kept is None:
-                    raise
                 note = f"kept the copy fetched earlier: {error.message}"
-                return Download(entry=kept, path=store.blob(kept.sha256), note=note)
-    return Download(entry=kept, path=store.blob(kept.sha256))
+    return Download(entry=kept, path=store.blob(kept.sha256), asked=asked, note=note)
 
 
 def parse_integrity(text: str) -> dict[str, str]:
@@ -148,7 +154,7 @@ def _download(
         try:
             check_whole(part, shown=location.shown, may_be_empty=location.may_be_empty)
         except FetchError as error:
-            fault = error
+            fault = ServerError(error.message, hint=error.hint)
     if fault:
         _discard(part)
         raise fault
@@ -163,7 +169,7 @@ def _download(
     return entry
 
 
-def _find_fault(part: Path, location: Location) -> FetchError | None:
+def _find_fault(part: Path, location: Location) -> ServerError | None:
     algorithm = next((name for name in _ALGORITHMS if name in location.digests), None)
     if algorithm is None:
         return None
@@ -172,7 +178,7 @@ def _find_fault(part: Path, location: Location) -> FetchError | None:
     expected = location.digests[algorithm].lower()
     if found == expected:
         return None
-    return FetchError(
+    return ServerError(
         f"{location.shown}: {algorithm} of the download is {found}; "
         f"expected {expected}, as its registry says",
         hint="something on the way changes files; check your proxy or mirror",
@@ -187,9 +193,9 @@ def _receive(
     if parts.scheme == "file":
         _discard(part)
         try:
-            shutil.copyfile(unquote(parts.path), part)
-        except OSError as error:
-            raise FetchError(f"{location.shown}: cannot be read: {error.strerror}") from None
+            copy_file(Path(unquote(parts.path)), part, shown=location.shown)
+        except FetchError as error:  # nobody watches the files of an index
+            raise ServerError(error.message, hint=error.hint) from None
         return Validators()
     settings = location.settings
     if known is not None:

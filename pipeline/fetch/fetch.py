@@ -5,9 +5,9 @@ for in every run.
 """
 
 import contextlib
-import errno
 import importlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import cast
 
 from pipeline.canonical import digest_json
-from pipeline.errors import FetchError
-from pipeline.fetch.folder import walk
+from pipeline.errors import DiskError, FetchError, UntrustedSourceError
+from pipeline.fetch.faults import ServerError
+from pipeline.fetch.folder import reading, stat_file, walk
 from pipeline.fetch.request import Delivery, Request
 from pipeline.fetch.source import Kind, Source
-from pipeline.fetch.store import Progress, Store
+from pipeline.fetch.store import HINT_DISK, Progress, Store
+from pipeline.fetch.tree import is_inner_path, name_file
 from pipeline.files import digest_file
 
 # A new kind of source is one module and one line.
@@ -29,15 +31,6 @@ _KINDS: Mapping[Kind, str] = {
     "http": "pipeline.fetch.web:fetch_http",
     "npm": "pipeline.fetch.npm:fetch_npm",
     "pypi": "pipeline.fetch.pypi:fetch_pypi",
-}
-# What the user's disk may say; any other OSError is a bug of ours.
-_DISK_FAULTS = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.ENAMETOOLONG,
-    errno.ENOSPC,
-    errno.EPERM,
-    errno.EROFS,
 }
 # "paths" of weightsManifest, without parsing the topology: a string in JSON holds no bare quote.
 _PATHS = re.compile(rb'"paths"\s*:\s*(\[(?:\s*"(?:[^"\\]|\\.)*"\s*,?)*\s*\])')
@@ -92,7 +85,9 @@ def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
 
     Raises:
         NetworkError: A server or the network failed for now.
-        FetchError: The source is not there, or is not what it should be.
+        ServerError: A server has no such source, or not what it should be; it may be mended.
+        DiskError: It cannot be written here.
+        FetchError: The source is not there, or is not what it should be, and stays so.
         UntrustedSourceError: It is refused for what it would do to this machine.
     """
     pin = sha256.lower() if sha256 else None
@@ -106,17 +101,17 @@ def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
         refresh=refresh and pin is None,
     )
     try:
-        delivery, digest = _deliver(request)
-        if pin and pin not in {digest, delivery.archive_sha256} and source.kind == "http":
-            # The kept copy may be older than the pin.
-            _empty(folder)
-            delivery, digest = _deliver(replace(request, refresh=True))
-    except OSError as error:
-        if error.errno not in _DISK_FAULTS:
+        delivery, digest = _deliver_current(request)
+    except UntrustedSourceError:
+        raise
+    except FetchError as error:
+        if source.kind != "http" or error.retry:
             raise
-        raise FetchError(f"{request.shown}: cannot be stored here: {error.strerror}") from error
-    if pin and pin not in {digest, delivery.archive_sha256}:
-        raise _pin_fault(request, delivery, digest, pin)
+        raise ServerError(error.message, hint=error.hint) from None
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise _disk_fault(request, error) from error
     final = source.kind in {"npm", "pypi"} or (source.kind == "http" and pin is not None)
     return Fetched(
         entry=delivery.entry, uri=source.uri, sha256=digest, final=final, note=delivery.note
@@ -128,21 +123,48 @@ def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
 
     Returns:
         [size, mtime in ns] by relative path of every file concerned; empty when it is not there.
+
+    Raises:
+        FetchError: The system does not let it be looked at, or it is neither file nor folder.
     """
     if source.kind != "path":
         return None
-    path = root / source.location
-    if path.is_dir():
-        found = ((file.relative_to(path).as_posix(), _state_of(file)) for file in walk(path))
-        return {name: state for name, state in sorted(found) if state is not None}
-    state = _state_of(path)
+    path, shown = root / source.location, source.uri.partition("#")[0]
+    with reading(path, shown=shown):
+        names = _list_folder(path) if path.is_dir() else None
+    if names is not None:
+        found = {name: _state_of(path / name, shown=name_file(shown, name)) for name in names}
+        return {name: state for name, state in found.items() if state is not None}
+    state = _state_of(path, shown=shown)
     if state is None:
         return {}
     states = {path.name: state}
     if path.suffix == ".json":
-        for name in _find_shards(path.read_bytes()):
-            states[name] = _state_of(path.parent / name) or [-1, -1]
+        with reading(path, shown=shown):
+            content = path.read_bytes()
+        for name in filter(is_inner_path, _find_shards(content)):
+            found_shard = _state_of(path.parent / name, shown=name_file(shown, name))
+            states[name] = found_shard or [-1, -1]
     return states
+
+
+def _deliver_current(request: Request) -> tuple[Delivery, str]:
+    """Bring the files; kept ones that are not what is wanted may be older than it."""
+    try:
+        return _deliver_pinned(request)
+    except FetchError as error:
+        if error.retry or not request.unasked:
+            raise
+    _empty(request.folder)
+    return _deliver_pinned(replace(request, refresh=True, unasked=set()))
+
+
+def _deliver_pinned(request: Request) -> tuple[Delivery, str]:
+    """Bring the files and check the pin, where there is one."""
+    delivery, digest = _deliver(request)
+    if request.sha256 and request.sha256 not in {digest, delivery.archive_sha256}:
+        raise _pin_fault(request, delivery, digest, request.sha256)
+    return delivery, digest
 
 
 def _deliver(request: Request) -> tuple[Delivery, str]:
@@ -164,9 +186,22 @@ def _pin_fault(request: Request, delivery: Delivery, digest: str, pin: str) -> F
         found = f"{delivery.archive_sha256} of the archive, {digest} of the model's files in it"
     else:
         found = digest
+    note = f"; {delivery.note}" if delivery.note else ""
     return FetchError(
-        f"{request.source.uri}: sha256 is {found}; expected {pin}, as pinned",
+        f"{request.source.uri}: sha256 is {found}; expected {pin}, as pinned{note}",
         hint="the source has changed since it was pinned; look at it, then pin what you trust",
+    )
+
+
+def _disk_fault(request: Request, error: OSError) -> DiskError:
+    """Return our error for one of the disk; those of the user's own files are FetchErrors."""
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
+    place = "this disk"
+    for folder, name in ((request.store.folder, "the cache"), (request.folder, "the build")):
+        if any(Path(found).is_relative_to(folder) for found in names):
+            place = name
+    return DiskError(
+        f"{request.shown}: cannot be written to {place}: {error.strerror}", hint=HINT_DISK
     )
 
 
@@ -178,12 +213,13 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _state_of(path: Path) -> list[int] | None:
-    try:
-        stat = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return [stat.st_size, stat.st_mtime_ns]
+def _list_folder(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in walk(folder))
+
+
+def _state_of(path: Path, *, shown: str) -> list[int] | None:
+    status = stat_file(path, shown=shown)
+    return None if status is None else [status.st_size, status.st_mtime_ns]
 
 
 def _find_shards(content: bytes) -> list[str]:

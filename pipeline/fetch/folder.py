@@ -1,55 +1,154 @@
-"""A folder of this machine as a tree of files."""
+"""A folder of this machine as a tree of files, and what can be wrong with such files."""
 
+import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from pipeline.errors import FetchError
+from pipeline.fetch.tree import name_file
 
 # What version control and file browsers leave in folders is no part of a model.
 _IGNORED = {".git", ".DS_Store"}
 
 
 class LocalTree:
-    """The files of a folder, links followed."""
+    """The files of a folder, links followed.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: The folder.
+        shown: What the user knows it as, or the one file in it that is wanted.
+    """
+
+    def __init__(self, root: Path, *, shown: str) -> None:
         self.root = root
+        self.shown = shown
 
     def is_file(self, path: str) -> bool:
-        """Tell whether a file is there."""
-        return (self.root / path).is_file()
+        """Tell whether a file is there, or a link to nothing: that is said when it is read."""
+        place = self.root / path
+        with reading(self.root, shown=self.shown):
+            return place.is_file() or (place.is_symlink() and not place.exists())
 
     def is_folder(self, path: str) -> bool:
         """Tell whether a folder is there."""
-        return (self.root / path).is_dir()
+        with reading(self.root, shown=self.shown):
+            return (self.root / path).is_dir()
 
     def list_below(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, sorted."""
-        return sorted(path.relative_to(self.root).as_posix() for path in walk(self.root / folder))
+        with reading(self.root, shown=self.shown):
+            found = [path.relative_to(self.root).as_posix() for path in walk(self.root / folder)]
+        return sorted(found)
 
     def list_near(self, path: str) -> Iterable[str]:
         """Return what lies beside a path."""
-        folder = (self.root / path).parent
-        found = folder.iterdir() if folder.is_dir() else ()
-        return [entry.relative_to(self.root).as_posix() for entry in found]
+        return [
+            (self.root / path).parent.joinpath(name).relative_to(self.root).as_posix()
+            for name in list_names((self.root / path).parent)
+        ]
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
-        return (self.root / path).read_bytes()
+        shown = self._check(path)
+        with reading(self.root / path, shown=shown):
+            return (self.root / path).read_bytes()
 
     def place(self, path: str, target: Path) -> None:
         """Copy a file to `target`."""
-        shutil.copyfile(self.root / path, target)
+        copy_file(self.root / path, target, shown=self._check(path))
+
+    def _check(self, path: str) -> str:
+        """Refuse what is no file; return what messages call it."""
+        shown = name_file(self.shown, path)
+        if stat_file(self.root / path, shown=shown) is None:
+            raise missing(self.root / path, shown=shown)
+        return shown
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Yield all files below a folder; links are followed, but not in circles."""
+    """Yield all files below a folder; links are followed, but not in circles.
+
+    Raises:
+        OSError: A folder cannot be listed.
+    """
     seen = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        stat = os.stat(parent)  # noqa: PTH116
-        if (stat.st_dev, stat.st_ino) in seen:
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
+        status = os.stat(parent)  # noqa: PTH116
+        if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
-        seen.add((stat.st_dev, stat.st_ino))
+        seen.add((status.st_dev, status.st_ino))
         folders[:] = [name for name in folders if name not in _IGNORED]
         yield from (Path(parent, name) for name in files if name not in _IGNORED)
+
+
+def stat_file(path: Path, *, shown: str) -> os.stat_result | None:
+    """Return what the system says of a file, links followed; None when nothing is there.
+
+    Raises:
+        FetchError: It cannot be looked at, or is no file: reading a pipe might never end.
+    """
+    with reading(path, shown=shown):
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+        raise FetchError(f"{shown}: {kind}; expected a file")
+    return status
+
+
+def copy_file(source: Path, target: Path, *, shown: str) -> None:
+    """Copy a file.
+
+    Raises:
+        FetchError: The source cannot be read.
+        OSError: The target cannot be written.
+    """
+    with reading(source, shown=shown):
+        source.open("rb").close()
+    shutil.copyfile(source, target)
+
+
+def missing(path: Path, *, shown: str) -> FetchError:
+    """Return the error that says that nothing is at a path, or nothing behind its link."""
+    with contextlib.suppress(OSError):
+        target = os.readlink(path)  # noqa: PTH115  # as its owner wrote it
+        return FetchError(f"{shown}: is a link to {target}, which is not there")
+    return FetchError(f"{shown}: no such file or folder")
+
+
+def list_names(folder: Path) -> list[str]:
+    """Return what lies in a folder, nothing where it cannot be listed."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208
+    except OSError:
+        return []
+
+
+@contextlib.contextmanager
+def reading(root: Path, *, shown: str) -> Iterator[None]:
+    """Turn what the system says of a user's file or folder into our error.
+
+    Args:
+        root: The file, or the folder that it is in.
+        shown: What the user knows that as.
+
+    Raises:
+        FetchError: In place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        path = Path(os.fsdecode(error.filename)) if error.filename else root
+        if path != root and path.is_relative_to(root):
+            shown = name_file(shown, path.relative_to(root).as_posix())
+        raise FetchError(f"{shown}: cannot be read: {error.strerror or error}") from None
+
+
+def _raise(error: OSError) -> None:
+    raise error

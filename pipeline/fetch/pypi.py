@@ -25,10 +25,11 @@ from pypi_simple import (
 
 from pipeline.errors import FetchError
 from pipeline.fetch.download import Location, download
+from pipeline.fetch.faults import NotFoundError, ServerError
 from pipeline.fetch.package import Top, deliver_package
 from pipeline.fetch.pip_config import PipConfig, load_pip_config
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.session import HttpSettings, NotFoundError, open_url, retry
+from pipeline.fetch.session import HttpSettings, open_url, retry
 from pipeline.fetch.source import is_archive_name, strip_credentials
 from pipeline.fetch.tree import MissingPathError
 
@@ -63,17 +64,23 @@ def fetch_pypi(request: Request) -> Delivery:
     missing: list[MissingPathError] = []
     for file in choose_files(_load_release(request)):
         key = f"{_make_key(request)}/{file.filename}"
-        found = download(
-            request.store, key, functools.partial(_locate, request, file), progress=request.progress
-        )
         top: Top = "kept" if file.filename.endswith(".whl") else "shared"
         try:
+            found = download(
+                request.store,
+                key,
+                functools.partial(_locate, request, file),
+                progress=request.progress,
+            )
             delivery = deliver_package(
                 request, found.path, found.entry.sha256, key=key, name=file.filename, top=top
             )
         except MissingPathError as error:
             missing.append(error)
             continue
+        except ServerError:
+            request.store.forget_list(_make_key(request))  # it may name a digest or place amiss
+            raise
         return replace(delivery, note=_tell_yanked(file))
     raise missing[0]
 
@@ -166,11 +173,17 @@ def _list_packages(
     path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(place)
     if is_index:
         path = path / project
-    page = path / "index.html" if is_index else path
+    try:
+        return _list_local(path, path / "index.html" if is_index else path, project)
+    except OSError as error:
+        raise ServerError(f"{place}: cannot be read: {error.strerror}") from None
+
+
+def _list_local(path: Path, page: Path, project: str) -> list[DistributionPackage]:
     if page.is_file():
         return ProjectPage.from_html(project, page.read_bytes(), page.absolute().as_uri()).packages
     if not path.is_dir():
-        raise NotFoundError(f"{place}: no such folder")
+        raise NotFoundError(f"{path}: no such folder")
     links = (
         Link(text=file.name, url=file.absolute().as_uri(), attrs={}) for file in path.iterdir()
     )
@@ -185,7 +198,7 @@ def _load_page(url: str, project: str, settings: HttpSettings) -> list[Distribut
     try:
         return retry(attempt, settings=settings, url=url).packages
     except (UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError, KeyError):
-        raise FetchError(f"{strip_credentials(url)}: answers with no page of an index") from None
+        raise ServerError(f"{strip_credentials(url)}: answers with no page of an index") from None
 
 
 def _keep_archives(
@@ -214,14 +227,14 @@ def _parse_package(package: DistributionPackage) -> ReleaseFile:
     )
 
 
-def _missing_release(request: Request, config: PipConfig, versions: set[Version]) -> FetchError:
+def _missing_release(request: Request, config: PipConfig, versions: set[Version]) -> ServerError:
     if not versions:
         places = ", ".join(map(strip_credentials, config.indexes + config.find_links))
-        return FetchError(
+        return ServerError(
             f"{request.shown}: no such package in {places}",
             hint="check its name; other indexes are set by 'pip config set global.index-url URL'",
         )
     newest = ", ".join(map(str, sorted(versions)[-_NUM_VERSIONS:]))
-    return FetchError(
+    return ServerError(
         f"{request.shown}: no wheel or sdist of this version; the newest there are {newest}"
     )

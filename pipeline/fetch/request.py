@@ -1,13 +1,13 @@
 """What a kind of source is asked for, and what it brings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import UntrustedSourceError
 from pipeline.fetch.content import check_pointer, check_whole
 from pipeline.fetch.source import Source
 from pipeline.fetch.store import Progress, Store
-from pipeline.fetch.tree import Tree, select_files
+from pipeline.fetch.tree import Tree, name_file, select_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,7 @@ class Request:
         sha256: The pin, if any: a blob of that digest may serve a URL.
         progress: Told of bytes downloaded.
         refresh: Ask the server whether a kept file has changed.
+        unasked: Keys of the kept files that were used without asking their server; grows.
     """
 
     source: Source
@@ -31,6 +32,7 @@ class Request:
     sha256: str | None
     progress: Progress
     refresh: bool
+    unasked: set[str] = field(default_factory=set)
 
     @property
     def shown(self) -> str:
@@ -65,12 +67,13 @@ def deliver_tree(request: Request, tree: Tree, inside: str) -> str:
     for path, place in selection.files.items():
         target = make_place(request, path)
         tree.place(place, target)
+        name = name_file(shown, place)
         if path == selection.entry:
-            check_whole(target, shown=f"{shown}: {place}")
+            check_whole(target, shown=name)
         elif selection.entry != ".":
-            check_whole(target, shown=f"{shown}: {place}", may_be_empty=True)
+            check_whole(target, shown=name, may_be_empty=True)
         else:
-            check_pointer(target, shown=f"{shown}: {place}")
+            check_pointer(target, shown=name)
     return selection.entry
 
 

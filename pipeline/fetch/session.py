@@ -19,13 +19,15 @@ import requests.auth
 import requests.utils
 import urllib3
 
-from pipeline.errors import FetchError, NetworkError
+from pipeline.errors import NetworkError
+from pipeline.fetch.faults import NotFoundError, ServerError
 from pipeline.fetch.source import strip_credentials
 
 MAX_REDIRECTS = 10
 MAX_WAIT_SECONDS = 60.0
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _HINT_CREDENTIALS = "give credentials for that host in ~/.netrc, .npmrc or pip's configuration"
+_HINT_PROXY = "give the proxy's user and password in HTTPS_PROXY, .npmrc or pip's configuration"
 _HINT_CERTIFICATE = (
     "name your network's certificates in REQUESTS_CA_BUNDLE (npm: cafile, pip: cert)"
 )
@@ -69,10 +71,6 @@ class TransientError(Exception):
         self.wait_seconds = wait_seconds
 
 
-class NotFoundError(FetchError):
-    """The server has no such file."""
-
-
 def retry(attempt: Callable[[], T], *, settings: HttpSettings, url: str) -> T:
     """Call `attempt` until it does not raise TransientError, waiting longer each time.
 
@@ -106,7 +104,8 @@ def open_url(
 
     Raises:
         TransientError: The connection or the server failed; also while the body is read.
-        FetchError: The server refuses, or the file is not there.
+        NetworkError: The server cannot be reached as this machine is set up.
+        ServerError: The server refuses, or the file is not there.
     """
     timeout = settings.timeout_seconds
     try:
@@ -118,6 +117,11 @@ def open_url(
         raise translate(error, url, settings) from None
     except urllib3.exceptions.HTTPError as error:
         raise TransientError(f"the connection broke ({type(error).__name__})") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise  # the caller's, who writes what comes
+        fault = "the file of trusted certificates that is configured is not there"
+        raise NetworkError(f"{strip_credentials(url)}: {fault}", hint=_HINT_CERTIFICATE) from None
 
 
 def check_status(response: requests.Response, url: str) -> None:
@@ -129,11 +133,13 @@ def check_status(response: requests.Response, url: str) -> None:
     if status in _AGAIN or status >= requests.codes.server_error:
         raise TransientError(found, wait_seconds=_parse_wait(response.headers.get("Retry-After")))
     shown = strip_credentials(url)
-    if status in {401, 403, 407}:
-        raise FetchError(f"{shown}: {found}: the server refuses", hint=_HINT_CREDENTIALS)
+    if status == requests.codes.proxy_authentication:
+        raise NetworkError(f"{shown}: {found}: the proxy refuses", hint=_HINT_PROXY)
+    if status in {401, 403}:
+        raise ServerError(f"{shown}: {found}: the server refuses", hint=_HINT_CREDENTIALS)
     if status in {404, 410}:
         raise NotFoundError(f"{shown}: {found}: there is no such file on the server")
-    raise FetchError(f"{shown}: {found}; expected 200 OK")
+    raise ServerError(f"{shown}: {found}; expected 200 OK")
 
 
 def open_session(settings: HttpSettings) -> requests.Session:
@@ -150,7 +156,7 @@ def translate(error: requests.RequestException, url: str, settings: HttpSettings
     match error:
         case requests.exceptions.SSLError():
             fault = f"the certificate of {host} is not trusted, or it speaks no TLS that we know"
-            return FetchError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
+            return NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
         case requests.exceptions.ProxyError():
             reason = f"the proxy on the way to {host} does not answer"
         case requests.exceptions.Timeout():
@@ -160,9 +166,9 @@ def translate(error: requests.RequestException, url: str, settings: HttpSettings
         case requests.exceptions.ContentDecodingError():
             reason = "the body cannot be decoded"
         case requests.exceptions.TooManyRedirects():
-            return FetchError(f"{shown}: redirected more than {MAX_REDIRECTS} times")
+            return ServerError(f"{shown}: redirected more than {MAX_REDIRECTS} times")
         case _:
-            return FetchError(f"{shown}: no request can be made ({type(error).__name__})")
+            return ServerError(f"{shown}: no request can be made ({type(error).__name__})")
     return TransientError(reason)
 
 

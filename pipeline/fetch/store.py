@@ -23,11 +23,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.canonical import format_json
+from pipeline.errors import DiskError
 from pipeline.files import digest_file, write_atomic
+from pipeline.layout import CACHE_VARIABLE
 
 Progress = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 1024 * 1024
+HINT_DISK = f"free space there, or name another folder for downloads in {CACHE_VARIABLE}"
 
 _locks: dict[Path, threading.Lock] = {}
 _locks_guard = threading.Lock()
@@ -94,8 +97,7 @@ class Store:
     def add(self, file: IO[bytes]) -> str:
         """Store what is read from a file to its end; return its SHA-256."""
         digest = hashlib.sha256()
-        folder = self.folder / "parts"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self._make("parts")
         handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as target:
@@ -115,6 +117,10 @@ class Store:
         """Remember a JSON value under a key."""
         write_atomic(self._place("lists", key, ".json"), format_json(value))
 
+    def forget_list(self, key: str) -> None:
+        """Let what was learnt under a key be asked for again."""
+        self._place("lists", key, ".json").unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Hold a key against other threads and processes; a killed holder lets go."""
@@ -128,7 +134,7 @@ class Store:
 
     def _adopt(self, file: Path, sha256: str) -> None:
         target = self.blob(sha256)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make(f"blobs/{sha256[:2]}")
         file.chmod(0o444)  # a build's files are links to it: an edit in place would reach all
         file.replace(target)
 
@@ -139,6 +145,19 @@ class Store:
             return None
 
     def _place(self, kind: str, key: str, suffix: str) -> Path:
-        folder = self.folder / kind
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / (hashlib.sha256(key.encode()).hexdigest() + suffix)
+        return self._make(kind) / (hashlib.sha256(key.encode()).hexdigest() + suffix)
+
+    def _make(self, name: str) -> Path:
+        """Return one of the store's folders, which is made.
+
+        Raises:
+            DiskError: It cannot be.
+        """
+        folder = self.folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DiskError(
+                f"the cache: its folder cannot be made: {error.strerror}", hint=HINT_DISK
+            ) from None
+        return folder

@@ -18,12 +18,12 @@ from pipeline.fetch.archive import (
     MIB,
     ArchiveTree,
     Budget,
-    DamagedArchiveError,
     Member,
     clean_link,
     clean_name,
     resolve_links,
 )
+from pipeline.fetch.faults import DamagedArchiveError
 from pipeline.fetch.store import Store
 from pipeline.files import link_or_copy
 
@@ -90,8 +90,7 @@ def _unpack(store: Store, path: Path, *, shown: str) -> dict[str, str]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DamagedArchiveError(
-            f"{shown}: a damaged or truncated tar archive ({error})",
-            hint="run the same command again: it is fetched anew",
+            f"{shown}: a damaged or truncated tar archive ({error})"
         ) from None
     return {name: blobs[place] for name, place in resolve_links(members).items()}
 

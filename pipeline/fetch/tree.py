@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import FetchError, UntrustedSourceError
+from pipeline.fetch.content import HEAD_BYTES, check_head
 
 _NUM_NEAR = 4
-_SAVED_MODEL = "saved_model.pb"
+_SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 MODEL_JSON = "model.json"
 
 
@@ -64,7 +65,7 @@ def select_files(tree: Tree, inside: str, *, shown: str) -> Selection:
     """Find the files that belong to the model at a path.
 
     A .json with a weight manifest brings the shards it names; a folder brings everything
-    below it, unless it is that of a TensorFlow.js model.json; any other file comes alone.
+    below it, unless it has a model.json and no SavedModel; any other file comes alone.
 
     Args:
         tree: Where the model is.
@@ -81,13 +82,12 @@ def select_files(tree: Tree, inside: str, *, shown: str) -> Selection:
     if not tree.is_folder(inside):
         raise MissingPathError(f"{shown}: no {inside!r} in it{_suggest(tree, inside)}")
     model_json = posixpath.join(inside, MODEL_JSON)
-    if tree.is_file(model_json) and not tree.is_file(posixpath.join(inside, _SAVED_MODEL)):
-        selection = _select_file(tree, model_json, shown=shown)
-        if len(selection.files) > 1:
-            return selection
+    saved_models = [posixpath.join(inside, name) for name in _SAVED_MODEL]
+    if tree.is_file(model_json) and not any(map(tree.is_file, saved_models)):
+        return _select_file(tree, model_json, shown=shown)
     paths = tree.list_below(inside)
     if not paths:
-        raise FetchError(f"{shown}: {inside or 'it'} is an empty folder; expected a model")
+        raise FetchError(f"{name_file(shown, inside)}: an empty folder; expected a model")
     start = len(inside) + 1 if inside else 0
     return Selection(entry=".", files={path[start:]: path for path in paths})
 
@@ -115,6 +115,18 @@ def parse_shards(content: bytes, *, shown: str) -> list[str]:
     return list(dict.fromkeys(posixpath.normpath(path) for path in paths))
 
 
+def name_file(shown: str, path: str) -> str:
+    """Return what a message calls a file of a tree.
+
+    Args:
+        shown: What the user knows the tree as, or the one file in it that is wanted.
+        path: Where the file is in the tree; "" for the root.
+    """
+    if not path or shown == path or shown.endswith((f"/{path}", f":{path}")):
+        return shown
+    return f"{shown}: {path}"
+
+
 def is_inner_path(path: str) -> bool:
     """Tell whether a path of others stays below the folder that it is relative to."""
     parts = path.split("/")
@@ -126,14 +138,14 @@ def _select_file(tree: Tree, path: str, *, shown: str) -> Selection:
     folder, name = posixpath.split(path)
     files = {name: path}
     if name.endswith(".json"):
-        for shard in parse_shards(tree.read(path), shown=f"{shown}: {path}"):
+        content, label = tree.read(path), name_file(shown, path)
+        check_head(content[:HEAD_BYTES], shown=label)
+        for shard in parse_shards(content, shown=label):
             files[shard] = posixpath.join(folder, shard)
     for shard, place in files.items():
         if not tree.is_file(place):
-            suggestion = _suggest(tree, place)
-            raise FetchError(
-                f"{shown}: {path} names the shard {shard!r}, which is not there{suggestion}"
-            )
+            found = f"names the shard {shard!r}, which is not there{_suggest(tree, place)}"
+            raise FetchError(f"{name_file(shown, path)}: {found}")
     return Selection(entry=name, files=files)
 
 

@@ -68,18 +68,22 @@ def _find_pinned(request: Request) -> Download | None:
     if pin is None or not request.store.has(pin):
         return None
     entry = Entry(key=_make_key(request.source.location), sha256=pin)
-    return Download(entry=entry, path=request.store.blob(pin))
+    return Download(entry=entry, path=request.store.blob(pin), asked=False)
 
 
 def _download(request: Request, url: str, *, shard: bool = False) -> Download:
     location = Location(url=url, shown=strip_credentials(url), may_be_empty=shard)
-    return download(
+    key = _make_key(url)
+    file = download(
         request.store,
-        _make_key(url),
+        key,
         lambda: location,
         progress=request.progress,
         refresh=request.refresh,
     )
+    if not file.asked:
+        request.unasked.add(key)
+    return file
 
 
 def _make_key(url: str) -> str:

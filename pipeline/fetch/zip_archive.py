@@ -14,12 +14,12 @@ from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch.archive import (
     ArchiveTree,
     Budget,
-    DamagedArchiveError,
     Member,
     clean_link,
     clean_name,
     resolve_links,
 )
+from pipeline.fetch.faults import DamagedArchiveError
 
 _ENCRYPTED = 0x1
 _MAX_LINK_BYTES = 4096
@@ -48,8 +48,7 @@ def open_zip(path: Path, *, shown: str) -> Iterator[ArchiveTree]:
             )
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise DamagedArchiveError(
-            f"{shown}: a damaged or truncated zip archive ({error})",
-            hint="run the same command again: it is fetched anew",
+            f"{shown}: a damaged or truncated zip archive ({error})"
         ) from None
     except NotImplementedError as error:
         raise FetchError(f"{shown}: a zip archive that cannot be read: {error}") from None

@@ -31,12 +31,14 @@ from pipeline.fetch.source import parse_source
 from pipeline.files import digest_file, link_or_copy
 from pipeline.formats import check_formats, convert_source, detect_format, load_metadata
 from pipeline.jsonfile import read_json, write_json
-from pipeline.mapping import resolve_map
+from pipeline.proof.tensors import load_vectors
+from pipeline.roles.infer import infer_roles
 from pipeline.signature import read_signature
 from pipeline.steps.step import StepSkipped, Work
 from pipeline.tfjs.metadata import add_metadata, choose_output_names
 from pipeline.tfjs.model_json import format_model_json, load_model_json
 from pipeline.tfjs.rewrite import rewrite_graph
+from pipeline.tfjs.topology import parse_topology
 from pipeline.tfjs.variant import VariantNotSmaller, write_variant
 
 
@@ -89,9 +91,18 @@ def signature(work: Work) -> None:
 
 
 def map_outputs(work: Work) -> None:
-    """Tie roles to outputs: `map.json`."""
-    tensors = read_json(work.inputs["signature"] / "signature.json")
-    write_json(work.folder / "map.json", resolve_map(tensors, work.parameters["map"]))
+    """Tie roles to outputs, as stated and as their values show: `map.json`."""
+    model_json = load_model_json(work.inputs["convert"] / "model.json")
+    vectors = load_vectors(work.inputs["reference"]).vectors
+    findings = infer_roles(
+        signature=read_json(work.inputs["signature"] / "signature.json"),
+        topology=parse_topology(model_json.content["modelTopology"]),
+        task=work.parameters["task"],
+        outputs=[vector.outputs for vector in vectors],
+        manifest_map=work.parameters["map"],
+        inputs=[vector.inputs for vector in vectors],
+    )
+    write_json(work.folder / "map.json", findings.to_json())
 
 
 def variant(work: Work) -> None:

@@ -150,7 +150,8 @@ def _case(work: Work, signature: Mapping[str, Any]) -> Case:
     content = load_model_json(work.inputs["variant:base"] / "model.json").content
     tensors = {output["name"]: output["tensor"] for output in signature["outputs"]}
     behind = outputs_behind_selection(parse_topology(content["modelTopology"]), tensors.values())
-    roles = read_json(work.inputs["map"] / "map.json")["roles"]
+    mapping = read_json(work.inputs["map"] / "map.json")
+    roles = mapping["roles"]
     return Case(
         outputs=list(tensors),
         roles={
@@ -158,6 +159,7 @@ def _case(work: Work, signature: Mapping[str, Any]) -> Case:
         },
         selection={name: behind[tensor] for name, tensor in tensors.items() if tensor in behind},
         vectors=load_vectors(work.inputs["reference"]),
+        box_form=mapping["conventions"].get("boxes", {}).get("form"),
     )
 
 
