@@ -38,12 +38,11 @@ def main(count: int) -> None:
         for number in range(count):
             zoo.add(f"model-{number:05}", seed=number, variants=["float16", "uint8", "uint16"])
         zoo.write()
-        print(f"{count} models, {count * 9 + 2} steps")
+        print(f"{count} models, {count * 11 + 2} steps")
         print(f"first build    {seconds(zoo, 'run'):.2f} s")
         again = [seconds(zoo, "run") for _ in range(5)]
-        print(
-            f"nothing to do  {statistics.median(again):.2f} s ({min(again):.2f} to {max(again):.2f})"
-        )
+        middle, low, high = statistics.median(again), min(again), max(again)
+        print(f"nothing to do  {middle:.2f} s ({low:.2f} to {high:.2f})")
         print(f"list --all     {seconds(zoo, 'list', '--all'):.2f} s")
         (zoo.folder / ".zoo/doit.json").unlink()
         print(f"lost database  {seconds(zoo, 'run'):.2f} s")

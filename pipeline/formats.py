@@ -32,11 +32,12 @@ _FLAGS_OF_TENSORFLOW = (
 )
 
 
-def detect_format(path: Path, *, asked: str | None) -> str:
+def detect_format(path: Path, *, asked: str | None, name: str) -> str:
     """Tell a model's format from its files.
 
     Args:
         path: The model's file or folder.
+        name: What to call it in messages: the source as the user wrote it.
         asked: What the manifest says it is; None to tell it from the files alone.
 
     Raises:
@@ -45,7 +46,7 @@ def detect_format(path: Path, *, asked: str | None) -> str:
     found = _detect(path)
     if found is None:
         raise FormatError(
-            f"cannot tell the format of {path.name}{_describe(path)}; expected a SavedModel "
+            f"cannot tell the format of {name}{_describe(path)}; expected a SavedModel "
             "folder (saved_model.pb) or a TensorFlow.js model.json",
             hint="point `source:` at the model itself with #path, or set `input_format:`",
         )

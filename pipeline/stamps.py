@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.canonical import digest_json
+from pipeline.errors import PipelineError
 from pipeline.steps.job import Job
 from pipeline.steps.local import State
 from pipeline.steps.outcome import Outcome
@@ -61,8 +62,11 @@ class UpToDate:
 
 
 def local_state(job: Job) -> State | None:
-    """Return what a job's local files look like now; None where it reads none."""
-    return job.local.state() if job.local is not None else None
+    """Return what a job's local files look like now; None where it reads none it can see."""
+    try:
+        return job.local.state() if job.local is not None else None
+    except (OSError, PipelineError):
+        return None  # the job itself says what is wrong with them
 
 
 def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, Any] | None:
@@ -96,13 +100,12 @@ def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
                 return False
         if _modified(job.outcome_file) != stamp["outcome"]:
             return False
-    except (OSError, KeyError):
+        if job.local is not None and not job.local.is_current(stamp["local"] or {}):
+            return False
+    except (OSError, KeyError, PipelineError):
         return False
-    return bool(
-        stamp["tools"] == _toolchain()
-        and stamp["parameters"] == digest_json([job.step.version, job.parameters])
-        and (job.local is None or job.local.is_current(stamp["local"]))
-    )
+    parameters = digest_json([job.step.version, job.parameters])
+    return bool(stamp["tools"] == _toolchain() and stamp["parameters"] == parameters)
 
 
 def _modified(path: Path) -> int:

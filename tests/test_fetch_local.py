@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def test_a_folder_with_a_model_json_without_weights_is_that_model(
 def test_an_empty_folder_is_named_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "models/m").mkdir(parents=True)
 
-    with pytest.raises(FetchError, match="^models/m: an empty folder; expected a model$"):
+    with pytest.raises(FetchError, match=r"^models/m: an empty folder; expected a model$"):
         fetch(tmp_path, "models/m")
 
 
@@ -333,16 +334,50 @@ def without_permission(path: Path) -> Iterator[None]:
         path.chmod(mode)
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Make a folder that anyone may enter; those of pytest are the user's own."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.parametrize("locked", ["m", "m/variables"])
-def test_a_folder_without_permission_is_said_not_skipped(tmp_path: Path, locked: str) -> None:
-    write(tmp_path, {"m/saved_model.pb": b"graph", "m/variables/x": b"x"})
-    source = parse_source("m")
+def test_a_folder_without_permission_is_said_not_skipped(open_folder: Path, locked: str) -> None:
+    write(open_folder, {"m/saved_model.pb": b"graph", "m/variables/x": b"x"})
+    source, shown = parse_source("m"), locked.replace("/", ": ")
 
     with (
-        without_permission(tmp_path / locked),
-        pytest.raises(FetchError, match=r"^m: .*cannot be read: Permission denied"),
+        without_permission(open_folder / locked),
+        pytest.raises(FetchError, match=f"^{shown}: cannot be read: Permission denied$"),
     ):
-        source_state(source, root=tmp_path)
+        source_state(source, root=open_folder)
+
+
+@pytest.mark.parametrize("text", ["m/m.h5", "m/model.json", "m/m.zip#m"])
+def test_a_file_without_permission_is_said_to_be(open_folder: Path, text: str) -> None:
+    name = text.partition("#")[0]
+    write(open_folder, {name: b"{}"})
+    source = parse_source(text)
+
+    with (
+        without_permission(open_folder / "m"),
+        pytest.raises(FetchError, match=f"^{name}: cannot be read: Permission denied$"),
+    ):
+        source_state(source, root=open_folder)
+    with (
+        without_permission(open_folder / name),
+        pytest.raises(FetchError, match=f"^{name}: cannot be read: Permission denied$") as caught,
+    ):
+        fetch_source(
+            source,
+            root=open_folder,
+            folder=open_folder,
+            cache=open_folder,
+            sha256=None,
+            progress=lambda _done, _total: None,
+        )
+    assert not caught.value.retry
 
 
 @pytest.mark.parametrize("text", ["m.h5", "model.json", "m.zip#m"])

@@ -100,13 +100,14 @@ def test_a_full_disk_is_no_fault_of_a_server(
 @pytest.mark.parametrize("place", ["a file", "below a file", "impossible"])
 def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path, text: str, place: str) -> None:
     (tmp_path / "file").touch()
-    tarfile.open(tmp_path / "m.tar", "w").close()
+    with tarfile.open(tmp_path / "m.tar", "w") as archive:
+        archive.add(tmp_path / "file", "m.h5")
     places = {
         "a file": tmp_path / "file",
         "below a file": tmp_path / "file/cache",
         "impossible": tmp_path / ("x" * 300),
     }
 
-    with pytest.raises(DiskError, match="^the cache: its folder cannot be made: ") as caught:
+    with pytest.raises(DiskError, match=r"^the cache: its folder cannot be made: ") as caught:
         fetch(tmp_path, text, cache=places[place])
     check(caught.value, tmp_path)

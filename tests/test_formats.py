@@ -30,13 +30,13 @@ from pipeline.tfjs.model_json import load_model_json
 def test_a_file_tells_its_format(tmp_path: Path, name: str, content: str, found: str) -> None:
     (tmp_path / name).write_text(content)
 
-    assert detect_format(tmp_path / name, asked=None) == found
+    assert detect_format(tmp_path / name, asked=None, name="the model") == found
 
 
 def test_a_folder_with_a_saved_model_is_one(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"")
 
-    assert detect_format(tmp_path, asked="tf_saved_model") == "tf_saved_model"
+    assert detect_format(tmp_path, asked="tf_saved_model", name="the model") == "tf_saved_model"
 
 
 def test_a_folder_of_something_else_lists_what_it_holds(tmp_path: Path) -> None:
@@ -44,14 +44,14 @@ def test_a_folder_of_something_else_lists_what_it_holds(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
 
     with pytest.raises(FormatError, match=r"holds a\.txt, b\.txt.*expected a SavedModel"):
-        detect_format(tmp_path, asked=None)
+        detect_format(tmp_path, asked=None, name="the model")
 
 
 def test_a_format_that_the_files_are_not_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.h5").write_bytes(b"")
 
     with pytest.raises(FormatError, match="input_format: tf_saved_model: the files are keras"):
-        detect_format(tmp_path / "m.h5", asked="tf_saved_model")
+        detect_format(tmp_path / "m.h5", asked="tf_saved_model", name="the model")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])
@@ -59,7 +59,7 @@ def test_json_that_is_no_model_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "model.json").write_text(content)
 
     with pytest.raises(FormatError, match=r"model\.json"):
-        detect_format(tmp_path / "model.json", asked=None)
+        detect_format(tmp_path / "model.json", asked=None, name="the model")
 
 
 def parameters(**asked: Any) -> dict[str, Any]:

@@ -16,6 +16,11 @@ from packages import fetch_package
 from zoos import Zoo, files_below
 
 from pipeline.layout import CACHE_VARIABLE, cache_folder
+from pipeline.proof.fidelity import compare
+from pipeline.proof.tensors import Vector, Vectors, load_vectors, write_vectors
+from pipeline.runtime.node import run_models
+from pipeline.runtime.tfjs_packages import fetch_packages
+from pipeline.versions import TFJS
 
 pytestmark = [pytest.mark.network, pytest.mark.tensorflow]
 
@@ -51,7 +56,14 @@ def test_every_model_is_published_with_its_variants(zoo: Zoo) -> None:
         for model in zoo.catalog()["models"]
     }
 
-    assert statuses["basic-pitch"] == dict.fromkeys(("float32", "float16", "uint8", "uint16"), "ok")
+    # On the made-up sounds, whose quiet parts it amplifies, its smaller forms are too far off.
+    assert statuses["basic-pitch"] == {
+        "float32": "ok",
+        "float16": "withheld",
+        "uint8": "withheld",
+        "uint16": "withheld",
+    }
+    assert statuses["desalination-mvc"]["float16"] == "ok"
     assert statuses["guesslang-js"]["original"] == "ok"
     assert zoo.catalog()["toolchain"]["tensorflow"] == version("tensorflow")
 
@@ -64,7 +76,7 @@ def test_outputs_of_basic_pitch_carry_their_names(zoo: Zoo) -> None:
         "note": "Identity_1:0",
         "onset": "Identity_2:0",
     }
-    assert [output["proof"] for output in outputs] == ["structure"] * 3
+    assert [output["proof"] for output in outputs] == ["value"] * 3
     assert [output["shape"] for output in outputs] == [[-1, 172, 264], [-1, 172, 88], [-1, 172, 88]]
     source = zoo.entry("basic-pitch")["source"]
     assert source["signatureKey"] == "serving_default"
@@ -72,9 +84,8 @@ def test_outputs_of_basic_pitch_carry_their_names(zoo: Zoo) -> None:
 
 
 def test_predict_returns_each_output_under_its_name(zoo: Zoo, tmp_path: Path) -> None:
-    entry = zoo.entry("basic-pitch")
-    folders = [(zoo.dist / v["modelPath"]).parent for v in entry["variants"]]
-    predicted = predict(folders, tmp_path)
+    made = zoo.folder / ".zoo/build/basic-pitch/variant"
+    predicted = predict([made / name for name in ("base", "float16", "uint8", "uint16")], tmp_path)
 
     shapes = {"contour": [1, 172, 264], "note": [1, 172, 88], "onset": [1, 172, 88]}
     assert len(predicted) == 4
@@ -83,6 +94,64 @@ def test_predict_returns_each_output_under_its_name(zoo: Zoo, tmp_path: Path) ->
         assert {name: output["shape"] for name, output in outputs.items()} == shapes
         assert all(output["equal"] for output in outputs.values())
         assert outputs["note"]["sum"] != outputs["onset"]["sum"]
+
+
+def test_what_is_withheld_says_how_far_off_it_is(zoo: Zoo) -> None:
+    variants = {variant["name"]: variant for variant in zoo.entry("basic-pitch")["variants"]}
+    check = variants["uint8"]["checks"]["wasm"]
+
+    assert variants["uint8"]["files"] == []
+    assert "the limit of uint8" in variants["uint8"]["reason"]
+    assert check["tfjs"] == TFJS
+    assert check["outputs"]["contour"]["maxRelError"] > 0.01
+    assert variants["float32"]["checks"]["cpu"]["outputs"]["contour"]["maxRelError"] < 1e-3
+    assert variants["float32"]["checks"]["wasm"]["status"] == "ok"
+
+
+def test_published_vectors_replay(zoo: Zoo) -> None:
+    paths = [zoo.dist / file["path"] for file in zoo.entry("basic-pitch")["vectors"]]
+    vectors = load_vectors(paths[0].parent)
+
+    assert [path.name for path in paths] == ["vectors.json", "vectors.bin"]
+    assert len(vectors.vectors) >= 2
+    assert vectors.runtime == f"tensorflow {version('tensorflow')}"
+    assert set(vectors.vectors[0].outputs) == {"contour", "note", "onset"}
+
+
+def test_the_same_model_from_another_package_is_proved_equal(zoo: Zoo, tmp_path: Path) -> None:
+    # What TensorFlow returns for the SavedModel, asked of the authors' own conversion.
+    names = {"contour": "contour", "note": "Identity_1", "onset": "Identity_2"}
+    (given,) = (i["name"] for i in zoo.entry("basic-pitch-js")["inputs"])
+    vectors = load_vectors(zoo.folder / ".zoo/build/basic-pitch/reference")
+    asked = [
+        Vector(inputs={given: next(iter(one.inputs.values()))}, outputs={})
+        for one in vectors.vectors
+    ]
+    (tmp_path / "asked").mkdir()
+    (tmp_path / "results").mkdir()
+    write_vectors(tmp_path / "asked", Vectors(vectors=asked, seed="", runtime=""))
+    runs = run_models(
+        models={"base": zoo.folder / ".zoo/build/basic-pitch-js/variant/base"},
+        vectors=tmp_path / "asked",
+        backends={"cpu": ["base"]},
+        folder=tmp_path / "results",
+        packages=fetch_packages(cache=zoo.cache, root=tmp_path, progress=lambda *_: None),
+        log=tmp_path / "log.txt",
+        timeout_seconds=300,
+        memory_limit_bytes=2**32,
+        progress=lambda *_: None,
+    )
+    outputs = runs["cpu"]["base"].outputs
+
+    for ours, theirs in names.items():
+        figures = compare(
+            [one.outputs[ours] for one in vectors.vectors],
+            [outputs[i][theirs] for i in range(len(asked))],
+            atol=0.0,
+            rtol=0.0,
+        )
+        assert figures.max_rel_error is not None
+        assert figures.max_rel_error < 2e-3
 
 
 def test_a_second_build_elsewhere_is_identical_to_the_byte(zoo: Zoo, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ MAX_NAME = 32
 MIN_NAME = 16
 MAX_TASK = 24
 MAX_NAMED = 3
+# The catalog and the log have all of it.
+MAX_REASON = 160
 WIDTH_WITHOUT_END = 120
 GAP = "  "
 NONE = "–"  # noqa: RUF001
@@ -211,7 +213,8 @@ def _notes(cards: Sequence[Card], width: int | None) -> list[Line]:
         if card.get("status") == "stale":
             entries.append((card, card["name"]))
         for entry, name in entries:
-            key = (entry["status"], first_line(entry.get("reason")) or "no reason given")
+            reason = crop_text(first_line(entry.get("reason")), MAX_REASON) or "no reason given"
+            key = (entry["status"], reason)
             groups.setdefault(key, []).append(name)
     notes: list[Cell] = []
     if any(_is_original(card) for card in cards):

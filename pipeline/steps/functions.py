@@ -65,7 +65,7 @@ def convert(work: Work) -> None:
     """Make the base: `model.json` with its shards, `source.json` with what the source says."""
     fetched = read_json(work.inputs["fetch"] / "source.json")
     path = work.inputs["fetch"] / "files" / fetched["entry"]
-    source_format = detect_format(path, asked=work.parameters["input_format"])
+    source_format = detect_format(path, asked=work.parameters["input_format"], name=fetched["uri"])
     check_formats(work.parameters, source_format)
     metadata = load_metadata(work.parameters["metadata"], work.root)
     record = convert_source(work, path, source_format)
