@@ -1,5 +1,6 @@
 """A zoo from its manifest to dist/, by the real doit: what runs when, and what is published."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -240,8 +241,6 @@ def test_sigterm_ends_a_build_as_ctrl_c_does(tmp_path: Path) -> None:
 
 def test_two_runs_at_once_are_refused(zoo: Zoo) -> None:
     zoo.build()
-    import fcntl  # noqa: PLC0415
-
     with (zoo.folder / ".zoo/lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         refused = zoo.doit("run")
@@ -410,3 +409,97 @@ def test_list_takes_wildcards_and_says_what_is_near(zoo: Zoo) -> None:
     listed = zoo.doit("list", "-q", "variant:one:*").stdout.split()
     assert listed == ["variant:one:base", "variant:one:uint16"]
     assert "did you mean convert:one" in zoo.doit("list", "convrt:one").stderr
+
+
+def test_an_outcome_that_a_killed_run_left_behind_is_put_right(zoo: Zoo) -> None:
+    zoo.build()
+    database = (zoo.folder / ".zoo/doit.json").read_bytes()
+    zoo.manifest["models"][0]["map"] = {"scores": "nope"}
+    assert zoo.build().code == 1
+    # A kill comes before doit saves what it did.
+    (zoo.folder / ".zoo/doit.json").write_bytes(database)
+    del zoo.manifest["models"][0]["map"]
+    zoo.write()
+    plan = json.loads(zoo.doit("plan", "--json").stdout)
+    done = zoo.build()
+
+    assert plan["map:one"] == "an earlier result is taken up again"
+    assert done.code == 0
+    assert zoo.entry("one")["status"] == "ok"
+
+
+def test_a_last_good_result_survives_a_kill_between_two_renames(zoo: Zoo) -> None:
+    zoo.build()
+    card = zoo.folder / ".zoo/build/one/card"
+    card.rename(card.with_name("card.previous"))
+    zoo.manifest["models"][0]["map"] = {"scores": "nope"}
+    zoo.manifest["models"][0]["license"] = "MIT"
+    assert zoo.build().code == 1
+
+    assert zoo.entry("one")["status"] == "stale"
+    assert zoo.entry("one")["license"] == "MIT"
+
+
+def test_a_build_that_was_tampered_with_is_not_published_and_heals(zoo: Zoo) -> None:
+    zoo.build()
+    before = files_below(zoo.dist)
+    shard = next((zoo.folder / ".zoo/build/one/card").glob("float32-*/*.bin"))
+    content = shard.read_bytes()
+    shard.write_bytes(bytes(4) + content[4:])
+    shutil.rmtree(zoo.dist)
+    refused = zoo.build()
+    healed = zoo.build()
+
+    assert refused.code == 1
+    assert "was changed after it was built" in refused.failures["dist"]
+    assert healed.code == 0
+    assert {k: v for k, v in files_below(zoo.dist).items() if k != "timings.json"} == {
+        k: v for k, v in before.items() if k != "timings.json"
+    }
+
+
+def test_a_typo_in_a_selection_is_refused(zoo: Zoo) -> None:
+    zoo.write()
+
+    for arguments in (["variant:*:float"], ["model:ome"], ["-n", "-1"]):
+        assert zoo.doit("run", *arguments).code == 3
+    assert "did you mean model:one" in zoo.doit("run", "model:ome").stderr
+
+
+def test_clean_and_forget_wait_for_no_run(zoo: Zoo) -> None:
+    zoo.build()
+    with (zoo.folder / ".zoo/lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+        assert zoo.doit("clean").code == 3
+        assert zoo.doit("forget", "card").code == 3
+        assert zoo.doit("prune").code == 3
+    assert zoo.build().ran == []
+
+
+def test_prune_places_nothing(zoo: Zoo) -> None:
+    zoo.build()
+    del zoo.manifest["models"][0]
+    zoo.write()
+    shutil.rmtree(zoo.dist)
+
+    assert zoo.doit("prune", "--now").code == 0
+    assert not zoo.dist.exists()
+
+
+def test_plan_lists_failures_that_would_be_told_again(zoo: Zoo) -> None:
+    zoo.manifest["models"][1]["map"] = {"scores": "nope"}
+    zoo.build()
+    plan = zoo.doit("plan")
+
+    assert "Nothing would run" in plan.stdout
+    assert "map:two  no output" in plan.stdout or "map:two  map" in plan.stdout
+
+
+def test_info_of_what_is_no_task_says_what_is_near(zoo: Zoo) -> None:
+    zoo.write()
+    done = zoo.doit("info", "carrd:one")
+
+    assert done.code == 3
+    assert "did you mean card:one" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -95,7 +95,7 @@ def _describe(
     path: Path, *, shapes: Mapping[str, Shape], announce: Callable[[str], None]
 ) -> dict[str, Any]:
     # Each format is imported where it is met: TensorFlow's pool and numpy take their time.
-    match detect_format(path, asked=None):
+    match detect_format(path, asked=None, name=path.name):
         case "tfjs_graph_model":
             from pipeline.inspection.graph_model import inspect_graph_model  # noqa: PLC0415
 
