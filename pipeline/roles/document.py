@@ -1,4 +1,5 @@
-"""Document: the page about roles, made from the vocabulary.
+"""Document: the page about roles, made import sys
+from the vocabulary.
 
 It opens no file: `docs/roles.md` is its text, and a test compares the two.
 """
@@ -75,3 +76,7 @@ def _format_conventions() -> Iterator[str]:
         values = "; ".join(f"`{value}`: {meaning}" for value, meaning in convention.values.items())
         yield f"| {name} | {convention.meaning} | {values} |"
     yield ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(format_vocabulary())
