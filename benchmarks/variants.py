@@ -29,14 +29,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.tfjs.model_json import (
-    ModelJson,
-    WeightGroup,
-    WeightSpec,
-    format_model_json,
-)
+from pipeline.tfjs.model_json import ModelJson, format_model_json
 from pipeline.tfjs.shards import ShardWriter
 from pipeline.tfjs.variant import write_variant
+from pipeline.tfjs.weight_manifest import WeightGroup, WeightSpec
 
 MB = 1_000_000
 MIB = 1024 * 1024

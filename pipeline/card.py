@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.canonical import digest_json
-from pipeline.catalog import CatalogModel
+from pipeline.catalog_types import CatalogModel
 
 # Enough that two contents of one variant do not meet by chance: 1 in 4 billion.
 DIGEST_DIGITS = 8

@@ -13,14 +13,8 @@ from pipeline.card import (
     variant_entry,
     variant_folder,
 )
-from pipeline.catalog import (
-    Catalog,
-    CatalogModel,
-    build_catalog,
-    failed_entry,
-    format_schema,
-    stale_entry,
-)
+from pipeline.catalog import build_catalog, failed_entry, format_schema, stale_entry
+from pipeline.catalog_types import Catalog, CatalogModel
 from pipeline.manifest.model import CATALOG_KEYS
 
 FILES = [{"path": "model.json", "bytes": 10, "sha256": "a" * 64}]

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pipeline.canonical import format_json
-from pipeline.catalog import CatalogModel
+from pipeline.catalog_types import CatalogModel
 from pipeline.errors import ManifestError
 from pipeline.manifest.json_schema import SCHEMA_FILE, manifest_schema
 from pipeline.manifest.load import parse_manifest

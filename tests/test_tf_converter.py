@@ -9,9 +9,10 @@ import pytest
 import saved_models
 from packages import fetch_package
 
-from pipeline.tfjs.model_json import WeightSpec, load_model_json, measure_weights
+from pipeline.tfjs.model_json import load_model_json
 from pipeline.tfjs.shards import ShardReader
 from pipeline.tfjs.variant import write_variant
+from pipeline.tfjs.weight_manifest import WeightSpec, measure_weights
 from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 

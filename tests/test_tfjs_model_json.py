@@ -10,15 +10,8 @@ import pytest
 from graph_models import dense_signature, write_graph_model
 
 from pipeline.errors import FormatError
-from pipeline.tfjs.model_json import (
-    ModelJson,
-    Quantization,
-    WeightGroup,
-    WeightSpec,
-    format_model_json,
-    load_model_json,
-    parse_model_json,
-)
+from pipeline.tfjs.model_json import ModelJson, format_model_json, load_model_json, parse_model_json
+from pipeline.tfjs.weight_manifest import Quantization, WeightGroup, WeightSpec
 
 
 def raw_model(*weights: dict[str, Any], paths: tuple[Any, ...] = ("a.bin",)) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.errors import QuantizationError
-from pipeline.tfjs.model_json import WeightSpec
 from pipeline.tfjs.patterns import assign_dtypes
+from pipeline.tfjs.weight_manifest import WeightSpec
 
 WEIGHTS = [
     *(

@@ -18,8 +18,8 @@ from pipeline.tfjs.inference import (
     merge_shapes,
     parse_shape,
 )
-from pipeline.tfjs.model_json import WeightSpec
 from pipeline.tfjs.topology import Topology, parse_topology, split_tensor_name, tensor_name
+from pipeline.tfjs.weight_manifest import WeightSpec
 
 WEIGHTS = {
     "kernel": WeightSpec(name="kernel", shape=(8, 4), dtype="float32"),

@@ -55,6 +55,7 @@ def test_the_wheel_carries_all_that_is_no_code(site: Path) -> None:
         "py.typed",
         "manifest/models.schema.json",
         "commands/models.yaml.template",
+        "runtime/runner.js",
     ):
         assert (site / "pipeline" / name).stat().st_size >= 0
 

@@ -1,9 +1,9 @@
-"""Document: the page about roles, made import sys
-from the vocabulary.
+"""Document: the page about roles, made from the vocabulary.
 
 It opens no file: `docs/roles.md` is its text, and a test compares the two.
 """
 
+import sys
 from collections.abc import Iterator
 
 from pipeline.roles.terms import CONVENTIONS, Family

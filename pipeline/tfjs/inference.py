@@ -10,8 +10,8 @@ from typing import Any
 
 from pipeline.tfjs.dtypes import parse_dtype
 from pipeline.tfjs.graph_ops import MATMUL_OPS, OUTPUT_DTYPES, SAME_SHAPE_OPS
-from pipeline.tfjs.model_json import WeightSpec
 from pipeline.tfjs.topology import Node, Topology, split_tensor_name
+from pipeline.tfjs.weight_manifest import WeightSpec
 
 # Sizes of the axes, None where one is unknown; None for the whole when the number of axes is.
 Shape = tuple[int | None, ...] | None

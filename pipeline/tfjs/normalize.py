@@ -13,13 +13,7 @@ from typing import Any
 
 from pipeline.errors import FormatError
 from pipeline.files import write_atomic
-from pipeline.tfjs.model_json import (
-    ModelJson,
-    WeightGroup,
-    WeightSpec,
-    format_model_json,
-    load_model_json,
-)
+from pipeline.tfjs.model_json import ModelJson, format_model_json, load_model_json
 from pipeline.tfjs.repair import name_by_structure, repair_signature
 from pipeline.tfjs.shards import ShardReader, ShardWriter
 from pipeline.tfjs.signature_def import (
@@ -30,6 +24,7 @@ from pipeline.tfjs.signature_def import (
     parse_signature_def,
 )
 from pipeline.tfjs.topology import Topology, parse_topology
+from pipeline.tfjs.weight_manifest import WeightGroup, WeightSpec
 
 _COPY_BYTES = 1024 * 1024
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from pipeline.errors import QuantizationError
-from pipeline.tfjs.model_json import WeightSpec
+from pipeline.tfjs.weight_manifest import WeightSpec
 
 REST = "*"
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.tfjs.model_json import Quantization
+from pipeline.tfjs.weight_manifest import Quantization
 from pipeline.tfjs.weights import dequantize
 
 Array = npt.NDArray[Any]

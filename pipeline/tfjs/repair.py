@@ -11,9 +11,9 @@ from difflib import get_close_matches
 
 from pipeline.errors import SignatureError
 from pipeline.tfjs.inference import Shape, infer_dtype, infer_shape, merge_shapes
-from pipeline.tfjs.model_json import WeightSpec
 from pipeline.tfjs.signature_def import SignatureDef, TensorInfo
 from pipeline.tfjs.topology import Node, Topology, tensor_name
+from pipeline.tfjs.weight_manifest import WeightSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,17 +13,12 @@ from typing import Any
 
 from pipeline.files import link_or_copy, write_atomic
 from pipeline.tfjs.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
-from pipeline.tfjs.model_json import (
-    ModelJson,
-    WeightGroup,
-    WeightSpec,
-    format_model_json,
-    load_model_json,
-)
+from pipeline.tfjs.model_json import ModelJson, format_model_json, load_model_json
 from pipeline.tfjs.patterns import assign_dtypes
 from pipeline.tfjs.quantization import find_fault, quantize
 from pipeline.tfjs.shards import ShardWriter
 from pipeline.tfjs.signature_def import rewrite_signature
+from pipeline.tfjs.weight_manifest import WeightGroup, WeightSpec
 from pipeline.tfjs.weights import StoredWeight, walk_group
 
 ENTRY = "model.json"

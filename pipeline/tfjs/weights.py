@@ -13,14 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.tfjs.model_json import (
-    ModelJson,
-    Quantization,
-    WeightGroup,
-    WeightSpec,
-    measure_weights,
-)
+from pipeline.tfjs.model_json import ModelJson
 from pipeline.tfjs.shards import STRING_LENGTH_BYTES, ShardReader
+from pipeline.tfjs.weight_manifest import Quantization, WeightGroup, WeightSpec, measure_weights
 
 Array = npt.NDArray[Any]
 
