@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from graph_models import write_graph_model
+from graph_models import node, placeholder, tensor_info, write_graph_model
 
 ROOT = Path(__file__).parent.parent
 
@@ -174,3 +175,47 @@ def test_a_model_in_a_package(tmp_path: Path) -> None:
     [model] = json.loads(done.stdout)
     assert [entry["name"] for entry in model["outputs"]] == ["contour", "Identity_1", "Identity_2"]
     assert model["multiplyAdds"]["exact"]
+
+
+@pytest.mark.network
+def test_a_model_can_be_run_to_see_what_each_backend_makes_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # TensorFlow.js itself comes from the user's cache, once for all tests.
+    monkeypatch.setitem(globals(), "environment", lambda _folder: dict(os.environ))
+    write_graph_model(tmp_path / "model")
+    done = run(tmp_path, "--json", "--run", "model")
+    (model,) = json.loads(done.stdout)
+
+    assert done.returncode == 0, done.stderr
+    assert {name: made["status"] for name, made in model["backends"].items()} == {
+        "wasm": "ok",
+        "cpu": "ok",
+    }
+    assert model["missingOps"] == {"tensorflow.js": [], "wasm": [], "cpu": []}
+    assert model["backends"]["wasm"]["loadMs"] > 0
+
+
+@pytest.mark.network
+def test_ops_that_one_backend_lacks_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "environment", lambda _folder: dict(os.environ))
+    nodes = [
+        placeholder("x", (1, 8)),
+        node("fft", "RFFT", ["x", "length"]),
+        node("real", "Real", ["fft"], dtype="complex64"),
+        node("Identity", "Identity", ["real"]),
+    ]
+    outputs = {"Identity:0": tensor_info("Identity:0", (1, 5))}
+    write_graph_model(
+        tmp_path / "model",
+        weights={"length": np.array([8], np.int32)},
+        nodes=nodes,
+        signature={"inputs": {"x": tensor_info("x:0", (1, 8))}, "outputs": outputs},
+    )
+    done = run(tmp_path, "--run", "model")
+
+    assert "on wasm        unsupported: wasm lacks RFFT, Real" in done.stdout, done.stdout
+    assert "on cpu         runs" in done.stdout
+    assert "ops that its backend wasm does not have: RFFT, Real" in done.stdout

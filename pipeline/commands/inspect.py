@@ -5,6 +5,7 @@ wrong.
 """
 
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -19,7 +20,7 @@ from pipeline.canonical import format_json
 from pipeline.errors import PipelineError, SourceError
 from pipeline.fetch.source import Source, parse_source
 from pipeline.fetch.store import Progress
-from pipeline.inspection.inspect import inspect_subject
+from pipeline.inspection.inspect import Trial, inspect_subject
 from pipeline.inspection.subject import open_subject
 from pipeline.inspection.view import format_failure, format_model
 from pipeline.layout import cache_folder
@@ -44,6 +45,15 @@ _OPTION_SHAPE = {
     "default": [],
     "help": "size of an input, for multiply-adds: --shape image=1,224,224,3 (may be repeated)",
 }
+_OPTION_RUN = {
+    "name": "run",
+    "short": "",
+    "long": "run",
+    "type": bool,
+    "default": False,
+    "help": "run a TensorFlow.js graph model once on wasm and cpu: does it, how fast, and which "
+    "ops a backend lacks",
+}
 _SHAPE = re.compile(r"(.+?)=((?:\d+(?:,\d+)*)?)")
 
 
@@ -58,7 +68,7 @@ class Inspect(Command):  # type: ignore[misc]  # doit has no types
         "pypi:name==1.2.3#path, an archive with #path): a TensorFlow.js model.json or its "
         "folder, a SavedModel, the models.json of a zoo. It works in any folder."
     )
-    cmd_options = (_OPTION_JSON, _OPTION_SHAPE)
+    cmd_options = (_OPTION_JSON, _OPTION_SHAPE, _OPTION_RUN)
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
         """Take options behind the arguments too, as people write them, and "=" in these."""
@@ -80,7 +90,8 @@ class Inspect(Command):  # type: ignore[misc]  # doit has no types
                     _progress(source.uri) as progress,
                     open_subject(source, root=root, cache=cache, progress=progress) as subject,
                 ):
-                    model = inspect_subject(subject, shapes=shapes, announce=_announce)
+                    trial = _trial(cache, root, progress) if options["run"] else None
+                    model = inspect_subject(subject, shapes=shapes, announce=_announce, trial=trial)
             except PipelineError as error:
                 failed = True
                 printer.fail(text, error)
@@ -88,6 +99,12 @@ class Inspect(Command):  # type: ignore[misc]  # doit has no types
                 printer.show(text, model)
         printer.close()
         return int(failed)
+
+
+def _trial(cache: Path, root: Path, progress: Progress) -> Trial:
+    from pipeline.inspection.trial import try_backends  # noqa: PLC0415  # it needs numpy
+
+    return functools.partial(try_backends, cache=cache, root=root, progress=progress)
 
 
 def _restore(arguments: Sequence[str], command_line: Sequence[str]) -> list[str]:

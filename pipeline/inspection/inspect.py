@@ -22,7 +22,10 @@ as far as the format tells:
 - `weights`: see pipeline.inspection.stored
 - `ops`, `layers`: how often each stands in the model; of a SavedModel the `ops` that its
   signatures run, `allOps` in all its graphs and functions, and the number of `functions`
-- `missingOps`: ops that are not there, by "tensorflow.js"; null where that cannot be told
+- `missingOps`: ops that are not there, by "tensorflow.js" and, where it was run, by backend;
+  null where that cannot be told
+- `backends`: where it was run, what each backend made of it: `status`, `reason`, `tfjs`,
+  `loadMs`, `firstMs`, `peakBytes`
 - `missingLayers`: layers that TensorFlow.js does not have
 - `multiplyAdds`: `total` of the ops whose shapes are known; `exact`, whether these are all;
   `byOp`; how many were `counted`; names of those with `unknown` shapes and of those `repeated` in
@@ -47,8 +50,15 @@ from pipeline.tfjs.inference import Shape
 CATALOG = "zoo_catalog"
 
 
+Trial = Callable[[Path], Mapping[str, Any]]
+
+
 def inspect_subject(
-    subject: Subject, *, shapes: Mapping[str, Shape], announce: Callable[[str], None]
+    subject: Subject,
+    *,
+    shapes: Mapping[str, Shape],
+    announce: Callable[[str], None],
+    trial: Trial | None = None,
 ) -> dict[str, Any]:
     """Describe a model.
 
@@ -56,19 +66,24 @@ def inspect_subject(
         subject: Its files.
         shapes: Sizes of inputs, by name, in place of those that it states.
         announce: Told what takes seconds.
+        trial: Runs a graph model in TensorFlow.js; None where it is not to be run.
 
     Raises:
         PipelineError: It cannot be read; the message says why.
     """
     try:
-        return _inspect(subject, shapes=shapes, announce=announce)
+        return _inspect(subject, shapes=shapes, announce=announce, trial=trial)
     except OSError as error:
         name = subject.path.name
         raise FormatError(f"{name}: cannot be read ({error.strerror})") from None
 
 
 def _inspect(
-    subject: Subject, *, shapes: Mapping[str, Shape], announce: Callable[[str], None]
+    subject: Subject,
+    *,
+    shapes: Mapping[str, Shape],
+    announce: Callable[[str], None],
+    trial: Trial | None,
 ) -> dict[str, Any]:
     catalog = _load_catalog(subject.path)
     if catalog is not None:
@@ -82,6 +97,11 @@ def _inspect(
             "models": catalog["models"],
         }
     model = _describe(subject.path, shapes=shapes, announce=announce)
+    if trial is not None and model["format"] == "tfjs_graph_model":
+        announce("running it in TensorFlow.js")
+        tried = trial(subject.path)
+        missing = {**(model["missingOps"] or {}), **tried["missingOps"]}
+        model = {**model, **tried, "missingOps": missing}
     return {
         "bytes": _measure(subject.path),
         "supported": True,

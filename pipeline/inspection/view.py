@@ -95,6 +95,8 @@ def _body(model: Mapping[str, Any], width: int | None) -> list[Line]:
         lines += _field("ops in all", text, width)
     if "requiresAsync" in model and "ops" in model:
         lines += _field("call", _call(model), width)
+    for backend, made in (model.get("backends") or {}).items():
+        lines += _field(f"on {backend}", _backend(made), width)
     return lines
 
 
@@ -191,6 +193,12 @@ def _call(model: Mapping[str, Any]) -> str:
     ops = model.get("asyncOps") or ()
     more = f" and {len(ops) - _NUM_SHOWN} more" if len(ops) > _NUM_SHOWN else ""
     return f"executeAsync(), because of {', '.join(ops[:_NUM_SHOWN])}{more}"
+
+
+def _backend(made: Mapping[str, Any]) -> str:
+    if made["status"] != "ok":
+        return f"{made['status']}: {first_line(made['reason'])}"
+    return f"runs: {made['loadMs']:.0f} ms to load, {made['firstMs']:.0f} ms the first time"
 
 
 def _signatures(model: Mapping[str, Any], width: int | None) -> list[Line]:

@@ -1,0 +1,101 @@
+"""A trial: a graph model run once in TensorFlow.js, to see what each backend makes of it.
+
+Which ops a backend lacks is asked of TensorFlow.js's own kernel registry while it runs. The
+graph is taken as it is, without our repairs, on inputs that are made up.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipeline.fetch.store import Progress
+from pipeline.proof.hints import read_hints
+from pipeline.proof.tensors import Vector, Vectors, write_vectors
+from pipeline.proof.vectors import make_inputs
+from pipeline.runtime.node import run_models
+from pipeline.runtime.results import ModelRun
+from pipeline.runtime.tfjs_packages import fetch_packages
+from pipeline.signature import read_signature
+from pipeline.tfjs.model_json import load_model_json
+from pipeline.tfjs.normalize import normalize_graph_model
+from pipeline.tfjs.variant import write_variant
+
+BACKENDS = ("wasm", "cpu")
+TIMEOUT_SECONDS = 300.0
+MEMORY_LIMIT_BYTES = 4 * 1024**3
+SHARD_SIZE_BYTES = 4 * 1024**2
+_NAME = "model"
+_SEED = "inspect"
+
+
+def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> dict[str, Any]:
+    """Run a graph model once on each backend.
+
+    Args:
+        path: Its model.json.
+        cache: Folder of downloads, for TensorFlow.js itself.
+        root: Folder whose .npmrc counts.
+        progress: Called with bytes done, and bytes in all where known.
+
+    Returns:
+        `backends`: for each `status` ("ok", "failed", "unsupported"), `reason`, `loadMs`,
+        `firstMs` and `peakBytes`; `missingOps` by backend.
+
+    Raises:
+        PipelineError: It cannot be read, or TensorFlow.js cannot be had or started.
+    """
+    packages = fetch_packages(cache=cache, root=root, progress=progress)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _prepare(path, folder)
+        (folder / "results").mkdir()
+        runs = run_models(
+            models={_NAME: folder / "named"},
+            vectors=folder / "vectors",
+            backends={backend: [_NAME] for backend in BACKENDS},
+            folder=folder / "results",
+            packages=packages,
+            log=folder / "log.txt",
+            timeout_seconds=TIMEOUT_SECONDS,
+            memory_limit_bytes=MEMORY_LIMIT_BYTES,
+            progress=lambda *_: None,
+        )
+        made = {backend: runs[backend][_NAME] for backend in BACKENDS}
+    return {
+        "backends": {backend: _describe(run) for backend, run in made.items()},
+        "missingOps": {backend: sorted(run.missing_ops) for backend, run in made.items()},
+    }
+
+
+def _prepare(path: Path, folder: Path) -> None:
+    """Write the model under its names, and a vector to run it on."""
+    for part in ("base", "named", "vectors"):
+        (folder / part).mkdir()
+    record = normalize_graph_model(
+        source=path, folder=folder / "base", shard_size_bytes=SHARD_SIZE_BYTES
+    )
+    model_json = load_model_json(folder / "base" / "model.json")
+    signature = read_signature(model_json, record)
+    write_variant(
+        base=folder / "base",
+        signature=signature,
+        name=_NAME,
+        quantize={},
+        shard_size_bytes=SHARD_SIZE_BYTES,
+        folder=folder / "named",
+    )
+    hints = read_hints(model_json, folder / "base", signature)
+    inputs = make_inputs(signature, seed=_SEED, index=0, hints=hints)
+    vectors = Vectors(vectors=[Vector(inputs=inputs, outputs={})], seed=_SEED, runtime="")
+    write_vectors(folder / "vectors", vectors)
+
+
+def _describe(run: ModelRun) -> dict[str, Any]:
+    return {
+        "status": run.status,
+        "reason": run.error,
+        "tfjs": run.tfjs,
+        "loadMs": run.load_ms,
+        "firstMs": run.first_ms,
+        "peakBytes": run.peak_bytes,
+    }
