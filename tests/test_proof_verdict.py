@@ -1,6 +1,7 @@
 """Verdict: runs of variants in TensorFlow.js turned into what the catalog says of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -380,3 +381,11 @@ CATALOG_PART = {
         },
     },
 }
+
+
+def test_an_older_release_that_ran_is_required() -> None:
+    older = replace(RIGHT, tfjs="3.21.0", requires={"flags": {"A": True}})
+
+    check = judge_run(RAMP_CASE, BASE, older)
+    assert check.requires == {"flags": {"A": True}, "tfjs": "3.21.0"}
+    assert judge_run(RAMP_CASE, BASE, RIGHT).requires == {}

@@ -27,7 +27,9 @@ from tfjs_runtime import (
 from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.source import parse_source
 from pipeline.layout import cache_folder
+from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.results import Array, ModelRun
+from pipeline.runtime.tfjs_packages import Packages
 from pipeline.tfjs.normalize import normalize_graph_model
 from pipeline.tfjs.rewrite import rewrite_graph
 
@@ -431,6 +433,29 @@ def test_a_list_filled_in_a_loop_needs_a_flag_or_an_older_release(tmp_path: Path
     assert older.requires == {}
     assert older.tfjs == "3.21.0"
     assert older.outputs[0]["y"].tolist() == STACKED[:1]
+
+
+@pytest.mark.network
+def test_an_older_release_is_asked_for_what_the_newest_has_broken(tmp_path: Path) -> None:
+    x = np.array([1, 2], np.float32)
+    model = list_model(tmp_path / "m", steps=3)
+    tried: list[str] = []
+
+    def attempt(release: Packages) -> ModelRun:
+        tried.append(release.version)
+        backends = {"cpu": ["base"]}
+        folder = tmp_path / release.version
+        return run(folder, {"base": model}, [{"x": x}], backends=backends, release=release)["cpu"][
+            "base"
+        ]
+
+    found = run_in_releases(attempt, fetch=packages, works=lambda made: made.status == "ok")
+    newest = run_in_releases(lambda release: release.version, fetch=packages, works=lambda _: False)
+
+    assert tried == ["4.22.0", "3.21.0"]
+    assert found.tfjs == "3.21.0"
+    assert found.outputs[0]["y"].tolist() == STACKED
+    assert newest == "4.22.0"
 
 
 @pytest.mark.network

@@ -15,6 +15,7 @@ from pipeline.proof.case import Case, OutputCheck
 from pipeline.proof.gate import resolve_limit
 from pipeline.proof.judge import judge_outputs
 from pipeline.runtime.results import ModelRun
+from pipeline.versions import TFJS
 
 CheckStatus = Literal["ok", "failed", "unsupported"]
 VariantStatus = Literal["ok", "withheld", "failed"]
@@ -149,7 +150,7 @@ def judge_run(case: Case, candidate: Candidate, run: ModelRun) -> Check:
             reason=reason,
             tfjs=run.tfjs,
             missing_ops=missing,
-            requires=run.requires,
+            requires=_requires(run),
         )
     limits = {
         name: resolve_limit(candidate.dtype, name, candidate.tolerances) for name in case.outputs
@@ -164,9 +165,15 @@ def judge_run(case: Case, candidate: Candidate, run: ModelRun) -> Check:
         reason=_join(faults),
         tfjs=run.tfjs,
         missing_ops=missing,
-        requires=run.requires,
+        requires=_requires(run),
         outputs=outputs,
     )
+
+
+def _requires(run: ModelRun) -> dict[str, Any]:
+    """Return what a page needs: flags, and an older release where that is what ran it."""
+    release = {} if run.tfjs in (None, TFJS) else {"tfjs": run.tfjs}
+    return {**run.requires, **release}
 
 
 def _gather_faults(outputs: Mapping[str, OutputCheck]) -> list[str]:

@@ -15,8 +15,9 @@ from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.source import parse_source
 from pipeline.fetch.store import Progress, Store
 from pipeline.files import digest_file
+from pipeline.versions import TFJS
 
-NEWEST = "4.22.0"
+NEWEST = TFJS
 
 # SHA-256 by release and by package and path of the file.
 _FILES: Mapping[str, Mapping[str, str]] = {

