@@ -83,6 +83,7 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
     source: Mapping[str, Any],
     signature: Mapping[str, Any],
     mapping: Mapping[str, Any],
+    repairs: Sequence[str],
     proofs: Mapping[str, Mapping[str, Any]],
     vectors: Sequence[Mapping[str, Any]],
     variants: Sequence[Mapping[str, Any]],
@@ -94,6 +95,7 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
         source: `uri` and `sha256` of what was fetched, its `format` and what else it offers.
         signature: Inputs, outputs and facts of the graph (signature.json).
         mapping: Roles, their evidence and conventions (map.json).
+        repairs: What was changed in the graph, in sentences.
         proofs: How values prove the name of an output, by name (verify.json).
         vectors: The published files of the test vectors.
         variants: The entries of its variants, the base first.
@@ -132,6 +134,7 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
             }
             for output in signature["outputs"]
         ],
+        "repairs": list(repairs),
         "vectors": list(vectors),
         "variants": list(variants),
     }

@@ -48,6 +48,7 @@ def failed_entry(identity: Mapping[str, Any], *, uri: str, reason: str | None) -
         "usable": None,
         "inputs": [],
         "outputs": [],
+        "repairs": [],
         "vectors": [],
         "variants": [],
     }

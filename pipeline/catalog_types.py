@@ -215,6 +215,8 @@ class CatalogModel(_Entry):
     """Its inputs."""
     outputs: list[CatalogOutput]
     """Its outputs."""
+    repairs: list[str]
+    """What was changed in its graph, so that TensorFlow.js runs it as its source does."""
     vectors: list[CatalogFile]
     """Test vectors: inputs, and what the source returned for them, to replay anywhere."""
     variants: list[CatalogVariant]

@@ -76,6 +76,7 @@ def card(**extra: Any) -> dict[str, Any]:
             "abstained": {},
             "usable": True,
         },
+        repairs=["Cast to bool replaced (1 in this graph)"],
         proofs={"boxes": {"proof": "value", "reason": None}},
         vectors=[{"path": "models/one/vectors-1/vectors.bin", "bytes": 3, "sha256": "c" * 64}],
         variants=[

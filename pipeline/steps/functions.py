@@ -56,7 +56,7 @@ def fetch(work: Work) -> None:
         refresh=work.refresh,
     )
     if fetched.note:
-        work.note(fetched.note)
+        work.tell(fetched.note)
     record = {"entry": fetched.entry, "uri": fetched.uri, "sha256": fetched.sha256}
     write_json(work.folder / "source.json", record)
 
@@ -78,7 +78,7 @@ def convert(work: Work) -> None:
     for repair in repairs:
         work.note(repair)
     base.write_bytes(format_model_json(replace(described, content=content)))
-    write_json(work.folder / "source.json", record)
+    write_json(work.folder / "source.json", {**record, "repairs": repairs})
 
 
 def signature(work: Work) -> None:
@@ -141,6 +141,7 @@ def card(work: Work) -> None:
         },
         signature=read_json(work.inputs["signature"] / "signature.json"),
         mapping=read_json(work.inputs["map"] / "map.json"),
+        repairs=converted["repairs"],
         proofs=proof["proofs"],
         vectors=_add_vectors(work),
         variants=entries,

@@ -60,7 +60,8 @@ def run_job(job: Job, session: Session) -> Outcome:
             job, standing.outcome, told, failure=standing.failure, upstream=standing.upstream
         )
     emit(StepEvent(task=job.task, model=job.model, status="started", cause=standing.cause))
-    return _make(job, session, standing.cause or "forced")
+    forced = "asked for again" if session.refresh else "forced"
+    return _make(job, session, standing.cause or forced)
 
 
 def _told(outcome: Outcome) -> EndStatus:
@@ -100,7 +101,8 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         job.failed_folder.parent.mkdir(parents=True, exist_ok=True)
         work.folder.rename(job.failed_folder)
     outcome = unsuccessful(failure) if failure else successful(receipt)
-    return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=cause)
+    told = "; ".join([cause, *work.told])
+    return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=told)
 
 
 def _call(job: Job, work: Work, session: Session) -> Failure | None:

@@ -90,6 +90,7 @@ class Work:
         measured: What varies from run to run, for run.json.
         tools: Versions of the tools used so far, for the receipt.
         peak_rss_bytes: Largest memory of the children used, for run.json.
+        told: What is to be said of the step when it ends.
     """
 
     task: str
@@ -110,11 +111,17 @@ class Work:
     measured: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str | None] = field(default_factory=dict)
     peak_rss_bytes: list[int] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     def uses(self, *distributions: str) -> None:
         """Record the versions of tools; another version makes the result out of date."""
         for distribution in distributions:
             self.tools[distribution] = installed_version(distribution)
+
+    def tell(self, text: str) -> None:
+        """Add a line to the log and to what is said of the step when it ends."""
+        self.note(text)
+        self.told.append(text)
 
     def note(self, text: str) -> None:
         """Add a line to the log."""
