@@ -13,7 +13,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 from graph_models import dense_weights, write_graph_model
+from loopback import Server, serve
+from tfjs_runtime import packages
 from zoos import Zoo, files_below
+
+from pipeline.layout import cache_folder
 
 pytestmark = pytest.mark.network  # TensorFlow.js, once
 
@@ -503,3 +507,39 @@ def test_info_of_what_is_no_task_says_what_is_near(zoo: Zoo) -> None:
     assert done.code == 3
     assert "did you mean card:one" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_refresh_asks_again_for_what_may_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    zoo = Zoo(tmp_path / "zoo")
+    zoo.cache = tmp_path / "cache"
+    packages()  # into the user's cache, from where it is copied
+    shutil.copytree(cache_folder(os.environ) / "tfjs", zoo.cache / "tfjs", symlinks=True)
+    model = zoo.add("one")
+    folder = zoo.folder / "sources/one"
+
+    def put(server: Server, etag: str) -> None:
+        for path in folder.iterdir():
+            server.put(f"/one/{path.name}", path.read_bytes(), etag=etag)
+
+    with serve() as server:
+        put(server, '"1"')
+        model["source"] = f"{server.url}/one/model.json"
+        assert zoo.build().code == 0
+        unchanged = zoo.refresh()
+        write_graph_model(folder, weights=dense_weights(8, 512, seed=9))
+        put(server, '"2"')
+        quiet = zoo.build()
+        changed = zoo.refresh()
+        after = zoo.build()
+    away = zoo.refresh()
+
+    assert unchanged.ran == ["fetch:one"]
+    assert quiet.ran == []
+    assert changed.ran == ["fetch:one"]
+    assert "convert:one" in after.ran
+    assert away.code == 0
+    (told,) = (event["cause"] for event in away.steps if event["status"] == "ok")
+    assert "kept" in told

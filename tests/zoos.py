@@ -115,7 +115,14 @@ class Zoo:
     def build(self, *arguments: str) -> Build:
         """Write the manifest and run doit, telling what it does."""
         self.write()
-        done = self.doit("run", "--reporter", "jsonl", *arguments)
+        return self._run("run", *arguments)
+
+    def refresh(self) -> Build:
+        """Ask again for the sources that may have changed, telling what it does."""
+        return self._run("refresh")
+
+    def _run(self, command: str, *arguments: str) -> Build:
+        done = self.doit(command, "--reporter", "jsonl", *arguments)
         events = [json.loads(line) for line in done.stdout.splitlines()]
         return Build(code=done.code, events=events, stdout=done.stdout, stderr=done.stderr)
 
