@@ -199,7 +199,7 @@ def _add_vectors(work: Work) -> list[dict[str, Any]]:
 
 def catalog(work: Work) -> None:
     """Assemble `models.json`, and list every file of dist/ in `projection.json`."""
-    work.uses("tensorflow", "tensorflowjs", "tfjs-zoo")
+    work.uses("tensorflow", "tensorflowjs", "tfjs", "tfjs-zoo")
     models = work.parameters["models"]
     entries = [
         model_entry(
