@@ -87,6 +87,8 @@ class CatalogTolerance(_Entry):
     """As a fraction of the range of the source's output."""
     max_abs_error: float | None
     """In the output's own unit."""
+    min_agreement: float
+    """Smallest share of boxes, rows or choices that agree, where it is judged as a set."""
     reason: str | None
     """Why more than 1 % is right."""
 

@@ -11,7 +11,6 @@ from pipeline.manifest.fields import InputFormat
 from pipeline.manifest.flags import (
     APPLICABLE,
     FLAGS,
-    applicable_flags,
     asked_flags,
     check_flags,
     choose_output_format,
@@ -120,10 +119,6 @@ def test_a_flag_that_is_off_asks_for_nothing() -> None:
 
 def test_an_inherited_flag_is_not_asked_for() -> None:
     assert asked_flags(model(control_flow_v2=True), frozenset({"control_flow_v2"})) == frozenset()
-
-
-def test_no_flag_applies_to_an_impossible_pair() -> None:
-    assert applicable_flags("tf_saved_model", LAYERS) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -365,7 +365,12 @@ def test_a_verdict_is_json_with_the_keys_of_the_catalog() -> None:
     jsonschema.validate(content, CATALOG_PART)
     figures = content["checks"]["wasm"]["outputs"]["y"]
     assert figures["maxAbsError"] == 0.008
-    assert figures["tolerance"] == {"maxRelError": 0.002, "maxAbsError": None, "reason": None}
+    assert figures["tolerance"] == {
+        "maxRelError": 0.002,
+        "maxAbsError": None,
+        "minAgreement": 0.99,
+        "reason": None,
+    }
 
 
 CHECK_KEYS = ["status", "reason", "tfjs", "missingOps", "requires", "unproved", "outputs"]

@@ -117,6 +117,7 @@ Url = Annotated[str, StringConstraints(pattern=URL_PATTERN)]
 Sha256 = Annotated[str, StringConstraints(pattern=SHA256_PATTERN), AfterValidator(str.lower)]
 License = Annotated[Text, AfterValidator(_check_license)]
 Fraction = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
 Bytes = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 

@@ -63,11 +63,6 @@ def choose_output_format(asked: str | None, input_format: str) -> str:
     return LAYERS if input_format in _LAYERS_BY_DEFAULT else GRAPH
 
 
-def applicable_flags(input_format: str, output_format: str) -> frozenset[str]:
-    """Return the flags with an effect on a pair of formats; none where it cannot be made."""
-    return APPLICABLE.get((input_format, output_format), frozenset())
-
-
 def formats_of_file(name: str) -> tuple[str, ...]:
     """Return the input formats that a file or folder of this name can have."""
     for suffix, formats in _FORMATS_BY_SUFFIX.items():

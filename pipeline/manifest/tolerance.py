@@ -4,9 +4,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from pipeline.manifest.fields import Fraction, Section, Text, fault
+from pipeline.manifest.fields import Fraction, Section, Share, Text, fault
 
 REASON_NEEDED_ABOVE = 0.01
+REASON_NEEDED_BELOW = 0.9
 
 
 class OutputTolerance(Section):
@@ -19,14 +20,21 @@ class OutputTolerance(Section):
     max_absolute_error: Fraction | None = None
     """Largest difference in the output's own unit."""
 
+    min_agreement: Share | None = None
+    """Smallest share of boxes, rows or choices that agree, where an output is judged as a set.
+    Below 0.9 a `reason` is needed."""
+
     reason: Text | None = None
-    """Why a difference of more than 1 % is right for this model."""
+    """Why a difference of more than 1 %, or so small an agreement, is right for this model."""
 
     @model_validator(mode="after")
     def _check_reason(self) -> Self:
         error = self.max_relative_error
         if error is not None and error > REASON_NEEDED_ABOVE and self.reason is None:
             raise fault(f"max_relative_error {error:g} is above 1 %; expected a 'reason' beside it")
+        share = self.min_agreement
+        if share is not None and share < REASON_NEEDED_BELOW and self.reason is None:
+            raise fault(f"min_agreement {share:g} is below 0.9; expected a 'reason' beside it")
         return self
 
 

@@ -91,6 +91,7 @@ class OutputCheck:
             "tolerance": {
                 "maxRelError": self.limit.relative,
                 "maxAbsError": self.limit.absolute,
+                "minAgreement": self.limit.agreement,
                 "reason": self.limit.reason,
             },
         }

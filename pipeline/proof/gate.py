@@ -24,7 +24,7 @@ more pass has said why. It opens no file.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.manifest.tolerance import REASON_NEEDED_ABOVE, OutputTolerance, Tolerance
 from pipeline.proof.fidelity import UNSCALED_ERROR, Fidelity
@@ -128,12 +128,16 @@ def resolve_limit(dtype: str, output: str, tolerances: Sequence[Tolerance | None
         return default
     section: OutputTolerance = stated.outputs.get(output, stated)
     relative, absolute = section.max_relative_error, section.max_absolute_error
-    if relative is None and absolute is None:
+    agreement = section.min_agreement
+    if relative is None and absolute is None and agreement is None:
         return default
-    return Limit(
-        relative=relative,
-        absolute=absolute,
-        agreement=default.agreement,
+    limit = default
+    if relative is not None or absolute is not None:
+        # What the manifest says of errors holds exactly.
+        limit = replace(default, relative=relative, absolute=absolute, rtol=0.0, min_snr_db=None)
+    return replace(
+        limit,
+        agreement=default.agreement if agreement is None else agreement,
         source="the manifest's tolerance",
         reason=section.reason,
     )

@@ -51,10 +51,6 @@ class Stream:
         sums: npt.NDArray[np.float64] = self.fractions(*shape, 4).sum(axis=-1)
         return (sums - 2.0) * math.sqrt(3.0)
 
-    def choose(self, *choices: str) -> str:
-        """Return one of some words."""
-        return choices[int(self.integers(0, len(choices), 1)[0])]
-
     def _raw(self, shape: tuple[int, ...]) -> npt.NDArray[np.uint64]:
         raw: Array = self._bits.random_raw(math.prod(shape))
         return np.asarray(raw, np.uint64).reshape(shape)
