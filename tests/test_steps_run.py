@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import step_functions
 
+from pipeline.files import digest_file
 from pipeline.report.events import StepEvent, subscribe
 from pipeline.steps.job import Job
 from pipeline.steps.local import ListedFiles
@@ -216,6 +217,27 @@ def test_a_local_input_that_changes_is_a_change(build: Build) -> None:
 
     assert step_functions.calls == ["one:m", "one:m"]
     assert build.events[-1].cause == "input metadata.labels changed"
+
+
+class VanishingFile(ListedFiles):
+    """A file that goes away once it was looked at."""
+
+    def inputs(self) -> dict[str, str]:
+        """Return its digest, and remove it."""
+        path = self.root / "labels.json"
+        digest = digest_file(path)
+        path.unlink()
+        return {"metadata.labels": digest}
+
+
+def test_a_local_input_that_goes_away_before_the_step_fails_it_for_now(build: Build) -> None:
+    (build.root / "labels.json").write_text('["cat"]')
+    job = build.job("one", local=VanishingFile(paths={}, root=build.root))
+
+    outcome = build.run(job)
+    assert outcome.reason == f"{build.root / 'labels.json'}: No such file or directory"
+    assert build.events[-1].retry
+    assert not step_functions.calls
 
 
 def test_a_receipt_has_no_clock_and_no_path(build: Build) -> None:

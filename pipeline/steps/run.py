@@ -71,8 +71,13 @@ def _told(outcome: Outcome) -> EndStatus:
 
 
 def _make(job: Job, session: Session, cause: str) -> Outcome:
+    try:
+        ingredients = job.ingredients()
+    except PipelineError as error:
+        # A file beside the manifest went away since it was looked at.
+        gone = Failure(status="failed", reason=error.message, hint=error.hint, retry=True)
+        return _end(job, unsuccessful(gone), "failed", failure=gone, cause=cause)
     work = _prepare(job, session)
-    ingredients = job.ingredients()
     started = time.monotonic()
     failure = _call(job, work, session)
     seconds = time.monotonic() - started
