@@ -17,6 +17,7 @@ from doit.cmd_base import Command
 from doit.exceptions import InvalidCommand
 
 from pipeline.canonical import format_json
+from pipeline.commands.arguments import restore_arguments
 from pipeline.errors import PipelineError, SourceError
 from pipeline.fetch.source import Source, parse_source
 from pipeline.fetch.store import Progress
@@ -72,7 +73,9 @@ class Inspect(Command):  # type: ignore[misc]  # doit has no types
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
         """Take options behind the arguments too, as people write them, and "=" in these."""
-        return super().parse_execute(_options_first(_restore(in_args, sys.argv)))
+        return super().parse_execute(
+            _options_first(restore_arguments(self.name, in_args, sys.argv))
+        )
 
     def execute(self, options: Mapping[str, Any], args: Sequence[str]) -> int:
         """Describe each model, or say why it cannot be read."""
@@ -105,19 +108,6 @@ def _trial(cache: Path, root: Path, progress: Progress) -> Trial:
     from pipeline.inspection.trial import try_backends  # noqa: PLC0415  # it needs numpy
 
     return functools.partial(try_backends, cache=cache, root=root, progress=progress)
-
-
-def _restore(arguments: Sequence[str], command_line: Sequence[str]) -> list[str]:
-    """Return the arguments with those that doit took for variables: pypi:name==1.2.3.
-
-    DoitMain.process_args sets aside whatever has a "=" and no "-" before it, for get_var().
-    """
-    for i, word in enumerate(command_line):
-        given = list(command_line[i + 1 :])
-        rest = [text for text in given if text.startswith("-") or "=" not in text]
-        if word == Inspect.name and rest == list(arguments):
-            return given
-    return list(arguments)
 
 
 def _options_first(arguments: Sequence[str]) -> list[str]:

@@ -1,0 +1,141 @@
+"""`doit import-command`: entries of models.yaml from commands of tensorflowjs_converter.
+
+The exit code is 0 when all could be imported, 1 when one could not, 3 when the command line
+is wrong.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from doit.cmd_base import Command
+from doit.exceptions import InvalidCommand
+
+from pipeline.commands.arguments import restore_arguments
+from pipeline.errors import ManifestError, PipelineError
+from pipeline.files import write_atomic
+from pipeline.graph import MANIFEST
+from pipeline.manifest.append import append_entries
+from pipeline.manifest.import_command import ImportedModel, format_entry, import_command
+from pipeline.manifest.load import parse_manifest
+from pipeline.manifest.shell import find_arguments, split_commands
+
+_OPTION_FILE = {
+    "name": "file",
+    "short": "",
+    "long": "file",
+    "type": str,
+    "default": "",
+    "help": "import every command of the converter in a script, notebook or text; - is stdin",
+}
+_OPTION_APPEND = {
+    "name": "append",
+    "short": "",
+    "long": "append",
+    "type": bool,
+    "default": False,
+    "help": "add the entries to models.yaml, which otherwise stays as it is",
+}
+
+
+class ImportCommand(Command):  # type: ignore[misc]  # doit has no types
+    """Turn commands of the converter into entries of the manifest."""
+
+    name = "import-command"
+    doc_purpose = "turn a tensorflowjs_converter command into an entry of models.yaml"
+    doc_usage = "'tensorflowjs_converter --input_format … SOURCE DESTINATION' ..."
+    doc_description = (
+        "Prints what models.yaml says for the same. Where the converter would have made "
+        "something else of the command than its author meant, a comment says so. "
+        "docs/converter.md sets the converter's options beside ours."
+    )
+    cmd_options = (_OPTION_FILE, _OPTION_APPEND)
+
+    def parse_execute(self, in_args: Sequence[str]) -> Any:
+        """Leave the converter's own options to it, quoted or not."""
+        given = restore_arguments(self.name, in_args, sys.argv)
+        start = next((i for i, word in enumerate(given) if "tensorflowjs" in word), len(given))
+        ours, theirs = given[:start], given[start:]
+        while theirs and theirs[-1] == "--append":
+            ours.append(theirs.pop())
+        return super().parse_execute([*ours, "--", *theirs])
+
+    def execute(self, options: Mapping[str, Any], args: Sequence[str]) -> int:
+        """Print or add an entry for each command, and say which could not be imported."""
+        root = Path(self.opt_vals.get("cwdPath") or ".")
+        commands = [*_read_arguments(args), *_read_file(options["file"], root)]
+        if not commands:
+            raise InvalidCommand(
+                "import-command: expected a command, such as "
+                "'tensorflowjs_converter --input_format=keras m.h5 out'"
+            )
+        manifest = root / MANIFEST
+        taken = _taken_names(manifest)
+        models: list[ImportedModel] = []
+        failed = False
+        for command in commands:
+            try:
+                models.append(import_command(command, taken=taken))
+            except PipelineError as error:
+                failed = True
+                sys.stderr.write(f"not imported: {' '.join(command)}\n  {error.describe()}\n")
+            else:
+                taken.add(models[-1].fields["name"])
+        entries = [format_entry(model) for model in models]
+        if options["append"] and entries:
+            _append(manifest, entries)
+        else:
+            sys.stdout.write("\n".join(entries))
+        return int(failed)
+
+
+def _read_arguments(args: Sequence[str]) -> Iterable[list[str]]:
+    """Return the commands among the arguments, each a quoted text or all words of one."""
+    if not args:
+        return []
+    if any(" " in text and "tensorflowjs" in text for text in args):
+        return _split_all(args)
+    found = find_arguments(args)
+    return [] if found is None else [found]
+
+
+def _read_file(name: str, root: Path) -> Iterable[list[str]]:
+    if not name:
+        return []
+    if name == "-":
+        return _split_all([sys.stdin.read()])
+    try:
+        text = (root / name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text in UTF-8"
+        raise InvalidCommand(f"import-command: {name}: {reason}") from None
+    return _split_all([text])
+
+
+def _split_all(texts: Iterable[str]) -> list[list[str]]:
+    try:
+        return [command for text in texts for command in split_commands(text)]
+    except ValueError as error:
+        raise InvalidCommand(f"import-command: {error}") from None
+
+
+def _taken_names(manifest: Path) -> set[str]:
+    """Return the names of the models that are there, as far as they can be read."""
+    try:
+        content = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+        return {str(model["name"]) for model in content["models"]}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
+        return set()
+
+
+def _append(manifest: Path, entries: Sequence[str]) -> None:
+    text = manifest.read_text(encoding="utf-8") if manifest.exists() else ""
+    try:
+        added = append_entries(text, entries)
+        parse_manifest(added, file=MANIFEST)
+    except ManifestError as error:
+        raise InvalidCommand(f"{MANIFEST} stays as it is:\n{error.describe()}") from None
+    write_atomic(manifest, added.encode())
+    sys.stdout.write(f"added {len(entries)} to {MANIFEST}; `doit plan` says what will run\n")
