@@ -1,14 +1,17 @@
 """Formats: told by the files, checked against what the manifest asks for."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 from graph_models import write_graph_model
 
 from pipeline.errors import FormatError
-from pipeline.formats import check_formats, detect_format, load_metadata
+from pipeline.formats.convert import check_formats, load_metadata
+from pipeline.formats.detect import detect_format
 from pipeline.tfjs.metadata import add_metadata, choose_output_names
 from pipeline.tfjs.model_json import load_model_json
 
@@ -31,6 +34,46 @@ def test_a_file_tells_its_format(tmp_path: Path, name: str, content: str, found:
     (tmp_path / name).write_text(content)
 
     assert detect_format(tmp_path / name, asked=None, name="the model") == found
+
+
+def test_content_says_more_than_a_name(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "model.keras", "w"):
+        pass
+    with zipfile.ZipFile(tmp_path / "model.h5", "w") as archive:
+        archive.writestr("config.json", "{}")
+    (tmp_path / "model").write_bytes(b"\x1c\0\0\0TFL3")
+
+    found = [
+        detect_format(tmp_path / name, asked=None, name="the model")
+        for name in ("model.keras", "model.h5", "model")
+    ]
+    assert found == ["keras", "keras_keras", "tflite"]
+
+
+def test_a_folder_of_tf_hub_is_told_by_its_marker(tmp_path: Path) -> None:
+    for name in ("saved_model.pb", "tfhub_module.pb"):
+        (tmp_path / name).write_bytes(b"")
+
+    assert detect_format(tmp_path, asked=None, name="the model") == "tf_hub"
+    assert detect_format(tmp_path, asked="tf_saved_model", name="it") == "tf_saved_model"
+
+
+def test_the_manifest_decides_where_the_files_leave_a_choice(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+
+    assert detect_format(tmp_path, asked="keras_saved_model", name="it") == "keras_saved_model"
+    with pytest.raises(FormatError, match="keras: the files are tf_saved_model"):
+        detect_format(tmp_path, asked="keras", name="it")
+
+
+def test_a_folder_of_models_says_which_there_are(tmp_path: Path) -> None:
+    for path in ("a/saved_model.pb", "b/model.json", "c/m.h5"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_bytes(b"")
+
+    with pytest.raises(FormatError) as caught:
+        detect_format(tmp_path, asked=None, name="the model")
+    assert caught.value.hint == "point `source:` at one of a, b/model.json, c/m.h5"
 
 
 def test_a_folder_with_a_saved_model_is_one(tmp_path: Path) -> None:
@@ -79,7 +122,7 @@ def test_an_output_format_that_cannot_be_made_is_refused() -> None:
 
 
 def test_a_format_that_is_only_recognized_is_said_so() -> None:
-    with pytest.raises(FormatError, match="onnx cannot be converted yet; expected tf_saved_model"):
+    with pytest.raises(FormatError, match="onnx cannot be converted; expected tf_saved_model"):
         check_formats(parameters(), "onnx")
 
 

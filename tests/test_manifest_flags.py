@@ -125,7 +125,7 @@ def test_an_inherited_flag_is_not_asked_for() -> None:
     ("name", "formats"),
     [
         ("models/a.h5", ("keras",)),
-        ("A.KERAS", ("keras_keras",)),
+        ("A.KERAS", ("keras_keras", "keras")),
         ("frozen.pb", ("tf_frozen_model",)),
         ("m/saved_model.pb", ("tf_saved_model", "keras_saved_model", "tf_hub")),
         ("model.json", ("tfjs_graph_model", "tfjs_layers_model")),

@@ -50,7 +50,7 @@ def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
         hints = read_hints(model_json, base, signature)
         signature["inputs"] = [one for one in signature["inputs"] if one["name"] != without]
         summary = submit(
-            "pipeline.tf.reference:run_reference",
+            "pipeline.tf.reference:run_saved_model",
             source=source,
             folder=folder,
             signature=signature,
@@ -59,7 +59,7 @@ def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
             task=None,
             given=given,
             hints=hints,
-            tags=flags.get("saved_model_tags"),
+            flags=flags,
         )
         return summary, load_vectors(folder)
 

@@ -86,6 +86,7 @@ def test_the_record_says_what_the_source_offers(convert: Convert, base: Base) ->
         "signatures": {"classify": {"inputs": {"image": spec}, "outputs": {"scores": scores}}},
         "inputs": [{"name": "image", "tensor": "image:0"}],
         "outputs": [{"name": "scores", "tensor": "Identity:0"}],
+        "repairs": [],
     }
     assert base()["generatedBy"] == "2.19.0"
     assert base()["convertedBy"] == "TensorFlow.js Converter v4.22.0"

@@ -41,7 +41,7 @@ from typing import Any
 
 from pipeline.errors import FormatError
 from pipeline.files import total_size
-from pipeline.formats import detect_format
+from pipeline.formats.detect import detect_format
 from pipeline.inspection.other_files import inspect_other_file
 from pipeline.inspection.remarks import find_remarks
 from pipeline.inspection.subject import Subject
@@ -124,7 +124,7 @@ def _describe(
             from pipeline.inspection.layers_model import inspect_layers_model  # noqa: PLC0415
 
             return inspect_layers_model(path)
-        case "tf_saved_model":
+        case "tf_saved_model" | "tf_hub":
             from pipeline.inspection.saved_model import inspect_saved_model  # noqa: PLC0415
 
             folder = path.parent if path.name == "saved_model.pb" else path

@@ -47,11 +47,13 @@ _OUTPUT_FORMATS: tuple[str, ...] = get_args(OutputFormat)
 # What the end of a file's name tells, the longest end first.
 _FORMATS_BY_SUFFIX: dict[str, tuple[str, ...]] = {
     "saved_model.pb": ("tf_saved_model", "keras_saved_model", "tf_hub"),
+    "saved_model.pbtxt": ("tf_saved_model", "keras_saved_model", "tf_hub"),
     "tfhub_module.pb": ("tf_hub",),
     ".pb": ("tf_frozen_model",),
+    ".pbtxt": ("tf_frozen_model",),
     ".h5": ("keras",),
     ".hdf5": ("keras",),
-    ".keras": ("keras_keras",),
+    ".keras": ("keras_keras", "keras"),
     ".json": ("tfjs_graph_model", "tfjs_layers_model"),
 }
 

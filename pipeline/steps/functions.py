@@ -29,16 +29,19 @@ from pipeline.entries import model_entry
 from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.source import parse_source
 from pipeline.files import digest_file, link_or_copy
-from pipeline.formats import check_formats, convert_source, detect_format, load_metadata
+from pipeline.formats.convert import check_formats, convert_source, load_metadata
+from pipeline.formats.detect import detect_format
+from pipeline.formats.loading import load_layers_model
+from pipeline.formats.routes import GRAPH, LAYERS
 from pipeline.jsonfile import read_json, write_json
 from pipeline.proof.tensors import load_vectors
 from pipeline.roles.infer import infer_roles
 from pipeline.signature import read_signature
 from pipeline.steps.step import StepSkipped, Work
+from pipeline.tfjs.layers_ops import read_topology
 from pipeline.tfjs.metadata import add_metadata, choose_output_names
 from pipeline.tfjs.model_json import format_model_json, load_model_json
 from pipeline.tfjs.rewrite import rewrite_graph
-from pipeline.tfjs.topology import parse_topology
 from pipeline.tfjs.variant import VariantNotSmaller, write_variant
 
 
@@ -66,15 +69,18 @@ def convert(work: Work) -> None:
     fetched = read_json(work.inputs["fetch"] / "source.json")
     path = work.inputs["fetch"] / "files" / fetched["entry"]
     source_format = detect_format(path, asked=work.parameters["input_format"], name=fetched["uri"])
-    check_formats(work.parameters, source_format)
+    output_format = check_formats(work.parameters, source_format)
     metadata = load_metadata(work.parameters["metadata"], work.root)
-    record = convert_source(work, path, source_format)
+    record = convert_source(work, path, source_format=source_format, output_format=output_format)
+    if output_format == LAYERS:
+        record["loaded"] = load_layers_model(work, source_format=source_format)
     base = work.folder / "model.json"
-    names = choose_output_names(
-        record["outputs"], asked=work.parameters["use_structured_outputs_names"]
-    )
+    # A layers model always returns its outputs in order.
+    named = record["outputs"] if output_format == GRAPH else None
+    names = choose_output_names(named, asked=work.parameters["use_structured_outputs_names"])
     described = add_metadata(load_model_json(base), metadata, output_names=names)
-    content, repairs = rewrite_graph(described.content)
+    content, rewritten = rewrite_graph(described.content)
+    repairs = [*record["repairs"], *rewritten]
     for repair in repairs:
         work.note(repair)
     base.write_bytes(format_model_json(replace(described, content=content)))
@@ -96,7 +102,7 @@ def map_outputs(work: Work) -> None:
     vectors = load_vectors(work.inputs["reference"]).vectors
     findings = infer_roles(
         signature=read_json(work.inputs["signature"] / "signature.json"),
-        topology=parse_topology(model_json.content["modelTopology"]),
+        topology=read_topology(model_json.content),
         task=work.parameters["task"],
         outputs=[vector.outputs for vector in vectors],
         manifest_map=work.parameters["map"],

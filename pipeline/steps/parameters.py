@@ -28,6 +28,7 @@ _CONVERT = (
     "experiments",
     "trust",
 )
+_REFERENCE = ("saved_model_tags", "signature_name", "output_node_names", "trust")
 
 
 def fetch_parameters(model: Model) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def variant_parameters(model: Model, variant: Variant | None) -> dict[str, Any]:
 
 def reference_parameters(model: Model) -> dict[str, Any]:
     """Return what `reference` reads."""
-    return model.model_dump(mode="json", include={"task", "test_inputs", "saved_model_tags"})
+    return model.model_dump(mode="json", include={"task", "test_inputs", *_REFERENCE})
 
 
 def verify_parameters(model: Model) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConversionError, FidelityError
+from pipeline.formats.convert import model_path, normalize_source
+from pipeline.formats.routes import ROUTES
 from pipeline.jsonfile import read_json, write_json
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.case import Case
@@ -26,9 +28,8 @@ from pipeline.runtime.node import Runs, run_models
 from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.steps.step import Work
+from pipeline.tfjs.layers_ops import read_topology
 from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.normalize import normalize_graph_model
-from pipeline.tfjs.topology import parse_topology
 from pipeline.tfjs.variant import write_variant
 
 BASE = "base"
@@ -53,16 +54,17 @@ def reference(work: Work) -> None:
             "given": given,
             "hints": hints,
         }
-        if record["format"] == "tfjs_graph_model":
-            source = _name_source(work, Path(name, "source"), signature)
+        route = ROUTES[record["format"], record["output_format"]]
+        if route.refer is None:
+            source = _name_source(work, Path(name, "source"), signature, record["format"])
             made = _refer_to_tfjs(work, source, known)
         else:
-            work.uses("tensorflow", "numpy")
+            work.uses(*route.tools)
             made = work.run_in_tensorflow(
-                "pipeline.tf.reference:run_reference",
-                source=_fetched(work),
+                route.refer,
+                source=model_path(_fetched(work)),
                 record=record,
-                tags=work.parameters["saved_model_tags"],
+                flags=work.parameters,
                 **known,
             )
     for note in made["notes"]:
@@ -111,12 +113,17 @@ def _write_given(
     return folder
 
 
-def _name_source(work: Work, folder: Path, signature: Mapping[str, Any]) -> Path:
+def _name_source(
+    work: Work, folder: Path, signature: Mapping[str, Any], source_format: str
+) -> Path:
     """Write a TensorFlow.js source as it is, without our repairs of its graph, but named."""
     for part in ("base", "named"):
         (folder / part).mkdir(parents=True)
-    normalize_graph_model(
-        source=_fetched(work), folder=folder / "base", shard_size_bytes=SHARD_SIZE_BYTES
+    normalize_source(
+        source_format,
+        source=_fetched(work),
+        folder=folder / "base",
+        shard_size_bytes=SHARD_SIZE_BYTES,
     )
     write_variant(
         base=folder / "base",
@@ -155,8 +162,7 @@ def _fetched(work: Work) -> Path:
     """Return the path of the source's own files."""
     folder = work.inputs["fetch"]
     entry: str = read_json(folder / "source.json")["entry"]
-    path = folder / "files" / entry
-    return path.parent if path.name == "saved_model.pb" else path
+    return folder / "files" / entry
 
 
 def _packages(work: Work, version: str) -> Packages:
@@ -167,7 +173,7 @@ def _packages(work: Work, version: str) -> Packages:
 def _case(work: Work, signature: Mapping[str, Any]) -> Case:
     content = load_model_json(work.inputs["variant:base"] / "model.json").content
     tensors = {output["name"]: output["tensor"] for output in signature["outputs"]}
-    behind = outputs_behind_selection(parse_topology(content["modelTopology"]), tensors.values())
+    behind = outputs_behind_selection(read_topology(content), tensors.values())
     mapping = read_json(work.inputs["map"] / "map.json")
     roles = mapping["roles"]
     return Case(

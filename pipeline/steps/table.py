@@ -12,7 +12,7 @@ STEPS = {
     step.name: step
     for step in (
         Step(name="fetch", version=1, function=f"{_FUNCTIONS}:fetch"),
-        Step(name="convert", version=1, function=f"{_FUNCTIONS}:convert", needs=("fetch",)),
+        Step(name="convert", version=2, function=f"{_FUNCTIONS}:convert", needs=("fetch",)),
         Step(name="signature", version=1, function=f"{_FUNCTIONS}:signature", needs=("convert",)),
         Step(
             name="variant",
@@ -22,7 +22,7 @@ STEPS = {
         ),
         Step(
             name="reference",
-            version=1,
+            version=2,
             function=f"{_PROOF}:reference",
             needs=("fetch", "convert", "signature"),
         ),
@@ -47,5 +47,6 @@ STEPS = {
             accepts=("variant",),
         ),
         Step(name="catalog", version=1, function=f"{_FUNCTIONS}:catalog", accepts=("card",)),
+        Step(name="site", version=1, function="pipeline.steps.site:site", needs=("catalog",)),
     )
 }

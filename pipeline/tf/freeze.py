@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
 from pipeline.errors import ConversionError, FormatError
+from pipeline.tf.resources import trace_resources
+from pipeline.tf.tables import find_initializer, place_assets
 
 _UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
 # As a session of TensorFlow 1 raises them; the reader of TensorFlow 2 turns its own into
@@ -51,31 +55,40 @@ class Frozen:
 
 
 def freeze_signature(
-    folder: Path, *, tags: Sequence[str], signature_key: str, control_flow_v2: bool
+    folder: Path, *, meta_graph: MetaGraphDef, signature_key: str, control_flow_v2: bool
 ) -> Frozen:
     """Load a SavedModel and freeze one of its signatures.
 
+    Args:
+        folder: Holds saved_model.pb.
+        meta_graph: The graph in it that is meant.
+        signature_key: Key of the signature.
+        control_flow_v2: Whether loops and branches stay functions, or become plain nodes.
+
     Raises:
         FormatError: Its variables cannot be read.
-        ConversionError: It cannot be loaded or frozen.
+        ConversionError: It cannot be loaded or frozen, or a table is filled by nothing.
     """
-    model = _load(folder, tags)
+    tags = list(meta_graph.meta_info_def.tags)
+    model = load_model(folder, tags)
     function = model.signatures[signature_key]
     initializer_graph = resource_ids = None
     try:
         graph = converter._freeze_saved_model_v2(function, control_flow_v2)  # noqa: SLF001
-        initializer = converter._get_resource_initializer_concrete_function(model)  # noqa: SLF001
-        if initializer:
+        if resources := trace_resources(model, function):
+            resource_ids = resources.ids
             initializer_graph = converter._freeze_saved_model_v2(  # noqa: SLF001
-                initializer, control_flow_v2
-            )
-            resource_ids = converter._get_resource_ids_maps(  # noqa: SLF001
-                model, function, initializer
+                resources.initializer, control_flow_v2
             )
     except Exception as error:  # noqa: BLE001  # the converter raises of every kind
         print(f"Freezing as TensorFlow 2 failed ({error!r}); trying as TensorFlow 1.")  # noqa: T201
         initializer_graph = resource_ids = None
-        graph, initializer_graph = _freeze_v1(folder, tags, function.outputs, error)
+        graph = _freeze_v1(folder, tags, function.outputs, error)
+    if initializer_graph is None:
+        initializer = find_initializer(graph.as_graph_def(), meta_graph.graph_def)
+        if initializer is not None:
+            place_assets(initializer, meta_graph, folder)
+            initializer_graph = import_graph(initializer)
     return Frozen(
         graph=graph,
         inputs=function.inputs,
@@ -91,11 +104,24 @@ def format_reason(error: BaseException, folder: Path | None = None) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines[:3]) or type(error).__name__
     for path in (folder, folder.resolve()) if folder else ():
-        text = text.replace(f"{path}/", "").replace(str(path), "the SavedModel")
+        text = text.replace(f"{path}/", "").replace(str(path), "the model")
     return re.sub(r" in binary running on \S+?\.( |$)", ". ", text).strip()[:600]
 
 
-def _load(folder: Path, tags: Sequence[str]) -> Any:
+def import_graph(graph_def: GraphDef) -> tf.Graph:
+    """Return a graph of these nodes under their own names."""
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    return graph
+
+
+def load_model(folder: Path, tags: Sequence[str]) -> Any:
+    """Load the graph with these tags.
+
+    Raises:
+        FormatError: Its variables cannot be read.
+        ConversionError: TensorFlow cannot load it.
+    """
     try:
         return tf.saved_model.load(str(folder), tags=list(tags))
     except Exception as error:
@@ -115,13 +141,11 @@ def _load(folder: Path, tags: Sequence[str]) -> Any:
         raise ConversionError(f"TensorFlow cannot load the SavedModel: {reason}") from error
 
 
-def _freeze_v1(
-    folder: Path, tags: Sequence[str], outputs: Sequence[Any], first: Exception
-) -> tuple[Any, Any]:
+def _freeze_v1(folder: Path, tags: Sequence[str], outputs: Sequence[Any], first: Exception) -> Any:
     """Freeze by the functions of TensorFlow 1; raise the first error when that fails too."""
     names = [tensor.op.name for tensor in outputs]
     try:
-        graph, initializer_graph = converter._freeze_saved_model_v1(  # noqa: SLF001
+        graph, _ = converter._freeze_saved_model_v1(  # noqa: SLF001
             str(folder), list(tags), names
         )
     except Exception as second:  # noqa: BLE001
@@ -129,4 +153,4 @@ def _freeze_v1(
             f"the graph cannot be frozen: {format_reason(first, folder)}",
             hint=f"nor as a model of TensorFlow 1: {format_reason(second, folder)}",
         ) from first
-    return graph, initializer_graph
+    return graph

@@ -9,12 +9,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from google.protobuf import message, text_format
-from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef, MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from pipeline.errors import FormatError, SignatureError
 
-_SERVE = ("serve",)
+_V1_ASSETS = "saved_model_assets"
+# What is meant where several graphs are there and none is named: TensorFlow's convention, then
+# that of TF Hub's modules, which have no tags but in training.
+_BY_DEFAULT: tuple[tuple[str, ...], ...] = (("serve",), ())
+_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 _VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
 
@@ -26,8 +30,6 @@ def load_saved_model(folder: Path) -> SavedModel:
         FormatError: It is missing, cut off or something else, or variables are missing.
     """
     saved_model = _read(folder)
-    if not saved_model.meta_graphs:
-        raise FormatError("saved_model.pb holds no graph; expected a SavedModel")
     nodes = (node for graph in saved_model.meta_graphs for node in graph.graph_def.node)
     if any(node.op in _VARIABLE_OPS for node in nodes):
         _check_variables(folder)
@@ -35,20 +37,25 @@ def load_saved_model(folder: Path) -> SavedModel:
 
 
 def choose_meta_graph(saved_model: SavedModel, tags: Sequence[str] | None) -> MetaGraphDef:
-    """Return the MetaGraph with exactly these tags; None for `serve`, or the only one.
+    """Return the MetaGraph with exactly these tags.
+
+    Args:
+        saved_model: What was read.
+        tags: None for the only one; of several that of `serve`, else the one without tags.
 
     Raises:
         SignatureError: There is none, or several and nothing to choose by.
     """
     by_tags = {tuple(sorted(graph.meta_info_def.tags)): graph for graph in saved_model.meta_graphs}
     if tags is None:
-        wanted = _SERVE if len(by_tags) > 1 else next(iter(by_tags))
-        if wanted not in by_tags:
-            raise SignatureError(
-                f"the SavedModel holds several graphs: {format_tag_sets(by_tags)}",
-                hint="choose one with `saved_model_tags:`",
-            )
-        return by_tags[wanted]
+        candidates = by_tags if len(by_tags) == 1 else _BY_DEFAULT
+        for candidate in candidates:
+            if candidate in by_tags:
+                return by_tags[candidate]
+        raise SignatureError(
+            f"the SavedModel holds several graphs: {format_tag_sets(by_tags)}",
+            hint="choose one with `saved_model_tags:`",
+        )
     wanted = tuple(sorted(tags))
     if wanted not in by_tags:
         raise SignatureError(
@@ -56,6 +63,20 @@ def choose_meta_graph(saved_model: SavedModel, tags: Sequence[str] | None) -> Me
             f"the SavedModel has {format_tag_sets(by_tags)}{did_you_mean(wanted, by_tags)}"
         )
     return by_tags[wanted]
+
+
+def list_assets(meta_graph: MetaGraphDef) -> dict[str, str]:
+    """Return the file in `assets` for each node that holds the path of one.
+
+    TensorFlow 2 lists them in a field of their own, TensorFlow 1 in a collection.
+    """
+    assets = list(meta_graph.asset_file_def)
+    if _V1_ASSETS in meta_graph.collection_def:
+        for packed in meta_graph.collection_def[_V1_ASSETS].any_list.value:
+            asset = AssetFileDef()
+            if packed.Unpack(asset):
+                assets.append(asset)
+    return {asset.tensor_info.name.partition(":")[0]: asset.filename for asset in assets}
 
 
 def format_tag_sets(tag_sets: Iterable[Sequence[str]]) -> str:
@@ -73,19 +94,21 @@ def did_you_mean(wanted: Sequence[str], choices: Iterable[Sequence[str]]) -> str
 
 def _read(folder: Path) -> SavedModel:
     saved_model = SavedModel()
-    binary, text = folder / "saved_model.pb", folder / "saved_model.pbtxt"
+    path = next((folder / name for name in _FILES if (folder / name).is_file()), None)
+    if path is None:
+        raise FormatError("saved_model.pb is missing; expected a SavedModel folder")
     try:
-        if binary.is_file():
-            saved_model.ParseFromString(binary.read_bytes())
-        elif text.is_file():
-            text_format.Parse(text.read_bytes(), saved_model)
+        if path.suffix == ".pbtxt":
+            text_format.Parse(path.read_bytes(), saved_model)
         else:
-            raise FormatError("saved_model.pb is missing; expected a SavedModel folder")
+            saved_model.ParseFromString(path.read_bytes())
     except (message.DecodeError, text_format.ParseError, UnicodeDecodeError):
         raise FormatError(
-            "saved_model.pb is truncated or no SavedModel",
+            f"{path.name} is truncated or no SavedModel",
             hint="fetch the model again; a download may have been cut off",
         ) from None
+    if not saved_model.meta_graphs:
+        raise FormatError(f"{path.name} holds no graph; expected a SavedModel")
     return saved_model
 
 

