@@ -262,6 +262,21 @@ def test_attempts_begin_with_the_usual_size_and_end() -> None:
     assert count_attempts(image([1, 32, 32, 3]), task=None, hints={}) == 1
 
 
+def test_one_unusual_size_is_tried_before_two() -> None:
+    time_major = signature(
+        tensor("inputs", "float32", [-1, -1, 80]),
+        tensor("lengths", "int32", [-1]),
+        tensor("state", "float32", [1, -1, 896]),
+        tensor("keep_prob", "float32", None),
+    )
+    tried = list_sizes(time_major["inputs"], task=None, hints={})
+
+    usual = tried[0]
+    departures = [sum(sizes[axis] != usual[axis] for axis in sizes) for sizes in tried]
+    assert departures == sorted(departures)
+    assert {**usual, "length": 1} in tried
+
+
 def test_two_images_of_unknown_size_agree() -> None:
     content = signature(
         tensor("content", "float32", [-1, -1, -1, 3]), tensor("style", "float32", [-1, -1, -1, 3])

@@ -80,8 +80,13 @@ def list_sizes(
 
 
 def _rank(choice: Mapping[str, int]) -> tuple[Any, ...]:
-    """Return the place of a choice: few departures from the usual first, in the batch last."""
-    return choice.get("batch", 0), sum(choice.values()), tuple(choice.values())
+    """Return the place of a choice: few departures from the usual first, in the batch last.
+
+    One departure comes before two, however far it goes: inputs that share an axis with the
+    batch, as time-major texts do, run with a length of 1 alone.
+    """
+    departures = sum(place > 0 for place in choice.values())
+    return choice.get("batch", 0), departures, sum(choice.values()), tuple(choice.values())
 
 
 def name_axes(entry: Entry, *, task: str | None) -> tuple[int | str, ...]:
