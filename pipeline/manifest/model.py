@@ -181,7 +181,9 @@ class Model(Defaults):
 
     source: Text
     """Where it is: a path relative to models.yaml, `file:`, `https:`, `npm:pkg@1.2.3#path`,
-    `pypi:pkg==1.2.3#path`; an archive's member after `#`."""
+    `pypi:pkg==1.2.3#path`, `hf:owner/repo@revision#path`, `kaggle:…`, `s3://bucket/path`,
+    `gs://bucket/path`; an archive's member after `#`. `${NAME}` is filled in from the
+    environment when it is fetched, and kept nowhere."""
 
     sha256: Sha256 | None = None
     """SHA-256 that the fetched source must have: of the file, or as `.zoo` records it for a

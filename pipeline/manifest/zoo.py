@@ -22,6 +22,20 @@ def _check_output(text: str) -> str:
 Output = Annotated[str, StringConstraints(pattern=OUTPUT_PATTERN), AfterValidator(_check_output)]
 
 
+class PublishSection(Section):
+    """Where `doit publish` brings the zoo, and where it is read from then."""
+
+    to: Text
+    """A folder relative to models.yaml, or the URL of a store: `s3://bucket/zoo`, `gs://…`."""
+
+    url: Url | None = None
+    """Where the published zoo is read over HTTP: after a publish all of it is read back from
+    there. Leave it out where a publish is not seen at once, as with a folder to be pushed."""
+
+    endpoint: Url | None = None
+    """Address of an S3 server that is not Amazon's, such as Cloudflare R2 or MinIO."""
+
+
 class ZooSection(Section):
     """The section `zoo`."""
 
@@ -34,9 +48,15 @@ class ZooSection(Section):
     homepage: Url | None = None
     """Where the zoo is described, or served."""
 
+    site: bool = True
+    """Whether dist/ gets pages for people, the loader and TensorFlow.js itself."""
+
     output: Output = "dist"
     """Folder of the published zoo, relative to models.yaml. It belongs to the build: what is no
     longer listed is removed from it."""
+
+    publish: PublishSection | None = None
+    """Where the zoo is published to; `doit publish` takes it from here."""
 
 
 class Zoo(ZooSection):

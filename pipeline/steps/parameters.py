@@ -33,7 +33,11 @@ _REFERENCE = ("saved_model_tags", "signature_name", "output_node_names", "trust"
 
 def fetch_parameters(model: Model) -> dict[str, Any]:
     """Return what `fetch` reads."""
-    return {"source": model.source, "sha256": model.sha256}
+    read: dict[str, Any] = {"source": model.source, "sha256": model.sha256}
+    # Only where it has a meaning: another parameter would fetch all models again.
+    if model.input_format == "tf_hub" and parse_source(model.source).kind == "http":
+        read["hub"] = True
+    return read
 
 
 def convert_parameters(model: Model) -> dict[str, Any]:
@@ -89,6 +93,11 @@ def catalog_parameters(zoo: Zoo) -> dict[str, Any]:
             for model in zoo.models
         },
     }
+
+
+def site_parameters(zoo: Zoo) -> dict[str, Any]:
+    """Return what `site` reads beside the catalog."""
+    return {"site": zoo.site}
 
 
 def _identity(model: Model) -> dict[str, Any]:

@@ -1,0 +1,218 @@
+"""File systems that fsspec reaches: what is at a path, and its bytes.
+
+Each is its own client (s3fs, gcsfs, adlfs, …), which finds the user's credentials as it always
+does. What it raises becomes our errors here; its texts, which may hold what was signed, stay here.
+"""
+
+import contextlib
+import errno
+import importlib
+import logging
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import FetchError
+from pipeline.fetch.credentials import expand_variables
+from pipeline.fetch.faults import NotFoundError, ServerError, SetupError
+from pipeline.fetch.session import TransientError
+from pipeline.fetch.source import Source
+
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+_HINTS = {
+    "s3": "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; is the bucket's region "
+    "AWS_REGION, its server AWS_ENDPOINT_URL?",
+    "gs": "run 'gcloud auth application-default login', or set GOOGLE_APPLICATION_CREDENTIALS",
+}
+# What tells one state of a file from another, by the names that clients have for it.
+_STATES = ("generation", "ETag", "etag", "md5Hash", "content_md5", "checksum", "sha", "uid")
+_TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "modify", "created")
+# Names of errors of connections, in the clients' many libraries.
+_BROKEN = {
+    "ConnectionError",
+    "HTTPClientError",
+    "ClientConnectionError",
+    "ClientPayloadError",
+    "TransportError",
+}
+_BROKEN |= {
+    "ResponseStreamingError",
+    "IncompleteReadError",
+    "FSTimeoutError",
+    "ServiceRequestError",
+}
+_BUSY = {errno.EIO, errno.EBUSY, errno.EAGAIN, getattr(errno, "EREMOTEIO", errno.EIO)}
+_SERVER_ERROR = 500
+
+_quiet = threading.Lock()  # filters of warnings are the whole process's
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileState:
+    """A file as its server describes it.
+
+    Attributes:
+        path: As the client writes it.
+        size: Bytes.
+        state: What changes with its content, None where the server tells nothing such.
+    """
+
+    path: str
+    size: int
+    state: str | None
+
+
+class Filesystem:
+    """A file system, and one place in it.
+
+    Args:
+        source: Where in which one.
+        environ: The environment, for `${NAME}` in the source.
+
+    Attributes:
+        root: The place, as the client writes it.
+
+    Raises:
+        SetupError: Its client is not installed, or a variable is not set.
+        FetchError: The client does not understand the address.
+    """
+
+    def __init__(self, source: Source, environ: Mapping[str, str]) -> None:
+        self.shown = source.uri.partition("#")[0]
+        self.scheme = source.location.partition(":")[0]
+        self._url = expand_variables(source.location, environ, shown=self.shown)
+        self._options: dict[str, Any] = {"use_listings_cache": False}
+        if source.version is not None:
+            self._options["version_aware"] = True
+        self._client, self.root = self._open()
+
+    def find(self, path: str, *, shown: str) -> FileState | None:
+        """Return a file; None for a folder.
+
+        Args:
+            path: Where, as the client writes it.
+            shown: What the user knows it as.
+
+        Raises:
+            NotFoundError: Nothing is there.
+        """
+        with self._translating(shown):
+            info = self._call("info", path)
+        return None if info["type"] == "directory" else _describe(info)
+
+    def walk(self, folder: str) -> Iterator[FileState]:
+        """Yield all files below a folder; the caller may stop before the end."""
+        pending = [folder]
+        while pending:
+            current = pending.pop()
+            with self._translating(self.shown):
+                entries = self._call("ls", current, detail=True)
+            for info in sorted(entries, key=lambda entry: str(entry["name"])):
+                name = str(info["name"])
+                if name.rstrip("/") == current:
+                    continue
+                if info["type"] == "directory":
+                    pending.append(name.rstrip("/"))
+                else:
+                    yield _describe(info)
+
+    def list_names(self, folder: str) -> list[str]:
+        """Return what lies in a folder; nothing where it cannot be listed."""
+        with contextlib.suppress(FetchError, TransientError), self._translating(self.shown):
+            entries = self._call("ls", folder, detail=True) if folder else ()
+            return [str(info["name"]).rstrip("/") for info in entries]
+        return []
+
+    def read(self, path: str, start: int, end: int, *, shown: str) -> bytes:
+        """Return some bytes of a file; fewer only at its end."""
+        with self._translating(shown):
+            content: bytes = self._call("cat_file", path, start=start, end=end)
+        return content
+
+    def _open(self) -> tuple[Any, str]:
+        try:
+            core = importlib.import_module("fsspec.core")
+            with _quiet, warnings.catch_warnings():
+                # google.api_core warns of Pythons that will be old in some years.
+                warnings.simplefilter("ignore", FutureWarning)
+                kind = core.get_filesystem_class(self.scheme)
+            # Without a handler its warnings would go to the terminal: its errors reach us.
+            logger = logging.getLogger(kind.__module__.partition(".")[0])
+            if not logger.handlers:
+                logger.addHandler(logging.NullHandler())
+            with self._translating(self.shown):
+                client, root = core.url_to_fs(self._url, **self._options)
+        except ImportError as error:
+            raise self._missing_client(error) from None
+        return client, str(root).rstrip("/")
+
+    def _call(self, name: str, path: str, **arguments: Any) -> Any:
+        """Call the client; as nobody, where a bucket asks for credentials and there are none."""
+        try:
+            return getattr(self._client, name)(path, **arguments)
+        except Exception as error:
+            if type(error).__name__ != "NoCredentialsError" or self._options.get("anon"):
+                raise
+        self._options["anon"] = True
+        self._client, _ = self._open()
+        return getattr(self._client, name)(path, **arguments)
+
+    def _missing_client(self, error: ImportError) -> SetupError:
+        extra = _EXTRAS.get(self.scheme)
+        hint = f'pip install "tfjs-zoo[{extra}]"' if extra else "pip install fsspec, and with it "
+        if not extra:
+            hint += error.msg if error.name != "fsspec" else "the package for this scheme"
+        found = f"{self.scheme}: sources need a package that is not installed"
+        return SetupError(f"{self.shown}: {found}", hint=hint)
+
+    @contextlib.contextmanager
+    def _translating(self, shown: str) -> Iterator[None]:
+        try:
+            yield
+        except (ImportError, FetchError):
+            raise
+        except Exception as error:  # noqa: BLE001  # every client has its own, and no common one
+            raise self._translate(error, shown) from None
+
+    def _translate(self, error: Exception, shown: str) -> Exception:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        code = _find_code(error)
+        said = f" ({code})" if code else ""
+        hint = _HINTS.get(_EXTRAS.get(self.scheme, ""))
+        if isinstance(error, FileNotFoundError) or code == "404":
+            return NotFoundError(f"{shown}: nothing is there{said}")
+        if isinstance(error, PermissionError) or code in {"401", "403"}:
+            return ServerError(f"{shown}: its server refuses{said}", hint=hint)
+        busy = isinstance(error, OSError) and error.errno in _BUSY
+        if isinstance(error, (ConnectionError, TimeoutError)) or names & _BROKEN or busy:
+            return TransientError(
+                f"its server is not reached{said or f' ({type(error).__name__})'}"
+            )
+        if code.isdigit() and int(code) >= _SERVER_ERROR:
+            return TransientError(f"its server fails{said}")
+        found = said or f" ({type(error).__name__})"
+        return ServerError(f"{shown}: its client cannot read it{found}", hint=hint)
+
+
+def _describe(info: Mapping[str, Any]) -> FileState:
+    states = [f"{key}={info[key]}" for key in _STATES if info.get(key)][:1]
+    states = states or [f"{key}={info[key]}" for key in _TIMES if info.get(key)][:1]
+    size = info.get("size")
+    state = f"{states[0]} size={size}" if states else None
+    return FileState(path=str(info["name"]), size=int(size or 0), state=state)
+
+
+def _find_code(error: BaseException | None) -> str:
+    """Return the code that a server gave with its error, "" where it gave none."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+        for name in ("code", "status", "status_code"):
+            code = getattr(error, name, None)
+            if isinstance(code, int | str) and str(code).isalnum():
+                return str(code)
+        error = error.__cause__
+    return ""

@@ -1,0 +1,163 @@
+"""Hugging Face's own client: who asks, and what a repository has.
+
+It brings no file of a model. HF_TOKEN, HF_ENDPOINT and the client's other variables hold.
+"""
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pipeline.errors import NetworkError
+from pipeline.fetch.faults import NotFoundError, ServerError, SetupError
+from pipeline.fetch.session import HttpSettings, TransientError, retry
+
+_HINT = "set HF_TOKEN or run 'hf auth login'; a gated repository also wants its terms accepted"
+_NOT_FOUND = 404
+_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+_TIMEOUT_SECONDS = 60.0
+_SETTINGS = HttpSettings(attempts=3)  # the client itself tries again, too
+_TYPES = {"datasets": "dataset", "spaces": "space"}
+
+T = TypeVar("T")
+
+
+class HfRepository:
+    """A repository, by its address.
+
+    Args:
+        name: "owner/repo", with "datasets/" or "spaces/" before it where it is such.
+        shown: What the user knows it as.
+
+    Raises:
+        SetupError: The client is not installed.
+    """
+
+    def __init__(self, name: str, *, shown: str) -> None:
+        prefix, _, rest = name.partition("/")
+        self.type = _TYPES.get(prefix, "model")
+        self.id = rest if prefix in _TYPES else name
+        self.shown = shown
+        self._hub = _load_client(shown)
+        self._endpoint = os.environ.get("HF_ENDPOINT") or None
+
+    def find_commit(self, revision: str) -> str:
+        """Return the commit that a branch or tag stands for.
+
+        Raises:
+            NotFoundError: There is no such repository, or no such revision.
+            FetchError: It cannot be asked, or refuses.
+        """
+        info = self._ask(
+            lambda api: api.repo_info(
+                self.id, repo_type=self.type, revision=revision, timeout=_TIMEOUT_SECONDS
+            ),
+            revision,
+        )
+        return str(info.sha)
+
+    def list_files(self, commit: str, folder: str) -> Iterator[tuple[str, int, str, str]]:
+        """Yield path, size, algorithm and digest of all files below a folder.
+
+        Raises:
+            NotFoundError: There is no such folder.
+            FetchError: It cannot be asked, or refuses.
+        """
+        entries = self._ask(
+            lambda api: list(
+                api.list_repo_tree(
+                    self.id,
+                    folder or None,
+                    repo_type=self.type,
+                    revision=commit,
+                    recursive=True,
+                )
+            ),
+            commit,
+        )
+        for entry in entries:
+            if not hasattr(entry, "blob_id"):
+                continue  # a folder
+            if entry.lfs:
+                yield entry.path, entry.lfs.size, "sha256", entry.lfs.sha256
+            else:
+                yield entry.path, entry.size, "git", entry.blob_id
+
+    def locate(self, commit: str, path: str) -> tuple[str, HttpSettings]:
+        """Return where a file is, and how its server is reached."""
+        url: str = self._hub.hf_hub_url(
+            self.id, path, repo_type=self.type, revision=commit, endpoint=self._endpoint
+        )
+        header = self._hub.utils.build_hf_headers().get("authorization")
+        scope = f"//{urlsplit(url).netloc}/"
+        return url, HttpSettings(credentials=((scope, header),) if header else (), hint=_HINT)
+
+    def _ask(self, ask: Callable[[Any], T], revision: str) -> T:
+        api = self._hub.HfApi(endpoint=self._endpoint)
+
+        def attempt() -> T:
+            try:
+                return ask(api)
+            except Exception as error:  # noqa: BLE001  # its HTTP library's are many, and no API
+                raise self._translate(error, revision) from None
+
+        return retry(attempt, settings=_SETTINGS, url=self.shown)
+
+    def _translate(self, error: Exception, revision: str) -> Exception:
+        """Return our error for one of the client's, whose texts have addresses and request ids."""
+        faults = self._hub.errors
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        kind: type[NetworkError] = ServerError
+        hint: str | None = _HINT
+        match error:
+            case faults.OfflineModeIsEnabled():
+                kind, found, hint = NetworkError, "HF_HUB_OFFLINE forbids to ask Hugging Face", None
+            case faults.GatedRepoError() | faults.DisabledRepoError():
+                found = "Hugging Face refuses: it is gated or disabled"
+            case faults.RevisionNotFoundError():
+                kind, hint = NotFoundError, None
+                found = f"no revision {revision!r}{_guess(self.shown, revision)}"
+            case faults.RepositoryNotFoundError():
+                kind, found = NotFoundError, f"no such {self.type} repository, or it is private"
+            case _ if status == _NOT_FOUND:
+                kind, found, hint = NotFoundError, "no such folder", None
+            case _ if status in {401, 403}:
+                found = f"{status}: Hugging Face refuses"
+            case _ if status and status not in _AGAIN:
+                found, hint = f"Hugging Face answers {status}; expected 200", None
+            case _:
+                reason = (
+                    f"answers {status}" if status else f"is not reached ({type(error).__name__})"
+                )
+                return TransientError(f"Hugging Face {reason}")
+        return kind(f"{self.shown}: {found}", hint=hint)
+
+
+def _guess(shown: str, revision: str) -> str:
+    """Return what may be meant by a revision that goes on with a path."""
+    branch, slash, path = revision.partition("/")
+    if not slash:
+        return ""
+    return f"; did you mean '{shown.partition('@')[0]}@{branch}#{path}'?"
+
+
+def _load_client(shown: str) -> Any:
+    try:
+        hub = importlib.import_module("huggingface_hub")
+    except ImportError:
+        raise SetupError(
+            f"{shown}: hf: sources need huggingface_hub, which is not installed",
+            hint='pip install "tfjs-zoo[hf]"',
+        ) from None
+    hub.set_client_factory(_make_http_client)
+    if "HF_HUB_VERBOSITY" not in os.environ:  # it would advise on the terminal to log in
+        hub.utils.logging.set_verbosity_error()
+    return hub
+
+
+def _make_http_client() -> Any:
+    """Return the client's own HTTP client, which otherwise waits for ever."""
+    client = importlib.import_module("huggingface_hub.utils._http").default_client_factory()
+    client.timeout = _TIMEOUT_SECONDS
+    return client

@@ -1,0 +1,113 @@
+"""Models of Kaggle, where those of TensorFlow Hub are now.
+
+A version is one archive, which its public API gives; it never changes. Without a version the
+newest is asked for, again on `doit refresh`. Kaggle's own client says who asks; public models
+do without it.
+"""
+
+import importlib
+import json
+import os
+from urllib.parse import quote, urlsplit
+
+from pipeline.fetch.download import Location, download
+from pipeline.fetch.faults import NotFoundError, ServerError, SetupError
+from pipeline.fetch.package import deliver_package
+from pipeline.fetch.recall import recall
+from pipeline.fetch.request import Delivery, Request
+from pipeline.fetch.session import HttpSettings, basic_auth, open_url, retry
+
+_ENDPOINT = "https://www.kaggle.com"
+_EXTRA = 'pip install "tfjs-zoo[kaggle]"'
+_HINT = (
+    "if it is private or asks for consent: accept its terms on its page, set KAGGLE_API_TOKEN (or "
+    f"KAGGLE_USERNAME and KAGGLE_KEY), and {_EXTRA}"
+)
+# Where a user has said who asks; reading any of it is the client's business.
+_VARIABLES = ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR")
+
+
+def fetch_kaggle(request: Request) -> Delivery:
+    """Bring the model inside a version's archive.
+
+    Raises:
+        NotFoundError: There is no such model or version, or it is private.
+        SetupError: Credentials are there, and Kaggle's client to read them is not.
+    """
+    handle, version, note = request.source.location, request.source.version, None
+    if version is None:
+        version, note = recall(request, f"kaggle:{handle}", lambda: _find_newest(request))
+    key = f"kaggle:{handle}/{version}"
+    try:
+        file = download(
+            request.store, key, lambda: _locate(request, str(version)), progress=request.progress
+        )
+    except NotFoundError:
+        raise _missing(request) from None
+    delivery = deliver_package(
+        request, file.path, file.entry.sha256, key=key, name=request.shown, top="either"
+    )
+    return Delivery(entry=delivery.entry, archive_sha256=delivery.archive_sha256, note=note)
+
+
+def _find_newest(request: Request) -> str:
+    """Ask for the number of a model's newest version."""
+    url, settings = f"{_name_endpoint(request)}/get", _load_settings(request)
+
+    def attempt() -> bytes:
+        with open_url(url, settings=settings, headers={"Accept": "application/json"}) as response:
+            return response.content
+
+    try:
+        found = json.loads(retry(attempt, settings=settings, url=url))
+        return str(int(found["versionNumber"]))
+    except NotFoundError:
+        raise _missing(request) from None
+    except (ValueError, KeyError, TypeError):
+        raise ServerError(f"{request.shown}: Kaggle answers without the newest version") from None
+
+
+def _locate(request: Request, version: str) -> Location:
+    return Location(
+        url=f"{_name_endpoint(request)}/{version}/download",
+        shown=request.shown,
+        settings=_load_settings(request),
+    )
+
+
+def _name_endpoint(request: Request) -> str:
+    endpoint = os.environ.get("KAGGLE_API_ENDPOINT") or _ENDPOINT
+    return f"{endpoint.rstrip('/')}/api/v1/models/{quote(request.source.location)}"
+
+
+def _load_settings(request: Request) -> HttpSettings:
+    header = _find_header(request.shown)
+    scope = f"//{urlsplit(_name_endpoint(request)).netloc}/"
+    return HttpSettings(credentials=((scope, header),) if header else (), hint=_HINT)
+
+
+def _find_header(shown: str) -> str | None:
+    """Return the Authorization header of who asks, None for nobody."""
+    try:
+        config = importlib.import_module("kagglehub.config")
+    except ImportError:
+        if not any(os.environ.get(name) for name in _VARIABLES):
+            return None
+        raise SetupError(
+            f"{shown}: Kaggle's credentials are read by kagglehub, which is not installed",
+            hint=_EXTRA,
+        ) from None
+    try:
+        found = config.get_kaggle_credentials()
+    except (ValueError, OSError):
+        raise SetupError(f"{shown}: Kaggle's file of credentials cannot be read") from None
+    if found is None:
+        return None
+    token = getattr(found, "api_key", None)  # kagglehub has it from 1.0 on
+    return f"Bearer {token}" if token else basic_auth(found.username, found.key)
+
+
+def _missing(request: Request) -> NotFoundError:
+    return NotFoundError(
+        f"{request.shown}: Kaggle has no such model, variation or version", hint=_HINT
+    )
