@@ -13,6 +13,8 @@
     ├── MappingError            `map:` names an output or a role that does not exist
     ├── QuantizationError       a variant cannot be made as asked
     ├── FidelityError           what TensorFlow.js returns is not what the source does
+    ├── PublishError            a zoo cannot be published, or not there
+    │   └── PlaceError          the place failed or refuses; worth trying again
     └── WorkerError             a child process died, took too long or too much memory
 
 A class stands for something that a reader treats differently. Anything that is not a
@@ -101,6 +103,16 @@ class QuantizationError(PipelineError):
 
 class FidelityError(PipelineError):
     """What TensorFlow.js returns is not what the source does."""
+
+
+class PublishError(PipelineError):
+    """A zoo cannot be published as it is, or not to the place that was asked for."""
+
+
+class PlaceError(PublishError):
+    """The place that a zoo is published to failed, or refuses us."""
+
+    retry = True
 
 
 class WorkerError(PipelineError):

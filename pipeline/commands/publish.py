@@ -1,0 +1,218 @@
+"""`doit publish`: the built zoo brought to where people read it, and read back from there.
+
+The exit code is 0 when all is as it should be, 1 when the place failed or what was read back
+is not what was published, 3 when the command line is wrong, 130 when it was interrupted.
+"""
+
+import gc
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand
+
+from pipeline.commands.arguments import restore_arguments
+from pipeline.commands.locked import zoo_lock
+from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arrange_arguments
+from pipeline.dist import load_placed
+from pipeline.errors import PipelineError
+from pipeline.graph import Graph
+from pipeline.publish.cors import describe_cors
+from pipeline.publish.folder import FolderPlace
+from pipeline.publish.generation import PublishedFile
+from pipeline.publish.limits import find_excesses, is_github_pages
+from pipeline.publish.offer import Offer, load_offer
+from pipeline.publish.pages import choose_render
+from pipeline.publish.place import Place, open_place
+from pipeline.publish.prune import prune_place
+from pipeline.publish.publish import Published, Publisher
+from pipeline.publish.state import load_index
+from pipeline.publish.view import (
+    format_index,
+    format_pruned,
+    format_published,
+    format_read_back,
+    format_rolled_back,
+    format_unchanged,
+)
+from pipeline.report.line import Line, plain_text
+from pipeline.report.screen import write_text
+from pipeline.report.transfer import show_transfer
+
+_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """Where to publish.
+
+    Attributes:
+        text: As it was written.
+        place: The place.
+        url: Where it is read over HTTP; None where that is not known.
+    """
+
+    text: str
+    place: Place
+    url: str | None
+
+
+class Publish(DoitCmdBase):  # type: ignore[misc]  # doit has no types
+    """Publish the built zoo."""
+
+    name = "publish"
+    doc_purpose = "bring the built zoo to a folder or a bucket, and read it back from there"
+    doc_usage = "[TARGET]"
+    doc_description = (
+        "TARGET is a folder or the URL of a store (s3://bucket/zoo); models.yaml can name it: "
+        "zoo: {publish: {to: TARGET, url: URL}}. docs/publishing.md tells more."
+    )
+    cmd_options = OPTIONS
+
+    def parse_execute(self, in_args: Sequence[str]) -> Any:
+        """Take options behind the target too, and "=" in it."""
+        given = restore_arguments(self.name, in_args, sys.argv)
+        return super().parse_execute(arrange_arguments(given))
+
+    def execute(self, params: Mapping[str, Any], args: Sequence[str]) -> int:
+        """Publish, or what an option asks for in its place."""
+        if len(args) > 1:
+            raise InvalidCommand(f"publish: expected one target, found {' '.join(args)}")
+        if params["keep_days"] < 0:
+            raise InvalidCommand("--keep-days takes a number of days, 0 or more")
+        try:
+            if params["check"] not in {"", MANIFEST}:
+                return self._read_back(params["check"], None, None)
+            self.loader.setup(params)
+            # Loading turned the collector off, which is for commands that end at once.
+            gc.enable()
+            return self._run(self.loader.namespace["GRAPH"], params, args)
+        except PipelineError as error:
+            write_text(sys.stderr, f"publish: {error.describe()}\n")
+            return 1
+        except KeyboardInterrupt:
+            write_text(sys.stderr, "publish: interrupted; run it again: it goes on from here\n")
+            return _INTERRUPTED
+
+    def _run(self, graph: Graph, params: Mapping[str, Any], args: Sequence[str]) -> int:
+        target = _find_target(graph, args[0] if args else None, params["url"])
+        if params["check"]:
+            if target.url is None:
+                raise InvalidCommand("--check: expected a URL, here or as zoo: publish: url:")
+            return self._read_back(target.url, None, target.text)
+        if params["generations"]:
+            self._show(format_index(load_index(target.place), place=target.place.shown))
+            return 0
+        if params["rollback"]:
+            return self._roll_back(target, params)
+        with zoo_lock(graph):
+            done = self._publish(graph, target, params)
+        if params["prune"]:
+            pruned = prune_place(
+                target.place,
+                keep_days=params["keep_days"],
+                dry_run=params["dry_run"],
+                tell=_tell,
+            )
+            shown = target.place.shown
+            self._show(format_pruned(pruned, place=shown, dry_run=params["dry_run"]))
+        return 0 if params["dry_run"] else self._look(target, done, params)
+
+    def _publish(self, graph: Graph, target: _Target, params: Mapping[str, Any]) -> Published:
+        placed = load_placed(graph.layout.dist_state)
+        offer = load_offer(graph.layout.dist, placed)
+        render = choose_render(graph, placed, tell=_tell)
+        shown = target.place.shown
+        with show_transfer(f"publish to {shown}") as progress:
+            publisher = Publisher(place=target.place, tell=_tell, progress=progress)
+            act = publisher.preview if params["dry_run"] else publisher.publish
+            done = act(offer, render=render, again=params["again"])
+        if done.plan.is_empty and done.before is not None:
+            self._show(format_unchanged(done, place=shown))
+        else:
+            self._show(format_published(done, place=shown, dry_run=params["dry_run"]))
+        self._warn(target, offer)
+        return done
+
+    def _roll_back(self, target: _Target, params: Mapping[str, Any]) -> int:
+        if params["dry_run"] or params["prune"]:
+            raise InvalidCommand("--rollback goes with neither --dry-run nor --prune")
+        number = None if params["rollback"] == PREVIOUS else _parse_number(params["rollback"])
+        with show_transfer(f"roll back {target.place.shown}") as progress:
+            publisher = Publisher(place=target.place, tell=_tell, progress=progress)
+            done = publisher.roll_back(number)
+        self._show(format_rolled_back(done, place=target.place.shown))
+        return self._look(target, done, params)
+
+    def _warn(self, target: _Target, offer: Offer) -> None:
+        """Tell what GitHub Pages would refuse, where it may be the one that serves it."""
+        if not isinstance(target.place, FolderPlace) and not is_github_pages(target.url):
+            return
+        sizes = {path: file.bytes for path, file in offer.files.items()}
+        for excess in find_excesses({**sizes, **target.place.find()}):
+            self._show([((f"warning: {excess}", "warn"),)])
+
+    def _look(self, target: _Target, done: Published, params: Mapping[str, Any]) -> int:
+        """Read back what is shown now, where it is known how."""
+        if params["no_read_back"]:
+            return 0
+        if target.url is not None:
+            return self._read_back(target.url, done.shown.files, target.text)
+        self._show([(("not read back: no --url says where it is read over HTTP", "dim"),)])
+        if done.before is None and not isinstance(target.place, FolderPlace):
+            self._show([(("for pages elsewhere to read it (CORS):", ""),)])
+            write_text(sys.stdout, describe_cors(target.text) + "\n")
+        return 0
+
+    def _read_back(
+        self, url: str, files: Mapping[str, PublishedFile] | None, target: str | None
+    ) -> int:
+        # Imported where it is met: it brings the HTTP library.
+        from pipeline.fetch.session import HttpSettings  # noqa: PLC0415
+        from pipeline.publish.readback import Reader  # noqa: PLC0415
+
+        with show_transfer(f"read back {url}") as progress:
+            done = Reader(url, settings=HttpSettings(attempts=3), progress=progress).read_back(
+                files
+            )
+        self._show(format_read_back(done))
+        kinds = {finding.kind for finding in done.faults}
+        if "cors" in kinds:
+            write_text(sys.stdout, f"for pages elsewhere to read it: {describe_cors(target)}\n")
+        if kinds & {"content", "missing"}:
+            write_text(sys.stdout, "`doit publish --again` uploads every file anew\n")
+        return int(bool(done.faults))
+
+    def _show(self, lines: Iterable[Line]) -> None:
+        write_text(sys.stdout, plain_text(lines))
+
+
+def _find_target(graph: Graph, text: str | None, url: str) -> _Target:
+    """Return where to publish: as the command line says, else the manifest."""
+    stated = graph.zoo.publish
+    if text is None and stated is None:
+        raise InvalidCommand(
+            "publish: expected a target, such as s3://bucket/zoo or a folder, here or in "
+            "models.yaml as zoo: {publish: {to: TARGET}}"
+        )
+    chosen = text or (stated.to if stated else "")
+    own = stated if stated is not None and chosen == stated.to else None
+    place = open_place(
+        chosen,
+        root=graph.layout.root,
+        output=graph.layout.dist,
+        endpoint=own.endpoint if own else None,
+    )
+    return _Target(text=chosen, place=place, url=url or (own.url if own else None) or None)
+
+
+def _parse_number(text: str) -> int:
+    if not text.isdigit():
+        raise InvalidCommand(f"--rollback {text}: expected the number of a generation")
+    return int(text)
+
+
+def _tell(text: str) -> None:
+    write_text(sys.stderr, f"{text}\n")

@@ -1,0 +1,183 @@
+"""Committing: a plan carried out, so that a reader at any moment sees a whole zoo.
+
+A kill at any moment leaves the zoo as it was, or as it will be; the next publish goes on
+from there.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from pipeline.errors import PublishError
+from pipeline.files import digest_file
+from pipeline.publish.generation import (
+    INDEX_FILE,
+    Generation,
+    content_file,
+    format_generation,
+    format_index,
+    record_file,
+)
+from pipeline.publish.headers import IMMUTABLE, OCTETS, Headers, find_headers
+from pipeline.publish.journal import Journal
+from pipeline.publish.place import Place
+from pipeline.publish.plan import Plan
+from pipeline.publish.state import State
+
+Progress = Callable[[int, int], None]
+"""Told of the bytes that are written, and of how many there are."""
+
+_THREADS = 8
+_KEPT_CONTENT = Headers(content_type=OCTETS, cache_control=IMMUTABLE)
+
+
+class Commit:
+    """One publish under way.
+
+    Args:
+        place: Where to.
+        state: What is there.
+        plan: What has to be done.
+        check: Raises where another publisher has taken over.
+        progress: Told of bytes.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        state: State,
+        plan: Plan,
+        *,
+        check: Callable[[], None],
+        progress: Progress,
+    ) -> None:
+        self._place = place
+        self._state = state
+        self._plan = plan
+        self._check = check
+        self._progress = progress
+        self._journal = Journal(place)
+        self._written = 0
+        self._total = sum(file.bytes for file in plan.written.values())
+
+    def run(self, generation: Generation) -> None:
+        """Write what is to be written, and the record of it."""
+        self._upload(generation.published)
+        self._keep_contents()
+        self._check()
+        self._write_record(record_file(generation.number), format_generation(generation))
+        self._swap()
+        index = self._state.index.add(generation, models=self._plan.offer.models)
+        self._write_record(INDEX_FILE, format_index(index))
+        self._tidy()
+
+    def _upload(self, now: str) -> None:
+        """Upload the files that never change, and write down which are there."""
+        try:
+            for path in self._each(self._plan.upload, self._upload_one):
+                self._journal.add(path, self._plan.offer.files[path], since=now)
+        finally:
+            # Also where it is interrupted: the next publish goes on from here.
+            self._journal.flush()
+
+    def _upload_one(self, path: str) -> None:
+        file, content = self._plan.offer.files[path], self._plan.offer.contents[path]
+        if isinstance(content, Path) and digest_file(content) != file.sha256:
+            raise _changed(path)
+        self._place.write(path, content, find_headers(path, immutable=True))
+
+    def _keep_contents(self) -> None:
+        """Keep the contents of files that are replaced in place, for a rollback."""
+        files = self._plan.offer.files.items()
+        wanted = {file.sha256: path for path, file in files if not file.immutable}
+        missing = {
+            content_file(sha256): path
+            for sha256, path in wanted.items()
+            if content_file(sha256) not in self._state.present
+        }
+
+        def keep(target: str) -> None:
+            self._place.write(target, self._read(missing[target]), _KEPT_CONTENT)
+
+        for _ in self._each(missing, keep):
+            pass
+
+    def _swap(self) -> None:
+        for group in self._plan.swap:
+            self._check()
+            for _ in self._each(group, self._swap_one):
+                pass
+
+    def _swap_one(self, path: str) -> None:
+        self._place.write(path, self._read(path), find_headers(path, immutable=False))
+
+    def _read(self, path: str) -> bytes:
+        """Return the content of a file that is replaced in place."""
+        file = self._plan.offer.files[path]
+        content = self._plan.offer.contents.get(path)
+        if content is None:
+            content = self._place.read(content_file(file.sha256))
+            if content is None:
+                raise PublishError(
+                    f"{self._place.shown}: {path} is not kept with the content that it shall have",
+                    hint="build the zoo with all of its models, and publish it",
+                )
+        elif isinstance(content, Path):
+            content = content.read_bytes()
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            raise _changed(path)
+        return content
+
+    def _each(self, paths: Iterable[str], work: Callable[[str], None]) -> Iterator[str]:
+        """Do something for each path, several at a time; yield each when it is done."""
+        with _pool() as pool:
+            running: dict[Future[None], str] = {}
+            for path in paths:
+                running[pool.submit(work, path)] = path
+            while running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    path = running.pop(future)
+                    future.result()
+                    if path in self._plan.offer.files:
+                        self._written += self._plan.offer.files[path].bytes
+                        self._progress(self._written, self._total)
+                    yield path
+
+    def _write_record(self, path: str, content: bytes) -> None:
+        self._place.write(path, content, find_headers(path, immutable=False))
+
+    def _tidy(self) -> None:
+        """Forget publishes that never ended; what they left is remembered, to be pruned."""
+        pending = self._state.pending
+        left_over = Journal(self._place)
+        for path, file in pending.files.items():
+            if path not in self._plan.offer.files:
+                left_over.add(path, file, since=pending.since[path])
+        left_over.flush()
+        shown = self._state.index.current
+        unfinished = [
+            record_file(number)
+            for number in self._state.records()
+            if shown < number < self._plan.number
+        ]
+        for path in (*pending.pieces, *self._journal.pieces, *unfinished):
+            self._place.remove(path)
+
+
+@contextlib.contextmanager
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    """Run threads; what has not begun when the context ends is not begun."""
+    pool = ThreadPoolExecutor(_THREADS)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _changed(path: str) -> PublishError:
+    return PublishError(
+        f"{path}: changed while it was published", hint="let no build run meanwhile; publish again"
+    )

@@ -1,0 +1,109 @@
+"""Findings: what is wrong with a published file as it came over HTTP. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.catalog import CATALOG_FILE
+from pipeline.publish.generation import PublishedFile
+from pipeline.publish.headers import find_content_type
+
+Kind = Literal["content", "missing", "type", "cors", "range", "cache"]
+
+# As a page elsewhere sends it; what answers is the same for every origin.
+ORIGIN = "https://origin.invalid"
+_MAX_CATALOG_SECONDS = 3600
+_MAX_AGE = re.compile(r"max-age=(\d+)")
+# Types that browsers insist on, by the type that we give. A module script of another type is
+# refused; so is a style sheet; WebAssembly of another type is not streamed.
+_ALSO_RIGHT = {
+    "text/javascript": {"application/javascript", "application/x-javascript"},
+    "application/json": {"text/json"},
+}
+_INSISTED_ON = {
+    "text/javascript",
+    "text/css",
+    "text/html",
+    "image/svg+xml",
+    "application/json",
+    "application/wasm",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes:
+        kind: What of a file is wrong.
+        path: The file.
+        text: What was found, and what was expected.
+    """
+
+    kind: Kind
+    path: str
+    text: str
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """A file as it came.
+
+    Attributes:
+        sha256: Digest of its content; None where there was none.
+        bytes: Size of it.
+        headers: What came with it.
+        reason: Why there was none.
+    """
+
+    sha256: str | None = None
+    bytes: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+
+def judge_answer(path: str, file: PublishedFile, answer: Answer) -> Iterator[Finding]:
+    """Say what is wrong with a file as it came."""
+    if answer.sha256 is None:
+        yield Finding(kind="missing", path=path, text=answer.reason)
+        return
+    if answer.sha256 != file.sha256:
+        text = (
+            f"{answer.bytes} bytes with SHA-256 {answer.sha256[:8]}… came; "
+            f"expected {file.bytes} with {file.sha256[:8]}…"
+        )
+        yield Finding(kind="content", path=path, text=text)
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if (fault := _type_fault(path, headers.get("content-type", ""))) is not None:
+        yield Finding(kind="type", path=path, text=fault)
+    allowed = headers.get("access-control-allow-origin")
+    if allowed not in {"*", ORIGIN} and not path.endswith((".html", ".md")):
+        found = f"allows {allowed!r}" if allowed else "allows no other origin"
+        text = f"{found}; expected Access-Control-Allow-Origin: *"
+        yield Finding(kind="cors", path=path, text=text)
+    if (fault := _cache_fault(path, file, headers.get("cache-control", ""))) is not None:
+        yield Finding(kind="cache", path=path, text=fault)
+
+
+def _type_fault(path: str, found: str) -> str | None:
+    """Say what is wrong with a content type; None where browsers accept it."""
+    found = found.partition(";")[0].strip().lower()
+    right = find_content_type(path).partition(";")[0]
+    if found == right or found in _ALSO_RIGHT.get(right, set()):
+        return None
+    # What no browser looks at may be called anything but a page of HTML: that is an error page.
+    if right not in _INSISTED_ON and found != "text/html":
+        return None
+    return f"comes as {found or 'nothing'}; expected {right}"
+
+
+def _cache_fault(path: str, file: PublishedFile, found: str) -> str | None:
+    """Say what is wrong with a cache header; none at all is right for a static server."""
+    if path == CATALOG_FILE:
+        age = _MAX_AGE.search(found)
+        if "immutable" in found or (age and int(age[1]) > _MAX_CATALOG_SECONDS):
+            return f"is kept for long ({found}); a publish is not seen until then"
+    if file.immutable and "no-store" in found:
+        return f"is never kept ({found}) although it never changes"
+    return None

@@ -1,0 +1,211 @@
+"""A lease: one publisher at a time writes to a store, which has no locks that end by themselves.
+
+A holder is a numbered file in `generations/locks/`, made by a write that fails where the file
+is there. The highest number holds. It is written anew every few seconds; who sees it unchanged
+for a minute, by a clock of his own, makes the next number and so takes over, once. No clock is
+compared with another's, and all that a store has to know is how to create a file exclusively.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.canonical import format_json
+from pipeline.errors import PlaceError
+from pipeline.publish.generation import FOLDER
+from pipeline.publish.headers import Headers, find_headers
+
+LEASE_SECONDS = 60.0
+RENEW_SECONDS = 10.0
+POLL_SECONDS = 1.0
+LOCKS = f"{FOLDER}/locks"
+
+
+class Taken(Exception):  # noqa: N818  # an answer, no error
+    """A file that was to be new is there already."""
+
+
+class LockStore(Protocol):
+    """What a lease needs of a store."""
+
+    @property
+    def shown(self) -> str: ...  # noqa: D102
+    def find(self, below: str = "") -> Mapping[str, int]: ...  # noqa: D102
+    def read(self, path: str) -> bytes | None: ...  # noqa: D102
+    def write(self, path: str, content: bytes, headers: Headers) -> None: ...  # noqa: D102
+    def create(self, path: str, content: bytes) -> None: ...  # noqa: D102
+    def remove(self, path: str) -> None: ...  # noqa: D102
+
+
+class Lease:
+    """The right to publish to a store."""
+
+    def __init__(
+        self,
+        store: LockStore,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        renew_seconds: float = RENEW_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self._store = store
+        self._lease_seconds = lease_seconds
+        self._renew_seconds = renew_seconds
+        self._poll_seconds = poll_seconds
+        self._owner = uuid.uuid4().hex
+        self._number = 0
+        self._renewed = 0.0
+        self._lost = False
+        self._over = threading.Event()
+
+    @contextlib.contextmanager
+    def held(self, announce: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+        """Hold the lease while the context lasts.
+
+        Args:
+            announce: Told once, when somebody else holds it.
+
+        Yields:
+            A function that raises PlaceError where somebody else has taken over.
+        """
+        self._acquire(announce)
+        renewal = threading.Thread(target=self._renew, daemon=True)
+        renewal.start()
+        try:
+            yield self.check
+        finally:
+            self._over.set()
+            renewal.join()
+            self._release()
+
+    def check(self) -> None:
+        """Raise PlaceError where somebody else has taken over."""
+        late = time.monotonic() - self._renewed > self._lease_seconds / 2
+        if self._lost or late or self._highest() != self._number:
+            self._lost = True
+            raise PlaceError(
+                f"{self._store.shown}: another publish has taken over, as this one was not heard "
+                f"of for {self._lease_seconds:g} s",
+                hint="run it again",
+            )
+
+    def _acquire(self, announce: Callable[[str], None]) -> None:
+        told = False
+        seen: tuple[int, bytes | None] = (-1, None)
+        since = time.monotonic()
+        while True:
+            number = self._highest()
+            content = self._store.read(_lock_file(number)) if number else None
+            if (number, content) != seen:
+                seen, since = (number, content), time.monotonic()
+            over = time.monotonic() - since >= self._lease_seconds
+            if (_is_free(content) or over) and self._take(number + 1):
+                return
+            if not told and not _is_free(content):
+                announce(f"{self._store.shown}: waiting for another publish to end")
+                told = True
+            time.sleep(self._poll_seconds)
+
+    def _take(self, number: int) -> bool:
+        """Try to become the holder; of several who try, one does."""
+        content = self._describe(beat=0)
+        with contextlib.suppress(Taken):
+            self._store.create(_lock_file(number), content)
+        if self._store.read(_lock_file(number)) != content:
+            return False
+        if self._highest() != number:
+            # Others came and went meanwhile, and took away the numbers before theirs.
+            self._store.remove(_lock_file(number))
+            return False
+        self._number, self._renewed = number, time.monotonic()
+        for earlier in self._numbers():
+            if earlier < number:
+                self._store.remove(_lock_file(earlier))
+        return True
+
+    def _renew(self) -> None:
+        beat = 0
+        while not self._over.wait(self._renew_seconds):
+            beat += 1
+            # What fails is tried again; `check` sees when it has failed for too long.
+            with contextlib.suppress(PlaceError):
+                if self._highest() != self._number:
+                    self._lost = True
+                    return
+                self._write(self._describe(beat=beat))
+                self._renewed = time.monotonic()
+
+    def _release(self) -> None:
+        # A store that fails now lets the lease run out.
+        with contextlib.suppress(PlaceError):
+            if not self._lost:
+                self._write(format_json({"released": True}))
+
+    def _write(self, content: bytes) -> None:
+        path = _lock_file(self._number)
+        self._store.write(path, content, find_headers(path, immutable=False))
+
+    def _describe(self, *, beat: int) -> bytes:
+        holder = {
+            "owner": self._owner,
+            "machine": _machine(),
+            "process": os.getpid(),
+            "beat": beat,
+            "released": False,
+        }
+        return format_json(holder)
+
+    def _highest(self) -> int:
+        return max(self._numbers(), default=0)
+
+    def _numbers(self) -> list[int]:
+        names = [Path(path) for path in self._store.find(LOCKS)]
+        return [int(path.stem) for path in names if path.stem.isdigit()]
+
+
+def _lock_file(number: int) -> str:
+    return f"{LOCKS}/{number:06d}.json"
+
+
+def _is_free(content: bytes | None) -> bool:
+    """Say whether nobody holds it any more: released, or its process on this machine died."""
+    if content is None:
+        return True
+    try:
+        holder: dict[str, Any] = json.loads(content)
+    except ValueError:
+        return False
+    if holder.get("released"):
+        return True
+    process = holder.get("process")
+    return holder.get("machine") == _machine() and isinstance(process, int) and _is_dead(process)
+
+
+def _is_dead(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _machine() -> str:
+    """Return what tells this machine, and this space of process numbers, from all others.
+
+    Containers share a machine and often a name; what is written is public, so it is a digest.
+    """
+    known = [platform.node(), str(uuid.getnode())]
+    with contextlib.suppress(OSError):
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+        known.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()[:16]

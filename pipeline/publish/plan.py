@@ -1,0 +1,105 @@
+"""Plans: what a publish has to do, from what is offered and what is there. It opens no file.
+
+Readers never meet half a zoo: first come the files that keep their content for ever, then
+those that are replaced in place, each after what it refers to, and `models.json` last.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.catalog import CATALOG_FILE
+from pipeline.errors import PublishError
+from pipeline.publish.generation import PublishedFile
+from pipeline.publish.offer import Offer
+from pipeline.publish.state import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a publish has to do.
+
+    Attributes:
+        number: The generation that comes of it.
+        offer: What is offered then.
+        upload: Files that never change and are not there, by path.
+        swap: Files that are replaced in place, in groups that follow each other.
+        gone: Files of the generation shown now that the next one does not have.
+        kept: Why each model failed whose published files go on being offered, by name.
+        lost: Models that failed and cannot be offered any more, each with a file that is gone.
+    """
+
+    number: int
+    offer: Offer
+    upload: tuple[str, ...]
+    swap: tuple[tuple[str, ...], ...]
+    gone: tuple[str, ...]
+    kept: Mapping[str, str] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether what is offered is what is there."""
+        return not (self.upload or self.swap or self.gone)
+
+    @property
+    def written(self) -> Mapping[str, PublishedFile]:
+        """The files to be written, by path."""
+        paths = (*self.upload, *(path for group in self.swap for path in group))
+        return {path: self.offer.files[path] for path in paths}
+
+
+def make_plan(offer: Offer, state: State, *, again: bool) -> Plan:
+    """Return what has to be done for an offer to be published.
+
+    Args:
+        offer: What shall be there.
+        state: What is there.
+        again: Write also what is there already.
+
+    Raises:
+        PublishError: A file would change that may never change.
+    """
+    missing = {
+        path: file
+        for path, file in offer.files.items()
+        if (again and path in offer.contents) or not state.has(path, file)
+    }
+    for path, file in missing.items():
+        _check_name(path, file, state.recorded.get(path))
+    # What never changes and has no content here is there already.
+    upload = tuple(sorted(path for path in missing if _is_new(path, offer)))
+    groups: dict[int, list[str]] = {}
+    for path in sorted(path for path, file in missing.items() if not file.immutable):
+        groups.setdefault(_rank(path), []).append(path)
+    return Plan(
+        number=state.next_number,
+        offer=offer,
+        upload=upload,
+        swap=tuple(tuple(groups[rank]) for rank in sorted(groups)),
+        gone=tuple(sorted(set(state.recorded) - set(offer.files))),
+    )
+
+
+def _is_new(path: str, offer: Offer) -> bool:
+    return offer.files[path].immutable and path in offer.contents
+
+
+def _check_name(path: str, file: PublishedFile, was: PublishedFile | None) -> None:
+    """Refuse to write another content under a name that stands for one."""
+    fixed = file.immutable and was is not None and was.immutable
+    if fixed and was is not None and was.sha256 != file.sha256 and path.startswith("models/"):
+        raise PublishError(
+            f"{path}: is published with other content, and browsers keep it for ever; "
+            "expected a new name for new content",
+            hint="two contents share the eight digits of their name by chance: change a flag of "
+            "that variant, such as weight_shard_size_bytes",
+        )
+
+
+def _rank(path: str) -> int:
+    """Return when a file is replaced: what refers to others comes after them."""
+    if path == CATALOG_FILE:
+        return 4
+    if path.endswith((".html", ".md")):
+        return 2 if "/" in path else 3
+    return 0 if "/" in path else 1

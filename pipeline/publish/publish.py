@@ -1,0 +1,184 @@
+"""Publishing: what dist/ offers brought to a place, an earlier generation shown again.
+
+Nothing is removed here; `pipeline.publish.prune` does that.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pipeline.canonical import format_json
+from pipeline.catalog import CATALOG_FILE
+from pipeline.errors import PublishError
+from pipeline.publish.carry import carry_over
+from pipeline.publish.commit import Commit, Progress
+from pipeline.publish.generation import Generation, PublishedFile, content_file
+from pipeline.publish.headers import is_content_named
+from pipeline.publish.offer import Offer
+from pipeline.publish.place import Place
+from pipeline.publish.plan import Plan, make_plan
+from pipeline.publish.state import State, load_generation, read_state
+
+Tell = Callable[[str], None]
+Render = Callable[[Mapping[str, object]], Mapping[str, bytes]]
+"""Makes the pages anew, by path, for a catalog that is not the one that was built."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What a publish did, or would do.
+
+    Attributes:
+        plan: What was to be done.
+        before: The generation that was shown; None where there was none.
+        shown: The generation that is shown now.
+    """
+
+    plan: Plan
+    before: Generation | None
+    shown: Generation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publisher:
+    """Publishes to a place.
+
+    Attributes:
+        place: Where to.
+        tell: Told what people should know meanwhile.
+        progress: Told of bytes.
+    """
+
+    place: Place
+    tell: Tell
+    progress: Progress
+
+    def preview(self, offer: Offer, *, render: Render | None, again: bool = False) -> Published:
+        """Say what a publish would do; nothing is written."""
+        state = read_state(self.place)
+        plan = _plan(offer, state, render=render, again=again)
+        return Published(plan=plan, before=state.current, shown=_generation(plan))
+
+    def publish(self, offer: Offer, *, render: Render | None, again: bool = False) -> Published:
+        """Publish what is offered.
+
+        Args:
+            offer: What dist/ holds.
+            render: Makes pages for models that failed and go on being offered; None where
+                the zoo has no pages.
+            again: Write also what is there already.
+
+        Raises:
+            PublishError: It cannot be published as it is.
+            PlaceError: The place failed; the next publish goes on from there.
+        """
+        with self.place.hold(self.tell) as check:
+            state = read_state(self.place)
+            plan = _plan(offer, state, render=render, again=again)
+            return self._commit(state, plan, check)
+
+    def roll_back(self, number: int | None) -> Published:
+        """Show an earlier generation again, as a new one.
+
+        Args:
+            number: Which; None for the one before that which is shown.
+
+        Raises:
+            PublishError: It is not kept, or files of it are gone.
+        """
+        with self.place.hold(self.tell) as check:
+            state = read_state(self.place)
+            wanted = load_generation(self.place, _choose(state, number, self.place.shown))
+            plan = make_plan(self._offer_of(wanted, state), state, again=False)
+            return self._commit(state, plan, check, rollback_of=wanted.number)
+
+    def _commit(
+        self,
+        state: State,
+        plan: Plan,
+        check: Callable[[], None],
+        *,
+        rollback_of: int | None = None,
+    ) -> Published:
+        if plan.is_empty and state.current is not None:
+            return Published(plan=plan, before=state.current, shown=state.current)
+        generation = _generation(plan, rollback_of=rollback_of)
+        commit = Commit(self.place, state, plan, check=check, progress=self.progress)
+        commit.run(generation)
+        return Published(plan=plan, before=state.current, shown=generation)
+
+    def _offer_of(self, generation: Generation, state: State) -> Offer:
+        """Return what a generation offered, after a look at whether all of it is there."""
+        for path, file in generation.files.items():
+            kept = path if file.immutable else content_file(file.sha256)
+            if state.present.get(kept) != file.bytes:
+                raise PublishError(
+                    f"{self.place.shown}: {path} of generation {generation.number} is gone",
+                    hint="choose another generation, or publish what dist/ holds",
+                )
+        content = self.place.read(content_file(generation.catalog_sha256))
+        return Offer(catalog=json.loads(content or b"{}"), files=generation.files)
+
+
+def utc_now() -> str:
+    """Return the time, in UTC, as it is published."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _generation(plan: Plan, *, rollback_of: int | None = None) -> Generation:
+    return Generation(
+        number=plan.number,
+        published=utc_now(),
+        files=dict(sorted(plan.offer.files.items())),
+        rollback_of=rollback_of,
+    )
+
+
+def _plan(offer: Offer, state: State, *, render: Render | None, again: bool) -> Plan:
+    """Return the plan, with the models that failed as they are published."""
+    carried = carry_over(
+        offer.catalog,
+        state.catalog,
+        present=state.present,
+        recorded=state.recorded,
+        now=utc_now(),
+    )
+    if carried.kept:
+        made = {CATALOG_FILE: format_json(carried.catalog)}
+        made |= render(carried.catalog) if render else {}
+        files = {path: _describe(path, content) for path, content in made.items()}
+        offer = Offer(
+            catalog=carried.catalog,
+            files={**offer.files, **carried.files, **files},
+            contents={**offer.contents, **made},
+        )
+    plan = make_plan(offer, state, again=again)
+    return replace(plan, kept=carried.kept, lost=carried.lost)
+
+
+def _describe(path: str, content: bytes) -> PublishedFile:
+    return PublishedFile(
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        immutable=is_content_named(path),
+    )
+
+
+def _choose(state: State, number: int | None, shown: str) -> int:
+    """Return the generation to show again."""
+    lines = state.index.generations
+    kept = [line.number for line in lines]
+    if number is not None and number in kept:
+        return number
+    listed = ", ".join(map(str, kept)) or "none"
+    if number is not None:
+        raise PublishError(f"{shown}: generation {number} is not kept; there are {listed}")
+    now = (lines[-1].rollback_of or lines[-1].number) if lines else 0
+    earlier = [line.number for line in lines if line.rollback_of is None and line.number < now]
+    if not earlier:
+        raise PublishError(
+            f"{shown}: no generation before the one that is shown is kept; there are {listed}"
+        )
+    return earlier[-1]

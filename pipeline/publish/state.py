@@ -1,0 +1,139 @@
+"""State: what is in a place now, as far as its records and a look at it tell."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline.catalog import CATALOG_FILE
+from pipeline.errors import PublishError
+from pipeline.publish.generation import (
+    FOLDER,
+    INDEX_FILE,
+    Generation,
+    Index,
+    PublishedFile,
+    parse_generation,
+    parse_index,
+    record_file,
+)
+from pipeline.publish.journal import Pending, load_pending
+from pipeline.publish.place import Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What is in a place.
+
+    Attributes:
+        present: Size of every file, by path.
+        index: The generations that are kept.
+        current: The generation that is shown; None where none is.
+        pending: What publishes that never ended have uploaded.
+        is_certain: Whether files that are replaced in place are those of `current`. They
+            may not be after a publish that never ended, or where somebody else wrote them.
+        catalog: The published catalog; None where there is none that can be read.
+    """
+
+    present: Mapping[str, int]
+    index: Index
+    current: Generation | None
+    pending: Pending
+    is_certain: bool
+    catalog: Mapping[str, Any] | None
+
+    @property
+    def next_number(self) -> int:
+        """Number of the next generation, which no unfinished one bears."""
+        return max([self.index.current, *self.records()]) + 1
+
+    @property
+    def recorded(self) -> Mapping[str, PublishedFile]:
+        """What is known of the files that are there, by path."""
+        return self.current.files if self.current else {}
+
+    def records(self) -> list[int]:
+        """Return the numbers of all generations that have a record, also unfinished ones."""
+        paths = [PurePosixPath(path) for path in self.present]
+        return [
+            int(path.stem)
+            for path in paths
+            if path.parent == PurePosixPath(FOLDER) and path.stem.isdigit()
+        ]
+
+    def has(self, path: str, file: PublishedFile) -> bool:
+        """Say whether a file is there with this content."""
+        if self.present.get(path) != file.bytes:
+            return False
+        known = self.recorded.get(path)
+        if file.immutable:
+            uploaded = self.pending.files.get(path)
+            digests = [found.sha256 for found in (known, uploaded) if found is not None]
+            # The later one holds: what was uploaded over another.
+            return bool(digests) and digests[-1] == file.sha256
+        return self.is_certain and known is not None and known.sha256 == file.sha256
+
+
+def read_state(place: Place) -> State:
+    """Look at a place.
+
+    Raises:
+        PublishError: It cannot be read, or its records are not ours.
+    """
+    present = place.find()
+    index = load_index(place) if INDEX_FILE in present else Index()
+    current = load_generation(place, index.current) if index.current else None
+    content = place.read(CATALOG_FILE) if CATALOG_FILE in present else None
+    state = State(
+        present=present,
+        index=index,
+        current=current,
+        pending=load_pending(place, present),
+        is_certain=False,
+        catalog=_parse_catalog(content),
+    )
+    is_ours = content is not None and current is not None
+    as_recorded = is_ours and hashlib.sha256(content or b"").hexdigest() == _catalog_of(current)
+    unfinished = any(number > index.current for number in state.records())
+    return replace(state, is_certain=as_recorded and not unfinished)
+
+
+def load_index(place: Place) -> Index:
+    """Read which generations a place keeps; none where nothing was published."""
+    content = place.read(INDEX_FILE)
+    if content is None:
+        return Index()
+    return parse_index(content, where=f"{place.shown}: {INDEX_FILE}")
+
+
+def load_generation(place: Place, number: int) -> Generation:
+    """Read the record of a generation.
+
+    Raises:
+        PublishError: It is gone.
+    """
+    path = record_file(number)
+    content = place.read(path)
+    if content is None:
+        raise PublishError(
+            f"{place.shown}: {path} is gone, which tells the files of generation {number}",
+            hint=f"remove {INDEX_FILE} too; the next publish then uploads everything",
+        )
+    return parse_generation(content, where=f"{place.shown}: {path}")
+
+
+def _catalog_of(generation: Generation | None) -> str | None:
+    return generation.catalog_sha256 if generation else None
+
+
+def _parse_catalog(content: bytes | None) -> dict[str, Any] | None:
+    if content is None:
+        return None
+    try:
+        catalog = json.loads(content)
+    except ValueError:
+        return None
+    ours = isinstance(catalog, dict) and catalog.get("schema") == 1 and "models" in catalog
+    return catalog if ours else None

@@ -1,0 +1,193 @@
+"""A store as the place of a published zoo: S3, Google Cloud Storage, whatever fsspec reaches.
+
+Object stores put a file whole or not at all and keep its headers. To all others a file is
+written beside its place and renamed there, and their servers give the headers.
+"""
+
+import contextlib
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError, PlaceError, PublishError
+from pipeline.fetch.credentials import strip_credentials
+from pipeline.publish.headers import Headers
+from pipeline.publish.lease import Lease, Taken
+
+PART_SUFFIX = ".zoo-part"
+_S3 = ("s3", "s3a")
+_GS = ("gs", "gcs")
+_WHOLE = {*_S3, *_GS, "memory"}
+# What a store is reached with, by scheme.
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf"}
+_LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_MISSING_BUCKET = {"NoSuchBucket"}
+_AGAIN = "run it again: it goes on from here; for a server that is not Amazon's, set `endpoint`"
+
+
+class StorePlace:
+    """A folder of a store."""
+
+    def __init__(self, fs: Any, root: str, *, scheme: str, shown: str) -> None:
+        self._fs = fs
+        self._root = root.rstrip("/")
+        self._scheme = scheme
+        self.shown = shown
+
+    def find(self, below: str = "") -> Mapping[str, int]:
+        """Return the size of every file, or of those below a folder, by path."""
+        with self._translated(""):
+            try:
+                found = self._fs.find(self._locate(below).rstrip("/"), detail=True)
+            except FileNotFoundError:
+                return {}
+        start = len(self._root) + 1
+        sizes = {name[start:]: int(info["size"]) for name, info in found.items()}
+        return {path: size for path, size in sizes.items() if path}
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's content; None where there is none."""
+        with self._translated(path):
+            try:
+                content: bytes = self._fs.cat_file(self._locate(path))
+            except FileNotFoundError as error:
+                if _code(error) in _MISSING_BUCKET:
+                    raise
+                return None
+        return content
+
+    def write(self, path: str, content: bytes | Path, headers: Headers) -> None:
+        """Write a file, whole or not at all, over the one that may be there."""
+        target = self._locate(path)
+        with self._translated(path):
+            if self._scheme in _WHOLE:
+                self._put(content, target, self._options(headers))
+                return
+            folder, name = posixpath.split(target)
+            beside = f"{folder}/.{name}{PART_SUFFIX}"
+            self._fs.makedirs(folder, exist_ok=True)
+            self._put(content, beside, {})
+            self._fs.mv(beside, target)
+
+    def create(self, path: str, content: bytes) -> None:
+        """Write a file that must not be there yet; of several who try, one succeeds.
+
+        Raises:
+            Taken: It is there.
+        """
+        target = self._locate(path)
+        with self._translated(path):
+            try:
+                if self._scheme not in _WHOLE:
+                    self._fs.makedirs(posixpath.dirname(target), exist_ok=True)
+                self._fs.pipe_file(target, content, mode="create")
+            except FileExistsError:
+                raise Taken from None
+            except Exception as error:
+                if _code(error) in _LOST:
+                    raise Taken from None
+                raise
+
+    def remove(self, path: str) -> None:
+        """Remove a file that may be there."""
+        with self._translated(path), contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self._locate(path))
+
+    @contextlib.contextmanager
+    def hold(self, announce: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+        """Hold a lease, renewed while the context lasts."""
+        with Lease(self).held(announce) as check:
+            yield check
+
+    def _put(self, content: bytes | Path, target: str, options: Mapping[str, Any]) -> None:
+        if isinstance(content, bytes):
+            self._fs.pipe_file(target, content, **options)
+        else:
+            self._fs.put_file(str(content), target, **options)
+
+    def _options(self, headers: Headers) -> dict[str, Any]:
+        """Return how the store's client is told the headers."""
+        if self._scheme in _S3:
+            return {"ContentType": headers.content_type, "CacheControl": headers.cache_control}
+        if self._scheme in _GS:
+            fixed = {"cache_control": headers.cache_control}
+            return {"content_type": headers.content_type, "fixed_key_metadata": fixed}
+        return {}
+
+    def _locate(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    @contextlib.contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
+        """Turn what clients of stores raise, each in its own way, into our errors."""
+        try:
+            yield
+        except (PipelineError, Taken):
+            raise
+        except Exception as error:  # noqa: BLE001  # each client has errors of its own
+            raise self._describe(path, error) from None
+
+    def _describe(self, path: str, error: Exception) -> PublishError:
+        """Return our error; the client's texts, which may hold what was signed, stay here."""
+        where = f"{self.shown}: {path}" if path else self.shown
+        code = _code(error)
+        said = code or type(error).__name__
+        if isinstance(error, PermissionError) or code in {"401", "403"}:
+            return PlaceError(
+                f"{where}: access is denied ({said})",
+                hint="whoever publishes must be allowed to list, read, write and delete here",
+            )
+        if code in _MISSING_BUCKET or isinstance(error, FileNotFoundError):
+            return PublishError(f"{self.shown}: there is no such bucket", hint="create it first")
+        if "redentials" in said:
+            return PlaceError(
+                f"{self.shown}: no credentials were found",
+                hint="for S3: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+                "for Google Cloud: GOOGLE_APPLICATION_CREDENTIALS",
+            )
+        return PlaceError(f"{where}: the store fails ({said})", hint=_AGAIN)
+
+
+def open_store(url: str, *, endpoint: str | None = None) -> StorePlace:
+    """Return the place behind a URL that fsspec knows; nothing is asked of it yet.
+
+    Raises:
+        PublishError: The URL is not one, or the client of that store is not installed.
+    """
+    # Imported where it is met: the graph is loaded without it.
+    import fsspec.core  # noqa: PLC0415
+
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    shown = strip_credentials(url).rstrip("/")
+    if not rest.strip("/"):
+        raise PublishError(f"{shown}: names no folder; expected a URL such as s3://bucket/zoo")
+    if scheme in _WHOLE and "@" in rest:
+        raise PublishError(
+            f"{shown}: a bucket's credentials are no part of its URL",
+            hint="its client finds them in the environment and in its own files",
+        )
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if endpoint is not None and scheme in _S3:
+        options["endpoint_url"] = endpoint
+    try:
+        fs, root = fsspec.core.url_to_fs(url, **(options if scheme in _WHOLE else {}))
+    except ImportError:
+        extra = _EXTRAS.get(scheme)
+        hint = f"pip install 'tfjs-zoo[{extra}]'" if extra else "install its client for fsspec"
+        raise PublishError(f"{shown}: {scheme}: needs a package", hint=hint) from None
+    except ValueError:
+        raise PublishError(
+            f"{shown}: {scheme}: is no kind of store; expected a folder, s3: or gs:"
+        ) from None
+    return StorePlace(fs, root, scheme=scheme, shown=shown)
+
+
+def _code(error: BaseException) -> str:
+    """Return the code that a server gave, "" where the error has none."""
+    cause = error.__cause__ or error
+    response = getattr(cause, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code", ""))
+    return str(getattr(cause, "code", ""))
