@@ -1,7 +1,7 @@
 """The pipeline as doit tasks: one task for each step of each model.
 
 Read from the top: fetch, convert, signature, reference, map, variant, verify, card; then
-the catalog and dist/. `doit list --all` prints the same. Nothing here imports TensorFlow:
+the catalog, the site and dist/. `doit list --all` prints the same. Nothing here imports TensorFlow:
 what needs it runs in child processes.
 """
 
@@ -25,7 +25,10 @@ DOIT_CONFIG = {
     "backend": "json",
     "dep_file": str(GRAPH.layout.database),
     # Model by model; in the order of the steps every fetch would come before any convert.
-    "default_tasks": [*(f"model:{model.name}" for model in GRAPH.zoo.models), "catalog", "dist"],
+    "default_tasks": [
+        *(f"model:{model.name}" for model in GRAPH.zoo.models),
+        *("catalog", "site", "dist"),
+    ],
     "num_process": os.cpu_count() or 1,
     "par_type": "thread",
     "reporter": "zoo",
@@ -76,6 +79,11 @@ def task_card() -> Iterator[Task]:
 def task_catalog() -> Task:
     """Assemble models.json from the cards."""
     return job_task(GRAPH.jobs["catalog"], GRAPH.session)
+
+
+def task_site() -> Task:
+    """Write the pages that show the zoo, the loader and its types."""
+    return job_task(GRAPH.jobs["site"], GRAPH.session)
 
 
 def task_dist() -> Task:

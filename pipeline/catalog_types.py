@@ -21,7 +21,7 @@ class _Entry(BaseModel):
 
 
 class CatalogTensor(_Entry):
-    """An input of a model."""
+    """An input or output of a model."""
 
     id: int
     """Position: the order in which `execute()` takes inputs and returns outputs."""
@@ -35,6 +35,14 @@ class CatalogTensor(_Entry):
     """Data type that TensorFlow.js feeds or returns for it, e.g. `int32`."""
     shape: list[int] | None
     """Size of each axis, -1 where unknown; null when even their number is unknown."""
+
+
+class CatalogInput(CatalogTensor):
+    """An input of a model."""
+
+    range: list[float] | None = None
+    """Lowest and highest value of a pixel, as the arithmetic at the front of the graph is made
+    for them; null where it does not say, and for what is no image."""
 
 
 class CatalogOutput(CatalogTensor):
@@ -213,7 +221,7 @@ class CatalogModel(_Entry):
     """Why an output has no role although something speaks for one, by its name."""
     usable: bool | None
     """Whether its outputs can be used as they are; features of a model without its top cannot."""
-    inputs: list[CatalogTensor]
+    inputs: list[CatalogInput]
     """Its inputs."""
     outputs: list[CatalogOutput]
     """Its outputs."""

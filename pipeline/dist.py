@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,12 +74,17 @@ class Placed:
     unlisted: float | None = None
 
 
-def load_projection(path: Path) -> tuple[Projected, ...]:
-    """Read the list of files that belong in dist/; empty where there is none."""
+def load_projection(paths: Iterable[Path]) -> tuple[Projected, ...]:
+    """Read the lists of files that belong in dist/; one that is not there lists none."""
+    return tuple(file for path in paths for file in _load_list(path))
+
+
+def _load_list(path: Path) -> Iterator[Projected]:
     try:
-        return tuple(Projected(**file) for file in json.loads(path.read_bytes()))
+        wire = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return ()
+        return
+    yield from (Projected(**file) for file in wire)
 
 
 def load_placed(state_file: Path) -> dict[str, Placed]:

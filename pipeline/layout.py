@@ -10,6 +10,7 @@ models.yaml                          the manifest; its folder is the root
   build/<model>/<step>.failed/       the receipt and log of its last failure
   build/<model>/variant/<variant>…   the same for each variant
   catalog/                           the results of the step that makes models.json
+  site/                              the results of the step that makes the pages
   dist.json                          what was put into dist/
 dist/                                the zoo as published (`zoo: output:`)
 """
@@ -60,6 +61,11 @@ class Layout:
     def lock(self) -> Path:
         """File locked by the run that is under way."""
         return self.state / "lock"
+
+    @property
+    def projections(self) -> tuple[Path, ...]:
+        """Files that list what belongs in dist/."""
+        return tuple(self.state / step / "projection.json" for step in ("site", "catalog"))
 
     @cached_property
     def dist_state(self) -> Path:

@@ -19,6 +19,7 @@ from pipeline.files import write_atomic
 from pipeline.graph import Graph
 from pipeline.layout import Layout
 from pipeline.report.events import StepEvent, emit
+from pipeline.report.run import REPORT_FILES
 from pipeline.stamps import UpToDate, local_state, make_stamp
 from pipeline.steps.job import Job
 from pipeline.steps.receipt import RECEIPT
@@ -91,7 +92,7 @@ def dist_task(graph: Graph) -> Task:
     return {
         "basename": "dist",
         "actions": [(_project, [graph])],
-        "file_dep": [str(graph.jobs["catalog"].outcome_file)],
+        "file_dep": [str(graph.jobs[step].outcome_file) for step in ("catalog", "site")],
         "uptodate": [(_is_projected, [layout])],
         "clean": [(_clean_dist, [layout])],
         "io": {"capture": False},
@@ -131,7 +132,7 @@ def _project(graph: Graph) -> None:
     layout = graph.layout
     try:
         project(
-            load_projection(layout.state / "catalog" / "projection.json"),
+            load_projection(layout.projections),
             state=layout.state,
             dist=layout.dist,
             state_file=layout.dist_state,
@@ -172,14 +173,14 @@ def emit_disk_failure(task: str, model: str | None, error: OSError) -> None:
 
 
 def _is_projected(layout: Layout) -> bool:
-    projection = load_projection(layout.state / "catalog" / "projection.json")
+    projection = load_projection(layout.projections)
     placed = load_placed(layout.dist_state)
     timings = layout.dist / TIMINGS_FILE
     return timings.exists() and find_fault(projection, placed, layout.dist) is None
 
 
 def _clean_dist(layout: Layout) -> None:
-    for path in (*load_placed(layout.dist_state), TIMINGS_FILE):
+    for path in (*load_placed(layout.dist_state), TIMINGS_FILE, *REPORT_FILES):
         remove_file(layout.dist, path)
     with contextlib.suppress(OSError):  # it holds files of others, or is gone
         layout.dist.rmdir()

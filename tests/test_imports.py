@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from zoos import ROOT, Zoo
 
-HEAVY = ("tensorflow", "tensorflowjs", "keras", "tf_keras", "numpy", "requests", "rich", "psutil")
+HEAVY = (
+    *("tensorflow", "tensorflowjs", "keras", "tf_keras", "numpy", "requests", "rich", "psutil"),
+    *("fsspec", "h5py", "jinja2"),
+)
 TENSORFLOW = {"tensorflow", "tensorflowjs", "keras", "tf_keras", "tensorflow_hub"}
 
 

@@ -56,6 +56,11 @@ def test_the_wheel_carries_all_that_is_no_code(site: Path) -> None:
         "manifest/models.schema.json",
         "commands/models.yaml.template",
         "runtime/runner.js",
+        "site/zoo.js",
+        "site/zoo.d.ts",
+        "site/zoo/model.js",
+        "site/static/style.css",
+        "site/templates/model.html.jinja",
     ):
         assert (site / "pipeline" / name).is_file(), name
 

@@ -4,12 +4,11 @@ The exit code is 0 when all could be read, 1 when one could not, 3 when the comm
 wrong.
 """
 
-import contextlib
 import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ from pipeline.inspection.subject import open_subject
 from pipeline.inspection.view import format_failure, format_model
 from pipeline.layout import cache_folder
 from pipeline.report.line import BLANK, Line, plain_text
-from pipeline.report.screen import can_redraw, stream_is_terminal, write_text
+from pipeline.report.screen import stream_is_terminal, write_text
+from pipeline.report.transfer import show_transfer
 from pipeline.tfjs.inference import Shape
 
 _OPTION_JSON = {
@@ -90,7 +90,7 @@ class Inspect(Command):  # type: ignore[misc]  # doit has no types
         for text, source in zip(args, sources, strict=True):
             try:
                 with (
-                    _progress(source.uri) as progress,
+                    show_transfer(source.uri) as progress,
                     open_subject(source, root=root, cache=cache, progress=progress) as subject,
                 ):
                     trial = _trial(cache, root, progress) if options["run"] else None
@@ -217,43 +217,3 @@ def _open_terminal() -> Callable[[Sequence[Line]], None]:
 def _announce(text: str) -> None:
     if stream_is_terminal(sys.stderr):
         write_text(sys.stderr, f"{text} …\n")
-
-
-@contextlib.contextmanager
-def _progress(title: str) -> Iterator[Progress]:
-    """Show a download on a terminal, while it lasts."""
-    if not can_redraw(sys.stderr, os.environ):
-        yield _ignore
-        return
-    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        DownloadColumn(binary_units=True),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task: list[Any] = []
-
-    def update(done: int, total: int | None) -> None:
-        if not task:
-            bar.start()
-            task.append(bar.add_task(title, total=total))
-        bar.update(task[0], completed=done, total=total)
-
-    try:
-        yield update
-    finally:
-        bar.stop()
-
-
-def _ignore(_done: int, _total: int | None) -> None:
-    pass

@@ -60,14 +60,15 @@ def plan_causes(graph: Graph) -> dict[str, str]:
             causes[job.task] = standing.cause
         elif standing.outcome != load_outcome(job.outcome_file):
             causes[job.task] = "an earlier result is taken up again"
-    dist = "after catalog" if "catalog" in causes else _explain_dist(graph.layout)
+    after = next((step for step in ("catalog", "site") if step in causes), None)
+    dist = f"after {after}" if after else _explain_dist(graph.layout)
     if dist is not None:
         causes["dist"] = dist
     return causes
 
 
 def _explain_dist(layout: Layout) -> str | None:
-    projection = load_projection(layout.state / "catalog" / "projection.json")
+    projection = load_projection(layout.projections)
     return find_fault(projection, load_placed(layout.dist_state), layout.dist)
 
 

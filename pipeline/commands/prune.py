@@ -70,7 +70,7 @@ class Prune(DoitCmdBase):  # type: ignore[misc]  # doit has no types
             if not dry_run:
                 _remove(path)
         grace = 0 if now else GRACE_SECONDS
-        projection = load_projection(layout.state / "catalog" / "projection.json")
+        projection = load_projection(layout.projections)
         for name in find_unlisted(projection, layout.dist_state, grace_seconds=grace):
             freed += total_size(layout.dist / name)
             self.outstream.write(f"{layout.output}/{name}\n")

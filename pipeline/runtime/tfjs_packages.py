@@ -37,6 +37,10 @@ _FILES: Mapping[str, Mapping[str, str]] = {
         "@tensorflow/tfjs-backend-wasm#dist/tfjs-backend-wasm-threaded-simd.wasm": (
             "c052228d4bef185c27bbe59a9e029570c78bbb9f08b3cb46b597851650373de2"
         ),
+        # For browsers only: the site's self-test.
+        "@tensorflow/tfjs-backend-webgpu#dist/tf-backend-webgpu.min.js": (
+            "c02ae6ef5e7fff6dc9cec8b14b45e36e8894614f3ef006973e98f7568b590f3f"
+        ),
     },
     # The last release before the executor began to free tensors of While loops too early.
     "3.21.0": {
@@ -65,8 +69,9 @@ class Packages:
     """A release of TensorFlow.js on this machine.
 
     Attributes:
-        version: Of TensorFlow.js and of its wasm backend, e.g. "4.22.0".
-        folder: Absolute folder of tf.min.js, tf-backend-wasm.min.js and its three .wasm files.
+        version: Of TensorFlow.js and of its backends, e.g. "4.22.0".
+        folder: Absolute folder of tf.min.js, tf-backend-wasm.min.js and its three .wasm files, and
+            of the newest release tf-backend-webgpu.min.js too.
     """
 
     version: str

@@ -1,0 +1,43 @@
+"""Build: all files of the page that shows a zoo, from its catalog alone."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.catalog_types import Catalog
+from pipeline.manifest.fields import NAME_PATTERN
+from pipeline.runtime.tfjs_packages import Packages
+from pipeline.site.assets import write_assets
+from pipeline.site.listing import list_models
+from pipeline.site.loader import write_loader
+from pipeline.site.pages import render_list, render_model, render_not_found
+from pipeline.site.tensorflow_js import copy_tensorflow_js
+
+
+def build_site(catalog: Mapping[str, Any], *, folder: Path, packages: Packages) -> None:
+    """Write the pages of a zoo, the loader, and TensorFlow.js itself.
+
+    The same catalog makes the same bytes: times, which vary, are read by the page.
+
+    Args:
+        catalog: Content of models.json.
+        folder: An empty folder, which becomes part of dist/.
+        packages: The TensorFlow.js that the pages test with.
+    """
+    zoo = Catalog.model_validate(catalog)
+    assets = write_assets(folder)
+    tfjs = copy_tensorflow_js(packages, folder)
+    write_loader(catalog, folder=folder)
+    _write(folder / "index.html", render_list(zoo, list_models(zoo), assets=assets))
+    _write(folder / "404.html", render_not_found(zoo))
+    for model in zoo.models:
+        # Names come from the manifest, which has checked them; here they become folders.
+        assert re.fullmatch(NAME_PATTERN, model.name), model.name
+        page = render_model(zoo, model, assets=assets, tfjs=tfjs)
+        _write(folder / "models" / model.name / "index.html", page)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,93 @@
+"""The loader as it is published: one ES module, its types, and the package that holds both.
+
+`zoo.js` and what it imports from `zoo/` are written as modules of one noun each; published they
+are one file, so that a page takes one request and never half of an old and half of a new loader.
+Putting them together is no more than leaving out what connects them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pipeline.canonical import digest_json, format_json
+from pipeline.site.types import format_types
+from pipeline.versions import TFJS
+
+LOADER_FILE = "zoo.js"
+TYPES_FILE = "zoo.d.ts"
+PACKAGE_FILE = "package.json"
+_NAME_MAX = 214  # of npm
+
+_IMPORT = re.compile(r"^import\s*\{[^}]*\}\s*from '\./([\w/-]+\.js)';\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
+
+
+def write_loader(catalog: Mapping[str, Any], *, folder: Path) -> None:
+    """Write `zoo.js`, `zoo.d.ts` and `package.json` of a catalog into a folder."""
+    (folder / LOADER_FILE).write_text(bundle_loader(), encoding="utf-8")
+    (folder / TYPES_FILE).write_text(format_types(catalog), encoding="utf-8")
+    # The first condition that fits counts, so the order of `exports` has a meaning.
+    package = format_json(describe_package(catalog), sort_keys=False)
+    (folder / PACKAGE_FILE).write_bytes(package)
+
+
+def bundle_loader() -> str:
+    """Return the loader as one ES module, its own comments kept."""
+    sources = files("pipeline.site")
+    entry = sources.joinpath(LOADER_FILE).read_text("utf-8")
+    head, *_ = _IMPORT.split(entry, maxsplit=1)
+    rest = _IMPORT.sub("", entry[len(head) :])
+    parts = [head.rstrip()]
+    done: set[str] = set()
+    for name in _imported(entry):
+        _append(sources, name, parts, done)
+    return "\n\n".join([*parts, rest.strip()]) + "\n"
+
+
+def _append(sources: Traversable, name: str, parts: list[str], done: set[str]) -> None:
+    """Append a module after those that it imports, each once."""
+    if name in done:
+        return
+    done.add(name)
+    text = sources.joinpath(name).read_text("utf-8")
+    folder = name.rpartition("/")[0]
+    for other in _imported(text):
+        _append(sources, f"{folder}/{other}", parts, done)
+    parts.append(_EXPORT.sub("", _IMPORT.sub("", text)).strip())
+
+
+def _imported(text: str) -> list[str]:
+    return [match[1] for match in _IMPORT.finditer(text)]
+
+
+def describe_package(catalog: Mapping[str, Any]) -> dict[str, Any]:
+    """Return package.json: `npm pack` and `npm install` of the zoo's folder give the loader alone.
+
+    The version has the catalog's digest in it, because the types follow the catalog.
+    """
+    zoo = catalog["zoo"]
+    version = catalog["toolchain"].get("tfjs-zoo") or "0.0.0"
+    tfjs = catalog["toolchain"].get("tfjs")
+    return {
+        "name": _package_name(zoo["name"]),
+        "version": f"{version}-c{digest_json(catalog)[:12]}",
+        "description": f"Loader of the TensorFlow.js models of {zoo['name']}",
+        "type": "module",
+        "main": f"./{LOADER_FILE}",
+        "types": f"./{TYPES_FILE}",
+        "exports": {".": {"types": f"./{TYPES_FILE}", "default": f"./{LOADER_FILE}"}},
+        "files": [LOADER_FILE, TYPES_FILE],
+        "sideEffects": False,
+        "peerDependencies": {"@tensorflow/tfjs": f"^{tfjs or TFJS}"},
+    }
+
+
+def _package_name(name: str) -> str:
+    """Return a name that npm accepts: of "Example zoo" it is "example-zoo"."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", plain.lower())
+    return "-".join(words)[:_NAME_MAX] or "zoo"

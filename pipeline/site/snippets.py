@@ -1,0 +1,237 @@
+"""Snippets: the code that loads and runs one very model, as coloured pieces. Pure.
+
+Every name is written as a JavaScript string by JSON's rules, and becomes an identifier only where
+it is one. The zoo's address is not known while it is built, and the reader picks the variant: such
+pieces say what the page is to fill in (assets/model.js); without JavaScript they stand as they are.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipeline.catalog_types import CatalogInput, CatalogModel, CatalogTensor, CatalogVariant
+from pipeline.site.deviation import deciding_backend
+from pipeline.site.identifiers import name_variables
+from pipeline.site.phrases import format_shape
+from pipeline.site.roles import sort_roles
+
+Kind = Literal["code", "comment", "string"]
+Fill = Literal["url", "loader", "path", "variant"]
+
+# Where a zoo will be published nobody knows while it is built.
+PLACE = "https://example.org/zoo/"
+MOST_RESULTS = 4
+
+_IMAGE_NDIM = 4
+_CHANNELS = (1, 3, 4)
+_PIXEL_MAX = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A stretch of code.
+
+    Attributes:
+        text: What it says.
+        kind: How it is coloured.
+        fill: What the page puts in its place, or None.
+    """
+
+    text: str
+    kind: Kind = "code"
+    fill: Fill | None = None
+
+
+Snippet = Sequence[Piece]
+
+
+def zoo_snippet(name: str) -> Snippet:
+    """Return how any model of a zoo is loaded, with one as the example."""
+    return [
+        *_open_lines(),
+        *_line("const model = await zoo.load(", _string(name), ");"),
+        *_line("const results = await model.run(input);"),
+    ]
+
+
+def loader_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
+    """Return how a model is loaded and run with zoo.js."""
+    lines = [
+        *_open_lines(),
+        *_line(
+            "const model = await zoo.load(",
+            _string(model.name),
+            ", {variant: ",
+            _string(variant.name, "variant"),
+            "});",
+        ),
+    ]
+    if _takes_image(model):
+        given: list[str | Piece] = ["document.querySelector(", _string("img"), ")"]
+        if model.inputs[0].js_dtype == "float32" and not model.inputs[0].range:
+            lines += _comment("the range of pixels is the model's own: [0, 1], [-1, 1] or [0, 255]")
+            given.append(", {range: [0, 1]}")
+    else:
+        lines += _input_lines(model.inputs, names=True)
+        given = [_input_variable(model)]
+    bound = ", ".join(
+        key if name == key else f"{json.dumps(key, ensure_ascii=False)}: {name}"
+        for key, name in name_variables(_results(model)).items()
+    )
+    return [*lines, *_line(f"const {{{bound}}} = await model.run(", *given, ");")]
+
+
+def plain_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
+    """Return how a model is loaded and run with TensorFlow.js alone."""
+    layers = model.format == "layers-model"
+    load = "loadLayersModel" if layers else "loadGraphModel"
+    lines = [*_line("import * as tf from ", _string("@tensorflow/tfjs"), ";"), *_line("")]
+    for name, value in _requirements(model).items():
+        if name == "tfjs":
+            lines += _comment(f"runs in TensorFlow.js {value}; the newest fails")
+        for flag, setting in value.items() if name == "flags" else ():
+            lines += _line("tf.env().set(", _string(flag), f", {json.dumps(setting)});")
+    lines += _line(f"const model = await tf.{load}(")
+    lines += _line("  ", _string(f"{PLACE}{variant.model_path}", "path"), ",")
+    lines += _line(");")
+    if _takes_image(model):
+        lines += _image_lines(model.inputs[0])
+    else:
+        lines += _input_lines(model.inputs, names=not layers)
+    return [*lines, *(_predict_lines(model) if layers else _execute_lines(model))]
+
+
+def _open_lines() -> Iterator[Piece]:
+    yield from _line("import * as tf from ", _string("@tensorflow/tfjs"), ";")
+    yield from _line("import {open} from ", _string(f"{PLACE}zoo.js", "loader"), ";")
+    yield from _line("")
+    yield from _line("const zoo = await open(", _string(PLACE, "url"), ", {tf});")
+
+
+def _execute_lines(model: CatalogModel) -> Iterator[Piece]:
+    """Yield the call of a graph model, and what follows from its results."""
+    results = {key: tensor for key, tensor in _results(model).items() if tensor is not None}
+    call = "await model.executeAsync" if model.requires_async else "model.execute"
+    tensors: list[str | Piece] = []
+    for tensor in results.values():
+        tensors += [", " if tensors else "", _string(tensor)]
+    # One tensor is returned as it is, several as a list.
+    chosen = tensors if len(results) == 1 else ["[", *tensors, "]"]
+    names = _declare(list(name_variables(results).values()))
+    yield from _line(f"{names} = {call}({_input_variable(model)}, ", *chosen, ");")
+    if model.map.get("classes", "") is None and "scores" in results:
+        yield from _line("const classes = scores.argMax(-1);")
+
+
+def _predict_lines(model: CatalogModel) -> Iterator[Piece]:
+    """Yield the call of a layers model, which returns all outputs in their order."""
+    keys = [output.role or output.name for output in model.outputs]
+    names = _declare(list(name_variables(keys).values()))
+    yield from _line(f"{names} = model.predict({_input_variable(model)});")
+
+
+def _declare(names: Sequence[str]) -> str:
+    return f"const {names[0]}" if len(names) == 1 else f"const [{', '.join(names)}]"
+
+
+def _results(model: CatalogModel) -> dict[str, str | None]:
+    """Return the results worth showing and their tensors; where no output has a role, by name."""
+    roles = {role: model.map[role] for role in sort_roles(model)}
+    chosen = roles or {output.name: output.tensor for output in model.outputs}
+    return dict(list(chosen.items())[:MOST_RESULTS])
+
+
+def _takes_image(model: CatalogModel) -> bool:
+    return len(model.inputs) == 1 and _is_image(model.inputs[0])
+
+
+def _input_variable(model: CatalogModel) -> str:
+    return "input" if len(model.inputs) == 1 else "inputs"
+
+
+def _is_image(tensor: CatalogTensor) -> bool:
+    """Tell whether an input looks like pixels: three axes after the batch, 1, 3 or 4 channels."""
+    shape = tensor.shape
+    if shape is None or len(shape) != _IMAGE_NDIM or tensor.js_dtype not in {"float32", "int32"}:
+        return False
+    return shape[-1] in _CHANNELS or shape[1] in _CHANNELS
+
+
+def _image_lines(tensor: CatalogInput) -> Iterator[Piece]:
+    """Yield the lines that make an input of an image."""
+    shape = tensor.shape or []
+    planes_first = shape[-1] not in _CHANNELS
+    channels = shape[1] if planes_first else shape[-1]
+    height, width = shape[2:] if planes_first else shape[1:3]
+    chosen = "" if channels == 3 else f", {channels}"  # noqa: PLR2004  # the default of fromPixels
+    yield from _line(
+        "const pixels = tf.browser.fromPixels(document.querySelector(",
+        _string("img"),
+        f"){chosen});",
+    )
+    value = "pixels"
+    if height > 0 and width > 0:
+        value = f"tf.image.resizeBilinear(pixels, [{height}, {width}])"
+    whole = tensor.js_dtype == "int32"
+    if not whole and tensor.range:
+        low, high = tensor.range
+        if (low, high) != (0, _PIXEL_MAX):
+            value += f".mul({high - low:g} / {_PIXEL_MAX}).add({low:g})"
+    elif not whole:
+        yield from _comment("from 0 to 255 here; scale them as the model expects")
+    cast = ".toInt()" if whole else ".toFloat()"
+    turn = ".transpose([2, 0, 1])" if planes_first else ""
+    yield from _line(f"const input = {value}{cast}{turn}.expandDims();")
+
+
+def _input_lines(inputs: Sequence[CatalogTensor], *, names: bool) -> Iterator[Piece]:
+    """Yield the lines that stand for other inputs: by name, or in their order."""
+    if len(inputs) == 1:
+        (tensor,) = inputs
+        yield from _comment(f"your own values: {tensor.js_dtype} {format_shape(tensor.shape)}")
+        yield from _line("const input = ", *_example(tensor), ";")
+        return
+    yield from _line(f"const inputs = {'{' if names else '['}")
+    for tensor in inputs:
+        key: list[str | Piece] = [_string(tensor.name), ": "] if names else []
+        told = Piece(text=f" // {tensor.js_dtype} {format_shape(tensor.shape)}", kind="comment")
+        yield from _line("  ", *key, *_example(tensor), ",", told)
+    yield from _line(f"{'}' if names else ']'};")
+
+
+def _comment(text: str) -> Iterator[Piece]:
+    return _line(Piece(text=f"// {text}", kind="comment"))
+
+
+def _example(tensor: CatalogTensor) -> list[str | Piece]:
+    """Return a value of the right shape and data type."""
+    sizes = [max(size, 1) for size in tensor.shape or ()]
+    if tensor.js_dtype == "string":
+        return [f"tf.fill({sizes}, ", _string("text"), ")"]
+    call = f"tf.zeros({sizes}" if sizes else "tf.scalar(1"
+    if tensor.js_dtype == "float32":
+        return [f"{call})"]
+    return [f"{call}, ", _string(tensor.js_dtype), ")"]
+
+
+def _requirements(model: CatalogModel) -> dict[str, Any]:
+    """Return what a page has to set for the published variants: flags, a release."""
+    needed: dict[str, Any] = {}
+    for variant in model.variants:
+        backend = deciding_backend(variant, model.variants[0])
+        if variant.status == "ok" and backend is not None:
+            needed |= variant.checks[backend].requires
+    return needed
+
+
+def _string(text: str, fill: Fill | None = None) -> Piece:
+    return Piece(text=json.dumps(text, ensure_ascii=False), kind="string", fill=fill)
+
+
+def _line(*parts: str | Piece) -> Iterator[Piece]:
+    for part in parts:
+        piece = Piece(text=part) if isinstance(part, str) else part
+        if piece.text:
+            yield piece
+    yield Piece(text="\n")

@@ -1,0 +1,186 @@
+// Loader of a TensorFlow.js model zoo: models by name, files checked, results by role.
+//
+//   import {open} from './zoo.js';
+//   const zoo = await open('https://example.org/zoo/');        // the folder, or its models.json
+//   const model = await zoo.load('handtrack', {variant: 'uint8', onProgress, signal});
+//   const {boxes, scores, classes} = await model.run(image);   // tensors: yours to dispose
+//   model.dispose();
+//
+// open(url, {tf, fetch, cache, signal}) -> Zoo
+//   tf      TensorFlow.js; else globalThis.tf, else what import('@tensorflow/tfjs') gives
+//   fetch   in place of the platform's; called with (href, {signal, cache})
+//   cache   true (the default): the platform's Cache API, where there is one; false: none; or an
+//           object with match(key), put(key, response) and delete(key), such as a Cache
+// zoo.models, zoo.entry(name), zoo.url, zoo.catalog
+// zoo.load(name, {variant, onProgress, signal, cache, force}) -> Model
+//   onProgress({loaded, total, file, cached}), in bytes
+//   force   load it also where the catalog says that this backend gets it wrong
+// model.run(input, {as: 'tensors' | 'arrays', range}) -> results by role, or by source name
+//   input   a tensor, a typed or nested array, an image (ImageData, <img>, <canvas>, <video>,
+//           ImageBitmap, {data, width, height}), or {inputName: any of these}
+//   range   [low, high] that pixels of 0 to 255 become, for inputs that are no whole numbers; else
+//           what the entry has as `inputRange`, or the input as `range`
+//   arrays  nested, as tensor.array() gives them
+// model.name, model.variant, model.entry, model.inputs, model.outputs, model.tfModel
+// model.execute(inputs) -> tensors in the order of `outputs`, from tensors by name
+// model.dispose()
+// zoo.selftest(name, {variant, backends, onResult, onProgress, signal, cache}) -> Report
+//   backends  default: those of cpu, wasm, webgl, webgpu that `tf` has
+//   onResult  called with each Result as it comes
+//   Report  {model, variant, status: 'pass' | 'fail', reason, results: [Result]}; it passes when a
+//           backend does and none fails, but for those that fail as the catalog says
+//   Result  {backend, status: 'pass' | 'fail' | 'unsupported' | 'unavailable', reason,
+//           expected: whether the catalog says that this backend does not pass,
+//           loadMs, firstMs, runMs (median of later runs, or null), outputs: [Output]}
+//   Output  {name, role, gate, status: 'pass' | 'fail' | 'unproved', reason, maxAbsError,
+//           maxRelError, limit: largest error allowed as a fraction of the range, or null,
+//           metrics}
+// What goes wrong is a ZooError with a `code`: catalog, network, missing, size, digest, model,
+// variant, backend, tfjs, input, run. Aborting throws the signal's reason, as fetch() does.
+import {ZooError, refuseUnknown} from './zoo/errors.js';
+import {chooseFetch, openCache, readFiles, request} from './zoo/files.js';
+import {loadModel} from './zoo/model.js';
+import {runSelftest} from './zoo/selftest.js';
+import {BACKENDS, findTensorFlow, splitRequirements} from './zoo/tensorflow.js';
+
+export {ZooError};
+
+const CATALOG_FILE = 'models.json';
+const SCHEMA = 1;
+
+// Open the zoo at a URL: its folder or its models.json, also relative to the page.
+export async function open(url, {tf, fetch: given, cache = true, signal} = {}) {
+  const catalogUrl = locate(url);
+  const fetcher = chooseFetch(given);
+  const response = await request(fetcher, catalogUrl.href, {signal, cache: 'no-cache'});
+  let catalog;
+  try {
+    catalog = await response.json();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new ZooError('catalog', `${catalogUrl.href} is not JSON: ${error.message}`,
+      {cause: error});
+  }
+  if (catalog?.schema !== SCHEMA || !Array.isArray(catalog.models)) {
+    throw new ZooError('catalog', `${catalogUrl.href} is no catalog of schema ${SCHEMA}`
+      + (catalog?.schema > SCHEMA ? '; take the zoo.js that lies beside it' : ''));
+  }
+  return new Zoo(catalog, {url: new URL('.', catalogUrl).href, tf, fetcher, cache});
+}
+
+function locate(url) {
+  const place = globalThis.document?.baseURI ?? globalThis.location?.href
+    ?? (globalThis.process ? `file://${globalThis.process.cwd()}/` : undefined);
+  let found;
+  try {
+    found = new URL(url, place);
+  } catch (error) {
+    throw new ZooError('catalog', `'${url}' is no URL of a zoo`, {cause: error});
+  }
+  if (found.pathname.endsWith('.json')) return found;
+  if (!found.pathname.endsWith('/')) found.pathname += '/';
+  return new URL(CATALOG_FILE, found);
+}
+
+class Zoo {
+  #tf;
+  #fetcher;
+  #cache;
+
+  constructor(catalog, {url, tf, fetcher, cache}) {
+    this.#tf = tf;
+    this.#fetcher = fetcher;
+    this.#cache = cache;
+    this.catalog = catalog;
+    this.models = catalog.models;
+    this.url = url;
+  }
+
+  // The catalog's entry of a model.
+  entry(name) {
+    const found = this.models.find((model) => model.name === name);
+    return found ?? refuseUnknown('model', 'model', name, this.models.map((model) => model.name));
+  }
+
+  // Load a variant, by default the first that is published.
+  async load(name, {variant: wanted, onProgress, signal, cache, force = false} = {}) {
+    const entry = this.entry(name);
+    const variant = chooseVariant(entry, wanted);
+    const tf = await findTensorFlow(this.#tf);
+    await tf.ready();
+    const check = variant.checks?.[tf.getBackend()];
+    if (!force) refuseBackend(tf, entry, variant, check);
+    const {flags} = splitRequirements(check?.requires);
+    const parts = await this.#read(groupFiles(variant), {cache, signal, onProgress});
+    signal?.throwIfAborted();
+    const model = await loadModel(tf, entry, variant, parts, flags);
+    if (!signal?.aborted) return model;
+    model.dispose();
+    throw signal.reason;
+  }
+
+  // Replay the published vectors of a model on this device.
+  async selftest(name, {variant: wanted, backends, onResult, onProgress, signal, cache} = {}) {
+    const entry = this.entry(name);
+    const variant = chooseVariant(entry, wanted);
+    if (!entry.vectors?.length) {
+      throw new ZooError('catalog', `${name} has no test vectors in this catalog`);
+    }
+    const tf = await findTensorFlow(this.#tf);
+    await tf.ready();
+    const groups = [...groupFiles(variant), ...entry.vectors.map((file) => [file])];
+    return runSelftest(tf, {
+      entry,
+      variant,
+      backends: backends ?? BACKENDS.filter((backend) => tf.findBackendFactory(backend)),
+      readParts: () => this.#read(groups, {cache, signal, onProgress}),
+      signal,
+      onResult,
+    });
+  }
+
+  async #read(groups, {cache = this.#cache, signal, onProgress}) {
+    const opened = await openCache(cache);
+    return readFiles(groups, {
+      base: this.url, fetcher: this.#fetcher, cache: opened, signal, onProgress,
+    });
+  }
+}
+
+function chooseVariant(entry, wanted) {
+  const {name, variants, status, reason, modelPath} = entry;
+  const ready = variants.filter((variant) => variant.status === 'ok');
+  if (!ready.length) throw new ZooError('model', `${name} is not offered (${status}): ${reason}`);
+  if (wanted === undefined) {
+    return ready.find((variant) => variant.modelPath === modelPath) ?? ready[0];
+  }
+  const offered = ready.map((variant) => variant.name);
+  const found = variants.find((variant) => variant.name === wanted)
+    ?? refuseUnknown('variant', `variant of ${name}`, wanted, offered);
+  if (found.status === 'ok') return found;
+  throw new ZooError('variant', `${name}, ${wanted}: ${found.status}: ${found.reason}; `
+    + `it has ${offered.join(', ')}`);
+}
+
+// The weights lie in a buffer of their own, as TensorFlow.js takes them.
+function groupFiles({files, modelPath}) {
+  const isModel = ({path}) => path === modelPath;
+  return [files.filter(isModel), files.filter((file) => !isModel(file))];
+}
+
+// What a backend gets wrong is refused, and so is a release that cannot run it.
+function refuseBackend(tf, entry, variant, check) {
+  if (!check) return;
+  const backend = tf.getBackend();
+  if (check.status !== 'ok') {
+    const others = Object.keys(variant.checks).filter((one) => variant.checks[one].status === 'ok');
+    throw new ZooError('backend', `${entry.name} does not run right on ${backend} `
+      + `(${check.reason}); use ${others.join(' or ')}, or load it with {force: true}`);
+  }
+  const {release} = splitRequirements(check.requires);
+  const version = tf.version?.tfjs ?? tf.version_core;
+  if (release && release !== version) {
+    throw new ZooError('tfjs', `${entry.name} runs in TensorFlow.js ${release}; this is `
+      + `${version}`);
+  }
+}

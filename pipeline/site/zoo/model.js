@@ -1,0 +1,169 @@
+// A loaded model: graph model or layers model behind one face, its results by role.
+import {ZooError} from './errors.js';
+import {makeInputs} from './inputs.js';
+import {withFlags} from './tensorflow.js';
+
+// What TensorFlow.js says when execute() meets what only executeAsync() can do.
+const NEEDS_ASYNC = /executeAsync\(\)/;
+
+// Read model.json and its shards into what the loaders of TensorFlow.js take.
+function readArtifacts(entry, variant, parts) {
+  const {weightsManifest = [], ...artifacts} = JSON.parse(
+    new TextDecoder().decode(parts.get(variant.modelPath)));
+  const folder = variant.modelPath.slice(0, variant.modelPath.lastIndexOf('/') + 1);
+  const shards = weightsManifest.flatMap((group) => group.paths).map((name) => {
+    const shard = parts.get(folder + name);
+    if (shard) return shard;
+    throw new ZooError('catalog', `${entry.name}: model.json names '${name}', which the catalog `
+      + 'does not list');
+  });
+  const weightSpecs = weightsManifest.flatMap((group) => group.weights);
+  return {...artifacts, format: artifacts.format ?? entry.format, weightSpecs,
+    weightData: joinShards(shards)};
+}
+
+// Shards that fill a buffer, as they are read, need no copy.
+function joinShards(shards) {
+  const total = shards.reduce((sum, shard) => sum + shard.length, 0);
+  let end = 0;
+  const adjoining = shards.every((shard) => shard.buffer === shards[0].buffer
+    && shard.byteOffset === end && ((end += shard.length), true));
+  if (adjoining && shards.length && shards[0].buffer.byteLength === total) return shards[0].buffer;
+  const joined = new Uint8Array(total);
+  let offset = 0;
+  for (const shard of shards) {
+    joined.set(shard, offset);
+    offset += shard.length;
+  }
+  return joined.buffer;
+}
+
+// Load the model that verified files hold.
+export async function loadModel(tf, entry, variant, parts, flags) {
+  const artifacts = readArtifacts(entry, variant, parts);
+  const handler = {load: async () => artifacts};
+  const layers = artifacts.format === 'layers-model';
+  try {
+    const load = () => (layers ? tf.loadLayersModel(handler) : tf.loadGraphModel(handler));
+    const tfModel = await withFlags(tf, flags, load);
+    return new Model(tf, {entry, variant, flags, tfModel, layers});
+  } catch (error) {
+    throw new ZooError('run', `${entry.name}: TensorFlow.js cannot load it: ${error.message}`,
+      {cause: error});
+  }
+}
+
+// The names that results have: the roles of an output, or else its own name.
+export function nameResults(entry) {
+  const roles = Object.entries(entry.map).filter(([, tensor]) => tensor !== null);
+  const taken = new Set(Object.keys(entry.map));
+  return entry.outputs.map(({name, tensor}) => {
+    const own = roles.filter(([, one]) => one === tensor).map(([role]) => role);
+    return own.length ? own : [taken.has(name) ? tensor : name];
+  });
+}
+
+class Model {
+  #tf;
+  #flags;
+  #layers;
+  #requiresAsync;
+  #running = 0;
+  #disposed = false;
+
+  constructor(tf, {entry, variant, flags, tfModel, layers}) {
+    this.#tf = tf;
+    this.#flags = flags;
+    this.#layers = layers;
+    this.#requiresAsync = Boolean(entry.requiresAsync);
+    this.entry = entry;
+    this.name = entry.name;
+    this.variant = variant.name;
+    this.inputs = entry.inputs;
+    this.outputs = entry.outputs;
+    this.tfModel = tfModel;
+    // A sequential model knows its own names only when it is built.
+    if (layers && !tfModel.built) tfModel.build();
+  }
+
+  // Run it once. Results are tensors, which the caller disposes, or nested arrays.
+  async run(input, {as = 'tensors', range} = {}) {
+    if (as !== 'tensors' && as !== 'arrays') {
+      throw new ZooError('input', `as: '${as}'; expected 'tensors' or 'arrays'`);
+    }
+    const tensors = await this.#runOnce(input, {range: range ?? this.entry.inputRange});
+    const results = this.#named(tensors);
+    if (as === 'tensors') return results;
+    const names = Object.keys(results);
+    const arrays = await Promise.all(names.map((name) => results[name].array()));
+    names.forEach((name) => results[name].dispose());
+    return Object.fromEntries(names.map((name, i) => [name, arrays[i]]));
+  }
+
+  // Return the tensors of all outputs in the order of `outputs`.
+  async execute(inputs) {
+    if (this.#disposed) throw new ZooError('run', `${this.name}: the model has been disposed of`);
+    this.#running++;
+    try {
+      return await withFlags(this.#tf, this.#flags, () => this.#execute(inputs));
+    } finally {
+      this.#running--;
+      // What the flag KEEP_INTERMEDIATE_TENSORS has kept of this run.
+      if (!this.#running) this.tfModel.disposeIntermediateTensors?.();
+    }
+  }
+
+  dispose() {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.tfModel.dispose();
+  }
+
+  async #runOnce(input, options) {
+    const given = new Set(tensorsIn(input));
+    const inputs = makeInputs(this.#tf, input, this.inputs, options);
+    try {
+      return await this.execute(inputs);
+    } catch (error) {
+      if (error instanceof ZooError) throw error;
+      throw new ZooError('run', `${this.name} on ${this.#tf.getBackend()}: ${error.message}`,
+        {cause: error});
+    } finally {
+      Object.values(inputs).filter((tensor) => !given.has(tensor)).forEach((one) => one.dispose());
+    }
+  }
+
+  async #execute(inputs) {
+    if (this.#layers) {
+      const ordered = this.inputs.map(({name}) => inputs[name]);
+      return [this.tfModel.predict(ordered.length > 1 ? ordered : ordered[0])].flat();
+    }
+    const names = this.outputs.map(({name}) => name);
+    if (!this.#requiresAsync) {
+      try {
+        return [this.tfModel.execute(inputs, names)].flat();
+      } catch (error) {
+        if (!NEEDS_ASYNC.test(error.message)) throw error;
+        this.#requiresAsync = true;
+      }
+    }
+    return [await this.tfModel.executeAsync(inputs, names)].flat();
+  }
+
+  #named(tensors) {
+    const results = {};
+    nameResults(this.entry).forEach((names, i) => names.forEach((name, n) => {
+      results[name] = n ? tensors[i].clone() : tensors[i];
+    }));
+    // The catalog says so where the class is the one with the best score.
+    if (this.entry.map.classes === null && results.scores) {
+      results.classes = results.scores.argMax(-1);
+    }
+    return results;
+  }
+}
+
+function tensorsIn(input) {
+  if (input?.dataSync) return [input];
+  return Object.values(input ?? {}).filter((value) => value?.dataSync);
+}

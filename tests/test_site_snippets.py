@@ -1,0 +1,170 @@
+"""The code that a page offers for one very model."""
+
+from typing import Any
+
+import pytest
+from loader_zoo import check, tensor
+from site_zoo import figures, model, tensor_in, variant
+
+from pipeline.site.snippets import Snippet, loader_snippet, plain_snippet
+
+IMAGE = tensor_in(0, "image", [1, 320, 240, 3])
+SCORES = tensor(0, "y", [1, 4], tensor="Identity:0", role="scores")
+
+
+def text(snippet: Snippet) -> str:
+    """Return a snippet as it is copied."""
+    return "".join(piece.text for piece in snippet)
+
+
+def both(**entry: Any) -> tuple[str, str]:
+    """Return the snippets of a model: with the loader, and without."""
+    made = model(**entry)
+    return text(loader_snippet(made, made.variants[0])), text(plain_snippet(made, made.variants[0]))
+
+
+def test_the_loader_is_asked_for_this_very_model() -> None:
+    loader, _ = both(name="hand.1", outputs=[SCORES], map={"scores": "Identity:0"})
+
+    assert loader == (
+        'import * as tf from "@tensorflow/tfjs";\n'
+        'import {open} from "https://example.org/zoo/zoo.js";\n'
+        "\n"
+        'const zoo = await open("https://example.org/zoo/", {tf});\n'
+        'const model = await zoo.load("hand.1", {variant: "float32"});\n'
+        "// your own values: float32 [?, 8]\n"
+        "const input = tf.zeros([1, 8]);\n"
+        "const {scores} = await model.run(input);\n"
+    )
+
+
+def test_tensorflow_js_alone_takes_an_image() -> None:
+    _, plain = both(inputs=[IMAGE])
+
+    assert plain == (
+        'import * as tf from "@tensorflow/tfjs";\n'
+        "\n"
+        "const model = await tf.loadGraphModel(\n"
+        '  "https://example.org/zoo/models/one/float32-1/model.json",\n'
+        ");\n"
+        'const pixels = tf.browser.fromPixels(document.querySelector("img"));\n'
+        "// from 0 to 255 here; scale them as the model expects\n"
+        "const input = tf.image.resizeBilinear(pixels, [320, 240]).toFloat().expandDims();\n"
+        'const y = model.execute(input, "Identity:0");\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "line"),
+    [
+        pytest.param([1, 8, 9, 3], "uint8", "[8, 9]).toInt().expandDims()", id="whole numbers"),
+        pytest.param(
+            [-1, 3, 8, 9], "float32", "[8, 9]).toFloat().transpose([2, 0, 1])", id="planes"
+        ),
+        pytest.param([1, 8, 9, 1], "float32", '.querySelector("img"), 1)', id="grey"),
+        pytest.param([1, -1, -1, 3], "float32", "input = pixels.toFloat()", id="any size"),
+    ],
+)
+def test_an_image_becomes_what_the_model_takes(shape: list[int], dtype: str, line: str) -> None:
+    _, plain = both(inputs=[tensor_in(0, "image", shape, dtype=dtype)])
+
+    assert line in plain
+
+
+def test_pixels_are_scaled_where_the_catalog_says_how() -> None:
+    loader, plain = both(inputs=[IMAGE | {"range": [-1, 1]}])
+
+    assert "[320, 240]).mul(2 / 255).add(-1).toFloat()" in plain
+    assert '.run(document.querySelector("img"));' in loader
+    assert "range" not in loader + plain
+
+
+def test_several_inputs_are_given_by_name() -> None:
+    inputs = [tensor_in(0, "a/b", [-1, 2]), tensor_in(1, "n", None, dtype="int32")]
+    loader, plain = both(inputs=inputs)
+
+    for snippet in (loader, plain):
+        assert (
+            "const inputs = {\n"
+            '  "a/b": tf.zeros([1, 2]), // float32 [?, 2]\n'
+            '  "n": tf.scalar(1, "int32"), // int32 […]\n'
+            "};\n"
+        ) in snippet
+    assert "model.run(inputs);" in loader
+    assert 'model.execute(inputs, "Identity:0");' in plain
+
+
+def test_a_text_is_text() -> None:
+    loader, _ = both(inputs=[tensor_in(0, "t", [-1], dtype="string")])
+
+    assert 'const input = tf.fill([1], "text");' in loader
+
+
+def test_control_flow_is_awaited() -> None:
+    _, plain = both(requiresAsync=True)
+
+    assert "= await model.executeAsync(input, " in plain
+
+
+def test_classes_that_follow_are_computed() -> None:
+    loader, plain = both(
+        task="object-detection", outputs=[SCORES], map={"scores": "Identity:0", "classes": None}
+    )
+
+    assert "const {scores, classes} = await" in loader
+    assert plain.endswith("const classes = scores.argMax(-1);\n")
+
+
+def test_what_javascript_calls_otherwise_gets_a_name() -> None:
+    names = ["tower_0/wh", "class", "0", "tower_0 wh", 'a"b']
+    outputs = [tensor(i, name, [1]) for i, name in enumerate(names)]
+    loader, plain = both(outputs=outputs[:4])
+
+    assert (
+        'const {"tower_0/wh": tower0Wh, "class": outputClass, "0": output0, '
+        '"tower_0 wh": tower0Wh2} = await'
+    ) in loader
+    assert '["tower_0/wh:0", "class:0", "0:0", "tower_0 wh:0"]' in plain
+    assert r'{"a\"b": aB}' in both(outputs=outputs[4:])[0]
+
+
+@pytest.mark.parametrize("name", ["model", "inputs", "await", "tf"])
+def test_a_variable_hides_no_other(name: str) -> None:
+    loader, _ = both(outputs=[tensor(0, name, [1]), tensor(1, "p", [1])])
+
+    assert f'const {{"{name}": output{name[0].upper()}{name[1:]}, p}} = await' in loader
+
+
+def test_a_name_cannot_end_its_string() -> None:
+    evil = '"); alert(1); ("'
+    _, plain = both(inputs=[tensor_in(0, evil, [1]), tensor_in(1, "x", [1])])
+
+    assert r'  "\"); alert(1); (\"": tf.zeros([1]),' in plain
+
+
+def test_flags_that_a_variant_needs_are_set_before() -> None:
+    needs = check(outputs={"y": figures(0.0)}, requires={"flags": {"KEEP": True}})
+    _, plain = both(variants=[variant(checks={"wasm": needs})])
+
+    assert plain.index('tf.env().set("KEEP", true);') < plain.index("loadGraphModel")
+
+
+def test_a_layers_model_predicts() -> None:
+    _, plain = both(format="layers-model")
+
+    assert "tf.loadLayersModel(" in plain
+    assert plain.endswith("const y = model.predict(input);\n")
+
+
+def test_an_older_release_is_named_where_the_newest_fails() -> None:
+    needs = check(outputs={"y": figures(0.0)}, requires={"tfjs": "3.21.0"})
+    _, plain = both(variants=[variant(checks={"cpu": needs})])
+
+    assert "// runs in TensorFlow.js 3.21.0; the newest fails\n" in plain
+
+
+def test_the_page_is_told_what_to_fill_in() -> None:
+    made = model()
+    pieces = [*loader_snippet(made, made.variants[0]), *plain_snippet(made, made.variants[0])]
+
+    assert {piece.fill for piece in pieces} == {None, "url", "loader", "path", "variant"}
