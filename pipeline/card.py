@@ -82,6 +82,7 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
     *,
     source: Mapping[str, Any],
     signature: Mapping[str, Any],
+    hints: Mapping[str, Mapping[str, Any]],
     mapping: Mapping[str, Any],
     repairs: Sequence[str],
     proofs: Mapping[str, Mapping[str, Any]],
@@ -94,6 +95,7 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
         identity: What the manifest says of it: name, title, licence, the keys of `extra`.
         source: `uri` and `sha256` of what was fetched, its `format` and what else it offers.
         signature: Inputs, outputs and facts of the graph (signature.json).
+        hints: What the graph says of each input, by name; see `pipeline.proof.hints`.
         mapping: Roles, their evidence and conventions (map.json).
         repairs: What was changed in the graph, in sentences.
         proofs: How values prove the name of an output, by name (verify.json).
@@ -108,7 +110,7 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
         "reason": None,
         "staleSince": None,
         "source": dict(source),
-        "format": "graph-model",
+        "format": signature["format"],
         "requiresAsync": signature["requiresAsync"],
         "parameters": signature["parameters"],
         "ops": signature["ops"],
@@ -125,7 +127,10 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
         },
         "unassigned": mapping["abstained"],
         "usable": mapping["usable"],
-        "inputs": signature["inputs"],
+        "inputs": [
+            {**entry, "range": _pixel_range(hints.get(entry["name"], {}))}
+            for entry in signature["inputs"]
+        ],
         "outputs": [
             {
                 **output,
@@ -140,6 +145,10 @@ def build_card(  # noqa: PLR0913  # what the steps before it made
     }
     checked: dict[str, Any] = CatalogModel.model_validate(entry).model_dump(by_alias=True)
     return checked
+
+
+def _pixel_range(hint: Mapping[str, Any]) -> list[float] | None:
+    return [hint["low"], hint["high"]] if "low" in hint else None
 
 
 def alias_model_json(model_json: Mapping[str, Any], folder: str) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import SignatureError
+from pipeline.layers_signature import read_layers_signature
 from pipeline.tfjs.dtypes import js_dtype
 from pipeline.tfjs.inference import Shape, merge_shapes
+from pipeline.tfjs.layers import is_layers_model
 from pipeline.tfjs.model_json import ModelJson
 from pipeline.tfjs.repair import check_node
 from pipeline.tfjs.signature_def import (
@@ -54,6 +56,8 @@ def read_signature(model_json: ModelJson, record: Mapping[str, Any]) -> dict[str
     Raises:
         SignatureError: Record, signature and graph contradict each other.
     """
+    if is_layers_model(model_json.content):
+        return read_layers_signature(model_json, record, parameters=count_parameters(model_json))
     topology = parse_topology(model_json.content["modelTopology"])
     signature = parse_signature_def(model_json.content)
     stated = (record.get("signatures") or {}).get(record.get("signature_key")) or {}
@@ -71,6 +75,7 @@ def read_signature(model_json: ModelJson, record: Mapping[str, Any]) -> dict[str
             check_node(info, topology, side=title)
     proof = _proof(model_json.content, record, [info.key for info in outputs])
     return {
+        "format": "graph-model",
         "inputs": _to_json(inputs, "input"),
         "outputs": [{**entry, "proof": proof} for entry in _to_json(outputs, "output")],
         "requiresAsync": _requires_async(model_json, topology),

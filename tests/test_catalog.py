@@ -20,7 +20,8 @@ from pipeline.manifest.model import CATALOG_KEYS
 FILES = [{"path": "model.json", "bytes": 10, "sha256": "a" * 64}]
 RECORD = {"name": "float32", "weights": {"float32": 2}, "keptFloat32": []}
 TENSOR = {"id": 0, "dtype": "float32", "jsDtype": "float32", "shape": [-1, 4]}
-SIGNATURE = {
+SIGNATURE: dict[str, Any] = {
+    "format": "graph-model",
     "inputs": [{**TENSOR, "name": "x", "tensor": "x:0"}],
     "outputs": [{**TENSOR, "name": "boxes", "tensor": "Identity:0", "proof": "structure"}],
     "requiresAsync": False,
@@ -67,6 +68,7 @@ def card(**extra: Any) -> dict[str, Any]:
         identity(**extra),
         source=SOURCE,
         signature=SIGNATURE,
+        hints={SIGNATURE["inputs"][0]["name"]: {"low": -1.0, "high": 1.0}},
         mapping={
             "map": {"boxes": "Identity:0"},
             "roles": {"Identity:0": "boxes"},
@@ -93,6 +95,7 @@ def test_a_card_offers_its_base_and_says_what_is_missing() -> None:
     assert made["modelPath"] == f"models/one/{folder}/model.json"
     assert made["outputs"][0]["role"] == "boxes"
     assert made["outputs"][0]["proof"] == "value"
+    assert made["inputs"][0]["range"] == [-1.0, 1.0]
     assert made["minScore"] == 0.5
     assert made["variants"][1]["files"] == []
     assert made["variants"][1]["reason"] == "too small"

@@ -1,14 +1,18 @@
 """Descriptions of layers models, as the converter writes them from Keras 2 and 3."""
 
+import os
 from pathlib import Path
 from typing import Any
 
+import layers_models
 import numpy as np
 import pytest
 from graph_models import write_graph_model
 
 from pipeline.inspection.inspect import inspect_subject
 from pipeline.inspection.subject import Subject
+from pipeline.inspection.trial import try_backends
+from pipeline.layout import cache_folder
 
 Json = dict[str, Any]
 
@@ -100,3 +104,19 @@ def test_a_functional_model_with_layers_in_layers(tmp_path: Path) -> None:
     assert [(i["name"], i["shape"]) for i in model["inputs"]] == [("b", [-1, -1, 3]), ("a", [1, 2])]
     assert [o["name"] for o in model["outputs"]] == ["each"]
     assert "layers that TensorFlow.js does not have: MyLayer" in model["remarks"]
+
+
+def test_it_runs_on_each_backend(tmp_path: Path) -> None:
+    path = layers_models.write_layers_model(tmp_path / "m")
+
+    def run(model: Path) -> Json:
+        cache = cache_folder(os.environ)
+        return try_backends(model, cache=cache, root=tmp_path, progress=lambda _done, _total: None)
+
+    model = inspect_subject(Subject(path=path), shapes={}, announce=lambda _text: None, trial=run)
+
+    assert {name: tried["status"] for name, tried in model["backends"].items()} == {
+        "wasm": "ok",
+        "cpu": "ok",
+    }
+    assert model["missingOps"] == {"wasm": [], "cpu": []}

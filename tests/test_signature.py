@@ -75,6 +75,7 @@ def test_structured_outputs_give_each_tensor_its_name(tmp_path: Path) -> None:
 
     spec = {"dtype": "float32", "jsDtype": "float32", "shape": [-1, 4], "proof": "structure"}
     assert signature == {
+        "format": "graph-model",
         "inputs": [
             {
                 "id": 0,

@@ -66,7 +66,7 @@ def inspect_subject(
         subject: Its files.
         shapes: Sizes of inputs, by name, in place of those that it states.
         announce: Told what takes seconds.
-        trial: Runs a graph model in TensorFlow.js; None where it is not to be run.
+        trial: Runs a TensorFlow.js model there; None where it is not to be run.
 
     Raises:
         PipelineError: It cannot be read; the message says why.
@@ -97,10 +97,10 @@ def _inspect(
             "models": catalog["models"],
         }
     model = _describe(subject.path, shapes=shapes, announce=announce)
-    if trial is not None and model["format"] == "tfjs_graph_model":
+    if trial is not None and model["format"] in {"tfjs_graph_model", "tfjs_layers_model"}:
         announce("running it in TensorFlow.js")
         tried = trial(subject.path)
-        missing = {**(model["missingOps"] or {}), **tried["missingOps"]}
+        missing = {**(model.get("missingOps") or {}), **tried["missingOps"]}
         model = {**model, **tried, "missingOps": missing}
     return {
         "bytes": _measure(subject.path),

@@ -1,6 +1,6 @@
-"""A trial: a graph model run once in TensorFlow.js, to see what each backend makes of it.
+"""A trial: a model run once in TensorFlow.js, to see what each backend makes of it.
 
-Which ops a backend lacks is asked of TensorFlow.js's own kernel registry while it runs. The
+Which ops a backend lacks is asked of TensorFlow.js's own kernel registry while it runs. A
 graph is taken as it is, without our repairs, on inputs that are made up.
 """
 
@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.fetch.store import Progress
+from pipeline.formats.convert import normalize_source
+from pipeline.formats.detect import detect_format
+from pipeline.formats.routes import LAYERS
 from pipeline.proof.hints import read_hints
 from pipeline.proof.tensors import Vector, Vectors, write_vectors
 from pipeline.proof.vectors import make_inputs
+from pipeline.runtime.description import describe_layers_model
 from pipeline.runtime.node import run_models
 from pipeline.runtime.results import ModelRun
-from pipeline.runtime.tfjs_packages import fetch_packages
+from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.signature import read_signature
 from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.normalize import normalize_graph_model
 from pipeline.tfjs.variant import write_variant
 
 BACKENDS = ("wasm", "cpu")
@@ -29,7 +32,7 @@ _SEED = "inspect"
 
 
 def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> dict[str, Any]:
-    """Run a graph model once on each backend.
+    """Run a TensorFlow.js model once on each backend.
 
     Args:
         path: Its model.json.
@@ -47,7 +50,7 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
     packages = fetch_packages(cache=cache, root=root, progress=progress)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _prepare(path, folder)
+        _prepare(path, folder, packages)
         (folder / "results").mkdir()
         runs = run_models(
             models={_NAME: folder / "named"},
@@ -67,13 +70,26 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
     }
 
 
-def _prepare(path: Path, folder: Path) -> None:
+def _prepare(path: Path, folder: Path, packages: Packages) -> None:
     """Write the model under its names, and a vector to run it on."""
     for part in ("base", "named", "vectors"):
         (folder / part).mkdir()
-    record = normalize_graph_model(
-        source=path, folder=folder / "base", shard_size_bytes=SHARD_SIZE_BYTES
+    source_format = detect_format(path, asked=None, name=path.name)
+    record = normalize_source(
+        source_format,
+        source=path,
+        folder=folder / "base",
+        shard_size_bytes=SHARD_SIZE_BYTES,
     )
+    if source_format == LAYERS:
+        record["loaded"] = describe_layers_model(
+            folder / "base",
+            packages=packages,
+            log=folder / "log.txt",
+            timeout_seconds=TIMEOUT_SECONDS,
+            memory_limit_bytes=MEMORY_LIMIT_BYTES,
+            hint="its files do not belong together, or need code of the author's page",
+        )
     model_json = load_model_json(folder / "base" / "model.json")
     signature = read_signature(model_json, record)
     write_variant(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.tfjs.layers_ops import read_topology
 from pipeline.tfjs.model_json import ModelJson
 from pipeline.tfjs.topology import Node, Topology, parse_topology, split_tensor_name
 from pipeline.tfjs.weights import Array, walk_weights
@@ -44,7 +45,7 @@ def read_hints(model_json: ModelJson, folder: Path, signature: Mapping[str, Any]
         folder: Where its shards lie.
         signature: Content of signature.json.
     """
-    topology = parse_topology(model_json.content["modelTopology"])
+    topology = read_topology(model_json.content)
     front = _Front(topology, model_json, folder)
     words = _table_words(model_json, folder)
     hints = {}
@@ -78,13 +79,11 @@ class _Front:
     def vocabulary(self, name: str) -> int | None:
         """Return the rows of the smallest table that an input's values index."""
         sizes = [
-            spec.shape[self._gather_axis(node)]
+            self._count_rows(node)
             for node, _ in self._walk(name, _FORWARDING)
             if node.op in _GATHERS
-            and (spec := self._specs.get(_through_identities(self._nodes, node.data_inputs[0])))
-            and spec.shape
         ]
-        return min(sizes, default=None)
+        return min((size for size in sizes if size is not None), default=None)
 
     def pixel_range(self, name: str) -> tuple[float, float] | None:
         """Return the range of pixels that the first additions and products are made for."""
@@ -123,6 +122,15 @@ class _Front:
                     if node.op in through:
                         frontier.append(node.name)
 
+    def _count_rows(self, node: Node) -> int | None:
+        """Return how many rows a table has, None where that is not known."""
+        table = _through_identities(self._nodes, node.data_inputs[0])
+        rows = self._nodes[table].attrs.get("rows")  # as the layer that is a table states it
+        if rows is not None:
+            return int(rows)
+        spec = self._specs.get(table)
+        return spec.shape[self._gather_axis(node)] if spec and spec.shape else None
+
     def _gather_axis(self, node: Node) -> int:
         if len(node.data_inputs) > 2:  # noqa: PLR2004  # params, indices, axis
             axis = self._read(_through_identities(self._nodes, node.data_inputs[2]))
@@ -136,7 +144,10 @@ class _Front:
         return None
 
     def _read(self, name: str) -> Array | None:
-        """Return the values of a small weight."""
+        """Return the values of a small weight, or those that a layer states."""
+        stated = self._nodes[name].attrs.get("values")
+        if isinstance(stated, int | float | list):
+            return np.asarray(stated, np.float32)
         spec = self._specs.get(name)
         if spec is None or spec.size > _MAX_CONSTANT:
             return None

@@ -91,10 +91,26 @@ class GraphModel {
   }
 }
 
+// Two outputs of one layer have one name in TensorFlow.js; as unique_names in tfjs/layers.py.
+function uniqueNames(names) {
+  const unique = [];
+  for (const name of names) {
+    let candidate = name;
+    for (let i = 0; unique.includes(candidate) || (i && names.includes(candidate));) {
+      candidate = `${name}_${++i}`;
+    }
+    unique.push(candidate);
+  }
+  return unique;
+}
+
 class LayersModel {
   constructor(model) {
+    // A sequential model knows its own names only when it is built, else at its first run.
+    if (!model.built) model.build();
     this.model = model;
-    this.names = model.outputNames;
+    this.inputNames = uniqueNames(model.inputNames);
+    this.names = uniqueNames(model.outputNames);
     this.requiresAsync = false;
   }
 
@@ -108,8 +124,7 @@ class LayersModel {
 
   // Inputs under the model's own names, or else in the order in which the vectors have them.
   order(inputs) {
-    const {inputNames} = this.model;
-    return inputNames.map((name, i) => inputs[name] ?? Object.values(inputs)[i]);
+    return this.inputNames.map((name, i) => inputs[name] ?? Object.values(inputs)[i]);
   }
 
   nodes() {

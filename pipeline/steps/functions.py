@@ -34,6 +34,7 @@ from pipeline.formats.detect import detect_format
 from pipeline.formats.loading import load_layers_model
 from pipeline.formats.routes import GRAPH, LAYERS
 from pipeline.jsonfile import read_json, write_json
+from pipeline.proof.hints import read_hints
 from pipeline.proof.tensors import load_vectors
 from pipeline.roles.infer import infer_roles
 from pipeline.signature import read_signature
@@ -50,7 +51,7 @@ def fetch(work: Work) -> None:
     files = work.folder / "files"
     files.mkdir()
     fetched = fetch_source(
-        parse_source(work.parameters["source"]),
+        parse_source(work.parameters["source"], hub=work.parameters.get("hub", False)),
         root=work.root,
         folder=files,
         cache=work.cache,
@@ -134,7 +135,9 @@ def card(work: Work) -> None:
     verdicts = proof["variants"]
     entries = [_add_variant(work, name, verdicts.get(name)) for name in work.parameters["variants"]]
     source = read_json(work.inputs["fetch"] / "source.json")
-    converted = read_json(work.inputs["convert"] / "source.json")
+    base = work.inputs["convert"]
+    converted = read_json(base / "source.json")
+    signature = read_json(work.inputs["signature"] / "signature.json")
     content = build_card(
         work.parameters["identity"],
         source={
@@ -145,7 +148,8 @@ def card(work: Work) -> None:
             "signatureKey": converted["signature_key"],
             "signatures": converted["signatures"],
         },
-        signature=read_json(work.inputs["signature"] / "signature.json"),
+        signature=signature,
+        hints=read_hints(load_model_json(base / "model.json"), base, signature),
         mapping=read_json(work.inputs["map"] / "map.json"),
         repairs=converted["repairs"],
         proofs=proof["proofs"],

@@ -164,21 +164,21 @@ def explain_loss(receipt: Receipt, folder: Path) -> str | None:
 
 
 def _explain_parameters(made: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    changes = list(_changes(made, now, ""))
+    changes = list(find_changes(made, now))
     if not changes:
         return None
     more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
     return f"parameter {'; '.join(changes[:MAX_CHANGES])}{more}"
 
 
-def _changes(before: Any, after: Any, where: str) -> Iterator[str]:
+def find_changes(before: Any, after: Any, where: str = "") -> Iterator[str]:
     """Say what differs between two JSON values, down to where they do."""
     if before == after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted(before.keys() | after.keys()):
             path = f"{where}.{key}" if where else key
-            yield from _changes(before.get(key, _ABSENT), after.get(key, _ABSENT), path)
+            yield from find_changes(before.get(key, _ABSENT), after.get(key, _ABSENT), path)
     else:
         yield f"{where}: {_brief(before)} → {_brief(after)}"
 

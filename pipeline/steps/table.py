@@ -13,7 +13,7 @@ STEPS = {
     for step in (
         Step(name="fetch", version=1, function=f"{_FUNCTIONS}:fetch"),
         Step(name="convert", version=2, function=f"{_FUNCTIONS}:convert", needs=("fetch",)),
-        Step(name="signature", version=1, function=f"{_FUNCTIONS}:signature", needs=("convert",)),
+        Step(name="signature", version=2, function=f"{_FUNCTIONS}:signature", needs=("convert",)),
         Step(
             name="variant",
             version=1,
@@ -41,7 +41,7 @@ STEPS = {
         ),
         Step(
             name="card",
-            version=1,
+            version=2,
             function=f"{_FUNCTIONS}:card",
             needs=("fetch", "convert", "signature", "reference", "map", "verify", "variant:base"),
             accepts=("variant",),

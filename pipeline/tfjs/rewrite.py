@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipeline.tfjs.rewrite_controls import drop_lost_controls
 from pipeline.tfjs.rewrite_loops import keep_list_items
 from pipeline.tfjs.rewrite_ops import REWRITES, Scope
 
@@ -16,6 +17,10 @@ Json = dict[str, Any]
 _KEPT_ITEM = (
     "value written to a list in a While loop also leaves its body as a loop variable: "
     "TensorFlow.js 4 frees it with the body's other tensors"
+)
+_NEVER_COMES = (
+    "node no longer waits for others of its loop that it does not read: in TensorFlow.js that "
+    "wait never ends"
 )
 
 
@@ -50,7 +55,10 @@ def _rewrite_topology(graph: Mapping[str, Any], reasons: Counter[str]) -> Json:
     kept, count = keep_list_items(changed)
     if count:
         reasons[_KEPT_ITEM] += count
-    return kept
+    freed, count = drop_lost_controls(kept)
+    if count:
+        reasons[_NEVER_COMES] += count
+    return freed
 
 
 def _rewrite_function(function: Mapping[str, Any], reasons: Counter[str]) -> Json:

@@ -31,6 +31,9 @@ _FUSED_ATTRIBUTES = {
     "TArgs",
 }
 _MATRIX = 2
+# What a constant passes unchanged, on its way into a loop as well.
+_PASSING = {"Identity", "Enter"}
+_NUM_TAKEN = {"biasadd": 1, "fusedbatchnorm": 4, "prelu": 1}
 _ACTIVATIONS = {
     "elu": "Elu",
     "leakyrelu": "LeakyRelu",
@@ -43,6 +46,7 @@ _ACTIVATIONS = {
 
 # How a library function calls the first output of these ops: "node:output:0".
 _OUTPUTS = {
+    "AddV2": "z",
     "Cast": "y",
     "Conv2D": "output",
     "DepthwiseConv2dNative": "output",
@@ -52,6 +56,8 @@ _OUTPUTS = {
     "FusedBatchNormV3": "y",
     "FusedDepthwiseConv2dNative": "output",
     "LeakyRelu": "activations",
+    "LookupTableFind": "values",
+    "LookupTableFindV2": "values",
     "MatMul": "product",
     "Mul": "z",
     "NotEqual": "z",
@@ -59,6 +65,8 @@ _OUTPUTS = {
     "Prelu": "activations",
     "Relu": "activations",
     "Relu6": "activations",
+    "Reshape": "output",
+    "Shape": "output",
     "Sigmoid": "y",
     "Sub": "z",
     "Tanh": "y",
@@ -94,6 +102,35 @@ class Scope:
         sizes = ((tensor or {}).get("tensorShape") or {}).get("dim") or []
         shape = tuple(int(dim.get("size", 0)) for dim in sizes)
         return shape if len(shape) == _MATRIX else None
+
+    def is_bias(self, reference: str) -> bool:
+        """Return whether an input may be a bias: a constant vector, or what is not known here."""
+        node = self.nodes.get(reference.partition(":")[0])
+        while node is not None and node["op"] in _PASSING:
+            node = self.nodes.get(node["input"][0].partition(":")[0])
+        if node is None:
+            return True  # an argument of a function
+        return node["op"] == "Const" and _constant_ndim(node) in (1, None)
+
+    def is_single(self, reference: str) -> bool:
+        """Return whether an input is a constant without axes."""
+        return _constant_ndim(self.nodes.get(reference.partition(":")[0], {})) == 0
+
+    def is_vector(self, reference: str) -> bool:
+        """Return whether an input is a constant vector, or an input of the graph that is one."""
+        node = self.nodes.get(reference.partition(":")[0], {})
+        shape = _attribute(node, "shape", "shape") if node.get("op") == "Placeholder" else None
+        return len((shape or {}).get("dim") or []) == 1 or _constant_ndim(node) == 1
+
+    def is_reshaped(self, node: Json) -> bool:
+        """Return whether all that a node is read for is to give it another shape."""
+        name = node["name"]
+        readers = [
+            other
+            for other in self.nodes.values()
+            if name in {given.partition(":")[0] for given in other.get("input", ())}
+        ]
+        return bool(readers) and all(other["op"] == "Reshape" for other in readers)
 
     def reference(self, node: Json) -> str:
         """Return how an input names a node's first output."""
@@ -171,27 +208,50 @@ def _rewrite_fused(node: Json, scope: Scope) -> Rewrite | None:
     """Take what TensorFlow.js cannot fuse out of a fused op.
 
     Its executors read `[extraOp, activation]` by position: another activation throws, and one
-    that stands first, without BiasAdd, is silently left out.
+    that stands first, without BiasAdd, is silently left out. The converter takes any sum for
+    the adding of a bias (normalize_bias_add.py): a shortcut, a single number; the wasm backend
+    has biases of one axis only ("only supports rank-1 bias but got rank 4").
     """
     fused = [_parse_string(value).lower() for value in _list(node, "fused_ops")]
     rest = fused[1:] if fused[:1] == ["biasadd"] else fused
     bias = fused[:1] == ["biasadd"]
-    if not rest or (bias and len(rest) == 1 and rest[0] in _FUSABLE):
+    inputs = [name for name in node["input"] if not name.startswith("^")]
+    controls = node["input"][len(inputs) :]
+    summed = bias and not scope.is_bias(inputs[2])
+    fusable = not rest or (bias and len(rest) == 1 and rest[0] in _FUSABLE)
+    if fusable and not summed:
         return None
     if any(op not in {*_ACTIVATIONS, "fusedbatchnorm"} for op in rest):
         return None
-    inputs = [name for name in node["input"] if not name.startswith("^")]
-    controls = node["input"][len(inputs) :]
-    arguments = inputs[2:]
-    made = [_unfused(node, scope, inputs[:3] if bias else inputs[:2], controls, bias=bias)]
-    del arguments[: 1 if bias else 0]
-    for op in rest:
-        taken = [arguments.pop(0) for _ in range({"fusedbatchnorm": 4, "prelu": 1}.get(op, 0))]
+    kept = bias and not summed
+    made = [_unfused(node, scope, inputs[: 3 if kept else 2], controls, bias=kept)]
+    arguments = inputs[3 if kept else 2 :]
+    for op in ["biasadd", *rest] if summed else rest:
+        taken = [arguments.pop(0) for _ in range(_NUM_TAKEN.get(op, 0))]
         made.append(_follow(node, op, [scope.reference(made[-1]), *taken], scope))
     made[-1]["name"] = node["name"]
     named = "+".join(_parse_string(value) for value in _list(node, "fused_ops"))
-    reason = f"{node['op']} with {named} was taken apart: TensorFlow.js cannot fuse it so"
+    why = "cannot fuse it so" if not summed else "adds a bias of one axis only"
+    reason = f"{node['op']} with {named} was taken apart: TensorFlow.js {why}"
     return Rewrite(nodes=made, reason=reason)
+
+
+def _rewrite_lookup(node: Json, scope: Scope) -> Rewrite | None:
+    """Give what a table returns the shape of the keys.
+
+    TensorFlow.js returns a vector whatever it was asked for (executors/hash_table.ts, `find`).
+    """
+    keys, default = node["input"][1:3]
+    if not scope.is_single(default) or scope.is_vector(keys) or scope.is_reshaped(node):
+        return None
+    found = {**node, "name": scope.new_name(node, "found")}
+    types = {"T": node["attr"]["Tin"], "out_type": {"type": "DT_INT32"}}
+    shape = {"name": scope.new_name(node, "shape"), "op": "Shape", "input": [keys], "attr": types}
+    inputs = [scope.reference(found), scope.reference(shape)]
+    attr = {"T": node["attr"]["Tout"], "Tshape": {"type": "DT_INT32"}}
+    shaped = {"name": node["name"], "op": "Reshape", "input": inputs, "attr": attr}
+    reason = f"{node['op']} got a Reshape behind it: TensorFlow.js returns a vector for any keys"
+    return Rewrite(nodes=[found, shape, shaped], reason=reason)
 
 
 def _unfused(
@@ -220,16 +280,25 @@ def _follow(node: Json, op: str, inputs: list[str], scope: Scope) -> Json:
         attr["epsilon"] = node["attr"].get("epsilon", {"f": 0.0001})
         if "data_format" in node["attr"]:
             attr["data_format"] = node["attr"]["data_format"]
-    name = "FusedBatchNormV3" if op == "fusedbatchnorm" else _ACTIVATIONS[op]
+    name = {"biasadd": "AddV2", "fusedbatchnorm": "FusedBatchNormV3", **_ACTIVATIONS}[op]
     return {"name": scope.new_name(node, op), "op": name, "input": inputs, "attr": attr}
 
 
 REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
     "Cast": _rewrite_cast,
     "Erfc": _rewrite_erfc,
+    "LookupTableFind": _rewrite_lookup,
+    "LookupTableFindV2": _rewrite_lookup,
     "MatMul": _rewrite_matmul,
     **dict.fromkeys(_PLAIN_OPS, _rewrite_fused),
 }
+
+
+def _constant_ndim(node: Json) -> int | None:
+    tensor = _attribute(node, "value", "tensor") if node.get("op") == "Const" else None
+    if tensor is None:
+        return None
+    return len((tensor.get("tensorShape") or {}).get("dim") or [])
 
 
 def _attribute(node: Json, key: str, kind: str) -> Any:

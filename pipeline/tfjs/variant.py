@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.files import link_or_copy, write_atomic
 from pipeline.tfjs.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
+from pipeline.tfjs.layers import is_layers_model
 from pipeline.tfjs.model_json import ModelJson, format_model_json, load_model_json
 from pipeline.tfjs.patterns import assign_dtypes
 from pipeline.tfjs.quantization import find_fault, quantize
@@ -50,7 +51,7 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
 
     Args:
         base: Folder of the base, with model.json.
-        signature: Names and order that model.json shall carry; None leaves them.
+        signature: Names and order that a graph model shall carry; None leaves them.
         name: Name of the variant; the base gets its own, `float32` or `original`.
         quantize: Patterns of weight names by dtype; empty for the base.
         shard_size_bytes: Size of a shard; the base keeps its shards.
@@ -67,7 +68,8 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
         QuantizationError: A pattern matches nothing, or two ask for one weight.
     """
     model_json = load_model_json(base / ENTRY)
-    if signature is not None:
+    # A layers model has no signature: its layers' names are all that TensorFlow.js knows.
+    if signature is not None and not is_layers_model(model_json.content):
         content = rewrite_signature(model_json.content, signature)
         model_json = replace(model_json, content=content)
     if not quantize:

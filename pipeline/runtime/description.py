@@ -1,0 +1,65 @@
+"""Description: what TensorFlow.js makes of a layers model when it has loaded it.
+
+Which names its inputs and outputs have there, and which shapes follow from its layers, is
+asked of TensorFlow.js itself.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConversionError, WorkerError
+from pipeline.runtime.process import Bounds, run_node
+from pipeline.runtime.tfjs_packages import Packages
+from pipeline.workers.process import last_lines
+
+_PROGRAM = "describe.js"
+
+
+def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what it may
+    model: Path,
+    *,
+    packages: Packages,
+    log: Path,
+    timeout_seconds: float,
+    memory_limit_bytes: int,
+    hint: str,
+) -> dict[str, Any]:
+    """Load a layers model in TensorFlow.js and tell its inputs and outputs.
+
+    Args:
+        model: Folder of its model.json.
+        packages: The release of TensorFlow.js.
+        log: File that gets, appended, what TensorFlow.js prints.
+        timeout_seconds: Wall time.
+        memory_limit_bytes: Resident memory of the process.
+        hint: What to do where it does not load.
+
+    Returns:
+        `inputs` and `outputs`, each a list of `name`, `dtype` and `shape`, -1 for an unknown
+        size. The names are unique.
+
+    Raises:
+        ConversionError: TensorFlow.js cannot load it.
+        WorkerError: Node.js or TensorFlow.js does not start.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        places = {"packages": packages.folder.resolve(), "model": model.resolve()}
+        ending = run_node(
+            {**{key: str(path) for key, path in places.items()}, "folder": str(folder)},
+            reads=list(places.values()),
+            folder=folder,
+            log=log,
+            bounds=Bounds(seconds=timeout_seconds, memory_bytes=memory_limit_bytes),
+            tick=lambda _run: None,
+            program=_PROGRAM,
+        )
+        if ending.fault is not None:
+            said = f"its log ends with:\n{last_lines(log.read_bytes())}"
+            raise WorkerError(f"TensorFlow.js did not load the model: {ending.fault}", hint=said)
+        description: dict[str, Any] = json.loads((folder / "description.json").read_bytes())
+    if "error" in description:
+        raise ConversionError(f"TensorFlow.js cannot load it: {description['error']}", hint=hint)
+    return description
