@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+_STRING = 7  # DT_STRING
+
 
 @functools.cache
 def built() -> Path:
@@ -50,7 +52,13 @@ def write_models(folder: Path) -> None:
     tf.random.set_seed(0)
     for write in (_write_named, _write_ordered, _write_signatures, _write_control_flow):
         write(tf, folder)
-    for write in (_write_tables, _write_numbers, _write_unsupported, _write_touching):
+    for write in (
+        _write_two_tables,
+        _write_tables,
+        _write_numbers,
+        _write_unsupported,
+        _write_touching,
+    ):
         write(tf, folder)
     _write_v1(tf.compat.v1, folder)
     _write_tampered(folder)
@@ -199,6 +207,19 @@ def _write_tables(tf: Any, folder: Path) -> None:
         _save(tf, folder / name, _look_up(table), names, table=table)
 
 
+def _write_two_tables(tf: Any, folder: Path) -> None:
+    """Write a model with two tables and a signature for each."""
+    names = tf.TensorSpec([None], tf.string, name="names")
+    module = tf.Module()
+    signatures = {}
+    for i, name in enumerate(("one", "two")):
+        constants = tf.lookup.KeyValueTensorInitializer(["cat"], [i], value_dtype=tf.int32)
+        table = tf.lookup.StaticHashTable(constants, -1)
+        setattr(module, name, table)
+        signatures[name] = tf.function(_look_up(table), [names]).get_concrete_function()
+    tf.saved_model.save(module, str(folder / "two_tables"), signatures=signatures)
+
+
 def _look_up(table: Any) -> Callable[[Any], Any]:
     return lambda names: {"ids": table.lookup(names)}
 
@@ -228,8 +249,21 @@ def _write_unsupported(tf: Any, folder: Path) -> None:
         singular = tf.linalg.svd(image, compute_uv=False)
         return {"s": singular, "b": tf.math.betainc(image, image, image)}
 
+    def refuse(image: Any) -> Any:
+        with tf.control_dependencies([tf.debugging.Assert(tf.size(image) > 0, ["empty"])]):
+            return {"y": image + 1.0}
+
+    def fold(image: Any) -> Any:
+        return {"y": image + tf.linalg.svd(tf.ones([4, 4]), compute_uv=False)}
+
+    def fill(image: Any) -> Any:
+        return {"y": tf.reduce_sum(image) + tf.fill([2_800_000], 0.5)}
+
     _save(tf, folder / "checked", check)
     _save(tf, folder / "unsupported", compute)
+    _save(tf, folder / "asserted", refuse)
+    _save(tf, folder / "folded", fold)
+    _save(tf, folder / "large_fill", fill)
 
 
 def _write_touching(tf: Any, folder: Path) -> None:
@@ -306,13 +340,6 @@ def _write_tampered(folder: Path) -> None:
     def asset_outside(graph: Any) -> None:
         graph.asset_file_def[0].filename = "../../words.txt"
 
-    def words_from_anywhere(graph: Any) -> None:
-        for function in graph.graph_def.library.function:
-            for node in function.node_def:
-                if node.op == "InitializeTableFromTextFileV2":
-                    node.input[1] = "anywhere:output:0"
-            function.node_def.add(name="anywhere", op="Const")
-
     def save_on_loading(graph: Any) -> None:
         nodes = {node.name: node for node in graph.graph_def.node}
         nodes["save/restore_all"].input.append("^save/SaveV2")
@@ -322,7 +349,9 @@ def _write_tampered(folder: Path) -> None:
 
     for name, original, change in [
         ("asset_outside", "table_from_asset", asset_outside),
-        ("words_from_anywhere", "table_from_asset", words_from_anywhere),
+        ("words_from_anywhere", "table_from_asset", _words_from_anywhere),
+        ("words_from_constant", "table_from_asset", _words_from_constant),
+        ("words_in_disguise", "table_from_asset", _words_in_disguise),
         ("saves_on_loading", "v1", save_on_loading),
         ("unknown_op", "v1", unknown_op),
     ]:
@@ -331,6 +360,33 @@ def _write_tampered(folder: Path) -> None:
         saved_model = SavedModel.FromString(path.read_bytes())
         change(saved_model.meta_graphs[0])
         path.write_bytes(saved_model.SerializeToString())
+
+
+def _words_from_anywhere(graph: Any) -> None:
+    for function in graph.graph_def.library.function:
+        for node in function.node_def:
+            if node.op == "InitializeTableFromTextFileV2":
+                node.input[1] = "anywhere:output:0"
+        function.node_def.add(name="anywhere", op="Const")
+
+
+def _words_from_constant(graph: Any) -> None:
+    objects = graph.object_graph_def
+    filler = next(f for f in graph.graph_def.library.function if "initializer" in f.signature.name)
+    bound = objects.concrete_functions[filler.signature.name].bound_inputs
+    asset = next(i for i in bound if objects.nodes[i].WhichOneof("kind") == "asset")
+    objects.nodes[asset].constant.operation = "elsewhere"
+    graph.graph_def.node.add(name="elsewhere", op="Const").attr["dtype"].type = _STRING
+
+
+def _words_in_disguise(graph: Any) -> None:
+    _words_from_anywhere(graph)
+    asset = graph.asset_file_def[0].tensor_info.name.partition(":")[0]
+    for function in graph.graph_def.library.function:
+        for node in function.node_def:
+            node.name = asset if node.name == "anywhere" else node.name
+            if node.op == "InitializeTableFromTextFileV2":
+                node.input[1] = f"{asset}:output:0"
 
 
 def _write_keras(folder: Path) -> None:

@@ -310,6 +310,100 @@ def test_what_every_backend_fuses_stays_fused(tmp_path: Path, ops: list[str]) ->
     assert rewrite(model) == []
 
 
+@pytest.mark.network
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("op", "added"),
+    [
+        pytest.param("_FusedConv2D", np.cos(IMAGE), id="a shortcut"),
+        pytest.param("_FusedConv2D", np.array(3, np.float32), id="a number"),
+        pytest.param("FusedDepthwiseConv2dNative", np.array(3, np.float32), id="depthwise"),
+    ],
+)
+def test_a_sum_that_is_no_bias_is_not_fused(
+    tmp_path: Path, backend: str, op: str, added: Array
+) -> None:
+    depthwise = op.startswith("FusedDepthwise")
+    kernel = KERNEL[..., :1] if depthwise else KERNEL
+    others = {"added": added} if added.ndim == 0 else {}
+    model = write_model(
+        tmp_path / "m",
+        [fused("y", op, ["x", "kernel", "added"], ["BiasAdd", "Relu6"], **windows())],
+        inputs={"x": ("float32", (1, 3, 3, 2))}
+        | ({} if others else {"added": ("float32", (1, 3, 3, 2))}),
+        outputs={"y": "y:0"},
+        weights={"kernel": kernel, **others},
+    )
+
+    given = {"x": IMAGE} if others else {"x": IMAGE, "added": added}
+    before, after = before_and_after(tmp_path, model, backend, **given)
+
+    product = IMAGE * kernel[0, 0, :, 0] if depthwise else IMAGE @ kernel[0, 0]
+    expected = np.clip(product + added, 0, 6)
+    np.testing.assert_allclose(after.outputs[0]["y"], expected, rtol=1e-5, atol=1e-6)
+    assert backend == "cpu" or "only supports rank-1 bias" in str(before.error)
+
+
+def test_a_bias_of_a_loop_stays_fused(tmp_path: Path) -> None:
+    enter = {"frame_name": {"s": "bG9vcA=="}, "is_constant": {"b": True}}
+    model = write_model(
+        tmp_path,
+        [
+            {"name": "inside", "op": "Enter", "input": ["bias"], "attr": enter},
+            fused("y", "_FusedMatMul", ["x", "b", "inside"], ["BiasAdd", "Relu"], **FLAGS),
+        ],
+        inputs={"x": ("float32", (3, 4))},
+        outputs={"y": "y:0"},
+        weights={"b": B, "bias": BIAS},
+    )
+
+    assert rewrite(model) == []
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def table_model(folder: Path, shape: Sequence[int]) -> Path:
+    """Write a model that looks up words in a table of two."""
+    keys, values = np.empty((2,), object), np.array([7, 9], np.int32)
+    keys[:] = [b"cat", b"dog"]
+    table = typed("table", "HashTableV2", [], key_dtype="string", value_dtype="int32")
+    fill = typed("fill", "LookupTableImportV2", ["table", "keys", "values"], Tin="string")
+    find = typed("y", "LookupTableFindV2", ["table", "x", "none"], Tin="string", Tout="int32")
+    model = write_model(
+        folder,
+        [table, find],
+        inputs={"x": ("string", shape)},
+        outputs={"y": "y:0"},
+        weights={"keys": keys, "values": values, "none": np.array(-1, np.int32)},
+    )
+    content = load(model)
+    constants = [n for n in content["modelTopology"]["node"] if n["name"] in {"keys", "values"}]
+    content["modelInitializer"] = {"node": [table, *constants, fill], "versions": {}}
+    store(model, content)
+    return model
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_table_returns_the_shape_of_its_keys(tmp_path: Path, backend: str) -> None:
+    words = np.empty((2, 2), object)
+    words[:] = [[b"dog", b"bird"], [b"cat", b"cat"]]
+
+    before, after = before_and_after(
+        tmp_path, table_model(tmp_path / "m", (2, -1)), backend, x=words
+    )
+
+    assert before.outputs[0]["y"].tolist() == [9, -1, 7, 7]
+    assert after.outputs[0]["y"].tolist() == [[9, -1], [7, 7]]
+    content = load(tmp_path / "m")
+    assert rewrite_graph(content) == (content, [])
+
+
+def test_a_vector_of_keys_is_left(tmp_path: Path) -> None:
+    assert rewrite(table_model(tmp_path, (-1,))) == []
+
+
 # --- ops that a backend lacks ------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import reference_models
 import saved_models
+import tensorflow_1_models
 
 from pipeline.errors import FormatError, ManifestError
 from pipeline.proof.hints import read_hints
@@ -128,6 +129,22 @@ def test_models_of_tensorflow_1_run(refer: Refer, name: str) -> None:
         logits = vector.outputs["zeta"].astype(np.float64)
         scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         assert np.allclose(vector.outputs["probabilities"], scores, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs"),
+    [
+        pytest.param("old_variable", ["scores"], id="old variables"),
+        pytest.param("returns_variable", ["kernel", "scores"], id="run in a session"),
+        pytest.param("table_without_collection", ["names"], id="a table"),
+        pytest.param("module", ["default"], id="a module of TF Hub"),
+        pytest.param("text", ["scores"], id="saved_model.pbtxt"),
+    ],
+)
+def test_older_models_of_tensorflow_1_run(refer: Refer, name: str, outputs: list[str]) -> None:
+    _, loaded = refer(tensorflow_1_models.built() / name)
+
+    assert [list(vector.outputs) for vector in loaded.vectors] == [outputs, outputs]
 
 
 def test_the_graph_of_the_given_tags_runs(refer: Refer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import saved_models
+import tensorflow_1_models
 
 from pipeline.errors import (
     ConversionError,
@@ -67,6 +68,10 @@ Base = Callable[[], dict[str, Any]]
 
 def tensors(record: dict[str, Any], side: str = "outputs") -> dict[str, str]:
     return {entry["name"]: entry["tensor"] for entry in record[side]}
+
+
+def ops(content: dict[str, Any], graph: str = "modelTopology") -> set[str]:
+    return {node["op"] for node in content[graph]["node"]}
 
 
 def identities(*names: str) -> dict[str, str]:
@@ -205,19 +210,34 @@ def test_control_flow_becomes_functions_or_plain_nodes_as_asked(
 
 
 def test_debug_ops_are_stripped_or_refused(convert: Convert, base: Base) -> None:
-    with pytest.raises(ConversionError, match="does not have these ops: CheckNumerics"):
-        convert("checked", "refused", strip_debug_ops=False)
-    convert("checked")
+    with pytest.raises(ConversionError, match="does not have these ops: Assert"):
+        convert("asserted", "refused", strip_debug_ops=False)
+    convert("asserted")
 
-    assert "CheckNumerics" not in {node["op"] for node in base()["modelTopology"]["node"]}
+    assert "Assert" not in ops(base())
+
+
+@pytest.mark.parametrize("experiments", [True, False])
+def test_experiments_keep_a_large_constant_a_computation(
+    convert: Convert, base: Base, *, experiments: bool
+) -> None:
+    convert("large_fill", experiments=experiments)
+
+    assert ("Fill" in ops(base())) == experiments
+
+
+def test_an_unsupported_op_that_the_optimizer_removes_is_none(convert: Convert) -> None:
+    record = convert("folded")
+
+    assert tensors(record) == {"y": "Identity:0"}
 
 
 def test_the_op_check_can_be_skipped(convert: Convert, base: Base) -> None:
-    with pytest.raises(ConversionError, match=r"these ops: Betainc, Svd$"):
+    with pytest.raises(ConversionError, match=r"these ops: Betainc \(Betainc\); Svd \(Svd\)$"):
         convert("unsupported", "refused")
     convert("unsupported", skip_op_check=True)
 
-    assert "Svd" in {node["op"] for node in base()["modelTopology"]["node"]}
+    assert "Svd" in ops(base())
 
 
 def test_the_shard_size_is_kept(convert: Convert, base: Base) -> None:
@@ -292,6 +312,8 @@ def test_tags_choose_a_graph_and_all_are_listed(convert: Convert) -> None:
         pytest.param("saves_on_loading", "SaveV2", id="checkpoint written on loading"),
         pytest.param("asset_outside", "an asset outside the model's folder", id="asset"),
         pytest.param("words_from_anywhere", r"InitializeTable.* is no asset\)", id="words"),
+        pytest.param("words_from_constant", r"InitializeTable.* is no asset\)", id="constant"),
+        pytest.param("words_in_disguise", r"InitializeTable.* is no asset\)", id="disguise"),
     ],
 )
 def test_a_graph_that_touches_the_machine_is_refused(convert: Convert, model: str, op: str) -> None:
@@ -312,7 +334,6 @@ def test_trust_lets_it_pass(convert: Convert, base: Base) -> None:
     [
         pytest.param("big_integer", "Const .int64 1099511627776", id="int64"),
         pytest.param("big_double", r"Const .float64 1e\+300", id="float64"),
-        pytest.param("table_from_asset", "table is filled from a file", id="file of words"),
         pytest.param("unknown_op", "needs the op SofterMax", id="custom op"),
     ],
 )
@@ -321,6 +342,91 @@ def test_what_tensorflow_js_cannot_hold_is_refused(
 ) -> None:
     with pytest.raises(ConversionError, match=message):
         convert(model)
+
+
+@pytest.mark.parametrize("name", ["words_from_file", "table_from_asset"])
+def test_a_file_of_words_is_published_and_not_its_path(
+    convert: Convert, models: Path, tmp_path: Path, name: str
+) -> None:
+    source = models / name
+    record = convert(source if source.is_dir() else tensorflow_1_models.built() / name)
+
+    assert record["repairs"] == [
+        "a lookup table is filled from constants: TensorFlow.js reads no files (1 in this graph)"
+    ]
+    written = b"".join(path.read_bytes() for path in (tmp_path / "base").iterdir())
+    assert b"cat" in written
+    assert b"words.txt" not in written
+
+
+def test_a_table_that_the_signature_does_not_read_is_left_out(convert: Convert, base: Base) -> None:
+    record = convert("two_tables", signature_name="one")
+
+    assert tensors(record) == {"ids": "Identity:0"}
+    assert len(base()["initializerSignature"]["outputs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "outputs"),
+    [
+        pytest.param("old_variable", {}, {"scores": "Softmax:0"}, id="old variables"),
+        pytest.param("text", {}, {"scores": "Softmax:0"}, id="saved_model.pbtxt"),
+        pytest.param(
+            "returns_variable",
+            {},
+            {"kernel": "kernel:0", "scores": "MatMul:0"},
+            id="a variable as output, which TensorFlow 2 cannot load",
+        ),
+        pytest.param("module", {}, {"default": "Softmax:0"}, id="TF Hub: default, no tags"),
+        pytest.param(
+            "module",
+            {"saved_model_tags": "train", "signature_name": "features"},
+            {"default": "logits:0"},
+            id="TF Hub: as asked",
+        ),
+        pytest.param("estimator", {}, {"scores": "Softmax:0"}, id="the one without records"),
+    ],
+)
+def test_models_of_tensorflow_1(
+    convert: Convert, model: str, flags: dict[str, Any], outputs: dict[str, str]
+) -> None:
+    assert tensors(convert(tensorflow_1_models.built() / model, **flags)) == outputs
+
+
+def test_a_table_of_tensorflow_1_is_filled_though_no_collection_says_how(
+    convert: Convert, base: Base
+) -> None:
+    convert(tensorflow_1_models.built() / "table_without_collection")
+
+    assert ops(base(), "modelInitializer") == {"Const", "HashTableV2", "LookupTableImportV2"}
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "message", "hint"),
+    [
+        pytest.param(
+            "estimator",
+            {"signature_name": "classification"},
+            "'classification' takes serialized tf.Example records",
+            "set `signature_name: predict`",
+            id="another takes tensors",
+        ),
+        pytest.param(
+            "only_records",
+            {},
+            "'serving_default' takes serialized tf.Example records",
+            "build_raw_serving_input_receiver_fn",
+            id="none takes tensors",
+        ),
+    ],
+)
+def test_records_that_only_tensorflow_reads_are_told(
+    convert: Convert, model: str, flags: dict[str, Any], message: str, hint: str
+) -> None:
+    with pytest.raises(SignatureError, match=message) as caught:
+        convert(tensorflow_1_models.built() / model, **flags)
+
+    assert hint in str(caught.value.hint)
 
 
 def damage_variables(folder: Path) -> None:
@@ -385,7 +491,9 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.parametrize("model", ["mobilenet", "table", "control_flow", "v1_table"])
+@pytest.mark.parametrize(
+    "model", ["mobilenet", "table", "table_from_asset", "control_flow", "v1_table"]
+)
 def test_two_conversions_are_the_same_to_the_byte(
     convert: Convert, models: Path, tmp_path: Path, model: str
 ) -> None:
@@ -403,6 +511,9 @@ def test_a_kept_process_converts_like_fresh_ones(convert: Convert, tmp_path: Pat
     with TensorFlowPool(fork=False) as kept:
         convert("six_outputs", "warm", pool=kept)
         convert("mobilenet", "kept", pool=kept)
+        convert("table", "kept table", pool=kept)
     convert("mobilenet", "fresh")
+    convert("table", "fresh table")
 
     assert files(tmp_path / "kept") == files(tmp_path / "fresh")
+    assert files(tmp_path / "kept table") == files(tmp_path / "fresh table")

@@ -15,7 +15,7 @@ import pytest
 from graph_models import dense_weights, write_graph_model
 from loopback import Server, serve
 from tfjs_runtime import packages
-from zoos import Zoo, files_below
+from zoos import Zoo, reproducible_files
 
 from pipeline.layout import cache_folder
 
@@ -151,34 +151,34 @@ def test_a_source_touched_but_not_changed_rebuilds_nothing(zoo: Zoo) -> None:
 
 def test_a_file_deleted_from_dist_comes_back(zoo: Zoo) -> None:
     zoo.build()
-    before = files_below(zoo.dist)
+    before = reproducible_files(zoo.dist)
     shard = next(zoo.dist.glob("models/one/uint16-*/*.bin"))
     shard.unlink()
     done = zoo.build()
 
     assert done.ran == ["dist"]
-    assert files_below(zoo.dist) == before
+    assert reproducible_files(zoo.dist) == before
 
 
 def test_a_dist_deleted_is_projected_again_without_converting(zoo: Zoo) -> None:
     zoo.build()
-    before = files_below(zoo.dist)
+    before = reproducible_files(zoo.dist)
     shutil.rmtree(zoo.dist)
     done = zoo.build()
 
     assert done.ran == ["dist"]
-    assert files_below(zoo.dist) == before
+    assert reproducible_files(zoo.dist) == before
 
 
 def test_a_file_changed_in_dist_by_hand_is_put_right(zoo: Zoo) -> None:
     zoo.build()
-    before = files_below(zoo.dist)
+    before = reproducible_files(zoo.dist)
     with (zoo.dist / "models.json").open("a") as file:
         file.write("oops")
     done = zoo.build()
 
     assert done.ran == ["dist"]
-    assert files_below(zoo.dist) == before
+    assert reproducible_files(zoo.dist) == before
 
 
 def test_a_shard_deleted_from_the_build_is_made_again(zoo: Zoo) -> None:
@@ -260,9 +260,7 @@ def test_builds_of_two_folders_are_identical_to_the_byte(tmp_path: Path) -> None
         zoo.add("two", seed=1)
         assert zoo.build().code == 0
 
-    contents = [dict(files_below(zoo.dist)) for zoo in zoos]
-    for content in contents:
-        content.pop("timings.json")
+    contents = [reproducible_files(zoo.dist) for zoo in zoos]
     assert contents[0] == contents[1]
     receipts = [
         {p.relative_to(zoo.folder): p.read_bytes() for p in zoo.folder.rglob("receipt.json")}
@@ -446,7 +444,7 @@ def test_a_last_good_result_survives_a_kill_between_two_renames(zoo: Zoo) -> Non
 
 def test_a_build_that_was_tampered_with_is_not_published_and_heals(zoo: Zoo) -> None:
     zoo.build()
-    before = files_below(zoo.dist)
+    before = reproducible_files(zoo.dist)
     shard = next((zoo.folder / ".zoo/build/one/card").glob("float32-*/*.bin"))
     content = shard.read_bytes()
     shard.write_bytes(bytes(4) + content[4:])
@@ -457,9 +455,7 @@ def test_a_build_that_was_tampered_with_is_not_published_and_heals(zoo: Zoo) -> 
     assert refused.code == 1
     assert "was changed after it was built" in refused.failures["dist"]
     assert healed.code == 0
-    assert {k: v for k, v in files_below(zoo.dist).items() if k != "timings.json"} == {
-        k: v for k, v in before.items() if k != "timings.json"
-    }
+    assert reproducible_files(zoo.dist) == before
 
 
 def test_a_typo_in_a_selection_is_refused(zoo: Zoo) -> None:

@@ -137,6 +137,16 @@ class Zoo:
         return found
 
 
+# What tells of one run, and so is another after each.
+TOLD_OF_A_RUN = {"report.html", "report.md", "timings.json"}
+
+
+def reproducible_files(dist: Path) -> Mapping[str, bytes]:
+    """Return the content of every file of dist/ that a repeated build repeats, by path."""
+    files = files_below(dist)
+    return {path: files[path] for path in files if path not in TOLD_OF_A_RUN}
+
+
 def files_below(folder: Path) -> Mapping[str, bytes]:
     """Return the content of every file below a folder, by path."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -1,6 +1,6 @@
 """Arguments of a command as they were given, where doit takes some of them for its own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
 def restore_arguments(
@@ -21,3 +21,27 @@ def restore_arguments(
         if word == name and rest == list(arguments):
             return given
     return list(arguments)
+
+
+def options_first(arguments: Sequence[str], *, with_value: Collection[str]) -> list[str]:
+    """Return arguments with options before all else: doit looks for none after the first.
+
+    Args:
+        arguments: As they were given.
+        with_value: Options that the next argument is the value of.
+    """
+    options: list[str] = []
+    others: list[str] = []
+    pending = list(arguments)
+    while pending:
+        word = pending.pop(0)
+        if word == "--":
+            others += pending
+            break
+        if not word.startswith("-") or word == "-":
+            others.append(word)
+            continue
+        options.append(word)
+        if word in with_value and pending:
+            options.append(pending.pop(0))
+    return [*options, "--", *others]

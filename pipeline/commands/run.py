@@ -49,15 +49,29 @@ class Run(DoitRun):  # type: ignore[misc]  # doit has no types
             # The graph stays as it is to the end: the collector need not look at it again.
             gc.freeze()
             gc.enable()
+            interrupted = False
             try:
                 status = super()._execute(outfile, **options)
             except KeyboardInterrupt:
-                return exit_status(context.log.events, interrupted=True)
+                status, interrupted = None, True
             finally:
                 _ignore_signals()
                 graph.session.close()
-        bugs = status == OUR_BUG or bool(graph.session.bugs)
-        return exit_status(context.log.events, bugs=bugs)
+            bugs = status == OUR_BUG or bool(graph.session.bugs)
+            code = exit_status(context.log.events, bugs=bugs, interrupted=interrupted)
+            self._leave_records(graph, context, code)
+        return code
+
+    def _leave_records(self, graph: Graph, context: RunContext, code: int) -> None:
+        """Keep what a run that did something did, and what its models are made of."""
+        done = any(event.status in {"ok", "failed"} for event in context.log.events)
+        if graph.session.refresh or not done:
+            return
+        # Imported where it is met: a run with nothing to do waits for no import.
+        from pipeline.commands.records import leave_records  # noqa: PLC0415
+
+        selected = [] if self.sel_default_tasks else list(self.sel_tasks)
+        leave_records(graph, context, selected=selected, code=code)
 
     def _check_selection(self) -> None:
         """Refuse names that are no task, and wildcards that match none."""

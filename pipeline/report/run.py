@@ -36,6 +36,11 @@ EXIT_MEANINGS = {
     INTERRUPTED: "interrupted",
 }
 
+# What a run leaves in dist/, beside what it builds.
+REPORT_PAGE = "report.html"
+REPORT_TEXT = "report.md"
+REPORT_FILES = (REPORT_PAGE, REPORT_TEXT)
+
 Card = Mapping[str, Any]
 
 

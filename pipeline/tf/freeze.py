@@ -18,10 +18,15 @@ from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
 from pipeline.errors import ConversionError, FormatError
+from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.resources import trace_resources
+from pipeline.tf.session import is_of_tensorflow_1
+from pipeline.tf.signature_def import trace_signature
 from pipeline.tf.tables import find_initializer, place_assets
 
 _UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
+# Where TensorFlow says in how many calls of Python a node was made, before it says why.
+_TRACE = re.compile(r"Graph execution error:.*?\nNode: ", re.DOTALL)
 # As a session of TensorFlow 1 raises them; the reader of TensorFlow 2 turns its own into
 # Python's, of many kinds.
 _DATA_ERRORS = (
@@ -70,7 +75,13 @@ def freeze_signature(
         ConversionError: It cannot be loaded or frozen, or a table is filled by nothing.
     """
     tags = list(meta_graph.meta_info_def.tags)
-    model = load_model(folder, tags)
+    try:
+        model = load_model(folder, tags)
+    except ConversionError as error:
+        if not is_of_tensorflow_1(meta_graph):
+            raise
+        print(f"Loading as TensorFlow 2 failed ({error}); trying as TensorFlow 1.")  # noqa: T201
+        return _freeze_unloaded(folder, meta_graph, signature_key, error)
     function = model.signatures[signature_key]
     initializer_graph = resource_ids = None
     try:
@@ -83,25 +94,22 @@ def freeze_signature(
     except Exception as error:  # noqa: BLE001  # the converter raises of every kind
         print(f"Freezing as TensorFlow 2 failed ({error!r}); trying as TensorFlow 1.")  # noqa: T201
         initializer_graph = resource_ids = None
-        graph = _freeze_v1(folder, tags, function.outputs, error)
-    if initializer_graph is None:
-        initializer = find_initializer(graph.as_graph_def(), meta_graph.graph_def)
-        if initializer is not None:
-            place_assets(initializer, meta_graph, folder)
-            initializer_graph = import_graph(initializer)
+        names = [tensor.op.name for tensor in function.outputs]
+        graph = _freeze_v1(folder, tags, names, error)
     return Frozen(
         graph=graph,
         inputs=function.inputs,
         outputs=function.outputs,
         tensorflow_version=model.tensorflow_version,
-        initializer_graph=initializer_graph,
+        initializer_graph=initializer_graph or _find_initializer(graph, meta_graph, folder),
         resource_ids=resource_ids,
     )
 
 
 def format_reason(error: BaseException, folder: Path | None = None) -> str:
     """Return why TensorFlow failed: the first lines of its message, without our paths."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    whole = _TRACE.sub("", str(error))
+    lines = [line.strip() for line in whole.splitlines() if line.strip()]
     text = " ".join(lines[:3]) or type(error).__name__
     for path in (folder, folder.resolve()) if folder else ():
         text = text.replace(f"{path}/", "").replace(str(path), "the model")
@@ -115,6 +123,15 @@ def import_graph(graph_def: GraphDef) -> tf.Graph:
     return graph
 
 
+def find_unknown_op(error: BaseException) -> ConversionError | None:
+    """Return what to say of an op that TensorFlow does not have; None if that is not why."""
+    unknown = _UNKNOWN_OP.search(str(error))
+    return unknown and ConversionError(
+        f"the graph needs the op {unknown[1]}, which TensorFlow does not have",
+        hint="it is a custom op; TensorFlow.js does not have it either",
+    )
+
+
 def load_model(folder: Path, tags: Sequence[str]) -> Any:
     """Load the graph with these tags.
 
@@ -123,14 +140,11 @@ def load_model(folder: Path, tags: Sequence[str]) -> Any:
         ConversionError: TensorFlow cannot load it.
     """
     try:
-        return tf.saved_model.load(str(folder), tags=list(tags))
+        return run_deterministic(lambda: tf.saved_model.load(str(folder), tags=list(tags)))
     except Exception as error:
         reason = format_reason(error, folder)
-        if unknown := _UNKNOWN_OP.search(str(error)):
-            raise ConversionError(
-                f"the graph needs the op {unknown[1]}, which TensorFlow does not have",
-                hint="it is a custom op; TensorFlow.js does not have it either",
-            ) from error
+        if unknown := find_unknown_op(error):
+            raise unknown from error
         frames = traceback.extract_tb(error.__traceback__)
         in_reader = any(frame.filename.endswith(_READER) for frame in frames)
         if in_reader or isinstance(error, _DATA_ERRORS):
@@ -141,12 +155,48 @@ def load_model(folder: Path, tags: Sequence[str]) -> Any:
         raise ConversionError(f"TensorFlow cannot load the SavedModel: {reason}") from error
 
 
-def _freeze_v1(folder: Path, tags: Sequence[str], outputs: Sequence[Any], first: Exception) -> Any:
+def _freeze_unloaded(
+    folder: Path, meta_graph: MetaGraphDef, signature_key: str, first: ConversionError
+) -> Frozen:
+    """Freeze a signature of TensorFlow 1 that the loader of TensorFlow 2 cannot read.
+
+    Raises:
+        ConversionError: As the loader said, where TensorFlow 1 cannot freeze it either.
+    """
+    traced = trace_signature(meta_graph, signature_key)
+    tags = list(meta_graph.meta_info_def.tags)
+    names = [part.outer for part in traced.outputs]
+    graph = _freeze_v1(folder, tags, [name.partition(":")[0] for name in names], first)
+    nodes = {node.name: node.op for node in graph.as_graph_def().node}
+    inputs = [part.outer for part in traced.inputs if part.outer.partition(":")[0] in nodes]
+    if any(nodes[name.partition(":")[0]] != "Placeholder" for name in inputs):
+        raise first
+    return Frozen(
+        graph=graph,
+        inputs=[graph.get_tensor_by_name(name) for name in inputs],
+        outputs=[graph.get_tensor_by_name(name) for name in names],
+        tensorflow_version=meta_graph.meta_info_def.tensorflow_version,
+        initializer_graph=_find_initializer(graph, meta_graph, folder),
+        resource_ids=None,
+    )
+
+
+def _find_initializer(graph: Any, meta_graph: MetaGraphDef, folder: Path) -> Any:
+    """Return the tf.Graph that fills the tables which stand in a graph itself."""
+    initializer = find_initializer(graph.as_graph_def(), meta_graph.graph_def)
+    if initializer is None:
+        return None
+    place_assets(initializer, meta_graph, folder)
+    return import_graph(initializer)
+
+
+def _freeze_v1(folder: Path, tags: Sequence[str], names: Sequence[str], first: Exception) -> Any:
     """Freeze by the functions of TensorFlow 1; raise the first error when that fails too."""
-    names = [tensor.op.name for tensor in outputs]
     try:
-        graph, _ = converter._freeze_saved_model_v1(  # noqa: SLF001
-            str(folder), list(tags), names
+        graph, _ = run_deterministic(
+            lambda: converter._freeze_saved_model_v1(  # noqa: SLF001
+                str(folder), list(tags), list(names)
+            )
         )
     except Exception as second:  # noqa: BLE001
         raise ConversionError(

@@ -4,7 +4,7 @@ What all sources that end in a graph have in common. The optimizer and the write
 the tensorflowjs package; the names in the written signature are ours.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,20 @@ from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
 from pipeline.errors import ConversionError, PipelineError
 from pipeline.tf.freeze import Frozen, format_reason, import_graph
+from pipeline.tf.function_constants import part_constants
+from pipeline.tf.function_names import name_functions
+from pipeline.tf.initializer import lower_initializer
 from pipeline.tf.lowering import lower_graph
+from pipeline.tf.narrow_constants import narrow_constants
 from pipeline.tf.narrowing import check_narrowing
+from pipeline.tf.op_check import check_ops
 from pipeline.tfjs.model_json import ModelJson, format_model_json, parse_model_json
 
 Tie = tuple[str, str]
 """A name that the source gives an input or output, and the tensor of the graph that it is."""
 
 _Converted = tuple[ModelJson, list[str]]
-_UNSUPPORTED = "Unsupported Ops in the model"
+_MARK = "_has_manual_control_dependencies"
 _SHARD_SIZE_BYTES = 4 * 1024**2
 
 
@@ -58,7 +63,9 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
     Raises:
         ConversionError: TensorFlow.js has no such graph, or the converter fails.
     """
-    model_json, repairs = _translate(lambda: _convert(frozen, signature, folder, flags), source)
+    model_json, repairs = _translate(
+        lambda: _convert(frozen, signature, source, folder, flags), source
+    )
     kept = _drop_lost(model_json, inputs)
     named = _rename(model_json, frozen, kept, outputs)
     (folder / "model.json").write_bytes(format_model_json(named))
@@ -70,23 +77,33 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
 
 
 def _convert(
-    frozen: Frozen, signature: SignatureDef, folder: Path, flags: Mapping[str, Any]
+    frozen: Frozen, signature: SignatureDef, source: Path, folder: Path, flags: Mapping[str, Any]
 ) -> _Converted:
-    """Lower, optimize and write a frozen graph under the converter's own names."""
+    """Lower, optimize, check and write a frozen graph under the converter's own names."""
+    skip_op_check = bool(flags.get("skip_op_check"))
     strip_debug_ops = flags.get("strip_debug_ops") is not False
-    keep = {_node(info.name) for info in signature.outputs.values()}
-    keep |= {_node(info.name) for info in signature.inputs.values()}
-    graph, repairs = _lower(frozen.graph, keep)
-    initializer, initializer_signature, filled = _initializer(frozen)
-    _check_ops(frozen, skip_op_check=bool(flags.get("skip_op_check")))
+    graph, repairs = _lower(frozen.graph, signature)
+    # Its own check also refuses what the optimizer gets rid of, and says nothing of places.
     graph_def = converter.optimize_graph(
         graph,
         signature,
-        skip_op_check=bool(flags.get("skip_op_check")),
+        skip_op_check=True,
         strip_debug_ops=strip_debug_ops,
         experiments=bool(flags.get("experiments")),
     )
-    weights = converter.extract_weights(graph_def, initializer)
+    _forget_marks(graph_def)
+    constants = {node.name for node in graph_def.node if node.op == "Const"}
+    initializer = lower_initializer(frozen, source=source, taken=constants)
+    graphs = [graph_def, initializer.graph] if initializer else [graph_def]
+    check_ops(
+        graphs,
+        skip_op_check=skip_op_check,
+        strip_debug_ops=strip_debug_ops,
+    )
+    name_functions(graph_def)
+    repairs += part_constants(graph_def)
+    repairs += narrow_constants(graph_def, keep=_ends(signature))
+    weights = converter.extract_weights(*graphs)
     check_narrowing(entry for group in weights for entry in group)
     converter.write_artifacts(
         MessageToDict(graph_def),
@@ -95,63 +112,30 @@ def _convert(
         frozen.tensorflow_version,
         signature,
         weight_shard_size_bytes=flags.get("weight_shard_size_bytes") or _SHARD_SIZE_BYTES,
-        initializer_graph_def=initializer,
-        initializer_signature_def=initializer_signature,
+        initializer_graph_def=initializer and initializer.graph,
+        initializer_signature_def=initializer and initializer.signature,
         resource_ids_maps=frozen.resource_ids,
     )
-    return parse_model_json((folder / "model.json").read_bytes()), [*repairs, *filled]
+    repairs += initializer.repairs if initializer else []
+    return parse_model_json((folder / "model.json").read_bytes()), repairs
 
 
-def _lower(graph: tf.Graph, keep: Collection[str]) -> tuple[tf.Graph, list[str]]:
+def _forget_marks(graph_def: GraphDef) -> None:
+    """Take out a note of the optimizer to itself, which it leaves on some runs only."""
+    for node in graph_def.node:
+        if _MARK in node.attr:
+            del node.attr[_MARK]
+
+
+def _lower(graph: tf.Graph, signature: SignatureDef) -> tuple[tf.Graph, list[str]]:
     """Return a graph of ops that TensorFlow.js has; the same one where nothing was to be done."""
-    lowered, repairs = lower_graph(graph.as_graph_def(), keep=keep)
+    lowered, repairs = lower_graph(graph.as_graph_def(), keep=_ends(signature))
     return (import_graph(lowered) if repairs else graph), repairs
 
 
-def _check_ops(frozen: Frozen, *, skip_op_check: bool) -> None:
-    """Raise for what the converter would write although TensorFlow.js cannot load it.
-
-    It does not look at the initializer's ops, and writes the path that an asset has on this
-    machine into the weights.
-    """
-    graphs = (frozen.graph, frozen.initializer_graph)
-    ops = [{node.op for node in graph.as_graph_def().node} if graph else set() for graph in graphs]
-    if any(op.startswith("SimpleML") for op in ops[0] | ops[1]):
-        raise ConversionError(
-            "a model of TensorFlow Decision Forests: TensorFlow.js alone has none of its ops",
-            hint="it runs in the package tfjs-tfdf only, which this zoo does not support",
-        )
-    if any(op.startswith("InitializeTableFromTextFile") for op in ops[1]):
-        raise ConversionError(
-            "a lookup table is filled from a file, which TensorFlow.js cannot do",
-            hint="fill it with tf.lookup.KeyValueTensorInitializer and save the model again",
-        )
-    if ops[1] and not skip_op_check:
-        unsupported = converter.validate(frozen.initializer_graph.as_graph_def(), False, False)
-        if unsupported:
-            raise _unsupported(unsupported)
-
-
-def _unsupported(ops: Iterable[str]) -> ConversionError:
-    return ConversionError(
-        f"TensorFlow.js does not have these ops: {', '.join(sorted(ops))}",
-        hint="`skip_op_check: true` converts all the same, for a front end that registers them; "
-        "of Assert, CheckNumerics and Print `strip_debug_ops: true` gets rid",
-    )
-
-
-def _initializer(frozen: Frozen) -> tuple[GraphDef | None, SignatureDef | None, list[str]]:
-    """Return what fills the tables, its signature, and what was repaired in it."""
-    graph = frozen.initializer_graph
-    if not graph:
-        return None, None, []
-    signature = None
-    graph_def = graph.as_graph_def()
-    keep = {node.name for node in graph_def.node}
-    if hasattr(graph, "outputs"):
-        signature = converter._build_signature_def(graph, [], graph.outputs)  # noqa: SLF001
-    lowered, repairs = lower_graph(graph_def, keep=keep)
-    return lowered, signature, repairs
+def _ends(signature: SignatureDef) -> set[str]:
+    """Return the names of the nodes that are inputs or outputs."""
+    return {_node(end.name) for end in (*signature.outputs.values(), *signature.inputs.values())}
 
 
 def _translate(convert: Callable[[], _Converted], source: Path) -> _Converted:
@@ -161,9 +145,6 @@ def _translate(convert: Callable[[], _Converted], source: Path) -> _Converted:
     except PipelineError:
         raise
     except Exception as error:
-        first, _, rest = str(error).partition("\n")
-        if first.startswith(_UNSUPPORTED):
-            raise _unsupported(rest.split(", ")) from error
         raise ConversionError(
             f"the converter failed: {type(error).__name__}: {format_reason(error, source)}"
         ) from error

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework import config
 
 from pipeline.errors import ConversionError, SignatureError
 from pipeline.proof.reference import make_reference, without_inputs, write_reference
 from pipeline.proof.tensors import Tensors, load_vectors, narrow
-from pipeline.tf.freeze import format_reason
+from pipeline.tf.determinism import run_deterministic
+from pipeline.tf.freeze import format_reason, load_model
 from pipeline.tf.meta_graph import choose_meta_graph, load_saved_model
+from pipeline.tf.session import is_of_tensorflow_1, open_session, run_in_session
+from pipeline.tf.signature_def import trace_signature
 
 RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
 """Runs a source: tensors of the source's own dtypes by name in, outputs by name out."""
@@ -50,9 +52,8 @@ def run_saved_model(  # noqa: PLR0913  # all that the step knows, by name
     Raises:
         ConversionError: TensorFlow cannot load it; else as `write_outputs`.
     """
-    function = _load(source, record["signature_key"], flags.get("saved_model_tags"))
     return write_outputs(
-        lambda fed: dict(function(**fed)),
+        _load(source, record["signature_key"], flags.get("saved_model_tags")),
         source=source,
         folder=folder,
         signature=signature,
@@ -75,6 +76,7 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
     task: str | None,
     given: Path | None,
     hints: Mapping[str, Any],
+    inputs: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Run a source of any format on test vectors and write vectors.json and vectors.bin.
 
@@ -88,6 +90,8 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
         task: What the model is for.
         given: Folder with vectors whose inputs are to be taken; None to make some up.
         hints: What the graph says of the inputs; see `pipeline.proof.hints`.
+        inputs: dtype and shape of all inputs of the source by name; None for those of the
+            record's signature.
 
     Returns:
         runtime, vectors (their number), attempts, random, constant and notes.
@@ -97,7 +101,7 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
         ConversionError: It runs with no inputs that could be made up.
         FormatError: An output has a value that TensorFlow.js does not have.
     """
-    unpublished = _unpublished_inputs(signature, record)
+    unpublished = _unpublished_inputs(signature, _stated(record) if inputs is None else inputs)
     whole = {**signature, "inputs": [*signature["inputs"], *unpublished]}
     vectors = load_vectors(given).vectors if given else None
     dtypes = {entry["name"]: entry["dtype"] for entry in whole["inputs"]}
@@ -120,30 +124,43 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
     return write_reference(folder, published, seed=seed, runtime=runtime)
 
 
-def _load(source: Path, key: str, tags: str | Sequence[str] | None) -> Any:
+def _load(source: Path, key: str, tags: str | Sequence[str] | None) -> RunOne:
+    """Return a function that runs a signature, in a session where only that can load it."""
     wanted = tags.split(",") if isinstance(tags, str) else tags
     meta_graph = choose_meta_graph(load_saved_model(source), wanted)
+    own_tags = list(meta_graph.meta_info_def.tags)
     try:
-        model = tf.saved_model.load(str(source), tags=list(meta_graph.meta_info_def.tags))
-    except Exception as error:
-        reason = format_reason(error, source)
-        raise ConversionError(f"TensorFlow cannot load the SavedModel: {reason}") from error
+        model = load_model(source, own_tags)
+    except ConversionError:
+        if not is_of_tensorflow_1(meta_graph):
+            raise
+        traced = trace_signature(meta_graph, key)
+        inputs, outputs = (
+            {part.name: part.outer for part in side} for side in (traced.inputs, traced.outputs)
+        )
+        return run_in_session(open_session(source, own_tags), inputs, outputs)
     function = model.signatures[key]
     # The function is all that TensorFlow returns, and it dies with its model.
     function.model = model
-    return function
+    return lambda fed: dict(function(**fed))
+
+
+def _stated(record: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the inputs in the signature of a source record; none where it has no signature."""
+    signatures = record.get("signatures") or {}
+    stated: Mapping[str, Mapping[str, Any]]
+    stated = signatures.get(record.get("signature_key"), {}).get("inputs", {})
+    return stated
 
 
 def _unpublished_inputs(
-    signature: Mapping[str, Any], record: Mapping[str, Any]
+    signature: Mapping[str, Any], inputs: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return inputs of the source that conversion has removed: nothing depends on them."""
     published = {entry["name"] for entry in signature["inputs"]}
-    described = (record.get("signatures") or {}).get(record.get("signature_key")) or {}
-    stated = described.get("inputs") or {}
     return [
         {"name": name, "dtype": entry["dtype"], "shape": entry["shape"]}
-        for name, entry in stated.items()
+        for name, entry in inputs.items()
         if name not in published
     ]
 
@@ -174,7 +191,7 @@ def _run(
     try:
         with tf.device("/CPU:0"):
             fed = {name: _to_tensor(values, dtypes[name]) for name, values in inputs.items()}
-            results = _flatten(_call(run_one, fed))
+            results = _flatten(run_deterministic(lambda: run_one(fed)))
     except Exception as error:  # noqa: BLE001  # a graph fails in any way it likes
         return format_reason(error, source)
     lost = [entry["name"] for entry in signature["outputs"] if entry["name"] not in results]
@@ -184,18 +201,6 @@ def _run(
         entry["name"]: narrow(results[entry["name"]], where=entry["name"])
         for entry in signature["outputs"]
     }
-
-
-def _call(run_one: RunOne, fed: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Call a source; determinism, which refuses random ops without a seed, gives way."""
-    try:
-        return run_one(fed)
-    except tf.errors.InvalidArgumentError as error:
-        if "determinism" not in str(error).lower():
-            raise
-    # Not public; tf.config.experimental has only the way to turn it on.
-    config.disable_op_determinism()
-    return run_one(fed)
 
 
 def _to_tensor(values: Any, dtype: str) -> Any:
@@ -209,7 +214,7 @@ def _flatten(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return arrays by name; a component of a composite tensor has its number after a slash."""
     flat: dict[str, Any] = {}
     for name, value in results.items():
-        if isinstance(value, tf.Tensor):
+        if isinstance(value, tf.Tensor | np.ndarray | np.generic | bytes):
             flat[name] = _to_array(value)
         else:
             parts = tf.nest.flatten(value, expand_composites=True)
@@ -217,9 +222,10 @@ def _flatten(results: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _to_array(tensor: Any) -> Any:
-    if tensor.dtype == tf.bfloat16:
-        tensor = tf.cast(tensor, tf.float32)
-    values = tensor.numpy()
+def _to_array(value: Any) -> Any:
+    """Return a tensor, or what a session returns, as an array of a dtype that numpy has."""
+    values = value.numpy() if isinstance(value, tf.Tensor) else value
+    if getattr(values, "dtype", None) == tf.bfloat16.as_numpy_dtype:
+        values = values.astype(np.float32)
     # A scalar string comes as bytes.
     return np.array(values, object) if isinstance(values, bytes) else np.asarray(values)

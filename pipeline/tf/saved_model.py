@@ -134,11 +134,12 @@ def _tie(named: Iterable[NamedTensor], tensors: Sequence[Any], *, side: str) -> 
                 f"{side} {part.name!r}: its tensor {part.inner or part.outer} is not among "
                 f"those of the loaded function: {', '.join(by_name)}"
             )
-        stated = part.info.dtype
+        stated = tf.dtypes.as_dtype(part.info.dtype).base_dtype if part.info.dtype else None
         shape = tf.TensorShape(part.info.tensor_shape)
-        if (stated and tensor.dtype != stated) or not tensor.shape.is_compatible_with(shape):
+        is_other = stated is not None and tensor.dtype != stated
+        if is_other or not tensor.shape.is_compatible_with(shape):
             raise SignatureError(
-                f"{side} {part.name!r}: the signature says {tf.dtypes.as_dtype(stated).name} "
+                f"{side} {part.name!r}: the signature says {stated and stated.name} "
                 f"{shape}, its tensor {tensor.name} is {tensor.dtype.name} {tensor.shape}"
             )
         ties.append((part.name, tensor.name))

@@ -12,15 +12,19 @@ from typing import Any
 from tensorflow import dtypes
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef, TensorInfo
 
 from pipeline.errors import SignatureError
 from pipeline.tf.meta_graph import did_you_mean
+from pipeline.tf.reach import node_of, reach
 
 # What TensorFlow itself adds: the initializer, and the train op of estimators.
 _INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+_PARSERS = ("ParseExample", "ParseSingleExample", "ParseSequenceExample")
 DEFAULT_KEY = "serving_default"
+MODULE_KEY = "default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +62,23 @@ def list_signatures(meta_graph: MetaGraphDef) -> dict[str, SignatureDef]:
     return {key: signatures[key] for key in sorted(signatures) if key not in _INTERNAL}
 
 
-def choose_signature(meta_graph: MetaGraphDef, name: str | None) -> str:
+def choose_signature(meta_graph: MetaGraphDef, name: str | None, *, is_module: bool = False) -> str:
     """Return the key of the signature that is meant.
 
     Several that are the same under different keys (Keras exports `serve` and
-    `serving_default`) count as one.
+    `serving_default`) count as one. One that takes serialized tf.Example records counts only
+    where it is asked for, or the only kind there is: TensorFlow.js cannot read them.
+
+    Args:
+        meta_graph: Has the signatures.
+        name: The key asked for.
+        is_module: Whether it is a module of TF Hub's first format, where `default` is what
+            is meant when none is asked for.
 
     Raises:
         SignatureError: There is none, not the one asked for, or several different ones.
     """
     signatures = list_signatures(meta_graph)
-    choices = ", ".join(f"'{key}'" for key in signatures)
     if not signatures:
         raise SignatureError(
             "the SavedModel has no signature",
@@ -77,16 +87,35 @@ def choose_signature(meta_graph: MetaGraphDef, name: str | None) -> str:
     if name is not None:
         if name not in signatures:
             meant = did_you_mean([name], ([key] for key in signatures))
-            raise SignatureError(f"signature_name: no signature {name!r}; it has {choices}{meant}")
+            raise SignatureError(
+                f"signature_name: no signature {name!r}; it has {_quote(signatures)}{meant}"
+            )
         return name
-    first, *others = signatures
+    if is_module and MODULE_KEY in signatures:
+        return MODULE_KEY
+    usable = [key for key in signatures if not find_parsers(meta_graph, key)] or list(signatures)
+    first, *others = usable
     known = _fingerprint(meta_graph, first)
     if any(_fingerprint(meta_graph, other) != known for other in others):
+        others = [key for key in signatures if key not in usable]
         raise SignatureError(
-            f"the SavedModel has several signatures: {choices}",
-            hint="choose one with `signature_name:`",
+            f"the SavedModel has several signatures: {_quote(usable)}",
+            hint="choose one with `signature_name:`"
+            + (f"; {_quote(others)} take serialized tf.Example records" if others else ""),
         )
-    return DEFAULT_KEY if DEFAULT_KEY in signatures else first
+    return DEFAULT_KEY if DEFAULT_KEY in usable else first
+
+
+def _quote(keys: Iterable[str]) -> str:
+    return ", ".join(f"'{key}'" for key in keys)
+
+
+def find_parsers(meta_graph: MetaGraphDef, key: str) -> list[str]:
+    """Return the ops by which a signature reads serialized tf.Example records."""
+    signature = meta_graph.signature_def[key]
+    fed = set(map(node_of, _outer(signature.inputs)))
+    ops = {node.op for node in reach(meta_graph.graph_def, _outer(signature.outputs), fed=fed)}
+    return sorted(op for op in ops if op.startswith(_PARSERS))
 
 
 def trace_signature(meta_graph: MetaGraphDef, key: str) -> TracedSignature:
@@ -95,7 +124,7 @@ def trace_signature(meta_graph: MetaGraphDef, key: str) -> TracedSignature:
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     functions = {f.signature.name: f for f in meta_graph.graph_def.library.function}
     call = next(
-        (nodes[name] for name in map(_node, _outer(signature.outputs)) if name in nodes), None
+        (nodes[name] for name in map(node_of, _outer(signature.outputs)) if name in nodes), None
     )
     function = functions.get(call.attr["f"].func.name) if call and call.op in _CALLS else None
     inputs, outputs = _flatten(signature.inputs), _flatten(signature.outputs)
@@ -121,17 +150,21 @@ def describe_signatures(meta_graph: MetaGraphDef) -> dict[str, Any]:
 
 def _describe(infos: Mapping[str, TensorInfo]) -> dict[str, Any]:
     return {
-        name: {"tensor": outer, "dtype": _dtype(info.dtype), "shape": _shape(info)}
+        name: {
+            "tensor": outer,
+            "dtype": _dtype(info.dtype),
+            "shape": describe_shape(info.tensor_shape),
+        }
         for name, outer, info in _flatten(infos)
     }
 
 
 def _dtype(number: int) -> str | None:
-    return str(dtypes.as_dtype(number).name) if number else None
+    return str(dtypes.as_dtype(number).base_dtype.name) if number else None
 
 
-def _shape(info: TensorInfo) -> list[int] | None:
-    shape = info.tensor_shape
+def describe_shape(shape: TensorShapeProto) -> list[int] | None:
+    """Return sizes, -1 where unknown; None where even their number is."""
     return None if shape.unknown_rank else [int(dim.size) for dim in shape.dim]
 
 
@@ -199,10 +232,6 @@ def _results(call: NodeDef, function: FunctionDef) -> dict[str, str]:
     return results
 
 
-def _node(tensor: str) -> str:
-    return tensor.partition(":")[0]
-
-
 def _tensor(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 
@@ -212,7 +241,7 @@ def _fingerprint(meta_graph: MetaGraphDef, key: str) -> tuple[Any, ...]:
     traced = trace_signature(meta_graph, key)
     names = tuple((part.name, part.inner or part.outer) for part in traced.outputs)
     nodes = {node.name: node for node in meta_graph.graph_def.node}
-    call = nodes.get(_node(traced.outputs[0].outer)) if traced.outputs else None
+    call = nodes.get(node_of(traced.outputs[0].outer)) if traced.outputs else None
     if call is None or call.op not in _CALLS:
         return names, tuple((part.name, part.outer) for part in traced.inputs)
     keys = {part.outer: f"argument {part.name}" for part in traced.inputs}

@@ -1,7 +1,7 @@
 """Rewrite: a graph that TensorFlow.js runs as TensorFlow does.
 
 The graph, its library functions and its initializer are gone through alike; what is replaced,
-and by what, is in rewrite_ops and rewrite_loops. It opens no file.
+and by what, is in rewrite_ops, rewrite_loops and rewrite_controls. It opens no file.
 """
 
 from collections import Counter
@@ -10,7 +10,8 @@ from typing import Any
 
 from pipeline.tfjs.rewrite_controls import drop_lost_controls
 from pipeline.tfjs.rewrite_loops import keep_list_items
-from pipeline.tfjs.rewrite_ops import REWRITES, Scope
+from pipeline.tfjs.rewrite_ops import REWRITES
+from pipeline.tfjs.rewrite_scope import Scope
 
 Json = dict[str, Any]
 

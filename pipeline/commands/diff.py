@@ -1,0 +1,133 @@
+"""`doit diff`: what changed in this build against the published zoo, and why.
+
+The exit code is 0, or 1 when a change is one that `--fail-on` names or a catalog cannot be
+read, 3 when the command line is wrong.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand
+
+from pipeline.canonical import format_json
+from pipeline.commands.arguments import options_first, restore_arguments
+from pipeline.errors import PipelineError
+from pipeline.graph import Graph
+from pipeline.report.progress import Snapshot
+from pipeline.report.screen import open_screen, write_text
+
+_OPTION_MARKDOWN = {
+    "name": "as_markdown",
+    "short": "",
+    "long": "markdown",
+    "type": bool,
+    "default": False,
+    "help": "print Markdown, for a pull request or a chat",
+}
+_OPTION_JSON = {
+    "name": "as_json",
+    "short": "",
+    "long": "json",
+    "type": bool,
+    "default": False,
+    "help": "print a JSON object; python -m pydoc pipeline.diff.document documents its keys",
+}
+_OPTION_FAIL_ON = {
+    "name": "fail_on",
+    "short": "",
+    "long": "fail-on",
+    "type": str,
+    "default": "",
+    "metavar": "MARKS",
+    "help": "exit with 1 when there is one of these: breaking, regression (with a comma, both)",
+}
+_FATAL = ("breaking", "regression")
+_AT_REST = Snapshot(done=0, total=0, failed=0, running=(), seconds_left=None)
+
+
+class Diff(DoitCmdBase):  # type: ignore[misc]  # doit has no types
+    """Compare the built zoo with the published one."""
+
+    name = "diff"
+    doc_purpose = "show what changed against the published zoo, and why"
+    doc_usage = "[FOLDER|URL|models.json]"
+    doc_description = (
+        "Without an argument, against what is where models.yaml publishes to: "
+        "zoo: {publish: {to: TARGET}}. Breaking is what makes code that uses a model change: "
+        "names, roles, shapes, dtypes, what is no longer offered. A regression is less, or worse, "
+        "than before."
+    )
+    cmd_options = (_OPTION_MARKDOWN, _OPTION_JSON, _OPTION_FAIL_ON)
+
+    def parse_execute(self, in_args: Sequence[str]) -> Any:
+        """Take options behind the argument too, and "=" in it."""
+        given = restore_arguments(self.name, in_args, sys.argv)
+        return super().parse_execute(options_first(given, with_value={"--fail-on"}))
+
+    def execute(self, params: Mapping[str, Any], args: Sequence[str]) -> int:
+        """Compare, print, and judge."""
+        if len(args) > 1:
+            raise InvalidCommand(f"diff: expected one zoo to compare with, found {' '.join(args)}")
+        if params["as_json"] and params["as_markdown"]:
+            raise InvalidCommand("diff: --json and --markdown exclude each other")
+        fatal = _parse_marks(params["fail_on"])
+        self.loader.setup(params)
+        try:
+            return self._compare(self.loader.namespace["GRAPH"], params, args, fatal)
+        except PipelineError as error:
+            write_text(sys.stderr, f"diff: {error.describe()}\n")
+            return 1
+
+    def _compare(
+        self, graph: Graph, params: Mapping[str, Any], args: Sequence[str], fatal: Sequence[str]
+    ) -> int:
+        # Imported where it is met: it brings pydantic's types of the catalog.
+        from pipeline.diff.baseline import (  # noqa: PLC0415
+            read_baseline,
+            read_build,
+            read_published,
+        )
+        from pipeline.diff.causes import explain_difference  # noqa: PLC0415
+        from pipeline.diff.compare import compare_catalogs  # noqa: PLC0415
+        from pipeline.diff.memory import find_recipes  # noqa: PLC0415
+
+        before = read_baseline(graph, args[0]) if args else read_published(graph)
+        if before is None:
+            raise InvalidCommand(
+                "diff: expected a zoo to compare with, a folder, URL or models.json, here or in "
+                "models.yaml as zoo: {publish: {to: TARGET}}"
+            )
+        after = read_build(graph)
+        recipes = functools.partial(find_recipes, graph, before, after)
+        difference = compare_catalogs(before, after)
+        difference = explain_difference(difference, before, after, recipes)
+        _show(difference, params)
+        marks = {mark for model in difference.models for mark in model.marks}
+        return int(bool(marks & set(fatal)))
+
+
+def _parse_marks(text: str) -> list[str]:
+    marks = [mark.strip() for mark in text.split(",") if mark.strip()]
+    for mark in marks:
+        if mark not in _FATAL:
+            raise InvalidCommand(f"--fail-on {text}: expected breaking, regression or both")
+    return marks
+
+
+def _show(difference: Any, params: Mapping[str, Any]) -> None:
+    from pipeline.diff.document import to_json  # noqa: PLC0415
+    from pipeline.diff.markdown import format_markdown  # noqa: PLC0415
+    from pipeline.diff.view import format_difference  # noqa: PLC0415
+
+    if params["as_json"]:
+        write_text(sys.stdout, format_json(to_json(difference)).decode())
+    elif params["as_markdown"]:
+        write_text(sys.stdout, format_markdown(difference))
+    else:
+        screen = open_screen(sys.stdout, os.environ)
+        screen.show(format_difference(difference, width=screen.width), _AT_REST)
+        screen.close()

@@ -1,0 +1,98 @@
+"""Baselines: the catalog that a build is compared with, wherever it is.
+
+What `doit publish` takes as its target is one: a folder, a store. So is the URL where a zoo is
+read over HTTP, and a models.json of earlier, wherever it lies.
+"""
+
+import posixpath
+
+from pipeline.catalog import CATALOG_FILE
+from pipeline.diff.reading import Reading, nothing_published, parse_catalog
+from pipeline.errors import PublishError
+from pipeline.fetch.credentials import strip_credentials
+from pipeline.graph import Graph
+from pipeline.publish.place import open_place
+
+_WEB = ("http://", "https://")
+
+
+def read_published(graph: Graph) -> Reading | None:
+    """Read the catalog that is where the manifest publishes to; None where it says nothing.
+
+    Raises:
+        PublishError: It cannot be read.
+    """
+    stated = graph.zoo.publish
+    if stated is None:
+        return None
+    return _read_place(graph, stated.to, endpoint=stated.endpoint)
+
+
+def read_baseline(graph: Graph, text: str) -> Reading:
+    """Read a catalog that is named on the command line.
+
+    Args:
+        graph: The zoo; paths are relative to its folder.
+        text: A folder, a models.json, or a URL of either.
+
+    Raises:
+        FetchError: A server cannot be reached, or has none.
+        PublishError: There is none, or what is there is none.
+    """
+    if text.lower().startswith(_WEB):
+        return _read_web(text)
+    file = graph.layout.root / text
+    if file.is_file():
+        return parse_catalog(file.read_bytes(), shown=text)
+    if "://" not in text and not file.exists():
+        raise PublishError(
+            f"{text}: there is no such file or folder; expected a published zoo, or its models.json"
+        )
+    if posixpath.basename(text) == CATALOG_FILE:
+        text = posixpath.dirname(text)
+    stated = graph.zoo.publish
+    own = stated if stated is not None and stated.to == text else None
+    return _read_place(graph, text, endpoint=own.endpoint if own else None)
+
+
+def read_build(graph: Graph) -> Reading:
+    """Read the catalog of the zoo that was built here.
+
+    Raises:
+        PublishError: None was built.
+    """
+    shown = f"{graph.layout.output}/{CATALOG_FILE}"
+    try:
+        content = (graph.layout.dist / CATALOG_FILE).read_bytes()
+    except FileNotFoundError:
+        raise PublishError(f"{shown}: there is no such file", hint="build the zoo first") from None
+    return parse_catalog(content, shown=shown)
+
+
+def _read_place(graph: Graph, text: str, *, endpoint: str | None) -> Reading:
+    shown = strip_credentials(text)
+    if "://" not in text:
+        # Also what nobody could publish to, such as the dist/ of this very zoo.
+        file = graph.layout.root / text / CATALOG_FILE
+        content = file.read_bytes() if file.is_file() else None
+    else:
+        root, dist = graph.layout.root, graph.layout.dist
+        content = open_place(text, root=root, output=dist, endpoint=endpoint).read(CATALOG_FILE)
+    return nothing_published(shown) if content is None else parse_catalog(content, shown=shown)
+
+
+def _read_web(url: str) -> Reading:
+    # Imported where it is met: it brings the HTTP library.
+    from pipeline.fetch.session import HttpSettings, open_url, retry  # noqa: PLC0415
+    from pipeline.publish.readback import folder_url  # noqa: PLC0415
+
+    settings = HttpSettings(attempts=3)
+    named = url if url.endswith(".json") else folder_url(url) + CATALOG_FILE
+
+    def attempt() -> bytes:
+        with open_url(named, settings=settings, headers={}) as response:
+            content: bytes = response.content
+            return content
+
+    content = retry(attempt, settings=settings, url=named)
+    return parse_catalog(content, shown=strip_credentials(url))

@@ -1,0 +1,115 @@
+"""Comparing two catalogs: which models are new, gone, changed, and what that means. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pipeline.catalog_types import CatalogModel
+from pipeline.diff.about import compare_about, compare_graph
+from pipeline.diff.change import Change, Difference, Mark, ModelDifference, VariantDifference
+from pipeline.diff.interface import compare_interface
+from pipeline.diff.reading import Reading
+from pipeline.diff.variants import compare_variants
+from pipeline.report.line import first_line
+
+
+def compare_catalogs(before: Reading, after: Reading) -> Difference:
+    """Return what differs between two catalogs; why is not told yet."""
+    absent = before.absent | after.absent
+    old, new = before.models, after.models
+    found = [
+        *(_new(new[name]) for name in new.keys() - old.keys()),
+        *(_gone(old[name]) for name in old.keys() - new.keys()),
+        *(_changed(old[name], new[name], absent) for name in old.keys() & new.keys()),
+    ]
+    models = [model for model in found if model.all_changes]
+    tools = {
+        tool: (version, after.zoo.toolchain[tool])
+        for tool, version in sorted(before.zoo.toolchain.items())
+        if after.zoo.toolchain.get(tool, version) != version
+    }
+    return Difference(
+        before=before.shown,
+        after=after.shown,
+        is_first=not old,
+        toolchain=tools,
+        models=sorted(models, key=lambda model: model.name),
+        unchanged=len(found) - len(models),
+    )
+
+
+def _new(model: CatalogModel) -> ModelDifference:
+    told = "" if model.status == "ok" else f", {_why(model)}"
+    return ModelDifference(
+        name=model.name,
+        fate="new",
+        before=None,
+        after=model.status,
+        changes=[_change("new", None, model.status, f"new{told}")],
+        variants=_silence(compare_variants(None, model, absent=frozenset())),
+    )
+
+
+def _gone(model: CatalogModel) -> ModelDifference:
+    marks: Sequence[Mark] = ("breaking",) if model.model_path else ()
+    told = "" if model.model_path else ", of which nothing was offered"
+    return ModelDifference(
+        name=model.name,
+        fate="gone",
+        before=model.status,
+        after=None,
+        changes=[_change("gone", model.status, None, f"gone{told}", *marks)],
+        variants=_silence(compare_variants(model, None, absent=frozenset())),
+    )
+
+
+def _silence(variants: Sequence[VariantDifference]) -> list[VariantDifference]:
+    """Return variants of a model that is new or gone, which says it all, for the tables."""
+    return [replace(variant, changes=()) for variant in variants]
+
+
+def _changed(before: CatalogModel, after: CatalogModel, absent: frozenset[str]) -> ModelDifference:
+    changes = [*_compare_status(before, after)]
+    variants: Sequence[VariantDifference] = ()
+    if before.status == "failed" or after.status == "failed":
+        # Nothing is known of what failed: its outputs and variants are not gone for that.
+        if after.status != "failed":
+            variants = _silence(compare_variants(None, after, absent=absent))
+    else:
+        changes += compare_interface(before, after, absent=absent)
+        changes += compare_graph(before, after, absent=absent)
+        variants = compare_variants(before, after, absent=absent)
+    changes += compare_about(before, after, absent=absent)
+    return ModelDifference(
+        name=before.name,
+        fate="changed",
+        before=before.status,
+        after=after.status,
+        changes=changes,
+        variants=variants,
+    )
+
+
+def _compare_status(before: CatalogModel, after: CatalogModel) -> Iterator[Change]:
+    if before.status == after.status:
+        return
+    marks: Sequence[Mark] = ()
+    if after.status == "ok":
+        text, marks = "works again" if before.stale_since else "works now", ("improvement",)
+    elif after.status == "stale":
+        text = "stale: it failed, and what was built before is offered"
+        marks = ("improvement",) if before.status == "failed" else ("regression",)
+    else:
+        text = "failed, with nothing to offer; what is published of it stays"
+        marks = ("regression",)
+    yield _change("status", before.status, after.status, text, *marks)
+
+
+def _why(model: CatalogModel) -> str:
+    reason = first_line(model.reason)
+    return f"{model.status}: {reason}" if reason else model.status
+
+
+def _change(what: str, before: str | None, after: str | None, text: str, *marks: Mark) -> Change:
+    return Change(
+        subject="model", what=what, before=before, after=after, text=text, marks=tuple(marks)
+    )

@@ -1,0 +1,90 @@
+"""Reference of a frozen graph: run as TensorFlow 1 runs it, in a session."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from pipeline.tf.freeze import import_graph
+from pipeline.tf.frozen_ends import name_end
+from pipeline.tf.frozen_graph import FrozenGraph, load_frozen_graph
+from pipeline.tf.reference import write_outputs
+from pipeline.tf.session import run_in_session
+from pipeline.tf.signature_def import describe_shape
+from pipeline.tf.tables import find_fills
+
+
+def run_frozen_model(  # noqa: PLR0913  # all that the step knows, by name
+    *,
+    source: Path,
+    folder: Path,
+    signature: Mapping[str, Any],
+    record: Mapping[str, Any],
+    seed: str,
+    task: str | None,
+    given: Path | None,
+    hints: Mapping[str, Any],
+    flags: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Run a frozen graph on test vectors; see `write_outputs`.
+
+    Args:
+        source: A .pb or .pbtxt file.
+        folder: Where to write.
+        signature: Content of signature.json.
+        record: The source record, of convert_frozen_model.
+        seed: Text that made-up inputs follow from; the model's name.
+        task: What the model is for.
+        given: Folder with vectors whose inputs are to be taken; None to make some up.
+        hints: What the graph says of the inputs; see `pipeline.proof.hints`.
+        flags: By the manifest's names; output_node_names and trust are read.
+
+    Raises:
+        As `load_frozen_graph` and `write_outputs`.
+    """
+    loaded = load_frozen_graph(
+        source,
+        output_node_names=flags.get("output_node_names"),
+        trust=bool(flags.get("trust")),
+    )
+    session = tf.compat.v1.Session(graph=_join(loaded))
+    if loaded.initializer is not None:
+        session.run(find_fills(loaded.initializer.as_graph_def()))
+    inputs, outputs = (
+        {name_end(tensor.name): tensor for tensor in side}
+        for side in (loaded.inputs, loaded.outputs)
+    )
+    return write_outputs(
+        run_in_session(session, _names(inputs), _names(outputs)),
+        source=source,
+        folder=folder,
+        signature=signature,
+        record=record,
+        seed=seed,
+        task=task,
+        given=given,
+        hints=hints,
+        inputs={
+            name: {
+                "dtype": tensor.dtype.name,
+                "shape": describe_shape(tensor.shape.as_proto()),
+            }
+            for name, tensor in inputs.items()
+        },
+    )
+
+
+def _names(tensors: Mapping[str, tf.Tensor]) -> dict[str, str]:
+    return {name: tensor.name for name, tensor in tensors.items()}
+
+
+def _join(loaded: FrozenGraph) -> tf.Graph:
+    """Return the graph together with what fills its tables."""
+    if loaded.initializer is None:
+        return loaded.graph
+    joined = loaded.graph.as_graph_def()
+    names = {node.name for node in joined.node}
+    filling = loaded.initializer.as_graph_def()
+    joined.node.extend(node for node in filling.node if node.name not in names)
+    return import_graph(joined)

@@ -1,0 +1,106 @@
+"""What a lowering is, and what the rules share.
+
+A rule takes an op's inputs and attributes under the names of tf.raw_ops, swallows those that it
+does not look at, and returns what the op would.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+
+class NotLowered(Exception):  # noqa: N818  # it is no error: the op stays as it is
+    """A rule has no equal form for this node; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lowering:
+    """A rule.
+
+    Attributes:
+        lower: The function.
+        becomes: What it makes, for the sentence that tells of it.
+        why: What is wrong with the op in TensorFlow.js; None where it has none such.
+        applies: Whether a node is one for the rule, told without reading the graph.
+    """
+
+    lower: Callable[..., Any]
+    becomes: str
+    why: str | None = None
+    applies: Callable[[NodeDef], bool] = lambda _: True
+
+    def describe(self, op: str) -> str:
+        """Return the sentence about what became of an op."""
+        return f"{op} became {self.becomes}: {self.why or f'TensorFlow.js has no {op}'}"
+
+
+def require_static(tensor: tf.Tensor, name: str) -> Any:
+    """Return the value of a constant as numpy has it.
+
+    Raises:
+        NotLowered: It is known only when the model runs.
+    """
+    value = tf.get_static_value(tensor)
+    if value is None:
+        raise NotLowered(f"its {name} is computed")
+    return np.asarray(value)
+
+
+def require_ndim(tensor: tf.Tensor) -> int:
+    """Return the number of axes.
+
+    Raises:
+        NotLowered: It is known only when the model runs.
+    """
+    ndim = tensor.shape.rank
+    if ndim is None:
+        raise NotLowered("the number of axes is not known")
+    return int(ndim)
+
+
+def count_axis(axis: int, tensor: tf.Tensor) -> int:
+    """Return the number of an axis, which may be counted from the end.
+
+    Raises:
+        NotLowered: It is, and how many there are is known only when the model runs.
+    """
+    return axis if axis >= 0 else axis + require_ndim(tensor)
+
+
+def require_sizes(tensor: tf.Tensor, axes: slice) -> list[int]:
+    """Return the sizes of some axes.
+
+    Raises:
+        NotLowered: One is known only when the model runs.
+    """
+    require_ndim(tensor)
+    sizes: list[int | None] = tensor.shape.as_list()[axes]
+    if None in sizes:
+        raise NotLowered(f"the sizes {tuple(sizes)} are not all known")
+    return [int(size) for size in sizes if size is not None]
+
+
+def size_of(tensor: tf.Tensor, axis: int) -> Any:
+    """Return the size of an axis: a number where it is known, else an int32 tensor."""
+    known = None if tensor.shape.rank is None else tensor.shape[axis]
+    return tf.shape(tensor)[axis] if known is None else known
+
+
+def gather_rows(params: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Tensor:
+    """Gather along the axis after the batch axes, from each batch by its own indices.
+
+    The wasm backend reads beyond its batch when a gather has batch axes, so the batches are put
+    end to end, and each has its start added to its indices.
+    """
+    size = size_of(params, batch_dims)
+    batches = tf.shape(params)[:batch_dims]
+    inner = tf.shape(params)[batch_dims + 1 :]
+    flat = tf.reshape(params, tf.concat([[-1], inner], 0))
+    number = tf.reduce_prod(tf.concat([[1], batches], 0))
+    rest = tf.ones([tf.rank(indices) - batch_dims], tf.int32)
+    starts = tf.reshape(tf.range(number) * size, tf.concat([batches, rest], 0))
+    return tf.gather(flat, tf.cast(indices, tf.int32) + starts)

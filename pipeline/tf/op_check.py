@@ -1,0 +1,102 @@
+"""Op check: what a graph needs that TensorFlow.js does not have, where it stands, what to do.
+
+What TensorFlow.js has is the converter's own list (op_list/*.json of the tensorflowjs package),
+which is that of its executor.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+from pipeline.errors import ConversionError
+from pipeline.inspection.op_support import mapped_ops
+from pipeline.tf.op_advice import advise
+
+# Of these `strip_debug_ops` gets rid, or nobody runs them.
+_DEBUG_OPS = {"Assert", "CheckNumerics", "Print"}
+# In the converter's list, but TensorFlow.js 4 has no mapping of theirs (ragged.json is left out
+# of its bundle), or reads other names of inputs than the mapping has.
+_NOT_MAPPED = {"BitwiseAnd", "RaggedGather", "RaggedRange", "RaggedTensorToTensor"}
+_NUM_PLACES = 3
+# Scopes that TensorFlow adds around what the author wrote.
+_WRAPPERS = ("StatefulPartitionedCall/", "PartitionedCall/")
+
+
+def check_ops(
+    graph_defs: Iterable[GraphDef], *, skip_op_check: bool, strip_debug_ops: bool
+) -> None:
+    """Raise for what TensorFlow.js cannot load or run.
+
+    Args:
+        graph_defs: The graph and, where there is one, its initializer.
+        skip_op_check: Let other ops pass, for a front end that registers them.
+        strip_debug_ops: Whether the converter takes debug ops out.
+
+    Raises:
+        ConversionError: The message lists the ops, sorted, each with its number and places.
+    """
+    nodes = [node for graph_def in graph_defs for node in _walk(graph_def)]
+    _check_hopeless(nodes)
+    known = (mapped_ops() or set()) - _NOT_MAPPED | (_DEBUG_OPS if strip_debug_ops else set())
+    places: dict[str, list[str]] = {}
+    for node in nodes:
+        if node.op not in known:
+            places.setdefault(node.op, []).append(_format_place(node.name))
+    if not places or skip_op_check:
+        return
+    listed = "; ".join(_describe(op, names) for op, names in sorted(places.items()))
+    raise ConversionError(
+        f"TensorFlow.js does not have these ops: {listed}",
+        hint="\n  ".join(
+            [
+                *advise(sorted(places)),
+                "`skip_op_check: true` converts all the same, for a front end that registers them",
+            ]
+        ),
+    )
+
+
+def _check_hopeless(nodes: Iterable[NodeDef]) -> None:
+    """Raise for what would be written all the same, and never run.
+
+    The converter writes the path that an asset has on this machine into the weights, and takes
+    the ops of Decision Forests, which a package of their own runs.
+    """
+    for node in nodes:
+        if node.op.startswith("SimpleML"):
+            raise ConversionError(
+                "a model of TensorFlow Decision Forests: TensorFlow.js alone has none of its ops",
+                hint="it runs in the package tfjs-tfdf only, which this zoo does not support",
+            )
+        if node.op.startswith("InitializeTableFromTextFile"):
+            raise ConversionError(
+                f"a lookup table is filled from a file ('{_format_place(node.name)}'), "
+                "which TensorFlow.js cannot do",
+                hint="fill it with tf.lookup.KeyValueTensorInitializer and save the model again",
+            )
+
+
+def _walk(graph_def: GraphDef) -> Iterator[NodeDef]:
+    """Yield the nodes of a graph and of its functions."""
+    yield from graph_def.node
+    for function in graph_def.library.function:
+        yield from function.node_def
+
+
+def _format_place(name: str) -> str:
+    """Return a node's name as its author knows it: the scope of layers that it stands in."""
+    shown = True
+    while shown:
+        shown = False
+        for wrapper in _WRAPPERS:
+            if name.startswith(wrapper):
+                name, shown = name.removeprefix(wrapper), True
+    return name
+
+
+def _describe(op: str, places: list[str]) -> str:
+    shown = ", ".join(places[:_NUM_PLACES])
+    more = f" and {len(places) - _NUM_PLACES} more" if len(places) > _NUM_PLACES else ""
+    count = f" {len(places)} times" if len(places) > 1 else ""
+    return f"{op}{count} ({shown}{more})"

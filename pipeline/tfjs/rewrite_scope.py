@@ -1,0 +1,124 @@
+"""What a rewrite of an op sees of its graph, and what it returns. It opens no file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+_MATRIX = 2
+# What a constant passes unchanged, on its way into a loop as well.
+_PASSING = {"Identity", "Enter"}
+
+# How a library function calls the first output of these ops: "node:output:0".
+_OUTPUTS = {
+    "AddV2": "z",
+    "Cast": "y",
+    "Conv2D": "output",
+    "DepthwiseConv2dNative": "output",
+    "Elu": "activations",
+    "Erf": "y",
+    "Erfc": "y",
+    "FusedBatchNormV3": "y",
+    "FusedDepthwiseConv2dNative": "output",
+    "LeakyRelu": "activations",
+    "LookupTableFind": "values",
+    "LookupTableFindV2": "values",
+    "MatMul": "product",
+    "Mul": "z",
+    "NotEqual": "z",
+    "OnesLike": "y",
+    "Prelu": "activations",
+    "Relu": "activations",
+    "Relu6": "activations",
+    "Reshape": "output",
+    "Shape": "output",
+    "Sigmoid": "y",
+    "Sub": "z",
+    "Tanh": "y",
+    "ZerosLike": "y",
+    "_FusedConv2D": "output",
+    "_FusedMatMul": "product",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """The nodes of a graph, or of a function in its library.
+
+    Attributes:
+        nodes: Its nodes by name.
+        is_function: Whether inputs are written "node:output:index".
+    """
+
+    nodes: Mapping[str, Json]
+    is_function: bool
+
+    def new_name(self, node: Json, part: str) -> str:
+        """Return a name below a node's that nothing has."""
+        name = f"{node['name']}/{part}"
+        while name in self.nodes:
+            name += "_"
+        return name
+
+    def constant_shape(self, reference: str) -> tuple[int, ...] | None:
+        """Return the shape of what an input names, when it is a constant matrix."""
+        node = self.nodes.get(reference.partition(":")[0], {})
+        tensor = attribute(node, "value", "tensor") if node.get("op") == "Const" else None
+        sizes = ((tensor or {}).get("tensorShape") or {}).get("dim") or []
+        shape = tuple(int(dim.get("size", 0)) for dim in sizes)
+        return shape if len(shape) == _MATRIX else None
+
+    def is_bias(self, reference: str) -> bool:
+        """Return whether an input may be a bias: a constant vector, or what is not known here."""
+        node = self.nodes.get(reference.partition(":")[0])
+        while node is not None and node["op"] in _PASSING:
+            node = self.nodes.get(node["input"][0].partition(":")[0])
+        if node is None:
+            return True  # an argument of a function
+        return node["op"] == "Const" and _constant_ndim(node) in (1, None)
+
+    def is_single(self, reference: str) -> bool:
+        """Return whether an input is a constant without axes."""
+        return _constant_ndim(self.nodes.get(reference.partition(":")[0], {})) == 0
+
+    def is_vector(self, reference: str) -> bool:
+        """Return whether an input is a constant vector, or an input of the graph that is one."""
+        node = self.nodes.get(reference.partition(":")[0], {})
+        shape = attribute(node, "shape", "shape") if node.get("op") == "Placeholder" else None
+        return len((shape or {}).get("dim") or []) == 1 or _constant_ndim(node) == 1
+
+    def is_reshaped(self, node: Json) -> bool:
+        """Return whether all that a node is read for is to give it another shape."""
+        name = node["name"]
+        readers = [
+            other
+            for other in self.nodes.values()
+            if name in {given.partition(":")[0] for given in other.get("input", ())}
+        ]
+        return bool(readers) and all(other["op"] == "Reshape" for other in readers)
+
+    def reference(self, node: Json) -> str:
+        """Return how an input names a node's first output."""
+        name: str = node["name"]
+        return f"{name}:{_OUTPUTS[node['op']]}:0" if self.is_function else name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rewrite:
+    """What a node becomes: its nodes, the last of them under its name, and why."""
+
+    nodes: list[Json]
+    reason: str
+
+
+def attribute(node: Json, key: str, kind: str) -> Any:
+    """Return an attribute of a kind: "type", "b", "list" and so on; None where it has none."""
+    return (node.get("attr") or {}).get(key, {}).get(kind)
+
+
+def _constant_ndim(node: Json) -> int | None:
+    tensor = attribute(node, "value", "tensor") if node.get("op") == "Const" else None
+    if tensor is None:
+        return None
+    return len((tensor.get("tensorShape") or {}).get("dim") or [])

@@ -1,0 +1,191 @@
+"""Small real SavedModels with ops that TensorFlow.js lacks, made by TensorFlow in a child process.
+
+`python lowering_models.py FOLDER` writes each into a folder, with what it is run on and what
+TensorFlow makes of that beside it: NAME/, NAME.inputs.npz, NAME.expected.npz.
+"""
+
+import atexit
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@functools.cache
+def built() -> Path:
+    """Return the folder that the program wrote, by the first call; it is removed at exit."""
+    folder = Path(tempfile.mkdtemp(prefix="lowering models "))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    assert done.returncode == 0, done.stdout.decode()
+    return folder
+
+
+def write_models(folder: Path) -> None:
+    """Write all models into the folder; imports TensorFlow."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    rows = np.arange(12, dtype=np.float32).reshape(3, 4) / 10
+    writers: Mapping[str, tuple[Callable[..., Any], Mapping[str, Any]]] = {
+        "control_flow": (_control_flow, {"x": rows}),
+        "many_outputs": (_many_outputs, {"x": np.array([3, 1, 3, 3], np.int32)}),
+        "unused": (_unused, {"x": rows}),
+        "debugging": (_debugging, {"x": rows}),
+        "bounds": (_bounds, {"x": np.arange(5, dtype=np.int64)}),
+        "visible": (_visible, {"x": np.arange(5, dtype=np.int64)}),
+        "unsupported": (_unsupported, {"x": np.eye(4, dtype=np.float32)[:3]}),
+        "unknown_size": (_unknown_size, {"x": np.zeros([1, 4, 4, 3], np.float32)}),
+    }
+    for name, (make, inputs) in writers.items():
+        _save(tf, folder / name, make(tf), inputs)
+    _save_vocabulary(tf, folder)
+    _save_keras(tf, folder)
+
+
+def _save(tf: Any, folder: Path, function: Any, inputs: Mapping[str, Any], **members: Any) -> None:
+    module = tf.Module()
+    for member, value in members.items():
+        setattr(module, member, value)
+    module.call = tf.function(function, input_signature=[_spec(tf, *one) for one in inputs.items()])
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.call})
+    outputs = module.call(*map(tf.constant, inputs.values()))
+    _save_arrays(folder, inputs, {key: value.numpy() for key, value in outputs.items()})
+
+
+def _save_arrays(folder: Path, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    for kind, arrays in (("inputs", inputs), ("expected", outputs)):
+        np.savez(folder.with_name(f"{folder.name}.{kind}.npz"), **arrays)
+
+
+def _spec(tf: Any, name: str, array: Any) -> Any:
+    dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
+    is_image = array.ndim == 4
+    known = array.shape[3:] if is_image else array.shape[1:]
+    return tf.TensorSpec([None] * (array.ndim - len(known)) + list(known), dtype, name=name)
+
+
+def _control_flow(tf: Any) -> Any:
+    """Return a loop and a branch with ops that TensorFlow.js lacks, and slices of both kinds."""
+
+    def call(x: Any) -> Any:
+        count = tf.shape(x)[0]
+
+        def body(i: Any, total: Any) -> Any:
+            part = x[: i + 1]
+            rolled = tf.roll(tf.debugging.check_numerics(part, "bad"), i, axis=0)
+            return i + 1, total + tf.reduce_sum(tf.math.erfc(part)) + tf.reduce_sum(rolled[:1])
+
+        _, total = tf.while_loop(lambda i, _: i < count, body, [tf.constant(0), tf.constant(0.0)])
+        chosen = tf.cond(total > 0, lambda: tf.math.xlogy(x, x + 2), lambda: x[:, :1] + x)
+        return {"chosen": chosen, "total": total}
+
+    return call
+
+
+def _many_outputs(tf: Any) -> Any:
+    def call(x: Any) -> Any:
+        values, places, counts = tf.unique_with_counts(x)
+        return {"counts": counts, "places": places, "values": values}
+
+    return call
+
+
+def _unused(tf: Any) -> Any:
+    """Return a graph that computes what nobody asks for, of constants and of its input."""
+
+    def call(x: Any) -> Any:
+        inverse = tf.linalg.inv(tf.constant([[2.0, 0.0], [0.0, 4.0]]))
+        return {"y": x * inverse[0, 0]}
+
+    return call
+
+
+def _debugging(tf: Any) -> Any:
+    def call(x: Any) -> Any:
+        tf.print("x is", x, output_stream=sys.stderr)
+        return {"y": tf.roll(tf.debugging.check_numerics(x, "no number"), 1, axis=0)}
+
+    return call
+
+
+def _bounds(tf: Any) -> Any:
+    """Return ends of slices and limits beyond int32 that make no difference."""
+
+    def call(x: Any) -> Any:
+        end = tf.constant([2**63 - 1], tf.int64)
+        one = tf.constant([1], tf.int64)
+        sliced = tf.raw_ops.StridedSlice(input=x, begin=one, end=end, strides=one)
+        limited = tf.minimum(x * 3, tf.constant(2**40, tf.int64))
+        return {"limited": limited, "sliced": sliced, "small": x <= 2**40}
+
+    return call
+
+
+def _visible(tf: Any) -> Any:
+    """Return a limit beyond int32 that is an output as well."""
+
+    def call(x: Any) -> Any:
+        limit = tf.constant(2**40, tf.int64)
+        return {"limited": tf.minimum(x, limit), "sum": x + limit}
+
+    return call
+
+
+def _unsupported(tf: Any) -> Any:
+    def call(x: Any) -> Any:
+        with tf.name_scope("whiten"):
+            inverse = tf.linalg.inv(tf.matmul(x, x, transpose_b=True))
+            other = tf.linalg.inv(inverse + inverse)
+        return {"y": tf.math.lgamma(other), "z": inverse}
+
+    return call
+
+
+def _unknown_size(tf: Any) -> Any:
+    return lambda x: {"y": tf.raw_ops.ResizeBicubic(images=x, size=[8, 8])}
+
+
+def _save_vocabulary(tf: Any, folder: Path) -> None:
+    """Write a model with a table that is filled from a file of its own."""
+    path = folder / "words.txt"
+    path.write_text("the\nquick\nbrown\nfox\n")
+    initializer = tf.lookup.TextFileInitializer(
+        str(path),
+        tf.string,
+        tf.lookup.TextFileIndex.WHOLE_LINE,
+        tf.int64,
+        tf.lookup.TextFileIndex.LINE_NUMBER,
+    )
+    table = tf.lookup.StaticHashTable(initializer, -1)
+    words = {"words": np.array(["fox", "cat", "the", "quick"], object)}
+    _save(tf, folder / "vocabulary", lambda words: {"ids": table.lookup(words)}, words, table=table)
+
+
+def _save_keras(tf: Any, folder: Path) -> None:
+    """Write a Keras model that takes texts."""
+    import tf_keras  # noqa: PLC0415
+
+    layer = tf_keras.layers.TextVectorization(max_tokens=20, output_sequence_length=5)
+    layer.adapt(["the quick Brown fox", "the lazy dog"])
+    texts = tf_keras.Input((1,), dtype="string", name="texts")
+    embedded = tf_keras.layers.Embedding(20, 3)(layer(texts))
+    mean = tf_keras.layers.GlobalAveragePooling1D(name="mean")(embedded)
+    model = tf_keras.Model(texts, mean)
+    model.save(folder / "texts", save_format="tf")
+    given = np.array([["The dog!, xyz"], ["brown  FOX"]], object)
+    _save_arrays(folder / "texts", {"texts": given}, {"mean": model(tf.constant(given)).numpy()})
+
+
+if __name__ == "__main__":
+    write_models(Path(sys.argv[1]))
