@@ -163,8 +163,9 @@ def _run_in_tensorflow(
         "task": None,
         "given": None,
         "hints": hints,
+        "flags": {"saved_model_tags": None},
     }
-    function = "pipeline.tf.reference:run_reference"
+    function = "pipeline.tf.reference:run_saved_model"
     future = pool.submit(function, job, limits=Limits(), log=folder.with_suffix(".log"))
     summary: dict[str, Any] = future.result().value
     return summary
