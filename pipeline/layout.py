@@ -12,6 +12,7 @@ models.yaml                          the manifest; its folder is the root
   catalog/                           the results of the step that makes models.json
   site/                              the results of the step that makes the pages
   dist.json                          what was put into dist/
+  recipes/<model>.json               what earlier results were made of, for `doit diff`
 dist/                                the zoo as published (`zoo: output:`)
 """
 

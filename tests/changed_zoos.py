@@ -79,7 +79,7 @@ def build_twice(folder: Path) -> ChangedZoo:
     models["role"]["map"] = {"scores": "Identity_1:0"}
     (zoo.folder / "sources/broken/group1-shard1of1.bin").write_bytes(b"short")
     del models["strict"]["tolerance"]
-    models["fewer"]["variants"] = ["uint16"]
+    models["fewer"] |= {"variants": ["uint16"], "license": "MIT"}
     models["title"]["title"] = HOSTILE
     zoo.manifest["models"].remove(models["gone"])
     zoo.add("new", seed=13)

@@ -8,8 +8,16 @@ import pytest
 from changed_zoos import ChangedZoo, build_twice
 from zoos import Zoo, files_below
 
-from pipeline.report.account import Account, StepRun, sort_failures
+from pipeline.report.account import (
+    Account,
+    StepRun,
+    _find_memory,
+    gather_account,
+    sort_failures,
+)
 from pipeline.report.document import format_page, format_text
+from pipeline.report.events import StepEvent
+from pipeline.report.run import RunContext
 
 needs_packages = pytest.mark.network  # TensorFlow.js, once
 
@@ -137,3 +145,45 @@ def test_failures_that_are_expected_stand_apart() -> None:
     assert "## Failed as expected\n\n- `convert one`: cannot" in format_text(told)
     assert "## Failed\n" not in format_text(told)
     assert "Failed as expected" in format_page(told)
+
+
+def test_neither_credentials_nor_this_machine_are_published(tmp_path: Path) -> None:
+    context = RunContext(root=tmp_path)
+    cause = 'parameter source: "https://me:secret@host/a?token=hush" → "npm:b@1.0.0"'
+    reason = f"{tmp_path}/models/one.h5: no such file"
+    context.log.record(
+        StepEvent(task="fetch:one", model="one", status="failed", cause=cause, reason=reason)
+    )
+    told = gather_account(
+        context, {}, zoo="Zoo", selected=(), finished="now", seconds=1.0, exit_status=1
+    )
+
+    for text in (format_text(told), format_page(told)):
+        assert "host/a" in text
+        assert "secret" not in text
+        assert "hush" not in text
+        assert str(tmp_path) not in text
+        assert "models/one.h5: no such file" in text
+
+
+@pytest.mark.parametrize(("exit_status", "up_to_date"), [(0, 1), (1, 1), (2, None), (130, None)])
+def test_a_run_that_was_cut_short_does_not_know_the_rest(
+    tmp_path: Path, exit_status: int, up_to_date: int | None
+) -> None:
+    told = gather_account(
+        RunContext(root=tmp_path),
+        {},
+        zoo="Zoo",
+        selected=(),
+        finished="now",
+        seconds=1.0,
+        exit_status=exit_status,
+    )
+
+    assert told.up_to_date == up_to_date
+
+
+def test_memory_is_that_of_the_largest_process_whatever_measured_it() -> None:
+    measured = {"peakRssBytes": None, "js": {"wasm": {"a": {"rssBytes": 7}, "b": {"rssBytes": 9}}}}
+
+    assert max(_find_memory(measured)) == 9

@@ -13,7 +13,7 @@ from pipeline.fetch.credentials import strip_credentials
 from pipeline.jsonfile import read_json
 from pipeline.report.events import StepEvent
 from pipeline.report.line import crop_text
-from pipeline.report.run import Card, RunContext, is_failure
+from pipeline.report.run import ALL_GOOD, MODEL_FAILED, Card, RunContext, is_failure
 from pipeline.steps.job import Job
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
@@ -88,7 +88,7 @@ class Account:
         failures: Those that fail, also from earlier on, but for the expected ones.
         expected: Failures that the manifest expects.
         skipped: Number of steps that were skipped because another failed.
-        up_to_date: Number of steps with nothing to do; None where only some were asked for.
+        up_to_date: Number of steps with nothing to do; None where the run did not look at all.
         models: The models that it worked on.
         statuses: Number of models of the zoo by their status.
     """
@@ -140,6 +140,8 @@ def gather_account(  # noqa: PLR0913  # all that a run is known by
     names = list(dict.fromkeys(job.model for job in jobs.values() if job.model is not None))
     cards = {card["name"]: card for card in context.load_cards(names)}
     done = [steps[event.task] for event in ran]
+    # A run that was cut short did not come to the others.
+    whole = not selected and exit_status in {ALL_GOOD, MODEL_FAILED}
     return Account(
         zoo=zoo,
         finished=finished,
@@ -150,7 +152,7 @@ def gather_account(  # noqa: PLR0913  # all that a run is known by
         failures=[steps[event.task] for event in log.failures],
         expected=[steps[event.task] for event in log.expected_failures],
         skipped=len(skipped),
-        up_to_date=None if selected else len(jobs) + 1 - len(steps.keys() | skipped),
+        up_to_date=len(jobs) + 1 - len(steps.keys() | skipped) if whole else None,
         models=list(_models(done, jobs, cards)),
         statuses=Counter(card["status"] for card in cards.values()),
     )
