@@ -45,7 +45,7 @@ def test_a_build_publishes_every_model_and_a_second_one_does_nothing(zoo: Zoo) -
     second = zoo.build()
 
     assert first.code == 0, first.stdout + first.stderr
-    assert first.ran == sorted([*all_steps("one"), *all_steps("two"), "catalog", "dist"])
+    assert first.ran == sorted([*all_steps("one"), *all_steps("two"), "catalog", "site", "dist"])
     assert second.code == 0
     assert second.ran == []
     assert [model["name"] for model in zoo.catalog()["models"]] == ["one", "two"]
@@ -78,7 +78,7 @@ def test_a_title_rebuilds_the_card_alone(zoo: Zoo) -> None:
     zoo.manifest["models"][0]["title"] = "The first"
     done = zoo.build()
 
-    assert done.ran == ["card:one", "catalog", "dist"]
+    assert done.ran == ["card:one", "catalog", "dist", "site"]
     assert zoo.entry("one")["title"] == "The first"
 
 
@@ -87,7 +87,7 @@ def test_a_role_is_proved_again_and_rebuilds_no_weights(zoo: Zoo) -> None:
     zoo.manifest["models"][0]["map"] = {"scores": "Identity_1:0", "classes": None}
     done = zoo.build()
 
-    assert done.ran == ["card:one", "catalog", "dist", "map:one", "verify:one"]
+    assert done.ran == ["card:one", "catalog", "dist", "map:one", "site", "verify:one"]
     assert zoo.entry("one")["map"] == {"scores": "Identity_1:0", "classes": None}
     assert [output["role"] for output in zoo.entry("one")["outputs"]] == [None, "scores"]
 
@@ -109,8 +109,8 @@ def test_a_model_added_or_removed_builds_or_drops_it_alone(zoo: Zoo) -> None:
     del zoo.manifest["models"][0]
     removed = zoo.build()
 
-    assert added.ran == sorted([*all_steps("three"), "catalog", "dist"])
-    assert removed.ran == ["catalog", "dist"]
+    assert added.ran == sorted([*all_steps("three"), "catalog", "site", "dist"])
+    assert removed.ran == ["catalog", "dist", "site"]
     assert [model["name"] for model in zoo.catalog()["models"]] == ["three", "two"]
     # A reader may still hold the catalog of a minute ago.
     assert (zoo.dist / "models/one/float32/model.json").exists()
@@ -136,7 +136,7 @@ def test_a_source_that_changes_rebuilds_its_model(zoo: Zoo) -> None:
     write_graph_model(zoo.folder / "sources/one", weights=dense_weights(8, 512, seed=7))
     done = zoo.build()
 
-    assert done.ran == sorted([*all_steps("one"), "catalog", "dist"])
+    assert done.ran == sorted([*all_steps("one"), "catalog", "site", "dist"])
     assert zoo.entry("one")["modelPath"] != before
 
 
@@ -392,7 +392,7 @@ def test_plan_of_a_fresh_zoo_lists_every_step(zoo: Zoo) -> None:
     plan = zoo.doit("plan")
 
     assert "convert:one         never built\n" in plan.stdout
-    assert plan.stdout.endswith("20 steps would run, 0 would not\n")
+    assert plan.stdout.endswith("21 steps would run, 0 would not\n")
     assert not (zoo.folder / "dist").exists()
 
 
