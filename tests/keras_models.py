@@ -238,6 +238,14 @@ def _operations(k: Any) -> Any:
     return k.Model(image, [mean, x[:, 1:, :, ::2]])
 
 
+def _grouped(k: Any) -> Any:
+    """Convolutions in groups: of two channels, and one for each channel."""
+    image = k.Input((8, 8, 4), name="image")
+    x = k.layers.Conv2D(6, 3, groups=2, activation="relu")(image)
+    x = k.layers.Conv2D(12, 3, groups=6, strides=2, padding="same")(x)
+    return k.Model(image, k.layers.GlobalAveragePooling2D(name="means")(x))
+
+
 def _lambda(k: Any) -> Any:
     features = k.Input((4,), name="features")
     doubled = k.layers.Lambda(lambda x: x * 2.0, output_shape=(4,), name="double")
@@ -280,6 +288,7 @@ MODELS: dict[str, Callable[[Any], Any]] = {
     "trained": _trained,
     "odd_names": _odd_names,
     "operations": _operations,
+    "grouped": _grouped,
     "lambda": _lambda,
     "custom": _custom,
     "foreign_initializer": _foreign_initializer,
@@ -400,14 +409,17 @@ def _part(weights: list[Any], order: list[int]) -> list[Any]:
 def _write_odd(k: Any, folder: Path) -> None:
     unbuilt = k.Sequential([k.layers.Dense(3), k.layers.Dense(2)])
     unbuilt.save(str(folder / "unbuilt.keras"))
+    from keras.src.applications.convnext import ConvNeXt  # noqa: PLC0415
+
     applications = k.applications
     small: dict[str, Any] = {"weights": None, "classes": 10}
     for name, model in {
         "MobileNetV3Small": applications.MobileNetV3Small((64, 64, 3), **small),
-        "DenseNet121": applications.DenseNet121(input_shape=(32, 32, 3), **small),
+        "ConvNeXt": ConvNeXt([1, 1, 1, 1], [8, 16, 24, 32], input_shape=(32, 32, 3), **small),
         "EfficientNetV2B0": applications.EfficientNetV2B0(input_shape=(32, 32, 3), **small),
     }.items():
         model.save(str(folder / f"{name}.keras"))
+        model.save(str(folder / f"{name}.h5"))
 
 
 if __name__ == "__main__":

@@ -289,6 +289,9 @@ CASES: Mapping[str, Case] = {
     "CheckNumerics": Case(
         op="CheckNumerics", inputs={"tensor": FLOATS}, attributes={"message": "no number"}
     ),
+    "EnsureShape": Case(
+        op="EnsureShape", inputs={"input": _normal(2, 3)}, attributes={"shape": [None, 3]}
+    ),
     "DeepCopy": Case(op="DeepCopy", inputs={"x": FLOATS}),
     "Empty": Case(
         op="Empty",
@@ -675,6 +678,11 @@ CASES: Mapping[str, Case] = {
         inputs={"inputs": _normal(5, 4) * 3},
         attributes={"min": -1.3, "max": 2.9, "num_bits": 4},
     ),
+    "FakeQuantWithMinMaxVars": Case(
+        op="FakeQuantWithMinMaxVars",
+        inputs={"inputs": _normal(5, 4) * 3, "min": np.float32(-1.3), "max": np.float32(2.9)},
+        attributes={"num_bits": 4},
+    ),
     "FakeQuantWithMinMaxVarsPerChannel": Case(
         op="FakeQuantWithMinMaxVarsPerChannel",
         inputs={"inputs": _normal(5, 4) * 3},
@@ -739,6 +747,14 @@ CASES: Mapping[str, Case] = {
     ),
     "FFT3D": Case(
         op="FFT3D", inputs={"input": _complex(2, 4, 2)}, error=2e-6, not_on_wasm="Complex"
+    ),
+    "IRFFT2D": Case(
+        op="IRFFT2D",
+        inputs={"input": _complex(2, 4, 5)},
+        constants={"fft_length": _bits(4, 8)},
+        is_static=True,
+        error=2e-6,
+        not_on_wasm="Complex",
     ),
     "RFFT2D": Case(
         op="RFFT2D",

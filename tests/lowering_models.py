@@ -45,6 +45,8 @@ def write_models(folder: Path) -> None:
         "bounds": (_bounds, {"x": np.arange(5, dtype=np.int64)}),
         "visible": (_visible, {"x": np.arange(5, dtype=np.int64)}),
         "unsupported": (_unsupported, {"x": np.eye(4, dtype=np.float32)[:3]}),
+        "cases": (_cases, {"x": rows}),
+        "resized": (_resized, {"x": np.linspace(0, 1, 90, dtype=np.float32).reshape(5, 6, 3)}),
         "unknown_size": (_unknown_size, {"x": np.zeros([1, 4, 4, 3], np.float32)}),
     }
     for name, (make, inputs) in writers.items():
@@ -150,6 +152,29 @@ def _unsupported(tf: Any) -> Any:
         return {"y": tf.math.lgamma(other), "z": inverse}
 
     return call
+
+
+def _cases(tf: Any) -> Any:
+    """Return a choice among three branches, in a loop and outside."""
+
+    def choose(number: Any, x: Any) -> Any:
+        return tf.switch_case(number, [lambda: x, lambda: tf.math.erfc(x), lambda: x * 2])
+
+    def call(x: Any) -> Any:
+        count = tf.shape(x)[0]
+        _, total = tf.while_loop(
+            lambda i, _: i < count,
+            lambda i, total: (i + 1, total + tf.reduce_sum(choose(i, x))),
+            [tf.constant(0), tf.constant(0.0)],
+        )
+        return {"chosen": choose(count - 1, x), "total": total}
+
+    return call
+
+
+def _resized(tf: Any) -> Any:
+    """Return a resizing whose scale is computed from a size that is known."""
+    return lambda x: {"y": tf.image.resize(tf.ensure_shape(x, [5, 6, 3]), [9, 4], "lanczos3")}
 
 
 def _unknown_size(tf: Any) -> Any:

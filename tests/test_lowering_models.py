@@ -85,6 +85,26 @@ def test_each_output_of_a_replaced_op_keeps_its_name(convert: Convert) -> None:
 
 
 @pytest.mark.network
+def test_one_of_several_branches_is_chosen(convert: Convert) -> None:
+    folder, record = convert("cases")
+
+    assert any(sentence.startswith("_SwitchN became") for sentence in record["repairs"])
+    check_runs("cases", folder, "cpu", "wasm")
+
+
+@pytest.mark.network
+def test_a_size_that_is_computed_from_known_ones_is_known(convert: Convert) -> None:
+    folder, record = convert("resized")
+
+    became = [sentence.partition(":")[0] for sentence in record["repairs"]]
+    assert became == [
+        "EnsureShape became what it is of",
+        "ScaleAndTranslate became products with the matrices of its interpolation",
+    ]
+    check_runs("resized", folder, "cpu", "wasm")
+
+
+@pytest.mark.network
 @pytest.mark.parametrize("strip_debug_ops", [False, True])
 def test_printing_and_checks_are_left_out(convert: Convert, *, strip_debug_ops: bool) -> None:
     folder, record = convert("debugging", strip_debug_ops=strip_debug_ops)

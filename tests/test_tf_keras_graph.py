@@ -22,7 +22,7 @@ Json = dict[str, Any]
 KINDS = [
     "two_heads", "dict_outputs", "sequential", "shared", "recurrent", "masked", "stateful",
     "attention", "looked_up", "normalized", "half", "half_weights", "trained", "odd_names",
-    "operations", "foreign_initializer",
+    "operations", "grouped", "foreign_initializer",
 ]  # fmt: skip
 SAVED = [f"{kind}.{end}" for kind in KINDS for end in ("tf_keras.h5", "keras 3.keras")]
 SAVED += [
@@ -30,7 +30,12 @@ SAVED += [
     for kind in ("two_heads", "looked_up", "recurrent", "operations", "half_weights")
     for end in ("tf_keras.keras", "keras 3.h5")
 ]
-APPLICATIONS = ["MobileNetV3Small.keras", "DenseNet121.keras", "EfficientNetV2B0.keras"]
+APPLICATIONS = [
+    "MobileNetV3Small.keras",
+    "EfficientNetV2B0.keras",
+    "ConvNeXt.keras",
+    "ConvNeXt.h5",
+]
 HALF = "16-bit floats (the model's dtype policy) are computed in float32"
 
 

@@ -26,6 +26,9 @@ from pipeline.tf.tables import find_initializer, place_assets
 
 _UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
 # Where TensorFlow says in how many calls of Python a node was made, before it says why.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_AUTOGRAPH = "in user code:"
+_ERROR = re.compile(r"\w+(Error|Exception): ")
 _TRACE = re.compile(r"Graph execution error:.*?\nNode: ", re.DOTALL)
 # As a session of TensorFlow 1 raises them; the reader of TensorFlow 2 turns its own into
 # Python's, of many kinds.
@@ -108,8 +111,10 @@ def freeze_signature(
 
 def format_reason(error: BaseException, folder: Path | None = None) -> str:
     """Return why TensorFlow failed: the first lines of its message, without our paths."""
-    whole = _TRACE.sub("", str(error))
+    whole = _TRACE.sub("", _COLOUR.sub("", str(error)))
     lines = [line.strip() for line in whole.splitlines() if line.strip()]
+    if lines[:1] == [_AUTOGRAPH]:  # the user's code is ours or the framework's; its error follows
+        lines = lines[next((i for i, line in enumerate(lines) if _ERROR.match(line)), 0) :]
     text = " ".join(lines[:3]) or type(error).__name__
     for path in (folder, folder.resolve()) if folder else ():
         text = text.replace(f"{path}/", "").replace(str(path), "the model")

@@ -19,7 +19,9 @@ from pipeline.errors import ConversionError, PipelineError
 from pipeline.tf.freeze import Frozen, format_reason, import_graph
 from pipeline.tf.function_constants import part_constants
 from pipeline.tf.function_names import name_functions
+from pipeline.tf.grouped import split_groups
 from pipeline.tf.initializer import lower_initializer
+from pipeline.tf.inline import inline_calls
 from pipeline.tf.lowering import lower_graph
 from pipeline.tf.narrow_constants import narrow_constants
 from pipeline.tf.narrowing import check_narrowing
@@ -129,7 +131,10 @@ def _forget_marks(graph_def: GraphDef) -> None:
 
 def _lower(graph: tf.Graph, signature: SignatureDef) -> tuple[tf.Graph, list[str]]:
     """Return a graph of ops that TensorFlow.js has; the same one where nothing was to be done."""
-    lowered, repairs = lower_graph(graph.as_graph_def(), keep=_ends(signature))
+    graph = inline_calls(graph, [info.name for info in signature.outputs.values()])
+    split, repairs = split_groups(graph)
+    lowered, others = lower_graph(split or graph.as_graph_def(), keep=_ends(signature))
+    repairs += others
     return (import_graph(lowered) if repairs else graph), repairs
 
 

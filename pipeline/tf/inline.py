@@ -16,6 +16,8 @@ from tensorflow.python.training.saver import export_meta_graph
 from pipeline.tf.freeze import import_graph
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+# What tf.function(jit_compile=True) leaves: the optimizer inlines nothing that has it.
+_COMPILED = "_XlaMustCompile"
 
 
 def inline_calls(graph: tf.Graph, outputs: Iterable[str]) -> tf.Graph:
@@ -33,6 +35,9 @@ def inline_calls(graph: tf.Graph, outputs: Iterable[str]) -> tf.Graph:
     nodes = [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]
     if not any(node.op in _CALLS | functions for node in nodes):
         return graph
+    for part in (*nodes, *graph_def.library.function):
+        if _COMPILED in part.attr:
+            del part.attr[_COMPILED]
     meta_graph = export_meta_graph(graph_def=graph_def, graph=graph)
     for name in outputs:
         meta_graph.collection_def["train_op"].node_list.value.append(name)

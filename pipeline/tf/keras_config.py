@@ -220,9 +220,11 @@ def _is_foreign(node: Mapping[str, Any], known: Collection[str]) -> bool:
     package, _, rest = str(module).partition(".")
     if package not in _KERAS:
         return True
-    part = rest.removeprefix("src").lstrip(".").partition(".")[0]
+    internal = rest.startswith("src.applications.")  # the layers of its architectures
+    part = "layers" if internal else rest.removeprefix("src").lstrip(".").partition(".")[0]
     # Functions of `keras.models` and of `keras` itself load and save.
-    shown = called[:1].isupper() if part in ("", "models", "experimental") else True
+    is_class = called[:1].isupper()
+    shown = is_class if internal or part in ("", "models", "experimental") else True
     return not shown or part not in (*_COMPUTING, "")
 
 

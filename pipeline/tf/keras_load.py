@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from pipeline.tf.keras_builtin import ACTIVATIONS, class_modules
+from pipeline.tf.keras_builtin import CUSTOM, class_modules
 from pipeline.tf.keras_config import state_modules
 from pipeline.tf.keras_file import CONFIG_NAME, KerasFile
 
@@ -39,7 +39,7 @@ def load_tf_keras(file: KerasFile, config: Mapping[str, Any], custom: Mapping[st
         return tf_keras.models.load_model(str(file.path), compile=False)
     with tempfile.TemporaryDirectory() as folder:
         path = _copy(file, config, Path(folder))
-        with tf_keras.utils.custom_object_scope({**ACTIVATIONS, **custom}):
+        with tf_keras.utils.custom_object_scope({**CUSTOM, **custom}):
             return tf_keras.models.load_model(path, compile=False, safe_mode=False)
 
 

@@ -8,6 +8,7 @@ from pipeline.errors import SignatureError
 from pipeline.tf.keras_call import call_model, trace_model
 from pipeline.tf.keras_source import load_keras_model
 from pipeline.tf.reference import write_outputs
+from pipeline.versions import installed_version
 
 
 def run_keras_model(  # noqa: PLR0913  # all that the step knows, by name
@@ -49,6 +50,7 @@ def run_keras_model(  # noqa: PLR0913  # all that the step knows, by name
         wanted = _match(tuple(results), [entry["name"] for entry in record["outputs"]])
         return {wanted[name]: tensor for name, tensor in results.items()}
 
+    package = "tf_keras" if loaded.generation == "tf_keras" else "keras"
     return write_outputs(
         run,
         source=source,
@@ -59,6 +61,7 @@ def run_keras_model(  # noqa: PLR0913  # all that the step knows, by name
         task=task,
         given=given,
         hints=hints,
+        runtime=f"{package} {installed_version(package)}",
     )
 
 

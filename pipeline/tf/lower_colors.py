@@ -128,6 +128,9 @@ RULES = {
     "AdjustHue": Lowering(lower=_adjust_hue, becomes=_IN_HSV),
     "AdjustSaturation": Lowering(lower=_adjust_saturation, becomes=_IN_HSV),
     "FakeQuantWithMinMaxArgs": Lowering(lower=_quantize_args, becomes=_ROUNDED),
+    "FakeQuantWithMinMaxVars": Lowering(
+        lower=_quantize_channels, becomes=_ROUNDED, why="TensorFlow.js leaves it out"
+    ),
     "FakeQuantWithMinMaxVarsPerChannel": Lowering(lower=_quantize_channels, becomes=_ROUNDED),
     "HSVToRGB": Lowering(lower=_hsv_to_rgb, becomes=_IN_HSV),
     "RGBToHSV": Lowering(lower=_rgb_to_hsv, becomes=_IN_HSV),

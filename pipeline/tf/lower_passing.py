@@ -168,6 +168,19 @@ def _pad_and_convolve(
     return tf.raw_ops.Conv2D(input=padded, filter=filter, strides=strides, padding=padding)
 
 
+def _switch(
+    *, data: tf.Tensor, output_index: tf.Tensor, num_outs: int, **_: Any
+) -> list[tf.Tensor]:
+    """Ask for one branch after the other; what none of them is goes to the last."""
+    branches = []
+    for i in range(num_outs - 1):
+        is_chosen = tf.equal(output_index, i)
+        data, chosen = tf.raw_ops.Switch(data=data, pred=is_chosen)
+        output_index, _ = tf.raw_ops.Switch(data=output_index, pred=is_chosen)
+        branches.append(chosen)
+    return [*branches, data]
+
+
 def _empty_optional(**_: Any) -> tf.Tensor:
     """Return something of the same kind that TensorFlow.js makes; nobody opens it."""
     return tf.raw_ops.EmptyTensorList(
@@ -182,7 +195,7 @@ def _matrix_fft(op: str) -> Callable[..., tf.Tensor]:
     return lambda *, input, **_: raw(input=input)
 
 
-_ITSELF = "what it is of: it computes nothing"
+_ITSELF = "what it is of"
 
 RULES = {
     "AccumulateNV2": Lowering(lower=_accumulate, becomes="AddN"),
@@ -201,6 +214,11 @@ RULES = {
     "DebugGradientIdentity": Lowering(lower=_pass("input"), becomes=_ITSELF),
     "DeepCopy": Lowering(lower=_pass("x"), becomes=_ITSELF),
     "Empty": Lowering(lower=_empty, becomes="Fill with 0"),
+    "EnsureShape": Lowering(
+        lower=_pass("input"),
+        becomes=_ITSELF,
+        why="TensorFlow.js 4 looks for its shape among its inputs",
+    ),
     "FusedPadConv2D": Lowering(lower=_pad_and_convolve, becomes="MirrorPad and Conv2D"),
     "GuaranteeConst": Lowering(lower=_pass("input"), becomes=_ITSELF),
     "ImageProjectiveTransformV2": Lowering(lower=_transform, becomes="ImageProjectiveTransformV3"),
@@ -215,5 +233,6 @@ RULES = {
     "RefIdentity": Lowering(lower=_pass("input"), becomes=_ITSELF),
     "SpaceToBatch": Lowering(lower=_space_to_batch, becomes="SpaceToBatchND"),
     "SparseMatMul": Lowering(lower=_sparse_matmul, becomes="MatMul"),
+    "_SwitchN": Lowering(lower=_switch, becomes="a Switch for each branch"),
     "XlaSharding": Lowering(lower=_pass("input"), becomes=_ITSELF),
 }

@@ -8,7 +8,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.tf.lowering_rule import Lowering, require_ndim
+from pipeline.tf.lowering_rule import (
+    Lowering,
+    NotLowered,
+    require_ndim,
+    require_sizes,
+    require_static,
+)
 
 Transform = Callable[[tf.Tensor], tf.Tensor]
 
@@ -35,6 +41,22 @@ def _transform_real(num_axes: int) -> Callable[..., tf.Tensor]:
         for axis in range(2, num_axes + 1):
             values = _along(values, -axis, tf.signal.fft)
         return values
+
+    return lower
+
+
+def _restore_real(num_axes: int) -> Callable[..., tf.Tensor]:
+    """Return a rule for the inverse of that: the last axis last."""
+
+    def lower(*, input: tf.Tensor, fft_length: tf.Tensor, **_: Any) -> tf.Tensor:
+        lengths = require_static(fft_length, "length").tolist()
+        expected = [*lengths[:-1], lengths[-1] // 2 + 1]
+        if require_sizes(input, slice(-num_axes, None)) != expected:
+            raise NotLowered("of another length than its input has")
+        values = input
+        for axis in range(2, num_axes + 1):
+            values = _along(values, -axis, tf.signal.ifft)
+        return tf.raw_ops.IRFFT(input=values, fft_length=fft_length[-1:])
 
     return lower
 
@@ -71,6 +93,8 @@ RULES = {
     "FFT3D": Lowering(lower=_transform(3, inverse=False), becomes=_BY_AXIS),
     "IFFT2D": Lowering(lower=_transform(2, inverse=True), becomes=_BY_AXIS),
     "IFFT3D": Lowering(lower=_transform(3, inverse=True), becomes=_BY_AXIS),
+    "IRFFT2D": Lowering(lower=_restore_real(2), becomes=_BY_AXIS),
+    "IRFFT3D": Lowering(lower=_restore_real(3), becomes=_BY_AXIS),
     "RFFT2D": Lowering(lower=_transform_real(2), becomes=_BY_AXIS),
     "RFFT3D": Lowering(lower=_transform_real(3), becomes=_BY_AXIS),
 }

@@ -1,8 +1,8 @@
 """Bodies: a graph, or a function of its library, whose nodes are replaced by subgraphs.
 
-A replacement takes the node's name, so that whoever reads the node reads the replacement. In a
-graph an input is written "node:index"; in a function "node:output_name:index", so there the
-readers are renamed as well. It decides nothing about what replaces what.
+A replacement takes the node's name, so that whoever asks for the node gets the replacement. In a
+graph an input is written "node:index", in a function "node:output_name:index". It decides
+nothing about what replaces what.
 """
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
@@ -15,11 +15,11 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
+from pipeline.tf.lowering_values import find_value
+
 # Ops of TensorFlow 1's control flow, in which a node without inputs needs a control input to
 # belong to its loop or branch.
 _CONTROL_FLOW = {"Enter", "Switch"}
-# Values up to this many numbers are shown to a rule; a weight is only passed on.
-_NUM_SHOWN = 4096
 
 Rule = Callable[..., Any]
 
@@ -98,10 +98,9 @@ def replace_nodes(body: Body, replacements: Mapping[str, Replacement]) -> None:
             continue
         splice = _Splice(node, body.is_function, taken, guarded=guarded)
         nodes += splice.make(replacements[node.name])
-        if body.is_function:
-            old = body.graph.get_operation_by_name(node.name)
-            references = [_format_reference(node.name, tensor) for tensor in old.outputs]
-            renamed |= dict(zip(references, splice.outputs, strict=True))
+        old = body.graph.get_operation_by_name(node.name)
+        references = [splice.format(node.name, tensor) for tensor in old.outputs]
+        renamed |= dict(zip(references, splice.outputs, strict=True))
     _rename(nodes, renamed)
     for key, reference in body.returns.items():
         body.returns[key] = renamed.get(reference, reference)
@@ -133,11 +132,8 @@ class _Splice:
         for op in ops:
             self.names[op.name] = self.node.name if op is last else self._new_name(op.name)
         nodes = [self._copy(op, replacement.inputs) for op in ops]
-        references = [self._refer(tensor, replacement.inputs) for tensor in replacement.outputs]
-        if last is not None:
-            self.outputs = references
-            return nodes
-        return [*nodes, self._pass_on(replacement.outputs, references)]
+        self.outputs = [self._refer(tensor, replacement.inputs) for tensor in replacement.outputs]
+        return nodes if last is not None else [*nodes, self._pass_on(replacement.outputs)]
 
     def _find_last(self, replacement: Replacement) -> tf.Operation | None:
         """Return the op that can take the node's name: the only output is its only one."""
@@ -172,14 +168,22 @@ class _Splice:
         if tensor.op.name in inputs:
             return inputs[tensor.op.name]
         name = self.names[tensor.op.name]
+        return self.format(name, tensor)
+
+    def format(self, name: str, tensor: tf.Tensor) -> str:
+        """Return how an input of the body names an output of an op that has this name there."""
         if self.is_function:
             return _format_reference(name, tensor)
         return f"{name}:{tensor.value_index}" if tensor.value_index else name
 
-    def _pass_on(self, tensors: Sequence[tf.Tensor], references: Sequence[str]) -> NodeDef:
-        """Return a node of the old name that only hands on the new outputs."""
+    def _pass_on(self, tensors: Sequence[tf.Tensor]) -> NodeDef:
+        """Return a node of the old name that only hands on the new outputs.
+
+        It is for who asks for the node by name; other nodes read the new outputs themselves,
+        some of which may be dead where they are branches.
+        """
         made = NodeDef(name=self.node.name, device=self.node.device)
-        made.input.extend([*references, *self.controls])
+        made.input.extend([*self.outputs, *self.controls])
         types = [tensor.dtype.as_datatype_enum for tensor in tensors]
         if len(types) == 1:
             made.op = "Identity"
@@ -187,11 +191,6 @@ class _Splice:
         else:
             made.op = "IdentityN"
             made.attr["T"].list.type.extend(types)
-        name = self.node.name
-        outputs = [f"{name}:{i}" if i else name for i in range(len(types))]
-        if self.is_function:
-            outputs = [f"{name}:output:{i}" for i in range(len(types))]
-        self.outputs = outputs
         return made
 
 
@@ -202,10 +201,7 @@ def _read_function(function: FunctionDef) -> Body:
 
 
 def _give(tensor: tf.Tensor, reference: str, inputs: dict[str, str]) -> tf.Tensor:
-    count = tensor.shape.num_elements()
-    value = None
-    if count is not None and count <= _NUM_SHOWN and tensor.dtype not in (tf.resource, tf.variant):
-        value = tf.get_static_value(tensor)
+    value = find_value(tensor)
     if value is not None:
         return tf.constant(value, tensor.dtype, tensor.shape)
     placeholder = tf.compat.v1.placeholder(tensor.dtype, tensor.shape, name="input")

@@ -81,7 +81,7 @@ _ADVICE = (
     (
         (
             r"String.*|AsString|Substr|Unicode.*|RegexFullMatch|StaticRegexFullMatch|ReduceJoin|"
-            r"WordpieceTokenize.*|Sentencepiece.*|Ngrams.*|.*Tokenize.*"
+            r"Ragged.*|_TensorToHashBucketFast|WordpieceTokenize.*|Sentencepiece.*|Ngrams.*|.*Tokenize.*"
         ),
         (
             "text is prepared in the model: TensorFlow.js has little for texts; save the model "

@@ -15,9 +15,6 @@ from pipeline.tf.op_advice import advise
 
 # Of these `strip_debug_ops` gets rid, or nobody runs them.
 _DEBUG_OPS = {"Assert", "CheckNumerics", "Print"}
-# In the converter's list, but TensorFlow.js 4 has no mapping of theirs (ragged.json is left out
-# of its bundle), or reads other names of inputs than the mapping has.
-_NOT_MAPPED = {"BitwiseAnd", "RaggedGather", "RaggedRange", "RaggedTensorToTensor"}
 _NUM_PLACES = 3
 # Scopes that TensorFlow adds around what the author wrote.
 _WRAPPERS = ("StatefulPartitionedCall/", "PartitionedCall/")
@@ -38,7 +35,7 @@ def check_ops(
     """
     nodes = [node for graph_def in graph_defs for node in _walk(graph_def)]
     _check_hopeless(nodes)
-    known = (mapped_ops() or set()) - _NOT_MAPPED | (_DEBUG_OPS if strip_debug_ops else set())
+    known = (mapped_ops() or frozenset()) | (_DEBUG_OPS if strip_debug_ops else set())
     places: dict[str, list[str]] = {}
     for node in nodes:
         if node.op not in known:

@@ -77,6 +77,7 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
     given: Path | None,
     hints: Mapping[str, Any],
     inputs: Mapping[str, Mapping[str, Any]] | None = None,
+    runtime: str | None = None,
 ) -> dict[str, Any]:
     """Run a source of any format on test vectors and write vectors.json and vectors.bin.
 
@@ -92,6 +93,7 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
         hints: What the graph says of the inputs; see `pipeline.proof.hints`.
         inputs: dtype and shape of all inputs of the source by name; None for those of the
             record's signature.
+        runtime: What runs it and its version; None for TensorFlow.
 
     Returns:
         runtime, vectors (their number), attempts, random, constant and notes.
@@ -120,8 +122,9 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
         hints=hints,
     )
     published = without_inputs(reference, (entry["name"] for entry in unpublished))
-    runtime = f"tensorflow {tf.version.VERSION}"
-    return write_reference(folder, published, seed=seed, runtime=runtime)
+    return write_reference(
+        folder, published, seed=seed, runtime=runtime or f"tensorflow {tf.version.VERSION}"
+    )
 
 
 def _load(source: Path, key: str, tags: str | Sequence[str] | None) -> RunOne:
