@@ -262,6 +262,13 @@ def test_attempts_begin_with_the_usual_size_and_end() -> None:
     assert count_attempts(image([1, 32, 32, 3]), task=None, hints={}) == 1
 
 
+def test_images_to_be_enlarged_are_small() -> None:
+    content = image([-1, -1, -1, 3])
+
+    assert make(content, task="super-resolution")["image"].shape == (1, 48, 48, 3)
+    assert make(content, task=None)["image"].shape == (1, 224, 224, 3)
+
+
 def test_one_unusual_size_is_tried_before_two() -> None:
     time_major = signature(
         tensor("inputs", "float32", [-1, -1, 80]),

@@ -16,7 +16,7 @@ from doit.cmd_base import Command
 from doit.exceptions import InvalidCommand
 
 from pipeline.canonical import format_json
-from pipeline.commands.arguments import restore_arguments
+from pipeline.commands.arguments import options_first, restore_arguments
 from pipeline.errors import PipelineError, SourceError
 from pipeline.fetch.source import Source, parse_source
 from pipeline.fetch.store import Progress
@@ -73,9 +73,8 @@ class Inspect(Command):  # type: ignore[misc]  # doit has no types
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
         """Take options behind the arguments too, as people write them, and "=" in these."""
-        return super().parse_execute(
-            _options_first(restore_arguments(self.name, in_args, sys.argv))
-        )
+        given = restore_arguments(self.name, in_args, sys.argv)
+        return super().parse_execute(options_first(given, with_value={"--shape"}))
 
     def execute(self, options: Mapping[str, Any], args: Sequence[str]) -> int:
         """Describe each model, or say why it cannot be read."""
@@ -108,24 +107,6 @@ def _trial(cache: Path, root: Path, progress: Progress) -> Trial:
     from pipeline.inspection.trial import try_backends  # noqa: PLC0415  # it needs numpy
 
     return functools.partial(try_backends, cache=cache, root=root, progress=progress)
-
-
-def _options_first(arguments: Sequence[str]) -> list[str]:
-    """Return arguments with options before all else: doit looks for none after the first."""
-    options, others = [], []
-    pending = list(arguments)
-    while pending:
-        argument = pending.pop(0)
-        if argument == "--":
-            others += pending
-            break
-        if not argument.startswith("-") or argument == "-":
-            others.append(argument)
-            continue
-        options.append(argument)
-        if argument == "--shape" and pending:
-            options.append(pending.pop(0))
-    return [*options, "--", *others]
 
 
 def _parse(text: str, root: Path) -> Source:

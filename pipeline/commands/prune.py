@@ -86,6 +86,9 @@ def _orphans(graph: Graph) -> Iterator[Path]:
     """Find results of models and variants that the manifest does not have any more."""
     known = {job.folder for job in graph.jobs.values()}
     models = {model.name for model in graph.zoo.models}
+    for file in sorted((graph.layout.state / "recipes").glob("*.json")):
+        if file.stem not in models:
+            yield file
     if not graph.layout.build.is_dir():
         return
     for folder in sorted(graph.layout.build.iterdir()):

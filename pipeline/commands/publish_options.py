@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pipeline.commands.arguments import options_first
 from pipeline.publish.prune import KEEP_DAYS
 
 PREVIOUS = "previous"
@@ -103,24 +104,18 @@ def arrange_arguments(arguments: Sequence[str]) -> list[str]:
 
     doit looks for no options after the first argument, and knows no values that can be left out.
     """
-    options: list[str] = []
-    others: list[str] = []
+    arranged: list[str] = []
     pending = list(arguments)
     while pending:
         word = pending.pop(0)
         if word == "--":
-            others += pending
+            arranged += [word, *pending]
             break
         if word == "--rollback":
             follows = bool(pending) and pending[0].isdigit()
-            options.append(f"{word}={pending.pop(0) if follows else PREVIOUS}")
+            word = f"{word}={pending.pop(0) if follows else PREVIOUS}"
         elif word == "--check":
             follows = bool(pending) and "://" in pending[0]
-            options.append(f"{word}={pending.pop(0) if follows else MANIFEST}")
-        elif word.startswith("-") and word != "-":
-            options.append(word)
-            if word in {"--url", "--keep-days"} and pending:
-                options.append(pending.pop(0))
-        else:
-            others.append(word)
-    return [*options, "--", *others]
+            word = f"{word}={pending.pop(0) if follows else MANIFEST}"
+        arranged.append(word)
+    return options_first(arranged, with_value={"--url", "--keep-days"})

@@ -33,6 +33,9 @@ _CANDIDATES: dict[str, tuple[int, ...]] = {
 _VOCABULARIES = (100, 10, 2)
 CHANNELS = (1, 3, 4)
 _SMALLEST_IMAGE = 16
+# What is to be enlarged is small, and each of its pixels costs a multiple.
+_ENLARGES = re.compile(r"super.?resolution|upscal|upsampl")
+_ENLARGED_SIZES = (48,)
 _NDIM_IMAGE, _NDIM_VIDEO = 4, 5
 _SHORTEST_SOUND, _NDIM_SOUND = 400, 2
 
@@ -181,7 +184,8 @@ def _candidates(
         return _whole_shapes(axis.removeprefix("shape of "), inputs, task)
     values = _CANDIDATES[axis]
     if axis == "size":
-        values = (*_known_sizes(inputs), *values)
+        small = _ENLARGED_SIZES if _ENLARGES.search(task or "") else ()
+        values = (*_known_sizes(inputs), *small, *values)
     if axis == "length":
         values = (*(hint["length"] for hint in hints.values() if "length" in hint), *values)
     return tuple(dict.fromkeys(values))
