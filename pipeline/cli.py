@@ -12,7 +12,10 @@ from doit.cmd_base import NamespaceTaskLoader, opt_cwd
 from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidDodoFile
 
+from pipeline.commands.options import told
+
 INTERRUPTED = 130
+WRONG_COMMAND_LINE = 3
 _PACKAGE = Path(__file__).parent
 # In a wheel the graph lies in the package, in a checkout beside it.
 _DODO = next(path for path in (_PACKAGE / "dodo.py", _PACKAGE.parent / "dodo.py") if path.exists())
@@ -39,10 +42,22 @@ class ZooLoader(NamespaceTaskLoader):  # type: ignore[misc]  # doit has no types
         self.namespace = dict(inspect.getmembers(module))
 
 
+class ZooMain(DoitMain):  # type: ignore[misc]  # doit has no types
+    """doit's program, whose own commands tell a wrong option as ours do."""
+
+    DOIT_CMDS = tuple(told(command) for command in DoitMain.DOIT_CMDS)
+
+
 def main() -> int:
     """Run a command line and return the exit code."""
+    arguments = sys.argv[1:]
+    if "" in arguments:
+        # doit looks at the first character of each.
+        place = arguments.index("") + 1
+        sys.stderr.write(f"ERROR: argument {place} is empty; is a variable of the shell not set?\n")
+        return WRONG_COMMAND_LINE
     try:
-        return int(DoitMain(ZooLoader(), config_filenames=()).run(sys.argv[1:]) or 0)
+        return int(ZooMain(ZooLoader(), config_filenames=()).run(arguments) or 0)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

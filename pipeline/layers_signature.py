@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.errors import SignatureError
 from pipeline.tfjs.dtypes import js_dtype
-from pipeline.tfjs.inference import Shape, merge_shapes
+from pipeline.tfjs.inference import Shape, merge_shapes, parse_sizes
 from pipeline.tfjs.layers import LAYERS_FORMAT, parse_layers
 from pipeline.tfjs.model_json import ModelJson
 
@@ -70,10 +70,10 @@ def _entry(
             f"{where}: TensorFlow.js calls it {tensor!r}; the source has {known or 'none'}"
         )
     name = names[0] if names else tensor
-    dtype, shape = info["dtype"], _from_wire(info["shape"])
+    dtype, shape = info["dtype"], parse_sizes(info["shape"])
     if name in stated:
         dtype = stated[name]["dtype"]
-        shape = _merge(shape, _from_wire(stated[name]["shape"]), f"{where} ({name})")
+        shape = _merge(shape, parse_sizes(stated[name]["shape"]), f"{where} ({name})")
     js = js_dtype(dtype)
     if js is None:
         raise SignatureError(f"{where} ({name}) is {dtype}, which TensorFlow.js does not have")
@@ -93,7 +93,3 @@ def _merge(loaded: Shape, stated: Shape, where: str) -> Shape:
         raise SignatureError(
             f"{where}: the source and its layers in TensorFlow.js contradict each other: {error}"
         ) from None
-
-
-def _from_wire(shape: Sequence[int] | None) -> Shape:
-    return None if shape is None else tuple(None if size < 0 else size for size in shape)

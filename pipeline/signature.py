@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.errors import SignatureError
 from pipeline.layers_signature import read_layers_signature
 from pipeline.tfjs.dtypes import js_dtype
-from pipeline.tfjs.inference import Shape, merge_shapes
+from pipeline.tfjs.inference import Shape, merge_shapes, parse_sizes
 from pipeline.tfjs.layers import is_layers_model
 from pipeline.tfjs.model_json import ModelJson
 from pipeline.tfjs.repair import check_node
@@ -135,7 +135,7 @@ def _agree(side: _Side, name: str, info: TensorInfo) -> TensorInfo:
     stated = side.stated.get(name)
     if stated is None:
         return replace(info, key=name)
-    dtype, shape = stated["dtype"], _from_wire(stated["shape"])
+    dtype, shape = stated["dtype"], parse_sizes(stated["shape"])
     if info.dtype is not None and info.dtype != dtype:
         raise _contradiction(side, f"{name} is {dtype}, {info.tensor} is {info.dtype}")
     try:
@@ -160,7 +160,7 @@ def _contradiction(side: _Side, reason: str) -> SignatureError:
 
 def _describe_stated(side: _Side, name: str) -> str:
     stated = side.stated.get(name)
-    return f" {stated['dtype']} {_from_wire(stated['shape'])}" if stated else ""
+    return f" {stated['dtype']} {parse_sizes(stated['shape'])}" if stated else ""
 
 
 def _proof(
@@ -203,10 +203,6 @@ def _entry_to_json(info: TensorInfo, what: str) -> dict[str, Any]:
         "jsDtype": dtype,
         "shape": _to_wire(info.shape),
     }
-
-
-def _from_wire(shape: Sequence[int] | None) -> Shape:
-    return None if shape is None else tuple(None if size < 0 else size for size in shape)
 
 
 def _to_wire(shape: Shape) -> list[int] | None:

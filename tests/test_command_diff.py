@@ -1,6 +1,7 @@
 """`doit diff` as people use it: a process of its own, its output and its exit code."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,9 +43,10 @@ def test_a_person_reads_what_changed_what_it_means_and_why(changed: ChangedZoo) 
 
     assert (done.code, done.stderr) == (0, "")
     assert done.stdout.startswith(
-        "earlier.json → dist/models.json\n"
-        "1 new, 1 gone, 8 changed; 1 model as before: 7 breaking changes, "
+        "earlier.json → dist/models.json\n1 new, 1 gone, 8 changed: 7 breaking changes, "
     )
+    assert done.stdout.splitlines()[1].endswith("; 1 model as before")
+    assert re.search(r"\nfewer  changed\n(  .*\n)*  float16 +[\d.]+ KiB → gone", done.stdout)
     assert (
         "\nrole  changed\n"
         "  breaking    role scores: Identity:0 → Identity_1:0\n"

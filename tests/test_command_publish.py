@@ -117,6 +117,33 @@ def test_a_published_zoo_that_is_damaged_exits_with_1_and_is_mended(zoo: BuiltZo
     assert mended.returncode == 0, mended.stdout
 
 
+def test_several_damaged_files_are_told_in_the_plural(zoo: BuiltZoo) -> None:
+    (zoo.root / "public").mkdir()
+    run(zoo, "public")
+    for shard in (zoo.root / "public").rglob("*.bin"):
+        shard.write_bytes(b"x" * shard.stat().st_size)
+    with serving(zoo.root / "public") as server:
+        found = run(zoo, "--check", server.url)
+
+    assert "2 files not as they should be" in found.stdout
+
+
+def test_a_check_without_a_target_asks_for_a_url_only(zoo: BuiltZoo) -> None:
+    done = run(zoo, "--check")
+
+    assert done.returncode == 3
+    assert done.stderr == "ERROR: --check: expected a URL, here or as zoo: publish: url:\n"
+
+
+def test_a_check_takes_its_url_from_the_option_too(zoo: BuiltZoo) -> None:
+    (zoo.root / "public").mkdir()
+    run(zoo, "public")
+    with serving(zoo.root / "public") as server:
+        done = run(zoo, "--check", "--url", server.url)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_zoo_can_be_checked_without_a_manifest(zoo: BuiltZoo, tmp_path: Path) -> None:
     run(zoo, "public")
     elsewhere = BuiltZoo(tmp_path / "elsewhere")

@@ -97,6 +97,17 @@ def test_another_toolchain_is_a_cause_where_nothing_else_is_known(changed: Chang
     assert [kind for kind, _ in causes(before, after, nothing_known, "same")] == ["unknown"]
 
 
+def test_another_task_is_named(changed: ChangedZoo, graph: Graph) -> None:
+    content = changed.after.zoo.model_dump(by_alias=True)
+    next(one for one in content["models"] if one["name"] == "same")["task"] = "depth"
+    after = parse_catalog(format_json(content), shown="x")
+    now = find_recipes(graph, changed.before, changed.after, "same")[1]
+
+    told = [("parameters", 'task: null → "depth"')]
+    assert causes(changed.after, after, nothing_known, "same") == told
+    assert causes(changed.after, after, lambda _name: (now, now), "same") == told
+
+
 def test_what_people_changed_is_told_before_what_tools_did(changed: ChangedZoo) -> None:
     older = changed.before.zoo.model_dump(by_alias=True)
     older["toolchain"] |= {"tfjs": "4.21.0", "tfjs-zoo": "0.0.9"}

@@ -6,6 +6,7 @@ import pytest
 from loader_zoo import check
 from site_zoo import figures, model, variant
 
+from pipeline.diff.phrases import describe_size
 from pipeline.diff.variants import compare_variants
 
 Json = dict[str, Any]
@@ -97,3 +98,19 @@ def test_a_variant_that_was_published_and_is_not_breaks_code(
     changes = compare(variant(), variant(size=None, status=status, reason="why\nnot"))
 
     assert changes == {f"variant float32: {status}: why; was published": marks}
+
+
+def test_the_table_says_which_variants_are_new_gone_and_withheld() -> None:
+    plain, withheld = variant("uint8", 4096), variant("uint8", None)
+
+    def size(before: list[Json], after: list[Json]) -> str:
+        sides = [model(variants=[variant(), *side]) for side in (before, after)]
+        *_, found = compare_variants(*sides, absent=frozenset())
+        return describe_size(found)
+
+    assert size([plain], []) == "4 KiB → gone"
+    assert size([], [plain]) == "new, 4 KiB"
+    assert size([plain], [withheld]) == "4 KiB → withheld"
+    assert size([plain], [withheld | {"bytes": 4096}]) == "4 KiB → withheld"
+    assert size([], [withheld]) == "new, withheld"
+    assert size([withheld], []) == "withheld → gone"

@@ -66,6 +66,19 @@ def test_the_manifest_decides_where_the_files_leave_a_choice(tmp_path: Path) -> 
         detect_format(tmp_path, asked="keras", name="it")
 
 
+def test_layers_are_made_of_what_keras_saved(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    plain = detect_format(tmp_path, asked=None, name="it", output_format="tfjs_layers_model")
+    (tmp_path / "keras_metadata.pb").write_bytes(b"")
+    found = {
+        output: detect_format(tmp_path, asked=None, name="it", output_format=output)
+        for output in (None, "tfjs_graph_model", "tfjs_layers_model")
+    }
+
+    assert plain == found[None] == found["tfjs_graph_model"] == "tf_saved_model"
+    assert found["tfjs_layers_model"] == "keras_saved_model"
+
+
 def test_a_folder_of_models_says_which_there_are(tmp_path: Path) -> None:
     for path in ("a/saved_model.pb", "b/model.json", "c/m.h5"):
         (tmp_path / path).parent.mkdir()

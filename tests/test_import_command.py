@@ -125,7 +125,7 @@ def test_a_pattern_behind_an_option_stays_one() -> None:
     ("command", "message"),
     [
         ("--sginature_name=a in out", "did you mean --signature_name"),
-        ("in", r"found 1 paths \('in'\); expected a source and a destination"),
+        ("in", r"found 1 path \('in'\); expected a source and a destination"),
         ("my model out dir", "found 4 paths"),
         ("--weight_shard_size_bytes=4MB in out", "expected a whole number"),
         ("--strip_debug_ops=maybe in out", "expected true or false"),
@@ -260,8 +260,14 @@ def test_a_manifest_that_would_become_wrong_stays(tmp_path: Path) -> None:
     assert (tmp_path / "models.yaml").read_text() == text
 
 
-def test_the_document_is_the_tables() -> None:
-    assert (ROOT / "docs/converter.md").read_text() == format_document()
+def test_the_document_is_the_tables_and_its_example_is_what_is_printed(tmp_path: Path) -> None:
+    text = (ROOT / "docs/converter.md").read_text()
+    example = text.partition("```console\n")[2].partition("```")[0]
+    command, _, printed = example.partition("'\n")
+    done = run(tmp_path, command.partition("'")[2])
+
+    assert text == format_document()
+    assert done.stdout == printed
 
 
 @pytest.mark.tensorflow

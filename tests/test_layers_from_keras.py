@@ -118,11 +118,24 @@ def test_all_that_tensorflow_js_cannot_do_is_said_at_once() -> None:
 
     message = caught.value.message
     assert "g (GRU) has reset_after" in message
-    assert "m (Mine) is a layer that TensorFlow.js does not have" in message
+    assert "; m (Mine); " in message
     assert "c (Conv2D) has groups" in message
     assert "u (UpSampling2D) interpolates" in message
     assert "e (Einsum) is the operation einsum" in message
     assert "output_format: tfjs_graph_model" in str(caught.value.hint)
+
+
+def test_many_unknown_layers_are_counted_and_the_reason_is_said_once() -> None:
+    names = "abcdefg"
+    before = ("x", *names)
+    layers = [layer("Mine", name, [tensor(before[i])]) for i, name in enumerate(names)]
+    config = model(given(), *layers, outputs=["g", 0, 0])
+
+    with pytest.raises(ConversionError) as caught:
+        convert(config, outputs=("g",))
+
+    listed = "; ".join(f"{name} (Mine)" for name in "abcde")
+    assert caught.value.message == f"TensorFlow.js has no layers for: {listed}; and 2 more"
 
 
 @pytest.mark.parametrize(

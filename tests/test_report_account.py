@@ -187,3 +187,10 @@ def test_memory_is_that_of_the_largest_process_whatever_measured_it() -> None:
     measured = {"peakRssBytes": None, "js": {"wasm": {"a": {"rssBytes": 7}, "b": {"rssBytes": 9}}}}
 
     assert max(_find_memory(measured)) == 9
+
+
+def test_steps_of_no_model_are_not_said_to_be_of_any() -> None:
+    told = account(ran=[step("site"), step("dist")], models=[])
+
+    assert ": 2 steps ran" in format_text(told)
+    assert "<dd>2 steps</dd>" in format_page(told)

@@ -89,6 +89,19 @@ def test_one_failure_among_good_models() -> None:
     ]
 
 
+def test_steps_skipped_for_a_skipped_step_count_with_the_failure() -> None:
+    lines = ending(
+        ["corrupt"],
+        FAILURE,
+        event("signature:corrupt", "skipped", upstream="convert:corrupt"),
+        event("map:corrupt", "skipped", upstream="signature:corrupt"),
+        event("verify:corrupt", "skipped", upstream="map:corrupt"),
+        event("card:other", "skipped", upstream="convert:other"),
+    )
+
+    assert "  skipped  3 steps that build on it" in lines
+
+
 def test_nothing_to_do_is_one_line() -> None:
     assert ending(["a", "b"], up_to_date=6) == [
         "Everything is up to date: 2 models, 6 steps (12 s)"

@@ -148,3 +148,49 @@ def test_failures_are_marked_for_terminals() -> None:
     styles = {text.strip(): style for line in lines for text, style in line}
 
     assert (styles["failed"], styles["withheld"], styles["stale"]) == ("bad", "warn", "warn")
+
+
+def check(status: str = "ok", **fields: Any) -> dict[str, Any]:
+    return {"status": status, "reason": None, "missingOps": [], "requires": {}} | fields
+
+
+def test_a_long_reason_keeps_its_end_where_the_limit_stands() -> None:
+    reason = f"Identity: {'far off, ' * 60}expected at most 1 %"
+    rows = text(None, card("a", variant("uint8", status="withheld", reason=reason)))
+
+    assert rows.endswith("expected at most 1 % (a uint8)\n")
+    assert "…" in rows
+
+
+def test_a_reason_of_two_lines_of_a_terminal_stays_whole() -> None:
+    reason = f"Identity: {'far off, ' * 20}expected at most 1 %"
+
+    assert reason in text(None, card("a", variant("uint8", status="withheld", reason=reason)))
+
+
+def test_models_proved_on_fewer_backends_are_told_together() -> None:
+    checks = {"cpu": check(), "wasm": check("unsupported", missingOps=["Einsum"])}
+    cards = [card(name, variant("float32", 2048, checks=checks)) for name in ("attn", "other")]
+
+    assert text(None, *cards).endswith("proved on cpu only: wasm lacks Einsum (attn, other)\n")
+
+
+def test_why_a_backend_fails_is_told_in_short() -> None:
+    checks = {"cpu": check(), "wasm": check("failed", reason="Aborted() at GatherNd\nmore")}
+    rows = text(None, card("a", variant("float32", 2048, checks=checks)))
+
+    assert rows.endswith("proved on cpu only: wasm fails: Aborted() at GatherNd (a)\n")
+
+
+def test_a_release_that_a_model_needs_is_told_once() -> None:
+    checks = {name: check(requires={"tfjs": "3.21.0"}) for name in ("cpu", "wasm")}
+    rows = text(None, card("nudity", variant("float32", 2048, checks=checks)))
+
+    assert rows.endswith("\nruns only in TensorFlow.js 3.21.0 (nudity)\n")
+    assert rows.count("3.21.0") == 1
+
+
+def test_a_base_that_every_backend_runs_has_no_note() -> None:
+    checks = {"cpu": check(), "wasm": check()}
+
+    assert len(text(None, card("a", variant("float32", 2048, checks=checks))).splitlines()) == 2

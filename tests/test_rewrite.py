@@ -360,6 +360,47 @@ def test_a_bias_of_a_loop_stays_fused(tmp_path: Path) -> None:
     assert rewrite(model) == []
 
 
+# --- one-hot encodings -------------------------------------------------------------------------
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("values", [(1.0, 0.0), (0.75, -0.25)], ids=str)
+def test_a_one_hot_encoding_of_floats_has_floats(
+    tmp_path: Path, backend: str, values: tuple[float, float]
+) -> None:
+    on, off = (np.array(value, np.float32) for value in values)
+    one_hot = typed("y", "OneHot", ["x", "depth", "on", "off"], T="float32", TI="int32")
+    one_hot["attr"]["axis"] = {"i": "-1"}
+    model = write_model(
+        tmp_path / "m",
+        [one_hot],
+        inputs={"x": ("int32", (3,))},
+        outputs={"y": "y:0"},
+        weights={"depth": np.array(4, np.int32), "on": on, "off": off},
+    )
+    x = np.array([2, 0, 5], np.int32)
+
+    before, after = before_and_after(tmp_path, model, backend, x=x)
+
+    expected = np.where(np.arange(4) == x[:, None], on, off)
+    np.testing.assert_allclose(after.outputs[0]["y"], expected)
+    assert backend == "cpu" or not np.allclose(before.outputs[0]["y"], expected)
+
+
+def test_a_one_hot_encoding_of_whole_numbers_is_left(tmp_path: Path) -> None:
+    ends = {"on": np.array(1, np.int32), "off": np.array(0, np.int32)}
+    model = write_model(
+        tmp_path,
+        [typed("y", "OneHot", ["x", "depth", "on", "off"], T="int32", TI="int32")],
+        inputs={"x": ("int32", (3,))},
+        outputs={"y": "y:0"},
+        weights={"depth": np.array(4, np.int32), **ends},
+    )
+
+    assert rewrite(model) == []
+
+
 # --- tables ------------------------------------------------------------------------------------
 
 

@@ -197,17 +197,25 @@ def test_an_unknown_licence_is_not_glossed_over() -> None:
 
 def test_backends_show_what_they_lack_and_need() -> None:
     lacking = check("unsupported", reason="wasm lacks A, B", missingOps=["A", "B"])
-    needing = check(outputs={"y": figures(1e-4)}, requires={"flags": {"KEEP": True}})
+    needs = {"flags": {"KEEP": True}, "tfjs": "3.21.0"}
+    needing = check(outputs={"y": figures(1e-4)}, requires=needs)
     page = Page(page_of(entry(variants=[variant(checks={"wasm": lacking, "cpu": needing})])))
 
     assert "wasm lacks A and B." in page.text
-    assert 'Runs only with {"flags": {"KEEP": true}} .' in page.text
+    assert "Runs only with TensorFlow.js 3.21.0 and the flag KEEP set to true." in page.text
 
 
 def test_extra_keys_of_the_manifest_are_shown() -> None:
     page = Page(page_of(entry(minScore=0.5, labels=["a", "b"])))
 
     assert 'labels ["a", "b"] minScore 0.5' in page.text
+
+
+def test_a_model_without_a_title_has_its_name_once() -> None:
+    name = {"class": "name"}
+
+    assert ("p", name) not in Page(page_of(entry("a"))).elements
+    assert ("p", name) in Page(page_of(entry("a", title="Ay"))).elements
 
 
 def test_a_row_carries_what_it_is_searched_by() -> None:

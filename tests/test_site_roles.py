@@ -1,5 +1,7 @@
 """Roles in words."""
 
+from collections.abc import Mapping
+
 from loader_zoo import tensor
 from site_zoo import model
 
@@ -40,3 +42,18 @@ def test_a_role_has_the_words_of_the_vocabulary() -> None:
     assert classes.output is None
     assert "`" not in classes.meaning
     assert (own.meaning, own.stated) == ("", True)
+
+
+def test_a_word_that_families_mean_differently_is_not_explained_without_a_task() -> None:
+    inferred = {"tensor": "Identity:0", "source": "inferred", "evidence": [], "conventions": {}}
+    softmax = inferred | {"conventions": {"normalization": "softmax"}}
+
+    def meaning(task: str | None, role: str, told: Mapping[str, object]) -> str:
+        made = model(task=task, map={role: "Identity:0"}, roles={role: told})
+        (one,) = describe_roles(made)
+        return one.meaning
+
+    assert meaning(None, "scores", inferred) == ""
+    assert meaning(None, "scores", softmax).startswith("Probability of each of several classes")
+    assert meaning("image-classification", "scores", softmax).startswith("Probability of each cl")
+    assert meaning(None, "boxes", inferred).startswith("Where each object is")

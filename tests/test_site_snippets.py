@@ -48,8 +48,9 @@ def test_tensorflow_js_alone_takes_an_image() -> None:
         '  "https://example.org/zoo/models/one/float32-1/model.json",\n'
         ");\n"
         'const pixels = tf.browser.fromPixels(document.querySelector("img"));\n'
-        "// from 0 to 255 here; scale them as the model expects\n"
-        "const input = tf.image.resizeBilinear(pixels, [320, 240]).toFloat().expandDims();\n"
+        "// from 0 to 1 here; scale them as the model expects\n"
+        "const input = tf.image.resizeBilinear(pixels, [320, 240], false, true)"
+        ".mul(1 / 255).toFloat().expandDims();\n"
         'const y = model.execute(input, "Identity:0");\n'
     )
 
@@ -57,12 +58,18 @@ def test_tensorflow_js_alone_takes_an_image() -> None:
 @pytest.mark.parametrize(
     ("shape", "dtype", "line"),
     [
-        pytest.param([1, 8, 9, 3], "uint8", "[8, 9]).toInt().expandDims()", id="whole numbers"),
         pytest.param(
-            [-1, 3, 8, 9], "float32", "[8, 9]).toFloat().transpose([2, 0, 1])", id="planes"
+            [1, 8, 9, 3], "uint8", "true).round().toInt().expandDims()", id="whole numbers"
         ),
-        pytest.param([1, 8, 9, 1], "float32", '.querySelector("img"), 1)', id="grey"),
-        pytest.param([1, -1, -1, 3], "float32", "input = pixels.toFloat()", id="any size"),
+        pytest.param(
+            [-1, 3, 8, 9], "float32", ".toFloat().transpose([2, 0, 1]).expandDims()", id="planes"
+        ),
+        pytest.param(
+            [1, 8, 9, 1], "float32", '("img")).mul([0.299, 0.587, 0.114]).sum(-1, true);', id="grey"
+        ),
+        pytest.param(
+            [1, -1, -1, 3], "float32", "input = pixels.mul(1 / 255).toFloat()", id="any size"
+        ),
     ],
 )
 def test_an_image_becomes_what_the_model_takes(shape: list[int], dtype: str, line: str) -> None:
@@ -74,7 +81,7 @@ def test_an_image_becomes_what_the_model_takes(shape: list[int], dtype: str, lin
 def test_pixels_are_scaled_where_the_catalog_says_how() -> None:
     loader, plain = both(inputs=[IMAGE | {"range": [-1, 1]}])
 
-    assert "[320, 240]).mul(2 / 255).add(-1).toFloat()" in plain
+    assert "[320, 240], false, true).mul(2 / 255).add(-1).toFloat()" in plain
     assert '.run(document.querySelector("img"));' in loader
     assert "range" not in loader + plain
 
@@ -158,9 +165,8 @@ def test_a_layers_model_predicts() -> None:
 
 def test_an_older_release_is_named_where_the_newest_fails() -> None:
     needs = check(outputs={"y": figures(0.0)}, requires={"tfjs": "3.21.0"})
-    _, plain = both(variants=[variant(checks={"cpu": needs})])
-
-    assert "// runs in TensorFlow.js 3.21.0; the newest fails\n" in plain
+    for snippet in both(variants=[variant(checks={"cpu": needs})]):
+        assert "// runs in TensorFlow.js 3.21.0; the newest fails\nconst model =" in snippet
 
 
 def test_the_page_is_told_what_to_fill_in() -> None:

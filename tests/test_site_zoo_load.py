@@ -85,7 +85,10 @@ def test_what_is_not_there_is_named(zoo: PublishedZoo) -> None:
         error = fail(zoo, LOAD, url=server.url)
     assert error.code == "missing"
     assert f"{server.url}models/dense/float32/group1-shard1of3.bin" in error.message
-    assert fail(zoo, "", url="/nowhere/at/all/").code == "missing"
+    local = fail(zoo, "", url="/nowhere/at/all/")
+    assert "(HTTP 404)" in error.message
+    assert local.code == "missing"
+    assert local.message == "file:///nowhere/at/all/models.json: no such file"
 
 
 @pytest.mark.parametrize(

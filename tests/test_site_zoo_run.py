@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from graph_models import node, placeholder, tensor_info, write_graph_model
 from loader_zoo import LoaderError, PublishedZoo, X, check, tensor
+from site_zoo import model, tensor_in
 from test_inspection_layers_model import layer
 from tfjs_runtime import typed, write_model
+
+from pipeline.site.snippets import plain_snippet
 
 pytestmark = pytest.mark.network
 
@@ -184,6 +187,41 @@ def test_an_image_becomes_planes_and_shades_of_gray(zoo: PublishedZoo) -> None:
     assert planes.shape == (1, 3, 2, 8)
     np.testing.assert_allclose(planes[0, :, 1, 1], [255, 51, 0], atol=1e-4)
     np.testing.assert_allclose(gray[0, 0, 0], [0.299 * 255 + 0.587 * 51], rtol=1e-5)
+
+
+BOTH = """
+  const width = 5, height = 4;
+  const data = Uint8ClampedArray.from({length: 4 * width * height}, (_, i) => (i * 37) % 256);
+  const document = {querySelector: () => ({data: new Uint8Array(data), width, height})};
+  const model = await zoo.load('passing');
+  const {y} = await model.run({data, width, height}, {as: 'arrays', range: args[1]});
+  const run = new Function('tf', 'document', `${args[0]} return input.arraySync();`);
+  return [y, run(tf, document)];
+"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "between"),
+    [
+        pytest.param([1, 7, 6, 3], "float32", [-1, 1], id="colours"),
+        pytest.param([1, 7, 6, 3], "float32", None, id="a range that is not known"),
+        pytest.param([-1, 1, 3, 3], "float32", [0, 1], id="planes of grey"),
+        pytest.param([1, 3, 3, 1], "uint8", None, id="whole grey"),
+        pytest.param([1, -1, -1, 4], "float32", [0, 255], id="alpha, of any size"),
+    ],
+)
+def test_the_code_without_the_loader_makes_the_same_of_an_image(
+    zoo: PublishedZoo, shape: list[int], dtype: str, between: list[float] | None
+) -> None:
+    add_passing(zoo, shape, dtype)
+    zoo.entries["passing"]["inputs"][0]["range"] = between
+    stated = tensor_in(0, "x", shape, dtype=dtype) | {"range": between}
+    made = model(inputs=[stated])
+    snippet = "".join(piece.text for piece in plain_snippet(made, made.variants[0]))
+    lines = snippet[snippet.index("const pixels") : snippet.rindex("const y")]
+    loader, plain = zoo.write().in_node(BOTH, lines, between or [0, 1])
+
+    np.testing.assert_allclose(plain, loader, rtol=1e-5, atol=1e-4)
 
 
 def test_whole_numbers_are_rounded_and_not_cut_off(zoo: PublishedZoo) -> None:

@@ -230,3 +230,22 @@ def test_the_tolerance_of_another_backend_holds_where_there_is_no_own(zoo: Publi
     limits = [one["limit"] for one in report["results"][0]["outputs"]]
     assert limits == [pytest.approx(1e-12)] * 2
     assert X.shape == (2, 8)
+
+
+def test_a_variant_of_another_release_is_not_supported_and_says_which(zoo: PublishedZoo) -> None:
+    checks = zoo.entries["dense"]["variants"][0]["checks"]
+    checks["wasm"]["requires"] = {"tfjs": "3.21.0"}
+    body = """
+      const refused = await tf.setBackend('wasm').then(() => zoo.load('dense')).catch((e) => e);
+      return [await zoo.selftest('dense', {backends: ['cpu', 'wasm']}), refused.message];
+    """
+    partly, refused = zoo.write().in_node(body)
+    checks["cpu"] = check("failed")
+    wholly = run_selftest(zoo)
+
+    assert refused == "dense runs in TensorFlow.js 3.21.0; this is 4.22.0"
+    assert [one["status"] for one in partly["results"]] == ["pass", "unsupported"]
+    assert (partly["status"], partly["results"][1]["reason"]) == ("pass", refused)
+    assert [one["status"] for one in wholly["results"]] == ["unsupported", "unsupported"]
+    assert wholly["status"] == "fail"
+    assert wholly["reason"] == f"no backend here could run it: {refused}"

@@ -2,17 +2,35 @@
 
     python benchmarks/formats/architectures.py
 
-Weights are random but the same each time: what is surveyed are graphs and files, not what was
-learned. They lie in `benchmarks/formats/built/`.
+Weights are random but the same each time, and of a size that lets inputs show in outputs: what is
+surveyed are graphs and files, not what was learned. They lie in `benchmarks/formats/built/`.
 """
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 BUILT = Path(__file__).parent / "built"
 SEED = 7
 SMALL = {"weights": None, "classes": 10}
+
+
+def enliven(model: Any) -> Any:
+    """Give normalizations and the last layer weights that let an input show in the output."""
+    random = np.random.default_rng(SEED)
+    for layer in model.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            sizes = [weight.shape for weight in layer.get_weights()]
+            bounds = [(0.8, 1.6), (-0.2, 0.2), (-0.2, 0.2), (0.5, 1.5)][-len(sizes) :]
+            pairs = zip(bounds, sizes, strict=True)
+            layer.set_weights([random.uniform(*bound, size) for bound, size in pairs])
+    kernel, *rest = model.layers[-1].get_weights() or [None]
+    if kernel is not None:
+        model.layers[-1].set_weights([5 * kernel, *rest])
+    return model
 
 
 def write_keras3() -> None:
@@ -21,16 +39,16 @@ def write_keras3() -> None:
 
     keras.utils.set_random_seed(SEED)
     applications = keras.applications
-    applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.35, **SMALL).save(
+    enliven(applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.35, **SMALL)).save(
         BUILT / "mobilenet_v2.keras"
     )
-    applications.EfficientNetB0(input_shape=(64, 64, 3), **SMALL).save(
+    enliven(applications.EfficientNetB0(input_shape=(64, 64, 3), **SMALL)).save(
         BUILT / "efficientnet_b0.keras"
     )
-    applications.MobileNetV3Small(input_shape=(96, 96, 3), **SMALL).save(
+    enliven(applications.MobileNetV3Small(input_shape=(96, 96, 3), **SMALL)).save(
         BUILT / "mobilenet_v3_small_keras3.h5"
     )
-    applications.NASNetMobile(input_shape=(64, 64, 3), **SMALL).export(
+    enliven(applications.NASNetMobile(input_shape=(64, 64, 3), **SMALL)).export(
         BUILT / "nasnet_mobile_export", verbose=False
     )
 
@@ -41,11 +59,13 @@ def write_keras2() -> None:
 
     tf_keras.utils.set_random_seed(SEED)
     applications = tf_keras.applications
-    applications.DenseNet121(input_shape=(64, 64, 3), **SMALL).save(BUILT / "densenet121_keras2.h5")
-    applications.MobileNet(input_shape=(96, 96, 3), alpha=0.25, **SMALL).save(
+    enliven(applications.DenseNet121(input_shape=(64, 64, 3), **SMALL)).save(
+        BUILT / "densenet121_keras2.h5"
+    )
+    enliven(applications.MobileNet(input_shape=(96, 96, 3), alpha=0.25, **SMALL)).save(
         BUILT / "mobilenet_keras2", save_format="tf"
     )
-    applications.ResNet50V2(input_shape=(64, 64, 3), **SMALL).save(
+    enliven(applications.ResNet50V2(input_shape=(64, 64, 3), **SMALL)).save(
         BUILT / "resnet50_v2_keras2.keras"
     )
 

@@ -42,7 +42,7 @@ HERE = Path(__file__).parent
 TIMEOUT_SECONDS = 600
 MEMORY_LIMIT_BYTES = 6 * 1024**3
 BACKENDS = ("wasm", "cpu")
-NONE = "-"
+NONE, UNKNOWN = "-", "?"
 SAME = 1e-2  # of the range: what nobody calls another model
 
 _HEAD = """\
@@ -107,7 +107,7 @@ def survey(
         if not stock.code:
             stock = run(stock, work, layout.build / model.name)
         cells = [str(stock.code), stock.runs, stock.right]
-        if stock.code or stock.runs not in {NONE, "yes"}:
+        if stock.code or stock.runs not in {NONE, "yes", UNKNOWN}:
             notes.append(f"- **{model.name}**, converter: {_quote(stock.says)}\n")
     if entry["status"] != "ok":
         notes.append(f"- **{model.name}**, zoo: {_quote(entry['reason'])}\n")
@@ -169,7 +169,7 @@ def run(stock: Stock, work: Path, build: Path) -> Stock:
     try:
         vectors = load_vectors(build / "reference")
     except (OSError, PipelineError):
-        return replace(stock, runs="?")
+        return replace(stock, runs=UNKNOWN)
     signature = read_json(build / "signature" / "signature.json")
     # By the node's name, which TensorFlow.js takes whatever the signature says.
     nodes = {i["name"]: i["tensor"].partition(":")[0] for i in signature["inputs"]}

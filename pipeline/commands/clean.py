@@ -6,10 +6,11 @@ from typing import Any
 from doit.cmd_clean import Clean as DoitClean
 
 from pipeline.commands.locked import zoo_lock
+from pipeline.commands.options import ToldOptions
 from pipeline.graph import Graph
 
 
-class Clean(DoitClean):  # type: ignore[misc]  # doit has no types
+class Clean(ToldOptions, DoitClean):  # type: ignore[misc]  # doit has no types
     """Remove the results of steps."""
 
     name = "clean"

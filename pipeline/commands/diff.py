@@ -15,6 +15,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.canonical import format_json
 from pipeline.commands.arguments import options_first, restore_arguments
+from pipeline.commands.options import ToldOptions
 from pipeline.errors import PipelineError
 from pipeline.graph import Graph
 from pipeline.report.progress import Snapshot
@@ -49,7 +50,7 @@ _FATAL = ("breaking", "regression")
 _AT_REST = Snapshot(done=0, total=0, failed=0, running=(), seconds_left=None)
 
 
-class Diff(DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Diff(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Compare the built zoo with the published one."""
 
     name = "diff"

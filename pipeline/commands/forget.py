@@ -9,12 +9,13 @@ from typing import Any
 from doit.cmd_forget import Forget as DoitForget
 
 from pipeline.commands.locked import zoo_lock
+from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import select_steps
 from pipeline.graph import Graph
 from pipeline.steps.receipt import RECEIPT
 
 
-class Forget(DoitForget):  # type: ignore[misc]  # doit has no types
+class Forget(ToldOptions, DoitForget):  # type: ignore[misc]  # doit has no types
     """Forget the results of steps."""
 
     name = "forget"

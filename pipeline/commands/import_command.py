@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from doit.cmd_base import Command
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import restore_arguments
+from pipeline.commands.options import ToldOptions
 from pipeline.errors import ManifestError, PipelineError
 from pipeline.files import write_atomic
 from pipeline.graph import MANIFEST
@@ -40,7 +40,7 @@ _OPTION_APPEND = {
 }
 
 
-class ImportCommand(Command):  # type: ignore[misc]  # doit has no types
+class ImportCommand(ToldOptions):
     """Turn commands of the converter into entries of the manifest."""
 
     name = "import-command"
@@ -96,7 +96,8 @@ def _read_arguments(args: Sequence[str]) -> Iterable[list[str]]:
     if not args:
         return []
     if any(" " in text and "tensorflowjs" in text for text in args):
-        return _split_all(args)
+        # A quoted command goes on over line breaks; in a script each line is one.
+        return _split_all(" ".join(text.splitlines()) for text in args)
     found = find_arguments(args)
     return [] if found is None else [found]
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from doit.cmd_info import Info as DoitInfo
 
+from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import expand_names
 
 
-class Info(DoitInfo):  # type: ignore[misc]  # doit has no types
+class Info(ToldOptions, DoitInfo):  # type: ignore[misc]  # doit has no types
     """Show a task."""
 
     name = "info"

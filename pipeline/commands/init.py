@@ -5,15 +5,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from doit.cmd_base import Command
 from doit.exceptions import InvalidCommand
 
+from pipeline.commands.options import ToldOptions
 from pipeline.graph import MANIFEST
 
 SCHEMA = "models.yaml.schema.json"
 
 
-class Init(Command):  # type: ignore[misc]  # doit has no types
+class Init(ToldOptions):
     """Start a zoo."""
 
     name = "init"

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from doit.cmd_base import Command
 from doit.exceptions import InvalidCommand
 
 from pipeline.canonical import format_json
 from pipeline.commands.arguments import options_first, restore_arguments
+from pipeline.commands.options import ToldOptions
 from pipeline.errors import PipelineError, SourceError
 from pipeline.fetch.source import Source, parse_source
 from pipeline.fetch.store import Progress
@@ -58,7 +58,7 @@ _OPTION_RUN = {
 _SHAPE = re.compile(r"(.+?)=((?:\d+(?:,\d+)*)?)")
 
 
-class Inspect(Command):  # type: ignore[misc]  # doit has no types
+class Inspect(ToldOptions):
     """Describe models."""
 
     name = "inspect"

@@ -5,10 +5,11 @@ from typing import Any
 
 from doit.cmd_list import List as DoitList
 
+from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import expand_names
 
 
-class List(DoitList):  # type: ignore[misc]  # doit has no types
+class List(ToldOptions, DoitList):  # type: ignore[misc]  # doit has no types
     """List tasks."""
 
     name = "list"

@@ -6,6 +6,7 @@ from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 
+from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import select_steps
 from pipeline.dist import find_fault, load_placed, load_projection
 from pipeline.graph import Graph
@@ -23,7 +24,7 @@ _OPTION_JSON = {
 }
 
 
-class Plan(DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Plan(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Say what a run would do."""
 
     name = "plan"

@@ -11,6 +11,7 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.commands.locked import zoo_lock
+from pipeline.commands.options import ToldOptions
 from pipeline.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
 from pipeline.fetch.expiry import find_expired
 from pipeline.files import total_size
@@ -44,7 +45,7 @@ _OPTION_CACHE_DAYS = {
 }
 
 
-class Prune(DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Prune(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Remove what is no longer needed."""
 
     name = "prune"

@@ -15,6 +15,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import restore_arguments
 from pipeline.commands.locked import zoo_lock
+from pipeline.commands.options import ToldOptions
 from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arrange_arguments
 from pipeline.dist import load_placed
 from pipeline.errors import PipelineError
@@ -42,6 +43,7 @@ from pipeline.report.screen import write_text
 from pipeline.report.transfer import show_transfer
 
 _INTERRUPTED = 130
+_NO_URL = "--check: expected a URL, here or as zoo: publish: url:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ class _Target:
     url: str | None
 
 
-class Publish(DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Publish the built zoo."""
 
     name = "publish"
@@ -97,10 +99,14 @@ class Publish(DoitCmdBase):  # type: ignore[misc]  # doit has no types
             return _INTERRUPTED
 
     def _run(self, graph: Graph, params: Mapping[str, Any], args: Sequence[str]) -> int:
+        if params["check"] and not (args or params["url"] or graph.zoo.publish):
+            raise InvalidCommand(_NO_URL)
+        if params["check"] and not (args or graph.zoo.publish):
+            return self._read_back(params["url"], None, None)
         target = _find_target(graph, args[0] if args else None, params["url"])
         if params["check"]:
             if target.url is None:
-                raise InvalidCommand("--check: expected a URL, here or as zoo: publish: url:")
+                raise InvalidCommand(_NO_URL)
             return self._read_back(target.url, None, target.text)
         if params["generations"]:
             self._show(format_index(load_index(target.place), place=target.place.shown))

@@ -18,6 +18,7 @@ from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.locked import zoo_lock
+from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import expand_names
 from pipeline.entries import model_entry
 from pipeline.graph import Graph
@@ -25,7 +26,7 @@ from pipeline.report.run import OUR_BUG, RunContext, exit_status, use_context
 from pipeline.steps.outcome import load_outcome
 
 
-class Run(DoitRun):  # type: ignore[misc]  # doit has no types
+class Run(ToldOptions, DoitRun):  # type: ignore[misc]  # doit has no types
     """Build what is out of date."""
 
     name = "run"

@@ -60,6 +60,8 @@ def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Gr
 
 
 def _unknown(tasks: Mapping[str, NamedTask], name: str) -> str:
+    if name.startswith("-"):
+        return f"'{name}' stands behind a task; options go before the tasks"
     near = difflib.get_close_matches(name, tasks, n=3)
     meant = f"; did you mean {' or '.join(near)}?" if near else "; `doit list --all` shows all"
     return f"'{name}' is not a task{meant}"

@@ -5,6 +5,7 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
+from pipeline.commands.options import ToldOptions
 from pipeline.graph import Graph
 from pipeline.serve import SiteServer
 
@@ -26,7 +27,7 @@ _OPTION_HOST = {
 }
 
 
-class Serve(DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Serve(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Serve the built zoo."""
 
     name = "serve"

@@ -25,6 +25,8 @@ _ORDER: tuple[CauseKind, ...] = (
     "unknown",
 )
 _ABOUT = {"value"}
+# What the manifest says of a model that decides what is made: by the task it is tested and judged.
+_TASK = "task"
 _UNRECORDED = Cause(
     kind="unknown",
     text="parameters or pipeline; of what the published one was made, nothing is recorded here",
@@ -66,7 +68,7 @@ def _explain(
         return
     causes = [*_explain_source(old, new)]
     made = [change for change in model.all_changes if change.what not in _ABOUT]
-    stated = len(made) < len(model.all_changes)
+    stated = {change.subject for change in model.all_changes if change.what in _ABOUT}
     was, now = recipes(model.name)
     if was is not None and now is not None:
         causes += explain_recipes(was, now)
@@ -74,11 +76,14 @@ def _explain(
         causes += explain_tools(before.zoo.toolchain, after.zoo.toolchain)
         causes += _explain_form(before)
         causes += _explain_stated(model, old, new) if "roles" not in before.absent else ()
-    if stated:
+    if _TASK in stated:
+        told = find_changes({_TASK: old.task}, {_TASK: new.task})
+        causes += [Cause(kind="parameters", text=text) for text in told]
+    if stated - {_TASK}:
         causes.append(Cause(kind="parameters", text="models.yaml describes it in other words"))
     if not causes and new.status == "ok":
         causes.append(_UNRECORDED if was is None or now is None else _UNEXPLAINED)
-    yield from sorted(causes, key=lambda cause: _ORDER.index(cause.kind))
+    yield from sorted(dict.fromkeys(causes), key=lambda cause: _ORDER.index(cause.kind))
 
 
 def _explain_source(before: CatalogModel, after: CatalogModel) -> Iterator[Cause]:

@@ -24,15 +24,25 @@ _IN_TABLE = {"size", "error"}
 
 
 def summarize(difference: Difference) -> str:
-    """Return what became of the models: "1 new, 3 changed; 20 as they were"."""
+    """Return what became of the models: "1 new, 3 changed; 20 models as before"."""
+    return f"{describe_fates(difference)}{describe_unchanged(difference)}"
+
+
+def describe_fates(difference: Difference) -> str:
+    """Return how many models are not what they were: "1 new, 3 changed"."""
     fates = [model.fate for model in difference.models]
     parts = [
         f"{fates.count(fate):,} {fate}" for fate in ("new", "gone", "changed") if fate in fates
     ]
-    same = f"{count(difference.unchanged, 'model')} as before"
-    if not parts:
-        return f"nothing changed, {same}"
-    return f"{', '.join(parts)}; {same}" if difference.unchanged else ", ".join(parts)
+    return ", ".join(parts) or "nothing changed"
+
+
+def describe_unchanged(difference: Difference) -> str:
+    """Return what follows of the models that are as they were: "; 20 models as before"."""
+    if difference.models and not difference.unchanged:
+        return ""
+    separator = "; " if difference.models else ", "
+    return f"{separator}{count(difference.unchanged, 'model')} as before"
 
 
 def count_marks(difference: Difference) -> list[tuple[Mark, str]]:
@@ -68,8 +78,11 @@ def told_variants(model: ModelDifference) -> list[VariantDifference]:
 
 
 def describe_size(variant: VariantDifference) -> str:
-    """Return a variant's size before and now: "1.2 MiB → withheld"."""
-    return _pair([_size(state) for state in (variant.before, variant.after)])
+    """Return a variant's size before and now: "1.2 MiB → withheld", "1.2 MiB → gone"."""
+    before, after = _size(variant.before), _size(variant.after)
+    if variant.fate == "new":
+        return f"new, {after}"
+    return _pair([before, "gone" if variant.fate == "gone" else after])
 
 
 def describe_error(variant: VariantDifference) -> str:
@@ -85,7 +98,8 @@ def describe_error(variant: VariantDifference) -> str:
 def _size(state: VariantState | None) -> str:
     if state is None:
         return ""
-    return format_bytes(state.bytes) if state.bytes is not None else state.status
+    published = state.status == "ok" and state.bytes is not None
+    return format_bytes(state.bytes or 0) if published else state.status
 
 
 def _pair(sides: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from pipeline.diff.change import Change, Fate, Mark, VariantDifference, VariantS
 from pipeline.report.line import first_line
 from pipeline.report.quantity import format_bytes
 from pipeline.site.deviation import Deviation, deciding_backend, worst_deviation
-from pipeline.site.phrases import format_share
+from pipeline.site.phrases import format_requirements, format_share
 
 LARGER = 1.1
 WORSE = 1.5
@@ -161,7 +161,8 @@ def _compare_backends(name: str, before: CatalogVariant, after: CatalogVariant) 
             yield _change(name, f"backend {backend}", old.status, new.status, text, *marks)
         if old.requires != new.requires:
             added = any(old.requires.get(key) != value for key, value in new.requires.items())
-            text = f"on {backend} a page has to set {new.requires or 'nothing'}"
+            needs = format_requirements(new.requires) or "nothing of the kind any more"
+            text = f"on {backend} a page has to have {needs}"
             marks = ("breaking",) if added else ("improvement",)
             yield _change(name, f"requires {backend}", old.requires, new.requires, text, *marks)
 

@@ -4,10 +4,11 @@ from pipeline.diff.change import Cause, Change, Difference, Mark, ModelDifferenc
 from pipeline.diff.phrases import (
     count_marks,
     describe_error,
+    describe_fates,
     describe_size,
     describe_tools,
+    describe_unchanged,
     order_models,
-    summarize,
     told_changes,
     told_variants,
 )
@@ -24,10 +25,10 @@ def format_difference(difference: Difference, *, width: int | None) -> list[Line
     before = then if difference.is_first else difference.before
     lines: list[Line] = [((f"{before} → {difference.after}", "dim"),)]
     marks = count_marks(difference)
-    summary: list[tuple[str, Style]] = [(summarize(difference), "bold")]
+    summary: list[tuple[str, Style]] = [(describe_fates(difference), "bold")]
     for number, (mark, text) in enumerate(marks):
         summary += [(": " if number == 0 else ", ", ""), (text, _STYLES[mark])]
-    lines.append(tuple(summary))
+    lines.append((*summary, (describe_unchanged(difference), "bold")))
     if difference.toolchain:
         lines += wrap_text(f"tools: {describe_tools(difference)}", "dim", indent="", width=width)
     for model in order_models(difference):

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import FormatError
+from pipeline.manifest.flags import LAYERS
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 HUB_MODULE_FILE = "tfhub_module.pb"
+KERAS_FILE = "keras_metadata.pb"
 
 # What else the same files may be read as; the manifest decides with `input_format:`.
 _READ_AS = {
@@ -31,13 +33,17 @@ _KERAS_CONFIG = "config.json"
 _NUM_LISTED = 6
 
 
-def detect_format(path: Path, *, asked: str | None, name: str) -> str:
+def detect_format(
+    path: Path, *, asked: str | None, name: str, output_format: str | None = None
+) -> str:
     """Tell a model's format from its files.
 
     Args:
         path: The model's file or folder.
         name: What to call it in messages: the source as the user wrote it.
         asked: What the manifest says it is; None to tell it from the files alone.
+        output_format: What it is to become: layers come from Keras alone, so that a SavedModel
+            that Keras saved is read as such for them.
 
     Raises:
         FormatError: The files are of no known format, or not of the one asked for.
@@ -50,6 +56,8 @@ def detect_format(path: Path, *, asked: str | None, name: str) -> str:
             "TensorFlow.js model.json",
             hint=_hint(path),
         )
+    if asked is None and output_format == LAYERS and _is_of_keras(path):
+        return "keras_saved_model"
     if asked is None or asked == found or asked in _READ_AS.get(found, ()):
         return asked or found
     raise FormatError(
@@ -72,6 +80,11 @@ def _detect_folder(folder: Path) -> str | None:
     if not any((folder / name).is_file() for name in SAVED_MODEL_FILES):
         return None
     return "tf_hub" if (folder / HUB_MODULE_FILE).is_file() else "tf_saved_model"
+
+
+def _is_of_keras(path: Path) -> bool:
+    folder = path if path.is_dir() else path.parent
+    return (folder / KERAS_FILE).is_file() and _detect_folder(folder) is not None
 
 
 def _detect_content(path: Path) -> str | None:

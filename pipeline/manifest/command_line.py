@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pipeline.errors import PipelineError
 from pipeline.manifest.converter_options import OPTIONS, Option
 from pipeline.manifest.fault import closest
+from pipeline.report.quantity import count
 
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
 _NUM_PATHS = 2
@@ -66,10 +67,11 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
             line.values[word.option.name] = _read_value(word, line)
     _drop_stray_booleans(line)
     if len(line.paths) != _NUM_PATHS:
-        found = ", ".join(map(repr, line.paths)) or "none"
+        paths = ", ".join(map(repr, line.paths)) or "none"
+        found = f"{count(len(line.paths), 'path')} ({paths})"
         raise CommandLineError(
-            f"found {len(line.paths)} paths ({found}); expected a source and a destination",
-            hint="put paths with spaces in quotes",
+            f"found {found}; expected a source and a destination",
+            hint="put paths with spaces in quotes" if len(line.paths) > _NUM_PATHS else None,
         )
     return line
 

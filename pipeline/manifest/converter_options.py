@@ -42,7 +42,9 @@ _OPTIONS = (
         name="output_format",
         kind="text",
         here="`output_format`",
-        note="`tfjs_graph_model` or `tfjs_layers_model`. Keras formats cannot be published.",
+        note="`tfjs_graph_model` or `tfjs_layers_model`; Keras formats cannot be published. Left "
+        "out, `keras`, `keras_saved_model` and `tfjs_layers_model` become layers models, as for "
+        "the converter, all others graph models; `keras_keras` too, where it has no default.",
     ),
     Option(
         name="signature_name",

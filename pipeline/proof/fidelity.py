@@ -16,13 +16,14 @@ Neither enters the other figures. It opens no file.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.blocks import blocks
 from pipeline.proof.figures import round_figure, round_share
 
 Array = npt.NDArray[Any]
@@ -129,7 +130,7 @@ def compare(
         expected, actual = _as_real(expected), _as_real(actual)  # noqa: PLW2901
         if expected.shape != actual.shape:
             raise ValueError(f"shapes {expected.shape} and {actual.shape}")
-        for block in _blocks(expected.size):
+        for block in blocks(expected.size, length=_BLOCK):
             at = (vector, block.start, expected.shape)
             sums.add(expected.reshape(-1)[block], actual.reshape(-1)[block], at)
     return sums.finish(measure_scale(reference))
@@ -146,7 +147,7 @@ def measure_scale(reference: Sequence[Array]) -> float:
         return 1.0
     low, high, num_values = math.inf, -math.inf, 0
     for array in map(_as_real, reference):
-        for block in _blocks(array.size):
+        for block in blocks(array.size, length=_BLOCK):
             values = array.reshape(-1)[block]
             finite = values[np.isfinite(values)]
             num_values += finite.size
@@ -268,7 +269,3 @@ def _as_real(array: Array) -> Array:
     if array.dtype.kind != "c":
         return array
     return np.stack([array.real, array.imag], axis=-1)
-
-
-def _blocks(size: int) -> Iterator[slice]:
-    return (slice(start, start + _BLOCK) for start in range(0, size, _BLOCK))

@@ -116,7 +116,8 @@ def format_read_back(done: ReadBack) -> list[Line]:
     what = f"{count(done.files, 'file')}, {format_bytes(done.bytes)}"
     if done.faults:
         broken = len({finding.path for finding in done.faults})
-        text = f"{done.url}: read back {what}; {count(broken, 'file')} not as it should be"
+        they = "it" if broken == 1 else "they"
+        text = f"{done.url}: read back {what}; {count(broken, 'file')} not as {they} should be"
         return [((text, "bad"),), *lines]
     right = ["every hash", "CORS", "content types"]
     kinds = {finding.kind for finding in done.warnings}

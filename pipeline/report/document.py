@@ -81,6 +81,7 @@ def format_page(account: Account) -> str:
         style=style,
         policy=_policy(style),
         summary=describe_run(account),
+        ran=describe_steps(account),
         meaning=EXIT_MEANINGS[account.exit_status],
     )
 
@@ -88,7 +89,7 @@ def format_page(account: Account) -> str:
 def describe_run(account: Account) -> str:
     """Return a run in a sentence without its end: "All good: 12 steps of 3 models ran, …"."""
     meaning = EXIT_MEANINGS[account.exit_status]
-    parts = [f"{count(len(account.ran), 'step')} of {count(len(account.models), 'model')} ran"]
+    parts = [f"{describe_steps(account)} ran"]
     if account.up_to_date is not None:
         parts.append(f"{account.up_to_date:,} had nothing to do")
     if account.skipped:
@@ -99,6 +100,12 @@ def describe_run(account: Account) -> str:
         text += f" and at most {format_bytes(account.peak_bytes)} of memory in one process"
     statuses = [f"{number:,} {status}" for status, number in sorted(account.statuses.items())]
     return f"{text}. Ended {account.finished}. Models of the zoo: {', '.join(statuses) or 'none'}"
+
+
+def describe_steps(account: Account) -> str:
+    """Return what ran: "12 steps of 3 models", "3 steps" where they are the zoo's own."""
+    steps = count(len(account.ran), "step")
+    return f"{steps} of {count(len(account.models), 'model')}" if account.models else steps
 
 
 def describe_again(step: StepRun) -> str:

@@ -65,11 +65,20 @@ def _facts(
         facts.append(("again", "the next run tries again"))
     else:
         facts.append(("again", "once its input, its parameters or a tool changes"))
-    skipped = sum(other.status == "skipped" and other.upstream == event.task for other in events)
+    skipped = len(_built_on(event.task, events))
     if skipped:
         builds = "builds" if skipped == 1 else "build"
         facts.append(("skipped", f"{count(skipped, 'step')} that {builds} on it"))
     return facts
+
+
+def _built_on(task: str, events: Sequence[StepEvent]) -> set[str]:
+    """Return the steps that were skipped for this one's failure, directly or through others."""
+    upstream = {event.task: event.upstream for event in events if event.status == "skipped"}
+    found: set[str] = set()
+    while more := {t for t, cause in upstream.items() if cause == task or cause in found} - found:
+        found |= more
+    return found
 
 
 def _labelled(label: str, text: str, width: int | None) -> list[Line]:

@@ -7,6 +7,7 @@ first the task, then the parameters, and where even that is too wide a model tak
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.report.backends import describe_limits
 from pipeline.report.line import (
     Line,
     Style,
@@ -24,8 +25,8 @@ MAX_NAME = 32
 MIN_NAME = 16
 MAX_TASK = 24
 MAX_NAMED = 3
-# The catalog and the log have all of it.
-MAX_REASON = 160
+# The catalog and the log have all of it; the limit that it names stands at its end.
+MAX_REASON = 400
 WIDTH_WITHOUT_END = 120
 GAP = "  "
 NONE = "–"  # noqa: RUF001
@@ -48,8 +49,8 @@ def format_models_table(cards: Sequence[Card], *, width: int | None = None) -> l
 
     Args:
         cards: Entries of the catalog; read are `name`, `status`, `reason`, `task`, `parameters`
-            and of the variants `name`, `status`, `reason`, `bytes`. The base is the variant
-            "float32" or "original"; the others are given in percent of it.
+            and of the variants `name`, `status`, `reason`, `bytes`, `checks`. The base is the
+            variant "float32" or "original"; the others are given in percent of it.
         width: Characters of a row of the terminal. None where rows have no end: the table
             then takes 120 at most, and notes are not wrapped.
     """
@@ -205,7 +206,7 @@ def _size(variant: Mapping[str, Any]) -> Cell:
 
 
 def _notes(cards: Sequence[Card], width: int | None) -> list[Line]:
-    """Return what the star means, and why what is missing is so, equal reasons together."""
+    """Return what the star means, where models are limited, and why what is missing is so."""
     groups: dict[tuple[str, str], list[str]] = {}
     for card in cards:
         missing = [v for v in _variants(card).values() if v["status"] in ("withheld", "skipped")]
@@ -213,16 +214,32 @@ def _notes(cards: Sequence[Card], width: int | None) -> list[Line]:
         if card.get("status") == "stale":
             entries.append((card, card["name"]))
         for entry, name in entries:
-            reason = crop_text(first_line(entry.get("reason")), MAX_REASON) or "no reason given"
+            reason = crop_middle(first_line(entry.get("reason")), MAX_REASON) or "no reason given"
             key = (entry["status"], reason)
             groups.setdefault(key, []).append(name)
     notes: list[Cell] = []
     if any(_is_original(card) for card in cards):
         notes.append(("* the source is quantized already: its weights as they are", "dim"))
+    for limit, members in _limits(cards).items():
+        notes.append((f"{limit} ({_some(members)})", "dim"))
     for (status, reason), members in groups.items():
-        more = len(members) - MAX_NAMED
-        named = ", ".join(members[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-        notes.append((f"{status}: {reason} ({named})", STATUS_STYLES[status]))
+        notes.append((f"{status}: {reason} ({_some(members)})", STATUS_STYLES[status]))
     return [
         line for text, style in notes for line in wrap_text(text, style, indent="", width=width)
     ]
+
+
+def _limits(cards: Sequence[Card]) -> dict[str, list[str]]:
+    """Return what limits the bases that are ok, each with the names of the models."""
+    groups: dict[str, list[str]] = {}
+    for card in cards:
+        base = _base(card)
+        if base is not None and base["status"] == "ok":
+            for limit in describe_limits(base.get("checks") or {}):
+                groups.setdefault(limit, []).append(card["name"])
+    return groups
+
+
+def _some(members: Sequence[str]) -> str:
+    more = len(members) - MAX_NAMED
+    return ", ".join(members[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -29,7 +29,7 @@ def find_features(model: Observed) -> Iterator[Claim]:
     task = f"the only output of a model for {model.task}"
     if not output.varies:
         return
-    if model.does(EMBEDDING) and _size(output) >= MIN_EMBEDDING:
+    if model.does(EMBEDDING) and output.row_length >= MIN_EMBEDDING:
         yield _claim_embedding(output, task)
     elif model.does(REGRESSION):
         yield Claim(role="values", output=output, evidence=(task,))
@@ -58,14 +58,9 @@ def read_length(output: Output) -> str | None:
     return "unit" if np.abs(norms - 1.0).max() <= _UNIT else "free"
 
 
-def _size(output: Output) -> int:
-    inner = output.inner
-    return inner[0] or 0 if inner is not None and len(inner) == 1 else 0
-
-
 def _claim_embedding(output: Output, task: str) -> Claim:
     length = read_length(output)
-    evidence = [task, f"a row of {_size(output)} values for each input"]
+    evidence = [task, f"a row of {output.row_length} values for each input"]
     if length == "unit":
         evidence.append("each row has length 1")
     return Claim(
@@ -86,4 +81,4 @@ def _lacks_top(output: Output, model: Observed) -> bool:
         largest = max(model.image_size) // _MIN_STRIDE
         height, width = sizes[1] or 0, sizes[2] or 0
         return max(height, width) <= largest and (output.last or 0) >= _MIN_CHANNELS
-    return model.does(CLASSIFICATION) and _size(output) >= _MIN_POOLED
+    return model.does(CLASSIFICATION) and output.row_length >= _MIN_POOLED

@@ -26,14 +26,12 @@ def find_landmarks(model: Observed) -> Iterator[Claim | Doubt]:
     """Yield the roles of a landmark model's outputs that need no names."""
     if not model.does(LANDMARKS):
         return
-    rows = [o for o in model.numeric if o.varies and _num_values(o) >= MIN_VALUES]
+    rows = [o for o in model.numeric if o.varies and o.row_length >= MIN_VALUES]
     others = [o for o in model.numeric if o not in rows and o.inner != ()]
     pixels = [o for o in rows if _are_pixels(o, model)]
     metres = [o for o in rows if _are_metres(o)]
     if len(rows) == 1 and not others and not metres:
-        why = (
-            f"the only output of points of a model for {model.task}: {_num_values(rows[0])} values"
-        )
+        why = f"the only output of points of a model for {model.task}: {rows[0].row_length} values"
         yield _claim_landmarks(rows[0], model, why)
     elif len(pixels) == 1:
         low, high = pixels[0].low, pixels[0].high
@@ -61,16 +59,11 @@ def describe_points(output: Output) -> int | None:
     Of x, y and z in turn the first two lie around the middle of the image and the third around
     0; values in pairs, or in fives, show no such thing in every third place.
     """
-    count = _num_values(output)
+    count = output.row_length
     if not output.is_known or count % _NUM_AXES:
         return None
     means = np.mean([np.abs(a.reshape(-1, _NUM_AXES).mean(axis=0)) for a in output.values], axis=0)
     return count // _NUM_AXES if means[2] <= _DEPTH_SHARE * means[:2].min() else None
-
-
-def _num_values(output: Output) -> int:
-    inner = output.inner
-    return inner[0] or 0 if inner is not None and len(inner) == 1 else 0
 
 
 def _are_pixels(output: Output, model: Observed) -> bool:

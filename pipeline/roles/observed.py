@@ -78,6 +78,12 @@ class Output:
         return tuple(size for size in self.sizes[1:] if size != 1)
 
     @property
+    def row_length(self) -> int:
+        """Number of values for each input, where they are one row of known length; else 0."""
+        inner = self.inner
+        return inner[0] or 0 if inner is not None and len(inner) == 1 else 0
+
+    @property
     def ndim(self) -> int | None:
         """Number of axes, the batch among them."""
         return None if self.sizes is None else len(self.sizes)

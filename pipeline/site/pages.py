@@ -20,6 +20,7 @@ from pipeline.site.listing import Listing
 from pipeline.site.phrases import (
     format_counts,
     format_range,
+    format_requirements,
     format_shape,
     format_share,
     join_words,
@@ -53,6 +54,7 @@ def _environment() -> Environment:
         "parameters": format_parameters,
         "range": format_range,
         "ratio": format_ratio,
+        "requirements": format_requirements,
         "shape": format_shape,
         "share": format_share,
         "size": format_bytes,

@@ -1,6 +1,8 @@
 """Phrases: shapes, shares, links and lists as the pages write them. Pure."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.report.quantity import format_bytes
@@ -59,6 +61,24 @@ def join_words(words: Iterable[str], last: str = "and") -> str:
     """Return words as a sentence has them: "cpu, wasm and webgl"."""
     *others, final = list(words) or [""]
     return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def format_requirements(requires: Mapping[str, Any]) -> str:
+    """Return what a page has to have: "TensorFlow.js 3.21.0 and the flag KEEP set to true"."""
+    parts = []
+    for key, value in sorted(requires.items(), key=lambda item: (item[0] != "tfjs", item[0])):
+        if key == "tfjs":
+            parts.append(f"TensorFlow.js {value}")
+        elif key == "flags" and isinstance(value, Mapping):
+            flags = sorted(value.items())
+            parts += [f"the flag {flag} set to {_plain(setting)}" for flag, setting in flags]
+        else:
+            parts.append(f"{key} {_plain(value)}")
+    return join_words(parts)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def web_url(text: str | None) -> str | None:

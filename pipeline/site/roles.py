@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from pipeline.catalog_types import CatalogModel
 from pipeline.roles.terms import CONVENTIONS
-from pipeline.roles.vocabulary import find_family, find_role
+from pipeline.roles.vocabulary import entries, find_family, find_role
+
+# Where families mean different things by a word, and its values are known to come out of a softmax.
+_OF_SOFTMAX = "Probability of each of several classes that exclude one another."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,17 +68,31 @@ def describe_roles(model: CatalogModel) -> list[RoleText]:
 
 
 def _describe(model: CatalogModel, name: str, names: dict[str, str]) -> RoleText:
-    known = find_role(name, find_family(model.task))
     role = model.roles.get(name)
     tensor = model.map[name]
     return RoleText(
         name=name,
         output=None if tensor is None else names.get(tensor, tensor),
-        meaning=known.meaning.replace("`", "") if known else "",
+        meaning=_explain(model, name).replace("`", ""),
         stated=role is None or role.source == "manifest",
         readings=[_read(*item) for item in role.conventions.items()] if role else [],
         evidence=role.evidence if role else [],
     )
+
+
+def _explain(model: CatalogModel, name: str) -> str:
+    """Return what a role means in this model; "" where families differ and nothing decides."""
+    family = find_family(model.task)
+    known = find_role(name, family)
+    if known is None:
+        return ""
+    own = family is not None and known in family.roles
+    meanings = {entry.role.meaning for entry in entries() if entry.role.name == known.name}
+    if own or len(meanings) == 1:
+        return known.meaning
+    role = model.roles.get(name)
+    softmax = role is not None and role.conventions.get("normalization") == "softmax"
+    return _OF_SOFTMAX if softmax else ""
 
 
 def _read(name: str, value: str) -> Reading:

@@ -26,6 +26,8 @@ MOST_RESULTS = 4
 _IMAGE_NDIM = 4
 _CHANNELS = (1, 3, 4)
 _PIXEL_MAX = 255
+# As zoo/inputs.js weighs red, green and blue.
+_GREY = "[0.299, 0.587, 0.114]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,7 @@ def loader_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
     """Return how a model is loaded and run with zoo.js."""
     lines = [
         *_open_lines(),
+        *_release_lines(model),
         *_line(
             "const model = await zoo.load(",
             _string(model.name),
@@ -87,11 +90,9 @@ def plain_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
     layers = model.format == "layers-model"
     load = "loadLayersModel" if layers else "loadGraphModel"
     lines = [*_line("import * as tf from ", _string("@tensorflow/tfjs"), ";"), *_line("")]
-    for name, value in _requirements(model).items():
-        if name == "tfjs":
-            lines += _comment(f"runs in TensorFlow.js {value}; the newest fails")
-        for flag, setting in value.items() if name == "flags" else ():
-            lines += _line("tf.env().set(", _string(flag), f", {json.dumps(setting)});")
+    lines += _release_lines(model)
+    for flag, setting in _requirements(model).get("flags", {}).items():
+        lines += _line("tf.env().set(", _string(flag), f", {json.dumps(setting)});")
     lines += _line(f"const model = await tf.{load}(")
     lines += _line("  ", _string(f"{PLACE}{variant.model_path}", "path"), ",")
     lines += _line(");")
@@ -107,6 +108,13 @@ def _open_lines() -> Iterator[Piece]:
     yield from _line("import {open} from ", _string(f"{PLACE}zoo.js", "loader"), ";")
     yield from _line("")
     yield from _line("const zoo = await open(", _string(PLACE, "url"), ", {tf});")
+
+
+def _release_lines(model: CatalogModel) -> Iterator[Piece]:
+    """Yield what is to be known where only another release of TensorFlow.js runs a model."""
+    release = _requirements(model).get("tfjs")
+    if release is not None:
+        yield from _comment(f"runs in TensorFlow.js {release}; the newest fails")
 
 
 def _execute_lines(model: CatalogModel) -> Iterator[Piece]:
@@ -159,28 +167,30 @@ def _is_image(tensor: CatalogTensor) -> bool:
 
 
 def _image_lines(tensor: CatalogInput) -> Iterator[Piece]:
-    """Yield the lines that make an input of an image."""
+    """Yield the lines that make an input of an image, the same as zoo/inputs.js does."""
     shape = tensor.shape or []
     planes_first = shape[-1] not in _CHANNELS
     channels = shape[1] if planes_first else shape[-1]
     height, width = shape[2:] if planes_first else shape[1:3]
-    chosen = "" if channels == 3 else f", {channels}"  # noqa: PLR2004  # the default of fromPixels
+    # The default of fromPixels is 3; of one it would take the red, and zoo.js makes grey of three.
+    chosen = f", {channels}" if channels == 4 else ""  # noqa: PLR2004
+    grey = f".mul({_GREY}).sum(-1, true)" if channels == 1 else ""
     yield from _line(
         "const pixels = tf.browser.fromPixels(document.querySelector(",
         _string("img"),
-        f"){chosen});",
+        f"){chosen}){grey};",
     )
     value = "pixels"
     if height > 0 and width > 0:
-        value = f"tf.image.resizeBilinear(pixels, [{height}, {width}])"
+        value = f"tf.image.resizeBilinear(pixels, [{height}, {width}], false, true)"
     whole = tensor.js_dtype == "int32"
-    if not whole and tensor.range:
-        low, high = tensor.range
-        if (low, high) != (0, _PIXEL_MAX):
-            value += f".mul({high - low:g} / {_PIXEL_MAX}).add({low:g})"
-    elif not whole:
-        yield from _comment("from 0 to 255 here; scale them as the model expects")
-    cast = ".toInt()" if whole else ".toFloat()"
+    if not whole and not tensor.range:
+        yield from _comment("from 0 to 1 here; scale them as the model expects")
+    low, high = tensor.range or (0, 1)
+    if not whole and (low, high) != (0, _PIXEL_MAX):
+        shift = f".add({low:g})" if low else ""
+        value += f".mul({high - low:g} / {_PIXEL_MAX}){shift}"
+    cast = ".round().toInt()" if whole else ".toFloat()"
     turn = ".transpose([2, 0, 1])" if planes_first else ""
     yield from _line(f"const input = {value}{cast}{turn}.expandDims();")
 

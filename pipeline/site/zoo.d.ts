@@ -142,7 +142,10 @@ export interface SelftestOutput {
 /** What became of one backend. */
 export interface SelftestResult {
   backend: string;
-  /** `unsupported`: it lacks an op; `unavailable`: it does not start here. */
+  /**
+   * `unsupported`: it lacks an op, or only another release of TensorFlow.js runs the model;
+   * `unavailable`: it does not start here.
+   */
   status: 'pass' | 'fail' | 'unsupported' | 'unavailable';
   reason: string | null;
   /** Whether the catalog says that this backend does not pass. */

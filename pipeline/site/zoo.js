@@ -41,7 +41,7 @@ import {ZooError, refuseUnknown} from './zoo/errors.js';
 import {chooseFetch, openCache, readFiles, request} from './zoo/files.js';
 import {loadModel} from './zoo/model.js';
 import {runSelftest} from './zoo/selftest.js';
-import {BACKENDS, findTensorFlow, splitRequirements} from './zoo/tensorflow.js';
+import {BACKENDS, findRequirements, findTensorFlow, refuseRelease} from './zoo/tensorflow.js';
 
 export {ZooError};
 
@@ -108,9 +108,8 @@ class Zoo {
     const variant = chooseVariant(entry, wanted);
     const tf = await findTensorFlow(this.#tf);
     await tf.ready();
-    const check = variant.checks?.[tf.getBackend()];
-    if (!force) refuseBackend(tf, entry, variant, check);
-    const {flags} = splitRequirements(check?.requires);
+    if (!force) refuseBackend(tf, entry, variant);
+    const {flags} = findRequirements(variant, tf.getBackend());
     const parts = await this.#read(groupFiles(variant), {cache, signal, onProgress});
     signal?.throwIfAborted();
     const model = await loadModel(tf, entry, variant, parts, flags);
@@ -169,18 +168,14 @@ function groupFiles({files, modelPath}) {
 }
 
 // What a backend gets wrong is refused, and so is a release that cannot run it.
-function refuseBackend(tf, entry, variant, check) {
-  if (!check) return;
+function refuseBackend(tf, entry, variant) {
   const backend = tf.getBackend();
-  if (check.status !== 'ok') {
+  const check = variant.checks?.[backend];
+  if (check && check.status !== 'ok') {
     const others = Object.keys(variant.checks).filter((one) => variant.checks[one].status === 'ok');
     throw new ZooError('backend', `${entry.name} does not run right on ${backend} `
       + `(${check.reason}); use ${others.join(' or ')}, or load it with {force: true}`);
   }
-  const {release} = splitRequirements(check.requires);
-  const version = tf.version?.tfjs ?? tf.version_core;
-  if (release && release !== version) {
-    throw new ZooError('tfjs', `${entry.name} runs in TensorFlow.js ${release}; this is `
-      + `${version}`);
-  }
+  const reason = refuseRelease(tf, entry, variant, backend);
+  if (reason) throw new ZooError('tfjs', reason);
 }

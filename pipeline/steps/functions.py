@@ -69,7 +69,12 @@ def convert(work: Work) -> None:
     """Make the base: `model.json` with its shards, `source.json` with what the source says."""
     fetched = read_json(work.inputs["fetch"] / "source.json")
     path = work.inputs["fetch"] / "files" / fetched["entry"]
-    source_format = detect_format(path, asked=work.parameters["input_format"], name=fetched["uri"])
+    source_format = detect_format(
+        path,
+        asked=work.parameters["input_format"],
+        name=fetched["uri"],
+        output_format=work.parameters["output_format"],
+    )
     output_format = check_formats(work.parameters, source_format)
     metadata = load_metadata(work.parameters["metadata"], work.root)
     record = convert_source(work, path, source_format=source_format, output_format=output_format)

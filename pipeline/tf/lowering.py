@@ -14,6 +14,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from pipeline.tf.lowering_body import Body, Replacement, read_bodies, replace_nodes, trace
 from pipeline.tf.lowering_rule import Lowering, NotLowered
 from pipeline.tf.lowering_rules import RULES
+from pipeline.tf.nodes import all_nodes
 
 # What is put into an optional is lost by its rule, so nobody may take it out.
 _OPTIONALS = {"OptionalFromValue", "OptionalNone"}
@@ -35,10 +36,10 @@ def lower_graph(graph_def: GraphDef, *, keep: Collection[str]) -> tuple[GraphDef
     """
     lowered = graph_def
     reasons: Counter[str] = Counter()
-    ops = {node.op for node in _all_nodes(graph_def)}
+    ops = {node.op for node in all_nodes(graph_def)}
     left = _OPTIONALS if ops & _READS_OPTIONALS else set()
     for _ in range(_NUM_ROUNDS):
-        if not any(_may_lower(node) and node.op not in left for node in _all_nodes(lowered)):
+        if not any(_may_lower(node) and node.op not in left for node in all_nodes(lowered)):
             break
         copy = GraphDef()
         copy.CopyFrom(lowered)
@@ -88,12 +89,6 @@ def _trace_nodes(
 
 def _may_lower(node: NodeDef) -> bool:
     return node.op in RULES and RULES[node.op].applies(node)
-
-
-def _all_nodes(graph_def: GraphDef) -> Iterable[NodeDef]:
-    yield from graph_def.node
-    for function in graph_def.library.function:
-        yield from function.node_def
 
 
 def _needed(graph_def: GraphDef, keep: Collection[str]) -> set[str]:

@@ -4,13 +4,14 @@ What TensorFlow.js has is the converter's own list (op_list/*.json of the tensor
 which is that of its executor.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.errors import ConversionError
 from pipeline.inspection.op_support import mapped_ops
+from pipeline.tf.nodes import all_nodes
 from pipeline.tf.op_advice import advise
 
 # Of these `strip_debug_ops` gets rid, or nobody runs them.
@@ -33,7 +34,7 @@ def check_ops(
     Raises:
         ConversionError: The message lists the ops, sorted, each with its number and places.
     """
-    nodes = [node for graph_def in graph_defs for node in _walk(graph_def)]
+    nodes = [node for graph_def in graph_defs for node in all_nodes(graph_def)]
     _check_hopeless(nodes)
     known = (mapped_ops() or frozenset()) | (_DEBUG_OPS if strip_debug_ops else set())
     places: dict[str, list[str]] = {}
@@ -72,13 +73,6 @@ def _check_hopeless(nodes: Iterable[NodeDef]) -> None:
                 "which TensorFlow.js cannot do",
                 hint="fill it with tf.lookup.KeyValueTensorInitializer and save the model again",
             )
-
-
-def _walk(graph_def: GraphDef) -> Iterator[NodeDef]:
-    """Yield the nodes of a graph and of its functions."""
-    yield from graph_def.node
-    for function in graph_def.library.function:
-        yield from function.node_def
 
 
 def _format_place(name: str) -> str:

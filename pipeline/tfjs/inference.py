@@ -5,7 +5,7 @@ of TensorFlow. An answer is what TensorFlow would say, or unknown, never a guess
 It opens no file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.tfjs.dtypes import parse_dtype
@@ -58,6 +58,11 @@ def parse_shape(wire: Any) -> Shape:
         return None
     sizes = (int(dim.get("size", 0)) for dim in wire.get("dim") or ())
     return tuple(None if size < 0 else size for size in sizes)
+
+
+def parse_sizes(wire: Sequence[int] | None) -> Shape:
+    """Return a shape as our records have it: [-1, 3], with -1 for a size that is unknown."""
+    return None if wire is None else tuple(None if size < 0 else size for size in wire)
 
 
 def format_shape(shape: Shape) -> dict[str, Any]:

@@ -15,7 +15,10 @@ ALL = "*"
 
 
 class UnsupportedLayer(Exception):  # noqa: N818  # not for users: they see all of a model's at once
-    """A layer that TensorFlow.js has no equal for; the message says why."""
+    """A layer that TensorFlow.js has no equal for.
+
+    The message says why; it is empty for a layer that TensorFlow.js does not know at all.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -210,7 +210,7 @@ class Writer:
             return [Part(kind=kind, config={**kept, **held}, weights=_OWN)]
         parts = layer_parts(KerasLayer(kind=kind, config=config, keras_3=self.keras_3, shape=shape))
         if any(part.kind not in KNOWN_LAYERS for part in parts):
-            raise UnsupportedLayer("is a layer that TensorFlow.js does not have")
+            raise UnsupportedLayer
         return parts
 
     def _find_inner(self, kind: str, config: Mapping[str, Any]) -> Json:
@@ -226,7 +226,10 @@ class Writer:
     def _find_held(self, wire: Mapping[str, Any]) -> Json:
         if _is_model(wire):
             raise UnsupportedLayer(f"holds a model ({_name(wire)})")
-        parts = self._find_parts(wire)
+        try:
+            parts = self._find_parts(wire)
+        except UnsupportedLayer as error:
+            raise UnsupportedLayer(str(error) or f"holds a {wire['class_name']}") from None
         if len(parts) != 1 or parts[0].weights not in (None, _OWN):
             raise UnsupportedLayer(f"holds a {wire['class_name']} that takes several layers")
         return {
@@ -238,7 +241,7 @@ class Writer:
         """Note why a layer cannot be written, once for each layer."""
         layer = f"{_name(wire)} ({wire.get('class_name')})"
         if not any(fault.startswith(layer) for fault in self.faults):
-            self.faults.append(f"{layer} {reason}")
+            self.faults.append(f"{layer} {reason}".rstrip())
 
 
 _HOLDING = {

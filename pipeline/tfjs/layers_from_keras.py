@@ -16,7 +16,7 @@ from pipeline.tfjs.keras_weights import LayerWeights
 from pipeline.tfjs.keras_writer import Shape, Writer
 
 TAKE_GRAPH = "set `output_format: tfjs_graph_model`, which runs whatever the layers compute"
-_MAX_NAMED = 8
+_MAX_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,12 @@ It opens no file.
 """
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.blocks import blocks
 from pipeline.tfjs.weight_manifest import Quantization
 from pipeline.tfjs.weights import dequantize
 
@@ -57,7 +57,7 @@ def quantize(values: Array, dtype: str) -> tuple[Array, Quantization]:
     scale, low, high = _affine_range(values, dtype)
     if low < high:
         flat, flat_stored = values.reshape(-1), stored.reshape(-1)
-        for block in _blocks(values.size):
+        for block in blocks(values.size, length=_BLOCK):
             exact = flat[block].astype(np.float64)
             np.clip(exact, low, high, out=exact)
             exact -= low
@@ -150,7 +150,7 @@ def _loss(values: Array, stored: Array, quantization: Quantization, *, largest: 
     """
     signal = noise = 0.0
     flat, flat_stored = values.reshape(-1), stored.reshape(-1)
-    for block in _blocks(values.size):
+    for block in blocks(values.size, length=_BLOCK):
         exact = flat[block]
         kept = np.abs(exact) <= largest
         exact = exact[kept].astype(np.float64)
@@ -162,12 +162,11 @@ def _loss(values: Array, stored: Array, quantization: Quantization, *, largest: 
 
 def _count_beyond(values: Array, limit: float) -> int:
     flat = values.reshape(-1)
-    return sum(int(np.count_nonzero(np.abs(flat[block]) > limit)) for block in _blocks(values.size))
+    return sum(
+        int(np.count_nonzero(np.abs(flat[block]) > limit))
+        for block in blocks(values.size, length=_BLOCK)
+    )
 
 
 def _name_infinite(low: float, high: float) -> str:
     return "NaN" if math.isnan(low) else "-inf" if low == -math.inf else f"{high}"
-
-
-def _blocks(size: int) -> Iterator[slice]:
-    return (slice(start, start + _BLOCK) for start in range(0, size, _BLOCK))

@@ -1,7 +1,8 @@
 """Rewrite: a graph that TensorFlow.js runs as TensorFlow does.
 
 The graph, its library functions and its initializer are gone through alike; what is replaced,
-and by what, is in rewrite_ops, rewrite_loops and rewrite_controls. It opens no file.
+and by what, is in rewrite_ops, rewrite_loops, rewrite_returns and rewrite_controls. It opens no
+file.
 """
 
 from collections import Counter
@@ -9,19 +10,34 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.tfjs.rewrite_controls import drop_lost_controls
+from pipeline.tfjs.rewrite_defaults import settle_defaults
 from pipeline.tfjs.rewrite_loops import keep_list_items
 from pipeline.tfjs.rewrite_ops import REWRITES
+from pipeline.tfjs.rewrite_returns import part_returns
 from pipeline.tfjs.rewrite_scope import Scope
 
 Json = dict[str, Any]
 
+_NEVER_FED = (
+    "default of an input that the signature does not have is read as it is: TensorFlow.js 4 frees "
+    "it too early"
+)
 _KEPT_ITEM = (
     "value written to a list in a While loop also leaves its body as a loop variable: "
     "TensorFlow.js 4 frees it with the body's other tensors"
 )
+_RETURNED = (
+    "output of a node that a function returns with others of it goes through an Identity: "
+    "TensorFlow.js returns the last of them for all"
+)
 _NEVER_COMES = (
     "node no longer waits for others of its loop that it does not read: in TensorFlow.js that "
     "wait never ends"
+)
+_REPAIRS = (
+    (keep_list_items, _KEPT_ITEM),
+    (part_returns, _RETURNED),
+    (drop_lost_controls, _NEVER_COMES),
 )
 
 
@@ -37,10 +53,17 @@ def rewrite_graph(content: Mapping[str, Any]) -> tuple[Json, list[str]]:
     """
     reasons: Counter[str] = Counter()
     changed = dict(content)
+    fed = {
+        str(info.get("name", "")).partition(":")[0]
+        for info in ((content.get("signature") or {}).get("inputs") or {}).values()
+    }
     for key in ("modelTopology", "modelInitializer"):
         graph = content.get(key)
         if isinstance(graph, Mapping) and graph.get("node"):
-            changed[key] = _rewrite_topology(graph, reasons)
+            settled, count = settle_defaults(graph, fed=fed)
+            if count:
+                reasons[_NEVER_FED] += count
+            changed[key] = _rewrite_topology(settled, reasons)
     return changed, [
         f"{reason} ({count} in this graph)" for reason, count in sorted(reasons.items())
     ]
@@ -53,13 +76,11 @@ def _rewrite_topology(graph: Mapping[str, Any], reasons: Counter[str]) -> Json:
     if library.get("function"):
         functions = [_rewrite_function(function, reasons) for function in library["function"]]
         changed["library"] = {**library, "function": functions}
-    kept, count = keep_list_items(changed)
-    if count:
-        reasons[_KEPT_ITEM] += count
-    freed, count = drop_lost_controls(kept)
-    if count:
-        reasons[_NEVER_COMES] += count
-    return freed
+    for repair, reason in _REPAIRS:
+        changed, count = repair(changed)
+        if count:
+            reasons[reason] += count
+    return changed
 
 
 def _rewrite_function(function: Mapping[str, Any], reasons: Counter[str]) -> Json:

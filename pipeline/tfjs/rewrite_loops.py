@@ -4,36 +4,31 @@ The executor of TensorFlow.js 4 frees all tensors of a function at its end but f
 and outputs, those in a tensor list as well (`_executeAsync` in
 tfjs-converter/src/executor/graph_executor.ts; 3.21 asked `tensor.kept` there). TensorListStack
 then finds nothing: "Cannot read properties of undefined (reading 'backend')". As one more loop
-variable, which nobody reads, the value is an output of the body, and stays. It opens no file.
+variable, which nobody reads, the value is an output of the body, and stays; it goes in the same
+way through what is around the loop or branch that writes it. It opens no file.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from pipeline.tfjs.dtypes import parse_dtype
-
-Json = dict[str, Any]
+from pipeline.tfjs.rewrite_items import (
+    Item,
+    Json,
+    add_inputs,
+    add_outputs,
+    add_types,
+    choose_computed,
+    choose_given,
+    find_first,
+    find_written,
+    make_filler,
+    name_items,
+)
 
 _LOOPS = {"StatelessWhile", "While"}
-
-# Ops that put a value into a list, and which of their inputs it is.
-_WRITERS = {"TensorListPushBack": 1, "TensorListSetItem": 2}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Item:
-    """A value written to a list.
-
-    Attributes:
-        reference: The value, as the body's inputs name it.
-        kind: Its dtype as the file has it.
-        name: Of the loop variable that it becomes.
-    """
-
-    reference: str
-    kind: Any
-    name: str
+_CHOICES = {"If", "StatelessIf"}
 
 
 def keep_list_items(graph: Mapping[str, Any]) -> tuple[Json, int]:
@@ -43,96 +38,164 @@ def keep_list_items(graph: Mapping[str, Any]) -> tuple[Json, int]:
     where another loop shares one of its functions.
     """
     library = graph.get("library") or {}
-    functions = {entry["signature"]["name"]: entry for entry in library.get("function") or []}
-    loops = [node for node in graph["node"] if node["op"] in _LOOPS]
-    used = [name for node in loops for name in (_called(node, "body"), _called(node, "cond"))]
-    changed: dict[str, Json] = {}
-    count = 0
-    for loop in loops:
-        body, condition = _called(loop, "body"), _called(loop, "cond")
-        if body not in functions or condition not in functions:
-            continue
-        items = _find_items(functions[body])
-        firsts = [_find_first(graph["node"], item.kind) for item in items]
-        if not items or None in firsts or used.count(body) + used.count(condition) != 2:  # noqa: PLR2004
-            continue
-        functions[body] = _add_outputs(_add_inputs(functions[body], items), items)
-        functions[condition] = _add_inputs(functions[condition], items)
-        changed[loop["name"]] = _add_variables(loop, items, [str(first) for first in firsts])
-        count += len(items)
-    if not changed:
+    listed = {entry["signature"]["name"]: entry for entry in library.get("function") or []}
+    functions = _Functions(listed, graph["node"])
+    nodes, _ = functions.keep(graph["node"], None)
+    if not functions.count:
         return dict(graph), 0
-    nodes = [changed.get(node["name"], node) for node in graph["node"]]
-    return {
-        **graph,
-        "node": nodes,
-        "library": {**library, "function": list(functions.values())},
-    }, count
+    library = {**library, "function": list(functions.by_name.values())}
+    return {**graph, "node": nodes, "library": library}, functions.count
 
 
-def _called(loop: Json, role: str) -> str:
-    name: str = loop["attr"][role]["func"]["name"]
-    return name
+class _Functions:
+    """The functions of a library, as they become.
 
+    Attributes:
+        by_name: The functions.
+        count: How many values were made outputs.
+    """
 
-def _find_items(body: Mapping[str, Any]) -> list[_Item]:
-    """Return the values that a body computes and writes to a list, but does not return."""
-    nodes = {node["name"]: node for node in body.get("nodeDef") or []}
-    returned = set((body.get("ret") or {}).values())
-    taken = {arg["name"] for arg in body["signature"].get("inputArg") or []} | set(nodes)
-    items: dict[str, _Item] = {}
-    for node in nodes.values():
-        if node["op"] not in _WRITERS:
-            continue
-        reference = node["input"][_WRITERS[node["op"]]]
-        source = nodes.get(reference.partition(":")[0])
-        if source is None or source["op"] == "Const" or reference in returned:
-            continue
-        name = f"list_item_{len(items)}"
-        while name in taken:
-            name += "_"
-        kind = node["attr"]["element_dtype"]["type"]
-        items.setdefault(reference, _Item(reference=reference, kind=kind, name=name))
-    return list(items.values())
+    def __init__(self, by_name: dict[str, Json], nodes: Sequence[Json]) -> None:
+        self.by_name = by_name
+        self.count = 0
+        bodies = [nodes, *(function.get("nodeDef") or [] for function in by_name.values())]
+        self._used = Counter(name for body in bodies for node in body for name in _called(node))
 
+    def keep(self, nodes: Sequence[Json], function: str | None) -> tuple[list[Json], list[Item]]:
+        """Return nodes whose calls return what they write to lists, and all that is written.
 
-def _find_first(nodes: Sequence[Json], kind: Any) -> str | None:
-    """Return a tensor of a dtype that is there before any loop runs: a constant or an input."""
-    for op in ("Const", "Placeholder"):
+        Args:
+            nodes: Of the graph, or of a function.
+            function: Name of the function, None for the graph.
+        """
+        changed: list[Json] = []
+        written = find_written(nodes)
         for node in nodes:
-            own = node.get("attr", {}).get("dtype", {}).get("type")
-            if node["op"] == op and parse_dtype(own) == parse_dtype(kind):
-                name: str = node["name"]
-                return name
-    return None
+            names = _called(node)
+            if not names or any(
+                self._used[name] != 1 or name not in self.by_name for name in names
+            ):
+                changed.append(node)
+                continue
+            inner = [self._enter(name) for name in names]
+            written += self._find_given(node, inner)
+            keep = self._keep_loop if node["op"] in _LOOPS else self._keep_choice
+            made, items = keep(node, inner, nodes, function)
+            changed += made
+            written += items
+        return changed, written
+
+    def _enter(self, name: str) -> list[Item]:
+        """Keep what the calls in a function write; return all that is written in it."""
+        nodes, written = self.keep(self.by_name[name].get("nodeDef") or [], name)
+        self.by_name[name] = {**self.by_name[name], "nodeDef": nodes}
+        return written
+
+    def _find_given(self, call: Json, inner: Sequence[Sequence[Item]]) -> list[Item]:
+        """Return what a call is given that is written to lists in it, under its names outside."""
+        inputs = call["input"] if call["op"] in _LOOPS else call["input"][1:]
+        given = [
+            pair
+            for name, written in zip(_called(call), inner, strict=True)
+            for pair in choose_given(self.by_name[name], written)
+        ]
+        return [replace(item, reference=inputs[number]) for number, item in given]
+
+    def _keep_loop(
+        self,
+        loop: Json,
+        inner: Sequence[Sequence[Item]],
+        nodes: Sequence[Json],
+        function: str | None,
+    ) -> tuple[list[Json], list[Item]]:
+        """Return a loop with more variables behind what it needs for them, and these."""
+        body, condition = _called(loop)
+        items = choose_computed(self.by_name[body], inner[0])
+        firsts, made = self._find_firsts(loop, items, nodes, function)
+        if not items or None in firsts:
+            return [loop], []
+        kept = _outputs(loop, self.by_name[body], items, is_function=function is not None)
+        names = name_items([self.by_name[body]], len(items))
+        changed = add_inputs(self.by_name[body], names, items)
+        self.by_name[body] = add_outputs(changed, names, items)
+        self.by_name[condition] = add_inputs(self.by_name[condition], names, items)
+        self.count += len(items)
+        inputs = [name for name in loop["input"] if not name.startswith("^")]
+        controls = loop["input"][len(inputs) :]
+        loop = {**loop, "input": [*inputs, *map(str, firsts), *controls]}
+        return [*made, add_types(loop, "T", items)], kept
+
+    def _find_firsts(
+        self, loop: Json, items: Sequence[Item], nodes: Sequence[Json], function: str | None
+    ) -> tuple[list[str | None], list[Json]]:
+        """Return what new variables are at first, and the nodes that make it."""
+        if function is None:
+            return [find_first(nodes, item.kind) for item in items], []
+        names = [f"{loop['name']}/first_{i}" for i in range(len(items))]
+        made = self._make_fillers(function, names, items)
+        if made is None:
+            return [None], []
+        return [f"{node['name']}:y:0" for node in made], made
+
+    def _keep_choice(
+        self,
+        choice: Json,
+        inner: Sequence[Sequence[Item]],
+        _: Sequence[Json],
+        function: str | None,
+    ) -> tuple[list[Json], list[Item]]:
+        """Return a choice whose branches return what either writes; the other returns zeros."""
+        branches = _called(choice)
+        own = [
+            choose_computed(self.by_name[name], written)
+            for name, written in zip(branches, inner, strict=True)
+        ]
+        items = [*own[0], *own[1]]
+        names = name_items([self.by_name[name] for name in branches], len(items))
+        here, there = names[: len(own[0])], names[len(own[0]) :]
+        fillers = [
+            self._make_fillers(branches[0], [f"{name}/zeros" for name in there], own[1]),
+            self._make_fillers(branches[1], [f"{name}/zeros" for name in here], own[0]),
+        ]
+        if not items or None in fillers:
+            return [choice], []
+        kept = _outputs(choice, self.by_name[branches[0]], items, is_function=function is not None)
+        for name, made, is_first in zip(branches, fillers, (True, False), strict=True):
+            zeros = [
+                Item(reference=f"{node['name']}:y:0", kind=node["attr"]["T"]["type"])
+                for node in made or []
+            ]
+            results = [*own[0], *zeros] if is_first else [*zeros, *own[1]]
+            branch = self.by_name[name]
+            filled = {**branch, "nodeDef": [*(branch.get("nodeDef") or []), *(made or [])]}
+            self.by_name[name] = add_outputs(filled, names, results)
+        self.count += len(items)
+        return [add_types(choice, "Tout", items)], kept
+
+    def _make_fillers(
+        self, function: str, names: Sequence[str], items: Sequence[Item]
+    ) -> list[Json] | None:
+        made = [
+            make_filler(self.by_name[function], item, name)
+            for name, item in zip(names, items, strict=True)
+        ]
+        return None if None in made else [node for node in made if node]
 
 
-def _add_inputs(function: Mapping[str, Any], items: Sequence[_Item]) -> Json:
-    return _add_arguments(function, "inputArg", items)
+def _called(node: Json) -> list[str]:
+    """Return the functions that a node calls: body and condition, or the two branches."""
+    keys: tuple[str, ...] = ()
+    if node["op"] in _LOOPS:
+        keys = ("body", "cond")
+    if node["op"] in _CHOICES:
+        keys = ("then_branch", "else_branch")
+    return [node["attr"][key]["func"]["name"] for key in keys]
 
 
-def _add_outputs(function: Mapping[str, Any], items: Sequence[_Item]) -> Json:
-    results = {**function["ret"], **{item.name: item.reference for item in items}}
-    return {**_add_arguments(function, "outputArg", items), "ret": results}
-
-
-def _add_arguments(function: Mapping[str, Any], side: str, items: Sequence[_Item]) -> Json:
-    signature = function["signature"]
-    added = [{"name": item.name, "type": item.kind} for item in items]
-    return {**function, "signature": {**signature, side: [*(signature.get(side) or []), *added]}}
-
-
-def _add_variables(loop: Json, items: Sequence[_Item], firsts: Sequence[str]) -> Json:
-    """Return a loop with more variables, whose first values are given."""
-    inputs = [name for name in loop["input"] if not name.startswith("^")]
-    controls = loop["input"][len(inputs) :]
-    attr = dict(loop["attr"])
-    added = {
-        "T": [item.kind for item in items],
-        "output_shapes": [{"unknownRank": True}] * len(items),
-    }
-    for key, kind in (("T", "type"), ("output_shapes", "shape")):
-        listed = (attr.get(key) or {}).get("list") or {}
-        if listed.get(kind):
-            attr[key] = {"list": {**listed, kind: [*listed[kind], *added[key]]}}
-    return {**loop, "input": [*inputs, *firsts, *controls], "attr": attr}
+def _outputs(
+    call: Json, function: Mapping[str, Any], items: Sequence[Item], *, is_function: bool
+) -> list[Item]:
+    """Return how inputs name the outputs that a call gets behind those of its function."""
+    count = len(function["signature"].get("outputArg") or [])
+    part = f"{call['name']}:output" if is_function else call["name"]
+    return [Item(reference=f"{part}:{count + i}", kind=item.kind) for i, item in enumerate(items)]

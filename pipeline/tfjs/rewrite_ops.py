@@ -7,8 +7,10 @@ others read; none needs a new weight. It opens no file.
 from collections.abc import Callable, Mapping
 
 from pipeline.tfjs.dtypes import js_dtype, parse_dtype
+from pipeline.tfjs.rewrite_booleans import rewrite_reverse, rewrite_select
 from pipeline.tfjs.rewrite_fused import PLAIN_OPS, rewrite_fused
 from pipeline.tfjs.rewrite_scope import Json, Rewrite, Scope, attribute
+from pipeline.tfjs.rewrite_volumes import rewrite_convolution_3d, rewrite_max_pool_3d
 
 
 def _rewrite_cast(node: Json, scope: Scope) -> Rewrite | None:
@@ -87,41 +89,46 @@ def _rewrite_lookup(node: Json, scope: Scope) -> Rewrite | None:
     return Rewrite(nodes=[found, shape, shaped], reason=reason)
 
 
-def _unfused(
-    node: Json, scope: Scope, inputs: list[str], controls: list[str], *, bias: bool
-) -> Json:
-    """Return the first part of a fused node, with its bias where it has one."""
-    attr = {key: value for key, value in node["attr"].items() if key not in _FUSED_ATTRIBUTES}
-    op = PLAIN_OPS[node["op"]]
-    if bias:
-        op = node["op"]
-        attr["fused_ops"] = {"list": {"s": [b64encode(b"BiasAdd").decode()]}}
-        attr["num_args"] = {"i": "1"}
-    name = scope.new_name(node, "unfused")
-    others = {key: node[key] for key in ("device",) if key in node}
-    return {**others, "name": name, "op": op, "input": [*inputs, *controls], "attr": attr}
+def _rewrite_one_hot(node: Json, scope: Scope) -> Rewrite | None:
+    """Write a one-hot encoding of floats as one of whole numbers, stretched to what is asked.
 
+    The kernel of the wasm backend writes whole numbers whatever the dtype, so that 1.0 comes out
+    as 1.4e-45 (tfjs-backend-wasm/src/cc/kernels/OneHot.cc).
+    """
+    dtype = parse_dtype(attribute(node, "T", "type"))
+    if dtype is None or js_dtype(dtype) != "float32":
+        return None
+    indices, depth, on, off, *controls = node["input"]
+    whole, kind = {"T": {"type": "DT_INT32"}}, {"T": node["attr"]["T"]}
 
-def _follow(node: Json, op: str, inputs: list[str], scope: Scope) -> Json:
-    """Return a node for what a fused node did after its product."""
-    kind: Json = {"type": attribute(node, "T", "type") or "DT_FLOAT"}
-    attr: Json = {"T": kind}
-    if op == "leakyrelu":
-        attr["alpha"] = node["attr"].get("leakyrelu_alpha", {"f": 0.2})
-    if op == "fusedbatchnorm":
-        attr |= {"U": kind, "is_training": {"b": False}}
-        attr["epsilon"] = node["attr"].get("epsilon", {"f": 0.0001})
-        if "data_format" in node["attr"]:
-            attr["data_format"] = node["attr"]["data_format"]
-    name = {"biasadd": "AddV2", "fusedbatchnorm": "FusedBatchNormV3", **_ACTIVATIONS}[op]
-    return {"name": scope.new_name(node, op), "op": name, "input": inputs, "attr": attr}
+    def make(part: str, op: str, inputs: list[str], attr: Json) -> Json:
+        return {"name": scope.new_name(node, part), "op": op, "input": inputs, "attr": attr}
+
+    one = make("one", "OnesLike", [depth], whole)
+    zero = make("zero", "ZerosLike", [depth], whole)
+    given = [indices, depth, scope.reference(one), scope.reference(zero), *controls]
+    hot = make("hot", "OneHot", given, {**node["attr"], **whole})
+    types = {"SrcT": whole["T"], "DstT": kind["T"]}
+    cast = make("cast", "Cast", [scope.reference(hot)], types)
+    height = make("height", "Sub", [on, off], kind)
+    inputs = [scope.reference(cast), scope.reference(height)]
+    stretched = make("stretched", "Mul", inputs, kind)
+    made = make("y", "AddV2", [scope.reference(stretched), off], kind)
+    made["name"] = node["name"]
+    reason = "OneHot of floats became one of whole numbers: the wasm backend writes these as floats"
+    return Rewrite(nodes=[one, zero, hot, cast, height, stretched, made], reason=reason)
 
 
 REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
     "Cast": _rewrite_cast,
+    "Conv3D": rewrite_convolution_3d,
     "Erfc": _rewrite_erfc,
     "LookupTableFind": _rewrite_lookup,
     "LookupTableFindV2": _rewrite_lookup,
     "MatMul": _rewrite_matmul,
+    "MaxPool3D": rewrite_max_pool_3d,
+    "OneHot": _rewrite_one_hot,
+    "ReverseV2": rewrite_reverse,
+    "SelectV2": rewrite_select,
     **dict.fromkeys(PLAIN_OPS, rewrite_fused),
 }

@@ -1,5 +1,6 @@
 """What a rewrite of an op sees of its graph, and what it returns. It opens no file."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +9,14 @@ Json = dict[str, Any]
 
 _MATRIX = 2
 # What a constant passes unchanged, on its way into a loop as well.
-_PASSING = {"Identity", "Enter"}
+_PASSING = {"Enter", "Identity", "Merge", "Switch"}
 
 # How a library function calls the first output of these ops: "node:output:0".
 _OUTPUTS = {
     "AddV2": "z",
     "Cast": "y",
     "Conv2D": "output",
+    "Conv3D": "output",
     "DepthwiseConv2dNative": "output",
     "Elu": "activations",
     "Erf": "y",
@@ -22,20 +24,31 @@ _OUTPUTS = {
     "FusedBatchNormV3": "y",
     "FusedDepthwiseConv2dNative": "output",
     "LeakyRelu": "activations",
+    "LogicalAnd": "z",
+    "LogicalNot": "y",
+    "LogicalOr": "z",
     "LookupTableFind": "values",
     "LookupTableFindV2": "values",
     "MatMul": "product",
+    "MaxPool": "output",
+    "MaxPool3D": "output",
     "Mul": "z",
     "NotEqual": "z",
+    "OneHot": "output",
     "OnesLike": "y",
+    "Pack": "output",
     "Prelu": "activations",
     "Relu": "activations",
     "Relu6": "activations",
     "Reshape": "output",
+    "ReverseV2": "output",
+    "Select": "output",
+    "SelectV2": "output",
     "Shape": "output",
     "Sigmoid": "y",
     "Sub": "z",
     "Tanh": "y",
+    "Unpack": "output",
     "ZerosLike": "y",
     "_FusedConv2D": "output",
     "_FusedMatMul": "product",
@@ -71,12 +84,18 @@ class Scope:
 
     def is_bias(self, reference: str) -> bool:
         """Return whether an input may be a bias: a constant vector, or what is not known here."""
-        node = self.nodes.get(reference.partition(":")[0])
-        while node is not None and node["op"] in _PASSING:
-            node = self.nodes.get(node["input"][0].partition(":")[0])
+        node = self._origin(reference)
         if node is None:
             return True  # an argument of a function
         return node["op"] == "Const" and _constant_ndim(node) in (1, None)
+
+    def sizes(self, reference: str) -> tuple[int, ...] | None:
+        """Return the shape of the constant that an input is, in a loop as well; else None."""
+        tensor = attribute(self._origin(reference) or {}, "value", "tensor")
+        if tensor is None:
+            return None
+        axes = (tensor.get("tensorShape") or {}).get("dim") or []
+        return tuple(int(axis.get("size", 0)) for axis in axes)
 
     def is_single(self, reference: str) -> bool:
         """Return whether an input is a constant without axes."""
@@ -98,10 +117,24 @@ class Scope:
         ]
         return bool(readers) and all(other["op"] == "Reshape" for other in readers)
 
-    def reference(self, node: Json) -> str:
-        """Return how an input names a node's first output."""
+    def op(self, reference: str) -> str | None:
+        """Return the op of what an input names; None for an argument of a function."""
+        op: str | None = self.nodes.get(reference.partition(":")[0], {}).get("op")
+        return op
+
+    def reference(self, node: Json, index: int = 0) -> str:
+        """Return how an input names one of a node's outputs."""
         name: str = node["name"]
-        return f"{name}:{_OUTPUTS[node['op']]}:0" if self.is_function else name
+        if self.is_function:
+            return f"{name}:{_OUTPUTS[node['op']]}:{index}"
+        return f"{name}:{index}" if index else name
+
+    def _origin(self, reference: str) -> Json | None:
+        """Return the node that a value comes from, in a loop from before it."""
+        node = self.nodes.get(reference.partition(":")[0])
+        while node is not None and node["op"] in _PASSING:
+            node = self.nodes.get(node["input"][0].partition(":")[0])
+        return node
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +148,11 @@ class Rewrite:
 def attribute(node: Json, key: str, kind: str) -> Any:
     """Return an attribute of a kind: "type", "b", "list" and so on; None where it has none."""
     return (node.get("attr") or {}).get(key, {}).get(kind)
+
+
+def parse_string(value: Any) -> str:
+    """Return a string of protobuf JSON: base64, or the codes of its characters."""
+    return "".join(map(chr, value)) if isinstance(value, list) else b64decode(value).decode()
 
 
 def _constant_ndim(node: Json) -> int | None:

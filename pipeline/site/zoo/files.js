@@ -57,7 +57,8 @@ export async function request(fetcher, href, init) {
   await response.body?.cancel?.();
   const {status} = response;
   if (status === 404 || status === 410) {
-    throw new ZooError('missing', `${href}: not there (HTTP ${status})`);
+    const answer = href.startsWith('file:') ? 'no such file' : `not there (HTTP ${status})`;
+    throw new ZooError('missing', `${href}: ${answer}`);
   }
   throw new ZooError('network', `${href}: the server answers HTTP ${status}`);
 }

@@ -2,7 +2,7 @@
 import {ZooError} from './errors.js';
 import {judgeOutputs} from './judge.js';
 import {loadModel} from './model.js';
-import {deviceNote, splitRequirements, useBackend} from './tensorflow.js';
+import {deviceNote, findRequirements, refuseRelease, useBackend} from './tensorflow.js';
 import {makeStored, readTensor, readVectors} from './vectors.js';
 
 // What TensorFlow.js says of an op that a backend has no kernel for.
@@ -56,6 +56,8 @@ async function testBackend(tf, backend, subject) {
   const {entry, variant, vectors, signal} = subject;
   const unable = await useBackend(tf, backend);
   if (unable) return blank(variant, backend, 'unavailable', unable);
+  const refusal = refuseRelease(tf, entry, variant, backend);
+  if (refusal) return blank(variant, backend, 'unsupported', refusal);
   try {
     const {times: [firstMs, ...later], loadMs, found} = await replay(tf, backend, subject);
     const outputs = judgeOutputs(entry, variant, backend, vectors, found);
@@ -80,7 +82,7 @@ function explain(faults, note) {
 
 async function replay(tf, backend, {entry, variant, parts, vectors, signal}) {
   const start = performance.now();
-  const {flags} = splitRequirements(variant.checks?.[backend]?.requires);
+  const {flags} = findRequirements(variant, backend);
   const model = await loadModel(tf, entry, variant, parts, flags);
   const loadMs = performance.now() - start;
   const times = [];
@@ -118,7 +120,15 @@ function summarize(entry, variant, results) {
   const fault = results.find(({status, expected}) =>
     status === 'fail' && !(passed && expected));
   const reason = fault ? `${fault.backend}: ${fault.reason}`
-    : passed ? null : 'no backend here could run it';
+    : passed ? null : explainNone(results);
   const status = reason ? 'fail' : 'pass';
   return {model: entry.name, variant: variant.name, status, reason, results};
+}
+
+// Say why no backend could run it: what holds for all of them once.
+function explainNone(results) {
+  const reasons = [...new Set(results.map(({reason}) => reason))];
+  const told = reasons.length === 1 ? reasons
+    : results.map(({backend, reason}) => `${backend}: ${reason}`);
+  return `no backend here could run it${told.length ? `: ${told.join('; ')}` : ''}`;
 }

@@ -40,10 +40,23 @@ export function deviceNote(tf, backend) {
   return half ? "this device's WebGL computes in 16 bits" : null;
 }
 
-// What a check says a page has to set: flags, and a release of TensorFlow.js.
-export function splitRequirements(requires = {}) {
-  const {tfjs = null, flags = {}} = requires;
+// What a page has to have for a variant: flags, and a release of TensorFlow.js. A backend that was
+// not right where the zoo was built, or not tried there, needs what the first right one does.
+export function findRequirements(variant, backend) {
+  const checks = variant.checks ?? {};
+  const own = checks[backend];
+  const right = Object.values(checks).find(({status}) => status === 'ok');
+  const check = own?.status === 'ok' ? own : right ?? own;
+  const {tfjs = null, flags = {}} = check?.requires ?? {};
   return {release: tfjs, flags};
+}
+
+// Say why the release of TensorFlow.js that is here cannot run a variant, or null.
+export function refuseRelease(tf, entry, variant, backend) {
+  const {release} = findRequirements(variant, backend);
+  const version = tf.version?.tfjs ?? tf.version_core;
+  return release && release !== version
+    ? `${entry.name} runs in TensorFlow.js ${release}; this is ${version}` : null;
 }
 
 // Runs that set flags go one after another: the flags are there for the whole page.

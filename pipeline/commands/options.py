@@ -1,0 +1,72 @@
+"""Options of a command that are wrong, told in the user's words; `COMMAND --help` shows its help.
+
+doit's own message lists the objects that it parses options with. It opens no file.
+"""
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from getopt import GetoptError
+from typing import Any
+
+from doit.cmd_base import Command
+from doit.cmdparse import CmdOption, CmdParseError
+
+_HELP = ("help", "h")
+_EXPECTED = {int: "a whole number", float: "a number"}
+
+
+class ToldOptions(Command):  # type: ignore[misc]  # doit has no types
+    """What a command derives from, before its class of doit, for `--help` and clear messages."""
+
+    def parse_execute(self, in_args: Sequence[str]) -> Any:
+        """Run the command, or show its help where that is asked for.
+
+        Raises:
+            CmdParseError: An option is wrong; it names the option and the nearest known one.
+        """
+        try:
+            return super().parse_execute(in_args)
+        except CmdParseError as error:
+            cause = error.__context__
+            if isinstance(cause, GetoptError) and cause.opt in _HELP:
+                sys.stdout.write(self.help() + "\n")
+                return 0
+            fault = _describe_fault(error, self.cmdparser.options, self.name)
+            raise CmdParseError(fault) from None
+
+
+def told(command: type[Command]) -> type[Command]:
+    """Return a command of doit's own that tells its options as ours do."""
+    return type(command.__name__, (ToldOptions, command), {"name": command.get_name()})
+
+
+def _describe_fault(error: CmdParseError, options: Sequence[CmdOption], command: str) -> str:
+    cause = error.__context__
+    if isinstance(cause, GetoptError):
+        return f"{command}: {_describe_unknown(cause, options, command)}"
+    # doit tells the name of the option between the first quotes, the reason after its type.
+    name = str(error).split("'")[1] if "'" in str(error) else ""
+    option = next((option for option in options if option.name == name), None)
+    if option is None or not isinstance(cause, ValueError):
+        return f"{command}: {error}"
+    value = str(cause).rpartition(": ")[2]
+    expected = _EXPECTED.get(option.type, f"a value for {option.name}")
+    return f"{command}: {_spell(option)}: found {value}; expected {expected}"
+
+
+def _describe_unknown(cause: GetoptError, options: Sequence[CmdOption], command: str) -> str:
+    given = f"--{cause.opt}" if len(cause.opt) > 1 else f"-{cause.opt}"
+    if "not recognized" not in cause.msg:
+        return cause.msg
+    near = get_close_matches(given, _spellings(options), n=1)
+    advice = f"did you mean {near[0]}?" if near else f"`{command} --help` lists the known ones"
+    return f"unknown option {given}; {advice}"
+
+
+def _spell(option: CmdOption) -> str:
+    return f"--{option.long}" if option.long else f"-{option.short}"
+
+
+def _spellings(options: Sequence[CmdOption]) -> list[str]:
+    return [f"--{name}" for option in options for name in (option.long, option.inverse) if name]

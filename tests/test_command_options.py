@@ -1,0 +1,73 @@
+"""Wrong options of commands as people meet them: one line without objects of Python."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MANIFEST = "models:\n  - name: cat\n    source: cat/model.json\n"
+
+
+def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    (folder / "models.yaml").write_text(MANIFEST)
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param(
+            "publish pub --generation-list",
+            "publish: unknown option --generation-list; did you mean --generations?",
+            id="near",
+        ),
+        pytest.param(
+            "plan -r jsonl",
+            "plan: unknown option -r; `plan --help` lists the known ones",
+            id="unknown",
+        ),
+        pytest.param(
+            "serve --port abc",
+            "serve: --port: found 'abc'; expected a whole number",
+            id="no number",
+        ),
+        pytest.param("serve --port", "serve: option --port requires argument", id="no value"),
+        pytest.param(
+            "strace --bogus",
+            "strace: unknown option --bogus; `strace --help` lists the known ones",
+            id="command of doit",
+        ),
+        pytest.param(
+            "card:cat -n 4",
+            "'-n' stands behind a task; options go before the tasks",
+            id="behind a task",
+        ),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path: Path, line: str, expected: str) -> None:
+    done = run(tmp_path, *line.split())
+
+    assert (done.returncode, done.stderr) == (3, f"ERROR: {expected}\n")
+
+
+@pytest.mark.parametrize("line", ["serve --help", "publish -h", "import-command --help"])
+def test_help_of_a_command_is_shown(tmp_path: Path, line: str) -> None:
+    done = run(tmp_path, *line.split())
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("PURPOSE\n")
+    assert f" {line.split(maxsplit=1)[0]}\n" in done.stdout
+
+
+def test_an_empty_argument_is_told(tmp_path: Path) -> None:
+    done = run(tmp_path, "import-command", "")
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("ERROR: argument 2 is empty; ")
