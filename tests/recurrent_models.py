@@ -165,7 +165,6 @@ def write_models(folder: Path) -> None:
     import tf_keras  # noqa: PLC0415
 
     from pipeline.tf.keras_graph import convert_keras_model  # noqa: PLC0415
-    from pipeline.tf.keras_time import count_steps  # noqa: PLC0415
 
     warnings.simplefilter("ignore")
     steps = np.random.default_rng(1).normal(size=(2, 5, 3)).astype(np.float32)
@@ -190,10 +189,9 @@ def write_models(folder: Path) -> None:
             for kind, control_flow_v2 in FLAGS.items():
                 graph = folder / f"{name}.{generation}.{kind}"
                 graph.mkdir()
-                with count_steps():
-                    convert_keras_model(
-                        source=file, folder=graph, flags={"control_flow_v2": control_flow_v2}
-                    )
+                convert_keras_model(
+                    source=file, folder=graph, flags={"control_flow_v2": control_flow_v2}
+                )
         if generation == "keras 3":
             values["timed.alone"] = _trace_alone(model, steps)  # the last of MODELS
     np.savez(folder / "values.npz", **values)

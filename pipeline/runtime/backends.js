@@ -46,6 +46,9 @@ exports.useBackend = async (tf, backend) => {
 // Start a backend anew: after a trap a WebAssembly module is in no state to go on.
 exports.renewBackend = async (tf, backend) => {
   const factory = tf.findBackendFactory(backend);
+  // What a trap has ruined cannot be tidied up either; the process ends soon.
+  const ruined = tf.engine().registry[backend];
+  if (ruined) ruined.dispose = () => {};
   tf.removeBackend(backend);
   tf.registerBackend(backend, factory, PRIORITIES[backend]);
   await tf.setBackend(backend);

@@ -14,6 +14,7 @@ from pipeline.errors import ConversionError, PipelineError
 from pipeline.tf.freeze import format_reason
 from pipeline.tf.keras_names import NamedTensor, Shape, name_results
 from pipeline.tf.keras_source import LoadedKeras
+from pipeline.tf.keras_time import count_steps
 from pipeline.tf.untrusted import check_trusted_graph
 
 CALL_KEY = "call"
@@ -101,7 +102,8 @@ def _trace(loaded: LoadedKeras, specs: Sequence[tf.TensorSpec]) -> Any:
     def call(*inputs: Any) -> Mapping[str, Any]:
         return call_model(loaded, inputs)
 
-    concrete = call.get_concrete_function()
+    with count_steps():
+        concrete = call.get_concrete_function()
     if not loaded.trusted:
         check_trusted_graph(concrete.graph.as_graph_def())
     return call
