@@ -24,9 +24,9 @@ BYTE_RANGE = (0.0, 255.0)
 _NDIM_VIDEO = 5
 
 _SUBJECTS = {
-    "portrait": r"face|facial|mesh|iris|eye|emotion|gender|age\b|spoof|liveness|gear|head|selfie",
+    "portrait": r"face|facial|mesh|iris|eye|emotion|gender|age\b|spoof|liveness|head|selfie",
     "hand": r"hand|finger|palm|gesture",
-    "person": r"pose|person|body|human|detect|nanodet|centernet|matting|segment|rvm|meet",
+    "person": r"pose|person|body|human|detect|matting|segment",
 }
 _DEFAULT_SUBJECTS = ("person", "scene", "portrait", "hand")
 
@@ -111,7 +111,6 @@ def _make_text(request: Request) -> Array:
         size,
         first=request.sample * max(1, size),
         words=request.hint.get("words", ()),
-        task=request.task,
         stream=Stream(request.seed, request.entry["name"]),
     )
     return texts

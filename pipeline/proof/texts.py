@@ -1,11 +1,9 @@
 """Texts: sentences and source code for inputs that are strings. It opens no file."""
 
-import re
 from collections.abc import Sequence
+from itertools import chain
 
 from pipeline.proof.stream import Stream
-
-_CODE_WORDS = re.compile(r"code|program|guesslang|languagedetect|source")
 
 SENTENCES = (
     "The cat sat on the mat and watched the rain fall outside the window.",
@@ -72,18 +70,15 @@ func fibonacci(n int, results chan<- int) {
 )
 
 
-def choose_texts(
-    count: int, *, first: int, words: Sequence[str], task: str | None, stream: Stream
-) -> list[bytes]:
-    """Return some texts in UTF-8.
+def choose_texts(count: int, *, first: int, words: Sequence[str], stream: Stream) -> list[bytes]:
+    """Return some texts in UTF-8: prose and programs in turn, for a model may be made for either.
 
     Args:
         count: How many.
         first: Number of the first; another first, other texts.
         words: What the model is known to have in a table; taken in place of sentences.
-        task: What the model is for, and its name.
         stream: Where in the list of texts to begin.
     """
-    choices = list(words) or list(PROGRAMS if _CODE_WORDS.search(task or "") else SENTENCES)
+    choices = list(words) or list(chain.from_iterable(zip(SENTENCES, PROGRAMS, strict=False)))
     offset = int(stream.integers(0, len(choices), 1)[0])
     return [choices[(offset + first + i) % len(choices)].encode() for i in range(count)]

@@ -4,9 +4,10 @@ What ran and why, how long it took and how much memory, what failed and since wh
 one run, so it is no part of what a repeated build repeats; nor does the catalog list it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipeline.files import write_atomic
 from pipeline.report.account import Account, StepRun, sort_failures
@@ -56,17 +57,9 @@ def format_text(account: Account) -> str:
 def format_page(account: Account) -> str:
     """Return a report as a page that needs no other file."""
     # Imported where it is met: templates take their time, and few runs end here.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+    from pipeline.templating import open_templates  # noqa: PLC0415
 
-    environment = Environment(
-        autoescape=True,
-        keep_trailing_newline=True,
-        loader=PackageLoader("pipeline.report"),
-        lstrip_blocks=True,
-        trim_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "again": describe_again,
         "count": count,
         "day": _day,
@@ -75,14 +68,18 @@ def format_page(account: Account) -> str:
         "title": task_title,
     }
     style = _style()
-    return environment.get_template("report.html.jinja").render(
-        account=account,
-        failures=sort_failures(account.failures),
-        style=style,
-        policy=_policy(style),
-        summary=describe_run(account),
-        ran=describe_steps(account),
-        meaning=EXIT_MEANINGS[account.exit_status],
+    return (
+        open_templates("pipeline.report", filters)
+        .get_template("report.html.jinja")
+        .render(
+            account=account,
+            failures=sort_failures(account.failures),
+            style=style,
+            policy=_policy(style),
+            summary=describe_run(account),
+            ran=describe_steps(account),
+            meaning=EXIT_MEANINGS[account.exit_status],
+        )
     )
 
 

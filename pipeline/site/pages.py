@@ -7,11 +7,11 @@ Content-Security-Policy lets a page run what the zoo itself carries and nothing 
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from pipeline.catalog_types import Catalog, CatalogModel
 from pipeline.report.quantity import count, format_bytes, format_parameters, format_ratio
@@ -28,6 +28,7 @@ from pipeline.site.phrases import (
 )
 from pipeline.site.sheet import Sheet, describe_model
 from pipeline.site.snippets import PLACE
+from pipeline.templating import open_templates
 
 # wasm has to be compiled, and its threaded form starts workers from blobs.
 _POLICY = (
@@ -39,15 +40,7 @@ _POLICY = (
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        autoescape=True,
-        keep_trailing_newline=True,
-        loader=PackageLoader("pipeline.site"),
-        lstrip_blocks=True,
-        trim_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "compact_json": _compact_json,
         "count": count,
         "counts": format_counts,
@@ -61,7 +54,7 @@ def _environment() -> Environment:
         "web": web_url,
         "words": join_words,
     }
-    return environment
+    return open_templates("pipeline.site", filters)
 
 
 def render_list(catalog: Catalog, listing: Listing, *, assets: Mapping[str, str]) -> str:

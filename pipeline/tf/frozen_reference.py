@@ -15,30 +15,20 @@ from pipeline.tf.signature_def import describe_shape
 from pipeline.tf.tables import find_fills
 
 
-def run_frozen_model(  # noqa: PLR0913  # all that the step knows, by name
+def run_frozen_model(
     *,
     source: Path,
-    folder: Path,
-    signature: Mapping[str, Any],
     record: Mapping[str, Any],
-    seed: str,
-    task: str | None,
-    given: Path | None,
-    hints: Mapping[str, Any],
     flags: Mapping[str, Any],
+    **known: Any,
 ) -> dict[str, Any]:
     """Run a frozen graph on test vectors; see `write_outputs`.
 
     Args:
         source: A .pb or .pbtxt file.
-        folder: Where to write.
-        signature: Content of signature.json.
         record: The source record, of convert_frozen_model.
-        seed: Text that made-up inputs follow from; the model's name.
-        task: What the model is for.
-        given: Folder with vectors whose inputs are to be taken; None to make some up.
-        hints: What the graph says of the inputs; see `pipeline.proof.hints`.
         flags: By the manifest's names; output_node_names and trust are read.
+        known: All else that `write_outputs` takes.
 
     Raises:
         As `load_frozen_graph` and `write_outputs`.
@@ -58,13 +48,8 @@ def run_frozen_model(  # noqa: PLR0913  # all that the step knows, by name
     return write_outputs(
         run_in_session(session, _names(inputs), _names(outputs)),
         source=source,
-        folder=folder,
-        signature=signature,
         record=record,
-        seed=seed,
-        task=task,
-        given=given,
-        hints=hints,
+        **known,
         inputs={
             name: {
                 "dtype": tensor.dtype.name,

@@ -11,31 +11,21 @@ from pipeline.tf.reference import write_outputs
 from pipeline.versions import installed_version
 
 
-def run_keras_model(  # noqa: PLR0913  # all that the step knows, by name
+def run_keras_model(
     *,
     source: Path,
-    folder: Path,
-    signature: Mapping[str, Any],
     record: Mapping[str, Any],
-    seed: str,
-    task: str | None,
-    given: Path | None,
-    hints: Mapping[str, Any],
     flags: Mapping[str, Any],
+    **known: Any,
 ) -> dict[str, Any]:
     """Run a Keras model on test vectors; see `write_outputs`.
 
     Args:
         source: A .h5 or .keras file, or a SavedModel folder that Keras saved.
-        folder: Where to write.
-        signature: Content of signature.json.
         record: The source record. A layers model has TensorFlow.js' names of inputs and
             outputs where Keras has others; then they are the same by position.
-        seed: Text that made-up inputs follow from; the model's name.
-        task: What the model is for.
-        given: Folder with vectors whose inputs are to be taken; None to make some up.
-        hints: What the graph says of the inputs; see `pipeline.proof.hints`.
         flags: By the manifest's names; trust is read.
+        known: All else that `write_outputs` takes.
 
     Raises:
         UntrustedSourceError: It would run code, and `trust` is not set.
@@ -54,13 +44,8 @@ def run_keras_model(  # noqa: PLR0913  # all that the step knows, by name
     return write_outputs(
         run,
         source=source,
-        folder=folder,
-        signature=signature,
         record=record,
-        seed=seed,
-        task=task,
-        given=given,
-        hints=hints,
+        **known,
         runtime=f"{package} {installed_version(package)}",
     )
 

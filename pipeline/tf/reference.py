@@ -24,30 +24,20 @@ RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
 """Runs a source: tensors of the source's own dtypes by name in, outputs by name out."""
 
 
-def run_saved_model(  # noqa: PLR0913  # all that the step knows, by name
+def run_saved_model(
     *,
     source: Path,
-    folder: Path,
-    signature: Mapping[str, Any],
     record: Mapping[str, Any],
-    seed: str,
-    task: str | None,
-    given: Path | None,
-    hints: Mapping[str, Any],
     flags: Mapping[str, Any],
+    **known: Any,
 ) -> dict[str, Any]:
     """Run a signature of a SavedModel on test vectors; see `write_outputs`.
 
     Args:
         source: Folder that holds saved_model.pb.
-        folder: Where to write.
-        signature: Content of signature.json.
         record: The source record, of convert_saved_model.
-        seed: Text that made-up inputs follow from; the model's name.
-        task: What the model is for.
-        given: Folder with vectors whose inputs are to be taken; None to make some up.
-        hints: What the graph says of the inputs; see `pipeline.proof.hints`.
         flags: By the manifest's names; saved_model_tags is read.
+        known: All else that `write_outputs` takes.
 
     Raises:
         ConversionError: TensorFlow cannot load it; else as `write_outputs`.
@@ -55,13 +45,8 @@ def run_saved_model(  # noqa: PLR0913  # all that the step knows, by name
     return write_outputs(
         _load(source, record["signature_key"], flags.get("saved_model_tags")),
         source=source,
-        folder=folder,
-        signature=signature,
         record=record,
-        seed=seed,
-        task=task,
-        given=given,
-        hints=hints,
+        **known,
     )
 
 
