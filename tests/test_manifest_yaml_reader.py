@@ -120,8 +120,20 @@ def test_both_parsers_say_the_same_of_syntax(text: str) -> None:
     assert not libyaml.message.startswith("this is no YAML")
 
 
-def test_deep_nesting_is_a_fault() -> None:
-    assert faults_of("[" * 100_000) == [(1, 52, "nested more than 50 levels deep")]
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        pytest.param("[" * 100_000, 52, id="lists"),
+        pytest.param("{a: " * 100_000, 205, id="mappings"),
+        pytest.param("- " * 100_000, 103, id="entries"),
+    ],
+)
+@pytest.mark.parametrize("loader", [yaml.CSafeLoader, yaml.SafeLoader])
+def test_deep_nesting_is_a_fault_at_its_place(text: str, column: int, loader: Any) -> None:
+    (fault,) = read_yaml(text, loader=loader).faults
+
+    assert (fault.line, fault.column) == (1, column)
+    assert fault.message == "nested more than 50 levels deep"
 
 
 def test_aliases_that_multiply_are_a_fault() -> None:

@@ -23,6 +23,9 @@ _EXPANDED_MIN = 100_000
 _EXPANDED_RATIO = 10  # how many values aliases may make of one that is written
 _AMBIGUOUS = "{} without quotes is a boolean to some readers of YAML and text to others"
 _CORE = "tag:yaml.org,2002:"
+# libyaml looks ahead and, since the wheels of PyYAML 6.0.4, refuses depth before our limit is
+# met. PyYAML's own parser delivers what stands before, so that the fault has its place.
+_TOO_DEEP = "maximum nesting depth"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -88,6 +91,8 @@ def read_yaml(text: str, *, loader: Any = _LOADER) -> Document:
     except _Unreadable:
         pass
     except yaml.MarkedYAMLError as error:
+        if _TOO_DEEP in (error.problem or "") and loader is not yaml.SafeLoader:
+            return read_yaml(text, loader=yaml.SafeLoader)
         reader.faults.append(syntax_fault(error, text))
     return Document(root, tuple(reader.faults))
 
