@@ -170,6 +170,7 @@ class Poller:
         self.rounds = 0
         self.faults: list[str] = []
         self._over = threading.Event()
+        self._counting = threading.Lock()
         self._threads = [threading.Thread(target=self._run) for _ in range(NUM_READERS)]
 
     def __enter__(self) -> Self:
@@ -190,9 +191,11 @@ class Poller:
                 self.faults.append(repr(error))
 
     def _read(self) -> None:
+        # Asked before the catalog is: another reader may end a round while this one waits.
+        is_published = self.rounds > 0
         content = self.fetch("models.json")
-        if content is None and not self.rounds:
-            return  # nothing is published yet
+        if content is None and not is_published:
+            return
         catalog = json.loads(content or b"")
         variants = [
             (model["name"], made) for model in catalog["models"] for made in model["variants"]
@@ -208,7 +211,8 @@ class Poller:
             if self.fetch(f"{folder}/{alias.removeprefix('../')}") is None:
                 self.faults.append(f"alias of {name} leads nowhere")
         self.catalogs.add(sha256(content or b""))
-        self.rounds += 1
+        with self._counting:
+            self.rounds += 1
 
 
 def fetch_over_http(url: str) -> Callable[[str], bytes | None]:
@@ -222,6 +226,25 @@ def fetch_over_http(url: str) -> Callable[[str], bytes | None]:
         return answer.content if answer.status_code == requests.codes.ok else None
 
     return fetch
+
+
+def test_a_reader_who_waited_while_another_read_saw_no_gap() -> None:
+    empty = b'{"models": []}'
+    asked: list[str] = []
+
+    def fetch(path: str) -> bytes | None:
+        """Return nothing to the first reader, who waits until the second has read a zoo."""
+        asked.append(path)
+        if len(asked) > 1:
+            return empty
+        poller._read()
+        return None
+
+    poller = Poller(fetch)
+    poller._read()
+
+    assert poller.rounds == 1
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
