@@ -1,7 +1,7 @@
 """Canonical JSON: one text for one value, so that equal results are equal bytes.
 
-Strict (no NaN, no Infinity), UTF-8, keys sorted unless the caller's order has a meaning.
-It opens no file.
+Strict (no NaN, no Infinity), UTF-8, keys sorted unless the caller's order has a meaning. Half
+a surrogate pair, which UTF-8 does not have, is written as JSON's escape of it. It opens no file.
 """
 
 import hashlib
@@ -29,7 +29,8 @@ def format_json(value: Any, *, indent: int | None = 2, sort_keys: bool = True) -
         separators=separators,
         sort_keys=sort_keys,
     )
-    return text.encode() + b"\n"
+    # Python's escape of half a pair, \ud800, is JSON's; it can stand in a string only.
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
 def digest_json(value: Any) -> str:

@@ -15,6 +15,7 @@
     ├── FidelityError           what TensorFlow.js returns is not what the source does
     ├── PublishError            a zoo cannot be published, or not there
     │   └── PlaceError          the place failed or refuses; worth trying again
+    ├── MachineError            this machine failed: its disk, its memory, a limit of it
     └── WorkerError             a child process died, took too long or too much memory
 
 A class stands for something that a reader treats differently. Anything that is not a
@@ -23,22 +24,25 @@ PipelineError is a bug of ours and keeps its traceback.
 
 from typing import ClassVar
 
+from pipeline.printable import printable
+
 
 class PipelineError(Exception):
     """An error to be shown as it stands, without a traceback.
 
     Attributes:
         message: Where, what was found, what was expected; one line where possible.
-        hint: What the user can do about it, or None where the message says it all.
+        hint: What the user can do about it, or None where the message says it all. Both may
+            name what a model or a server said, and are made printable.
         retry: Whether the same inputs may succeed next time (network, time, memory).
     """
 
     retry: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = None if hint is None else printable(hint)
+        super().__init__(self.message)
 
     def describe(self) -> str:
         """Return the message, and below it the hint where there is one."""
@@ -111,6 +115,12 @@ class PublishError(PipelineError):
 
 class PlaceError(PublishError):
     """The place that a zoo is published to failed, or refuses us."""
+
+    retry = True
+
+
+class MachineError(PipelineError):
+    """This machine failed, for now: a disk, memory, a limit; it is no model's fault."""
 
     retry = True
 

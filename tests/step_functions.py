@@ -1,5 +1,8 @@
 """Functions of steps, for tests: what a step can do to the core that runs it."""
 
+import errno
+import os
+
 from pipeline.errors import ConversionError, NetworkError
 from pipeline.steps.step import StepSkipped, Work
 
@@ -37,3 +40,46 @@ def skip(work: Work) -> None:
     """Have nothing to make."""
     calls.append(work.task)
     raise StepSkipped("not smaller")
+
+
+def crash_in_foreign_words(work: Work) -> None:
+    """Raise what names a thing of somebody else's making."""
+    calls.append(work.task)
+    raise ConversionError("unknown layer \ud800\x1b[2J " + "x" * 10_000 + "; expected one of ours")
+
+
+class UnspeakableError(Exception):
+    """An exception that cannot even be printed."""
+
+    def __str__(self) -> str:
+        raise ValueError("\ud800")
+
+
+def crash_unspeakably(work: Work) -> None:
+    """Raise what raises again when it is asked what it is."""
+    calls.append(work.task)
+    raise UnspeakableError
+
+
+def find_a_bad_sector(work: Work) -> None:
+    """Fail as a disk does that cannot be read any more."""
+    calls.append(work.task)
+    raise OSError(errno.EIO, os.strerror(errno.EIO), str(work.folder / "weights.bin"))
+
+
+def run_out_of_memory(work: Work) -> None:
+    """Fail as a machine does whose memory is used up."""
+    calls.append(work.task)
+    raise MemoryError
+
+
+def make_a_folder_in_the_way(work: Work) -> None:
+    """Succeed, where the receipt cannot be written any more."""
+    calls.append(work.task)
+    (work.folder / "receipt.json").mkdir()
+
+
+def read_what_is_damaged(work: Work) -> None:
+    """Read what is no longer as it was made."""
+    calls.append(work.task)
+    (work.folder / "out.txt").write_text(str(int((work.inputs["one"] / "out.txt").read_text())))

@@ -1,5 +1,6 @@
 """Canonical JSON: equal values are equal bytes."""
 
+import json
 import math
 
 import pytest
@@ -30,3 +31,10 @@ def test_a_number_that_json_lacks_is_refused(value: float) -> None:
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert digest_json({"a": 1, "b": 2}) == digest_json({"b": 2, "a": 1})
     assert digest_json({"a": 1}) != digest_json({"a": 2})
+
+
+def test_half_a_surrogate_pair_is_written_as_its_escape() -> None:
+    content = format_json({"class": "\ud800", "both": "\U0001f600"}, indent=None)
+
+    assert content == '{"both":"😀","class":"\\ud800"}\n'.encode()
+    assert json.loads(content) == {"both": "😀", "class": "\ud800"}

@@ -13,7 +13,7 @@ from pipeline.report.events import StepEvent, subscribe
 from pipeline.steps.job import Job
 from pipeline.steps.local import ListedFiles
 from pipeline.steps.outcome import Outcome, load_outcome
-from pipeline.steps.receipt import load_receipt
+from pipeline.steps.receipt import MAX_REASON, load_receipt
 from pipeline.steps.run import run_job
 from pipeline.steps.session import Session
 from pipeline.steps.step import Step
@@ -253,3 +253,85 @@ def test_a_receipt_has_no_clock_and_no_path(build: Build) -> None:
     assert receipt is not None
     assert set(receipt.tools) == {"numpy"}
     assert not list(job.temporary.iterdir())
+
+
+def test_foreign_words_in_a_failure_are_printable_and_short(build: Build) -> None:
+    job = build.job("one", "crash_in_foreign_words")
+    outcome = build.run(job)
+
+    assert outcome.reason is not None
+    assert outcome.reason.startswith(r"unknown layer \ud800\x1b[2J xxx")
+    assert outcome.reason.endswith("expected one of ours")
+    assert len(outcome.reason) == MAX_REASON
+    assert load_outcome(job.outcome_file) == outcome
+    assert build.events[-1].reason == outcome.reason
+    assert "x" * 10_000 in (job.failed_folder / "log.txt").read_text()
+
+
+def test_an_exception_that_cannot_be_printed_is_a_failure_like_another(build: Build) -> None:
+    outcome = build.run(build.job("one", "crash_unspeakably"))
+
+    assert outcome.status == "failed"
+    assert "UnspeakableError" in (outcome.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("function", "reason", "hint"),
+    [
+        ("find_a_bad_sector", "build/one/weights.bin: Input/output error", "check the disk"),
+        ("run_out_of_memory", "build/one: out of memory", "free memory"),
+        ("make_a_folder_in_the_way", "build/one/receipt.json: Is a directory", "move it away"),
+    ],
+)
+def test_what_the_machine_cannot_do_is_told_and_tried_again(
+    build: Build, function: str, reason: str, hint: str
+) -> None:
+    job = build.job("one", function)
+    outcome = build.run(job)
+    assert outcome == Outcome(status="failed", reason=reason)
+    assert hint in (build.events[-1].hint or "")
+    assert not build.session.bugs
+    assert not list(job.temporary.iterdir())
+
+    build.run(job)
+    assert step_functions.calls == ["one:m", "one:m"]
+
+
+def test_a_success_that_cannot_be_put_in_place_leaves_the_last_one(build: Build) -> None:
+    good = build.job("one", text="good")
+    build.run(good)
+    outcome = build.run(build.job("one", "make_a_folder_in_the_way", text="new"))
+
+    assert outcome.status == "failed"
+    assert (good.folder / "out.txt").read_text() == "good"
+
+
+def test_a_job_whose_folders_cannot_be_made_is_told_and_stops_nobody(build: Build) -> None:
+    (build.root / "build").write_text("a file where folders should be")
+    one = build.job("one", text="hello")
+    outcome = build.run(one)
+
+    assert outcome == Outcome(status="failed", reason="build: File exists")
+    assert build.events[-1].hint == "something else lies in its place: move it away"
+    assert build.events[-1].retry
+
+    two = build.job("two", reads={"one": one})
+    assert build.run(two).status in {"failed", "skipped"}
+    (build.root / "build").unlink()
+    assert build.run(one).status == build.run(two).status == "ok"
+
+
+def test_a_result_that_was_changed_since_is_nobodys_bug_and_is_made_again(build: Build) -> None:
+    one = build.job("one", text="42")
+    build.run(one)
+    (one.folder / "out.txt").write_text("4a")
+    two = build.job("two", "read_what_is_damaged", reads={"one": one})
+    outcome = build.run(two)
+
+    assert outcome.reason == (
+        "one:m was changed after it was built: "
+        "output out.txt has another content than it was made with"
+    )
+    assert not build.session.bugs
+    build.run(one)
+    assert build.run(two).status == "ok"

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline.printable import printable
+
 Status = Literal["started", "progress", "ok", "failed", "skipped", "adopted", "remembered"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepEvent:
     """One thing that happened to a step.
+
+    Its texts may name what models and servers said; they are made printable.
 
     Attributes:
         task: Name of the doit task: "convert:handtrack", "variant:handtrack:float16", "catalog".
@@ -47,6 +51,12 @@ class StepEvent:
     seconds: float | None = None
     done: int | None = None
     total: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("reason", "hint", "cause"):
+            text = getattr(self, name)
+            if text is not None:
+                object.__setattr__(self, name, printable(text))
 
 
 Listener = Callable[[StepEvent], None]

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pipeline.canonical import format_json
 from pipeline.files import digest_file
+from pipeline.printable import printable
 from pipeline.versions import installed_version
 
 RECEIPT = "receipt.json"
@@ -21,6 +22,8 @@ NEVER_BUILT = "never built"
 UNLISTED = frozenset({RECEIPT, "run.json", "log.txt"})
 # A cause is read in one line.
 MAX_CHANGES = 3
+# Room for the worst values of four outputs.
+MAX_REASON = 800
 _ABSENT = object()
 
 
@@ -60,6 +63,9 @@ class Ingredients:
 class Failure:
     """Why a step made nothing.
 
+    What a model or a library said is made printable, and is no longer than people read; the log
+    has all of it.
+
     Attributes:
         status: "failed", or "skipped" where there is nothing to make.
         reason: What was found and what was expected.
@@ -71,6 +77,11 @@ class Failure:
     reason: str
     hint: str | None = None
     retry: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", printable(self.reason, limit=MAX_REASON))
+        if self.hint is not None:
+            object.__setattr__(self, "hint", printable(self.hint, limit=MAX_REASON))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,15 +162,27 @@ def explain_change(receipt: Receipt | None, now: Ingredients) -> str | None:
     )
 
 
-def explain_loss(receipt: Receipt, folder: Path) -> str | None:
-    """Say which output of a receipt is no longer in the folder; None if all are."""
+def explain_loss(receipt: Receipt, folder: Path, *, digests: bool = False) -> str | None:
+    """Say which output of a receipt is no longer in the folder; None if all are.
+
+    Args:
+        receipt: The folder's.
+        folder: The folder.
+        digests: Whether contents are compared too, which reads every file.
+    """
     for output in receipt.outputs:
+        path = folder / output.path
         try:
-            size = (folder / output.path).stat().st_size
-        except OSError:
-            return f"output {output.path} is missing"
+            size = path.stat().st_size
+            same = size == output.bytes and (not digests or digest_file(path) == output.sha256)
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+            fault = "is missing" if missing else f"cannot be read: {error.strerror}"
+            return f"output {output.path} {fault}"
         if size != output.bytes:
             return f"output {output.path} has {size} bytes instead of {output.bytes}"
+        if not same:
+            return f"output {output.path} has another content than it was made with"
     return None
 
 

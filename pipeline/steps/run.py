@@ -8,13 +8,17 @@ the folder at once, so a lost database costs nothing.
 The folder of the last success stays until a new success replaces it, also while the step
 fails: it is what a catalog goes on offering. A failure has a folder of its own,
 `<step>.failed`, whose receipt keeps it from being repeated where it would only repeat.
+
+Whatever happens in a job is that job's failure: also what happens around its step, to its
+folders, its receipt, its outcome. A failure that cannot even be written is told all the same.
 """
 
-import errno
+import contextlib
 import shutil
 import tempfile
 import time
 import traceback
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -22,12 +26,15 @@ from typing import Literal
 from pipeline.canonical import format_json
 from pipeline.errors import PipelineError
 from pipeline.files import write_atomic
+from pipeline.machine import machine_error
+from pipeline.printable import printable
 from pipeline.report.events import StepEvent, emit
 from pipeline.steps.job import Job, successful, unsuccessful
 from pipeline.steps.outcome import Outcome, load_outcome, write_outcome
 from pipeline.steps.receipt import (
     RECEIPT,
     Failure,
+    Ingredients,
     Receipt,
     explain_loss,
     format_receipt,
@@ -42,17 +49,23 @@ from pipeline.steps.session import (
 )
 from pipeline.steps.step import StepSkipped, Work
 
-# What a disk says that is full, or must not be written.
-DISK_FAULTS = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}
-
 EndStatus = Literal["ok", "failed", "skipped", "adopted", "remembered"]
 
 
 def run_job(job: Job, session: Session) -> Outcome:
     """Bring a job's result up to date and say how it ended.
 
-    Whatever its step raises becomes an outcome: one broken model never stops the others.
+    Whatever is raised becomes an outcome: one broken model never stops the others.
     """
+    try:
+        return _bring_up_to_date(job, session)
+    except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
+        _refuse_if_closed(session)
+        failure = _translate(job, session, error)
+        return _end(job, unsuccessful(failure), "failed", failure=failure)
+
+
+def _bring_up_to_date(job: Job, session: Session) -> Outcome:
     standing = job.standing()
     if standing.outcome is not None and not (session.force and standing.forcible):
         told = _told(standing.outcome)
@@ -79,83 +92,130 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         return _end(job, unsuccessful(gone), "failed", failure=gone, cause=cause)
     work = _prepare(job, session)
     started = time.monotonic()
-    failure = _call(job, work, session)
-    seconds = time.monotonic() - started
-    if failure is not None:
-        _remove_all_but_log(work.folder)
-    receipt = Receipt(
-        ingredients=ingredients,
-        tools=dict(sorted(work.tools.items())),
-        outputs=() if failure else list_outputs(work.folder),
-        failure=failure,
-    )
-    peak = max(work.peak_rss_bytes, default=None)
-    run = {
-        "finished": _now(),
-        "seconds": round(seconds, 3),
-        "peakRssBytes": peak,
-        **work.measured,
-    }
-    (work.folder / "run.json").write_bytes(format_json(run))
-    (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
-    if failure is None:
-        _replace_folder(work.folder, job.folder, job.previous_folder)
-        shutil.rmtree(job.failed_folder, ignore_errors=True)
-    else:
-        shutil.rmtree(job.failed_folder, ignore_errors=True)
-        job.failed_folder.parent.mkdir(parents=True, exist_ok=True)
-        work.folder.rename(job.failed_folder)
-    outcome = unsuccessful(failure) if failure else successful(receipt)
+    try:
+        made = _attempt(job, work, ingredients, session)
+        seconds = time.monotonic() - started
+        failure = made if isinstance(made, Failure) else None
+        if failure is not None:
+            # Where not even this can be written the next run tries again.
+            receipt = Receipt(ingredients=ingredients, tools=_tools(work), failure=failure)
+            with contextlib.suppress(OSError):
+                _keep_failure(job, work, receipt, seconds)
+    finally:
+        shutil.rmtree(work.folder, ignore_errors=True)
+    outcome = unsuccessful(made) if isinstance(made, Failure) else successful(made)
     told = "; ".join([cause, *work.told])
     return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=told)
 
 
-def _call(job: Job, work: Work, session: Session) -> Failure | None:
-    """Call the step's function and translate what it raises."""
+def _attempt(job: Job, work: Work, ingredients: Ingredients, session: Session) -> Receipt | Failure:
+    """Call the step's function, put its results in place, and translate what is raised."""
+    started = time.monotonic()
     try:
         job.step.load()(work)
+        receipt = Receipt(
+            ingredients=ingredients, tools=_tools(work), outputs=list_outputs(work.folder)
+        )
+        _write_records(work, receipt, time.monotonic() - started)
+        _replace_folder(work.folder, job.folder, job.previous_folder)
     except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
-        if session.closed:
-            raise Interrupted from None
-        return _translate(job, work, session, error)
-    return None
+        _refuse_if_closed(session)
+        return _translate(job, session, error, work)
+    shutil.rmtree(job.failed_folder, ignore_errors=True)
+    return receipt
 
 
-def _translate(job: Job, work: Work, session: Session, error: Exception) -> Failure:
+def _keep_failure(job: Job, work: Work, receipt: Receipt, seconds: float) -> None:
+    """Leave receipt and log of a failure, and nothing of what its step had made."""
+    _remove_all_but_log(work.folder)
+    _write_records(work, receipt, seconds)
+    shutil.rmtree(job.failed_folder, ignore_errors=True)
+    job.failed_folder.parent.mkdir(parents=True, exist_ok=True)
+    work.folder.rename(job.failed_folder)
+
+
+def _write_records(work: Work, receipt: Receipt, seconds: float) -> None:
+    run = {
+        "finished": _now(),
+        "seconds": round(seconds, 3),
+        "peakRssBytes": max(work.peak_rss_bytes, default=None),
+        **work.measured,
+    }
+    (work.folder / "run.json").write_bytes(format_json(run))
+    (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
+
+
+def _tools(work: Work) -> Mapping[str, str | None]:
+    return dict(sorted(work.tools.items()))
+
+
+def _refuse_if_closed(session: Session) -> None:
+    """End a step that goes on after its run was interrupted; it is nobody's failure."""
+    if session.closed:
+        raise Interrupted from None
+
+
+def _translate(job: Job, session: Session, error: Exception, work: Work | None = None) -> Failure:
+    """Return what was raised as a failure; `work` is None outside of the step itself."""
     if isinstance(error, StepSkipped):
         return Failure(status="skipped", reason=str(error))
+    if not isinstance(error, PipelineError):
+        _note(job, work, "".join(traceback.format_exception(error)))
+    if isinstance(error, OSError | MemoryError):
+        moved = {work.folder: job.folder} if work else {}
+        error = machine_error(error, root=job.root, file=job.folder, moved=moved)
     if isinstance(error, PipelineError):
-        work.note(error.describe())
-        # What was read may have been taken away meanwhile; then this is not the model's fault.
-        return Failure(
-            status="failed",
-            reason=error.message,
-            hint=error.hint,
-            retry=error.retry or _inputs_are_lost(job),
-        )
-    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
-        work.note("".join(traceback.format_exception(error)))
-        reason = f"{error.filename or 'the disk'}: {error.strerror}"
-        return Failure(status="failed", reason=reason, hint="make room on the disk", retry=True)
+        _note(job, work, error.describe())
+    # What was read may have been changed meanwhile; then this is not the model's fault, nor ours.
+    retry = isinstance(error, PipelineError) and error.retry
+    damage = None if retry else _find_damage(job)
+    if damage is not None:
+        return damage
+    if isinstance(error, PipelineError):
+        return Failure(status="failed", reason=error.message, hint=error.hint, retry=retry)
     session.bugs.append(job.task)
-    work.note("".join(traceback.format_exception(error)))
-    first = (str(error).splitlines() or [""])[0]
+    # It asks the exception for its message, and bears that this fails too.
+    message = traceback.format_exception_only(error)[-1].strip()
     return Failure(
         status="failed",
-        reason=f"internal error: {type(error).__name__}: {first}",
+        reason=f"internal error: {message}",
         hint="this is a bug of tfjs-zoo: please report it with the log",
         retry=True,
     )
 
 
-def _inputs_are_lost(job: Job) -> bool:
-    """Tell whether a folder that a job reads is no longer what its receipt says."""
-    for key in job.needs:
-        folder = job.reads[key].folder
-        receipt = load_receipt(folder)
-        if receipt is None or explain_loss(receipt, folder):
-            return True
-    return False
+def _note(job: Job, work: Work | None, text: str) -> None:
+    """Add to the log of a step, or of what happened around it; a full disk takes none."""
+    log = work.log if work else job.failed_folder / "log.txt"
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(printable(text) + "\n")
+
+
+def _find_damage(job: Job) -> Failure | None:
+    """Return what is no longer as its receipt says of the results that a job reads.
+
+    The damaged result loses its receipt, so that the next run makes it again.
+    """
+    for key, read in job.reads.items():
+        outcome = load_outcome(read.outcome_file)
+        if key not in job.needs and (outcome is None or outcome.status != "ok"):
+            continue
+        receipt = load_receipt(read.folder)
+        loss = (
+            explain_loss(receipt, read.folder, digests=True) if receipt else "its receipt is lost"
+        )
+        if loss is not None:
+            with contextlib.suppress(OSError):
+                (read.folder / RECEIPT).unlink()
+            return Failure(
+                status="failed",
+                reason=f"{read.task} was changed after it was built: {loss}",
+                hint="the next run builds it again",
+                retry=True,
+            )
+    return None
 
 
 def _prepare(job: Job, session: Session) -> Work:
@@ -203,12 +263,12 @@ def _end(  # noqa: PLR0913  # all that is told of an ending
     cause: str | None = None,
 ) -> Outcome:
     """Write how a job ended, and tell it."""
-    if outcome.status == "ok":
-        job.since_file.unlink(missing_ok=True)
-    elif not job.since_file.exists():
-        write_atomic(job.since_file, format_json({"since": _now()}))
-    write_outcome(job.outcome_file, outcome)
-    log = job.failed_folder / "log.txt"
+    try:
+        _write_ending(job, outcome)
+    except OSError:
+        # Only a success has to be kept to be one; the next run comes to the others again.
+        if outcome.status == "ok":
+            raise
     emit(
         StepEvent(
             task=job.task,
@@ -216,7 +276,7 @@ def _end(  # noqa: PLR0913  # all that is told of an ending
             status=status,
             reason=outcome.reason,
             hint=failure.hint if failure else None,
-            log=log if outcome.status == "failed" and log.exists() else None,
+            log=_find_log(job) if outcome.status == "failed" else None,
             cause=cause,
             expected=job.expected_failure,
             retry=failure is not None and failure.retry,
@@ -225,6 +285,22 @@ def _end(  # noqa: PLR0913  # all that is told of an ending
         )
     )
     return outcome
+
+
+def _write_ending(job: Job, outcome: Outcome) -> None:
+    if outcome.status == "ok":
+        job.since_file.unlink(missing_ok=True)
+    elif not job.since_file.exists():
+        write_atomic(job.since_file, format_json({"since": _now()}))
+    write_outcome(job.outcome_file, outcome)
+
+
+def _find_log(job: Job) -> Path | None:
+    log = job.failed_folder / "log.txt"
+    try:
+        return log if log.exists() else None
+    except OSError:
+        return None
 
 
 def _now() -> str:
@@ -245,5 +321,10 @@ def _replace_folder(made: Path, target: Path, previous: Path) -> None:
     shutil.rmtree(previous, ignore_errors=True)
     if target.exists():
         target.rename(previous)
-    made.rename(target)
+    try:
+        made.rename(target)
+    except OSError:
+        if previous.exists():
+            previous.rename(target)
+        raise
     shutil.rmtree(previous, ignore_errors=True)

@@ -125,7 +125,7 @@ class Work:
 
     def note(self, text: str) -> None:
         """Add a line to the log."""
-        with self.log.open("a", encoding="utf-8") as file:
+        with self.log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text + "\n")
 
     def run_in_tensorflow(self, function: str, **arguments: Any) -> Any:

@@ -1,0 +1,94 @@
+"""Faults of this machine: which file, which fault, and what its owner can do.
+
+A full disk, a folder that must not be written, a broken sector, too many open files: no model
+is to blame, no code of ours either, and the next run may succeed. So every OSError and every
+MemoryError is told as this machine's. It opens no file.
+"""
+
+import errno
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from pipeline.errors import MachineError
+
+_FULL = "free space on the disk that holds it (df -h tells), or inodes (df -i)"
+_FORBIDDEN = "let this user read and write it"
+_TOO_MANY_FILES = "raise the limit of open files (ulimit -n), or run fewer steps at a time (-n 1)"
+_NO_MEMORY = "free memory, or run fewer steps at a time (-n 1)"
+_IN_THE_WAY = "something else lies in its place: move it away"
+_NETWORK_DISK = "mount the network file system again that holds it"
+
+# From errno(3); what is not here gets _OTHERWISE.
+_ADVICE: Mapping[int, str] = {
+    errno.EACCES: _FORBIDDEN,
+    errno.EAGAIN: "end other processes, or run fewer steps at a time (-n 1)",
+    errno.EBUSY: "another program uses it: end that",
+    errno.EDQUOT: _FULL,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EFBIG: "the disk, or a limit (ulimit -f), takes no file of this size",
+    errno.EIO: "check the disk: the kernel's log (dmesg) tells of the fault",
+    errno.EISDIR: _IN_THE_WAY,
+    errno.ELOOP: "links lead in a circle: remove one of them",
+    errno.EMFILE: _TOO_MANY_FILES,
+    errno.EMLINK: _FULL,
+    errno.ENAMETOOLONG: "choose shorter names, or a folder that is not so deep",
+    errno.ENFILE: _TOO_MANY_FILES,
+    errno.ENOENT: "something removed it while it was needed",
+    errno.ENOMEM: _NO_MEMORY,
+    errno.ENOSPC: _FULL,
+    errno.ENOTCONN: _NETWORK_DISK,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.ENOTEMPTY: _IN_THE_WAY,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: "mount the disk so that it can be written",
+    errno.ESTALE: _NETWORK_DISK,
+    errno.ETIMEDOUT: _NETWORK_DISK,
+}
+_OTHERWISE = "this is a fault of this machine, not of a model"
+
+
+def machine_error(
+    error: OSError | MemoryError,
+    *,
+    root: Path | None = None,
+    file: Path | None = None,
+    moved: Mapping[Path, Path] = MappingProxyType({}),
+) -> MachineError:
+    """Return a fault of this machine as it is told: "dist/a.bin: No space left on device".
+
+    Args:
+        error: The fault.
+        root: The zoo; a file in it is told relative to it.
+        file: The file, where the error names none.
+        moved: Where people find what lies in a folder for now: {temporary folder: its place}.
+    """
+    place = _find_file(error) or file
+    for folder, known in moved.items():
+        if place is not None and place.is_relative_to(folder):
+            place = known / place.relative_to(folder)
+    if root is not None and place is not None and place.is_relative_to(root):
+        place = place.relative_to(root)
+    where = "" if place is None else f"{place}: "
+    return MachineError(f"{where}{_name_fault(error)}", hint=_advise(error))
+
+
+def _find_file(error: OSError | MemoryError) -> Path | None:
+    """Return the file that an error names; of a renaming the new name, which people know."""
+    for name in (getattr(error, "filename2", None), getattr(error, "filename", None)):
+        if isinstance(name, str | bytes | os.PathLike) and name:
+            return Path(os.fsdecode(name))
+    return None
+
+
+def _name_fault(error: OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return error.strerror or next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _advise(error: OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return _NO_MEMORY
+    return _ADVICE.get(error.errno or 0, _OTHERWISE)

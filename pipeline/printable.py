@@ -1,0 +1,47 @@
+r"""Printable text: what comes from models, servers and libraries, made safe to show and to write.
+
+Names of classes, ops, tensors and files, and messages of libraries, may hold anything: half a
+surrogate pair, which no encoding takes; sequences that move a terminal's cursor; controls that
+turn the order of characters round; a megabyte. Each such character is shown by its escape,
+`\x1b` or `\u202e`, so that nothing is hidden and nothing works. It opens no file.
+"""
+
+import unicodedata
+
+# Zero-width joiners and spaces, without which scripts and emoji fall apart.
+_JOINERS = frozenset("\u200b\u200c\u200d")
+# A message has lines; a tab stays until it is shown.
+_LAYOUT = frozenset("\n\t")
+_CUT = " … "
+
+
+def printable(text: str, *, limit: int | None = None) -> str:
+    r"""Return a text in which each character can be written, seen and does nothing else.
+
+    "a\x1b[2Jb" is `a\x1b[2Jb` with the backslash spelled out. Applied twice it changes nothing.
+
+    Args:
+        text: Any text, of any origin.
+        limit: Most characters; of a longer text the middle goes, because messages often end
+            with their expectation.
+    """
+    if limit is not None and len(text) > limit:
+        # What stands in the middle is not looked at, however long it is.
+        text = cut_middle(text, limit)
+    if not text.isprintable():
+        text = "".join(char if _is_harmless(char) else ascii(char)[1:-1] for char in text)
+    return text if limit is None else cut_middle(text, limit)
+
+
+def cut_middle(text: str, limit: int) -> str:
+    """Return a text of at most `limit` characters: "the beginning … the end"."""
+    if len(text) <= limit:
+        return text
+    tail = (limit - len(_CUT)) // 3
+    return text[: limit - len(_CUT) - tail] + _CUT + text[len(text) - tail :]
+
+
+def _is_harmless(char: str) -> bool:
+    if char.isprintable() or char in _LAYOUT or char in _JOINERS:
+        return True
+    return unicodedata.category(char) == "Zs"  # spaces of other widths
