@@ -25,17 +25,25 @@ def digest_file(path: Path) -> str:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it there; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    """Write a file beside its place and rename it there; its folder is made.
+
+    Raises:
+        OSError: It cannot be written; the error names `path`, and nothing is left beside it.
+    """
+    name = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         os.chmod(name, 0o644)  # noqa: PTH101  # mkstemp makes it private
         os.replace(name, path)  # noqa: PTH105
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)  # noqa: PTH108
+    except BaseException as error:
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(name)  # noqa: PTH108
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
         raise
 
 
@@ -49,7 +57,16 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def total_size(path: Path) -> int:
-    """Return the bytes of a file, or of all files below a folder; 0 where nothing is."""
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return path.stat().st_size if path.exists() else 0
+    """Return the bytes of a file, or of all files below a folder; 0 where nothing is.
+
+    Links are not followed, and files may come and go meanwhile.
+    """
+    with contextlib.suppress(OSError):
+        if not path.is_dir():
+            return path.stat().st_size
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118  # called often
+    return total

@@ -25,14 +25,21 @@ LIMITS = Limits(timeout_seconds=60, memory_limit_bytes=1024 * MIB, expected_memo
 Run = Callable[..., JobResult]
 
 
-@pytest.fixture(params=["fork", "keep"])
+def no_wall(*, trusted: bool) -> None:
+    """Let jobs start children: what becomes of these is the question here, not the wall."""
+    assert not trusted
+
+
+@pytest.fixture(params=["fork", "once"])
 def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
 def pool(mode: str) -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(preload="worker_jobs", fork=mode == "fork", max_workers=4) as pool:
+    with TensorFlowPool(
+        preload="worker_jobs", fork=mode == "fork", max_workers=4, require=no_wall
+    ) as pool:
         yield pool
 
 
@@ -70,7 +77,7 @@ def wait_for(path: Path) -> str:
 def test_a_result_comes_with_time_and_memory(run: Run) -> None:
     result = run("describe", path=Path("/a b"), number=3)
 
-    assert result.value["arguments"] == {"path": Path("/a b"), "number": 3}
+    assert result.value["arguments"] == {"path": repr(Path("/a b")), "number": "3"}
     assert 0 < result.seconds < 10
 
 
@@ -97,18 +104,6 @@ def test_a_short_peak_between_two_looks_is_seen_in_a_fresh_process(tmp_path: Pat
         assert future.result(60).peak_rss_bytes > 200 * MIB
 
 
-def test_a_kept_process_serves_several_jobs_and_then_a_new_one(tmp_path: Path) -> None:
-    with TensorFlowPool(preload="worker_jobs", fork=False, max_jobs=2) as pool:
-        pids = [
-            pool.submit("worker_jobs:describe", {}, limits=LIMITS, log=tmp_path / "log")
-            .result(60)
-            .value["pid"]
-            for _ in range(4)
-        ]
-
-    assert pids[0] == pids[1] != pids[2] == pids[3]
-
-
 def test_the_environment_is_the_same_whatever_the_user_sets(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,8 +111,11 @@ def test_the_environment_is_the_same_whatever_the_user_sets(
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     monkeypatch.setenv("PYTHONHASHSEED", "7")
 
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
     environment = run("describe").value["environment"]
 
+    assert "secret" not in environment.values()
     assert "TF_XLA_FLAGS" not in environment
     assert environment["TF_ENABLE_ONEDNN_OPTS"] == "0"
     assert environment["PYTHONHASHSEED"] == "0"
@@ -157,7 +155,7 @@ def test_any_other_exception_brings_the_traceback_of_the_child(run: Run) -> None
 
 
 def test_a_value_that_cannot_travel_is_a_bug_and_not_a_crash(run: Run) -> None:
-    with pytest.raises(UnexpectedJobError, match="give_a_lambda"):
+    with pytest.raises(UnexpectedJobError, match="function is not JSON"):
         run("give_a_lambda")
 
 
@@ -238,14 +236,16 @@ def test_big_jobs_wait_for_each_other_and_one_always_runs(
 
 
 def test_shutdown_is_quick_and_cancels_what_waits_and_what_runs(mode: str, tmp_path: Path) -> None:
-    pool = TensorFlowPool(preload="worker_jobs", fork=mode == "fork", max_workers=1)
+    pool = TensorFlowPool(
+        preload="worker_jobs", fork=mode == "fork", max_workers=1, require=no_wall
+    )
     started, log = tmp_path / "pids", tmp_path / "log"
     running = pool.submit(
         "worker_jobs:sleep_with_children", {"started": started}, limits=LIMITS, log=log
     )
     waiting = pool.submit("worker_jobs:describe", {}, limits=LIMITS, log=log)
     pids = list(map(int, wait_for(started).split()))
-    if mode == "keep":
+    if mode == "once":
         del pids[1]  # the server's parent: this process
     begin = time.monotonic()
     pool.shutdown()
@@ -323,12 +323,13 @@ def test_a_missing_package_is_one_sentence(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("mode", ["fork", "keep"])
+@pytest.mark.parametrize("mode", ["fork", "once"])
 def test_kill_9_of_the_parent_leaves_nothing_behind(mode: str, tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from pipeline.workers.pool import TensorFlowPool;"
         "from pipeline.workers.job import Limits; folder = pathlib.Path(sys.argv[1]);"
-        f"pool = TensorFlowPool(preload='worker_jobs', fork={mode == 'fork'});"
+        f"pool = TensorFlowPool(preload='worker_jobs', fork={mode == 'fork'},"
+        " require=lambda trusted: None);"
         "pool.submit('worker_jobs:sleep_with_children', {'started': folder / 'pids'},"
         " limits=Limits(), log=folder / 'log').result()"
     )
@@ -337,6 +338,6 @@ def test_kill_9_of_the_parent_leaves_nothing_behind(mode: str, tmp_path: Path) -
         own, server, grouped, apart = map(int, wait_for(tmp_path / "pids").split())
         parent.kill()
 
-    died = [own, grouped] if mode == "keep" else [own, server, grouped]
+    died = [own, grouped] if mode == "once" else [own, server, grouped]
     assert gone_within(3, died)
     os.kill(apart, signal.SIGKILL)  # a session of its own is beyond a group's kill

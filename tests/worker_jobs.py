@@ -26,7 +26,7 @@ def begin_job() -> None:
 def describe(**arguments: object) -> dict[str, object]:
     """Return what the child is and what it was given."""
     return {
-        "arguments": arguments,
+        "arguments": {name: repr(value) for name, value in arguments.items()},
         "pid": os.getpid(),
         "group": os.getpgrp(),
         "session": os.getsid(0),

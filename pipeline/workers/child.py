@@ -1,16 +1,20 @@
-"""Child: run one job in this process, with its output in the job's log.
+"""Child: run one job in this process, behind the wall, with its output in the job's log.
 
-The other end of the channel is the process that wants the result. When that process dies,
-this one kills itself with all its children.
+The other end of the channel is the process that wants the result. It says first which rights
+this process keeps, and only then what is to be done. When it dies, this process kills itself.
+The outcome is JSON in a file, because who reads it must not have to trust who wrote it.
 """
 
 import faulthandler
 import importlib
+import json
 import os
+import pickle
 import resource
 import select
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -18,33 +22,37 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pipeline.errors import PipelineError, WorkerError
-from pipeline.workers.job import Request, UnexpectedJobError
+from pipeline.wall.confine import confine
+from pipeline.wall.rights import parse_rights
+from pipeline.workers.job import OUTCOME, Request
 
 # getrusage counts in KiB on Linux, in bytes on macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
-Outcome = tuple[str, Any, int]
 
-
-def run_job(channel: Connection, begin: Callable[[], None], *, fresh: bool) -> None:
-    """Receive a request, run it, and send its outcome: ("value" or "error", it, peak bytes).
+def run_job(channel: Connection, begin: Callable[[], None]) -> None:
+    """Give up all rights but the job's, receive the job, run it, and leave its outcome.
 
     Args:
-        channel: Gives a Request, takes the outcome.
+        channel: Gives the rights, then the pickled Request.
         begin: Called before the function, to put what was imported into a known state.
-        fresh: Whether this process was made for this job, so that its peak is the job's.
     """
-    request: Request = channel.recv()
-    _redirect(request)
-    kind, result = _call(request, begin)
+    rights = json.loads(channel.recv_bytes())
+    if rights is not None:
+        confine(parse_rights(rights))
+    # A thread that is there before the wall would stay in front of it.
+    die_with(channel.fileno())
+    request: Request = pickle.loads(channel.recv_bytes())  # noqa: S301  # from our parent
+    _settle(request)
+    outcome = _call(request, begin)
     sys.stdout.flush()
     sys.stderr.flush()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT if fresh else 0
-    _send(channel, (kind, result, peak))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
+    _leave(request, {**outcome, "peak": peak})
 
 
 def die_with(descriptor: int) -> None:
-    """Kill this process's group as soon as the socket's other end is closed."""
+    """Kill this process as soon as the socket's other end is closed."""
     threading.Thread(target=_watch, args=(descriptor,), name="parent-watch", daemon=True).start()
 
 
@@ -52,11 +60,17 @@ def _watch(descriptor: int) -> None:
     poll = select.poll()
     poll.register(descriptor, 0)  # no event but hang-up and error, which always come
     poll.poll()
-    os.killpg(os.getpgrp(), signal.SIGKILL)
+    try:
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    except PermissionError:  # behind the wall there is nobody else in the group
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _redirect(request: Request) -> None:
-    request.log.parent.mkdir(parents=True, exist_ok=True)
+def _settle(request: Request) -> None:
+    """Send all output to the log, and let what libraries write for themselves go to scratch."""
+    scratch = str(request.scratch)
+    os.environ.update({"HOME": scratch, "KERAS_HOME": scratch, "TMPDIR": scratch})
+    tempfile.tempdir = scratch
     log = os.open(request.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -64,35 +78,38 @@ def _redirect(request: Request) -> None:
     faulthandler.enable(file=2, all_threads=False)
 
 
-def _call(request: Request, begin: Callable[[], None]) -> tuple[str, Any]:
-    """Return ("value", …) or ("error", an exception that can travel)."""
+def _call(request: Request, begin: Callable[[], None]) -> dict[str, Any]:
+    """Return the outcome: the function's value, an error for the user, or a bug of ours."""
     module, _, name = request.function.partition(":")
     try:
         begin()
         function = getattr(importlib.import_module(module), name)
-        return "value", function(**request.arguments)
+        return {"value": function(**request.arguments)}
     except PipelineError as error:
         traceback.print_exc()  # into the log: the message alone travels
-        return "error", error
+        return _describe(error)
     except MemoryError:
         traceback.print_exc()
-        return "error", WorkerError(
-            "ran out of memory", hint="build fewer models at once (-n), or on a larger machine"
-        )
+        hint = "build fewer models at once (-n), or on a larger machine"
+        return _describe(WorkerError("ran out of memory", hint=hint))
     except BaseException as error:  # noqa: BLE001  # whatever it is, the parent must hear of it
         traceback.print_exc()
-        return "error", _unexpected(error)
+        return _describe_bug(error)
 
 
-def _send(channel: Connection, outcome: Outcome) -> None:
-    try:
-        channel.send(outcome)
-    except OSError:
-        pass  # nobody waits any more
-    except Exception as error:  # noqa: BLE001  # a value that cannot be pickled
-        channel.send(("error", _unexpected(error), outcome[2]))
+def _describe(error: PipelineError) -> dict[str, Any]:
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return {"error": {"kinds": kinds, "message": error.message, "hint": error.hint}}
 
 
-def _unexpected(error: BaseException) -> UnexpectedJobError:
+def _describe_bug(error: BaseException) -> dict[str, Any]:
     summary = "".join(traceback.format_exception_only(error)).strip()
-    return UnexpectedJobError(summary, "".join(traceback.format_exception(error)))
+    return {"bug": {"summary": summary, "traceback": "".join(traceback.format_exception(error))}}
+
+
+def _leave(request: Request, outcome: dict[str, Any]) -> None:
+    try:
+        text = json.dumps(outcome)
+    except (TypeError, ValueError, RecursionError) as error:  # a value that is no JSON
+        text = json.dumps({**_describe_bug(error), "peak": outcome["peak"]})
+    (request.scratch / OUTCOME).write_text(text, encoding="utf-8")

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import WorkerError
+
 GIB = 1024**3
+OUTCOME = "outcome.json"
+"""Name of the file in a job's scratch folder that it leaves its outcome in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,11 +22,13 @@ class Limits:
             A process forked from the server begins at a few hundred MiB, which is TensorFlow.
         expected_memory_bytes: What it will probably need; jobs run side by side as long as
             the sum of their expectations fits into the machine.
+        disk_limit_bytes: What it may write into its folder, all files together.
     """
 
     timeout_seconds: float = 600.0
     memory_limit_bytes: int = 4 * GIB
     expected_memory_bytes: int = GIB
+    disk_limit_bytes: int = 16 * GIB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +38,14 @@ class Request:
     Attributes:
         function: "package.module:name", imported in the child.
         arguments: Its keyword arguments; plain values.
-        log: File that gets, appended, all that the job prints.
+        log: File that gets, appended, all that the job prints. The job may write its folder.
+        scratch: Empty folder for temporary files and the outcome, below the log's folder.
     """
 
     function: str
     arguments: Mapping[str, Any]
     log: Path
+    scratch: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,7 @@ class JobResult:
     Attributes:
         value: Return value of the function.
         seconds: Wall time from the start of its process to its end.
+        waited_seconds: Time before that, until there was a place and memory for it.
         peak_rss_bytes: Most resident memory of its process tree, seen at intervals, or of
             its main process as the kernel kept it, whichever is more.
     """
@@ -54,6 +63,11 @@ class JobResult:
     value: Any
     seconds: float
     peak_rss_bytes: int
+    waited_seconds: float = 0.0
+
+
+class CrashError(WorkerError):
+    """A child process died without a result, which may be nobody's fault."""
 
 
 class UnexpectedJobError(RuntimeError):

@@ -5,32 +5,49 @@ does not touch the caller's standard streams. Nothing starts before the first jo
 """
 
 import os
+import shutil
 import sys
 import threading
+import time
+import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from pipeline.errors import WorkerError
+from pipeline.wall.rights import Rights
+from pipeline.wall.wall import Wall, require_wall
 from pipeline.workers.job import JobResult, Limits, Request
 from pipeline.workers.memory import available_memory
-from pipeline.workers.process import Launched, Server
+from pipeline.workers.process import Launched, Server, job_rights
 from pipeline.workers.supervise import supervise
 from pipeline.workers.support import check_platform
 
 _LOOK_AGAIN_SECONDS = 0.5
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Terms:
+    """On which terms a job runs; see `TensorFlowPool.submit`."""
+
+    reads: Sequence[Path]
+    trusted: bool
+    alone: bool
+
+
 class _Job:
     """A job of the pool, waiting or running."""
 
-    def __init__(self, name: str, request: Request, limits: Limits) -> None:
+    def __init__(self, *, name: str, request: Request, limits: Limits, terms: "_Terms") -> None:
         self.name = name
         self.request = request
         self.limits = limits
+        self.terms = terms
+        self.submitted = time.monotonic()
         self.future: Future[JobResult] = Future()
         self.used_bytes = 0
         self.launched: Launched | None = None
@@ -50,9 +67,9 @@ class TensorFlowPool:
     Args:
         max_workers: Jobs at once; None for one per processor.
         preload: Module that a server imports before it serves.
-        fork: Whether jobs are forked from one server. None for what the system can: on
-            macOS a process is spawned and kept for several jobs.
-        max_jobs: Jobs of a kept process before a new one takes its place.
+        fork: Whether jobs are forked from one server. None for what the system and its wall
+            can; else a process is started for each job.
+        require: Returns the wall for a job that is `trusted` or not; None for no wall.
     """
 
     def __init__(
@@ -61,23 +78,22 @@ class TensorFlowPool:
         max_workers: int | None = None,
         preload: str = "pipeline.tf.preload",
         fork: bool | None = None,
-        max_jobs: int = 16,
+        require: Callable[..., Wall | None] = require_wall,
     ) -> None:
         self._max_workers = max_workers or os.cpu_count() or 1
         self._preload = preload
         self._fork = sys.platform == "linux" if fork is None else fork
-        self._max_jobs = max_jobs
+        self._require = require
         self._changed = threading.Condition()
         self._starting = threading.Lock()
         self._start_error: WorkerError | None = None
         self._waiting: deque[_Job] = deque()
         self._running: set[_Job] = set()
         self._servers: list[Server] = []
-        self._idle: list[Server] = []
         self._dispatcher: threading.Thread | None = None
         self._closed = False
 
-    def submit(
+    def submit(  # noqa: PLR0913  # a job: what it is, what it may, how it is called
         self,
         function: str,
         arguments: Mapping[str, Any],
@@ -85,15 +101,23 @@ class TensorFlowPool:
         limits: Limits,
         log: Path,
         name: str | None = None,
+        reads: Sequence[Path] = (),
+        trusted: bool = False,
+        alone: bool = False,
     ) -> Future[JobResult]:
         """Schedule a call and return its future.
 
         Args:
             function: "package.module:name", inside `pipeline.tf`.
-            arguments: Its keyword arguments, plain picklable values.
-            limits: Time and memory.
-            log: Absolute path of the file that its output is appended to.
+            arguments: Its keyword arguments, plain picklable values. It may read those that
+                are paths. It returns a JSON value.
+            limits: Time, memory and disk.
+            log: Absolute path of the file that its output is appended to. The job may write
+                the folder of that file, and nothing else.
             name: What the user calls it, for messages; the function's name by default.
+            reads: More files and folders that it may read.
+            trusted: Whether it may run where nothing can confine it.
+            alone: Whether nothing else may run beside it.
 
         Returns:
             A future of a JobResult. Its exception is the PipelineError that the function
@@ -103,8 +127,14 @@ class TensorFlowPool:
         Raises:
             RuntimeError: After a shutdown.
         """
-        request = Request(function=function, arguments=dict(arguments), log=log)
-        job = _Job(name or function.rpartition(":")[2], request, limits)
+        scratch = log.parent / f".scratch-{uuid.uuid4().hex}"
+        request = Request(function=function, arguments=dict(arguments), log=log, scratch=scratch)
+        job = _Job(
+            name=name or function.rpartition(":")[2],
+            request=request,
+            limits=limits,
+            terms=_Terms(reads=tuple(reads), trusted=trusted, alone=alone),
+        )
         with self._changed:
             if self._closed:
                 raise RuntimeError("the pool has been shut down")
@@ -131,7 +161,7 @@ class TensorFlowPool:
     def kill_all(self) -> None:
         """Kill every process of the pool; what runs fails. Again is harmless."""
         with self._changed:
-            servers, self._servers, self._idle = self._servers, [], []
+            servers, self._servers = self._servers, []
             launched = [job.launched for job in self._running if job.launched]
         for process in launched:
             process.kill()
@@ -169,6 +199,8 @@ class TensorFlowPool:
             return False
         if not self._running:
             return True
+        if self._waiting[0].terms.alone or any(job.terms.alone for job in self._running):
+            return False
         reserved = sum(job.reserved_bytes for job in self._running)
         return reserved + self._waiting[0].limits.expected_memory_bytes <= available_memory()
 
@@ -188,60 +220,91 @@ class TensorFlowPool:
             job.future.set_exception(error)
 
     def _supervise(self, job: _Job) -> JobResult:
-        server = self._take_server()
+        waited = time.monotonic() - job.submitted
+        wall = self._require(trusted=job.terms.trusted)
+        rights = None
+        if wall is not None:
+            rights = job_rights(
+                job.request.function,
+                job.request.arguments,
+                reads=job.terms.reads,
+                folder=job.request.log.parent,
+                file_bytes=job.limits.disk_limit_bytes,
+            )
+        job.request.scratch.mkdir(parents=True)
+        try:
+            result = self._run_walled(job, wall, rights)
+        finally:
+            shutil.rmtree(job.request.scratch, ignore_errors=True)
+        return replace(result, waited_seconds=waited)
+
+    def _run_walled(self, job: _Job, wall: Wall | None, rights: Rights | None) -> JobResult:
+        on_itself = wall is None or wall.on_itself
+        fork = self._fork and on_itself
+        server = self._find_server() if fork else None
+        if server is None:
+            # What cannot confine itself is started behind the wall.
+            server = self._start_server(fork=fork, wall=None if on_itself else wall, rights=rights)
         launched = server.launch()
         try:
             with self._changed:
                 job.launched = launched
             if self._closed:
                 launched.kill()
-            return supervise(launched, job.request, job.limits, name=job.name, seen=job.saw)
+            return supervise(
+                launched,
+                job.request,
+                job.limits,
+                rights=rights if on_itself else None,
+                name=job.name,
+                seen=job.saw,
+            )
         finally:
             with self._changed:
                 job.launched = None
             launched.close()
-            self._give_back(server, usable=not launched.killed)
+            if not fork:
+                self._end_server(server)
 
-    def _take_server(self) -> Server:
+    def _find_server(self) -> Server | None:
+        """Return the server that forks, where it runs; wait for the thread that starts it."""
+        with self._starting, self._changed:
+            if self._servers and self._servers[0].alive:
+                return self._servers[0]
+        return None
+
+    def _start_server(
+        self, *, fork: bool, wall: Wall | None = None, rights: Rights | None = None
+    ) -> Server:
         with self._starting:
             if self._start_error:
                 raise self._start_error
+            check_platform()
             with self._changed:
-                if self._fork and self._servers and self._servers[0].alive:
-                    return self._servers[0]
-                while self._idle:
-                    server = self._idle.pop()
-                    if server.alive:
-                        return server
-            return self._start_server()
+                if self._closed:
+                    raise CancelledError
+                if fork and self._servers and self._servers[0].alive:
+                    return self._servers[0]  # another thread was first
+                dead = [server for server in self._servers if not server.alive]
+                server = Server(self._preload, fork=fork, wall=wall, rights=rights)
+                self._servers = [other for other in self._servers if other not in dead] + [server]
+            for other in dead:
+                other.kill()
+            if fork:
+                self._wait_ready(server)
+        if not fork:
+            self._wait_ready(server)
+        return server
 
-    def _start_server(self) -> Server:
-        check_platform()
-        with self._changed:
-            if self._closed:
-                raise CancelledError
-            dead = [server for server in self._servers if not server.alive]
-            server = Server(self._preload, fork=self._fork)
-            self._servers = [other for other in self._servers if other not in dead] + [server]
-        for other in dead:
-            other.kill()
+    def _wait_ready(self, server: Server) -> None:
         try:
             server.wait_ready()
         except WorkerError as error:
             self._start_error = error
             raise
-        return server
 
-    def _give_back(self, server: Server, *, usable: bool) -> None:
-        """Keep a server for the next job, unless it has served its time."""
-        if self._fork:
-            return
+    def _end_server(self, server: Server) -> None:
         with self._changed:
-            usable = usable and server.alive and server.jobs < self._max_jobs
-            keep = usable and server in self._servers
-            if keep:
-                self._idle.append(server)
-            elif server in self._servers:
+            if server in self._servers:
                 self._servers.remove(server)
-        if not keep:
-            server.kill()
+        server.kill()

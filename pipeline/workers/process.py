@@ -4,6 +4,7 @@ It does not decide how many jobs run, nor how long: see pool and supervise.
 """
 
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
@@ -11,18 +12,28 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import WorkerError
+from pipeline.wall.rights import Rights, python_paths
+from pipeline.wall.wall import Wall
 from pipeline.workers.memory import tree_pids
 from pipeline.workers.server import NUMBER, READY
 
-# Equal results need an equal environment: what the user's shell sets of these is dropped.
-_DROPPED = ("TF_", "XLA_", "KERAS_", "CUDA_", "OMP_", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
+# All that a server is told of the user's shell: equal results need an equal environment, and a
+# model that got behind our back would find no secret there.
+_KEPT = (
+    "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PATH", "TMPDIR",
+    "TZ",
+)  # fmt: skip
 _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "KERAS_BACKEND": "tensorflow",
+    # Keras makes this folder and writes into it while it is imported, if it can.
+    "KERAS_HOME": f"{os.devnull}/keras",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
@@ -43,7 +54,7 @@ class Launched:
 
     Attributes:
         pid: Its process id, which is also that of its group.
-        channel: Takes the Request, gives the outcome.
+        channel: Takes the rights and the Request.
         status: Gives the exit code, 8 bytes, or ends without one when the server died.
         killed: Whether we ended it.
     """
@@ -83,19 +94,25 @@ class Server:
 
     Args:
         preload: Module that the server imports once.
-        fork: Whether each job gets a process of its own.
+        fork: Whether each job gets a process of its own; else it serves one job.
+        wall: What the process itself is to be started behind, with `rights`; None for nothing.
+        rights: What it may do then.
     """
 
-    def __init__(self, preload: str, *, fork: bool) -> None:
-        self.jobs = 0
+    def __init__(
+        self, preload: str, *, fork: bool, wall: Wall | None = None, rights: Rights | None = None
+    ) -> None:
         self._lock = threading.Lock()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the server
         self._control, theirs = socket.socketpair()
-        mode = "fork" if fork else "keep"
+        mode = "fork" if fork else "once"
         command = [sys.executable, "-P", "-m", "pipeline.workers.server"]
+        command += [str(theirs.fileno()), preload, mode]
+        if wall is not None and rights is not None:
+            command = wall.command(rights, command)
         with theirs:
             self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), preload, mode],
+                command,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
@@ -103,6 +120,7 @@ class Server:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        self._forks = fork
 
     def wait_ready(self) -> None:
         """Return when the server has imported what it should.
@@ -136,7 +154,6 @@ class Server:
         try:
             with self._lock:
                 socket.send_fds(self._control, [b"j"], [theirs.fileno(), their_status])
-                self.jobs += 1
         except OSError:
             pass  # the end of the pipe below tells it
         finally:
@@ -150,7 +167,9 @@ class Server:
                 f"the TensorFlow server is gone: {describe_exit(self.exit_code())}",
                 hint="run again; when it was out of memory, with fewer jobs at once (-n)",
             )
-        return Launched(self, NUMBER.unpack(pid)[0], Connection(ours.detach()), status)
+        # Behind some walls a process has another number than out here.
+        number = NUMBER.unpack(pid)[0] if self._forks else self._process.pid
+        return Launched(self, number, Connection(ours.detach()), status)
 
     def exit_code(self) -> int:
         """Return the exit code of the process, which is ended if it has not."""
@@ -178,6 +197,40 @@ class Server:
         return last_lines(self._output.read())
 
 
+def job_rights(
+    function: str,
+    arguments: Mapping[str, Any],
+    *,
+    reads: Iterable[Path],
+    folder: Path,
+    file_bytes: int,
+) -> Rights:
+    """Return what a job may do: read its arguments and the installed packages, write its folder.
+
+    Args:
+        function: "package.module:name" that it calls.
+        arguments: Those that are paths may be read.
+        reads: What else it may read.
+        folder: What it may write.
+        file_bytes: Largest file that it may write.
+    """
+    given = [value for value in arguments.values() if isinstance(value, Path)]
+    code = {_code_folder(function), _code_folder(__name__)}
+    return Rights(
+        reads=(*python_paths(), *sorted(code), *(p.absolute() for p in (*given, *reads))),
+        writes=(folder.absolute(),),
+        file_bytes=file_bytes,
+    )
+
+
+def _code_folder(function: str) -> Path:
+    """Return the folder that a function's code is imported from: of its package, not beside it."""
+    spec = importlib.util.find_spec(function.partition(":")[0].partition(".")[0])
+    if spec is None or spec.origin is None:
+        raise RuntimeError(f"{function}: no such module here")
+    return Path(spec.origin).absolute().parent
+
+
 def describe_exit(code: int) -> str:
     """Return what an exit code means: "segmentation fault (SIGSEGV)", "exit status 3"."""
     if code >= 0:
@@ -203,6 +256,6 @@ def last_lines(output: bytes) -> str:
 
 def _environment() -> dict[str, str]:
     """Return the environment of a server: ours where results depend on it."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(_DROPPED)}
+    kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     return kept | _ENVIRONMENT | {"PYTHONPATH": path}

@@ -1,11 +1,12 @@
 """Server: a process that has imported the heavy packages once and gives each job a copy.
 
-Started as `python -m pipeline.workers.server DESCRIPTOR PRELOAD fork|keep`. It imports the
+Started as `python -m pipeline.workers.server DESCRIPTOR PRELOAD fork|once`. It imports the
 module PRELOAD (whose `begin_job`, if any, is called before each job), says so on the control
 socket DESCRIPTOR, and then receives two descriptors per job: the job's channel, and a pipe
 for its process id and, when it ended, its exit code (both int64). With `fork` each job gets
-a process of its own; with `keep` it runs here, one after the other. When the control socket
-closes, the server and all its jobs die.
+a process of its own, which puts itself behind the wall; with `once` a single job runs here, in a
+process that was started behind the wall. When the control socket closes, the server and all
+its jobs die.
 
 It is not the forkserver of multiprocessing: that one takes the parent's environment and
 standard error as they are (no fixed PYTHONHASHSEED, TensorFlow's noise on the terminal), runs
@@ -47,7 +48,7 @@ def main() -> None:
         gc.freeze()  # what is imported stays shared with the children
         _serve_forks(control, begin)
     else:
-        _serve_here(control, begin)
+        _serve_once(control, begin)
 
 
 def _begin_nothing() -> None:
@@ -92,14 +93,13 @@ def _run_fork(
     code = 1
     try:
         os.setsid()
-        die_with(channel)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for server_socket in sockets:
             server_socket.close()
         for pipe in (status, *pipes):
             os.close(pipe)
-        run_job(Connection(channel), begin, fresh=True)
+        run_job(Connection(channel), begin)
         code = 0
     except BaseException:  # noqa: BLE001  # never back into the server's loop
         traceback.print_exc()
@@ -127,15 +127,16 @@ def _end(children: dict[int, int]) -> NoReturn:
     os._exit(0)
 
 
-def _serve_here(control: socket.socket, begin: Callable[[], None]) -> None:
+def _serve_once(control: socket.socket, begin: Callable[[], None]) -> None:
     die_with(control.fileno())
-    while (job := _receive(control)) is not None:
-        channel, status = job
-        _tell(status, os.getpid())
-        with contextlib.closing(Connection(channel)) as connection:
-            run_job(connection, begin, fresh=False)
-        _tell(status, 0)
-        os.close(status)
+    job = _receive(control)
+    if job is None:
+        return
+    channel, status = job
+    _tell(status, os.getpid())
+    run_job(Connection(channel), begin)
+    _tell(status, 0)
+    os._exit(0)  # without TensorFlow's own end, which can hang
 
 
 def _receive(control: socket.socket) -> tuple[int, int] | None:

@@ -1,26 +1,37 @@
-"""Supervise: follow one job to its end, within its limits, and say how it ended."""
+"""Supervise: follow one job to its end, within its limits, and say how it ended.
+
+Nothing that the job's process writes is believed: its outcome is a file of bounded size, in JSON.
+"""
 
 import contextlib
+import json
+import os
+import stat
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import WorkerError
-from pipeline.workers.job import JobResult, Limits, Request
+from pipeline import errors
+from pipeline.errors import PipelineError, WorkerError
+from pipeline.files import total_size
+from pipeline.wall.rights import Rights
+from pipeline.workers.job import OUTCOME, CrashError, JobResult, Limits, Request, UnexpectedJobError
 from pipeline.workers.memory import format_bytes, tree_memory
 from pipeline.workers.process import Launched, describe_exit, last_lines
 
 _INTERVAL_SECONDS = 0.2
-_END_SECONDS = 10.0
+_DISK_INTERVAL_SECONDS = 2.0
+_OUTCOME_BYTES_MAX = 256 * 1024**2
 
 
-def supervise(
+def supervise(  # noqa: PLR0913  # a job: what it is, what it may, whom it tells
     launched: Launched,
     request: Request,
     limits: Limits,
     *,
+    rights: Rights | None,
     name: str,
     seen: Callable[[int], None],
 ) -> JobResult:
@@ -29,78 +40,116 @@ def supervise(
     Args:
         launched: Process that waits for a request.
         request: What it shall do.
-        limits: Time and memory; beyond them the process and its children are killed.
+        limits: Time, memory and disk; beyond them the process and its children are killed.
+        rights: What it keeps before it reads the request; None to leave it as it is.
         name: What the user calls the job, for messages.
         seen: Called now and then with the resident bytes of the process tree.
 
     Raises:
-        WorkerError: The limits were passed, or the process died.
+        CrashError: The process died.
+        WorkerError: The limits were passed.
         PipelineError: What the job itself raised.
         UnexpectedJobError: Any other exception in the job.
     """
     start = time.monotonic()
     log_start = request.log.stat().st_size if request.log.exists() else 0
     with contextlib.suppress(OSError):  # it died at once: the exit code says how
+        launched.channel.send_bytes(json.dumps(rights and rights.to_json()).encode())
         launched.channel.send(request)
-    peak, outcome = _follow(launched, limits, name=name, seen=seen, start=start)
+    peak = _follow(launched, request, limits, name=name, seen=seen, start=start)
     seconds = time.monotonic() - start
-    code = _end(launched)
+    code = launched.exit_code()
+    outcome = None if code else _load_outcome(request.scratch / OUTCOME)
     if outcome is None:
         raise _crash(code, name, request.log, log_start)
-    kind, result, own_peak = outcome
-    if kind == "error":
-        raise result
-    return JobResult(value=result, seconds=seconds, peak_rss_bytes=max(peak, own_peak))
+    if "value" not in outcome:
+        raise _parse_error(outcome)
+    own_peak = outcome.get("peak")
+    most = max(peak, own_peak if isinstance(own_peak, int) else 0)
+    return JobResult(value=outcome["value"], seconds=seconds, peak_rss_bytes=most)
 
 
-def _follow(
-    launched: Launched, limits: Limits, *, name: str, seen: Callable[[int], None], start: float
-) -> tuple[int, Any]:
-    """Return the peak of memory and the outcome, None where the process ended without."""
+def _follow(  # noqa: PLR0913  # as supervise
+    launched: Launched,
+    request: Request,
+    limits: Limits,
+    *,
+    name: str,
+    seen: Callable[[int], None],
+    start: float,
+) -> int:
+    """Return the peak of memory when the process has ended; end it where it goes too far."""
     peak = 0
+    look_at_disk = start + _DISK_INTERVAL_SECONDS
     while True:
-        left = start + limits.timeout_seconds - time.monotonic()
-        ready = wait([launched.channel, launched.status], max(0, min(_INTERVAL_SECONDS, left)))
-        if launched.channel in ready:
-            try:
-                return peak, launched.channel.recv()
-            except (OSError, EOFError):  # closed before the outcome was whole
-                return peak, None
-        if launched.status in ready:
-            return peak, None
+        now = time.monotonic()
+        left = start + limits.timeout_seconds - now
+        if wait([launched.status], max(0, min(_INTERVAL_SECONDS, left))):
+            return peak
         used = tree_memory(launched.pid)
         seen(used)
         peak = max(peak, used)
+        fault = None
         if used > limits.memory_limit_bytes:
+            limit = format_bytes(limits.memory_limit_bytes)
+            fault = (f"needed more than {limit} of memory", _raise_limit("memory_limit_bytes"))
+        elif left <= 0:
+            spent = f"took more than {limits.timeout_seconds:g} s"
+            fault = (spent, _raise_limit("timeout_seconds"))
+        elif now >= look_at_disk:
+            look_at_disk = now + _DISK_INTERVAL_SECONDS
+            if total_size(request.log.parent) > limits.disk_limit_bytes:
+                limit = format_bytes(limits.disk_limit_bytes)
+                fault = (f"wrote more than {limit}", "no model of this size needs as much")
+        if fault is not None:
             launched.kill()
-            _end(launched)
-            raise WorkerError(
-                f"{name} needed more than {format_bytes(limits.memory_limit_bytes)} of memory",
-                hint="raise `memory_limit_bytes` of this model in models.yaml",
-            )
-        if left <= 0:
-            launched.kill()
-            _end(launched)
-            raise WorkerError(
-                f"{name} took more than {limits.timeout_seconds:g} s",
-                hint="raise `timeout_seconds` of this model in models.yaml",
-            )
+            launched.exit_code()
+            raise WorkerError(f"{name} {fault[0]}", hint=fault[1])
 
 
-def _end(launched: Launched) -> int:
-    """Return the exit code; a process that lingers after its outcome is killed."""
-    if not wait([launched.status], _END_SECONDS):
-        launched.kill()
-    return launched.exit_code()
+def _raise_limit(field: str) -> str:
+    return f"raise `{field}` of this model in models.yaml"
 
 
-def _crash(code: int, name: str, log: Path, log_start: int) -> WorkerError:
+def _load_outcome(path: Path) -> dict[str, Any] | None:
+    """Read the file that a job left; None where it is not an outcome."""
+    try:
+        # Neither a link nor a pipe: behind some walls a process can make both.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(handle)
+            if stat.S_ISREG(found.st_mode) and found.st_size <= _OUTCOME_BYTES_MAX:
+                outcome = json.loads(file.read(_OUTCOME_BYTES_MAX))
+                if isinstance(outcome, dict):
+                    return outcome
+    except (OSError, ValueError, RecursionError):
+        pass
+    return None
+
+
+def _parse_error(outcome: dict[str, Any]) -> Exception:
+    """Return the error in an outcome."""
+    error = outcome.get("error")
+    if not isinstance(error, dict):
+        bug = outcome.get("bug")
+        texts = bug if isinstance(bug, dict) else {}
+        return UnexpectedJobError(str(texts.get("summary")), str(texts.get("traceback")))
+    hint, names = error.get("hint"), error.get("kinds")
+    kinds = (
+        getattr(errors, str(name), None) for name in (names if isinstance(names, list) else ())
+    )
+    known = (k for k in kinds if isinstance(k, type) and issubclass(k, PipelineError))
+    kind = next(known, PipelineError)
+    return kind(str(error.get("message")), hint=None if hint is None else str(hint))
+
+
+def _crash(code: int, name: str, log: Path, log_start: int) -> CrashError:
     written = b""
     with contextlib.suppress(OSError), log.open("rb") as file:
         file.seek(log_start)
         written = file.read()
     lines = last_lines(written)
-    return WorkerError(
+    return CrashError(
         f"{name} died: {describe_exit(code)}",
         hint=f"its log ends with:\n{lines}" if lines else None,
     )

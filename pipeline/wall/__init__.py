@@ -1,0 +1,1 @@
+"""The wall around every process that loads files of strangers."""

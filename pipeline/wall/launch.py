@@ -1,0 +1,27 @@
+"""Launch: a program that starts behind the wall: `python -I -S launch.py RIGHTS PROGRAM ARGS…`.
+
+RIGHTS is the JSON of `pipeline.wall.rights.Rights`. This process confines itself and becomes the
+program, so that the program has no instruction before the wall. Only the standard library is
+imported, in some milliseconds.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Become the program of the command line."""
+    # -I keeps every other folder away, also the one that holds this package.
+    sys.path.insert(0, str(Path(__file__).absolute().parents[2]))
+    from pipeline.wall.confine import confine  # noqa: PLC0415  # found only from here on
+    from pipeline.wall.rights import parse_rights  # noqa: PLC0415
+
+    rights, *command = sys.argv[1:]
+    confine(parse_rights(json.loads(rights)))
+    os.execv(command[0], command)  # noqa: S606  # a program of our own choosing
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The probe: a process that tries to get out, so that a wall is believed only after it held.
+
+Around it are a file that it must not read, a folder that it must not write, a port that it must
+not reach, and this process, which it must not signal. It says what it could do. It takes some
+tens of milliseconds.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipeline.wall.rights import Rights, python_paths
+
+_SECONDS = 20
+_ATTEMPTS = """
+import json, os, socket, sys
+inside, canary, outside, port, parent = sys.argv[1:]
+def connect():
+    socket.create_connection(("127.0.0.1", int(port)), timeout=2)
+def write(path):
+    with open(path, "w") as file:
+        file.write("x")
+def environment():
+    with open(f"/proc/{parent}/environ", "rb") as file:
+        assert file.read()
+attempts = {
+    "read a file": lambda: open(canary).read(),
+    "write a file": lambda: write(outside),
+    "reach the network": connect,
+    "signal another process": lambda: os.kill(int(parent), 0),
+    "read the environment of another process": environment,
+}
+done = []
+for name, attempt in attempts.items():
+    try:
+        attempt()
+    except (OSError, AssertionError):
+        continue
+    done.append(name)
+write(os.path.join(inside, "said"))
+print(json.dumps(done))
+"""
+
+
+def try_wall(command: Callable[[Rights, Sequence[str]], list[str]]) -> str | None:
+    """Start the probe behind a wall and return why the wall is no use; None where it holds.
+
+    Args:
+        command: Returns the command line that starts a program with these rights.
+    """
+    with tempfile.TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0)) as port:
+        inside, outside = Path(name, "inside").resolve(), Path(name, "outside").resolve()
+        for folder in (inside, outside):
+            folder.mkdir()
+        canary = outside / "canary"
+        canary.write_text("x", encoding="utf-8")
+        known = (inside, canary, outside / "written", port.getsockname()[1], os.getpid())
+        python = [_interpreter(), "-I", "-S", "-c", _ATTEMPTS, *map(str, known)]
+        rights = Rights(reads=tuple(python_paths()), writes=(inside,))
+        try:
+            ended = subprocess.run(
+                command(rights, python),
+                capture_output=True,
+                check=False,
+                cwd=inside,
+                env={},
+                stdin=subprocess.DEVNULL,
+                timeout=_SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"it does not start: {error}"
+        if ended.returncode or not (inside / "said").exists():
+            said = ended.stderr.decode(errors="replace").strip().splitlines()
+            return f"it does not start: {said[-1] if said else ended.returncode}"
+        could = json.loads(ended.stdout)
+    return f"behind it a process can {', '.join(could)}" if could else None
+
+
+def _interpreter() -> str:
+    """Return the real file of Python: a link to it would have to be followed behind the wall."""
+    return os.path.realpath(sys.executable)
