@@ -11,18 +11,18 @@ from pathlib import Path
 
 from doit.exceptions import InvalidDodoFile
 
-from pipeline.errors import ManifestError
+from pipeline.errors import PipelineError
 from pipeline.graph import load_graph
 from pipeline.tasks import Task, dist_task, job_task, model_tasks, step_tasks, tag_tasks
 
 try:
     GRAPH = load_graph(Path.cwd())
-except ManifestError as error:
+except PipelineError as error:
     # Shown without a traceback; the exit code is 3.
     raise InvalidDodoFile(error.describe()) from None
 
 DOIT_CONFIG = {
-    "backend": "json",
+    "backend": "zoo",
     "dep_file": str(GRAPH.layout.database),
     # Model by model; in the order of the steps every fetch would come before any convert.
     "default_tasks": [

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.machine import machine_error
+from pipeline.printable import printable
 
 
 class ZooLockedError(PipelineError):
@@ -24,21 +26,28 @@ def hold_lock(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise ZooLockedError(
-            f"{error.filename}: {error.strerror}",
-            hint="a zoo keeps its results in .zoo beside models.yaml, which must be writable",
-        ) from None
+        raise _refuse(error, path) from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(handle, 32).decode().strip() or "unknown"
+            holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
             raise ZooLockedError(
-                f"another run (process {holder}) is at work on {path.parent.parent}",
+                f"another run (process {printable(holder)}) is at work on {path.parent.parent}",
                 hint="wait for it to end, or end it",
             ) from None
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            raise _refuse(error, path) from None
+        # Only what others are told; a full disk does not take even that.
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(handle)
+
+
+def _refuse(error: OSError, path: Path) -> ZooLockedError:
+    fault = machine_error(error, root=path.parent.parent, file=path)
+    kept = "a zoo keeps its results in .zoo beside models.yaml"
+    return ZooLockedError(fault.message, hint=f"{kept}: {fault.hint}")

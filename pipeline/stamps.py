@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.canonical import digest_json
-from pipeline.errors import PipelineError
 from pipeline.steps.job import Job
 from pipeline.steps.local import State
 from pipeline.steps.outcome import Outcome
@@ -47,8 +46,11 @@ class UpToDate:
 
     def __call__(self, task: object, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Compare the stamp that doit kept with what is there now."""
-        stamp = values.get("stamp")
-        return stamp is not None and _is_current(self.job, stamp)
+        try:
+            stamp = values.get("stamp")
+            return stamp is not None and _is_current(self.job, stamp)
+        except Exception:  # noqa: BLE001  # whatever is odd with a stamp, the job looks closer
+            return False
 
     def __repr__(self) -> str:
         """Say why the job runs; `doit info` prints it."""
@@ -65,8 +67,8 @@ def local_state(job: Job) -> State | None:
     """Return what a job's local files look like now; None where it reads none it can see."""
     try:
         return job.local.state() if job.local is not None else None
-    except (OSError, PipelineError):
-        return None  # the job itself says what is wrong with them
+    except Exception:  # noqa: BLE001  # the job itself says what is wrong with them
+        return None
 
 
 def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, Any] | None:
@@ -79,14 +81,21 @@ def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, An
             the result was made of.
 
     Returns:
-        A JSON value; None for a failure.
+        A JSON value; None for a failure, and where its files cannot be looked at.
     """
     if outcome.status == "failed":
         return None
-    folders = _folders(job.folder) if job.folder.is_dir() else []
+    try:
+        folders = _folders(job.folder) if job.folder.is_dir() else []
+        seen = {
+            "folders": {folder: os.stat(folder).st_mtime_ns for folder in folders},  # noqa: PTH116
+            "outcome": _modified(job.outcome_file),
+            "reads": _modified_reads(job),
+        }
+    except OSError:
+        return None
     return {
-        "folders": {folder: os.stat(folder).st_mtime_ns for folder in folders},  # noqa: PTH116
-        "outcome": _modified(job.outcome_file),
+        **seen,
         "local": before,
         "parameters": digest_json([job.step.version, job.parameters]),
         "tools": _toolchain(),
@@ -94,18 +103,20 @@ def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, An
 
 
 def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
-    try:
-        for folder, modified in stamp["folders"].items():
-            if os.stat(folder).st_mtime_ns != modified:  # noqa: PTH116  # half of Path.stat's time
-                return False
-        if _modified(job.outcome_file) != stamp["outcome"]:
+    for folder, modified in stamp["folders"].items():
+        if os.stat(folder).st_mtime_ns != modified:  # noqa: PTH116  # half of Path.stat's time
             return False
-        if job.local is not None and not job.local.is_current(stamp["local"] or {}):
-            return False
-    except (OSError, KeyError, PipelineError):
+    if _modified(job.outcome_file) != stamp["outcome"] or _modified_reads(job) != stamp["reads"]:
+        return False
+    if job.local is not None and not job.local.is_current(stamp["local"] or {}):
         return False
     parameters = digest_json([job.step.version, job.parameters])
     return bool(stamp["tools"] == _toolchain() and stamp["parameters"] == parameters)
+
+
+def _modified_reads(job: Job) -> list[int]:
+    """Return when the outcomes that a job reads were last changed."""
+    return [_modified(read.outcome_file) for read in job.reads.values()]
 
 
 def _modified(path: Path) -> int:

@@ -36,7 +36,8 @@ def job_task(job: Job, session: Session) -> Task:
     task: Task = {
         "basename": basename,
         "actions": [(_run, [job, session])],
-        "file_dep": [str(read.outcome_file) for read in job.reads.values()],
+        # No file_dep: doit stops the run where such a file could not be written.
+        "task_dep": [read.task for read in job.reads.values()],
         "targets": [str(job.outcome_file)],
         "uptodate": [UpToDate(job)],
         "clean": [(_clean, [job])],
@@ -92,7 +93,7 @@ def dist_task(graph: Graph) -> Task:
     return {
         "basename": "dist",
         "actions": [(_project, [graph])],
-        "file_dep": [str(graph.jobs[step].outcome_file) for step in ("catalog", "site")],
+        "task_dep": ["catalog", "site"],
         "uptodate": [(_is_projected, [layout])],
         "clean": [(_clean_dist, [layout])],
         "io": {"capture": False},
@@ -101,13 +102,8 @@ def dist_task(graph: Graph) -> Task:
 
 
 def _run(job: Job, session: Session) -> dict[str, Any]:
-    try:
-        before = local_state(job)
-        outcome = run_job(job, session)
-    except OSError as error:
-        # A step's own errors end in its outcome; this is the disk that outcomes are on.
-        emit_disk_failure(job.task, job.model, error)
-        return {"stamp": None}
+    before = local_state(job)
+    outcome = run_job(job, session)
     return {"stamp": make_stamp(job, outcome, before)}
 
 

@@ -1,16 +1,22 @@
-"""Options of a command that are wrong, told in the user's words; `COMMAND --help` shows its help.
+"""What all commands share: wrong options, `--help`, and faults told in the user's words.
 
-doit's own message lists the objects that it parses options with. It opens no file.
+doit's own message lists the objects that it parses options with, and it shows the traceback of
+what a full disk raises. It opens no file.
 """
 
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from getopt import GetoptError
+from pathlib import Path
 from typing import Any
 
 from doit.cmd_base import Command
 from doit.cmdparse import CmdOption, CmdParseError
+from doit.exceptions import InvalidCommand
+
+from pipeline.errors import PipelineError
+from pipeline.machine import machine_error
 
 _HELP = ("help", "h")
 _EXPECTED = {int: "a whole number", float: "a number"}
@@ -24,9 +30,18 @@ class ToldOptions(Command):  # type: ignore[misc]  # doit has no types
 
         Raises:
             CmdParseError: An option is wrong; it names the option and the nearest known one.
+            InvalidCommand: This machine failed: a disk, memory; or the zoo is not as it should be.
         """
         try:
-            return super().parse_execute(in_args)
+            result = super().parse_execute(in_args)
+            self._tell_lost_database()
+        except BrokenPipeError:
+            raise  # whoever read the output has seen enough
+        except (OSError, MemoryError) as error:
+            text = machine_error(error, root=_current_folder()).describe()
+            raise InvalidCommand(f"{self.name}: {text}") from None
+        except PipelineError as error:
+            raise InvalidCommand(f"{self.name}: {error.describe()}") from None
         except CmdParseError as error:
             cause = error.__context__
             if isinstance(cause, GetoptError) and cause.opt in _HELP:
@@ -34,6 +49,24 @@ class ToldOptions(Command):  # type: ignore[misc]  # doit has no types
                 return 0
             fault = _describe_fault(error, self.cmdparser.options, self.name)
             raise CmdParseError(fault) from None
+        return result
+
+    def _tell_lost_database(self) -> None:
+        """Say that doit's database could not be written, which costs the next run some looks."""
+        database = getattr(getattr(self, "dep_manager", None), "backend", None)
+        fault = getattr(database, "fault", None)
+        if fault is not None:
+            sys.stderr.write(
+                f"{fault.message}; the next run looks again at what is up to date\n  {fault.hint}\n"
+            )
+
+
+def _current_folder() -> Path | None:
+    """Return the folder of the zoo, where doit went; None where it was removed meanwhile."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
 
 
 def told(command: type[Command]) -> type[Command]:
