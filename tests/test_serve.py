@@ -1,10 +1,13 @@
 """The server of a folder: what it sends, with which headers, and what it never does."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 import requests
 from zoos import ROOT
 
-from pipeline.serve import SiteServer, serving
+from pipeline.serve import MAX_CONNECTIONS, SiteServer, serving
 
 
 @pytest.fixture
@@ -160,17 +163,221 @@ def test_an_app_on_another_origin_may_ask_first(server: SiteServer) -> None:
     assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", "10")
 
 
-def test_what_changes_nothing_is_all_that_is_understood(server: SiteServer) -> None:
-    assert requests.post(server.url, timeout=10).status_code == 501
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE", "CONNECT", "BREW"])
+def test_what_changes_nothing_is_all_that_is_understood(server: SiteServer, method: str) -> None:
+    answer = requests.request(method, server.url, data=b"x" * 100_000, timeout=10)
+
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_a_reader_who_goes_away_does_not_disturb_others(server: SiteServer, folder: Path) -> None:
     (folder / "big.bin").write_bytes(bytes(50_000_000))
     with socket.create_connection(("127.0.0.1", server.server_port)) as reader:
-        reader.sendall(b"GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+        reader.sendall(b"GET /big.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert reader.recv(100)
 
     assert ask(server, "/").status_code == 200
+
+
+def say(server: SiteServer, text: bytes, *, end: bool = True) -> bytes:
+    """Send bytes to the server; return all that it answers until it hangs up."""
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as connection:
+        connection.sendall(text)
+        if end:
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    return answer
+
+
+def request(target: str, *headers: str, host: str = "localhost", method: str = "GET") -> bytes:
+    """Return a request of a client that asks for one thing."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close", *headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        pytest.param(b"\0\xff\x16\x03\x01\r\n\r\n", 400, id="no HTTP"),
+        pytest.param(b"GET\r\n\r\n", 400, id="no target"),
+        pytest.param(b"GET / x HTTP/1.1\r\n\r\n", 400, id="four words"),
+        pytest.param(b"GET / HTTP/x\r\n\r\n", 400, id="no version"),
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, id="HTTP/2"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", 400, id="no host"),
+        pytest.param(b"GET /\r\n\r\n", 200, id="HTTP/0.9"),
+        pytest.param(b"\r\n\r\nGET / HTTP/1.0\n\n", 200, id="bare newlines"),
+        pytest.param(request("/", "Host: localhost"), 400, id="two hosts"),
+        pytest.param(request("/" + "a" * 40_000), 414, id="line too long"),
+        pytest.param(request("/" + "a" * 10_000), 414, id="path too long"),
+        pytest.param(request("/" + "a" * 1_000), 404, id="name too long"),
+        pytest.param(request("/" + "a/" * 4_000), 404, id="too many names"),
+        pytest.param(request("/", "X: " + "a" * 40_000), 431, id="header too long"),
+        pytest.param(request("/", *["X: y"] * 200), 431, id="too many headers"),
+        pytest.param(request("/%"), 404, id="half an escape"),
+        pytest.param(request("/%zz%ff%fe"), 404, id="no UTF-8"),
+        pytest.param(request("/%ed%a0%80"), 404, id="half a surrogate pair"),
+        pytest.param(request("/index.html\0"), 404, id="NUL"),
+        pytest.param(request("/%e2%80%ae%1b[2J"), 404, id="controls"),
+        pytest.param(request("http://[bad/"), 404, id="a URL that is none"),
+        pytest.param(request("http://localhost/index.html"), 200, id="absolute URL"),
+        pytest.param(request("http://evil.example/index.html"), 421, id="absolute URL elsewhere"),
+        pytest.param(request("ftp://localhost/index.html"), 404, id="another scheme"),
+        pytest.param(request("index.html"), 404, id="no slash"),
+        pytest.param(request("*", method="OPTIONS"), 204, id="options of all"),
+        pytest.param(request("/", "Range: bytes=" + "9" * 5000 + "-"), 416, id="far beyond"),
+        pytest.param(request("/", "Range: bytes=-" + "9" * 5000), 200, id="all and more"),
+        pytest.param(request("/", "Range: bytes=" + "0-1," * 5000), 200, id="thousands of ranges"),
+        pytest.param(request("/", "Range: bytes=\xb2-\xb3"), 200, id="odd digits"),
+        pytest.param(request("/", "Range: bytes=0-1", method="HEAD"), 200, id="range of HEAD"),
+        pytest.param(request("/", "If-None-Match: *"), 304, id="anything known"),
+        pytest.param(request("/", 'If-Match: "x"'), 412, id="something else expected"),
+        pytest.param(request("/", "Content-Length: x"), 200, id="odd length"),
+    ],
+)
+def test_every_request_is_answered(
+    server: SiteServer, text: bytes, status: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = say(server, text)
+
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"Access-Control-Allow-Origin: *" in answer
+    assert capfd.readouterr().err == ""
+
+
+def test_a_body_is_no_second_request(server: SiteServer) -> None:
+    smuggled = request("/", "Content-Length: 40").replace(b"Connection: close\r\n", b"")
+    answer = say(server, smuggled + request("/models/a%20b/shard.bin"))
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_requests_may_follow_each_other_on_a_connection(server: SiteServer) -> None:
+    kept = request("/").replace(b"Connection: close\r\n", b"")
+    answer = say(server, kept + request("/models/a%20b/shard.bin"))
+
+    assert answer.count(b"HTTP/1.1 200 ") == 2
+    assert answer.endswith(b"0123456789")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("LOCALHOST.", 200),
+        ("zoo.localhost", 200),
+        ("127.8.9.10", 200),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost@evil.example", 421),
+        ("192.168.1.1", 421),
+        ("", 421),
+    ],
+)
+def test_a_server_of_this_machine_answers_to_its_own_names(
+    server: SiteServer, host: str, status: int
+) -> None:
+    assert say(server, request("/", host=host)).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_a_server_of_a_network_answers_to_any_name(folder: Path) -> None:
+    with serving(folder, host="0.0.0.0") as server:  # noqa: S104  # that is tested
+        answers = [say(server, request("/", host=host)) for host in ("zoo.example", "192.168.1.1")]
+
+    assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
+
+
+@pytest.mark.parametrize("kind", ["link", "link to a folder", "pipe", "socket", "device"])
+def test_what_is_no_file_of_the_folder_is_not_opened(
+    server: SiteServer, folder: Path, tmp_path: Path, kind: str
+) -> None:
+    path, asked = folder / "odd", "/odd"
+    match kind:
+        case "link":
+            path.symlink_to("../secret")
+        case "link to a folder":
+            path.symlink_to(tmp_path)
+            asked = "/odd/secret"
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(os.path.relpath(path))
+        case "device":
+            path.symlink_to("/dev/zero")
+
+    assert say(server, request(asked)).startswith(b"HTTP/1.1 404 ")
+    assert say(server, request(asked + "/")).startswith(b"HTTP/1.1 404 ")
+
+
+def test_links_that_stay_in_the_folder_are_followed(server: SiteServer, folder: Path) -> None:
+    (folder / "latest").symlink_to("models/a b")
+
+    assert ask(server, "/latest/shard.bin").text == "0123456789"
+    assert ask(server, "/latest").headers["Location"] == "/latest/"
+
+
+def test_200_connections_that_hang_keep_nobody_out(server: SiteServer) -> None:
+    before = threading.active_count()
+    with contextlib.ExitStack() as stack:
+        for i in range(200):
+            address = ("127.0.0.1", server.server_port)
+            connection = stack.enter_context(socket.create_connection(address, timeout=20))
+            connection.sendall((b"", b"GET / HT", request("/")[:-4])[i % 3])
+        num_threads = threading.active_count() - before
+        started = time.monotonic()
+        answers = [ask(server, "/").status_code for _ in range(50)]
+        seconds = time.monotonic() - started
+
+    assert answers == [200] * 50
+    assert seconds < 10
+    assert num_threads <= MAX_CONNECTIONS + 1
+
+
+def test_a_request_that_drips_is_ended(server: SiteServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.arrival.HEAD_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as connection:
+        started = time.monotonic()
+        with contextlib.suppress(OSError):
+            while time.monotonic() - started < 5:
+                connection.sendall(b"G")
+                connection.settimeout(0.05)
+                with contextlib.suppress(TimeoutError):
+                    answer = connection.recv(1000)
+                    break
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert time.monotonic() - started < 2
+
+
+def test_a_connection_that_says_nothing_is_ended(
+    server: SiteServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.arrival.IDLE_SECONDS", 0.2)
+    monkeypatch.setattr("pipeline.arrival.HEAD_SECONDS", 0.2)
+
+    assert say(server, b"", end=False) == b""
+    assert say(server, b"\r\n" * 100, end=False).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_reader_who_takes_nothing_is_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.answer._SEND_SECONDS", 0.3)
+    (folder / "big.bin").write_bytes(bytes(50_000_000))
+    with (
+        serving(folder, max_connections=1) as server,
+        socket.create_connection(("127.0.0.1", server.server_port)) as reader,
+    ):
+        reader.sendall(request("/big.bin"))
+        assert reader.recv(100)
+        busy = ask(server, "/")
+        time.sleep(1)
+        after = ask(server, "/")
+
+    assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
+    assert after.status_code == 200
 
 
 @pytest.fixture
