@@ -40,6 +40,7 @@ from pipeline.signature import read_signature
 from pipeline.tfjs.model_json import load_model_json
 from pipeline.tfjs.normalize import normalize_graph_model
 from pipeline.tfjs.variant import write_variant
+from pipeline.workers.budget import Budget
 from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
@@ -133,8 +134,8 @@ def survey(
                 model=subject.published,
                 packages=packages,
                 log=log,
-                timeout_seconds=TIMEOUT_SECONDS,
-                memory_limit_bytes=8 * GIB,
+                budget=Budget(seconds=TIMEOUT_SECONDS, memory_bytes=8 * GIB),
+                trusted=False,
                 backend=backend,
             )
             summary = run_tfjs_reference(

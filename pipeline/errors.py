@@ -7,6 +7,7 @@
     │   ├── NetworkError        the network or a server failed; worth trying again
     │   ├── DiskError           this disk cannot hold what was fetched; worth trying again
     │   └── UntrustedSourceError  refused for what the files would do to this machine
+    │       └── NoWallError       nothing here can confine them; worth trying again
     ├── FormatError             files that are no model, or not the one they claim to be
     ├── ConversionError         the converter cannot make a TensorFlow.js model of it
     ├── SignatureError          no signature, several, or not the one asked for
@@ -83,6 +84,12 @@ class DiskError(FetchError):
 
 class UntrustedSourceError(FetchError):
     """A source would do something to this machine that nobody asked for."""
+
+
+class NoWallError(UntrustedSourceError):
+    """A source of strangers would have to run on a machine that cannot confine it."""
+
+    retry = True
 
 
 class FormatError(PipelineError):

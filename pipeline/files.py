@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -54,6 +55,18 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def find_special(folder: Path) -> Path | None:
+    """Return something below a folder that is neither a plain file nor a folder, None for nothing.
+
+    A process of a stranger's model may have left a link there, which would lead a reader out.
+    """
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            return path
+    return None
 
 
 def total_size(path: Path) -> int:

@@ -92,7 +92,9 @@ class Graph:
             root=self.layout.root,
             temporary=self.layout.temporary,
             bounds=Bounds(
-                timeout_seconds=model.timeout_seconds, memory_limit_bytes=model.memory_limit_bytes
+                timeout_seconds=model.timeout_seconds,
+                memory_limit_bytes=model.memory_limit_bytes,
+                trusted=model.trust,
             ),
             local=local_files(step_name, model, self.layout.root),
             expected_failure=model.expect == "failed",

@@ -64,6 +64,7 @@ def _publish(source: Path, folder: Path) -> Json:
     from pipeline.tf.keras_layers import convert_keras_layers  # noqa: PLC0415
     from pipeline.tf.keras_reference import run_keras_model  # noqa: PLC0415
     from pipeline.tfjs.model_json import load_model_json  # noqa: PLC0415
+    from pipeline.workers.budget import Budget  # noqa: PLC0415
 
     base, reference = folder / "base", folder / "reference"
     base.mkdir(parents=True)
@@ -73,8 +74,8 @@ def _publish(source: Path, folder: Path) -> Json:
         base,
         packages=packages(),
         log=folder / "log.txt",
-        timeout_seconds=60,
-        memory_limit_bytes=2 * 1024**3,
+        budget=Budget(seconds=60, memory_bytes=2 * 1024**3),
+        trusted=False,
         hint="take the graph",
     )
     model_json = load_model_json(base / "model.json")

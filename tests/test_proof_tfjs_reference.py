@@ -13,6 +13,7 @@ from pipeline.proof.tensors import load_vectors
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
 from pipeline.signature import read_signature
 from pipeline.tfjs.model_json import load_model_json
+from pipeline.workers.budget import Budget
 
 pytestmark = pytest.mark.network
 
@@ -28,8 +29,8 @@ def refer(folder: Path, **model: Any) -> Json:
         model=published,
         packages=packages(),
         log=folder / "log.txt",
-        timeout_seconds=120,
-        memory_limit_bytes=2 * 1024**3,
+        budget=Budget(seconds=120, memory_bytes=2 * 1024**3),
+        trusted=False,
     )
     return run_tfjs_reference(
         runner=runner,

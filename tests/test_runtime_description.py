@@ -19,6 +19,7 @@ from tfjs_runtime import packages, run_one
 
 from pipeline.errors import ConversionError
 from pipeline.runtime.description import describe_layers_model
+from pipeline.workers.budget import Budget
 
 Json = dict[str, Any]
 X = np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8)
@@ -30,8 +31,8 @@ def describe(tmp_path: Path, model: Json | None = None, **content: Any) -> Json:
         tmp_path / "m",
         packages=packages(),
         log=tmp_path / "log.txt",
-        timeout_seconds=60,
-        memory_limit_bytes=2 * 1024**3,
+        budget=Budget(seconds=60, memory_bytes=2 * 1024**3),
+        trusted=False,
         hint="take the graph",
     )
 

@@ -10,11 +10,13 @@ import keras_models
 import numpy as np
 import pytest
 from tfjs_runtime import packages
+from walls import no_wall
 
 from pipeline.proof.tensors import load_vectors
 from pipeline.runtime.node import run_models
 from pipeline.tfjs.model_json import load_model_json
 from pipeline.tfjs.weights import Array, walk_weights
+from pipeline.workers.budget import Budget
 from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
@@ -38,7 +40,8 @@ TOLERANCE = 2e-5
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
+    # A job of these starts Node.js.
+    with TensorFlowPool(max_workers=1, require=no_wall) as pool:
         yield pool
 
 
@@ -77,8 +80,8 @@ def errors_of(tmp_path: Path, model: Path, vectors: Path, backend: str) -> dict[
         folder=results,
         packages=packages(),
         log=tmp_path / "log.txt",
-        timeout_seconds=60,
-        memory_limit_bytes=2 * 1024**3,
+        budget=Budget(seconds=60, memory_bytes=2 * 1024**3),
+        trusted=False,
         progress=lambda _done, _total: None,
     )[backend]["base"]
     assert (found.error, found.predict_fault) == (None, None)

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from walls import no_wall
 
 from pipeline.errors import FormatError, WorkerError
 from pipeline.workers.job import JobResult, Limits, UnexpectedJobError
@@ -23,11 +24,6 @@ MIB = 1024**2
 LIMITS = Limits(timeout_seconds=60, memory_limit_bytes=1024 * MIB, expected_memory_bytes=MIB)
 
 Run = Callable[..., JobResult]
-
-
-def no_wall(*, trusted: bool) -> None:
-    """Let jobs start children: what becomes of these is the question here, not the wall."""
-    assert not trusted
 
 
 @pytest.fixture(params=["fork", "once"])

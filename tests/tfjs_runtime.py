@@ -16,6 +16,7 @@ from pipeline.runtime.node import Runs, run_models
 from pipeline.runtime.results import ModelRun
 from pipeline.runtime.tfjs_packages import NEWEST, Packages, fetch_packages
 from pipeline.tfjs.dtypes import format_dtype
+from pipeline.workers.budget import Budget
 
 GIB = 1024**3
 Json = dict[str, Any]
@@ -55,8 +56,8 @@ def run(  # noqa: PLR0913  # each can be replaced
         folder=folder / "runs",
         packages=release or packages(),
         log=folder / "log.txt",
-        timeout_seconds=timeout_seconds,
-        memory_limit_bytes=memory_limit_bytes,
+        budget=Budget(seconds=timeout_seconds, memory_bytes=memory_limit_bytes),
+        trusted=False,
         progress=progress,
     )
 

@@ -37,6 +37,7 @@ from pipeline.runtime.results import ModelRun
 from pipeline.runtime.tfjs_packages import fetch_packages
 from pipeline.tfjs.model_json import load_model_json
 from pipeline.tfjs.weights import walk_weights
+from pipeline.workers.budget import Budget
 
 HERE = Path(__file__).parent
 TIMEOUT_SECONDS = 600
@@ -188,8 +189,8 @@ def run(stock: Stock, work: Path, build: Path) -> Stock:
         folder=work / "results",
         packages=packages,
         log=work / "log.txt",
-        timeout_seconds=TIMEOUT_SECONDS,
-        memory_limit_bytes=MEMORY_LIMIT_BYTES,
+        budget=Budget(seconds=TIMEOUT_SECONDS, memory_bytes=MEMORY_LIMIT_BYTES),
+        trusted=False,
         progress=lambda *_: None,
     )
     runs = {backend: made[backend]["stock"] for backend in BACKENDS}

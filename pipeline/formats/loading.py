@@ -28,7 +28,7 @@ def load_layers_model(work: Work, *, source_format: str) -> dict[str, Any]:
         work.folder,
         packages=fetch_packages(cache=work.cache, root=work.root, progress=work.progress),
         log=work.log,
-        timeout_seconds=work.timeout_seconds,
-        memory_limit_bytes=work.memory_limit_bytes,
+        budget=work.budget,
+        trusted=work.trusted,
         hint=_HINTS.get(source_format, _TAKE_GRAPH),
     )

@@ -22,10 +22,10 @@ from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.signature import read_signature
 from pipeline.tfjs.model_json import load_model_json
 from pipeline.tfjs.variant import write_variant
+from pipeline.workers.budget import Budget
 
 BACKENDS = ("wasm", "cpu")
 TIMEOUT_SECONDS = 300.0
-MEMORY_LIMIT_BYTES = 4 * 1024**3
 SHARD_SIZE_BYTES = 4 * 1024**2
 _NAME = "model"
 _SEED = "inspect"
@@ -48,9 +48,10 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
         PipelineError: It cannot be read, or TensorFlow.js cannot be had or started.
     """
     packages = fetch_packages(cache=cache, root=root, progress=progress)
+    budget = Budget(seconds=TIMEOUT_SECONDS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _prepare(path, folder, packages)
+        _prepare(path, folder, packages, budget)
         (folder / "results").mkdir()
         runs = run_models(
             models={_NAME: folder / "named"},
@@ -59,8 +60,8 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
             folder=folder / "results",
             packages=packages,
             log=folder / "log.txt",
-            timeout_seconds=TIMEOUT_SECONDS,
-            memory_limit_bytes=MEMORY_LIMIT_BYTES,
+            budget=budget,
+            trusted=False,
             progress=lambda *_: None,
         )
         made = {backend: runs[backend][_NAME] for backend in BACKENDS}
@@ -70,7 +71,7 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
     }
 
 
-def _prepare(path: Path, folder: Path, packages: Packages) -> None:
+def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> None:
     """Write the model under its names, and a vector to run it on."""
     for part in ("base", "named", "vectors"):
         (folder / part).mkdir()
@@ -86,8 +87,8 @@ def _prepare(path: Path, folder: Path, packages: Packages) -> None:
             folder / "base",
             packages=packages,
             log=folder / "log.txt",
-            timeout_seconds=TIMEOUT_SECONDS,
-            memory_limit_bytes=MEMORY_LIMIT_BYTES,
+            budget=budget,
+            trusted=False,
             hint="its files do not belong together, or need code of the author's page",
         )
     model_json = load_model_json(folder / "base" / "model.json")

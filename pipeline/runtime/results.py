@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import WorkerError
+
 Array = npt.NDArray[Any]
 Status = Literal["ok", "failed", "unsupported"]
 
@@ -115,8 +117,18 @@ def load_run(place: Path, *, backend: str) -> ModelRun:
     Args:
         place: Its files without their suffix: PLACE.json, PLACE.bin.
         backend: Where it ran, for messages.
+
+    Raises:
+        WorkerError: The result is not as runner.js writes it.
     """
-    record = json.loads(place.with_suffix(".json").read_bytes())
+    try:
+        record = json.loads(place.with_suffix(".json").read_bytes())
+        return _parse_run(record, place, backend=backend)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise WorkerError(f"TensorFlow.js left no result that can be read ({backend})") from None
+
+
+def _parse_run(record: Mapping[str, Any], place: Path, *, backend: str) -> ModelRun:
     common = {"tfjs": record["tfjs"], "rss_bytes": record["rssBytes"]}
     if unable := record.get("unable"):
         return ModelRun(status="unsupported", error=unable, **common)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ConversionError, FidelityError
+from pipeline.errors import ConversionError, FidelityError, WorkerError
 from pipeline.formats.convert import model_path, normalize_source
 from pipeline.formats.routes import ROUTES
 from pipeline.jsonfile import read_json, write_json
@@ -84,6 +84,7 @@ def verify(work: Work) -> None:
     base, *others = _candidates(work, models)
     with tempfile.TemporaryDirectory() as name:
         runs = _run(work, models, Path(name), case, base)
+        _check_alive(runs)
         verdicts = judge_model(case, base, others, runs, required=work.parameters["backends"])
         work.measured["tensorflow.js"] = _measure(runs)
         for line in _describe(verdicts):
@@ -142,8 +143,8 @@ def _refer_to_tfjs(work: Work, source: Path, known: Mapping[str, Any]) -> dict[s
             model=source,
             packages=packages,
             log=work.log,
-            timeout_seconds=work.timeout_seconds,
-            memory_limit_bytes=work.memory_limit_bytes,
+            budget=work.budget,
+            trusted=work.trusted,
         )
         try:
             return run_tfjs_reference(runner=runner, **known)
@@ -217,6 +218,17 @@ def _run(work: Work, models: Mapping[str, Path], folder: Path, case: Case, base:
     )
 
 
+def _check_alive(runs: Runs) -> None:
+    """Raise where a limit ended a run, which says nothing of the model or the backend."""
+    for backend, variants in runs.items():
+        for name, made in variants.items():
+            if made.died:
+                raise WorkerError(
+                    f"{name} on {backend}: TensorFlow.js {made.error}",
+                    hint="raise `memory_limit_bytes` of this model in models.yaml",
+                )
+
+
 def _need_no_older(runs: Runs) -> bool:
     """Tell whether the base runs somewhere, or fails for want of ops, which older releases lack."""
     statuses = {variants[BASE].status for variants in runs.values() if BASE in variants}
@@ -243,8 +255,8 @@ def _run_release(  # noqa: PLR0913, PLR0917  # what is run, and in what
             folder=results,
             packages=packages,
             log=work.log,
-            timeout_seconds=work.timeout_seconds,
-            memory_limit_bytes=work.memory_limit_bytes,
+            budget=work.budget,
+            trusted=work.trusted,
             progress=work.heartbeat,
         )
 

@@ -41,13 +41,9 @@ from pipeline.steps.receipt import (
     list_outputs,
     load_receipt,
 )
-from pipeline.steps.session import (
-    MEMORY_LIMIT_BYTES,
-    TIMEOUT_SECONDS,
-    Interrupted,
-    Session,
-)
+from pipeline.steps.session import Interrupted, Session
 from pipeline.steps.step import StepSkipped, Work
+from pipeline.workers.budget import Budget
 
 EndStatus = Literal["ok", "failed", "skipped", "adopted", "remembered"]
 
@@ -223,6 +219,7 @@ def _prepare(job: Job, session: Session) -> Work:
     folder = Path(tempfile.mkdtemp(dir=job.temporary, prefix=f"{job.step.name}-"))
     folder.chmod(0o755)
     outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
+    budget = job.bounds.budget()
     return Work(
         task=job.task,
         model=job.model,
@@ -235,16 +232,21 @@ def _prepare(job: Job, session: Session) -> Work:
         cache=session.cache,
         refresh=session.refresh,
         progress=partial(_progress, job, session),
-        heartbeat=partial(_check_open, session),
-        timeout_seconds=job.bounds.timeout_seconds or TIMEOUT_SECONDS,
-        memory_limit_bytes=job.bounds.memory_limit_bytes or MEMORY_LIMIT_BYTES,
-        submit=partial(session.submit, bounds=job.bounds),
+        heartbeat=partial(_check_time, session, job.task, budget),
+        bounds=job.bounds,
+        budget=budget,
+        submit=session.submit,
     )
 
 
 def _check_open(session: Session, *_progress: object) -> None:
     if session.closed:
         raise Interrupted
+
+
+def _check_time(session: Session, task: str, budget: Budget, *_progress: object) -> None:
+    _check_open(session)
+    budget.check(task)
 
 
 def _progress(job: Job, session: Session, done: int, total: int | None) -> None:

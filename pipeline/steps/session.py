@@ -4,32 +4,39 @@ It starts the TensorFlow pool when the first job asks for it, and shuts it down.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.workers.budget import MEMORY_LIMIT_BYTES, TIMEOUT_SECONDS, Budget
+from pipeline.workers.job import Limits
+
 if TYPE_CHECKING:
     from pipeline.workers.pool import TensorFlowPool
 
 
-# Used where the manifest says nothing.
-TIMEOUT_SECONDS = 600.0
-MEMORY_LIMIT_BYTES = 4 * 1024**3
-
-
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """What the manifest lets a child process use; None where it says nothing.
+    """What the manifest lets a step use; None where it says nothing.
 
     Attributes:
         timeout_seconds: Wall time.
-        memory_limit_bytes: Resident memory of the process and its children.
+        memory_limit_bytes: Resident memory of a process and its children.
+        trusted: Whether child processes may run where nothing can confine them.
     """
 
     timeout_seconds: float | None = None
     memory_limit_bytes: int | None = None
+    trusted: bool = False
+
+    def budget(self) -> Budget:
+        """Return a step's budget, whose time begins now."""
+        return Budget(
+            seconds=self.timeout_seconds or TIMEOUT_SECONDS,
+            memory_bytes=self.memory_limit_bytes or MEMORY_LIMIT_BYTES,
+        )
 
 
 class Interrupted(KeyboardInterrupt):
@@ -61,28 +68,31 @@ class Session:
         function: str,
         arguments: Mapping[str, Any],
         *,
+        limits: Limits,
         name: str,
         log: Path,
-        bounds: Bounds,
-        expected_memory_bytes: int,
+        reads: Sequence[Path],
+        trusted: bool,
+        alone: bool,
     ) -> Future[Any]:
-        """Run a function of `pipeline.tf` in a child process."""
-        from pipeline.workers.job import Limits  # noqa: PLC0415  # only a run that needs it pays
-        from pipeline.workers.pool import TensorFlowPool  # noqa: PLC0415
+        """Run a function of `pipeline.tf` in a child process; see `TensorFlowPool.submit`."""
+        from pipeline.workers.pool import TensorFlowPool  # noqa: PLC0415  # only who needs it pays
 
         with self._lock:
             if self.closed:
                 raise Interrupted
             if self._pool is None:
                 self._pool = TensorFlowPool()
-        # A model that is expected to need much gets a limit to match.
-        limit = max(MEMORY_LIMIT_BYTES, 2 * expected_memory_bytes)
-        limits = Limits(
-            timeout_seconds=bounds.timeout_seconds or TIMEOUT_SECONDS,
-            memory_limit_bytes=bounds.memory_limit_bytes or limit,
-            expected_memory_bytes=expected_memory_bytes,
+        return self._pool.submit(
+            function,
+            arguments,
+            limits=limits,
+            name=name,
+            log=log,
+            reads=reads,
+            trusted=trusted,
+            alone=alone,
         )
-        return self._pool.submit(function, arguments, limits=limits, name=name, log=log)
 
     def close(self) -> None:
         """End all child processes, whatever they are doing."""

@@ -6,14 +6,19 @@ said in one line of the table `pipeline.steps.table.STEPS`.
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from pipeline.errors import UntrustedSourceError
+from pipeline.files import find_special
 from pipeline.steps.outcome import Outcome
+from pipeline.steps.session import Bounds
 from pipeline.versions import installed_version
+from pipeline.workers.budget import Budget
+from pipeline.workers.job import CrashError, Limits
 
 # What a process with TensorFlow needs before it has read anything, and what it needs for
 # each byte of a model: several copies exist while a graph is frozen and optimized.
@@ -54,14 +59,17 @@ class Step:
 class SubmitToTensorFlow(Protocol):
     """Runs a function of `pipeline.tf` in a child process that has TensorFlow."""
 
-    def __call__(
+    def __call__(  # noqa: PLR0913  # as TensorFlowPool.submit
         self,
         function: str,
         arguments: Mapping[str, Any],
         *,
+        limits: Limits,
         name: str,
         log: Path,
-        expected_memory_bytes: int,
+        reads: Sequence[Path],
+        trusted: bool,
+        alone: bool,
     ) -> Future[Any]:
         """Start `function` ("module:name"), called `name` in messages; return its JobResult."""
         ...  # pragma: no cover
@@ -84,8 +92,8 @@ class Work:
         refresh: Whether sources that may change are to be asked for again.
         progress: Called with bytes done and bytes in all (None where unknown).
         heartbeat: Called often by what takes long otherwise, so that it ends with the run.
-        timeout_seconds: Longest time for what it starts.
-        memory_limit_bytes: Largest memory of what it starts.
+        bounds: What the manifest lets it use.
+        budget: Time, memory and disk for all that it starts.
         submit: Runs a function in a process that has TensorFlow.
         measured: What varies from run to run, for run.json.
         tools: Versions of the tools used so far, for the receipt.
@@ -105,8 +113,8 @@ class Work:
     refresh: bool
     progress: Callable[[int, int | None], None]
     heartbeat: Callable[[int, int | None], None]
-    timeout_seconds: float
-    memory_limit_bytes: int
+    bounds: Bounds
+    budget: Budget
     submit: SubmitToTensorFlow
     measured: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str | None] = field(default_factory=dict)
@@ -128,13 +136,54 @@ class Work:
         with self.log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text + "\n")
 
+    @property
+    def trusted(self) -> bool:
+        """Whether the manifest says `trust: true`."""
+        return self.bounds.trusted
+
     def run_in_tensorflow(self, function: str, **arguments: Any) -> Any:
-        """Run a function of `pipeline.tf` in a child process and return its result."""
-        sizes = (path.stat().st_size for folder in self.inputs.values() for path in _files(folder))
+        """Run a function of `pipeline.tf` in a child process and return its result.
+
+        The process may read the paths among the arguments and the folders of the steps that
+        this one reads, and write this step's folder. When it dies it is run once more, alone.
+        """
+        before = set(self.folder.rglob("*"))
+        try:
+            return self._submit(function, arguments, alone=False)
+        except CrashError as error:
+            self.note(f"{error.describe()}\ntried again, alone")
+            for path in sorted(set(self.folder.rglob("*")) - before - {self.log}, reverse=True):
+                path.rmdir() if path.is_dir() else path.unlink()
+            return self._submit(function, arguments, alone=True)
+
+    def _submit(self, function: str, arguments: Mapping[str, Any], *, alone: bool) -> Any:
+        folders = tuple(self.inputs.values())
+        sizes = (path.stat().st_size for folder in folders for path in _files(folder))
         expected = TENSORFLOW_BYTES + MEMORY_PER_INPUT_BYTE * sum(sizes)
+        stated = self.bounds.memory_limit_bytes
+        limits = Limits(
+            timeout_seconds=self.budget.seconds,
+            left_seconds=self.budget.left(),
+            # A model that is expected to need much gets a limit to match.
+            memory_limit_bytes=stated or max(self.budget.memory_bytes, 2 * expected),
+            expected_memory_bytes=expected,
+            disk_limit_bytes=self.budget.disk_bytes,
+        )
         result = self.submit(
-            function, arguments, name=self.task, log=self.log, expected_memory_bytes=expected
+            function,
+            arguments,
+            limits=limits,
+            name=self.task,
+            log=self.log,
+            reads=folders,
+            trusted=self.trusted,
+            alone=alone,
         ).result()
+        special = find_special(self.folder)
+        if special is not None:
+            name = special.relative_to(self.folder).as_posix()
+            raise UntrustedSourceError(f"{name} was left as a link or a pipe; expected plain files")
+        self.budget.extend(result.waited_seconds)
         self.peak_rss_bytes.append(result.peak_rss_bytes)
         return result.value
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UntrustedSourceError
+from pipeline.errors import NoWallError
 from pipeline.wall.landlock import landlock_version
 from pipeline.wall.probe import try_wall
 from pipeline.wall.rights import Rights, program_loaders, system_paths
@@ -72,11 +72,11 @@ def require_wall(*, trusted: bool) -> Wall | None:
         trusted: Whether the manifest says `trust: true` of the model.
 
     Raises:
-        UntrustedSourceError: There is no wall, and the model is not trusted.
+        NoWallError: There is no wall, and the model is not trusted.
     """
     wall = find_wall()
     if wall is None and not trusted:
-        raise UntrustedSourceError(
+        raise NoWallError(
             f"nothing on this machine can confine a stranger's model: {describe_lack()}",
             hint="install bubblewrap, or set `trust: true` for this model if you know who made it",
         )

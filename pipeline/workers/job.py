@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import WorkerError
+from pipeline.workers.budget import DISK_LIMIT_BYTES, GIB, MEMORY_LIMIT_BYTES, TIMEOUT_SECONDS
 
-GIB = 1024**3
 OUTCOME = "outcome.json"
 """Name of the file in a job's scratch folder that it leaves its outcome in."""
 
@@ -17,7 +17,9 @@ class Limits:
     """What one job may use.
 
     Attributes:
-        timeout_seconds: Wall time from its start (waiting for a place does not count).
+        timeout_seconds: Wall time of all the work that it is a part of.
+        left_seconds: Those left for it from its start (waiting for a place does not count);
+            None for all of them.
         memory_limit_bytes: Resident memory of its process and all their children together.
             A process forked from the server begins at a few hundred MiB, which is TensorFlow.
         expected_memory_bytes: What it will probably need; jobs run side by side as long as
@@ -25,10 +27,11 @@ class Limits:
         disk_limit_bytes: What it may write into its folder, all files together.
     """
 
-    timeout_seconds: float = 600.0
-    memory_limit_bytes: int = 4 * GIB
+    timeout_seconds: float = TIMEOUT_SECONDS
+    left_seconds: float | None = None
+    memory_limit_bytes: int = MEMORY_LIMIT_BYTES
     expected_memory_bytes: int = GIB
-    disk_limit_bytes: int = 16 * GIB
+    disk_limit_bytes: int = DISK_LIMIT_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -209,12 +209,14 @@ def job_rights(
 
     Args:
         function: "package.module:name" that it calls.
-        arguments: Those that are paths may be read.
+        arguments: Those that are paths, or lists of paths, may be read.
         reads: What else it may read.
         folder: What it may write.
         file_bytes: Largest file that it may write.
     """
-    given = [value for value in arguments.values() if isinstance(value, Path)]
+    values = arguments.values()
+    listed = (part for value in values if isinstance(value, list) for part in value)
+    given = [value for value in (*values, *listed) if isinstance(value, Path)]
     code = {_code_folder(function), _code_folder(__name__)}
     return Rights(
         reads=(*python_paths(), *sorted(code), *(p.absolute() for p in (*given, *reads))),

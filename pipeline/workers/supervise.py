@@ -17,6 +17,7 @@ from pipeline import errors
 from pipeline.errors import PipelineError, WorkerError
 from pipeline.files import total_size
 from pipeline.wall.rights import Rights
+from pipeline.workers.budget import out_of_time
 from pipeline.workers.job import OUTCOME, CrashError, JobResult, Limits, Request, UnexpectedJobError
 from pipeline.workers.memory import format_bytes, tree_memory
 from pipeline.workers.process import Launched, describe_exit, last_lines
@@ -81,9 +82,10 @@ def _follow(  # noqa: PLR0913  # as supervise
     """Return the peak of memory when the process has ended; end it where it goes too far."""
     peak = 0
     look_at_disk = start + _DISK_INTERVAL_SECONDS
+    seconds = limits.timeout_seconds if limits.left_seconds is None else limits.left_seconds
     while True:
         now = time.monotonic()
-        left = start + limits.timeout_seconds - now
+        left = start + seconds - now
         if wait([launched.status], max(0, min(_INTERVAL_SECONDS, left))):
             return peak
         used = tree_memory(launched.pid)
@@ -92,23 +94,21 @@ def _follow(  # noqa: PLR0913  # as supervise
         fault = None
         if used > limits.memory_limit_bytes:
             limit = format_bytes(limits.memory_limit_bytes)
-            fault = (f"needed more than {limit} of memory", _raise_limit("memory_limit_bytes"))
+            fault = WorkerError(
+                f"{name} needed more than {limit} of memory",
+                hint="raise `memory_limit_bytes` of this model in models.yaml",
+            )
         elif left <= 0:
-            spent = f"took more than {limits.timeout_seconds:g} s"
-            fault = (spent, _raise_limit("timeout_seconds"))
+            fault = out_of_time(name, limits.timeout_seconds)
         elif now >= look_at_disk:
             look_at_disk = now + _DISK_INTERVAL_SECONDS
             if total_size(request.log.parent) > limits.disk_limit_bytes:
                 limit = format_bytes(limits.disk_limit_bytes)
-                fault = (f"wrote more than {limit}", "no model of this size needs as much")
+                fault = WorkerError(f"{name} wrote more than {limit}")
         if fault is not None:
             launched.kill()
             launched.exit_code()
-            raise WorkerError(f"{name} {fault[0]}", hint=fault[1])
-
-
-def _raise_limit(field: str) -> str:
-    return f"raise `{field}` of this model in models.yaml"
+            raise fault
 
 
 def _load_outcome(path: Path) -> dict[str, Any] | None:
