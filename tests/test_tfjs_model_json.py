@@ -118,18 +118,20 @@ def test_affine_quantization_of_old_models_needs_no_original_dtype() -> None:
         pytest.param(b'{"modelTopology": ' + b"9" * 5000 + b"}", "not JSON", id="long number"),
         pytest.param(b"[]", "no TensorFlow.js model", id="list"),
         pytest.param(b'{"name": "x"}', "no TensorFlow.js model", id="other JSON"),
-        pytest.param(b'{"modelTopology": {}}', "weightsManifest is missing", id="no manifest"),
+        pytest.param(b'{"modelTopology": {}}', "weightsManifest: missing", id="no manifest"),
         pytest.param(
-            b'{"modelTopology": {}, "weightsManifest": {}}', "is a dict; expected a list", id="dict"
+            b'{"modelTopology": {}, "weightsManifest": {}}',
+            "an empty object; expected a list",
+            id="dict",
         ),
         pytest.param(
             b'{"modelTopology": {}, "weightsManifest": ["a"]}',
-            r"weightsManifest\[0\] is a str",
+            r"weightsManifest\[0\]: \"a\"; expected an object",
             id="group",
         ),
         pytest.param(
             b'{"modelTopology": {}, "weightsManifest": [{"paths": []}]}',
-            r"weightsManifest\[0\]: expected the lists",
+            r"weightsManifest\[0\].weights: missing; expected a list",
             id="no weights",
         ),
     ],
@@ -152,26 +154,40 @@ def test_numbers_that_no_browser_parses_are_named(number: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        pytest.param("w", "has no name", id="string"),
-        pytest.param(weight(name=None), "has no name", id="no name"),
-        pytest.param(weight(dtype=1), r"\('w'\): dtype is 1; expected float32", id="number"),
-        pytest.param(weight(dtype="float64"), "dtype is 'float64'", id="float64"),
-        pytest.param(weight(dtype=["float32"]), "dtype is", id="list as dtype"),
-        pytest.param(weight(shape=[2, -1]), r"shape is \[2, -1\]", id="negative"),
-        pytest.param(weight(shape=[2.0]), r"shape is \[2.0\]", id="float"),
-        pytest.param(weight(shape=[True]), r"shape is \[True\]", id="boolean"),
-        pytest.param(weight(shape=None), "shape is None", id="no shape"),
-        pytest.param(weight(quantization="uint8"), "quantization.dtype is None", id="text"),
-        pytest.param(weight(quantization={"dtype": "int4"}), "dtype is 'int4'", id="int4"),
+        pytest.param("w", r"weights\[0\]: \"w\"; expected an object", id="string"),
+        pytest.param(weight(name=None), "name: null; expected a text", id="no name"),
+        pytest.param(weight(dtype=1), "dtype: 1; expected float32.*weight 'w'", id="number"),
+        pytest.param(weight(dtype="float64"), 'dtype: "float64"', id="float64"),
+        pytest.param(weight(dtype=["float32"]), "dtype: a list of 1", id="list as dtype"),
         pytest.param(
-            weight(quantization={"dtype": "uint8", "min": 0}), "scale is None", id="no scale"
+            weight(shape=[2, -1]),
+            r"shape\[1\]: -1; expected a whole number of 0 or more",
+            id="negative",
+        ),
+        pytest.param(weight(shape=[2.0]), r"shape\[0\]: 2.0; expected a whole", id="float"),
+        pytest.param(weight(shape=[10**4000]), "a number beyond 2.53", id="beyond any count"),
+        pytest.param(weight(shape=[1] * 65), "a list of 65; expected 64 axes at most", id="axes"),
+        pytest.param(weight(shape=[True]), r"shape\[0\]: true; expected a whole", id="boolean"),
+        pytest.param(weight(shape=None), "shape: null; expected a list", id="no shape"),
+        pytest.param(
+            weight(quantization="uint8"), 'quantization: "uint8"; expected an object', id="text"
         ),
         pytest.param(
-            weight(quantization={"dtype": "uint8", "min": "0", "scale": 1}), "min is '0'", id="text"
+            weight(quantization={"dtype": "int4"}), 'dtype: "int4"; expected float16', id="int4"
+        ),
+        pytest.param(
+            weight(quantization={"dtype": "uint8", "min": 0}),
+            "scale: missing; expected a number",
+            id="no scale",
+        ),
+        pytest.param(
+            weight(quantization={"dtype": "uint8", "min": "0", "scale": 1}),
+            'min: "0"; expected a number',
+            id="text",
         ),
         pytest.param(
             weight(quantization={"dtype": "uint8", "min": 10**400, "scale": 1}),
-            "expected a finite number",
+            "a number beyond 2.53; expected a number",
             id="beyond a double",
         ),
         pytest.param(
@@ -200,7 +216,7 @@ def test_a_weight_listed_twice_is_refused() -> None:
     "path", ["", "/etc/passwd", "../w.bin", "a/../../w.bin", "a\\w.bin", "C:w.bin", "w\0", 3]
 )
 def test_a_shard_outside_the_folder_is_refused(path: Any) -> None:
-    with pytest.raises(FormatError, match=r"weightsManifest\[0\].paths\[0\] is"):
+    with pytest.raises(FormatError, match=r"weightsManifest\[0\].paths\[0\]: .*; expected"):
         parse(raw_model(weight(), paths=(path,)))
 
 

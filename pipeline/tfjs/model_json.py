@@ -5,8 +5,6 @@ all else stays as decoded JSON. Graph models and layers models are alike here. V
 weights are not read: see weights.py.
 """
 
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +12,13 @@ from typing import Any
 
 from pipeline.canonical import format_json
 from pipeline.errors import FormatError
+from pipeline.json_value import parse_json
 from pipeline.tfjs.shards import ShardReader
 from pipeline.tfjs.weight_manifest import (
     WeightGroup,
     WeightSpec,
     format_group,
     measure_weights,
-    name_type,
     parse_group,
 )
 
@@ -31,6 +29,16 @@ _ORDERED = tuple(
     (*place, "signature", side)
     for place in ((), ("userDefinedMetadata",))
     for side in ("inputs", "outputs")
+)
+
+
+_INFINITE_HINT = (
+    "The converter writes this when it quantizes a weight with an infinite value: "
+    "convert without quantization, and let a variant quantize the others."
+)
+_OLD_HINT = (
+    "Models from before TensorFlow.js 1.0 keep it in weights_manifest.json; "
+    "convert the original model again."
 )
 
 
@@ -79,23 +87,21 @@ def parse_model_json(raw: bytes | str, *, name: str = "model.json") -> ModelJson
     Raises:
         FormatError: It is no JSON that a browser reads, or no model, or its manifest is wrong.
     """
-    content = _decode(raw, name)
+    document = parse_json(raw, name, hint=_INFINITE_HINT)
+    content = document.value
     if not isinstance(content, dict) or not isinstance(content.get("modelTopology"), dict):
         raise FormatError(
             f"{name}: no TensorFlow.js model; expected a JSON object with modelTopology",
             hint="Name the model.json that tensorflowjs_converter wrote, not another .json file.",
         )
-    manifest = content.pop(MANIFEST_KEY, None)
-    if not isinstance(manifest, list):
-        raise FormatError(
-            f"{name}: weightsManifest is {name_type(manifest)}; expected a list of weight groups",
-            hint="Models from before TensorFlow.js 1.0 keep it in weights_manifest.json; "
-            "convert the original model again.",
-        )
-    groups = tuple(
-        parse_group(entry, f"{name}: {MANIFEST_KEY}[{i}]") for i, entry in enumerate(manifest)
+    manifest = document.get(MANIFEST_KEY)
+    if not isinstance(manifest.value, list):
+        manifest.refuse("a list of weight groups", hint=_OLD_HINT)
+    groups = tuple(parse_group(entry) for entry in manifest.items())
+    model_json = ModelJson(
+        content={key: value for key, value in content.items() if key != MANIFEST_KEY},
+        groups=groups,
     )
-    model_json = ModelJson(content=content, groups=groups)
     seen: set[str] = set()
     for spec in model_json.weights:
         if spec.name in seen:
@@ -109,39 +115,6 @@ def format_model_json(model_json: ModelJson) -> bytes:
     manifest = [format_group(group) for group in model_json.groups]
     content = _sort({**model_json.content, MANIFEST_KEY: manifest}, ())
     return format_json(content, indent=None, sort_keys=False)
-
-
-def _decode(raw: bytes | str, name: str) -> Any:
-    try:
-        text = raw if isinstance(raw, str) else raw.decode("utf-8-sig")
-        content = json.loads(text)
-        fault = _find_infinite(content, "")
-    except UnicodeDecodeError:
-        raise FormatError(f"{name}: not a text in UTF-8; expected JSON") from None
-    except RecursionError:
-        raise FormatError(f"{name}: nested too deeply to be a model") from None
-    except ValueError as error:
-        raise FormatError(f"{name}: not JSON ({error})") from None
-    if fault:
-        raise FormatError(
-            f"{name}: {fault}, which is no JSON; no browser reads this file",
-            hint="The converter writes this when it quantizes a weight with an infinite value: "
-            "convert without quantization, and let a variant quantize the others.",
-        )
-    return content
-
-
-def _find_infinite(value: Any, place: str) -> str | None:
-    """Return where the first NaN or infinite number is, and its value."""
-    if isinstance(value, float):
-        return None if math.isfinite(value) else f"{place.lstrip('.')} is {value}"
-    if isinstance(value, dict):
-        children = ((f"{place}.{key}", child) for key, child in value.items())
-    elif isinstance(value, list):
-        children = ((f"{place}[{i}]", child) for i, child in enumerate(value))
-    else:
-        return None
-    return next(filter(None, (_find_infinite(child, where) for where, child in children)), None)
 
 
 def _sort(value: Any, place: tuple[str, ...]) -> Any:

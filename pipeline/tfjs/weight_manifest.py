@@ -9,8 +9,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.errors import FormatError
+from pipeline.json_value import JsonValue
 from pipeline.tfjs.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
 from pipeline.tfjs.shards import STRING_LENGTH_BYTES, ShardReader, measure_strings
+
+# As many as numpy takes; TensorFlow.js runs six.
+MAX_NDIM = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,93 +112,71 @@ def measure_weights(group: WeightGroup, reader: ShardReader) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def parse_group(entry: Any, where: str) -> WeightGroup:
-    """Read a group; `where` is its place in model.json.
+def parse_group(entry: JsonValue) -> WeightGroup:
+    """Read a group.
 
     Raises:
         FormatError: It is not one.
     """
-    if not isinstance(entry, dict):
-        raise FormatError(f"{where} is {name_type(entry)}; expected an object")
-    paths, weights = entry.get("paths"), entry.get("weights")
-    if not isinstance(paths, list) or not isinstance(weights, list):
-        raise FormatError(f"{where}: expected the lists 'paths' and 'weights'")
     return WeightGroup(
-        paths=tuple(_parse_path(path, f"{where}.paths[{i}]") for i, path in enumerate(paths)),
-        weights=tuple(
-            _parse_weight(spec, f"{where}.weights[{i}]") for i, spec in enumerate(weights)
-        ),
+        paths=tuple(_parse_path(path) for path in entry.get("paths").items()),
+        weights=tuple(_parse_weight(spec) for spec in entry.get("weights").items()),
     )
 
 
-def _parse_path(path: Any, where: str) -> str:
-    if not isinstance(path, str) or not path:
-        raise FormatError(f"{where} is {path!r}; expected the path of a shard")
+def _parse_path(entry: JsonValue) -> str:
+    path = entry.text()
     parts = PurePosixPath(path).parts
-    if path.startswith("/") or ".." in parts or any(c in path for c in "\\:\0"):
-        raise FormatError(
-            f"{where} is {path!r}; expected a path in the folder of model.json, "
-            "such as 'group1-shard1of1.bin'"
-        )
+    if not parts or path.startswith("/") or ".." in parts or any(c in path for c in "\\:\0"):
+        entry.refuse("a path in the folder of model.json, such as 'group1-shard1of1.bin'")
     return path
 
 
-def _parse_weight(entry: Any, where: str) -> WeightSpec:
-    name = entry.get("name") if isinstance(entry, dict) else None
-    if not isinstance(name, str):
-        raise FormatError(f"{where} has no name; expected name, shape and dtype")
-    where = f"{where} ({name!r})"
-    shape, dtype, group = entry.get("shape"), entry.get("dtype"), entry.get("group")
-    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
-        raise FormatError(f"{where}: shape is {shape!r}; expected a list of sizes of 0 or more")
+def _parse_weight(entry: JsonValue) -> WeightSpec:
+    name = entry.get("name").text()
+    shape = tuple(size.whole() for size in entry.get("shape").items())
+    if len(shape) > MAX_NDIM:
+        entry.get("shape").refuse(f"{MAX_NDIM} axes at most")
+    dtype = entry.get("dtype")
     quantization = entry.get("quantization")
-    if dtype in ("uint8", "uint16") and quantization is None:
+    if dtype.value in ("uint8", "uint16") and quantization.is_absent:
         # The converter writes constants of these dtypes as they are, and TensorFlow.js refuses
         # them (decodeWeight: "Unsupported dtype in weight"). The same bytes, told to be an int32
         # quantized with a step of 1, load and are exact.
-        quantization = {"dtype": dtype, "min": 0, "scale": 1, "original_dtype": "int32"}
-        dtype = "int32"
-    if not isinstance(dtype, str) or dtype not in (*ITEM_SIZES, "string"):
-        raise FormatError(
-            f"{where}: dtype is {dtype!r}; expected {', '.join(ITEM_SIZES)} or string"
-        )
+        exact = Quantization(dtype=dtype.text(), min=0.0, scale=1.0, original_dtype="int32")
+        return WeightSpec(name=name, shape=shape, dtype="int32", quantization=exact)
+    if not isinstance(dtype.value, str) or dtype.value not in (*ITEM_SIZES, "string"):
+        dtype.refuse(f"{', '.join(ITEM_SIZES)} or string (weight {name!r})")
+    stored = None if quantization.is_absent else _parse_quantization(quantization, dtype.text())
     return WeightSpec(
         name=name,
-        shape=tuple(shape),
-        dtype=dtype,
-        quantization=None
-        if quantization is None
-        else _parse_quantization(quantization, dtype, where),
-        group=group if isinstance(group, str) else None,
+        shape=shape,
+        dtype=dtype.text(),
+        quantization=stored,
+        group=_text_or_none(entry.get("group")),
     )
 
 
-def _parse_quantization(entry: Any, dtype: str, where: str) -> Quantization:
-    stored = entry.get("dtype") if isinstance(entry, dict) else None
-    if not isinstance(stored, str) or stored not in QUANTIZED_ITEM_SIZES:
-        raise FormatError(
-            f"{where}: quantization.dtype is {stored!r}; expected {', '.join(QUANTIZED_ITEM_SIZES)}"
-        )
+def _parse_quantization(entry: JsonValue, dtype: str) -> Quantization:
+    stored = entry.get("dtype")
+    if not isinstance(stored.value, str) or stored.value not in QUANTIZED_ITEM_SIZES:
+        stored.refuse(", ".join(QUANTIZED_ITEM_SIZES))
     # decodeWeight in tfjs-core/src/io/io_utils.ts knows these pairs.
-    if dtype not in (("float32",) if stored == "float16" else ("float32", "int32")):
-        raise FormatError(f"{where}: a weight of dtype {dtype} cannot be quantized to {stored}")
-    original = entry.get("original_dtype")
-    original = original if isinstance(original, str) else None
-    if stored == "float16":
-        return Quantization(dtype=stored, original_dtype=original)
-    scale, least = (
-        _parse_number(entry.get(key), f"{where}: quantization.{key}") for key in ("scale", "min")
+    if dtype not in (("float32",) if stored.value == "float16" else ("float32", "int32")):
+        stored.refuse(f"another: a weight of dtype {dtype} cannot be quantized to {stored.value}")
+    original = _text_or_none(entry.get("original_dtype"))
+    if stored.value == "float16":
+        return Quantization(dtype="float16", original_dtype=original)
+    return Quantization(
+        dtype=stored.text(),
+        scale=entry.get("scale").number(),
+        min=entry.get("min").number(),
+        original_dtype=original,
     )
-    return Quantization(dtype=stored, scale=scale, min=least, original_dtype=original)
 
 
-def _parse_number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FormatError(f"{where} is {value!r}; expected a number")
-    try:
-        return float(value)
-    except OverflowError:
-        raise FormatError(f"{where} is {value!r}; expected a finite number") from None
+def _text_or_none(entry: JsonValue) -> str | None:
+    return entry.value if isinstance(entry.value, str) else None
 
 
 def format_group(group: WeightGroup) -> dict[str, Any]:
@@ -210,8 +192,3 @@ def _format_weight(spec: WeightSpec) -> dict[str, Any]:
         fields = vars(spec.quantization)
         entry["quantization"] = {k: v for k, v in fields.items() if v is not None}
     return entry
-
-
-def name_type(value: Any) -> str:
-    """Name what stands in the place of something else."""
-    return "missing" if value is None else f"a {type(value).__name__}"
