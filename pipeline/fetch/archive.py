@@ -6,23 +6,46 @@ are read where they lie. Either way only the wanted files reach a model's folder
 of an archive that tries to leave its root, brings devices, or grows beyond the limits here.
 """
 
+import contextlib
+import errno
+import lzma
 import posixpath
+import struct
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import UntrustedSourceError
-from pipeline.fetch.tree import is_inner_path
+from pipeline.errors import FetchError, UntrustedSourceError
+from pipeline.fetch.faults import DamagedArchiveError
+from pipeline.fetch.room import GIB, MAX_TOTAL_BYTES, MIB
+from pipeline.fetch.tree import MAX_FILES, is_inner_path, read_json_text, shorten
+from pipeline.printable import cut_middle
 
-GIB = 1024**3
-MIB = 1024**2
-
-MAX_FILES = 200_000
-MAX_TOTAL_BYTES = 32 * GIB
 # Real weights hardly compress, zeros a thousandfold: small archives may, large ones may not.
 MAX_RATIO = 100
 FREE_OF_RATIO_BYTES = 256 * MIB
+# As many as Linux follows.
+_MAX_LINKS = 40
+_REASON_LENGTH = 100
+# What tarfile, zipfile and the decompressors raise where an archive's bytes are not as they
+# should be: their own errors, and those of whatever they compute with the wrong numbers.
+_DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    LookupError,
+    OSError,  # without a number, or for a position that no file has
+    OverflowError,
+    RecursionError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,39 +55,84 @@ class Member:
     Attributes:
         size: Bytes of its content; 0 for a link.
         link: Path in the archive that it stands for, None for a file.
+        offset: Where its content begins in a tar archive.
     """
 
     size: int
     link: str | None = None
+    offset: int = 0
 
 
 class Budget:
-    """Counts what comes out of an archive, and stops it at the limits."""
+    """Counts what is in an archive before any of it is stored, and refuses it at the limits."""
 
     def __init__(self, archive_bytes: int, *, shown: str) -> None:
         self.shown = shown
         self.archive_bytes = archive_bytes
-        self.num_files = 0
+        self.max_ratio_bytes = max(FREE_OF_RATIO_BYTES, MAX_RATIO * archive_bytes)
+        self.num_members = 0
         self.total_bytes = 0
 
-    def spend(self, size: int) -> None:
-        """Count one more file.
+    def count(self) -> None:
+        """Count one more member: a file, a folder or a link.
 
         Raises:
-            UntrustedSourceError: That is one too many, or too large.
+            UntrustedSourceError: That is one too many.
         """
-        self.num_files += 1
+        self.num_members += 1
+        if self.num_members > MAX_FILES:
+            raise UntrustedSourceError(
+                f"{self.shown}: more than {MAX_FILES} files and folders; refused"
+            )
+
+    def spend(self, size: int) -> None:
+        """Count the bytes of a file, once more for each link to it.
+
+        Raises:
+            UntrustedSourceError: Those are too many.
+        """
         self.total_bytes += size
-        if self.num_files > MAX_FILES:
-            raise UntrustedSourceError(f"{self.shown}: more than {MAX_FILES} files; refused")
         if self.total_bytes > MAX_TOTAL_BYTES:
             raise UntrustedSourceError(
                 f"{self.shown}: unpacks to more than {MAX_TOTAL_BYTES // GIB} GiB; refused"
             )
-        if self.total_bytes > max(FREE_OF_RATIO_BYTES, MAX_RATIO * self.archive_bytes):
+        self.check_ratio(self.total_bytes)
+
+    def check_ratio(self, size: int) -> None:
+        """Refuse what comes out of an archive where that is too much for its own size.
+
+        Raises:
+            UntrustedSourceError: It is.
+        """
+        if size > self.max_ratio_bytes:
             raise UntrustedSourceError(
                 f"{self.shown}: unpacks to more than {MAX_RATIO} times its size; refused"
             )
+
+
+@contextlib.contextmanager
+def reading_archive(shown: str, kind: str) -> Iterator[None]:
+    """Turn what Python's libraries raise of an archive's content into our errors.
+
+    Raises:
+        DamagedArchiveError: It is cut short, or not what its first bytes say.
+        FetchError: It is packed in a way that Python cannot read.
+        UntrustedSourceError: It asks for more memory than there is.
+        OSError: The disk failed.
+    """
+    try:
+        yield
+    except NotImplementedError as error:
+        raise FetchError(f"{shown}: a {kind} archive that cannot be read: {error}") from None
+    except MemoryError:
+        raise UntrustedSourceError(f"{shown}: needs more memory than there is; refused") from None
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+            raise
+        said = cut_middle(str(error) or type(error).__name__, _REASON_LENGTH)
+        raise DamagedArchiveError(
+            f"{shown}: a damaged or truncated {kind} archive ({said})"
+        ) from None
 
 
 def clean_name(name: str, *, shown: str) -> str:
@@ -80,7 +148,8 @@ def clean_name(name: str, *, shown: str) -> str:
         return ""
     if not is_inner_path(path):
         raise UntrustedSourceError(
-            f"{shown}: has a member {name!r}; expected paths below the archive's root"
+            f"{shown}: has a member {shorten(name)}; expected paths below the archive's root, "
+            "short and of printable characters"
         )
     return posixpath.normpath(path)
 
@@ -101,21 +170,28 @@ def clean_link(path: str, target: str, *, from_root: bool, shown: str) -> str:
     found = posixpath.normpath(posixpath.join(base, target))
     if target.startswith("/") or found == ".." or found.startswith("../"):
         raise UntrustedSourceError(
-            f"{shown}: the link {path!r} leads to {target!r}; expected no links out of the archive"
+            f"{shown}: the link {path!r} leads to {shorten(target)}; "
+            "expected no links out of the archive"
         )
     return found
 
 
-def resolve_links(members: Mapping[str, Member]) -> dict[str, str]:
-    """Return the file behind each path; links to nothing, or in a circle, are left out."""
+def resolve_links(members: Mapping[str, Member], budget: Budget) -> dict[str, str]:
+    """Return the file behind each path; links to nothing, or in a circle, are left out.
+
+    Raises:
+        UntrustedSourceError: The links multiply what the archive unpacks to beyond its limits.
+    """
     found = {}
-    for path in members:
-        place, seen = path, {path}
-        while (member := members.get(place)) and member.link and member.link not in seen:
-            place = member.link
-            seen.add(place)
-        if member is not None and member.link is None:
+    for path, member in members.items():
+        place, end = path, member
+        for _ in range(_MAX_LINKS):
+            if end.link is None or end.link not in members:
+                break
+            place, end = end.link, members[end.link]
+        if end.link is None:
             found[path] = place
+            budget.spend(end.size if place != path else 0)
     return found
 
 
@@ -175,7 +251,7 @@ class ArchiveTree:
     def read(self, path: str) -> bytes:
         """Return a file's content."""
         with self._open(self.places[path]) as file:
-            return file.read()
+            return read_json_text(file, shown=path)
 
     def place(self, path: str, target: Path) -> None:
         """Put a file at `target`."""

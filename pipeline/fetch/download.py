@@ -8,6 +8,7 @@ changed, or that knows no ranges, sends the whole file and it starts over.
 import base64
 import binascii
 import contextlib
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -17,8 +18,9 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from pipeline.errors import FetchError, NetworkError
+from pipeline.errors import DiskError, FetchError, NetworkError, UntrustedSourceError
 from pipeline.fetch.content import check_whole
+from pipeline.fetch.deadline import Deadline
 from pipeline.fetch.faults import ServerError
 from pipeline.fetch.folder import copy_file
 from pipeline.fetch.part import (
@@ -28,6 +30,7 @@ from pipeline.fetch.part import (
     discard_part,
     load_validators,
 )
+from pipeline.fetch.room import Room
 from pipeline.fetch.session import HttpSettings, TransientError, open_url, retry
 from pipeline.fetch.store import Entry, Progress, Store
 from pipeline.files import digest_file
@@ -83,13 +86,14 @@ class Download:
     note: str | None = None
 
 
-def download(
+def download(  # noqa: PLR0913  # a request, and the bounds of the one who asks
     store: Store,
     key: str,
     locate: Callable[[], Location],
     *,
     progress: Progress,
     refresh: bool = False,
+    deadline: Deadline | None = None,
 ) -> Download:
     """Return a request's file, from the store where it is there.
 
@@ -99,20 +103,26 @@ def download(
         locate: Finds the file; called only when a server has to be asked.
         progress: Called with bytes done, and bytes in all where known.
         refresh: Ask the server whether a kept file has changed.
+        deadline: When it has to be there; None for as long as bytes keep coming.
 
     Raises:
-        NetworkError: No server answers; with `refresh` a kept file is returned instead.
+        NetworkError: No server answers in time; with `refresh` a kept file is returned instead.
         ServerError: The file is not there, or is not what it should be.
+        UntrustedSourceError: It is larger than any model.
+        DiskError: The cache has no room for it.
     """
     note = None
+    bring = functools.partial(
+        _download, store, key, progress=progress, deadline=deadline or Deadline()
+    )
     with store.lock(key):
         kept = store.find(key)
         asked = kept is None or refresh
         if kept is None:
-            kept = _download(store, key, locate(), kept=None, progress=progress)
+            kept = bring(locate(), kept=None)
         elif refresh:
             try:
-                kept = _download(store, key, locate(), kept=kept, progress=progress)
+                kept = bring(locate(), kept=kept)
             except ServerError:
                 raise
             except NetworkError as error:
@@ -130,22 +140,33 @@ def parse_integrity(text: str) -> dict[str, str]:
     return digests
 
 
-def _download(
-    store: Store, key: str, location: Location, *, kept: Entry | None, progress: Progress
+def _download(  # noqa: PLR0913  # all of download, once the lock is held
+    store: Store,
+    key: str,
+    location: Location,
+    *,
+    kept: Entry | None,
+    progress: Progress,
+    deadline: Deadline,
 ) -> Entry:
     part = store.part(key)
     known = Validators(etag=kept.etag, last_modified=kept.last_modified) if kept else None
     resumed = part.exists()
-    validators = _receive(location, part, known=known, progress=progress)
-    if validators is None:
-        assert kept is not None
-        return kept
-    fault = _find_fault(part, location)
-    if fault and resumed:
-        # A part of an earlier run may be damaged; the whole file may not.
-        discard_part(part)
-        validators = _receive(location, part, known=None, progress=progress) or Validators()
+    receive = functools.partial(_receive, location, part, progress=progress, deadline=deadline)
+    try:
+        validators = receive(known)
+        if validators is None:
+            assert kept is not None
+            return kept
         fault = _find_fault(part, location)
+        if fault and resumed:
+            # A part of an earlier run may be damaged; the whole file may not.
+            discard_part(part)
+            validators = receive(None) or Validators()
+            fault = _find_fault(part, location)
+    except (UntrustedSourceError, DiskError, OSError):
+        discard_part(part)  # it takes the room that is wanted
+        raise
     if fault is None and not location.any_content:
         try:
             check_whole(part, shown=location.shown, may_be_empty=location.may_be_empty)
@@ -190,7 +211,12 @@ def _digest(path: Path, algorithm: str) -> str:
 
 
 def _receive(
-    location: Location, part: Path, *, known: Validators | None, progress: Progress
+    location: Location,
+    part: Path,
+    known: Validators | None,
+    *,
+    progress: Progress,
+    deadline: Deadline,
 ) -> Validators | None:
     """Bring a file to `part`; None when the server says that the known one is the same."""
     if location.receive:
@@ -208,9 +234,16 @@ def _receive(
         discard_part(part)
         settings = replace(settings, attempts=min(settings.attempts, _REFRESH_ATTEMPTS))
     return retry(
-        lambda: _attempt(location, part, known=known, settings=settings, progress=progress),
+        lambda: _attempt(
+            replace(location, settings=settings),
+            part,
+            known=known,
+            progress=progress,
+            deadline=deadline,
+        ),
         settings=settings,
         url=location.written or location.url,
+        deadline=deadline,
     )
 
 
@@ -219,8 +252,8 @@ def _attempt(
     part: Path,
     *,
     known: Validators | None,
-    settings: HttpSettings,
     progress: Progress,
+    deadline: Deadline,
 ) -> Validators | None:
     started = load_validators(part)
     done = part.stat().st_size if started and started.if_range and part.exists() else 0
@@ -233,9 +266,13 @@ def _attempt(
     elif known and known.last_modified:
         headers["If-Modified-Since"] = known.last_modified
     with open_url(
-        location.url, settings=settings, headers=headers, written=location.written
+        location.url,
+        settings=location.settings,
+        headers=headers,
+        written=location.written,
+        deadline=deadline,
     ) as response:
-        if response.status_code == requests.codes.not_modified:
+        if response.status_code == requests.codes.not_modified and known:
             return None
         validators = _read_validators(response)
         if response.status_code == requests.codes.ok:
@@ -244,18 +281,23 @@ def _attempt(
         elif not _continues(response, done, started, validators):
             discard_part(part)
             raise TransientError("the server sends another part than the one asked for")
-        _append(response, part, done=done, progress=progress)
+        _append(response, part, done=done, shown=location.shown, progress=progress)
     return validators
 
 
-def _append(response: requests.Response, part: Path, *, done: int, progress: Progress) -> None:
+def _append(
+    response: requests.Response, part: Path, *, done: int, shown: str, progress: Progress
+) -> None:
     """Write a body at the end of a part; urllib3 raises when it ends before its stated length."""
     length = response.headers.get("Content-Length", "")
     encoded = response.headers.get("Content-Encoding", "identity") != "identity"
-    total = done + int(length) if length.isdigit() and not encoded else None
+    stated = re.fullmatch(r"[0-9]{1,18}", length.strip())
+    total = done + int(length) if stated and not encoded else None
     progress(done, total)
+    room = Room(part.parent, shown=shown, place="the cache")
     with part.open("ab", buffering=0) as file:
         for chunk in response.iter_content(_CHUNK_BYTES):
+            room.check(max(total or 0, done + len(chunk)), written=done)
             file.write(chunk)
             done += len(chunk)
             progress(done, total)
@@ -267,7 +309,7 @@ def _continues(
     """Whether a partial answer is the rest of the file that was begun."""
     if response.status_code != requests.codes.partial_content or started is None:
         return False
-    start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    start = re.match(r"bytes ([0-9]{1,18})-", response.headers.get("Content-Range", ""))
     same = now.etag is None or now.etag == started.etag
     return start is not None and int(start[1]) == done and same
 

@@ -19,11 +19,11 @@ from pipeline.canonical import digest_json
 from pipeline.errors import DiskError, FetchError, UntrustedSourceError
 from pipeline.fetch.credentials import hide_values
 from pipeline.fetch.faults import ServerError
-from pipeline.fetch.folder import reading, stat_file, walk
+from pipeline.fetch.folder import Borders, reading, stat_file, walk
 from pipeline.fetch.request import Delivery, Request
 from pipeline.fetch.source import Kind, Source
 from pipeline.fetch.store import HINT_DISK, Progress, Store
-from pipeline.fetch.tree import is_inner_path, name_file
+from pipeline.fetch.tree import MAX_JSON_BYTES, is_inner_path, name_file
 from pipeline.files import digest_file
 
 # A new kind of source is one module and one line.
@@ -37,7 +37,7 @@ _KINDS: Mapping[Kind, str] = {
     "filesystem": "pipeline.fetch.filesystem:fetch_filesystem",
 }
 # "paths" of weightsManifest, without parsing the topology: a string in JSON holds no bare quote.
-_PATHS = re.compile(rb'"paths"\s*:\s*(\[(?:\s*"(?:[^"\\]|\\.)*"\s*,?)*\s*\])')
+_PATHS = re.compile(rb'"paths"\s*+:\s*+(\[\s*+(?:"(?:[^"\\]|\\.)*+"\s*+,?\s*+)*+\])')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,12 +131,14 @@ def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
 
     Raises:
         FetchError: The system does not let it be looked at, or it is neither file nor folder.
+        UntrustedSourceError: A link leads out of its folder.
     """
     if source.kind != "path":
         return None
     path, shown = root / source.location, source.uri.partition("#")[0]
     with reading(path, shown=shown):
-        names = _list_folder(path) if path.is_dir() else None
+        borders = Borders(path, shown=shown)
+        names = _list_folder(path, borders) if path.is_dir() else None
     if names is not None:
         found = {name: _state_of(path / name, shown=name_file(shown, name)) for name in names}
         return {name: state for name, state in found.items() if state is not None}
@@ -144,12 +146,13 @@ def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
     if state is None:
         return {}
     states = {path.name: state}
-    if path.suffix == ".json":
+    if path.suffix == ".json" and state[0] <= MAX_JSON_BYTES:
         with reading(path, shown=shown):
             content = path.read_bytes()
         for name in filter(is_inner_path, _find_shards(content)):
             found_shard = _state_of(path.parent / name, shown=name_file(shown, name))
             states[name] = found_shard or [-1, -1]
+            borders.check(path.parent / name)
     return states
 
 
@@ -229,8 +232,8 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _list_folder(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in walk(folder))
+def _list_folder(folder: Path, borders: Borders) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in walk(folder, borders=borders))
 
 
 def _state_of(path: Path, *, shown: str) -> list[int] | None:

@@ -7,24 +7,27 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.errors import FetchError
-from pipeline.fetch.tree import name_file
+from pipeline.errors import FetchError, UntrustedSourceError
+from pipeline.fetch.tree import MAX_FILES, is_plain_path, name_file, read_json_text, shorten
 
 # What version control and file browsers leave in folders is no part of a model.
 _IGNORED = {".git", ".DS_Store"}
 
 
 class LocalTree:
-    """The files of a folder, links followed.
+    """The files of a folder, links followed that stay in it.
 
     Args:
         root: The folder.
         shown: What the user knows it as, or the one file in it that is wanted.
+        file: The one file in it that is wanted, which may be a link to anywhere; None for all.
     """
 
-    def __init__(self, root: Path, *, shown: str) -> None:
+    def __init__(self, root: Path, *, shown: str, file: str | None = None) -> None:
         self.root = root
         self.shown = shown
+        with reading(root, shown=shown):
+            self.borders = Borders(root / file if file else root, shown=shown)
 
     def is_file(self, path: str) -> bool:
         """Tell whether a file is there, or a link to nothing: that is said when it is read."""
@@ -40,7 +43,8 @@ class LocalTree:
     def list_below(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, sorted."""
         with reading(self.root, shown=self.shown):
-            found = [path.relative_to(self.root).as_posix() for path in walk(self.root / folder)]
+            paths = walk(self.root / folder, borders=self.borders)
+            found = [path.relative_to(self.root).as_posix() for path in paths]
         return sorted(found)
 
     def list_near(self, path: str) -> Iterable[str]:
@@ -53,8 +57,8 @@ class LocalTree:
     def read(self, path: str) -> bytes:
         """Return a file's content."""
         shown = self._check(path)
-        with reading(self.root / path, shown=shown):
-            return (self.root / path).read_bytes()
+        with reading(self.root / path, shown=shown), (self.root / path).open("rb") as file:
+            return read_json_text(file, shown=shown)
 
     def place(self, path: str, target: Path) -> None:
         """Copy a file to `target`."""
@@ -65,16 +69,65 @@ class LocalTree:
         shown = name_file(self.shown, path)
         if stat_file(self.root / path, shown=shown) is None:
             raise missing(self.root / path, shown=shown)
+        with reading(self.root / path, shown=shown):
+            self.borders.check(self.root / path)
         return shown
 
 
-def walk(folder: Path) -> Iterator[Path]:
+class Borders:
+    """The folder that a model's links may not leave, and the names that it may hold.
+
+    The path that the manifest names may itself be a link to anywhere: its author wrote it. Links
+    below it may be a stranger's, who wants a file of this machine published.
+
+    Args:
+        source: That path: the model's folder, or its file, beside which its shards lie.
+        shown: What the user knows the folder, or the one file in it, as.
+    """
+
+    def __init__(self, source: Path, *, shown: str) -> None:
+        self.shown = shown
+        self._source = source
+        self._root = source if source.is_dir() else source.parent
+        behind = Path(os.path.realpath(source))
+        folders = {Path(os.path.realpath(self._root)), behind if behind.is_dir() else behind.parent}
+        self._folders = tuple(folders)
+
+    def check(self, path: Path) -> None:
+        """Refuse a path of which no text can be made, or that leads out of the folder.
+
+        Raises:
+            UntrustedSourceError: It is such.
+        """
+        name = path.relative_to(self._root).as_posix()
+        if not is_plain_path(name):
+            raise UntrustedSourceError(
+                f"{self.shown}: has a file {shorten(name)}; expected names that are short and of "
+                "printable characters"
+            )
+        behind = Path(os.path.realpath(path))
+        if path == self._source or any(map(behind.is_relative_to, self._folders)):
+            return
+        if path.exists():
+            raise UntrustedSourceError(
+                f"{name_file(self.shown, name)}: a link that leads out of the model's folder",
+                hint="copy the model with all that its links lead to: cp -RL",
+            )
+
+
+def walk(folder: Path, *, borders: Borders | None = None) -> Iterator[Path]:
     """Yield all files below a folder; links are followed, but not in circles.
+
+    Args:
+        folder: The folder.
+        borders: What may be in it; None for anything.
 
     Raises:
         OSError: A folder cannot be listed.
+        UntrustedSourceError: It holds what it may not, or more than any model.
     """
     seen = set()
+    num_files = 0
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
         status = os.stat(parent)  # noqa: PTH116
         if (status.st_dev, status.st_ino) in seen:
@@ -82,7 +135,16 @@ def walk(folder: Path) -> Iterator[Path]:
             continue
         seen.add((status.st_dev, status.st_ino))
         folders[:] = [name for name in folders if name not in _IGNORED]
-        yield from (Path(parent, name) for name in files if name not in _IGNORED)
+        paths = [Path(parent, name) for name in files if name not in _IGNORED]
+        num_files += len(paths) + len(folders)
+        if borders:
+            for path in [*paths, *(Path(parent, name) for name in folders)]:
+                borders.check(path)
+            if num_files > MAX_FILES:
+                raise UntrustedSourceError(
+                    f"{borders.shown}: more than {MAX_FILES} files and folders; expected one model"
+                )
+        yield from paths
 
 
 def stat_file(path: Path, *, shown: str) -> os.stat_result | None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.errors import FetchError, UntrustedSourceError
-from pipeline.fetch.archive import GIB, MAX_FILES, MAX_TOTAL_BYTES
-from pipeline.fetch.tree import is_inner_path
+from pipeline.fetch.room import GIB, MAX_TOTAL_BYTES
+from pipeline.fetch.tree import MAX_FILES, is_inner_path, read_json_text, shorten
 from pipeline.files import link_or_copy
 
 
@@ -44,7 +44,8 @@ class ListedTree:
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
-        return self._bring(path).read_bytes()
+        with self._bring(path).open("rb") as file:
+            return read_json_text(file, shown=path)
 
     def place(self, path: str, target: Path) -> None:
         """Put a file at `target`."""
@@ -68,7 +69,8 @@ class ListingLimits:
         """
         if not is_inner_path(path):
             raise UntrustedSourceError(
-                f"{self.shown}: has a file {path!r}; expected paths below its folder"
+                f"{self.shown}: has a file {shorten(path)}; expected paths below its folder, "
+                "short and of printable characters"
             )
         self.num_files += 1
         self.total_bytes += size

@@ -28,7 +28,8 @@ def fetch_path(request: Request) -> Delivery:
         with reading(path, shown=shown):
             sha256 = digest_file(path)
         return deliver_package(request, path, sha256, key=None, name=shown, top="either")
-    return Delivery(entry=deliver_tree(request, LocalTree(path.parent, shown=shown), path.name))
+    tree = LocalTree(path.parent, shown=shown, file=path.name)
+    return Delivery(entry=deliver_tree(request, tree, path.name))
 
 
 def _missing(path: Path, *, shown: str) -> FetchError:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pipeline.errors import FetchError
 from pipeline.fetch.download import Download
 from pipeline.fetch.request import Delivery, Request, make_place
-from pipeline.fetch.tree import parse_shards
+from pipeline.fetch.tree import is_inner_path, parse_shards, read_json_text
 from pipeline.files import link_or_copy
 
 
@@ -24,12 +24,14 @@ def deliver_file(
         FetchError: It has no name, or is a .json and no JSON.
         UntrustedSourceError: A shard lies elsewhere, or two files have one name.
     """
-    if "/" in name or name in {"", ".", ".."} or "\0" in name:
+    if "/" in name or not is_inner_path(name):
         raise FetchError(f"{request.shown}: names no file; expected https://host/path/model.json")
     found = {name: main}
     if name.endswith(".json"):
         try:
-            shards = parse_shards(main.path.read_bytes(), shown=request.shown)
+            with main.path.open("rb") as opened:
+                content = read_json_text(opened, shown=request.shown)
+            shards = parse_shards(content, shown=request.shown)
         except FetchError:
             request.store.forget(main.entry.key)
             raise

@@ -6,13 +6,15 @@ It knows neither files nor packages; `pipeline.fetch.download` writes what comes
 import base64
 import contextlib
 import email.utils
+import http.client
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import requests.auth
@@ -21,7 +23,9 @@ import urllib3
 
 from pipeline.errors import NetworkError
 from pipeline.fetch.credentials import strip_credentials
+from pipeline.fetch.deadline import Deadline
 from pipeline.fetch.faults import NotFoundError, ServerError
+from pipeline.fetch.watch import WatchedAdapter, watching
 
 MAX_REDIRECTS = 10
 MAX_WAIT_SECONDS = 60.0
@@ -73,13 +77,22 @@ class TransientError(Exception):
         self.wait_seconds = wait_seconds
 
 
-def retry(attempt: Callable[[], T], *, settings: HttpSettings, url: str) -> T:
+def retry(
+    attempt: Callable[[], T],
+    *,
+    settings: HttpSettings,
+    url: str,
+    deadline: Deadline | None = None,
+) -> T:
     """Call `attempt` until it does not raise TransientError, waiting longer each time.
 
     Raises:
-        NetworkError: All attempts failed, or the server asks for too long a wait.
+        NetworkError: All attempts failed, the server asks for too long a wait, or the time for
+            all of them has passed.
     """
+    deadline = deadline or Deadline()
     for number in range(1, settings.attempts + 1):
+        deadline.check(strip_credentials(url))
         try:
             return attempt()
         except TransientError as error:
@@ -91,7 +104,7 @@ def retry(attempt: Callable[[], T], *, settings: HttpSettings, url: str) -> T:
                     f"{strip_credentials(url)}: {error}{tries}",
                     hint="run the same command again later; what has arrived is kept",
                 ) from None
-        time.sleep(wait)
+        time.sleep(min(wait, deadline.left()))
     raise AssertionError(settings.attempts)
 
 
@@ -102,38 +115,64 @@ def open_url(
     settings: HttpSettings,
     headers: Mapping[str, str],
     written: str | None = None,
+    deadline: Deadline | None = None,
 ) -> Iterator[requests.Response]:
     """Send one GET request; the body is read by the caller, within the context.
+
+    `content` of the answer has at most `MAX_ANSWER_BYTES`; `iter_content` knows no limit.
 
     Args:
         url: Where, with credentials.
         settings: How the server is reached.
         headers: Sent with it.
         written: The URL as messages show it; None for the URL less its credentials.
+        deadline: When all has to be over.
 
     Yields:
         A response of status 200, 206, 304 or 416.
 
     Raises:
         TransientError: The connection or the server failed; also while the body is read.
-        NetworkError: The server cannot be reached as this machine is set up.
+        NetworkError: The server cannot be reached as this machine is set up, or the time has
+            passed.
         ServerError: The server refuses, or the file is not there.
     """
-    timeout, shown = settings.timeout_seconds, strip_credentials(written or url)
+    shown = strip_credentials(written or url)
+    deadline = deadline or Deadline()
+    host = urlsplit(shown).hostname or ""
+    with watching(deadline, settings.timeout_seconds, host) as watch:
+        try:
+            with _send(url, settings, headers, deadline) as response:
+                watch.begin()
+                check_status(response, shown, settings)
+                yield response
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            if not watch.hung_up:
+                raise translate(error, shown, settings) from None
+        # A body without a stated length seems to have ended where we hung up.
+        if watch.too_late:
+            raise deadline.fault(shown)
+        if watch.too_slow:
+            raise TransientError(watch.too_slow)
+
+
+def _send(
+    url: str, settings: HttpSettings, headers: Mapping[str, str], deadline: Deadline
+) -> requests.Response:
+    # 0 would make sockets that never wait.
+    timeout = min(settings.timeout_seconds, max(deadline.left(), 0.01))
+    session = open_session(settings)
     try:
-        session = open_session(settings)
-        with session.get(url, headers=dict(headers), stream=True, timeout=timeout) as response:
-            check_status(response, shown, settings)
-            yield response
-    except requests.RequestException as error:
-        raise translate(error, shown, settings) from None
-    except urllib3.exceptions.HTTPError as error:
-        raise TransientError(f"the connection broke ({type(error).__name__})") from None
-    except OSError as error:
-        if error.errno is not None:
-            raise  # the caller's, who writes what comes
-        fault = "the file of trusted certificates that is configured is not there"
-        raise NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE) from None
+        response = session.get(url, headers=dict(headers), stream=True, timeout=timeout)
+    except (UnicodeError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
+            raise
+        # Of a URL, of credentials, of a place to go on to.
+        raise requests.exceptions.InvalidURL(type(error).__name__) from None
+    if "," in response.headers.get("Content-Encoding", ""):  # each may be a bomb in the other
+        response.close()
+        raise requests.exceptions.InvalidHeader("Content-Encoding")
+    return response
 
 
 def check_status(response: requests.Response, shown: str, settings: HttpSettings) -> None:
@@ -141,7 +180,7 @@ def check_status(response: requests.Response, shown: str, settings: HttpSettings
     status = response.status_code
     if status in {200, 206, 304, 416}:
         return
-    found = f"{status} {response.reason or ''}".strip()
+    found = f"{status} {http.client.responses.get(status, '')}".strip()  # not the server's words
     if status in _AGAIN or status >= requests.codes.server_error:
         raise TransientError(found, wait_seconds=_parse_wait(response.headers.get("Retry-After")))
     if status == requests.codes.proxy_authentication:
@@ -161,7 +200,7 @@ def open_session(settings: HttpSettings) -> requests.Session:
     return sessions[settings]
 
 
-def translate(error: requests.RequestException, shown: str, settings: HttpSettings) -> Exception:
+def translate(error: Exception, shown: str, settings: HttpSettings) -> Exception:
     """Return our error for one of the HTTP library, whose own texts may hold credentials."""
     host = urlsplit(shown).hostname
     match error:
@@ -178,8 +217,15 @@ def translate(error: requests.RequestException, shown: str, settings: HttpSettin
             reason = "the body cannot be decoded"
         case requests.exceptions.TooManyRedirects():
             return ServerError(f"{shown}: redirected more than {MAX_REDIRECTS} times")
-        case _:
+        case requests.RequestException():
             return ServerError(f"{shown}: no request can be made ({type(error).__name__})")
+        case urllib3.exceptions.HTTPError():
+            reason = f"the connection broke ({type(error).__name__})"
+        case OSError() if error.errno is None:
+            fault = "the file of trusted certificates that is configured is not there"
+            return NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
+        case _:
+            return error  # of the disk: the caller writes what comes
     return TransientError(reason)
 
 
@@ -231,6 +277,8 @@ class _Session(requests.Session):
         self.settings = settings
         self.auth = _ScopedAuth(settings)
         self.max_redirects = MAX_REDIRECTS
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, WatchedAdapter())
         self.headers["User-Agent"] = "tfjs-zoo"
         if settings.verify is False or settings.trusted_hosts:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -245,6 +293,22 @@ class _Session(requests.Session):
             verify = False
         own = dict(self.settings.proxies) | dict(proxies or {})
         return super().merge_environment_settings(url, own, stream, verify, cert)
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where an answer sends us, None where it does not.
+
+        Raises:
+            ServerError: That is no place on the web, or one that anybody on the way may change.
+        """
+        target = super().get_redirect_target(resp)
+        if target is None:
+            return None
+        resp.close()  # else its body is read, however long it is
+        scheme, own = (urlsplit(url).scheme for url in (urljoin(resp.url, target), resp.url))
+        if scheme not in {own, "https"}:
+            shown = strip_credentials(resp.url)
+            raise ServerError(f"{shown}: redirects to a {scheme}: address; expected https:")
+        return target
 
 
 def _find_reason(error: BaseException) -> str:
@@ -267,9 +331,9 @@ def _parse_wait(value: str | None) -> float | None:
     """Return the seconds of a Retry-After header, which holds seconds or a date."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if re.fullmatch(r"[0-9]+", value.strip()):
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

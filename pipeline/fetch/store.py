@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 from pipeline.canonical import format_json
 from pipeline.errors import DiskError
@@ -51,6 +51,14 @@ class Entry:
     sha256: str
     etag: str | None = None
     last_modified: str | None = None
+
+
+class Readable(Protocol):
+    """What is read from its beginning to its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most so many bytes, none at the end."""
+        ...  # pragma: no cover
 
 
 class Store:
@@ -94,7 +102,7 @@ class Store:
         """Let a request be fetched again."""
         self._place("index", key, ".json").unlink(missing_ok=True)
 
-    def add(self, file: IO[bytes]) -> str:
+    def add(self, file: Readable) -> str:
         """Store what is read from a file to its end; return its SHA-256."""
         digest = hashlib.sha256()
         folder = self._make("parts")

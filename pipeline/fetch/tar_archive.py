@@ -9,26 +9,28 @@ import gzip
 import io
 import lzma
 import tarfile
-import zlib
 from pathlib import Path
 from typing import IO, Any
 
 from pipeline.errors import UntrustedSourceError
 from pipeline.fetch.archive import (
-    MIB,
     ArchiveTree,
     Budget,
     Member,
     clean_link,
     clean_name,
+    reading_archive,
     resolve_links,
 )
-from pipeline.fetch.faults import DamagedArchiveError
+from pipeline.fetch.room import MIB, Room
 from pipeline.fetch.store import Store
+from pipeline.fetch.tree import shorten
 from pipeline.files import link_or_copy
 
 # tarfile reads a header's extensions (long names, pax records) in one go, as large as they say.
-_MAX_READ_BYTES = 16 * MIB
+_MAX_HEADER_BYTES = MIB
+# Headers and padding, which are no part of any file.
+_MAX_OVERHEAD_BYTES = 64 * MIB
 
 
 def open_tar(store: Store, path: Path, sha256: str, *, shown: str) -> ArchiveTree:
@@ -66,50 +68,60 @@ def open_tar(store: Store, path: Path, sha256: str, *, shown: str) -> ArchiveTre
 
 
 def _unpack(store: Store, path: Path, *, shown: str) -> dict[str, str]:
-    """Store all files of a tar archive; return the SHA-256 of each by its path."""
+    """Store all files of a tar archive; return the SHA-256 of each by its path.
+
+    It is read twice: all of it is counted before any of it is stored.
+    """
     budget = Budget(path.stat().st_size, shown=shown)
+    with reading_archive(shown, "tar"), _open_decompressed(path, budget) as file:
+        members = _list_members(file, budget)
+        files = resolve_links(members, budget)
+        Room(store.folder, shown=shown, place="the cache").check(budget.total_bytes)
+        places = sorted(set(files.values()), key=lambda place: members[place].offset)
+        blobs = {place: store.add(file.cut(members[place])) for place in places}
+    return {name: blobs[place] for name, place in files.items()}
+
+
+def _list_members(file: "_Bounded", budget: Budget) -> dict[str, Member]:
+    """Return the files and links of an archive by their paths; of two with one, the later."""
     members: dict[str, Member] = {}
-    blobs: dict[str, str] = {}
-    try:
-        with _open_decompressed(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            for info in archive:
-                name = clean_name(info.name, shown=shown)
-                member = _parse_member(name, info, shown=shown)
-                if member is None or not name:
-                    continue
+    # Names of another encoding are no reason to refuse a model: their letters are replaced.
+    with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="replace") as archive:
+        while (info := archive.next()) is not None:
+            # pax headers of all would fill the memory
+            archive.members = []  # type: ignore[attr-defined]
+            file.header_bytes = 0
+            budget.count()
+            name = clean_name(info.name, shown=budget.shown)
+            member = _parse_member(name, info, shown=budget.shown)
+            if member is not None and name:
                 budget.spend(member.size)
                 members[name] = member
-                content = archive.extractfile(info) if member.link is None else None
-                if content is not None:
-                    blobs[name] = store.add(content)
-    except _TooMuchError:
-        raise UntrustedSourceError(
-            f"{shown}: a tar header of more than {_MAX_READ_BYTES // MIB} MiB; refused"
-        ) from None
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise DamagedArchiveError(
-            f"{shown}: a damaged or truncated tar archive ({error})"
-        ) from None
-    return {name: blobs[place] for name, place in resolve_links(members).items()}
+    return members
 
 
 def _parse_member(name: str, info: tarfile.TarInfo, *, shown: str) -> Member | None:
     """Return what a header stands for, None for a folder."""
+    if info.size < 0:
+        raise tarfile.ReadError("negative size")
+    if info.issparse():
+        raise UntrustedSourceError(
+            f"{shown}: {shorten(info.name)} is stored with holes; expected a tar archive made "
+            "without --sparse"
+        )
     if info.isdir():
         return None
     if info.isreg():
-        return Member(size=info.size)
+        return Member(size=info.size, offset=info.offset_data)
     if info.issym() or info.islnk():
         link = clean_link(name, info.linkname, from_root=info.islnk(), shown=shown)
         return Member(size=0, link=link)
     raise UntrustedSourceError(
-        f"{shown}: {info.name!r} is a device or a pipe; expected files and folders"
+        f"{shown}: {shorten(info.name)} is a device or a pipe; expected files and folders"
     )
 
 
-def _open_decompressed(path: Path) -> "_Bounded":
+def _open_decompressed(path: Path, budget: Budget) -> "_Bounded":
     with path.open("rb") as file:
         head = file.read(6)
     openers: dict[bytes, Any] = {
@@ -118,34 +130,65 @@ def _open_decompressed(path: Path) -> "_Bounded":
         b"\xfd7zXZ\x00": lzma.open,
     }
     opener = next((found for magic, found in openers.items() if head.startswith(magic)), open)
-    return _Bounded(opener(path, "rb"))
-
-
-class _TooMuchError(Exception):
-    """One read asks for more than any header holds."""
+    return _Bounded(opener(path, "rb"), budget)
 
 
 class _Bounded(io.BufferedIOBase):
-    """A file that refuses to be read in huge pieces."""
+    """What comes out of a compressed archive, bounded as a whole and in each header.
 
-    def __init__(self, file: IO[bytes]) -> None:
+    Attributes:
+        header_bytes: Read of the header that tarfile is at: it reads names, pax records and
+            maps of holes as long as they say they are.
+    """
+
+    def __init__(self, file: IO[bytes], budget: Budget) -> None:
         self._file = file
+        self._budget = budget
+        self.header_bytes = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read at most `size` bytes."""
-        if size is None or not 0 <= size <= _MAX_READ_BYTES:
-            raise _TooMuchError
-        return self._file.read(size)
+        """Read at most `size` bytes of a header."""
+        if size is None or not 0 <= size <= _MAX_HEADER_BYTES - self.header_bytes:
+            raise UntrustedSourceError(
+                f"{self._budget.shown}: a tar header of more than {_MAX_HEADER_BYTES // MIB} MiB; "
+                "refused"
+            )
+        content = self._file.read(size)
+        self.header_bytes += len(content)
+        return content
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """Go to a position."""
+        self._budget.check_ratio(offset - _MAX_OVERHEAD_BYTES)
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
         """Return the position."""
         return self._file.tell()
 
+    def cut(self, member: Member) -> "_Content":
+        """Return the content of a member."""
+        self._file.seek(member.offset)
+        return _Content(self._file, member.size)
+
     def close(self) -> None:
         """Close the file below."""
         self._file.close()
         super().close()
+
+
+class _Content(io.BufferedIOBase):
+    """The content of a member: so many of the next bytes of an archive."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read at most `size` bytes."""
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        content = self._file.read(wanted)
+        if wanted and not content:
+            raise EOFError
+        self._left -= len(content)
+        return content

@@ -6,12 +6,22 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch.content import HEAD_BYTES, check_head
+from pipeline.printable import cut_middle, printable
 
 _NUM_NEAR = 4
+# Comparing all names of a large archive would take minutes.
+_NUM_COMPARED = 2000
+_MAX_PATH_BYTES = 1024
+_MAX_NAME_BYTES = 255
+_MAX_PARTS = 64
+_LAYOUT = frozenset("\n\t")
+_NAME_LENGTH = 100
+MAX_FILES = 200_000
+MAX_JSON_BYTES = 64 * 1024**2
 _SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 MODEL_JSON = "model.json"
 
@@ -36,7 +46,7 @@ class Tree(Protocol):
         ...
 
     def read(self, path: str) -> bytes:
-        """Return a file's content."""
+        """Return the content of a JSON file."""
         ...
 
     def place(self, path: str, target: Path) -> None:
@@ -110,9 +120,28 @@ def parse_shards(content: bytes, *, shown: str) -> list[str]:
     for path in paths:
         if not is_inner_path(path):
             raise UntrustedSourceError(
-                f"{shown}: names the shard {path!r}; expected a path below the model's folder"
+                f"{shown}: names the shard {shorten(path)}; expected a path below the model's "
+                "folder, short and of printable characters"
             )
     return list(dict.fromkeys(posixpath.normpath(path) for path in paths))
+
+
+def read_json_text(file: IO[bytes], *, shown: str) -> bytes:
+    """Return the content of a file that is to be parsed as JSON, which takes many times its size.
+
+    Raises:
+        UntrustedSourceError: It is larger than any model.json.
+    """
+    content = file.read(MAX_JSON_BYTES + 1)
+    if len(content) > MAX_JSON_BYTES:
+        limit = MAX_JSON_BYTES // 1024**2
+        raise UntrustedSourceError(f"{shown}: JSON of more than {limit} MiB; refused")
+    return content
+
+
+def shorten(name: str) -> str:
+    """Return what a message calls a name of others: "'a/b'"."""
+    return cut_middle(repr(name), _NAME_LENGTH)
 
 
 def name_file(shown: str, path: str) -> str:
@@ -129,9 +158,24 @@ def name_file(shown: str, path: str) -> str:
 
 def is_inner_path(path: str) -> bool:
     """Tell whether a path of others stays below the folder that it is relative to."""
+    if not is_plain_path(path) or "\\" in path:
+        return False
     parts = path.split("/")
-    plain = path and "\\" not in path and "\0" not in path and ":" not in parts[0]
-    return bool(plain) and ".." not in parts and parts[0] != "" and path.strip("./") != ""
+    inner = ".." not in parts and parts[0] != "" and path.strip("./") != ""
+    return inner and ":" not in parts[0]
+
+
+def is_plain_path(path: str) -> bool:
+    """Tell whether a path of others can be written in any file system and in any text."""
+    parts = path.split("/")
+    return (
+        len(path) <= _MAX_PATH_BYTES
+        and printable(path) == path
+        and not _LAYOUT & set(path)
+        and len(parts) <= _MAX_PARTS
+        and len(path.encode()) <= _MAX_PATH_BYTES
+        and max(len(part.encode()) for part in parts) <= _MAX_NAME_BYTES
+    )
 
 
 def _select_file(tree: Tree, path: str, *, shown: str) -> Selection:
@@ -157,9 +201,11 @@ def _suggest(tree: Tree, path: str) -> str:
 def find_near(path: str, names: Iterable[str]) -> list[str]:
     """Return the paths most like one that is not there: of that name elsewhere, then alike."""
     known = sorted(set(names))
-    tail = posixpath.basename(path)
+    tail, suffix = posixpath.basename(path), posixpath.splitext(path)[1]
     same = [name for name in known if posixpath.basename(name) == tail]
     same += [name for name in known if name.lower() == path.lower()]
+    if len(known) > _NUM_COMPARED:
+        known = [name for name in known if name.endswith(suffix)][:_NUM_COMPARED]
     alike = difflib.get_close_matches(path, known, n=_NUM_NEAR, cutoff=0.6)
     return list(dict.fromkeys(same + alike))[:_NUM_NEAR]
 
