@@ -102,9 +102,9 @@ def load(sources: list[Path], *, trust: bool) -> dict[str, Any]:
             made[source.name] = {
                 "generation": loaded.generation,
                 "kind": loaded.file.kind,
-                "inputs": loaded.input_names,
-                "outputs": loaded.output_names,
-                "repairs": loaded.repairs,
+                "inputs": list(loaded.input_names),
+                "outputs": list(loaded.output_names),
+                "repairs": list(loaded.repairs),
             }
     return made
 

@@ -107,9 +107,9 @@ def test_each_is_loaded_by_the_keras_that_saved_it(
     assert loaded[model] == {
         "generation": generation,
         "kind": kind,
-        "inputs": ("image", "a_meta"),
-        "outputs": ("zeta", "alpha"),
-        "repairs": (),
+        "inputs": ["image", "a_meta"],
+        "outputs": ["zeta", "alpha"],
+        "repairs": [],
     }
 
 
@@ -139,7 +139,7 @@ def test_a_source_that_cannot_be_written_is_loaded(
 
 def test_a_subclassed_model_is_revived_from_its_folder(loaded: Json) -> None:
     assert loaded["subclassed"]["generation"] == "tf_keras"
-    assert loaded["subclassed"]["outputs"] == ()
+    assert loaded["subclassed"]["outputs"] == []
 
 
 @pytest.mark.parametrize("end", ["keras 3.weights.h5", "tf_keras.weights.h5", "tf_keras.h5"])
@@ -222,7 +222,7 @@ def test_foreign_classes_are_imported_where_they_are_trusted(
     assert found["error"] == "UntrustedSourceError"
     assert "class 'Scale' of keras_layers_of_tests (layer 'scale')" in found["text"]
     (trusted,) = load([source], trust=True).values()
-    assert trusted["outputs"] == ("scale",)
+    assert trusted["outputs"] == ["scale"]
 
 
 @pytest.mark.parametrize(

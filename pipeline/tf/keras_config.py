@@ -6,34 +6,40 @@ names, so it is judged before anything is built. It opens no file and imports no
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.errors import FormatError
+from pipeline.tf.keras_symbols import is_computing, is_ragged_maker, is_tensor_attribute
+
 _KERAS = ("keras", "tf_keras")
-# Parts of Keras whose classes and functions compute, and nothing else.
-_COMPUTING = {
-    "activations", "constraints", "dtype_policies", "engine", "experimental", "feature_column",
-    "initializers", "layers", "legacy", "losses", "metrics", "mixed_precision", "models", "ops",
-    "optimizers", "premade_models", "quantizers", "random", "regularizers", "__internal__",
+REFUSED = {
+    "TFSMLayer": "loads a SavedModel from a path of its config",
+    "TorchModuleWrapper": "unpickles a model of PyTorch",
+    "JaxLayer": "calls a function of Python",
+    "FlaxLayer": "calls a function of Python",
+    "ReloadedLayer": "loads a SavedModel from a path of its config",
+    "Distiller": "loads the models that it was trained with",
+    "FeatureSpace": "calls functions of Python on its features",
+    "ModuleWrapper": "calls an object of Python",
+    "PyMetric": "calls Python from the graph",
+    "VocabularyFileCategoricalColumn": "reads a file of words",
+}
+"""Classes of Keras and of TensorFlow's feature columns that do more than compute, and why."""
+# Values in Keras' own serialization; those of a class of their own are judged besides.
+_VALUES = {
+    "__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__",
+    "__tuple__", "CompositeTensor", "TensorShape", "TypeSpec",
 }  # fmt: skip
-# Values in Keras' own serialization, such as "__tuple__"; of "__typespec__" the module counts.
-_VALUES = re.compile(r"__(?!typespec)\w+__")
-# Layers that call Python, unpickle, or load a model from a path of their config.
-_RUNNING = {"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
-_CALLING = {"TFOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty", "SlicingOpLambda"}
-# Parts of TensorFlow whose functions compute; those without a part are judged by name.
-_TF_PARTS = {
-    "audio", "bitwise", "compat", "dtypes", "image", "linalg", "math", "nn", "quantization",
-    "ragged", "random", "sets", "signal", "sparse", "strings", "v1", "experimental", "numpy",
-    "RaggedTensor", "SparseTensor", "Tensor", "TensorShape", "__operators__", "nest",
-}  # fmt: skip
-_TF_RUNNING = re.compile(
-    r"load_\w+|py_func\w*|numpy_function|print|Print|function|\w*_graph|import_\w+|read_file|"
-    r"write_file|matching_files|\w*_image_file|get_\w+|\w*session\w*|device\w*"
-)
-# Layers of text and categories take their words from a file where these are paths.
-_FILES = ("vocabulary", "idf_weights")
+_TYPES = {"IndexedSlicesSpec", "RaggedTensorSpec", "SparseTensorSpec", "TensorSpec"}
+# Of these the name says nothing: they call what their config names.
+_CALLING = {"ClassMethod", "InstanceMethod", "InstanceProperty", "SlicingOpLambda", "TFOpLambda"}
+_OP_LAYER = "TensorFlowOpLayer"
+# What layers and columns read from a path, where the config has one.
+_FILES = ("vocabulary", "idf_weights", "vocabulary_file", "ckpt_to_load_from", "filepath")
+_DEPTH_MAX = 200
+_NAME_LENGTH_SHOWN = 80
 # Only training reads them, or only building, whose result the stored weights replace.
 _UNREAD = re.compile(r"\w*_(initializer|regularizer|constraint)s?|regularizer|constraint")
 _TRAINING = ("compile_config", "training_config", "optimizer_config")
@@ -59,21 +65,86 @@ class Found:
     registered: str | None = None
 
 
-def find_running(config: Any) -> list[Found]:
-    """Return what would run code of the file, or read files, when the model is built."""
-    return [
-        Found(layer=layer, what=what)
-        for layer, node in _objects(config)
-        if (what := _describe_running(node))
-    ]
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What one generation of Keras has: what a config may name.
+
+    Attributes:
+        names: Its classes and functions, for configs that state no module.
+        places: Module and name of each, with modules as `plain_module` returns them.
+    """
+
+    names: frozenset[str]
+    places: frozenset[tuple[str, str]]
 
 
-def find_foreign(config: Any, known: Collection[str]) -> list[Found]:
-    """Return classes and functions that are not Keras' own.
+def plain_module(module: str) -> str:
+    """Return a module of Keras without the package and `src`, which vary between versions.
+
+    "keras.src.layers.core.dense" is "layers.core.dense", "tf_keras" is "".
+    """
+    package, _, rest = module.partition(".")
+    if package not in _KERAS:
+        return f"{package}.{rest}"  # never one of Keras' own parts
+    return "" if rest == "src" else rest.removeprefix("src.")
+
+
+def check_nesting(config: Any) -> None:
+    """Raise where JSON is no config that any reader could go through.
+
+    Raises:
+        FormatError: It is nested too deeply, has text that is no Unicode, or a class without
+            a name.
+    """
+    waiting = [(config, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _DEPTH_MAX:
+            raise FormatError(f"the config is nested deeper than {_DEPTH_MAX}")
+        if isinstance(value, Mapping):
+            if "class_name" in value and "config" in value:
+                _check_name(value["class_name"])
+            waiting += [(part, depth + 1) for pair in value.items() for part in pair]
+        elif isinstance(value, list):
+            waiting += [(part, depth + 1) for part in value]
+        elif isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise FormatError(f"the config has {_quote(value)}, no Unicode text") from None
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise FormatError(f"the config has a class that is called {_quote(name)}; expected a name")
+
+
+def find_running(
+    config: Any, *, judge_op: Callable[[Mapping[str, Any]], str | None] | None = None
+) -> list[Found]:
+    """Return what would run code of the file, or read files, when the model is built.
 
     Args:
         config: The model's config.
-        known: Names of Keras' classes and functions, for configs that state no module.
+        judge_op: Takes the config of a TensorFlowOpLayer and says what its op does besides
+            computing, None where it does not; without it such a layer is never taken.
+    """
+    found = []
+    for layer, node in _objects(config):
+        what = _describe_running(node)
+        if what is None and node["class_name"] == _OP_LAYER:
+            what = judge_op(_options(node)) if judge_op else f"an op of a {_OP_LAYER}"
+        if what is not None:
+            found.append(Found(layer=layer, what=what))
+    return found
+
+
+def find_foreign(config: Any, known: Known) -> list[Found]:
+    """Return classes and functions that are not on the list of Keras' own that compute.
+
+    Args:
+        config: The model's config.
+        known: That list.
     """
     found: dict[str, Found] = {}
     for layer, node in _objects(config):
@@ -83,7 +154,12 @@ def find_foreign(config: Any, known: Collection[str]) -> list[Found]:
     return list(found.values())
 
 
-def drop_unread(config: Any, known: Collection[str]) -> Any:
+def drop_training(config: Any) -> Any:
+    """Return a config without what `compile` reads."""
+    return _replace(config, lambda key, value: None if key in _TRAINING else value)
+
+
+def drop_unread(config: Any, known: Known) -> Any:
     """Return a config without optimizers, losses and foreign initializers and regularizers.
 
     Weights come from the file, so that nothing of theirs shows in what a model computes.
@@ -109,7 +185,7 @@ def widen_floats(config: Any) -> Any:
         if key == "dtype" and isinstance(value, str) and _HALF.fullmatch(value):
             return "float32"
         policy = isinstance(value, Mapping) and "Policy" in str(value.get("class_name"))
-        name = str(value["config"].get("name")) if policy and value.get("config") else ""
+        name = str(_options(value).get("name")) if policy else ""
         return "float32" if _HALF.fullmatch(name) else value
 
     return _replace(config, widen)
@@ -145,20 +221,28 @@ def state_modules(config: Any, classes: tuple[Mapping[str, str], Mapping[str, st
     return _replace(config, state)
 
 
-def _objects(value: Any, layer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return all objects with the name of the layer that they are in."""
-    if isinstance(value, Mapping):
-        if "class_name" in value and "config" in value:
-            inner = value["config"]
-            own = inner.get("name") if isinstance(inner, Mapping) else None
-            layer = own if isinstance(own, str) else layer
-            yield layer, value
-        for key, part in value.items():
-            if key not in _TRAINING:
-                yield from _objects(part, layer)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for part in value:
-            yield from _objects(part, layer)
+def _objects(config: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield all objects with the name of the layer that they are in.
+
+    An object without `config` counts: Keras builds it with the defaults of its class.
+    """
+    waiting = [(config, "")]
+    while waiting:
+        value, layer = waiting.pop()
+        if isinstance(value, Mapping):
+            if isinstance(value.get("class_name"), str):
+                own = _options(value).get("name")
+                layer = own if isinstance(own, str) else layer
+                yield layer, value
+            waiting += [(part, layer) for part in reversed(list(value.values()))]
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            waiting += [(part, layer) for part in reversed(value)]
+
+
+def _options(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the config of an object; empty where it is no mapping."""
+    inner = node.get("config")
+    return inner if isinstance(inner, Mapping) else {}
 
 
 def _replace(value: Any, change: Any, key: str = "") -> Any:
@@ -172,71 +256,101 @@ def _replace(value: Any, change: Any, key: str = "") -> Any:
 
 
 def _describe_running(node: Mapping[str, Any]) -> str | None:
-    name, inner = str(node["class_name"]), node.get("config")
-    options = inner if isinstance(inner, Mapping) else {}
+    return _describe_code(node) or _describe_call(node) or _describe_file(node)
+
+
+def _describe_code(node: Mapping[str, Any]) -> str | None:
+    name, options = node["class_name"], _options(node)
     if name == "__lambda__":
         return "Python code"
-    if name == "Lambda" and any(_is_code(options, key) for key in ("function", "output_shape")):
+    if name == "__typespec__" and node.get("spec_name") not in _TYPES:
+        return f"the class {_quote(node.get('spec_name'))} of {_quote(node.get('module'))}"
+    # As Keras 1 and 2 marshal it: a list of the code, its defaults and its closure.
+    marshalled = (options.get(key) for key in ("function", "output_shape"))
+    if name == "Lambda" and any(
+        isinstance(value, list) and any(isinstance(part, str) for part in value)
+        for value in marshalled
+    ):
         return "a Lambda layer, which is Python code"
-    if name in _RUNNING:
-        return f"{name}, which runs code or files of its config"
-    if name in _CALLING and not _computes(options):
-        called = options.get("function") or options.get("cls_symbol") or options.get("attr_name")
-        return f"a call of tf.{called}"
-    for key in _FILES:
-        if isinstance(options.get(key), str):
-            return f"{name}, which reads the file {options[key]!r}"
+    if any(key.endswith("_type") and value == "lambda" for key, value in options.items()):
+        return f"a {_cut(name)} layer, which is Python code"
     return None
 
 
-def _is_code(options: Mapping[str, Any], key: str) -> bool:
-    """Return whether a Lambda layer has marshalled code, as Keras 1 and 2 write it."""
-    function = options.get(key)
-    stated = options.get(f"{key}_type") == "lambda"
-    return stated or (isinstance(function, list) and isinstance((*function, None)[0], str))
+def _describe_call(node: Mapping[str, Any]) -> str | None:
+    options, called = _options(node), _called(node)
+    if called in REFUSED:
+        return f"{called}, which {REFUSED[called]}"
+    if called in _CALLING and not _computes(options):
+        named = options.get("function") or options.get("cls_symbol") or options.get("attr_name")
+        return f"a call of tf.{_cut(str(named))}"
+    return None
+
+
+def _describe_file(node: Mapping[str, Any]) -> str | None:
+    options = _options(node)
+    for key in _FILES:
+        # Words are a list; a path is a text, or bytes that make one.
+        if isinstance(options.get(key), (str, Mapping)):
+            return f"{_cut(node['class_name'])}, which reads the file {_quote(options[key])}"
+    return None
+
+
+def _called(node: Mapping[str, Any]) -> str:
+    """Return the class or function that an object is of; "" where its name is no text."""
+    called = node.get("config") if node["class_name"] == "function" else node["class_name"]
+    return called if isinstance(called, str) else ""
 
 
 def _computes(options: Mapping[str, Any]) -> bool:
     """Return whether what an op layer calls is a function of TensorFlow that computes."""
-    symbol = options.get("function") or options.get("cls_symbol")
+    symbol, attribute = options.get("function"), options.get("attr_name")
+    if "cls_symbol" in options:
+        return is_ragged_maker(str(options["cls_symbol"]), str(options.get("method_name")))
     if symbol is None:
-        return True  # an attribute or a slice of the tensor itself
-    *parts, name = str(symbol).split(".")
-    return set(parts) <= _TF_PARTS and not _TF_RUNNING.fullmatch(name)
+        return is_tensor_attribute(str(attribute))
+    return isinstance(symbol, str) and is_computing(symbol)
 
 
-def _is_foreign(node: Mapping[str, Any], known: Collection[str]) -> bool:
-    name, module = str(node["class_name"]), node.get("module")
-    if _VALUES.fullmatch(name):
+def _is_foreign(node: Mapping[str, Any], known: Known) -> bool:
+    name, module, called = node["class_name"], node.get("module"), _called(node)
+    if name in _VALUES or name == "__lambda__" or called in REFUSED:
         return False
     if name == "__typespec__":
         return str(module).partition(".")[0] not in ("tensorflow", *_KERAS)
-    is_function = name == "function"
-    called = str(node.get("config")) if is_function else name
-    if ">" in called or ">" in str(node.get("registered_name") or ""):
-        return True
     if module is None or module == "builtins":
-        return called not in known
-    package, _, rest = str(module).partition(".")
-    if package not in _KERAS:
-        return True
-    internal = rest.startswith("src.applications.")  # the layers of its architectures
-    part = "layers" if internal else rest.removeprefix("src").lstrip(".").partition(".")[0]
-    # Functions of `keras.models` and of `keras` itself load and save.
-    is_class = called[:1].isupper()
-    shown = is_class if internal or part in ("", "models", "experimental") else True
-    return not shown or part not in (*_COMPUTING, "")
+        is_known = called in known.names
+    else:
+        is_known = (plain_module(str(module)), called) in known.places
+    # What is registered under a name of its own comes before what the module has.
+    return not is_known or node.get("registered_name") not in (None, called, name)
 
 
 def _describe_foreign(layer: str, node: Mapping[str, Any]) -> Found:
     is_function = node["class_name"] == "function"
-    name = str(node["config"] if is_function else node["class_name"])
+    name = str(node.get("config") if is_function else node["class_name"])
     module = node.get("module")
-    origin = "" if module in (None, "builtins") else f" of {module}"
+    stated = module if isinstance(module, str) and module != "builtins" else None
+    registered = node.get("registered_name")
+    origin = f" of {_cut(stated)}" if stated else ""
     return Found(
         layer=layer,
-        what=f"{'function' if is_function else 'class'} '{name}'{origin}",
-        module=None if module in (None, "builtins", *_KERAS) else module,
+        what=f"{'function' if is_function else 'class'} {_quote(name)}{origin}",
+        module=None if stated in _KERAS else stated,
         name=name,
-        registered=node.get("registered_name"),
+        registered=registered if isinstance(registered, str) else None,
     )
+
+
+def _quote(value: Any) -> str:
+    """Return a value of the file as it may be printed, in quotes where it is a text."""
+    return repr(_shorten(value) if isinstance(value, str) else _shorten(repr(value)))
+
+
+def _cut(text: str) -> str:
+    """Return a text of the file as it may be printed."""
+    return repr(_shorten(text))[1:-1]
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _NAME_LENGTH_SHOWN else f"{text[:_NAME_LENGTH_SHOWN]}…"

@@ -8,25 +8,25 @@ is built or run here.
 """
 
 import json
-import zipfile
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
 from google.protobuf import message
 from tf_keras.protobuf import saved_metadata_pb2
 
 from pipeline.errors import FormatError
+from pipeline.tf.hdf5 import open_hdf5
+from pipeline.tf.keras_archive import CONFIG_NAME, METADATA_NAME, WEIGHTS_NAME, open_keras_archive
+from pipeline.tf.keras_config import check_nesting
 from pipeline.tf.meta_graph import load_saved_model
 
 Kind = Literal["keras", "keras_keras", "keras_saved_model"]
 
-CONFIG_NAME = "config.json"
-_METADATA_NAME = "metadata.json"
 _KERAS_METADATA = "keras_metadata.pb"
-_CONFIG_BYTES_MAX = 256 * 1024**2
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ARCHITECTURE_HINT = (
     "save the whole model instead: build it in Python, load the weights, then "
@@ -56,8 +56,8 @@ class KerasFile:
     @property
     def major(self) -> int:
         """Return the major version of Keras; 1 where nothing is said, as Keras 1 did not."""
-        first = self.version.partition(".")[0]
-        return int(first) if first.isdigit() else 1
+        first = re.match(r"[0-9]{1,4}(?![0-9])", self.version)
+        return int(first[0]) if first else 1
 
 
 def read_keras_file(path: Path) -> KerasFile:
@@ -81,16 +81,13 @@ def read_keras_file(path: Path) -> KerasFile:
 
 
 def _read_hdf5(path: Path) -> KerasFile:
-    try:
-        with h5py.File(path, "r") as file:
-            weights = file.get("model_weights", file)
-            text = _attribute(file, "model_config")
-            version = _attribute(file, "keras_version") or _attribute(weights, "keras_version")
-            backend = _attribute(weights, "backend")
-            has_weights = "model_weights" in file
-            is_weights = _is_weights(file)
-    except (OSError, RuntimeError, KeyError):
-        raise _damaged(path.name, "HDF5") from None
+    with open_hdf5(path, path.name) as file:
+        weights = file.get("model_weights", file)
+        text = _attribute(file, "model_config")
+        version = _attribute(file, "keras_version") or _attribute(weights, "keras_version")
+        backend = _attribute(weights, "backend")
+        has_weights = "model_weights" in file
+        is_weights = _is_weights(file)
     if text is None and is_weights:
         raise FormatError(
             f"{path.name} holds weights only: how the layers are connected is not in it",
@@ -103,7 +100,7 @@ def _read_hdf5(path: Path) -> KerasFile:
     return KerasFile(
         path=path,
         kind="keras",
-        version=version or "",
+        version=_version(version),
         backend=backend or "",
         config=_parse(text, path.name),
     )
@@ -116,37 +113,35 @@ def _is_weights(file: Any) -> bool:
 
 
 def _attribute(group: Any, name: str) -> str | None:
+    """Return an attribute that is a text; numbers under its name are no text of Keras."""
     value = group.attrs.get(name)
-    return value.decode() if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return value.decode()
+    return value if isinstance(value, str) else None
 
 
 def _read_zip(path: Path) -> KerasFile:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-            if CONFIG_NAME not in names:
-                raise FormatError(
-                    f"{path.name} is a zip without {CONFIG_NAME}; expected a Keras model"
-                )
-            config = _read_member(archive, CONFIG_NAME)
-            metadata = _read_member(archive, _METADATA_NAME) if _METADATA_NAME in names else "{}"
-    except (zipfile.BadZipFile, EOFError, OSError):
-        raise _damaged(path.name, "a zip") from None
-    if not any(name.startswith("model.weights.") for name in names):
-        raise FormatError(f"{path.name} holds no weights; expected model.weights.h5 in it")
-    version = _parse(metadata, f"{path.name}: {_METADATA_NAME}").get("keras_version")
+    metadata: Mapping[str, Any] = {}
+    with open_keras_archive(path, path.name) as archive:
+        if not archive.holds(CONFIG_NAME):
+            raise FormatError(f"{path.name} is a zip without {CONFIG_NAME}; expected a Keras model")
+        if not archive.holds(WEIGHTS_NAME):
+            raise FormatError(f"{path.name} holds no weights; expected {WEIGHTS_NAME} in it")
+        config = _parse(archive.read_text(CONFIG_NAME), f"{path.name}: {CONFIG_NAME}")
+        if archive.holds(METADATA_NAME):
+            metadata = _parse(archive.read_text(METADATA_NAME), f"{path.name}: {METADATA_NAME}")
     return KerasFile(
         path=path,
         kind="keras_keras",
-        version=str(version or "3"),
-        config=_parse(config, f"{path.name}: {CONFIG_NAME}"),
+        version=_version(metadata.get("keras_version")) or "3",
+        config=config,
     )
 
 
-def _read_member(archive: zipfile.ZipFile, name: str) -> str:
-    if archive.getinfo(name).file_size > _CONFIG_BYTES_MAX:
-        raise FormatError(f"{name} is larger than any config of a model; expected some kilobytes")
-    return archive.read(name).decode()
+def _version(stated: Any) -> str:
+    """Return the version that a file states, "" where it states none."""
+    text = stated if isinstance(stated, str) else ""
+    return text if _VERSION.fullmatch(text) else ""
 
 
 def _read_folder(path: Path) -> KerasFile:
@@ -160,7 +155,8 @@ def _read_folder(path: Path) -> KerasFile:
             raise _damaged(_KERAS_METADATA, "protobuf") from None
         texts = [node.metadata for node in metadata.nodes]
     else:
-        nodes = saved_model.meta_graphs[0].object_graph_def.nodes
+        graphs = list(saved_model.meta_graphs)[:1]  # the one that Keras looks into
+        nodes = [node for graph in graphs for node in graph.object_graph_def.nodes]
         texts = [node.user_object.metadata for node in nodes]
     configs = [_parse(text, _KERAS_METADATA) for text in texts if text]
     if not any("class_name" in config for config in configs):
@@ -168,7 +164,8 @@ def _read_folder(path: Path) -> KerasFile:
             "this SavedModel is not one that Keras can build again: it has no keras_metadata.pb",
             hint="set `input_format: tf_saved_model`: its signature converts to a graph model",
         )
-    version = next((str(c["keras_version"]) for c in configs if c.get("keras_version")), "2")
+    stated = (_version(config.get("keras_version")) for config in configs)
+    version = next((version for version in stated if version), "2")
     return KerasFile(
         path=path, kind="keras_saved_model", version=version, config={"nodes": configs}
     )
@@ -177,10 +174,16 @@ def _read_folder(path: Path) -> KerasFile:
 def _parse(text: str, where: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
+    except RecursionError:
+        raise FormatError(f"{where}: the model's config is nested too deeply") from None
     except ValueError as error:
         raise FormatError(f"{where}: the model's config is no JSON: {error}") from None
     if not isinstance(content, dict):
         raise FormatError(f"{where}: the model's config is no mapping")
+    try:
+        check_nesting(content)
+    except FormatError as error:
+        raise FormatError(f"{where}: {error.message}") from None
     return content
 
 

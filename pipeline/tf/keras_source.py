@@ -16,12 +16,14 @@ from typing import Any, Literal
 import keras
 import tf_keras
 
-from pipeline.errors import ConversionError, PipelineError, UntrustedSourceError
+from pipeline.errors import ConversionError, FormatError, PipelineError, UntrustedSourceError
 from pipeline.tf.freeze import format_reason
 from pipeline.tf.keras_1 import modernize, state_defaults
-from pipeline.tf.keras_builtin import known_names
+from pipeline.tf.keras_builtin import known_parts
 from pipeline.tf.keras_config import (
     Found,
+    Known,
+    drop_training,
     drop_unread,
     find_foreign,
     find_running,
@@ -29,8 +31,9 @@ from pipeline.tf.keras_config import (
     widen_floats,
 )
 from pipeline.tf.keras_file import KerasFile, read_keras_file
-from pipeline.tf.keras_load import load_keras_3, load_tf_keras
+from pipeline.tf.keras_load import UNPACKED_NAME, load_keras_3, load_tf_keras
 from pipeline.tf.keras_names import Side, name_inputs, name_outputs
+from pipeline.tf.keras_op_layer import describe_op
 from pipeline.tf.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.untrusted import check_trusted
 
@@ -38,6 +41,7 @@ Generation = Literal["tf_keras", "keras 3"]
 
 _SAVED_BY_KERAS_3 = 3
 _NUM_NAMED = 10
+_OF_COPIES = re.compile(rf"\S*/(model\.(h5|keras)|{UNPACKED_NAME}(/[\w.]+)?)\b")
 _REPAIRS = {
     "widened": "16-bit floats (the model's dtype policy) are computed in float32, the only "
     "floating-point type of TensorFlow.js",
@@ -100,14 +104,15 @@ def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
     generation: Generation = "keras 3" if file.major >= _SAVED_BY_KERAS_3 else "tf_keras"
     if file.kind == "keras_saved_model":
         generation = "tf_keras"  # Keras 3 neither saves nor loads them
-    known = known_names(generation)
-    config = file.config if file.kind == "keras_saved_model" else _prepare(file, known)
+    known = known_parts(generation)
+    is_folder = file.kind == "keras_saved_model"  # Keras reads its configs there, as they are
+    config = file.config if is_folder else _prepare(file, known)
     custom = _check(config, file, known, trust=trust)
     config, repairs = _repair(config, file)
     _forget_names()
     try:
         if generation == "tf_keras":
-            model = load_tf_keras(file, config, custom)
+            model = load_tf_keras(file, config, custom, trust=trust)
         else:
             model = load_keras_3(file, config, custom, trust=trust)
         inputs, structure = name_inputs(model, generation)
@@ -116,7 +121,7 @@ def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
         raise
     except Exception as error:
         # Keras was given a copy of the file.
-        reason = re.sub(r"\S*/model\.(h5|keras)\b", file.path.name, format_reason(error, source))
+        reason = _OF_COPIES.sub(file.path.name, format_reason(error, source))
         raise ConversionError(f"Keras cannot build the model: {reason}") from error
     return LoadedKeras(
         model=model,
@@ -131,7 +136,7 @@ def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
     )
 
 
-def _prepare(file: KerasFile, known: set[str]) -> Any:
+def _prepare(file: KerasFile, known: Known) -> Any:
     """Return a config as today's Keras takes it, without what only training reads."""
     config: Any = file.config
     if file.major < _SAVED_BY_KERAS_3:
@@ -141,12 +146,21 @@ def _prepare(file: KerasFile, known: set[str]) -> Any:
                 "the model was saved by Keras with Theano, whose convolutions are mirrored",
                 hint="load it with Keras 2 and TensorFlow, which turns them, and save it again",
             )
-        config = state_defaults(modernize(config) if file.major == 1 else config)
+        config = state_defaults(_modernize(config, file) if file.major == 1 else config)
     return drop_unread(config, known)
 
 
+def _modernize(config: Any, file: KerasFile) -> Any:
+    try:
+        return modernize(config)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"{file.path.name}: the config is none of Keras 1: {format_reason(error)}"
+        ) from error
+
+
 def _check(
-    config: Mapping[str, Any], file: KerasFile, known: set[str], *, trust: bool
+    config: Mapping[str, Any], file: KerasFile, known: Known, *, trust: bool
 ) -> dict[str, Any]:
     """Return foreign classes and functions by name, imported because they are trusted.
 
@@ -154,7 +168,7 @@ def _check(
         UntrustedSourceError: The model would run code, and `trust` is not set.
         ConversionError: It needs code that is not installed.
     """
-    running = find_running(config)
+    running = find_running(drop_training(config), judge_op=describe_op)
     if running and not trust:
         raise UntrustedSourceError(
             f"building the model would run {_list(running)}",
@@ -174,8 +188,8 @@ def _check(
         )
     if foreign and not trust:
         raise UntrustedSourceError(
-            f"the model needs code of other packages: {_list(foreign)}",
-            hint="set `trust: true` for this model to import them",
+            f"the model names code that is not known to compute only: {_list(foreign)}",
+            hint="set `trust: true` for this model to import it",
         )
     return _import(foreign)
 

@@ -15,7 +15,8 @@ import tf_keras
 
 from pipeline.errors import ConversionError, UntrustedSourceError
 from pipeline.tf.freeze import format_reason
-from pipeline.tf.keras_config import find_running
+from pipeline.tf.keras_builtin import known_parts
+from pipeline.tf.keras_config import check_nesting, drop_unread, find_foreign, find_running
 from pipeline.tf.keras_graph import convert_keras_model
 from pipeline.tf.keras_layers import find_layer, variable_name
 from pipeline.tfjs.keras_weights import list_weights
@@ -64,11 +65,13 @@ def _build(base: Path) -> Any:
     """Return a layers model as a Keras model with its weights."""
     model_json = load_model_json(base / "model.json")
     topology = model_json.content["modelTopology"]
-    config = dict(bare_topology(topology))
-    running = find_running(config)
-    if running:
+    known = known_parts("tf_keras")
+    check_nesting(topology)
+    config = drop_unread(dict(bare_topology(topology)), known)
+    refused = find_running(config) or find_foreign(config, known)
+    if refused:
         raise UntrustedSourceError(
-            f"building the model would run {running[0].what} (layer {running[0].layer!r})"
+            f"building the model would run {refused[0].what} (layer {refused[0].layer!r})"
         )
     tf_keras.backend.clear_session()
     try:
@@ -78,8 +81,8 @@ def _build(base: Path) -> Any:
             f"Keras cannot build the model: {format_reason(error, base)}",
             hint="take it as it is: `output_format: tfjs_layers_model`",
         ) from error
-    known = {part.spec.name: part.read() for part in walk_weights(model_json, base)}
-    _set_weights(model, config, known)
+    weights = {part.spec.name: part.read() for part in walk_weights(model_json, base)}
+    _set_weights(model, config, weights)
     return model
 
 
