@@ -11,10 +11,11 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import op_def_registry
 
-from pipeline.errors import SignatureError
+from pipeline.errors import PipelineError, SignatureError
 from pipeline.tf.freeze import import_graph
 from pipeline.tf.meta_graph import did_you_mean
 from pipeline.tf.reach import find_reached, node_of, prune
+from pipeline.tf.untrusted import check_trusted_graph
 
 PLACEHOLDERS = {"Placeholder", "PlaceholderV2"}
 _DEFAULTED = {"PlaceholderWithDefault"}
@@ -33,13 +34,14 @@ _FIRST_ONLY = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _NUM_LISTED = 20
 
 
-def choose_outputs(graph: GraphDef, asked: str | Sequence[str] | None) -> list[str]:
+def choose_outputs(graph: GraphDef, asked: str | Sequence[str] | None, *, trust: bool) -> list[str]:
     """Return the names of the output tensors, as they are asked for or as the graph tells.
 
     Args:
         graph: The whole graph.
         asked: The manifest's `output_node_names`: names of nodes or tensors, as a list or
             with commas between them.
+        trust: Whether the graph may touch this machine, which reading it may do.
 
     Raises:
         SignatureError: A name is not there, or the graph leaves a doubt.
@@ -55,7 +57,7 @@ def choose_outputs(graph: GraphDef, asked: str | Sequence[str] | None) -> list[s
             "the graph does not tell what its outputs are: every node is read by another",
             hint="name them with `output_node_names:`",
         )
-    tensors = _list_tensors(graph, ends)
+    tensors = _list_tensors(graph, ends, trust=trust)
     if len(ends) == 1:
         return [name for name, _ in tensors]
     listed = "".join(f"\n  {text}" for _, text in tensors[:_NUM_LISTED])
@@ -122,13 +124,19 @@ def _returns(node: NodeDef) -> bool:
     return node.op not in _NO_OUTPUTS and (definition is None or bool(definition.output_arg))
 
 
-def _list_tensors(graph: GraphDef, ends: Iterable[NodeDef]) -> list[tuple[str, str]]:
+def _list_tensors(
+    graph: GraphDef, ends: Iterable[NodeDef], *, trust: bool
+) -> list[tuple[str, str]]:
     """Return name and description of the tensors that nodes return."""
     nodes = list(ends)
+    pruned = prune(graph, [node.name for node in nodes])
     try:
-        imported = import_graph(prune(graph, [node.name for node in nodes]))
-    except (ValueError, tf.errors.OpError):
-        # An op that is not known has as many outputs as it likes.
+        if not trust:
+            check_trusted_graph(pruned)
+        imported = import_graph(pruned)
+    except (ValueError, tf.errors.OpError, PipelineError):
+        # An op that is not known has as many outputs as it likes, and a graph that is not trusted
+        # is not read.
         return [(f"{node.name}:0", f"{node.name}: {node.op}") for node in nodes]
     listed = []
     for node in nodes:

@@ -71,7 +71,7 @@ def load_frozen_graph(
         ConversionError: It is not frozen, or TensorFlow cannot read it.
     """
     whole = _read(path)
-    outputs = choose_outputs(whole, output_node_names)
+    outputs = choose_outputs(whole, output_node_names, trust=trust)
     graph = prune(whole, outputs)
     _check_frozen(graph)
     initializer = find_initializer(graph, whole)

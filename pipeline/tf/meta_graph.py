@@ -5,6 +5,7 @@ A SavedModel holds one or more MetaGraphs, each chosen by its tags.
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -65,18 +66,34 @@ def choose_meta_graph(saved_model: SavedModel, tags: Sequence[str] | None) -> Me
     return by_tags[wanted]
 
 
-def list_assets(meta_graph: MetaGraphDef) -> dict[str, str]:
-    """Return the file in `assets` for each node that holds the path of one.
+def read_assets(meta_graph: MetaGraphDef) -> list[AssetFileDef]:
+    """Return the files of a model that TensorFlow opens while it loads the model.
 
-    TensorFlow 2 lists them in a field of their own, TensorFlow 1 in a collection.
+    TensorFlow 2 lists them in a field of their own, TensorFlow 1 in a collection, which counts
+    where the field is empty (`get_asset_tensors` in saved_model/loader_impl.py).
+
+    Raises:
+        FormatError: The collection holds something else.
     """
     assets = list(meta_graph.asset_file_def)
-    if _V1_ASSETS in meta_graph.collection_def:
-        for packed in meta_graph.collection_def[_V1_ASSETS].any_list.value:
-            asset = AssetFileDef()
-            if packed.Unpack(asset):
-                assets.append(asset)
-    return {asset.tensor_info.name.partition(":")[0]: asset.filename for asset in assets}
+    if assets or _V1_ASSETS not in meta_graph.collection_def:
+        return assets
+    for packed in meta_graph.collection_def[_V1_ASSETS].any_list.value:
+        asset = AssetFileDef()
+        try:
+            packed.Unpack(asset)
+        except message.DecodeError:
+            raise FormatError("saved_model.pb: the list of the model's files is damaged") from None
+        assets.append(asset)
+    return assets
+
+
+def list_assets(meta_graph: MetaGraphDef) -> dict[str, str]:
+    """Return the file in `assets` for each node that holds the path of one."""
+    return {
+        asset.tensor_info.name.partition(":")[0]: asset.filename
+        for asset in read_assets(meta_graph)
+    }
 
 
 def format_tag_sets(tag_sets: Iterable[Sequence[str]]) -> str:
@@ -109,7 +126,19 @@ def _read(folder: Path) -> SavedModel:
         ) from None
     if not saved_model.meta_graphs:
         raise FormatError(f"{path.name} holds no graph; expected a SavedModel")
+    _check_tags(saved_model, path.name)
     return saved_model
+
+
+def _check_tags(saved_model: SavedModel, name: str) -> None:
+    """Raise where tags do not say which graph is meant: TensorFlow would take the first."""
+    counts = Counter(frozenset(graph.meta_info_def.tags) for graph in saved_model.meta_graphs)
+    tags, count = counts.most_common(1)[0]
+    if count > 1:
+        raise FormatError(
+            f"{name} holds {count} graphs with the tags {format_tag_sets([sorted(tags)])}; "
+            "expected different tags for each"
+        )
 
 
 def _check_variables(folder: Path) -> None:

@@ -62,17 +62,22 @@ def _check_hopeless(nodes: Iterable[NodeDef]) -> None:
     the ops of Decision Forests, which a package of their own runs.
     """
     for node in nodes:
-        if node.op.startswith("SimpleML"):
-            raise ConversionError(
-                "a model of TensorFlow Decision Forests: TensorFlow.js alone has none of its ops",
-                hint="it runs in the package tfjs-tfdf only, which this zoo does not support",
-            )
+        refuse_forests([node.op])
         if node.op.startswith("InitializeTableFromTextFile"):
             raise ConversionError(
                 f"a lookup table is filled from a file ('{_format_place(node.name)}'), "
                 "which TensorFlow.js cannot do",
                 hint="fill it with tf.lookup.KeyValueTensorInitializer and save the model again",
             )
+
+
+def refuse_forests(ops: Iterable[str]) -> None:
+    """Raise for ops of a model of Decision Forests."""
+    if any(op.startswith("SimpleML") for op in ops):
+        raise ConversionError(
+            "a model of TensorFlow Decision Forests: TensorFlow.js alone has none of its ops",
+            hint="it runs in the package tfjs-tfdf only, which this zoo does not support",
+        )
 
 
 def _format_place(name: str) -> str:

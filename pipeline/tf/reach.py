@@ -3,9 +3,10 @@
 It follows inputs, control inputs and the functions that a node calls. It changes nothing.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
@@ -22,6 +23,19 @@ class Reached:
     nodes: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
 
+    def walk(self, graph: GraphDef) -> Iterator[tuple[str, NodeDef]]:
+        """Yield each of the nodes, those of functions as well, after its function's name.
+
+        The name is "" for the nodes of the graph itself.
+        """
+        for node in graph.node:
+            if node.name in self.nodes:
+                yield "", node
+        for function in graph.library.function:
+            if function.signature.name in self.functions:
+                for node in function.node_def:
+                    yield function.signature.name, node
+
 
 def find_reached(
     graph: GraphDef,
@@ -36,16 +50,19 @@ def find_reached(
         graph: The graph and its library.
         roots: Names of nodes or tensors; those that are not there are passed over.
         called: Names of functions.
-        fed: Names of nodes that do not run, because their values are given.
+        fed: Names of tensors whose values are given. Nothing runs for their sake; a node of
+            theirs runs all the same where another of its tensors is needed.
     """
-    nodes = {node.name: node for node in graph.node if node.name not in fed}
-    functions = {function.signature.name: function for function in graph.library.function}
+    nodes = {node.name: node for node in graph.node}
+    functions = bodies_of(graph)
+    given = set(map(tensor_of, fed))
     reached = Reached()
     waiting, entering = list(roots), list(called)
     while waiting or entering:
         if waiting:
-            name = node_of(waiting.pop())
-            if name in nodes and name not in reached.nodes:
+            tensor = waiting.pop()
+            name = node_of(tensor)
+            if name in nodes and name not in reached.nodes and tensor_of(tensor) not in given:
                 reached.nodes.add(name)
                 waiting += nodes[name].input
                 entering += calls_of(nodes[name])
@@ -53,7 +70,7 @@ def find_reached(
         name = entering.pop()
         if name in functions and name not in reached.functions:
             reached.functions.add(name)
-            entering += (call for node in functions[name].node_def for call in calls_of(node))
+            entering += (call for node in functions[name] for call in calls_of(node))
     return reached
 
 
@@ -66,12 +83,8 @@ def reach(
 ) -> Iterator[NodeDef]:
     """Yield the nodes that run, those of functions as well; see `find_reached`."""
     reached = find_reached(graph, roots, called, fed=fed)
-    for node in graph.node:
-        if node.name in reached.nodes:
-            yield node
-    for function in graph.library.function:
-        if function.signature.name in reached.functions:
-            yield from function.node_def
+    for _, node in reached.walk(graph):
+        yield node
 
 
 def prune(graph: GraphDef, roots: Iterable[str]) -> GraphDef:
@@ -87,14 +100,39 @@ def prune(graph: GraphDef, roots: Iterable[str]) -> GraphDef:
     return pruned
 
 
+def bodies_of(graph: GraphDef) -> dict[str, list[NodeDef]]:
+    """Return the nodes of each function; those of all where several have one name."""
+    bodies: dict[str, list[NodeDef]] = {}
+    for function in graph.library.function:
+        bodies.setdefault(function.signature.name, []).extend(function.node_def)
+    return bodies
+
+
 def calls_of(node: NodeDef) -> Iterator[str]:
-    """Yield the names of the functions that a node calls."""
-    for value in node.attr.values():
+    """Yield the names of the functions that a node may call, its own op among them.
+
+    An op may be a function by its name: TensorFlow looks for it in the library.
+    """
+    yield node.op
+    for value in values_of(node.attr):
         if value.func.name:
             yield value.func.name
         yield from (function.name for function in value.list.func)
 
 
+def values_of(attributes: Mapping[str, AttrValue]) -> Iterator[AttrValue]:
+    """Yield the attributes of a node, and those that it gives to the functions it names."""
+    for value in attributes.values():
+        yield value
+        for function in (value.func, *value.list.func):
+            yield from values_of(function.attr)
+
+
 def node_of(tensor: str) -> str:
     """Return the name of the node in "node:index", "node" or "^node"."""
     return tensor.removeprefix("^").partition(":")[0]
+
+
+def tensor_of(tensor: str) -> str:
+    """Return "node:0" for "node", and other names as they are."""
+    return tensor if ":" in tensor or tensor.startswith("^") else f"{tensor}:0"

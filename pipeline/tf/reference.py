@@ -19,6 +19,7 @@ from pipeline.tf.freeze import format_reason, load_model
 from pipeline.tf.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.session import is_of_tensorflow_1, open_session, run_in_session
 from pipeline.tf.signature_def import trace_signature
+from pipeline.tf.untrusted import check_trusted
 
 RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
 """Runs a source: tensors of the source's own dtypes by name in, outputs by name out."""
@@ -36,14 +37,15 @@ def run_saved_model(
     Args:
         source: Folder that holds saved_model.pb.
         record: The source record, of convert_saved_model.
-        flags: By the manifest's names; saved_model_tags is read.
+        flags: By the manifest's names; saved_model_tags and trust are read.
         known: All else that `write_outputs` takes.
 
     Raises:
+        UntrustedSourceError: The graph might touch the machine, and `trust` is not set.
         ConversionError: TensorFlow cannot load it; else as `write_outputs`.
     """
     return write_outputs(
-        _load(source, record["signature_key"], flags.get("saved_model_tags")),
+        _load(source, record["signature_key"], flags),
         source=source,
         record=record,
         **known,
@@ -112,10 +114,13 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
     )
 
 
-def _load(source: Path, key: str, tags: str | Sequence[str] | None) -> RunOne:
+def _load(source: Path, key: str, flags: Mapping[str, Any]) -> RunOne:
     """Return a function that runs a signature, in a session where only that can load it."""
+    tags = flags.get("saved_model_tags")
     wanted = tags.split(",") if isinstance(tags, str) else tags
     meta_graph = choose_meta_graph(load_saved_model(source), wanted)
+    if not flags.get("trust"):
+        check_trusted(meta_graph)
     own_tags = list(meta_graph.meta_info_def.tags)
     try:
         model = load_model(source, own_tags)

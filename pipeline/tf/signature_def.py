@@ -113,7 +113,7 @@ def _quote(keys: Iterable[str]) -> str:
 def find_parsers(meta_graph: MetaGraphDef, key: str) -> list[str]:
     """Return the ops by which a signature reads serialized tf.Example records."""
     signature = meta_graph.signature_def[key]
-    fed = set(map(node_of, _outer(signature.inputs)))
+    fed = set(_outer(signature.inputs))
     ops = {node.op for node in reach(meta_graph.graph_def, _outer(signature.outputs), fed=fed)}
     return sorted(op for op in ops if op.startswith(_PARSERS))
 

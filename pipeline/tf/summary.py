@@ -173,6 +173,6 @@ def _find_narrowed(bodies: Iterable[Iterable[NodeDef]]) -> str | None:
 def _find_untrusted(meta_graph: MetaGraphDef) -> str | None:
     try:
         check_trusted(meta_graph)
-    except UntrustedSourceError as error:
+    except (ConversionError, UntrustedSourceError) as error:
         return error.message
     return None

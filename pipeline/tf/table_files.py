@@ -15,6 +15,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.errors import FormatError
+from pipeline.tf.origins import PASSING
 
 Array = npt.NDArray[Any]
 
@@ -22,7 +23,6 @@ _FILLS = {
     "InitializeTableFromTextFile": "InitializeTable",
     "InitializeTableFromTextFileV2": "InitializeTableV2",
 }
-_PASSING = {"Identity", "StopGradient"}
 
 
 def fill_tables(initializer: GraphDef, *, source: Path) -> tuple[GraphDef, list[str]]:
@@ -67,7 +67,7 @@ def _find_file(node: NodeDef, nodes: Mapping[str, NodeDef], source: Path) -> Pat
 
 def _follow(reference: str, nodes: Mapping[str, NodeDef]) -> NodeDef | None:
     node = nodes.get(reference.partition(":")[0])
-    while node is not None and node.op in _PASSING:
+    while node is not None and node.op in PASSING:
         node = nodes.get(node.input[0].partition(":")[0])
     return node
 

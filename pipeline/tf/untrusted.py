@@ -1,186 +1,189 @@
-"""Untrusted: which graphs would touch this machine when they are loaded or converted.
+"""Untrusted: which graphs might touch this machine when they are loaded or converted.
 
-Loading a SavedModel runs its initializers, and the converter's optimizer runs whatever it can
-fold into a constant, so reading a file at conversion would publish that file as a weight. The
-graph and all functions are searched before anything is loaded.
+Loading a SavedModel runs its initializers; reading any graph, and optimizing it, runs what can be
+folded into a constant; a reference runs the model. So every node of the graph and of all
+functions has to be of an op that is known to leave the machine alone (`pipeline.tf.op_classes`).
+An op that TensorFlow does not have is left to TensorFlow, which refuses the graph.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
-from tensorflow.core.framework.types_pb2 import DT_STRING
+from tensorflow.core.framework.types_pb2 import DT_RESOURCE, DT_VARIANT
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+from tensorflow.python.framework import op_def_registry
 
 from pipeline.errors import UntrustedSourceError
-from pipeline.tf.meta_graph import list_assets
-from pipeline.tf.reach import calls_of, find_reached, node_of, reach
+from pipeline.tf.meta_graph import read_assets
+from pipeline.tf.op_check import refuse_forests
+from pipeline.tf.op_classes import ALLOWED, LEFT_OVER, REASONS, op_classes
+from pipeline.tf.origins import Origins
+from pipeline.tf.reach import calls_of, tensor_of, values_of
+from pipeline.tf.runs import Runs, find_runs
 
-# After the list of TensorFlow 2.19's ops (tf.raw_ops); a version that an op has ("V2", and
-# "Experimental" before it) is left out here and when names are compared.
-_TOUCHING = {
-    # Python of this process
-    "PyFunc", "PyFuncStateless", "EagerPyFunc",
-    # files
-    "ReadFile", "WriteFile", "MatchingFiles", "FileSystemSetConfiguration",
-    "FixedLengthRecordReader", "LMDBReader", "TFRecordReader", "TextLineReader",
-    "WholeFileReader", "RecordInput", "LoadAndRemapMatrix", "GenerateVocabRemapping",
-    "InitializeTRTResource", "CSVDataset", "CacheDataset", "DatasetToTFRecord",
-    "FixedLengthRecordDataset", "LMDBDataset", "ListSnapshotChunksDataset", "LoadDataset",
-    "MatchingFilesDataset", "SaveDataset", "SnapshotChunkDataset", "SnapshotDataset",
-    "SnapshotDatasetReader", "SnapshotNestedDatasetReader", "SqlDataset", "TFRecordDataset",
-    "TextLineDataset", "DistributedSave",
-    # event files and debuggers
-    "CreateSummaryDbWriter", "CreateSummaryFileWriter", "ImportEvent", "DebugIdentity",
-    "DebugNanCount", "DebugNumericSummary",
-    # the network and other devices
-    "DataServiceDataset", "RegisterDataset", "RemoteCall", "Send", "Recv", "HostSend",
-    "HostRecv", "ConfigureDistributedTPU", "ConfigureTPUEmbedding",
+_HANDLES = {DT_RESOURCE, DT_VARIANT}
+# Ops that may run for some values of an attribute only: the attribute, these values, and what
+# the op does for others.
+_ASKED = {
+    "PrintV2": ("output_stream", rb"stdout|stderr|log\((info|warning|error)\)|", "into a file"),
+    "DecodeProtoV2": ("descriptor_source", rb"local://|bytes://.*|", "with a descriptor file"),
+    "EncodeProto": ("descriptor_source", rb"local://|bytes://.*|", "with a descriptor file"),
+    "FixedUnigramCandidateSampler": ("vocab_file", rb"", "of a file of words"),
+}
+# Ops that make tensors of bytes, of whatever type they are told.
+_UNPACKING = {
+    "ParseTensor", "DeserializeSparse", "DeserializeManySparse",
+    "Restore", "RestoreSlice", "RestoreV2",
 }  # fmt: skip
-_WRITES_CHECKPOINT = {"Save", "SaveSlices", "MergeV2Checkpoints"}
-_READS_CHECKPOINT = {"Restore", "RestoreSlice"}
-_TABLE_FROM_FILE = {"InitializeTableFromTextFile"}  # its file has to be an asset
-_SCREEN = {b"stdout", b"stderr", b"log(info)", b"log(warning)", b"log(error)", b""}
-_OWN_PROTOS = (b"", b"local://", b"bytes://")
-# Collections of TensorFlow 1 whose nodes are run on loading.
-_RUN_ON_LOADING = ("saved_model_main_op", "legacy_init_op", "table_initializer")
+_READS_CHECKPOINT = {"Restore", "RestoreSlice", "RestoreV2"}
+_TABLE_FROM_FILE = {"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"}
+_NO_ASSET = "of a file that is no asset"
+_OTHER_CHECKPOINT = "of another checkpoint"
 
 
 def check_trusted(meta_graph: MetaGraphDef) -> None:
-    """Raise when a graph, or a function in it, holds ops that touch the machine.
+    """Raise when a graph, or a function in it, holds ops that might touch the machine.
 
     Raises:
         UntrustedSourceError: It does; the message names the ops.
+        ConversionError: It is a model of Decision Forests, which load themselves from files.
+        FormatError: Its list of files is damaged.
     """
-    assets = list_assets(meta_graph)
-    found = set(_find_touching(meta_graph.graph_def, set(assets)))
-    found |= set(_find_named_files(meta_graph)) | set(_find_checkpoints(meta_graph))
-    _refuse(found | set(_find_outside(assets.values())))
+    runs = find_runs(meta_graph)
+    found = set(_find_touching(meta_graph.graph_def))
+    found |= set(_find_misplaced(meta_graph, runs)) | set(_find_foreign_files(meta_graph, runs))
+    _refuse(found | set(_find_outside(asset.filename for asset in read_assets(meta_graph))))
 
 
 def check_trusted_graph(graph: GraphDef) -> None:
-    """Raise when a graph that has no assets and nothing to restore touches the machine.
+    """Raise when a graph that has no assets and nothing to restore might touch the machine.
+
+    All of it counts as run.
 
     Raises:
-        UntrustedSourceError: It does; the message names the ops.
+        UntrustedSourceError: It might; the message names the ops.
+        ConversionError: It is a model of Decision Forests, which load themselves from files.
     """
-    checkpoints = {
-        node.op
-        for nodes in _bodies(graph)
-        for node in nodes
-        if _plain(node.op) in _WRITES_CHECKPOINT | _READS_CHECKPOINT
-    }
-    _refuse(checkpoints | set(_find_touching(graph, set())))
+    found = set(_find_touching(graph))
+    for node in _all_nodes(graph):
+        if op_classes().get(node.op) in LEFT_OVER:
+            found.add(_say(node.op))
+        elif node.op in _TABLE_FROM_FILE:
+            found.add(f"{node.op} ({_NO_ASSET})")
+    _refuse(found)
 
 
 def _refuse(found: Collection[str]) -> None:
-    if found:
-        raise UntrustedSourceError(
-            f"the graph holds ops that touch this machine: {', '.join(sorted(found))}",
-            hint="set `trust: true` for this model if you know who made it",
-        )
-
-
-def _find_touching(graph: GraphDef, assets: Collection[str]) -> Iterator[str]:
-    yield from _find_tables(graph, assets)
-    for node in (node for nodes in _bodies(graph) for node in nodes):
-        op = _plain(node.op)
-        if op in _TOUCHING:
-            yield node.op
-        elif op == "Print" and node.attr["output_stream"].s not in _SCREEN:
-            yield f"{node.op} (into a file)"
-        elif op in ("DecodeProto", "EncodeProto") and not _own_descriptor(node):
-            yield f"{node.op} (with a descriptor file)"
-
-
-def _find_tables(graph: GraphDef, assets: Collection[str]) -> Iterator[str]:
-    """Find tables filled from a file whose name is in the graph, or computed by it."""
-    for node in graph.node:
-        if _plain(node.op) in _TABLE_FROM_FILE and node_of(node.input[1]) not in assets:
-            yield f"{node.op} (of a file that is no asset)"
-    for function in graph.library.function:
-        arguments = {argument.name for argument in function.signature.input_arg}
-        for node in function.node_def:
-            if _plain(node.op) in _TABLE_FROM_FILE and node.input[1] not in arguments:
-                yield f"{node.op} (of a file that is no asset)"
-
-
-def _find_named_files(meta_graph: MetaGraphDef) -> Iterator[str]:
-    """Find functions that fill a table from a file, and are given a text instead of an asset."""
-    graph = meta_graph.graph_def
-    filling = {
-        function.signature.name: node.op
-        for function in graph.library.function
-        for node in function.node_def
-        if _plain(node.op) in _TABLE_FROM_FILE
-    }
-    if not filling:
+    if not found:
         return
-    assets = list_assets(meta_graph)
-    texts = {node.name for node in graph.node if _is_text(node)}.difference(assets)
-    given = [(list(calls_of(node)), node.input) for node in graph.node]
-    objects = meta_graph.object_graph_def
-    for name, function in objects.concrete_functions.items():
-        bound = [objects.nodes[i].constant.operation for i in function.bound_inputs]
-        given.append(([name], bound))
-    for called, inputs in given:
-        if texts.intersection(map(node_of, inputs)):
-            for name in find_reached(graph, (), called).functions & filling.keys():
-                yield f"{filling[name]} (of a file that is no asset)"
-    for function in graph.library.function:
-        own = {f"{node.name}:output:0" for node in function.node_def if _is_text(node)}
-        for node in function.node_def:
-            if own.intersection(node.input):
-                for name in find_reached(graph, (), calls_of(node)).functions & filling.keys():
-                    yield f"{filling[name]} (of a file that is no asset)"
+    refuse_forests(found)
+    raise UntrustedSourceError(
+        f"the graph holds ops that may touch this machine: {', '.join(sorted(found))}",
+        hint="set `trust: true` for this model if you know who made it",
+    )
 
 
-def _is_text(node: NodeDef) -> bool:
-    return bool(node.op == "Const" and node.attr["dtype"].type == DT_STRING)
+def _say(op: str) -> str:
+    """Return an op and what it has to do with: "ReadFile (files)"."""
+    return f"{op} ({REASONS[op_classes().get(op)]})"
 
 
-def _find_checkpoints(meta_graph: MetaGraphDef) -> Iterator[str]:
-    """Find checkpoint ops outside the saver's own place, where every SavedModel has them."""
+def _find_touching(graph: GraphDef) -> Iterator[str]:
+    """Find what may stand nowhere, whether it runs or not."""
+    for node in _all_nodes(graph):
+        if not _may_stand(node.op):
+            yield _say(node.op)
+        for name in calls_of(node):
+            if name != node.op and _is_op(name):
+                yield f"{name} (called as if it were a function)"
+        if node.op in _ASKED:
+            yield from _ask(node)
+        yield from _find_handles(node)
+
+
+def _may_stand(op: str) -> bool:
+    return op_classes().get(op) in ALLOWED | LEFT_OVER or not _is_op(op)
+
+
+def _is_op(name: str) -> bool:
+    """Tell whether TensorFlow has an op of this name; else it is a function, or nothing."""
+    return name in op_classes() or op_def_registry.get(name) is not None
+
+
+def _ask(node: NodeDef) -> Iterator[str]:
+    """Find an op that may not run as its attribute has it.
+
+    A function leaves the values of attributes to its callers where it has a placeholder.
+    """
+    name, good, otherwise = _ASKED[node.op]
+    if name not in node.attr:
+        return
+    value: AttrValue = node.attr[name]
+    if value.WhichOneof("value") != "s" or not re.fullmatch(good, value.s, re.DOTALL):
+        yield f"{node.op} ({otherwise})"
+
+
+def _find_handles(node: NodeDef) -> Iterator[str]:
+    """Find a value in the graph that would be an object of this process: a handle, a pipeline."""
+    for value in values_of(node.attr):
+        tensors = (value.tensor, *value.list.tensor)
+        types = (value.type, *value.list.type) if node.op in _UNPACKING else ()
+        if _HANDLES.intersection((*(tensor.dtype for tensor in tensors), *types)):
+            yield f"{node.op} (of a handle)"
+
+
+def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
+    """Find ops that may be left over in a graph, and yet run."""
     graph = meta_graph.graph_def
-    roots = [
-        info.name
-        for signature in meta_graph.signature_def.values()
-        for info in signature.outputs.values()
-    ]
-    for name in _RUN_ON_LOADING:
-        if name in meta_graph.collection_def:
-            roots += meta_graph.collection_def[name].node_list.value
-    called = list(meta_graph.object_graph_def.concrete_functions)
-    for node in reach(graph, roots, called):
-        if _plain(node.op) in _WRITES_CHECKPOINT | _READS_CHECKPOINT:
-            yield node.op
-    for node in reach(graph, [meta_graph.saver_def.restore_op_name]):
-        if _plain(node.op) in _WRITES_CHECKPOINT:
-            yield node.op
+    for _, node in (*runs.called.walk(graph), *runs.started.walk(graph)):
+        if op_classes().get(node.op) in LEFT_OVER:
+            yield _say(node.op)
+    prefix = Origins(
+        graph=graph,
+        objects=meta_graph.object_graph_def,
+        given={tensor_of(meta_graph.saver_def.filename_tensor_name)},
+    )
+    for function, node in runs.restored.walk(graph):
+        if node.op in _READS_CHECKPOINT:
+            if not node.input or not prefix.is_given(function, node.input[0]):
+                yield f"{node.op} ({_OTHER_CHECKPOINT})"
+        elif op_classes().get(node.op) in LEFT_OVER:
+            yield _say(node.op)
 
 
-def _find_outside(assets: Iterable[str]) -> Iterator[str]:
-    for name in assets:
+def _find_foreign_files(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
+    """Find tables filled from a file that is no asset, or while TensorFlow gives no assets."""
+    graph = meta_graph.graph_def
+    assets = Origins(
+        graph=graph,
+        objects=meta_graph.object_graph_def,
+        given={tensor_of(asset.tensor_info.name) for asset in read_assets(meta_graph)},
+    )
+    bodies = [("", graph.node)]
+    bodies += [(function.signature.name, function.node_def) for function in graph.library.function]
+    for function, nodes in bodies:
+        for node in nodes:
+            if node.op in _TABLE_FROM_FILE and not (
+                len(node.input) > 1 and assets.is_given(function, node.input[1])
+            ):
+                yield f"{node.op} ({_NO_ASSET})"
+    for _, node in (*runs.called.walk(graph), *runs.restored.walk(graph)):
+        if node.op in _TABLE_FROM_FILE:
+            yield f"{node.op} ({_NO_ASSET})"
+
+
+def _find_outside(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             yield "an asset outside the model's folder"
 
 
-def _bodies(graph: GraphDef) -> Iterator[list[NodeDef]]:
-    yield list(graph.node)
+def _all_nodes(graph: GraphDef) -> Iterator[NodeDef]:
+    yield from graph.node
     for function in graph.library.function:
-        yield list(function.node_def)
-
-
-def _own_descriptor(node: NodeDef) -> bool:
-    source = node.attr["descriptor_source"].s
-    return source in _OWN_PROTOS or source.startswith(b"bytes://")
-
-
-def _plain(op: str) -> str:
-    """Return an op's name without version and underscore: "_SendV2" is "Send"."""
-    name = op.removeprefix("_").removeprefix("Experimental")
-    while name[-2:-1] == "V" and name[-1:].isdigit():
-        name = name[:-2]
-    return name
+        yield from function.node_def
