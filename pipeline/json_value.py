@@ -81,10 +81,14 @@ class JsonValue:
             self.refuse("a list")
         return (self._child(child, number) for number, child in enumerate(self.value))
 
-    def text(self) -> str:
+    def optional_items(self) -> Iterator["JsonValue"]:
+        """Iterate over the items of a list; none where it is absent."""
+        return iter(()) if self.is_absent else self.items()
+
+    def text(self, expected: str = "a text") -> str:
         """Return a text."""
         if not isinstance(self.value, str):
-            self.refuse("a text")
+            self.refuse(expected)
         return self.value
 
     def texts(self) -> tuple[str, ...]:

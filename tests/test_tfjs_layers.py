@@ -88,12 +88,12 @@ def test_layers_in_layers_count() -> None:
 @pytest.mark.parametrize(
     ("topology", "message"),
     [
-        pytest.param({}, "has no class_name", id="nothing"),
-        pytest.param({"node": []}, "has no class_name", id="graph"),
+        pytest.param({}, "class_name: missing; expected the class of a Keras model", id="nothing"),
+        pytest.param({"node": []}, "class_name: missing; expected the class of a Keras model", id="graph"),
         pytest.param({"class_name": "Sequential", "config": []}, "has no layers", id="empty"),
         pytest.param(
             {"class_name": "Sequential", "config": {"layers": [3]}},
-            r"layers\[0\] is no layer",
+            r"layers\[0\]: 3; expected an object",
             id="number for a layer",
         ),
     ],

@@ -83,7 +83,8 @@ def _settle(path: Path) -> Subject:
 
 def _follow_alias(path: Path) -> Path | None:
     """Return the published model.json whose shards another one beside its folder points at."""
-    paths = [shard for group in _groups(path) for shard in group.get("paths") or ()]
+    listed = [group.get("paths") for group in _groups(path)]
+    paths = [shard for shards in listed if isinstance(shards, list) for shard in shards]
     folders = {Path(shard).parent for shard in paths if isinstance(shard, str)}
     if len(folders) != 1:
         return None

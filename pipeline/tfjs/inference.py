@@ -56,7 +56,7 @@ def parse_shape(wire: Any) -> Shape:
     """
     if not isinstance(wire, Mapping) or wire.get("unknownRank"):
         return None
-    sizes = (int(dim.get("size", 0)) for dim in wire.get("dim") or ())
+    sizes = (int(dim.get("size") or 0) for dim in wire.get("dim") or ())
     return tuple(None if size < 0 else size for size in sizes)
 
 

@@ -8,11 +8,12 @@ turns that into plain values. It opens no file.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import FormatError
+from pipeline.json_value import JsonValue
 
 LAYERS_FORMAT = "layers-model"
 
@@ -145,10 +146,8 @@ def parse_layers(topology: Any, *, where: str = "modelTopology") -> LayersModel:
     Raises:
         FormatError: It is no Keras model, or has no layers.
     """
-    wire = bare_topology(topology)
-    if not isinstance(wire.get("class_name"), str):
-        raise FormatError(f"{where} has no class_name; expected a Keras model")
-    model = as_model(_parse_layer(wire, where))
+    layer = _parse_layer(JsonValue(bare_topology(topology), where))
+    model = as_model(layer)
     if not model.layers:
         raise FormatError(f"{where}: the {model.kind} model has no layers")
     return model
@@ -172,8 +171,8 @@ def as_model(layer: Layer) -> LayersModel:
     return LayersModel(
         kind=layer.kind,
         layers=layer.inner,
-        inputs=_parse_ends(layer.config.get("input_layers")),
-        outputs=_parse_ends(layer.config.get("output_layers")),
+        inputs=_parse_ends(JsonValue(layer.config.get("input_layers"), "input_layers")),
+        outputs=_parse_ends(JsonValue(layer.config.get("output_layers"), "output_layers")),
     )
 
 
@@ -196,40 +195,57 @@ def _walk(layers: Iterable[Layer]) -> Iterator[Layer]:
         yield from _walk(layer.inner)
 
 
-def _parse_layer(wire: Any, where: str) -> Layer:
-    kind = wire.get("class_name") if isinstance(wire, Mapping) else None
-    if not isinstance(wire, Mapping) or not isinstance(kind, str):
-        raise FormatError(f"{where} is no layer; expected an object with class_name and config")
-    raw = wire.get("config")
-    # A Sequential of early Keras has the bare list of its layers.
-    config: Mapping[str, Any] = {"layers": raw} if isinstance(raw, list) else raw or {}
-    name = wire.get("name") or config.get("name") or ""
-    listed = config.get("layers") or config.get("cells") or ()
-    single = [config[key] for key in _INNER_KEYS if isinstance(config.get(key), Mapping)]
+def _parse_layer(wire: JsonValue) -> Layer:
+    kind = wire.get("class_name").text("the class of a Keras model or layer")
+    stated = wire.get("config")
+    listed: list[JsonValue] = []
+    config: Mapping[str, Any] = {}
+    if isinstance(stated.value, list):
+        # A Sequential of early Keras has the bare list of its layers.
+        listed += stated.items()
+        config = {"layers": stated.value}
+    elif not stated.is_absent:
+        config = dict(stated.value) if isinstance(stated.value, Mapping) else {}
+        groups = (list(stated.get(key).optional_items()) for key in ("layers", "cells"))
+        listed += next(filter(None, groups), ())
+        singles = (stated.get(key) for key in _INNER_KEYS)
+        listed += (single for single in singles if isinstance(single.value, Mapping))
+        for key in ("input_layers", "output_layers"):
+            _parse_ends(stated.get(key))
     return Layer(
-        name=str(name),
+        name=_find_name(wire, stated),
         kind=kind,
         config=config,
-        calls=tuple(_parse_call(call) for call in wire.get("inbound_nodes") or ()),
-        inner=tuple(
-            _parse_layer(inner, f"{where}.layers[{i}]")
-            for i, inner in enumerate([*listed, *single])
-        ),
+        calls=tuple(map(_parse_call, wire.get("inbound_nodes").optional_items())),
+        inner=tuple(_parse_layer(inner) for inner in listed),
     )
 
 
-def _parse_call(wire: Any) -> tuple[Tensor, ...]:
+def _find_name(wire: JsonValue, config: JsonValue) -> str:
+    """Return a layer's name, from beside its configuration or from in it."""
+    places = [wire.get("name")]
+    if isinstance(config.value, Mapping):
+        places.append(config.get("name"))
+    return next((place.text() for place in places if not place.is_absent and place.value), "")
+
+
+def _parse_call(wire: JsonValue) -> tuple[Tensor, ...]:
     """Return the tensors of a call; of Keras 3's form none, which TensorFlow.js cannot read."""
-    return _parse_ends(wire) if isinstance(wire, list) else ()
+    return _parse_ends(wire) if isinstance(wire.value, list) else ()
 
 
-def _parse_ends(wire: Any) -> tuple[Tensor, ...]:
+def _parse_ends(wire: JsonValue) -> tuple[Tensor, ...]:
     """Return the tensors in ["a", 0, 0] or [["a", 0, 0], …]."""
-    if not isinstance(wire, Sequence) or not wire:
+    if not isinstance(wire.value, list | tuple) or not wire.value:
         return ()
-    entries = [wire] if isinstance(wire[0], str) else wire
-    return tuple(
-        (str(entry[0]), int(entry[1]), int(entry[2]))
-        for entry in entries
-        if isinstance(entry, Sequence) and len(entry) >= 3  # noqa: PLR2004  # name, call, output
-    )
+    entries = [wire] if isinstance(wire.value[0], str) else list(wire.items())
+    return tuple(_parse_end(entry) for entry in entries if _is_end(entry.value))
+
+
+def _is_end(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) >= 3  # noqa: PLR2004  # name, call, output
+
+
+def _parse_end(wire: JsonValue) -> Tensor:
+    name, call, output, *_ = wire.items()
+    return name.text(), call.whole(), output.whole()

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.errors import SignatureError
+from pipeline.json_value import JsonValue
 from pipeline.tfjs.dtypes import format_dtype, parse_dtype
 from pipeline.tfjs.inference import Shape, format_shape, parse_shape
-from pipeline.tfjs.topology import split_tensor_name, tensor_name
+from pipeline.tfjs.topology import check_shape, split_tensor_name, tensor_name
 
 # Names that `predict()` gives its results, under "userDefinedMetadata".
 STRUCTURED_OUTPUT_KEYS = "structuredOutputKeys"
@@ -68,11 +69,15 @@ def parse_signature_def(content: Mapping[str, Any]) -> SignatureDef:
         SignatureError: An entry is no TensorInfo.
     """
     metadata = content.get("userDefinedMetadata")
-    candidates = [metadata.get("signature")] if isinstance(metadata, Mapping) else []
-    for wire in (*candidates, content.get("signature")):
+    places = (("userDefinedMetadata.signature", metadata), ("signature", content))
+    for where, holder in places:
+        wire = holder.get("signature") if isinstance(holder, Mapping) else None
         if isinstance(wire, Mapping) and (wire.get("inputs") or wire.get("outputs")):
-            sides = {side: _parse_side(wire, side) for side in ("inputs", "outputs")}
-            return SignatureDef(**sides)
+            stated = JsonValue(wire, where, error=SignatureError)
+            return SignatureDef(
+                inputs=_parse_side(stated.get("inputs")),
+                outputs=_parse_side(stated.get("outputs")),
+            )
     return SignatureDef()
 
 
@@ -106,33 +111,25 @@ def is_array_index(key: str) -> bool:
     return re.fullmatch("0|[1-9][0-9]{0,9}", key) is not None and int(key) <= _MAX_INDEX
 
 
-def _parse_side(wire: Mapping[str, Any], side: str) -> tuple[TensorInfo, ...]:
-    entries = wire.get(side) or {}
-    if not isinstance(entries, Mapping):
-        raise SignatureError(f"signature.{side} is no object; expected names with a TensorInfo")
-    return tuple(
-        _parse_tensor_info(key, entries[key], f"signature.{side}[{key!r}]")
-        for key in javascript_order(entries)
-    )
+def _parse_side(wire: JsonValue) -> tuple[TensorInfo, ...]:
+    entries = {} if wire.is_absent else dict(wire.fields())
+    return tuple(_parse_tensor_info(key, entries[key]) for key in javascript_order(entries))
 
 
-def _parse_tensor_info(key: str, wire: Any, where: str) -> TensorInfo:
-    if not isinstance(wire, Mapping) or not isinstance(wire.get("name"), str):
-        raise SignatureError(
-            f"{where} names no tensor; expected an entry such as {{'name': 'x:0'}}"
-        )
-    dtype = parse_dtype(wire.get("dtype"))
-    if dtype is None and wire.get("dtype") not in (None, "DT_INVALID", 0):
-        raise SignatureError(
-            f"{where}: dtype is {wire['dtype']!r}; expected one such as 'DT_FLOAT'"
-        )
+def _parse_tensor_info(key: str, wire: JsonValue) -> TensorInfo:
+    tensor, stated, shape = wire.get("name").text(), wire.get("dtype"), wire.get("tensorShape")
+    dtype = parse_dtype(stated.value)
+    if dtype is None and not stated.is_absent and stated.value not in ("DT_INVALID", 0):
+        stated.refuse('a dtype, such as "DT_FLOAT"')
+    if not shape.is_absent:
+        check_shape(shape)
     known = ("name", "dtype", "tensorShape")
     return TensorInfo(
         key=key,
-        tensor=tensor_name(wire["name"]),
+        tensor=tensor_name(tensor),
         dtype=dtype,
-        shape=parse_shape(wire.get("tensorShape")),
-        extra={name: value for name, value in wire.items() if name not in known},
+        shape=None if shape.is_absent else parse_shape(shape.value),
+        extra={name: value for name, value in wire.value.items() if name not in known},
     )
 
 

@@ -7,12 +7,14 @@ This module turns that into plain values and answers what the structure alone ca
 It opens no file and computes no weight.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import FormatError
+from pipeline.json_value import MAX_WHOLE, JsonValue
 from pipeline.tfjs.graph_ops import ASYNC_OPS, NO_RESULT_OPS
 
 
@@ -157,28 +159,112 @@ def parse_topology(wire: Any, *, where: str = "modelTopology") -> Topology:
     """
     if not isinstance(wire, Mapping) or not isinstance(wire.get("node"), list):
         raise FormatError(f"{where}: no list of nodes; expected the GraphDef of a graph model")
-    library = wire.get("library") or {}
-    functions = {}
-    for function in library.get("function") or ():
-        name = function["signature"]["name"]
-        functions[name] = _parse_nodes(function.get("nodeDef") or (), where=f"function {name!r}")
-    topology = Topology(nodes=_parse_nodes(wire["node"], where=where), functions=functions)
+    graph = JsonValue(wire, where)
+    functions: dict[str, Mapping[str, Node]] = {}
+    library = graph.get("library")
+    for function in () if library.is_absent else library.get("function").optional_items():
+        name = function.get("signature").get("name").text()
+        functions[name] = _parse_nodes(function.get("nodeDef"), where=f"function {name!r}")
+    topology = Topology(nodes=_parse_nodes(graph.get("node"), where=where), functions=functions)
     _check_inputs(topology.nodes, where=where)
     return topology
 
 
-def _parse_nodes(wire: Iterable[Mapping[str, Any]], *, where: str) -> dict[str, Node]:
+def _parse_nodes(wire: JsonValue, *, where: str) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
-    for entry in wire:
-        try:
-            name, op = str(entry["name"]), str(entry["op"])
-        except (KeyError, TypeError):
-            raise FormatError(f"{where}: node {len(nodes)} has no name or op") from None
+    for entry in wire.optional_items():
+        name, op = entry.get("name").text(), entry.get("op").text()
         if name in nodes:
             raise FormatError(f"{where}: two nodes are called {name!r}")
-        inputs = tuple(entry.get("input") or ())
-        nodes[name] = Node(name=name, op=op, inputs=inputs, attrs=entry.get("attr") or {})
+        inputs, attrs = entry.get("input"), entry.get("attr")
+        nodes[name] = Node(
+            name=name,
+            op=op,
+            inputs=() if inputs.is_absent else inputs.texts(),
+            attrs={} if attrs.is_absent else _parse_attrs(attrs),
+        )
     return nodes
+
+
+def _parse_attrs(wire: JsonValue) -> Mapping[str, Any]:
+    """Return attributes as they stand, having checked what each holds."""
+    for _, attr in wire.fields():
+        for kind, value in attr.fields():
+            check = _ATTR_KINDS.get(kind)
+            if check is not None and not value.is_absent:
+                check(value)
+    attrs: Mapping[str, Any] = wire.value
+    return attrs
+
+
+def _check_whole(wire: JsonValue) -> None:
+    """Refuse what is no whole number, bare or as the text that protobuf makes of 64 bits."""
+    value = wire.value
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        return
+    if type(value) is not int or not -MAX_WHOLE <= value <= MAX_WHOLE:
+        wire.refuse("a whole number")
+
+
+def _check_float(wire: JsonValue) -> None:
+    if not isinstance(wire.value, str):  # "NaN", "Infinity"
+        wire.number()
+
+
+def _check_dtype(wire: JsonValue) -> None:
+    if not isinstance(wire.value, str):
+        _check_whole(wire)
+
+
+def _check_bytes(wire: JsonValue) -> None:
+    """Refuse what is no string: base64 or, from old writers, a list of the bytes."""
+    if isinstance(wire.value, list):
+        for byte in wire.items():
+            byte.whole()
+    else:
+        wire.text()
+
+
+def check_shape(wire: JsonValue) -> None:
+    """Refuse what is no shape: {"dim": [{"size": "-1"}]}, {"unknownRank": true}."""
+    for dim in wire.get("dim").optional_items():
+        size = dim.get("size")
+        if not size.is_absent:
+            _check_whole(size)
+
+
+def _check_tensor(wire: JsonValue) -> None:
+    shape = wire.get("tensorShape")
+    if not shape.is_absent:
+        check_shape(shape)
+
+
+def _check_function(wire: JsonValue) -> None:
+    wire.get("name").text()
+
+
+def _check_list(wire: JsonValue) -> None:
+    for kind, values in wire.fields():
+        check = _ATTR_KINDS.get(kind)
+        if check is not None:
+            for value in values.optional_items():
+                check(value)
+
+
+# tensorflow/core/framework/attr_value.proto, in protobuf JSON.
+_ATTR_KINDS: Mapping[str, Callable[[JsonValue], object]] = {
+    "b": JsonValue.flag,
+    "f": _check_float,
+    "func": _check_function,
+    "i": _check_whole,
+    "list": _check_list,
+    "s": _check_bytes,
+    "shape": check_shape,
+    "tensor": _check_tensor,
+    "type": _check_dtype,
+}
+# As many digits as 64 bits have.
+_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
 
 def _check_inputs(nodes: Mapping[str, Node], *, where: str) -> None:
