@@ -5,17 +5,18 @@ that the catalog has not listed for a day, and downloads that nobody used for lo
 """
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
 
+from pipeline.audit.downloads import find_dangling
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
 from pipeline.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
 from pipeline.fetch.expiry import find_expired
 from pipeline.files import total_size
 from pipeline.graph import Graph
+from pipeline.orphans import find_orphans
 
 _DAY_SECONDS = 24 * 3600
 
@@ -62,8 +63,10 @@ class Prune(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no type
         layout = graph.layout
         freed = 0
         unused_seconds = cache_days * _DAY_SECONDS
-        builds = [path for path in _orphans(graph) if path.exists()]
-        downloads = list(find_expired(graph.session.cache, unused_seconds=unused_seconds))
+        cache = graph.session.cache
+        builds = list(find_orphans(graph))
+        downloads = list(find_expired(cache, unused_seconds=unused_seconds))
+        downloads += find_dangling(cache, gone=downloads)
         for path in [*builds, *downloads]:
             freed += total_size(path)
             if path in builds:
@@ -83,27 +86,8 @@ class Prune(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no type
         self.outstream.write(f"{verb} {freed / 2**20:.1f} MiB\n")
 
 
-def _orphans(graph: Graph) -> Iterator[Path]:
-    """Find results of models and variants that the manifest does not have any more."""
-    known = {job.folder for job in graph.jobs.values()}
-    models = {model.name for model in graph.zoo.models}
-    for file in sorted((graph.layout.state / "recipes").glob("*.json")):
-        if file.stem not in models:
-            yield file
-    if not graph.layout.build.is_dir():
-        return
-    for folder in sorted(graph.layout.build.iterdir()):
-        if folder.name not in models:
-            yield folder
-            continue
-        variants = folder / "variant"
-        for path in sorted(variants.iterdir()) if variants.is_dir() else ():
-            if variants / path.name.partition(".")[0] not in known:
-                yield path
-
-
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

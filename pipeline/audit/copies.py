@@ -1,0 +1,61 @@
+"""dist/: whether its files are those that were put there, and those that the catalog lists."""
+
+import os
+
+from pipeline.audit.damage import Content, Damage, Found
+from pipeline.catalog import CATALOG_FILE
+from pipeline.dist import Placed
+from pipeline.layout import Layout
+from pipeline.publish.listing import Listing
+from pipeline.typed_json import InsidePath, WrongJsonError, parse_json
+
+
+def survey_dist(layout: Layout) -> Found:
+    """Look at every file of dist/ that the build put there; those of others are not ours."""
+    yield from _survey_placed(layout)
+    yield from _survey_catalog(layout)
+
+
+def _survey_placed(layout: Layout) -> Found:
+    state = layout.dist_state
+    if not os.path.lexists(state):
+        return
+    try:
+        placed = parse_json(dict[InsidePath, Placed], state.read_bytes())
+    except (OSError, WrongJsonError) as error:
+        where = state.relative_to(layout.root).as_posix()
+        yield Damage(part="dist", where=where, found=_describe(error), forget=(state,))
+        return
+    for path, was in placed.items():
+        # What stays for readers of an earlier catalog may go at any time.
+        if was.unlisted is None or os.path.lexists(layout.dist / path):
+            yield _content(layout, path, was.bytes, was.sha256)
+
+
+def _survey_catalog(layout: Layout) -> Found:
+    file = layout.dist / CATALOG_FILE
+    if not os.path.lexists(file):
+        return
+    try:
+        listing = parse_json(Listing, file.read_bytes())
+    except (OSError, WrongJsonError) as error:
+        where = f"{layout.output}/{CATALOG_FILE}"
+        yield Damage(part="dist", where=where, found=_describe(error), forget=(file,))
+        return
+    for model in listing.models:
+        for listed in model.listed():
+            yield _content(layout, listed.path, listed.bytes, listed.sha256)
+
+
+def _content(layout: Layout, path: str, num_bytes: int, sha256: str) -> Content:
+    file = layout.dist / path
+    where = f"{layout.output}/{path}"
+    return Content(
+        part="dist", where=where, path=file, bytes=num_bytes, sha256=sha256, forget=(file,)
+    )
+
+
+def _describe(error: OSError | WrongJsonError) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror}"
+    return str(error)

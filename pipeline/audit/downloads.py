@@ -1,0 +1,87 @@
+"""The cache of downloads: whether each blob is what its name says, and each entry leads to one."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.audit.damage import Content, Damage, Found
+from pipeline.fetch.store import Entry, Store
+from pipeline.typed_json import WrongJsonError, parse_json
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def survey_cache(folder: Path) -> Found:
+    """Look at every file of a cache but for downloads under way, which other zoos may write."""
+    store = Store(folder)
+    for path in _files(folder / "blobs"):
+        if _SHA256.fullmatch(path.name) and path == store.blob(path.name):
+            yield Content(
+                part="cache",
+                where=_show(folder, path),
+                path=path,
+                bytes=None,
+                sha256=path.name,
+                forget=(path,),
+            )
+        else:
+            yield _damage(folder, path, "is named by no content")
+    for path in _files(folder / "index"):
+        if (fault := _find_fault(path, store)) is not None:
+            yield _damage(folder, path, fault)
+    for path in _files(folder / "lists"):
+        if _parse(Any, path) is None:
+            yield _damage(folder, path, "is no JSON")
+
+
+def find_dangling(folder: Path, *, gone: Iterable[Path] = ()) -> Iterator[Path]:
+    """Find entries of a cache whose blob is not there, or will not be.
+
+    Args:
+        folder: The cache.
+        gone: Files that are to be removed.
+    """
+    store, removed = Store(folder), set(gone)
+    for path in _files(folder / "index"):
+        entry = _parse(Entry, path)
+        if entry is not None and path not in removed:
+            blob = store.blob(entry.sha256)
+            if blob in removed or not blob.exists():
+                yield path
+
+
+def _find_fault(path: Path, store: Store) -> str | None:
+    entry = _parse(Entry, path)
+    if entry is None or not _SHA256.fullmatch(entry.sha256):
+        return "is no entry of a cache"
+    if hashlib.sha256(entry.key.encode(errors="replace")).hexdigest() != path.stem:
+        return "is the entry of another request"
+    if not store.blob(entry.sha256).exists():
+        return "leads to a download that is missing"
+    return None
+
+
+def _parse(kind: Any, path: Path) -> Any:
+    """Read an entry; None where it is none."""
+    try:
+        return parse_json(kind, path.read_bytes())
+    except (OSError, WrongJsonError):
+        return None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Find all below a folder that is no folder, in order."""
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(where, name) for name in sorted(names))
+
+
+def _damage(folder: Path, path: Path, found: str) -> Damage:
+    return Damage(part="cache", where=_show(folder, path), found=found, forget=(path,))
+
+
+def _show(folder: Path, path: Path) -> str:
+    return f"cache: {path.relative_to(folder).as_posix()}"

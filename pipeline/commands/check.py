@@ -1,0 +1,66 @@
+"""`doit check`: whether all that the zoo keeps is what it was when it was made.
+
+A run compares sizes only, so that having nothing to do takes no time; a disk that turns a bit
+is found here.
+"""
+
+import gc
+import sys
+
+from doit.cmd_base import DoitCmdBase
+
+from pipeline.audit.audit import audit_zoo
+from pipeline.audit.damage import forget
+from pipeline.audit.view import format_advice, format_audit, format_repaired
+from pipeline.commands.locked import zoo_lock
+from pipeline.commands.options import ToldOptions
+from pipeline.graph import Graph
+from pipeline.report.line import plain_text
+from pipeline.report.screen import write_text
+from pipeline.report.transfer import show_transfer
+
+_INTERRUPTED = 130
+
+_OPTION_REPAIR = {
+    "name": "repair",
+    "short": "",
+    "long": "repair",
+    "type": bool,
+    "default": False,
+    "help": "remove what is damaged, so that the next run makes it again",
+}
+
+
+class Check(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
+    """Check all that the zoo keeps."""
+
+    name = "check"
+    doc_purpose = "read all results, downloads and published files, and compare their digests"
+    doc_usage = ""
+    doc_description = (
+        "A run looks at sizes only. This reads every file of .zoo/, of the cache and of dist/. "
+        "Exit code 0: all is as it was made; 1: something is damaged, and is named."
+    )
+    cmd_options = (_OPTION_REPAIR,)
+
+    def _execute(self, repair: bool) -> int:  # noqa: FBT001  # doit calls it
+        graph: Graph = self.loader.namespace["GRAPH"]
+        # Loading turned the collector off, which is for commands that end at once.
+        gc.enable()
+        try:
+            with zoo_lock(graph):
+                return _check(graph, repair=repair)
+        except KeyboardInterrupt:
+            write_text(sys.stderr, "check: interrupted\n")
+            return _INTERRUPTED
+
+
+def _check(graph: Graph, *, repair: bool) -> int:
+    with show_transfer("check") as progress:
+        audit = audit_zoo(graph, progress)
+    lines = format_audit(audit, output=graph.layout.output)
+    faults = forget(audit.damages) if repair else []
+    if audit.damages:
+        lines += format_repaired(audit, faults) if repair else format_advice(audit)
+    write_text(sys.stdout, plain_text(lines))
+    return int(bool(faults or (audit.damages and not repair)))
