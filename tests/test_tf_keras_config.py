@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import ConversionError
+from pipeline.errors import ConversionError, FormatError
 from pipeline.tf.keras_1 import modernize, state_defaults
 from pipeline.tf.keras_config import (
+    REFUSED,
+    Known,
+    check_nesting,
+    drop_training,
     drop_unread,
     find_foreign,
     find_running,
@@ -16,7 +20,15 @@ from pipeline.tf.keras_config import (
 )
 
 Json = dict[str, Any]
-KNOWN = {"Dense", "LSTM", "Bidirectional", "L2", "relu", "Zeros", "Functional"}
+KNOWN = Known(
+    names=frozenset({"Dense", "LSTM", "Bidirectional", "Lambda", "relu", "Zeros", "Functional"}),
+    places=frozenset({
+        ("layers", "Dense"), ("layers", "LSTM"), ("layers", "Bidirectional"),
+        ("layers.core.tf_op_layer", "TFOpLambda"), ("models.functional", "Functional"),
+        ("engine.functional", "Functional"), ("initializers", "Zeros"), ("ops.nn", "Relu6"),
+        ("activations", "relu"), ("dtype_policies", "DTypePolicy"),
+    }),
+)  # fmt: skip
 
 
 def layer(kind: str, *, module: str | None = "keras.layers", **config: Any) -> Json:
@@ -64,13 +76,99 @@ SHAPE = layer("Lambda", function="abs", output_shape=["4wEA", None, None])
         pytest.param(
             layer("Bidirectional", layer=LAMBDA_2), "a Lambda layer", id="inside a wrapper"
         ),
+        pytest.param(
+            layer("TFOpLambda", function="keras.utils.get_file"),
+            "a call of tf.keras.utils.get_file",
+            id="through Keras",
+        ),
+        pytest.param(
+            layer("TFOpLambda", function="compat.v1.write_file"),
+            "a call of tf.compat.v1.write_file",
+            id="TensorFlow 1",
+        ),
+        pytest.param(
+            layer("TFOpLambda", function="raw_ops.Sin"), "a call of tf.raw_ops.Sin", id="raw ops"
+        ),
+        pytest.param(layer("TFOpLambda", function=["abs"]), "a call of tf.['abs']", id="no name"),
+        pytest.param(
+            layer("SlicingOpLambda", function="io.matching_files"), "a call of tf.io", id="slice"
+        ),
+        pytest.param(
+            layer("InstanceMethod", attr_name="format"), "a call of tf.format", id="a method"
+        ),
+        pytest.param(
+            layer("InstanceProperty", attr_name="__globals__"),
+            "a call of tf.__globals__",
+            id="an attribute",
+        ),
+        pytest.param(
+            layer("ClassMethod", cls_symbol="RaggedTensor", method_name="__init_subclass__"),
+            "a call of tf.RaggedTensor",
+            id="a method of a class",
+        ),
+        pytest.param(
+            layer("TensorFlowOpLayer", node_def={"op": "ReadFile"}),
+            "an op of a TensorFlowOpLayer",
+            id="an op that nobody judges",
+        ),
+        pytest.param(
+            layer("ResidualWrapper", residual_fn=["4wEA"], residual_fn_type="lambda"),
+            "a ResidualWrapper layer, which is Python code",
+            id="a wrapper of cells",
+        ),
+        pytest.param(
+            layer("EmbeddingColumn", ckpt_to_load_from="/etc/passwd"),
+            "EmbeddingColumn, which reads the file '/etc/passwd'",
+            id="weights of a file",
+        ),
+        pytest.param(
+            layer("TextVectorization", vocabulary={"class_name": "__bytes__", "config": {}}),
+            "TextVectorization, which reads the file",
+            id="a path as bytes",
+        ),
+        pytest.param(
+            layer("VocabularyFileCategoricalColumn"),
+            "VocabularyFileCategoricalColumn, which reads a file of words",
+            id="a column of a file",
+        ),
+        pytest.param(
+            {
+                "class_name": "function",
+                "module": "keras.layers",
+                "config": "TFSMLayer",
+                "layer": {"class_name": "InputLayer", "config": {"name": "it"}},
+            },
+            "TFSMLayer, which loads",
+            id="as a function",
+        ),
     ],
 )
 def test_what_runs_code_is_found(found: Json, what: str) -> None:
     (one,) = find_running(model(found))
 
     assert one.what.startswith(what)
-    assert one.layer == "it"
+    assert one.layer in ("it", "model")
+
+
+def test_a_class_without_a_config_is_judged_too() -> None:
+    (one,) = find_running(model({"class_name": "TFSMLayer"}))
+
+    assert one.what.startswith("TFSMLayer, which loads a SavedModel")
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_does_more_than_compute_is_refused_by_name(name: str) -> None:
+    (one,) = find_running(model(layer(name)))
+
+    assert one.what == f"{name}, which {REFUSED[name]}"
+
+
+def test_an_op_is_judged_by_whoever_can() -> None:
+    config = model(layer("TensorFlowOpLayer", node_def={"op": "Sin"}))
+
+    assert find_running(config, judge_op=lambda _: None) == []
+    (one,) = find_running(config, judge_op=lambda options: f"op {options['node_def']['op']}")
+    assert one.what == "op Sin"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +224,39 @@ def test_what_computes_is_not(sound: Json) -> None:
             "class '__typespec__' of os",
             id="type",
         ),
+        pytest.param(
+            layer("Dense", module="keras.src.utils.file_utils"), "class 'Dense' of", id="elsewhere"
+        ),
+        pytest.param(layer("Dense", module="os"), "class 'Dense' of os", id="a known name"),
+        pytest.param(layer("Dense", module="kerasx"), "class 'Dense' of kerasx", id="a like name"),
+        pytest.param(
+            {**layer("Dense"), "registered_name": "pack>Dense"},
+            "class 'Dense' of keras.layers",
+            id="a name of its own",
+        ),
+        pytest.param(
+            layer(
+                "Dense",
+                activation={
+                    "class_name": "function",
+                    "config": "enable_unsafe_deserialization",
+                    "module": "keras.config",
+                },
+            ),
+            "function 'enable_unsafe_deserialization' of keras.config",
+            id="a switch as an activation",
+        ),
+        pytest.param(
+            layer("Dense", activation={"class_name": "function", "config": {"a": 1}}),
+            "function \"{'a': 1}\"",
+            id="no name",
+        ),
+        pytest.param({"class_name": "Mish"}, "class 'Mish'", id="without config"),
+        pytest.param(
+            layer("\x1b[2J\u202e" + "x" * 99, module="a\nb"),
+            "class '\\x1b[2J\\u202e" + "x" * 75 + "…' of a\\nb",
+            id="unprintable",
+        ),
     ],
 )
 def test_what_is_foreign_is_found(node: Json, what: str) -> None:
@@ -140,7 +271,10 @@ def test_what_is_foreign_is_found(node: Json, what: str) -> None:
         pytest.param(layer("Dense", module=None), id="without module"),
         pytest.param(layer("Relu6", module="keras.src.ops.nn"), id="an operation"),
         pytest.param(layer("TFOpLambda", module="tf_keras.src.layers.core.tf_op_layer"), id="op"),
-        pytest.param(layer("DTypePolicy", module="keras"), id="a policy"),
+        pytest.param(layer("DTypePolicy", module="keras.dtype_policies"), id="a policy"),
+        pytest.param(layer("Functional", module="keras.engine.functional"), id="Keras 2.12"),
+        pytest.param(layer("Functional", module="keras.src.engine.functional"), id="Keras 2.13"),
+        pytest.param(layer("Lambda", module=None), id="judged by what it calls"),
         pytest.param(
             layer(
                 "Dense",
@@ -213,6 +347,54 @@ def test_layers_and_operations_of_one_name_are_told_apart() -> None:
 
     modules = [one["module"] for one in stated["config"]["layers"]]
     assert modules == ["keras.layers", "keras.src.ops.numpy"]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        pytest.param(
+            {"class_name": "\ud800", "config": {}},
+            r"'\\ud800', no Unicode text",
+            id="half a letter",
+        ),
+        pytest.param({"\udfff": 1}, "no Unicode text", id="a key"),
+        pytest.param({"class_name": ["Dense"], "config": {}}, "called \"\\['Dense'", id="a list"),
+        pytest.param(
+            {"class_name": None, "config": {}}, "a class that is called 'None'", id="null"
+        ),
+    ],
+)
+def test_what_is_no_config_is_told(config: Json, message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        check_nesting(model(layer("Dense", inner=[config])))
+
+
+def test_a_config_is_nested_as_deeply_as_models_are() -> None:
+    config: Any = 1
+    for _ in range(150):
+        config = {"layer": config}
+    check_nesting(config)
+
+    for _ in range(100):
+        config = [config]
+    with pytest.raises(FormatError, match="nested deeper than 200"):
+        check_nesting(config)
+
+
+@pytest.mark.parametrize("value", [None, 1, "text", [], [[None]], {"config": 3}, {"name": {}}])
+def test_any_json_is_gone_through(value: Any) -> None:
+    config = model(layer("Dense", dtype=value), value, layers=value, class_name="Functional")
+    config = state_modules(forget_states(widen_floats(drop_unread(config, KNOWN))), ({}, {}))
+
+    check_nesting(config)
+    assert find_running(config) == find_foreign(config, KNOWN) == []
+
+
+def test_what_training_reads_is_not_judged_once_it_is_dropped() -> None:
+    config = {"nodes": [{"class_name": "Dense", "config": {}, "training_config": LAMBDA_3}]}
+
+    assert find_running(config)
+    assert find_running(drop_training(config)) == []
 
 
 # --- Keras 1 -----------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def known_parts(generation: str) -> Known:
     found = set(_list_parts(generation))
     names = {name for _, name in found}
     if generation == "tf_keras":
-        names |= {*CUSTOM, *_feature_columns(), "BatchNormalizationV1", "BatchNormalizationV2"}
+        names |= {*CUSTOM, *_feature_columns(), "PolicyV1"}
     return Known(names=frozenset(names), places=frozenset(found))
 
 

@@ -10,51 +10,52 @@ that TensorFlow lets Keras record. It imports no TensorFlow.
 # By part of `tf`, and of `tf.compat.v1` alike; "" is `tf` itself.
 _COMPUTING = {
     "": """
-        abs acos acosh add add_n angle approx_top_k arg_max arg_min argmax argmin argsort
-        as_string asin asinh assert_equal assert_greater assert_greater_equal assert_integer
-        assert_less assert_less_equal assert_near assert_negative assert_non_negative
-        assert_non_positive assert_none_equal assert_positive assert_rank assert_rank_at_least
-        assert_rank_in assert_same_float_dtype assert_scalar assert_type atan atan2 atanh
-        batch_gather batch_to_space batch_to_space_nd betainc bitcast boolean_mask
-        broadcast_dynamic_shape broadcast_static_shape broadcast_to cast ceil check_numerics
-        cholesky cholesky_solve clip_by_average_norm clip_by_global_norm clip_by_norm
-        clip_by_value complex concat confusion_matrix conj convert_to_tensor cos cosh
-        count_nonzero cross cumprod cumsum decode_base64 decode_compressed decode_csv decode_raw
-        depth_to_space dequantize deserialize_many_sparse diag diag_part digamma div div_no_nan
-        divide dynamic_partition dynamic_stitch edit_distance eig eigvals einsum encode_base64
-        ensure_shape equal erf erfc exp expand_dims expm1 extract_image_patches
+        abs accumulate_n acos acosh add add_n angle approx_top_k arg_max arg_min argmax argmin
+        argsort as_string asin asinh assert_equal assert_greater assert_greater_equal
+        assert_integer assert_less assert_less_equal assert_near assert_negative
+        assert_non_negative assert_non_positive assert_none_equal assert_positive assert_rank
+        assert_rank_at_least assert_rank_in assert_same_float_dtype assert_scalar assert_type
+        atan atan2 atanh batch_gather batch_to_space batch_to_space_nd betainc bitcast
+        boolean_mask broadcast_dynamic_shape broadcast_static_shape broadcast_to cast ceil
+        check_numerics cholesky cholesky_solve clip_by_average_norm clip_by_global_norm
+        clip_by_norm clip_by_value complex concat confusion_matrix conj conv convert_to_tensor
+        cos cosh count_nonzero cross cumprod cumsum decode_base64 decode_compressed decode_csv
+        decode_raw depth_to_space dequantize deserialize_many_sparse diag diag_part digamma div
+        div_no_nan divide dynamic_partition dynamic_stitch edit_distance eig eigvals einsum
+        encode_base64 ensure_shape equal erf erfc exp expand_dims expm1 extract_image_patches
         extract_volume_patches eye fake_quant_with_min_max_args
         fake_quant_with_min_max_args_gradient fake_quant_with_min_max_vars
         fake_quant_with_min_max_vars_gradient fake_quant_with_min_max_vars_per_channel
-        fake_quant_with_min_max_vars_per_channel_gradient fft fft2d fft3d fill fingerprint floor
-        floor_div floordiv floormod gather gather_nd greater greater_equal histogram_fixed_width
-        histogram_fixed_width_bins identity identity_n ifft ifft2d ifft3d igamma igammac imag
-        invert_permutation is_finite is_inf is_nan is_non_decreasing is_strictly_increasing
-        lbeta less less_equal lgamma lin_space linspace log log1p log_sigmoid logical_and
-        logical_not logical_or logical_xor matmul matrix_band_part matrix_determinant
-        matrix_diag matrix_diag_part matrix_inverse matrix_set_diag matrix_solve matrix_solve_ls
-        matrix_square_root matrix_transpose matrix_triangular_solve maximum meshgrid minimum mod
-        multinomial multiply negative no_op norm not_equal one_hot ones ones_like pad
-        parse_example parse_single_example parse_single_sequence_example parse_tensor polygamma
-        pow qr quantize quantize_v2 quantized_concat random_crop random_gamma random_normal
-        random_poisson random_shuffle random_uniform range rank real realdiv reciprocal
-        reduce_all reduce_any reduce_join reduce_logsumexp reduce_max reduce_mean reduce_min
-        reduce_prod reduce_sum regex_replace repeat reshape reverse reverse_sequence reverse_v2
-        rint roll round rsqrt saturate_cast scalar_mul scatter_nd searchsorted segment_max
-        segment_mean segment_min segment_prod segment_sum self_adjoint_eig self_adjoint_eigvals
-        sequence_mask serialize_many_sparse serialize_sparse setdiff1d shape shape_n sigmoid
-        sign sin sinh size slice sort space_to_batch space_to_batch_nd space_to_depth
-        sparse_reshape sparse_to_dense split sqrt square squared_difference squeeze stack
-        stop_gradient strided_slice string_join string_split string_strip string_to_hash_bucket
-        string_to_hash_bucket_fast string_to_hash_bucket_strong string_to_number substr subtract
-        svd tan tanh tensor_scatter_add tensor_scatter_nd_add tensor_scatter_nd_max
-        tensor_scatter_nd_min tensor_scatter_nd_sub tensor_scatter_nd_update tensor_scatter_sub
-        tensor_scatter_update tensordot tile to_bfloat16 to_complex128 to_complex64 to_double
-        to_float to_int32 to_int64 trace transpose truediv truncated_normal truncatediv
-        truncatemod unique unique_with_counts unravel_index unsorted_segment_max
-        unsorted_segment_mean unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n
-        unsorted_segment_sum unstack verify_tensor_all_finite where where_v2 zeros zeros_like
-        zeta
+        fake_quant_with_min_max_vars_per_channel_gradient fft fft2d fft3d fftnd fill fingerprint
+        floor floor_div floordiv floormod gather gather_nd global_norm greater greater_equal
+        histogram_fixed_width histogram_fixed_width_bins identity identity_n ifft ifft2d ifft3d
+        ifftnd igamma igammac imag invert_permutation irfftnd is_finite is_inf is_nan
+        is_non_decreasing is_strictly_increasing lbeta less less_equal lgamma lin_space linspace
+        log log1p log_sigmoid logical_and logical_not logical_or logical_xor matmul
+        matrix_band_part matrix_determinant matrix_diag matrix_diag_part matrix_inverse
+        matrix_set_diag matrix_solve matrix_solve_ls matrix_square_root matrix_transpose
+        matrix_triangular_solve maximum meshgrid minimum mod multinomial multiply negative no_op
+        norm not_equal one_hot ones ones_like pad parallel_stack parse_example
+        parse_single_example parse_single_sequence_example parse_tensor polygamma pow qr
+        quantize quantize_v2 quantized_concat ragged_fill_empty_rows random_crop random_gamma
+        random_index_shuffle random_normal random_poisson random_shuffle random_uniform range
+        rank real realdiv reciprocal reduce_all reduce_any reduce_join reduce_logsumexp
+        reduce_max reduce_mean reduce_min reduce_prod reduce_sum regex_replace repeat reshape
+        reverse reverse_sequence reverse_v2 rfftnd rint roll round rsqrt saturate_cast
+        scalar_mul scatter_nd searchsorted segment_max segment_mean segment_min segment_prod
+        segment_sum self_adjoint_eig self_adjoint_eigvals sequence_mask serialize_many_sparse
+        serialize_sparse setdiff1d shape shape_n sigmoid sign sin sinh size slice sort
+        space_to_batch space_to_batch_nd space_to_depth sparse_reshape sparse_to_dense split
+        sqrt square squared_difference squeeze stack stop_gradient strided_slice string_join
+        string_split string_strip string_to_hash_bucket string_to_hash_bucket_fast
+        string_to_hash_bucket_strong string_to_number substr subtract svd tan tanh
+        tensor_scatter_add tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min
+        tensor_scatter_nd_sub tensor_scatter_nd_update tensor_scatter_sub tensor_scatter_update
+        tensordot tile to_bfloat16 to_complex128 to_complex64 to_double to_float to_int32
+        to_int64 trace transpose truediv truncated_normal truncatediv truncatemod tuple unique
+        unique_with_counts unravel_index unsorted_segment_max unsorted_segment_mean
+        unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n unsorted_segment_sum
+        unstack verify_tensor_all_finite where where_v2 zeros zeros_like zeta
     """,
     "__operators__": """
         add eq getitem ne ragged_getitem
@@ -97,17 +98,18 @@ _COMPUTING = {
     """,
     "linalg": """
         adjoint band_part cholesky cholesky_solve cross det diag diag_part eig eigh
-        eigh_tridiagonal eigvals eigvalsh einsum expm eye inv l2_normalize logdet logm lstsq lu
-        lu_matrix_inverse lu_reconstruct lu_solve matmul matrix_rank matrix_transpose matvec
-        norm normalize pinv qr set_diag slogdet solve sqrtm svd tensor_diag tensor_diag_part
-        tensordot trace transpose triangular_solve tridiagonal_matmul tridiagonal_solve
+        eigh_tridiagonal eigvals eigvalsh einsum expm eye global_norm inv l2_normalize logdet
+        logm lstsq lu lu_matrix_inverse lu_reconstruct lu_solve matmul matrix_rank
+        matrix_transpose matvec norm normalize pinv qr set_diag slogdet solve sqrtm svd
+        tensor_diag tensor_diag_part tensordot trace transpose triangular_solve
+        tridiagonal_matmul tridiagonal_solve
     """,
     "manip": """
         batch_to_space_nd gather_nd reshape reverse roll scatter_nd space_to_batch_nd tile
     """,
     "math": """
-        abs acos acosh add add_n angle approx_max_k approx_min_k argmax argmin asin asinh atan
-        atan2 atanh bessel_i0 bessel_i0e bessel_i1 bessel_i1e betainc bincount ceil
+        abs accumulate_n acos acosh add add_n angle approx_max_k approx_min_k argmax argmin asin
+        asinh atan atan2 atanh bessel_i0 bessel_i0e bessel_i1 bessel_i1e betainc bincount ceil
         confusion_matrix conj cos cosh count_nonzero cumprod cumsum cumulative_logsumexp digamma
         divide divide_no_nan equal erf erfc erfcinv erfinv exp expm1 floor floordiv floormod
         greater greater_equal igamma igammac imag in_top_k invert_permutation is_finite is_inf
@@ -129,9 +131,10 @@ _COMPUTING = {
     "nn": """
         approx_max_k approx_min_k atrous_conv2d atrous_conv2d_transpose avg_pool avg_pool1d
         avg_pool2d avg_pool3d avg_pool_v2 batch_norm_with_global_normalization
-        batch_normalization bias_add bidirectional_dynamic_rnn compute_accidental_hits conv1d
-        conv1d_transpose conv2d conv2d_backprop_filter conv2d_backprop_input conv2d_transpose
-        conv3d conv3d_backprop_filter conv3d_backprop_filter_v2 conv3d_transpose conv_transpose
+        batch_normalization bias_add bidirectional_dynamic_rnn collapse_repeated
+        compute_accidental_hits compute_average_loss conv1d conv1d_transpose conv2d
+        conv2d_backprop_filter conv2d_backprop_input conv2d_transpose conv3d
+        conv3d_backprop_filter conv3d_backprop_filter_v2 conv3d_transpose conv_transpose
         convolution crelu ctc_beam_search_decoder ctc_beam_search_decoder_v2 ctc_greedy_decoder
         ctc_loss ctc_loss_v2 ctc_unique_labels depth_to_space depthwise_conv2d
         depthwise_conv2d_backprop_filter depthwise_conv2d_backprop_input depthwise_conv2d_native
@@ -143,12 +146,13 @@ _COMPUTING = {
         lrn max_pool max_pool1d max_pool2d max_pool3d max_pool_v2 max_pool_with_argmax moments
         nce_loss normalize_moments pool quantized_avg_pool quantized_conv2d quantized_max_pool
         quantized_relu_x raw_rnn relu relu6 relu_layer safe_embedding_lookup_sparse
-        sampled_softmax_loss selu separable_conv2d sigmoid sigmoid_cross_entropy_with_logits
-        silu softmax softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits_v2
-        softplus softsign space_to_batch space_to_depth sparse_softmax_cross_entropy_with_logits
-        static_bidirectional_rnn static_rnn static_state_saving_rnn sufficient_statistics swish
-        tanh top_k uniform_candidate_sampler weighted_cross_entropy_with_logits weighted_moments
-        with_space_to_batch xw_plus_b zero_fraction
+        sampled_softmax_loss scale_regularization_loss selu separable_conv2d sigmoid
+        sigmoid_cross_entropy_with_logits silu softmax softmax_cross_entropy_with_logits
+        softmax_cross_entropy_with_logits_v2 softplus softsign space_to_batch space_to_depth
+        sparse_softmax_cross_entropy_with_logits static_bidirectional_rnn static_rnn
+        static_state_saving_rnn sufficient_statistics swish tanh top_k uniform_candidate_sampler
+        weighted_cross_entropy_with_logits weighted_moments with_space_to_batch xw_plus_b
+        zero_fraction
     """,
     "nn.experimental": """
         general_dropout stateless_dropout
@@ -178,10 +182,11 @@ _COMPUTING = {
         difference intersection set_difference set_intersection set_size set_union size union
     """,
     "signal": """
-        dct fft fft2d fft3d fftshift frame hamming_window hann_window idct ifft ifft2d ifft3d
-        ifftshift inverse_mdct inverse_stft inverse_stft_window_fn irfft irfft2d irfft3d
-        kaiser_bessel_derived_window kaiser_window linear_to_mel_weight_matrix mdct
-        mfccs_from_log_mel_spectrograms overlap_and_add rfft rfft2d rfft3d stft vorbis_window
+        dct fft fft2d fft3d fftnd fftshift frame hamming_window hann_window idct ifft ifft2d
+        ifft3d ifftnd ifftshift inverse_mdct inverse_stft inverse_stft_window_fn irfft irfft2d
+        irfft3d irfftnd kaiser_bessel_derived_window kaiser_window linear_to_mel_weight_matrix
+        mdct mfccs_from_log_mel_spectrograms overlap_and_add rfft rfft2d rfft3d rfftnd stft
+        vorbis_window
     """,
     "sparse": """
         bincount reshape
