@@ -1,6 +1,10 @@
 """Deadlines: how long a source may take in all, whatever its servers do."""
 
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import TypeVar
 
 from pipeline.errors import NetworkError
 
@@ -8,6 +12,8 @@ from pipeline.errors import NetworkError
 # large model on a slow line comes; a server that lets bytes drip does not keep a run for days.
 GRACE_SECONDS = 600.0
 LEAST_BYTES_PER_SECOND = 16 * 1024
+
+T = TypeVar("T")
 
 
 class Deadline:
@@ -31,6 +37,30 @@ class Deadline:
         """Count bytes that came; they extend a time that nobody stated."""
         if self.seconds is None:
             self._end += num_bytes / LEAST_BYTES_PER_SECOND
+
+    def run(self, call: Callable[[], T], *, shown: str) -> T:
+        """Return what a call returns that knows no time: of the client of a store or hub.
+
+        It is made in a thread of its own. One that has not returned in time goes on there, until
+        it returns or the process ends; nobody waits for it.
+
+        Raises:
+            NetworkError: It has not returned in time.
+            Exception: What the call raises.
+        """
+        future: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001  # it is raised below
+                future.set_exception(error)
+
+        threading.Thread(target=work, name=f"fetch {shown}", daemon=True).start()
+        wait([future], timeout=self.left())
+        if not future.done():
+            raise self.fault(shown)
+        return future.result()
 
     def check(self, shown: str) -> None:
         """Raise the error of a time that has passed.

@@ -37,7 +37,7 @@ from pipeline.files import digest_file
 
 # With a copy at hand it is not worth waiting for long.
 _REFRESH_ATTEMPTS = 2
-_ALGORITHMS = ("sha512", "sha384", "sha256", "git", "sha1", "md5")
+ALGORITHMS = ("sha512", "sha384", "sha256", "git", "sha1", "md5")
 # What has not filled a chunk is lost when the connection breaks.
 _CHUNK_BYTES = 16 * 1024
 
@@ -187,7 +187,7 @@ def _download(  # noqa: PLR0913  # all of download, once the lock is held
 
 
 def _find_fault(part: Path, location: Location) -> ServerError | None:
-    algorithm = next((name for name in _ALGORITHMS if name in location.digests), None)
+    algorithm = next((name for name in ALGORITHMS if name in location.digests), None)
     if algorithm is None:
         return None
     found = _digest(part, algorithm)

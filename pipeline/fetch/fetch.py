@@ -5,6 +5,7 @@ for in every run.
 """
 
 import contextlib
+import functools
 import importlib
 import json
 import os
@@ -18,6 +19,8 @@ from typing import cast
 from pipeline.canonical import digest_json
 from pipeline.errors import DiskError, FetchError, UntrustedSourceError
 from pipeline.fetch.credentials import hide_values
+from pipeline.fetch.deadline import Deadline
+from pipeline.fetch.expiry import sweep
 from pipeline.fetch.faults import ServerError
 from pipeline.fetch.folder import Borders, reading, stat_file, walk
 from pipeline.fetch.request import Delivery, Request
@@ -71,6 +74,7 @@ def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
     sha256: str | None,
     progress: Progress,
     refresh: bool = False,
+    timeout_seconds: float | None = None,
 ) -> Fetched:
     """Bring a model's files into a folder.
 
@@ -87,9 +91,11 @@ def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
         sha256: The pin: 64 hexadecimal digits, or None.
         progress: Called with bytes done, and bytes in all where known.
         refresh: Ask servers whether files have changed that may change.
+        timeout_seconds: Longest time for all of it, as the manifest states it; None for as long
+            as bytes keep coming.
 
     Raises:
-        NetworkError: A server or the network failed for now.
+        NetworkError: A server or the network failed for now, or took too long.
         ServerError: A server has no such source, or not what it should be; it may be mended.
         DiskError: It cannot be written here.
         SetupError: A client library or an environment variable that it needs is not there.
@@ -105,7 +111,9 @@ def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
         sha256=pin,
         progress=progress,
         refresh=refresh and pin is None,
+        deadline=Deadline(timeout_seconds),
     )
+    _sweep_once(cache)
     try:
         delivery, digest = _deliver_current(request)
     except FetchError as error:
@@ -154,6 +162,12 @@ def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
             states[name] = found_shard or [-1, -1]
             borders.check(path.parent / name)
     return states
+
+
+@functools.cache
+def _sweep_once(cache: Path) -> None:
+    """Remove what killed processes left in a cache, once in each of ours."""
+    sweep(cache)
 
 
 def _deliver_current(request: Request) -> tuple[Delivery, str]:

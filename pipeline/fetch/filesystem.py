@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pipeline.fetch.credentials import mask_credentials
 from pipeline.fetch.download import Download, Location, download
-from pipeline.fetch.faults import NotFoundError, ServerError
+from pipeline.fetch.faults import NotFoundError
 from pipeline.fetch.filesystem_client import Filesystem
 from pipeline.fetch.filesystem_file import receive_file
 from pipeline.fetch.listed import ListedTree, ListingLimits
@@ -26,6 +26,7 @@ from pipeline.fetch.request import Delivery, Request, deliver_tree
 from pipeline.fetch.session import HttpSettings, retry
 from pipeline.fetch.store import Progress
 from pipeline.fetch.tree import find_near
+from pipeline.json_value import JsonValue
 
 _SETTINGS = HttpSettings(attempts=3)  # the clients themselves try again, too
 
@@ -70,7 +71,9 @@ def fetch_filesystem(request: Request) -> Delivery:
             top="either",
         )
         return replace(delivery, note=file.note)
-    found, note = recall(request, f"files of {place.key}", lambda: {"files": place.list_files()})
+    found, note = recall(
+        request, f"files of {place.key}", lambda: {"files": place.list_files()}, _parse_listing
+    )
     listed = found["files"]
     if listed is None:
         name = posixpath.basename(request.source.location.partition("?")[0])
@@ -78,6 +81,15 @@ def fetch_filesystem(request: Request) -> Delivery:
         return deliver_file(request, name, main, lambda path: place.download(place.beside(path)))
     tree = ListedTree(listed, lambda path: place.download(place.below(path, listed[path])).path)
     return Delivery(entry=deliver_tree(request, tree, ""), note=note)
+
+
+def _parse_listing(value: JsonValue) -> dict[str, dict[str, str] | None]:
+    if [key for key, _ in value.fields()] != ["files"]:
+        value.refuse("files")
+    files = value.get("files")
+    if files.is_absent:
+        return {"files": None}
+    return {"files": {path: state.text() for path, state in files.fields()}}
 
 
 class _Place:
@@ -91,7 +103,7 @@ class _Place:
     @functools.cached_property
     def filesystem(self) -> Filesystem:
         """Its file system."""
-        return Filesystem(self.request.source, os.environ)
+        return Filesystem(self.request.source, os.environ, deadline=self.request.deadline)
 
     def itself(self) -> _File:
         """Return the file at the place."""
@@ -140,6 +152,7 @@ class _Place:
             file.key,
             lambda: location,
             progress=request.progress,
+            deadline=request.deadline,
             refresh=request.refresh and file.state is None,
         )
         if not found.asked:
@@ -165,7 +178,7 @@ class _Place:
         )
 
     def _retry(self, attempt: Callable[[], T], *, shown: str) -> T:
-        return retry(attempt, settings=_SETTINGS, url=shown)
+        return retry(attempt, settings=_SETTINGS, url=shown, deadline=self.request.deadline)
 
     def _list(self) -> dict[str, str] | None:
         filesystem = self.filesystem
@@ -181,10 +194,6 @@ class _Place:
         limits = ListingLimits(shown=self.shown)
         states = {}
         for found in filesystem.walk(root):
-            if not found.path.startswith(f"{root}/"):
-                raise ServerError(
-                    f"{self.shown}: its server lists {found.path!r}, which is elsewhere"
-                )
             path = found.path[len(root) + 1 :]
             limits.check(path, found.size)
             states[path] = found.state or ""

@@ -6,6 +6,7 @@ does. What it raises becomes our errors here; its texts, which may hold what was
 
 import contextlib
 import errno
+import functools
 import importlib
 import logging
 import threading
@@ -16,9 +17,11 @@ from typing import Any
 
 from pipeline.errors import FetchError
 from pipeline.fetch.credentials import expand_variables
+from pipeline.fetch.deadline import Deadline
 from pipeline.fetch.faults import NotFoundError, ServerError, SetupError
 from pipeline.fetch.session import TransientError
 from pipeline.fetch.source import Source
+from pipeline.fetch.tree import MAX_FILES, is_plain_path, shorten
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _HINTS = {
@@ -70,6 +73,7 @@ class Filesystem:
     Args:
         source: Where in which one.
         environ: The environment, for `${NAME}` in the source.
+        deadline: When all answers have to be there.
 
     Attributes:
         root: The place, as the client writes it.
@@ -79,13 +83,14 @@ class Filesystem:
         FetchError: The client does not understand the address.
     """
 
-    def __init__(self, source: Source, environ: Mapping[str, str]) -> None:
+    def __init__(self, source: Source, environ: Mapping[str, str], *, deadline: Deadline) -> None:
         self.shown = source.uri.partition("#")[0]
         self.scheme = source.location.partition(":")[0]
         self._url = expand_variables(source.location, environ, shown=self.shown)
         self._options: dict[str, Any] = {"use_listings_cache": False}
         if source.version is not None:
             self._options["version_aware"] = True
+        self._deadline = deadline
         self._client, self.root = self._open()
 
     def find(self, path: str, *, shown: str) -> FileState | None:
@@ -100,23 +105,40 @@ class Filesystem:
         """
         with self._translating(shown):
             info = self._call("info", path)
-        return None if info["type"] == "directory" else _describe(info)
+            return None if info["type"] == "directory" else _describe(info)
 
     def walk(self, folder: str) -> Iterator[FileState]:
-        """Yield all files below a folder; the caller may stop before the end."""
-        pending = [folder]
+        """Yield all files below a folder; the caller may stop before the end.
+
+        Raises:
+            FetchError: There are too many folders, or too deep ones.
+            ServerError: It lists what lies elsewhere.
+        """
+        pending, num_folders = [folder], 0
         while pending:
             current = pending.pop()
             with self._translating(self.shown):
                 entries = self._call("ls", current, detail=True)
-            for info in sorted(entries, key=lambda entry: str(entry["name"])):
-                name = str(info["name"])
-                if name.rstrip("/") == current:
+                found = sorted((str(info["name"]).rstrip("/"), info) for info in entries)
+            for name, info in found:
+                if name == current:
                     continue
-                if info["type"] == "directory":
-                    pending.append(name.rstrip("/"))
-                else:
-                    yield _describe(info)
+                if not name.startswith(f"{current}/"):
+                    raise ServerError(
+                        f"{self.shown}: its server lists {shorten(name)}, which is elsewhere"
+                    )
+                with self._translating(self.shown):
+                    file = None if info["type"] == "directory" else _describe(info)
+                if file is not None:
+                    yield file
+                    continue
+                num_folders += 1
+                if num_folders > MAX_FILES or not is_plain_path(name[len(folder) :]):
+                    raise FetchError(
+                        f"{self.shown}: has too many folders, or one with a name that is too "
+                        "long or not printable; expected one model"
+                    )
+                pending.append(name)
 
     def list_names(self, folder: str) -> list[str]:
         """Return what lies in a folder; nothing where it cannot be listed."""
@@ -129,6 +151,9 @@ class Filesystem:
         """Return some bytes of a file; fewer only at its end."""
         with self._translating(shown):
             content: bytes = self._call("cat_file", path, start=start, end=end)
+        if len(content) > end - start:
+            raise ServerError(f"{shown}: its server sends more than the part that was asked for")
+        self._deadline.extend(len(content))
         return content
 
     def _open(self) -> tuple[Any, str]:
@@ -151,13 +176,17 @@ class Filesystem:
     def _call(self, name: str, path: str, **arguments: Any) -> Any:
         """Call the client; as nobody, where a bucket asks for credentials and there are none."""
         try:
-            return getattr(self._client, name)(path, **arguments)
+            return self._call_in_time(name, path, **arguments)
         except Exception as error:
             if type(error).__name__ != "NoCredentialsError" or self._options.get("anon"):
                 raise
         self._options["anon"] = True
         self._client, _ = self._open()
-        return getattr(self._client, name)(path, **arguments)
+        return self._call_in_time(name, path, **arguments)
+
+    def _call_in_time(self, name: str, path: str, **arguments: Any) -> Any:
+        call = functools.partial(getattr(self._client, name), path, **arguments)
+        return self._deadline.run(call, shown=self.shown)
 
     def _missing_client(self, error: ImportError) -> SetupError:
         extra = _EXTRAS.get(self.scheme)
@@ -199,9 +228,11 @@ class Filesystem:
 def _describe(info: Mapping[str, Any]) -> FileState:
     states = [f"{key}={info[key]}" for key in _STATES if info.get(key)][:1]
     states = states or [f"{key}={info[key]}" for key in _TIMES if info.get(key)][:1]
-    size = info.get("size")
-    state = f"{states[0]} size={size}" if states else None
-    return FileState(path=str(info["name"]), size=int(size or 0), state=state)
+    size = int(info.get("size") or 0)
+    if size < 0:
+        raise ValueError(size)
+    state = f"{states[0]} size={info.get('size')}" if states else None
+    return FileState(path=str(info["name"]), size=size, state=state)
 
 
 def _find_code(error: BaseException | None) -> str:

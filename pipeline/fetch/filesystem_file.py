@@ -5,6 +5,7 @@ from pathlib import Path
 from pipeline.fetch.faults import ServerError
 from pipeline.fetch.filesystem_client import Filesystem
 from pipeline.fetch.part import Validators, begin_part, discard_part, load_validators
+from pipeline.fetch.room import Room
 from pipeline.fetch.session import TransientError
 from pipeline.fetch.store import Progress
 
@@ -35,10 +36,12 @@ def receive_file(  # noqa: PLR0913  # a file, and what is known of it
     started = load_validators(part)
     if not (found.state and started and started.etag == found.state and part.exists()):
         begin_part(part, state)
+    room = Room(part.parent, shown=shown, place="the cache")
     with part.open("ab", buffering=0) as file:
         done = file.tell()
         progress(done, found.size)
         while done < found.size:
+            room.check(found.size, written=done)
             content = filesystem.read(path, done, min(done + CHUNK_BYTES, found.size), shown=shown)
             if not content:
                 raise TransientError("it ends before its stated size")

@@ -20,6 +20,7 @@ from pipeline.fetch.package import deliver_package
 from pipeline.fetch.recall import recall
 from pipeline.fetch.request import Delivery, Request, deliver_tree
 from pipeline.fetch.source import is_archive_name
+from pipeline.json_value import JsonValue
 
 # Path in the repository: size, algorithm and digest.
 Files = Mapping[str, tuple[int, str, str]]
@@ -56,7 +57,8 @@ def _find_commit(request: Request) -> tuple[str, str | None]:
     return recall(
         request,
         f"hf:{name}@{revision}",
-        lambda: HfRepository(name, shown=request.shown).find_commit(revision),
+        lambda: _open(request).find_commit(revision),
+        JsonValue.text,
     )
 
 
@@ -65,8 +67,8 @@ def _list_near(request: Request, commit: str, inside: str) -> Files:
     name = request.source.location
     folder = posixpath.dirname(inside)
 
-    def ask() -> dict[str, tuple[int, str, str]]:
-        repository = HfRepository(name, shown=request.shown)
+    def ask() -> Files:
+        repository = _open(request)
         try:
             found = list(repository.list_files(commit, folder))
         except NotFoundError:
@@ -75,9 +77,23 @@ def _list_near(request: Request, commit: str, inside: str) -> Files:
             found = list(repository.list_files(commit, ""))  # its paths are what may be meant
         return {path: (size, algorithm, digest) for path, size, algorithm, digest in found}
 
-    files: Files
-    files, _ = recall(request, f"files of hf:{name}@{commit} {folder}", ask, final=True)
+    key = f"files of hf:{name}@{commit} {folder}"
+    files, _ = recall(request, key, ask, _parse_files, final=True)
     return files
+
+
+def _parse_files(value: JsonValue) -> Files:
+    files: dict[str, tuple[int, str, str]] = {}
+    for path, known in value.fields():
+        parts = tuple(known.items())
+        if len(parts) != len(("size", "algorithm", "digest")):
+            known.refuse("size, algorithm and digest")
+        files[path] = parts[0].whole(), parts[1].text(), parts[2].text()
+    return files
+
+
+def _open(request: Request) -> HfRepository:
+    return HfRepository(request.source.location, shown=request.shown, deadline=request.deadline)
 
 
 def _bring(request: Request, commit: str, files: Files, path: str) -> Path:
@@ -88,12 +104,18 @@ def _bring(request: Request, commit: str, files: Files, path: str) -> Path:
     shown = f"{request.shown}: {path}"
 
     def locate() -> Location:
-        url, settings = HfRepository(request.source.location, shown=shown).locate(commit, path)
+        url, settings = _open(request).locate(commit, path)
         return Location(
             url=url, shown=shown, settings=settings, digests={algorithm: digest}, any_content=True
         )
 
-    return download(request.store, f"{algorithm}:{digest}", locate, progress=request.progress).path
+    return download(
+        request.store,
+        f"{algorithm}:{digest}",
+        locate,
+        progress=request.progress,
+        deadline=request.deadline,
+    ).path
 
 
 def _deliver_archive(request: Request, archive: Path, files: Files) -> Delivery:

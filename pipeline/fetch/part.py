@@ -5,15 +5,15 @@
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.canonical import format_json
-from pipeline.fetch.store import Progress
+from pipeline.fetch.store import DamagedCacheError, Progress
 from pipeline.files import write_atomic
+from pipeline.json_value import parse_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,13 @@ def begin_part(part: Path, validators: Validators) -> None:
 def load_validators(part: Path) -> Validators | None:
     """Return the state of the file that a part is of, None where it is not known."""
     try:
-        return Validators(**json.loads(_sidecar(part).read_bytes()))
-    except (FileNotFoundError, ValueError):
+        content = _sidecar(part).read_bytes()
+        value = parse_json(content, part.name, error=DamagedCacheError)
+        texts = {name: value.get(name) for name in vars(Validators())}
+        return Validators(
+            **{name: None if text.is_absent else text.text() for name, text in texts.items()}
+        )
+    except (FileNotFoundError, DamagedCacheError):
         return None
 
 

@@ -98,20 +98,23 @@ def _parse_values(values: Mapping[str, str]) -> PipConfig:
         proxies=(("http", proxy), ("https", proxy)) if proxy else (),
         credentials=tuple(_find_credentials(indexes)),
         timeout_seconds=float(timeout) if _is_number(timeout) else defaults.timeout_seconds,
-        attempts=int(retries) + 1 if retries.isdigit() else defaults.attempts,
+        attempts=int(retries) + 1 if re.fullmatch(r"[0-9]{1,3}", retries) else defaults.attempts,
     )
     find_links = tuple(values.get("find-links", "").split())
     return PipConfig(indexes=tuple(indexes), find_links=find_links, http=http)
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\d+(\.\d+)?", text) is not None
+    return re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) is not None and float(text) > 0
 
 
 def _find_credentials(indexes: list[str]) -> Iterator[tuple[str, str]]:
     """Yield the credentials in index URLs, which pip also sends to the files of that host."""
     for index in indexes:
-        parts = urlsplit(index)
+        try:
+            parts = urlsplit(index)
+        except ValueError:
+            continue  # it is said where the index is asked
         userinfo, at_sign, host = parts.netloc.rpartition("@")
         if at_sign:
             user, _, password = userinfo.partition(":")

@@ -5,8 +5,10 @@ a release is taken depends on no platform: a wheel for all first, then wheels fo
 sdist; the first that has the path.
 """
 
+import contextlib
 import functools
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,29 +16,27 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
-from pypi_simple import (
-    ACCEPT_ANY,
-    DistributionPackage,
-    Link,
-    ProjectPage,
-    UnsupportedContentTypeError,
-    UnsupportedRepoVersionError,
-)
+from pypi_simple import ACCEPT_ANY, DistributionPackage, Link, ProjectPage
 
 from pipeline.errors import FetchError
 from pipeline.fetch.credentials import strip_credentials
+from pipeline.fetch.deadline import Deadline
 from pipeline.fetch.download import Location, download
 from pipeline.fetch.faults import NotFoundError, ServerError
 from pipeline.fetch.package import Top, deliver_package
 from pipeline.fetch.pip_config import PipConfig, load_pip_config
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.session import HttpSettings, open_url, retry
+from pipeline.fetch.session import HttpSettings, load_answer
 from pipeline.fetch.source import is_archive_name
-from pipeline.fetch.tree import MissingPathError
+from pipeline.fetch.tree import MissingPathError, is_inner_path
+from pipeline.json_value import JsonValue, parse_json
 
 # Wheels of one release mostly hold the same data; trying all of a large one would take hours.
 _MAX_PLATFORM_WHEELS = 3
 _NUM_VERSIONS = 5
+_JSON = "application/vnd.pypi.simple.v1+json"
+_HTML = {"application/vnd.pypi.simple.v1+html", "text/html"}
+_MAX_HTML_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,7 @@ def fetch_pypi(request: Request) -> Delivery:
                 key,
                 functools.partial(_locate, request, file),
                 progress=request.progress,
+                deadline=request.deadline,
             )
             delivery = deliver_package(
                 request, found.path, found.entry.sha256, key=key, name=file.filename, top=top
@@ -99,12 +100,27 @@ def choose_files(files: Iterable[ReleaseFile]) -> list[ReleaseFile]:
 def _load_release(request: Request) -> list[ReleaseFile]:
     key = _make_key(request)
     with request.store.lock(key):
-        kept = request.store.load_list(key)
+        kept = request.store.load_list(key, _parse_release)
         if kept is not None:
-            return [ReleaseFile(**file) for file in kept]
+            return kept
         files = _ask(request)
         request.store.keep_list(key, [asdict(file) for file in files])
         return files
+
+
+def _parse_release(value: JsonValue) -> list[ReleaseFile]:
+    files = [
+        ReleaseFile(
+            filename=file.get("filename").text(),
+            url=file.get("url").text(),
+            digests={name: digest.text() for name, digest in file.get("digests").fields()},
+            yanked=None if file.get("yanked").is_absent else file.get("yanked").text(),
+        )
+        for file in value.items()
+    ]
+    if not files:
+        value.refuse("files of a release")
+    return files
 
 
 def _locate(request: Request, file: ReleaseFile) -> Location:
@@ -141,7 +157,7 @@ def _ask(request: Request) -> list[ReleaseFile]:
     places += [(place, True) for place in config.indexes]
     for place, is_index in places:
         try:
-            packages = _list_packages(place, project, is_index=is_index, settings=config.http)
+            packages = _list_packages(place, project, request, config.http, is_index=is_index)
         except NotFoundError:
             continue
         except FetchError as error:
@@ -150,7 +166,7 @@ def _ask(request: Request) -> list[ReleaseFile]:
         for package, version in _keep_archives(packages, project):
             versions.add(version)
             if version == wanted:
-                files.setdefault(package.filename, _parse_package(package))
+                files.setdefault(package.filename, _parse_package(package, place))
     if files:
         return list(files.values())
     if faults:
@@ -159,7 +175,7 @@ def _ask(request: Request) -> list[ReleaseFile]:
 
 
 def _list_packages(
-    place: str, project: str, *, is_index: bool, settings: HttpSettings
+    place: str, project: str, request: Request, settings: HttpSettings, *, is_index: bool
 ) -> list[DistributionPackage]:
     """Return the packages that an index or a page of links lists.
 
@@ -167,10 +183,13 @@ def _list_packages(
         NotFoundError: An index does not know the project, or is not there.
         FetchError: It cannot be read.
     """
-    parts = urlsplit(place)
+    try:
+        parts = urlsplit(place)
+    except ValueError:
+        raise FetchError(f"{place!r}, as pip is configured: no URL of an index") from None
     if parts.scheme in {"http", "https"}:
         url = urljoin(place.rstrip("/") + "/", f"{project}/") if is_index else place
-        return _load_page(url, project, settings)
+        return _load_page(url, project, settings, request.deadline)
     path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(place)
     if is_index:
         path = path / project
@@ -182,7 +201,9 @@ def _list_packages(
 
 def _list_local(path: Path, page: Path, project: str) -> list[DistributionPackage]:
     if page.is_file():
-        return ProjectPage.from_html(project, page.read_bytes(), page.absolute().as_uri()).packages
+        address = page.absolute().as_uri()
+        with page.open("rb") as file:
+            return _parse_html(file.read(_MAX_HTML_BYTES + 1), project, address, None, page.name)
     if not path.is_dir():
         raise NotFoundError(f"{path}: no such folder")
     links = (
@@ -191,15 +212,42 @@ def _list_local(path: Path, page: Path, project: str) -> list[DistributionPackag
     return [DistributionPackage.from_link(link, project) for link in links]
 
 
-def _load_page(url: str, project: str, settings: HttpSettings) -> list[DistributionPackage]:
-    def attempt() -> ProjectPage:
-        with open_url(url, settings=settings, headers={"Accept": ACCEPT_ANY}) as response:
-            return ProjectPage.from_response(response, project)
+def _load_page(
+    url: str, project: str, settings: HttpSettings, deadline: Deadline
+) -> list[DistributionPackage]:
+    answer = load_answer(url, settings=settings, headers={"Accept": ACCEPT_ANY}, deadline=deadline)
+    shown = strip_credentials(url)
+    kind, _, rest = answer.headers.get("Content-Type", "text/html").partition(";")
+    kind = kind.strip().lower()
+    if kind == _JSON:
+        content = parse_json(answer.content, shown, error=ServerError).value
+        with _reading_page(shown):
+            return ProjectPage.from_json_data(content, answer.url).packages
+    if kind not in _HTML:
+        raise _no_page(shown)
+    charset = re.search(r"charset=[\"']?([\w.-]+)", rest)
+    return _parse_html(answer.content, project, answer.url, charset and charset[1], shown)
 
+
+def _parse_html(
+    content: bytes, project: str, url: str, charset: str | None, shown: str
+) -> list[DistributionPackage]:
+    if len(content) > _MAX_HTML_BYTES:  # a parsed page takes a hundred times its size
+        raise ServerError(f"{shown}: a page of more than {_MAX_HTML_BYTES // 1024**2} MiB; refused")
+    with _reading_page(shown):
+        return ProjectPage.from_html(project, content, url, charset).packages
+
+
+@contextlib.contextmanager
+def _reading_page(shown: str) -> Iterator[None]:
     try:
-        return retry(attempt, settings=settings, url=url).packages
-    except (UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError, KeyError):
-        raise ServerError(f"{strip_credentials(url)}: answers with no page of an index") from None
+        yield
+    except Exception:  # noqa: BLE001  # of three parsers, one of which names none of its own
+        raise _no_page(shown) from None
+
+
+def _no_page(shown: str) -> ServerError:
+    return ServerError(f"{shown}: answers with no page of an index")
 
 
 def _keep_archives(
@@ -212,13 +260,31 @@ def _keep_archives(
         if canonicalize_name(package.project or "") != project:
             continue
         try:
-            yield package, Version(package.version or "")
+            version = Version(package.version or "")
         except InvalidVersion:
             continue
+        if is_inner_path(package.filename) and "/" not in package.filename:
+            yield package, version
 
 
-def _parse_package(package: DistributionPackage) -> ReleaseFile:
-    parts = urlsplit(package.url)
+def _parse_package(package: DistributionPackage, place: str) -> ReleaseFile:
+    """Return a file as we keep it.
+
+    Raises:
+        ServerError: It is not where the files of such an index may be: one of the web names no
+            files of this machine, and one behind https: names none without.
+    """
+    try:
+        parts = urlsplit(package.url)
+    except ValueError:
+        parts = urlsplit("")
+    scheme = urlsplit(place).scheme
+    schemes = {scheme, "https"} if scheme in {"http", "https"} else {"file", "http", "https"}
+    if parts.scheme not in schemes:
+        raise ServerError(
+            f"{strip_credentials(place)}: {package.filename} is at a {parts.scheme}: address; "
+            f"expected {' or '.join(f'{name}:' for name in sorted(schemes))}"
+        )
     url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
     return ReleaseFile(
         filename=package.filename,

@@ -1,22 +1,31 @@
 """What servers were asked about a source and may say otherwise later: newest version, listing."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from pipeline.errors import NetworkError
 from pipeline.fetch.faults import ServerError
 from pipeline.fetch.request import Request
+from pipeline.json_value import JsonValue
+
+T = TypeVar("T")
 
 
 def recall(
-    request: Request, key: str, ask: Callable[[], Any], *, final: bool = False
-) -> tuple[Any, str | None]:
+    request: Request,
+    key: str,
+    ask: Callable[[], T],
+    parse: Callable[[JsonValue], T],
+    *,
+    final: bool = False,
+) -> tuple[T, str | None]:
     """Return what a server said, asked now or earlier, and what the user should know of that.
 
     Args:
         request: What is wanted; it says whether to ask again.
         key: What the answer is kept under.
-        ask: Asks; returns a JSON value.
+        ask: Asks; returns what JSON can hold.
+        parse: Makes the same of an answer that was kept.
         final: Whether the answer can never change.
 
     Raises:
@@ -24,7 +33,7 @@ def recall(
         ServerError: The server answers that there is no such thing.
     """
     with request.store.lock(key):
-        kept = request.store.load_list(key)
+        kept = request.store.load_list(key, parse)
         if kept is not None and (final or not request.refresh):
             if not final:
                 request.unasked.add(key)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.errors import UntrustedSourceError
 from pipeline.fetch.content import check_pointer, check_whole
+from pipeline.fetch.deadline import Deadline
 from pipeline.fetch.source import Source
 from pipeline.fetch.store import Progress, Store
 from pipeline.fetch.tree import Tree, name_file, select_files
@@ -23,6 +24,7 @@ class Request:
         progress: Told of bytes downloaded.
         refresh: Ask the server whether a kept file has changed.
         unasked: Keys of the kept files that were used without asking their server; grows.
+        deadline: When all of it has to be there.
     """
 
     source: Source
@@ -33,6 +35,7 @@ class Request:
     progress: Progress
     refresh: bool
     unasked: set[str] = field(default_factory=set)
+    deadline: Deadline = field(default_factory=Deadline)
 
     @property
     def shown(self) -> str:
@@ -66,8 +69,9 @@ def deliver_tree(request: Request, tree: Tree, inside: str) -> str:
     selection = select_files(tree, inside, shown=shown)
     for path, place in selection.files.items():
         target = make_place(request, path)
-        tree.place(place, target)
         name = name_file(shown, place)
+        request.deadline.check(name)
+        tree.place(place, target)
         if path == selection.entry:
             check_whole(target, shown=name)
         elif selection.entry != ".":

@@ -175,6 +175,24 @@ def _send(
     return response
 
 
+def load_answer(
+    url: str, *, settings: HttpSettings, headers: Mapping[str, str], deadline: Deadline
+) -> requests.Response:
+    """Ask a server for something small, again where it fails; return the answer, read whole.
+
+    Raises:
+        NetworkError: No server answers in time, as open_url and retry have it.
+        ServerError: It refuses, has no such thing, or the answer is too large.
+    """
+
+    def attempt() -> requests.Response:
+        with open_url(url, settings=settings, headers=headers, deadline=deadline) as response:
+            assert response.content is not None  # read and kept
+            return response
+
+    return retry(attempt, settings=settings, url=url, deadline=deadline)
+
+
 def check_status(response: requests.Response, shown: str, settings: HttpSettings) -> None:
     """Turn a status that is no success into an error."""
     status = response.status_code

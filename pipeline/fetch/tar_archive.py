@@ -23,9 +23,10 @@ from pipeline.fetch.archive import (
     resolve_links,
 )
 from pipeline.fetch.room import MIB, Room
-from pipeline.fetch.store import Store
+from pipeline.fetch.store import Store, is_digest
 from pipeline.fetch.tree import shorten
 from pipeline.files import link_or_copy
+from pipeline.json_value import JsonValue
 
 # tarfile reads a header's extensions (long names, pax records) in one go, as large as they say.
 _MAX_HEADER_BYTES = MIB
@@ -48,13 +49,13 @@ def open_tar(store: Store, path: Path, sha256: str, *, shown: str) -> ArchiveTre
     """
     key = f"members of tar {sha256}"
     with store.lock(key):
-        blobs = store.load_list(key)
+        blobs = store.load_list(key, _parse_blobs)
         if blobs is None:
             blobs = _unpack(store, path, shown=shown)
             store.keep_list(key, blobs)
 
     def sound_blob(place: str) -> Path:
-        blob: str = blobs[place]
+        blob = blobs[place]
         with store.lock(key):
             if not store.has(blob):  # damaged or pruned since it was unpacked
                 _unpack(store, path, shown=shown)
@@ -65,6 +66,13 @@ def open_tar(store: Store, path: Path, sha256: str, *, shown: str) -> ArchiveTre
         open_place=lambda place: sound_blob(place).open("rb"),
         place_file=lambda place, target: link_or_copy(sound_blob(place), target),
     )
+
+
+def _parse_blobs(value: JsonValue) -> dict[str, str]:
+    blobs = {path: blob.text() for path, blob in value.fields()}
+    if not blobs or not all(map(is_digest, blobs.values())):
+        value.refuse("digests by path")
+    return blobs
 
 
 def _unpack(store: Store, path: Path, *, shown: str) -> dict[str, str]:

@@ -80,7 +80,14 @@ def _download(request: Request, url: str, *, shard: bool = False) -> Download:
             written=url,
         )
 
-    file = download(request.store, key, locate, progress=request.progress, refresh=request.refresh)
+    file = download(
+        request.store,
+        key,
+        locate,
+        progress=request.progress,
+        deadline=request.deadline,
+        refresh=request.refresh,
+    )
     if not file.asked:
         request.unasked.add(key)
     return file
