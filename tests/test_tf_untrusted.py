@@ -1,0 +1,114 @@
+"""Graphs that try to touch the machine, each refused with one sentence before it is run."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hostile_graphs
+import pytest
+
+from pipeline.errors import FormatError, PipelineError, UntrustedSourceError
+from pipeline.workers.job import Limits
+from pipeline.workers.pool import TensorFlowPool
+
+pytestmark = pytest.mark.tensorflow
+
+Convert = Callable[..., dict[str, Any]]
+
+# Where a graph does not tell by itself.
+_OUTPUTS = {"read_on_import.pb": "reshaped", "constant_is_a_handle.pb": "y"}
+_FILL = "InitializeTableFromTextFileV2 (of a file that is no asset)"
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[TensorFlowPool]:
+    with TensorFlowPool(max_workers=1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
+    def convert_now(name: str, **flags: Any) -> dict[str, Any]:
+        source = hostile_graphs.built() / name
+        kind = "frozen_model" if source.suffix else "saved_model"
+        function = f"pipeline.tf.{kind}:convert_{kind}"
+        arguments = {"source": source, "folder": tmp_path, "flags": flags}
+        future = pool.submit(function, arguments, limits=Limits(), log=tmp_path / "log.txt")
+        record: dict[str, Any] = future.result().value
+        return record
+
+    return convert_now
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        pytest.param("hidden_read", "DatasetFromGraph (programs in a text)", id="a graph in text"),
+        pytest.param("pipeline", "RangeDataset (data pipelines)", id="a pipeline that runs"),
+        pytest.param("queue", "FIFOQueueV2 (data pipelines)", id="a queue that runs"),
+        pytest.param("ops", "Abort (this process)", id="the end of the process"),
+        pytest.param("ops", "ImmutableConst (files)", id="a file in an attribute"),
+        pytest.param("ops", "Empty (memory that nobody wrote)", id="memory"),
+        pytest.param("ops", "NcclAllReduce (other machines)", id="the network"),
+        pytest.param(
+            "ops", "FixedUnigramCandidateSampler (of a file of words)", id="a file, perhaps"
+        ),
+        pytest.param("ops", "DecodeProtoV2 (with a descriptor file)", id="a descriptor"),
+        pytest.param("ops", "ParseTensor (of a handle)", id="a handle out of bytes"),
+        pytest.param("constant_is_a_handle.pb", "Const (of a handle)", id="a constant handle"),
+        pytest.param("read_on_import.pb", "ReadFile (files)", id="what reading a graph runs"),
+        pytest.param(
+            "branch_is_an_op.pb", "ReadFile (called as if it were a function)", id="a branch"
+        ),
+        pytest.param(
+            "attribute_of_the_call.pb", "PrintV2 (into a file)", id="an attribute of the call"
+        ),
+        pytest.param(
+            "function_is_an_op.pb", "PrintV2 (into a file)", id="a function called by its name"
+        ),
+        pytest.param("table_of_text", _FILL, id="a computed path"),
+        pytest.param("table_in_signature", _FILL, id="an asset that is not given"),
+        pytest.param("asset_listed_elsewhere", _FILL, id="an asset in the other list"),
+        pytest.param("asset_with_an_alias", _FILL, id="a variable of two names"),
+        pytest.param("asset_bound_wrongly", _FILL, id="an argument of the caller"),
+        pytest.param("asset_bound_to_nobody", _FILL, id="an object that is not there"),
+        pytest.param("asset_listed_twice", "an asset outside the model's folder", id="outside"),
+        pytest.param(
+            "another_checkpoint", "RestoreV2 (of another checkpoint)", id="another checkpoint"
+        ),
+        pytest.param("checkpoint_to_choose", "RestoreV2 (checkpoints)", id="an implementation"),
+    ],
+)
+def test_a_hiding_place_is_found(convert: Convert, model: str, found: str) -> None:
+    with pytest.raises(UntrustedSourceError) as caught:
+        convert(model, output_node_names=_OUTPUTS.get(model))
+
+    what, _, listed = caught.value.message.partition(": ")
+    assert what == "the graph holds ops that may touch this machine"
+    assert found in listed.split(", ")
+    assert caught.value.hint == "set `trust: true` for this model if you know who made it"
+
+
+def test_what_a_hidden_graph_would_write_is_not_written(convert: Convert) -> None:
+    with pytest.raises(UntrustedSourceError, match="DatasetFromGraph"):
+        convert("hidden_write")
+
+    assert not (hostile_graphs.built() / "written").exists()
+
+
+def test_a_graph_is_not_read_to_describe_its_outputs(convert: Convert) -> None:
+    """Its shape is in a file, which TensorFlow reads while it imports the graph."""
+    with pytest.raises(PipelineError, match="may have 2 outputs") as caught:
+        convert("read_on_import.pb")
+
+    assert "(2, 3)" not in caught.value.message
+
+
+def test_tags_say_which_graph_is_meant(convert: Convert) -> None:
+    with pytest.raises(FormatError, match="holds 2 graphs with the tags 'serve'"):
+        convert("same_tags")
+
+
+@pytest.mark.parametrize("model", ["asset", "table_of_asset", "left_over", "v1"])
+def test_what_touches_nothing_is_converted(convert: Convert, model: str) -> None:
+    assert convert(model)["outputs"]
