@@ -10,15 +10,15 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # A pipe that took the file's place meanwhile must not keep us waiting, nor a terminal take us.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-def open_beneath(folder: Path, path: str) -> BinaryIO:
+def open_beneath(folder: Path, path: str) -> BufferedReader:
     """Open a regular file for reading; links that stay in the folder are followed.
 
     Args:
@@ -67,7 +67,7 @@ def folder_beneath(folder: Path, names: Sequence[str], *, make: bool = False) ->
         os.close(handle)
 
 
-def open_file(handle: int, name: str) -> BinaryIO:
+def open_file(handle: int, name: str) -> BufferedReader:
     """Open a regular file of a folder for reading, following no link.
 
     Args:

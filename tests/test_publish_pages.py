@@ -52,7 +52,7 @@ def test_the_pages_show_the_catalog_that_is_published(graph: Graph) -> None:
     assert "zoo.js" in pages
     assert b"A &lt;cat&gt;" in pages["index.html"]
     assert b"2026-01-02" in pages["models/cat/index.html"]
-    assert [path.name for path in graph.layout.state.iterdir()] == []
+    assert list(graph.layout.temporary.iterdir()) == []
 
 
 def test_models_that_an_older_version_described_leave_the_pages_as_they_are(graph: Graph) -> None:

@@ -20,6 +20,7 @@ from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arran
 from pipeline.dist import load_placed
 from pipeline.errors import PipelineError
 from pipeline.graph import Graph
+from pipeline.machine import machine_error
 from pipeline.publish.cors import describe_cors
 from pipeline.publish.folder import FolderPlace
 from pipeline.publish.generation import PublishedFile
@@ -93,6 +94,9 @@ class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
             return self._run(self.loader.namespace["GRAPH"], params, args)
         except PipelineError as error:
             write_text(sys.stderr, f"publish: {error.describe()}\n")
+            return 1
+        except OSError as error:
+            write_text(sys.stderr, f"publish: {machine_error(error).describe()}\n")
             return 1
         except KeyboardInterrupt:
             write_text(sys.stderr, "publish: interrupted; run it again: it goes on from here\n")

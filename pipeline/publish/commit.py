@@ -70,6 +70,7 @@ class Commit:
         self._write_record(record_file(generation.number), format_generation(generation))
         self._swap()
         index = self._state.index.add(generation, models=self._plan.offer.models)
+        self._check()
         self._write_record(INDEX_FILE, format_index(index))
         self._tidy()
 
@@ -106,11 +107,11 @@ class Commit:
 
     def _swap(self) -> None:
         for group in self._plan.swap:
-            self._check()
             for _ in self._each(group, self._swap_one):
                 pass
 
     def _swap_one(self, path: str) -> None:
+        self._check()
         self._place.write(path, self._read(path), find_headers(path, immutable=False))
 
     def _read(self, path: str) -> bytes:

@@ -69,10 +69,10 @@ def judge_answer(path: str, file: PublishedFile, answer: Answer) -> Iterator[Fin
         yield Finding(kind="missing", path=path, text=answer.reason)
         return
     if answer.sha256 != file.sha256:
-        text = (
-            f"{answer.bytes} bytes with SHA-256 {answer.sha256[:8]}… came; "
-            f"expected {file.bytes} with {file.sha256[:8]}…"
-        )
+        came = f"{answer.bytes} bytes with SHA-256 {answer.sha256[:8]}…"
+        if answer.bytes > file.bytes:  # and how many more nobody waited for
+            came = f"more than {file.bytes} bytes"
+        text = f"{came} came; expected {file.bytes} with {file.sha256[:8]}…"
         yield Finding(kind="content", path=path, text=text)
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if (fault := _type_fault(path, headers.get("content-type", ""))) is not None:

@@ -12,18 +12,37 @@ The index is written when all else is done: what it does not name never became w
 It opens no file.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline.canonical import format_json
 from pipeline.catalog import CATALOG_FILE
 from pipeline.errors import PublishError
+from pipeline.publish.records import parse_record
+from pipeline.typed_json import InsidePath, Number, NumBytes, Sha256
 
 FOLDER = "generations"
 INDEX_FILE = f"{FOLDER}/index.json"
 _SCHEMA = 1
+
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _check_time(text: str) -> str:
+    try:
+        datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError("a time such as 2026-11-29T12:00:00Z") from None
+    return text
+
+
+Time = Annotated[str, AfterValidator(_check_time)]
+"""A time in UTC."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +55,8 @@ class PublishedFile:
         immutable: Whether it keeps this content for ever under its path.
     """
 
-    bytes: int
-    sha256: str
+    bytes: NumBytes
+    sha256: Sha256
     immutable: bool
 
 
@@ -52,10 +71,10 @@ class Generation:
         rollback_of: The generation that it shows again, if it does.
     """
 
-    number: int
-    published: str
-    files: Mapping[str, PublishedFile]
-    rollback_of: int | None = None
+    number: Number
+    published: Time
+    files: Mapping[InsidePath, PublishedFile]
+    rollback_of: Number | None = None
 
     @property
     def catalog_sha256(self) -> str:
@@ -77,13 +96,13 @@ class Summary:
         bytes: Size of them all.
     """
 
-    number: int
-    published: str
-    replaced: str | None
-    rollback_of: int | None
-    models: int
-    files: int
-    bytes: int
+    number: Number
+    published: Time
+    replaced: Time | None
+    rollback_of: Number | None
+    models: Number
+    files: Number
+    bytes: NumBytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,11 +150,8 @@ def format_index(index: Index) -> bytes:
 
 def parse_index(content: bytes, *, where: str) -> Index:
     """Read `index.json`; `where` is named in the error."""
-    wire = _parse(content, where)
-    try:
-        return Index(generations=tuple(Summary(**line) for line in wire["generations"]))
-    except (TypeError, KeyError):
-        raise _unreadable(where) from None
+    _check_schema(content, where)
+    return Index(generations=tuple(parse_record(_IndexFile, content, where=where).generations))
 
 
 def format_generation(generation: Generation) -> bytes:
@@ -153,36 +169,40 @@ def format_generation(generation: Generation) -> bytes:
 
 def parse_generation(content: bytes, *, where: str) -> Generation:
     """Read a generation's record; `where` is named in the error."""
-    wire = _parse(content, where)
-    try:
-        return Generation(
-            number=wire["number"],
-            published=wire["published"],
-            rollback_of=wire["rollback_of"],
-            files={path: PublishedFile(**file) for path, file in wire["files"].items()},
-        )
-    except (TypeError, KeyError, AttributeError):
-        raise _unreadable(where) from None
+    _check_schema(content, where)
+    record = parse_record(_GenerationFile, content, where=where)
+    if CATALOG_FILE not in record.files:
+        raise PublishError(f"{where}: files: has no {CATALOG_FILE}, which every zoo has")
+    return Generation(
+        number=record.number,
+        published=record.published,
+        files=record.files,
+        rollback_of=record.rollback_of,
+    )
 
 
-def _parse(content: bytes, where: str) -> dict[str, Any]:
-    try:
-        wire = json.loads(content)
-    except ValueError:
-        raise _unreadable(where) from None
-    if not isinstance(wire, dict):
-        raise _unreadable(where)
-    if wire.get("schema") != _SCHEMA:
+class _Versioned(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    schema_version: Annotated[int, Field(alias="schema")]
+
+
+class _IndexFile(_Versioned):
+    generations: list[Summary]
+
+
+class _GenerationFile(_Versioned):
+    number: Number
+    published: Time
+    rollback_of: Number | None
+    files: dict[InsidePath, PublishedFile]
+
+
+def _check_schema(content: bytes, where: str) -> None:
+    found = parse_record(_Versioned, content, where=where).schema_version
+    if found != _SCHEMA:
         raise PublishError(
-            f"{where}: written by another version of tfjs-zoo (schema {wire.get('schema')}); "
+            f"{where}: written by another version of tfjs-zoo (schema {found}); "
             f"expected schema {_SCHEMA}",
             hint="publish with that version",
         )
-    return wire
-
-
-def _unreadable(where: str) -> PublishError:
-    return PublishError(
-        f"{where}: is no record of what was published",
-        hint="remove it, and the next publish uploads everything; generations before it are lost",
-    )

@@ -4,16 +4,18 @@ Every few seconds what was uploaded since goes to a small file in `generations/p
 next publish finds it there and uploads only the rest.
 """
 
-import json
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from pipeline.canonical import format_json
-from pipeline.publish.generation import FOLDER, PublishedFile
+from pipeline.errors import PublishError
+from pipeline.publish.generation import FOLDER, PublishedFile, Time
 from pipeline.publish.headers import find_headers
 from pipeline.publish.place import Place
+from pipeline.publish.records import MAX_RECORD_BYTES, parse_record
+from pipeline.typed_json import InsidePath, Number
 
 _FOLDER = f"{FOLDER}/pending"
 _FLUSH_SECONDS = 3.0
@@ -35,18 +37,32 @@ class Pending:
     pieces: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Upload(PublishedFile):
+    since: Time
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Piece:
+    order: Number
+    files: Mapping[InsidePath, _Upload]
+
+
 def load_pending(place: Place, present: Mapping[str, int]) -> Pending:
     """Read the journals in a place; a piece that cannot be read tells nothing."""
     pieces = tuple(sorted(path for path in present if path.startswith(f"{_FOLDER}/")))
     uploads = []
     for piece in pieces:
+        content = place.read(piece, limit=MAX_RECORD_BYTES)
         try:
-            wire = json.loads(place.read(piece) or b"{}")
-            for path, upload in wire["files"].items():
-                since = str(upload.pop("since"))
-                uploads.append((since, wire["order"], path, PublishedFile(**upload)))
-        except (ValueError, TypeError, KeyError, AttributeError):
+            read = parse_record(_Piece, content or b"", where=piece)
+        except PublishError:
             continue
+        for path, upload in read.files.items():
+            file = PublishedFile(
+                bytes=upload.bytes, sha256=upload.sha256, immutable=upload.immutable
+            )
+            uploads.append((upload.since, read.order, path, file))
     uploads.sort(key=lambda upload: upload[:2])
     return Pending(
         files={path: file for _, _, path, file in uploads},

@@ -8,29 +8,45 @@ compared with another's, and all that a store has to know is how to create a fil
 
 import contextlib
 import hashlib
-import json
+import math
 import os
 import platform
+import re
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.canonical import format_json
 from pipeline.errors import PlaceError
 from pipeline.publish.generation import FOLDER
 from pipeline.publish.headers import Headers, find_headers
+from pipeline.typed_json import WrongJsonError, parse_json
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 10.0
 POLL_SECONDS = 1.0
 LOCKS = f"{FOLDER}/locks"
+_LOCK = re.compile(rf"{LOCKS}/(\d{{6,18}})\.json", re.ASCII)
+_MAX_BYTES = 64 * 1024
 
 
 class Taken(Exception):  # noqa: N818  # an answer, no error
     """A file that was to be new is there already."""
+
+
+class _Holder(BaseModel):
+    """Who holds a lease, as far as it matters."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    released: bool = False
+    machine: str | None = None
+    process: Annotated[int, Field(gt=0)] | None = None
 
 
 class LockStore(Protocol):
@@ -39,7 +55,7 @@ class LockStore(Protocol):
     @property
     def shown(self) -> str: ...  # noqa: D102
     def find(self, below: str = "") -> Mapping[str, int]: ...  # noqa: D102
-    def read(self, path: str) -> bytes | None: ...  # noqa: D102
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None: ...  # noqa: D102
     def write(self, path: str, content: bytes, headers: Headers) -> None: ...  # noqa: D102
     def create(self, path: str, content: bytes) -> None: ...  # noqa: D102
     def remove(self, path: str) -> None: ...  # noqa: D102
@@ -63,6 +79,7 @@ class Lease:
         self._owner = uuid.uuid4().hex
         self._number = 0
         self._renewed = 0.0
+        self._looked = -math.inf
         self._lost = False
         self._over = threading.Event()
 
@@ -88,25 +105,29 @@ class Lease:
 
     def check(self) -> None:
         """Raise PlaceError where somebody else has taken over."""
-        late = time.monotonic() - self._renewed > self._lease_seconds / 2
-        if self._lost or late or self._highest() != self._number:
+        late = _now() - self._renewed > self._lease_seconds / 2
+        # Asked for each file that is replaced, the store itself is asked once in a while.
+        again = _now() - self._looked >= self._poll_seconds
+        if self._lost or late or (again and self._highest() != self._number):
             self._lost = True
             raise PlaceError(
                 f"{self._store.shown}: another publish has taken over, as this one was not heard "
                 f"of for {self._lease_seconds:g} s",
                 hint="run it again",
             )
+        if again:
+            self._looked = _now()
 
     def _acquire(self, announce: Callable[[str], None]) -> None:
         told = False
         seen: tuple[int, bytes | None] = (-1, None)
-        since = time.monotonic()
+        since = _now()
         while True:
             number = self._highest()
-            content = self._store.read(_lock_file(number)) if number else None
+            content = self._read(number) if number else None
             if (number, content) != seen:
-                seen, since = (number, content), time.monotonic()
-            over = time.monotonic() - since >= self._lease_seconds
+                seen, since = (number, content), _now()
+            over = _now() - since >= self._lease_seconds
             if (_is_free(content) or over) and self._take(number + 1):
                 return
             if not told and not _is_free(content):
@@ -119,17 +140,20 @@ class Lease:
         content = self._describe(beat=0)
         with contextlib.suppress(Taken):
             self._store.create(_lock_file(number), content)
-        if self._store.read(_lock_file(number)) != content:
+        if self._read(number) != content:
             return False
         if self._highest() != number:
             # Others came and went meanwhile, and took away the numbers before theirs.
             self._store.remove(_lock_file(number))
             return False
-        self._number, self._renewed = number, time.monotonic()
+        self._number, self._renewed = number, _now()
         for earlier in self._numbers():
             if earlier < number:
                 self._store.remove(_lock_file(earlier))
         return True
+
+    def _read(self, number: int) -> bytes | None:
+        return self._store.read(_lock_file(number), limit=_MAX_BYTES)
 
     def _renew(self) -> None:
         beat = 0
@@ -141,7 +165,7 @@ class Lease:
                     self._lost = True
                     return
                 self._write(self._describe(beat=beat))
-                self._renewed = time.monotonic()
+                self._renewed = _now()
 
     def _release(self) -> None:
         # A store that fails now lets the lease run out.
@@ -167,8 +191,13 @@ class Lease:
         return max(self._numbers(), default=0)
 
     def _numbers(self) -> list[int]:
-        names = [Path(path) for path in self._store.find(LOCKS)]
-        return [int(path.stem) for path in names if path.stem.isdigit()]
+        return [int(match[1]) for match in map(_LOCK.fullmatch, self._store.find(LOCKS)) if match]
+
+
+def _now() -> float:
+    """Return seconds of a clock that nobody sets, and that goes on while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
 
 
 def _lock_file(number: int) -> str:
@@ -180,13 +209,12 @@ def _is_free(content: bytes | None) -> bool:
     if content is None:
         return True
     try:
-        holder: dict[str, Any] = json.loads(content)
-    except ValueError:
+        holder = parse_json(_Holder, content)
+    except WrongJsonError:
         return False
-    if holder.get("released"):
-        return True
-    process = holder.get("process")
-    return holder.get("machine") == _machine() and isinstance(process, int) and _is_dead(process)
+    return holder.released or (
+        holder.machine == _machine() and holder.process is not None and _is_dead(holder.process)
+    )
 
 
 def _is_dead(process: int) -> bool:
@@ -194,7 +222,7 @@ def _is_dead(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return True
-    except OSError:
+    except (OSError, OverflowError):
         return False
     return False
 

@@ -5,19 +5,23 @@ beside (CNAME, favicon.ico). Left out are files that only stay for readers of an
 catalog, hidden ones, and what a kill left.
 """
 
-import json
+import errno
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from pipeline.beneath import open_beneath
 from pipeline.catalog import CATALOG_FILE
 from pipeline.dist import Placed
 from pipeline.errors import PublishError
-from pipeline.files import digest_file
+from pipeline.machine import machine_error
 from pipeline.publish.generation import FOLDER, PublishedFile
 from pipeline.publish.headers import is_content_named
+from pipeline.publish.listing import parse_catalog
+from pipeline.typed_json import WrongJsonError, is_inside
 
 NO_JEKYLL = ".nojekyll"
 _EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -56,13 +60,18 @@ def load_offer(dist: Path, placed: Mapping[str, Placed]) -> Offer:
         PublishError: Nothing was built, or a file is not as it was built.
     """
     try:
-        catalog = json.loads((dist / CATALOG_FILE).read_bytes())
+        with open_beneath(dist, CATALOG_FILE) as file:
+            catalog = parse_catalog(file.read())
     except FileNotFoundError:
         raise PublishError(
             f"{dist.name}/{CATALOG_FILE}: there is no such file", hint="build the zoo first"
         ) from None
-    except ValueError:
-        raise _changed(dist, CATALOG_FILE) from None
+    except OSError as error:
+        raise _unreadable(dist, CATALOG_FILE, error) from None
+    except WrongJsonError as error:
+        raise PublishError(
+            f"{dist.name}/{CATALOG_FILE}: is no catalog of a zoo: {error}", hint=_rebuild(dist)
+        ) from None
     listed = listed_files(catalog["models"])
     wanted = {path for path, was in placed.items() if was.unlisted is None}
     paths = {*_find(dist), *wanted, *listed}
@@ -99,12 +108,18 @@ def alias_files(entry: Mapping[str, Any]) -> list[str]:
 
 def _find(dist: Path) -> Iterator[str]:
     """Find what lies in dist/ and may be served."""
-    for folder, folders, names in os.walk(dist):
+
+    def refuse(error: OSError) -> NoReturn:
+        path = os.path.relpath(os.fsdecode(error.filename or dist), dist)
+        raise _unreadable(dist, path, error) from None
+
+    for folder, folders, names in os.walk(dist, onerror=refuse):
         folders[:] = [name for name in folders if _may_be_served(name)]
-        for name in names:
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in (*names, *links):
             path = Path(folder, name).relative_to(dist).as_posix()
             if _may_be_served(name) and not path.startswith(f"{FOLDER}/"):
-                yield path
+                yield _check_name(dist, path)
 
 
 def _may_be_served(name: str) -> bool:
@@ -128,11 +143,15 @@ def _describe(
 ) -> PublishedFile:
     """Return what a file is, after a look at whether it is what was built."""
     try:
-        stat = (dist / path).stat()
-        same = was is not None and (stat.st_size, stat.st_mtime_ns) == (was.bytes, was.modified)
-        sha256 = was.sha256 if was is not None and same else digest_file(dist / path)
-    except OSError:
+        with open_beneath(dist, path) as file:
+            stat = os.fstat(file.fileno())
+            same = was is not None and (stat.st_size, stat.st_mtime_ns) == (was.bytes, was.modified)
+            known = was.sha256 if was is not None and same else None
+            sha256 = known or hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
         raise _changed(dist, path) from None
+    except OSError as error:
+        raise _unreadable(dist, path, error) from None
     expected = listed.sha256 if listed else was.sha256 if was else sha256
     if sha256 != expected:
         raise _changed(dist, path)
@@ -140,8 +159,34 @@ def _describe(
     return PublishedFile(bytes=stat.st_size, sha256=sha256, immutable=immutable)
 
 
+def _check_name(dist: Path, path: str) -> str:
+    """Refuse a name that not every server and store takes."""
+    if not is_inside(path):
+        raise PublishError(
+            f"{dist.name}/{path!r}: has a name that cannot be published; expected UTF-8 "
+            "without control characters",
+            hint="rename it, or take it out of the folder",
+        )
+    return path
+
+
 def _changed(dist: Path, path: str) -> PublishError:
+    return PublishError(f"{dist.name}/{path}: is not as it was built", hint=_rebuild(dist))
+
+
+def _unreadable(dist: Path, path: str, error: OSError) -> PublishError:
+    """Return the error of something in dist/ that cannot be published."""
+    if isinstance(error, IsADirectoryError):
+        fault = "is a link to a folder"
+    elif error.errno in {errno.EINVAL, errno.ELOOP}:
+        fault = error.strerror or "is no file"
+    else:
+        return PublishError(f"{dist.name}/{path}: {error.strerror}", hint=machine_error(error).hint)
     return PublishError(
-        f"{dist.name}/{path}: is not as it was built",
-        hint=f"the next build puts it right; after that, publish {dist.name}/ again",
+        f"{dist.name}/{path}: {fault}; expected a file",
+        hint="put a copy in its place, or take it out of the folder",
     )
+
+
+def _rebuild(dist: Path) -> str:
+    return f"the next build puts it right; after that, publish {dist.name}/ again"

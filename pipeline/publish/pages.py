@@ -48,7 +48,9 @@ def _build(graph: Graph, catalog: Mapping[str, Any]) -> Mapping[str, bytes]:
     packages = fetch_packages(
         cache=graph.session.cache, root=graph.layout.root, progress=ignore_transfer
     )
-    with tempfile.TemporaryDirectory(dir=graph.layout.state) as name:
+    temporary = graph.layout.temporary  # swept by the next run, after a kill
+    temporary.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=temporary) as name:
         folder = Path(name)
         build_site(catalog, folder=folder, packages=packages)
         files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -19,6 +19,8 @@ from pipeline.publish.store import open_store
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://?")
 _NOT_WRITABLE = ("http", "https")
+# "local" is fsspec's name for it.
+_FOLDERS = ("file", "local")
 
 
 class Place(Protocol):
@@ -31,8 +33,12 @@ class Place(Protocol):
     def find(self) -> Mapping[str, int]:
         """Return the size of every file, by path."""
 
-    def read(self, path: str) -> bytes | None:
-        """Return a file's content; None where there is none."""
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None:
+        """Return a file's content; None where there is none.
+
+        Raises:
+            PublishError: It has more bytes than the limit.
+        """
 
     def write(self, path: str, content: bytes | Path, headers: Headers) -> None:
         """Write a file, whole or not at all, over the one that may be there.
@@ -77,7 +83,7 @@ def open_place(text: str, *, root: Path, output: Path, endpoint: str | None = No
             "such as s3://bucket/zoo",
             hint=f"`doit publish --check {text}` reads a published zoo back",
         )
-    if scheme and scheme != "file":
+    if scheme and scheme not in _FOLDERS:
         return open_store(text, endpoint=endpoint)
     folder = Path(unquote(urlsplit(text).path)) if scheme else root / text
     return FolderPlace(_check_folder(folder, text, root=root, output=output), shown=text)
@@ -85,12 +91,17 @@ def open_place(text: str, *, root: Path, output: Path, endpoint: str | None = No
 
 def _check_folder(folder: Path, text: str, *, root: Path, output: Path) -> Path:
     """Refuse folders that hold the zoo's own files, or lie among them."""
-    place = Path(os.path.abspath(folder))  # noqa: PTH100  # resolve() would follow a link
+    place = Path(os.path.abspath(folder))  # noqa: PTH100  # links stay, for messages
     for taken in (output, root / ".zoo"):
-        if place == taken or taken in place.parents or place in taken.parents:
+        # By name, where nothing may be there yet, and by where links lead.
+        if _overlap(place, taken) or _overlap(place.resolve(), taken.resolve()):
             raise PublishError(
                 f"{text}: holds or lies in {taken.name}/, which belongs to the build; "
                 "expected another folder",
                 hint=f"{output.name}/ itself can be served as it is",
             )
     return place
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one == other or other in one.parents or one in other.parents

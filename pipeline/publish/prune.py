@@ -76,6 +76,7 @@ def prune_place(
         _forget(place, state, pruned)
         # A record goes after its files: a prune that is ended midway finds them again.
         for path in sorted(pruned.files, key=lambda path: (path in _records(pruned), path)):
+            check()
             place.remove(path)
         return pruned
 

@@ -4,7 +4,6 @@ Nothing is removed here; `pipeline.publish.prune` does that.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,12 +13,15 @@ from pipeline.catalog import CATALOG_FILE
 from pipeline.errors import PublishError
 from pipeline.publish.carry import carry_over
 from pipeline.publish.commit import Commit, Progress
-from pipeline.publish.generation import Generation, PublishedFile, content_file
+from pipeline.publish.generation import TIME_FORMAT, Generation, PublishedFile, content_file
 from pipeline.publish.headers import is_content_named
+from pipeline.publish.listing import parse_catalog
 from pipeline.publish.offer import Offer
 from pipeline.publish.place import Place
 from pipeline.publish.plan import Plan, make_plan
+from pipeline.publish.records import MAX_RECORD_BYTES
 from pipeline.publish.state import State, load_generation, read_state
+from pipeline.typed_json import WrongJsonError
 
 Tell = Callable[[str], None]
 Render = Callable[[Mapping[str, object]], Mapping[str, bytes]]
@@ -76,6 +78,7 @@ class Publisher:
         """
         with self.place.hold(self.tell) as check:
             state = read_state(self.place)
+            self._tell_fault(state)
             plan = _plan(offer, state, render=render, again=again)
             return self._commit(state, plan, check)
 
@@ -118,13 +121,29 @@ class Publisher:
                     f"{self.place.shown}: {path} of generation {generation.number} is gone",
                     hint="choose another generation, or publish what dist/ holds",
                 )
-        content = self.place.read(content_file(generation.catalog_sha256))
-        return Offer(catalog=json.loads(content or b"{}"), files=generation.files)
+        kept = content_file(generation.catalog_sha256)
+        content = self.place.read(kept, limit=MAX_RECORD_BYTES) or b""
+        try:
+            catalog = parse_catalog(content)
+        except WrongJsonError as error:
+            raise PublishError(
+                f"{self.place.shown}: {kept}: is no catalog: {error}",
+                hint="choose another generation, or publish what dist/ holds",
+            ) from None
+        return Offer(catalog=catalog, files=generation.files)
+
+    def _tell_fault(self, state: State) -> None:
+        """Say what is lost where what is published cannot be read."""
+        if state.fault is not None:
+            self.tell(
+                f"{self.place.shown}: {CATALOG_FILE}: {state.fault}; it is replaced, and models "
+                "that failed cannot be kept as they were published"
+            )
 
 
 def utc_now() -> str:
     """Return the time, in UTC, as it is published."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(UTC).strftime(TIME_FORMAT)
 
 
 def _generation(plan: Plan, *, rollback_of: int | None = None) -> Generation:

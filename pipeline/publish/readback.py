@@ -6,7 +6,6 @@ told as a warning.
 """
 
 import hashlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,8 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 import requests
 
 from pipeline.catalog import CATALOG_FILE
-from pipeline.errors import PipelineError, PublishError
+from pipeline.errors import NetworkError, PipelineError, PublishError
+from pipeline.fetch.deadline import Deadline
 from pipeline.fetch.session import HttpSettings, open_url, retry
 from pipeline.publish.commit import Progress
 from pipeline.publish.findings import ORIGIN, Answer, Finding, judge_answer
@@ -27,11 +27,21 @@ from pipeline.publish.generation import (
     parse_index,
     record_file,
 )
+from pipeline.publish.listing import parse_catalog
 from pipeline.publish.offer import listed_files
+from pipeline.publish.records import MAX_RECORD_BYTES, check_size
+from pipeline.typed_json import WrongJsonError
 
 PATIENCE_SECONDS = 30.0
+# A file may take so long, and longer the larger it should be; never longer than the most.
+FILE_SECONDS = 120.0
+MOST_SECONDS = 3600.0
+_LEAST_BYTES_PER_SECOND = 16 * 1024
+# So many files in a row without an answer: the others are not asked for.
+_NUM_SILENT = 16
 _THREADS = 8
-_CHUNK_BYTES = 1024**2
+# A decoded piece may be a thousand times as large.
+_CHUNK_BYTES = 64 * 1024
 _FOR_HOSTS = {"CNAME", "_headers", "_redirects"}
 _PARTIAL = requests.codes.partial_content
 
@@ -77,6 +87,7 @@ class Reader:
         self._settings = settings
         self._progress = progress
         self._patience_seconds = patience_seconds
+        self._num_silent = 0
 
     def read_back(self, files: Mapping[str, PublishedFile] | None = None) -> ReadBack:
         """Fetch every file and look at it.
@@ -112,15 +123,15 @@ class Reader:
 
     def _find_files(self) -> Mapping[str, PublishedFile]:
         """Return what the zoo says that it has."""
-        content = self._get(CATALOG_FILE)
+        content = self._get(CATALOG_FILE, limit=MAX_RECORD_BYTES)
         shown = PublishedFile(
             bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), immutable=False
         )
         try:
-            listed = listed_files(json.loads(content)["models"])
-        except (ValueError, KeyError, TypeError):
+            listed = listed_files(parse_catalog(content)["models"])
+        except WrongJsonError as error:
             raise PublishError(
-                f"{self.url}{CATALOG_FILE}: is no catalog of a zoo; expected JSON with 'models'"
+                f"{self.url}{CATALOG_FILE}: is no catalog of a zoo: {error}"
             ) from None
         return self._find_generation(shown) or {CATALOG_FILE: shown, **listed}
 
@@ -128,50 +139,82 @@ class Reader:
         """Return the files of the generation that is shown, where its record can be read."""
         try:
             where = f"{self.url}{INDEX_FILE}"
-            current = parse_index(self._get(INDEX_FILE), where=where).current
-            record = parse_generation(self._get(record_file(current)), where=where)
+            current = parse_index(
+                self._get(INDEX_FILE, limit=MAX_RECORD_BYTES), where=where
+            ).current
+            content = self._get(record_file(current), limit=MAX_RECORD_BYTES)
+            record = parse_generation(content, where=where)
         except PipelineError:
             return None
         return record.files if record.files.get(CATALOG_FILE) == catalog else None
 
-    def _get(self, path: str) -> bytes:
-        url = self._locate(path)
+    def _get(self, path: str, *, limit: int) -> bytes:
+        """Return a file that is read whole.
 
-        def attempt() -> bytes:
-            with open_url(url, settings=self._settings, headers={"Origin": ORIGIN}) as response:
-                content: bytes = response.content
-                return content
-
-        return retry(attempt, settings=self._settings, url=url)
+        Raises:
+            PublishError: It has more bytes than the limit.
+        """
+        pieces: list[bytes] = []
+        try:
+            self._receive(path, limit, pieces)
+        except NetworkError as error:
+            hint = "run it again when the server answers, or answers faster"
+            raise NetworkError(error.message, hint=hint) from None
+        return check_size(b"".join(pieces), limit, where=self._locate(path))
 
     def _fetch(self, path: str, file: PublishedFile, deadline: float) -> Answer:
         """Fetch a file; one that is replaced in place may come late out of a cache."""
         wait = 1.0
         while True:
-            answer = self._fetch_once(path)
+            answer = self._fetch_once(path, file)
             late = time.monotonic() + wait > deadline
             if answer.sha256 == file.sha256 or file.immutable or late:
                 return answer
             time.sleep(wait)
             wait *= 2
 
-    def _fetch_once(self, path: str) -> Answer:
+    def _fetch_once(self, path: str, file: PublishedFile) -> Answer:
+        if self._num_silent >= _NUM_SILENT:
+            return Answer(reason="not asked for, as the server answers no more")
+        try:
+            answer = self._receive(path, file.bytes)
+        except PipelineError as error:
+            self._num_silent = self._num_silent + 1 if isinstance(error, NetworkError) else 0
+            return Answer(reason=error.message.removeprefix(f"{self._locate(path)}: "))
+        self._num_silent = 0
+        return answer
+
+    def _receive(self, path: str, limit: int, pieces: list[bytes] | None = None) -> Answer:
+        """Receive a file, and no more of it than a piece beyond its size.
+
+        Args:
+            path: Which.
+            limit: Its size, or how large it may be.
+            pieces: Filled with what comes, where that is wanted.
+        """
         url = self._locate(path)
+        seconds = min(FILE_SECONDS + limit / _LEAST_BYTES_PER_SECOND, MOST_SECONDS)
+        deadline = Deadline(seconds)
 
         def attempt() -> Answer:
-            with open_url(url, settings=self._settings, headers={"Origin": ORIGIN}) as response:
+            with open_url(
+                url, settings=self._settings, headers={"Origin": ORIGIN}, deadline=deadline
+            ) as response:
                 digest = hashlib.sha256()
                 answer = Answer(headers=response.headers)
+                if pieces is not None:
+                    pieces.clear()
                 for chunk in response.iter_content(_CHUNK_BYTES):
                     digest.update(chunk)
                     answer.bytes += len(chunk)
+                    if pieces is not None:
+                        pieces.append(chunk)
+                    if answer.bytes > limit:
+                        break
                 answer.sha256 = digest.hexdigest()
                 return answer
 
-        try:
-            return retry(attempt, settings=self._settings, url=url)
-        except PipelineError as error:
-            return Answer(reason=error.message.removeprefix(f"{url}: "))
+        return retry(attempt, settings=self._settings, url=url, deadline=deadline)
 
     def _try_range(self, expected: Mapping[str, PublishedFile]) -> Iterator[Finding]:
         """Ask for a part of the largest file that never changes."""
@@ -182,14 +225,20 @@ class Reader:
         url = self._locate(path)
         wanted = {"Origin": ORIGIN, "Range": "bytes=1-1", "Accept-Encoding": "identity"}
 
+        deadline = Deadline(FILE_SECONDS)
+
         def attempt() -> tuple[int, str, int]:
-            with open_url(url, settings=self._settings, headers=wanted) as response:
+            with open_url(
+                url, settings=self._settings, headers=wanted, deadline=deadline
+            ) as response:
                 found = response.headers.get("Content-Range", "")
                 size = len(response.content) if response.status_code == _PARTIAL else -1
                 return response.status_code, found, size
 
         try:
-            status, found, size = retry(attempt, settings=self._settings, url=url)
+            status, found, size = retry(
+                attempt, settings=self._settings, url=url, deadline=deadline
+            )
         except PipelineError:
             return  # told already
         right = f"bytes 1-1/{expected[path].bytes}"

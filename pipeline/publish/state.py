@@ -1,10 +1,9 @@
 """State: what is in a place now, as far as its records and a look at it tell."""
 
 import hashlib
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.catalog import CATALOG_FILE
@@ -20,7 +19,12 @@ from pipeline.publish.generation import (
     record_file,
 )
 from pipeline.publish.journal import Pending, load_pending
+from pipeline.publish.listing import parse_catalog
 from pipeline.publish.place import Place
+from pipeline.publish.records import MAX_RECORD_BYTES
+from pipeline.typed_json import WrongJsonError
+
+_RECORD = re.compile(rf"{FOLDER}/(\d{{6,9}})\.json", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,7 @@ class State:
         is_certain: Whether files that are replaced in place are those of `current`. They
             may not be after a publish that never ended, or where somebody else wrote them.
         catalog: The published catalog; None where there is none that can be read.
+        fault: Why it cannot be read, where it is there.
     """
 
     present: Mapping[str, int]
@@ -43,6 +48,7 @@ class State:
     pending: Pending
     is_certain: bool
     catalog: Mapping[str, Any] | None
+    fault: str | None = None
 
     @property
     def next_number(self) -> int:
@@ -56,12 +62,7 @@ class State:
 
     def records(self) -> list[int]:
         """Return the numbers of all generations that have a record, also unfinished ones."""
-        paths = [PurePosixPath(path) for path in self.present]
-        return [
-            int(path.stem)
-            for path in paths
-            if path.parent == PurePosixPath(FOLDER) and path.stem.isdigit()
-        ]
+        return [int(match[1]) for match in map(_RECORD.fullmatch, self.present) if match]
 
     def has(self, path: str, file: PublishedFile) -> bool:
         """Say whether a file is there with this content."""
@@ -85,14 +86,18 @@ def read_state(place: Place) -> State:
     present = place.find()
     index = load_index(place) if INDEX_FILE in present else Index()
     current = load_generation(place, index.current) if index.current else None
-    content = place.read(CATALOG_FILE) if CATALOG_FILE in present else None
+    content = None
+    if CATALOG_FILE in present:
+        content = place.read(CATALOG_FILE, limit=MAX_RECORD_BYTES)
+    catalog, fault = _parse_catalog(content)
     state = State(
         present=present,
         index=index,
         current=current,
         pending=load_pending(place, present),
         is_certain=False,
-        catalog=_parse_catalog(content),
+        catalog=catalog,
+        fault=fault,
     )
     is_ours = content is not None and current is not None
     as_recorded = is_ours and hashlib.sha256(content or b"").hexdigest() == _catalog_of(current)
@@ -102,7 +107,7 @@ def read_state(place: Place) -> State:
 
 def load_index(place: Place) -> Index:
     """Read which generations a place keeps; none where nothing was published."""
-    content = place.read(INDEX_FILE)
+    content = place.read(INDEX_FILE, limit=MAX_RECORD_BYTES)
     if content is None:
         return Index()
     return parse_index(content, where=f"{place.shown}: {INDEX_FILE}")
@@ -115,7 +120,7 @@ def load_generation(place: Place, number: int) -> Generation:
         PublishError: It is gone.
     """
     path = record_file(number)
-    content = place.read(path)
+    content = place.read(path, limit=MAX_RECORD_BYTES)
     if content is None:
         raise PublishError(
             f"{place.shown}: {path} is gone, which tells the files of generation {number}",
@@ -128,12 +133,11 @@ def _catalog_of(generation: Generation | None) -> str | None:
     return generation.catalog_sha256 if generation else None
 
 
-def _parse_catalog(content: bytes | None) -> dict[str, Any] | None:
+def _parse_catalog(content: bytes | None) -> tuple[Mapping[str, Any] | None, str | None]:
+    """Read a published catalog; what cannot be read tells nothing of earlier models."""
     if content is None:
-        return None
+        return None, None
     try:
-        catalog = json.loads(content)
-    except ValueError:
-        return None
-    ours = isinstance(catalog, dict) and catalog.get("schema") == 1 and "models" in catalog
-    return catalog if ours else None
+        return parse_catalog(content), None
+    except WrongJsonError as error:
+        return None, str(error)

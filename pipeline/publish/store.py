@@ -14,6 +14,8 @@ from pipeline.errors import PipelineError, PlaceError, PublishError
 from pipeline.fetch.credentials import strip_credentials
 from pipeline.publish.headers import Headers
 from pipeline.publish.lease import Lease, Taken
+from pipeline.publish.records import check_size
+from pipeline.typed_json import is_inside
 
 PART_SUFFIX = ".zoo-part"
 _S3 = ("s3", "s3a")
@@ -23,6 +25,11 @@ _WHOLE = {*_S3, *_GS, "memory"}
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf"}
 _LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _MISSING_BUCKET = {"NoSuchBucket"}
+_NO_SUCH_PART = {"InvalidRange", "416"}
+# How long a call may take, retries of the client included; one that sends much may take longer.
+CALL_SECONDS = 180.0
+LISTING_SECONDS = 1800.0
+LEAST_BYTES_PER_SECOND = 4 * 1024
 _AGAIN = "run it again: it goes on from here; for a server that is not Amazon's, set `endpoint`"
 
 
@@ -36,26 +43,40 @@ class StorePlace:
         self.shown = shown
 
     def find(self, below: str = "") -> Mapping[str, int]:
-        """Return the size of every file, or of those below a folder, by path."""
+        """Return the size of every file, or of those below a folder, by path.
+
+        Keys that no file of a zoo can have (with "..", control characters, an end of "/") and
+        whatever lies elsewhere are left out.
+        """
         with self._translated(""):
             try:
-                found = self._fs.find(self._locate(below).rstrip("/"), detail=True)
+                found = self._call("find", self._locate(below).rstrip("/"), detail=True)
             except FileNotFoundError:
                 return {}
-        start = len(self._root) + 1
-        sizes = {name[start:]: int(info["size"]) for name, info in found.items()}
-        return {path: size for path, size in sizes.items() if path}
+            start = f"{self._root}/"
+            named = {
+                name[len(start) :]: info
+                for name, info in found.items()
+                if name.startswith(start) and info.get("type", "file") == "file"
+            }
+            return {path: int(info["size"]) for path, info in named.items() if is_inside(path)}
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None:
         """Return a file's content; None where there is none."""
+        end = None if limit is None else limit + 1
         with self._translated(path):
             try:
-                content: bytes = self._fs.cat_file(self._locate(path))
+                content: bytes = self._call("cat_file", self._locate(path), end=end)
             except FileNotFoundError as error:
                 if _code(error) in _MISSING_BUCKET:
                     raise
                 return None
-        return content
+            except Exception as error:
+                # A part of an empty file was asked for.
+                if end is None or _code(error) not in _NO_SUCH_PART:
+                    raise
+                content = b""
+        return check_size(content, limit, where=f"{self.shown}: {path}")
 
     def write(self, path: str, content: bytes | Path, headers: Headers) -> None:
         """Write a file, whole or not at all, over the one that may be there."""
@@ -66,9 +87,9 @@ class StorePlace:
                 return
             folder, name = posixpath.split(target)
             beside = f"{folder}/.{name}{PART_SUFFIX}"
-            self._fs.makedirs(folder, exist_ok=True)
+            self._call("makedirs", folder, exist_ok=True)
             self._put(content, beside, {})
-            self._fs.mv(beside, target)
+            self._call("mv", beside, target)
 
     def create(self, path: str, content: bytes) -> None:
         """Write a file that must not be there yet; of several who try, one succeeds.
@@ -80,8 +101,8 @@ class StorePlace:
         with self._translated(path):
             try:
                 if self._scheme not in _WHOLE:
-                    self._fs.makedirs(posixpath.dirname(target), exist_ok=True)
-                self._fs.pipe_file(target, content, mode="create")
+                    self._call("makedirs", posixpath.dirname(target), exist_ok=True)
+                self._call("pipe_file", target, content, mode="create")
             except FileExistsError:
                 raise Taken from None
             except Exception as error:
@@ -92,19 +113,46 @@ class StorePlace:
     def remove(self, path: str) -> None:
         """Remove a file that may be there."""
         with self._translated(path), contextlib.suppress(FileNotFoundError):
-            self._fs.rm_file(self._locate(path))
+            self._call("rm_file", self._locate(path))
 
     @contextlib.contextmanager
     def hold(self, announce: Callable[[str], None]) -> Iterator[Callable[[], None]]:
         """Hold a lease, renewed while the context lasts."""
         with Lease(self).held(announce) as check:
+            self._sweep()
             yield check
+
+    def _sweep(self) -> None:
+        """Remove what a kill left of files that were being written."""
+        if self._scheme in _S3:
+            # Whoever may not list them can publish all the same; the bucket's rules end them.
+            with contextlib.suppress(Exception):
+                self._abort_uploads()
+        elif self._scheme not in _WHOLE:
+            for path in self.find():
+                if path.endswith(PART_SUFFIX):
+                    self.remove(path)
+
+    def _abort_uploads(self) -> None:
+        bucket, _, prefix = self._root.partition("/")
+        begun = self._call(
+            "call_s3", "list_multipart_uploads", Bucket=bucket, Prefix=f"{prefix}/".lstrip("/")
+        )
+        for upload in begun.get("Uploads", ()):
+            self._call(
+                "call_s3",
+                "abort_multipart_upload",
+                Bucket=bucket,
+                Key=upload["Key"],
+                UploadId=upload["UploadId"],
+            )
 
     def _put(self, content: bytes | Path, target: str, options: Mapping[str, Any]) -> None:
         if isinstance(content, bytes):
-            self._fs.pipe_file(target, content, **options)
+            self._call("pipe_file", target, content, size=len(content), **options)
         else:
-            self._fs.put_file(str(content), target, **options)
+            size = content.stat().st_size
+            self._call("put_file", str(content), target, size=size, **options)
 
     def _options(self, headers: Headers) -> dict[str, Any]:
         """Return how the store's client is told the headers."""
@@ -116,7 +164,24 @@ class StorePlace:
         return {}
 
     def _locate(self, path: str) -> str:
+        """Return where a path leads, which is never out of the folder."""
+        if path and not is_inside(path):
+            raise PublishError(f"{self.shown}: {path!r} leads out of it; expected a file inside")
         return f"{self._root}/{path}"
+
+    def _call(self, name: str, *arguments: Any, size: int = 0, **options: Any) -> Any:
+        """Call the store's client, for no longer than a slow line needs.
+
+        Args:
+            name: What to call.
+            arguments: Handed on.
+            size: Bytes that are sent.
+            options: Handed on.
+        """
+        if self._fs.async_impl:
+            seconds = LISTING_SECONDS if name == "find" else CALL_SECONDS
+            options["timeout"] = seconds + size / LEAST_BYTES_PER_SECOND
+        return getattr(self._fs, name)(*arguments, **options)
 
     @contextlib.contextmanager
     def _translated(self, path: str) -> Iterator[None]:
@@ -146,6 +211,8 @@ class StorePlace:
                 hint="for S3: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
                 "for Google Cloud: GOOGLE_APPLICATION_CREDENTIALS",
             )
+        if isinstance(error, TimeoutError):
+            said = "it did not answer in time"
         return PlaceError(f"{where}: the store fails ({said})", hint=_AGAIN)
 
 
