@@ -10,16 +10,17 @@ Files that this module did not put there are never touched.
 """
 
 import hashlib
-import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from pipeline.canonical import format_json
 from pipeline.catalog import CATALOG_FILE
-from pipeline.errors import PipelineError
+from pipeline.errors import DamagedFileError, PipelineError
 from pipeline.files import write_atomic
 
 PART_SUFFIX = ".zoo-part"
@@ -74,25 +75,35 @@ class Placed:
     unlisted: float | None = None
 
 
+# Thousands of entries, which a run with nothing to do reads too: the quickest reader.
+_PROJECTION = TypeAdapter(list[Projected])
+_PLACED = TypeAdapter(dict[str, Placed])
+
+
 def load_projection(paths: Iterable[Path]) -> tuple[Projected, ...]:
-    """Read the lists of files that belong in dist/; one that is not there lists none."""
+    """Read the lists of files that belong in dist/; one that is not there lists none.
+
+    Raises:
+        DamagedFileError: One of them is not what its step wrote.
+        OSError: One of them cannot be read.
+    """
     return tuple(file for path in paths for file in _load_list(path))
 
 
-def _load_list(path: Path) -> Iterator[Projected]:
+def _load_list(path: Path) -> Sequence[Projected]:
     try:
-        wire = json.loads(path.read_bytes())
+        return _PROJECTION.validate_json(path.read_bytes())
     except FileNotFoundError:
-        return
-    yield from (Projected(**file) for file in wire)
+        return ()
+    except ValidationError as error:
+        raise DamagedFileError(f"{path.name}: {error.errors()[0]['msg']}") from None
 
 
 def load_placed(state_file: Path) -> dict[str, Placed]:
     """Read what was put into dist/, by path; empty where nothing is known."""
     try:
-        wire = json.loads(state_file.read_bytes())
-        return {path: Placed(**placed) for path, placed in wire.items()}
-    except (OSError, ValueError, TypeError):
+        return _PLACED.validate_json(state_file.read_bytes())
+    except (OSError, ValidationError):
         return {}
 
 

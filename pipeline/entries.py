@@ -1,12 +1,12 @@
 """Entries: what the catalog says of each model now, from its card or the lack of one."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.catalog import failed_entry, stale_entry
-from pipeline.jsonfile import read_json
+from pipeline.errors import DamagedFileError
+from pipeline.jsonfile import load_json, read_json
 from pipeline.steps.outcome import Outcome
 
 
@@ -26,7 +26,16 @@ def model_entry(
     reason = outcome.reason if outcome is not None else "it was not built"
     try:
         last_good = read_json(card / "card.json")
-        since = read_json(card.with_name("card.since.json"))["since"]
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, DamagedFileError):
+        return failed_entry(identity, uri=uri, reason=reason)
+    since = read_since(card.with_name("card.since.json"))
+    if since is None:
         return failed_entry(identity, uri=uri, reason=reason)
     return stale_entry({**last_good, **identity}, reason=reason, since=since)
+
+
+def read_since(file: Path) -> str | None:
+    """Read since when a step is not ok, in UTC; None where that is not known."""
+    wire = load_json(file)
+    since = wire.value.get("since") if wire and isinstance(wire.value, dict) else None
+    return since if isinstance(since, str) else None

@@ -17,6 +17,7 @@
     ├── PublishError            a zoo cannot be published, or not there
     │   └── PlaceError          the place failed or refuses; worth trying again
     ├── MachineError            this machine failed: its disk, its memory, a limit of it
+    ├── DamagedFileError        a file of the build is not what was written
     └── WorkerError             a child process died, took too long or too much memory
 
 A class stands for something that a reader treats differently. Anything that is not a
@@ -127,9 +128,21 @@ class PlaceError(PublishError):
 
 
 class MachineError(PipelineError):
-    """This machine failed, for now: a disk, memory, a limit; it is no model's fault."""
+    """This machine failed, for now: a disk, memory, a limit; it is no model's fault.
+
+    Attributes:
+        fault: What failed, whatever the file: "No space left on device".
+    """
 
     retry = True
+
+    def __init__(self, message: str, *, hint: str | None = None, fault: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.fault = fault
+
+
+class DamagedFileError(PipelineError):
+    """A file of the build is not what was written."""
 
 
 class WorkerError(PipelineError):

@@ -148,9 +148,20 @@ def parse_json(
     Raises:
         PipelineError: It is not JSON, nested too deeply, or holds what JSON lacks.
     """
+    document = decode_json(raw, name, error=error)
+    fault = _find_fault(document.value)
+    if fault is not None:
+        raise error(f"{name}: {fault}", hint=hint if fault.endswith(_UNREADABLE) else None)
+    return document
+
+
+def decode_json(
+    raw: bytes | str, name: str, *, error: type[PipelineError] = FormatError
+) -> JsonValue:
+    """Decode a document that we wrote, unless the disk lost some of it; see `parse_json`."""
     try:
         text = raw if isinstance(raw, str) else raw.decode("utf-8-sig")
-        content = json.loads(text)
+        return JsonValue(json.loads(text), name, error=error)
     except UnicodeDecodeError:
         raise error(f"{name}: not a text in UTF-8; expected JSON") from None
     except RecursionError:
@@ -159,10 +170,6 @@ def parse_json(
         raise error(f"{name}: {len(raw):,} bytes, too many for this machine's memory") from None
     except ValueError as cause:
         raise error(f"{name}: not JSON ({_name_cause(cause)})") from None
-    fault = _find_fault(content)
-    if fault is not None:
-        raise error(f"{name}: {fault}", hint=hint if fault.endswith(_UNREADABLE) else None)
-    return JsonValue(content, name, error=error)
 
 
 def _name_cause(cause: ValueError) -> str:

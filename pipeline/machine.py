@@ -71,7 +71,8 @@ def machine_error(
     if root is not None and place is not None and place.is_relative_to(root):
         place = place.relative_to(root)
     where = "" if place is None else f"{place}: "
-    return MachineError(f"{where}{_name_fault(error)}", hint=_advise(error))
+    fault = _name_fault(error)
+    return MachineError(f"{where}{fault}", hint=_advise(error), fault=fault)
 
 
 def _find_file(error: OSError | MemoryError) -> Path | None:

@@ -3,9 +3,11 @@ r"""Printable text: what comes from models, servers and libraries, made safe to 
 Names of classes, ops, tensors and files, and messages of libraries, may hold anything: half a
 surrogate pair, which no encoding takes; sequences that move a terminal's cursor; controls that
 turn the order of characters round; a megabyte. Each such character is shown by its escape,
-`\x1b` or `\u202e`, so that nothing is hidden and nothing works. It opens no file.
+`\x1b` or `\u202e`, so that nothing is hidden and nothing works; only colours, which Keras gives
+its messages, are left out. It opens no file.
 """
 
+import re
 import unicodedata
 
 # Zero-width joiners and spaces, without which scripts and emoji fall apart.
@@ -13,6 +15,8 @@ _JOINERS = frozenset("\u200b\u200c\u200d")
 # A message has lines; a tab stays until it is shown.
 _LAYOUT = frozenset("\n\t")
 _CUT = " … "
+# Select graphic rendition of ECMA-48: colours, bold, concealed.
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 def printable(text: str, *, limit: int | None = None) -> str:
@@ -29,6 +33,7 @@ def printable(text: str, *, limit: int | None = None) -> str:
         # What stands in the middle is not looked at, however long it is.
         text = cut_middle(text, limit)
     if not text.isprintable():
+        text = _COLOUR.sub("", text)
         text = "".join(char if _is_harmless(char) else ascii(char)[1:-1] for char in text)
     return text if limit is None else cut_middle(text, limit)
 

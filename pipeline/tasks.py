@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipeline.canonical import format_json
@@ -15,9 +15,11 @@ from pipeline.dist import (
     project,
     remove_file,
 )
+from pipeline.errors import DamagedFileError, MachineError, PipelineError
 from pipeline.files import write_atomic
 from pipeline.graph import Graph
 from pipeline.layout import Layout
+from pipeline.machine import machine_error
 from pipeline.report.events import StepEvent, emit
 from pipeline.report.run import REPORT_FILES
 from pipeline.stamps import UpToDate, local_state, make_stamp
@@ -135,41 +137,43 @@ def _project(graph: Graph) -> None:
         )
         write_atomic(layout.dist / TIMINGS_FILE, format_json(collect_timings(graph.jobs.values())))
     except DamagedBuildError as error:
-        for job in graph.jobs_of_models()[error.model]:
-            (job.folder / RECEIPT).unlink(missing_ok=True)
-        emit(
-            StepEvent(
-                task="dist",
-                model=None,
-                status="failed",
-                reason=error.message,
-                hint=error.hint,
-                retry=True,
-            )
-        )
-    except OSError as error:
-        emit_disk_failure("dist", None, error)
+        _forget_results(graph.jobs_of_models().get(error.model, ()))
+        _tell_failure(error)
+    except DamagedFileError as error:
+        _forget_results(graph.jobs[step] for step in ("catalog", "site"))
+        _tell_failure(error, hint="the next run makes it again")
+    except (OSError, MemoryError) as error:
+        _tell_failure(machine_error(error, root=layout.root, file=layout.dist))
     else:
         emit(StepEvent(task="dist", model=None, status="ok"))
 
 
-def emit_disk_failure(task: str, model: str | None, error: OSError) -> None:
-    """Tell that a disk could not be written, which is no model's fault."""
-    where = f"{error.filename}: " if error.filename else ""
+def _forget_results(jobs: Iterable[Job]) -> None:
+    """Let the next run make results again."""
+    for job in jobs:
+        with contextlib.suppress(OSError):
+            (job.folder / RECEIPT).unlink()
+
+
+def _tell_failure(error: PipelineError, *, hint: str | None = None) -> None:
     emit(
         StepEvent(
-            task=task,
-            model=model,
+            task="dist",
+            model=None,
             status="failed",
-            reason=f"{where}{error.strerror}",
-            hint="make room, or let the folder be written; the next run goes on from here",
+            reason=error.message,
+            hint=hint or error.hint,
             retry=True,
+            fault=error.fault if isinstance(error, MachineError) else None,
         )
     )
 
 
 def _is_projected(layout: Layout) -> bool:
-    projection = load_projection(layout.projections)
+    try:
+        projection = load_projection(layout.projections)
+    except (OSError, DamagedFileError):
+        return False
     placed = load_placed(layout.dist_state)
     timings = layout.dist / TIMINGS_FILE
     return timings.exists() and find_fault(projection, placed, layout.dist) is None

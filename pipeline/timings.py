@@ -3,10 +3,10 @@
 They vary from run to run, so they are kept out of the catalog, the receipts and every digest.
 """
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
+from pipeline.jsonfile import load_json
 from pipeline.steps.job import Job
 
 TIMINGS_FILE = "timings.json"
@@ -21,8 +21,7 @@ def collect_timings(jobs: Iterable[Job]) -> dict[str, dict[str, Any]]:
     """
     timings = {}
     for job in jobs:
-        try:
-            timings[job.task] = json.loads((job.folder / "run.json").read_bytes())
-        except FileNotFoundError:
-            continue
+        measured = load_json(job.folder / "run.json")
+        if measured is not None and isinstance(measured.value, dict):
+            timings[job.task] = measured.value
     return timings

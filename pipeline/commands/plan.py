@@ -9,6 +9,7 @@ from doit.cmd_base import DoitCmdBase
 from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import select_steps
 from pipeline.dist import find_fault, load_placed, load_projection
+from pipeline.errors import DamagedFileError
 from pipeline.graph import Graph
 from pipeline.layout import Layout
 from pipeline.steps.outcome import load_outcome
@@ -69,7 +70,10 @@ def plan_causes(graph: Graph) -> dict[str, str]:
 
 
 def _explain_dist(layout: Layout) -> str | None:
-    projection = load_projection(layout.projections)
+    try:
+        projection = load_projection(layout.projections)
+    except DamagedFileError as error:
+        return error.message
     return find_fault(projection, load_placed(layout.dist_state), layout.dist)
 
 

@@ -2,20 +2,24 @@
 
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 
 from pipeline.diff.memory import remember_recipes
 from pipeline.graph import Graph
+from pipeline.machine import machine_error
+from pipeline.printable import printable
 from pipeline.report.account import gather_account
 from pipeline.report.document import write_report
 from pipeline.report.run import RunContext
 from pipeline.report.screen import write_text
+from pipeline.steps.receipt import MAX_REASON
 
 
 def leave_records(graph: Graph, context: RunContext, *, selected: Sequence[str], code: int) -> None:
     """Write the report of a run, and remember what its models are made of.
 
-    A disk that takes neither is told, and changes nothing about the run.
+    What cannot be written is told, and changes nothing about the run.
 
     Args:
         graph: The zoo.
@@ -24,18 +28,32 @@ def leave_records(graph: Graph, context: RunContext, *, selected: Sequence[str],
         code: Its exit code.
     """
     worked = {event.model for event in context.log.events if event.model is not None}
-    account = gather_account(
-        context,
-        graph.jobs,
-        zoo=graph.zoo.name,
-        selected=selected,
-        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        seconds=time.monotonic() - context.started,
-        exit_status=code,
-    )
-    try:
-        remember_recipes(graph, sorted(worked & graph.jobs_of_models().keys()))
+    built = sorted(worked & graph.jobs_of_models().keys())
+    _leave(graph, "what the models are made of", lambda: remember_recipes(graph, built))
+
+    def report() -> None:
+        account = gather_account(
+            context,
+            graph.jobs,
+            zoo=graph.zoo.name,
+            selected=selected,
+            finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            seconds=time.monotonic() - context.started,
+            exit_status=code,
+        )
         write_report(account, graph.layout.dist)
-    except OSError as error:
-        where = error.filename or "the report"
-        write_text(sys.stderr, f"{where}: {error.strerror}; the build itself is whole\n")
+
+    _leave(graph, "the report of this run", report)
+
+
+def _leave(graph: Graph, what: str, write: Callable[[], None]) -> None:
+    """Write a record, and say in a sentence why it cannot be written."""
+    try:
+        write()
+    except (OSError, MemoryError) as error:
+        reason = machine_error(error, root=graph.layout.root).message
+    except Exception as error:  # noqa: BLE001  # the build is done; its report is no part of it
+        reason = printable(traceback.format_exception_only(error)[-1].strip(), limit=MAX_REASON)
+    else:
+        return
+    write_text(sys.stderr, f"{what} could not be kept: {reason}; the build itself is whole\n")

@@ -21,6 +21,7 @@ from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import expand_names
 from pipeline.entries import model_entry
+from pipeline.errors import PipelineError
 from pipeline.graph import Graph
 from pipeline.report.run import OUR_BUG, RunContext, exit_status, use_context
 from pipeline.steps.outcome import load_outcome
@@ -115,13 +116,11 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 def _load_entries(graph: Graph, names: Collection[str]) -> list[Mapping[str, Any]]:
     """Return what the catalog says of models now, whether or not it was written in this run."""
     models = graph.jobs["catalog"].parameters["models"]
-    jobs = {name: graph.jobs[f"card:{name}"] for name in names}
-    return [
-        model_entry(
-            job.folder,
-            load_outcome(job.outcome_file),
-            models[name]["identity"],
-            uri=models[name]["uri"],
-        )
-        for name, job in jobs.items()
-    ]
+    entries: list[Mapping[str, Any]] = []
+    for name in names:
+        job, known = graph.jobs[f"card:{name}"], models[name]
+        # A damaged card is told by the step that reads it.
+        with contextlib.suppress(OSError, PipelineError):
+            outcome = load_outcome(job.outcome_file)
+            entries.append(model_entry(job.folder, outcome, known["identity"], uri=known["uri"]))
+    return entries

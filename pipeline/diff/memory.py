@@ -5,7 +5,6 @@ what the catalog said of it. So it tells what a published model was made of, whe
 catalog comes from. Where the file is lost the catalogs alone have to tell.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ from pipeline.canonical import digest_json, format_json
 from pipeline.catalog import failed_entry
 from pipeline.diff.reading import Reading
 from pipeline.diff.recipe import Recipe, make_recipe
+from pipeline.errors import FormatError
 from pipeline.files import write_atomic
 from pipeline.graph import Graph
-from pipeline.jsonfile import read_json
+from pipeline.json_value import JsonValue
+from pipeline.jsonfile import load_json, read_json
 from pipeline.steps.job import Job
 from pipeline.steps.outcome import load_outcome
 from pipeline.steps.receipt import load_receipt
@@ -77,11 +78,24 @@ def _remember(file: Path, entry: Mapping[str, Any], recipe: Recipe) -> None:
 
 
 def _load(file: Path) -> list[dict[str, Any]]:
+    wire = load_json(file)
     try:
-        lines: list[dict[str, Any]] = json.loads(file.read_bytes())
-        return [{"entry": line["entry"], "recipe": line["recipe"]} for line in lines]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [] if wire is None else [_parse_line(line) for line in wire.items()]
+    except FormatError:
         return []
+
+
+def _parse_line(wire: JsonValue) -> dict[str, Any]:
+    recipe = {step: _parse_step(read) for step, read in wire.get("recipe").fields()}
+    return {"entry": wire.get("entry").text(), "recipe": recipe}
+
+
+def _parse_step(wire: JsonValue) -> Mapping[str, Any]:
+    wire.get("version").whole()
+    for key in ("parameters", "inputs", "tools"):
+        wire.get(key).fields()
+    step: Mapping[str, Any] = wire.value
+    return step
 
 
 def _file(graph: Graph, model: str) -> Path:

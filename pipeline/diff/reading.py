@@ -5,7 +5,6 @@ is absent there is empty here and said to be absent, so that nobody takes it for
 field that is unknown here is left out. It opens no file.
 """
 
-import json
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.catalog import CATALOG_FILE
 from pipeline.catalog_types import Catalog, CatalogModel
 from pipeline.errors import PublishError
+from pipeline.json_value import parse_json
 
 _EMPTY: Mapping[Any, Any] = {list: [], dict: {}, str: "", int: 0, float: 0.0}
 _SCHEMA = 1
@@ -53,11 +54,15 @@ def parse_catalog(content: bytes, *, shown: str) -> Reading:
         PublishError: It is no catalog, or one whose form changed altogether.
     """
     try:
-        wire = json.loads(content)
-        models = {entry["name"]: entry for entry in wire["models"]}
-        schema = wire["schema"]
-    except (ValueError, KeyError, TypeError):
-        raise PublishError(f"{shown}: is no catalog of a zoo; expected a models.json") from None
+        document = parse_json(content, CATALOG_FILE, error=PublishError)
+        entries = list(document.get("models").items())
+        models = {entry.get("name").text(): entry.value for entry in entries}
+        schema = document.get("schema").whole()
+    except PublishError as error:
+        raise PublishError(
+            f"{shown}: is no catalog of a zoo; expected a models.json", hint=error.message
+        ) from None
+    wire = document.value
     if schema != _SCHEMA:
         raise PublishError(
             f"{shown}: has form {schema}; expected {_SCHEMA}",

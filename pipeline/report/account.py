@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.entries import read_since
 from pipeline.fetch.credentials import strip_credentials
-from pipeline.jsonfile import read_json
+from pipeline.jsonfile import load_json
 from pipeline.report.events import StepEvent
 from pipeline.report.line import crop_text
 from pipeline.report.run import ALL_GOOD, MODEL_FAILED, Card, RunContext, is_failure
@@ -166,7 +167,7 @@ def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> Ste
     job = jobs.get(event.task)
     failed = is_failure(event)
     measured = _read(job, failed=failed) if job and event.seconds is not None else {}
-    since = _read_since(job) if job and failed else None
+    since = read_since(job.since_file) if job and failed else None
     return StepRun(
         task=event.task,
         model=event.model,
@@ -205,26 +206,17 @@ def _models(
 
 def _read(job: Job, *, failed: bool) -> Any:
     """Read what a step measured; nothing where that is lost."""
-    try:
-        return read_json((job.failed_folder if failed else job.folder) / "run.json")
-    except (OSError, ValueError):
-        return {}
-
-
-def _read_since(job: Job) -> str | None:
-    try:
-        since: str = read_json(job.since_file)["since"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return since
+    measured = load_json((job.failed_folder if failed else job.folder) / "run.json")
+    return None if measured is None else measured.value
 
 
 def _find_memory(measured: Any) -> Iterator[int]:
     """Find how much memory processes took, in whatever a step measured."""
     if isinstance(measured, Mapping):
         for key, value in measured.items():
-            if key in _MEMORY_KEYS and isinstance(value, int):
-                yield value
+            if key in _MEMORY_KEYS:
+                if type(value) is int:
+                    yield value
             else:
                 yield from _find_memory(value)
 

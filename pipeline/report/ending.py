@@ -52,8 +52,12 @@ def _format_table(ending: Ending, width: int | None) -> list[Line]:
         rest = [((f"All {count(num_models, 'model')}: {ending.context.catalog}", "dim"),)]
     if len(models) > MAX_ROWS:
         return rest
-    cards = _with_failed(ending.context.load_cards(models), models, ending)
-    return [*format_models_table(cards, width=width), *rest]
+    try:
+        cards = _with_failed(ending.context.load_cards(models), models, ending)
+        return [*format_models_table(cards, width=width), *rest]
+    except Exception as error:  # noqa: BLE001  # cards lie in files that anything may have changed
+        text = f"the table of models could not be made: {type(error).__name__}: {error}"
+        return [*wrap_text(text, "warn", indent="", width=width), *rest]
 
 
 def _with_failed(cards: Sequence[Card], models: Sequence[str], ending: Ending) -> list[Card]:

@@ -32,6 +32,7 @@ class StepEvent:
         cause: Why it ran: "never built", "parameter strip_debug_ops changed: true → false".
         expected: The manifest says `expect: failed` of this model.
         retry: The next run tries this failure again, because the same inputs may then succeed.
+        fault: What of this machine failed, as "No space left on device"; None where a model did.
         upstream: Task whose failure is the only reason why this step was skipped.
         seconds: How long the step took, where it ran.
         done: Bytes transferred so far, of a `progress` event.
@@ -47,6 +48,7 @@ class StepEvent:
     cause: str | None = None
     expected: bool = False
     retry: bool = False
+    fault: str | None = None
     upstream: str | None = None
     seconds: float | None = None
     done: int | None = None

@@ -9,6 +9,7 @@ from pipeline.report.run import RunContext
 from pipeline.report.step import task_title
 
 MAX_FULL = 30
+MAX_NAMED = 4
 LABEL_WIDTH = 9
 
 
@@ -17,14 +18,34 @@ def format_failures(context: RunContext, *, width: int | None) -> list[Line]:
     events = context.log.events
     failures = context.log.failures
     lines: list[Line] = [(("Failed", "bold"),)] if failures else []
-    for event in failures[:MAX_FULL]:
+    groups = _group(failures)
+    for event, *others in groups[:MAX_FULL]:
         lines += [(("✗", "bad"), (f" {task_title(event.task)}", "bold"))]
-        for label, text in _facts(event, events, context):
+        for label, text in (*_facts(event, events, context), *_name_others(others)):
             lines += _labelled(label, text, width)
-    for event in failures[MAX_FULL:]:
+    for event, *_ in groups[MAX_FULL:]:
         reason = first_line(event.reason)
         lines.append((("✗", "bad"), (f" {task_title(event.task)}", "bold"), (f"  {reason}", "")))
     return lines
+
+
+def _group(failures: Sequence[StepEvent]) -> list[list[StepEvent]]:
+    """Return failures one by one; all that one fault of this machine stopped are told once."""
+    groups: dict[str, list[StepEvent]] = {}
+    for event in failures:
+        groups.setdefault(event.task if event.fault is None else f"\n{event.fault}", []).append(
+            event
+        )
+    return list(groups.values())
+
+
+def _name_others(others: Sequence[StepEvent]) -> list[tuple[str, str]]:
+    """Return which other steps failed for the same reason; nothing where none did."""
+    if not others:
+        return []
+    named = ", ".join(task_title(event.task) for event in others[:MAX_NAMED])
+    more = len(others) - MAX_NAMED
+    return [("also", f"{named} and {more:,} more" if more > 0 else named)]
 
 
 def format_expected_failures(context: RunContext, *, width: int | None) -> list[Line]:

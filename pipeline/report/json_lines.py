@@ -5,7 +5,7 @@ come; what is here keeps its meaning. Keys are sorted, absent values are null.
 
     {"event": "run-started", "at", "schema": 1, "root", "models": [names], "steps": number}
     {"event": "step", "at", "task", "model", "status", "reason", "hint", "log", "cause",
-     "expected", "retry", "upstream", "seconds", "done", "total"}
+     "expected", "retry", "fault", "upstream", "seconds", "done", "total"}
     {"event": "error", "at", "task", "message"}
     {"event": "run-finished", "at", "seconds", "counts": {"ok", "failed", "expectedFailures",
      "skipped", "adopted", "remembered", "upToDate"}, "failedModels": [names],

@@ -6,9 +6,11 @@ on standard error it would run through the lines of `doit | tee build.log`.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TextIO
 
+from pipeline.machine import machine_error
 from pipeline.report.line import Line, encode_text, plain_text
 from pipeline.report.progress import Snapshot
 from pipeline.report.step import format_heartbeat
@@ -101,12 +103,16 @@ def stream_is_terminal(stream: TextIO) -> bool:
 def write_text(stream: TextIO, text: str) -> None:
     """Write to a stream in what its encoding can take; whoever stopped reading misses it.
 
-    A build does not end because `| head` has seen enough: the stream is led to nowhere.
+    A build does not end because `| head` has seen enough, or the disk of `> build.log` is full:
+    the stream is led to nowhere.
     """
     try:
         stream.write(encode_text(text, getattr(stream, "encoding", None)))
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        if not isinstance(error, BrokenPipeError) and stream is not sys.stderr:
+            told = f"the rest of the output is lost: {machine_error(error).describe()}\n"
+            write_text(sys.stderr, told)

@@ -10,15 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import FetchError, PipelineError
+from pipeline.errors import PipelineError
+from pipeline.machine import machine_error
 from pipeline.steps.local import LocalFiles
 from pipeline.steps.outcome import Outcome, load_outcome
 from pipeline.steps.receipt import (
+    RECEIPT,
     Failure,
     Ingredients,
     Receipt,
     explain_change,
     explain_loss,
+    failure_of,
     load_receipt,
 )
 from pipeline.steps.session import Bounds
@@ -107,7 +110,7 @@ class Job:
             try:
                 inputs.update(self.local.inputs())
             except OSError as error:
-                raise FetchError(f"{error.filename}: {error.strerror}") from None
+                raise machine_error(error, root=self.root) from None
         return Ingredients(
             step=self.step.name,
             version=self.step.version,
@@ -124,7 +127,7 @@ class Job:
         try:
             now = self.ingredients()
         except PipelineError as error:
-            failure = Failure(status="failed", reason=error.message, hint=error.hint)
+            failure = failure_of(error)
             return Standing(outcome=unsuccessful(failure), failure=failure, forcible=False)
         failed = load_receipt(self.failed_folder)
         if failed is not None and failed.failure is not None and not explain_change(failed, now):
@@ -133,6 +136,8 @@ class Job:
             return Standing(outcome=unsuccessful(failed.failure), failure=failed.failure)
         receipt = load_receipt(self.folder)
         cause = explain_change(receipt, now)
+        if receipt is None and (self.folder / RECEIPT).exists():
+            cause = f"its {RECEIPT} is damaged"
         if cause is None and receipt is not None:
             cause = explain_loss(receipt, self.folder)
             if cause is None:

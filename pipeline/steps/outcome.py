@@ -5,14 +5,17 @@ parameters, no tools, no times. So a step that ran again and made the same files
 the same outcome, and everything after it stays up to date (early cut-off).
 """
 
-import json
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pipeline.canonical import format_json
+from pipeline.errors import FormatError
 from pipeline.files import write_atomic
+from pipeline.json_value import JsonValue
+from pipeline.jsonfile import load_json
 
 Status = Literal["ok", "failed", "skipped"]
 
@@ -35,11 +38,22 @@ class Outcome:
 
 def load_outcome(path: Path) -> Outcome | None:
     """Read an outcome; None where there is none, or none that can be read."""
+    wire = load_json(path)
     try:
-        wire = json.loads(path.read_bytes())
-        return Outcome(status=wire["status"], reason=wire["reason"], outputs=wire["outputs"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return None if wire is None else _parse_outcome(wire)
+    except FormatError:
         return None
+
+
+def _parse_outcome(wire: JsonValue) -> Outcome:
+    status, reason = wire.get("status"), wire.get("reason")
+    if status.value not in get_args(Status):
+        status.refuse(", ".join(get_args(Status)))
+    return Outcome(
+        status=status.value,
+        reason=None if reason.is_absent else reason.text(),
+        outputs={key: value.text() for key, value in wire.get("outputs").fields()},
+    )
 
 
 def write_outcome(path: Path, outcome: Outcome) -> None:
@@ -47,5 +61,7 @@ def write_outcome(path: Path, outcome: Outcome) -> None:
     content = format_json(
         {"status": outcome.status, "reason": outcome.reason, "outputs": dict(outcome.outputs)}
     )
-    if not path.exists() or path.read_bytes() != content:
-        write_atomic(path, content)
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == content:
+            return
+    write_atomic(path, content)

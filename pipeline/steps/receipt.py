@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.canonical import format_json
+from pipeline.errors import FormatError, MachineError, PipelineError
 from pipeline.files import digest_file
+from pipeline.json_value import JsonValue
+from pipeline.jsonfile import load_json
 from pipeline.printable import printable
 from pipeline.versions import installed_version
 
@@ -71,17 +74,30 @@ class Failure:
         reason: What was found and what was expected.
         hint: What the user can do, or None.
         retry: Whether the same ingredients may succeed another time.
+        fault: What failed of this machine; None where it is not to blame.
     """
 
     status: Literal["failed", "skipped"]
     reason: str
     hint: str | None = None
     retry: bool = False
+    fault: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", printable(self.reason, limit=MAX_REASON))
         if self.hint is not None:
             object.__setattr__(self, "hint", printable(self.hint, limit=MAX_REASON))
+
+
+def failure_of(error: PipelineError) -> Failure:
+    """Return an error as the failure of the step that met it."""
+    return Failure(
+        status="failed",
+        reason=error.message,
+        hint=error.hint,
+        retry=error.retry,
+        fault=error.fault if isinstance(error, MachineError) else None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,21 +136,48 @@ def format_receipt(receipt: Receipt) -> bytes:
 
 def load_receipt(folder: Path) -> Receipt | None:
     """Read a folder's receipt; None where there is none, or none that can be read."""
+    wire = load_json(folder / RECEIPT)
     try:
-        wire = json.loads((folder / RECEIPT).read_bytes())
-        return Receipt(
-            ingredients=Ingredients(
-                step=wire["step"],
-                version=wire["version"],
-                parameters=wire["parameters"],
-                inputs=wire["inputs"],
-            ),
-            tools=wire["tools"],
-            outputs=tuple(OutputFile(**output) for output in wire["outputs"]),
-            failure=Failure(**wire["failure"]) if wire["failure"] else None,
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        return None if wire is None else _parse_receipt(wire)
+    except FormatError:
         return None
+
+
+def _parse_receipt(wire: JsonValue) -> Receipt:
+    failure = wire.get("failure")
+    return Receipt(
+        ingredients=Ingredients(
+            step=wire.get("step").text(),
+            version=wire.get("version").whole(),
+            parameters={key: value.value for key, value in wire.get("parameters").fields()},
+            inputs={key: value.text() for key, value in wire.get("inputs").fields()},
+        ),
+        tools={
+            key: None if value.is_absent else value.text()
+            for key, value in wire.get("tools").fields()
+        },
+        outputs=tuple(_parse_output(output) for output in wire.get("outputs").items()),
+        failure=None if failure.is_absent else _parse_failure(failure),
+    )
+
+
+def _parse_output(wire: JsonValue) -> OutputFile:
+    return OutputFile(
+        path=wire.get("path").text(),
+        bytes=wire.get("bytes").whole(),
+        sha256=wire.get("sha256").text(),
+    )
+
+
+def _parse_failure(wire: JsonValue) -> Failure:
+    hint, fault, status = wire.get("hint"), wire.get("fault"), wire.get("status").text()
+    return Failure(
+        status="skipped" if status == "skipped" else "failed",
+        reason=wire.get("reason").text(),
+        hint=None if hint.is_absent else hint.text(),
+        retry=wire.get("retry").flag(),
+        fault=None if fault.is_absent else fault.text(),
+    )
 
 
 def list_outputs(folder: Path) -> tuple[OutputFile, ...]:

@@ -19,6 +19,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -37,6 +38,7 @@ from pipeline.steps.receipt import (
     Ingredients,
     Receipt,
     explain_loss,
+    failure_of,
     format_receipt,
     list_outputs,
     load_receipt,
@@ -84,7 +86,7 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         ingredients = job.ingredients()
     except PipelineError as error:
         # A file beside the manifest went away since it was looked at.
-        gone = Failure(status="failed", reason=error.message, hint=error.hint, retry=True)
+        gone = replace(failure_of(error), retry=True)
         return _end(job, unsuccessful(gone), "failed", failure=gone, cause=cause)
     work = _prepare(job, session)
     started = time.monotonic()
@@ -168,7 +170,7 @@ def _translate(job: Job, session: Session, error: Exception, work: Work | None =
     if damage is not None:
         return damage
     if isinstance(error, PipelineError):
-        return Failure(status="failed", reason=error.message, hint=error.hint, retry=retry)
+        return failure_of(error)
     session.bugs.append(job.task)
     # It asks the exception for its message, and bears that this fails too.
     message = traceback.format_exception_only(error)[-1].strip()
@@ -216,7 +218,11 @@ def _find_damage(job: Job) -> Failure | None:
 
 def _prepare(job: Job, session: Session) -> Work:
     job.temporary.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=job.temporary, prefix=f"{job.step.name}-"))
+    try:
+        folder = Path(tempfile.mkdtemp(dir=job.temporary, prefix=f"{job.step.name}-"))
+    except OSError as error:
+        error.filename = str(job.folder)
+        raise
     folder.chmod(0o755)
     outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
     budget = job.bounds.budget()
@@ -282,6 +288,7 @@ def _end(  # noqa: PLR0913  # all that is told of an ending
             cause=cause,
             expected=job.expected_failure,
             retry=failure is not None and failure.retry,
+            fault=failure.fault if failure else None,
             upstream=upstream,
             seconds=seconds,
         )
