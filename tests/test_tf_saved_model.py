@@ -304,12 +304,14 @@ def test_tags_choose_a_graph_and_all_are_listed(convert: Convert) -> None:
 @pytest.mark.parametrize(
     ("model", "op"),
     [
-        pytest.param("python_function", "PyFunc", id="python"),
-        pytest.param("reads_a_file", "ReadFile", id="read"),
-        pytest.param("writes_a_file", "WriteFile", id="write"),
+        pytest.param("python_function", r"PyFunc \(this process\)", id="python"),
+        pytest.param("reads_a_file", r"ReadFile \(files\)", id="read"),
+        pytest.param("writes_a_file", r"WriteFile \(files\)", id="write"),
         pytest.param("prints_to_a_file", r"PrintV2 \(into a file\)", id="print"),
-        pytest.param("restores_a_checkpoint", "RestoreV2", id="checkpoint"),
-        pytest.param("saves_on_loading", "SaveV2", id="checkpoint written on loading"),
+        pytest.param("restores_a_checkpoint", r"RestoreV2 \(checkpoints\)", id="checkpoint"),
+        pytest.param(
+            "saves_on_loading", r"SaveV2 \(checkpoints\)", id="checkpoint written on loading"
+        ),
         pytest.param("asset_outside", "an asset outside the model's folder", id="asset"),
         pytest.param("words_from_anywhere", r"InitializeTable.* is no asset\)", id="words"),
         pytest.param("words_from_constant", r"InitializeTable.* is no asset\)", id="constant"),
