@@ -1,7 +1,13 @@
 """Reading a published zoo back: what is wrong is found, and nothing else."""
 
+import contextlib
+import gzip
+import resource
 import shutil
-from collections.abc import Iterator
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -94,7 +100,7 @@ def test_without_a_record_the_files_of_the_catalog_are_read(zoo: BuiltZoo) -> No
 
 
 def test_a_wrong_hash_is_found(server: Server) -> None:
-    page(server, ".bin").body = b"wrong"
+    page(server, ".bin").body = b"no"
     page(server, "index.html").body += b"<!-- injected -->"
     done = read(f"{server.url}/zoo/")
 
@@ -102,7 +108,7 @@ def test_a_wrong_hash_is_found(server: Server) -> None:
         ("group1-shard1of1.bin", "content"),
         ("index.html", "content"),
     ]
-    assert any("5 bytes with SHA-256" in finding.text for finding in done.faults)
+    assert any("2 bytes with SHA-256" in finding.text for finding in done.faults)
 
 
 def test_a_missing_file_is_found(server: Server) -> None:
@@ -237,3 +243,103 @@ def test_the_folder_is_found_from_what_people_paste(url: str, folder: str) -> No
 def test_a_folder_of_this_machine_is_no_url() -> None:
     with pytest.raises(PublishError, match="is no URL of a server"):
         folder_url("public")
+
+
+@contextlib.contextmanager
+def answering(head: bytes, body: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve every request with a head and then what a function sends; yield the URL."""
+    over = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + head + b"\r\n")
+            while not over.is_set():
+                body(connection)
+
+    def listen(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listener.accept()[0],)).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=listen, args=(listener,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            over.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def flood(connection: socket.socket) -> None:
+    """Send without an end."""
+    connection.sendall(bytes(65536))
+
+
+def drip(connection: socket.socket) -> None:
+    """Send a byte now and then."""
+    connection.sendall(b"x")
+    time.sleep(0.05)
+
+
+_BOMB = gzip.compress(bytes(200_000_000), compresslevel=9)
+
+
+def explode(connection: socket.socket) -> None:
+    """Send what becomes a thousand times as large, without an end."""
+    connection.sendall(_BOMB)
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "found"),
+    [
+        pytest.param(b"", flood, "more than 5 bytes came", id="endless"),
+        pytest.param(b"Content-Length: 999999999999\r\n", flood, "more than 5 bytes", id="huge"),
+        pytest.param(b"Content-Encoding: gzip\r\n", explode, "more than 5 bytes", id="gzip bomb"),
+    ],
+)
+def test_a_body_without_an_end_is_left(
+    head: bytes, body: Callable[[socket.socket], None], found: str
+) -> None:
+    file = PublishedFile(bytes=5, sha256="0" * 64, immutable=True)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.monotonic()
+    with answering(head, body) as url:
+        done = read(url, {f"{i}.bin": file for i in range(8)})
+
+    assert len([finding for finding in done.faults if finding.kind == "content"]) == 8
+    assert found in done.faults[0].text
+    assert time.monotonic() - started < 60
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_000_000
+
+
+def test_a_catalog_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.publish.readback.MAX_RECORD_BYTES", 1_000_000)
+    with (
+        answering(b"", flood) as url,
+        pytest.raises(PublishError, match=r"models\.json: has more than"),
+    ):
+        read(url)
+
+
+def test_a_server_that_is_too_slow_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.publish.readback.FILE_SECONDS", 1.0)
+    file = PublishedFile(bytes=10_000, sha256="0" * 64, immutable=True)
+    started = time.monotonic()
+    with answering(b"", drip) as url:
+        done = read(url, {f"{i}.bin": file for i in range(200)})
+
+    assert {finding.kind for finding in done.faults} == {"missing"}
+    assert any("more than" in finding.text for finding in done.faults)
+    assert any("the server answers no more" in finding.text for finding in done.faults)
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 1_000_000, b"[]", b'{"schema": 1, "models": 3}'])
+def test_what_is_no_catalog_is_told(server: Server, content: bytes) -> None:
+    page(server, "/models.json").body = content
+
+    with pytest.raises(PublishError, match=r"models\.json: is no catalog of a zoo: "):
+        read(f"{server.url}/zoo/")

@@ -17,6 +17,7 @@ import requests
 from pipeline.catalog import CATALOG_FILE
 from pipeline.errors import NetworkError, PipelineError, PublishError
 from pipeline.fetch.deadline import Deadline
+from pipeline.fetch.faults import ServerError
 from pipeline.fetch.session import HttpSettings, open_url, retry
 from pipeline.publish.commit import Progress
 from pipeline.publish.findings import ORIGIN, Answer, Finding, judge_answer
@@ -63,6 +64,17 @@ class ReadBack:
     bytes: int
     faults: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
+
+
+class _Deadline(Deadline):
+    """The end of the time for one file."""
+
+    def fault(self, shown: str) -> NetworkError:
+        """Return the error of a time that has passed."""
+        return NetworkError(
+            f"{shown}: reading it took more than {self.seconds:g} s",
+            hint="run it again when the server answers faster",
+        )
 
 
 class Reader:
@@ -155,11 +167,7 @@ class Reader:
             PublishError: It has more bytes than the limit.
         """
         pieces: list[bytes] = []
-        try:
-            self._receive(path, limit, pieces)
-        except NetworkError as error:
-            hint = "run it again when the server answers, or answers faster"
-            raise NetworkError(error.message, hint=hint) from None
+        self._receive(path, limit, pieces)
         return check_size(b"".join(pieces), limit, where=self._locate(path))
 
     def _fetch(self, path: str, file: PublishedFile, deadline: float) -> Answer:
@@ -179,7 +187,8 @@ class Reader:
         try:
             answer = self._receive(path, file.bytes)
         except PipelineError as error:
-            self._num_silent = self._num_silent + 1 if isinstance(error, NetworkError) else 0
+            silent = isinstance(error, NetworkError) and not isinstance(error, ServerError)
+            self._num_silent = self._num_silent + 1 if silent else 0
             return Answer(reason=error.message.removeprefix(f"{self._locate(path)}: "))
         self._num_silent = 0
         return answer
@@ -194,7 +203,7 @@ class Reader:
         """
         url = self._locate(path)
         seconds = min(FILE_SECONDS + limit / _LEAST_BYTES_PER_SECOND, MOST_SECONDS)
-        deadline = Deadline(seconds)
+        deadline = _Deadline(seconds)
 
         def attempt() -> Answer:
             with open_url(
@@ -225,7 +234,7 @@ class Reader:
         url = self._locate(path)
         wanted = {"Origin": ORIGIN, "Range": "bytes=1-1", "Accept-Encoding": "identity"}
 
-        deadline = Deadline(FILE_SECONDS)
+        deadline = _Deadline(FILE_SECONDS)
 
         def attempt() -> tuple[int, str, int]:
             with open_url(
