@@ -123,3 +123,50 @@ def test_a_holder_who_could_not_renew_it_for_long_stops(store: StorePlace) -> No
         time.sleep(0.15)
         with pytest.raises(PlaceError, match="another publish has taken over"):
             check()
+
+
+def test_a_holder_may_ask_often_and_is_told_within_moments(store: StorePlace) -> None:
+    asked = 0
+    find = store.find
+
+    def counted(below: str = "") -> Any:
+        nonlocal asked
+        asked += 1
+        return find(below)
+
+    with lease(store, lease_seconds=30, renew_seconds=60, poll_seconds=0.5).held(print) as check:
+        store.find = counted  # type: ignore[method-assign]
+        for _ in range(1000):
+            check()
+        assert asked <= 2
+        number = max(int(Path(path).stem) for path in find(LOCKS))
+        store.create(f"{LOCKS}/{number + 1:06d}.json", b"{}")
+        time.sleep(0.6)
+        with pytest.raises(PlaceError, match="another publish has taken over"):
+            check()
+        # And from then on at once.
+        with pytest.raises(PlaceError, match="another publish has taken over"):
+            check()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[" * 60_000,
+        b"x" * 60_000,
+        b"[]",
+        b'{"released": "yes"}',
+        b'{"machine": 1, "process": -1}',
+        json.dumps({"machine": _machine(), "process": 10**30}).encode(),
+        json.dumps({"machine": _machine(), "process": 0}).encode(),
+    ],
+)
+def test_what_is_no_lease_runs_out_as_one_does(store: StorePlace, content: bytes) -> None:
+    store.write(f"{LOCKS}/000007.json", content, find_headers("x.json", immutable=False))
+    started = time.monotonic()
+    with lease(store, lease_seconds=0.3).held(lambda _text: None) as check:
+        check()
+
+    assert time.monotonic() - started >= 0.3
+    assert [int(Path(path).stem) for path in store.find(LOCKS)] == [8]
