@@ -86,9 +86,8 @@ def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, An
     if outcome.status == "failed":
         return None
     try:
-        folders = _folders(job.folder) if job.folder.is_dir() else []
         seen = {
-            "folders": {folder: os.stat(folder).st_mtime_ns for folder in folders},  # noqa: PTH116
+            "folders": {name: _modified(job.folder / name) for name in _folders(job.folder)},
             "outcome": _modified(job.outcome_file),
             "reads": _modified_reads(job),
         }
@@ -103,8 +102,8 @@ def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, An
 
 
 def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
-    for folder, modified in stamp["folders"].items():
-        if os.stat(folder).st_mtime_ns != modified:  # noqa: PTH116  # half of Path.stat's time
+    for name, modified in stamp["folders"].items():
+        if _modified(job.folder / name) != modified:
             return False
     if _modified(job.outcome_file) != stamp["outcome"] or _modified_reads(job) != stamp["reads"]:
         return False
@@ -120,12 +119,18 @@ def _modified_reads(job: Job) -> list[int]:
 
 
 def _modified(path: Path) -> int:
-    return os.stat(path).st_mtime_ns  # noqa: PTH116
+    return os.stat(path).st_mtime_ns  # noqa: PTH116  # half of Path.stat's time
 
 
 def _folders(folder: Path) -> list[str]:
-    """List a folder and those below it: removing a file changes the time of one of them."""
-    return [str(folder), *(str(path) for path in sorted(folder.rglob("*")) if path.is_dir())]
+    """List a folder and those below it: removing a file changes the time of one of them.
+
+    They are relative to it: a copied zoo is not to look at the one that it is a copy of.
+    """
+    if not folder.is_dir():
+        return []
+    below = (path for path in sorted(folder.rglob("*")) if path.is_dir())
+    return [".", *(path.relative_to(folder).as_posix() for path in below)]
 
 
 @cache
