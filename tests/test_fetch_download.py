@@ -23,7 +23,7 @@ from pipeline.fetch.store import Store
 from pipeline.files import digest_file
 
 BODY = os.urandom(300_000)
-QUICK = HttpSettings(backoff_seconds=0.01, timeout_seconds=5, attempts=3)
+QUICK = HttpSettings(backoff_seconds=0.01, timeout_seconds=60, attempts=3)
 
 
 @pytest.fixture

@@ -318,10 +318,11 @@ class _Session(requests.Session):
         Raises:
             ServerError: That is no place on the web, or one that anybody on the way may change.
         """
+        if resp.is_redirect:
+            resp.close()  # else its body is read, however long it is
         target = super().get_redirect_target(resp)
         if target is None:
             return None
-        resp.close()  # else its body is read, however long it is
         scheme, own = (urlsplit(url).scheme for url in (urljoin(resp.url, target), resp.url))
         if scheme not in {own, "https"}:
             shown = strip_credentials(resp.url)

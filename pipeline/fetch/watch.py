@@ -8,6 +8,7 @@ whoever reads from it, in a TLS handshake and in a proxy's answer too.
 """
 
 import contextlib
+import http.client
 import socket
 import threading
 import time
@@ -27,6 +28,8 @@ from pipeline.fetch.faults import ServerError
 LEAST_BYTES_PER_SECOND = 1024
 # Answers that are read whole into memory: lists of versions, listings, catalogs.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_MIN_CHUNK_BYTES = 1024
+_MAX_CHUNK_BYTES = 1024 * 1024
 # How soon a connection is hung up on that was made after its time had passed.
 _AGAIN_SECONDS = 0.05
 
@@ -42,11 +45,13 @@ class Watch:
     Attributes:
         too_slow: What the server failed to do, once it was hung up on for that.
         too_late: Whether it was hung up on at the deadline.
+        chunk_bytes: Most bytes to wait for at once: what has not come whole is not counted.
     """
 
     def __init__(self, deadline: Deadline, seconds: float, host: str) -> None:
         self.too_slow: str | None = None
         self.too_late = False
+        self.chunk_bytes = max(_MIN_CHUNK_BYTES, int(LEAST_BYTES_PER_SECOND * seconds / 2))
         self._deadline = deadline
         self._seconds = seconds
         self._host = host
@@ -188,10 +193,16 @@ class _CountedResponse(requests.Response):
         self._max_bytes = MAX_ANSWER_BYTES
         return super().content
 
-    def iter_content(self, *arguments: Any, **options: Any) -> Iterator[Any]:
-        """Yield the body in pieces."""
+    def iter_content(
+        self,
+        chunk_size: int | None = 1,
+        decode_unicode: bool = False,  # noqa: FBT001, FBT002  # as requests has it
+    ) -> Iterator[Any]:
+        """Yield the body in pieces, which are filled in less time than one may be slow."""
         total = 0
-        for chunk in super().iter_content(*arguments, **options):
+        if self._watch:
+            chunk_size = min(chunk_size or _MAX_CHUNK_BYTES, self._watch.chunk_bytes)
+        for chunk in _reading(super().iter_content(chunk_size, decode_unicode)):
             total += len(chunk)
             if self._watch:
                 self._watch.count(len(chunk))
@@ -204,6 +215,16 @@ class _CountedResponse(requests.Response):
             yield chunk
         if self._watch:
             self._watch.end()
+
+
+def _reading(chunks: Iterator[Any]) -> Iterator[Any]:
+    """Yield what comes, and raise what http.client raises of a body as requests' error."""
+    try:
+        yield from chunks
+    except (http.client.HTTPException, ValueError) as error:
+        if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError | OSError):
+            raise
+        raise requests.exceptions.ChunkedEncodingError(type(error).__name__) from None
 
 
 class _Followed:
