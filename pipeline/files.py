@@ -5,9 +5,10 @@ import hashlib
 import os
 import shutil
 import stat
-import tempfile
+import uuid
 from pathlib import Path
 
+_MODE = 0o644
 _digests: dict[tuple[int, int, int, int], str] = {}
 
 
@@ -31,18 +32,20 @@ def write_atomic(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written; the error names `path`, and nothing is left beside it.
     """
-    name = None
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        # Readable by all, as far as the user lets files be: a private one cannot be opened up
+        # by a process behind the wall, which may not change modes.
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
         with os.fdopen(handle, "wb") as file:
+            if os.fstat(handle).st_mode & 0o777 != _MODE:
+                os.fchmod(handle, _MODE)
             file.write(content)
-        os.chmod(name, 0o644)  # noqa: PTH101  # mkstemp makes it private
-        os.replace(name, path)  # noqa: PTH105
+        beside.replace(path)
     except BaseException as error:
-        if name is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(name)  # noqa: PTH108
+        with contextlib.suppress(OSError):
+            beside.unlink()
         if isinstance(error, OSError):
             error.filename, error.filename2 = str(path), None
         raise

@@ -114,3 +114,32 @@ def stumble() -> None:
 def give_a_lambda() -> object:
     """Return what cannot travel."""
     return lambda: None
+
+
+def attempt_all(folder: Path, canary: str, port: int, parent: int) -> list[str]:
+    """Return which attempts to get out came off."""
+    import wall_attempts  # noqa: PLC0415  # behind the wall, as models are
+
+    return wall_attempts.attempt(folder, Path(canary), port, parent)
+
+
+def attempt_in_tensorflow(canary: str, folder: Path) -> list[str]:
+    """Return which of TensorFlow's ways out came off."""
+    import wall_attempts  # noqa: PLC0415
+
+    return wall_attempts.attempt_in_tensorflow(Path(canary), folder)
+
+
+def read_text(path: str) -> str | None:
+    """Return a file's text, None where it cannot be read."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return None
+
+
+def fill(folder: Path, bytes_each: int) -> None:
+    """Write file after file."""
+    for number in range(1000):
+        (folder / str(number)).write_bytes(bytes(bytes_each))
+        time.sleep(0.2)

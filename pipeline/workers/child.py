@@ -71,6 +71,7 @@ def _settle(request: Request) -> None:
     scratch = str(request.scratch)
     os.environ.update({"HOME": scratch, "KERAS_HOME": scratch, "TMPDIR": scratch})
     tempfile.tempdir = scratch
+    os.umask(0o022)  # published files are for all to read; modes cannot be changed later
     log = os.open(request.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
