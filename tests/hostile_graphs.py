@@ -173,7 +173,7 @@ def _write_frozen(tf: Any, folder: Path) -> None:
     with v1.Graph().as_default() as graph:
         tf.identity(say(v1.placeholder("string", [], name="text")), name="said")
     told = graph.as_graph_def()
-    _give_stream_by_call(told)
+    _leave_to_call(told, "PrintV2", "output_stream")
     _write_graph(folder / "attribute_of_the_call.pb", told)
     by_name = graph.as_graph_def()
     call = next(node for node in by_name.node if node.op.endswith("PartitionedCall"))
@@ -181,8 +181,23 @@ def _write_frozen(tf: Any, folder: Path) -> None:
     call.ClearField("attr")
     _write_graph(folder / "function_is_an_op.pb", by_name)
 
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])  # type: ignore[untyped-decorator]
+    def unpack(text: Any) -> Any:
+        handle = tf.raw_ops.ParseTensor(serialized=text, out_type=tf.variant)
+        return tf.raw_ops.TensorListLength(input_handle=handle)
+
+    with v1.Graph().as_default() as graph:
+        tf.identity(unpack(v1.placeholder("string", [], name="text")), name="length")
+    unpacked = graph.as_graph_def()
+    _leave_to_call(unpacked, "ParseTensor", "out_type")
+    _write_graph(folder / "type_of_the_call.pb", unpacked)
+
     with v1.Graph().as_default() as graph:
         tf.identity(v1.placeholder("float32", [4], name="image"), name="y")
+    remote = graph.as_graph_def()
+    for node in remote.node:
+        node.device = "/job:ps/replica:0/task:0/device:CPU:0"
+    _write_graph(folder / "on_another_machine.pb", remote)
     held = graph.as_graph_def()
     constant = held.node.add(name="handle", op="Const")
     constant.attr["dtype"].type = _VARIANT
@@ -191,15 +206,16 @@ def _write_frozen(tf: Any, folder: Path) -> None:
     _write_graph(folder / "constant_is_a_handle.pb", held)
 
 
-def _give_stream_by_call(graph: Any) -> None:
-    """Let a call say to which file its function prints."""
+def _leave_to_call(graph: Any, op: str, attribute: str) -> None:
+    """Let the call of a function say what an attribute of an op in the function is."""
+    value = None
     for node in graph.library.function[0].node_def:
-        if node.op == "PrintV2":
-            stream = node.attr["output_stream"].s
-            node.attr["output_stream"].placeholder = "stream"
+        if node.op == op:
+            value = type(node.attr[attribute]).FromString(node.attr[attribute].SerializeToString())
+            node.attr[attribute].placeholder = "left"
     for node in graph.node:
         if node.op.endswith("PartitionedCall"):
-            node.attr["f"].func.attr["stream"].s = stream
+            node.attr["f"].func.attr["left"].CopyFrom(value)
 
 
 def _write_graph(path: Path, graph: Any) -> None:
@@ -249,7 +265,7 @@ def _write_sessions(v1: Any, folder: Path) -> None:
 
 
 def _build(session: Any, folder: Path, inputs: Any, outputs: Any, main_op: Any = None) -> None:
-    import tensorflow.compat.v1 as v1  # noqa: PLC0415, PLR0402
+    from tensorflow.compat import v1  # noqa: PLC0415
 
     signature = v1.saved_model.predict_signature_def(inputs, outputs)
     builder = v1.saved_model.Builder(str(folder))

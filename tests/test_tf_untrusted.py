@@ -63,6 +63,7 @@ def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
         pytest.param(
             "attribute_of_the_call.pb", "PrintV2 (into a file)", id="an attribute of the call"
         ),
+        pytest.param("type_of_the_call.pb", "ParseTensor (of a handle)", id="a type of the call"),
         pytest.param(
             "function_is_an_op.pb", "PrintV2 (into a file)", id="a function called by its name"
         ),
@@ -112,3 +113,9 @@ def test_tags_say_which_graph_is_meant(convert: Convert) -> None:
 @pytest.mark.parametrize("model", ["asset", "table_of_asset", "left_over", "v1"])
 def test_what_touches_nothing_is_converted(convert: Convert, model: str) -> None:
     assert convert(model)["outputs"]
+
+
+def test_another_machine_is_forgotten(convert: Convert) -> None:
+    record = convert("on_another_machine.pb")
+
+    assert record["repairs"] == ["nodes that were placed on other machines (ps) run on this one"]

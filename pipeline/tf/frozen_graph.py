@@ -3,7 +3,8 @@
 What its inputs and outputs are is in `pipeline.tf.frozen_ends`.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from pipeline.tf.untrusted import check_trusted_graph
 # function of Placeholder.
 _UNKNOWN_IS_STATED = 24
 _NUM_NAMED = 10
+_JOB = re.compile(r"/job:([^/]+)")
 # What else the files are that people take for a frozen graph, by their first bytes.
 _OTHERS = {
     b"\x89HDF": "a HDF5 file, perhaps a Keras model",
@@ -75,11 +77,11 @@ def load_frozen_graph(
     graph = prune(whole, outputs)
     _check_frozen(graph)
     initializer = find_initializer(graph, whole)
+    parts = [graph] if initializer is None else [graph, initializer]
     if not trust:
-        for part in (graph, initializer):
-            if part is not None:
-                check_trusted_graph(part)
-    repairs = _state_unknown_shapes(graph)
+        for part in parts:
+            check_trusted_graph(part)
+    repairs = [*_state_unknown_shapes(graph), *_forget_machines(parts)]
     imported = _import(graph, path)
     return FrozenGraph(
         graph=imported,
@@ -152,6 +154,22 @@ def _state_unknown_shapes(graph: GraphDef) -> list[str]:
         return []
     why = "which a graph of this age means where TensorFlow.js reads a scalar"
     return [f"the shape of {', '.join(changed)} was written as unknown, {why}"]
+
+
+def _forget_machines(graphs: Iterable[GraphDef]) -> list[str]:
+    """Take out that nodes run on other machines, as in training; return what was done."""
+    found = set()
+    for graph in graphs:
+        for node in (*graph.node, *(n for f in graph.library.function for n in f.node_def)):
+            job = _JOB.match(node.device)
+            if job and job[1] != "localhost":
+                found.add(job[1])
+                node.ClearField("device")
+    if not found:
+        return []
+    return [
+        f"nodes that were placed on other machines ({', '.join(sorted(found))}) run on this one"
+    ]
 
 
 def _import(graph: GraphDef, path: Path) -> tf.Graph:

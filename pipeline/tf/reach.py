@@ -114,18 +114,26 @@ def calls_of(node: NodeDef) -> Iterator[str]:
     An op may be a function by its name: TensorFlow looks for it in the library.
     """
     yield node.op
-    for value in values_of(node.attr):
-        if value.func.name:
+    for kind, value in values_of(node.attr):
+        if kind == "func":
             yield value.func.name
-        yield from (function.name for function in value.list.func)
+        elif kind == "list":
+            yield from (function.name for function in value.list.func)
 
 
-def values_of(attributes: Mapping[str, AttrValue]) -> Iterator[AttrValue]:
-    """Yield the attributes of a node, and those that it gives to the functions it names."""
+def values_of(attributes: Mapping[str, AttrValue]) -> Iterator[tuple[str | None, AttrValue]]:
+    """Yield the attributes of a node, and those that it gives to the functions it names.
+
+    Each comes after its kind: "func", "list", "tensor", "s", …
+    """
     for value in attributes.values():
-        yield value
-        for function in (value.func, *value.list.func):
-            yield from values_of(function.attr)
+        kind = value.WhichOneof("value")
+        yield kind, value
+        if kind == "func":
+            yield from values_of(value.func.attr)
+        elif kind == "list":
+            for function in value.list.func:
+                yield from values_of(function.attr)
 
 
 def node_of(tensor: str) -> str:

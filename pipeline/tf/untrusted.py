@@ -129,10 +129,17 @@ def _ask(node: NodeDef) -> Iterator[str]:
 
 def _find_handles(node: NodeDef) -> Iterator[str]:
     """Find a value in the graph that would be an object of this process: a handle, a pipeline."""
-    for value in values_of(node.attr):
-        tensors = (value.tensor, *value.list.tensor)
-        types = (value.type, *value.list.type) if node.op in _UNPACKING else ()
-        if _HANDLES.intersection((*(tensor.dtype for tensor in tensors), *types)):
+    unpacks = node.op in _UNPACKING
+    for kind, value in values_of(node.attr):
+        held: list[int] = []
+        if kind == "tensor":
+            held = [value.tensor.dtype]
+        elif kind == "list":
+            held = [tensor.dtype for tensor in value.list.tensor]
+            held += value.list.type if unpacks else ()
+        elif kind == "type" and unpacks:
+            held = [value.type]
+        if not _HANDLES.isdisjoint(held) or (unpacks and kind == "placeholder"):
             yield f"{node.op} (of a handle)"
 
 
