@@ -19,6 +19,7 @@ from tensorflow.python.framework import op_def_registry
 
 from pipeline.errors import UntrustedSourceError
 from pipeline.tf.meta_graph import read_assets
+from pipeline.tf.op_advice import advise
 from pipeline.tf.op_check import refuse_forests
 from pipeline.tf.op_classes import ALLOWED, LEFT_OVER, REASONS, op_classes
 from pipeline.tf.origins import Origins
@@ -81,9 +82,11 @@ def _refuse(found: Collection[str]) -> None:
     if not found:
         return
     refuse_forests(found)
+    listed = sorted(found)
+    trust = "set `trust: true` for this model if you know who made it"
     raise UntrustedSourceError(
-        f"the graph holds ops that may touch this machine: {', '.join(sorted(found))}",
-        hint="set `trust: true` for this model if you know who made it",
+        f"the graph holds ops that may touch this machine: {', '.join(listed)}",
+        hint="\n  ".join([trust, *advise(text.partition(" ")[0] for text in listed)]),
     )
 
 
