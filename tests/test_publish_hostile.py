@@ -6,7 +6,9 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import fsspec
 import pytest
@@ -284,12 +286,59 @@ def test_uploads_that_a_kill_left_in_a_bucket_are_ended(zoo: BuiltZoo, s3: S3) -
 def test_a_store_that_never_answers_is_waited_for_with_an_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pipeline.publish.store.LISTING_SECONDS", 2.0)
+    monkeypatch.setattr("pipeline.publish.store.CALL_SECONDS", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         place = open_store("s3://bucket/zoo", endpoint=url)
         with pytest.raises(PlaceError, match="it did not answer in time"):
             place.find()
+
+
+def page_of_keys(token: str) -> bytes:
+    """Return a page of a listing that always has a next one."""
+    key = f"zoo/{token or 'x'}.bin"
+    return (
+        "<ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'>"
+        f"<IsTruncated>true</IsTruncated><Contents><Key>{key}</Key><Size>5</Size></Contents>"
+        f"<NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>"
+    ).encode()
+
+
+@pytest.mark.usefixtures("s3")  # whose credentials are in the environment
+@pytest.mark.parametrize(
+    ("next_token", "message"),
+    [
+        pytest.param(lambda _asked: "7", "lists the same files again", id="repeats"),
+        pytest.param(lambda asked: str(asked + 1), "lists more than 51 files", id="never ends"),
+    ],
+)
+def test_a_listing_ends_whatever_the_store_says(
+    next_token: Callable[[int], str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.publish.bucket.MAX_KEYS", 50)
+
+    class Lying(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = parse_qs(urlsplit(self.path).query).get("continuation-token", ["0"])[0]
+            body = page_of_keys(next_token(int(asked)))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Lying) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        place = open_store("s3://bucket/zoo", endpoint=f"http://127.0.0.1:{server.server_port}")
+        try:
+            with pytest.raises(PlaceError, match=message):
+                place.find()
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_copy_that_a_kill_left_in_a_store_is_swept(tmp_path: Path) -> None:
@@ -310,7 +359,7 @@ def test_a_disk_that_takes_no_more_is_told_and_the_next_publish_goes_on(zoo: Bui
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
-        with pytest.raises(PlaceError, match=r"public: models/dog/.*\.bin: File too") as caught:
+        with pytest.raises(PlaceError, match=r"public: models/dog/.*: File too") as caught:
             publisher(place).publish(offer, render=None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError, PlaceError, PublishError
 from pipeline.fetch.credentials import strip_credentials
+from pipeline.publish.bucket import LISTING_SECONDS, list_bucket
 from pipeline.publish.headers import Headers
 from pipeline.publish.lease import Lease, Taken
 from pipeline.publish.records import check_size
@@ -28,7 +29,6 @@ _MISSING_BUCKET = {"NoSuchBucket"}
 _NO_SUCH_PART = {"InvalidRange", "416"}
 # How long a call may take, retries of the client included; one that sends much may take longer.
 CALL_SECONDS = 180.0
-LISTING_SECONDS = 1800.0
 LEAST_BYTES_PER_SECOND = 4 * 1024
 _AGAIN = "run it again: it goes on from here; for a server that is not Amazon's, set `endpoint`"
 
@@ -49,17 +49,10 @@ class StorePlace:
         whatever lies elsewhere are left out.
         """
         with self._translated(""):
-            try:
-                found = self._call("find", self._locate(below).rstrip("/"), detail=True)
-            except FileNotFoundError:
-                return {}
             start = f"{self._root}/"
-            named = {
-                name[len(start) :]: info
-                for name, info in found.items()
-                if name.startswith(start) and info.get("type", "file") == "file"
-            }
-            return {path: int(info["size"]) for path, info in named.items() if is_inside(path)}
+            found = self._list(self._locate(below).rstrip("/"))
+            named = ((name[len(start) :], size) for name, size in found if name.startswith(start))
+            return {path: size for path, size in named if is_inside(path)}
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
         """Return a file's content; None where there is none."""
@@ -162,6 +155,21 @@ class StorePlace:
             fixed = {"cache_control": headers.cache_control}
             return {"content_type": headers.content_type, "fixed_key_metadata": fixed}
         return {}
+
+    def _list(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Yield name and size of every file below a folder."""
+        try:
+            if self._scheme in _S3:
+                bucket = folder.partition("/")[0]
+                for key, size in list_bucket(self._call, folder, shown=self.shown):
+                    yield f"{bucket}/{key}", size
+                return
+            found = self._call("find", folder, detail=True)
+        except FileNotFoundError:
+            return
+        for name, info in found.items():
+            if info.get("type", "file") == "file":
+                yield name, int(info["size"])
 
     def _locate(self, path: str) -> str:
         """Return where a path leads, which is never out of the folder."""
