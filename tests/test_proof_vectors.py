@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.errors import ConversionError
 from pipeline.proof.images import SUBJECTS, draw_image
 from pipeline.proof.sizes import list_sizes
 from pipeline.proof.sounds import make_sound
@@ -303,3 +304,10 @@ def test_complex_inputs_are_complex() -> None:
     made = make(signature(tensor("x", "complex64", [2, 3])))["x"]
 
     assert (made.shape, made.dtype.name) == ((2, 3), "complex64")
+
+
+def test_an_input_that_no_machine_holds_is_refused_at_once() -> None:
+    signature = {"inputs": [{"name": "x", "dtype": "float32", "shape": [99_999_999_999, 4]}]}
+
+    with pytest.raises(ConversionError, match=r"input 'x' of shape \(99999999999, 4\) takes"):
+        make_inputs(signature, seed="m", index=0)

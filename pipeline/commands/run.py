@@ -25,6 +25,7 @@ from pipeline.errors import PipelineError
 from pipeline.graph import Graph
 from pipeline.report.run import OUR_BUG, RunContext, exit_status, use_context
 from pipeline.steps.outcome import load_outcome
+from pipeline.wall.record import describe_walls
 
 
 class Run(ToldOptions, DoitRun):  # type: ignore[misc]  # doit has no types
@@ -46,6 +47,7 @@ class Run(ToldOptions, DoitRun):  # type: ignore[misc]  # doit has no types
             root=graph.layout.root,
             load_cards=functools.partial(_load_entries, graph),
             catalog=f"{graph.layout.output}/models.json",
+            describe_walls=describe_walls,
         )
         with _alone(graph), _terminable(), use_context(context):
             # The graph stays as it is to the end: the collector need not look at it again.

@@ -5,17 +5,24 @@ The same seed makes the same inputs on any machine and with any numpy: numbers c
 opens no file.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from pipeline.errors import ConversionError
 from pipeline.proof.contents import Request, image_ranges, make_content
 from pipeline.proof.sizes import has_batch, image_axes, list_sizes, name_axes, resolve_shape
 from pipeline.proof.tensors import Tensors
+from pipeline.workers.memory import format_bytes
+
+MAX_INPUT_BYTES = 1024**3
+"""Largest input that is made up: an hour of sound, or 80 pictures of 1,024 × 1,024 pixels."""
 
 _NUM_SAMPLES = 1_000_000
+_ITEM_BYTES = 4
 
 
 def make_inputs(  # noqa: PLR0913  # each is one of its own
@@ -41,12 +48,17 @@ def make_inputs(  # noqa: PLR0913  # each is one of its own
 
     Returns:
         An array for each input, in a dtype of TensorFlow.js: an image of uint8 is int32.
+
+    Raises:
+        ConversionError: They would take more than MAX_INPUT_BYTES.
     """
     hints = hints or {}
     sizes = list_sizes(signature["inputs"], task=task, hints=hints, batch=batch)[attempt]
+    shapes = {e["name"]: resolve_shape(e, sizes, task=task) for e in signature["inputs"]}
+    _check_bytes(shapes)
     inputs = {}
     for entry in signature["inputs"]:
-        shape = resolve_shape(entry, sizes, task=task)
+        shape = shapes[entry["name"]]
         batched = has_batch(entry, shape, task=task)
         axes = image_axes(shape)
         request = Request(
@@ -65,6 +77,18 @@ def make_inputs(  # noqa: PLR0913  # each is one of its own
         ]
         inputs[entry["name"]] = np.stack(rows) if batched else rows[0]
     return inputs
+
+
+def _check_bytes(shapes: Mapping[str, Sequence[int]]) -> None:
+    """Raise where inputs are too large to be made: a file may state any shape."""
+    for name, shape in shapes.items():
+        size = math.prod(shape) * _ITEM_BYTES
+        if size > MAX_INPUT_BYTES:
+            raise ConversionError(
+                f"input {name!r} of shape {tuple(shape)} takes {format_bytes(size)}; expected at "
+                f"most {format_bytes(MAX_INPUT_BYTES)}",
+                hint="convert the model with smaller or open sizes of its inputs",
+            )
 
 
 def count_attempts(

@@ -23,7 +23,8 @@ MAX_ROWS = 50
 
 def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
     """Return all that is said at the end; `width` is the terminal's, None without one."""
-    parts = [format_failures(ending.context, width=width), _format_summary(ending, width)]
+    told = [*_format_walls(ending, width), *_format_summary(ending, width)]
+    parts = [format_failures(ending.context, width=width), told]
     if not ending.idle:
         cards = [f"{CARD}:{model}" for model in ending.plan.models]
         expected = [
@@ -69,6 +70,12 @@ def _with_failed(cards: Sequence[Card], models: Sequence[str], ending: Ending) -
     }
     by_name |= {card["name"]: card for card in cards}
     return [by_name[model] for model in models if model in by_name]
+
+
+def _format_walls(ending: Ending, width: int | None) -> list[Line]:
+    """Return what stood between models and this machine, where any were opened."""
+    walls = ending.context.describe_walls()
+    return wrap_text(walls, "dim", indent="", width=width) if walls else []
 
 
 def _format_summary(ending: Ending, width: int | None) -> list[Line]:

@@ -107,6 +107,7 @@ class JsonLinesReporter:
             failedModels=sorted({event.model for event in log.failures if event.model}),
             exitStatus=ending.exit_status,
             meaning=EXIT_MEANINGS[ending.exit_status],
+            wall=ending.context.describe_walls(),
         )
 
     def _record(self, event: StepEvent) -> None:

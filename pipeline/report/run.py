@@ -100,6 +100,10 @@ def _no_cards(_names: Collection[str]) -> Sequence[Card]:
     return ()
 
 
+def _no_walls() -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunContext:
     """What a reporter needs to know of the run.
@@ -109,6 +113,7 @@ class RunContext:
         load_cards: Returns the catalog entries of models by their names, in order, leaving
             out those that have none. Called once, at the end, from doit's main thread.
         catalog: The published catalog as the user knows it: "dist/models.json".
+        describe_walls: Returns behind which walls models were opened; None where none was.
         started: Value of `time.monotonic()` from which the run's time is counted.
         log: The events of the run.
     """
@@ -116,6 +121,7 @@ class RunContext:
     root: Path
     load_cards: Callable[[Collection[str]], Sequence[Card]] = _no_cards
     catalog: str | None = None
+    describe_walls: Callable[[], str | None] = _no_walls
     started: float = field(default_factory=time.monotonic)
     log: RunLog = field(default_factory=RunLog)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from pipeline.errors import NoWallError
 from pipeline.wall.landlock import landlock_version
 from pipeline.wall.probe import try_wall
+from pipeline.wall.record import record_wall
 from pipeline.wall.rights import Rights, program_loaders, system_paths
 
 WALL_VARIABLE = "TFJS_ZOO_WALL"
@@ -80,6 +81,7 @@ def require_wall(*, trusted: bool) -> Wall | None:
             f"nothing on this machine can confine a stranger's model: {describe_lack()}",
             hint="install bubblewrap, or set `trust: true` for this model if you know who made it",
         )
+    record_wall(None if wall is None else wall.name)
     return wall
 
 
