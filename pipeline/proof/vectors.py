@@ -19,7 +19,7 @@ from pipeline.proof.tensors import Tensors
 from pipeline.workers.memory import format_bytes
 
 MAX_INPUT_BYTES = 1024**3
-"""Largest input that is made up: an hour of sound, or 80 pictures of 1,024 × 1,024 pixels."""
+"""Largest input that is made up: an hour of sound, or 80 pictures of 1,024 by 1,024 pixels."""
 
 _NUM_SAMPLES = 1_000_000
 _ITEM_BYTES = 4
