@@ -12,7 +12,7 @@ from changed_zoos import ChangedZoo, build_twice
 from s3_server import serve_public_s3
 from zoos import Build
 
-from pipeline.serve import serving
+from pipeline.serving.server import serving
 
 pytestmark = pytest.mark.network  # TensorFlow.js, once
 

@@ -14,7 +14,7 @@ from s3_server import S3, serve_public_s3
 from zoos import ROOT
 
 from pipeline.commands.publish_options import arrange_arguments
-from pipeline.serve import serving
+from pipeline.serving.server import serving
 
 
 @pytest.fixture(scope="module")

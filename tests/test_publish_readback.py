@@ -21,7 +21,7 @@ from pipeline.fetch.session import HttpSettings
 from pipeline.publish.generation import PublishedFile
 from pipeline.publish.headers import find_content_type
 from pipeline.publish.readback import ReadBack, Reader, folder_url
-from pipeline.serve import serving
+from pipeline.serving.server import serving
 
 CORS = {"Access-Control-Allow-Origin": "*"}
 

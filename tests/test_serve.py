@@ -15,7 +15,7 @@ import pytest
 import requests
 from zoos import ROOT
 
-from pipeline.serve import MAX_CONNECTIONS, SiteServer, serving
+from pipeline.serving.server import MAX_CONNECTIONS, SiteServer, serving
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ def test_200_connections_that_hang_keep_nobody_out(server: SiteServer) -> None:
 
 
 def test_a_request_that_drips_is_ended(server: SiteServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.arrival.HEAD_SECONDS", 0.5)
+    monkeypatch.setattr("pipeline.serving.arrival.HEAD_SECONDS", 0.5)
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as connection:
         started = time.monotonic()
         with contextlib.suppress(OSError):
@@ -356,15 +356,15 @@ def test_a_request_that_drips_is_ended(server: SiteServer, monkeypatch: pytest.M
 def test_a_connection_that_says_nothing_is_ended(
     server: SiteServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.arrival.IDLE_SECONDS", 0.2)
-    monkeypatch.setattr("pipeline.arrival.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("pipeline.serving.arrival.IDLE_SECONDS", 0.2)
+    monkeypatch.setattr("pipeline.serving.arrival.HEAD_SECONDS", 0.2)
 
     assert say(server, b"", end=False) == b""
     assert say(server, b"\r\n" * 100, end=False).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_reader_who_takes_nothing_is_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.answer._SEND_SECONDS", 0.3)
+    monkeypatch.setattr("pipeline.serving.answer._SEND_SECONDS", 0.3)
     (folder / "big.bin").write_bytes(bytes(50_000_000))
     with (
         serving(folder, max_connections=1) as server,

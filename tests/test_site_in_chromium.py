@@ -17,7 +17,7 @@ from site_zoo import SiteZoo, add_pages, variant
 from zoos import Zoo
 
 from pipeline.layout import cache_folder
-from pipeline.serve import SiteServer, serving
+from pipeline.serving.server import SiteServer, serving
 
 pytestmark = pytest.mark.network
 

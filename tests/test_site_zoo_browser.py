@@ -12,7 +12,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from tfjs_runtime import packages
 from zoos import Zoo
 
-from pipeline.serve import SiteServer, serving
+from pipeline.serving.server import SiteServer, serving
 from pipeline.site.loader import write_loader
 
 pytestmark = pytest.mark.network

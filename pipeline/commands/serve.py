@@ -7,7 +7,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.options import ToldOptions
 from pipeline.graph import Graph
-from pipeline.serve import SiteServer
+from pipeline.serving.server import SiteServer
 
 _OPTION_PORT = {
     "name": "port",

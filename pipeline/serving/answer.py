@@ -1,4 +1,4 @@
-"""Answers: one HTTP connection of `pipeline.serve`, from its first byte to its last.
+"""Answers: one HTTP connection of `pipeline.serving.server`, from its first byte to its last.
 
 A request is read whole before it is looked at, within a time and a size, and whatever it asks
 for is answered: a file, a part of one, a redirect, or a sentence about why not.
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
-from pipeline.arrival import Arrival, RefusedError
-from pipeline.asked import Part, Target, matches, parse_range, parse_target
 from pipeline.beneath import open_beneath
 from pipeline.publish.headers import find_content_type
+from pipeline.serving.arrival import Arrival, RefusedError
+from pipeline.serving.asked import Part, Target, matches, parse_range, parse_target
 
 INDEX = "index.html"
 NOT_FOUND = "404.html"

@@ -23,8 +23,8 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from pipeline.answer import Handler
-from pipeline.asked import is_loopback, parse_host
+from pipeline.serving.answer import Handler
+from pipeline.serving.asked import is_loopback, parse_host
 
 # Connections at once, each with a thread; a browser opens six.
 MAX_CONNECTIONS = 64

@@ -1,0 +1,1 @@
+"""Serving of dist/ on this machine: `doit serve`."""
