@@ -4,17 +4,22 @@ import hashlib
 import io
 import json
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fetching import Zoo
+from hostile_json import collect_messages, format_spoilt
 from hubs import HuggingFace
 from loopback import Fault, Server, serve
 
-from pipeline.errors import FetchError
+from pipeline.errors import FetchError, NetworkError
 from pipeline.fetch.faults import SetupError
+from pipeline.fetch.fetch import fetch_source
+from pipeline.fetch.session import HttpSettings
+from pipeline.fetch.source import parse_source
 
 TOKEN = "hf_" + "geheim" * 5
 MODEL_JSON = json.dumps({"weightsManifest": [{"paths": ["a.bin", "sub/b.bin"]}]}).encode()
@@ -221,3 +226,67 @@ def test_the_client_that_is_not_installed_is_named(
         zoo.fetch("hf:ann/net")
     assert caught.value.hint == 'pip install "tfjs-zoo[hf]"'
     assert caught.value.retry
+
+
+def test_no_answer_of_hugging_face_is_a_bug_of_ours(
+    server: Server, repository: HuggingFace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.fetch.hf_client._SETTINGS", HttpSettings(attempts=1))
+    victim = tmp_path / "victim"
+    commit = repository.commit(MODEL)
+    places = {path: json.loads(one.body) for path, one in server.pages.items() if "/api/" in path}
+    digests = [str(victim), "0" * 63]
+    lies = [
+        {
+            "type": "file",
+            "path": path,
+            "size": 1,
+            "oid": "1" * 40,
+            "lfs": {"oid": digest, "size": 1},
+        }
+        for digest in digests
+        for path in ("m/a.bin", "../x", "a/" * 500)
+    ]
+    numbers = iter(range(10_000))
+    assert commit
+    for path, right in places.items():
+        kept = server.pages[path]
+
+        def answer(body: bytes, path: str = path) -> None:
+            victim.write_bytes(b"of somebody else")
+            server.put(path, body)
+            root = tmp_path / str(next(numbers))
+            root.mkdir()
+            Zoo(root).fetch("hf:ann/net#m")
+
+        spoilt = format_spoilt(right)
+        spoilt = [*spoilt[:: len(spoilt) // 8], *(json.dumps([lie]).encode() for lie in lies)]
+        collect_messages(spoilt, answer)
+        server.pages[path] = kept
+
+    assert victim.read_bytes() == b"of somebody else"
+
+
+def test_pages_without_an_end_end_with_the_time(
+    server: Server, repository: HuggingFace, tmp_path: Path
+) -> None:
+    commit = repository.commit(MODEL)
+    path = f"/api/models/ann/net/tree/{commit}"
+    server.put(path, b"[]", headers={"Link": f'<{server.url}{path}>; rel="next"'})
+    started = time.monotonic()
+    (tmp_path / "out").mkdir()
+
+    with pytest.raises(NetworkError, match=r"^hf:ann/net: fetching took more than 1 s"):
+        fetch_source(
+            parse_source("hf:ann/net"),
+            root=tmp_path,
+            folder=tmp_path / "out",
+            cache=tmp_path / "cache",
+            sha256=None,
+            progress=lambda _done, _total: None,
+            timeout_seconds=1,
+        )
+    assert time.monotonic() - started < 3
+    asked = len(server.asked)
+    time.sleep(0.5)
+    assert len(server.asked) <= asked + 1, "nobody goes on asking"

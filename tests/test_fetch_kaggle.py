@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fetching import Zoo
+from hostile_json import collect_messages, format_spoilt
 from hubs import Kaggle
 from loopback import Fault, Server, serve
 
@@ -165,3 +166,19 @@ def test_a_hub_module_is_asked_for_as_its_clients_do(server: Server, zoo: Zoo) -
 
     assert zoo.files() == {"saved_model.pb": b"graph"}
     assert server.paths() == ["/google/net/1?tf-hub-format=compressed"]
+
+
+def test_no_answer_of_kaggle_is_a_bug_of_ours(server: Server, tmp_path: Path) -> None:
+    model = Kaggle(server, HANDLE)
+    model.publish(2, module(m=b"m"))
+    numbers = iter(range(10_000))
+
+    def answer(body: bytes) -> None:
+        server.put(f"/api/v1/models/{HANDLE}/get", body)
+        root = tmp_path / str(next(numbers))
+        root.mkdir()
+        Zoo(root).fetch(f"kaggle:{HANDLE}")
+
+    messages = collect_messages(format_spoilt({"id": 1, "versionNumber": 2}), answer)
+    assert len([message for message in messages if message]) > 30
+    assert messages.count(None) > 10

@@ -6,19 +6,23 @@ import io
 import json
 import os
 import tarfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_json import collect_messages, format_spoilt
 from loopback import Server, serve
 from packages import fetch_into
 
 from pipeline.errors import FetchError
 from pipeline.fetch.fetch import Fetched
-from pipeline.fetch.npm import find_public_registry
-from pipeline.fetch.npmrc import load_npm_config
+from pipeline.fetch.npm import _choose_host, find_public_registry
+from pipeline.fetch.npmrc import NpmConfig, load_npm_config
+from pipeline.fetch.session import HttpSettings
+from pipeline.json_value import JsonValue
 from pipeline.layout import cache_folder
 
 SCOPED = "/@scope/zoo"
@@ -62,10 +66,12 @@ def integrity(content: bytes) -> str:
     return "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
 
 
-def fetch(root: Path, text: str, *, cache: Path | None = None) -> Fetched:
+def fetch(
+    folder: Path, text: str, *, cache: Path | None = None, root: Path | None = None
+) -> Fetched:
     """Fetch a source into a new folder below `out`."""
-    folder = root / "out" / text.replace("/", "_")
-    return fetch_into(folder, text, root=root, cache=cache or root / "cache")
+    out = folder / "out" / text.replace("/", "_")
+    return fetch_into(out, text, root=root or folder, cache=cache or folder / "cache")
 
 
 def names_in(folder: Path) -> set[str]:
@@ -230,3 +236,137 @@ def test_basic_pitch(tmp_path: Path) -> None:
     assert fetched.final
     assert fetched.sha256 == "9697e60a098f7fb2e29c9158ff9724f18d9259785bad07d8a1f97d2d68888e1e"
     assert names_in(tmp_path / "out") == {"model.json", "group1-shard1of1.bin"}
+
+
+def test_no_document_of_a_registry_is_a_bug_of_ours(registry: Server, tmp_path: Path) -> None:
+    content = publish(registry, integrity=integrity(tarball()), shasum="0" * 40)
+    document = json.loads(registry.pages[SCOPED].body)
+    numbers = iter(range(10_000))
+
+    def answer(body: bytes) -> None:
+        registry.put(SCOPED, body)
+        fetch(tmp_path / str(next(numbers)), "npm:@scope/zoo@1.0.0#b.h5", root=tmp_path)
+
+    messages = collect_messages(format_spoilt(document), answer)
+    assert len([message for message in messages if message]) > 60
+    assert content
+
+
+@pytest.mark.parametrize(
+    ("tarball_url", "message"),
+    [
+        pytest.param("file:///etc/passwd", "expected a URL of http: or https:", id="file"),
+        pytest.param("ftp://127.0.0.1/x.tgz", "expected a URL of http: or https:", id="ftp"),
+        pytest.param("/x.tgz", "expected a URL of http: or https:", id="relative"),
+        pytest.param("http://[::1", "expected a URL", id="nonsense"),
+        pytest.param("http:///x", "expected a URL of http: or https:", id="no host"),
+        pytest.param("\x1b[2J", "expected a URL of http: or https:", id="controls"),
+        pytest.param(5, "versions.1.0.0.dist.tarball: 5; expected a text", id="number"),
+        pytest.param(None, "versions.1.0.0.dist.tarball: null; expected a text", id="null"),
+    ],
+)
+def test_a_tarball_comes_from_the_web_only(
+    registry: Server, tmp_path: Path, tarball_url: Any, message: str
+) -> None:
+    document = {"versions": {"1.0.0": {"dist": {"tarball": tarball_url}}}}
+    registry.put(SCOPED, json.dumps(document).encode())
+
+    with pytest.raises(FetchError, match=message):
+        fetch(tmp_path, "npm:@scope/zoo@1.0.0#b.h5")
+    assert not list(tmp_path.glob("cache/blobs/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("registry_url", "url", "expected"),
+    [
+        pytest.param(
+            "https://r.example/npm/",
+            "http://r.example/npm/x.tgz",
+            "https://r.example/npm/x.tgz",
+            id="the same host",
+        ),
+        pytest.param(
+            "https://r.example/", "http://cdn.example/x.tgz", None, id="another without TLS"
+        ),
+        pytest.param(
+            "https://r.example/", "https://cdn.example/x", "https://cdn.example/x", id="another"
+        ),
+        pytest.param(
+            "http://r.example/", "https://r.example/x", "https://r.example/x", id="better"
+        ),
+    ],
+)
+def test_what_is_asked_by_https_comes_by_https(
+    registry_url: str, url: str, expected: str | None
+) -> None:
+    config = NpmConfig(registry=None, scopes={}, http=HttpSettings())
+    tarball_url = JsonValue(url, "npm", error=FetchError)
+    if expected is None:
+        with pytest.raises(FetchError, match=r"expected a URL of https:$"):
+            _choose_host(tarball_url, registry_url, config)
+        return
+
+    assert _choose_host(tarball_url, registry_url, config) == expected
+
+
+def test_a_token_does_not_go_with_a_redirection_or_to_the_tarballs_host(
+    registry: Server, tmp_path: Path
+) -> None:
+    with serve() as other:
+        (tmp_path / ".npmrc").write_text(
+            f"registry={registry.url}/\n//{registry.host}/:_authToken=geheim\n"
+        )
+        url = other.put("/zoo-1.0.0.tgz", tarball()).replace("127.0.0.1", "localhost")
+        document = {"versions": {"1.0.0": {"dist": {"tarball": url}}}}
+        moved = other.put("/moved", json.dumps(document).encode()).replace("127.0.0.1", "localhost")
+        registry.put(SCOPED, b"", redirect=moved)
+        fetch(tmp_path, "npm:@scope/zoo@1.0.0#b.h5")
+
+        assert registry.asked[0].headers["Authorization"] == "Bearer geheim"
+        assert other.paths() == ["/moved", "/zoo-1.0.0.tgz"]
+        assert not [asked for asked in other.asked if "Authorization" in asked.headers]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("registry=http://[::1", "registry=file:///etc", "registry=x", "@scope:registry=ftp://x/"),
+        *("registry=http://ann:geheim@/", "registry=\x1b[2J"),
+    ],
+)
+def test_a_registry_that_is_none_is_said_without_its_password(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".npmrc").write_text(f"{line}\n")
+
+    with pytest.raises(
+        FetchError, match=r"registry in \.npmrc .* is no http: or https: URL"
+    ) as said:
+        fetch(tmp_path, "npm:@scope/zoo@1.0.0#b.h5")
+    assert "geheim" not in said.value.describe()
+
+
+def test_a_token_that_no_header_holds_is_said(registry: Server, tmp_path: Path) -> None:
+    publish(registry)
+    (tmp_path / ".npmrc").write_text(
+        f"registry={registry.url}/\n//{registry.host}/:_authToken=geheimł\n"
+    )
+
+    with pytest.raises(FetchError, match="no request can be made") as said:
+        fetch(tmp_path, "npm:@scope/zoo@1.0.0#b.h5")
+    assert "geheim" not in said.value.describe()
+
+
+def test_an_unknown_algorithm_does_not_hide_the_known_one(registry: Server, tmp_path: Path) -> None:
+    publish(registry, integrity="sha999-AAAA", shasum="0" * 40)
+
+    with pytest.raises(FetchError, match="sha1 of the download is"):
+        fetch(tmp_path, "npm:@scope/zoo@1.0.0#b.h5")
+
+
+def test_many_versions_that_are_alike_take_no_time(registry: Server, tmp_path: Path) -> None:
+    versions: dict[str, Any] = {f"{'1.0.0-' * 20}{number}": {} for number in range(30_000)}
+    registry.put(SCOPED, json.dumps({"versions": versions}).encode())
+    started = time.monotonic()
+
+    with pytest.raises(FetchError, match=r"has no version 1\.0\.0"):
+        fetch(tmp_path, "npm:@scope/zoo@1.0.0#b.h5")
+    assert time.monotonic() - started < 5

@@ -5,12 +5,14 @@ import io
 import json
 import os
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_json import collect_messages, format_spoilt
 from loopback import Fault, Server, serve
 from packages import fetch_into
 
@@ -269,3 +271,136 @@ def test_what_only_the_sdist_of_basic_pitch_has(tmp_path: Path) -> None:
     fetch(tmp_path, source, cache=cache_folder(os.environ))
 
     assert 'name = "basic-pitch"' in (tmp_path / "out/0/pyproject.toml").read_text()
+
+
+def page(server: Server, **changed: Any) -> dict[str, Any]:
+    """Return an index's page of one wheel, with some fields of its file changed."""
+    url = server.put(f"/files/{PURE}", wheel(m=b"w"))
+    digest = hashlib.sha256(wheel(m=b"w")).hexdigest()
+    file = {
+        "filename": PURE,
+        "url": url,
+        "hashes": {"sha256": digest},
+        "requires-python": ">=3.8",
+        "yanked": False,
+        "size": 5,
+    }
+    return {"meta": {"api-version": "1.1"}, "name": "my-zoo", "files": [file | changed]}
+
+
+def answer_with(server: Server, content: Any) -> None:
+    """Let the index answer with a page."""
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    server.put("/simple/my-zoo/", body, headers={"Content-Type": JSON})
+
+
+def test_no_page_of_an_index_is_a_bug_of_ours(index: Server, tmp_path: Path) -> None:
+    numbers = iter(range(10_000))
+
+    def answer(body: bytes) -> None:
+        answer_with(index, body)
+        fetch(tmp_path, "pypi:my-zoo==1.0#m", cache=tmp_path / f"cache{next(numbers)}")
+
+    messages = collect_messages(format_spoilt(page(index)), answer)
+    assert len([message for message in messages if message]) > 60
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            b"<a>" * 10_000,
+            b"<a href=" * 1000,
+            b"<" * 10_000,
+            b"<!--" * 1000,
+            b"<![CDATA[",
+            b"\0",
+        ),
+        *(b"<base href='http://[::1'><a href='x'>my_zoo-1.0-py3-none-any.whl</a>", b"<div>" * 5000),
+        b"<a href='http://[::1'>my_zoo-1.0-py3-none-any.whl</a>",
+        b"<a href='file:///etc/passwd'>my_zoo-1.0-py3-none-any.whl</a>",
+        b"<meta name='pypi:repository-version' content='99.0'>",
+        b"<a href='x#sha256=\xff\xfe'>my_zoo-1.0-py3-none-any.whl</a>",
+        b"<a href='http://a/' data-yanked='\x1b[2J'>my_zoo-9.0.tar.gz</a>",
+        bytes(5 * 1024**2),
+    ],
+)
+@pytest.mark.parametrize(
+    "kind", ["text/html", "text/html; charset=\x1b\xb2", "application/x-nothing"]
+)
+def test_no_html_of_an_index_is_a_bug_of_ours(
+    index: Server, tmp_path: Path, body: bytes, kind: str
+) -> None:
+    index.put("/simple/my-zoo/", body, headers={"Content-Type": kind})
+    started = time.monotonic()
+
+    with pytest.raises(FetchError) as caught:
+        fetch(tmp_path, "pypi:my-zoo==1.0#m")
+    assert caught.value.message.isprintable()
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x", "http://[::1"]
+)
+def test_an_index_of_the_web_names_no_files_of_this_machine(
+    index: Server, tmp_path: Path, url: str
+) -> None:
+    answer_with(index, page(index, url=url))
+
+    with pytest.raises(
+        FetchError, match=rf"{PURE} is at a \w*: address; expected http: or https:|no page"
+    ):
+        fetch(tmp_path, "pypi:my-zoo==1.0#m")
+    assert not list(tmp_path.glob("cache/blobs/*/*"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"filename": "other-1.0-py3-none-any.whl"}, id="another project"),
+        pytest.param({"filename": "my_zoo-2.0-py3-none-any.whl"}, id="another version"),
+        pytest.param({"filename": "../my_zoo-1.0-py3-none-any.whl"}, id="above"),
+        pytest.param({"filename": "my_zoo-1.0-py3-none-\x1b.whl"}, id="controls"),
+        pytest.param({"filename": "my_zoo-1.0-py3-none-any.exe"}, id="no archive"),
+        pytest.param({"filename": f"my_zoo-1.0-{'x' * 300}-none-any.whl"}, id="long"),
+    ],
+)
+def test_a_file_of_another_name_is_not_the_release(
+    index: Server, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    answer_with(index, page(index, **changed))
+
+    with pytest.raises(FetchError, match=r"no such package|no wheel or sdist|no page of an index"):
+        fetch(tmp_path, "pypi:my-zoo==1.0#m")
+
+
+def test_a_wheel_that_lies_is_refused_by_the_digest(index: Server, tmp_path: Path) -> None:
+    answer_with(index, page(index, hashes={"sha256": "0" * 64, "md5": "1"}))
+
+    with pytest.raises(FetchError, match=r"sha256 of the download is .*; expected 0000"):
+        fetch(tmp_path, "pypi:my-zoo==1.0#m")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *({"PIP_INDEX_URL": "http://[::1/simple"}, {"PIP_FIND_LINKS": "http://[x"}),
+        *({"PIP_RETRIES": "\xb2"}, {"PIP_RETRIES": "9" * 5000}, {"PIP_TIMEOUT": "9" * 400}),
+        *({"PIP_TIMEOUT": "0"}, {"PIP_TIMEOUT": "\u0665"}, {"PIP_PROXY": "http://[::1"}),
+    ],
+)
+def test_no_setting_of_pip_is_a_bug_of_ours(
+    index: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str]
+) -> None:
+    answer_with(index, page(index))
+    for name, value in setting.items():
+        monkeypatch.setenv(name, value)
+    message = None
+    try:
+        fetch(tmp_path, "pypi:my-zoo==1.0#m")
+    except FetchError as error:
+        message = error.message
+
+    harmless = setting.keys() <= {"PIP_RETRIES", "PIP_TIMEOUT", "PIP_FIND_LINKS"}
+    assert (message is None) is harmless, message

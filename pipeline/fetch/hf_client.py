@@ -3,10 +3,12 @@
 It brings no file of a model. HF_TOKEN, HF_ENDPOINT and the client's other variables hold.
 """
 
+import functools
 import importlib
 import itertools
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -30,6 +32,15 @@ _SETTINGS = HttpSettings(attempts=3)  # the client itself tries again, too
 _TYPES = {"datasets": "dataset", "spaces": "space"}
 
 T = TypeVar("T")
+
+
+class _Local(threading.local):
+    """What belongs to a thread: how it knows that its time has passed."""
+
+    check: Callable[[], None] | None = None
+
+
+_local = _Local()
 
 
 class HfRepository:
@@ -128,9 +139,13 @@ class HfRepository:
     def _ask(self, ask: Callable[[Any], T], revision: str) -> T:
         api = self._hub.HfApi(endpoint=self._endpoint)
 
+        def in_time() -> T:
+            _local.check = functools.partial(self._deadline.check, self.shown)
+            return ask(api)
+
         def attempt() -> T:
             try:
-                return self._deadline.run(lambda: ask(api), shown=self.shown)
+                return self._deadline.run(in_time, shown=self.shown)
             except PipelineError:
                 raise
             except Exception as error:  # noqa: BLE001  # its HTTP library's are many, and no API
@@ -194,4 +209,12 @@ def _make_http_client() -> Any:
     """Return the client's own HTTP client, which otherwise waits for ever."""
     client = importlib.import_module("huggingface_hub.utils._http").default_client_factory()
     client.timeout = _TIMEOUT_SECONDS
+    # A listing's pages may have no end.
+    hooks = client.event_hooks
+    client.event_hooks = {**hooks, "request": [*hooks["request"], _check_time]}
     return client
+
+
+def _check_time(_request: Any) -> None:
+    if _local.check:
+        _local.check()

@@ -124,8 +124,9 @@ def _choose_host(tarball: JsonValue, registry: str, config: NpmConfig) -> str:
         tarball.refuse("a URL")
     if parts.scheme == "http" and mirror.scheme == "https" and parts.netloc == mirror.netloc:
         parts = parts._replace(scheme="https")
-    if parts.scheme not in {mirror.scheme, "https"} or not parts.hostname:
-        tarball.refuse(f"a URL of {mirror.scheme}: or https:")
+    schemes = sorted({mirror.scheme, "https"})
+    if parts.scheme not in schemes or not parts.hostname:
+        tarball.refuse(f"a URL of {' or '.join(f'{scheme}:' for scheme in schemes)}")
     mirrored = config.registry is not None and registry == config.registry
     if not mirrored or parts.hostname == mirror.hostname:
         return urlunsplit(parts)
