@@ -2,9 +2,9 @@ r"""Printable text: what comes from models, servers and libraries, made safe to 
 
 Names of classes, ops, tensors and files, and messages of libraries, may hold anything: half a
 surrogate pair, which no encoding takes; sequences that move a terminal's cursor; controls that
-turn the order of characters round; a megabyte. Each such character is shown by its escape,
-`\x1b` or `\u202e`, so that nothing is hidden and nothing works; only colours, which Keras gives
-its messages, are left out. It opens no file.
+turn the order of characters round; a megabyte. Each such character is shown by its escape in
+JSON and JavaScript, `\u001b` or `\u202e`, so that nothing is hidden, nothing works, and JSON stays
+JSON; only colours, which Keras gives its messages, are left out. It opens no file.
 """
 
 import re
@@ -22,7 +22,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 def printable(text: str, *, limit: int | None = None) -> str:
     r"""Return a text in which each character can be written, seen and does nothing else.
 
-    "a\x1b[2Jb" is `a\x1b[2Jb` with the backslash spelled out. Applied twice it changes nothing.
+    "a\x1b[2Jb" is `a\u001b[2Jb`. Applied twice it changes nothing.
 
     Args:
         text: Any text, of any origin.
@@ -34,7 +34,7 @@ def printable(text: str, *, limit: int | None = None) -> str:
         text = cut_middle(text, limit)
     if not text.isprintable():
         text = _COLOUR.sub("", text)
-        text = "".join(char if _is_harmless(char) else ascii(char)[1:-1] for char in text)
+        text = "".join(char if _is_harmless(char) else _escape(char) for char in text)
     return text if limit is None else cut_middle(text, limit)
 
 
@@ -44,6 +44,12 @@ def cut_middle(text: str, limit: int) -> str:
         return text
     tail = (limit - len(_CUT)) // 3
     return text[: limit - len(_CUT) - tail] + _CUT + text[len(text) - tail :]
+
+
+def _escape(char: str) -> str:
+    """Return a character as JSON escapes it; beyond U+FFFF as the two halves of its pair."""
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def _is_harmless(char: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.canonical import digest_json
+from pipeline.printable import printable
 from pipeline.steps.job import Job
 from pipeline.steps.local import State
 from pipeline.steps.outcome import Outcome
@@ -56,10 +57,10 @@ class UpToDate:
         """Say why the job runs; `doit info` prints it."""
         standing = self.job.standing()
         if standing.cause is not None:
-            return standing.cause
+            return printable(standing.cause)
         assert standing.outcome is not None
         if standing.outcome.status == "failed":
-            return f"failed before, and is told again: {standing.outcome.reason}"
+            return printable(f"failed before, and is told again: {standing.outcome.reason}")
         return "something was touched; its result still stands"
 
 

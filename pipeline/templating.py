@@ -1,4 +1,4 @@
-"""Templates: HTML from the files of a package, everything escaped, nothing undefined.
+"""Templates: HTML from the files of a package, everything escaped and printable, nothing undefined.
 
 Importing it takes the time of Jinja2: only what writes pages does.
 """
@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pipeline.printable import printable
 
 
 def open_templates(package: str, filters: Mapping[str, Callable[..., Any]]) -> Environment:
@@ -18,6 +20,7 @@ def open_templates(package: str, filters: Mapping[str, Callable[..., Any]]) -> E
     """
     environment = Environment(
         autoescape=True,
+        finalize=_show,
         keep_trailing_newline=True,
         loader=PackageLoader(package),
         lstrip_blocks=True,
@@ -26,3 +29,8 @@ def open_templates(package: str, filters: Mapping[str, Callable[..., Any]]) -> E
     )
     environment.filters |= filters
     return environment
+
+
+def _show(value: Any) -> Any:
+    """Return a value as a page shows it: no name of a model turns the text around it round."""
+    return printable(value) if type(value) is str else value

@@ -12,13 +12,15 @@ from pipeline.printable import printable
         pytest.param("one\n\ttwo\u00a0three", "one\n\ttwo\u00a0three", id="lines and spaces"),
         pytest.param("\ud800", r"\ud800", id="half a surrogate pair"),
         pytest.param("caf\udce9.h5", r"caf\udce9.h5", id="a file name that is no UTF-8"),
-        pytest.param("\x1b[2J\x1b]0;x\x07", r"\x1b[2J\x1b]0;x\x07", id="escape sequences"),
+        pytest.param("\x1b[2J\x1b]0;x\x07", r"\u001b[2J\u001b]0;x\u0007", id="escape sequences"),
         pytest.param("\x1b[1;31mno\x1b[0m op", "no op", id="colours"),
-        pytest.param("\x1b[3\x1b[0m1mx", r"\x1b[31mx", id="colours in colours"),
-        pytest.param("50%\r100%\x08\x00\x9b", r"50%\r100%\x08\x00\x9b", id="control characters"),
+        pytest.param("\x1b[3\x1b[0m1mx", r"\u001b[31mx", id="colours in colours"),
+        pytest.param(
+            "50%\r100%\x08\x00\x9b", r"50%\u000d100%\u0008\u0000\u009b", id="control characters"
+        ),
         pytest.param("gnp.\u202excod", r"gnp.\u202excod", id="order turned round"),
         pytest.param("a\u2028b\u2066c\ufeff", r"a\u2028b\u2066c\ufeff", id="hidden characters"),
-        pytest.param("a\U000e0041", r"a\U000e0041", id="tags"),
+        pytest.param("a\U000e0041", r"a\udb40\udc41", id="tags"),
     ],
 )
 def test_what_cannot_be_shown_is_spelled_out(text: str, shown: str) -> None:

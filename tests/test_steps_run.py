@@ -260,7 +260,7 @@ def test_foreign_words_in_a_failure_are_printable_and_short(build: Build) -> Non
     outcome = build.run(job)
 
     assert outcome.reason is not None
-    assert outcome.reason.startswith(r"unknown layer \ud800\x1b[2J xxx")
+    assert outcome.reason.startswith(r"unknown layer \ud800\u001b[2J xxx")
     assert outcome.reason.endswith("expected one of ours")
     assert len(outcome.reason) == MAX_REASON
     assert load_outcome(job.outcome_file) == outcome

@@ -12,6 +12,7 @@ from pipeline.dist import find_fault, load_placed, load_projection
 from pipeline.errors import DamagedFileError
 from pipeline.graph import Graph
 from pipeline.layout import Layout
+from pipeline.printable import printable
 from pipeline.steps.outcome import load_outcome
 from pipeline.steps.receipt import NEVER_BUILT, load_receipt
 
@@ -44,7 +45,8 @@ class Plan(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
             tasks = {task.name: task for task in self.task_list}
             selected = select_steps(tasks, pos_args, graph)
             causes = _only(graph, causes, selected)
-        self.outstream.write(_format_json(causes) if as_json else _format(graph, causes))
+        text = _format_json(causes) if as_json else _format(graph, causes)
+        self.outstream.write(printable(text))
         return 0
 
 

@@ -1,7 +1,6 @@
 """Conversion of a source of a known format into a base, along its route."""
 
 import importlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from pipeline.errors import FormatError
 from pipeline.formats.detect import SAVED_MODEL_FILES
 from pipeline.formats.routes import ROUTES
+from pipeline.json_value import parse_json
 from pipeline.manifest.flags import check_flags, choose_output_format
 from pipeline.steps.step import Work
 
@@ -102,11 +102,11 @@ def load_metadata(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
             loaded[name] = value
             continue
         try:
-            loaded[name] = json.loads((root / value).read_bytes())
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
+            loaded[name] = parse_json((root / value).read_bytes(), value).value
+        except (OSError, FormatError) as error:
+            reason = f"{value}: {error.strerror}" if isinstance(error, OSError) else error.message
             raise FormatError(
-                f"metadata.{name}: {value}: {reason}; expected a JSON file",
+                f"metadata.{name}: {reason}; expected a JSON file",
                 hint="its path is relative to models.yaml; a mapping can stand there as it is",
             ) from None
     return loaded

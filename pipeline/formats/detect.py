@@ -1,11 +1,11 @@
 """Formats of source models, told by their files; nothing of a model is loaded for it."""
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import FormatError
+from pipeline.json_value import decode_json
 from pipeline.manifest.flags import LAYERS
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -109,10 +109,7 @@ def _holds_keras(path: Path) -> bool:
 
 
 def _detect_json(path: Path) -> str | None:
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path.name} is no JSON: {error}") from None
+    content = decode_json(path.read_bytes(), path.name).value
     if not isinstance(content, dict):
         return None
     topology = content.get("modelTopology")

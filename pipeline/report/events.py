@@ -12,6 +12,9 @@ from typing import Literal
 
 from pipeline.printable import printable
 
+# More than a failure's reason with the names of the steps between it and this one.
+MAX_TEXT = 1000
+
 Status = Literal["started", "progress", "ok", "failed", "skipped", "adopted", "remembered"]
 
 
@@ -58,7 +61,7 @@ class StepEvent:
         for name in ("reason", "hint", "cause"):
             text = getattr(self, name)
             if text is not None:
-                object.__setattr__(self, name, printable(text))
+                object.__setattr__(self, name, printable(text, limit=MAX_TEXT))
 
 
 Listener = Callable[[StepEvent], None]

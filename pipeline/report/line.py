@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Iterable
 from typing import Literal
 
+from pipeline.printable import printable
+
 Style = Literal["", "good", "bad", "warn", "dim", "bold"]
 Line = tuple[tuple[str, Style], ...]
 
@@ -91,7 +93,8 @@ def crop_middle(text: str, width: int) -> str:
 
 
 def encode_text(text: str, encoding: str | None) -> str:
-    """Return the text that a stream of this encoding can take, whatever it is."""
+    """Return the text that a stream of this encoding can take and a terminal only shows."""
+    text = printable(text)
     try:
         text.encode(encoding or "utf-8")
     except UnicodeEncodeError:

@@ -12,9 +12,11 @@ from typing import Any
 from pipeline.tfjs.rewrite_controls import drop_lost_controls
 from pipeline.tfjs.rewrite_defaults import settle_defaults
 from pipeline.tfjs.rewrite_loops import keep_list_items
+from pipeline.tfjs.rewrite_needs import check_needs
 from pipeline.tfjs.rewrite_ops import REWRITES
 from pipeline.tfjs.rewrite_returns import part_returns
 from pipeline.tfjs.rewrite_scope import Scope
+from pipeline.tfjs.topology import parse_topology
 
 Json = dict[str, Any]
 
@@ -60,6 +62,7 @@ def rewrite_graph(content: Mapping[str, Any]) -> tuple[Json, list[str]]:
     for key in ("modelTopology", "modelInitializer"):
         graph = content.get(key)
         if isinstance(graph, Mapping) and graph.get("node"):
+            check_needs(parse_topology(graph, where=key))
             settled, count = settle_defaults(graph, fed=fed)
             if count:
                 reasons[_NEVER_FED] += count

@@ -164,6 +164,7 @@ def parse_topology(wire: Any, *, where: str = "modelTopology") -> Topology:
     library = graph.get("library")
     for function in () if library.is_absent else library.get("function").optional_items():
         name = function.get("signature").get("name").text()
+        _check_signature(function)
         functions[name] = _parse_nodes(function.get("nodeDef"), where=f"function {name!r}")
     topology = Topology(nodes=_parse_nodes(graph.get("node"), where=where), functions=functions)
     _check_inputs(topology.nodes, where=where)
@@ -184,6 +185,20 @@ def _parse_nodes(wire: JsonValue, *, where: str) -> dict[str, Node]:
             attrs={} if attrs.is_absent else _parse_attrs(attrs),
         )
     return nodes
+
+
+def _check_signature(function: JsonValue) -> None:
+    """Refuse a function whose arguments have no names, or one that returns what has none."""
+    for side in ("inputArg", "outputArg"):
+        for argument in function.get("signature").get(side).optional_items():
+            argument.get("name").text()
+            if not argument.get("type").is_absent:
+                _check_dtype(argument.get("type"))
+    returned = function.get("ret")
+    names = {} if returned.is_absent else {key: value.text() for key, value in returned.fields()}
+    for argument in function.get("signature").get("outputArg").optional_items():
+        if argument.get("name").text() not in names:
+            argument.get("name").refuse("an output that the function returns in 'ret'")
 
 
 def _parse_attrs(wire: JsonValue) -> Mapping[str, Any]:
