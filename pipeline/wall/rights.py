@@ -1,5 +1,6 @@
 """Rights: which files a process behind the wall may reach, as values that can travel as JSON."""
 
+import os
 import sys
 import sysconfig
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ _SYSTEM = (
     "/usr/lib",
     "/usr/lib32",
     "/usr/lib64",
+    "/nix/store",
     "/etc/ld.so.cache",
     "/etc/localtime",
     "/usr/share/zoneinfo",
@@ -90,11 +92,17 @@ def python_paths() -> list[Path]:
     """
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     standard = [sysconfig.get_path(name) for name in names]
-    libraries = sysconfig.get_config_var("LIBDIR")
+    libraries = [sysconfig.get_config_var("LIBDIR"), *_library_path()]
     installed = [entry for entry in sys.path if _holds_packages(entry)]
     environment = Path(sys.prefix) / "pyvenv.cfg"
-    found = dict.fromkeys(Path(entry) for entry in (*standard, libraries, *installed) if entry)
+    found = dict.fromkeys(Path(entry) for entry in (*standard, *libraries, *installed) if entry)
     return [path for path in (*found, environment) if path.exists()]
+
+
+def _library_path() -> list[str]:
+    """Return the absolute folders in which the user lets programs look for libraries."""
+    entries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    return [entry for entry in entries if Path(entry).is_absolute()]
 
 
 def _holds_packages(entry: str) -> bool:
