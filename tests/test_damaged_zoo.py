@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from zoos import Build, Zoo, reproducible_files
 
+TAKEN = "Is a directory"
 DEEP = b'{"a":' * 100_000
 
 
@@ -89,6 +90,23 @@ def test_damaged_files_are_made_again(zoo: Zoo, content: bytes | None) -> None:
         # A folder is never removed that we did not make; it is told until somebody does.
         assert (second.code, third.code, third.ran) == (0, 0, [])
         assert reproducible_files(zoo.dist) == before
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(zoo: Zoo) -> None:
+    (zoo.dist / "report.html").unlink()
+    (zoo.dist / "report.html").mkdir()
+    (zoo.folder / ".zoo/recipes/one.json").unlink()
+    (zoo.folder / ".zoo/recipes/one.json").mkdir()
+    zoo.manifest["models"][0]["title"] = "Another title"
+    done = zoo.build()
+
+    assert done.code == 0
+    whole = "; the build itself is whole"
+    assert done.stderr.splitlines() == [
+        f"what the models are made of could not be kept: .zoo/recipes/one.json: {TAKEN}{whole}",
+        f"the report of this run could not be kept: dist/report.html: {TAKEN}{whole}",
+    ]
+    del zoo.manifest["models"][0]["title"]
 
 
 def test_a_result_that_was_changed_is_told_and_made_again(zoo: Zoo) -> None:

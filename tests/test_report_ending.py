@@ -167,6 +167,21 @@ def test_a_failure_that_may_pass_is_tried_again() -> None:
     assert "  again    the next run tries again" in lines
 
 
+def test_one_fault_of_the_machine_is_told_once() -> None:
+    full = "No space left on device"
+    events = [
+        event(
+            f"convert:{name}", "failed", reason=f"{name}/a: {full}", hint="free space", fault=full
+        )
+        for name in ("ant", "bee", "cat", "dog", "eel", "fox")
+    ]
+    lines = ending(["ant"], *events)
+
+    assert lines.count("  hint     free space") == 1
+    assert "  reason   ant/a: No space left on device" in lines
+    assert "  also     convert bee, convert cat, convert dog, convert eel and 1 more" in lines
+
+
 def test_a_large_zoo_shows_what_the_run_touched() -> None:
     models = [f"model-{number}" for number in range(60)]
     lines = ending(models, event("convert:model-7", "ok"), up_to_date=179)

@@ -297,6 +297,17 @@ def test_what_the_machine_cannot_do_is_told_and_tried_again(
     assert step_functions.calls == ["one:m", "one:m"]
 
 
+def test_no_manifest_expects_a_fault_of_the_machine(build: Build) -> None:
+    build.run(build.job("one", "find_a_bad_sector", expected_failure=True))
+    build.run(build.job("two", "fail", expected_failure=True))
+
+    failed = [event for event in build.events if event.status == "failed"]
+    assert [(event.expected, event.fault) for event in failed] == [
+        (False, "Input/output error"),
+        (True, None),
+    ]
+
+
 def test_a_success_that_cannot_be_put_in_place_leaves_the_last_one(build: Build) -> None:
     good = build.job("one", text="good")
     build.run(good)

@@ -286,7 +286,7 @@ def _end(  # noqa: PLR0913  # all that is told of an ending
             hint=failure.hint if failure else None,
             log=_find_log(job) if outcome.status == "failed" else None,
             cause=cause,
-            expected=job.expected_failure,
+            expected=job.expected_failure and (failure is None or failure.fault is None),
             retry=failure is not None and failure.retry,
             fault=failure.fault if failure else None,
             upstream=upstream,
