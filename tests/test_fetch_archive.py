@@ -1,13 +1,23 @@
 """Archives of others: what comes out of them, and what is refused."""
 
+import functools
+import gzip
 import io
+import lzma
+import re
+import resource
 import stat
+import struct
 import tarfile
+import time
+import warnings
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from fuzzed_archives import KINDS, fuzz
 
 from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch import archive as limits
@@ -254,3 +264,268 @@ def test_names_that_are_one_name_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UntrustedSourceError, match="have the same name"):
         fetch(tmp_path, "m.tar")
+
+
+def tar_of(*infos: tarfile.TarInfo, mode: str = "w:gz") -> bytes:
+    """Return a tar archive of members without content."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode=mode) as archive:  # type: ignore[call-overload]
+        for info in infos:
+            archive.addfile(info)
+    return content.getvalue()
+
+
+def sized(name: str, size: int) -> bytes:
+    """Return the header of a file with any size, negative ones too."""
+    info = tarfile.TarInfo(name)
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)  # type: ignore[attr-defined]
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+def pax(**records: str) -> bytes:
+    """Return a tar archive of a file with pax records, as they are."""
+    info = tarfile.TarInfo("m.h5")
+    info.pax_headers = records
+    return info.tobuf(tarfile.PAX_FORMAT) + bytes(10240)
+
+
+def zip_of(*names: str, edit: Callable[[zipfile.ZipInfo], None] | None = None) -> bytes:
+    """Return a zip archive of small files, and what is written of them changed."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that are there twice
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name), b"content")
+        for info in archive.infolist():
+            if edit:
+                edit(info)
+    return content.getvalue()
+
+
+def many_folders() -> bytes:
+    """Return a small archive of very many folders."""
+    header = member("a", tarfile.DIRTYPE).tobuf(tarfile.GNU_FORMAT)
+    return gzip.compress(header * 5001, 1)
+
+
+def chain_of_links() -> bytes:
+    """Return an archive of links each of which leads to the next."""
+    links = (member(f"{i}", tarfile.SYMTYPE, f"{i + 1}") for i in range(4000))
+    return tar_of(*links, member("4000", tarfile.REGTYPE))
+
+
+def many_links() -> bytes:
+    """Return an archive in which links multiply a file."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        info = tarfile.TarInfo("file")
+        info.size = 1024**2
+        archive.addfile(info, io.BytesIO(bytes(info.size)))
+        for number in range(2000):
+            archive.addfile(member(f"link{number}", tarfile.LNKTYPE, "file"))
+    return content.getvalue()
+
+
+def endless_sparse_map() -> bytes:
+    """Return an archive whose first header has a map of holes of 200 MiB."""
+    header = bytearray(sized("m.h5", 0))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[482] = 1
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    block = (b"00000000000\0" * 42).ljust(504, b"\0") + b"\1" + bytes(7)
+    return gzip.compress(bytes(header) + block * 400_000, 1)
+
+
+def large_xz_dictionary() -> bytes:
+    """Return an archive that wants 1.5 GiB of memory to be unpacked."""
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0}]
+    content = bytearray(lzma.compress(tar_of(mode="w"), filters=filters))
+    # Block header: size, flags, filter id 0x21, 1 byte of properties, then padding and CRC32.
+    place = content.index(b"\x21\x01", 12) + 2
+    content[place] = 40
+    end = 12 + (content[12] + 1) * 4
+    content[end - 4 : end] = zlib.crc32(content[12 : end - 4]).to_bytes(4, "little")
+    return bytes(content)
+
+
+def overlapping_zip() -> bytes:
+    """Return a zip archive of 250 members that are one kernel: 4 GiB out of 42 KiB."""
+    kernel = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = kernel.compress(bytes(16 * 1024**2)) + kernel.flush()
+    crc = zlib.crc32(bytes(16 * 1024**2))
+    fields = (20, 0, 8, 0, 0, crc, len(packed), 16 * 1024**2, 1, 0)
+    local = struct.pack("<4sHHHHHIIIHH", b"PK\3\4", *fields) + b"a"
+    entries = b"".join(
+        struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20, *fields, 0, 0, 0, 0, 0) + bytes([n])
+        for n in range(33, 127)
+    )
+    end = struct.pack(
+        "<4sHHHHIIH", b"PK\5\6", 0, 0, 94, 94, len(entries), len(local) + len(packed), 0
+    )
+    return local + packed + entries + end
+
+
+def many_entries() -> bytes:
+    """Return a zip archive whose directory has more entries than a model has files."""
+    entry = struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20, 20, *[0] * 6, 0, 0, 0, 0, 0, 0, 0, 0)
+    entries = entry * 5001
+    return (
+        b"PK\3\4" + entries + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 9, 9, len(entries), 4, 0)
+    )
+
+
+def bomb_of_another_method(method: int) -> bytes:
+    """Return a zip archive that says of 256 MiB of zeros that they are ten bytes."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive, archive.open("m.h5", "w") as file:
+        for _ in range(256):
+            file.write(bytes(1024**2))
+    raw = bytearray(content.getvalue())
+    struct.pack_into("<I", raw, raw.rindex(b"PK\1\2") + 24, 10)
+    return bytes(raw)
+
+
+def set_flag(info: zipfile.ZipInfo) -> None:
+    """Say of a name in cp437 that it is in UTF-8."""
+    info.flag_bits |= 0x800
+
+
+def set_fifo(info: zipfile.ZipInfo) -> None:
+    """Say of a file that it is a pipe."""
+    info.external_attr = (stat.S_IFIFO | 0o644) << 16
+
+
+HOSTILE: dict[str, tuple[Callable[[], bytes], str | None]] = {
+    "many folders.tgz": (many_folders, "more than 5000 files and folders; refused"),
+    "a chain of links.tgz": (chain_of_links, None),
+    "many links.tar": (many_links, "unpacks to more than 100 times its size"),
+    "an endless map of holes.tgz": (endless_sparse_map, "a tar header of more than 1 MiB"),
+    "a large dictionary.tar.xz": (large_xz_dictionary, None),
+    "overlapping members.zip": (overlapping_zip, "its members share bytes"),
+    "many entries.zip": (many_entries, "more than 5000 files and folders; refused"),
+    "a bomb by bzip2.zip": (lambda: bomb_of_another_method(zipfile.ZIP_BZIP2), "damaged"),
+    "a bomb by lzma.zip": (lambda: bomb_of_another_method(zipfile.ZIP_LZMA), "damaged"),
+    "a bomb by deflate.zip": (lambda: bomb_of_another_method(zipfile.ZIP_DEFLATED), "damaged"),
+    "a negative size.tar": (lambda: sized("m.h5", -512) + bytes(10240), "damaged"),
+    "a size beyond all.tar": (lambda: sized("m.h5", 2**62) + bytes(10240), "more than 32 GiB"),
+    "a size by pax.tar": (lambda: pax(size="-1024"), "damaged"),
+    "a huge size by pax.tar": (lambda: pax(size="9" * 30), "more than 32 GiB"),
+    "a size of very many digits.tar": (lambda: pax(size="9" * 500_000), "a number of 32 digits"),
+    "very many digits.tar": (lambda: pax(comment="9" * 500_000), "a number of 32 digits"),
+    "holes by pax.tar": (
+        lambda: pax(**{"GNU.sparse.map": "0,1," + "9" * 25 + ",1", "GNU.sparse.size": "99"}),
+        "stored with holes",
+    ),
+    "holes of nonsense by pax.tar": (
+        lambda: pax(**{"GNU.sparse.map": "x,y", "GNU.sparse.size": "z"}),
+        "damaged|holes",
+    ),
+    "holes by pax 1.0.tar": (
+        lambda: pax(
+            **{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "99"}
+        ),
+        "damaged|holes",
+    ),
+    "a path by pax.tar": (lambda: pax(path="../../x"), "below the archive's root"),
+    "NUL in a path by pax.tar": (lambda: pax(path="a\0/../../x"), "below the archive's root"),
+    "times of nonsense.tar": (lambda: pax(mtime="1e999", atime="x"), None),
+    "headers of headers.tar": (
+        lambda: b"".join([pax(comment="x" * 9)[:1024]] * 5000) + bytes(10240),
+        "damaged|a tar header of more than",
+    ),
+    "a pipe.zip": (lambda: zip_of("a", edit=set_fifo), "is a device or a pipe"),
+    "a name that is no UTF-8.zip": (
+        lambda: zip_of("a\xff", edit=set_flag).replace(b"a\xc3\xbf", b"a\xff\xff"),
+        "damaged",
+    ),
+    **{
+        f"the name {name!r}.{kind}": (make, "below the archive's root, short and of printable")
+        for name in [
+            *("/etc/x", "../x", "a/../../x", "a\\..\\x", "C:/x", "C:x", "//host/x", "x" * 300),
+            *(
+                "a/" * 100 + "x",
+                "a\nb",
+                "a\x1b[2Jb",
+                "a\x7fb",
+                "a\u202eb",
+                "a\u2028b",
+                ".../../x/..",
+            ),
+        ]
+        for kind, make in {
+            "tar": functools.partial(tar_of, member(name, tarfile.REGTYPE), mode="w"),
+            "zip": functools.partial(zip_of, name),
+        }.items()
+    },
+    **{
+        f"harmless {name!r}.{kind}": (make, None)
+        for name in ["a.", "a ", "aux", "CON.h5", "a\ufffd", "ü", "a b", "...", ".hidden", "😀"]
+        for kind, make in {
+            "tar": functools.partial(tar_of, member(name, tarfile.REGTYPE), mode="w"),
+            "zip": functools.partial(zip_of, name),
+        }.items()
+    },
+    "names that differ in case.zip": (functools.partial(zip_of, "M.h5", "m.h5"), None),
+    "a name twice.zip": (functools.partial(zip_of, "m.h5", "m.h5"), None),
+    "a file and a folder of one name.zip": (
+        functools.partial(zip_of, "a", "a/b", "c"),
+        "have the same name",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_archive_is_refused_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    make, message = HOSTILE[name]
+    monkeypatch.setattr(limits, "MAX_FILES", 5000)
+    path = tmp_path / f"m{name[name.rindex('.') :]}"
+    path.write_bytes(make())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    started = time.monotonic()
+    said = None
+    try:
+        fetch(tmp_path, path.name)
+    except FetchError as error:
+        said = error.message
+
+    assert time.monotonic() - started < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before < 300 * 1024**2
+    assert said is None or (said.isprintable() and len(said) < 300)
+    if message:
+        assert re.search(message, said or "nothing")
+        stored = list(tmp_path.glob("cache/blobs/*/*"))
+        assert not stored, "all is counted before any of it is stored"
+
+
+def test_a_tar_of_another_encoding_is_read(tmp_path: Path) -> None:
+    info = member("b\xfccher.h5", tarfile.REGTYPE)
+    content = info.tobuf(tarfile.GNU_FORMAT, "latin-1") + bytes(10240)
+    (tmp_path / "m.tar").write_bytes(content)
+    fetch(tmp_path, "m.tar")
+
+    assert files_in(tmp_path / "out") == {"b\ufffdcher.h5": b""}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_archives_with_random_faults(tmp_path: Path, kind: str) -> None:
+    result = fuzz(kind, 60, 3, tmp_path)
+
+    assert sum(result.endings.values()) == 60
+    assert len(result.endings) > 1 or "sparse" in kind
+    assert set(result.endings) <= {"fetched", "FetchError", "UntrustedSourceError"}
+
+
+def test_a_large_archive_with_a_missing_path_is_searched_in_no_time(tmp_path: Path) -> None:
+    names = [f"{'model-of-a-name-' * 8}{number}" for number in range(20_000)]
+    write_zip(tmp_path / "m.zip", dict.fromkeys(names, b""))
+    started = time.monotonic()
+
+    with pytest.raises(FetchError, match="no 'model-of-a-name-x' in it"):
+        fetch(tmp_path, "m.zip#model-of-a-name-x")
+    assert time.monotonic() - started < 10

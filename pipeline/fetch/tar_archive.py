@@ -30,6 +30,9 @@ from pipeline.json_value import JsonValue
 
 # tarfile reads a header's extensions (long names, pax records) in one go, as large as they say.
 _MAX_HEADER_BYTES = MIB
+# tarfile's search for pax records takes the square of the digits in a row (CVE-2024-6232).
+_DIGITS = bytes(ord("0") if chr(byte).isdecimal() else 0 for byte in range(256))
+_MANY_DIGITS = b"0" * 32
 # Headers and padding, which are no part of any file.
 _MAX_OVERHEAD_BYTES = 64 * MIB
 
@@ -163,6 +166,11 @@ class _Bounded(io.BufferedIOBase):
             )
         content = self._file.read(size)
         self.header_bytes += len(content)
+        if _MANY_DIGITS in content.translate(_DIGITS):
+            raise UntrustedSourceError(
+                f"{self._budget.shown}: a tar header with a number of {len(_MANY_DIGITS)} digits; "
+                "refused"
+            )
         return content
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
