@@ -1,10 +1,18 @@
 """Inputs that the manifest gives: arrays and images."""
 
+import io
+import pickle
+import random
+import resource
+import struct
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fuzzed_archives import mutate
 
 from pipeline.errors import ManifestError
 from pipeline.proof.tensors import load_vectors
@@ -178,3 +186,172 @@ def test_images_that_do_not_fit_are_refused(
 
     with pytest.raises(ManifestError, match=message):
         load(file, root, signature)
+
+
+def npy(shape: Any, descr: Any = "<f4", *, content: bytes = b"", fortran: Any = False) -> bytes:
+    """Return an .npy file whose header says this."""
+    text = repr({"descr": descr, "fortran_order": fortran, "shape": shape}).encode()
+    return b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text + content
+
+
+def npz(method: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
+    """Return an .npz file of such members."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        for name, body in members.items():
+            archive.writestr(f"{name}.npy", body)
+    return content.getvalue()
+
+
+HOSTILE_ARRAYS = {
+    "empty": b"",
+    "half a magic string": b"\x93NUM",
+    "no magic string": b"\x94NUMPY\x01\0" + bytes(100),
+    "a version to come": b"\x93NUMPY\x09\0" + bytes(100),
+    "a header of 4 GiB": b"\x93NUMPY\x02\0\xff\xff\xff\xff" + bytes(100),
+    "a header of 60 KB": b"\x93NUMPY\x01\0\xff\xff" + b"(" * 65535,
+    "no header": b"\x93NUMPY\x01\0\0\0",
+    "a header of brackets": b"\x93NUMPY\x01\0\x10\x27" + b"[" * 10_000,
+    "a header of code": b"\x93NUMPY\x01\0\x20\0" + b"__import__('os').system('x')    ",
+    "a header of digits": b"\x93NUMPY\x01\0\x10\x27" + b"9" * 10_000,
+    "not a shape": npy("x"),
+    "a negative shape": npy((-1, 2)),
+    "a shape beyond all": npy((99999999999, 4)),
+    "a shape of many axes": npy((1,) * 200),
+    "a shape of nothing": npy((0, 2**62)),
+    "a shape of fractions": npy((1.5, 2)),
+    "values that are not there": npy((3, 2), content=b"1234"),
+    "objects": npy((3, 2), "|O", content=pickle.dumps([1])),
+    "records with objects": npy((1,), [("a", "|O")]),
+    "no type": npy((1,), "nonsense"),
+    "items of nothing": npy((10**12,), "|V0"),
+    "texts of nothing": npy((10**12,), "<U0"),
+    "huge items": npy((1,), "|V2147483647"),
+    "an order of nonsense": npy((1, 2), fortran="x"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_ARRAYS)
+@pytest.mark.parametrize("packed", [None, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_hostile_arrays_are_refused_in_one_sentence(
+    root: Path, name: str, packed: int | None
+) -> None:
+    content = HOSTILE_ARRAYS[name]
+    entry: Any = {"a": "x.npy", "b": "b.npy"}
+    if packed is not None:
+        content, entry = npz(packed, a=content, b=npy((1,), content=b"1234")), "x.npz"
+    (root / ("x.npy" if packed is None else "x.npz")).write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(ManifestError, match=r"^test_inputs\[0\]") as caught:
+        load(entry, root)
+    assert "x.np" in caught.value.message or "expected (?, 2)" in caught.value.message
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 300
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(
+            npz(zipfile.ZIP_DEFLATED, a=bytes(1100 * 1024**2), b=b""),
+            "takes 1.1 GiB; expected at most 1 GiB|unpacks to more than",
+            id="zeros",
+        ),
+        pytest.param(npz(zipfile.ZIP_BZIP2, a=npy((1,)), b=b""), "as numpy does", id="bzip2"),
+        pytest.param(npz(zipfile.ZIP_LZMA, a=npy((1,)), b=b""), "as numpy does", id="lzma"),
+        pytest.param(npz(c=b""), "the model has no input 'c'", id="another name"),
+        pytest.param(npz(a=b"", b=b"")[:-30], "damaged or truncated zip", id="cut short"),
+        pytest.param(b"PK\x01\x02" * 200_001, "more than 200000 files", id="many entries"),
+        pytest.param(b"\x93NUMPY", "not an .npz file", id="npy"),
+    ],
+)
+def test_hostile_archives_of_arrays_are_refused(root: Path, content: bytes, message: str) -> None:
+    (root / "x.npz").write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(ManifestError, match=message):
+        load("x.npz", root)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+
+
+def test_arrays_with_random_faults(root: Path) -> None:
+    random_ = random.Random(5)
+    np.savez_compressed(root / "packed.npz", a=np.ones((3, 2)), b=np.array([1, 2, 3]))
+    wholes = {name: (root / name).read_bytes() for name in ("a.npy", "both.npz", "packed.npz")}
+    refused = 0
+    for number in range(900):
+        name = [*wholes][number % 3]
+        (root / f"x-{name}").write_bytes(mutate(wholes[name], random_))
+        entry = f"x-{name}" if name.endswith(".npz") else {"a": f"x-{name}", "b": "b.npy"}
+        try:
+            load(entry, root)
+        except ManifestError as error:
+            refused += error.message.isprintable()
+
+    assert refused > 500
+
+
+def test_arrays_are_read_as_numpy_reads_them(root: Path) -> None:
+    a = np.asfortranarray(np.arange(6, dtype=">f8").reshape(3, 2))
+    np.save(root / "a.npy", a)
+    np.save(root / "a2.npy", a)
+    with (root / "a2.npy").open("wb") as file:
+        np.lib.format.write_array(file, a, version=(2, 0))
+
+    for name in ("a.npy", "a2.npy"):
+        assert load({"a": name, "b": "b.npy"}, root)["a"].tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+def png(width: int, height: int) -> bytes:
+    """Return the beginning of a PNG image of any size."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n\0\0\0\r" + head + struct.pack(">I", zlib.crc32(head))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(png(2**31 - 1, 2**31 - 1), "of at most 89 million pixels", id="beyond all"),
+        pytest.param(png(10_000, 10_000), "of at most 89 million pixels", id="a bomb"),
+        pytest.param(png(0, 0), "not an image that Pillow reads", id="nothing"),
+        pytest.param(png(8, 12), "not an image that Pillow reads", id="cut short"),
+        pytest.param(b"P6 100 100 255 " + bytes(9), "expected PNG, JPEG, WEBP, GIF", id="ppm"),
+        pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0\n", "expected PNG, JPEG", id="PostScript"),
+        pytest.param(b"II*\0\x08\0\0\0", "expected PNG, JPEG", id="tiff"),
+        pytest.param(b"GIF89a\xff\xff\xff\xff", "expected PNG, JPEG", id="gif"),
+        pytest.param(b"BM" + b"\xff" * 60, "expected PNG, JPEG", id="bmp"),
+    ],
+)
+def test_hostile_images_are_refused(root: Path, content: bytes, message: str) -> None:
+    (root / "x.png").write_bytes(content)
+
+    with pytest.raises(ManifestError, match=message) as caught:
+        load("x.png", root, ANY)
+    assert caught.value.message.startswith("test_inputs[0].image (x.png): not an image")
+
+
+@pytest.mark.usefixtures("photo")
+def test_images_with_random_faults(root: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    random_, refused = random.Random(5), 0
+    for kind in ("png", "jpeg", "webp", "gif", "bmp"):
+        image.open(root / "photo.png").save(root / f"photo.{kind}")
+        whole = (root / f"photo.{kind}").read_bytes()
+        for _ in range(100):
+            (root / "x.jpg").write_bytes(mutate(whole, random_))
+            try:
+                load("x.jpg", root, ANY)
+            except ManifestError as error:
+                refused += error.message.isprintable()
+
+    assert refused > 150
+
+
+@pytest.mark.usefixtures("photo")
+def test_an_image_for_a_huge_input_is_refused_before_it_is_made(root: Path) -> None:
+    signature = {"inputs": [tensor("image", "float32", [1, 60_000, 60_000, 3])]}
+
+    with pytest.raises(ManifestError, match=r"takes 80\.5 GiB; expected at most 1 GiB"):
+        load("photo.png", root, signature)

@@ -38,7 +38,7 @@ def open_zip(path: Path, *, shown: str) -> Iterator[ArchiveTree]:
     """
     budget = Budget(path.stat().st_size, shown=shown)
     with reading_archive(shown, "zip"):
-        _check_directory(path, budget)
+        count_entries(path, budget)
         with zipfile.ZipFile(path) as archive:
             infos = _list_members(archive, budget)
             members = {
@@ -52,8 +52,12 @@ def open_zip(path: Path, *, shown: str) -> Iterator[ArchiveTree]:
             )
 
 
-def _check_directory(path: Path, budget: Budget) -> None:
-    """Count the entries of a zip archive's directory, which zipfile reads whole into memory."""
+def count_entries(path: Path, budget: Budget) -> None:
+    """Count the entries of a zip archive's directory, which zipfile reads whole into memory.
+
+    Raises:
+        UntrustedSourceError: Those are too many.
+    """
     before = b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):

@@ -8,7 +8,6 @@ made for, or 0 to 1 where the graph does not tell. `photo.jpg#-1..1` states anot
 
 import difflib
 import re
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import FormatError, ManifestError
+from pipeline.printable import printable
+from pipeline.proof.array_files import NUMBER_BYTES, check_bytes, load_npy, load_npz
 from pipeline.proof.sizes import Entry, image_axes
 from pipeline.proof.tensors import Tensors, Vector, Vectors, narrow, write_vectors
 from pipeline.tfjs.weights import Array
@@ -27,6 +28,9 @@ _RANGE = re.compile(rf"^(?P<path>.+)#(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER})$"
 _ARRAYS = (".npy", ".npz")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _BYTE = 255.0
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+_MAX_PIXELS = 89_000_000  # from where on Pillow warns of a bomb
+_REASON_LENGTH = 100
 
 
 def load_test_inputs(
@@ -86,8 +90,11 @@ def _load_run(
             )
         entry = {known[0]: entry}
     if isinstance(entry, str):
-        arrays = _load_npz(root / entry, f"{where} ({entry})")
-        _check_names(arrays, known, where)
+        arrays = load_npz(
+            _existing(root / entry, f"{where} ({entry})"),
+            f"{where} ({entry})",
+            lambda names: _check_names(names, known, where),
+        )
         return {
             one["name"]: _fit(arrays[one["name"]], one, f"{where}.{one['name']}") for one in inputs
         }
@@ -117,7 +124,9 @@ def _check_names(found: Iterable[str], known: Sequence[str], where: str) -> None
 def _load_input(file: str, where: str, root: Path, entry: Entry, hint: Mapping[str, Any]) -> Array:
     path, low, high = _split_range(file)
     if path.endswith(_ARRAYS[0]):
-        return _fit(_load_npy(root / path, f"{where} ({path})"), entry, where)
+        return _fit(
+            load_npy(_existing(root / path, f"{where} ({path})"), f"{where} ({path})"), entry, where
+        )
     if path.endswith(_ARRAYS[1]):
         raise ManifestError(
             f"{where}: {path} holds several arrays; expected an .npy file or an image"
@@ -142,26 +151,6 @@ def _default_range(entry: Entry, hint: Mapping[str, Any]) -> tuple[float, float]
     return hint.get("low", 0.0), hint.get("high", 1.0)
 
 
-def _load_npz(path: Path, where: str) -> dict[str, Array]:
-    try:
-        # np.load leaves a file open that is no archive.
-        with (
-            _existing(path, where).open("rb") as file,
-            np.load(file, allow_pickle=False) as archive,
-        ):
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise ManifestError(f"{where}: not an .npz file of arrays ({error})") from None
-
-
-def _load_npy(path: Path, where: str) -> Array:
-    try:
-        values: Array = np.load(_existing(path, where), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ManifestError(f"{where}: not an .npy file with an array ({error})") from None
-    return values
-
-
 def _existing(path: Path, where: str) -> Path:
     if not path.is_file():
         raise ManifestError(
@@ -172,8 +161,6 @@ def _existing(path: Path, where: str) -> Path:
 
 def _load_image(path: Path, where: str, entry: Entry, low: float, high: float) -> Array:
     """Return an image as an input takes it, with a batch of 1 where it has a batch."""
-    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415  # for images alone
-
     shape = entry["shape"] or [1, -1, -1, 3]
     axes = image_axes(shape)
     if axes is None:
@@ -185,19 +172,7 @@ def _load_image(path: Path, where: str, entry: Entry, low: float, high: float) -
     mode = _MODES.get(3 if channels < 0 else channels)
     if mode is None:
         raise ManifestError(f"{where}: an image for an input of {channels} channels; expected .npy")
-    try:
-        with Image.open(_existing(path, where)) as file:
-            image = ImageOps.exif_transpose(file).convert(mode)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise ManifestError(
-            f"{where}: not an image that Pillow reads ({type(error).__name__})"
-        ) from None
-    height, width = (
-        size if size > 0 else own
-        for size, own in ((shape[rows], image.height), (shape[columns], image.width))
-    )
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = np.asarray(image, np.float64).reshape(height, width, -1)
+    pixels = _read_pixels(_existing(path, where), where, mode, (shape[rows], shape[columns]))
     values = low + pixels * ((high - low) / _BYTE)
     if last is None:
         values = values[..., 0]
@@ -205,6 +180,32 @@ def _load_image(path: Path, where: str, entry: Entry, low: float, high: float) -
         values = np.moveaxis(values, 2, 0)
     values = np.rint(values) if _is_integer(entry) else values
     return values[(None,) * (len(shape) - values.ndim)]
+
+
+def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int, int]) -> Array:
+    """Return an image's pixels, 0 to 255: (height, width, channels), in sizes that are stated."""
+    from PIL import Image, ImageOps  # noqa: PLC0415  # for images alone
+
+    try:
+        with Image.open(path, formats=_FORMATS) as file:
+            if file.width * file.height > _MAX_PIXELS:
+                raise ValueError(f"{file.width} × {file.height} pixels")  # noqa: TRY301, RUF001
+            image = ImageOps.exif_transpose(file).convert(mode)
+    except Exception as error:  # its readers raise whatever they stumble over
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = printable(str(error), limit=_REASON_LENGTH) if type(error) is ValueError else ""
+        raise ManifestError(
+            f"{where}: not an image that Pillow reads ({reason or type(error).__name__}); expected "
+            f"{', '.join(_FORMATS)} of at most {_MAX_PIXELS // 10**6} million pixels"
+        ) from None
+    height, width = (
+        size if size > 0 else own
+        for size, own in zip(sizes, (image.height, image.width), strict=True)
+    )
+    check_bytes(height * width * len(mode) * NUMBER_BYTES, where)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.float64).reshape(height, width, -1)
 
 
 def _fit(values: Array, entry: Entry, where: str) -> Array:
