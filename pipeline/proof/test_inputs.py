@@ -124,9 +124,8 @@ def _check_names(found: Iterable[str], known: Sequence[str], where: str) -> None
 def _load_input(file: str, where: str, root: Path, entry: Entry, hint: Mapping[str, Any]) -> Array:
     path, low, high = _split_range(file)
     if path.endswith(_ARRAYS[0]):
-        return _fit(
-            load_npy(_existing(root / path, f"{where} ({path})"), f"{where} ({path})"), entry, where
-        )
+        shown = f"{where} ({path})"
+        return _fit(load_npy(_existing(root / path, shown), shown), entry, where)
     if path.endswith(_ARRAYS[1]):
         raise ManifestError(
             f"{where}: {path} holds several arrays; expected an .npy file or an image"
