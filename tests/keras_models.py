@@ -109,6 +109,38 @@ def load(sources: list[Path], *, trust: bool) -> dict[str, Any]:
     return made
 
 
+def edit_metadata(folder: Path, kind: str, edit: Callable[[Any], None]) -> None:
+    """Change the config of one layer in a SavedModel's keras_metadata.pb.
+
+    The file is a protobuf that needs TensorFlow to be read, so a process of its own does it.
+    """
+    command = [sys.executable, str(Path(__file__).resolve()), "--metadata", str(folder)]
+    texts = json.loads(
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL).stdout
+    )
+    for i, text in enumerate(texts):
+        config = json.loads(text)
+        if config.get("class_name") == kind:
+            edit(config)
+            texts[i] = json.dumps(config)
+    subprocess.run(command, check=True, capture_output=True, input=json.dumps(texts).encode())
+
+
+def _move_metadata(folder: Path) -> None:
+    """Print the configs of a keras_metadata.pb, or take others from stdin where there are any."""
+    from tf_keras.protobuf import saved_metadata_pb2  # noqa: PLC0415
+
+    file = folder / "keras_metadata.pb"
+    metadata = saved_metadata_pb2.SavedMetadata.FromString(file.read_bytes())
+    given = "" if sys.stdin.isatty() else sys.stdin.read()
+    if not given:
+        sys.stdout.write(json.dumps([node.metadata for node in metadata.nodes]))
+        return
+    for node, text in zip(metadata.nodes, json.loads(given), strict=True):
+        node.metadata = text
+    file.write_bytes(metadata.SerializeToString())
+
+
 def _two_heads(k: Any) -> Any:
     """Two inputs, two outputs whose order is not that of their names."""
     image, meta = k.Input((8, 8, 3), name="image"), k.Input((4,), name="a_meta")
@@ -422,5 +454,7 @@ def _write_odd(k: Any, folder: Path) -> None:
         model.save(str(folder / f"{name}.h5"))
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1] == "--metadata":
+    _move_metadata(Path(sys.argv[2]))
+elif __name__ == "__main__":
     write_models(Path(sys.argv[1]))

@@ -1,6 +1,7 @@
 """Keras models of all ages: which load, by what, and what is said of the others."""
 
 import json
+import random
 import shutil
 import tempfile
 import zipfile
@@ -83,6 +84,16 @@ def change(source: Path, target: Path, edit: Callable[[Json], None]) -> Path:
                 edit(config)
                 content = json.dumps(config).encode()
             new.writestr(name, content)
+    return target
+
+
+def change_hdf5(source: Path, target: Path, edit: Callable[[Json], None]) -> Path:
+    """Copy a .h5 with another config."""
+    shutil.copyfile(source, target)
+    with h5py.File(target, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        edit(config)
+        file.attrs["model_config"] = json.dumps(config)
     return target
 
 
@@ -261,3 +272,296 @@ def test_a_model_of_keras_1_computes_what_it_does_in_keras_2(
         (tmp_path / source.name / "reference/vectors.bin").read_bytes() for source in sources
     )
     assert old == new
+
+
+# --- What would get in ---------------------------------------------------------------------------
+
+PASSWORDS = "/etc/passwd"
+
+
+def store_outside(path: Path) -> None:
+    """Have the first weight of a .h5 lie in a file of the machine."""
+    with h5py.File(path, "r+") as file:
+        names: list[str] = []
+        file.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
+        shape = file[names[0]].shape
+        size = 4
+        for length in shape:
+            size *= length
+        del file[names[0]]
+        file.create_dataset(names[0], shape=shape, dtype="f4", external=[(PASSWORDS, 0, size)])
+
+
+def add_layer(kind: str, **options: Any) -> Callable[[Json], None]:
+    """Put a layer behind the first input of a functional model, as its second."""
+
+    def edit(config: Json) -> None:
+        layers = config["config"]["layers"]
+        name = layers[0]["config"]["name"]
+        node: Json = {"class_name": kind, "name": "it", "inbound_nodes": [[[name, 0, 0, {}]]]}
+        layers.insert(1, node | {"config": {"name": "it", "trainable": True, **options}})
+
+    return edit
+
+
+def add_dense(module: str, **options: Any) -> Callable[[Json], None]:
+    """Append a layer of Keras 3 whose class is said to be of a module."""
+    layer: Json = {"class_name": "Dense", "module": module, "registered_name": None}
+    layer["config"] = {"name": "it", "units": 2, **options}
+    return lambda config: config["config"]["layers"].append(layer)
+
+
+def op(kind: str, dtype: str) -> Json:
+    attributes = {"T": {"type": dtype}} if kind == "Sin" else {}
+    return {"name": "it", "op": kind, "input": ["image"], "attr": attributes}
+
+
+@pytest.fixture(scope="module")
+def hostile(load: Callable[..., Json], tmp_path_factory: pytest.TempPathFactory) -> Json:
+    """Load what would read, write or run; each named by how it tries."""
+    models, folder = keras_models.built(), tmp_path_factory.mktemp("hostile")
+    for end in ("tf_keras", "keras 3"):
+        path = Path(shutil.copyfile(models / f"two_heads.{end}.h5", folder / f"{end}.outside.h5"))
+        store_outside(path)
+        source = models / f"two_heads.{end}.keras"
+        with zipfile.ZipFile(source) as old:
+            weights = Path(old.extract("model.weights.h5", folder / end))
+            store_outside(weights)
+            with zipfile.ZipFile(folder / f"{end}.outside.keras", "w") as new:
+                for name in old.namelist():
+                    is_weights = name == "model.weights.h5"
+                    new.writestr(name, weights.read_bytes() if is_weights else old.read(name))
+        shutil.rmtree(folder / end)
+    wrapped = {"class_name": "SimpleRNNCell", "config": {"units": 2}}
+    code: Json = {"residual_fn": ["4wEA", None, None], "residual_fn_type": "lambda"}
+    written = str(folder / "written")
+    for name, layer in {
+        "writes.h5": add_layer("TFOpLambda", function="io.write_file"),
+        "writes 1.h5": add_layer("TFOpLambda", function="compat.v1.write_file"),
+        "through keras.h5": add_layer("TFOpLambda", function="keras.utils.get_file"),
+        "reading op.h5": add_layer("TensorFlowOpLayer", node_def=op("ReadFile", "DT_STRING")),
+        "op as bytes.h5": add_layer("TensorFlowOpLayer", node_def="\n\x02it\x12\x08ReadFile"),
+        "unknown op.h5": add_layer("TensorFlowOpLayer", node_def=op("NoSuchOp", "DT_FLOAT")),
+        "no op.h5": add_layer("TensorFlowOpLayer", node_def=[1]),
+        "cell.h5": add_layer("RNN", cell={"class_name": "ResidualWrapper", "config": {
+            "cell": wrapped, **code}}),
+        "column.h5": add_layer("DenseFeatures", feature_columns=[{
+            "class_name": "VocabularyFileCategoricalColumn", "config": {
+                "vocabulary_file": PASSWORDS}}]),
+    }.items():  # fmt: skip
+        change_hdf5(models / HDF5, folder / name, layer)
+    for name, module in {"module": "antigravity", "of keras": "keras.src.utils.file_utils"}.items():
+        for end in ("tf_keras", "keras 3"):
+            source = models / f"two_heads.{end}.keras"
+            change(source, folder / f"{end}.{name}.keras", add_dense(module))
+    switch: Json = {"class_name": "function", "config": "enable_unsafe_deserialization"}
+    switch |= {"module": "keras.config", "registered_name": None}
+    change(models / ZIP, folder / "switch.keras", add_dense("keras.layers", activation=switch))
+    change(
+        models / ZIP,
+        folder / "half a letter.keras",
+        lambda config: config["config"]["layers"][1].update(class_name="\ud800"),
+    )
+    shutil.copyfile(models / ZIP, folder / "two configs.keras")
+    with (
+        pytest.warns(UserWarning, match="Duplicate name"),
+        zipfile.ZipFile(folder / "two configs.keras", "a") as archive,
+    ):
+        archive.writestr("config.json", "{}")
+    loaded = load(sorted(folder.iterdir()))
+    assert not Path(written).exists()
+    return loaded
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tf_keras.outside.h5", f"lies in another file ('{PASSWORDS}')"),
+        ("keras 3.outside.h5", f"lies in another file ('{PASSWORDS}')"),
+        ("tf_keras.outside.keras", f"lies in another file ('{PASSWORDS}')"),
+        ("keras 3.outside.keras", f"lies in another file ('{PASSWORDS}')"),
+        ("writes.h5", "a call of tf.io.write_file (layer 'it')"),
+        ("writes 1.h5", "a call of tf.compat.v1.write_file (layer 'it')"),
+        ("through keras.h5", "a call of tf.keras.utils.get_file (layer 'it')"),
+        ("reading op.h5", "an op that touches this machine, 'ReadFile' (layer 'it')"),
+        ("op as bytes.h5", "an op that touches this machine, 'ReadFile' (layer 'it')"),
+        ("no op.h5", "an op that cannot be read"),
+        ("cell.h5", "a ResidualWrapper layer, which is Python code"),
+        ("column.h5", "VocabularyFileCategoricalColumn, which reads a file of words"),
+        ("tf_keras.module.keras", "class 'Dense' of antigravity (layer 'it')"),
+        ("keras 3.module.keras", "class 'Dense' of antigravity (layer 'it')"),
+        ("tf_keras.of keras.keras", "class 'Dense' of keras.src.utils.file_utils"),
+        ("keras 3.of keras.keras", "class 'Dense' of keras.src.utils.file_utils"),
+        ("switch.keras", "function 'enable_unsafe_deserialization' of keras.config"),
+        ("two configs.keras", "it has 'config.json' twice; expected each member once"),
+    ],
+)
+def test_what_would_get_in_is_refused(hostile: Json, file: str, text: str) -> None:
+    assert hostile[file]["error"] == "UntrustedSourceError"
+    assert text in hostile[file]["text"]
+
+
+def test_an_op_that_tensorflow_lacks_is_told(hostile: Json) -> None:
+    assert hostile["unknown op.h5"]["error"] == "ConversionError"
+    assert "NoSuchOp" in hostile["unknown op.h5"]["text"]
+
+
+def test_what_is_no_text_is_told_as_it_may_be_printed(hostile: Json) -> None:
+    found = hostile["half a letter.keras"]
+
+    assert found["error"] == "FormatError"
+    assert "half a letter.keras: config.json: the config has '\\ud800', no Unicode" in found["text"]
+    assert found["text"].encode()
+
+
+def test_trust_is_in_code_and_not_in_files_elsewhere(
+    load: Callable[..., Json], tmp_path: Path
+) -> None:
+    source = Path(shutil.copyfile(keras_models.built() / HDF5, tmp_path / "outside.h5"))
+    store_outside(source)
+
+    (found,) = load([source], trust=True).values()
+    assert found["error"] == "UntrustedSourceError"
+
+
+def test_an_op_that_computes_is_built(load: Callable[..., Json], tmp_path: Path) -> None:
+    layer = add_layer("TensorFlowOpLayer", node_def=op("Sin", "DT_FLOAT"))
+    source = change_hdf5(keras_models.built() / HDF5, tmp_path / "sine.h5", layer)
+
+    (found,) = load([source]).values()
+    assert found.get("outputs") == ["zeta", "alpha"], found
+
+
+@pytest.mark.parametrize("model", ["two_heads.tf_keras.h5", "two_heads.keras 3.keras"])
+def test_any_change_of_a_config_is_told_and_never_a_bug_of_ours(
+    load: Callable[..., Json], tmp_path: Path, model: str
+) -> None:
+    changes = random.Random(0)
+    values: list[Any] = [
+        None,
+        [],
+        {},
+        1,
+        -1,
+        1.5,
+        "x",
+        True,
+        [None],
+        {"class_name": None},
+        {"config": 1},
+    ]
+    values += [{"class_name": "Dense"}, [[[]]], "\U0001f600", 10**30]
+
+    def replace_one(config: Json) -> None:
+        places: list[tuple[Any, Any]] = []
+        waiting: list[Any] = [config]
+        while waiting:
+            value = waiting.pop()
+            keys = value.keys() if isinstance(value, dict) else range(len(value))
+            places += [(value, key) for key in keys]
+            waiting += [value[key] for key in keys if isinstance(value[key], (dict, list))]
+        holder, key = changes.choice(places)
+        holder[key] = changes.choice(values)
+
+    copy = change_hdf5 if model.endswith("h5") else change
+    sources = [
+        copy(keras_models.built() / model, tmp_path / f"{i}{model}", replace_one) for i in range(25)
+    ]
+    found = load(sources)
+
+    told = [one["text"] for one in found.values() if "error" in one]
+    assert len(told) > 5
+    assert all("\n" not in text.partition("\n  ")[0] for text in told)
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ("[]", "the model's config is no mapping"),
+        ("3", "the model's config is no mapping"),
+        ("{", "the model's config is no JSON"),
+        ("{}", "Keras cannot build the model"),
+        ('{"class_name": "Functional", "config": null}', "Keras cannot build the model"),
+        ('{"class_name": {}, "config": {}}', "the config has a class that is called '{}'"),
+        ("[" * 100_000 + "]" * 100_000, "the model's config is nested too deeply"),
+        ('{"a":' * 300 + "1" + "}" * 300, "the config is nested deeper than 200"),
+        ('{"class_name": "A", "config": ' + "9" * 5000 + "}", "the model's config is no JSON"),
+    ],
+)
+def test_what_is_no_config_is_told(
+    load: Callable[..., Json], tmp_path: Path, config: str, text: str
+) -> None:
+    sources = []
+    for model in (HDF5, ZIP):
+        source = tmp_path / model
+        if model.endswith("h5"):
+            shutil.copyfile(keras_models.built() / model, source)
+            with h5py.File(source, "r+") as file:
+                file.attrs["model_config"] = config
+        else:
+            with zipfile.ZipFile(keras_models.built() / model) as old:
+                members = {name: old.read(name) for name in old.namelist()}
+            with zipfile.ZipFile(source, "w") as new:
+                for name, content in members.items():
+                    new.writestr(name, config if name == "config.json" else content)
+        sources.append(source)
+
+    for found in load(sources).values():
+        assert text in found["text"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "error", "text"),
+    [
+        (
+            lambda config: config["config"].update(vocabulary=PASSWORDS),
+            "UntrustedSourceError",
+            f"StringLookup, which reads the file '{PASSWORDS}'",
+        ),
+        (
+            lambda config: config.update(class_name="TFSMLayer"),
+            "UntrustedSourceError",
+            "TFSMLayer, which loads a SavedModel",
+        ),
+        (
+            lambda config: config["config"].update(
+                a={"class_name": "Lambda", "config": {"function": ["4wEA"]}}
+            ),
+            "UntrustedSourceError",
+            "a Lambda layer, which is Python code",
+        ),
+        (lambda config: config.update(class_name="\udc80"), "FormatError", "no Unicode text"),
+    ],
+)
+def test_configs_of_a_folder_are_judged_before_keras_reads_them(
+    load: Callable[..., Json],
+    tmp_path: Path,
+    edit: Callable[[Json], None],
+    error: str,
+    text: str,
+) -> None:
+    source = Path(shutil.copytree(keras_models.built() / "looked_up", tmp_path / "looked_up"))
+    keras_models.edit_metadata(source, "StringLookup", edit)
+
+    (found,) = load([source]).values()
+    assert found["error"] == error
+    assert text in found["text"]
+
+
+def test_a_folder_imports_nothing_that_its_configs_name(
+    load: Callable[..., Json], tmp_path: Path
+) -> None:
+    def name_a_module(config: Json) -> None:
+        config["class_name"] = "Mine"
+        config["module"] = "keras_import_canary"
+        config["config"]["activation"] = {
+            "class_name": "function", "module": "keras_import_canary", "config": "f",
+            "__passive_serialization__": True,
+        }  # fmt: skip
+
+    (tmp_path / "keras_import_canary.py").write_text("raise SystemExit(3)")
+    source = Path(shutil.copytree(keras_models.built() / "looked_up", tmp_path / "looked_up"))
+    keras_models.edit_metadata(source, "StringLookup", name_a_module)
+
+    (found,) = load([source]).values()
+    assert "canary" not in str(found) or found["error"] == "ConversionError"

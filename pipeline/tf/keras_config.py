@@ -154,6 +154,13 @@ def find_foreign(config: Any, known: Known) -> list[Found]:
     return list(found.values())
 
 
+def list_models(config: Any) -> Iterator[Any]:
+    """Yield what each model in a config has under `layers`, those within models included."""
+    for _, node in _objects(config):
+        if "layers" in _options(node):
+            yield _options(node)["layers"]
+
+
 def drop_training(config: Any) -> Any:
     """Return a config without what `compile` reads."""
     return _replace(config, lambda key, value: None if key in _TRAINING else value)

@@ -28,12 +28,14 @@ from pipeline.tf.keras_config import (
     find_foreign,
     find_running,
     forget_states,
+    list_models,
     widen_floats,
 )
 from pipeline.tf.keras_file import KerasFile, read_keras_file
 from pipeline.tf.keras_load import UNPACKED_NAME, load_keras_3, load_tf_keras
 from pipeline.tf.keras_names import Side, name_inputs, name_outputs
 from pipeline.tf.keras_op_layer import describe_op
+from pipeline.tf.keras_order import check_order
 from pipeline.tf.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.untrusted import check_trusted
 
@@ -108,6 +110,9 @@ def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
     is_folder = file.kind == "keras_saved_model"  # Keras reads its configs there, as they are
     config = file.config if is_folder else _prepare(file, known)
     custom = _check(config, file, known, trust=trust)
+    if generation == "tf_keras":
+        for layers in list_models(config):
+            check_order(layers)
     config, repairs = _repair(config, file)
     _forget_names()
     try:

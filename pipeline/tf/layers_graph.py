@@ -16,9 +16,16 @@ import tf_keras
 from pipeline.errors import ConversionError, UntrustedSourceError
 from pipeline.tf.freeze import format_reason
 from pipeline.tf.keras_builtin import known_parts
-from pipeline.tf.keras_config import check_nesting, drop_unread, find_foreign, find_running
+from pipeline.tf.keras_config import (
+    check_nesting,
+    drop_unread,
+    find_foreign,
+    find_running,
+    list_models,
+)
 from pipeline.tf.keras_graph import convert_keras_model
 from pipeline.tf.keras_layers import find_layer, variable_name
+from pipeline.tf.keras_order import check_order
 from pipeline.tfjs.keras_weights import list_weights
 from pipeline.tfjs.layers import bare_topology
 from pipeline.tfjs.model_json import load_model_json
@@ -73,6 +80,8 @@ def _build(base: Path) -> Any:
         raise UntrustedSourceError(
             f"building the model would run {refused[0].what} (layer {refused[0].layer!r})"
         )
+    for layers in list_models(config):
+        check_order(layers)
     tf_keras.backend.clear_session()
     try:
         model = tf_keras.models.model_from_json(json.dumps(config))
