@@ -1,5 +1,6 @@
 """Formats of source models, told by their files; nothing of a model is loaded for it."""
 
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,8 @@ def _holds_keras(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return _KERAS_CONFIG in archive.namelist()
-    except zipfile.BadZipFile:
-        return False
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError):
+        return False  # damaged, or of a kind that no model is
 
 
 def _detect_json(path: Path) -> str | None:

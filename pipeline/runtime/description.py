@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConversionError, WorkerError
-from pipeline.runtime.process import run_node
+from pipeline.runtime.process import Ending, run_node
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.workers.budget import Budget
 from pipeline.workers.process import last_lines
@@ -49,20 +49,36 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         places = {"packages": packages.folder.resolve(), "model": model.resolve()}
-        ending = run_node(
-            {**{key: str(path) for key, path in places.items()}, "folder": str(folder)},
-            reads=list(places.values()),
-            folder=folder,
-            log=log,
-            budget=budget,
-            trusted=trusted,
-            tick=lambda _run: None,
-            program=_PROGRAM,
-        )
+
+        def run() -> Ending:
+            return run_node(
+                {**{key: str(path) for key, path in places.items()}, "folder": str(folder)},
+                reads=list(places.values()),
+                folder=folder,
+                log=log,
+                budget=budget,
+                trusted=trusted,
+                tick=lambda _run: None,
+                program=_PROGRAM,
+            )
+
+        ending = run()
+        if ending.fault is not None and not ending.limited:
+            ending = run()
         if ending.fault is not None:
             said = f"its log ends with:\n{last_lines(log.read_bytes())}"
             raise WorkerError(f"TensorFlow.js did not load the model: {ending.fault}", hint=said)
-        description: dict[str, Any] = json.loads((folder / "description.json").read_bytes())
+        description = _load(folder / "description.json")
     if "error" in description:
         raise ConversionError(f"TensorFlow.js cannot load it: {description['error']}", hint=hint)
+    return description
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        description = None
+    if not isinstance(description, dict) or not ({"error", "inputs"} & description.keys()):
+        raise WorkerError("TensorFlow.js left no description of the model that can be read")
     return description

@@ -12,7 +12,7 @@ STEPS = {
     step.name: step
     for step in (
         Step(name="fetch", version=1, function=f"{_FUNCTIONS}:fetch"),
-        Step(name="convert", version=2, function=f"{_FUNCTIONS}:convert", needs=("fetch",)),
+        Step(name="convert", version=3, function=f"{_FUNCTIONS}:convert", needs=("fetch",)),
         Step(name="signature", version=2, function=f"{_FUNCTIONS}:signature", needs=("convert",)),
         Step(
             name="variant",
@@ -34,7 +34,7 @@ STEPS = {
         ),
         Step(
             name="verify",
-            version=1,
+            version=2,
             function=f"{_PROOF}:verify",
             needs=("signature", "reference", "map", "variant:base"),
             accepts=("variant",),
