@@ -27,7 +27,7 @@ class Runner:
     Attributes:
         model: Folder of the base's model.json as it is published, under the source's names.
         packages: The release of TensorFlow.js.
-        log: File that gets, appended, what it prints.
+        log: File that gets, appended, what it prints; its folder has temporary files meanwhile.
         budget: Time for all that it runs, memory and disk of a process.
         trusted: Whether it may run where nothing can confine it.
         backend: "cpu", or "wasm" where that is to be looked at.
@@ -54,7 +54,7 @@ class Runner:
         return [result for one in inputs for result in self.run([one])]
 
     def _run_process(self, inputs: Sequence[Tensors]) -> "_Loaded":
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory(dir=self.log.parent) as name:
             given, results = Path(name, "vectors"), Path(name, "results")
             given.mkdir()
             results.mkdir()

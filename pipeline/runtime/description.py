@@ -32,7 +32,8 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
     Args:
         model: Folder of its model.json.
         packages: The release of TensorFlow.js.
-        log: File that gets, appended, what TensorFlow.js prints.
+        log: File that gets, appended, what TensorFlow.js prints; its folder has temporary files
+            meanwhile.
         budget: Time, memory and disk.
         trusted: Whether it may run where nothing can confine it.
         hint: What to do where it does not load.
@@ -46,7 +47,7 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
         NoWallError: Nothing can confine it, and the model is not trusted.
         WorkerError: Node.js or TensorFlow.js does not start, died, or took too long.
     """
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=log.parent) as name:
         folder = Path(name).resolve()
         places = {"packages": packages.folder.resolve(), "model": model.resolve()}
 

@@ -44,7 +44,7 @@ def reference(work: Work) -> None:
     signature = read_json(work.inputs["signature"] / "signature.json")
     record = read_json(base / "source.json")
     hints = read_hints(load_model_json(base / "model.json"), base, signature)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         given = _write_given(work, Path(name, "given"), signature, hints)
         known = {
             "folder": work.folder,
@@ -82,7 +82,7 @@ def verify(work: Work) -> None:
     }
     case = _case(work, signature)
     base, *others = _candidates(work, models)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         runs = _run(work, models, Path(name), case, base)
         _check_alive(runs)
         verdicts = judge_model(case, base, others, runs, required=work.parameters["backends"])

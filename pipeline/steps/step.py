@@ -137,6 +137,11 @@ class Work:
             file.write(text + "\n")
 
     @property
+    def temporary(self) -> Path:
+        """Folder for what is gone when the step ends; the next run sweeps what a kill leaves."""
+        return self.folder.parent
+
+    @property
     def trusted(self) -> bool:
         """Whether the manifest says `trust: true`."""
         return self.bounds.trusted
