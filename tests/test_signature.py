@@ -288,8 +288,14 @@ def test_a_source_tensor_that_cannot_be_the_one_in_the_graph(
         ),
         pytest.param(tensor_info("Identity:0", (), "int16"), "int16, which Tensor", id="dtype"),
         pytest.param({"name": "Identity:0"}, "neither .* tells its dtype", id="no dtype"),
-        pytest.param({"dtype": "DT_FLOAT"}, "outputs.y.name: missing; expected a text", id="no tensor"),
-        pytest.param({"name": "a", "dtype": "DT_FLOTA"}, 'outputs.y.dtype: "DT_FLOTA"; expected a dtype', id="bad dtype"),
+        pytest.param(
+            {"dtype": "DT_FLOAT"}, "outputs.y.name: missing; expected a text", id="no tensor"
+        ),
+        pytest.param(
+            {"name": "a", "dtype": "DT_FLOTA"},
+            'outputs.y.dtype: "DT_FLOTA"; expected a dtype',
+            id="bad dtype",
+        ),
     ],
 )
 def test_an_output_that_cannot_be_published(info: Any, message: str, tmp_path: Path) -> None:

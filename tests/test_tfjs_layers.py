@@ -89,7 +89,9 @@ def test_layers_in_layers_count() -> None:
     ("topology", "message"),
     [
         pytest.param({}, "class_name: missing; expected the class of a Keras model", id="nothing"),
-        pytest.param({"node": []}, "class_name: missing; expected the class of a Keras model", id="graph"),
+        pytest.param(
+            {"node": []}, "class_name: missing; expected the class of a Keras model", id="graph"
+        ),
         pytest.param({"class_name": "Sequential", "config": []}, "has no layers", id="empty"),
         pytest.param(
             {"class_name": "Sequential", "config": {"layers": [3]}},

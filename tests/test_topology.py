@@ -118,7 +118,9 @@ def test_an_asynchronous_op_before_a_given_value_does_not_matter() -> None:
     ("wire", "message"),
     [
         pytest.param({"model_config": {}}, "no list of nodes", id="layers model"),
-        pytest.param({"node": [{"op": "Neg"}]}, r"node\[0\].name: missing; expected a text", id="nameless"),
+        pytest.param(
+            {"node": [{"op": "Neg"}]}, r"node\[0\].name: missing; expected a text", id="nameless"
+        ),
         pytest.param({"node": ["x"]}, r"node\[0\]: .*; expected an object", id="no object"),
         pytest.param(
             {"node": [{"name": "a", "op": "Neg"}] * 2}, "two nodes are called 'a'", id="twice"

@@ -174,15 +174,15 @@ def test_a_program_behind_bubblewrap_reaches_nothing_outside(outside: Outside) -
 
 
 @needs_landlock
-@pytest.mark.parametrize("fork", [True, False])
-def test_a_job_of_the_pool_can_do_nothing_but_its_work(fork: bool, outside: Outside) -> None:
+@pytest.mark.parametrize("mode", ["fork", "once"])
+def test_a_job_of_the_pool_can_do_nothing_but_its_work(mode: str, outside: Outside) -> None:
     arguments = {
         "folder": outside.folder,
         "canary": str(outside.canary),
         "port": outside.port,
         "parent": os.getpid(),
     }
-    with TensorFlowPool(preload="worker_jobs", fork=fork) as pool:
+    with TensorFlowPool(preload="worker_jobs", fork=mode == "fork") as pool:
         done = pool.submit(
             "worker_jobs:attempt_all",
             arguments,
@@ -195,7 +195,11 @@ def test_a_job_of_the_pool_can_do_nothing_but_its_work(fork: bool, outside: Outs
 
 @needs_bubblewrap
 def test_a_job_runs_behind_bubblewrap(outside: Outside) -> None:
-    with TensorFlowPool(preload="worker_jobs", require=lambda trusted: WALLS["bubblewrap"]) as pool:
+    def bubblewrap(*, trusted: bool) -> Wall:
+        assert not trusted
+        return WALLS["bubblewrap"]
+
+    with TensorFlowPool(preload="worker_jobs", require=bubblewrap) as pool:
         done = pool.submit(
             "worker_jobs:read_text",
             {"path": str(outside.canary)},

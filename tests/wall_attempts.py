@@ -48,11 +48,11 @@ def _attempts(
     out = canary.parent
     return [
         ("write into the own folder", lambda: (folder / "own").write_text("x")),
-        ("start a thread", lambda: _thread()),
+        ("start a thread", _thread),
         ("read a file", canary.read_text),
-        ("read through a link", lambda: (folder / "link").read_text()),
+        ("read through a link", (folder / "link").read_text),
         ("read a file of the system", lambda: Path("/etc/passwd").read_text()),
-        ("list a folder", lambda: os.listdir(out)),
+        ("list a folder", lambda: list(out.iterdir())),
         ("read its environment", lambda: _read(f"/proc/{os.getpid()}/environ")),
         ("read the environment of another process", lambda: _read(f"/proc/{parent}/environ")),
         ("open the memory of another process", lambda: Path(f"/proc/{parent}/mem").open("r+b")),
@@ -61,7 +61,7 @@ def _attempts(
         ("shorten a file", lambda: os.truncate(canary, 0)),
         ("shorten a file while opening it", lambda: os.open(canary, os.O_RDONLY | os.O_TRUNC)),
         ("remove a file", canary.unlink),
-        ("make a folder", lambda: (out / "folder").mkdir()),
+        ("make a folder", (out / "folder").mkdir),
         ("move a file out", lambda: (folder / "own").rename(out / "own")),
         ("link a file in", lambda: os.link(canary, folder / "hard")),
         ("make a link in the own folder", lambda: (folder / "soft").symlink_to(canary)),
@@ -77,12 +77,12 @@ def _attempts(
         ("signal its group", lambda: os.kill(0, 0)),
         ("limit another process", lambda: resource.prlimit(parent, resource.RLIMIT_CORE)),
         ("trace another process", lambda: _trace(parent)),
-        ("fork", lambda: _fork()),
+        ("fork", _fork),
         ("start a program", lambda: subprocess.run([sys.executable, "-c", ""], check=True)),
-        ("become another program", lambda: _become_another()),
+        ("become another program", _become_another),
         ("leave the namespace", lambda: _call(272, 0x10000000)),
-        ("make an io_uring", lambda: _io_uring()),
-        ("leave a core file", lambda: _raise_core()),
+        ("make an io_uring", _io_uring),
+        ("leave a core file", _raise_core),
     ]
 
 
