@@ -41,6 +41,7 @@ HERE = Path(__file__).resolve().parent
 
 _END_SECONDS = 600
 _REASON_MAX = 600
+_SAVED_MODELS_MIN = 60
 _OPENED, _MADE = 0x20, 0x100 | 0x80 | 0x2  # IN_OPEN; IN_CREATE, IN_MOVED_TO, IN_MODIFY
 
 
@@ -205,13 +206,16 @@ class Campaign:
         command += [str(self.secret), str(self.trap.owned), str(self.trap.port)]
         environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         subprocess.run(command, env=environment, check=True, capture_output=True)
-        for path in sorted(folder.iterdir()):
+        written = sorted(folder.iterdir())
+        if len(written) < _SAVED_MODELS_MIN:
+            raise SystemExit(f"only {len(written)} hostile SavedModels could be written")
+        for path in written:
             yield f"SavedModel: {path.name}", str(path)
         import hostile_graphs  # noqa: PLC0415
 
         for path in sorted(hostile_graphs.built().iterdir()):
             if path.is_dir() or path.suffix == ".pb":
-                yield f"graph of tests: {path.name}", str(path)
+                yield f"SavedModel of tests: {path.name}", str(path)
 
     def _build(self, models: Sequence[tuple[str, str]]) -> Mapping[str, bytes]:
         """Build a zoo of these and a good model; judge them, and return what is published of it."""
@@ -222,7 +226,8 @@ class Campaign:
         zoo.add("good", variants=["uint16"], timeout_seconds=300)
         names = {f"m{i}": name for i, (name, _) in enumerate(models)}
         zoo.manifest["models"] += [
-            {"name": f"m{i}", "source": source} for i, (_, source) in enumerate(models)
+            {"name": f"m{i}", "source": source, "timeout_seconds": 5 if ":" in source else 60}
+            for i, (_, source) in enumerate(models)
         ]
         zoo.write()
         running = Running(

@@ -129,14 +129,17 @@ def main(folder: Path, secret: str, owned: str, port: str) -> None:
     for reach_name, reach in make_reaches(tf, secret, owned, port).items():
         for place_name, place in make_places(tf).items():
             module = tf.Module()
-            spec = tf.TensorSpec([None, 4], tf.float32, name="x")
             try:
-                run = place(module, reach)
-                module.f = tf.function(lambda x, run=run: {"y": run(x)}, input_signature=[spec])
-                signatures = {"serving_default": module.f.get_concrete_function()}
-                tf.saved_model.save(module, str(folder / f"{reach_name} {place_name}"), signatures)
+                _save(tf, module, place(module, reach), folder / f"{reach_name} {place_name}")
             except Exception as error:  # noqa: BLE001  # a pair that does not exist
                 print(f"{reach_name} {place_name}: {str(error)[:200]}", file=sys.stderr)
+
+
+def _save(tf: Any, module: Any, run: Any, folder: Path) -> None:
+    spec = tf.TensorSpec([None, 4], tf.float32, name="x")
+    module.f = tf.function(lambda x: {"y": run(x)}, input_signature=[spec])
+    signatures = {"serving_default": module.f.get_concrete_function()}
+    tf.saved_model.save(module, str(folder), signatures)
 
 
 if __name__ == "__main__":

@@ -369,7 +369,7 @@ def _read_saved_model(folder: Path) -> None:
 def _read_frozen(folder: Path) -> None:
     from pipeline.tf.frozen_graph import load_frozen_graph  # noqa: PLC0415
 
-    load_frozen_graph(folder / "graph.pb", output_node_names=None, trust=False)
+    load_frozen_graph(folder / "graph.pb", output_node_names="Identity", trust=False)
 
 
 def _frozen_graph() -> Files:
