@@ -21,7 +21,7 @@ import requests
 from pipeline.errors import DiskError, FetchError, NetworkError, UntrustedSourceError
 from pipeline.fetch.content import check_whole
 from pipeline.fetch.deadline import Deadline
-from pipeline.fetch.faults import ServerError
+from pipeline.fetch.faults import ServerError, TransientError
 from pipeline.fetch.folder import copy_file
 from pipeline.fetch.part import (
     Receive,
@@ -31,7 +31,7 @@ from pipeline.fetch.part import (
     load_validators,
 )
 from pipeline.fetch.room import Room
-from pipeline.fetch.session import HttpSettings, TransientError, open_url, retry
+from pipeline.fetch.session import HttpSettings, open_url, retry
 from pipeline.fetch.store import Entry, Progress, Store
 from pipeline.files import digest_file
 

@@ -25,3 +25,15 @@ class SetupError(FetchError):
 
 class DamagedArchiveError(FetchError):
     """An archive is cut short or its content is no archive's; another copy may be sound."""
+
+
+class TransientError(Exception):
+    """An attempt failed, and the next one may not.
+
+    Attributes:
+        wait_seconds: How long the server asks to wait, None when it does not say.
+    """
+
+    def __init__(self, reason: str, *, wait_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait_seconds = wait_seconds

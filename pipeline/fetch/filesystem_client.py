@@ -18,8 +18,7 @@ from typing import Any
 from pipeline.errors import FetchError
 from pipeline.fetch.credentials import expand_variables
 from pipeline.fetch.deadline import Deadline
-from pipeline.fetch.faults import NotFoundError, ServerError, SetupError
-from pipeline.fetch.session import TransientError
+from pipeline.fetch.faults import NotFoundError, ServerError, SetupError, TransientError
 from pipeline.fetch.source import Source
 from pipeline.fetch.tree import MAX_FILES, is_plain_path, shorten
 

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from pipeline.fetch.faults import ServerError
+from pipeline.fetch.faults import ServerError, TransientError
 from pipeline.fetch.filesystem_client import Filesystem
 from pipeline.fetch.part import Validators, begin_part, discard_part, load_validators
 from pipeline.fetch.room import Room
-from pipeline.fetch.session import TransientError
 from pipeline.fetch.store import Progress
 
 CHUNK_BYTES = 8 * 1024 * 1024

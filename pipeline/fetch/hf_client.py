@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import FetchError, NetworkError, PipelineError
 from pipeline.fetch.deadline import Deadline
-from pipeline.fetch.faults import NotFoundError, ServerError, SetupError
+from pipeline.fetch.faults import NotFoundError, ServerError, SetupError, TransientError
 from pipeline.fetch.hf_address import is_commit
-from pipeline.fetch.session import HttpSettings, TransientError, retry
+from pipeline.fetch.session import HttpSettings, retry
 from pipeline.fetch.tree import MAX_FILES
 from pipeline.printable import printable
 

@@ -5,10 +5,8 @@ It knows neither files nor packages; `pipeline.fetch.download` writes what comes
 
 import base64
 import contextlib
-import email.utils
 import http.client
 import random
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,17 +22,12 @@ import urllib3
 from pipeline.errors import NetworkError
 from pipeline.fetch.credentials import strip_credentials
 from pipeline.fetch.deadline import Deadline
-from pipeline.fetch.faults import NotFoundError, ServerError
+from pipeline.fetch.faults import ServerError, TransientError
+from pipeline.fetch.http_faults import MAX_REDIRECTS, check_status, translate
 from pipeline.fetch.watch import WatchedAdapter, watching
 
-MAX_REDIRECTS = 10
 MAX_WAIT_SECONDS = 60.0
-_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _HINT_CREDENTIALS = "give credentials for that host in ~/.netrc, .npmrc or pip's configuration"
-_HINT_PROXY = "give the proxy's user and password in HTTPS_PROXY, .npmrc or pip's configuration"
-_HINT_CERTIFICATE = (
-    "name your network's certificates in REQUESTS_CA_BUNDLE (npm: cafile, pip: cert)"
-)
 
 T = TypeVar("T")
 
@@ -63,18 +56,6 @@ class HttpSettings:
     attempts: int = 5
     backoff_seconds: float = 0.5
     hint: str = _HINT_CREDENTIALS
-
-
-class TransientError(Exception):
-    """An attempt failed, and the next one may not.
-
-    Attributes:
-        wait_seconds: How long the server asks to wait, None when it does not say.
-    """
-
-    def __init__(self, reason: str, *, wait_seconds: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait_seconds = wait_seconds
 
 
 def retry(
@@ -144,11 +125,11 @@ def open_url(
         try:
             with _send(url, settings, headers, deadline) as response:
                 watch.begin()
-                check_status(response, shown, settings)
+                check_status(response, shown, hint=settings.hint)
                 yield response
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if not watch.hung_up:
-                raise translate(error, shown, settings) from None
+                raise translate(error, shown, timeout_seconds=settings.timeout_seconds) from None
         # A body without a stated length seems to have ended where we hung up.
         if watch.too_late:
             raise deadline.fault(shown)
@@ -193,58 +174,12 @@ def load_answer(
     return retry(attempt, settings=settings, url=url, deadline=deadline)
 
 
-def check_status(response: requests.Response, shown: str, settings: HttpSettings) -> None:
-    """Turn a status that is no success into an error."""
-    status = response.status_code
-    if status in {200, 206, 304, 416}:
-        return
-    found = f"{status} {http.client.responses.get(status, '')}".strip()  # not the server's words
-    if status in _AGAIN or status >= requests.codes.server_error:
-        raise TransientError(found, wait_seconds=_parse_wait(response.headers.get("Retry-After")))
-    if status == requests.codes.proxy_authentication:
-        raise NetworkError(f"{shown}: {found}: the proxy refuses", hint=_HINT_PROXY)
-    if status in {401, 403}:
-        raise ServerError(f"{shown}: {found}: the server refuses", hint=settings.hint)
-    if status in {404, 410}:
-        raise NotFoundError(f"{shown}: {found}: there is no such file on the server")
-    raise ServerError(f"{shown}: {found}; expected 200 OK")
-
-
 def open_session(settings: HttpSettings) -> requests.Session:
     """Return this thread's session with these settings."""
     sessions: dict[HttpSettings, requests.Session] = _local.__dict__.setdefault("sessions", {})
     if settings not in sessions:
         sessions[settings] = _Session(settings)
     return sessions[settings]
-
-
-def translate(error: Exception, shown: str, settings: HttpSettings) -> Exception:
-    """Return our error for one of the HTTP library, whose own texts may hold credentials."""
-    host = urlsplit(shown).hostname
-    match error:
-        case requests.exceptions.SSLError():
-            fault = f"the certificate of {host} is not trusted, or it speaks no TLS that we know"
-            return NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
-        case requests.exceptions.ProxyError():
-            reason = f"the proxy on the way to {host} does not answer"
-        case requests.exceptions.Timeout():
-            reason = f"no answer from {host} within {settings.timeout_seconds:g} s"
-        case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():
-            reason = f"connection to {host} failed: {_find_reason(error)}"
-        case requests.exceptions.ContentDecodingError():
-            reason = "the body cannot be decoded"
-        case requests.exceptions.TooManyRedirects():
-            return ServerError(f"{shown}: redirected more than {MAX_REDIRECTS} times")
-        case requests.RequestException():
-            return ServerError(f"{shown}: no request can be made ({type(error).__name__})")
-        case urllib3.exceptions.HTTPError():
-            reason = f"the connection broke ({type(error).__name__})"
-        case OSError() if error.errno is None:
-            fault = "the file of trusted certificates that is configured is not there"
-            return NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
-        case _:
-            return error  # of the disk: the caller writes what comes
-    return TransientError(reason)
 
 
 def basic_auth(user: str, password: str) -> str:
@@ -328,31 +263,3 @@ class _Session(requests.Session):
             shown = strip_credentials(resp.url)
             raise ServerError(f"{shown}: redirects to a {scheme}: address; expected https:")
         return target
-
-
-def _find_reason(error: BaseException) -> str:
-    """Return the operating system's words at the root of an error of the HTTP library."""
-    seen: set[int] = set()
-    pending: list[Any] = [error]
-    while pending:
-        cause = pending.pop()
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        reason = getattr(cause, "reason", None)
-        pending += [*cause.args, cause.__cause__, cause.__context__, reason]
-    return "it broke off"
-
-
-def _parse_wait(value: str | None) -> float | None:
-    """Return the seconds of a Retry-After header, which holds seconds or a date."""
-    if not value:
-        return None
-    if re.fullmatch(r"[0-9]+", value.strip()):
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
