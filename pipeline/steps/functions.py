@@ -58,6 +58,7 @@ def fetch(work: Work) -> None:
         sha256=work.parameters["sha256"],
         progress=work.progress,
         refresh=work.refresh,
+        timeout_seconds=work.bounds.timeout_seconds,
     )
     if fetched.note:
         work.tell(fetched.note)
