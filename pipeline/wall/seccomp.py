@@ -54,7 +54,8 @@ _REFUSED = {
     # the machine
     "mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161, "unshare": 272, "setns": 308,
     "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432,
-    "fspick": 433, "open_tree_attr": 467, "mount_setattr": 442, "name_to_handle_at": 303, "open_by_handle_at": 304,
+    "fspick": 433, "open_tree_attr": 467, "mount_setattr": 442,
+    "name_to_handle_at": 303, "open_by_handle_at": 304,
     "swapon": 167, "swapoff": 168, "reboot": 169, "sethostname": 170, "setdomainname": 171,
     "iopl": 172, "ioperm": 173, "init_module": 175, "finit_module": 313, "delete_module": 176,
     "kexec_load": 246, "kexec_file_load": 320, "settimeofday": 164, "clock_settime": 227,
