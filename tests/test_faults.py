@@ -47,7 +47,19 @@ def test_a_sample_of_a_campaign_finds_nothing(arguments: tuple[str, ...], told: 
     assert told in run_campaign(*arguments, "--seed", "7")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# Found and not mended yet; who mends one takes it out.
+OPEN = {"vectors": "RecursionError", "results of Node.js": "fields of any type"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.xfail(reason=OPEN[kind], strict=True))
+        if kind in OPEN
+        else kind
+        for kind in KINDS
+    ],
+)
 def test_a_few_mutated_files_of_each_kind(kind: str, tmp_path: Path) -> None:
     tally = fuzz.fuzz(kind, count=25, seed=7, seconds=120, work=tmp_path)
 

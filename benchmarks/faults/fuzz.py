@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 import traceback
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -240,7 +241,8 @@ class Child:
         """Read files, and tell findings at once and the rest at the end."""
         known = set[str]()
         over = time.monotonic() + seconds
-        if (whole := self.read({})) != ("read", ""):
+        whole = self.read({})
+        if whole[1] or (whole[0] != "read") != self.kind.is_refused:
             sys.exit(f"{self.name}: not whole to begin with: {whole}")
         for number in range(start, stop):
             if time.monotonic() > over:
@@ -255,7 +257,7 @@ class Child:
             print(json.dumps(told), flush=True)
             if error and ending not in known:
                 known.add(ending)
-                self._keep(ending, number, error, name, changed[name])
+                self.keep(ending, number, error, name, changed[name])
 
     def read(self, changed: dict[str, bytes]) -> tuple[str, str]:
         """Return how files are read: an ending, and of a finding what was raised."""
@@ -295,7 +297,9 @@ class Child:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _keep(self, ending: str, number: int, error: str, name: str, content: bytes) -> None:
+    def keep(self, ending: str, number: int, error: str, name: str, content: bytes) -> None:
+        """Tell a finding, and keep the smallest file that is one like it."""
+
         def still_fails(other: bytes) -> bool:
             os.utime(self.work / "place")
             return self.read({name: other})[0] == ending
@@ -313,9 +317,16 @@ class Child:
         print(json.dumps(told), flush=True)
 
 
+def is_harmless(char: str) -> bool:
+    """Tell whether a character can be shown: printable, a space of any kind, or a joiner."""
+    return (
+        char.isprintable() or char in "\n\t\u200b\u200c\u200d" or unicodedata.category(char) == "Zs"
+    )
+
+
 def judge_message(message: str) -> str:
     """Return what is wrong with a message, "" for nothing."""
-    if any(not (char.isprintable() or char in "\n\t") for char in message):
+    if not all(map(is_harmless, message)):
         return "a message that cannot be shown"
     return "a traceback in a message" if "Traceback" in message else ""
 

@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests"))
 
 import hostile_server
 import numpy as np
+from fuzz import is_harmless
 from ground import Running, adopt_orphans, processes, survivors
 from hostile_models import Trap, generators
 from zoos import Zoo, reproducible_files
@@ -40,8 +41,9 @@ from zoos import Zoo, reproducible_files
 HERE = Path(__file__).resolve().parent
 
 _END_SECONDS = 600
-_REASON_MAX = 600
+_REASON_MAX = 1000
 _SAVED_MODELS_MIN = 60
+_DEADLINE_SECONDS = 75  # a model has 60
 _OPENED, _MADE = 0x20, 0x100 | 0x80 | 0x2  # IN_OPEN; IN_CREATE, IN_MOVED_TO, IN_MODIFY
 
 
@@ -226,7 +228,7 @@ class Campaign:
         zoo.add("good", variants=["uint16"], timeout_seconds=300)
         names = {f"m{i}": name for i, (name, _) in enumerate(models)}
         zoo.manifest["models"] += [
-            {"name": f"m{i}", "source": source, "timeout_seconds": 5 if ":" in source else 60}
+            {"name": f"m{i}", "source": source, "timeout_seconds": _limit_seconds(source)}
             for i, (_, source) in enumerate(models)
         ]
         zoo.write()
@@ -263,6 +265,10 @@ class Campaign:
                 self.score.harmless.append(name)
             elif fault := _judge_reason(reason):
                 self.score.faults.append(f"{fault}: {name}: {reason!r}")
+        for event in running.steps:
+            if (event.get("seconds") or 0) > _DEADLINE_SECONDS and event["model"] in names:
+                told = f"{names[event['model']]}: {event['task']} took {event['seconds']:.0f} s"
+                self.score.faults.append(f"beyond its deadline: {told}")
         self.score.faults += [
             f"a bug is shown: {bug}: {_bug(running, names)}" for bug in set(running.bugs())
         ]
@@ -301,14 +307,19 @@ class Campaign:
         return any(form in path.read_bytes() for path in paths for form in forms)
 
 
+def _limit_seconds(source: str) -> int:
+    """Return the `timeout_seconds` of a model: of a server little, as it uses all of it."""
+    return 5 if ":" in source else 60
+
+
 def _judge_reason(reason: str) -> str:
     """Return what is wrong with the reason of a refusal, "" for nothing."""
     if not reason.strip():
         return "no reason"
-    if not all(char.isprintable() or char == "\n" for char in reason):
+    if not all(map(is_harmless, reason)):
         return "a reason that cannot be shown"
     if len(reason) > _REASON_MAX:
-        return "a reason without end"
+        return f"a reason of {len(reason)} characters"
     return "a traceback" if "Traceback" in reason or "bug of" in reason else ""
 
 

@@ -68,11 +68,13 @@ class Kind:
         whole: Returns files that are read without a fault, by name.
         mutated: The mutation of each of them that is mutated.
         read: Reads the folder that they lie in.
+        is_refused: Whether even the whole files are refused, as sparse archives are.
     """
 
     whole: Callable[[], Files]
     mutated: Mapping[str, Mutation]
     read: Callable[[Path], object]
+    is_refused: bool = False
 
 
 def _written(write: Callable[[Path], object]) -> Callable[[], Files]:
@@ -437,6 +439,7 @@ KINDS: dict[str, Kind] = {
             whole=lambda suffix=suffix, make=make: {f"m{suffix}": make()},  # type: ignore[misc]
             mutated={f"m{suffix}": mutate_archive},
             read=_read_archive(suffix),
+            is_refused="sparse" in suffix,
         )
         for suffix, make in ARCHIVES.items()
     },
