@@ -31,13 +31,15 @@ class Runs:
 
     Attributes:
         called: By a call of one of its signatures.
-        started: By loading: the initializer, to which TensorFlow gives the model's files, and
-            all functions that an object of the model can call.
+        started: By loading: the initializer, to which TensorFlow gives the model's files.
+        owned: By a function that an object of the model has. Loading calls some of them, such as
+            those that fill tables; others are left over from training, as `adapt` of Keras.
         restored: By loading as well: what reads the variables.
     """
 
     called: Reached
     started: Reached
+    owned: Reached
     restored: Reached
 
 
@@ -52,9 +54,8 @@ def find_runs(meta_graph: MetaGraphDef) -> Runs:
     _add(called, find_reached(graph, (), _chosen_functions(graph)))
     return Runs(
         called=called,
-        started=find_reached(
-            graph, _initializers(meta_graph), object_functions(meta_graph.object_graph_def)
-        ),
+        started=find_reached(graph, _initializers(meta_graph)),
+        owned=find_reached(graph, (), object_functions(meta_graph.object_graph_def)),
         restored=find_reached(graph, [meta_graph.saver_def.restore_op_name]),
     )
 

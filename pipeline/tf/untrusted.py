@@ -152,6 +152,10 @@ def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
     for _, node in (*runs.called.walk(graph), *runs.started.walk(graph)):
         if op_classes().get(node.op) in LEFT_OVER:
             yield _say(node.op)
+    for _, node in runs.owned.walk(graph):
+        # What waits can do no more than that, and the time of a job ends it.
+        if op_classes().get(node.op) in LEFT_OVER - {"waits"}:
+            yield _say(node.op)
     prefix = Origins(
         graph=graph,
         objects=meta_graph.object_graph_def,
