@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.canonical import format_json
 from pipeline.errors import FormatError
+from pipeline.json_value import decode_json
 from pipeline.tfjs.dtypes import js_dtype
 from pipeline.tfjs.model_json import MANIFEST_KEY, ModelJson, parse_model_json
 from pipeline.tfjs.shards import STRING_LENGTH_BYTES
@@ -196,11 +197,9 @@ def _format_vector(i: int, vector: Vector) -> dict[str, Any]:
 def _load_json(folder: Path) -> tuple[dict[str, Any], ModelJson]:
     """Return the content of vectors.json, and its weight manifest as if it were a model's."""
     try:
-        content = json.loads((folder / JSON_FILE).read_bytes())
+        content = decode_json((folder / JSON_FILE).read_bytes(), JSON_FILE).value
     except OSError as error:
         raise FormatError(f"{JSON_FILE}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise FormatError(f"{JSON_FILE}: not JSON ({error})") from None
     if not isinstance(content, dict):
         raise FormatError(f"{JSON_FILE}: expected a JSON object")
     model_json: dict[str, Any] = {"modelTopology": {}, MANIFEST_KEY: content.get(MANIFEST_KEY)}

@@ -7,6 +7,7 @@
 const fs = require('fs');
 const path = require('path');
 const {loadPackages, useBackend} = require('./backends.js');
+const {isFaultOfMachine} = require('./faults.js');
 const {holdLifeline} = require('./lifeline.js');
 const {loadModel} = require('./models.js');
 
@@ -43,6 +44,7 @@ async function main(request) {
       outputs: outputs.map(({shape}, i) => describe(loaded.names[i], {shape, dtype: dtypes[i]})),
     };
   } catch (error) {
+    if (isFaultOfMachine(error)) throw error;
     console.error(error);
     description = {error: String((error && error.message) || error)};
   }

@@ -6,8 +6,10 @@ Nothing that it says is believed. What a result means is not known here: see res
 """
 
 import contextlib
+import errno
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -31,6 +33,9 @@ _RUNNER = "runner.js"
 _PROGRAMS = Path(__file__).parent
 # No configuration of this machine is to be read.
 _ENVIRONMENT = {"OPENSSL_CONF": os.devnull}
+# As runner.js and describe.js know them: no fault of a model.
+_FAULTS_OF_MACHINE = {"EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOSPC", "EROFS"}
+_SYSTEM_ERROR = re.compile(r"(?P<code>E[A-Z0-9]+): [^']*(?:'(?P<path>.*)')?")
 _INTERVAL_SECONDS = 0.1
 _DISK_INTERVAL_SECONDS = 2.0
 _CHUNK_BYTES = 65536
@@ -79,6 +84,7 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
 
     Raises:
         NoWallError: Nothing can confine it, and the model is not trusted.
+        OSError: Node.js could not write its folder.
         WorkerError: The time is over.
     """
     wall = require_wall(trusted=trusted)
@@ -96,7 +102,9 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
             code = _end(process)
             if code:
                 words = _last_words(log, log_start)
-                return Ending(run=ending.run, fault=f"Node.js died: {describe_exit(code)}{words}")
+                _raise_fault_of_machine(words)
+                said = f" ({words})" if words else ""
+                return Ending(run=ending.run, fault=f"Node.js died: {describe_exit(code)}{said}")
     return ending
 
 
@@ -198,4 +206,15 @@ def _last_words(log: Path, start: int) -> str:
         file.seek(max(start, log.stat().st_size - _LOG_TAIL_BYTES))
         lines = file.read().decode(errors="replace").splitlines()
     said = [line for line in lines if "FATAL ERROR: " in line or line.startswith("Error: ")]
-    return f" ({said[-1].removeprefix('Error: ')})" if said else ""
+    return said[-1].removeprefix("Error: ") if said else ""
+
+
+def _raise_fault_of_machine(words: str) -> None:
+    """Raise what Node.js says of a full or broken disk as Python would.
+
+    Its words are "ENOSPC: no space left on device, open '/a/b'".
+    """
+    found = _SYSTEM_ERROR.match(words)
+    if found and found["code"] in _FAULTS_OF_MACHINE:
+        number = getattr(errno, found["code"])
+        raise OSError(number, os.strerror(number), found["path"])

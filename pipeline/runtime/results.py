@@ -49,9 +49,12 @@ class Output:
         with self.path.open("rb") as file:
             file.seek(self.offset)
             raw = file.read(self.num_bytes)
-        if self.dtype == "string":
-            return _parse_strings(raw, self.shape)
-        return np.frombuffer(raw, _DTYPES[self.dtype]).reshape(self.shape)
+        try:
+            if self.dtype == "string":
+                return _parse_strings(raw, self.shape)
+            return np.frombuffer(raw, _DTYPES[self.dtype]).reshape(self.shape)
+        except (ValueError, KeyError):  # cut off, or not as runner.js writes it
+            raise WorkerError("TensorFlow.js left an output that cannot be read") from None
 
 
 class Outputs(Mapping[str, Array]):

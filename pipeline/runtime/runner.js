@@ -9,6 +9,7 @@
 const fs = require('fs');
 const path = require('path');
 const {loadPackages, renewBackend, useBackend} = require('./backends.js');
+const {isFaultOfMachine} = require('./faults.js');
 const {holdLifeline} = require('./lifeline.js');
 const {loadModel} = require('./models.js');
 const {openOutputs, readVectors} = require('./tensors.js');
@@ -89,6 +90,7 @@ async function attempt(tf, run, vectors, outputs, flags) {
     watcher.follow(model.nodes());
     Object.assign(result, await runVectors(tf, model, vectors, outputs));
   } catch (error) {
+    if (isFaultOfMachine(error)) throw error;
     console.error(error);
     result.error = watcher.place(String((error && error.message) || error));
     result.broken = error instanceof WebAssembly.RuntimeError;
