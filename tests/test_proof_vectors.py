@@ -311,3 +311,9 @@ def test_an_input_that_no_machine_holds_is_refused_at_once() -> None:
 
     with pytest.raises(ConversionError, match=r"input 'x' of shape \(99999999999, 4\) takes"):
         make_inputs(signature, seed="m", index=0)
+
+
+def test_a_batch_of_nothing_has_a_shape_all_the_same() -> None:
+    signature = {"inputs": [{"name": "x", "dtype": "float32", "shape": [0, 4, 4, 3]}]}
+
+    assert make_inputs(signature, seed="m", index=0)["x"].shape == (0, 4, 4, 3)

@@ -337,3 +337,22 @@ def test_kill_9_of_the_parent_leaves_nothing_behind(mode: str, tmp_path: Path) -
     died = [own, grouped] if mode == "once" else [own, server, grouped]
     assert gone_within(3, died)
     os.kill(apart, signal.SIGKILL)  # a session of its own is beyond a group's kill
+
+
+def test_kill_9_of_the_parent_ends_a_server_that_still_starts(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from pipeline.workers.pool import TensorFlowPool;"
+        "from pipeline.workers.job import Limits; folder = pathlib.Path(sys.argv[1]);"
+        "pool = TensorFlowPool(preload='worker_slow_preload', require=lambda trusted: None);"
+        "pool.submit('worker_jobs:describe', {}, limits=Limits(), log=folder / 'log').result()"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment) as parent:
+        started = time.monotonic()
+        while not (servers := psutil.Process(parent.pid).children()):
+            assert time.monotonic() - started < 30, "no server was started"
+            time.sleep(0.02)
+        time.sleep(0.5)
+        parent.kill()
+
+    assert gone_within(2, [server.pid for server in servers])

@@ -16,6 +16,8 @@ from pipeline.report.quantity import count
 
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
 _NUM_PATHS = 2
+# Of a size in bytes; Python refuses to read numbers of thousands of digits.
+_MAX_DIGITS = 15
 
 
 class CommandLineError(PipelineError):
@@ -154,7 +156,7 @@ def _read_value(word: _Word, line: CommandLine) -> str | None:
             return "true" if text.lower() in _TRUE else "false"
         case "switch":
             return "true"
-        case "number" if not (text or "").isdigit():
+        case "number" if not (text or "").isdecimal() or len(text or "") > _MAX_DIGITS:
             raise CommandLineError(f"{shown}: expected a whole number")
         case _:
             return text

@@ -73,9 +73,10 @@ def make_inputs(  # noqa: PLR0913  # each is one of its own
         )
         rows = [
             make_content(replace(request, sample=(index - i) % _NUM_SAMPLES))
-            for i in range(shape[0] if batched else 1)
+            # A batch of nothing has a dtype and a shape all the same.
+            for i in range(max(1, shape[0]) if batched else 1)
         ]
-        inputs[entry["name"]] = np.stack(rows) if batched else rows[0]
+        inputs[entry["name"]] = np.stack(rows)[: shape[0]] if batched else rows[0]
     return inputs
 
 

@@ -3,7 +3,7 @@
 Outputs stay on file until they are asked for; they are little-endian and row-major.
 """
 
-import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import WorkerError
+from pipeline.json_value import JsonValue, parse_json
 
 Array = npt.NDArray[Any]
 Status = Literal["ok", "failed", "unsupported"]
@@ -48,12 +49,13 @@ class Output:
         """Return its values; strings as an object array of bytes."""
         with self.path.open("rb") as file:
             file.seek(self.offset)
-            raw = file.read(self.num_bytes)
+            # No more than there is: the number may be any.
+            raw = file.read(min(self.num_bytes, os.fstat(file.fileno()).st_size))
         try:
             if self.dtype == "string":
                 return _parse_strings(raw, self.shape)
             return np.frombuffer(raw, _DTYPES[self.dtype]).reshape(self.shape)
-        except (ValueError, KeyError):  # cut off, or not as runner.js writes it
+        except ValueError:  # cut off, or not as runner.js writes it
             raise WorkerError("TensorFlow.js left an output that cannot be read") from None
 
 
@@ -124,58 +126,76 @@ def load_run(place: Path, *, backend: str) -> ModelRun:
     Raises:
         WorkerError: The result is not as runner.js writes it.
     """
+    name = f"TensorFlow.js on {backend}: its result"
     try:
-        record = json.loads(place.with_suffix(".json").read_bytes())
-        return _parse_run(record, place, backend=backend)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise WorkerError(f"TensorFlow.js left no result that can be read ({backend})") from None
+        raw = place.with_suffix(".json").read_bytes()
+    except FileNotFoundError:
+        raise WorkerError(f"{name}: missing; expected {place.name}.json") from None
+    return _parse_run(parse_json(raw, name, error=WorkerError), place, backend=backend)
 
 
-def _parse_run(record: Mapping[str, Any], place: Path, *, backend: str) -> ModelRun:
-    common = {"tfjs": record["tfjs"], "rss_bytes": record["rssBytes"]}
-    if unable := record.get("unable"):
-        return ModelRun(status="unsupported", error=unable, **common)
+def _parse_run(record: JsonValue, place: Path, *, backend: str) -> ModelRun:
+    tfjs, rss_bytes = record.get("tfjs").text(), record.get("rssBytes").whole()
+    unable = _optional_text(record.get("unable"))
+    if unable is not None:
+        return ModelRun(status="unsupported", error=unable, tfjs=tfjs, rss_bytes=rss_bytes)
     status: Status = "ok"
-    error = record["error"]
-    missing = record["missingOps"]
+    error = _optional_text(record.get("error"))
+    missing = {op: list(kernels.texts()) for op, kernels in record.get("missingOps").fields()}
     if missing:
         status = "unsupported"
         error = f"{backend} lacks {', '.join(missing)}"
     elif error is not None:
         status = "failed"
-    flags = record["flags"]
+    flags = {flag: value.flag() for flag, value in record.get("flags").fields()}
     return ModelRun(
         status=status,
         error=error,
         missing_ops=missing,
         outputs=_parse_vectors(record, place.with_suffix(".bin")) if status == "ok" else {},
-        predict_fault=record.get("predict"),
-        requires_async=record["requiresAsync"],
+        predict_fault=_optional_text(record.get("predict")),
+        requires_async=record.get("requiresAsync").flag(),
         requires={"flags": flags} if flags else {},
-        load_ms=record.get("loadMs"),
-        first_ms=record.get("firstMs"),
-        steady_ms=record.get("steadyMs"),
-        peak_bytes=record["peakBytes"],
-        **common,
+        load_ms=_optional_number(record.get("loadMs")),
+        first_ms=_optional_number(record.get("firstMs")),
+        steady_ms=_optional_number(record.get("steadyMs")),
+        peak_bytes=record.get("peakBytes").whole(),
+        tfjs=tfjs,
+        rss_bytes=rss_bytes,
     )
 
 
-def _parse_vectors(record: Mapping[str, Any], path: Path) -> dict[int, Outputs]:
+def _optional_text(value: JsonValue) -> str | None:
+    return None if value.is_absent else value.text()
+
+
+def _optional_number(value: JsonValue) -> float | None:
+    return None if value.is_absent else value.number()
+
+
+def _parse_vectors(record: JsonValue, path: Path) -> dict[int, Outputs]:
     return {
-        vector["id"]: Outputs(
+        vector.get("id").whole(): Outputs(
             {
-                output["name"]: Output(
-                    shape=tuple(output["shape"]),
-                    dtype=output["dtype"],
-                    path=path,
-                    offset=output["offset"],
-                    num_bytes=output["bytes"],
-                )
-                for output in vector["outputs"]
+                output.get("name").text(): _parse_output(output, path)
+                for output in vector.get("outputs").items()
             }
         )
-        for vector in record["vectors"]
+        for vector in record.get("vectors").items()
     }
+
+
+def _parse_output(output: JsonValue, path: Path) -> Output:
+    dtype = output.get("dtype")
+    if dtype.text() not in (*_DTYPES, "string"):
+        dtype.refuse(f"one of {', '.join((*_DTYPES, 'string'))}")
+    return Output(
+        shape=tuple(size.whole() for size in output.get("shape").items()),
+        dtype=dtype.text(),
+        path=path,
+        offset=output.get("offset").whole(),
+        num_bytes=output.get("bytes").whole(),
+    )
 
 
 def _parse_strings(raw: bytes, shape: tuple[int, ...]) -> Array:

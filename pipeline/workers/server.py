@@ -22,8 +22,9 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
@@ -31,6 +32,7 @@ from pipeline.workers.child import die_with, run_job
 
 NUMBER = struct.Struct("=q")
 READY = b"ready"
+_WATCH_MILLISECONDS = 100
 
 
 def main() -> None:
@@ -38,7 +40,8 @@ def main() -> None:
     descriptor, preload, mode = sys.argv[1:]
     control = socket.socket(fileno=int(descriptor))
     try:
-        begin = getattr(importlib.import_module(preload), "begin_job", _begin_nothing)
+        with _ending_with(control):
+            begin = getattr(importlib.import_module(preload), "begin_job", _begin_nothing)
     except Exception as error:  # noqa: BLE001  # the parent makes a sentence of it
         traceback.print_exc()
         control.sendall("".join(traceback.format_exception_only(error)).strip().encode())
@@ -49,6 +52,30 @@ def main() -> None:
         _serve_forks(control, begin)
     else:
         _serve_once(control, begin)
+
+
+@contextlib.contextmanager
+def _ending_with(control: socket.socket) -> Iterator[None]:
+    """End this process when the other end of the control socket is closed in the block.
+
+    The thread that looks is gone afterwards: jobs are forked from a process without threads.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(control, 0)  # no event but hang-up and error, which always come
+        while not over.is_set():
+            if poll.poll(_WATCH_MILLISECONDS):
+                os._exit(0)
+
+    watcher = threading.Thread(target=watch, name="parent-watch")
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _begin_nothing() -> None:
