@@ -2,23 +2,16 @@
 
 import hashlib
 import json
-import random
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-import fuzz
 import numpy as np
 import pytest
 from ground import History, Reader, Running
 from hostile import Campaign, Listener, Watch
-from mutate import minimize, mutate_bytes, mutate_json, mutate_text
-from readers import IN_TENSORFLOW, KINDS
 from zoos import ROOT
-
-from pipeline.errors import FormatError
 
 FAULTS = ROOT / "benchmarks/faults"
 
@@ -40,87 +33,11 @@ def run_campaign(*arguments: str) -> str:
         pytest.param(("kills.py", "--small", "--count", "3"), "3 kills", id="kills"),
         pytest.param(("disks.py", "--count", "3"), "0 faults of ours", id="disks"),
         pytest.param(("runs.py", "--count", "2"), "2 pairs", id="runs"),
-        pytest.param(("hostile.py", "tar: a link"), "4 hostile sources", id="hostile sources"),
+        pytest.param(("hostile.py", "tar: a link"), "3 hostile sources", id="hostile sources"),
     ],
 )
 def test_a_sample_of_a_campaign_finds_nothing(arguments: tuple[str, ...], told: str) -> None:
     assert told in run_campaign(*arguments, "--seed", "7")
-
-
-# Found and not mended yet; who mends one takes it out.
-OPEN = {"vectors": "RecursionError", "results of Node.js": "fields of any type"}
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=pytest.mark.xfail(reason=OPEN[kind], strict=True))
-        if kind in OPEN
-        else kind
-        for kind in KINDS
-    ],
-)
-def test_a_few_mutated_files_of_each_kind(kind: str, tmp_path: Path) -> None:
-    tally = fuzz.fuzz(kind, count=25, seed=7, seconds=120, work=tmp_path)
-
-    assert tally.findings == {}
-    assert tally.endings.total() == tally.count == 25
-
-
-@pytest.mark.tensorflow
-@pytest.mark.parametrize("kind", IN_TENSORFLOW)
-def test_a_few_mutated_files_of_each_kind_that_tensorflow_reads(kind: str, tmp_path: Path) -> None:
-    tally = fuzz.fuzz(kind, count=25, seed=7, seconds=120, work=tmp_path)
-
-    assert tally.findings == {}
-
-
-@pytest.mark.tensorflow
-def test_what_was_found_once_stays_mended() -> None:
-    assert "0 cases are not mended" in run_campaign("fuzz.py", "--cases")
-
-
-def test_a_mutation_is_told_by_its_seed() -> None:
-    whole = json.dumps({"a": [1, {"b": "c"}], "d": None}).encode()
-    for mutate in (mutate_bytes, mutate_json, mutate_text):
-        made = [mutate(whole, random.Random(i)) for i in range(50)]
-
-        assert made == [mutate(whole, random.Random(i)) for i in range(50)]
-        assert len(set(made)) > 25
-
-
-def test_a_finding_is_made_small() -> None:
-    assert minimize(b"x" * 100 + b"!" + b"y" * 57, lambda found: b"!" in found, tries=200) == b"!"
-
-
-def test_words_that_cannot_be_shown_are_findings(tmp_path: Path) -> None:
-    child = fuzz.Child("command", 0, tmp_path)
-    fine = child.read({})
-    broken = child.read({"command": b"tensorflowjs_converter --nonsense x y"})
-
-    assert fine == ("read", "")
-    assert broken == ("CommandLineError", "")
-    assert fuzz.judge_message("a\x1b[2J") == "a message that cannot be shown"
-    assert fuzz.judge_message("models.yaml: '\ud800'") == "a message that cannot be shown"
-    assert fuzz.judge_message("models.yaml:1:1: a tab\n\t^") == ""
-
-
-def test_what_a_reader_raises_and_leaves_is_a_finding(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read(_folder: Path) -> None:
-        (child.temporary / "left").touch()
-        raise error
-
-    error: Exception = KeyError("weightsManifest")
-    monkeypatch.setitem(KINDS, "command", replace(KINDS["command"], read=read))
-    child = fuzz.Child("command", 0, tmp_path)
-    raised, _ = child.read({})
-    error = FormatError("no")
-    left, _ = child.read({})
-
-    assert raised == "KeyError in ?"
-    assert left == "left behind: left"
 
 
 def test_a_reader_of_dist_sees_what_is_half_there(tmp_path: Path) -> None:
