@@ -15,16 +15,18 @@ from google.protobuf.json_format import MessageToDict
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.op_def_pb2 import OpDef
+from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.python.framework import op_def_registry
 
-from pipeline.errors import ConversionError, UntrustedSourceError
+from pipeline.errors import ConversionError, FormatError, UntrustedSourceError
 from pipeline.tf.meta_graph import load_saved_model
 from pipeline.tf.narrowing import check_narrowing
 from pipeline.tf.signature_def import describe_signatures
 from pipeline.tf.untrusted import check_trusted
 
 _MAX_VALUES = 64
+_DIGITS_MAX = 9
 _BOOKKEEPING = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _LEFT_OUT = ("value", "_class", "config", "config_proto", "executor_type")
 
@@ -37,7 +39,7 @@ def summarize_saved_model(*, source: Path) -> dict[str, Any]:
         `constants` and `untrusted` (why it would be refused, or null); `variables`.
 
     Raises:
-        FormatError: The files are missing, cut off or no SavedModel.
+        FormatError: The files are missing, cut off or no SavedModel, or contradict themselves.
     """
     saved_model = load_saved_model(source)
     return {
@@ -93,7 +95,10 @@ def _place(nodes: Mapping[str, NodeDef], tensor: str) -> str:
     node = nodes.get(name)
     if node is None or not rest:
         return name  # an argument
-    index = int(rest[1]) if len(rest) > 1 else 0
+    number = rest[1] if len(rest) > 1 else "0"
+    if not (number.isascii() and number.isdecimal() and len(number) <= _DIGITS_MAX):
+        raise FormatError(f"a function reads {tensor!r}; expected node:output:number")
+    index = int(number)
     op = op_def_registry.get(node.op)
     for output in op.output_arg if op else ():
         if output.name == rest[0]:
@@ -115,17 +120,23 @@ def _constants(nodes: Iterable[NodeDef]) -> Iterator[tuple[str, dict[str, Any]]]
     for node in nodes:
         if node.op != "Const" or "value" not in node.attr:
             continue
-        tensor = node.attr["value"].tensor
-        shape = [int(dim.size) for dim in tensor.tensor_shape.dim]
-        dtype = tf.dtypes.as_dtype(tensor.dtype)
-        entry: dict[str, Any] = {"dtype": dtype.name, "shape": shape}
-        if dtype in (tf.int32, tf.int64) and np.prod(shape, dtype=np.int64) <= _MAX_VALUES:
-            entry["values"] = [int(value) for value in tf.make_ndarray(tensor).reshape(-1)]
-        elif dtype.is_floating:
-            entry |= _count_non_finite(tf.make_ndarray(tensor))
-        elif dtype == tf.string:
-            entry["bytes"] = sum(map(len, tensor.string_val))
-        yield node.name, entry
+        try:
+            yield node.name, _describe_constant(node.attr["value"].tensor)
+        except (TypeError, ValueError) as error:  # what TensorFlow says of values that do not fit
+            raise FormatError(f"the constant {node.name!r} cannot be read: {error}") from None
+
+
+def _describe_constant(tensor: TensorProto) -> dict[str, Any]:
+    shape = [int(dim.size) for dim in tensor.tensor_shape.dim]
+    dtype = tf.dtypes.as_dtype(tensor.dtype)
+    entry: dict[str, Any] = {"dtype": dtype.name, "shape": shape}
+    if dtype in (tf.int32, tf.int64) and np.prod(shape, dtype=np.int64) <= _MAX_VALUES:
+        entry["values"] = [int(value) for value in tf.make_ndarray(tensor).reshape(-1)]
+    elif dtype.is_floating:
+        entry |= _count_non_finite(tf.make_ndarray(tensor))
+    elif dtype == tf.string:
+        entry["bytes"] = sum(map(len, tensor.string_val))
+    return entry
 
 
 def _read_variables(source: Path) -> list[dict[str, Any]]:
