@@ -9,6 +9,7 @@ import ctypes
 import os
 import stat
 import struct
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -40,6 +41,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def landlock_version() -> int:
     """Return the version of Landlock that the kernel has; 0 where it has none."""
+    if sys.platform != "linux":
+        return 0  # the number of the call means something else there
     version = _libc.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG)
     return max(0, int(version))
 
