@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -235,6 +236,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=7200.0)
     given = parser.parse_args()
     adopt_orphans()
+    # Who is asked to end takes the disk away before.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     score = run_campaign(count=given.count, seed=given.seed, seconds=given.seconds)
     print(
         f"{score.faulty.total()} builds with faults ({dict(score.faulty)}), {score.injected} calls "
