@@ -10,6 +10,7 @@ import functools
 import gc
 import shutil
 import signal
+import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from types import FrameType
 from typing import Any, NoReturn
@@ -88,9 +89,17 @@ class Run(ToldOptions, DoitRun):  # type: ignore[misc]  # doit has no types
 @contextlib.contextmanager
 def _alone(graph: Graph) -> Iterator[None]:
     """Hold the zoo's lock, and sweep what a killed run left behind."""
+    temporary = graph.layout.temporary
     with zoo_lock(graph):
-        shutil.rmtree(graph.layout.temporary, ignore_errors=True)
-        yield
+        shutil.rmtree(temporary, ignore_errors=True)
+        # What libraries and the wall's probe write for a moment lies there too.
+        with contextlib.suppress(OSError):  # a full disk is told by the steps
+            temporary.mkdir(parents=True, exist_ok=True)
+            tempfile.tempdir = str(temporary)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = None
 
 
 @contextlib.contextmanager
