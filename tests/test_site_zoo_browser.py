@@ -257,8 +257,10 @@ def test_aborting_ends_a_download(page: WebDriver) -> None:
 
 
 def test_without_a_secure_context_files_are_checked_all_the_same(
-    server: SiteServer, damaged: SiteServer
+    server: SiteServer, damaged: SiteServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for one in (server, damaged):
+        monkeypatch.setattr(one, "_host", "zoo.test")  # as if it were the one of `--host`
     port = [one.url.rpartition(":")[2].strip("/") for one in (server, damaged)]
     body = f"""
       {OPEN}
