@@ -5,8 +5,8 @@
 builds models of the repository's models.yaml (by default those below) in fresh folders, from a
 cache of downloads that one build fills before. Without a wall every model is trusted.
 
-Last result (2026-11-29, Landlock and seccomp on Linux 6.18, 2 shared cores, 3 rounds): 61.9 s of CPU
-behind the wall and 61.1 s without, 1.013 times; 40.5 and 40.1 s of wall time.
+Last result (2026-11-29, Landlock and seccomp on Linux 6.18, 2 shared cores, 3 rounds): 61.9 s of
+CPU behind the wall and 61.1 s without, 1.013 times; 40.5 and 40.1 s of wall time.
 """
 
 import os
