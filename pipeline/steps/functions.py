@@ -26,6 +26,7 @@ from pipeline.catalog import (
     format_schema,
 )
 from pipeline.entries import model_entry
+from pipeline.errors import DiskError
 from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.source import parse_source
 from pipeline.files import digest_file, link_or_copy
@@ -168,7 +169,9 @@ def card(work: Work) -> None:
 def _add_variant(work: Work, name: str, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
     """Link a variant's files into the card's folder and return its entry."""
     key = f"variant:{name}"
-    outcome = work.outcomes[key]
+    outcome = work.outcomes.get(key)
+    if outcome is None:
+        raise DiskError(f"{key}: its result could not be kept", hint="make room on the disk")
     if outcome.status != "ok" or verdict is None:
         return missing_variant_entry(name, outcome.status, outcome.reason)
     made = work.inputs[key]
