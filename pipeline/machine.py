@@ -1,8 +1,9 @@
 """Faults of this machine: which file, which fault, and what its owner can do.
 
 A full disk, a folder that must not be written, a broken sector, too many open files: no model
-is to blame, no code of ours either, and the next run may succeed. So every OSError and every
-MemoryError is told as this machine's. It opens no file.
+is to blame, no code of ours either, and the next run may succeed. So every OSError, every
+MemoryError and every ImportError (a package that cannot be read) is told as this machine's. It
+opens no file.
 """
 
 import errno
@@ -47,10 +48,13 @@ _ADVICE: Mapping[int, str] = {
     errno.ETIMEDOUT: _NETWORK_DISK,
 }
 _OTHERWISE = "this is a fault of this machine, not of a model"
+_NOT_INSTALLED = "read the disk's log (dmesg), or install the packages of tfjs-zoo again"
+
+MachineFault = OSError | MemoryError | ImportError
 
 
 def machine_error(
-    error: OSError | MemoryError,
+    error: MachineFault,
     *,
     root: Path | None = None,
     file: Path | None = None,
@@ -64,7 +68,7 @@ def machine_error(
         file: The file, where the error names none.
         moved: Where people find what lies in a folder for now: {temporary folder: its place}.
     """
-    place = _find_file(error) or file
+    place = _find_file(error) or (None if isinstance(error, ImportError) else file)
     for folder, known in moved.items():
         if place is not None and place.is_relative_to(folder):
             place = known / place.relative_to(folder)
@@ -75,7 +79,7 @@ def machine_error(
     return MachineError(f"{where}{fault}", hint=_advise(error), fault=fault)
 
 
-def _find_file(error: OSError | MemoryError) -> Path | None:
+def _find_file(error: MachineFault) -> Path | None:
     """Return the file that an error names; of a renaming the new name, which people know."""
     for name in (getattr(error, "filename2", None), getattr(error, "filename", None)):
         if isinstance(name, str | bytes | os.PathLike) and name:
@@ -83,13 +87,31 @@ def _find_file(error: OSError | MemoryError) -> Path | None:
     return None
 
 
-def _name_fault(error: OSError | MemoryError) -> str:
+def _name_fault(error: MachineFault) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
+    if isinstance(error, ImportError):
+        return _name_import_fault(error)
     return error.strerror or next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-def _advise(error: OSError | MemoryError) -> str:
+def _name_import_fault(error: ImportError) -> str:
+    """Return why a package cannot be imported: "numpy cannot be loaded: Input/output error".
+
+    Packages hide the first fault behind a page of advice of their own (numpy does).
+    """
+    first: BaseException = error
+    while isinstance(first.__cause__ or first.__context__, OSError | ImportError):
+        first = first.__cause__ or first.__context__ or first
+    reason = _name_fault(first) if isinstance(first, OSError) else str(first)
+    package = (error.name or getattr(first, "name", None) or "a package").partition(".")[0]
+    line = next(iter(reason.splitlines()), "")
+    return f"{package} cannot be loaded: {line}"
+
+
+def _advise(error: MachineFault) -> str:
     if isinstance(error, MemoryError):
         return _NO_MEMORY
+    if isinstance(error, ImportError):
+        return _NOT_INSTALLED
     return _ADVICE.get(error.errno or 0, _OTHERWISE)

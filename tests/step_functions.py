@@ -73,6 +73,16 @@ def run_out_of_memory(work: Work) -> None:
     raise MemoryError
 
 
+def import_from_a_bad_disk(work: Work) -> None:
+    """Fail as a package does whose files cannot be read: its ImportError hides the disk's."""
+    calls.append(work.task)
+    try:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    except OSError as error:
+        advice = "IMPORTANT: PLEASE READ THIS"
+        raise ImportError(advice, name="numpy") from error
+
+
 def make_a_folder_in_the_way(work: Work) -> None:
     """Succeed, where the receipt cannot be written any more."""
     calls.append(work.task)

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.machine import machine_error
+from pipeline.machine import MachineFault, machine_error
 
 ROOT = Path("/zoo")
+
+
+def failed_import(first: Exception, advice: str, name: str) -> ImportError:
+    """Return an error as numpy raises it: its own page of advice, and below it the first fault."""
+    error = ImportError(advice, name=name)
+    error.__cause__ = first
+    return error
 
 
 def fault(number: int, *names: str | bytes | int | None) -> OSError:
@@ -32,10 +39,22 @@ def fault(number: int, *names: str | bytes | int | None) -> OSError:
         (fault(errno.EBADF, 7), "file: Bad file descriptor", "machine"),
         (OSError("Unable to open\x1b[2J\nfile"), r"file: Unable to open\u001b[2J", "machine"),
         (MemoryError(), "file: out of memory", "free memory"),
+        (
+            failed_import(fault(errno.EIO, None), "\n\nIMPORTANT: PLEASE READ THIS", "numpy"),
+            "numpy cannot be loaded: Input/output error",
+            "dmesg",
+        ),
+        (
+            failed_import(
+                ImportError("libm.so: cannot read file data: Input/output error"), "x", "numpy.core"
+            ),
+            "numpy cannot be loaded: libm.so: cannot read file data: Input/output error",
+            "install the packages",
+        ),
     ],
 )
 def test_a_fault_names_the_file_and_the_remedy(
-    error: OSError | MemoryError, message: str, advice: str
+    error: MachineFault, message: str, advice: str
 ) -> None:
     told = machine_error(
         error,

@@ -280,6 +280,7 @@ def test_an_exception_that_cannot_be_printed_is_a_failure_like_another(build: Bu
     [
         ("find_a_bad_sector", "build/one/weights.bin: Input/output error", "check the disk"),
         ("run_out_of_memory", "build/one: out of memory", "free memory"),
+        ("import_from_a_bad_disk", "numpy cannot be loaded: Input/output error", "dmesg"),
         ("make_a_folder_in_the_way", "build/one/receipt.json: Is a directory", "move it away"),
     ],
 )

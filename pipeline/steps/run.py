@@ -27,7 +27,7 @@ from typing import Literal
 from pipeline.canonical import format_json
 from pipeline.errors import PipelineError
 from pipeline.files import write_atomic
-from pipeline.machine import machine_error
+from pipeline.machine import MachineFault, machine_error
 from pipeline.printable import printable
 from pipeline.report.events import StepEvent, emit
 from pipeline.steps.job import Job, successful, unsuccessful
@@ -159,7 +159,7 @@ def _translate(job: Job, session: Session, error: Exception, work: Work | None =
         return Failure(status="skipped", reason=str(error))
     if not isinstance(error, PipelineError):
         _note(job, work, "".join(traceback.format_exception(error)))
-    if isinstance(error, OSError | MemoryError):
+    if isinstance(error, MachineFault):
         moved = {work.folder: job.folder} if work else {}
         error = machine_error(error, root=job.root, file=job.folder, moved=moved)
     if isinstance(error, PipelineError):

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pipeline.errors import PipelineError, WorkerError
+from pipeline.machine import machine_error
 from pipeline.wall.confine import confine
 from pipeline.wall.rights import parse_rights
 from pipeline.workers.job import OUTCOME, Request
@@ -93,6 +94,9 @@ def _call(request: Request, begin: Callable[[], None]) -> dict[str, Any]:
         traceback.print_exc()
         hint = "build fewer models at once (-n), or on a larger machine"
         return _describe(WorkerError("ran out of memory", hint=hint))
+    except ImportError as error:
+        traceback.print_exc()
+        return _describe(machine_error(error))
     except BaseException as error:  # noqa: BLE001  # whatever it is, the parent must hear of it
         traceback.print_exc()
         return _describe_bug(error)
