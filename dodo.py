@@ -12,8 +12,8 @@ from pathlib import Path
 from doit.exceptions import InvalidDodoFile
 
 from pipeline.errors import PipelineError
-from pipeline.graph import load_graph
-from pipeline.tasks import Task, dist_task, job_task, model_tasks, step_tasks, tag_tasks
+from pipeline.steps.graph import load_graph
+from pipeline.steps.tasks import Task, dist_task, job_task, model_tasks, step_tasks, tag_tasks
 
 try:
     GRAPH = load_graph(Path.cwd())

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.signature import read_signature
-from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.normalize import normalize_graph_model
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.normalize import normalize_graph_model
+from pipeline.tfjs.model.signature import read_signature
 
 SHARD_SIZE_BYTES = 4 * 1024 * 1024
 COLUMNS = "{:40} {:>7} {:>5} {:>11} {:>6} {}"

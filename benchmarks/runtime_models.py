@@ -18,22 +18,22 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.canonical import format_json
+from pipeline.disk.canonical import format_json
+from pipeline.disk.layout import cache_folder
 from pipeline.errors import PipelineError
+from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.source import parse_source
-from pipeline.layout import cache_folder
-from pipeline.proof.hints import read_hints
-from pipeline.proof.tensors import Vector, Vectors, write_vectors
-from pipeline.proof.vectors import count_attempts, make_inputs
-from pipeline.runtime.node import run_models
-from pipeline.runtime.results import ModelRun
+from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.made_inputs import count_attempts, make_inputs
+from pipeline.proof.vector_files import Vector, Vectors, write_vectors
+from pipeline.runtime.node_results import ModelRun
+from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
-from pipeline.signature import read_signature
-from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.normalize import normalize_graph_model
-from pipeline.tfjs.rewrite import rewrite_graph
-from pipeline.tfjs.variant import write_variant
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.normalize import normalize_graph_model
+from pipeline.tfjs.model.signature import read_signature
+from pipeline.tfjs.quantize.variant_files import write_variant
+from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 from pipeline.workers.budget import Budget
 
 MIB = 1024 * 1024

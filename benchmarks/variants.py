@@ -29,10 +29,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.tfjs.model_json import ModelJson, format_model_json
-from pipeline.tfjs.shards import ShardWriter
-from pipeline.tfjs.variant import write_variant
-from pipeline.tfjs.weight_manifest import WeightGroup, WeightSpec
+from pipeline.tfjs.model.model_json import ModelJson, format_model_json
+from pipeline.tfjs.model.shards import ShardWriter
+from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
+from pipeline.tfjs.quantize.variant_files import write_variant
 
 MB = 1_000_000
 MIB = 1024 * 1024

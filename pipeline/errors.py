@@ -26,7 +26,7 @@ PipelineError is a bug of ours and keeps its traceback.
 
 from typing import ClassVar
 
-from pipeline.printable import printable
+from pipeline.text.printable import printable
 
 
 class PipelineError(Exception):

@@ -2,7 +2,7 @@
 
 Each is a function that writes a model into a folder and returns the path of what `source:` names.
 `Trap` has what they try to reach: a secret file, a folder to write, a listener. SavedModels lie in
-hostile_saved_models.py, servers in tests/hostile_server.py.
+hostile_saved_models.py, servers in tests/helpers/hostile_server.py.
 """
 
 import base64

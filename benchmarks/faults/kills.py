@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"))
 
 from ground import Ground, History, Reader, Running, adopt_orphans, command_of, processes, survivors
 from zoos import reproducible_files

@@ -29,33 +29,33 @@ from graph_models import write_graph_model
 from layers_models import write_layers_model
 from loopback import Server, serve
 from mutate import Mutation, any_of, in_zip, mutate_bytes, mutate_json, mutate_text
-from zoos import ROOT
+from paths import ROOT
 
-from pipeline.database import CacheDatabase
-from pipeline.diff.reading import parse_catalog
-from pipeline.dist import load_placed, load_projection
+from pipeline.diff.catalog_reader import parse_catalog
+from pipeline.engine.database import CacheDatabase
+from pipeline.engine.outcome import load_outcome
+from pipeline.engine.receipt import load_receipt
 from pipeline.errors import PipelineError
+from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.session import HttpSettings
-from pipeline.fetch.source import parse_source
+from pipeline.fetch.http.http_session import HttpSettings
 from pipeline.formats.convert import normalize_source
 from pipeline.inspection.inspect import inspect_subject
 from pipeline.inspection.subject import Subject
-from pipeline.manifest.import_command import format_entry, import_command
+from pipeline.manifest.converter.manifest_lines import format_entry, import_command
+from pipeline.manifest.converter.shell import split_commands
 from pipeline.manifest.load import load_manifest
-from pipeline.manifest.shell import split_commands
-from pipeline.proof.hints import read_hints
-from pipeline.proof.tensors import Vector, Vectors, load_vectors, write_vectors
-from pipeline.proof.test_inputs import load_test_inputs
-from pipeline.proof.vectors import make_inputs
-from pipeline.publish.place import open_place
+from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.made_inputs import make_inputs
+from pipeline.proof.inputs.test_inputs import load_test_inputs
+from pipeline.proof.vector_files import Vector, Vectors, load_vectors, write_vectors
 from pipeline.publish.state import read_state
-from pipeline.runtime.results import load_run
-from pipeline.signature import read_signature
-from pipeline.steps.outcome import load_outcome
-from pipeline.steps.receipt import load_receipt
-from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.variant import VariantNotSmaller, write_variant
+from pipeline.publish.target import open_place
+from pipeline.runtime.node_results import load_run
+from pipeline.steps.dist import load_placed, load_projection
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.signature import read_signature
+from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
 
 Files = dict[str, bytes]
 
@@ -359,9 +359,9 @@ def _keras_model(name: str) -> Callable[[], Files]:
 
 
 def _read_saved_model(folder: Path) -> None:
-    from pipeline.tf.meta_graph import choose_meta_graph, load_saved_model  # noqa: PLC0415
-    from pipeline.tf.summary import summarize_saved_model  # noqa: PLC0415
-    from pipeline.tf.untrusted import check_trusted  # noqa: PLC0415
+    from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model  # noqa: PLC0415
+    from pipeline.tf.saved_model.summary import summarize_saved_model  # noqa: PLC0415
+    from pipeline.tf.untrusted.refuse import check_trusted  # noqa: PLC0415
 
     with _refusing():
         summarize_saved_model(source=folder)
@@ -369,7 +369,7 @@ def _read_saved_model(folder: Path) -> None:
 
 
 def _read_frozen(folder: Path) -> None:
-    from pipeline.tf.frozen_graph import load_frozen_graph  # noqa: PLC0415
+    from pipeline.tf.frozen.frozen_graph import load_frozen_graph  # noqa: PLC0415
 
     load_frozen_graph(folder / "graph.pb", output_node_names="Identity", trust=False)
 
@@ -392,7 +392,7 @@ def _frozen_graph() -> Files:
 
 
 def _read_keras(folder: Path) -> None:
-    from pipeline.tf.keras_source import load_keras_model  # noqa: PLC0415
+    from pipeline.tf.keras.keras_source import load_keras_model  # noqa: PLC0415
 
     (path,) = [path for path in folder.iterdir() if path.is_file()]
     load_keras_model(path, trust=False)

@@ -24,19 +24,19 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.disk.json_file import read_json
+from pipeline.disk.layout import Layout
 from pipeline.errors import PipelineError
 from pipeline.formats.detect import SAVED_MODEL_FILES, detect_format
-from pipeline.graph import load_graph
-from pipeline.jsonfile import read_json
-from pipeline.layout import Layout
 from pipeline.manifest.flags import choose_output_format
 from pipeline.manifest.model import Model
-from pipeline.proof.tensors import Tensors, load_vectors, write_vectors
-from pipeline.runtime.node import run_models
-from pipeline.runtime.results import ModelRun
+from pipeline.proof.vector_files import Tensors, load_vectors, write_vectors
+from pipeline.runtime.node_results import ModelRun
+from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import fetch_packages
-from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.weights import walk_weights
+from pipeline.steps.graph import load_graph
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.weights import walk_weights
 from pipeline.workers.budget import Budget
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from pipeline.audit.damage import Content, Damage, Part
 from pipeline.audit.digests import Progress, find_damage
 from pipeline.audit.downloads import survey_cache
 from pipeline.audit.job_folders import survey_results
-from pipeline.graph import Graph
+from pipeline.steps.graph import Graph
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,11 @@
 import os
 
 from pipeline.audit.damage import Content, Damage, Found
-from pipeline.catalog import CATALOG_FILE
-from pipeline.dist import Placed
-from pipeline.layout import Layout
-from pipeline.publish.listing import Listing
-from pipeline.typed_json import InsidePath, WrongJsonError, parse_json
+from pipeline.catalog.document import CATALOG_FILE
+from pipeline.disk.layout import Layout
+from pipeline.disk.typed_json import InsidePath, WrongJsonError, parse_json
+from pipeline.publish.file_listing import Listing
+from pipeline.steps.dist import Placed
 
 
 def survey_dist(layout: Layout) -> Found:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.audit.damage import Content, Damage, Found
-from pipeline.fetch.store import Entry, Store
-from pipeline.typed_json import WrongJsonError, parse_json
+from pipeline.disk.typed_json import WrongJsonError, parse_json
+from pipeline.fetch.download_cache import Entry, Store
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.audit.damage import Content, Damage, Found
-from pipeline.graph import Graph
-from pipeline.steps.job import Job, successful
-from pipeline.steps.outcome import load_outcome
-from pipeline.steps.receipt import RECEIPT, UNLISTED, Receipt, load_receipt
-from pipeline.typed_json import WrongJsonError, is_inside, parse_json
+from pipeline.disk.typed_json import WrongJsonError, is_inside, parse_json
+from pipeline.engine.job import Job, successful
+from pipeline.engine.outcome import load_outcome
+from pipeline.engine.receipt import RECEIPT, UNLISTED, Receipt, load_receipt
+from pipeline.steps.graph import Graph
 
 _NO_RECEIPT = f"has no {RECEIPT} that can be read"
 

@@ -10,14 +10,14 @@ import sys
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.audit.audit import audit_zoo
+from pipeline.audit.audit_view import format_advice, format_audit, format_repaired
 from pipeline.audit.damage import forget
-from pipeline.audit.view import format_advice, format_audit, format_repaired
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
-from pipeline.graph import Graph
-from pipeline.report.line import plain_text
-from pipeline.report.screen import write_text
+from pipeline.report.terminal import write_text
 from pipeline.report.transfer import show_transfer
+from pipeline.steps.graph import Graph
+from pipeline.text.line import plain_text
 
 _INTERRUPTED = 130
 

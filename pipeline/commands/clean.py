@@ -7,7 +7,7 @@ from doit.cmd_clean import Clean as DoitClean
 
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
-from pipeline.graph import Graph
+from pipeline.steps.graph import Graph
 
 
 class Clean(ToldOptions, DoitClean):  # type: ignore[misc]  # doit has no types

@@ -13,13 +13,13 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
-from pipeline.canonical import format_json
 from pipeline.commands.arguments import options_first, restore_arguments
 from pipeline.commands.options import ToldOptions
+from pipeline.disk.canonical import format_json
 from pipeline.errors import PipelineError
-from pipeline.graph import Graph
 from pipeline.report.progress import Snapshot
-from pipeline.report.screen import open_screen, write_text
+from pipeline.report.terminal import open_screen, write_text
+from pipeline.steps.graph import Graph
 
 _OPTION_MARKDOWN = {
     "name": "as_markdown",
@@ -35,7 +35,7 @@ _OPTION_JSON = {
     "long": "json",
     "type": bool,
     "default": False,
-    "help": "print a JSON object; python -m pydoc pipeline.diff.document documents its keys",
+    "help": "print a JSON object; python -m pydoc pipeline.diff.json_document documents its keys",
 }
 _OPTION_FAIL_ON = {
     "name": "fail_on",
@@ -94,7 +94,7 @@ class Diff(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         )
         from pipeline.diff.causes import explain_difference  # noqa: PLC0415
         from pipeline.diff.compare import compare_catalogs  # noqa: PLC0415
-        from pipeline.diff.memory import find_recipes  # noqa: PLC0415
+        from pipeline.diff.recipe_store import find_recipes  # noqa: PLC0415
 
         before = read_baseline(graph, args[0]) if args else read_published(graph)
         if before is None:
@@ -120,9 +120,9 @@ def _parse_marks(text: str) -> list[str]:
 
 
 def _show(difference: Any, params: Mapping[str, Any]) -> None:
-    from pipeline.diff.document import to_json  # noqa: PLC0415
-    from pipeline.diff.markdown import format_markdown  # noqa: PLC0415
-    from pipeline.diff.view import format_difference  # noqa: PLC0415
+    from pipeline.diff.diff_view import format_difference  # noqa: PLC0415
+    from pipeline.diff.json_document import to_json  # noqa: PLC0415
+    from pipeline.diff.markdown_document import format_markdown  # noqa: PLC0415
 
     if params["as_json"]:
         write_text(sys.stdout, format_json(to_json(difference)).decode())

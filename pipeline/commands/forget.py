@@ -11,8 +11,8 @@ from doit.cmd_forget import Forget as DoitForget
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import select_steps
-from pipeline.graph import Graph
-from pipeline.steps.receipt import RECEIPT
+from pipeline.engine.receipt import RECEIPT
+from pipeline.steps.graph import Graph
 
 
 class Forget(ToldOptions, DoitForget):  # type: ignore[misc]  # doit has no types

@@ -14,13 +14,13 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import restore_arguments
 from pipeline.commands.options import ToldOptions
+from pipeline.disk.files import write_atomic
 from pipeline.errors import ManifestError, PipelineError
-from pipeline.files import write_atomic
-from pipeline.graph import MANIFEST
-from pipeline.manifest.append import append_entries
-from pipeline.manifest.import_command import ImportedModel, format_entry, import_command
+from pipeline.manifest.converter.append import append_entries
+from pipeline.manifest.converter.manifest_lines import ImportedModel, format_entry, import_command
+from pipeline.manifest.converter.shell import find_arguments, split_commands
 from pipeline.manifest.load import parse_manifest
-from pipeline.manifest.shell import find_arguments, split_commands
+from pipeline.steps.graph import MANIFEST
 
 _OPTION_FILE = {
     "name": "file",

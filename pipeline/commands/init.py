@@ -8,7 +8,7 @@ from typing import Any
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.options import ToldOptions
-from pipeline.graph import MANIFEST
+from pipeline.steps.graph import MANIFEST
 
 SCHEMA = "models.yaml.schema.json"
 

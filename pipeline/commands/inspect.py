@@ -14,20 +14,20 @@ from typing import Any
 
 from doit.exceptions import InvalidCommand
 
-from pipeline.canonical import format_json
 from pipeline.commands.arguments import options_first, restore_arguments
 from pipeline.commands.options import ToldOptions
+from pipeline.disk.canonical import format_json
+from pipeline.disk.layout import cache_folder
 from pipeline.errors import PipelineError, SourceError
-from pipeline.fetch.source import Source, parse_source
-from pipeline.fetch.store import Progress
+from pipeline.fetch.address.source import Source, parse_source
+from pipeline.fetch.download_cache import Progress
 from pipeline.inspection.inspect import Trial, inspect_subject
+from pipeline.inspection.inspection_view import format_failure, format_model
 from pipeline.inspection.subject import open_subject
-from pipeline.inspection.view import format_failure, format_model
-from pipeline.layout import cache_folder
-from pipeline.report.line import BLANK, Line, plain_text
-from pipeline.report.screen import stream_is_terminal, write_text
+from pipeline.report.terminal import stream_is_terminal, write_text
 from pipeline.report.transfer import show_transfer
-from pipeline.tfjs.inference import Shape
+from pipeline.text.line import BLANK, Line, plain_text
+from pipeline.tfjs.model.inference import Shape
 
 _OPTION_JSON = {
     "name": "as_json",

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from doit.exceptions import InvalidCommand
 
+from pipeline.disk.lock import hold_lock
 from pipeline.errors import PipelineError
-from pipeline.graph import Graph
-from pipeline.lock import hold_lock
+from pipeline.steps.graph import Graph
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ from doit.cmd_base import Command
 from doit.cmdparse import CmdOption, CmdParseError
 from doit.exceptions import InvalidCommand
 
+from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError
-from pipeline.machine import machine_error
 
 _HELP = ("help", "h")
 _EXPECTED = {int: "a whole number", float: "a number"}

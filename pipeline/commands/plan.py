@@ -8,13 +8,13 @@ from doit.cmd_base import DoitCmdBase
 
 from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import select_steps
-from pipeline.dist import find_fault, load_placed, load_projection
+from pipeline.disk.layout import Layout
+from pipeline.engine.outcome import load_outcome
+from pipeline.engine.receipt import NEVER_BUILT, load_receipt
 from pipeline.errors import DamagedFileError
-from pipeline.graph import Graph
-from pipeline.layout import Layout
-from pipeline.printable import printable
-from pipeline.steps.outcome import load_outcome
-from pipeline.steps.receipt import NEVER_BUILT, load_receipt
+from pipeline.steps.dist import find_fault, load_placed, load_projection
+from pipeline.steps.graph import Graph
+from pipeline.text.printable import printable
 
 _OPTION_JSON = {
     "name": "as_json",

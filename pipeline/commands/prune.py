@@ -10,13 +10,13 @@ from pathlib import Path
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.audit.downloads import find_dangling
+from pipeline.audit.orphans import find_orphans
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
-from pipeline.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
+from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
-from pipeline.files import total_size
-from pipeline.graph import Graph
-from pipeline.orphans import find_orphans
+from pipeline.steps.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
+from pipeline.steps.graph import Graph
 
 _DAY_SECONDS = 24 * 3600
 

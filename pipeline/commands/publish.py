@@ -17,21 +17,16 @@ from pipeline.commands.arguments import restore_arguments
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
 from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arrange_arguments
-from pipeline.dist import load_placed
+from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError
-from pipeline.graph import Graph
-from pipeline.machine import machine_error
 from pipeline.publish.cors import describe_cors
-from pipeline.publish.folder import FolderPlace
+from pipeline.publish.dist_contents import Offer, load_offer
+from pipeline.publish.folder_target import FolderPlace
 from pipeline.publish.generation import PublishedFile
 from pipeline.publish.limits import find_excesses, is_github_pages
-from pipeline.publish.offer import Offer, load_offer
-from pipeline.publish.pages import choose_render
-from pipeline.publish.place import Place, open_place
-from pipeline.publish.prune import prune_place
+from pipeline.publish.old_generations import prune_place
 from pipeline.publish.publish import Published, Publisher
-from pipeline.publish.state import load_index
-from pipeline.publish.view import (
+from pipeline.publish.publish_view import (
     format_index,
     format_pruned,
     format_published,
@@ -39,9 +34,14 @@ from pipeline.publish.view import (
     format_rolled_back,
     format_unchanged,
 )
-from pipeline.report.line import Line, plain_text
-from pipeline.report.screen import write_text
+from pipeline.publish.published_pages import choose_render
+from pipeline.publish.state import load_index
+from pipeline.publish.target import Place, open_place
+from pipeline.report.terminal import write_text
 from pipeline.report.transfer import show_transfer
+from pipeline.steps.dist import load_placed
+from pipeline.steps.graph import Graph
+from pipeline.text.line import Line, plain_text
 
 _INTERRUPTED = 130
 _NO_URL = "--check: expected a URL, here or as zoo: publish: url:"
@@ -180,7 +180,7 @@ class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
         self, url: str, files: Mapping[str, PublishedFile] | None, target: str | None
     ) -> int:
         # Imported where it is met: it brings the HTTP library.
-        from pipeline.fetch.session import HttpSettings  # noqa: PLC0415
+        from pipeline.fetch.http.http_session import HttpSettings  # noqa: PLC0415
         from pipeline.publish.readback import Reader  # noqa: PLC0415
 
         with show_transfer(f"read back {url}") as progress:

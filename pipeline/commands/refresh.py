@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.commands.run import Run
 from pipeline.commands.selection import select_steps
-from pipeline.graph import Graph
+from pipeline.steps.graph import Graph
 
 
 class Refresh(Run):

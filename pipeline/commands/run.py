@@ -18,14 +18,14 @@ from typing import Any, NoReturn
 from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand
 
+from pipeline.catalog.entries import model_entry
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import expand_names
-from pipeline.entries import model_entry
+from pipeline.engine.outcome import load_outcome
 from pipeline.errors import PipelineError
-from pipeline.graph import Graph
-from pipeline.report.run import OUR_BUG, RunContext, exit_status, use_context
-from pipeline.steps.outcome import load_outcome
+from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
+from pipeline.steps.graph import Graph
 from pipeline.wall.record import describe_walls
 
 
@@ -73,7 +73,7 @@ class Run(ToldOptions, DoitRun):  # type: ignore[misc]  # doit has no types
         if graph.session.refresh or not done:
             return
         # Imported where it is met: a run with nothing to do waits for no import.
-        from pipeline.commands.records import leave_records  # noqa: PLC0415
+        from pipeline.commands.run_records import leave_records  # noqa: PLC0415
 
         selected = [] if self.sel_default_tasks else list(self.sel_tasks)
         leave_records(graph, context, selected=selected, code=code)

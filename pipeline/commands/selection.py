@@ -7,7 +7,7 @@ from typing import Protocol
 
 from doit.exceptions import InvalidCommand
 
-from pipeline.graph import Graph
+from pipeline.steps.graph import Graph
 
 
 class NamedTask(Protocol):

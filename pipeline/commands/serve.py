@@ -6,8 +6,8 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.options import ToldOptions
-from pipeline.graph import Graph
-from pipeline.serving.server import SiteServer
+from pipeline.publish.serve.zoo_server import SiteServer
+from pipeline.steps.graph import Graph
 
 _OPTION_PORT = {
     "name": "port",

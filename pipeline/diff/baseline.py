@@ -6,12 +6,12 @@ read over HTTP, and a models.json of earlier, wherever it lies.
 
 import posixpath
 
-from pipeline.catalog import CATALOG_FILE
-from pipeline.diff.reading import Reading, nothing_published, parse_catalog
+from pipeline.catalog.document import CATALOG_FILE
+from pipeline.diff.catalog_reader import Reading, nothing_published, parse_catalog
 from pipeline.errors import PublishError
-from pipeline.fetch.credentials import strip_credentials
-from pipeline.graph import Graph
-from pipeline.publish.place import open_place
+from pipeline.fetch.http.credentials import strip_credentials
+from pipeline.publish.target import open_place
+from pipeline.steps.graph import Graph
 
 _WEB = ("http://", "https://")
 
@@ -83,7 +83,7 @@ def _read_place(graph: Graph, text: str, *, endpoint: str | None) -> Reading:
 
 def _read_web(url: str) -> Reading:
     # Imported where it is met: it brings the HTTP library.
-    from pipeline.fetch.session import HttpSettings, open_url, retry  # noqa: PLC0415
+    from pipeline.fetch.http.http_session import HttpSettings, open_url, retry  # noqa: PLC0415
     from pipeline.publish.readback import folder_url  # noqa: PLC0415
 
     settings = HttpSettings(attempts=3)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from pipeline.catalog_types import CatalogModel
+from pipeline.catalog.types import CatalogModel
+from pipeline.diff.catalog_reader import Reading
 from pipeline.diff.change import Cause, CauseKind, Difference, ModelDifference
-from pipeline.diff.reading import Reading
 from pipeline.diff.recipe import Recipe, explain_recipes, explain_tools
-from pipeline.report.line import first_line
-from pipeline.steps.receipt import find_changes
+from pipeline.engine.receipt import find_changes
+from pipeline.text.line import first_line
 
 Recipes = Callable[[str], tuple[Recipe | None, Recipe | None]]
 """Returns what a model was made of before and now, by its name; None where it is not known."""

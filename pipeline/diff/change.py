@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.site.deviation import Deviation
+from pipeline.catalog.deviation import Deviation
 
 Mark = Literal["breaking", "regression", "improvement"]
 Fate = Literal["new", "gone", "changed"]

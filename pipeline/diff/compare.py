@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pipeline.catalog_types import CatalogModel
-from pipeline.diff.about import compare_about, compare_graph
+from pipeline.catalog.types import CatalogModel
+from pipeline.diff.catalog_reader import Reading
 from pipeline.diff.change import Change, Difference, Mark, ModelDifference, VariantDifference
 from pipeline.diff.interface import compare_interface
-from pipeline.diff.reading import Reading
-from pipeline.diff.variants import compare_variants
-from pipeline.report.line import first_line
+from pipeline.diff.manifest_fields import compare_about, compare_graph
+from pipeline.diff.variant_changes import compare_variants
+from pipeline.text.line import first_line
 
 
 def compare_catalogs(before: Reading, after: Reading) -> Difference:

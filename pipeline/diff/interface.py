@@ -7,9 +7,9 @@ that only became wider is another shape too: pages read sizes from it.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.catalog_types import CatalogInput, CatalogModel, CatalogRole, CatalogTensor
+from pipeline.catalog.phrases import format_shape
+from pipeline.catalog.types import CatalogInput, CatalogModel, CatalogRole, CatalogTensor
 from pipeline.diff.change import Change, Mark
-from pipeline.site.phrases import format_shape
 
 BREAKING: tuple[Mark, ...] = ("breaking",)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.diff.change import Cause, CauseKind
-from pipeline.steps.receipt import Receipt, find_changes
+from pipeline.engine.receipt import Receipt, find_changes
 
 Recipe = Mapping[str, Mapping[str, Any]]
 

@@ -12,21 +12,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.fetch.credentials import mask_credentials
-from pipeline.fetch.download import Download, Location, download
-from pipeline.fetch.faults import NotFoundError
+from pipeline.disk.json_value import JsonValue
+from pipeline.fetch.archive.package import deliver_package
+from pipeline.fetch.archive.tree import find_near
+from pipeline.fetch.download_cache import Progress
 from pipeline.fetch.filesystem_client import Filesystem
 from pipeline.fetch.filesystem_file import receive_file
-from pipeline.fetch.listed import ListedTree, ListingLimits
+from pipeline.fetch.http.credentials import mask_credentials
+from pipeline.fetch.http.download import Download, Location, download
+from pipeline.fetch.http.fetch_faults import NotFoundError
+from pipeline.fetch.http.http_session import HttpSettings, retry
+from pipeline.fetch.http.partial_file import Validators
+from pipeline.fetch.listed_files import ListedTree, ListingLimits
 from pipeline.fetch.one_file import deliver_file
-from pipeline.fetch.package import deliver_package
-from pipeline.fetch.part import Validators
 from pipeline.fetch.recall import recall
 from pipeline.fetch.request import Delivery, Request, deliver_tree
-from pipeline.fetch.session import HttpSettings, retry
-from pipeline.fetch.store import Progress
-from pipeline.fetch.tree import find_near
-from pipeline.json_value import JsonValue
 
 _SETTINGS = HttpSettings(attempts=3)  # the clients themselves try again, too
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import FetchError
-from pipeline.fetch.credentials import expand_variables
-from pipeline.fetch.deadline import Deadline
-from pipeline.fetch.faults import NotFoundError, ServerError, SetupError, TransientError
-from pipeline.fetch.source import Source
-from pipeline.fetch.tree import MAX_FILES, is_plain_path, shorten
+from pipeline.fetch.address.source import Source
+from pipeline.fetch.archive.tree import MAX_FILES, is_plain_path, shorten
+from pipeline.fetch.http.credentials import expand_variables
+from pipeline.fetch.http.deadline import Deadline
+from pipeline.fetch.http.fetch_faults import NotFoundError, ServerError, SetupError, TransientError
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _HINTS = {

@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.fetch.download import Location, download
-from pipeline.fetch.faults import NotFoundError
-from pipeline.fetch.hf_address import is_commit
+from pipeline.disk.json_value import JsonValue
+from pipeline.fetch.address.hf_address import is_commit
+from pipeline.fetch.address.source import is_archive_name
+from pipeline.fetch.archive.package import deliver_package
 from pipeline.fetch.hf_client import HfRepository
-from pipeline.fetch.listed import ListedTree, ListingLimits
-from pipeline.fetch.package import deliver_package
+from pipeline.fetch.http.download import Location, download
+from pipeline.fetch.http.fetch_faults import NotFoundError
+from pipeline.fetch.listed_files import ListedTree, ListingLimits
 from pipeline.fetch.recall import recall
 from pipeline.fetch.request import Delivery, Request, deliver_tree
-from pipeline.fetch.source import is_archive_name
-from pipeline.json_value import JsonValue
 
 # Path in the repository: size, algorithm and digest.
 Files = Mapping[str, tuple[int, str, str]]

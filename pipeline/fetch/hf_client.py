@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pipeline.errors import FetchError, NetworkError, PipelineError
-from pipeline.fetch.deadline import Deadline
-from pipeline.fetch.faults import NotFoundError, ServerError, SetupError, TransientError
-from pipeline.fetch.hf_address import is_commit
-from pipeline.fetch.session import HttpSettings, retry
-from pipeline.fetch.tree import MAX_FILES
-from pipeline.printable import printable
+from pipeline.fetch.address.hf_address import is_commit
+from pipeline.fetch.archive.tree import MAX_FILES
+from pipeline.fetch.http.deadline import Deadline
+from pipeline.fetch.http.fetch_faults import NotFoundError, ServerError, SetupError, TransientError
+from pipeline.fetch.http.http_session import HttpSettings, retry
+from pipeline.text.printable import printable
 
 _HINT = "set HF_TOKEN or run 'hf auth login'; a gated repository also wants its terms accepted"
 _NOT_FOUND = 404

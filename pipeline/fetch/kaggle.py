@@ -9,13 +9,13 @@ import importlib
 import os
 from urllib.parse import quote, urlsplit
 
-from pipeline.fetch.download import Location, download
-from pipeline.fetch.faults import NotFoundError, ServerError, SetupError
-from pipeline.fetch.package import deliver_package
+from pipeline.disk.json_value import JsonValue, parse_json
+from pipeline.fetch.archive.package import deliver_package
+from pipeline.fetch.http.download import Location, download
+from pipeline.fetch.http.fetch_faults import NotFoundError, ServerError, SetupError
+from pipeline.fetch.http.http_session import HttpSettings, basic_auth, load_answer
 from pipeline.fetch.recall import recall
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.session import HttpSettings, basic_auth, load_answer
-from pipeline.json_value import JsonValue, parse_json
 
 _ENDPOINT = "https://www.kaggle.com"
 _EXTRA = 'pip install "tfjs-zoo[kaggle]"'

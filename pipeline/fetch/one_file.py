@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from pipeline.disk.files import link_or_copy
 from pipeline.errors import FetchError
-from pipeline.fetch.download import Download
+from pipeline.fetch.archive.tree import is_inner_path, parse_shards, read_json_text
+from pipeline.fetch.http.download import Download
 from pipeline.fetch.request import Delivery, Request, make_place
-from pipeline.fetch.tree import is_inner_path, parse_shards, read_json_text
-from pipeline.files import link_or_copy
 
 
 def deliver_file(

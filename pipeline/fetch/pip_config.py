@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import platformdirs
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from pipeline.fetch.session import HttpSettings, basic_auth
+from pipeline.fetch.http.http_session import HttpSettings, basic_auth
 
 _SECTIONS = ("global", "install", "download")
 _TRUE = {"1", "true", "yes", "on", "y", "t"}

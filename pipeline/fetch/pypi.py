@@ -18,18 +18,18 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pypi_simple import ACCEPT_ANY, DistributionPackage, Link, ProjectPage
 
+from pipeline.disk.json_value import JsonValue, parse_json
 from pipeline.errors import FetchError
-from pipeline.fetch.credentials import strip_credentials
-from pipeline.fetch.deadline import Deadline
-from pipeline.fetch.download import Location, download
-from pipeline.fetch.faults import NotFoundError, ServerError
-from pipeline.fetch.package import Top, deliver_package
+from pipeline.fetch.address.source import is_archive_name
+from pipeline.fetch.archive.package import Top, deliver_package
+from pipeline.fetch.archive.tree import MissingPathError, is_inner_path
+from pipeline.fetch.http.credentials import strip_credentials
+from pipeline.fetch.http.deadline import Deadline
+from pipeline.fetch.http.download import Location, download
+from pipeline.fetch.http.fetch_faults import NotFoundError, ServerError
+from pipeline.fetch.http.http_session import HttpSettings, load_answer
 from pipeline.fetch.pip_config import PipConfig, load_pip_config
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.session import HttpSettings, load_answer
-from pipeline.fetch.source import is_archive_name
-from pipeline.fetch.tree import MissingPathError, is_inner_path
-from pipeline.json_value import JsonValue, parse_json
 
 # Wheels of one release mostly hold the same data; trying all of a large one would take hours.
 _MAX_PLATFORM_WHEELS = 3

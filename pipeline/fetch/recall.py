@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from pipeline.disk.json_value import JsonValue
 from pipeline.errors import NetworkError
-from pipeline.fetch.faults import ServerError
+from pipeline.fetch.http.fetch_faults import ServerError
 from pipeline.fetch.request import Request
-from pipeline.json_value import JsonValue
 
 T = TypeVar("T")
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import UntrustedSourceError
-from pipeline.fetch.content import check_pointer, check_whole
-from pipeline.fetch.deadline import Deadline
-from pipeline.fetch.source import Source
-from pipeline.fetch.store import Progress, Store
-from pipeline.fetch.tree import Tree, name_file, select_files
+from pipeline.fetch.address.source import Source
+from pipeline.fetch.archive.tree import Tree, name_file, select_files
+from pipeline.fetch.download_cache import Progress, Store
+from pipeline.fetch.http.content import check_pointer, check_whole
+from pipeline.fetch.http.deadline import Deadline
 
 
 @dataclass(frozen=True, kw_only=True)

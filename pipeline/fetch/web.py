@@ -4,14 +4,14 @@ import os
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-from pipeline.fetch.credentials import expand_variables, mask_credentials, strip_credentials
-from pipeline.fetch.download import Download, Location, download
+from pipeline.fetch.archive.package import deliver_package
+from pipeline.fetch.archive.tree import MODEL_JSON
+from pipeline.fetch.download_cache import Entry
+from pipeline.fetch.http.credentials import expand_variables, mask_credentials, strip_credentials
+from pipeline.fetch.http.download import Download, Location, download
+from pipeline.fetch.http.http_session import HttpSettings
 from pipeline.fetch.one_file import deliver_file
-from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.session import HttpSettings
-from pipeline.fetch.store import Entry
-from pipeline.fetch.tree import MODEL_JSON
 
 _HINT_CREDENTIALS = (
     "give credentials for that host in ~/.netrc, or in the source from the environment: "

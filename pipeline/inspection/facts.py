@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.tfjs.inference import Shape, parse_shape
-from pipeline.tfjs.topology import Node
+from pipeline.tfjs.model.inference import Shape, parse_shape
+from pipeline.tfjs.model.topology import Node
 
 # Values are followed for what sizes and axes are computed from, which is small.
 MAX_VALUES = 64

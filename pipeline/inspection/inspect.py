@@ -39,13 +39,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk.files import total_size
 from pipeline.errors import FormatError
-from pipeline.files import total_size
 from pipeline.formats.detect import detect_format
 from pipeline.inspection.other_files import inspect_other_file
 from pipeline.inspection.remarks import find_remarks
 from pipeline.inspection.subject import Subject
-from pipeline.tfjs.inference import Shape
+from pipeline.tfjs.model.inference import Shape
 
 CATALOG = "zoo_catalog"
 
@@ -117,15 +117,15 @@ def _describe(
     # Each format is imported where it is met: TensorFlow's pool and numpy take their time.
     match detect_format(path, asked=None, name=path.name):
         case "tfjs_graph_model":
-            from pipeline.inspection.graph_model import inspect_graph_model  # noqa: PLC0415
+            from pipeline.inspection.inspect_graph_model import inspect_graph_model  # noqa: PLC0415
 
             return inspect_graph_model(path, shapes=shapes)
         case "tfjs_layers_model":
-            from pipeline.inspection.layers_model import inspect_layers_model  # noqa: PLC0415
+            from pipeline.inspection.inspect_layers_model import inspect_layers_model  # noqa: PLC0415
 
             return inspect_layers_model(path)
         case "tf_saved_model" | "tf_hub":
-            from pipeline.inspection.saved_model import inspect_saved_model  # noqa: PLC0415
+            from pipeline.inspection.inspect_saved_model import inspect_saved_model  # noqa: PLC0415
 
             folder = path.parent if path.name == "saved_model.pb" else path
             return inspect_saved_model(folder, shapes=shapes, announce=announce)

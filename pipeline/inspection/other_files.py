@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import total_size
+from pipeline.disk.files import total_size
 
 _HEAD_BYTES = 64
 _TITLES = {

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.inspection.facts import UNKNOWN, Call, Fact
-from pipeline.inspection.lists import is_stack, list_facts, stack_shape
 from pipeline.inspection.shapes_of_layout import LAYOUT_RULES
 from pipeline.inspection.shapes_of_math import MATH_RULES
 from pipeline.inspection.shapes_of_windows import WINDOW_RULES
 from pipeline.inspection.strided_slice import strided_slice
+from pipeline.inspection.tensor_lists import is_stack, list_facts, stack_shape
 from pipeline.inspection.values import follow_values, settle_values
-from pipeline.tfjs.inference import Shape, merge_shapes
-from pipeline.tfjs.topology import Node, split_tensor_name
+from pipeline.tfjs.model.inference import Shape, merge_shapes
+from pipeline.tfjs.model.topology import Node, split_tensor_name
 
 _RULES = {**LAYOUT_RULES, **MATH_RULES, **WINDOW_RULES, "StridedSlice": strided_slice}
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})

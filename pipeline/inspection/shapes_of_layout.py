@@ -7,7 +7,7 @@ they need what is not known, the answer is unknown. It opens no file.
 from collections.abc import Callable, Sequence
 
 from pipeline.inspection.facts import UNKNOWN, Call, Fact, count_axis, count_elements
-from pipeline.tfjs.inference import Shape
+from pipeline.tfjs.model.inference import Shape
 
 Rule = Callable[[Call], Sequence[Fact]]
 

@@ -7,8 +7,8 @@ they need what is not known, the answer is unknown. It opens no file.
 from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.inspection.facts import UNKNOWN, Call, Fact, count_axis
-from pipeline.tfjs.graph_ops import SAME_SHAPE_OPS
-from pipeline.tfjs.inference import Shape, merge_shapes
+from pipeline.tfjs.model.graph_ops import SAME_SHAPE_OPS
+from pipeline.tfjs.model.inference import Shape, merge_shapes
 
 Rule = Callable[[Call], Sequence[Fact]]
 

@@ -7,7 +7,7 @@ After tensorflow/core/framework/common_shape_fns.cc. Layout is NHWC (channels la
 from collections.abc import Callable, Sequence
 
 from pipeline.inspection.facts import UNKNOWN, Call, Fact
-from pipeline.tfjs.inference import Shape
+from pipeline.tfjs.model.inference import Shape
 
 Rule = Callable[[Call], Sequence[Fact]]
 

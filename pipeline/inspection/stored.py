@@ -15,10 +15,10 @@ import numpy as np
 
 from pipeline.errors import FormatError
 from pipeline.inspection.facts import MAX_VALUES, Fact
-from pipeline.tfjs.dtypes import ITEM_SIZES
-from pipeline.tfjs.model_json import ModelJson
-from pipeline.tfjs.weight_manifest import WeightSpec
-from pipeline.tfjs.weights import walk_weights
+from pipeline.tfjs.model.dtypes import ITEM_SIZES
+from pipeline.tfjs.model.model_json import ModelJson
+from pipeline.tfjs.model.weight_manifest import WeightSpec
+from pipeline.tfjs.model.weights import walk_weights
 
 NUM_LARGEST = 8
 

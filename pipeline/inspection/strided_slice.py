@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.inspection.facts import UNKNOWN, Call, Fact, Values
-from pipeline.tfjs.inference import Shape
+from pipeline.tfjs.model.inference import Shape
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import FetchError
+from pipeline.fetch.address.source import Source
+from pipeline.fetch.download_cache import Progress
 from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.source import Source
-from pipeline.fetch.store import Progress
 
 _MODEL_JSON = "model.json"
 _CATALOG = "models.json"

@@ -8,20 +8,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.fetch.store import Progress
+from pipeline.fetch.download_cache import Progress
 from pipeline.formats.convert import normalize_source
 from pipeline.formats.detect import detect_format
 from pipeline.formats.routes import LAYERS
-from pipeline.proof.hints import read_hints
-from pipeline.proof.tensors import Vector, Vectors, write_vectors
-from pipeline.proof.vectors import make_inputs
-from pipeline.runtime.description import describe_layers_model
-from pipeline.runtime.node import run_models
-from pipeline.runtime.results import ModelRun
+from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.made_inputs import make_inputs
+from pipeline.proof.vector_files import Vector, Vectors, write_vectors
+from pipeline.runtime.describe_model import describe_layers_model
+from pipeline.runtime.node_results import ModelRun
+from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
-from pipeline.signature import read_signature
-from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.variant import write_variant
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.signature import read_signature
+from pipeline.tfjs.quantize.variant_files import write_variant
 from pipeline.workers.budget import Budget
 
 BACKENDS = ("wasm", "cpu")

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterator
 
 from pipeline.errors import SourceError
-from pipeline.fetch.source import Source, parse_source
+from pipeline.fetch.address.source import Source, parse_source
 from pipeline.manifest.fault import Fault
 from pipeline.manifest.flags import (
     asked_flags,
@@ -13,7 +13,7 @@ from pipeline.manifest.flags import (
     formats_of_file,
 )
 from pipeline.manifest.model import CATALOG_KEYS
-from pipeline.manifest.quantize import QUANTIZE_FIELDS, describe_flags
+from pipeline.manifest.quantize_rules import QUANTIZE_FIELDS, describe_flags
 from pipeline.manifest.sections import ListedModel, Sections
 
 

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.manifest.fault import format_value
-from pipeline.manifest.spdx import parse_license
+from pipeline.manifest.license_expression import parse_license
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
 VARIANT_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"

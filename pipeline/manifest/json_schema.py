@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import CoreSchema
 
-from pipeline.canonical import format_json
-from pipeline.files import write_atomic
+from pipeline.disk.canonical import format_json
+from pipeline.disk.files import write_atomic
 from pipeline.manifest.model import CATALOG_KEYS, Defaults, Model
-from pipeline.manifest.variant import DTYPES
+from pipeline.manifest.variant_section import DTYPES
 from pipeline.manifest.zoo import ZooSection
 
 SCHEMA_FILE = Path(__file__).with_name("models.schema.json")

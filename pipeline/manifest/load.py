@@ -9,10 +9,10 @@ from pathlib import Path
 from pipeline.errors import ManifestError
 from pipeline.manifest.check import check_models
 from pipeline.manifest.fault import Fault, format_faults
-from pipeline.manifest.quantize import with_flag_variant
+from pipeline.manifest.quantize_rules import with_flag_variant
 from pipeline.manifest.sections import read_sections
-from pipeline.manifest.yaml_reader import read_yaml
-from pipeline.manifest.yaml_syntax import LINE_BREAK
+from pipeline.manifest.yaml.yaml_reader import read_yaml
+from pipeline.manifest.yaml.yaml_syntax import LINE_BREAK
 from pipeline.manifest.zoo import Zoo
 
 

@@ -28,7 +28,7 @@ from pipeline.manifest.fields import (
     Weights,
 )
 from pipeline.manifest.tolerance import Tolerance
-from pipeline.manifest.variant import Variant
+from pipeline.manifest.variant_section import Variant
 
 MIB = 2**20
 

@@ -14,8 +14,8 @@ from pipeline.manifest.fields import Section
 from pipeline.manifest.model import Defaults, Model
 from pipeline.manifest.sentences import closest_field, describe_error, describe_unknown
 from pipeline.manifest.tolerance import OutputTolerance, Tolerance
-from pipeline.manifest.variant import Variant
-from pipeline.manifest.yaml_reader import Node
+from pipeline.manifest.variant_section import Variant
+from pipeline.manifest.yaml.yaml_reader import Node
 from pipeline.manifest.zoo import ZooSection
 
 Path = tuple[str | int, ...]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.proof.reference import make_reference, write_reference
-from pipeline.proof.tensors import Tensors, Vector, Vectors, load_vectors, write_vectors
-from pipeline.runtime.node import run_models
-from pipeline.runtime.results import ModelRun
+from pipeline.proof.make_reference import make_reference, write_reference
+from pipeline.proof.vector_files import Tensors, Vector, Vectors, load_vectors, write_vectors
+from pipeline.runtime.node_results import ModelRun
+from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.workers.budget import Budget
 
@@ -102,7 +102,7 @@ def run_tfjs_reference(  # noqa: PLR0913  # all that the step knows, by name
         seed: Text that made-up inputs follow from; the model's name.
         task: What the model is for.
         given: Folder with vectors whose inputs are to be taken; None to make some up.
-        hints: What the graph says of the inputs; see `pipeline.proof.hints`.
+        hints: What the graph says of the inputs; see `pipeline.proof.inputs.input_hints`.
 
     Returns:
         runtime, vectors (their number), attempts, random, constant and notes.

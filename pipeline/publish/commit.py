@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from pipeline.disk.files import digest_file
 from pipeline.errors import PublishError
-from pipeline.files import digest_file
 from pipeline.publish.generation import (
     INDEX_FILE,
     Generation,
@@ -22,9 +22,9 @@ from pipeline.publish.generation import (
 )
 from pipeline.publish.headers import IMMUTABLE, OCTETS, Headers, find_headers
 from pipeline.publish.journal import Journal
-from pipeline.publish.place import Place
 from pipeline.publish.plan import Plan
 from pipeline.publish.state import State
+from pipeline.publish.target import Place
 
 Progress = Callable[[int, int], None]
 """Told of the bytes that are written, and of how many there are."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.catalog import CATALOG_FILE
+from pipeline.catalog.document import CATALOG_FILE
 from pipeline.publish.generation import PublishedFile
 from pipeline.publish.headers import find_content_type
 

@@ -19,11 +19,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from pipeline.canonical import format_json
-from pipeline.catalog import CATALOG_FILE
+from pipeline.catalog.document import CATALOG_FILE
+from pipeline.disk.canonical import format_json
+from pipeline.disk.typed_json import InsidePath, Number, NumBytes, Sha256
 from pipeline.errors import PublishError
-from pipeline.publish.records import parse_record
-from pipeline.typed_json import InsidePath, Number, NumBytes, Sha256
+from pipeline.publish.stored_record import parse_record
 
 FOLDER = "generations"
 INDEX_FILE = f"{FOLDER}/index.json"

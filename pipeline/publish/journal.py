@@ -9,13 +9,13 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from pipeline.canonical import format_json
+from pipeline.disk.canonical import format_json
+from pipeline.disk.typed_json import InsidePath, Number
 from pipeline.errors import PublishError
 from pipeline.publish.generation import FOLDER, PublishedFile, Time
 from pipeline.publish.headers import find_headers
-from pipeline.publish.place import Place
-from pipeline.publish.records import MAX_RECORD_BYTES, parse_record
-from pipeline.typed_json import InsidePath, Number
+from pipeline.publish.stored_record import MAX_RECORD_BYTES, parse_record
+from pipeline.publish.target import Place
 
 _FOLDER = f"{FOLDER}/pending"
 _FLUSH_SECONDS = 3.0

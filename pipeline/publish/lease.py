@@ -21,11 +21,11 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.canonical import format_json
+from pipeline.disk.canonical import format_json
+from pipeline.disk.typed_json import WrongJsonError, parse_json
 from pipeline.errors import PlaceError
 from pipeline.publish.generation import FOLDER
 from pipeline.publish.headers import Headers, find_headers
-from pipeline.typed_json import WrongJsonError, parse_json
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 10.0

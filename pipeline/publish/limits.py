@@ -6,7 +6,7 @@ https://docs.github.com/en/pages/getting-started-with-github-pages/github-pages-
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from pipeline.report.quantity import format_bytes
+from pipeline.text.quantity import format_bytes
 
 # Of a file in a repository, and of a site as a whole.
 MAX_FILE_BYTES = 100 * 1024**2

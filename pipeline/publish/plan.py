@@ -7,10 +7,10 @@ those that are replaced in place, each after what it refers to, and `models.json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.catalog import CATALOG_FILE
+from pipeline.catalog.document import CATALOG_FILE
 from pipeline.errors import PublishError
+from pipeline.publish.dist_contents import Offer
 from pipeline.publish.generation import PublishedFile
-from pipeline.publish.offer import Offer
 from pipeline.publish.state import State
 
 

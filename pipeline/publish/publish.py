@@ -1,6 +1,6 @@
 """Publishing: what dist/ offers brought to a place, an earlier generation shown again.
 
-Nothing is removed here; `pipeline.publish.prune` does that.
+Nothing is removed here; `pipeline.publish.old_generations` does that.
 """
 
 import hashlib
@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from pipeline.canonical import format_json
-from pipeline.catalog import CATALOG_FILE
+from pipeline.catalog.document import CATALOG_FILE
+from pipeline.disk.canonical import format_json
+from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
-from pipeline.publish.carry import carry_over
 from pipeline.publish.commit import Commit, Progress
+from pipeline.publish.dist_contents import Offer
+from pipeline.publish.file_listing import parse_catalog
 from pipeline.publish.generation import TIME_FORMAT, Generation, PublishedFile, content_file
 from pipeline.publish.headers import is_content_named
-from pipeline.publish.listing import parse_catalog
-from pipeline.publish.offer import Offer
-from pipeline.publish.place import Place
+from pipeline.publish.keep_published import carry_over
 from pipeline.publish.plan import Plan, make_plan
-from pipeline.publish.records import MAX_RECORD_BYTES
 from pipeline.publish.state import State, load_generation, read_state
-from pipeline.typed_json import WrongJsonError
+from pipeline.publish.stored_record import MAX_RECORD_BYTES
+from pipeline.publish.target import Place
 
 Tell = Callable[[str], None]
 Render = Callable[[Mapping[str, object]], Mapping[str, bytes]]

@@ -14,12 +14,15 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import requests
 
-from pipeline.catalog import CATALOG_FILE
+from pipeline.catalog.document import CATALOG_FILE
+from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import NetworkError, PipelineError, PublishError
-from pipeline.fetch.deadline import Deadline
-from pipeline.fetch.faults import ServerError
-from pipeline.fetch.session import HttpSettings, open_url, retry
+from pipeline.fetch.http.deadline import Deadline
+from pipeline.fetch.http.fetch_faults import ServerError
+from pipeline.fetch.http.http_session import HttpSettings, open_url, retry
 from pipeline.publish.commit import Progress
+from pipeline.publish.dist_contents import listed_files
+from pipeline.publish.file_listing import parse_catalog
 from pipeline.publish.findings import ORIGIN, Answer, Finding, judge_answer
 from pipeline.publish.generation import (
     INDEX_FILE,
@@ -28,10 +31,7 @@ from pipeline.publish.generation import (
     parse_index,
     record_file,
 )
-from pipeline.publish.listing import parse_catalog
-from pipeline.publish.offer import listed_files
-from pipeline.publish.records import MAX_RECORD_BYTES, check_size
-from pipeline.typed_json import WrongJsonError
+from pipeline.publish.stored_record import MAX_RECORD_BYTES, check_size
 
 PATIENCE_SECONDS = 30.0
 # A file may take so long, and longer the larger it should be; never longer than the most.

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.catalog import CATALOG_FILE
+from pipeline.catalog.document import CATALOG_FILE
+from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
+from pipeline.publish.file_listing import parse_catalog
 from pipeline.publish.generation import (
     FOLDER,
     INDEX_FILE,
@@ -19,10 +21,8 @@ from pipeline.publish.generation import (
     record_file,
 )
 from pipeline.publish.journal import Pending, load_pending
-from pipeline.publish.listing import parse_catalog
-from pipeline.publish.place import Place
-from pipeline.publish.records import MAX_RECORD_BYTES
-from pipeline.typed_json import WrongJsonError
+from pipeline.publish.stored_record import MAX_RECORD_BYTES
+from pipeline.publish.target import Place
 
 _RECORD = re.compile(rf"{FOLDER}/(\d{{6,9}})\.json", re.ASCII)
 

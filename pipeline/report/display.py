@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from pipeline.report.line import Line
 from pipeline.report.progress import Snapshot
-from pipeline.report.screen import Screen
+from pipeline.report.terminal import Screen
+from pipeline.text.line import Line
 
 CLOSE_SECONDS = 5.0
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from pipeline.report.events import StepEvent
-from pipeline.report.line import Line, first_line, wrap_text
-from pipeline.report.quantity import count
-from pipeline.report.run import RunContext
-from pipeline.report.step import task_title
+from pipeline.engine.events import StepEvent
+from pipeline.report.run_context import RunContext
+from pipeline.report.step_line import task_title
+from pipeline.text.line import Line, first_line, wrap_text
+from pipeline.text.quantity import count
 
 MAX_FULL = 30
 MAX_NAMED = 4

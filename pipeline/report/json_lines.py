@@ -11,7 +11,7 @@ come; what is here keeps its meaning. Keys are sorted, absent values are null.
      "skipped", "adopted", "remembered", "upToDate"}, "failedModels": [names],
      "exitStatus", "meaning"}
 
-- The fields of `step` are those of `pipeline.report.events.StepEvent`. `log` is relative to
+- The fields of `step` are those of `pipeline.engine.events.StepEvent`. `log` is relative to
   `root`, with forward slashes; `done` and `total` are bytes. A step tells `progress` at most
   twice a second. A step that doit finds up to date has no line, only its count at the end.
 - `failed`, `remembered` and `skipped` of `counts` are numbers of steps, as are all of them;
@@ -27,11 +27,11 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, TextIO
 
-from pipeline.report.events import StepEvent
+from pipeline.engine.events import StepEvent
 from pipeline.report.progress import DoitTask
-from pipeline.report.run import EXIT_MEANINGS
-from pipeline.report.screen import write_text
+from pipeline.report.run_context import EXIT_MEANINGS
 from pipeline.report.tally import Ending, Tally
+from pipeline.report.terminal import write_text
 
 SCHEMA = 1
 PROGRESS_SECONDS = 0.5

@@ -14,10 +14,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.report.line import Line, Style, encode_text
 from pipeline.report.progress import Running, Snapshot
-from pipeline.report.quantity import count, format_time_left, format_whole_seconds
-from pipeline.report.step import format_transfer, task_title
+from pipeline.report.step_line import format_transfer, task_title
+from pipeline.text.line import Line, Style, encode_text
+from pipeline.text.quantity import count, format_time_left, format_whole_seconds
 
 BAR_WIDTH = 20
 BAR_MIN_COLUMNS = 70

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pipeline.engine.events import StepEvent
 from pipeline.report.estimate import Estimate
-from pipeline.report.events import StepEvent
 
 
 class DoitTask(Protocol):

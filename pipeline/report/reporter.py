@@ -2,7 +2,7 @@
 
 A line for each step that ends, what runs now below it (on a terminal), and at the end the
 table of models and the failures. doit calls its methods from its main thread, but
-`execute_task` from the worker's; steps tell of themselves through `pipeline.report.events`,
+`execute_task` from the worker's; steps tell of themselves through `pipeline.engine.events`,
 because a doit task succeeds also where its step failed.
 """
 
@@ -12,14 +12,14 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, TextIO
 
+from pipeline.engine.events import StepEvent
 from pipeline.report.display import Display
-from pipeline.report.ending import format_ending
-from pipeline.report.events import StepEvent
-from pipeline.report.line import Line, wrap_text
 from pipeline.report.progress import DoitTask, Progress
-from pipeline.report.screen import PlainScreen, open_screen
-from pipeline.report.step import format_step, task_title
+from pipeline.report.run_summary import format_ending
+from pipeline.report.step_line import format_step, task_title
 from pipeline.report.tally import Tally
+from pipeline.report.terminal import PlainScreen, open_screen
+from pipeline.text.line import Line, wrap_text
 
 
 class ZooReporter:

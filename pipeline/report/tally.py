@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.report.events import Listener, subscribe
+from pipeline.engine.events import Listener, subscribe
 from pipeline.report.progress import DoitTask, Plan, is_step, plan_run
-from pipeline.report.run import RunContext, current_context, exit_status
+from pipeline.report.run_context import RunContext, current_context, exit_status
 
 
 @dataclass(frozen=True, kw_only=True)

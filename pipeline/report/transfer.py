@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipeline.report.screen import can_redraw
+from pipeline.report.terminal import can_redraw
 
 Transfer = Callable[[int, int | None], None]
 """Told of the bytes done, and of how many there are, None where that is not known."""

@@ -9,20 +9,20 @@ no file.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.roles.classification import find_classification
-from pipeline.roles.detection import find_arg_max, find_detection
-from pipeline.roles.features import find_features, read_length
-from pipeline.roles.finding import Claim, Doubt, Finding, RoleFindings
-from pipeline.roles.images import find_images, read_activation
-from pipeline.roles.landmarks import find_landmarks, read_points
-from pipeline.roles.named import find_named
-from pipeline.roles.observed import Observed, Output, observe
-from pipeline.roles.pose import describe_maps, find_pose
-from pipeline.roles.stated import Statement, check_stated, read_map
-from pipeline.roles.structure import Structure
+from pipeline.roles.evidence.class_scores import find_classification
+from pipeline.roles.evidence.feature_vectors import find_features, read_length
+from pipeline.roles.evidence.finding import Claim, Doubt, Finding, RoleFindings
+from pipeline.roles.evidence.image_outputs import find_images, read_activation
+from pipeline.roles.evidence.landmarks import find_landmarks, read_points
+from pipeline.roles.evidence.observations import Observed, Output, observe
+from pipeline.roles.evidence.output_names import find_named
+from pipeline.roles.evidence.pose import describe_maps, find_pose
+from pipeline.roles.evidence.raw_detections import find_arg_max, find_detection
+from pipeline.roles.evidence.structure import Structure
+from pipeline.roles.manifest_roles import Statement, check_stated, read_map
 from pipeline.roles.vocabulary import convention_names, find_role
-from pipeline.tfjs.topology import Topology
-from pipeline.tfjs.weights import Array
+from pipeline.tfjs.model.topology import Topology
+from pipeline.tfjs.model.weights import Array
 
 _RULES: tuple[Callable[[Observed], Iterable[Claim | Doubt]], ...] = (
     find_named,

@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from pipeline.roles.names import name_role
-from pipeline.roles.people import ATTRIBUTES, LANDMARKS, POSE
-from pipeline.roles.terms import Family, Role
-from pipeline.roles.things import (
+from pipeline.roles.object_roles import (
     CLASSIFICATION,
     DEPTH,
     DETECTION,
@@ -23,6 +20,9 @@ from pipeline.roles.things import (
     SEGMENTATION,
     TRANSCRIPTION,
 )
+from pipeline.roles.person_roles import ATTRIBUTES, LANDMARKS, POSE
+from pipeline.roles.role_names import name_role
+from pipeline.roles.role_types import Family, Role
 
 # The first family that fits a task's ending has it, so the longer endings come first.
 FAMILIES: tuple[Family, ...] = (

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.disk.files import digest_file
+from pipeline.disk.versions import TFJS
 from pipeline.errors import FetchError
+from pipeline.fetch.address.source import parse_source
+from pipeline.fetch.download_cache import Progress, Store
 from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.source import parse_source
-from pipeline.fetch.store import Progress, Store
-from pipeline.files import digest_file
-from pipeline.versions import TFJS
 
 NEWEST = TFJS
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
-from pipeline.card import DIGEST_DIGITS
+from pipeline.catalog.card import DIGEST_DIGITS
 
 FOLDER = "assets"
 _NAMES = (

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.catalog_types import Catalog
+from pipeline.catalog.types import Catalog
 from pipeline.manifest.fields import NAME_PATTERN
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.site.assets import write_assets
-from pipeline.site.listing import list_models
+from pipeline.site.list_page import list_models
 from pipeline.site.loader import write_loader
-from pipeline.site.pages import render_list, render_model, render_not_found
+from pipeline.site.page_templates import render_list, render_model, render_not_found
 from pipeline.site.tensorflow_js import copy_tensorflow_js
 
 

@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.report.quantity import format_bytes
-from pipeline.site.deviation import Deviation
-from pipeline.site.phrases import format_share
+from pipeline.catalog.deviation import Deviation
+from pipeline.catalog.phrases import format_share
+from pipeline.text.quantity import format_bytes
 
 WIDTH, HEIGHT = 380, 220
 LEFT, RIGHT, TOP, FOOT = 68, 372, 12, 196

@@ -13,9 +13,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from pipeline.canonical import digest_json, format_json
-from pipeline.site.types import format_types
-from pipeline.versions import TFJS
+from pipeline.disk.canonical import digest_json, format_json
+from pipeline.disk.versions import TFJS
+from pipeline.site.typescript import format_types
 
 LOADER_FILE = "zoo.js"
 TYPES_FILE = "zoo.d.ts"

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.catalog_types import CatalogInput, CatalogModel, CatalogTensor, CatalogVariant
-from pipeline.site.deviation import deciding_backend
+from pipeline.catalog.deviation import deciding_backend
+from pipeline.catalog.phrases import format_shape
+from pipeline.catalog.types import CatalogInput, CatalogModel, CatalogTensor, CatalogVariant
 from pipeline.site.identifiers import name_variables
-from pipeline.site.phrases import format_shape
-from pipeline.site.roles import sort_roles
+from pipeline.site.role_texts import sort_roles
 
 Kind = Literal["code", "comment", "string"]
 Fill = Literal["url", "loader", "path", "variant"]

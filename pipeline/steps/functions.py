@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.canonical import format_json
-from pipeline.card import (
+from pipeline.catalog.card import (
     alias_model_json,
     build_card,
     missing_variant_entry,
@@ -19,32 +18,33 @@ from pipeline.card import (
     variant_entry,
     variant_folder,
 )
-from pipeline.catalog import (
+from pipeline.catalog.document import (
     CATALOG_FILE,
     SCHEMA_FILE,
     build_catalog,
     format_schema,
 )
-from pipeline.entries import model_entry
+from pipeline.catalog.entries import model_entry
+from pipeline.disk.canonical import format_json
+from pipeline.disk.files import digest_file, link_or_copy
+from pipeline.disk.json_file import read_json, write_json
+from pipeline.engine.step import StepSkipped, Work
 from pipeline.errors import DiskError
+from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.source import parse_source
-from pipeline.files import digest_file, link_or_copy
 from pipeline.formats.convert import check_formats, convert_source, load_metadata
 from pipeline.formats.detect import detect_format
 from pipeline.formats.loading import load_layers_model
 from pipeline.formats.routes import GRAPH, LAYERS
-from pipeline.jsonfile import read_json, write_json
-from pipeline.proof.hints import read_hints
-from pipeline.proof.tensors import load_vectors
+from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.vector_files import load_vectors
 from pipeline.roles.infer import infer_roles
-from pipeline.signature import read_signature
-from pipeline.steps.step import StepSkipped, Work
-from pipeline.tfjs.layers_ops import read_topology
-from pipeline.tfjs.metadata import add_metadata, choose_output_names
-from pipeline.tfjs.model_json import format_model_json, load_model_json
-from pipeline.tfjs.rewrite import rewrite_graph
-from pipeline.tfjs.variant import VariantNotSmaller, write_variant
+from pipeline.tfjs.model.layers_ops import read_topology
+from pipeline.tfjs.model.metadata import add_metadata, choose_output_names
+from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+from pipeline.tfjs.model.signature import read_signature
+from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
+from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
 
 def fetch(work: Work) -> None:

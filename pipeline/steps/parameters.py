@@ -6,10 +6,10 @@ no weights. All are JSON values, so that a receipt gives them back as they were.
 
 from typing import Any
 
-from pipeline.fetch.source import parse_source
+from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.flags import asked_flags
 from pipeline.manifest.model import Model
-from pipeline.manifest.variant import Variant
+from pipeline.manifest.variant_section import Variant
 from pipeline.manifest.zoo import Zoo
 
 _CONVERT = (

@@ -10,27 +10,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk.json_file import read_json, write_json
+from pipeline.engine.step import Work
 from pipeline.errors import ConversionError, FidelityError, WorkerError
 from pipeline.formats.convert import model_path, normalize_source
 from pipeline.formats.routes import ROUTES
-from pipeline.jsonfile import read_json, write_json
 from pipeline.manifest.tolerance import Tolerance
-from pipeline.proof.case import Case
-from pipeline.proof.gate import loosest_dtype
-from pipeline.proof.hints import read_hints
-from pipeline.proof.match import prove_map
-from pipeline.proof.selection import outputs_behind_selection
-from pipeline.proof.tensors import load_vectors
-from pipeline.proof.test_inputs import load_test_inputs, write_test_inputs
+from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.test_inputs import load_test_inputs, write_test_inputs
+from pipeline.proof.judge.gate import loosest_dtype
+from pipeline.proof.judge.model_under_test import Case
+from pipeline.proof.judge.selection import outputs_behind_selection
+from pipeline.proof.judge.verdict import Candidate, Verdict, judge_model, judge_run
+from pipeline.proof.output_matching import prove_map
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
-from pipeline.proof.verdict import Candidate, Verdict, judge_model, judge_run
-from pipeline.runtime.node import Runs, run_models
+from pipeline.proof.vector_files import load_vectors
 from pipeline.runtime.releases import run_in_releases
+from pipeline.runtime.run_models import Runs, run_models
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
-from pipeline.steps.step import Work
-from pipeline.tfjs.layers_ops import read_topology
-from pipeline.tfjs.model_json import load_model_json
-from pipeline.tfjs.variant import write_variant
+from pipeline.tfjs.model.layers_ops import read_topology
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.quantize.variant_files import write_variant
 
 BASE = "base"
 # The quick backend for every variant, the plain one for the base and what the other cannot.

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.catalog import CATALOG_FILE
-from pipeline.files import digest_file
-from pipeline.jsonfile import read_json, write_json
+from pipeline.catalog.document import CATALOG_FILE
+from pipeline.disk.files import digest_file
+from pipeline.disk.json_file import read_json, write_json
+from pipeline.engine.step import Work
 from pipeline.runtime.tfjs_packages import fetch_packages
-from pipeline.steps.step import Work
 
 PROJECTION_FILE = "projection.json"
 

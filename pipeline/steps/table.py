@@ -3,7 +3,7 @@
 What a step reads of the manifest is in `pipeline.steps.parameters`.
 """
 
-from pipeline.steps.step import Step
+from pipeline.engine.step import Step
 
 _FUNCTIONS = "pipeline.steps.functions"
 _PROOF = "pipeline.steps.proof"

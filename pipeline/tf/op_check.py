@@ -10,9 +10,9 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.errors import ConversionError
-from pipeline.inspection.op_support import mapped_ops
 from pipeline.tf.nodes import all_nodes
-from pipeline.tf.op_advice import advise
+from pipeline.tf.untrusted.op_advice import advise
+from pipeline.tfjs.op_support import mapped_ops
 
 # Of these `strip_debug_ops` gets rid, or nobody runs them.
 _DEBUG_OPS = {"Assert", "CheckNumerics", "Print"}

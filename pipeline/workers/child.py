@@ -21,8 +21,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError, WorkerError
-from pipeline.machine import machine_error
 from pipeline.wall.confine import confine
 from pipeline.wall.rights import parse_rights
 from pipeline.workers.job import OUTCOME, Request

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import errors
+from pipeline.disk.files import total_size
 from pipeline.errors import PipelineError, WorkerError
-from pipeline.files import total_size
 from pipeline.wall.rights import Rights
 from pipeline.workers.budget import out_of_time
+from pipeline.workers.child_process import Launched, describe_exit, last_lines
 from pipeline.workers.job import OUTCOME, CrashError, JobResult, Limits, Request, UnexpectedJobError
 from pipeline.workers.memory import format_bytes, tree_memory
-from pipeline.workers.process import Launched, describe_exit, last_lines
 
 _INTERVAL_SECONDS = 0.2
 _DISK_INTERVAL_SECONDS = 2.0

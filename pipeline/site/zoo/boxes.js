@@ -1,5 +1,5 @@
 // Boxes that a detector finds, compared as a set: the reference's, by falling score, each with the
-// best overlap left. The same as pipeline/proof/detection.py computes.
+// best overlap left. The same as pipeline/proof/judge/box_matching.py computes.
 import {asText} from './figures.js';
 import {count} from './vectors.js';
 

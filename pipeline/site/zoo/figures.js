@@ -1,5 +1,5 @@
 // Figures: how far an output is from its reference, value by value, over several vectors. The same
-// as pipeline/proof/fidelity.py computes when the zoo is built.
+// as pipeline/proof/judge/fidelity.py computes when the zoo is built.
 
 // Below so many values their range says little of the range that the output has.
 const FEW_VALUES = 16;

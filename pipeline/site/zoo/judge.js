@@ -1,5 +1,5 @@
 // Judge: what becomes of each output of a run, by the gate and the tolerance that the catalog has
-// of it. The same as pipeline/proof/judge.py, but for the signal-to-noise ratio, which a build
+// of it. The same as pipeline/proof/judge/judge.py, but for the signal-to-noise ratio, which a build
 // asks of float32 besides.
 import {compareDetections, readDetections} from './boxes.js';
 import {

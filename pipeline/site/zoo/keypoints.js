@@ -1,5 +1,5 @@
 // Keypoints: distances as fractions of the diagonal of the box around the reference's own points.
-// The same as pipeline/proof/keypoints.py computes.
+// The same as pipeline/proof/judge/keypoint_distances.py computes.
 
 const POINT_SIZES = [2, 3, 4, 5];
 

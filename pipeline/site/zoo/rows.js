@@ -1,5 +1,5 @@
 // Rows compared as a set: one agrees when a row of the other list has the same values, wherever it
-// stands. The same as pipeline/proof/rows.py computes.
+// stands. The same as pipeline/proof/judge/row_matching.py computes.
 import {asText} from './figures.js';
 import {count} from './vectors.js';
 

@@ -1,0 +1,50 @@
+"""View: what an audit found, for people. Pure."""
+
+from collections.abc import Sequence
+
+from pipeline.audit.audit import Audit
+from pipeline.audit.damage import Part
+from pipeline.text.line import BLANK, Line
+from pipeline.text.printable import printable
+from pipeline.text.quantity import count, format_bytes
+
+_PARTS: dict[Part, str] = {"results": "results", "cache": "the cache", "dist": "{output}/"}
+
+
+def format_audit(audit: Audit, *, output: str) -> list[Line]:
+    """Return what was read, and a line about each thing that is damaged.
+
+    Args:
+        audit: What was found.
+        output: What people call dist/.
+    """
+    read = ", ".join(
+        f"{count(audit.files.get(part, 0), 'file')} of {name.format(output=output)}"
+        for part, name in _PARTS.items()
+    )
+    summary = f"checked {read}: {format_bytes(audit.bytes)}"
+    if not audit.damages:
+        return [((f"{summary}; all are as they were made", "good"),)]
+    width = max(len(printable(damage.where)) for damage in audit.damages)
+    lines: list[Line] = [
+        (("  " + printable(damage.where).ljust(width), ""), (f"  {printable(damage.found)}", "bad"))
+        for damage in audit.damages
+    ]
+    return [*lines, BLANK, ((summary, ""),)]
+
+
+def format_advice(audit: Audit) -> list[Line]:
+    """Return what to do about damage."""
+    damaged = f"{count(len(audit.damages), 'thing')} damaged"
+    text = f"{damaged}; `doit check --repair` removes them, and the next `doit` makes them again"
+    return [((text, "bad"),)]
+
+
+def format_repaired(audit: Audit, faults: Sequence[OSError]) -> list[Line]:
+    """Return what became of damage that was to be removed."""
+    lines: list[Line] = [
+        ((printable(f"{fault.filename}: {fault.strerror}; let it be removed"), "bad"),)
+        for fault in faults
+    ]
+    text = f"{count(len(audit.damages), 'thing')} damaged and removed; `doit` makes them again"
+    return lines or [((text, "good"),)]

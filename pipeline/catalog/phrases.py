@@ -1,0 +1,92 @@
+"""Phrases: shapes, shares, links and lists as the pages write them. Pure."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.text.quantity import format_bytes
+
+NO_SHAPE = "[…]"
+_TIMES = "\N{MULTIPLICATION SIGN}"
+_WHOLE_PERCENT = 10
+_LEAST_PERCENT = 0.0001
+
+
+def format_shape(shape: Sequence[int] | None) -> str:
+    """Return a shape as TensorFlow.js writes it, "?" where a size is free: "[?, 224, 224, 3]"."""
+    if shape is None:
+        return NO_SHAPE
+    return f"[{', '.join('?' if size < 0 else str(size) for size in shape)}]"
+
+
+def format_sizes(shape: Sequence[int] | None) -> str:
+    """Return the sizes of a shape without its batch: "224 x 224 x 3"; "" where none is left."""
+    if shape is None:
+        return "…"
+    return _TIMES.join("?" if size < 0 else str(size) for size in shape[1:])
+
+
+def format_share(share: float) -> str:
+    """Return a share in percent with two digits: "0.52 %", "81 %"."""
+    # Without the noise of binary fractions: 100 times 1e-6 is a little less than 1e-4.
+    percent = float(f"{100 * share:.12g}")
+    if percent and percent < _LEAST_PERCENT:
+        return f"<{_LEAST_PERCENT} %"
+    if percent >= _WHOLE_PERCENT:
+        return f"{percent:,.0f} %"
+    digits = f"{percent:.2g}"
+    return f"{float(digits):.6f}".rstrip("0").rstrip(".") + " %"
+
+
+def format_range(sizes: Sequence[int]) -> str:
+    """Return sizes in bytes as one text: "3.4 MiB", "425 to 841 KiB"; "" without any."""
+    if not sizes:
+        return ""
+    least, most = format_bytes(min(sizes)), format_bytes(max(sizes))
+    if least == most:
+        return least
+    if least.split()[1] == most.split()[1]:
+        least = least.split()[0]
+    return f"{least} to {most}"
+
+
+def format_counts(counts: Mapping[str, int]) -> str:
+    """Return what there is how often, the most frequent first: "10 float16, 1 int32"."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{number:,} {name}" for name, number in ordered)
+
+
+def join_words(words: Iterable[str], last: str = "and") -> str:
+    """Return words as a sentence has them: "cpu, wasm and webgl"."""
+    *others, final = list(words) or [""]
+    return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def format_requirements(requires: Mapping[str, Any]) -> str:
+    """Return what a page has to have: "TensorFlow.js 3.21.0 and the flag KEEP set to true"."""
+    parts = []
+    for key, value in sorted(requires.items(), key=lambda item: (item[0] != "tfjs", item[0])):
+        if key == "tfjs":
+            parts.append(f"TensorFlow.js {value}")
+        elif key == "flags" and isinstance(value, Mapping):
+            flags = sorted(value.items())
+            parts += [f"the flag {flag} set to {_plain(setting)}" for flag, setting in flags]
+        else:
+            parts.append(f"{key} {_plain(value)}")
+    return join_words(parts)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def web_url(text: str | None) -> str | None:
+    """Return a text that is a link to the web, else None: no other scheme becomes a link."""
+    if text is None or any(character.isspace() for character in text):
+        return None
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    return text if parts.scheme in {"http", "https"} and parts.hostname else None

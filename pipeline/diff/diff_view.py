@@ -1,0 +1,84 @@
+"""View: a difference as lines of a terminal. Pure."""
+
+from pipeline.diff.change import Cause, Change, Difference, Mark, ModelDifference
+from pipeline.diff.difference_text import (
+    count_marks,
+    describe_error,
+    describe_fates,
+    describe_size,
+    describe_tools,
+    describe_unchanged,
+    order_models,
+    told_changes,
+    told_variants,
+)
+from pipeline.text.line import BLANK, Line, Style, wrap_text
+
+_LABEL = 12
+_STYLES: dict[Mark, Style] = {"breaking": "bad", "regression": "warn", "improvement": "good"}
+_FATES: dict[str, Style] = {"new": "good", "gone": "warn", "changed": "bold"}
+
+
+def format_difference(difference: Difference, *, width: int | None) -> list[Line]:
+    """Return what differs; `width` is the terminal's, None where rows have no end."""
+    then = f"{difference.before} (nothing is published there yet)"
+    before = then if difference.is_first else difference.before
+    lines: list[Line] = [((f"{before} → {difference.after}", "dim"),)]
+    marks = count_marks(difference)
+    summary: list[tuple[str, Style]] = [(describe_fates(difference), "bold")]
+    for number, (mark, text) in enumerate(marks):
+        summary += [(": " if number == 0 else ", ", ""), (text, _STYLES[mark])]
+    lines.append((*summary, (describe_unchanged(difference), "bold")))
+    if difference.toolchain:
+        lines += wrap_text(f"tools: {describe_tools(difference)}", "dim", indent="", width=width)
+    for model in order_models(difference):
+        lines += [BLANK, *_format_model(model, width)]
+    return lines
+
+
+def _format_model(model: ModelDifference, width: int | None) -> list[Line]:
+    lines: list[Line] = [((model.name, "bold"), (f"  {model.fate}", _FATES[model.fate]))]
+    # That it is new or gone is said already.
+    said = model.fate != "changed" and not model.marks and len(model.all_changes) == 1
+    plain = said and model.after in {None, "ok"}
+    for change in [] if plain else told_changes(model):
+        lines += _format_change(change, width)
+    for number, cause in enumerate(model.causes):
+        lines += _format_cause(cause, width, is_first=number == 0)
+    return [*lines, *_format_variants(model)]
+
+
+def _format_change(change: Change, width: int | None) -> list[Line]:
+    mark = change.marks[0] if change.marks else None
+    also = f" ({', '.join(change.marks[1:])})" if len(change.marks) > 1 else ""
+    return _labelled(mark or "", _STYLES[mark] if mark else "", change.text + also, width)
+
+
+def _format_cause(cause: Cause, width: int | None, *, is_first: bool) -> list[Line]:
+    text = cause.text if cause.kind in {"unknown", "failure"} else f"{cause.kind}: {cause.text}"
+    return _labelled("because" if is_first else "", "dim", text, width, "dim")
+
+
+def _format_variants(model: ModelDifference) -> list[Line]:
+    rows = [
+        (variant.name, describe_size(variant), describe_error(variant))
+        for variant in told_variants(model)
+    ]
+    if not rows:
+        return []
+    widths = [max(_LABEL, *(len(row[0]) for row in rows)), max(len(row[1]) for row in rows)]
+    return [
+        ((f"  {name:<{widths[0]}}", ""), (f"{size:<{widths[1]}}", ""), (f"  {error}", "dim"))
+        for name, size, error in rows
+    ]
+
+
+def _labelled(
+    label: str, style: Style, text: str, width: int | None, text_style: Style = ""
+) -> list[Line]:
+    indent = " " * (_LABEL + 2)
+    lines = wrap_text(text, text_style, indent=indent, width=width)
+    if not lines:
+        return []
+    first = "".join(part for part, _ in lines[0]).removeprefix(indent)
+    return [((f"  {label:<{_LABEL}}", style), (first, text_style)), *lines[1:]]

@@ -1,0 +1,180 @@
+"""Jobs: one step of one model, and whether its last result still stands.
+
+Everything is read from the folder's receipt; nothing is run or written here.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.disk.machine_faults import machine_error
+from pipeline.engine.local_files import LocalFiles
+from pipeline.engine.outcome import Outcome, load_outcome
+from pipeline.engine.receipt import (
+    RECEIPT,
+    Failure,
+    Ingredients,
+    Receipt,
+    explain_change,
+    explain_loss,
+    failure_of,
+    load_receipt,
+)
+from pipeline.engine.session import Bounds
+from pipeline.engine.step import Step
+from pipeline.errors import PipelineError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What can be said of a job without running it.
+
+    Attributes:
+        outcome: How it ends if nothing is run; None when it has to run.
+        cause: Why it has to run; None when it has not.
+        failure: The remembered failure or skip behind the outcome, with its hint.
+        upstream: The task that has no result, where that is why this one has none.
+        forcible: Whether running it all the same could end otherwise.
+    """
+
+    outcome: Outcome | None = None
+    cause: str | None = None
+    failure: Failure | None = None
+    upstream: str | None = None
+    forcible: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One step of one model (or of one variant, or of the zoo).
+
+    Attributes:
+        task: Name of its task.
+        step: The kind of work.
+        model: Name of the model; None for the zoo.
+        parameters: JSON values from the manifest that the step reads.
+        folder: Where its results lie.
+        reads: The jobs it reads, by key ("fetch", "variant:base").
+        needs: Keys of those that must have succeeded.
+        root: Folder of the manifest.
+        temporary: Folder for half-made results, on the same file system.
+        bounds: What its child process may use.
+        local: Files beside the manifest that it reads; None for none.
+        expected_failure: Whether the manifest says `expect: failed`.
+    """
+
+    task: str
+    step: Step
+    model: str | None
+    parameters: Mapping[str, Any]
+    folder: Path
+    reads: Mapping[str, "Job"]
+    needs: frozenset[str]
+    root: Path
+    temporary: Path
+    bounds: Bounds = field(default_factory=Bounds)
+    local: LocalFiles | None = None
+    expected_failure: bool = False
+
+    @cached_property
+    def outcome_file(self) -> Path:
+        """The file that says how it ended; what the next steps depend on."""
+        return self.folder.with_name(f"{self.folder.name}.json")
+
+    @property
+    def failed_folder(self) -> Path:
+        """Receipt and log of the last failure."""
+        return self.folder.with_name(f"{self.folder.name}.failed")
+
+    @property
+    def previous_folder(self) -> Path:
+        """The last success, while a new one takes its place; what a kill leaves of that."""
+        return self.folder.with_name(f"{self.folder.name}.previous")
+
+    @property
+    def since_file(self) -> Path:
+        """When it was first not ok, for a catalog that offers an older result."""
+        return self.folder.with_name(f"{self.folder.name}.since.json")
+
+    def ingredients(self) -> Ingredients:
+        """Gather what decides its result now.
+
+        Raises:
+            PipelineError: A local source cannot be read.
+        """
+        inputs = {key: _digest_outcome(job.outcome_file) for key, job in self.reads.items()}
+        if self.local is not None:
+            try:
+                inputs.update(self.local.inputs())
+            except OSError as error:
+                raise machine_error(error, root=self.root) from None
+        return Ingredients(
+            step=self.step.name,
+            version=self.step.version,
+            parameters=self.parameters,
+            inputs=inputs,
+        )
+
+    def standing(self) -> Standing:
+        """Say whether the last result still stands, failed or not, and if not, why."""
+        self._recover()
+        blocked = self._blocked()
+        if blocked is not None:
+            return blocked
+        try:
+            now = self.ingredients()
+        except PipelineError as error:
+            failure = failure_of(error)
+            return Standing(outcome=unsuccessful(failure), failure=failure, forcible=False)
+        failed = load_receipt(self.failed_folder)
+        if failed is not None and failed.failure is not None and not explain_change(failed, now):
+            if failed.failure.retry:
+                return Standing(cause=f"failed before: {failed.failure.reason}")
+            return Standing(outcome=unsuccessful(failed.failure), failure=failed.failure)
+        receipt = load_receipt(self.folder)
+        cause = explain_change(receipt, now)
+        if receipt is None and (self.folder / RECEIPT).exists():
+            cause = f"its {RECEIPT} is damaged"
+        if cause is None and receipt is not None:
+            cause = explain_loss(receipt, self.folder)
+            if cause is None:
+                return Standing(outcome=successful(receipt))
+        return Standing(cause=cause)
+
+    def _recover(self) -> None:
+        """Put the last success back where a kill came between its going and the next one."""
+        if not self.folder.exists() and self.previous_folder.exists():
+            self.previous_folder.rename(self.folder)
+
+    def _blocked(self) -> Standing | None:
+        """Say that a step it needs has no result; None when all have."""
+        for key in sorted(self.needs):
+            needed = self.reads[key]
+            outcome = load_outcome(needed.outcome_file)
+            if outcome is None or outcome.status != "ok":
+                reason = f"{key} did not run" if outcome is None else outcome.reason
+                if outcome is not None and outcome.status == "failed":
+                    reason = f"{key} failed: {reason}"
+                skipped = Outcome(status="skipped", reason=reason)
+                return Standing(outcome=skipped, upstream=needed.task, forcible=False)
+        return None
+
+
+def successful(receipt: Receipt) -> Outcome:
+    """Return the outcome that a receipt of a success stands for."""
+    return Outcome(status="ok", outputs={file.path: file.sha256 for file in receipt.outputs})
+
+
+def unsuccessful(failure: Failure) -> Outcome:
+    """Return the outcome that a failure or a skip stands for."""
+    return Outcome(status=failure.status, reason=failure.reason)
+
+
+def _digest_outcome(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""

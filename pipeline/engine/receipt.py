@@ -1,0 +1,270 @@
+"""Receipts: what made the files of a folder, in its `receipt.json`.
+
+A receipt has no clock, no host and no absolute path: repeating a build repeats its
+bytes. Comparing it with what a step would read now tells whether the step is up to date
+and, if not, why.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.disk.canonical import format_json
+from pipeline.disk.files import digest_file
+from pipeline.disk.json_file import load_json
+from pipeline.disk.json_value import JsonValue
+from pipeline.disk.versions import installed_version
+from pipeline.errors import FormatError, MachineError, PipelineError
+from pipeline.text.printable import printable
+
+RECEIPT = "receipt.json"
+NEVER_BUILT = "never built"
+# Beside the receipt, for people: their content varies from run to run.
+UNLISTED = frozenset({RECEIPT, "run.json", "log.txt"})
+# A cause is read in one line.
+MAX_CHANGES = 3
+# Room for the worst values of four outputs.
+MAX_REASON = 800
+_ABSENT = object()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFile:
+    """One file that a step wrote.
+
+    Attributes:
+        path: Relative to the step's folder, with forward slashes.
+        bytes: Its size.
+        sha256: Digest of its content, 64 hexadecimal digits.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingredients:
+    """All that decides what a step makes, but for the tools, which it finds as it goes.
+
+    Attributes:
+        step: Name of the step.
+        version: Version of the step's code; raised when its results change.
+        parameters: JSON values from the manifest that it reads.
+        inputs: SHA-256 of each outcome (or local source) that it reads, by name.
+    """
+
+    step: str
+    version: int
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a step made nothing.
+
+    What a model or a library said is made printable, and is no longer than people read; the log
+    has all of it.
+
+    Attributes:
+        status: "failed", or "skipped" where there is nothing to make.
+        reason: What was found and what was expected.
+        hint: What the user can do, or None.
+        retry: Whether the same ingredients may succeed another time.
+        fault: What failed of this machine; None where it is not to blame.
+    """
+
+    status: Literal["failed", "skipped"]
+    reason: str
+    hint: str | None = None
+    retry: bool = False
+    fault: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", printable(self.reason, limit=MAX_REASON))
+        if self.hint is not None:
+            object.__setattr__(self, "hint", printable(self.hint, limit=MAX_REASON))
+
+
+def failure_of(error: PipelineError) -> Failure:
+    """Return an error as the failure of the step that met it."""
+    return Failure(
+        status="failed",
+        reason=error.message,
+        hint=error.hint,
+        retry=error.retry,
+        fault=error.fault if isinstance(error, MachineError) else None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What made a folder.
+
+    Attributes:
+        ingredients: All that decided its content.
+        tools: Version of each tool it used, by distribution.
+        outputs: The files, sorted by path.
+        failure: Set where there are none.
+    """
+
+    ingredients: Ingredients
+    tools: Mapping[str, str | None]
+    outputs: tuple[OutputFile, ...] = ()
+    failure: Failure | None = None
+
+
+def format_receipt(receipt: Receipt) -> bytes:
+    """Return a receipt's canonical text."""
+    made = receipt.ingredients
+    failure = receipt.failure
+    return format_json(
+        {
+            "step": made.step,
+            "version": made.version,
+            "parameters": dict(made.parameters),
+            "inputs": dict(made.inputs),
+            "tools": dict(receipt.tools),
+            "outputs": [vars(output) for output in receipt.outputs],
+            "failure": vars(failure) if failure else None,
+        }
+    )
+
+
+def load_receipt(folder: Path) -> Receipt | None:
+    """Read a folder's receipt; None where there is none, or none that can be read."""
+    wire = load_json(folder / RECEIPT)
+    try:
+        return None if wire is None else _parse_receipt(wire)
+    except FormatError:
+        return None
+
+
+def _parse_receipt(wire: JsonValue) -> Receipt:
+    failure = wire.get("failure")
+    return Receipt(
+        ingredients=Ingredients(
+            step=wire.get("step").text(),
+            version=wire.get("version").whole(),
+            parameters={key: value.value for key, value in wire.get("parameters").fields()},
+            inputs={key: value.text() for key, value in wire.get("inputs").fields()},
+        ),
+        tools={
+            key: None if value.is_absent else value.text()
+            for key, value in wire.get("tools").fields()
+        },
+        outputs=tuple(_parse_output(output) for output in wire.get("outputs").items()),
+        failure=None if failure.is_absent else _parse_failure(failure),
+    )
+
+
+def _parse_output(wire: JsonValue) -> OutputFile:
+    return OutputFile(
+        path=wire.get("path").text(),
+        bytes=wire.get("bytes").whole(),
+        sha256=wire.get("sha256").text(),
+    )
+
+
+def _parse_failure(wire: JsonValue) -> Failure:
+    hint, fault, status = wire.get("hint"), wire.get("fault"), wire.get("status").text()
+    return Failure(
+        status="skipped" if status == "skipped" else "failed",
+        reason=wire.get("reason").text(),
+        hint=None if hint.is_absent else hint.text(),
+        retry=wire.get("retry").flag(),
+        fault=None if fault.is_absent else fault.text(),
+    )
+
+
+def list_outputs(folder: Path) -> tuple[OutputFile, ...]:
+    """List and digest every file below a folder that counts as an output."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    relative = {path.relative_to(folder).as_posix(): path for path in paths}
+    return tuple(
+        OutputFile(path=name, bytes=path.stat().st_size, sha256=digest_file(path))
+        for name, path in sorted(relative.items())
+        if name not in UNLISTED
+    )
+
+
+def explain_change(receipt: Receipt | None, now: Ingredients) -> str | None:
+    """Say why a receipt no longer stands for what a step would make; None if it does."""
+    if receipt is None:
+        return NEVER_BUILT
+    made = receipt.ingredients
+    if (made.step, made.version) != (now.step, now.version):
+        return f"step {now.step} changed: version {made.version} → {now.version}"
+    return (
+        _explain_parameters(made.parameters, now.parameters)
+        or _explain_inputs(made.inputs, now.inputs)
+        or _explain_tools(receipt.tools)
+    )
+
+
+def explain_loss(receipt: Receipt, folder: Path, *, digests: bool = False) -> str | None:
+    """Say which output of a receipt is no longer in the folder; None if all are.
+
+    Args:
+        receipt: The folder's.
+        folder: The folder.
+        digests: Whether contents are compared too, which reads every file.
+    """
+    for output in receipt.outputs:
+        path = folder / output.path
+        try:
+            size = path.stat().st_size
+            same = size == output.bytes and (not digests or digest_file(path) == output.sha256)
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+            fault = "is missing" if missing else f"cannot be read: {error.strerror}"
+            return f"output {output.path} {fault}"
+        if size != output.bytes:
+            return f"output {output.path} has {size} bytes instead of {output.bytes}"
+        if not same:
+            return f"output {output.path} has another content than it was made with"
+    return None
+
+
+def _explain_parameters(made: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    changes = list(find_changes(made, now))
+    if not changes:
+        return None
+    more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
+    return f"parameter {'; '.join(changes[:MAX_CHANGES])}{more}"
+
+
+def find_changes(before: Any, after: Any, where: str = "") -> Iterator[str]:
+    """Say what differs between two JSON values, down to where they do."""
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted(before.keys() | after.keys()):
+            path = f"{where}.{key}" if where else key
+            yield from find_changes(before.get(key, _ABSENT), after.get(key, _ABSENT), path)
+    else:
+        yield f"{where}: {_brief(before)} → {_brief(after)}"
+
+
+def _explain_inputs(made: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    changed = [name for name in sorted(made.keys() | now.keys()) if made.get(name) != now.get(name)]
+    return f"input {', '.join(changed)} changed" if changed else None
+
+
+def _explain_tools(tools: Mapping[str, str | None]) -> str | None:
+    changes = [
+        f"{tool} {before} → {installed_version(tool)}"
+        for tool, before in sorted(tools.items())
+        if before != installed_version(tool)
+    ]
+    return f"tool {', '.join(changes)}" if changes else None
+
+
+def _brief(value: object) -> str:
+    if value is _ABSENT:
+        return "absent"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004  # a line of the terminal

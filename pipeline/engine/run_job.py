@@ -1,0 +1,339 @@
+"""Running a job: its step's function, in a folder that appears only when it is whole.
+
+The order of things keeps a build whole whatever kills it: the step writes into a
+temporary folder; its receipt is written last there; the folder is renamed into place;
+then the outcome is written. A job that finds a receipt of just its ingredients adopts
+the folder at once, so a lost database costs nothing.
+
+The folder of the last success stays until a new success replaces it, also while the step
+fails: it is what a catalog goes on offering. A failure has a folder of its own,
+`<step>.failed`, whose receipt keeps it from being repeated where it would only repeat.
+
+Whatever happens in a job is that job's failure: also what happens around its step, to its
+folders, its receipt, its outcome. A failure that cannot even be written is told all the same.
+"""
+
+import contextlib
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pipeline.disk.canonical import format_json
+from pipeline.disk.files import write_atomic
+from pipeline.disk.machine_faults import MachineFault, machine_error
+from pipeline.engine.events import StepEvent, emit
+from pipeline.engine.job import Job, successful, unsuccessful
+from pipeline.engine.outcome import Outcome, load_outcome, write_outcome
+from pipeline.engine.receipt import (
+    RECEIPT,
+    Failure,
+    Ingredients,
+    Receipt,
+    explain_loss,
+    failure_of,
+    format_receipt,
+    list_outputs,
+    load_receipt,
+)
+from pipeline.engine.session import Interrupted, Session
+from pipeline.engine.step import StepSkipped, Work
+from pipeline.errors import PipelineError
+from pipeline.text.printable import printable
+from pipeline.workers.budget import Budget
+
+EndStatus = Literal["ok", "failed", "skipped", "adopted", "remembered"]
+
+
+def run_job(job: Job, session: Session) -> Outcome:
+    """Bring a job's result up to date and say how it ended.
+
+    Whatever is raised becomes an outcome: one broken model never stops the others.
+    """
+    try:
+        return _bring_up_to_date(job, session)
+    except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
+        _refuse_if_closed(session)
+        failure = _translate(job, session, error)
+        return _end(job, unsuccessful(failure), "failed", failure=failure)
+
+
+def _bring_up_to_date(job: Job, session: Session) -> Outcome:
+    standing = job.standing()
+    if standing.outcome is not None and not (session.force and standing.forcible):
+        told = _told(standing.outcome)
+        return _end(
+            job, standing.outcome, told, failure=standing.failure, upstream=standing.upstream
+        )
+    emit(StepEvent(task=job.task, model=job.model, status="started", cause=standing.cause))
+    forced = "asked for again" if session.refresh else "forced"
+    return _make(job, session, standing.cause or forced)
+
+
+def _told(outcome: Outcome) -> EndStatus:
+    """Name what is told of an outcome that was not made in this run."""
+    told: dict[str, EndStatus] = {"ok": "adopted", "failed": "remembered", "skipped": "skipped"}
+    return told[outcome.status]
+
+
+def _make(job: Job, session: Session, cause: str) -> Outcome:
+    try:
+        ingredients = job.ingredients()
+    except PipelineError as error:
+        # A file beside the manifest went away since it was looked at.
+        gone = replace(failure_of(error), retry=True)
+        return _end(job, unsuccessful(gone), "failed", failure=gone, cause=cause)
+    work = _prepare(job, session)
+    started = time.monotonic()
+    try:
+        made = _attempt(job, work, ingredients, session)
+        seconds = time.monotonic() - started
+        failure = made if isinstance(made, Failure) else None
+        if failure is not None:
+            # Where not even this can be written the next run tries again.
+            receipt = Receipt(ingredients=ingredients, tools=_tools(work), failure=failure)
+            with contextlib.suppress(OSError):
+                _keep_failure(job, work, receipt, seconds)
+    finally:
+        shutil.rmtree(work.folder, ignore_errors=True)
+    outcome = unsuccessful(made) if isinstance(made, Failure) else successful(made)
+    told = "; ".join([cause, *work.told])
+    return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=told)
+
+
+def _attempt(job: Job, work: Work, ingredients: Ingredients, session: Session) -> Receipt | Failure:
+    """Call the step's function, put its results in place, and translate what is raised."""
+    started = time.monotonic()
+    try:
+        job.step.load()(work)
+        receipt = Receipt(
+            ingredients=ingredients, tools=_tools(work), outputs=list_outputs(work.folder)
+        )
+        _write_records(work, receipt, time.monotonic() - started)
+        _replace_folder(work.folder, job.folder, job.previous_folder)
+    except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
+        _refuse_if_closed(session)
+        return _translate(job, session, error, work)
+    shutil.rmtree(job.failed_folder, ignore_errors=True)
+    return receipt
+
+
+def _keep_failure(job: Job, work: Work, receipt: Receipt, seconds: float) -> None:
+    """Leave receipt and log of a failure, and nothing of what its step had made."""
+    _remove_all_but_log(work.folder)
+    _write_records(work, receipt, seconds)
+    shutil.rmtree(job.failed_folder, ignore_errors=True)
+    job.failed_folder.parent.mkdir(parents=True, exist_ok=True)
+    work.folder.rename(job.failed_folder)
+
+
+def _write_records(work: Work, receipt: Receipt, seconds: float) -> None:
+    run = {
+        "finished": _now(),
+        "seconds": round(seconds, 3),
+        "peakRssBytes": max(work.peak_rss_bytes, default=None),
+        **work.measured,
+    }
+    (work.folder / "run.json").write_bytes(format_json(run))
+    (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
+
+
+def _tools(work: Work) -> Mapping[str, str | None]:
+    return dict(sorted(work.tools.items()))
+
+
+def _refuse_if_closed(session: Session) -> None:
+    """End a step that goes on after its run was interrupted; it is nobody's failure."""
+    if session.closed:
+        raise Interrupted from None
+
+
+def _translate(job: Job, session: Session, error: Exception, work: Work | None = None) -> Failure:
+    """Return what was raised as a failure; `work` is None outside of the step itself."""
+    if isinstance(error, StepSkipped):
+        return Failure(status="skipped", reason=str(error))
+    if not isinstance(error, PipelineError):
+        _note(job, work, "".join(traceback.format_exception(error)))
+    if isinstance(error, MachineFault):
+        moved = {work.folder: job.folder} if work else {}
+        error = machine_error(error, root=job.root, file=job.folder, moved=moved)
+    if isinstance(error, PipelineError):
+        _note(job, work, error.describe())
+    # What was read may have been changed meanwhile; then this is not the model's fault, nor ours.
+    retry = isinstance(error, PipelineError) and error.retry
+    damage = None if retry else _find_damage(job)
+    if damage is not None:
+        return damage
+    if isinstance(error, PipelineError):
+        return failure_of(error)
+    session.bugs.append(job.task)
+    # It asks the exception for its message, and bears that this fails too.
+    message = traceback.format_exception_only(error)[-1].strip()
+    return Failure(
+        status="failed",
+        reason=f"internal error: {message}",
+        hint="this is a bug of tfjs-zoo: please report it with the log",
+        retry=True,
+    )
+
+
+def _note(job: Job, work: Work | None, text: str) -> None:
+    """Add to the log of a step, or of what happened around it; a full disk takes none."""
+    log = work.log if work else job.failed_folder / "log.txt"
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(printable(text) + "\n")
+
+
+def _find_damage(job: Job) -> Failure | None:
+    """Return what is no longer as its receipt says of the results that a job reads.
+
+    The damaged result loses its receipt, so that the next run makes it again.
+    """
+    for key, read in job.reads.items():
+        outcome = load_outcome(read.outcome_file)
+        if key not in job.needs and (outcome is None or outcome.status != "ok"):
+            continue
+        receipt = load_receipt(read.folder)
+        loss = (
+            explain_loss(receipt, read.folder, digests=True) if receipt else "its receipt is lost"
+        )
+        if loss is not None:
+            with contextlib.suppress(OSError):
+                (read.folder / RECEIPT).unlink()
+            return Failure(
+                status="failed",
+                reason=f"{read.task} was changed after it was built: {loss}",
+                hint="the next run builds it again",
+                retry=True,
+            )
+    return None
+
+
+def _prepare(job: Job, session: Session) -> Work:
+    job.temporary.mkdir(parents=True, exist_ok=True)
+    try:
+        folder = Path(tempfile.mkdtemp(dir=job.temporary, prefix=f"{job.step.name}-"))
+    except OSError as error:
+        error.filename = str(job.folder)
+        raise
+    folder.chmod(0o755)
+    outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
+    budget = job.bounds.budget()
+    return Work(
+        task=job.task,
+        model=job.model,
+        parameters=job.parameters,
+        inputs={key: read.folder for key, read in job.reads.items()},
+        outcomes={key: outcome for key, outcome in outcomes.items() if outcome is not None},
+        folder=folder,
+        log=folder / "log.txt",
+        root=job.root,
+        cache=session.cache,
+        refresh=session.refresh,
+        progress=partial(_progress, job, session),
+        heartbeat=partial(_check_time, session, job.task, budget),
+        bounds=job.bounds,
+        budget=budget,
+        submit=session.submit,
+    )
+
+
+def _check_open(session: Session, *_progress: object) -> None:
+    if session.closed:
+        raise Interrupted
+
+
+def _check_time(session: Session, task: str, budget: Budget, *_progress: object) -> None:
+    _check_open(session)
+    budget.check(task)
+
+
+def _progress(job: Job, session: Session, done: int, total: int | None) -> None:
+    _check_open(session)
+    emit(StepEvent(task=job.task, model=job.model, status="progress", done=done, total=total))
+
+
+def _end(  # noqa: PLR0913  # all that is told of an ending
+    job: Job,
+    outcome: Outcome,
+    status: EndStatus,
+    *,
+    failure: Failure | None,
+    upstream: str | None = None,
+    seconds: float | None = None,
+    cause: str | None = None,
+) -> Outcome:
+    """Write how a job ended, and tell it."""
+    try:
+        _write_ending(job, outcome)
+    except OSError:
+        # Only a success has to be kept to be one; the next run comes to the others again.
+        if outcome.status == "ok":
+            raise
+    emit(
+        StepEvent(
+            task=job.task,
+            model=job.model,
+            status=status,
+            reason=outcome.reason,
+            hint=failure.hint if failure else None,
+            log=_find_log(job) if outcome.status == "failed" else None,
+            cause=cause,
+            expected=job.expected_failure and (failure is None or failure.fault is None),
+            retry=failure is not None and failure.retry,
+            fault=failure.fault if failure else None,
+            upstream=upstream,
+            seconds=seconds,
+        )
+    )
+    return outcome
+
+
+def _write_ending(job: Job, outcome: Outcome) -> None:
+    if outcome.status == "ok":
+        job.since_file.unlink(missing_ok=True)
+    elif not job.since_file.exists():
+        write_atomic(job.since_file, format_json({"since": _now()}))
+    write_outcome(job.outcome_file, outcome)
+
+
+def _find_log(job: Job) -> Path | None:
+    log = job.failed_folder / "log.txt"
+    try:
+        return log if log.exists() else None
+    except OSError:
+        return None
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _remove_all_but_log(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "log.txt":
+            path.unlink()
+
+
+def _replace_folder(made: Path, target: Path, previous: Path) -> None:
+    """Put a folder in the place of another, of which one is there, whole, at any moment."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(previous, ignore_errors=True)
+    if target.exists():
+        target.rename(previous)
+    try:
+        made.rename(target)
+    except OSError:
+        if previous.exists():
+            previous.rename(target)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)

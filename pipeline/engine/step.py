@@ -1,0 +1,197 @@
+"""Steps: the kinds of work that a model goes through, and what one piece of work is given.
+
+A step is a plain function `run(work) -> None` that writes its results into `work.folder`.
+What it reads of the manifest, which steps it follows and which version its code has is
+said in one line of the table `pipeline.steps.table.STEPS`.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.disk.files import find_special
+from pipeline.disk.versions import installed_version
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.session import Bounds
+from pipeline.errors import UntrustedSourceError
+from pipeline.workers.budget import Budget
+from pipeline.workers.job import CrashError, Limits
+
+# What a process with TensorFlow needs before it has read anything, and what it needs for
+# each byte of a model: several copies exist while a graph is frozen and optimized.
+TENSORFLOW_BYTES = 1024**3
+MEMORY_PER_INPUT_BYTE = 8
+
+
+class StepSkipped(Exception):  # noqa: N818  # nothing went wrong
+    """Raised by a step that has nothing to make; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One kind of work.
+
+    Attributes:
+        name: As in task names: "convert" in `convert:handtrack`.
+        version: Raised when the same ingredients make other results.
+        function: "module:function" to call with the Work; imported when first needed, so
+            that loading the graph stays instant.
+        needs: Steps of the same model that must have succeeded.
+        accepts: Steps of the same model that are read whatever became of them.
+    """
+
+    name: str
+    version: int
+    function: str
+    needs: tuple[str, ...] = ()
+    accepts: tuple[str, ...] = ()
+
+    def load(self) -> Callable[["Work"], None]:
+        """Import the step's function."""
+        module, name = self.function.split(":")
+        function: Callable[[Work], None] = getattr(importlib.import_module(module), name)
+        return function
+
+
+class SubmitToTensorFlow(Protocol):
+    """Runs a function of `pipeline.tf` in a child process that has TensorFlow."""
+
+    def __call__(  # noqa: PLR0913  # as TensorFlowPool.submit
+        self,
+        function: str,
+        arguments: Mapping[str, Any],
+        *,
+        limits: Limits,
+        name: str,
+        log: Path,
+        reads: Sequence[Path],
+        trusted: bool,
+        alone: bool,
+    ) -> Future[Any]:
+        """Start `function` ("module:name"), called `name` in messages; return its JobResult."""
+        ...  # pragma: no cover
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One piece of work: what a step's function is given.
+
+    Attributes:
+        task: Name of the task, e.g. "variant:handtrack:float16".
+        model: Name of the model; None for the zoo as a whole.
+        parameters: JSON values from the manifest.
+        inputs: Folder of each task that this one reads, by its key ("fetch", "variant:base").
+        outcomes: Outcome of each of them.
+        folder: Empty folder for the results.
+        log: Text file for what people may want to read later.
+        root: Folder of the manifest, for sources beside it.
+        cache: Folder of downloads.
+        refresh: Whether sources that may change are to be asked for again.
+        progress: Called with bytes done and bytes in all (None where unknown).
+        heartbeat: Called often by what takes long otherwise, so that it ends with the run.
+        bounds: What the manifest lets it use.
+        budget: Time, memory and disk for all that it starts.
+        submit: Runs a function in a process that has TensorFlow.
+        measured: What varies from run to run, for run.json.
+        tools: Versions of the tools used so far, for the receipt.
+        peak_rss_bytes: Largest memory of the children used, for run.json.
+        told: What is to be said of the step when it ends.
+    """
+
+    task: str
+    model: str | None
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    outcomes: Mapping[str, Outcome]
+    folder: Path
+    log: Path
+    root: Path
+    cache: Path
+    refresh: bool
+    progress: Callable[[int, int | None], None]
+    heartbeat: Callable[[int, int | None], None]
+    bounds: Bounds
+    budget: Budget
+    submit: SubmitToTensorFlow
+    measured: dict[str, Any] = field(default_factory=dict)
+    tools: dict[str, str | None] = field(default_factory=dict)
+    peak_rss_bytes: list[int] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def uses(self, *distributions: str) -> None:
+        """Record the versions of tools; another version makes the result out of date."""
+        for distribution in distributions:
+            self.tools[distribution] = installed_version(distribution)
+
+    def tell(self, text: str) -> None:
+        """Add a line to the log and to what is said of the step when it ends."""
+        self.note(text)
+        self.told.append(text)
+
+    def note(self, text: str) -> None:
+        """Add a line to the log."""
+        with self.log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text + "\n")
+
+    @property
+    def temporary(self) -> Path:
+        """Folder for what is gone when the step ends; the next run sweeps what a kill leaves."""
+        return self.folder.parent
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the manifest says `trust: true`."""
+        return self.bounds.trusted
+
+    def run_in_tensorflow(self, function: str, **arguments: Any) -> Any:
+        """Run a function of `pipeline.tf` in a child process and return its result.
+
+        The process may read the paths among the arguments and the folders of the steps that
+        this one reads, and write this step's folder. When it dies it is run once more, alone.
+        """
+        before = set(self.folder.rglob("*"))
+        try:
+            return self._submit(function, arguments, alone=False)
+        except CrashError as error:
+            self.note(f"{error.describe()}\ntried again, alone")
+            for path in sorted(set(self.folder.rglob("*")) - before - {self.log}, reverse=True):
+                path.rmdir() if path.is_dir() else path.unlink()
+            return self._submit(function, arguments, alone=True)
+
+    def _submit(self, function: str, arguments: Mapping[str, Any], *, alone: bool) -> Any:
+        folders = tuple(self.inputs.values())
+        sizes = (path.stat().st_size for folder in folders for path in _files(folder))
+        expected = TENSORFLOW_BYTES + MEMORY_PER_INPUT_BYTE * sum(sizes)
+        stated = self.bounds.memory_limit_bytes
+        limits = Limits(
+            timeout_seconds=self.budget.seconds,
+            left_seconds=self.budget.left(),
+            # A model that is expected to need much gets a limit to match.
+            memory_limit_bytes=stated or max(self.budget.memory_bytes, 2 * expected),
+            expected_memory_bytes=expected,
+            disk_limit_bytes=self.budget.disk_bytes,
+        )
+        result = self.submit(
+            function,
+            arguments,
+            limits=limits,
+            name=self.task,
+            log=self.log,
+            reads=folders,
+            trusted=self.trusted,
+            alone=alone,
+        ).result()
+        special = find_special(self.folder)
+        if special is not None:
+            name = special.relative_to(self.folder).as_posix()
+            raise UntrustedSourceError(f"{name} was left as a link or a pipe; expected plain files")
+        self.budget.extend(result.waited_seconds)
+        self.peak_rss_bytes.append(result.peak_rss_bytes)
+        return result.value
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())

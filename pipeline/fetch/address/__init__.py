@@ -1,0 +1,1 @@
+"""Addresses: what a `source:` in the manifest means."""

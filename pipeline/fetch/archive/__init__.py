@@ -1,0 +1,1 @@
+"""Archives and folders of files, unpacked without trust in what they hold."""

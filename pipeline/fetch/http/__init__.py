@@ -1,0 +1,1 @@
+"""HTTP: one session with credentials, deadlines and resumed downloads."""

@@ -1,0 +1,169 @@
+"""Graph models: what a TensorFlow.js model.json with a GraphDef says of itself.
+
+It is read as found in the wild: what is missing in its signature is completed from the graph,
+and said.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import SignatureError
+from pipeline.inspection.effort import Feed, Graph, describe_effort, gauge
+from pipeline.inspection.shapes import Body
+from pipeline.inspection.stored import read_values, summarize_weights
+from pipeline.tfjs.model.dtypes import js_dtype
+from pipeline.tfjs.model.graph_ops import ASYNC_OPS
+from pipeline.tfjs.model.inference import Shape
+from pipeline.tfjs.model.model_json import ModelJson, parse_model_json
+from pipeline.tfjs.model.normalize import normalize_content
+from pipeline.tfjs.model.signature import count_parameters, read_signature
+from pipeline.tfjs.model.signature_def import (
+    STRUCTURED_OUTPUT_KEYS,
+    SignatureDef,
+    TensorInfo,
+    parse_signature_def,
+)
+from pipeline.tfjs.model.topology import parse_topology, tensor_name
+from pipeline.tfjs.op_support import find_missing_ops
+
+_BARE_RECORD: Mapping[str, Any] = {"inputs": None, "outputs": None}
+
+
+def inspect_graph_model(path: Path, *, shapes: Mapping[str, Shape]) -> dict[str, Any]:
+    """Describe a graph model: JSON values, as documented in pipeline.inspection.inspect.
+
+    Args:
+        path: Its model.json, of whatever name.
+        shapes: Sizes of inputs, by name, in place of those that it states.
+
+    Raises:
+        FormatError: It is no graph model.
+        SignatureError: Its signature contradicts its graph.
+    """
+    found = parse_model_json(path.read_bytes(), name=path.name)
+    model_json = replace(found, content=normalize_content(found))
+    content = model_json.content
+    topology = parse_topology(content["modelTopology"])
+    signature = parse_signature_def(content)
+    reading = read_values(model_json, path.parent)
+    ends, fault = _describe_ends(model_json, signature)
+    effort = gauge(
+        Graph(
+            body=Body(nodes=topology.nodes),
+            functions={name: Body(nodes=nodes) for name, nodes in topology.functions.items()},
+            constants={"": reading.facts},
+        ),
+        _feeds(ends["inputs"], signature.inputs),
+        [info.tensor for info in signature.outputs],
+        shapes,
+    )
+    ops = topology.count_ops()
+    weights = summarize_weights(model_json.weights, reading)
+    return {
+        "format": "tfjs_graph_model",
+        "producer": {key: content.get(key) for key in ("generatedBy", "convertedBy")},
+        "repairs": find_repairs(found.content, parse_signature_def(found.content), signature),
+        **ends,
+        "ends": {
+            "inputs": [tensor_name(name) for name in topology.placeholders()],
+            "outputs": [tensor_name(name) for name in topology.results()],
+        },
+        "asyncOps": sorted(set(ops) & ASYNC_OPS) if ends["requiresAsync"] else [],
+        "parameters": count_parameters(model_json),
+        "weights": weights,
+        "ops": ops,
+        "missingOps": {"tensorflow.js": find_missing_ops(ops, converted=True)},
+        **describe_effort(effort),
+        "faults": [text for text in (reading.fault, fault) if text],
+    }
+
+
+def find_repairs(
+    content: Mapping[str, Any], stated: SignatureDef, repaired: SignatureDef
+) -> list[str]:
+    """Say what a model.json lacks that had to be completed from the graph."""
+    repairs = []
+    if "format" not in content:
+        repairs.append("no `format`: it is a graph model by its topology")
+    metadata = content.get("userDefinedMetadata")
+    if not stated.inputs and not stated.outputs:
+        repairs.append("no signature: inputs and outputs are the ends of the graph")
+        return repairs
+    if isinstance(metadata, Mapping) and metadata.get("signature"):
+        repairs.append("the signature is under `userDefinedMetadata`, as old converters put it")
+    for side in ("inputs", "outputs"):
+        before: Sequence[TensorInfo] = getattr(stated, side)
+        after: Sequence[TensorInfo] = getattr(repaired, side)
+        repairs += _find_side_repairs(side, before, after)
+    if isinstance(metadata, Mapping) and STRUCTURED_OUTPUT_KEYS in metadata:
+        keys = {info.key for info in stated.outputs}
+        named = [info.key for info in repaired.outputs if info.key not in keys]
+        if named:
+            repairs.append(f"names of outputs from `{STRUCTURED_OUTPUT_KEYS}`: {', '.join(named)}")
+    return repairs
+
+
+def _find_side_repairs(
+    side: str, before: Sequence[TensorInfo], after: Sequence[TensorInfo]
+) -> list[str]:
+    repairs = []
+    known = {info.tensor: info for info in before}
+    added = [info.key for info in after if info.tensor not in known]
+    if added:
+        repairs.append(f"{side} that the signature does not list: {', '.join(added)}")
+    gone = sorted({info.key for info in before if info.tensor not in {i.tensor for i in after}})
+    if gone:
+        repairs.append(f"{side} in the signature that the graph lacks: {', '.join(gone)}")
+    for what in ("dtype", "shape"):
+        filled = [
+            info.key
+            for info in after
+            if info.tensor in known and getattr(info, what) != getattr(known[info.tensor], what)
+        ]
+        if filled:
+            repairs.append(f"{what} of {side} from the graph: {', '.join(filled)}")
+    return repairs
+
+
+def _describe_ends(
+    model_json: ModelJson, signature: SignatureDef
+) -> tuple[dict[str, Any], str | None]:
+    """Return inputs, outputs and how to call; and why these are not what a zoo would publish."""
+    keys = ("inputs", "outputs", "requiresAsync")
+    try:
+        described = read_signature(model_json, _BARE_RECORD)
+    except SignatureError as error:
+        topology = parse_topology(model_json.content["modelTopology"])
+        known = [spec.name for spec in model_json.weights]
+        known += [info.node for info in signature.inputs]
+        nodes = [info.node for info in signature.outputs]
+        ends = {
+            "inputs": _list_tensors([i for i in signature.inputs if not i.is_resource]),
+            "outputs": _list_tensors(signature.outputs),
+            "requiresAsync": topology.requires_async(nodes, known=known),
+        }
+        return ends, error.message
+    return {key: described[key] for key in keys}, None
+
+
+def _list_tensors(infos: Sequence[TensorInfo]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": i,
+            "name": info.key,
+            "tensor": info.tensor,
+            "dtype": info.dtype,
+            "jsDtype": js_dtype(info.dtype) if info.dtype else None,
+            "shape": None if info.shape is None else [-1 if n is None else n for n in info.shape],
+        }
+        for i, info in enumerate(infos)
+    ]
+
+
+def _feeds(entries: Sequence[Mapping[str, Any]], infos: Sequence[TensorInfo]) -> dict[str, Feed]:
+    """Return the inputs by the names that they are shown under."""
+    by_tensor = {info.tensor: info for info in infos}
+    named = ((entry["name"], by_tensor[entry["tensor"]]) for entry in entries)
+    return {name: Feed(node=info.node, shape=info.shape) for name, info in named}

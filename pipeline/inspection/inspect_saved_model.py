@@ -1,0 +1,283 @@
+"""SavedModels: what one holds, found out without loading or converting it.
+
+saved_model.pb and the variables are read in a TensorFlow child process, which gives back plain
+values; shapes and multiply-adds are worked out here as for a graph model.
+"""
+
+import math
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.inspection.effort import Feed, Graph, describe_effort, gauge
+from pipeline.inspection.facts import Fact
+from pipeline.inspection.shapes import VARIABLES, Body, Visit
+from pipeline.inspection.stored import NUM_LARGEST
+from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
+from pipeline.tfjs.model.inference import Shape, parse_shape
+from pipeline.tfjs.model.topology import Node, split_tensor_name
+from pipeline.tfjs.op_support import find_missing_ops
+from pipeline.workers.job import Limits
+from pipeline.workers.pool import TensorFlowPool
+
+DEFAULT_KEY = "serving_default"
+
+_ITEM_SIZES = {
+    "bfloat16": 2,
+    "bool": 1,
+    "complex128": 16,
+    "complex64": 8,
+    "float16": 2,
+    "float32": 4,
+    "float64": 8,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "int8": 1,
+    "uint16": 2,
+    "uint32": 4,
+    "uint64": 8,
+    "uint8": 1,
+}
+_OF_SIGNATURE = ("inputs", "outputs", "multiplyAdds", "shapes")
+_FLOATING = ("bfloat16", "float16", "float32", "float64", "complex64", "complex128")
+
+
+def inspect_saved_model(
+    folder: Path, *, shapes: Mapping[str, Shape], announce: Callable[[str], None]
+) -> dict[str, Any]:
+    """Describe a SavedModel: JSON values, as documented in pipeline.inspection.inspect.
+
+    Args:
+        folder: Holds saved_model.pb.
+        shapes: Sizes of inputs, by name, in place of those that a signature states.
+        announce: Told that TensorFlow starts, which takes seconds.
+
+    Raises:
+        FormatError: It is no SavedModel, or not whole.
+        WorkerError: TensorFlow cannot be started here.
+    """
+    summary = _summarize(folder, announce)
+    graphs = summary["graphs"]
+    signatures: dict[str, Any] = {}
+    constants: dict[str, Mapping[str, Any]] = {}
+    used: dict[str, Mapping[str, Any]] = {}
+    run: dict[tuple[str, ...], str] = {}  # op by graph, function and node
+    # A key that several graphs have is that of `serve`.
+    for graph in sorted(graphs, key=lambda graph: graph["tags"] != ["serve"]):
+        for key, signature in graph["signatures"].items():
+            if key not in signatures:
+                signatures[key], visits = _describe_signature(graph, signature, shapes)
+                run |= {(*graph["tags"], v.body, v.node.name): v.node.op for v in visits}
+                constants |= _reached_constants(graph, visits)
+                used |= _find_variables(visit.node for visit in visits)
+    if not signatures:
+        nodes = (node for graph in graphs for node in _parse_nodes(graph["nodes"]).values())
+        used = _find_variables(nodes)
+    chosen = _choose(signatures)
+    variables = list(used.values())
+    checkpoint = [_describe_weight(entry) for entry in summary["variables"]]
+    return {
+        "format": "tf_saved_model",
+        "producer": {"generatedBy": graphs[0]["producer"], "convertedBy": None},
+        "tags": [graph["tags"] for graph in graphs],
+        "signatureKey": chosen,
+        "signatures": signatures,
+        **{name: signatures[chosen][name] if chosen else None for name in _OF_SIGNATURE},
+        "functions": sum(len(graph["functions"]) for graph in graphs),
+        "parameters": _count_floats(variables) + _count_floats(constants.values()),
+        "variableParameters": _count_floats(variables),
+        "weights": _summarize_weights(
+            [*variables, *constants.values()],
+            broken=[*summary["variables"], *constants.values()],
+        ),
+        "checkpoint": {
+            "count": len(checkpoint),
+            "bytes": sum(entry["bytes"] for entry in checkpoint),
+            "usedBytes": sum(_describe_weight(entry)["bytes"] for entry in variables),
+        },
+        "ops": _count_ops(run.values()),
+        "allOps": _count_ops(_all_ops(graphs)),
+        "missingOps": {"tensorflow.js": find_missing_ops(run.values(), converted=False)},
+        "faults": [g[name] for g in graphs for name in ("untrusted", "narrowed") if g[name]],
+    }
+
+
+def _describe_signature(
+    graph: Mapping[str, Any], signature: Mapping[str, Any], shapes: Mapping[str, Shape]
+) -> tuple[dict[str, Any], Sequence[Visit]]:
+    """Return a signature as JSON values, and all nodes that it runs."""
+    inputs, outputs = (_list_tensors(signature[side]) for side in ("inputs", "outputs"))
+    effort = gauge(
+        _graph(graph),
+        {
+            entry["name"]: Feed(
+                node=split_tensor_name(entry["tensor"])[0], shape=_shape(entry["shape"])
+            )
+            for entry in inputs
+        },
+        [entry["tensor"] for entry in outputs],
+        shapes,
+    )
+    described = {
+        "tags": graph["tags"],
+        "inputs": inputs,
+        "outputs": outputs,
+        **describe_effort(effort),
+    }
+    return described, effort.visits
+
+
+def _reached_constants(
+    graph: Mapping[str, Any], visits: Iterable[Visit]
+) -> dict[str, Mapping[str, Any]]:
+    """Return the constants among the nodes that run, by a name that tells their function."""
+    reached: dict[str, Mapping[str, Any]] = {}
+    for visit in visits:
+        entry = graph["constants"].get(visit.body, {}).get(visit.node.name)
+        if entry is not None:
+            name = f"{visit.body}/{visit.node.name}" if visit.body else visit.node.name
+            reached[name] = {"name": name, **entry}
+    return reached
+
+
+def _find_variables(nodes: Iterable[Node]) -> dict[str, Mapping[str, Any]]:
+    """Return the variables among nodes, by name, with the shape and dtype that their node says."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for node in nodes:
+        if node.op in VARIABLES:
+            shape = parse_shape(node.attrs.get("shape", {}).get("shape")) or ()
+            dtype = parse_dtype(node.attrs.get("dtype", {}).get("type")) or "float32"
+            sizes = [0 if size is None else size for size in shape]
+            found[node.name] = {"name": node.name, "dtype": dtype, "shape": sizes}
+    return found
+
+
+def _count_floats(entries: Iterable[Mapping[str, Any]]) -> int:
+    return sum(math.prod(entry["shape"]) for entry in entries if entry["dtype"] in _FLOATING)
+
+
+def _graph(graph: Mapping[str, Any]) -> Graph:
+    functions = {
+        name: Body(
+            nodes=_parse_nodes(
+                [*({"name": a, "op": "_Arg"} for a in body["arguments"]), *body["nodes"]]
+            ),
+            arguments=body["arguments"],
+            results=body["results"],
+        )
+        for name, body in graph["functions"].items()
+    }
+    constants = {
+        body: {
+            name: Fact(
+                shape=tuple(entry["shape"]),
+                values=tuple(entry["values"]) if "values" in entry else None,
+            )
+            for name, entry in entries.items()
+        }
+        for body, entries in graph["constants"].items()
+    }
+    nodes = _parse_nodes(graph["nodes"])
+    return Graph(body=Body(nodes=nodes), functions=functions, constants=constants)
+
+
+def _parse_nodes(wire: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
+    return {
+        entry["name"]: Node(
+            name=entry["name"],
+            op=entry["op"],
+            inputs=tuple(entry.get("input", ())),
+            attrs=entry.get("attr", {}),
+        )
+        for entry in wire
+    }
+
+
+def _list_tensors(tensors: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"id": i, "name": name, **entry, "jsDtype": js_dtype(entry["dtype"] or "")}
+        for i, (name, entry) in enumerate(tensors.items())
+    ]
+
+
+def _shape(wire: Sequence[int] | None) -> Shape:
+    return None if wire is None else tuple(None if size < 0 else size for size in wire)
+
+
+def _choose(signatures: Mapping[str, Any]) -> str | None:
+    if DEFAULT_KEY in signatures:
+        return DEFAULT_KEY
+    return next(iter(signatures)) if len(signatures) == 1 else None
+
+
+def _all_ops(graphs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the op of every node in the graphs and their functions."""
+    for graph in graphs:
+        for nodes in (graph["nodes"], *(f["nodes"] for f in graph["functions"].values())):
+            yield from (node["op"] for node in nodes)
+
+
+def _count_ops(ops: Iterable[str]) -> dict[str, int]:
+    """Return how often each op stands there, but for constants and arguments."""
+    counts = Counter(op for op in ops if op not in ("Const", "_Arg"))
+    return dict(sorted(counts.items()))
+
+
+def _summarize_weights(
+    entries: Sequence[Mapping[str, Any]], *, broken: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the counts of variables and constants, as pipeline.inspection.stored has them."""
+    listed = [_describe_weight(entry) for entry in entries]
+    by_dtype: dict[str, dict[str, int]] = {}
+    for entry in listed:
+        counts = by_dtype.setdefault(entry["dtype"], {"count": 0, "values": 0, "bytes": 0})
+        counts["count"] += 1
+        counts["values"] += math.prod(entry["shape"])
+        counts["bytes"] += entry["bytes"]
+    largest = sorted(listed, key=lambda entry: (-entry["bytes"], entry["name"]))
+    js = ((js_dtype(entry["dtype"]) or entry["dtype"], entry) for entry in listed)
+    return {
+        "count": len(listed),
+        "bytes": sum(entry["bytes"] for entry in listed),
+        "tfjsBytes": sum(_ITEM_SIZES.get(d, 0) * math.prod(entry["shape"]) for d, entry in js),
+        "byDtype": dict(sorted(by_dtype.items())),
+        "quantized": {},
+        "largest": largest[:NUM_LARGEST],
+        "nonFinite": [
+            {"name": e["name"], "nan": e["nan"], "infinite": e["infinite"]}
+            for e in broken
+            if "nan" in e
+        ],
+    }
+
+
+def _describe_weight(entry: Mapping[str, Any]) -> dict[str, Any]:
+    size = math.prod(entry["shape"]) * _ITEM_SIZES.get(entry["dtype"], 0)
+    return {
+        "name": entry["name"],
+        "shape": list(entry["shape"]),
+        "dtype": entry["dtype"],
+        "storedDtype": entry["dtype"],
+        "quantized": False,
+        "bytes": entry.get("bytes", size),
+    }
+
+
+def _summarize(folder: Path, announce: Callable[[str], None]) -> dict[str, Any]:
+    announce("TensorFlow is starting, to read saved_model.pb")
+    with (
+        tempfile.TemporaryDirectory(prefix="tfjs-zoo-") as logs,
+        TensorFlowPool(max_workers=1, preload="pipeline.tf.saved_model.summary") as pool,
+    ):
+        done = pool.submit(
+            "pipeline.tf.saved_model.summary:summarize_saved_model",
+            {"source": folder.absolute()},
+            limits=Limits(),
+            log=Path(logs) / "log.txt",
+            name="reading saved_model.pb",
+        ).result()
+    summary: dict[str, Any] = done.value
+    return summary

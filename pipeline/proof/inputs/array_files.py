@@ -1,0 +1,148 @@
+"""Arrays of others: .npy and .npz files, looked at before anything is allocated.
+
+numpy.load believes what a file says of itself; here nothing is read that is not there, no Python
+object is made, and no more memory is taken than an input may have.
+"""
+
+import io
+import math
+import struct
+import tokenize
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as np_format
+
+from pipeline.errors import FetchError, ManifestError
+from pipeline.fetch.archive.archive import Budget, reading_archive
+from pipeline.fetch.archive.zip_archive import count_entries
+from pipeline.proof.inputs.made_inputs import MAX_INPUT_BYTES
+from pipeline.text.printable import printable
+from pipeline.tfjs.model.weights import Array
+from pipeline.workers.memory import format_bytes
+
+NUMBER_BYTES = 8
+"""Size of the numbers in which inputs are fitted, whatever they are stored in."""
+_REASON_LENGTH = 100
+_NPY_START_BYTES = 12
+_MAX_HEADER_BYTES = 10_000  # as numpy.load has it
+_NPY_HEADERS: Mapping[bytes, tuple[Any, str]] = {
+    b"\1\0": (np_format.read_array_header_1_0, "<H"),
+    b"\2\0": (np_format.read_array_header_2_0, "<I"),
+}
+# What numpy, and Python's parser of the header, raise where it is not as it should be.
+_NPY_FAULTS = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+)
+
+
+def load_npz(path: Path, where: str, check_names: Callable[[list[str]], None]) -> dict[str, Array]:
+    """Return the arrays of an .npz file.
+
+    Args:
+        path: The file.
+        where: What messages call it.
+        check_names: Refuses names of arrays, before any array is read.
+
+    Raises:
+        ManifestError: It is none, or too large.
+    """
+    try:
+        with reading_archive(where, "zip"):
+            count_entries(path, Budget(path.stat().st_size, shown=where))
+            with zipfile.ZipFile(path) as archive:
+                members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+                check_names(list(members))
+                check_bytes(sum(info.file_size for info in members.values()), where)
+                return {
+                    name: _read_member(archive, info, f"{where}: {name}")
+                    for name, info in members.items()
+                }
+    except FetchError as error:
+        reason = error.message.removeprefix(f"{where}: ")
+        raise ManifestError(f"{where}: not an .npz file of arrays: {reason}") from None
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> Array:
+    # Of the other methods zipfile unpacks all in one go, however much it is.
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise ManifestError(f"{where}: not compressed as numpy does; expected numpy.savez")
+    with archive.open(info) as file:
+        return _read_array(file, info.file_size, where)
+
+
+def load_npy(path: Path, where: str) -> Array:
+    """Return the array of an .npy file.
+
+    Raises:
+        ManifestError: It is none, or too large.
+    """
+    with path.open("rb") as file:
+        return _read_array(file, path.stat().st_size, where)
+
+
+def _read_array(file: IO[bytes], size: int, where: str) -> Array:
+    """Return the array of an .npy file, whose header is looked at before anything is allocated.
+
+    See numpy/lib/format.py: a magic string, a version, the length of a text that has dtype,
+    order and shape, and the values.
+
+    Args:
+        file: At its beginning.
+        size: Its bytes, as far as they are known before they are read.
+        where: What messages call it.
+
+    Raises:
+        ManifestError: It is none, has Python objects in it, or more values than it has bytes.
+    """
+    try:
+        start = file.read(_NPY_START_BYTES)
+        parse, length = _NPY_HEADERS[start[6:8]]
+        (header_bytes,) = struct.unpack_from(length, start, 8)
+        if header_bytes > _MAX_HEADER_BYTES:
+            raise ValueError(f"a header of {header_bytes:,} bytes")  # told below
+        if not start.startswith(np_format.MAGIC_PREFIX):
+            raise ValueError("no magic string")
+        used = 8 + struct.calcsize(length) + header_bytes
+        header = io.BytesIO(start[8:] + file.read(max(0, used - len(start))))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of files that Python 2 wrote
+            shape, is_fortran, dtype = parse(header)
+        count = math.prod(shape)
+        if dtype.hasobject or min(shape, default=0) < 0:
+            raise ValueError(f"{dtype.name} of shape {shape}")
+        check_bytes(count * max(dtype.itemsize, NUMBER_BYTES), where)
+        if count * dtype.itemsize > size - used:
+            raise ValueError(f"cut short: it holds less than shape {shape} needs")
+        content = file.read(count * dtype.itemsize)
+        values: Array = np.frombuffer(content, dtype, count)
+        return values.reshape(shape, order="F" if is_fortran else "C")
+    except _NPY_FAULTS as error:
+        reason = printable(str(error) or type(error).__name__, limit=_REASON_LENGTH)
+        raise ManifestError(f"{where}: not an .npy file with an array ({reason})") from None
+
+
+def check_bytes(num_bytes: int, where: str) -> None:
+    """Refuse an input that is too large.
+
+    Raises:
+        ManifestError: It is.
+    """
+    if num_bytes > MAX_INPUT_BYTES:
+        raise ManifestError(
+            f"{where}: takes {format_bytes(num_bytes)}; expected at most "
+            f"{format_bytes(MAX_INPUT_BYTES)}"
+        )

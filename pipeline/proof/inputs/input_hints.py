@@ -1,0 +1,203 @@
+"""Hints: what the graph of a model says about its inputs, beyond dtype and shape.
+
+How many ids an embedding table has, which words a lookup table knows, and which range of
+pixels the arithmetic at the front of the graph is made for. What it does not say is left out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.tfjs.model.layers_ops import read_topology
+from pipeline.tfjs.model.model_json import ModelJson
+from pipeline.tfjs.model.topology import Node, Topology, parse_topology, split_tensor_name
+from pipeline.tfjs.model.weights import Array, walk_weights
+
+Hints = dict[str, dict[str, Any]]
+"""By input: `vocabulary` (ids are below it), `words`, `low` and `high` (of pixels)."""
+
+_FORWARDING = frozenset(
+    {"Cast", "ExpandDims", "Identity", "Pack", "Pad", "PadV2", "MirrorPad", "Reshape", "Squeeze"}
+    | {"ResizeBilinear", "ResizeNearestNeighbor", "Snapshot", "StopGradient", "Transpose", "Unpack"}
+    | {"ClipByValue", "Maximum", "Minimum", "StridedSlice", "Slice", "Where", "SelectV2"}
+)
+_ARITHMETIC = frozenset({"Add", "AddV2", "BiasAdd", "Div", "Mul", "RealDiv", "Sub"})
+_GATHERS = frozenset({"Gather", "GatherV2", "ResourceGather"})
+_IDENTITIES = frozenset({"Identity", "ReadVariableOp"})
+_MAX_NODES = 64
+_MAX_WORDS = 64
+_MAX_CONSTANT = 64
+
+_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
+# What a network likes: about -1 to 1, or a unit variance; Caffe's models take 255 - mean.
+_WIDTHS = (0.9, 6.5)
+_MAX_CENTRE = 1.0
+_CAFFE_MEANS = (90.0, 140.0)
+
+
+def read_hints(model_json: ModelJson, folder: Path, signature: Mapping[str, Any]) -> Hints:
+    """Return what a graph says of its inputs.
+
+    Args:
+        model_json: The base's.
+        folder: Where its shards lie.
+        signature: Content of signature.json.
+    """
+    topology = read_topology(model_json.content)
+    front = _Front(topology, model_json, folder)
+    words = _table_words(model_json, folder)
+    hints = {}
+    for entry in signature["inputs"]:
+        node = split_tensor_name(entry["tensor"])[0]
+        hint: dict[str, Any] = {}
+        if entry["dtype"] == "string" and words:
+            hint["words"] = words
+        elif (vocabulary := front.vocabulary(node)) is not None:
+            hint["vocabulary"] = vocabulary
+        elif entry["dtype"] == "float32" and (pixels := front.pixel_range(node)):
+            hint["low"], hint["high"] = pixels
+        if hint:
+            hints[entry["name"]] = hint
+    return hints
+
+
+class _Front:
+    """The first operations of a graph, which prepare its inputs."""
+
+    def __init__(self, topology: Topology, model_json: ModelJson, folder: Path) -> None:
+        self._model_json = model_json
+        self._folder = folder
+        self._specs = {spec.name: spec for spec in model_json.weights}
+        self._nodes = topology.nodes
+        self._readers: dict[str, list[Node]] = {}
+        for node in topology.nodes.values():
+            for tensor in node.data_inputs:
+                self._readers.setdefault(split_tensor_name(tensor)[0], []).append(node)
+
+    def vocabulary(self, name: str) -> int | None:
+        """Return the rows of the smallest table that an input's values index."""
+        sizes = [
+            self._count_rows(node)
+            for node, _ in self._walk(name, _FORWARDING)
+            if node.op in _GATHERS
+        ]
+        return min((size for size in sizes if size is not None), default=None)
+
+    def pixel_range(self, name: str) -> tuple[float, float] | None:
+        """Return the range of pixels that the first additions and products are made for."""
+        scale, offset, found = 1.0, 0.0, False
+        for node, tensor in self._walk(name, _FORWARDING | _ARITHMETIC, straight=True):
+            if node.op not in _ARITHMETIC:
+                continue
+            constant = self._other_constant(node, tensor)
+            if constant is None:
+                break
+            found = True
+            first = split_tensor_name(node.data_inputs[0])[0] == tensor
+            scale, offset = _apply(node.op, scale, offset, float(constant.mean()), first=first)
+        return _choose_range(scale, offset) if found else None
+
+    def _walk(
+        self, name: str, through: frozenset[str], *, straight: bool = False
+    ) -> Iterator[tuple[Node, str]]:
+        """Yield the nodes after one, with the name of the node that they read, nearest first.
+
+        Args:
+            name: Where to start.
+            through: Ops to go on behind.
+            straight: Stop where the graph forks, shapes apart.
+        """
+        frontier, seen = [name], {name}
+        while frontier and len(seen) < _MAX_NODES:
+            current = frontier.pop(0)
+            readers = [node for node in self._readers.get(current, ()) if node.op != "Shape"]
+            if straight and len(readers) > 1:
+                return
+            for node in readers:
+                if node.name not in seen:
+                    seen.add(node.name)
+                    yield node, current
+                    if node.op in through:
+                        frontier.append(node.name)
+
+    def _count_rows(self, node: Node) -> int | None:
+        """Return how many rows a table has, None where that is not known."""
+        table = _through_identities(self._nodes, node.data_inputs[0])
+        rows = self._nodes[table].attrs.get("rows")  # as the layer that is a table states it
+        if rows is not None:
+            return int(rows)
+        spec = self._specs.get(table)
+        return spec.shape[self._gather_axis(node)] if spec and spec.shape else None
+
+    def _gather_axis(self, node: Node) -> int:
+        if len(node.data_inputs) > 2:  # noqa: PLR2004  # params, indices, axis
+            axis = self._read(_through_identities(self._nodes, node.data_inputs[2]))
+            return int(axis.reshape(-1)[0]) if axis is not None else 0
+        return 0
+
+    def _other_constant(self, node: Node, tensor: str) -> Array | None:
+        for other in node.data_inputs:
+            if split_tensor_name(other)[0] != tensor:
+                return self._read(_through_identities(self._nodes, other))
+        return None
+
+    def _read(self, name: str) -> Array | None:
+        """Return the values of a small weight, or those that a layer states."""
+        stated = self._nodes[name].attrs.get("values")
+        if isinstance(stated, int | float | list):
+            return np.asarray(stated, np.float32)
+        spec = self._specs.get(name)
+        if spec is None or spec.size > _MAX_CONSTANT:
+            return None
+        stored = walk_weights(self._model_json, self._folder)
+        return next(weight.read() for weight in stored if weight.spec.name == name)
+
+
+def _apply(
+    op: str, scale: float, offset: float, value: float, *, first: bool
+) -> tuple[float, float]:
+    """Return scale and offset of x after one more operation with a constant."""
+    if op in ("Add", "AddV2", "BiasAdd"):
+        return scale, offset + value
+    if op == "Sub":
+        return (scale, offset - value) if first else (-scale, value - offset)
+    factor = value if op == "Mul" else 1.0 / value if first and value else 0.0
+    return scale * factor, offset * factor
+
+
+def _choose_range(scale: float, offset: float) -> tuple[float, float] | None:
+    """Return the range of pixels that becomes what networks are usually trained on."""
+    if scale == 1.0 and _CAFFE_MEANS[0] <= -offset <= _CAFFE_MEANS[1]:
+        return _RANGES[0]
+    for low, high in _RANGES:
+        width, centre = abs(scale) * (high - low), scale * (high + low) / 2 + offset
+        if _WIDTHS[0] <= width <= _WIDTHS[1] and abs(centre) <= _MAX_CENTRE:
+            return low, high
+    return None
+
+
+def _table_words(model_json: ModelJson, folder: Path) -> list[str]:
+    """Return keys of the lookup tables that the initializer fills."""
+    wire = model_json.content.get("modelInitializer")
+    if not wire:
+        return []
+    nodes = parse_topology(wire, where="modelInitializer").nodes
+    imports = [node for node in nodes.values() if node.op.startswith("LookupTableImport")]
+    keys = {_through_identities(nodes, node.data_inputs[1]) for node in imports}
+    stored = walk_weights(model_json, folder)
+    tables = (w.read() for w in stored if w.spec.name in keys and w.spec.dtype == "string")
+    return [word for table in tables for word in _decode(table.reshape(-1)[:_MAX_WORDS])]
+
+
+def _through_identities(nodes: Mapping[str, Node], tensor: str) -> str:
+    """Return the node that makes a tensor, behind those that only pass it on."""
+    name = split_tensor_name(tensor)[0]
+    while (node := nodes.get(name)) is not None and node.op in _IDENTITIES and node.data_inputs:
+        name = split_tensor_name(node.data_inputs[0])[0]
+    return name
+
+
+def _decode(texts: Sequence[Any] | Array) -> list[str]:
+    return [text.decode("utf-8", "replace") for text in texts if np.size(text)]

@@ -1,0 +1,120 @@
+"""Vectors: inputs for a model, made up from a seed and from what its signature says.
+
+The same seed makes the same inputs on any machine and with any numpy: numbers come from
+`pipeline.proof.inputs.random_stream`, and images and sounds are rounded to the steps of 8 and
+16 bits. It opens no file.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import ConversionError
+from pipeline.proof.inputs.input_shapes import (
+    has_batch,
+    image_axes,
+    list_sizes,
+    name_axes,
+    resolve_shape,
+)
+from pipeline.proof.inputs.input_values import Request, image_ranges, make_content
+from pipeline.proof.vector_files import Tensors
+from pipeline.workers.memory import format_bytes
+
+MAX_INPUT_BYTES = 1024**3
+"""Largest input that is made up: an hour of sound, or 80 pictures of 1,024 by 1,024 pixels."""
+
+_NUM_SAMPLES = 1_000_000
+_ITEM_BYTES = 4
+
+
+def make_inputs(  # noqa: PLR0913  # each is one of its own
+    signature: Mapping[str, Any],
+    *,
+    seed: str,
+    index: int,
+    attempt: int = 0,
+    batch: int = 1,
+    task: str | None = None,
+    hints: Mapping[str, Any] | None = None,
+) -> Tensors:
+    """Return inputs for one run of a model.
+
+    Args:
+        signature: Content of signature.json.
+        seed: Text that they follow from; the model's name.
+        index: Number of the run; another number, other content.
+        attempt: Which of the sizes that `count_attempts` counts.
+        batch: Samples, where their number is free: those of this run and of the runs before.
+        task: What the model is for, as the manifest says.
+        hints: What the graph says of each input, by name; see `pipeline.proof.inputs.input_hints`.
+
+    Returns:
+        An array for each input, in a dtype of TensorFlow.js: an image of uint8 is int32.
+
+    Raises:
+        ConversionError: They would take more than MAX_INPUT_BYTES.
+    """
+    hints = hints or {}
+    sizes = list_sizes(signature["inputs"], task=task, hints=hints, batch=batch)[attempt]
+    shapes = {e["name"]: resolve_shape(e, sizes, task=task) for e in signature["inputs"]}
+    _check_bytes(shapes)
+    inputs = {}
+    for entry in signature["inputs"]:
+        shape = shapes[entry["name"]]
+        batched = has_batch(entry, shape, task=task)
+        axes = image_axes(shape)
+        request = Request(
+            entry=entry,
+            shape=shape[1:] if batched else shape,
+            image=axes and tuple(None if a is None else a - batched for a in axes),
+            sample=index,
+            seed=seed,
+            task=f"{task or ''} {seed}".lower(),
+            hint=hints.get(entry["name"], {}),
+            sizes=sizes,
+        )
+        rows = [
+            make_content(replace(request, sample=(index - i) % _NUM_SAMPLES))
+            # A batch of nothing has a dtype and a shape all the same.
+            for i in range(max(1, shape[0]) if batched else 1)
+        ]
+        inputs[entry["name"]] = np.stack(rows)[: shape[0]] if batched else rows[0]
+    return inputs
+
+
+def _check_bytes(shapes: Mapping[str, Sequence[int]]) -> None:
+    """Raise where inputs are too large to be made: a file may state any shape."""
+    for name, shape in shapes.items():
+        size = math.prod(shape) * _ITEM_BYTES
+        if size > MAX_INPUT_BYTES:
+            raise ConversionError(
+                f"input {name!r} of shape {tuple(shape)} takes {format_bytes(size)}; expected at "
+                f"most {format_bytes(MAX_INPUT_BYTES)}",
+                hint="convert the model with smaller or open sizes of its inputs",
+            )
+
+
+def count_attempts(
+    signature: Mapping[str, Any], *, task: str | None, hints: Mapping[str, Any]
+) -> int:
+    """Return how many choices there are for the unknown sizes; 1 where nothing is unknown."""
+    return len(list_sizes(signature["inputs"], task=task, hints=hints))
+
+
+def is_batch_free(signature: Mapping[str, Any], *, task: str | None) -> bool:
+    """Return whether the number of samples is open."""
+    return any("batch" in name_axes(entry, task=task) for entry in signature["inputs"])
+
+
+def count_vectors(signature: Mapping[str, Any], *, hints: Mapping[str, Any]) -> int:
+    """Return how many runs there should be: one for each range that an image may have."""
+    counts = [2]
+    for entry in signature["inputs"]:
+        if axes := image_axes(entry["shape"] or ()):
+            channels = None if axes[2] is None else entry["shape"][axes[2]]
+            counts.append(len(image_ranges(entry, hints.get(entry["name"], {}), channels)))
+    return max(counts)

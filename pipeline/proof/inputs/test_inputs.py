@@ -1,0 +1,256 @@
+"""Test inputs: the arrays and images that `test_inputs:` of the manifest names.
+
+An array is taken as it is. An image is turned upright as its EXIF data say, brought to the
+input's size (bilinear, antialiased, not cropped), to its number of channels and to its order of
+axes; its values become 0 to 255 for an input of integers and else the range that the graph is
+made for, or 0 to 1 where the graph does not tell. `photo.jpg#-1..1` states another range.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import FormatError, ManifestError
+from pipeline.proof.inputs.array_files import NUMBER_BYTES, check_bytes, load_npy, load_npz
+from pipeline.proof.inputs.input_shapes import Entry, image_axes
+from pipeline.proof.vector_files import Tensors, Vector, Vectors, narrow, write_vectors
+from pipeline.text.printable import printable
+from pipeline.tfjs.model.weights import Array
+
+SEED = "test_inputs"
+
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_RANGE = re.compile(rf"^(?P<path>.+)#(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER})$")
+_ARRAYS = (".npy", ".npz")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_BYTE = 255.0
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+_MAX_PIXELS = 89_000_000  # from where on Pillow warns of a bomb
+_REASON_LENGTH = 100
+
+
+def load_test_inputs(
+    test_inputs: Sequence[str | Mapping[str, str]],
+    *,
+    root: Path,
+    signature: Mapping[str, Any],
+    hints: Mapping[str, Any],
+) -> list[Tensors]:
+    """Read the inputs of each run that the manifest gives.
+
+    Args:
+        test_inputs: For each run an .npz file with an array per input, a file for each input by
+            its name, or one file where the model has one input.
+        root: Folder that the paths are relative to.
+        signature: Content of signature.json.
+        hints: What the graph says of each input; see `pipeline.proof.inputs.input_hints`.
+
+    Raises:
+        ManifestError: A file is missing or is none of these, or its content does not fit.
+    """
+    return [
+        _load_run(entry, f"test_inputs[{i}]", root, signature["inputs"], hints)
+        for i, entry in enumerate(test_inputs)
+    ]
+
+
+def write_test_inputs(folder: Path, inputs: Sequence[Tensors]) -> None:
+    """Write inputs as vectors without outputs, for the process that will run them."""
+    vectors = [Vector(inputs=one, outputs={}) for one in inputs]
+    write_vectors(folder, Vectors(vectors=vectors, seed=SEED, runtime=""))
+
+
+def list_files(test_inputs: Iterable[str | Mapping[str, str]]) -> list[str]:
+    """Return the paths that the manifest names, without ranges."""
+    files = (
+        file
+        for entry in test_inputs
+        for file in ([entry] if isinstance(entry, str) else entry.values())
+    )
+    return [_split_range(file)[0] for file in files]
+
+
+def _load_run(
+    entry: str | Mapping[str, str],
+    where: str,
+    root: Path,
+    inputs: Sequence[Entry],
+    hints: Mapping[str, Any],
+) -> Tensors:
+    known = [str(one["name"]) for one in inputs]
+    if isinstance(entry, str) and not entry.endswith(".npz"):
+        if len(known) != 1:
+            raise ManifestError(
+                f"{where}: {entry!r} is one file; the model has the inputs {', '.join(known)}",
+                hint="write a mapping of inputs to files, or an .npz file with an array for each",
+            )
+        entry = {known[0]: entry}
+    if isinstance(entry, str):
+        arrays = load_npz(
+            _existing(root / entry, f"{where} ({entry})"),
+            f"{where} ({entry})",
+            lambda names: _check_names(names, known, where),
+        )
+        return {
+            one["name"]: _fit(arrays[one["name"]], one, f"{where}.{one['name']}") for one in inputs
+        }
+    _check_names(entry, known, where)
+    return {
+        one["name"]: _load_input(
+            entry[one["name"]], f"{where}.{one['name']}", root, one, hints.get(one["name"], {})
+        )
+        for one in inputs
+    }
+
+
+def _check_names(found: Iterable[str], known: Sequence[str], where: str) -> None:
+    names = list(found)
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {close[0]!r}?" if close else ""
+            raise ManifestError(
+                f"{where}: the model has no input {name!r}; it has {', '.join(known)}{meant}"
+            )
+    missing = [name for name in known if name not in names]
+    if missing:
+        raise ManifestError(f"{where}: nothing for the input {', '.join(missing)}")
+
+
+def _load_input(file: str, where: str, root: Path, entry: Entry, hint: Mapping[str, Any]) -> Array:
+    path, low, high = _split_range(file)
+    if path.endswith(_ARRAYS[0]):
+        shown = f"{where} ({path})"
+        return _fit(load_npy(_existing(root / path, shown), shown), entry, where)
+    if path.endswith(_ARRAYS[1]):
+        raise ManifestError(
+            f"{where}: {path} holds several arrays; expected an .npy file or an image"
+        )
+    if low is None or high is None:
+        low, high = _default_range(entry, hint)
+    return _fit(_load_image(root / path, f"{where} ({path})", entry, low, high), entry, where)
+
+
+def _split_range(file: str) -> tuple[str, float | None, float | None]:
+    stated = _RANGE.match(file)
+    return (
+        (stated["path"], float(stated["low"]), float(stated["high"]))
+        if stated
+        else (file, None, None)
+    )
+
+
+def _default_range(entry: Entry, hint: Mapping[str, Any]) -> tuple[float, float]:
+    if "int" in str(entry["dtype"]):
+        return 0.0, _BYTE
+    return hint.get("low", 0.0), hint.get("high", 1.0)
+
+
+def _existing(path: Path, where: str) -> Path:
+    if not path.is_file():
+        raise ManifestError(
+            f"{where}: no such file", hint="paths of test_inputs are relative to models.yaml"
+        )
+    return path
+
+
+def _load_image(path: Path, where: str, entry: Entry, low: float, high: float) -> Array:
+    """Return an image as an input takes it, with a batch of 1 where it has a batch."""
+    shape = entry["shape"] or [1, -1, -1, 3]
+    axes = image_axes(shape)
+    if axes is None:
+        raise ManifestError(
+            f"{where}: an image for an input of shape {_format_shape(shape)}; expected .npy"
+        )
+    rows, columns, last = axes
+    channels = 1 if last is None else shape[last]
+    mode = _MODES.get(3 if channels < 0 else channels)
+    if mode is None:
+        raise ManifestError(f"{where}: an image for an input of {channels} channels; expected .npy")
+    pixels = _read_pixels(_existing(path, where), where, mode, (shape[rows], shape[columns]))
+    values = low + pixels * ((high - low) / _BYTE)
+    if last is None:
+        values = values[..., 0]
+    elif last < rows:
+        values = np.moveaxis(values, 2, 0)
+    values = np.rint(values) if _is_integer(entry) else values
+    return values[(None,) * (len(shape) - values.ndim)]
+
+
+def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int, int]) -> Array:
+    """Return an image's pixels, 0 to 255: (height, width, channels), in sizes that are stated."""
+    from PIL import Image, ImageOps  # noqa: PLC0415  # for images alone
+
+    try:
+        with Image.open(path, formats=_FORMATS) as file:
+            if file.width * file.height > _MAX_PIXELS:
+                raise ValueError(f"{file.width} × {file.height} pixels")  # noqa: TRY301, RUF001
+            image = ImageOps.exif_transpose(file).convert(mode)
+    except Exception as error:  # its readers raise whatever they stumble over
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = printable(str(error), limit=_REASON_LENGTH) if type(error) is ValueError else ""
+        raise ManifestError(
+            f"{where}: not an image that Pillow reads ({reason or type(error).__name__}); expected "
+            f"{', '.join(_FORMATS)} of at most {_MAX_PIXELS // 10**6} million pixels"
+        ) from None
+    height, width = (
+        size if size > 0 else own
+        for size, own in zip(sizes, (image.height, image.width), strict=True)
+    )
+    check_bytes(height * width * len(mode) * NUMBER_BYTES, where)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image, np.float64).reshape(height, width, -1)
+
+
+def _fit(values: Array, entry: Entry, where: str) -> Array:
+    """Return an array in the dtype that TensorFlow.js has for an input, if it is fit for it."""
+    shape = entry["shape"]
+    fits = shape is None or (
+        len(shape) == values.ndim
+        and all(want in (-1, have) for want, have in zip(shape, values.shape, strict=True))
+    )
+    if not fits:
+        raise ManifestError(
+            f"{where}: an array of shape {values.shape}; expected {_format_shape(shape)}"
+        )
+    dtype = str(entry["dtype"])
+    kinds = {"string": "OSU", "bool": "b"}.get(dtype, "biufc" if dtype.startswith("c") else "biuf")
+    if values.dtype.kind not in kinds:
+        raise ManifestError(f"{where}: an array of {values.dtype.name}; expected {dtype}")
+    try:
+        return _cast(values, entry, where)
+    except FormatError as error:
+        raise ManifestError(f"{where}: {error.message}") from None
+
+
+def _cast(values: Array, entry: Entry, where: str) -> Array:
+    dtype = str(entry["dtype"])
+    if dtype in ("string", "bool"):
+        return narrow(values, where=where)
+    if not _is_integer(entry):
+        return narrow(
+            values.astype("complex64" if dtype.startswith("c") else "float64"), where=where
+        )
+    whole = np.rint(values)
+    if not np.array_equal(whole, values):
+        raise ManifestError(f"{where}: numbers with fractions; expected {dtype}")
+    limits = np.iinfo(dtype)
+    if values.size and not limits.min <= whole.min() <= whole.max() <= limits.max:
+        raise ManifestError(
+            f"{where}: numbers from {values.min()} to {values.max()}; expected {dtype}"
+        )
+    return narrow(whole.astype(np.int64), where=where)
+
+
+def _is_integer(entry: Entry) -> bool:
+    return "int" in str(entry["dtype"])
+
+
+def _format_shape(shape: Sequence[int]) -> str:
+    sizes = ", ".join("?" if size < 0 else str(size) for size in shape)
+    return f"({sizes},)" if len(shape) == 1 else f"({sizes})"

@@ -1,0 +1,117 @@
+"""Trials: runs of a model on made-up inputs, and how good a proof a set of them is.
+
+It runs no model.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.proof.inputs.variation import describe_constant, describe_fault
+from pipeline.proof.vector_files import Tensors
+
+# Beyond this a third vector is left out: published files are to stay small.
+MAX_BYTES = 16 * 1024**2
+MIN_VECTORS = 2
+BATCH = 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """One run.
+
+    Attributes:
+        index: Number of its made-up inputs; None for those of the manifest.
+        inputs: All of them.
+        outputs: All of them.
+        batch: Samples; the second is the one of the index before.
+    """
+
+    index: int | None
+    inputs: Tensors
+    outputs: Tensors
+    batch: int = 1
+
+
+def find_second(runs: Sequence[Trial], together: Trial) -> int | None:
+    """Return the position of the run of the second sample of a batch, None where there is none."""
+    wanted = (together.index or 0) - 1
+    alone = (i for i, made in enumerate(runs) if made.batch == 1 and made.index == wanted)
+    return next(alone, None) if together.batch > 1 else None
+
+
+def is_split(alone: Tensors, together: Tensors) -> bool:
+    """Return whether the second sample of a batch is the sample that was run alone."""
+    seconds = {
+        name: values[1:] if is_pair(alone[name], values) else values
+        for name, values in together.items()
+    }
+    return all(np.array_equal(values, seconds[name]) for name, values in alone.items())
+
+
+def is_pair(alone: Any, together: Any) -> bool:
+    """Return whether an array has the shape of another with two samples in place of one."""
+    shape = (BATCH, *alone.shape[1:])
+    return bool(alone.shape[:1] == (1,) and together.shape == shape)
+
+
+def _samples(runs: Iterable[Trial], name: str) -> list[Any]:
+    """Return an output of each run, of one sample where the run has several."""
+    outputs = ((made.outputs[name], made.batch) for made in runs)
+    return [
+        values[:1] if batch > 1 and values.shape[:1] == (batch,) else values
+        for values, batch in outputs
+    ]
+
+
+def describe_output(runs: Sequence[Trial], name: str) -> str | None:
+    """Return why an output proves nothing on all runs together; None when it proves something."""
+    return describe_constant(_samples(runs, name))
+
+
+def weigh(runs: Sequence[Trial], names: Sequence[str]) -> tuple[int, int, int]:
+    """Return how much a set of runs lacks, worst first.
+
+    NaN and infinity in the source's own outputs, outputs that prove nothing, and single outputs
+    that are poor witnesses.
+    """
+    infinite = sum(not _is_finite(made, names) for made in runs)
+    return (
+        infinite,
+        sum(describe_output(runs, n) is not None for n in names),
+        count_faults(runs, names),
+    )
+
+
+def count_faults(runs: Sequence[Trial], names: Sequence[str]) -> int:
+    """Return how many outputs of single runs are poor witnesses."""
+    return sum(describe_fault(made.outputs[name]) is not None for made in runs for name in names)
+
+
+def _is_finite(made: Trial, names: Sequence[str]) -> bool:
+    floats = (made.outputs[name] for name in names if made.outputs[name].dtype.kind in "fc")
+    return all(bool(np.isfinite(values).all()) for values in floats)
+
+
+def drop_infinite(runs: list[Trial], names: Sequence[str], notes: list[str]) -> list[Trial]:
+    """Leave out runs in which the source itself returns NaN or infinity, if enough remain."""
+    finite = [made for made in runs if _is_finite(made, names)]
+    if not MIN_VECTORS <= len(finite) < len(runs):
+        return runs
+    lost = ", ".join(str(made.index) for made in runs if made not in finite)
+    notes.append(f"left out, because the source returns NaN or infinity: input {lost}")
+    return finite
+
+
+def drop_large(runs: list[Trial], notes: list[str]) -> list[Trial]:
+    """Leave out the last runs where all together are too many bytes."""
+    while len(runs) > MIN_VECTORS and sum(map(_num_bytes, runs)) > MAX_BYTES:
+        notes.append(f"vector {len(runs) - 1} is left out: all are above {MAX_BYTES:,} bytes")
+        runs = runs[:-1]
+    return runs
+
+
+def _num_bytes(made: Trial) -> int:
+    return sum(values.nbytes for side in (made.inputs, made.outputs) for values in side.values())

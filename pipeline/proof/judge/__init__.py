@@ -1,0 +1,1 @@
+"""Judgement: how far outputs are from those of the source, and whether that is allowed."""

@@ -1,0 +1,271 @@
+"""Fidelity: how far one output is from its reference, value by value, over several vectors.
+
+For values a of TensorFlow.js and r of the reference:
+
+- max absolute error: max |a - r|.
+- max relative error: the same divided by the range of the reference, max r - min r over all
+  vectors. Normalized by the range rather than by |r| it does not explode where r is near 0
+  (the "normalized" errors of the sciences divide by the range too).
+- mismatches: values with |a - r| > atol + rtol * |r|, as numpy.isclose has it.
+- cosine: r·a / (|r| |a|), all vectors as one.
+- signal-to-noise ratio in dB: 10 log10(sum r² / sum (a - r)²), as SQNR is defined for quantizers.
+
+Equal infinities at equal places agree: a mask of -inf says something. An infinity anywhere else
+is counted, and so is every NaN, also one that the reference has too: a NaN is nobody's answer.
+Neither enters the other figures. It opens no file.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.proof.judge.figures import round_figure, round_share
+from pipeline.tfjs.model.blocks import blocks
+
+Array = npt.NDArray[Any]
+
+# Below so many values their range says little of the range that the output has: of 16 values
+# spread evenly at random it covers 15/17. The range then includes 0, as quantizers have it.
+FEW_VALUES = 16
+
+# What float32 may leave where the reference is 0 everywhere, so that there is no scale.
+UNSCALED_ERROR = 1e-6
+
+# Values at a time: what is computed in float64 takes a few megabytes whatever the size.
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worst:
+    """Where an output is farthest from its reference.
+
+    Attributes:
+        vector: Index of the vector.
+        position: Index of the value in the output's tensor; empty for a scalar.
+        expected: Value of the reference, as text for a string.
+        found: Value of TensorFlow.js.
+    """
+
+    vector: int
+    position: tuple[int, ...]
+    expected: float | str
+    found: float | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fidelity:
+    """Figures of one output.
+
+    Attributes:
+        num_values: Values compared, over all vectors.
+        num_equal: How many are equal (infinities too).
+        mismatches: How many are beyond the limit, with every NaN and strange infinity.
+        num_nan: Places where either is NaN.
+        num_infinite: Places where one is infinite and the other is not the same infinity.
+        max_abs_error: In the output's unit; None for strings.
+        max_rel_error: As a fraction of `scale`; None where that is 0 or unknown.
+        scale: Range of the reference, see `measure_scale`; None for strings.
+        cosine: None where one of the two is all zeros, and for strings.
+        snr_db: None where there is no error, no signal, and for strings.
+        worst: None where all values are equal.
+    """
+
+    num_values: int
+    num_equal: int
+    mismatches: int
+    num_nan: int = 0
+    num_infinite: int = 0
+    max_abs_error: float | None = None
+    max_rel_error: float | None = None
+    scale: float | None = None
+    cosine: float | None = None
+    snr_db: float | None = None
+    worst: Worst | None = None
+
+    @property
+    def mismatches_per_million(self) -> float:
+        """Share of values beyond the limit, in millionths."""
+        return 1e6 * self.mismatches / self.num_values if self.num_values else 0.0
+
+    @property
+    def equal_rate(self) -> float:
+        """Share of values that are equal; 1 where there are none."""
+        return self.num_equal / self.num_values if self.num_values else 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as the catalog has them: two significant digits."""
+        place = self.worst and {"vector": self.worst.vector, "position": list(self.worst.position)}
+        return {
+            "maxAbsError": round_figure(self.max_abs_error),
+            "maxRelError": round_figure(self.max_rel_error),
+            "mismatchesPerMillion": round_figure(self.mismatches_per_million),
+            "worst": place,
+            "cosine": round_share(self.cosine),
+            "snrDb": round_figure(self.snr_db),
+            "equalRate": round_share(self.equal_rate),
+            "nan": self.num_nan,
+            "infinite": self.num_infinite,
+        }
+
+
+def compare(
+    reference: Sequence[Array], found: Sequence[Array], *, atol: float, rtol: float
+) -> Fidelity:
+    """Compare an output with its reference.
+
+    Args:
+        reference: Its values on each vector: numbers, bool or strings (dtype object).
+        found: The same of TensorFlow.js, in equal shapes.
+        atol: Error that is no mismatch, in the output's unit.
+        rtol: The same as a fraction of the reference's magnitude, value by value.
+    """
+    if any(array.dtype.kind in "OSU" for array in (*reference, *found)):
+        return _compare_exact(reference, found)
+    sums = _Sums(atol=atol, rtol=rtol)
+    for vector, (expected, actual) in enumerate(zip(reference, found, strict=True)):
+        expected, actual = _as_real(expected), _as_real(actual)  # noqa: PLW2901
+        if expected.shape != actual.shape:
+            raise ValueError(f"shapes {expected.shape} and {actual.shape}")
+        for block in blocks(expected.size, length=_BLOCK):
+            at = (vector, block.start, expected.shape)
+            sums.add(expected.reshape(-1)[block], actual.reshape(-1)[block], at)
+    return sums.finish(measure_scale(reference))
+
+
+def measure_scale(reference: Sequence[Array]) -> float:
+    """Return the range of a reference, by which errors are divided.
+
+    That is max - min over the finite values of all vectors. Fewer than `FEW_VALUES` say little
+    of the range; it then includes 0. Where all values are equal it is their magnitude. Boolean
+    values have 1. It is 0 where all values are 0 or none is finite.
+    """
+    if any(array.dtype == np.bool_ for array in reference):
+        return 1.0
+    low, high, num_values = math.inf, -math.inf, 0
+    for array in map(_as_real, reference):
+        for block in blocks(array.size, length=_BLOCK):
+            values = array.reshape(-1)[block]
+            finite = values[np.isfinite(values)]
+            num_values += finite.size
+            if finite.size:
+                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if not num_values:
+        return 0.0
+    if num_values < FEW_VALUES or low == high:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return high - low
+
+
+@dataclass(kw_only=True)
+class _Sums:
+    """What is added up block by block."""
+
+    atol: float
+    rtol: float
+    num_values: int = 0
+    num_equal: int = 0
+    mismatches: int = 0
+    num_nan: int = 0
+    num_infinite: int = 0
+    max_abs_error: float = 0.0
+    products: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("rr", "aa", "ra", "ee"), 0.0)
+    )
+    worst: Worst | None = None
+    _worst_error: float = 0.0
+
+    def add(self, expected: Array, actual: Array, at: tuple[int, int, tuple[int, ...]]) -> None:
+        """Add a block of values; `at` is its vector, its start and the shape of the whole."""
+        r, a = expected.astype(np.float64), actual.astype(np.float64)
+        nan = np.isnan(r) | np.isnan(a)
+        equal = r == a
+        infinite = (np.isinf(r) | np.isinf(a)) & ~equal & ~nan
+        self.num_values += r.size
+        self.num_equal += int(equal.sum())
+        self.num_nan += int(nan.sum())
+        self.num_infinite += int(infinite.sum())
+        finite = np.isfinite(r) & np.isfinite(a)
+        if not finite.all():
+            r, a = np.where(finite, r, 0.0), np.where(finite, a, 0.0)
+        error = np.abs(a - r)
+        beyond = error > self.atol + self.rtol * np.abs(r)
+        self.mismatches += int((beyond | nan | infinite).sum())
+        for name, product in (("rr", r @ r), ("aa", a @ a), ("ra", r @ a), ("ee", error @ error)):
+            self.products[name] += float(product)
+        if error.size:
+            self.max_abs_error = max(self.max_abs_error, float(error.max()))
+            # A NaN is worse than an infinity, and that than any number.
+            error[infinite], error[nan] = np.finfo(np.float64).max, np.inf
+            self._keep_worst(error, (expected, actual), at)
+
+    def _keep_worst(
+        self, error: Array, values: tuple[Array, Array], at: tuple[int, int, tuple[int, ...]]
+    ) -> None:
+        index = int(error.argmax())
+        if error[index] <= self._worst_error:
+            return
+        self._worst_error = float(error[index])
+        vector, start, shape = at
+        self.worst = Worst(
+            vector=vector,
+            position=tuple(int(i) for i in np.unravel_index(start + index, shape)),
+            expected=float(values[0][index]),
+            found=float(values[1][index]),
+        )
+
+    def finish(self, scale: float) -> Fidelity:
+        """Return the figures of all that was added."""
+        rr, aa, ra, ee = (self.products[name] for name in ("rr", "aa", "ra", "ee"))
+        relative = self.max_abs_error / scale if scale else None
+        return Fidelity(
+            num_values=self.num_values,
+            num_equal=self.num_equal,
+            mismatches=self.mismatches,
+            num_nan=self.num_nan,
+            num_infinite=self.num_infinite,
+            max_abs_error=self.max_abs_error,
+            max_rel_error=relative if self.max_abs_error else 0.0,
+            scale=scale,
+            # The square root of each: their product may leave the range of a float64.
+            cosine=ra / math.sqrt(rr) / math.sqrt(aa) if rr and aa else None,
+            snr_db=10 * math.log10(rr / ee) if rr and ee else None,
+            worst=self.worst,
+        )
+
+
+def _compare_exact(reference: Sequence[Array], found: Sequence[Array]) -> Fidelity:
+    num_values = num_equal = 0
+    worst = None
+    for vector, (expected, actual) in enumerate(zip(reference, found, strict=True)):
+        if expected.shape != actual.shape:
+            raise ValueError(f"shapes {expected.shape} and {actual.shape}")
+        num_values += expected.size
+        for index, (r, a) in enumerate(zip(expected.flat, actual.flat, strict=True)):
+            if as_text(r) == as_text(a):
+                num_equal += 1
+            elif worst is None:
+                position = tuple(int(i) for i in np.unravel_index(index, expected.shape))
+                texts = {"expected": as_text(r), "found": as_text(a)}
+                worst = Worst(vector=vector, position=position, **texts)
+    return Fidelity(
+        num_values=num_values,
+        num_equal=num_equal,
+        mismatches=num_values - num_equal,
+        worst=worst,
+    )
+
+
+def as_text(value: Any) -> str:
+    """Return a string tensor's value as text; bytes that are no UTF-8 keep their codes."""
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _as_real(array: Array) -> Array:
+    """Return complex values as pairs of real and imaginary part on one more axis."""
+    if array.dtype.kind != "c":
+        return array
+    return np.stack([array.real, array.imag], axis=-1)

@@ -1,0 +1,232 @@
+"""Gate: how far an output may be from its reference, and whether it is nearer.
+
+The default limits follow the dtype that weights are stored in. They were measured on 23 real
+models (photographs, music, text as inputs) in TensorFlow.js 4.22 on wasm, against TensorFlow or,
+where the source is a TensorFlow.js model, its cpu backend. The limit of a dtype is where what its
+arithmetic explains ends.
+
+- float32: at most 0.2 % of the range and at least 70 dB. Of 58 outputs 49 were within 0.006 % and
+  50 above 95 dB. The rest: sums that cancel before a logarithm (basic-pitch: 0.08 %, 75 dB) and
+  edges of masks, where a steep sigmoid stretches the last bits of a few pixels (blazepose:
+  0.16 %, 89 dB). The ratio finds what no single value shows: of 516 weights scaled by 1.01, one
+  at a time in five models, the range alone finds 245, both together 404.
+- float16 and uint16: at most 0.5 %. A float16 has 11 bits, so that a weight is off by up to
+  0.05 %; uint16 has more where no outlier stretches its range, and less where one does. Eight of
+  11 models as float16 and five of nine as uint16 are within 0.2 %. Posenet (3 to 4 %), blazeface
+  as uint16 (3 %) and basic-pitch (39 % and 19 %: its filters reach down to the subnormals of
+  float16) stand apart.
+- uint8: at most 1 %. A step is 1/255 of a weight's range, a few per cent of a typical weight. Two
+  of 19 models stay within it, a third but for one value. The others lie between 1.4 % and
+  worthless (selfie: noise of twenty times the signal), with no gap to tell which still serve.
+
+No default is above 1 %, the limit beyond which a manifest has to give a reason: so whoever lets
+more pass has said why. It opens no file.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.manifest.tolerance import REASON_NEEDED_ABOVE, OutputTolerance, Tolerance
+from pipeline.proof.judge.fidelity import UNSCALED_ERROR, Fidelity
+
+# Rounding grows with the magnitude of a value and not with the range of the output: 84 units in
+# the last place of a float32, a sum of some thousand terms.
+FLOAT_RTOL = 1e-5
+
+# From here on a percentage is read without decimals.
+_WHOLE_PERCENT = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """How far an output may be from its reference.
+
+    Attributes:
+        relative: Largest error as a fraction of the reference's range; None where only
+            `absolute` holds.
+        absolute: Largest error in the output's own unit, or None.
+        rtol: Error that is allowed beside these, as a fraction of the value's magnitude.
+        min_snr_db: Smallest signal-to-noise ratio, or None.
+        agreement: Smallest share of boxes, rows or values that agree, where values jump.
+        source: Where it is from, as in "the limit of float16".
+        reason: Why it is above 1 %, or None.
+    """
+
+    relative: float | None
+    absolute: float | None = None
+    rtol: float = 0.0
+    min_snr_db: float | None = None
+    agreement: float
+    source: str
+    reason: str | None = None
+
+    def allowed(self, scale: float) -> float:
+        """Return the largest error for a reference of some range, in the output's unit.
+
+        Above 1 % of the range it holds only with a reason; without, 1 % holds.
+        """
+        if not scale:
+            return UNSCALED_ERROR if self.absolute is None else self.absolute
+        limits = [] if self.relative is None else [self.relative * scale]
+        if self.absolute is not None:
+            limits.append(self.absolute)
+        allowed = min(limits)
+        return allowed if self.reason else min(allowed, REASON_NEEDED_ABOVE * scale)
+
+    def lacks_reason(self, scale: float) -> bool:
+        """Tell whether it is above 1 % of a range and nobody says why."""
+        return (
+            self.absolute is not None
+            and self.reason is None
+            and min(self.absolute, (self.relative or 1.0) * scale) > REASON_NEEDED_ABOVE * scale > 0
+        )
+
+
+# The shares are those of 100 boxes: one of two that overlap by nearly as much as suppression
+# allows may stay for the other.
+DEFAULTS: Mapping[str, Limit] = {
+    "float32": Limit(
+        relative=2e-3,
+        rtol=FLOAT_RTOL,
+        min_snr_db=70.0,
+        agreement=0.99,
+        source="the limit of float32",
+    ),
+    "uint16": Limit(relative=5e-3, rtol=FLOAT_RTOL, agreement=0.95, source="the limit of uint16"),
+    "float16": Limit(relative=5e-3, rtol=FLOAT_RTOL, agreement=0.95, source="the limit of float16"),
+    "uint8": Limit(relative=1e-2, rtol=FLOAT_RTOL, agreement=0.9, source="the limit of uint8"),
+}
+"""The limit of each dtype, from tight to loose."""
+
+
+def loosest_dtype(weights: Mapping[str, int], base: Mapping[str, int]) -> str:
+    """Return the loosest dtype that a variant stores weights in and its base does not.
+
+    What the base has quantized the source has too: there is no loss in it.
+
+    Args:
+        weights: Number of the variant's weights in each dtype.
+        base: The same of the base.
+    """
+    lost = [dtype for dtype in DEFAULTS if weights.get(dtype, 0) > base.get(dtype, 0)]
+    return lost[-1] if lost else "float32"
+
+
+def resolve_limit(dtype: str, output: str, tolerances: Sequence[Tolerance | None]) -> Limit:
+    """Return the limit of an output.
+
+    Args:
+        dtype: What the limit follows where the manifest says nothing: a key of `DEFAULTS`.
+        output: Name of the output.
+        tolerances: What the manifest says, the closest first: of the variant, of the model. The
+            first that there is replaces the others, and what it says of the output replaces what
+            it says of all.
+    """
+    default = DEFAULTS[dtype]
+    stated = next((one for one in tolerances if one is not None), None)
+    if stated is None:
+        return default
+    section: OutputTolerance = stated.outputs.get(output, stated)
+    relative, absolute = section.max_relative_error, section.max_absolute_error
+    agreement = section.min_agreement
+    if relative is None and absolute is None and agreement is None:
+        return default
+    limit = default
+    if relative is not None or absolute is not None:
+        # What the manifest says of errors holds exactly.
+        limit = replace(default, relative=relative, absolute=absolute, rtol=0.0, min_snr_db=None)
+    return replace(
+        limit,
+        agreement=default.agreement if agreement is None else agreement,
+        source="the manifest's tolerance",
+        reason=section.reason,
+    )
+
+
+def judge_values(fidelity: Fidelity, limit: Limit) -> str | None:
+    """Say why an output does not pass value by value; None where it does.
+
+    Args:
+        fidelity: Its figures, with mismatches counted by `limit`.
+        limit: What it has to keep.
+    """
+    for number, what in ((fidelity.num_nan, "NaN"), (fidelity.num_infinite, "infinite")):
+        if number:
+            return f"{number:,} of {fidelity.num_values:,} values are {what}{_place(fidelity)}"
+    if fidelity.mismatches:
+        return _describe_mismatches(fidelity, limit)
+    ratio, least = fidelity.snr_db, limit.min_snr_db
+    if ratio is not None and least is not None and ratio < least:
+        return (
+            f"the signal-to-noise ratio is {ratio:.1f} dB; expected at least {least:g} "
+            f"({limit.source})"
+        )
+    return None
+
+
+def judge_discrete(fidelity: Fidelity, limit: Limit) -> str | None:
+    """Say why whole numbers, booleans or strings do not pass; None where they do.
+
+    Where they come from numbers by rounding or a threshold, a value on the edge may fall to
+    either side. So the limit holds for the share of values that differ.
+    """
+    share = fidelity.mismatches / fidelity.num_values if fidelity.num_values else 0.0
+    allowed = limit.relative or 0.0
+    if share <= allowed:
+        return None
+    return (
+        f"{fidelity.mismatches:,} of {fidelity.num_values:,} values differ, the worst"
+        f"{_place(fidelity)}; expected at most {_percent(allowed)} ({limit.source})"
+    )
+
+
+def judge_agreement(agreement: float, limit: Limit, *, what: str) -> str | None:
+    """Say why an output does not pass as a set; None where it does.
+
+    Args:
+        agreement: Share that agrees.
+        limit: What it has to keep.
+        what: What there are several of: "boxes".
+    """
+    if agreement >= limit.agreement:
+        return None
+    return (
+        f"{agreement:.4g} of the {what} agree; expected at least {limit.agreement:g} "
+        f"({limit.source})"
+    )
+
+
+def _describe_mismatches(fidelity: Fidelity, limit: Limit) -> str:
+    beyond = f"{fidelity.mismatches:,} of {fidelity.num_values:,} values differ"
+    if fidelity.max_abs_error is None:
+        return f"{beyond}{_place(fidelity)}"
+    scale = fidelity.scale or 0.0
+    share = ""
+    if fidelity.max_rel_error is not None:
+        share = f" is {_percent(fidelity.max_rel_error)} of the range"
+    allowed = limit.allowed(scale)
+    expected = _percent(allowed / scale) if scale else f"{allowed:.2g}"
+    note = ""
+    if limit.lacks_reason(scale):
+        note = f"; the manifest's max_absolute_error {limit.absolute:g} needs a 'reason' above 1 %"
+    return (
+        f"{beyond}, the worst{_place(fidelity)}: {fidelity.max_abs_error:.2g}{share}; "
+        f"expected at most {expected} ({limit.source}){note}"
+    )
+
+
+def _place(fidelity: Fidelity) -> str:
+    worst = fidelity.worst
+    if worst is None:
+        return ""
+    expected, found = (
+        repr(value) if isinstance(value, str) else f"{value:.6g}"
+        for value in (worst.expected, worst.found)
+    )
+    where = f" at {list(worst.position)}" if worst.position else ""
+    return f"{where} of vector {worst.vector}, {found} where the source has {expected}"
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:,.0f} %" if percent >= _WHOLE_PERCENT else f"{percent:.2g} %"

@@ -1,0 +1,269 @@
+"""Judge: what becomes of each output of one run, by the gate that fits it.
+
+- `values`: raw outputs, value by value.
+- `boxes`: the outputs of a detector behind suppression or top-k, together and as a set: boxes,
+  scores, classes, count.
+- `rows`: other outputs behind suppression or top-k, whose meaning is not known: their rows as a
+  set, wherever a row stands.
+- `choice`: outputs behind arg-max only: the share of values that agree; of `keypoints`, points.
+
+Figures of values are there for all whose shapes allow it, also where another gate decides. NaN
+passes no gate. It opens no file.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.proof.judge.box_matching import (
+    DetectionLimits,
+    Detections,
+    compare_detections,
+    read_detections,
+)
+from pipeline.proof.judge.choices import compare_classes, compare_embeddings, compare_masks
+from pipeline.proof.judge.fidelity import Array, Fidelity, compare, measure_scale
+from pipeline.proof.judge.gate import (
+    Limit,
+    judge_agreement,
+    judge_discrete,
+    judge_values,
+)
+from pipeline.proof.judge.keypoint_distances import are_keypoints, compare_keypoints
+from pipeline.proof.judge.model_under_test import Case, Figures, OutputCheck
+from pipeline.proof.judge.row_matching import compare_rows
+from pipeline.proof.judge.selection import selects_rows
+from pipeline.proof.vector_files import Tensors
+
+Metric = Callable[[Sequence[Array], Sequence[Array]], Figures]
+
+# Roles of raw outputs that have a figure of their task.
+_METRICS: Mapping[str, Metric] = {
+    **dict.fromkeys(
+        ("scores", "logits", "age", "gender", "race", "emotion", "handedness"), compare_classes
+    ),
+    **dict.fromkeys(("mask", "alpha"), compare_masks),
+    "embedding": compare_embeddings,
+}
+
+
+def judge_outputs(
+    case: Case, limits: Mapping[str, Limit], found: Sequence[Tensors]
+) -> dict[str, OutputCheck]:
+    """Judge all outputs of a run.
+
+    Args:
+        case: The model.
+        limits: What each output has to keep, by name.
+        found: What TensorFlow.js returned on each vector.
+    """
+    checks = {}
+    detector = case.detector
+    # Asking a run whether it has an output would read it.
+    returned = [set(tensors) for tensors in found]
+    for name in case.outputs:
+        missing = [vector for vector, names in enumerate(returned) if name not in names]
+        if missing:
+            fault = f"TensorFlow.js returns no such output on vector {missing[0]}"
+            checks[name] = OutputCheck(fault=fault, limit=limits[name])
+        elif name in case.vectors.random:
+            checks[name] = _judge_random(case, name, found)
+        elif name not in detector.values():
+            checks[name] = _judge_output(case, name, limits[name], found)
+    if detector and checks.keys().isdisjoint(detector.values()):
+        checks |= _judge_detector(case, detector, limits, found)
+    for name in case.outputs:
+        # Where one of a detector's outputs is random or missing the others are judged alone.
+        if name not in checks:
+            checks[name] = _judge_output(case, name, limits[name], found)
+    return {name: checks[name] for name in case.outputs}
+
+
+def _judge_random(case: Case, name: str, found: Sequence[Tensors]) -> OutputCheck:
+    """Look at an output of which only finiteness can be asked."""
+    nan = sum(_count_nan(tensors[name]) for tensors in found)
+    fault = f"{nan:,} values are NaN" if nan else None
+    return OutputCheck(fault=fault, unproved=f"random: {case.vectors.random[name]}")
+
+
+def _judge_output(case: Case, name: str, limit: Limit, found: Sequence[Tensors]) -> OutputCheck:
+    reference, values = case.reference(name), [tensors[name] for tensors in found]
+    constant = case.vectors.constant.get(name)
+    check = OutputCheck(limit=limit, unproved=constant and f"constant: {constant}")
+    ops = case.selection.get(name, ())
+    fault = _compare_kinds(reference, values)
+    if not fault and selects_rows(ops):
+        return _judge_rows(check, reference, values, case.batches)
+    fault = fault or _compare_shapes(reference, values)
+    if fault:
+        return replace(check, fault=fault)
+    roles = case.roles.get(name, ())
+    if ops:
+        return _judge_choice(check, roles, reference, values)
+    fidelity = compare(reference, values, atol=_allowed(reference, limit), rtol=limit.rtol)
+    judge = judge_discrete if _are_discrete(reference) else judge_values
+    metrics = {
+        figure: value
+        for role in roles
+        for figure, value in _measure_task(role, reference, values).items()
+    }
+    return replace(check, fault=judge(fidelity, limit), fidelity=fidelity, metrics=metrics)
+
+
+def _judge_rows(
+    check: OutputCheck,
+    reference: Sequence[Array],
+    values: Sequence[Array],
+    batches: Sequence[int | None],
+) -> OutputCheck:
+    limit = check.limit
+    assert limit is not None
+    rows = compare_rows(
+        reference, values, atol=_allowed(reference, limit), rtol=limit.rtol, batches=batches
+    )
+    empty = None if rows.num_reference else "the source returns no rows on any vector"
+    return replace(
+        check,
+        gate="rows",
+        fault=_name_strange(reference, values)
+        or judge_agreement(rows.agreement, limit, what="rows"),
+        unproved=check.unproved or empty,
+        fidelity=_measure(reference, values, limit),
+        metrics=rows.figures(),
+    )
+
+
+def _judge_choice(
+    check: OutputCheck, roles: Sequence[str], reference: Sequence[Array], values: Sequence[Array]
+) -> OutputCheck:
+    limit = check.limit
+    assert limit is not None
+    strange = _name_strange(reference, values)
+    check = replace(check, fidelity=_measure(reference, values, limit))
+    if "keypoints" not in roles or not all(are_keypoints(array) for array in reference):
+        agreement = _agreeing(reference, values, limit)
+        fault = strange or judge_agreement(agreement, limit, what="values")
+        return replace(check, gate="choice", fault=fault, metrics={"agreement": agreement})
+    points = compare_keypoints(reference, values, limit=limit.relative or 0.0)
+    rest = _agreeing([r[..., 2:] for r in reference], [a[..., 2:] for a in values], limit)
+    fault = judge_agreement(points.agreement, limit, what="keypoints") or judge_agreement(
+        rest, limit, what="values beside the keypoints"
+    )
+    return replace(check, gate="keypoints", fault=strange or fault, metrics=points.figures())
+
+
+def _judge_detector(
+    case: Case, detector: Mapping[str, str], limits: Mapping[str, Limit], found: Sequence[Tensors]
+) -> dict[str, OutputCheck]:
+    """Judge the outputs of a detector together; none where the reference does not look like one."""
+    reference = {role: case.reference(name) for role, name in detector.items()}
+    values = {role: [tensors[name] for tensors in found] for role, name in detector.items()}
+    boxes, scores = detector["boxes"], detector["scores"]
+    try:
+        expected = _read_images(reference, case.box_form)
+    except ValueError:
+        return {}
+    metrics: Figures = {}
+    try:
+        actual = _read_images(values, case.box_form)
+        if len(actual) != len(expected):
+            raise ValueError(f"boxes of {len(actual)} images; expected {len(expected)}")  # noqa: TRY301
+    except ValueError as error:
+        fault: str | None = str(error)
+    else:
+        figures = compare_detections(
+            expected,
+            actual,
+            DetectionLimits(
+                box=_allowed(reference["boxes"], limits[boxes]),
+                score=_allowed(reference["scores"], limits[scores]),
+            ),
+        )
+        metrics = figures.figures()
+        fault = judge_agreement(figures.agreement, limits[boxes], what="boxes")
+    some = any(len(image.scores) for image in expected)
+    return {
+        name: OutputCheck(
+            gate="boxes",
+            fault=_name_strange(reference[role], values[role]) or fault,
+            unproved=None if some else "the source detects nothing on any vector",
+            fidelity=_measure(reference[role], values[role], limits[name]),
+            metrics=metrics if role == "boxes" else {},
+            limit=limits[name],
+        )
+        for role, name in detector.items()
+    }
+
+
+def _read_images(by_role: Mapping[str, Sequence[Array]], form: str | None) -> list[Detections]:
+    return [
+        image
+        for arrays in zip(*by_role.values(), strict=True)
+        for image in read_detections(dict(zip(by_role, arrays, strict=True)), form=form)
+    ]
+
+
+def _measure(reference: Sequence[Array], values: Sequence[Array], limit: Limit) -> Fidelity | None:
+    """Return the figures of values; None where shapes differ."""
+    if _compare_shapes(reference, values):
+        return None
+    return compare(reference, values, atol=_allowed(reference, limit), rtol=limit.rtol)
+
+
+def _allowed(reference: Sequence[Array], limit: Limit) -> float:
+    if any(array.dtype.kind in "OSU" for array in reference):
+        return 0.0
+    return limit.allowed(measure_scale(reference))
+
+
+def _agreeing(reference: Sequence[Array], values: Sequence[Array], limit: Limit) -> float:
+    """Return the share of values that agree; whole numbers are names, and agree if equal."""
+    discrete = _are_discrete(reference)
+    atol = 0.0 if discrete else _allowed(reference, limit)
+    figures = compare(reference, values, atol=atol, rtol=0.0 if discrete else limit.rtol)
+    return 1.0 - figures.mismatches / figures.num_values if figures.num_values else 1.0
+
+
+def _measure_task(role: str, reference: Sequence[Array], values: Sequence[Array]) -> Figures:
+    if role == "keypoints" and all(are_keypoints(array) for array in reference):
+        return compare_keypoints(reference, values, limit=0.01).figures()
+    metric = _METRICS.get(role)
+    return metric(reference, values) if metric else {}
+
+
+def _compare_kinds(reference: Sequence[Array], values: Sequence[Array]) -> str | None:
+    for r, a in zip(reference, values, strict=True):
+        kinds = ["string" if array.dtype.kind in "OSU" else "number" for array in (r, a)]
+        if kinds[0] != kinds[1]:
+            return f"its values are {kinds[1]}s; expected {kinds[0]}s"
+    return None
+
+
+def _compare_shapes(reference: Sequence[Array], values: Sequence[Array]) -> str | None:
+    for vector, (r, a) in enumerate(zip(reference, values, strict=True)):
+        if r.shape != a.shape:
+            return f"its shape is {a.shape} on vector {vector}; expected {r.shape}"
+    return None
+
+
+def _are_discrete(arrays: Sequence[Array]) -> bool:
+    return any(array.dtype.kind not in "fc" for array in arrays)
+
+
+def _count_nan(array: Array) -> int:
+    return int(np.isnan(array).sum()) if array.dtype.kind in "fc" else 0
+
+
+def _count_infinite(arrays: Sequence[Array]) -> int:
+    return sum(int(np.isinf(array).sum()) for array in arrays if array.dtype.kind in "fc")
+
+
+def _name_strange(reference: Sequence[Array], values: Sequence[Array]) -> str | None:
+    """Say that there are values that never pass: NaN, and infinities that the source has not."""
+    if nan := sum(_count_nan(array) for array in values):
+        return f"{nan:,} values are NaN"
+    infinite = _count_infinite(values)
+    if infinite and not _count_infinite(reference):
+        return f"{infinite:,} values are infinite"
+    return None

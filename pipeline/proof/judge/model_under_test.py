@@ -1,0 +1,97 @@
+"""Cases: what is known of a model before a run is judged, and what is then said of an output.
+
+It opens no file.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.proof.judge.fidelity import Array, Fidelity
+from pipeline.proof.judge.figures import figures_json
+from pipeline.proof.judge.gate import Limit
+from pipeline.proof.judge.selection import selects_rows
+from pipeline.proof.vector_files import Vectors
+
+Figures = Mapping[str, float | int | None]
+
+_DETECTOR_ROLES = ("boxes", "scores", "classes", "count")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is known of a model before a run of it is judged.
+
+    Attributes:
+        outputs: Names of its outputs.
+        roles: Roles of an output, by name; outputs without one may be left out.
+        selection: Ops that select behind an output, by name; raw outputs are left out.
+        vectors: Inputs and what the source returned for them.
+        box_form: "centre" where boxes are a centre and a size, else corners.
+    """
+
+    outputs: Sequence[str]
+    roles: Mapping[str, Sequence[str]]
+    selection: Mapping[str, Sequence[str]]
+    vectors: Vectors
+    box_form: str | None = None
+
+    @property
+    def detector(self) -> dict[str, str]:
+        """Outputs of a detector behind a selection of rows by role; empty if it is none."""
+        outputs = {
+            role: name
+            for name in self.outputs
+            for role in self.roles.get(name, ())
+            if role in _DETECTOR_ROLES and selects_rows(self.selection.get(name, ()))
+        }
+        return outputs if {"boxes", "scores"} <= outputs.keys() else {}
+
+    @property
+    def batches(self) -> list[int | None]:
+        """On each vector, the size of the first axis that all inputs have; None if they differ."""
+        sizes = (
+            {array.shape[0] for array in vector.inputs.values() if array.ndim}
+            for vector in self.vectors.vectors
+        )
+        return [one.pop() if len(one) == 1 else None for one in sizes]
+
+    def reference(self, name: str) -> list[Array]:
+        """Return what the source returned for an output on each vector."""
+        return [vector.outputs[name] for vector in self.vectors.vectors]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputCheck:
+    """What became of one output.
+
+    Attributes:
+        gate: What decided: `values`, `boxes`, `rows`, `choice` or `keypoints`.
+        fault: Why it does not pass, or None.
+        unproved: Why passing proves nothing of it, or None.
+        fidelity: Figures of its values; None where shapes differ or it is random.
+        metrics: Figures of its task.
+        limit: What it had to keep; None where it is random.
+    """
+
+    gate: str = "values"
+    fault: str | None = None
+    unproved: str | None = None
+    fidelity: Fidelity | None = None
+    metrics: Figures = field(default_factory=dict)
+    limit: Limit | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as the catalog has them."""
+        assert self.limit is not None
+        return {
+            **(self.fidelity.to_json() if self.fidelity else {}),
+            "gate": self.gate,
+            "metrics": figures_json(self.metrics),
+            "tolerance": {
+                "maxRelError": self.limit.relative,
+                "maxAbsError": self.limit.absolute,
+                "minAgreement": self.limit.agreement,
+                "reason": self.limit.reason,
+            },
+        }

@@ -1,0 +1,232 @@
+"""Verdict: what becomes of the variants of a model, from their runs in TensorFlow.js.
+
+A check is one variant on one backend: `ok`, `failed` or `unsupported`. A variant is `ok` when a
+backend proves it that gets the base right, and all that the manifest asks for do. Else it is
+`failed` where its weights are the source's own or where no backend ran it, and `withheld` where
+quantization is what is between it and the source. It opens no file.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pipeline.disk.versions import TFJS
+from pipeline.manifest.tolerance import Tolerance
+from pipeline.proof.judge.gate import resolve_limit
+from pipeline.proof.judge.judge import judge_outputs
+from pipeline.proof.judge.model_under_test import Case, OutputCheck
+from pipeline.runtime.node_results import ModelRun
+
+CheckStatus = Literal["ok", "failed", "unsupported"]
+VariantStatus = Literal["ok", "withheld", "failed"]
+
+# More would bury the first; the figures have all.
+FAULTS_SHOWN = 3
+
+EXACT_DTYPE = "float32"
+"""Dtype of a variant that has lost nothing: its weights are the source's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A variant that may be published.
+
+    Attributes:
+        name: Its name; the same as that of its runs.
+        dtype: Loosest dtype that weights were quantized to, from `loosest_dtype`.
+        tolerances: What the manifest says, of the variant, then of the model.
+    """
+
+    name: str
+    dtype: str = EXACT_DTYPE
+    tolerances: Sequence[Tolerance | None] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A variant on a backend.
+
+    Attributes:
+        status: `failed` also where outputs are beyond their limits.
+        reason: Why it is not ok.
+        tfjs: Version of TensorFlow.js; None where it never started.
+        missing_ops: Ops of the graph that the backend lacks.
+        requires: What a page must set for it to run.
+        outputs: What became of each output; empty where it did not run.
+    """
+
+    status: CheckStatus
+    reason: str | None
+    tfjs: str | None
+    missing_ops: Sequence[str] = ()
+    requires: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, OutputCheck] = field(default_factory=dict)
+
+    @property
+    def ran(self) -> bool:
+        """Whether it returned outputs."""
+        return bool(self.outputs)
+
+    @property
+    def unproved(self) -> dict[str, str]:
+        """Why an output that passes is not proved, by name."""
+        return {name: one.unproved for name, one in self.outputs.items() if one.unproved}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the check as the catalog has it."""
+        measured = {name: one for name, one in self.outputs.items() if one.limit is not None}
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "tfjs": self.tfjs,
+            "missingOps": list(self.missing_ops),
+            "requires": dict(self.requires),
+            "unproved": self.unproved,
+            "outputs": {name: one.to_json() for name, one in measured.items()},
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What becomes of a variant.
+
+    Attributes:
+        status: Only `ok` is published.
+        reason: Why it is not.
+        checks: By backend.
+    """
+
+    status: VariantStatus
+    reason: str | None
+    checks: Mapping[str, Check]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return status, reason and checks as the catalog has them."""
+        checks = {backend: check.to_json() for backend, check in self.checks.items()}
+        return {"status": self.status, "reason": self.reason, "checks": checks}
+
+
+def judge_model(
+    case: Case,
+    base: Candidate,
+    others: Sequence[Candidate],
+    runs: Mapping[str, Mapping[str, ModelRun]],
+    *,
+    required: Sequence[str] = (),
+) -> dict[str, Verdict]:
+    """Judge all variants of a model.
+
+    Args:
+        case: The model and what its source returned.
+        base: The variant with the source's own weights.
+        others: The quantized variants.
+        runs: By backend, then by variant; a variant need not have run on all backends.
+        required: Backends on which every variant has to be proved.
+
+    Returns:
+        The verdict on each variant by its name, the base first.
+    """
+    verdicts: dict[str, Verdict] = {}
+    right: list[str] = []
+    for candidate in (base, *others):
+        checks = {
+            backend: judge_run(case, candidate, variants[candidate.name])
+            for backend, variants in runs.items()
+            if candidate.name in variants
+        }
+        if candidate is base:
+            right = [backend for backend, check in checks.items() if check.status == "ok"]
+        verdicts[candidate.name] = judge_variant(candidate, checks, right, required=required)
+    return verdicts
+
+
+def judge_run(case: Case, candidate: Candidate, run: ModelRun) -> Check:
+    """Judge one run of a variant."""
+    missing = sorted(run.missing_ops)
+    if run.status != "ok":
+        reason = run.error or (f"it lacks {', '.join(missing)}" if missing else "it did not run")
+        return Check(
+            status=run.status,
+            reason=reason,
+            tfjs=run.tfjs,
+            missing_ops=missing,
+            requires=_requires(run),
+        )
+    limits = {
+        name: resolve_limit(candidate.dtype, name, candidate.tolerances) for name in case.outputs
+    }
+    found = [run.outputs[index] for index in range(len(case.vectors.vectors))]
+    outputs = judge_outputs(case, limits, found)
+    faults = _gather_faults(outputs)
+    if run.predict_fault:
+        faults.append(f"predict(): {run.predict_fault}")
+    return Check(
+        status="failed" if faults else "ok",
+        reason=_join(faults),
+        tfjs=run.tfjs,
+        missing_ops=missing,
+        requires=_requires(run),
+        outputs=outputs,
+    )
+
+
+def _requires(run: ModelRun) -> dict[str, Any]:
+    """Return what a page needs: flags, and an older release where that is what ran it."""
+    release = {} if run.tfjs in (None, TFJS) else {"tfjs": run.tfjs}
+    return {**run.requires, **release}
+
+
+def _gather_faults(outputs: Mapping[str, OutputCheck]) -> list[str]:
+    """Return what is wrong, once where several outputs share it."""
+    names: dict[str, list[str]] = {}
+    for name, one in outputs.items():
+        if one.fault:
+            names.setdefault(one.fault, []).append(name)
+    return [f"{', '.join(sharing)}: {fault}" for fault, sharing in names.items()]
+
+
+def _join(faults: Sequence[str]) -> str | None:
+    more = len(faults) - FAULTS_SHOWN
+    shown = "; ".join(faults[:FAULTS_SHOWN])
+    return f"{shown}; and {more} more outputs" if more > 0 else shown or None
+
+
+def judge_variant(
+    candidate: Candidate,
+    checks: Mapping[str, Check],
+    right: Sequence[str],
+    *,
+    required: Sequence[str] = (),
+) -> Verdict:
+    """Judge a variant from its checks.
+
+    Args:
+        candidate: The variant.
+        checks: By backend.
+        right: Backends that get the base right: only these can prove another variant.
+        required: Backends that have to prove it, whatever others do.
+    """
+    proving = [name for name, check in checks.items() if check.status == "ok" and name in right]
+    lacking = [name for name in required if name not in proving]
+    if proving and not lacking:
+        return Verdict(status="ok", reason=None, checks=checks)
+    # What stands in the way is said of a required backend, else of one that gets the base right.
+    order = lacking or [*(name for name in right if name in checks), *checks]
+    if not order:
+        return Verdict(status="failed", reason="it ran on no backend", checks=checks)
+    backend = order[0]
+    if backend not in checks:
+        return Verdict(status="failed", reason=f"{backend} did not run it", checks=checks)
+    check = checks[backend]
+    if check.status == "ok":
+        return Verdict(
+            status="failed",
+            reason=f"{backend}: it passes, but the base does not, so that nothing is proved",
+            checks=checks,
+        )
+    harmed = candidate.dtype != EXACT_DTYPE and backend in right and check.ran
+    return Verdict(
+        status="withheld" if harmed else "failed",
+        reason=f"{backend}: {check.reason}",
+        checks=checks,
+    )

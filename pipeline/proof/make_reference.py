@@ -1,0 +1,138 @@
+"""References: what a source model returns for inputs that tell right from wrong.
+
+Inputs are made up until the model runs, then run again to find outputs that are random, and
+changed for others where an output does not vary. The caller runs the model: TensorFlow in
+`pipeline.tf.saved_model.saved_model_reference`, TensorFlow.js in `pipeline.proof.tfjs_reference`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.proof.inputs.input_search import Run, Search
+from pipeline.proof.inputs.trial_runs import (
+    Trial,
+    describe_output,
+    drop_infinite,
+    drop_large,
+    find_second,
+)
+from pipeline.proof.inputs.variation import describe_fault
+from pipeline.proof.vector_files import Tensors, Vector, Vectors, write_vectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """What is known of a model from running its source.
+
+    Attributes:
+        vectors: Inputs and outputs, without random outputs.
+        random: By output, how two runs of one input differ.
+        constant: By output, what it is on every vector.
+        attempts: Choices of sizes that were tried until the model ran.
+        notes: What happened on the way, for the log.
+    """
+
+    vectors: Sequence[Vector]
+    random: Mapping[str, str]
+    constant: Mapping[str, str]
+    attempts: int
+    notes: Sequence[str]
+
+
+def make_reference(  # noqa: PLR0913  # what is run, and all that it is run with
+    run: Run,
+    signature: Mapping[str, Any],
+    *,
+    seed: str,
+    task: str | None,
+    given: Sequence[Tensors] | None,
+    hints: Mapping[str, Any],
+) -> Reference:
+    """Find inputs that a model runs with, and what it returns for them.
+
+    Args:
+        run: Runs the model.
+        signature: Content of signature.json.
+        seed: Text that made-up inputs follow from; the model's name.
+        task: What the model is for.
+        given: Inputs of the manifest, in place of made-up ones.
+        hints: What the graph says of the inputs; see `pipeline.proof.inputs.input_hints`.
+
+    Raises:
+        ManifestError: The model does not run with the inputs of the manifest.
+        ConversionError: It runs with none that could be made up.
+    """
+    search = Search(run, signature, seed, task, hints)
+    runs = search.find_sizes() if given is None else search.run_given(given)
+    random = search.find_random(runs)
+    names = [o["name"] for o in signature["outputs"] if o["name"] not in random]
+    if given is None:
+        runs = search.replace_faulty(runs, names)
+        runs = drop_large(drop_infinite(runs, names, search.notes), search.notes)
+        search.check_batch(runs, names)
+    constant = {name: reason for name in names if (reason := describe_output(runs, name))}
+    return Reference(
+        vectors=[_finish(runs, i, names) for i in range(len(runs))],
+        random=random,
+        constant=constant,
+        attempts=search.attempts,
+        notes=search.notes,
+    )
+
+
+def without_inputs(reference: Reference, names: Iterable[str]) -> Reference:
+    """Return a reference whose vectors lack some inputs: those that the published model lacks."""
+    lost = set(names)
+    vectors = [
+        replace(v, inputs={n: values for n, values in v.inputs.items() if n not in lost})
+        for v in reference.vectors
+    ]
+    return replace(reference, vectors=vectors)
+
+
+def write_reference(
+    folder: Path, reference: Reference, *, seed: str, runtime: str
+) -> dict[str, Any]:
+    """Write vectors.json and vectors.bin.
+
+    Args:
+        folder: Where to write.
+        reference: What the source returned.
+        seed: Text that made-up inputs follow from.
+        runtime: What ran the source, e.g. "tensorflow 2.19.0".
+
+    Returns:
+        runtime, vectors (their number), attempts, random, constant and notes: JSON values.
+    """
+    vectors = Vectors(
+        vectors=reference.vectors,
+        seed=seed,
+        runtime=runtime,
+        random=reference.random,
+        constant=reference.constant,
+    )
+    write_vectors(folder, vectors)
+    return {
+        "runtime": runtime,
+        "vectors": len(reference.vectors),
+        "attempts": reference.attempts,
+        "random": dict(reference.random),
+        "constant": dict(reference.constant),
+        "notes": list(reference.notes),
+    }
+
+
+def _finish(runs: Sequence[Trial], i: int, names: Sequence[str]) -> Vector:
+    """Return a run as it is published, with what is to be said of it."""
+    made = runs[i]
+    notes = []
+    if made.batch > 1:
+        alone = find_second(runs, made)
+        second = "" if alone is None else f"; the second sample is that of vector {alone}"
+        notes.append(f"a batch of {made.batch}{second}")
+    faults = {name: describe_fault(made.outputs[name]) for name in names}
+    notes += [f"{name} is {fault}" for name, fault in faults.items() if fault]
+    outputs = {name: made.outputs[name] for name in names}
+    return Vector(inputs=made.inputs, outputs=outputs, note="; ".join(notes) or None)

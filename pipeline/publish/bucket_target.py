@@ -1,0 +1,268 @@
+"""A store as the place of a published zoo: S3, Google Cloud Storage, whatever fsspec reaches.
+
+Object stores put a file whole or not at all and keep its headers. To all others a file is
+written beside its place and renamed there, and their servers give the headers.
+"""
+
+import contextlib
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.disk.typed_json import is_inside
+from pipeline.errors import PipelineError, PlaceError, PublishError
+from pipeline.fetch.http.credentials import strip_credentials
+from pipeline.publish.bucket import LISTING_SECONDS, list_bucket
+from pipeline.publish.headers import Headers
+from pipeline.publish.lease import Lease, Taken
+from pipeline.publish.stored_record import check_size
+
+PART_SUFFIX = ".zoo-part"
+_S3 = ("s3", "s3a")
+_GS = ("gs", "gcs")
+_WHOLE = {*_S3, *_GS, "memory"}
+# What a store is reached with, by scheme.
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf"}
+_LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_MISSING_BUCKET = {"NoSuchBucket"}
+_NO_SUCH_PART = {"InvalidRange", "416"}
+# How long a call may take, retries of the client included; one that sends much may take longer.
+CALL_SECONDS = 180.0
+LEAST_BYTES_PER_SECOND = 4 * 1024
+_AGAIN = "run it again: it goes on from here; for a server that is not Amazon's, set `endpoint`"
+
+
+class StorePlace:
+    """A folder of a store."""
+
+    def __init__(self, fs: Any, root: str, *, scheme: str, shown: str) -> None:
+        self._fs = fs
+        self._root = root.rstrip("/")
+        self._scheme = scheme
+        self.shown = shown
+
+    def find(self, below: str = "") -> Mapping[str, int]:
+        """Return the size of every file, or of those below a folder, by path.
+
+        Keys that no file of a zoo can have (with "..", control characters, an end of "/") and
+        whatever lies elsewhere are left out.
+        """
+        with self._translated(""):
+            start = f"{self._root}/"
+            found = self._list(self._locate(below).rstrip("/"))
+            named = ((name[len(start) :], size) for name, size in found if name.startswith(start))
+            return {path: size for path, size in named if is_inside(path)}
+
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None:
+        """Return a file's content; None where there is none."""
+        end = None if limit is None else limit + 1
+        with self._translated(path):
+            try:
+                content: bytes = self._call("cat_file", self._locate(path), end=end)
+            except FileNotFoundError as error:
+                if _code(error) in _MISSING_BUCKET:
+                    raise
+                return None
+            except Exception as error:
+                # A part of an empty file was asked for.
+                if end is None or _code(error) not in _NO_SUCH_PART:
+                    raise
+                content = b""
+        return check_size(content, limit, where=f"{self.shown}: {path}")
+
+    def write(self, path: str, content: bytes | Path, headers: Headers) -> None:
+        """Write a file, whole or not at all, over the one that may be there."""
+        target = self._locate(path)
+        with self._translated(path):
+            if self._scheme in _WHOLE:
+                self._put(content, target, self._options(headers))
+                return
+            folder, name = posixpath.split(target)
+            beside = f"{folder}/.{name}{PART_SUFFIX}"
+            self._call("makedirs", folder, exist_ok=True)
+            self._put(content, beside, {})
+            self._call("mv", beside, target)
+
+    def create(self, path: str, content: bytes) -> None:
+        """Write a file that must not be there yet; of several who try, one succeeds.
+
+        Raises:
+            Taken: It is there.
+        """
+        target = self._locate(path)
+        with self._translated(path):
+            try:
+                if self._scheme not in _WHOLE:
+                    self._call("makedirs", posixpath.dirname(target), exist_ok=True)
+                self._call("pipe_file", target, content, mode="create")
+            except FileExistsError:
+                raise Taken from None
+            except Exception as error:
+                if _code(error) in _LOST:
+                    raise Taken from None
+                raise
+
+    def remove(self, path: str) -> None:
+        """Remove a file that may be there."""
+        with self._translated(path), contextlib.suppress(FileNotFoundError):
+            self._call("rm_file", self._locate(path))
+
+    @contextlib.contextmanager
+    def hold(self, announce: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+        """Hold a lease, renewed while the context lasts."""
+        with Lease(self).held(announce) as check:
+            self._sweep()
+            yield check
+
+    def _sweep(self) -> None:
+        """Remove what a kill left of files that were being written."""
+        if self._scheme in _S3:
+            # Whoever may not list them can publish all the same; the bucket's rules end them.
+            with contextlib.suppress(Exception):
+                self._abort_uploads()
+        elif self._scheme not in _WHOLE:
+            for path in self.find():
+                if path.endswith(PART_SUFFIX):
+                    self.remove(path)
+
+    def _abort_uploads(self) -> None:
+        bucket, _, prefix = self._root.partition("/")
+        begun = self._call(
+            "call_s3", "list_multipart_uploads", Bucket=bucket, Prefix=f"{prefix}/".lstrip("/")
+        )
+        for upload in begun.get("Uploads", ()):
+            self._call(
+                "call_s3",
+                "abort_multipart_upload",
+                Bucket=bucket,
+                Key=upload["Key"],
+                UploadId=upload["UploadId"],
+            )
+
+    def _put(self, content: bytes | Path, target: str, options: Mapping[str, Any]) -> None:
+        if isinstance(content, bytes):
+            self._call("pipe_file", target, content, size=len(content), **options)
+        else:
+            size = content.stat().st_size
+            self._call("put_file", str(content), target, size=size, **options)
+
+    def _options(self, headers: Headers) -> dict[str, Any]:
+        """Return how the store's client is told the headers."""
+        if self._scheme in _S3:
+            return {"ContentType": headers.content_type, "CacheControl": headers.cache_control}
+        if self._scheme in _GS:
+            fixed = {"cache_control": headers.cache_control}
+            return {"content_type": headers.content_type, "fixed_key_metadata": fixed}
+        return {}
+
+    def _list(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Yield name and size of every file below a folder."""
+        try:
+            if self._scheme in _S3:
+                bucket = folder.partition("/")[0]
+                for key, size in list_bucket(self._call, folder, shown=self.shown):
+                    yield f"{bucket}/{key}", size
+                return
+            found = self._call("find", folder, detail=True)
+        except FileNotFoundError:
+            return
+        for name, info in found.items():
+            if info.get("type", "file") == "file":
+                yield name, int(info["size"])
+
+    def _locate(self, path: str) -> str:
+        """Return where a path leads, which is never out of the folder."""
+        if path and not is_inside(path):
+            raise PublishError(f"{self.shown}: {path!r} leads out of it; expected a file inside")
+        return f"{self._root}/{path}"
+
+    def _call(self, name: str, *arguments: Any, size: int = 0, **options: Any) -> Any:
+        """Call the store's client, for no longer than a slow line needs.
+
+        Args:
+            name: What to call.
+            arguments: Handed on.
+            size: Bytes that are sent.
+            options: Handed on.
+        """
+        if self._fs.async_impl:
+            seconds = LISTING_SECONDS if name == "find" else CALL_SECONDS
+            options["timeout"] = seconds + size / LEAST_BYTES_PER_SECOND
+        return getattr(self._fs, name)(*arguments, **options)
+
+    @contextlib.contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
+        """Turn what clients of stores raise, each in its own way, into our errors."""
+        try:
+            yield
+        except (PipelineError, Taken):
+            raise
+        except Exception as error:  # noqa: BLE001  # each client has errors of its own
+            raise self._describe(path, error) from None
+
+    def _describe(self, path: str, error: Exception) -> PublishError:
+        """Return our error; the client's texts, which may hold what was signed, stay here."""
+        where = f"{self.shown}: {path}" if path else self.shown
+        code = _code(error)
+        said = code or type(error).__name__
+        if isinstance(error, PermissionError) or code in {"401", "403"}:
+            return PlaceError(
+                f"{where}: access is denied ({said})",
+                hint="whoever publishes must be allowed to list, read, write and delete here",
+            )
+        if code in _MISSING_BUCKET or isinstance(error, FileNotFoundError):
+            return PublishError(f"{self.shown}: there is no such bucket", hint="create it first")
+        if "redentials" in said:
+            return PlaceError(
+                f"{self.shown}: no credentials were found",
+                hint="for S3: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+                "for Google Cloud: GOOGLE_APPLICATION_CREDENTIALS",
+            )
+        if isinstance(error, TimeoutError):
+            said = "it did not answer in time"
+        return PlaceError(f"{where}: the store fails ({said})", hint=_AGAIN)
+
+
+def open_store(url: str, *, endpoint: str | None = None) -> StorePlace:
+    """Return the place behind a URL that fsspec knows; nothing is asked of it yet.
+
+    Raises:
+        PublishError: The URL is not one, or the client of that store is not installed.
+    """
+    # Imported where it is met: the graph is loaded without it.
+    import fsspec.core  # noqa: PLC0415
+
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    shown = strip_credentials(url).rstrip("/")
+    if not rest.strip("/"):
+        raise PublishError(f"{shown}: names no folder; expected a URL such as s3://bucket/zoo")
+    if scheme in _WHOLE and "@" in rest:
+        raise PublishError(
+            f"{shown}: a bucket's credentials are no part of its URL",
+            hint="its client finds them in the environment and in its own files",
+        )
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if endpoint is not None and scheme in _S3:
+        options["endpoint_url"] = endpoint
+    try:
+        fs, root = fsspec.core.url_to_fs(url, **(options if scheme in _WHOLE else {}))
+    except ImportError:
+        extra = _EXTRAS.get(scheme)
+        hint = f"pip install 'tfjs-zoo[{extra}]'" if extra else "install its client for fsspec"
+        raise PublishError(f"{shown}: {scheme}: needs a package", hint=hint) from None
+    except ValueError:
+        raise PublishError(
+            f"{shown}: {scheme}: is no kind of store; expected a folder, s3: or gs:"
+        ) from None
+    return StorePlace(fs, root, scheme=scheme, shown=shown)
+
+
+def _code(error: BaseException) -> str:
+    """Return the code that a server gave, "" where the error has none."""
+    cause = error.__cause__ or error
+    response = getattr(cause, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code", ""))
+    return str(getattr(cause, "code", ""))

@@ -1,0 +1,192 @@
+"""Offers: the zoo that is to be published, as dist/ holds it.
+
+What belongs to it is what the build put into dist/ and still lists, and what people added
+beside (CNAME, favicon.ico). Left out are files that only stay for readers of an earlier
+catalog, hidden ones, and what a kill left.
+"""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pipeline.catalog.document import CATALOG_FILE
+from pipeline.disk.beneath import open_beneath
+from pipeline.disk.machine_faults import machine_error
+from pipeline.disk.typed_json import WrongJsonError, is_inside
+from pipeline.errors import PublishError
+from pipeline.publish.file_listing import parse_catalog
+from pipeline.publish.generation import FOLDER, PublishedFile
+from pipeline.publish.headers import is_content_named
+from pipeline.steps.dist import Placed
+
+NO_JEKYLL = ".nojekyll"
+_EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+_HIDDEN_BUT_SERVED = (NO_JEKYLL, ".well-known")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A zoo to be published.
+
+    Attributes:
+        catalog: What its models.json says.
+        files: All its files by path.
+        contents: Where the content of each lies: the content itself, or a file. What has
+            none is in the place already.
+    """
+
+    catalog: Mapping[str, Any]
+    files: Mapping[str, PublishedFile]
+    contents: Mapping[str, bytes | Path] = field(default_factory=dict)
+
+    @property
+    def models(self) -> int:
+        """Number of models that it offers."""
+        return sum(bool(entry["modelPath"]) for entry in self.catalog["models"])
+
+
+def load_offer(dist: Path, placed: Mapping[str, Placed]) -> Offer:
+    """Read what dist/ offers.
+
+    Args:
+        dist: Folder of the built zoo.
+        placed: What the build put there, by path; empty where that is not known.
+
+    Raises:
+        PublishError: Nothing was built, or a file is not as it was built.
+    """
+    try:
+        with open_beneath(dist, CATALOG_FILE) as file:
+            catalog = parse_catalog(file.read())
+    except FileNotFoundError:
+        raise PublishError(
+            f"{dist.name}/{CATALOG_FILE}: there is no such file", hint="build the zoo first"
+        ) from None
+    except OSError as error:
+        raise _unreadable(dist, CATALOG_FILE, error) from None
+    except WrongJsonError as error:
+        raise PublishError(
+            f"{dist.name}/{CATALOG_FILE}: is no catalog of a zoo: {error}", hint=_rebuild(dist)
+        ) from None
+    listed = listed_files(catalog["models"])
+    wanted = {path for path, was in placed.items() if was.unlisted is None}
+    paths = {*_find(dist), *wanted, *listed}
+    paths -= {path for path in placed if path not in wanted}
+    if not placed:
+        paths -= set(_left_over(paths, catalog, listed))
+    contents: dict[str, bytes | Path] = {}
+    files = {}
+    for path in sorted(paths):
+        files[path] = _describe(dist, path, placed.get(path), listed.get(path))
+        contents[path] = dist / path
+    if NO_JEKYLL not in files:
+        files[NO_JEKYLL] = PublishedFile(bytes=0, sha256=_EMPTY_SHA256, immutable=False)
+        contents[NO_JEKYLL] = b""
+    return Offer(catalog=catalog, files=files, contents=contents)
+
+
+def listed_files(entries: Iterable[Mapping[str, Any]]) -> dict[str, PublishedFile]:
+    """Return the files that entries of a catalog list, by path: they never change."""
+    return {
+        file["path"]: PublishedFile(bytes=file["bytes"], sha256=file["sha256"], immutable=True)
+        for entry in entries
+        for part in ([entry.get("vectors") or []], (v["files"] for v in entry["variants"]))
+        for files in part
+        for file in files
+    }
+
+
+def alias_files(entry: Mapping[str, Any]) -> list[str]:
+    """Return the paths of a model's convenience aliases, which the catalog does not list."""
+    variants = (variant["name"] for variant in entry["variants"] if variant["files"])
+    return [f"models/{entry['name']}/{variant}/model.json" for variant in variants]
+
+
+def _find(dist: Path) -> Iterator[str]:
+    """Find what lies in dist/ and may be served."""
+
+    def refuse(error: OSError) -> NoReturn:
+        path = os.path.relpath(os.fsdecode(error.filename or dist), dist)
+        raise _unreadable(dist, path, error) from None
+
+    for folder, folders, names in os.walk(dist, onerror=refuse):
+        folders[:] = [name for name in folders if _may_be_served(name)]
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in (*names, *links):
+            path = Path(folder, name).relative_to(dist).as_posix()
+            if _may_be_served(name) and not path.startswith(f"{FOLDER}/"):
+                yield _check_name(dist, path)
+
+
+def _may_be_served(name: str) -> bool:
+    """Say whether a name is no hidden one; the copies that a kill leaves half done are."""
+    return not name.startswith(".") or name in _HIDDEN_BUT_SERVED
+
+
+def _left_over(
+    paths: Iterable[str], catalog: Mapping[str, Any], listed: Mapping[str, PublishedFile]
+) -> Iterator[str]:
+    """Find files of models that the catalog does not list, where nothing else tells them."""
+    aliases = {alias for entry in catalog["models"] for alias in alias_files(entry)}
+    for path in paths:
+        in_variant = path.startswith("models/") and path.count("/") > 2  # noqa: PLR2004
+        if in_variant and path not in listed and path not in aliases:
+            yield path
+
+
+def _describe(
+    dist: Path, path: str, was: Placed | None, listed: PublishedFile | None
+) -> PublishedFile:
+    """Return what a file is, after a look at whether it is what was built."""
+    try:
+        with open_beneath(dist, path) as file:
+            stat = os.fstat(file.fileno())
+            same = was is not None and (stat.st_size, stat.st_mtime_ns) == (was.bytes, was.modified)
+            known = was.sha256 if was is not None and same else None
+            sha256 = known or hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise _changed(dist, path) from None
+    except OSError as error:
+        raise _unreadable(dist, path, error) from None
+    expected = listed.sha256 if listed else was.sha256 if was else sha256
+    if sha256 != expected:
+        raise _changed(dist, path)
+    immutable = listed is not None or is_content_named(path)
+    return PublishedFile(bytes=stat.st_size, sha256=sha256, immutable=immutable)
+
+
+def _check_name(dist: Path, path: str) -> str:
+    """Refuse a name that not every server and store takes."""
+    if not is_inside(path):
+        raise PublishError(
+            f"{dist.name}/{path!r}: has a name that cannot be published; expected UTF-8 "
+            "without control characters",
+            hint="rename it, or take it out of the folder",
+        )
+    return path
+
+
+def _changed(dist: Path, path: str) -> PublishError:
+    return PublishError(f"{dist.name}/{path}: is not as it was built", hint=_rebuild(dist))
+
+
+def _unreadable(dist: Path, path: str, error: OSError) -> PublishError:
+    """Return the error of something in dist/ that cannot be published."""
+    if isinstance(error, IsADirectoryError):
+        fault = "is a link to a folder"
+    elif error.errno in {errno.EINVAL, errno.ELOOP}:
+        fault = error.strerror or "is no file"
+    else:
+        return PublishError(f"{dist.name}/{path}: {error.strerror}", hint=machine_error(error).hint)
+    return PublishError(
+        f"{dist.name}/{path}: {fault}; expected a file",
+        hint="put a copy in its place, or take it out of the folder",
+    )
+
+
+def _rebuild(dist: Path) -> str:
+    return f"the next build puts it right; after that, publish {dist.name}/ again"

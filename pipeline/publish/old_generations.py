@@ -1,0 +1,139 @@
+"""Pruning: files that no generation kept has any more, removed from a place.
+
+A generation is kept for some days after another replaced it, so that it can be shown again
+and a reader who holds its catalog finds its files. Only files that a publish put there are
+ever removed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pipeline.errors import PublishError
+from pipeline.publish.generation import (
+    INDEX_FILE,
+    Generation,
+    Index,
+    Summary,
+    content_file,
+    format_index,
+    record_file,
+)
+from pipeline.publish.headers import find_headers
+from pipeline.publish.journal import Journal
+from pipeline.publish.publish import Tell
+from pipeline.publish.state import State, load_generation, read_state
+from pipeline.publish.target import Place
+
+KEEP_DAYS = 30
+_CONTENTS = content_file("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """What was removed, or would be.
+
+    Attributes:
+        generations: Numbers of the generations that are kept no longer.
+        files: Size of each file, by path.
+    """
+
+    generations: tuple[int, ...]
+    files: Mapping[str, int]
+
+
+def prune_place(
+    place: Place,
+    *,
+    keep_days: float,
+    now: datetime | None = None,
+    dry_run: bool,
+    tell: Tell,
+) -> Pruned:
+    """Remove what was replaced long enough ago.
+
+    Args:
+        place: Where.
+        keep_days: How long a generation is kept after another replaced it.
+        now: The time, if not the clock's.
+        dry_run: Only say what would be removed.
+        tell: Told where somebody else is at work.
+
+    Raises:
+        PublishError: A publish did not end, so that it is not known what is shown.
+    """
+    if dry_run:
+        return _find(place, read_state(place), _deadline(now, keep_days))
+    with place.hold(tell) as check:
+        state = read_state(place)
+        deadline = _deadline(now, keep_days)
+        pruned = _find(place, state, deadline)
+        kept = [line for line in state.index.generations if _is_kept(line, deadline)]
+        check()
+        if pruned.generations:
+            index = format_index(Index(generations=tuple(kept)))
+            place.write(INDEX_FILE, index, find_headers(INDEX_FILE, immutable=False))
+        _forget(place, state, pruned)
+        # A record goes after its files: a prune that is ended midway finds them again.
+        for path in sorted(pruned.files, key=lambda path: (path in _records(pruned), path)):
+            check()
+            place.remove(path)
+        return pruned
+
+
+def _find(place: Place, state: State, deadline: datetime) -> Pruned:
+    if state.records() and not state.is_certain:
+        raise PublishError(
+            f"{place.shown}: a publish did not end, or somebody changed files here",
+            hint="publish first, then prune",
+        )
+    kept = {line.number for line in state.index.generations if _is_kept(line, deadline)}
+    dropped = tuple(sorted(set(state.records()) - kept))
+    wanted = _paths(place, kept)
+    candidates = {path for path in _paths(place, dropped) if not path.startswith(_CONTENTS)}
+    candidates |= {path for path, since in state.pending.since.items() if _parse(since) <= deadline}
+    candidates |= {path for path in state.present if path.startswith(_CONTENTS)}
+    candidates -= wanted
+    candidates |= {record_file(number) for number in dropped}
+    files = {path: state.present[path] for path in sorted(candidates & set(state.present))}
+    return Pruned(generations=dropped, files=files)
+
+
+def _paths(place: Place, numbers: set[int] | tuple[int, ...]) -> set[str]:
+    """Return the paths of all files of generations, with where their contents are kept."""
+    paths: set[str] = set()
+    for number in numbers:
+        generation: Generation = load_generation(place, number)
+        paths |= set(generation.files)
+        files = generation.files.values()
+        paths |= {content_file(file.sha256) for file in files if not file.immutable}
+    return paths
+
+
+def _forget(place: Place, state: State, pruned: Pruned) -> None:
+    """Write the journal of unfinished publishes anew, without what is removed."""
+    if not set(pruned.files) & set(state.pending.files):
+        return
+    left = Journal(place)
+    for path, file in state.pending.files.items():
+        if path not in pruned.files:
+            left.add(path, file, since=state.pending.since[path])
+    left.flush()
+    for piece in state.pending.pieces:
+        place.remove(piece)
+
+
+def _records(pruned: Pruned) -> set[str]:
+    return {record_file(number) for number in pruned.generations}
+
+
+def _is_kept(line: Summary, deadline: datetime) -> bool:
+    return line.replaced is None or _parse(line.replaced) > deadline
+
+
+def _deadline(now: datetime | None, keep_days: float) -> datetime:
+    return (now or datetime.now(UTC)) - timedelta(days=keep_days)
+
+
+def _parse(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,1 @@
+"""A local server of `dist/`, as a host would serve it."""

@@ -1,0 +1,107 @@
+"""Places: where a zoo is published to, a folder or a store that fsspec reaches.
+
+`open_place` takes what people write. What a place has to do is in the protocol; folders are
+in `pipeline.publish.folder_target`, stores in `pipeline.publish.bucket_target`.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from pipeline.errors import PublishError
+from pipeline.publish.bucket_target import open_store
+from pipeline.publish.folder_target import FolderPlace
+from pipeline.publish.headers import Headers
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://?")
+_NOT_WRITABLE = ("http", "https")
+# "local" is fsspec's name for it.
+_FOLDERS = ("file", "local")
+
+
+class Place(Protocol):
+    """Where a zoo is published to. Paths are relative to it, with "/" between their parts."""
+
+    @property
+    def shown(self) -> str:
+        """What people call it, without credentials."""
+
+    def find(self) -> Mapping[str, int]:
+        """Return the size of every file, by path."""
+
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None:
+        """Return a file's content; None where there is none.
+
+        Raises:
+            PublishError: It has more bytes than the limit.
+        """
+
+    def write(self, path: str, content: bytes | Path, headers: Headers) -> None:
+        """Write a file, whole or not at all, over the one that may be there.
+
+        Args:
+            path: Where.
+            content: Its content, or the file that has it.
+            headers: What a server shall say of it.
+        """
+
+    def remove(self, path: str) -> None:
+        """Remove a file that may be there."""
+
+    def hold(self, announce: Callable[[str], None]) -> AbstractContextManager[Callable[[], None]]:
+        """Be the only one that publishes here while the context lasts; wait for the others.
+
+        Args:
+            announce: Told once, when somebody else is at work.
+
+        Returns:
+            A function that raises PlaceError where another publisher has taken over.
+        """
+
+
+def open_place(text: str, *, root: Path, output: Path, endpoint: str | None = None) -> Place:
+    """Return the place that a text means; nothing is asked of it yet.
+
+    Args:
+        text: A folder relative to `root`, or a URL: `file:`, `s3://bucket/zoo`, `gs:` …
+        root: Folder of models.yaml.
+        output: Folder of the built zoo, which cannot be the place.
+        endpoint: Address of an S3 server that is not Amazon's.
+
+    Raises:
+        PublishError: It is neither, or the folder is one of the zoo's own.
+    """
+    match = _SCHEME.match(text)
+    scheme = match[1].lower() if match else ""
+    if scheme in _NOT_WRITABLE:
+        raise PublishError(
+            f"{text}: cannot be written over {scheme}; expected a folder, or a URL of a store "
+            "such as s3://bucket/zoo",
+            hint=f"`doit publish --check {text}` reads a published zoo back",
+        )
+    if scheme and scheme not in _FOLDERS:
+        return open_store(text, endpoint=endpoint)
+    folder = Path(unquote(urlsplit(text).path)) if scheme else root / text
+    return FolderPlace(_check_folder(folder, text, root=root, output=output), shown=text)
+
+
+def _check_folder(folder: Path, text: str, *, root: Path, output: Path) -> Path:
+    """Refuse folders that hold the zoo's own files, or lie among them."""
+    place = Path(os.path.abspath(folder))  # noqa: PTH100  # links stay, for messages
+    for taken in (output, root / ".zoo"):
+        # By name, where nothing may be there yet, and by where links lead.
+        if _overlap(place, taken) or _overlap(place.resolve(), taken.resolve()):
+            raise PublishError(
+                f"{text}: holds or lies in {taken.name}/, which belongs to the build; "
+                "expected another folder",
+                hint=f"{output.name}/ itself can be served as it is",
+            )
+    return place
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one == other or other in one.parents or one in other.parents

@@ -1,0 +1,238 @@
+"""The account of a run: what it did to which model, for the report that it leaves.
+
+It is gathered when the run is over, from its events and from what its steps measured.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.catalog.entries import read_since
+from pipeline.disk.json_file import load_json
+from pipeline.engine.events import StepEvent
+from pipeline.engine.job import Job
+from pipeline.fetch.http.credentials import strip_credentials
+from pipeline.report.run_context import ALL_GOOD, MODEL_FAILED, Card, RunContext, is_failure
+from pipeline.text.line import crop_text
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
+# A catalog may have as many causes as it has models.
+MAX_CAUSE = 200
+_MEMORY_KEYS = {"peakRssBytes", "rssBytes"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRun:
+    """A step as this run left it.
+
+    Attributes:
+        task: Its name: "variant:handtrack:uint8".
+        model: Its model; None for a step of the whole zoo.
+        failed: Whether it failed.
+        cause: Why it ran.
+        reason: Why it failed.
+        hint: What people can do about that.
+        retry: Whether the next run tries it again, although nothing changed.
+        since: Since when it fails, in UTC; None where it does not, or that is not known.
+        seconds: How long it took; None where it was not run.
+        peak_bytes: Largest memory of the processes that it started; None where it started none.
+    """
+
+    task: str
+    model: str | None
+    failed: bool
+    cause: str
+    reason: str
+    hint: str
+    retry: bool
+    since: str | None
+    seconds: float | None
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRun:
+    """A model of which this run did something.
+
+    Attributes:
+        name: Its name.
+        status: As in the catalog.
+        stale_since: Since when it is stale.
+        steps: Number of its steps that ran.
+        seconds: How long they took together.
+        peak_bytes: Largest memory of one of them.
+        cause: Why the first of them ran; the others follow from it.
+    """
+
+    name: str
+    status: str
+    stale_since: str | None
+    steps: int
+    seconds: float
+    peak_bytes: int | None
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What a run did.
+
+    Attributes:
+        zoo: Name of the zoo.
+        finished: When it ended, in UTC.
+        seconds: How long it took.
+        exit_status: Its exit code.
+        selected: What was asked for; empty for everything.
+        ran: The steps that ran, in the order in which they ended.
+        failures: Those that fail, also from earlier on, but for the expected ones.
+        expected: Failures that the manifest expects.
+        skipped: Number of steps that were skipped because another failed.
+        up_to_date: Number of steps with nothing to do; None where the run did not look at all.
+        models: The models that it worked on.
+        statuses: Number of models of the zoo by their status.
+    """
+
+    zoo: str
+    finished: str
+    seconds: float
+    exit_status: int
+    selected: Sequence[str]
+    ran: Sequence[StepRun]
+    failures: Sequence[StepRun]
+    expected: Sequence[StepRun]
+    skipped: int
+    up_to_date: int | None
+    models: Sequence[ModelRun]
+    statuses: Mapping[str, int]
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """Largest memory of a step."""
+        return max((step.peak_bytes for step in self.ran if step.peak_bytes), default=None)
+
+
+def gather_account(  # noqa: PLR0913  # all that a run is known by
+    context: RunContext,
+    jobs: Mapping[str, Job],
+    *,
+    zoo: str,
+    selected: Sequence[str],
+    finished: str,
+    seconds: float,
+    exit_status: int,
+) -> Account:
+    """Return what a run did.
+
+    Args:
+        context: The run.
+        jobs: All steps of the zoo by task, each after those that it reads.
+        zoo: Name of the zoo.
+        selected: What was asked for; empty for everything.
+        finished: When it ended, in UTC.
+        seconds: How long it took.
+        exit_status: Its exit code.
+    """
+    log = context.log
+    ran = [event for event in log.events if event.status in {"ok", "failed"}]
+    steps = {event.task: _step(event, jobs, context) for event in log.events if _is_told(event)}
+    skipped = {event.task for event in log.events if event.status == "skipped" and event.upstream}
+    names = list(dict.fromkeys(job.model for job in jobs.values() if job.model is not None))
+    cards = {card["name"]: card for card in context.load_cards(names)}
+    done = [steps[event.task] for event in ran]
+    # A run that was cut short did not come to the others.
+    whole = not selected and exit_status in {ALL_GOOD, MODEL_FAILED}
+    return Account(
+        zoo=zoo,
+        finished=finished,
+        seconds=seconds,
+        exit_status=exit_status,
+        selected=selected,
+        ran=done,
+        failures=[steps[event.task] for event in log.failures],
+        expected=[steps[event.task] for event in log.expected_failures],
+        skipped=len(skipped),
+        up_to_date=len(jobs) + 1 - len(steps.keys() | skipped) if whole else None,
+        models=list(_models(done, jobs, cards)),
+        statuses=Counter(card["status"] for card in cards.values()),
+    )
+
+
+def _is_told(event: StepEvent) -> bool:
+    return event.status == "ok" or is_failure(event)
+
+
+def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> StepRun:
+    job = jobs.get(event.task)
+    failed = is_failure(event)
+    measured = _read(job, failed=failed) if job and event.seconds is not None else {}
+    since = read_since(job.since_file) if job and failed else None
+    return StepRun(
+        task=event.task,
+        model=event.model,
+        failed=failed,
+        cause=crop_text(_publishable(event.cause, context), MAX_CAUSE),
+        reason=_publishable(event.reason, context),
+        hint=_publishable(event.hint, context),
+        retry=event.retry,
+        since=since,
+        seconds=event.seconds,
+        peak_bytes=max(_find_memory(measured), default=None),
+    )
+
+
+def _models(
+    ran: Iterable[StepRun], jobs: Mapping[str, Job], cards: Mapping[str, Card]
+) -> Iterator[ModelRun]:
+    """Yield the models that steps were run of, in the order of the manifest."""
+    order = {task: number for number, task in enumerate(jobs)}
+    by_model: defaultdict[str, list[StepRun]] = defaultdict(list)
+    for step in sorted(ran, key=lambda step: order.get(step.task, len(order))):
+        if step.model is not None:
+            by_model[step.model].append(step)
+    for name, steps in by_model.items():
+        card = cards.get(name, {})
+        yield ModelRun(
+            name=name,
+            status=card.get("status", "failed"),
+            stale_since=card.get("staleSince"),
+            steps=len(steps),
+            seconds=sum(step.seconds or 0.0 for step in steps),
+            peak_bytes=max((step.peak_bytes for step in steps if step.peak_bytes), default=None),
+            cause=steps[0].cause,
+        )
+
+
+def _read(job: Job, *, failed: bool) -> Any:
+    """Read what a step measured; nothing where that is lost."""
+    measured = load_json((job.failed_folder if failed else job.folder) / "run.json")
+    return None if measured is None else measured.value
+
+
+def _find_memory(measured: Any) -> Iterator[int]:
+    """Find how much memory processes took, in whatever a step measured."""
+    if isinstance(measured, Mapping):
+        for key, value in measured.items():
+            if key in _MEMORY_KEYS:
+                if type(value) is int:
+                    yield value
+            else:
+                yield from _find_memory(value)
+
+
+def _publishable(text: str | None, context: RunContext) -> str:
+    """Return a text without credentials and without where the zoo lies on this machine."""
+    return _URL.sub(_strip, text or "").replace(f"{context.root}/", "")
+
+
+def _strip(match: re.Match[str]) -> str:
+    try:
+        return strip_credentials(match[0])
+    except ValueError:
+        return "…"
+
+
+def sort_failures(failures: Collection[StepRun]) -> list[StepRun]:
+    """Return failures, those that are new first: the others are known."""
+    return sorted(failures, key=lambda step: (step.since or "", step.task), reverse=True)

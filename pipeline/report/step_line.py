@@ -1,0 +1,60 @@
+"""Step lines: what is said of one step when it ends, or goes on for long. Pure."""
+
+from pipeline.engine.events import StepEvent
+from pipeline.report.progress import Running
+from pipeline.text.line import Line, Style, crop_line, first_line
+from pipeline.text.quantity import format_bytes, format_seconds
+
+NEVER_BUILT = "never built"
+
+
+def format_step(event: StepEvent, *, width: int | None) -> Line | None:
+    """Return the line of a step that ended; None where it deserves no line of its own.
+
+    That is what did nothing (adopted, remembered) and what was skipped only because another
+    step failed: both are summed up at the end.
+    """
+    match event.status:
+        case "ok":
+            cause = "" if event.cause == NEVER_BUILT else first_line(event.cause)
+            line = _line("✓", "good", event, (cause, "dim"))
+        case "failed" if event.expected:
+            reason = f"failed as expected: {first_line(event.reason)}"
+            line = _line("✗", "dim", event, (reason, "dim"))
+        case "failed":
+            line = _line("✗", "bad", event, (first_line(event.reason), ""))
+        case "skipped" if event.upstream is None:
+            line = _line("–", "dim", event, (f"skipped: {first_line(event.reason)}", "dim"))  # noqa: RUF001
+        case _:
+            return None
+    return crop_line(line, width)
+
+
+def format_heartbeat(running: Running, *, done: int, total: int) -> Line:
+    """Return the line that tells a log's reader that a long step is still at work."""
+    text = f"  {task_title(running.task)}: {format_seconds(running.seconds)} so far"
+    if running.done is not None:
+        text += f", {format_transfer(running.done, running.total)}"
+    return ((text, ""), (f"  ({done:,} of {total:,} steps done)", "dim"))
+
+
+def format_transfer(done: int, total: int | None) -> str:
+    """Return how much of a download is here: "12.3 of 40.1 MiB", "12.3 MiB"."""
+    if total is None:
+        return format_bytes(done)
+    here, whole = format_bytes(done), format_bytes(total)
+    unit = whole.rpartition(" ")[2]
+    return f"{here.removesuffix(f' {unit}')} of {whole}"
+
+
+def task_title(task: str) -> str:
+    """Return a task's name as it reads in a line: "variant handtrack float16"."""
+    return task.replace(":", " ")
+
+
+def _line(symbol: str, style: Style, event: StepEvent, remark: tuple[str, Style]) -> Line:
+    worked = event.seconds is not None and event.status != "skipped"
+    seconds = f"  {format_seconds(event.seconds or 0.0)}" if worked else ""
+    text, text_style = remark
+    after: Line = ((f"  {text}", text_style),) if text else ()
+    return ((symbol, style), (f" {task_title(event.task)}", ""), (seconds, "dim"), *after)

@@ -1,0 +1,1 @@
+"""Evidence: what shapes, values and structure say of the role of an output."""

@@ -1,0 +1,79 @@
+"""Classification: scores or logits of classes.
+
+It opens no file.
+"""
+
+from collections.abc import Iterator
+
+from pipeline.roles.evidence.finding import Claim, Doubt
+from pipeline.roles.evidence.image_outputs import are_logits
+from pipeline.roles.evidence.observations import Observed, Output
+from pipeline.roles.evidence.structure import SIGMOID, SOFTMAX
+from pipeline.roles.object_roles import CLASSIFICATION
+
+_MAX_NDIM = 3
+
+
+def find_classification(model: Observed) -> Iterator[Claim | Doubt]:
+    """Yield the role of a classifier's output, if it has but one that can be it."""
+    if not (model.does(CLASSIFICATION) or model.family is None):
+        return
+    outputs = [o for o in model.numeric if o.ndim is not None and 1 < o.ndim <= _MAX_NDIM]
+    if len(outputs) != 1 or len(model.numeric) != 1:
+        for output in outputs if model.does(CLASSIFICATION) else ():
+            yield Doubt(output=output, reason="several outputs may be the scores")
+        return
+    output = outputs[0]
+    if not output.varies:
+        return
+    claim = _claim_softmax(output, model) or (
+        _claim_stated(output, model) if model.does(CLASSIFICATION) else None
+    )
+    if claim is not None:
+        yield claim
+
+
+def _claim_softmax(output: Output, model: Observed) -> Claim | None:
+    """Claim `scores` for values that sum to 1, which no other kind of output does.
+
+    Without the manifest's word for the task the graph has to say so too: positions and weights
+    may sum to 1 as well.
+    """
+    if not output.sums_to_one or not output.in_unit_range:
+        return None
+    softmax = model.structure.activation(output.tensor) == SOFTMAX
+    known = model.does(CLASSIFICATION)
+    if not known and (not softmax or output.ndim == _MAX_NDIM):
+        return None
+    evidence = [f"its {output.last} values sum to 1 on each vector"]
+    if softmax:
+        evidence.append("they come out of a softmax")
+    return Claim(
+        role="scores",
+        output=output,
+        evidence=tuple(evidence),
+        conventions={"activation": "probability", "normalization": "softmax"},
+    )
+
+
+def _claim_stated(output: Output, model: Observed) -> Claim | None:
+    """Claim the role of the only output of what the manifest says is a classifier."""
+    task = f"the only output of a model for {model.task}"
+    if output.in_unit_range and model.structure.activation(output.tensor) == SIGMOID:
+        return Claim(
+            role="scores",
+            output=output,
+            evidence=(task, "its values come out of a sigmoid"),
+            conventions={"activation": "probability", "normalization": "sigmoid"},
+        )
+    if are_logits(output, model):
+        return Claim(
+            role="logits",
+            output=output,
+            evidence=(
+                task,
+                f"its values, {output.low:.4g} to {output.high:.4g}, are products with weights",
+            ),
+            conventions={"activation": "logit"},
+        )
+    return None

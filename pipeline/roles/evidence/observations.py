@@ -1,0 +1,269 @@
+"""Observed: the outputs of a model as seen from outside, shapes and the values of some runs.
+
+Every question here is answered from the numbers alone, and "not known" is an answer: without
+values, or with values that never vary, nothing is claimed. It opens no file and runs no model.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.roles.evidence.structure import Structure
+from pipeline.roles.role_types import Family
+from pipeline.roles.vocabulary import find_family
+from pipeline.tfjs.model.weights import Array
+
+Floats = npt.NDArray[np.float64]
+
+RANGE_TOLERANCE = 1e-5
+"""By how much arithmetic may take a probability beyond 0 and 1."""
+
+SUM_TOLERANCE = 2e-3
+"""By how much a softmax computed in float16 may miss 1."""
+
+QUANTIZATION_STEP = 1 / 255
+"""What 8-bit weights may add to a whole number, as a share of the largest one."""
+
+MAX_WHOLE_TOLERANCE = 0.2
+"""Beyond this, nearness to a whole number says nothing."""
+
+_PLANE_SIZE = 5
+"""An axis of fewer values than this is no side of an image."""
+
+_NDIM_PLANE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """One output.
+
+    Attributes:
+        name: Its name in signature.json.
+        tensor: Its tensor.
+        shape: Size of each axis as signed, None where unknown; None without even their number.
+        values: What it was on each vector; strings and what was not run are left out.
+        text: Whether it holds strings.
+    """
+
+    name: str
+    tensor: str
+    shape: tuple[int | None, ...] | None
+    values: tuple[Floats, ...]
+    text: bool = False
+
+    @cached_property
+    def is_known(self) -> bool:
+        """Whether there are values to look at, all of one number of axes and finite."""
+        ndims = {array.ndim for array in self.values}
+        return len(ndims) == 1 and all(a.size and np.isfinite(a).all() for a in self.values)
+
+    @cached_property
+    def sizes(self) -> tuple[int | None, ...] | None:
+        """Size of each axis where all vectors, or else the signature, agree on it."""
+        shapes = [array.shape for array in self.values]
+        if not shapes or len({len(shape) for shape in shapes}) > 1:
+            return self.shape
+        columns = zip(*shapes, strict=True)
+        return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in columns)
+
+    @cached_property
+    def inner(self) -> tuple[int | None, ...] | None:
+        """Sizes without the batch and without axes of 1: (1, 1, 1, 228) is (228,)."""
+        if self.sizes is None:
+            return None
+        return tuple(size for size in self.sizes[1:] if size != 1)
+
+    @property
+    def row_length(self) -> int:
+        """Number of values for each input, where they are one row of known length; else 0."""
+        inner = self.inner
+        return inner[0] or 0 if inner is not None and len(inner) == 1 else 0
+
+    @property
+    def ndim(self) -> int | None:
+        """Number of axes, the batch among them."""
+        return None if self.sizes is None else len(self.sizes)
+
+    @property
+    def last(self) -> int | None:
+        """Size of the last axis."""
+        return self.sizes[-1] if self.sizes else None
+
+    @cached_property
+    def flat(self) -> Floats:
+        """All values of all vectors."""
+        return np.concatenate([array.reshape(-1) for array in self.values])
+
+    @cached_property
+    def low(self) -> float:
+        """The smallest value."""
+        return float(self.flat.min())
+
+    @cached_property
+    def high(self) -> float:
+        """The largest value."""
+        return float(self.flat.max())
+
+    @property
+    def varies(self) -> bool:
+        """Whether there are values, and not all of them are the same."""
+        return self.is_known and self.high > self.low
+
+    @property
+    def in_unit_range(self) -> bool:
+        """Whether all values lie from 0 to 1."""
+        return self.is_known and self.low >= -RANGE_TOLERANCE and self.high <= 1.0 + RANGE_TOLERANCE
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether all values are whole, but for what 8-bit constants add to them."""
+        return self.is_known and self.distance_from_whole <= self.whole_tolerance
+
+    @cached_property
+    def distance_from_whole(self) -> float:
+        """How far the value that is least whole is from a whole one."""
+        return float(np.abs(self.flat - np.round(self.flat)).max())
+
+    @property
+    def whole_tolerance(self) -> float:
+        """How far a value may be from a whole one."""
+        return whole_tolerance(self.flat)
+
+    @cached_property
+    def sums_to_one(self) -> bool:
+        """Whether values are at least 0 and sum to 1 along the last axis, of two or more."""
+        if not self.varies or self.low < -RANGE_TOLERANCE or (self.last or 0) < 2:  # noqa: PLR2004
+            return False
+        return all(np.abs(a.sum(axis=-1) - 1.0).max() <= SUM_TOLERANCE for a in self.values)
+
+    @cached_property
+    def plane(self) -> tuple[int, int, int] | None:
+        """Height, width and channels where it is laid out like an image, else None."""
+        sizes = self.sizes
+        if sizes is None or len(sizes) not in (_NDIM_PLANE, _NDIM_PLANE + 1):
+            return None
+        height, width, channels = (*sizes[1:], 1)[:3]
+        if height is None or width is None or channels is None:
+            return None
+        return (height, width, channels) if min(height, width) >= _PLANE_SIZE else None
+
+    def __str__(self) -> str:
+        """Return how messages call it."""
+        same = self.name == self.tensor
+        return f"'{self.name}'" if same else f"'{self.name}' ({self.tensor})"
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """A model as its roles are told from.
+
+    Attributes:
+        outputs: Its outputs.
+        inputs: The inputs of signature.json.
+        structure: What its graph tells.
+        family: What it does, as far as the manifest says so.
+        task: The manifest's word for it.
+        image_size: Height and width of its image input; None without one, or an open size.
+    """
+
+    outputs: tuple[Output, ...]
+    inputs: tuple[Mapping[str, Any], ...]
+    structure: Structure
+    family: Family | None
+    task: str | None
+    image_size: tuple[int, int] | None
+
+    @cached_property
+    def numeric(self) -> tuple[Output, ...]:
+        """Outputs that hold numbers."""
+        return tuple(output for output in self.outputs if not output.text)
+
+    def does(self, *families: Family) -> bool:
+        """Return whether the manifest says that the model belongs to one of some families."""
+        return self.family in families
+
+    def is_image_sized(self, output: Output) -> bool:
+        """Return whether an output has the height and width of the image that goes in."""
+        return bool(output.plane and self.image_size == output.plane[:2])
+
+
+def whole_tolerance(values: Floats) -> float:
+    """Return how far a value may be from a whole one to pass for it, beside the largest value."""
+    largest = float(np.abs(values).max())
+    return RANGE_TOLERANCE + min(QUANTIZATION_STEP * largest, MAX_WHOLE_TOLERANCE)
+
+
+def observe(
+    signature: Mapping[str, Any],
+    *,
+    structure: Structure,
+    task: str | None,
+    vectors: Sequence[Mapping[str, Array]],
+    inputs: Sequence[Mapping[str, Array]] = (),
+) -> Observed:
+    """Bring together what is known of a model.
+
+    Args:
+        signature: Content of signature.json.
+        structure: Its graph.
+        task: The manifest's `task`.
+        vectors: Outputs on each vector, by name; a random output may be left out.
+        inputs: What each vector fed, by name, where open sizes were chosen.
+    """
+    outputs = tuple(_observe_output(entry, vectors) for entry in signature["outputs"])
+    return Observed(
+        outputs=outputs,
+        inputs=tuple(signature["inputs"]),
+        structure=structure,
+        family=find_family(task),
+        task=task,
+        image_size=_find_image_size(signature["inputs"], inputs),
+    )
+
+
+def _observe_output(entry: Mapping[str, Any], vectors: Sequence[Mapping[str, Array]]) -> Output:
+    name, shape = entry["name"], entry["shape"]
+    text = entry["jsDtype"] == "string"
+    arrays = [vector[name] for vector in vectors if name in vector]
+    if not all(_has_shape(array, shape) for array in arrays):
+        arrays = []  # whatever was run, it was not this output
+    return Output(
+        name=name,
+        tensor=entry["tensor"],
+        shape=None if shape is None else tuple(None if n < 0 else n for n in shape),
+        values=() if text else tuple(np.asarray(a, np.float64) for a in arrays if _is_real(a)),
+        text=text,
+    )
+
+
+def _has_shape(array: Array, shape: Sequence[int] | None) -> bool:
+    if shape is None:
+        return True
+    sizes = np.shape(array)
+    return len(sizes) == len(shape) and all(
+        size == stated or stated < 0 for size, stated in zip(sizes, shape, strict=True)
+    )
+
+
+def _is_real(array: Array) -> bool:
+    return np.asarray(array).dtype.kind in "fiub"
+
+
+def _find_image_size(
+    entries: Sequence[Mapping[str, Any]], vectors: Sequence[Mapping[str, Array]]
+) -> tuple[int, int] | None:
+    """Return height and width of the only input that is an image, channels first or last."""
+    found = set()
+    for entry in entries:
+        fed = {np.shape(vector[entry["name"]]) for vector in vectors if entry["name"] in vector}
+        shape = next(iter(fed)) if len(fed) == 1 else tuple(entry["shape"] or ())
+        if len(shape) == 4 and shape[3] in (1, 3, 4):  # noqa: PLR2004
+            found.add((int(shape[1]), int(shape[2])))
+        elif len(shape) == 4 and shape[1] in (1, 3, 4):  # noqa: PLR2004
+            found.add((int(shape[2]), int(shape[3])))
+    sizes = [size for size in found if min(size) > 0]
+    return sizes[0] if len(sizes) == 1 else None

@@ -1,0 +1,125 @@
+"""Stated: the roles that the manifest gives, held against what the model shows.
+
+The writer of a manifest may know what no rule can see, so a statement stands that nothing
+speaks for. But scores beyond 1, classes that are no whole numbers, or the anchors of a
+detector in the place of its classes are mistakes, and are refused with what was seen. A role
+that the vocabulary does not have is allowed, if it is not just a slip of one that it has. It
+opens no file.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import MappingError
+from pipeline.roles.evidence.finding import Claim
+from pipeline.roles.evidence.observations import Observed, Output
+from pipeline.roles.evidence.role_check import contradict, disagree
+from pipeline.roles.mapping import resolve_map
+from pipeline.roles.vocabulary import find_role, has_role, near_role
+
+_RAW = {"rawBoxes": "boxes", "rawScores": "scores", "multiclassScores": "scores"}
+"""What may be called by the name of another: a page may suppress raw boxes itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A role as the manifest states it.
+
+    Attributes:
+        role: Name of the role.
+        output: Its output; None for null.
+        notes: What is to be said of it, for people.
+    """
+
+    role: str
+    output: Output | None
+    notes: tuple[str, ...] = ()
+
+
+def read_map(
+    signature: Mapping[str, Any], roles: Mapping[str, str | None] | None, model: Observed
+) -> list[Statement]:
+    """Return what the manifest states.
+
+    Raises:
+        MappingError: A role names no output of the model, or more than one.
+    """
+    by_tensor = {output.tensor: output for output in model.outputs}
+    statements = []
+    for role, tensor in resolve_map(signature, roles)["map"].items():
+        known = find_role(role, model.family) is not None
+        statements.append(
+            Statement(
+                role=role,
+                output=None if tensor is None else by_tensor[tensor],
+                notes=() if known else ("the vocabulary does not have this role",),
+            )
+        )
+    return statements
+
+
+def check_stated(statements: Sequence[Statement], claims: Sequence[Claim], model: Observed) -> None:
+    """Refuse statements that something speaks against.
+
+    Args:
+        statements: What the manifest states.
+        claims: What the evidence says without it.
+        model: The model.
+
+    Raises:
+        MappingError: At least one is contradicted; the message has a line for each.
+    """
+    faults = [fault for one in statements if (fault := _find_fault(one, claims, model))]
+    if not faults:
+        pair = disagree({statement.role: statement.output for statement in statements})
+        if pair:
+            output = next(s.output for s in statements if s.role == pair[0])
+            faults.append(f"map: {pair[0]}: {output} {pair[1]}")
+    if faults:
+        raise MappingError("\n".join(faults), hint=_hint(statements, claims))
+
+
+def _find_fault(statement: Statement, claims: Sequence[Claim], model: Observed) -> str | None:
+    role, output = statement.role, statement.output
+    if find_role(role, None) is None:
+        near = near_role(role)
+        return f"map: {role}: there is no such role; did you mean {near!r}?" if near else None
+    if model.family is not None and not has_role(model.family, role):
+        names = ", ".join(entry.name for entry in model.family.roles)
+        return (
+            f"map: {role}: no role of a model for {model.task}, whose roles are {names}; expected "
+            "one of these, another task, or a name that the vocabulary does not have"
+        )
+    if output is None:
+        return None
+    reason = contradict(role, output, model)
+    if reason is None:
+        reason = _find_other(role, output, claims)
+    return f"map: {role}: {output} {reason}" if reason else None
+
+
+def _find_other(role: str, output: Output, claims: Iterable[Claim]) -> str | None:
+    """Return what an output is by evidence, if that is proved to be another role's.
+
+    Only roles that were told from one another (a group) prove that much.
+    """
+    for claim in claims:
+        if claim.output is output and claim.group and claim.role != role:
+            if _RAW.get(claim.role) == role:
+                continue
+            return f"is {claim.role}: {claim.evidence[0]}"
+    return None
+
+
+def _hint(statements: Sequence[Statement], claims: Sequence[Claim]) -> str | None:
+    """Return what the evidence says of the roles that are stated."""
+    stated = {statement.role for statement in statements}
+    better = [
+        f"{claim.role}: {claim.output}"
+        for claim in claims
+        if claim.role in stated and claim.output is not None
+    ]
+    if better:
+        return f"by the evidence it is {', '.join(better)}"
+    return "Correct the map, or leave the role out."

@@ -1,0 +1,82 @@
+"""Document: the page about roles, made from the vocabulary.
+
+It opens no file: `docs/roles.md` is its text, and a test compares the two.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from pipeline.roles.role_types import CONVENTIONS, Family
+from pipeline.roles.vocabulary import FAMILIES
+
+_INTRODUCTION = """\
+# Roles
+
+A role says what an output of a model is for, so that a page can use models without knowing
+them one by one. The catalog gives `map` (the tensor of each role) and for each role its
+evidence and its conventions. This page is made from `pipeline/roles/`; edit there.
+
+A role is **stated** by `map:` in the manifest or **inferred** from names, shapes, the graph and
+the values on the test vectors. Inference abstains where these do not suffice; the catalog says
+why. What the manifest states goes first, and inference adds the roles that it leaves open, as
+long as the two agree. Only the family of the model's `task` is considered; without a task, only
+what is certain without it.
+
+What the manifest states is held against the values, and refused with what was seen if they
+contradict it: scores outside of 0 to 1, classes that are not whole numbers, boxes without a last
+axis of 4, outputs that do not belong together. What is neither supported nor contradicted
+stands, "stated in the manifest".
+
+A role that is not listed here is allowed: `map: {gesture: Identity_3}` is copied to the catalog,
+unchecked. Two mistakes are refused: a name that is almost one of these (`bxes`; `detection_boxes`
+for `boxes`), and a role of another family than the task's (`mask` with
+`task: image-classification`).
+
+`classes: null` says that the class is the arg-max of `scores` along its last axis. It is inferred
+where boxes and scores are known, the scores have a column for each class, and no other output can
+hold classes.
+"""
+
+
+def format_vocabulary() -> str:
+    """Return the page, in Markdown."""
+    parts = [_INTRODUCTION]
+    parts += ["\n".join(_format_family(family)) for family in FAMILIES]
+    parts.append("\n".join(_format_conventions()))
+    return "\n".join(parts)
+
+
+def _format_family(family: Family) -> Iterator[str]:
+    yield f"## {family.name}"
+    yield ""
+    tasks = [f"`{task}`" for task in family.tasks]
+    tasks += [f"`*{ending}`" for ending in family.endings]
+    yield f"Tasks: {', '.join(tasks)}."
+    yield ""
+    yield "| role | shape | meaning | conventions |"
+    yield "|---|---|---|---|"
+    for role in family.roles:
+        conventions = ", ".join(role.conventions)
+        meaning = role.meaning.replace("|", "\\|")
+        yield f"| `{role.name}` | {role.shape} | {meaning} | {conventions} |"
+    yield ""
+    if family.also:
+        yield f"Also, from other families: {', '.join(f'`{name}`' for name in family.also)}."
+        yield ""
+
+
+def _format_conventions() -> Iterator[str]:
+    yield "## Conventions"
+    yield ""
+    yield "A convention is given only where it is known."
+    yield ""
+    yield "| convention | meaning | values |"
+    yield "|---|---|---|"
+    for name, convention in CONVENTIONS.items():
+        values = "; ".join(f"`{value}`: {meaning}" for value, meaning in convention.values.items())
+        yield f"| {name} | {convention.meaning} | {values} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(format_vocabulary())

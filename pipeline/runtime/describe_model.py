@@ -1,0 +1,85 @@
+"""Description: what TensorFlow.js makes of a layers model when it has loaded it.
+
+Which names its inputs and outputs have there, and which shapes follow from its layers, is
+asked of TensorFlow.js itself.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConversionError, WorkerError
+from pipeline.runtime.node_process import Ending, run_node
+from pipeline.runtime.tfjs_packages import Packages
+from pipeline.workers.budget import Budget
+from pipeline.workers.child_process import last_lines
+
+_PROGRAM = "describe.js"
+
+
+def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what it may
+    model: Path,
+    *,
+    packages: Packages,
+    log: Path,
+    budget: Budget,
+    trusted: bool,
+    hint: str,
+) -> dict[str, Any]:
+    """Load a layers model in TensorFlow.js and tell its inputs and outputs.
+
+    Args:
+        model: Folder of its model.json.
+        packages: The release of TensorFlow.js.
+        log: File that gets, appended, what TensorFlow.js prints; its folder has temporary files
+            meanwhile.
+        budget: Time, memory and disk.
+        trusted: Whether it may run where nothing can confine it.
+        hint: What to do where it does not load.
+
+    Returns:
+        `inputs` and `outputs`, each a list of `name`, `dtype` and `shape`, -1 for an unknown
+        size. The names are unique.
+
+    Raises:
+        ConversionError: TensorFlow.js cannot load it.
+        NoWallError: Nothing can confine it, and the model is not trusted.
+        WorkerError: Node.js or TensorFlow.js does not start, died, or took too long.
+    """
+    with tempfile.TemporaryDirectory(dir=log.parent) as name:
+        folder = Path(name).resolve()
+        places = {"packages": packages.folder.resolve(), "model": model.resolve()}
+
+        def run() -> Ending:
+            return run_node(
+                {**{key: str(path) for key, path in places.items()}, "folder": str(folder)},
+                reads=list(places.values()),
+                folder=folder,
+                log=log,
+                budget=budget,
+                trusted=trusted,
+                tick=lambda _run: None,
+                program=_PROGRAM,
+            )
+
+        ending = run()
+        if ending.fault is not None and not ending.limited:
+            ending = run()
+        if ending.fault is not None:
+            said = f"its log ends with:\n{last_lines(log.read_bytes())}"
+            raise WorkerError(f"TensorFlow.js did not load the model: {ending.fault}", hint=said)
+        description = _load(folder / "description.json")
+    if "error" in description:
+        raise ConversionError(f"TensorFlow.js cannot load it: {description['error']}", hint=hint)
+    return description
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        description = None
+    if not isinstance(description, dict) or not ({"error", "inputs"} & description.keys()):
+        raise WorkerError("TensorFlow.js left no description of the model that can be read")
+    return description

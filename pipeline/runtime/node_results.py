@@ -1,0 +1,210 @@
+"""Results: what became of a model in TensorFlow.js, as runner.js wrote it.
+
+Outputs stay on file until they are asked for; they are little-endian and row-major.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.disk.json_value import JsonValue, parse_json
+from pipeline.errors import WorkerError
+
+Array = npt.NDArray[Any]
+Status = Literal["ok", "failed", "unsupported"]
+
+_DTYPES = {
+    "bool": np.dtype(np.bool_),
+    "complex64": np.dtype("<c8"),
+    "float32": np.dtype("<f4"),
+    "int32": np.dtype("<i4"),
+}
+_STRING_LENGTH_BYTES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One output of one vector, in the file of its run.
+
+    Attributes:
+        shape: Size of each axis.
+        dtype: TensorFlow.js's: float32, int32, bool, complex64 or string.
+        path: File that holds it.
+        offset: Its first byte there.
+        num_bytes: Bytes that it takes.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    path: Path
+    offset: int
+    num_bytes: int
+
+    def read(self) -> Array:
+        """Return its values; strings as an object array of bytes."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            # No more than there is: the number may be any.
+            raw = file.read(min(self.num_bytes, os.fstat(file.fileno()).st_size))
+        try:
+            if self.dtype == "string":
+                return _parse_strings(raw, self.shape)
+            return np.frombuffer(raw, _DTYPES[self.dtype]).reshape(self.shape)
+        except ValueError:  # cut off, or not as runner.js writes it
+            raise WorkerError("TensorFlow.js left an output that cannot be read") from None
+
+
+class Outputs(Mapping[str, Array]):
+    """The outputs of one vector by their published names, each read when it is asked for."""
+
+    def __init__(self, outputs: Mapping[str, Output]) -> None:
+        self.places = outputs
+
+    def __getitem__(self, name: str) -> Array:
+        """Read an output."""
+        return self.places[name].read()
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, in the order of the signature."""
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        """Return the number of outputs."""
+        return len(self.places)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRun:
+    """What became of one model on one backend.
+
+    Attributes:
+        status: "unsupported" when the backend lacks what the model needs, or is not in Node.js.
+        error: Why it did not run to its end; None when it did.
+        missing_ops: Ops of the graph for which the backend lacks kernels, each with the names of
+            those; with none where TensorFlow.js has no such op at all.
+        outputs: Those of each vector by its id; empty unless status is "ok".
+        predict_fault: Where predict() contradicts the outputs by name, else None.
+        requires_async: Whether it needs executeAsync().
+        requires: What a page must set for it to run: {"flags": {...}}; empty for nothing.
+        load_ms: From the files to a model that can be run.
+        first_ms: The first run, which prepares what later ones reuse.
+        steady_ms: The median of the later runs.
+        peak_bytes: Most bytes of tensors at one time, weights included.
+        rss_bytes: Most resident bytes of the process up to the end of this run.
+        tfjs: Version of TensorFlow.js; None when the process ended before it said so.
+        died: Whether the process ended in this run: a crash, or a limit of time or memory.
+    """
+
+    status: Status
+    error: str | None = None
+    missing_ops: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    outputs: Mapping[int, Outputs] = field(default_factory=dict)
+    predict_fault: str | None = None
+    requires_async: bool = False
+    requires: Mapping[str, Any] = field(default_factory=dict)
+    load_ms: float | None = None
+    first_ms: float | None = None
+    steady_ms: float | None = None
+    peak_bytes: int | None = None
+    rss_bytes: int | None = None
+    tfjs: str | None = None
+    died: bool = False
+
+
+def load_run(place: Path, *, backend: str) -> ModelRun:
+    """Read the result of a run.
+
+    Args:
+        place: Its files without their suffix: PLACE.json, PLACE.bin.
+        backend: Where it ran, for messages.
+
+    Raises:
+        WorkerError: The result is not as runner.js writes it.
+    """
+    name = f"TensorFlow.js on {backend}: its result"
+    try:
+        raw = place.with_suffix(".json").read_bytes()
+    except FileNotFoundError:
+        raise WorkerError(f"{name}: missing; expected {place.name}.json") from None
+    return _parse_run(parse_json(raw, name, error=WorkerError), place, backend=backend)
+
+
+def _parse_run(record: JsonValue, place: Path, *, backend: str) -> ModelRun:
+    tfjs, rss_bytes = record.get("tfjs").text(), record.get("rssBytes").whole()
+    unable = _optional_text(record.get("unable"))
+    if unable is not None:
+        return ModelRun(status="unsupported", error=unable, tfjs=tfjs, rss_bytes=rss_bytes)
+    status: Status = "ok"
+    error = _optional_text(record.get("error"))
+    missing = {op: list(kernels.texts()) for op, kernels in record.get("missingOps").fields()}
+    if missing:
+        status = "unsupported"
+        error = f"{backend} lacks {', '.join(missing)}"
+    elif error is not None:
+        status = "failed"
+    flags = {flag: value.flag() for flag, value in record.get("flags").fields()}
+    return ModelRun(
+        status=status,
+        error=error,
+        missing_ops=missing,
+        outputs=_parse_vectors(record, place.with_suffix(".bin")) if status == "ok" else {},
+        predict_fault=_optional_text(record.get("predict")),
+        requires_async=record.get("requiresAsync").flag(),
+        requires={"flags": flags} if flags else {},
+        load_ms=_optional_number(record.get("loadMs")),
+        first_ms=_optional_number(record.get("firstMs")),
+        steady_ms=_optional_number(record.get("steadyMs")),
+        peak_bytes=record.get("peakBytes").whole(),
+        tfjs=tfjs,
+        rss_bytes=rss_bytes,
+    )
+
+
+def _optional_text(value: JsonValue) -> str | None:
+    return None if value.is_absent else value.text()
+
+
+def _optional_number(value: JsonValue) -> float | None:
+    return None if value.is_absent else value.number()
+
+
+def _parse_vectors(record: JsonValue, path: Path) -> dict[int, Outputs]:
+    return {
+        vector.get("id").whole(): Outputs(
+            {
+                output.get("name").text(): _parse_output(output, path)
+                for output in vector.get("outputs").items()
+            }
+        )
+        for vector in record.get("vectors").items()
+    }
+
+
+def _parse_output(output: JsonValue, path: Path) -> Output:
+    dtype = output.get("dtype")
+    if dtype.text() not in (*_DTYPES, "string"):
+        dtype.refuse(f"one of {', '.join((*_DTYPES, 'string'))}")
+    return Output(
+        shape=tuple(size.whole() for size in output.get("shape").items()),
+        dtype=dtype.text(),
+        path=path,
+        offset=output.get("offset").whole(),
+        num_bytes=output.get("bytes").whole(),
+    )
+
+
+def _parse_strings(raw: bytes, shape: tuple[int, ...]) -> Array:
+    strings = []
+    position = 0
+    while position < len(raw):
+        start = position + _STRING_LENGTH_BYTES
+        position = start + int.from_bytes(raw[position:start], "little")
+        strings.append(raw[start:position])
+    values = np.empty(len(strings), object)
+    values[:] = strings
+    return values.reshape(shape)

@@ -1,0 +1,113 @@
+"""Node: models run in TensorFlow.js, on the backends asked for.
+
+One process runs all variants of a model. When it dies of one, that one is run again alone, and
+another process runs the rest. A death says nothing of a model or a backend: another program may
+have taken the memory, or somebody killed it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.disk.files import find_special
+from pipeline.errors import UntrustedSourceError, WorkerError
+from pipeline.runtime.node_process import Ending, run_node
+from pipeline.runtime.node_results import ModelRun, load_run
+from pipeline.runtime.tfjs_packages import Packages
+from pipeline.workers.budget import Budget
+from pipeline.workers.child_process import last_lines
+
+Runs = dict[str, dict[str, ModelRun]]
+
+
+def run_models(  # noqa: PLR0913  # the one door: a step's parameters, by name
+    *,
+    models: Mapping[str, Path],
+    vectors: Path,
+    backends: Mapping[str, Sequence[str]],
+    folder: Path,
+    packages: Packages,
+    log: Path,
+    budget: Budget,
+    trusted: bool,
+    progress: Callable[[int, int | None], None],
+) -> Runs:
+    """Run models on test vectors in TensorFlow.js.
+
+    Args:
+        models: Folder with a model.json by the name of the variant.
+        vectors: Folder with vectors.json and what it names.
+        backends: Names of the variants to run on each backend ("wasm", "cpu"), in this order.
+        folder: Empty folder for results; outputs are read from it when they are asked for.
+        packages: The release of TensorFlow.js.
+        log: File that gets, appended, what TensorFlow.js prints.
+        budget: Time for all of it, memory and disk of a process.
+        trusted: Whether it may run where nothing can confine it.
+        progress: Called often, with runs done and runs in all; what it raises ends it all.
+
+    Returns:
+        What became of each variant, by backend and by variant. One that needed more memory or
+        disk than the budget has is `died`.
+
+    Raises:
+        NoWallError: Nothing can confine it, and the model is not trusted.
+        WorkerError: Node.js or TensorFlow.js does not start, died of a variant twice, or took
+            too long.
+    """
+    folder = folder.resolve()
+    names = [(backend, name) for backend, variants in backends.items() for name in variants]
+    runs = [
+        {"id": i, "backend": backend, "model": str(models[name].resolve())}
+        for i, (backend, name) in enumerate(names)
+    ]
+    places = {"packages": str(packages.folder.resolve()), "vectors": str(vectors.resolve())}
+    reads = [*places.values(), *(str(run["model"]) for run in runs)]
+
+    def run_some(left: Sequence[Mapping[str, Any]]) -> Ending:
+        return run_node(
+            {**places, "folder": str(folder), "runs": left},
+            reads=[Path(path) for path in dict.fromkeys(reads)],
+            folder=folder,
+            log=log,
+            budget=budget,
+            trusted=trusted,
+            tick=lambda run: progress(left[0]["id"] if run is None else run, len(runs)),
+        )
+
+    died = _run_all(runs, run_some, log)
+    if (special := find_special(folder)) is not None:
+        raise UntrustedSourceError(f"Node.js left a link or a pipe: {special.name}")
+    results: Runs = {backend: {} for backend in backends}
+    for i, (backend, name) in enumerate(names):
+        if i in died:
+            results[backend][name] = ModelRun(status="failed", error=died[i], died=True)
+        else:
+            results[backend][name] = load_run(folder / str(i), backend=backend)
+    return results
+
+
+def _run_all(
+    runs: Sequence[Mapping[str, Any]],
+    run_some: Callable[[Sequence[Mapping[str, Any]]], Ending],
+    log: Path,
+) -> dict[int, str]:
+    """Run until all have run; return which runs a limit ended, and which limit, by their ids."""
+    limited: dict[int, str] = {}
+    left = list(runs)
+    while left:
+        ending = run_some(left)
+        if ending.fault is None:
+            return limited
+        if ending.run is None:
+            raise _dead(f"TensorFlow.js does not start: {ending.fault}", log)
+        dead = [run for run in left if run["id"] == ending.run]
+        if ending.limited:
+            limited[ending.run] = ending.fault
+        elif (again := run_some(dead)).fault is not None:
+            raise _dead(f"TensorFlow.js died twice on {dead[0]['backend']}: {again.fault}", log)
+        left = [run for run in left if run["id"] > ending.run]
+    return limited
+
+
+def _dead(message: str, log: Path) -> WorkerError:
+    return WorkerError(message, hint=f"its log ends with:\n{last_lines(log.read_bytes())}")

@@ -1,1 +1,0 @@
-"""Serving of dist/ on this machine: `doit serve`."""

@@ -1,0 +1,199 @@
+"""Listing: the models of a zoo as rows of a page, with what they can be searched by. Pure.
+
+The column of sizes is one chart that runs through all rows: a logarithmic axis with a dot for
+each published variant, the same for every row.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.catalog.deviation import sort_backends
+from pipeline.catalog.phrases import format_sizes
+from pipeline.catalog.types import Catalog, CatalogModel, CatalogTensor
+from pipeline.site.role_texts import sort_roles
+from pipeline.site.snippets import Snippet, zoo_snippet
+from pipeline.text.quantity import KIB, format_bytes
+
+AXIS_LEFT, AXIS_RIGHT = 8, 232
+NO_LICENSE = "unknown"
+# The powers of a power of two are round in 1024-based units: 8 KiB, 64 KiB, 512 KiB, 4 MiB.
+_STEPS = (4, 8, 16, 32, 64, 1024)
+_MOST_TICKS = 4
+_LIMITS = tuple(KIB * KIB // 4 * 2**i for i in range(13))
+_MOST_INPUTS = 2
+_MOST_RESULTS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A model in the list.
+
+    Attributes:
+        model: Its entry.
+        takes: What goes in: "320 x 320 x 3", "text".
+        gives: What comes out, by role, else by name.
+        has_roles: Whether `gives` are roles.
+        more: Number of outputs that `gives` leaves out.
+        sizes: Bytes of each published variant.
+        dots: Place of each on the axis.
+        backends: Those that a published variant is proved on.
+        num_withheld: Variants that were made and are not published.
+        license: As the catalog has it, or `NO_LICENSE`.
+    """
+
+    model: CatalogModel
+    takes: str
+    gives: Sequence[str]
+    has_roles: bool
+    more: int
+    sizes: Sequence[int]
+    dots: Sequence[float]
+    backends: Sequence[str]
+    num_withheld: int
+    license: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facet:
+    """A property that the list can be narrowed by.
+
+    Attributes:
+        key: Its name in the address of the page.
+        label: Its name for people.
+        values: What it can be, and how many models are.
+    """
+
+    key: str
+    label: str
+    values: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The list of a zoo.
+
+    Attributes:
+        rows: A row for each model.
+        facets: What it can be narrowed by.
+        size_limits: Sizes in bytes to narrow it by, each with its text.
+        ticks: Places and texts of the axis of sizes.
+        example: Code that loads one of them; None where nothing is published.
+        num_published: Published variants.
+        num_withheld: Variants that were made and are not published.
+    """
+
+    rows: Sequence[Row]
+    facets: Sequence[Facet]
+    size_limits: Sequence[tuple[int, str]]
+    ticks: Sequence[tuple[float, str]]
+    example: Snippet | None
+    num_published: int
+    num_withheld: int
+
+
+def list_models(catalog: Catalog) -> Listing:
+    """Return the list of a zoo."""
+    sizes = [size for model in catalog.models for size in _published_sizes(model)]
+    axis = _axis(sizes)
+    rows = [_row(model, axis) for model in catalog.models]
+    offered = [row.model.name for row in rows if row.sizes]
+    return Listing(
+        rows=rows,
+        facets=[
+            _facet("task", "Task", ([row.model.task] for row in rows if row.model.task)),
+            _facet("tag", "Tag", (row.model.tags for row in rows)),
+            _facet("license", "Licence", ([row.license] for row in rows)),
+            _facet("backend", "Backend", (row.backends for row in rows)),
+        ],
+        size_limits=_limits([min(row.sizes) for row in rows if row.sizes]),
+        ticks=list(axis.ticks()),
+        example=zoo_snippet(offered[0]) if offered else None,
+        num_published=len(sizes),
+        num_withheld=sum(row.num_withheld for row in rows),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Axis:
+    """The logarithmic axis of sizes, from the smallest to the largest there is."""
+
+    least: int
+    most: int
+
+    def place(self, size: int) -> float:
+        """Return where a size lies on it."""
+        share = math.log(max(size, 1) / self.least) / math.log(self.most / self.least)
+        return round(AXIS_LEFT + share * (AXIS_RIGHT - AXIS_LEFT), 1)
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        """Yield places and texts of the round sizes on it."""
+        for step in _STEPS:
+            powers = [step**power for power in range(64)]
+            sizes = [size for size in powers if self.least <= size <= self.most]
+            if len(sizes) <= _MOST_TICKS:
+                break
+        for size in sizes:
+            yield self.place(size), format_bytes(size).replace(".0", "")
+
+
+def _axis(sizes: Sequence[int]) -> _Axis:
+    least = max(min(sizes, default=KIB), 1)
+    # Wide enough for one tick at least, whatever the models are.
+    return _Axis(least=least, most=max([*sizes, least * _STEPS[1]]))
+
+
+def _row(model: CatalogModel, axis: _Axis) -> Row:
+    published = [variant for variant in model.variants if variant.status == "ok"]
+    proved = {
+        backend
+        for variant in published
+        for backend, check in variant.checks.items()
+        if check.status == "ok"
+    }
+    sizes = _published_sizes(model)
+    gives = sort_roles(model) or [output.name for output in model.outputs]
+    return Row(
+        model=model,
+        takes=_describe_inputs(model.inputs),
+        gives=gives[:_MOST_RESULTS],
+        has_roles=bool(model.map),
+        more=max(max(len(model.outputs), len(gives)) - _MOST_RESULTS, 0),
+        sizes=sizes,
+        dots=[axis.place(size) for size in sizes],
+        backends=sort_backends(sorted(proved)),
+        num_withheld=sum(variant.status == "withheld" for variant in model.variants),
+        license=model.license or NO_LICENSE,
+    )
+
+
+def _published_sizes(model: CatalogModel) -> list[int]:
+    return [variant.bytes or 0 for variant in model.variants if variant.status == "ok"]
+
+
+def _describe_inputs(inputs: Sequence[CatalogTensor]) -> str:
+    if len(inputs) > _MOST_INPUTS:
+        return f"{len(inputs)} inputs"
+    return ", ".join(_describe_input(one) for one in inputs)
+
+
+def _describe_input(tensor: CatalogTensor) -> str:
+    sizes = format_sizes(tensor.shape)
+    if tensor.js_dtype == "string":
+        return f"text {sizes}".rstrip()
+    return sizes or "1"
+
+
+def _facet(key: str, label: str, values: Iterable[Iterable[str]]) -> Facet:
+    counted = Counter(value for found in values for value in found)
+    return Facet(key=key, label=label, values=dict(sorted(counted.items())))
+
+
+def _limits(sizes: Sequence[int]) -> list[tuple[int, str]]:
+    """Return the sizes that divide the models, smallest published variants counted."""
+    return [
+        (limit, format_bytes(limit))
+        for limit in _LIMITS
+        if any(size <= limit for size in sizes) and any(size > limit for size in sizes)
+    ]

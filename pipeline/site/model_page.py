@@ -1,0 +1,128 @@
+"""Sheet: one model as its page shows it, with what has to be worked out first. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.catalog.deviation import Deviation, deciding_backend, sort_backends, worst_deviation
+from pipeline.catalog.types import CatalogCheck, CatalogModel, CatalogVariant
+from pipeline.site.chart import Chart, Subject, draw_chart
+from pipeline.site.role_texts import RoleText, describe_roles
+from pipeline.site.snippets import Snippet, loader_snippet, plain_snippet
+
+BASE = "base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendRow:
+    """A variant on a backend.
+
+    Attributes:
+        backend: Its name.
+        check: What became of it.
+        deviation: How far the worst output was from its source; None where none was measured.
+    """
+
+    backend: str
+    check: CatalogCheck
+    deviation: Deviation | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantRow:
+    """A variant of a model.
+
+    Attributes:
+        variant: Its entry.
+        timing: What timings.json calls it.
+        deviation: How far it is from the source; None where it was not measured.
+        backends: What became of it on each backend.
+        decided_on: The backend whose figures speak for it; None where none ran it.
+    """
+
+    variant: CatalogVariant
+    timing: str
+    deviation: Deviation | None
+    backends: Sequence[BackendRow]
+    decided_on: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A model as its page shows it.
+
+    Attributes:
+        model: Its entry.
+        rows: Its variants, the base first.
+        published: Those that have files.
+        backends: All that a variant was run on.
+        chart: Size against error; None where there is nothing to compare.
+        roles: Its roles in words.
+        loader: Code that uses zoo.js; None where nothing is published.
+        plain: Code that uses TensorFlow.js alone; None where nothing is published.
+        base_bytes: Size of the base; None where it is not published.
+        test_bytes: Size of the test vectors.
+        extra: Keys of the manifest's `extra`.
+    """
+
+    model: CatalogModel
+    rows: Sequence[VariantRow]
+    published: Sequence[CatalogVariant]
+    backends: Sequence[str]
+    chart: Chart | None
+    roles: Sequence[RoleText]
+    loader: Snippet | None
+    plain: Snippet | None
+    base_bytes: int | None
+    test_bytes: int
+    extra: dict[str, object]
+
+
+def describe_model(model: CatalogModel) -> Sheet:
+    """Return what the page of a model shows."""
+    rows = [_row(model, number) for number in range(len(model.variants))]
+    published = [variant for variant in model.variants if variant.status == "ok"]
+    first = published[0] if published else None
+    return Sheet(
+        model=model,
+        rows=rows,
+        published=published,
+        backends=sort_backends(sorted({one.backend for row in rows for one in row.backends})),
+        chart=draw_chart(list(_subjects(rows))),
+        roles=describe_roles(model),
+        loader=loader_snippet(model, first) if first else None,
+        plain=plain_snippet(model, first) if first else None,
+        base_bytes=model.variants[0].bytes if model.variants else None,
+        test_bytes=sum(file.bytes for file in model.vectors),
+        extra=dict(sorted((model.model_extra or {}).items())),
+    )
+
+
+def _row(model: CatalogModel, number: int) -> VariantRow:
+    variant = model.variants[number]
+    decided_on = deciding_backend(variant, model.variants[0])
+    backends = [
+        BackendRow(
+            backend=name,
+            check=variant.checks[name],
+            deviation=worst_deviation(variant.checks[name], model.outputs),
+        )
+        for name in sort_backends(list(variant.checks))
+    ]
+    return VariantRow(
+        variant=variant,
+        timing=variant.name if number else BASE,
+        deviation=next((one.deviation for one in backends if one.backend == decided_on), None),
+        backends=backends,
+        decided_on=decided_on,
+    )
+
+
+def _subjects(rows: Sequence[VariantRow]) -> Iterator[Subject]:
+    for row in rows:
+        if row.deviation is not None and row.variant.status in {"ok", "withheld"}:
+            yield Subject(
+                name=row.variant.name,
+                published=row.variant.status == "ok",
+                size_bytes=row.variant.bytes,
+                deviation=row.deviation,
+            )

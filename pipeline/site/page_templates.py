@@ -1,0 +1,104 @@
+"""Pages: the HTML of a zoo, from its catalog. It opens no file but its own templates.
+
+Every value is escaped, whatever it is; a URL becomes a link only if it leads to the web. The
+Content-Security-Policy lets a page run what the zoo itself carries and nothing else.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment
+
+from pipeline.catalog.phrases import (
+    format_counts,
+    format_range,
+    format_requirements,
+    format_shape,
+    format_share,
+    join_words,
+    web_url,
+)
+from pipeline.catalog.types import Catalog, CatalogModel
+from pipeline.site.assets import read_static
+from pipeline.site.list_page import Listing
+from pipeline.site.model_page import Sheet, describe_model
+from pipeline.site.snippets import PLACE
+from pipeline.text.quantity import count, format_bytes, format_parameters, format_ratio
+from pipeline.text.templates import open_templates
+
+# wasm has to be compiled, and its threaded form starts workers from blobs.
+_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; connect-src 'self'; "
+    "img-src 'self' data:; script-src 'self' 'wasm-unsafe-eval' blob:; style-src 'self'; "
+    "worker-src 'self' blob:"
+)
+
+
+@cache
+def _environment() -> Environment:
+    filters: dict[str, Callable[..., Any]] = {
+        "compact_json": _compact_json,
+        "count": count,
+        "counts": format_counts,
+        "parameters": format_parameters,
+        "range": format_range,
+        "ratio": format_ratio,
+        "requirements": format_requirements,
+        "shape": format_shape,
+        "share": format_share,
+        "size": format_bytes,
+        "web": web_url,
+        "words": join_words,
+    }
+    return open_templates("pipeline.site", filters)
+
+
+def render_list(catalog: Catalog, listing: Listing, *, assets: Mapping[str, str]) -> str:
+    """Return index.html: all models."""
+    return _render("list.html.jinja", root="", assets=assets, zoo=catalog, listing=listing)
+
+
+def render_model(
+    catalog: Catalog, model: CatalogModel, *, assets: Mapping[str, str], tfjs: str
+) -> str:
+    """Return the page of a model.
+
+    Args:
+        catalog: The zoo that it is in.
+        model: Its entry.
+        assets: Places of the assets.
+        tfjs: Place of TensorFlow.js.
+    """
+    sheet: Sheet = describe_model(model)
+    return _render(
+        "model.html.jinja", root="../../", assets=assets, zoo=catalog, sheet=sheet, tfjs=tfjs
+    )
+
+
+def render_not_found(catalog: Catalog) -> str:
+    """Return 404.html, which any address below the zoo may show, so it links to no file."""
+    style, script = (read_static(name).decode() for name in ("404.css", "404.js"))
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        f"script-src {pin_inline(script)}; style-src {pin_inline(style)}"
+    )
+    template = _environment().get_template("404.html.jinja")
+    return template.render(zoo=catalog, style=style, script=script, policy=policy)
+
+
+def _render(name: str, **values: Any) -> str:
+    return _environment().get_template(name).render(policy=_POLICY, place=PLACE, **values)
+
+
+def pin_inline(text: str) -> str:
+    """Return the source expression that allows an inline text and no other."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _compact_json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=True)

@@ -1,0 +1,187 @@
+"""Tasks: jobs as doit sees them."""
+
+import contextlib
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pipeline.disk.canonical import format_json
+from pipeline.disk.files import write_atomic
+from pipeline.disk.layout import Layout
+from pipeline.disk.machine_faults import machine_error
+from pipeline.engine.events import StepEvent, emit
+from pipeline.engine.job import Job
+from pipeline.engine.quick_check import UpToDate, local_state, make_stamp
+from pipeline.engine.receipt import RECEIPT
+from pipeline.engine.run_job import run_job
+from pipeline.engine.session import Session
+from pipeline.errors import DamagedFileError, MachineError, PipelineError
+from pipeline.report.run_context import REPORT_FILES
+from pipeline.steps.dist import (
+    DamagedBuildError,
+    find_fault,
+    load_placed,
+    load_projection,
+    project,
+    remove_file,
+)
+from pipeline.steps.graph import Graph
+from pipeline.steps.timings import TIMINGS_FILE, collect_timings
+
+Task = dict[str, Any]
+
+
+def job_task(job: Job, session: Session) -> Task:
+    """Return the task of a job."""
+    basename, _, name = job.task.partition(":")
+    task: Task = {
+        "basename": basename,
+        "actions": [(_run, [job, session])],
+        # No file_dep: doit stops the run where such a file could not be written.
+        "task_dep": [read.task for read in job.reads.values()],
+        "targets": [str(job.outcome_file)],
+        "uptodate": [UpToDate(job)],
+        "clean": [(_clean, [job])],
+        "io": {"capture": False},
+        "verbosity": 0,
+    }
+    if name:
+        task |= {"name": name, "doc": f"{job.step.name} {name}"}
+    return task
+
+
+def step_tasks(graph: Graph, step: str, *, doc: str | None) -> Iterator[Task]:
+    """Yield the tasks of one step, and what the group as a whole does on `clean`."""
+    jobs = list(graph.of_step(step))
+    yield {"basename": step, "name": None, "doc": doc, "clean": [(_clean_all, [jobs])]}
+    for job in jobs:
+        yield job_task(job, graph.session)
+
+
+def model_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
+    """Yield a task for each model, that stands for all of its steps."""
+    yield {"basename": "model", "name": None, "doc": doc}
+    for model, jobs in graph.jobs_of_models().items():
+        yield _group("model", model, [f"card:{model}"], jobs)
+
+
+def tag_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
+    """Yield a task for each tag, that stands for all models that have it."""
+    yield {"basename": "tag", "name": None, "doc": doc}
+    jobs = graph.jobs_of_models()
+    tagged = defaultdict(list)
+    for model in graph.zoo.models:
+        for tag in model.tags:
+            tagged[tag].append(model.name)
+    for tag, models in tagged.items():
+        members = [job for model in models for job in jobs[model]]
+        yield _group("tag", tag, [f"model:{model}" for model in models], members)
+
+
+def _group(basename: str, name: str, members: list[str], jobs: list[Job]) -> Task:
+    return {
+        "basename": basename,
+        "name": name,
+        "actions": None,
+        "task_dep": members,
+        "clean": [(_clean_all, [jobs])],
+    }
+
+
+def dist_task(graph: Graph) -> Task:
+    """Return the task that brings dist/ up to date with the catalog."""
+    layout = graph.layout
+    return {
+        "basename": "dist",
+        "actions": [(_project, [graph])],
+        "task_dep": ["catalog", "site"],
+        "uptodate": [(_is_projected, [layout])],
+        "clean": [(_clean_dist, [layout])],
+        "io": {"capture": False},
+        "verbosity": 0,
+    }
+
+
+def _run(job: Job, session: Session) -> dict[str, Any]:
+    before = local_state(job)
+    outcome = run_job(job, session)
+    return {"stamp": make_stamp(job, outcome, before)}
+
+
+def _clean(job: Job) -> None:
+    """Remove a job's results."""
+    for folder in (job.folder, job.previous_folder, job.failed_folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (job.outcome_file, job.since_file):
+        file.unlink(missing_ok=True)
+    for folder in (job.folder.parent, job.folder.parent.parent):
+        with contextlib.suppress(OSError):  # not empty, or gone
+            folder.rmdir()
+
+
+def _clean_all(jobs: list[Job]) -> None:
+    for job in jobs:
+        _clean(job)
+
+
+def _project(graph: Graph) -> None:
+    emit(StepEvent(task="dist", model=None, status="started"))
+    layout = graph.layout
+    try:
+        project(
+            load_projection(layout.projections),
+            state=layout.state,
+            dist=layout.dist,
+            state_file=layout.dist_state,
+        )
+        write_atomic(layout.dist / TIMINGS_FILE, format_json(collect_timings(graph.jobs.values())))
+    except DamagedBuildError as error:
+        _forget_results(graph.jobs_of_models().get(error.model, ()))
+        _tell_failure(error)
+    except DamagedFileError as error:
+        _forget_results(graph.jobs[step] for step in ("catalog", "site"))
+        _tell_failure(error, hint="the next run makes it again")
+    except (OSError, MemoryError) as error:
+        _tell_failure(machine_error(error, root=layout.root, file=layout.dist))
+    else:
+        emit(StepEvent(task="dist", model=None, status="ok"))
+
+
+def _forget_results(jobs: Iterable[Job]) -> None:
+    """Let the next run make results again."""
+    for job in jobs:
+        with contextlib.suppress(OSError):
+            (job.folder / RECEIPT).unlink()
+
+
+def _tell_failure(error: PipelineError, *, hint: str | None = None) -> None:
+    emit(
+        StepEvent(
+            task="dist",
+            model=None,
+            status="failed",
+            reason=error.message,
+            hint=hint or error.hint,
+            retry=True,
+            fault=error.fault if isinstance(error, MachineError) else None,
+        )
+    )
+
+
+def _is_projected(layout: Layout) -> bool:
+    try:
+        projection = load_projection(layout.projections)
+    except (OSError, DamagedFileError):
+        return False
+    placed = load_placed(layout.dist_state)
+    timings = layout.dist / TIMINGS_FILE
+    return timings.exists() and find_fault(projection, placed, layout.dist) is None
+
+
+def _clean_dist(layout: Layout) -> None:
+    for path in (*load_placed(layout.dist_state), TIMINGS_FILE, *REPORT_FILES):
+        remove_file(layout.dist, path)
+    with contextlib.suppress(OSError):  # it holds files of others, or is gone
+        layout.dist.rmdir()
+    layout.dist_state.unlink(missing_ok=True)

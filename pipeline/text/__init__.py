@@ -1,0 +1,1 @@
+"""Text: sizes, lines, lists and templates in words. It reads no file and knows no model."""

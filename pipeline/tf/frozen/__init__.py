@@ -1,0 +1,1 @@
+"""Frozen graphs (GraphDef files) converted and run."""

@@ -1,0 +1,1 @@
+"""Keras files and layers models converted and run."""

@@ -1,0 +1,107 @@
+"""Keras model to graph model.
+
+As `tensorflowjs_converter` does it, and as Keras 3 recommends: the model's call becomes the
+signature of a temporary SavedModel, and that is converted. The call is exported alone, without
+a function for each layer (what `model.save` of tf_keras writes and the converter reads), which
+gives the same graph with the same weights under the same names in a fraction of the time. The
+names are the model's own: Keras 3 exports a list of outputs as output_0, output_1.
+"""
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import tf_keras
+
+from pipeline.errors import ConversionError
+from pipeline.tf.keras.keras_call import CALL_KEY, argument_names, describe_call, trace_model
+from pipeline.tf.keras.keras_source import LoadedKeras, load_keras_model
+from pipeline.tf.saved_model.convert_saved_model import convert_saved_model
+from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+
+
+def convert_keras_model(*, source: Path, folder: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a Keras model and return the source record.
+
+    Args:
+        source: A .h5 or .keras file of any version of Keras.
+        folder: Where to write model.json and shards.
+        flags: By the manifest's names: skip_op_check, strip_debug_ops, control_flow_v2,
+            experiments, weight_shard_size_bytes, trust.
+
+    Returns:
+        format; signature_key "call" and signatures with what the model's call takes and
+        returns; tags, null; inputs and outputs with the tensor of the converted graph for
+        each name, in the model's order; repairs.
+
+    Raises:
+        FormatError: It is no Keras model, damaged, or holds weights only.
+        UntrustedSourceError: It would run code, and `trust` is not set.
+        ConversionError: Keras cannot build it, or the converter cannot convert it.
+    """
+    loaded = load_keras_model(source, trust=bool(flags.get("trust")))
+    call = trace_model(loaded)
+    stated = describe_call(loaded, call)
+    with tempfile.TemporaryDirectory(dir=folder) as exported:
+        _export(loaded, call, Path(exported))
+        kept = {name: value for name, value in flags.items() if name not in _OF_SAVED_MODELS}
+        record = convert_saved_model(source=Path(exported), folder=folder, flags=kept)
+    arguments = dict(zip(argument_names(loaded), loaded.input_names, strict=True))
+    names = list(stated[CALL_KEY]["outputs"])
+    _rename(folder / "model.json", arguments, names)
+    return {
+        "format": loaded.file.kind,
+        "signature_key": CALL_KEY,
+        "tags": None,
+        "signatures": stated,
+        "inputs": _order(record["inputs"], arguments),
+        "outputs": _order(record["outputs"], {name: name for name in names}),
+        "repairs": [*loaded.repairs, *record["repairs"]],
+    }
+
+
+_OF_SAVED_MODELS = ("signature_name", "saved_model_tags", "output_node_names")
+
+
+def _export(loaded: LoadedKeras, call: Any, folder: Path) -> None:
+    """Write a SavedModel with one signature, and with the variables and tables that it uses."""
+    package = keras if loaded.generation == "keras 3" else tf_keras
+    archive = package.export.ExportArchive()
+    archive.track(loaded.model)
+    archive.add_endpoint("serving_default", call)
+    try:
+        archive.write_out(str(folder))
+    except Exception as error:
+        raise ConversionError(
+            f"TensorFlow cannot save the model's call: {format_reason(error, folder)}"
+        ) from error
+
+
+def _order(entries: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return entries under their Keras names, in the order of these."""
+    by_name = {entry["name"]: entry for entry in entries}
+    return [{**by_name[key], "name": name} for key, name in names.items() if key in by_name]
+
+
+def _rename(path: Path, arguments: Mapping[str, str], outputs: Iterable[str]) -> None:
+    """Give the signature of a model.json the model's own names, in the model's order.
+
+    Tables, which the graph takes as inputs of their own, keep theirs.
+    """
+    model_json = load_model_json(path)
+    signature = model_json.content["signature"]
+    inputs = dict(signature["inputs"])
+    named = {name: inputs.pop(key) for key, name in arguments.items() if key in inputs}
+    content = {
+        **model_json.content,
+        "signature": {
+            **signature,
+            "inputs": named | inputs,
+            "outputs": {name: signature["outputs"][name] for name in outputs},
+        },
+    }
+    path.write_bytes(format_model_json(replace(model_json, content=content)))

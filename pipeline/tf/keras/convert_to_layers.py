@@ -1,0 +1,173 @@
+"""Keras model to layers model, of any generation of Keras.
+
+The config is written as TensorFlow.js reads it, and the weights are taken from the model's own
+variables under the names that TensorFlow.js gives them: names in a Keras file bear numbers that
+depend on what else was built before it (tfjs#1255 and its kin).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.disk.files import write_atomic
+from pipeline.errors import ConversionError
+from pipeline.tf.keras.keras_call import CALL_KEY, describe_call, trace_model
+from pipeline.tf.keras.keras_source import LoadedKeras, load_keras_model
+from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tfjs.layers.from_keras import TAKE_GRAPH, convert_config
+from pipeline.tfjs.layers.layer_weights import LayerWeights
+from pipeline.tfjs.model.layers_topology import parse_layers
+from pipeline.tfjs.model.model_json import ModelJson, format_model_json
+from pipeline.tfjs.model.normalize_layers import layers_content
+from pipeline.tfjs.model.shards import ShardWriter
+from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
+from pipeline.tfjs.model.weights import Array
+
+_SHARD_SIZE_BYTES = 4 * 1024**2
+# keras/src/layers/preprocessing/normalization.py divides by no less than this.
+_LEAST_DEVIATION = 1e-7
+
+_Named = tuple[str, Array]
+
+
+def convert_keras_layers(*, source: Path, folder: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a Keras model to a layers model and return the source record.
+
+    Args:
+        source: A .h5 or .keras file of any version of Keras, or a SavedModel folder of Keras.
+        folder: Where to write model.json and shards.
+        flags: By the manifest's names: split_weights_by_layer, weight_shard_size_bytes, trust.
+
+    Returns:
+        format; signature_key "call" and signatures with what the model's call takes and
+        returns; tags, null; inputs and outputs under TensorFlow.js' names, in the model's order;
+        repairs.
+
+    Raises:
+        FormatError: It is no Keras model, damaged, or holds weights only.
+        UntrustedSourceError: It would run code, and `trust` is not set.
+        ConversionError: Keras cannot build it, or TensorFlow.js has no equal layers.
+    """
+    loaded = load_keras_model(source, trust=bool(flags.get("trust")))
+    converted = convert_config(
+        _read_config(loaded),
+        keras_3=loaded.generation == "keras 3",
+        inputs=loaded.input_names,
+        outputs=loaded.output_names,
+        shape_of=lambda way: _shape_of(loaded.model, way),
+    )
+    layers = [list(_read_weights(loaded.model, weights)) for weights in converted.weights]
+    groups = _write_weights(
+        layers if flags.get("split_weights_by_layer") else [[w for one in layers for w in one]],
+        folder,
+        flags.get("weight_shard_size_bytes") or _SHARD_SIZE_BYTES,
+    )
+    topology = {
+        "keras_version": loaded.file.version or None,
+        "backend": "tensorflow",
+        "model_config": converted.model,
+    }
+    content = layers_content(topology, generatedBy=f"keras v{loaded.file.version or 1}")
+    write_atomic(
+        folder / "model.json", format_model_json(ModelJson(content=content, groups=groups))
+    )
+    made = parse_layers(topology)
+    stated = describe_call(loaded, trace_model(loaded))[CALL_KEY]
+    names = {"inputs": made.input_names(), "outputs": made.output_names()}
+    return {
+        "format": loaded.file.kind,
+        "signature_key": CALL_KEY,
+        "tags": None,
+        "signatures": {
+            CALL_KEY: {
+                side: dict(zip(names[side], stated[side].values(), strict=True)) for side in names
+            }
+        },
+        **{side: [{"name": name, "tensor": name} for name in names[side]] for side in names},
+        "repairs": [*loaded.repairs, *converted.repairs],
+    }
+
+
+def _read_config(loaded: LoadedKeras) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads(loaded.model.to_json())
+    except Exception as error:
+        raise ConversionError(
+            f"the model's layers stand in no config: {format_reason(error)}", hint=TAKE_GRAPH
+        ) from error
+    return config
+
+
+def _read_weights(model: Any, weights: LayerWeights) -> Iterator[_Named]:
+    """Yield the weights of a layer, in the dtypes of TensorFlow.js."""
+    layer = find_layer(model, weights.owner)
+    if weights.how == "normalization":
+        deviation = np.maximum(np.sqrt(np.asarray(layer.variance)), _LEAST_DEVIATION)
+        yield weights.name("moving_mean"), _plain(layer.mean)
+        yield weights.name("moving_variance"), _plain(np.square(deviation))
+        return
+    for variable in layer.weights:
+        yield weights.name(variable_name(variable)), _narrow(variable.numpy())
+
+
+def variable_name(variable: Any) -> str:
+    """Return what a layer calls its variable: "kernel"."""
+    return re.sub(":[0-9]+$", "", variable.name).rpartition("/")[2]
+
+
+def find_layer(model: Any, way: Sequence[str]) -> Any:
+    """Return the layer that a way leads to; see `LayerWeights.owner`.
+
+    Raises:
+        ValueError: There is no such layer.
+    """
+    found = model
+    for step in way:
+        if step.startswith("."):
+            found = getattr(found, step[1:])
+        elif isinstance(found, list):
+            found = found[int(step)]
+        else:
+            found = found.get_layer(step)
+    return found
+
+
+def _shape_of(model: Any, way: Sequence[str]) -> tuple[int | None, ...] | None:
+    """Return the shape of what a layer returns, where it is one tensor of one shape."""
+    try:
+        shape = find_layer(model, way).output.shape
+    except (AttributeError, ValueError):  # several outputs or calls; Keras 3 finds no operations
+        return None
+    return None if shape is None else tuple(shape)
+
+
+def _plain(values: Any) -> Array:
+    """Return what stands along one axis of an array, all others being 1."""
+    return _narrow(np.asarray(values)).reshape(-1)
+
+
+def _narrow(values: Array) -> Array:
+    """Return a weight in a dtype of TensorFlow.js; it has float32 for every other float."""
+    if values.dtype.kind in "iu":
+        return values.astype("<i4")
+    return values if values.dtype == np.bool_ else values.astype("<f4")
+
+
+def _write_weights(
+    groups: Sequence[Sequence[_Named]], folder: Path, shard_size_bytes: int
+) -> tuple[WeightGroup, ...]:
+    written = []
+    for number, weights in enumerate([group for group in groups if group], start=1):
+        writer = ShardWriter(folder, group=number, shard_size_bytes=shard_size_bytes)
+        for _, values in weights:
+            writer.write(np.ascontiguousarray(values).tobytes())
+        specs = tuple(
+            WeightSpec(name=name, shape=tuple(values.shape), dtype=values.dtype.name)
+            for name, values in weights
+        )
+        written.append(WeightGroup(paths=writer.finish(), weights=specs))
+    return tuple(written)

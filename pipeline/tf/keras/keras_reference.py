@@ -1,0 +1,64 @@
+"""Reference of a Keras model: the model itself, called by its own Keras; not its export."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.disk.versions import installed_version
+from pipeline.errors import SignatureError
+from pipeline.tf.keras.keras_call import call_model, trace_model
+from pipeline.tf.keras.keras_source import load_keras_model
+from pipeline.tf.saved_model.saved_model_reference import write_outputs
+
+
+def run_keras_model(
+    *,
+    source: Path,
+    record: Mapping[str, Any],
+    flags: Mapping[str, Any],
+    **known: Any,
+) -> dict[str, Any]:
+    """Run a Keras model on test vectors; see `write_outputs`.
+
+    Args:
+        source: A .h5 or .keras file, or a SavedModel folder that Keras saved.
+        record: The source record. A layers model has TensorFlow.js' names of inputs and
+            outputs where Keras has others; then they are the same by position.
+        flags: By the manifest's names; trust is read.
+        known: All else that `write_outputs` takes.
+
+    Raises:
+        UntrustedSourceError: It would run code, and `trust` is not set.
+        ConversionError: Keras cannot build it; else as `write_outputs`.
+    """
+    loaded = load_keras_model(source, trust=bool(flags.get("trust")))
+    trace_model(loaded)  # refuses what would touch the machine
+    names = _match(loaded.input_names, [entry["name"] for entry in record["inputs"]])
+
+    def run(fed: Mapping[str, Any]) -> Mapping[str, Any]:
+        results = call_model(loaded, [fed[names[name]] for name in loaded.input_names])
+        wanted = _match(tuple(results), [entry["name"] for entry in record["outputs"]])
+        return {wanted[name]: tensor for name, tensor in results.items()}
+
+    package = "tf_keras" if loaded.generation == "tf_keras" else "keras"
+    return write_outputs(
+        run,
+        source=source,
+        record=record,
+        **known,
+        runtime=f"{package} {installed_version(package)}",
+    )
+
+
+def _match(own: Sequence[str], published: Sequence[str]) -> dict[str, str]:
+    """Return the published name for each of Keras' names.
+
+    A graph model has Keras' names, perhaps without inputs that nothing depends on.
+    """
+    if set(published) <= set(own):
+        return {name: name for name in own}
+    if len(own) != len(published):
+        raise SignatureError(
+            f"Keras has {', '.join(own)}; published are {', '.join(published)}",
+        )
+    return dict(zip(own, published, strict=True))

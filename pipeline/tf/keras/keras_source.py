@@ -1,0 +1,245 @@
+"""Keras models, loaded as what saved them would load them.
+
+Models of Keras 1 and 2 go to tf_keras, those of Keras 3 to Keras 3; which it was stands in the
+file. Nothing is built before its config has been judged: Lambda layers, pickles and foreign
+classes run code of the file or of whatever package it names, and need the user's trust.
+"""
+
+import importlib
+import importlib.util
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import tf_keras
+
+from pipeline.errors import ConversionError, FormatError, PipelineError, UntrustedSourceError
+from pipeline.tf.keras.keras_1 import modernize, state_defaults
+from pipeline.tf.keras.keras_builtin import known_parts
+from pipeline.tf.keras.keras_config import (
+    Found,
+    Known,
+    drop_training,
+    drop_unread,
+    find_foreign,
+    find_running,
+    forget_states,
+    list_models,
+    widen_floats,
+)
+from pipeline.tf.keras.keras_file import KerasFile, read_keras_file
+from pipeline.tf.keras.keras_load import UNPACKED_NAME, load_keras_3, load_tf_keras
+from pipeline.tf.keras.keras_names import Side, name_inputs, name_outputs
+from pipeline.tf.keras.keras_op_layer import describe_op
+from pipeline.tf.keras.keras_order import check_order
+from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
+from pipeline.tf.untrusted.refuse import check_trusted
+
+Generation = Literal["tf_keras", "keras 3"]
+
+_SAVED_BY_KERAS_3 = 3
+_NUM_NAMED = 10
+_OF_COPIES = re.compile(rf"\S*/(model\.(h5|keras)|{UNPACKED_NAME}(/[\w.]+)?)\b")
+_REPAIRS = {
+    "widened": "16-bit floats (the model's dtype policy) are computed in float32, the only "
+    "floating-point type of TensorFlow.js",
+    "stateless": "recurrent layers with `stateful` start from zero at each call: a graph in "
+    "TensorFlow.js keeps no state",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedKeras:
+    """A Keras model that can be called.
+
+    Attributes:
+        model: The keras.Model or tf_keras.Model, not compiled.
+        generation: Which of the two it is.
+        file: What its file says of it, with the config as the file has it.
+        config: The config that it was built from: `file.config` with `repairs` done.
+        inputs: Its inputs, in the order of the flattened structure that it takes.
+        input_structure: That structure, for `tf.nest.pack_sequence_as`; its leaves mean nothing.
+        outputs: Its outputs, in the order of the flattened structure that it returns; of a
+            subclassed model, which tells them when it is called only, empty.
+        repairs: Sentences on what was changed before it was built.
+        trusted: Whether its code may run on this machine.
+    """
+
+    model: Any
+    generation: Generation
+    file: KerasFile
+    config: Mapping[str, Any]
+    inputs: Side
+    input_structure: Any
+    outputs: Side
+    repairs: tuple[str, ...]
+    trusted: bool
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Return the names of the inputs, in structured order."""
+        return tuple(tensor.name for tensor in self.inputs)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Return the names of the outputs, in structured order."""
+        return tuple(tensor.name for tensor in self.outputs)
+
+
+def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
+    """Load a Keras model of any age; what it is saved as is told from its bytes.
+
+    Args:
+        source: An HDF5 file, a .keras zip, or a SavedModel folder that Keras saved.
+        trust: Whether the code that it holds or names may run on this machine.
+
+    Raises:
+        FormatError: It is no Keras model, damaged, or holds weights only.
+        UntrustedSourceError: It would run code, and `trust` is not set.
+        ConversionError: Its layers are unknown, or Keras cannot build it.
+    """
+    file = read_keras_file(source)
+    generation: Generation = "keras 3" if file.major >= _SAVED_BY_KERAS_3 else "tf_keras"
+    if file.kind == "keras_saved_model":
+        generation = "tf_keras"  # Keras 3 neither saves nor loads them
+    known = known_parts(generation)
+    is_folder = file.kind == "keras_saved_model"  # Keras reads its configs there, as they are
+    config = file.config if is_folder else _prepare(file, known)
+    custom = _check(config, file, known, trust=trust)
+    if generation == "tf_keras":
+        for layers in list_models(config):
+            check_order(layers)
+    config, repairs = _repair(config, file)
+    _forget_names()
+    try:
+        if generation == "tf_keras":
+            model = load_tf_keras(file, config, custom, trust=trust)
+        else:
+            model = load_keras_3(file, config, custom, trust=trust)
+        inputs, structure = name_inputs(model, generation)
+        outputs = name_outputs(model, generation)
+    except PipelineError:
+        raise
+    except Exception as error:
+        # Keras was given a copy of the file.
+        reason = _OF_COPIES.sub(file.path.name, format_reason(error, source))
+        raise ConversionError(f"Keras cannot build the model: {reason}") from error
+    return LoadedKeras(
+        model=model,
+        generation=generation,
+        file=file,
+        config=config,
+        inputs=inputs,
+        input_structure=structure,
+        outputs=outputs,
+        repairs=repairs,
+        trusted=trust,
+    )
+
+
+def _prepare(file: KerasFile, known: Known) -> Any:
+    """Return a config as today's Keras takes it, without what only training reads."""
+    config: Any = file.config
+    if file.major < _SAVED_BY_KERAS_3:
+        if file.backend == "theano":
+            # Its convolutions turn their kernels around; tf_keras loads them as they are.
+            raise ConversionError(
+                "the model was saved by Keras with Theano, whose convolutions are mirrored",
+                hint="load it with Keras 2 and TensorFlow, which turns them, and save it again",
+            )
+        config = state_defaults(_modernize(config, file) if file.major == 1 else config)
+    return drop_unread(config, known)
+
+
+def _modernize(config: Any, file: KerasFile) -> Any:
+    try:
+        return modernize(config)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"{file.path.name}: the config is none of Keras 1: {format_reason(error)}"
+        ) from error
+
+
+def _check(
+    config: Mapping[str, Any], file: KerasFile, known: Known, *, trust: bool
+) -> dict[str, Any]:
+    """Return foreign classes and functions by name, imported because they are trusted.
+
+    Raises:
+        UntrustedSourceError: The model would run code, and `trust` is not set.
+        ConversionError: It needs code that is not installed.
+    """
+    running = find_running(drop_training(config), judge_op=describe_op)
+    if running and not trust:
+        raise UntrustedSourceError(
+            f"building the model would run {_list(running)}",
+            hint="set `trust: true` for this model if you know who made it",
+        )
+    if file.kind == "keras_saved_model":
+        if not trust:
+            check_trusted(choose_meta_graph(load_saved_model(file.path), None))
+        return {}  # what is foreign is revived from its graph
+    foreign = find_foreign(config, known)
+    missing = [found for found in foreign if not _is_installed(found.module)]
+    if missing:
+        raise ConversionError(
+            f"the model needs code that is neither in the file nor in Keras: {_list(missing)}",
+            hint="install the package that has it and set `trust: true`, or load the model where "
+            "it was made and save it with `model.export('folder')` as a SavedModel",
+        )
+    if foreign and not trust:
+        raise UntrustedSourceError(
+            f"the model names code that is not known to compute only: {_list(foreign)}",
+            hint="set `trust: true` for this model to import it",
+        )
+    return _import(foreign)
+
+
+def _list(found: Iterable[Found]) -> str:
+    texts = sorted({f"{one.what} (layer {one.layer!r})" for one in found})
+    more = f" and {len(texts) - _NUM_NAMED} more" if len(texts) > _NUM_NAMED else ""
+    return ", ".join(texts[:_NUM_NAMED]) + more
+
+
+def _is_installed(module: str | None) -> bool:
+    # Only the package: to look for what lies deeper would import it.
+    return module is not None and importlib.util.find_spec(module.partition(".")[0]) is not None
+
+
+def _import(foreign: Iterable[Found]) -> dict[str, Any]:
+    custom = {}
+    for found in foreign:
+        try:
+            module = importlib.import_module(str(found.module))
+        except ImportError as error:
+            raise ConversionError(
+                f"the model needs {found.what}, which cannot be imported: {error}"
+            ) from error
+        if hasattr(module, found.name):
+            custom[found.name] = getattr(module, found.name)
+            custom[found.registered or found.name] = custom[found.name]
+    return custom
+
+
+def _repair(
+    config: Mapping[str, Any], file: KerasFile
+) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    if file.kind == "keras_saved_model":
+        return config, ()
+    repairs = []
+    for name, change in (("widened", widen_floats), ("stateless", forget_states)):
+        changed = change(config)
+        if changed != config:
+            repairs.append(_REPAIRS[name])
+            config = changed
+    return config, tuple(repairs)
+
+
+def _forget_names() -> None:
+    """Let Keras count layers from the start, as in a fresh process."""
+    tf_keras.backend.clear_session()
+    keras.utils.clear_session()

@@ -1,0 +1,1 @@
+"""Lowering: ops that TensorFlow.js lacks, rewritten into those that it has."""

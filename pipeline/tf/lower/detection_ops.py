@@ -1,0 +1,130 @@
+"""Lowering of suppression by class, after core/kernels/image/non_max_suppression_op.cc.
+
+TensorFlow.js suppresses boxes of one image and one class. All others are gone through in a loop,
+of TensorFlow 1: that runs in graphs and in functions, on every backend.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+from pipeline.tf.lower.lowering_rule import Lowering, gather_rows, require_static, size_of
+
+
+def _suppress(  # noqa: PLR0913  # the op's own
+    *,
+    boxes: tf.Tensor,
+    scores: tf.Tensor,
+    max_output_size_per_class: tf.Tensor,
+    max_total_size: tf.Tensor,
+    iou_threshold: tf.Tensor,
+    score_threshold: tf.Tensor,
+    pad_per_class: bool,
+    clip_boxes: bool,
+    **_: Any,
+) -> list[tf.Tensor]:
+    """Suppress each class of each image, then take the best of all classes.
+
+    boxes is (images, boxes, 1 or classes, 4), scores (images, boxes, classes).
+    """
+    per_class = int(require_static(max_output_size_per_class, "number of boxes"))
+    total = int(require_static(max_total_size, "number of boxes"))
+    classes, shared = size_of(scores, 2), size_of(boxes, 2)
+    boxes_by_class = _put_class_first(boxes)
+    scores_by_class = _put_class_first(tf.expand_dims(scores, -1))[..., 0]
+    limit = tf.minimum(per_class, size_of(boxes, 1))
+    number = tf.range(tf.shape(scores_by_class)[0])
+    # Boxes of a row of scores: those of its class, or those that all classes share.
+    rows = (number // classes) * shared + tf.minimum(number % classes, shared - 1)
+    chosen = _suppress_rows(
+        tf.gather(boxes_by_class, rows),
+        scores_by_class,
+        limit,
+        (iou_threshold, score_threshold),
+    )
+    kept = tf.greater_equal(chosen, 0)
+    places = tf.maximum(chosen, 0)
+    lowest = tf.constant(scores.dtype.min, scores.dtype)
+    found = tf.where(kept, gather_rows(scores_by_class, places, 1), lowest)
+    wanted = tf.minimum(total, per_class * classes) if pad_per_class else tf.constant(total)
+    per_image = tf.reshape(found, tf.stack([tf.shape(scores)[0], classes * limit]))
+    best, order = tf.math.top_k(per_image, tf.minimum(wanted, classes * limit))
+    corners = gather_rows(tf.gather(boxes_by_class, rows), places, 1)
+    per_image_corners = tf.reshape(corners, tf.stack([tf.shape(scores)[0], classes * limit, 4]))
+    taken = gather_rows(per_image_corners, order, 1)
+    if clip_boxes:
+        taken = tf.maximum(tf.minimum(taken, 1), 0)
+    is_valid = tf.greater(best, lowest)
+    missing = wanted - tf.shape(best)[1]
+    return [
+        _fill(tf.where(tf.expand_dims(is_valid, -1), taken, 0), missing, 3),
+        _fill(tf.where(is_valid, best, 0), missing, 2),
+        _fill(tf.where(is_valid, tf.cast(order // limit, scores.dtype), 0), missing, 2),
+        tf.reduce_sum(tf.cast(is_valid, tf.int32), 1),
+    ]
+
+
+def _put_class_first(values: tf.Tensor) -> tf.Tensor:
+    """Turn (images, boxes, classes, n) into (images * classes, boxes, n)."""
+    shape = tf.shape(values)
+    turned = tf.transpose(values, [0, 2, 1, 3])
+    return tf.reshape(turned, tf.stack([shape[0] * shape[2], shape[1], shape[3]]))
+
+
+def _suppress_rows(
+    boxes: tf.Tensor,
+    scores: tf.Tensor,
+    limit: Any,
+    thresholds: tuple[tf.Tensor, tf.Tensor],
+) -> tf.Tensor:
+    """Return (rows, limit): the numbers of the boxes that each row keeps, -1 behind them."""
+    count = tf.shape(scores)[0]
+
+    def suppress(row: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        kept = tf.raw_ops.NonMaxSuppressionV3(
+            boxes=tf.gather(boxes, row),
+            scores=tf.gather(scores, row),
+            max_output_size=limit,
+            iou_threshold=thresholds[0],
+            score_threshold=thresholds[1],
+        )
+        paddings = tf.reshape(tf.stack([0, limit - tf.size(kept)]), [1, 2])
+        filled = tf.reshape(tf.pad(kept, paddings, constant_values=-1), tf.stack([1, limit]))
+        return row + 1, tf.tensor_scatter_nd_update(chosen, tf.reshape(row, [1, 1]), filled)
+
+    start = tf.fill(tf.stack([count, limit]), -1)
+    with _first_control_flow():
+        _, chosen = tf.compat.v1.while_loop(
+            lambda row, _: tf.less(row, count),
+            suppress,
+            [tf.constant(0), start],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, None])],
+        )
+    return chosen
+
+
+@contextmanager
+def _first_control_flow() -> Iterator[None]:
+    """Trace loops as TensorFlow 1 does."""
+    was_on = tf.compat.v1.control_flow_v2_enabled()
+    tf.compat.v1.disable_control_flow_v2()
+    try:
+        yield
+    finally:
+        if was_on:
+            tf.compat.v1.enable_control_flow_v2()
+
+
+def _fill(values: tf.Tensor, missing: Any, ndim: int) -> tf.Tensor:
+    """Put zeros behind the second axis."""
+    behind = [tf.stack([0, missing]) if axis == 1 else tf.constant([0, 0]) for axis in range(ndim)]
+    return tf.pad(values, tf.stack(behind))
+
+
+RULES = {
+    "CombinedNonMaxSuppression": Lowering(
+        lower=_suppress, becomes="NonMaxSuppressionV3 in a loop over images and classes"
+    ),
+}

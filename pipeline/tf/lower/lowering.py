@@ -1,0 +1,105 @@
+"""Lowering: ops that TensorFlow.js lacks, or gets wrong, become subgraphs of ops that it has.
+
+It is done before the converter optimizes, so that constants fold and products fuse in what
+replaces an op as in anything else. A rule is a function of TensorFlow that computes what the op
+does; the modules lower_*.py have them. A graph without such ops is returned as it is.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+from pipeline.tf.lower.lowering_body import Body, Replacement, read_bodies, replace_nodes, trace
+from pipeline.tf.lower.lowering_rule import Lowering, NotLowered
+from pipeline.tf.lower.lowering_rules import RULES
+from pipeline.tf.nodes import all_nodes
+
+# What is put into an optional is lost by its rule, so nobody may take it out.
+_OPTIONALS = {"OptionalFromValue", "OptionalNone"}
+_READS_OPTIONALS = {"OptionalGetValue", "OptionalHasValue"}
+# A rule may use an op that has a rule itself.
+_NUM_ROUNDS = 4
+
+
+def lower_graph(graph_def: GraphDef, *, keep: Collection[str]) -> tuple[GraphDef, list[str]]:
+    """Return a graph of ops that TensorFlow.js has, as far as there are rules.
+
+    Args:
+        graph_def: A frozen graph and its function library; it is left as it is.
+        keep: Names of the nodes that are its results; what they do not need is left alone.
+
+    Returns:
+        The graph, and a sentence for each kind of change with its number; the same graph and
+        an empty list where nothing was to be done. All nodes keep their names.
+    """
+    lowered = graph_def
+    reasons: Counter[str] = Counter()
+    ops = {node.op for node in all_nodes(graph_def)}
+    left = _OPTIONALS if ops & _READS_OPTIONALS else set()
+    for _ in range(_NUM_ROUNDS):
+        if not any(_may_lower(node) and node.op not in left for node in all_nodes(lowered)):
+            break
+        copy = GraphDef()
+        copy.CopyFrom(lowered)
+        done = _lower_once(copy, _needed(copy, keep), left)
+        if not done:
+            break
+        reasons += done
+        lowered = copy
+    return lowered, [
+        f"{reason} ({count} in this graph)" for reason, count in sorted(reasons.items())
+    ]
+
+
+def _lower_once(
+    graph_def: GraphDef, needed: Collection[str], left: Collection[str]
+) -> Counter[str]:
+    reasons: Counter[str] = Counter()
+    for body in read_bodies(graph_def, _may_lower):
+        chosen = [
+            node
+            for node in body.nodes
+            if _may_lower(node)
+            and node.op not in left
+            and (body.is_function or node.name in needed)
+        ]
+        replacements = _trace_nodes(body, chosen, reasons)
+        if replacements:
+            replace_nodes(body, replacements)
+    return reasons
+
+
+def _trace_nodes(
+    body: Body, nodes: Iterable[NodeDef], reasons: Counter[str]
+) -> dict[str, Replacement]:
+    replacements = {}
+    for node in nodes:
+        rule: Lowering = RULES[node.op]
+        try:
+            made = trace(body.graph.get_operation_by_name(node.name), node, rule.lower)
+        except NotLowered as reason:
+            print(f"{node.op} '{node.name}' stays as it is: {reason}")  # noqa: T201
+            continue
+        replacements[node.name] = made
+        reasons[rule.describe(node.op)] += 1
+    return replacements
+
+
+def _may_lower(node: NodeDef) -> bool:
+    return node.op in RULES and RULES[node.op].applies(node)
+
+
+def _needed(graph_def: GraphDef, keep: Collection[str]) -> set[str]:
+    """Return the names of the nodes that results need, through control inputs as well."""
+    nodes: Mapping[str, NodeDef] = {node.name: node for node in graph_def.node}
+    waiting = [name for name in keep if name in nodes]
+    needed = set(waiting)
+    while waiting:
+        for reference in nodes[waiting.pop()].input:
+            name = reference.removeprefix("^").partition(":")[0]
+            if name in nodes and name not in needed:
+                needed.add(name)
+                waiting.append(name)
+    return needed

@@ -1,0 +1,257 @@
+"""Bodies: a graph, or a function of its library, whose nodes are replaced by subgraphs.
+
+A replacement takes the node's name, so that whoever asks for the node gets the replacement. In a
+graph an input is written "node:index", in a function "node:output_name:index". It decides
+nothing about what replaces what.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework.function_pb2 import FunctionDef
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
+
+from pipeline.tf.lower.lowering_values import find_value
+
+# Ops of TensorFlow 1's control flow, in which a node without inputs needs a control input to
+# belong to its loop or branch.
+_CONTROL_FLOW = {"Enter", "Switch"}
+
+Rule = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """The nodes of a graph or a function, and the same as TensorFlow reads them.
+
+    Attributes:
+        nodes: The repeated field of NodeDefs, which is changed in place.
+        returns: A function's results: tensor by name; empty for a graph.
+        graph: tf.Graph with an operation of the same name for each node.
+        is_function: Whether inputs are written as a function's.
+    """
+
+    nodes: Any
+    returns: MutableMapping[str, str]
+    graph: tf.Graph
+    is_function: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replacement:
+    """A traced subgraph in place of a node.
+
+    Attributes:
+        outputs: Its tensors, one for each output of the node.
+        inputs: For the name of each placeholder in it, the node's own input.
+    """
+
+    outputs: Sequence[tf.Tensor]
+    inputs: Mapping[str, str]
+
+
+def read_bodies(graph_def: GraphDef, wanted: Callable[[NodeDef], bool]) -> Iterator[Body]:
+    """Yield the graph, and each function, that has wanted nodes."""
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(graph_def, name="")
+        if any(map(wanted, graph_def.node)):
+            yield Body(nodes=graph_def.node, returns={}, graph=graph, is_function=False)
+        for function in graph_def.library.function:
+            if any(map(wanted, function.node_def)):
+                yield _read_function(function)
+
+
+def trace(op: tf.Operation, node: NodeDef, rule: Rule) -> Replacement:
+    """Return what a rule makes of a node.
+
+    A rule is a function of an op's inputs and attributes, by the names that they have in
+    tf.raw_ops; it returns the output, or a list of them. A small constant is one for the rule
+    too, so that tf.get_static_value tells its value.
+    """
+    references = [name for name in node.input if not name.startswith("^")]
+    inputs: dict[str, str] = {}
+    with tf.Graph().as_default():
+        given = [
+            _give(tensor, reference, inputs)
+            for tensor, reference in zip(op.inputs, references, strict=True)
+        ]
+        attributes = {attr.name: op.get_attr(attr.name) for attr in op.op_def.attr}
+        made = rule(**_name_inputs(op, given), **attributes)
+    outputs = list(made) if isinstance(made, list | tuple) else [made]
+    return Replacement(outputs=outputs, inputs=inputs)
+
+
+def replace_nodes(body: Body, replacements: Mapping[str, Replacement]) -> None:
+    """Put replacements in place of the nodes that they are named after."""
+    taken = {node.name for node in body.nodes}
+    guarded = any(node.op in _CONTROL_FLOW for node in body.nodes)
+    nodes: list[NodeDef] = []
+    renamed: dict[str, str] = {}
+    for node in body.nodes:
+        if node.name not in replacements:
+            nodes.append(node)
+            continue
+        splice = _Splice(node, body.is_function, taken, guarded=guarded)
+        nodes += splice.make(replacements[node.name])
+        old = body.graph.get_operation_by_name(node.name)
+        references = [splice.format(node.name, tensor) for tensor in old.outputs]
+        renamed |= dict(zip(references, splice.outputs, strict=True))
+    _rename(nodes, renamed)
+    for key, reference in body.returns.items():
+        body.returns[key] = renamed.get(reference, reference)
+    kept = [NodeDef.FromString(node.SerializeToString()) for node in nodes]
+    del body.nodes[:]
+    body.nodes.extend(kept)
+
+
+class _Splice:
+    """The nodes of one replacement, as a body writes them."""
+
+    def __init__(self, node: NodeDef, is_function: bool, taken: set[str], *, guarded: bool) -> None:  # noqa: FBT001
+        self.node = node
+        self.is_function = is_function
+        self.taken = taken
+        self.names: dict[str, str] = {}
+        self.outputs: list[str] = []
+        data = [name for name in node.input if not name.startswith("^")]
+        self.controls = list(node.input[len(data) :])
+        if guarded and data:
+            self.controls.append(f"^{data[0].partition(':')[0]}")
+
+    def make(self, replacement: Replacement) -> list[NodeDef]:
+        """Return the nodes; `outputs` then holds how to refer to the node's outputs."""
+        if not replacement.outputs:
+            return [NodeDef(name=self.node.name, op="NoOp", input=self.controls)]
+        ops = _needed(replacement.outputs, set(replacement.inputs))
+        last = self._find_last(replacement)
+        for op in ops:
+            self.names[op.name] = self.node.name if op is last else self._new_name(op.name)
+        nodes = [self._copy(op, replacement.inputs) for op in ops]
+        self.outputs = [self._refer(tensor, replacement.inputs) for tensor in replacement.outputs]
+        return nodes if last is not None else [*nodes, self._pass_on(replacement.outputs)]
+
+    def _find_last(self, replacement: Replacement) -> tf.Operation | None:
+        """Return the op that can take the node's name: the only output is its only one."""
+        if len(replacement.outputs) != 1:
+            return None
+        op = replacement.outputs[0].op
+        return op if op.name not in replacement.inputs and len(op.outputs) == 1 else None
+
+    def _new_name(self, name: str) -> str:
+        new = f"{self.node.name}/{name}"
+        while new in self.taken:
+            new += "_"
+        self.taken.add(new)
+        return new
+
+    def _copy(self, op: tf.Operation, inputs: Mapping[str, str]) -> NodeDef:
+        made = NodeDef()
+        made.CopyFrom(op.node_def)
+        made.name = self.names[op.name]
+        made.device = self.node.device
+        made.attr.pop("_class", None)  # names a node that has another name here
+        del made.input[:]
+        made.input.extend(self._refer(tensor, inputs) for tensor in op.inputs)
+        made.input.extend(f"^{self.names[control.name]}" for control in op.control_inputs)
+        if not made.input or made.name == self.node.name:
+            made.input.extend(self.controls)
+        if op.type == "Enter":
+            made.attr["frame_name"].s = f"{self.node.name}/{op.get_attr('frame_name')}".encode()
+        return made
+
+    def _refer(self, tensor: tf.Tensor, inputs: Mapping[str, str]) -> str:
+        if tensor.op.name in inputs:
+            return inputs[tensor.op.name]
+        name = self.names[tensor.op.name]
+        return self.format(name, tensor)
+
+    def format(self, name: str, tensor: tf.Tensor) -> str:
+        """Return how an input of the body names an output of an op that has this name there."""
+        if self.is_function:
+            return _format_reference(name, tensor)
+        return f"{name}:{tensor.value_index}" if tensor.value_index else name
+
+    def _pass_on(self, tensors: Sequence[tf.Tensor]) -> NodeDef:
+        """Return a node of the old name that only hands on the new outputs.
+
+        It is for who asks for the node by name; other nodes read the new outputs themselves,
+        some of which may be dead where they are branches.
+        """
+        made = NodeDef(name=self.node.name, device=self.node.device)
+        made.input.extend([*self.outputs, *self.controls])
+        types = [tensor.dtype.as_datatype_enum for tensor in tensors]
+        if len(types) == 1:
+            made.op = "Identity"
+            made.attr["T"].type = types[0]
+        else:
+            made.op = "IdentityN"
+            made.attr["T"].list.type.extend(types)
+        return made
+
+
+def _read_function(function: FunctionDef) -> Body:
+    """Read a function; what it calls is in the graph that is the default."""
+    graph = function_def_to_graph(function)
+    return Body(nodes=function.node_def, returns=function.ret, graph=graph, is_function=True)
+
+
+def _give(tensor: tf.Tensor, reference: str, inputs: dict[str, str]) -> tf.Tensor:
+    value = find_value(tensor)
+    if value is not None:
+        return tf.constant(value, tensor.dtype, tensor.shape)
+    placeholder = tf.compat.v1.placeholder(tensor.dtype, tensor.shape, name="input")
+    inputs[placeholder.op.name] = reference
+    return placeholder
+
+
+def _name_inputs(op: tf.Operation, given: Sequence[tf.Tensor]) -> dict[str, Any]:
+    """Return an op's inputs by name; one that is a list of tensors as a list."""
+    rest = list(given)
+    named: dict[str, Any] = {}
+    for arg in op.op_def.input_arg:
+        count = _count(op, arg)
+        named[arg.name] = rest.pop(0) if count is None else [rest.pop(0) for _ in range(count)]
+    return named
+
+
+def _count(op: tf.Operation, arg: Any) -> int | None:
+    """Return how many tensors an argument in an op's definition is, None for just one."""
+    if arg.number_attr:
+        return int(op.get_attr(arg.number_attr))
+    return len(op.get_attr(arg.type_list_attr)) if arg.type_list_attr else None
+
+
+def _format_reference(name: str, tensor: tf.Tensor) -> str:
+    """Return how a function's nodes name an output of an op."""
+    index = tensor.value_index
+    for arg in tensor.op.op_def.output_arg:
+        count = _count(tensor.op, arg)
+        size = 1 if count is None else count
+        if index < size:
+            return f"{name}:{arg.name}:{index}"
+        index -= size
+    raise AssertionError(f"{tensor.name} is no output of its op")
+
+
+def _needed(outputs: Sequence[tf.Tensor], given: set[str]) -> list[tf.Operation]:
+    """Return the ops that outputs need, in the order in which they were made."""
+    waiting = [tensor.op for tensor in outputs]
+    found: dict[str, tf.Operation] = {}
+    while waiting:
+        op = waiting.pop()
+        if op.name not in found and op.name not in given:
+            found[op.name] = op
+            waiting += [*(tensor.op for tensor in op.inputs), *op.control_inputs]
+    order = {op.name: i for i, op in enumerate(outputs[0].graph.get_operations())} if found else {}
+    return sorted(found.values(), key=lambda op: order[op.name])
+
+
+def _rename(nodes: Sequence[NodeDef], renamed: Mapping[str, str]) -> None:
+    for node in nodes if renamed else ():
+        for i, name in enumerate(node.input):
+            node.input[i] = renamed.get(name, name)

@@ -1,0 +1,208 @@
+"""Lowerings of ops on the space of images and volumes: blocks, patches, resizing, transposes."""
+
+# Arguments are called as in tf.raw_ops.
+# ruff: noqa: A002, ARG001, N803, PLR0913
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.tf.lower.lowering_rule import (
+    Lowering,
+    NotLowered,
+    require_ndim,
+    require_sizes,
+    require_static,
+    size_of,
+)
+
+_NUM_IMAGE_AXES = 4
+
+
+def _space_to_depth(
+    *,
+    input: tf.Tensor,
+    block_size: int,
+    data_format: bytes,
+    **_: Any,
+) -> tf.Tensor:
+    if data_format not in (b"NHWC", b"NCHW"):
+        raise NotLowered(f"in the layout {data_format.decode()}")
+    first = data_format == b"NCHW"
+    image = tf.transpose(input, [0, 2, 3, 1]) if first else input
+    rows, columns = size_of(image, 1) // block_size, size_of(image, 2) // block_size
+    channels = size_of(image, 3)
+    blocks = tf.reshape(image, tf.stack([-1, rows, block_size, columns, block_size, channels]))
+    deep = tf.reshape(
+        tf.transpose(blocks, [0, 1, 3, 2, 4, 5]),
+        tf.stack([-1, rows, columns, channels * block_size**2]),
+    )
+    return tf.transpose(deep, [0, 3, 1, 2]) if first else deep
+
+
+def _patches(
+    *,
+    images: tf.Tensor,
+    ksizes: list[int],
+    strides: list[int],
+    rates: list[int],
+    padding: bytes,
+    **_: Any,
+) -> tf.Tensor:
+    """Gather the rows of all windows, then the columns, and put those of a window together."""
+    padded, counts = images, []
+    for axis in (1, 2):
+        padded, indices = _window(
+            padded, axis, ksizes[axis], strides[axis], rates[axis], padding=padding
+        )
+        padded = tf.gather(padded, indices, axis=axis)
+        counts.append(tf.size(indices) // ksizes[axis])
+    channels = size_of(images, 3)
+    windows = tf.reshape(
+        padded, tf.stack([-1, counts[0], ksizes[1], counts[1], ksizes[2], channels])
+    )
+    return tf.reshape(
+        tf.transpose(windows, [0, 1, 3, 2, 4, 5]),
+        tf.stack([-1, *counts, ksizes[1] * ksizes[2] * channels]),
+    )
+
+
+def _window(  # a window over an axis
+    images: tf.Tensor, axis: int, size: int, stride: int, rate: int, *, padding: bytes
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the image padded along an axis, and the indices of all windows end to end."""
+    reach = (size - 1) * rate + 1
+    length = size_of(images, axis)
+    if padding == b"SAME":
+        total = tf.maximum((-(-length // stride) - 1) * stride + reach - length, 0)
+        paddings = [tf.constant([0, 0])] * _NUM_IMAGE_AXES
+        paddings[axis] = tf.stack([total // 2, total - total // 2])
+        images = tf.pad(images, tf.stack(paddings))
+        length += total
+    starts = tf.range(0, tf.maximum(length - reach + 1, 0), stride)
+    inside = tf.range(0, reach, rate)
+    return images, tf.reshape(tf.expand_dims(starts, 1) + inside, [-1])
+
+
+def _resize(op: str) -> Callable[..., tf.Tensor]:
+    """Return a rule for a resizing op with fixed sizes.
+
+    Such an op is linear, and the same along rows and columns: what it makes of the unit vectors
+    is the matrix to multiply by.
+    """
+    raw = getattr(tf.raw_ops, op)
+
+    def lower(*, images: tf.Tensor, size: tf.Tensor, T: tf.DType, **options: Any) -> tf.Tensor:
+        return _multiply_axes(
+            images, size, lambda units, size, _: raw(images=units, size=size, **options)
+        )
+
+    return lower
+
+
+def _scale_and_translate(
+    *,
+    images: tf.Tensor,
+    size: tf.Tensor,
+    scale: tf.Tensor,
+    translation: tf.Tensor,
+    kernel_type: bytes,
+    antialias: bool,
+    **_: Any,
+) -> tf.Tensor:
+    scales = require_static(scale, "scale")
+    translations = require_static(translation, "translation")
+
+    def resize(units: tf.Tensor, size: list[int], axis: int) -> tf.Tensor:
+        return tf.raw_ops.ScaleAndTranslate(
+            images=units,
+            size=size,
+            scale=[scales[axis], 1],
+            translation=[translations[axis], 0],
+            kernel_type=kernel_type,
+            antialias=antialias,
+        )
+
+    return _multiply_axes(images, size, resize)
+
+
+def _multiply_axes(
+    images: tf.Tensor, size: tf.Tensor, resize: Callable[[Any, list[int], int], tf.Tensor]
+) -> tf.Tensor:
+    height, width, channels = require_sizes(images, slice(1, 4))
+    rows, columns = require_static(size, "size").tolist()
+    values = tf.cast(images, tf.float32)
+    vertical = _matrix(resize, height, rows, axis=0)
+    horizontal = _matrix(resize, width, columns, axis=1)
+    tall = tf.matmul(vertical, tf.reshape(values, [-1, height, width * channels]))
+    wide = tf.matmul(horizontal, tf.reshape(tall, [-1, width, channels]))
+    return tf.reshape(wide, [-1, rows, columns, channels])
+
+
+def _matrix(
+    resize: Callable[[Any, list[int], int], tf.Tensor], before: int, after: int, *, axis: int
+) -> tf.Tensor:
+    """Return the (after, before) matrix of a resizing along one axis."""
+    units = np.eye(before, dtype=np.float32).reshape([1, before, 1, before])
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        made = session.run(resize(tf.constant(units), [after, 1], axis))
+    return tf.constant(made.reshape([after, before]))
+
+
+def _convolve_transposed(
+    *,
+    input_sizes: tf.Tensor,
+    filter: tf.Tensor,
+    out_backprop: tf.Tensor,
+    strides: list[int],
+    padding: bytes,
+    data_format: bytes,
+    dilations: list[int],
+    **_: Any,
+) -> tf.Tensor:
+    """Write zeros between the elements, and convolve with the reversed filter."""
+    if data_format != b"NDHWC" or set(dilations) != {1}:
+        raise NotLowered("with another layout or dilations")
+    if require_ndim(filter) != len(strides):
+        raise NotLowered("of another number of axes")
+    kernel = require_sizes(filter, slice(0, 3))
+    values, paddings = out_backprop, [tf.constant([0, 0])]
+    for axis, (size, stride) in enumerate(zip(kernel, strides[1:4], strict=True), 1):
+        length = (size_of(out_backprop, axis) - 1) * stride + 1
+        values = _insert_zeros(values, axis, stride)
+        wanted = tf.cast(input_sizes[axis], tf.int32)
+        cut = tf.maximum(length - 1 + size - wanted, 0) // 2 if padding == b"SAME" else 0
+        before = size - 1 - cut
+        paddings.append(tf.stack([before, wanted - length + size - 1 - before]))
+    padded = tf.pad(values, tf.stack([*paddings, tf.constant([0, 0])]))
+    turned = tf.transpose(tf.reverse(filter, [0, 1, 2]), [0, 1, 2, 4, 3])
+    return tf.nn.conv3d(padded, turned, [1] * len(strides), "VALID")
+
+
+def _insert_zeros(volume: tf.Tensor, axis: int, stride: int) -> tf.Tensor:
+    """Write stride - 1 zeros between the elements along an axis, and none after the last."""
+    if stride == 1:
+        return volume
+    shape = tf.shape(volume)
+    split = tf.reshape(volume, tf.concat([shape[: axis + 1], [1], shape[axis + 1 :]], 0))
+    paddings = np.zeros([require_ndim(volume) + 1, 2], np.int32)
+    paddings[axis + 1, 1] = stride - 1
+    longer = tf.concat([shape[:axis], [shape[axis] * stride], shape[axis + 1 :]], 0)
+    spread = tf.reshape(tf.pad(split, paddings), longer)
+    return spread[(slice(None),) * axis + (slice(None, (size_of(volume, axis) - 1) * stride + 1),)]
+
+
+_BY_MATRICES = "products with the matrices of its interpolation"
+
+RULES = {
+    "Conv3DBackpropInputV2": Lowering(
+        lower=_convolve_transposed, becomes="Conv3D with zeros between the elements"
+    ),
+    "ExtractImagePatches": Lowering(lower=_patches, becomes="GatherV2 of rows and columns"),
+    "ResizeArea": Lowering(lower=_resize("ResizeArea"), becomes=_BY_MATRICES),
+    "ResizeBicubic": Lowering(lower=_resize("ResizeBicubic"), becomes=_BY_MATRICES),
+    "ScaleAndTranslate": Lowering(lower=_scale_and_translate, becomes=_BY_MATRICES),
+    "SpaceToDepth": Lowering(lower=_space_to_depth, becomes="Reshape and Transpose"),
+}

@@ -1,0 +1,1 @@
+"""SavedModels converted and run."""

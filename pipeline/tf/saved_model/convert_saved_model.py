@@ -1,0 +1,166 @@
+"""SavedModel to graph model, through the functions of the tensorflowjs package.
+
+It writes float32 as the source has it; variants are made elsewhere. Names are ours: the
+converter matches outputs by dtype and shape, and gives up where two agree.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
+
+from pipeline.errors import SignatureError
+from pipeline.tf.saved_model.freeze import Frozen, freeze_signature
+from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
+from pipeline.tf.saved_model.signatures import (
+    NamedTensor,
+    choose_signature,
+    describe_signatures,
+    find_parsers,
+    list_signatures,
+    trace_signature,
+)
+from pipeline.tf.untrusted.refuse import check_trusted
+from pipeline.tf.write_graph_model import Tie, write_graph_model
+
+MODULE_FILE = "tfhub_module.pb"
+"""What tells a module of TF Hub's first format."""
+
+
+def convert_saved_model(*, source: Path, folder: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert one signature of a SavedModel and return the source record.
+
+    Args:
+        source: Folder that holds saved_model.pb.
+        folder: Where to write model.json and shards.
+        flags: By the manifest's names, JSON values; absent or null is the converter's default:
+            signature_name, saved_model_tags (a list, or a text with commas), skip_op_check,
+            strip_debug_ops, control_flow_v2, experiments, weight_shard_size_bytes, trust.
+
+    Returns:
+        format, signature_key, tags and signatures of the source; inputs and outputs with the
+        tensor of the converted graph for each name, in structured order; repairs.
+
+    Raises:
+        FormatError: The files are missing, cut off or no SavedModel.
+        UntrustedSourceError: The graph touches the machine, and `trust` is not set.
+        SignatureError: The signature or the tags are not there, or ambiguous.
+        ConversionError: The converter cannot convert it.
+    """
+    saved_model = load_saved_model(source)
+    meta_graph = choose_meta_graph(saved_model, _parse_tags(flags.get("saved_model_tags")))
+    if not flags.get("trust"):
+        check_trusted(meta_graph)
+    key = choose_signature(
+        meta_graph,
+        flags.get("signature_name") or None,
+        is_module=(source / MODULE_FILE).is_file(),
+    )
+    if not flags.get("skip_op_check"):
+        _check_examples(meta_graph, key)
+    traced = trace_signature(meta_graph, key)
+    frozen = freeze_signature(
+        source,
+        meta_graph=meta_graph,
+        signature_key=key,
+        control_flow_v2=bool(flags.get("control_flow_v2")),
+    )
+    written = write_graph_model(
+        frozen,
+        inputs=_tie(traced.inputs, _user_inputs(frozen), side="input"),
+        outputs=_tie(traced.outputs, frozen.outputs, side="output"),
+        signature=_build_signature(frozen, meta_graph.signature_def[key]),
+        source=source,
+        folder=folder,
+        flags=flags,
+    )
+    return {
+        "format": "tf_saved_model",
+        "signature_key": key,
+        "tags": sorted(sorted(graph.meta_info_def.tags) for graph in saved_model.meta_graphs),
+        "signatures": _describe(saved_model, list(meta_graph.meta_info_def.tags)),
+        **written,
+    }
+
+
+def _check_examples(meta_graph: MetaGraphDef, key: str) -> None:
+    """Raise for a signature that takes what only TensorFlow can read."""
+    if not find_parsers(meta_graph, key):
+        return
+    others = [other for other in list_signatures(meta_graph) if not find_parsers(meta_graph, other)]
+    raise SignatureError(
+        f"the signature {key!r} takes serialized tf.Example records, which TensorFlow.js "
+        "cannot read",
+        hint=f"set `signature_name: {others[0]}`, which takes tensors"
+        if others
+        else "export the model again with a signature that takes tensors (for estimators: "
+        "tf.estimator.export.build_raw_serving_input_receiver_fn)",
+    )
+
+
+def _build_signature(frozen: Frozen, stated: SignatureDef) -> SignatureDef:
+    """Return what the converter tells its optimizer to keep: all inputs and outputs."""
+    signature = converter._build_signature_def(  # noqa: SLF001
+        frozen.graph, frozen.inputs, frozen.outputs, stated
+    )
+    if len(signature.outputs) < len({tensor.name for tensor in frozen.outputs}):
+        # Two outputs matched the same name, and one would be optimized away.
+        signature = converter._build_signature_def(  # noqa: SLF001
+            frozen.graph, frozen.inputs, frozen.outputs
+        )
+    return signature
+
+
+def _user_inputs(frozen: Frozen) -> Sequence[Any]:
+    return [tensor for tensor in frozen.inputs if tensor.dtype != tf.resource]
+
+
+def _tie(named: Iterable[NamedTensor], tensors: Sequence[Any], *, side: str) -> list[Tie]:
+    """Return name and tensor in the converted graph for each input or output.
+
+    The tensor is the one that the name was followed to in saved_model.pb; it has to be among
+    those that TensorFlow loaded, and of the stated dtype and a compatible shape.
+    """
+    by_name = {tensor.name: tensor for tensor in tensors}
+    ties = []
+    for part in named:
+        tensor = by_name.get(part.inner or part.outer)
+        if tensor is None:
+            raise SignatureError(
+                f"{side} {part.name!r}: its tensor {part.inner or part.outer} is not among "
+                f"those of the loaded function: {', '.join(by_name)}"
+            )
+        stated = tf.dtypes.as_dtype(part.info.dtype).base_dtype if part.info.dtype else None
+        shape = tf.TensorShape(part.info.tensor_shape)
+        is_other = stated is not None and tensor.dtype != stated
+        if is_other or not tensor.shape.is_compatible_with(shape):
+            raise SignatureError(
+                f"{side} {part.name!r}: the signature says {stated and stated.name} "
+                f"{shape}, its tensor {tensor.name} is {tensor.dtype.name} {tensor.shape}"
+            )
+        ties.append((part.name, tensor.name))
+    return ties
+
+
+def _describe(saved_model: SavedModel, tags: list[str]) -> dict[str, Any]:
+    """Return all signatures; one that only another graph has says that graph's tags."""
+    described: dict[str, Any] = {}
+    for meta_graph in saved_model.meta_graphs:
+        own = list(meta_graph.meta_info_def.tags)
+        signatures = describe_signatures(meta_graph)
+        if own == tags:
+            described |= signatures
+        else:
+            for key, signature in signatures.items():
+                described.setdefault(key, signature | {"tags": sorted(own)})
+    return described
+
+
+def _parse_tags(tags: str | Sequence[str] | None) -> list[str] | None:
+    if tags is None:
+        return None
+    return [tag for tag in (tags.split(",") if isinstance(tags, str) else tags) if tag]

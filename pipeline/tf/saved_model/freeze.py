@@ -1,0 +1,211 @@
+"""Freeze: a signature's function as one graph whose variables are constants.
+
+After `_convert_tf_saved_model` in tensorflowjs/converters/tf_saved_model_conversion_v2.py
+4.22.0, in its order and by its functions, so that the weights are the converter's to the byte.
+What it leaves out there: the real error is not lost when the TensorFlow 1 way is tried in vain.
+"""
+
+import re
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
+
+from pipeline.errors import ConversionError, FormatError
+from pipeline.tf.determinism import run_deterministic
+from pipeline.tf.saved_model.resources import trace_resources
+from pipeline.tf.saved_model.signatures import trace_signature
+from pipeline.tf.saved_model.tables import find_initializer, place_assets
+from pipeline.tf.tf_session import is_of_tensorflow_1
+
+_UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
+# Where TensorFlow says in how many calls of Python a node was made, before it says why.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_AUTOGRAPH = "in user code:"
+_ERROR = re.compile(r"\w+(Error|Exception): ")
+_TRACE = re.compile(r"Graph execution error:.*?\nNode: ", re.DOTALL)
+# As a session of TensorFlow 1 raises them; the reader of TensorFlow 2 turns its own into
+# Python's, of many kinds.
+_DATA_ERRORS = (
+    tf.errors.DataLossError,
+    tf.errors.OutOfRangeError,
+    tf.errors.NotFoundError,
+    FileNotFoundError,
+)
+_READER = "py_checkpoint_reader.py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """A frozen signature.
+
+    Attributes:
+        graph: tf.Graph without variables.
+        inputs: Its input tensors, captured resources included.
+        outputs: Its output tensors, in structured order.
+        tensorflow_version: Version that wrote the SavedModel.
+        initializer_graph: tf.Graph that fills the tables, or None.
+        resource_ids: The converter's two mappings of tensor names to table ids, or None.
+    """
+
+    graph: Any
+    inputs: Sequence[Any]
+    outputs: Sequence[Any]
+    tensorflow_version: str
+    initializer_graph: Any
+    resource_ids: tuple[Mapping[str, int], Mapping[str, int]] | None
+
+
+def freeze_signature(
+    folder: Path, *, meta_graph: MetaGraphDef, signature_key: str, control_flow_v2: bool
+) -> Frozen:
+    """Load a SavedModel and freeze one of its signatures.
+
+    Args:
+        folder: Holds saved_model.pb.
+        meta_graph: The graph in it that is meant.
+        signature_key: Key of the signature.
+        control_flow_v2: Whether loops and branches stay functions, or become plain nodes.
+
+    Raises:
+        FormatError: Its variables cannot be read.
+        ConversionError: It cannot be loaded or frozen, or a table is filled by nothing.
+    """
+    tags = list(meta_graph.meta_info_def.tags)
+    try:
+        model = load_model(folder, tags)
+    except ConversionError as error:
+        if not is_of_tensorflow_1(meta_graph):
+            raise
+        print(f"Loading as TensorFlow 2 failed ({error}); trying as TensorFlow 1.")  # noqa: T201
+        return _freeze_unloaded(folder, meta_graph, signature_key, error)
+    function = model.signatures[signature_key]
+    initializer_graph = resource_ids = None
+    try:
+        graph = converter._freeze_saved_model_v2(function, control_flow_v2)  # noqa: SLF001
+        if resources := trace_resources(model, function):
+            resource_ids = resources.ids
+            initializer_graph = converter._freeze_saved_model_v2(  # noqa: SLF001
+                resources.initializer, control_flow_v2
+            )
+    except Exception as error:  # noqa: BLE001  # the converter raises of every kind
+        print(f"Freezing as TensorFlow 2 failed ({error!r}); trying as TensorFlow 1.")  # noqa: T201
+        initializer_graph = resource_ids = None
+        names = [tensor.op.name for tensor in function.outputs]
+        graph = _freeze_v1(folder, tags, names, error)
+    return Frozen(
+        graph=graph,
+        inputs=function.inputs,
+        outputs=function.outputs,
+        tensorflow_version=model.tensorflow_version,
+        initializer_graph=initializer_graph or _find_initializer(graph, meta_graph, folder),
+        resource_ids=resource_ids,
+    )
+
+
+def format_reason(error: BaseException, folder: Path | None = None) -> str:
+    """Return why TensorFlow failed: the first lines of its message, without our paths."""
+    whole = _TRACE.sub("", _COLOUR.sub("", str(error)))
+    lines = [line.strip() for line in whole.splitlines() if line.strip()]
+    if lines[:1] == [_AUTOGRAPH]:  # the user's code is ours or the framework's; its error follows
+        lines = lines[next((i for i, line in enumerate(lines) if _ERROR.match(line)), 0) :]
+    text = " ".join(lines[:3]) or type(error).__name__
+    for path in (folder, folder.resolve()) if folder else ():
+        text = text.replace(f"{path}/", "").replace(str(path), "the model")
+    return re.sub(r" in binary running on \S+?\.( |$)", ". ", text).strip()[:600]
+
+
+def import_graph(graph_def: GraphDef) -> tf.Graph:
+    """Return a graph of these nodes under their own names."""
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    return graph
+
+
+def find_unknown_op(error: BaseException) -> ConversionError | None:
+    """Return what to say of an op that TensorFlow does not have; None if that is not why."""
+    unknown = _UNKNOWN_OP.search(str(error))
+    return unknown and ConversionError(
+        f"the graph needs the op {unknown[1]}, which TensorFlow does not have",
+        hint="it is a custom op; TensorFlow.js does not have it either",
+    )
+
+
+def load_model(folder: Path, tags: Sequence[str]) -> Any:
+    """Load the graph with these tags.
+
+    Raises:
+        FormatError: Its variables cannot be read.
+        ConversionError: TensorFlow cannot load it.
+    """
+    try:
+        return run_deterministic(lambda: tf.saved_model.load(str(folder), tags=list(tags)))
+    except Exception as error:
+        reason = format_reason(error, folder)
+        if unknown := find_unknown_op(error):
+            raise unknown from error
+        frames = traceback.extract_tb(error.__traceback__)
+        in_reader = any(frame.filename.endswith(_READER) for frame in frames)
+        if in_reader or isinstance(error, _DATA_ERRORS):
+            raise FormatError(
+                f"the variables cannot be read: {reason}",
+                hint="fetch the model again; a file in `variables` is missing or cut off",
+            ) from error
+        raise ConversionError(f"TensorFlow cannot load the SavedModel: {reason}") from error
+
+
+def _freeze_unloaded(
+    folder: Path, meta_graph: MetaGraphDef, signature_key: str, first: ConversionError
+) -> Frozen:
+    """Freeze a signature of TensorFlow 1 that the loader of TensorFlow 2 cannot read.
+
+    Raises:
+        ConversionError: As the loader said, where TensorFlow 1 cannot freeze it either.
+    """
+    traced = trace_signature(meta_graph, signature_key)
+    tags = list(meta_graph.meta_info_def.tags)
+    names = [part.outer for part in traced.outputs]
+    graph = _freeze_v1(folder, tags, [name.partition(":")[0] for name in names], first)
+    nodes = {node.name: node.op for node in graph.as_graph_def().node}
+    inputs = [part.outer for part in traced.inputs if part.outer.partition(":")[0] in nodes]
+    if any(nodes[name.partition(":")[0]] != "Placeholder" for name in inputs):
+        raise first
+    return Frozen(
+        graph=graph,
+        inputs=[graph.get_tensor_by_name(name) for name in inputs],
+        outputs=[graph.get_tensor_by_name(name) for name in names],
+        tensorflow_version=meta_graph.meta_info_def.tensorflow_version,
+        initializer_graph=_find_initializer(graph, meta_graph, folder),
+        resource_ids=None,
+    )
+
+
+def _find_initializer(graph: Any, meta_graph: MetaGraphDef, folder: Path) -> Any:
+    """Return the tf.Graph that fills the tables which stand in a graph itself."""
+    initializer = find_initializer(graph.as_graph_def(), meta_graph.graph_def)
+    if initializer is None:
+        return None
+    place_assets(initializer, meta_graph, folder)
+    return import_graph(initializer)
+
+
+def _freeze_v1(folder: Path, tags: Sequence[str], names: Sequence[str], first: Exception) -> Any:
+    """Freeze by the functions of TensorFlow 1; raise the first error when that fails too."""
+    try:
+        graph, _ = run_deterministic(
+            lambda: converter._freeze_saved_model_v1(  # noqa: SLF001
+                str(folder), list(tags), list(names)
+            )
+        )
+    except Exception as second:  # noqa: BLE001
+        raise ConversionError(
+            f"the graph cannot be frozen: {format_reason(first, folder)}",
+            hint=f"nor as a model of TensorFlow 1: {format_reason(second, folder)}",
+        ) from first
+    return graph

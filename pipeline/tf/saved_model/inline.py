@@ -1,0 +1,50 @@
+"""Inlining: calls of functions in a frozen graph become the nodes of these functions.
+
+TensorFlow.js runs loops and branches that are functions, but no plain call. Freezing a
+SavedModel inlines them; a graph that someone else froze may have them still.
+"""
+
+from collections.abc import Iterable
+
+import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.protobuf.config_pb2 import ConfigProto
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
+from tensorflow.python.grappler import tf_optimizer
+from tensorflow.python.training.saver import export_meta_graph
+
+from pipeline.tf.saved_model.freeze import import_graph
+
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+# What tf.function(jit_compile=True) leaves: the optimizer inlines nothing that has it.
+_COMPILED = "_XlaMustCompile"
+
+
+def inline_calls(graph: tf.Graph, outputs: Iterable[str]) -> tf.Graph:
+    """Return a graph without calls; the same graph where it has none.
+
+    As `_run_inline_graph_optimization` in tensorflow/python/framework/convert_to_constants.py
+    does it for functions.
+
+    Args:
+        graph: The graph.
+        outputs: Names of its output tensors, which keep their names.
+    """
+    graph_def = graph.as_graph_def()
+    functions = {function.signature.name for function in graph_def.library.function}
+    nodes = [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]
+    if not any(node.op in _CALLS | functions for node in nodes):
+        return graph
+    for part in (*nodes, *graph_def.library.function):
+        if _COMPILED in part.attr:
+            del part.attr[_COMPILED]
+    meta_graph = export_meta_graph(graph_def=graph_def, graph=graph)
+    for name in outputs:
+        meta_graph.collection_def["train_op"].node_list.value.append(name)
+    config = ConfigProto()
+    rewriting = config.graph_options.rewrite_options
+    rewriting.min_graph_nodes = -1  # small graphs too
+    rewriting.function_optimization = RewriterConfig.AGGRESSIVE
+    rewriting.optimizers.append("function")
+    inlined: GraphDef = tf_optimizer.OptimizeGraph(config, meta_graph)
+    return import_graph(inlined)

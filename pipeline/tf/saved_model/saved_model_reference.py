@@ -1,0 +1,224 @@
+"""References: a source run by TensorFlow, inputs and outputs by name.
+
+It runs in a child process, on the CPU. What loads and runs a source is a function per format,
+here that of the SavedModel; `write_outputs` is what they share.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.errors import ConversionError, SignatureError
+from pipeline.proof.make_reference import make_reference, without_inputs, write_reference
+from pipeline.proof.vector_files import Tensors, load_vectors, narrow
+from pipeline.tf.determinism import run_deterministic
+from pipeline.tf.saved_model.freeze import format_reason, load_model
+from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
+from pipeline.tf.saved_model.signatures import trace_signature
+from pipeline.tf.tf_session import is_of_tensorflow_1, open_session, run_in_session
+from pipeline.tf.untrusted.refuse import check_trusted
+
+RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
+"""Runs a source: tensors of the source's own dtypes by name in, outputs by name out."""
+
+
+def run_saved_model(
+    *,
+    source: Path,
+    record: Mapping[str, Any],
+    flags: Mapping[str, Any],
+    **known: Any,
+) -> dict[str, Any]:
+    """Run a signature of a SavedModel on test vectors; see `write_outputs`.
+
+    Args:
+        source: Folder that holds saved_model.pb.
+        record: The source record, of convert_saved_model.
+        flags: By the manifest's names; saved_model_tags and trust are read.
+        known: All else that `write_outputs` takes.
+
+    Raises:
+        UntrustedSourceError: The graph might touch the machine, and `trust` is not set.
+        ConversionError: TensorFlow cannot load it; else as `write_outputs`.
+    """
+    return write_outputs(
+        _load(source, record["signature_key"], flags),
+        source=source,
+        record=record,
+        **known,
+    )
+
+
+def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows of it
+    run_one: RunOne,
+    *,
+    source: Path,
+    folder: Path,
+    signature: Mapping[str, Any],
+    record: Mapping[str, Any],
+    seed: str,
+    task: str | None,
+    given: Path | None,
+    hints: Mapping[str, Any],
+    inputs: Mapping[str, Mapping[str, Any]] | None = None,
+    runtime: str | None = None,
+) -> dict[str, Any]:
+    """Run a source of any format on test vectors and write vectors.json and vectors.bin.
+
+    Args:
+        run_one: Runs it once, by the names of the record.
+        source: The source's own path, to be taken out of messages.
+        folder: Where to write.
+        signature: Content of signature.json.
+        record: The source record.
+        seed: Text that made-up inputs follow from; the model's name.
+        task: What the model is for.
+        given: Folder with vectors whose inputs are to be taken; None to make some up.
+        hints: What the graph says of the inputs; see `pipeline.proof.inputs.input_hints`.
+        inputs: dtype and shape of all inputs of the source by name; None for those of the
+            record's signature.
+        runtime: What runs it and its version; None for TensorFlow.
+
+    Returns:
+        runtime, vectors (their number), attempts, random, constant and notes.
+
+    Raises:
+        ManifestError: The model does not run with the inputs of the manifest.
+        ConversionError: It runs with no inputs that could be made up.
+        FormatError: An output has a value that TensorFlow.js does not have.
+    """
+    unpublished = _unpublished_inputs(signature, _stated(record) if inputs is None else inputs)
+    whole = {**signature, "inputs": [*signature["inputs"], *unpublished]}
+    vectors = load_vectors(given).vectors if given else None
+    dtypes = {entry["name"]: entry["dtype"] for entry in whole["inputs"]}
+
+    def run(inputs: Sequence[Tensors]) -> list[Tensors | str]:
+        return [_run(run_one, one, dtypes, signature, source) for one in inputs]
+
+    reference = make_reference(
+        run,
+        whole,
+        seed=seed,
+        task=task,
+        given=None
+        if vectors is None
+        else [_fill(vector.inputs, unpublished) for vector in vectors],
+        hints=hints,
+    )
+    published = without_inputs(reference, (entry["name"] for entry in unpublished))
+    return write_reference(
+        folder, published, seed=seed, runtime=runtime or f"tensorflow {tf.version.VERSION}"
+    )
+
+
+def _load(source: Path, key: str, flags: Mapping[str, Any]) -> RunOne:
+    """Return a function that runs a signature, in a session where only that can load it."""
+    tags = flags.get("saved_model_tags")
+    wanted = tags.split(",") if isinstance(tags, str) else tags
+    meta_graph = choose_meta_graph(load_saved_model(source), wanted)
+    if not flags.get("trust"):
+        check_trusted(meta_graph)
+    own_tags = list(meta_graph.meta_info_def.tags)
+    try:
+        model = load_model(source, own_tags)
+    except ConversionError:
+        if not is_of_tensorflow_1(meta_graph):
+            raise
+        traced = trace_signature(meta_graph, key)
+        inputs, outputs = (
+            {part.name: part.outer for part in side} for side in (traced.inputs, traced.outputs)
+        )
+        return run_in_session(open_session(source, own_tags), inputs, outputs)
+    function = model.signatures[key]
+    # The function is all that TensorFlow returns, and it dies with its model.
+    function.model = model
+    return lambda fed: dict(function(**fed))
+
+
+def _stated(record: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the inputs in the signature of a source record; none where it has no signature."""
+    signatures = record.get("signatures") or {}
+    stated: Mapping[str, Mapping[str, Any]]
+    stated = signatures.get(record.get("signature_key"), {}).get("inputs", {})
+    return stated
+
+
+def _unpublished_inputs(
+    signature: Mapping[str, Any], inputs: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return inputs of the source that conversion has removed: nothing depends on them."""
+    published = {entry["name"] for entry in signature["inputs"]}
+    return [
+        {"name": name, "dtype": entry["dtype"], "shape": entry["shape"]}
+        for name, entry in inputs.items()
+        if name not in published
+    ]
+
+
+def _fill(inputs: Tensors, missing: Sequence[Mapping[str, Any]]) -> Tensors:
+    """Return inputs of the manifest with zeros for those that nothing depends on."""
+    batch = next((len(values) for values in inputs.values() if values.ndim), 1)
+    filled = dict(inputs)
+    for entry in missing:
+        shape = [batch if i == 0 else 1 for i in range(len(entry["shape"] or ()))]
+        known = [
+            have if have >= 0 else make
+            for have, make in zip(entry["shape"] or (), shape, strict=True)
+        ]
+        filled[entry["name"]] = np.zeros(known, object if entry["dtype"] == "string" else np.int32)
+        if entry["dtype"] == "string":
+            filled[entry["name"]][...] = b""
+    return filled
+
+
+def _run(
+    run_one: RunOne,
+    inputs: Tensors,
+    dtypes: Mapping[str, str],
+    signature: Mapping[str, Any],
+    source: Path,
+) -> Tensors | str:
+    try:
+        with tf.device("/CPU:0"):
+            fed = {name: _to_tensor(values, dtypes[name]) for name, values in inputs.items()}
+            results = _flatten(run_deterministic(lambda: run_one(fed)))
+    except Exception as error:  # noqa: BLE001  # a graph fails in any way it likes
+        return format_reason(error, source)
+    lost = [entry["name"] for entry in signature["outputs"] if entry["name"] not in results]
+    if lost:
+        raise SignatureError(f"TensorFlow returns {', '.join(results)}; not {', '.join(lost)}")
+    return {
+        entry["name"]: narrow(results[entry["name"]], where=entry["name"])
+        for entry in signature["outputs"]
+    }
+
+
+def _to_tensor(values: Any, dtype: str) -> Any:
+    """Return a tensor of the source's own dtype: vectors hold int32 for uint8 and int64."""
+    if dtype == "string":
+        return tf.constant(values.tolist(), tf.string, shape=values.shape)
+    return tf.cast(tf.constant(values), tf.dtypes.as_dtype(dtype))
+
+
+def _flatten(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arrays by name; a component of a composite tensor has its number after a slash."""
+    flat: dict[str, Any] = {}
+    for name, value in results.items():
+        if isinstance(value, tf.Tensor | np.ndarray | np.generic | bytes):
+            flat[name] = _to_array(value)
+        else:
+            parts = tf.nest.flatten(value, expand_composites=True)
+            flat |= {f"{name}/{i}": _to_array(part) for i, part in enumerate(parts)}
+    return flat
+
+
+def _to_array(value: Any) -> Any:
+    """Return a tensor, or what a session returns, as an array of a dtype that numpy has."""
+    values = value.numpy() if isinstance(value, tf.Tensor) else value
+    if getattr(values, "dtype", None) == tf.bfloat16.as_numpy_dtype:
+        values = values.astype(np.float32)
+    # A scalar string comes as bytes.
+    return np.array(values, object) if isinstance(values, bytes) else np.asarray(values)

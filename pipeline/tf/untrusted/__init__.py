@@ -1,0 +1,1 @@
+"""What a graph of strangers may not do, checked before it runs."""

@@ -1,0 +1,192 @@
+"""Origins: whether the name of a file is one that TensorFlow itself gives to a graph.
+
+While it loads a model, TensorFlow feeds the paths of the model's own files into tensors that
+the SavedModel names. An op that opens a file may do so only where the name is such a tensor:
+it is followed backwards through Identity, through variables to all that is assigned to them
+(TensorFlow 2 keeps a path in one), through the arguments of functions to all of their calls, and
+from captured inputs to the objects that are bound to them. A name that is a constant of the
+graph, or computed, is none. Nothing of the graph is run.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from tensorflow.core.framework.function_pb2 import FunctionDef
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.protobuf.saved_object_graph_pb2 import SavedObjectGraph
+
+from pipeline.tf.untrusted.reach import bodies_of, calls_of, node_of, tensor_of
+
+PASSING = frozenset({"Identity", "StopGradient"})
+"""Ops that return what they are given."""
+
+# Their inputs are the arguments of the function, in order.
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+
+_VARIABLE = "VarHandleOp"
+_READS = "ReadVariableOp"
+_ASSIGNS = "AssignVariableOp"
+_LOOKS = {_READS, "VarIsInitializedOp"}
+# A node's first result, as a graph and as the body of a function write it.
+_FIRST = {"", "0", "output:0", "value:0"}
+
+Place = tuple[str, str]
+"""A function's name, "" for the graph itself, and a tensor as it is written there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origins:
+    """A graph whose tensors can be followed backwards.
+
+    Attributes:
+        graph: The graph and its library.
+        objects: What TensorFlow 2 makes of it; empty for a graph of TensorFlow 1.
+        given: Names of the tensors of the graph that TensorFlow feeds with paths.
+    """
+
+    graph: GraphDef
+    objects: SavedObjectGraph
+    given: Collection[str]
+
+    def is_given(self, function: str, tensor: str) -> bool:
+        """Tell whether all that a tensor can be are paths that TensorFlow gives.
+
+        Args:
+            function: Name of the function that the tensor stands in, "" for the graph.
+            tensor: The tensor, as an input of a node there names it.
+        """
+        waiting: list[Place] = [(function, tensor)]
+        seen: set[Place] = set()
+        while waiting:
+            place = waiting.pop()
+            if place in seen:
+                continue
+            seen.add(place)
+            before = self._step_back(*place)
+            if before is None:
+                return False
+            waiting += before
+        return True
+
+    def _step_back(self, function: str, tensor: str) -> list[Place] | None:
+        """Return what a tensor is the same as: nothing more for a path, None for all else."""
+        if not function:
+            if tensor_of(tensor) in self.given:
+                return []
+            node = _find(self.graph.node, tensor)
+            if node is not None and node.op == _READS and node.input:
+                return self._find_written(node.input[0])
+            return _pass(node, "")
+        places: list[Place] = []
+        for body in self.graph.library.function:
+            if body.signature.name == function:
+                before = self._step_back_in(body, tensor)
+                if before is None:
+                    return None
+                places += before
+        return places
+
+    def _step_back_in(self, function: FunctionDef, tensor: str) -> list[Place] | None:
+        name = function.signature.name
+        if ":" in tensor:
+            return _pass(_find(function.node_def, tensor), name)
+        arguments = list(function.signature.input_arg)
+        names = [argument.name for argument in arguments]
+        if tensor not in names or any(a.number_attr or a.type_list_attr for a in arguments):
+            return None
+        index = names.index(tensor)
+        if not self._is_bound(name, index - len(names)):
+            return None
+        places: list[Place] = []
+        for where, node in _find_calls(self.graph, name):
+            given = [given for given in node.input if not given.startswith("^")]
+            if node.op not in {*_CALLS, name} or len(given) != len(names):
+                return None
+            places.append((where, given[index]))
+        return places
+
+    def _find_written(self, handle: str) -> list[Place] | None:
+        """Return all that is assigned to a variable; None where not all of it can be told."""
+        variable = _find(self.graph.node, handle)
+        if variable is None or variable.op != _VARIABLE:
+            return None
+        if [_shared_name(node) for node in self._nodes()].count(_shared_name(variable)) != 1:
+            return None
+        places: list[Place] = []
+        for node in self.graph.node:
+            if variable.name not in {node_of(name) for name in node.input if name[:1] != "^"}:
+                continue
+            if _assigns(node, variable):
+                places.append(("", node.input[1]))
+            elif node.op not in _LOOKS:
+                return None
+        return places
+
+    def _nodes(self) -> Iterator[NodeDef]:
+        yield from self.graph.node
+        for nodes in bodies_of(self.graph).values():
+            yield from nodes
+
+    def _is_bound(self, function: str, index: int) -> bool:
+        """Tell whether an argument is a file of the model wherever an object calls the function.
+
+        Args:
+            function: Name of the function; true for one that no object calls.
+            index: Of the argument, counted from the end: -1 is the last.
+        """
+        if function not in object_functions(self.objects):
+            return True
+        concrete = self.objects.concrete_functions
+        bound = concrete[function].bound_inputs if function in concrete else ()
+        if -index > len(bound) or not 0 <= bound[index] < len(self.objects.nodes):
+            return False
+        return bool(self.objects.nodes[bound[index]].WhichOneof("kind") == "asset")
+
+
+def object_functions(objects: SavedObjectGraph) -> set[str]:
+    """Return the names of all functions that an object of a model can call."""
+    names = set(objects.concrete_functions)
+    for node in objects.nodes:
+        names |= set(node.function.concrete_functions)
+        names |= {node.bare_concrete_function.concrete_function_name}
+        names |= {node.captured_tensor.concrete_function}
+    return names - {""}
+
+
+def _find(nodes: Iterable[NodeDef], tensor: str) -> NodeDef | None:
+    """Return the node whose first result a tensor is."""
+    name, _, rest = tensor.partition(":")
+    found = (node for node in nodes if node.name == name)
+    return next(found, None) if rest in _FIRST else None
+
+
+def _pass(node: NodeDef | None, function: str) -> list[Place] | None:
+    """Return what a node returns as it is; None where it makes something else of it."""
+    is_same = node is not None and node.op in PASSING and node.input
+    return [(function, node.input[0])] if node and is_same else None
+
+
+def _assigns(node: NodeDef, variable: NodeDef) -> bool:
+    is_whole = node.op == _ASSIGNS and len(node.input) > 1
+    return is_whole and tensor_of(node.input[0]) == f"{variable.name}:0"
+
+
+def _shared_name(node: NodeDef) -> str | None:
+    """Return the name under which all of a process has a variable; None for other nodes."""
+    if node.op != _VARIABLE:
+        return None
+    shared = (
+        node.attr["shared_name"].s.decode(errors="replace") if "shared_name" in node.attr else ""
+    )
+    return shared or node.name
+
+
+def _find_calls(graph: GraphDef, function: str) -> Iterator[tuple[str, NodeDef]]:
+    for node in graph.node:
+        if function in calls_of(node):
+            yield "", node
+    for body in graph.library.function:
+        for node in body.node_def:
+            if function in calls_of(node):
+                yield body.signature.name, node

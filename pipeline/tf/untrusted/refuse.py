@@ -1,0 +1,204 @@
+"""Untrusted: which graphs might touch this machine when they are loaded or converted.
+
+Loading a SavedModel runs its initializers; reading any graph, and optimizing it, runs what can be
+folded into a constant; a reference runs the model. So every node of the graph and of all
+functions has to be of an op that is known to leave the machine alone
+(`pipeline.tf.untrusted.op_classes`). An op that TensorFlow does not have is left to TensorFlow,
+which refuses the graph.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import PurePosixPath
+
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.framework.types_pb2 import DT_RESOURCE, DT_VARIANT
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+from tensorflow.python.framework import op_def_registry
+
+from pipeline.errors import UntrustedSourceError
+from pipeline.tf.op_check import refuse_forests
+from pipeline.tf.saved_model.meta_graph import read_assets
+from pipeline.tf.untrusted.initializer_runs import Runs, find_runs
+from pipeline.tf.untrusted.op_advice import advise
+from pipeline.tf.untrusted.op_classes import ALLOWED, LEFT_OVER, REASONS, op_classes
+from pipeline.tf.untrusted.origins import Origins
+from pipeline.tf.untrusted.reach import calls_of, tensor_of, values_of
+
+_HANDLES = {DT_RESOURCE, DT_VARIANT}
+# Ops that may run for some values of an attribute only: the attribute, these values, and what
+# the op does for others.
+_ASKED = {
+    "PrintV2": ("output_stream", rb"stdout|stderr|log\((info|warning|error)\)|", "into a file"),
+    "DecodeProtoV2": ("descriptor_source", rb"local://|bytes://.*|", "with a descriptor file"),
+    "EncodeProto": ("descriptor_source", rb"local://|bytes://.*|", "with a descriptor file"),
+    "FixedUnigramCandidateSampler": ("vocab_file", rb"", "of a file of words"),
+}
+# Ops that make tensors of bytes, of whatever type they are told.
+_UNPACKING = {
+    "ParseTensor", "DeserializeSparse", "DeserializeManySparse",
+    "Restore", "RestoreSlice", "RestoreV2",
+}  # fmt: skip
+_READS_CHECKPOINT = {"Restore", "RestoreSlice", "RestoreV2"}
+_TABLE_FROM_FILE = {"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"}
+_NO_ASSET = "of a file that is no asset"
+_OTHER_CHECKPOINT = "of another checkpoint"
+
+
+def check_trusted(meta_graph: MetaGraphDef) -> None:
+    """Raise when a graph, or a function in it, holds ops that might touch the machine.
+
+    Raises:
+        UntrustedSourceError: It does; the message names the ops.
+        ConversionError: It is a model of Decision Forests, which load themselves from files.
+        FormatError: Its list of files is damaged.
+    """
+    runs = find_runs(meta_graph)
+    found = set(_find_touching(meta_graph.graph_def))
+    found |= set(_find_misplaced(meta_graph, runs)) | set(_find_foreign_files(meta_graph, runs))
+    _refuse(found | set(_find_outside(asset.filename for asset in read_assets(meta_graph))))
+
+
+def check_trusted_graph(graph: GraphDef) -> None:
+    """Raise when a graph that has no assets and nothing to restore might touch the machine.
+
+    All of it counts as run.
+
+    Raises:
+        UntrustedSourceError: It might; the message names the ops.
+        ConversionError: It is a model of Decision Forests, which load themselves from files.
+    """
+    found = set(_find_touching(graph))
+    for node in _all_nodes(graph):
+        if op_classes().get(node.op) in LEFT_OVER:
+            found.add(_say(node.op))
+        elif node.op in _TABLE_FROM_FILE:
+            found.add(f"{node.op} ({_NO_ASSET})")
+    _refuse(found)
+
+
+def _refuse(found: Collection[str]) -> None:
+    if not found:
+        return
+    refuse_forests(found)
+    listed = sorted(found)
+    trust = "set `trust: true` for this model if you know who made it"
+    raise UntrustedSourceError(
+        f"the graph holds ops that may touch this machine: {', '.join(listed)}",
+        hint="\n  ".join([trust, *advise(text.partition(" ")[0] for text in listed)]),
+    )
+
+
+def _say(op: str) -> str:
+    """Return an op and what it has to do with: "ReadFile (files)"."""
+    return f"{op} ({REASONS[op_classes().get(op)]})"
+
+
+def _find_touching(graph: GraphDef) -> Iterator[str]:
+    """Find what may stand nowhere, whether it runs or not."""
+    for node in _all_nodes(graph):
+        if not _may_stand(node.op):
+            yield _say(node.op)
+        for name in calls_of(node):
+            if name != node.op and _is_op(name):
+                yield f"{name} (called as if it were a function)"
+        if node.op in _ASKED:
+            yield from _ask(node)
+        yield from _find_handles(node)
+
+
+def _may_stand(op: str) -> bool:
+    return op_classes().get(op) in ALLOWED | LEFT_OVER or not _is_op(op)
+
+
+def _is_op(name: str) -> bool:
+    """Tell whether TensorFlow has an op of this name; else it is a function, or nothing."""
+    return name in op_classes() or op_def_registry.get(name) is not None
+
+
+def _ask(node: NodeDef) -> Iterator[str]:
+    """Find an op that may not run as its attribute has it.
+
+    A function leaves the values of attributes to its callers where it has a placeholder.
+    """
+    name, good, otherwise = _ASKED[node.op]
+    if name not in node.attr:
+        return
+    value: AttrValue = node.attr[name]
+    if value.WhichOneof("value") != "s" or not re.fullmatch(good, value.s, re.DOTALL):
+        yield f"{node.op} ({otherwise})"
+
+
+def _find_handles(node: NodeDef) -> Iterator[str]:
+    """Find a value in the graph that would be an object of this process: a handle, a pipeline."""
+    unpacks = node.op in _UNPACKING
+    for kind, value in values_of(node.attr):
+        held: list[int] = []
+        if kind == "tensor":
+            held = [value.tensor.dtype]
+        elif kind == "list":
+            held = [tensor.dtype for tensor in value.list.tensor]
+            held += value.list.type if unpacks else ()
+        elif kind == "type" and unpacks:
+            held = [value.type]
+        if not _HANDLES.isdisjoint(held) or (unpacks and kind == "placeholder"):
+            yield f"{node.op} (of a handle)"
+
+
+def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
+    """Find ops that may be left over in a graph, and yet run."""
+    graph = meta_graph.graph_def
+    for _, node in (*runs.called.walk(graph), *runs.started.walk(graph)):
+        if op_classes().get(node.op) in LEFT_OVER:
+            yield _say(node.op)
+    for _, node in runs.owned.walk(graph):
+        # What waits can do no more than that, and the time of a job ends it.
+        if op_classes().get(node.op) in LEFT_OVER - {"waits"}:
+            yield _say(node.op)
+    prefix = Origins(
+        graph=graph,
+        objects=meta_graph.object_graph_def,
+        given={tensor_of(meta_graph.saver_def.filename_tensor_name)},
+    )
+    for function, node in runs.restored.walk(graph):
+        if node.op in _READS_CHECKPOINT:
+            if not node.input or not prefix.is_given(function, node.input[0]):
+                yield f"{node.op} ({_OTHER_CHECKPOINT})"
+        elif op_classes().get(node.op) in LEFT_OVER:
+            yield _say(node.op)
+
+
+def _find_foreign_files(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
+    """Find tables filled from a file that is no asset, or while TensorFlow gives no assets."""
+    graph = meta_graph.graph_def
+    assets = Origins(
+        graph=graph,
+        objects=meta_graph.object_graph_def,
+        given={tensor_of(asset.tensor_info.name) for asset in read_assets(meta_graph)},
+    )
+    bodies = [("", graph.node)]
+    bodies += [(function.signature.name, function.node_def) for function in graph.library.function]
+    for function, nodes in bodies:
+        for node in nodes:
+            if node.op in _TABLE_FROM_FILE and not (
+                len(node.input) > 1 and assets.is_given(function, node.input[1])
+            ):
+                yield f"{node.op} ({_NO_ASSET})"
+    for _, node in (*runs.called.walk(graph), *runs.restored.walk(graph)):
+        if node.op in _TABLE_FROM_FILE:
+            yield f"{node.op} ({_NO_ASSET})"
+
+
+def _find_outside(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            yield "an asset outside the model's folder"
+
+
+def _all_nodes(graph: GraphDef) -> Iterator[NodeDef]:
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def

@@ -1,0 +1,212 @@
+"""Graph models: a frozen graph optimized and written as model.json and shards.
+
+What all sources that end in a graph have in common. The optimizer and the writer are those of
+the tensorflowjs package; the names in the written signature are ours.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.json_format import MessageToDict
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
+from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
+
+from pipeline.errors import ConversionError, PipelineError
+from pipeline.tf.lower.grouped import split_groups
+from pipeline.tf.lower.lowering import lower_graph
+from pipeline.tf.narrow_constants import narrow_constants
+from pipeline.tf.narrowing import check_narrowing
+from pipeline.tf.op_check import check_ops
+from pipeline.tf.saved_model.freeze import Frozen, format_reason, import_graph
+from pipeline.tf.saved_model.function_constants import part_constants
+from pipeline.tf.saved_model.function_names import name_functions
+from pipeline.tf.saved_model.initializer import lower_initializer
+from pipeline.tf.saved_model.inline import inline_calls
+from pipeline.tfjs.model.model_json import ModelJson, format_model_json, parse_model_json
+
+Tie = tuple[str, str]
+"""A name that the source gives an input or output, and the tensor of the graph that it is."""
+
+_Converted = tuple[ModelJson, list[str]]
+_MARK = "_has_manual_control_dependencies"
+_SHARD_SIZE_BYTES = 4 * 1024**2
+
+
+def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to write them
+    frozen: Frozen,
+    *,
+    inputs: Sequence[Tie],
+    outputs: Sequence[Tie],
+    signature: SignatureDef,
+    source: Path,
+    folder: Path,
+    flags: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Optimize a frozen graph and write it as model.json and shards.
+
+    Args:
+        frozen: The graph; its tables, where it has any.
+        inputs: Name and tensor of each input, in the order to publish.
+        outputs: The same of each output; two names may have one tensor.
+        signature: What the optimizer is told to keep, as the converter builds it.
+        source: The source's own path, to be taken out of messages.
+        folder: Where to write.
+        flags: By the manifest's names: skip_op_check, strip_debug_ops, experiments,
+            weight_shard_size_bytes.
+
+    Returns:
+        The part of a source record that the graph decides: `inputs` (without those that
+        freezing made constants or removed) and `outputs` with name and tensor, and `repairs`.
+
+    Raises:
+        ConversionError: TensorFlow.js has no such graph, or the converter fails.
+    """
+    model_json, repairs = _translate(
+        lambda: _convert(frozen, signature, source, folder, flags), source
+    )
+    kept = _drop_lost(model_json, inputs)
+    named = _rename(model_json, frozen, kept, outputs)
+    (folder / "model.json").write_bytes(format_model_json(named))
+    return {
+        "inputs": [{"name": name, "tensor": tensor} for name, tensor in kept],
+        "outputs": [{"name": name, "tensor": tensor} for name, tensor in outputs],
+        "repairs": repairs,
+    }
+
+
+def _convert(
+    frozen: Frozen, signature: SignatureDef, source: Path, folder: Path, flags: Mapping[str, Any]
+) -> _Converted:
+    """Lower, optimize, check and write a frozen graph under the converter's own names."""
+    skip_op_check = bool(flags.get("skip_op_check"))
+    strip_debug_ops = flags.get("strip_debug_ops") is not False
+    graph, repairs = _lower(frozen.graph, signature)
+    # Its own check also refuses what the optimizer gets rid of, and says nothing of places.
+    graph_def = converter.optimize_graph(
+        graph,
+        signature,
+        skip_op_check=True,
+        strip_debug_ops=strip_debug_ops,
+        experiments=bool(flags.get("experiments")),
+    )
+    _forget_marks(graph_def)
+    constants = {node.name for node in graph_def.node if node.op == "Const"}
+    initializer = lower_initializer(frozen, source=source, taken=constants)
+    graphs = [graph_def, initializer.graph] if initializer else [graph_def]
+    check_ops(
+        graphs,
+        skip_op_check=skip_op_check,
+        strip_debug_ops=strip_debug_ops,
+    )
+    name_functions(graph_def)
+    repairs += part_constants(graph_def)
+    repairs += narrow_constants(graph_def, keep=_ends(signature))
+    weights = converter.extract_weights(*graphs)
+    check_narrowing(entry for group in weights for entry in group)
+    converter.write_artifacts(
+        MessageToDict(graph_def),
+        weights,
+        str(folder / "model.json"),
+        frozen.tensorflow_version,
+        signature,
+        weight_shard_size_bytes=flags.get("weight_shard_size_bytes") or _SHARD_SIZE_BYTES,
+        initializer_graph_def=initializer and initializer.graph,
+        initializer_signature_def=initializer and initializer.signature,
+        resource_ids_maps=frozen.resource_ids,
+    )
+    repairs += initializer.repairs if initializer else []
+    return parse_model_json((folder / "model.json").read_bytes()), repairs
+
+
+def _forget_marks(graph_def: GraphDef) -> None:
+    """Take out a note of the optimizer to itself, which it leaves on some runs only."""
+    for node in graph_def.node:
+        if _MARK in node.attr:
+            del node.attr[_MARK]
+
+
+def _lower(graph: tf.Graph, signature: SignatureDef) -> tuple[tf.Graph, list[str]]:
+    """Return a graph of ops that TensorFlow.js has; the same one where nothing was to be done."""
+    graph = inline_calls(graph, [info.name for info in signature.outputs.values()])
+    split, repairs = split_groups(graph)
+    lowered, others = lower_graph(split or graph.as_graph_def(), keep=_ends(signature))
+    repairs += others
+    return (import_graph(lowered) if repairs else graph), repairs
+
+
+def _ends(signature: SignatureDef) -> set[str]:
+    """Return the names of the nodes that are inputs or outputs."""
+    return {_node(end.name) for end in (*signature.outputs.values(), *signature.inputs.values())}
+
+
+def _translate(convert: Callable[[], _Converted], source: Path) -> _Converted:
+    """Call the converter and turn its exceptions into ours."""
+    try:
+        return convert()
+    except PipelineError:
+        raise
+    except Exception as error:
+        raise ConversionError(
+            f"the converter failed: {type(error).__name__}: {format_reason(error, source)}"
+        ) from error
+
+
+def _drop_lost(model_json: ModelJson, inputs: Iterable[Tie]) -> list[Tie]:
+    """Return the inputs that the written graph still has as such."""
+    nodes = _ops(model_json)
+    return [tie for tie in inputs if nodes.get(_node(tie[1]), "Const") != "Const"]
+
+
+def _rename(
+    model_json: ModelJson, frozen: Frozen, inputs: Sequence[Tie], outputs: Sequence[Tie]
+) -> ModelJson:
+    """Return a model.json whose signature has the source's names, in structured order."""
+    nodes = _ops(model_json)
+    lost = [name for name, tensor in outputs if _node(tensor) not in nodes]
+    if lost:
+        raise ConversionError(f"the converted graph lacks the outputs {', '.join(lost)}")
+    content = dict(model_json.content)
+    old = content["signature"]
+    resources = {key: info for key, info in old.get("inputs", {}).items() if "resourceId" in info}
+    tensors = {tensor.name: tensor for tensor in (*frozen.inputs, *frozen.outputs)}
+    content["signature"] = {
+        **old,
+        "inputs": {name: _to_json(tensors[tensor]) for name, tensor in inputs} | resources,
+        "outputs": {name: _to_json(tensors[tensor]) for name, tensor in outputs},
+    }
+    return replace(model_json, content=_renumber(content))
+
+
+def _ops(model_json: ModelJson) -> dict[str, str]:
+    nodes = model_json.content["modelTopology"].get("node", [])
+    return {node["name"]: node["op"] for node in nodes}
+
+
+def _to_json(tensor: tf.Tensor) -> dict[str, Any]:
+    info = TensorInfo(name=tensor.name, dtype=tensor.dtype.as_datatype_enum)
+    info.tensor_shape.CopyFrom(tensor.shape.as_proto())
+    return dict(MessageToDict(info))
+
+
+def _renumber(content: dict[str, Any]) -> dict[str, Any]:
+    """Count tables from 0: the converter's ids are TensorFlow's, from whatever ran before."""
+    if "initializerSignature" not in content:
+        return content
+    infos = [
+        info
+        for signature, side in (("initializerSignature", "outputs"), ("signature", "inputs"))
+        for _, info in sorted(content[signature].get(side, {}).items())
+        if "resourceId" in info
+    ]
+    numbers: dict[int, int] = {}
+    for info in infos:
+        info["resourceId"] = numbers.setdefault(info["resourceId"], len(numbers))
+    return content
+
+
+def _node(tensor: str) -> str:
+    return tensor.partition(":")[0]

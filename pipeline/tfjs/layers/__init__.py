@@ -1,0 +1,1 @@
+"""Layers models, written from a Keras model."""

@@ -1,0 +1,1 @@
+"""Models of TensorFlow.js as files: model.json, topology, weights, signature."""

@@ -1,0 +1,147 @@
+"""Normalize: a layers model as found in the wild becomes a base in our own form.
+
+The configuration stands under "model_config", whatever wrote it; what only training needs goes:
+weights of optimizers, and losses that only the author's page knows. The bytes of all other
+weights stay what they were, also where they are quantized already.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.disk.files import write_atomic
+from pipeline.errors import ConversionError, FormatError
+from pipeline.tfjs.model.layers_topology import (
+    LAYERS_FORMAT,
+    MODEL_KINDS,
+    LayersModel,
+    bare_topology,
+    parse_layers,
+)
+from pipeline.tfjs.model.model_json import ModelJson, format_model_json, load_model_json
+from pipeline.tfjs.model.shards import ShardWriter
+from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
+from pipeline.tfjs.model.weights import walk_weights
+
+OPTIMIZER = "optimizer"
+_MAX_NAMED = 3
+_MODEL_KEYS = ("class_name", "config", "module", "registered_name", "build_config")
+
+
+def normalize_layers_model(*, source: Path, folder: Path, shard_size_bytes: int) -> dict[str, Any]:
+    """Write a layers model as a base.
+
+    Args:
+        source: Its model.json, of whatever name, with its shards where the manifest says.
+        folder: Where `model.json` and `group1-shard*of*.bin` are written; empty.
+        shard_size_bytes: Size of a shard; the last one is smaller.
+
+    Returns:
+        The source record: a layers model says all of itself, so names and signatures are null.
+
+    Raises:
+        FormatError: The files are no layers model, or not whole.
+        ConversionError: It has layers that TensorFlow.js does not have.
+    """
+    model_json = load_model_json(source)
+    _refuse_others(model_json, source.name)
+    model = parse_layers(model_json.content["modelTopology"])
+    if model.is_keras_3:
+        raise ConversionError(
+            f"{source.name}: layers as Keras 3 writes them, which TensorFlow.js cannot read",
+            hint="take the .keras or .h5 file that it was converted from as the source",
+        )
+    check_layers(
+        model,
+        hint="they are the author's own, which a page has to register before it loads the model; "
+        "a zoo offers what runs as it is",
+    )
+    repairs: list[str] = []
+    content = _normalize_content(model_json.content, repairs)
+    groups, dropped = _copy_weights(model_json, source.parent, folder, shard_size_bytes)
+    if dropped:
+        repairs.append(f"weights that only training needs left out: {dropped}")
+    write_atomic(
+        folder / "model.json", format_model_json(ModelJson(content=content, groups=groups))
+    )
+    return {
+        "format": "tfjs_layers_model",
+        "signature_key": None,
+        "tags": None,
+        "signatures": None,
+        "inputs": None,
+        "outputs": None,
+        "repairs": repairs,
+    }
+
+
+def check_layers(model: LayersModel, *, hint: str) -> None:
+    """Raise a ConversionError that names the layers which TensorFlow.js does not have."""
+    missing = model.missing_layers()
+    if missing:
+        named = "; ".join(f"{kind} ({_list(names)})" for kind, names in missing.items())
+        raise ConversionError(f"TensorFlow.js does not have these layers: {named}", hint=hint)
+
+
+def layers_content(topology: Mapping[str, Any], **others: Any) -> dict[str, Any]:
+    """Return the model.json of a layers model, without its weight manifest.
+
+    Args:
+        topology: What `modelTopology` shall be: "model_config" and who wrote it.
+        others: Further keys; those that are None are left out.
+    """
+    stated = {key: value for key, value in others.items() if value is not None}
+    return {**stated, "format": LAYERS_FORMAT, "modelTopology": dict(topology)}
+
+
+def _refuse_others(model_json: ModelJson, name: str) -> None:
+    content = model_json.content
+    topology = content["modelTopology"]
+    if content.get("format") == "graph-model" or "node" in topology:
+        raise FormatError(
+            f"{name}: a graph model; expected a layers model",
+            hint="set `input_format: tfjs_graph_model`",
+        )
+    kind = bare_topology(topology).get("class_name")
+    if isinstance(kind, str) and kind not in MODEL_KINDS:
+        raise ConversionError(
+            f"{name}: the model is of the class {kind}; expected {', '.join(sorted(MODEL_KINDS))}",
+            hint="TensorFlow.js cannot load a model of the author's own class",
+        )
+
+
+def _normalize_content(content: Mapping[str, Any], repairs: list[str]) -> dict[str, Any]:
+    topology = dict(content["modelTopology"])
+    if not isinstance(topology.get("model_config"), Mapping):
+        model = {key: topology.pop(key) for key in _MODEL_KEYS if key in topology}
+        topology["model_config"] = model
+    others = {key: value for key, value in content.items() if key != "modelTopology"}
+    training = [topology.pop("training_config", None), others.pop("trainingConfig", None)]
+    if any(training):
+        repairs.append("the configuration of its training left out")
+    return layers_content(topology, **others)
+
+
+def _copy_weights(
+    model_json: ModelJson, source: Path, folder: Path, shard_size_bytes: int
+) -> tuple[tuple[WeightGroup, ...], int]:
+    """Copy the bytes of all weights but an optimizer's into shards of our own."""
+    writer = ShardWriter(folder, group=1, shard_size_bytes=shard_size_bytes)
+    specs: list[WeightSpec] = []
+    dropped = 0
+    try:
+        for weight in walk_weights(model_json, source):
+            if weight.spec.group == OPTIMIZER:
+                dropped += 1
+                continue
+            writer.write(weight.read_bytes())
+            specs.append(weight.spec)
+        return (WeightGroup(paths=writer.finish(), weights=tuple(specs)),), dropped
+    except BaseException:
+        writer.discard()
+        raise
+
+
+def _list(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

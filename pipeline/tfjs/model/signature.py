@@ -1,0 +1,209 @@
+"""Signatures: the inputs and outputs of a base, under the names of its source.
+
+The converter loses names: it keeps one where a single output has that dtype and shape, and
+calls the others Identity_1, Identity_2. The source record says which source name belongs to
+which tensor, in the order of the structured outputs. This module ties the two, checks that
+they do not contradict each other, and tells what else a user has to know before a call.
+It opens no file.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pipeline.errors import SignatureError
+from pipeline.tfjs.model.dtypes import js_dtype
+from pipeline.tfjs.model.inference import Shape, merge_shapes, parse_sizes
+from pipeline.tfjs.model.layers_signature import read_layers_signature
+from pipeline.tfjs.model.layers_topology import is_layers_model
+from pipeline.tfjs.model.model_json import ModelJson
+from pipeline.tfjs.model.signature_def import (
+    STRUCTURED_OUTPUT_KEYS,
+    TensorInfo,
+    is_array_index,
+    javascript_order,
+    parse_signature_def,
+)
+from pipeline.tfjs.model.topology import Topology, parse_topology, tensor_name
+from pipeline.tfjs.rewrite.repair import check_node
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """One side of a signature, as the graph and as the source have it.
+
+    Attributes:
+        title: "inputs" or "outputs".
+        infos: Entries in the model.json.
+        ties: `name` and `tensor` of each in the source record; None where it has none.
+        stated: `dtype` and `shape` by source name, in the source's own signature.
+    """
+
+    title: str
+    infos: Sequence[TensorInfo]
+    ties: Sequence[Mapping[str, str]] | None
+    stated: Mapping[str, Mapping[str, Any]]
+
+
+def read_signature(model_json: ModelJson, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of signature.json.
+
+    Args:
+        model_json: The base's.
+        record: Its source record: what the source called its inputs and outputs, null where
+            the model.json itself says it.
+
+    Raises:
+        SignatureError: Record, signature and graph contradict each other.
+    """
+    if is_layers_model(model_json.content):
+        return read_layers_signature(model_json, record, parameters=count_parameters(model_json))
+    topology = parse_topology(model_json.content["modelTopology"])
+    signature = parse_signature_def(model_json.content)
+    stated = (record.get("signatures") or {}).get(record.get("signature_key")) or {}
+    fed = [info for info in signature.inputs if not info.is_resource]
+    inputs, outputs = (
+        _name(
+            _Side(title=title, infos=infos, ties=record.get(title), stated=stated.get(title) or {})
+        )
+        for title, infos in (("inputs", fed), ("outputs", signature.outputs))
+    )
+    if not outputs:
+        raise SignatureError("the model has no outputs")
+    for title, infos in (("inputs", inputs), ("outputs", outputs)):
+        for info in infos:
+            check_node(info, topology, side=title)
+    proof = _proof(model_json.content, record, [info.key for info in outputs])
+    return {
+        "format": "graph-model",
+        "inputs": _to_json(inputs, "input"),
+        "outputs": [{**entry, "proof": proof} for entry in _to_json(outputs, "output")],
+        "requiresAsync": _requires_async(model_json, topology),
+        "parameters": count_parameters(model_json),
+        "ops": topology.count_ops(),
+        "signatureKey": record.get("signature_key"),
+        "signatures": record.get("signatures") or {},
+        "tags": record.get("tags") or [],
+    }
+
+
+def count_parameters(model_json: ModelJson) -> int:
+    """Return the number of floating-point values in the weights, however they are stored.
+
+    Integers and strings in a graph are sizes, axes and labels: nothing that was learned.
+    """
+    floating = ("float32", "complex64")
+    return sum(spec.size for spec in model_json.weights if spec.dtype in floating)
+
+
+def _name(side: _Side) -> list[TensorInfo]:
+    """Return the entries under their source names, in the order that JavaScript gives these."""
+    named = _own_names(side.infos) if side.ties is None else _tied_names(side)
+    by_name = {info.key: info for info in named}
+    if len(by_name) < len(named):
+        names = sorted(info.key for info in named)
+        raise SignatureError(f"two {side.title} of the source have one name: {', '.join(names)}")
+    return [by_name[name] for name in javascript_order(by_name)]
+
+
+def _own_names(infos: Sequence[TensorInfo]) -> list[TensorInfo]:
+    """Return entries under their keys; a key that is but the tensor's name becomes the node's.
+
+    The tensor's name stays where the node's is taken, or is a number, which JavaScript would
+    move to the front.
+    """
+    keys = {info.key for info in infos}
+    named = []
+    for info in infos:
+        is_tensor = tensor_name(info.key) == info.tensor and info.tensor.endswith(":0")
+        taken = is_array_index(info.node) or (info.node in keys and info.key != info.node)
+        named.append(replace(info, key=info.node) if is_tensor and not taken else info)
+    return named
+
+
+def _tied_names(side: _Side) -> list[TensorInfo]:
+    """Return entries under the names that the record ties to their tensors, in its order."""
+    ties = [(tie["name"], tensor_name(tie["tensor"])) for tie in side.ties or ()]
+    by_tensor = {info.tensor: info for info in side.infos}
+    if {tensor for _, tensor in ties} != set(by_tensor):
+        raise _contradiction(side, "they are not the same tensors")
+    return [_agree(side, name, by_tensor[tensor]) for name, tensor in ties]
+
+
+def _agree(side: _Side, name: str, info: TensorInfo) -> TensorInfo:
+    """Return an entry under a source name, with all that source and graph know of it."""
+    stated = side.stated.get(name)
+    if stated is None:
+        return replace(info, key=name)
+    dtype, shape = stated["dtype"], parse_sizes(stated["shape"])
+    if info.dtype is not None and info.dtype != dtype:
+        raise _contradiction(side, f"{name} is {dtype}, {info.tensor} is {info.dtype}")
+    try:
+        shape = merge_shapes(info.shape, shape)
+    except ValueError as error:
+        raise _contradiction(side, f"{name} is {info.tensor}, but {error}") from None
+    return replace(info, key=name, dtype=dtype, shape=shape)
+
+
+def _contradiction(side: _Side, reason: str) -> SignatureError:
+    source = "; ".join(
+        f"{tie['name']} = {tensor_name(tie['tensor'])}{_describe_stated(side, tie['name'])}"
+        for tie in side.ties or ()
+    )
+    graph = "; ".join(f"{info.tensor} {info.dtype} {info.shape}" for info in side.infos)
+    return SignatureError(
+        f"{side.title} of the source and of the converted graph contradict each other: {reason}\n"
+        f"  source: {source or 'none'}\n"
+        f"  graph:  {graph or 'none'}"
+    )
+
+
+def _describe_stated(side: _Side, name: str) -> str:
+    stated = side.stated.get(name)
+    return f" {stated['dtype']} {parse_sizes(stated['shape'])}" if stated else ""
+
+
+def _proof(
+    content: Mapping[str, Any], record: Mapping[str, Any], names: Sequence[str]
+) -> str | None:
+    """Return "structure" where the order of structured outputs tied the names."""
+    metadata = content.get("userDefinedMetadata") or {}
+    tied = record.get("outputs") is not None or metadata.get(STRUCTURED_OUTPUT_KEYS) == list(names)
+    return "structure" if tied else None
+
+
+def _requires_async(model_json: ModelJson, topology: Topology) -> bool:
+    """Return whether the model, or the initializer that runs before it, needs executeAsync()."""
+    signature = parse_signature_def(model_json.content)
+    weights = [spec.name for spec in model_json.weights]
+    known = weights + [info.node for info in signature.inputs]
+    if topology.requires_async([info.node for info in signature.outputs], known=known):
+        return True
+    wire = model_json.content.get("modelInitializer")
+    if not wire:
+        return False
+    return parse_topology(wire, where="modelInitializer").requires_async([], known=weights)
+
+
+def _to_json(infos: Sequence[TensorInfo], what: str) -> list[dict[str, Any]]:
+    return [{"id": i, **_entry_to_json(info, what)} for i, info in enumerate(infos)]
+
+
+def _entry_to_json(info: TensorInfo, what: str) -> dict[str, Any]:
+    where = f"{what} {info.key!r} ({info.tensor})"
+    if info.dtype is None:
+        raise SignatureError(f"{where}: neither the signature nor the graph tells its dtype")
+    dtype = js_dtype(info.dtype)
+    if dtype is None:
+        raise SignatureError(f"{where} is {info.dtype}, which TensorFlow.js does not have")
+    return {
+        "name": info.key,
+        "tensor": info.tensor,
+        "dtype": info.dtype,
+        "jsDtype": dtype,
+        "shape": _to_wire(info.shape),
+    }
+
+
+def _to_wire(shape: Shape) -> list[int] | None:
+    return None if shape is None else [-1 if size is None else size for size in shape]

@@ -1,0 +1,72 @@
+"""Patterns: which weight is quantized to which dtype.
+
+The converter's own way of writing it (`map_layers_to_quantization_dtype` in
+tensorflowjs/quantization.py): shell patterns on weight names for each dtype, and one dtype for
+all the rest, which is `true` there and `*` here. It opens no file.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from pipeline.errors import QuantizationError
+from pipeline.tfjs.model.weight_manifest import WeightSpec
+
+REST = "*"
+
+_SHOWN = 5
+
+
+def assign_dtypes(
+    weights: Iterable[WeightSpec], quantize: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Return the dtype asked for each float32 weight that a pattern matches.
+
+    Args:
+        weights: All weights of the model; those that are not float32 are never quantized.
+        quantize: Patterns by dtype: {"uint8": ["*/weights"], "float16": ["*"]}.
+
+    Raises:
+        QuantizationError: A pattern matches no weight, or only weights that are never quantized;
+            a weight, or the rest, is asked for in two dtypes.
+    """
+    dtypes = {spec.name: spec.dtype for spec in weights}
+    names = [name for name, dtype in dtypes.items() if dtype == "float32"]
+    assigned: dict[str, str] = {}
+    matched_by: dict[str, str] = {}
+    for dtype, patterns in quantize.items():
+        for pattern in (pattern for pattern in patterns if pattern != REST):
+            matches = [name for name in names if fnmatchcase(name, pattern)]
+            if not matches:
+                raise _no_match(pattern, dtype, dtypes)
+            for name in matches:
+                if assigned.setdefault(name, dtype) != dtype:
+                    raise QuantizationError(
+                        f"weight {name!r} is asked for in two dtypes: {assigned[name]} by "
+                        f"{matched_by[name]!r}, {dtype} by {pattern!r}"
+                    )
+                matched_by.setdefault(name, pattern)
+    rest = [dtype for dtype, patterns in quantize.items() if REST in patterns]
+    if len(rest) > 1:
+        raise QuantizationError(
+            f"{' and '.join(rest)} are both asked for all other weights; expected one of them"
+        )
+    return dict.fromkeys(names, rest[0]) | assigned if rest else assigned
+
+
+def _no_match(pattern: str, dtype: str, dtypes: Mapping[str, str]) -> QuantizationError:
+    others = {name: of for name, of in dtypes.items() if fnmatchcase(name, pattern)}
+    if others:
+        name, of = next(iter(others.items()))
+        return QuantizationError(
+            f"quantize_{dtype}: {pattern!r} matches only weights that are never quantized, such "
+            f"as {name!r} ({of}); expected float32 weights"
+        )
+    names = [name for name, of in dtypes.items() if of == "float32"]
+    near = difflib.get_close_matches(pattern.replace("*", ""), names, n=_SHOWN, cutoff=0.5)
+    shown = ", ".join(map(repr, near or names[:_SHOWN]))
+    count = f"{len(names):,} float32 weights" if names else "no float32 weights at all"
+    return QuantizationError(
+        f"quantize_{dtype}: {pattern!r} matches no weight; this model has {count}"
+        + (f", {'the nearest' if near else 'such as'}: {shown}" if names else "")
+    )

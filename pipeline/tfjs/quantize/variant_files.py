@@ -1,0 +1,184 @@
+"""Variants: a model's files with some of its weights quantized.
+
+A variant is made from the base, whose weights are exactly the source's, weight by weight and
+shard by shard: memory is needed for the largest weight only. Weights that a dtype cannot hold,
+or that would not become smaller, stay as they are in the base.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.disk.files import link_or_copy, write_atomic
+from pipeline.tfjs.model.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
+from pipeline.tfjs.model.layers_topology import is_layers_model
+from pipeline.tfjs.model.model_json import ModelJson, format_model_json, load_model_json
+from pipeline.tfjs.model.shards import ShardWriter
+from pipeline.tfjs.model.signature_def import rewrite_signature
+from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
+from pipeline.tfjs.model.weights import StoredWeight, walk_group
+from pipeline.tfjs.quantize.patterns import assign_dtypes
+from pipeline.tfjs.quantize.quantization import find_fault, quantize
+
+ENTRY = "model.json"
+
+
+class VariantNotSmaller(Exception):  # noqa: N818  # no error: the variant is skipped
+    """A variant would not be smaller than the base; the message says why, in a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """The groups of a variant, and the weights that a dtype could not hold."""
+
+    groups: tuple[WeightGroup, ...]
+    num_bytes: int
+    kept: tuple[dict[str, str], ...]
+
+
+def write_variant(  # noqa: PLR0913  # the parameters of a step
+    *,
+    base: Path,
+    signature: Mapping[str, Any] | None,
+    name: str,
+    quantize: Mapping[str, Sequence[str]],
+    shard_size_bytes: int,
+    folder: Path,
+) -> dict[str, Any]:
+    """Write a variant: model.json and its shards.
+
+    Args:
+        base: Folder of the base, with model.json.
+        signature: Names and order that a graph model shall carry; None leaves them.
+        name: Name of the variant; the base gets its own, `float32` or `original`.
+        quantize: Patterns of weight names by dtype; empty for the base.
+        shard_size_bytes: Size of a shard; the base keeps its shards.
+        folder: Where to write; exists, is empty.
+
+    Returns:
+        The variant's record: `name`, `bytes` of all its files, number of `weights` by the dtype
+        they are stored in, and `keptFloat32`, the weights that were asked for in a dtype that
+        cannot hold them, with the reason.
+
+    Raises:
+        VariantNotSmaller: It would not be smaller than the base; `folder` is left empty.
+        FormatError: The base is damaged.
+        QuantizationError: A pattern matches nothing, or two ask for one weight.
+    """
+    model_json = load_model_json(base / ENTRY)
+    # A layers model has no signature: its layers' names are all that TensorFlow.js knows.
+    if signature is not None and not is_layers_model(model_json.content):
+        content = rewrite_signature(model_json.content, signature)
+        model_json = replace(model_json, content=content)
+    if not quantize:
+        return _write_base(model_json, base, folder)
+    dtypes = assign_dtypes(model_json.weights, quantize)
+    if not any(_shrinks(spec, dtypes) for spec in model_json.weights):
+        raise VariantNotSmaller(_explain_no_gain(model_json, dtypes))
+    written = _write_groups(model_json, base, dtypes, folder, shard_size_bytes)
+    variant = replace(model_json, groups=written.groups)
+    text = format_model_json(variant)
+    size = len(text) + written.num_bytes
+    base_size = len(format_model_json(model_json)) + _shard_bytes(model_json, base)
+    if size >= base_size:
+        for path in _shard_paths(variant):
+            (folder / path).unlink()
+        raise VariantNotSmaller(
+            f"would be {size:,} bytes, and the base is {base_size:,}"
+            + (f"; {len(written.kept):,} weights cannot be quantized" if written.kept else "")
+        )
+    write_atomic(folder / ENTRY, text)
+    return _record(name, variant, size, written.kept)
+
+
+def _write_base(model_json: ModelJson, base: Path, folder: Path) -> dict[str, Any]:
+    for path in _shard_paths(model_json):
+        link_or_copy(base / path, folder / path)
+    text = format_model_json(model_json)
+    write_atomic(folder / ENTRY, text)
+    quantized = any(spec.dtype == "float32" and spec.quantization for spec in model_json.weights)
+    name = "original" if quantized else "float32"
+    return _record(name, model_json, len(text) + _shard_bytes(model_json, base), ())
+
+
+def _record(
+    name: str, model_json: ModelJson, size: int, kept: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
+    counts = Counter(spec.stored_dtype for spec in model_json.weights)
+    return {
+        "name": name,
+        "bytes": size,
+        "weights": dict(sorted(counts.items())),
+        "keptFloat32": list(kept),
+    }
+
+
+def _write_groups(
+    model_json: ModelJson,
+    base: Path,
+    dtypes: Mapping[str, str],
+    folder: Path,
+    shard_size_bytes: int,
+) -> _Written:
+    groups: list[WeightGroup] = []
+    kept: list[dict[str, str]] = []
+    num_bytes = 0
+    for number, group in enumerate(model_json.groups, start=1):
+        writer = ShardWriter(folder, group=number, shard_size_bytes=shard_size_bytes)
+        try:
+            specs = []
+            for weight in walk_group(group, base):
+                spec, fault = _write_weight(weight, dtypes, writer)
+                specs.append(spec)
+                if fault:
+                    kept.append({"weight": spec.name, "reason": fault})
+            groups.append(WeightGroup(paths=writer.finish(), weights=tuple(specs)))
+        except BaseException:
+            writer.discard()
+            raise
+        num_bytes += writer.size
+    return _Written(groups=tuple(groups), num_bytes=num_bytes, kept=tuple(kept))
+
+
+def _write_weight(
+    weight: StoredWeight, dtypes: Mapping[str, str], writer: ShardWriter
+) -> tuple[WeightSpec, str | None]:
+    """Append a weight, quantized where asked and possible; return its spec and what hindered."""
+    fault = None
+    if _shrinks(weight.spec, dtypes):
+        values = weight.read()
+        dtype = dtypes[weight.spec.name]
+        fault = find_fault(values, dtype)
+        if fault is None:
+            stored, quantization = quantize(values, dtype)
+            writer.write(stored.data)
+            return replace(weight.spec, quantization=quantization), None
+        del values
+    writer.write(weight.read_bytes())
+    return weight.spec, fault
+
+
+def _shrinks(spec: WeightSpec, dtypes: Mapping[str, str]) -> bool:
+    """Tell whether the dtype asked for takes fewer bytes than the base does."""
+    sizes = ITEM_SIZES | QUANTIZED_ITEM_SIZES
+    asked = dtypes.get(spec.name)
+    return asked is not None and spec.size > 0 and sizes[asked] < sizes[spec.stored_dtype]
+
+
+def _explain_no_gain(model_json: ModelJson, dtypes: Mapping[str, str]) -> str:
+    if not dtypes:
+        return "the model has no float32 weights; others are never quantized"
+    stored = {spec.stored_dtype for spec in model_json.weights if spec.name in dtypes}
+    if "float32" in stored:
+        return "its weights are too few or too small for it to be smaller than the base"
+    return f"its source is quantized already, to {' and '.join(sorted(stored))}"
+
+
+def _shard_bytes(model_json: ModelJson, base: Path) -> int:
+    return sum((base / path).stat().st_size for path in _shard_paths(model_json))
+
+
+def _shard_paths(model_json: ModelJson) -> Iterator[str]:
+    return (path for group in model_json.groups for path in group.paths)

@@ -1,0 +1,136 @@
+"""Values written to tensor lists: found in functions, and made outputs of them.
+
+It opens no file.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
+
+Json = dict[str, Any]
+
+# Ops that put a value into a list, and which of their inputs it is.
+_WRITERS = {"TensorListPushBack": 1, "TensorListSetItem": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A value written to a list.
+
+    Attributes:
+        reference: The value, as inputs name it where it is computed.
+        kind: Its dtype as the file has it.
+    """
+
+    reference: str
+    kind: Any
+
+
+def find_written(nodes: Iterable[Json]) -> list[Item]:
+    """Return the values that nodes write to lists."""
+    return [
+        Item(
+            reference=node["input"][_WRITERS[node["op"]]],
+            kind=node["attr"]["element_dtype"]["type"],
+        )
+        for node in nodes
+        if node["op"] in _WRITERS
+    ]
+
+
+def choose_computed(function: Mapping[str, Any], written: Iterable[Item]) -> list[Item]:
+    """Return the values that a function computes, once each, but does not return."""
+    nodes = {node["name"]: node for node in function.get("nodeDef") or []}
+    returned = set((function.get("ret") or {}).values())
+    items: dict[str, Item] = {}
+    for item in written:
+        source = nodes.get(item.reference.partition(":")[0])
+        if source is None or source["op"] == "Const" or item.reference in returned:
+            continue
+        items.setdefault(item.reference, item)
+    return list(items.values())
+
+
+def choose_given(function: Mapping[str, Any], written: Iterable[Item]) -> list[tuple[int, Item]]:
+    """Return the values that are arguments of a function, with their number."""
+    names = [argument["name"] for argument in function["signature"].get("inputArg") or []]
+    return [(names.index(item.reference), item) for item in written if item.reference in names]
+
+
+def name_items(functions: Iterable[Mapping[str, Any]], count: int) -> list[str]:
+    """Return names for more arguments that nothing in some functions has."""
+    taken: set[str] = set()
+    for function in functions:
+        taken |= {node["name"] for node in function.get("nodeDef") or []}
+        for side in ("inputArg", "outputArg"):
+            taken |= {argument["name"] for argument in function["signature"].get(side) or []}
+    names: list[str] = []
+    for number in range(count):
+        name = f"list_item_{number}"
+        while name in taken:
+            name += "_"
+        names.append(name)
+    return names
+
+
+def add_inputs(function: Json, names: Sequence[str], items: Sequence[Item]) -> Json:
+    """Return a function that takes more arguments and does not look at them."""
+    return _add_arguments(function, "inputArg", names, items)
+
+
+def add_outputs(function: Json, names: Sequence[str], items: Sequence[Item]) -> Json:
+    """Return a function that returns more of its values."""
+    results = {name: item.reference for name, item in zip(names, items, strict=True)}
+    changed = _add_arguments(function, "outputArg", names, items)
+    return {**changed, "ret": {**(function.get("ret") or {}), **results}}
+
+
+def _add_arguments(function: Json, side: str, names: Sequence[str], items: Sequence[Item]) -> Json:
+    signature = function["signature"]
+    added = [{"name": name, "type": item.kind} for name, item in zip(names, items, strict=True)]
+    return {**function, "signature": {**signature, side: [*(signature.get(side) or []), *added]}}
+
+
+def add_types(call: Json, key: str, items: Sequence[Item]) -> Json:
+    """Return a call whose attributes state more values."""
+    attr = dict(call["attr"])
+    added = {
+        "type": [item.kind for item in items],
+        "shape": [{"unknownRank": True}] * len(items),
+    }
+    for name, kind in ((key, "type"), ("output_shapes", "shape")):
+        listed = (attr.get(name) or {}).get("list") or {}
+        if listed.get(kind):
+            attr[name] = {"list": {**listed, kind: [*listed[kind], *added[kind]]}}
+    return {**call, "attr": attr}
+
+
+def find_first(nodes: Sequence[Json], kind: Any) -> str | None:
+    """Return a tensor of a dtype that is there before any loop runs: a constant or an input."""
+    for op in ("Const", "Placeholder"):
+        for node in nodes:
+            own = node.get("attr", {}).get("dtype", {}).get("type")
+            if node["op"] == op and parse_dtype(own) == parse_dtype(kind):
+                name: str = node["name"]
+                return name
+    return None
+
+
+def make_filler(function: Mapping[str, Any], item: Item, name: str) -> Json | None:
+    """Return a node for a function that makes a value of an item's dtype; None if nothing can.
+
+    A constant itself would be freed with the other outputs.
+    """
+    if js_dtype(parse_dtype(item.kind) or "string") == "string":
+        return None
+    constant = find_first(
+        [n for n in function.get("nodeDef") or [] if n["op"] == "Const"], item.kind
+    )
+    like = f"{constant}:output:0" if constant else None
+    for argument in function["signature"].get("inputArg") or []:
+        if like is None and parse_dtype(argument.get("type")) == parse_dtype(item.kind):
+            like = argument["name"]
+    attr = {"T": {"type": item.kind}}
+    return {"name": name, "op": "ZerosLike", "input": [like], "attr": attr} if like else None

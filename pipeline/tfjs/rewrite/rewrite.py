@@ -1,0 +1,123 @@
+"""Rewrite: a graph that TensorFlow.js runs as TensorFlow does.
+
+The graph, its library functions and its initializer are gone through alike; what is replaced,
+and by what, is in rewrite_ops, rewrite_loops, rewrite_returns and rewrite_controls. It opens no
+file.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline.tfjs.model.topology import parse_topology
+from pipeline.tfjs.rewrite.control_inputs import drop_lost_controls
+from pipeline.tfjs.rewrite.default_inputs import settle_defaults
+from pipeline.tfjs.rewrite.loops import keep_list_items
+from pipeline.tfjs.rewrite.needed_nodes import check_needs
+from pipeline.tfjs.rewrite.returned_nodes import part_returns
+from pipeline.tfjs.rewrite.scope import Scope
+from pipeline.tfjs.rewrite.single_ops import REWRITES
+
+Json = dict[str, Any]
+
+_NEVER_FED = (
+    "default of an input that the signature does not have is read as it is: TensorFlow.js 4 frees "
+    "it too early"
+)
+_KEPT_ITEM = (
+    "value written to a list in a While loop also leaves its body as a loop variable: "
+    "TensorFlow.js 4 frees it with the body's other tensors"
+)
+_RETURNED = (
+    "output of a node that a function returns with others of it goes through an Identity: "
+    "TensorFlow.js returns the last of them for all"
+)
+_NEVER_COMES = (
+    "node no longer waits for others of its loop that it does not read: in TensorFlow.js that "
+    "wait never ends"
+)
+_REPAIRS = (
+    (keep_list_items, _KEPT_ITEM),
+    (part_returns, _RETURNED),
+    (drop_lost_controls, _NEVER_COMES),
+)
+
+
+def rewrite_graph(content: Mapping[str, Any]) -> tuple[Json, list[str]]:
+    """Return a model.json whose graph TensorFlow.js runs as TensorFlow does.
+
+    Args:
+        content: A decoded model.json of a graph model; it is left as it is.
+
+    Returns:
+        The new content, and a sentence for each kind of change with its number; the content
+        is equal and the list empty where nothing was to be done.
+    """
+    reasons: Counter[str] = Counter()
+    changed = dict(content)
+    fed = {
+        str(info.get("name", "")).partition(":")[0]
+        for info in ((content.get("signature") or {}).get("inputs") or {}).values()
+    }
+    for key in ("modelTopology", "modelInitializer"):
+        graph = content.get(key)
+        if isinstance(graph, Mapping) and graph.get("node"):
+            check_needs(parse_topology(graph, where=key))
+            settled, count = settle_defaults(graph, fed=fed)
+            if count:
+                reasons[_NEVER_FED] += count
+            changed[key] = _rewrite_topology(settled, reasons)
+    return changed, [
+        f"{reason} ({count} in this graph)" for reason, count in sorted(reasons.items())
+    ]
+
+
+def _rewrite_topology(graph: Mapping[str, Any], reasons: Counter[str]) -> Json:
+    nodes, _ = _rewrite_nodes(graph["node"], reasons, is_function=False)
+    changed = {**graph, "node": nodes}
+    library = graph.get("library") or {}
+    if library.get("function"):
+        functions = [_rewrite_function(function, reasons) for function in library["function"]]
+        changed["library"] = {**library, "function": functions}
+    for repair, reason in _REPAIRS:
+        changed, count = repair(changed)
+        if count:
+            reasons[reason] += count
+    return changed
+
+
+def _rewrite_function(function: Mapping[str, Any], reasons: Counter[str]) -> Json:
+    nodes, renamed = _rewrite_nodes(function.get("nodeDef") or [], reasons, is_function=True)
+    results = {key: _rename(value, renamed) for key, value in (function.get("ret") or {}).items()}
+    return {**function, "nodeDef": nodes, **({"ret": results} if results else {})}
+
+
+def _rewrite_nodes(
+    nodes: Iterable[Json], reasons: Counter[str], *, is_function: bool
+) -> tuple[list[Json], dict[str, str]]:
+    """Return the nodes rewritten, and the outputs of a function's nodes that have a new name."""
+    scope = Scope(nodes={node["name"]: node for node in nodes}, is_function=is_function)
+    changed: list[Json] = []
+    renamed: dict[str, str] = {}
+    for node in scope.nodes.values():
+        replace = REWRITES.get(node["op"])
+        rewrite = replace(node, scope) if replace else None
+        if rewrite is None:
+            changed.append(node)
+            continue
+        reasons[rewrite.reason] += 1
+        changed += rewrite.nodes
+        if is_function:
+            renamed[scope.reference(node)] = scope.reference(rewrite.nodes[-1])
+    if not renamed:
+        return changed, renamed
+    return [_rename_inputs(node, renamed) for node in changed], renamed
+
+
+def _rename_inputs(node: Json, renamed: Mapping[str, str]) -> Json:
+    inputs = node.get("input")
+    return {**node, "input": [_rename(name, renamed) for name in inputs]} if inputs else node
+
+
+def _rename(reference: str, renamed: Mapping[str, str]) -> str:
+    return renamed.get(reference, reference)

@@ -1,0 +1,183 @@
+"""Server: a process that has imported the heavy packages once and gives each job a copy.
+
+Started as `python -m pipeline.workers.fork_server DESCRIPTOR PRELOAD fork|once`. It imports the
+module PRELOAD (whose `begin_job`, if any, is called before each job), says so on the control
+socket DESCRIPTOR, and then receives two descriptors per job: the job's channel, and a pipe
+for its process id and, when it ended, its exit code (both int64). With `fork` each job gets
+a process of its own, which puts itself behind the wall; with `once` a single job runs here, in a
+process that was started behind the wall. When the control socket closes, the server and all
+its jobs die.
+
+It is not the forkserver of multiprocessing: that one takes the parent's environment and
+standard error as they are (no fixed PYTHONHASHSEED, TensorFlow's noise on the terminal), runs
+the parent's main script in each child, and its exit codes are lost when two threads ask.
+"""
+
+import contextlib
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection
+from typing import NoReturn
+
+from pipeline.workers.child import die_with, run_job
+
+NUMBER = struct.Struct("=q")
+READY = b"ready"
+_WATCH_MILLISECONDS = 100
+
+
+def main() -> None:
+    """Serve until the other end of the control socket is closed."""
+    descriptor, preload, mode = sys.argv[1:]
+    control = socket.socket(fileno=int(descriptor))
+    try:
+        with _ending_with(control):
+            begin = getattr(importlib.import_module(preload), "begin_job", _begin_nothing)
+    except Exception as error:  # noqa: BLE001  # the parent makes a sentence of it
+        traceback.print_exc()
+        control.sendall("".join(traceback.format_exception_only(error)).strip().encode())
+        return
+    control.sendall(READY)
+    if mode == "fork":
+        gc.freeze()  # what is imported stays shared with the children
+        _serve_forks(control, begin)
+    else:
+        _serve_once(control, begin)
+
+
+@contextlib.contextmanager
+def _ending_with(control: socket.socket) -> Iterator[None]:
+    """End this process when the other end of the control socket is closed in the block.
+
+    The thread that looks is gone afterwards: jobs are forked from a process without threads.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(control, 0)  # no event but hang-up and error, which always come
+        while not over.is_set():
+            if poll.poll(_WATCH_MILLISECONDS):
+                os._exit(0)
+
+    watcher = threading.Thread(target=watch, name="parent-watch")
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _begin_nothing() -> None:
+    pass
+
+
+def _serve_forks(control: socket.socket, begin: Callable[[], None]) -> None:
+    wake, waker = socket.socketpair()
+    wake.setblocking(False)
+    waker.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler is needed to be woken
+    signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+    children: dict[int, int] = {}  # process id: its pipe
+    while True:
+        readable, _, _ = select.select([control, wake], [], [])
+        if wake in readable:
+            with contextlib.suppress(BlockingIOError):
+                wake.recv(4096)
+            _reap(children)
+        if control in readable:
+            job = _receive(control)
+            if job is None:
+                _end(children)
+            pid = os.fork()
+            if pid == 0:
+                _run_fork(job, begin, sockets=[control, wake, waker], pipes=children.values())
+            channel, status = job
+            os.close(channel)
+            children[pid] = status
+            _tell(status, pid)
+
+
+def _run_fork(
+    job: tuple[int, int],
+    begin: Callable[[], None],
+    *,
+    sockets: Iterable[socket.socket],
+    pipes: Iterable[int],
+) -> NoReturn:
+    """Run a job in the forked process and end it, whatever happens."""
+    channel, status = job
+    code = 1
+    try:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for server_socket in sockets:
+            server_socket.close()
+        for pipe in (status, *pipes):
+            os.close(pipe)
+        run_job(Connection(channel), begin)
+        code = 0
+    except BaseException:  # noqa: BLE001  # never back into the server's loop
+        traceback.print_exc()
+    finally:
+        os._exit(code)  # without TensorFlow's own end, which can hang
+
+
+def _reap(children: dict[int, int]) -> None:
+    for pid, status in list(children.items()):
+        # Not yet reaped, its id cannot become another process's: kill what it left behind.
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            continue
+        with contextlib.suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
+        _, code = os.waitpid(pid, 0)
+        _tell(status, os.waitstatus_to_exitcode(code))
+        os.close(status)
+        del children[pid]
+
+
+def _end(children: dict[int, int]) -> NoReturn:
+    for pid in children:
+        with contextlib.suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)
+    os._exit(0)
+
+
+def _serve_once(control: socket.socket, begin: Callable[[], None]) -> None:
+    die_with(control.fileno())
+    job = _receive(control)
+    if job is None:
+        return
+    channel, status = job
+    _tell(status, os.getpid())
+    run_job(Connection(channel), begin)
+    _tell(status, 0)
+    os._exit(0)  # without TensorFlow's own end, which can hang
+
+
+def _receive(control: socket.socket) -> tuple[int, int] | None:
+    message, descriptors, _, _ = socket.recv_fds(control, 1, 2)
+    if not message:
+        return None
+    channel, status = descriptors
+    return channel, status
+
+
+def _tell(status: int, number: int) -> None:
+    with contextlib.suppress(OSError):  # the parent may have lost interest
+        os.write(status, NUMBER.pack(number))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Reading catalogs: of this version, of others, and what is none."""
+
+import copy
+import json
+
+import pytest
+from site_zoo import catalog, entry
+
+from pipeline.diff.catalog_reader import parse_catalog
+from pipeline.diff.compare import compare_catalogs
+from pipeline.disk.canonical import format_json
+from pipeline.errors import PublishError
+
+
+def test_what_an_older_version_did_not_tell_is_no_change() -> None:
+    now = catalog(entry())
+    older = copy.deepcopy(now)
+    for key in ("roles", "repairs", "vectors", "usable", "unassigned", "description"):
+        del older["models"][0][key]
+    del older["models"][0]["variants"][0]["checks"]
+    before, after = (parse_catalog(format_json(one), shown="x") for one in (older, now))
+
+    assert {"roles", "checks", "vectors"} <= before.absent
+    assert compare_catalogs(before, after).models == []
+    assert compare_catalogs(after, before).models == []
+
+
+def test_what_a_newer_version_tells_is_left_out() -> None:
+    newer = catalog(entry())
+    newer["signedBy"] = "me"
+    newer["models"][0]["variants"][0]["checks"]["wasm"]["warmth"] = 3
+    read = parse_catalog(format_json(newer), shown="x")
+
+    assert read.models["one"].variants[0].checks["wasm"].status == "ok"
+    assert not hasattr(read.zoo, "signedBy")
+
+
+def test_keys_of_the_manifest_are_kept() -> None:
+    read = parse_catalog(format_json(catalog(entry(minScore=0.2))), shown="x")
+
+    assert read.models["one"].model_extra == {"minScore": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"<html>", "is no catalog of a zoo", id="HTML"),
+        pytest.param(b"[]", "is no catalog of a zoo", id="a list"),
+        pytest.param(b'{"models": []}', "is no catalog of a zoo", id="of others"),
+        pytest.param(b'{"models": [], "schema": 2}', "has form 2; expected 1", id="schema"),
+        pytest.param(
+            json.dumps(catalog({**entry(), "status": "odd"})).encode(),
+            r"x: models\.0\.status: ",
+            id="an unknown status",
+        ),
+    ],
+)
+def test_what_is_no_catalog_is_told(content: bytes, message: str) -> None:
+    with pytest.raises(PublishError, match=message):
+        parse_catalog(content, shown="x")

@@ -1,0 +1,51 @@
+"""Files: digests and writing that leaves a file whole or untouched."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from pipeline.disk.files import digest_file, link_or_copy, total_size, write_atomic
+
+
+def test_a_digest_follows_the_content(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    assert digest_file(path) == hashlib.sha256(b"one").hexdigest()
+    path.write_bytes(b"three")
+    assert digest_file(path) == hashlib.sha256(b"three").hexdigest()
+
+
+def test_an_atomic_write_replaces_a_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "a.json"
+    write_atomic(path, b"one")
+    write_atomic(path, b"two")
+
+    assert path.read_bytes() == b"two"
+    assert list(path.parent.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.mkdir()
+    with pytest.raises(OSError, match=r"a\.json"):
+        write_atomic(path, b"two")
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_is_the_same_file(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "sub" / "b"
+    source.write_bytes(b"12345")
+    link_or_copy(source, target)
+
+    assert target.samefile(source)
+
+
+def test_sizes_of_files_folders_and_nothing(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a").write_bytes(b"123")
+    (tmp_path / "sub" / "b").write_bytes(b"4567")
+
+    assert [total_size(tmp_path / name) for name in (".", "a", "none")] == [7, 3, 0]

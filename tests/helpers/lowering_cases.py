@@ -1,0 +1,783 @@
+"""What the rules of the lowering are tried on: an op, its inputs, what must come out alike.
+
+It imports nothing heavy but numpy; tests/helpers/lowered.py runs it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+_RANDOM = np.random.default_rng(7)
+FLOATS = np.array([0.4, -2.5, 0, -0.0, 1, 3.5, -1, 0.5, 1e-30, 88, -0.5, 2.5], np.float32)
+WITH_EDGES = np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 1e-30, 3e38, 0.5], np.float32)
+WHOLE = np.array([0, 1, -1, 7, -7, 100, -100, 2**31 - 1, -(2**31) + 1, 12345], np.int32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """An op to be lowered.
+
+    Attributes:
+        op: Its name in tf.raw_ops.
+        inputs: What is fed, by the names of tf.raw_ops; a list is a list of tensors.
+        constants: Inputs that are constants in the graph.
+        attributes: By name.
+        is_static: Whether the rule needs the sizes of the inputs; else they are unknown.
+        is_in_function: Whether TensorFlow runs it in a function too.
+        is_in_loop: Whether it is tried in a loop too; its output is like its first input.
+        producer: Version of graphs that have it, where today's do not.
+        error: Allowed, relative to the greatest absolute value.
+        not_in_javascript: None, or why TensorFlow.js is not asked.
+        not_on_wasm: The kernel that its wasm backend lacks.
+    """
+
+    op: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    is_static: bool = False
+    is_in_function: bool = True
+    is_in_loop: bool = False
+    producer: int | None = None
+    error: float = 1e-6
+    not_in_javascript: str | None = None
+    not_on_wasm: str | None = None
+
+
+def _normal(*shape: int) -> Array:
+    return _RANDOM.normal(size=shape).astype(np.float32)
+
+
+def _bits(*values: int) -> Array:
+    return np.array(values, np.int32)
+
+
+def _complex(*shape: int) -> Array:
+    return np.asarray(_normal(*shape) + 1j * _normal(*shape), np.complex64)
+
+
+_IMAGE = _RANDOM.uniform(0, 1, [2, 6, 5, 3]).astype(np.float32)
+_GRAYS = np.array([[[0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.5], [1, 0, 0]]], np.float32)
+_PAIRS = {"x": np.repeat(WITH_EDGES, len(WITH_EDGES)), "y": np.tile(WITH_EDGES, len(WITH_EDGES))}
+# Of 1 + x the wasm backend takes the plain logarithm, which is far off for a small x.
+_LARGE_PAIRS = {key: np.where(values == WITH_EDGES[7], 1, values) for key, values in _PAIRS.items()}
+_WHOLE_PAIRS = {
+    "x": np.repeat(_bits(0, 1, -1, 7, -7, 100, 2**24, -(2**24)), 5),
+    "y": np.tile(_bits(1, -1, 3, -3, 100), 8),
+}
+_SHIFTS = {
+    "x": np.repeat(_bits(0, 1, -1, 12345, -12345, 2**30, -(2**31)), 6),
+    "y": np.tile(_bits(0, 1, 4, 16, 30, 31), 7),
+}
+_SPARSE = {
+    "a_indices": np.array([[0, 1], [0, 2], [2, 0]], np.int64),
+    "a_values": np.array([2, -1, 0.5], np.float32),
+}
+_INDEX = {"indices": _bits(3, 0, 1, 3), "segment_ids": _bits(0, 0, 1, 3)}
+_MIN_MAX = {
+    "min": np.array([-1, 0, -0.1, 0], np.float32),
+    "max": np.array([1, 6, 3, 0], np.float32),
+}
+_FFT_JS = "its transform of a length that is no power of 2 differs by 1e-4"
+
+
+def _parts(k: Any, align: str, shape: tuple[int, ...] = (2, 3, 5)) -> Case:
+    return Case(
+        op="MatrixDiagPartV3",
+        inputs={"input": _normal(*shape)},
+        constants={"k": np.array(k, np.int32), "padding_value": np.float32(9)},
+        attributes={"align": align},
+    )
+
+
+def _spread(k: Any, shape: tuple[int, ...], align: str, rows: int = -1, columns: int = -1) -> Case:
+    return Case(
+        op="MatrixDiagV3",
+        inputs={"diagonal": _normal(*shape)},
+        constants={
+            "k": np.array(k, np.int32),
+            "num_rows": np.int32(rows),
+            "num_cols": np.int32(columns),
+            "padding_value": np.float32(9),
+        },
+        attributes={"align": align},
+        is_static=True,  # for TensorFlow's own check of shapes
+    )
+
+
+def _set_parts(k: Any, shape: tuple[int, ...], align: str) -> Case:
+    return Case(
+        op="MatrixSetDiagV3",
+        inputs={"input": _normal(2, 3, 5), "diagonal": _normal(*shape)},
+        constants={"k": np.array(k, np.int32)},
+        attributes={"align": align},
+        is_static=True,
+    )
+
+
+def _patches(size: int, stride: int, rate: int, padding: str, image: Array = _IMAGE) -> Case:
+    return Case(
+        op="ExtractImagePatches",
+        inputs={"images": image},
+        attributes={
+            "ksizes": [1, size, size, 1],
+            "strides": [1, stride, stride, 1],
+            "rates": [1, rate, rate, 1],
+            "padding": padding,
+        },
+    )
+
+
+def _resized(op: str, size: tuple[int, int], **attributes: Any) -> Case:
+    return Case(
+        op=op,
+        inputs={"images": _IMAGE},
+        constants={"size": np.array(size, np.int32)},
+        attributes=attributes,
+        is_static=True,
+        error=3e-6,
+    )
+
+
+def _scaled(kernel: str, *, antialias: bool) -> Case:
+    return Case(
+        op="ScaleAndTranslate",
+        inputs={"images": _IMAGE},
+        constants={
+            "size": _bits(4, 9),
+            "scale": np.array([4 / 6, 9 / 5], np.float32),
+            "translation": np.array([0, 0.5], np.float32),
+        },
+        attributes={"kernel_type": kernel, "antialias": antialias},
+        is_static=True,
+        error=3e-6,
+    )
+
+
+def _volume(stride: int, padding: str, out: int) -> Case:
+    return Case(
+        op="Conv3DBackpropInputV2",
+        inputs={"out_backprop": _normal(2, 3, 3, 3, 4)},
+        constants={
+            "input_sizes": _bits(2, out, out, out, 2),
+            "filter": _normal(3, 3, 3, 2, 4),
+        },
+        attributes={"strides": [1, stride, stride, stride, 1], "padding": padding},
+        is_static=True,
+        error=3e-6,
+    )
+
+
+def _suppressed(classes: int, **attributes: bool) -> Case:
+    corner = _RANDOM.uniform(-0.1, 0.8, [2, 12, classes, 2])
+    size = _RANDOM.uniform(0.1, 0.5, [2, 12, classes, 2])
+    return Case(
+        op="CombinedNonMaxSuppression",
+        inputs={
+            "boxes": np.concatenate([corner, corner + size], -1).astype(np.float32),
+            "scores": _RANDOM.uniform(size=[2, 12, 3]).astype(np.float32),
+        },
+        constants={
+            "max_output_size_per_class": np.int32(4),
+            "max_total_size": np.int32(20),
+            "iou_threshold": np.float32(0.3),
+            "score_threshold": np.float32(0.4),
+        },
+        attributes=attributes,
+    )
+
+
+def _shifts(op: str) -> Case:
+    return Case(op=op, inputs=_SHIFTS)
+
+
+CASES: Mapping[str, Case] = {
+    # elementwise
+    "Erfc": Case(op="Erfc", inputs={"x": FLOATS}, is_in_loop=True),
+    "Erfc of edges": Case(op="Erfc", inputs={"x": WITH_EDGES}),
+    "Erfc of nothing": Case(op="Erfc", inputs={"x": np.zeros([0, 3], np.float32)}),
+    "Inv": Case(op="Inv", inputs={"x": FLOATS[4:8]}),
+    "Rint": Case(op="Rint", inputs={"x": np.array([0.5, 1.5, 2.5, -0.5, -1.5, 3.2], np.float32)}),
+    "Softsign": Case(op="Softsign", inputs={"features": FLOATS}),
+    "Softsign of edges": Case(op="Softsign", inputs={"features": WITH_EDGES}),
+    "L2Loss": Case(op="L2Loss", inputs={"t": _normal(3, 4)}),
+    "Xlogy": Case(op="Xlogy", inputs=_PAIRS),
+    "Xlogy of one number": Case(op="Xlogy", inputs={"x": _normal(2, 3), "y": np.float32(2)}),
+    "Xlog1py": Case(op="Xlog1py", inputs=_LARGE_PAIRS),
+    "Xdivy": Case(op="Xdivy", inputs=_PAIRS),
+    "MulNoNan": Case(op="MulNoNan", inputs=_PAIRS),
+    "TruncateDiv": Case(op="TruncateDiv", inputs=_WHOLE_PAIRS),
+    "TruncateMod of whole numbers": Case(op="TruncateMod", inputs=_WHOLE_PAIRS),
+    "TruncateMod": Case(
+        op="TruncateMod",
+        inputs={
+            "x": np.repeat(np.array([5.5, -5.5, 0, 3, -3], np.float32), 4),
+            "y": np.tile(np.array([2, -2, 1.5, 3], np.float32), 5),
+        },
+    ),
+    "Invert": Case(op="Invert", inputs={"x": WHOLE}),
+    "LeftShift": _shifts("LeftShift"),
+    "RightShift": _shifts("RightShift"),
+    "ApproximateEqual": Case(
+        op="ApproximateEqual",
+        inputs={"x": FLOATS, "y": FLOATS + np.float32(0.25)},
+        attributes={"tolerance": 0.3},
+    ),
+    "Bucketize": Case(
+        op="Bucketize",
+        inputs={"input": WITH_EDGES.reshape(2, 5)},
+        attributes={"boundaries": [-1.0, 0.0, 0.5, 10.0]},
+    ),
+    "Bucketize of whole numbers": Case(
+        op="Bucketize", inputs={"input": WHOLE}, attributes={"boundaries": [-1.0, 0.0, 7.0]}
+    ),
+    "Select": Case(
+        op="Select",
+        inputs={"condition": np.array([True, False, True]), "t": _normal(3, 2), "e": _normal(3, 2)},
+    ),
+    "Conj": Case(op="Conj", inputs={"input": _complex(2, 3)}, not_on_wasm="Complex"),
+    "ConjugateTranspose": Case(
+        op="ConjugateTranspose",
+        inputs={"x": _complex(2, 3)},
+        constants={"perm": _bits(1, 0)},
+        not_on_wasm="Complex",
+    ),
+    "Angle": Case(op="Angle", inputs={"input": _complex(2, 3)}, not_on_wasm="Complex"),
+    "Cross": Case(op="Cross", inputs={"a": _normal(4, 3), "b": _normal(4, 3)}),
+    # another name for the same
+    "AccumulateNV2": Case(
+        op="AccumulateNV2",
+        inputs={"inputs": [_normal(2, 3), _normal(2, 3), _normal(2, 3)]},
+        attributes={"shape": [2, 3]},
+        is_static=True,
+        is_in_function=False,
+    ),
+    "BatchMatMulV3": Case(
+        op="BatchMatMulV3",
+        inputs={"x": _normal(2, 3, 4), "y": _normal(1, 5, 4)},
+        attributes={"Tout": "float32", "adj_y": True},
+    ),
+    "BatchMatrixBandPart": Case(
+        op="BatchMatrixBandPart",
+        inputs={"input": _normal(2, 4, 4)},
+        constants={"num_lower": np.int64(1), "num_upper": np.int64(-1)},
+        producer=13,
+    ),
+    "BatchNormWithGlobalNormalization": Case(
+        op="BatchNormWithGlobalNormalization",
+        inputs={
+            "t": _normal(2, 3, 3, 4),
+            "m": _normal(4),
+            "v": np.abs(_normal(4)),
+            "beta": _normal(4),
+            "gamma": _normal(4),
+        },
+        attributes={"variance_epsilon": 1e-3, "scale_after_normalization": True},
+        producer=8,
+    ),
+    "BatchToSpace": Case(
+        op="BatchToSpace",
+        inputs={"input": _normal(4, 2, 2, 3)},
+        constants={"crops": np.array([[0, 1], [0, 0]], np.int32)},
+        attributes={"block_size": 2},
+    ),
+    "BiasAddV1": Case(op="BiasAddV1", inputs={"value": _normal(2, 3), "bias": _normal(3)}),
+    "CheckNumerics": Case(
+        op="CheckNumerics", inputs={"tensor": FLOATS}, attributes={"message": "no number"}
+    ),
+    "EnsureShape": Case(
+        op="EnsureShape", inputs={"input": _normal(2, 3)}, attributes={"shape": [None, 3]}
+    ),
+    "DeepCopy": Case(op="DeepCopy", inputs={"x": FLOATS}),
+    "Empty": Case(
+        op="Empty",
+        constants={"shape": _bits(2, 3)},
+        attributes={"dtype": "float32", "init": True},
+        not_in_javascript="it is a constant",
+    ),
+    "FusedPadConv2D": Case(
+        op="FusedPadConv2D",
+        inputs={"input": _normal(1, 5, 5, 2)},
+        constants={
+            "paddings": np.array([[0, 0], [1, 1], [2, 1], [0, 0]], np.int32),
+            "filter": _normal(3, 3, 2, 4),
+        },
+        attributes={"mode": "REFLECT", "strides": [1, 1, 1, 1], "padding": "VALID"},
+    ),
+    "GuaranteeConst": Case(op="GuaranteeConst", inputs={"input": FLOATS}),
+    "ImageProjectiveTransformV2": Case(
+        op="ImageProjectiveTransformV2",
+        inputs={"images": _IMAGE[:1]},
+        constants={
+            "transforms": np.array([[1, 0.1, -1, 0, 0.9, 1, 0, 0]], np.float32),
+            "output_shape": _bits(6, 5),
+        },
+        attributes={"interpolation": "BILINEAR"},
+    ),
+    "MaxPoolV2": Case(
+        op="MaxPoolV2",
+        inputs={"input": _normal(1, 4, 4, 2)},
+        constants={"ksize": _bits(1, 2, 2, 1), "strides": _bits(1, 2, 2, 1)},
+        attributes={"padding": "VALID"},
+    ),
+    "NonMaxSuppression": Case(
+        op="NonMaxSuppression",
+        inputs={
+            "boxes": np.array([[0, 0, 1, 1], [0, 0, 1, 0.9], [0, 2, 1, 3]], np.float32),
+            "scores": np.array([0.9, 0.8, 0.7], np.float32),
+        },
+        constants={"max_output_size": np.int32(3)},
+        attributes={"iou_threshold": 0.5},
+    ),
+    "PreventGradient": Case(op="PreventGradient", inputs={"input": FLOATS}),
+    "SpaceToBatch": Case(
+        op="SpaceToBatch",
+        inputs={"input": _normal(1, 4, 3, 3)},
+        constants={"paddings": np.array([[0, 0], [0, 1]], np.int32)},
+        attributes={"block_size": 2},
+    ),
+    "SparseMatMul": Case(
+        op="SparseMatMul",
+        inputs={"a": _normal(4, 3), "b": _normal(4, 5)},
+        attributes={"transpose_a": True},
+    ),
+    # by index
+    "Roll": Case(
+        op="Roll",
+        inputs={"input": _normal(3, 4), "shift": _bits(-1, 6)},
+        constants={"axis": _bits(0, -1)},
+        is_in_loop=True,
+    ),
+    "Roll of one axis twice": Case(
+        op="Roll",
+        inputs={"input": WHOLE},
+        constants={"shift": _bits(2, 3), "axis": _bits(0, 0)},
+    ),
+    "Roll of nothing": Case(
+        op="Roll",
+        inputs={"input": np.zeros([0, 2], np.float32)},
+        constants={"shift": np.int32(1), "axis": np.int32(0)},
+    ),
+    "ReverseSequence": Case(
+        op="ReverseSequence",
+        inputs={"input": _normal(3, 4, 2), "seq_lengths": np.array([4, 0, 2], np.int64)},
+        attributes={"seq_dim": 1, "batch_dim": 0},
+    ),
+    "ReverseSequence of other axes": Case(
+        op="ReverseSequence",
+        inputs={"input": _normal(2, 4, 3), "seq_lengths": _bits(1, 4, 3)},
+        attributes={"seq_dim": 1, "batch_dim": 2},
+    ),
+    "TensorScatterAdd": Case(
+        op="TensorScatterAdd",
+        inputs={"tensor": _normal(4, 2), "updates": _normal(3, 2)},
+        constants={"indices": np.array([[1], [3], [1]], np.int32)},
+    ),
+    "TensorScatterSub": Case(
+        op="TensorScatterSub",
+        inputs={
+            "tensor": WHOLE,
+            "indices": np.array([[1], [3], [1]], np.int32),
+            "updates": _bits(5, 6, 7),
+        },
+    ),
+    "InplaceUpdate": Case(
+        op="InplaceUpdate",
+        inputs={"x": _normal(4, 2), "i": _bits(2, 0), "v": _normal(2, 2)},
+    ),
+    "InplaceAdd": Case(
+        op="InplaceAdd", inputs={"x": _normal(4, 2), "i": _bits(2, 0), "v": _normal(2, 2)}
+    ),
+    "InplaceSub": Case(
+        op="InplaceSub", inputs={"x": _normal(4, 2), "i": _bits(2, 0), "v": _normal(2, 2)}
+    ),
+    "TensorStridedSliceUpdate": Case(
+        op="TensorStridedSliceUpdate",
+        inputs={"input": _normal(4, 5), "value": _normal(2, 4)},
+        constants={"begin": _bits(0, 1), "end": _bits(3, 0), "strides": _bits(2, 1)},
+        attributes={"end_mask": 2},
+    ),
+    "InvertPermutation": Case(op="InvertPermutation", inputs={"x": _bits(3, 0, 2, 1)}),
+    "UnravelIndex": Case(
+        op="UnravelIndex",
+        inputs={"indices": _bits(0, 5, 11)},
+        constants={"dims": _bits(2, 3, 2)},
+    ),
+    "ConcatOffset": Case(
+        op="ConcatOffset",
+        inputs={"shape": [_bits(2, 3, 4), _bits(2, 5, 4), _bits(2, 1, 4)]},
+        constants={"concat_dim": np.int32(1)},
+        is_static=True,
+    ),
+    "UniqueWithCounts": Case(op="UniqueWithCounts", inputs={"x": _bits(3, 1, 3, 3, 2, 1)}),
+    "NthElement": Case(
+        op="NthElement", inputs={"input": _normal(3, 5)}, constants={"n": np.int32(1)}
+    ),
+    "NthElement from above": Case(
+        op="NthElement",
+        inputs={"input": _normal(3, 5)},
+        constants={"n": np.int32(1)},
+        attributes={"reverse": True},
+    ),
+    "DynamicStitch": Case(
+        op="DynamicStitch",
+        inputs={
+            "indices": [_bits(3, 1), np.array([[0, 2], [4, 1]], np.int32)],
+            "data": [_normal(2, 2), _normal(2, 2, 2)],
+        },
+        is_static=True,
+    ),
+    "DynamicPartition": Case(
+        op="DynamicPartition",
+        inputs={"data": _normal(5, 2), "partitions": _bits(1, 0, 1, 2, 0)},
+        attributes={"num_partitions": 4},
+    ),
+    "DataFormatVecPermute": Case(
+        op="DataFormatVecPermute",
+        inputs={"x": _bits(7, 4, 9, 3)},
+        attributes={"src_format": "NHWC", "dst_format": "NCHW"},
+        is_static=True,
+    ),
+    "DataFormatDimMap": Case(
+        op="DataFormatDimMap",
+        inputs={"x": _bits(0, 1, -1, 2)},
+        attributes={"src_format": "NHWC", "dst_format": "NCHW"},
+    ),
+    "GatherV2": Case(
+        op="GatherV2",
+        inputs={
+            "params": _normal(3, 4, 2),
+            "indices": np.array([[3, 0], [1, 1], [2, 3]], np.int32),
+        },
+        constants={"axis": np.int32(1)},
+        attributes={"batch_dims": 1},
+    ),
+    "GatherV2 of two batch axes": Case(
+        op="GatherV2",
+        inputs={"params": _normal(2, 3, 4), "indices": _bits(*[3, 0, 1, 1, 2, 3]).reshape(2, 3)},
+        constants={"axis": np.int32(-1)},
+        attributes={"batch_dims": 2},
+    ),
+    "GatherV2 of a later axis": Case(
+        op="GatherV2",
+        inputs={
+            "params": _normal(2, 3, 4, 2),
+            "indices": np.array([[3, 0, 0], [1, 1, 2]], np.int64),
+        },
+        constants={"axis": np.int32(2)},
+        attributes={"batch_dims": 1},
+    ),
+    # diagonals
+    "MatrixBandPart": Case(
+        op="MatrixBandPart",
+        inputs={"input": _normal(2, 4, 5)},
+        constants={"num_lower": np.int64(-1), "num_upper": np.int64(0)},
+        is_in_loop=True,
+    ),
+    "MatrixBandPart of whole numbers": Case(
+        op="MatrixBandPart",
+        inputs={"input": WHOLE.reshape(2, 5), "num_lower": np.int32(0), "num_upper": np.int32(2)},
+    ),
+    "MatrixDiag": Case(op="MatrixDiag", inputs={"diagonal": _normal(2, 3)}),
+    "MatrixDiag of whole numbers": Case(op="MatrixDiag", inputs={"diagonal": WHOLE}),
+    "MatrixDiagPart": Case(op="MatrixDiagPart", inputs={"input": _normal(2, 3, 4)}),
+    "MatrixSetDiag": Case(
+        op="MatrixSetDiag", inputs={"input": _normal(2, 3, 4), "diagonal": _normal(2, 3)}
+    ),
+    "Diag": Case(op="Diag", inputs={"diagonal": _normal(2, 3)}),
+    "DiagPart": Case(op="DiagPart", inputs={"input": _normal(2, 3, 2, 3)}),
+    "MatrixDiagPartV3 above": _parts(1, "RIGHT_LEFT"),
+    "MatrixDiagPartV3 below": _parts(-2, "RIGHT_LEFT"),
+    "MatrixDiagPartV3 right left": _parts([-2, 3], "RIGHT_LEFT"),
+    "MatrixDiagPartV3 left right": _parts([-2, 3], "LEFT_RIGHT"),
+    "MatrixDiagPartV3 left": _parts([-2, 3], "LEFT_LEFT"),
+    "MatrixDiagPartV3 right": _parts([-2, 3], "RIGHT_RIGHT"),
+    "MatrixDiagPartV3 of a tall matrix": _parts([-4, 1], "RIGHT_RIGHT", (5, 3)),
+    "MatrixDiagPartV2": Case(
+        op="MatrixDiagPartV2",
+        inputs={"input": _normal(2, 3, 4)},
+        constants={"k": _bits(-1, 1), "padding_value": np.float32(9)},
+    ),
+    "MatrixDiagV2": Case(
+        op="MatrixDiagV2",
+        inputs={"diagonal": _normal(2, 3)},
+        constants={
+            "k": np.int32(1),
+            "num_rows": np.int32(-1),
+            "num_cols": np.int32(-1),
+            "padding_value": np.float32(0),
+        },
+    ),
+    "MatrixDiagV3": _spread(0, (2, 3), "RIGHT_LEFT"),
+    "MatrixDiagV3 below": _spread(-1, (2, 3), "RIGHT_LEFT"),
+    "MatrixDiagV3 band": _spread([-1, 1], (2, 3, 4), "RIGHT_LEFT"),
+    "MatrixDiagV3 band left right": _spread([-2, 1], (4, 4), "LEFT_RIGHT"),
+    "MatrixDiagV3 band in 3 by 5": _spread([-1, 2], (2, 4, 3), "RIGHT_RIGHT", 3, 5),
+    "MatrixDiagV3 of given rows": _spread(1, (3,), "RIGHT_LEFT", rows=5),
+    "MatrixSetDiagV3": _set_parts(0, (2, 3), "RIGHT_LEFT"),
+    "MatrixSetDiagV3 band": _set_parts([-1, 3], (2, 5, 3), "RIGHT_LEFT"),
+    "MatrixSetDiagV3 band left": _set_parts([-1, 3], (2, 5, 3), "LEFT_RIGHT"),
+    "MatrixSetDiagV2": Case(
+        op="MatrixSetDiagV2",
+        inputs={"input": _normal(3, 3), "diagonal": _normal(2)},
+        constants={"k": np.int32(1)},
+    ),
+    # ragged
+    "RaggedTensorToTensor": Case(
+        op="RaggedTensorToTensor",
+        inputs={
+            "values": _normal(6, 2),
+            "default_value": np.float32(-1),
+            "row_partition_tensors": [np.array([0, 3, 3, 4, 6], np.int64)],
+        },
+        constants={"shape": np.array([-1, -1, 2], np.int64)},
+        attributes={"row_partition_types": ["ROW_SPLITS"]},
+        is_static=True,
+    ),
+    "RaggedTensorToTensor of given size": Case(
+        op="RaggedTensorToTensor",
+        inputs={
+            "values": _bits(1, 2, 3, 4, 5, 6),
+            "default_value": np.int32(-1),
+            "row_partition_tensors": [np.int64(4), np.array([0, 0, 0, 2, 3, 3], np.int64)],
+        },
+        constants={"shape": np.array([5, 2], np.int64)},
+        attributes={"row_partition_types": ["FIRST_DIM_SIZE", "VALUE_ROWIDS"]},
+        is_static=True,
+    ),
+    "RaggedTensorToTensor of two axes": Case(
+        op="RaggedTensorToTensor",
+        inputs={
+            "values": _normal(5),
+            "default_value": np.float32(0),
+            "row_partition_tensors": [_bits(0, 2, 2, 3), _bits(0, 2, 2, 5)],
+        },
+        constants={"shape": np.int32(-1)},
+        attributes={"row_partition_types": ["ROW_SPLITS", "ROW_SPLITS"]},
+        is_static=True,
+    ),
+    "RaggedRange": Case(
+        op="RaggedRange",
+        inputs={
+            "starts": _bits(0, 5, 3, 9),
+            "limits": _bits(3, 5, 10, 1),
+            "deltas": _bits(1, 1, 3, -3),
+        },
+    ),
+    "RaggedGather": Case(
+        op="RaggedGather",
+        inputs={
+            "params_nested_splits": [
+                np.array([0, 2, 2, 4], np.int64),
+                np.array([0, 1, 4, 4, 6], np.int64),
+            ],
+            "params_dense_values": _normal(6, 2),
+            "indices": _bits(2, 0, 0, 1),
+        },
+        attributes={"OUTPUT_RAGGED_RANK": 2},
+        is_static=True,
+    ),
+    # segments
+    "UnsortedSegmentSum": Case(
+        op="UnsortedSegmentSum",
+        inputs={"data": _normal(5, 2), "segment_ids": _bits(2, 0, -1, 2, 3)},
+        constants={"num_segments": np.int32(5)},
+    ),
+    "UnsortedSegmentSum of two axes": Case(
+        op="UnsortedSegmentSum",
+        inputs={
+            "data": _normal(2, 3, 2),
+            "segment_ids": np.array([[0, 1, 1], [0, 2, 0]], np.int32),
+            "num_segments": np.int32(3),
+        },
+    ),
+    "SegmentSum": Case(
+        op="SegmentSum", inputs={"data": _normal(4, 2), "segment_ids": _bits(0, 0, 1, 3)}
+    ),
+    "SegmentMean": Case(
+        op="SegmentMean", inputs={"data": _normal(4, 2), "segment_ids": _bits(0, 0, 1, 3)}
+    ),
+    "SparseSegmentSqrtN": Case(op="SparseSegmentSqrtN", inputs={"data": _normal(4, 2)} | _INDEX),
+    "SparseSegmentSumWithNumSegments": Case(
+        op="SparseSegmentSumWithNumSegments",
+        inputs={"data": _normal(4, 2)} | _INDEX,
+        constants={"num_segments": np.int32(6)},
+    ),
+    "SparseSegmentMeanWithNumSegments": Case(
+        op="SparseSegmentMeanWithNumSegments",
+        inputs={"data": _normal(4, 2)} | _INDEX,
+        constants={"num_segments": np.int32(6)},
+    ),
+    "SparseSegmentSqrtNWithNumSegments": Case(
+        op="SparseSegmentSqrtNWithNumSegments",
+        inputs={"data": _normal(4, 2)} | _INDEX,
+        constants={"num_segments": np.int32(6)},
+    ),
+    "SparseTensorDenseMatMul": Case(
+        op="SparseTensorDenseMatMul",
+        inputs=_SPARSE | {"b": _normal(3, 4)},
+        constants={"a_shape": np.array([4, 3], np.int64)},
+    ),
+    "SparseTensorDenseMatMul transposed": Case(
+        op="SparseTensorDenseMatMul",
+        inputs=_SPARSE | {"b": _normal(4, 4)},
+        constants={"a_shape": np.array([4, 3], np.int64)},
+        attributes={"adjoint_a": True, "adjoint_b": True},
+    ),
+    "SparseTensorDenseAdd": Case(
+        op="SparseTensorDenseAdd",
+        inputs=_SPARSE | {"b": _normal(4, 3)},
+        constants={"a_shape": np.array([4, 3], np.int64)},
+    ),
+    # windows
+    "SpaceToDepth": Case(
+        op="SpaceToDepth", inputs={"input": _normal(2, 4, 6, 3)}, attributes={"block_size": 2}
+    ),
+    "ExtractImagePatches": _patches(3, 2, 1, "VALID"),
+    "ExtractImagePatches padded": _patches(3, 2, 1, "SAME"),
+    "ExtractImagePatches with gaps": _patches(2, 1, 2, "SAME"),
+    "ExtractImagePatches apart": _patches(2, 3, 1, "VALID"),
+    "ExtractImagePatches of whole numbers": _patches(
+        2, 2, 1, "SAME", np.arange(45, dtype=np.int32).reshape(1, 5, 3, 3)
+    ),
+    "ResizeBicubic": _resized("ResizeBicubic", (9, 4), half_pixel_centers=True),
+    "ResizeBicubic of old": _resized("ResizeBicubic", (9, 4)),
+    "ResizeBicubic with corners": _resized("ResizeBicubic", (12, 3), align_corners=True),
+    "ResizeArea": _resized("ResizeArea", (4, 3)),
+    "ResizeArea to more": _resized("ResizeArea", (9, 7)),
+    "ScaleAndTranslate": _scaled("lanczos3", antialias=True),
+    "ScaleAndTranslate by triangle": _scaled("triangle", antialias=False),
+    "Conv3DBackpropInputV2": _volume(2, "SAME", 6),
+    "Conv3DBackpropInputV2 of odd size": _volume(2, "SAME", 5),
+    "Conv3DBackpropInputV2 valid": _volume(2, "VALID", 7),
+    "Conv3DBackpropInputV2 of stride 1": _volume(1, "SAME", 3),
+    # detection
+    "CombinedNonMaxSuppression": _suppressed(classes=1),
+    "CombinedNonMaxSuppression of boxes by class": _suppressed(classes=3),
+    "CombinedNonMaxSuppression padded by class": _suppressed(classes=1, pad_per_class=True),
+    "CombinedNonMaxSuppression beyond the image": _suppressed(classes=1, clip_boxes=False),
+    # colors
+    "RGBToHSV": Case(op="RGBToHSV", inputs={"images": _IMAGE}),
+    "RGBToHSV of grays": Case(op="RGBToHSV", inputs={"images": _GRAYS}),
+    "HSVToRGB": Case(op="HSVToRGB", inputs={"images": _IMAGE}),
+    "AdjustHue": Case(
+        op="AdjustHue", inputs={"images": _IMAGE, "delta": np.float32(-0.3)}, error=3e-6
+    ),
+    "AdjustSaturation": Case(
+        op="AdjustSaturation", inputs={"images": _IMAGE, "scale": np.float32(1.7)}, error=3e-6
+    ),
+    "AdjustContrastv2": Case(
+        op="AdjustContrastv2", inputs={"images": _IMAGE, "contrast_factor": np.float32(2)}
+    ),
+    "FakeQuantWithMinMaxArgs": Case(
+        op="FakeQuantWithMinMaxArgs",
+        inputs={"inputs": _normal(5, 4) * 3},
+        attributes={"min": -1.3, "max": 2.9, "num_bits": 4},
+    ),
+    "FakeQuantWithMinMaxVars": Case(
+        op="FakeQuantWithMinMaxVars",
+        inputs={"inputs": _normal(5, 4) * 3, "min": np.float32(-1.3), "max": np.float32(2.9)},
+        attributes={"num_bits": 4},
+    ),
+    "FakeQuantWithMinMaxVarsPerChannel": Case(
+        op="FakeQuantWithMinMaxVarsPerChannel",
+        inputs={"inputs": _normal(5, 4) * 3},
+        constants=_MIN_MAX,
+    ),
+    "FakeQuantWithMinMaxVarsPerChannel narrow": Case(
+        op="FakeQuantWithMinMaxVarsPerChannel",
+        inputs={"inputs": _normal(5, 4) * 3},
+        constants=_MIN_MAX,
+        attributes={"narrow_range": True, "num_bits": 3},
+    ),
+    # strings
+    "StringLower": Case(
+        op="StringLower",
+        inputs={"input": np.array(["AbC zZ", "", "ÄÖ 1X"], object)},
+        not_on_wasm="StaticRegexReplace",
+    ),
+    "StringStrip": Case(
+        op="StringStrip",
+        inputs={"input": np.array(["  a b\t\n", "", " ", "x"], object)},
+        not_on_wasm="StaticRegexReplace",
+    ),
+    "RegexReplace": Case(
+        op="RegexReplace",
+        inputs={"input": np.array(["a1b22", ""], object)},
+        constants={"pattern": np.array("[0-9]+", object), "rewrite": np.array("#", object)},
+        not_on_wasm="StaticRegexReplace",
+    ),
+    "StaticRegexReplace": Case(
+        op="StaticRegexReplace",
+        inputs={"input": np.array(["Aa A\\b-1 Zz", "\nB"], object)},
+        attributes={"pattern": r"[A-C\\]+|\S-\D*", "rewrite": "#"},
+        not_on_wasm="StaticRegexReplace",
+    ),
+    "StringSplitV2": Case(
+        op="StringSplitV2",
+        inputs={"input": np.array([" a  b\tc", "", "d "], object)},
+        constants={"sep": np.array("", object)},
+    ),
+    "StringSplitV2 at a comma": Case(
+        op="StringSplitV2",
+        inputs={"input": np.array(["a,,b", "", ",c,"], object)},
+        constants={"sep": np.array(",", object)},
+        not_on_wasm="StaticRegexReplace",
+    ),
+    "CTCGreedyDecoder": Case(
+        op="CTCGreedyDecoder",
+        inputs={"inputs": _normal(7, 3, 4), "sequence_length": _bits(7, 3, 0)},
+        attributes={"merge_repeated": True},
+    ),
+    "CTCGreedyDecoder of repeated": Case(
+        op="CTCGreedyDecoder",
+        inputs={"inputs": _normal(7, 3, 4), "sequence_length": _bits(7, 3, 5)},
+        attributes={"merge_repeated": False},
+    ),
+    # spectra
+    "FFT2D": Case(
+        op="FFT2D", inputs={"input": _complex(2, 4, 8)}, error=2e-6, not_on_wasm="Complex"
+    ),
+    "IFFT2D": Case(
+        op="IFFT2D", inputs={"input": _complex(4, 8)}, error=2e-6, not_on_wasm="Complex"
+    ),
+    "FFT3D": Case(
+        op="FFT3D", inputs={"input": _complex(2, 4, 2)}, error=2e-6, not_on_wasm="Complex"
+    ),
+    "IRFFT2D": Case(
+        op="IRFFT2D",
+        inputs={"input": _complex(2, 4, 5)},
+        constants={"fft_length": _bits(4, 8)},
+        is_static=True,
+        error=2e-6,
+        not_on_wasm="Complex",
+    ),
+    "RFFT2D": Case(
+        op="RFFT2D",
+        inputs={"input": _normal(2, 5, 6)},
+        constants={"fft_length": _bits(4, 4)},
+        error=2e-6,
+        not_on_wasm="Complex",
+    ),
+    # normalization
+    "FusedBatchNormV3 that trains": Case(
+        op="FusedBatchNormV3",
+        inputs={"x": _normal(2, 3, 4, 5), "scale": _normal(5), "offset": _normal(5)},
+        constants={"mean": np.empty(0, np.float32), "variance": np.empty(0, np.float32)},
+        attributes={"is_training": True, "epsilon": 1e-3},
+        is_static=True,
+        error=2e-6,
+    ),
+    "FusedBatchNorm that trains, channels first": Case(
+        op="FusedBatchNorm",
+        inputs={"x": _normal(2, 3, 4, 5), "scale": _normal(3), "offset": _normal(3)},
+        constants={"mean": np.empty(0, np.float32), "variance": np.empty(0, np.float32)},
+        attributes={"is_training": True, "data_format": "NCHW"},
+        is_static=True,
+        error=2e-6,
+    ),
+}

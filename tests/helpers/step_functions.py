@@ -1,0 +1,93 @@
+"""Functions of steps, for tests: what a step can do to the core that runs it."""
+
+import errno
+import os
+
+from pipeline.engine.step import StepSkipped, Work
+from pipeline.errors import ConversionError, NetworkError
+
+calls: list[str] = []
+
+
+def write(work: Work) -> None:
+    """Write one file that says what was read."""
+    calls.append(work.task)
+    read = [(folder / "out.txt").read_text() for folder in work.inputs.values()]
+    (work.folder / "out.txt").write_text(" ".join([*read, str(work.parameters["text"])]))
+    work.uses("numpy")
+
+
+def fail(work: Work) -> None:
+    """Fail as the same ingredients always will, leaving half a result."""
+    calls.append(work.task)
+    (work.folder / "half.bin").write_bytes(b"half")
+    raise ConversionError("unsupported op Foo", hint="leave Foo out")
+
+
+def fail_for_now(work: Work) -> None:
+    """Fail as a network does."""
+    calls.append(work.task)
+    raise NetworkError("no route to host")
+
+
+def crash(work: Work) -> None:
+    """Raise what is a bug of ours."""
+    calls.append(work.task)
+    raise KeyError("missing")
+
+
+def skip(work: Work) -> None:
+    """Have nothing to make."""
+    calls.append(work.task)
+    raise StepSkipped("not smaller")
+
+
+def crash_in_foreign_words(work: Work) -> None:
+    """Raise what names a thing of somebody else's making."""
+    calls.append(work.task)
+    raise ConversionError("unknown layer \ud800\x1b[2J " + "x" * 10_000 + "; expected one of ours")
+
+
+class UnspeakableError(Exception):
+    """An exception that cannot even be printed."""
+
+    def __str__(self) -> str:
+        raise ValueError("\ud800")
+
+
+def crash_unspeakably(work: Work) -> None:
+    """Raise what raises again when it is asked what it is."""
+    calls.append(work.task)
+    raise UnspeakableError
+
+
+def find_a_bad_sector(work: Work) -> None:
+    """Fail as a disk does that cannot be read any more."""
+    calls.append(work.task)
+    raise OSError(errno.EIO, os.strerror(errno.EIO), str(work.folder / "weights.bin"))
+
+
+def run_out_of_memory(work: Work) -> None:
+    """Fail as a machine does whose memory is used up."""
+    calls.append(work.task)
+    raise MemoryError
+
+
+def import_from_a_bad_disk(work: Work) -> None:
+    """Fail as a package does whose files cannot be read: its ImportError hides the disk's."""
+    calls.append(work.task)
+    message = "IMPORTANT: PLEASE READ THIS"
+    disk = OSError(errno.EIO, os.strerror(errno.EIO))
+    raise ImportError(message, name="numpy") from disk
+
+
+def make_a_folder_in_the_way(work: Work) -> None:
+    """Succeed, where the receipt cannot be written any more."""
+    calls.append(work.task)
+    (work.folder / "receipt.json").mkdir()
+
+
+def read_what_is_damaged(work: Work) -> None:
+    """Read what is no longer as it was made."""
+    calls.append(work.task)
+    (work.folder / "out.txt").write_text(str(int((work.inputs["one"] / "out.txt").read_text())))

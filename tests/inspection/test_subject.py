@@ -1,0 +1,125 @@
+"""What a path or a source stands for."""
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graph_models import write_graph_model
+
+from pipeline.disk.canonical import format_json
+from pipeline.errors import FetchError, FormatError
+from pipeline.fetch.address.source import parse_source
+from pipeline.inspection.inspect import inspect_subject
+from pipeline.inspection.subject import open_subject
+
+
+def inspect(text: str, root: Path) -> dict[str, Any]:
+    """Return the description of a source as it is written on the command line."""
+    source = parse_source(text)
+    cache = root / "cache"
+    with open_subject(source, root=root, cache=cache, progress=lambda *_: None) as subject:
+        return inspect_subject(subject, shapes={}, announce=pytest.fail)
+
+
+def test_a_file_its_folder_and_a_file_of_another_name(tmp_path: Path) -> None:
+    write_graph_model(tmp_path / "model")
+    write_graph_model(tmp_path / "other", entry="detector.json", shard_name="weights.bin")
+
+    for text in ("model/model.json", "model", "other/detector.json"):
+        assert inspect(text, tmp_path)["parameters"] == 36
+
+
+def test_what_lies_here_is_not_copied(tmp_path: Path) -> None:
+    path = write_graph_model(tmp_path / "model")
+    source = parse_source("model/model.json")
+
+    with open_subject(
+        source, root=tmp_path, cache=tmp_path / "cache", progress=lambda *_: None
+    ) as subject:
+        assert subject.path == path
+
+
+def test_a_model_in_an_archive(tmp_path: Path) -> None:
+    write_graph_model(tmp_path / "model")
+    with tarfile.open(tmp_path / "models.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "model", "zoo/model")
+        archive.addfile(tarfile.TarInfo("readme"), io.BytesIO())
+
+    assert inspect("models.tgz#zoo/model/model.json", tmp_path)["parameters"] == 36
+
+
+def test_an_alias_of_a_published_variant_is_followed(tmp_path: Path) -> None:
+    path = write_graph_model(tmp_path / "float32-0123abcd")
+    alias = tmp_path / "float32" / "model.json"
+    alias.parent.mkdir()
+    alias.write_text(path.read_text().replace('"group1-shard', '"../float32-0123abcd/group1-shard'))
+
+    model = inspect("float32/model.json", tmp_path)
+
+    assert model["parameters"] == 36
+    assert model["note"] == "an alias of float32-0123abcd/model.json"
+
+
+def test_shards_elsewhere_are_no_alias(tmp_path: Path) -> None:
+    path = write_graph_model(tmp_path / "model")
+    path.write_text(path.read_text().replace('"group1-shard', '"../../elsewhere/group1-shard'))
+
+    with pytest.raises(FormatError, match="expected a path in the folder"):
+        inspect("model", tmp_path)
+
+
+def test_a_catalog_lists_its_models(tmp_path: Path) -> None:
+    content = {"schema": 1, "zoo": {"name": "Test"}, "models": [{"name": "one", "status": "ok"}]}
+    (tmp_path / "models.json").write_bytes(format_json(content))
+
+    for text in ("models.json", "."):
+        model = inspect(text, tmp_path)
+        assert model["format"] == "zoo_catalog"
+        assert [entry["name"] for entry in model["models"]] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "model_format", "remarks"),
+    [
+        pytest.param("m.h5", b"\x89HDF\r\n\x1a\n0000", "keras", 0, id="HDF5"),
+        pytest.param("m.tflite", b"\x20\0\0\0TFL3", "tflite", 0, id="TensorFlow Lite"),
+        pytest.param("m.tflite", b"<!DOCTYPE html>", "tflite", 1, id="a page of that name"),
+        pytest.param("m.keras", b"no zip", "keras_keras", 1, id="a broken Keras file"),
+        pytest.param("m.onnx", b"\x08\x07", "onnx", 0, id="ONNX"),
+        pytest.param("m.pb", b"\x0a\x02", "tf_frozen_model", 0, id="frozen graph"),
+    ],
+)
+def test_formats_that_are_only_named(
+    tmp_path: Path, name: str, content: bytes, model_format: str, remarks: int
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    model = inspect(name, tmp_path)
+
+    assert (model["format"], model["bytes"], model["supported"]) == (
+        model_format,
+        len(content),
+        False,
+    )
+    assert len(model["remarks"]) == remarks
+
+
+def test_what_is_not_there_has_a_near_name_and_no_word_of_models_yaml(tmp_path: Path) -> None:
+    write_graph_model(tmp_path, entry="detector.json")
+
+    with pytest.raises(FetchError, match=r"did you mean 'detector\.json'") as near:
+        inspect("detektor.json", tmp_path)
+    with pytest.raises(FetchError, match="no such file or folder") as far:
+        inspect("elsewhere/zzz", tmp_path)
+
+    assert near.value.hint is None
+    assert far.value.hint is None
+
+
+def test_what_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+
+    with pytest.raises(FormatError, match=r"cannot tell the format of notes\.txt"):
+        inspect("notes.txt", tmp_path)

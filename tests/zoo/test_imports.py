@@ -1,0 +1,54 @@
+"""What loading the graph imports, and what may be imported where."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paths import ROOT
+from zoos import Zoo
+
+HEAVY = (
+    *("tensorflow", "tensorflowjs", "keras", "tf_keras", "numpy", "requests", "rich", "psutil"),
+    *("fsspec", "h5py", "jinja2"),
+)
+PACKAGE = ROOT / "pipeline"
+TENSORFLOW = {"tensorflow", "tensorflowjs", "keras", "tf_keras", "tensorflow_hub"}
+
+
+def test_loading_the_graph_imports_nothing_heavy(tmp_path: Path) -> None:
+    zoo = Zoo(tmp_path / "zoo")
+    zoo.add("one")
+    zoo.write()
+    program = (
+        f"import sys, json; sys.path.insert(0, {str(ROOT)!r}); import dodo;"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=zoo.folder, capture_output=True, text=True, check=True
+    )
+
+    assert not {name.partition(".")[0] for name in json.loads(done.stdout)} & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        pytest.param(path, id=str(path.relative_to(PACKAGE)))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.relative_to(PACKAGE).parts[0] != "tf"
+    ],
+)
+def test_tensorflow_is_imported_in_one_package_only(module: Path) -> None:
+    """Nor is that package imported elsewhere: its functions are named to a child process."""
+    imported = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+
+    assert not {name.partition(".")[0] for name in imported} & TENSORFLOW
+    assert not {name for name in imported if f"{name}.".startswith("pipeline.tf.")}
