@@ -1,27 +1,37 @@
 """Errors: what can go wrong for the person who wrote the manifest.
 
     PipelineError
-    ├── ManifestError           models.yaml is wrong; nothing starts
-    ├── SourceError             a `source:` is not written as any kind of source is
-    ├── FetchError              a source is not there, or is not what it should be
-    │   ├── NetworkError        the network or a server failed; worth trying again
-    │   ├── DiskError           this disk cannot hold what was fetched; worth trying again
-    │   └── UntrustedSourceError  refused for what the files would do to this machine
-    │       └── NoWallError       nothing here can confine them; worth trying again
-    ├── FormatError             files that are no model, or not the one they claim to be
-    ├── ConversionError         the converter cannot make a TensorFlow.js model of it
-    ├── SignatureError          no signature, several, or not the one asked for
-    ├── MappingError            `map:` names an output or a role that does not exist
-    ├── QuantizationError       a variant cannot be made as asked
-    ├── FidelityError           what TensorFlow.js returns is not what the source does
-    ├── PublishError            a zoo cannot be published, or not there
-    │   └── PlaceError          the place failed or refuses; worth trying again
-    ├── MachineError            this machine failed: its disk, its memory, a limit of it
-    ├── DamagedFileError        a file of the build is not what was written
-    └── WorkerError             a child process died, took too long or too much memory
+    ├── ManifestError             models.yaml has faults; no step starts
+    ├── CommandLineError          a command line of the converter cannot be imported
+    ├── SourceError               a `source:` has none of the forms that we know
+    ├── ZooLockedError            another run works in this zoo, or .zoo/ cannot be written
+    ├── FetchError                a source is missing, or its files are not as expected
+    │   ├── NetworkError*         no server answers; a copy fetched earlier may serve instead
+    │   ├── ServerError*          a server answers, but not with the source
+    │   │   └── NotFoundError*    the server has no such file, version or repository
+    │   ├── SetupError*           a client library or an environment variable is missing here
+    │   ├── DiskError*            this disk cannot hold the download
+    │   ├── MissingPathError      an archive or a repository has no such path
+    │   ├── DamagedArchiveError   an archive is cut short; another copy may be sound
+    │   └── UntrustedSourceError  the source could harm this machine, and is refused
+    │       └── NoWallError*      nothing on this machine can confine the source
+    ├── FormatError               the files are no model, or not of the format they should have
+    ├── ConversionError           the converter cannot make a TensorFlow.js model of the source
+    ├── SignatureError            the model has no signature, several, or not the wanted one
+    ├── MappingError              `map:` names an output or a role that does not exist
+    ├── QuantizationError         a variant cannot be made as the manifest asks
+    ├── FidelityError             TensorFlow.js returns other values than the source
+    ├── PublishError              the zoo cannot be published, or not to this target
+    │   └── PlaceError*           the target fails or refuses
+    ├── MachineError*             this machine failed: its disk, its memory, a limit of it
+    ├── DamagedFileError          a file of ours is not as we wrote it
+    │   └── DamagedBuildError     a model's results are not as their step wrote them
+    └── WorkerError*              a child process took too much time or memory, or failed
+        └── CrashError*           a child process died without a result
 
-A class stands for something that a reader treats differently. Anything that is not a
-PipelineError is a bug of ours and keeps its traceback.
+A star: the same inputs may succeed another time, so the next run tries again. A class is
+something that a reader of the code treats differently. Every PipelineError of the package
+stands here; any other exception is a bug of ours and keeps its traceback.
 """
 
 from typing import ClassVar
@@ -30,12 +40,12 @@ from pipeline.text.printable import printable
 
 
 class PipelineError(Exception):
-    """An error to be shown as it stands, without a traceback.
+    """An error whose message is shown as it is, without a traceback.
 
     Attributes:
         message: Where, what was found, what was expected; one line where possible.
-        hint: What the user can do about it, or None where the message says it all. Both may
-            name what a model or a server said, and are made printable.
+        hint: What the user can do, or None if the message says it all. Message and hint may
+            quote a model or a server, so both are made printable.
         retry: Whether the same inputs may succeed next time (network, time, memory).
     """
 
@@ -47,11 +57,11 @@ class PipelineError(Exception):
         super().__init__(self.message)
 
     def describe(self) -> str:
-        """Return the message, and below it the hint where there is one."""
+        r"""Return the message and the hint: "dist: disk full\n  free space there"."""
         return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep the hint when the error crosses from a child process."""
+        """Keep the hint when the error is pickled."""
         return (_rebuild, (type(self), self.message, self.hint))
 
 
@@ -63,24 +73,59 @@ class ManifestError(PipelineError):
     """The manifest has faults; the message lists all of them, a line each."""
 
 
+class CommandLineError(PipelineError):
+    """A command line of tensorflowjs_converter cannot be imported."""
+
+
 class SourceError(PipelineError):
-    """A source is not written in a form that we know."""
+    """A source has none of the forms that we know."""
+
+
+class ZooLockedError(PipelineError):
+    """Another run works in this zoo, or the folder of its lock cannot be written."""
 
 
 class FetchError(PipelineError):
-    """A source is not there, or is not what it should be."""
+    """A source is missing, or its files are not as expected."""
 
 
 class NetworkError(FetchError):
-    """A server or the network failed for now."""
+    """No server answers for now; a copy that was fetched earlier may serve instead."""
+
+    retry = True
+
+
+class ServerError(FetchError):
+    """A server answers, but not with the source; its owner may mend that.
+
+    Unlike a NetworkError it is no reason to keep an older copy.
+    """
+
+    retry = True
+
+
+class NotFoundError(ServerError):
+    """The server has no such file, version or repository."""
+
+
+class SetupError(FetchError):
+    """This machine lacks what a source needs: a client library, an environment variable."""
 
     retry = True
 
 
 class DiskError(FetchError):
-    """What was fetched cannot be written, or read back, on this machine for now."""
+    """This machine cannot write a download, or read it back, for now."""
 
     retry = True
+
+
+class MissingPathError(FetchError):
+    """An archive or a repository has no file or folder of that path."""
+
+
+class DamagedArchiveError(FetchError):
+    """An archive is cut short, or its bytes are no archive's; another copy may be sound."""
 
 
 class UntrustedSourceError(FetchError):
@@ -88,13 +133,13 @@ class UntrustedSourceError(FetchError):
 
 
 class NoWallError(UntrustedSourceError):
-    """A source of strangers would have to run on a machine that cannot confine it."""
+    """A stranger's source would have to run on a machine that cannot confine it."""
 
     retry = True
 
 
 class FormatError(PipelineError):
-    """Files are not a model, or not one in the format that they should have."""
+    """Files are no model, or not one of the format that they should have."""
 
 
 class ConversionError(PipelineError):
@@ -110,28 +155,28 @@ class MappingError(PipelineError):
 
 
 class QuantizationError(PipelineError):
-    """A variant cannot be made as asked."""
+    """A variant cannot be made as the manifest asks."""
 
 
 class FidelityError(PipelineError):
-    """What TensorFlow.js returns is not what the source does."""
+    """TensorFlow.js returns other values than the source."""
 
 
 class PublishError(PipelineError):
-    """A zoo cannot be published as it is, or not to the place that was asked for."""
+    """A zoo cannot be published as it is, or not to this target."""
 
 
 class PlaceError(PublishError):
-    """The place that a zoo is published to failed, or refuses us."""
+    """The target that a zoo is published to fails, or refuses us."""
 
     retry = True
 
 
 class MachineError(PipelineError):
-    """This machine failed, for now: a disk, memory, a limit; it is no model's fault.
+    """This machine failed, for now: a disk, memory, a limit; no model is to blame.
 
     Attributes:
-        fault: What failed, whatever the file: "No space left on device".
+        fault: The fault alone, without the file: "No space left on device".
     """
 
     retry = True
@@ -142,10 +187,26 @@ class MachineError(PipelineError):
 
 
 class DamagedFileError(PipelineError):
-    """A file of the build is not what was written."""
+    """A file of the build or of the cache is not as we wrote it."""
+
+
+class DamagedBuildError(DamagedFileError):
+    """A model's results are not as their step wrote them.
+
+    Attributes:
+        model: Name of the model.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, model: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.model = model
 
 
 class WorkerError(PipelineError):
-    """A child process crashed, or passed its limit of time or memory."""
+    """A child process took more time or memory than it may, or failed otherwise."""
 
     retry = True
+
+
+class CrashError(WorkerError):
+    """A child process died without a result, which may be nobody's fault."""

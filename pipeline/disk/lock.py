@@ -7,12 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.disk.machine_faults import machine_error
-from pipeline.errors import PipelineError
+from pipeline.errors import ZooLockedError
 from pipeline.text.printable import printable
-
-
-class ZooLockedError(PipelineError):
-    """Another run is under way in this zoo."""
 
 
 @contextlib.contextmanager

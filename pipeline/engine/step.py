@@ -16,9 +16,9 @@ from pipeline.disk.files import find_special
 from pipeline.disk.versions import installed_version
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.session import Bounds
-from pipeline.errors import UntrustedSourceError
+from pipeline.errors import CrashError, UntrustedSourceError
 from pipeline.workers.budget import Budget
-from pipeline.workers.job import CrashError, Limits
+from pipeline.workers.job import Limits
 
 # What a process with TensorFlow needs before it has read anything, and what it needs for
 # each byte of a model: several copies exist while a graph is frozen and optimized.

@@ -29,7 +29,7 @@ from pipeline.disk.canonical import format_json
 from pipeline.disk.files import digest_file, write_atomic
 from pipeline.disk.json_value import JsonValue, parse_json
 from pipeline.disk.layout import CACHE_VARIABLE
-from pipeline.errors import DiskError, FetchError
+from pipeline.errors import DamagedFileError, DiskError
 
 Progress = Callable[[int, int | None], None]
 
@@ -64,10 +64,6 @@ class Entry:
 def is_digest(text: str) -> bool:
     """Tell whether a text is a SHA-256 as blobs are named by."""
     return _SHA256.fullmatch(text) is not None
-
-
-class DamagedCacheError(FetchError):
-    """A record of the store is not as it was written; nobody but the store sees it."""
 
 
 def _parse_entry(value: JsonValue) -> Entry:
@@ -147,7 +143,7 @@ class Store:
 
         Args:
             key: What it was kept under.
-            parse: Makes our type of it; raises DamagedCacheError, as the value does, where it
+            parse: Makes our type of it; raises DamagedFileError, as the value does, where it
                 is not what was kept.
         """
         return self._read("lists", key, parse)
@@ -195,8 +191,8 @@ class Store:
     def _read(self, kind: str, key: str, parse: Callable[[JsonValue], T]) -> T | None:
         try:
             content = self._place(kind, key, ".json").read_bytes()
-            return parse(parse_json(content, key, error=DamagedCacheError))
-        except (FileNotFoundError, DamagedCacheError):
+            return parse(parse_json(content, key, error=DamagedFileError))
+        except (FileNotFoundError, DamagedFileError):
             return None
 
     def _place(self, kind: str, key: str, suffix: str) -> Path:

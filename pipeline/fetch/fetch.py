@@ -18,7 +18,7 @@ from typing import cast
 
 from pipeline.disk.canonical import digest_json
 from pipeline.disk.files import digest_file
-from pipeline.errors import DiskError, FetchError, UntrustedSourceError
+from pipeline.errors import DiskError, FetchError, ServerError, UntrustedSourceError
 from pipeline.fetch.address.source import Kind, Source
 from pipeline.fetch.archive.folder_files import Borders, reading, stat_file, walk
 from pipeline.fetch.archive.tree import MAX_JSON_BYTES, is_inner_path, name_file
@@ -26,7 +26,6 @@ from pipeline.fetch.download_cache import HINT_DISK, Progress, Store
 from pipeline.fetch.expiry import sweep
 from pipeline.fetch.http.credentials import hide_values
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.fetch_faults import ServerError
 from pipeline.fetch.request import Delivery, Request
 
 # A new kind of source is one module and one line.

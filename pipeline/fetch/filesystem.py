@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.disk.json_value import JsonValue
+from pipeline.errors import NotFoundError
 from pipeline.fetch.archive.package import deliver_package
 from pipeline.fetch.archive.tree import find_near
 from pipeline.fetch.download_cache import Progress
@@ -20,7 +21,6 @@ from pipeline.fetch.filesystem_client import Filesystem
 from pipeline.fetch.filesystem_file import receive_file
 from pipeline.fetch.http.credentials import mask_credentials
 from pipeline.fetch.http.download import Download, Location, download
-from pipeline.fetch.http.fetch_faults import NotFoundError
 from pipeline.fetch.http.http_session import HttpSettings, retry
 from pipeline.fetch.http.partial_file import Validators
 from pipeline.fetch.listed_files import ListedTree, ListingLimits

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import FetchError
+from pipeline.errors import FetchError, NotFoundError, ServerError, SetupError
 from pipeline.fetch.address.source import Source
 from pipeline.fetch.archive.tree import MAX_FILES, is_plain_path, shorten
 from pipeline.fetch.http.credentials import expand_variables
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.fetch_faults import NotFoundError, ServerError, SetupError, TransientError
+from pipeline.fetch.http.fetch_faults import TransientError
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _HINTS = {

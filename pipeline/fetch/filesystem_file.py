@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from pipeline.errors import ServerError
 from pipeline.fetch.download_cache import Progress
 from pipeline.fetch.filesystem_client import Filesystem
 from pipeline.fetch.http.disk_room import Room
-from pipeline.fetch.http.fetch_faults import ServerError, TransientError
+from pipeline.fetch.http.fetch_faults import TransientError
 from pipeline.fetch.http.partial_file import Validators, begin_part, discard_part, load_validators
 
 CHUNK_BYTES = 8 * 1024 * 1024

@@ -13,11 +13,18 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pipeline.errors import FetchError, NetworkError, PipelineError
+from pipeline.errors import (
+    FetchError,
+    NetworkError,
+    NotFoundError,
+    PipelineError,
+    ServerError,
+    SetupError,
+)
 from pipeline.fetch.address.hf_address import is_commit
 from pipeline.fetch.archive.tree import MAX_FILES
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.fetch_faults import NotFoundError, ServerError, SetupError, TransientError
+from pipeline.fetch.http.fetch_faults import TransientError
 from pipeline.fetch.http.http_session import HttpSettings, retry
 from pipeline.text.printable import printable
 
@@ -157,7 +164,7 @@ class HfRepository:
         """Return our error for one of the client's, whose texts have addresses and request ids."""
         faults = self._hub.errors
         status = getattr(getattr(error, "response", None), "status_code", None)
-        kind: type[NetworkError] = ServerError
+        kind: type[FetchError] = ServerError
         hint: str | None = _HINT
         match error:
             case faults.OfflineModeIsEnabled():

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 from pipeline.disk.json_value import JsonValue
 from pipeline.errors import NetworkError
-from pipeline.fetch.http.fetch_faults import ServerError
 from pipeline.fetch.request import Request
 
 T = TypeVar("T")
@@ -40,8 +39,6 @@ def recall(
             return kept, None
         try:
             found = ask()
-        except ServerError:
-            raise
         except NetworkError as error:
             if kept is None:
                 raise

@@ -18,7 +18,6 @@ from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import NetworkError, PipelineError, PublishError
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.fetch_faults import ServerError
 from pipeline.fetch.http.http_session import HttpSettings, open_url, retry
 from pipeline.publish.commit import Progress
 from pipeline.publish.dist_contents import listed_files
@@ -187,7 +186,7 @@ class Reader:
         try:
             answer = self._receive(path, file.bytes)
         except PipelineError as error:
-            silent = isinstance(error, NetworkError) and not isinstance(error, ServerError)
+            silent = isinstance(error, NetworkError)
             self._num_silent = self._num_silent + 1 if silent else 0
             return Answer(reason=error.message.removeprefix(f"{self._locate(path)}: "))
         self._num_silent = 0

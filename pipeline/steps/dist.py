@@ -21,23 +21,11 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import write_atomic
-from pipeline.errors import DamagedFileError, PipelineError
+from pipeline.errors import DamagedBuildError, DamagedFileError
 
 PART_SUFFIX = ".zoo-part"
 GRACE_SECONDS = 24 * 3600
 _CHUNK_BYTES = 1024**2
-
-
-class DamagedBuildError(PipelineError):
-    """A file of the build is not what the step wrote.
-
-    Attributes:
-        model: Name of the model that it belongs to.
-    """
-
-    def __init__(self, message: str, *, hint: str | None = None, model: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.model = model
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,16 +16,9 @@ from pipeline.engine.quick_check import UpToDate, local_state, make_stamp
 from pipeline.engine.receipt import RECEIPT
 from pipeline.engine.run_job import run_job
 from pipeline.engine.session import Session
-from pipeline.errors import DamagedFileError, MachineError, PipelineError
+from pipeline.errors import DamagedBuildError, DamagedFileError, MachineError, PipelineError
 from pipeline.report.run_context import REPORT_FILES
-from pipeline.steps.dist import (
-    DamagedBuildError,
-    find_fault,
-    load_placed,
-    load_projection,
-    project,
-    remove_file,
-)
+from pipeline.steps.dist import find_fault, load_placed, load_projection, project, remove_file
 from pipeline.steps.graph import Graph
 from pipeline.steps.timings import TIMINGS_FILE, collect_timings
 

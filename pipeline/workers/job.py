@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import WorkerError
 from pipeline.workers.budget import DISK_LIMIT_BYTES, GIB, MEMORY_LIMIT_BYTES, TIMEOUT_SECONDS
 
 OUTCOME = "outcome.json"
@@ -67,10 +66,6 @@ class JobResult:
     seconds: float
     peak_rss_bytes: int
     waited_seconds: float = 0.0
-
-
-class CrashError(WorkerError):
-    """A child process died without a result, which may be nobody's fault."""
 
 
 class UnexpectedJobError(RuntimeError):

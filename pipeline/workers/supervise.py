@@ -15,11 +15,11 @@ from typing import Any
 
 from pipeline import errors
 from pipeline.disk.files import total_size
-from pipeline.errors import PipelineError, WorkerError
+from pipeline.errors import CrashError, PipelineError, WorkerError
 from pipeline.wall.rights import Rights
 from pipeline.workers.budget import out_of_time
 from pipeline.workers.child_process import Launched, describe_exit, last_lines
-from pipeline.workers.job import OUTCOME, CrashError, JobResult, Limits, Request, UnexpectedJobError
+from pipeline.workers.job import OUTCOME, JobResult, Limits, Request, UnexpectedJobError
 from pipeline.workers.memory import format_bytes, tree_memory
 
 _INTERVAL_SECONDS = 0.2

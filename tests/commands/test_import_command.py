@@ -10,8 +10,8 @@ import pytest
 import yaml
 from paths import ROOT
 
+from pipeline.errors import CommandLineError
 from pipeline.manifest.converter.append import append_entries
-from pipeline.manifest.converter.command_line import CommandLineError
 from pipeline.manifest.converter.converter_document import format_document
 from pipeline.manifest.converter.converter_options import OLD_OPTIONS, OPTIONS
 from pipeline.manifest.converter.manifest_lines import ImportedModel, format_entry, import_command

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.disk.lock import ZooLockedError, hold_lock
+from pipeline.disk.lock import hold_lock
+from pipeline.errors import ZooLockedError
 
 
 def test_a_lock_is_held_once(tmp_path: Path) -> None:

@@ -16,9 +16,8 @@ import requests
 from buckets import put_gs, serve_gs, serve_s3
 from fetching import Zoo
 
-from pipeline.errors import FetchError, NetworkError, UntrustedSourceError
+from pipeline.errors import FetchError, NetworkError, SetupError, UntrustedSourceError
 from pipeline.fetch import filesystem_file
-from pipeline.fetch.http.fetch_faults import SetupError
 
 SECRET = "geheim" * 5
 MODEL_JSON = json.dumps({"weightsManifest": [{"paths": ["a.bin", "more/b 1.bin"]}]}).encode()

@@ -15,10 +15,9 @@ from hostile_json import collect_messages, format_spoilt
 from hubs import HuggingFace
 from loopback import Fault, Server, serve
 
-from pipeline.errors import FetchError, NetworkError
+from pipeline.errors import FetchError, NetworkError, SetupError
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
-from pipeline.fetch.http.fetch_faults import SetupError
 from pipeline.fetch.http.http_session import HttpSettings
 
 TOKEN = "hf_" + "geheim" * 5

@@ -13,8 +13,7 @@ from hostile_json import collect_messages, format_spoilt
 from hubs import Kaggle
 from loopback import Fault, Server, serve
 
-from pipeline.errors import FetchError
-from pipeline.fetch.http.fetch_faults import SetupError
+from pipeline.errors import FetchError, SetupError
 
 HANDLE = "ann/net/tensorFlow2/full"
 KEY = "geheim" * 5

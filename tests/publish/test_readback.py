@@ -15,8 +15,7 @@ from built_zoos import BuiltZoo
 from loopback import Page, Server, serve
 from s3_server import serve_public_s3
 
-from pipeline.errors import PublishError
-from pipeline.fetch.http.fetch_faults import NotFoundError
+from pipeline.errors import NotFoundError, PublishError
 from pipeline.fetch.http.http_session import HttpSettings
 from pipeline.publish.generation import PublishedFile
 from pipeline.publish.headers import find_content_type

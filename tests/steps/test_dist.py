@@ -6,8 +6,8 @@ import pytest
 
 import pipeline.steps.dist
 from pipeline.disk.files import digest_file
+from pipeline.errors import DamagedBuildError
 from pipeline.steps.dist import (
-    DamagedBuildError,
     Projected,
     find_fault,
     find_unlisted,

@@ -1,6 +1,5 @@
 """Trees: folders of files, on disk or in an archive, and the files of one model in them."""
 
-import difflib
 import json
 import posixpath
 from collections.abc import Iterable, Mapping
@@ -8,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from pipeline.errors import FetchError, UntrustedSourceError
+from pipeline.errors import FetchError, MissingPathError, UntrustedSourceError
 from pipeline.fetch.http.content import HEAD_BYTES, check_head
 from pipeline.text.printable import cut_middle, printable
+from pipeline.text.suggest import did_you_mean, find_similar
 
 _NUM_NEAR = 4
 # Comparing all names of a large archive would take minutes.
@@ -52,10 +52,6 @@ class Tree(Protocol):
     def place(self, path: str, target: Path) -> None:
         """Put a file at `target`, whose folder is there."""
         ...
-
-
-class MissingPathError(FetchError):
-    """A tree has no file or folder of that path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,8 +190,7 @@ def _select_file(tree: Tree, path: str, *, shown: str) -> Selection:
 
 
 def _suggest(tree: Tree, path: str) -> str:
-    near = find_near(path, tree.list_near(path))
-    return f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+    return did_you_mean(find_near(path, tree.list_near(path)))
 
 
 def find_near(path: str, names: Iterable[str]) -> list[str]:
@@ -206,7 +201,7 @@ def find_near(path: str, names: Iterable[str]) -> list[str]:
     same += [name for name in known if name.lower() == path.lower()]
     if len(known) > _NUM_COMPARED:
         known = [name for name in known if name.endswith(suffix)][:_NUM_COMPARED]
-    alike = difflib.get_close_matches(path, known, n=_NUM_NEAR, cutoff=0.6)
+    alike = find_similar(path, known, most=_NUM_NEAR)
     return list(dict.fromkeys(same + alike))[:_NUM_NEAR]
 
 

@@ -7,8 +7,7 @@ HTML page, nothing at all, an archive of another type than its name has.
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import FetchError
-from pipeline.fetch.http.fetch_faults import DamagedArchiveError
+from pipeline.errors import DamagedArchiveError, FetchError
 
 ArchiveType = Literal["zip", "tar"]
 

@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from pipeline.errors import SourceError
-from pipeline.fetch.http.fetch_faults import SetupError
+from pipeline.errors import SetupError, SourceError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET = re.compile(

@@ -19,13 +19,13 @@ from urllib.parse import unquote, urlsplit
 import requests
 
 from pipeline.disk.files import digest_file
-from pipeline.errors import DiskError, FetchError, NetworkError, UntrustedSourceError
+from pipeline.errors import DiskError, FetchError, NetworkError, ServerError, UntrustedSourceError
 from pipeline.fetch.archive.folder_files import copy_file
 from pipeline.fetch.download_cache import Entry, Progress, Store
 from pipeline.fetch.http.content import check_whole
 from pipeline.fetch.http.deadline import Deadline
 from pipeline.fetch.http.disk_room import Room
-from pipeline.fetch.http.fetch_faults import ServerError, TransientError
+from pipeline.fetch.http.fetch_faults import TransientError
 from pipeline.fetch.http.http_session import HttpSettings, open_url, retry
 from pipeline.fetch.http.partial_file import (
     Receive,
@@ -123,8 +123,6 @@ def download(  # noqa: PLR0913  # a request, and the bounds of the one who asks
         elif refresh:
             try:
                 kept = bring(locate(), kept=kept)
-            except ServerError:
-                raise
             except NetworkError as error:
                 note = f"kept the copy fetched earlier: {error.message}"
     return Download(entry=kept, path=store.blob(kept.sha256), asked=asked, note=note)

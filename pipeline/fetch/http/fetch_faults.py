@@ -1,30 +1,7 @@
-"""Faults: how files and servers fail, where a reader of the code treats them differently.
+"""A fault of one attempt at a download, which `http_session.retry` answers with another attempt.
 
 It loads no HTTP library.
 """
-
-from pipeline.errors import FetchError, NetworkError
-
-
-class ServerError(NetworkError):
-    """A server answers, but not with what it should; it may be mended there.
-
-    Unlike other NetworkErrors it is no reason to keep using an older copy.
-    """
-
-
-class NotFoundError(ServerError):
-    """The server has no such file."""
-
-
-class SetupError(FetchError):
-    """This machine lacks what a source needs: a client library, an environment variable."""
-
-    retry = True
-
-
-class DamagedArchiveError(FetchError):
-    """An archive is cut short or its content is no archive's; another copy may be sound."""
 
 
 class TransientError(Exception):

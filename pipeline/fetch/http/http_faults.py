@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from pipeline.errors import NetworkError
-from pipeline.fetch.http.fetch_faults import NotFoundError, ServerError, TransientError
+from pipeline.errors import NetworkError, NotFoundError, ServerError
+from pipeline.fetch.http.fetch_faults import TransientError
 
 MAX_REDIRECTS = 10
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}

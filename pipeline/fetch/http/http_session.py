@@ -19,10 +19,10 @@ import requests.auth
 import requests.utils
 import urllib3
 
-from pipeline.errors import NetworkError
+from pipeline.errors import NetworkError, ServerError
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.fetch_faults import ServerError, TransientError
+from pipeline.fetch.http.fetch_faults import TransientError
 from pipeline.fetch.http.http_faults import MAX_REDIRECTS, check_status, translate
 from pipeline.fetch.http.watch import WatchedAdapter, watching
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import write_atomic
 from pipeline.disk.json_value import parse_json
-from pipeline.fetch.download_cache import DamagedCacheError, Progress
+from pipeline.errors import DamagedFileError
+from pipeline.fetch.download_cache import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +46,12 @@ def load_validators(part: Path) -> Validators | None:
     """Return the state of the file that a part is of, None where it is not known."""
     try:
         content = _sidecar(part).read_bytes()
-        value = parse_json(content, part.name, error=DamagedCacheError)
+        value = parse_json(content, part.name, error=DamagedFileError)
         texts = {name: value.get(name) for name in vars(Validators())}
         return Validators(
             **{name: None if text.is_absent else text.text() for name, text in texts.items()}
         )
-    except (FileNotFoundError, DamagedCacheError):
+    except (FileNotFoundError, DamagedFileError):
         return None
 
 

@@ -21,9 +21,9 @@ import urllib3
 import urllib3.connection
 import urllib3.connectionpool
 
+from pipeline.errors import ServerError
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.fetch_faults import ServerError
 
 LEAST_BYTES_PER_SECOND = 1024
 # Answers that are read whole into memory: lists of versions, listings, catalogs.

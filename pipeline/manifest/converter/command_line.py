@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.errors import PipelineError
+from pipeline.errors import CommandLineError
 from pipeline.manifest.converter.converter_options import OPTIONS, Option
 from pipeline.manifest.fault import closest
 from pipeline.text.quantity import count
@@ -18,10 +18,6 @@ _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
 _NUM_PATHS = 2
 # Of a size in bytes; Python refuses to read numbers of thousands of digits.
 _MAX_DIGITS = 15
-
-
-class CommandLineError(PipelineError):
-    """A command line cannot be imported."""
 
 
 @dataclass(kw_only=True)

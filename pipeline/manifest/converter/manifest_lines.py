@@ -9,11 +9,8 @@ from typing import Any, get_args
 
 import yaml
 
-from pipeline.manifest.converter.command_line import (
-    CommandLine,
-    CommandLineError,
-    read_command_line,
-)
+from pipeline.errors import CommandLineError
+from pipeline.manifest.converter.command_line import CommandLine, read_command_line
 from pipeline.manifest.converter.converter_options import OPTIONS
 from pipeline.manifest.fault import format_choices
 from pipeline.manifest.fields import InputFormat, OutputFormat

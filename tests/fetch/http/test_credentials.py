@@ -7,9 +7,8 @@ import pytest
 from fetching import Zoo
 from loopback import Fault, Server, serve
 
-from pipeline.errors import FetchError
+from pipeline.errors import FetchError, SetupError
 from pipeline.fetch.http.credentials import expand_variables, hide_values, mask_credentials
-from pipeline.fetch.http.fetch_faults import SetupError
 
 VALUE = "geheim/4711+x"
 
