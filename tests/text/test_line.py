@@ -4,10 +4,14 @@ import pytest
 
 from pipeline.text.line import (
     clean_lines,
+    count_cells,
     crop_line,
     crop_middle,
+    crop_text,
     encode_text,
     first_line,
+    label_text,
+    pad_text,
     plain_text,
     wrap_text,
 )
@@ -41,6 +45,52 @@ def test_wrapping_keeps_paths_whole_and_lines_apart() -> None:
         "  https://example.org/a/very/long/address/of/a/file",
     ]
     assert len(wrap_text(text, "", indent="", width=None)) == 2
+
+
+def test_wrapping_keeps_blanks_between_words_and_no_break_spaces() -> None:
+    text = "a table:   of three\N{NO-BREAK SPACE}words or of several"
+
+    assert plain_text(wrap_text(text, "", indent="", width=22)).splitlines() == [
+        "a table:   of",
+        "three\N{NO-BREAK SPACE}words or of",
+        "several",
+    ]
+
+
+def test_a_message_hangs_behind_its_label() -> None:
+    lines = label_text(("  hint  ", "dim"), "free space on the disk\nthen again", "", width=20)
+
+    assert plain_text(lines) == ("  hint  free space on the\n        disk\n        then again\n")
+    assert lines[0][0] == ("  hint  ", "dim")
+    assert label_text(("  hint  ", "dim"), " \n", "", width=20) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [("gear", 4), ("✓ –", 3), ("東京.pb", 7), ("ｗｉｄｅ", 8), ("e\u0301", 1), ("👩‍👧", 2)],  # noqa: RUF001  # wide letters
+)
+def test_width_is_counted_in_cells(text: str, cells: int) -> None:
+    assert count_cells(text) == cells
+
+
+def test_wide_characters_are_cropped_by_their_cells() -> None:
+    name = "物体検出-モデル"
+
+    assert crop_text(name, 8) == "物体検 …"
+    assert crop_middle(name, 10) == "物体 …デル"
+    assert plain_text([crop_line((("✓", "good"), (f" {name}", "")), 8)]) == "✓ 物体 …\n"
+    assert [count_cells(crop_text(name, width)) for width in range(1, 17)] == [*range(1, 16), 15]
+
+
+def test_wide_characters_are_padded_and_wrapped_by_their_cells() -> None:
+    assert pad_text("東京", 6) == "東京  "
+    assert pad_text("東京", 6, right=True) == "  東京"
+    assert plain_text(wrap_text("モデル 物体検出 東京", "", indent="", width=20)) == (
+        "モデル 物体検出 東京\n"
+    )
+    assert plain_text(wrap_text("モデル 物体検出 東京都", "", indent="", width=20)) == (
+        "モデル 物体検出\n東京都\n"
+    )
 
 
 def test_a_cropped_line_is_as_wide_as_allowed() -> None:
