@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.catalog.phrases import format_requirements, join_words
+from pipeline.catalog.phrases import format_requirements
 from pipeline.text.line import crop_middle, first_line
+from pipeline.text.suggest import join_words, list_first
 
 MAX_OPS = 3
 MAX_REASON = 100
@@ -28,8 +29,7 @@ def describe_limits(checks: Checks) -> list[str]:
 def _describe_fault(backend: str, check: Mapping[str, Any]) -> str:
     ops = check.get("missingOps") or []
     if ops:
-        more = len(ops) - MAX_OPS
-        return f"{backend} lacks {', '.join(ops[:MAX_OPS])}" + (f" and {more} more" * (more > 0))
+        return f"{backend} lacks {list_first(ops, MAX_OPS)}"
     reason = crop_middle(first_line(check.get("reason")), MAX_REASON)
     return f"{backend} fails: {reason or 'no reason given'}"
 

@@ -1,11 +1,12 @@
 """Phrases: shapes, shares, links and lists as the pages write them. Pure."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.text.quantity import format_bytes
+from pipeline.text.suggest import join_words
 
 NO_SHAPE = "[…]"
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -55,12 +56,6 @@ def format_counts(counts: Mapping[str, int]) -> str:
     """Return what there is how often, the most frequent first: "10 float16, 1 int32"."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{number:,} {name}" for name, number in ordered)
-
-
-def join_words(words: Iterable[str], last: str = "and") -> str:
-    """Return words as a sentence has them: "cpu, wasm and webgl"."""
-    *others, final = list(words) or [""]
-    return f"{', '.join(others)} {last} {final}" if others else final
 
 
 def format_requirements(requires: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ what a full disk raises. It opens no file.
 
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from getopt import GetoptError
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError
+from pipeline.text.suggest import find_similar
 
 _HELP = ("help", "h")
 _EXPECTED = {int: "a whole number", float: "a number"}
@@ -92,7 +92,7 @@ def _describe_unknown(cause: GetoptError, options: Sequence[CmdOption], command:
     given = f"--{cause.opt}" if len(cause.opt) > 1 else f"-{cause.opt}"
     if "not recognized" not in cause.msg:
         return cause.msg
-    near = get_close_matches(given, _spellings(options), n=1)
+    near = find_similar(given, _spellings(options))
     advice = f"did you mean {near[0]}?" if near else f"`{command} --help` lists the known ones"
     return f"unknown option {given}; {advice}"
 

@@ -15,6 +15,7 @@ from pipeline.errors import DamagedFileError
 from pipeline.steps.dist import find_fault, load_placed, load_projection
 from pipeline.steps.graph import Graph
 from pipeline.text.printable import printable
+from pipeline.text.suggest import list_first
 
 _OPTION_JSON = {
     "name": "as_json",
@@ -93,7 +94,7 @@ def _only(graph: Graph, causes: Mapping[str, str], selected: list[str]) -> dict[
 
 
 def _brief(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    return list_first(names, 1)
 
 
 def _format_json(causes: Mapping[str, Any]) -> str:

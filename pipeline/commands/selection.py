@@ -1,6 +1,5 @@
 """Selection: which tasks a command's arguments name, with wildcards and groups."""
 
-import difflib
 import fnmatch
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -8,6 +7,7 @@ from typing import Protocol
 from doit.exceptions import InvalidCommand
 
 from pipeline.steps.graph import Graph
+from pipeline.text.suggest import find_similar
 
 
 class NamedTask(Protocol):
@@ -62,6 +62,6 @@ def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Gr
 def _unknown(tasks: Mapping[str, NamedTask], name: str) -> str:
     if name.startswith("-"):
         return f"'{name}' stands behind a task; options go before the tasks"
-    near = difflib.get_close_matches(name, tasks, n=3)
+    near = find_similar(name, tasks, most=3)
     meant = f"; did you mean {' or '.join(near)}?" if near else "; `doit list --all` shows all"
     return f"'{name}' is not a task{meant}"

@@ -10,6 +10,7 @@ from pipeline.diff.change import Cause, CauseKind, Difference, ModelDifference
 from pipeline.diff.recipe import Recipe, explain_recipes, explain_tools
 from pipeline.engine.receipt import find_changes
 from pipeline.text.line import first_line
+from pipeline.text.suggest import list_first
 
 Recipes = Callable[[str], tuple[Recipe | None, Recipe | None]]
 """Returns what a model was made of before and now, by its name; None where it is not known."""
@@ -128,8 +129,7 @@ def _explain_stated(
         for text in find_changes(old_limits[name], new_limits[name], f"tolerance of {name}")
     ]
     if texts:
-        more = f" and {len(texts) - 1} more" if len(texts) > 1 else ""
-        yield Cause(kind="parameters", text=f"{texts[0]}{more}")
+        yield Cause(kind="parameters", text=list_first(texts, 1))
 
 
 def _tolerances(model: CatalogModel) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pipeline.disk.json_value import JsonValue
 from pipeline.disk.versions import installed_version
 from pipeline.errors import FormatError, MachineError, PipelineError
 from pipeline.text.printable import printable
+from pipeline.text.suggest import list_first
 
 RECEIPT = "receipt.json"
 NEVER_BUILT = "never built"
@@ -233,8 +234,7 @@ def _explain_parameters(made: Mapping[str, Any], now: Mapping[str, Any]) -> str 
     changes = list(find_changes(made, now))
     if not changes:
         return None
-    more = f" and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
-    return f"parameter {'; '.join(changes[:MAX_CHANGES])}{more}"
+    return f"parameter {list_first(changes, MAX_CHANGES, separator='; ')}"
 
 
 def find_changes(before: Any, after: Any, where: str = "") -> Iterator[str]:

@@ -12,6 +12,7 @@ from pipeline.inspection.other_files import format_title
 from pipeline.report.model_table import format_models_table
 from pipeline.text.line import BLANK, ELLIPSIS, Line, Style, crop_middle, first_line, wrap_text
 from pipeline.text.quantity import KIB, count, format_bytes, format_parameters
+from pipeline.text.suggest import list_first
 
 _TITLES = {
     "tf_saved_model": "TensorFlow SavedModel",
@@ -191,8 +192,7 @@ def _call(model: Mapping[str, Any]) -> str:
     if not model["requiresAsync"]:
         return "execute() or predict()"
     ops = model.get("asyncOps") or ()
-    more = f" and {len(ops) - _NUM_SHOWN} more" if len(ops) > _NUM_SHOWN else ""
-    return f"executeAsync(), because of {', '.join(ops[:_NUM_SHOWN])}{more}"
+    return f"executeAsync(), because of {list_first(ops, _NUM_SHOWN)}"
 
 
 def _backend(made: Mapping[str, Any]) -> str:

@@ -4,8 +4,10 @@ Each is a sentence. It opens no file.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from pipeline.text.suggest import list_first
 
 _LOST_NAME = re.compile(r"Identity(_\d+)?(:0)?")
 _NUM_NAMED = 5
@@ -24,7 +26,7 @@ def find_remarks(model: Mapping[str, Any]) -> list[str]:
 def _on_weights(weights: Mapping[str, Any]) -> Iterator[str]:
     broken = weights.get("nonFinite") or ()
     if broken:
-        named = _list([f"{w['name']} ({_count_bad(w)})" for w in broken])
+        named = list_first([f"{w['name']} ({_count_bad(w)})" for w in broken], _NUM_NAMED)
         yield f"weights that are not finite: {named}"
 
 
@@ -45,24 +47,18 @@ def _on_tensors(model: Mapping[str, Any]) -> Iterator[str]:
             yield f"input {entry['name']}: its shape is unknown, even the number of axes"
     wide = [o["name"] for o in model.get("outputs") or () if o["dtype"] == "int64"]
     if wide:
-        yield f"outputs of int64 come as int32: {_list(wide)}"
+        yield f"outputs of int64 come as int32: {list_first(wide, _NUM_NAMED)}"
     outputs = model.get("outputs") or ()
     lost = [entry["name"] for entry in outputs if _LOST_NAME.fullmatch(entry["name"])]
     if lost and model["format"] == "tfjs_graph_model":
-        yield f"names of outputs were lost in conversion: {_list(lost)}"
+        yield f"names of outputs were lost in conversion: {list_first(lost, _NUM_NAMED)}"
 
 
 def _on_ops(model: Mapping[str, Any]) -> Iterator[str]:
     for where, missing in (model.get("missingOps") or {}).items():
         if missing:
             title = "TensorFlow.js" if where == "tensorflow.js" else f"its backend {where}"
-            yield f"ops that {title} does not have: {_list(missing)}"
+            yield f"ops that {title} does not have: {list_first(missing, _NUM_NAMED)}"
     missing = model.get("missingLayers")
     if missing:
-        yield f"layers that TensorFlow.js does not have: {_list(missing)}"
-
-
-def _list(names: Sequence[str]) -> str:
-    more = len(names) - _NUM_NAMED
-    listed = ", ".join(names[:_NUM_NAMED])
-    return f"{listed} and {more:,} more" if more > 0 else listed
+        yield f"layers that TensorFlow.js does not have: {list_first(missing, _NUM_NAMED)}"

@@ -1,9 +1,11 @@
 """Faults: what is wrong in a manifest, and where. It opens no file."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pipeline.text.line import crop_text
+from pipeline.text.suggest import find_similar
 
 _TEXT_MAX = 60
 
@@ -39,12 +41,6 @@ def format_path(path: Sequence[str | int]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def format_choices(choices: Iterable[str]) -> str:
-    """Return choices as a phrase: "float16, uint8 or uint16"."""
-    *others, last = choices
-    return f"{', '.join(others)} or {last}" if others else last
-
-
 def format_value(value: Any) -> str:
     """Say what was found, so that text and number are told apart."""
     match value:
@@ -63,15 +59,17 @@ def format_value(value: Any) -> str:
 
 
 def shorten(text: str) -> str:
-    """Cut a long text for a message."""
-    return text if len(text) <= _TEXT_MAX else f"{text[: _TEXT_MAX - 1]}…"
+    """Return a text that a message can quote; the end of a long text is left out: "abc…"."""
+    return crop_text(text, _TEXT_MAX)
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that a mistyped word most likely means, or None."""
+    """Return the choice that a mistyped word most likely means; "--Input-format" may be one.
+
+    The choices are in lower case with underscores, as fields and flags are.
+    """
     spelled = word.lstrip("-").replace("-", "_").lower()
-    close = difflib.get_close_matches(spelled, list(choices), n=1, cutoff=0.6)
-    return close[0] if close else None
+    return next(iter(find_similar(spelled, choices)), None)
 
 
 def _format_key(key: str) -> str:

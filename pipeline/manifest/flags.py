@@ -8,9 +8,9 @@ pairs. It opens no file.
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
-from pipeline.manifest.fault import format_choices
 from pipeline.manifest.fields import InputFormat, OutputFormat
 from pipeline.manifest.model import Defaults
+from pipeline.text.suggest import join_words
 
 GRAPH, LAYERS = "tfjs_graph_model", "tfjs_layers_model"
 
@@ -110,7 +110,7 @@ def find_misfits(asked: Iterable[str], pairs: Sequence[tuple[str, str]]) -> list
 
 def _no_pair(input_format: str, output_format: str) -> str:
     outputs = [output for output in _OUTPUT_FORMATS if (input_format, output) in APPLICABLE]
-    return f"{input_format} becomes {format_choices(outputs)}, not {output_format}"
+    return f"{input_format} becomes {join_words(outputs, 'or')}, not {output_format}"
 
 
 def _misfit(flag: str, pairs: Iterable[tuple[str, str]]) -> str:
@@ -119,11 +119,11 @@ def _misfit(flag: str, pairs: Iterable[tuple[str, str]]) -> str:
     elsewhere = sorted({output for name, output in wanted if name in inputs} - outputs)
     if elsewhere:
         return (
-            f"applies where the output_format is {format_choices(elsewhere)}; "
-            f"this model becomes {format_choices(sorted(outputs))}"
+            f"applies where the output_format is {join_words(elsewhere, 'or')}; "
+            f"this model becomes {join_words(sorted(outputs), 'or')}"
         )
-    given = format_choices(sorted(inputs))
+    given = join_words(sorted(inputs), "or")
     formats = [name for name in _INPUT_FORMATS if any(name == pair[0] for pair in wanted)]
     if len(formats) > _LISTED_MAX:
         return f"does not apply to {given}"
-    return f"applies to {format_choices(formats)}; this model is {given}"
+    return f"applies to {join_words(formats, 'or')}; this model is {given}"

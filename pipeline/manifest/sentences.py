@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.manifest.fault import closest, format_choices, format_value, shorten
+from pipeline.manifest.fault import closest, format_value, shorten
 from pipeline.manifest.fields import PATTERN_WORDS
+from pipeline.text.suggest import join_words
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -46,7 +47,7 @@ def describe_unknown(field: str, known: Sequence[str]) -> str:
     if field in _ELSEWHERE:
         return f"unknown field; {_ELSEWHERE[field]}"
     if len(known) <= _LISTED_MAX:
-        return f"unknown field; expected {format_choices(known)}"
+        return f"unknown field; expected {join_words(known, 'or')}"
     return "unknown field; values of your own go below 'extra'"
 
 
@@ -101,4 +102,4 @@ def _describe_choice(location: Sequence[str | int], value: Any, expected: str) -
     meant = closest(value, choices) if isinstance(value, str) else None
     if meant:
         return f"{sentence}; did you mean {meant!r}?"
-    return f"{sentence}; expected {format_choices(choices)}"
+    return f"{sentence}; expected {join_words(choices, 'or')}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from pipeline.text.quantity import format_bytes
+from pipeline.text.suggest import list_first
 
 # Of a file in a repository, and of a site as a whole.
 MAX_FILE_BYTES = 100 * 1024**2
@@ -29,11 +30,10 @@ def find_excesses(sizes: Mapping[str, int]) -> list[str]:
     found = []
     large = sorted(path for path, size in sizes.items() if size > MAX_FILE_BYTES)
     if large:
-        more = f" and {len(large) - _NUM_SHOWN} more" if len(large) > _NUM_SHOWN else ""
-        named = ", ".join(f"{path} ({format_bytes(sizes[path])})" for path in large[:_NUM_SHOWN])
+        named = [f"{path} ({format_bytes(sizes[path])})" for path in large]
         found.append(
-            f"GitHub Pages refuses files of more than 100 MiB: {named}{more}; a smaller "
-            "weight_shard_size_bytes splits them"
+            f"GitHub Pages refuses files of more than 100 MiB: {list_first(named, _NUM_SHOWN)}; "
+            "a smaller weight_shard_size_bytes splits them"
         )
     total = sum(sizes.values())
     if total > MAX_SITE_BYTES:

@@ -7,6 +7,7 @@ from pipeline.report.run_context import RunContext
 from pipeline.report.step_line import task_title
 from pipeline.text.line import Line, first_line, wrap_text
 from pipeline.text.quantity import count
+from pipeline.text.suggest import list_first
 
 MAX_FULL = 30
 MAX_NAMED = 4
@@ -43,9 +44,7 @@ def _name_others(others: Sequence[StepEvent]) -> list[tuple[str, str]]:
     """Return which other steps failed for the same reason; nothing where none did."""
     if not others:
         return []
-    named = ", ".join(task_title(event.task) for event in others[:MAX_NAMED])
-    more = len(others) - MAX_NAMED
-    return [("also", f"{named} and {more:,} more" if more > 0 else named)]
+    return [("also", list_first([task_title(event.task) for event in others], MAX_NAMED))]
 
 
 def format_expected_failures(context: RunContext, *, width: int | None) -> list[Line]:

@@ -19,6 +19,7 @@ from pipeline.text.line import (
     wrap_text,
 )
 from pipeline.text.quantity import format_bytes, format_parameters, format_ratio
+from pipeline.text.suggest import list_first
 
 BASES = ("float32", "original")
 MAX_NAME = 32
@@ -221,9 +222,11 @@ def _notes(cards: Sequence[Card], width: int | None) -> list[Line]:
     if any(_is_original(card) for card in cards):
         notes.append(("* the source is quantized already: its weights as they are", "dim"))
     for limit, members in _limits(cards).items():
-        notes.append((f"{limit} ({_some(members)})", "dim"))
+        notes.append((f"{limit} ({list_first(members, MAX_NAMED)})", "dim"))
     for (status, reason), members in groups.items():
-        notes.append((f"{status}: {reason} ({_some(members)})", STATUS_STYLES[status]))
+        notes.append(
+            (f"{status}: {reason} ({list_first(members, MAX_NAMED)})", STATUS_STYLES[status])
+        )
     return [
         line for text, style in notes for line in wrap_text(text, style, indent="", width=width)
     ]
@@ -238,8 +241,3 @@ def _limits(cards: Sequence[Card]) -> dict[str, list[str]]:
             for limit in describe_limits(base.get("checks") or {}):
                 groups.setdefault(limit, []).append(card["name"])
     return groups
-
-
-def _some(members: Sequence[str]) -> str:
-    more = len(members) - MAX_NAMED
-    return ", ".join(members[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")

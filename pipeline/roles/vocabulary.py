@@ -6,7 +6,6 @@ the tensor. `docs/roles.md` is made of this module (document.py). It opens no fi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from pipeline.roles.object_roles import (
     CLASSIFICATION,
@@ -23,6 +22,7 @@ from pipeline.roles.object_roles import (
 from pipeline.roles.person_roles import ATTRIBUTES, LANDMARKS, POSE
 from pipeline.roles.role_names import name_role
 from pipeline.roles.role_types import Family, Role
+from pipeline.text.suggest import find_similar
 
 # The first family that fits a task's ending has it, so the longer endings come first.
 FAMILIES: tuple[Family, ...] = (
@@ -107,7 +107,7 @@ def near_role(name: str) -> str | None:
     """
     words = {word.lower(): word for word in sorted(role_names())}
     plain = name.lower().replace("_", "")
-    near = get_close_matches(plain, words, n=1, cutoff=CLOSE_SPELLING)
+    near = find_similar(plain, words, similarity=CLOSE_SPELLING)
     if not near:
         return None
     alias = name_role(name)

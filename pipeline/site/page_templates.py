@@ -19,7 +19,6 @@ from pipeline.catalog.phrases import (
     format_requirements,
     format_shape,
     format_share,
-    join_words,
     web_url,
 )
 from pipeline.catalog.types import Catalog, CatalogModel
@@ -28,6 +27,7 @@ from pipeline.site.list_page import Listing
 from pipeline.site.model_page import Sheet, describe_model
 from pipeline.site.snippets import PLACE
 from pipeline.text.quantity import count, format_bytes, format_parameters, format_ratio
+from pipeline.text.suggest import join_words
 from pipeline.text.templates import open_templates
 
 # wasm has to be compiled, and its threaded form starts workers from blobs.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import ConversionError
+from pipeline.text.suggest import list_first
 
 _INT32 = np.iinfo(np.int32)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -27,9 +28,8 @@ def check_narrowing(weights: Iterable[Mapping[str, Any]]) -> None:
     """
     lost = [text for entry in weights if (text := _describe_loss(entry["name"], entry["data"]))]
     if lost:
-        more = f" and {len(lost) - _NUM_NAMED} more" if len(lost) > _NUM_NAMED else ""
         raise ConversionError(
-            f"constants that TensorFlow.js cannot hold: {', '.join(lost[:_NUM_NAMED])}{more}",
+            f"constants that TensorFlow.js cannot hold: {list_first(lost, _NUM_NAMED)}",
             hint="make them smaller in the model and save it again; TensorFlow.js has int32 and "
             "float32 only, and the converter would have written other values",
         )

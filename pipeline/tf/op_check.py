@@ -10,6 +10,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.errors import ConversionError
+from pipeline.text.suggest import list_first
 from pipeline.tf.nodes import all_nodes
 from pipeline.tf.untrusted.op_advice import advise
 from pipeline.tfjs.op_support import mapped_ops
@@ -92,7 +93,5 @@ def _format_place(name: str) -> str:
 
 
 def _describe(op: str, places: list[str]) -> str:
-    shown = ", ".join(places[:_NUM_PLACES])
-    more = f" and {len(places) - _NUM_PLACES} more" if len(places) > _NUM_PLACES else ""
     count = f" {len(places)} times" if len(places) > 1 else ""
-    return f"{op}{count} ({shown}{more})"
+    return f"{op}{count} ({list_first(places, _NUM_PLACES)})"

@@ -8,7 +8,6 @@ from pipeline.catalog.phrases import (
     format_shape,
     format_share,
     format_sizes,
-    join_words,
     web_url,
 )
 
@@ -45,10 +44,7 @@ def test_sizes_share_their_unit() -> None:
     assert format_range([2048, 2 * 1024**2]) == "2 KiB to 2.0 MiB"
 
 
-def test_words_and_counts_are_sentences() -> None:
-    assert join_words([]) == ""
-    assert join_words(["cpu"]) == "cpu"
-    assert join_words(["cpu", "wasm", "webgl"]) == "cpu, wasm and webgl"
+def test_counts_are_sentences() -> None:
     assert format_counts({"int32": 1, "float16": 10}) == "10 float16, 1 int32"
 
 

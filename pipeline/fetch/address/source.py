@@ -13,7 +13,6 @@
 It opens no file of a model and asks no server; `pipeline.fetch.fetch` does.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from pipeline.fetch.address.hub import ask_compressed, is_hub, is_hub_version, l
 from pipeline.fetch.address.kaggle_address import KaggleAddress, parse_kaggle, parse_kaggle_page
 from pipeline.fetch.address.web_pages import find_meant
 from pipeline.fetch.http.credentials import check_variables, strip_credentials
+from pipeline.text.suggest import find_similar
 
 Kind = Literal["path", "http", "npm", "pypi", "hf", "kaggle", "filesystem"]
 
@@ -273,7 +273,7 @@ def _unknown_scheme(text: str, scheme: str) -> SourceError:
     if bucket := _ARN.fullmatch(text):
         return SourceError(f"{text!r}: no source; did you mean 's3://{bucket[1]}'?")
     near = [_OTHER_NAMES[scheme]] if scheme in _OTHER_NAMES else []
-    near = near or difflib.get_close_matches(scheme, _SCHEMES, n=1)
+    near = near or find_similar(scheme, _SCHEMES)
     meant = f"; did you mean {near[0]}:?" if near else ""
     hint = None
     if "//" in text:

@@ -12,7 +12,6 @@ import yaml
 from pipeline.errors import CommandLineError
 from pipeline.manifest.converter.command_line import CommandLine, read_command_line
 from pipeline.manifest.converter.converter_options import OPTIONS
-from pipeline.manifest.fault import format_choices
 from pipeline.manifest.fields import InputFormat, OutputFormat
 from pipeline.manifest.flags import (
     FLAGS,
@@ -22,6 +21,7 @@ from pipeline.manifest.flags import (
     formats_of_file,
 )
 from pipeline.manifest.quantize_rules import QUANTIZE_FIELDS
+from pipeline.text.suggest import join_words
 
 _INPUT_FORMATS: tuple[str, ...] = get_args(InputFormat)
 _OUTPUT_FORMATS: tuple[str, ...] = get_args(OutputFormat)
@@ -118,7 +118,7 @@ def _read_formats(line: CommandLine) -> dict[str, str]:
     if asked in _KERAS_OUTPUTS:
         raise CommandLineError(
             f"--output_format {asked}: a zoo publishes for the browser; expected "
-            f"{format_choices(_OUTPUT_FORMATS)}",
+            f"{join_words(_OUTPUT_FORMATS, 'or')}",
             hint="keep the command for this one",
         )
     formats = {} if source_format is None else {"input_format": source_format}
@@ -152,7 +152,7 @@ def _known_format(
         return _OLD_FORMATS[text]
     raise CommandLineError(
         f"{option} {text}: {_GONE_FORMATS.get(text, 'no such format')}; "
-        f"expected {format_choices(known)}"
+        f"expected {join_words(known, 'or')}"
     )
 
 

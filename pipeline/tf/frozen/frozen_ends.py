@@ -12,8 +12,8 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import op_def_registry
 
 from pipeline.errors import PipelineError, SignatureError
+from pipeline.text.suggest import did_you_mean, find_similar
 from pipeline.tf.saved_model.freeze import import_graph
-from pipeline.tf.saved_model.meta_graph import did_you_mean
 from pipeline.tf.untrusted.reach import find_reached, node_of, prune
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 
@@ -89,7 +89,7 @@ def name_end(tensor: str) -> str:
 def _find(name: str, nodes: Mapping[str, NodeDef]) -> str:
     node, _, index = name.partition(":")
     if node not in nodes or not (index or "0").isdigit():
-        meant = did_you_mean([node], ([other] for other in nodes))
+        meant = did_you_mean(find_similar(node, nodes))
         raise SignatureError(f"output_node_names: the graph has no {name!r}{meant}")
     return f"{node}:{int(index or 0)}"
 

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from pipeline.errors import ConversionError, FormatError, SignatureError
+from pipeline.text.suggest import list_first
 from pipeline.tf.frozen.frozen_ends import PLACEHOLDERS, choose_outputs, find_inputs
 from pipeline.tf.saved_model.freeze import find_unknown_op, format_reason, import_graph
 from pipeline.tf.saved_model.tables import VARIABLES, find_initializer
@@ -131,10 +132,9 @@ def _describe_other(path: Path, content: bytes) -> str:
 def _check_frozen(graph: GraphDef) -> None:
     names = [node.name for node in graph.node if node.op in VARIABLES]
     if names:
-        more = f" and {len(names) - _NUM_NAMED} more" if len(names) > _NUM_NAMED else ""
         raise ConversionError(
             "the graph is not frozen: it lacks the values of its variables "
-            f"{', '.join(names[:_NUM_NAMED])}{more}",
+            f"{list_first(names, _NUM_NAMED)}",
             hint="take the SavedModel, or freeze the graph with its checkpoint "
             "(python -m tensorflow.python.tools.freeze_graph)",
         )

@@ -17,6 +17,7 @@ import keras
 import tf_keras
 
 from pipeline.errors import ConversionError, FormatError, PipelineError, UntrustedSourceError
+from pipeline.text.suggest import list_first
 from pipeline.tf.keras.keras_1 import modernize, state_defaults
 from pipeline.tf.keras.keras_builtin import known_parts
 from pipeline.tf.keras.keras_config import (
@@ -201,8 +202,7 @@ def _check(
 
 def _list(found: Iterable[Found]) -> str:
     texts = sorted({f"{one.what} (layer {one.layer!r})" for one in found})
-    more = f" and {len(texts) - _NUM_NAMED} more" if len(texts) > _NUM_NAMED else ""
-    return ", ".join(texts[:_NUM_NAMED]) + more
+    return list_first(texts, _NUM_NAMED)
 
 
 def _is_installed(module: str | None) -> bool:

@@ -3,7 +3,6 @@
 A SavedModel holds one or more MetaGraphs, each chosen by its tags.
 """
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef, MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from pipeline.errors import FormatError, SignatureError
+from pipeline.text.suggest import did_you_mean, find_similar
 
 _V1_ASSETS = "saved_model_assets"
 # What is meant where several graphs are there and none is named: TensorFlow's convention, then
@@ -59,9 +59,10 @@ def choose_meta_graph(saved_model: SavedModel, tags: Sequence[str] | None) -> Me
         )
     wanted = tuple(sorted(tags))
     if wanted not in by_tags:
+        near = find_similar(",".join(wanted), map(",".join, by_tags))
         raise SignatureError(
             f"saved_model_tags: no graph with the tags {format_tag_sets([wanted])}; "
-            f"the SavedModel has {format_tag_sets(by_tags)}{did_you_mean(wanted, by_tags)}"
+            f"the SavedModel has {format_tag_sets(by_tags)}{did_you_mean(near)}"
         )
     return by_tags[wanted]
 
@@ -100,13 +101,6 @@ def format_tag_sets(tag_sets: Iterable[Sequence[str]]) -> str:
     """Return tag sets as the manifest writes them: "serve", "serve,gpu" or "" (no tags)."""
     texts = sorted(",".join(tags) for tags in tag_sets)
     return ", ".join(f"'{text}'" if text else "'' (no tags)" for text in texts)
-
-
-def did_you_mean(wanted: Sequence[str], choices: Iterable[Sequence[str]]) -> str:
-    """Return "; did you mean 'serve'?" where a choice is much alike, else nothing."""
-    texts = [",".join(choice) for choice in choices]
-    close = difflib.get_close_matches(",".join(wanted), texts, n=1)
-    return f"; did you mean {close[0]!r}?" if close and close[0] else ""
 
 
 def _read(folder: Path) -> SavedModel:

@@ -5,11 +5,11 @@ tensorflowjs/quantization.py): shell patterns on weight names for each dtype, an
 all the rest, which is `true` there and `*` here. It opens no file.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from pipeline.errors import QuantizationError
+from pipeline.text.suggest import find_similar
 from pipeline.tfjs.model.weight_manifest import WeightSpec
 
 REST = "*"
@@ -63,7 +63,7 @@ def _no_match(pattern: str, dtype: str, dtypes: Mapping[str, str]) -> Quantizati
             f"as {name!r} ({of}); expected float32 weights"
         )
     names = [name for name, of in dtypes.items() if of == "float32"]
-    near = difflib.get_close_matches(pattern.replace("*", ""), names, n=_SHOWN, cutoff=0.5)
+    near = find_similar(pattern.replace("*", ""), names, most=_SHOWN, similarity=0.5)
     shown = ", ".join(map(repr, near or names[:_SHOWN]))
     count = f"{len(names):,} float32 weights" if names else "no float32 weights at all"
     return QuantizationError(

@@ -7,9 +7,9 @@ says stays unknown. It opens no file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from pipeline.errors import SignatureError
+from pipeline.text.suggest import find_similar
 from pipeline.tfjs.model.inference import Shape, infer_dtype, infer_shape, merge_shapes
 from pipeline.tfjs.model.signature_def import SignatureDef, TensorInfo
 from pipeline.tfjs.model.topology import Node, Topology, tensor_name
@@ -54,7 +54,7 @@ def check_node(info: TensorInfo, topology: Topology, *, side: str) -> None:
     """Raise a SignatureError with the nearest names where an entry's node does not exist."""
     if info.node in topology.nodes:
         return
-    near = get_close_matches(info.node, topology.nodes, n=3, cutoff=0.5)
+    near = find_similar(info.node, topology.nodes, most=3, similarity=0.5)
     ends = topology.placeholders() if side == "inputs" else topology.results()
     names = f"nearest names: {', '.join(near)}" if near else f"its ends: {', '.join(ends[:8])}"
     raise SignatureError(
