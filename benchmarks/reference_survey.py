@@ -40,8 +40,7 @@ from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.normalize import normalize_graph_model
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.tfjs.quantize.variant_files import write_variant
-from pipeline.workers.budget import Budget
-from pipeline.workers.job import Limits
+from pipeline.workers.limits import Budget, ResourceLimits
 from pipeline.workers.pool import TensorFlowPool
 
 MIB = 1024 * 1024
@@ -134,7 +133,9 @@ def survey(
                 model=subject.published,
                 packages=packages,
                 log=log,
-                budget=Budget(seconds=TIMEOUT_SECONDS, memory_bytes=8 * GIB),
+                budget=Budget(
+                    ResourceLimits(timeout_seconds=TIMEOUT_SECONDS, memory_bytes=8 * GIB)
+                ),
                 trusted=False,
                 backend=backend,
             )
@@ -167,7 +168,7 @@ def _run_in_tensorflow(
         "flags": {"saved_model_tags": None},
     }
     function = "pipeline.tf.saved_model.saved_model_reference:run_saved_model"
-    future = pool.submit(function, job, limits=Limits(), log=folder.with_suffix(".log"))
+    future = pool.submit(function, job, log=folder.with_suffix(".log"))
     summary: dict[str, Any] = future.result().value
     return summary
 

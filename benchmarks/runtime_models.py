@@ -34,7 +34,7 @@ from pipeline.tfjs.model.normalize import normalize_graph_model
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.tfjs.quantize.variant_files import write_variant
 from pipeline.tfjs.rewrite.rewrite import rewrite_graph
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget, ResourceLimits
 
 MIB = 1024 * 1024
 TIMEOUT_SECONDS = 600.0
@@ -107,7 +107,9 @@ def run(
             folder=place / "runs",
             packages=packages,
             log=work / "log.txt",
-            budget=Budget(seconds=TIMEOUT_SECONDS, memory_bytes=MEMORY_LIMIT_BYTES),
+            budget=Budget(
+                ResourceLimits(timeout_seconds=TIMEOUT_SECONDS, memory_bytes=MEMORY_LIMIT_BYTES)
+            ),
             trusted=False,
             progress=lambda _done, _total: None,
         )

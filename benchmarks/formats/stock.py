@@ -27,7 +27,8 @@ import numpy as np
 from pipeline.disk.json_file import read_json
 from pipeline.disk.layout import Layout
 from pipeline.errors import PipelineError
-from pipeline.formats.detect import SAVED_MODEL_FILES, detect_format
+from pipeline.formats.detect import detect_format
+from pipeline.formats.table import model_path
 from pipeline.manifest.flags import choose_output_format
 from pipeline.manifest.model import Model
 from pipeline.proof.vector_files import Tensors, load_vectors, write_vectors
@@ -37,7 +38,7 @@ from pipeline.runtime.tfjs_packages import fetch_packages
 from pipeline.steps.graph import load_graph
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.weights import walk_weights
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget, ResourceLimits
 
 HERE = Path(__file__).parent
 TIMEOUT_SECONDS = 600
@@ -97,8 +98,8 @@ def survey(
     """Return a model's row, and what either side said of its failure."""
     fetched = layout.build / model.name / "fetch"
     source = fetched / "files" / read_json(fetched / "source.json")["entry"]
-    source = source.parent if source.name in SAVED_MODEL_FILES else source
     source_format = detect_format(source, asked=model.input_format, name=model.name)
+    source = model_path(source, source_format)
     output_format = choose_output_format(model.output_format, source_format)
     notes = []
     if source_format == "tfjs_graph_model":
@@ -189,7 +190,9 @@ def run(stock: Stock, work: Path, build: Path) -> Stock:
         folder=work / "results",
         packages=packages,
         log=work / "log.txt",
-        budget=Budget(seconds=TIMEOUT_SECONDS, memory_bytes=MEMORY_LIMIT_BYTES),
+        budget=Budget(
+            ResourceLimits(timeout_seconds=TIMEOUT_SECONDS, memory_bytes=MEMORY_LIMIT_BYTES)
+        ),
         trusted=False,
         progress=lambda *_: None,
     )

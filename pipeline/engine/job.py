@@ -23,9 +23,9 @@ from pipeline.engine.receipt import (
     failure_of,
     load_receipt,
 )
-from pipeline.engine.session import Bounds
 from pipeline.engine.step import Step
 from pipeline.errors import PipelineError
+from pipeline.workers.limits import ResourceLimits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,8 @@ class Job:
         needs: Keys of those that must have succeeded.
         root: Folder of the manifest.
         temporary: Folder for half-made results, on the same file system.
-        bounds: What its child process may use.
+        limits: Time, memory and disk that it may use.
+        trusted: Whether its child processes may run where nothing can confine them.
         local: Files beside the manifest that it reads; None for none.
         expected_failure: Whether the manifest says `expect: failed`.
     """
@@ -75,7 +76,8 @@ class Job:
     needs: frozenset[str]
     root: Path
     temporary: Path
-    bounds: Bounds = field(default_factory=Bounds)
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
+    trusted: bool = False
     local: LocalFiles | None = None
     expected_failure: bool = False
 

@@ -45,7 +45,7 @@ from pipeline.engine.session import Interrupted, Session
 from pipeline.engine.step import StepSkipped, Work
 from pipeline.errors import PipelineError
 from pipeline.text.printable import printable
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget
 
 EndStatus = Literal["ok", "failed", "skipped", "adopted", "remembered"]
 
@@ -225,7 +225,7 @@ def _prepare(job: Job, session: Session) -> Work:
         raise
     folder.chmod(0o755)
     outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
-    budget = job.bounds.budget()
+    budget = Budget(job.limits)
     return Work(
         task=job.task,
         model=job.model,
@@ -239,7 +239,7 @@ def _prepare(job: Job, session: Session) -> Work:
         refresh=session.refresh,
         progress=partial(_progress, job, session),
         heartbeat=partial(_check_time, session, job.task, budget),
-        bounds=job.bounds,
+        trusted=job.trusted,
         budget=budget,
         submit=session.submit,
     )

@@ -10,33 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.workers.budget import MEMORY_LIMIT_BYTES, TIMEOUT_SECONDS, Budget
-from pipeline.workers.job import Limits
+from pipeline.workers.limits import Budget
 
 if TYPE_CHECKING:
     from pipeline.workers.pool import TensorFlowPool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """What the manifest lets a step use; None where it says nothing.
-
-    Attributes:
-        timeout_seconds: Wall time.
-        memory_limit_bytes: Resident memory of a process and its children.
-        trusted: Whether child processes may run where nothing can confine them.
-    """
-
-    timeout_seconds: float | None = None
-    memory_limit_bytes: int | None = None
-    trusted: bool = False
-
-    def budget(self) -> Budget:
-        """Return a step's budget, whose time begins now."""
-        return Budget(
-            seconds=self.timeout_seconds or TIMEOUT_SECONDS,
-            memory_bytes=self.memory_limit_bytes or MEMORY_LIMIT_BYTES,
-        )
 
 
 class Interrupted(KeyboardInterrupt):
@@ -68,7 +45,8 @@ class Session:
         function: str,
         arguments: Mapping[str, Any],
         *,
-        limits: Limits,
+        budget: Budget,
+        expected_memory_bytes: int,
         name: str,
         log: Path,
         reads: Sequence[Path],
@@ -86,7 +64,8 @@ class Session:
         return self._pool.submit(
             function,
             arguments,
-            limits=limits,
+            budget=budget,
+            expected_memory_bytes=expected_memory_bytes,
             name=name,
             log=log,
             reads=reads,

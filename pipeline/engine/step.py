@@ -15,10 +15,8 @@ from typing import Any, Protocol
 from pipeline.disk.files import find_special
 from pipeline.disk.versions import installed_version
 from pipeline.engine.outcome import Outcome
-from pipeline.engine.session import Bounds
 from pipeline.errors import CrashError, UntrustedSourceError
-from pipeline.workers.budget import Budget
-from pipeline.workers.job import Limits
+from pipeline.workers.limits import Budget
 
 # What a process with TensorFlow needs before it has read anything, and what it needs for
 # each byte of a model: several copies exist while a graph is frozen and optimized.
@@ -64,7 +62,8 @@ class SubmitToTensorFlow(Protocol):
         function: str,
         arguments: Mapping[str, Any],
         *,
-        limits: Limits,
+        budget: Budget,
+        expected_memory_bytes: int,
         name: str,
         log: Path,
         reads: Sequence[Path],
@@ -92,7 +91,7 @@ class Work:
         refresh: Whether sources that may change are to be asked for again.
         progress: Called with bytes done and bytes in all (None where unknown).
         heartbeat: Called often by what takes long otherwise, so that it ends with the run.
-        bounds: What the manifest lets it use.
+        trusted: Whether child processes may run where nothing can confine them.
         budget: Time, memory and disk for all that it starts.
         submit: Runs a function in a process that has TensorFlow.
         measured: What varies from run to run, for run.json.
@@ -113,7 +112,7 @@ class Work:
     refresh: bool
     progress: Callable[[int, int | None], None]
     heartbeat: Callable[[int, int | None], None]
-    bounds: Bounds
+    trusted: bool
     budget: Budget
     submit: SubmitToTensorFlow
     measured: dict[str, Any] = field(default_factory=dict)
@@ -141,11 +140,6 @@ class Work:
         """Folder for what is gone when the step ends; the next run sweeps what a kill leaves."""
         return self.folder.parent
 
-    @property
-    def trusted(self) -> bool:
-        """Whether the manifest says `trust: true`."""
-        return self.bounds.trusted
-
     def run_in_tensorflow(self, function: str, **arguments: Any) -> Any:
         """Run a function of `pipeline.tf` in a child process and return its result.
 
@@ -165,19 +159,11 @@ class Work:
         folders = tuple(self.inputs.values())
         sizes = (path.stat().st_size for folder in folders for path in _files(folder))
         expected = TENSORFLOW_BYTES + MEMORY_PER_INPUT_BYTE * sum(sizes)
-        stated = self.bounds.memory_limit_bytes
-        limits = Limits(
-            timeout_seconds=self.budget.seconds,
-            left_seconds=self.budget.left(),
-            # A model that is expected to need much gets a limit to match.
-            memory_limit_bytes=stated or max(self.budget.memory_bytes, 2 * expected),
-            expected_memory_bytes=expected,
-            disk_limit_bytes=self.budget.disk_bytes,
-        )
         result = self.submit(
             function,
             arguments,
-            limits=limits,
+            budget=self.budget,
+            expected_memory_bytes=expected,
             name=self.task,
             log=self.log,
             reads=folders,
@@ -188,7 +174,6 @@ class Work:
         if special is not None:
             name = special.relative_to(self.folder).as_posix()
             raise UntrustedSourceError(f"{name} was left as a link or a pipe; expected plain files")
-        self.budget.extend(result.waited_seconds)
         self.peak_rss_bytes.append(result.peak_rss_bytes)
         return result.value
 

@@ -19,7 +19,6 @@ from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
 from pipeline.tfjs.model.inference import Shape, parse_shape
 from pipeline.tfjs.model.topology import Node, split_tensor_name
 from pipeline.tfjs.op_support import find_missing_ops
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 DEFAULT_KEY = "serving_default"
@@ -275,7 +274,6 @@ def _summarize(folder: Path, announce: Callable[[str], None]) -> dict[str, Any]:
         done = pool.submit(
             "pipeline.tf.saved_model.summary:summarize_saved_model",
             {"source": folder.absolute()},
-            limits=Limits(),
             log=Path(logs) / "log.txt",
             name="reading saved_model.pb",
         ).result()

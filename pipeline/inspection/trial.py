@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.fetch.download_cache import Progress
-from pipeline.formats.convert import normalize_source
 from pipeline.formats.detect import detect_format
-from pipeline.formats.routes import LAYERS
+from pipeline.formats.format import LAYERS
+from pipeline.formats.table import ROUTES, normalize_source
 from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.inputs.made_inputs import make_inputs
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
@@ -22,7 +22,7 @@ from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.tfjs.quantize.variant_files import write_variant
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget, ResourceLimits
 
 BACKENDS = ("wasm", "cpu")
 TIMEOUT_SECONDS = 300.0
@@ -48,7 +48,7 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
         PipelineError: It cannot be read, or TensorFlow.js cannot be had or started.
     """
     packages = fetch_packages(cache=cache, root=root, progress=progress)
-    budget = Budget(seconds=TIMEOUT_SECONDS)
+    budget = Budget(ResourceLimits(timeout_seconds=TIMEOUT_SECONDS))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _prepare(path, folder, packages, budget)
@@ -89,7 +89,7 @@ def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> No
             log=folder / "log.txt",
             budget=budget,
             trusted=False,
-            hint="its files do not belong together, or need code of the author's page",
+            hint=ROUTES[LAYERS, LAYERS].load_hint,
         )
     model_json = load_model_json(folder / "base" / "model.json")
     signature = read_signature(model_json, record)

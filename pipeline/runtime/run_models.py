@@ -14,8 +14,8 @@ from pipeline.errors import UntrustedSourceError, WorkerError
 from pipeline.runtime.node_process import Ending, run_node
 from pipeline.runtime.node_results import ModelRun, load_run
 from pipeline.runtime.tfjs_packages import Packages
-from pipeline.workers.budget import Budget
 from pipeline.workers.child_process import last_lines
+from pipeline.workers.limits import Budget
 
 Runs = dict[str, dict[str, ModelRun]]
 

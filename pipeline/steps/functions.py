@@ -34,8 +34,8 @@ from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
 from pipeline.formats.convert import check_formats, convert_source, load_metadata
 from pipeline.formats.detect import detect_format
+from pipeline.formats.format import GRAPH, LAYERS
 from pipeline.formats.loading import load_layers_model
-from pipeline.formats.routes import GRAPH, LAYERS
 from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.vector_files import load_vectors
 from pipeline.roles.infer import infer_roles
@@ -59,7 +59,7 @@ def fetch(work: Work) -> None:
         sha256=work.parameters["sha256"],
         progress=work.progress,
         refresh=work.refresh,
-        timeout_seconds=work.bounds.timeout_seconds,
+        timeout_seconds=work.budget.limits.timeout_seconds,
     )
     if fetched.note:
         work.tell(fetched.note)

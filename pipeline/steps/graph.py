@@ -12,13 +12,14 @@ from typing import Any
 from pipeline.disk.layout import Layout, cache_folder
 from pipeline.engine.job import Job
 from pipeline.engine.local_files import local_files
-from pipeline.engine.session import Bounds, Session
+from pipeline.engine.session import Session
 from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.load import load_manifest
 from pipeline.manifest.model import Model
 from pipeline.manifest.zoo import Zoo
 from pipeline.steps import parameters
 from pipeline.steps.table import STEPS
+from pipeline.workers.limits import ResourceLimits
 
 MANIFEST = "models.yaml"
 
@@ -91,11 +92,10 @@ class Graph:
             needs=frozenset(step.needs),
             root=self.layout.root,
             temporary=self.layout.temporary,
-            bounds=Bounds(
-                timeout_seconds=model.timeout_seconds,
-                memory_limit_bytes=model.memory_limit_bytes,
-                trusted=model.trust,
+            limits=ResourceLimits(
+                timeout_seconds=model.timeout_seconds, memory_bytes=model.memory_limit_bytes
             ),
+            trusted=model.trust,
             local=local_files(step_name, model, self.layout.root),
             expected_failure=model.expect == "failed",
         )

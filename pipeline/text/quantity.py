@@ -16,6 +16,14 @@ def format_bytes(num_bytes: int) -> str:
     return f"{size:.{decimals}f} {unit}"
 
 
+def format_limit(num_bytes: int) -> str:
+    """Return a limit as the person who set it wrote it: "4 GiB", "1.5 GiB", "200 MiB"."""
+    for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if num_bytes >= KIB**power:
+            return f"{num_bytes / KIB**power:.3g} {unit}"
+    return f"{num_bytes} bytes"
+
+
 def format_seconds(seconds: float) -> str:
     """Return a time: "0.4 s", "41 s", "2 min 13 s", "1 h 02 min"."""
     if seconds < 0.05:  # noqa: PLR2004

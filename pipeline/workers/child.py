@@ -112,9 +112,16 @@ def _describe_bug(error: BaseException) -> dict[str, Any]:
     return {"bug": {"summary": summary, "traceback": "".join(traceback.format_exception(error))}}
 
 
+def _to_json(value: Any) -> Any:
+    """Return the JSON value of a record, which knows it; nothing else has one."""
+    if not hasattr(value, "to_json"):
+        raise TypeError(f"{type(value).__name__} is no JSON value")
+    return value.to_json()
+
+
 def _leave(request: Request, outcome: dict[str, Any]) -> None:
     try:
-        text = json.dumps(outcome)
+        text = json.dumps(outcome, default=_to_json)
     except (TypeError, ValueError, RecursionError) as error:  # a value that is no JSON
         text = json.dumps({**_describe_bug(error), "peak": outcome["peak"]})
     (request.scratch / OUTCOME).write_text(text, encoding="utf-8")

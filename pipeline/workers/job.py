@@ -1,36 +1,14 @@
-"""Jobs: what one child process is asked to do, within which limits, and what it gives back."""
+"""Jobs: what a child process is asked to do, and what it gives back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.workers.budget import DISK_LIMIT_BYTES, GIB, MEMORY_LIMIT_BYTES, TIMEOUT_SECONDS
+from pipeline.workers.limits import Budget
 
 OUTCOME = "outcome.json"
 """Name of the file in a job's scratch folder that it leaves its outcome in."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one job may use.
-
-    Attributes:
-        timeout_seconds: Wall time of all the work that it is a part of.
-        left_seconds: Those left for it from its start (waiting for a place does not count);
-            None for all of them.
-        memory_limit_bytes: Resident memory of its process and all their children together.
-            A process forked from the server begins at a few hundred MiB, which is TensorFlow.
-        expected_memory_bytes: What it will probably need; jobs run side by side as long as
-            the sum of their expectations fits into the machine.
-        disk_limit_bytes: What it may write into its folder, all files together.
-    """
-
-    timeout_seconds: float = TIMEOUT_SECONDS
-    left_seconds: float | None = None
-    memory_limit_bytes: int = MEMORY_LIMIT_BYTES
-    expected_memory_bytes: int = GIB
-    disk_limit_bytes: int = DISK_LIMIT_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +29,33 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PoolJob:
+    """A job as the pool runs it: a request, and the other arguments of `TensorFlowPool.submit`."""
+
+    name: str
+    request: Request
+    budget: Budget
+    expected_memory_bytes: int
+    reads: tuple[Path, ...]
+    trusted: bool
+    alone: bool
+
+    @property
+    def memory_limit_bytes(self) -> int:
+        """Most resident memory of its process and all their children together.
+
+        A process forked from the server begins at a few hundred MiB, which is TensorFlow.
+        """
+        return self.budget.limits.memory_limit(expected_bytes=self.expected_memory_bytes)
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobResult:
     """What a job returned, and what it took.
 
     Attributes:
         value: Return value of the function.
         seconds: Wall time from the start of its process to its end.
-        waited_seconds: Time before that, until there was a place and memory for it.
         peak_rss_bytes: Most resident memory of its process tree, seen at intervals, or of
             its main process as the kernel kept it, whichever is more.
     """
@@ -65,7 +63,6 @@ class JobResult:
     value: Any
     seconds: float
     peak_rss_bytes: int
-    waited_seconds: float = 0.0
 
 
 class UnexpectedJobError(RuntimeError):

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 
 _CGROUP = Path("/sys/fs/cgroup")
-_UNITS = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 
 
 def available_memory() -> int:
@@ -31,14 +30,6 @@ def tree_memory(pid: int) -> int:
 def tree_pids(pid: int) -> list[int]:
     """Return the process and its descendants, also those in a session of their own."""
     return [process.pid for process in _tree(pid)]
-
-
-def format_bytes(size: int) -> str:
-    """Return a size as people write it: "4 GiB", "1.5 GiB", "200 MiB"."""
-    for unit, factor in _UNITS:
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size} bytes"
 
 
 def _tree(pid: int) -> list[psutil.Process]:

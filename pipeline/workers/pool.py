@@ -13,7 +13,6 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,7 +21,8 @@ from pipeline.errors import WorkerError
 from pipeline.wall.rights import Rights
 from pipeline.wall.wall import Wall, require_wall
 from pipeline.workers.child_process import Launched, Server, job_rights
-from pipeline.workers.job import JobResult, Limits, Request
+from pipeline.workers.job import JobResult, PoolJob, Request
+from pipeline.workers.limits import GIB, Budget
 from pipeline.workers.memory import available_memory
 from pipeline.workers.supervise import supervise
 from pipeline.workers.support import check_platform
@@ -30,23 +30,11 @@ from pipeline.workers.support import check_platform
 _LOOK_AGAIN_SECONDS = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Terms:
-    """On which terms a job runs; see `TensorFlowPool.submit`."""
-
-    reads: Sequence[Path]
-    trusted: bool
-    alone: bool
-
-
-class _Job:
+class _Entry:
     """A job of the pool, waiting or running."""
 
-    def __init__(self, *, name: str, request: Request, limits: Limits, terms: "_Terms") -> None:
-        self.name = name
-        self.request = request
-        self.limits = limits
-        self.terms = terms
+    def __init__(self, job: PoolJob) -> None:
+        self.job = job
         self.submitted = time.monotonic()
         self.future: Future[JobResult] = Future()
         self.used_bytes = 0
@@ -58,7 +46,7 @@ class _Job:
     @property
     def reserved_bytes(self) -> int:
         """What it may still take of the memory that is free now."""
-        return max(0, self.limits.expected_memory_bytes - self.used_bytes)
+        return max(0, self.job.expected_memory_bytes - self.used_bytes)
 
 
 class TensorFlowPool:
@@ -87,8 +75,8 @@ class TensorFlowPool:
         self._changed = threading.Condition()
         self._starting = threading.Lock()
         self._start_error: WorkerError | None = None
-        self._waiting: deque[_Job] = deque()
-        self._running: set[_Job] = set()
+        self._waiting: deque[_Entry] = deque()
+        self._running: set[_Entry] = set()
         self._servers: list[Server] = []
         self._dispatcher: threading.Thread | None = None
         self._closed = False
@@ -98,8 +86,9 @@ class TensorFlowPool:
         function: str,
         arguments: Mapping[str, Any],
         *,
-        limits: Limits,
         log: Path,
+        budget: Budget | None = None,
+        expected_memory_bytes: int = GIB,
         name: str | None = None,
         reads: Sequence[Path] = (),
         trusted: bool = False,
@@ -111,9 +100,12 @@ class TensorFlowPool:
             function: "package.module:name", inside `pipeline.tf`.
             arguments: Its keyword arguments, plain picklable values. It may read those that
                 are paths. It returns a JSON value.
-            limits: Time, memory and disk.
             log: Absolute path of the file that its output is appended to. The job may write
                 the folder of that file, and nothing else.
+            budget: Time, memory and disk; None for the usual limits. Until the job's process
+                runs, the budget gets back the time that passes.
+            expected_memory_bytes: What it will probably need; jobs run side by side as long as
+                the sum of their expectations fits into the machine.
             name: What the user calls it, for messages; the function's name by default.
             reads: More files and folders that it may read.
             trusted: Whether it may run where nothing can confine it.
@@ -129,23 +121,27 @@ class TensorFlowPool:
         """
         scratch = log.parent / f".scratch-{uuid.uuid4().hex}"
         request = Request(function=function, arguments=dict(arguments), log=log, scratch=scratch)
-        job = _Job(
+        job = PoolJob(
             name=name or function.rpartition(":")[2],
             request=request,
-            limits=limits,
-            terms=_Terms(reads=tuple(reads), trusted=trusted, alone=alone),
+            budget=budget or Budget(),
+            expected_memory_bytes=expected_memory_bytes,
+            reads=tuple(reads),
+            trusted=trusted,
+            alone=alone,
         )
+        entry = _Entry(job)
         with self._changed:
             if self._closed:
                 raise RuntimeError("the pool has been shut down")
-            self._waiting.append(job)
+            self._waiting.append(entry)
             if self._dispatcher is None:
                 self._dispatcher = threading.Thread(
                     target=self._dispatch, name="tensorflow-pool", daemon=True
                 )
                 self._dispatcher.start()
             self._changed.notify_all()
-        return job.future
+        return entry.future
 
     def shutdown(self) -> None:
         """Cancel what waits, kill what runs, and the server; from any thread, any time."""
@@ -153,16 +149,16 @@ class TensorFlowPool:
             self._closed = True
             waiting, self._waiting = self._waiting, deque()
             self._changed.notify_all()
-        for job in waiting:
-            job.future.cancel()
-            job.future.set_running_or_notify_cancel()
+        for entry in waiting:
+            entry.future.cancel()
+            entry.future.set_running_or_notify_cancel()
         self.kill_all()
 
     def kill_all(self) -> None:
         """Kill every process of the pool; what runs fails. Again is harmless."""
         with self._changed:
             servers, self._servers = self._servers, []
-            launched = [job.launched for job in self._running if job.launched]
+            launched = [entry.launched for entry in self._running if entry.launched]
         for process in launched:
             process.kill()
         for server in servers:
@@ -187,11 +183,13 @@ class TensorFlowPool:
                     self._changed.wait(_LOOK_AGAIN_SECONDS if self._waiting else None)
                 if self._closed:
                     return
-                job = self._waiting.popleft()
-                if not job.future.set_running_or_notify_cancel():
+                entry = self._waiting.popleft()
+                if not entry.future.set_running_or_notify_cancel():
                     continue
-                self._running.add(job)
-            threading.Thread(target=self._run, args=(job,), name=job.name, daemon=True).start()
+                self._running.add(entry)
+            threading.Thread(
+                target=self._run, args=(entry,), name=entry.job.name, daemon=True
+            ).start()
 
     def _fits(self) -> bool:
         """Whether the first job that waits can start beside those that run."""
@@ -199,46 +197,46 @@ class TensorFlowPool:
             return False
         if not self._running:
             return True
-        if self._waiting[0].terms.alone or any(job.terms.alone for job in self._running):
+        first = self._waiting[0].job
+        if first.alone or any(entry.job.alone for entry in self._running):
             return False
-        reserved = sum(job.reserved_bytes for job in self._running)
-        return reserved + self._waiting[0].limits.expected_memory_bytes <= available_memory()
+        reserved = sum(entry.reserved_bytes for entry in self._running)
+        return reserved + first.expected_memory_bytes <= available_memory()
 
-    def _run(self, job: _Job) -> None:
+    def _run(self, entry: _Entry) -> None:
         result: JobResult | None = None
         error: BaseException | None = None
         try:
-            result = self._supervise(job)
+            result = self._supervise(entry)
         except BaseException as caught:  # noqa: BLE001  # the future carries it
             error = CancelledError() if self._closed else caught
         with self._changed:
-            self._running.discard(job)
+            self._running.discard(entry)
             self._changed.notify_all()
         if result is not None:
-            job.future.set_result(result)
+            entry.future.set_result(result)
         else:
-            job.future.set_exception(error)
+            entry.future.set_exception(error)
 
-    def _supervise(self, job: _Job) -> JobResult:
-        waited = time.monotonic() - job.submitted
-        wall = self._require(trusted=job.terms.trusted)
+    def _supervise(self, entry: _Entry) -> JobResult:
+        job = entry.job
+        wall = self._require(trusted=job.trusted)
         rights = None
         if wall is not None:
             rights = job_rights(
                 job.request.function,
                 job.request.arguments,
-                reads=job.terms.reads,
+                reads=job.reads,
                 folder=job.request.log.parent,
-                file_bytes=job.limits.disk_limit_bytes,
+                file_bytes=job.budget.limits.disk_bytes,
             )
         job.request.scratch.mkdir(parents=True)
         try:
-            result = self._run_walled(job, wall, rights)
+            return self._run_walled(entry, wall, rights)
         finally:
             shutil.rmtree(job.request.scratch, ignore_errors=True)
-        return replace(result, waited_seconds=waited)
 
-    def _run_walled(self, job: _Job, wall: Wall | None, rights: Rights | None) -> JobResult:
+    def _run_walled(self, entry: _Entry, wall: Wall | None, rights: Rights | None) -> JobResult:
         on_itself = wall is None or wall.on_itself
         fork = self._fork and on_itself
         server = self._find_server() if fork else None
@@ -248,20 +246,16 @@ class TensorFlowPool:
         launched = server.launch()
         try:
             with self._changed:
-                job.launched = launched
+                entry.launched = launched
             if self._closed:
                 launched.kill()
+            entry.job.budget.extend(time.monotonic() - entry.submitted)
             return supervise(
-                launched,
-                job.request,
-                job.limits,
-                rights=rights if on_itself else None,
-                name=job.name,
-                seen=job.saw,
+                launched, entry.job, rights=rights if on_itself else None, seen=entry.saw
             )
         finally:
             with self._changed:
-                job.launched = None
+                entry.launched = None
             launched.close()
             if not fork:
                 self._end_server(server)

@@ -16,53 +16,46 @@ from typing import Any
 from pipeline import errors
 from pipeline.disk.files import total_size
 from pipeline.errors import CrashError, PipelineError, WorkerError
+from pipeline.text.quantity import format_limit
 from pipeline.wall.rights import Rights
-from pipeline.workers.budget import out_of_time
 from pipeline.workers.child_process import Launched, describe_exit, last_lines
-from pipeline.workers.job import OUTCOME, JobResult, Limits, Request, UnexpectedJobError
-from pipeline.workers.memory import format_bytes, tree_memory
+from pipeline.workers.job import OUTCOME, JobResult, PoolJob, UnexpectedJobError
+from pipeline.workers.memory import tree_memory
 
 _INTERVAL_SECONDS = 0.2
 _DISK_INTERVAL_SECONDS = 2.0
 _OUTCOME_BYTES_MAX = 256 * 1024**2
 
 
-def supervise(  # noqa: PLR0913  # a job: what it is, what it may, whom it tells
-    launched: Launched,
-    request: Request,
-    limits: Limits,
-    *,
-    rights: Rights | None,
-    name: str,
-    seen: Callable[[int], None],
+def supervise(
+    launched: Launched, job: PoolJob, *, rights: Rights | None, seen: Callable[[int], None]
 ) -> JobResult:
     """Give a process its job and wait for the outcome.
 
     Args:
         launched: Process that waits for a request.
-        request: What it shall do.
-        limits: Time, memory and disk; beyond them the process and its children are killed.
-        rights: What it keeps before it reads the request; None to leave it as it is.
-        name: What the user calls the job, for messages.
+        job: The request, and the limits beyond which the process and its children are killed.
+        rights: What the process keeps before it reads the request; None to leave it as it is.
         seen: Called now and then with the resident bytes of the process tree.
 
     Raises:
         CrashError: The process died.
-        WorkerError: The limits were passed.
-        PipelineError: What the job itself raised.
-        UnexpectedJobError: Any other exception in the job.
+        WorkerError: The process passed a limit.
+        PipelineError: The job raised it.
+        UnexpectedJobError: The job raised any other exception.
     """
+    request = job.request
     start = time.monotonic()
     log_start = request.log.stat().st_size if request.log.exists() else 0
     with contextlib.suppress(OSError):  # it died at once: the exit code says how
         launched.channel.send_bytes(json.dumps(rights and rights.to_json()).encode())
         launched.channel.send(request)
-    peak = _follow(launched, request, limits, name=name, seen=seen, start=start)
+    peak = _follow(launched, job, seen)
     seconds = time.monotonic() - start
     code = launched.exit_code()
     outcome = None if code else _load_outcome(request.scratch / OUTCOME)
     if outcome is None:
-        raise _crash(code, name, request.log, log_start)
+        raise _crash(code, job.name, request.log, log_start)
     if "value" not in outcome:
         raise _parse_error(outcome)
     own_peak = outcome.get("peak")
@@ -70,45 +63,39 @@ def supervise(  # noqa: PLR0913  # a job: what it is, what it may, whom it tells
     return JobResult(value=outcome["value"], seconds=seconds, peak_rss_bytes=most)
 
 
-def _follow(  # noqa: PLR0913  # as supervise
-    launched: Launched,
-    request: Request,
-    limits: Limits,
-    *,
-    name: str,
-    seen: Callable[[int], None],
-    start: float,
-) -> int:
+def _follow(launched: Launched, job: PoolJob, seen: Callable[[int], None]) -> int:
     """Return the peak of memory when the process has ended; end it where it goes too far."""
     peak = 0
-    look_at_disk = start + _DISK_INTERVAL_SECONDS
-    seconds = limits.timeout_seconds if limits.left_seconds is None else limits.left_seconds
-    while True:
-        now = time.monotonic()
-        left = start + seconds - now
-        if wait([launched.status], max(0, min(_INTERVAL_SECONDS, left))):
-            return peak
+    look_at_disk = time.monotonic() + _DISK_INTERVAL_SECONDS
+    while not wait([launched.status], min(_INTERVAL_SECONDS, job.budget.left())):
         used = tree_memory(launched.pid)
         seen(used)
         peak = max(peak, used)
-        fault = None
-        if used > limits.memory_limit_bytes:
-            limit = format_bytes(limits.memory_limit_bytes)
-            fault = WorkerError(
-                f"{name} needed more than {limit} of memory",
-                hint="raise `memory_limit_bytes` of this model in models.yaml",
-            )
-        elif left <= 0:
-            fault = out_of_time(name, limits.timeout_seconds)
-        elif now >= look_at_disk:
-            look_at_disk = now + _DISK_INTERVAL_SECONDS
-            if total_size(request.log.parent) > limits.disk_limit_bytes:
-                limit = format_bytes(limits.disk_limit_bytes)
-                fault = WorkerError(f"{name} wrote more than {limit}")
-        if fault is not None:
+        try:
+            _check_memory(job, used)
+            job.budget.check(job.name)
+            if time.monotonic() >= look_at_disk:
+                look_at_disk = time.monotonic() + _DISK_INTERVAL_SECONDS
+                _check_disk(job)
+        except WorkerError:
             launched.kill()
             launched.exit_code()
-            raise fault
+            raise
+    return peak
+
+
+def _check_memory(job: PoolJob, used_bytes: int) -> None:
+    if used_bytes > job.memory_limit_bytes:
+        raise WorkerError(
+            f"{job.name} needed more than {format_limit(job.memory_limit_bytes)} of memory",
+            hint="raise `memory_limit_bytes` of this model in models.yaml",
+        )
+
+
+def _check_disk(job: PoolJob) -> None:
+    limit = job.budget.limits.disk_bytes
+    if total_size(job.request.log.parent) > limit:
+        raise WorkerError(f"{job.name} wrote more than {format_limit(limit)}")
 
 
 def _load_outcome(path: Path) -> dict[str, Any] | None:

@@ -64,7 +64,7 @@ def _publish(source: Path, folder: Path) -> Json:
     from pipeline.tf.keras.keras_reference import run_keras_model  # noqa: PLC0415
     from pipeline.tfjs.model.model_json import load_model_json  # noqa: PLC0415
     from pipeline.tfjs.model.signature import read_signature  # noqa: PLC0415
-    from pipeline.workers.budget import Budget  # noqa: PLC0415
+    from pipeline.workers.limits import Budget, ResourceLimits  # noqa: PLC0415
 
     base, reference = folder / "base", folder / "reference"
     base.mkdir(parents=True)
@@ -74,7 +74,7 @@ def _publish(source: Path, folder: Path) -> Json:
         base,
         packages=packages(),
         log=folder / "log.txt",
-        budget=Budget(seconds=60, memory_bytes=2 * 1024**3),
+        budget=Budget(ResourceLimits(timeout_seconds=60, memory_bytes=2 * 1024**3)),
         trusted=False,
         hint="take the graph",
     )

@@ -16,7 +16,7 @@ from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.run_models import Runs, run_models
 from pipeline.runtime.tfjs_packages import NEWEST, Packages, fetch_packages
 from pipeline.tfjs.model.dtypes import format_dtype
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget, ResourceLimits
 
 GIB = 1024**3
 Json = dict[str, Any]
@@ -56,7 +56,9 @@ def run(  # noqa: PLR0913  # each can be replaced
         folder=folder / "runs",
         packages=release or packages(),
         log=folder / "log.txt",
-        budget=Budget(seconds=timeout_seconds, memory_bytes=memory_limit_bytes),
+        budget=Budget(
+            ResourceLimits(timeout_seconds=timeout_seconds, memory_bytes=memory_limit_bytes)
+        ),
         trusted=False,
         progress=progress,
     )

@@ -13,7 +13,7 @@ from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
 from pipeline.proof.vector_files import load_vectors
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget, ResourceLimits
 
 pytestmark = pytest.mark.network
 
@@ -29,7 +29,7 @@ def refer(folder: Path, **model: Any) -> Json:
         model=published,
         packages=packages(),
         log=folder / "log.txt",
-        budget=Budget(seconds=120, memory_bytes=2 * 1024**3),
+        budget=Budget(ResourceLimits(timeout_seconds=120, memory_bytes=2 * 1024**3)),
         trusted=False,
     )
     return run_tfjs_reference(

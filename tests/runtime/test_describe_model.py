@@ -19,7 +19,7 @@ from tfjs_runtime import packages, run_one
 
 from pipeline.errors import ConversionError
 from pipeline.runtime.describe_model import describe_layers_model
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget, ResourceLimits
 
 Json = dict[str, Any]
 X = np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8)
@@ -31,7 +31,7 @@ def describe(tmp_path: Path, model: Json | None = None, **content: Any) -> Json:
         tmp_path / "m",
         packages=packages(),
         log=tmp_path / "log.txt",
-        budget=Budget(seconds=60, memory_bytes=2 * 1024**3),
+        budget=Budget(ResourceLimits(timeout_seconds=60, memory_bytes=2 * 1024**3)),
         trusted=False,
         hint="take the graph",
     )

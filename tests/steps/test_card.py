@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine.session import Bounds
 from pipeline.engine.step import Work
 from pipeline.errors import DiskError
 from pipeline.steps.functions import card
+from pipeline.workers.limits import Budget
 
 
 def test_a_variant_whose_ending_a_full_disk_did_not_take_is_the_machines_fault(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "verify.json").write_text(json.dumps({"variants": {}, "proofs": {}}))
-    bounds = Bounds()
     work = Work(
         task="card:m",
         model="m",
@@ -29,8 +28,8 @@ def test_a_variant_whose_ending_a_full_disk_did_not_take_is_the_machines_fault(
         refresh=False,
         progress=lambda _done, _total: None,
         heartbeat=lambda _done, _total: None,
-        bounds=bounds,
-        budget=bounds.budget(),
+        trusted=False,
+        budget=Budget(),
         submit=lambda *_, **__: pytest.fail("no process is needed"),
     )
     with pytest.raises(DiskError, match="variant:float16: its result could not be kept") as caught:

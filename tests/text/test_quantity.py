@@ -5,6 +5,7 @@ import pytest
 from pipeline.text.quantity import (
     count,
     format_bytes,
+    format_limit,
     format_parameters,
     format_ratio,
     format_seconds,
@@ -28,6 +29,14 @@ from pipeline.text.quantity import (
 )
 def test_bytes(num_bytes: int, text: str) -> None:
     assert format_bytes(num_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "text"),
+    [(4 * 1024**3, "4 GiB"), (3 * 2**29, "1.5 GiB"), (200 * 2**20, "200 MiB"), (12, "12 bytes")],
+)
+def test_a_limit_is_written_as_people_do(num_bytes: int, text: str) -> None:
+    assert format_limit(num_bytes) == text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.shards import ShardReader
 from pipeline.tfjs.model.weight_manifest import WeightSpec, measure_weights
 from pipeline.tfjs.quantize.variant_files import write_variant
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -56,13 +55,11 @@ def converted(
     stock = pool.submit(
         "saved_models:convert_stock",
         {"source": source, "folder": folder, "dtypes": DTYPES},
-        limits=Limits(),
         log=folder / "stock.txt",
     )
     ours = pool.submit(
         "pipeline.tf.saved_model.convert_saved_model:convert_saved_model",
         {"source": source, "folder": folder / "base", "flags": {}},
-        limits=Limits(),
         log=folder / "ours.txt",
     )
     stock.result()

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 import wall_attempts
+from paths import HELPERS, ROOT
 
 from pipeline.errors import NoWallError
 from pipeline.wall.landlock import landlock_version
 from pipeline.wall.probe import try_wall
 from pipeline.wall.rights import Rights, python_paths
 from pipeline.wall.wall import WALLS, Wall, look_for_walls, require_wall
-from pipeline.workers.job import Limits
+from pipeline.workers.limits import Budget, ResourceLimits
 from pipeline.workers.pool import TensorFlowPool
 
 needs_landlock = pytest.mark.skipif(landlock_version() < 1, reason="this kernel has no Landlock")
@@ -137,10 +138,9 @@ def test_the_first_versions_of_landlock_leave_no_gap(version: int, outside: Outs
     )
     if version > landlock_version():
         pytest.skip("not in this kernel")
-    tests = Path(wall_attempts.__file__).parent
     rights = json.dumps(rights_of(outside).to_json())
     known = (outside.folder, outside.canary, outside.port, os.getpid())
-    command = [sys.executable, "-S", "-c", code, str(tests), str(tests.parent), rights]
+    command = [sys.executable, "-S", "-c", code, str(HELPERS), str(ROOT), rights]
 
     could = run_attempts([*command, str(version), *map(str, known)], outside)
 
@@ -186,7 +186,7 @@ def test_a_job_of_the_pool_can_do_nothing_but_its_work(mode: str, outside: Outsi
         done = pool.submit(
             "worker_jobs:attempt_all",
             arguments,
-            limits=Limits(timeout_seconds=60),
+            budget=Budget(ResourceLimits(timeout_seconds=60)),
             log=outside.folder / "log.txt",
         ).result(60)
 
@@ -203,7 +203,7 @@ def test_a_job_runs_behind_bubblewrap(outside: Outside) -> None:
         done = pool.submit(
             "worker_jobs:read_text",
             {"path": str(outside.canary)},
-            limits=Limits(timeout_seconds=60),
+            budget=Budget(ResourceLimits(timeout_seconds=60)),
             log=outside.folder / "log.txt",
         ).result(60)
 
@@ -218,7 +218,7 @@ def test_tensorflow_itself_is_held(outside: Outside) -> None:
         done = pool.submit(
             "worker_jobs:attempt_in_tensorflow",
             arguments,
-            limits=Limits(timeout_seconds=120),
+            budget=Budget(ResourceLimits(timeout_seconds=120)),
             log=outside.folder / "log.txt",
         ).result(120)
 
@@ -227,11 +227,11 @@ def test_tensorflow_itself_is_held(outside: Outside) -> None:
 
 @needs_landlock
 def test_a_job_writes_no_more_than_it_may(outside: Outside) -> None:
-    limits = Limits(timeout_seconds=60, disk_limit_bytes=4 * MIB)
+    budget = Budget(ResourceLimits(timeout_seconds=60, disk_bytes=4 * MIB))
     with TensorFlowPool(preload="worker_jobs") as pool:
         arguments = {"folder": outside.folder, "bytes_each": 3 * MIB}
         future = pool.submit(
-            "worker_jobs:fill", arguments, limits=limits, log=outside.folder / "log.txt"
+            "worker_jobs:fill", arguments, budget=budget, log=outside.folder / "log.txt"
         )
         with pytest.raises(Exception, match="wrote more than 4 MiB"):
             future.result(60)

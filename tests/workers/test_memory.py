@@ -47,11 +47,3 @@ def test_a_process_that_is_gone_uses_nothing() -> None:
         child.wait()
 
     assert memory.tree_memory(child.pid) == 0
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(4 * 1024**3, "4 GiB"), (3 * 2**29, "1.5 GiB"), (200 * 2**20, "200 MiB"), (12, "12 bytes")],
-)
-def test_sizes_are_written_as_people_do(size: int, text: str) -> None:
-    assert memory.format_bytes(size) == text

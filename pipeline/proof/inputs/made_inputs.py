@@ -22,7 +22,8 @@ from pipeline.proof.inputs.input_shapes import (
 )
 from pipeline.proof.inputs.input_values import Request, image_ranges, make_content
 from pipeline.proof.vector_files import Tensors
-from pipeline.workers.memory import format_bytes
+from pipeline.records.signature import TensorSpec
+from pipeline.text.quantity import format_limit
 
 MAX_INPUT_BYTES = 1024**3
 """Largest input that is made up: an hour of sound, or 80 pictures of 1,024 by 1,024 pixels."""
@@ -32,7 +33,7 @@ _ITEM_BYTES = 4
 
 
 def make_inputs(  # noqa: PLR0913  # each is one of its own
-    signature: Mapping[str, Any],
+    specs: Sequence[TensorSpec],
     *,
     seed: str,
     index: int,
@@ -44,7 +45,7 @@ def make_inputs(  # noqa: PLR0913  # each is one of its own
     """Return inputs for one run of a model.
 
     Args:
-        signature: Content of signature.json.
+        specs: The model's inputs.
         seed: Text that they follow from; the model's name.
         index: Number of the run; another number, other content.
         attempt: Which of the sizes that `count_attempts` counts.
@@ -59,22 +60,22 @@ def make_inputs(  # noqa: PLR0913  # each is one of its own
         ConversionError: They would take more than MAX_INPUT_BYTES.
     """
     hints = hints or {}
-    sizes = list_sizes(signature["inputs"], task=task, hints=hints, batch=batch)[attempt]
-    shapes = {e["name"]: resolve_shape(e, sizes, task=task) for e in signature["inputs"]}
+    sizes = list_sizes(specs, task=task, hints=hints, batch=batch)[attempt]
+    shapes = {spec.name: resolve_shape(spec, sizes, task=task) for spec in specs}
     _check_bytes(shapes)
     inputs = {}
-    for entry in signature["inputs"]:
-        shape = shapes[entry["name"]]
-        batched = has_batch(entry, shape, task=task)
+    for spec in specs:
+        shape = shapes[spec.name]
+        batched = has_batch(spec, shape, task=task)
         axes = image_axes(shape)
         request = Request(
-            entry=entry,
+            spec=spec,
             shape=shape[1:] if batched else shape,
             image=axes and tuple(None if a is None else a - batched for a in axes),
             sample=index,
             seed=seed,
             task=f"{task or ''} {seed}".lower(),
-            hint=hints.get(entry["name"], {}),
+            hint=hints.get(spec.name, {}),
             sizes=sizes,
         )
         rows = [
@@ -82,7 +83,7 @@ def make_inputs(  # noqa: PLR0913  # each is one of its own
             # A batch of nothing has a dtype and a shape all the same.
             for i in range(max(1, shape[0]) if batched else 1)
         ]
-        inputs[entry["name"]] = np.stack(rows)[: shape[0]] if batched else rows[0]
+        inputs[spec.name] = np.stack(rows)[: shape[0]] if batched else rows[0]
     return inputs
 
 
@@ -92,29 +93,30 @@ def _check_bytes(shapes: Mapping[str, Sequence[int]]) -> None:
         size = math.prod(shape) * _ITEM_BYTES
         if size > MAX_INPUT_BYTES:
             raise ConversionError(
-                f"input {name!r} of shape {tuple(shape)} takes {format_bytes(size)}; expected at "
-                f"most {format_bytes(MAX_INPUT_BYTES)}",
+                f"input {name!r} of shape {tuple(shape)} takes {format_limit(size)}; expected at "
+                f"most {format_limit(MAX_INPUT_BYTES)}",
                 hint="convert the model with smaller or open sizes of its inputs",
             )
 
 
 def count_attempts(
-    signature: Mapping[str, Any], *, task: str | None, hints: Mapping[str, Any]
+    specs: Sequence[TensorSpec], *, task: str | None, hints: Mapping[str, Any]
 ) -> int:
     """Return how many choices there are for the unknown sizes; 1 where nothing is unknown."""
-    return len(list_sizes(signature["inputs"], task=task, hints=hints))
+    return len(list_sizes(specs, task=task, hints=hints))
 
 
-def is_batch_free(signature: Mapping[str, Any], *, task: str | None) -> bool:
+def is_batch_free(specs: Sequence[TensorSpec], *, task: str | None) -> bool:
     """Return whether the number of samples is open."""
-    return any("batch" in name_axes(entry, task=task) for entry in signature["inputs"])
+    return any("batch" in name_axes(spec, task=task) for spec in specs)
 
 
-def count_vectors(signature: Mapping[str, Any], *, hints: Mapping[str, Any]) -> int:
+def count_vectors(specs: Sequence[TensorSpec], *, hints: Mapping[str, Any]) -> int:
     """Return how many runs there should be: one for each range that an image may have."""
     counts = [2]
-    for entry in signature["inputs"]:
-        if axes := image_axes(entry["shape"] or ()):
-            channels = None if axes[2] is None else entry["shape"][axes[2]]
-            counts.append(len(image_ranges(entry, hints.get(entry["name"], {}), channels)))
+    for spec in specs:
+        shape = spec.shape or ()
+        if axes := image_axes(shape):
+            channels = 1 if axes[2] is None else shape[axes[2]]
+            counts.append(len(image_ranges(spec, hints.get(spec.name, {}), channels)))
     return max(counts)

@@ -17,7 +17,6 @@ from pipeline.errors import (
 )
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -41,7 +40,7 @@ def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
         arguments = {"source": path, "folder": target, "flags": flags}
         function = "pipeline.tf.frozen.convert_frozen_model:convert_frozen_model"
         log = tmp_path / f"{folder}.txt"
-        record: Json = pool.submit(function, arguments, limits=Limits(), log=log).result().value
+        record: Json = pool.submit(function, arguments, log=log).result().value
         return record
 
     return convert_now
@@ -192,7 +191,7 @@ def test_weights_are_those_of_the_converter(
     path = tensorflow_1_models.built() / source
     arguments = {"source": path, "folder": stock, "outputs": outputs}
     log = tmp_path / "stock.txt"
-    pool.submit("tensorflow_1_models:convert_stock", arguments, limits=Limits(), log=log).result()
+    pool.submit("tensorflow_1_models:convert_stock", arguments, log=log).result()
 
     ours, theirs = (
         {path.name: path.read_bytes() for path in folder.glob("*.bin")}

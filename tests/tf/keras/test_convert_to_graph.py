@@ -12,7 +12,6 @@ from tfjs_runtime import run
 
 from pipeline.proof.vector_files import load_vectors
 from pipeline.tfjs.model.model_json import load_model_json
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -56,7 +55,7 @@ def made(pool: TensorFlowPool, folder: Path) -> Json:
     models = keras_models.built()
     sources = [models / name for name in (*SAVED, *APPLICATIONS)]
     arguments = {"sources": sources, "folder": folder}
-    future = pool.submit("keras_models:publish", arguments, limits=Limits(), log=folder / "log.txt")
+    future = pool.submit("keras_models:publish", arguments, log=folder / "log.txt")
     result: Json = future.result().value
     return result
 
@@ -68,7 +67,7 @@ def convert(pool: TensorFlowPool, tmp_path: Path) -> Callable[..., Json]:
         arguments = {"source": source, "folder": tmp_path / folder, "flags": flags}
         function = "pipeline.tf.keras.convert_to_graph:convert_keras_model"
         log = tmp_path / f"{folder}.txt"
-        record: Json = pool.submit(function, arguments, limits=Limits(), log=log).result().value
+        record: Json = pool.submit(function, arguments, log=log).result().value
         return record
 
     return convert_now
@@ -200,9 +199,7 @@ def test_weights_are_the_stock_converters_to_the_byte(
     source, stock = tmp_path / "two_heads.h5", tmp_path / "stock"
     source.write_bytes((keras_models.built() / model).read_bytes())
     arguments = {"source": source, "folder": stock}
-    pool.submit(
-        "keras_models:convert_stock", arguments, limits=Limits(), log=tmp_path / "log.txt"
-    ).result()
+    pool.submit("keras_models:convert_stock", arguments, log=tmp_path / "log.txt").result()
 
     ours = folder / model / "base"
     assert (ours / "group1-shard1of1.bin").read_bytes() == (

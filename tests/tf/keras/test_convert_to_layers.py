@@ -16,8 +16,7 @@ from pipeline.proof.vector_files import load_vectors
 from pipeline.runtime.run_models import run_models
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.weights import Array, walk_weights
-from pipeline.workers.budget import Budget
-from pipeline.workers.job import Limits
+from pipeline.workers.limits import Budget, ResourceLimits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -62,7 +61,6 @@ def made(pool: TensorFlowPool, folder: Path) -> Json:
     future = pool.submit(
         "keras_layers_models:publish",
         {"sources": sources, "folder": folder},
-        limits=Limits(),
         log=folder / "log.txt",
     )
     result: Json = future.result().value
@@ -80,7 +78,7 @@ def errors_of(tmp_path: Path, model: Path, vectors: Path, backend: str) -> dict[
         folder=results,
         packages=packages(),
         log=tmp_path / "log.txt",
-        budget=Budget(seconds=60, memory_bytes=2 * 1024**3),
+        budget=Budget(ResourceLimits(timeout_seconds=60, memory_bytes=2 * 1024**3)),
         trusted=False,
         progress=lambda _done, _total: None,
     )[backend]["base"]
@@ -138,7 +136,7 @@ def test_weights_are_those_of_the_stock_converter(
     arguments = {"source": source(name), "folder": tmp_path / "stock"}
     log = tmp_path / "log.txt"
     job = "keras_layers_models:convert_stock"
-    pool.submit(job, arguments, limits=Limits(), log=log).result()
+    pool.submit(job, arguments, log=log).result()
 
     ours, stock = weights(folder / name / "base"), weights(tmp_path / "stock")
 
@@ -159,7 +157,7 @@ def test_weights_of_each_layer_in_a_group_of_their_own(
             "flags": flags,
         }
         function = "pipeline.tf.keras.convert_to_layers:convert_keras_layers"
-        pool.submit(function, arguments, limits=Limits(), log=tmp_path / "log.txt").result()
+        pool.submit(function, arguments, log=tmp_path / "log.txt").result()
         groups = load_model_json(tmp_path / folder / "model.json").groups
         return [[spec.name for spec in group.weights] for group in groups]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import keras_api
 import pytest
 
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -18,7 +17,7 @@ Classes = dict[str, set[str]]
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classes]:
     log = tmp_path_factory.mktemp("keras api") / "log.txt"
     with TensorFlowPool(max_workers=1) as pool:
-        lines = pool.submit("keras_api:list_api", {}, limits=Limits(), log=log).result().value
+        lines = pool.submit("keras_api:list_api", {}, log=log).result().value
         yield _read(lines)
 
 

@@ -13,7 +13,6 @@ import h5py
 import keras_models
 import pytest
 
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -34,9 +33,7 @@ def load(pool: TensorFlowPool, tmp_path_factory: pytest.TempPathFactory) -> Call
 
     def load_all(sources: list[Path], *, trust: bool = False) -> Json:
         arguments = {"sources": sources, "trust": trust}
-        loaded: Json = (
-            pool.submit("keras_models:load", arguments, limits=Limits(), log=log).result().value
-        )
+        loaded: Json = pool.submit("keras_models:load", arguments, log=log).result().value
         return loaded
 
     return load_all
@@ -261,11 +258,7 @@ def test_a_model_of_keras_1_computes_what_it_does_in_keras_2(
 ) -> None:
     sources = [keras_models.built() / f"as_keras_{age}.h5" for age in (1, 2)]
     arguments = {"sources": sources, "folder": tmp_path}
-    made = (
-        pool.submit("keras_models:publish", arguments, limits=Limits(), log=tmp_path / "log.txt")
-        .result()
-        .value
-    )
+    made = pool.submit("keras_models:publish", arguments, log=tmp_path / "log.txt").result().value
 
     assert all("error" not in one for one in made.values()), made
     old, new = (

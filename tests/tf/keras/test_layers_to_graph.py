@@ -21,7 +21,6 @@ from pipeline.errors import ConversionError, UntrustedSourceError
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.tfjs.quantize.variant_files import write_variant
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -48,7 +47,7 @@ def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
         arguments = {"source": source, "folder": base, "flags": {"control_flow_v2": True}}
         function = "pipeline.tf.keras.layers_to_graph:convert_layers_model"
         log = tmp_path / "convert.txt"
-        record: Json = pool.submit(function, arguments, limits=Limits(), log=log).result().value
+        record: Json = pool.submit(function, arguments, log=log).result().value
         write_variant(
             base=base,
             signature=read_signature(load_model_json(base / "model.json"), record),

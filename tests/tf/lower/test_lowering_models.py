@@ -11,7 +11,6 @@ from lowering_models import built
 from run_cases import load_arrays, read_outputs, run_folders, write_inputs
 
 from pipeline.errors import ConversionError
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -36,7 +35,7 @@ def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
         arguments = {"source": built() / name, "folder": folder, "flags": flags}
         function = "pipeline.tf.saved_model.convert_saved_model:convert_saved_model"
         log = tmp_path / "log.txt"
-        job = pool.submit(function, arguments, limits=Limits(), log=log)
+        job = pool.submit(function, arguments, log=log)
         return folder, job.result().value
 
     return convert_model

@@ -18,7 +18,6 @@ from pipeline.errors import (
 )
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -47,7 +46,7 @@ def convert(models: Path, pool: TensorFlowPool, tmp_path: Path) -> Convert:
         arguments = {"source": models / source, "folder": target, "flags": flags}
         function = "pipeline.tf.saved_model.convert_saved_model:convert_saved_model"
         log = tmp_path / f"{folder}.txt"
-        future = pool.submit(function, arguments, limits=Limits(), log=log)
+        future = pool.submit(function, arguments, log=log)
         record: dict[str, Any] = future.result().value
         return record
 

@@ -17,7 +17,6 @@ from pipeline.proof.inputs.test_inputs import write_test_inputs
 from pipeline.proof.vector_files import Vectors, load_vectors
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -36,7 +35,7 @@ def pool() -> Iterator[TensorFlowPool]:
 def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
     def submit(function: str, **arguments: Any) -> Any:
         log = tmp_path / "log.txt"
-        return pool.submit(function, arguments, limits=Limits(), log=log).result().value
+        return pool.submit(function, arguments, log=log).result().value
 
     def refer_now(
         source: Path, *, given: Path | None = None, without: str | None = None, **flags: Any

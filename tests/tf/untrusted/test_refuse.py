@@ -8,7 +8,6 @@ import hostile_graphs
 import pytest
 
 from pipeline.errors import FormatError, PipelineError, UntrustedSourceError
-from pipeline.workers.job import Limits
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -33,7 +32,7 @@ def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
         kind = "frozen_model" if source.suffix else "saved_model"
         function = f"pipeline.tf.{kind}:convert_{kind}"
         arguments = {"source": source, "folder": tmp_path, "flags": flags}
-        future = pool.submit(function, arguments, limits=Limits(), log=tmp_path / "log.txt")
+        future = pool.submit(function, arguments, log=tmp_path / "log.txt")
         record: dict[str, Any] = future.result().value
         return record
 
