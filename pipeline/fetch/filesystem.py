@@ -14,17 +14,18 @@ from typing import TypeVar
 
 from pipeline.disk.json_value import JsonValue
 from pipeline.errors import NotFoundError
-from pipeline.fetch.archive.package import deliver_package
 from pipeline.fetch.archive.tree import find_near
 from pipeline.fetch.download_cache import Progress
 from pipeline.fetch.filesystem_client import Filesystem
 from pipeline.fetch.filesystem_file import receive_file
 from pipeline.fetch.http.credentials import mask_credentials
-from pipeline.fetch.http.download import Download, Location, download
+from pipeline.fetch.http.download import Download, download
 from pipeline.fetch.http.http_session import HttpSettings, retry
 from pipeline.fetch.http.partial_file import Validators
+from pipeline.fetch.http.receive import Location
 from pipeline.fetch.listed_files import ListedTree, ListingLimits
 from pipeline.fetch.one_file import deliver_file
+from pipeline.fetch.package import deliver_package
 from pipeline.fetch.recall import recall
 from pipeline.fetch.request import Delivery, Request, deliver_tree
 

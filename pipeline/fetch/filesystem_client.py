@@ -20,7 +20,7 @@ from pipeline.fetch.address.source import Source
 from pipeline.fetch.archive.tree import MAX_FILES, is_plain_path, shorten
 from pipeline.fetch.http.credentials import expand_variables
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.fetch_faults import TransientError
+from pipeline.fetch.http.http_faults import TransientError
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _HINTS = {

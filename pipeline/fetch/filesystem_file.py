@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from pipeline.errors import ServerError
+from pipeline.fetch.disk_room import Room
 from pipeline.fetch.download_cache import Progress
 from pipeline.fetch.filesystem_client import Filesystem
-from pipeline.fetch.http.disk_room import Room
-from pipeline.fetch.http.fetch_faults import TransientError
+from pipeline.fetch.http.http_faults import TransientError
 from pipeline.fetch.http.partial_file import Validators, begin_part, discard_part, load_validators
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -36,7 +36,7 @@ def receive_file(  # noqa: PLR0913  # a file, and what is known of it
     started = load_validators(part)
     if not (found.state and started and started.etag == found.state and part.exists()):
         begin_part(part, state)
-    room = Room(part.parent, shown=shown, place="the cache")
+    room = Room(part.parent, shown=shown, disk="the cache")
     with part.open("ab", buffering=0) as file:
         done = file.tell()
         progress(done, found.size)

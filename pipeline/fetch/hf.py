@@ -15,10 +15,11 @@ from pipeline.disk.json_value import JsonValue
 from pipeline.errors import NotFoundError
 from pipeline.fetch.address.hf_address import is_commit
 from pipeline.fetch.address.source import is_archive_name
-from pipeline.fetch.archive.package import deliver_package
 from pipeline.fetch.hf_client import HfRepository
-from pipeline.fetch.http.download import Location, download
+from pipeline.fetch.http.download import download
+from pipeline.fetch.http.receive import Location
 from pipeline.fetch.listed_files import ListedTree, ListingLimits
+from pipeline.fetch.package import deliver_package
 from pipeline.fetch.recall import recall
 from pipeline.fetch.request import Delivery, Request, deliver_tree
 

@@ -24,7 +24,7 @@ from pipeline.errors import (
 from pipeline.fetch.address.hf_address import is_commit
 from pipeline.fetch.archive.tree import MAX_FILES
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.fetch_faults import TransientError
+from pipeline.fetch.http.http_faults import TransientError
 from pipeline.fetch.http.http_session import HttpSettings, retry
 from pipeline.text.printable import printable
 

@@ -11,9 +11,10 @@ from urllib.parse import quote, urlsplit
 
 from pipeline.disk.json_value import JsonValue, parse_json
 from pipeline.errors import NotFoundError, ServerError, SetupError
-from pipeline.fetch.archive.package import deliver_package
-from pipeline.fetch.http.download import Location, download
+from pipeline.fetch.http.download import download
 from pipeline.fetch.http.http_session import HttpSettings, basic_auth, load_answer
+from pipeline.fetch.http.receive import Location
+from pipeline.fetch.package import deliver_package
 from pipeline.fetch.recall import recall
 from pipeline.fetch.request import Delivery, Request
 

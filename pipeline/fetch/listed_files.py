@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.disk.files import link_or_copy
 from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch.archive.tree import MAX_FILES, is_inner_path, read_json_text, shorten
-from pipeline.fetch.http.disk_room import GIB, MAX_TOTAL_BYTES
+from pipeline.fetch.disk_room import GIB, MAX_TOTAL_BYTES
 
 
 class ListedTree:

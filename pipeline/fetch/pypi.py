@@ -21,12 +21,13 @@ from pypi_simple import ACCEPT_ANY, DistributionPackage, Link, ProjectPage
 from pipeline.disk.json_value import JsonValue, parse_json
 from pipeline.errors import FetchError, MissingPathError, NotFoundError, ServerError
 from pipeline.fetch.address.source import is_archive_name
-from pipeline.fetch.archive.package import Top, deliver_package
 from pipeline.fetch.archive.tree import is_inner_path
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.download import Location, download
+from pipeline.fetch.http.download import download
 from pipeline.fetch.http.http_session import HttpSettings, load_answer
+from pipeline.fetch.http.receive import Location
+from pipeline.fetch.package import Top, deliver_package
 from pipeline.fetch.pip_config import PipConfig, load_pip_config
 from pipeline.fetch.request import Delivery, Request
 

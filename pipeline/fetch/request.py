@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pipeline.errors import UntrustedSourceError
 from pipeline.fetch.address.source import Source
+from pipeline.fetch.archive.content import check_pointer, check_whole
 from pipeline.fetch.archive.tree import Tree, name_file, select_files
 from pipeline.fetch.download_cache import Progress, Store
-from pipeline.fetch.http.content import check_pointer, check_whole
 from pipeline.fetch.http.deadline import Deadline
 
 

@@ -4,13 +4,14 @@ import os
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-from pipeline.fetch.archive.package import deliver_package
 from pipeline.fetch.archive.tree import MODEL_JSON
 from pipeline.fetch.download_cache import Entry
 from pipeline.fetch.http.credentials import expand_variables, mask_credentials, strip_credentials
-from pipeline.fetch.http.download import Download, Location, download
+from pipeline.fetch.http.download import Download, download
 from pipeline.fetch.http.http_session import HttpSettings
+from pipeline.fetch.http.receive import Location
 from pipeline.fetch.one_file import deliver_file
+from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request
 
 _HINT_CREDENTIALS = (

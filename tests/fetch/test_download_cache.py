@@ -19,11 +19,11 @@ from loopback import serve
 
 from pipeline.disk.layout import CACHE_VARIABLE
 from pipeline.errors import DiskError
+from pipeline.fetch import disk_room
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.download_cache import Store
 from pipeline.fetch.expiry import sweep
 from pipeline.fetch.fetch import Fetched, fetch_source
-from pipeline.fetch.http import disk_room
 from pipeline.fetch.http.partial_file import Validators, begin_part
 
 WEIGHTS = os.urandom(200_000)

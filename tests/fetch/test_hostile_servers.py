@@ -14,11 +14,12 @@ from hostile_server import FALSE, SLOW, Way, chunk, drip, head, misbehave, pour,
 from loopback import serve
 
 from pipeline.errors import FetchError, NetworkError, ServerError
+from pipeline.fetch import disk_room
 from pipeline.fetch.download_cache import Store
-from pipeline.fetch.http import disk_room
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.download import Location, download
+from pipeline.fetch.http.download import download
 from pipeline.fetch.http.http_session import HttpSettings, load_answer, open_session
+from pipeline.fetch.http.receive import Location
 
 QUICK = HttpSettings(backoff_seconds=0.01, timeout_seconds=0.3, attempts=2)
 PATIENT = HttpSettings(backoff_seconds=0.01, timeout_seconds=60, attempts=5)

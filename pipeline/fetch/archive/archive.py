@@ -21,7 +21,7 @@ from typing import IO
 
 from pipeline.errors import DamagedArchiveError, FetchError, UntrustedSourceError
 from pipeline.fetch.archive.tree import MAX_FILES, is_inner_path, read_json_text, shorten
-from pipeline.fetch.http.disk_room import GIB, MAX_TOTAL_BYTES, MIB
+from pipeline.fetch.disk_room import GIB, MAX_TOTAL_BYTES, MIB
 from pipeline.text.printable import cut_middle
 
 # Real weights hardly compress, zeros a thousandfold: small archives may, large ones may not.

@@ -25,8 +25,8 @@ from pipeline.fetch.archive.archive import (
     resolve_links,
 )
 from pipeline.fetch.archive.tree import shorten
+from pipeline.fetch.disk_room import MIB, Room
 from pipeline.fetch.download_cache import Store, is_digest
-from pipeline.fetch.http.disk_room import MIB, Room
 
 # tarfile reads a header's extensions (long names, pax records) in one go, as large as they say.
 _MAX_HEADER_BYTES = MIB
@@ -87,7 +87,7 @@ def _unpack(store: Store, path: Path, *, shown: str) -> dict[str, str]:
     with reading_archive(shown, "tar"), _open_decompressed(path, budget) as file:
         members = _list_members(file, budget)
         files = resolve_links(members, budget)
-        Room(store.folder, shown=shown, place="the cache").check(budget.total_bytes)
+        Room(store.folder, shown=shown, disk="the cache").check(budget.total_bytes)
         places = sorted(set(files.values()), key=lambda place: members[place].offset)
         blobs = {place: store.add(file.cut(members[place])) for place in places}
     return {name: blobs[place] for name, place in files.items()}

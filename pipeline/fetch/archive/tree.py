@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from pipeline.errors import FetchError, MissingPathError, UntrustedSourceError
-from pipeline.fetch.http.content import HEAD_BYTES, check_head
+from pipeline.fetch.archive.content import HEAD_BYTES, check_head
 from pipeline.text.printable import cut_middle, printable
 from pipeline.text.suggest import did_you_mean, find_similar
 

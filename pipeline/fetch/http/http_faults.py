@@ -1,9 +1,6 @@
-"""Faults of HTTP: what a status or an error of the HTTP library means, in the user's words."""
+"""Faults of HTTP: the meaning of each status and of each error of `requests`, in plain words."""
 
-import email.utils
 import http.client
-import re
-import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +8,6 @@ import requests
 import urllib3
 
 from pipeline.errors import NetworkError, NotFoundError, ServerError
-from pipeline.fetch.http.fetch_faults import TransientError
 
 MAX_REDIRECTS = 10
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
@@ -21,13 +17,31 @@ _HINT_CERTIFICATE = (
 )
 
 
+class TransientError(Exception):
+    """One attempt failed and the next may succeed; `http_session.retry` makes it.
+
+    Attributes:
+        wait_seconds: How long the server asks to wait, None if it does not say.
+    """
+
+    def __init__(self, reason: str, *, wait_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait_seconds = wait_seconds
+
+
 def check_status(response: requests.Response, shown: str, *, hint: str) -> None:
-    """Turn a status that is no success into an error.
+    """Raise the error that belongs to a status, unless the status is 200, 206, 304 or 416.
 
     Args:
         response: The answer.
         shown: The URL as messages show it.
-        hint: What a reader can do where a server wants to know who asks.
+        hint: Remedy if the server refuses without credentials.
+
+    Raises:
+        TransientError: The server is busy or fails; it may answer later.
+        NetworkError: A proxy refuses.
+        NotFoundError: The server has no such file.
+        ServerError: The server refuses, or answers with any other status.
     """
     status = response.status_code
     if status in {200, 206, 304, 416}:
@@ -45,7 +59,15 @@ def check_status(response: requests.Response, shown: str, *, hint: str) -> None:
 
 
 def translate(error: Exception, shown: str, *, timeout_seconds: float) -> Exception:
-    """Return our error for one of the HTTP library, whose own texts may hold credentials."""
+    """Return our error for an error of `requests`, whose own text may hold credentials.
+
+    An OSError of the disk is returned as it is: "no space left" stays what it was.
+
+    Args:
+        error: The error of `requests`, `urllib3` or the system.
+        shown: The URL as messages show it.
+        timeout_seconds: The longest wait for an answer, for the message.
+    """
     host = urlsplit(shown).hostname
     match error:
         case requests.exceptions.SSLError():
@@ -69,12 +91,12 @@ def translate(error: Exception, shown: str, *, timeout_seconds: float) -> Except
             fault = "the file of trusted certificates that is configured is not there"
             return NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
         case _:
-            return error  # of the disk: the caller writes what comes
+            return error  # the disk failed: the caller writes the body to it
     return TransientError(reason)
 
 
 def _find_reason(error: BaseException) -> str:
-    """Return the operating system's words at the root of an error of the HTTP library."""
+    """Return the operating system's words at the root of an error: "Connection refused"."""
     seen: set[int] = set()
     pending: list[Any] = [error]
     while pending:
@@ -91,11 +113,7 @@ def _find_reason(error: BaseException) -> str:
 
 def _parse_wait(value: str | None) -> float | None:
     """Return the seconds of a Retry-After header, which holds seconds or a date."""
-    if not value:
-        return None
-    if re.fullmatch(r"[0-9]+", value.strip()):
-        return float(value)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
+        return urllib3.Retry().parse_retry_after(value) if value else None
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return None

@@ -1,6 +1,11 @@
-"""HTTP: one session per thread, retries, and errors in the user's words.
+"""HTTP: one session per thread, repeated attempts, and errors in plain words.
 
-It knows neither files nor packages; `pipeline.fetch.http.download` writes what comes.
+It knows neither files nor packages; `pipeline.fetch.http.download` writes the bodies to disk.
+
+`retry` is ours and not `urllib3.Retry`, which ends with the headers: it does not repeat a request
+whose body broke off (1 request, where ours goes on from the last byte). It sleeps through any
+deadline, up to six hours if a server asks for that, and a Retry-After of 5000 digits ends it with
+a ValueError. The clients of Hugging Face and of buckets, which do not use urllib3, share `retry`.
 """
 
 import base64
@@ -22,8 +27,12 @@ import urllib3
 from pipeline.errors import NetworkError, ServerError
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.fetch_faults import TransientError
-from pipeline.fetch.http.http_faults import MAX_REDIRECTS, check_status, translate
+from pipeline.fetch.http.http_faults import (
+    MAX_REDIRECTS,
+    TransientError,
+    check_status,
+    translate,
+)
 from pipeline.fetch.http.watch import WatchedAdapter, watching
 
 MAX_WAIT_SECONDS = 60.0
@@ -34,18 +43,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class HttpSettings:
-    """How servers are reached.
+    """The settings of a connection: certificates, proxies, credentials, patience.
 
     Attributes:
-        verify: False trusts any certificate; a text is the file with trusted ones.
+        verify: False to trust any certificate; a text is the file of trusted certificates.
         trusted_hosts: Hosts whose certificates are not checked.
-        proxies: (scheme, proxy URL) pairs, before those of the environment.
-        credentials: ("//host/path", value of the Authorization header) pairs; the longest
-            that fits a URL is sent with it.
-        timeout_seconds: How long to wait for a connection, and for each next byte.
-        attempts: How often a request is tried in all.
-        backoff_seconds: Wait before the second attempt; it doubles for each further one.
-        hint: What a reader can do where a server wants to know who asks.
+        proxies: (scheme, proxy URL) pairs, which come before those of the environment.
+        credentials: ("//host/path", value of the Authorization header) pairs. A request gets
+            the header of the longest "//host/path" that its URL begins with.
+        timeout_seconds: Longest wait for a connection, and for each next byte.
+        attempts: Number of attempts in all.
+        backoff_seconds: Wait before the second attempt; it doubles before each further attempt.
+        hint: Remedy if the server refuses without credentials.
     """
 
     verify: bool | str = True
@@ -65,11 +74,17 @@ def retry(
     url: str,
     deadline: Deadline | None = None,
 ) -> T:
-    """Call `attempt` until it does not raise TransientError, waiting longer each time.
+    """Call `attempt` until it raises no TransientError, waiting longer each time.
+
+    Args:
+        attempt: Makes one attempt.
+        settings: The number of attempts, and the wait between them.
+        url: The URL or the source, for messages.
+        deadline: The end of the time for all attempts.
 
     Raises:
         NetworkError: All attempts failed, the server asks for too long a wait, or the time for
-            all of them has passed.
+            all attempts has passed.
     """
     deadline = deadline or Deadline()
     for number in range(1, settings.attempts + 1):
@@ -98,25 +113,25 @@ def open_url(
     written: str | None = None,
     deadline: Deadline | None = None,
 ) -> Iterator[requests.Response]:
-    """Send one GET request; the body is read by the caller, within the context.
+    """Send one GET request; the caller reads the body within the context.
 
-    `content` of the answer has at most `MAX_ANSWER_BYTES`; `iter_content` knows no limit.
+    `content` of the response has at most `MAX_ANSWER_BYTES`; `iter_content` has no limit.
 
     Args:
-        url: Where, with credentials.
-        settings: How the server is reached.
-        headers: Sent with it.
-        written: The URL as messages show it; None for the URL less its credentials.
-        deadline: When all has to be over.
+        url: The URL, with credentials.
+        settings: The settings of the connection.
+        headers: Headers of the request.
+        written: The URL as messages show it; None for `url` without its credentials.
+        deadline: The end of the time for the response and its body.
 
     Yields:
         A response of status 200, 206, 304 or 416.
 
     Raises:
-        TransientError: The connection or the server failed; also while the body is read.
-        NetworkError: The server cannot be reached as this machine is set up, or the time has
+        TransientError: The connection or the server failed, perhaps while the body was read.
+        NetworkError: The set-up of this machine does not reach the server, or the time has
             passed.
-        ServerError: The server refuses, or the file is not there.
+        ServerError: The server refuses, or does not have the file.
     """
     shown = strip_credentials(written or url)
     deadline = deadline or Deadline()
@@ -130,7 +145,7 @@ def open_url(
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if not watch.hung_up:
                 raise translate(error, shown, timeout_seconds=settings.timeout_seconds) from None
-        # A body without a stated length seems to have ended where we hung up.
+        # After we hung up, a body without a stated length looks complete.
         if watch.too_late:
             raise deadline.fault(shown)
         if watch.too_slow:
@@ -140,7 +155,7 @@ def open_url(
 def _send(
     url: str, settings: HttpSettings, headers: Mapping[str, str], deadline: Deadline
 ) -> requests.Response:
-    # 0 would make sockets that never wait.
+    # A timeout of 0 makes sockets that never wait.
     timeout = min(settings.timeout_seconds, max(deadline.left(), 0.01))
     session = open_session(settings)
     try:
@@ -148,9 +163,10 @@ def _send(
     except (UnicodeError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
             raise
-        # Of a URL, of credentials, of a place to go on to.
+        # A URL, credentials or the target of a redirection cannot be put into a request.
         raise requests.exceptions.InvalidURL(type(error).__name__) from None
-    if "," in response.headers.get("Content-Encoding", ""):  # each may be a bomb in the other
+    # Of two encodings, each may hide a bomb in the other.
+    if "," in response.headers.get("Content-Encoding", ""):
         response.close()
         raise requests.exceptions.InvalidHeader("Content-Encoding")
     return response
@@ -159,16 +175,22 @@ def _send(
 def load_answer(
     url: str, *, settings: HttpSettings, headers: Mapping[str, str], deadline: Deadline
 ) -> requests.Response:
-    """Ask a server for something small, again where it fails; return the answer, read whole.
+    """Ask a server for a small document, with several attempts; return the response, read whole.
+
+    Args:
+        url: The URL, with credentials.
+        settings: The settings of the connection.
+        headers: Headers of the request.
+        deadline: The end of the time for all attempts.
 
     Raises:
-        NetworkError: No server answers in time, as open_url and retry have it.
-        ServerError: It refuses, has no such thing, or the answer is too large.
+        NetworkError: The server does not answer in time.
+        ServerError: The server refuses, does not have the document, or sends too much.
     """
 
     def attempt() -> requests.Response:
         with open_url(url, settings=settings, headers=headers, deadline=deadline) as response:
-            assert response.content is not None  # read and kept
+            assert response.content is not None  # `content` reads the body and keeps it
             return response
 
     return retry(attempt, settings=settings, url=url, deadline=deadline)
@@ -188,14 +210,14 @@ def basic_auth(user: str, password: str) -> str:
 
 
 class _Local(threading.local):
-    """What belongs to a thread."""
+    """The state of one thread: its sessions by their settings."""
 
 
 _local = _Local()
 
 
 class _ScopedAuth(requests.auth.AuthBase):
-    """Credentials of the URL itself, of the settings, or of ~/.netrc, in this order."""
+    """The credentials of the URL itself, of the settings or of ~/.netrc, in this order."""
 
     def __init__(self, settings: HttpSettings) -> None:
         self.scopes = sorted(settings.credentials, key=lambda pair: -len(pair[0]))
@@ -210,9 +232,9 @@ class _ScopedAuth(requests.auth.AuthBase):
         if any(pair):
             return basic_auth(*pair)
         parts = urlsplit(url)
-        place = f"//{parts.netloc.rpartition('@')[2]}{parts.path}"
+        target = f"//{parts.netloc.rpartition('@')[2]}{parts.path}"
         for scope, header in self.scopes:
-            if place.startswith(scope.rstrip("/") + "/"):
+            if target.startswith(scope.rstrip("/") + "/"):
                 return header
         found = requests.utils.get_netrc_auth(url)
         return basic_auth(*found) if found else None
@@ -221,8 +243,8 @@ class _ScopedAuth(requests.auth.AuthBase):
 class _Session(requests.Session):
     """A session whose own settings come before those of the environment.
 
-    requests prefers REQUESTS_CA_BUNDLE and HTTPS_PROXY to what a session was told
-    (psf/requests#3829); pip and npm do not.
+    requests prefers REQUESTS_CA_BUNDLE and HTTPS_PROXY to the settings of a session
+    (psf/requests#3829); pip and npm prefer their own settings.
     """
 
     def __init__(self, settings: HttpSettings) -> None:
@@ -248,13 +270,13 @@ class _Session(requests.Session):
         return super().merge_environment_settings(url, own, stream, verify, cert)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return where an answer sends us, None where it does not.
+        """Return the target of a redirection, None for any other response.
 
         Raises:
-            ServerError: That is no place on the web, or one that anybody on the way may change.
+            ServerError: The target is no web address, or leaves https: for http:.
         """
         if resp.is_redirect:
-            resp.close()  # else its body is read, however long it is
+            resp.close()  # otherwise requests reads the body, however long it is
         target = super().get_redirect_target(resp)
         if target is None:
             return None

@@ -19,8 +19,9 @@ from loopback import Fault, Server, serve
 from pipeline.disk.files import digest_file
 from pipeline.errors import FetchError, NetworkError
 from pipeline.fetch.download_cache import Store
-from pipeline.fetch.http.download import Location, download, parse_integrity
+from pipeline.fetch.http.download import download, parse_integrity
 from pipeline.fetch.http.http_session import HttpSettings, open_session
+from pipeline.fetch.http.receive import Location
 
 BODY = os.urandom(300_000)
 QUICK = HttpSettings(backoff_seconds=0.01, timeout_seconds=60, attempts=3)
@@ -111,7 +112,8 @@ def test_a_part_of_a_killed_process_is_resumed(server: Server, tmp_path: Path) -
     url = server.put("/m.h5", BODY, pace_seconds=0.3)
     code = (
         "import sys; from pathlib import Path\n"
-        "from pipeline.fetch.http.download import Location, download\n"
+        "from pipeline.fetch.http.download import download\n"
+        "from pipeline.fetch.http.receive import Location\n"
         "from pipeline.fetch.download_cache import Store\n"
         "url = sys.argv[1]\n"
         "download(Store(Path(sys.argv[2])), url, lambda: Location(url=url, shown='m'),\n"

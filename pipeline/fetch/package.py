@@ -7,9 +7,9 @@ from typing import Literal
 
 from pipeline.errors import DamagedArchiveError, FetchError, ServerError
 from pipeline.fetch.archive.archive import ArchiveTree
+from pipeline.fetch.archive.content import find_archive_type
 from pipeline.fetch.archive.tar_archive import open_tar
 from pipeline.fetch.archive.zip_archive import open_zip
-from pipeline.fetch.http.content import find_archive_type
 from pipeline.fetch.request import Delivery, Request, deliver_tree
 
 # How paths leave out the archive's own top folder: as npm does ("package/…", whatever its
