@@ -1,6 +1,5 @@
 """Conversion of a source of a known format into a base, along its route."""
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,18 +7,10 @@ from typing import Any
 from pipeline.disk.json_value import parse_json
 from pipeline.engine.step import Work
 from pipeline.errors import FormatError
-from pipeline.formats.detect import SAVED_MODEL_FILES
-from pipeline.formats.routes import ROUTES
+from pipeline.formats.table import INPUT_FORMATS, ROUTES, find_format, model_path, normalize_source
 from pipeline.manifest.flags import check_flags, choose_output_format
 
 _NOT_FLAGS = {"input_format", "output_format", "asked", "metadata", "use_structured_outputs_names"}
-# What to do with a format that is told but that nothing here converts.
-_ELSEWHERE = {
-    "tflite": "take the model that it was made from: a TensorFlow Lite file has lost what "
-    "TensorFlow.js needs",
-    "onnx": "export a SavedModel from the original framework, or with onnx2tf, and take that "
-    "as the source",
-}
 
 
 def check_formats(parameters: Mapping[str, Any], source_format: str) -> str:
@@ -35,11 +26,10 @@ def check_formats(parameters: Mapping[str, Any], source_format: str) -> str:
     Raises:
         FormatError: A flag does not apply, or the output format cannot be made of it.
     """
-    inputs = dict.fromkeys(input_format for input_format, _ in ROUTES)
-    if source_format not in inputs:
+    if source_format not in INPUT_FORMATS:
         raise FormatError(
-            f"{source_format} cannot be converted; expected {', '.join(inputs)}",
-            hint=_ELSEWHERE.get(source_format),
+            f"{source_format} cannot be converted; expected {', '.join(INPUT_FORMATS)}",
+            hint=find_format(source_format).hint,
         )
     output_format = choose_output_format(parameters["output_format"], source_format)
     misfits = check_flags(
@@ -57,7 +47,7 @@ def convert_source(
     route = ROUTES[source_format, output_format]
     work.uses(*route.tools)
     flags = {name: value for name, value in work.parameters.items() if name not in _NOT_FLAGS}
-    source = model_path(path)
+    source = model_path(path, source_format)
     if route.needs_tensorflow:
         record = work.run_in_tensorflow(
             route.convert, source=source, folder=work.folder, flags=flags
@@ -70,24 +60,6 @@ def convert_source(
             shard_size_bytes=flags["weight_shard_size_bytes"],
         )
     return {"repairs": [], **record, "format": source_format, "output_format": output_format}
-
-
-def normalize_source(
-    source_format: str, *, source: Path, folder: Path, shard_size_bytes: int
-) -> dict[str, Any]:
-    """Write a TensorFlow.js model as a base of its own format, otherwise as it is."""
-    # Imported where it is met: numpy takes its time.
-    module, _, function = ROUTES[source_format, source_format].convert.partition(":")
-    normalize = getattr(importlib.import_module(module), function)
-    record: dict[str, Any] = normalize(
-        source=source, folder=folder, shard_size_bytes=shard_size_bytes
-    )
-    return record
-
-
-def model_path(path: Path) -> Path:
-    """Return what a model is opened by: of a SavedModel its folder."""
-    return path.parent if path.name in SAVED_MODEL_FILES else path
 
 
 def load_metadata(values: Mapping[str, Any], root: Path) -> dict[str, Any]:

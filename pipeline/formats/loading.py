@@ -3,11 +3,8 @@
 from typing import Any
 
 from pipeline.engine.step import Work
-
-_HINTS = {
-    "tfjs_layers_model": "its files do not belong together, or need code of the author's page",
-}
-_TAKE_GRAPH = "set `output_format: tfjs_graph_model`, which runs whatever its layers compute"
+from pipeline.formats.format import LAYERS
+from pipeline.formats.table import ROUTES
 
 
 def load_layers_model(work: Work, *, source_format: str) -> dict[str, Any]:
@@ -30,5 +27,5 @@ def load_layers_model(work: Work, *, source_format: str) -> dict[str, Any]:
         log=work.log,
         budget=work.budget,
         trusted=work.trusted,
-        hint=_HINTS.get(source_format, _TAKE_GRAPH),
+        hint=ROUTES[source_format, LAYERS].load_hint,
     )

@@ -5,13 +5,9 @@ from collections.abc import Iterator
 
 from pipeline.errors import SourceError
 from pipeline.fetch.address.source import Source, parse_source
+from pipeline.formats.detect import formats_of_file
 from pipeline.manifest.fault import Fault
-from pipeline.manifest.flags import (
-    asked_flags,
-    choose_output_format,
-    find_misfits,
-    formats_of_file,
-)
+from pipeline.manifest.flags import asked_flags, choose_output_format, find_misfits
 from pipeline.manifest.model import CATALOG_KEYS
 from pipeline.manifest.quantize_rules import QUANTIZE_FIELDS, describe_flags
 from pipeline.manifest.sections import ListedModel, Sections

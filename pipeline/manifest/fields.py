@@ -4,7 +4,7 @@ Booleans, numbers and texts are never turned into one another: `strict` holds ev
 It opens no file.
 """
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from pipeline.formats.table import INPUT_FORMATS
 from pipeline.manifest.fault import format_value
 from pipeline.manifest.license_expression import parse_license
 
@@ -189,16 +190,10 @@ TestInputs = Annotated[
     ),
 ]
 
-InputFormat = Literal[
-    "tf_saved_model",
-    "tf_frozen_model",
-    "tf_hub",
-    "keras",
-    "keras_keras",
-    "keras_saved_model",
-    "tfjs_layers_model",
-    "tfjs_graph_model",
-]
-OutputFormat = Literal["tfjs_graph_model", "tfjs_layers_model"]
+if TYPE_CHECKING:
+    InputFormat = str
+else:
+    # A literal of the table's names, which no type checker can read.
+    InputFormat = Literal[INPUT_FORMATS]
 Dtype = Literal["float16", "uint8", "uint16"]
 Backend = Literal["wasm", "cpu"]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr
 
+from pipeline.formats.format import OutputFormat
 from pipeline.manifest.fields import (
     Backend,
     Bytes,
@@ -15,7 +16,6 @@ from pipeline.manifest.fields import (
     License,
     Metadata,
     Name,
-    OutputFormat,
     Role,
     Seconds,
     Section,

@@ -13,8 +13,7 @@ from typing import Any
 from pipeline.disk.json_file import read_json, write_json
 from pipeline.engine.step import Work
 from pipeline.errors import ConversionError, FidelityError, WorkerError
-from pipeline.formats.convert import model_path, normalize_source
-from pipeline.formats.routes import ROUTES
+from pipeline.formats.table import ROUTES, model_path, normalize_source
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.inputs.test_inputs import load_test_inputs, write_test_inputs
@@ -62,7 +61,7 @@ def reference(work: Work) -> None:
             work.uses(*route.tools)
             made = work.run_in_tensorflow(
                 route.refer,
-                source=model_path(_fetched(work)),
+                source=model_path(_fetched(work), record["format"]),
                 record=record,
                 flags=work.parameters,
                 **known,

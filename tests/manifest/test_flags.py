@@ -3,29 +3,14 @@
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from pipeline.manifest.fields import InputFormat
-from pipeline.manifest.flags import (
-    APPLICABLE,
-    FLAGS,
-    asked_flags,
-    check_flags,
-    choose_output_format,
-    formats_of_file,
-)
-from pipeline.manifest.model import Model
-
-GRAPH, LAYERS = "tfjs_graph_model", "tfjs_layers_model"
-
-# Where we go beyond the converter, or keep to ourselves what it passes on.
-OURS = {
-    ("keras_keras", GRAPH),
-    ("keras_saved_model", GRAPH),
-    ("tfjs_graph_model", GRAPH),
-}
+from pipeline.formats.format import GRAPH, LAYERS
+from pipeline.formats.table import INPUT_FORMATS, ROUTES
+from pipeline.manifest.flags import FLAGS, asked_flags, check_flags, choose_output_format
+from pipeline.manifest.model import Defaults, Model
+from pipeline.text.suggest import join_words
 
 
 def converter_source(module: str) -> str:
@@ -56,10 +41,10 @@ def dispatched() -> dict[tuple[str, str], set[str]]:
 
 def test_flags_are_those_that_the_converter_passes_on() -> None:
     pairs = dispatched()
+    ours = {pair: set(route.flags) for pair, route in ROUTES.items() if route.in_converter}
 
     assert len(pairs) == 9
-    assert {pair: set(APPLICABLE[pair]) for pair in pairs} == pairs
-    assert set(APPLICABLE) - set(pairs) == OURS
+    assert ours == pairs
 
 
 def test_every_option_of_the_converter_is_a_field() -> None:
@@ -77,8 +62,16 @@ def model(**fields: object) -> Model:
     return Model.model_validate({"name": "a", "source": "b", **fields})
 
 
-def test_every_pair_is_of_known_formats() -> None:
-    assert {given for given, _ in APPLICABLE} == set(get_args(InputFormat))
+def test_every_flag_is_a_field() -> None:
+    assert set(Defaults.model_fields) >= FLAGS
+
+
+def test_the_reference_lists_the_formats_that_become_layers_models() -> None:
+    """The docstring of `output_format` is text for editors, and is not generated."""
+    described = " ".join((Defaults.model_fields["output_format"].description or "").split())
+    layers = [f"`{name}`" for name in INPUT_FORMATS if choose_output_format(None, name) == LAYERS]
+
+    assert f"`{LAYERS}` for {join_words(layers)}, else `{GRAPH}`" in described
 
 
 @pytest.mark.parametrize(
@@ -119,18 +112,3 @@ def test_a_flag_that_is_off_asks_for_nothing() -> None:
 
 def test_an_inherited_flag_is_not_asked_for() -> None:
     assert asked_flags(model(control_flow_v2=True), frozenset({"control_flow_v2"})) == frozenset()
-
-
-@pytest.mark.parametrize(
-    ("name", "formats"),
-    [
-        ("models/a.h5", ("keras",)),
-        ("A.KERAS", ("keras_keras", "keras")),
-        ("frozen.pb", ("tf_frozen_model",)),
-        ("m/saved_model.pb", ("tf_saved_model", "keras_saved_model", "tf_hub")),
-        ("model.json", ("tfjs_graph_model", "tfjs_layers_model")),
-        ("models/folder", get_args(InputFormat)),
-    ],
-)
-def test_what_a_file_name_tells(name: str, formats: tuple[str, ...]) -> None:
-    assert formats_of_file(name) == formats

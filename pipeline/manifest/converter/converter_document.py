@@ -1,4 +1,4 @@
-"""docs/converter.md, made from the table of options.
+"""docs/converter.md, made from the table of options and the table of formats.
 
 python -m pipeline.manifest.converter.converter_document >docs/converter.md
 """
@@ -6,8 +6,8 @@ python -m pipeline.manifest.converter.converter_document >docs/converter.md
 import sys
 from collections.abc import Iterable
 
+from pipeline.formats.table import ROUTES
 from pipeline.manifest.converter.converter_options import format_table
-from pipeline.manifest.flags import APPLICABLE
 
 _HEAD = """\
 # From tensorflowjs_converter
@@ -42,20 +42,21 @@ the converter takes it and ignores it.
 _PAIRS = """
 ## Formats
 
-What becomes what, and the flags that apply to it beside `weight_shard_size_bytes`, `metadata` and
-quantization, which apply to all. The converter has no `keras_keras` or `keras_saved_model` to
-graph model, and takes no graph model.
+Each input format, the output formats that it becomes, whether `tensorflowjs_converter` converts the
+pair too, and the flags that apply. `weight_shard_size_bytes`, `metadata` and quantization apply to
+every pair. Where `output_format` is left out, the first pair of the input format is taken.
 
-| from | to | flags |
-|---|---|---|
+| from | to | in the converter | flags |
+|---|---|---|---|
 """
 
 
 def format_document() -> str:
     """Return docs/converter.md."""
     rows = "".join(
-        f"| `{source}` | `{target}` | {_list(flags)} |\n"
-        for (source, target), flags in APPLICABLE.items()
+        f"| `{source}` | `{target}` | {'yes' if route.in_converter else 'no'} "
+        f"| {_list(route.flags)} |\n"
+        for (source, target), route in ROUTES.items()
     )
     return f"{_HEAD}{format_table()}{_PAIRS}{rows}"
 

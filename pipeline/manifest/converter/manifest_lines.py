@@ -5,26 +5,20 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
 from pipeline.errors import CommandLineError
+from pipeline.formats.detect import formats_of_file
+from pipeline.formats.format import LAYERS, OUTPUT_FORMATS
+from pipeline.formats.table import INPUT_FORMATS
 from pipeline.manifest.converter.command_line import CommandLine, read_command_line
 from pipeline.manifest.converter.converter_options import OPTIONS
-from pipeline.manifest.fields import InputFormat, OutputFormat
-from pipeline.manifest.flags import (
-    FLAGS,
-    LAYERS,
-    choose_output_format,
-    find_misfits,
-    formats_of_file,
-)
+from pipeline.manifest.flags import FLAGS, choose_output_format, find_misfits
 from pipeline.manifest.quantize_rules import QUANTIZE_FIELDS
 from pipeline.text.suggest import join_words
 
-_INPUT_FORMATS: tuple[str, ...] = get_args(InputFormat)
-_OUTPUT_FORMATS: tuple[str, ...] = get_args(OutputFormat)
 # Names of releases before 1.0.
 _OLD_FORMATS = {"tensorflowjs": LAYERS}
 _GONE_FORMATS = {
@@ -114,18 +108,18 @@ def _in_block_style(text: str, fields: dict[str, Any]) -> str:
 def _read_formats(line: CommandLine) -> dict[str, str]:
     given = line.values.pop("input_format", None)
     asked = line.values.pop("output_format", None)
-    source_format = _known_format(given, _INPUT_FORMATS, "--input_format", line)
+    source_format = _known_format(given, INPUT_FORMATS, "--input_format", line)
     if asked in _KERAS_OUTPUTS:
         raise CommandLineError(
             f"--output_format {asked}: a zoo publishes for the browser; expected "
-            f"{join_words(_OUTPUT_FORMATS, 'or')}",
+            f"{join_words(OUTPUT_FORMATS, 'or')}",
             hint="keep the command for this one",
         )
     formats = {} if source_format is None else {"input_format": source_format}
     if asked == "tensorflowjs":
         line.remarks.append("--output_format tensorflowjs: of releases before 1.0; left out")
         asked = None
-    output_format = _known_format(asked, _OUTPUT_FORMATS, "--output_format", line)
+    output_format = _known_format(asked, OUTPUT_FORMATS, "--output_format", line)
     if output_format is None and source_format is not None:
         output_format = _default_output(source_format, line)
     return formats | ({} if output_format is None else {"output_format": output_format})

@@ -1,0 +1,113 @@
+"""The type of a format: how its files are told, and the ways from them to what is published.
+
+Each format is one instance in a module of its own, and a line in `pipeline.formats.table`;
+all else that the project says of formats is derived from that. It opens no file.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pipeline.formats.model_files import ModelFiles
+
+OutputFormat = Literal["tfjs_graph_model", "tfjs_layers_model"]
+GRAPH: Final = "tfjs_graph_model"
+LAYERS: Final = "tfjs_layers_model"
+OUTPUT_FORMATS: tuple[OutputFormat, ...] = (GRAPH, LAYERS)
+"""What is published, by the converter's names."""
+
+TENSORFLOW_TOOLS = ("tensorflow", "tensorflowjs", "numpy")
+"""Distributions that a conversion with TensorFlow depends on."""
+
+GRAPH_FLAGS = frozenset({"skip_op_check", "strip_debug_ops", "experiments"})
+"""Flags of every conversion to a graph model with TensorFlow."""
+FUNCTION_FLAGS = GRAPH_FLAGS | {"control_flow_v2"}
+"""Flags where the graph comes from a traced function, which has If and While."""
+NAMED_FLAGS = FUNCTION_FLAGS | {"use_structured_outputs_names"}
+"""Flags where the source also names its outputs."""
+
+_TF_PACKAGE = "pipeline.tf."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """The way from one format to one output format.
+
+    Attributes:
+        convert: "module:function" that writes the base. A function of `pipeline.tf` runs in a
+            child process with TensorFlow, any other one in this process.
+        refer: The same for the function that runs the source on test vectors; None where
+            TensorFlow.js itself runs the source.
+        tools: Distributions whose version the result depends on.
+        flags: Fields of a model that apply, beside those that apply to every route:
+            `weight_shard_size_bytes`, `metadata` and the quantization.
+        in_converter: Whether tensorflowjs_converter converts this pair too.
+        load_hint: What to do where TensorFlow.js cannot load the layers model that was made.
+    """
+
+    convert: str
+    refer: str | None
+    tools: tuple[str, ...] = TENSORFLOW_TOOLS
+    flags: frozenset[str] = frozenset()
+    in_converter: bool = False
+    load_hint: str = "set `output_format: tfjs_graph_model`, which runs whatever its layers compute"
+
+    @property
+    def needs_tensorflow(self) -> bool:
+        """Whether `convert` runs in a child process with TensorFlow."""
+        return self.convert.startswith(_TF_PACKAGE)
+
+    def load_convert(self) -> Callable[..., Any]:
+        """Import `convert`, for a route that needs no TensorFlow."""
+        module, _, function = self.convert.partition(":")
+        loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
+        return loaded
+
+
+def open_itself(path: Path) -> Path:
+    """Return the path of a model that is opened by the file or folder that it is."""
+    return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format that models are found in.
+
+    Attributes:
+        name: As `input_format:` has it, by the converter's names where it has one: "keras".
+        title: What people call it: "Keras model in HDF5 (.h5)".
+        expected: The files of this format in messages that list what is expected: "a frozen
+            graph (.pb)". Formats with the same text are listed once.
+        outputs: The route to each output format; the first is taken where the manifest asks for
+            none. Empty for a format that is recognized and not converted.
+        names: File names that a folder has where a model of this format is: "saved_model.pb".
+        suffixes: Ends of file names, in lower case, that say this format where the content does
+            not say another: ".onnx".
+        shared_suffixes: Ends of file names that this format shares with others, so that the
+            content decides: ".json".
+        looks_like: Tells from the content whether a file or folder is of this format; None for
+            files that have no mark.
+        also_reads: Formats whose files can be read as this one, where the manifest says so.
+        opened_by: Returns the path that the format's own runtime opens, from that of the
+            source: the folder of a SavedModel from its saved_model.pb.
+        hint: What to do with a source of this format where it is not converted.
+    """
+
+    name: str
+    title: str
+    expected: str = ""
+    outputs: Mapping[OutputFormat, Route] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    shared_suffixes: tuple[str, ...] = ()
+    looks_like: Callable[[ModelFiles], bool] | None = None
+    also_reads: tuple[str, ...] = ()
+    opened_by: Callable[[Path], Path] = open_itself
+    hint: str | None = None
+
+    @property
+    def default_output(self) -> OutputFormat:
+        """The output format where the manifest asks for none: the first of `outputs`."""
+        return next(iter(self.outputs))

@@ -1,0 +1,86 @@
+"""SavedModels: TensorFlow's folder, as it is, as a module of TF Hub, and as Keras 2 saved it.
+
+The files are the same; the formats differ in what is read of them. A module of TF Hub has a
+marker beside the graph, and Keras keeps its layers beside it, of which layers models are made.
+"""
+
+from pathlib import Path
+
+from pipeline.formats.format import GRAPH, LAYERS, NAMED_FLAGS, Format, Route
+from pipeline.formats.keras_h5 import LAYERS_ROUTE
+from pipeline.formats.model_files import ModelFiles
+
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+_HUB_FILE = "tfhub_module.pb"
+_KERAS_FILE = "keras_metadata.pb"
+_FORMATS = ("tf_saved_model", "tf_hub", "keras_saved_model")
+
+_FLAGS = NAMED_FLAGS | {"signature_name", "saved_model_tags"}
+_EXPECTED = "a SavedModel folder (saved_model.pb)"
+
+
+def open_folder(path: Path) -> Path:
+    """Return the folder of a SavedModel, which TensorFlow opens: "m" for "m/saved_model.pb"."""
+    return path.parent if path.name in SAVED_MODEL_FILES else path
+
+
+def _names(files: ModelFiles) -> frozenset[str]:
+    """Return the names of the files in the folder of a SavedModel; none for anything else."""
+    folder = files if files.is_folder else ModelFiles(path=open_folder(files.path))
+    return folder.names if folder.names.intersection(SAVED_MODEL_FILES) else frozenset()
+
+
+def _is_saved_model(files: ModelFiles) -> bool:
+    names = _names(files)
+    return bool(names) and _HUB_FILE not in names
+
+
+def _is_hub_module(files: ModelFiles) -> bool:
+    return _HUB_FILE in _names(files)
+
+
+def _is_of_keras(files: ModelFiles) -> bool:
+    return _KERAS_FILE in _names(files)
+
+
+def _route(*, in_converter: bool) -> Route:
+    return Route(
+        convert="pipeline.tf.saved_model.convert_saved_model:convert_saved_model",
+        refer="pipeline.tf.saved_model.saved_model_reference:run_saved_model",
+        flags=_FLAGS,
+        in_converter=in_converter,
+    )
+
+
+TF_SAVED_MODEL = Format(
+    name="tf_saved_model",
+    title="TensorFlow SavedModel",
+    expected=_EXPECTED,
+    outputs={GRAPH: _route(in_converter=True)},
+    names=SAVED_MODEL_FILES,
+    looks_like=_is_saved_model,
+    also_reads=_FORMATS,
+    opened_by=open_folder,
+)
+
+TF_HUB = Format(
+    name="tf_hub",
+    title="TensorFlow Hub module",
+    expected=_EXPECTED,
+    outputs={GRAPH: _route(in_converter=True)},
+    names=(*SAVED_MODEL_FILES, _HUB_FILE),
+    looks_like=_is_hub_module,
+    also_reads=_FORMATS,
+    opened_by=open_folder,
+)
+
+KERAS_SAVED_MODEL = Format(
+    name="keras_saved_model",
+    title="SavedModel of Keras 2",
+    expected=_EXPECTED,
+    outputs={LAYERS: LAYERS_ROUTE, GRAPH: _route(in_converter=False)},
+    names=SAVED_MODEL_FILES,
+    looks_like=_is_of_keras,
+    also_reads=_FORMATS,
+    opened_by=open_folder,
+)
