@@ -22,7 +22,7 @@
     ├── QuantizationError         a variant cannot be made as the manifest asks
     ├── FidelityError             TensorFlow.js returns other values than the source
     ├── PublishError              the zoo cannot be published, or not to this target
-    │   └── PlaceError*           the target fails or refuses
+    │   └── TargetError*          the target fails or refuses
     ├── MachineError*             this machine failed: its disk, its memory, a limit of it
     ├── DamagedFileError          a file of ours is not as we wrote it
     │   └── DamagedBuildError     a model's results are not as their step wrote them
@@ -166,7 +166,7 @@ class PublishError(PipelineError):
     """A zoo cannot be published as it is, or not to this target."""
 
 
-class PlaceError(PublishError):
+class TargetError(PublishError):
     """The target that a zoo is published to fails, or refuses us."""
 
     retry = True

@@ -20,11 +20,11 @@ from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arran
 from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError
 from pipeline.publish.cors import describe_cors
-from pipeline.publish.dist_contents import Offer, load_offer
-from pipeline.publish.folder_target import FolderPlace
+from pipeline.publish.dist_contents import DistContents, load_dist_contents
+from pipeline.publish.folder_target import FolderTarget
 from pipeline.publish.generation import PublishedFile
 from pipeline.publish.limits import find_excesses, is_github_pages
-from pipeline.publish.old_generations import prune_place
+from pipeline.publish.old_generations import prune_target
 from pipeline.publish.publish import Published, Publisher
 from pipeline.publish.publish_view import (
     format_index,
@@ -36,7 +36,7 @@ from pipeline.publish.publish_view import (
 )
 from pipeline.publish.published_pages import choose_render
 from pipeline.publish.state import load_index
-from pipeline.publish.target import Place, open_place
+from pipeline.publish.target import Target, open_target
 from pipeline.report.terminal import write_text
 from pipeline.report.transfer import show_transfer
 from pipeline.steps.dist import load_placed
@@ -48,7 +48,7 @@ _NO_URL = "--check: expected a URL, here or as zoo: publish: url:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Target:
+class _Destination:
     """Where to publish.
 
     Attributes:
@@ -58,7 +58,7 @@ class _Target:
     """
 
     text: str
-    place: Place
+    target: Target
     url: str | None
 
 
@@ -107,77 +107,83 @@ class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
             raise InvalidCommand(_NO_URL)
         if params["check"] and not (args or graph.zoo.publish):
             return self._read_back(params["url"], None, None)
-        target = _find_target(graph, args[0] if args else None, params["url"])
+        destination = _find_target(graph, args[0] if args else None, params["url"])
         if params["check"]:
-            if target.url is None:
+            if destination.url is None:
                 raise InvalidCommand(_NO_URL)
-            return self._read_back(target.url, None, target.text)
+            return self._read_back(destination.url, None, destination.text)
         if params["generations"]:
-            self._show(format_index(load_index(target.place), place=target.place.shown))
+            self._show(
+                format_index(load_index(destination.target), target=destination.target.shown)
+            )
             return 0
         if params["rollback"]:
-            return self._roll_back(target, params)
+            return self._roll_back(destination, params)
         with zoo_lock(graph):
-            done = self._publish(graph, target, params)
+            done = self._publish(graph, destination, params)
         if params["prune"]:
-            pruned = prune_place(
-                target.place,
+            pruned = prune_target(
+                destination.target,
                 keep_days=params["keep_days"],
                 dry_run=params["dry_run"],
                 tell=_tell,
             )
-            shown = target.place.shown
-            self._show(format_pruned(pruned, place=shown, dry_run=params["dry_run"]))
-        return 0 if params["dry_run"] else self._look(target, done, params)
+            shown = destination.target.shown
+            self._show(format_pruned(pruned, target=shown, dry_run=params["dry_run"]))
+        return 0 if params["dry_run"] else self._look(destination, done, params)
 
-    def _publish(self, graph: Graph, target: _Target, params: Mapping[str, Any]) -> Published:
+    def _publish(
+        self, graph: Graph, destination: _Destination, params: Mapping[str, Any]
+    ) -> Published:
         placed = load_placed(graph.layout.dist_state)
-        offer = load_offer(graph.layout.dist, placed)
+        contents = load_dist_contents(graph.layout.dist, placed)
         render = choose_render(graph, placed, tell=_tell)
-        shown = target.place.shown
+        shown = destination.target.shown
         with show_transfer(f"publish to {shown}") as progress:
-            publisher = Publisher(place=target.place, tell=_tell, progress=progress)
+            publisher = Publisher(target=destination.target, tell=_tell, progress=progress)
             act = publisher.preview if params["dry_run"] else publisher.publish
-            done = act(offer, render=render, again=params["again"])
+            done = act(contents, render=render, again=params["again"])
         if done.plan.is_empty and done.before is not None:
-            self._show(format_unchanged(done, place=shown))
+            self._show(format_unchanged(done, target=shown))
         else:
-            self._show(format_published(done, place=shown, dry_run=params["dry_run"]))
-        self._warn(target, offer)
+            self._show(format_published(done, target=shown, dry_run=params["dry_run"]))
+        self._warn(destination, contents)
         return done
 
-    def _roll_back(self, target: _Target, params: Mapping[str, Any]) -> int:
+    def _roll_back(self, destination: _Destination, params: Mapping[str, Any]) -> int:
         if params["dry_run"] or params["prune"]:
             raise InvalidCommand("--rollback goes with neither --dry-run nor --prune")
         number = None if params["rollback"] == PREVIOUS else _parse_number(params["rollback"])
-        with show_transfer(f"roll back {target.place.shown}") as progress:
-            publisher = Publisher(place=target.place, tell=_tell, progress=progress)
+        with show_transfer(f"roll back {destination.target.shown}") as progress:
+            publisher = Publisher(target=destination.target, tell=_tell, progress=progress)
             done = publisher.roll_back(number)
-        self._show(format_rolled_back(done, place=target.place.shown))
-        return self._look(target, done, params)
+        self._show(format_rolled_back(done, target=destination.target.shown))
+        return self._look(destination, done, params)
 
-    def _warn(self, target: _Target, offer: Offer) -> None:
+    def _warn(self, destination: _Destination, contents: DistContents) -> None:
         """Tell what GitHub Pages would refuse, where it may be the one that serves it."""
-        if not isinstance(target.place, FolderPlace) and not is_github_pages(target.url):
+        if not isinstance(destination.target, FolderTarget) and not is_github_pages(
+            destination.url
+        ):
             return
-        sizes = {path: file.bytes for path, file in offer.files.items()}
-        for excess in find_excesses({**sizes, **target.place.find()}):
+        sizes = {path: file.bytes for path, file in contents.files.items()}
+        for excess in find_excesses({**sizes, **destination.target.find()}):
             self._show([((f"warning: {excess}", "warn"),)])
 
-    def _look(self, target: _Target, done: Published, params: Mapping[str, Any]) -> int:
+    def _look(self, destination: _Destination, done: Published, params: Mapping[str, Any]) -> int:
         """Read back what is shown now, where it is known how."""
         if params["no_read_back"]:
             return 0
-        if target.url is not None:
-            return self._read_back(target.url, done.shown.files, target.text)
+        if destination.url is not None:
+            return self._read_back(destination.url, done.shown.files, destination.text)
         self._show([(("not read back: no --url says where it is read over HTTP", "dim"),)])
-        if done.before is None and not isinstance(target.place, FolderPlace):
+        if done.before is None and not isinstance(destination.target, FolderTarget):
             self._show([(("for pages elsewhere to read it (CORS):", ""),)])
-            write_text(sys.stdout, describe_cors(target.text) + "\n")
+            write_text(sys.stdout, describe_cors(destination.text) + "\n")
         return 0
 
     def _read_back(
-        self, url: str, files: Mapping[str, PublishedFile] | None, target: str | None
+        self, url: str, files: Mapping[str, PublishedFile] | None, destination: str | None
     ) -> int:
         # Imported where it is met: it brings the HTTP library.
         from pipeline.fetch.http.http_session import HttpSettings  # noqa: PLC0415
@@ -190,7 +196,9 @@ class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
         self._show(format_read_back(done))
         kinds = {finding.kind for finding in done.faults}
         if "cors" in kinds:
-            write_text(sys.stdout, f"for pages elsewhere to read it: {describe_cors(target)}\n")
+            write_text(
+                sys.stdout, f"for pages elsewhere to read it: {describe_cors(destination)}\n"
+            )
         if kinds & {"content", "missing"}:
             write_text(sys.stdout, "`doit publish --again` uploads every file anew\n")
         return int(bool(done.faults))
@@ -199,7 +207,7 @@ class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
         write_text(sys.stdout, plain_text(lines))
 
 
-def _find_target(graph: Graph, text: str | None, url: str) -> _Target:
+def _find_target(graph: Graph, text: str | None, url: str) -> _Destination:
     """Return where to publish: as the command line says, else the manifest."""
     stated = graph.zoo.publish
     if text is None and stated is None:
@@ -209,13 +217,13 @@ def _find_target(graph: Graph, text: str | None, url: str) -> _Target:
         )
     chosen = text or (stated.to if stated else "")
     own = stated if stated is not None and chosen == stated.to else None
-    place = open_place(
+    target = open_target(
         chosen,
         root=graph.layout.root,
         output=graph.layout.dist,
         endpoint=own.endpoint if own else None,
     )
-    return _Target(text=chosen, place=place, url=url or (own.url if own else None) or None)
+    return _Destination(text=chosen, target=target, url=url or (own.url if own else None) or None)
 
 
 def _parse_number(text: str) -> int:

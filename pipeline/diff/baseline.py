@@ -10,7 +10,7 @@ from pipeline.catalog.document import CATALOG_FILE
 from pipeline.diff.catalog_reader import Reading, nothing_published, parse_catalog
 from pipeline.errors import PublishError
 from pipeline.fetch.http.credentials import strip_credentials
-from pipeline.publish.target import open_place
+from pipeline.publish.target import open_target
 from pipeline.steps.graph import Graph
 
 _WEB = ("http://", "https://")
@@ -25,7 +25,7 @@ def read_published(graph: Graph) -> Reading | None:
     stated = graph.zoo.publish
     if stated is None:
         return None
-    return _read_place(graph, stated.to, endpoint=stated.endpoint)
+    return _read_target(graph, stated.to, endpoint=stated.endpoint)
 
 
 def read_baseline(graph: Graph, text: str) -> Reading:
@@ -52,7 +52,7 @@ def read_baseline(graph: Graph, text: str) -> Reading:
         text = posixpath.dirname(text)
     stated = graph.zoo.publish
     own = stated if stated is not None and stated.to == text else None
-    return _read_place(graph, text, endpoint=own.endpoint if own else None)
+    return _read_target(graph, text, endpoint=own.endpoint if own else None)
 
 
 def read_build(graph: Graph) -> Reading:
@@ -69,7 +69,7 @@ def read_build(graph: Graph) -> Reading:
     return parse_catalog(content, shown=shown)
 
 
-def _read_place(graph: Graph, text: str, *, endpoint: str | None) -> Reading:
+def _read_target(graph: Graph, text: str, *, endpoint: str | None) -> Reading:
     shown = strip_credentials(text)
     if "://" not in text:
         # Also what nobody could publish to, such as the dist/ of this very zoo.
@@ -77,7 +77,7 @@ def _read_place(graph: Graph, text: str, *, endpoint: str | None) -> Reading:
         content = file.read_bytes() if file.is_file() else None
     else:
         root, dist = graph.layout.root, graph.layout.dist
-        content = open_place(text, root=root, output=dist, endpoint=endpoint).read(CATALOG_FILE)
+        content = open_target(text, root=root, output=dist, endpoint=endpoint).read(CATALOG_FILE)
     return nothing_published(shown) if content is None else parse_catalog(content, shown=shown)
 
 

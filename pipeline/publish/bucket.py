@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipeline.errors import PlaceError
+from pipeline.errors import TargetError
 
 LISTING_SECONDS = 1800.0
 MAX_KEYS = 10_000_000
@@ -40,9 +40,9 @@ def list_bucket(call: Callable[..., Any], root: str, *, shown: str) -> Iterator[
         if not token:
             return
         if token in seen:
-            raise PlaceError(f"{shown}: the store lists the same files again", hint=_HINT)
+            raise TargetError(f"{shown}: the store lists the same files again", hint=_HINT)
         if count > MAX_KEYS or time.monotonic() > deadline:
             fault = f"lists more than {count:,} files; expected those of a zoo"
-            raise PlaceError(f"{shown}: the store {fault}", hint=_HINT)
+            raise TargetError(f"{shown}: the store {fault}", hint=_HINT)
         seen.add(token)
         options["ContinuationToken"] = token

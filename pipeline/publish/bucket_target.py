@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.disk.typed_json import is_inside
-from pipeline.errors import PipelineError, PlaceError, PublishError
+from pipeline.errors import PipelineError, PublishError, TargetError
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.publish.bucket import LISTING_SECONDS, list_bucket
 from pipeline.publish.headers import Headers
@@ -33,7 +33,7 @@ LEAST_BYTES_PER_SECOND = 4 * 1024
 _AGAIN = "run it again: it goes on from here; for a server that is not Amazon's, set `endpoint`"
 
 
-class StorePlace:
+class BucketTarget:
     """A folder of a store."""
 
     def __init__(self, fs: Any, root: str, *, scheme: str, shown: str) -> None:
@@ -73,16 +73,16 @@ class StorePlace:
 
     def write(self, path: str, content: bytes | Path, headers: Headers) -> None:
         """Write a file, whole or not at all, over the one that may be there."""
-        target = self._locate(path)
+        location = self._locate(path)
         with self._translated(path):
             if self._scheme in _WHOLE:
-                self._put(content, target, self._options(headers))
+                self._put(content, location, self._options(headers))
                 return
-            folder, name = posixpath.split(target)
+            folder, name = posixpath.split(location)
             beside = f"{folder}/.{name}{PART_SUFFIX}"
             self._call("makedirs", folder, exist_ok=True)
             self._put(content, beside, {})
-            self._call("mv", beside, target)
+            self._call("mv", beside, location)
 
     def create(self, path: str, content: bytes) -> None:
         """Write a file that must not be there yet; of several who try, one succeeds.
@@ -90,12 +90,12 @@ class StorePlace:
         Raises:
             Taken: It is there.
         """
-        target = self._locate(path)
+        location = self._locate(path)
         with self._translated(path):
             try:
                 if self._scheme not in _WHOLE:
-                    self._call("makedirs", posixpath.dirname(target), exist_ok=True)
-                self._call("pipe_file", target, content, mode="create")
+                    self._call("makedirs", posixpath.dirname(location), exist_ok=True)
+                self._call("pipe_file", location, content, mode="create")
             except FileExistsError:
                 raise Taken from None
             except Exception as error:
@@ -140,12 +140,12 @@ class StorePlace:
                 UploadId=upload["UploadId"],
             )
 
-    def _put(self, content: bytes | Path, target: str, options: Mapping[str, Any]) -> None:
+    def _put(self, content: bytes | Path, location: str, options: Mapping[str, Any]) -> None:
         if isinstance(content, bytes):
-            self._call("pipe_file", target, content, size=len(content), **options)
+            self._call("pipe_file", location, content, size=len(content), **options)
         else:
             size = content.stat().st_size
-            self._call("put_file", str(content), target, size=size, **options)
+            self._call("put_file", str(content), location, size=size, **options)
 
     def _options(self, headers: Headers) -> dict[str, Any]:
         """Return how the store's client is told the headers."""
@@ -207,24 +207,24 @@ class StorePlace:
         code = _code(error)
         said = code or type(error).__name__
         if isinstance(error, PermissionError) or code in {"401", "403"}:
-            return PlaceError(
+            return TargetError(
                 f"{where}: access is denied ({said})",
                 hint="whoever publishes must be allowed to list, read, write and delete here",
             )
         if code in _MISSING_BUCKET or isinstance(error, FileNotFoundError):
             return PublishError(f"{self.shown}: there is no such bucket", hint="create it first")
         if "redentials" in said:
-            return PlaceError(
+            return TargetError(
                 f"{self.shown}: no credentials were found",
                 hint="for S3: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
                 "for Google Cloud: GOOGLE_APPLICATION_CREDENTIALS",
             )
         if isinstance(error, TimeoutError):
             said = "it did not answer in time"
-        return PlaceError(f"{where}: the store fails ({said})", hint=_AGAIN)
+        return TargetError(f"{where}: the store fails ({said})", hint=_AGAIN)
 
 
-def open_store(url: str, *, endpoint: str | None = None) -> StorePlace:
+def open_bucket(url: str, *, endpoint: str | None = None) -> BucketTarget:
     """Return the place behind a URL that fsspec knows; nothing is asked of it yet.
 
     Raises:
@@ -256,7 +256,7 @@ def open_store(url: str, *, endpoint: str | None = None) -> StorePlace:
         raise PublishError(
             f"{shown}: {scheme}: is no kind of store; expected a folder, s3: or gs:"
         ) from None
-    return StorePlace(fs, root, scheme=scheme, shown=shown)
+    return BucketTarget(fs, root, scheme=scheme, shown=shown)
 
 
 def _code(error: BaseException) -> str:

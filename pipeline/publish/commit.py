@@ -24,7 +24,7 @@ from pipeline.publish.headers import IMMUTABLE, OCTETS, Headers, find_headers
 from pipeline.publish.journal import Journal
 from pipeline.publish.plan import Plan
 from pipeline.publish.state import State
-from pipeline.publish.target import Place
+from pipeline.publish.target import Target
 
 Progress = Callable[[int, int], None]
 """Told of the bytes that are written, and of how many there are."""
@@ -46,19 +46,19 @@ class Commit:
 
     def __init__(
         self,
-        place: Place,
+        target: Target,
         state: State,
         plan: Plan,
         *,
         check: Callable[[], None],
         progress: Progress,
     ) -> None:
-        self._place = place
+        self._target = target
         self._state = state
         self._plan = plan
         self._check = check
         self._progress = progress
-        self._journal = Journal(place)
+        self._journal = Journal(target)
         self._written = 0
         self._total = sum(file.bytes for file in plan.written.values())
 
@@ -69,7 +69,7 @@ class Commit:
         self._check()
         self._write_record(record_file(generation.number), format_generation(generation))
         self._swap()
-        index = self._state.index.add(generation, models=self._plan.offer.models)
+        index = self._state.index.add(generation, models=self._plan.contents.models)
         self._check()
         self._write_record(INDEX_FILE, format_index(index))
         self._tidy()
@@ -78,20 +78,20 @@ class Commit:
         """Upload the files that never change, and write down which are there."""
         try:
             for path in self._each(self._plan.upload, self._upload_one):
-                self._journal.add(path, self._plan.offer.files[path], since=now)
+                self._journal.add(path, self._plan.contents.files[path], since=now)
         finally:
             # Also where it is interrupted: the next publish goes on from here.
             self._journal.flush()
 
     def _upload_one(self, path: str) -> None:
-        file, content = self._plan.offer.files[path], self._plan.offer.contents[path]
+        file, content = self._plan.contents.files[path], self._plan.contents.sources[path]
         if isinstance(content, Path) and digest_file(content) != file.sha256:
             raise _changed(path)
-        self._place.write(path, content, find_headers(path, immutable=True))
+        self._target.write(path, content, find_headers(path, immutable=True))
 
     def _keep_contents(self) -> None:
         """Keep the contents of files that are replaced in place, for a rollback."""
-        files = self._plan.offer.files.items()
+        files = self._plan.contents.files.items()
         wanted = {file.sha256: path for path, file in files if not file.immutable}
         missing = {
             content_file(sha256): path
@@ -99,8 +99,8 @@ class Commit:
             if content_file(sha256) not in self._state.present
         }
 
-        def keep(target: str) -> None:
-            self._place.write(target, self._read(missing[target]), _KEPT_CONTENT)
+        def keep(kept: str) -> None:
+            self._target.write(kept, self._read(missing[kept]), _KEPT_CONTENT)
 
         for _ in self._each(missing, keep):
             pass
@@ -112,17 +112,17 @@ class Commit:
 
     def _swap_one(self, path: str) -> None:
         self._check()
-        self._place.write(path, self._read(path), find_headers(path, immutable=False))
+        self._target.write(path, self._read(path), find_headers(path, immutable=False))
 
     def _read(self, path: str) -> bytes:
         """Return the content of a file that is replaced in place."""
-        file = self._plan.offer.files[path]
-        content = self._plan.offer.contents.get(path)
+        file = self._plan.contents.files[path]
+        content = self._plan.contents.sources.get(path)
         if content is None:
-            content = self._place.read(content_file(file.sha256))
+            content = self._target.read(content_file(file.sha256))
             if content is None:
                 raise PublishError(
-                    f"{self._place.shown}: {path} is not kept with the content that it shall have",
+                    f"{self._target.shown}: {path} is not kept with the content that it shall have",
                     hint="build the zoo with all of its models, and publish it",
                 )
         elif isinstance(content, Path):
@@ -142,20 +142,20 @@ class Commit:
                 for future in done:
                     path = running.pop(future)
                     future.result()
-                    if path in self._plan.offer.files:
-                        self._written += self._plan.offer.files[path].bytes
+                    if path in self._plan.contents.files:
+                        self._written += self._plan.contents.files[path].bytes
                         self._progress(self._written, self._total)
                     yield path
 
     def _write_record(self, path: str, content: bytes) -> None:
-        self._place.write(path, content, find_headers(path, immutable=False))
+        self._target.write(path, content, find_headers(path, immutable=False))
 
     def _tidy(self) -> None:
         """Forget publishes that never ended; what they left is remembered, to be pruned."""
         pending = self._state.pending
-        left_over = Journal(self._place)
+        left_over = Journal(self._target)
         for path, file in pending.files.items():
-            if path not in self._plan.offer.files:
+            if path not in self._plan.contents.files:
                 left_over.add(path, file, since=pending.since[path])
         left_over.flush()
         shown = self._state.index.current
@@ -165,7 +165,7 @@ class Commit:
             if shown < number < self._plan.number
         ]
         for path in (*pending.pieces, *self._journal.pieces, *unfinished):
-            self._place.remove(path)
+            self._target.remove(path)
 
 
 @contextlib.contextmanager

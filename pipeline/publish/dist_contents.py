@@ -29,7 +29,7 @@ _HIDDEN_BUT_SERVED = (NO_JEKYLL, ".well-known")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
+class DistContents:
     """A zoo to be published.
 
     Attributes:
@@ -41,7 +41,7 @@ class Offer:
 
     catalog: Mapping[str, Any]
     files: Mapping[str, PublishedFile]
-    contents: Mapping[str, bytes | Path] = field(default_factory=dict)
+    sources: Mapping[str, bytes | Path] = field(default_factory=dict)
 
     @property
     def models(self) -> int:
@@ -49,7 +49,7 @@ class Offer:
         return sum(bool(entry["modelPath"]) for entry in self.catalog["models"])
 
 
-def load_offer(dist: Path, placed: Mapping[str, Placed]) -> Offer:
+def load_dist_contents(dist: Path, placed: Mapping[str, Placed]) -> DistContents:
     """Read what dist/ offers.
 
     Args:
@@ -78,15 +78,15 @@ def load_offer(dist: Path, placed: Mapping[str, Placed]) -> Offer:
     paths -= {path for path in placed if path not in wanted}
     if not placed:
         paths -= set(_left_over(paths, catalog, listed))
-    contents: dict[str, bytes | Path] = {}
+    sources: dict[str, bytes | Path] = {}
     files = {}
     for path in sorted(paths):
         files[path] = _describe(dist, path, placed.get(path), listed.get(path))
-        contents[path] = dist / path
+        sources[path] = dist / path
     if NO_JEKYLL not in files:
         files[NO_JEKYLL] = PublishedFile(bytes=0, sha256=_EMPTY_SHA256, immutable=False)
-        contents[NO_JEKYLL] = b""
-    return Offer(catalog=catalog, files=files, contents=contents)
+        sources[NO_JEKYLL] = b""
+    return DistContents(catalog=catalog, files=files, sources=sources)
 
 
 def listed_files(entries: Iterable[Mapping[str, Any]]) -> dict[str, PublishedFile]:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from pipeline.disk.beneath import folder_beneath, open_file
 from pipeline.disk.machine_faults import machine_error
 from pipeline.disk.typed_json import is_inside
-from pipeline.errors import PlaceError, PublishError
+from pipeline.errors import PublishError, TargetError
 from pipeline.publish.generation import FOLDER
 from pipeline.publish.headers import Headers
 from pipeline.publish.stored_record import check_size
@@ -28,7 +28,7 @@ _CHUNK_BYTES = 1024**2
 _WELL_KNOWN = ".well-known"
 
 
-class FolderPlace:
+class FolderTarget:
     """A folder on this machine.
 
     It may be reached by links, but no link in it is followed: others may write there, too.
@@ -117,7 +117,7 @@ class FolderPlace:
 
     def _check(self, handle: int) -> None:
         if not self._is_there(handle):
-            raise PlaceError(
+            raise TargetError(
                 f"{self.shown}: {_LOCK} was removed while this publish was at work",
                 hint="leave it there, and run it again",
             )
@@ -177,7 +177,7 @@ class FolderPlace:
             elif error.errno in {errno.ELOOP, errno.EINVAL}:
                 hint = "no link in the target is followed; put a file or a folder in its place"
             where = f"{self.shown}: {path}" if path else self.shown
-            raise PlaceError(f"{where}: {error.strerror}", hint=hint) from None
+            raise TargetError(f"{where}: {error.strerror}", hint=hint) from None
 
 
 def _is_own(path: str) -> bool:

@@ -15,7 +15,7 @@ from pipeline.errors import PublishError
 from pipeline.publish.generation import FOLDER, PublishedFile, Time
 from pipeline.publish.headers import find_headers
 from pipeline.publish.stored_record import MAX_RECORD_BYTES, parse_record
-from pipeline.publish.target import Place
+from pipeline.publish.target import Target
 
 _FOLDER = f"{FOLDER}/pending"
 _FLUSH_SECONDS = 3.0
@@ -48,12 +48,12 @@ class _Piece:
     files: Mapping[InsidePath, _Upload]
 
 
-def load_pending(place: Place, present: Mapping[str, int]) -> Pending:
+def load_pending(target: Target, present: Mapping[str, int]) -> Pending:
     """Read the journals in a place; a piece that cannot be read tells nothing."""
     pieces = tuple(sorted(path for path in present if path.startswith(f"{_FOLDER}/")))
     uploads = []
     for piece in pieces:
-        content = place.read(piece, limit=MAX_RECORD_BYTES)
+        content = target.read(piece, limit=MAX_RECORD_BYTES)
         try:
             read = parse_record(_Piece, content or b"", where=piece)
         except PublishError:
@@ -78,9 +78,9 @@ class Journal:
         pieces: The files that it wrote.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, target: Target) -> None:
         self.pieces: list[str] = []
-        self._place = place
+        self._target = target
         self._name = uuid.uuid4().hex[:12]
         self._files: dict[str, dict[str, object]] = {}
         self._flushed = time.monotonic()
@@ -100,6 +100,6 @@ class Journal:
         order = len(self.pieces) + 1
         piece = f"{_FOLDER}/{self._name}-{order:06d}.json"
         content = format_json({"order": order, "files": self._files})
-        self._place.write(piece, content, find_headers(piece, immutable=False))
+        self._target.write(piece, content, find_headers(piece, immutable=False))
         self.pieces.append(piece)
         self._files = {}

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.disk.canonical import format_json
 from pipeline.disk.typed_json import WrongJsonError, parse_json
-from pipeline.errors import PlaceError
+from pipeline.errors import TargetError
 from pipeline.publish.generation import FOLDER
 from pipeline.publish.headers import Headers, find_headers
 
@@ -110,7 +110,7 @@ class Lease:
         again = _now() - self._looked >= self._poll_seconds
         if self._lost or late or (again and self._highest() != self._number):
             self._lost = True
-            raise PlaceError(
+            raise TargetError(
                 f"{self._store.shown}: another publish has taken over, as this one was not heard "
                 f"of for {self._lease_seconds:g} s",
                 hint="run it again",
@@ -160,7 +160,7 @@ class Lease:
         while not self._over.wait(self._renew_seconds):
             beat += 1
             # What fails is tried again; `check` sees when it has failed for too long.
-            with contextlib.suppress(PlaceError):
+            with contextlib.suppress(TargetError):
                 if self._highest() != self._number:
                     self._lost = True
                     return
@@ -169,7 +169,7 @@ class Lease:
 
     def _release(self) -> None:
         # A store that fails now lets the lease run out.
-        with contextlib.suppress(PlaceError):
+        with contextlib.suppress(TargetError):
             if not self._lost:
                 self._write(format_json({"released": True}))
 

@@ -23,7 +23,7 @@ from pipeline.publish.headers import find_headers
 from pipeline.publish.journal import Journal
 from pipeline.publish.publish import Tell
 from pipeline.publish.state import State, load_generation, read_state
-from pipeline.publish.target import Place
+from pipeline.publish.target import Target
 
 KEEP_DAYS = 30
 _CONTENTS = content_file("")
@@ -42,8 +42,8 @@ class Pruned:
     files: Mapping[str, int]
 
 
-def prune_place(
-    place: Place,
+def prune_target(
+    target: Target,
     *,
     keep_days: float,
     now: datetime | None = None,
@@ -63,34 +63,34 @@ def prune_place(
         PublishError: A publish did not end, so that it is not known what is shown.
     """
     if dry_run:
-        return _find(place, read_state(place), _deadline(now, keep_days))
-    with place.hold(tell) as check:
-        state = read_state(place)
+        return _find(target, read_state(target), _deadline(now, keep_days))
+    with target.hold(tell) as check:
+        state = read_state(target)
         deadline = _deadline(now, keep_days)
-        pruned = _find(place, state, deadline)
+        pruned = _find(target, state, deadline)
         kept = [line for line in state.index.generations if _is_kept(line, deadline)]
         check()
         if pruned.generations:
             index = format_index(Index(generations=tuple(kept)))
-            place.write(INDEX_FILE, index, find_headers(INDEX_FILE, immutable=False))
-        _forget(place, state, pruned)
+            target.write(INDEX_FILE, index, find_headers(INDEX_FILE, immutable=False))
+        _forget(target, state, pruned)
         # A record goes after its files: a prune that is ended midway finds them again.
         for path in sorted(pruned.files, key=lambda path: (path in _records(pruned), path)):
             check()
-            place.remove(path)
+            target.remove(path)
         return pruned
 
 
-def _find(place: Place, state: State, deadline: datetime) -> Pruned:
+def _find(target: Target, state: State, deadline: datetime) -> Pruned:
     if state.records() and not state.is_certain:
         raise PublishError(
-            f"{place.shown}: a publish did not end, or somebody changed files here",
+            f"{target.shown}: a publish did not end, or somebody changed files here",
             hint="publish first, then prune",
         )
     kept = {line.number for line in state.index.generations if _is_kept(line, deadline)}
     dropped = tuple(sorted(set(state.records()) - kept))
-    wanted = _paths(place, kept)
-    candidates = {path for path in _paths(place, dropped) if not path.startswith(_CONTENTS)}
+    wanted = _paths(target, kept)
+    candidates = {path for path in _paths(target, dropped) if not path.startswith(_CONTENTS)}
     candidates |= {path for path, since in state.pending.since.items() if _parse(since) <= deadline}
     candidates |= {path for path in state.present if path.startswith(_CONTENTS)}
     candidates -= wanted
@@ -99,28 +99,28 @@ def _find(place: Place, state: State, deadline: datetime) -> Pruned:
     return Pruned(generations=dropped, files=files)
 
 
-def _paths(place: Place, numbers: set[int] | tuple[int, ...]) -> set[str]:
+def _paths(target: Target, numbers: set[int] | tuple[int, ...]) -> set[str]:
     """Return the paths of all files of generations, with where their contents are kept."""
     paths: set[str] = set()
     for number in numbers:
-        generation: Generation = load_generation(place, number)
+        generation: Generation = load_generation(target, number)
         paths |= set(generation.files)
         files = generation.files.values()
         paths |= {content_file(file.sha256) for file in files if not file.immutable}
     return paths
 
 
-def _forget(place: Place, state: State, pruned: Pruned) -> None:
+def _forget(target: Target, state: State, pruned: Pruned) -> None:
     """Write the journal of unfinished publishes anew, without what is removed."""
     if not set(pruned.files) & set(state.pending.files):
         return
-    left = Journal(place)
+    left = Journal(target)
     for path, file in state.pending.files.items():
         if path not in pruned.files:
             left.add(path, file, since=state.pending.since[path])
     left.flush()
     for piece in state.pending.pieces:
-        place.remove(piece)
+        target.remove(piece)
 
 
 def _records(pruned: Pruned) -> set[str]:

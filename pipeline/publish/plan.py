@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.errors import PublishError
-from pipeline.publish.dist_contents import Offer
+from pipeline.publish.dist_contents import DistContents
 from pipeline.publish.generation import PublishedFile
 from pipeline.publish.state import State
 
@@ -29,7 +29,7 @@ class Plan:
     """
 
     number: int
-    offer: Offer
+    contents: DistContents
     upload: tuple[str, ...]
     swap: tuple[tuple[str, ...], ...]
     gone: tuple[str, ...]
@@ -45,10 +45,10 @@ class Plan:
     def written(self) -> Mapping[str, PublishedFile]:
         """The files to be written, by path."""
         paths = (*self.upload, *(path for group in self.swap for path in group))
-        return {path: self.offer.files[path] for path in paths}
+        return {path: self.contents.files[path] for path in paths}
 
 
-def make_plan(offer: Offer, state: State, *, again: bool) -> Plan:
+def make_plan(contents: DistContents, state: State, *, again: bool) -> Plan:
     """Return what has to be done for an offer to be published.
 
     Args:
@@ -61,27 +61,27 @@ def make_plan(offer: Offer, state: State, *, again: bool) -> Plan:
     """
     missing = {
         path: file
-        for path, file in offer.files.items()
-        if (again and path in offer.contents) or not state.has(path, file)
+        for path, file in contents.files.items()
+        if (again and path in contents.sources) or not state.has(path, file)
     }
     for path, file in missing.items():
         _check_name(path, file, state.recorded.get(path))
     # What never changes and has no content here is there already.
-    upload = tuple(sorted(path for path in missing if _is_new(path, offer)))
+    upload = tuple(sorted(path for path in missing if _is_new(path, contents)))
     groups: dict[int, list[str]] = {}
     for path in sorted(path for path, file in missing.items() if not file.immutable):
         groups.setdefault(_rank(path), []).append(path)
     return Plan(
         number=state.next_number,
-        offer=offer,
+        contents=contents,
         upload=upload,
         swap=tuple(tuple(groups[rank]) for rank in sorted(groups)),
-        gone=tuple(sorted(set(state.recorded) - set(offer.files))),
+        gone=tuple(sorted(set(state.recorded) - set(contents.files))),
     )
 
 
-def _is_new(path: str, offer: Offer) -> bool:
-    return offer.files[path].immutable and path in offer.contents
+def _is_new(path: str, contents: DistContents) -> bool:
+    return contents.files[path].immutable and path in contents.sources
 
 
 def _check_name(path: str, file: PublishedFile, was: PublishedFile | None) -> None:

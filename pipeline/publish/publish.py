@@ -13,7 +13,7 @@ from pipeline.disk.canonical import format_json
 from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
 from pipeline.publish.commit import Commit, Progress
-from pipeline.publish.dist_contents import Offer
+from pipeline.publish.dist_contents import DistContents
 from pipeline.publish.file_listing import parse_catalog
 from pipeline.publish.generation import TIME_FORMAT, Generation, PublishedFile, content_file
 from pipeline.publish.headers import is_content_named
@@ -21,7 +21,7 @@ from pipeline.publish.keep_published import carry_over
 from pipeline.publish.plan import Plan, make_plan
 from pipeline.publish.state import State, load_generation, read_state
 from pipeline.publish.stored_record import MAX_RECORD_BYTES
-from pipeline.publish.target import Place
+from pipeline.publish.target import Target
 
 Tell = Callable[[str], None]
 Render = Callable[[Mapping[str, object]], Mapping[str, bytes]]
@@ -53,17 +53,21 @@ class Publisher:
         progress: Told of bytes.
     """
 
-    place: Place
+    target: Target
     tell: Tell
     progress: Progress
 
-    def preview(self, offer: Offer, *, render: Render | None, again: bool = False) -> Published:
+    def preview(
+        self, contents: DistContents, *, render: Render | None, again: bool = False
+    ) -> Published:
         """Say what a publish would do; nothing is written."""
-        state = read_state(self.place)
-        plan = _plan(offer, state, render=render, again=again)
+        state = read_state(self.target)
+        plan = _plan(contents, state, render=render, again=again)
         return Published(plan=plan, before=state.current, shown=_generation(plan))
 
-    def publish(self, offer: Offer, *, render: Render | None, again: bool = False) -> Published:
+    def publish(
+        self, contents: DistContents, *, render: Render | None, again: bool = False
+    ) -> Published:
         """Publish what is offered.
 
         Args:
@@ -76,10 +80,10 @@ class Publisher:
             PublishError: It cannot be published as it is.
             PlaceError: The place failed; the next publish goes on from there.
         """
-        with self.place.hold(self.tell) as check:
-            state = read_state(self.place)
+        with self.target.hold(self.tell) as check:
+            state = read_state(self.target)
             self._tell_fault(state)
-            plan = _plan(offer, state, render=render, again=again)
+            plan = _plan(contents, state, render=render, again=again)
             return self._commit(state, plan, check)
 
     def roll_back(self, number: int | None) -> Published:
@@ -91,10 +95,10 @@ class Publisher:
         Raises:
             PublishError: It is not kept, or files of it are gone.
         """
-        with self.place.hold(self.tell) as check:
-            state = read_state(self.place)
-            wanted = load_generation(self.place, _choose(state, number, self.place.shown))
-            plan = make_plan(self._offer_of(wanted, state), state, again=False)
+        with self.target.hold(self.tell) as check:
+            state = read_state(self.target)
+            wanted = load_generation(self.target, _choose(state, number, self.target.shown))
+            plan = make_plan(self._contents_of(wanted, state), state, again=False)
             return self._commit(state, plan, check, rollback_of=wanted.number)
 
     def _commit(
@@ -108,35 +112,35 @@ class Publisher:
         if plan.is_empty and state.current is not None:
             return Published(plan=plan, before=state.current, shown=state.current)
         generation = _generation(plan, rollback_of=rollback_of)
-        commit = Commit(self.place, state, plan, check=check, progress=self.progress)
+        commit = Commit(self.target, state, plan, check=check, progress=self.progress)
         commit.run(generation)
         return Published(plan=plan, before=state.current, shown=generation)
 
-    def _offer_of(self, generation: Generation, state: State) -> Offer:
+    def _contents_of(self, generation: Generation, state: State) -> DistContents:
         """Return what a generation offered, after a look at whether all of it is there."""
         for path, file in generation.files.items():
             kept = path if file.immutable else content_file(file.sha256)
             if state.present.get(kept) != file.bytes:
                 raise PublishError(
-                    f"{self.place.shown}: {path} of generation {generation.number} is gone",
+                    f"{self.target.shown}: {path} of generation {generation.number} is gone",
                     hint="choose another generation, or publish what dist/ holds",
                 )
         kept = content_file(generation.catalog_sha256)
-        content = self.place.read(kept, limit=MAX_RECORD_BYTES) or b""
+        content = self.target.read(kept, limit=MAX_RECORD_BYTES) or b""
         try:
             catalog = parse_catalog(content)
         except WrongJsonError as error:
             raise PublishError(
-                f"{self.place.shown}: {kept}: is no catalog: {error}",
+                f"{self.target.shown}: {kept}: is no catalog: {error}",
                 hint="choose another generation, or publish what dist/ holds",
             ) from None
-        return Offer(catalog=catalog, files=generation.files)
+        return DistContents(catalog=catalog, files=generation.files)
 
     def _tell_fault(self, state: State) -> None:
         """Say what is lost where what is published cannot be read."""
         if state.fault is not None:
             self.tell(
-                f"{self.place.shown}: {CATALOG_FILE}: {state.fault}; it is replaced, and models "
+                f"{self.target.shown}: {CATALOG_FILE}: {state.fault}; it is replaced, and models "
                 "that failed cannot be kept as they were published"
             )
 
@@ -150,15 +154,15 @@ def _generation(plan: Plan, *, rollback_of: int | None = None) -> Generation:
     return Generation(
         number=plan.number,
         published=utc_now(),
-        files=dict(sorted(plan.offer.files.items())),
+        files=dict(sorted(plan.contents.files.items())),
         rollback_of=rollback_of,
     )
 
 
-def _plan(offer: Offer, state: State, *, render: Render | None, again: bool) -> Plan:
+def _plan(contents: DistContents, state: State, *, render: Render | None, again: bool) -> Plan:
     """Return the plan, with the models that failed as they are published."""
     carried = carry_over(
-        offer.catalog,
+        contents.catalog,
         state.catalog,
         present=state.present,
         recorded=state.recorded,
@@ -168,12 +172,12 @@ def _plan(offer: Offer, state: State, *, render: Render | None, again: bool) -> 
         made = {CATALOG_FILE: format_json(carried.catalog)}
         made |= render(carried.catalog) if render else {}
         files = {path: _describe(path, content) for path, content in made.items()}
-        offer = Offer(
+        contents = DistContents(
             catalog=carried.catalog,
-            files={**offer.files, **carried.files, **files},
-            contents={**offer.contents, **made},
+            files={**contents.files, **carried.files, **files},
+            sources={**contents.sources, **made},
         )
-    plan = make_plan(offer, state, again=again)
+    plan = make_plan(contents, state, again=again)
     return replace(plan, kept=carried.kept, lost=carried.lost)
 
 

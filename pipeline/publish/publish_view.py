@@ -34,11 +34,11 @@ _KIND_TITLES = {
 Row = tuple[str, str, str]
 
 
-def format_published(done: Published, *, place: str, dry_run: bool) -> list[Line]:
+def format_published(done: Published, *, target: str, dry_run: bool) -> list[Line]:
     """Return a table of what is new, changed and gone, and what it took."""
     plan = done.plan
     rows = _rows(plan, done.before.files if done.before else {})
-    lines: list[Line] = [_title(done, place, dry_run=dry_run), BLANK]
+    lines: list[Line] = [_title(done, target, dry_run=dry_run), BLANK]
     lines += _table([row for row in rows if row[1] != "as published"])
     same = sum(row[1] == "as published" for row in rows)
     if same:
@@ -52,38 +52,38 @@ def format_published(done: Published, *, place: str, dry_run: bool) -> list[Line
     written = plan.written
     size = format_bytes(sum(file.bytes for file in written.values()))
     verb = "would upload" if dry_run else "uploaded"
-    there = len(plan.offer.files) - len(written)
+    there = len(plan.contents.files) - len(written)
     summary = f"{verb} {count(len(written), 'file')}, {size}"
     lines += [BLANK, ((f"{summary}; {count(there, 'file')} there already", ""),)]
     return lines
 
 
-def format_unchanged(done: Published, *, place: str) -> list[Line]:
+def format_unchanged(done: Published, *, target: str) -> list[Line]:
     """Return a line for a publish that had nothing to do."""
     shown = done.shown
-    text = f"{place}: nothing to publish, generation {shown.number} is what is offered"
+    text = f"{target}: nothing to publish, generation {shown.number} is what is offered"
     return [((text, ""),)]
 
 
-def format_rolled_back(done: Published, *, place: str) -> list[Line]:
+def format_rolled_back(done: Published, *, target: str) -> list[Line]:
     """Return a line about a rollback."""
     shown, before = done.shown, done.before
     from_number = before.number if before else 0
     if done.plan.is_empty:
-        text = f"{place}: generation {from_number} shows the same; nothing was changed"
+        text = f"{target}: generation {from_number} shows the same; nothing was changed"
         return [((text, ""),)]
     text = (
-        f"{place}: generation {shown.number} shows generation {shown.rollback_of} again, "
+        f"{target}: generation {shown.number} shows generation {shown.rollback_of} again, "
         f"in place of {from_number}"
     )
     swapped = sum(map(len, done.plan.swap))
     return [((text, "good"),), ((f"{count(swapped, 'file')} replaced", ""),)]
 
 
-def format_index(index: Index, *, place: str) -> list[Line]:
+def format_index(index: Index, *, target: str) -> list[Line]:
     """Return a table of the generations that are kept."""
     if not index.generations:
-        return [((f"{place}: nothing was published yet", ""),)]
+        return [((f"{target}: nothing was published yet", ""),)]
     lines: list[Line] = []
     for line in reversed(index.generations):
         note = f"  shows {line.rollback_of} again" if line.rollback_of else ""
@@ -96,13 +96,13 @@ def format_index(index: Index, *, place: str) -> list[Line]:
     return lines
 
 
-def format_pruned(pruned: Pruned, *, place: str, dry_run: bool) -> list[Line]:
+def format_pruned(pruned: Pruned, *, target: str, dry_run: bool) -> list[Line]:
     """Return what was removed, or would be."""
     lines: list[Line] = [((f"  {path}", "dim"),) for path in pruned.files] if dry_run else []
     verb = "would remove" if dry_run else "removed"
     size = format_bytes(sum(pruned.files.values()))
     generations = count(len(pruned.generations), "generation")
-    text = f"{place}: {verb} {count(len(pruned.files), 'file')} of {generations}, {size}"
+    text = f"{target}: {verb} {count(len(pruned.files), 'file')} of {generations}, {size}"
     return [*lines, ((text, ""),)]
 
 
@@ -137,10 +137,10 @@ def _findings(alike: Sequence[Finding], style: Style) -> list[Line]:
     return lines
 
 
-def _title(done: Published, place: str, *, dry_run: bool) -> Line:
-    models = count(done.plan.offer.models, "model")
+def _title(done: Published, target: str, *, dry_run: bool) -> Line:
+    models = count(done.plan.contents.models, "model")
     verb = "would be" if dry_run else "is"
-    text = f"{place}: generation {done.plan.number} {verb} {models}"
+    text = f"{target}: generation {done.plan.number} {verb} {models}"
     after = f", after generation {done.before.number}" if done.before else ", the first"
     return ((text, "bold"), (after, ""))
 
@@ -150,7 +150,7 @@ def _rows(plan: Plan, before: Mapping[str, PublishedFile]) -> list[Row]:
     written: Counter[str] = Counter()
     for path, file in plan.written.items():
         written[_owner(path)] += file.bytes
-    offered = {entry["name"]: bool(entry["modelPath"]) for entry in plan.offer.catalog["models"]}
+    offered = {entry["name"]: bool(entry["modelPath"]) for entry in plan.contents.catalog["models"]}
     earlier = {_owner(path) for path, file in before.items() if file.immutable} - {_PAGES}
     rows = []
     for name in sorted({*offered, *earlier}):

@@ -22,7 +22,7 @@ from pipeline.publish.generation import (
 )
 from pipeline.publish.journal import Pending, load_pending
 from pipeline.publish.stored_record import MAX_RECORD_BYTES
-from pipeline.publish.target import Place
+from pipeline.publish.target import Target
 
 _RECORD = re.compile(rf"{FOLDER}/(\d{{6,9}})\.json", re.ASCII)
 
@@ -77,24 +77,24 @@ class State:
         return self.is_certain and known is not None and known.sha256 == file.sha256
 
 
-def read_state(place: Place) -> State:
+def read_state(target: Target) -> State:
     """Look at a place.
 
     Raises:
         PublishError: It cannot be read, or its records are not ours.
     """
-    present = place.find()
-    index = load_index(place) if INDEX_FILE in present else Index()
-    current = load_generation(place, index.current) if index.current else None
+    present = target.find()
+    index = load_index(target) if INDEX_FILE in present else Index()
+    current = load_generation(target, index.current) if index.current else None
     content = None
     if CATALOG_FILE in present:
-        content = place.read(CATALOG_FILE, limit=MAX_RECORD_BYTES)
+        content = target.read(CATALOG_FILE, limit=MAX_RECORD_BYTES)
     catalog, fault = _parse_catalog(content)
     state = State(
         present=present,
         index=index,
         current=current,
-        pending=load_pending(place, present),
+        pending=load_pending(target, present),
         is_certain=False,
         catalog=catalog,
         fault=fault,
@@ -105,28 +105,28 @@ def read_state(place: Place) -> State:
     return replace(state, is_certain=as_recorded and not unfinished)
 
 
-def load_index(place: Place) -> Index:
+def load_index(target: Target) -> Index:
     """Read which generations a place keeps; none where nothing was published."""
-    content = place.read(INDEX_FILE, limit=MAX_RECORD_BYTES)
+    content = target.read(INDEX_FILE, limit=MAX_RECORD_BYTES)
     if content is None:
         return Index()
-    return parse_index(content, where=f"{place.shown}: {INDEX_FILE}")
+    return parse_index(content, where=f"{target.shown}: {INDEX_FILE}")
 
 
-def load_generation(place: Place, number: int) -> Generation:
+def load_generation(target: Target, number: int) -> Generation:
     """Read the record of a generation.
 
     Raises:
         PublishError: It is gone.
     """
     path = record_file(number)
-    content = place.read(path, limit=MAX_RECORD_BYTES)
+    content = target.read(path, limit=MAX_RECORD_BYTES)
     if content is None:
         raise PublishError(
-            f"{place.shown}: {path} is gone, which tells the files of generation {number}",
+            f"{target.shown}: {path} is gone, which tells the files of generation {number}",
             hint=f"remove {INDEX_FILE} too; the next publish then uploads everything",
         )
-    return parse_generation(content, where=f"{place.shown}: {path}")
+    return parse_generation(content, where=f"{target.shown}: {path}")
 
 
 def _catalog_of(generation: Generation | None) -> str | None:

@@ -13,8 +13,8 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import PublishError
-from pipeline.publish.bucket_target import open_store
-from pipeline.publish.folder_target import FolderPlace
+from pipeline.publish.bucket_target import open_bucket
+from pipeline.publish.folder_target import FolderTarget
 from pipeline.publish.headers import Headers
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://?")
@@ -23,7 +23,7 @@ _NOT_WRITABLE = ("http", "https")
 _FOLDERS = ("file", "local")
 
 
-class Place(Protocol):
+class Target(Protocol):
     """Where a zoo is published to. Paths are relative to it, with "/" between their parts."""
 
     @property
@@ -63,7 +63,7 @@ class Place(Protocol):
         """
 
 
-def open_place(text: str, *, root: Path, output: Path, endpoint: str | None = None) -> Place:
+def open_target(text: str, *, root: Path, output: Path, endpoint: str | None = None) -> Target:
     """Return the place that a text means; nothing is asked of it yet.
 
     Args:
@@ -84,23 +84,23 @@ def open_place(text: str, *, root: Path, output: Path, endpoint: str | None = No
             hint=f"`doit publish --check {text}` reads a published zoo back",
         )
     if scheme and scheme not in _FOLDERS:
-        return open_store(text, endpoint=endpoint)
+        return open_bucket(text, endpoint=endpoint)
     folder = Path(unquote(urlsplit(text).path)) if scheme else root / text
-    return FolderPlace(_check_folder(folder, text, root=root, output=output), shown=text)
+    return FolderTarget(_check_folder(folder, text, root=root, output=output), shown=text)
 
 
 def _check_folder(folder: Path, text: str, *, root: Path, output: Path) -> Path:
     """Refuse folders that hold the zoo's own files, or lie among them."""
-    place = Path(os.path.abspath(folder))  # noqa: PTH100  # links stay, for messages
+    target = Path(os.path.abspath(folder))  # noqa: PTH100  # links stay, for messages
     for taken in (output, root / ".zoo"):
         # By name, where nothing may be there yet, and by where links lead.
-        if _overlap(place, taken) or _overlap(place.resolve(), taken.resolve()):
+        if _overlap(target, taken) or _overlap(target.resolve(), taken.resolve()):
             raise PublishError(
                 f"{text}: holds or lies in {taken.name}/, which belongs to the build; "
                 "expected another folder",
                 hint=f"{output.name}/ itself can be served as it is",
             )
-    return place
+    return target
 
 
 def _overlap(one: Path, other: Path) -> bool:

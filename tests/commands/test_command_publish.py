@@ -78,15 +78,15 @@ def test_a_folder_of_the_manifest_is_published_and_read_back(zoo: BuiltZoo) -> N
 
 def test_a_bucket_is_published_with_the_cors_rule_and_rolled_back(zoo: BuiltZoo, s3: S3) -> None:
     bucket = s3.make_bucket()
-    target = f"s3://{bucket}/zoo"
+    address = f"s3://{bucket}/zoo"
     url = f"{s3.url}/{bucket}/zoo"
-    first = run(zoo, target, **s3.environ)
+    first = run(zoo, address, **s3.environ)
     zoo.models = {"dog": {"float32": "wuff"}}
     zoo.build()
-    second = run(zoo, target, "--url", url, "--prune", **s3.environ)
-    listed = run(zoo, target, "--generations", **s3.environ)
-    back = run(zoo, "--url", url, target, "--rollback", **s3.environ)
-    again = run(zoo, target, "--rollback", "2", **s3.environ)
+    second = run(zoo, address, "--url", url, "--prune", **s3.environ)
+    listed = run(zoo, address, "--generations", **s3.environ)
+    back = run(zoo, "--url", url, address, "--rollback", **s3.environ)
+    again = run(zoo, address, "--rollback", "2", **s3.environ)
     checked = run(zoo, "--check", url)
 
     assert (first.returncode, first.stderr) == (0, "")

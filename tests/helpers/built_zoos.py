@@ -14,9 +14,9 @@ from typing import Any
 from pipeline.catalog.card import variant_folder
 from pipeline.catalog.document import build_catalog, failed_entry
 from pipeline.disk.canonical import format_json
-from pipeline.publish.dist_contents import Offer, load_offer
+from pipeline.publish.dist_contents import DistContents, load_dist_contents
 from pipeline.publish.publish import Published, Publisher
-from pipeline.publish.target import Place, open_place
+from pipeline.publish.target import Target, open_target
 from pipeline.steps.dist import Placed, Projected, load_placed, project
 
 SHARD = "group1-shard1of1.bin"
@@ -70,17 +70,17 @@ class BuiltZoo:
         """Return what the build remembers of dist/."""
         return load_placed(self.root / ".zoo/dist.json")
 
-    def offer(self) -> Offer:
-        """Return what dist/ offers."""
-        return load_offer(self.dist, self.placed())
+    def contents(self) -> DistContents:
+        """Return the zoo that dist/ holds."""
+        return load_dist_contents(self.dist, self.placed())
 
-    def place(self, target: str, *, endpoint: str | None = None) -> Place:
-        """Open a place to publish to."""
-        return open_place(target, root=self.root, output=self.dist, endpoint=endpoint)
+    def target(self, text: str, *, endpoint: str | None = None) -> Target:
+        """Open a target to publish to."""
+        return open_target(text, root=self.root, output=self.dist, endpoint=endpoint)
 
-    def publish(self, place: Place, **options: Any) -> Published:
-        """Publish to a place."""
-        return publisher(place).publish(self.offer(), **{"render": None, **options})
+    def publish(self, target: Target, **options: Any) -> Published:
+        """Publish the zoo to a target."""
+        return publisher(target).publish(self.contents(), **{"render": None, **options})
 
     def _model(
         self, name: str, weights: Mapping[str, str] | None, files: dict[str, bytes]
@@ -120,30 +120,30 @@ class BuiltZoo:
         }
 
 
-def publisher(place: Place) -> Publisher:
+def publisher(target: Target) -> Publisher:
     """Return a publisher who tells nothing."""
-    return Publisher(place=place, tell=lambda _text: None, progress=lambda _done, _total: None)
+    return Publisher(target=target, tell=lambda _text: None, progress=lambda _done, _total: None)
 
 
-def read_zoo(place: Place) -> dict[str, Any]:
+def read_zoo(target: Target) -> dict[str, Any]:
     """Return the published catalog, after a look at every file that it lists."""
-    catalog: dict[str, Any] = json.loads(place.read("models.json") or b"{}")
+    catalog: dict[str, Any] = json.loads(target.read("models.json") or b"{}")
     for entry in catalog["models"]:
         for variant in entry["variants"]:
             for file in variant["files"]:
-                content = place.read(file["path"])
+                content = target.read(file["path"])
                 assert content is not None, file["path"]
                 assert sha256(content) == file["sha256"], file["path"]
     return catalog
 
 
-def weights_of(catalog: Mapping[str, Any], place: Place) -> dict[str, str]:
-    """Return what the weights of each model's first variant are in a place."""
+def weights_of(catalog: Mapping[str, Any], target: Target) -> dict[str, str]:
+    """Return what the weights of each model's first variant are in a target."""
     found = {}
     for entry in catalog["models"]:
         if entry["variants"]:
             shard = entry["variants"][0]["files"][1]["path"]
-            found[entry["name"]] = (place.read(shard) or b"").decode()
+            found[entry["name"]] = (target.read(shard) or b"").decode()
     return found
 
 
@@ -152,19 +152,19 @@ import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from built_zoos import BuiltZoo, publisher
-root, target, endpoint, kill_at = sys.argv[2:6]
+root, address, endpoint, kill_at = sys.argv[2:6]
 zoo = BuiltZoo(Path(root))
-place = zoo.place(target, endpoint=endpoint or None)
+target = zoo.target(address, endpoint=endpoint or None)
 writes = 0
-write = type(place).write
+write = type(target).write
 def counted(self, path, content, headers):
     global writes
     writes += 1
     if writes == int(kill_at):
         os.kill(os.getpid(), signal.SIGKILL)
     write(self, path, content, headers)
-type(place).write = counted
-publisher(place).publish(zoo.offer(), render=None)
+type(target).write = counted
+publisher(target).publish(zoo.contents(), render=None)
 """
 
 

@@ -15,9 +15,9 @@ import requests
 from built_zoos import BuiltZoo, publisher, read_zoo, sha256, start_publish, weights_of
 from s3_server import S3, serve_public_s3
 
-from pipeline.publish.old_generations import prune_place
+from pipeline.publish.old_generations import prune_target
 from pipeline.publish.state import load_index, read_state
-from pipeline.publish.target import Place
+from pipeline.publish.target import Target
 
 NUM_PUBLISHES = 50
 NUM_READERS = 2
@@ -38,11 +38,11 @@ def zoo(tmp_path: Path) -> BuiltZoo:
     return zoo.build()
 
 
-def check_is(place: Place, zoo: BuiltZoo) -> None:
+def check_is(target: Target, zoo: BuiltZoo) -> None:
     """Check that every file of a place is the one that dist/ has."""
-    for path in zoo.offer().files:
+    for path in zoo.contents().files:
         if path != ".nojekyll":
-            assert place.read(path) == (zoo.dist / path).read_bytes(), path
+            assert target.read(path) == (zoo.dist / path).read_bytes(), path
 
 
 def change(zoo: BuiltZoo) -> None:
@@ -56,29 +56,29 @@ def change(zoo: BuiltZoo) -> None:
 def test_a_kill_at_any_write_leaves_a_whole_zoo_and_the_next_publish_ends_it(
     zoo: BuiltZoo, tmp_path: Path, *, back: bool
 ) -> None:
-    zoo.publish(zoo.place("seed"))
+    zoo.publish(zoo.target("seed"))
     changed = BuiltZoo(tmp_path / "changed")
     changed.models = dict(zoo.models)
     change(changed)
     for kill_at in itertools.count(1):
-        target = str(tmp_path / f"public-{kill_at}")
-        shutil.copytree(zoo.root / "seed", target)
-        place = zoo.place(target)
-        with start_publish(changed, target, kill_at=kill_at) as process:
+        address = str(tmp_path / f"public-{kill_at}")
+        shutil.copytree(zoo.root / "seed", address)
+        target = zoo.target(address)
+        with start_publish(changed, address, kill_at=kill_at) as process:
             code = process.wait()
-        assert weights_of(read_zoo(place), place)["dog"] in {"wow", "wuff"}
+        assert weights_of(read_zoo(target), target)["dog"] in {"wow", "wuff"}
         if code == 0:
             break
         assert code == -signal.SIGKILL
-        done = (zoo if back else changed).publish(place)
-        check_is(place, zoo if back else changed)
-        read_zoo(place)
-        state = read_state(place)
+        done = (zoo if back else changed).publish(target)
+        check_is(target, zoo if back else changed)
+        read_zoo(target)
+        state = read_state(target)
         assert state.is_certain
         assert state.index.current == done.shown.number
         # What a kill left is gone, or waits to be pruned.
         assert len(state.records()) == len(state.index.generations)
-        assert not list(Path(target).rglob("*.zoo-part"))
+        assert not list(Path(address).rglob("*.zoo-part"))
 
     # Two files of the variant and their journal, two records, what is replaced and kept.
     assert kill_at > 10
@@ -88,41 +88,41 @@ def test_a_publish_to_s3_that_is_killed_goes_on_where_it_ended(tmp_path: Path, s
     zoo = BuiltZoo(tmp_path / "zoo")
     zoo.models = {f"m{i}": {"float32": f"weights {i}"} for i in range(300)}
     zoo.build()
-    target = f"s3://{s3.make_bucket()}/zoo"
-    place = zoo.place(target, endpoint=s3.url)
-    with start_publish(zoo, target, endpoint=s3.url, kill_at=500) as process:
+    address = f"s3://{s3.make_bucket()}/zoo"
+    target = zoo.target(address, endpoint=s3.url)
+    with start_publish(zoo, address, endpoint=s3.url, kill_at=500) as process:
         code = process.wait()
-    before = {path for path in place.find() if path.endswith(".bin")}
-    done = zoo.publish(place)
+    before = {path for path in target.find() if path.endswith(".bin")}
+    done = zoo.publish(target)
 
     assert code == -signal.SIGKILL
-    assert place.find()["models.json"]
+    assert target.find()["models.json"]
     assert before
     # 600 files in all; some of the first 500 were not written down yet.
     assert 100 <= len(done.plan.upload) <= 400
-    assert len(read_zoo(place)["models"]) == 300
-    assert read_state(place).pending.pieces == ()
+    assert len(read_zoo(target)["models"]) == 300
+    assert read_state(target).pending.pieces == ()
 
 
 def test_what_a_kill_left_is_pruned_later(zoo: BuiltZoo) -> None:
-    place = zoo.place("public")
-    zoo.publish(place)
+    target = zoo.target("public")
+    zoo.publish(target)
     zoo.models["dog"] = {"float32": "never seen"}
     zoo.build()
     # The second write is that of a shard or its model.json; the fourth comes after the journal.
     with start_publish(zoo, "public", kill_at=4) as process:
         process.wait()
-    orphans = set(read_state(place).pending.files)
+    orphans = set(read_state(target).pending.files)
     change(zoo)
-    zoo.publish(place)
-    kept = set(read_state(place).pending.files)
-    prune_place(place, keep_days=0, dry_run=False, tell=print)
+    zoo.publish(target)
+    kept = set(read_state(target).pending.files)
+    prune_target(target, keep_days=0, dry_run=False, tell=print)
 
     assert len(orphans) == 2
     assert kept == orphans
-    assert not orphans & set(place.find())
-    assert read_state(place).pending.files == {}
-    check_is(place, zoo)
+    assert not orphans & set(target.find())
+    assert read_state(target).pending.files == {}
+    check_is(target, zoo)
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
@@ -135,21 +135,21 @@ def test_two_publishers_at_once_publish_one_after_the_other(
         zoo.models = {f"m{i}": {"float32": f"{name} {i}"} for i in range(30)}
         zoo.pages["index.html"] = name
         zoos.append(zoo.build())
-    target = str(tmp_path / "public") if kind == "folder" else f"s3://{s3.make_bucket()}/zoo"
+    address = str(tmp_path / "public") if kind == "folder" else f"s3://{s3.make_bucket()}/zoo"
     endpoint = s3.url if kind == "s3" else ""
-    processes = [start_publish(zoo, target, endpoint=endpoint) for zoo in zoos]
+    processes = [start_publish(zoo, address, endpoint=endpoint) for zoo in zoos]
     codes = [process.wait() for process in processes]
-    place = zoos[0].place(target, endpoint=endpoint or None)
+    target = zoos[0].target(address, endpoint=endpoint or None)
 
     assert codes == [0, 0]
-    color = (place.read("index.html") or b"").decode()
-    check_is(place, next(zoo for zoo in zoos if zoo.root.name == color))
-    read_zoo(place)
-    lines = load_index(place).generations
+    color = (target.read("index.html") or b"").decode()
+    check_is(target, next(zoo for zoo in zoos if zoo.root.name == color))
+    read_zoo(target)
+    lines = load_index(target).generations
     assert [line.number for line in lines] == [1, 2]
-    publisher(place).roll_back(None)
+    publisher(target).roll_back(None)
     other = next(zoo for zoo in zoos if zoo.root.name != color)
-    check_is(place, other)
+    check_is(target, other)
 
 
 class Poller:
@@ -254,14 +254,14 @@ def test_a_reader_without_pause_meets_no_half_zoo_in_50_publishes(
     zoo = BuiltZoo(tmp_path / "zoo")
     if kind == "s3":
         bucket = s3.make_bucket()
-        place = zoo.place(f"s3://{bucket}/zoo", endpoint=s3.url)
-        publish_and_poll(zoo, place, fetch_over_http(f"{s3.url}/{bucket}/zoo"))
+        target = zoo.target(f"s3://{bucket}/zoo", endpoint=s3.url)
+        publish_and_poll(zoo, target, fetch_over_http(f"{s3.url}/{bucket}/zoo"))
     else:
-        place = zoo.place("../public")
-        publish_and_poll(zoo, place, place.read)
+        target = zoo.target("../public")
+        publish_and_poll(zoo, target, target.read)
 
 
-def publish_and_poll(zoo: BuiltZoo, place: Place, fetch: Callable[[str], bytes | None]) -> None:
+def publish_and_poll(zoo: BuiltZoo, target: Target, fetch: Callable[[str], bytes | None]) -> None:
     """Publish 50 times, some of them rollbacks, while somebody reads."""
     with Poller(fetch) as poller:
         for i in range(NUM_PUBLISHES):
@@ -270,15 +270,15 @@ def publish_and_poll(zoo: BuiltZoo, place: Place, fetch: Callable[[str], bytes |
             }
             zoo.pages["index.html"] = f"<p>{i}</p>"
             zoo.build()
-            zoo.publish(place)
+            zoo.publish(target)
             if i % 10 == 9:
-                publisher(place).roll_back(None)
+                publisher(target).roll_back(None)
         # Let the last one be seen, too.
         rounds = poller.rounds
         while poller.rounds < rounds + 2 * NUM_READERS and not poller.faults:
             time.sleep(0.01)
 
     assert poller.faults == []
-    assert load_index(place).current == NUM_PUBLISHES + 5
-    assert sha256(place.read("models.json") or b"") in poller.catalogs
+    assert load_index(target).current == NUM_PUBLISHES + 5
+    assert sha256(target.read("models.json") or b"") in poller.catalogs
     assert len(poller.catalogs) >= NUM_PUBLISHES // 2

@@ -15,11 +15,11 @@ import pytest
 from built_zoos import BuiltZoo, publisher, read_zoo
 from s3_server import S3, serve_public_s3
 
-from pipeline.errors import PipelineError, PlaceError, PublishError
-from pipeline.publish.bucket_target import StorePlace, open_store
-from pipeline.publish.folder_target import FolderPlace
+from pipeline.errors import PipelineError, PublishError, TargetError
+from pipeline.publish.bucket_target import BucketTarget, open_bucket
+from pipeline.publish.folder_target import FolderTarget
 from pipeline.publish.headers import find_headers
-from pipeline.publish.old_generations import prune_place
+from pipeline.publish.old_generations import prune_target
 from pipeline.publish.publish import Publisher
 from pipeline.publish.state import read_state
 
@@ -59,39 +59,39 @@ def test_a_link_in_the_target_is_never_written_through(zoo: BuiltZoo, planted: s
     target = zoo.root.parent / "outside"
     link.symlink_to(target / "secret" if planted.endswith("lock") else target)
 
-    with pytest.raises(PlaceError, match=r"link|symbolic") as caught:
-        zoo.publish(zoo.place("public"))
+    with pytest.raises(TargetError, match=r"link|symbolic") as caught:
+        zoo.publish(zoo.target("public"))
     assert "no link in the target is followed" in (caught.value.hint or "")
     assert outside(zoo) == {"secret": "secret"}
 
 
 @pytest.mark.parametrize("name", ["models.json", ".models.json.zoo-part", "index.html"])
 def test_a_link_in_the_place_of_a_file_is_replaced(zoo: BuiltZoo, name: str) -> None:
-    place = zoo.place("public")
-    zoo.publish(place)
+    target = zoo.target("public")
+    zoo.publish(target)
     (zoo.root / "public" / name).unlink(missing_ok=True)
     (zoo.root / "public" / name).symlink_to(zoo.root.parent / "outside/secret")
     zoo.pages["index.html"] = "<p>new</p>"
     zoo.models["dog"] = {"float32": "wuff"}
-    zoo.build().publish(place)
+    zoo.build().publish(target)
 
     assert outside(zoo) == {"secret": "secret"}
-    assert place.read("index.html") == b"<p>new</p>"
+    assert target.read("index.html") == b"<p>new</p>"
     assert not (zoo.root / "public" / name).is_symlink()
-    read_zoo(place)
+    read_zoo(target)
 
 
 def test_the_target_may_be_a_link_and_is_not_read_through_others(zoo: BuiltZoo) -> None:
     (zoo.root.parent / "real").mkdir()
     (zoo.root / "public").symlink_to(zoo.root.parent / "real")
-    place = zoo.place("public")
-    zoo.publish(place)
+    target = zoo.target("public")
+    zoo.publish(target)
     (zoo.root / "public/x.json").symlink_to(zoo.root.parent / "outside/secret")
 
-    read_zoo(place)
-    assert "x.json" not in place.find()
-    with pytest.raises(PlaceError, match="is a link"):
-        place.read("x.json")
+    read_zoo(target)
+    assert "x.json" not in target.find()
+    with pytest.raises(TargetError, match="is a link"):
+        target.read("x.json")
 
 
 @pytest.mark.parametrize("target", ["linked", "linked/in", "local://{dist}", "file://{dist}/x"])
@@ -99,7 +99,7 @@ def test_dist_is_no_target_by_whatever_name(zoo: BuiltZoo, target: str) -> None:
     (zoo.root / "linked").symlink_to(zoo.dist)
 
     with pytest.raises(PublishError, match="holds or lies in dist/"):
-        zoo.place(target.format(dist=zoo.dist))
+        zoo.target(target.format(dist=zoo.dist))
 
 
 def link_to_secret(path: Path) -> None:
@@ -141,7 +141,7 @@ def test_what_is_no_file_of_dist_is_refused(
     make(zoo.dist / name)
 
     with pytest.raises(PublishError, match=message) as caught:
-        zoo.offer()
+        zoo.contents()
     assert caught.value.message.isprintable()
 
 
@@ -150,7 +150,7 @@ def test_a_file_of_the_build_that_became_a_link_is_refused(zoo: BuiltZoo) -> Non
     link_to_secret(zoo.dist / "index.html")
 
     with pytest.raises(PublishError, match=r"dist/index\.html: leads out of dist/"):
-        zoo.offer()
+        zoo.contents()
 
 
 GARBAGE = {
@@ -193,35 +193,37 @@ GARBAGE = {
     ],
 )
 def test_records_of_any_kind_end_in_a_sentence(zoo: BuiltZoo, path: str, content: bytes) -> None:
-    place = zoo.place("public")
-    zoo.publish(place)
-    place.write(path, content, HEADERS)
+    target = zoo.target("public")
+    zoo.publish(target)
+    target.write(path, content, HEADERS)
     zoo.models["dog"] = None
     zoo.build()
     told: list[str] = []
-    publish = Publisher(place=place, tell=told.append, progress=lambda _done, _total: None).publish
+    publish = Publisher(
+        target=target, tell=told.append, progress=lambda _done, _total: None
+    ).publish
     if path in {"generations/index.json", "generations/000001.json"}:
         with pytest.raises(PublishError, match=r"is no record|has no models\.json") as caught:
-            publish(zoo.offer(), render=None)
+            publish(zoo.contents(), render=None)
         assert caught.value.message.startswith(f"public: {path}: ")
         assert len(caught.value.describe()) < 1000
         return
-    done = publish(zoo.offer(), render=None)
+    done = publish(zoo.contents(), render=None)
 
     assert done.shown.number == 2
     assert len(told) == (path == "models.json")
-    read_zoo(place)
+    read_zoo(target)
 
 
 def test_a_record_that_is_too_large_is_not_read(
     zoo: BuiltZoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = zoo.place("public")
-    zoo.publish(place)
+    target = zoo.target("public")
+    zoo.publish(target)
     monkeypatch.setattr("pipeline.publish.state.MAX_RECORD_BYTES", 100)
 
     with pytest.raises(PublishError, match=r"public: .*\.json: has more than 100 B"):
-        zoo.publish(place)
+        zoo.publish(target)
 
 
 KEYS = (
@@ -245,30 +247,30 @@ def test_hostile_keys_of_a_bucket_are_left_alone(zoo: BuiltZoo, s3: S3) -> None:
     client = s3.client()
     for key in KEYS:
         client.call_s3("put_object", Bucket=bucket, Key=f"zoo/{key}", Body=b"x")
-    place = zoo.place(f"s3://{bucket}/zoo", endpoint=s3.url)
-    zoo.publish(place)
+    target = zoo.target(f"s3://{bucket}/zoo", endpoint=s3.url)
+    zoo.publish(target)
     zoo.models["dog"] = {"float32": "wuff"}
-    zoo.build().publish(place)
-    prune_place(place, keep_days=0, dry_run=False, tell=print)
+    zoo.build().publish(target)
+    prune_target(target, keep_days=0, dry_run=False, tell=print)
 
-    read_zoo(place)
-    assert read_state(place).index.current == 2
+    read_zoo(target)
+    assert read_state(target).index.current == 2
     listed = client.call_s3("list_objects_v2", Bucket=bucket)["Contents"]
     assert {f"zoo/{key}" for key in KEYS} <= {found["Key"] for found in listed}
     for path in ("../up", "a/../../up", "tab\tkey"):
         with pytest.raises(PublishError, match="leads out of it"):
-            place.remove(path)
+            target.remove(path)
 
 
 def test_a_file_of_a_bucket_is_read_up_to_a_limit(s3: S3) -> None:
-    place = open_store(f"s3://{s3.make_bucket()}/zoo", endpoint=s3.url)
-    place.write("empty", b"", HEADERS)
-    place.write("full", b"12345", HEADERS)
+    target = open_bucket(f"s3://{s3.make_bucket()}/zoo", endpoint=s3.url)
+    target.write("empty", b"", HEADERS)
+    target.write("full", b"12345", HEADERS)
 
-    assert place.read("empty", limit=3) == b""
-    assert place.read("full", limit=5) == b"12345"
+    assert target.read("empty", limit=3) == b""
+    assert target.read("full", limit=5) == b"12345"
     with pytest.raises(PublishError, match="full: has more than 3 B"):
-        place.read("full", limit=3)
+        target.read("full", limit=3)
 
 
 def test_uploads_that_a_kill_left_in_a_bucket_are_ended(zoo: BuiltZoo, s3: S3) -> None:
@@ -276,7 +278,7 @@ def test_uploads_that_a_kill_left_in_a_bucket_are_ended(zoo: BuiltZoo, s3: S3) -
     client = s3.client()
     for key in ("zoo/models/x", "another/x"):
         client.call_s3("create_multipart_upload", Bucket=bucket, Key=key)
-    zoo.publish(zoo.place(f"s3://{bucket}/zoo", endpoint=s3.url))
+    zoo.publish(zoo.target(f"s3://{bucket}/zoo", endpoint=s3.url))
 
     left = client.call_s3("list_multipart_uploads", Bucket=bucket)["Uploads"]
     assert [upload["Key"] for upload in left] == ["another/x"]
@@ -289,9 +291,9 @@ def test_a_store_that_never_answers_is_waited_for_with_an_end(
     monkeypatch.setattr("pipeline.publish.bucket_target.CALL_SECONDS", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        place = open_store("s3://bucket/zoo", endpoint=url)
-        with pytest.raises(PlaceError, match="it did not answer in time"):
-            place.find()
+        target = open_bucket("s3://bucket/zoo", endpoint=url)
+        with pytest.raises(TargetError, match="it did not answer in time"):
+            target.find()
 
 
 def page_of_keys(token: str) -> bytes:
@@ -332,10 +334,10 @@ def test_a_listing_ends_whatever_the_store_says(
     with ThreadingHTTPServer(("127.0.0.1", 0), Lying) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        place = open_store("s3://bucket/zoo", endpoint=f"http://127.0.0.1:{server.server_port}")
+        target = open_bucket("s3://bucket/zoo", endpoint=f"http://127.0.0.1:{server.server_port}")
         try:
-            with pytest.raises(PlaceError, match=message):
-                place.find()
+            with pytest.raises(TargetError, match=message):
+                target.find()
         finally:
             server.shutdown()
             thread.join()
@@ -343,50 +345,50 @@ def test_a_listing_ends_whatever_the_store_says(
 
 def test_a_copy_that_a_kill_left_in_a_store_is_swept(tmp_path: Path) -> None:
     (tmp_path / ".x.zoo-part").write_text("half")
-    place = StorePlace(fsspec.filesystem("local"), str(tmp_path), scheme="sftp", shown="x")
-    with place.hold(print):
+    target = BucketTarget(fsspec.filesystem("local"), str(tmp_path), scheme="sftp", shown="x")
+    with target.hold(print):
         pass
 
     assert not (tmp_path / ".x.zoo-part").exists()
 
 
 def test_a_disk_that_takes_no_more_is_told_and_the_next_publish_goes_on(zoo: BuiltZoo) -> None:
-    place = zoo.place("public")
-    zoo.publish(place)
-    before = read_zoo(place)
+    target = zoo.target("public")
+    zoo.publish(target)
+    before = read_zoo(target)
     zoo.models["dog"] = {"float32": "wuff" * 10_000}
-    offer = zoo.build().offer()
+    contents = zoo.build().contents()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
-        with pytest.raises(PlaceError, match=r"public: models/dog/.*: File too") as caught:
-            publisher(place).publish(offer, render=None)
+        with pytest.raises(TargetError, match=r"public: models/dog/.*: File too") as caught:
+            publisher(target).publish(contents, render=None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     assert "ulimit -f" in (caught.value.hint or "")
-    assert read_zoo(place) == before
+    assert read_zoo(target) == before
     assert not list((zoo.root / "public").rglob("*.zoo-part"))
-    assert zoo.publish(place).shown.number == 2
-    read_zoo(place)
+    assert zoo.publish(target).shown.number == 2
+    read_zoo(target)
 
 
 def test_a_lock_that_is_removed_stops_who_held_it(tmp_path: Path) -> None:
-    place = FolderPlace(tmp_path / "public", shown="public")
+    target = FolderTarget(tmp_path / "public", shown="public")
     entered = threading.Event()
 
     def hold() -> None:
-        with place.hold(print) as check:
+        with target.hold(print) as check:
             check()
             entered.set()
 
-    with place.hold(print) as check:
+    with target.hold(print) as check:
         check()
         (tmp_path / "public/generations/.lock").unlink()
         thread = threading.Thread(target=hold)
         thread.start()
         thread.join()
-        with pytest.raises(PlaceError, match="was removed while this publish was at work"):
+        with pytest.raises(TargetError, match="was removed while this publish was at work"):
             check()
 
     assert entered.is_set()
@@ -394,6 +396,6 @@ def test_a_lock_that_is_removed_stops_who_held_it(tmp_path: Path) -> None:
 
 def test_a_fault_of_dist_is_no_fault_of_the_place(zoo: BuiltZoo) -> None:
     with pytest.raises(PipelineError, match=r"gone\.bin: No such file") as caught:
-        zoo.place("public").write("x.bin", zoo.dist / "gone.bin", HEADERS)
+        zoo.target("public").write("x.bin", zoo.dist / "gone.bin", HEADERS)
 
-    assert not isinstance(caught.value, PlaceError)
+    assert not isinstance(caught.value, TargetError)

@@ -13,8 +13,8 @@ import fsspec
 import pytest
 from s3_server import S3, serve_public_s3
 
-from pipeline.errors import PlaceError
-from pipeline.publish.bucket_target import StorePlace, open_store
+from pipeline.errors import TargetError
+from pipeline.publish.bucket_target import BucketTarget, open_bucket
 from pipeline.publish.headers import find_headers
 from pipeline.publish.lease import LOCKS, Lease, _machine
 
@@ -27,27 +27,27 @@ def s3() -> Iterator[S3]:
 
 
 @pytest.fixture(params=["s3", "local"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, s3: S3) -> StorePlace:
+def store(request: pytest.FixtureRequest, tmp_path: Path, s3: S3) -> BucketTarget:
     """Return a store that creates files exclusively, by itself or after a look."""
     if request.param == "s3":
-        return open_store(f"s3://{s3.make_bucket()}/zoo", endpoint=s3.url)
-    return StorePlace(fsspec.filesystem("local"), str(tmp_path), scheme="local", shown="local")
+        return open_bucket(f"s3://{s3.make_bucket()}/zoo", endpoint=s3.url)
+    return BucketTarget(fsspec.filesystem("local"), str(tmp_path), scheme="local", shown="local")
 
 
-def lease(store: StorePlace, **seconds: float) -> Lease:
+def lease(store: BucketTarget, **seconds: float) -> Lease:
     """Return a lease in a hurry."""
     hurried = {"lease_seconds": 1.0, "renew_seconds": 0.1, "poll_seconds": 0.02}
     return Lease(store, **{**hurried, **seconds})
 
 
-def hold_as(store: StorePlace, **fields: Any) -> None:
+def hold_as(store: BucketTarget, **fields: Any) -> None:
     """Write a lease of somebody else."""
     holder = {"owner": "x", "machine": "elsewhere", "process": 1, "beat": 0, "released": False}
     path = f"{LOCKS}/000007.json"
     store.write(path, json.dumps(holder | fields).encode(), find_headers(path, immutable=False))
 
 
-def test_holders_follow_each_other(store: StorePlace) -> None:
+def test_holders_follow_each_other(store: BucketTarget) -> None:
     order: list[str] = []
     told: list[str] = []
 
@@ -71,7 +71,7 @@ def test_holders_follow_each_other(store: StorePlace) -> None:
     assert all("waiting for another publish to end" in text for text in told)
 
 
-def test_a_holder_that_is_renewed_keeps_it_for_longer_than_a_lease(store: StorePlace) -> None:
+def test_a_holder_that_is_renewed_keeps_it_for_longer_than_a_lease(store: BucketTarget) -> None:
     entered = threading.Event()
     with lease(store, lease_seconds=0.8).held(print) as check:
         other = lease(store, lease_seconds=0.8)
@@ -89,7 +89,7 @@ def test_a_holder_that_is_renewed_keeps_it_for_longer_than_a_lease(store: StoreP
     assert entered.is_set()
 
 
-def test_a_holder_that_is_not_heard_of_loses_it(store: StorePlace) -> None:
+def test_a_holder_that_is_not_heard_of_loses_it(store: BucketTarget) -> None:
     hold_as(store)
     started = time.monotonic()
     with lease(store).held(lambda _text: None) as check:
@@ -99,7 +99,7 @@ def test_a_holder_that_is_not_heard_of_loses_it(store: StorePlace) -> None:
     assert waited >= 1
 
 
-def test_a_holder_that_died_on_this_machine_loses_it_at_once(store: StorePlace) -> None:
+def test_a_holder_that_died_on_this_machine_loses_it_at_once(store: BucketTarget) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     hold_as(store, machine=_machine(), process=process.pid)
@@ -110,22 +110,22 @@ def test_a_holder_that_died_on_this_machine_loses_it_at_once(store: StorePlace) 
     assert told == []
 
 
-def test_a_holder_who_lost_it_is_told_before_he_writes(store: StorePlace) -> None:
+def test_a_holder_who_lost_it_is_told_before_he_writes(store: BucketTarget) -> None:
     with lease(store, renew_seconds=60).held(print) as check:
         number = max(int(Path(path).stem) for path in store.find(LOCKS))
         store.create(f"{LOCKS}/{number + 1:06d}.json", b"{}")
-        with pytest.raises(PlaceError, match="another publish has taken over"):
+        with pytest.raises(TargetError, match="another publish has taken over"):
             check()
 
 
-def test_a_holder_who_could_not_renew_it_for_long_stops(store: StorePlace) -> None:
+def test_a_holder_who_could_not_renew_it_for_long_stops(store: BucketTarget) -> None:
     with lease(store, lease_seconds=0.2, renew_seconds=60).held(print) as check:
         time.sleep(0.15)
-        with pytest.raises(PlaceError, match="another publish has taken over"):
+        with pytest.raises(TargetError, match="another publish has taken over"):
             check()
 
 
-def test_a_holder_may_ask_often_and_is_told_within_moments(store: StorePlace) -> None:
+def test_a_holder_may_ask_often_and_is_told_within_moments(store: BucketTarget) -> None:
     asked = 0
     find = store.find
 
@@ -142,10 +142,10 @@ def test_a_holder_may_ask_often_and_is_told_within_moments(store: StorePlace) ->
         number = max(int(Path(path).stem) for path in find(LOCKS))
         store.create(f"{LOCKS}/{number + 1:06d}.json", b"{}")
         time.sleep(0.6)
-        with pytest.raises(PlaceError, match="another publish has taken over"):
+        with pytest.raises(TargetError, match="another publish has taken over"):
             check()
         # And from then on at once.
-        with pytest.raises(PlaceError, match="another publish has taken over"):
+        with pytest.raises(TargetError, match="another publish has taken over"):
             check()
 
 
@@ -162,7 +162,7 @@ def test_a_holder_may_ask_often_and_is_told_within_moments(store: StorePlace) ->
         json.dumps({"machine": _machine(), "process": 0}).encode(),
     ],
 )
-def test_what_is_no_lease_runs_out_as_one_does(store: StorePlace, content: bytes) -> None:
+def test_what_is_no_lease_runs_out_as_one_does(store: BucketTarget, content: bytes) -> None:
     store.write(f"{LOCKS}/000007.json", content, find_headers("x.json", immutable=False))
     started = time.monotonic()
     with lease(store, lease_seconds=0.3).held(lambda _text: None) as check:

@@ -7,9 +7,9 @@ import pytest
 from built_zoos import BuiltZoo, publisher, read_zoo, start_publish, weights_of
 
 from pipeline.errors import PublishError
-from pipeline.publish.old_generations import Pruned, prune_place
+from pipeline.publish.old_generations import Pruned, prune_target
 from pipeline.publish.state import load_index
-from pipeline.publish.target import Place
+from pipeline.publish.target import Target
 
 
 @pytest.fixture
@@ -19,60 +19,60 @@ def zoo(tmp_path: Path) -> BuiltZoo:
     for i in range(3):
         zoo.models = {"cat": {"float32": "miaow"}, "dog": {"float32": f"wow {i}"}}
         zoo.pages["index.html"] = f"<p>{i}</p>"
-        zoo.build().publish(zoo.place("public"))
+        zoo.build().publish(zoo.target("public"))
     return zoo
 
 
 def prune(
-    place: Place, *, days_later: float = 0, dry_run: bool = False, **options: float
+    target: Target, *, days_later: float = 0, dry_run: bool = False, **options: float
 ) -> Pruned:
     """Prune as if some days had passed."""
     now = datetime.now(UTC) + timedelta(days=days_later)
     keep = options.get("keep_days", 30)
-    return prune_place(place, keep_days=keep, now=now, dry_run=dry_run, tell=print)
+    return prune_target(target, keep_days=keep, now=now, dry_run=dry_run, tell=print)
 
 
 def test_nothing_is_removed_within_the_grace_period(zoo: BuiltZoo) -> None:
-    place = zoo.place("public")
-    before = place.find()
-    pruned = prune(place, days_later=29)
+    target = zoo.target("public")
+    before = target.find()
+    pruned = prune(target, days_later=29)
 
     assert pruned == Pruned(generations=(), files={})
-    assert place.find() == before
+    assert target.find() == before
 
 
 def test_generations_that_were_replaced_long_ago_go_with_the_files_that_only_they_had(
     zoo: BuiltZoo,
 ) -> None:
-    place = zoo.place("public")
+    target = zoo.target("public")
     foreign = zoo.root / "public/models/mine/notes.txt"
     foreign.parent.mkdir()
     foreign.write_text("mine")
-    told = prune(place, days_later=31, dry_run=True)
-    before = place.find()
-    pruned = prune(place, days_later=31)
+    told = prune(target, days_later=31, dry_run=True)
+    before = target.find()
+    pruned = prune(target, days_later=31)
 
     assert told == pruned
     assert pruned.generations == (1, 2)
     assert {path: before[path] for path in pruned.files} == dict(pruned.files)
-    assert set(place.find()) == set(before) - set(pruned.files)
+    assert set(target.find()) == set(before) - set(pruned.files)
     shards = [path for path in pruned.files if path.endswith(".bin")]
     assert len(shards) == 2
     assert all("models/dog/" in path for path in shards)
-    assert weights_of(read_zoo(place), place) == {"cat": "miaow", "dog": "wow 2"}
+    assert weights_of(read_zoo(target), target) == {"cat": "miaow", "dog": "wow 2"}
     assert foreign.exists()
-    assert [line.number for line in load_index(place).generations] == [3]
+    assert [line.number for line in load_index(target).generations] == [3]
     # Three files of the zoo are replaced in place: their contents of this generation stay.
-    contents = [path for path in place.find() if path.startswith("generations/content/")]
-    mutable = {file.sha256 for file in zoo.offer().files.values() if not file.immutable}
+    contents = [path for path in target.find() if path.startswith("generations/content/")]
+    mutable = {file.sha256 for file in zoo.contents().files.values() if not file.immutable}
     assert len(contents) == len(mutable)
     with pytest.raises(PublishError, match="no generation before"):
-        publisher(place).roll_back(None)
+        publisher(target).roll_back(None)
 
 
 def test_a_generation_that_is_kept_can_be_shown_again_after_a_prune(zoo: BuiltZoo) -> None:
-    place = zoo.place("public")
-    index = load_index(place)
+    target = zoo.target("public")
+    index = load_index(target)
     # As if the first had been replaced two months ago.
     early = (datetime.now(UTC) - timedelta(days=60)).strftime("%Y-%m-%dT%H:%M:%SZ")
     replaced = index.generations[0].replaced
@@ -81,50 +81,50 @@ def test_a_generation_that_is_kept_can_be_shown_again_after_a_prune(zoo: BuiltZo
     file.write_text(
         file.read_text().replace(f'"replaced": "{replaced}"', f'"replaced": "{early}"', 1)
     )
-    pruned = prune(place)
-    publisher(place).roll_back(None)
+    pruned = prune(target)
+    publisher(target).roll_back(None)
 
     assert pruned.generations == (1,)
-    assert weights_of(read_zoo(place), place)["dog"] == "wow 1"
-    assert place.read("index.html") == b"<p>1</p>"
+    assert weights_of(read_zoo(target), target)["dog"] == "wow 1"
+    assert target.read("index.html") == b"<p>1</p>"
 
 
 def test_a_file_that_came_back_stays(zoo: BuiltZoo) -> None:
-    place = zoo.place("public")
+    target = zoo.target("public")
     zoo.models["dog"] = {"float32": "wow 0"}
-    zoo.build().publish(place)
-    prune(place, keep_days=0)
+    zoo.build().publish(target)
+    prune(target, keep_days=0)
 
-    assert weights_of(read_zoo(place), place)["dog"] == "wow 0"
+    assert weights_of(read_zoo(target), target)["dog"] == "wow 0"
 
 
 def test_a_prune_that_was_ended_midway_is_ended_by_the_next(
     zoo: BuiltZoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = zoo.place("public")
-    remove = type(place).remove
+    target = zoo.target("public")
+    remove = type(target).remove
     removed: list[str] = []
 
-    def stop(self: Place, path: str) -> None:
+    def stop(self: Target, path: str) -> None:
         if len(removed) == 2:
             raise KeyboardInterrupt
         removed.append(path)
         remove(self, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(place), "remove", stop)
+        patch.setattr(type(target), "remove", stop)
         with pytest.raises(KeyboardInterrupt):
-            prune(place, keep_days=0)
-    wanted = prune(place, keep_days=0, dry_run=True)
-    prune(place, keep_days=0)
+            prune(target, keep_days=0)
+    wanted = prune(target, keep_days=0, dry_run=True)
+    prune(target, keep_days=0)
 
     assert wanted.generations == (1, 2)
-    assert not set(wanted.files) & set(place.find())
-    assert weights_of(read_zoo(place), place)["dog"] == "wow 2"
+    assert not set(wanted.files) & set(target.find())
+    assert weights_of(read_zoo(target), target)["dog"] == "wow 2"
 
 
 def test_nothing_is_pruned_while_it_is_not_known_what_is_shown(zoo: BuiltZoo) -> None:
-    place = zoo.place("public")
+    target = zoo.target("public")
     zoo.models["dog"] = {"float32": "wuff"}
     zoo.build()
     # Killed when models.json is there and the index is not.
@@ -137,7 +137,7 @@ def test_nothing_is_pruned_while_it_is_not_known_what_is_shown(zoo: BuiltZoo) ->
         zoo.build()
 
     with pytest.raises(PublishError, match="a publish did not end"):
-        prune(place, keep_days=0)
-    zoo.publish(place)
-    prune(place, keep_days=0)
-    read_zoo(place)
+        prune(target, keep_days=0)
+    zoo.publish(target)
+    prune(target, keep_days=0)
+    read_zoo(target)

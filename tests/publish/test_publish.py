@@ -9,10 +9,10 @@ from built_zoos import BuiltZoo, publisher, read_zoo, sha256, weights_of
 from s3_server import S3, serve_public_s3
 
 from pipeline.catalog.document import CATALOG_FILE
-from pipeline.errors import PlaceError, PublishError
+from pipeline.errors import PublishError, TargetError
 from pipeline.publish.headers import find_headers
 from pipeline.publish.state import load_index
-from pipeline.publish.target import Place
+from pipeline.publish.target import Target
 
 HEADERS = find_headers(CATALOG_FILE, immutable=False)
 
@@ -33,43 +33,43 @@ def zoo(tmp_path: Path) -> BuiltZoo:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def place(request: pytest.FixtureRequest, zoo: BuiltZoo, s3: S3) -> Place:
+def target(request: pytest.FixtureRequest, zoo: BuiltZoo, s3: S3) -> Target:
     """Return an empty place."""
     if request.param == "folder":
-        return zoo.place("../public")
-    return zoo.place(f"s3://{s3.make_bucket()}/some/zoo", endpoint=s3.url)
+        return zoo.target("../public")
+    return zoo.target(f"s3://{s3.make_bucket()}/some/zoo", endpoint=s3.url)
 
 
-def record_writes(place: Place, patch: pytest.MonkeyPatch) -> list[str]:
+def record_writes(target: Target, patch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that grows with the paths written."""
     written: list[str] = []
-    write = type(place).write
+    write = type(target).write
 
     def recorded(self: Any, path: str, content: Any, headers: Any) -> None:
         write(self, path, content, headers)
         written.append(path)
 
-    patch.setattr(type(place), "write", recorded)
+    patch.setattr(type(target), "write", recorded)
     return written
 
 
-def test_all_of_dist_is_published(zoo: BuiltZoo, place: Place) -> None:
-    done = zoo.publish(place)
+def test_all_of_dist_is_published(zoo: BuiltZoo, target: Target) -> None:
+    done = zoo.publish(target)
 
-    assert weights_of(read_zoo(place), place) == {"cat": "miaow", "dog": "wow"}
-    assert place.read("index.html") == b"<p>zoo</p>"
-    assert place.read(".nojekyll") == b""
+    assert weights_of(read_zoo(target), target) == {"cat": "miaow", "dog": "wow"}
+    assert target.read("index.html") == b"<p>zoo</p>"
+    assert target.read(".nojekyll") == b""
     assert done.shown.number == 1
-    present = place.find()
-    for path, file in zoo.offer().files.items():
+    present = target.find()
+    for path, file in zoo.contents().files.items():
         assert present[path] == file.bytes
 
 
 def test_what_never_changes_comes_first_and_the_catalog_last(
-    zoo: BuiltZoo, place: Place, monkeypatch: pytest.MonkeyPatch
+    zoo: BuiltZoo, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = record_writes(place, monkeypatch)
-    zoo.publish(place)
+    written = record_writes(target, monkeypatch)
+    zoo.publish(target)
 
     zoo_files = [path for path in written if not path.startswith("generations/")]
     immutable = [path for path in zoo_files if "-" in path.split("/")[-2:][0]]
@@ -81,22 +81,22 @@ def test_what_never_changes_comes_first_and_the_catalog_last(
 
 
 def test_a_second_publish_of_the_same_writes_nothing(
-    zoo: BuiltZoo, place: Place, monkeypatch: pytest.MonkeyPatch
+    zoo: BuiltZoo, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoo.publish(place)
-    written = record_writes(place, monkeypatch)
-    done = zoo.publish(place)
+    zoo.publish(target)
+    written = record_writes(target, monkeypatch)
+    done = zoo.publish(target)
 
     assert done.plan.is_empty
     assert [path for path in written if "/locks/" not in path] == []
     assert done.shown.number == 1
 
 
-def test_only_what_is_new_is_uploaded(zoo: BuiltZoo, place: Place) -> None:
-    zoo.publish(place)
+def test_only_what_is_new_is_uploaded(zoo: BuiltZoo, target: Target) -> None:
+    zoo.publish(target)
     zoo.models["dog"] = {"float32": "wuff"}
     zoo.build()
-    done = zoo.publish(place)
+    done = zoo.publish(target)
 
     assert {path.split("/")[1] for path in done.plan.upload} == {"dog"}
     assert len(done.plan.upload) == 2
@@ -104,111 +104,111 @@ def test_only_what_is_new_is_uploaded(zoo: BuiltZoo, place: Place) -> None:
         "models/dog/float32/model.json",
         CATALOG_FILE,
     ]
-    assert weights_of(read_zoo(place), place) == {"cat": "miaow", "dog": "wuff"}
+    assert weights_of(read_zoo(target), target) == {"cat": "miaow", "dog": "wuff"}
 
 
-def test_a_file_that_somebody_removed_is_uploaded_again(zoo: BuiltZoo, place: Place) -> None:
-    zoo.publish(place)
-    gone = next(path for path in zoo.offer().files if path.endswith(".bin"))
-    place.remove(gone)
-    done = zoo.publish(place)
+def test_a_file_that_somebody_removed_is_uploaded_again(zoo: BuiltZoo, target: Target) -> None:
+    zoo.publish(target)
+    gone = next(path for path in zoo.contents().files if path.endswith(".bin"))
+    target.remove(gone)
+    done = zoo.publish(target)
 
     assert done.plan.upload == (gone,)
-    read_zoo(place)
+    read_zoo(target)
 
 
 def test_a_catalog_that_somebody_else_wrote_is_replaced_with_all_pages(
-    zoo: BuiltZoo, place: Place
+    zoo: BuiltZoo, target: Target
 ) -> None:
-    zoo.publish(place)
+    zoo.publish(target)
     zoo.dist.joinpath("robots.txt").write_text("mine")
     other = BuiltZoo(zoo.root.parent / "other")
     other.models = {"bird": {"float32": "tweet"}}
     content = (other.build().dist / CATALOG_FILE).read_bytes()
-    place.write(CATALOG_FILE, content, HEADERS)
-    done = zoo.publish(place)
+    target.write(CATALOG_FILE, content, HEADERS)
+    done = zoo.publish(target)
 
     assert done.plan.upload == ()
-    assert place.read(CATALOG_FILE) == (zoo.dist / CATALOG_FILE).read_bytes()
+    assert target.read(CATALOG_FILE) == (zoo.dist / CATALOG_FILE).read_bytes()
     assert "index.html" in {path for group in done.plan.swap for path in group}
-    assert place.read("robots.txt") == b"mine"
+    assert target.read("robots.txt") == b"mine"
 
 
-def test_again_writes_every_file(zoo: BuiltZoo, place: Place) -> None:
-    zoo.publish(place)
-    damaged = next(path for path in zoo.offer().files if path.endswith(".bin"))
-    place.write(damaged, b"x" * zoo.offer().files[damaged].bytes, HEADERS)
-    done = zoo.publish(place, again=True)
+def test_again_writes_every_file(zoo: BuiltZoo, target: Target) -> None:
+    zoo.publish(target)
+    damaged = next(path for path in zoo.contents().files if path.endswith(".bin"))
+    target.write(damaged, b"x" * zoo.contents().files[damaged].bytes, HEADERS)
+    done = zoo.publish(target, again=True)
 
-    assert set(done.plan.written) == set(zoo.offer().files)
-    read_zoo(place)
+    assert set(done.plan.written) == set(zoo.contents().files)
+    read_zoo(target)
 
 
-def test_a_preview_writes_nothing(zoo: BuiltZoo, place: Place) -> None:
-    done = publisher(place).preview(zoo.offer(), render=None)
+def test_a_preview_writes_nothing(zoo: BuiltZoo, target: Target) -> None:
+    done = publisher(target).preview(zoo.contents(), render=None)
 
     assert done.plan.number == 1
     assert len(done.plan.upload) == 6
-    assert place.find() == {}
+    assert target.find() == {}
 
 
 def test_a_rollback_shows_an_earlier_generation_with_all_its_files(
-    zoo: BuiltZoo, place: Place
+    zoo: BuiltZoo, target: Target
 ) -> None:
-    zoo.publish(place)
-    first = {path: place.read(path) for path in zoo.offer().files}
+    zoo.publish(target)
+    first = {path: target.read(path) for path in zoo.contents().files}
     for generation in range(2):
         zoo.models["dog"] = {"float32": f"wuff {generation}"}
         zoo.pages["index.html"] = f"<p>{generation}</p>"
         zoo.build()
-        zoo.publish(place)
-    second = publisher(place).roll_back(None)
-    shown = weights_of(read_zoo(place), place)
-    done = publisher(place).roll_back(None)
+        zoo.publish(target)
+    second = publisher(target).roll_back(None)
+    shown = weights_of(read_zoo(target), target)
+    done = publisher(target).roll_back(None)
 
     assert (second.shown.rollback_of, shown["dog"]) == (2, "wuff 0")
     assert (done.shown.number, done.shown.rollback_of) == (5, 1)
     assert done.plan.upload == ()
-    assert {path: place.read(path) for path in first} == first
-    read_zoo(place)
+    assert {path: target.read(path) for path in first} == first
+    read_zoo(target)
     with pytest.raises(PublishError, match=r"no generation before .*; there are 1, 2, 3, 4, 5"):
-        publisher(place).roll_back(None)
+        publisher(target).roll_back(None)
     with pytest.raises(PublishError, match="generation 9 is not kept"):
-        publisher(place).roll_back(9)
+        publisher(target).roll_back(9)
 
 
-def test_a_publish_after_a_rollback_goes_on(zoo: BuiltZoo, place: Place) -> None:
-    zoo.publish(place)
+def test_a_publish_after_a_rollback_goes_on(zoo: BuiltZoo, target: Target) -> None:
+    zoo.publish(target)
     zoo.models["dog"] = {"float32": "wuff"}
     zoo.build()
-    zoo.publish(place)
-    publisher(place).roll_back(1)
-    done = zoo.publish(place)
+    zoo.publish(target)
+    publisher(target).roll_back(1)
+    done = zoo.publish(target)
 
     assert done.shown.number == 4
-    assert weights_of(read_zoo(place), place)["dog"] == "wuff"
-    lines = load_index(place).generations
+    assert weights_of(read_zoo(target), target)["dog"] == "wuff"
+    lines = load_index(target).generations
     assert [line.rollback_of for line in lines] == [None, None, 1, None]
     assert [line.replaced is None for line in lines] == [False, False, False, True]
 
 
 def test_a_rollback_to_a_generation_with_a_lost_file_is_refused(
-    zoo: BuiltZoo, place: Place
+    zoo: BuiltZoo, target: Target
 ) -> None:
-    zoo.publish(place)
-    gone = next(path for path in zoo.offer().files if path.endswith(".bin") and "dog" in path)
+    zoo.publish(target)
+    gone = next(path for path in zoo.contents().files if path.endswith(".bin") and "dog" in path)
     zoo.models["dog"] = {"float32": "wuff"}
     zoo.build()
-    zoo.publish(place)
-    place.remove(gone)
+    zoo.publish(target)
+    target.remove(gone)
 
     with pytest.raises(PublishError, match="of generation 1 is gone"):
-        publisher(place).roll_back(None)
-    assert weights_of(read_zoo(place), place)["dog"] == "wuff"
+        publisher(target).roll_back(None)
+    assert weights_of(read_zoo(target), target)["dog"] == "wuff"
 
 
-def test_a_model_that_failed_stays_as_it_is_published(zoo: BuiltZoo, place: Place) -> None:
-    zoo.publish(place)
+def test_a_model_that_failed_stays_as_it_is_published(zoo: BuiltZoo, target: Target) -> None:
+    zoo.publish(target)
     zoo.models["dog"] = None
     zoo.models["cat"] = {"float32": "purr"}
     zoo.build()
@@ -218,70 +218,72 @@ def test_a_model_that_failed_stays_as_it_is_published(zoo: BuiltZoo, place: Plac
         rendered.append(catalog)
         return {"index.html": b"<p>dog is stale</p>"}
 
-    done = zoo.publish(place, render=render)
-    catalog = read_zoo(place)
+    done = zoo.publish(target, render=render)
+    catalog = read_zoo(target)
 
     dog = next(entry for entry in catalog["models"] if entry["name"] == "dog")
     assert (dog["status"], dog["reason"]) == ("stale", "the source is gone")
     assert dog["staleSince"] == done.shown.published
     assert dict(done.plan.kept) == {"dog": "the source is gone"}
-    assert weights_of(catalog, place) == {"cat": "purr", "dog": "wow"}
+    assert weights_of(catalog, target) == {"cat": "purr", "dog": "wow"}
     assert rendered == [catalog]
-    assert place.read("index.html") == b"<p>dog is stale</p>"
-    assert place.read("models/dog/float32/model.json") is not None
+    assert target.read("index.html") == b"<p>dog is stale</p>"
+    assert target.read("models/dog/float32/model.json") is not None
     assert not [path for path in done.plan.gone if path.startswith("models/dog/float32")]
 
-    again = zoo.publish(place, render=render)
+    again = zoo.publish(target, render=render)
 
     assert again.plan.is_empty
-    assert read_zoo(place) == catalog
+    assert read_zoo(target) == catalog
 
 
 def test_a_model_that_the_manifest_dropped_is_gone_but_its_files_stay(
-    zoo: BuiltZoo, place: Place
+    zoo: BuiltZoo, target: Target
 ) -> None:
-    zoo.publish(place)
+    zoo.publish(target)
     del zoo.models["dog"]
     del zoo.pages["models/dog/index.html"]
     zoo.build()
-    done = zoo.publish(place)
+    done = zoo.publish(target)
 
-    assert [entry["name"] for entry in read_zoo(place)["models"]] == ["cat"]
+    assert [entry["name"] for entry in read_zoo(target)["models"]] == ["cat"]
     assert len([path for path in done.plan.gone if path.startswith("models/dog/")]) == 4
-    assert set(done.plan.gone) <= set(place.find())
+    assert set(done.plan.gone) <= set(target.find())
 
 
-def test_a_failed_model_whose_published_files_are_gone_is_told(zoo: BuiltZoo, place: Place) -> None:
-    zoo.publish(place)
-    gone = next(path for path in zoo.offer().files if path.endswith(".bin") and "dog" in path)
-    place.remove(gone)
+def test_a_failed_model_whose_published_files_are_gone_is_told(
+    zoo: BuiltZoo, target: Target
+) -> None:
+    zoo.publish(target)
+    gone = next(path for path in zoo.contents().files if path.endswith(".bin") and "dog" in path)
+    target.remove(gone)
     zoo.models["dog"] = None
     zoo.build()
-    done = zoo.publish(place)
+    done = zoo.publish(target)
 
     assert dict(done.plan.lost) == {"dog": gone}
-    assert [entry["status"] for entry in read_zoo(place)["models"]] == ["ok", "failed"]
+    assert [entry["status"] for entry in read_zoo(target)["models"]] == ["ok", "failed"]
 
 
 def test_new_content_under_a_name_for_another_is_refused(
-    zoo: BuiltZoo, place: Place, monkeypatch: pytest.MonkeyPatch
+    zoo: BuiltZoo, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("built_zoos.variant_folder", lambda name, _outputs: f"{name}-00000000")
     zoo.build()
-    zoo.publish(place)
+    zoo.publish(target)
     zoo.models["dog"] = {"float32": "wuff"}
     zoo.build()
 
     with pytest.raises(PublishError, match=r"models/dog/float32-00000000/.*with other content"):
-        zoo.publish(place)
-    assert weights_of(read_zoo(place), place)["dog"] == "wow"
+        zoo.publish(target)
+    assert weights_of(read_zoo(target), target)["dog"] == "wow"
 
 
 def test_a_bucket_gets_content_types_and_cache_headers(zoo: BuiltZoo, s3: S3) -> None:
     bucket = s3.make_bucket()
     zoo.pages["assets/style-0a1b2c3d.css"] = "p {}"
-    zoo.build().publish(zoo.place(f"s3://{bucket}/zoo", endpoint=s3.url))
-    shard = next(path for path in zoo.offer().files if path.endswith(".bin"))
+    zoo.build().publish(zoo.target(f"s3://{bucket}/zoo", endpoint=s3.url))
+    shard = next(path for path in zoo.contents().files if path.endswith(".bin"))
     forever, asked = "public, max-age=31536000, immutable", "public, no-cache"
     found = {}
     for path in (shard, "assets/style-0a1b2c3d.css", "zoo.js", "index.html", CATALOG_FILE):
@@ -299,17 +301,17 @@ def test_a_bucket_gets_content_types_and_cache_headers(zoo: BuiltZoo, s3: S3) ->
 
 def test_a_bucket_that_is_not_there_is_named(zoo: BuiltZoo, s3: S3) -> None:
     with pytest.raises(PublishError, match="s3://nowhere/zoo: there is no such bucket"):
-        zoo.publish(zoo.place("s3://nowhere/zoo", endpoint=s3.url))
+        zoo.publish(zoo.target("s3://nowhere/zoo", endpoint=s3.url))
 
 
 def test_a_server_that_does_not_answer_is_told_without_what_its_client_says(zoo: BuiltZoo) -> None:
-    place = zoo.place("s3://bucket/zoo", endpoint="http://127.0.0.1:9")
-    with pytest.raises(PlaceError, match=r"s3://bucket/zoo: .*EndpointConnectionError"):
-        zoo.publish(place)
+    target = zoo.target("s3://bucket/zoo", endpoint="http://127.0.0.1:9")
+    with pytest.raises(TargetError, match=r"s3://bucket/zoo: .*EndpointConnectionError"):
+        zoo.publish(target)
 
 
-def test_the_records_name_every_file_with_its_digest(zoo: BuiltZoo, place: Place) -> None:
-    done = zoo.publish(place)
+def test_the_records_name_every_file_with_its_digest(zoo: BuiltZoo, target: Target) -> None:
+    done = zoo.publish(target)
 
     for path, file in done.shown.files.items():
-        assert sha256(place.read(path) or b"") == file.sha256
+        assert sha256(target.read(path) or b"") == file.sha256

@@ -31,7 +31,7 @@ def zoo(tmp_path: Path) -> BuiltZoo:
     zoo = BuiltZoo(tmp_path / "zoo")
     zoo.models = {"cat": {"float32": "miaow"}, "dog": {"float32": "wow"}}
     zoo.pages |= {"tfjs/4.22.0/x.wasm": "\0asm", "assets/style-0a1b2c3d.css": "p {}"}
-    zoo.build().publish(zoo.place("public"))
+    zoo.build().publish(zoo.target("public"))
     return zoo
 
 
@@ -39,7 +39,7 @@ def zoo(tmp_path: Path) -> BuiltZoo:
 def server(zoo: BuiltZoo) -> Iterator[Server]:
     """Return a server that has the published zoo, and whose pages can be spoilt."""
     with serve() as server:
-        for path in zoo.place("public").find():
+        for path in zoo.target("public").find():
             content = (zoo.root / "public" / path).read_bytes()
             headers = {**CORS, "Content-Type": find_content_type(path)}
             server.put(f"/zoo/{path}", content, headers=headers)
@@ -74,19 +74,19 @@ def test_a_zoo_on_a_good_server_is_right(zoo: BuiltZoo) -> None:
 
     assert (done.faults, done.warnings) == ((), ())
     # All that was published, less .nojekyll, which is for the host.
-    assert done.files == len(zoo.offer().files) - 1
+    assert done.files == len(zoo.contents().files) - 1
     assert by_file == done
 
 
 def test_a_zoo_in_a_bucket_is_right(zoo: BuiltZoo) -> None:
     with pytest.MonkeyPatch.context() as patch, serve_public_s3(patch) as s3:
         bucket = s3.make_bucket()
-        done = zoo.publish(zoo.place(f"s3://{bucket}/zoo", endpoint=s3.url))
+        done = zoo.publish(zoo.target(f"s3://{bucket}/zoo", endpoint=s3.url))
         found = read(f"{s3.url}/{bucket}/zoo", dict(done.shown.files))
 
     assert found.faults == ()
     assert found.warnings == ()
-    assert found.files == len(zoo.offer().files) - 1
+    assert found.files == len(zoo.contents().files) - 1
 
 
 def test_without_a_record_the_files_of_the_catalog_are_read(zoo: BuiltZoo) -> None:
@@ -192,7 +192,7 @@ def page_path(server: Server, suffix: str) -> str:
 def test_a_cache_that_gives_the_catalog_of_before_is_waited_for(
     zoo: BuiltZoo, server: Server
 ) -> None:
-    files = dict(zoo.offer().files)
+    files = dict(zoo.contents().files)
     right = server.pages["/zoo/models.json"]
     stale = Page(body=b"{}", headers=right.headers)
     asked = 0

@@ -5,18 +5,18 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from pipeline.errors import PlaceError, PublishError
-from pipeline.publish.bucket_target import StorePlace
-from pipeline.publish.folder_target import FolderPlace
+from pipeline.errors import PublishError, TargetError
+from pipeline.publish.bucket_target import BucketTarget
+from pipeline.publish.folder_target import FolderTarget
 from pipeline.publish.headers import find_headers
-from pipeline.publish.target import Place, open_place
+from pipeline.publish.target import Target, open_target
 
 HEADERS = find_headers("x.json", immutable=False)
 
 
-def place(text: str, root: Path) -> Place:
+def target(text: str, root: Path) -> Target:
     """Open a place."""
-    return open_place(text, root=root, output=root / "dist")
+    return open_target(text, root=root, output=root / "dist")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def place(text: str, root: Path) -> Place:
 )
 def test_a_target_that_cannot_be_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(PublishError, match=message) as caught:
-        place(text, tmp_path)
+        target(text, tmp_path)
 
     assert "secret" not in caught.value.describe()
 
@@ -42,22 +42,22 @@ def test_a_target_that_cannot_be_is_refused(tmp_path: Path, text: str, message: 
 def test_a_folder_may_be_relative_absolute_or_a_url(tmp_path: Path) -> None:
     root = tmp_path / "zoo"
     for text in ("../a b", str(tmp_path / "a b"), (tmp_path / "a b").as_uri()):
-        found = place(text, root)
+        found = target(text, root)
 
-        assert isinstance(found, FolderPlace)
+        assert isinstance(found, FolderTarget)
         assert found.folder == tmp_path / "a b"
 
 
 @pytest.fixture(params=["folder", "store"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
     """Return an empty folder as a place, or one that fsspec reaches."""
     if request.param == "folder":
-        return FolderPlace(tmp_path / "x", shown="x")
+        return FolderTarget(tmp_path / "x", shown="x")
     fs = fsspec.filesystem("local", auto_mkdir=True)
-    return StorePlace(fs, str(tmp_path / "x"), scheme="sftp", shown="x")
+    return BucketTarget(fs, str(tmp_path / "x"), scheme="sftp", shown="x")
 
 
-def test_files_come_go_and_are_found(empty: Place, tmp_path: Path) -> None:
+def test_files_come_go_and_are_found(empty: Target, tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"from a file")
     empty.write("a/b.json", b"{}", HEADERS)
     empty.write("a/b.json", b"[1]", HEADERS)
@@ -73,7 +73,7 @@ def test_files_come_go_and_are_found(empty: Place, tmp_path: Path) -> None:
 
 
 def test_others_hidden_folders_are_not_looked_into(tmp_path: Path) -> None:
-    folder = FolderPlace(tmp_path, shown="x")
+    folder = FolderTarget(tmp_path, shown="x")
     for path in (".git/config", ".well-known/x", "a/.zoo-part", "generations/.lock", ".nojekyll"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text("")
@@ -83,7 +83,7 @@ def test_others_hidden_folders_are_not_looked_into(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", ""])
 def test_no_path_leads_out_of_a_folder(tmp_path: Path, path: str) -> None:
-    folder = FolderPlace(tmp_path / "x", shown="x")
+    folder = FolderTarget(tmp_path / "x", shown="x")
     with pytest.raises(PublishError, match="leads out of it"):
         folder.write(path, b"", HEADERS)
     with pytest.raises(PublishError, match="leads out of it"):
@@ -93,12 +93,12 @@ def test_no_path_leads_out_of_a_folder(tmp_path: Path, path: str) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("a file")
 
-    with pytest.raises(PlaceError, match=r"public: a/b: (Not a directory|File exists)"):
-        FolderPlace(tmp_path / "x", shown="public").write("a/b", b"", HEADERS)
+    with pytest.raises(TargetError, match=r"public: a/b: (Not a directory|File exists)"):
+        FolderTarget(tmp_path / "x", shown="public").write("a/b", b"", HEADERS)
 
 
 def test_a_copy_that_a_kill_left_is_swept(tmp_path: Path) -> None:
-    folder = FolderPlace(tmp_path, shown="x")
+    folder = FolderTarget(tmp_path, shown="x")
     left = tmp_path / "models/.a.bin.zoo-part"
     left.parent.mkdir()
     left.write_text("half")
