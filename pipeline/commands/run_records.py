@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from pipeline.diff.recipe_store import remember_recipes
+from pipeline.disk.clock import utc_now
 from pipeline.disk.machine_faults import machine_error
 from pipeline.engine.receipt import MAX_REASON
 from pipeline.report.html_report import write_report
@@ -37,7 +38,7 @@ def leave_records(graph: Graph, context: RunContext, *, selected: Sequence[str],
             graph.jobs,
             zoo=graph.zoo.name,
             selected=selected,
-            finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            finished=utc_now(),
             seconds=time.monotonic() - context.started,
             exit_status=code,
         )

@@ -1,4 +1,4 @@
-"""Files: digests, and writing that leaves a file whole or untouched."""
+"""Files: their digests and sizes, and writing that leaves a file whole or untouched."""
 
 import contextlib
 import hashlib
@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 _MODE = 0o644
@@ -15,15 +16,36 @@ _digests: dict[tuple[int, int, int, int], str] = {}
 def digest_file(path: Path) -> str:
     """Return the SHA-256 of a file's content, as 64 hexadecimal digits.
 
-    A file is read once per process: as long as device, inode, size and time of change are
-    the same the digest is remembered, also under another name (a hard link).
+    A file is read once per process: the digest is remembered as long as device, inode, size and
+    time of change are the same, also under another name (a hard link).
     """
-    stat = path.stat()
-    key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    found = path.stat()
+    key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
     if key not in _digests:
         with path.open("rb") as file:
             _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
     return _digests[key]
+
+
+@contextlib.contextmanager
+def writing_beside(path: Path, beside: Path) -> Iterator[Path]:
+    """Let a block write the file `beside`, and rename it to `path` if the block succeeds.
+
+    The folder of `path` is made. After a failure nothing is left beside it.
+
+    Raises:
+        OSError: The file cannot be made or renamed; the error names `path`, which people know.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        beside.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        if isinstance(error, OSError) and error.filename == str(beside):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -32,22 +54,17 @@ def write_atomic(path: Path, content: bytes) -> None:
     Raises:
         OSError: It cannot be written; the error names `path`, and nothing is left beside it.
     """
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Readable by all, as far as the user lets files be: a private one cannot be opened up
-        # by a process behind the wall, which may not change modes.
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-        with os.fdopen(handle, "wb") as file:
-            if os.fstat(handle).st_mode & 0o777 != _MODE:
-                os.fchmod(handle, _MODE)
-            file.write(content)
-        beside.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        if isinstance(error, OSError):
-            error.filename, error.filename2 = str(path), None
+        with writing_beside(path, path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")) as beside:
+            # Readable by all, as far as the user lets files be: a private file cannot be opened
+            # up by a process behind the wall, which may not change modes.
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+            with os.fdopen(handle, "wb") as file:
+                if os.fstat(handle).st_mode & 0o777 != _MODE:
+                    os.fchmod(handle, _MODE)
+                file.write(content)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
         raise
 
 
@@ -61,7 +78,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def find_special(folder: Path) -> Path | None:
-    """Return something below a folder that is neither a plain file nor a folder, None for nothing.
+    """Return the first path below a folder that is neither a plain file nor a folder, or None.
 
     A process of a stranger's model may have left a link there, which would lead a reader out.
     """
@@ -73,9 +90,9 @@ def find_special(folder: Path) -> Path | None:
 
 
 def total_size(path: Path) -> int:
-    """Return the bytes of a file, or of all files below a folder; 0 where nothing is.
+    """Return the size in bytes of a file or of all files below a folder; 0 if nothing is there.
 
-    Links are not followed, and files may come and go meanwhile.
+    Links below the folder are not followed. Files may come and go meanwhile.
     """
     with contextlib.suppress(OSError):
         if not path.is_dir():

@@ -14,13 +14,13 @@ It opens no file.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.canonical import format_json
+from pipeline.disk.clock import parse_utc
 from pipeline.disk.typed_json import InsidePath, Number, NumBytes, Sha256
 from pipeline.errors import PublishError
 from pipeline.publish.stored_record import parse_record
@@ -30,12 +30,9 @@ INDEX_FILE = f"{FOLDER}/index.json"
 _SCHEMA = 1
 
 
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-
-
 def _check_time(text: str) -> str:
     try:
-        datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+        parse_utc(text)
     except ValueError:
         raise ValueError("a time such as 2026-11-29T12:00:00Z") from None
     return text

@@ -6,16 +6,16 @@ Nothing is removed here; `pipeline.publish.old_generations` does that.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.canonical import format_json
+from pipeline.disk.clock import utc_now
 from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
 from pipeline.publish.commit import Commit, Progress
 from pipeline.publish.dist_contents import DistContents
 from pipeline.publish.file_listing import parse_catalog
-from pipeline.publish.generation import TIME_FORMAT, Generation, PublishedFile, content_file
+from pipeline.publish.generation import Generation, PublishedFile, content_file
 from pipeline.publish.headers import is_content_named
 from pipeline.publish.keep_published import carry_over
 from pipeline.publish.plan import Plan, make_plan
@@ -143,11 +143,6 @@ class Publisher:
                 f"{self.target.shown}: {CATALOG_FILE}: {state.fault}; it is replaced, and models "
                 "that failed cannot be kept as they were published"
             )
-
-
-def utc_now() -> str:
-    """Return the time, in UTC, as it is published."""
-    return datetime.now(UTC).strftime(TIME_FORMAT)
 
 
 def _generation(plan: Plan, *, rollback_of: int | None = None) -> Generation:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.canonical import format_json
-from pipeline.disk.files import write_atomic
+from pipeline.disk.files import write_atomic, writing_beside
 from pipeline.errors import DamagedBuildError, DamagedFileError
 
 PART_SUFFIX = ".zoo-part"
@@ -205,19 +205,14 @@ def _place(file: Projected, source: Path, target: Path) -> None:
 
     A copy and no hard link: an editor that writes in place must not reach the build.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}{PART_SUFFIX}")
     digest = hashlib.sha256()
-    try:
+    with writing_beside(target, target.with_name(f".{target.name}{PART_SUFFIX}")) as beside:
         with source.open("rb") as read, beside.open("wb") as written:
             while chunk := read.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 written.write(chunk)
         if digest.hexdigest() != file.sha256:
             raise _damaged(file)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _damaged(file: Projected) -> DamagedBuildError:

@@ -1,11 +1,20 @@
 """Files: digests and writing that leaves a file whole or untouched."""
 
+import contextlib
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from pipeline.disk.files import digest_file, link_or_copy, total_size, write_atomic
+from pipeline.disk.files import (
+    digest_file,
+    find_special,
+    link_or_copy,
+    total_size,
+    write_atomic,
+    writing_beside,
+)
 
 
 def test_a_digest_follows_the_content(tmp_path: Path) -> None:
@@ -49,3 +58,49 @@ def test_sizes_of_files_folders_and_nothing(tmp_path: Path) -> None:
     (tmp_path / "sub" / "b").write_bytes(b"4567")
 
     assert [total_size(tmp_path / name) for name in (".", "a", "none")] == [7, 3, 0]
+
+
+def test_a_block_that_fails_beside_a_file_leaves_the_old_file(tmp_path: Path) -> None:
+    path, beside = tmp_path / "a", tmp_path / ".a.part"
+    path.write_bytes(b"old")
+    with (
+        contextlib.suppress(KeyError),
+        writing_beside(path, beside) as part,
+        part.open("wb") as file,
+    ):
+        file.write(b"half")
+        raise KeyError
+
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
+
+
+def test_a_file_beside_that_cannot_be_made_is_told_by_the_name_that_people_know(
+    tmp_path: Path,
+) -> None:
+    path, beside = tmp_path / "a", tmp_path / ".a.part"
+    beside.mkdir()
+    with pytest.raises(OSError, match="directory") as caught, writing_beside(path, beside) as part:
+        part.write_bytes(b"new")
+
+    assert caught.value.filename == str(path)
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
+    path, beside = tmp_path / "a", tmp_path / ".a.part"
+    with pytest.raises(FileNotFoundError) as caught, writing_beside(path, beside):
+        (tmp_path / "source").read_bytes()
+
+    assert caught.value.filename == str(tmp_path / "source")
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_neither_file_nor_folder_is_found(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a").write_bytes(b"plain")
+    assert find_special(tmp_path) is None
+
+    odd = tmp_path / "sub" / "odd"
+    odd.symlink_to("a") if kind == "link" else os.mkfifo(odd)
+
+    assert find_special(tmp_path) == odd

@@ -1,9 +1,13 @@
 """The lock of a zoo, and what stands in its way."""
 
 import fcntl
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from pipeline.disk.lock import hold_lock
 from pipeline.errors import ZooLockedError
@@ -39,3 +43,39 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
         pass
     assert caught.value.hint is not None
     assert "move it away" in caught.value.hint
+
+
+def test_a_killed_process_lets_go_of_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / "zoo" / ".zoo" / "lock"
+    program = (
+        "import sys, time; from pathlib import Path; from pipeline.disk.lock import hold_lock\n"
+        "with hold_lock(Path(sys.argv[1])): print(flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with (
+            pytest.raises(ZooLockedError, match=rf"process {holder.pid}\) is at work"),
+            hold_lock(path),
+        ):
+            pass
+        holder.kill()
+
+    with hold_lock(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_forked_child_that_lives_on_does_not_keep_the_lock_of_a_run_that_ended(
+    tmp_path: Path,
+) -> None:
+    """Children are started with closed descriptors: the lock is nobody's but the run's."""
+    path = tmp_path / "zoo" / ".zoo" / "lock"
+    with hold_lock(path):
+        child = subprocess.Popen(["sleep", "60"], close_fds=False)  # any program
+    try:
+        with hold_lock(path):
+            pass
+    finally:
+        child.kill()
+        child.wait()
