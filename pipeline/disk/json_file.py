@@ -1,6 +1,6 @@
 """JSON files of the build: written canonically, and read without trust in the disk.
 
-A file of ours that is empty, cut off or otherwise damaged is as good as none: it is made again.
+A file of ours that is empty, cut off or otherwise damaged counts as lost, and is made again.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from pipeline.errors import DamagedFileError, FormatError
 
 
 def load_json(path: Path) -> JsonValue | None:
-    """Read a JSON file that may be lost; None where it is, or cannot be read."""
+    """Read a JSON file that may be lost; return None if it is lost, damaged or unreadable."""
     try:
         return decode_json(path.read_bytes(), path.name)
     except (OSError, FormatError):
@@ -20,11 +20,11 @@ def load_json(path: Path) -> JsonValue | None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object that has to be there.
+    """Read a JSON object that must exist.
 
     Raises:
-        DamagedFileError: It is not what was written.
-        OSError: It cannot be read.
+        DamagedFileError: The file holds no JSON object: "source.json: 3; expected an object".
+        OSError: The file cannot be read.
     """
     document = decode_json(path.read_bytes(), path.name, error=DamagedFileError)
     if not isinstance(document.value, dict):

@@ -1,11 +1,12 @@
-"""JSON of others: values that say where they stand when they are not what they should be.
+"""Foreign JSON: values that say where they stand if they are not what they should be.
 
-    groups = parse_json(raw, "model.json").get("weightsManifest").items()
+    groups = parse_foreign_json(raw, "model.json").get("weightsManifest").items()
     groups[0].get("paths").texts()
 
-raises "model.json: weightsManifest[0].paths: 3; expected a list of texts". A document of anybody
-may be empty, cut off, no text, nested a million deep, hold numbers of a million digits, NaN, half
-a surrogate pair: all of these are refused in words too, where it enters. It opens no file.
+raises "model.json: weightsManifest[0].paths: 3; expected a list of texts". A stranger's document
+may be empty, cut off, binary, or nested a million deep; it may hold NaN, numbers of a million
+digits, half a surrogate pair. `parse_foreign_json` refuses all of these in words. Records that we
+write ourselves are read into types: `pipeline.disk.typed_json`. This module opens no file.
 """
 
 import json
@@ -33,7 +34,7 @@ class JsonValue:
 
     Attributes:
         value: The decoded value.
-        name: What people call the document.
+        name: People's name for the document, for messages.
         error: The kind of error that it raises.
     """
 
@@ -60,11 +61,11 @@ class JsonValue:
 
     @property
     def is_absent(self) -> bool:
-        """Whether it is missing, or null."""
+        """Whether the value is missing or null."""
         return self.value is None or self.value is _MISSING
 
     def get(self, key: str) -> "JsonValue":
-        """Return a field of an object; one that is missing is absent."""
+        """Return a field of an object; `is_absent` tells whether the field is missing."""
         if not isinstance(self.value, Mapping):
             self.refuse("an object")
         return self._child(self.value.get(key, _MISSING), key)
@@ -82,7 +83,7 @@ class JsonValue:
         return (self._child(child, number) for number, child in enumerate(self.value))
 
     def optional_items(self) -> Iterator["JsonValue"]:
-        """Iterate over the items of a list; none where it is absent."""
+        """Iterate over the items of a list; an absent list has none."""
         return iter(()) if self.is_absent else self.items()
 
     def text(self, expected: str = "a text") -> str:
@@ -119,10 +120,10 @@ class JsonValue:
         return self.value
 
     def refuse(self, expected: str, *, hint: str | None = None) -> NoReturn:
-        """Say what was found here and what was expected: "a list of texts".
+        """Refuse the value; `expected` completes the message: "a list of texts".
 
         Raises:
-            PipelineError: Always, of the kind `error`.
+            PipelineError: Always, of the kind `error`: "a.json: x: 3; expected a list of texts".
         """
         raise self.error(f"{self.where}: {describe(self.value)}; expected {expected}", hint=hint)
 
@@ -130,23 +131,24 @@ class JsonValue:
         return JsonValue(value, self.name, place=(self._place, key), error=self.error)
 
 
-def parse_json(
+def parse_foreign_json(
     raw: bytes | str,
     name: str,
     *,
     error: type[PipelineError] = FormatError,
     hint: str | None = None,
 ) -> JsonValue:
-    """Decode a document, and refuse what no browser reads, or nobody's memory bears.
+    """Decode a document that others wrote; refuse it if no browser can read it.
 
     Args:
         raw: Its text; bytes in UTF-8, with or without a byte order mark.
-        name: What people call it.
+        name: People's name for it, for messages: "model.json".
         error: The kind of error that its values raise.
-        hint: What to do about a number that JSON lacks.
+        hint: How to get rid of a number that JSON lacks, such as NaN.
 
     Raises:
-        PipelineError: It is not JSON, nested too deeply, or holds what JSON lacks.
+        PipelineError: It is not JSON, is nested too deeply, or holds NaN, Infinity or half a
+            surrogate pair.
     """
     document = decode_json(raw, name, error=error)
     fault = _find_fault(document.value)
@@ -158,7 +160,10 @@ def parse_json(
 def decode_json(
     raw: bytes | str, name: str, *, error: type[PipelineError] = FormatError
 ) -> JsonValue:
-    """Decode a document that we wrote, unless the disk lost some of it; see `parse_json`."""
+    """Decode a document that we wrote ourselves; a damaged disk may have lost some of it.
+
+    Its values are trusted to be what browsers read; the arguments are `parse_foreign_json`'s.
+    """
     try:
         text = raw if isinstance(raw, str) else raw.decode("utf-8-sig")
         return JsonValue(json.loads(text), name, error=error)
@@ -178,7 +183,7 @@ def _name_cause(cause: ValueError) -> str:
 
 
 def describe(value: Any) -> str:
-    """Return what was found in the place of something else: "3", "a list of 2", "missing"."""
+    """Return a value as messages show it: "3", "a list of 2", "missing"."""
     if value is _MISSING:
         return "missing"
     if isinstance(value, Mapping):
@@ -191,7 +196,7 @@ def describe(value: Any) -> str:
 
 
 def format_place(place: Place) -> str:
-    """Return a place as people write it: "weightsManifest[0].paths"."""
+    """Return the path of a value: "weightsManifest[0].paths"."""
     steps: list[str] = []
     while place is not None:
         place, key = place
@@ -200,7 +205,7 @@ def format_place(place: Place) -> str:
 
 
 def _find_fault(content: Any) -> str | None:
-    """Return a value that is no JSON, or lies too deep; None where all is well."""
+    """Return the first fault: "weights[3] is nan, which is no JSON"; None without any."""
     pending: list[tuple[Any, Place, int]] = [(content, None, 0)]
     while pending:
         value, place, depth = pending.pop()

@@ -1,7 +1,9 @@
-"""JSON that others may have written or damaged, read into types. It opens no file.
+"""Our own JSON records, read into types, although somebody may have damaged them.
 
 Whatever the bytes are (no UTF-8, nested a million times, a number in place of a list), the
-answer is a value of the type or an error that says where, what was found and what was expected.
+answer is a value of the type, or an error that says where, what was found and what was expected.
+JSON in others' formats, such as model.json, is read by `pipeline.disk.json_value`. This module
+opens no file.
 """
 
 import functools
@@ -15,18 +17,21 @@ from pipeline.text.printable import printable
 
 T = TypeVar("T")
 _MAX_SHOWN = 40
-# Of a file system, and of keys in object stores.
+# The longest path on macOS, and the longest key in object stores.
 _MAX_PATH = 1024
 # Control characters, and halves of surrogate pairs, which no encoding takes.
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\\]")
 
 
 class WrongJsonError(ValueError):
-    """Bytes are not JSON of the type that was asked for; the message is "key: fault"."""
+    """Bytes are not JSON of the wanted type: "models[0].name: found 7; expected a valid string"."""
 
 
 def is_inside(path: str) -> bool:
-    """Say whether a path is one below a folder, which every file system and server takes."""
+    """Say whether a path stays below its folder, and every file system and server takes it.
+
+    "a/b.bin" does; "../b.bin", "/b.bin" and "a//b.bin" do not.
+    """
     parts = path.split("/")
     odd = {"", ".", ".."} & set(parts) or _NO_NAME.search(path)
     return not odd and len(path) <= _MAX_PATH and not PurePosixPath(path).is_absolute()
@@ -48,13 +53,13 @@ def parse_json(kind: type[T], content: bytes) -> T:
     """Read JSON into a type: a dataclass, or anything else that pydantic knows.
 
     Raises:
-        WrongJsonError: It is none, or holds something else, as in
+        WrongJsonError: The bytes are no JSON, or of another type:
             "models[0].name: found 7; expected a valid string".
     """
     try:
         value: T = _adapter(kind).validate_json(content, strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise WrongJsonError(_describe(error)) from None
+        raise WrongJsonError(describe_fault(error)) from None
     return value
 
 
@@ -63,7 +68,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _describe(error: ValidationError) -> str:
+def describe_fault(error: ValidationError) -> str:
+    """Return the first fault: "models[0].name: found 7; expected a valid string"."""
     first: Any = error.errors(include_url=False)[0]
     if first["type"] == "json_invalid":
         return printable(f"no JSON ({first['ctx']['error']})", limit=200)

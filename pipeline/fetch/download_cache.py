@@ -27,7 +27,7 @@ from typing import Any, Protocol, TypeVar
 
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import digest_file, write_atomic
-from pipeline.disk.json_value import JsonValue, parse_json
+from pipeline.disk.json_value import JsonValue, parse_foreign_json
 from pipeline.disk.layout import CACHE_VARIABLE
 from pipeline.errors import DamagedFileError, DiskError
 
@@ -191,7 +191,7 @@ class Store:
     def _read(self, kind: str, key: str, parse: Callable[[JsonValue], T]) -> T | None:
         try:
             content = self._place(kind, key, ".json").read_bytes()
-            return parse(parse_json(content, key, error=DamagedFileError))
+            return parse(parse_foreign_json(content, key, error=DamagedFileError))
         except (FileNotFoundError, DamagedFileError):
             return None
 

@@ -1,8 +1,8 @@
 """Packages of the Python index, or of those that this machine's pip is told to use.
 
-Files are downloaded and opened, never installed: no build code of an sdist runs. Which file of
-a release is taken depends on no platform: a wheel for all first, then wheels for one, then the
-sdist; the first that has the path.
+Files are downloaded and opened, never installed: the build code of an sdist does not run. Every
+platform takes the same file of a release: the first that has the wanted path, among the wheel for
+all platforms, wheels for one platform, and the sdist.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import functools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
@@ -18,13 +18,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pypi_simple import ACCEPT_ANY, DistributionPackage, Link, ProjectPage
 
-from pipeline.disk.json_value import JsonValue, parse_json
+from pipeline.disk.json_value import JsonValue, parse_foreign_json
 from pipeline.errors import FetchError, MissingPathError, NotFoundError, ServerError
 from pipeline.fetch.address.source import is_archive_name
-from pipeline.fetch.archive.tree import is_inner_path
+from pipeline.fetch.archive.inner_paths import is_inner_path
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.fetch.http.deadline import Deadline
-from pipeline.fetch.http.download import download
 from pipeline.fetch.http.http_session import HttpSettings, load_answer
 from pipeline.fetch.http.receive import Location
 from pipeline.fetch.package import Top, deliver_package
@@ -68,23 +67,18 @@ def fetch_pypi(request: Request) -> Delivery:
         key = f"{_make_key(request)}/{file.filename}"
         top: Top = "kept" if file.filename.endswith(".whl") else "shared"
         try:
-            found = download(
-                request.store,
-                key,
-                functools.partial(_locate, request, file),
-                progress=request.progress,
-                deadline=request.deadline,
-            )
-            delivery = deliver_package(
-                request, found.path, found.entry.sha256, key=key, name=file.filename, top=top
-            )
+            found = request.download(key, functools.partial(_locate, request, file))
+            delivery = deliver_package(request, found, name=file.filename, top=top)
         except MissingPathError as error:
             missing.append(error)
             continue
         except ServerError:
             request.store.forget_list(_make_key(request))  # it may name a digest or place amiss
             raise
-        return replace(delivery, note=_tell_yanked(file))
+        if file.yanked is not None:
+            reason = f": {file.yanked}" if file.yanked else ""
+            request.notes.append(f"{file.filename} was yanked by its author{reason}")
+        return delivery
     raise missing[0]
 
 
@@ -99,14 +93,13 @@ def choose_files(files: Iterable[ReleaseFile]) -> list[ReleaseFile]:
 
 
 def _load_release(request: Request) -> list[ReleaseFile]:
-    key = _make_key(request)
-    with request.store.lock(key):
-        kept = request.store.load_list(key, _parse_release)
-        if kept is not None:
-            return kept
-        files = _ask(request)
-        request.store.keep_list(key, [asdict(file) for file in files])
-        return files
+    return request.recall(
+        _make_key(request),
+        lambda: _ask(request),
+        _parse_release,
+        encode=lambda files: [asdict(file) for file in files],
+        may_change=False,
+    )
 
 
 def _parse_release(value: JsonValue) -> list[ReleaseFile]:
@@ -133,13 +126,6 @@ def _locate(request: Request, file: ReleaseFile) -> Location:
 
 def _make_key(request: Request) -> str:
     return f"pypi:{canonicalize_name(request.source.location)}=={request.source.version}"
-
-
-def _tell_yanked(file: ReleaseFile) -> str | None:
-    if file.yanked is None:
-        return None
-    reason = f": {file.yanked}" if file.yanked else ""
-    return f"{file.filename} was yanked by its author{reason}"
 
 
 def _ask(request: Request) -> list[ReleaseFile]:
@@ -221,7 +207,7 @@ def _load_page(
     kind, _, rest = answer.headers.get("Content-Type", "text/html").partition(";")
     kind = kind.strip().lower()
     if kind == _JSON:
-        content = parse_json(answer.content, shown, error=ServerError).value
+        content = parse_foreign_json(answer.content, shown, error=ServerError).value
         with _reading_page(shown):
             return ProjectPage.from_json_data(content, answer.url).packages
     if kind not in _HTML:

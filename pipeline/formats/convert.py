@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.disk.json_value import parse_json
+from pipeline.disk.json_value import parse_foreign_json
 from pipeline.engine.step import Work
 from pipeline.errors import FormatError
 from pipeline.formats.table import INPUT_FORMATS, ROUTES, find_format, model_path, normalize_source
@@ -74,7 +74,7 @@ def load_metadata(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
             loaded[name] = value
             continue
         try:
-            loaded[name] = parse_json((root / value).read_bytes(), value).value
+            loaded[name] = parse_foreign_json((root / value).read_bytes(), value).value
         except (OSError, FormatError) as error:
             reason = f"{value}: {error.strerror}" if isinstance(error, OSError) else error.message
             raise FormatError(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.disk.json_value import JsonValue, parse_json
+from pipeline.disk.json_value import JsonValue, parse_foreign_json
 from pipeline.errors import WorkerError
 
 Array = npt.NDArray[Any]
@@ -131,7 +131,7 @@ def load_run(place: Path, *, backend: str) -> ModelRun:
         raw = place.with_suffix(".json").read_bytes()
     except FileNotFoundError:
         raise WorkerError(f"{name}: missing; expected {place.name}.json") from None
-    return _parse_run(parse_json(raw, name, error=WorkerError), place, backend=backend)
+    return _parse_run(parse_foreign_json(raw, name, error=WorkerError), place, backend=backend)
 
 
 def _parse_run(record: JsonValue, place: Path, *, backend: str) -> ModelRun:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.disk.json_value import MAX_DEPTH, JsonValue, parse_json
+from pipeline.disk.json_value import MAX_DEPTH, JsonValue, parse_foreign_json
 from pipeline.errors import FormatError, SignatureError
 
 
@@ -30,11 +30,11 @@ from pipeline.errors import FormatError, SignatureError
 )
 def test_what_nobody_reads_is_refused(raw: bytes, message: str) -> None:
     with pytest.raises(FormatError, match=message):
-        parse_json(raw, "a.json")
+        parse_foreign_json(raw, "a.json")
 
 
 def test_what_is_deep_and_still_read() -> None:
-    value = parse_json("[" * MAX_DEPTH + "]" * MAX_DEPTH, "a.json")
+    value = parse_foreign_json("[" * MAX_DEPTH + "]" * MAX_DEPTH, "a.json")
 
     assert len(list(value.items())) == 1
 
@@ -78,7 +78,9 @@ def test_a_value_says_where_it_is_and_what_was_expected(
 
 
 def test_what_is_as_expected_is_returned() -> None:
-    value = parse_json('{"t": "é", "n": 2, "f": 1.5, "b": false, "l": ["x"], "o": null}', "a.json")
+    value = parse_foreign_json(
+        '{"t": "é", "n": 2, "f": 1.5, "b": false, "l": ["x"], "o": null}', "a.json"
+    )
 
     assert value.get("t").text() == "é"
     assert (value.get("n").whole(), value.get("n").number(), value.get("f").number()) == (2, 2, 1.5)

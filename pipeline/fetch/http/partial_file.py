@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import write_atomic
-from pipeline.disk.json_value import parse_json
+from pipeline.disk.json_value import parse_foreign_json
 from pipeline.errors import DamagedFileError
 from pipeline.fetch.disk_room import Room
 from pipeline.fetch.download_cache import Progress
@@ -43,7 +43,7 @@ def load_validators(part: Path) -> Validators | None:
     """Return the state of the file that a part belongs to, None if it is not known."""
     try:
         content = _sidecar(part).read_bytes()
-        value = parse_json(content, part.name, error=DamagedFileError)
+        value = parse_foreign_json(content, part.name, error=DamagedFileError)
         texts = {name: value.get(name) for name in vars(Validators())}
         return Validators(
             **{name: None if text.is_absent else text.text() for name, text in texts.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.disk.canonical import format_json
-from pipeline.disk.json_value import parse_json
+from pipeline.disk.json_value import parse_foreign_json
 from pipeline.errors import FormatError
 from pipeline.tfjs.model.shards import ShardReader
 from pipeline.tfjs.model.weight_manifest import (
@@ -87,7 +87,7 @@ def parse_model_json(raw: bytes | str, *, name: str = "model.json") -> ModelJson
     Raises:
         FormatError: It is no JSON that a browser reads, or no model, or its manifest is wrong.
     """
-    document = parse_json(raw, name, hint=_INFINITE_HINT)
+    document = parse_foreign_json(raw, name, hint=_INFINITE_HINT)
     content = document.value
     if not isinstance(content, dict) or not isinstance(content.get("modelTopology"), dict):
         raise FormatError(
