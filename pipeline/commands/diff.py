@@ -17,7 +17,6 @@ from pipeline.commands.arguments import options_first, restore_arguments
 from pipeline.commands.options import ToldOptions
 from pipeline.disk.canonical import format_json
 from pipeline.errors import PipelineError
-from pipeline.report.progress import Snapshot
 from pipeline.report.terminal import open_screen, write_text
 from pipeline.steps.graph import Graph
 
@@ -47,7 +46,6 @@ _OPTION_FAIL_ON = {
     "help": "exit with 1 when there is one of these: breaking, regression (with a comma, both)",
 }
 _FATAL = ("breaking", "regression")
-_AT_REST = Snapshot(done=0, total=0, failed=0, running=(), seconds_left=None)
 
 
 class Diff(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
@@ -130,5 +128,5 @@ def _show(difference: Any, params: Mapping[str, Any]) -> None:
         write_text(sys.stdout, format_markdown(difference))
     else:
         screen = open_screen(sys.stdout, os.environ)
-        screen.show(format_difference(difference, width=screen.width), _AT_REST)
+        screen.show(format_difference(difference, width=screen.width))
         screen.close()

@@ -8,7 +8,7 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from pipeline.fetch.download_cache import Progress
 from pipeline.inspection.inspect import Trial, inspect_subject
 from pipeline.inspection.inspection_view import format_failure, format_model
 from pipeline.inspection.subject import open_subject
-from pipeline.report.terminal import stream_is_terminal, write_text
+from pipeline.report.terminal import open_screen, stream_is_terminal, write_text
 from pipeline.report.transfer import show_transfer
-from pipeline.text.line import BLANK, Line, plain_text
+from pipeline.text.line import BLANK, Line
 from pipeline.tfjs.model.inference import Shape
 
 _OPTION_JSON = {
@@ -156,43 +156,20 @@ class _TextPrinter:
 
     def __init__(self) -> None:
         self._is_first = True
-        terminal = stream_is_terminal(sys.stdout)
-        self._print = _open_terminal() if terminal else _print_plain
-        self._width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else None
+        self._screen = open_screen(sys.stdout, os.environ)
 
     def show(self, text: str, model: Mapping[str, Any]) -> None:
-        self._write(format_model(text, model, width=self._width or None))
+        self._write(format_model(text, model, width=self._screen.width))
 
     def fail(self, text: str, error: PipelineError) -> None:
-        self._write(format_failure(text, error.message, error.hint, self._width or None))
+        self._write(format_failure(text, error.message, error.hint, self._screen.width))
 
     def close(self) -> None:
-        """Do nothing: all is printed."""
+        self._screen.close()
 
     def _write(self, lines: Sequence[Line]) -> None:
-        self._print([*(() if self._is_first else (BLANK,)), *lines])
+        self._screen.show([*(() if self._is_first else (BLANK,)), *lines])
         self._is_first = False
-
-
-def _print_plain(lines: Sequence[Line]) -> None:
-    write_text(sys.stdout, plain_text(lines))
-
-
-def _open_terminal() -> Callable[[Sequence[Line]], None]:
-    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
-    from rich.text import Text  # noqa: PLC0415
-
-    from pipeline.report.live import RICH_STYLES  # noqa: PLC0415
-
-    console = Console(highlight=False, markup=False)
-
-    def write(lines: Sequence[Line]) -> None:
-        for line in lines:
-            text = Text.assemble(*((part, RICH_STYLES[style]) for part, style in line))
-            text.rstrip()
-            console.print(text, soft_wrap=True)
-
-    return write
 
 
 def _announce(text: str) -> None:

@@ -11,22 +11,24 @@ import gc
 import shutil
 import signal
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand
 
-from pipeline.catalog.entries import model_entry
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import expand_names
 from pipeline.engine.outcome import load_outcome
-from pipeline.errors import PipelineError
+from pipeline.errors import DamagedFileError, PipelineError
 from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
 from pipeline.steps.graph import Graph
 from pipeline.wall.record import describe_walls
+
+if TYPE_CHECKING:
+    from pipeline.catalog.types import CatalogModel
 
 
 class Run(ToldOptions, DoitRun):  # type: ignore[misc]  # doit has no types
@@ -124,14 +126,19 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _load_entries(graph: Graph, names: Collection[str]) -> list[Mapping[str, Any]]:
-    """Return what the catalog says of models now, whether or not it was written in this run."""
+def _load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
+    """Return the catalog's entries of models as they are now, even if it is not written yet."""
+    # A run with nothing to do reads no card, and need not wait for the catalog's types.
+    from pipeline.catalog.completion import parse_model  # noqa: PLC0415
+    from pipeline.catalog.entries import model_entry  # noqa: PLC0415
+
     models = graph.jobs["catalog"].parameters["models"]
-    entries: list[Mapping[str, Any]] = []
+    entries = []
     for name in names:
         job, known = graph.jobs[f"card:{name}"], models[name]
         # A damaged card is told by the step that reads it.
         with contextlib.suppress(OSError, PipelineError):
             outcome = load_outcome(job.outcome_file)
-            entries.append(model_entry(job.folder, outcome, known["identity"], uri=known["uri"]))
+            entry = model_entry(job.folder, outcome, known["identity"], uri=known["uri"])
+            entries.append(parse_model(entry, "card.json", error=DamagedFileError))
     return entries

@@ -25,6 +25,11 @@ import platformdirs
 
 CACHE_VARIABLE = "TFJS_ZOO_CACHE"
 
+# A run leaves its report in dist/; the report is no part of the published catalog.
+REPORT_PAGE = "report.html"
+REPORT_TEXT = "report.md"
+REPORT_FILES = (REPORT_PAGE, REPORT_TEXT)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:

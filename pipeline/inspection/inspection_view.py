@@ -7,19 +7,15 @@ are never cut in a pipe; on a terminal they lose their middle where a row would 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.catalog.completion import parse_model
+from pipeline.catalog.model_table import format_models_table
+from pipeline.errors import FormatError
+from pipeline.formats.table import find_format
 from pipeline.inspection.inspect import CATALOG
-from pipeline.inspection.other_files import format_title
-from pipeline.report.model_table import format_models_table
 from pipeline.text.line import BLANK, ELLIPSIS, Line, Style, crop_middle, first_line, wrap_text
 from pipeline.text.quantity import KIB, count, format_bytes, format_parameters
 from pipeline.text.suggest import list_first
 
-_TITLES = {
-    "tf_saved_model": "TensorFlow SavedModel",
-    "tfjs_graph_model": "TensorFlow.js graph model",
-    "tfjs_layers_model": "TensorFlow.js layers model",
-    CATALOG: "catalog of a zoo",
-}
 _LABEL = 15
 _GAP = 2
 _NUM_SHOWN = 5
@@ -38,15 +34,16 @@ def format_model(shown: str, model: Mapping[str, Any], *, width: int | None) -> 
         model: Its description.
         width: Characters of a row of the terminal, None where rows have no end.
     """
-    title = _TITLES.get(model["format"]) or format_title(model["format"])
+    is_catalog = model["format"] == CATALOG
+    title = "catalog of a zoo" if is_catalog else find_format(model["format"]).title
     lines: list[Line] = [((first_line(shown), "bold"),)]
     lines += _field("", f"{title}, {format_bytes(model['bytes'])}{_producer(model)}", width)
     if model.get("note"):
         lines += _field("", model["note"], width, "dim")
     if not model["supported"]:
         lines += _field("", "this format cannot be looked into yet", width, "warn")
-    if model["format"] == CATALOG:
-        lines += [BLANK, *format_models_table(model["models"], width=width)]
+    if is_catalog:
+        lines += _catalog(model["models"], width)
     if "signatures" in model:
         lines += _signatures(model, width)
     elif "inputs" in model:
@@ -66,6 +63,18 @@ def format_failure(shown: str, message: str, hint: str | None, width: int | None
     lines: list[Line] = [((first_line(shown), "bold"),)]
     lines += _field("not read", message, width, "bad")
     return [*lines, *(_field("", hint, width, "dim") if hint else ())]
+
+
+def _catalog(entries: Sequence[Mapping[str, Any]], width: int | None) -> list[Line]:
+    """Return the table of a catalog's models; of another JSON file with `models`, what is wrong."""
+    try:
+        models = [
+            parse_model(entry, f"models[{number}]", error=FormatError)
+            for number, entry in enumerate(entries)
+        ]
+    except FormatError as error:
+        return _field("not read", error.message, width, "bad")
+    return [BLANK, *format_models_table(models, width=width)]
 
 
 def _body(model: Mapping[str, Any], width: int | None) -> list[Line]:

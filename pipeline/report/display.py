@@ -1,16 +1,16 @@
-"""The display: the one thread that writes to the screen.
+"""The display: the only thread that writes to the screen.
 
-Events come from worker threads and must not wait for a slow terminal; lines and redraws must
-not run through each other. So all that is to be shown goes through a queue to this thread.
+Events come from worker threads. These must not wait for a slow terminal, or for one that the
+user stopped with Ctrl-S, and their lines must not mix with the live view. So a queue takes all
+lines to this thread. rich's own thread of a live view would only redraw; lines would still be
+written by the workers.
 """
 
 import atexit
 import queue
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from pipeline.report.progress import Snapshot
 from pipeline.report.terminal import Screen
 from pipeline.text.line import Line
 
@@ -18,16 +18,14 @@ CLOSE_SECONDS = 5.0
 
 
 class Display:
-    """Shows lines in the order in which they came, and the run's state in between.
+    """Shows lines in the order in which they came, and the state of the run in between.
 
     Args:
-        screen: Where to; only the display's thread writes to it.
-        snapshot: Returns the run's state at a time of `time.monotonic()`.
+        screen: Shows them; only the display's thread writes to it.
     """
 
-    def __init__(self, screen: Screen, snapshot: Callable[[float], Snapshot]) -> None:
+    def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._snapshot = snapshot
         self._queue: queue.SimpleQueue[Sequence[Line]] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="display", daemon=True)
@@ -37,15 +35,15 @@ class Display:
 
     @property
     def width(self) -> int | None:
-        """Characters of a row of the screen; None where rows have no end."""
+        """Cells of a line of the screen; None where lines have no end."""
         return self._screen.width
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Show lines for good, soon."""
+        """Show lines that stay, soon."""
         self._queue.put(lines)
 
     def close(self) -> None:
-        """Show what is waiting and leave the terminal as it was; later lines are lost."""
+        """Show the lines that wait, and leave the terminal as it was; later lines are lost."""
         atexit.unregister(self.close)
         self._closing.set()
         self._queue.put(())
@@ -55,13 +53,13 @@ class Display:
         try:
             while not self._closing.is_set():
                 self._show_waiting(timeout_seconds=self._screen.interval)
-                self._screen.refresh(self._snapshot(time.monotonic()))
+                self._screen.refresh()
             self._show_waiting(timeout_seconds=0)
         finally:
             self._screen.close()
 
     def _show_waiting(self, *, timeout_seconds: float) -> None:
-        """Show all that is waiting in one go; when nothing is, wait for it."""
+        """Show all lines that wait in one go; if none does, wait for some."""
         lines: list[Line] = []
         try:
             lines += self._queue.get(timeout=timeout_seconds)
@@ -70,4 +68,4 @@ class Display:
         except queue.Empty:
             pass
         if lines:
-            self._screen.show(lines, self._snapshot(time.monotonic()))
+            self._screen.show(lines)

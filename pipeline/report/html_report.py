@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.disk.files import write_atomic
+from pipeline.disk.layout import REPORT_PAGE, REPORT_TEXT
 from pipeline.report.run_account import Account, StepRun, sort_failures
-from pipeline.report.run_context import EXIT_MEANINGS, REPORT_PAGE, REPORT_TEXT
+from pipeline.report.run_context import EXIT_MEANINGS
 from pipeline.report.step_line import task_title
 from pipeline.text.line import first_line
 from pipeline.text.markdown import escape_markdown, format_table, quote_code

@@ -1,9 +1,9 @@
-"""The live view: what runs now, under the lines of what is done, drawn with rich.
+"""The live view: the steps that run, below the lines of the steps that ended, drawn with rich.
 
-The only module that imports rich; imported when the first line is due on a terminal.
-All calls come from one thread.
+It is imported when the first line is due on a terminal. All calls come from one thread.
 """
 
+import time
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from pipeline.report.progress import Running, Snapshot
 from pipeline.report.step_line import format_transfer, task_title
+from pipeline.report.terminal import TakeSnapshot
 from pipeline.text.line import Line, Style, encode_text
 from pipeline.text.quantity import count, format_time_left, format_whole_seconds
 
@@ -34,16 +35,19 @@ RICH_STYLES: dict[Style, str] = {
 
 
 class LiveScreen:
-    """A terminal: lines scroll up, the state of the run stays at the bottom."""
+    """A terminal: lines scroll up, the state of the run stays at the bottom.
+
+    rich reads NO_COLOR itself.
+    """
 
     interval = 0.1
 
-    def __init__(self, stream: TextIO, *, color: bool) -> None:
-        self._console = Console(file=stream, highlight=False, markup=False, no_color=not color)
+    def __init__(self, stream: TextIO, take_snapshot: TakeSnapshot) -> None:
+        self._console = Console(file=stream, highlight=False, markup=False)
         self._encoding = getattr(stream, "encoding", None)
-        unicode = self._symbol("✓") == "✓"
+        self._take_snapshot = take_snapshot
+        unicode = self._encode("✓") == "✓"
         self._spinner = Spinner("dots" if unicode else "line", style="green")
-        self._snapshot: Snapshot | None = None
         self._live = Live(
             console=self._console,
             auto_refresh=False,
@@ -56,37 +60,34 @@ class LiveScreen:
         """Columns of the terminal, now."""
         return self._console.width
 
-    def show(self, lines: Sequence[Line], snapshot: Snapshot) -> None:
+    def show(self, lines: Sequence[Line]) -> None:
         """Write lines above the live view, and draw it again, in one go."""
-        self._snapshot = snapshot
         with self._console:
             for line in lines:
-                text = Text.assemble(*((self._symbol(t), RICH_STYLES[s]) for t, s in line))
+                text = Text.assemble(*((self._encode(t), RICH_STYLES[s]) for t, s in line))
+                text.rstrip()
                 self._console.print(text, soft_wrap=True)
             if self._live.is_started:
                 self._live.refresh()
 
-    def refresh(self, snapshot: Snapshot) -> None:
-        """Draw the live view, from the first step that runs on."""
-        self._snapshot = snapshot
-        if not self._live.is_started and snapshot.running:
+    def refresh(self) -> None:
+        """Draw the live view, as soon as a step runs."""
+        if not self._live.is_started and self._take_snapshot(time.monotonic()).running:
             self._live.start()
         if self._live.is_started:
             self._live.refresh()
 
     def close(self) -> None:
-        """Remove the live view and give the cursor back."""
-        self._snapshot = None
+        """Remove the live view, and show the cursor again."""
         self._live.stop()
 
-    def _symbol(self, text: str) -> str:
+    def _encode(self, text: str) -> str:
         return encode_text(text, self._encoding)
 
     def _render(self) -> RenderableType:
-        if self._snapshot is None:
-            return Text()
-        rows = self._snapshot.running[: max(1, self._console.height - ROWS_FOR_OTHERS)]
-        more = len(self._snapshot.running) - len(rows)
+        snapshot = self._take_snapshot(time.monotonic())
+        rows = snapshot.running[: max(1, self._console.height - ROWS_FOR_OTHERS)]
+        more = len(snapshot.running) - len(rows)
         grid = Table.grid(padding=(0, 1))
         grid.add_column(no_wrap=True, overflow="ellipsis")
         for _ in range(3):
@@ -95,10 +96,10 @@ class LiveScreen:
             grid.add_row(*self._row(step))
         if more > 0:
             grid.add_row(Text(f"  and {more:,} more", style="dim"))
-        return Group(grid, self._footer(self._snapshot))
+        return Group(grid, self._footer(snapshot))
 
     def _row(self, step: Running) -> tuple[RenderableType, ...]:
-        title = Text(self._symbol(f"  {task_title(step.task)}"))
+        title = Text(self._encode(f"  {task_title(step.task)}"))
         seconds = Text(format_whole_seconds(step.seconds), style="dim")
         if step.done is None:
             return (title, seconds)
@@ -114,9 +115,9 @@ class LiveScreen:
         parts = [f"{snapshot.done:,} of {count(snapshot.total, 'step')}"]
         if snapshot.seconds_left is not None:
             parts.append(format_time_left(snapshot.seconds_left))
-        text = Text(self._symbol(" · ".join(parts)), no_wrap=True, overflow="ellipsis")
+        text = Text(self._encode(" · ".join(parts)), no_wrap=True, overflow="ellipsis")
         if snapshot.failed:
-            text.append(self._symbol(" · "))
+            text.append(self._encode(" · "))
             text.append(f"{snapshot.failed:,} failed", style="bold red")
         self._spinner.text = text
         return self._spinner

@@ -1,9 +1,9 @@
 """The reporter for people: `doit --reporter zoo`.
 
-A line for each step that ends, what runs now below it (on a terminal), and at the end the
-table of models and the failures. doit calls its methods from its main thread, but
-`execute_task` from the worker's; steps tell of themselves through `pipeline.engine.events`,
-because a doit task succeeds also where its step failed.
+It shows a line for each step that ends, on a terminal the running steps below, and at the end
+the table of models and the failures. doit calls its methods in the main thread, but
+`execute_task` in a worker's. Steps emit events (`pipeline.engine.events`), because the doit task
+of a step succeeds even if the step fails.
 """
 
 import os
@@ -35,34 +35,34 @@ class ZooReporter:
         self._display: Display | None = None
 
     def initialize(self, tasks: Mapping[str, DoitTask], selected: Collection[str]) -> None:
-        """Take over the totals, before the first task."""
+        """Note the totals, before the first task."""
         self._tally.begin(tasks, selected)
         self._progress.begin(self._tally.plan)
 
     def get_status(self, task: DoitTask) -> None:
-        """Say nothing: doit looks whether a task is up to date."""
+        """Show nothing while doit checks whether a task is up to date."""
 
     def execute_task(self, task: DoitTask) -> None:
-        """Say nothing: the step tells itself that it starts."""
+        """Show nothing: the step emits an event when it starts."""
 
     def teardown_task(self, task: DoitTask) -> None:
-        """Say nothing: we have no teardown."""
+        """Show nothing: our tasks have no teardown."""
 
     def add_success(self, task: DoitTask) -> None:
         """Count a step whose task ended."""
         self._finish(task)
 
     def skip_uptodate(self, task: DoitTask) -> None:
-        """Count a step that has nothing to do."""
+        """Count a step that doit finds to be up to date."""
         self._finish(task, up_to_date=True)
 
     def skip_ignore(self, task: DoitTask) -> None:
-        """Count a step that the user told doit to ignore, and say so."""
+        """Count and show a step that the user lets doit ignore."""
         self._finish(task)
         self._show([((f"– {task_title(task.name)}  ignored (doit ignore)", "dim"),)])  # noqa: RUF001
 
     def add_failure(self, task: DoitTask, fail: Any) -> None:
-        """Show an error that is no failure of a model, with its traceback."""
+        """Show a bug of ours, with its traceback."""
         self._finish(task, bug=True)
         if fail.get_name() == "UnmetDependency" or not fail.report:
             return
@@ -84,13 +84,11 @@ class ZooReporter:
         self.runtime_error(exception.get_msg())
 
     def complete_run(self) -> None:
-        """Show the ending, and leave the terminal as it was."""
+        """Show the summary, and leave the terminal as it was."""
         ending = self._tally.end()
         if self._display is None and ending.idle and not ending.context.log.failures:
             # The one line of a run with nothing to do waits for no import and no thread.
-            PlainScreen(self._stream).show(
-                format_ending(ending, width=None), self._progress.snapshot(time.monotonic())
-            )
+            PlainScreen(self._stream).show(format_ending(ending, width=None))
             return
         display = self._open_display()
         display.show(format_ending(ending, width=display.width))
@@ -99,7 +97,7 @@ class ZooReporter:
     def _record(self, event: StepEvent) -> None:
         self._progress.record(event, time.monotonic())
         if event.status in ("adopted", "remembered"):
-            return  # nothing was done; summed up at the end
+            return  # the step did nothing; the last line counts it
         display = self._open_display()
         line = format_step(event, width=display.width)
         if line is not None:
@@ -115,6 +113,6 @@ class ZooReporter:
     def _open_display(self) -> Display:
         with self._lock:
             if self._display is None:
-                screen = open_screen(self._stream, os.environ)
-                self._display = Display(screen, self._progress.snapshot)
+                screen = open_screen(self._stream, os.environ, self._progress.snapshot)
+                self._display = Display(screen)
             return self._display

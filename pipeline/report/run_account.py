@@ -1,6 +1,6 @@
-"""The account of a run: what it did to which model, for the report that it leaves.
+"""The account of a run: what its report says of steps and models.
 
-It is gathered when the run is over, from its events and from what its steps measured.
+It is gathered when the run is over, from the run's events and the measurements of its steps.
 """
 
 import re
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.catalog.entries import read_since
+from pipeline.catalog.types import CatalogModel
 from pipeline.disk.json_file import load_json
 from pipeline.engine.events import StepEvent
 from pipeline.engine.job import Job
 from pipeline.fetch.http.credentials import strip_credentials
-from pipeline.report.run_context import ALL_GOOD, MODEL_FAILED, Card, RunContext, is_failure
+from pipeline.report.run_context import ALL_GOOD, MODEL_FAILED, RunContext, is_failure
 from pipeline.text.line import crop_text
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
@@ -25,19 +26,19 @@ _MEMORY_KEYS = {"peakRssBytes", "rssBytes"}
 
 @dataclass(frozen=True, kw_only=True)
 class StepRun:
-    """A step as this run left it.
+    """A step that ran, or that failed earlier and would fail again.
 
     Attributes:
-        task: Its name: "variant:handtrack:uint8".
+        task: Name of its task: "variant:handtrack:uint8".
         model: Its model; None for a step of the whole zoo.
         failed: Whether it failed.
         cause: Why it ran.
         reason: Why it failed.
-        hint: What people can do about that.
+        hint: What people can do about the failure.
         retry: Whether the next run tries it again, although nothing changed.
-        since: Since when it fails, in UTC; None where it does not, or that is not known.
-        seconds: How long it took; None where it was not run.
-        peak_bytes: Largest memory of the processes that it started; None where it started none.
+        since: When it first failed, in UTC; None if it is ok, or if the time is not known.
+        seconds: How long it took; None if it did not run.
+        peak_bytes: Largest peak memory of a process that it started; None if it started none.
     """
 
     task: str
@@ -54,16 +55,16 @@ class StepRun:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRun:
-    """A model of which this run did something.
+    """A model of which steps ran.
 
     Attributes:
         name: Its name.
-        status: As in the catalog.
-        stale_since: Since when it is stale.
+        status: Its status in the catalog.
+        stale_since: When it became stale, in UTC; None if it is not stale.
         steps: Number of its steps that ran.
-        seconds: How long they took together.
-        peak_bytes: Largest memory of one of them.
-        cause: Why the first of them ran; the others follow from it.
+        seconds: How long these steps took together.
+        peak_bytes: Largest peak memory of these steps; None if it was not measured.
+        cause: Why the first of these steps ran; the others follow from it.
     """
 
     name: str
@@ -81,16 +82,16 @@ class Account:
 
     Attributes:
         zoo: Name of the zoo.
-        finished: When it ended, in UTC.
-        seconds: How long it took.
+        finished: When the run ended, in UTC.
+        seconds: How long the run took.
         exit_status: Its exit code.
-        selected: What was asked for; empty for everything.
+        selected: The tasks that the user named; empty for everything.
         ran: The steps that ran, in the order in which they ended.
-        failures: Those that fail, also from earlier on, but for the expected ones.
-        expected: Failures that the manifest expects.
-        skipped: Number of steps that were skipped because another failed.
-        up_to_date: Number of steps with nothing to do; None where the run did not look at all.
-        models: The models that it worked on.
+        failures: The steps that failed in this run or an earlier one, without the expected.
+        expected: The failures that the manifest expects.
+        skipped: Number of steps that were skipped because another step failed.
+        up_to_date: Number of steps with nothing to do; None if the run did not look at them all.
+        models: The models of which steps ran.
         statuses: Number of models of the zoo by their status.
     """
 
@@ -109,11 +110,11 @@ class Account:
 
     @property
     def peak_bytes(self) -> int | None:
-        """Largest memory of a step."""
+        """Largest peak memory of a step; None if it was not measured."""
         return max((step.peak_bytes for step in self.ran if step.peak_bytes), default=None)
 
 
-def gather_account(  # noqa: PLR0913  # all that a run is known by
+def gather_account(  # noqa: PLR0913  # the facts of a run that its events do not have
     context: RunContext,
     jobs: Mapping[str, Job],
     *,
@@ -123,25 +124,24 @@ def gather_account(  # noqa: PLR0913  # all that a run is known by
     seconds: float,
     exit_status: int,
 ) -> Account:
-    """Return what a run did.
+    """Return the account of a run.
 
     Args:
         context: The run.
         jobs: All steps of the zoo by task, each after those that it reads.
         zoo: Name of the zoo.
-        selected: What was asked for; empty for everything.
-        finished: When it ended, in UTC.
-        seconds: How long it took.
+        selected: The tasks that the user named; empty for everything.
+        finished: When the run ended, in UTC.
+        seconds: How long the run took.
         exit_status: Its exit code.
     """
     log = context.log
-    ran = [event for event in log.events if event.status in {"ok", "failed"}]
-    steps = {event.task: _step(event, jobs, context) for event in log.events if _is_told(event)}
+    ended = (event for event in log.events if event.status == "ok" or is_failure(event))
+    steps = {event.task: _step(event, jobs, context) for event in ended}
     skipped = {event.task for event in log.events if event.status == "skipped" and event.upstream}
-    names = list(dict.fromkeys(job.model for job in jobs.values() if job.model is not None))
-    cards = {card["name"]: card for card in context.load_cards(names)}
-    done = [steps[event.task] for event in ran]
-    # A run that was cut short did not come to the others.
+    ran = [steps[event.task] for event in log.events if event.status in {"ok", "failed"}]
+    cards = _load_cards(context, jobs)
+    # A run that was cut short did not look at the other steps.
     whole = not selected and exit_status in {ALL_GOOD, MODEL_FAILED}
     return Account(
         zoo=zoo,
@@ -149,24 +149,25 @@ def gather_account(  # noqa: PLR0913  # all that a run is known by
         seconds=seconds,
         exit_status=exit_status,
         selected=selected,
-        ran=done,
+        ran=ran,
         failures=[steps[event.task] for event in log.failures],
         expected=[steps[event.task] for event in log.expected_failures],
         skipped=len(skipped),
         up_to_date=len(jobs) + 1 - len(steps.keys() | skipped) if whole else None,
-        models=list(_models(done, jobs, cards)),
-        statuses=Counter(card["status"] for card in cards.values()),
+        models=list(_models(ran, jobs, cards)),
+        statuses=Counter(card.status for card in cards.values()),
     )
 
 
-def _is_told(event: StepEvent) -> bool:
-    return event.status == "ok" or is_failure(event)
+def _load_cards(context: RunContext, jobs: Mapping[str, Job]) -> Mapping[str, CatalogModel]:
+    names = dict.fromkeys(job.model for job in jobs.values() if job.model is not None)
+    return {card.name: card for card in context.load_cards(list(names))}
 
 
 def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> StepRun:
     job = jobs.get(event.task)
     failed = is_failure(event)
-    measured = _read(job, failed=failed) if job and event.seconds is not None else {}
+    measured = _load_measured(job, failed=failed) if job and event.seconds is not None else None
     since = read_since(job.since_file) if job and failed else None
     return StepRun(
         task=event.task,
@@ -183,20 +184,20 @@ def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> Ste
 
 
 def _models(
-    ran: Iterable[StepRun], jobs: Mapping[str, Job], cards: Mapping[str, Card]
+    ran: Iterable[StepRun], jobs: Mapping[str, Job], cards: Mapping[str, CatalogModel]
 ) -> Iterator[ModelRun]:
-    """Yield the models that steps were run of, in the order of the manifest."""
+    """Yield the models of which steps ran, in the order of the manifest."""
     order = {task: number for number, task in enumerate(jobs)}
     by_model: defaultdict[str, list[StepRun]] = defaultdict(list)
     for step in sorted(ran, key=lambda step: order.get(step.task, len(order))):
         if step.model is not None:
             by_model[step.model].append(step)
     for name, steps in by_model.items():
-        card = cards.get(name, {})
+        card = cards.get(name)
         yield ModelRun(
             name=name,
-            status=card.get("status", "failed"),
-            stale_since=card.get("staleSince"),
+            status=card.status if card else "failed",
+            stale_since=card.stale_since if card else None,
             steps=len(steps),
             seconds=sum(step.seconds or 0.0 for step in steps),
             peak_bytes=max((step.peak_bytes for step in steps if step.peak_bytes), default=None),
@@ -204,14 +205,14 @@ def _models(
         )
 
 
-def _read(job: Job, *, failed: bool) -> Any:
-    """Read what a step measured; nothing where that is lost."""
+def _load_measured(job: Job, *, failed: bool) -> Any:
+    """Return the measurements of a step, the JSON value of its run.json; None if it is lost."""
     measured = load_json((job.failed_folder if failed else job.folder) / "run.json")
     return None if measured is None else measured.value
 
 
 def _find_memory(measured: Any) -> Iterator[int]:
-    """Find how much memory processes took, in whatever a step measured."""
+    """Yield the peak memory of each process, in bytes, wherever the measurements have one."""
     if isinstance(measured, Mapping):
         for key, value in measured.items():
             if key in _MEMORY_KEYS:
@@ -222,7 +223,10 @@ def _find_memory(measured: Any) -> Iterator[int]:
 
 
 def _publishable(text: str | None, context: RunContext) -> str:
-    """Return a text without credentials and without where the zoo lies on this machine."""
+    """Return a text without credentials and without the path of the zoo's folder.
+
+    "/home/me/zoo/models/a.h5: no such file" is "models/a.h5: no such file".
+    """
     return _URL.sub(_strip, text or "").replace(f"{context.root}/", "")
 
 
@@ -234,5 +238,5 @@ def _strip(match: re.Match[str]) -> str:
 
 
 def sort_failures(failures: Collection[StepRun]) -> list[StepRun]:
-    """Return failures, those that are new first: the others are known."""
+    """Return failures, the newest first: people know the others."""
     return sorted(failures, key=lambda step: (step.since or "", step.task), reverse=True)

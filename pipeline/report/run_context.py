@@ -1,26 +1,30 @@
-"""The run: what reporters know of the zoo they report on, and what remains of its events.
+"""The context of a run: what reporters know of the zoo, and the events that a run leaves.
 
-doit builds a reporter as `cls(outstream, options)`, so what else it needs lies in a
-`RunContext`, which our `run` command makes current around the run:
+doit builds a reporter as `cls(outstream, options)`. Everything else that a reporter needs lies
+in a `RunContext`, which our `run` command makes current around the run:
 
     context = RunContext(root=layout.root, load_cards=load_cards, catalog="dist/models.json")
     with use_context(context):
         doit_status = super().execute(...)
     return exit_status(context.log.events, bugs=doit_status == 2)
 
-A reporter without one (stock `doit run`) reports the same, less the table of models.
+A reporter without a context (under doit's own `run`) reports the same, less the table of models.
 """
 
 import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.engine.events import StepEvent, subscribe
+
+if TYPE_CHECKING:
+    # A run with nothing to do reads no card, and need not wait for the catalog's types: 90 ms.
+    from pipeline.catalog.types import CatalogModel
 
 ALL_GOOD = 0
 MODEL_FAILED = 1
@@ -36,58 +40,57 @@ EXIT_MEANINGS = {
     INTERRUPTED: "interrupted",
 }
 
-# What a run leaves in dist/, beside what it builds.
-REPORT_PAGE = "report.html"
-REPORT_TEXT = "report.md"
-REPORT_FILES = (REPORT_PAGE, REPORT_TEXT)
-
-Card = Mapping[str, Any]
-
 
 class RunLog:
-    """The events of a run, less progress; filled from any thread."""
+    """The events that ended steps of a run; any thread may add to them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._events: list[StepEvent] = []
 
     def record(self, event: StepEvent) -> None:
-        """Keep an event, unless it only tells that a step goes on."""
+        """Keep an event that ends a step; drop starts and progress."""
         if event.status not in ("started", "progress"):
             with self._lock:
                 self._events.append(event)
 
     @property
     def events(self) -> tuple[StepEvent, ...]:
-        """The steps that came to an end, in the order in which they did."""
+        """An event for each step that ended, in the order in which they ended."""
         with self._lock:
             return tuple(self._events)
 
     @property
     def counts(self) -> Counter[str]:
-        """Number of steps that came to each status; 0 for the others."""
+        """Number of steps by the status with which they ended; 0 for other statuses."""
         return Counter(event.status for event in self.events)
 
     @property
     def failures(self) -> tuple[StepEvent, ...]:
-        """Failures, new and remembered, that the manifest does not expect."""
+        """The failures, new and remembered, that the manifest does not expect."""
         return tuple(event for event in self.events if is_failure(event) and not event.expected)
 
     @property
     def expected_failures(self) -> tuple[StepEvent, ...]:
-        """Failures of models of which the manifest says `expect: failed`."""
+        """The failures of models that have `expect: failed` in the manifest."""
         return tuple(event for event in self.events if is_failure(event) and event.expected)
 
 
 def is_failure(event: StepEvent) -> bool:
-    """Say whether a step failed, in this run or in an earlier one of the same inputs."""
+    """Say whether a step failed, in this run or in an earlier run with the same inputs."""
     return event.status in ("failed", "remembered")
 
 
 def exit_status(
     events: Iterable[StepEvent], *, bugs: bool = False, interrupted: bool = False
 ) -> int:
-    """Return the exit code of a run: 130 interrupted, 2 our bug, 1 a model failed, 0 all good."""
+    """Return the exit code of a run; `EXIT_MEANINGS` explains the codes.
+
+    Args:
+        events: Those that ended steps.
+        bugs: Whether an exception was raised that is no failure of a model.
+        interrupted: Whether the user ended the run.
+    """
     if interrupted:
         return INTERRUPTED
     if bugs:
@@ -96,7 +99,7 @@ def exit_status(
     return MODEL_FAILED if unexpected else ALL_GOOD
 
 
-def _no_cards(_names: Collection[str]) -> Sequence[Card]:
+def _no_cards(_names: Collection[str]) -> Sequence["CatalogModel"]:
     return ()
 
 
@@ -106,29 +109,30 @@ def _no_walls() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class RunContext:
-    """What a reporter needs to know of the run.
+    """What a reporter needs to know about the run.
 
     Attributes:
-        root: Folder of models.yaml; logs are shown relative to it.
-        load_cards: Returns the catalog entries of models by their names, in order, leaving
-            out those that have none. Called once, at the end, from doit's main thread.
-        catalog: The published catalog as the user knows it: "dist/models.json".
-        describe_walls: Returns behind which walls models were opened; None where none was.
-        started: Value of `time.monotonic()` from which the run's time is counted.
+        root: Folder of models.yaml; paths of logs are shown relative to it.
+        load_cards: Takes names of models and returns their catalog entries in the same order,
+            without the models that have no entry. Called at the end, in doit's main thread.
+        catalog: Path of the published catalog as the user knows it: "dist/models.json".
+        describe_walls: Returns a sentence on the walls behind which models were opened:
+            "Models were opened behind Landlock and seccomp"; None if no model was opened.
+        started: Value of `time.monotonic()` when the run started.
         log: The events of the run.
     """
 
     root: Path
-    load_cards: Callable[[Collection[str]], Sequence[Card]] = _no_cards
+    load_cards: Callable[[Collection[str]], Sequence["CatalogModel"]] = _no_cards
     catalog: str | None = None
     describe_walls: Callable[[], str | None] = _no_walls
     started: float = field(default_factory=time.monotonic)
     log: RunLog = field(default_factory=RunLog)
 
     def shorten(self, path: Path) -> str:
-        """Return a path relative to the root where it lies below it, with forward slashes."""
-        inside = path.is_relative_to(self.root)
-        return (path.relative_to(self.root) if inside else path).as_posix()
+        """Return a path below the root without the root: ".zoo/build/gear/convert/log.txt"."""
+        is_below = path.is_relative_to(self.root)
+        return (path.relative_to(self.root) if is_below else path).as_posix()
 
 
 _current: list[RunContext] = []
@@ -136,7 +140,7 @@ _current: list[RunContext] = []
 
 @contextlib.contextmanager
 def use_context(context: RunContext) -> Iterator[RunContext]:
-    """Make a context current, and let its log listen, until the block ends."""
+    """Make a context current for a block, and record the block's events in its log."""
     unsubscribe = subscribe(context.log.record)
     _current.append(context)
     try:
@@ -147,5 +151,5 @@ def use_context(context: RunContext) -> Iterator[RunContext]:
 
 
 def current_context() -> RunContext | None:
-    """Return the context of the run, or None outside of our `run` command."""
+    """Return the context of the run; None outside our `run` command."""
     return _current[-1] if _current else None

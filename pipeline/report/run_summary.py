@@ -1,30 +1,38 @@
-"""The ending: what is said when a run is over, from its events and the models' cards. Pure.
+"""The summary of a run: the lines that end it, from its events and the models' cards. Pure.
 
-First the table of models, then what failed, last the one line that sums it up, because the
-last line is what people see. A run with nothing to do has that line only.
+The table of models comes first, then the failures, and last the line that sums up the run,
+because people see the last line. A run with nothing to do has that line only.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pipeline.report.failures import (
     format_expected_failures,
     format_failures,
     format_unexpected_successes,
 )
-from pipeline.report.model_table import format_models_table
-from pipeline.report.run_context import Card, is_failure
+from pipeline.report.run_context import is_failure
 from pipeline.report.tally import Ending
 from pipeline.text.line import BLANK, Line, wrap_text
 from pipeline.text.quantity import count, format_seconds
+
+if TYPE_CHECKING:
+    from pipeline.catalog.types import CatalogModel
 
 CARD = "card"
 MAX_ROWS = 50
 
 
 def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
-    """Return all that is said at the end; `width` is the terminal's, None without one."""
-    told = [*_format_walls(ending, width), *_format_summary(ending, width)]
-    parts = [format_failures(ending.context, width=width), told]
+    """Return the lines that end a run.
+
+    Args:
+        ending: The run.
+        width: Cells of a line of the terminal; None where lines have no end.
+    """
+    last = [*_format_walls(ending, width), *_format_summary(ending, width)]
+    parts = [format_failures(ending.context, width=width), last]
     if not ending.idle:
         cards = [f"{CARD}:{model}" for model in ending.plan.models]
         expected = [
@@ -40,40 +48,46 @@ def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
 
 
 def _format_table(ending: Ending, width: int | None) -> list[Line]:
-    """Return the table of the run's models; of those that it touched where they are many."""
+    """Return the table of the run's models; of many models only those that the run worked on."""
     models = [model for model in ending.plan.models if f"{CARD}:{model}" in ending.plan.steps]
     if ending.interrupted or not models:
         return []
     num_models = len(models)
     if num_models > MAX_ROWS:
-        touched = {e.model for e in ending.context.log.events if e.status in ("ok", "failed")}
-        models = [model for model in models if model in touched]
+        worked = {e.model for e in ending.context.log.events if e.status in ("ok", "failed")}
+        models = [model for model in models if model in worked]
     rest: list[Line] = []
     if num_models > MAX_ROWS and ending.context.catalog is not None:
         rest = [((f"All {count(num_models, 'model')}: {ending.context.catalog}", "dim"),)]
     if len(models) > MAX_ROWS:
         return rest
     try:
-        cards = _with_failed(ending.context.load_cards(models), models, ending)
-        return [*format_models_table(cards, width=width), *rest]
+        return [*_format_models(models, ending, width), *rest]
     except Exception as error:  # noqa: BLE001  # cards lie in files that anything may have changed
         text = f"the table of models could not be made: {type(error).__name__}: {error}"
         return [*wrap_text(text, "warn", indent="", width=width), *rest]
 
 
-def _with_failed(cards: Sequence[Card], models: Sequence[str], ending: Ending) -> list[Card]:
-    """Add a row for each model that failed before it had a card; keep the models' order."""
-    by_name: dict[str | None, Card] = {
-        event.model: {"name": event.model, "status": "failed"}
-        for event in ending.context.log.events
-        if is_failure(event)
-    }
-    by_name |= {card["name"]: card for card in cards}
-    return [by_name[model] for model in models if model in by_name]
+def _format_models(models: Sequence[str], ending: Ending, width: int | None) -> list[Line]:
+    """Return the table of these models; a model that failed before it had a card has a row too."""
+    # A run with nothing to do has no table, and need not wait for the catalog's types.
+    from pipeline.catalog.model_table import format_models_table  # noqa: PLC0415
+
+    cards = {card.name: card for card in ending.context.load_cards(models)}
+    failed = {event.model for event in ending.context.log.events if is_failure(event)}
+    cards |= {name: _card_of_failed(name) for name in models if name in failed - cards.keys()}
+    return format_models_table([cards[name] for name in models if name in cards], width=width)
+
+
+def _card_of_failed(name: str) -> "CatalogModel":
+    from pipeline.catalog.completion import parse_model  # noqa: PLC0415  # as above
+    from pipeline.errors import DamagedFileError  # noqa: PLC0415
+
+    return parse_model({"name": name, "status": "failed"}, name, error=DamagedFileError)
 
 
 def _format_walls(ending: Ending, width: int | None) -> list[Line]:
-    """Return what stood between models and this machine, where any were opened."""
+    """Return the line "Models were opened behind Landlock", if any model was opened."""
     walls = ending.context.describe_walls()
     return wrap_text(walls, "dim", indent="", width=width) if walls else []
 
@@ -101,6 +115,7 @@ def _format_summary(ending: Ending, width: int | None) -> list[Line]:
 
 
 def _of_models(failed: set[str | None], ending: Ending) -> str:
+    """Return the share of the models that failed: "1 of 14 models", or "the catalog"."""
     named = failed - {None}
     if not named:
         return "the catalog"
@@ -108,12 +123,9 @@ def _of_models(failed: set[str | None], ending: Ending) -> str:
 
 
 def _format_counts(ending: Ending) -> str:
+    """Return the numbers of steps: "8 steps run, 2 up to date, 1 failed, 1 skipped"."""
     counts = ending.context.log.counts
+    failed = counts["failed"] + counts["remembered"]
+    numbers = ((ending.unchanged, "up to date"), (failed, "failed"), (counts["skipped"], "skipped"))
     parts = [f"{count(counts['ok'] + counts['failed'], 'step')} run"]
-    if ending.unchanged:
-        parts.append(f"{ending.unchanged:,} up to date")
-    if counts["failed"] + counts["remembered"]:
-        parts.append(f"{counts['failed'] + counts['remembered']:,} failed")
-    if counts["skipped"]:
-        parts.append(f"{counts['skipped']:,} skipped")
-    return ", ".join(parts)
+    return ", ".join(parts + [f"{number:,} {word}" for number, word in numbers if number])

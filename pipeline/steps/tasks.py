@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import write_atomic
-from pipeline.disk.layout import Layout
+from pipeline.disk.layout import REPORT_FILES, Layout
 from pipeline.disk.machine_faults import machine_error
 from pipeline.engine.events import StepEvent, emit
 from pipeline.engine.job import Job
@@ -17,7 +17,6 @@ from pipeline.engine.receipt import RECEIPT
 from pipeline.engine.run_job import run_job
 from pipeline.engine.session import Session
 from pipeline.errors import DamagedBuildError, DamagedFileError, MachineError, PipelineError
-from pipeline.report.run_context import REPORT_FILES
 from pipeline.steps.dist import find_fault, load_placed, load_projection, project, remove_file
 from pipeline.steps.graph import Graph
 from pipeline.steps.timings import TIMINGS_FILE, collect_timings

@@ -50,7 +50,7 @@ def test_keys_of_the_manifest_are_kept() -> None:
         pytest.param(b'{"models": [], "schema": 2}', "has form 2; expected 1", id="schema"),
         pytest.param(
             json.dumps(catalog({**entry(), "status": "odd"})).encode(),
-            r"x: models\.0\.status: ",
+            r"x: models\[0\]\.status: found 'odd'; expected ",
             id="an unknown status",
         ),
     ],

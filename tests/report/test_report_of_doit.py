@@ -104,11 +104,15 @@ from pathlib import Path
 from doit.doit_cmd import DoitMain
 from pipeline.report.run_context import RunContext, exit_status, use_context
 
-BASE = {"name": "float32", "status": "ok", "reason": None, "bytes": 2048}
+BASE = {"name": "float32", "status": "ok", "bytes": 2048}
+GEAR = {"name": "gear", "status": "ok", "task": "age", "parameters": 9, "variants": [BASE]}
 
 
 def load_cards(names):
-    return [{"name": name, "status": "ok", "task": "age", "parameters": 9, "variants": [BASE]}
+    from pipeline.catalog.completion import parse_model
+    from pipeline.errors import DamagedFileError
+
+    return [parse_model(GEAR, "card.json", error=DamagedFileError)
             for name in names if name == "gear"]
 
 

@@ -4,9 +4,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.catalog.completion import parse_model
+from pipeline.catalog.types import CatalogModel
 from pipeline.engine.events import Status, StepEvent
+from pipeline.errors import DamagedFileError
 from pipeline.report.progress import Plan
-from pipeline.report.run_context import Card, RunContext
+from pipeline.report.run_context import RunContext
 from pipeline.report.run_summary import format_ending
 from pipeline.report.tally import Ending
 from pipeline.text.line import plain_text
@@ -20,10 +23,11 @@ def event(task: str, status: Status, **fields: Any) -> StepEvent:
     return StepEvent(task=task, model=model, status=status, **fields)
 
 
-def load_cards(names: Collection[str]) -> Sequence[Card]:
-    base = {"name": "float32", "status": "ok", "reason": None, "bytes": 2048}
+def load_cards(names: Collection[str]) -> Sequence[CatalogModel]:
+    base = {"name": "float32", "status": "ok", "bytes": 2048}
+    card = {"status": "ok", "task": "pose", "parameters": 9, "variants": [base]}
     return [
-        {"name": name, "status": "ok", "task": "pose", "parameters": 9, "variants": [base]}
+        parse_model({"name": name, **card}, "card.json", error=DamagedFileError)
         for name in names
         if name != "corrupt"
     ]

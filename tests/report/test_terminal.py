@@ -34,10 +34,6 @@ def terminal() -> Iterator[io.TextIOWrapper]:
     os.close(master)
 
 
-def snapshot(*running: Running) -> Snapshot:
-    return Snapshot(done=4, total=9, failed=0, running=running, seconds_left=None)
-
-
 @pytest.mark.parametrize(
     ("environ", "redraws"),
     [
@@ -62,13 +58,19 @@ def test_files_and_streams_without_a_file_get_none(tmp_path: Path) -> None:
 
 
 def test_a_long_step_is_mentioned_every_half_minute() -> None:
-    stream = io.StringIO()
-    screen = PlainScreen(stream)
-    for second in range(70):
+    seconds = iter(range(70))
+
+    def take_snapshot(_now: float) -> Snapshot:
+        second = next(seconds)
         running = [Running(task="convert:big", seconds=second)]
         if second < 20:
             running.append(Running(task="convert:small", seconds=second))
-        screen.refresh(snapshot(*running))
+        return Snapshot(done=4, total=9, failed=0, running=tuple(running), seconds_left=None)
+
+    stream = io.StringIO()
+    screen = PlainScreen(stream, take_snapshot)
+    for _ in range(70):
+        screen.refresh()
 
     assert stream.getvalue().splitlines() == [
         "  convert big: 30 s so far  (4 of 9 steps done)",
@@ -93,9 +95,9 @@ def test_a_reader_who_leaves_does_not_end_the_run() -> None:
     with child, child.stdout as output, child.stderr as errors:
         output.readline()
         output.close()
-        told = errors.read()
+        written = errors.read()
 
-    assert told == b"went on to the end\n"
+    assert written == b"went on to the end\n"
     assert child.returncode == 0
 
 
@@ -107,7 +109,7 @@ class SlowScreen(PlainScreen):
 
 def test_the_display_shows_everything_in_order_before_it_closes() -> None:
     stream = io.StringIO()
-    display = Display(SlowScreen(stream), lambda _now: snapshot())
+    display = Display(SlowScreen(stream))
     lines: list[Line] = [((f"line {number}", ""),) for number in range(500)]
     for line in lines:
         display.show([line])
@@ -127,7 +129,7 @@ class BusyScreen(PlainScreen):
         self.redrawing = threading.Event()
         self.done = threading.Event()
 
-    def refresh(self, _snapshot: Snapshot) -> None:
+    def refresh(self) -> None:
         """Take as long as the test wants."""
         self.redrawing.set()
         self.done.wait(10)
@@ -136,7 +138,7 @@ class BusyScreen(PlainScreen):
 def test_what_waits_while_the_display_closes_is_shown() -> None:
     stream = io.StringIO()
     screen = BusyScreen(stream)
-    display = Display(screen, lambda _now: snapshot())
+    display = Display(screen)
     screen.redrawing.wait(10)
     display.show([(("the last line", ""),)])
     threading.Timer(0.1, screen.done.set).start()
