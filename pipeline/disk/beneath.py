@@ -1,8 +1,8 @@
-"""Files below a folder: whoever may write into it cannot lead us out of it.
+"""Files below a folder that others may write into, read so that no link leads out of it.
 
-A path is walked name by name from the folder itself, each opened from the one before it, so that
-no link is followed and none can be put in the way between a look and an open. What is no regular
-file (a pipe, a socket, a device) is never opened. Hard links cannot be told from files.
+Each name of a path is opened relative to the folder before it. So no link is followed, and nobody
+can put a link in place between our check and our open. Pipes, sockets and devices are never
+opened. Hard links look like any other file, and are read.
 """
 
 import contextlib
@@ -14,7 +14,8 @@ from io import BufferedReader
 from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# A pipe that took the file's place meanwhile must not keep us waiting, nor a terminal take us.
+# If a pipe or a terminal takes the place of a file meanwhile, opening it must neither block nor
+# make it our controlling terminal.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -22,12 +23,12 @@ def open_beneath(folder: Path, path: str) -> BufferedReader:
     """Open a regular file for reading; links that stay in the folder are followed.
 
     Args:
-        folder: The folder; it may itself be reached by links.
-        path: Relative to it, with forward slashes.
+        folder: The folder; the path to the folder itself may contain links.
+        path: Path of the file relative to the folder, with forward slashes.
 
     Raises:
-        IsADirectoryError: It is a folder.
-        OSError: It is not there, cannot be read, is no regular file, or a link leads out.
+        IsADirectoryError: The path is a folder.
+        OSError: The file is missing, unreadable or not regular, or a link leads out.
     """
     real = os.path.realpath(folder)
     found = os.path.realpath(os.path.join(real, path))  # noqa: PTH118  # keeps a last "/"
@@ -46,12 +47,12 @@ def folder_beneath(folder: Path, names: Sequence[str], *, make: bool = False) ->
     """Open a folder below a folder, following no link; yield its descriptor.
 
     Args:
-        folder: Where to start; it may be reached by links.
-        names: The names of the folders from there on.
-        make: Make those that are not there.
+        folder: The folder to start from; the path to the folder itself may contain links.
+        names: Names of the inner folders, outermost first.
+        make: Whether to make missing folders.
 
     Raises:
-        OSError: One of them is a link or no folder, or cannot be opened.
+        OSError: An inner folder is a link, is no folder, or cannot be opened.
     """
     handle = os.open(folder, _FOLDER)
     try:
@@ -72,13 +73,13 @@ def open_file(handle: int, name: str) -> BufferedReader:
 
     Args:
         handle: Descriptor of the folder.
-        name: Of the file in it.
+        name: Name of the file in it.
 
     Raises:
-        IsADirectoryError: It is a folder.
-        OSError: It is not there, cannot be read, or is no regular file.
+        IsADirectoryError: The name is a folder's.
+        OSError: The file is missing, unreadable or not regular.
     """
-    # Looked at first: to open a device may do something.
+    # Checked before opening, because opening a device may already act on it.
     _check_regular(os.stat(name, dir_fd=handle, follow_symlinks=False), name)
     file = os.fdopen(os.open(name, _FILE, dir_fd=handle), "rb")
     try:
@@ -93,7 +94,7 @@ def _open_folder(handle: int, name: str) -> int:
     try:
         return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
     except OSError as error:
-        # Systems disagree about what a link is here: ENOTDIR or ELOOP.
+        # For a link, some systems report ENOTDIR and others ELOOP.
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
             found = os.stat(name, dir_fd=handle, follow_symlinks=False)
             if stat.S_ISLNK(found.st_mode):

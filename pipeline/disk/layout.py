@@ -1,18 +1,18 @@
-"""Layout: where everything of a zoo lies. It opens no file.
+"""Layout: the files and folders of a zoo. It opens no file.
 
 models.yaml                          the manifest; its folder is the root
 .zoo/                                what a build leaves for the next one
   doit.json                          doit's database, a cache
-  lock                               held by the run that is under way
+  lock                               locked by the run that is under way
   temporary/                         half-made results; swept when a run starts
   build/<model>/<step>/              a step's results, with receipt.json, run.json, log.txt
   build/<model>/<step>.json          the step's outcome: status and output digests
-  build/<model>/<step>.failed/       the receipt and log of its last failure
+  build/<model>/<step>.failed/       receipt and log of the step's last failure
   build/<model>/variant/<variant>…   the same for each variant
   catalog/                           the results of the step that makes models.json
   site/                              the results of the step that makes the pages
-  dist.json                          what was put into dist/
-  recipes/<model>.json               what earlier results were made of, for `doit diff`
+  dist.json                          the files that were put into dist/
+  recipes/<model>.json               the ingredients of earlier results, for `doit diff`
 dist/                                the zoo as published (`zoo: output:`)
 """
 
@@ -45,7 +45,7 @@ class Layout:
 
     @cached_property
     def state(self) -> Path:
-        """Folder of all that a build leaves for the next one."""
+        """Folder of the files that a build leaves for the next one."""
         return self.root / ".zoo"
 
     @cached_property
@@ -75,7 +75,7 @@ class Layout:
 
     @cached_property
     def dist_state(self) -> Path:
-        """File that remembers what was put into dist/."""
+        """File that lists the files put into dist/."""
         return self.state / "dist.json"
 
     @cached_property

@@ -1,9 +1,8 @@
-"""Faults of this machine: which file, which fault, and what its owner can do.
+"""Faults of this machine: the file, the fault, and the remedy.
 
-A full disk, a folder that must not be written, a broken sector, too many open files: no model
-is to blame, no code of ours either, and the next run may succeed. So every OSError, every
-MemoryError and every ImportError (a package that cannot be read) is told as this machine's. It
-opens no file.
+A full disk, a folder without write permission, a broken sector, too many open files: neither a
+model nor our code is to blame, and the next run may succeed. So every OSError, MemoryError and
+ImportError (of a package that cannot be read) becomes a MachineError. This module opens no file.
 """
 
 import errno
@@ -21,7 +20,7 @@ _NO_MEMORY = "free memory, or run fewer steps at a time (-n 1)"
 _IN_THE_WAY = "something else lies in its place: move it away"
 _NETWORK_DISK = "mount the network file system again that holds it"
 
-# From errno(3); what is not here gets _OTHERWISE.
+# The remedy for each number of errno(3); other numbers get _OTHERWISE.
 _ADVICE: Mapping[int, str] = {
     errno.EACCES: _FORBIDDEN,
     errno.EAGAIN: "end other processes, or run fewer steps at a time (-n 1)",
@@ -60,13 +59,14 @@ def machine_error(
     file: Path | None = None,
     moved: Mapping[Path, Path] = MappingProxyType({}),
 ) -> MachineError:
-    """Return a fault of this machine as it is told: "dist/a.bin: No space left on device".
+    """Return the error that users see: "dist/a.bin: No space left on device".
 
     Args:
-        error: The fault.
-        root: The zoo; a file in it is told relative to it.
-        file: The file, where the error names none.
-        moved: Where people find what lies in a folder for now: {temporary folder: its place}.
+        error: The fault, as Python raised it.
+        root: Folder of the zoo; the message names a file in it relative to it.
+        file: The file to name if the error names none.
+        moved: Temporary folders, each with the folder that its files will lie in: the message
+            names the latter, which people know.
     """
     place = _find_file(error) or (None if isinstance(error, ImportError) else file)
     for folder, known in moved.items():
@@ -80,7 +80,7 @@ def machine_error(
 
 
 def _find_file(error: MachineFault) -> Path | None:
-    """Return the file that an error names; of a renaming the new name, which people know."""
+    """Return the file that an error names, or None; after a failed renaming, the new name."""
     for name in (getattr(error, "filename2", None), getattr(error, "filename", None)):
         if isinstance(name, str | bytes | os.PathLike) and name:
             return Path(os.fsdecode(name))
@@ -88,6 +88,7 @@ def _find_file(error: MachineFault) -> Path | None:
 
 
 def _name_fault(error: MachineFault) -> str:
+    """Return the fault without its file: "No space left on device", "out of memory"."""
     if isinstance(error, MemoryError):
         return "out of memory"
     if isinstance(error, ImportError):
@@ -98,7 +99,7 @@ def _name_fault(error: MachineFault) -> str:
 def _name_import_fault(error: ImportError) -> str:
     """Return why a package cannot be imported: "numpy cannot be loaded: Input/output error".
 
-    Packages hide the first fault behind a page of advice of their own (numpy does).
+    The first error of the chain counts: numpy, for example, hides it behind a page of advice.
     """
     first: BaseException = error
     while isinstance(first.__cause__ or first.__context__, OSError | ImportError):
@@ -110,6 +111,7 @@ def _name_import_fault(error: ImportError) -> str:
 
 
 def _advise(error: MachineFault) -> str:
+    """Return the remedy: "mount the disk so that it can be written"."""
     if isinstance(error, MemoryError):
         return _NO_MEMORY
     if isinstance(error, ImportError):

@@ -1,17 +1,17 @@
-"""Versions of installed distributions, as receipts and the catalog record them."""
+"""Versions of the tools that results depend on, for receipts and for the catalog."""
 
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-# What runs models is fetched from npm and pinned here; it is no distribution of Python's.
+# TensorFlow.js is no Python distribution: its files are fetched from npm, at this version.
 TFJS = "4.22.0"
 _PINNED: Mapping[str, str] = {"tfjs": TFJS}
 
 
 @cache
 def installed_version(distribution: str) -> str | None:
-    """Return the version of a tool, e.g. "2.19.0" of tensorflow, or None."""
+    """Return the version of a tool, e.g. "2.19.0" for "tensorflow"; None if it is not installed."""
     if distribution in _PINNED:
         return _PINNED[distribution]
     try:
