@@ -5,6 +5,7 @@ the catalog, the site and dist/. `doit list --all` prints the same. Nothing here
 what needs it runs in child processes.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from pipeline.errors import PipelineError
 from pipeline.steps.graph import load_graph
 from pipeline.steps.tasks import Task, dist_task, job_task, model_tasks, step_tasks, tag_tasks
 
+# There are many objects now and no garbage; a command that goes on for long collects again.
+gc.disable()
 try:
     GRAPH = load_graph(Path.cwd())
 except PipelineError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from pipeline.catalog.phrases import format_requirements
-from pipeline.catalog.types import CatalogCheck
+from pipeline.records.verdicts import CatalogCheck
 from pipeline.text.line import crop_middle, first_line
 from pipeline.text.suggest import join_words, list_first
 

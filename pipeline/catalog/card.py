@@ -6,17 +6,60 @@ good model, whatever becomes of the steps before it. The functions here open no 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pipeline.catalog.types import CatalogModel
+from pipeline.catalog.types import (
+    CatalogFile,
+    CatalogInput,
+    CatalogModel,
+    CatalogOutput,
+    CatalogRole,
+    CatalogSource,
+    CatalogVariant,
+    ModelIdentity,
+    VariantStatus,
+)
 from pipeline.disk.canonical import digest_json
+from pipeline.records.roles import SEPARATOR, RoleMap
+from pipeline.records.shape import format_sizes
+from pipeline.records.signature import Signature
+from pipeline.records.source import ConvertedSource, FetchedSource
+from pipeline.records.variant import VariantRecord
+from pipeline.records.verdicts import CatalogCheck, NameProof
 
+CARD_FILE = "card.json"
 # Enough that two contents of one variant do not meet by chance: 1 in 4 billion.
 DIGEST_DIGITS = 8
 
 
+@dataclass(frozen=True, kw_only=True)
+class CardParts:
+    """All that a card gathers.
+
+    Attributes:
+        fetched: Where the model comes from.
+        converted: What its source states.
+        signature: Inputs, outputs and facts of the graph.
+        ranges: Lowest and highest pixel of each input that is an image, by name.
+        roles: Roles of its outputs.
+        proofs: How values prove the name of an output, by name.
+        vectors: The published files of the test vectors.
+        variants: Its variants, the base first.
+    """
+
+    fetched: FetchedSource
+    converted: ConvertedSource
+    signature: Signature
+    ranges: Mapping[str, tuple[float, float]]
+    roles: RoleMap
+    proofs: Mapping[str, NameProof]
+    vectors: Sequence[CatalogFile]
+    variants: Sequence[CatalogVariant]
+
+
 def variant_folder(name: str, outputs: Mapping[str, str]) -> str:
-    """Name the folder of a variant by its content, e.g. "float16-3f2a9c1b".
+    """Name the folder of a variant by its content: "float16-3f2a9c1b".
 
     Args:
         name: Name of the variant.
@@ -26,129 +69,202 @@ def variant_folder(name: str, outputs: Mapping[str, str]) -> str:
 
 
 def model_folder(model: str) -> str:
-    """Return the folder of a model's files, relative to the catalog."""
+    """Return the folder of a model's files, relative to the catalog: "models/handtrack"."""
     return f"models/{model}"
 
 
-def variant_entry(
+def published_variant(
     model: str,
-    record: Mapping[str, Any],
-    files: Sequence[Mapping[str, Any]],
+    record: VariantRecord,
+    files: Sequence[CatalogFile],
     *,
-    checks: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return the catalog's entry of a variant that was made.
+    checks: Mapping[str, CatalogCheck],
+) -> CatalogVariant:
+    """Return the catalog's entry of a variant that is published.
 
     Args:
         model: Name of the model.
-        record: The variant's own record: name, weights, keptFloat32.
-        files: `path`, `bytes` and `sha256` of each file, paths relative to its folder.
+        record: How the variant is stored.
+        files: Its files, paths relative to its folder.
         checks: What each backend of TensorFlow.js made of it.
     """
-    outputs = {file["path"]: file["sha256"] for file in files}
-    folder = f"{model_folder(model)}/{variant_folder(record['name'], outputs)}"
-    return {
-        "name": record["name"],
-        "status": "ok",
-        "reason": None,
-        "modelPath": f"{folder}/model.json",
-        "bytes": sum(file["bytes"] for file in files),
-        "files": [{**file, "path": f"{folder}/{file['path']}"} for file in files],
-        "weights": record["weights"],
-        "keptFloat32": record["keptFloat32"],
-        "checks": dict(checks),
-    }
+    outputs = {file.path: file.sha256 for file in files}
+    folder = f"{model_folder(model)}/{variant_folder(record.name, outputs)}"
+    return CatalogVariant(
+        name=record.name,
+        status="ok",
+        reason=None,
+        model_path=f"{folder}/model.json",
+        bytes=sum(file.bytes for file in files),
+        files=[file.model_copy(update={"path": f"{folder}/{file.path}"}) for file in files],
+        weights=record.weights,
+        kept_float32=record.kept_float32,
+        checks=dict(checks),
+    )
 
 
-def missing_variant_entry(
-    name: str, status: str, reason: str | None, *, checks: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return the catalog's entry of a variant that is not published."""
-    return {
-        "name": name,
-        "status": status,
-        "reason": reason,
-        "modelPath": None,
-        "bytes": None,
-        "files": [],
-        "weights": {},
-        "keptFloat32": [],
-        "checks": dict(checks or {}),
-    }
-
-
-def build_card(  # noqa: PLR0913  # what the steps before it made
-    identity: Mapping[str, Any],
+def missing_variant(
+    name: str,
+    status: VariantStatus,
+    reason: str | None,
     *,
-    source: Mapping[str, Any],
-    signature: Mapping[str, Any],
-    hints: Mapping[str, Mapping[str, Any]],
-    mapping: Mapping[str, Any],
-    repairs: Sequence[str],
-    proofs: Mapping[str, Mapping[str, Any]],
-    vectors: Sequence[Mapping[str, Any]],
-    variants: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
+    checks: Mapping[str, CatalogCheck] | None = None,
+) -> CatalogVariant:
+    """Return the catalog's entry of a variant that is not published."""
+    return CatalogVariant(
+        name=name,
+        status=status,
+        reason=reason,
+        model_path=None,
+        bytes=None,
+        files=[],
+        weights={},
+        kept_float32=[],
+        checks=dict(checks or {}),
+    )
+
+
+def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
     """Return the catalog's entry of a model that succeeded.
 
     Args:
-        identity: What the manifest says of it: name, title, licence, the keys of `extra`.
-        source: `uri` and `sha256` of what was fetched, its `format` and what else it offers.
-        signature: Inputs, outputs and facts of the graph (signature.json).
-        hints: What the graph says of each input, by name; see `pipeline.proof.inputs.input_hints`.
-        mapping: Roles, their evidence and conventions (map.json).
-        repairs: What was changed in the graph, in sentences.
-        proofs: How values prove the name of an output, by name (verify.json).
-        vectors: The published files of the test vectors.
-        variants: The entries of its variants, the base first.
+        identity: What the manifest says of it.
+        parts: What the steps made of it.
     """
-    published = [variant for variant in variants if variant["status"] == "ok"]
-    roles = mapping["roles"]
-    entry = {
-        **identity,
-        "status": "ok",
-        "reason": None,
-        "staleSince": None,
-        "source": dict(source),
-        "format": signature["format"],
-        "requiresAsync": signature["requiresAsync"],
-        "parameters": signature["parameters"],
-        "ops": signature["ops"],
-        "modelPath": published[0]["modelPath"] if published else None,
-        "map": mapping["map"],
-        "roles": {
-            role: {
-                "tensor": tensor,
-                "source": mapping["source"][role],
-                "evidence": mapping["evidence"][role],
-                "conventions": mapping["conventions"].get(role, {}),
-            }
-            for role, tensor in mapping["map"].items()
-        },
-        "unassigned": mapping["abstained"],
-        "usable": mapping["usable"],
-        "inputs": [
-            {**entry, "range": _pixel_range(hints.get(entry["name"], {}))}
-            for entry in signature["inputs"]
-        ],
-        "outputs": [
-            {
-                **output,
-                "role": roles.get(output["tensor"]),
-                "proof": proofs.get(output["name"], output)["proof"],
-            }
-            for output in signature["outputs"]
-        ],
-        "repairs": list(repairs),
-        "vectors": list(vectors),
-        "variants": list(variants),
+    published = [variant for variant in parts.variants if variant.status == "ok"]
+    signature, roles = parts.signature, parts.roles
+    model = CatalogModel(
+        **identity.stated,
+        status="ok",
+        reason=None,
+        stale_since=None,
+        source=_source(parts.fetched, parts.converted),
+        format=signature.format,
+        requires_async=signature.requires_async,
+        parameters=signature.parameters,
+        ops=signature.ops,
+        model_path=published[0].model_path if published else None,
+        map=roles.map,
+        roles=_roles(roles),
+        unassigned=roles.abstained,
+        usable=roles.usable,
+        inputs=_inputs(signature, parts.ranges),
+        outputs=_outputs(signature, roles, parts.proofs),
+        repairs=parts.converted.repairs,
+        vectors=list(parts.vectors),
+        variants=list(parts.variants),
+    )
+    return model.with_extra(identity.model_extra or {})
+
+
+def _source(fetched: FetchedSource, converted: ConvertedSource) -> CatalogSource:
+    return CatalogSource(
+        uri=fetched.uri,
+        sha256=fetched.sha256,
+        format=converted.format,
+        tag_sets=converted.tags,
+        signature_key=converted.signature_key,
+        signatures=None
+        if converted.signatures is None
+        else {key: stated.to_json() for key, stated in converted.signatures.items()},
+    )
+
+
+def _roles(roles: RoleMap) -> dict[str, CatalogRole]:
+    return {
+        role: CatalogRole(
+            tensor=tensor,
+            source=roles.source[role],
+            evidence=list(roles.evidence[role]),
+            conventions=roles.conventions.get(role, {}),
+        )
+        for role, tensor in roles.map.items()
     }
-    checked: dict[str, Any] = CatalogModel.model_validate(entry).model_dump(by_alias=True)
-    return checked
 
 
-def _pixel_range(hint: Mapping[str, Any]) -> list[float] | None:
-    return [hint["low"], hint["high"]] if "low" in hint else None
+def _inputs(
+    signature: Signature, ranges: Mapping[str, tuple[float, float]]
+) -> list[CatalogInput]:
+    return [
+        CatalogInput(
+            id=tensor.id,
+            name=tensor.name,
+            tensor=tensor.tensor,
+            dtype=tensor.dtype,
+            js_dtype=tensor.js_dtype,
+            shape=format_sizes(tensor.shape),
+            range=list(ranges[tensor.name]) if tensor.name in ranges else None,
+        )
+        for tensor in signature.inputs
+    ]
+
+
+def _outputs(
+    signature: Signature, roles: RoleMap, proofs: Mapping[str, NameProof]
+) -> list[CatalogOutput]:
+    return [
+        CatalogOutput(
+            id=tensor.id,
+            name=tensor.name,
+            tensor=tensor.tensor,
+            dtype=tensor.dtype,
+            js_dtype=tensor.js_dtype,
+            shape=format_sizes(tensor.shape),
+            role=SEPARATOR.join(roles.roles.get(tensor.tensor, ())) or None,
+            proof=proofs[tensor.name].proof if tensor.name in proofs else tensor.proof,
+        )
+        for tensor in signature.outputs
+    ]
+
+
+def failed_model(identity: ModelIdentity, *, uri: str, reason: str | None) -> CatalogModel:
+    """Return the entry of a model of which nothing can be offered.
+
+    Args:
+        identity: What the manifest says of it.
+        uri: Its source, without credentials.
+        reason: What went wrong.
+    """
+    source = CatalogSource(
+        uri=uri, format=None, sha256=None, tag_sets=None, signature_key=None, signatures=None
+    )
+    model = CatalogModel(
+        **identity.stated,
+        status="failed",
+        reason=reason,
+        stale_since=None,
+        source=source,
+        format=None,
+        requires_async=None,
+        parameters=None,
+        ops={},
+        model_path=None,
+        map={},
+        roles={},
+        unassigned={},
+        usable=None,
+        inputs=[],
+        outputs=[],
+        repairs=[],
+        vectors=[],
+        variants=[],
+    )
+    return model.with_extra(identity.model_extra or {})
+
+
+def stale_model(
+    card: CatalogModel, identity: ModelIdentity, *, reason: str | None, since: str
+) -> CatalogModel:
+    """Return the entry of a model of which an earlier result is offered.
+
+    Args:
+        card: The entry as it was when the model last succeeded.
+        identity: What the manifest says of it now.
+        reason: What went wrong since.
+        since: When it first did, in UTC.
+    """
+    changed = {**identity.stated, "status": "stale", "reason": reason, "stale_since": since}
+    return card.model_copy(update=changed).with_extra(identity.model_extra or {})
 
 
 def alias_model_json(model_json: Mapping[str, Any], folder: str) -> dict[str, Any]:

@@ -8,7 +8,8 @@ that comes nearest to its limit, or is farthest beyond it, speaks for the varian
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.catalog.types import CatalogCheck, CatalogFigures, CatalogOutput, CatalogVariant
+from pipeline.catalog.types import CatalogOutput, CatalogVariant
+from pipeline.records.verdicts import CatalogCheck, CatalogFigures
 
 _VALUES = "values"
 # What agrees, by the gate that counts it.

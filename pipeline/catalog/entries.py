@@ -1,18 +1,18 @@
 """Entries: what the catalog says of each model now, from its card or the lack of one."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from pipeline.catalog.document import failed_entry, stale_entry
+from pipeline.catalog.card import CARD_FILE, failed_model, stale_model
+from pipeline.catalog.completion import parse_model
+from pipeline.catalog.types import CatalogModel, ModelIdentity
 from pipeline.disk.json_file import load_json, read_json
 from pipeline.engine.outcome import Outcome
 from pipeline.errors import DamagedFileError
 
 
 def model_entry(
-    card: Path, outcome: Outcome | None, identity: Mapping[str, Any], *, uri: str
-) -> dict[str, Any]:
+    card: Path, outcome: Outcome | None, identity: ModelIdentity, *, uri: str
+) -> CatalogModel:
     """Return the catalog's entry of a model.
 
     Args:
@@ -20,18 +20,32 @@ def model_entry(
         outcome: How its card ended; None where it has not run.
         identity: What the manifest says of it now.
         uri: Its source, without credentials.
+
+    Raises:
+        DamagedFileError: The card is not what was written.
+        OSError: It cannot be read.
     """
     if outcome is not None and outcome.status == "ok":
-        return read_json(card / "card.json")
+        return load_card(card)
     reason = outcome.reason if outcome is not None else "it was not built"
-    try:
-        last_good = read_json(card / "card.json")
-    except (FileNotFoundError, DamagedFileError):
-        return failed_entry(identity, uri=uri, reason=reason)
     since = read_since(card.with_name("card.since.json"))
-    if since is None:
-        return failed_entry(identity, uri=uri, reason=reason)
-    return stale_entry({**last_good, **identity}, reason=reason, since=since)
+    try:
+        last_good = load_card(card)
+    except (FileNotFoundError, DamagedFileError):
+        last_good = None
+    if last_good is None or since is None:
+        return failed_model(identity, uri=uri, reason=reason)
+    return stale_model(last_good, identity, reason=reason, since=since)
+
+
+def load_card(folder: Path) -> CatalogModel:
+    """Read a card; one of an older version has its missing fields empty.
+
+    Raises:
+        DamagedFileError: It is not what was written.
+        OSError: It cannot be read.
+    """
+    return parse_model(read_json(folder / CARD_FILE), CARD_FILE, error=DamagedFileError)
 
 
 def read_since(file: Path) -> str | None:

@@ -4,23 +4,19 @@ The classes are the schema: `models.schema.json`, published beside the catalog, 
 from them. Names in JSON are camelCase. It opens no file.
 """
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 
+from pipeline.records.record import CamelPart
+from pipeline.records.variant import KeptWeight
+from pipeline.records.verdicts import CatalogCheck
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        use_attribute_docstrings=True,
-    )
+VariantStatus = Literal["ok", "withheld", "skipped", "failed"]
 
 
-class CatalogTensor(_Entry):
+class CatalogTensor(CamelPart):
     """An input or output of a model."""
 
     id: int
@@ -55,7 +51,7 @@ class CatalogOutput(CatalogTensor):
     outputs, or null where the source has the name on the tensor itself."""
 
 
-class CatalogRole(_Entry):
+class CatalogRole(CamelPart):
     """What an output is for, and how that is known; docs/roles.md has the vocabulary."""
 
     tensor: str | None
@@ -68,7 +64,7 @@ class CatalogRole(_Entry):
     """How it is to be read, as far as that is known: the order of a box, its scale, …"""
 
 
-class CatalogFile(_Entry):
+class CatalogFile(CamelPart):
     """A published file."""
 
     path: str
@@ -79,66 +75,12 @@ class CatalogFile(_Entry):
     """Digest of its content, 64 hexadecimal digits."""
 
 
-class KeptWeight(_Entry):
-    """A weight that a quantized variant holds as the base does."""
-
-    weight: str
-    """Its name in the weight manifest."""
-    reason: str
-    """Why it could not be quantized."""
-
-
-class CatalogTolerance(_Entry):
-    """How far an output may be from its source."""
-
-    max_rel_error: float | None
-    """As a fraction of the range of the source's output."""
-    max_abs_error: float | None
-    """In the output's own unit."""
-    min_agreement: float
-    """Smallest share of boxes, rows or choices that agree, where it is judged as a set."""
-    reason: str | None
-    """Why more than 1 % is right."""
-
-
-class CatalogFigures(_Entry):
-    """How far an output is from its source, over all test vectors."""
-
-    model_config = ConfigDict(extra="allow")
-
-    gate: str
-    """What decides: `values`, or as a set `boxes`, `rows`, `choice`, `keypoints`."""
-    metrics: dict[str, float | int | None]
-    """Figures of the task, such as matched boxes or top-1 agreement."""
-    tolerance: CatalogTolerance
-    """What it had to keep."""
-
-
-class CatalogCheck(_Entry):
-    """A variant in TensorFlow.js on one backend."""
-
-    status: Literal["ok", "failed", "unsupported"]
-    """`failed`: it dies, or returns what the source does not; `unsupported`: an op is missing."""
-    reason: str | None
-    """Why it is not `ok`."""
-    tfjs: str | None
-    """Version of TensorFlow.js that ran it."""
-    missing_ops: list[str]
-    """Ops of the graph that the backend lacks."""
-    requires: dict[str, Any]
-    """What a page must set for it to run, such as flags of TensorFlow.js."""
-    unproved: dict[str, str]
-    """Outputs that prove nothing, each with the reason: random, or constant on every vector."""
-    outputs: dict[str, CatalogFigures]
-    """Figures of each output by name."""
-
-
-class CatalogVariant(_Entry):
+class CatalogVariant(CamelPart):
     """One artifact of a model."""
 
     name: str
     """`float32`, `original`, `float16`, `uint8`, `uint16`, or a name from the manifest."""
-    status: Literal["ok", "withheld", "skipped", "failed"]
+    status: VariantStatus
     """Only an `ok` variant has files."""
     reason: str | None
     """Why it is not `ok`."""
@@ -156,7 +98,7 @@ class CatalogVariant(_Entry):
     """What each backend of TensorFlow.js made of it, against the source model's own outputs."""
 
 
-class CatalogSource(_Entry):
+class CatalogSource(CamelPart):
     """Where a model comes from."""
 
     uri: str
@@ -174,8 +116,8 @@ class CatalogSource(_Entry):
     shape by name; null for other formats."""
 
 
-class CatalogModel(_Entry):
-    """A model of the zoo, with the keys of `extra:` in the manifest beside these."""
+class ModelIdentity(CamelPart):
+    """What the manifest says of a model and the catalog repeats, with the keys of `extra:`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -195,6 +137,24 @@ class CatalogModel(_Entry):
     """Where its licence can be read."""
     homepage: str | None
     """Where to learn more about it."""
+
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """The fields of a model's identity by their names, without the keys of `extra:`."""
+        return {name: getattr(self, name) for name in ModelIdentity.model_fields}
+
+    def with_extra(self, extra: Mapping[str, Any]) -> Self:
+        """Return the model with the keys of `extra:` in the manifest."""
+        copy = self.model_copy()
+        assert copy.model_extra is not None
+        copy.model_extra.update(extra)
+        return copy
+
+
+class CatalogModel(ModelIdentity):
+    """A model of the zoo, with the keys of `extra:` in the manifest beside these."""
+
     status: Literal["ok", "stale", "failed"]
     """`stale`: this build of it failed, and what an earlier one made is offered."""
     reason: str | None
@@ -233,7 +193,15 @@ class CatalogModel(_Entry):
     """Its artifacts, the base first."""
 
 
-class CatalogZoo(_Entry):
+RESULT_KEYS = frozenset(
+    field.alias or name
+    for name, field in CatalogModel.model_fields.items()
+    if name not in ModelIdentity.model_fields
+)
+"""Names in JSON of the fields of a model that the build fills in, not the manifest."""
+
+
+class CatalogZoo(CamelPart):
     """The zoo as a whole."""
 
     name: str
@@ -244,7 +212,7 @@ class CatalogZoo(_Entry):
     """Where to learn more about it."""
 
 
-class Catalog(_Entry):
+class Catalog(CamelPart):
     """A TensorFlow.js model zoo."""
 
     json_schema: str = Field(alias="$schema")

@@ -22,7 +22,7 @@ from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ToldOptions
 from pipeline.commands.selection import expand_names
 from pipeline.engine.outcome import load_outcome
-from pipeline.errors import DamagedFileError, PipelineError
+from pipeline.errors import PipelineError
 from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
 from pipeline.steps.graph import Graph
 from pipeline.wall.record import describe_walls
@@ -129,16 +129,16 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 def _load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
     """Return the catalog's entries of models as they are now, even if it is not written yet."""
     # A run with nothing to do reads no card, and need not wait for the catalog's types.
-    from pipeline.catalog.completion import parse_model  # noqa: PLC0415
     from pipeline.catalog.entries import model_entry  # noqa: PLC0415
+    from pipeline.steps.catalog import CatalogParameters  # noqa: PLC0415
 
-    models = graph.jobs["catalog"].parameters["models"]
+    listed = graph.jobs["catalog"].parameters
+    assert isinstance(listed, CatalogParameters)
     entries = []
     for name in names:
-        job, known = graph.jobs[f"card:{name}"], models[name]
+        job, model = graph.jobs[f"card:{name}"], listed.models[name]
         # A damaged card is told by the step that reads it.
         with contextlib.suppress(OSError, PipelineError):
             outcome = load_outcome(job.outcome_file)
-            entry = model_entry(job.folder, outcome, known["identity"], uri=known["uri"])
-            entries.append(parse_model(entry, "card.json", error=DamagedFileError))
+            entries.append(model_entry(job.folder, outcome, model.identity, uri=model.uri))
     return entries

@@ -25,6 +25,7 @@ from pipeline.engine.receipt import (
 )
 from pipeline.engine.step import Step
 from pipeline.errors import PipelineError
+from pipeline.records.record import Part
 from pipeline.workers.limits import ResourceLimits
 
 
@@ -55,7 +56,7 @@ class Job:
         task: Name of its task.
         step: The kind of work.
         model: Name of the model; None for the zoo.
-        parameters: JSON values from the manifest that the step reads.
+        parameters: What the step reads of the manifest.
         folder: Where its results lie.
         reads: The jobs it reads, by key ("fetch", "variant:base").
         needs: Keys of those that must have succeeded.
@@ -68,9 +69,9 @@ class Job:
     """
 
     task: str
-    step: Step
+    step: Step[Any]
     model: str | None
-    parameters: Mapping[str, Any]
+    parameters: Part
     folder: Path
     reads: Mapping[str, "Job"]
     needs: frozenset[str]
@@ -116,7 +117,7 @@ class Job:
         return Ingredients(
             step=self.step.name,
             version=self.step.version,
-            parameters=self.parameters,
+            parameters=self.parameters.to_json(),
             inputs=inputs,
         )
 

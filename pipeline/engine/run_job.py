@@ -22,9 +22,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.disk.canonical import format_json
+from pipeline.disk.clock import utc_now
 from pipeline.disk.files import write_atomic
 from pipeline.disk.machine_faults import MachineFault, machine_error
 from pipeline.engine.events import StepEvent, emit
@@ -106,11 +107,13 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
     return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=told)
 
 
-def _attempt(job: Job, work: Work, ingredients: Ingredients, session: Session) -> Receipt | Failure:
+def _attempt(
+    job: Job, work: Work[Any], ingredients: Ingredients, session: Session
+) -> Receipt | Failure:
     """Call the step's function, put its results in place, and translate what is raised."""
     started = time.monotonic()
     try:
-        job.step.load()(work)
+        job.step.run(work)
         receipt = Receipt(
             ingredients=ingredients, tools=_tools(work), outputs=list_outputs(work.folder)
         )
@@ -123,7 +126,7 @@ def _attempt(job: Job, work: Work, ingredients: Ingredients, session: Session) -
     return receipt
 
 
-def _keep_failure(job: Job, work: Work, receipt: Receipt, seconds: float) -> None:
+def _keep_failure(job: Job, work: Work[Any], receipt: Receipt, seconds: float) -> None:
     """Leave receipt and log of a failure, and nothing of what its step had made."""
     _remove_all_but_log(work.folder)
     _write_records(work, receipt, seconds)
@@ -132,9 +135,9 @@ def _keep_failure(job: Job, work: Work, receipt: Receipt, seconds: float) -> Non
     work.folder.rename(job.failed_folder)
 
 
-def _write_records(work: Work, receipt: Receipt, seconds: float) -> None:
+def _write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
     run = {
-        "finished": _now(),
+        "finished": utc_now(),
         "seconds": round(seconds, 3),
         "peakRssBytes": max(work.peak_rss_bytes, default=None),
         **work.measured,
@@ -143,7 +146,7 @@ def _write_records(work: Work, receipt: Receipt, seconds: float) -> None:
     (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
 
 
-def _tools(work: Work) -> Mapping[str, str | None]:
+def _tools(work: Work[Any]) -> Mapping[str, str | None]:
     return dict(sorted(work.tools.items()))
 
 
@@ -153,7 +156,9 @@ def _refuse_if_closed(session: Session) -> None:
         raise Interrupted from None
 
 
-def _translate(job: Job, session: Session, error: Exception, work: Work | None = None) -> Failure:
+def _translate(
+    job: Job, session: Session, error: Exception, work: Work[Any] | None = None
+) -> Failure:
     """Return what was raised as a failure; `work` is None outside of the step itself."""
     if isinstance(error, StepSkipped):
         return Failure(status="skipped", reason=str(error))
@@ -182,7 +187,7 @@ def _translate(job: Job, session: Session, error: Exception, work: Work | None =
     )
 
 
-def _note(job: Job, work: Work | None, text: str) -> None:
+def _note(job: Job, work: Work[Any] | None, text: str) -> None:
     """Add to the log of a step, or of what happened around it; a full disk takes none."""
     log = work.log if work else job.failed_folder / "log.txt"
     with contextlib.suppress(OSError):
@@ -216,7 +221,7 @@ def _find_damage(job: Job) -> Failure | None:
     return None
 
 
-def _prepare(job: Job, session: Session) -> Work:
+def _prepare(job: Job, session: Session) -> Work[Any]:
     job.temporary.mkdir(parents=True, exist_ok=True)
     try:
         folder = Path(tempfile.mkdtemp(dir=job.temporary, prefix=f"{job.step.name}-"))
@@ -229,6 +234,7 @@ def _prepare(job: Job, session: Session) -> Work:
     return Work(
         task=job.task,
         model=job.model,
+        step=job.step,
         parameters=job.parameters,
         inputs={key: read.folder for key, read in job.reads.items()},
         outcomes={key: outcome for key, outcome in outcomes.items() if outcome is not None},
@@ -300,7 +306,7 @@ def _write_ending(job: Job, outcome: Outcome) -> None:
     if outcome.status == "ok":
         job.since_file.unlink(missing_ok=True)
     elif not job.since_file.exists():
-        write_atomic(job.since_file, format_json({"since": _now()}))
+        write_atomic(job.since_file, format_json({"since": utc_now()}))
     write_outcome(job.outcome_file, outcome)
 
 
@@ -310,10 +316,6 @@ def _find_log(job: Job) -> Path | None:
         return log if log.exists() else None
     except OSError:
         return None
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _remove_all_but_log(folder: Path) -> None:

@@ -1,21 +1,21 @@
-"""Steps: the kinds of work that a model goes through, and what one piece of work is given.
+"""Steps: kinds of work, and what one piece of work is given.
 
-A step is a plain function `run(work) -> None` that writes its results into `work.folder`.
-What it reads of the manifest, which steps it follows and which version its code has is
-said in one line of the table `pipeline.steps.table.STEPS`.
+A step is a function `run(work) -> None` that writes its results into `work.folder`, with the
+class of its parameters, the steps that it follows and the tools that it may use. It knows no
+model: another project could bring steps of its own.
 """
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from pipeline.disk.files import find_special
 from pipeline.disk.versions import installed_version
 from pipeline.engine.outcome import Outcome
 from pipeline.errors import CrashError, UntrustedSourceError
+from pipeline.records.record import Part
 from pipeline.workers.limits import Budget
 
 # What a process with TensorFlow needs before it has read anything, and what it needs for
@@ -28,30 +28,32 @@ class StepSkipped(Exception):  # noqa: N818  # nothing went wrong
     """Raised by a step that has nothing to make; the message says why."""
 
 
+P = TypeVar("P", bound=Part)
+"""What a step reads of the manifest."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(Generic[P]):
     """One kind of work.
 
     Attributes:
         name: As in task names: "convert" in `convert:handtrack`.
         version: Raised when the same ingredients make other results.
-        function: "module:function" to call with the Work; imported when first needed, so
-            that loading the graph stays instant.
+        parameters: Class of what it reads of the manifest; nothing else of that can make its
+            results out of date.
+        run: Does the work. It imports its heavy modules itself: loading the graph stays instant.
         needs: Steps of the same model that must have succeeded.
         accepts: Steps of the same model that are read whatever became of them.
+        tools: Distributions that it may use; another version makes its results out of date.
     """
 
     name: str
     version: int
-    function: str
+    parameters: type[P]
+    run: Callable[["Work[P]"], None]
     needs: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
-
-    def load(self) -> Callable[["Work"], None]:
-        """Import the step's function."""
-        module, name = self.function.split(":")
-        function: Callable[[Work], None] = getattr(importlib.import_module(module), name)
-        return function
+    tools: frozenset[str] = frozenset()
 
 
 class SubmitToTensorFlow(Protocol):
@@ -75,13 +77,14 @@ class SubmitToTensorFlow(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class Work(Generic[P]):
     """One piece of work: what a step's function is given.
 
     Attributes:
         task: Name of the task, e.g. "variant:handtrack:float16".
         model: Name of the model; None for the zoo as a whole.
-        parameters: JSON values from the manifest.
+        step: The kind of work.
+        parameters: What the step reads of the manifest.
         inputs: Folder of each task that this one reads, by its key ("fetch", "variant:base").
         outcomes: Outcome of each of them.
         folder: Empty folder for the results.
@@ -102,7 +105,8 @@ class Work:
 
     task: str
     model: str | None
-    parameters: Mapping[str, Any]
+    step: Step[P]
+    parameters: P
     inputs: Mapping[str, Path]
     outcomes: Mapping[str, Outcome]
     folder: Path
@@ -122,6 +126,8 @@ class Work:
 
     def uses(self, *distributions: str) -> None:
         """Record the versions of tools; another version makes the result out of date."""
+        unknown = set(distributions) - self.step.tools
+        assert not unknown, f"step {self.step.name} does not declare {unknown}"
         for distribution in distributions:
             self.tools[distribution] = installed_version(distribution)
 

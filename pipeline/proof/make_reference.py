@@ -20,6 +20,7 @@ from pipeline.proof.inputs.trial_runs import (
 )
 from pipeline.proof.inputs.variation import describe_fault
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, write_vectors
+from pipeline.records.signature import TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,8 @@ class Reference:
 
 def make_reference(  # noqa: PLR0913  # what is run, and all that it is run with
     run: Run,
-    signature: Mapping[str, Any],
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[str],
     *,
     seed: str,
     task: str | None,
@@ -54,7 +56,8 @@ def make_reference(  # noqa: PLR0913  # what is run, and all that it is run with
 
     Args:
         run: Runs the model.
-        signature: Content of signature.json.
+        inputs: All that the model takes.
+        outputs: Names of its outputs.
         seed: Text that made-up inputs follow from; the model's name.
         task: What the model is for.
         given: Inputs of the manifest, in place of made-up ones.
@@ -64,10 +67,10 @@ def make_reference(  # noqa: PLR0913  # what is run, and all that it is run with
         ManifestError: The model does not run with the inputs of the manifest.
         ConversionError: It runs with none that could be made up.
     """
-    search = Search(run, signature, seed, task, hints)
+    search = Search(run, inputs, seed, task, hints)
     runs = search.find_sizes() if given is None else search.run_given(given)
     random = search.find_random(runs)
-    names = [o["name"] for o in signature["outputs"] if o["name"] not in random]
+    names = [name for name in outputs if name not in random]
     if given is None:
         runs = search.replace_faulty(runs, names)
         runs = drop_large(drop_infinite(runs, names, search.notes), search.notes)

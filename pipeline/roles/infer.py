@@ -9,6 +9,7 @@ no file.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from pipeline.records.signature import Signature
 from pipeline.roles.evidence.class_scores import find_classification
 from pipeline.roles.evidence.feature_vectors import find_features, read_length
 from pipeline.roles.evidence.finding import Claim, Doubt, Finding, RoleFindings
@@ -42,7 +43,7 @@ _CONSTANT = "its values are the same on all vectors and tell nothing"
 
 def infer_roles(  # noqa: PLR0913  # all that evidence can come from, by name
     *,
-    signature: Mapping[str, object],
+    signature: Signature,
     topology: Topology,
     task: str | None,
     outputs: Sequence[Mapping[str, Array]],
@@ -52,7 +53,7 @@ def infer_roles(  # noqa: PLR0913  # all that evidence can come from, by name
     """Tell the roles of a model's outputs, with the evidence.
 
     Args:
-        signature: Content of signature.json.
+        signature: Inputs and outputs.
         topology: The base's graph.
         task: The manifest's `task`.
         outputs: What the model returned on each vector, by output name; random outputs may be
@@ -67,7 +68,7 @@ def infer_roles(  # noqa: PLR0913  # all that evidence can come from, by name
         signature, structure=Structure(topology), task=task, vectors=outputs, inputs=inputs
     )
     claims, doubts = _collect(model)
-    statements = read_map(signature, manifest_map, model)
+    statements = read_map(signature.outputs, manifest_map, model)
     check_stated(statements, claims, model)
     stated = [_state(statement, claims, model) for statement in statements]
     inferred = [_finding(claim, model) for claim in _fill(claims, statements)]

@@ -9,9 +9,9 @@ opens no file.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.errors import MappingError
+from pipeline.records.signature import SignatureOutput
 from pipeline.roles.evidence.finding import Claim
 from pipeline.roles.evidence.observations import Observed, Output
 from pipeline.roles.evidence.role_check import contradict, disagree
@@ -38,7 +38,7 @@ class Statement:
 
 
 def read_map(
-    signature: Mapping[str, Any], roles: Mapping[str, str | None] | None, model: Observed
+    outputs: Sequence[SignatureOutput], roles: Mapping[str, str | None] | None, model: Observed
 ) -> list[Statement]:
     """Return what the manifest states.
 
@@ -47,7 +47,7 @@ def read_map(
     """
     by_tensor = {output.tensor: output for output in model.outputs}
     statements = []
-    for role, tensor in resolve_map(signature, roles)["map"].items():
+    for role, tensor in resolve_map(outputs, roles).items():
         known = find_role(role, model.family) is not None
         statements.append(
             Statement(

@@ -20,7 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.canonical import format_json
-from pipeline.disk.files import write_atomic, writing_beside
+from pipeline.disk.files import digest_file, write_atomic, writing_beside
+from pipeline.disk.json_file import write_json
 from pipeline.errors import DamagedBuildError, DamagedFileError
 
 PART_SUFFIX = ".zoo-part"
@@ -63,9 +64,29 @@ class Placed:
     unlisted: float | None = None
 
 
+PROJECTION_FILE = "projection.json"
+
 # Thousands of entries, which a run with nothing to do reads too: the quickest reader.
 _PROJECTION = TypeAdapter(list[Projected])
 _PLACED = TypeAdapter(dict[str, Placed])
+
+
+def list_file(path: Path, target: str, *, source: str) -> Projected:
+    """Return a file of `.zoo/` as one that belongs in dist/.
+
+    Args:
+        path: The file.
+        target: Its path in dist/.
+        source: Its path in `.zoo/`.
+    """
+    return Projected(
+        path=target, source=source, bytes=path.stat().st_size, sha256=digest_file(path)
+    )
+
+
+def save_projection(folder: Path, files: Sequence[Projected]) -> None:
+    """Write which files of a step belong in dist/."""
+    write_json(folder / PROJECTION_FILE, [vars(file) for file in files])
 
 
 def load_projection(paths: Iterable[Path]) -> tuple[Projected, ...]:

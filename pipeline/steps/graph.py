@@ -3,22 +3,20 @@
 Loading it imports neither TensorFlow nor numpy.
 """
 
-import gc
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pipeline.disk.layout import Layout, cache_folder
 from pipeline.engine.job import Job
-from pipeline.engine.local_files import local_files
 from pipeline.engine.session import Session
 from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.load import load_manifest
 from pipeline.manifest.model import Model
 from pipeline.manifest.zoo import Zoo
-from pipeline.steps import parameters
-from pipeline.steps.table import STEPS
+from pipeline.records.record import Part
+from pipeline.steps import catalog, fetch, site
+from pipeline.steps.table import MODEL_STEPS, ModelStep
 from pipeline.workers.limits import ResourceLimits
 
 MANIFEST = "models.yaml"
@@ -42,7 +40,10 @@ class Graph:
         self.jobs: dict[str, Job] = {}
         self.refreshable: set[str] = set()
         for model in zoo.models:
-            self._add_model(model)
+            for each in MODEL_STEPS:
+                self._add_step(each, model)
+            if parse_source(model.source).refreshable and model.sha256 is None:
+                self.refreshable.add(f"{fetch.STEP.name}:{model.name}")
         self._add_catalog()
         self._add_site()
 
@@ -58,37 +59,27 @@ class Graph:
                 jobs[job.model].append(job)
         return jobs
 
-    def _add_model(self, model: Model) -> None:
-        self._add("fetch", model, parameters.fetch_parameters(model))
-        if parse_source(model.source).refreshable and model.sha256 is None:
-            self.refreshable.add(f"fetch:{model.name}")
-        self._add("convert", model, parameters.convert_parameters(model))
-        self._add("signature", model, {})
-        self._add("reference", model, parameters.reference_parameters(model))
-        self._add("map", model, parameters.map_parameters(model))
-        for variant in (None, *model.variants):
-            read = parameters.variant_parameters(model, variant)
-            self._add("variant", model, read, variant=variant.name if variant else "base")
-        self._add("verify", model, parameters.verify_parameters(model))
-        self._add("card", model, parameters.card_parameters(model))
+    def _add_step(self, each: ModelStep, model: Model) -> None:
+        """Add the job of a step of a model, or one for each variant."""
+        read = each.parameters(model)
+        if isinstance(read, Part):
+            self._add_job(each, model, read)
+        else:
+            for variant, parameters in read.items():
+                self._add_job(each, model, parameters, variant=variant)
 
-    def _add(
-        self, step_name: str, model: Model, read: Mapping[str, Any], *, variant: str | None = None
+    def _add_job(
+        self, each: ModelStep, model: Model, parameters: Part, *, variant: str | None = None
     ) -> None:
-        step = STEPS[step_name]
-        folder = self.layout.build / model.name / step_name
-        reads = {key: self.jobs[_task(key, model.name)] for key in step.needs}
-        for key in step.accepts:
-            prefix = _task(key, model.name) + ":"
-            for other in model.variants:
-                reads[f"{key}:{other.name}"] = self.jobs[prefix + other.name]
+        step = each.step
+        folder = self.layout.build / model.name / step.name
         job = Job(
-            task=_task(f"{step_name}:{variant}" if variant else step_name, model.name),
+            task=_task(f"{step.name}:{variant}" if variant else step.name, model.name),
             step=step,
             model=model.name,
-            parameters=read,
+            parameters=parameters,
             folder=folder / variant if variant else folder,
-            reads=reads,
+            reads=self._find_reads(each, model),
             needs=frozenset(step.needs),
             root=self.layout.root,
             temporary=self.layout.temporary,
@@ -96,22 +87,28 @@ class Graph:
                 timeout_seconds=model.timeout_seconds, memory_bytes=model.memory_limit_bytes
             ),
             trusted=model.trust,
-            local=local_files(step_name, model, self.layout.root),
+            local=each.local_files(model, self.layout.root),
             expected_failure=model.expect == "failed",
         )
         self.jobs[job.task] = job
 
+    def _find_reads(self, each: ModelStep, model: Model) -> Mapping[str, Job]:
+        """Return the jobs that a step of a model reads, by key: "fetch", "variant:float16"."""
+        keys = [
+            *each.step.needs,
+            *(f"{key}:{other.name}" for key in each.step.accepts for other in model.variants),
+        ]
+        return {key: self.jobs[_task(key, model.name)] for key in keys}
+
     def _add_catalog(self) -> None:
-        step = STEPS["catalog"]
+        cards = [f"card:{model.name}" for model in self.zoo.models]
         self.jobs["catalog"] = Job(
             task="catalog",
-            step=step,
+            step=catalog.STEP,
             model=None,
-            parameters=parameters.catalog_parameters(self.zoo),
+            parameters=catalog.parameters(self.zoo),
             folder=self.layout.state / "catalog",
-            reads={
-                f"card:{model.name}": self.jobs[f"card:{model.name}"] for model in self.zoo.models
-            },
+            reads={card: self.jobs[card] for card in cards},
             needs=frozenset(),
             root=self.layout.root,
             temporary=self.layout.temporary,
@@ -120,12 +117,12 @@ class Graph:
     def _add_site(self) -> None:
         self.jobs["site"] = Job(
             task="site",
-            step=STEPS["site"],
+            step=site.STEP,
             model=None,
-            parameters=parameters.site_parameters(self.zoo),
+            parameters=site.parameters(self.zoo),
             folder=self.layout.state / "site",
             reads={"catalog": self.jobs["catalog"]},
-            needs=frozenset({"catalog"}),
+            needs=frozenset(site.STEP.needs),
             root=self.layout.root,
             temporary=self.layout.temporary,
         )
@@ -134,13 +131,9 @@ class Graph:
 def load_graph(root: Path) -> Graph:
     """Read the manifest in a folder and lay out its graph.
 
-    The garbage collector is off from here on: there are many objects now and no garbage. A
-    command that goes on for long turns it on again.
-
     Raises:
         ManifestError: The manifest has faults.
     """
-    gc.disable()
     root = root.resolve()
     zoo = load_manifest(root / MANIFEST)
     layout = Layout(root=root, output=zoo.output)

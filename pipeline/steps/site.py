@@ -1,40 +1,52 @@
-"""The function of the step that makes the page: `site`, from the catalog alone."""
-
-from pathlib import Path
-from typing import Any
+"""The step `site`: pages that show the zoo, its loader and TensorFlow.js, from the catalog."""
 
 from pipeline.catalog.document import CATALOG_FILE
-from pipeline.disk.files import digest_file
-from pipeline.disk.json_file import read_json, write_json
-from pipeline.engine.step import Work
-from pipeline.runtime.tfjs_packages import fetch_packages
-
-PROJECTION_FILE = "projection.json"
+from pipeline.engine.step import Step, Work
+from pipeline.manifest.zoo import Zoo
+from pipeline.records.record import Part
+from pipeline.steps.dist import list_file, save_projection
 
 
-def site(work: Work) -> None:
-    """Write the page, the loader and TensorFlow.js, listed in `projection.json`."""
-    # Imported where it is met: templates take their time.
-    from pipeline.site.build import build_site  # noqa: PLC0415
+class SiteParameters(Part):
+    """What `site` reads of the manifest beside the catalog."""
 
-    work.uses("jinja2", "tfjs", "tfjs-zoo")
+    site: bool
+
+
+def run(work: Work[SiteParameters]) -> None:
+    """Write the pages, the loader and TensorFlow.js, listed in `projection.json`."""
+    from pipeline.catalog.types import Catalog
+    from pipeline.disk.json_file import read_json
+    from pipeline.runtime.tfjs_packages import fetch_packages
+    from pipeline.site.build import build_site
+
+    work.uses(*STEP.tools)
     files = work.folder / "files"
     files.mkdir()
-    if work.parameters["site"]:
+    if work.parameters.site:
         build_site(
-            read_json(work.inputs["catalog"] / CATALOG_FILE),
+            Catalog.model_validate(read_json(work.inputs["catalog"] / CATALOG_FILE)),
             folder=files,
             packages=fetch_packages(cache=work.cache, root=work.root, progress=work.progress),
         )
     paths = sorted(path for path in files.rglob("*") if path.is_file())
-    projection = [_projected(path, path.relative_to(files).as_posix()) for path in paths]
-    write_json(work.folder / PROJECTION_FILE, projection)
+    names = {path: path.relative_to(files).as_posix() for path in paths}
+    save_projection(
+        work.folder,
+        [list_file(path, name, source=f"site/files/{name}") for path, name in names.items()],
+    )
 
 
-def _projected(path: Path, target: str) -> dict[str, Any]:
-    return {
-        "path": target,
-        "source": f"site/files/{target}",
-        "bytes": path.stat().st_size,
-        "sha256": digest_file(path),
-    }
+STEP = Step(
+    name="site",
+    version=1,
+    parameters=SiteParameters,
+    run=run,
+    needs=("catalog",),
+    tools=frozenset({"jinja2", "tfjs", "tfjs-zoo"}),
+)
+
+
+def parameters(zoo: Zoo) -> SiteParameters:
+    """Return what `site` reads of the manifest."""
+    return SiteParameters(site=zoo.site)

@@ -1,52 +1,57 @@
-"""The table of steps: a new one is a line here and a function.
+"""The table of steps: a new one is a module beside this one, and a line here."""
 
-What a step reads of the manifest is in `pipeline.steps.parameters`.
-"""
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from pipeline.engine.local_files import LocalFiles
 from pipeline.engine.step import Step
+from pipeline.manifest.model import Model
+from pipeline.records.record import Part
+from pipeline.steps import (
+    card,
+    catalog,
+    convert,
+    fetch,
+    reference,
+    signature,
+    site,
+    variant,
+    verify,
+)
+from pipeline.steps import map as map_roles
 
-_FUNCTIONS = "pipeline.steps.functions"
-_PROOF = "pipeline.steps.proof"
 
-STEPS = {
-    step.name: step
-    for step in (
-        Step(name="fetch", version=1, function=f"{_FUNCTIONS}:fetch"),
-        Step(name="convert", version=3, function=f"{_FUNCTIONS}:convert", needs=("fetch",)),
-        Step(name="signature", version=2, function=f"{_FUNCTIONS}:signature", needs=("convert",)),
-        Step(
-            name="variant",
-            version=1,
-            function=f"{_FUNCTIONS}:variant",
-            needs=("convert", "signature"),
-        ),
-        Step(
-            name="reference",
-            version=2,
-            function=f"{_PROOF}:reference",
-            needs=("fetch", "convert", "signature"),
-        ),
-        Step(
-            name="map",
-            version=1,
-            function=f"{_FUNCTIONS}:map_outputs",
-            needs=("convert", "signature", "reference"),
-        ),
-        Step(
-            name="verify",
-            version=2,
-            function=f"{_PROOF}:verify",
-            needs=("signature", "reference", "map", "variant:base"),
-            accepts=("variant",),
-        ),
-        Step(
-            name="card",
-            version=2,
-            function=f"{_FUNCTIONS}:card",
-            needs=("fetch", "convert", "signature", "reference", "map", "verify", "variant:base"),
-            accepts=("variant",),
-        ),
-        Step(name="catalog", version=1, function=f"{_FUNCTIONS}:catalog", accepts=("card",)),
-        Step(name="site", version=1, function="pipeline.steps.site:site", needs=("catalog",)),
-    )
-}
+@dataclass(frozen=True, kw_only=True)
+class ModelStep:
+    """A step that each model goes through.
+
+    Attributes:
+        step: The kind of work.
+        parameters: Returns what it reads of a model; where it is done once for each variant, by
+            the names of these.
+        local_files: Returns the files beside the manifest that it reads; None for none.
+    """
+
+    step: Step[Any]
+    parameters: Callable[[Model], Part | Mapping[str, Part]]
+    local_files: Callable[[Model, Path], LocalFiles | None] = lambda _model, _root: None
+
+
+MODEL_STEPS = (
+    ModelStep(step=fetch.STEP, parameters=fetch.parameters, local_files=fetch.local_files),
+    ModelStep(step=convert.STEP, parameters=convert.parameters, local_files=convert.local_files),
+    ModelStep(step=signature.STEP, parameters=signature.parameters),
+    ModelStep(
+        step=reference.STEP, parameters=reference.parameters, local_files=reference.local_files
+    ),
+    ModelStep(step=map_roles.STEP, parameters=map_roles.parameters),
+    ModelStep(step=variant.STEP, parameters=variant.parameters),
+    ModelStep(step=verify.STEP, parameters=verify.parameters),
+    ModelStep(step=card.STEP, parameters=card.parameters),
+)
+"""Each after those that it reads."""
+
+STEPS: tuple[Step[Any], ...] = (*(each.step for each in MODEL_STEPS), catalog.STEP, site.STEP)
+"""All steps, in the order in which they run."""

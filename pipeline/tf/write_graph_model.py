@@ -4,7 +4,7 @@ What all sources that end in a graph have in common. The optimizer and the write
 the tensorflowjs package; the names in the written signature are ours.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
 from pipeline.errors import ConversionError, PipelineError
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, Tie
 from pipeline.tf.lower.grouped import split_groups
 from pipeline.tf.lower.lowering import lower_graph
 from pipeline.tf.narrow_constants import narrow_constants
@@ -28,12 +30,8 @@ from pipeline.tf.saved_model.initializer import lower_initializer
 from pipeline.tf.saved_model.inline import inline_calls
 from pipeline.tfjs.model.model_json import ModelJson, format_model_json, parse_model_json
 
-Tie = tuple[str, str]
-"""A name that the source gives an input or output, and the tensor of the graph that it is."""
-
 _Converted = tuple[ModelJson, list[str]]
 _MARK = "_has_manual_control_dependencies"
-_SHARD_SIZE_BYTES = 4 * 1024**2
 
 
 def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to write them
@@ -44,8 +42,8 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
     signature: SignatureDef,
     source: Path,
     folder: Path,
-    flags: Mapping[str, Any],
-) -> dict[str, Any]:
+    flags: ConversionFlags,
+) -> Conversion:
     """Optimize a frozen graph and write it as model.json and shards.
 
     Args:
@@ -55,12 +53,11 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
         signature: What the optimizer is told to keep, as the converter builds it.
         source: The source's own path, to be taken out of messages.
         folder: Where to write.
-        flags: By the manifest's names: skip_op_check, strip_debug_ops, experiments,
-            weight_shard_size_bytes.
+        flags: skip_op_check, strip_debug_ops, experiments and weight_shard_size_bytes are read.
 
     Returns:
-        The part of a source record that the graph decides: `inputs` (without those that
-        freezing made constants or removed) and `outputs` with name and tensor, and `repairs`.
+        What the graph decides: `inputs` (without those that freezing made constants or removed),
+        `outputs` and `repairs`.
 
     Raises:
         ConversionError: TensorFlow.js has no such graph, or the converter fails.
@@ -71,27 +68,21 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
     kept = _drop_lost(model_json, inputs)
     named = _rename(model_json, frozen, kept, outputs)
     (folder / "model.json").write_bytes(format_model_json(named))
-    return {
-        "inputs": [{"name": name, "tensor": tensor} for name, tensor in kept],
-        "outputs": [{"name": name, "tensor": tensor} for name, tensor in outputs],
-        "repairs": repairs,
-    }
+    return Conversion(inputs=kept, outputs=list(outputs), repairs=repairs)
 
 
 def _convert(
-    frozen: Frozen, signature: SignatureDef, source: Path, folder: Path, flags: Mapping[str, Any]
+    frozen: Frozen, signature: SignatureDef, source: Path, folder: Path, flags: ConversionFlags
 ) -> _Converted:
     """Lower, optimize, check and write a frozen graph under the converter's own names."""
-    skip_op_check = bool(flags.get("skip_op_check"))
-    strip_debug_ops = flags.get("strip_debug_ops") is not False
     graph, repairs = _lower(frozen.graph, signature)
     # Its own check also refuses what the optimizer gets rid of, and says nothing of places.
     graph_def = converter.optimize_graph(
         graph,
         signature,
         skip_op_check=True,
-        strip_debug_ops=strip_debug_ops,
-        experiments=bool(flags.get("experiments")),
+        strip_debug_ops=flags.strip_debug_ops,
+        experiments=flags.experiments,
     )
     _forget_marks(graph_def)
     constants = {node.name for node in graph_def.node if node.op == "Const"}
@@ -99,8 +90,8 @@ def _convert(
     graphs = [graph_def, initializer.graph] if initializer else [graph_def]
     check_ops(
         graphs,
-        skip_op_check=skip_op_check,
-        strip_debug_ops=strip_debug_ops,
+        skip_op_check=flags.skip_op_check,
+        strip_debug_ops=flags.strip_debug_ops,
     )
     name_functions(graph_def)
     repairs += part_constants(graph_def)
@@ -113,7 +104,7 @@ def _convert(
         str(folder / "model.json"),
         frozen.tensorflow_version,
         signature,
-        weight_shard_size_bytes=flags.get("weight_shard_size_bytes") or _SHARD_SIZE_BYTES,
+        weight_shard_size_bytes=flags.weight_shard_size_bytes,
         initializer_graph_def=initializer and initializer.graph,
         initializer_signature_def=initializer and initializer.signature,
         resource_ids_maps=frozen.resource_ids,
@@ -158,7 +149,7 @@ def _translate(convert: Callable[[], _Converted], source: Path) -> _Converted:
 def _drop_lost(model_json: ModelJson, inputs: Iterable[Tie]) -> list[Tie]:
     """Return the inputs that the written graph still has as such."""
     nodes = _ops(model_json)
-    return [tie for tie in inputs if nodes.get(_node(tie[1]), "Const") != "Const"]
+    return [tie for tie in inputs if nodes.get(_node(tie.tensor), "Const") != "Const"]
 
 
 def _rename(
@@ -166,7 +157,7 @@ def _rename(
 ) -> ModelJson:
     """Return a model.json whose signature has the source's names, in structured order."""
     nodes = _ops(model_json)
-    lost = [name for name, tensor in outputs if _node(tensor) not in nodes]
+    lost = [tie.name for tie in outputs if _node(tie.tensor) not in nodes]
     if lost:
         raise ConversionError(f"the converted graph lacks the outputs {', '.join(lost)}")
     content = dict(model_json.content)
@@ -175,8 +166,8 @@ def _rename(
     tensors = {tensor.name: tensor for tensor in (*frozen.inputs, *frozen.outputs)}
     content["signature"] = {
         **old,
-        "inputs": {name: _to_json(tensors[tensor]) for name, tensor in inputs} | resources,
-        "outputs": {name: _to_json(tensors[tensor]) for name, tensor in outputs},
+        "inputs": {tie.name: _to_json(tensors[tie.tensor]) for tie in inputs} | resources,
+        "outputs": {tie.name: _to_json(tensors[tie.tensor]) for tie in outputs},
     }
     return replace(model_json, content=_renumber(content))
 

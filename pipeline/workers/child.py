@@ -5,6 +5,7 @@ this process keeps, and only then what is to be done. When it dies, this process
 The outcome is JSON in a file, because who reads it must not have to trust who wrote it.
 """
 
+import contextlib
 import faulthandler
 import importlib
 import json
@@ -21,8 +22,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pipeline.disk.machine_faults import machine_error
-from pipeline.errors import PipelineError, WorkerError
+from pipeline.disk.machine_faults import OF_NO_MODEL, machine_error
+from pipeline.errors import MachineError, PipelineError, WorkerError
 from pipeline.wall.confine import confine
 from pipeline.wall.rights import parse_rights
 from pipeline.workers.job import OUTCOME, Request
@@ -87,29 +88,36 @@ def _call(request: Request, begin: Callable[[], None]) -> dict[str, Any]:
         begin()
         function = getattr(importlib.import_module(module), name)
         return {"value": function(**request.arguments)}
-    except PipelineError as error:
-        traceback.print_exc()  # into the log: the message alone travels
-        return _describe(error)
-    except MemoryError:
-        traceback.print_exc()
-        hint = "build fewer models at once (-n), or on a larger machine"
-        return _describe(WorkerError("ran out of memory", hint=hint))
-    except ImportError as error:
-        traceback.print_exc()
-        return _describe(machine_error(error))
     except BaseException as error:  # noqa: BLE001  # whatever it is, the parent must hear of it
-        traceback.print_exc()
-        return _describe_bug(error)
+        with contextlib.suppress(OSError):  # the log's disk may be full
+            traceback.print_exc()  # into the log: the message alone travels
+        return _describe(error)
 
 
-def _describe(error: PipelineError) -> dict[str, Any]:
-    kinds = [kind.__name__ for kind in type(error).__mro__]
-    return {"error": {"kinds": kinds, "message": error.message, "hint": error.hint}}
+def _describe(error: BaseException) -> dict[str, Any]:
+    """Return an error as `pipeline.workers.supervise` parses it."""
+    match error:
+        case PipelineError():
+            kinds = [kind.__name__ for kind in type(error).__mro__]
+            fault = error.fault if isinstance(error, MachineError) else None
+            texts = {"message": error.message, "hint": error.hint, "fault": fault}
+            return {"error": {"kinds": kinds, **texts}}
+        case MemoryError():
+            hint = "build fewer models at once (-n), or on a larger machine"
+            return _describe(WorkerError("ran out of memory", hint=hint))
+        case ImportError():
+            return _describe(machine_error(error))
+        case OSError() if error.errno in OF_NO_MODEL:
+            # The parent knows where people find the file, so it writes the message.
+            return {"error": {"number": error.errno, "file": str(error.filename or "")}}
+        case _:
+            return _describe_bug(error)
 
 
 def _describe_bug(error: BaseException) -> dict[str, Any]:
     summary = "".join(traceback.format_exception_only(error)).strip()
-    return {"bug": {"summary": summary, "traceback": "".join(traceback.format_exception(error))}}
+    trace = "".join(traceback.format_exception(error))
+    return {"error": {"message": summary, "traceback": trace}}
 
 
 def _to_json(value: Any) -> Any:

@@ -4,12 +4,13 @@ How many ids an embedding table has, which words a lookup table knows, and which
 pixels the arithmetic at the front of the graph is made for. What it does not say is left out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline.records.signature import SignatureTensor
 from pipeline.tfjs.model.layers_ops import read_topology
 from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.topology import Node, Topology, parse_topology, split_tensor_name
@@ -37,29 +38,29 @@ _MAX_CENTRE = 1.0
 _CAFFE_MEANS = (90.0, 140.0)
 
 
-def read_hints(model_json: ModelJson, folder: Path, signature: Mapping[str, Any]) -> Hints:
+def read_hints(model_json: ModelJson, folder: Path, inputs: Iterable[SignatureTensor]) -> Hints:
     """Return what a graph says of its inputs.
 
     Args:
         model_json: The base's.
         folder: Where its shards lie.
-        signature: Content of signature.json.
+        inputs: The model's.
     """
     topology = read_topology(model_json.content)
     front = _Front(topology, model_json, folder)
     words = _table_words(model_json, folder)
     hints = {}
-    for entry in signature["inputs"]:
-        node = split_tensor_name(entry["tensor"])[0]
+    for entry in inputs:
+        node = split_tensor_name(entry.tensor)[0]
         hint: dict[str, Any] = {}
-        if entry["dtype"] == "string" and words:
+        if entry.dtype == "string" and words:
             hint["words"] = words
         elif (vocabulary := front.vocabulary(node)) is not None:
             hint["vocabulary"] = vocabulary
-        elif entry["dtype"] == "float32" and (pixels := front.pixel_range(node)):
+        elif entry.dtype == "float32" and (pixels := front.pixel_range(node)):
             hint["low"], hint["high"] = pixels
         if hint:
-            hints[entry["name"]] = hint
+            hints[entry.name] = hint
     return hints
 
 

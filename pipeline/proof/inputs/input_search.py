@@ -26,6 +26,7 @@ from pipeline.proof.inputs.trial_runs import (
 )
 from pipeline.proof.inputs.variation import describe_difference
 from pipeline.proof.vector_files import Tensors
+from pipeline.records.signature import TensorSpec
 
 Run = Callable[[Sequence[Tensors]], Sequence[Tensors | str]]
 """Runs a model on some inputs; returns the outputs for each, or why it failed on these."""
@@ -41,13 +42,13 @@ class Search:
     def __init__(
         self,
         run: Run,
-        signature: Mapping[str, Any],
+        specs: Sequence[TensorSpec],
         seed: str,
         task: str | None,
         hints: Mapping[str, Any],
     ) -> None:
         self._run = run
-        self._signature = signature
+        self._specs = specs
         self._seed = seed
         self._task = task
         self._hints = hints
@@ -70,7 +71,7 @@ class Search:
 
     def find_sizes(self) -> list[Trial]:
         """Return the first runs with the first sizes with which the model runs."""
-        count = count_attempts(self._signature, task=self._task, hints=self._hints)
+        count = count_attempts(self._specs, task=self._task, hints=self._hints)
         failed: list[str] = []
         for self._attempt in range(count):
             # All at once at first: to start a runtime may cost more than to run.
@@ -155,9 +156,9 @@ class Search:
 
     def _first_runs(self) -> list[Trial] | str:
         """Return a run for every vector, or why the model fails on all of them."""
-        count = count_vectors(self._signature, hints=self._hints)
+        count = count_vectors(self._specs, hints=self._hints)
         batches = dict.fromkeys(range(count), 1)
-        if is_batch_free(self._signature, task=self._task):
+        if is_batch_free(self._specs, task=self._task):
             batches[1] = BATCH
         runs, faults = self._run_batches(batches)
         if not runs:
@@ -194,7 +195,7 @@ class Search:
 
     def _make(self, index: int, *, batch: int = 1) -> Tensors:
         return make_inputs(
-            self._signature,
+            self._specs,
             seed=self._seed,
             index=index,
             attempt=self._attempt,
@@ -205,10 +206,9 @@ class Search:
 
     def _describe_sizes(self) -> str:
         """Return the inputs of the attempt by dtype and shape."""
-        entries = self._signature["inputs"]
-        sizes = list_sizes(entries, task=self._task, hints=self._hints)[self._attempt]
-        shapes = ((one, resolve_shape(one, sizes, task=self._task)) for one in entries)
-        return ", ".join(f"{one['name']} {one['dtype']} {shape}" for one, shape in shapes)
+        sizes = list_sizes(self._specs, task=self._task, hints=self._hints)[self._attempt]
+        shapes = ((one, resolve_shape(one, sizes, task=self._task)) for one in self._specs)
+        return ", ".join(f"{one.name} {one.dtype} {shape}" for one, shape in shapes)
 
 
 def shorten(text: str) -> str:

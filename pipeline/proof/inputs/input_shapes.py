@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-Shape = tuple[int, ...]
+from pipeline.records.signature import TensorSpec
+
+KnownShape = tuple[int, ...]
 Sizes = Mapping[str, Any]
 """A value for each variable: a size, or a whole shape for an unknown number of axes."""
 
-Entry = Mapping[str, Any]
-"""An input of signature.json: name, dtype, shape with -1 for unknown sizes."""
 
 MAX_ATTEMPTS = 48
 _MAX_COMBINATIONS = 20_000
@@ -47,12 +47,12 @@ _SCALAR = re.compile(
 
 
 def list_sizes(
-    inputs: Sequence[Entry], *, task: str | None, hints: Mapping[str, Any], batch: int = 1
+    inputs: Sequence[TensorSpec], *, task: str | None, hints: Mapping[str, Any], batch: int = 1
 ) -> list[Sizes]:
     """Return what the unknown sizes could be, in the order in which to try them.
 
     Args:
-        inputs: Of signature.json.
+        inputs: All that the model takes.
         task: What the model is for.
         hints: What the graph says of each input, by name; see `pipeline.proof.inputs.input_hints`.
         batch: Samples in place of 1.
@@ -60,14 +60,12 @@ def list_sizes(
     Returns:
         At least one; empty dicts where nothing is unknown.
     """
-    named = {entry["name"]: name_axes(entry, task=task) for entry in inputs}
+    named = {spec.name: name_axes(spec, task=task) for spec in inputs}
     axes = [axis for sizes in named.values() for axis in sizes if isinstance(axis, str)]
     candidates: dict[str, tuple[Any, ...]] = {}
     for axis in dict.fromkeys(axes):
         candidates[axis] = _candidates(axis, inputs, hints, task)
-    if any(
-        is_index(entry) and "vocabulary" not in hints.get(entry["name"], {}) for entry in inputs
-    ):
+    if any(is_index(spec) and "vocabulary" not in hints.get(spec.name, {}) for spec in inputs):
         candidates["vocabulary"] = _VOCABULARIES
     if "batch" in candidates:
         candidates["batch"] = (batch, *candidates["batch"][1:])
@@ -92,36 +90,36 @@ def _rank(choice: Mapping[str, int]) -> tuple[Any, ...]:
     return choice.get("batch", 0), departures, sum(choice.values()), tuple(choice.values())
 
 
-def name_axes(entry: Entry, *, task: str | None) -> tuple[int | str, ...]:
+def name_axes(spec: TensorSpec, *, task: str | None) -> tuple[int | str, ...]:
     """Return the sizes of an input, the name of a variable where one is unknown.
 
     An unknown number of axes is one variable for the whole shape: "shape of r#i", the same
     for inputs whose names differ in their numbers only.
     """
-    shape = entry["shape"]
+    shape = spec.shape
     if shape is None:
-        return ("shape of " + re.sub(r"\d+", "#", entry["name"]),)
-    names = _axis_names(entry, shape, task)
-    return tuple(names[i] if size < 0 else int(size) for i, size in enumerate(shape))
+        return ("shape of " + re.sub(r"\d+", "#", spec.name),)
+    names = _axis_names(spec, shape, task)
+    return tuple(names[i] if size is None else size for i, size in enumerate(shape))
 
 
-def resolve_shape(entry: Entry, sizes: Sizes, *, task: str | None) -> Shape:
+def resolve_shape(spec: TensorSpec, sizes: Sizes, *, task: str | None) -> KnownShape:
     """Return the shape of an input for chosen sizes."""
-    axes = name_axes(entry, task=task)
-    if entry["shape"] is None:
+    axes = name_axes(spec, task=task)
+    if spec.shape is None:
         (variable,) = axes
         return tuple(sizes[str(variable)])
     return tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes)
 
 
-def image_axes(shape: Sequence[int]) -> tuple[int, int, int | None] | None:
+def image_axes(shape: Sequence[int | None]) -> tuple[int, int, int | None] | None:
     """Return the axes of height, width and channels; None for what does not look like an image.
 
     Recognized are (batch, height, width, channels), (batch, channels, height, width), the same
     with frames after the batch, the same without a batch, and (batch, size, size).
 
     Args:
-        shape: Sizes, -1 where unknown.
+        shape: Sizes, None where unknown.
     """
     ndim = len(shape)
     if ndim in (_NDIM_IMAGE, _NDIM_VIDEO):
@@ -132,38 +130,39 @@ def image_axes(shape: Sequence[int]) -> tuple[int, int, int | None] | None:
     return _plane_axes(shape) if ndim == _NDIM_IMAGE - 1 else None
 
 
-def is_audio(entry: Entry, *, task: str | None) -> bool:
+def is_audio(spec: TensorSpec, *, task: str | None) -> bool:
     """Return whether an input looks like a waveform: by its words or by its length."""
-    shape = [size for size in entry["shape"] or (-1,) if size != 1]
-    if not str(entry["dtype"]).startswith("float") or not shape or len(shape) > _NDIM_SOUND:
+    shape = [size for size in spec.shape or (None,) if size != 1]
+    if not spec.dtype.startswith("float") or not shape or len(shape) > _NDIM_SOUND:
         return False
-    if shape[-1] >= min(_CANDIDATES["samples"]):
+    length = shape[-1]
+    if length is not None and length >= min(_CANDIDATES["samples"]):
         return True
-    could = shape[-1] < 0 or shape[-1] >= _SHORTEST_SOUND
-    return could and bool(_AUDIO.search(f"{entry['name']} {task or ''}".lower()))
+    could = length is None or length >= _SHORTEST_SOUND
+    return could and bool(_AUDIO.search(f"{spec.name} {task or ''}".lower()))
 
 
-def has_batch(entry: Entry, shape: Sequence[int], *, task: str | None) -> bool:
+def has_batch(spec: TensorSpec, shape: Sequence[int], *, task: str | None) -> bool:
     """Return whether the first axis of an input counts samples.
 
     Args:
-        entry: The input.
+        spec: The input.
         shape: Its shape, all known.
         task: What the model is for.
     """
     if len(shape) == 1:
-        return name_axes(entry, task=task) == ("batch",)
+        return name_axes(spec, task=task) == ("batch",)
     return len(shape) > 1 and 0 not in (image_axes(shape) or ())
 
 
-def is_index(entry: Entry) -> bool:
+def is_index(spec: TensorSpec) -> bool:
     """Return whether an input may be ids of words or the like."""
-    ndim = len(entry["shape"] or ())
-    return entry["dtype"] in ("int32", "int64") and 0 < ndim < _NDIM_IMAGE - 1
+    ndim = len(spec.shape or ())
+    return spec.dtype in ("int32", "int64") and 0 < ndim < _NDIM_IMAGE - 1
 
 
-def _axis_names(entry: Entry, shape: Sequence[int], task: str | None) -> Sequence[str]:
-    long = "samples" if is_audio(entry, task=task) else "length"
+def _axis_names(spec: TensorSpec, shape: Sequence[int | None], task: str | None) -> Sequence[str]:
+    long = "samples" if is_audio(spec, task=task) else "length"
     if len(shape) == 1:
         return [long if long == "samples" else "batch"]
     axes = image_axes(shape)
@@ -178,7 +177,7 @@ def _axis_names(entry: Entry, shape: Sequence[int], task: str | None) -> Sequenc
 
 
 def _candidates(
-    axis: str, inputs: Iterable[Entry], hints: Mapping[str, Any], task: str | None
+    axis: str, inputs: Iterable[TensorSpec], hints: Mapping[str, Any], task: str | None
 ) -> tuple[Any, ...]:
     if axis.startswith("shape of "):
         return _whole_shapes(axis.removeprefix("shape of "), inputs, task)
@@ -191,23 +190,25 @@ def _candidates(
     return tuple(dict.fromkeys(values))
 
 
-def _known_sizes(inputs: Iterable[Entry]) -> list[int]:
+def _known_sizes(inputs: Iterable[TensorSpec]) -> list[int]:
     """Return the heights and widths that are known: the others are most likely the same."""
     found: list[int] = []
-    for entry in inputs:
-        shape = entry["shape"] or ()
+    for spec in inputs:
+        shape = spec.shape or ()
         sides = [shape[axis] for axis in (image_axes(shape) or ())[:2] if axis is not None]
-        found += [int(side) for side in sides if side >= _SMALLEST_IMAGE]
+        found += [side for side in sides if side is not None and side >= _SMALLEST_IMAGE]
     return found
 
 
-def _whole_shapes(stem: str, inputs: Iterable[Entry], task: str | None) -> tuple[Shape, ...]:
-    others = [entry["shape"] for entry in inputs if entry["shape"] is not None]
-    scalars: tuple[Shape, ...] = ((), (1,), (1, 1))
-    entry = {"name": stem, "dtype": "float32", "shape": None}
+def _whole_shapes(
+    stem: str, inputs: Iterable[TensorSpec], task: str | None
+) -> tuple[KnownShape, ...]:
+    others = [spec.shape for spec in inputs if spec.shape is not None]
+    scalars: tuple[KnownShape, ...] = ((), (1,), (1, 1))
+    spec = TensorSpec(name=stem, dtype="float32", shape=None)
     if _SCALAR.search(stem.lower()):
         return scalars
-    if is_audio(entry, task=task):
+    if is_audio(spec, task=task):
         return ((1, 16000), (16000,), (1, 16000, 1))
     if any(len(shape) == _NDIM_IMAGE for shape in others):
         # Beside an image: a state of a recurrent model, which may start as one value.
@@ -215,15 +216,18 @@ def _whole_shapes(stem: str, inputs: Iterable[Entry], task: str | None) -> tuple
     return ((1, 224, 224, 3), (1, 16), (16,), *scalars)
 
 
-def _plane_axes(shape: Sequence[int]) -> tuple[int, int, int | None] | None:
+def _plane_axes(shape: Sequence[int | None]) -> tuple[int, int, int | None] | None:
     """Return the axes of an image without a batch, or of one without channels."""
     if shape[2] in (3, 4) and _is_plane(shape[0], shape[1]):
         return 0, 1, 2
     if shape[0] in (3, 4) and _is_plane(shape[1], shape[2]):
         return 1, 2, 0
-    return (1, 2, None) if shape[1] == shape[2] >= _SMALLEST_IMAGE else None
+    _, height, width = shape
+    square = height is not None and height == width and height >= _SMALLEST_IMAGE
+    return (1, 2, None) if square else None
 
 
-def _is_plane(height: int, width: int) -> bool:
-    both_unknown = height < 0 and width < 0
-    return both_unknown or min(height, width) >= _SMALLEST_IMAGE
+def _is_plane(height: int | None, width: int | None) -> bool:
+    if height is None or width is None:
+        return height is None and width is None
+    return min(height, width) >= _SMALLEST_IMAGE

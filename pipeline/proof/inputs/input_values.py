@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.proof.inputs.input_shapes import CHANNELS, Entry, Shape, Sizes, is_audio, is_index
+from pipeline.proof.inputs.input_shapes import CHANNELS, KnownShape, Sizes, is_audio, is_index
 from pipeline.proof.inputs.made_images import draw_image
 from pipeline.proof.inputs.made_sounds import make_sound
 from pipeline.proof.inputs.made_texts import choose_texts
 from pipeline.proof.inputs.random_stream import Stream
+from pipeline.records.signature import TensorSpec
 from pipeline.tfjs.model.weights import Array
 
 # Ranges of an image whose normalization nobody states, by sample.
@@ -52,7 +53,7 @@ class Request:
     """What to make one input from.
 
     Attributes:
-        entry: The input in signature.json.
+        spec: The input.
         shape: Its shape without the batch.
         image: Axes of height, width and channels in it; None for what is no image.
         sample: Number of the sample; another number, other content.
@@ -62,8 +63,8 @@ class Request:
         sizes: What was chosen for unknown sizes.
     """
 
-    entry: Entry
-    shape: Shape
+    spec: TensorSpec
+    shape: KnownShape
     image: tuple[int | None, ...] | None
     sample: int
     seed: str
@@ -74,23 +75,23 @@ class Request:
     @property
     def name(self) -> str:
         """Name of the input, in lower case."""
-        return str(self.entry["name"]).lower()
+        return self.spec.name.lower()
 
     @property
     def is_number(self) -> bool:
         """Whether it is one of TensorFlow's integers."""
-        return "int" in str(self.entry["dtype"])
+        return self.spec.is_integer
 
     def stream(self) -> Stream:
         """Return the numbers for this input and sample."""
-        return Stream(self.seed, self.entry["name"], self.sample)
+        return Stream(self.seed, self.spec.name, self.sample)
 
 
 def make_content(request: Request) -> Array:
     """Return the values of an input, in a dtype of TensorFlow.js."""
     for applies, make in _MAKERS:
         if applies(request):
-            return _in_dtype(make(request), str(request.entry["dtype"])).reshape(request.shape)
+            return _in_dtype(make(request), request.spec.dtype).reshape(request.shape)
     raise AssertionError(request)
 
 
@@ -111,7 +112,7 @@ def _make_text(request: Request) -> Array:
         size,
         first=request.sample * max(1, size),
         words=request.hint.get("words", ()),
-        stream=Stream(request.seed, request.entry["name"]),
+        stream=Stream(request.seed, request.spec.name),
     )
     return texts
 
@@ -164,20 +165,26 @@ def _frames(request: Request) -> int:
 
 
 def _choose_range(request: Request, channels: int) -> tuple[float, float]:
-    ranges = image_ranges(request.entry, request.hint, channels)
+    ranges = image_ranges(request.spec, request.hint, channels)
     return ranges[request.sample % len(ranges)]
 
 
 def image_ranges(
-    entry: Entry, hint: Mapping[str, Any], channels: int | None
+    spec: TensorSpec, hint: Mapping[str, Any], channels: int | None
 ) -> Sequence[tuple[float, float]]:
-    """Return the ranges that the values of an image may have; None for no axis of channels."""
-    if "int" in str(entry["dtype"]):
+    """Return the ranges that the values of an image may have.
+
+    Args:
+        spec: The input.
+        hint: What the graph says of it.
+        channels: Their number, 1 without an axis of channels, None where it is unknown.
+    """
+    if spec.is_integer:
         return (BYTE_RANGE,)
     if "high" in hint:
         return ((hint["low"], hint["high"]),)
     # What has other channels than colors is no picture, and not in bytes.
-    is_picture = channels is None or channels < 0 or channels in CHANNELS
+    is_picture = channels is None or channels in CHANNELS
     return RANGES if is_picture else FIELD_RANGES
 
 
@@ -239,12 +246,16 @@ def _make_features(request: Request) -> Array:
     return steps / 1024
 
 
+def _with_batch(request: Request) -> TensorSpec:
+    return request.spec.model_copy(update={"shape": (1, *request.shape)})
+
+
 def _is_audio(request: Request) -> bool:
-    return is_audio({**request.entry, "shape": request.shape}, task=request.task)
+    return is_audio(request.spec.model_copy(update={"shape": request.shape}), task=request.task)
 
 
 def _is(dtype: str) -> Callable[[Request], bool]:
-    return lambda request: request.entry["dtype"] == dtype
+    return lambda request: request.spec.dtype == dtype
 
 
 def _named(pattern: re.Pattern[str]) -> Callable[[Request], bool]:
@@ -262,7 +273,7 @@ _MAKERS: tuple[tuple[Callable[[Request], bool], Callable[[Request], Array]], ...
     (lambda request: "vocabulary" in request.hint, _make_ids),
     (_named(_SEGMENT), _make_segment),
     (_named(_POSITION), _make_position),
-    (lambda request: is_index({**request.entry, "shape": (1, *request.shape)}), _make_ids),
+    (lambda request: is_index(_with_batch(request)), _make_ids),
     (_is_audio, lambda request: make_sound(int(np.prod(request.shape)), request.stream())),
     (lambda _: True, _make_features),
 )

@@ -6,7 +6,6 @@ axes; its values become 0 to 255 for an input of integers and else the range tha
 made for, or 0 to 1 where the graph does not tell. `photo.jpg#-1..1` states another range.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +15,11 @@ import numpy as np
 
 from pipeline.errors import FormatError, ManifestError
 from pipeline.proof.inputs.array_files import NUMBER_BYTES, check_bytes, load_npy, load_npz
-from pipeline.proof.inputs.input_shapes import Entry, image_axes
+from pipeline.proof.inputs.input_shapes import image_axes
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, narrow, write_vectors
+from pipeline.records.signature import TensorSpec
 from pipeline.text.printable import printable
+from pipeline.text.suggest import did_you_mean, find_similar
 from pipeline.tfjs.model.weights import Array
 
 SEED = "test_inputs"
@@ -37,7 +38,7 @@ def load_test_inputs(
     test_inputs: Sequence[str | Mapping[str, str]],
     *,
     root: Path,
-    signature: Mapping[str, Any],
+    specs: Sequence[TensorSpec],
     hints: Mapping[str, Any],
 ) -> list[Tensors]:
     """Read the inputs of each run that the manifest gives.
@@ -46,14 +47,14 @@ def load_test_inputs(
         test_inputs: For each run an .npz file with an array per input, a file for each input by
             its name, or one file where the model has one input.
         root: Folder that the paths are relative to.
-        signature: Content of signature.json.
+        specs: The model's inputs.
         hints: What the graph says of each input; see `pipeline.proof.inputs.input_hints`.
 
     Raises:
         ManifestError: A file is missing or is none of these, or its content does not fit.
     """
     return [
-        _load_run(entry, f"test_inputs[{i}]", root, signature["inputs"], hints)
+        _load_run(entry, f"test_inputs[{i}]", root, specs, hints)
         for i, entry in enumerate(test_inputs)
     ]
 
@@ -78,10 +79,10 @@ def _load_run(
     entry: str | Mapping[str, str],
     where: str,
     root: Path,
-    inputs: Sequence[Entry],
+    inputs: Sequence[TensorSpec],
     hints: Mapping[str, Any],
 ) -> Tensors:
-    known = [str(one["name"]) for one in inputs]
+    known = [one.name for one in inputs]
     if isinstance(entry, str) and not entry.endswith(".npz"):
         if len(known) != 1:
             raise ManifestError(
@@ -95,13 +96,11 @@ def _load_run(
             f"{where} ({entry})",
             lambda names: _check_names(names, known, where),
         )
-        return {
-            one["name"]: _fit(arrays[one["name"]], one, f"{where}.{one['name']}") for one in inputs
-        }
+        return {one.name: _fit(arrays[one.name], one, f"{where}.{one.name}") for one in inputs}
     _check_names(entry, known, where)
     return {
-        one["name"]: _load_input(
-            entry[one["name"]], f"{where}.{one['name']}", root, one, hints.get(one["name"], {})
+        one.name: _load_input(
+            entry[one.name], f"{where}.{one.name}", root, one, hints.get(one.name, {})
         )
         for one in inputs
     }
@@ -111,8 +110,7 @@ def _check_names(found: Iterable[str], known: Sequence[str], where: str) -> None
     names = list(found)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            meant = f"; did you mean {close[0]!r}?" if close else ""
+            meant = did_you_mean(find_similar(name, known))
             raise ManifestError(
                 f"{where}: the model has no input {name!r}; it has {', '.join(known)}{meant}"
             )
@@ -121,18 +119,20 @@ def _check_names(found: Iterable[str], known: Sequence[str], where: str) -> None
         raise ManifestError(f"{where}: nothing for the input {', '.join(missing)}")
 
 
-def _load_input(file: str, where: str, root: Path, entry: Entry, hint: Mapping[str, Any]) -> Array:
+def _load_input(
+    file: str, where: str, root: Path, spec: TensorSpec, hint: Mapping[str, Any]
+) -> Array:
     path, low, high = _split_range(file)
     if path.endswith(_ARRAYS[0]):
         shown = f"{where} ({path})"
-        return _fit(load_npy(_existing(root / path, shown), shown), entry, where)
+        return _fit(load_npy(_existing(root / path, shown), shown), spec, where)
     if path.endswith(_ARRAYS[1]):
         raise ManifestError(
             f"{where}: {path} holds several arrays; expected an .npy file or an image"
         )
     if low is None or high is None:
-        low, high = _default_range(entry, hint)
-    return _fit(_load_image(root / path, f"{where} ({path})", entry, low, high), entry, where)
+        low, high = _default_range(spec, hint)
+    return _fit(_load_image(root / path, f"{where} ({path})", spec, low, high), spec, where)
 
 
 def _split_range(file: str) -> tuple[str, float | None, float | None]:
@@ -144,8 +144,8 @@ def _split_range(file: str) -> tuple[str, float | None, float | None]:
     )
 
 
-def _default_range(entry: Entry, hint: Mapping[str, Any]) -> tuple[float, float]:
-    if "int" in str(entry["dtype"]):
+def _default_range(spec: TensorSpec, hint: Mapping[str, Any]) -> tuple[float, float]:
+    if spec.is_integer:
         return 0.0, _BYTE
     return hint.get("low", 0.0), hint.get("high", 1.0)
 
@@ -158,9 +158,9 @@ def _existing(path: Path, where: str) -> Path:
     return path
 
 
-def _load_image(path: Path, where: str, entry: Entry, low: float, high: float) -> Array:
+def _load_image(path: Path, where: str, spec: TensorSpec, low: float, high: float) -> Array:
     """Return an image as an input takes it, with a batch of 1 where it has a batch."""
-    shape = entry["shape"] or [1, -1, -1, 3]
+    shape = spec.shape or (1, None, None, 3)
     axes = image_axes(shape)
     if axes is None:
         raise ManifestError(
@@ -168,7 +168,7 @@ def _load_image(path: Path, where: str, entry: Entry, low: float, high: float) -
         )
     rows, columns, last = axes
     channels = 1 if last is None else shape[last]
-    mode = _MODES.get(3 if channels < 0 else channels)
+    mode = _MODES.get(3 if channels is None else channels)
     if mode is None:
         raise ManifestError(f"{where}: an image for an input of {channels} channels; expected .npy")
     pixels = _read_pixels(_existing(path, where), where, mode, (shape[rows], shape[columns]))
@@ -177,11 +177,11 @@ def _load_image(path: Path, where: str, entry: Entry, low: float, high: float) -
         values = values[..., 0]
     elif last < rows:
         values = np.moveaxis(values, 2, 0)
-    values = np.rint(values) if _is_integer(entry) else values
+    values = np.rint(values) if spec.is_integer else values
     return values[(None,) * (len(shape) - values.ndim)]
 
 
-def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int, int]) -> Array:
+def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int | None, int | None]) -> Array:
     """Return an image's pixels, 0 to 255: (height, width, channels), in sizes that are stated."""
     from PIL import Image, ImageOps  # noqa: PLC0415  # for images alone
 
@@ -199,40 +199,39 @@ def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int, int]) -> A
             f"{', '.join(_FORMATS)} of at most {_MAX_PIXELS // 10**6} million pixels"
         ) from None
     height, width = (
-        size if size > 0 else own
-        for size, own in zip(sizes, (image.height, image.width), strict=True)
+        size or own for size, own in zip(sizes, (image.height, image.width), strict=True)
     )
     check_bytes(height * width * len(mode) * NUMBER_BYTES, where)
     image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image, np.float64).reshape(height, width, -1)
 
 
-def _fit(values: Array, entry: Entry, where: str) -> Array:
+def _fit(values: Array, spec: TensorSpec, where: str) -> Array:
     """Return an array in the dtype that TensorFlow.js has for an input, if it is fit for it."""
-    shape = entry["shape"]
+    shape = spec.shape
     fits = shape is None or (
         len(shape) == values.ndim
-        and all(want in (-1, have) for want, have in zip(shape, values.shape, strict=True))
+        and all(want in (None, have) for want, have in zip(shape, values.shape, strict=True))
     )
-    if not fits:
+    if shape is not None and not fits:
         raise ManifestError(
             f"{where}: an array of shape {values.shape}; expected {_format_shape(shape)}"
         )
-    dtype = str(entry["dtype"])
+    dtype = spec.dtype
     kinds = {"string": "OSU", "bool": "b"}.get(dtype, "biufc" if dtype.startswith("c") else "biuf")
     if values.dtype.kind not in kinds:
         raise ManifestError(f"{where}: an array of {values.dtype.name}; expected {dtype}")
     try:
-        return _cast(values, entry, where)
+        return _cast(values, spec, where)
     except FormatError as error:
         raise ManifestError(f"{where}: {error.message}") from None
 
 
-def _cast(values: Array, entry: Entry, where: str) -> Array:
-    dtype = str(entry["dtype"])
+def _cast(values: Array, spec: TensorSpec, where: str) -> Array:
+    dtype = spec.dtype
     if dtype in ("string", "bool"):
         return narrow(values, where=where)
-    if not _is_integer(entry):
+    if not spec.is_integer:
         return narrow(
             values.astype("complex64" if dtype.startswith("c") else "float64"), where=where
         )
@@ -247,10 +246,6 @@ def _cast(values: Array, entry: Entry, where: str) -> Array:
     return narrow(whole.astype(np.int64), where=where)
 
 
-def _is_integer(entry: Entry) -> bool:
-    return "int" in str(entry["dtype"])
-
-
-def _format_shape(shape: Sequence[int]) -> str:
-    sizes = ", ".join("?" if size < 0 else str(size) for size in shape)
+def _format_shape(shape: Sequence[int | None]) -> str:
+    sizes = ", ".join("?" if size is None else str(size) for size in shape)
     return f"({sizes},)" if len(shape) == 1 else f"({sizes})"

@@ -5,13 +5,13 @@ It opens no file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from pipeline.proof.judge.fidelity import Array, Fidelity
 from pipeline.proof.judge.figures import figures_json
 from pipeline.proof.judge.gate import Limit
 from pipeline.proof.judge.selection import selects_rows
 from pipeline.proof.vector_files import Vectors
+from pipeline.records.verdicts import CatalogFigures, CatalogTolerance
 
 Figures = Mapping[str, float | int | None]
 
@@ -81,17 +81,16 @@ class OutputCheck:
     metrics: Figures = field(default_factory=dict)
     limit: Limit | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures as the catalog has them."""
-        assert self.limit is not None
-        return {
+    def record(self, limit: Limit) -> CatalogFigures:
+        """Return the figures as the catalog has them, with the limit that they had to keep."""
+        return CatalogFigures(
+            gate=self.gate,
+            metrics=figures_json(self.metrics),
+            tolerance=CatalogTolerance(
+                max_rel_error=limit.relative,
+                max_abs_error=limit.absolute,
+                min_agreement=limit.agreement,
+                reason=limit.reason,
+            ),
             **(self.fidelity.to_json() if self.fidelity else {}),
-            "gate": self.gate,
-            "metrics": figures_json(self.metrics),
-            "tolerance": {
-                "maxRelError": self.limit.relative,
-                "maxAbsError": self.limit.absolute,
-                "minAgreement": self.limit.agreement,
-                "reason": self.limit.reason,
-            },
-        }
+        )

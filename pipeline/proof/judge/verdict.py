@@ -15,6 +15,7 @@ from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.judge.gate import resolve_limit
 from pipeline.proof.judge.judge import judge_outputs
 from pipeline.proof.judge.model_under_test import Case, OutputCheck
+from pipeline.records.verdicts import CatalogCheck, VariantVerdict
 from pipeline.runtime.node_results import ModelRun
 
 CheckStatus = Literal["ok", "failed", "unsupported"]
@@ -72,18 +73,19 @@ class Check:
         """Why an output that passes is not proved, by name."""
         return {name: one.unproved for name, one in self.outputs.items() if one.unproved}
 
-    def to_json(self) -> dict[str, Any]:
+    def record(self) -> CatalogCheck:
         """Return the check as the catalog has it."""
-        measured = {name: one for name, one in self.outputs.items() if one.limit is not None}
-        return {
-            "status": self.status,
-            "reason": self.reason,
-            "tfjs": self.tfjs,
-            "missingOps": list(self.missing_ops),
-            "requires": dict(self.requires),
-            "unproved": self.unproved,
-            "outputs": {name: one.to_json() for name, one in measured.items()},
-        }
+        return CatalogCheck(
+            status=self.status,
+            reason=self.reason,
+            tfjs=self.tfjs,
+            missing_ops=list(self.missing_ops),
+            requires=dict(self.requires),
+            unproved=self.unproved,
+            outputs={
+                name: one.record(one.limit) for name, one in self.outputs.items() if one.limit
+            },
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +102,10 @@ class Verdict:
     reason: str | None
     checks: Mapping[str, Check]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return status, reason and checks as the catalog has them."""
-        checks = {backend: check.to_json() for backend, check in self.checks.items()}
-        return {"status": self.status, "reason": self.reason, "checks": checks}
+    def record(self) -> VariantVerdict:
+        """Return the verdict as the steps after it read it."""
+        checks = {backend: check.record() for backend, check in self.checks.items()}
+        return VariantVerdict(status=self.status, reason=self.reason, checks=checks)
 
 
 def judge_model(

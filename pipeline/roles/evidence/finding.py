@@ -5,8 +5,9 @@ It opens no file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from pipeline.records.roles import RoleMap
 from pipeline.roles.evidence.observations import Output
 
 
@@ -80,29 +81,25 @@ class RoleFindings:
 
     @property
     def map(self) -> dict[str, str | None]:
-        """The tensor of each role, null where it needs none."""
+        """The tensor of each role, None where it needs none."""
         return {finding.role: finding.tensor for finding in self.findings}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of map.json.
-
-        `map` and `roles` are as `pipeline.roles.mapping.resolve_map` returns them. `usable` is
-        false for a model whose only output waits for another model.
-        """
-        by_tensor: dict[str, list[str]] = {}
+    def record(self) -> RoleMap:
+        """Return the findings as a record; not usable if the only output waits for a model."""
+        roles: dict[str, tuple[str, ...]] = {}
         for finding in self.findings:
             if finding.tensor is not None:
-                by_tensor.setdefault(finding.tensor, []).append(finding.role)
-        return {
-            "map": self.map,
-            "roles": {tensor: ", ".join(names) for tensor, names in by_tensor.items()},
-            "source": {finding.role: finding.source for finding in self.findings},
-            "evidence": {finding.role: list(finding.evidence) for finding in self.findings},
-            "conventions": {
+                roles[finding.tensor] = (*roles.get(finding.tensor, ()), finding.role)
+        return RoleMap(
+            map=self.map,
+            roles=roles,
+            source={finding.role: finding.source for finding in self.findings},
+            evidence={finding.role: finding.evidence for finding in self.findings},
+            conventions={
                 finding.role: dict(finding.conventions)
                 for finding in self.findings
                 if finding.conventions
             },
-            "abstained": dict(self.abstained),
-            "usable": not self.findings or any(finding.usable for finding in self.findings),
-        }
+            abstained=dict(self.abstained),
+            usable=not self.findings or any(finding.usable for finding in self.findings),
+        )

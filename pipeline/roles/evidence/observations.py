@@ -7,11 +7,12 @@ values, or with values that never vary, nothing is claimed. It opens no file and
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.records.shape import Shape
+from pipeline.records.signature import Signature, SignatureOutput, SignatureTensor
 from pipeline.roles.evidence.structure import Structure
 from pipeline.roles.role_types import Family
 from pipeline.roles.vocabulary import find_family
@@ -34,7 +35,8 @@ MAX_WHOLE_TOLERANCE = 0.2
 _PLANE_SIZE = 5
 """An axis of fewer values than this is no side of an image."""
 
-_NDIM_PLANE = 3
+_NDIM_PLANE, _NDIM_IMAGE = 3, 4
+_CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +165,7 @@ class Observed:
 
     Attributes:
         outputs: Its outputs.
-        inputs: The inputs of signature.json.
+        inputs: Its inputs.
         structure: What its graph tells.
         family: What it does, as far as the manifest says so.
         task: The manifest's word for it.
@@ -171,7 +173,7 @@ class Observed:
     """
 
     outputs: tuple[Output, ...]
-    inputs: tuple[Mapping[str, Any], ...]
+    inputs: tuple[SignatureTensor, ...]
     structure: Structure
     family: Family | None
     task: str | None
@@ -198,7 +200,7 @@ def whole_tolerance(values: Floats) -> float:
 
 
 def observe(
-    signature: Mapping[str, Any],
+    signature: Signature,
     *,
     structure: Structure,
     task: str | None,
@@ -208,44 +210,44 @@ def observe(
     """Bring together what is known of a model.
 
     Args:
-        signature: Content of signature.json.
+        signature: Inputs and outputs.
         structure: Its graph.
         task: The manifest's `task`.
         vectors: Outputs on each vector, by name; a random output may be left out.
         inputs: What each vector fed, by name, where open sizes were chosen.
     """
-    outputs = tuple(_observe_output(entry, vectors) for entry in signature["outputs"])
+    outputs = tuple(_observe_output(entry, vectors) for entry in signature.outputs)
     return Observed(
         outputs=outputs,
-        inputs=tuple(signature["inputs"]),
+        inputs=tuple(signature.inputs),
         structure=structure,
         family=find_family(task),
         task=task,
-        image_size=_find_image_size(signature["inputs"], inputs),
+        image_size=_find_image_size(signature.inputs, inputs),
     )
 
 
-def _observe_output(entry: Mapping[str, Any], vectors: Sequence[Mapping[str, Array]]) -> Output:
-    name, shape = entry["name"], entry["shape"]
-    text = entry["jsDtype"] == "string"
+def _observe_output(entry: SignatureOutput, vectors: Sequence[Mapping[str, Array]]) -> Output:
+    name, shape = entry.name, entry.shape
+    text = entry.js_dtype == "string"
     arrays = [vector[name] for vector in vectors if name in vector]
     if not all(_has_shape(array, shape) for array in arrays):
         arrays = []  # whatever was run, it was not this output
     return Output(
         name=name,
-        tensor=entry["tensor"],
-        shape=None if shape is None else tuple(None if n < 0 else n for n in shape),
+        tensor=entry.tensor,
+        shape=shape,
         values=() if text else tuple(np.asarray(a, np.float64) for a in arrays if _is_real(a)),
         text=text,
     )
 
 
-def _has_shape(array: Array, shape: Sequence[int] | None) -> bool:
+def _has_shape(array: Array, shape: Shape) -> bool:
     if shape is None:
         return True
     sizes = np.shape(array)
     return len(sizes) == len(shape) and all(
-        size == stated or stated < 0 for size, stated in zip(sizes, shape, strict=True)
+        stated in (size, None) for size, stated in zip(sizes, shape, strict=True)
     )
 
 
@@ -254,16 +256,18 @@ def _is_real(array: Array) -> bool:
 
 
 def _find_image_size(
-    entries: Sequence[Mapping[str, Any]], vectors: Sequence[Mapping[str, Array]]
+    entries: Sequence[SignatureTensor], vectors: Sequence[Mapping[str, Array]]
 ) -> tuple[int, int] | None:
     """Return height and width of the only input that is an image, channels first or last."""
     found = set()
     for entry in entries:
-        fed = {np.shape(vector[entry["name"]]) for vector in vectors if entry["name"] in vector}
-        shape = next(iter(fed)) if len(fed) == 1 else tuple(entry["shape"] or ())
-        if len(shape) == 4 and shape[3] in (1, 3, 4):  # noqa: PLR2004
-            found.add((int(shape[1]), int(shape[2])))
-        elif len(shape) == 4 and shape[1] in (1, 3, 4):  # noqa: PLR2004
-            found.add((int(shape[2]), int(shape[3])))
-    sizes = [size for size in found if min(size) > 0]
+        fed = {np.shape(vector[entry.name]) for vector in vectors if entry.name in vector}
+        shape = next(iter(fed)) if len(fed) == 1 else entry.shape or ()
+        if len(shape) != _NDIM_IMAGE:
+            continue
+        if shape[3] in _CHANNELS:
+            found.add((shape[1], shape[2]))
+        elif shape[1] in _CHANNELS:
+            found.add((shape[2], shape[3]))
+    sizes = [(height, width) for height, width in found if height and width]
     return sizes[0] if len(sizes) == 1 else None

@@ -54,7 +54,7 @@ def _guess_family(roles: set[str]) -> Family | None:
 
 
 def _find_states(model: Observed) -> Iterator[Claim]:
-    inputs = {entry["name"] for entry in model.inputs}
+    inputs = {entry.name for entry in model.inputs}
     for output in model.outputs:
         number = state_number(output.name)
         if number is not None and f"r{number}i" in inputs:

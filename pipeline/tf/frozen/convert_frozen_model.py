@@ -3,13 +3,13 @@
 The converter writes no inputs, and outputs without dtype or shape.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, Tie
 from pipeline.tf.frozen.frozen_ends import name_end
 from pipeline.tf.frozen.frozen_graph import load_frozen_graph
 from pipeline.tf.saved_model.freeze import Frozen
@@ -17,19 +17,17 @@ from pipeline.tf.saved_model.inline import inline_calls
 from pipeline.tf.write_graph_model import write_graph_model
 
 
-def convert_frozen_model(*, source: Path, folder: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a frozen graph and return the source record.
+def convert_frozen_model(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
+    """Convert a frozen graph.
 
     Args:
         source: A .pb or .pbtxt file.
         folder: Where to write model.json and shards.
-        flags: By the manifest's names, JSON values; absent or null is the converter's default:
-            output_node_names (absent: found), skip_op_check, strip_debug_ops, experiments,
-            weight_shard_size_bytes, trust.
+        flags: output_node_names, skip_op_check, strip_debug_ops, experiments,
+            weight_shard_size_bytes and trust are read.
 
     Returns:
-        format; signature_key, tags and signatures, null; inputs and outputs with their
-        tensors, named as their nodes; repairs.
+        Inputs and outputs with their tensors, named as their nodes; repairs.
 
     Raises:
         FormatError: It is no frozen graph, or cut off.
@@ -39,8 +37,8 @@ def convert_frozen_model(*, source: Path, folder: Path, flags: Mapping[str, Any]
     """
     loaded = load_frozen_graph(
         source,
-        output_node_names=flags.get("output_node_names"),
-        trust=bool(flags.get("trust")),
+        output_node_names=flags.output_node_names,
+        trust=flags.trust,
     )
     names = [tensor.name for tensor in loaded.outputs]
     graph = inline_calls(loaded.graph, names)
@@ -54,19 +52,12 @@ def convert_frozen_model(*, source: Path, folder: Path, flags: Mapping[str, Any]
     )
     written = write_graph_model(
         frozen,
-        inputs=[(name_end(tensor.name), tensor.name) for tensor in loaded.inputs],
-        outputs=[(name_end(name), name) for name in names],
+        inputs=[Tie(name=name_end(end.name), tensor=end.name) for end in loaded.inputs],
+        outputs=[Tie(name=name_end(name), tensor=name) for name in names],
         # Without inputs, as the converter calls its optimizer.
         signature=converter._build_signature_def(graph, [], names),  # noqa: SLF001
         source=source,
         folder=folder,
         flags=flags,
     )
-    return {
-        "format": "tf_frozen_model",
-        "signature_key": None,
-        "tags": None,
-        "signatures": None,
-        **written,
-        "repairs": [*loaded.repairs, *written["repairs"]],
-    }
+    return written.model_copy(update={"repairs": [*loaded.repairs, *written.repairs]})

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipeline.records.flags import SourceFlags
+from pipeline.records.source import ConvertedSource, StatedTensor
 from pipeline.tf.frozen.frozen_ends import name_end
 from pipeline.tf.frozen.frozen_graph import FrozenGraph, load_frozen_graph
 from pipeline.tf.saved_model.freeze import import_graph
@@ -18,8 +20,8 @@ from pipeline.tf.tf_session import run_in_session
 def run_frozen_model(
     *,
     source: Path,
-    record: Mapping[str, Any],
-    flags: Mapping[str, Any],
+    record: ConvertedSource,
+    flags: SourceFlags,
     **known: Any,
 ) -> dict[str, Any]:
     """Run a frozen graph on test vectors; see `write_outputs`.
@@ -27,7 +29,7 @@ def run_frozen_model(
     Args:
         source: A .pb or .pbtxt file.
         record: The source record, of convert_frozen_model.
-        flags: By the manifest's names; output_node_names and trust are read.
+        flags: output_node_names and trust are read.
         known: All else that `write_outputs` takes.
 
     Raises:
@@ -35,8 +37,8 @@ def run_frozen_model(
     """
     loaded = load_frozen_graph(
         source,
-        output_node_names=flags.get("output_node_names"),
-        trust=bool(flags.get("trust")),
+        output_node_names=flags.output_node_names,
+        trust=flags.trust,
     )
     session = tf.compat.v1.Session(graph=_join(loaded))
     if loaded.initializer is not None:
@@ -51,10 +53,11 @@ def run_frozen_model(
         record=record,
         **known,
         inputs={
-            name: {
-                "dtype": tensor.dtype.name,
-                "shape": describe_shape(tensor.shape.as_proto()),
-            }
+            name: StatedTensor(
+                tensor=tensor.name,
+                dtype=tensor.dtype.name,
+                shape=describe_shape(tensor.shape.as_proto()),
+            )
             for name, tensor in inputs.items()
         },
     )

@@ -17,6 +17,8 @@ import keras
 import tf_keras
 
 from pipeline.errors import ConversionError
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, Tie
 from pipeline.tf.keras.keras_call import CALL_KEY, argument_names, describe_call, trace_model
 from pipeline.tf.keras.keras_source import LoadedKeras, load_keras_model
 from pipeline.tf.saved_model.convert_saved_model import convert_saved_model
@@ -24,47 +26,42 @@ from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 
 
-def convert_keras_model(*, source: Path, folder: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a Keras model and return the source record.
+def convert_keras_model(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
+    """Convert a Keras model to a graph model.
 
     Args:
         source: A .h5 or .keras file of any version of Keras.
         folder: Where to write model.json and shards.
-        flags: By the manifest's names: skip_op_check, strip_debug_ops, control_flow_v2,
-            experiments, weight_shard_size_bytes, trust.
+        flags: skip_op_check, strip_debug_ops, control_flow_v2, experiments,
+            weight_shard_size_bytes and trust are read.
 
     Returns:
-        format; signature_key "call" and signatures with what the model's call takes and
-        returns; tags, null; inputs and outputs with the tensor of the converted graph for
-        each name, in the model's order; repairs.
+        The signature "call", with what the model's call takes and returns; inputs and outputs
+        with the tensor of the converted graph for each name, in the model's order; repairs.
 
     Raises:
         FormatError: It is no Keras model, damaged, or holds weights only.
         UntrustedSourceError: It would run code, and `trust` is not set.
         ConversionError: Keras cannot build it, or the converter cannot convert it.
     """
-    loaded = load_keras_model(source, trust=bool(flags.get("trust")))
+    loaded = load_keras_model(source, trust=flags.trust)
     call = trace_model(loaded)
     stated = describe_call(loaded, call)
     with tempfile.TemporaryDirectory(dir=folder) as exported:
         _export(loaded, call, Path(exported))
-        kept = {name: value for name, value in flags.items() if name not in _OF_SAVED_MODELS}
-        record = convert_saved_model(source=Path(exported), folder=folder, flags=kept)
+        # The file that was just exported has one signature, and one graph.
+        of_export = flags.model_copy(update={"signature_name": None, "saved_model_tags": None})
+        record = convert_saved_model(source=Path(exported), folder=folder, flags=of_export)
     arguments = dict(zip(argument_names(loaded), loaded.input_names, strict=True))
-    names = list(stated[CALL_KEY]["outputs"])
+    names = list(stated.outputs)
     _rename(folder / "model.json", arguments, names)
-    return {
-        "format": loaded.file.kind,
-        "signature_key": CALL_KEY,
-        "tags": None,
-        "signatures": stated,
-        "inputs": _order(record["inputs"], arguments),
-        "outputs": _order(record["outputs"], {name: name for name in names}),
-        "repairs": [*loaded.repairs, *record["repairs"]],
-    }
-
-
-_OF_SAVED_MODELS = ("signature_name", "saved_model_tags", "output_node_names")
+    return Conversion(
+        signature_key=CALL_KEY,
+        signatures={CALL_KEY: stated},
+        inputs=_order(record.inputs or (), arguments),
+        outputs=_order(record.outputs or (), {name: name for name in names}),
+        repairs=[*loaded.repairs, *record.repairs],
+    )
 
 
 def _export(loaded: LoadedKeras, call: Any, folder: Path) -> None:
@@ -81,10 +78,10 @@ def _export(loaded: LoadedKeras, call: Any, folder: Path) -> None:
         ) from error
 
 
-def _order(entries: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return entries under their Keras names, in the order of these."""
-    by_name = {entry["name"]: entry for entry in entries}
-    return [{**by_name[key], "name": name} for key, name in names.items() if key in by_name]
+def _order(ties: Iterable[Tie], names: Mapping[str, str]) -> list[Tie]:
+    """Return inputs or outputs under their Keras names, in the order of the names."""
+    tensors = {tie.name: tie.tensor for tie in ties}
+    return [Tie(name=name, tensor=tensors[key]) for key, name in names.items() if key in tensors]
 
 
 def _rename(path: Path, arguments: Mapping[str, str], outputs: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ depend on what else was built before it (tfjs#1255 and its kin).
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import numpy as np
 
 from pipeline.disk.files import write_atomic
 from pipeline.errors import ConversionError
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, StatedSignature, Tie
 from pipeline.tf.keras.keras_call import CALL_KEY, describe_call, trace_model
 from pipeline.tf.keras.keras_source import LoadedKeras, load_keras_model
 from pipeline.tf.saved_model.freeze import format_reason
@@ -27,32 +29,30 @@ from pipeline.tfjs.model.shards import ShardWriter
 from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
 from pipeline.tfjs.model.weights import Array
 
-_SHARD_SIZE_BYTES = 4 * 1024**2
 # keras/src/layers/preprocessing/normalization.py divides by no less than this.
 _LEAST_DEVIATION = 1e-7
 
 _Named = tuple[str, Array]
 
 
-def convert_keras_layers(*, source: Path, folder: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a Keras model to a layers model and return the source record.
+def convert_keras_layers(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
+    """Convert a Keras model to a layers model.
 
     Args:
         source: A .h5 or .keras file of any version of Keras, or a SavedModel folder of Keras.
         folder: Where to write model.json and shards.
-        flags: By the manifest's names: split_weights_by_layer, weight_shard_size_bytes, trust.
+        flags: split_weights_by_layer, weight_shard_size_bytes and trust are read.
 
     Returns:
-        format; signature_key "call" and signatures with what the model's call takes and
-        returns; tags, null; inputs and outputs under TensorFlow.js' names, in the model's order;
-        repairs.
+        The signature "call", with what the model's call takes and returns; inputs and outputs
+        under TensorFlow.js' names, in the model's order; repairs.
 
     Raises:
         FormatError: It is no Keras model, damaged, or holds weights only.
         UntrustedSourceError: It would run code, and `trust` is not set.
         ConversionError: Keras cannot build it, or TensorFlow.js has no equal layers.
     """
-    loaded = load_keras_model(source, trust=bool(flags.get("trust")))
+    loaded = load_keras_model(source, trust=flags.trust)
     converted = convert_config(
         _read_config(loaded),
         keras_3=loaded.generation == "keras 3",
@@ -62,9 +62,9 @@ def convert_keras_layers(*, source: Path, folder: Path, flags: Mapping[str, Any]
     )
     layers = [list(_read_weights(loaded.model, weights)) for weights in converted.weights]
     groups = _write_weights(
-        layers if flags.get("split_weights_by_layer") else [[w for one in layers for w in one]],
+        layers if flags.split_weights_by_layer else [[w for one in layers for w in one]],
         folder,
-        flags.get("weight_shard_size_bytes") or _SHARD_SIZE_BYTES,
+        flags.weight_shard_size_bytes,
     )
     topology = {
         "keras_version": loaded.file.version or None,
@@ -76,20 +76,20 @@ def convert_keras_layers(*, source: Path, folder: Path, flags: Mapping[str, Any]
         folder / "model.json", format_model_json(ModelJson(content=content, groups=groups))
     )
     made = parse_layers(topology)
-    stated = describe_call(loaded, trace_model(loaded))[CALL_KEY]
-    names = {"inputs": made.input_names(), "outputs": made.output_names()}
-    return {
-        "format": loaded.file.kind,
-        "signature_key": CALL_KEY,
-        "tags": None,
-        "signatures": {
-            CALL_KEY: {
-                side: dict(zip(names[side], stated[side].values(), strict=True)) for side in names
-            }
+    stated = describe_call(loaded, trace_model(loaded))
+    inputs, outputs = made.input_names(), made.output_names()
+    return Conversion(
+        signature_key=CALL_KEY,
+        signatures={
+            CALL_KEY: StatedSignature(
+                inputs=dict(zip(inputs, stated.inputs.values(), strict=True)),
+                outputs=dict(zip(outputs, stated.outputs.values(), strict=True)),
+            )
         },
-        **{side: [{"name": name, "tensor": name} for name in names[side]] for side in names},
-        "repairs": [*loaded.repairs, *converted.repairs],
-    }
+        inputs=[Tie(name=name, tensor=name) for name in inputs],
+        outputs=[Tie(name=name, tensor=name) for name in outputs],
+        repairs=[*loaded.repairs, *converted.repairs],
+    )
 
 
 def _read_config(loaded: LoadedKeras) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.errors import ConversionError, PipelineError
+from pipeline.records.source import StatedSignature, StatedTensor
 from pipeline.tf.keras.keras_names import NamedTensor, Shape, name_results
 from pipeline.tf.keras.keras_source import LoadedKeras
 from pipeline.tf.keras.keras_time import count_steps
@@ -76,8 +77,8 @@ def argument_names(loaded: LoadedKeras) -> list[str]:
     return names
 
 
-def describe_call(loaded: LoadedKeras, function: Any) -> dict[str, Any]:
-    """Return what a model takes and returns, as a source record states its signatures.
+def describe_call(loaded: LoadedKeras, function: Any) -> StatedSignature:
+    """Return what a model takes and returns.
 
     Args:
         loaded: The model.
@@ -86,15 +87,15 @@ def describe_call(loaded: LoadedKeras, function: Any) -> dict[str, Any]:
     concrete = function.get_concrete_function()
     arguments = concrete.structured_input_signature[0]
     inputs = {
-        tensor.name: _to_json(spec) for tensor, spec in zip(loaded.inputs, arguments, strict=True)
+        tensor.name: _state(spec) for tensor, spec in zip(loaded.inputs, arguments, strict=True)
     }
     results = concrete.structured_outputs
     # TensorFlow sorts the keys of a dict; a model's outputs have an order of their own.
     order = [name for name in loaded.output_names if name in results]
     order += [name for name in results if name not in order]
     stated = {tensor.name: tensor for tensor in loaded.outputs}
-    outputs = {name: _to_json(results[name], stated.get(name)) for name in order}
-    return {CALL_KEY: {"inputs": inputs, "outputs": outputs}}
+    outputs = {name: _state(results[name], stated.get(name)) for name in order}
+    return StatedSignature(inputs=inputs, outputs=outputs)
 
 
 def _trace(loaded: LoadedKeras, specs: Sequence[tf.TensorSpec]) -> Any:
@@ -121,10 +122,9 @@ def _to_spec(loaded: LoadedKeras, i: int, shape: Shape) -> tf.TensorSpec:
     return tf.TensorSpec(shape, tf.dtypes.as_dtype(dtype), name=name)
 
 
-def _to_json(spec: Any, stated: NamedTensor | None = None) -> dict[str, Any]:
+def _state(spec: Any, stated: NamedTensor | None = None) -> StatedTensor:
     """Return dtype and shape, with the sizes that Keras knows where TensorFlow does not."""
     shape = spec.shape
     if stated and stated.shape is not None and shape.is_compatible_with([None, *stated.shape[1:]]):
         shape = shape.merge_with([None, *stated.shape[1:]])
-    sizes = None if shape.rank is None else [-1 if size is None else size for size in shape]
-    return {"dtype": spec.dtype.name, "shape": sizes}
+    return StatedTensor(dtype=spec.dtype.name, shape=None if shape.rank is None else tuple(shape))

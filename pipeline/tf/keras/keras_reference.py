@@ -6,6 +6,8 @@ from typing import Any
 
 from pipeline.disk.versions import installed_version
 from pipeline.errors import SignatureError
+from pipeline.records.flags import SourceFlags
+from pipeline.records.source import ConvertedSource
 from pipeline.tf.keras.keras_call import call_model, trace_model
 from pipeline.tf.keras.keras_source import load_keras_model
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
@@ -14,8 +16,8 @@ from pipeline.tf.saved_model.saved_model_reference import write_outputs
 def run_keras_model(
     *,
     source: Path,
-    record: Mapping[str, Any],
-    flags: Mapping[str, Any],
+    record: ConvertedSource,
+    flags: SourceFlags,
     **known: Any,
 ) -> dict[str, Any]:
     """Run a Keras model on test vectors; see `write_outputs`.
@@ -24,20 +26,20 @@ def run_keras_model(
         source: A .h5 or .keras file, or a SavedModel folder that Keras saved.
         record: The source record. A layers model has TensorFlow.js' names of inputs and
             outputs where Keras has others; then they are the same by position.
-        flags: By the manifest's names; trust is read.
+        flags: trust is read.
         known: All else that `write_outputs` takes.
 
     Raises:
         UntrustedSourceError: It would run code, and `trust` is not set.
         ConversionError: Keras cannot build it; else as `write_outputs`.
     """
-    loaded = load_keras_model(source, trust=bool(flags.get("trust")))
+    loaded = load_keras_model(source, trust=flags.trust)
     trace_model(loaded)  # refuses what would touch the machine
-    names = _match(loaded.input_names, [entry["name"] for entry in record["inputs"]])
+    names = _match(loaded.input_names, [tie.name for tie in record.inputs or ()])
 
     def run(fed: Mapping[str, Any]) -> Mapping[str, Any]:
         results = call_model(loaded, [fed[names[name]] for name in loaded.input_names])
-        wanted = _match(tuple(results), [entry["name"] for entry in record["outputs"]])
+        wanted = _match(tuple(results), [tie.name for tie in record.outputs or ()])
         return {wanted[name]: tensor for name, tensor in results.items()}
 
     package = "tf_keras" if loaded.generation == "tf_keras" else "keras"

@@ -14,6 +14,8 @@ import numpy as np
 import tf_keras
 
 from pipeline.errors import ConversionError, UntrustedSourceError
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
 from pipeline.tf.keras.convert_to_graph import convert_keras_model
 from pipeline.tf.keras.convert_to_layers import find_layer, variable_name
 from pipeline.tf.keras.keras_builtin import known_parts
@@ -35,8 +37,8 @@ from pipeline.tfjs.model.weights import Array, walk_weights
 _SHARD_SIZE_BYTES = 64 * 1024**2
 
 
-def convert_layers_model(*, source: Path, folder: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a layers model to a graph model and return the source record.
+def convert_layers_model(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
+    """Convert a layers model to a graph model.
 
     Args:
         source: Its model.json, with its shards where the manifest says.
@@ -44,7 +46,7 @@ def convert_layers_model(*, source: Path, folder: Path, flags: Mapping[str, Any]
         flags: As `convert_keras_model` takes them.
 
     Returns:
-        The record of `convert_keras_model`.
+        As `convert_keras_model` does.
 
     Raises:
         FormatError: The files are no layers model, or not whole.
@@ -61,11 +63,8 @@ def convert_layers_model(*, source: Path, folder: Path, flags: Mapping[str, Any]
         saved = Path(name, "model.keras")
         _build(base).save(saved)
         record = convert_keras_model(source=saved, folder=folder, flags=flags)
-    return {
-        **record,
-        "format": "tfjs_layers_model",
-        "repairs": [*normalized["repairs"], *record["repairs"]],
-    }
+    repairs = [*normalized.repairs, *record.repairs]
+    return record.model_copy(update={"repairs": repairs})
 
 
 def _build(base: Path) -> Any:

@@ -4,7 +4,7 @@ It writes float32 as the source has it; variants are made elsewhere. Names are o
 converter matches outputs by dtype and shape, and gives up where two agree.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
 from pipeline.errors import SignatureError
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, StatedSignature, Tie
 from pipeline.tf.saved_model.freeze import Frozen, freeze_signature
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.saved_model.signatures import (
@@ -25,25 +27,23 @@ from pipeline.tf.saved_model.signatures import (
     trace_signature,
 )
 from pipeline.tf.untrusted.refuse import check_trusted
-from pipeline.tf.write_graph_model import Tie, write_graph_model
+from pipeline.tf.write_graph_model import write_graph_model
 
 MODULE_FILE = "tfhub_module.pb"
 """What tells a module of TF Hub's first format."""
 
 
-def convert_saved_model(*, source: Path, folder: Path, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert one signature of a SavedModel and return the source record.
+def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
+    """Convert one signature of a SavedModel.
 
     Args:
         source: Folder that holds saved_model.pb.
         folder: Where to write model.json and shards.
-        flags: By the manifest's names, JSON values; absent or null is the converter's default:
-            signature_name, saved_model_tags (a list, or a text with commas), skip_op_check,
-            strip_debug_ops, control_flow_v2, experiments, weight_shard_size_bytes, trust.
+        flags: All but output_node_names and split_weights_by_layer are read.
 
     Returns:
-        format, signature_key, tags and signatures of the source; inputs and outputs with the
-        tensor of the converted graph for each name, in structured order; repairs.
+        What the source states of itself; inputs and outputs with the tensor of the converted
+        graph for each name, in structured order; repairs.
 
     Raises:
         FormatError: The files are missing, cut off or no SavedModel.
@@ -52,22 +52,22 @@ def convert_saved_model(*, source: Path, folder: Path, flags: Mapping[str, Any])
         ConversionError: The converter cannot convert it.
     """
     saved_model = load_saved_model(source)
-    meta_graph = choose_meta_graph(saved_model, _parse_tags(flags.get("saved_model_tags")))
-    if not flags.get("trust"):
+    meta_graph = choose_meta_graph(saved_model, flags.saved_model_tags)
+    if not flags.trust:
         check_trusted(meta_graph)
     key = choose_signature(
         meta_graph,
-        flags.get("signature_name") or None,
+        flags.signature_name,
         is_module=(source / MODULE_FILE).is_file(),
     )
-    if not flags.get("skip_op_check"):
+    if not flags.skip_op_check:
         _check_examples(meta_graph, key)
     traced = trace_signature(meta_graph, key)
     frozen = freeze_signature(
         source,
         meta_graph=meta_graph,
         signature_key=key,
-        control_flow_v2=bool(flags.get("control_flow_v2")),
+        control_flow_v2=flags.control_flow_v2,
     )
     written = write_graph_model(
         frozen,
@@ -78,13 +78,14 @@ def convert_saved_model(*, source: Path, folder: Path, flags: Mapping[str, Any])
         folder=folder,
         flags=flags,
     )
-    return {
-        "format": "tf_saved_model",
-        "signature_key": key,
-        "tags": sorted(sorted(graph.meta_info_def.tags) for graph in saved_model.meta_graphs),
-        "signatures": _describe(saved_model, list(meta_graph.meta_info_def.tags)),
-        **written,
-    }
+    return Conversion(
+        signature_key=key,
+        tags=sorted(sorted(graph.meta_info_def.tags) for graph in saved_model.meta_graphs),
+        signatures=_describe(saved_model, list(meta_graph.meta_info_def.tags)),
+        inputs=written.inputs,
+        outputs=written.outputs,
+        repairs=written.repairs,
+    )
 
 
 def _check_examples(meta_graph: MetaGraphDef, key: str) -> None:
@@ -142,13 +143,13 @@ def _tie(named: Iterable[NamedTensor], tensors: Sequence[Any], *, side: str) -> 
                 f"{side} {part.name!r}: the signature says {stated and stated.name} "
                 f"{shape}, its tensor {tensor.name} is {tensor.dtype.name} {tensor.shape}"
             )
-        ties.append((part.name, tensor.name))
+        ties.append(Tie(name=part.name, tensor=tensor.name))
     return ties
 
 
-def _describe(saved_model: SavedModel, tags: list[str]) -> dict[str, Any]:
-    """Return all signatures; one that only another graph has says that graph's tags."""
-    described: dict[str, Any] = {}
+def _describe(saved_model: SavedModel, tags: list[str]) -> dict[str, StatedSignature]:
+    """Return all signatures; a signature of another graph alone states that graph's tags."""
+    described: dict[str, StatedSignature] = {}
     for meta_graph in saved_model.meta_graphs:
         own = list(meta_graph.meta_info_def.tags)
         signatures = describe_signatures(meta_graph)
@@ -156,11 +157,5 @@ def _describe(saved_model: SavedModel, tags: list[str]) -> dict[str, Any]:
             described |= signatures
         else:
             for key, signature in signatures.items():
-                described.setdefault(key, signature | {"tags": sorted(own)})
+                described.setdefault(key, signature.model_copy(update={"tags": sorted(own)}))
     return described
-
-
-def _parse_tags(tags: str | Sequence[str] | None) -> list[str] | None:
-    if tags is None:
-        return None
-    return [tag for tag in (tags.split(",") if isinstance(tags, str) else tags) if tag]

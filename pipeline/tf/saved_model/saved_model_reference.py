@@ -14,6 +14,9 @@ import tensorflow as tf
 from pipeline.errors import ConversionError, SignatureError
 from pipeline.proof.make_reference import make_reference, without_inputs, write_reference
 from pipeline.proof.vector_files import Tensors, load_vectors, narrow
+from pipeline.records.flags import SourceFlags
+from pipeline.records.signature import Signature, TensorSpec
+from pipeline.records.source import ConvertedSource, StatedTensor
 from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.saved_model.freeze import format_reason, load_model
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
@@ -28,8 +31,8 @@ RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
 def run_saved_model(
     *,
     source: Path,
-    record: Mapping[str, Any],
-    flags: Mapping[str, Any],
+    record: ConvertedSource,
+    flags: SourceFlags,
     **known: Any,
 ) -> dict[str, Any]:
     """Run a signature of a SavedModel on test vectors; see `write_outputs`.
@@ -37,7 +40,7 @@ def run_saved_model(
     Args:
         source: Folder that holds saved_model.pb.
         record: The source record, of convert_saved_model.
-        flags: By the manifest's names; saved_model_tags and trust are read.
+        flags: saved_model_tags and trust are read.
         known: All else that `write_outputs` takes.
 
     Raises:
@@ -45,7 +48,7 @@ def run_saved_model(
         ConversionError: TensorFlow cannot load it; else as `write_outputs`.
     """
     return write_outputs(
-        _load(source, record["signature_key"], flags),
+        _load(source, record.signature_key or "", flags),
         source=source,
         record=record,
         **known,
@@ -57,13 +60,13 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
     *,
     source: Path,
     folder: Path,
-    signature: Mapping[str, Any],
-    record: Mapping[str, Any],
+    signature: Signature,
+    record: ConvertedSource,
     seed: str,
     task: str | None,
     given: Path | None,
     hints: Mapping[str, Any],
-    inputs: Mapping[str, Mapping[str, Any]] | None = None,
+    inputs: Mapping[str, StatedTensor] | None = None,
     runtime: str | None = None,
 ) -> dict[str, Any]:
     """Run a source of any format on test vectors and write vectors.json and vectors.bin.
@@ -72,7 +75,7 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
         run_one: Runs it once, by the names of the record.
         source: The source's own path, to be taken out of messages.
         folder: Where to write.
-        signature: Content of signature.json.
+        signature: Of the base.
         record: The source record.
         seed: Text that made-up inputs follow from; the model's name.
         task: What the model is for.
@@ -90,17 +93,20 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
         ConversionError: It runs with no inputs that could be made up.
         FormatError: An output has a value that TensorFlow.js does not have.
     """
-    unpublished = _unpublished_inputs(signature, _stated(record) if inputs is None else inputs)
-    whole = {**signature, "inputs": [*signature["inputs"], *unpublished]}
+    stated = record.stated.inputs if inputs is None else inputs
+    unpublished = _unpublished_inputs(signature, stated)
+    whole: list[TensorSpec] = [*signature.inputs, *unpublished]
     vectors = load_vectors(given).vectors if given else None
-    dtypes = {entry["name"]: entry["dtype"] for entry in whole["inputs"]}
+    dtypes = {spec.name: spec.dtype for spec in whole}
+    names = [output.name for output in signature.outputs]
 
     def run(inputs: Sequence[Tensors]) -> list[Tensors | str]:
-        return [_run(run_one, one, dtypes, signature, source) for one in inputs]
+        return [_run(run_one, one, dtypes, names, source) for one in inputs]
 
     reference = make_reference(
         run,
         whole,
+        names,
         seed=seed,
         task=task,
         given=None
@@ -108,18 +114,16 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
         else [_fill(vector.inputs, unpublished) for vector in vectors],
         hints=hints,
     )
-    published = without_inputs(reference, (entry["name"] for entry in unpublished))
+    published = without_inputs(reference, (spec.name for spec in unpublished))
     return write_reference(
         folder, published, seed=seed, runtime=runtime or f"tensorflow {tf.version.VERSION}"
     )
 
 
-def _load(source: Path, key: str, flags: Mapping[str, Any]) -> RunOne:
+def _load(source: Path, key: str, flags: SourceFlags) -> RunOne:
     """Return a function that runs a signature, in a session where only that can load it."""
-    tags = flags.get("saved_model_tags")
-    wanted = tags.split(",") if isinstance(tags, str) else tags
-    meta_graph = choose_meta_graph(load_saved_model(source), wanted)
-    if not flags.get("trust"):
+    meta_graph = choose_meta_graph(load_saved_model(source), flags.saved_model_tags)
+    if not flags.trust:
         check_trusted(meta_graph)
     own_tags = list(meta_graph.meta_info_def.tags)
     try:
@@ -138,39 +142,28 @@ def _load(source: Path, key: str, flags: Mapping[str, Any]) -> RunOne:
     return lambda fed: dict(function(**fed))
 
 
-def _stated(record: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Return the inputs in the signature of a source record; none where it has no signature."""
-    signatures = record.get("signatures") or {}
-    stated: Mapping[str, Mapping[str, Any]]
-    stated = signatures.get(record.get("signature_key"), {}).get("inputs", {})
-    return stated
-
-
 def _unpublished_inputs(
-    signature: Mapping[str, Any], inputs: Mapping[str, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+    signature: Signature, inputs: Mapping[str, StatedTensor]
+) -> list[TensorSpec]:
     """Return inputs of the source that conversion has removed: nothing depends on them."""
-    published = {entry["name"] for entry in signature["inputs"]}
+    published = {entry.name for entry in signature.inputs}
     return [
-        {"name": name, "dtype": entry["dtype"], "shape": entry["shape"]}
-        for name, entry in inputs.items()
+        TensorSpec(name=name, dtype=stated.dtype or "", shape=stated.shape)
+        for name, stated in inputs.items()
         if name not in published
     ]
 
 
-def _fill(inputs: Tensors, missing: Sequence[Mapping[str, Any]]) -> Tensors:
+def _fill(inputs: Tensors, missing: Sequence[TensorSpec]) -> Tensors:
     """Return inputs of the manifest with zeros for those that nothing depends on."""
     batch = next((len(values) for values in inputs.values() if values.ndim), 1)
     filled = dict(inputs)
-    for entry in missing:
-        shape = [batch if i == 0 else 1 for i in range(len(entry["shape"] or ()))]
-        known = [
-            have if have >= 0 else make
-            for have, make in zip(entry["shape"] or (), shape, strict=True)
-        ]
-        filled[entry["name"]] = np.zeros(known, object if entry["dtype"] == "string" else np.int32)
-        if entry["dtype"] == "string":
-            filled[entry["name"]][...] = b""
+    for spec in missing:
+        shape = spec.shape or ()
+        known = [(batch if i == 0 else 1) if n is None else n for i, n in enumerate(shape)]
+        filled[spec.name] = np.zeros(known, object if spec.dtype == "string" else np.int32)
+        if spec.dtype == "string":
+            filled[spec.name][...] = b""
     return filled
 
 
@@ -178,7 +171,7 @@ def _run(
     run_one: RunOne,
     inputs: Tensors,
     dtypes: Mapping[str, str],
-    signature: Mapping[str, Any],
+    outputs: Sequence[str],
     source: Path,
 ) -> Tensors | str:
     try:
@@ -187,13 +180,10 @@ def _run(
             results = _flatten(run_deterministic(lambda: run_one(fed)))
     except Exception as error:  # noqa: BLE001  # a graph fails in any way it likes
         return format_reason(error, source)
-    lost = [entry["name"] for entry in signature["outputs"] if entry["name"] not in results]
+    lost = [name for name in outputs if name not in results]
     if lost:
         raise SignatureError(f"TensorFlow returns {', '.join(results)}; not {', '.join(lost)}")
-    return {
-        entry["name"]: narrow(results[entry["name"]], where=entry["name"])
-        for entry in signature["outputs"]
-    }
+    return {name: narrow(results[name], where=name) for name in outputs}
 
 
 def _to_tensor(values: Any, dtype: str) -> Any:

@@ -16,7 +16,9 @@ from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef, TensorInfo
 
 from pipeline.errors import SignatureError
-from pipeline.tf.saved_model.meta_graph import did_you_mean
+from pipeline.records.shape import Shape, parse_sizes
+from pipeline.records.source import StatedSignature, StatedTensor
+from pipeline.text.suggest import did_you_mean, find_similar
 from pipeline.tf.untrusted.reach import node_of, reach
 
 # What TensorFlow itself adds: the initializer, and the train op of estimators.
@@ -86,7 +88,7 @@ def choose_signature(meta_graph: MetaGraphDef, name: str | None, *, is_module: b
         )
     if name is not None:
         if name not in signatures:
-            meant = did_you_mean([name], ([key] for key in signatures))
+            meant = did_you_mean(find_similar(name, signatures))
             raise SignatureError(
                 f"signature_name: no signature {name!r}; it has {_quote(signatures)}{meant}"
             )
@@ -137,24 +139,21 @@ def trace_signature(meta_graph: MetaGraphDef, key: str) -> TracedSignature:
     )
 
 
-def describe_signatures(meta_graph: MetaGraphDef) -> dict[str, Any]:
-    """Return all signatures as the source record lists them: JSON values."""
+def describe_signatures(meta_graph: MetaGraphDef) -> dict[str, StatedSignature]:
+    """Return all signatures as the source record lists them, by key."""
     return {
-        key: {
-            "inputs": _describe(signature.inputs),
-            "outputs": _describe(signature.outputs),
-        }
+        key: StatedSignature(
+            inputs=_describe(signature.inputs), outputs=_describe(signature.outputs)
+        )
         for key, signature in list_signatures(meta_graph).items()
     }
 
 
-def _describe(infos: Mapping[str, TensorInfo]) -> dict[str, Any]:
+def _describe(infos: Mapping[str, TensorInfo]) -> dict[str, StatedTensor]:
     return {
-        name: {
-            "tensor": outer,
-            "dtype": _dtype(info.dtype),
-            "shape": describe_shape(info.tensor_shape),
-        }
+        name: StatedTensor(
+            tensor=outer, dtype=_dtype(info.dtype), shape=describe_shape(info.tensor_shape)
+        )
         for name, outer, info in _flatten(infos)
     }
 
@@ -163,9 +162,9 @@ def _dtype(number: int) -> str | None:
     return str(dtypes.as_dtype(number).base_dtype.name) if number else None
 
 
-def describe_shape(shape: TensorShapeProto) -> list[int] | None:
-    """Return sizes, -1 where unknown; None where even their number is."""
-    return None if shape.unknown_rank else [int(dim.size) for dim in shape.dim]
+def describe_shape(shape: TensorShapeProto) -> Shape:
+    """Return the size of each axis."""
+    return parse_sizes(None if shape.unknown_rank else [int(dim.size) for dim in shape.dim])
 
 
 def _flatten(infos: Mapping[str, TensorInfo]) -> list[tuple[str, str, TensorInfo]]:

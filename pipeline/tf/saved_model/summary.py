@@ -56,7 +56,9 @@ def _summarize_graph(meta_graph: MetaGraphDef) -> dict[str, Any]:
     return {
         "tags": sorted(meta_graph.meta_info_def.tags),
         "producer": meta_graph.meta_info_def.tensorflow_version or None,
-        "signatures": describe_signatures(meta_graph),
+        "signatures": {
+            key: signature.to_json() for key, signature in describe_signatures(meta_graph).items()
+        },
         "nodes": [_node_to_json(node) for node in graph.node],
         "functions": {f.signature.name: _function_to_json(f) for f in graph.library.function},
         "constants": constants,

@@ -5,16 +5,14 @@ of TensorFlow. An answer is what TensorFlow would say, or unknown, never a guess
 It opens no file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.records.shape import Shape
 from pipeline.tfjs.model.dtypes import parse_dtype
 from pipeline.tfjs.model.graph_ops import MATMUL_OPS, OUTPUT_DTYPES, SAME_SHAPE_OPS
 from pipeline.tfjs.model.topology import Node, Topology, split_tensor_name
 from pipeline.tfjs.model.weight_manifest import WeightSpec
-
-# Sizes of the axes, None where one is unknown; None for the whole when the number of axes is.
-Shape = tuple[int | None, ...] | None
 
 
 def infer_dtype(topology: Topology, tensor: str) -> str | None:
@@ -58,11 +56,6 @@ def parse_shape(wire: Any) -> Shape:
         return None
     sizes = (int(dim.get("size") or 0) for dim in wire.get("dim") or ())
     return tuple(None if size < 0 else size for size in sizes)
-
-
-def parse_sizes(wire: Sequence[int] | None) -> Shape:
-    """Return a shape as our records have it: [-1, 3], with -1 for a size that is unknown."""
-    return None if wire is None else tuple(None if size < 0 else size for size in wire)
 
 
 def format_shape(shape: Shape) -> dict[str, Any]:

@@ -6,84 +6,82 @@ outputs of one layer, which have one name there, are told apart by a number. It 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pipeline.errors import SignatureError
+from pipeline.records.shape import Shape
+from pipeline.records.signature import Proof, Signature, SignatureOutput, SignatureTensor
+from pipeline.records.source import Conversion, LoadedTensor, StatedTensor, Tie
 from pipeline.tfjs.model.dtypes import js_dtype
-from pipeline.tfjs.model.inference import Shape, merge_shapes, parse_sizes
-from pipeline.tfjs.model.layers_topology import LAYERS_FORMAT, parse_layers
+from pipeline.tfjs.model.inference import merge_shapes
+from pipeline.tfjs.model.layers_topology import parse_layers
 from pipeline.tfjs.model.model_json import ModelJson
-
-_LOADED = "loaded"
 
 
 def read_layers_signature(
-    model_json: ModelJson, record: Mapping[str, Any], *, parameters: int
-) -> dict[str, Any]:
-    """Return the content of signature.json for a layers model.
+    model_json: ModelJson, record: Conversion, *, parameters: int
+) -> Signature:
+    """Return the signature of a layers model.
 
     Args:
         model_json: The base's.
-        record: Its source record, with `loaded`: the inputs and outputs that TensorFlow.js has
-            found, in its order. Where the source names them too, `inputs` and `outputs` tie its
-            names to those, and `signatures` says what it knows of each.
+        record: What is known of its source, with the model as TensorFlow.js has `loaded` it.
+            Where the source names inputs and outputs too, ties give the names to them.
         parameters: The number of values in its weights.
 
     Raises:
         SignatureError: Source and TensorFlow.js contradict each other.
     """
     layers = parse_layers(model_json.content["modelTopology"])
-    stated = (record.get("signatures") or {}).get(record.get("signature_key")) or {}
-    inputs, outputs = (
-        [
-            {"id": i, **_entry(info, record.get(side), stated.get(side) or {}, f"{side}[{i}]")}
-            for i, info in enumerate(record[_LOADED][side])
-        ]
-        for side in ("inputs", "outputs")
+    loaded, stated = record.loaded, record.stated
+    if loaded is None:
+        raise SignatureError("nothing is known of the model's layers in TensorFlow.js")
+    outputs = [
+        _describe(i, tensor, record.outputs, stated.outputs, f"outputs[{i}]")
+        for i, tensor in enumerate(loaded.outputs)
+    ]
+    proof: Proof | None = "structure" if record.outputs is not None else None
+    return Signature(
+        format="layers-model",
+        inputs=[
+            _describe(i, tensor, record.inputs, stated.inputs, f"inputs[{i}]")
+            for i, tensor in enumerate(loaded.inputs)
+        ],
+        outputs=[SignatureOutput(**vars(output), proof=proof) for output in outputs],
+        requires_async=False,
+        parameters=parameters,
+        ops=layers.count_layers(),
+        signature_key=record.signature_key,
+        signatures=record.signatures or {},
+        tags=record.tags or [],
     )
-    proof = "structure" if record.get("outputs") is not None else None
-    return {
-        "format": LAYERS_FORMAT,
-        "inputs": inputs,
-        "outputs": [{**entry, "proof": proof} for entry in outputs],
-        "requiresAsync": False,
-        "parameters": parameters,
-        "ops": layers.count_layers(),
-        "signatureKey": record.get("signature_key"),
-        "signatures": record.get("signatures") or {},
-        "tags": record.get("tags") or [],
-    }
 
 
-def _entry(
-    info: Mapping[str, Any],
-    ties: Sequence[Mapping[str, str]] | None,
-    stated: Mapping[str, Mapping[str, Any]],
+def _describe(
+    number: int,
+    loaded: LoadedTensor,
+    ties: Sequence[Tie] | None,
+    stated: Mapping[str, StatedTensor],
     where: str,
-) -> dict[str, Any]:
+) -> SignatureTensor:
     """Return what is known of one input or output, from both sides."""
-    tensor = info["name"]
-    names = [tie["name"] for tie in ties or () if tie["tensor"] == tensor]
+    tensor = loaded.name
+    names = [tie.name for tie in ties or () if tie.tensor == tensor]
     if ties is not None and len(names) != 1:
-        known = ", ".join(tie["tensor"] for tie in ties)
+        known = ", ".join(tie.tensor for tie in ties)
         raise SignatureError(
             f"{where}: TensorFlow.js calls it {tensor!r}; the source has {known or 'none'}"
         )
     name = names[0] if names else tensor
-    dtype, shape = info["dtype"], parse_sizes(info["shape"])
+    dtype, shape = loaded.dtype, loaded.shape
     if name in stated:
-        dtype = stated[name]["dtype"]
-        shape = _merge(shape, parse_sizes(stated[name]["shape"]), f"{where} ({name})")
+        dtype = stated[name].dtype or dtype
+        shape = _merge(shape, stated[name].shape, f"{where} ({name})")
     js = js_dtype(dtype)
     if js is None:
         raise SignatureError(f"{where} ({name}) is {dtype}, which TensorFlow.js does not have")
-    return {
-        "name": name,
-        "tensor": tensor,
-        "dtype": dtype,
-        "jsDtype": js,
-        "shape": None if shape is None else [-1 if size is None else size for size in shape],
-    }
+    return SignatureTensor(
+        id=number, name=name, tensor=tensor, dtype=dtype, js_dtype=js, shape=shape
+    )
 
 
 def _merge(loaded: Shape, stated: Shape, where: str) -> Shape:

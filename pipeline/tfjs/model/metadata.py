@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pipeline.records.source import Tie
 from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.signature_def import STRUCTURED_OUTPUT_KEYS
 
@@ -27,16 +28,14 @@ def add_metadata(
     return replace(model_json, content={**model_json.content, "userDefinedMetadata": metadata})
 
 
-def choose_output_names(
-    outputs: Sequence[Mapping[str, str]] | None, *, asked: bool | None
-) -> list[str] | None:
+def choose_output_names(outputs: Sequence[Tie] | None, *, asked: bool | None) -> list[str] | None:
     """Return the names that `predict()` shall return outputs by; None for none.
 
     Args:
-        outputs: What the source calls its outputs, each with `name`; None where it does not.
+        outputs: What the source calls its outputs, in their order; None where it does not.
         asked: `use_structured_outputs_names` of the manifest. Left out, two outputs or more
             are returned by name, and a single one as it is.
     """
     if not outputs or asked is False or (asked is None and len(outputs) == 1):
         return None
-    return [output["name"] for output in outputs]
+    return [output.name for output in outputs]

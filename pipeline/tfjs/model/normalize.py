@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.disk.files import write_atomic
 from pipeline.errors import FormatError
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import ModelJson, format_model_json, load_model_json
 from pipeline.tfjs.model.shards import ShardReader, ShardWriter
 from pipeline.tfjs.model.signature_def import (
@@ -29,7 +30,7 @@ from pipeline.tfjs.rewrite.repair import name_by_structure, repair_signature
 _COPY_BYTES = 1024 * 1024
 
 
-def normalize_graph_model(*, source: Path, folder: Path, shard_size_bytes: int) -> dict[str, Any]:
+def normalize_graph_model(*, source: Path, folder: Path, shard_size_bytes: int) -> Conversion:
     """Write a graph model as a base.
 
     Args:
@@ -38,7 +39,7 @@ def normalize_graph_model(*, source: Path, folder: Path, shard_size_bytes: int) 
         shard_size_bytes: Size of a shard; the last one is smaller.
 
     Returns:
-        The source record: a graph model says all of itself, so names and signatures are null.
+        Nothing: a graph model says all of itself.
 
     Raises:
         FormatError: The files are no graph model, or not whole.
@@ -51,14 +52,7 @@ def normalize_graph_model(*, source: Path, folder: Path, shard_size_bytes: int) 
     group = WeightGroup(paths=paths, weights=tuple(model_json.weights))
     base = ModelJson(content=content, groups=(group,))
     write_atomic(folder / "model.json", format_model_json(base))
-    return {
-        "format": "tfjs_graph_model",
-        "signature_key": None,
-        "tags": [],
-        "signatures": {},
-        "inputs": None,
-        "outputs": None,
-    }
+    return Conversion(tags=[], signatures={})
 
 
 def normalize_content(model_json: ModelJson) -> dict[str, Any]:

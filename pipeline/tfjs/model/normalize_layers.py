@@ -5,12 +5,14 @@ weights of optimizers, and losses that only the author's page knows. The bytes o
 weights stay what they were, also where they are quantized already.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.disk.files import write_atomic
 from pipeline.errors import ConversionError, FormatError
+from pipeline.records.source import Conversion
+from pipeline.text.suggest import list_first
 from pipeline.tfjs.model.layers_topology import (
     LAYERS_FORMAT,
     MODEL_KINDS,
@@ -28,7 +30,7 @@ _MAX_NAMED = 3
 _MODEL_KEYS = ("class_name", "config", "module", "registered_name", "build_config")
 
 
-def normalize_layers_model(*, source: Path, folder: Path, shard_size_bytes: int) -> dict[str, Any]:
+def normalize_layers_model(*, source: Path, folder: Path, shard_size_bytes: int) -> Conversion:
     """Write a layers model as a base.
 
     Args:
@@ -37,7 +39,7 @@ def normalize_layers_model(*, source: Path, folder: Path, shard_size_bytes: int)
         shard_size_bytes: Size of a shard; the last one is smaller.
 
     Returns:
-        The source record: a layers model says all of itself, so names and signatures are null.
+        Repairs: a layers model says all else of itself.
 
     Raises:
         FormatError: The files are no layers model, or not whole.
@@ -64,22 +66,16 @@ def normalize_layers_model(*, source: Path, folder: Path, shard_size_bytes: int)
     write_atomic(
         folder / "model.json", format_model_json(ModelJson(content=content, groups=groups))
     )
-    return {
-        "format": "tfjs_layers_model",
-        "signature_key": None,
-        "tags": None,
-        "signatures": None,
-        "inputs": None,
-        "outputs": None,
-        "repairs": repairs,
-    }
+    return Conversion(repairs=repairs)
 
 
 def check_layers(model: LayersModel, *, hint: str) -> None:
     """Raise a ConversionError that names the layers which TensorFlow.js does not have."""
     missing = model.missing_layers()
     if missing:
-        named = "; ".join(f"{kind} ({_list(names)})" for kind, names in missing.items())
+        named = "; ".join(
+            f"{kind} ({list_first(names, _MAX_NAMED)})" for kind, names in missing.items()
+        )
         raise ConversionError(f"TensorFlow.js does not have these layers: {named}", hint=hint)
 
 
@@ -140,8 +136,3 @@ def _copy_weights(
     except BaseException:
         writer.discard()
         raise
-
-
-def _list(names: Sequence[str]) -> str:
-    more = len(names) - _MAX_NAMED
-    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

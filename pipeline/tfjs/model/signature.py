@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import SignatureError
+from pipeline.records.signature import Proof, Signature, SignatureOutput, SignatureTensor
+from pipeline.records.source import Conversion, StatedTensor, Tie
 from pipeline.tfjs.model.dtypes import js_dtype
-from pipeline.tfjs.model.inference import Shape, merge_shapes, parse_sizes
+from pipeline.tfjs.model.inference import merge_shapes
 from pipeline.tfjs.model.layers_signature import read_layers_signature
 from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import ModelJson
@@ -35,23 +37,23 @@ class _Side:
     Attributes:
         title: "inputs" or "outputs".
         infos: Entries in the model.json.
-        ties: `name` and `tensor` of each in the source record; None where it has none.
-        stated: `dtype` and `shape` by source name, in the source's own signature.
+        ties: Names of the source, each with its tensor; None where the source has none.
+        stated: By name, in the source's own signature.
     """
 
     title: str
     infos: Sequence[TensorInfo]
-    ties: Sequence[Mapping[str, str]] | None
-    stated: Mapping[str, Mapping[str, Any]]
+    ties: Sequence[Tie] | None
+    stated: Mapping[str, StatedTensor]
 
 
-def read_signature(model_json: ModelJson, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of signature.json.
+def read_signature(model_json: ModelJson, record: Conversion) -> Signature:
+    """Return the signature of a base.
 
     Args:
         model_json: The base's.
-        record: Its source record: what the source called its inputs and outputs, null where
-            the model.json itself says it.
+        record: What is known of its source: the names of its inputs and outputs, None where
+            the model.json itself states them.
 
     Raises:
         SignatureError: Record, signature and graph contradict each other.
@@ -60,13 +62,16 @@ def read_signature(model_json: ModelJson, record: Mapping[str, Any]) -> dict[str
         return read_layers_signature(model_json, record, parameters=count_parameters(model_json))
     topology = parse_topology(model_json.content["modelTopology"])
     signature = parse_signature_def(model_json.content)
-    stated = (record.get("signatures") or {}).get(record.get("signature_key")) or {}
+    stated = record.stated
     fed = [info for info in signature.inputs if not info.is_resource]
     inputs, outputs = (
-        _name(
-            _Side(title=title, infos=infos, ties=record.get(title), stated=stated.get(title) or {})
+        _name(side)
+        for side in (
+            _Side(title="inputs", infos=fed, ties=record.inputs, stated=stated.inputs),
+            _Side(
+                title="outputs", infos=signature.outputs, ties=record.outputs, stated=stated.outputs
+            ),
         )
-        for title, infos in (("inputs", fed), ("outputs", signature.outputs))
     )
     if not outputs:
         raise SignatureError("the model has no outputs")
@@ -74,17 +79,20 @@ def read_signature(model_json: ModelJson, record: Mapping[str, Any]) -> dict[str
         for info in infos:
             check_node(info, topology, side=title)
     proof = _proof(model_json.content, record, [info.key for info in outputs])
-    return {
-        "format": "graph-model",
-        "inputs": _to_json(inputs, "input"),
-        "outputs": [{**entry, "proof": proof} for entry in _to_json(outputs, "output")],
-        "requiresAsync": _requires_async(model_json, topology),
-        "parameters": count_parameters(model_json),
-        "ops": topology.count_ops(),
-        "signatureKey": record.get("signature_key"),
-        "signatures": record.get("signatures") or {},
-        "tags": record.get("tags") or [],
-    }
+    return Signature(
+        format="graph-model",
+        inputs=[_describe(i, info, "input") for i, info in enumerate(inputs)],
+        outputs=[
+            SignatureOutput(**vars(_describe(i, info, "output")), proof=proof)
+            for i, info in enumerate(outputs)
+        ],
+        requires_async=_requires_async(model_json, topology),
+        parameters=count_parameters(model_json),
+        ops=topology.count_ops(),
+        signature_key=record.signature_key,
+        signatures=record.signatures or {},
+        tags=record.tags or [],
+    )
 
 
 def count_parameters(model_json: ModelJson) -> int:
@@ -123,7 +131,7 @@ def _own_names(infos: Sequence[TensorInfo]) -> list[TensorInfo]:
 
 def _tied_names(side: _Side) -> list[TensorInfo]:
     """Return entries under the names that the record ties to their tensors, in its order."""
-    ties = [(tie["name"], tensor_name(tie["tensor"])) for tie in side.ties or ()]
+    ties = [(tie.name, tensor_name(tie.tensor)) for tie in side.ties or ()]
     by_tensor = {info.tensor: info for info in side.infos}
     if {tensor for _, tensor in ties} != set(by_tensor):
         raise _contradiction(side, "they are not the same tensors")
@@ -135,7 +143,7 @@ def _agree(side: _Side, name: str, info: TensorInfo) -> TensorInfo:
     stated = side.stated.get(name)
     if stated is None:
         return replace(info, key=name)
-    dtype, shape = stated["dtype"], parse_sizes(stated["shape"])
+    dtype, shape = stated.dtype, stated.shape
     if info.dtype is not None and info.dtype != dtype:
         raise _contradiction(side, f"{name} is {dtype}, {info.tensor} is {info.dtype}")
     try:
@@ -147,7 +155,7 @@ def _agree(side: _Side, name: str, info: TensorInfo) -> TensorInfo:
 
 def _contradiction(side: _Side, reason: str) -> SignatureError:
     source = "; ".join(
-        f"{tie['name']} = {tensor_name(tie['tensor'])}{_describe_stated(side, tie['name'])}"
+        f"{tie.name} = {tensor_name(tie.tensor)}{_describe_stated(side, tie.name)}"
         for tie in side.ties or ()
     )
     graph = "; ".join(f"{info.tensor} {info.dtype} {info.shape}" for info in side.infos)
@@ -160,15 +168,13 @@ def _contradiction(side: _Side, reason: str) -> SignatureError:
 
 def _describe_stated(side: _Side, name: str) -> str:
     stated = side.stated.get(name)
-    return f" {stated['dtype']} {parse_sizes(stated['shape'])}" if stated else ""
+    return f" {stated.dtype} {stated.shape}" if stated else ""
 
 
-def _proof(
-    content: Mapping[str, Any], record: Mapping[str, Any], names: Sequence[str]
-) -> str | None:
+def _proof(content: Mapping[str, Any], record: Conversion, names: Sequence[str]) -> Proof | None:
     """Return "structure" where the order of structured outputs tied the names."""
     metadata = content.get("userDefinedMetadata") or {}
-    tied = record.get("outputs") is not None or metadata.get(STRUCTURED_OUTPUT_KEYS) == list(names)
+    tied = record.outputs is not None or metadata.get(STRUCTURED_OUTPUT_KEYS) == list(names)
     return "structure" if tied else None
 
 
@@ -185,25 +191,18 @@ def _requires_async(model_json: ModelJson, topology: Topology) -> bool:
     return parse_topology(wire, where="modelInitializer").requires_async([], known=weights)
 
 
-def _to_json(infos: Sequence[TensorInfo], what: str) -> list[dict[str, Any]]:
-    return [{"id": i, **_entry_to_json(info, what)} for i, info in enumerate(infos)]
-
-
-def _entry_to_json(info: TensorInfo, what: str) -> dict[str, Any]:
-    where = f"{what} {info.key!r} ({info.tensor})"
+def _describe(number: int, info: TensorInfo, side: str) -> SignatureTensor:
+    where = f"{side} {info.key!r} ({info.tensor})"
     if info.dtype is None:
         raise SignatureError(f"{where}: neither the signature nor the graph tells its dtype")
     dtype = js_dtype(info.dtype)
     if dtype is None:
         raise SignatureError(f"{where} is {info.dtype}, which TensorFlow.js does not have")
-    return {
-        "name": info.key,
-        "tensor": info.tensor,
-        "dtype": info.dtype,
-        "jsDtype": dtype,
-        "shape": _to_wire(info.shape),
-    }
-
-
-def _to_wire(shape: Shape) -> list[int] | None:
-    return None if shape is None else [-1 if size is None else size for size in shape]
+    return SignatureTensor(
+        id=number,
+        name=info.key,
+        tensor=info.tensor,
+        dtype=info.dtype,
+        js_dtype=dtype,
+        shape=info.shape,
+    )

@@ -15,8 +15,10 @@ from typing import Any
 
 from pipeline.disk.json_value import JsonValue
 from pipeline.errors import SignatureError
+from pipeline.records.shape import Shape
+from pipeline.records.signature import Signature, SignatureTensor
 from pipeline.tfjs.model.dtypes import format_dtype, parse_dtype
-from pipeline.tfjs.model.inference import Shape, format_shape, parse_shape
+from pipeline.tfjs.model.inference import format_shape, parse_shape
 from pipeline.tfjs.model.topology import check_shape, split_tensor_name, tensor_name
 
 # Names that `predict()` gives its results, under "userDefinedMetadata".
@@ -133,8 +135,8 @@ def _parse_tensor_info(key: str, wire: JsonValue) -> TensorInfo:
     )
 
 
-def rewrite_signature(content: Mapping[str, Any], signature: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a decoded model.json with exactly the names and the order of a signature.json.
+def rewrite_signature(content: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
+    """Return a decoded model.json with exactly the names and the order of a signature.
 
     Inputs that TensorFlow.js feeds itself keep their entries. The other places that name
     outputs would contradict: the signature under "userDefinedMetadata" goes, and its
@@ -142,11 +144,10 @@ def rewrite_signature(content: Mapping[str, Any], signature: Mapping[str, Any]) 
 
     Args:
         content: The model.json without its weight manifest.
-        signature: `inputs` and `outputs`, each with name, tensor, dtype and shape (-1 unknown).
+        signature: The inputs and outputs to write.
     """
-    inputs, outputs = (
-        tuple(_from_json(entry) for entry in signature[side]) for side in ("inputs", "outputs")
-    )
+    inputs = tuple(map(_to_info, signature.inputs))
+    outputs = tuple(map(_to_info, signature.outputs))
     resources = tuple(info for info in parse_signature_def(content).inputs if info.is_resource)
     topology = content["modelTopology"]
     nodes, outputs = split_shared_outputs(topology["node"], inputs + resources, outputs)
@@ -196,11 +197,5 @@ def _free_name(name: str, taken: set[str]) -> str:
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def _from_json(entry: Mapping[str, Any]) -> TensorInfo:
-    shape = entry["shape"]
-    return TensorInfo(
-        key=entry["name"],
-        tensor=entry["tensor"],
-        dtype=entry["dtype"],
-        shape=None if shape is None else tuple(None if size < 0 else size for size in shape),
-    )
+def _to_info(entry: SignatureTensor) -> TensorInfo:
+    return TensorInfo(key=entry.name, tensor=entry.tensor, dtype=entry.dtype, shape=entry.shape)

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pipeline.disk.files import link_or_copy, write_atomic
+from pipeline.records.signature import Signature
+from pipeline.records.variant import KeptWeight, VariantRecord
 from pipeline.tfjs.model.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
 from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import ModelJson, format_model_json, load_model_json
@@ -35,18 +36,18 @@ class _Written:
 
     groups: tuple[WeightGroup, ...]
     num_bytes: int
-    kept: tuple[dict[str, str], ...]
+    kept: tuple[KeptWeight, ...]
 
 
 def write_variant(  # noqa: PLR0913  # the parameters of a step
     *,
     base: Path,
-    signature: Mapping[str, Any] | None,
+    signature: Signature | None,
     name: str,
     quantize: Mapping[str, Sequence[str]],
     shard_size_bytes: int,
     folder: Path,
-) -> dict[str, Any]:
+) -> VariantRecord:
     """Write a variant: model.json and its shards.
 
     Args:
@@ -56,11 +57,6 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
         quantize: Patterns of weight names by dtype; empty for the base.
         shard_size_bytes: Size of a shard; the base keeps its shards.
         folder: Where to write; exists, is empty.
-
-    Returns:
-        The variant's record: `name`, `bytes` of all its files, number of `weights` by the dtype
-        they are stored in, and `keptFloat32`, the weights that were asked for in a dtype that
-        cannot hold them, with the reason.
 
     Raises:
         VariantNotSmaller: It would not be smaller than the base; `folder` is left empty.
@@ -93,7 +89,7 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
     return _record(name, variant, size, written.kept)
 
 
-def _write_base(model_json: ModelJson, base: Path, folder: Path) -> dict[str, Any]:
+def _write_base(model_json: ModelJson, base: Path, folder: Path) -> VariantRecord:
     for path in _shard_paths(model_json):
         link_or_copy(base / path, folder / path)
     text = format_model_json(model_json)
@@ -104,15 +100,12 @@ def _write_base(model_json: ModelJson, base: Path, folder: Path) -> dict[str, An
 
 
 def _record(
-    name: str, model_json: ModelJson, size: int, kept: Sequence[Mapping[str, str]]
-) -> dict[str, Any]:
+    name: str, model_json: ModelJson, size: int, kept: Sequence[KeptWeight]
+) -> VariantRecord:
     counts = Counter(spec.stored_dtype for spec in model_json.weights)
-    return {
-        "name": name,
-        "bytes": size,
-        "weights": dict(sorted(counts.items())),
-        "keptFloat32": list(kept),
-    }
+    return VariantRecord(
+        name=name, bytes=size, weights=dict(sorted(counts.items())), kept_float32=list(kept)
+    )
 
 
 def _write_groups(
@@ -123,7 +116,7 @@ def _write_groups(
     shard_size_bytes: int,
 ) -> _Written:
     groups: list[WeightGroup] = []
-    kept: list[dict[str, str]] = []
+    kept: list[KeptWeight] = []
     num_bytes = 0
     for number, group in enumerate(model_json.groups, start=1):
         writer = ShardWriter(folder, group=number, shard_size_bytes=shard_size_bytes)
@@ -133,7 +126,7 @@ def _write_groups(
                 spec, fault = _write_weight(weight, dtypes, writer)
                 specs.append(spec)
                 if fault:
-                    kept.append({"weight": spec.name, "reason": fault})
+                    kept.append(KeptWeight(weight=spec.name, reason=fault))
             groups.append(WeightGroup(paths=writer.finish(), weights=tuple(specs)))
         except BaseException:
             writer.discard()

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.errors import SignatureError
+from pipeline.records.shape import Shape
 from pipeline.text.suggest import find_similar
-from pipeline.tfjs.model.inference import Shape, infer_dtype, infer_shape, merge_shapes
+from pipeline.tfjs.model.inference import infer_dtype, infer_shape, merge_shapes
 from pipeline.tfjs.model.signature_def import SignatureDef, TensorInfo
 from pipeline.tfjs.model.topology import Node, Topology, tensor_name
 from pipeline.tfjs.model.weight_manifest import WeightSpec

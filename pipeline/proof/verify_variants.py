@@ -1,0 +1,231 @@
+"""Verification: every variant of a model runs in TensorFlow.js and is compared with the source."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.engine.step import Work
+from pipeline.errors import FidelityError, WorkerError
+from pipeline.manifest.tolerance import Tolerance
+from pipeline.proof.judge.gate import loosest_dtype
+from pipeline.proof.judge.model_under_test import Case
+from pipeline.proof.judge.selection import outputs_behind_selection
+from pipeline.proof.judge.verdict import Candidate, Verdict, judge_model, judge_run
+from pipeline.proof.output_matching import prove_map
+from pipeline.proof.source_run import packages_for
+from pipeline.proof.vector_files import load_vectors
+from pipeline.records.roles import RoleMap
+from pipeline.records.signature import Signature
+from pipeline.records.variant import VariantRecord
+from pipeline.records.verdicts import NameProof, Verdicts
+from pipeline.runtime.releases import run_in_releases
+from pipeline.runtime.run_models import Runs, run_models
+from pipeline.runtime.tfjs_packages import Packages
+from pipeline.tfjs.model.layers_ops import read_topology
+from pipeline.tfjs.model.model_json import load_model_json
+
+BASE = "base"
+# The quick backend for every variant, the plain one for the base and what the other cannot.
+QUICK, PLAIN = "wasm", "cpu"
+
+
+def verify_variants(
+    work: Work[Any],
+    *,
+    tolerance: Tolerance | None,
+    tolerances: Mapping[str, Tolerance],
+    required: Sequence[str],
+) -> Verdicts:
+    """Run every variant in TensorFlow.js and compare it with the source.
+
+    Args:
+        work: The step `verify`.
+        tolerance: How far the model may be from its source; None for the limits of its dtype.
+        tolerances: The same of single variants, by name.
+        required: Backends that must prove every variant.
+
+    Raises:
+        FidelityError: The base does not return what the source returns.
+        WorkerError: A process ended at a limit, which says nothing of the model.
+    """
+    signature = Signature.load(work.inputs["signature"])
+    models = {
+        key.partition(":")[2]: work.inputs[key]
+        for key, outcome in work.outcomes.items()
+        if key.startswith("variant:") and outcome.status == "ok"
+    }
+    case = _gather_case(work, signature)
+    base, *others = _candidates(models, tolerance, tolerances)
+    with tempfile.TemporaryDirectory(dir=work.temporary) as name:
+        trial = _Trial(work=work, models=models, case=case, base=base, required=required)
+        runs = run_in_releases(
+            partial(trial.run, Path(name)), fetch=partial(packages_for, work), works=_needs_no_older
+        )
+        _check_alive(runs)
+        verdicts = judge_model(case, base, others, runs, required=required)
+        work.measured["tensorflow.js"] = _measure(runs)
+        for line in _describe(verdicts):
+            work.note(line)
+        # A name on the wrong tensor says more than the figures it leads to.
+        proofs = _prove_names(case, signature, runs, verdicts[BASE])
+    if verdicts[BASE].status != "ok":
+        raise FidelityError(
+            f"what TensorFlow.js returns is not what the source does: {verdicts[BASE].reason}",
+            hint="the log has the figures; `tolerance:` in models.yaml says what is allowed",
+        )
+    return Verdicts(
+        variants={name: verdict.record() for name, verdict in verdicts.items()}, proofs=proofs
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """The variants of a model, and how they are run.
+
+    Attributes:
+        work: The step `verify`.
+        models: Folder of each variant, by name.
+        case: The model and what its source returned.
+        base: The variant with the source's own weights.
+        required: Backends that must prove every variant.
+    """
+
+    work: Work[Any]
+    models: Mapping[str, Path]
+    case: Case
+    base: Candidate
+    required: Sequence[str]
+
+    def run(self, folder: Path, packages: Packages) -> Runs:
+        """Run all on the quick backend and the base on the plain one; the rest where needed."""
+        results = folder / packages.version
+        results.mkdir()
+        asked = {backend: list(self.models) for backend in (QUICK, *self.required)}
+        first = {**asked, PLAIN: asked.get(PLAIN, [BASE])}
+        runs = self._run_backends(first, results / "first", packages)
+        others = [name for name in self.models if name != BASE]
+        # A variant proves nothing where the base is wrong, and may die where the base does not.
+        wrong = judge_run(self.case, self.base, runs[QUICK][BASE]).status != "ok"
+        left = others if wrong else [name for name in others if runs[QUICK][name].status != "ok"]
+        if left and PLAIN not in self.required:
+            more = self._run_backends({PLAIN: left}, results / "second", packages)
+            runs[PLAIN] |= more[PLAIN]
+        return runs
+
+    def _run_backends(
+        self, backends: Mapping[str, list[str]], folder: Path, packages: Packages
+    ) -> Runs:
+        folder.mkdir()
+        return run_models(
+            models=self.models,
+            vectors=self.work.inputs["reference"],
+            backends=backends,
+            folder=folder,
+            packages=packages,
+            log=self.work.log,
+            budget=self.work.budget,
+            trusted=self.work.trusted,
+            progress=self.work.heartbeat,
+        )
+
+
+def _gather_case(work: Work[Any], signature: Signature) -> Case:
+    content = load_model_json(work.inputs[f"variant:{BASE}"] / "model.json").content
+    tensors = {output.name: output.tensor for output in signature.outputs}
+    behind = outputs_behind_selection(read_topology(content), tensors.values())
+    mapping = RoleMap.load(work.inputs["map"])
+    return Case(
+        outputs=list(tensors),
+        roles={
+            name: mapping.roles[tensor]
+            for name, tensor in tensors.items()
+            if tensor in mapping.roles
+        },
+        selection={name: behind[tensor] for name, tensor in tensors.items() if tensor in behind},
+        vectors=load_vectors(work.inputs["reference"]),
+        box_form=mapping.conventions.get("boxes", {}).get("form"),
+    )
+
+
+def _candidates(
+    models: Mapping[str, Path], tolerance: Tolerance | None, tolerances: Mapping[str, Tolerance]
+) -> list[Candidate]:
+    """Return the variants to judge, the base first, each with its tolerances."""
+    weights = {name: VariantRecord.load(path).weights for name, path in models.items()}
+    return [
+        Candidate(
+            name=name,
+            dtype=loosest_dtype(weights[name], weights[BASE]),
+            tolerances=[tolerances.get(name), tolerance],
+        )
+        for name in (BASE, *(name for name in models if name != BASE))
+    ]
+
+
+def _check_alive(runs: Runs) -> None:
+    """Raise where a limit ended a run, which says nothing of the model or the backend."""
+    for backend, variants in runs.items():
+        for name, made in variants.items():
+            if made.died:
+                raise WorkerError(
+                    f"{name} on {backend}: TensorFlow.js {made.error}",
+                    hint="raise `memory_limit_bytes` of this model in models.yaml",
+                )
+
+
+def _needs_no_older(runs: Runs) -> bool:
+    """Return whether the base runs somewhere, or fails for want of ops, which older ones lack."""
+    statuses = {variants[BASE].status for variants in runs.values() if BASE in variants}
+    return "ok" in statuses or "failed" not in statuses
+
+
+def _measure(runs: Runs) -> dict[str, Any]:
+    """Return what varies from run to run: times and memory, by backend and variant."""
+    return {
+        backend: {
+            name: {
+                "loadMs": run.load_ms,
+                "firstMs": run.first_ms,
+                "steadyMs": run.steady_ms,
+                "peakBytes": run.peak_bytes,
+                "rssBytes": run.rss_bytes,
+            }
+            for name, run in variants.items()
+            if run.status == "ok"
+        }
+        for backend, variants in runs.items()
+    }
+
+
+def _describe(verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Return a line for each variant on each backend: "uint8 on wasm: failed: …"."""
+    return [
+        f"{name} on {backend}: {check.status}" + (f": {check.reason}" if check.reason else "")
+        for name, verdict in verdicts.items()
+        for backend, check in verdict.checks.items()
+    ]
+
+
+def _prove_names(
+    case: Case, signature: Signature, runs: Runs, verdict: Verdict
+) -> dict[str, NameProof]:
+    """Prove by value what structure tied; nothing where the source has the names itself."""
+    tied = {output.name: output.tensor for output in signature.outputs if output.proof is not None}
+    ran = [name for name, check in verdict.checks.items() if check.ran]
+    if not tied or not ran:
+        return {}
+    backend = next((name for name in ran if verdict.checks[name].status == "ok"), ran[0])
+    found = runs[backend][BASE].outputs
+    vectors = case.vectors
+    proof = prove_map(
+        tied,
+        [vector.outputs for vector in vectors.vectors],
+        [{name: found[i][name] for name in tied} for i in range(len(vectors.vectors))],
+        unprovable={**vectors.random, **vectors.constant},
+    )
+    return {
+        name: NameProof(proof=proof.proofs[name], reason=proof.reasons.get(name)) for name in tied
+    }

@@ -1,0 +1,29 @@
+"""The record of a variant: how its weights are stored."""
+
+from typing import ClassVar
+
+from pipeline.records.record import CamelPart, Record
+
+
+class KeptWeight(CamelPart):
+    """A weight that a quantized variant holds as the base does."""
+
+    weight: str
+    """Its name in the weight manifest."""
+    reason: str
+    """Why it could not be quantized."""
+
+
+class VariantRecord(CamelPart, Record):
+    """What `variant` writes beside the model that it makes."""
+
+    FILE: ClassVar[str] = "variant.json"
+
+    name: str
+    """Name in the catalog: `float32` or `original` for the base, else as in the manifest."""
+    weights: dict[str, int]
+    """Number of weights stored in each data type."""
+    kept_float32: list[KeptWeight]
+    """Weights that were not quantized although asked for."""
+    bytes: int
+    """Size of its model.json and shards."""

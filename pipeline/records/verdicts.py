@@ -1,0 +1,86 @@
+"""Verdicts: what the runs of a model's variants in TensorFlow.js say of each.
+
+The classes of checks and figures are those of the catalog, which repeats them as they stand.
+"""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from pipeline.records.record import CamelPart, Part, Record
+from pipeline.records.signature import Proof
+
+
+class CatalogTolerance(CamelPart):
+    """How far an output may be from its source."""
+
+    max_rel_error: float | None
+    """As a fraction of the range of the source's output."""
+    max_abs_error: float | None
+    """In the output's own unit."""
+    min_agreement: float
+    """Smallest share of boxes, rows or choices that agree, where it is judged as a set."""
+    reason: str | None
+    """Why more than 1 % is right."""
+
+
+class CatalogFigures(CamelPart):
+    """How far an output is from its source, over all test vectors."""
+
+    model_config = ConfigDict(extra="allow")
+
+    gate: str
+    """What decides: `values`, or as a set `boxes`, `rows`, `choice`, `keypoints`."""
+    metrics: dict[str, float | int | None]
+    """Figures of the task, such as matched boxes or top-1 agreement."""
+    tolerance: CatalogTolerance
+    """What it had to keep."""
+
+
+class CatalogCheck(CamelPart):
+    """A variant in TensorFlow.js on one backend."""
+
+    status: Literal["ok", "failed", "unsupported"]
+    """`failed`: it dies, or returns what the source does not; `unsupported`: an op is missing."""
+    reason: str | None
+    """Why it is not `ok`."""
+    tfjs: str | None
+    """Version of TensorFlow.js that ran it."""
+    missing_ops: list[str]
+    """Ops of the graph that the backend lacks."""
+    requires: dict[str, Any]
+    """What a page must set for it to run, such as flags of TensorFlow.js."""
+    unproved: dict[str, str]
+    """Outputs that prove nothing, each with the reason: random, or constant on every vector."""
+    outputs: dict[str, CatalogFigures]
+    """Figures of each output by name."""
+
+
+class VariantVerdict(Part):
+    """What becomes of a variant."""
+
+    status: Literal["ok", "withheld", "failed"]
+    """Only `ok` is published."""
+    reason: str | None
+    """Why it is not `ok`."""
+    checks: dict[str, CatalogCheck]
+    """By backend."""
+
+
+class NameProof(Part):
+    """Whether the values of an output prove its name."""
+
+    proof: Proof | None
+    reason: str | None
+    """Why values prove nothing."""
+
+
+class Verdicts(Record):
+    """What `verify` finds."""
+
+    FILE: ClassVar[str] = "verify.json"
+
+    variants: dict[str, VariantVerdict]
+    """By variant, the base first."""
+    proofs: dict[str, NameProof]
+    """By output; empty where the source has the names on its tensors."""

