@@ -23,11 +23,11 @@ from pipeline.publish.cors import describe_cors
 from pipeline.publish.dist_contents import DistContents, load_dist_contents
 from pipeline.publish.folder_target import FolderTarget
 from pipeline.publish.generation import PublishedFile
-from pipeline.publish.limits import find_excesses, is_github_pages
+from pipeline.publish.host_limits import find_excesses, is_github_pages
 from pipeline.publish.old_generations import prune_target
 from pipeline.publish.publish import Published, Publisher
 from pipeline.publish.publish_view import (
-    format_index,
+    format_generations,
     format_pruned,
     format_published,
     format_read_back,
@@ -114,7 +114,7 @@ class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
             return self._read_back(destination.url, None, destination.text)
         if params["generations"]:
             self._show(
-                format_index(load_index(destination.target), target=destination.target.shown)
+                format_generations(load_index(destination.target), target=destination.target.shown)
             )
             return 0
         if params["rollback"]:
@@ -126,7 +126,7 @@ class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
                 destination.target,
                 keep_days=params["keep_days"],
                 dry_run=params["dry_run"],
-                tell=_tell,
+                notify=_notify,
             )
             shown = destination.target.shown
             self._show(format_pruned(pruned, target=shown, dry_run=params["dry_run"]))
@@ -137,10 +137,10 @@ class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
     ) -> Published:
         placed = load_placed(graph.layout.dist_state)
         contents = load_dist_contents(graph.layout.dist, placed)
-        render = choose_render(graph, placed, tell=_tell)
+        render = choose_render(graph, placed, notify=_notify)
         shown = destination.target.shown
         with show_transfer(f"publish to {shown}") as progress:
-            publisher = Publisher(target=destination.target, tell=_tell, progress=progress)
+            publisher = Publisher(target=destination.target, notify=_notify, progress=progress)
             act = publisher.preview if params["dry_run"] else publisher.publish
             done = act(contents, render=render, again=params["again"])
         if done.plan.is_empty and done.before is not None:
@@ -155,7 +155,7 @@ class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
             raise InvalidCommand("--rollback goes with neither --dry-run nor --prune")
         number = None if params["rollback"] == PREVIOUS else _parse_number(params["rollback"])
         with show_transfer(f"roll back {destination.target.shown}") as progress:
-            publisher = Publisher(target=destination.target, tell=_tell, progress=progress)
+            publisher = Publisher(target=destination.target, notify=_notify, progress=progress)
             done = publisher.roll_back(number)
         self._show(format_rolled_back(done, target=destination.target.shown))
         return self._look(destination, done, params)
@@ -232,5 +232,5 @@ def _parse_number(text: str) -> int:
     return int(text)
 
 
-def _tell(text: str) -> None:
+def _notify(text: str) -> None:
     write_text(sys.stderr, f"{text}\n")

@@ -1,4 +1,4 @@
-"""Limits: what GitHub Pages refuses. It opens no file.
+"""Limits of GitHub Pages: the size of a file and of a site. It opens no file.
 
 https://docs.github.com/en/pages/getting-started-with-github-pages/github-pages-limits
 """
@@ -22,7 +22,7 @@ def is_github_pages(url: str | None) -> bool:
 
 
 def find_excesses(sizes: Mapping[str, int]) -> list[str]:
-    """Return a sentence for each thing that GitHub Pages refuses.
+    """Return a sentence for each limit that a zoo exceeds.
 
     Args:
         sizes: Size of every file, by path.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.publish.limits import find_excesses, is_github_pages
+from pipeline.publish.host_limits import find_excesses, is_github_pages
 
 MIB = 1024**2
 
