@@ -60,14 +60,6 @@ class PipelineError(Exception):
         r"""Return the message and the hint: "dist: disk full\n  free space there"."""
         return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Keep the hint when the error is pickled."""
-        return (_rebuild, (type(self), self.message, self.hint))
-
-
-def _rebuild(kind: type[PipelineError], message: str, hint: str | None) -> PipelineError:
-    return kind(message, hint=hint)
-
 
 class ManifestError(PipelineError):
     """The manifest has faults; the message lists all of them, a line each."""

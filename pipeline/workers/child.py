@@ -1,8 +1,8 @@
 """Child: run one job in this process, behind the wall, with its output in the job's log.
 
-The other end of the channel is the process that wants the result. It says first which rights
-this process keeps, and only then what is to be done. When it dies, this process kills itself.
-The outcome is JSON in a file, because who reads it must not have to trust who wrote it.
+The parent is at the other end of the channel. It sends first the rights that this process keeps,
+and only then the job. When the parent dies, this process kills itself. The outcome is JSON in a
+file: the parent need not trust a process that has loaded a stranger's model.
 """
 
 import contextlib
@@ -28,21 +28,21 @@ from pipeline.wall.confine import confine
 from pipeline.wall.rights import parse_rights
 from pipeline.workers.job import OUTCOME, Request
 
-# getrusage counts in KiB on Linux, in bytes on macOS.
+# The unit of getrusage: KiB on Linux, bytes on macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def run_job(channel: Connection, begin: Callable[[], None]) -> None:
-    """Give up all rights but the job's, receive the job, run it, and leave its outcome.
+    """Give up all rights but the job's, receive the job, run it, and write its outcome.
 
     Args:
         channel: Gives the rights, then the pickled Request.
-        begin: Called before the function, to put what was imported into a known state.
+        begin: Called before the function, to bring imported packages into a known state.
     """
     rights = json.loads(channel.recv_bytes())
     if rights is not None:
         confine(parse_rights(rights))
-    # A thread that is there before the wall would stay in front of it.
+    # A thread that starts before the wall would keep all its rights, so this one starts after.
     die_with(channel.fileno())
     request: Request = pickle.loads(channel.recv_bytes())  # noqa: S301  # from our parent
     _settle(request)
@@ -69,7 +69,7 @@ def _watch(descriptor: int) -> None:
 
 
 def _settle(request: Request) -> None:
-    """Send all output to the log, and let what libraries write for themselves go to scratch."""
+    """Send all output to the log, and the private files of libraries to the scratch folder."""
     scratch = str(request.scratch)
     os.environ.update({"HOME": scratch, "KERAS_HOME": scratch, "TMPDIR": scratch})
     tempfile.tempdir = scratch
@@ -88,7 +88,7 @@ def _call(request: Request, begin: Callable[[], None]) -> dict[str, Any]:
         begin()
         function = getattr(importlib.import_module(module), name)
         return {"value": function(**request.arguments)}
-    except BaseException as error:  # noqa: BLE001  # whatever it is, the parent must hear of it
+    except BaseException as error:  # noqa: BLE001  # the parent must learn of every error
         with contextlib.suppress(OSError):  # the log's disk may be full
             traceback.print_exc()  # into the log: the message alone travels
         return _describe(error)
@@ -121,7 +121,7 @@ def _describe_bug(error: BaseException) -> dict[str, Any]:
 
 
 def _to_json(value: Any) -> Any:
-    """Return the JSON value of a record, which knows it; nothing else has one."""
+    """Return the JSON value of a record; a value of any other class has none."""
     if not hasattr(value, "to_json"):
         raise TypeError(f"{type(value).__name__} is no JSON value")
     return value.to_json()

@@ -76,7 +76,3 @@ class UnexpectedJobError(RuntimeError):
         super().__init__(f"{summary}\n\nIn the child process:\n{traceback_text}")
         self.summary = summary
         self.traceback_text = traceback_text
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Keep both texts when the error crosses from a child process."""
-        return (type(self), (self.summary, self.traceback_text))

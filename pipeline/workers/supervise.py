@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
 
 from pipeline import errors
 from pipeline.disk.files import total_size
-from pipeline.errors import CrashError, PipelineError, WorkerError
+from pipeline.disk.json_value import JsonValue, decode_json
+from pipeline.disk.machine_faults import OF_NO_MODEL
+from pipeline.errors import CrashError, FormatError, MachineError, PipelineError, WorkerError
+from pipeline.text.printable import printable
 from pipeline.text.quantity import format_limit
 from pipeline.wall.rights import Rights
 from pipeline.workers.child_process import Launched, describe_exit, last_lines
@@ -42,6 +44,7 @@ def supervise(
         CrashError: The process died.
         WorkerError: The process passed a limit.
         PipelineError: The job raised it.
+        OSError: The machine failed the job: its disk is full, for example.
         UnexpectedJobError: The job raised any other exception.
     """
     request = job.request
@@ -53,14 +56,16 @@ def supervise(
     peak = _follow(launched, job, seen)
     seconds = time.monotonic() - start
     code = launched.exit_code()
-    outcome = None if code else _load_outcome(request.scratch / OUTCOME)
-    if outcome is None:
-        raise _crash(code, job.name, request.log, log_start)
-    if "value" not in outcome:
-        raise _parse_error(outcome)
-    own_peak = outcome.get("peak")
-    most = max(peak, own_peak if isinstance(own_peak, int) else 0)
-    return JobResult(value=outcome["value"], seconds=seconds, peak_rss_bytes=most)
+    try:
+        outcome = _load_outcome(request.scratch / OUTCOME) if code == 0 else None
+        if outcome is not None and outcome.get("error").is_absent:
+            most = max(peak, outcome.get("peak").whole())
+            value = outcome.value.get("value")
+            return JobResult(value=value, seconds=seconds, peak_rss_bytes=most)
+        error = None if outcome is None else _parse_error(outcome.get("error"))
+    except FormatError:  # no outcome of ours
+        error = None
+    raise error or _crash(code, job.name, request.log, log_start)
 
 
 def _follow(launched: Launched, job: PoolJob, seen: Callable[[int], None]) -> int:
@@ -98,36 +103,44 @@ def _check_disk(job: PoolJob) -> None:
         raise WorkerError(f"{job.name} wrote more than {format_limit(limit)}")
 
 
-def _load_outcome(path: Path) -> dict[str, Any] | None:
-    """Read the file that a job left; None where it is not an outcome."""
+def _load_outcome(path: Path) -> JsonValue | None:
+    """Read the file that a job left; return None if it left none, or no plain file.
+
+    Raises:
+        FormatError: The file is not JSON.
+    """
     try:
         # Neither a link nor a pipe: behind some walls a process can make both.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             found = os.fstat(handle)
             if stat.S_ISREG(found.st_mode) and found.st_size <= _OUTCOME_BYTES_MAX:
-                outcome = json.loads(file.read(_OUTCOME_BYTES_MAX))
-                if isinstance(outcome, dict):
-                    return outcome
-    except (OSError, ValueError, RecursionError):
+                return decode_json(file.read(_OUTCOME_BYTES_MAX), OUTCOME)
+    except OSError:
         pass
     return None
 
 
-def _parse_error(outcome: dict[str, Any]) -> Exception:
-    """Return the error in an outcome."""
-    error = outcome.get("error")
-    if not isinstance(error, dict):
-        bug = outcome.get("bug")
-        texts = bug if isinstance(bug, dict) else {}
-        return UnexpectedJobError(str(texts.get("summary")), str(texts.get("traceback")))
-    hint, names = error.get("hint"), error.get("kinds")
-    kinds = (
-        getattr(errors, str(name), None) for name in (names if isinstance(names, list) else ())
-    )
+def _parse_error(wire: JsonValue) -> Exception:
+    """Return the error of an outcome.
+
+    Raises:
+        FormatError: It is none that `pipeline.workers.child` describes.
+    """
+    number = wire.get("number").value
+    if type(number) is int and number in OF_NO_MODEL:
+        return OSError(number, os.strerror(number), wire.get("file").text() or None)
+    keys = ("message", "hint", "fault", "traceback")
+    texts = {key: wire.get(key).text() for key in keys if not wire.get(key).is_absent}
+    message, trace = texts.get("message", ""), texts.get("traceback")
+    if trace is not None:
+        return UnexpectedJobError(message, trace)
+    kinds = (getattr(errors, name, None) for name in wire.get("kinds").texts())
     known = (k for k in kinds if isinstance(k, type) and issubclass(k, PipelineError))
-    kind = next(known, PipelineError)
-    return kind(str(error.get("message")), hint=None if hint is None else str(hint))
+    error = next(known, PipelineError)(message, hint=texts.get("hint"))
+    if isinstance(error, MachineError):
+        error.fault = printable(texts.get("fault", message))
+    return error
 
 
 def _crash(code: int, name: str, log: Path, log_start: int) -> CrashError:

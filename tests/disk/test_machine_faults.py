@@ -2,11 +2,13 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
+from paths import ROOT as PROJECT
 
-from pipeline.disk.machine_faults import MachineFault, machine_error
+from pipeline.disk.machine_faults import OF_NO_MODEL, MachineFault, machine_error
 
 ROOT = Path("/zoo")
 
@@ -69,3 +71,12 @@ def test_a_fault_names_the_file_and_the_remedy(
     assert advice in told.hint
     assert told.retry
     assert told.message.endswith(str(told.fault)) or "\x1b" in str(told.fault)
+
+
+def test_node_reports_the_same_faults_as_python() -> None:
+    """runner.js and describe.js end with these codes; the parent raises them as OSErrors."""
+    text = (PROJECT / "pipeline" / "runtime" / "faults.js").read_text()
+    codes = re.search(r"CODES = new Set\(\[(.*)\]\)", text)
+
+    assert codes
+    assert {getattr(errno, code) for code in re.findall(r"\w+", codes[1])} == OF_NO_MODEL

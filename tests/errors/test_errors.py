@@ -2,10 +2,8 @@
 
 import ast
 import inspect
-import pickle
 from collections.abc import Iterator
 
-import pytest
 from paths import ROOT
 
 from pipeline import errors
@@ -52,14 +50,6 @@ def test_no_other_module_defines_one() -> None:
     assert found == {f"pipeline/errors.py: {name}" for name in KINDS} - {
         "pipeline/errors.py: PipelineError"
     }
-
-
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_an_error_is_pickled_with_its_hint(kind: type[PipelineError]) -> None:
-    error = pickle.loads(pickle.dumps(kind("no model", hint="write one")))
-
-    assert type(error) is kind
-    assert (error.message, error.hint) == ("no model", "write one")
 
 
 def test_message_and_hint_are_made_printable() -> None:

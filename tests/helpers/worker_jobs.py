@@ -4,6 +4,7 @@ It is imported in the child, and as the server's preload; it imports nothing hea
 """
 
 import ctypes
+import errno
 import os
 import signal
 import subprocess
@@ -82,6 +83,18 @@ def take_memory_in_child(size_bytes: int) -> None:
     """Let a child of the job touch the memory."""
     code = f"import time; block = b'x' * {size_bytes}; time.sleep(300)"
     subprocess.run([sys.executable, "-c", code], check=False)
+
+
+def fill_the_disk(file: Path) -> None:
+    """Fail as a full disk has it."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+
+
+def import_from_a_broken_disk() -> None:
+    """Fail as a package on a broken disk has it."""
+    error = ImportError("numpy's page of advice", name="numpy")
+    error.__cause__ = OSError(errno.EIO, os.strerror(errno.EIO))
+    raise error
 
 
 def segfault() -> None:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from walls import no_wall
 
-from pipeline.errors import FormatError, WorkerError
+from pipeline.errors import FormatError, MachineError, WorkerError
 from pipeline.workers.job import JobResult, UnexpectedJobError
 from pipeline.workers.limits import Budget, ResourceLimits
 from pipeline.workers.pool import TensorFlowPool
@@ -160,6 +160,20 @@ def test_any_other_exception_brings_the_traceback_of_the_child(run: Run) -> None
 def test_a_value_that_cannot_travel_is_a_bug_and_not_a_crash(run: Run) -> None:
     with pytest.raises(UnexpectedJobError, match="function is no JSON value"):
         run("give_a_lambda")
+
+
+def test_a_full_disk_is_the_machines_fault_and_no_bug(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        run("fill_the_disk", file=tmp_path / "model.json")
+
+    assert caught.value.filename == str(tmp_path / "model.json")
+
+
+def test_a_package_that_cannot_be_read_keeps_its_fault(run: Run) -> None:
+    with pytest.raises(MachineError, match=r"^numpy cannot be loaded: Input/output") as caught:
+        run("import_from_a_broken_disk")
+
+    assert caught.value.fault == caught.value.message
 
 
 def test_a_segmentation_fault_is_named_with_the_end_of_the_log(run: Run) -> None:
