@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.records.flags import DEFAULT_SHARD_BYTES
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.normalize import normalize_graph_model
 from pipeline.tfjs.model.signature import read_signature
 
-SHARD_SIZE_BYTES = 4 * 1024 * 1024
 COLUMNS = "{:40} {:>7} {:>5} {:>11} {:>6} {}"
 
 
@@ -36,7 +36,7 @@ def survey(source: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         try:
             record = normalize_graph_model(
-                source=source, folder=Path(folder), shard_size_bytes=SHARD_SIZE_BYTES
+                source=source, folder=Path(folder), shard_size_bytes=DEFAULT_SHARD_BYTES
             )
             signature = read_signature(load_model_json(Path(folder) / "model.json"), record)
         except PipelineError as error:

@@ -29,14 +29,13 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.records.flags import DEFAULT_SHARD_BYTES
 from pipeline.tfjs.model.model_json import ModelJson, format_model_json
 from pipeline.tfjs.model.shards import ShardWriter
 from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
 from pipeline.tfjs.quantize.variant_files import write_variant
 
 MB = 1_000_000
-MIB = 1024 * 1024
-SHARD_SIZE_BYTES = 4 * MIB
 SHAPE = (1536, 1536)
 DTYPES = ("float16", "uint8", "uint16")
 
@@ -82,7 +81,7 @@ def run(tool: str, base: str, dtype: str) -> dict[str, float]:
 def write_base(folder: Path, num_bytes: int) -> None:
     """Write a float32 model tensor by tensor: a child is said to have its parent's peak."""
     rng = np.random.default_rng(0)
-    writer = ShardWriter(folder, group=1, shard_size_bytes=SHARD_SIZE_BYTES)
+    writer = ShardWriter(folder, group=1, shard_size_bytes=DEFAULT_SHARD_BYTES)
     specs: list[WeightSpec] = []
     while writer.size < num_bytes:
         specs.append(WeightSpec(name=f"kernel{len(specs)}", shape=SHAPE, dtype="float32"))
@@ -101,7 +100,7 @@ def measure_ours(base: Path, dtype: str, folder: Path) -> float:
         signature=None,
         name=dtype,
         quantize={dtype: ["*"]},
-        shard_size_bytes=SHARD_SIZE_BYTES,
+        shard_size_bytes=DEFAULT_SHARD_BYTES,
         folder=folder,
     )
     return time.perf_counter() - start
@@ -118,7 +117,7 @@ def measure_tensorflowjs(base: Path, dtype: str, folder: Path) -> float:
     write_weights(
         groups,
         str(folder),
-        shard_size_bytes=SHARD_SIZE_BYTES,
+        shard_size_bytes=DEFAULT_SHARD_BYTES,
         quantization_dtype_map={dtype: True},
     )
     return time.perf_counter() - start

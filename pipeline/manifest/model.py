@@ -29,8 +29,8 @@ from pipeline.manifest.fields import (
 )
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.manifest.variant_section import Variant
+from pipeline.records.flags import DEFAULT_SHARD_BYTES
 
-MIB = 2**20
 
 CATALOG_KEYS = frozenset(
     {
@@ -108,7 +108,7 @@ class Defaults(Section):
     split_weights_by_layer: bool = False
     """Write one weight group per layer (layers models only)."""
 
-    weight_shard_size_bytes: Bytes = 4 * MIB
+    weight_shard_size_bytes: Bytes = DEFAULT_SHARD_BYTES
     """Largest size of a weight file, in bytes."""
 
     metadata: Metadata = Field(default_factory=dict)

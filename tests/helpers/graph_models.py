@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.records.flags import DEFAULT_SHARD_BYTES
 from pipeline.tfjs.model.dtypes import format_dtype
 from pipeline.tfjs.quantize.quantization import quantize
 
@@ -115,7 +116,7 @@ def write_graph_model(  # noqa: PLR0913  # each can be replaced
     nodes: Sequence[Json] | None = None,
     signature: Json | None = None,
     stored: Mapping[str, str] | None = None,
-    shard_size_bytes: int = 4 * MIB,
+    shard_size_bytes: int = DEFAULT_SHARD_BYTES,
     groups: Sequence[Sequence[str]] | None = None,
     shard_name: str = "group{group}-shard{shard}of{count}.bin",
     entry: str = "model.json",

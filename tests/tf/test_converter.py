@@ -9,6 +9,7 @@ import pytest
 import saved_models
 from packages import fetch_package
 
+from pipeline.records.flags import DEFAULT_SHARD_BYTES
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.shards import ShardReader
 from pipeline.tfjs.model.weight_manifest import WeightSpec, measure_weights
@@ -21,7 +22,6 @@ BASIC_PITCH = "pypi:basic-pitch==0.4.0#basic_pitch/saved_models/icassp_2022/nmp"
 DTYPES = ["float32", "float16", "uint8", "uint16"]
 # 1e-10 under a logarithm: the converter's float16 makes it 0, and the logarithm infinite.
 KEPT = {"StatefulPartitionedCall/model_1/normalized_log_1/add/y"}
-SHARD_SIZE_BYTES = 4 * 1024**2
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_a_variant_has_the_converters_weights(
         signature=None,
         name=dtype,
         quantize={dtype: ["*"]},
-        shard_size_bytes=SHARD_SIZE_BYTES,
+        shard_size_bytes=DEFAULT_SHARD_BYTES,
         folder=tmp_path,
     )
 

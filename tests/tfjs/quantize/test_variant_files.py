@@ -14,6 +14,7 @@ import pytest
 from graph_models import MIB, dense_weights, write_graph_model
 
 from pipeline.errors import FormatError, QuantizationError
+from pipeline.records.flags import DEFAULT_SHARD_BYTES
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.weights import walk_weights
 from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
@@ -28,7 +29,7 @@ def make(
     base: Path,
     quantize: Mapping[str, Sequence[str]],
     *,
-    shard_size_bytes: int = 4 * MIB,
+    shard_size_bytes: int = DEFAULT_SHARD_BYTES,
     signature: Mapping[str, Any] | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Write a variant beside its base; return its folder and its record."""
