@@ -31,7 +31,6 @@ from pipeline.manifest.tolerance import Tolerance
 from pipeline.manifest.variant_section import Variant
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
 
-
 CATALOG_KEYS = frozenset(
     {
         *("name", "title", "description", "task", "tags", "license", "licenseUrl", "homepage"),
