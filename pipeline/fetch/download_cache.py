@@ -162,7 +162,8 @@ class Store:
         path = self._place("locks", key, "")
         with _locks_guard:
             inner = _locks.setdefault(path, threading.Lock())
-        # The inner lock is for network file systems, where file locks are per process.
+        # The inner lock is for network file systems, where file locks are per process. Why no
+        # library for locks: see pipeline.disk.lock.
         with inner, contextlib.ExitStack() as stack:
             while True:
                 file = stack.enter_context(path.open("wb"))

@@ -1,4 +1,4 @@
-"""A folder as the place of a published zoo: each file comes by rename, whole."""
+"""A folder as the target of a publish: each file is written under another name and renamed."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ _WELL_KNOWN = ".well-known"
 class FolderTarget:
     """A folder on this machine.
 
-    It may be reached by links, but no link in it is followed: others may write there, too.
+    Links may lead to the folder, but no link in it is followed: others may write there, too.
     """
 
     def __init__(self, folder: Path, *, shown: str) -> None:
@@ -39,12 +39,12 @@ class FolderTarget:
         self.shown = shown
 
     def find(self) -> Mapping[str, int]:
-        """Return the size of every file, by path; of others' hidden folders none."""
+        """Return the size of every file, by path, but for files in hidden folders of others."""
         with self._translated(""):
             return {path: size for path, size in self._walk() if not _is_own(path)}
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
-        """Return a file's content; None where there is none."""
+        """Return a file's content; None for a file that is missing."""
         *folders, name = self._split(path)
         with self._translated(path):
             try:
@@ -58,7 +58,7 @@ class FolderTarget:
         return check_size(content, limit, where=f"{self.shown}: {path}")
 
     def write(self, path: str, content: bytes | Path, _headers: Headers) -> None:
-        """Write a file beside its place and rename it there; a server gives the headers."""
+        """Write a file under another name and rename it; a server chooses the headers."""
         *folders, name = self._split(path)
         with (
             _open_content(content) as read,
@@ -74,7 +74,7 @@ class FolderTarget:
                     os.unlink(beside, dir_fd=handle)
 
     def remove(self, path: str) -> None:
-        """Remove a file that may be there, and the folders that it leaves empty."""
+        """Remove a file, if it exists, and the folders that are empty then."""
         *folders, name = self._split(path)
         with self._translated(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             with folder_beneath(self.folder, folders) as handle:
@@ -100,7 +100,7 @@ class FolderTarget:
             os.close(handle)
 
     def _lock(self, announce: Callable[[], None]) -> int:
-        """Wait for the lock; one that somebody removed meanwhile is none."""
+        """Wait for the lock; a lock file that somebody removed meanwhile does not count."""
         while True:
             with self._translated(_LOCK), self._made([FOLDER]) as folder:
                 flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -123,7 +123,7 @@ class FolderTarget:
             )
 
     def _is_there(self, handle: int) -> bool:
-        """Say whether the lock that we hold is the one that others find."""
+        """Say whether the lock file that we hold is the file that others find."""
         ours = os.fstat(handle)
         with contextlib.suppress(OSError), folder_beneath(self.folder, [FOLDER]) as folder:
             found = os.stat(_LOCK_NAME, dir_fd=folder, follow_symlinks=False)
@@ -131,7 +131,7 @@ class FolderTarget:
         return False
 
     def _sweep(self) -> None:
-        """Remove what a kill left of a copy."""
+        """Remove the half-written files of a publish that was killed."""
         with self._translated(""):
             for path in [path for path, _ in self._walk() if path.endswith(PART_SUFFIX)]:
                 *folders, name = path.split("/")
@@ -155,13 +155,13 @@ class FolderTarget:
 
     @contextlib.contextmanager
     def _made(self, folders: list[str]) -> Iterator[int]:
-        """Open a folder below the place; both are made."""
+        """Open a folder below the target; both are made."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with folder_beneath(self.folder, folders, make=True) as handle:
             yield handle
 
     def _split(self, path: str) -> list[str]:
-        """Return the names that a path is of, none of which leads out of the folder."""
+        """Return the names in a path, ["models", "cat"]; no path leads out of the folder."""
         if not is_inside(path):
             raise PublishError(f"{self.shown}: {path!r} leads out of it; expected a file inside")
         return list(PurePosixPath(path).parts)
@@ -186,7 +186,7 @@ def _is_own(path: str) -> bool:
 
 @contextlib.contextmanager
 def _open_content(content: bytes | Path) -> Iterator[BinaryIO]:
-    """Open what is to be written; a fault of it is not one of the place."""
+    """Open the content to be written; a fault of it is no fault of the target."""
     if isinstance(content, bytes):
         yield io.BytesIO(content)
         return
@@ -199,7 +199,7 @@ def _open_content(content: bytes | Path) -> Iterator[BinaryIO]:
 
 
 def _fill(folder: int, name: str, content: BinaryIO) -> None:
-    """Write a new file so that it outlives a loss of power once it is renamed."""
+    """Write a new file that outlives a loss of power once it is renamed."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -210,15 +210,16 @@ def _fill(folder: int, name: str, content: BinaryIO) -> None:
         os.fsync(written.fileno())
 
 
+# Why no library for locks: see pipeline.disk.lock.
 def _wait(handle: int, announce: Callable[[], None]) -> None:
-    told = False
+    announced = False
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if not told:
+            if not announced:
                 announce()
-            told = True
+            announced = True
             time.sleep(_POLL_SECONDS)
         else:
             return
