@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import step_functions
+from step_functions import Run, Text, step_of
 
 from pipeline.disk.files import digest_file
 from pipeline.engine.events import StepEvent, subscribe
@@ -16,7 +17,6 @@ from pipeline.engine.outcome import Outcome, load_outcome
 from pipeline.engine.receipt import MAX_REASON, load_receipt
 from pipeline.engine.run_job import run_job
 from pipeline.engine.session import Session
-from pipeline.engine.step import Step
 
 
 class Build:
@@ -30,7 +30,7 @@ class Build:
     def job(
         self,
         name: str,
-        function: str = "write",
+        run: Run = step_functions.write,
         *,
         text: str = "",
         reads: Mapping[str, Job] | None = None,
@@ -39,12 +39,11 @@ class Build:
     ) -> Job:
         """Return a job that calls a function of step_functions."""
         reads = reads or {}
-        step = Step(name=name, version=1, function=f"step_functions:{function}")
         return Job(
             task=f"{name}:m",
-            step=step,
+            step=step_of(name, run),
             model="m",
-            parameters={"text": text},
+            parameters=Text(text=text),
             folder=self.root / "build" / name,
             reads=reads,
             needs=frozenset() if accepts else frozenset(reads),
@@ -105,7 +104,7 @@ def test_a_change_goes_down(build: Build) -> None:
 
 
 def test_a_failure_is_told_again_and_not_repeated(build: Build) -> None:
-    job = build.job("one", "fail")
+    job = build.job("one", step_functions.fail)
     build.run(job)
     build.run(job)
 
@@ -119,7 +118,7 @@ def test_a_failure_is_told_again_and_not_repeated(build: Build) -> None:
 
 
 def test_a_failure_of_the_network_is_tried_again(build: Build) -> None:
-    job = build.job("one", "fail_for_now")
+    job = build.job("one", step_functions.fail_for_now)
     build.run(job)
     build.run(job)
 
@@ -129,8 +128,8 @@ def test_a_failure_of_the_network_is_tried_again(build: Build) -> None:
 
 
 def test_a_failure_goes_when_its_cause_does(build: Build) -> None:
-    build.run(build.job("one", "fail", text="bad"))
-    done = build.run(build.job("one", "write", text="good"))
+    build.run(build.job("one", step_functions.fail, text="bad"))
+    done = build.run(build.job("one", step_functions.write, text="good"))
 
     assert done.status == "ok"
     assert not build.job("one").failed_folder.exists()
@@ -138,9 +137,9 @@ def test_a_failure_goes_when_its_cause_does(build: Build) -> None:
 
 
 def test_the_last_success_stays_while_a_step_fails_and_is_taken_up_again(build: Build) -> None:
-    good = build.job("one", "write", text="good")
+    good = build.job("one", step_functions.write, text="good")
     build.run(good)
-    build.run(build.job("one", "fail", text="bad"))
+    build.run(build.job("one", step_functions.fail, text="bad"))
     assert (good.folder / "out.txt").read_text() == "good"
     assert good.since_file.exists()
     build.run(good)
@@ -150,7 +149,7 @@ def test_the_last_success_stays_while_a_step_fails_and_is_taken_up_again(build: 
 
 
 def test_a_bug_is_a_failure_of_its_model_with_its_traceback_in_the_log(build: Build) -> None:
-    job = build.job("one", "crash")
+    job = build.job("one", step_functions.crash)
     outcome = build.run(job)
 
     assert outcome.reason == "internal error: KeyError: 'missing'"
@@ -159,7 +158,7 @@ def test_a_bug_is_a_failure_of_its_model_with_its_traceback_in_the_log(build: Bu
 
 
 def test_what_builds_on_a_failure_is_skipped_and_says_why(build: Build) -> None:
-    one = build.job("one", "fail")
+    one = build.job("one", step_functions.fail)
     build.run(one)
     two = build.job("two", reads={"one": one})
     three = build.job("three", reads={"two": two})
@@ -171,7 +170,7 @@ def test_what_builds_on_a_failure_is_skipped_and_says_why(build: Build) -> None:
 
 
 def test_a_skipped_step_is_not_a_failure_and_is_remembered(build: Build) -> None:
-    job = build.job("one", "skip")
+    job = build.job("one", step_functions.skip)
 
     assert build.run(job) == build.run(job) == Outcome(status="skipped", reason="not smaller")
     assert step_functions.calls == ["one:m"]
@@ -256,7 +255,7 @@ def test_a_receipt_has_no_clock_and_no_path(build: Build) -> None:
 
 
 def test_foreign_words_in_a_failure_are_printable_and_short(build: Build) -> None:
-    job = build.job("one", "crash_in_foreign_words")
+    job = build.job("one", step_functions.crash_in_foreign_words)
     outcome = build.run(job)
 
     assert outcome.reason is not None
@@ -269,25 +268,37 @@ def test_foreign_words_in_a_failure_are_printable_and_short(build: Build) -> Non
 
 
 def test_an_exception_that_cannot_be_printed_is_a_failure_like_another(build: Build) -> None:
-    outcome = build.run(build.job("one", "crash_unspeakably"))
+    outcome = build.run(build.job("one", step_functions.crash_unspeakably))
 
     assert outcome.status == "failed"
     assert "UnspeakableError" in (outcome.reason or "")
 
 
 @pytest.mark.parametrize(
-    ("function", "reason", "hint"),
+    ("run", "reason", "hint"),
     [
-        ("find_a_bad_sector", "build/one/weights.bin: Input/output error", "check the disk"),
-        ("run_out_of_memory", "build/one: out of memory", "free memory"),
-        ("import_from_a_bad_disk", "numpy cannot be loaded: Input/output error", "dmesg"),
-        ("make_a_folder_in_the_way", "build/one/receipt.json: Is a directory", "move it away"),
+        (
+            step_functions.find_a_bad_sector,
+            "build/one/weights.bin: Input/output error",
+            "check the disk",
+        ),
+        (step_functions.run_out_of_memory, "build/one: out of memory", "free memory"),
+        (
+            step_functions.import_from_a_bad_disk,
+            "numpy cannot be loaded: Input/output error",
+            "dmesg",
+        ),
+        (
+            step_functions.make_a_folder_in_the_way,
+            "build/one/receipt.json: Is a directory",
+            "move it away",
+        ),
     ],
 )
 def test_what_the_machine_cannot_do_is_told_and_tried_again(
-    build: Build, function: str, reason: str, hint: str
+    build: Build, run: Run, reason: str, hint: str
 ) -> None:
-    job = build.job("one", function)
+    job = build.job("one", run)
     outcome = build.run(job)
     assert outcome == Outcome(status="failed", reason=reason)
     assert hint in (build.events[-1].hint or "")
@@ -299,8 +310,8 @@ def test_what_the_machine_cannot_do_is_told_and_tried_again(
 
 
 def test_no_manifest_expects_a_fault_of_the_machine(build: Build) -> None:
-    build.run(build.job("one", "find_a_bad_sector", expected_failure=True))
-    build.run(build.job("two", "fail", expected_failure=True))
+    build.run(build.job("one", step_functions.find_a_bad_sector, expected_failure=True))
+    build.run(build.job("two", step_functions.fail, expected_failure=True))
 
     failed = [event for event in build.events if event.status == "failed"]
     assert [(event.expected, event.fault) for event in failed] == [
@@ -312,7 +323,7 @@ def test_no_manifest_expects_a_fault_of_the_machine(build: Build) -> None:
 def test_a_success_that_cannot_be_put_in_place_leaves_the_last_one(build: Build) -> None:
     good = build.job("one", text="good")
     build.run(good)
-    outcome = build.run(build.job("one", "make_a_folder_in_the_way", text="new"))
+    outcome = build.run(build.job("one", step_functions.make_a_folder_in_the_way, text="new"))
 
     assert outcome.status == "failed"
     assert (good.folder / "out.txt").read_text() == "good"
@@ -337,7 +348,7 @@ def test_a_result_that_was_changed_since_is_nobodys_bug_and_is_made_again(build:
     one = build.job("one", text="42")
     build.run(one)
     (one.folder / "out.txt").write_text("4a")
-    two = build.job("two", "read_what_is_damaged", reads={"one": one})
+    two = build.job("two", step_functions.read_what_is_damaged, reads={"one": one})
     outcome = build.run(two)
 
     assert outcome.reason == (

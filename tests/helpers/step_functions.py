@@ -1,48 +1,68 @@
-"""Functions of steps, for tests: what a step can do to the core that runs it."""
+"""Steps of their own, for tests of the engine, which knows no model.
+
+Their functions do what a step can do to the engine that runs it.
+"""
 
 import errno
 import os
+from collections.abc import Callable
 
-from pipeline.engine.step import StepSkipped, Work
+from pipeline.engine.step import Step, StepSkipped, Work
 from pipeline.errors import ConversionError, NetworkError
+from pipeline.records.record import Part
+
+
+class Text(Part):
+    """What these steps read of a manifest."""
+
+    text: str = ""
+
+
+Run = Callable[[Work[Text]], None]
 
 calls: list[str] = []
+"""Tasks whose functions were called."""
 
 
-def write(work: Work) -> None:
+def step_of(name: str, run: Run, *, version: int = 1) -> Step[Text]:
+    """Return a step that may use numpy."""
+    return Step(name=name, version=version, parameters=Text, run=run, tools=frozenset({"numpy"}))
+
+
+def write(work: Work[Text]) -> None:
     """Write one file that says what was read."""
     calls.append(work.task)
     read = [(folder / "out.txt").read_text() for folder in work.inputs.values()]
-    (work.folder / "out.txt").write_text(" ".join([*read, str(work.parameters["text"])]))
+    (work.folder / "out.txt").write_text(" ".join([*read, work.parameters.text]))
     work.uses("numpy")
 
 
-def fail(work: Work) -> None:
+def fail(work: Work[Text]) -> None:
     """Fail as the same ingredients always will, leaving half a result."""
     calls.append(work.task)
     (work.folder / "half.bin").write_bytes(b"half")
     raise ConversionError("unsupported op Foo", hint="leave Foo out")
 
 
-def fail_for_now(work: Work) -> None:
+def fail_for_now(work: Work[Text]) -> None:
     """Fail as a network does."""
     calls.append(work.task)
     raise NetworkError("no route to host")
 
 
-def crash(work: Work) -> None:
+def crash(work: Work[Text]) -> None:
     """Raise what is a bug of ours."""
     calls.append(work.task)
     raise KeyError("missing")
 
 
-def skip(work: Work) -> None:
+def skip(work: Work[Text]) -> None:
     """Have nothing to make."""
     calls.append(work.task)
     raise StepSkipped("not smaller")
 
 
-def crash_in_foreign_words(work: Work) -> None:
+def crash_in_foreign_words(work: Work[Text]) -> None:
     """Raise what names a thing of somebody else's making."""
     calls.append(work.task)
     raise ConversionError("unknown layer \ud800\x1b[2J " + "x" * 10_000 + "; expected one of ours")
@@ -55,25 +75,25 @@ class UnspeakableError(Exception):
         raise ValueError("\ud800")
 
 
-def crash_unspeakably(work: Work) -> None:
+def crash_unspeakably(work: Work[Text]) -> None:
     """Raise what raises again when it is asked what it is."""
     calls.append(work.task)
     raise UnspeakableError
 
 
-def find_a_bad_sector(work: Work) -> None:
+def find_a_bad_sector(work: Work[Text]) -> None:
     """Fail as a disk does that cannot be read any more."""
     calls.append(work.task)
     raise OSError(errno.EIO, os.strerror(errno.EIO), str(work.folder / "weights.bin"))
 
 
-def run_out_of_memory(work: Work) -> None:
+def run_out_of_memory(work: Work[Text]) -> None:
     """Fail as a machine does whose memory is used up."""
     calls.append(work.task)
     raise MemoryError
 
 
-def import_from_a_bad_disk(work: Work) -> None:
+def import_from_a_bad_disk(work: Work[Text]) -> None:
     """Fail as a package does whose files cannot be read: its ImportError hides the disk's."""
     calls.append(work.task)
     message = "IMPORTANT: PLEASE READ THIS"
@@ -81,13 +101,13 @@ def import_from_a_bad_disk(work: Work) -> None:
     raise ImportError(message, name="numpy") from disk
 
 
-def make_a_folder_in_the_way(work: Work) -> None:
+def make_a_folder_in_the_way(work: Work[Text]) -> None:
     """Succeed, where the receipt cannot be written any more."""
     calls.append(work.task)
     (work.folder / "receipt.json").mkdir()
 
 
-def read_what_is_damaged(work: Work) -> None:
+def read_what_is_damaged(work: Work[Text]) -> None:
     """Read what is no longer as it was made."""
     calls.append(work.task)
     (work.folder / "out.txt").write_text(str(int((work.inputs["one"] / "out.txt").read_text())))
