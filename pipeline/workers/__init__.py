@@ -1,1 +1,1 @@
-"""Workers: child processes that have TensorFlow imported, one job each."""
+"""Child processes with TensorFlow, one job each, and the limits that they have."""

@@ -1,6 +1,6 @@
-"""Process: the parent's side of a server and of the jobs that it runs.
+"""Child processes: the parent's side of a server process and of the jobs that it runs.
 
-It does not decide how many jobs run, nor how long: see pool and supervise.
+`pool` decides how many jobs run at a time, `supervise` how long.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from pipeline.wall.wall import Wall
 from pipeline.workers.fork_server import NUMBER, READY
 from pipeline.workers.memory import tree_pids
 
-# All that a server is told of the user's shell: equal results need an equal environment, and a
-# model that got behind our back would find no secret there.
+# A server gets only these variables of the user's shell: equal results need an equal environment,
+# and a hostile model finds no secret in it.
 _KEPT = (
     "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PATH", "TMPDIR",
     "TZ",
@@ -53,10 +53,10 @@ class Launched:
     """A job's process, as its parent sees it.
 
     Attributes:
-        pid: Its process id, which is also that of its group.
+        pid: Process id, which is also the id of its process group.
         channel: Takes the rights and the Request.
-        status: Gives the exit code, 8 bytes, or ends without one when the server died.
-        killed: Whether we ended it.
+        status: Gives the exit code, 8 bytes, or ends without it if the server died.
+        killed: Whether we killed the process.
     """
 
     def __init__(self, server: "Server", pid: int, channel: Connection, status: int) -> None:
@@ -75,7 +75,7 @@ class Launched:
         return self.server.exit_code()
 
     def kill(self) -> None:
-        """Kill it, its group, and what left the group."""
+        """Kill the process, its group, and its descendants outside the group."""
         self.killed = True
         for pid in tree_pids(self.pid):
             with contextlib.suppress(OSError):
@@ -84,7 +84,7 @@ class Launched:
             os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Close the descriptors; a process that still runs kills itself."""
+        """Close the descriptors; if the process still runs, it kills itself."""
         self.channel.close()
         os.close(self.status)
 
@@ -94,9 +94,9 @@ class Server:
 
     Args:
         preload: Module that the server imports once.
-        fork: Whether each job gets a process of its own; else it serves one job.
-        wall: What the process itself is to be started behind, with `rights`; None for nothing.
-        rights: What it may do then.
+        fork: Whether each job gets a process of its own; otherwise the server runs one job.
+        wall: The wall to start the server itself behind; None to start it without.
+        rights: What the server may do behind that wall.
     """
 
     def __init__(
@@ -123,10 +123,10 @@ class Server:
         self._forks = fork
 
     def wait_ready(self) -> None:
-        """Return when the server has imported what it should.
+        """Wait until the server has imported its modules.
 
         Raises:
-            WorkerError: It could not; the message is one sentence.
+            WorkerError: It could not: "TensorFlow cannot be started: ModuleNotFoundError: …".
         """
         answer = self._control.recv(65536)
         if answer == READY:
@@ -155,7 +155,7 @@ class Server:
             with self._lock:
                 socket.send_fds(self._control, [b"j"], [theirs.fileno(), their_status])
         except OSError:
-            pass  # the end of the pipe below tells it
+            pass  # then the pipe below ends without a process id
         finally:
             theirs.close()
             os.close(their_status)
@@ -167,12 +167,12 @@ class Server:
                 f"the TensorFlow server is gone: {describe_exit(self.exit_code())}",
                 hint="run again; when it was out of memory, with fewer jobs at once (-n)",
             )
-        # Behind some walls a process has another number than out here.
+        # Behind some walls a process sees another process id than we do.
         number = NUMBER.unpack(pid)[0] if self._forks else self._process.pid
         return Launched(self, number, Connection(ours.detach()), status)
 
     def exit_code(self) -> int:
-        """Return the exit code of the process, which is ended if it has not."""
+        """Return the exit code of the server; a server that still runs is killed first."""
         try:
             return self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
@@ -180,7 +180,7 @@ class Server:
             return self._process.wait()
 
     def kill(self) -> None:
-        """End the server at once, and with it all its jobs."""
+        """Kill the server and all its jobs at once."""
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -208,11 +208,11 @@ def job_rights(
     """Return what a job may do: read its arguments and the installed packages, write its folder.
 
     Args:
-        function: "package.module:name" that it calls.
-        arguments: Those that are paths, or lists of paths, may be read.
-        reads: What else it may read.
-        folder: What it may write.
-        file_bytes: Largest file that it may write.
+        function: The job's function, "package.module:name".
+        arguments: Its arguments; the job may read each path, or list of paths, among them.
+        reads: Other files and folders that the job may read.
+        folder: The folder that the job may write.
+        file_bytes: Size of the largest file that the job may write.
     """
     values = arguments.values()
     listed = (part for value in values if isinstance(value, list) for part in value)
@@ -226,7 +226,7 @@ def job_rights(
 
 
 def _code_folder(function: str) -> Path:
-    """Return the folder that a function's code is imported from: of its package, not beside it."""
+    """Return the folder of a function's top package, e.g. ".../pipeline"; nothing beside it."""
     spec = importlib.util.find_spec(function.partition(":")[0].partition(".")[0])
     if spec is None or spec.origin is None:
         raise RuntimeError(f"{function}: no such module here")
@@ -234,7 +234,7 @@ def _code_folder(function: str) -> Path:
 
 
 def describe_exit(code: int) -> str:
-    """Return what an exit code means: "segmentation fault (SIGSEGV)", "exit status 3"."""
+    """Return the meaning of an exit code: "segmentation fault (SIGSEGV)", "exit status 3"."""
     if code >= 0:
         return f"exit status {code}"
     try:
@@ -247,7 +247,7 @@ def describe_exit(code: int) -> str:
 
 
 def last_lines(output: bytes) -> str:
-    """Return the end of a log, a few lines; of a Python stack the innermost frames."""
+    """Return the last lines of a log; if it ends with a Python stack, the innermost frames."""
     text = output[-_TAIL_BYTES:].decode(errors="replace")
     before, crash, stack = text.partition("Fatal Python error")  # as faulthandler writes
     lines = before.splitlines()[-_TAIL_LINES:]
@@ -257,7 +257,7 @@ def last_lines(output: bytes) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of a server: ours where results depend on it."""
+    """Return the environment of a server: a few variables of the user's, and our own."""
     kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     return kept | _ENVIRONMENT | {"PYTHONPATH": path}

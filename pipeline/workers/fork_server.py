@@ -1,16 +1,16 @@
 """Server: a process that has imported the heavy packages once and gives each job a copy.
 
-Started as `python -m pipeline.workers.fork_server DESCRIPTOR PRELOAD fork|once`. It imports the
-module PRELOAD (whose `begin_job`, if any, is called before each job), says so on the control
-socket DESCRIPTOR, and then receives two descriptors per job: the job's channel, and a pipe
-for its process id and, when it ended, its exit code (both int64). With `fork` each job gets
-a process of its own, which puts itself behind the wall; with `once` a single job runs here, in a
-process that was started behind the wall. When the control socket closes, the server and all
-its jobs die.
+Started as `python -m pipeline.workers.fork_server DESCRIPTOR PRELOAD fork|once`. The server
+imports the module PRELOAD and reports that on the control socket DESCRIPTOR. If PRELOAD has a
+function `begin_job`, it is called before each job. For each job the server then receives two
+descriptors: the job's channel, and a pipe to which it writes the job's process id and, after the
+job, its exit code (both int64). With `fork` each job gets a process of its own, which puts itself
+behind the wall. With `once` the server runs a single job, and was itself started behind the wall.
+When the control socket closes, the server and all its jobs die.
 
-It is not the forkserver of multiprocessing: that one takes the parent's environment and
-standard error as they are (no fixed PYTHONHASHSEED, TensorFlow's noise on the terminal), runs
-the parent's main script in each child, and its exit codes are lost when two threads ask.
+The forkserver of multiprocessing does not serve here: it takes over the parent's environment and
+standard error (no fixed PYTHONHASHSEED, TensorFlow's noise on the terminal), runs the parent's
+main script in each child, and loses exit codes when two threads ask for them.
 """
 
 import contextlib
@@ -42,13 +42,13 @@ def main() -> None:
     try:
         with _ending_with(control):
             begin = getattr(importlib.import_module(preload), "begin_job", _begin_nothing)
-    except Exception as error:  # noqa: BLE001  # the parent makes a sentence of it
+    except Exception as error:  # noqa: BLE001  # the parent reports it in a sentence
         traceback.print_exc()
         control.sendall("".join(traceback.format_exception_only(error)).strip().encode())
         return
     control.sendall(READY)
     if mode == "fork":
-        gc.freeze()  # what is imported stays shared with the children
+        gc.freeze()  # so that the children go on sharing the memory of imported modules
         _serve_forks(control, begin)
     else:
         _serve_once(control, begin)
@@ -56,9 +56,9 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _ending_with(control: socket.socket) -> Iterator[None]:
-    """End this process when the other end of the control socket is closed in the block.
+    """End this process if the other end of the control socket is closed during the block.
 
-    The thread that looks is gone afterwards: jobs are forked from a process without threads.
+    The watching thread ends with the block, because jobs are forked from a process without threads.
     """
     over = threading.Event()
 
@@ -128,15 +128,15 @@ def _run_fork(
             os.close(pipe)
         run_job(Connection(channel), begin)
         code = 0
-    except BaseException:  # noqa: BLE001  # never back into the server's loop
+    except BaseException:  # noqa: BLE001  # a forked job must never return into the server's loop
         traceback.print_exc()
     finally:
-        os._exit(code)  # without TensorFlow's own end, which can hang
+        os._exit(code)  # skips TensorFlow's own shutdown, which can hang
 
 
 def _reap(children: dict[int, int]) -> None:
     for pid, status in list(children.items()):
-        # Not yet reaped, its id cannot become another process's: kill what it left behind.
+        # Until it is reaped, no other process gets its id: so kill the rest of its group first.
         if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             continue
         with contextlib.suppress(OSError):
@@ -163,7 +163,7 @@ def _serve_once(control: socket.socket, begin: Callable[[], None]) -> None:
     _tell(status, os.getpid())
     run_job(Connection(channel), begin)
     _tell(status, 0)
-    os._exit(0)  # without TensorFlow's own end, which can hang
+    os._exit(0)  # skips TensorFlow's own shutdown, which can hang
 
 
 def _receive(control: socket.socket) -> tuple[int, int] | None:
@@ -175,7 +175,7 @@ def _receive(control: socket.socket) -> tuple[int, int] | None:
 
 
 def _tell(status: int, number: int) -> None:
-    with contextlib.suppress(OSError):  # the parent may have lost interest
+    with contextlib.suppress(OSError):  # the parent may have closed its end
         os.write(status, NUMBER.pack(number))
 
 

@@ -17,8 +17,8 @@ class Request:
 
     Attributes:
         function: "package.module:name", imported in the child.
-        arguments: Its keyword arguments; plain values.
-        log: File that gets, appended, all that the job prints. The job may write its folder.
+        arguments: Keyword arguments of the function; plain values.
+        log: File to which all output of the job is appended. The job may write its folder.
         scratch: Empty folder for temporary files and the outcome, below the log's folder.
     """
 
@@ -51,13 +51,13 @@ class PoolJob:
 
 @dataclass(frozen=True, kw_only=True)
 class JobResult:
-    """What a job returned, and what it took.
+    """The result of a job, and its cost.
 
     Attributes:
         value: Return value of the function.
-        seconds: Wall time from the start of its process to its end.
-        peak_rss_bytes: Most resident memory of its process tree, seen at intervals, or of
-            its main process as the kernel kept it, whichever is more.
+        seconds: Wall time from the start of the job's process to its end.
+        peak_rss_bytes: Most resident memory, in bytes: of the process tree as seen at intervals,
+            or of the main process as the kernel recorded it, whichever is more.
     """
 
     value: Any
@@ -66,7 +66,7 @@ class JobResult:
 
 
 class UnexpectedJobError(RuntimeError):
-    """An exception in a child that is no PipelineError: a bug of ours, with its traceback.
+    """An exception in a child that is no PipelineError, and so a bug of ours.
 
     Attributes:
         traceback_text: The child's traceback, as Python prints it.

@@ -1,6 +1,6 @@
-"""Memory: what the machine has left, and what a tree of processes uses.
+"""Memory: how much the machine has left, and how much a tree of processes uses.
 
-Linux control groups count: in a container the machine's own figure is not what one may use.
+The limits of Linux control groups count too: a container may use less than the machine has.
 """
 
 import contextlib
@@ -12,14 +12,14 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_memory() -> int:
-    """Return how many bytes can still be used, by the machine and by our control group."""
+    """Return the bytes that are still free, both in the machine and in our control groups."""
     machine = psutil.virtual_memory().available
     groups = (_group_free_v2(_own_group(_CGROUP)), _group_free_v1(_CGROUP / "memory"))
     return min([machine, *(free for free in groups if free is not None)])
 
 
 def tree_memory(pid: int) -> int:
-    """Return the resident bytes of a process and all its descendants; 0 when it is gone."""
+    """Return the resident bytes of a process and all its descendants; 0 if it is gone."""
     total = 0
     for process in _tree(pid):
         with contextlib.suppress(psutil.Error):
@@ -28,7 +28,7 @@ def tree_memory(pid: int) -> int:
 
 
 def tree_pids(pid: int) -> list[int]:
-    """Return the process and its descendants, also those in a session of their own."""
+    """Return the ids of a process and its descendants, also of those in other sessions."""
     return [process.pid for process in _tree(pid)]
 
 
@@ -41,7 +41,7 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 
 def _own_group(root: Path) -> list[Path]:
-    """Return the folders of our control group (version 2) and of those that it lies in."""
+    """Return the folders of our control group (version 2) and of the groups around it."""
     try:
         line = Path("/proc/self/cgroup").read_text().splitlines()[-1]
     except (OSError, IndexError):
@@ -65,9 +65,9 @@ def _group_free_v1(folder: Path) -> int | None:
 
 
 def _free(limit: Path, usage: Path, stat: Path) -> int | None:
-    """Return limit less usage, page cache that can be dropped not counted; None for no limit."""
+    """Return limit minus usage, without counting droppable page cache; None for no limit."""
     try:
-        most = int(limit.read_text())  # or "max", which is no number
+        most = int(limit.read_text())  # without a limit "max", a ValueError
         cache = dict(line.split() for line in stat.read_text().splitlines())
         used = int(usage.read_text()) - int(
             cache.get("total_inactive_file", cache.get("inactive_file", 0))

@@ -1,7 +1,7 @@
-"""Pool: jobs for child processes that have TensorFlow imported, as futures.
+"""Pool: runs jobs in child processes that have TensorFlow imported, and returns futures.
 
-The shape is that of `concurrent.futures.Executor`. It may be used from several threads, and
-does not touch the caller's standard streams. Nothing starts before the first job.
+Its interface is like that of `concurrent.futures.Executor`. Several threads may use it. It does
+not touch the caller's standard streams, and starts no process before the first job.
 """
 
 import os
@@ -45,7 +45,7 @@ class _Entry:
 
     @property
     def reserved_bytes(self) -> int:
-        """What it may still take of the memory that is free now."""
+        """How much of the memory that is free now the job may still take."""
         return max(0, self.job.expected_memory_bytes - self.used_bytes)
 
 
@@ -53,10 +53,10 @@ class TensorFlowPool:
     """Runs functions of `pipeline.tf` in child processes, one fresh process per job.
 
     Args:
-        max_workers: Jobs at once; None for one per processor.
+        max_workers: Most jobs at a time; None for one per processor.
         preload: Module that a server imports before it serves.
-        fork: Whether jobs are forked from one server. None for what the system and its wall
-            can; else a process is started for each job.
+        fork: Whether jobs are forked from one server; otherwise a process is started for each
+            job. None to fork on Linux only.
         require: Returns the wall for a job that is `trusted` or not; None for no wall.
     """
 
@@ -98,18 +98,18 @@ class TensorFlowPool:
 
         Args:
             function: "package.module:name", inside `pipeline.tf`.
-            arguments: Its keyword arguments, plain picklable values. It may read those that
-                are paths. It returns a JSON value.
-            log: Absolute path of the file that its output is appended to. The job may write
+            arguments: Its keyword arguments, plain picklable values. The job may read the
+                paths among them. It returns a JSON value.
+            log: Absolute path of the file to append the job's output to. The job may write
                 the folder of that file, and nothing else.
             budget: Time, memory and disk; None for the usual limits. Until the job's process
                 runs, the budget gets back the time that passes.
-            expected_memory_bytes: What it will probably need; jobs run side by side as long as
-                the sum of their expectations fits into the machine.
-            name: What the user calls it, for messages; the function's name by default.
-            reads: More files and folders that it may read.
-            trusted: Whether it may run where nothing can confine it.
-            alone: Whether nothing else may run beside it.
+            expected_memory_bytes: Memory that the job will probably need; jobs run side by side
+                as long as the sum of their expectations fits into the machine.
+            name: The user's name for the job, for messages; by default the function's name.
+            reads: More files and folders that the job may read.
+            trusted: Whether the job may run where nothing can confine it.
+            alone: Whether no other job may run beside it.
 
         Returns:
             A future of a JobResult. Its exception is the PipelineError that the function
@@ -144,7 +144,7 @@ class TensorFlowPool:
         return entry.future
 
     def shutdown(self) -> None:
-        """Cancel what waits, kill what runs, and the server; from any thread, any time."""
+        """Cancel waiting jobs, kill running jobs and the server; from any thread, at any time."""
         with self._changed:
             self._closed = True
             waiting, self._waiting = self._waiting, deque()
@@ -155,7 +155,7 @@ class TensorFlowPool:
         self.kill_all()
 
     def kill_all(self) -> None:
-        """Kill every process of the pool; what runs fails. Again is harmless."""
+        """Kill every process of the pool, so that running jobs fail; a second call is harmless."""
         with self._changed:
             servers, self._servers = self._servers, []
             launched = [entry.launched for entry in self._running if entry.launched]
@@ -176,7 +176,7 @@ class TensorFlowPool:
         self.shutdown()
 
     def _dispatch(self) -> None:
-        """Start jobs in order, each when there is a place and memory for it."""
+        """Start jobs in order, each as soon as a worker and enough memory are free."""
         while True:
             with self._changed:
                 while not self._closed and not self._fits():
@@ -192,7 +192,7 @@ class TensorFlowPool:
             ).start()
 
     def _fits(self) -> bool:
-        """Whether the first job that waits can start beside those that run."""
+        """Whether the first waiting job can start beside the running jobs."""
         if not self._waiting or len(self._running) >= self._max_workers:
             return False
         if not self._running:
@@ -241,7 +241,7 @@ class TensorFlowPool:
         fork = self._fork and on_itself
         server = self._find_server() if fork else None
         if server is None:
-            # What cannot confine itself is started behind the wall.
+            # A server that cannot confine itself is started behind the wall.
             server = self._start_server(fork=fork, wall=None if on_itself else wall, rights=rights)
         launched = server.launch()
         try:
@@ -261,7 +261,7 @@ class TensorFlowPool:
                 self._end_server(server)
 
     def _find_server(self) -> Server | None:
-        """Return the server that forks, where it runs; wait for the thread that starts it."""
+        """Return the forking server, or None; wait if another thread is starting it."""
         with self._starting, self._changed:
             if self._servers and self._servers[0].alive:
                 return self._servers[0]
@@ -278,7 +278,7 @@ class TensorFlowPool:
                 if self._closed:
                     raise CancelledError
                 if fork and self._servers and self._servers[0].alive:
-                    return self._servers[0]  # another thread was first
+                    return self._servers[0]  # another thread started it meanwhile
                 dead = [server for server in self._servers if not server.alive]
                 server = Server(self._preload, fork=fork, wall=wall, rights=rights)
                 self._servers = [other for other in self._servers if other not in dead] + [server]

@@ -1,6 +1,6 @@
-"""Supervise: follow one job to its end, within its limits, and say how it ended.
+"""Supervise: follow a job to its end, keep it within its limits, and return its outcome.
 
-Nothing that the job's process writes is believed: its outcome is a file of bounded size, in JSON.
+The job's process is not trusted: its outcome is read as foreign JSON, from a file of bounded size.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ def supervise(
     request = job.request
     start = time.monotonic()
     log_start = request.log.stat().st_size if request.log.exists() else 0
-    with contextlib.suppress(OSError):  # it died at once: the exit code says how
+    with contextlib.suppress(OSError):  # the process died at once: its exit code says how
         launched.channel.send_bytes(json.dumps(rights and rights.to_json()).encode())
         launched.channel.send(request)
     peak = _follow(launched, job, seen)
@@ -69,7 +69,11 @@ def supervise(
 
 
 def _follow(launched: Launched, job: PoolJob, seen: Callable[[int], None]) -> int:
-    """Return the peak of memory when the process has ended; end it where it goes too far."""
+    """Wait for the end of the process, and return its peak of memory in bytes.
+
+    Raises:
+        WorkerError: The process passed a limit, and was killed.
+    """
     peak = 0
     look_at_disk = time.monotonic() + _DISK_INTERVAL_SECONDS
     while not wait([launched.status], min(_INTERVAL_SECONDS, job.budget.left())):
@@ -110,7 +114,7 @@ def _load_outcome(path: Path) -> JsonValue | None:
         FormatError: The file is not JSON.
     """
     try:
-        # Neither a link nor a pipe: behind some walls a process can make both.
+        # Links and pipes are refused: behind some walls a process can make both.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             found = os.fstat(handle)

@@ -1,4 +1,4 @@
-"""Support: the systems that the pinned TensorFlow runs on, and a word for the others."""
+"""Support: the systems that the pinned TensorFlow runs on, and advice for the others."""
 
 import platform
 
@@ -13,14 +13,14 @@ _USE_INSTEAD = {
 
 
 def check_platform(system: str | None = None, machine: str | None = None) -> None:
-    """Raise where the pinned TensorFlow has no packages.
+    """Raise an error on a system for which the pinned TensorFlow has no packages.
 
     Args:
-        system: As `platform.system()` writes it; None for this machine.
-        machine: As `platform.machine()` writes it; None for this machine.
+        system: A name of `platform.system()`; None for this machine.
+        machine: A name of `platform.machine()`; None for this machine.
 
     Raises:
-        WorkerError: One sentence that says what to use instead.
+        WorkerError: "TensorFlow … has no packages for Linux aarch64; use a … container".
     """
     system = system or platform.system()
     machine = machine or platform.machine()
