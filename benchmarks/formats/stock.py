@@ -28,8 +28,7 @@ from pipeline.disk.json_file import read_json
 from pipeline.disk.layout import Layout
 from pipeline.errors import PipelineError
 from pipeline.formats.detect import detect_format
-from pipeline.formats.table import model_path
-from pipeline.manifest.flags import choose_output_format
+from pipeline.formats.table import find_format, model_path
 from pipeline.manifest.model import Model
 from pipeline.proof.vector_files import Tensors, load_vectors, write_vectors
 from pipeline.runtime.node_results import ModelRun
@@ -100,7 +99,7 @@ def survey(
     source = fetched / "files" / read_json(fetched / "source.json")["entry"]
     source_format = detect_format(source, asked=model.input_format, name=model.name)
     source = model_path(source, source_format)
-    output_format = choose_output_format(model.output_format, source_format)
+    output_format = model.output_format or find_format(source_format).default_output
     notes = []
     if source_format == "tfjs_graph_model":
         cells = ["no input", NONE, NONE]

@@ -1,1 +1,1 @@
-"""Formats of models: told by their files, and the way from each to what is published."""
+"""The formats of models, a file each: how files are recognized, and the routes to TensorFlow.js."""

@@ -6,7 +6,6 @@ what messages list, the tools that receipts name and docs/converter.md are deriv
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pipeline.formats.format import Format, Route
 from pipeline.formats.frozen_graph import FROZEN_GRAPH
@@ -17,6 +16,7 @@ from pipeline.formats.saved_model import KERAS_SAVED_MODEL, TF_HUB, TF_SAVED_MOD
 from pipeline.formats.tfjs_graph import TFJS_GRAPH
 from pipeline.formats.tfjs_layers import TFJS_LAYERS
 from pipeline.formats.tflite import TFLITE
+from pipeline.records.source import Conversion
 
 FORMATS: tuple[Format, ...] = (
     TF_SAVED_MODEL,
@@ -65,10 +65,10 @@ def model_path(path: Path, source_format: str) -> Path:
 
 def normalize_source(
     source_format: str, *, source: Path, folder: Path, shard_size_bytes: int
-) -> dict[str, Any]:
+) -> Conversion:
     """Write a TensorFlow.js model as a base of its own format, otherwise as it is."""
     normalize = ROUTES[source_format, source_format].load_convert()
-    record: dict[str, Any] = normalize(
+    conversion: Conversion = normalize(
         source=source, folder=folder, shard_size_bytes=shard_size_bytes
     )
-    return record
+    return conversion

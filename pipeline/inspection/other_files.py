@@ -1,26 +1,19 @@
-"""Other files: formats that cannot be looked into yet, told apart by how they begin.
+"""Other files: models of formats that are recognized and not looked into.
 
 A name can lie; the first bytes say what a file is.
 """
 
-import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pipeline.disk.files import total_size
-
-_HEAD_BYTES = 64
-_TITLES = {
-    "keras": "Keras model in HDF5 (.h5)",
-    "keras_keras": "Keras 3 model (.keras)",
-    "onnx": "ONNX model",
-    "tf_frozen_model": "frozen TensorFlow graph (GraphDef)",
-    "tflite": "TensorFlow Lite model",
-}
+from pipeline.formats.model_files import ModelFiles
+from pipeline.formats.table import find_format
 
 
 def inspect_other_file(path: Path, model_format: str) -> dict[str, Any]:
-    """Describe a model that is not looked into: its format, its size, and what is odd of it."""
+    """Describe a model by its format and size, and by a fault where its name lies."""
     return {
         "format": model_format,
         "bytes": total_size(path),
@@ -29,19 +22,7 @@ def inspect_other_file(path: Path, model_format: str) -> dict[str, Any]:
     }
 
 
-def format_title(model_format: str) -> str:
-    """Return what people call a format."""
-    return _TITLES.get(model_format, model_format)
-
-
-def _find_faults(path: Path, model_format: str) -> list[str]:
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    looks = {
-        "keras": head.startswith(b"\x89HDF\r\n\x1a\n"),
-        "keras_keras": zipfile.is_zipfile(path),
-        "tflite": head[4:8] == b"TFL3",
-    }
-    if looks.get(model_format, True):
-        return []
-    return [f"the name says {format_title(model_format)}, and the content is something else"]
+def _find_faults(path: Path, model_format: str) -> Iterator[str]:
+    named = find_format(model_format)
+    if named.looks_like is not None and not named.looks_like(ModelFiles(path=path)):
+        yield f"the name says {named.title}, and the content is something else"

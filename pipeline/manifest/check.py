@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pipeline.errors import SourceError
 from pipeline.fetch.address.source import Source, parse_source
 from pipeline.formats.detect import formats_of_file
+from pipeline.formats.table import find_format
 from pipeline.manifest.fault import Fault
-from pipeline.manifest.flags import asked_flags, choose_output_format, find_misfits
+from pipeline.manifest.flags import asked_flags, find_misfits
 from pipeline.manifest.model import CATALOG_KEYS
 from pipeline.manifest.quantize_rules import QUANTIZE_FIELDS, describe_flags
 from pipeline.manifest.sections import ListedModel, Sections
@@ -54,7 +55,7 @@ def _check_source(listed: ListedModel, output: str) -> Iterator[Fault]:
     if listed.model.input_format is not None:
         formats = (listed.model.input_format,)
     model = listed.model
-    pairs = [(name, choose_output_format(model.output_format, name)) for name in formats]
+    pairs = [(name, model.output_format or find_format(name).default_output) for name in formats]
     for field, message in find_misfits(asked_flags(model, model.inherited), pairs):
         if field in listed.model.inherited:
             yield listed.fault((), f"{field} of 'defaults': {message}")

@@ -7,7 +7,7 @@ dispatch passes on (`tensorflowjs/converters/converter.py` 4.22.0). It opens no 
 from collections.abc import Iterable, Sequence
 
 from pipeline.formats.format import OUTPUT_FORMATS
-from pipeline.formats.table import INPUT_FORMATS, ROUTES, find_format
+from pipeline.formats.table import INPUT_FORMATS, ROUTES
 from pipeline.manifest.model import Defaults
 from pipeline.text.suggest import join_words
 
@@ -15,14 +15,6 @@ FLAGS = frozenset[str]().union(*(route.flags for route in ROUTES.values()))
 """Flags that apply to some pairs of formats only."""
 
 _LISTED_MAX = 4
-
-
-def choose_output_format(asked: str | None, input_format: str) -> str:
-    """Return what is published of a source of a format: as asked, else as the format says.
-
-    "tfjs_layers_model" for `keras` where nothing is asked.
-    """
-    return find_format(input_format).default_output if asked is None else asked
 
 
 def asked_flags(model: Defaults, inherited: frozenset[str]) -> frozenset[str]:

