@@ -1,1 +1,1 @@
-"""The wall around every process that loads files of strangers."""
+"""Confines every process that opens files of strangers."""

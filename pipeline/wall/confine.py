@@ -1,7 +1,7 @@
-"""Confinement of this process: from here on it has the rights that it is given, and no others.
+"""Confinement: this process gives up all rights but the given ones, for good.
 
-Limits, capabilities, Landlock and seccomp, in this order: each step still needs those after it.
-Threads that run already would keep all their rights, so there must be none.
+The order is: resource limits, Landlock, capabilities, seccomp. Each step takes away calls that
+the steps before it needed. No other thread may run meanwhile: it would keep all its rights.
 """
 
 import ctypes
@@ -19,12 +19,12 @@ def confine(rights: Rights, *, version: int | None = None) -> None:
     """Confine this process, for good.
 
     Args:
-        rights: What it may still do with files. A process that may execute nothing starts no
-            other program at all.
+        rights: What the process may still do with files. A process without executable files can
+            start no other program.
         version: Version of Landlock to use; None for the kernel's.
 
     Raises:
-        OSError: The kernel cannot; the process must not go on.
+        OSError: The kernel cannot confine the process, which must then not go on.
     """
     version = landlock_version() if version is None else version
     limit_resources(rights)
@@ -34,14 +34,14 @@ def confine(rights: Rights, *, version: int | None = None) -> None:
 
 
 def limit_resources(rights: Rights) -> None:
-    """Leave no core file behind, and write no file beyond the limit."""
+    """Let this process write no core file, and no file larger than `rights.file_bytes`."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if rights.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (rights.file_bytes, rights.file_bytes))
 
 
 def _drop_capabilities() -> None:
-    """Give up the powers of root, which overrule the modes of files; others have none."""
+    """Give up the capabilities of root, which overrule the modes of files."""
     forbid_new_privileges()
     libc = ctypes.CDLL(None, use_errno=True)
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)

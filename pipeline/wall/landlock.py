@@ -1,8 +1,8 @@
-"""Landlock: Linux's own way for a process to give up rights to files, sockets and signals.
+"""Landlock: how a process on Linux gives up rights to files, sockets and signals.
 
-Three system calls, no privilege. A right that was given up never comes back, nor do threads
-and programs that come later have it. https://docs.kernel.org/userspace-api/landlock.html;
-numbers from include/uapi/linux/landlock.h.
+It takes three system calls and no privilege. A right that was given up never comes back, and later
+threads and programs of the process do not have it either.
+https://docs.kernel.org/userspace-api/landlock.html; numbers from include/uapi/linux/landlock.h.
 """
 
 import ctypes
@@ -31,7 +31,7 @@ _WRITE = (
     _READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _REFER | _TRUNCATE
 )
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
-# What later versions (ABIs) of Landlock can take away as well.
+# Rights that later versions (ABIs) of Landlock can take away as well, by the first such version.
 _SINCE = {2: _REFER, 3: _TRUNCATE, 5: _IOCTL_DEV}
 _TCP_SINCE, _TCP = 4, 0b11  # bind, connect
 _SCOPES_SINCE, _SCOPES = 6, 0b11  # abstract sockets, signals
@@ -40,18 +40,18 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def landlock_version() -> int:
-    """Return the version of Landlock that the kernel has; 0 where it has none."""
+    """Return the kernel's version of Landlock; 0 if the kernel has none."""
     if sys.platform != "linux":
-        return 0  # the number of the call means something else there
+        return 0  # on other systems this number is another system call
     version = _libc.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG)
     return max(0, int(version))
 
 
 def restrict_files(rights: Rights, *, version: int) -> None:
-    """Leave this thread, and all that comes of it, with these rights.
+    """Leave these rights, and no others, to this thread and its later threads and programs.
 
     Args:
-        rights: What stays allowed. A path that is not there is passed over.
+        rights: The rights that stay. Missing paths are skipped.
         version: Version of Landlock to use, at most the kernel's.
 
     Raises:
@@ -71,7 +71,7 @@ def restrict_files(rights: Rights, *, version: int) -> None:
 
 
 def forbid_new_privileges() -> None:
-    """Let no program that this thread starts gain rights, as by set-user-ID."""
+    """Let no program that this thread starts gain rights, for example by set-user-ID."""
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 

@@ -1,8 +1,8 @@
-"""The probe: a process that tries to get out, so that a wall is believed only after it held.
+"""The probe: a process that tries to get out, so that only a wall that held is used.
 
-Around it are a file that it must not read, a folder that it must not write, a port that it must
-not reach, and this process, which it must not signal. It says what it could do. It takes some
-tens of milliseconds.
+The probe must not read a certain file, write a certain folder, reach a certain port, or signal this
+process. It tries all of these, and reports the attempts that succeeded. That takes some tens of
+milliseconds.
 """
 
 import json
@@ -48,10 +48,13 @@ print(json.dumps(done))
 
 
 def try_wall(command: Callable[[Rights, Sequence[str]], list[str]]) -> str | None:
-    """Start the probe behind a wall and return why the wall is no use; None where it holds.
+    """Start the probe behind a wall, and return why the wall fails; None if it holds.
 
     Args:
-        command: Returns the command line that starts a program with these rights.
+        command: Returns the command line that starts a program with the given rights.
+
+    Returns:
+        "it does not start: …" or "behind it a process can read a file, reach the network".
     """
     with tempfile.TemporaryDirectory() as name, socket.create_server(("127.0.0.1", 0)) as port:
         inside, outside = Path(name, "inside").resolve(), Path(name, "outside").resolve()
@@ -82,5 +85,5 @@ def try_wall(command: Callable[[Rights, Sequence[str]], list[str]]) -> str | Non
 
 
 def _interpreter() -> str:
-    """Return the real file of Python: a link to it would have to be followed behind the wall."""
+    """Return the real path of Python: behind the wall, a link to it could not be followed."""
     return os.path.realpath(sys.executable)

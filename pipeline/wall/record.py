@@ -1,4 +1,4 @@
-"""Record: behind which walls this process has started others, to be told when a run ends."""
+"""Record: the walls behind which this process has started others, for the end of a run."""
 
 import threading
 
@@ -7,15 +7,15 @@ _names: set[str | None] = set()
 
 
 def record_wall(name: str | None) -> None:
-    """Note that a process was started behind a wall; None for one without."""
+    """Note that a process was started behind a wall; None if it was started without."""
     with _lock:
         _names.add(name)
 
 
 def describe_walls() -> str | None:
-    """Return a sentence on the walls used so far, such as "Models were opened behind bubblewrap".
+    """Return a sentence on the walls used so far; None if no process was started.
 
-    None where no process was started.
+    For example "Models were opened behind bubblewrap".
     """
     with _lock:
         names = set(_names)

@@ -1,4 +1,4 @@
-"""Rights: which files a process behind the wall may reach, as values that can travel as JSON."""
+"""Rights: the files that a process behind the wall may reach, with their form in JSON."""
 
 import os
 import sys
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# A process is Python or Node.js: shared libraries, what the C library and the runtimes ask of
-# the machine, and no folder in which people keep files.
+# Behind the wall run Python and Node.js. They need shared libraries, and the files in which the C
+# library and the runtimes look up the machine. No folder in which people keep files is here.
 _SYSTEM = (
     "/lib",
     "/lib32",
@@ -29,7 +29,7 @@ _SYSTEM = (
     "/proc/stat",
     "/proc/sys/vm/overcommit_memory",
     "/sys/devices/system/cpu",
-    # Of the process itself; not its folder, in which its environment and memory lie.
+    # Not the folder /proc/self: it also has the environment and the memory of the process.
     "/proc/self/cmdline",
 )
 _WRITABLE = ("/dev/null",)
@@ -38,14 +38,14 @@ _LOADERS = "ld-linux*", "ld-musl*"
 
 @dataclass(frozen=True, kw_only=True)
 class Rights:
-    """What a process behind the wall may do with files; it may do nothing else.
+    """All that a process behind the wall may do with files.
 
     Attributes:
-        reads: Files, and folders with all below them, that it may read.
-        writes: Folders in which it may also make, change and remove files and folders, but no
-            links, pipes, sockets or devices.
-        executes: Files that it may start in its own place. It never starts another process.
-        file_bytes: Largest file that it may write; None for no limit.
+        reads: Files, and folders with everything below them, that it may read.
+        writes: Folders that it may read, and in which it may make, change and remove files and
+            folders, but no links, pipes, sockets or devices.
+        executes: Programs that it may become. It may never start another process.
+        file_bytes: Size of the largest file that it may write; None for no limit.
     """
 
     reads: tuple[Path, ...] = ()
@@ -54,7 +54,7 @@ class Rights:
     file_bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
+        """Return the rights as JSON: {"reads": ["/models"], …, "file_bytes": null}."""
         paths = {name: [str(p) for p in getattr(self, name)] for name in _PATHS}
         return {**paths, "file_bytes": self.file_bytes}
 
@@ -63,18 +63,18 @@ _PATHS = ("reads", "writes", "executes")
 
 
 def parse_rights(wire: Mapping[str, Any]) -> Rights:
-    """Return what `Rights.to_json` wrote."""
+    """Read the rights that `Rights.to_json` wrote."""
     paths = {name: tuple(Path(text) for text in wire[name]) for name in _PATHS}
     return Rights(**paths, file_bytes=wire["file_bytes"])
 
 
 def system_paths() -> list[Path]:
-    """Return what every process has to read of the machine, as far as it is there."""
+    """Return the existing files and folders of the system that every process must read."""
     return [path for path in map(Path, (*_SYSTEM, *_WRITABLE)) if path.exists()]
 
 
 def writable_devices() -> list[Path]:
-    """Return the devices that every process may write: they keep nothing."""
+    """Return the devices that every process may write, because they store nothing."""
     return [Path(name) for name in _WRITABLE]
 
 
@@ -87,8 +87,7 @@ def program_loaders() -> list[Path]:
 def python_paths() -> list[Path]:
     """Return the folders of the running Python and of its installed packages.
 
-    Folders that are on `sys.path` for another reason are left out, such as the one that a zoo
-    is built in.
+    Other folders of `sys.path`, such as the folder of the zoo, are left out.
     """
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     standard = [sysconfig.get_path(name) for name in names]
@@ -100,7 +99,7 @@ def python_paths() -> list[Path]:
 
 
 def _library_path() -> list[str]:
-    """Return the absolute folders in which the user lets programs look for libraries."""
+    """Return the absolute folders of LD_LIBRARY_PATH, in which programs find libraries."""
     entries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
     return [entry for entry in entries if Path(entry).is_absolute()]
 

@@ -1,10 +1,10 @@
-"""seccomp: system calls that a process behind the wall has no use for fail with EPERM.
+"""seccomp: system calls that a process behind the wall does not need fail with EPERM.
 
-Landlock governs files; this closes what it leaves open: sockets of every kind, other processes
-and their memory, signals to them, new processes, modes and owners of files, and (before its
-third version) truncation. The filter is a program of classic BPF that the kernel runs on each
-call: https://docs.kernel.org/userspace-api/seccomp_filter.html. Numbers are those of x86-64,
-from arch/x86/entry/syscalls/syscall_64.tbl.
+Landlock governs files. This filter refuses the rest: sockets of every kind, access to the memory
+of other processes, signals to them, new processes, changes of modes and owners of files, and
+truncation, which Landlock leaves open before its third version. The filter is a program of classic
+BPF that the kernel runs on each call: https://docs.kernel.org/userspace-api/seccomp_filter.html.
+The numbers are those of x86-64, from arch/x86/entry/syscalls/syscall_64.tbl.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ _X32_BIT = 0x40000000
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 _ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 
-# Places in the kernel's struct seccomp_data.
+# Offsets in the kernel's struct seccomp_data.
 _NR, _ARCH, _ARGS = 0, 4, 16
 
 # Instructions: load a word, and with the constant, jump if equal, jump if at least, return.
@@ -27,9 +27,9 @@ _LOAD, _AND, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _EXECVE, _EXECVEAT = 59, 322
 
 _REFUSED = {
-    # sockets; a pair of one's own (socketpair) reaches nobody
+    # sockets; socketpair stays, because its two ends belong to this process
     "socket": 41, "connect": 42, "accept": 43, "bind": 49, "listen": 50, "accept4": 288,
-    # io_uring would do all of these without a system call
+    # io_uring, which would do all of these without a system call
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
     # other processes: their memory, files, signals
     "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312,
@@ -65,14 +65,14 @@ _REFUSED = {
     "nfsservctl": 180, "memfd_secret": 447,
 }  # fmt: skip
 
-# Calls whose arguments cannot be looked into, or not from a filter: the C library has others.
+# Calls with arguments in memory, which a filter cannot see: the C library then uses older calls.
 _ABSENT = {"clone3": 435, "openat2": 437}
 
 _CLONE, _CLONE_THREAD = 56, 0x10000
 _OPEN, _OPENAT, _TRUNCATING = 2, 257, (os.O_TRUNC, os.O_TRUNC | os.O_ACCMODE)
 _IOCTL, _TERMINAL_INPUT = 16, (0x5412, 0x541C, 0x8901, 0x8902)  # TIOCSTI, TIOCLINUX, owners
 _FCNTL, _OWNERS = 72, (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
-# Calls that name a process in their first argument, which must be this one.
+# Calls whose first argument names a process; only this process is allowed.
 _ON_ITSELF = {"kill": 62, "tgkill": 234, "rt_sigqueueinfo": 129, "prlimit64": 302}
 
 _Program = list[tuple[int, int, int, int]]
@@ -83,13 +83,13 @@ class _FilterProgram(ctypes.Structure):
 
 
 def refuse_calls(*, exec_too: bool) -> None:
-    """Refuse these calls to this thread, and to all that comes of it.
+    """Refuse these calls to this thread and to its later threads and programs.
 
     Args:
-        exec_too: Whether it may not even start another program in its own place.
+        exec_too: Whether to refuse also execve, by which the process becomes another program.
 
     Raises:
-        OSError: The kernel has no filters, or not for this processor.
+        OSError: The kernel has no filters, or we have none for this processor.
     """
     if os.uname().machine != "x86_64":
         raise OSError(errno.ENOSYS, f"seccomp: no filter for {os.uname().machine}")
@@ -129,13 +129,13 @@ def _fail(number: int) -> tuple[int, int, int, int]:
 
 
 def _on(nr: int, steps: Sequence[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield steps for one call; they end by returning. The number stays loaded for others."""
+    """Yield the steps for one call, which must end by returning; other calls skip them."""
     yield (_JUMP_EQUAL, 0, len(steps), nr)
     yield from steps
 
 
 def _unless(argument: int, value: int, *, mask: int) -> _Program:
-    """Refuse a call unless its argument is a value."""
+    """Refuse a call unless its argument, masked, equals `value`."""
     return [
         (_LOAD, 0, 0, _ARGS + 8 * argument),
         (_AND, 0, 0, mask),
@@ -146,16 +146,16 @@ def _unless(argument: int, value: int, *, mask: int) -> _Program:
 
 
 def _if_any(argument: int, values: Sequence[int], *, mask: int = 0xFFFFFFFF) -> _Program:
-    """Refuse a call if its argument is one of some values."""
+    """Refuse a call if its argument, masked, equals one of `values`."""
     checks = [
         (_JUMP_EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)
-    ]  # to the refusal, over what is left and the way out
+    ]  # each jumps to the refusal, over the remaining checks and the permission
     load = [(_LOAD, 0, 0, _ARGS + 8 * argument), (_AND, 0, 0, mask)]
     return [*load, *checks, (_RETURN, 0, 0, _ALLOW), _fail(errno.EPERM)]
 
 
 def _on_itself(name: str, pid: int) -> _Program:
-    """Refuse a call that names another process; 0 is this one for limits, a group for kill."""
+    """Refuse a call that names another process; for prlimit64, 0 also names this process."""
     if name != "prlimit64":
         return _unless(0, pid, mask=0xFFFFFFFF)
     load = [(_LOAD, 0, 0, _ARGS)]

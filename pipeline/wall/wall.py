@@ -1,8 +1,8 @@
-"""The wall of this machine: what keeps a process that loads files of strangers in its place.
+"""The wall of this machine: it confines a process that loads files of strangers.
 
-Linux has Landlock and seccomp, which a process puts on itself; bubblewrap and, on macOS,
-sandbox-exec are programs that start another one behind a wall of theirs. None is believed: each is
-tried before it is used, with a process that attempts to get out (see pipeline.wall.probe).
+Linux has Landlock and seccomp, by which a process confines itself. bubblewrap and, on macOS,
+sandbox-exec are programs that start another program confined. Before a wall is used it is tested
+with a process that attempts to get out: see pipeline.wall.probe.
 """
 
 import functools
@@ -35,10 +35,10 @@ class Wall:
     """One kind of wall.
 
     Attributes:
-        name: As people know it.
-        command: Returns the command line that starts a program with these rights.
-        on_itself: Whether a process can put it on itself, as forked ones do.
-        absent: Returns why this machine does not have it; None where it does.
+        name: Its usual name: "bubblewrap".
+        command: Returns the command line that starts a program with the given rights.
+        on_itself: Whether a process can confine itself by it, as forked processes must.
+        absent: Returns why this machine does not have it; None if it does.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Wall:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """Which wall this machine has.
+    """The wall that this machine has.
 
     Attributes:
-        wall: It; None for none.
-        tried: Why the others are not used, by their names.
+        wall: The wall; None if no wall works here.
+        tried: Why the walls before it are not used, by their names.
     """
 
     wall: Wall | None
@@ -61,13 +61,13 @@ class Standing:
 
 
 def find_wall() -> Wall | None:
-    """Return the wall of this machine, None where none holds. The first call tries them."""
+    """Return the wall of this machine, or None if no wall holds; the first call tests them."""
     with _lock:
         return look_for_walls(os.environ.get(WALL_VARIABLE) or None).wall
 
 
 def require_wall(*, trusted: bool) -> Wall | None:
-    """Return the wall to start a process behind; None where it may go without.
+    """Return the wall for a process; None if the process is trusted and there is no wall.
 
     Args:
         trusted: Whether the manifest says `trust: true` of the model.
@@ -86,7 +86,7 @@ def require_wall(*, trusted: bool) -> Wall | None:
 
 
 def describe_lack() -> str:
-    """Return why each kind of wall is not used here."""
+    """Return why no wall is used: "bubblewrap: no program `bwrap` on the PATH; …"."""
     with _lock:
         tried = look_for_walls(os.environ.get(WALL_VARIABLE) or None).tried
     return "; ".join(f"{name}: {why}" for name, why in tried.items())
@@ -94,10 +94,10 @@ def describe_lack() -> str:
 
 @functools.cache
 def look_for_walls(only: str | None) -> Standing:
-    """Try the kinds of wall, the best first.
+    """Test the kinds of wall, the best first.
 
     Args:
-        only: The one to look at, by its key in WALLS; another word stands for none.
+        only: Key in WALLS of the only wall to use; another word stands for no wall.
     """
     tried: dict[str, str] = {}
     for key, wall in WALLS.items():
@@ -132,7 +132,7 @@ def _bubblewrap(rights: Rights, command: Sequence[str]) -> list[str]:
     writable = [word for path in rights.writes for word in ("--bind", str(path), str(path))]
     return [
         *(str(shutil.which("bwrap")), "--unshare-all", "--die-with-parent", "--new-session"),
-        *("--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108  # a place of its own there
+        *("--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108  # a new empty folder, only inside
         *binds,
         *writable,
         *(("--chdir", str(rights.writes[0])) if rights.writes else ()),
