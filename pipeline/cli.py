@@ -12,7 +12,7 @@ from doit.cmd_base import NamespaceTaskLoader, opt_cwd
 from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidDodoFile
 
-from pipeline.commands.options import told
+from pipeline.commands.options import zoo_command
 
 INTERRUPTED = 130
 WRONG_COMMAND_LINE = 3
@@ -43,9 +43,9 @@ class ZooLoader(NamespaceTaskLoader):  # type: ignore[misc]  # doit has no types
 
 
 class ZooMain(DoitMain):  # type: ignore[misc]  # doit has no types
-    """doit's program, whose own commands tell a wrong option as ours do."""
+    """The program of doit, with clear messages for its own commands too."""
 
-    DOIT_CMDS = tuple(told(command) for command in DoitMain.DOIT_CMDS)
+    DOIT_CMDS = tuple(zoo_command(command) for command in DoitMain.DOIT_CMDS)
 
 
 def main() -> int:

@@ -1,1 +1,1 @@
-"""The audit: whether all that a zoo keeps is what it was when it was made, by digest."""
+"""Compares every result, download and published file with its digest, for `doit check`."""

@@ -1,1 +1,1 @@
-"""The catalog: what `models.json` says of each model, and what can be said of it."""
+"""The types of `models.json`, and the entry of each model in it."""

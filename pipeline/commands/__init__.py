@@ -1,1 +1,1 @@
-"""Commands: what doit can do with a zoo beside running it."""
+"""The commands of `doit` and `tfjs-zoo`: run, plan, inspect, publish and the others."""

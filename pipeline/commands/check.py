@@ -13,7 +13,7 @@ from pipeline.audit.audit import audit_zoo
 from pipeline.audit.audit_view import format_advice, format_audit, format_repaired
 from pipeline.audit.damage import forget
 from pipeline.commands.locked import zoo_lock
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.report.terminal import write_text
 from pipeline.report.transfer import show_transfer
 from pipeline.steps.graph import Graph
@@ -31,7 +31,7 @@ _OPTION_REPAIR = {
 }
 
 
-class Check(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Check(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Check all that the zoo keeps."""
 
     name = "check"

@@ -6,14 +6,15 @@ from typing import Any
 from doit.cmd_clean import Clean as DoitClean
 
 from pipeline.commands.locked import zoo_lock
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.steps.graph import Graph
 
 
-class Clean(ToldOptions, DoitClean):  # type: ignore[misc]  # doit has no types
+class Clean(ZooCommand, DoitClean):  # type: ignore[misc]  # doit has no types
     """Remove the results of steps."""
 
     name = "clean"
+    doc_purpose = "remove the results of steps; never while a run is at work"
 
     @functools.wraps(DoitClean._execute)  # noqa: SLF001  # doit reads the options from its signature
     def _execute(self, *arguments: Any, **options: Any) -> Any:

@@ -14,7 +14,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import options_first, restore_arguments
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.disk.canonical import format_json
 from pipeline.errors import PipelineError
 from pipeline.report.terminal import open_screen, write_text
@@ -48,7 +48,7 @@ _OPTION_FAIL_ON = {
 _FATAL = ("breaking", "regression")
 
 
-class Diff(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Diff(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Compare the built zoo with the published one."""
 
     name = "diff"

@@ -9,13 +9,13 @@ from typing import Any
 from doit.cmd_forget import Forget as DoitForget
 
 from pipeline.commands.locked import zoo_lock
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import select_steps
 from pipeline.engine.receipt import RECEIPT
 from pipeline.steps.graph import Graph
 
 
-class Forget(ToldOptions, DoitForget):  # type: ignore[misc]  # doit has no types
+class Forget(ZooCommand, DoitForget):  # type: ignore[misc]  # doit has no types
     """Forget the results of steps."""
 
     name = "forget"

@@ -13,7 +13,7 @@ import yaml
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import restore_arguments
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.disk.files import write_atomic
 from pipeline.errors import ManifestError, PipelineError
 from pipeline.manifest.converter.append import append_entries
@@ -40,7 +40,7 @@ _OPTION_APPEND = {
 }
 
 
-class ImportCommand(ToldOptions):
+class ImportCommand(ZooCommand):
     """Turn commands of the converter into entries of the manifest."""
 
     name = "import-command"

@@ -7,13 +7,13 @@ from typing import Any
 
 from doit.exceptions import InvalidCommand
 
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.steps.graph import MANIFEST
 
 SCHEMA = "models.yaml.schema.json"
 
 
-class Init(ToldOptions):
+class Init(ZooCommand):
     """Start a zoo."""
 
     name = "init"

@@ -15,7 +15,7 @@ from typing import Any
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import options_first, restore_arguments
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.disk.canonical import format_json
 from pipeline.disk.layout import cache_folder
 from pipeline.errors import PipelineError, SourceError
@@ -24,10 +24,10 @@ from pipeline.fetch.download_cache import Progress
 from pipeline.inspection.inspect import Trial, inspect_subject
 from pipeline.inspection.inspection_view import format_failure, format_model
 from pipeline.inspection.subject import open_subject
+from pipeline.records.shape import Shape
 from pipeline.report.terminal import open_screen, stream_is_terminal, write_text
 from pipeline.report.transfer import show_transfer
 from pipeline.text.line import BLANK, Line
-from pipeline.tfjs.model.inference import Shape
 
 _OPTION_JSON = {
     "name": "as_json",
@@ -58,7 +58,7 @@ _OPTION_RUN = {
 _SHAPE = re.compile(r"(.+?)=((?:\d+(?:,\d+)*)?)")
 
 
-class Inspect(ToldOptions):
+class Inspect(ZooCommand):
     """Describe models."""
 
     name = "inspect"

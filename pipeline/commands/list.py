@@ -5,14 +5,15 @@ from typing import Any
 
 from doit.cmd_list import List as DoitList
 
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import expand_names
 
 
-class List(ToldOptions, DoitList):  # type: ignore[misc]  # doit has no types
+class List(ZooCommand, DoitList):  # type: ignore[misc]  # doit has no types
     """List tasks."""
 
     name = "list"
+    doc_purpose = "list the steps, models and tags; names may have wildcards"
 
     @staticmethod
     def _list_filtered(

@@ -1,7 +1,7 @@
-"""What all commands share: wrong options, `--help`, and faults told in the user's words.
+"""The base of all commands: `--help`, and clear messages for wrong options and failing disks.
 
-doit's own message lists the objects that it parses options with, and it shows the traceback of
-what a full disk raises. It opens no file.
+doit alone would list its parser's objects for a wrong option, and show a traceback for a full
+disk. Nothing here opens a file.
 """
 
 import sys
@@ -22,8 +22,8 @@ _HELP = ("help", "h")
 _EXPECTED = {int: "a whole number", float: "a number"}
 
 
-class ToldOptions(Command):  # type: ignore[misc]  # doit has no types
-    """What a command derives from, before its class of doit, for `--help` and clear messages."""
+class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
+    """A command with `--help` and clear messages; derive from it before doit's own class."""
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
         """Run the command, or show its help where that is asked for.
@@ -34,7 +34,7 @@ class ToldOptions(Command):  # type: ignore[misc]  # doit has no types
         """
         try:
             result = super().parse_execute(in_args)
-            self._tell_lost_database()
+            self._report_lost_database()
         except BrokenPipeError:
             raise  # whoever read the output has seen enough
         except (OSError, MemoryError) as error:
@@ -51,8 +51,8 @@ class ToldOptions(Command):  # type: ignore[misc]  # doit has no types
             raise CmdParseError(fault) from None
         return result
 
-    def _tell_lost_database(self) -> None:
-        """Say that doit's database could not be written, which costs the next run some looks."""
+    def _report_lost_database(self) -> None:
+        """Print why doit's database could not be written; the next run has more to check."""
         database = getattr(getattr(self, "dep_manager", None), "backend", None)
         fault = getattr(database, "fault", None)
         if fault is not None:
@@ -69,9 +69,9 @@ def _current_folder() -> Path | None:
         return None
 
 
-def told(command: type[Command]) -> type[Command]:
-    """Return a command of doit's own that tells its options as ours do."""
-    return type(command.__name__, (ToldOptions, command), {"name": command.get_name()})
+def zoo_command(command: type[Command]) -> type[Command]:
+    """Return one of doit's commands with the `--help` and the messages of ours."""
+    return type(command.__name__, (ZooCommand, command), {"name": command.get_name()})
 
 
 def _describe_fault(error: CmdParseError, options: Sequence[CmdOption], command: str) -> str:

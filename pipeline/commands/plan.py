@@ -6,7 +6,7 @@ from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import select_steps
 from pipeline.disk.layout import Layout
 from pipeline.engine.outcome import load_outcome
@@ -27,7 +27,7 @@ _OPTION_JSON = {
 }
 
 
-class Plan(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Plan(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Say what a run would do."""
 
     name = "plan"

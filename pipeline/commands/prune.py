@@ -12,7 +12,7 @@ from doit.cmd_base import DoitCmdBase
 from pipeline.audit.downloads import find_dangling
 from pipeline.audit.orphans import find_orphans
 from pipeline.commands.locked import zoo_lock
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
 from pipeline.steps.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
@@ -46,7 +46,7 @@ _OPTION_CACHE_DAYS = {
 }
 
 
-class Prune(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Remove what is no longer needed."""
 
     name = "prune"

@@ -15,7 +15,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import restore_arguments
 from pipeline.commands.locked import zoo_lock
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arrange_arguments
 from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError
@@ -62,7 +62,7 @@ class _Destination:
     url: str | None
 
 
-class Publish(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Publish the built zoo."""
 
     name = "publish"

@@ -19,7 +19,7 @@ from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.locked import zoo_lock
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import expand_names
 from pipeline.engine.outcome import load_outcome
 from pipeline.errors import PipelineError
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from pipeline.catalog.types import CatalogModel
 
 
-class Run(ToldOptions, DoitRun):  # type: ignore[misc]  # doit has no types
+class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
     """Build what is out of date."""
 
     name = "run"
+    doc_purpose = "build the zoo, or the models and steps that are named"
 
     # doit reads the names of its options from the signature, which wraps() keeps.
     @functools.wraps(DoitRun._execute)  # noqa: SLF001  # the hook that doit means for this

@@ -5,7 +5,7 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
-from pipeline.commands.options import ToldOptions
+from pipeline.commands.options import ZooCommand
 from pipeline.publish.serve.zoo_server import SiteServer
 from pipeline.steps.graph import Graph
 
@@ -27,7 +27,7 @@ _OPTION_HOST = {
 }
 
 
-class Serve(ToldOptions, DoitCmdBase):  # type: ignore[misc]  # doit has no types
+class Serve(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Serve the built zoo."""
 
     name = "serve"

@@ -1,1 +1,1 @@
-"""What changed between two catalogs of a zoo, and why."""
+"""Compares two catalogs of a zoo and explains the changes."""

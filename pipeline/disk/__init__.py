@@ -1,1 +1,1 @@
-"""Disk: files that are whole or absent, canonical JSON, the layout of a zoo, its lock."""
+"""Files that are whole or absent, canonical JSON, the layout of a zoo, its lock."""

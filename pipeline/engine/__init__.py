@@ -1,1 +1,1 @@
-"""The engine: steps, their receipts and outcomes, and what still stands. It knows no model."""
+"""Runs steps, keeps their receipts and outcomes, and knows what still stands; it knows no model."""

@@ -1,1 +1,1 @@
-"""Sources: one module per kind of source, and the cache they share."""
+"""Fetches sources: a module for each kind of source, and the cache that they share."""

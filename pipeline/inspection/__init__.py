@@ -1,1 +1,1 @@
-"""Inspection: what a model is, found out without building anything."""
+"""Describes a model without building anything, for `doit inspect`."""

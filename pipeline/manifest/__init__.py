@@ -1,1 +1,1 @@
-"""The manifest: models.yaml read, checked and turned into types."""
+"""Reads and checks models.yaml, and turns it into types."""

@@ -1,1 +1,1 @@
-"""Proof: what a model computes in its source and in TensorFlow.js, and how the two agree."""
+"""Runs a source and its variants on test vectors, and judges how far they are apart."""

@@ -1,1 +1,1 @@
-"""Publishing: a built zoo brought to where people read it, and read back from there."""
+"""Brings a built zoo to a folder or store, reads it back, and serves it on this machine."""

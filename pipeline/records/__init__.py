@@ -1,1 +1,1 @@
-"""Records: one frozen class for each JSON file that a step leaves for the steps after it."""
+"""One frozen class for each JSON file that a step leaves for the steps after it."""

@@ -1,1 +1,1 @@
-"""Reports: what a person or a program sees of a run."""
+"""Shows people and programs how a run goes and how it ended."""

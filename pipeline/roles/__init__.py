@@ -1,1 +1,1 @@
-"""Roles: what each output of a model is for, told by evidence and never guessed."""
+"""Finds the role of each output (boxes, scores, classes), with the evidence."""

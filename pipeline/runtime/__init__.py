@@ -1,1 +1,1 @@
-"""Running models in the real TensorFlow.js, under Node.js."""
+"""Runs models in the real TensorFlow.js, under Node.js."""

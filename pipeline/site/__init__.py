@@ -1,1 +1,1 @@
-"""The page, the loader and what lies beside them: what people see of a zoo."""
+"""Writes the pages of a zoo and its loader for JavaScript."""

@@ -1,1 +1,1 @@
-"""Steps: one folder of results each, with a receipt that says what made it."""
+"""The steps, a file each, and the graph of the jobs that they make of a manifest."""

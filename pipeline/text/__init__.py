@@ -1,1 +1,1 @@
-"""Text: sizes, lines, lists and templates in words. It reads no file and knows no model."""
+"""Sizes, lines, lists, suggestions and templates in words; it reads no file and knows no model."""

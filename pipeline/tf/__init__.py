@@ -1,1 +1,1 @@
-"""TensorFlow: the only package that imports it; all of it runs in child processes."""
+"""All that imports TensorFlow; it runs in child processes only."""

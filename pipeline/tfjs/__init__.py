@@ -1,1 +1,1 @@
-"""TensorFlow.js files: model.json, weights and their quantization, with numpy alone."""
+"""Models of TensorFlow.js: files, rewrites, quantized variants, layers, with numpy alone."""
