@@ -15,14 +15,14 @@ _LEAST_PERCENT = 0.0001
 
 
 def format_shape(shape: Sequence[int] | None) -> str:
-    """Return a shape as TensorFlow.js writes it, "?" where a size is free: "[?, 224, 224, 3]"."""
+    """Return a shape as TensorFlow.js writes it, "?" for an unknown size: "[?, 224, 224, 3]"."""
     if shape is None:
         return NO_SHAPE
     return f"[{', '.join('?' if size < 0 else str(size) for size in shape)}]"
 
 
 def format_sizes(shape: Sequence[int] | None) -> str:
-    """Return the sizes of a shape without its batch: "224 x 224 x 3"; "" where none is left."""
+    """Return a shape without its first axis, the batch: "224 x 224 x 3"; "" if no axis is left."""
     if shape is None:
         return "…"
     return _TIMES.join("?" if size < 0 else str(size) for size in shape[1:])
@@ -30,7 +30,7 @@ def format_sizes(shape: Sequence[int] | None) -> str:
 
 def format_share(share: float) -> str:
     """Return a share in percent with two digits: "0.52 %", "81 %"."""
-    # Without the noise of binary fractions: 100 times 1e-6 is a little less than 1e-4.
+    # Twelve digits drop the noise of binary fractions: 100 times 1e-6 is a little below 1e-4.
     percent = float(f"{100 * share:.12g}")
     if percent and percent < _LEAST_PERCENT:
         return f"<{_LEAST_PERCENT} %"
@@ -41,7 +41,7 @@ def format_share(share: float) -> str:
 
 
 def format_range(sizes: Sequence[int]) -> str:
-    """Return sizes in bytes as one text: "3.4 MiB", "425 to 841 KiB"; "" without any."""
+    """Return the range of sizes in bytes: "425 to 841 KiB"; "3.4 MiB" of one size, "" of none."""
     if not sizes:
         return ""
     least, most = format_bytes(min(sizes)), format_bytes(max(sizes))
@@ -53,13 +53,13 @@ def format_range(sizes: Sequence[int]) -> str:
 
 
 def format_counts(counts: Mapping[str, int]) -> str:
-    """Return what there is how often, the most frequent first: "10 float16, 1 int32"."""
+    """Return numbers of things by name, the largest first: "10 float16, 1 int32"."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{number:,} {name}" for name, number in ordered)
 
 
 def format_requirements(requires: Mapping[str, Any]) -> str:
-    """Return what a page has to have: "TensorFlow.js 3.21.0 and the flag KEEP set to true"."""
+    """Return what a page needs: "TensorFlow.js 3.21.0 and the flag KEEP set to true"."""
     parts = []
     for key, value in sorted(requires.items(), key=lambda item: (item[0] != "tfjs", item[0])):
         if key == "tfjs":
@@ -77,7 +77,7 @@ def _plain(value: object) -> str:
 
 
 def web_url(text: str | None) -> str | None:
-    """Return a text that is a link to the web, else None: no other scheme becomes a link."""
+    """Return a text if it is an address of the web, else None: no other scheme becomes a link."""
     if text is None or any(character.isspace() for character in text):
         return None
     try:

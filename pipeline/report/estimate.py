@@ -1,8 +1,8 @@
-"""Estimate: how long the rest of a run will take, judged by what it did so far. Pure.
+"""Estimate: how long the rest of a run will take, judged by the steps that are over. Pure.
 
-The unit is the kind of a step (fetch, convert, variant …): steps of one kind cost alike, and
-as many of the coming ones as of the past ones will have nothing to do. An estimate exists only
-when it means something; before that the answer is None and nothing is shown.
+Steps of one kind (fetch, convert, variant …) are taken to cost alike, and to have nothing to do
+as often as before. rich's own estimate would count all steps alike. While too few steps are over
+for an estimate, it is None and nobody sees one.
 """
 
 from collections import Counter, defaultdict
@@ -14,29 +14,29 @@ MAX_UNSEEN = 0.05
 
 
 class Estimate:
-    """What finished steps cost, by kind."""
+    """The time that finished steps took, by kind."""
 
     def __init__(self) -> None:
         self._finished: Counter[str] = Counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def add_cost(self, kind: str, seconds: float) -> None:
-        """Count the time of a step that ran."""
+        """Add the time of a step that ran."""
         self._seconds[kind] += seconds
 
     def add_finished(self, kind: str) -> None:
-        """Count a step that is over, whether it ran or had nothing to do."""
+        """Count a step that is over, even if it had nothing to do."""
         self._finished[kind] += 1
 
     def seconds_left(
         self, remaining: Mapping[str, int], *, elapsed: float, running: Mapping[str, float]
     ) -> float | None:
-        """Return the estimate in seconds, or None while it would be a guess.
+        """Return the seconds that the rest will take; None while that would be a guess.
 
         Args:
-            remaining: Number of steps of each kind that are not over, those that run included.
+            remaining: Number of steps of each kind that are not over; running steps count.
             elapsed: Seconds since the first step started.
-            running: Seconds that the running steps of each kind took so far.
+            running: Seconds that the running steps of each kind have taken.
         """
         num_remaining = sum(remaining.values())
         num_finished = self._finished.total()

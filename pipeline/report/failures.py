@@ -1,21 +1,25 @@
-"""Failures as they are told at the end of a run: what, why, what to do, where to read on. Pure."""
+"""Failures at the end of a run: the step, the reason, a remedy and the log of each. Pure."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from pipeline.engine.events import StepEvent
 from pipeline.report.run_context import RunContext
 from pipeline.report.step_line import task_title
-from pipeline.text.line import Line, first_line, wrap_text
+from pipeline.text.line import Line, first_line, label_text, wrap_text
 from pipeline.text.quantity import count
 from pipeline.text.suggest import list_first
 
 MAX_FULL = 30
 MAX_NAMED = 4
-LABEL_WIDTH = 9
+LABEL = "  {:9}"
 
 
 def format_failures(context: RunContext, *, width: int | None) -> list[Line]:
-    """Return the failures of the run, new and remembered, but for the expected ones."""
+    """Return the failures of the run, new and remembered, without the expected ones.
+
+    The first thirty have a block of lines each, the others one line: "✗ fetch gear  offline".
+    """
     events = context.log.events
     failures = context.log.failures
     lines: list[Line] = [(("Failed", "bold"),)] if failures else []
@@ -23,7 +27,7 @@ def format_failures(context: RunContext, *, width: int | None) -> list[Line]:
     for event, *others in groups[:MAX_FULL]:
         lines += [(("✗", "bad"), (f" {task_title(event.task)}", "bold"))]
         for label, text in (*_facts(event, events, context), *_name_others(others)):
-            lines += _labelled(label, text, width)
+            lines += label_text((LABEL.format(label), "dim"), text, "", width=width)
     for event, *_ in groups[MAX_FULL:]:
         reason = first_line(event.reason)
         lines.append((("✗", "bad"), (f" {task_title(event.task)}", "bold"), (f"  {reason}", "")))
@@ -31,24 +35,22 @@ def format_failures(context: RunContext, *, width: int | None) -> list[Line]:
 
 
 def _group(failures: Sequence[StepEvent]) -> list[list[StepEvent]]:
-    """Return failures one by one; all that one fault of this machine stopped are told once."""
-    groups: dict[str, list[StepEvent]] = {}
+    """Return the failures, those that share a fault of this machine together."""
+    groups: defaultdict[tuple[str | None, str | None], list[StepEvent]] = defaultdict(list)
     for event in failures:
-        groups.setdefault(event.task if event.fault is None else f"\n{event.fault}", []).append(
-            event
-        )
+        groups[event.task if event.fault is None else None, event.fault].append(event)
     return list(groups.values())
 
 
 def _name_others(others: Sequence[StepEvent]) -> list[tuple[str, str]]:
-    """Return which other steps failed for the same reason; nothing where none did."""
+    """Return the other steps of a group: ("also", "convert ant, convert bee and 3 more")."""
     if not others:
         return []
     return [("also", list_first([task_title(event.task) for event in others], MAX_NAMED))]
 
 
 def format_expected_failures(context: RunContext, *, width: int | None) -> list[Line]:
-    """Return the failures that the manifest expects, a line each."""
+    """Return the failures that the manifest expects: "✗ convert old: no op Foo"."""
     failures = context.log.expected_failures
     lines: list[Line] = [(("Failed as expected", "bold"),)] if failures else []
     for event in failures:
@@ -58,11 +60,12 @@ def format_expected_failures(context: RunContext, *, width: int | None) -> list[
 
 
 def format_unexpected_successes(context: RunContext, cards: Sequence[str]) -> list[Line]:
-    """Return the models of which the manifest expects a failure in vain.
+    """Return a line for each model that has `expect: failed` in the manifest, and works.
 
     Args:
         context: The run.
-        cards: Tasks that write a card: the last step of a model, so that the others went well.
+        cards: The tasks that write cards. A card is the last step of a model, so if it is ok,
+            the other steps are too.
     """
     failed = {event.model for event in context.log.expected_failures}
     return [
@@ -76,6 +79,7 @@ def format_unexpected_successes(context: RunContext, cards: Sequence[str]) -> li
 def _facts(
     event: StepEvent, events: Sequence[StepEvent], context: RunContext
 ) -> list[tuple[str, str]]:
+    """Return the labels and texts of a failure's block: ("hint", "fetch it again")."""
     facts = [("reason", event.reason or "none given")]
     if event.hint:
         facts.append(("hint", event.hint))
@@ -93,18 +97,9 @@ def _facts(
 
 
 def _built_on(task: str, events: Sequence[StepEvent]) -> set[str]:
-    """Return the steps that were skipped for this one's failure, directly or through others."""
+    """Return the steps that were skipped because a task failed, directly or through others."""
     upstream = {event.task: event.upstream for event in events if event.status == "skipped"}
     found: set[str] = set()
     while more := {t for t, cause in upstream.items() if cause == task or cause in found} - found:
         found |= more
     return found
-
-
-def _labelled(label: str, text: str, width: int | None) -> list[Line]:
-    indent = " " * (LABEL_WIDTH + 2)
-    lines = wrap_text(text, "", indent=indent, width=width)
-    if not lines:
-        return []
-    first = "".join(part for part, _ in lines[0]).removeprefix(indent)
-    return [((f"  {label:{LABEL_WIDTH}}", "dim"), (first, "")), *lines[1:]]

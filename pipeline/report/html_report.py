@@ -1,11 +1,12 @@
 """The report of a run: `report.html` and `report.md` in dist/.
 
-What ran and why, how long it took and how much memory, what failed and since when. It tells of
-one run, so it is no part of what a repeated build repeats; nor does the catalog list it.
+It lists the steps that ran, each with its cause, time and memory, and the failures with the time
+since which they occur. It describes one run, so a repeated build makes another report; the
+catalog does not list it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from pipeline.disk.layout import REPORT_PAGE, REPORT_TEXT
 from pipeline.report.run_account import Account, StepRun, sort_failures
 from pipeline.report.run_context import EXIT_MEANINGS
 from pipeline.report.step_line import task_title
+from pipeline.site.assets import read_static
+from pipeline.site.page_templates import pin_inline
 from pipeline.text.line import first_line
 from pipeline.text.markdown import escape_markdown, format_table, quote_code
 from pipeline.text.quantity import count, format_bytes, format_seconds
+from pipeline.text.templates import open_templates
 
-# A summary of a job on GitHub takes 1 MiB.
+# The summary of a job on GitHub holds 1 MiB.
 MAX_STEPS = 1000
 
 
@@ -34,16 +38,7 @@ def format_text(account: Account) -> str:
     if account.selected:
         asked = " ".join(quote_code(name) for name in account.selected)
         lines.append(f"Only {asked} was asked for.")
-    if account.failures:
-        lines += ["", "## Failed", ""]
-        for step in sort_failures(account.failures):
-            lines += _format_failure(step)
-    if account.expected:
-        lines += ["", "## Failed as expected", ""]
-        lines += [
-            f"- {_title(step)}: {escape_markdown(first_line(step.reason))}"
-            for step in account.expected
-        ]
+    lines += _format_failures(account)
     if account.models:
         heads = ["model", "status", " steps", " time", " memory", "why"]
         lines += ["", "## Models", "", *format_table(heads, _model_rows(account))]
@@ -55,37 +50,39 @@ def format_text(account: Account) -> str:
     return "\n".join(lines) + "\n"
 
 
-def format_page(account: Account) -> str:
-    """Return a report as a page that needs no other file."""
-    # Imported where it is met: templates take their time, and few runs end here.
-    from pipeline.text.templates import open_templates  # noqa: PLC0415
+def _format_failures(account: Account) -> Iterator[str]:
+    """Yield the lines about failures, the unexpected first."""
+    if account.failures:
+        yield from ("", "## Failed", "")
+    for step in sort_failures(account.failures):
+        since = f", since {step.since}" if step.since else ""
+        yield f"- **{_title(step)}**{since}: {escape_markdown(step.reason) or 'no reason given'}"
+        if step.hint:
+            yield f"  - {escape_markdown(step.hint)}"
+        yield f"  - {describe_again(step)}"
+    if account.expected:
+        yield from ("", "## Failed as expected", "")
+    for step in account.expected:
+        yield f"- {_title(step)}: {escape_markdown(first_line(step.reason))}"
 
-    filters: dict[str, Callable[..., Any]] = {
-        "again": describe_again,
-        "count": count,
-        "day": _day,
-        "seconds": format_seconds,
-        "size": format_bytes,
-        "title": task_title,
-    }
+
+def format_page(account: Account) -> str:
+    """Return a report as an HTML page that needs no other file."""
     style = _style()
-    return (
-        open_templates("pipeline.report", filters)
-        .get_template("report.html.jinja")
-        .render(
-            account=account,
-            failures=sort_failures(account.failures),
-            style=style,
-            policy=_policy(style),
-            summary=describe_run(account),
-            ran=describe_steps(account),
-            meaning=EXIT_MEANINGS[account.exit_status],
-        )
+    page = open_templates("pipeline.report", _FILTERS).get_template("report.html.jinja")
+    return page.render(
+        account=account,
+        failures=sort_failures(account.failures),
+        style=style,
+        policy=_policy(style),
+        summary=describe_run(account),
+        ran=describe_steps(account),
+        meaning=EXIT_MEANINGS[account.exit_status],
     )
 
 
 def describe_run(account: Account) -> str:
-    """Return a run in a sentence without its end: "All good: 12 steps of 3 models ran, …"."""
+    """Return a run in a sentence: "All good: 12 steps of 3 models ran; it took 2 min 13 s …"."""
     meaning = EXIT_MEANINGS[account.exit_status]
     parts = [f"{describe_steps(account)} ran"]
     if account.up_to_date is not None:
@@ -101,27 +98,19 @@ def describe_run(account: Account) -> str:
 
 
 def describe_steps(account: Account) -> str:
-    """Return what ran: "12 steps of 3 models", "3 steps" where they are the zoo's own."""
+    """Return the number of steps that ran: "12 steps of 3 models", "3 steps" of no model."""
     steps = count(len(account.ran), "step")
     return f"{steps} of {count(len(account.models), 'model')}" if account.models else steps
 
 
 def describe_again(step: StepRun) -> str:
-    """Say when a failed step is tried again."""
+    """Return when a failed step runs again: "the next run tries again"."""
     if step.retry:
         return "the next run tries again"
     return "it is tried again once its input, its parameters or a tool changes"
 
 
-def _format_failure(step: StepRun) -> list[str]:
-    since = f", since {step.since}" if step.since else ""
-    lines = [f"- **{_title(step)}**{since}: {escape_markdown(step.reason) or 'no reason given'}"]
-    if step.hint:
-        lines.append(f"  - {escape_markdown(step.hint)}")
-    return [*lines, f"  - {describe_again(step)}"]
-
-
-def _model_rows(account: Account) -> Iterable[Sequence[str]]:
+def _model_rows(account: Account) -> Iterator[Sequence[str]]:
     for model in account.models:
         since = f" since {_day(model.stale_since)}" if model.stale_since else ""
         yield [
@@ -135,9 +124,9 @@ def _model_rows(account: Account) -> Iterable[Sequence[str]]:
 
 
 def _step_row(step: StepRun) -> list[str]:
-    told = f"**failed** {_title(step)}" if step.failed else _title(step)
+    title = f"**failed** {_title(step)}" if step.failed else _title(step)
     seconds = "" if step.seconds is None else format_seconds(step.seconds)
-    return [told, seconds, _memory(step.peak_bytes), escape_markdown(step.cause)]
+    return [title, seconds, _memory(step.peak_bytes), escape_markdown(step.cause)]
 
 
 def _title(step: StepRun) -> str:
@@ -149,20 +138,26 @@ def _memory(num_bytes: int | None) -> str:
 
 
 def _day(time: str | None) -> str:
+    """Return the day of a time in UTC: "2026-01-31"; "" without a time."""
     return (time or "")[:10]
 
 
-@cache
 def _style() -> str:
-    from importlib.resources import files  # noqa: PLC0415
-
-    from pipeline.site.assets import read_static  # noqa: PLC0415
-
+    """Return the style sheet of the report: that of the zoo's pages, and its own."""
     own = files("pipeline.report").joinpath("templates", "report.css").read_text("utf-8")
     return read_static("style.css").decode() + own
 
 
 def _policy(style: str) -> str:
-    from pipeline.site.page_templates import pin_inline  # noqa: PLC0415
-
+    """Return a Content-Security-Policy that allows nothing but this style sheet."""
     return f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {pin_inline(style)}"
+
+
+_FILTERS: Mapping[str, Callable[..., Any]] = {
+    "again": describe_again,
+    "count": count,
+    "day": _day,
+    "seconds": format_seconds,
+    "size": format_bytes,
+    "title": task_title,
+}

@@ -1,7 +1,7 @@
 """The reporter for programs: `doit --reporter jsonl`, one JSON object a line.
 
-Every object has `event`, and `at`: seconds since the run started. New keys and new values may
-come; what is here keeps its meaning. Keys are sorted, absent values are null.
+Every object has `event`, and `at`: seconds since the run started. Later versions may add keys
+and values; those below keep their meaning. Keys are sorted, absent values are null.
 
     {"event": "run-started", "at", "schema": 1, "root", "models": [names], "steps": number}
     {"event": "step", "at", "task", "model", "status", "reason", "hint", "log", "cause",
@@ -9,15 +9,16 @@ come; what is here keeps its meaning. Keys are sorted, absent values are null.
     {"event": "error", "at", "task", "message"}
     {"event": "run-finished", "at", "seconds", "counts": {"ok", "failed", "expectedFailures",
      "skipped", "adopted", "remembered", "upToDate"}, "failedModels": [names],
-     "exitStatus", "meaning"}
+     "exitStatus", "meaning", "wall"}
 
 - The fields of `step` are those of `pipeline.engine.events.StepEvent`. `log` is relative to
-  `root`, with forward slashes; `done` and `total` are bytes. A step tells `progress` at most
-  twice a second. A step that doit finds up to date has no line, only its count at the end.
-- `failed`, `remembered` and `skipped` of `counts` are numbers of steps, as are all of them;
-  `expectedFailures` is how many of `failed` and `remembered` the manifest expects.
+  `root`, with forward slashes; `done` and `total` are bytes. A step has at most two lines with
+  `progress` a second. A step that doit finds to be up to date has no line; `upToDate` counts it.
+- All `counts` are numbers of steps; `expectedFailures` is the number of steps among `failed`
+  and `remembered` whose failure the manifest expects.
 - `error` is a bug of ours or of the setup, with its traceback, never a model's failure.
 - `exitStatus`: 0 all good, 1 a model failed, 2 a bug of tfjs-zoo, 130 interrupted.
+- `wall` is a sentence on what confined the models that were opened; null if none was.
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ from typing import Any, ClassVar, TextIO
 from pipeline.engine.events import StepEvent
 from pipeline.report.progress import DoitTask
 from pipeline.report.run_context import EXIT_MEANINGS
-from pipeline.report.tally import Ending, Tally
+from pipeline.report.tally import Ending, TallyReporter
 from pipeline.report.terminal import write_text
 
 SCHEMA = 1
@@ -38,67 +39,34 @@ PROGRESS_SECONDS = 0.5
 COUNTED = ("ok", "failed", "skipped", "adopted", "remembered")
 
 
-class JsonLinesReporter:
+class JsonLinesReporter(TallyReporter):
     """One JSON object a line, for programs."""
 
     desc: ClassVar[str] = "one JSON object per line, for programs"
 
-    def __init__(self, outstream: TextIO, _options: Mapping[str, Any]) -> None:
-        self._stream = outstream
+    def __init__(self, outstream: TextIO, options: Mapping[str, Any]) -> None:
+        super().__init__(outstream, options)
         self._lock = threading.Lock()
-        self._tally = Tally(self._record)
-        self._told: dict[str, float] = {}
+        self._last_progress: dict[str, float] = {}
 
     def initialize(self, tasks: Mapping[str, DoitTask], selected: Collection[str]) -> None:
-        """Tell the totals, before the first task."""
-        self._tally.begin(tasks, selected)
+        """Write the totals, before the first task."""
+        super().initialize(tasks, selected)
         self._write(
             "run-started",
             schema=SCHEMA,
-            root=self._tally.context.root.as_posix(),
-            models=list(self._tally.plan.models),
-            steps=len(self._tally.plan.steps),
+            root=self._context.root.as_posix(),
+            models=list(self._plan.models),
+            steps=len(self._plan.steps),
         )
 
-    def get_status(self, task: DoitTask) -> None:
-        """Say nothing: doit looks whether a task is up to date."""
+    def _show_bug(self, task: DoitTask, fail: Any) -> None:
+        self._write("error", task=task.name, message=fail.get_msg())
 
-    def execute_task(self, task: DoitTask) -> None:
-        """Say nothing: the step tells itself that it starts."""
+    def _show_error(self, message: str) -> None:
+        self._write("error", task=None, message=message)
 
-    def teardown_task(self, task: DoitTask) -> None:
-        """Say nothing: we have no teardown."""
-
-    def add_success(self, task: DoitTask) -> None:
-        """Count a step whose task ended."""
-        self._tally.finish(task)
-
-    def skip_uptodate(self, task: DoitTask) -> None:
-        """Count a step that has nothing to do."""
-        self._tally.finish(task, up_to_date=True)
-
-    def skip_ignore(self, task: DoitTask) -> None:
-        """Count a step that the user told doit to ignore."""
-        self._tally.finish(task)
-
-    def add_failure(self, task: DoitTask, fail: Any) -> None:
-        """Tell an error that is no failure of a model."""
-        self._tally.finish(task, bug=True)
-        if fail.report:
-            self._write("error", task=task.name, message=fail.get_msg())
-
-    def runtime_error(self, msg: str) -> None:
-        """Tell an error of doit itself."""
-        self._tally.add_bug()
-        self._write("error", task=None, message=msg)
-
-    def cleanup_error(self, exception: Any) -> None:
-        """Tell an error of a teardown."""
-        self.runtime_error(exception.get_msg())
-
-    def complete_run(self) -> None:
-        """Tell what the run came to."""
-        ending = self._tally.end()
+    def _show_ending(self, ending: Ending) -> None:
         log = ending.context.log
         self._write(
             "run-finished",
@@ -113,18 +81,18 @@ class JsonLinesReporter:
     def _record(self, event: StepEvent) -> None:
         now = time.monotonic()
         if event.status == "progress":
-            if now - self._told.get(event.task, 0.0) < PROGRESS_SECONDS:
+            if now - self._last_progress.get(event.task, 0.0) < PROGRESS_SECONDS:
                 return
-            self._told[event.task] = now
+            self._last_progress[event.task] = now
         fields = dataclasses.asdict(event)
         if event.log is not None:
-            fields["log"] = self._tally.context.shorten(event.log)
+            fields["log"] = self._context.shorten(event.log)
         if event.seconds is not None:
             fields["seconds"] = round(event.seconds, 3)
         self._write("step", **fields)
 
     def _write(self, event: str, **fields: Any) -> None:
-        at = round(time.monotonic() - self._tally.context.started, 3)
+        at = round(time.monotonic() - self._context.started, 3)
         text = json.dumps({"event": event, "at": at, **fields}, sort_keys=True, allow_nan=False)
         with self._lock:
             write_text(self._stream, text + "\n")

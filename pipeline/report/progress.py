@@ -1,7 +1,7 @@
-"""Progress: how far a run is. Filled by doit's callbacks and by events, from any thread.
+"""Progress: how many steps of a run are over, and which run. It draws nothing.
 
-It counts steps: doit tasks that have actions. Groups such as `model:handtrack` have none.
-It draws nothing.
+doit's callbacks and events fill it, from any thread. A step is a doit task that has actions;
+groups such as `model:handtrack` have none.
 """
 
 import threading
@@ -15,25 +15,32 @@ from pipeline.report.estimate import Estimate
 
 
 class DoitTask(Protocol):
-    """What we read of a doit task."""
+    """The attributes of a doit task that we read."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """Its name: "convert:handtrack"."""
+
     @property
-    def actions(self) -> Sequence[Any]: ...  # noqa: D102
+    def actions(self) -> Sequence[Any]:
+        """What doit does for it; a group has none."""
+
     @property
-    def task_dep(self) -> Collection[str]: ...  # noqa: D102
+    def task_dep(self) -> Collection[str]:
+        """Names of the tasks that come before it."""
+
     @property
-    def setup_tasks(self) -> Collection[str]: ...  # noqa: D102
+    def setup_tasks(self) -> Collection[str]:
+        """Names of the tasks that come before it if it is out of date."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run has to look at.
+    """The steps of a run, without regard to whether they have something to do.
 
     Attributes:
-        steps: Names of the tasks that have actions.
-        models: Names of the models that they belong to, in the order of the tasks.
+        steps: Names of their tasks.
+        models: Names of their models, in the order of the tasks.
     """
 
     steps: frozenset[str] = frozenset()
@@ -42,7 +49,14 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A step at work: for how long, and the bytes that it transferred of a total."""
+    """A step that runs.
+
+    Attributes:
+        task: Name of its task.
+        seconds: How long it has run.
+        done: Bytes that it transferred; None if it transfers nothing.
+        total: Bytes to transfer; None if that is not known.
+    """
 
     task: str
     seconds: float
@@ -52,7 +66,15 @@ class Running:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A run at one moment."""
+    """The state of a run at one moment.
+
+    Attributes:
+        done: Number of steps that are over.
+        total: Number of all steps.
+        failed: Number of steps that failed without being expected to.
+        running: The running steps, the longest first.
+        seconds_left: How long the rest will take; None while that would be a guess.
+    """
 
     done: int
     total: int
@@ -62,7 +84,7 @@ class Snapshot:
 
 
 def plan_run(tasks: Mapping[str, DoitTask], selected: Collection[str]) -> Plan:
-    """Return all that the selected tasks need, themselves included."""
+    """Return the steps among the selected tasks and the tasks that they need."""
     reached: set[str] = set()
     pending = list(selected)
     while pending:
@@ -77,23 +99,23 @@ def plan_run(tasks: Mapping[str, DoitTask], selected: Collection[str]) -> Plan:
 
 
 def is_step(task: DoitTask) -> bool:
-    """Say whether a task is a step; groups have no actions, private tasks a leading `_`."""
+    """Say whether a task is a step, not a group or a private task, which begins with `_`."""
     return bool(task.actions) and not task.name.startswith("_")
 
 
 def kind_of(task: str) -> str:
-    """Return the kind of a step: the first part of its task's name."""
+    """Return the kind of a step: "variant" of "variant:handtrack:uint8"."""
     return task.partition(":")[0]
 
 
 def model_of(task: str) -> str | None:
-    """Return the model of a step: the second part of its task's name; None where it has none."""
+    """Return the model of a step: "handtrack" of "variant:handtrack:uint8"; None of "catalog"."""
     parts = task.split(":")
     return parts[1] if len(parts) > 1 else None
 
 
 class Progress:
-    """Counts what is over, and remembers what runs."""
+    """Counts the steps that are over, and remembers the steps that run."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -106,13 +128,13 @@ class Progress:
         self._first_start: float | None = None
 
     def begin(self, plan: Plan) -> None:
-        """Take over the totals."""
+        """Note the totals."""
         with self._lock:
             self._total = len(plan.steps)
             self._remaining.update(map(kind_of, plan.steps))
 
     def finish(self, task: str) -> None:
-        """Count a step that doit is done with, whatever became of it."""
+        """Count a step whose task ended, well or not."""
         with self._lock:
             self._done += 1
             self._remaining[kind_of(task)] -= 1
@@ -120,7 +142,7 @@ class Progress:
             self._running.pop(task, None)
 
     def record(self, event: StepEvent, now: float) -> None:
-        """Take over an event; `now` is of any clock that goes steadily, in seconds."""
+        """Take an event; `now` is the time of a monotonic clock, in seconds."""
         with self._lock:
             if event.status in ("started", "progress"):
                 self._first_start = now if self._first_start is None else self._first_start
@@ -134,7 +156,7 @@ class Progress:
                 self._failed += event.status == "failed" and not event.expected
 
     def snapshot(self, now: float) -> Snapshot:
-        """Return the run at this moment; what runs longest comes first."""
+        """Return the state of the run at the time `now`."""
         with self._lock:
             running = tuple(
                 Running(task=task, seconds=now - start, done=event.done, total=event.total)

@@ -18,13 +18,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pipeline.catalog.types import CatalogModel
 from pipeline.engine.events import StepEvent, subscribe
-
-if TYPE_CHECKING:
-    # A run with nothing to do reads no card, and need not wait for the catalog's types: 90 ms.
-    from pipeline.catalog.types import CatalogModel
 
 ALL_GOOD = 0
 MODEL_FAILED = 1
@@ -99,7 +95,7 @@ def exit_status(
     return MODEL_FAILED if unexpected else ALL_GOOD
 
 
-def _no_cards(_names: Collection[str]) -> Sequence["CatalogModel"]:
+def _no_cards(_names: Collection[str]) -> Sequence[CatalogModel]:
     return ()
 
 
@@ -123,7 +119,7 @@ class RunContext:
     """
 
     root: Path
-    load_cards: Callable[[Collection[str]], Sequence["CatalogModel"]] = _no_cards
+    load_cards: Callable[[Collection[str]], Sequence[CatalogModel]] = _no_cards
     catalog: str | None = None
     describe_walls: Callable[[], str | None] = _no_walls
     started: float = field(default_factory=time.monotonic)

@@ -5,8 +5,11 @@ because people see the last line. A run with nothing to do has that line only.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from pipeline.catalog.completion import parse_model
+from pipeline.catalog.model_table import format_models_table
+from pipeline.catalog.types import CatalogModel
+from pipeline.errors import DamagedFileError
 from pipeline.report.failures import (
     format_expected_failures,
     format_failures,
@@ -16,9 +19,6 @@ from pipeline.report.run_context import is_failure
 from pipeline.report.tally import Ending
 from pipeline.text.line import BLANK, Line, wrap_text
 from pipeline.text.quantity import count, format_seconds
-
-if TYPE_CHECKING:
-    from pipeline.catalog.types import CatalogModel
 
 CARD = "card"
 MAX_ROWS = 50
@@ -70,19 +70,13 @@ def _format_table(ending: Ending, width: int | None) -> list[Line]:
 
 def _format_models(models: Sequence[str], ending: Ending, width: int | None) -> list[Line]:
     """Return the table of these models; a model that failed before it had a card has a row too."""
-    # A run with nothing to do has no table, and need not wait for the catalog's types.
-    from pipeline.catalog.model_table import format_models_table  # noqa: PLC0415
-
     cards = {card.name: card for card in ending.context.load_cards(models)}
     failed = {event.model for event in ending.context.log.events if is_failure(event)}
     cards |= {name: _card_of_failed(name) for name in models if name in failed - cards.keys()}
     return format_models_table([cards[name] for name in models if name in cards], width=width)
 
 
-def _card_of_failed(name: str) -> "CatalogModel":
-    from pipeline.catalog.completion import parse_model  # noqa: PLC0415  # as above
-    from pipeline.errors import DamagedFileError  # noqa: PLC0415
-
+def _card_of_failed(name: str) -> CatalogModel:
     return parse_model({"name": name, "status": "failed"}, name, error=DamagedFileError)
 
 

@@ -1,4 +1,4 @@
-"""Step lines: what is said of one step when it ends, or goes on for long. Pure."""
+"""Step lines: the line of a step that ends, and of a step that takes long. Pure."""
 
 from pipeline.engine.events import StepEvent
 from pipeline.report.progress import Running
@@ -9,10 +9,10 @@ NEVER_BUILT = "never built"
 
 
 def format_step(event: StepEvent, *, width: int | None) -> Line | None:
-    """Return the line of a step that ended; None where it deserves no line of its own.
+    """Return the line of a step that ended: "✗ convert gear  0.2 s  not JSON at line 1".
 
-    That is what did nothing (adopted, remembered) and what was skipped only because another
-    step failed: both are summed up at the end.
+    None for a step that did nothing (adopted, remembered), and for one that was skipped because
+    another step failed: the last line of the run counts them.
     """
     match event.status:
         case "ok":
@@ -24,14 +24,14 @@ def format_step(event: StepEvent, *, width: int | None) -> Line | None:
         case "failed":
             line = _line("✗", "bad", event, (first_line(event.reason), ""))
         case "skipped" if event.upstream is None:
-            line = _line("–", "dim", event, (f"skipped: {first_line(event.reason)}", "dim"))  # noqa: RUF001
+            line = _line("–", "dim", event, (f"skipped: {first_line(event.reason)}", "dim"))  # noqa: RUF001  # a dash
         case _:
             return None
     return crop_line(line, width)
 
 
 def format_heartbeat(running: Running, *, done: int, total: int) -> Line:
-    """Return the line that tells a log's reader that a long step is still at work."""
+    """Return the line of a step that takes long: "  convert big: 30 s so far  (4 of 9 …)"."""
     text = f"  {task_title(running.task)}: {format_seconds(running.seconds)} so far"
     if running.done is not None:
         text += f", {format_transfer(running.done, running.total)}"
@@ -39,7 +39,7 @@ def format_heartbeat(running: Running, *, done: int, total: int) -> Line:
 
 
 def format_transfer(done: int, total: int | None) -> str:
-    """Return how much of a download is here: "12.3 of 40.1 MiB", "12.3 MiB"."""
+    """Return the bytes of a transfer: "12.3 of 40.1 MiB"; "12.3 MiB" if the total is unknown."""
     if total is None:
         return format_bytes(done)
     here, whole = format_bytes(done), format_bytes(total)
@@ -48,7 +48,7 @@ def format_transfer(done: int, total: int | None) -> str:
 
 
 def task_title(task: str) -> str:
-    """Return a task's name as it reads in a line: "variant handtrack float16"."""
+    """Return the name of a task in words: "variant handtrack float16"."""
     return task.replace(":", " ")
 
 

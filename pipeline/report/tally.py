@@ -1,31 +1,33 @@
-"""The tally: what doit tells a reporter while it runs, and what a run came to.
+"""The tally: the part that all reporters share. It counts tasks and listens to events.
 
-It draws nothing; both reporters keep one.
+It draws nothing. doit calls a reporter's public methods, most of them in its main thread.
 """
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TextIO
 
-from pipeline.engine.events import Listener, subscribe
+from pipeline.engine.events import StepEvent, subscribe
 from pipeline.report.progress import DoitTask, Plan, is_step, plan_run
 from pipeline.report.run_context import RunContext, current_context, exit_status
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """What a run came to.
+    """A run that is over.
 
     Attributes:
-        plan: What it had to look at.
+        plan: The steps and models of the run.
         context: The zoo, and the run's events in `context.log`.
         up_to_date: Number of steps that doit itself found to be up to date.
-        finished: Number of steps that doit is done with, but for those that a bug stopped.
-        bugs: Something raised that is no failure of a model.
-        interrupted: The user ended the run.
-        seconds: How long it took.
+        finished: Number of steps that ended, without those that a bug stopped.
+        bugs: Whether an exception was raised that is no failure of a model.
+        interrupted: Whether the user ended the run.
+        seconds: How long the run took.
     """
 
     plan: Plan
@@ -43,7 +45,7 @@ class Ending:
 
     @property
     def idle(self) -> bool:
-        """Nothing was there to do, and nothing was done."""
+        """Whether the run had nothing to do."""
         worked = any(
             event.status in ("ok", "failed") or (event.status == "skipped" and not event.upstream)
             for event in self.context.log.events
@@ -56,58 +58,101 @@ class Ending:
         return exit_status(self.context.log.events, bugs=self.bugs, interrupted=self.interrupted)
 
 
-class Tally:
-    """Counts the tasks that doit is done with, and listens to events meanwhile.
+class TallyReporter(ABC):
+    """A reporter of doit that counts tasks, and leaves it to its subclass to show them."""
 
-    Args:
-        listener: Called with each event from `begin` to `end`, after the log has it.
-    """
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, outstream: TextIO, _options: Mapping[str, Any]) -> None:
+        self._stream = outstream
         self._unsubscribe: list[Callable[[], None]] = []
         current = current_context()
-        self.context = current or RunContext(root=Path.cwd())
+        self._context = current or RunContext(root=Path.cwd())
         self._owns_context = current is None
-        self.plan = Plan()
+        self._plan = Plan()
         self._finished = 0
         self._up_to_date = 0
         self._bugs = False
 
-    def begin(self, tasks: Mapping[str, DoitTask], selected: Collection[str]) -> None:
-        """Take over what the run has to look at, and begin to listen."""
-        self.plan = plan_run(tasks, selected)
+    @abstractmethod
+    def _record(self, event: StepEvent) -> None:
+        """Take an event of a step; called from any thread, after the log has the event."""
+
+    @abstractmethod
+    def _show_bug(self, task: DoitTask, fail: Any) -> None:
+        """Show an exception that a task raised; `fail` is doit's own description of it."""
+
+    @abstractmethod
+    def _show_error(self, message: str) -> None:
+        """Show an error of doit itself."""
+
+    @abstractmethod
+    def _show_ending(self, ending: Ending) -> None:
+        """Show the summary of the run."""
+
+    def initialize(self, tasks: Mapping[str, DoitTask], selected: Collection[str]) -> None:
+        """Note the totals, before the first task, and begin to listen."""
+        self._plan = plan_run(tasks, selected)
         if self._owns_context:
-            self._unsubscribe.append(subscribe(self.context.log.record))
-        self._unsubscribe.append(subscribe(self._listener))
+            self._unsubscribe.append(subscribe(self._context.log.record))
+        self._unsubscribe.append(subscribe(self._record))
 
-    def finish(self, task: DoitTask, *, up_to_date: bool = False, bug: bool = False) -> bool:
-        """Count a task that doit is done with; return whether it is a step."""
-        self._bugs |= bug
-        step = is_step(task)
-        self._finished += step and not bug
-        self._up_to_date += step and up_to_date
-        return step
+    def get_status(self, task: DoitTask) -> None:  # noqa: B027  # doit calls it
+        """Show nothing while doit checks whether a task is up to date."""
 
-    def add_bug(self) -> None:
-        """Note an error that belongs to no task."""
+    def execute_task(self, task: DoitTask) -> None:  # noqa: B027  # doit calls it
+        """Show nothing: the step emits an event when it starts."""
+
+    def teardown_task(self, task: DoitTask) -> None:  # noqa: B027  # doit calls it
+        """Show nothing: our tasks have no teardown."""
+
+    def add_success(self, task: DoitTask) -> None:
+        """Count a step whose task ended."""
+        self._finish(task)
+
+    def skip_uptodate(self, task: DoitTask) -> None:
+        """Count a step that doit finds to be up to date."""
+        self._up_to_date += is_step(task)
+        self._finish(task)
+
+    def skip_ignore(self, task: DoitTask) -> None:
+        """Count a step that the user lets doit ignore."""
+        self._finish(task)
+
+    def add_failure(self, task: DoitTask, fail: Any) -> None:
+        """Count and show a bug of ours: a step that fails because of its model raises nothing."""
         self._bugs = True
+        self._finish(task, bug=True)
+        if fail.report:
+            self._show_bug(task, fail)
 
-    def end(self) -> Ending:
-        """Stop listening and return what the run came to.
+    def runtime_error(self, msg: str) -> None:
+        """Show an error of doit itself."""
+        self._bugs = True
+        self._show_error(msg)
 
-        Called by doit in a `finally`, so an exception that ends the run is in flight.
+    def cleanup_error(self, exception: Any) -> None:
+        """Show an error of a teardown."""
+        self.runtime_error(exception.get_msg())
+
+    def complete_run(self) -> None:
+        """Stop listening and show the summary.
+
+        doit calls it in a `finally`, so the exception that ended the run is in flight.
         """
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         error = sys.exception()
         interrupted = isinstance(error, KeyboardInterrupt)
-        return Ending(
-            plan=self.plan,
-            context=self.context,
+        ending = Ending(
+            plan=self._plan,
+            context=self._context,
             up_to_date=self._up_to_date,
             finished=self._finished,
             bugs=self._bugs or (error is not None and not interrupted),
             interrupted=interrupted,
-            seconds=time.monotonic() - self.context.started,
+            seconds=time.monotonic() - self._context.started,
         )
+        self._show_ending(ending)
+
+    def _finish(self, task: DoitTask, *, bug: bool = False) -> None:
+        """Count a task that ended, if it is a step and no bug stopped it."""
+        self._finished += is_step(task) and not bug

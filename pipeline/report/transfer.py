@@ -1,4 +1,4 @@
-"""Transfers: a bar on a terminal for bytes that come or go, while it lasts."""
+"""Transfers: a bar on a terminal for a download or an upload, while it lasts."""
 
 import contextlib
 import os
@@ -9,18 +9,18 @@ from typing import Any
 from pipeline.report.terminal import can_redraw
 
 Transfer = Callable[[int, int | None], None]
-"""Told of the bytes done, and of how many there are, None where that is not known."""
+"""Takes the bytes that are transferred, and their total; None if that is not known."""
 
 
 @contextlib.contextmanager
 def show_transfer(title: str) -> Iterator[Transfer]:
-    """Show a transfer on standard error where it is a terminal; nothing elsewhere."""
+    """Show a transfer on standard error if that is a terminal; else show nothing."""
     if not can_redraw(sys.stderr, os.environ):
         yield ignore_transfer
         return
     from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415  # as above
+    from rich.progress import (  # noqa: PLC0415  # as above
         BarColumn,
         DownloadColumn,
         Progress,

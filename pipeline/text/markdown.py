@@ -1,6 +1,6 @@
-"""Markdown: texts of any origin made safe for it, and tables. Pure.
+"""Markdown: text of any origin, escaped, and tables. Pure.
 
-GitHub's dialect. What comes from manifests, models and servers shows as the text that it is.
+The dialect is GitHub's. Text from manifests, models and servers shows as plain text.
 """
 
 import html
@@ -14,25 +14,30 @@ _NEUTRAL = "\N{ZERO WIDTH SPACE}"
 
 
 def escape_markdown(text: str | None) -> str:
-    """Return a text in one line in which nothing means anything."""
+    r"""Return a text as a line without Markdown: "\*a\* \| b" of "*a* | b"."""
     line = " ".join(part.strip() for part in clean_lines(text or ""))
-    # An address, a mention of a person or a number of an issue is no link here.
+    # GitHub must not make links of addresses, mentions of people and numbers of issues.
     line = line.replace("://", f":{_NEUTRAL}//").replace("www.", f"www{_NEUTRAL}.")
     escaped = html.escape(_SPECIAL.sub(r"\\\1", line), quote=False)
     return re.sub(r"([@#])", rf"\1{_NEUTRAL}", escaped)
 
 
 def quote_code(text: str) -> str:
-    """Return a text as code: a name, a path, an address, to be copied."""
+    """Return a name, a path or an address as code: "`models/gear`"."""
     line = " ".join(part.strip() for part in clean_lines(text))
     fence = "`" * (max((len(run) for run in re.findall(r"`+", line)), default=0) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
-    # In a table the bar is taken before the code is.
+    # In a table, a bar ends the cell even within code.
     return f"{fence}{pad}{line}{pad}{fence}".replace("|", r"\|") if line else ""
 
 
 def format_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table; a head that begins with a blank stands over numbers."""
+    """Return the lines of a table: "| model | size |", "| --- | ---: |", "| a | 1 |".
+
+    Args:
+        heads: Titles of the columns; a title that begins with a blank stands over numbers.
+        rows: Cells as Markdown.
+    """
     marks = ["---:" if head.startswith(" ") else "---" for head in heads]
     lines = [_row([head.strip() for head in heads]), _row(marks)]
     return [*lines, *(_row(row) for row in rows)]

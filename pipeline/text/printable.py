@@ -1,10 +1,10 @@
-r"""Printable text: what comes from models, servers and libraries, made safe to show and to write.
+r"""Printable text: text from models, servers and libraries, safe to show and to write.
 
 Names of classes, ops, tensors and files, and messages of libraries, may hold anything: half a
 surrogate pair, which no encoding takes; sequences that move a terminal's cursor; controls that
-turn the order of characters round; a megabyte. Each such character is shown by its escape in
-JSON and JavaScript, `\u001b` or `\u202e`, so that nothing is hidden, nothing works, and JSON stays
-JSON; only colours, which Keras gives its messages, are left out. It opens no file.
+reverse the order of characters; a megabyte. Each such character is replaced by its escape in
+JSON and JavaScript, `\u001b` or `\u202e`: it is visible, has no effect, and JSON stays JSON.
+Colours, which Keras puts into its messages, are removed. The module opens no file.
 """
 
 import re
@@ -20,17 +20,17 @@ _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 def printable(text: str, *, limit: int | None = None) -> str:
-    r"""Return a text in which each character can be written, seen and does nothing else.
+    r"""Return a text whose characters can all be written and seen, and have no other effect.
 
     "a\x1b[2Jb" is `a\u001b[2Jb`. Applied twice it changes nothing.
 
     Args:
         text: Any text, of any origin.
-        limit: Most characters; of a longer text the middle goes, because messages often end
-            with their expectation.
+        limit: Number of characters at most. A longer text loses its middle, because messages
+            often end with what was expected.
     """
     if limit is not None and len(text) > limit:
-        # What stands in the middle is not looked at, however long it is.
+        # The middle is not looked at, however long it is.
         text = cut_middle(text, limit)
     if not text.isprintable():
         text = _COLOUR.sub("", text)
@@ -39,7 +39,7 @@ def printable(text: str, *, limit: int | None = None) -> str:
 
 
 def cut_middle(text: str, limit: int) -> str:
-    """Return a text of at most `limit` characters: "the beginning … the end"."""
+    """Return a text of at most `limit` characters: "its beginning … its end"."""
     if len(text) <= limit:
         return text
     tail = (limit - len(_CUT)) // 3
@@ -47,7 +47,7 @@ def cut_middle(text: str, limit: int) -> str:
 
 
 def _escape(char: str) -> str:
-    """Return a character as JSON escapes it; beyond U+FFFF as the two halves of its pair."""
+    r"""Return a character as JSON escapes it: `\u202e`, or a surrogate pair beyond U+FFFF."""
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 

@@ -1,4 +1,4 @@
-"""Quantities as people read them: sizes, times, counts. Pure."""
+"""Quantities in words: sizes, times, counts. Pure."""
 
 KIB = 1024
 MINUTE = 60
@@ -12,7 +12,7 @@ def format_bytes(num_bytes: int) -> str:
         if round(size) < KIB or unit == "GiB":
             break
         size /= KIB
-    decimals = 1 if unit in ("MiB", "GiB") and size < 100 else 0  # noqa: PLR2004
+    decimals = 1 if unit in ("MiB", "GiB") and size < 100 else 0  # noqa: PLR2004  # three digits
     return f"{size:.{decimals}f} {unit}"
 
 
@@ -26,9 +26,9 @@ def format_limit(num_bytes: int) -> str:
 
 def format_seconds(seconds: float) -> str:
     """Return a time: "0.4 s", "41 s", "2 min 13 s", "1 h 02 min"."""
-    if seconds < 0.05:  # noqa: PLR2004
+    if seconds < 0.05:  # noqa: PLR2004  # would be rounded to 0
         return "<0.1 s"
-    if round(seconds, 1) < 10:  # noqa: PLR2004
+    if round(seconds, 1) < 10:  # noqa: PLR2004  # two digits
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < MINUTE:
@@ -39,12 +39,12 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_whole_seconds(seconds: float) -> str:
-    """Return a time that still runs, in steps of a second: "0 s", "41 s", "2 min 13 s"."""
+    """Return the time of something that runs, in whole seconds: "0 s", "41 s", "2 min 13 s"."""
     return f"{int(seconds)} s" if seconds < MINUTE else format_seconds(int(seconds))
 
 
 def format_time_left(seconds: float) -> str:
-    """Return an estimate, no more exact than it can be: "about 40 s left"."""
+    """Return an estimate, rounded as estimates are: "about 40 s left", "about 12 min left"."""
     if 5 * round(seconds / 5) < MINUTE:
         return f"about {max(5, 5 * round(seconds / 5))} s left"
     if round(seconds / MINUTE) < HOUR // MINUTE:
@@ -57,19 +57,19 @@ def format_parameters(count: int) -> str:
     """Return a number of parameters to three digits at most: "980", "56.5 k", "3.41 M"."""
     size, unit = float(count), ""
     for larger in ("k", "M", "G"):
-        if float(f"{size:.3g}") < 1000:  # noqa: PLR2004
+        if float(f"{size:.3g}") < 1000:  # noqa: PLR2004  # three digits
             break
         size, unit = size / 1000, larger
     return f"{size:.3g} {unit}".rstrip()
 
 
 def format_ratio(size: int, base: int) -> str:
-    """Return a size in percent of another, never a false 0 or 100: "25%", "<1%"."""
+    """Return a size in percent of another: "25%"; "<1%" and "99.6%" in place of 0 and 100."""
     percent = 100 * size / base
     if 0 < percent < 1:
         return "<1%"
     rounded = round(percent)
-    return f"{rounded}%" if rounded != 100 or size == base else f"{percent:.1f}%"  # noqa: PLR2004
+    return f"{rounded}%" if rounded != 100 or size == base else f"{percent:.1f}%"  # noqa: PLR2004  # percent
 
 
 def count(number: int, noun: str) -> str:

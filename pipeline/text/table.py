@@ -15,13 +15,13 @@ MIN_COLUMN = 12
 def format_rows(
     rows: Sequence[Sequence[Cell]], *, right: Collection[int] = (), width: int | None = None
 ) -> list[Line]:
-    """Return rows as lines: "gear     ok      2 KiB" above "corrupt  failed      –".
+    """Return rows as lines: "gear     ok      2 KiB" above "corrupt  failed    0 B".
 
     Args:
         rows: Cells of one line each; every row has as many. Columns without text are left out.
         right: Numbers of the columns whose texts stand to the right.
         width: Cells of a line of the terminal; None where lines have no end.
-    """  # noqa: RUF002  # the dash that we print
+    """
     columns = list(zip(*rows, strict=True))
     sizes = [max(count_cells(text) for text, _ in column) for column in columns]
     shown = [number for number, size in enumerate(sizes) if size]

@@ -1,6 +1,6 @@
-"""Templates: HTML from the files of a package, everything escaped and printable, nothing undefined.
+"""Templates: HTML from the files of a package. All values are escaped, printable and defined.
 
-Importing it takes the time of Jinja2: only what writes pages does.
+It imports Jinja2, so only modules that write pages import it.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ def open_templates(package: str, filters: Mapping[str, Callable[..., Any]]) -> E
 
     Args:
         package: Its dotted name.
-        filters: Functions that they call, by name.
+        filters: The functions that templates call, by name.
     """
     environment = Environment(
         autoescape=True,
@@ -32,5 +32,5 @@ def open_templates(package: str, filters: Mapping[str, Callable[..., Any]]) -> E
 
 
 def _show(value: Any) -> Any:
-    """Return a value as a page shows it: no name of a model turns the text around it round."""
+    """Return a value as a page shows it, so that no model's name reverses the text around it."""
     return printable(value) if type(value) is str else value
