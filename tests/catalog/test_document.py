@@ -5,86 +5,84 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from signatures import Port, signature_of
 
 from pipeline.catalog.card import (
+    CardParts,
     alias_model_json,
     build_card,
-    missing_variant_entry,
-    variant_entry,
+    failed_model,
+    missing_variant,
+    published_variant,
+    stale_model,
     variant_folder,
 )
-from pipeline.catalog.document import build_catalog, failed_entry, format_schema, stale_entry
-from pipeline.catalog.types import Catalog, CatalogModel
+from pipeline.catalog.document import build_catalog, format_schema
+from pipeline.catalog.types import Catalog, CatalogFile, CatalogModel, CatalogZoo, ModelIdentity
 from pipeline.manifest.model import CATALOG_KEYS
+from pipeline.records.roles import RoleMap
+from pipeline.records.source import ConvertedSource, FetchedSource
+from pipeline.records.variant import VariantRecord
+from pipeline.records.verdicts import CatalogCheck, NameProof
 
-FILES = [{"path": "model.json", "bytes": 10, "sha256": "a" * 64}]
-RECORD = {"name": "float32", "weights": {"float32": 2}, "keptFloat32": []}
-TENSOR = {"id": 0, "dtype": "float32", "jsDtype": "float32", "shape": [-1, 4]}
-SIGNATURE: dict[str, Any] = {
-    "format": "graph-model",
-    "inputs": [{**TENSOR, "name": "x", "tensor": "x:0"}],
-    "outputs": [{**TENSOR, "name": "boxes", "tensor": "Identity:0", "proof": "structure"}],
-    "requiresAsync": False,
-    "parameters": 8,
-    "ops": {"MatMul": 1},
-}
-CHECK: dict[str, Any] = {
-    "status": "ok",
-    "reason": None,
-    "tfjs": "4.22.0",
-    "missingOps": [],
-    "requires": {},
-    "unproved": {},
-    "outputs": {},
-}
-SOURCE = {
-    "uri": "npm:a@1.0.0#b",
-    "sha256": "b" * 64,
-    "format": "tfjs_graph_model",
-    "tagSets": None,
-    "signatureKey": None,
-    "signatures": None,
-}
+FILES = [CatalogFile(path="model.json", bytes=10, sha256="a" * 64)]
+RECORD = VariantRecord(name="float32", weights={"float32": 2}, kept_float32=[], bytes=10)
+SIGNATURE = signature_of(
+    [Port(name="x", shape=(None, 4))],
+    [Port(name="boxes", tensor="Identity:0", shape=(None, 4))],
+)
+ROLES = RoleMap(
+    map={"boxes": "Identity:0"},
+    roles={"Identity:0": ("boxes",)},
+    source={"boxes": "inferred"},
+    evidence={"boxes": ("it is behind non-maximum suppression",)},
+    conventions={"boxes": {"order": "yxyx"}},
+    abstained={},
+    usable=True,
+)
+CHECK = CatalogCheck(
+    status="ok", reason=None, tfjs="4.22.0", missing_ops=[], requires={}, unproved={}, outputs={}
+)
 
 
-def identity(**extra: Any) -> dict[str, Any]:
+def identity(**extra: Any) -> ModelIdentity:
     """Return what a manifest says of a model."""
-    return {
-        **extra,
-        "name": "one",
-        "title": None,
-        "description": None,
-        "task": None,
-        "tags": [],
-        "license": None,
-        "licenseUrl": None,
-        "homepage": None,
-    }
+    stated = ModelIdentity(
+        name="one",
+        title=None,
+        description=None,
+        task=None,
+        tags=[],
+        license=None,
+        license_url=None,
+        homepage=None,
+    )
+    return stated.with_extra(extra)
 
 
-def card(**extra: Any) -> dict[str, Any]:
+def card(**extra: Any) -> CatalogModel:
     """Return the card of a model with one good variant and one that was skipped."""
     return build_card(
         identity(**extra),
-        source=SOURCE,
-        signature=SIGNATURE,
-        hints={SIGNATURE["inputs"][0]["name"]: {"low": -1.0, "high": 1.0}},
-        mapping={
-            "map": {"boxes": "Identity:0"},
-            "roles": {"Identity:0": "boxes"},
-            "source": {"boxes": "inferred"},
-            "evidence": {"boxes": ["it is behind non-maximum suppression"]},
-            "conventions": {"boxes": {"order": "yxyx"}},
-            "abstained": {},
-            "usable": True,
-        },
-        repairs=["Cast to bool replaced (1 in this graph)"],
-        proofs={"boxes": {"proof": "value", "reason": None}},
-        vectors=[{"path": "models/one/vectors-1/vectors.bin", "bytes": 3, "sha256": "c" * 64}],
-        variants=[
-            variant_entry("one", RECORD, FILES, checks={"wasm": CHECK}),
-            missing_variant_entry("uint8", "skipped", "too small"),
-        ],
+        CardParts(
+            fetched=FetchedSource(entry="model.json", uri="npm:a@1.0.0#b", sha256="b" * 64),
+            converted=ConvertedSource(
+                format="tfjs_graph_model",
+                output_format="tfjs_graph_model",
+                repairs=["Cast to bool replaced (1 in this graph)"],
+            ),
+            signature=SIGNATURE,
+            ranges={"x": (-1.0, 1.0)},
+            roles=ROLES,
+            proofs={"boxes": NameProof(proof="value", reason=None)},
+            vectors=[
+                CatalogFile(path="models/one/vectors-1/vectors.bin", bytes=3, sha256="c" * 64)
+            ],
+            variants=[
+                published_variant("one", RECORD, FILES, checks={"wasm": CHECK}),
+                missing_variant("uint8", "skipped", "too small"),
+            ],
+        ),
     )
 
 
@@ -92,13 +90,11 @@ def test_a_card_offers_its_base_and_says_what_is_missing() -> None:
     made = card(minScore=0.5)
     folder = variant_folder("float32", {"model.json": "a" * 64})
 
-    assert made["modelPath"] == f"models/one/{folder}/model.json"
-    assert made["outputs"][0]["role"] == "boxes"
-    assert made["outputs"][0]["proof"] == "value"
-    assert made["inputs"][0]["range"] == [-1.0, 1.0]
-    assert made["minScore"] == 0.5
-    assert made["variants"][1]["files"] == []
-    assert made["variants"][1]["reason"] == "too small"
+    assert made.model_path == f"models/one/{folder}/model.json"
+    assert (made.outputs[0].role, made.outputs[0].proof) == ("boxes", "value")
+    assert (made.inputs[0].range, made.inputs[0].shape) == ([-1.0, 1.0], [-1, 4])
+    assert made.to_json()["minScore"] == 0.5
+    assert (made.variants[1].files, made.variants[1].reason) == ([], "too small")
 
 
 def test_a_folder_is_named_by_its_content() -> None:
@@ -109,23 +105,40 @@ def test_a_folder_is_named_by_its_content() -> None:
     assert one == variant_folder("uint8", {"model.json": "a" * 64})
 
 
-def test_all_kinds_of_entry_fit_the_types() -> None:
+def test_a_model_that_fails_now_is_offered_as_it_was_under_what_the_manifest_says_now() -> None:
+    made = card(minScore=0.5)
+    now = identity(minScore=0.7).model_copy(update={"title": "New"})
+    stale = stale_model(made, now, reason="broken", since="2026-01-01T00:00:00Z")
+
+    assert stale.to_json() == {
+        **made.to_json(),
+        "title": "New",
+        "minScore": 0.7,
+        "status": "stale",
+        "reason": "broken",
+        "staleSince": "2026-01-01T00:00:00Z",
+    }
+    assert made.to_json() == card(minScore=0.5).to_json()
+
+
+def test_all_kinds_of_entry_are_sorted_and_fit_the_types() -> None:
     entries = [
         card(),
-        stale_entry(card(), reason="broken", since="2026-01-01T00:00:00Z"),
-        failed_entry(identity(), uri="file:x", reason="broken"),
+        stale_model(card(), identity(), reason="broken", since="2026-01-01T00:00:00Z"),
+        failed_model(identity(owner="me"), uri="file:x", reason="broken"),
     ]
-    for number, entry in enumerate(entries):
-        entry["name"] = f"model-{number}"
-    zoo = {"name": "Zoo", "description": None, "homepage": None}
-    catalog = build_catalog(reversed(entries), zoo=zoo, toolchain={"tensorflow": "2.19.0"})
+    named = [
+        entry.model_copy(update={"name": f"model-{number}"}) for number, entry in enumerate(entries)
+    ]
+    zoo = CatalogZoo(name="Zoo", description=None, homepage=None)
+    catalog = build_catalog(reversed(named), zoo=zoo, toolchain={"tensorflow": "2.19.0"})
 
-    Catalog.model_validate(catalog)
-    assert [model["name"] for model in catalog["models"]] == ["model-0", "model-1", "model-2"]
+    assert [model.name for model in catalog.models] == ["model-0", "model-1", "model-2"]
+    assert Catalog.model_validate(catalog.to_json()) == catalog
 
 
 def test_an_entry_that_lacks_a_key_is_refused() -> None:
-    broken = {key: value for key, value in card().items() if key != "ops"}
+    broken = {key: value for key, value in card().to_json().items() if key != "ops"}
 
     with pytest.raises(ValidationError, match="ops"):
         CatalogModel.model_validate(broken)

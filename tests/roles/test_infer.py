@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 from graph_models import Array, Json, constant, node, placeholder
+from signatures import Port, signature_of
 
 from pipeline.roles.evidence.finding import RoleFindings
 from pipeline.roles.infer import infer_roles
@@ -43,7 +44,7 @@ def tell(
     task: str | None = None,
     ops: Mapping[str, Sequence[str]] | None = None,
     inputs: Sequence[str] = (),
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> RoleFindings:
     """Tell the roles of outputs, each given by its values on two runs.
 
@@ -55,21 +56,13 @@ def tell(
         shapes: Signed shapes, where these are not those of the values.
     """
     chains = {name: (ops or {}).get(name, ["Exp"]) for name in outputs}
-    entries = [
-        {
-            "name": name,
-            "tensor": f"{name}:0",
-            "jsDtype": "float32",
-            "shape": list((shapes or {}).get(name, values[0].shape)),
-        }
+    fed = [Port(name="image", shape=IMAGE), *(Port(name=name, shape=None) for name in inputs)]
+    returned = [
+        Port(name=name, shape=(shapes or {}).get(name, values[0].shape))
         for name, values in outputs.items()
     ]
-    fed: list[Json] = [
-        {"name": "image", "tensor": "image:0", "shape": list(IMAGE), "jsDtype": "float32"}
-    ]
-    fed += [{**fed[0], "name": name, "tensor": f"{name}:0", "shape": None} for name in inputs]
     return infer_roles(
-        signature={"inputs": fed, "outputs": entries},
+        signature=signature_of(fed, returned),
         topology=parse_topology(graph(chains)),
         task=task,
         outputs=[{name: values[i] for name, values in outputs.items()} for i in range(2)],
@@ -250,7 +243,7 @@ def test_features_of_a_model_without_its_top_are_not_directly_usable() -> None:
     findings = tell({"y": uniform(1, 2, 2, 1280, high=6)}, ops={"y": ["Relu6"]})
 
     assert findings.map == {"features": "y:0"}
-    assert findings.to_json()["usable"] is False
+    assert not findings.record().usable
 
 
 def test_grid_of_predictions_is_no_features() -> None:
@@ -294,7 +287,7 @@ def test_values_that_are_not_of_the_signed_shape_are_not_looked_at() -> None:
         {"y": softmax(1, 2, 5)},
         task="image-classification",
         ops={"y": ["Softmax"]},
-        shapes={"y": [-1, 10]},
+        shapes={"y": [None, 10]},
     )
 
     assert findings.abstained["y"] == "there are no values to tell its role from"

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tfjs_runtime import run
@@ -14,6 +13,7 @@ from pipeline.disk.layout import cache_folder
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
 from pipeline.proof.inputs.made_inputs import make_inputs
+from pipeline.records.signature import Signature
 from pipeline.roles.evidence.finding import RoleFindings
 from pipeline.roles.infer import infer_roles
 from pipeline.tfjs.model.model_json import load_model_json
@@ -48,7 +48,7 @@ def tell(name: str, task: str | None, folder: Path) -> RoleFindings:
     model_json = load_model_json(folder / "base" / "model.json")
     signature = read_signature(model_json, record)
     publish(folder / "base", signature, folder / "model")
-    inputs = [make_inputs(signature, seed=name, index=i, task=task) for i in range(2)]
+    inputs = [make_inputs(signature.inputs, seed=name, index=i, task=task) for i in range(2)]
     found = run(folder / "run", {"base": folder / "model"}, inputs, backends={"wasm": ["base"]})
     outputs = found["wasm"]["base"].outputs
     return infer_roles(
@@ -61,7 +61,7 @@ def tell(name: str, task: str | None, folder: Path) -> RoleFindings:
     )
 
 
-def publish(base: Path, signature: Mapping[str, Any], folder: Path) -> None:
+def publish(base: Path, signature: Signature, folder: Path) -> None:
     """Write a base under the names of its signature, repaired so that wasm gets it right."""
     write_variant(
         base=base,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from graph_models import Array, Json, constant, node, placeholder
+from signatures import Port, signature_of
 
 from pipeline.errors import MappingError
 from pipeline.roles.evidence.finding import RoleFindings
@@ -104,23 +105,17 @@ class Export:
 
     def infer(self, manifest_map: Mapping[str, str | None] | None = None) -> RoleFindings:
         """Tell the roles of the outputs that the vectors hold."""
+        image = Port(name="image", shape=(1, 100, 100, 3), dtype="uint8", js_dtype="int32")
         outputs = [
-            {
-                "name": self.names.get(name, name),
-                "tensor": f"{name}:0",
-                "jsDtype": "float32",
-                "shape": list(array.shape),
-            }
+            Port(name=self.names.get(name, name), tensor=f"{name}:0", shape=array.shape)
             for name, array in self.vectors[0].items()
         ]
-        image = {"name": "image", "tensor": "image:0", "jsDtype": "int32"}
-        signature = {"inputs": [{**image, "shape": [1, 100, 100, 3]}], "outputs": outputs}
         vectors = [
             {self.names.get(name, name): array for name, array in vector.items()}
             for vector in self.vectors
         ]
         return infer_roles(
-            signature=signature,
+            signature=signature_of([image], outputs),
             topology=parse_topology(graph()),
             task=self.task,
             outputs=vectors if self.runs else [],
@@ -450,7 +445,7 @@ def test_map_that_nothing_speaks_for_stands() -> None:
 
 
 def test_json_names_the_role_of_each_tensor() -> None:
-    content = Export().infer({"boxes": "Identity_1"}).to_json()
+    content = Export().infer({"boxes": "Identity_1"}).record().to_json()
 
     assert content["roles"] == {f"{node}:0": role for node, role in ROLES.items()}
     assert content["source"]["boxes"] == "manifest"
