@@ -1,7 +1,7 @@
-"""Fetching a source: the model's own files in a folder, whatever kind it is.
+"""Fetching a source of any kind: the model's own files come into a folder.
 
-It loads no HTTP library until a source needs one, because the state of local sources is asked
-for in every run.
+It loads an HTTP library only if a source needs one, because every run asks for the state of local
+sources.
 """
 
 import contextlib
@@ -21,7 +21,8 @@ from pipeline.disk.files import digest_file
 from pipeline.errors import DiskError, FetchError, ServerError, UntrustedSourceError
 from pipeline.fetch.address.source import Kind, Source
 from pipeline.fetch.archive.folder_files import Borders, reading, stat_file, walk
-from pipeline.fetch.archive.tree import MAX_JSON_BYTES, is_inner_path, name_file
+from pipeline.fetch.archive.inner_paths import is_inner_path, name_file
+from pipeline.fetch.archive.tree import MAX_JSON_BYTES
 from pipeline.fetch.download_cache import HINT_DISK, Progress, Store
 from pipeline.fetch.expiry import sweep
 from pipeline.fetch.http.credentials import hide_values
@@ -38,23 +39,22 @@ _KINDS: Mapping[Kind, str] = {
     "kaggle": "pipeline.fetch.kaggle:fetch_kaggle",
     "filesystem": "pipeline.fetch.filesystem:fetch_filesystem",
 }
-# "paths" of weightsManifest, without parsing the topology: a string in JSON holds no bare quote.
+# "paths" of weightsManifest. No string in JSON holds a bare quote, so that this needs no parser.
 _PATHS = re.compile(rb'"paths"\s*+:\s*+(\[\s*+(?:"(?:[^"\\]|\\.)*+"\s*+,?\s*+)*+\])')
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """What a source brought.
+    """The files that a source brought.
 
     Attributes:
         entry: Path that the model is opened by, relative to the folder: "model.json", "m.h5",
             "." for the folder.
         uri: The source as written, without credentials and absolute folders.
-        sha256: Digest of the file; of several files that of the listing {path: sha256} in
-            canonical JSON.
-        final: Whether the same source can never bring other files: an exact version, a commit,
-            a pin.
-        note: What the user should know of how it was fetched, else None.
+        sha256: Digest of the only file; for several files the digest of the listing
+            {path: sha256} in canonical JSON.
+        final: Whether the source can never bring other files: an exact version, a commit, a pin.
+        note: What the user should know about the way the files came, else None.
     """
 
     entry: str
@@ -64,7 +64,7 @@ class Fetched:
     note: str | None
 
 
-def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
+def fetch_source(  # noqa: PLR0913  # the only entrance: the parameters of a step, by name
     source: Source,
     *,
     root: Path,
@@ -77,29 +77,29 @@ def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
 ) -> Fetched:
     """Bring a model's files into a folder.
 
-    What is pinned by `sha256`: an archive or package, or a single file, by its own digest as
-    `sha256sum` prints it. A model.json with shards, or a folder, by the digest that `Fetched`
-    and the catalog have: then every file of the model is pinned. That digest is also taken for
-    a model in an archive.
+    `sha256` pins an archive, a package or a single file by its own digest, as `sha256sum` prints
+    it. It pins a folder, or a model.json with shards, by the digest that `Fetched` and the catalog
+    have, which covers every file of the model. A model in an archive may have either digest.
 
     Args:
-        source: Where they come from.
+        source: The source in the manifest.
         root: The folder of models.yaml.
-        folder: Empty; afterwards holds the files, some of them links into the cache.
-        cache: The folder of downloads, shared by threads and processes.
+        folder: An empty folder; the files come into it, some as links into the cache.
+        cache: The folder of downloads, which threads and processes share.
         sha256: The pin: 64 hexadecimal digits, or None.
-        progress: Called with bytes done, and bytes in all where known.
-        refresh: Ask servers whether files have changed that may change.
-        timeout_seconds: Longest time for all of it, as the manifest states it; None for as long
-            as bytes keep coming.
+        progress: Called with bytes done, and bytes in all if they are known.
+        refresh: Whether to ask servers if files have changed that may change.
+        timeout_seconds: Longest time for all files, as in the manifest; None for as long as
+            bytes keep coming.
 
     Raises:
         NetworkError: A server or the network failed for now, or took too long.
-        ServerError: A server has no such source, or not what it should be; it may be mended.
-        DiskError: It cannot be written here.
-        SetupError: A client library or an environment variable that it needs is not there.
-        FetchError: The source is not there, or is not what it should be, and stays so.
-        UntrustedSourceError: It is refused for what it would do to this machine.
+        ServerError: A server does not have the source, or sends something else; its owner may
+            mend that.
+        DiskError: This disk cannot hold the files.
+        SetupError: A client library or an environment variable is missing.
+        FetchError: The source does not exist, or is no model, and that stays so.
+        UntrustedSourceError: The source could harm this machine, and is refused.
     """
     pin = sha256.lower() if sha256 else None
     request = Request(
@@ -126,19 +126,19 @@ def fetch_source(  # noqa: PLR0913  # the one door: a step's parameters, by name
         uri=source.uri,
         sha256=digest,
         final=source.final or (source.kind != "path" and pin is not None),
-        note=delivery.note and hide_values(delivery.note, source.location, os.environ),
+        note=hide_values(request.notes[0], source.location, os.environ) if request.notes else None,
     )
 
 
 def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
-    """Return a cheap fingerprint of a local source, None for any other.
+    """Return a cheap fingerprint of a local source, None for any other source.
 
     Returns:
-        [size, mtime in ns] by relative path of every file concerned; empty when it is not there.
+        [size, mtime in ns] by relative path of every file; empty if the source does not exist.
 
     Raises:
-        FetchError: The system does not let it be looked at, or it is neither file nor folder.
-        UntrustedSourceError: A link leads out of its folder.
+        FetchError: The source cannot be read, or is neither file nor folder.
+        UntrustedSourceError: A link leads out of the folder.
     """
     if source.kind != "path":
         return None
@@ -165,23 +165,25 @@ def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
 
 @functools.cache
 def _sweep_once(cache: Path) -> None:
-    """Remove what killed processes left in a cache, once in each of ours."""
+    """Remove files that killed processes left in a cache, once per process."""
     sweep(cache)
 
 
 def _deliver_current(request: Request) -> tuple[Delivery, str]:
-    """Bring the files; kept ones that are not what is wanted may be older than it."""
+    """Bring the files; ask the servers again if kept files were used and do not fit."""
     try:
         return _deliver_pinned(request)
     except FetchError as error:
         if error.retry or not request.unasked:
             raise
     _empty(request.folder)
-    return _deliver_pinned(replace(request, refresh=True, unasked=set()))
+    request.unasked.clear()
+    request.notes.clear()
+    return _deliver_pinned(replace(request, refresh=True))
 
 
 def _deliver_pinned(request: Request) -> tuple[Delivery, str]:
-    """Bring the files and check the pin, where there is one."""
+    """Bring the files and check the pin, if there is one."""
     delivery, digest = _deliver(request)
     if request.sha256 and request.sha256 not in {digest, delivery.archive_sha256}:
         raise _pin_fault(request, delivery, digest, request.sha256)
@@ -207,7 +209,7 @@ def _pin_fault(request: Request, delivery: Delivery, digest: str, pin: str) -> F
         found = f"{delivery.archive_sha256} of the archive, {digest} of the model's files in it"
     else:
         found = digest
-    note = f"; {delivery.note}" if delivery.note else ""
+    note = f"; {request.notes[0]}" if request.notes else ""
     return FetchError(
         f"{request.source.uri}: sha256 is {found}; expected {pin}, as pinned{note}",
         hint="the source has changed since it was pinned; look at it, then pin what you trust",
@@ -215,7 +217,7 @@ def _pin_fault(request: Request, delivery: Delivery, digest: str, pin: str) -> F
 
 
 def _finish_fault(source: Source, error: FetchError) -> FetchError:
-    """Return an error as the user may see it; what a server has wrong may be mended there."""
+    """Return an error without secrets; the owner of a server may mend what is wrong there."""
     mendable = source.refreshable and not isinstance(error, UntrustedSourceError)
     kind = ServerError if mendable and not error.retry else type(error)
     message, hint = error.message, error.hint
@@ -226,14 +228,14 @@ def _finish_fault(source: Source, error: FetchError) -> FetchError:
 
 
 def _disk_fault(request: Request, error: OSError) -> DiskError:
-    """Return our error for one of the disk; those of the user's own files are FetchErrors."""
+    """Return our error for an error of the disk; the user's own files raise FetchErrors."""
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
-    place = "this disk"
+    disk = "this disk"
     for folder, name in ((request.store.folder, "the cache"), (request.folder, "the build")):
         if any(Path(found).is_relative_to(folder) for found in names):
-            place = name
+            disk = name
     return DiskError(
-        f"{request.shown}: cannot be written to {place}: {error.strerror}", hint=HINT_DISK
+        f"{request.shown}: cannot be written to {disk}: {error.strerror}", hint=HINT_DISK
     )
 
 

@@ -1,7 +1,7 @@
-"""File systems that fsspec reaches: what is at a path, and its bytes.
+"""File systems that fsspec reaches: the state of a file, the files of a folder, some bytes.
 
-Each is its own client (s3fs, gcsfs, adlfs, …), which finds the user's credentials as it always
-does. What it raises becomes our errors here; its texts, which may hold what was signed, stay here.
+Each file system has its own client (s3fs, gcsfs, adlfs, …), which finds the user's credentials in
+its own way. Here its errors become our errors; their texts may hold signatures and are dropped.
 """
 
 import contextlib
@@ -17,7 +17,8 @@ from typing import Any
 
 from pipeline.errors import FetchError, NotFoundError, ServerError, SetupError
 from pipeline.fetch.address.source import Source
-from pipeline.fetch.archive.tree import MAX_FILES, is_plain_path, shorten
+from pipeline.fetch.archive.inner_paths import is_plain_path, shorten
+from pipeline.fetch.archive.tree import MAX_FILES
 from pipeline.fetch.http.credentials import expand_variables
 from pipeline.fetch.http.deadline import Deadline
 from pipeline.fetch.http.http_faults import TransientError
@@ -28,18 +29,16 @@ _HINTS = {
     "AWS_REGION, its server AWS_ENDPOINT_URL?",
     "gs": "run 'gcloud auth application-default login', or set GOOGLE_APPLICATION_CREDENTIALS",
 }
-# What tells one state of a file from another, by the names that clients have for it.
+# Names that clients have for the state of a file: its ETag or checksum, else its date.
 _STATES = ("generation", "ETag", "etag", "md5Hash", "content_md5", "checksum", "sha", "uid")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "modified", "modify", "created")
-# Names of errors of connections, in the clients' many libraries.
+# Names of connection errors in the clients' libraries.
 _BROKEN = {
     "ConnectionError",
     "HTTPClientError",
     "ClientConnectionError",
     "ClientPayloadError",
     "TransportError",
-}
-_BROKEN |= {
     "ResponseStreamingError",
     "IncompleteReadError",
     "FSTimeoutError",
@@ -48,7 +47,7 @@ _BROKEN |= {
 _BUSY = {errno.EIO, errno.EBUSY, errno.EAGAIN, getattr(errno, "EREMOTEIO", errno.EIO)}
 _SERVER_ERROR = 500
 
-_quiet = threading.Lock()  # filters of warnings are the whole process's
+_quiet = threading.Lock()  # the filters of warnings belong to the whole process
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +55,9 @@ class FileState:
     """A file as its server describes it.
 
     Attributes:
-        path: As the client writes it.
+        path: Its path, as the client writes it.
         size: Bytes.
-        state: What changes with its content, None where the server tells nothing such.
+        state: A text that changes with the content, None if the server has none.
     """
 
     path: str
@@ -67,18 +66,18 @@ class FileState:
 
 
 class Filesystem:
-    """A file system, and one place in it.
+    """A file system, and the path of one source in it.
 
     Args:
-        source: Where in which one.
+        source: The source in the manifest.
         environ: The environment, for `${NAME}` in the source.
-        deadline: When all answers have to be there.
+        deadline: The end of the time for all answers.
 
     Attributes:
-        root: The place, as the client writes it.
+        root: The path of the source, as the client writes it.
 
     Raises:
-        SetupError: Its client is not installed, or a variable is not set.
+        SetupError: The client is not installed, or a variable is not set.
         FetchError: The client does not understand the address.
     """
 
@@ -96,11 +95,11 @@ class Filesystem:
         """Return a file; None for a folder.
 
         Args:
-            path: Where, as the client writes it.
-            shown: What the user knows it as.
+            path: Its path, as the client writes it.
+            shown: The file as messages name it.
 
         Raises:
-            NotFoundError: Nothing is there.
+            NotFoundError: The path does not exist.
         """
         with self._translating(shown):
             info = self._call("info", path)
@@ -110,8 +109,8 @@ class Filesystem:
         """Yield all files below a folder; the caller may stop before the end.
 
         Raises:
-            FetchError: There are too many folders, or too deep ones.
-            ServerError: It lists what lies elsewhere.
+            FetchError: There are too many folders, or their paths are too long.
+            ServerError: The server lists a file of another folder.
         """
         pending, num_folders = [folder], 0
         while pending:
@@ -140,14 +139,14 @@ class Filesystem:
                 pending.append(name)
 
     def list_names(self, folder: str) -> list[str]:
-        """Return what lies in a folder; nothing where it cannot be listed."""
+        """Return the paths in a folder; none if it cannot be listed."""
         with contextlib.suppress(FetchError, TransientError), self._translating(self.shown):
             entries = self._call("ls", folder, detail=True) if folder else ()
             return [str(info["name"]).rstrip("/") for info in entries]
         return []
 
     def read(self, path: str, start: int, end: int, *, shown: str) -> bytes:
-        """Return some bytes of a file; fewer only at its end."""
+        """Return the bytes of a file from `start` to `end`; fewer only at the end of the file."""
         with self._translating(shown):
             content: bytes = self._call("cat_file", path, start=start, end=end)
         if len(content) > end - start:
@@ -159,10 +158,10 @@ class Filesystem:
         try:
             core = importlib.import_module("fsspec.core")
             with _quiet, warnings.catch_warnings():
-                # google.api_core warns of Pythons that will be old in some years.
+                # google.api_core warns that a Python will be too old in some years.
                 warnings.simplefilter("ignore", FutureWarning)
                 kind = core.get_filesystem_class(self.scheme)
-            # Without a handler its warnings would go to the terminal: its errors reach us.
+            # Without a handler its log would go to the terminal; its errors reach us anyway.
             logger = logging.getLogger(kind.__module__.partition(".")[0])
             if not logger.handlers:
                 logger.addHandler(logging.NullHandler())
@@ -173,7 +172,7 @@ class Filesystem:
         return client, str(root).rstrip("/")
 
     def _call(self, name: str, path: str, **arguments: Any) -> Any:
-        """Call the client; as nobody, where a bucket asks for credentials and there are none."""
+        """Call the client; without credentials if the bucket asks for some and there are none."""
         try:
             return self._call_in_time(name, path, **arguments)
         except Exception as error:
@@ -201,7 +200,7 @@ class Filesystem:
             yield
         except (ImportError, FetchError):
             raise
-        except Exception as error:  # noqa: BLE001  # every client has its own, and no common one
+        except Exception as error:  # noqa: BLE001  # each client has errors of its own, without a common class
             raise self._translate(error, shown) from None
 
     def _translate(self, error: Exception, shown: str) -> Exception:
@@ -235,7 +234,7 @@ def _describe(info: Mapping[str, Any]) -> FileState:
 
 
 def _find_code(error: BaseException | None) -> str:
-    """Return the code that a server gave with its error, "" where it gave none."""
+    """Return the code of a server's error: "AccessDenied", "404"; "" if it has none."""
     while error is not None:
         response = getattr(error, "response", None)
         if isinstance(response, dict):

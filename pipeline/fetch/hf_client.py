@@ -1,4 +1,4 @@
-"""Hugging Face's own client: who asks, and what a repository has.
+"""Hugging Face's own client: the user's token, commits, and the files of a repository.
 
 It brings no file of a model. HF_TOKEN, HF_ENDPOINT and the client's other variables hold.
 """
@@ -10,9 +10,11 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from pipeline.disk.json_value import JsonValue
 from pipeline.errors import (
     FetchError,
     NetworkError,
@@ -35,14 +37,42 @@ _TIMEOUT_SECONDS = 60.0
 # SHA-1 of Git, SHA-256 of Git-LFS.
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHOWN_LENGTH = 100
-_SETTINGS = HttpSettings(attempts=3)  # the client itself tries again, too
+_SETTINGS = HttpSettings(attempts=3)  # the client itself makes several attempts, too
 _TYPES = {"datasets": "dataset", "spaces": "space"}
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, kw_only=True)
+class HfFile:
+    """A file of a commit.
+
+    Attributes:
+        size: Bytes.
+        algorithm: "sha256" for a file in Git-LFS, "git" for any other file.
+        digest: Hexadecimal digest by that algorithm.
+    """
+
+    size: int
+    algorithm: str
+    digest: str
+
+    @classmethod
+    def parse(cls, value: JsonValue) -> "HfFile":
+        """Return a file that the store keeps as [size, algorithm, digest]."""
+        try:
+            size, algorithm, digest = value.items()
+        except ValueError:
+            value.refuse("size, algorithm and digest")
+        return cls(size=size.whole(), algorithm=algorithm.text(), digest=digest.text())
+
+    def to_json(self) -> list[int | str]:
+        """Return the file as the store keeps it."""
+        return [self.size, self.algorithm, self.digest]
+
+
 class _Local(threading.local):
-    """What belongs to a thread: how it knows that its time has passed."""
+    """The state of one thread: `check` raises if the thread's time has passed."""
 
     check: Callable[[], None] | None = None
 
@@ -51,12 +81,12 @@ _local = _Local()
 
 
 class HfRepository:
-    """A repository, by its address.
+    """A repository.
 
     Args:
-        name: "owner/repo", with "datasets/" or "spaces/" before it where it is such.
-        shown: What the user knows it as.
-        deadline: When all answers have to be there.
+        name: "owner/repo", with "datasets/" or "spaces/" before it for these types.
+        shown: The repository as messages name it.
+        deadline: The end of the time for all answers.
 
     Raises:
         SetupError: The client is not installed.
@@ -76,7 +106,7 @@ class HfRepository:
 
         Raises:
             NotFoundError: There is no such repository, or no such revision.
-            FetchError: It cannot be asked, or refuses.
+            FetchError: Hugging Face does not answer, or refuses.
         """
         info = self._ask(
             lambda api: api.repo_info(
@@ -88,12 +118,12 @@ class HfRepository:
             raise self._lies(f"the commit {info.sha!r}")
         return info.sha
 
-    def list_files(self, commit: str, folder: str) -> Iterator[tuple[str, int, str, str]]:
-        """Yield path, size, algorithm and digest of all files below a folder.
+    def list_files(self, commit: str, folder: str) -> dict[str, HfFile]:
+        """Return all files below a folder by their paths in the repository.
 
         Raises:
             NotFoundError: There is no such folder.
-            FetchError: It cannot be asked, or refuses.
+            FetchError: Hugging Face does not answer, or refuses.
         """
         entries = self._ask(
             lambda api: self._list(
@@ -109,21 +139,11 @@ class HfRepository:
         )
         if len(entries) > MAX_FILES:
             raise FetchError(f"{self.shown}: more than {MAX_FILES} files; expected one model")
-        for entry in entries:
-            if not hasattr(entry, "blob_id"):
-                continue  # a folder
-            path, size = entry.path, entry.lfs.size if entry.lfs else entry.size
-            algorithm, digest = (
-                ("sha256", entry.lfs.sha256) if entry.lfs else ("git", entry.blob_id)
-            )
-            if not (isinstance(path, str) and isinstance(size, int) and size >= 0):
-                raise self._lies(f"a file {path!r} of {size!r} bytes")
-            if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
-                raise self._lies(f"{path!r} with the digest {digest!r}")
-            yield path, size, algorithm, digest
+        # A folder has no blob_id.
+        return dict(self._parse(entry) for entry in entries if hasattr(entry, "blob_id"))
 
     def locate(self, commit: str, path: str) -> tuple[str, HttpSettings]:
-        """Return where a file is, and how its server is reached."""
+        """Return the URL of a file, and the settings of the connection to its server."""
         url: str = self._hub.hf_hub_url(
             self.id, path, repo_type=self.type, revision=commit, endpoint=self._endpoint
         )
@@ -131,8 +151,18 @@ class HfRepository:
         scope = f"//{urlsplit(url).netloc}/"
         return url, HttpSettings(credentials=((scope, header),) if header else (), hint=_HINT)
 
+    def _parse(self, entry: Any) -> tuple[str, HfFile]:
+        """Return path and file of an entry that has been checked."""
+        path, size = entry.path, entry.lfs.size if entry.lfs else entry.size
+        algorithm, digest = ("sha256", entry.lfs.sha256) if entry.lfs else ("git", entry.blob_id)
+        if not (isinstance(path, str) and isinstance(size, int) and size >= 0):
+            raise self._lies(f"a file {path!r} of {size!r} bytes")
+        if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+            raise self._lies(f"{path!r} with the digest {digest!r}")
+        return path, HfFile(size=size, algorithm=algorithm, digest=digest)
+
     def _list(self, entries: Iterator[Any]) -> list[Any]:
-        """Return the entries of a listing, as far as a model may have them."""
+        """Return the entries of a listing, at most one more than a model may have."""
         found = []
         for entry in itertools.islice(entries, MAX_FILES + 1):
             self._deadline.check(self.shown)
@@ -155,13 +185,13 @@ class HfRepository:
                 return self._deadline.run(in_time, shown=self.shown)
             except PipelineError:
                 raise
-            except Exception as error:  # noqa: BLE001  # its HTTP library's are many, and no API
+            except Exception as error:  # noqa: BLE001  # the errors of its HTTP library are no part of its API
                 raise self._translate(error, revision) from None
 
         return retry(attempt, settings=_SETTINGS, url=self.shown, deadline=self._deadline)
 
     def _translate(self, error: Exception, revision: str) -> Exception:
-        """Return our error for one of the client's, whose texts have addresses and request ids."""
+        """Return our error for an error of the client, whose text has URLs and request ids."""
         faults = self._hub.errors
         status = getattr(getattr(error, "response", None), "status_code", None)
         kind: type[FetchError] = ServerError
@@ -191,7 +221,7 @@ class HfRepository:
 
 
 def _guess(shown: str, revision: str) -> str:
-    """Return what may be meant by a revision that goes on with a path."""
+    """Return the end of a message about "main/m.h5": "; did you mean 'hf:ann/zoo@main#m.h5'?"."""
     branch, slash, path = revision.partition("/")
     if not slash:
         return ""
@@ -207,16 +237,16 @@ def _load_client(shown: str) -> Any:
             hint='pip install "tfjs-zoo[hf]"',
         ) from None
     hub.set_client_factory(_make_http_client)
-    if "HF_HUB_VERBOSITY" not in os.environ:  # it would advise on the terminal to log in
+    if "HF_HUB_VERBOSITY" not in os.environ:  # the client would print the advice to log in
         hub.utils.logging.set_verbosity_error()
     return hub
 
 
 def _make_http_client() -> Any:
-    """Return the client's own HTTP client, which otherwise waits for ever."""
+    """Return the HTTP client of Hugging Face's client, with a timeout and our deadline."""
     client = importlib.import_module("huggingface_hub.utils._http").default_client_factory()
     client.timeout = _TIMEOUT_SECONDS
-    # A listing's pages may have no end.
+    # A listing may have pages without an end.
     hooks = client.event_hooks
     client.event_hooks = {**hooks, "request": [*hooks["request"], _check_time]}
     return client

@@ -39,9 +39,7 @@ def fetch_kaggle(request: Request) -> Delivery:
     """
     handle, version = request.source.location, request.source.version
     if version is None:
-        version = request.recall(
-            f"kaggle:{handle}", lambda: _find_newest(request), JsonValue.text
-        )
+        version = request.recall(f"kaggle:{handle}", lambda: _find_newest(request), JsonValue.text)
     try:
         file = request.download(
             f"kaggle:{handle}/{version}", lambda: _locate(request, str(version))

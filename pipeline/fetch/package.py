@@ -1,82 +1,79 @@
-"""The model inside an archive, whichever kind of source it came with."""
+"""The model inside an archive, for every kind of source that brings archives."""
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import DamagedArchiveError, FetchError, ServerError
-from pipeline.fetch.archive.archive import ArchiveTree
+from pipeline.errors import DamagedArchiveError, ServerError
 from pipeline.fetch.archive.content import find_archive_type
 from pipeline.fetch.archive.tar_archive import open_tar
+from pipeline.fetch.archive.tree import NamedTree
 from pipeline.fetch.archive.zip_archive import open_zip
+from pipeline.fetch.http.download import Download
 from pipeline.fetch.request import Delivery, Request, deliver_tree
 
-# How paths leave out the archive's own top folder: as npm does ("package/…", whatever its
-# name), when all files share one (an sdist), or not at all (a wheel). "either" is for archives
-# that people made: with that folder or without.
+# Which top folder paths leave out: the first one, whatever its name ("npm": "package/…"); the
+# folder that all files share ("shared": an sdist); none ("kept": a wheel). "either" is for
+# archives that people made, whose paths may or may not begin with that folder.
 Top = Literal["npm", "shared", "kept", "either"]
 
 
-@contextlib.contextmanager
-def open_package(
-    request: Request, path: Path, sha256: str, *, name: str, top: Top
-) -> Iterator[ArchiveTree]:
-    """Open an archive; its tree works within the context.
+def deliver_package(request: Request, file: Download, *, name: str, top: Top) -> Delivery:
+    """Put the model inside a downloaded archive into the request's folder.
 
     Args:
-        request: What is wanted.
-        path: The archive.
-        sha256: Its digest.
-        name: What messages call it; its suffix must agree with its content.
-        top: How paths leave out its own top folder.
+        request: The request for the model.
+        file: The archive; a damaged one is forgotten.
+        name: The archive as messages name it; its suffix must agree with its content.
+        top: The top folder that paths leave out.
 
     Raises:
-        DamagedArchiveError: It is damaged or no archive.
-        FetchError: It cannot be read for another reason.
-        UntrustedSourceError: It is refused.
-    """
-    if find_archive_type(path, shown=name) == "zip":
-        with open_zip(path, shown=name) as tree:
-            yield _at_top(tree, request.source.inside, top)
-    else:
-        tree = open_tar(request.store, path, sha256, shown=name)
-        yield _at_top(tree, request.source.inside, top)
-
-
-def deliver_package(  # noqa: PLR0913  # each of them differs between the kinds that call it
-    request: Request, path: Path, sha256: str, *, key: str | None, name: str, top: Top
-) -> Delivery:
-    """Put the model inside an archive into the request's folder.
-
-    Args:
-        request: What is wanted.
-        path: The archive.
-        sha256: Its digest.
-        key: The download that brought it, forgotten when it is damaged; None for a file of
-            this machine.
-        name: What messages call it.
-        top: How paths leave out its own top folder.
-
-    Raises:
-        ServerError: A download is damaged; another one may be sound.
-        FetchError: A file of this machine is damaged, or the archive has no such model.
-        UntrustedSourceError: It is refused.
+        ServerError: The archive is damaged; another download may be sound.
+        FetchError: The archive has no such model, or cannot be read.
+        UntrustedSourceError: The archive is refused.
     """
     try:
-        with open_package(request, path, sha256, name=name, top=top) as tree:
-            entry = deliver_tree(request, tree, request.source.inside or "")
+        return deliver_archive(request, file.path, file.entry.sha256, name=name, top=top)
     except DamagedArchiveError as error:
-        if key is None:
-            raise FetchError(error.message, hint="make it again, or copy it again") from None
-        request.store.forget(key)
+        request.store.forget(file.entry.key)
         raise ServerError(
             error.message, hint="run the same command again: it is fetched anew"
         ) from None
-    return Delivery(entry=entry, archive_sha256=sha256)
 
 
-def _at_top(tree: ArchiveTree, inside: str | None, top: Top) -> ArchiveTree:
+def deliver_archive(request: Request, path: Path, sha256: str, *, name: str, top: Top) -> Delivery:
+    """Put the model inside an archive into the request's folder.
+
+    Args:
+        request: The request for the model.
+        path: The archive.
+        sha256: Its digest.
+        name: The archive as messages name it; its suffix must agree with its content.
+        top: The top folder that paths leave out.
+
+    Raises:
+        DamagedArchiveError: The archive is damaged, or is none.
+        FetchError: The archive has no such model, or cannot be read.
+        UntrustedSourceError: The archive is refused.
+    """
+    with _open(request, path, sha256, name=name) as tree:
+        inside = request.source.inside
+        delivery = deliver_tree(request, _leave_top(tree, inside, top), inside or "")
+        return replace(delivery, archive_sha256=sha256)
+
+
+@contextlib.contextmanager
+def _open(request: Request, path: Path, sha256: str, *, name: str) -> Iterator[NamedTree]:
+    if find_archive_type(path, shown=name) == "zip":
+        with open_zip(path, shown=name) as tree:
+            yield tree
+    else:
+        yield open_tar(request.store, path, sha256, shown=name)
+
+
+def _leave_top(tree: NamedTree, inside: str | None, top: Top) -> NamedTree:
     match top:
         case "kept":
             return tree

@@ -7,12 +7,12 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 from pipeline.fetch.archive.tree import MODEL_JSON
 from pipeline.fetch.download_cache import Entry
 from pipeline.fetch.http.credentials import expand_variables, mask_credentials, strip_credentials
-from pipeline.fetch.http.download import Download, download
+from pipeline.fetch.http.download import Download
 from pipeline.fetch.http.http_session import HttpSettings
 from pipeline.fetch.http.receive import Location
-from pipeline.fetch.one_file import deliver_file
 from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request
+from pipeline.fetch.server_files import deliver_file
 
 _HINT_CREDENTIALS = (
     "give credentials for that host in ~/.netrc, or in the source from the environment: "
@@ -30,17 +30,7 @@ def fetch_http(request: Request) -> Delivery:
         url = urljoin(url, MODEL_JSON)
     main = _find_pinned(request) or _download(request, url)
     if request.source.archive:
-        delivery = deliver_package(
-            request,
-            main.path,
-            main.entry.sha256,
-            key=main.entry.key,
-            name=request.shown,
-            top="either",
-        )
-        return Delivery(
-            entry=delivery.entry, archive_sha256=delivery.archive_sha256, note=main.note
-        )
+        return deliver_package(request, main, name=request.shown, top="either")
     name = unquote(PurePosixPath(urlsplit(url).path).name)
     return deliver_file(
         request,
@@ -51,9 +41,10 @@ def fetch_http(request: Request) -> Delivery:
 
 
 def find_shard_url(url: str, shard: str) -> str:
-    """Return the URL of a shard as TensorFlow.js does, which keeps the query.
+    """Return the URL of a shard: "https://h/m/a.bin?v=1" for "a.bin" of "https://h/m/m.json?v=1".
 
-    See `HTTPRequest.getWeightUrls` and `parseUrl` in tfjs-core/src/io/http.ts.
+    TensorFlow.js keeps the query, too: see `HTTPRequest.getWeightUrls` and `parseUrl` in
+    tfjs-core/src/io/http.ts.
     """
     parts = urlsplit(url)
     folder = parts.path.rpartition("/")[0]
@@ -61,7 +52,7 @@ def find_shard_url(url: str, shard: str) -> str:
 
 
 def _find_pinned(request: Request) -> Download | None:
-    """Return the file of the pinned digest, wherever it came from."""
+    """Return the file of the pinned digest if the store has it, from any URL."""
     pin = request.sha256
     if pin is None or not request.store.has(pin):
         return None
@@ -81,14 +72,4 @@ def _download(request: Request, url: str, *, shard: bool = False) -> Download:
             written=url,
         )
 
-    file = download(
-        request.store,
-        key,
-        locate,
-        progress=request.progress,
-        deadline=request.deadline,
-        refresh=request.refresh,
-    )
-    if not file.asked:
-        request.unasked.add(key)
-    return file
+    return request.download(key, locate, may_change=True)

@@ -17,7 +17,7 @@ from buckets import put_gs, serve_gs, serve_s3
 from fetching import Zoo
 
 from pipeline.errors import FetchError, NetworkError, SetupError, UntrustedSourceError
-from pipeline.fetch import filesystem_file
+from pipeline.fetch import filesystem
 
 SECRET = "geheim" * 5
 MODEL_JSON = json.dumps({"weightsManifest": [{"paths": ["a.bin", "more/b 1.bin"]}]}).encode()
@@ -197,7 +197,7 @@ def test_a_download_goes_on_where_it_was_interrupted(
 ) -> None:
     content = os.urandom(250_000)
     bucket.put("m.h5", content)
-    monkeypatch.setattr(filesystem_file, "CHUNK_BYTES", 100_000)
+    monkeypatch.setattr(filesystem, "CHUNK_BYTES", 100_000)
     zoo.interrupt_at = 200_000
     with pytest.raises(KeyboardInterrupt):
         zoo.fetch("s3://zoo-models/m.h5")
@@ -212,7 +212,7 @@ def test_a_part_of_another_state_is_not_gone_on_with(
     bucket: Bucket, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.put("m.h5", os.urandom(250_000))
-    monkeypatch.setattr(filesystem_file, "CHUNK_BYTES", 100_000)
+    monkeypatch.setattr(filesystem, "CHUNK_BYTES", 100_000)
     zoo.interrupt_at = 200_000
     with pytest.raises(KeyboardInterrupt):
         zoo.fetch("s3://zoo-models/m.h5")
@@ -229,7 +229,7 @@ def test_a_file_that_changes_while_it_comes_is_brought_again(
     bucket: Bucket, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.put("m.h5", b"old" * 100)
-    monkeypatch.setattr(filesystem_file, "CHUNK_BYTES", 200)
+    monkeypatch.setattr(filesystem, "CHUNK_BYTES", 200)
     zoo.meanwhile = lambda: bucket.put("m.h5", b"new" * 100)
     zoo.fetch("s3://zoo-models/m.h5")
 

@@ -1,9 +1,9 @@
-"""Archives of others: what is in them, and what is refused.
+"""Archives of strangers: the limits and the paths of their members.
 
-A tar archive is unpacked once, whole, into the store, where members are blobs and so cannot
-land anywhere; models that come from it one after another share that. Members of a zip archive
-are read where they lie. Either way only the wanted files reach a model's folder, and nothing
-of an archive that tries to leave its root, brings devices, or grows beyond the limits here.
+A tar archive is unpacked once, whole, into the store, where each member is a blob and cannot
+land anywhere else; all models of the archive share the blobs. The members of a zip archive are
+read from the archive. In both cases only the wanted files reach a model's folder. An archive is
+refused as a whole if a member leaves its root or is a device, or if it exceeds the limits here.
 """
 
 import contextlib
@@ -14,24 +14,23 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
 from pipeline.errors import DamagedArchiveError, FetchError, UntrustedSourceError
-from pipeline.fetch.archive.tree import MAX_FILES, is_inner_path, read_json_text, shorten
+from pipeline.fetch.archive.inner_paths import is_inner_path, shorten
+from pipeline.fetch.archive.tree import MAX_FILES
 from pipeline.fetch.disk_room import GIB, MAX_TOTAL_BYTES, MIB
 from pipeline.text.printable import cut_middle
 
-# Real weights hardly compress, zeros a thousandfold: small archives may, large ones may not.
+# Weights hardly compress, zeros compress a thousandfold. Small archives may unpack to any size.
 MAX_RATIO = 100
 FREE_OF_RATIO_BYTES = 256 * MIB
-# As many as Linux follows.
+# Linux follows as many links.
 _MAX_LINKS = 40
 _REASON_LENGTH = 100
-# What tarfile, zipfile and the decompressors raise where an archive's bytes are not as they
-# should be: their own errors, and those of whatever they compute with the wrong numbers.
+# Damaged bytes make tarfile, zipfile and the decompressors raise these: their own errors, and
+# those of calculations with wrong numbers.
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -40,7 +39,7 @@ _DAMAGE = (
     struct.error,
     EOFError,
     LookupError,
-    OSError,  # without a number, or for a position that no file has
+    OSError,  # without a number, or for a position beyond the file
     OverflowError,
     RecursionError,
     ValueError,
@@ -53,8 +52,8 @@ class Member:
 
     Attributes:
         size: Bytes of its content; 0 for a link.
-        link: Path in the archive that it stands for, None for a file.
-        offset: Where its content begins in a tar archive.
+        link: Path in the archive that it leads to, None for a file.
+        offset: Position of its content in a tar archive, in bytes.
     """
 
     size: int
@@ -63,7 +62,7 @@ class Member:
 
 
 class Budget:
-    """Counts what is in an archive before any of it is stored, and refuses it at the limits."""
+    """Counts the members of an archive before any is stored, and refuses it at the limits."""
 
     def __init__(self, archive_bytes: int, *, shown: str) -> None:
         self.shown = shown
@@ -76,7 +75,7 @@ class Budget:
         """Count one more member: a file, a folder or a link.
 
         Raises:
-            UntrustedSourceError: That is one too many.
+            UntrustedSourceError: The archive has too many members.
         """
         self.num_members += 1
         if self.num_members > MAX_FILES:
@@ -85,10 +84,10 @@ class Budget:
             )
 
     def spend(self, size: int) -> None:
-        """Count the bytes of a file, once more for each link to it.
+        """Count the bytes of a file, again for each link to it.
 
         Raises:
-            UntrustedSourceError: Those are too many.
+            UntrustedSourceError: The archive unpacks to too many bytes.
         """
         self.total_bytes += size
         if self.total_bytes > MAX_TOTAL_BYTES:
@@ -98,10 +97,10 @@ class Budget:
         self.check_ratio(self.total_bytes)
 
     def check_ratio(self, size: int) -> None:
-        """Refuse what comes out of an archive where that is too much for its own size.
+        """Refuse an archive that unpacks to `size` bytes if it is itself too small for that.
 
         Raises:
-            UntrustedSourceError: It is.
+            UntrustedSourceError: The archive is too small.
         """
         if size > self.max_ratio_bytes:
             raise UntrustedSourceError(
@@ -111,12 +110,12 @@ class Budget:
 
 @contextlib.contextmanager
 def reading_archive(shown: str, kind: str) -> Iterator[None]:
-    """Turn what Python's libraries raise of an archive's content into our errors.
+    """Turn the errors that Python's libraries raise for an archive's content into our errors.
 
     Raises:
-        DamagedArchiveError: It is cut short, or not what its first bytes say.
-        FetchError: It is packed in a way that Python cannot read.
-        UntrustedSourceError: It asks for more memory than there is.
+        DamagedArchiveError: The archive is cut short, or not of the type of its first bytes.
+        FetchError: Python cannot read the way in which it is packed.
+        UntrustedSourceError: Unpacking needs more memory than there is.
         OSError: The disk failed.
     """
     try:
@@ -135,10 +134,10 @@ def reading_archive(shown: str, kind: str) -> Iterator[None]:
 
 
 def clean_name(name: str, *, shown: str) -> str:
-    """Return a member's path in its plain form.
+    """Return a member's path in its plain form: "m/a.bin" for "./m/a.bin"; "" for the root.
 
     Raises:
-        UntrustedSourceError: It leaves the archive's root.
+        UntrustedSourceError: The path leaves the archive's root.
     """
     path = name.rstrip("/")
     while path.startswith("./"):
@@ -154,16 +153,17 @@ def clean_name(name: str, *, shown: str) -> str:
 
 
 def clean_link(path: str, target: str, *, from_root: bool, shown: str) -> str:
-    """Return the path in the archive that a link at `path` stands for.
+    """Return the path in the archive that a link leads to: "m/b" for "../m/b" in "n/a".
 
     Args:
-        path: The link.
-        target: What it says.
-        from_root: Whether that is relative to the root (tar's hard links) or to its folder.
-        shown: What the user knows the archive as.
+        path: Path of the link.
+        target: Target of the link, as the archive has it.
+        from_root: Whether the target is relative to the root, as in tar's hard links, or to the
+            folder of the link.
+        shown: The archive as messages name it.
 
     Raises:
-        UntrustedSourceError: It leads out of the archive.
+        UntrustedSourceError: The link leads out of the archive.
     """
     base = "" if from_root else posixpath.dirname(path)
     found = posixpath.normpath(posixpath.join(base, target))
@@ -176,87 +176,19 @@ def clean_link(path: str, target: str, *, from_root: bool, shown: str) -> str:
 
 
 def resolve_links(members: Mapping[str, Member], budget: Budget) -> dict[str, str]:
-    """Return the file behind each path; links to nothing, or in a circle, are left out.
+    """Return the path of the file behind each path, without links to nothing or in a circle.
 
     Raises:
-        UntrustedSourceError: The links multiply what the archive unpacks to beyond its limits.
+        UntrustedSourceError: With its links the archive unpacks to more than its limits.
     """
     found = {}
     for path, member in members.items():
-        place, end = path, member
+        name, end = path, member
         for _ in range(_MAX_LINKS):
             if end.link is None or end.link not in members:
                 break
-            place, end = end.link, members[end.link]
+            name, end = end.link, members[end.link]
         if end.link is None:
-            found[path] = place
-            budget.spend(end.size if place != path else 0)
+            found[path] = name
+            budget.spend(end.size if name != path else 0)
     return found
-
-
-class ArchiveTree:
-    """The files of an archive.
-
-    Args:
-        places: Where each file is in the archive, by its path in the tree.
-        open_place: Opens a file by where it is in the archive.
-        place_file: Puts one at a path on disk.
-    """
-
-    def __init__(
-        self,
-        places: Mapping[str, str],
-        *,
-        open_place: Callable[[str], IO[bytes]],
-        place_file: Callable[[str, Path], None],
-    ) -> None:
-        self.places = dict(places)
-        self._open = open_place
-        self._place = place_file
-
-    def without_top(self, *, always: bool) -> "ArchiveTree":
-        """Return the tree below its only top folder, or itself when it has no such.
-
-        Args:
-            always: Take the first part from each path, whatever it is (npm's way).
-        """
-        tops = {path.partition("/")[0] for path in self.places if "/" in path}
-        at_root = any("/" not in path for path in self.places)
-        if not always and (len(tops) != 1 or at_root):
-            return self
-        places = {path.partition("/")[2]: place for path, place in self.places.items()}
-        places.pop("", None)
-        return ArchiveTree(places, open_place=self._open, place_file=self._place)
-
-    def is_file(self, path: str) -> bool:
-        """Tell whether a file is there."""
-        return path in self.places
-
-    def is_folder(self, path: str) -> bool:
-        """Tell whether a folder is there; archives need not list them."""
-        return path == "" or any(name.startswith(f"{path}/") for name in self.places)
-
-    def list_below(self, folder: str) -> list[str]:
-        """Return the paths of all files below a folder, sorted."""
-        start = f"{folder}/" if folder else ""
-        return sorted(name for name in self.places if name.startswith(start))
-
-    def list_near(self, path: str) -> Iterable[str]:
-        """Return all paths, those of folders too."""
-        del path
-        yield from self.places
-        yield from {folder for name in self.places for folder in _parents(name)}
-
-    def read(self, path: str) -> bytes:
-        """Return a file's content."""
-        with self._open(self.places[path]) as file:
-            return read_json_text(file, shown=path)
-
-    def place(self, path: str, target: Path) -> None:
-        """Put a file at `target`."""
-        self._place(self.places[path], target)
-
-
-def _parents(path: str) -> Iterator[str]:
-    while path := posixpath.dirname(path):
-        yield path

@@ -1,7 +1,7 @@
-"""Content: what a file is by its first bytes, whatever its name or its server says.
+"""Content: the type of a file by its first bytes, whatever its name or its server says.
 
-It tells of files that stand in place of the one that was asked for: a Git-LFS pointer, an
-HTML page, nothing at all, an archive of another type than its name has.
+It finds files that are not the wanted file: a Git-LFS pointer, an HTML page, an empty file, an
+archive whose type contradicts its name.
 """
 
 from pathlib import Path
@@ -21,15 +21,15 @@ _USTAR_OFFSET = 257
 
 
 def check_whole(path: Path, *, shown: str, may_be_empty: bool = False) -> None:
-    """Refuse a file that only stands in place of a model or archive.
+    """Refuse a file that is no model and no archive.
 
     Args:
-        path: The file; it is not named in the message.
-        shown: What the reader knows it as.
-        may_be_empty: Whether nothing is a possible content.
+        path: The file.
+        shown: The file as messages name it.
+        may_be_empty: Whether the file may have no bytes.
 
     Raises:
-        FetchError: It is empty, a Git-LFS pointer or an HTML page.
+        FetchError: The file is empty, a Git-LFS pointer or an HTML page.
     """
     check_head(_read_head(path), shown=shown, may_be_empty=may_be_empty)
 
@@ -60,10 +60,10 @@ def _check_no_pointer(head: bytes, *, shown: str) -> None:
 
 
 def find_archive_type(path: Path, *, shown: str) -> ArchiveType:
-    """Return how an archive is to be opened, by its content.
+    """Return the type of an archive by its content.
 
     Raises:
-        DamagedArchiveError: It is no archive, or of a type that its name contradicts.
+        DamagedArchiveError: The file is no archive, or its name contradicts its type.
     """
     head = _read_head(path)
     found: ArchiveType | None = None

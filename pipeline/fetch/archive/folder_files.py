@@ -1,4 +1,4 @@
-"""A folder of this machine as a tree of files, and what can be wrong with such files."""
+"""Folders of this machine as trees of files, with the faults that such files can have."""
 
 import contextlib
 import os
@@ -8,19 +8,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.errors import FetchError, UntrustedSourceError
-from pipeline.fetch.archive.tree import MAX_FILES, is_plain_path, name_file, read_json_text, shorten
+from pipeline.fetch.archive.inner_paths import is_plain_path, name_file, shorten
+from pipeline.fetch.archive.tree import MAX_FILES, read_json_text
 
-# What version control and file browsers leave in folders is no part of a model.
+# Version control and file browsers leave these in folders; they are no part of a model.
 _IGNORED = {".git", ".DS_Store"}
 
 
 class LocalTree:
-    """The files of a folder, links followed that stay in it.
+    """The files of a folder, with those behind links that stay in it.
 
     Args:
         root: The folder.
-        shown: What the user knows it as, or the one file in it that is wanted.
-        file: The one file in it that is wanted, which may be a link to anywhere; None for all.
+        shown: The folder as messages name it, or the only file in it that is wanted.
+        file: The only file in it that is wanted, which may be a link to anywhere; None for all.
     """
 
     def __init__(self, root: Path, *, shown: str, file: str | None = None) -> None:
@@ -30,13 +31,13 @@ class LocalTree:
             self.borders = Borders(root / file if file else root, shown=shown)
 
     def is_file(self, path: str) -> bool:
-        """Tell whether a file is there, or a link to nothing: that is said when it is read."""
-        place = self.root / path
+        """Return whether a path is a file, or a link to nothing, which `read` reports."""
+        file = self.root / path
         with reading(self.root, shown=self.shown):
-            return place.is_file() or (place.is_symlink() and not place.exists())
+            return file.is_file() or (file.is_symlink() and not file.exists())
 
     def is_folder(self, path: str) -> bool:
-        """Tell whether a folder is there."""
+        """Return whether a path is a folder."""
         with reading(self.root, shown=self.shown):
             return (self.root / path).is_dir()
 
@@ -48,24 +49,24 @@ class LocalTree:
         return sorted(found)
 
     def list_near(self, path: str) -> Iterable[str]:
-        """Return what lies beside a path."""
+        """Return the paths of the files and folders beside a path."""
         return [
             (self.root / path).parent.joinpath(name).relative_to(self.root).as_posix()
             for name in list_names((self.root / path).parent)
         ]
 
     def read(self, path: str) -> bytes:
-        """Return a file's content."""
+        """Return the content of a JSON file."""
         shown = self._check(path)
         with reading(self.root / path, shown=shown), (self.root / path).open("rb") as file:
             return read_json_text(file, shown=shown)
 
-    def place(self, path: str, target: Path) -> None:
+    def copy(self, path: str, target: Path) -> None:
         """Copy a file to `target`."""
         copy_file(self.root / path, target, shown=self._check(path))
 
     def _check(self, path: str) -> str:
-        """Refuse what is no file; return what messages call it."""
+        """Refuse a path that is no file; return its name in messages."""
         shown = name_file(self.shown, path)
         if stat_file(self.root / path, shown=shown) is None:
             raise missing(self.root / path, shown=shown)
@@ -75,14 +76,14 @@ class LocalTree:
 
 
 class Borders:
-    """The folder that a model's links may not leave, and the names that it may hold.
+    """The folder that a model's links may not leave, and the names that files in it may have.
 
-    The path that the manifest names may itself be a link to anywhere: its author wrote it. Links
-    below it may be a stranger's, who wants a file of this machine published.
+    The path in the manifest may itself be a link to anywhere: the author of the manifest wrote
+    it. Links below it may be those of a stranger who wants a file of this machine published.
 
     Args:
-        source: That path: the model's folder, or its file, beside which its shards lie.
-        shown: What the user knows the folder, or the one file in it, as.
+        source: The path in the manifest: a folder, or a file whose shards lie beside it.
+        shown: The source as messages name it.
     """
 
     def __init__(self, source: Path, *, shown: str) -> None:
@@ -94,10 +95,10 @@ class Borders:
         self._folders = tuple(folders)
 
     def check(self, path: Path) -> None:
-        """Refuse a path of which no text can be made, or that leads out of the folder.
+        """Refuse a path that no text can show, or that leads out of the folder.
 
         Raises:
-            UntrustedSourceError: It is such.
+            UntrustedSourceError: The path is such a path.
         """
         name = path.relative_to(self._root).as_posix()
         if not is_plain_path(name):
@@ -120,11 +121,11 @@ def walk(folder: Path, *, borders: Borders | None = None) -> Iterator[Path]:
 
     Args:
         folder: The folder.
-        borders: What may be in it; None for anything.
+        borders: The paths that are allowed in it; None for any.
 
     Raises:
         OSError: A folder cannot be listed.
-        UntrustedSourceError: It holds what it may not, or more than any model.
+        UntrustedSourceError: A path is not allowed, or there are more files than in any model.
     """
     seen = set()
     num_files = 0
@@ -148,10 +149,10 @@ def walk(folder: Path, *, borders: Borders | None = None) -> Iterator[Path]:
 
 
 def stat_file(path: Path, *, shown: str) -> os.stat_result | None:
-    """Return what the system says of a file, links followed; None when nothing is there.
+    """Return size and times of a file, or of the file behind a link; None if there is none.
 
     Raises:
-        FetchError: It cannot be looked at, or is no file: reading a pipe might never end.
+        FetchError: The path cannot be read, or is no file: reading a pipe might never end.
     """
     with reading(path, shown=shown):
         try:
@@ -177,15 +178,15 @@ def copy_file(source: Path, target: Path, *, shown: str) -> None:
 
 
 def missing(path: Path, *, shown: str) -> FetchError:
-    """Return the error that says that nothing is at a path, or nothing behind its link."""
+    """Return the error of a path where there is no file, or of a link that leads to none."""
     with contextlib.suppress(OSError):
-        target = os.readlink(path)  # noqa: PTH115  # as its owner wrote it
+        target = os.readlink(path)  # noqa: PTH115  # Path would change what its owner wrote
         return FetchError(f"{shown}: is a link to {target}, which is not there")
     return FetchError(f"{shown}: no such file or folder")
 
 
 def list_names(folder: Path) -> list[str]:
-    """Return what lies in a folder, nothing where it cannot be listed."""
+    """Return the names in a folder; none if it cannot be listed."""
     try:
         return os.listdir(folder)  # noqa: PTH208
     except OSError:
@@ -194,11 +195,11 @@ def list_names(folder: Path) -> list[str]:
 
 @contextlib.contextmanager
 def reading(root: Path, *, shown: str) -> Iterator[None]:
-    """Turn what the system says of a user's file or folder into our error.
+    """Turn an error of the system about a user's file or folder into our error.
 
     Args:
-        root: The file, or the folder that it is in.
-        shown: What the user knows that as.
+        root: The file, or a folder above it.
+        shown: `root` as messages name it.
 
     Raises:
         FetchError: In place of any OSError.

@@ -1,7 +1,7 @@
 """Tar archives, compressed or not: unpacked once, whole, into the store.
 
-A compressed tar has no index: to read one member is to decompress all before it. So the first
-model that comes from it unpacks it, and the others take their files from the store.
+A compressed tar has no index: to read one member, all members before it must be decompressed.
+So the first model of an archive unpacks it, and the others take their files from the store.
 """
 
 import bz2
@@ -12,11 +12,9 @@ import tarfile
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline.disk.files import link_or_copy
 from pipeline.disk.json_value import JsonValue
 from pipeline.errors import UntrustedSourceError
 from pipeline.fetch.archive.archive import (
-    ArchiveTree,
     Budget,
     Member,
     clean_link,
@@ -24,31 +22,32 @@ from pipeline.fetch.archive.archive import (
     reading_archive,
     resolve_links,
 )
-from pipeline.fetch.archive.tree import shorten
+from pipeline.fetch.archive.inner_paths import shorten
+from pipeline.fetch.archive.tree import NamedTree
 from pipeline.fetch.disk_room import MIB, Room
 from pipeline.fetch.download_cache import Store, is_digest
 
-# tarfile reads a header's extensions (long names, pax records) in one go, as large as they say.
+# tarfile reads the extensions of a header (long names, pax records) at once, whatever their size.
 _MAX_HEADER_BYTES = MIB
-# tarfile's search for pax records takes the square of the digits in a row (CVE-2024-6232).
+# The time of tarfile's search for pax records is the square of the digits in a row: CVE-2024-6232.
 _DIGITS = bytes(ord("0") if chr(byte).isdecimal() else 0 for byte in range(256))
 _MANY_DIGITS = b"0" * 32
-# Headers and padding, which are no part of any file.
+# Most bytes of headers and padding in an archive.
 _MAX_OVERHEAD_BYTES = 64 * MIB
 
 
-def open_tar(store: Store, path: Path, sha256: str, *, shown: str) -> ArchiveTree:
+def open_tar(store: Store, path: Path, sha256: str, *, shown: str) -> NamedTree:
     """Return the files of a tar archive.
 
     Args:
-        store: Where it is unpacked to.
+        store: The store that it is unpacked into.
         path: The archive.
-        sha256: Its digest, under which its members are remembered.
-        shown: What the user knows it as.
+        sha256: Its digest; the store remembers the members under it.
+        shown: The archive as messages name it.
 
     Raises:
-        DamagedArchiveError: It is cut short, or not what its first bytes say.
-        UntrustedSourceError: It tries to leave its root, brings devices, or is too large.
+        DamagedArchiveError: The archive is cut short, or no tar archive.
+        UntrustedSourceError: A member leaves the root or is a device, or the archive is too large.
     """
     key = f"members of tar {sha256}"
     with store.lock(key):
@@ -57,18 +56,14 @@ def open_tar(store: Store, path: Path, sha256: str, *, shown: str) -> ArchiveTre
             blobs = _unpack(store, path, shown=shown)
             store.keep_list(key, blobs)
 
-    def sound_blob(place: str) -> Path:
-        blob = blobs[place]
+    def bring(name: str) -> Path:
+        blob = blobs[name]
         with store.lock(key):
             if not store.has(blob):  # damaged or pruned since it was unpacked
                 _unpack(store, path, shown=shown)
         return store.blob(blob)
 
-    return ArchiveTree(
-        {place: place for place in blobs},
-        open_place=lambda place: sound_blob(place).open("rb"),
-        place_file=lambda place, target: link_or_copy(sound_blob(place), target),
-    )
+    return NamedTree.of_stored(blobs, bring)
 
 
 def _parse_blobs(value: JsonValue) -> dict[str, str]:
@@ -79,27 +74,27 @@ def _parse_blobs(value: JsonValue) -> dict[str, str]:
 
 
 def _unpack(store: Store, path: Path, *, shown: str) -> dict[str, str]:
-    """Store all files of a tar archive; return the SHA-256 of each by its path.
+    """Store all files of a tar archive; return the SHA-256 of each file by its path.
 
-    It is read twice: all of it is counted before any of it is stored.
+    The archive is read twice: all members are counted before the first is stored.
     """
     budget = Budget(path.stat().st_size, shown=shown)
     with reading_archive(shown, "tar"), _open_decompressed(path, budget) as file:
         members = _list_members(file, budget)
         files = resolve_links(members, budget)
         Room(store.folder, shown=shown, disk="the cache").check(budget.total_bytes)
-        places = sorted(set(files.values()), key=lambda place: members[place].offset)
-        blobs = {place: store.add(file.cut(members[place])) for place in places}
-    return {name: blobs[place] for name, place in files.items()}
+        names = sorted(set(files.values()), key=lambda name: members[name].offset)
+        blobs = {name: store.add(file.cut(members[name])) for name in names}
+    return {path: blobs[name] for path, name in files.items()}
 
 
 def _list_members(file: "_Bounded", budget: Budget) -> dict[str, Member]:
-    """Return the files and links of an archive by their paths; of two with one, the later."""
+    """Return the files and links of an archive by path; the later of two with the same path."""
     members: dict[str, Member] = {}
-    # Names of another encoding are no reason to refuse a model: their letters are replaced.
+    # A name in another encoding is accepted: its letters are replaced.
     with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="replace") as archive:
         while (info := archive.next()) is not None:
-            # pax headers of all would fill the memory
+            # The pax headers of all members would fill the memory.
             archive.members = []  # type: ignore[attr-defined]
             file.header_bytes = 0
             budget.count()
@@ -112,7 +107,7 @@ def _list_members(file: "_Bounded", budget: Budget) -> dict[str, Member]:
 
 
 def _parse_member(name: str, info: tarfile.TarInfo, *, shown: str) -> Member | None:
-    """Return what a header stands for, None for a folder."""
+    """Return the file or link that a header describes, None for a folder."""
     if info.size < 0:
         raise tarfile.ReadError("negative size")
     if info.issparse():
@@ -145,11 +140,11 @@ def _open_decompressed(path: Path, budget: Budget) -> "_Bounded":
 
 
 class _Bounded(io.BufferedIOBase):
-    """What comes out of a compressed archive, bounded as a whole and in each header.
+    """A decompressed archive that ends at a limit, for the whole and for each header.
 
     Attributes:
-        header_bytes: Read of the header that tarfile is at: it reads names, pax records and
-            maps of holes as long as they say they are.
+        header_bytes: Bytes read of the present header. tarfile reads names, pax records and maps
+            of holes in the length that they state.
     """
 
     def __init__(self, file: IO[bytes], budget: Budget) -> None:
@@ -194,7 +189,7 @@ class _Bounded(io.BufferedIOBase):
 
 
 class _Content(io.BufferedIOBase):
-    """The content of a member: so many of the next bytes of an archive."""
+    """The content of a member: the next `size` bytes of an archive."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file = file

@@ -1,25 +1,18 @@
-"""Trees: folders of files, on disk or in an archive, and the files of one model in them."""
+"""Trees: files on disk, in an archive or on a server, and the files of one model among them."""
 
 import json
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from pipeline.disk.files import link_or_copy
 from pipeline.errors import FetchError, MissingPathError, UntrustedSourceError
 from pipeline.fetch.archive.content import HEAD_BYTES, check_head
-from pipeline.text.printable import cut_middle, printable
-from pipeline.text.suggest import did_you_mean, find_similar
+from pipeline.fetch.archive.inner_paths import find_near, is_inner_path, name_file, shorten
+from pipeline.text.suggest import did_you_mean
 
-_NUM_NEAR = 4
-# Comparing all names of a large archive would take minutes.
-_NUM_COMPARED = 2000
-_MAX_PATH_BYTES = 1024
-_MAX_NAME_BYTES = 255
-_MAX_PARTS = 64
-_LAYOUT = frozenset("\n\t")
-_NAME_LENGTH = 100
 MAX_FILES = 200_000
 MAX_JSON_BYTES = 64 * 1024**2
 _SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
@@ -30,11 +23,11 @@ class Tree(Protocol):
     """Files under one root. Paths have "/" between their parts; "" is the root."""
 
     def is_file(self, path: str) -> bool:
-        """Tell whether a file is there."""
+        """Return whether the tree has a file of this path."""
         ...
 
     def is_folder(self, path: str) -> bool:
-        """Tell whether a folder is there."""
+        """Return whether the tree has a folder of this path."""
         ...
 
     def list_below(self, folder: str) -> list[str]:
@@ -42,16 +35,90 @@ class Tree(Protocol):
         ...
 
     def list_near(self, path: str) -> Iterable[str]:
-        """Return the paths among which a misspelt one may be meant."""
+        """Return the paths that a misspelt path may stand for."""
         ...
 
     def read(self, path: str) -> bytes:
         """Return the content of a JSON file."""
         ...
 
-    def place(self, path: str, target: Path) -> None:
-        """Put a file at `target`, whose folder is there."""
+    def copy(self, path: str, target: Path) -> None:
+        """Put a file at `target`, in a folder that exists."""
         ...
+
+
+class NamedTree:
+    """A tree whose files are known by a list of names: that of an archive or of a server.
+
+    Args:
+        names: The name of each file in the archive, by its path in the tree.
+        open_file: Opens a file by its name.
+        copy_file: Puts a file, by its name, at a path on disk.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        *,
+        open_file: Callable[[str], IO[bytes]],
+        copy_file: Callable[[str, Path], None],
+    ) -> None:
+        self.names = names
+        self._open = open_file
+        self._copy = copy_file
+
+    @classmethod
+    def of_stored(cls, names: Iterable[str], bring: Callable[[str], Path]) -> "NamedTree":
+        """Return a tree of files that `bring` puts into the store, each when it is wanted."""
+        return cls(
+            {name: name for name in names},
+            open_file=lambda name: bring(name).open("rb"),
+            copy_file=lambda name, target: link_or_copy(bring(name), target),
+        )
+
+    def without_top(self, *, always: bool) -> "NamedTree":
+        """Return the tree below its only top folder; the tree itself if it has no such folder.
+
+        Args:
+            always: Whether to drop the first part of each path, whatever it is, as npm does.
+        """
+        tops = {path.partition("/")[0] for path in self.names if "/" in path}
+        at_root = any("/" not in path for path in self.names)
+        if not always and (len(tops) != 1 or at_root):
+            return self
+        names = {path.partition("/")[2]: name for path, name in self.names.items()}
+        names.pop("", None)
+        return NamedTree(names, open_file=self._open, copy_file=self._copy)
+
+    def is_file(self, path: str) -> bool:
+        """Return whether the tree has a file of this path."""
+        return path in self.names
+
+    def is_folder(self, path: str) -> bool:
+        """Return whether a file lies below this path; archives need not list their folders."""
+        return path == "" or any(name.startswith(f"{path}/") for name in self.names)
+
+    def list_below(self, folder: str) -> list[str]:
+        """Return the paths of all files below a folder, sorted."""
+        start = f"{folder}/" if folder else ""
+        return sorted(path for path in self.names if path.startswith(start))
+
+    def list_near(self, path: str) -> Iterable[str]:
+        """Return all paths, those of folders too."""
+        del path
+        yield from self.names
+        for folder in self.names:
+            while folder := posixpath.dirname(folder):
+                yield folder
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a JSON file."""
+        with self._open(self.names[path]) as file:
+            return read_json_text(file, shown=path)
+
+    def copy(self, path: str, target: Path) -> None:
+        """Put a file at `target`."""
+        self._copy(self.names[path], target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +127,7 @@ class Selection:
 
     Attributes:
         entry: Path that the model is opened by, relative to its folder; "." for the folder.
-        files: Path in the tree of each file, by its path in the model's folder.
+        files: Path of each file in the tree, by its path in the model's folder.
     """
 
     entry: str
@@ -70,16 +137,16 @@ class Selection:
 def select_files(tree: Tree, inside: str, *, shown: str) -> Selection:
     """Find the files that belong to the model at a path.
 
-    A .json with a weight manifest brings the shards it names; a folder brings everything
-    below it, unless it has a model.json and no SavedModel; any other file comes alone.
+    A .json with a weight manifest brings the shards that it names. A folder brings all files
+    below it, unless it has a model.json and no SavedModel. Any other file comes alone.
 
     Args:
-        tree: Where the model is.
-        inside: Its path; "" for the root.
-        shown: What the user knows the tree as.
+        tree: The tree that has the model.
+        inside: Path of the model; "" for the root.
+        shown: The tree as messages name it.
 
     Raises:
-        MissingPathError: There is no such path; the message has those like it.
+        MissingPathError: The tree has no such path; the message suggests similar paths.
         FetchError: A shard is missing.
         UntrustedSourceError: A shard lies outside the folder of its model.json.
     """
@@ -99,12 +166,12 @@ def select_files(tree: Tree, inside: str, *, shown: str) -> Selection:
 
 
 def parse_shards(content: bytes, *, shown: str) -> list[str]:
-    """Return the paths of the shards that a model.json names, without repetition.
+    """Return the paths of the shards that a model.json names: ["group1-shard1of1.bin"].
 
-    They are relative to its folder. A .json without a weight manifest names none.
+    They are relative to its folder, each path once. A .json without a weight manifest has none.
 
     Raises:
-        FetchError: It is no JSON.
+        FetchError: The content is no JSON.
         UntrustedSourceError: A path leaves the folder.
     """
     try:
@@ -123,55 +190,16 @@ def parse_shards(content: bytes, *, shown: str) -> list[str]:
 
 
 def read_json_text(file: IO[bytes], *, shown: str) -> bytes:
-    """Return the content of a file that is to be parsed as JSON, which takes many times its size.
+    """Return the content of a JSON file; a parsed document takes many times its size.
 
     Raises:
-        UntrustedSourceError: It is larger than any model.json.
+        UntrustedSourceError: The file is larger than any model.json.
     """
     content = file.read(MAX_JSON_BYTES + 1)
     if len(content) > MAX_JSON_BYTES:
         limit = MAX_JSON_BYTES // 1024**2
         raise UntrustedSourceError(f"{shown}: JSON of more than {limit} MiB; refused")
     return content
-
-
-def shorten(name: str) -> str:
-    """Return what a message calls a name of others: "'a/b'"."""
-    return cut_middle(repr(name), _NAME_LENGTH)
-
-
-def name_file(shown: str, path: str) -> str:
-    """Return what a message calls a file of a tree.
-
-    Args:
-        shown: What the user knows the tree as, or the one file in it that is wanted.
-        path: Where the file is in the tree; "" for the root.
-    """
-    if not path or shown == path or shown.endswith((f"/{path}", f":{path}")):
-        return shown
-    return f"{shown}: {path}"
-
-
-def is_inner_path(path: str) -> bool:
-    """Tell whether a path of others stays below the folder that it is relative to."""
-    if not is_plain_path(path) or "\\" in path:
-        return False
-    parts = path.split("/")
-    inner = ".." not in parts and parts[0] != "" and path.strip("./") != ""
-    return inner and ":" not in parts[0]
-
-
-def is_plain_path(path: str) -> bool:
-    """Tell whether a path of others can be written in any file system and in any text."""
-    parts = path.split("/")
-    return (
-        len(path) <= _MAX_PATH_BYTES
-        and printable(path) == path
-        and not _LAYOUT & set(path)
-        and len(parts) <= _MAX_PARTS
-        and len(path.encode()) <= _MAX_PATH_BYTES
-        and max(len(part.encode()) for part in parts) <= _MAX_NAME_BYTES
-    )
 
 
 def _select_file(tree: Tree, path: str, *, shown: str) -> Selection:
@@ -182,27 +210,16 @@ def _select_file(tree: Tree, path: str, *, shown: str) -> Selection:
         check_head(content[:HEAD_BYTES], shown=label)
         for shard in parse_shards(content, shown=label):
             files[shard] = posixpath.join(folder, shard)
-    for shard, place in files.items():
-        if not tree.is_file(place):
-            found = f"names the shard {shard!r}, which is not there{_suggest(tree, place)}"
+    for shard, shard_path in files.items():
+        if not tree.is_file(shard_path):
+            found = f"names the shard {shard!r}, which is not there{_suggest(tree, shard_path)}"
             raise FetchError(f"{name_file(shown, path)}: {found}")
     return Selection(entry=name, files=files)
 
 
 def _suggest(tree: Tree, path: str) -> str:
+    """Return the end of a message about a missing path: "; did you mean 'm.h5'?"."""
     return did_you_mean(find_near(path, tree.list_near(path)))
-
-
-def find_near(path: str, names: Iterable[str]) -> list[str]:
-    """Return the paths most like one that is not there: of that name elsewhere, then alike."""
-    known = sorted(set(names))
-    tail, suffix = posixpath.basename(path), posixpath.splitext(path)[1]
-    same = [name for name in known if posixpath.basename(name) == tail]
-    same += [name for name in known if name.lower() == path.lower()]
-    if len(known) > _NUM_COMPARED:
-        known = [name for name in known if name.endswith(suffix)][:_NUM_COMPARED]
-    alike = find_similar(path, known, most=_NUM_NEAR)
-    return list(dict.fromkeys(same + alike))[:_NUM_NEAR]
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Zip archives (.zip, .whl): members are read where they lie."""
+"""Zip archives (.zip, .whl): members are read from the archive."""
 
 import contextlib
 import functools
@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch.archive.archive import (
-    ArchiveTree,
     Budget,
     Member,
     clean_link,
@@ -18,7 +17,8 @@ from pipeline.fetch.archive.archive import (
     reading_archive,
     resolve_links,
 )
-from pipeline.fetch.archive.tree import shorten
+from pipeline.fetch.archive.inner_paths import shorten
+from pipeline.fetch.archive.tree import NamedTree
 from pipeline.fetch.download_cache import CHUNK_BYTES
 
 _ENCRYPTED = 0x1
@@ -28,13 +28,13 @@ _SMALL_BYTES = 4096
 
 
 @contextlib.contextmanager
-def open_zip(path: Path, *, shown: str) -> Iterator[ArchiveTree]:
+def open_zip(path: Path, *, shown: str) -> Iterator[NamedTree]:
     """Open a zip archive; its tree works within the context.
 
     Raises:
-        DamagedArchiveError: It is cut short, or not what its first bytes say.
-        FetchError: It is encrypted, or packed in a way that Python cannot read.
-        UntrustedSourceError: It tries to leave its root or is too large.
+        DamagedArchiveError: The archive is cut short, or no zip archive.
+        FetchError: The archive is encrypted, or packed in a way that Python cannot read.
+        UntrustedSourceError: A member leaves the root, or the archive is too large.
     """
     budget = Budget(path.stat().st_size, shown=shown)
     with reading_archive(shown, "zip"):
@@ -45,10 +45,10 @@ def open_zip(path: Path, *, shown: str) -> Iterator[ArchiveTree]:
                 name: Member(size=info.file_size, link=_read_link(archive, name, info, shown=shown))
                 for name, info in infos.items()
             }
-            yield ArchiveTree(
+            yield NamedTree(
                 resolve_links(members, budget),
-                open_place=lambda place: archive.open(infos[place]),
-                place_file=functools.partial(_place, archive, infos),
+                open_file=lambda name: archive.open(infos[name]),
+                copy_file=functools.partial(_copy, archive, infos),
             )
 
 
@@ -56,7 +56,7 @@ def count_entries(path: Path, budget: Budget) -> None:
     """Count the entries of a zip archive's directory, which zipfile reads whole into memory.
 
     Raises:
-        UntrustedSourceError: Those are too many.
+        UntrustedSourceError: The directory has too many entries.
     """
     before = b""
     with path.open("rb") as file:
@@ -98,11 +98,11 @@ def _read_link(
     return clean_link(name, target, from_root=False, shown=shown)
 
 
-def _place(
-    archive: zipfile.ZipFile, infos: dict[str, zipfile.ZipInfo], place: str, target: Path
+def _copy(
+    archive: zipfile.ZipFile, infos: dict[str, zipfile.ZipInfo], name: str, target: Path
 ) -> None:
-    info, source = infos[place], archive.open(infos[place])
-    # zipfile unpacks what it reads in one go; of the other methods without a limit.
+    info, source = infos[name], archive.open(infos[name])
+    # zipfile unpacks each read at once, and has no limit for methods other than these two.
     bounded = info.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
     with source, target.open("wb") as file:
         shutil.copyfileobj(source, file, CHUNK_BYTES if bounded else _SMALL_BYTES)
