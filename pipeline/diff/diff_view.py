@@ -12,7 +12,7 @@ from pipeline.diff.difference_text import (
     told_changes,
     told_variants,
 )
-from pipeline.text.line import BLANK, Line, Style, wrap_text
+from pipeline.text.line import BLANK, Line, Style, label_text, wrap_text
 
 _LABEL = 12
 _STYLES: dict[Mark, Style] = {"breaking": "bad", "regression": "warn", "improvement": "good"}
@@ -76,9 +76,4 @@ def _format_variants(model: ModelDifference) -> list[Line]:
 def _labelled(
     label: str, style: Style, text: str, width: int | None, text_style: Style = ""
 ) -> list[Line]:
-    indent = " " * (_LABEL + 2)
-    lines = wrap_text(text, text_style, indent=indent, width=width)
-    if not lines:
-        return []
-    first = "".join(part for part, _ in lines[0]).removeprefix(indent)
-    return [((f"  {label:<{_LABEL}}", style), (first, text_style)), *lines[1:]]
+    return label_text((f"  {label:<{_LABEL}}", style), text, text_style, width=width)

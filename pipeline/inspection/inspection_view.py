@@ -12,18 +12,15 @@ from pipeline.catalog.model_table import format_models_table
 from pipeline.errors import FormatError
 from pipeline.formats.table import find_format
 from pipeline.inspection.inspect import CATALOG
-from pipeline.text.line import BLANK, ELLIPSIS, Line, Style, crop_middle, first_line, wrap_text
+from pipeline.text.line import BLANK, ELLIPSIS, Cell, Line, Style, first_line, label_text
 from pipeline.text.quantity import KIB, count, format_bytes, format_parameters
 from pipeline.text.suggest import list_first
+from pipeline.text.table import MIN_COLUMN, format_rows
 
 _LABEL = 15
-_GAP = 2
 _NUM_SHOWN = 5
-_MIN_NAME = 12
 # A blank that no line ends at: a no-break space, while a text is wrapped.
 _HELD = "\N{NO-BREAK SPACE}"
-
-Cell = tuple[str, Style]
 
 
 def format_model(shown: str, model: Mapping[str, Any], *, width: int | None) -> list[Line]:
@@ -167,7 +164,7 @@ def _shorten(names: Sequence[str], width: int | None) -> list[str]:
         if len(set(parts)) > 1:
             break
         shared += len(parts[0]) + 1
-    if width is None or shared <= _MIN_NAME or len(names) == 1:
+    if width is None or shared <= MIN_COLUMN or len(names) == 1:
         return list(names)
     return [f"{ELLIPSIS}/{name[shared:]}" for name in names]
 
@@ -274,42 +271,14 @@ def _grid(
     label: str, rows: Sequence[Sequence[Cell]], width: int | None, *, right: Sequence[int]
 ) -> list[Line]:
     """Return rows in columns behind a label; names lose their middle where room is short."""
-    columns = [[first_line(row[i][0]) for row in rows] for i in range(len(rows[0]) if rows else 0)]
-    sizes = [max(map(len, column)) for column in columns]
-    if width is not None:
-        _squeeze(sizes, width - _LABEL - _GAP * (sum(size > 0 for size in sizes) - 1))
-    lines = []
-    for number, row in enumerate(rows):
-        line: list[Cell] = [(f"{label if number == 0 else '':<{_LABEL}}", "dim")]
-        gap = ""
-        for i, (_, style) in enumerate(row):
-            if not sizes[i]:
-                continue
-            text = crop_middle(columns[i][number], sizes[i])
-            padded = text.rjust(sizes[i]) if i in right else text.ljust(sizes[i])
-            line += [(gap, ""), (padded, style)]
-            gap = " " * _GAP
-        lines.append(tuple(line))
-    return lines
-
-
-def _squeeze(sizes: list[int], room: int) -> None:
-    """Make columns narrower until they fit, the widest first."""
-    while sum(sizes) > room:
-        widest = max(range(len(sizes)), key=sizes.__getitem__)
-        if sizes[widest] <= _MIN_NAME:
-            return
-        sizes[widest] -= 1
+    clean = [[(first_line(text), style) for text, style in row] for row in rows]
+    room = None if width is None else width - _LABEL
+    labels = (label if number == 0 else "" for number in range(len(rows)))
+    lines = format_rows(clean, right=right, width=room)
+    return [((f"{text:<{_LABEL}}", "dim"), *line) for text, line in zip(labels, lines, strict=True)]
 
 
 def _field(label: str, text: str, width: int | None, style: Style = "") -> list[Line]:
     """Return a text behind a label, wrapped under itself."""
-    room = None if width is None else width - _LABEL
-    wrapped = wrap_text(text, style, indent="", width=room)
-    return [
-        (
-            (f"{label if number == 0 else '':<{_LABEL}}", "dim"),
-            *((part.replace(_HELD, " "), part_style) for part, part_style in line),
-        )
-        for number, line in enumerate(wrapped)
-    ]
+    lines = label_text((f"{label:<{_LABEL}}", "dim"), text, style, width=width)
+    return [tuple((part.replace(_HELD, " "), style) for part, style in line) for line in lines]
