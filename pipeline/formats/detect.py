@@ -1,10 +1,10 @@
-"""Formats of source models, told from their files: first by content, then by the file's name.
+"""Recognize the format of a source: by the content of its files, then by the file's name.
 
-No model is loaded for it.
+No model is loaded for that.
 """
 
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import FormatError
@@ -19,18 +19,18 @@ _NUM_LISTED = 6
 def detect_format(
     path: Path, *, asked: str | None, name: str, output_format: str | None = None
 ) -> str:
-    """Tell a model's format from its files: "tf_saved_model".
+    """Return the name of the format that a model's files have, such as "tf_saved_model".
 
     Args:
         path: The model's file or folder.
-        asked: What the manifest says it is; None to tell it from the files alone.
-        name: What to call it in messages: the source as the user wrote it.
-        output_format: What it is to become. Of several formats that the files are of, one that
-            can become that is taken: layers models come from Keras alone, so that a SavedModel
-            that Keras saved is read as such for them.
+        asked: `input_format` of the manifest; None where the files alone decide.
+        name: Name of the model in messages: the source as the user wrote it.
+        output_format: `output_format` of the manifest. Where the files have several formats, a
+            format that can become this one is preferred: a SavedModel that Keras saved is
+            "keras_saved_model" for a layers model, and "tf_saved_model" for a graph model.
 
     Raises:
-        FormatError: The files are of no known format, or not of the one asked for.
+        FormatError: The files have no known format, or not the format that is asked for.
     """
     files = ModelFiles(path=path)
     found = _find_formats(files)
@@ -60,25 +60,26 @@ def formats_of_file(name: str) -> tuple[str, ...]:
     file = posixpath.basename(name)
     if file in _BY_FILE_NAME:
         return _BY_FILE_NAME[file]
-    ends = (formats for end, formats in _BY_END.items() if file.lower().endswith(end))
-    return next(ends, INPUT_FORMATS)
+    file = file.lower()
+    return next((formats for end, formats in _BY_END.items() if file.endswith(end)), INPUT_FORMATS)
 
 
-def _group(texts_of: Callable[[Format], Iterable[str]]) -> dict[str, tuple[str, ...]]:
-    """Return the names of the input formats by each of their texts."""
-    grouped: dict[str, tuple[str, ...]] = {}
-    for name in INPUT_FORMATS:
-        for text in texts_of(find_format(name)):
-            grouped[text] = (*grouped.get(text, ()), name)
-    return grouped
+def _invert(texts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return the formats by their texts, from the texts by format."""
+    return {
+        text: tuple(name for name, own in texts.items() if text in own)
+        for each in texts.values()
+        for text in each
+    }
 
 
-_BY_FILE_NAME = _group(lambda each: each.names)
-_BY_END = _group(lambda each: each.suffixes + each.shared_suffixes)
+_INPUTS = [find_format(name) for name in INPUT_FORMATS]
+_BY_FILE_NAME = _invert({each.name: each.names for each in _INPUTS})
+_BY_END = _invert({each.name: each.suffixes + each.shared_suffixes for each in _INPUTS})
 
 
 def _find_formats(files: ModelFiles) -> list[Format]:
-    """Return the formats that the content shows, else that which the file's name says."""
+    """Return the formats that the content shows; without any, the format that the name says."""
     found = [each for each in FORMATS if each.looks_like is not None and each.looks_like(files)]
     if found or files.is_folder:
         return found
@@ -94,7 +95,7 @@ def _can_be_read_as(asked: Format, found: list[Format], files: ModelFiles) -> bo
 
 
 def _describe(files: ModelFiles) -> str:
-    """Return what a folder holds, in parentheses: " (holds a.txt, b.txt)"; nothing for a file."""
+    """Return the names in a folder, for a message: " (holds a.txt, b.txt)"; "" for a file."""
     if not files.is_folder:
         return ""
     names = sorted(child.name for child in files.path.iterdir())
@@ -102,7 +103,7 @@ def _describe(files: ModelFiles) -> str:
 
 
 def _hint(path: Path) -> str:
-    """Return what to write instead: "point `source:` at one of a, b/model.json"."""
+    """Return the advice for files without a format: "point `source:` at one of a, b.h5"."""
     if path.is_dir():
         found = [str(model.relative_to(path)) for model in _find_models(path)]
         if found:
@@ -111,7 +112,10 @@ def _hint(path: Path) -> str:
 
 
 def _find_models(folder: Path) -> list[Path]:
-    """Return the models below a folder, by the names of their files, without their parts."""
+    """Return the paths of the models below a folder, found by the names of their files.
+
+    A file in the folder of a SavedModel is a part of that model, and not listed.
+    """
     found = {
         each.opened_by(path): None
         for path in sorted(folder.rglob("*"))

@@ -1,7 +1,8 @@
-"""The type of a format: how its files are told, and the ways from them to what is published.
+"""The type of a format: how its files are recognized, and the routes to each output format.
 
 Each format is one instance in a module of its own, and a line in `pipeline.formats.table`;
-all else that the project says of formats is derived from that. It opens no file.
+everything else that the project says of formats is derived from these instances. This module
+opens no file.
 """
 
 import importlib
@@ -28,16 +29,14 @@ FUNCTION_FLAGS = GRAPH_FLAGS | {"control_flow_v2"}
 NAMED_FLAGS = FUNCTION_FLAGS | {"use_structured_outputs_names"}
 """Flags where the source also names its outputs."""
 
-_TF_PACKAGE = "pipeline.tf."
-
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """The way from one format to one output format.
+    """The conversion from one format to one output format.
 
     Attributes:
         convert: "module:function" that writes the base. A function of `pipeline.tf` runs in a
-            child process with TensorFlow, any other one in this process.
+            child process with TensorFlow, any other function in this process.
         refer: The same for the function that runs the source on test vectors; None where
             TensorFlow.js itself runs the source.
         tools: Distributions whose version the result depends on.
@@ -57,7 +56,7 @@ class Route:
     @property
     def needs_tensorflow(self) -> bool:
         """Whether `convert` runs in a child process with TensorFlow."""
-        return self.convert.startswith(_TF_PACKAGE)
+        return self.convert.startswith("pipeline.tf.")
 
     def load_convert(self) -> Callable[..., Any]:
         """Import `convert`, for a route that needs no TensorFlow."""
@@ -76,22 +75,22 @@ class Format:
     """A format that models are found in.
 
     Attributes:
-        name: As `input_format:` has it, by the converter's names where it has one: "keras".
-        title: What people call it: "Keras model in HDF5 (.h5)".
+        name: Value of `input_format:`, the converter's own where it has the format: "keras".
+        title: Name for people: "Keras model in HDF5 (.h5)".
         expected: The files of this format in messages that list what is expected: "a frozen
             graph (.pb)". Formats with the same text are listed once.
         outputs: The route to each output format; the first is taken where the manifest asks for
             none. Empty for a format that is recognized and not converted.
-        names: File names that a folder has where a model of this format is: "saved_model.pb".
-        suffixes: Ends of file names, in lower case, that say this format where the content does
-            not say another: ".onnx".
-        shared_suffixes: Ends of file names that this format shares with others, so that the
-            content decides: ".json".
-        looks_like: Tells from the content whether a file or folder is of this format; None for
-            files that have no mark.
-        also_reads: Formats whose files can be read as this one, where the manifest says so.
-        opened_by: Returns the path that the format's own runtime opens, from that of the
-            source: the folder of a SavedModel from its saved_model.pb.
+        names: File names that a model of this format has: "saved_model.pb".
+        suffixes: Ends of file names, in lower case, that decide for this format where the
+            content decides for none: ".onnx".
+        shared_suffixes: Ends of file names that this format shares with others, so that only
+            the content decides: ".json".
+        looks_like: Whether the content of a file or folder has the mark of this format; None for
+            a format without a mark.
+        also_reads: Names of formats whose files `input_format:` can declare to be of this one.
+        opened_by: Returns the path that the format's own runtime opens, from the path of the
+            source: "m" for the SavedModel "m/saved_model.pb".
         hint: What to do with a source of this format where it is not converted.
     """
 

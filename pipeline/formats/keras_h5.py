@@ -5,13 +5,16 @@ from dataclasses import replace
 from pipeline.formats.format import GRAPH, LAYERS, NAMED_FLAGS, TENSORFLOW_TOOLS, Format, Route
 from pipeline.formats.model_files import ModelFiles
 
+KERAS_TOOLS = (*TENSORFLOW_TOOLS, "keras", "tf_keras")
+"""Distributions that a conversion with Keras depends on."""
+
 EXPECTED = "a Keras model (.h5, .keras)"
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # https://docs.hdfgroup.org/hdf5/ , "Superblock"
 
 LAYERS_ROUTE = Route(
     convert="pipeline.tf.keras.convert_to_layers:convert_keras_layers",
     refer="pipeline.tf.keras.keras_reference:run_keras_model",
-    tools=(*TENSORFLOW_TOOLS, "keras", "tf_keras"),
+    tools=KERAS_TOOLS,
     flags=frozenset({"split_weights_by_layer"}),
     in_converter=True,
 )

@@ -1,7 +1,7 @@
-"""The files that a format is told from, each read once however many formats look at it.
+"""The files of a model, as far as its format is recognized from them.
 
-A folder's files are listed, of a file the first bytes are read, and a .json is decoded. No
-model is loaded.
+The names in a folder, the first bytes of a file and the content of a .json are read once, when
+the first format asks for them. No model is loaded.
 """
 
 import os
@@ -55,4 +55,5 @@ class ModelFiles:
         """
         if self.is_folder or self.path.suffix != ".json":
             return None
+        # Values that no model has are refused by the module that reads the model.
         return decode_json(self.path.read_bytes(), self.path.name).value

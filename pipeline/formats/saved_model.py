@@ -4,6 +4,7 @@ The files are the same; the formats differ in what is read of them. A module of 
 marker beside the graph, and Keras keeps its layers beside it, of which layers models are made.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.formats.format import GRAPH, LAYERS, NAMED_FLAGS, Format, Route
@@ -13,10 +14,6 @@ from pipeline.formats.model_files import ModelFiles
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _HUB_FILE = "tfhub_module.pb"
 _KERAS_FILE = "keras_metadata.pb"
-_FORMATS = ("tf_saved_model", "tf_hub", "keras_saved_model")
-
-_FLAGS = NAMED_FLAGS | {"signature_name", "saved_model_tags"}
-_EXPECTED = "a SavedModel folder (saved_model.pb)"
 
 
 def open_folder(path: Path) -> Path:
@@ -43,44 +40,39 @@ def _is_of_keras(files: ModelFiles) -> bool:
     return _KERAS_FILE in _names(files)
 
 
-def _route(*, in_converter: bool) -> Route:
-    return Route(
-        convert="pipeline.tf.saved_model.convert_saved_model:convert_saved_model",
-        refer="pipeline.tf.saved_model.saved_model_reference:run_saved_model",
-        flags=_FLAGS,
-        in_converter=in_converter,
-    )
-
-
 TF_SAVED_MODEL = Format(
     name="tf_saved_model",
     title="TensorFlow SavedModel",
-    expected=_EXPECTED,
-    outputs={GRAPH: _route(in_converter=True)},
+    expected="a SavedModel folder (saved_model.pb)",
+    outputs={
+        GRAPH: Route(
+            convert="pipeline.tf.saved_model.convert_saved_model:convert_saved_model",
+            refer="pipeline.tf.saved_model.saved_model_reference:run_saved_model",
+            flags=NAMED_FLAGS | {"signature_name", "saved_model_tags"},
+            in_converter=True,
+        )
+    },
     names=SAVED_MODEL_FILES,
     looks_like=_is_saved_model,
-    also_reads=_FORMATS,
+    also_reads=("tf_saved_model", "tf_hub", "keras_saved_model"),
     opened_by=open_folder,
 )
 
-TF_HUB = Format(
+TF_HUB = replace(
+    TF_SAVED_MODEL,
     name="tf_hub",
     title="TensorFlow Hub module",
-    expected=_EXPECTED,
-    outputs={GRAPH: _route(in_converter=True)},
     names=(*SAVED_MODEL_FILES, _HUB_FILE),
     looks_like=_is_hub_module,
-    also_reads=_FORMATS,
-    opened_by=open_folder,
 )
 
-KERAS_SAVED_MODEL = Format(
+KERAS_SAVED_MODEL = replace(
+    TF_SAVED_MODEL,
     name="keras_saved_model",
     title="SavedModel of Keras 2",
-    expected=_EXPECTED,
-    outputs={LAYERS: LAYERS_ROUTE, GRAPH: _route(in_converter=False)},
-    names=SAVED_MODEL_FILES,
+    outputs={
+        LAYERS: LAYERS_ROUTE,
+        GRAPH: replace(TF_SAVED_MODEL.outputs[GRAPH], in_converter=False),
+    },
     looks_like=_is_of_keras,
-    also_reads=_FORMATS,
-    opened_by=open_folder,
 )

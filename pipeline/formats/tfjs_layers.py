@@ -2,14 +2,8 @@
 
 from typing import Any
 
-from pipeline.formats.format import (
-    FUNCTION_FLAGS,
-    GRAPH,
-    LAYERS,
-    TENSORFLOW_TOOLS,
-    Format,
-    Route,
-)
+from pipeline.formats.format import FUNCTION_FLAGS, GRAPH, LAYERS, Format, Route
+from pipeline.formats.keras_h5 import KERAS_TOOLS
 from pipeline.formats.model_files import ModelFiles
 
 EXPECTED = "a TensorFlow.js model.json"
@@ -47,7 +41,7 @@ TFJS_LAYERS = Format(
         GRAPH: Route(
             convert="pipeline.tf.keras.layers_to_graph:convert_layers_model",
             refer=None,
-            tools=(*TENSORFLOW_TOOLS, "keras", "tf_keras"),
+            tools=KERAS_TOOLS,
             flags=FUNCTION_FLAGS,
             in_converter=True,
         ),
