@@ -1,26 +1,32 @@
 """The card of a model, where what it gathers is not all there."""
 
-import json
 from pathlib import Path
 
 import pytest
+from signatures import signature_of
 
+from pipeline.engine.outcome import Outcome
 from pipeline.engine.step import Work
 from pipeline.errors import DiskError
-from pipeline.steps.functions import card
+from pipeline.manifest.model import Model
+from pipeline.records.verdicts import Verdicts
+from pipeline.steps.card import STEP, parameters, run
 from pipeline.workers.limits import Budget
 
 
 def test_a_variant_whose_ending_a_full_disk_did_not_take_is_the_machines_fault(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "verify.json").write_text(json.dumps({"variants": {}, "proofs": {}}))
+    model = Model.model_validate({"name": "m", "source": "m.pb", "variants": ["float16"]})
+    signature_of([], []).save(tmp_path)
+    Verdicts(variants={}, proofs={}).save(tmp_path)
     work = Work(
         task="card:m",
         model="m",
-        parameters={"variants": ["float16"]},
-        inputs={"verify": tmp_path},
-        outcomes={},
+        step=STEP,
+        parameters=parameters(model),
+        inputs=dict.fromkeys(STEP.needs, tmp_path),
+        outcomes={"variant:base": Outcome(status="failed", reason="for a test")},
         folder=tmp_path / "card",
         log=tmp_path / "log.txt",
         root=tmp_path,
@@ -33,6 +39,6 @@ def test_a_variant_whose_ending_a_full_disk_did_not_take_is_the_machines_fault(
         submit=lambda *_, **__: pytest.fail("no process is needed"),
     )
     with pytest.raises(DiskError, match="variant:float16: its result could not be kept") as caught:
-        card(work)
+        run(work)
 
     assert caught.value.hint == "make room on the disk"

@@ -82,7 +82,7 @@ def _judge_in_node(
         "map": {role: f"{name}:0" for name, own in roles.items() for role in own},
         "roles": conventions,
     }
-    records = {name: one.to_json() for name, one in checks.items()}
+    records = {name: one.record(LIMIT).to_json() for name, one in checks.items()}
     request = {
         "sources": SOURCES.as_uri(),
         "folder": str(folder),
