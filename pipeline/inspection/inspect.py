@@ -45,7 +45,7 @@ from pipeline.formats.detect import detect_format
 from pipeline.inspection.other_files import inspect_other_file
 from pipeline.inspection.remarks import find_remarks
 from pipeline.inspection.subject import Subject
-from pipeline.tfjs.model.inference import Shape
+from pipeline.records.shape import Shape
 
 CATALOG = "zoo_catalog"
 

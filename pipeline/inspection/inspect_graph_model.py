@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SignatureError
-from pipeline.inspection.effort import Feed, Graph, describe_effort, gauge
-from pipeline.inspection.shapes import Body
+from pipeline.inspection.effort import Feed, gauge
+from pipeline.inspection.shapes import Body, Graph
 from pipeline.inspection.stored import read_values, summarize_weights
+from pipeline.records.shape import Shape
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.dtypes import js_dtype
 from pipeline.tfjs.model.graph_ops import ASYNC_OPS
-from pipeline.tfjs.model.inference import Shape
 from pipeline.tfjs.model.model_json import ModelJson, parse_model_json
 from pipeline.tfjs.model.normalize import normalize_content
 from pipeline.tfjs.model.signature import count_parameters, read_signature
@@ -27,8 +28,6 @@ from pipeline.tfjs.model.signature_def import (
 )
 from pipeline.tfjs.model.topology import parse_topology, tensor_name
 from pipeline.tfjs.op_support import find_missing_ops
-
-_BARE_RECORD: Mapping[str, Any] = {"inputs": None, "outputs": None}
 
 
 def inspect_graph_model(path: Path, *, shapes: Mapping[str, Shape]) -> dict[str, Any]:
@@ -75,7 +74,7 @@ def inspect_graph_model(path: Path, *, shapes: Mapping[str, Shape]) -> dict[str,
         "weights": weights,
         "ops": ops,
         "missingOps": {"tensorflow.js": find_missing_ops(ops, converted=True)},
-        **describe_effort(effort),
+        **effort.to_json(),
         "faults": [text for text in (reading.fault, fault) if text],
     }
 
@@ -131,9 +130,8 @@ def _describe_ends(
     model_json: ModelJson, signature: SignatureDef
 ) -> tuple[dict[str, Any], str | None]:
     """Return inputs, outputs and how to call; and why these are not what a zoo would publish."""
-    keys = ("inputs", "outputs", "requiresAsync")
     try:
-        described = read_signature(model_json, _BARE_RECORD)
+        described = read_signature(model_json, Conversion())
     except SignatureError as error:
         topology = parse_topology(model_json.content["modelTopology"])
         known = [spec.name for spec in model_json.weights]
@@ -145,7 +143,9 @@ def _describe_ends(
             "requiresAsync": topology.requires_async(nodes, known=known),
         }
         return ends, error.message
-    return {key: described[key] for key in keys}, None
+    return described.model_dump(
+        mode="json", by_alias=True, include={"inputs", "outputs", "requires_async"}
+    ), None
 
 
 def _list_tensors(infos: Sequence[TensorInfo]) -> list[dict[str, Any]]:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.inspection.effort import Feed, Graph, describe_effort, gauge
+from pipeline.inspection.effort import Feed, gauge
 from pipeline.inspection.facts import Fact
-from pipeline.inspection.shapes import VARIABLES, Body, Visit
+from pipeline.inspection.shapes import VARIABLES, Body, Graph, Visit
 from pipeline.inspection.stored import NUM_LARGEST
+from pipeline.records.shape import Shape
 from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
-from pipeline.tfjs.model.inference import Shape, parse_shape
+from pipeline.tfjs.model.inference import parse_shape
 from pipeline.tfjs.model.topology import Node, split_tensor_name
 from pipeline.tfjs.op_support import find_missing_ops
 from pipeline.workers.pool import TensorFlowPool
@@ -124,7 +125,7 @@ def _describe_signature(
         "tags": graph["tags"],
         "inputs": inputs,
         "outputs": outputs,
-        **describe_effort(effort),
+        **effort.to_json(),
     }
     return described, effort.visits
 

@@ -16,15 +16,12 @@ file.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.inspection.facts import Call, count_elements
+from pipeline.inspection.facts import Call, Fact, NotKnownError, count_elements
 from pipeline.inspection.shapes import Visit
 from pipeline.inspection.shapes_of_math import einsum_sizes, matrix_sizes
-from pipeline.inspection.shapes_of_windows import (
-    CONVOLUTIONS,
-    DEPTHWISE,
-    TRANSPOSED,
-    spatial_filter,
-)
+from pipeline.inspection.shapes_of_windows import CONVOLUTIONS, DEPTHWISE, TRANSPOSED
+
+Formula = Callable[[Call, Fact], int | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +29,11 @@ class Work:
     """The multiply-adds of a graph.
 
     Attributes:
-        total: Those of all ops whose shapes are known.
+        total: The multiply-adds of all ops whose shapes are known.
         by_op: The same, by kind of op.
         num_counted: Ops that were counted.
-        unknown: Names of the ops that could not be, for want of shapes.
-        repeated: Names of those in loops and branches, which run nobody knows how often.
+        unknown: Names of the ops that could not be counted, because a shape is unknown.
+        repeated: Names of the ops in loops and branches: nobody knows how often they run.
     """
 
     total: int
@@ -52,14 +49,12 @@ def count_multiply_adds(visits: Sequence[Visit]) -> Work:
     unknown, repeated = [], []
     num_counted = 0
     for visit in visits:
-        count = _FORMULAS.get(visit.node.op)
-        if count is None:
+        if visit.node.op not in _FORMULAS:
             continue
         if not visit.certain:
             repeated.append(visit.node.name)
             continue
-        outputs = visit.outputs[0].size if visit.outputs else None
-        work = count(Call(node=visit.node, inputs=visit.inputs), outputs)
+        work = _count(visit)
         if work is None:
             unknown.append(visit.node.name)
             continue
@@ -74,51 +69,40 @@ def count_multiply_adds(visits: Sequence[Visit]) -> Work:
     )
 
 
-def _convolution(call: Call, outputs: int | None) -> int | None:
-    window = spatial_filter(call.fact(1).shape)
-    if outputs is None or window is None:
+def _count(visit: Visit) -> int | None:
+    call = Call(node=visit.node, inputs=visit.inputs)
+    try:
+        return _FORMULAS[visit.node.op](call, visit.outputs[0])
+    except NotKnownError:
         return None
-    # With groups the filter has the channels of one of them.
-    return _multiply(outputs, window[:-1])
 
 
-def _depthwise(call: Call, outputs: int | None) -> int | None:
-    window = spatial_filter(call.fact(1).shape)
-    return None if outputs is None or window is None else _multiply(outputs, window[:-2])
+def _windows(call: Call, made: Fact, axes: slice) -> int | None:
+    """Return the elements of a tensor, each times the sizes of the filter in `axes`.
 
-
-def _transposed(call: Call, _outputs: int | None) -> int | None:
-    window, inputs = spatial_filter(call.fact(1).shape), call.fact(2).size
-    return None if inputs is None or window is None else _multiply(inputs, window[:-1])
-
-
-def _product(call: Call, outputs: int | None) -> int | None:
-    sizes = matrix_sizes(call)
-    if outputs is None or sizes is None:
+    With groups the filter has the channels of one group.
+    """
+    window = call.sizes(1)
+    if made.shape is None or None in window:
         return None
-    a, b = sizes
-    assert a is not None
-    assert b is not None
+    return count_elements((*made.shape, *window[axes]))
+
+
+def _product(call: Call, made: Fact) -> int | None:
+    a, b = matrix_sizes(call)
     shared = a[-1] if a[-1] is not None else b[-2]
-    return None if shared is None else outputs * shared
+    return None if made.shape is None else count_elements((*made.shape, shared))
 
 
-def _einsum(call: Call, _outputs: int | None) -> int | None:
-    found = einsum_sizes(call)
-    two = len(call.inputs) == 2  # noqa: PLR2004
-    return count_elements(tuple(found[1].values())) if found and two else None
+def _einsum(call: Call, _made: Fact) -> int | None:
+    _, sizes = einsum_sizes(call)
+    return count_elements(tuple(sizes.values())) if len(call.inputs) == 2 else None  # noqa: PLR2004  # a product of two
 
 
-def _multiply(count: int, sizes: Sequence[int]) -> int:
-    for size in sizes:
-        count *= size
-    return count
-
-
-_FORMULAS: dict[str, Callable[[Call, int | None], int | None]] = {
-    **dict.fromkeys(CONVOLUTIONS, _convolution),
-    **dict.fromkeys(DEPTHWISE, _depthwise),
-    **dict.fromkeys(TRANSPOSED, _transposed),
+_FORMULAS: dict[str, Formula] = {
+    **dict.fromkeys(CONVOLUTIONS, lambda call, made: _windows(call, made, slice(-1))),
+    **dict.fromkeys(DEPTHWISE, lambda call, made: _windows(call, made, slice(-2))),
+    **dict.fromkeys(TRANSPOSED, lambda call, _made: _windows(call, call.fact(2), slice(-1))),
     **dict.fromkeys(("MatMul", "_FusedMatMul", "BatchMatMul", "BatchMatMulV2"), _product),
     "Einsum": _einsum,
 }

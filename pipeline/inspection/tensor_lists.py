@@ -1,7 +1,7 @@
-"""Lists: the shape of what a loop has written into a tensor list or tensor array.
+"""Lists: the shape of the elements that a loop has written into a tensor list or tensor array.
 
 `tf.map_fn` becomes a loop that writes one element a round, and a stack of the elements behind
-it. All elements have one shape: that of any value written. It opens no file.
+it. All elements have the shape of any value written. It opens no file.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,55 +12,50 @@ from pipeline.tfjs.model.topology import Node, split_tensor_name
 
 Read = Callable[[str], Fact]
 
-# Ops that hand a list (or the flow of an array) on, the input that has it being the first.
+# Ops that hand on a list (or the flow of an array), which is their first input.
 _PASSING = frozenset({"Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch"})
 # The inputs of a write that hold the list and the value.
 _WRITES = {"TensorListSetItem": (0, 2), "TensorArrayWriteV3": (3, 2)}
+# The input of a stack that holds the list.
 _STACKS = {"TensorListStack": 0, "TensorArrayGatherV3": 2}
 
 
-def stack_shape(call: Call, nodes: Mapping[str, Node], read: Read) -> Sequence[Fact]:
-    """Return the shape of a stack of all elements of a list.
+def list_facts(call: Call, nodes: Mapping[str, Node], read: Read) -> Sequence[Fact]:
+    """Return what is known of the outputs of an op on lists; nothing of any other op.
 
     Args:
-        call: A TensorListStack or TensorArrayGatherV3.
+        call: The node.
         nodes: Its graph.
         read: Returns what is known of a tensor.
     """
-    writes, count = _trace(call.node.data_inputs[_STACKS[call.node.op]], nodes, read)
-    if call.node.op == "TensorArrayGatherV3":
-        indices = call.fact(1).shape
-        count = indices[0] if indices else None
-    element = call.shape("element_shape")
-    for write in writes:
-        value = read(write.data_inputs[_WRITES[write.op][1]]).shape
-        try:
-            element = merge_shapes(element, value)
-        except ValueError:
-            return [UNKNOWN]
-    return [UNKNOWN if element is None else Fact(shape=(count, *element))]
-
-
-def list_facts(call: Call) -> Sequence[Fact] | None:
-    """Return what is known of a list that is made of a tensor, and of what is read from it."""
     match call.node.op:
         case "TensorListFromTensor":
             shape = call.fact(0).shape
             return [Fact(shape=(), held=shape[1:] if shape else None)]
         case "TensorListGetItem":
             return [Fact(shape=call.fact(0).held)]
-        case "Enter":
-            return call.inputs
-    return None
+        case op if op in _STACKS and len(call.inputs) > _STACKS[op]:
+            return [_stack(call, nodes, read)]
+    return ()
 
 
-def is_stack(node: Node) -> bool:
-    """Return whether a node stacks the elements of a list."""
-    return node.op in _STACKS and len(node.data_inputs) > _STACKS[node.op]
+def _stack(call: Call, nodes: Mapping[str, Node], read: Read) -> Fact:
+    """Return what is known of a stack of all elements of a list."""
+    writes, count = _trace(call.node.data_inputs[_STACKS[call.node.op]], nodes, read)
+    if call.node.op == "TensorArrayGatherV3":
+        count = call.fact(1).length
+    element = call.shape("element_shape")
+    for write in writes:
+        value = read(write.data_inputs[_WRITES[write.op][1]]).shape
+        try:
+            element = merge_shapes(element, value)
+        except ValueError:
+            return UNKNOWN
+    return UNKNOWN if element is None else Fact(shape=(count, *element))
 
 
 def _trace(tensor: str, nodes: Mapping[str, Node], read: Read) -> tuple[list[Node], int | None]:
-    """Return the writes into a list and its number of elements where it was made with one."""
+    """Return the writes into a list, and its number of elements if it was made with a number."""
     writes: list[Node] = []
     count = None
     seen: set[str] = set()
@@ -75,6 +70,6 @@ def _trace(tensor: str, nodes: Mapping[str, Node], read: Read) -> tuple[list[Nod
         elif node.op in _WRITES and len(node.data_inputs) > max(_WRITES[node.op]):
             writes.append(node)
             pending.append(node.data_inputs[_WRITES[node.op][0]])
-        elif node.op == "TensorListReserve":
+        elif node.op == "TensorListReserve" and len(node.data_inputs) > 1:
             count = read(node.data_inputs[1]).scalar
     return writes, count

@@ -15,6 +15,7 @@ from pipeline.formats.table import ROUTES, normalize_source
 from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.inputs.made_inputs import make_inputs
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
+from pipeline.records.flags import DEFAULT_SHARD_BYTES
 from pipeline.runtime.describe_model import describe_layers_model
 from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.run_models import run_models
@@ -26,7 +27,6 @@ from pipeline.workers.limits import Budget, ResourceLimits
 
 BACKENDS = ("wasm", "cpu")
 TIMEOUT_SECONDS = 300.0
-SHARD_SIZE_BYTES = 4 * 1024**2
 _NAME = "model"
 _SEED = "inspect"
 
@@ -80,10 +80,10 @@ def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> No
         source_format,
         source=path,
         folder=folder / "base",
-        shard_size_bytes=SHARD_SIZE_BYTES,
+        shard_size_bytes=DEFAULT_SHARD_BYTES,
     )
     if source_format == LAYERS:
-        record["loaded"] = describe_layers_model(
+        loaded = describe_layers_model(
             folder / "base",
             packages=packages,
             log=folder / "log.txt",
@@ -91,6 +91,7 @@ def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> No
             trusted=False,
             hint=ROUTES[LAYERS, LAYERS].load_hint,
         )
+        record = record.model_copy(update={"loaded": loaded})
     model_json = load_model_json(folder / "base" / "model.json")
     signature = read_signature(model_json, record)
     write_variant(
@@ -98,11 +99,11 @@ def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> No
         signature=signature,
         name=_NAME,
         quantize={},
-        shard_size_bytes=SHARD_SIZE_BYTES,
+        shard_size_bytes=DEFAULT_SHARD_BYTES,
         folder=folder / "named",
     )
-    hints = read_hints(model_json, folder / "base", signature)
-    inputs = make_inputs(signature, seed=_SEED, index=0, hints=hints)
+    hints = read_hints(model_json, folder / "base", signature.inputs)
+    inputs = make_inputs(signature.inputs, seed=_SEED, index=0, hints=hints)
     vectors = Vectors(vectors=[Vector(inputs=inputs, outputs={})], seed=_SEED, runtime="")
     write_vectors(folder / "vectors", vectors)
 

@@ -9,7 +9,7 @@ from topology_nodes import ints, node
 from pipeline.inspection.facts import Fact
 from pipeline.inspection.multiply_adds import count_multiply_adds
 from pipeline.inspection.shapes import Visit
-from pipeline.tfjs.model.inference import Shape
+from pipeline.records.shape import Shape
 
 
 def visit(op: str, shapes: Sequence[Shape], output: Shape, **attrs: Any) -> Visit:

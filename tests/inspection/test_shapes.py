@@ -4,13 +4,15 @@ What TensorFlow itself infers on the same nodes is compared in test_inspect_save
 """
 
 from collections.abc import Mapping, Sequence
+from random import Random
 
 import pytest
 from topology_nodes import ints, node
 
+from pipeline.inspection import shapes, values
 from pipeline.inspection.facts import Fact
-from pipeline.inspection.shapes import Body, Inference
-from pipeline.tfjs.model.inference import Shape
+from pipeline.inspection.shapes import Body, Graph, Inference
+from pipeline.records.shape import Shape
 from pipeline.tfjs.model.topology import Node
 
 X = "x"
@@ -30,9 +32,9 @@ def infer(
     """Return what is known of a tensor; shapes in `given` are inputs, facts are constants."""
     facts = {k: v if isinstance(v, Fact) else Fact(shape=v) for k, v in given.items()}
     leaves = {name: Node(name=name, op="Const", inputs=(), attrs={}) for name in facts}
-    inference = Inference(functions=functions or {}, constants={"": facts})
     body = Body(nodes={**leaves, **{n.name: n for n in nodes}})
-    return inference.run(body, {}, [wanted])[0]
+    graph = Graph(body=body, functions=functions or {}, constants={"": facts})
+    return Inference(graph=graph).run({}, [wanted])[0]
 
 
 CONV = {"strides": [1, 2, 2, 1], "padding": "SAME"}
@@ -91,6 +93,18 @@ VALID = {"strides": [1, 1, 1, 1], "padding": "VALID"}
             {X: (1, 9, 10, 4)},
             (1, 4, 4, 4),
             id="pooling",
+        ),
+        pytest.param(
+            node("y", "Conv2D", X, "w", **CONV),
+            {X: None, "w": (3, 3, 3, 32)},
+            (None, None, None, 32),
+            id="convolution of an unknown shape",
+        ),
+        pytest.param(
+            node("y", "Conv2D", X, "w", strides=[1, 0, 1, 1], padding="SAME"),
+            {X: (1, 8, 8, 3), "w": (3, 3, 3, 32)},
+            None,
+            id="convolution that stands still",
         ),
         pytest.param(
             node("y", "MatMul", X, "w", transpose_a=True),
@@ -253,6 +267,54 @@ def test_an_output_other_than_the_first() -> None:
     )
 
 
+def test_a_condition_has_the_sizes_that_both_branches_have() -> None:
+    nodes = [
+        node("switch", "Switch", X, "b"),
+        node("small", "ResizeBilinear", "switch:1", "sizes"),
+        node("y", "Merge", "switch", "small"),
+    ]
+
+    found = infer(nodes, {X: (1, 8, 8, 3), "b": (), "sizes": ints(4, 8)}, "y")
+
+    assert found.shape == (1, None, 8, 3)
+
+
+# One op for each rule.
+OPS = {rule: op for rules in (shapes._RULES, values._RULES) for op, rule in rules.items()}
+
+
+@pytest.mark.parametrize("op", sorted(OPS.values()))
+def test_a_node_that_contradicts_itself_has_an_unknown_shape_and_no_error(op: str) -> None:
+    """Inputs and attributes of a stranger's graph may be anything."""
+    random = Random(op)
+    facts = [
+        Fact(),
+        Fact(shape=()),
+        Fact(shape=(None, 0, 3, 2**53 - 1)),
+        Fact(shape=(2, 2), values=(1, -1, None, 2**70)),
+        ints(),
+        ints(0),
+        ints(-1, 0, 7),
+        scalar(0),
+        scalar(-9),
+    ]
+    attributes = ("num", "num_split", "axis", "block_size", "batch_dims", "shrink_axis_mask")
+    for _ in range(200):
+        given = {f"x{i}": random.choice(facts) for i in range(random.randrange(5))}
+        attrs = {
+            **{name: random.choice((-1, 0, 3, 2**62)) for name in attributes},
+            **{
+                name: random.choice(([], [0], [1, -1, 1, 1], [1, 1, 1, 1]))
+                for name in ("strides", "ksize", "dilations", "squeeze_dims", "explicit_paddings")
+            },
+            "padding": random.choice(("SAME", "VALID", "EXPLICIT", "?")),
+            "equation": random.choice(("a,b->ab", "aa,b->c", "", "->")),
+            "T": "DT_INT32",
+        }
+
+        infer([node("y", op, *given, **attrs)], given, "y")
+
+
 def test_sizes_computed_in_the_graph_are_followed() -> None:
     """x.reshape(shape(x)[0], shape(x)[1] * 2, -1), as the converter leaves it."""
     nodes = [
@@ -366,9 +428,9 @@ def test_only_what_is_in_a_loop_is_uncertain() -> None:
     nodes = {n.name: n for n in map_loop()}
     leaves = ("element", "count", "zero", "sizes", X)
     nodes |= {name: node(name, "Const") for name in leaves}
-    inference = Inference(functions={}, constants={})
+    inference = Inference(graph=Graph(body=Body(nodes=nodes), functions={}, constants={}))
 
-    inference.run(Body(nodes=nodes), {}, ["y"])
+    inference.run({}, ["y"])
 
     certain = {visit.node.name for visit in inference.visits if visit.certain}
     assert certain == {*leaves, "list", "made", "exit", "stacked", "y"}
