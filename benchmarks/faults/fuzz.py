@@ -108,7 +108,7 @@ def _run_child(  # noqa: PLR0913, PLR0917  # what it reads, and until when
         return number + 1
     if "whole to begin" in errors or "ImportError" in errors:
         raise SystemExit(errors)
-    from readers import IN_TENSORFLOW  # noqa: PLC0415
+    from readers import IN_TENSORFLOW
 
     if kind in IN_TENSORFLOW and (watch.fired or code < 0):
         # In compiled code, which a job may be lost in: its deadline ends it, and its death is told.
@@ -124,7 +124,7 @@ class _Watch:
     """Kills a child that has read nothing for a while: it hangs in compiled code."""
 
     def __init__(self, process: "subprocess.Popen[str]", place: Path) -> None:
-        import threading  # noqa: PLC0415
+        import threading
 
         self.fired = False
         self._process, self._place = process, place
@@ -169,7 +169,7 @@ def main() -> None:
         code = _read_cases()
         sys.stdout.flush()
         os._exit(code)
-    from readers import IN_TENSORFLOW, KINDS  # noqa: PLC0415  # the child chooses for itself
+    from readers import IN_TENSORFLOW, KINDS  # the child chooses for itself
 
     sys.exit(_report(given, given.kinds or [*KINDS, *IN_TENSORFLOW]))
 
@@ -203,7 +203,7 @@ class Child:
     """The process that reads."""
 
     def __init__(self, kind: str, seed: int, work: Path) -> None:
-        from readers import IN_TENSORFLOW, KINDS  # noqa: PLC0415
+        from readers import IN_TENSORFLOW, KINDS
 
         self.name, self.seed, self.work = kind, seed, work
         self.kind = {**KINDS, **IN_TENSORFLOW}[kind]
@@ -226,7 +226,7 @@ class Child:
         signal.signal(signal.SIGALRM, _too_long)
         if self.in_tensorflow:
             os.environ.update(CUDA_VISIBLE_DEVICES="-1", TF_CPP_MIN_LOG_LEVEL="3")
-            import pipeline.tf.preload  # noqa: F401, PLC0415
+            import pipeline.tf.preload  # noqa: F401
         else:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
@@ -265,7 +265,7 @@ class Child:
 
     def read(self, changed: dict[str, bytes]) -> tuple[str, str]:
         """Return how files are read: an ending, and of a finding what was raised."""
-        from pipeline.errors import PipelineError  # noqa: PLC0415
+        from pipeline.errors import PipelineError
 
         ending = "read", ""
         with self._folder({**self.whole, **changed}) as folder:

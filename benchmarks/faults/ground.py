@@ -56,8 +56,8 @@ class Ground(Zoo):
         write_layers_model(folder / "sources/layers")
         self._list("layers", "sources/layers/model.json", output_format="tfjs_layers_model")
         if tensorflow:
-            import keras_models  # noqa: PLC0415
-            import saved_models  # noqa: PLC0415
+            import keras_models
+            import saved_models
 
             shutil.copytree(saved_models.built() / "three_inputs", folder / "sources/saved")
             self._list("saved", "sources/saved")

@@ -195,7 +195,7 @@ class Campaign:
 
     def _write_keras(self) -> None:
         if not (self.trap.keras / "model.h5").exists():
-            import keras_models  # noqa: PLC0415
+            import keras_models
 
             built = keras_models.built()
             shutil.copy(built / "two_heads.keras 3.keras", self.trap.keras / "model.keras")
@@ -213,7 +213,7 @@ class Campaign:
             raise SystemExit(f"only {len(written)} hostile SavedModels could be written")
         for path in written:
             yield f"SavedModel: {path.name}", str(path)
-        import hostile_graphs  # noqa: PLC0415
+        import hostile_graphs
 
         for path in sorted(hostile_graphs.built().iterdir()):
             if path.is_dir() or path.suffix == ".pb":

@@ -124,7 +124,7 @@ def make_places(tf: Any) -> dict[str, Callable[[Any, Reach], Any]]:  # noqa: C90
 
 def main(folder: Path, secret: str, owned: str, port: str) -> None:
     """Write a model for each pair; those that TensorFlow cannot save are left out."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     for reach_name, reach in make_reaches(tf, secret, owned, port).items():
         for place_name, place in make_places(tf).items():

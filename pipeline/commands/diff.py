@@ -85,14 +85,14 @@ class Diff(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         self, graph: Graph, params: Mapping[str, Any], args: Sequence[str], fatal: Sequence[str]
     ) -> int:
         # Imported where it is met: it brings pydantic's types of the catalog.
-        from pipeline.diff.baseline import (  # noqa: PLC0415
+        from pipeline.diff.baseline import (
             read_baseline,
             read_build,
             read_published,
         )
-        from pipeline.diff.causes import explain_difference  # noqa: PLC0415
-        from pipeline.diff.compare import compare_catalogs  # noqa: PLC0415
-        from pipeline.diff.recipe_store import find_recipes  # noqa: PLC0415
+        from pipeline.diff.causes import explain_difference
+        from pipeline.diff.compare import compare_catalogs
+        from pipeline.diff.recipe_store import find_recipes
 
         before = read_baseline(graph, args[0]) if args else read_published(graph)
         if before is None:
@@ -118,9 +118,9 @@ def _parse_marks(text: str) -> list[str]:
 
 
 def _show(difference: Any, params: Mapping[str, Any]) -> None:
-    from pipeline.diff.diff_view import format_difference  # noqa: PLC0415
-    from pipeline.diff.json_document import to_json  # noqa: PLC0415
-    from pipeline.diff.markdown_document import format_markdown  # noqa: PLC0415
+    from pipeline.diff.diff_view import format_difference
+    from pipeline.diff.json_document import to_json
+    from pipeline.diff.markdown_document import format_markdown
 
     if params["as_json"]:
         write_text(sys.stdout, format_json(to_json(difference)).decode())

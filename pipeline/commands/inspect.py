@@ -104,7 +104,7 @@ class Inspect(ZooCommand):
 
 
 def _trial(cache: Path, root: Path, progress: Progress) -> Trial:
-    from pipeline.inspection.trial import try_backends  # noqa: PLC0415  # it needs numpy
+    from pipeline.inspection.trial import try_backends  # it needs numpy
 
     return functools.partial(try_backends, cache=cache, root=root, progress=progress)
 

@@ -186,8 +186,8 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
         self, url: str, files: Mapping[str, PublishedFile] | None, destination: str | None
     ) -> int:
         # Imported where it is met: it brings the HTTP library.
-        from pipeline.fetch.http.http_session import HttpSettings  # noqa: PLC0415
-        from pipeline.publish.readback import Reader  # noqa: PLC0415
+        from pipeline.fetch.http.http_session import HttpSettings
+        from pipeline.publish.readback import Reader
 
         with show_transfer(f"read back {url}") as progress:
             done = Reader(url, settings=HttpSettings(attempts=3), progress=progress).read_back(

@@ -76,7 +76,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         if graph.session.refresh or not done:
             return
         # Imported where it is met: a run with nothing to do waits for no import.
-        from pipeline.commands.run_records import leave_records  # noqa: PLC0415
+        from pipeline.commands.run_records import leave_records
 
         selected = [] if self.sel_default_tasks else list(self.sel_tasks)
         leave_records(graph, context, selected=selected, code=code)
@@ -130,8 +130,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 def _load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
     """Return the catalog's entries of models as they are now, even if it is not written yet."""
     # A run with nothing to do reads no card, and need not wait for the catalog's types.
-    from pipeline.catalog.entries import model_entry  # noqa: PLC0415
-    from pipeline.steps.catalog import CatalogParameters  # noqa: PLC0415
+    from pipeline.catalog.entries import model_entry
+    from pipeline.steps.catalog import CatalogParameters
 
     listed = graph.jobs["catalog"].parameters
     assert isinstance(listed, CatalogParameters)

@@ -59,7 +59,7 @@ movenet-singlepose-thunder    ok      object-detection         3.41 M  12.1 MiB*
 withheld: note: relative error 0.21 > 0.01 (basic-pitch uint8)
 skipped: would not be smaller than the base (handtrack float16, handtrack uint8, movenet-singlepose-lightning float16 and 1 more)
 stale: no signature; the build of 2026-01-31 is offered (handtrack)
-"""  # noqa: E501, RUF001
+"""  # noqa: E501
 
 COLUMNS_80 = """\
 model             status       base       float16     uint8         small
@@ -73,7 +73,7 @@ withheld: note: relative error 0.21 > 0.01 (basic-pitch uint8)
 skipped: would not be smaller than the base (handtrack float16, handtrack uint8,
 movenet-singlepose-lightning float16 and 1 more)
 stale: no signature; the build of 2026-01-31 is offered (handtrack)
-"""  # noqa: RUF001
+"""
 
 COLUMNS_60 = """\
 basic-pitch  ok  audio-transcription, 56.5 k parameters

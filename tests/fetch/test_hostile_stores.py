@@ -34,7 +34,7 @@ class LyingFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspe
         kind = "directory" if name == "zoo/m" else "file"
         return {"name": name, "type": kind, "size": 7, "ETag": "1"}
 
-    def ls(self, path: str, detail: bool = True, **_options: Any) -> Any:  # noqa: FBT001, FBT002  # fsspec's
+    def ls(self, path: str, detail: bool = True, **_options: Any) -> Any:  # noqa: FBT002  # fsspec's
         """List what a test says."""
         del detail
         return type(self).listing(self._strip_protocol(path))

@@ -37,7 +37,7 @@ def built() -> Path:
 
 def write_models(folder: Path) -> None:
     """Write all models into the folder; imports TensorFlow."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     (folder / SECRET).write_bytes(bytes([2, 0, 0, 0, 3, 0, 0, 0]))
     _write_hidden_graphs(tf, folder)
@@ -224,7 +224,7 @@ def _write_graph(path: Path, graph: Any) -> None:
 
 def _write_sessions(v1: Any, folder: Path) -> None:
     """Write SavedModels of TensorFlow 1 with tables from files and with a left-over pipeline."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     words = folder / "words.txt"
     words.write_text("cat\ndog\n")
@@ -265,7 +265,7 @@ def _write_sessions(v1: Any, folder: Path) -> None:
 
 
 def _build(session: Any, folder: Path, inputs: Any, outputs: Any, main_op: Any = None) -> None:
-    from tensorflow.compat import v1  # noqa: PLC0415
+    from tensorflow.compat import v1
 
     signature = v1.saved_model.predict_signature_def(inputs, outputs)
     builder = v1.saved_model.Builder(str(folder))
@@ -281,7 +281,7 @@ def _build(session: Any, folder: Path, inputs: Any, outputs: Any, main_op: Any =
 
 def _write_tampered(tf: Any, folder: Path) -> None:
     """Write copies of models whose graph someone has changed by hand."""
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel  # noqa: PLC0415
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     words = folder / "words.txt"
     index = tf.lookup.TextFileIndex
@@ -312,7 +312,7 @@ def _list_twice(saved_model: Any) -> None:
 
 def _list_elsewhere(saved_model: Any) -> None:
     """List the path that fills a table where TensorFlow does not look, for it has a list."""
-    from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef  # noqa: PLC0415
+    from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 
     graph = saved_model.meta_graphs[0]
     _add_text(graph.graph_def, "elsewhere")

@@ -26,7 +26,7 @@ def list_api() -> list[str]:
 
 def _keras() -> Iterator[tuple[str, str, str, bool]]:
     """Yield all classes and functions of both generations of Keras, by part of the API."""
-    from pipeline.tf.keras import keras_builtin  # noqa: PLC0415
+    from pipeline.tf.keras import keras_builtin
 
     for generation in ("keras 3", "tf_keras"):
         known = keras_builtin.known_parts(generation)
@@ -43,9 +43,9 @@ def _keras() -> Iterator[tuple[str, str, str, bool]]:
 
 def _tensorflow() -> Iterator[tuple[str, str, str, bool]]:
     """Yield all functions of TensorFlow that tf_keras can record in a model."""
-    from tensorflow.python.util import dispatch, tf_export  # noqa: PLC0415
+    from tensorflow.python.util import dispatch, tf_export
 
-    from pipeline.tf.keras.keras_symbols import is_computing  # noqa: PLC0415
+    from pipeline.tf.keras.keras_symbols import is_computing
 
     marks = (dispatch.FALLBACK_DISPATCH_ATTR, dispatch.TYPE_BASED_DISPATCH_ATTR)
     for path, value in tf_export._NAME_TO_SYMBOL_MAPPING.items():

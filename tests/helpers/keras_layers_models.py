@@ -40,7 +40,7 @@ def publish(sources: list[Path], folder: Path) -> Json:
         By source, record and signature; or the class, text and hint of what was raised.
         `<name>/base` and `<name>/reference` in the folder have the files.
     """
-    from pipeline.errors import PipelineError  # noqa: PLC0415
+    from pipeline.errors import PipelineError
 
     made: Json = {}
     for source in sources:
@@ -56,15 +56,15 @@ def publish(sources: list[Path], folder: Path) -> Json:
 
 
 def _publish(source: Path, folder: Path) -> Json:
-    from tfjs_runtime import packages  # noqa: PLC0415
+    from tfjs_runtime import packages
 
-    from pipeline.proof.inputs.input_hints import read_hints  # noqa: PLC0415
-    from pipeline.runtime.describe_model import describe_layers_model  # noqa: PLC0415
-    from pipeline.tf.keras.convert_to_layers import convert_keras_layers  # noqa: PLC0415
-    from pipeline.tf.keras.keras_reference import run_keras_model  # noqa: PLC0415
-    from pipeline.tfjs.model.model_json import load_model_json  # noqa: PLC0415
-    from pipeline.tfjs.model.signature import read_signature  # noqa: PLC0415
-    from pipeline.workers.limits import Budget, ResourceLimits  # noqa: PLC0415
+    from pipeline.proof.inputs.input_hints import read_hints
+    from pipeline.runtime.describe_model import describe_layers_model
+    from pipeline.tf.keras.convert_to_layers import convert_keras_layers
+    from pipeline.tf.keras.keras_reference import run_keras_model
+    from pipeline.tfjs.model.model_json import load_model_json
+    from pipeline.tfjs.model.signature import read_signature
+    from pipeline.workers.limits import Budget, ResourceLimits
 
     base, reference = folder / "base", folder / "reference"
     base.mkdir(parents=True)
@@ -96,7 +96,7 @@ def _publish(source: Path, folder: Path) -> Json:
 
 def convert_stock(source: Path, folder: Path) -> None:
     """Convert a .h5 of tf_keras as `tensorflowjs_converter` does; a job of the pool."""
-    from tensorflowjs.converters import converter  # noqa: PLC0415
+    from tensorflowjs.converters import converter
 
     arguments = ["--input_format=keras", "--output_format=tfjs_layers_model"]
     converter.convert([*arguments, str(source), str(folder)])
@@ -179,8 +179,8 @@ MODELS: dict[str, Callable[[Any], Any]] = {
 
 def write_models(folder: Path) -> None:
     """Write all models into the folder; imports TensorFlow."""
-    import keras  # noqa: PLC0415
-    import tf_keras  # noqa: PLC0415
+    import keras
+    import tf_keras
 
     for generation, package in zip(GENERATIONS, (tf_keras, keras), strict=True):
         for name, make in MODELS.items():

@@ -38,7 +38,7 @@ def built() -> Path:
 
 def convert_stock(source: Path, folder: Path) -> None:
     """Convert a .h5 of tf_keras as `tensorflowjs_converter` does; a job of the pool."""
-    from tensorflowjs.converters import converter  # noqa: PLC0415
+    from tensorflowjs.converters import converter
 
     arguments = ["--input_format=keras", "--output_format=tfjs_graph_model"]
     converter.convert([*arguments, str(source), str(folder)])
@@ -51,7 +51,7 @@ def publish(sources: list[Path], folder: Path) -> dict[str, Any]:
         By source, the record and the notes; or the class and the text of what was raised.
         `<name>/base` and `<name>/reference` in the folder have the files.
     """
-    from pipeline.errors import PipelineError  # noqa: PLC0415
+    from pipeline.errors import PipelineError
 
     made: dict[str, Any] = {}
     for source in sources:
@@ -63,12 +63,12 @@ def publish(sources: list[Path], folder: Path) -> dict[str, Any]:
 
 
 def _publish(source: Path, folder: Path) -> dict[str, Any]:
-    from pipeline.proof.inputs.input_hints import read_hints  # noqa: PLC0415
-    from pipeline.tf.keras.convert_to_graph import convert_keras_model  # noqa: PLC0415
-    from pipeline.tf.keras.keras_reference import run_keras_model  # noqa: PLC0415
-    from pipeline.tfjs.model.model_json import format_model_json, load_model_json  # noqa: PLC0415
-    from pipeline.tfjs.model.signature import read_signature  # noqa: PLC0415
-    from pipeline.tfjs.rewrite.rewrite import rewrite_graph  # noqa: PLC0415
+    from pipeline.proof.inputs.input_hints import read_hints
+    from pipeline.tf.keras.convert_to_graph import convert_keras_model
+    from pipeline.tf.keras.keras_reference import run_keras_model
+    from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+    from pipeline.tfjs.model.signature import read_signature
+    from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
     base, reference = folder / "base", folder / "reference"
     base.mkdir(parents=True)
@@ -89,8 +89,8 @@ def _publish(source: Path, folder: Path) -> dict[str, Any]:
 
 def load(sources: list[Path], *, trust: bool) -> dict[str, Any]:
     """Load models and return what is known of each, or what was raised; a job of the pool."""
-    from pipeline.errors import PipelineError  # noqa: PLC0415
-    from pipeline.tf.keras.keras_source import load_keras_model  # noqa: PLC0415
+    from pipeline.errors import PipelineError
+    from pipeline.tf.keras.keras_source import load_keras_model
 
     made: dict[str, Any] = {}
     for source in sources:
@@ -128,7 +128,7 @@ def edit_metadata(folder: Path, kind: str, edit: Callable[[Any], None]) -> None:
 
 def _move_metadata(folder: Path) -> None:
     """Print the configs of a keras_metadata.pb, or take others from stdin where there are any."""
-    from tf_keras.protobuf import saved_metadata_pb2  # noqa: PLC0415
+    from tf_keras.protobuf import saved_metadata_pb2
 
     file = folder / "keras_metadata.pb"
     metadata = saved_metadata_pb2.SavedMetadata.FromString(file.read_bytes())
@@ -243,7 +243,7 @@ def _half_weights(k: Any) -> Any:
 
 def _trained(k: Any) -> Any:
     """Compiled and fitted: the file holds the state of the optimizer and a loss."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     model = _sequential(k)
     loss = k.losses.CategoricalCrossentropy(label_smoothing=0.1)
@@ -261,7 +261,7 @@ def _odd_names(k: Any) -> Any:
 
 def _operations(k: Any) -> Any:
     """Functions in place of layers."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     nn, ops = (tf.nn, tf) if k.__name__.startswith("tf_keras") else (k.ops, k.ops)
     image = k.Input((4, 4, 3), name="image")
@@ -329,8 +329,8 @@ MODELS: dict[str, Callable[[Any], Any]] = {
 
 def write_models(folder: Path) -> None:
     """Write all models into the folder; imports TensorFlow."""
-    import keras  # noqa: PLC0415
-    import tf_keras  # noqa: PLC0415
+    import keras
+    import tf_keras
 
     warnings.simplefilter("ignore")
     for generation, package in zip(GENERATIONS, (tf_keras, keras), strict=True):
@@ -355,7 +355,7 @@ def _write_weights(k: Any, folder: Path, generation: str) -> None:
 
 def _write_folders(k: Any, folder: Path) -> None:
     """Write SavedModels as tf_keras saves its models, and one that another tool saved."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     class Doubled(k.Model):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -382,8 +382,8 @@ def _write_keras_1(k: Any, folder: Path) -> None:
     After keras/models.py and keras/engine/topology.py of Keras 1.2.2: the weights of a
     recurrent layer are one by one for each gate, the kernel of Convolution1D has an axis more.
     """
-    import h5py  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
+    import h5py
+    import numpy as np
 
     gates = {"recurrent_activation": "hard_sigmoid", "return_sequences": True}
     layers = [
@@ -432,7 +432,7 @@ def _write_keras_1(k: Any, folder: Path) -> None:
 
 def _part(weights: list[Any], order: list[int]) -> list[Any]:
     """Return the weights of a recurrent layer gate by gate: W, U and b of each."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     parted = [np.split(value, len(order), axis=-1) for value in weights]
     return [gates[i] for i in order for gates in parted]
@@ -441,7 +441,7 @@ def _part(weights: list[Any], order: list[int]) -> list[Any]:
 def _write_odd(k: Any, folder: Path) -> None:
     unbuilt = k.Sequential([k.layers.Dense(3), k.layers.Dense(2)])
     unbuilt.save(str(folder / "unbuilt.keras"))
-    from keras.src.applications.convnext import ConvNeXt  # noqa: PLC0415
+    from keras.src.applications.convnext import ConvNeXt
 
     applications = k.applications
     small: dict[str, Any] = {"weights": None, "classes": 10}

@@ -60,9 +60,9 @@ def run_all(folder: Path, names: Sequence[str]) -> None:
 
 
 def _run(case: Case, folder: Path) -> Json:
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
-    from pipeline.tf.lower.lowering import lower_graph  # noqa: PLC0415
+    from pipeline.tf.lower.lowering import lower_graph
 
     found: Json = {}
     ways = {"graph": _build_old_graph if case.producer else _build_graph}
@@ -101,7 +101,7 @@ def _build_graph(tf: Any, case: Case) -> tuple[Any, list[str]]:
 
 def _build_old_graph(tf: Any, case: Case) -> tuple[Any, list[str]]:
     """Return a graph of an op that graphs of today may not have."""
-    from tensorflow.python.framework import op_def_registry  # noqa: PLC0415
+    from tensorflow.python.framework import op_def_registry
 
     with tf.Graph().as_default() as graph:
         given = _give(tf, case)
@@ -246,10 +246,10 @@ def _save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
 
 def _write(tf: Any, graph_def: Any, outputs: Sequence[str], folder: Path) -> None:
     """Write the graph as the pipeline does."""
-    from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef  # noqa: PLC0415
+    from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
-    from pipeline.tf.saved_model.freeze import Frozen  # noqa: PLC0415
-    from pipeline.tf.write_graph_model import write_graph_model  # noqa: PLC0415
+    from pipeline.tf.saved_model.freeze import Frozen
+    from pipeline.tf.write_graph_model import write_graph_model
 
     folder.mkdir(parents=True)
     with tf.Graph().as_default() as graph:

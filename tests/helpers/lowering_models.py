@@ -34,7 +34,7 @@ def built() -> Path:
 
 def write_models(folder: Path) -> None:
     """Write all models into the folder; imports TensorFlow."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     rows = np.arange(12, dtype=np.float32).reshape(3, 4) / 10
     writers: Mapping[str, tuple[Callable[..., Any], Mapping[str, Any]]] = {
@@ -199,7 +199,7 @@ def _save_vocabulary(tf: Any, folder: Path) -> None:
 
 def _save_keras(tf: Any, folder: Path) -> None:
     """Write a Keras model that takes texts."""
-    import tf_keras  # noqa: PLC0415
+    import tf_keras
 
     layer = tf_keras.layers.TextVectorization(max_tokens=20, output_sequence_length=5)
     layer.adapt(["the quick Brown fox", "the lazy dog"])

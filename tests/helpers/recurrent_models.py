@@ -162,11 +162,11 @@ LOOPS: dict[str, Callable[[Any, Any], Any]] = {
 
 def write_models(folder: Path) -> None:
     """Write all graphs and values into the folder; imports TensorFlow."""
-    import keras  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
-    import tf_keras  # noqa: PLC0415
+    import keras
+    import numpy as np
+    import tf_keras
 
-    from pipeline.tf.keras.convert_to_graph import convert_keras_model  # noqa: PLC0415
+    from pipeline.tf.keras.convert_to_graph import convert_keras_model
 
     warnings.simplefilter("ignore")
     steps = np.random.default_rng(1).normal(size=(2, 5, 3)).astype(np.float32)
@@ -201,17 +201,17 @@ def write_models(folder: Path) -> None:
 
 def _trace_alone(model: Any, steps: Any) -> Any:
     """Return what a model gives as a graph for any number of steps."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     call = tf.function(model, input_signature=[tf.TensorSpec([None, None, 3], tf.float32)])
     return call(steps).numpy()
 
 
 def _write_loop(make: Callable[[Any, Any], Any], steps: Any, folder: Path, name: str) -> Any:
-    import numpy as np  # noqa: PLC0415
-    import tensorflow as tf  # noqa: PLC0415
+    import numpy as np
+    import tensorflow as tf
 
-    from pipeline.tf.saved_model.convert_saved_model import convert_saved_model  # noqa: PLC0415
+    from pipeline.tf.saved_model.convert_saved_model import convert_saved_model
 
     module = tf.Module()
     given = tf.TensorSpec([None, 5, 3], tf.float32, name="steps")

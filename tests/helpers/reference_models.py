@@ -27,7 +27,7 @@ def built() -> Path:
 
 def write_models(folder: Path) -> None:
     """Write all models into the folder; imports TensorFlow."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     def save(name: str, function: Any, *specs: Any) -> None:
         module = tf.Module()

@@ -37,7 +37,7 @@ def convert_stock(source: Path, folder: Path, dtypes: list[str]) -> None:
 
     It runs in a job of the pool. Its command line cannot take a path with a space.
     """
-    from tensorflowjs.converters import converter  # noqa: PLC0415
+    from tensorflowjs.converters import converter
 
     for dtype in dtypes:
         quantize = [] if dtype == "float32" else [f"--quantize_{dtype}=*"]
@@ -47,7 +47,7 @@ def convert_stock(source: Path, folder: Path, dtypes: list[str]) -> None:
 
 def write_models(folder: Path) -> None:
     """Write all models into the folder; imports TensorFlow."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     tf.random.set_seed(0)
     for write in (_write_named, _write_ordered, _write_signatures, _write_control_flow):
@@ -92,7 +92,7 @@ def _pair(tf: Any, name: str) -> Any:
 
 
 def _kernel() -> Any:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     return np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 
@@ -335,7 +335,7 @@ def _build_v1(
 
 def _write_tampered(folder: Path) -> None:
     """Write copies of models whose graph someone has changed by hand."""
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel  # noqa: PLC0415
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     def asset_outside(graph: Any) -> None:
         graph.asset_file_def[0].filename = "../../words.txt"
@@ -391,7 +391,7 @@ def _words_in_disguise(graph: Any) -> None:
 
 def _write_keras(folder: Path) -> None:
     """Write two real architectures, and a small one with named outputs, as Keras 3 exports them."""
-    import keras  # noqa: PLC0415
+    import keras
 
     keras.utils.set_random_seed(0)
     applications = keras.applications

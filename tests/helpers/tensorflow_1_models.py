@@ -31,7 +31,7 @@ def built() -> Path:
 
 def convert_stock(source: Path, folder: Path, outputs: str) -> None:
     """Convert a frozen graph as `tensorflowjs_converter` does; it runs in a job of the pool."""
-    from tensorflowjs.converters import converter  # noqa: PLC0415
+    from tensorflowjs.converters import converter
 
     formats = ["--input_format=tf_frozen_model", "--output_format=tfjs_graph_model"]
     names = f"--output_node_names={outputs}"
@@ -40,7 +40,7 @@ def convert_stock(source: Path, folder: Path, outputs: str) -> None:
 
 def write_models(folder: Path) -> None:
     """Write all models into the folder; imports TensorFlow."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     tf.random.set_seed(0)
     _write_saved_models(tf.compat.v1, folder)
@@ -51,7 +51,7 @@ def write_models(folder: Path) -> None:
 
 
 def _kernel() -> Any:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     return np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 
@@ -155,8 +155,8 @@ def _save(
 
 def _write_text(folder: Path) -> None:
     """Write a SavedModel as text."""
-    from google.protobuf import text_format  # noqa: PLC0415
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel  # noqa: PLC0415
+    from google.protobuf import text_format
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     shutil.copytree(folder / "old_variable", folder / "text")
     path = folder / "text/saved_model.pb"
@@ -236,7 +236,7 @@ def _write_frozen_flow(v1: Any, folder: Path) -> None:
 
 def _write_frozen_calls(v1: Any, folder: Path) -> None:
     """Write frozen graphs that call functions."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     @tf.function  # type: ignore[untyped-decorator]
     def double(values: Any) -> Any:

@@ -87,7 +87,7 @@ def _attempts(
 
 
 def _thread() -> None:
-    import threading  # noqa: PLC0415
+    import threading
 
     thread = threading.Thread(target=len, args=("",))
     thread.start()
@@ -147,7 +147,7 @@ def _call(number: int, *arguments: object) -> None:
 
 def attempt_in_tensorflow(canary: Path, folder: Path) -> list[str]:
     """Return which of TensorFlow's own ways out came off."""
-    import tensorflow as tf  # noqa: PLC0415
+    import tensorflow as tf
 
     attempts: dict[str, Callable[[], object]] = {
         "read_file": lambda: tf.io.read_file(str(canary)),

@@ -131,14 +131,14 @@ def give_a_lambda() -> object:
 
 def attempt_all(folder: Path, canary: str, port: int, parent: int) -> list[str]:
     """Return which attempts to get out came off."""
-    import wall_attempts  # noqa: PLC0415  # behind the wall, as models are
+    import wall_attempts  # behind the wall, as models are
 
     return wall_attempts.attempt(folder, Path(canary), port, parent)
 
 
 def attempt_in_tensorflow(canary: str, folder: Path) -> list[str]:
     """Return which of TensorFlow's ways out came off."""
-    import wall_attempts  # noqa: PLC0415
+    import wall_attempts
 
     return wall_attempts.attempt_in_tensorflow(Path(canary), folder)
 

@@ -128,7 +128,7 @@ def test_output_cannot_be_a_folder_that_holds_other_things(output: str) -> None:
 
 
 @pytest.mark.parametrize(("error", "right"), [("0.01", True), ("0.011", False)])
-def test_a_tolerance_above_one_percent_needs_a_reason(error: str, right: bool) -> None:  # noqa: FBT001
+def test_a_tolerance_above_one_percent_needs_a_reason(error: str, right: bool) -> None:
     text = f"models: [{{name: a, source: b, tolerance: {{max_relative_error: {error}}}}}]"
 
     if right:

@@ -33,5 +33,5 @@ def test_content_type(path: str, content_type: str) -> None:
         ("models/x/uint8-0a1b2c3d/model.json", False),
     ],
 )
-def test_names_that_stand_for_a_content(path: str, named: bool) -> None:  # noqa: FBT001
+def test_names_that_stand_for_a_content(path: str, named: bool) -> None:
     assert is_content_named(path) is named

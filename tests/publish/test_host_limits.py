@@ -24,5 +24,5 @@ def test_files_and_sites_that_are_too_large_are_named() -> None:
     ("url", "expected"),
     [("https://me.github.io/zoo/", True), ("https://github.io.example.org", False), (None, False)],
 )
-def test_github_pages_is_told_by_its_domain(url: str | None, expected: bool) -> None:  # noqa: FBT001
+def test_github_pages_is_told_by_its_domain(url: str | None, expected: bool) -> None:
     assert is_github_pages(url) is expected

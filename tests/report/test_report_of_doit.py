@@ -127,7 +127,7 @@ TABLE = """
 model    status  task  parameters   base
 gear     ok      age            9  2 KiB
 corrupt  failed  –              –      –
-"""  # noqa: RUF001
+"""
 
 FAILURES = """
 Failed

@@ -78,7 +78,7 @@ def test_one_failure_among_good_models() -> None:
         "",
         "model    status  task  parameters   base",
         "gear     ok      pose           9  2 KiB",
-        "corrupt  failed  –              –      –",  # noqa: RUF001
+        "corrupt  failed  –              –      –",
         "",
         "Failed",
         "✗ convert corrupt",

@@ -45,7 +45,7 @@ def text(status: Status, *, width: int | None = None, **fields: Any) -> str | No
         ),
         pytest.param(
             {"status": "skipped", "task": "variant:handtrack:uint8", "reason": "not smaller"},
-            "– variant handtrack uint8  skipped: not smaller",  # noqa: RUF001
+            "– variant handtrack uint8  skipped: not smaller",
             id="skipped",
         ),
         pytest.param({"status": "skipped", "upstream": "fetch:handtrack"}, None, id="upstream"),

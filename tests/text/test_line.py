@@ -67,7 +67,14 @@ def test_a_message_hangs_behind_its_label() -> None:
 
 @pytest.mark.parametrize(
     ("text", "cells"),
-    [("gear", 4), ("✓ –", 3), ("東京.pb", 7), ("ｗｉｄｅ", 8), ("e\u0301", 1), ("👩‍👧", 2)],  # noqa: RUF001  # wide letters
+    [
+        ("gear", 4),
+        ("✓ –", 3),
+        ("東京.pb", 7),
+        ("ｗｉｄｅ", 8),
+        ("e\u0301", 1),
+        ("👩‍👧", 2),
+    ],  # wide letters
 )
 def test_width_is_counted_in_cells(text: str, cells: int) -> None:
     assert count_cells(text) == cells

@@ -322,7 +322,7 @@ def test_the_link_of_a_file_is_taken_as_it_is(link: str) -> None:
         ("gs://bucket/m.h5?generation=1", True),
     ],
 )
-def test_what_can_change_is_refreshable(text: str, final: bool) -> None:  # noqa: FBT001
+def test_what_can_change_is_refreshable(text: str, final: bool) -> None:
     source = parse_source(text)
 
     assert (source.final, source.refreshable) == (final, not final)

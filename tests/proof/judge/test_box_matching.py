@@ -82,7 +82,7 @@ def test_a_swapped_order_agrees() -> None:
 )
 def test_a_pair_agrees_in_class_score_and_place(
     row: tuple[list[float], float, int],
-    agrees: bool,  # noqa: FBT001
+    agrees: bool,
 ) -> None:
     reference = detections((A, 0.9, 1), (B, 0.2, 1))
     figures = compare_detections([reference], [detections(row, (B, 0.2, 1))], LIMITS)

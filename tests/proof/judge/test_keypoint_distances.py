@@ -58,5 +58,5 @@ def test_no_points_do_not_agree() -> None:
     ("shape", "answer"),
     [((1, 1, 17, 3), True), ((17, 2), True), ((1, 63), False), ((1, 64, 64, 39), False)],
 )
-def test_points_lie_along_the_last_axis(shape: tuple[int, ...], answer: bool) -> None:  # noqa: FBT001
+def test_points_lie_along_the_last_axis(shape: tuple[int, ...], answer: bool) -> None:
     assert are_keypoints(np.zeros(shape, np.float32)) is answer

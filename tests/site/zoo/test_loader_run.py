@@ -285,7 +285,7 @@ def test_what_does_not_fit_is_an_error_that_says_what_does(
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_what_needs_execute_async_gets_it(zoo: PublishedZoo, known: bool) -> None:  # noqa: FBT001
+def test_what_needs_execute_async_gets_it(zoo: PublishedZoo, known: bool) -> None:
     source = write_model(
         zoo.folder.parent / "sources/where",
         [typed("where", "Where", ["x"], T="bool")],

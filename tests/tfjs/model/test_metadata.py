@@ -37,7 +37,7 @@ def test_metadata_is_added_to_what_is_there(tmp_path: Path) -> None:
 )
 def test_when_predict_returns_names(
     outputs: list[str] | None,
-    asked: bool | None,  # noqa: FBT001  # a column of the table above
+    asked: bool | None,  # a column of the table above
     names: list[str] | None,
 ) -> None:
     ties = None if outputs is None else [Tie(name=name, tensor="x:0") for name in outputs]
