@@ -28,7 +28,7 @@ def make_recipe(receipts: Mapping[str, tuple[Receipt, Iterable[str]]]) -> Recipe
     """
     recipe = {}
     for step, (receipt, made) in sorted(receipts.items()):
-        read = receipt.ingredients
+        read = receipt
         told = _TOLD_ELSEWHERE.get(read.step, set())
         given = read.inputs.keys() - set(made) - {_SOURCE}
         recipe[step] = {

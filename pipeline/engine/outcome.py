@@ -6,61 +6,41 @@ the same outcome, and everything after it stays up to date (early cut-off).
 """
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
+
+from pydantic import Field
 
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import write_atomic
-from pipeline.disk.json_file import load_json
-from pipeline.disk.json_value import JsonValue
-from pipeline.errors import FormatError
+from pipeline.disk.typed_json import WrongJsonError, parse_json
+from pipeline.records.record import Part
 
 Status = Literal["ok", "failed", "skipped"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a step ended.
-
-    Attributes:
-        status: "ok", "failed" (by itself) or "skipped" (not wanted, or not possible
-            because a step before it has no result).
-        reason: Why it failed or was skipped; None for "ok".
-        outputs: SHA-256 of each file in the step's folder, by its path there.
-    """
+class Outcome(Part):
+    """How a step ended."""
 
     status: Status
+    """"failed" by itself; "skipped" if not wanted, or if a step before it has no result."""
     reason: str | None = None
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Why it failed or was skipped; None for "ok"."""
+    outputs: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of each file in the step's folder, by its path there."""
 
 
 def load_outcome(path: Path) -> Outcome | None:
     """Read an outcome; None where there is none, or none that can be read."""
-    wire = load_json(path)
     try:
-        return None if wire is None else _parse_outcome(wire)
-    except FormatError:
+        return parse_json(Outcome, path.read_bytes())
+    except (OSError, WrongJsonError):
         return None
-
-
-def _parse_outcome(wire: JsonValue) -> Outcome:
-    status, reason = wire.get("status"), wire.get("reason")
-    if status.value not in get_args(Status):
-        status.refuse(", ".join(get_args(Status)))
-    return Outcome(
-        status=status.value,
-        reason=None if reason.is_absent else reason.text(),
-        outputs={key: value.text() for key, value in wire.get("outputs").fields()},
-    )
 
 
 def write_outcome(path: Path, outcome: Outcome) -> None:
     """Write an outcome, unless the file says so already (its time of change is kept)."""
-    content = format_json(
-        {"status": outcome.status, "reason": outcome.reason, "outputs": dict(outcome.outputs)}
-    )
+    content = format_json(outcome.to_json())
     with contextlib.suppress(OSError):
         if path.read_bytes() == content:
             return

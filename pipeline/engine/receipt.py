@@ -7,16 +7,17 @@ and, if not, why.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict
 
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import digest_file
-from pipeline.disk.json_file import load_json
-from pipeline.disk.json_value import JsonValue
+from pipeline.disk.typed_json import WrongJsonError, parse_json
 from pipeline.disk.versions import installed_version
-from pipeline.errors import FormatError, MachineError, PipelineError
+from pipeline.errors import MachineError, PipelineError
+from pipeline.records.record import Part
 from pipeline.text.printable import printable
 from pipeline.text.suggest import list_first
 
@@ -31,63 +32,51 @@ MAX_REASON = 800
 _ABSENT = object()
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutputFile:
-    """One file that a step wrote.
+def _shorten(text: str | None) -> str | None:
+    return None if text is None else printable(text, limit=MAX_REASON)
 
-    Attributes:
-        path: Relative to the step's folder, with forward slashes.
-        bytes: Its size.
-        sha256: Digest of its content, 64 hexadecimal digits.
-    """
+
+class OutputFile(Part):
+    """One file that a step wrote."""
 
     path: str
+    """Relative to the step's folder, with forward slashes."""
     bytes: int
+    """Its size."""
     sha256: str
+    """Digest of its content, 64 hexadecimal digits."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ingredients:
-    """All that decides what a step makes, but for the tools, which it finds as it goes.
-
-    Attributes:
-        step: Name of the step.
-        version: Version of the step's code; raised when its results change.
-        parameters: JSON values from the manifest that it reads.
-        inputs: SHA-256 of each outcome (or local source) that it reads, by name.
-    """
+class Ingredients(Part):
+    """All that decides what a step makes, but for the tools, which it finds as it goes."""
 
     step: str
+    """Name of the step."""
     version: int
-    parameters: Mapping[str, Any]
-    inputs: Mapping[str, str]
+    """Version of the step's code; raised when its results change."""
+    parameters: dict[str, Any]
+    """JSON values from the manifest that it reads."""
+    inputs: dict[str, str]
+    """SHA-256 of each outcome (or local source) that it reads, by name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
+class Failure(Part):
     """Why a step made nothing.
 
-    What a model or a library said is made printable, and is no longer than people read; the log
-    has all of it.
-
-    Attributes:
-        status: "failed", or "skipped" where there is nothing to make.
-        reason: What was found and what was expected.
-        hint: What the user can do, or None.
-        retry: Whether the same ingredients may succeed another time.
-        fault: What failed of this machine; None where it is not to blame.
+    Words of a model or a library are made printable, and are no longer than people read; the log
+    has all of them.
     """
 
     status: Literal["failed", "skipped"]
-    reason: str
-    hint: str | None = None
+    """"skipped" where there is nothing to make."""
+    reason: Annotated[str, AfterValidator(_shorten)]
+    """What was found and what was expected."""
+    hint: Annotated[str | None, AfterValidator(_shorten)] = None
+    """What the user can do, or None."""
     retry: bool = False
+    """Whether the same ingredients may succeed another time."""
     fault: str | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", printable(self.reason, limit=MAX_REASON))
-        if self.hint is not None:
-            object.__setattr__(self, "hint", printable(self.hint, limit=MAX_REASON))
+    """What failed of this machine; None where it is not to blame."""
 
 
 def failure_of(error: PipelineError) -> Failure:
@@ -101,84 +90,31 @@ def failure_of(error: PipelineError) -> Failure:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """What made a folder.
+class Receipt(Ingredients):
+    """What made a folder: the ingredients, and how it went."""
 
-    Attributes:
-        ingredients: All that decided its content.
-        tools: Version of each tool it used, by distribution.
-        outputs: The files, sorted by path.
-        failure: Set where there are none.
-    """
+    # A newer version may have written more.
+    model_config = ConfigDict(extra="ignore")
 
-    ingredients: Ingredients
-    tools: Mapping[str, str | None]
+    tools: dict[str, str | None]
+    """Version of each tool that it used, by distribution."""
     outputs: tuple[OutputFile, ...] = ()
+    """The files, sorted by path."""
     failure: Failure | None = None
+    """Set where there are none."""
 
 
 def format_receipt(receipt: Receipt) -> bytes:
     """Return a receipt's canonical text."""
-    made = receipt.ingredients
-    failure = receipt.failure
-    return format_json(
-        {
-            "step": made.step,
-            "version": made.version,
-            "parameters": dict(made.parameters),
-            "inputs": dict(made.inputs),
-            "tools": dict(receipt.tools),
-            "outputs": [vars(output) for output in receipt.outputs],
-            "failure": vars(failure) if failure else None,
-        }
-    )
+    return format_json(receipt.to_json())
 
 
 def load_receipt(folder: Path) -> Receipt | None:
     """Read a folder's receipt; None where there is none, or none that can be read."""
-    wire = load_json(folder / RECEIPT)
     try:
-        return None if wire is None else _parse_receipt(wire)
-    except FormatError:
+        return parse_json(Receipt, (folder / RECEIPT).read_bytes())
+    except (OSError, WrongJsonError):
         return None
-
-
-def _parse_receipt(wire: JsonValue) -> Receipt:
-    failure = wire.get("failure")
-    return Receipt(
-        ingredients=Ingredients(
-            step=wire.get("step").text(),
-            version=wire.get("version").whole(),
-            parameters={key: value.value for key, value in wire.get("parameters").fields()},
-            inputs={key: value.text() for key, value in wire.get("inputs").fields()},
-        ),
-        tools={
-            key: None if value.is_absent else value.text()
-            for key, value in wire.get("tools").fields()
-        },
-        outputs=tuple(_parse_output(output) for output in wire.get("outputs").items()),
-        failure=None if failure.is_absent else _parse_failure(failure),
-    )
-
-
-def _parse_output(wire: JsonValue) -> OutputFile:
-    return OutputFile(
-        path=wire.get("path").text(),
-        bytes=wire.get("bytes").whole(),
-        sha256=wire.get("sha256").text(),
-    )
-
-
-def _parse_failure(wire: JsonValue) -> Failure:
-    hint, fault, status = wire.get("hint"), wire.get("fault"), wire.get("status").text()
-    return Failure(
-        status="skipped" if status == "skipped" else "failed",
-        reason=wire.get("reason").text(),
-        hint=None if hint.is_absent else hint.text(),
-        retry=wire.get("retry").flag(),
-        fault=None if fault.is_absent else fault.text(),
-    )
 
 
 def list_outputs(folder: Path) -> tuple[OutputFile, ...]:
@@ -196,7 +132,7 @@ def explain_change(receipt: Receipt | None, now: Ingredients) -> str | None:
     """Say why a receipt no longer stands for what a step would make; None if it does."""
     if receipt is None:
         return NEVER_BUILT
-    made = receipt.ingredients
+    made = receipt
     if (made.step, made.version) != (now.step, now.version):
         return f"step {now.step} changed: version {made.version} → {now.version}"
     return (

@@ -17,9 +17,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-import traceback
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -27,8 +25,8 @@ from typing import Any, Literal
 from pipeline.disk.canonical import format_json
 from pipeline.disk.clock import utc_now
 from pipeline.disk.files import write_atomic
-from pipeline.disk.machine_faults import MachineFault, machine_error
 from pipeline.engine.events import StepEvent, emit
+from pipeline.engine.failures import translate
 from pipeline.engine.job import Job, successful, unsuccessful
 from pipeline.engine.outcome import Outcome, load_outcome, write_outcome
 from pipeline.engine.receipt import (
@@ -36,16 +34,13 @@ from pipeline.engine.receipt import (
     Failure,
     Ingredients,
     Receipt,
-    explain_loss,
     failure_of,
     format_receipt,
     list_outputs,
-    load_receipt,
 )
 from pipeline.engine.session import Interrupted, Session
-from pipeline.engine.step import StepSkipped, Work
+from pipeline.engine.step import Work
 from pipeline.errors import PipelineError
-from pipeline.text.printable import printable
 from pipeline.workers.limits import Budget
 
 EndStatus = Literal["ok", "failed", "skipped", "adopted", "remembered"]
@@ -60,7 +55,7 @@ def run_job(job: Job, session: Session) -> Outcome:
         return _bring_up_to_date(job, session)
     except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
         _refuse_if_closed(session)
-        failure = _translate(job, session, error)
+        failure = translate(job, session, error)
         return _end(job, unsuccessful(failure), "failed", failure=failure)
 
 
@@ -87,7 +82,7 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         ingredients = job.ingredients()
     except PipelineError as error:
         # A file beside the manifest went away since it was looked at.
-        gone = replace(failure_of(error), retry=True)
+        gone = failure_of(error).model_copy(update={"retry": True})
         return _end(job, unsuccessful(gone), "failed", failure=gone, cause=cause)
     work = _prepare(job, session)
     started = time.monotonic()
@@ -97,7 +92,7 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         failure = made if isinstance(made, Failure) else None
         if failure is not None:
             # Where not even this can be written the next run tries again.
-            receipt = Receipt(ingredients=ingredients, tools=_tools(work), failure=failure)
+            receipt = Receipt(**vars(ingredients), tools=_tools(work), failure=failure)
             with contextlib.suppress(OSError):
                 _keep_failure(job, work, receipt, seconds)
     finally:
@@ -115,13 +110,13 @@ def _attempt(
     try:
         job.step.run(work)
         receipt = Receipt(
-            ingredients=ingredients, tools=_tools(work), outputs=list_outputs(work.folder)
+            **vars(ingredients), tools=_tools(work), outputs=list_outputs(work.folder)
         )
         _write_records(work, receipt, time.monotonic() - started)
         _replace_folder(work.folder, job.folder, job.previous_folder)
     except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
         _refuse_if_closed(session)
-        return _translate(job, session, error, work)
+        return translate(job, session, error, work)
     shutil.rmtree(job.failed_folder, ignore_errors=True)
     return receipt
 
@@ -154,71 +149,6 @@ def _refuse_if_closed(session: Session) -> None:
     """End a step that goes on after its run was interrupted; it is nobody's failure."""
     if session.closed:
         raise Interrupted from None
-
-
-def _translate(
-    job: Job, session: Session, error: Exception, work: Work[Any] | None = None
-) -> Failure:
-    """Return what was raised as a failure; `work` is None outside of the step itself."""
-    if isinstance(error, StepSkipped):
-        return Failure(status="skipped", reason=str(error))
-    if not isinstance(error, PipelineError):
-        _note(job, work, "".join(traceback.format_exception(error)))
-    if isinstance(error, MachineFault):
-        moved = {work.folder: job.folder} if work else {}
-        error = machine_error(error, root=job.root, file=job.folder, moved=moved)
-    if isinstance(error, PipelineError):
-        _note(job, work, error.describe())
-    # What was read may have been changed meanwhile; then this is not the model's fault, nor ours.
-    retry = isinstance(error, PipelineError) and error.retry
-    damage = None if retry else _find_damage(job)
-    if damage is not None:
-        return damage
-    if isinstance(error, PipelineError):
-        return failure_of(error)
-    session.bugs.append(job.task)
-    # It asks the exception for its message, and bears that this fails too.
-    message = traceback.format_exception_only(error)[-1].strip()
-    return Failure(
-        status="failed",
-        reason=f"internal error: {message}",
-        hint="this is a bug of tfjs-zoo: please report it with the log",
-        retry=True,
-    )
-
-
-def _note(job: Job, work: Work[Any] | None, text: str) -> None:
-    """Add to the log of a step, or of what happened around it; a full disk takes none."""
-    log = work.log if work else job.failed_folder / "log.txt"
-    with contextlib.suppress(OSError):
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(printable(text) + "\n")
-
-
-def _find_damage(job: Job) -> Failure | None:
-    """Return what is no longer as its receipt says of the results that a job reads.
-
-    The damaged result loses its receipt, so that the next run makes it again.
-    """
-    for key, read in job.reads.items():
-        outcome = load_outcome(read.outcome_file)
-        if key not in job.needs and (outcome is None or outcome.status != "ok"):
-            continue
-        receipt = load_receipt(read.folder)
-        loss = (
-            explain_loss(receipt, read.folder, digests=True) if receipt else "its receipt is lost"
-        )
-        if loss is not None:
-            with contextlib.suppress(OSError):
-                (read.folder / RECEIPT).unlink()
-            return Failure(
-                status="failed",
-                reason=f"{read.task} was changed after it was built: {loss}",
-                hint="the next run builds it again",
-                retry=True,
-            )
-    return None
 
 
 def _prepare(job: Job, session: Session) -> Work[Any]:

@@ -1,7 +1,7 @@
 """Receipts: what makes a folder out of date, and how it is said."""
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,6 +17,15 @@ from pipeline.engine.receipt import (
     list_outputs,
     load_receipt,
 )
+from pipeline.records.record import Part
+
+T = TypeVar("T", bound=Part)
+
+
+def replace(part: T, **fields: Any) -> T:
+    """Return a part with other values of some fields."""
+    return part.model_copy(update=fields)
+
 
 MADE = Ingredients(
     step="convert",
@@ -24,7 +33,7 @@ MADE = Ingredients(
     parameters={"strip_debug_ops": True, "tags": ["serve"]},
     inputs={"fetch": "a" * 64},
 )
-RECEIPT_OF_MADE = Receipt(ingredients=MADE, tools={"numpy": installed_version("numpy")})
+RECEIPT_OF_MADE = Receipt(**vars(MADE), tools={"numpy": installed_version("numpy")})
 
 
 def test_a_receipt_reads_back_as_it_was(tmp_path: Path) -> None:
@@ -76,7 +85,7 @@ def test_a_change_deep_in_a_parameter_is_named_by_its_path() -> None:
     made = replace(MADE, parameters={"models": models})
     now = replace(MADE, parameters={"models": {"one": {"title": "1", "tags": []}, "three": {}}})
 
-    assert explain_change(Receipt(ingredients=made, tools={}), now) == (
+    assert explain_change(Receipt(**vars(made), tools={}), now) == (
         'parameter models.one.title: "One" → "1"; models.three: absent → {}; '
         'models.two: {"title": null} → absent'
     )
@@ -86,7 +95,7 @@ def test_many_changes_are_counted() -> None:
     made = replace(MADE, parameters={"ops": dict.fromkeys("abcdef", 1)})
     now = replace(MADE, parameters={"ops": dict.fromkeys("abcdef", 2)})
 
-    cause = explain_change(Receipt(ingredients=made, tools={}), now)
+    cause = explain_change(Receipt(**vars(made), tools={}), now)
     assert cause == "parameter ops.a: 1 → 2; ops.b: 1 → 2; ops.c: 1 → 2 and 3 more"
 
 

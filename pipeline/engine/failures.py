@@ -1,0 +1,83 @@
+"""Failures: an exception of a step as the failure of its job, with what people can do.
+
+A PipelineError is shown as it stands, a fault of the machine with its remedy, and anything else is
+a bug of ours, with its traceback in the log.
+"""
+
+import contextlib
+import traceback
+from typing import Any
+
+from pipeline.disk.machine_faults import MachineFault, machine_error
+from pipeline.engine.job import Job
+from pipeline.engine.outcome import load_outcome
+from pipeline.engine.receipt import RECEIPT, Failure, explain_loss, failure_of, load_receipt
+from pipeline.engine.session import Session
+from pipeline.engine.step import StepSkipped, Work
+from pipeline.errors import PipelineError
+from pipeline.text.printable import printable
+
+
+def translate(
+    job: Job, session: Session, error: Exception, work: Work[Any] | None = None
+) -> Failure:
+    """Return what was raised as a failure; `work` is None outside of the step itself."""
+    if isinstance(error, StepSkipped):
+        return Failure(status="skipped", reason=str(error))
+    if not isinstance(error, PipelineError):
+        _note(job, work, "".join(traceback.format_exception(error)))
+    if isinstance(error, MachineFault):
+        moved = {work.folder: job.folder} if work else {}
+        error = machine_error(error, root=job.root, file=job.folder, moved=moved)
+    if isinstance(error, PipelineError):
+        _note(job, work, error.describe())
+    # What was read may have been changed meanwhile; then this is not the model's fault, nor ours.
+    retry = isinstance(error, PipelineError) and error.retry
+    damage = None if retry else _find_damage(job)
+    if damage is not None:
+        return damage
+    if isinstance(error, PipelineError):
+        return failure_of(error)
+    session.bugs.append(job.task)
+    # It asks the exception for its message, and bears that this fails too.
+    message = traceback.format_exception_only(error)[-1].strip()
+    return Failure(
+        status="failed",
+        reason=f"internal error: {message}",
+        hint="this is a bug of tfjs-zoo: please report it with the log",
+        retry=True,
+    )
+
+
+def _note(job: Job, work: Work[Any] | None, text: str) -> None:
+    """Add to the log of a step, or of what happened around it; a full disk takes none."""
+    log = work.log if work else job.failed_folder / "log.txt"
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(printable(text) + "\n")
+
+
+def _find_damage(job: Job) -> Failure | None:
+    """Return what is no longer as its receipt says of the results that a job reads.
+
+    The damaged result loses its receipt, so that the next run makes it again.
+    """
+    for key, read in job.reads.items():
+        outcome = load_outcome(read.outcome_file)
+        if key not in job.needs and (outcome is None or outcome.status != "ok"):
+            continue
+        receipt = load_receipt(read.folder)
+        loss = (
+            explain_loss(receipt, read.folder, digests=True) if receipt else "its receipt is lost"
+        )
+        if loss is not None:
+            with contextlib.suppress(OSError):
+                (read.folder / RECEIPT).unlink()
+            return Failure(
+                status="failed",
+                reason=f"{read.task} was changed after it was built: {loss}",
+                hint="the next run builds it again",
+                retry=True,
+            )
+    return None
