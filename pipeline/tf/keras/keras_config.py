@@ -1,11 +1,10 @@
-"""Keras configs: searched for what would run or needs foreign code, rid of what inference ignores.
+"""Keras configs, judged: what building one would run, and which code of others it needs.
 
 A config is a tree of JSON in which every object is a mapping of `class_name` and `config`,
 since Keras 2.12 with the `module` of its class. Building the model imports and calls what it
 names, so it is judged before anything is built. It opens no file and imports no Keras.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,10 +39,6 @@ _OP_LAYER = "TensorFlowOpLayer"
 _FILES = ("vocabulary", "idf_weights", "vocabulary_file", "ckpt_to_load_from", "filepath")
 _DEPTH_MAX = 200
 _NAME_LENGTH_SHOWN = 80
-# Only training reads them, or only building, whose result the stored weights replace.
-_UNREAD = re.compile(r"\w*_(initializer|regularizer|constraint)s?|regularizer|constraint")
-_TRAINING = ("compile_config", "training_config", "optimizer_config")
-_HALF = re.compile(r"(mixed_)?b?float16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +125,10 @@ def find_running(
             computing, None where it does not; without it such a layer is never taken.
     """
     found = []
-    for layer, node in _objects(config):
+    for layer, node in walk_objects(config):
         what = _describe_running(node)
         if what is None and node["class_name"] == _OP_LAYER:
-            what = judge_op(_options(node)) if judge_op else f"an op of a {_OP_LAYER}"
+            what = judge_op(object_options(node)) if judge_op else f"an op of a {_OP_LAYER}"
         if what is not None:
             found.append(Found(layer=layer, what=what))
     return found
@@ -147,8 +142,8 @@ def find_foreign(config: Any, known: Known) -> list[Found]:
         known: That list.
     """
     found: dict[str, Found] = {}
-    for layer, node in _objects(config):
-        if _is_foreign(node, known):
+    for layer, node in walk_objects(config):
+        if is_foreign(node, known):
             one = _describe_foreign(layer, node)
             found.setdefault(one.what, one)
     return list(found.values())
@@ -156,79 +151,12 @@ def find_foreign(config: Any, known: Known) -> list[Found]:
 
 def list_models(config: Any) -> Iterator[Any]:
     """Yield what each model in a config has under `layers`, those within models included."""
-    for _, node in _objects(config):
-        if "layers" in _options(node):
-            yield _options(node)["layers"]
+    for _, node in walk_objects(config):
+        if "layers" in object_options(node):
+            yield object_options(node)["layers"]
 
 
-def drop_training(config: Any) -> Any:
-    """Return a config without what `compile` reads."""
-    return _replace(config, lambda key, value: None if key in _TRAINING else value)
-
-
-def drop_unread(config: Any, known: Known) -> Any:
-    """Return a config without optimizers, losses and foreign initializers and regularizers.
-
-    Weights come from the file, so that nothing of theirs shows in what a model computes.
-    """
-
-    def drop(key: str, value: Any) -> Any:
-        if key in _TRAINING:
-            return None
-        if not _UNREAD.fullmatch(key) or not isinstance(value, Mapping):
-            return value
-        foreign = any(_is_foreign(node, known) for _, node in _objects(value))
-        if not foreign:
-            return value
-        return "zeros" if "initializer" in key else None
-
-    return _replace(config, drop)
-
-
-def widen_floats(config: Any) -> Any:
-    """Return a config whose layers compute in float32 where they had 16-bit floats."""
-
-    def widen(key: str, value: Any) -> Any:
-        if key == "dtype" and isinstance(value, str) and _HALF.fullmatch(value):
-            return "float32"
-        policy = isinstance(value, Mapping) and "Policy" in str(value.get("class_name"))
-        name = str(_options(value).get("name")) if policy else ""
-        return "float32" if _HALF.fullmatch(name) else value
-
-    return _replace(config, widen)
-
-
-def forget_states(config: Any) -> Any:
-    """Return a config whose recurrent layers keep no state from one call to the next."""
-    return _replace(
-        config, lambda key, value: False if key == "stateful" and value is True else value
-    )
-
-
-def state_modules(config: Any, classes: tuple[Mapping[str, str], Mapping[str, str]]) -> Any:
-    """Return a config of Keras 3's .h5 as its .keras has it: with the module of each class.
-
-    Args:
-        config: The model's config.
-        classes: Modules of layers and of operations, by class. Some have one name, such as
-            Add; what tells them apart is that every layer says whether it is `trainable`.
-    """
-    layers, operations = classes
-
-    def state(_: str, value: Any) -> Any:
-        if not isinstance(value, Mapping) or "module" in value:
-            return value
-        name, inner = value.get("class_name"), value.get("config")
-        if not isinstance(inner, Mapping) or str(name).startswith("__"):
-            return value
-        is_layer = "trainable" in inner or name not in operations
-        module = (layers if is_layer else operations).get(str(name))
-        return {**value, "module": module, "registered_name": None} if module else value
-
-    return _replace(config, state)
-
-
-def _objects(config: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def walk_objects(config: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield all objects with the name of the layer that they are in.
 
     An object without `config` counts: Keras builds it with the defaults of its class.
@@ -238,7 +166,7 @@ def _objects(config: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         value, layer = waiting.pop()
         if isinstance(value, Mapping):
             if isinstance(value.get("class_name"), str):
-                own = _options(value).get("name")
+                own = object_options(value).get("name")
                 layer = own if isinstance(own, str) else layer
                 yield layer, value
             waiting += [(part, layer) for part in reversed(list(value.values()))]
@@ -246,20 +174,10 @@ def _objects(config: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
             waiting += [(part, layer) for part in reversed(value)]
 
 
-def _options(node: Mapping[str, Any]) -> Mapping[str, Any]:
+def object_options(node: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the config of an object; empty where it is no mapping."""
     inner = node.get("config")
     return inner if isinstance(inner, Mapping) else {}
-
-
-def _replace(value: Any, change: Any, key: str = "") -> Any:
-    """Return a copy of JSON in which `change(key, value)` stands for each value."""
-    value = change(key, value)
-    if isinstance(value, Mapping):
-        return {name: _replace(part, change, name) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_replace(part, change) for part in value]
-    return value
 
 
 def _describe_running(node: Mapping[str, Any]) -> str | None:
@@ -267,7 +185,7 @@ def _describe_running(node: Mapping[str, Any]) -> str | None:
 
 
 def _describe_code(node: Mapping[str, Any]) -> str | None:
-    name, options = node["class_name"], _options(node)
+    name, options = node["class_name"], object_options(node)
     if name == "__lambda__":
         return "Python code"
     if name == "__typespec__" and node.get("spec_name") not in _TYPES:
@@ -285,7 +203,7 @@ def _describe_code(node: Mapping[str, Any]) -> str | None:
 
 
 def _describe_call(node: Mapping[str, Any]) -> str | None:
-    options, called = _options(node), _called(node)
+    options, called = object_options(node), _called(node)
     if called in REFUSED:
         return f"{called}, which {REFUSED[called]}"
     if called in _CALLING and not _computes(options):
@@ -295,7 +213,7 @@ def _describe_call(node: Mapping[str, Any]) -> str | None:
 
 
 def _describe_file(node: Mapping[str, Any]) -> str | None:
-    options = _options(node)
+    options = object_options(node)
     for key in _FILES:
         # Words are a list; a path is a text, or bytes that make one.
         if isinstance(options.get(key), (str, Mapping)):
@@ -319,7 +237,7 @@ def _computes(options: Mapping[str, Any]) -> bool:
     return isinstance(symbol, str) and is_computing(symbol)
 
 
-def _is_foreign(node: Mapping[str, Any], known: Known) -> bool:
+def is_foreign(node: Mapping[str, Any], known: Known) -> bool:
     name, module, called = node["class_name"], node.get("module"), _called(node)
     if name in _VALUES or name == "__lambda__" or called in REFUSED:
         return False

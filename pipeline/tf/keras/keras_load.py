@@ -28,7 +28,7 @@ from pipeline.tf.keras.keras_archive import (
     open_keras_archive,
 )
 from pipeline.tf.keras.keras_builtin import CUSTOM, class_modules
-from pipeline.tf.keras.keras_config import state_modules
+from pipeline.tf.keras.keras_config_edits import state_modules
 from pipeline.tf.keras.keras_file import KerasFile
 
 UNPACKED_NAME = "unpacked"

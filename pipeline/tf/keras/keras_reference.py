@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.disk.versions import installed_version
 from pipeline.errors import SignatureError
 from pipeline.records.flags import SourceFlags
-from pipeline.records.source import ConvertedSource
+from pipeline.records.source import Conversion
 from pipeline.tf.keras.keras_call import call_model, trace_model
 from pipeline.tf.keras.keras_source import load_keras_model
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
@@ -16,7 +16,7 @@ from pipeline.tf.saved_model.saved_model_reference import write_outputs
 def run_keras_model(
     *,
     source: Path,
-    record: ConvertedSource,
+    record: Conversion,
     flags: SourceFlags,
     **known: Any,
 ) -> dict[str, Any]:

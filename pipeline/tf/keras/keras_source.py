@@ -20,15 +20,11 @@ from pipeline.errors import ConversionError, FormatError, PipelineError, Untrust
 from pipeline.text.suggest import list_first
 from pipeline.tf.keras.keras_1 import modernize, state_defaults
 from pipeline.tf.keras.keras_builtin import known_parts
-from pipeline.tf.keras.keras_config import (
-    Found,
-    Known,
+from pipeline.tf.keras.keras_config import Found, Known, find_foreign, find_running, list_models
+from pipeline.tf.keras.keras_config_edits import (
     drop_training,
     drop_unread,
-    find_foreign,
-    find_running,
     forget_states,
-    list_models,
     widen_floats,
 )
 from pipeline.tf.keras.keras_file import KerasFile, read_keras_file

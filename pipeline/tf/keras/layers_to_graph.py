@@ -19,13 +19,8 @@ from pipeline.records.source import Conversion
 from pipeline.tf.keras.convert_to_graph import convert_keras_model
 from pipeline.tf.keras.convert_to_layers import find_layer, variable_name
 from pipeline.tf.keras.keras_builtin import known_parts
-from pipeline.tf.keras.keras_config import (
-    check_nesting,
-    drop_unread,
-    find_foreign,
-    find_running,
-    list_models,
-)
+from pipeline.tf.keras.keras_config import check_nesting, find_foreign, find_running, list_models
+from pipeline.tf.keras.keras_config_edits import drop_unread
 from pipeline.tf.keras.keras_order import check_order
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tfjs.layers.layer_weights import list_weights

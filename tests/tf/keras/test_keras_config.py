@@ -6,14 +6,10 @@ import pytest
 
 from pipeline.errors import ConversionError, FormatError
 from pipeline.tf.keras.keras_1 import modernize, state_defaults
-from pipeline.tf.keras.keras_config import (
-    REFUSED,
-    Known,
-    check_nesting,
+from pipeline.tf.keras.keras_config import REFUSED, Known, check_nesting, find_foreign, find_running
+from pipeline.tf.keras.keras_config_edits import (
     drop_training,
     drop_unread,
-    find_foreign,
-    find_running,
     forget_states,
     state_modules,
     widen_floats,

@@ -1,0 +1,92 @@
+"""Keras configs, edited: without the parts that inference ignores, and with what Keras left out.
+
+It opens no file and imports no Keras.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.tf.keras.keras_config import Known, is_foreign, object_options, walk_objects
+
+# Only training reads them, or only building, whose result the stored weights replace.
+_UNREAD = re.compile(r"\w*_(initializer|regularizer|constraint)s?|regularizer|constraint")
+_TRAINING = ("compile_config", "training_config", "optimizer_config")
+_HALF = re.compile(r"(mixed_)?b?float16")
+
+
+def drop_training(config: Any) -> Any:
+    """Return a config without what `compile` reads."""
+    return _replace(config, lambda key, value: None if key in _TRAINING else value)
+
+
+def drop_unread(config: Any, known: Known) -> Any:
+    """Return a config without optimizers, losses and foreign initializers and regularizers.
+
+    Weights come from the file, so that nothing of theirs shows in what a model computes.
+    """
+
+    def drop(key: str, value: Any) -> Any:
+        if key in _TRAINING:
+            return None
+        if not _UNREAD.fullmatch(key) or not isinstance(value, Mapping):
+            return value
+        foreign = any(is_foreign(node, known) for _, node in walk_objects(value))
+        if not foreign:
+            return value
+        return "zeros" if "initializer" in key else None
+
+    return _replace(config, drop)
+
+
+def widen_floats(config: Any) -> Any:
+    """Return a config whose layers compute in float32 where they had 16-bit floats."""
+
+    def widen(key: str, value: Any) -> Any:
+        if key == "dtype" and isinstance(value, str) and _HALF.fullmatch(value):
+            return "float32"
+        policy = isinstance(value, Mapping) and "Policy" in str(value.get("class_name"))
+        name = str(object_options(value).get("name")) if policy else ""
+        return "float32" if _HALF.fullmatch(name) else value
+
+    return _replace(config, widen)
+
+
+def forget_states(config: Any) -> Any:
+    """Return a config whose recurrent layers keep no state from one call to the next."""
+    return _replace(
+        config, lambda key, value: False if key == "stateful" and value is True else value
+    )
+
+
+def state_modules(config: Any, classes: tuple[Mapping[str, str], Mapping[str, str]]) -> Any:
+    """Return a config of Keras 3's .h5 as its .keras has it: with the module of each class.
+
+    Args:
+        config: The model's config.
+        classes: Modules of layers and of operations, by class. Some have one name, such as
+            Add; what tells them apart is that every layer says whether it is `trainable`.
+    """
+    layers, operations = classes
+
+    def state(_: str, value: Any) -> Any:
+        if not isinstance(value, Mapping) or "module" in value:
+            return value
+        name, inner = value.get("class_name"), value.get("config")
+        if not isinstance(inner, Mapping) or str(name).startswith("__"):
+            return value
+        is_layer = "trainable" in inner or name not in operations
+        module = (layers if is_layer else operations).get(str(name))
+        return {**value, "module": module, "registered_name": None} if module else value
+
+    return _replace(config, state)
+
+
+def _replace(value: Any, change: Any, key: str = "") -> Any:
+    """Return a copy of JSON in which `change(key, value)` stands for each value."""
+    value = change(key, value)
+    if isinstance(value, Mapping):
+        return {name: _replace(part, change, name) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_replace(part, change) for part in value]
+    return value
