@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.formats.format import GRAPH, LAYERS
-from pipeline.formats.table import INPUT_FORMATS, ROUTES
-from pipeline.manifest.flags import FLAGS, asked_flags, check_flags, choose_output_format
+from pipeline.formats.table import INPUT_FORMATS, ROUTES, find_format
+from pipeline.manifest.flags import FLAGS, asked_flags, check_flags
 from pipeline.manifest.model import Defaults, Model
 from pipeline.text.suggest import join_words
 
@@ -69,7 +69,7 @@ def test_every_flag_is_a_field() -> None:
 def test_the_reference_lists_the_formats_that_become_layers_models() -> None:
     """The docstring of `output_format` is text for editors, and is not generated."""
     described = " ".join((Defaults.model_fields["output_format"].description or "").split())
-    layers = [f"`{name}`" for name in INPUT_FORMATS if choose_output_format(None, name) == LAYERS]
+    layers = [f"`{name}`" for name in INPUT_FORMATS if find_format(name).default_output == LAYERS]
 
     assert f"`{LAYERS}` for {join_words(layers)}, else `{GRAPH}`" in described
 
@@ -87,7 +87,7 @@ def test_the_reference_lists_the_formats_that_become_layers_models() -> None:
     ],
 )
 def test_output_format_where_none_is_given(input_format: str, output_format: str) -> None:
-    assert choose_output_format(None, input_format) == output_format
+    assert find_format(input_format).default_output == output_format
 
 
 def test_a_format_found_later_is_checked_later() -> None:
