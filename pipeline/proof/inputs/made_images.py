@@ -2,7 +2,9 @@
 
 Smooth light, shapes with soft edges and a texture whose strength falls with its frequency as
 in photographs (1/f). Values are whole numbers from 0 to 255, so that the last bit of the
-machine's arithmetic does not show. It opens no file.
+machine's arithmetic does not show. They are drawn, not photographed, because a drawing of any size
+follows from a seed alone, and the vectors of every published model would change with them. It
+opens no file.
 """
 
 from collections.abc import Callable, Sequence

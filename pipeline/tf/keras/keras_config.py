@@ -238,6 +238,7 @@ def _computes(options: Mapping[str, Any]) -> bool:
 
 
 def is_foreign(node: Mapping[str, Any], known: Known) -> bool:
+    """Return whether an object needs code that Keras does not have."""
     name, module, called = node["class_name"], node.get("module"), _called(node)
     if name in _VALUES or name == "__lambda__" or called in REFUSED:
         return False
