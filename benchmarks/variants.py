@@ -109,7 +109,7 @@ def measure_ours(base: Path, dtype: str, folder: Path) -> float:
 def measure_tensorflowjs(base: Path, dtype: str, folder: Path) -> float:
     """Return the seconds that the converter's functions take for the same."""
     from tensorflowjs.read_weights import read_weights  # noqa: PLC0415  # seconds, gigabytes
-    from tensorflowjs.write_weights import write_weights  # noqa: PLC0415
+    from tensorflowjs.write_weights import write_weights  # noqa: PLC0415  # seconds, gigabytes
 
     manifest = json.loads((base / "model.json").read_bytes())["weightsManifest"]
     start = time.perf_counter()

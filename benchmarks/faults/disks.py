@@ -122,7 +122,7 @@ class Campaign:
         left = self.random.random() ** 2
         used = _used_bytes(self.disk)
         options = f"size={int(used + left * self.size_bytes) // 1024 + 8}k"
-        if self.random.random() < 0.3:  # noqa: PLR2004
+        if self.random.random() < 0.3:  # noqa: PLR2004  # three in ten
             options = f"size=500m,nr_inodes={_used_inodes(self.disk) + self.random.randint(1, 250)}"
         self.what = f"full {options}"
         self.score.faulty["full disk"] += 1

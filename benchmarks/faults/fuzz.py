@@ -226,7 +226,7 @@ class Child:
         signal.signal(signal.SIGALRM, _too_long)
         if self.in_tensorflow:
             os.environ.update(CUDA_VISIBLE_DEVICES="-1", TF_CPP_MIN_LOG_LEVEL="3")
-            import pipeline.tf.preload  # noqa: F401
+            import pipeline.tf.preload  # noqa: F401  # as the server of jobs does
         else:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
@@ -252,7 +252,7 @@ class Child:
             if time.monotonic() > over:
                 return
             os.pwrite(self.place, f"{number:<{_PLACE_BYTES}}".encode(), 0)
-            random_ = random.Random(f"{self.name} {self.seed} {number}")  # noqa: S311
+            random_ = random.Random(f"{self.name} {self.seed} {number}")  # noqa: S311  # not for secrets
             name = random_.choice(list(self.mutable))
             changed = {name: self.mutable[name](self.whole[name], random_)}
             begun = time.monotonic()

@@ -50,7 +50,7 @@ def run_pairs(root: Path, *, count: int, seed: int, seconds: float) -> Score:
             raise SystemExit(f"the zoo cannot be built undisturbed:\n{first.stderr}")
         whole = reproducible_files(zoos[0].dist)
         while score.runs.total() < count and time.monotonic() < over:
-            pair = [zoos[0], zoos[0]] if random_.random() < 0.5 else zoos  # noqa: PLR2004
+            pair = [zoos[0], zoos[0]] if random_.random() < 0.5 else zoos  # noqa: PLR2004  # every second time
             _run_pair(pair, whole, score, random_, root)
     return score
 
@@ -83,7 +83,7 @@ def _run_pair(
                 zoo.begin(TFJS_ZOO_CACHE=str(_with_packages(zoo, cache)), NO_PROXY="127.0.0.1")
             )
             time.sleep(random_.random() ** 3 * 4)
-        killed = random_.random() < 0.3  # noqa: PLR2004
+        killed = random_.random() < 0.3  # noqa: PLR2004  # three in ten
         if killed and running[0].process.poll() is None:
             os.killpg(running[0].process.pid, signal.SIGKILL)
         codes = [one.end() for one in running]
@@ -118,7 +118,7 @@ def _judge(running: list[Running], codes: list[int], *, same: bool, killed: bool
         if code not in allowed | ({-signal.SIGKILL} if killed else set()):
             told = [str(e.get("reason"))[:200] for e in one.steps if e["status"] == "failed"]
             faults.append(f"exit {code}: {told} {one.stderr[-300:]}")
-        if code == 3 and not one.stderr.strip():  # noqa: PLR2004
+        if code == 3 and not one.stderr.strip():  # noqa: PLR2004  # doit refuses to run
             faults.append("refused without a sentence")
     if same and not killed and 0 not in codes:
         faults.append(f"none of two builds ended: {codes}")

@@ -1,6 +1,7 @@
 """Causes of changes: from the recipes of two real builds, and from their catalogs alone."""
 
 import copy
+import functools
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def test_the_recipes_of_both_nights_tell_each_cause(changed: ChangedZoo, graph: 
     before, after = changed.before, changed.after
 
     def why(model: str) -> list[tuple[str, str]]:
-        recipes = lambda name: find_recipes(graph, before, after, name)  # noqa: E731
+        recipes = functools.partial(find_recipes, graph, before, after)
         return causes(before, after, recipes, model)
 
     ((kind, text),) = why("source")

@@ -177,5 +177,5 @@ class _Handler(BaseHTTPRequestHandler):
         if drop_after is not None:
             self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as http.server names it
         """Say nothing."""

@@ -21,6 +21,8 @@ from typing import Any
 
 from paths import ROOT
 
+from pipeline.records.flags import ConversionFlags
+
 FLAGS = {"plain": False, "functions": True}
 """What control_flow_v2 is, by how loops then stand in the graph."""
 
@@ -102,8 +104,8 @@ def _list_in_loops(tf: Any, x: Any) -> Any:
     def fill(i: Any, items: Any) -> Any:
         row = tf.cos(x[i])
         first = [0, items.write(3 * i + 2, row)]
-        end = lambda j, _: j < 2  # noqa: E731
-        made = lambda j, list_: (j + 1, list_.write(3 * i + j, tf.sin(row + float(1))))  # noqa: E731
+        end = lambda j, _: j < 2  # noqa: E731  # shorter than a typed def
+        made = lambda j, list_: (j + 1, list_.write(3 * i + j, tf.sin(row + float(1))))  # noqa: E731  # shorter than a typed def
         return i + 1, tf.while_loop(end, made, first)[1]
 
     items = tf.TensorArray(tf.float32, size=rows * 3, element_shape=[5, 3])
@@ -142,8 +144,8 @@ def _two_results(tf: Any, x: Any) -> Any:
     """Return two results of a branch from a loop's body."""
 
     def choose(i: Any, count: Any, total: Any) -> Any:
-        more = lambda: (count + 1.0, total + x[i])  # noqa: E731
-        less = lambda: (count - 1.0, total * 0.5)  # noqa: E731
+        more = lambda: (count + 1.0, total + x[i])  # noqa: E731  # shorter than a typed def
+        less = lambda: (count - 1.0, total * 0.5)  # noqa: E731  # shorter than a typed def
         return i + 1, *tf.cond(tf.reduce_sum(x[i]) > 0, more, less)
 
     first = [0, tf.zeros([]), tf.zeros([5, 3])]
@@ -191,9 +193,8 @@ def write_models(folder: Path) -> None:
             for kind, control_flow_v2 in FLAGS.items():
                 graph = folder / f"{name}.{generation}.{kind}"
                 graph.mkdir()
-                convert_keras_model(
-                    source=file, folder=graph, flags={"control_flow_v2": control_flow_v2}
-                )
+                flags = ConversionFlags(control_flow_v2=control_flow_v2)
+                convert_keras_model(source=file, folder=graph, flags=flags)
         if generation == "keras 3":
             values["timed.alone"] = _trace_alone(model, steps)  # the last of MODELS
     np.savez(folder / "values.npz", **values)
@@ -221,7 +222,7 @@ def _write_loop(make: Callable[[Any, Any], Any], steps: Any, folder: Path, name:
     for kind, control_flow_v2 in FLAGS.items():
         graph = folder / f"{name}.loop.{kind}"
         graph.mkdir()
-        flags = {"control_flow_v2": control_flow_v2}
+        flags = ConversionFlags(control_flow_v2=control_flow_v2)
         convert_saved_model(source=source, folder=graph, flags=flags)
     return np.asarray(module.call(steps)["y"])
 

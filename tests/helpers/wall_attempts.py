@@ -170,4 +170,4 @@ def attempt_in_tensorflow(canary: Path, folder: Path) -> list[str]:
 
 if __name__ == "__main__":
     own, secret, number, other = sys.argv[1:]
-    print(json.dumps(attempt(Path(own), Path(secret), int(number), int(other))))  # noqa: T201
+    print(json.dumps(attempt(Path(own), Path(secret), int(number), int(other))))  # noqa: T201  # the test reads it

@@ -39,8 +39,8 @@ def describe(**arguments: object) -> dict[str, object]:
 
 def talk() -> None:
     """Write to both streams, from Python, from C and from a child."""
-    print("from python")  # noqa: T201
-    print("from python's stderr", file=sys.stderr)  # noqa: T201
+    print("from python")  # noqa: T201  # the test reads the log
+    print("from python's stderr", file=sys.stderr)  # noqa: T201  # the test reads the log
     os.write(1, b"from below\n")
     subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
 
@@ -99,7 +99,7 @@ def import_from_a_broken_disk() -> None:
 
 def segfault() -> None:
     """Read where there is nothing."""
-    print("about to read address 1", flush=True)  # noqa: T201
+    print("about to read address 1", flush=True)  # noqa: T201  # the test reads the log
     ctypes.string_at(1)
 
 

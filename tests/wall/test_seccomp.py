@@ -33,7 +33,7 @@ def test_numbers_are_those_of_the_kernel() -> None:
 
 
 @pytest.mark.parametrize("exec_too", [True, False], ids=["no exec", "exec"])
-def test_every_jump_lands_on_an_instruction(exec_too: bool) -> None:  # a parameter
+def test_every_jump_lands_on_an_instruction(exec_too: bool) -> None:
     program = seccomp.build_filter(1234, exec_too=exec_too)
     jumps = {seccomp._JUMP_EQUAL, seccomp._JUMP_AT_LEAST}
 

@@ -92,7 +92,7 @@ def test_a_value_reaches_the_server_and_nothing_else(
 @pytest.mark.parametrize("status", [401, 403, 404, 418, 503])
 @pytest.mark.parametrize("place", ["${ZOO_KEY}/m.h5", "m.h5?a=${ZOO_KEY}"])
 @pytest.mark.parametrize("value", [VALUE, "qx"], ids=["long", "short"])
-def test_no_error_shows_a_value(  # noqa: PLR0913, PLR0917
+def test_no_error_shows_a_value(  # noqa: PLR0913, PLR0917  # an argument for each table above
     server: Server,
     zoo: Zoo,
     monkeypatch: pytest.MonkeyPatch,

@@ -6,7 +6,14 @@ from collections import Counter
 
 import pytest
 
-from pipeline.tf.untrusted.op_classes import ALLOWED, LEFT_OVER, REASONS, op_classes
+from pipeline.tf.untrusted.op_classes import (
+    _PATH,
+    ALLOWED,
+    LEFT_OVER,
+    REASONS,
+    _read,
+    op_classes,
+)
 
 # As a job has it: the tensorflowjs package registers ops of its own.
 _LIST = """
@@ -54,9 +61,7 @@ def test_what_may_be_left_over_is_never_run_by_itself(registered: dict[str, bool
 
 
 def test_each_op_is_listed_once() -> None:
-    from pipeline.tf.untrusted import op_classes as module  # noqa: PLC0415
-
-    counts = Counter(name for name, _ in module._read(module._PATH.read_text()))
+    counts = Counter(name for name, _ in _read(_PATH.read_text()))
     assert [name for name, count in counts.items() if count > 1] == []
 
 
