@@ -19,7 +19,8 @@ from pipeline.commands.options import ZooCommand
 from pipeline.disk.canonical import format_json
 from pipeline.disk.layout import cache_folder
 from pipeline.errors import PipelineError, SourceError
-from pipeline.fetch.address.source import Source, parse_source
+from pipeline.fetch.address.source import parse_source
+from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.download_cache import Progress
 from pipeline.inspection.inspect import Trial, inspect_subject
 from pipeline.inspection.inspection_view import format_failure, format_model

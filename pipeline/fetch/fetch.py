@@ -19,7 +19,7 @@ from typing import cast
 from pipeline.disk.canonical import digest_json
 from pipeline.disk.files import digest_file
 from pipeline.errors import DiskError, FetchError, ServerError, UntrustedSourceError
-from pipeline.fetch.address.source import Kind, Source
+from pipeline.fetch.address.source_type import Kind, Source
 from pipeline.fetch.archive.folder_files import Borders, reading, stat_file, walk
 from pipeline.fetch.archive.inner_paths import is_inner_path, name_file
 from pipeline.fetch.archive.tree import MAX_JSON_BYTES

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import FetchError, NotFoundError, ServerError, SetupError
-from pipeline.fetch.address.source import Source
+from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.archive.inner_paths import is_plain_path, shorten
 from pipeline.fetch.archive.tree import MAX_FILES
 from pipeline.fetch.http.credentials import expand_variables

@@ -17,8 +17,7 @@ from dataclasses import replace
 
 from pipeline.disk.json_value import JsonValue
 from pipeline.errors import NotFoundError
-from pipeline.fetch.address.hf_address import is_commit
-from pipeline.fetch.address.source import is_archive_name
+from pipeline.fetch.address.source_type import is_archive_name, is_commit
 from pipeline.fetch.archive.tree import NamedTree
 from pipeline.fetch.download_cache import Entry
 from pipeline.fetch.hf_client import HfFile, HfRepository

@@ -23,7 +23,7 @@ from pipeline.errors import (
     ServerError,
     SetupError,
 )
-from pipeline.fetch.address.hf_address import is_commit
+from pipeline.fetch.address.source_type import is_commit
 from pipeline.fetch.archive.tree import MAX_FILES
 from pipeline.fetch.http.deadline import Deadline
 from pipeline.fetch.http.http_faults import TransientError

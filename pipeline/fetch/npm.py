@@ -1,10 +1,9 @@
 """Packages of npm's registry, or of the registry in this machine's .npmrc.
 
-`npm pack` does not bring them. It holds a tarball in memory (538 MiB for one of 200 MiB, and
+`npm pack` does not bring them. It holds a tarball in memory (538 MiB for a tarball of 200 MiB,
 1.3 GiB after ten seconds of a tarball without an end), begins a broken download from its first
-byte, reports no progress, and waits beyond its `fetch-timeout` for a server that sends no or few
-bytes. It takes 0.6 s for one small package. No command of npm prints its tokens, so `npmrc` reads
-them itself.
+byte, reports no progress, and waits for ever for a body that comes byte by byte. It takes 0.6 s for
+one small package. npm prints no tokens, so that `npmrc` has to read them itself.
 """
 
 import functools

@@ -20,7 +20,7 @@ from pypi_simple import ACCEPT_ANY, DistributionPackage, Link, ProjectPage
 
 from pipeline.disk.json_value import JsonValue, parse_foreign_json
 from pipeline.errors import FetchError, MissingPathError, NotFoundError, ServerError
-from pipeline.fetch.address.source import is_archive_name
+from pipeline.fetch.address.source_type import is_archive_name
 from pipeline.fetch.archive.inner_paths import is_inner_path
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.fetch.http.deadline import Deadline

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.disk.json_value import JsonValue
 from pipeline.errors import NetworkError, UntrustedSourceError
-from pipeline.fetch.address.source import Source
+from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.archive.content import check_pointer, check_whole
 from pipeline.fetch.archive.inner_paths import name_file
 from pipeline.fetch.archive.tree import Tree, select_files

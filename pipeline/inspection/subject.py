@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import FetchError
-from pipeline.fetch.address.source import Source
+from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.download_cache import Progress
 from pipeline.fetch.fetch import fetch_source
 

@@ -4,7 +4,8 @@ import posixpath
 from collections.abc import Iterator
 
 from pipeline.errors import SourceError
-from pipeline.fetch.address.source import Source, parse_source
+from pipeline.fetch.address.source import parse_source
+from pipeline.fetch.address.source_type import Source
 from pipeline.formats.detect import formats_of_file
 from pipeline.formats.table import find_format
 from pipeline.manifest.fault import Fault

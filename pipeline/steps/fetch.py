@@ -9,7 +9,8 @@ from pipeline.disk.canonical import digest_json
 from pipeline.disk.files import digest_file
 from pipeline.engine.local_files import LocalFiles, State, file_states
 from pipeline.engine.step import Step, Work
-from pipeline.fetch.address.source import Source, parse_source
+from pipeline.fetch.address.source import parse_source
+from pipeline.fetch.address.source_type import Source
 from pipeline.manifest.model import Model
 from pipeline.records.record import Part
 from pipeline.records.source import FetchedSource

@@ -9,14 +9,14 @@ It opens no file and asks no server.
 
 import importlib.metadata
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from pipeline.errors import SourceError
+from pipeline.fetch.address.source_type import Source, is_archive_name, parse_inside
 from pipeline.fetch.http.credentials import strip_credentials
 
-# Schemes of fsspec that name a place of files. Left out: those of this machine, of the web, and
-# those that only change how another one is read (zip, simplecache, reference, …).
+# Schemes of fsspec for servers of files, without those for this machine and the web, and without
+# those that only change how another scheme is read (zip, simplecache, reference, …).
 SCHEMES = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "ocilake", "oss", "tos"}
     | {"ftp", "sftp", "ssh", "smb", "hdfs", "arrow_hdfs", "webhdfs", "webdav", "dbfs", "lakefs"}
@@ -31,23 +31,8 @@ _ENTRY_POINTS = "fsspec.specs"
 _GENERATION = re.compile(r"\d{13,}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FilesystemAddress:
-    """A place in a file system.
-
-    Attributes:
-        url: As fsspec takes it.
-        version: Version of an object, None for what is there now.
-        fragment: What stands after `#`, None where there is none.
-    """
-
-    url: str
-    version: str | None = None
-    fragment: str | None = None
-
-
 def is_filesystem(scheme: str) -> bool:
-    """Tell whether fsspec knows a scheme, by itself or by a package that is installed."""
+    """Return whether fsspec knows a scheme, by itself or through an installed package."""
     if scheme in SCHEMES:
         return True
     if scheme in _WRAPPERS or not re.fullmatch(r"[a-z][a-z0-9_+.-]+", scheme):
@@ -55,11 +40,11 @@ def is_filesystem(scheme: str) -> bool:
     return bool(importlib.metadata.entry_points(group=_ENTRY_POINTS, name=scheme))
 
 
-def parse_filesystem(text: str) -> FilesystemAddress:
+def parse_filesystem(text: str) -> Source:
     """Read an address whose scheme `is_filesystem`.
 
     Raises:
-        SourceError: It is none; the message says what is expected.
+        SourceError: The text is no such address; the message has the expected form.
     """
     scheme, _, rest = text.partition(":")
     scheme, shown = scheme.lower(), strip_credentials(text)
@@ -70,18 +55,22 @@ def parse_filesystem(text: str) -> FilesystemAddress:
         raise SourceError(
             f"{shown!r}: '::' joins file systems; expected {scheme}://place/m.zip#path/inside"
         )
-    place, hash_sign, fragment = rest[2:].partition("#")
+    path, hash_sign, fragment = rest[2:].partition("#")
     if scheme in _BUCKETS:
-        _check_bucket(shown, scheme, place, fragment)
+        _check_bucket(shown, scheme, path, fragment)
     key = _VERSION_KEYS.get(scheme)
-    version = parse_qs(urlsplit(place).query).get(key, [None])[0] if key else None
-    return FilesystemAddress(
-        url=f"{scheme}://{place}", version=version, fragment=fragment if hash_sign else None
+    return Source(
+        kind="filesystem",
+        uri=shown,
+        location=f"{scheme}://{path}",
+        version=parse_qs(urlsplit(path).query).get(key, [None])[0] if key else None,
+        inside=parse_inside(shown, fragment),
+        archive=bool(hash_sign) or is_archive_name(path.partition("?")[0]),
     )
 
 
-def _check_bucket(shown: str, scheme: str, place: str, fragment: str) -> None:
-    bucket = place.partition("/")[0]
+def _check_bucket(shown: str, scheme: str, path: str, fragment: str) -> None:
+    bucket = path.partition("/")[0]
     expected = f"expected {scheme}://bucket/path"
     if "@" in bucket:
         raise SourceError(
@@ -91,5 +80,5 @@ def _check_bucket(shown: str, scheme: str, place: str, fragment: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]+", bucket):
         raise SourceError(f"{shown!r}: {bucket!r} is no bucket; {expected}")
     if _GENERATION.fullmatch(fragment):
-        meant = f"{scheme}://{place}?generation={fragment}"
+        meant = f"{scheme}://{path}?generation={fragment}"
         raise SourceError(f"{shown!r}: '#' begins a path; did you mean {meant!r}?")

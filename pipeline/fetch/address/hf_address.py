@@ -1,19 +1,23 @@
-"""Addresses of Hugging Face repositories, as they are written in the manifest.
+"""Addresses of Hugging Face repositories in the manifest.
 
     hf:owner/repo                        the model repository, at its branch `main`
     hf:owner/repo@v1.0#folder/m.keras    at a branch, tag or commit; a path in it
-    hf:datasets/owner/repo#m.zip#inner   a data set's or space's; an archive in it, a path in that
+    hf:datasets/owner/repo#m.zip#inner   in a data set or space; a path in an archive in it
     hf://owner/repo@v1.0/folder/m.keras  the same, in the form of Hugging Face's own clients
 
 It opens no file and asks no server.
 """
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from pipeline.errors import SourceError
-from pipeline.fetch.address.fragment import parse_inside
+from pipeline.fetch.address.source_type import (
+    Source,
+    is_archive_name,
+    parse_inside,
+    refuse_fragment,
+)
 
 HF_FORM = "hf:owner/repo@revision#path/in/repo"
 MAIN = "main"
@@ -22,34 +26,16 @@ _TYPES = ("datasets", "spaces")
 _NUM_NAMES = 2  # owner and repository
 # https://huggingface.co/docs/huggingface_hub: validate_repo_id in utils/_validators.py.
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 # Revisions with "/" that need no %2F: _SPECIAL_REFS_REVISION_REGEX in utils/_hf_uris.py.
 _SPECIAL = re.compile(r"refs/(?:convert/[\w.-]+|pr/\d+)(?=/|$)")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+-]*")
 
 
-@dataclass(frozen=True, kw_only=True)
-class HfAddress:
-    """What in a repository is meant.
-
-    Attributes:
-        repository: "owner/repo", with "datasets/" or "spaces/" before it where it is such.
-        revision: Branch, tag or commit.
-        path: File or folder in it, None for its root.
-        nested: What follows a second `#`: a path in the archive at `path`.
-    """
-
-    repository: str
-    revision: str
-    path: str | None = None
-    nested: str | None = None
-
-
-def parse_hf(text: str) -> HfAddress:
+def parse_hf(text: str) -> Source:
     """Read an address.
 
     Raises:
-        SourceError: It is none; the message says what is expected.
+        SourceError: The text is no such address; the message has the expected form.
     """
     rest, hash_sign, fragment = text.partition(":")[2].partition("#")
     if rest.startswith("//"):
@@ -67,22 +53,23 @@ def parse_hf(text: str) -> HfAddress:
     _check_repository(text, repository, fragment)
     if not _REVISION.fullmatch(revision) or ".." in revision:
         raise SourceError(f"{text!r}: {revision!r} is no revision; expected {HF_FORM}")
-    path, second, nested = fragment.partition("#")
-    return HfAddress(
-        repository=repository,
-        revision=revision,
-        path=parse_inside(text, unquote(path)),
-        nested=parse_inside(text, unquote(nested)) if second else None,
+    path, _, nested = fragment.partition("#")
+    source = Source(
+        kind="hf",
+        uri=text,
+        location=repository,
+        version=revision,
+        inside=parse_inside(text, unquote(path)),
+        archive=True,
+        nested=parse_inside(text, unquote(nested)),
     )
-
-
-def is_commit(revision: str) -> bool:
-    """Tell whether a revision is a commit in full, which never changes."""
-    return _COMMIT.fullmatch(revision) is not None
+    if source.nested is not None and not is_archive_name(source.inside or ""):
+        raise refuse_fragment(text, source.inside or repository)
+    return source
 
 
 def _parse_uri(rest: str) -> tuple[str, str, str]:
-    """Return repository, revision and path of what follows `hf://`."""
+    """Return repository, revision and path of the text after `hf://`."""
     rest = rest.strip("/").removeprefix("models/")
     count = 1 + _NUM_NAMES if rest.partition("/")[0] in _TYPES else _NUM_NAMES
     parts = rest.split("/", count)
@@ -107,7 +94,7 @@ def _check_repository(text: str, repository: str, fragment: str) -> None:
 
 
 def _guess(parts: list[str], fragment: str) -> str | None:
-    """Return the address meant by one that has its path after "/" in place of "#"."""
+    """Return the address for a path after "/": "hf:ann/net#m.h5" for "ann/net/m.h5"."""
     count = 1 + _NUM_NAMES if parts[0] in _TYPES else _NUM_NAMES
     names, rest = parts[:count], parts[count:]
     if not rest or fragment or not all(map(_NAME.fullmatch, names)):

@@ -1,4 +1,4 @@
-"""TensorFlow Hub: which URL brings a module's files, where its handle is a page's address.
+"""TensorFlow Hub: the URL of a module's files, for a handle that is the URL of a page.
 
 See HttpCompressedFileResolver in tensorflow_hub/compressed_module_resolver.py, and
 `loadGraphModel(url, {fromTFHub: true})` in tfjs-converter/src/executor/graph_model.ts. It asks
@@ -15,19 +15,19 @@ _FORMATS = {"tf-hub-format", "tfjs-format", "lite-format"}
 
 
 def is_hub(url: str) -> bool:
-    """Tell whether a URL is a handle of TensorFlow Hub itself."""
+    """Return whether a URL is a handle of TensorFlow Hub itself."""
     return urlsplit(url).hostname == _HOST
 
 
 def is_hub_version(url: str) -> bool:
-    """Tell whether a handle names a version, which never changes."""
+    """Return whether a handle names a version, which never changes."""
     path = urlsplit(url).path.removesuffix("/model.json")
     # A model of TensorFlow.js has its version before its variation: …/1/default/1.
     return is_hub(url) and re.search(r"/\d+/?$", path) is not None
 
 
 def ask_compressed(url: str) -> str:
-    """Return the URL that brings a module as an archive, as TF Hub's clients ask for it."""
+    """Return the URL of a module's archive: "https://…/1?tf-hub-format=compressed"."""
     parts = urlsplit(url)
     if _FORMATS & parse_qs(parts.query).keys():
         return url
@@ -36,7 +36,7 @@ def ask_compressed(url: str) -> str:
 
 
 def locate_hub(url: str) -> tuple[str, bool]:
-    """Return the URL behind a handle of TensorFlow Hub, and whether it brings an archive."""
+    """Return the URL of a handle's files, and whether it brings an archive."""
     parts = urlsplit(url)
     asked = parse_qs(parts.query)
     if _FORMATS & asked.keys():

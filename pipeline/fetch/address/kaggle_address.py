@@ -1,18 +1,17 @@
-"""Addresses of models on Kaggle, as they are written in the manifest.
+"""Addresses of models on Kaggle in the manifest.
 
     kaggle:owner/model/framework/variation      the newest version
     kaggle:owner/model/framework/variation/2    a version, which never changes; `#path` in it
     https://www.kaggle.com/models/owner/model/framework/variation/2   the page's own address
 
-TF-Hub handles are such pages today. It opens no file and asks no server.
+The handles of TF Hub lead to such pages today. It opens no file and asks no server.
 """
 
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pipeline.errors import SourceError
-from pipeline.fetch.address.fragment import parse_inside
+from pipeline.fetch.address.source_type import Source, parse_inside
 
 KAGGLE_FORM = "kaggle:owner/model/framework/variation/version#path"
 
@@ -25,37 +24,22 @@ _LONG = ("frameworks", "variations", "versions")
 _API = re.compile(r"/api/v1/models/(?P<path>.+)/download")
 
 
-@dataclass(frozen=True, kw_only=True)
-class KaggleAddress:
-    """What is meant on Kaggle.
-
-    Attributes:
-        handle: "owner/model/framework/variation".
-        version: A number, None for the newest.
-        path: File or folder in it, None for its root.
-    """
-
-    handle: str
-    version: str | None = None
-    path: str | None = None
-
-
-def parse_kaggle(text: str) -> KaggleAddress:
+def parse_kaggle(text: str) -> Source:
     """Read an address in our form.
 
     Raises:
-        SourceError: It is none; the message says what is expected.
+        SourceError: The text is no such address; the message has the expected form.
     """
     rest, _, fragment = text.partition(":")[2].partition("#")
     rest = rest.strip("/").removeprefix("models/")
     return _parse(text, rest, fragment)
 
 
-def parse_kaggle_page(text: str) -> KaggleAddress | None:
+def parse_kaggle_page(text: str) -> Source | None:
     """Read the address of a model's page or of its download; None for any other URL.
 
     Raises:
-        SourceError: It is a page of Kaggle without one model on it.
+        SourceError: The page is one of Kaggle's, but not of a single model.
     """
     parts = urlsplit(text)
     if parts.hostname not in _HOSTS or "format=" in parts.query:
@@ -70,7 +54,7 @@ def parse_kaggle_page(text: str) -> KaggleAddress | None:
     return _parse(text, rest, _without_tab(parts))
 
 
-def _parse(text: str, rest: str, fragment: str) -> KaggleAddress:
+def _parse(text: str, rest: str, fragment: str) -> Source:
     names = [unquote(name) for name in rest.strip("/").split("/")]
     if tuple(names[2::2]) == _LONG[: len(names[2::2])] and len(names) > _NUM_NAMES:
         names = [*names[:2], *names[3::2]]
@@ -84,8 +68,14 @@ def _parse(text: str, rest: str, fragment: str) -> KaggleAddress:
             f"expected {KAGGLE_FORM}",
             hint="on the model's page choose both, then copy what its code sample downloads",
         )
-    path = parse_inside(text, fragment)
-    return KaggleAddress(handle="/".join(names[:_NUM_NAMES]), version=version, path=path)
+    return Source(
+        kind="kaggle",
+        uri=text,
+        location="/".join(names[:_NUM_NAMES]),
+        version=version,
+        inside=parse_inside(text, fragment),
+        archive=True,
+    )
 
 
 def _without_tab(parts: SplitResult) -> str:

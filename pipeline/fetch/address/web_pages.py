@@ -1,7 +1,7 @@
-"""Pages: addresses from a browser that show a file and are not the file's own.
+"""Web pages that show a file: their addresses are not the address of the file.
 
-People paste them from Hugging Face, GitHub and the consoles of AWS and Google Cloud. What is
-meant is plain from the address, so an error can say it. It asks no server.
+People paste them from Hugging Face, GitHub and the consoles of AWS and Google Cloud. The address of
+the page tells the source, so that an error can suggest it. It asks no server.
 """
 
 import re
@@ -11,7 +11,7 @@ _HF = r"(?:huggingface\.co|hf\.co)/"
 _HF_REPO = r"(?P<repo>(?:(?:datasets|spaces)/)?[^/]+/[^/]+)"
 _NO_REPO = r"(?!(?:api|blog|docs|learn|papers|tasks|organizations)/)"
 _TAIL = r"(?:/(?P<path>.+?))?/?"
-# Patterns of host and path, and what is meant; {prefix} is the query's.
+# Patterns of host and path, and the source behind each; {prefix} comes from the query.
 _PAGES = {
     rf"{_HF}{_HF_REPO}/(?:blob|tree|blame)/(?P<revision>[^/]+){_TAIL}": (
         "hf:{repo}@{revision}#{path}"
@@ -40,12 +40,12 @@ _PAGES = {
 
 
 def find_meant(url: str) -> str | None:
-    """Return the source that is meant by the address of a page; None for any other URL."""
+    """Return the source behind a page, "hf:ann/net@main#m.h5"; None for any other URL."""
     parts = urlsplit(url)
-    place = f"{parts.hostname}{parts.path}"
+    page = f"{parts.hostname}{parts.path}"
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     for pattern, meant in _PAGES.items():
-        if match := re.fullmatch(pattern, place):
+        if match := re.fullmatch(pattern, page):
             groups = {name: unquote(value or "") for name, value in match.groupdict().items()}
             return meant.format(**groups, prefix=query.get("prefix", "")).rstrip("#")
     if parts.hostname in {"www.dropbox.com", "dropbox.com"} and query.get("dl") == "0":

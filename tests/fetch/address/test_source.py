@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from pipeline.errors import SourceError
-from pipeline.fetch.address.source import Source, parse_source
+from pipeline.fetch.address.source import parse_source
+from pipeline.fetch.address.source_type import Source
 
 
 @pytest.mark.parametrize(
