@@ -17,7 +17,7 @@ from graph_models import dense_nodes, node, write_graph_model
 from layers_models import write_layers_model
 
 from pipeline.errors import PipelineError
-from pipeline.fetch.address.source import Source
+from pipeline.fetch.address.source_type import Source
 from pipeline.inspection.inspect import inspect_subject
 from pipeline.inspection.subject import open_subject
 from pipeline.proof.inputs.input_hints import read_hints
