@@ -6,7 +6,7 @@ from pipeline.audit.damage import Content, Damage, Found
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.layout import Layout
 from pipeline.disk.typed_json import InsidePath, WrongJsonError, parse_json
-from pipeline.publish.file_listing import Listing
+from pipeline.publish.file_listing import FileListing
 from pipeline.steps.dist import Placed
 
 
@@ -37,13 +37,13 @@ def _survey_catalog(layout: Layout) -> Found:
     if not os.path.lexists(file):
         return
     try:
-        listing = parse_json(Listing, file.read_bytes())
+        listing = parse_json(FileListing, file.read_bytes())
     except (OSError, WrongJsonError) as error:
         where = f"{layout.output}/{CATALOG_FILE}"
         yield Damage(part="dist", where=where, found=_describe(error), forget=(file,))
         return
     for model in listing.models:
-        for listed in model.listed():
+        for listed in model.files():
             yield _content(layout, listed.path, listed.bytes, listed.sha256)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.catalog.document import failed_entry
+from pipeline.catalog.types import RESULT_KEYS
 from pipeline.diff.catalog_reader import Reading
 from pipeline.diff.recipe import Recipe, make_recipe
 from pipeline.disk.canonical import digest_json, format_json
@@ -24,7 +24,7 @@ from pipeline.steps.graph import Graph
 
 NUM_KEPT = 50
 # What the steps made; the rest is what the manifest says, or how this build went.
-_MADE = failed_entry({}, uri="", reason=None).keys() - {"status", "reason", "staleSince"}
+_MADE = RESULT_KEYS - {"status", "reason", "staleSince"}
 
 
 def remember_recipes(graph: Graph, models: Iterable[str]) -> None:

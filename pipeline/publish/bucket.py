@@ -1,7 +1,7 @@
-"""The listing of an S3 bucket, page by page, which ends whatever the server says.
+"""The listing of an S3 bucket, page by page, which ends whatever the server answers.
 
-fsspec's client keeps a kilobyte for each key, and goes round for ever where a server names the
-same next page again.
+fsspec's client keeps a kilobyte for each key, and never ends if a server names the same next
+page again.
 """
 
 import time
@@ -19,12 +19,12 @@ def list_bucket(call: Callable[..., Any], root: str, *, shown: str) -> Iterator[
     """Yield key and size of every object below a folder.
 
     Args:
-        call: Calls the store's client.
+        call: Calls a method of the store's client.
         root: The folder: "bucket/zoo/models".
-        shown: What people call the store.
+        shown: The store as messages name it.
 
     Raises:
-        PlaceError: The listing does not end.
+        TargetError: The listing does not end.
     """
     bucket, _, folder = root.partition("/")
     options = {"Bucket": bucket, "Prefix": f"{folder}/" if folder else ""}

@@ -1,7 +1,7 @@
-"""A store as the place of a published zoo: S3, Google Cloud Storage, whatever fsspec reaches.
+"""A store as the target of a publish: S3, Google Cloud Storage and all that fsspec reaches.
 
-Object stores put a file whole or not at all and keep its headers. To all others a file is
-written beside its place and renamed there, and their servers give the headers.
+Object stores write a file whole or not at all, and keep its headers. In other stores a file is
+written under another name beside the final one and renamed, and their servers choose the headers.
 """
 
 import contextlib
@@ -22,12 +22,12 @@ PART_SUFFIX = ".zoo-part"
 _S3 = ("s3", "s3a")
 _GS = ("gs", "gcs")
 _WHOLE = {*_S3, *_GS, "memory"}
-# What a store is reached with, by scheme.
+# Our extra that has the store's client, by scheme.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf"}
 _LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _MISSING_BUCKET = {"NoSuchBucket"}
 _NO_SUCH_PART = {"InvalidRange", "416"}
-# How long a call may take, retries of the client included; one that sends much may take longer.
+# Longest time of a call, with retries of the client; a call that sends much may take longer.
 CALL_SECONDS = 180.0
 LEAST_BYTES_PER_SECOND = 4 * 1024
 _AGAIN = "run it again: it goes on from here; for a server that is not Amazon's, set `endpoint`"
@@ -45,8 +45,8 @@ class BucketTarget:
     def find(self, below: str = "") -> Mapping[str, int]:
         """Return the size of every file, or of those below a folder, by path.
 
-        Keys that no file of a zoo can have (with "..", control characters, an end of "/") and
-        whatever lies elsewhere are left out.
+        Keys that no file of a zoo can have (with "..", control characters, a "/" at the end) are
+        left out, and so are keys outside the folder.
         """
         with self._translated(""):
             start = f"{self._root}/"
@@ -55,7 +55,7 @@ class BucketTarget:
             return {path: size for path, size in named if is_inside(path)}
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
-        """Return a file's content; None where there is none."""
+        """Return a file's content; None for a file that is missing."""
         end = None if limit is None else limit + 1
         with self._translated(path):
             try:
@@ -65,14 +65,14 @@ class BucketTarget:
                     raise
                 return None
             except Exception as error:
-                # A part of an empty file was asked for.
+                # The server refuses to send a part of an empty file.
                 if end is None or _code(error) not in _NO_SUCH_PART:
                     raise
                 content = b""
         return check_size(content, limit, where=f"{self.shown}: {path}")
 
     def write(self, path: str, content: bytes | Path, headers: Headers) -> None:
-        """Write a file, whole or not at all, over the one that may be there."""
+        """Write a file, whole or not at all; an existing file is replaced."""
         location = self._locate(path)
         with self._translated(path):
             if self._scheme in _WHOLE:
@@ -85,10 +85,10 @@ class BucketTarget:
             self._call("mv", beside, location)
 
     def create(self, path: str, content: bytes) -> None:
-        """Write a file that must not be there yet; of several who try, one succeeds.
+        """Write a file that must not exist yet; of several publishers who try, one succeeds.
 
         Raises:
-            Taken: It is there.
+            Taken: The file exists.
         """
         location = self._locate(path)
         with self._translated(path):
@@ -104,7 +104,7 @@ class BucketTarget:
                 raise
 
     def remove(self, path: str) -> None:
-        """Remove a file that may be there."""
+        """Remove a file, if it exists."""
         with self._translated(path), contextlib.suppress(FileNotFoundError):
             self._call("rm_file", self._locate(path))
 
@@ -116,9 +116,10 @@ class BucketTarget:
             yield check
 
     def _sweep(self) -> None:
-        """Remove what a kill left of files that were being written."""
+        """Remove the parts of files that were being written when a publish was killed."""
         if self._scheme in _S3:
-            # Whoever may not list them can publish all the same; the bucket's rules end them.
+            # A publisher without the right to list uploads can publish all the same; the bucket's
+            # own rules end them.
             with contextlib.suppress(Exception):
                 self._abort_uploads()
         elif self._scheme not in _WHOLE:
@@ -148,7 +149,7 @@ class BucketTarget:
             self._call("put_file", str(content), location, size=size, **options)
 
     def _options(self, headers: Headers) -> dict[str, Any]:
-        """Return how the store's client is told the headers."""
+        """Return the options that pass the headers to the store's client."""
         if self._scheme in _S3:
             return {"ContentType": headers.content_type, "CacheControl": headers.cache_control}
         if self._scheme in _GS:
@@ -172,19 +173,19 @@ class BucketTarget:
                 yield name, int(info["size"])
 
     def _locate(self, path: str) -> str:
-        """Return where a path leads, which is never out of the folder."""
+        """Return the key of a path, "bucket/zoo/index.html"; no path leads out of the folder."""
         if path and not is_inside(path):
             raise PublishError(f"{self.shown}: {path!r} leads out of it; expected a file inside")
         return f"{self._root}/{path}"
 
     def _call(self, name: str, *arguments: Any, size: int = 0, **options: Any) -> Any:
-        """Call the store's client, for no longer than a slow line needs.
+        """Call a method of the store's client, for no longer than a slow line needs.
 
         Args:
-            name: What to call.
-            arguments: Handed on.
-            size: Bytes that are sent.
-            options: Handed on.
+            name: Name of the method.
+            arguments: Arguments of the method.
+            size: Number of bytes that the call sends.
+            options: Keyword arguments of the method.
         """
         if self._fs.async_impl:
             seconds = LISTING_SECONDS if name == "find" else CALL_SECONDS
@@ -193,7 +194,7 @@ class BucketTarget:
 
     @contextlib.contextmanager
     def _translated(self, path: str) -> Iterator[None]:
-        """Turn what clients of stores raise, each in its own way, into our errors."""
+        """Turn the errors of the stores' clients into ours; each client has its own."""
         try:
             yield
         except (PipelineError, Taken):
@@ -202,7 +203,7 @@ class BucketTarget:
             raise self._describe(path, error) from None
 
     def _describe(self, path: str, error: Exception) -> PublishError:
-        """Return our error; the client's texts, which may hold what was signed, stay here."""
+        """Return our error; the client's own message, which may hold a signature, is left out."""
         where = f"{self.shown}: {path}" if path else self.shown
         code = _code(error)
         said = code or type(error).__name__
@@ -225,12 +226,12 @@ class BucketTarget:
 
 
 def open_bucket(url: str, *, endpoint: str | None = None) -> BucketTarget:
-    """Return the place behind a URL that fsspec knows; nothing is asked of it yet.
+    """Return the target of a URL that fsspec knows; nothing is read from it yet.
 
     Raises:
-        PublishError: The URL is not one, or the client of that store is not installed.
+        PublishError: The URL names no store, or the client of that store is not installed.
     """
-    # Imported where it is met: the graph is loaded without it.
+    # Imported here, because the graph is loaded without it.
     import fsspec.core  # noqa: PLC0415
 
     scheme, _, rest = url.partition("://")
@@ -260,7 +261,7 @@ def open_bucket(url: str, *, endpoint: str | None = None) -> BucketTarget:
 
 
 def _code(error: BaseException) -> str:
-    """Return the code that a server gave, "" where the error has none."""
+    """Return the code in a server's answer, "AccessDenied" or "404"; "" for other errors."""
     cause = error.__cause__ or error
     response = getattr(cause, "response", None)
     if isinstance(response, dict):

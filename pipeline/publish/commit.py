@@ -1,7 +1,6 @@
-"""Committing: a plan carried out, so that a reader at any moment sees a whole zoo.
+"""Committing: a plan is carried out, and a reader sees a whole zoo at any moment.
 
-A kill at any moment leaves the zoo as it was, or as it will be; the next publish goes on
-from there.
+After a kill the target shows the old zoo or the new one; the next publish goes on from there.
 """
 
 import contextlib
@@ -27,7 +26,7 @@ from pipeline.publish.state import State
 from pipeline.publish.target import Target
 
 Progress = Callable[[int, int], None]
-"""Told of the bytes that are written, and of how many there are."""
+"""Takes the number of bytes that are written, and of all bytes to be written."""
 
 _THREADS = 8
 _KEPT_CONTENT = Headers(content_type=OCTETS, cache_control=IMMUTABLE)
@@ -37,11 +36,11 @@ class Commit:
     """One publish under way.
 
     Args:
-        place: Where to.
-        state: What is there.
-        plan: What has to be done.
-        check: Raises where another publisher has taken over.
-        progress: Told of bytes.
+        target: The target.
+        state: The target's state before.
+        plan: The plan to be carried out.
+        check: Raises an error where another publisher has taken over.
+        progress: Called with the bytes that are written.
     """
 
     def __init__(
@@ -63,24 +62,24 @@ class Commit:
         self._total = sum(file.bytes for file in plan.written.values())
 
     def run(self, generation: Generation) -> None:
-        """Write what is to be written, and the record of it."""
+        """Write the files of the plan, and the record of the new generation."""
         self._upload(generation.published)
         self._keep_contents()
         self._check()
         self._write_record(record_file(generation.number), format_generation(generation))
         self._swap()
-        index = self._state.index.add(generation, models=self._plan.contents.models)
+        index = self._state.index.add(generation, models=self._plan.contents.catalog.num_models)
         self._check()
         self._write_record(INDEX_FILE, format_index(index))
         self._tidy()
 
     def _upload(self, now: str) -> None:
-        """Upload the files that never change, and write down which are there."""
+        """Upload the files that never change, and note each in the journal."""
         try:
             for path in self._each(self._plan.upload, self._upload_one):
                 self._journal.add(path, self._plan.contents.files[path], since=now)
         finally:
-            # Also where it is interrupted: the next publish goes on from here.
+            # After an interrupt too: the next publish goes on from here.
             self._journal.flush()
 
     def _upload_one(self, path: str) -> None:
@@ -132,7 +131,7 @@ class Commit:
         return content
 
     def _each(self, paths: Iterable[str], work: Callable[[str], None]) -> Iterator[str]:
-        """Do something for each path, several at a time; yield each when it is done."""
+        """Call `work` for each path, several at a time; yield each path when its call has ended."""
         with _pool() as pool:
             running: dict[Future[None], str] = {}
             for path in paths:
@@ -151,7 +150,7 @@ class Commit:
         self._target.write(path, content, find_headers(path, immutable=False))
 
     def _tidy(self) -> None:
-        """Forget publishes that never ended; what they left is remembered, to be pruned."""
+        """Forget publishes that never ended; their files stay in the journal, to be pruned."""
         pending = self._state.pending
         left_over = Journal(self._target)
         for path, file in pending.files.items():
@@ -170,7 +169,7 @@ class Commit:
 
 @contextlib.contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
-    """Run threads; what has not begun when the context ends is not begun."""
+    """Run threads; calls that have not begun when the context ends never begin."""
     pool = ThreadPoolExecutor(_THREADS)
     try:
         yield pool

@@ -20,10 +20,12 @@ _GS_RULE = {
 
 
 def describe_cors(target: str | None) -> str:
-    """Say how to let every page read what is published.
+    """Return the instructions that let pages of every origin read the published zoo.
+
+    For a bucket that is a command with its JSON, else "let the server send with every file: …".
 
     Args:
-        target: Where the zoo is published to; None where that is not known.
+        target: The target as people write it; None where it is not known.
     """
     scheme, _, rest = (target or "").partition("://")
     bucket = rest.partition("/")[0]

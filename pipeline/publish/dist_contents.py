@@ -1,8 +1,8 @@
-"""Offers: the zoo that is to be published, as dist/ holds it.
+"""The contents of dist/: the zoo to be published.
 
-What belongs to it is what the build put into dist/ and still lists, and what people added
-beside (CNAME, favicon.ico). Left out are files that only stay for readers of an earlier
-catalog, hidden ones, and what a kill left.
+To the zoo belong the files that the build put into dist/ and still lists, and files that people
+added beside them (CNAME, favicon.ico). Three kinds of files do not belong to it: files that only
+stay for readers of an earlier catalog, hidden files, and half-written files that a kill left.
 """
 
 import errno
@@ -11,14 +11,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.beneath import open_beneath
 from pipeline.disk.machine_faults import machine_error
 from pipeline.disk.typed_json import WrongJsonError, is_inside
 from pipeline.errors import PublishError
-from pipeline.publish.file_listing import parse_catalog
+from pipeline.publish.file_listing import ListedModel, PublishedCatalog, parse_published
 from pipeline.publish.generation import FOLDER, PublishedFile
 from pipeline.publish.headers import is_content_named
 from pipeline.steps.dist import Placed
@@ -33,35 +33,30 @@ class DistContents:
     """A zoo to be published.
 
     Attributes:
-        catalog: What its models.json says.
+        catalog: Its catalog.
         files: All its files by path.
-        contents: Where the content of each lies: the content itself, or a file. What has
-            none is in the place already.
+        sources: The content of each file, or the file that has it. Files without a source are
+            in the target already.
     """
 
-    catalog: Mapping[str, Any]
+    catalog: PublishedCatalog
     files: Mapping[str, PublishedFile]
     sources: Mapping[str, bytes | Path] = field(default_factory=dict)
 
-    @property
-    def models(self) -> int:
-        """Number of models that it offers."""
-        return sum(bool(entry["modelPath"]) for entry in self.catalog["models"])
-
 
 def load_dist_contents(dist: Path, placed: Mapping[str, Placed]) -> DistContents:
-    """Read what dist/ offers.
+    """Read the zoo that dist/ holds.
 
     Args:
         dist: Folder of the built zoo.
-        placed: What the build put there, by path; empty where that is not known.
+        placed: The files that the build put there, by path; empty where they are not known.
 
     Raises:
         PublishError: Nothing was built, or a file is not as it was built.
     """
     try:
         with open_beneath(dist, CATALOG_FILE) as file:
-            catalog = parse_catalog(file.read())
+            catalog = parse_published(file.read())
     except FileNotFoundError:
         raise PublishError(
             f"{dist.name}/{CATALOG_FILE}: there is no such file", hint="build the zoo first"
@@ -72,7 +67,7 @@ def load_dist_contents(dist: Path, placed: Mapping[str, Placed]) -> DistContents
         raise PublishError(
             f"{dist.name}/{CATALOG_FILE}: is no catalog of a zoo: {error}", hint=_rebuild(dist)
         ) from None
-    listed = listed_files(catalog["models"])
+    listed = listed_files(catalog.models)
     wanted = {path for path, was in placed.items() if was.unlisted is None}
     paths = {*_find(dist), *wanted, *listed}
     paths -= {path for path in placed if path not in wanted}
@@ -89,25 +84,26 @@ def load_dist_contents(dist: Path, placed: Mapping[str, Placed]) -> DistContents
     return DistContents(catalog=catalog, files=files, sources=sources)
 
 
-def listed_files(entries: Iterable[Mapping[str, Any]]) -> dict[str, PublishedFile]:
-    """Return the files that entries of a catalog list, by path: they never change."""
+def listed_files(models: Iterable[ListedModel]) -> dict[str, PublishedFile]:
+    """Return the files of models, by path; they never change."""
     return {
-        file["path"]: PublishedFile(bytes=file["bytes"], sha256=file["sha256"], immutable=True)
-        for entry in entries
-        for part in ([entry.get("vectors") or []], (v["files"] for v in entry["variants"]))
-        for files in part
-        for file in files
+        file.path: PublishedFile(bytes=file.bytes, sha256=file.sha256, immutable=True)
+        for model in models
+        for file in model.files()
     }
 
 
-def alias_files(entry: Mapping[str, Any]) -> list[str]:
-    """Return the paths of a model's convenience aliases, which the catalog does not list."""
-    variants = (variant["name"] for variant in entry["variants"] if variant["files"])
-    return [f"models/{entry['name']}/{variant}/model.json" for variant in variants]
+def alias_files(model: ListedModel) -> list[str]:
+    """Return the paths of a model's aliases, which the catalog does not list.
+
+    A variant's alias has no digest in its path: "models/cat/uint8/model.json".
+    """
+    variants = (variant.name for variant in model.variants if variant.files)
+    return [f"models/{model.name}/{variant}/model.json" for variant in variants]
 
 
 def _find(dist: Path) -> Iterator[str]:
-    """Find what lies in dist/ and may be served."""
+    """Find the files of dist/ that may be served."""
 
     def refuse(error: OSError) -> NoReturn:
         path = os.path.relpath(os.fsdecode(error.filename or dist), dist)
@@ -123,15 +119,15 @@ def _find(dist: Path) -> Iterator[str]:
 
 
 def _may_be_served(name: str) -> bool:
-    """Say whether a name is no hidden one; the copies that a kill leaves half done are."""
+    """Say whether a file is not hidden; the half-written copies that a kill leaves are."""
     return not name.startswith(".") or name in _HIDDEN_BUT_SERVED
 
 
 def _left_over(
-    paths: Iterable[str], catalog: Mapping[str, Any], listed: Mapping[str, PublishedFile]
+    paths: Iterable[str], catalog: PublishedCatalog, listed: Mapping[str, PublishedFile]
 ) -> Iterator[str]:
-    """Find files of models that the catalog does not list, where nothing else tells them."""
-    aliases = {alias for entry in catalog["models"] for alias in alias_files(entry)}
+    """Find files of models that the catalog does not list, for a dist/ without a record."""
+    aliases = {alias for model in catalog.models for alias in alias_files(model)}
     for path in paths:
         in_variant = path.startswith("models/") and path.count("/") > 2  # noqa: PLR2004
         if in_variant and path not in listed and path not in aliases:
@@ -141,7 +137,7 @@ def _left_over(
 def _describe(
     dist: Path, path: str, was: Placed | None, listed: PublishedFile | None
 ) -> PublishedFile:
-    """Return what a file is, after a look at whether it is what was built."""
+    """Return a file's size and digest, after a check that it is the file that was built."""
     try:
         with open_beneath(dist, path) as file:
             stat = os.fstat(file.fileno())

@@ -1,23 +1,24 @@
-"""Listings: what a catalog says of its files, read from a models.json of whatever origin.
+"""A published catalog, read from a models.json of any version of tfjs-zoo.
 
-Only what publishing and checking need is read, so that the catalog of an older or newer version
-is understood too. It opens no file.
+Publishing and checking need the names, statuses and files of models, and nothing else. So only
+these fields have types here; all other fields are kept as they stand. It opens no file.
 """
 
 import json
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NoReturn
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.disk.typed_json import InsidePath, NumBytes, Sha256, WrongJsonError, parse_json
 
 
-class _Read(BaseModel):
+class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
-class ListedFile(_Read):
+class ListedFile(_Part):
     """A file that never changes."""
 
     path: InsidePath
@@ -25,48 +26,81 @@ class ListedFile(_Read):
     sha256: Sha256
 
 
-class ListedVariant(_Read):
-    """An artifact of a model."""
+class ListedVariant(_Part):
+    """A variant of a model: its name and its files."""
 
     name: InsidePath
     files: list[ListedFile] = []
 
 
-class ListedModel(_Read):
-    """A model of a catalog."""
+class ListedModel(_Part):
+    """A model of a catalog: its name, its status and its files."""
 
     name: InsidePath
     status: str
+    reason: str | None = None
     model_path: Annotated[InsidePath | None, Field(alias="modelPath")]
     vectors: list[ListedFile] | None = None
     variants: list[ListedVariant]
 
-    def listed(self) -> Iterator[ListedFile]:
+    def files(self) -> Iterator[ListedFile]:
         """Iterate over the files of the model."""
         yield from self.vectors or ()
         for variant in self.variants:
             yield from variant.files
 
 
-class Listing(_Read):
-    """A catalog."""
+class FileListing(_Part):
+    """The models of a catalog, each with its files."""
 
     schema_version: Annotated[Literal[1], Field(alias="schema")]
     models: list[ListedModel]
 
 
-def parse_catalog(content: bytes) -> dict[str, Any]:
-    """Read a catalog with all that it says; what `Listing` names has its types.
+@dataclass(frozen=True, kw_only=True)
+class PublishedCatalog:
+    """A catalog to be published, or one that was.
+
+    Attributes:
+        listing: Its models and their files.
+        document: The decoded models.json, with fields of other versions too.
+    """
+
+    listing: FileListing
+    document: Mapping[str, Any]
+
+    @property
+    def models(self) -> list[ListedModel]:
+        """Its models, in the order of the catalog."""
+        return self.listing.models
+
+    @property
+    def num_models(self) -> int:
+        """Number of models that can be loaded."""
+        return sum(bool(model.model_path) for model in self.models)
+
+    def pairs(self) -> Iterator[tuple[ListedModel, Mapping[str, Any]]]:
+        """Iterate over the models, each with its whole entry in the document."""
+        return zip(self.models, self.document["models"], strict=True)
+
+    def with_entries(self, entries: list[Mapping[str, Any]]) -> Self:
+        """Return the catalog with other entries of models."""
+        document = {**self.document, "models": entries}
+        return type(self)(listing=FileListing.model_validate(document), document=document)
+
+
+def parse_published(content: bytes) -> PublishedCatalog:
+    """Read a models.json.
 
     Raises:
-        WrongJsonError: It is none.
+        WrongJsonError: The content is no catalog.
     """
-    parse_json(Listing, content)
+    listing = parse_json(FileListing, content)
     try:
-        catalog: dict[str, Any] = json.loads(content, parse_constant=_refuse)
+        document = json.loads(content, parse_constant=_refuse)
     except ValueError as error:
         raise WrongJsonError(f"no JSON ({error})") from None
-    return catalog
+    return PublishedCatalog(listing=listing, document=document)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Findings: what is wrong with a published file as it came over HTTP. Pure."""
+"""Findings: faults of a published file as a server sends it over HTTP. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from pipeline.publish.headers import find_content_type
 
 Kind = Literal["content", "missing", "type", "cors", "range", "cache"]
 
-# As a page elsewhere sends it; what answers is the same for every origin.
+# The origin of a page elsewhere; a server that allows every origin allows this one.
 ORIGIN = "https://origin.invalid"
 _MAX_CATALOG_SECONDS = 3600
 _MAX_AGE = re.compile(r"max-age=(\d+)")
@@ -33,12 +33,12 @@ _INSISTED_ON = {
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that is not as it should be.
+    """A fault of a published file.
 
     Attributes:
-        kind: What of a file is wrong.
+        kind: The kind of fault.
         path: The file.
-        text: What was found, and what was expected.
+        text: The value that was found, and the value that was expected.
     """
 
     kind: Kind
@@ -48,13 +48,13 @@ class Finding:
 
 @dataclass(kw_only=True)
 class Answer:
-    """A file as it came.
+    """A server's answer to the request for a file.
 
     Attributes:
-        sha256: Digest of its content; None where there was none.
-        bytes: Size of it.
-        headers: What came with it.
-        reason: Why there was none.
+        sha256: Digest of the content; None where no content came.
+        bytes: Size of the content.
+        headers: Headers of the answer.
+        reason: Why no content came.
     """
 
     sha256: str | None = None
@@ -64,13 +64,13 @@ class Answer:
 
 
 def judge_answer(path: str, file: PublishedFile, answer: Answer) -> Iterator[Finding]:
-    """Say what is wrong with a file as it came."""
+    """Yield the faults of a file as the server sent it."""
     if answer.sha256 is None:
         yield Finding(kind="missing", path=path, text=answer.reason)
         return
     if answer.sha256 != file.sha256:
         came = f"{answer.bytes} bytes with SHA-256 {answer.sha256[:8]}…"
-        if answer.bytes > file.bytes:  # and how many more nobody waited for
+        if answer.bytes > file.bytes:  # the rest was not received
             came = f"more than {file.bytes} bytes"
         text = f"{came} came; expected {file.bytes} with {file.sha256[:8]}…"
         yield Finding(kind="content", path=path, text=text)
@@ -87,19 +87,25 @@ def judge_answer(path: str, file: PublishedFile, answer: Answer) -> Iterator[Fin
 
 
 def _type_fault(path: str, found: str) -> str | None:
-    """Say what is wrong with a content type; None where browsers accept it."""
+    """Return the fault of a content type: "comes as text/html; expected text/css".
+
+    Return None for a type that browsers accept.
+    """
     found = found.partition(";")[0].strip().lower()
     right = find_content_type(path).partition(";")[0]
     if found == right or found in _ALSO_RIGHT.get(right, set()):
         return None
-    # What no browser looks at may be called anything but a page of HTML: that is an error page.
+    # Browsers ignore the type of other files; but a page of HTML is the server's error page.
     if right not in _INSISTED_ON and found != "text/html":
         return None
     return f"comes as {found or 'nothing'}; expected {right}"
 
 
 def _cache_fault(path: str, file: PublishedFile, found: str) -> str | None:
-    """Say what is wrong with a cache header; none at all is right for a static server."""
+    """Return the fault of a cache header: "is never kept (no-store) although it never changes".
+
+    Return None for a right header, and for no header, as static servers send.
+    """
     if path == CATALOG_FILE:
         age = _MAX_AGE.search(found)
         if "immutable" in found or (age and int(age[1]) > _MAX_CATALOG_SECONDS):

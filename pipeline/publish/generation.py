@@ -1,14 +1,15 @@
-"""Generations: what was published when, so that what is there is known and can come back.
+"""Generations: the record of each publish, from which a target's files are known.
 
-Beside the zoo lies the folder `generations/`:
+The folder `generations/` in the target has these files:
 
-    index.json           which generation is shown, and a line about each that is kept
+    index.json           a line about each generation that is kept; the last is the current one
     000012.json          a generation: all its files with size and digest
     content/<sha256>     contents of files that are replaced in place (pages, models.json),
                          so that an earlier generation can be shown again
-    pending/….json       what an unfinished publish has uploaded so far
+    pending/….json       the uploads of an unfinished publish
+    locks/….json         the lease of a publisher, in a store
 
-The index is written when all else is done: what it does not name never became whole.
+The index is written last: a generation that it does not name never became whole.
 It opens no file.
 """
 
@@ -49,7 +50,7 @@ class PublishedFile:
     Attributes:
         bytes: Its size.
         sha256: Digest of its content.
-        immutable: Whether it keeps this content for ever under its path.
+        immutable: Whether the file under its path never changes.
     """
 
     bytes: NumBytes
@@ -62,10 +63,10 @@ class Generation:
     """A zoo as it was published.
 
     Attributes:
-        number: Counts up from 1.
-        published: When, in UTC.
+        number: Its number, from 1.
+        published: When it was published, in UTC.
         files: All its files by path.
-        rollback_of: The generation that it shows again, if it does.
+        rollback_of: Number of the generation that it shows again; None for a new zoo.
     """
 
     number: Number
@@ -84,13 +85,13 @@ class Summary:
     """A line about a generation.
 
     Attributes:
-        number: Counts up from 1.
-        published: When, in UTC.
-        replaced: When the next one was published; None for the one that is shown.
-        rollback_of: The generation that it shows again, if it does.
-        models: Number of models that it offers.
+        number: Its number, from 1.
+        published: When it was published, in UTC.
+        replaced: When the next generation was published; None for the current one.
+        rollback_of: Number of the generation that it shows again; None for a new zoo.
+        models: Number of models that can be loaded.
         files: Number of its files.
-        bytes: Size of them all.
+        bytes: Size of all its files.
     """
 
     number: Number
@@ -104,17 +105,17 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """The generations that are kept, in order; the last one is shown."""
+    """The generations that are kept, in order; the last one is current."""
 
     generations: tuple[Summary, ...] = ()
 
     @property
     def current(self) -> int:
-        """Number of the generation that is shown; 0 where none is."""
+        """Number of the current generation; 0 where nothing was published."""
         return self.generations[-1].number if self.generations else 0
 
     def add(self, generation: Generation, *, models: int) -> "Index":
-        """Return the index with a generation that is shown from now on."""
+        """Return the index with a new generation, which is current from now on."""
         now = generation.published
         earlier = [replace(line, replaced=line.replaced or now) for line in self.generations]
         summary = Summary(
@@ -130,12 +131,12 @@ class Index:
 
 
 def record_file(number: int) -> str:
-    """Return the path of a generation's record."""
+    """Return the path of a generation's record: "generations/000012.json"."""
     return f"{FOLDER}/{number:06d}.json"
 
 
 def content_file(sha256: str) -> str:
-    """Return the path where a content is kept for a rollback."""
+    """Return the path of a content that is kept for a rollback: "generations/content/3f2a…"."""
     return f"{FOLDER}/content/{sha256}"
 
 

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-# RFC 8246: what a browser has of it is never asked for again.
+# RFC 8246: a browser never asks again for a file that it has.
 IMMUTABLE = "public, max-age=31536000, immutable"
-# Kept, but asked for by ETag each time: a publish is seen at once.
+# A browser keeps the file and asks by ETag each time, so it sees a publish at once.
 REVALIDATED = "public, no-cache"
 
 OCTETS = "application/octet-stream"
@@ -38,7 +38,7 @@ _CONTENT_NAMED = re.compile(r"assets/.+-[0-9a-f]{8,}\.[a-z0-9.]+|tfjs/\d[^/]*/.+
 
 @dataclass(frozen=True, kw_only=True)
 class Headers:
-    """What a server says of a file beside its content."""
+    """The headers that a server sends with a file."""
 
     content_type: str
     cache_control: str
@@ -51,14 +51,14 @@ def find_headers(path: str, *, immutable: bool) -> Headers:
 
 
 def find_content_type(path: str) -> str:
-    """Return the content type of a file by its name."""
+    """Return the content type of a file by its name: "application/json" for "models.json"."""
     suffix = PurePosixPath(path).suffix.lower()
     return _TYPES.get(suffix, OCTETS) if suffix else _WITHOUT_SUFFIX
 
 
 def is_content_named(path: str) -> bool:
-    """Say whether a file of the page bears its content in its name, so that it never changes.
+    """Say whether a file of the pages has a digest in its name, so that it never changes.
 
-    Files of models are not told by their names: the catalog lists those that never change.
+    For files of models this says nothing: the catalog lists their files that never change.
     """
     return _CONTENT_NAMED.fullmatch(path) is not None

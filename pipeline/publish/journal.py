@@ -1,7 +1,9 @@
-"""A journal of uploads: what a publish that is ended midway has brought to its place.
+"""A journal of uploads, for a publish that is ended midway.
 
-Every few seconds what was uploaded since goes to a small file in `generations/pending/`. The
-next publish finds it there and uploads only the rest.
+Every few seconds the uploads since the last time go to a small file in `generations/pending/`.
+The next publish reads these files and uploads only the rest, and a prune removes uploads that
+no generation needs. A listing of the target could not replace the journal: it has names and
+sizes, but no SHA-256, and it does not say which files a publish of ours wrote.
 """
 
 import time
@@ -24,12 +26,12 @@ _FLUSH_FILES = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Pending:
-    """What publishes that never ended have uploaded.
+    """The uploads of publishes that never ended.
 
     Attributes:
-        files: The files, by path.
-        since: When each was uploaded, in UTC, by path.
-        pieces: Files of the journal itself.
+        files: The uploaded files, by path.
+        since: The time in UTC when each was uploaded, by path.
+        pieces: Paths of the journal's own files.
     """
 
     files: Mapping[str, PublishedFile] = field(default_factory=dict)
@@ -49,7 +51,7 @@ class _Piece:
 
 
 def load_pending(target: Target, present: Mapping[str, int]) -> Pending:
-    """Read the journals in a place; a piece that cannot be read tells nothing."""
+    """Read the journals in a target; a piece that cannot be read counts as empty."""
     pieces = tuple(sorted(path for path in present if path.startswith(f"{_FOLDER}/")))
     uploads = []
     for piece in pieces:
@@ -72,10 +74,10 @@ def load_pending(target: Target, present: Mapping[str, int]) -> Pending:
 
 
 class Journal:
-    """Writes down what is uploaded; used from one thread.
+    """Notes uploads; used from one thread.
 
     Attributes:
-        pieces: The files that it wrote.
+        pieces: Paths of the files that the journal has written.
     """
 
     def __init__(self, target: Target) -> None:
@@ -93,7 +95,7 @@ class Journal:
             self.flush()
 
     def flush(self) -> None:
-        """Bring what was noted to the place."""
+        """Write the notes since the last flush to the target."""
         self._flushed = time.monotonic()
         if not self._files:
             return

@@ -1,9 +1,14 @@
-"""A lease: one publisher at a time writes to a store, which has no locks that end by themselves.
+"""A lease: one publisher at a time writes to a store.
 
-A holder is a numbered file in `generations/locks/`, made by a write that fails where the file
-is there. The highest number holds. It is written anew every few seconds; who sees it unchanged
-for a minute, by a clock of his own, makes the next number and so takes over, once. No clock is
-compared with another's, and all that a store has to know is how to create a file exclusively.
+A store has no locks that end with the process that holds them. So the holder creates a numbered
+file in `generations/locks/`, by a write that fails if the file exists. The highest number is the
+holder's, who writes the file anew every few seconds. A publisher who sees the file unchanged for
+a minute on its own clock creates the next number, and so becomes the holder. No clock is compared
+with another, and the store needs to know one thing: how to create a file only if it is missing.
+
+A conditional write of models.json alone would not do: a publish replaces several files (pages,
+then the catalog), and two publishers at once would mix their pages. Of the stores that fsspec
+reaches, few can replace a file only if it is unchanged.
 """
 
 import contextlib
@@ -36,11 +41,11 @@ _MAX_BYTES = 64 * 1024
 
 
 class Taken(Exception):  # noqa: N818  # an answer, no error
-    """A file that was to be new is there already."""
+    """A file that should be created exists already."""
 
 
 class _Holder(BaseModel):
-    """Who holds a lease, as far as it matters."""
+    """The holder of a lease, as its file describes it."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -50,7 +55,7 @@ class _Holder(BaseModel):
 
 
 class LockStore(Protocol):
-    """What a lease needs of a store."""
+    """The operations of a store that a lease needs."""
 
     @property
     def shown(self) -> str: ...  # noqa: D102
@@ -88,10 +93,10 @@ class Lease:
         """Hold the lease while the context lasts.
 
         Args:
-            announce: Told once, when somebody else holds it.
+            announce: Shows a message, once, if another publisher holds the lease.
 
         Yields:
-            A function that raises PlaceError where somebody else has taken over.
+            A function that raises TargetError if another publisher has taken over.
         """
         self._acquire(announce)
         renewal = threading.Thread(target=self._renew, daemon=True)
@@ -104,9 +109,9 @@ class Lease:
             self._release()
 
     def check(self) -> None:
-        """Raise PlaceError where somebody else has taken over."""
+        """Raise TargetError if another publisher has taken over."""
         late = _now() - self._renewed > self._lease_seconds / 2
-        # Asked for each file that is replaced, the store itself is asked once in a while.
+        # This is called for each file that is replaced; the store is asked once a second.
         again = _now() - self._looked >= self._poll_seconds
         if self._lost or late or (again and self._highest() != self._number):
             self._lost = True
@@ -119,7 +124,7 @@ class Lease:
             self._looked = _now()
 
     def _acquire(self, announce: Callable[[str], None]) -> None:
-        told = False
+        announced = False
         seen: tuple[int, bytes | None] = (-1, None)
         since = _now()
         while True:
@@ -130,20 +135,20 @@ class Lease:
             over = _now() - since >= self._lease_seconds
             if (_is_free(content) or over) and self._take(number + 1):
                 return
-            if not told and not _is_free(content):
+            if not announced and not _is_free(content):
                 announce(f"{self._store.shown}: waiting for another publish to end")
-                told = True
+                announced = True
             time.sleep(self._poll_seconds)
 
     def _take(self, number: int) -> bool:
-        """Try to become the holder; of several who try, one does."""
+        """Try to become the holder; of several publishers who try, one succeeds."""
         content = self._describe(beat=0)
         with contextlib.suppress(Taken):
             self._store.create(_lock_file(number), content)
         if self._read(number) != content:
             return False
         if self._highest() != number:
-            # Others came and went meanwhile, and took away the numbers before theirs.
+            # Other publishers came and went meanwhile, and removed the lower numbers.
             self._store.remove(_lock_file(number))
             return False
         self._number, self._renewed = number, _now()
@@ -159,7 +164,7 @@ class Lease:
         beat = 0
         while not self._over.wait(self._renew_seconds):
             beat += 1
-            # What fails is tried again; `check` sees when it has failed for too long.
+            # A failed renewal is tried again; `check` notices when it has failed for too long.
             with contextlib.suppress(TargetError):
                 if self._highest() != self._number:
                     self._lost = True
@@ -168,7 +173,7 @@ class Lease:
                 self._renewed = _now()
 
     def _release(self) -> None:
-        # A store that fails now lets the lease run out.
+        # If the store fails now, the lease runs out.
         with contextlib.suppress(TargetError):
             if not self._lost:
                 self._write(format_json({"released": True}))
@@ -195,7 +200,7 @@ class Lease:
 
 
 def _now() -> float:
-    """Return seconds of a clock that nobody sets, and that goes on while the machine sleeps."""
+    """Return the seconds of a clock that nobody sets, and that counts while the machine sleeps."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(clock)
 
@@ -205,7 +210,7 @@ def _lock_file(number: int) -> str:
 
 
 def _is_free(content: bytes | None) -> bool:
-    """Say whether nobody holds it any more: released, or its process on this machine died."""
+    """Say whether a lease has no holder: it was released, or its process on this machine died."""
     if content is None:
         return True
     try:
@@ -228,9 +233,10 @@ def _is_dead(process: int) -> bool:
 
 
 def _machine() -> str:
-    """Return what tells this machine, and this space of process numbers, from all others.
+    """Return an identifier of this machine and of this container's process numbers.
 
-    Containers share a machine and often a name; what is written is public, so it is a digest.
+    Containers share a machine and often a name. The file is public, so the identifier is a
+    digest: "5f1c9a…", 16 hexadecimal digits.
     """
     known = [platform.node(), str(uuid.getnode())]
     with contextlib.suppress(OSError):

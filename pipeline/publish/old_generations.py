@@ -1,8 +1,7 @@
-"""Pruning: files that no generation kept has any more, removed from a place.
+"""Pruning: files of old generations are removed from a target.
 
-A generation is kept for some days after another replaced it, so that it can be shown again
-and a reader who holds its catalog finds its files. Only files that a publish put there are
-ever removed.
+A generation is kept for some days after another replaced it, so that it can be shown again and
+a reader who holds its catalog finds its files. Only files that a publish wrote are removed.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from pipeline.publish.generation import (
 )
 from pipeline.publish.headers import find_headers
 from pipeline.publish.journal import Journal
-from pipeline.publish.publish import Tell
+from pipeline.publish.publish import Notify
 from pipeline.publish.state import State, load_generation, read_state
 from pipeline.publish.target import Target
 
@@ -31,11 +30,11 @@ _CONTENTS = content_file("")
 
 @dataclass(frozen=True, kw_only=True)
 class Pruned:
-    """What was removed, or would be.
+    """The result of a prune, or of its preview.
 
     Attributes:
         generations: Numbers of the generations that are kept no longer.
-        files: Size of each file, by path.
+        files: Size of each removed file, by path.
     """
 
     generations: tuple[int, ...]
@@ -48,23 +47,23 @@ def prune_target(
     keep_days: float,
     now: datetime | None = None,
     dry_run: bool,
-    tell: Tell,
+    notify: Notify,
 ) -> Pruned:
-    """Remove what was replaced long enough ago.
+    """Remove files of generations that were replaced long enough ago.
 
     Args:
-        place: Where.
-        keep_days: How long a generation is kept after another replaced it.
-        now: The time, if not the clock's.
-        dry_run: Only say what would be removed.
-        tell: Told where somebody else is at work.
+        target: The target.
+        keep_days: Days that a generation is kept after another replaced it.
+        now: The time; None for the time of the clock.
+        dry_run: Remove nothing; only return the files that would be removed.
+        notify: Shows a message if another publisher is at work.
 
     Raises:
-        PublishError: A publish did not end, so that it is not known what is shown.
+        PublishError: A publish did not end, so the current generation is not known.
     """
     if dry_run:
         return _find(target, read_state(target), _deadline(now, keep_days))
-    with target.hold(tell) as check:
+    with target.hold(notify) as check:
         state = read_state(target)
         deadline = _deadline(now, keep_days)
         pruned = _find(target, state, deadline)
@@ -74,7 +73,7 @@ def prune_target(
             index = format_index(Index(generations=tuple(kept)))
             target.write(INDEX_FILE, index, find_headers(INDEX_FILE, immutable=False))
         _forget(target, state, pruned)
-        # A record goes after its files: a prune that is ended midway finds them again.
+        # A record is removed after its files, so a prune that is ended midway can go on.
         for path in sorted(pruned.files, key=lambda path: (path in _records(pruned), path)):
             check()
             target.remove(path)
@@ -100,7 +99,7 @@ def _find(target: Target, state: State, deadline: datetime) -> Pruned:
 
 
 def _paths(target: Target, numbers: set[int] | tuple[int, ...]) -> set[str]:
-    """Return the paths of all files of generations, with where their contents are kept."""
+    """Return the paths of all files of generations, and of their contents kept for a rollback."""
     paths: set[str] = set()
     for number in numbers:
         generation: Generation = load_generation(target, number)
@@ -111,7 +110,7 @@ def _paths(target: Target, numbers: set[int] | tuple[int, ...]) -> set[str]:
 
 
 def _forget(target: Target, state: State, pruned: Pruned) -> None:
-    """Write the journal of unfinished publishes anew, without what is removed."""
+    """Write the journal of unfinished publishes anew, without the removed files."""
     if not set(pruned.files) & set(state.pending.files):
         return
     left = Journal(target)

@@ -1,7 +1,8 @@
-"""Plans: what a publish has to do, from what is offered and what is there. It opens no file.
+"""A plan of a publish: what to write, from the zoo to be published and the target's state.
 
 Readers never meet half a zoo: first come the files that keep their content for ever, then
-those that are replaced in place, each after what it refers to, and `models.json` last.
+files that are replaced in place, each after the files that it refers to, and `models.json` last.
+It opens no file.
 """
 
 from collections.abc import Mapping
@@ -16,16 +17,16 @@ from pipeline.publish.state import State
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a publish has to do.
+    """All that a publish has to do.
 
     Attributes:
-        number: The generation that comes of it.
-        offer: What is offered then.
-        upload: Files that never change and are not there, by path.
-        swap: Files that are replaced in place, in groups that follow each other.
-        gone: Files of the generation shown now that the next one does not have.
-        kept: Why each model failed whose published files go on being offered, by name.
-        lost: Models that failed and cannot be offered any more, each with a file that is gone.
+        number: Number of the new generation.
+        contents: The zoo to be published.
+        upload: Files that never change and that the target lacks, by path.
+        swap: Files to be replaced in place, in groups that follow each other.
+        gone: Files of the current generation that the new one does not have.
+        kept: Why each model failed whose published files stay in the zoo, by name.
+        lost: Models that failed and whose published files are gone: one missing file by name.
     """
 
     number: int
@@ -38,7 +39,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether what is offered is what is there."""
+        """Whether the target shows this very zoo already."""
         return not (self.upload or self.swap or self.gone)
 
     @property
@@ -49,15 +50,15 @@ class Plan:
 
 
 def make_plan(contents: DistContents, state: State, *, again: bool) -> Plan:
-    """Return what has to be done for an offer to be published.
+    """Return the plan that brings a zoo to a target.
 
     Args:
-        offer: What shall be there.
-        state: What is there.
-        again: Write also what is there already.
+        contents: The zoo to be published.
+        state: The target now.
+        again: Write files that the target has already, too.
 
     Raises:
-        PublishError: A file would change that may never change.
+        PublishError: The content of a file would change that may never change.
     """
     missing = {
         path: file
@@ -66,7 +67,7 @@ def make_plan(contents: DistContents, state: State, *, again: bool) -> Plan:
     }
     for path, file in missing.items():
         _check_name(path, file, state.recorded.get(path))
-    # What never changes and has no content here is there already.
+    # A file that never changes and has no source here is in the target already.
     upload = tuple(sorted(path for path in missing if _is_new(path, contents)))
     groups: dict[int, list[str]] = {}
     for path in sorted(path for path, file in missing.items() if not file.immutable):
@@ -85,7 +86,7 @@ def _is_new(path: str, contents: DistContents) -> bool:
 
 
 def _check_name(path: str, file: PublishedFile, was: PublishedFile | None) -> None:
-    """Refuse to write another content under a name that stands for one."""
+    """Refuse to write another content under a name that stands for one content for ever."""
     fixed = file.immutable and was is not None and was.immutable
     if fixed and was is not None and was.sha256 != file.sha256 and path.startswith("models/"):
         raise PublishError(
@@ -97,7 +98,7 @@ def _check_name(path: str, file: PublishedFile, was: PublishedFile | None) -> No
 
 
 def _rank(path: str) -> int:
-    """Return when a file is replaced: what refers to others comes after them."""
+    """Return the turn of a file that is replaced: a file comes after those that it refers to."""
     if path == CATALOG_FILE:
         return 4
     if path.endswith((".html", ".md")):

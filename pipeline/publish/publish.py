@@ -1,6 +1,6 @@
-"""Publishing: what dist/ offers brought to a place, an earlier generation shown again.
+"""Publishing: the zoo in dist/ is brought to a target, or an earlier generation is shown again.
 
-Nothing is removed here; `pipeline.publish.old_generations` does that.
+Nothing is removed here; `pipeline.publish.old_generations` removes files.
 """
 
 import hashlib
@@ -14,28 +14,30 @@ from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
 from pipeline.publish.commit import Commit, Progress
 from pipeline.publish.dist_contents import DistContents
-from pipeline.publish.file_listing import parse_catalog
+from pipeline.publish.file_listing import parse_published
 from pipeline.publish.generation import Generation, PublishedFile, content_file
 from pipeline.publish.headers import is_content_named
-from pipeline.publish.keep_published import carry_over
+from pipeline.publish.keep_published import keep_published
 from pipeline.publish.plan import Plan, make_plan
 from pipeline.publish.state import State, load_generation, read_state
 from pipeline.publish.stored_record import MAX_RECORD_BYTES
 from pipeline.publish.target import Target
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
+"""Shows a message to the person who publishes."""
+
 Render = Callable[[Mapping[str, object]], Mapping[str, bytes]]
-"""Makes the pages anew, by path, for a catalog that is not the one that was built."""
+"""Makes the pages of a catalog, by path; it takes the decoded models.json."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What a publish did, or would do.
+    """The result of a publish, or of its preview.
 
     Attributes:
-        plan: What was to be done.
-        before: The generation that was shown; None where there was none.
-        shown: The generation that is shown now.
+        plan: The plan that was carried out.
+        before: The generation that was current before; None before the first publish.
+        shown: The generation that is current now.
     """
 
     plan: Plan
@@ -45,22 +47,22 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True)
 class Publisher:
-    """Publishes to a place.
+    """Publishes to a target.
 
     Attributes:
-        place: Where to.
-        tell: Told what people should know meanwhile.
-        progress: Told of bytes.
+        target: The target.
+        notify: Shows messages while the publish is under way.
+        progress: Shows how many bytes are written.
     """
 
     target: Target
-    tell: Tell
+    notify: Notify
     progress: Progress
 
     def preview(
         self, contents: DistContents, *, render: Render | None, again: bool = False
     ) -> Published:
-        """Say what a publish would do; nothing is written."""
+        """Return the result that a publish would have; nothing is written."""
         state = read_state(self.target)
         plan = _plan(contents, state, render=render, again=again)
         return Published(plan=plan, before=state.current, shown=_generation(plan))
@@ -68,21 +70,21 @@ class Publisher:
     def publish(
         self, contents: DistContents, *, render: Render | None, again: bool = False
     ) -> Published:
-        """Publish what is offered.
+        """Publish a zoo.
 
         Args:
-            offer: What dist/ holds.
-            render: Makes pages for models that failed and go on being offered; None where
-                the zoo has no pages.
-            again: Write also what is there already.
+            contents: The zoo, as dist/ holds it.
+            render: Makes the pages anew where models that failed stay as they were published;
+                None for a zoo without pages.
+            again: Write files that the target has already, too.
 
         Raises:
-            PublishError: It cannot be published as it is.
-            PlaceError: The place failed; the next publish goes on from there.
+            PublishError: The zoo cannot be published as it is.
+            TargetError: The target failed; the next publish goes on from there.
         """
-        with self.target.hold(self.tell) as check:
+        with self.target.hold(self.notify) as check:
             state = read_state(self.target)
-            self._tell_fault(state)
+            self._warn_of_fault(state)
             plan = _plan(contents, state, render=render, again=again)
             return self._commit(state, plan, check)
 
@@ -90,12 +92,12 @@ class Publisher:
         """Show an earlier generation again, as a new one.
 
         Args:
-            number: Which; None for the one before that which is shown.
+            number: Number of the generation; None for the one before the current one.
 
         Raises:
-            PublishError: It is not kept, or files of it are gone.
+            PublishError: The generation is not kept, or files of it are gone.
         """
-        with self.target.hold(self.tell) as check:
+        with self.target.hold(self.notify) as check:
             state = read_state(self.target)
             wanted = load_generation(self.target, _choose(state, number, self.target.shown))
             plan = make_plan(self._contents_of(wanted, state), state, again=False)
@@ -117,7 +119,7 @@ class Publisher:
         return Published(plan=plan, before=state.current, shown=generation)
 
     def _contents_of(self, generation: Generation, state: State) -> DistContents:
-        """Return what a generation offered, after a look at whether all of it is there."""
+        """Return the zoo of a generation, after a check that the target has all of its files."""
         for path, file in generation.files.items():
             kept = path if file.immutable else content_file(file.sha256)
             if state.present.get(kept) != file.bytes:
@@ -128,7 +130,7 @@ class Publisher:
         kept = content_file(generation.catalog_sha256)
         content = self.target.read(kept, limit=MAX_RECORD_BYTES) or b""
         try:
-            catalog = parse_catalog(content)
+            catalog = parse_published(content)
         except WrongJsonError as error:
             raise PublishError(
                 f"{self.target.shown}: {kept}: is no catalog: {error}",
@@ -136,10 +138,10 @@ class Publisher:
             ) from None
         return DistContents(catalog=catalog, files=generation.files)
 
-    def _tell_fault(self, state: State) -> None:
-        """Say what is lost where what is published cannot be read."""
+    def _warn_of_fault(self, state: State) -> None:
+        """Say what is lost where the published catalog cannot be read."""
         if state.fault is not None:
-            self.tell(
+            self.notify(
                 f"{self.target.shown}: {CATALOG_FILE}: {state.fault}; it is replaced, and models "
                 "that failed cannot be kept as they were published"
             )
@@ -155,25 +157,25 @@ def _generation(plan: Plan, *, rollback_of: int | None = None) -> Generation:
 
 
 def _plan(contents: DistContents, state: State, *, render: Render | None, again: bool) -> Plan:
-    """Return the plan, with the models that failed as they are published."""
-    carried = carry_over(
+    """Return the plan, in which models that failed stay as they were published."""
+    kept = keep_published(
         contents.catalog,
         state.catalog,
         present=state.present,
         recorded=state.recorded,
         now=utc_now(),
     )
-    if carried.kept:
-        made = {CATALOG_FILE: format_json(carried.catalog)}
-        made |= render(carried.catalog) if render else {}
+    if kept.kept:
+        made = {CATALOG_FILE: format_json(kept.catalog.document)}
+        made |= render(kept.catalog.document) if render else {}
         files = {path: _describe(path, content) for path, content in made.items()}
         contents = DistContents(
-            catalog=carried.catalog,
-            files={**contents.files, **carried.files, **files},
+            catalog=kept.catalog,
+            files={**contents.files, **kept.files, **files},
             sources={**contents.sources, **made},
         )
     plan = make_plan(contents, state, again=again)
-    return replace(plan, kept=carried.kept, lost=carried.lost)
+    return replace(plan, kept=kept.kept, lost=kept.lost)
 
 
 def _describe(path: str, content: bytes) -> PublishedFile:
@@ -185,7 +187,7 @@ def _describe(path: str, content: bytes) -> PublishedFile:
 
 
 def _choose(state: State, number: int | None, shown: str) -> int:
-    """Return the generation to show again."""
+    """Return the number of the generation to show again."""
     lines = state.index.generations
     kept = [line.number for line in lines]
     if number is not None and number in kept:

@@ -1,4 +1,4 @@
-"""View: what a publish did or would do, for people. Pure."""
+"""The results of `doit publish` as lines of a terminal. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ Row = tuple[str, str, str]
 
 
 def format_published(done: Published, *, target: str, dry_run: bool) -> list[Line]:
-    """Return a table of what is new, changed and gone, and what it took."""
+    """Return a title, a table of the models that differ, and the number of uploaded files."""
     plan = done.plan
     rows = _rows(plan, done.before.files if done.before else {})
     lines: list[Line] = [_title(done, target, dry_run=dry_run), BLANK]
@@ -80,7 +80,7 @@ def format_rolled_back(done: Published, *, target: str) -> list[Line]:
     return [((text, "good"),), ((f"{count(swapped, 'file')} replaced", ""),)]
 
 
-def format_index(index: Index, *, target: str) -> list[Line]:
+def format_generations(index: Index, *, target: str) -> list[Line]:
     """Return a table of the generations that are kept."""
     if not index.generations:
         return [((f"{target}: nothing was published yet", ""),)]
@@ -107,24 +107,24 @@ def format_pruned(pruned: Pruned, *, target: str, dry_run: bool) -> list[Line]:
 
 
 def format_read_back(done: ReadBack) -> list[Line]:
-    """Return what came of reading a zoo back: one line where all is well."""
+    """Return the findings of reading a zoo back, or one line if there are none."""
     lines: list[Line] = []
     for findings, style in ((done.faults, "bad"), (done.warnings, "warn")):
         for kind in dict.fromkeys(finding.kind for finding in findings):
             alike = [finding for finding in findings if finding.kind == kind]
             lines += _findings(alike, "bad" if style == "bad" else "warn")
-    what = f"{count(done.files, 'file')}, {format_bytes(done.bytes)}"
+    read = f"{count(done.files, 'file')}, {format_bytes(done.bytes)}"
     if done.faults:
         broken = len({finding.path for finding in done.faults})
-        they = "it" if broken == 1 else "they"
-        text = f"{done.url}: read back {what}; {count(broken, 'file')} not as {they} should be"
+        pronoun = "it" if broken == 1 else "they"
+        text = f"{done.url}: read back {read}; {count(broken, 'file')} not as {pronoun} should be"
         return [((text, "bad"),), *lines]
     right = ["every hash", "CORS", "content types"]
     kinds = {finding.kind for finding in done.warnings}
     right += [
         name for name, kind in (("Range", "range"), ("caching", "cache")) if kind not in kinds
     ]
-    text = f"{done.url}: read back {what}; right: {', '.join(right)}"
+    text = f"{done.url}: read back {read}; right: {', '.join(right)}"
     return [((text, "good"),), *lines]
 
 
@@ -138,7 +138,7 @@ def _findings(alike: Sequence[Finding], style: Style) -> list[Line]:
 
 
 def _title(done: Published, target: str, *, dry_run: bool) -> Line:
-    models = count(done.plan.contents.models, "model")
+    models = count(done.plan.contents.catalog.num_models, "model")
     verb = "would be" if dry_run else "is"
     text = f"{target}: generation {done.plan.number} {verb} {models}"
     after = f", after generation {done.before.number}" if done.before else ", the first"
@@ -146,11 +146,11 @@ def _title(done: Published, target: str, *, dry_run: bool) -> Line:
 
 
 def _rows(plan: Plan, before: Mapping[str, PublishedFile]) -> list[Row]:
-    """Return for each model, and for the pages, what becomes of it and what it takes."""
+    """Return a row for each model, and for the pages: name, fate and uploaded size."""
     written: Counter[str] = Counter()
     for path, file in plan.written.items():
         written[_owner(path)] += file.bytes
-    offered = {entry["name"]: bool(entry["modelPath"]) for entry in plan.contents.catalog["models"]}
+    offered = {model.name: bool(model.model_path) for model in plan.contents.catalog.models}
     earlier = {_owner(path) for path, file in before.items() if file.immutable} - {_PAGES}
     rows = []
     for name in sorted({*offered, *earlier}):
@@ -182,7 +182,7 @@ def _fate(
 
 
 def _owner(path: str) -> str:
-    """Return the model that a file is of; its page is one of the pages."""
+    """Return the model that a file belongs to, or "pages" for pages, also those of a model."""
     parts = path.split("/")
     in_model = parts[0] == "models" and len(parts) > 3  # noqa: PLR2004  # models/NAME/VARIANT/…
     return parts[1] if in_model else _PAGES

@@ -1,36 +1,35 @@
-"""Pages made anew, for a catalog with models that are offered as they were published."""
+"""Pages of a zoo made anew, for a catalog with models that stay as they were published."""
 
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from pipeline.catalog.types import Catalog
-from pipeline.publish.publish import Render, Tell
+from pipeline.publish.publish import Notify, Render
 from pipeline.report.transfer import ignore_transfer
 from pipeline.steps.graph import Graph
 
 _MADE_BY_SITE = "zoo.js"
 
 
-def choose_render(graph: Graph, paths: Mapping[str, object], *, tell: Tell) -> Render | None:
-    """Return what makes the pages; None where the zoo has none.
+def choose_render(graph: Graph, paths: Mapping[str, object], *, notify: Notify) -> Render | None:
+    """Return the function that makes the pages; None for a zoo without pages.
 
     Args:
         graph: The zoo.
-        paths: What the build put into dist/.
-        tell: Told where the pages stay as they were built.
+        paths: Paths of the files that the build put into dist/.
+        notify: Shows a message if the pages stay as they were built.
     """
     if _MADE_BY_SITE not in paths:
         return None
 
-    def render(catalog: Mapping[str, Any]) -> Mapping[str, bytes]:
+    def render(document: Mapping[str, object]) -> Mapping[str, bytes]:
         try:
-            Catalog.model_validate(catalog)
+            catalog = Catalog.model_validate(document)
         except ValidationError:
-            tell(
+            notify(
                 "the pages do not show the models that are kept as published: an older version "
                 "of tfjs-zoo described them; models.json does"
             )
@@ -40,8 +39,8 @@ def choose_render(graph: Graph, paths: Mapping[str, object], *, tell: Tell) -> R
     return render
 
 
-def _build(graph: Graph, catalog: Mapping[str, Any]) -> Mapping[str, bytes]:
-    # Imported where it is met: templates take their time, and few publishes need them.
+def _build(graph: Graph, catalog: Catalog) -> Mapping[str, bytes]:
+    # Imported here, because templates take their time and few publishes need them.
     from pipeline.runtime.tfjs_packages import fetch_packages  # noqa: PLC0415
     from pipeline.site.build import build_site  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
-"""Reading back: a published zoo fetched over HTTP as a page of another origin fetches it.
+"""Reading back: a published zoo is fetched over HTTP as a page of another origin fetches it.
 
-Every file has to come with the content that was published, with a content type that browsers
-accept, and open to all origins. What a zoo can do without (parts of files, cache headers) is
-told as a warning.
+Every file must come with the content that was published, with a content type that browsers
+accept, and open to all origins. Ranges and cache headers, without which a zoo still works, are
+checked too, and give warnings.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from pipeline.fetch.http.deadline import Deadline
 from pipeline.fetch.http.http_session import HttpSettings, open_url, retry
 from pipeline.publish.commit import Progress
 from pipeline.publish.dist_contents import listed_files
-from pipeline.publish.file_listing import parse_catalog
+from pipeline.publish.file_listing import parse_published
 from pipeline.publish.findings import ORIGIN, Answer, Finding, judge_answer
 from pipeline.publish.generation import (
     INDEX_FILE,
@@ -33,14 +33,14 @@ from pipeline.publish.generation import (
 from pipeline.publish.stored_record import MAX_RECORD_BYTES, check_size
 
 PATIENCE_SECONDS = 30.0
-# A file may take so long, and longer the larger it should be; never longer than the most.
+# Time for a small file; a larger file may take longer, up to the most.
 FILE_SECONDS = 120.0
 MOST_SECONDS = 3600.0
 _LEAST_BYTES_PER_SECOND = 16 * 1024
-# So many files in a row without an answer: the others are not asked for.
+# After so many files in a row without an answer, the rest is not requested.
 _NUM_SILENT = 16
 _THREADS = 8
-# A decoded piece may be a thousand times as large.
+# A decompressed chunk may be a thousand times as large.
 _CHUNK_BYTES = 64 * 1024
 _FOR_HOSTS = {"CNAME", "_headers", "_redirects"}
 _PARTIAL = requests.codes.partial_content
@@ -48,14 +48,14 @@ _PARTIAL = requests.codes.partial_content
 
 @dataclass(frozen=True, kw_only=True)
 class ReadBack:
-    """What came of reading a zoo back.
+    """The result of reading a zoo back.
 
     Attributes:
         url: The zoo's folder.
         files: Number of files read.
-        bytes: Size of them all.
-        faults: What keeps pages from using it.
-        warnings: What it can do without.
+        bytes: Size of all files.
+        faults: Findings that keep pages from using the zoo.
+        warnings: Findings with which the zoo still works.
     """
 
     url: str
@@ -82,8 +82,8 @@ class Reader:
     Args:
         url: Its folder, or its models.json.
         settings: How servers are reached.
-        patience_seconds: How long a cache may go on giving what was published before.
-        progress: Told of bytes.
+        patience_seconds: How long a cache may still send the zoo that was published before.
+        progress: Called with the bytes that are read.
     """
 
     def __init__(
@@ -101,15 +101,15 @@ class Reader:
         self._num_silent = 0
 
     def read_back(self, files: Mapping[str, PublishedFile] | None = None) -> ReadBack:
-        """Fetch every file and look at it.
+        """Fetch every file and check it.
 
         Args:
-            files: What was published, by path; None to take it from the zoo itself: from
+            files: The published files, by path; None to take them from the zoo itself: from
                 the record of its generation, else from its models.json.
 
         Raises:
             FetchError: There is no zoo, or its server cannot be reached.
-            PublishError: What is there is none.
+            PublishError: The models.json is no catalog.
         """
         expected = self._find_files() if files is None else files
         expected = {path: file for path, file in expected.items() if not _is_for_host(path)}
@@ -133,13 +133,13 @@ class Reader:
         )
 
     def _find_files(self) -> Mapping[str, PublishedFile]:
-        """Return what the zoo says that it has."""
+        """Return the files that the zoo itself lists, by path."""
         content = self._get(CATALOG_FILE, limit=MAX_RECORD_BYTES)
         shown = PublishedFile(
             bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), immutable=False
         )
         try:
-            listed = listed_files(parse_catalog(content)["models"])
+            listed = listed_files(parse_published(content).models)
         except WrongJsonError as error:
             raise PublishError(
                 f"{self.url}{CATALOG_FILE}: is no catalog of a zoo: {error}"
@@ -147,7 +147,7 @@ class Reader:
         return self._find_generation(shown) or {CATALOG_FILE: shown, **listed}
 
     def _find_generation(self, catalog: PublishedFile) -> Mapping[str, PublishedFile] | None:
-        """Return the files of the generation that is shown, where its record can be read."""
+        """Return the files of the current generation; None where its record cannot be read."""
         try:
             where = f"{self.url}{INDEX_FILE}"
             current = parse_index(
@@ -160,17 +160,17 @@ class Reader:
         return record.files if record.files.get(CATALOG_FILE) == catalog else None
 
     def _get(self, path: str, *, limit: int) -> bytes:
-        """Return a file that is read whole.
+        """Return the content of a file.
 
         Raises:
-            PublishError: It has more bytes than the limit.
+            PublishError: The file has more bytes than the limit.
         """
         pieces: list[bytes] = []
         self._receive(path, limit, pieces)
         return check_size(b"".join(pieces), limit, where=self._locate(path))
 
     def _fetch(self, path: str, file: PublishedFile, deadline: float) -> Answer:
-        """Fetch a file; one that is replaced in place may come late out of a cache."""
+        """Fetch a file; a cache may send the old content of a replaced file for a while."""
         wait = 1.0
         while True:
             answer = self._fetch_once(path, file)
@@ -193,12 +193,12 @@ class Reader:
         return answer
 
     def _receive(self, path: str, limit: int, pieces: list[bytes] | None = None) -> Answer:
-        """Receive a file, and no more of it than a piece beyond its size.
+        """Receive a file, up to one chunk beyond its size.
 
         Args:
-            path: Which.
-            limit: Its size, or how large it may be.
-            pieces: Filled with what comes, where that is wanted.
+            path: Path of the file.
+            limit: Its size in bytes, or the largest size that it may have.
+            pieces: Takes the chunks of the content; None to keep only the digest.
         """
         url = self._locate(path)
         seconds = min(FILE_SECONDS + limit / _LEAST_BYTES_PER_SECOND, MOST_SECONDS)
@@ -225,7 +225,7 @@ class Reader:
         return retry(attempt, settings=self._settings, url=url, deadline=deadline)
 
     def _try_range(self, expected: Mapping[str, PublishedFile]) -> Iterator[Finding]:
-        """Ask for a part of the largest file that never changes."""
+        """Request one byte of the largest file that never changes."""
         large = [path for path, file in expected.items() if file.immutable and file.bytes > 1]
         if not large:
             return
@@ -248,7 +248,7 @@ class Reader:
                 attempt, settings=self._settings, url=url, deadline=deadline
             )
         except PipelineError:
-            return  # told already
+            return  # the file's own request has failed too, and has its finding
         right = f"bytes 1-1/{expected[path].bytes}"
         if (status, found, size) != (_PARTIAL, right, 1):
             said = f"{status}, Content-Range {found!r}" if found else f"status {status}"
@@ -260,10 +260,10 @@ class Reader:
 
 
 def folder_url(url: str) -> str:
-    """Return the URL of a zoo's folder from it, or from that of a file at its top.
+    """Return the URL of a zoo's folder, "https://host/zoo/", from it or from a file at its top.
 
     Raises:
-        PublishError: It is no URL of a server.
+        PublishError: The text is no URL of a server.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -275,5 +275,5 @@ def folder_url(url: str) -> str:
 
 
 def _is_for_host(path: str) -> bool:
-    """Say whether a file is for the server that has it, which may keep it to itself."""
+    """Say whether a file is for the server itself, which need not send it to readers."""
     return path in _FOR_HOSTS or any(part.startswith(".") for part in path.split("/"))

@@ -1,15 +1,14 @@
-"""State: what is in a place now, as far as its records and a look at it tell."""
+"""The state of a target: its files, and the records of what was published."""
 
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
-from pipeline.publish.file_listing import parse_catalog
+from pipeline.publish.file_listing import PublishedCatalog, parse_published
 from pipeline.publish.generation import (
     FOLDER,
     INDEX_FILE,
@@ -29,17 +28,17 @@ _RECORD = re.compile(rf"{FOLDER}/(\d{{6,9}})\.json", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What is in a place.
+    """The state of a target.
 
     Attributes:
         present: Size of every file, by path.
         index: The generations that are kept.
-        current: The generation that is shown; None where none is.
-        pending: What publishes that never ended have uploaded.
-        is_certain: Whether files that are replaced in place are those of `current`. They
-            may not be after a publish that never ended, or where somebody else wrote them.
-        catalog: The published catalog; None where there is none that can be read.
-        fault: Why it cannot be read, where it is there.
+        current: The current generation; None where nothing was published.
+        pending: The uploads of publishes that never ended.
+        is_certain: Whether the files that are replaced in place are those of `current`. They
+            may differ after a publish that never ended, or where somebody else wrote them.
+        catalog: The published catalog; None where it is missing or cannot be read.
+        fault: Why the catalog cannot be read; None where it is read, or missing.
     """
 
     present: Mapping[str, int]
@@ -47,41 +46,41 @@ class State:
     current: Generation | None
     pending: Pending
     is_certain: bool
-    catalog: Mapping[str, Any] | None
+    catalog: PublishedCatalog | None
     fault: str | None = None
 
     @property
     def next_number(self) -> int:
-        """Number of the next generation, which no unfinished one bears."""
+        """Number of the next generation; no unfinished generation has it."""
         return max([self.index.current, *self.records()]) + 1
 
     @property
     def recorded(self) -> Mapping[str, PublishedFile]:
-        """What is known of the files that are there, by path."""
+        """The files of the current generation, by path."""
         return self.current.files if self.current else {}
 
     def records(self) -> list[int]:
-        """Return the numbers of all generations that have a record, also unfinished ones."""
+        """Return the numbers of all generations that have a record, unfinished ones too."""
         return [int(match[1]) for match in map(_RECORD.fullmatch, self.present) if match]
 
     def has(self, path: str, file: PublishedFile) -> bool:
-        """Say whether a file is there with this content."""
+        """Say whether the target has a file with this content."""
         if self.present.get(path) != file.bytes:
             return False
         known = self.recorded.get(path)
         if file.immutable:
             uploaded = self.pending.files.get(path)
             digests = [found.sha256 for found in (known, uploaded) if found is not None]
-            # The later one holds: what was uploaded over another.
+            # The later upload replaced the earlier one.
             return bool(digests) and digests[-1] == file.sha256
         return self.is_certain and known is not None and known.sha256 == file.sha256
 
 
 def read_state(target: Target) -> State:
-    """Look at a place.
+    """Return the state of a target.
 
     Raises:
-        PublishError: It cannot be read, or its records are not ours.
+        PublishError: The target cannot be read, or its records are not ours.
     """
     present = target.find()
     index = load_index(target) if INDEX_FILE in present else Index()
@@ -106,7 +105,7 @@ def read_state(target: Target) -> State:
 
 
 def load_index(target: Target) -> Index:
-    """Read which generations a place keeps; none where nothing was published."""
+    """Read the index of a target's generations; it is empty where nothing was published."""
     content = target.read(INDEX_FILE, limit=MAX_RECORD_BYTES)
     if content is None:
         return Index()
@@ -117,7 +116,7 @@ def load_generation(target: Target, number: int) -> Generation:
     """Read the record of a generation.
 
     Raises:
-        PublishError: It is gone.
+        PublishError: The record is gone.
     """
     path = record_file(number)
     content = target.read(path, limit=MAX_RECORD_BYTES)
@@ -133,11 +132,11 @@ def _catalog_of(generation: Generation | None) -> str | None:
     return generation.catalog_sha256 if generation else None
 
 
-def _parse_catalog(content: bytes | None) -> tuple[Mapping[str, Any] | None, str | None]:
-    """Read a published catalog; what cannot be read tells nothing of earlier models."""
+def _parse_catalog(content: bytes | None) -> tuple[PublishedCatalog | None, str | None]:
+    """Return the published catalog, and the fault of a catalog that cannot be read."""
     if content is None:
         return None, None
     try:
-        return parse_catalog(content), None
+        return parse_published(content), None
     except WrongJsonError as error:
         return None, str(error)

@@ -1,4 +1,4 @@
-"""Records: small files read back from a place, to which others may have written anything.
+"""Records read from a target, where others may have changed them.
 
 It opens no file.
 """
@@ -19,12 +19,12 @@ def parse_record(kind: type[T], content: bytes, *, where: str) -> T:
     """Read a record.
 
     Args:
-        kind: What it should be.
-        content: What it is.
-        where: Named in the error.
+        kind: Its type.
+        content: Its JSON.
+        where: The record as the error names it.
 
     Raises:
-        PublishError: It is something else.
+        PublishError: The content is no record of this type.
     """
     try:
         return parse_json(kind, content)
@@ -34,10 +34,10 @@ def parse_record(kind: type[T], content: bytes, *, where: str) -> T:
 
 
 def check_size(content: bytes, limit: int | None, *, where: str) -> bytes:
-    """Return a content that is not larger than a limit.
+    """Return a content, if it is not larger than a limit.
 
     Raises:
-        PublishError: It is larger.
+        PublishError: The content is larger.
     """
     if limit is not None and len(content) > limit:
         raise PublishError(

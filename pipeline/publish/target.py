@@ -1,7 +1,7 @@
-"""Places: where a zoo is published to, a folder or a store that fsspec reaches.
+"""Targets: a zoo is published to a folder, or to a store that fsspec reaches.
 
-`open_place` takes what people write. What a place has to do is in the protocol; folders are
-in `pipeline.publish.folder_target`, stores in `pipeline.publish.bucket_target`.
+`open_target` reads a target as people write it: "../site", "s3://bucket/zoo". `Target` states the
+operations; `pipeline.publish.folder_target` has them for folders, `bucket_target` for stores.
 """
 
 import os
@@ -24,56 +24,56 @@ _FOLDERS = ("file", "local")
 
 
 class Target(Protocol):
-    """Where a zoo is published to. Paths are relative to it, with "/" between their parts."""
+    """The target of a publish. Paths are relative to it, with "/" between their parts."""
 
     @property
     def shown(self) -> str:
-        """What people call it, without credentials."""
+        """The target as messages name it, without credentials: "s3://bucket/zoo"."""
 
     def find(self) -> Mapping[str, int]:
         """Return the size of every file, by path."""
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
-        """Return a file's content; None where there is none.
+        """Return a file's content; None for a file that is missing.
 
         Raises:
-            PublishError: It has more bytes than the limit.
+            PublishError: The file has more bytes than the limit.
         """
 
     def write(self, path: str, content: bytes | Path, headers: Headers) -> None:
-        """Write a file, whole or not at all, over the one that may be there.
+        """Write a file, whole or not at all; an existing file is replaced.
 
         Args:
-            path: Where.
+            path: Path of the file.
             content: Its content, or the file that has it.
-            headers: What a server shall say of it.
+            headers: Headers that a server sends with it.
         """
 
     def remove(self, path: str) -> None:
-        """Remove a file that may be there."""
+        """Remove a file, if it exists."""
 
     def hold(self, announce: Callable[[str], None]) -> AbstractContextManager[Callable[[], None]]:
-        """Be the only one that publishes here while the context lasts; wait for the others.
+        """Be the only publisher to this target while the context lasts; wait for others.
 
         Args:
-            announce: Told once, when somebody else is at work.
+            announce: Shows a message, once, if another publisher is at work.
 
         Returns:
-            A function that raises PlaceError where another publisher has taken over.
+            A function that raises TargetError if another publisher has taken over.
         """
 
 
 def open_target(text: str, *, root: Path, output: Path, endpoint: str | None = None) -> Target:
-    """Return the place that a text means; nothing is asked of it yet.
+    """Return the target that a text names; nothing is read from it yet.
 
     Args:
         text: A folder relative to `root`, or a URL: `file:`, `s3://bucket/zoo`, `gs:` …
         root: Folder of models.yaml.
-        output: Folder of the built zoo, which cannot be the place.
+        output: Folder of the built zoo, which cannot be the target.
         endpoint: Address of an S3 server that is not Amazon's.
 
     Raises:
-        PublishError: It is neither, or the folder is one of the zoo's own.
+        PublishError: The text is neither, or the folder is one of the zoo's own.
     """
     match = _SCHEME.match(text)
     scheme = match[1].lower() if match else ""
@@ -93,7 +93,7 @@ def _check_folder(folder: Path, text: str, *, root: Path, output: Path) -> Path:
     """Refuse folders that hold the zoo's own files, or lie among them."""
     target = Path(os.path.abspath(folder))  # noqa: PTH100  # links stay, for messages
     for taken in (output, root / ".zoo"):
-        # By name, where nothing may be there yet, and by where links lead.
+        # Compared as written, because the folder may not exist yet, and with links resolved.
         if _overlap(target, taken) or _overlap(target.resolve(), taken.resolve()):
             raise PublishError(
                 f"{text}: holds or lies in {taken.name}/, which belongs to the build; "

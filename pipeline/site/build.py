@@ -1,9 +1,7 @@
-"""Build: all files of the page that shows a zoo, from its catalog alone."""
+"""The files of a zoo's site, made from its catalog alone."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pipeline.catalog.types import Catalog
 from pipeline.manifest.fields import NAME_PATTERN
@@ -15,26 +13,25 @@ from pipeline.site.page_templates import render_list, render_model, render_not_f
 from pipeline.site.tensorflow_js import copy_tensorflow_js
 
 
-def build_site(catalog: Mapping[str, Any], *, folder: Path, packages: Packages) -> None:
+def build_site(catalog: Catalog, *, folder: Path, packages: Packages) -> None:
     """Write the pages of a zoo, the loader, and TensorFlow.js itself.
 
-    The same catalog makes the same bytes: times, which vary, are read by the page.
+    The same catalog makes the same bytes: the pages read times, which vary, when they are shown.
 
     Args:
-        catalog: Content of models.json.
+        catalog: The catalog.
         folder: An empty folder, which becomes part of dist/.
-        packages: The TensorFlow.js that the pages test with.
+        packages: The TensorFlow.js that the pages test models with.
     """
-    zoo = Catalog.model_validate(catalog)
     assets = write_assets(folder)
     tfjs = copy_tensorflow_js(packages, folder)
     write_loader(catalog, folder=folder)
-    _write(folder / "index.html", render_list(zoo, list_models(zoo), assets=assets))
-    _write(folder / "404.html", render_not_found(zoo))
-    for model in zoo.models:
-        # Names come from the manifest, which has checked them; here they become folders.
+    _write(folder / "index.html", render_list(catalog, list_models(catalog), assets=assets))
+    _write(folder / "404.html", render_not_found(catalog))
+    for model in catalog.models:
+        # The manifest has checked the names; here they become folders.
         assert re.fullmatch(NAME_PATTERN, model.name), model.name
-        page = render_model(zoo, model, assets=assets, tfjs=tfjs)
+        page = render_model(catalog, model, assets=assets, tfjs=tfjs)
         _write(folder / "models" / model.name / "index.html", page)
 
 

@@ -1,18 +1,17 @@
-"""The loader as it is published: one ES module, its types, and the package that holds both.
+"""The loader as it is published: one ES module, its types, and a package of both.
 
-`zoo.js` and what it imports from `zoo/` are written as modules of one noun each; published they
-are one file, so that a page takes one request and never half of an old and half of a new loader.
-Putting them together is no more than leaving out what connects them.
+`zoo.js` and the modules in `zoo/` are joined into one file. So a page sends one request, and never
+gets half of an old and half of a new loader. To join them, their imports and exports are left out.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from pipeline.catalog.types import Catalog
 from pipeline.disk.canonical import digest_json, format_json
 from pipeline.disk.versions import TFJS
 from pipeline.site.typescript import format_types
@@ -26,11 +25,11 @@ _IMPORT = re.compile(r"^import\s*\{[^}]*\}\s*from '\./([\w/-]+\.js)';\n", re.MUL
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
 
 
-def write_loader(catalog: Mapping[str, Any], *, folder: Path) -> None:
+def write_loader(catalog: Catalog, *, folder: Path) -> None:
     """Write `zoo.js`, `zoo.d.ts` and `package.json` of a catalog into a folder."""
     (folder / LOADER_FILE).write_text(bundle_loader(), encoding="utf-8")
     (folder / TYPES_FILE).write_text(format_types(catalog), encoding="utf-8")
-    # The first condition that fits counts, so the order of `exports` has a meaning.
+    # Node.js takes the first condition of `exports` that fits, so the keys are not sorted.
     package = format_json(describe_package(catalog), sort_keys=False)
     (folder / PACKAGE_FILE).write_bytes(package)
 
@@ -49,7 +48,7 @@ def bundle_loader() -> str:
 
 
 def _append(sources: Traversable, name: str, parts: list[str], done: set[str]) -> None:
-    """Append a module after those that it imports, each once."""
+    """Append a module after the modules that it imports, each once."""
     if name in done:
         return
     done.add(name)
@@ -64,18 +63,17 @@ def _imported(text: str) -> list[str]:
     return [match[1] for match in _IMPORT.finditer(text)]
 
 
-def describe_package(catalog: Mapping[str, Any]) -> dict[str, Any]:
-    """Return package.json: `npm pack` and `npm install` of the zoo's folder give the loader alone.
+def describe_package(catalog: Catalog) -> dict[str, Any]:
+    """Return package.json, so that `npm install` of the zoo's folder installs the loader alone.
 
     The version has the catalog's digest in it, because the types follow the catalog.
     """
-    zoo = catalog["zoo"]
-    version = catalog["toolchain"].get("tfjs-zoo") or "0.0.0"
-    tfjs = catalog["toolchain"].get("tfjs")
+    version = catalog.toolchain.get("tfjs-zoo") or "0.0.0"
+    tfjs = catalog.toolchain.get("tfjs")
     return {
-        "name": _package_name(zoo["name"]),
-        "version": f"{version}-c{digest_json(catalog)[:12]}",
-        "description": f"Loader of the TensorFlow.js models of {zoo['name']}",
+        "name": _package_name(catalog.zoo.name),
+        "version": f"{version}-c{digest_json(catalog.to_json())[:12]}",
+        "description": f"Loader of the TensorFlow.js models of {catalog.zoo.name}",
         "type": "module",
         "main": f"./{LOADER_FILE}",
         "types": f"./{TYPES_FILE}",
@@ -87,7 +85,7 @@ def describe_package(catalog: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _package_name(name: str) -> str:
-    """Return a name that npm accepts: of "Example zoo" it is "example-zoo"."""
+    """Return a name that npm accepts: "example-zoo" for "Example zoo"."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z0-9]+", plain.lower())
     return "-".join(words)[:_NAME_MAX] or "zoo"

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.catalog.deviation import Deviation, deciding_backend, sort_backends, worst_deviation
-from pipeline.catalog.types import CatalogCheck, CatalogModel, CatalogVariant
+from pipeline.catalog.types import CatalogModel, CatalogVariant
+from pipeline.records.verdicts import CatalogCheck
 from pipeline.site.chart import Chart, Subject, draw_chart
 from pipeline.site.role_texts import RoleText, describe_roles
 from pipeline.site.snippets import Snippet, loader_snippet, plain_snippet

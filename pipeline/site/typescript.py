@@ -1,8 +1,8 @@
-"""Types: the loader's declarations for TypeScript, which know the models of one catalog.
+"""The loader's types for TypeScript, made for the models of one catalog.
 
-Three parts: the models of the catalog with their variants, inputs and results; the catalog's own
-form, from the classes that are its schema; and what the loader does, which is written by hand in
-zoo.d.ts. It opens no file but that.
+They have three parts: the models with their variants, inputs and results; the types of the
+catalog, made from the classes that are its schema; and the loader's functions, written by hand in
+zoo.d.ts. It opens no file but zoo.d.ts.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from pipeline.catalog.types import Catalog
+from pipeline.catalog.types import Catalog, CatalogModel
 
 _HEAD = "// Types of zoo.js and of the models of {name}. Made with the zoo; do not edit.\n"
 _IMPORT = "import type * as tf from '@tensorflow/tfjs';\n"
@@ -27,16 +27,14 @@ _PRIMITIVES = {
 }
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 
-Json = Mapping[str, Any]
 
-
-def format_types(catalog: Json) -> str:
+def format_types(catalog: Catalog) -> str:
     """Return `zoo.d.ts` for a catalog."""
-    name = _one_line(catalog["zoo"]["name"])
+    name = _one_line(catalog.zoo.name)
     written = files("pipeline.site").joinpath("zoo.d.ts").read_text("utf-8")
     parts = [
         _HEAD.format(name=name) + _IMPORT,
-        "\n".join(_format_models(catalog["models"])),
+        "\n".join(_format_models(catalog.models)),
         written,
         "\n".join(_format_catalog()),
     ]
@@ -46,65 +44,69 @@ def format_types(catalog: Json) -> str:
 # --- the models -----------------------------------------------------------------------------------
 
 
-def _format_models(models: Sequence[Json]) -> Iterator[str]:
+def _format_models(models: Sequence[CatalogModel]) -> Iterator[str]:
     yield "/** The models of this zoo. */"
     yield "export interface Models {"
     for model in models:
-        variants = [one["name"] for one in model["variants"] if one["status"] == "ok"]
+        variants = [variant.name for variant in model.variants if variant.status == "ok"]
         if variants:
             yield from _format_model(model, variants)
     yield "}\n"
 
 
-def _format_model(model: Json, variants: Sequence[str]) -> Iterator[str]:
-    if about := model["title"] or model["description"]:
+def _format_model(model: CatalogModel, variants: Sequence[str]) -> Iterator[str]:
+    assert model.format is not None  # it has published variants
+    if about := model.title or model.description:
         yield f"  /** {_one_line(about)} */"
-    yield f"  {_key(model['name'])}: {{"
+    yield f"  {_key(model.name)}: {{"
     yield f"    variants: {_union(variants)};"
-    yield f"    inputs: {_union([one['name'] for one in model['inputs']])};"
-    yield f"    tfModel: {_MODELS[model['format']]};"
+    yield f"    inputs: {_union([tensor.name for tensor in model.inputs])};"
+    yield f"    tfModel: {_MODELS[model.format]};"
     yield "    results: {"
-    for name, output in _name_results(model):
-        shape = output["shape"]
+    for name, shape, js_dtype in _name_results(model):
         rank = len(shape) if shape is not None and len(shape) <= _NDIM_MAX else "unknown"
-        value = _VALUES.get(output["jsDtype"], "number")
+        value = _VALUES.get(js_dtype, "number")
         yield f"      {_key(name)}: {{rank: {rank}; value: {value}}};"
     yield "    };"
     yield "  };"
 
 
-def _name_results(model: Json) -> Iterator[tuple[str, Json]]:
-    """Yield the names that zoo/model.js gives results: roles, or else an output's own name."""
-    roles: Mapping[str, str | None] = model["map"]
-    tensors = {output["tensor"]: output for output in model["outputs"]}
-    for output in model["outputs"]:
-        own = [role for role, tensor in roles.items() if tensor == output["tensor"]]
-        for name in own or [output["tensor"] if output["name"] in roles else output["name"]]:
-            yield name, output
+def _name_results(model: CatalogModel) -> Iterator[tuple[str, list[int] | None, str]]:
+    """Yield name, shape and dtype of each result, named as zoo/model.js names them.
+
+    The name is an output's role, or else the output's own name.
+    """
+    roles = model.map
+    for output in model.outputs:
+        own = [role for role, tensor in roles.items() if tensor == output.tensor]
+        for name in own or [output.tensor if output.name in roles else output.name]:
+            yield name, output.shape, output.js_dtype
     if "classes" in roles and roles["classes"] is None and (scores := roles.get("scores")):
-        shape = tensors[scores]["shape"]
-        yield "classes", {"shape": shape and shape[:-1], "jsDtype": "int32"}
+        shapes = {output.tensor: output.shape for output in model.outputs}
+        shape = shapes[scores]
+        yield "classes", shape and shape[:-1], "int32"
 
 
-# --- the catalog's form ---------------------------------------------------------------------------
+# --- the catalog's own types ----------------------------------------------------------------------
 
 
 def _format_catalog() -> Iterator[str]:
-    schema = Catalog.model_json_schema(by_alias=True, mode="serialization")
+    schema = Catalog.model_json_schema(by_alias=True)
     interfaces = {**schema["$defs"], "Catalog": schema}
-    for name, one in interfaces.items():
-        yield f"/** {_one_line(one['description'])} */"
+    for name, definition in interfaces.items():
+        yield f"/** {_one_line(definition['description'])} */"
         yield f"export interface {name} {{"
-        for key, field in one["properties"].items():
+        for key, field in definition["properties"].items():
             if text := field.get("description"):
                 yield f"  /** {_one_line(text)} */"
             yield f"  {_key(key)}: {_format_type(field)};"
-        if one.get("additionalProperties") is True:
+        if definition.get("additionalProperties") is True:
             yield "  [key: string]: unknown;"
         yield "}\n"
 
 
-def _format_type(field: Json) -> str:
+def _format_type(field: Mapping[str, Any]) -> str:
+    """Return the TypeScript type of a field of a JSON Schema: "Array<number> | null"."""
     match field:
         case {"$ref": reference}:
             text = str(reference).rpartition("/")[2]
@@ -113,7 +115,7 @@ def _format_type(field: Json) -> str:
         case {"enum": values}:
             text = _union(values)
         case {"anyOf": choices}:
-            text = " | ".join(_format_type(one) for one in choices)
+            text = " | ".join(map(_format_type, choices))
         case {"type": "array", "items": items}:
             text = f"Array<{_format_type(items)}>"
         case {"type": "object", "additionalProperties": dict(values)}:
@@ -136,5 +138,5 @@ def _key(name: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return text for a comment, which it cannot end."""
+    """Return a text in one line, in which "*/" cannot end the comment around it."""
     return " ".join(text.split()).replace("*/", "* /")

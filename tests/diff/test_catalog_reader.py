@@ -4,7 +4,8 @@ import copy
 import json
 
 import pytest
-from site_zoo import catalog, entry
+from catalog_entries import catalog_of
+from site_zoo import entry
 
 from pipeline.diff.catalog_reader import parse_catalog
 from pipeline.diff.compare import compare_catalogs
@@ -13,7 +14,7 @@ from pipeline.errors import PublishError
 
 
 def test_what_an_older_version_did_not_tell_is_no_change() -> None:
-    now = catalog(entry())
+    now = catalog_of([entry()], zoo={})
     older = copy.deepcopy(now)
     for key in ("roles", "repairs", "vectors", "usable", "unassigned", "description"):
         del older["models"][0][key]
@@ -26,7 +27,7 @@ def test_what_an_older_version_did_not_tell_is_no_change() -> None:
 
 
 def test_what_a_newer_version_tells_is_left_out() -> None:
-    newer = catalog(entry())
+    newer = catalog_of([entry()], zoo={})
     newer["signedBy"] = "me"
     newer["models"][0]["variants"][0]["checks"]["wasm"]["warmth"] = 3
     read = parse_catalog(format_json(newer), shown="x")
@@ -36,7 +37,7 @@ def test_what_a_newer_version_tells_is_left_out() -> None:
 
 
 def test_keys_of_the_manifest_are_kept() -> None:
-    read = parse_catalog(format_json(catalog(entry(minScore=0.2))), shown="x")
+    read = parse_catalog(format_json(catalog_of([entry(minScore=0.2)], zoo={})), shown="x")
 
     assert read.models["one"].model_extra == {"minScore": 0.2}
 
@@ -49,7 +50,7 @@ def test_keys_of_the_manifest_are_kept() -> None:
         pytest.param(b'{"models": []}', "is no catalog of a zoo", id="of others"),
         pytest.param(b'{"models": [], "schema": 2}', "has form 2; expected 1", id="schema"),
         pytest.param(
-            json.dumps(catalog({**entry(), "status": "odd"})).encode(),
+            json.dumps(catalog_of([{**entry(), "status": "odd"}], zoo={})).encode(),
             r"x: models\[0\]\.status: found 'odd'; expected ",
             id="an unknown status",
         ),

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from catalog_entries import catalog_of, failed_entry
+
 from pipeline.catalog.card import variant_folder
-from pipeline.catalog.document import build_catalog, failed_entry
 from pipeline.disk.canonical import format_json
 from pipeline.publish.dist_contents import DistContents, load_dist_contents
 from pipeline.publish.publish import Published, Publisher
@@ -50,7 +51,7 @@ class BuiltZoo:
         """Bring dist/ up to date."""
         files: dict[str, bytes] = {path: text.encode() for path, text in self.pages.items()}
         entries = [self._model(name, weights, files) for name, weights in self.models.items()]
-        catalog = build_catalog(entries, zoo={"name": "Test"}, toolchain={})
+        catalog = catalog_of(entries, zoo={"name": "Test"})
         files["models.json"] = format_json(catalog)
         state = self.root / ".zoo"
         projection = []
@@ -122,7 +123,7 @@ class BuiltZoo:
 
 def publisher(target: Target) -> Publisher:
     """Return a publisher who tells nothing."""
-    return Publisher(target=target, tell=lambda _text: None, progress=lambda _done, _total: None)
+    return Publisher(target=target, notify=lambda _text: None, progress=lambda _done, _total: None)
 
 
 def read_zoo(target: Target) -> dict[str, Any]:

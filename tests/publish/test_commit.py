@@ -116,7 +116,7 @@ def test_what_a_kill_left_is_pruned_later(zoo: BuiltZoo) -> None:
     change(zoo)
     zoo.publish(target)
     kept = set(read_state(target).pending.files)
-    prune_target(target, keep_days=0, dry_run=False, tell=print)
+    prune_target(target, keep_days=0, dry_run=False, notify=print)
 
     assert len(orphans) == 2
     assert kept == orphans

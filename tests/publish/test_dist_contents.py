@@ -29,7 +29,7 @@ def test_what_the_catalog_lists_never_changes_and_pages_do(zoo: BuiltZoo) -> Non
     }
     assert len(immutable) == 5
     assert "models/cat/float32/model.json" in files.keys() - immutable
-    assert zoo.contents().models == 2
+    assert zoo.contents().catalog.num_models == 2
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["with .zoo", "without .zoo"])

@@ -200,7 +200,7 @@ def test_records_of_any_kind_end_in_a_sentence(zoo: BuiltZoo, path: str, content
     zoo.build()
     told: list[str] = []
     publish = Publisher(
-        target=target, tell=told.append, progress=lambda _done, _total: None
+        target=target, notify=told.append, progress=lambda _done, _total: None
     ).publish
     if path in {"generations/index.json", "generations/000001.json"}:
         with pytest.raises(PublishError, match=r"is no record|has no models\.json") as caught:
@@ -251,7 +251,7 @@ def test_hostile_keys_of_a_bucket_are_left_alone(zoo: BuiltZoo, s3: S3) -> None:
     zoo.publish(target)
     zoo.models["dog"] = {"float32": "wuff"}
     zoo.build().publish(target)
-    prune_target(target, keep_days=0, dry_run=False, tell=print)
+    prune_target(target, keep_days=0, dry_run=False, notify=print)
 
     read_zoo(target)
     assert read_state(target).index.current == 2

@@ -29,7 +29,7 @@ def prune(
     """Prune as if some days had passed."""
     now = datetime.now(UTC) + timedelta(days=days_later)
     keep = options.get("keep_days", 30)
-    return prune_target(target, keep_days=keep, now=now, dry_run=dry_run, tell=print)
+    return prune_target(target, keep_days=keep, now=now, dry_run=dry_run, notify=print)
 
 
 def test_nothing_is_removed_within_the_grace_period(zoo: BuiltZoo) -> None:

@@ -5,21 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
+from catalog_entries import catalog_of, failed_entry
 
-from pipeline.catalog.document import build_catalog, failed_entry
 from pipeline.publish.published_pages import choose_render
 from pipeline.steps.graph import Graph, load_graph
-
-IDENTITY: dict[str, Any] = {
-    "name": "cat",
-    "title": "A <cat>",
-    "description": None,
-    "task": None,
-    "tags": [],
-    "license": None,
-    "licenseUrl": None,
-    "homepage": None,
-}
 
 
 @pytest.fixture
@@ -33,18 +22,18 @@ def graph(tmp_path: Path) -> Graph:
 
 def catalog(**entry: Any) -> dict[str, Any]:
     """Return a catalog of one model."""
-    failed = failed_entry(IDENTITY, uri="cat/model.json", reason="gone")
-    zoo = {"name": "Test", "description": None, "homepage": None}
-    return build_catalog([{**failed, **entry}], zoo=zoo, toolchain={})
+    identity = {"name": "cat", "title": "A <cat>"}
+    failed = failed_entry(identity, uri="cat/model.json", reason="gone")
+    return catalog_of([{**failed, **entry}], zoo={"name": "Test"})
 
 
 def test_a_zoo_without_pages_needs_none(graph: Graph) -> None:
-    assert choose_render(graph, {"models.json": 1}, tell=print) is None
+    assert choose_render(graph, {"models.json": 1}, notify=print) is None
 
 
 @pytest.mark.network
 def test_the_pages_show_the_catalog_that_is_published(graph: Graph) -> None:
-    render = choose_render(graph, {"zoo.js": 1}, tell=print)
+    render = choose_render(graph, {"zoo.js": 1}, notify=print)
     assert render is not None
     since = "2026-01-02T03:04:05Z"
     pages = render(catalog(status="stale", staleSince=since))
@@ -57,7 +46,7 @@ def test_the_pages_show_the_catalog_that_is_published(graph: Graph) -> None:
 
 def test_models_that_an_older_version_described_leave_the_pages_as_they_are(graph: Graph) -> None:
     told: list[str] = []
-    render = choose_render(graph, {"zoo.js": 1}, tell=told.append)
+    render = choose_render(graph, {"zoo.js": 1}, notify=told.append)
     assert render is not None
 
     assert render(catalog(variants=[{"name": "float32"}])) == {}

@@ -6,36 +6,39 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from catalog_entries import catalog_of
 from loader_zoo import NODE, PublishedZoo, tensor
 from paths import ROOT
+from site_zoo import entry, tensor_in, variant
 
+from pipeline.catalog.types import Catalog
 from pipeline.site.loader import bundle_loader, describe_package, write_loader
 from pipeline.site.typescript import format_types
 
 KIB = 1024
 
 
-def catalog(**entry: Any) -> dict[str, Any]:
-    """Return a catalog of one detector; `entry` replaces keys of it."""
+def detector(*, zoo: str = "Ünser Zoo!", **others: Any) -> Catalog:
+    """Return a catalog of one detector; `others` replace keys of its entry."""
     outputs = [
         tensor(0, "Identity", [1, 100, 4], role="boxes"),
         tensor(1, "Identity_1", [1, 100], role="scores"),
         tensor(2, "raw/x", None),
     ]
     roles = {"boxes": "Identity:0", "scores": "Identity_1:0", "classes": None}
-    model = {
-        "name": "hand-track",
-        "title": "Hand\ntracking",
-        "description": None,
-        "format": "graph-model",
-        "map": roles,
-        "inputs": [tensor(0, "image", [1, 8, 8, 3])],
-        "outputs": outputs,
-        "variants": [{"name": "uint8", "status": "ok"}, {"name": "float16", "status": "withheld"}],
-        **entry,
-    }
-    toolchain = {"tfjs-zoo": "0.1.0", "tfjs": "4.22.0"}
-    return {"zoo": {"name": "Ünser Zoo!"}, "toolchain": toolchain, "models": [model]}
+    model = entry(
+        "hand-track",
+        **{
+            "title": "Hand\ntracking",
+            "map": roles,
+            "inputs": [tensor_in(0, "image", [1, 8, 8, 3])],
+            "outputs": outputs,
+            "variants": [variant("uint8"), variant("float16", None)],
+            **others,
+        },
+    )
+    content = catalog_of([model], zoo={"name": zoo}, **{"tfjs-zoo": "0.1.0", "tfjs": "4.22.0"})
+    return Catalog.model_validate(content)
 
 
 def test_the_loader_is_one_module_that_imports_nothing_of_its_own() -> None:
@@ -72,19 +75,19 @@ def test_every_module_that_lies_there_is_in_it() -> None:
 def test_the_same_catalog_makes_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        write_loader(catalog(), folder=tmp_path / name)
+        write_loader(detector(), folder=tmp_path / name)
 
     for file in ("zoo.js", "zoo.d.ts", "package.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_the_package_is_named_by_the_zoo_and_numbered_by_its_catalog() -> None:
-    package = describe_package(catalog())
-    other = describe_package(catalog(title="Another"))
+    package = describe_package(detector())
+    other = describe_package(detector(title="Another"))
     version = r"0\.1\.0-c[0-9a-f]{12}"
 
     assert package["name"] == "unser-zoo"
-    assert describe_package({**catalog(), "zoo": {"name": "動物園"}})["name"] == "zoo"
+    assert describe_package(detector(zoo="動物園"))["name"] == "zoo"
     assert re.fullmatch(version, package["version"])
     assert package["version"] != other["version"]
     assert package["peerDependencies"] == {"@tensorflow/tfjs": "^4.22.0"}
@@ -92,7 +95,7 @@ def test_the_package_is_named_by_the_zoo_and_numbered_by_its_catalog() -> None:
 
 
 def test_types_come_before_the_default_that_would_hide_them(tmp_path: Path) -> None:
-    write_loader(catalog(), folder=tmp_path)
+    write_loader(detector(), folder=tmp_path)
     exports = json.loads((tmp_path / "package.json").read_bytes())["exports"]
 
     assert list(exports["."]) == ["types", "default"]
@@ -114,11 +117,11 @@ export interface Models {
     };
   };
 }
-""" in format_types(catalog())
+""" in format_types(detector())
 
 
 def test_a_model_without_a_published_variant_has_no_type() -> None:
-    types = format_types(catalog(variants=[{"name": "uint8", "status": "withheld"}]))
+    types = format_types(detector(variants=[variant("uint8", None)]))
 
     assert "export interface Models {\n}\n" in types
 
@@ -132,7 +135,7 @@ def test_text_of_others_ends_no_comment(tmp_path: Path) -> None:
 
 
 def test_types_describe_the_catalog_as_its_schema_does() -> None:
-    types = format_types(catalog())
+    types = format_types(detector())
 
     assert "export interface CatalogVariant {" in types
     assert '  status: "ok" | "withheld" | "skipped" | "failed";' in types

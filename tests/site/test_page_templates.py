@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from catalog_entries import failed_entry, stale_entry
 from loader_zoo import check, tensor
 from site_zoo import ASSETS, LIMIT, catalog, entry, figures, page_of, tensor_in, variant
 
-from pipeline.catalog.document import failed_entry, stale_entry
-from pipeline.catalog.types import Catalog
 from pipeline.site.list_page import list_models
 from pipeline.site.page_templates import render_list, render_not_found
 
@@ -63,7 +62,7 @@ class Page(HTMLParser):
 
 def list_page(*entries: Any, **zoo: Any) -> Page:
     """Return index.html."""
-    made = Catalog.model_validate(catalog(*entries, **zoo))
+    made = catalog(*entries, **zoo)
     return Page(render_list(made, list_models(made), assets=ASSETS))
 
 
@@ -232,7 +231,7 @@ def test_an_empty_zoo_has_a_page(entries: tuple[Any, ...]) -> None:
 
 
 def test_a_page_that_is_not_there_needs_no_other_file() -> None:
-    html = render_not_found(Catalog.model_validate(catalog(name=EVIL)))
+    html = render_not_found(catalog(name=EVIL))
     page = Page(html)
     policy = next(value for value in page.values("content") if "default-src" in value)
 
