@@ -77,7 +77,7 @@ def describe_fault(error: ValidationError) -> str:
     place = f"{where.lstrip('.')}: " if where else ""
     if first["type"] == "missing":
         return printable(f"{place}is missing", limit=200)
-    if first["type"] == "unexpected_keyword_argument":
+    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         return printable(f"{place}is not known", limit=200)
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     found = printable(repr(first["input"]), limit=_MAX_SHOWN)

@@ -3,7 +3,7 @@
 The name of a record's file stands in its class and nowhere else. Reading checks every field,
 so a damaged file is found where it is read, with the place of the fault:
 
-    signature.json: inputs[0].shape: found 'x'; expected a valid list
+    signature.json: inputs[0].shape: found 'x'; expected a valid array
 """
 
 from pathlib import Path

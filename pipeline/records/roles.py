@@ -10,7 +10,11 @@ SEPARATOR = ", "
 
 
 def _split(value: Any) -> Any:
-    return tuple(value.split(SEPARATOR)) if isinstance(value, str) else value
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"roles as one text, such as 'scores{SEPARATOR}classes'")  # noqa: TRY004  # pydantic reports no TypeError
+    return tuple(value.split(SEPARATOR))
 
 
 JoinedRoles = Annotated[

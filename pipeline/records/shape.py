@@ -23,8 +23,10 @@ def format_sizes(shape: Shape) -> list[int] | None:
 
 
 def _parse(value: Any) -> Any:
-    known = isinstance(value, list) and all(type(size) is int for size in value)
-    return parse_sizes(value) if known else value
+    if not isinstance(value, list):
+        return value
+    # A tuple also where a size is no number, so that the error names that size.
+    return tuple(None if type(size) is int and size < 0 else size for size in value)
 
 
 JsonShape = Annotated[
