@@ -55,7 +55,7 @@ def convert_frozen_model(*, source: Path, folder: Path, flags: ConversionFlags) 
         inputs=[Tie(name=name_end(end.name), tensor=end.name) for end in loaded.inputs],
         outputs=[Tie(name=name_end(name), tensor=name) for name in names],
         # Without inputs, as the converter calls its optimizer.
-        signature=converter._build_signature_def(graph, [], names),  # noqa: SLF001
+        signature=converter._build_signature_def(graph, [], names),  # noqa: SLF001  # the pinned converter has no other way
         source=source,
         folder=folder,
         flags=flags,

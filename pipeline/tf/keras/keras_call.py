@@ -56,7 +56,7 @@ def trace_model(loaded: LoadedKeras) -> Any:
         reason = format_reason(error)
         if free == stated:
             raise ConversionError(f"the model cannot be called: {reason}") from error
-        print(f"A batch of any size failed ({reason}); taking the stated one.")  # noqa: T201
+        print(f"A batch of any size failed ({reason}); taking the stated one.")
     try:
         return _trace(loaded, stated)
     except PipelineError:

@@ -121,7 +121,7 @@ def _tf_keras_inputs(model: Any) -> Any:
 
 def _specs(model: Any) -> Any:
     """Return the inputs of a subclassed model as they were recorded when it was built."""
-    return export_utils._infer_input_signature_from_model(model)  # noqa: SLF001
+    return export_utils._infer_input_signature_from_model(model)  # noqa: SLF001  # the pinned Keras has no other way
 
 
 def _output_structure(model: Any, generation: str) -> Any:

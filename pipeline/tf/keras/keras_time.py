@@ -25,9 +25,9 @@ def count_steps() -> Iterator[None]:
         if inputs.shape[1] is not None:
             return original(self, inputs, training=training, mask=mask)
         given: dict[str, Any] = {}
-        if self.layer._call_has_training_arg:  # noqa: SLF001
+        if self.layer._call_has_training_arg:  # noqa: SLF001  # the pinned Keras has no other way
             given["training"] = training
-        if self.layer._call_has_mask_arg and mask is not None:  # noqa: SLF001
+        if self.layer._call_has_mask_arg and mask is not None:  # noqa: SLF001  # the pinned Keras has no other way
             given["mask"] = ops.reshape(mask, (-1, *ops.shape(mask)[2:]))
         batch, steps, *sizes = ops.shape(inputs)
         outputs = self.layer.call(ops.reshape(inputs, (-1, *sizes)), **given)

@@ -3,9 +3,6 @@
 (core/kernels/image/colorspace_op.h, adjust_*_op.cc; fake_quant_ops_functor.h.)
 """
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: A002
-
 from typing import Any
 
 import tensorflow as tf

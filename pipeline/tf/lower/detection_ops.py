@@ -13,7 +13,7 @@ import tensorflow as tf
 from pipeline.tf.lower.lowering_rule import Lowering, gather_rows, require_static, size_of
 
 
-def _suppress(  # noqa: PLR0913  # the op's own
+def _suppress(
     *,
     boxes: tf.Tensor,
     scores: tf.Tensor,

@@ -4,9 +4,6 @@ Where TensorFlow's result differs from the plain formula at infinity, NaN or the
 number, the form here is TensorFlow's.
 """
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: A002
-
 from typing import Any
 
 import tensorflow as tf

@@ -57,10 +57,10 @@ def _is_grouped(op: tf.Operation) -> bool:
     return bool(inputs[-1] != kernel[2] and inputs[-1] % kernel[2] == 0)
 
 
-def _convolve(  # noqa: PLR0913  # the op's own, by its own names
+def _convolve(
     *,
-    input: tf.Tensor,  # noqa: A002
-    filter: tf.Tensor,  # noqa: A002
+    input: tf.Tensor,
+    filter: tf.Tensor,
     strides: list[int],
     padding: bytes,
     explicit_paddings: list[int],
@@ -69,7 +69,7 @@ def _convolve(  # noqa: PLR0913  # the op's own, by its own names
 ) -> tf.Tensor:
     if padding == b"EXPLICIT":
         pairs = [explicit_paddings[i : i + 2] for i in range(0, len(explicit_paddings), 2)]
-        input, padding = tf.pad(input, pairs), b"VALID"  # noqa: A001
+        input, padding = tf.pad(input, pairs), b"VALID"
     same = {"strides": strides, "padding": padding.decode(), "dilations": dilations}
     height, width, depth, num_outputs = filter.shape
     num_groups = input.shape[-1] // depth

@@ -1,8 +1,5 @@
 """Lowerings of ops that take tensors apart and put them together by index."""
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: A001, A002, ARG001, N803, PLR0913
-
 from typing import Any
 
 import tensorflow as tf

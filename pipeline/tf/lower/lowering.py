@@ -80,7 +80,7 @@ def _trace_nodes(
         try:
             made = trace(body.graph.get_operation_by_name(node.name), node, rule.lower)
         except NotLowered as reason:
-            print(f"{node.op} '{node.name}' stays as it is: {reason}")  # noqa: T201
+            print(f"{node.op} '{node.name}' stays as it is: {reason}")
             continue
         replacements[node.name] = made
         reasons[rule.describe(node.op)] += 1

@@ -112,7 +112,7 @@ def replace_nodes(body: Body, replacements: Mapping[str, Replacement]) -> None:
 class _Splice:
     """The nodes of one replacement, as a body writes them."""
 
-    def __init__(self, node: NodeDef, is_function: bool, taken: set[str], *, guarded: bool) -> None:  # noqa: FBT001
+    def __init__(self, node: NodeDef, is_function: bool, taken: set[str], *, guarded: bool) -> None:  # noqa: FBT001  # as Body has it
         self.node = node
         self.is_function = is_function
         self.taken = taken

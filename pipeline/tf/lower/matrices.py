@@ -6,9 +6,6 @@ stacked diagonals are filled at the left or at the right, as `align` says for di
 and below the main one (array_ops.cc: MatrixDiagV3).
 """
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: A002, PLR0913
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -15,7 +15,7 @@ from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, require_ndim
 _LAYOUTS = {b"NHWC": -1, b"NDHWC": -1, b"NCHW": 1, b"NCDHW": 1}
 
 
-def _batch_norm(  # noqa: PLR0913  # the op's own
+def _batch_norm(
     *,
     x: tf.Tensor,
     scale: tf.Tensor,

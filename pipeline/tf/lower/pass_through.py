@@ -1,8 +1,5 @@
 """Lowerings of ops that compute nothing, or what another op computes under another name."""
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: A002, A006, N803, PLR0913
-
 from collections.abc import Callable
 from typing import Any
 

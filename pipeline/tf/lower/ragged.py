@@ -4,9 +4,6 @@ The converter takes TensorFlow.js to have these ops; TensorFlow.js 4 has their k
 mapping of ops to them ("Unknown op 'RaggedTensorToTensor'").
 """
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: N803
-
 from collections.abc import Sequence
 from typing import Any
 

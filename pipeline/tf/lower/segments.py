@@ -1,8 +1,5 @@
 """Lowerings of sums over segments, and of products with sparse matrices: all are ScatterNd."""
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: PLR0913
-
 from typing import Any
 
 import tensorflow as tf

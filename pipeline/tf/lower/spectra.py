@@ -1,8 +1,5 @@
 """Lowerings of Fourier transforms over several axes, by one axis after the other."""
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: A002
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,8 +1,5 @@
 """Lowerings of strings, and of what reads them out of a recognizer's scores."""
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: A001, A002
-
 import re
 import string
 from typing import Any

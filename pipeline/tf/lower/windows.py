@@ -1,8 +1,5 @@
 """Lowerings of ops on the space of images and volumes: blocks, patches, resizing, transposes."""
 
-# Arguments are called as in tf.raw_ops.
-# ruff: noqa: A002, ARG001, N803, PLR0913
-
 from collections.abc import Callable
 from typing import Any
 

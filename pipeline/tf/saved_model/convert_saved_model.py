@@ -105,12 +105,12 @@ def _check_examples(meta_graph: MetaGraphDef, key: str) -> None:
 
 def _build_signature(frozen: Frozen, stated: SignatureDef) -> SignatureDef:
     """Return what the converter tells its optimizer to keep: all inputs and outputs."""
-    signature = converter._build_signature_def(  # noqa: SLF001
+    signature = converter._build_signature_def(  # noqa: SLF001  # the pinned converter has no other way
         frozen.graph, frozen.inputs, frozen.outputs, stated
     )
     if len(signature.outputs) < len({tensor.name for tensor in frozen.outputs}):
         # Two outputs matched the same name, and one would be optimized away.
-        signature = converter._build_signature_def(  # noqa: SLF001
+        signature = converter._build_signature_def(  # noqa: SLF001  # the pinned converter has no other way
             frozen.graph, frozen.inputs, frozen.outputs
         )
     return signature

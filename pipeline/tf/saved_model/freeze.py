@@ -83,19 +83,19 @@ def freeze_signature(
     except ConversionError as error:
         if not is_of_tensorflow_1(meta_graph):
             raise
-        print(f"Loading as TensorFlow 2 failed ({error}); trying as TensorFlow 1.")  # noqa: T201
+        print(f"Loading as TensorFlow 2 failed ({error}); trying as TensorFlow 1.")
         return _freeze_unloaded(folder, meta_graph, signature_key, error)
     function = model.signatures[signature_key]
     initializer_graph = resource_ids = None
     try:
-        graph = converter._freeze_saved_model_v2(function, control_flow_v2)  # noqa: SLF001
+        graph = converter._freeze_saved_model_v2(function, control_flow_v2)  # noqa: SLF001  # the pinned converter has no other way
         if resources := trace_resources(model, function):
             resource_ids = resources.ids
-            initializer_graph = converter._freeze_saved_model_v2(  # noqa: SLF001
+            initializer_graph = converter._freeze_saved_model_v2(  # noqa: SLF001  # the pinned converter has no other way
                 resources.initializer, control_flow_v2
             )
     except Exception as error:  # noqa: BLE001  # the converter raises of every kind
-        print(f"Freezing as TensorFlow 2 failed ({error!r}); trying as TensorFlow 1.")  # noqa: T201
+        print(f"Freezing as TensorFlow 2 failed ({error!r}); trying as TensorFlow 1.")
         initializer_graph = resource_ids = None
         names = [tensor.op.name for tensor in function.outputs]
         graph = _freeze_v1(folder, tags, names, error)
@@ -199,11 +199,11 @@ def _freeze_v1(folder: Path, tags: Sequence[str], names: Sequence[str], first: E
     """Freeze by the functions of TensorFlow 1; raise the first error when that fails too."""
     try:
         graph, _ = run_deterministic(
-            lambda: converter._freeze_saved_model_v1(  # noqa: SLF001
+            lambda: converter._freeze_saved_model_v1(  # noqa: SLF001  # the pinned converter has no other way
                 str(folder), list(tags), list(names)
             )
         )
-    except Exception as second:  # noqa: BLE001
+    except Exception as second:  # noqa: BLE001  # the converter raises of every kind
         raise ConversionError(
             f"the graph cannot be frozen: {format_reason(first, folder)}",
             hint=f"nor as a model of TensorFlow 1: {format_reason(second, folder)}",

@@ -50,7 +50,7 @@ def lower_initializer(
     outputs = getattr(whole, "outputs", None)
     signature = None
     if outputs is not None:
-        signature = converter._build_signature_def(whole, [], outputs)  # noqa: SLF001
+        signature = converter._build_signature_def(whole, [], outputs)  # noqa: SLF001  # the pinned converter has no other way
     graph = whole.as_graph_def()
     lowered, repairs = lower_graph(graph, keep={node.name for node in graph.node})
     filled, fills = fill_tables(lowered, source=source)

@@ -5,6 +5,8 @@ tensorflowjs/converters/tf_saved_model_conversion_v2.py 4.22.0, which fail as so
 has a table that the signature does not look at; here it is left out.
 """
 
+# ruff: noqa: SLF001  # the pinned TensorFlow has no public names for the resources of a model
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,17 +30,17 @@ class Resources:
 
 def trace_resources(model: Any, function: Any) -> Resources | None:
     """Return what fills the tables that a signature's function looks at; None without any."""
-    captured = {tensor._id: i for i, tensor in enumerate(function._captured_inputs)}  # noqa: SLF001
+    captured = {tensor._id: i for i, tensor in enumerate(function._captured_inputs)}
     tables = [
         one
         for one in TrackableView(model).descendants()
         if isinstance(one, tf.saved_model.experimental.TrackableResource)
-        and one.resource_handle._id in captured  # noqa: SLF001
+        and one.resource_handle._id in captured
     ]
     if not tables:
         return None
     # The handles' numbers, before the handles are replaced.
-    numbers = [table.resource_handle._id for table in tables]  # noqa: SLF001
+    numbers = [table.resource_handle._id for table in tables]
     initializer = tf.function(lambda: [_fill_new(table) for table in tables])
     traced = initializer.get_concrete_function()
     # Captured inputs always come after those of the user.
@@ -54,13 +56,13 @@ def trace_resources(model: Any, function: Any) -> Resources | None:
 
 def _fill_new(table: Any) -> Any:
     """Create a table like this one and fill it, in the function that is being traced."""
-    fill = table._initialize.get_concrete_function()  # noqa: SLF001
-    number = table.resource_handle._id  # noqa: SLF001
-    captured = fill._captured_inputs  # noqa: SLF001
-    new = table._create_resource()  # noqa: SLF001
+    fill = table._initialize.get_concrete_function()
+    number = table.resource_handle._id
+    captured = fill._captured_inputs
+    new = table._create_resource()
     # The old handle was filled when the model was loaded, and would be captured in its place.
     for i, tensor in enumerate(captured):
-        if tensor._id == number:  # noqa: SLF001
+        if tensor._id == number:
             captured[i] = new
-    table._initialize()  # noqa: SLF001
+    table._initialize()
     return new
