@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Sequence
 
-from pipeline.report.terminal import Screen
+from pipeline.report.terminal import PlainScreen
 from pipeline.text.line import Line
 
 CLOSE_SECONDS = 5.0
@@ -24,7 +24,7 @@ class Display:
         screen: Shows them; only the display's thread writes to it.
     """
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: PlainScreen) -> None:
         self._screen = screen
         self._queue: queue.SimpleQueue[Sequence[Line]] = queue.SimpleQueue()
         self._closing = threading.Event()

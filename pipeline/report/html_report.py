@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.disk.files import write_atomic
 from pipeline.disk.layout import REPORT_PAGE, REPORT_TEXT
 from pipeline.report.run_account import Account, StepRun, sort_failures
-from pipeline.report.run_context import EXIT_MEANINGS
+from pipeline.report.run_context import EXIT_MEANINGS, is_failure
 from pipeline.report.step_line import task_title
 from pipeline.site.assets import read_static
 from pipeline.site.page_templates import pin_inline
@@ -56,14 +56,15 @@ def _format_failures(account: Account) -> Iterator[str]:
         yield from ("", "## Failed", "")
     for step in sort_failures(account.failures):
         since = f", since {step.since}" if step.since else ""
-        yield f"- **{_title(step)}**{since}: {escape_markdown(step.reason) or 'no reason given'}"
-        if step.hint:
-            yield f"  - {escape_markdown(step.hint)}"
+        reason = escape_markdown(step.event.reason) or "no reason given"
+        yield f"- **{_title(step)}**{since}: {reason}"
+        if step.event.hint:
+            yield f"  - {escape_markdown(step.event.hint)}"
         yield f"  - {describe_again(step)}"
     if account.expected:
         yield from ("", "## Failed as expected", "")
     for step in account.expected:
-        yield f"- {_title(step)}: {escape_markdown(first_line(step.reason))}"
+        yield f"- {_title(step)}: {escape_markdown(first_line(step.event.reason))}"
 
 
 def format_page(account: Account) -> str:
@@ -105,7 +106,7 @@ def describe_steps(account: Account) -> str:
 
 def describe_again(step: StepRun) -> str:
     """Return when a failed step runs again: "the next run tries again"."""
-    if step.retry:
+    if step.event.retry:
         return "the next run tries again"
     return "it is tried again once its input, its parameters or a tool changes"
 
@@ -124,13 +125,13 @@ def _model_rows(account: Account) -> Iterator[Sequence[str]]:
 
 
 def _step_row(step: StepRun) -> list[str]:
-    title = f"**failed** {_title(step)}" if step.failed else _title(step)
-    seconds = "" if step.seconds is None else format_seconds(step.seconds)
-    return [title, seconds, _memory(step.peak_bytes), escape_markdown(step.cause)]
+    title = f"**failed** {_title(step)}" if is_failure(step.event) else _title(step)
+    seconds = "" if step.event.seconds is None else format_seconds(step.event.seconds)
+    return [title, seconds, _memory(step.peak_bytes), escape_markdown(step.event.cause)]
 
 
 def _title(step: StepRun) -> str:
-    return quote_code(task_title(step.task))
+    return quote_code(task_title(step.event.task))
 
 
 def _memory(num_bytes: int | None) -> str:

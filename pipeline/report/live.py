@@ -16,7 +16,7 @@ from rich.text import Text
 
 from pipeline.report.progress import Running, Snapshot
 from pipeline.report.step_line import format_transfer, task_title
-from pipeline.report.terminal import TakeSnapshot
+from pipeline.report.terminal import PlainScreen, TakeSnapshot
 from pipeline.text.line import Line, Style, encode_text
 from pipeline.text.quantity import count, format_time_left, format_whole_seconds
 
@@ -34,7 +34,7 @@ RICH_STYLES: dict[Style, str] = {
 }
 
 
-class LiveScreen:
+class LiveScreen(PlainScreen):
     """A terminal: lines scroll up, the state of the run stays at the bottom.
 
     rich reads NO_COLOR itself.
@@ -43,9 +43,9 @@ class LiveScreen:
     interval = 0.1
 
     def __init__(self, stream: TextIO, take_snapshot: TakeSnapshot) -> None:
+        super().__init__(stream, take_snapshot)
         self._console = Console(file=stream, highlight=False, markup=False)
         self._encoding = getattr(stream, "encoding", None)
-        self._take_snapshot = take_snapshot
         unicode = self._encode("✓") == "✓"
         self._spinner = Spinner("dots" if unicode else "line", style="green")
         self._live = Live(

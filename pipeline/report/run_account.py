@@ -3,6 +3,7 @@
 It is gathered when the run is over, from the run's events and the measurements of its steps.
 """
 
+import dataclasses
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,27 +30,13 @@ class StepRun:
     """A step that ran, or that failed earlier and would fail again.
 
     Attributes:
-        task: Name of its task: "variant:handtrack:uint8".
-        model: Its model; None for a step of the whole zoo.
-        failed: Whether it failed.
-        cause: Why it ran.
-        reason: Why it failed.
-        hint: What people can do about the failure.
-        retry: Whether the next run tries it again, although nothing changed.
+        event: How it ended; its texts can be published.
         since: When it first failed, in UTC; None if it is ok, or if the time is not known.
-        seconds: How long it took; None if it did not run.
         peak_bytes: Largest peak memory of a process that it started; None if it started none.
     """
 
-    task: str
-    model: str | None
-    failed: bool
-    cause: str
-    reason: str
-    hint: str
-    retry: bool
+    event: StepEvent
     since: str | None
-    seconds: float | None
     peak_bytes: int | None
 
 
@@ -169,17 +156,15 @@ def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> Ste
     failed = is_failure(event)
     measured = _load_measured(job, failed=failed) if job and event.seconds is not None else None
     since = read_since(job.since_file) if job and failed else None
-    return StepRun(
-        task=event.task,
-        model=event.model,
-        failed=failed,
-        cause=crop_text(_publishable(event.cause, context), MAX_CAUSE),
+    cause = _publishable(event.cause, context)
+    published = dataclasses.replace(
+        event,
+        cause=None if cause is None else crop_text(cause, MAX_CAUSE),
         reason=_publishable(event.reason, context),
         hint=_publishable(event.hint, context),
-        retry=event.retry,
-        since=since,
-        seconds=event.seconds,
-        peak_bytes=max(_find_memory(measured), default=None),
+    )
+    return StepRun(
+        event=published, since=since, peak_bytes=max(_find_memory(measured), default=None)
     )
 
 
@@ -189,9 +174,9 @@ def _models(
     """Yield the models of which steps ran, in the order of the manifest."""
     order = {task: number for number, task in enumerate(jobs)}
     by_model: defaultdict[str, list[StepRun]] = defaultdict(list)
-    for step in sorted(ran, key=lambda step: order.get(step.task, len(order))):
-        if step.model is not None:
-            by_model[step.model].append(step)
+    for step in sorted(ran, key=lambda step: order.get(step.event.task, len(order))):
+        if step.event.model is not None:
+            by_model[step.event.model].append(step)
     for name, steps in by_model.items():
         card = cards.get(name)
         yield ModelRun(
@@ -199,9 +184,9 @@ def _models(
             status=card.status if card else "failed",
             stale_since=card.stale_since if card else None,
             steps=len(steps),
-            seconds=sum(step.seconds or 0.0 for step in steps),
+            seconds=sum(step.event.seconds or 0.0 for step in steps),
             peak_bytes=max((step.peak_bytes for step in steps if step.peak_bytes), default=None),
-            cause=steps[0].cause,
+            cause=steps[0].event.cause or "",
         )
 
 
@@ -222,12 +207,12 @@ def _find_memory(measured: Any) -> Iterator[int]:
                 yield from _find_memory(value)
 
 
-def _publishable(text: str | None, context: RunContext) -> str:
+def _publishable(text: str | None, context: RunContext) -> str | None:
     """Return a text without credentials and without the path of the zoo's folder.
 
     "/home/me/zoo/models/a.h5: no such file" is "models/a.h5: no such file".
     """
-    return _URL.sub(_strip, text or "").replace(f"{context.root}/", "")
+    return text and _URL.sub(_strip, text).replace(f"{context.root}/", "")
 
 
 def _strip(match: re.Match[str]) -> str:
@@ -239,4 +224,4 @@ def _strip(match: re.Match[str]) -> str:
 
 def sort_failures(failures: Collection[StepRun]) -> list[StepRun]:
     """Return failures, the newest first: people know the others."""
-    return sorted(failures, key=lambda step: (step.since or "", step.task), reverse=True)
+    return sorted(failures, key=lambda step: (step.since or "", step.event.task), reverse=True)

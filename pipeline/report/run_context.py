@@ -95,14 +95,6 @@ def exit_status(
     return MODEL_FAILED if unexpected else ALL_GOOD
 
 
-def _no_cards(_names: Collection[str]) -> Sequence[CatalogModel]:
-    return ()
-
-
-def _no_walls() -> None:
-    return None
-
-
 @dataclass(frozen=True, kw_only=True)
 class RunContext:
     """What a reporter needs to know about the run.
@@ -119,9 +111,9 @@ class RunContext:
     """
 
     root: Path
-    load_cards: Callable[[Collection[str]], Sequence[CatalogModel]] = _no_cards
+    load_cards: Callable[[Collection[str]], Sequence[CatalogModel]] = lambda _names: ()
     catalog: str | None = None
-    describe_walls: Callable[[], str | None] = _no_walls
+    describe_walls: Callable[[], str | None] = lambda: None
     started: float = field(default_factory=time.monotonic)
     log: RunLog = field(default_factory=RunLog)
 

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from pipeline.disk.machine_faults import machine_error
 from pipeline.report.progress import Snapshot
@@ -30,33 +30,13 @@ def at_rest(_now: float) -> Snapshot:
     return Snapshot(done=0, total=0, failed=0, running=(), seconds_left=None)
 
 
-class Screen(Protocol):
-    """Shows lines that stay, and the state of a run that is drawn again and again.
-
-    Attributes:
-        interval: Seconds between two calls of `refresh`.
-    """
-
-    interval: float
-
-    @property
-    def width(self) -> int | None:
-        """Cells of a line; None where lines have no end."""
-
-    def show(self, lines: Sequence[Line]) -> None:
-        """Write lines that stay."""
-
-    def refresh(self) -> None:
-        """Show the state of the run."""
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-
-
 class PlainScreen:
     """Bare text, for pipes, files, logs of CI and terminals that cannot redraw.
 
     A step that takes long is mentioned every half minute, so that a log shows life.
+
+    Attributes:
+        interval: Seconds between two calls of `refresh`.
     """
 
     interval = 1.0
@@ -74,11 +54,11 @@ class PlainScreen:
         return os.get_terminal_size(self._stream.fileno()).columns or None
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Write lines at once."""
+        """Write lines that stay."""
         write_text(self._stream, plain_text(lines))
 
     def refresh(self) -> None:
-        """Mention the steps that ran for another half minute."""
+        """Show the state of the run: mention the steps that ran for another half minute."""
         snapshot = self._take_snapshot(time.monotonic())
         for step in snapshot.running:
             if step.seconds - self._mentioned.get(step.task, 0.0) >= HEARTBEAT_SECONDS:
@@ -86,12 +66,12 @@ class PlainScreen:
                 self.show([format_heartbeat(step, done=snapshot.done, total=snapshot.total)])
 
     def close(self) -> None:
-        """Change nothing: a plain screen has no cursor to give back."""
+        """Leave the terminal as it was: here nothing was changed."""
 
 
 def open_screen(
     stream: TextIO, environ: Mapping[str, str], take_snapshot: TakeSnapshot = at_rest
-) -> Screen:
+) -> PlainScreen:
     """Return the screen that fits a stream."""
     if not can_redraw(stream, environ):
         return PlainScreen(stream, take_snapshot)

@@ -3,6 +3,7 @@
 import html
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from changed_zoos import ChangedZoo, build_twice
@@ -88,21 +89,13 @@ def test_a_run_of_some_steps_says_which(tmp_path: Path) -> None:
     assert "had nothing to do" not in text
 
 
-def step(task: str, **others: object) -> StepRun:
+def step(task: str, *, since: str | None = None, **fields: Any) -> StepRun:
     """Return a step that failed."""
-    fields = {
-        "task": task,
-        "model": "one",
-        "failed": True,
-        "cause": "",
-        "reason": "no",
-        "hint": "",
-        "retry": True,
-        "since": None,
-        "seconds": 1.0,
-        "peak_bytes": None,
-    }
-    return StepRun(**{**fields, **others})  # type: ignore[arg-type]
+    event = StepEvent(
+        **{"task": task, "model": "one", "status": "failed", "reason": "no", "seconds": 1.0}
+        | fields
+    )
+    return StepRun(event=event, since=since, peak_bytes=None)
 
 
 def account(**others: object) -> Account:
@@ -127,24 +120,24 @@ def account(**others: object) -> Account:
 def test_what_failed_last_is_told_first() -> None:
     failures = [step("a", since="2026-01-01"), step("b", since="2026-01-03"), step("c")]
 
-    assert [one.task for one in sort_failures(failures)] == ["b", "a", "c"]
+    assert [failure.event.task for failure in sort_failures(failures)] == ["b", "a", "c"]
 
 
 def test_text_of_any_origin_shows_as_text() -> None:
     hostile = "<img src=x onerror=alert(1)> | *b*"
-    told = account(zoo=hostile, failures=[step("fetch:one", reason=hostile, hint=hostile)])
+    run = account(zoo=hostile, failures=[step("fetch:one", reason=hostile, hint=hostile)])
 
-    assert "<img" not in format_page(told)
-    assert "&lt;img" in format_page(told)
-    assert "<img" not in format_text(told)
+    assert "<img" not in format_page(run)
+    assert "&lt;img" in format_page(run)
+    assert "<img" not in format_text(run)
 
 
 def test_failures_that_are_expected_stand_apart() -> None:
-    told = account(exit_status=0, expected=[step("convert:one", reason="cannot")])
+    run = account(exit_status=0, expected=[step("convert:one", reason="cannot")])
 
-    assert "## Failed as expected\n\n- `convert one`: cannot" in format_text(told)
-    assert "## Failed\n" not in format_text(told)
-    assert "Failed as expected" in format_page(told)
+    assert "## Failed as expected\n\n- `convert one`: cannot" in format_text(run)
+    assert "## Failed\n" not in format_text(run)
+    assert "Failed as expected" in format_page(run)
 
 
 def test_neither_credentials_nor_this_machine_are_published(tmp_path: Path) -> None:
@@ -154,11 +147,11 @@ def test_neither_credentials_nor_this_machine_are_published(tmp_path: Path) -> N
     context.log.record(
         StepEvent(task="fetch:one", model="one", status="failed", cause=cause, reason=reason)
     )
-    told = gather_account(
+    run = gather_account(
         context, {}, zoo="Zoo", selected=(), finished="now", seconds=1.0, exit_status=1
     )
 
-    for text in (format_text(told), format_page(told)):
+    for text in (format_text(run), format_page(run)):
         assert "host/a" in text
         assert "secret" not in text
         assert "hush" not in text
@@ -170,7 +163,7 @@ def test_neither_credentials_nor_this_machine_are_published(tmp_path: Path) -> N
 def test_a_run_that_was_cut_short_does_not_know_the_rest(
     tmp_path: Path, exit_status: int, up_to_date: int | None
 ) -> None:
-    told = gather_account(
+    run = gather_account(
         RunContext(root=tmp_path),
         {},
         zoo="Zoo",
@@ -180,7 +173,7 @@ def test_a_run_that_was_cut_short_does_not_know_the_rest(
         exit_status=exit_status,
     )
 
-    assert told.up_to_date == up_to_date
+    assert run.up_to_date == up_to_date
 
 
 def test_memory_is_that_of_the_largest_process_whatever_measured_it() -> None:
@@ -190,7 +183,7 @@ def test_memory_is_that_of_the_largest_process_whatever_measured_it() -> None:
 
 
 def test_steps_of_no_model_are_not_said_to_be_of_any() -> None:
-    told = account(ran=[step("site"), step("dist")], models=[])
+    run = account(ran=[step("site"), step("dist")], models=[])
 
-    assert ": 2 steps ran" in format_text(told)
-    assert "<dd>2 steps</dd>" in format_page(told)
+    assert ": 2 steps ran" in format_text(run)
+    assert "<dd>2 steps</dd>" in format_page(run)
