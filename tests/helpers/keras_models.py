@@ -64,6 +64,7 @@ def publish(sources: list[Path], folder: Path) -> dict[str, Any]:
 
 def _publish(source: Path, folder: Path) -> dict[str, Any]:
     from pipeline.proof.inputs.input_hints import read_hints
+    from pipeline.records.flags import ConversionFlags, SourceFlags
     from pipeline.tf.keras.convert_to_graph import convert_keras_model
     from pipeline.tf.keras.keras_reference import run_keras_model
     from pipeline.tfjs.model.model_json import format_model_json, load_model_json
@@ -73,16 +74,22 @@ def _publish(source: Path, folder: Path) -> dict[str, Any]:
     base, reference = folder / "base", folder / "reference"
     base.mkdir(parents=True)
     reference.mkdir()
-    record = convert_keras_model(source=source, folder=base, flags={})
+    record = convert_keras_model(source=source, folder=base, flags=ConversionFlags())
     # As the step does.
     content, _ = rewrite_graph(load_model_json(base / "model.json").content)
     model_json = replace(load_model_json(base / "model.json"), content=content)
     (base / "model.json").write_bytes(format_model_json(model_json))
     signature = read_signature(model_json, record)
-    known: dict[str, Any] = {"signature": signature, "record": record, "flags": {}}
-    hints = read_hints(model_json, base, signature)
     summary = run_keras_model(
-        source=source, folder=reference, seed="test", task=None, given=None, hints=hints, **known
+        source=source,
+        record=record,
+        flags=SourceFlags(),
+        folder=reference,
+        signature=signature,
+        seed="test",
+        task=None,
+        given=None,
+        hints=read_hints(model_json, base, signature.inputs),
     )
     return {"record": record, "signature": signature, "notes": summary["notes"]}
 

@@ -248,6 +248,8 @@ def _write(tf: Any, graph_def: Any, outputs: Sequence[str], folder: Path) -> Non
     """Write the graph as the pipeline does."""
     from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
+    from pipeline.records.flags import ConversionFlags
+    from pipeline.records.source import Tie
     from pipeline.tf.saved_model.freeze import Frozen
     from pipeline.tf.write_graph_model import write_graph_model
 
@@ -272,12 +274,12 @@ def _write(tf: Any, graph_def: Any, outputs: Sequence[str], folder: Path) -> Non
     )
     write_graph_model(
         frozen,
-        inputs=[(tensor.op.name, tensor.name) for tensor in inputs],
-        outputs=[(name, name) for name in outputs],
+        inputs=[Tie(name=tensor.op.name, tensor=tensor.name) for tensor in inputs],
+        outputs=[Tie(name=name, tensor=name) for name in outputs],
         signature=signature,
         source=folder,
         folder=folder,
-        flags={},
+        flags=ConversionFlags(),
     )
 
 

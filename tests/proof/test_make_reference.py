@@ -11,16 +11,12 @@ from pipeline.proof.inputs.input_search import Run
 from pipeline.proof.inputs.trial_runs import MAX_BYTES
 from pipeline.proof.make_reference import Reference, make_reference, write_reference
 from pipeline.proof.vector_files import Tensors, load_vectors
+from pipeline.records.signature import TensorSpec
 
-Json = dict[str, Any]
 Model = Callable[[Tensors], Tensors]
+Sizes = tuple[int | None, ...]
 
-IMAGE = [-1, -1, -1, 3]
-
-
-def signature(shape: list[int] | None, *outputs: str, dtype: str = "float32") -> Json:
-    entry = {"name": "x", "tensor": "x:0", "dtype": dtype, "shape": shape}
-    return {"inputs": [entry], "outputs": [{"name": name} for name in outputs or ("y",)]}
+IMAGE = (None, None, None, 3)
 
 
 def runs(model: Model) -> Run:
@@ -38,9 +34,11 @@ def runs(model: Model) -> Run:
     return run
 
 
-def refer(model: Model, content: Json, **options: Any) -> Reference:
+def refer(model: Model, shape: Sizes, outputs: Sequence[str] = ("y",), **options: Any) -> Reference:
+    """Return the reference of a model that takes `x` of a shape."""
     options = {"seed": "model", "task": None, "given": None, "hints": {}, **options}
-    return make_reference(runs(model), content, **options)
+    x = TensorSpec(name="x", dtype="float32", shape=shape)
+    return make_reference(runs(model), [x], outputs, **options)
 
 
 def mean(inputs: Tensors) -> Tensors:
@@ -48,7 +46,7 @@ def mean(inputs: Tensors) -> Tensors:
 
 
 def test_two_vectors_at_least_one_of_them_a_batch() -> None:
-    reference = refer(mean, signature([-1, 16, 16, 8]))
+    reference = refer(mean, (None, 16, 16, 8))
 
     shapes = [vector.inputs["x"].shape for vector in reference.vectors]
     assert shapes == [(1, 16, 16, 8), (2, 16, 16, 8)]
@@ -60,7 +58,7 @@ def test_two_vectors_at_least_one_of_them_a_batch() -> None:
 
 
 def test_the_same_seed_makes_the_same_reference() -> None:
-    one, other = (refer(mean, signature([-1, 16, 16, 3])) for _ in range(2))
+    one, other = (refer(mean, (None, 16, 16, 3)) for _ in range(2))
 
     for left, right in zip(one.vectors, other.vectors, strict=True):
         assert np.array_equal(left.inputs["x"], right.inputs["x"])
@@ -72,7 +70,7 @@ def test_sizes_are_tried_until_the_model_runs() -> None:
             raise ValueError(f"wants 192, not {inputs['x'].shape[1]}")
         return mean(inputs)
 
-    reference = refer(picky, signature(IMAGE))
+    reference = refer(picky, IMAGE)
 
     assert reference.attempts == 3
     assert reference.vectors[0].inputs["x"].shape == (1, 192, 192, 3)
@@ -84,7 +82,7 @@ def test_a_model_that_never_runs_is_an_error_that_says_what_was_tried() -> None:
         raise ValueError("no kernel")
 
     with pytest.raises(ConversionError) as caught:
-        refer(broken, signature([1, -1]))
+        refer(broken, (1, None))
 
     assert caught.value.message == (
         "the source model runs with none of 8 made-up inputs, such as x float32 (1, 16): no kernel"
@@ -98,7 +96,7 @@ def test_a_batch_that_does_not_run_is_said() -> None:
             raise ValueError("one at a time")
         return mean(inputs)
 
-    reference = refer(single, signature([-1, 16, 16, 8]))
+    reference = refer(single, (None, 16, 16, 8))
 
     assert [len(vector.inputs["x"]) for vector in reference.vectors] == [1, 1]
     assert reference.notes == ["a batch of 2 does not run: one at a time"]
@@ -110,7 +108,7 @@ def test_inputs_on_whose_values_the_model_fails_are_left_out() -> None:
             raise ValueError("out of the image")
         return mean(inputs)
 
-    reference = refer(narrow, signature([1, 16, 16, 3]))
+    reference = refer(narrow, (1, 16, 16, 3))
 
     assert len(reference.vectors) == 2
     assert reference.notes == ["input 1 does not run: out of the image"]
@@ -128,14 +126,14 @@ def test_a_model_that_runs_with_one_input_only_is_an_error() -> None:
     with pytest.raises(
         ConversionError, match="input 0 only and not with 1, of the same shapes: en"
     ):
-        refer(once, signature([1, 16, 16, 3]))
+        refer(once, (1, 16, 16, 3))
 
 
 def test_an_output_that_depends_on_the_batch_is_said() -> None:
     def normalized(inputs: Tensors) -> Tensors:
         return {"y": mean(inputs)["y"] - inputs["x"].mean()}
 
-    (note,) = refer(normalized, signature([-1, 16, 16, 8])).notes
+    (note,) = refer(normalized, (None, 16, 16, 8)).notes
 
     assert note.startswith("y depends on the batch: it differs by ")
 
@@ -146,7 +144,7 @@ def test_random_outputs_are_found_and_left_out() -> None:
     def sampling(inputs: Tensors) -> Tensors:
         return {**mean(inputs), "sample": numbers.normal(size=(len(inputs["x"]), 3))}
 
-    reference = refer(sampling, signature([-1, 16, 16, 8], "y", "sample"))
+    reference = refer(sampling, (None, 16, 16, 8), ("y", "sample"))
 
     assert list(reference.random) == ["sample"]
     assert "between two runs of one input" in reference.random["sample"]
@@ -160,7 +158,7 @@ def test_noise_of_float_arithmetic_is_not_random() -> None:
         values = mean(inputs)["y"]
         return {"y": values * (1 + 1e-6 * numbers.normal(size=values.shape))}
 
-    assert refer(noisy, signature([-1, 16, 16, 8])).random == {}
+    assert refer(noisy, (None, 16, 16, 8)).random == {}
 
 
 def test_vectors_on_which_an_output_is_constant_are_changed_for_others() -> None:
@@ -174,7 +172,7 @@ def test_vectors_on_which_an_output_is_constant_are_changed_for_others() -> None
         values = inputs["x"].reshape(1, -1)[:, :10]
         return {"y": values * 0 if seen.index(key) < 2 else values}
 
-    reference = refer(shy, signature([1, 64], dtype="float32"))
+    reference = refer(shy, (1, 64))
 
     assert all(vector.outputs["y"].any() for vector in reference.vectors)
     assert reference.notes == [
@@ -197,7 +195,7 @@ def test_what_stays_constant_is_said() -> None:
         }
 
     names = ("y", "mask", "anchors", "none", "count", "lost")
-    reference = refer(stuck, signature([-1, 16, 16, 8], *names))
+    reference = refer(stuck, (None, 16, 16, 8), names)
 
     assert reference.constant == {
         "mask": "0.0 on every vector",
@@ -214,7 +212,7 @@ def test_a_score_that_varies_between_vectors_is_no_constant() -> None:
     def score(inputs: Tensors) -> Tensors:
         return {"y": inputs["x"].mean(axis=(1, 2, 3))[:, None]}
 
-    assert refer(score, signature([-1, 16, 16, 3])).constant == {}
+    assert refer(score, (None, 16, 16, 3)).constant == {}
 
 
 def test_inputs_on_which_the_source_returns_nan_are_left_out() -> None:
@@ -222,7 +220,7 @@ def test_inputs_on_which_the_source_returns_nan_are_left_out() -> None:
         with np.errstate(invalid="ignore"):
             return {"y": np.log(inputs["x"] + 1e-3)}
 
-    reference = refer(logarithm, signature([1, 16, 16, 3]))
+    reference = refer(logarithm, (1, 16, 16, 3))
 
     assert len(reference.vectors) >= 2
     assert all(np.isfinite(vector.outputs["y"]).all() for vector in reference.vectors)
@@ -238,7 +236,7 @@ def test_an_input_that_no_other_can_replace_is_left_out_for_its_nan() -> None:
         good = seen.index(inputs["x"].tobytes()) < 2
         return {"y": inputs["x"] if good else inputs["x"] * np.nan}
 
-    reference = refer(tired, signature([1, 16, 16, 3]))
+    reference = refer(tired, (1, 16, 16, 3))
 
     assert len(reference.vectors) == 2
     assert reference.notes[-1] == "left out, because the source returns NaN or infinity: input 2"
@@ -248,7 +246,7 @@ def test_the_number_of_vectors_is_bounded_by_their_size() -> None:
     def large(inputs: Tensors) -> Tensors:
         return {"y": np.tile(inputs["x"].reshape(1, -1)[:, :1000], MAX_BYTES // 8000)}
 
-    reference = refer(large, signature([1, 64, 64, 3]))
+    reference = refer(large, (1, 64, 64, 3))
 
     assert len(reference.vectors) == 2
     assert reference.notes == ["vector 2 is left out: all are above 16,777,216 bytes"]
@@ -256,7 +254,7 @@ def test_the_number_of_vectors_is_bounded_by_their_size() -> None:
 
 def test_inputs_of_the_manifest_are_taken_as_they_are() -> None:
     given = [{"x": np.full((1, 16, 16, 3), i, np.float32)} for i in range(2)]
-    reference = refer(mean, signature([-1, 16, 16, 3]), given=given)
+    reference = refer(mean, (None, 16, 16, 3), given=given)
 
     assert [vector.inputs["x"].max() for vector in reference.vectors] == [0, 1]
     assert reference.constant == {}
@@ -268,11 +266,11 @@ def test_inputs_of_the_manifest_that_do_not_run_are_the_manifests_fault() -> Non
 
     given = [{"x": np.zeros((1, 16, 16, 3), np.float32)}]
     with pytest.raises(ManifestError, match=r"test_inputs\[0\]: .* run: shapes differ"):
-        refer(broken, signature([-1, 16, 16, 3]), given=given)
+        refer(broken, (None, 16, 16, 3), given=given)
 
 
 def test_a_reference_is_written_and_summarized(tmp_path: Any) -> None:
-    reference = refer(mean, signature([-1, 16, 16, 8]))
+    reference = refer(mean, (None, 16, 16, 8))
     summary = write_reference(tmp_path, reference, seed="model", runtime="numpy 2")
 
     loaded = load_vectors(tmp_path)

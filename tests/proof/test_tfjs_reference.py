@@ -11,6 +11,7 @@ from tfjs_runtime import packages
 from pipeline.errors import ConversionError
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
 from pipeline.proof.vector_files import load_vectors
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.workers.limits import Budget, ResourceLimits
@@ -35,7 +36,7 @@ def refer(folder: Path, **model: Any) -> Json:
     return run_tfjs_reference(
         runner=runner,
         folder=target,
-        signature=read_signature(load_model_json(path), {}),
+        signature=read_signature(load_model_json(path), Conversion()),
         seed="dense",
         task=None,
         given=None,

@@ -18,6 +18,7 @@ from layers_models import (
 from tfjs_runtime import packages, run_one
 
 from pipeline.errors import ConversionError
+from pipeline.records.source import LoadedModel, LoadedTensor
 from pipeline.runtime.describe_model import describe_layers_model
 from pipeline.workers.limits import Budget, ResourceLimits
 
@@ -25,7 +26,7 @@ Json = dict[str, Any]
 X = np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8)
 
 
-def describe(tmp_path: Path, model: Json | None = None, **content: Any) -> Json:
+def describe(tmp_path: Path, model: Json | None = None, **content: Any) -> LoadedModel:
     write_layers_model(tmp_path / "m", model, **content)
     return describe_layers_model(
         tmp_path / "m",
@@ -40,7 +41,7 @@ def describe(tmp_path: Path, model: Json | None = None, **content: Any) -> Json:
 def test_names_and_shapes_of_a_functional_model(tmp_path: Path) -> None:
     description = describe(tmp_path)
 
-    assert description == {
+    assert description.to_json() == {
         "inputs": [{"name": "image", "dtype": "float32", "shape": [-1, 8]}],
         "outputs": [{"name": "score", "dtype": "float32", "shape": [-1, 4]}],
     }
@@ -51,8 +52,8 @@ def test_a_sequential_model_is_built_before_it_is_asked(tmp_path: Path) -> None:
 
     description = describe(tmp_path, sequential(first))
 
-    assert description["inputs"][0]["name"] == "score_input"
-    assert description["outputs"][0]["name"] == "score"
+    assert description.inputs[0].name == "score_input"
+    assert description.outputs[0].name == "score"
 
 
 def test_two_outputs_of_one_layer_have_two_names(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_two_outputs_of_one_layer_have_two_names(tmp_path: Path) -> None:
 
     description = describe(tmp_path, model)
 
-    assert [output["name"] for output in description["outputs"]] == ["score", "score_1"]
+    assert [output.name for output in description.outputs] == ["score", "score_1"]
     found = run_one(tmp_path, tmp_path / "m", "cpu", image=X, other=-X)
     weights = score_weights()
     expected = -X @ weights["score/kernel"] + weights["score/bias"]
@@ -76,8 +77,8 @@ def test_what_is_no_float_shows_when_it_runs(tmp_path: Path) -> None:
 
     description = describe(tmp_path, model, weights={})
 
-    assert description["inputs"][0]["dtype"] == "int32"
-    assert description["outputs"] == [{"name": "turned", "dtype": "int32", "shape": [-1, 3, 1]}]
+    assert description.inputs[0].dtype == "int32"
+    assert description.outputs == [LoadedTensor(name="turned", dtype="int32", shape=(None, 3, 1))]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import saved_models
 from packages import fetch_package
 
-from pipeline.records.flags import DEFAULT_SHARD_BYTES
+from pipeline.records.flags import DEFAULT_SHARD_BYTES, ConversionFlags
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.shards import ShardReader
 from pipeline.tfjs.model.weight_manifest import WeightSpec, measure_weights
@@ -59,7 +59,7 @@ def converted(
     )
     ours = pool.submit(
         "pipeline.tf.saved_model.convert_saved_model:convert_saved_model",
-        {"source": source, "folder": folder / "base", "flags": {}},
+        {"source": source, "folder": folder / "base", "flags": ConversionFlags()},
         log=folder / "ours.txt",
     )
     stock.result()
@@ -111,7 +111,7 @@ def test_a_variant_has_the_converters_weights(
         folder=tmp_path,
     )
 
-    kept = {entry["weight"] for entry in record["keptFloat32"]}
+    kept = {kept.weight for kept in record.kept_float32}
     ours, stock = weights(tmp_path), weights(converted[dtype])
     assert kept <= KEPT
     assert {name: ours[name] for name in ours if name not in kept} == {

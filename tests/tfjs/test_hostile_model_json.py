@@ -78,7 +78,7 @@ def build_graph(source: Path, folder: Path) -> None:
         manifest_map={},
         inputs=[],
     )
-    read_hints(model_json, folder, signature)
+    read_hints(model_json, folder, signature.inputs)
     write_variant(
         base=folder,
         signature=signature,

@@ -34,22 +34,20 @@ _FIRST_ONLY = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _NUM_LISTED = 20
 
 
-def choose_outputs(graph: GraphDef, asked: str | Sequence[str] | None, *, trust: bool) -> list[str]:
+def choose_outputs(graph: GraphDef, asked: Sequence[str] | None, *, trust: bool) -> list[str]:
     """Return the names of the output tensors, as they are asked for or as the graph tells.
 
     Args:
         graph: The whole graph.
-        asked: The manifest's `output_node_names`: names of nodes or tensors, as a list or
-            with commas between them.
+        asked: The manifest's `output_node_names`: names of nodes or tensors; None to find them.
         trust: Whether the graph may touch this machine, which reading it may do.
 
     Raises:
         SignatureError: A name is not there, or the graph leaves a doubt.
     """
     if asked:
-        names = asked.split(",") if isinstance(asked, str) else asked
         nodes = {node.name: node for node in graph.node}
-        found = [_find(name.strip(), nodes) for name in names if name.strip()]
+        found = [_find(name.strip(), nodes) for name in asked if name.strip()]
         return list(dict.fromkeys(found))
     ends = _find_ends(graph)
     if not ends:

@@ -57,14 +57,13 @@ class FrozenGraph:
 
 
 def load_frozen_graph(
-    path: Path, *, output_node_names: str | Sequence[str] | None, trust: bool
+    path: Path, *, output_node_names: Sequence[str] | None, trust: bool
 ) -> FrozenGraph:
     """Read a frozen graph and cut out what its outputs need.
 
     Args:
         path: A .pb (binary) or .pbtxt file.
-        output_node_names: Of the manifest: nodes or tensors, as a list or with commas between
-            them; None to find them.
+        output_node_names: Of the manifest: nodes or tensors; None to find them.
         trust: Whether it may touch this machine.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.records.flags import SourceFlags
-from pipeline.records.source import ConvertedSource, StatedTensor
+from pipeline.records.source import Conversion, StatedTensor
 from pipeline.tf.frozen.frozen_ends import name_end
 from pipeline.tf.frozen.frozen_graph import FrozenGraph, load_frozen_graph
 from pipeline.tf.saved_model.freeze import import_graph
@@ -20,7 +20,7 @@ from pipeline.tf.tf_session import run_in_session
 def run_frozen_model(
     *,
     source: Path,
-    record: ConvertedSource,
+    record: Conversion,
     flags: SourceFlags,
     **known: Any,
 ) -> dict[str, Any]:

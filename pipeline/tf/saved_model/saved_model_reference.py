@@ -16,7 +16,7 @@ from pipeline.proof.make_reference import make_reference, without_inputs, write_
 from pipeline.proof.vector_files import Tensors, load_vectors, narrow
 from pipeline.records.flags import SourceFlags
 from pipeline.records.signature import Signature, TensorSpec
-from pipeline.records.source import ConvertedSource, StatedTensor
+from pipeline.records.source import Conversion, StatedTensor
 from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.saved_model.freeze import format_reason, load_model
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
@@ -31,7 +31,7 @@ RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
 def run_saved_model(
     *,
     source: Path,
-    record: ConvertedSource,
+    record: Conversion,
     flags: SourceFlags,
     **known: Any,
 ) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
     source: Path,
     folder: Path,
     signature: Signature,
-    record: ConvertedSource,
+    record: Conversion,
     seed: str,
     task: str | None,
     given: Path | None,

@@ -8,6 +8,7 @@ import pytest
 from graph_models import node, placeholder, tensor_info, write_graph_model
 
 from pipeline.proof.inputs.input_hints import Hints, read_hints
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 
@@ -23,7 +24,7 @@ def hints(folder: Path, nodes: list[Json], weights: Json, *, dtype: str = "float
     weights = {name: np.asarray(values) for name, values in weights.items()}
     path = write_graph_model(folder, nodes=nodes, weights=weights, signature=signature)
     model_json = load_model_json(path)
-    return read_hints(model_json, folder, read_signature(model_json, {}))
+    return read_hints(model_json, folder, read_signature(model_json, Conversion()).inputs)
 
 
 @pytest.mark.parametrize("cast", [True, False])

@@ -1,6 +1,7 @@
 """Made-up inputs: what they are for which signature, and that they stay what they are."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,24 +19,22 @@ from pipeline.proof.inputs.made_inputs import (
 from pipeline.proof.inputs.made_sounds import make_sound
 from pipeline.proof.inputs.random_stream import Stream
 from pipeline.proof.vector_files import Tensors
+from pipeline.records.signature import TensorSpec
 
-Json = dict[str, Any]
-
-
-def tensor(name: str, dtype: str, shape: list[int] | None) -> Json:
-    return {"name": name, "tensor": f"{name}:0", "dtype": dtype, "shape": shape}
+Sizes = Sequence[int | None] | None
+Specs = list[TensorSpec]
 
 
-def signature(*inputs: Json) -> Json:
-    return {"inputs": list(inputs), "outputs": []}
+def tensor(name: str, dtype: str, shape: Sizes) -> TensorSpec:
+    return TensorSpec(name=name, dtype=dtype, shape=None if shape is None else tuple(shape))
 
 
-def image(shape: list[int] | None, dtype: str = "float32") -> Json:
-    return signature(tensor("image", dtype, shape))
+def image(shape: Sizes, dtype: str = "float32") -> Specs:
+    return [tensor("image", dtype, shape)]
 
 
-def make(content: Json, **options: Any) -> Tensors:
-    return make_inputs(content, **{"seed": "model", "index": 0, **options})
+def make(specs: Specs, **options: Any) -> Tensors:
+    return make_inputs(specs, **{"seed": "model", "index": 0, **options})
 
 
 def digest(inputs: Tensors) -> str:
@@ -49,24 +48,22 @@ def neighbours(plane: Any) -> float:
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("specs", "expected"),
     [
         pytest.param(image([1, 64, 64, 3]), "8aa92154badd06c0", id="image"),
-        pytest.param(
-            signature(tensor("audio", "float32", [-1, 16000])), "13b4c6a51e027418", id="sound"
-        ),
-        pytest.param(signature(tensor("ids", "int64", [1, 8])), "96f01d358a5c4f1b", id="ids"),
-        pytest.param(signature(tensor("x", "float32", [-1, 6])), "833fe1563ba711e8", id="features"),
+        pytest.param([tensor("audio", "float32", [None, 16000])], "13b4c6a51e027418", id="sound"),
+        pytest.param([tensor("ids", "int64", [1, 8])], "96f01d358a5c4f1b", id="ids"),
+        pytest.param([tensor("x", "float32", [None, 6])], "833fe1563ba711e8", id="features"),
     ],
 )
-def test_inputs_stay_what_they_are(content: Json, expected: str) -> None:
+def test_inputs_stay_what_they_are(specs: Specs, expected: str) -> None:
     # Published vectors are compared with those of a later build, on another machine.
-    assert digest(make(content)) == expected
+    assert digest(make(specs)) == expected
 
 
 def test_another_seed_index_or_name_is_other_content() -> None:
     one = image([1, 32, 32, 3])
-    other = signature(tensor("picture", "float32", [1, 32, 32, 3]))
+    other = [tensor("picture", "float32", [1, 32, 32, 3])]
     made = [make(one), make(one, seed="other"), make(one, index=3), make(other)]
 
     assert len({digest(inputs) for inputs in made}) == len(made)
@@ -93,15 +90,19 @@ def test_sounds_have_tones_and_silence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "shape", "dtype", "low", "high"),
+    ("specs", "shape", "dtype", "low", "high"),
     [
-        pytest.param(image([-1, 50, 60, 3]), (1, 50, 60, 3), "float32", 0, 1, id="NHWC"),
+        pytest.param(image([None, 50, 60, 3]), (1, 50, 60, 3), "float32", 0, 1, id="NHWC"),
         pytest.param(image([1, 3, 50, 60]), (1, 3, 50, 60), "float32", 0, 1, id="NCHW"),
-        pytest.param(image([-1, -1, -1, 3]), (1, 224, 224, 3), "float32", 0, 1, id="any size"),
-        pytest.param(image([-1, 3, -1, -1]), (1, 3, 224, 224), "float32", 0, 1, id="any, NCHW"),
-        pytest.param(image([-1, 96, -1, 3]), (1, 96, 96, 3), "float32", 0, 1, id="any width"),
-        pytest.param(image([-1, -1, 3]), (224, 224, 3), "float32", 0, 1, id="no batch"),
-        pytest.param(image([-1, 28, 28]), (1, 28, 28), "float32", 0, 1, id="no channels"),
+        pytest.param(
+            image([None, None, None, 3]), (1, 224, 224, 3), "float32", 0, 1, id="any size"
+        ),
+        pytest.param(
+            image([None, 3, None, None]), (1, 3, 224, 224), "float32", 0, 1, id="any, NCHW"
+        ),
+        pytest.param(image([None, 96, None, 3]), (1, 96, 96, 3), "float32", 0, 1, id="any width"),
+        pytest.param(image([None, None, 3]), (224, 224, 3), "float32", 0, 1, id="no batch"),
+        pytest.param(image([None, 28, 28]), (1, 28, 28), "float32", 0, 1, id="no channels"),
         pytest.param(image([1, 64, 64, 1]), (1, 64, 64, 1), "float32", 0, 1, id="gray"),
         pytest.param(image([1, 32, 32, 4]), (1, 32, 32, 4), "float32", 0, 1, id="four channels"),
         pytest.param(image([1, 4, 40, 40, 3]), (1, 4, 40, 40, 3), "float32", 0, 1, id="video"),
@@ -115,9 +116,9 @@ def test_sounds_have_tones_and_silence() -> None:
     ],
 )
 def test_images_are_recognized_by_shape(
-    content: Json, shape: tuple[int, ...], dtype: str, low: float, high: float
+    specs: Specs, shape: tuple[int, ...], dtype: str, low: float, high: float
 ) -> None:
-    values = make(content)["image"]
+    values = make(specs)["image"]
 
     assert (values.shape, values.dtype.name) == (shape, dtype)
     assert low <= values.min() <= values.max() <= high
@@ -132,8 +133,8 @@ def test_a_channels_first_image_is_the_same_picture() -> None:
 
 
 def test_an_unknown_range_of_pixels_is_tried_in_three_ways() -> None:
-    content = image([-1, 64, 64, 3])
-    made = [make(content, index=i)["image"] for i in range(count_vectors(content, hints={}))]
+    specs = image([None, 64, 64, 3])
+    made = [make(specs, index=i)["image"] for i in range(count_vectors(specs, hints={}))]
 
     assert [(round(x.min()) < 0, x.max() > 2) for x in made] == [
         (False, False),
@@ -143,18 +144,18 @@ def test_an_unknown_range_of_pixels_is_tried_in_three_ways() -> None:
 
 
 def test_a_range_that_the_graph_tells_is_kept() -> None:
-    content, hints = image([-1, 64, 64, 3]), {"image": {"low": 0.0, "high": 255.0}}
-    made = [make(content, index=i, hints=hints)["image"] for i in range(2)]
+    specs, hints = image([None, 64, 64, 3]), {"image": {"low": 0.0, "high": 255.0}}
+    made = [make(specs, index=i, hints=hints)["image"] for i in range(2)]
 
-    assert count_vectors(content, hints=hints) == 2
+    assert count_vectors(specs, hints=hints) == 2
     assert all(values.max() > 200 for values in made)
 
 
 def test_the_second_sample_of_a_batch_is_the_vector_before() -> None:
-    content = image([-1, 32, 32, 3])
-    first, second = make(content)["image"], make(content, index=1, batch=2)["image"]
+    specs = image([None, 32, 32, 3])
+    first, second = make(specs)["image"], make(specs, index=1, batch=2)["image"]
 
-    assert is_batch_free(content, task=None)
+    assert is_batch_free(specs, task=None)
     assert second.shape == (2, 32, 32, 3)
     assert np.array_equal(second[1:], first)
     assert not np.array_equal(second[:1], first)
@@ -162,16 +163,16 @@ def test_the_second_sample_of_a_batch_is_the_vector_before() -> None:
 
 
 def test_ids_stay_below_the_vocabulary() -> None:
-    content = signature(tensor("x", "int64", [-1, 400]))
-    values = make(content, hints={"x": {"vocabulary": 50}})["x"]
+    specs = [tensor("x", "int64", [None, 400])]
+    values = make(specs, hints={"x": {"vocabulary": 50}})["x"]
 
     assert values.dtype == np.int32
     assert (values.min(), values.max()) == (0, 49)
 
 
 def test_floats_that_index_a_table_are_whole_numbers() -> None:
-    content = signature(tensor("x", "float32", [-1, 20]))
-    values = make(content, hints={"x": {"vocabulary": 50}})["x"]
+    specs = [tensor("x", "float32", [None, 20])]
+    values = make(specs, hints={"x": {"vocabulary": 50}})["x"]
 
     assert values.dtype == np.float32
     assert np.array_equal(values, np.rint(values))
@@ -180,8 +181,8 @@ def test_floats_that_index_a_table_are_whole_numbers() -> None:
 
 def test_inputs_of_a_language_model_agree() -> None:
     names = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
-    content = signature(*(tensor(name, "int32", [-1, -1]) for name in names))
-    made = make(content, index=1, batch=2)
+    specs = [tensor(name, "int32", [None, None]) for name in names]
+    made = make(specs, index=1, batch=2)
 
     assert {values.shape for values in made.values()} == {(2, 16)}
     assert made["input_ids"].max() > 1
@@ -203,32 +204,32 @@ def test_inputs_of_a_language_model_agree() -> None:
     ],
 )
 def test_a_single_value_is_what_its_name_says(name: str, dtype: str, value: Any) -> None:
-    made = make(signature(tensor(name, dtype, [])))[name]
+    made = make([tensor(name, dtype, [])])[name]
 
     assert made.shape == ()
     assert made.item() == pytest.approx(value)
 
 
 def test_states_of_unknown_rank_start_at_zero_beside_an_image() -> None:
-    content = signature(
-        tensor("src", "float32", [-1, -1, -1, 3]),
+    specs = [
+        tensor("src", "float32", [None, None, None, 3]),
         tensor("r1i", "float32", None),
         tensor("r2i", "float32", None),
         tensor("downsample_ratio", "float32", None),
-    )
-    first, second = make(content), make(content, index=1)
+    ]
+    first, second = make(specs), make(specs, index=1)
 
     assert first["src"].shape == (1, 224, 224, 3)
     assert first["r1i"].tolist() == first["r2i"].tolist() == [[[[0.0]]]]
     assert second["r1i"].item() != 0.0
     assert first["downsample_ratio"].shape == ()
     variables = {"batch", "size", "shape of r#i", "shape of downsample_ratio"}
-    assert set(list_sizes(content["inputs"], task=None, hints={})[0]) == variables
+    assert set(list_sizes(specs, task=None, hints={})[0]) == variables
 
 
 def test_texts_are_prose_and_programs_in_turn() -> None:
-    content = signature(tensor("inputs", "string", [-1]))
-    texts = [make(content, index=index)["inputs"] for index in range(3)]
+    specs = [tensor("inputs", "string", [None])]
+    texts = [make(specs, index=index)["inputs"] for index in range(3)]
 
     assert {text.shape for text in texts} == {(1,)}
     assert len({text[0] for text in texts}) == 3
@@ -237,48 +238,46 @@ def test_texts_are_prose_and_programs_in_turn() -> None:
 
 
 def test_words_of_a_table_are_taken() -> None:
-    content = signature(tensor("names", "string", [-1]))
-    made = make(content, hints={"names": {"words": ["cat", "dog"]}}, index=1, batch=2)
+    specs = [tensor("names", "string", [None])]
+    made = make(specs, hints={"names": {"words": ["cat", "dog"]}}, index=1, batch=2)
 
     assert sorted(made["names"].tolist()) == [b"cat", b"dog"]
 
 
 def test_what_is_looked_for_is_drawn_first() -> None:
-    content = image([1, 96, 96, 3])
-    made = {
-        task: make(content, task=task)["image"] for task in ("hand-detection", "face-mesh", "x")
-    }
+    specs = image([1, 96, 96, 3])
+    made = {task: make(specs, task=task)["image"] for task in ("hand-detection", "face-mesh", "x")}
 
     assert len({values.tobytes() for values in made.values()}) == 3
 
 
 def test_attempts_begin_with_the_usual_size_and_end() -> None:
-    content = image([-1, -1, -1, -1])
-    tried = list_sizes(content["inputs"], task=None, hints={})
+    specs = image([None, None, None, None])
+    tried = list_sizes(specs, task=None, hints={})
     shapes = [tuple(sizes.values()) for sizes in tried]
 
     assert list(tried[0].items()) == [("batch", 1), ("size", 224), ("channels", 3)]
     assert tried[1]["channels"] == 1
     assert {"batch": 1, "size": 192, "channels": 3} in tried
-    assert len(set(shapes)) == len(shapes) == count_attempts(content, task=None, hints={}) <= 48
+    assert len(set(shapes)) == len(shapes) == count_attempts(specs, task=None, hints={}) <= 48
     assert count_attempts(image([1, 32, 32, 3]), task=None, hints={}) == 1
 
 
 def test_images_to_be_enlarged_are_small() -> None:
-    content = image([-1, -1, -1, 3])
+    specs = image([None, None, None, 3])
 
-    assert make(content, task="super-resolution")["image"].shape == (1, 48, 48, 3)
-    assert make(content, task=None)["image"].shape == (1, 224, 224, 3)
+    assert make(specs, task="super-resolution")["image"].shape == (1, 48, 48, 3)
+    assert make(specs, task=None)["image"].shape == (1, 224, 224, 3)
 
 
 def test_one_unusual_size_is_tried_before_two() -> None:
-    time_major = signature(
-        tensor("inputs", "float32", [-1, -1, 80]),
-        tensor("lengths", "int32", [-1]),
-        tensor("state", "float32", [1, -1, 896]),
+    time_major = [
+        tensor("inputs", "float32", [None, None, 80]),
+        tensor("lengths", "int32", [None]),
+        tensor("state", "float32", [1, None, 896]),
         tensor("keep_prob", "float32", None),
-    )
-    tried = list_sizes(time_major["inputs"], task=None, hints={})
+    ]
+    tried = list_sizes(time_major, task=None, hints={})
 
     usual = tried[0]
     departures = [sum(sizes[axis] != usual[axis] for axis in sizes) for sizes in tried]
@@ -287,38 +286,38 @@ def test_one_unusual_size_is_tried_before_two() -> None:
 
 
 def test_two_images_of_unknown_size_agree() -> None:
-    content = signature(
-        tensor("content", "float32", [-1, -1, -1, 3]), tensor("style", "float32", [-1, -1, -1, 3])
-    )
-    made = make(content, attempt=3)
+    specs = [
+        tensor("content", "float32", [None, None, None, 3]),
+        tensor("style", "float32", [None, None, None, 3]),
+    ]
+    made = make(specs, attempt=3)
 
     assert made["content"].shape == made["style"].shape
     assert not np.array_equal(made["content"], made["style"])
 
 
 def test_a_mask_beside_an_image_has_ones_and_zeros() -> None:
-    content = signature(
-        tensor("image", "float32", [-1, 64, 64, 3]), tensor("mask", "float32", [-1, 64, 64, 1])
-    )
-    made = make(content, index=2)
+    specs = [
+        tensor("image", "float32", [None, 64, 64, 3]),
+        tensor("mask", "float32", [None, 64, 64, 1]),
+    ]
+    made = make(specs, index=2)
 
     assert np.unique(made["mask"]).tolist() == [0.0, 1.0]
 
 
 def test_complex_inputs_are_complex() -> None:
-    made = make(signature(tensor("x", "complex64", [2, 3])))["x"]
+    made = make([tensor("x", "complex64", [2, 3])])["x"]
 
     assert (made.shape, made.dtype.name) == ((2, 3), "complex64")
 
 
 def test_an_input_that_no_machine_holds_is_refused_at_once() -> None:
-    signature = {"inputs": [{"name": "x", "dtype": "float32", "shape": [99_999_999_999, 4]}]}
+    specs = [tensor("x", "float32", [99_999_999_999, 4])]
 
     with pytest.raises(ConversionError, match=r"input 'x' of shape \(99999999999, 4\) takes"):
-        make_inputs(signature, seed="m", index=0)
+        make(specs)
 
 
 def test_a_batch_of_nothing_has_a_shape_all_the_same() -> None:
-    signature = {"inputs": [{"name": "x", "dtype": "float32", "shape": [0, 4, 4, 3]}]}
-
-    assert make_inputs(signature, seed="m", index=0)["x"].shape == (0, 4, 4, 3)
+    assert make([tensor("x", "float32", [0, 4, 4, 3])])["x"].shape == (0, 4, 4, 3)

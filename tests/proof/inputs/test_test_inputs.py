@@ -7,6 +7,7 @@ import resource
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +18,26 @@ from fuzzed_archives import mutate
 from pipeline.errors import ManifestError
 from pipeline.proof.inputs.test_inputs import list_files, load_test_inputs, write_test_inputs
 from pipeline.proof.vector_files import load_vectors
+from pipeline.records.signature import TensorSpec
 
-Json = dict[str, Any]
-
-
-def tensor(name: str, dtype: str, shape: list[int] | None) -> Json:
-    return {"name": name, "tensor": f"{name}:0", "dtype": dtype, "shape": shape}
+Specs = list[TensorSpec]
 
 
-IMAGE = {"inputs": [tensor("image", "float32", [-1, 4, 6, 3])]}
-BYTES = {"inputs": [tensor("image", "uint8", [1, 4, 6, 3])]}
-FIRST = {"inputs": [tensor("image", "float32", [1, 3, 4, 6])]}
-GRAY = {"inputs": [tensor("image", "float32", [-1, 4, 6, 1])]}
-ANY = {"inputs": [tensor("image", "float32", [-1, -1, -1, 3])]}
-TWO = {"inputs": [tensor("a", "float32", [-1, 2]), tensor("b", "int64", [-1])]}
-TEXT = {"inputs": [tensor("text", "string", [-1])]}
+def tensor(name: str, dtype: str, shape: Sequence[int | None]) -> TensorSpec:
+    return TensorSpec(name=name, dtype=dtype, shape=tuple(shape))
 
 
-def load(entry: Any, root: Path, signature: Json = TWO, **hints: Any) -> Any:
-    (inputs,) = load_test_inputs([entry], root=root, signature=signature, hints=hints)
+IMAGE = [tensor("image", "float32", [None, 4, 6, 3])]
+BYTES = [tensor("image", "uint8", [1, 4, 6, 3])]
+FIRST = [tensor("image", "float32", [1, 3, 4, 6])]
+GRAY = [tensor("image", "float32", [None, 4, 6, 1])]
+ANY = [tensor("image", "float32", [None, None, None, 3])]
+TWO = [tensor("a", "float32", [None, 2]), tensor("b", "int64", [None])]
+TEXT = [tensor("text", "string", [None])]
+
+
+def load(entry: Any, root: Path, specs: Specs = TWO, **hints: Any) -> Any:
+    (inputs,) = load_test_inputs([entry], root=root, specs=specs, hints=hints)
     return inputs
 
 
@@ -80,7 +82,7 @@ def test_one_file_is_enough_for_one_input(root: Path) -> None:
 def test_several_runs_are_listed(root: Path) -> None:
     entries: list[Any] = ["both.npz", {"a": "a.npy", "b": "b.npy"}]
 
-    assert len(load_test_inputs(entries, root=root, signature=TWO, hints={})) == 2
+    assert len(load_test_inputs(entries, root=root, specs=TWO, hints={})) == 2
     assert list_files([*entries, "photo.jpg#-1..1"]) == ["both.npz", "a.npy", "b.npy", "photo.jpg"]
 
 
@@ -93,7 +95,7 @@ def test_inputs_are_handed_on_as_vectors(root: Path, tmp_path_factory: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("signature", "stated", "expected"),
+    ("specs", "stated", "expected"),
     [
         pytest.param(IMAGE, "", (0, 1), id="float"),
         pytest.param(IMAGE, "#-1..1", (-1, 1), id="stated range"),
@@ -102,9 +104,9 @@ def test_inputs_are_handed_on_as_vectors(root: Path, tmp_path_factory: Any) -> N
     ],
 )
 def test_an_image_is_brought_to_size_and_range(
-    root: Path, photo: str, signature: Json, stated: str, expected: tuple[float, float]
+    root: Path, photo: str, specs: Specs, stated: str, expected: tuple[float, float]
 ) -> None:
-    values = load(photo + stated, root, signature)["image"]
+    values = load(photo + stated, root, specs)["image"]
 
     assert values.shape == (1, 4, 6, 3)
     assert values[0, :, 0].tolist() == [[expected[0]] * 3] * 4
@@ -166,7 +168,7 @@ def test_numbers_outside_of_a_byte_are_refused(root: Path) -> None:
 
 @pytest.mark.usefixtures("photo")
 @pytest.mark.parametrize(
-    ("file", "signature", "message"),
+    ("file", "specs", "message"),
     [
         pytest.param("notes.txt", IMAGE, "not an image that Pillow reads", id="no image"),
         pytest.param("gone.png", IMAGE, "no such file", id="missing"),
@@ -180,12 +182,12 @@ def test_numbers_outside_of_a_byte_are_refused(root: Path) -> None:
     ],
 )
 def test_images_that_do_not_fit_are_refused(
-    root: Path, file: str, signature: Json, message: str
+    root: Path, file: str, specs: Specs, message: str
 ) -> None:
     (root / "notes.txt").write_text("notes")
 
     with pytest.raises(ManifestError, match=message):
-        load(file, root, signature)
+        load(file, root, specs)
 
 
 def npy(shape: Any, descr: Any = "<f4", *, content: bytes = b"", fortran: Any = False) -> bytes:
@@ -354,7 +356,7 @@ def test_images_with_random_faults(root: Path) -> None:
 
 @pytest.mark.usefixtures("photo")
 def test_an_image_for_a_huge_input_is_refused_before_it_is_made(root: Path) -> None:
-    signature = {"inputs": [tensor("image", "float32", [1, 60_000, 60_000, 3])]}
+    specs = [tensor("image", "float32", [1, 60_000, 60_000, 3])]
 
     with pytest.raises(ManifestError, match=r"takes 80\.5 GiB; expected at most 1 GiB"):
-        load("photo.png", root, signature)
+        load("photo.png", root, specs)

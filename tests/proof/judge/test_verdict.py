@@ -170,7 +170,7 @@ def test_random_and_constant_outputs_are_unproved() -> None:
         "mask": "constant: 0.0 on every vector",
         "sample": "random: differs between two runs",
     }
-    assert list(check.to_json()["outputs"]) == ["y", "mask"]
+    assert list(check.record().outputs) == ["y", "mask"]
     # What a constant is, is known; and a random NaN is a NaN.
     broken = {"y": RAMP, "mask": zeros + 1, "sample": RAMP * np.float32(np.nan)}
     reason = judge_run(known, BASE, run(broken)).reason
@@ -239,13 +239,13 @@ def test_a_swap_of_two_boxes_is_no_error_behind_suppression() -> None:
     check = judge_run(known, BASE, run(SWAPPED))
 
     assert check.status == "ok"
-    boxes = check.to_json()["outputs"]["boxes"]
-    assert boxes["gate"] == "boxes"
-    assert boxes["metrics"]["agreement"] == 1.0
-    assert boxes["metrics"]["maxScoreDifference"] == 1e-4
+    outputs = check.record().outputs
+    assert outputs["boxes"].gate == "boxes"
+    assert outputs["boxes"].metrics["agreement"] == 1.0
+    assert outputs["boxes"].metrics["maxScoreDifference"] == 1e-4
     # Value by value nothing agrees, and that is said too.
-    assert boxes["maxRelError"] > 0.6
-    assert check.to_json()["outputs"]["indices"]["gate"] == "rows"
+    assert outputs["boxes"].to_json()["maxRelError"] > 0.6
+    assert outputs["indices"].gate == "rows"
 
 
 def test_the_same_swap_of_raw_outputs_is_an_error() -> None:
@@ -351,15 +351,15 @@ def test_classes_behind_arg_max_are_equal_or_not() -> None:
 def test_figures_of_the_task_stand_beside_those_of_values() -> None:
     scores = np.array([[0.1, 0.7, 0.2]], np.float32)
     known = case({"y": scores, "e": RAMP}, roles={"y": ["scores"], "e": ["embedding"]})
-    outputs = judge_run(known, BASE, run({"y": scores, "e": RAMP})).to_json()["outputs"]
+    outputs = judge_run(known, BASE, run({"y": scores, "e": RAMP})).record().outputs
 
-    assert outputs["y"]["metrics"] == {"samples": 1, "top1Agreement": 1.0}
-    assert outputs["e"]["metrics"] == {"minCosine": 1.0}
+    assert outputs["y"].metrics == {"samples": 1, "top1Agreement": 1.0}
+    assert outputs["e"].metrics == {"minCosine": 1.0}
 
 
 def test_a_verdict_is_json_with_the_keys_of_the_catalog() -> None:
     verdict: Verdict = judge_model(RAMP_CASE, BASE, [], {"wasm": {"base": NEARLY}})["base"]
-    content = verdict.to_json()
+    content = verdict.record().to_json()
 
     format_json(content)
     jsonschema.validate(content, CATALOG_PART)

@@ -1,7 +1,7 @@
 """Conversion of small real frozen graphs, in the real pool."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from pipeline.errors import (
     SignatureError,
     UntrustedSourceError,
 )
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, Tie
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.workers.pool import TensorFlowPool
@@ -22,7 +24,7 @@ from pipeline.workers.pool import TensorFlowPool
 pytestmark = pytest.mark.tensorflow
 
 Json = dict[str, Any]
-Convert = Callable[..., Json]
+Convert = Callable[..., Conversion]
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +35,14 @@ def pool() -> Iterator[TensorFlowPool]:
 
 @pytest.fixture
 def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
-    def convert_now(source: str, folder: str = "base", **flags: Any) -> Json:
+    def convert_now(source: str, folder: str = "base", **flags: Any) -> Conversion:
         target = tmp_path / folder
         target.mkdir()
         path = tensorflow_1_models.built() / source
-        arguments = {"source": path, "folder": target, "flags": flags}
+        arguments = {"source": path, "folder": target, "flags": ConversionFlags(**flags)}
         function = "pipeline.tf.frozen.convert_frozen_model:convert_frozen_model"
         log = tmp_path / f"{folder}.txt"
-        record: Json = pool.submit(function, arguments, log=log).result().value
-        return record
+        return Conversion.model_validate(pool.submit(function, arguments, log=log).result().value)
 
     return convert_now
 
@@ -51,8 +52,8 @@ def load(folder: Path) -> Json:
     return content
 
 
-def tensors(record: Json, side: str = "outputs") -> dict[str, str]:
-    return {entry["name"]: entry["tensor"] for entry in record[side]}
+def tensors(ties: Sequence[Tie] | None) -> dict[str, str]:
+    return {tie.name: tie.tensor for tie in ties or ()}
 
 
 def ops(content: Json) -> set[str]:
@@ -62,8 +63,7 @@ def ops(content: Json) -> set[str]:
 def test_the_record_says_what_goes_in_and_out(convert: Convert, tmp_path: Path) -> None:
     record = convert("one.pb")
 
-    assert record == {
-        "format": "tf_frozen_model",
+    assert record.to_json() == {
         "signature_key": None,
         "tags": None,
         "signatures": None,
@@ -72,9 +72,9 @@ def test_the_record_says_what_goes_in_and_out(convert: Convert, tmp_path: Path) 
         "repairs": [],
     }
     signature = read_signature(load_model_json(tmp_path / "base/model.json"), record)
-    image, scores = signature["inputs"][0], signature["outputs"][0]
-    assert (image["dtype"], image["shape"]) == ("float32", [-1, 4])
-    assert (scores["dtype"], scores["shape"]) == ("float32", [-1, 3])
+    image, scores = signature.inputs[0], signature.outputs[0]
+    assert (image.dtype, image.shape) == ("float32", (None, 4))
+    assert (scores.dtype, scores.shape) == ("float32", (None, 3))
 
 
 def test_text_and_binary_give_the_same_bytes(convert: Convert, tmp_path: Path) -> None:
@@ -93,12 +93,12 @@ def test_text_and_binary_give_the_same_bytes(convert: Convert, tmp_path: Path) -
     [
         pytest.param("best.pb", {}, {"best": "best:0", "best:1": "best:1"}, id="all of one node"),
         pytest.param("loop.pb", {}, {"out": "out:0"}, id="left-overs of loop and branch"),
-        pytest.param("custom_aside.pb", {"output_node_names": "scores"}, {"scores": "scores:0"},
+        pytest.param("custom_aside.pb", {"output_node_names": ["scores"]}, {"scores": "scores:0"},
                      id="an unknown op that the output does not need"),
         pytest.param("anchors.pb", {}, {"scores": "scores:0"}, id="a constant is none"),
         pytest.param("anchors.pb", {"output_node_names": ["anchors", "scores"]},
                      {"anchors": "anchors:0", "scores": "scores:0"}, id="unless it is asked for"),
-        pytest.param("two.pb", {"output_node_names": "label,scores"},
+        pytest.param("two.pb", {"output_node_names": ["label", "scores"]},
                      {"label": "label:0", "scores": "scores:0"}, id="in the order asked for"),
         pytest.param("two.pb", {"output_node_names": ["logits"]}, {"logits": "logits:0"},
                      id="from the middle"),
@@ -111,7 +111,7 @@ def test_outputs_are_found_or_taken_as_asked(
 ) -> None:
     record = convert(source, **flags)
 
-    assert tensors(record) == outputs
+    assert tensors(record.outputs) == outputs
     assert list(load(tmp_path)["signature"]["outputs"]) == list(outputs)
 
 
@@ -141,7 +141,7 @@ def test_candidates_of_a_graph_with_custom_ops_are_listed_too(convert: Convert) 
 def test_inputs_are_the_placeholders_that_outputs_need(
     convert: Convert, source: str, inputs: dict[str, str]
 ) -> None:
-    assert tensors(convert(source), "inputs") == inputs
+    assert tensors(convert(source).inputs) == inputs
 
 
 @pytest.mark.parametrize("source", ["calls.pb", "ends_in_a_call.pb"])
@@ -159,7 +159,7 @@ def test_loops_that_are_functions_stay_functions(convert: Convert, tmp_path: Pat
 
 
 def test_a_table_is_filled_by_the_initializer(convert: Convert, tmp_path: Path) -> None:
-    convert("names.pb", output_node_names="names")
+    convert("names.pb", output_node_names=("names",))
 
     initializer = {node["op"] for node in load(tmp_path)["modelInitializer"]["node"]}
     assert initializer == {"Const", "HashTableV2", "LookupTableImportV2"}
@@ -168,8 +168,8 @@ def test_a_table_is_filled_by_the_initializer(convert: Convert, tmp_path: Path) 
 def test_an_old_graph_says_that_a_shape_is_unknown(convert: Convert, tmp_path: Path) -> None:
     record = convert("old.pb")
 
-    assert len(record["repairs"]) == 1
-    assert "the shape of image was written as unknown" in record["repairs"][0]
+    assert len(record.repairs) == 1
+    assert "the shape of image was written as unknown" in record.repairs[0]
     nodes = {node["name"]: node for node in load(tmp_path)["modelTopology"]["node"]}
     assert nodes["image"]["attr"]["shape"]["shape"] == {"unknownRank": True}
 
@@ -186,7 +186,7 @@ def test_a_graph_that_touches_the_machine_needs_trust(convert: Convert, tmp_path
 def test_weights_are_those_of_the_converter(
     convert: Convert, pool: TensorFlowPool, tmp_path: Path, source: str, outputs: str
 ) -> None:
-    convert(source, output_node_names=outputs)
+    convert(source, output_node_names=outputs.split(","))
     stock = tmp_path / "stock"
     path = tensorflow_1_models.built() / source
     arguments = {"source": path, "folder": stock, "outputs": outputs}

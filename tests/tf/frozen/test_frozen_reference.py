@@ -11,6 +11,8 @@ import tfjs_runtime
 
 from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.vector_files import Vectors, load_vectors
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.workers.pool import TensorFlowPool
@@ -38,7 +40,8 @@ def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
         base.mkdir()
         folder.mkdir()
         convert = "pipeline.tf.frozen.convert_frozen_model:convert_frozen_model"
-        record = submit(convert, source=source, folder=base, flags=flags)
+        asked = ConversionFlags(**flags)
+        record = Conversion.model_validate(submit(convert, source=source, folder=base, flags=asked))
         model_json = load_model_json(base / "model.json")
         signature = read_signature(model_json, record)
         submit(
@@ -50,8 +53,8 @@ def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
             seed=name,
             task=None,
             given=None,
-            hints=read_hints(model_json, base, signature),
-            flags=flags,
+            hints=read_hints(model_json, base, signature.inputs),
+            flags=asked,
         )
         return load_vectors(folder)
 

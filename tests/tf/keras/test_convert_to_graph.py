@@ -11,6 +11,8 @@ import pytest
 from tfjs_runtime import run
 
 from pipeline.proof.vector_files import load_vectors
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.workers.pool import TensorFlowPool
 
@@ -61,14 +63,14 @@ def made(pool: TensorFlowPool, folder: Path) -> Json:
 
 
 @pytest.fixture
-def convert(pool: TensorFlowPool, tmp_path: Path) -> Callable[..., Json]:
-    def convert_now(source: Path, folder: str = "base", **flags: Any) -> Json:
+def convert(pool: TensorFlowPool, tmp_path: Path) -> Callable[..., Conversion]:
+    def convert_now(source: Path, folder: str = "base", **flags: Any) -> Conversion:
         (tmp_path / folder).mkdir()
-        arguments = {"source": source, "folder": tmp_path / folder, "flags": flags}
+        asked = ConversionFlags(**flags)
+        arguments = {"source": source, "folder": tmp_path / folder, "flags": asked}
         function = "pipeline.tf.keras.convert_to_graph:convert_keras_model"
         log = tmp_path / f"{folder}.txt"
-        record: Json = pool.submit(function, arguments, log=log).result().value
-        return record
+        return Conversion.model_validate(pool.submit(function, arguments, log=log).result().value)
 
     return convert_now
 
@@ -132,7 +134,6 @@ def test_outputs_keep_the_order_of_the_model(made: Json, folder: Path, end: str)
 def test_the_record_says_what_the_call_takes_and_returns(made: Json) -> None:
     record = made["two_heads.tf_keras.h5"]["record"]
 
-    assert record["format"] == "keras"
     assert record["signature_key"] == "call"
     assert record["tags"] is None
     assert record["signatures"] == {
@@ -212,7 +213,7 @@ def test_weights_are_the_stock_converters_to_the_byte(
 
 @pytest.mark.parametrize("model", ["looked_up.keras 3.keras", "recurrent.tf_keras.h5"])
 def test_two_conversions_are_the_same_to_the_byte(
-    convert: Callable[..., Json], tmp_path: Path, model: str
+    convert: Callable[..., Conversion], tmp_path: Path, model: str
 ) -> None:
     first, second = (convert(keras_models.built() / model, part) for part in ("one", "two"))
 
@@ -220,8 +221,8 @@ def test_two_conversions_are_the_same_to_the_byte(
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
-def test_a_lambda_layer_runs_where_it_is_trusted(convert: Callable[..., Json]) -> None:
+def test_a_lambda_layer_runs_where_it_is_trusted(convert: Callable[..., Conversion]) -> None:
     for end in ("tf_keras.h5", "tf_keras.keras", "keras 3.h5", "keras 3.keras"):
         record = convert(keras_models.built() / f"lambda.{end}", end, trust=True)
 
-        assert [entry["name"] for entry in record["outputs"]] == ["double"]
+        assert [tie.name for tie in record.outputs or ()] == ["double"]

@@ -13,6 +13,7 @@ from tfjs_runtime import packages
 from walls import no_wall
 
 from pipeline.proof.vector_files import load_vectors
+from pipeline.records.flags import ConversionFlags
 from pipeline.runtime.run_models import run_models
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.weights import Array, walk_weights
@@ -154,7 +155,7 @@ def test_weights_of_each_layer_in_a_group_of_their_own(
         arguments = {
             "source": source("two_heads.keras 3.keras"),
             "folder": tmp_path / folder,
-            "flags": flags,
+            "flags": ConversionFlags(**flags),
         }
         function = "pipeline.tf.keras.convert_to_layers:convert_keras_layers"
         pool.submit(function, arguments, log=tmp_path / "log.txt").result()

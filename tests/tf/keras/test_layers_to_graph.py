@@ -18,6 +18,8 @@ from layers_models import (
 from tfjs_runtime import run
 
 from pipeline.errors import ConversionError, UntrustedSourceError
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.tfjs.quantize.variant_files import write_variant
@@ -26,7 +28,7 @@ from pipeline.workers.pool import TensorFlowPool
 pytestmark = pytest.mark.tensorflow
 
 Json = dict[str, Any]
-Convert = Callable[[Path], tuple[Path, Json]]
+Convert = Callable[[Path], tuple[Path, Conversion]]
 X = np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8)
 
 
@@ -40,14 +42,16 @@ def pool() -> Iterator[TensorFlowPool]:
 def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
     """Return a function that gives the folder of the graph model, named, and the record."""
 
-    def convert_now(source: Path) -> tuple[Path, Json]:
+    def convert_now(source: Path) -> tuple[Path, Conversion]:
         base, named = tmp_path / "base", tmp_path / "named"
         base.mkdir()
         named.mkdir()
-        arguments = {"source": source, "folder": base, "flags": {"control_flow_v2": True}}
+        flags = ConversionFlags(control_flow_v2=True)
+        arguments = {"source": source, "folder": base, "flags": flags}
         function = "pipeline.tf.keras.layers_to_graph:convert_layers_model"
         log = tmp_path / "convert.txt"
-        record: Json = pool.submit(function, arguments, log=log).result().value
+        value = pool.submit(function, arguments, log=log).result().value
+        record = Conversion.model_validate(value)
         write_variant(
             base=base,
             signature=read_signature(load_model_json(base / "model.json"), record),
@@ -120,7 +124,7 @@ def test_the_graph_returns_what_the_layers_do(
     expected, found = (runs[name].outputs[0] for name in ("layers", "graph"))
     assert list(found) == list(expected) == ["score"]
     np.testing.assert_allclose(found["score"], expected["score"], atol=1e-6)
-    assert record["format"] == "tfjs_layers_model"
+    assert record.signature_key == "call"
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ from lowering_models import built
 from run_cases import load_arrays, read_outputs, run_folders, write_inputs
 
 from pipeline.errors import ConversionError
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
 
 Json = dict[str, Any]
-Convert = Callable[..., tuple[Path, Json]]
+Convert = Callable[..., tuple[Path, Conversion]]
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +31,14 @@ def pool() -> Iterator[TensorFlowPool]:
 def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
     """Return a function that converts a model into a folder; it gives that and the record."""
 
-    def convert_model(name: str, **flags: Any) -> tuple[Path, Json]:
+    def convert_model(name: str, **flags: Any) -> tuple[Path, Conversion]:
         folder = tmp_path / f"{name} {len(list(tmp_path.iterdir()))}"
         folder.mkdir()
-        arguments = {"source": built() / name, "folder": folder, "flags": flags}
+        arguments = {"source": built() / name, "folder": folder, "flags": ConversionFlags(**flags)}
         function = "pipeline.tf.saved_model.convert_saved_model:convert_saved_model"
         log = tmp_path / "log.txt"
         job = pool.submit(function, arguments, log=log)
-        return folder, job.result().value
+        return folder, Conversion.model_validate(job.result().value)
 
     return convert_model
 
@@ -57,7 +59,7 @@ def check_runs(name: str, folder: Path, *backends: str) -> None:
 def test_loops_and_branches(convert: Convert, *, control_flow_v2: bool) -> None:
     folder, record = convert("control_flow", control_flow_v2=control_flow_v2)
 
-    became = [sentence.partition(" became")[0] for sentence in record["repairs"]]
+    became = [sentence.partition(" became")[0] for sentence in record.repairs]
     expected = ["CheckNumerics", "Erfc", "Roll", "Xlogy"]
     assert [op for op in became if op in expected] == expected
     assert any("a constant in a function" in one for one in became) is control_flow_v2
@@ -87,7 +89,7 @@ def test_each_output_of_a_replaced_op_keeps_its_name(convert: Convert) -> None:
 def test_one_of_several_branches_is_chosen(convert: Convert) -> None:
     folder, record = convert("cases")
 
-    assert any(sentence.startswith("_SwitchN became") for sentence in record["repairs"])
+    assert any(sentence.startswith("_SwitchN became") for sentence in record.repairs)
     check_runs("cases", folder, "cpu", "wasm")
 
 
@@ -95,7 +97,7 @@ def test_one_of_several_branches_is_chosen(convert: Convert) -> None:
 def test_a_size_that_is_computed_from_known_ones_is_known(convert: Convert) -> None:
     folder, record = convert("resized")
 
-    became = [sentence.partition(":")[0] for sentence in record["repairs"]]
+    became = [sentence.partition(":")[0] for sentence in record.repairs]
     assert became == [
         "EnsureShape became what it is of",
         "ScaleAndTranslate became products with the matrices of its interpolation",
@@ -111,7 +113,7 @@ def test_printing_and_checks_are_left_out(convert: Convert, *, strip_debug_ops: 
     text = (folder / "model.json").read_text()
     assert "PrintV2" not in text
     assert "CheckNumerics" not in text
-    assert any(sentence.startswith("PrintV2 became nothing") for sentence in record["repairs"])
+    assert any(sentence.startswith("PrintV2 became nothing") for sentence in record.repairs)
     check_runs("debugging", folder, "cpu", "wasm")
 
 
@@ -119,7 +121,7 @@ def test_printing_and_checks_are_left_out(convert: Convert, *, strip_debug_ops: 
 def test_what_folds_into_a_constant_needs_no_op(convert: Convert) -> None:
     folder, record = convert("unused")
 
-    assert record["repairs"] == []
+    assert record.repairs == []
     check_runs("unused", folder, "cpu")
 
 
@@ -127,7 +129,7 @@ def test_what_folds_into_a_constant_needs_no_op(convert: Convert) -> None:
 def test_a_table_is_filled_from_the_file_of_the_model(convert: Convert) -> None:
     folder, record = convert("vocabulary")
 
-    assert record["repairs"] == [
+    assert record.repairs == [
         "a lookup table is filled from constants: TensorFlow.js reads no files (1 in this graph)"
     ]
     assert str(built()) not in (folder / "model.json").read_text()
@@ -138,7 +140,7 @@ def test_a_table_is_filled_from_the_file_of_the_model(convert: Convert) -> None:
 def test_texts_are_split_and_looked_up(convert: Convert) -> None:
     folder, record = convert("texts")
 
-    became = [sentence.partition(" became")[0] for sentence in record["repairs"]]
+    became = [sentence.partition(" became")[0] for sentence in record.repairs]
     assert became == ["RaggedTensorToTensor", "StringLower", "StringSplitV2"]
     # The wasm backend has no StaticRegexReplace.
     check_runs("texts", folder, "cpu")
@@ -148,7 +150,7 @@ def test_texts_are_split_and_looked_up(convert: Convert) -> None:
 def test_bounds_beyond_int32_are_narrowed(convert: Convert) -> None:
     folder, record = convert("bounds")
 
-    (repair,) = record["repairs"]
+    (repair,) = record.repairs
     assert repair.startswith("a constant that is a bound became the nearest number")
     assert repair.endswith("(3 in this graph)")
     check_runs("bounds", folder, "cpu", "wasm")

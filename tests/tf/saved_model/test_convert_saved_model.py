@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ from pipeline.errors import (
     SignatureError,
     UntrustedSourceError,
 )
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, Tie
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
 
-Convert = Callable[..., dict[str, Any]]
+Convert = Callable[..., Conversion]
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +42,15 @@ def pool() -> Iterator[TensorFlowPool]:
 def convert(models: Path, pool: TensorFlowPool, tmp_path: Path) -> Convert:
     def convert_now(
         source: str | Path, folder: str = "base", pool: TensorFlowPool = pool, **flags: Any
-    ) -> dict[str, Any]:
+    ) -> Conversion:
         target = tmp_path / folder
         target.mkdir()
-        arguments = {"source": models / source, "folder": target, "flags": flags}
+        asked = ConversionFlags(**flags)
+        arguments = {"source": models / source, "folder": target, "flags": asked}
         function = "pipeline.tf.saved_model.convert_saved_model:convert_saved_model"
         log = tmp_path / f"{folder}.txt"
         future = pool.submit(function, arguments, log=log)
-        record: dict[str, Any] = future.result().value
-        return record
+        return Conversion.model_validate(future.result().value)
 
     return convert_now
 
@@ -65,8 +67,8 @@ def base(tmp_path: Path) -> Callable[[], dict[str, Any]]:
 Base = Callable[[], dict[str, Any]]
 
 
-def tensors(record: dict[str, Any], side: str = "outputs") -> dict[str, str]:
-    return {entry["name"]: entry["tensor"] for entry in record[side]}
+def tensors(ties: Sequence[Tie] | None) -> dict[str, str]:
+    return {tie.name: tie.tensor for tie in ties or ()}
 
 
 def ops(content: dict[str, Any], graph: str = "modelTopology") -> set[str]:
@@ -83,8 +85,7 @@ def test_the_record_says_what_the_source_offers(convert: Convert, base: Base) ->
 
     spec = {"dtype": "float32", "shape": [-1, 4], "tensor": "classify_image:0"}
     scores = {"dtype": "float32", "shape": [-1, 3], "tensor": "StatefulPartitionedCall:0"}
-    assert record == {
-        "format": "tf_saved_model",
+    assert record.to_json() == {
         "signature_key": "classify",
         "tags": [["serve"]],
         "signatures": {"classify": {"inputs": {"image": spec}, "outputs": {"scores": scores}}},
@@ -103,7 +104,7 @@ def test_six_equal_outputs_keep_their_names_in_structured_order(
 
     names = ["alpha", "beta", "gamma", "omega", "psi", "tau"]
     ties = identities(*names)
-    assert tensors(record) == ties
+    assert tensors(record.outputs) == ties
     outputs = base()["signature"]["outputs"]
     assert list(outputs) == names
     assert {name: info["name"] for name, info in outputs.items()} == ties
@@ -123,7 +124,7 @@ def test_names_are_right_by_value_and_not_by_position(convert: Convert, base: Ba
     }
     nodes = {node["name"]: node for node in base()["modelTopology"]["node"]}
     for name, factor in factors.items():
-        output = nodes[tensors(record)[name].partition(":")[0]]
+        output = nodes[tensors(record.outputs)[name].partition(":")[0]]
         source = output["input"][0] if output["op"] == "Identity" else output["name"]
         chain = [source, *nodes[source].get("input", [])]
         assert any(factor in link for link in chain), (name, chain)
@@ -132,14 +133,14 @@ def test_names_are_right_by_value_and_not_by_position(convert: Convert, base: Ba
 def test_sorted_keys_put_output_10_before_output_2(convert: Convert) -> None:
     record = convert("twelve_outputs")
 
-    assert [entry["name"] for entry in record["outputs"]][:5] == [
+    assert list(tensors(record.outputs))[:5] == [
         "output_0", "output_1", "output_10", "output_11", "output_2"]  # fmt: skip
 
 
 def test_inputs_are_tied_by_their_argument_names(convert: Convert, base: Base) -> None:
     record = convert("three_inputs")
 
-    assert tensors(record, "inputs") == {"alpha": "alpha:0", "mike": "mike:0", "zulu": "zulu:0"}
+    assert tensors(record.inputs) == {"alpha": "alpha:0", "mike": "mike:0", "zulu": "zulu:0"}
     assert list(base()["signature"]["inputs"]) == ["alpha", "mike", "zulu"]
 
 
@@ -170,15 +171,15 @@ def test_odd_models_convert_and_their_signature_can_be_read(
 ) -> None:
     record = convert(model)
 
-    assert tensors(record) == outputs
+    assert tensors(record.outputs) == outputs
     signature = read_signature(load_model_json(tmp_path / "base" / "model.json"), record)
-    assert {entry["name"]: entry["tensor"] for entry in signature["outputs"]} == outputs
+    assert {output.name: output.tensor for output in signature.outputs} == outputs
 
 
 def test_components_of_a_composite_output_are_numbered(convert: Convert) -> None:
     record = convert("ragged_output", skip_op_check=True)
 
-    assert tensors(record) == {
+    assert tensors(record.outputs) == {
         "rows/0": "Identity:0",
         "rows/1": "Identity_1:0",
         "y": "Identity_2:0",
@@ -228,7 +229,7 @@ def test_experiments_keep_a_large_constant_a_computation(
 def test_an_unsupported_op_that_the_optimizer_removes_is_none(convert: Convert) -> None:
     record = convert("folded")
 
-    assert tensors(record) == {"y": "Identity:0"}
+    assert tensors(record.outputs) == {"y": "Identity:0"}
 
 
 def test_the_op_check_can_be_skipped(convert: Convert, base: Base) -> None:
@@ -248,7 +249,7 @@ def test_the_shard_size_is_kept(convert: Convert, base: Base) -> None:
 
 
 def test_signatures_that_are_the_same_count_as_one(convert: Convert) -> None:
-    assert convert("same_twice")["signature_key"] == "serving_default"
+    assert convert("same_twice").signature_key == "serving_default"
 
 
 def test_several_signatures_are_an_error_with_the_choices(convert: Convert) -> None:
@@ -259,8 +260,8 @@ def test_several_signatures_are_an_error_with_the_choices(convert: Convert) -> N
 def test_a_named_signature_is_taken_and_the_others_are_listed(convert: Convert) -> None:
     record = convert("several_signatures", signature_name="embed")
 
-    assert tensors(record) == {"embedding": "Identity:0"}
-    assert list(record["signatures"]) == ["classify", "embed"]
+    assert tensors(record.outputs) == {"embedding": "Identity:0"}
+    assert list(record.signatures or {}) == ["classify", "embed"]
 
 
 @pytest.mark.parametrize(
@@ -295,9 +296,9 @@ def test_what_is_not_there_is_answered_with_what_is(
 
 
 def test_tags_choose_a_graph_and_all_are_listed(convert: Convert) -> None:
-    record = convert("v1_two_tag_sets", saved_model_tags="gpu,serve")
+    record = convert("v1_two_tag_sets", saved_model_tags=("gpu", "serve"))
 
-    assert record["tags"] == [["gpu", "serve"], ["serve"]]
+    assert record.tags == [["gpu", "serve"], ["serve"]]
 
 
 @pytest.mark.parametrize(
@@ -352,7 +353,7 @@ def test_a_file_of_words_is_published_and_not_its_path(
     source = models / name
     record = convert(source if source.is_dir() else tensorflow_1_models.built() / name)
 
-    assert record["repairs"] == [
+    assert record.repairs == [
         "a lookup table is filled from constants: TensorFlow.js reads no files (1 in this graph)"
     ]
     written = b"".join(path.read_bytes() for path in (tmp_path / "base").iterdir())
@@ -363,7 +364,7 @@ def test_a_file_of_words_is_published_and_not_its_path(
 def test_a_table_that_the_signature_does_not_read_is_left_out(convert: Convert, base: Base) -> None:
     record = convert("two_tables", signature_name="one")
 
-    assert tensors(record) == {"ids": "Identity:0"}
+    assert tensors(record.outputs) == {"ids": "Identity:0"}
     assert len(base()["initializerSignature"]["outputs"]) == 1
 
 
@@ -381,7 +382,7 @@ def test_a_table_that_the_signature_does_not_read_is_left_out(convert: Convert, 
         pytest.param("module", {}, {"default": "Softmax:0"}, id="TF Hub: default, no tags"),
         pytest.param(
             "module",
-            {"saved_model_tags": "train", "signature_name": "features"},
+            {"saved_model_tags": ["train"], "signature_name": "features"},
             {"default": "logits:0"},
             id="TF Hub: as asked",
         ),
@@ -391,7 +392,7 @@ def test_a_table_that_the_signature_does_not_read_is_left_out(convert: Convert, 
 def test_models_of_tensorflow_1(
     convert: Convert, model: str, flags: dict[str, Any], outputs: dict[str, str]
 ) -> None:
-    assert tensors(convert(tensorflow_1_models.built() / model, **flags)) == outputs
+    assert tensors(convert(tensorflow_1_models.built() / model, **flags).outputs) == outputs
 
 
 def test_a_table_of_tensorflow_1_is_filled_though_no_collection_says_how(

@@ -15,6 +15,8 @@ from pipeline.errors import FormatError, ManifestError
 from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.inputs.test_inputs import write_test_inputs
 from pipeline.proof.vector_files import Vectors, load_vectors
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.workers.pool import TensorFlowPool
@@ -44,22 +46,23 @@ def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
         base.mkdir()
         folder.mkdir()
         convert = "pipeline.tf.saved_model.convert_saved_model:convert_saved_model"
-        record = submit(convert, source=source, folder=base, flags=flags)
+        asked = ConversionFlags(**flags)
+        record = Conversion.model_validate(submit(convert, source=source, folder=base, flags=asked))
         model_json = load_model_json(base / "model.json")
         signature = read_signature(model_json, record)
-        hints = read_hints(model_json, base, signature)
-        signature["inputs"] = [one for one in signature["inputs"] if one["name"] != without]
+        hints = read_hints(model_json, base, signature.inputs)
+        kept = [given for given in signature.inputs if given.name != without]
         summary = submit(
             "pipeline.tf.saved_model.saved_model_reference:run_saved_model",
             source=source,
             folder=folder,
-            signature=signature,
+            signature=signature.model_copy(update={"inputs": kept}),
             record=record,
             seed=source.name,
             task=None,
             given=given,
             hints=hints,
-            flags=flags,
+            flags=asked,
         )
         return summary, load_vectors(folder)
 

@@ -8,14 +8,16 @@ import hostile_graphs
 import pytest
 
 from pipeline.errors import FormatError, PipelineError, UntrustedSourceError
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
 
-Convert = Callable[..., dict[str, Any]]
+Convert = Callable[..., Conversion]
 
 # Where a graph does not tell by itself.
-_OUTPUTS = {"read_on_import.pb": "reshaped", "constant_is_a_handle.pb": "y"}
+_OUTPUTS = {"read_on_import.pb": ("reshaped",), "constant_is_a_handle.pb": ("y",)}
 _FILL = "InitializeTableFromTextFileV2 (of a file that is no asset)"
 
 
@@ -27,14 +29,16 @@ def pool() -> Iterator[TensorFlowPool]:
 
 @pytest.fixture
 def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
-    def convert_now(name: str, **flags: Any) -> dict[str, Any]:
+    def convert_now(name: str, **flags: Any) -> Conversion:
         source = hostile_graphs.built() / name
-        kind = "frozen_model" if source.suffix else "saved_model"
-        function = f"pipeline.tf.{kind}:convert_{kind}"
-        arguments = {"source": source, "folder": tmp_path, "flags": flags}
+        function = (
+            "pipeline.tf.frozen.convert_frozen_model:convert_frozen_model"
+            if source.suffix
+            else "pipeline.tf.saved_model.convert_saved_model:convert_saved_model"
+        )
+        arguments = {"source": source, "folder": tmp_path, "flags": ConversionFlags(**flags)}
         future = pool.submit(function, arguments, log=tmp_path / "log.txt")
-        record: dict[str, Any] = future.result().value
-        return record
+        return Conversion.model_validate(future.result().value)
 
     return convert_now
 
@@ -118,10 +122,10 @@ def test_tags_say_which_graph_is_meant(convert: Convert) -> None:
 
 @pytest.mark.parametrize("model", ["asset", "table_of_asset", "left_over", "v1"])
 def test_what_touches_nothing_is_converted(convert: Convert, model: str) -> None:
-    assert convert(model)["outputs"]
+    assert convert(model).outputs
 
 
 def test_another_machine_is_forgotten(convert: Convert) -> None:
     record = convert("on_another_machine.pb")
 
-    assert record["repairs"] == ["nodes that were placed on other machines (ps) run on this one"]
+    assert record.repairs == ["nodes that were placed on other machines (ps) run on this one"]

