@@ -4,9 +4,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.report.terminal import can_redraw
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 Transfer = Callable[[int, int | None], None]
 """Takes the bytes that are transferred, and their total; None if that is not known."""
@@ -18,24 +21,10 @@ def show_transfer(title: str) -> Iterator[Transfer]:
     if not can_redraw(sys.stderr, os.environ):
         yield ignore_transfer
         return
-    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
-    from rich.markup import escape  # noqa: PLC0415  # as above
-    from rich.progress import (  # noqa: PLC0415  # as above
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.markup import escape  # noqa: PLC0415  # only a terminal needs it
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        DownloadColumn(binary_units=True),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task: list[Any] = []
+    bar = _make_bar()
+    task: list[TaskID] = []
 
     def update(done: int, total: int | None) -> None:
         if not task:
@@ -51,3 +40,17 @@ def show_transfer(title: str) -> Iterator[Transfer]:
 
 def ignore_transfer(_done: int, _total: int | None) -> None:
     """Show nothing."""
+
+
+def _make_bar() -> "Progress":
+    from rich import progress  # noqa: PLC0415  # only a terminal needs it
+    from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(bar_width=20),
+        progress.DownloadColumn(binary_units=True),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
