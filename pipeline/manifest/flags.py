@@ -1,7 +1,8 @@
-"""Flags: which of the manifest's flags apply to which formats.
+"""Flags: the check that the flags of a model apply to its formats.
 
-The formats themselves say which; those of tensorflowjs_converter take the flags that its
-dispatch passes on (`tensorflowjs/converters/converter.py` 4.22.0). It opens no file.
+Each route in `pipeline.formats.table` has the flags that apply to it. A route that
+tensorflowjs_converter has too takes the flags that the converter passes on
+(`_dispatch_converter` in `tensorflowjs/converters/converter.py` 4.22.0). This module opens no file.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,38 +13,44 @@ from pipeline.manifest.model import Defaults
 from pipeline.text.suggest import join_words
 
 FLAGS = frozenset[str]().union(*(route.flags for route in ROUTES.values()))
-"""Flags that apply to some pairs of formats only."""
+"""The flags that apply to some routes only."""
 
 _LISTED_MAX = 4
 
 
 def asked_flags(model: Defaults, inherited: frozenset[str]) -> frozenset[str]:
-    """Return the flags that a model itself asks for; one that is off asks for nothing."""
+    """Return the flags that a model itself turns on or gives a value.
+
+    Args:
+        model: The model, with the fields of `defaults`.
+        inherited: Its fields from `defaults`, which are ignored where they cannot apply.
+    """
     stated = (model.model_fields_set - inherited) & FLAGS
     return frozenset(flag for flag in stated if getattr(model, flag))
 
 
 def check_flags(asked: Iterable[str], *, input_format: str, output_format: str) -> list[str]:
-    """Say which fields of a model do not fit the format that its source turned out to have.
+    """Return a sentence for each field of a model that does not fit its formats.
+
+    `["strip_debug_ops: does not apply to tfjs_graph_model"]`
 
     Args:
-        asked: The flags that it asks for; what it inherits is left out where it cannot apply.
-        input_format: One of the input formats.
-        output_format: What is to be published.
-
-    Returns:
-        A sentence per fault, each beginning with the name of the field.
+        asked: The flags that the model asks for.
+        input_format: Format that the files of the source turned out to have.
+        output_format: Format to publish.
     """
     misfits = find_misfits(asked, [(input_format, output_format)])
     return [f"{field}: {message}" for field, message in misfits]
 
 
 def find_misfits(asked: Iterable[str], pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return fields, with a sentence each, that fit none of the pairs that are possible.
+    """Return the fields that fit none of a model's possible pairs, each with a sentence.
+
+    `[("strip_debug_ops", "does not apply to tfjs_graph_model")]`
 
     Args:
-        asked: The flags that a model asks for.
-        pairs: Input and output formats that it can have.
+        asked: The flags that the model asks for.
+        pairs: Each input format that the model may have, with its output format.
     """
     possible = [pair for pair in pairs if pair in ROUTES]
     if not possible:
