@@ -6,7 +6,7 @@ from pipeline.audit.damage import Content, Damage, Found
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.layout import Layout
 from pipeline.disk.typed_json import InsidePath, WrongJsonError, parse_json
-from pipeline.publish.file_listing import FileListing
+from pipeline.publish.generations.file_listing import FileListing
 from pipeline.steps.dist import Placed
 
 

@@ -21,10 +21,10 @@ from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError
 from pipeline.publish.cors import describe_cors
 from pipeline.publish.dist_contents import DistContents, load_dist_contents
-from pipeline.publish.folder_target import FolderTarget
-from pipeline.publish.generation import PublishedFile
+from pipeline.publish.generations.generation import PublishedFile
+from pipeline.publish.generations.old_generations import prune_target
+from pipeline.publish.generations.state import load_index
 from pipeline.publish.host_limits import find_excesses, is_github_pages
-from pipeline.publish.old_generations import prune_target
 from pipeline.publish.publish import Published, Publisher
 from pipeline.publish.publish_view import (
     format_generations,
@@ -35,8 +35,8 @@ from pipeline.publish.publish_view import (
     format_unchanged,
 )
 from pipeline.publish.published_pages import choose_render
-from pipeline.publish.state import load_index
-from pipeline.publish.target import Target, open_target
+from pipeline.publish.targets.folder_target import FolderTarget
+from pipeline.publish.targets.target import Target, open_target
 from pipeline.report.terminal import write_text
 from pipeline.report.transfer import show_transfer
 from pipeline.steps.dist import load_placed

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.commands.arguments import options_first
-from pipeline.publish.old_generations import KEEP_DAYS
+from pipeline.publish.generations.old_generations import KEEP_DAYS
 
 PREVIOUS = "previous"
 MANIFEST = "manifest"

@@ -10,7 +10,7 @@ from pipeline.catalog.document import CATALOG_FILE
 from pipeline.diff.catalog_reader import Reading, nothing_published, parse_catalog
 from pipeline.errors import PublishError
 from pipeline.fetch.http.credentials import strip_credentials
-from pipeline.publish.target import open_target
+from pipeline.publish.targets.target import open_target
 from pipeline.steps.graph import Graph
 
 _WEB = ("http://", "https://")
@@ -82,9 +82,8 @@ def _read_target(graph: Graph, text: str, *, endpoint: str | None) -> Reading:
 
 
 def _read_web(url: str) -> Reading:
-    # Imported where it is met: it brings the HTTP library.
-    from pipeline.fetch.http.http_session import HttpSettings, open_url, retry  # noqa: PLC0415
-    from pipeline.publish.readback import folder_url  # noqa: PLC0415
+    from pipeline.fetch.http.http_session import HttpSettings, open_url, retry  # noqa: PLC0415  # brings HTTP
+    from pipeline.publish.readback import folder_url  # noqa: PLC0415  # brings HTTP
 
     settings = HttpSettings(attempts=3)
     named = url if url.endswith(".json") else folder_url(url) + CATALOG_FILE

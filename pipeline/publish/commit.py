@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.disk.files import digest_file
 from pipeline.errors import PublishError
-from pipeline.publish.generation import (
+from pipeline.publish.generations.generation import (
     INDEX_FILE,
     Generation,
     content_file,
@@ -19,11 +19,11 @@ from pipeline.publish.generation import (
     format_index,
     record_file,
 )
+from pipeline.publish.generations.journal import Journal
+from pipeline.publish.generations.state import State
 from pipeline.publish.headers import IMMUTABLE, OCTETS, Headers, find_headers
-from pipeline.publish.journal import Journal
 from pipeline.publish.plan import Plan
-from pipeline.publish.state import State
-from pipeline.publish.target import Target
+from pipeline.publish.targets.target import Target
 
 Progress = Callable[[int, int], None]
 """Takes the number of bytes that are written, and of all bytes to be written."""

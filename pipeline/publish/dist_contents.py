@@ -18,9 +18,10 @@ from pipeline.disk.beneath import open_beneath
 from pipeline.disk.machine_faults import machine_error
 from pipeline.disk.typed_json import WrongJsonError, is_inside
 from pipeline.errors import PublishError
-from pipeline.publish.file_listing import ListedModel, PublishedCatalog, parse_published
-from pipeline.publish.generation import FOLDER, PublishedFile
+from pipeline.publish.generations.file_listing import ListedModel, PublishedCatalog, parse_published
+from pipeline.publish.generations.generation import PublishedFile
 from pipeline.publish.headers import is_content_named
+from pipeline.publish.targets.stored_record import FOLDER
 from pipeline.steps.dist import Placed
 
 NO_JEKYLL = ".nojekyll"

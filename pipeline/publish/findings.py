@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.catalog.document import CATALOG_FILE
-from pipeline.publish.generation import PublishedFile
+from pipeline.publish.generations.generation import PublishedFile
 from pipeline.publish.headers import find_content_type
 
 Kind = Literal["content", "missing", "type", "cors", "range", "cache"]

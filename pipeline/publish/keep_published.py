@@ -11,8 +11,8 @@ from typing import Any
 
 from pipeline.catalog.types import RESULT_KEYS
 from pipeline.publish.dist_contents import alias_files, listed_files
-from pipeline.publish.file_listing import PublishedCatalog
-from pipeline.publish.generation import PublishedFile
+from pipeline.publish.generations.file_listing import PublishedCatalog
+from pipeline.publish.generations.generation import PublishedFile
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.errors import PublishError
 from pipeline.publish.dist_contents import DistContents
-from pipeline.publish.generation import PublishedFile
-from pipeline.publish.state import State
+from pipeline.publish.generations.generation import PublishedFile
+from pipeline.publish.generations.state import State
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Publishing: the zoo in dist/ is brought to a target, or an earlier generation is shown again.
 
-Nothing is removed here; `pipeline.publish.old_generations` removes files.
+Nothing is removed here; `pipeline.publish.generations.old_generations` removes files.
 """
 
 import hashlib
@@ -14,17 +14,14 @@ from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
 from pipeline.publish.commit import Commit, Progress
 from pipeline.publish.dist_contents import DistContents
-from pipeline.publish.file_listing import parse_published
-from pipeline.publish.generation import Generation, PublishedFile, content_file
+from pipeline.publish.generations.file_listing import parse_published
+from pipeline.publish.generations.generation import Generation, PublishedFile, content_file
+from pipeline.publish.generations.state import State, load_generation, read_state
 from pipeline.publish.headers import is_content_named
 from pipeline.publish.keep_published import keep_published
 from pipeline.publish.plan import Plan, make_plan
-from pipeline.publish.state import State, load_generation, read_state
-from pipeline.publish.stored_record import MAX_RECORD_BYTES
-from pipeline.publish.target import Target
-
-Notify = Callable[[str], None]
-"""Shows a message to the person who publishes."""
+from pipeline.publish.targets.stored_record import MAX_RECORD_BYTES
+from pipeline.publish.targets.target import Notify, Target
 
 Render = Callable[[Mapping[str, object]], Mapping[str, bytes]]
 """Makes the pages of a catalog, by path; it takes the decoded models.json."""

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pipeline.publish.findings import Finding
-from pipeline.publish.generation import Index, PublishedFile
-from pipeline.publish.old_generations import Pruned
+from pipeline.publish.generations.generation import Index, PublishedFile
+from pipeline.publish.generations.old_generations import Pruned
 from pipeline.publish.plan import Plan
 from pipeline.publish.publish import Published
 from pipeline.publish.readback import ReadBack

@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline.catalog.types import Catalog
-from pipeline.publish.publish import Notify, Render
+from pipeline.publish.publish import Render
+from pipeline.publish.targets.target import Notify
 from pipeline.report.transfer import ignore_transfer
 from pipeline.steps.graph import Graph
 

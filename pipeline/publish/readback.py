@@ -21,16 +21,16 @@ from pipeline.fetch.http.deadline import Deadline
 from pipeline.fetch.http.http_session import HttpSettings, open_url, retry
 from pipeline.publish.commit import Progress
 from pipeline.publish.dist_contents import listed_files
-from pipeline.publish.file_listing import parse_published
 from pipeline.publish.findings import ORIGIN, Answer, Finding, judge_answer
-from pipeline.publish.generation import (
+from pipeline.publish.generations.file_listing import parse_published
+from pipeline.publish.generations.generation import (
     INDEX_FILE,
     PublishedFile,
     parse_generation,
     parse_index,
     record_file,
 )
-from pipeline.publish.stored_record import MAX_RECORD_BYTES, check_size
+from pipeline.publish.targets.stored_record import MAX_RECORD_BYTES, check_size
 
 PATIENCE_SECONDS = 30.0
 # Time for a small file; a larger file may take longer, up to the most.

@@ -17,7 +17,7 @@ from pipeline.catalog.card import variant_folder
 from pipeline.disk.canonical import format_json
 from pipeline.publish.dist_contents import DistContents, load_dist_contents
 from pipeline.publish.publish import Published, Publisher
-from pipeline.publish.target import Target, open_target
+from pipeline.publish.targets.target import Target, open_target
 from pipeline.steps.dist import Placed, Projected, load_placed, project
 
 SHARD = "group1-shard1of1.bin"

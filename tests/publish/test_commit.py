@@ -15,9 +15,9 @@ import requests
 from built_zoos import BuiltZoo, publisher, read_zoo, sha256, start_publish, weights_of
 from s3_server import S3, serve_public_s3
 
-from pipeline.publish.old_generations import prune_target
-from pipeline.publish.state import load_index, read_state
-from pipeline.publish.target import Target
+from pipeline.publish.generations.old_generations import prune_target
+from pipeline.publish.generations.state import load_index, read_state
+from pipeline.publish.targets.target import Target
 
 NUM_PUBLISHES = 50
 NUM_READERS = 2

@@ -10,9 +10,9 @@ from s3_server import S3, serve_public_s3
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.errors import PublishError, TargetError
+from pipeline.publish.generations.state import load_index
 from pipeline.publish.headers import find_headers
-from pipeline.publish.state import load_index
-from pipeline.publish.target import Target
+from pipeline.publish.targets.target import Target
 
 HEADERS = find_headers(CATALOG_FILE, immutable=False)
 

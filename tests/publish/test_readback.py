@@ -17,7 +17,7 @@ from s3_server import serve_public_s3
 
 from pipeline.errors import NotFoundError, PublishError
 from pipeline.fetch.http.http_session import HttpSettings
-from pipeline.publish.generation import PublishedFile
+from pipeline.publish.generations.generation import PublishedFile
 from pipeline.publish.headers import find_content_type
 from pipeline.publish.readback import ReadBack, Reader, folder_url
 from pipeline.publish.serve.zoo_server import serving

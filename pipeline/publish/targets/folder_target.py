@@ -15,9 +15,8 @@ from pipeline.disk.beneath import folder_beneath, open_file
 from pipeline.disk.machine_faults import machine_error
 from pipeline.disk.typed_json import is_inside
 from pipeline.errors import PublishError, TargetError
-from pipeline.publish.generation import FOLDER
 from pipeline.publish.headers import Headers
-from pipeline.publish.stored_record import check_size
+from pipeline.publish.targets.stored_record import FOLDER, check_size
 
 PART_SUFFIX = ".zoo-part"
 _LOCK_NAME = ".lock"

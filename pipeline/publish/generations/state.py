@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
-from pipeline.publish.file_listing import PublishedCatalog, parse_published
-from pipeline.publish.generation import (
-    FOLDER,
+from pipeline.publish.generations.file_listing import PublishedCatalog, parse_published
+from pipeline.publish.generations.generation import (
     INDEX_FILE,
     Generation,
     Index,
@@ -19,9 +18,9 @@ from pipeline.publish.generation import (
     parse_index,
     record_file,
 )
-from pipeline.publish.journal import Pending, load_pending
-from pipeline.publish.stored_record import MAX_RECORD_BYTES
-from pipeline.publish.target import Target
+from pipeline.publish.generations.journal import Pending, load_pending
+from pipeline.publish.targets.stored_record import FOLDER, MAX_RECORD_BYTES
+from pipeline.publish.targets.target import Target
 
 _RECORD = re.compile(rf"{FOLDER}/(\d{{6,9}})\.json", re.ASCII)
 

@@ -29,8 +29,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.disk.canonical import format_json
 from pipeline.disk.typed_json import WrongJsonError, parse_json
 from pipeline.errors import TargetError
-from pipeline.publish.generation import FOLDER
 from pipeline.publish.headers import Headers, find_headers
+from pipeline.publish.targets.stored_record import FOLDER
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 10.0

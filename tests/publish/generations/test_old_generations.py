@@ -7,9 +7,9 @@ import pytest
 from built_zoos import BuiltZoo, publisher, read_zoo, start_publish, weights_of
 
 from pipeline.errors import PublishError
-from pipeline.publish.old_generations import Pruned, prune_target
-from pipeline.publish.state import load_index
-from pipeline.publish.target import Target
+from pipeline.publish.generations.old_generations import Pruned, prune_target
+from pipeline.publish.generations.state import load_index
+from pipeline.publish.targets.target import Target
 
 
 @pytest.fixture

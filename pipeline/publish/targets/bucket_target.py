@@ -13,10 +13,10 @@ from typing import Any
 from pipeline.disk.typed_json import is_inside
 from pipeline.errors import PipelineError, PublishError, TargetError
 from pipeline.fetch.http.credentials import strip_credentials
-from pipeline.publish.bucket import LISTING_SECONDS, list_bucket
 from pipeline.publish.headers import Headers
-from pipeline.publish.lease import Lease, Taken
-from pipeline.publish.stored_record import check_size
+from pipeline.publish.targets.bucket import LISTING_SECONDS, list_bucket
+from pipeline.publish.targets.lease import Lease, Taken
+from pipeline.publish.targets.stored_record import check_size
 
 PART_SUFFIX = ".zoo-part"
 _S3 = ("s3", "s3a")

@@ -1,7 +1,7 @@
 """Targets: a zoo is published to a folder, or to a store that fsspec reaches.
 
 `open_target` reads a target as people write it: "../site", "s3://bucket/zoo". `Target` states the
-operations; `pipeline.publish.folder_target` has them for folders, `bucket_target` for stores.
+operations; `folder_target` has them for folders, `bucket_target` for stores.
 """
 
 import os
@@ -13,14 +13,18 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import PublishError
-from pipeline.publish.bucket_target import open_bucket
-from pipeline.publish.folder_target import FolderTarget
 from pipeline.publish.headers import Headers
+from pipeline.publish.targets.bucket_target import open_bucket
+from pipeline.publish.targets.folder_target import FolderTarget
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://?")
 _NOT_WRITABLE = ("http", "https")
 # "local" is fsspec's name for it.
 _FOLDERS = ("file", "local")
+
+
+Notify = Callable[[str], None]
+"""Shows a message to the person who publishes."""
 
 
 class Target(Protocol):
@@ -52,7 +56,7 @@ class Target(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file, if it exists."""
 
-    def hold(self, announce: Callable[[str], None]) -> AbstractContextManager[Callable[[], None]]:
+    def hold(self, announce: Notify) -> AbstractContextManager[Callable[[], None]]:
         """Be the only publisher to this target while the context lasts; wait for others.
 
         Args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pipeline.errors import PublishError
-from pipeline.publish.generation import (
+from pipeline.publish.generations.generation import (
     INDEX_FILE,
     Generation,
     Index,
@@ -18,11 +18,10 @@ from pipeline.publish.generation import (
     format_index,
     record_file,
 )
+from pipeline.publish.generations.journal import Journal
+from pipeline.publish.generations.state import State, load_generation, read_state
 from pipeline.publish.headers import find_headers
-from pipeline.publish.journal import Journal
-from pipeline.publish.publish import Notify
-from pipeline.publish.state import State, load_generation, read_state
-from pipeline.publish.target import Target
+from pipeline.publish.targets.target import Notify, Target
 
 KEEP_DAYS = 30
 _CONTENTS = content_file("")

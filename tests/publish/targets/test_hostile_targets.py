@@ -16,12 +16,12 @@ from built_zoos import BuiltZoo, publisher, read_zoo
 from s3_server import S3, serve_public_s3
 
 from pipeline.errors import PipelineError, PublishError, TargetError
-from pipeline.publish.bucket_target import BucketTarget, open_bucket
-from pipeline.publish.folder_target import FolderTarget
+from pipeline.publish.generations.old_generations import prune_target
+from pipeline.publish.generations.state import read_state
 from pipeline.publish.headers import find_headers
-from pipeline.publish.old_generations import prune_target
 from pipeline.publish.publish import Publisher
-from pipeline.publish.state import read_state
+from pipeline.publish.targets.bucket_target import BucketTarget, open_bucket
+from pipeline.publish.targets.folder_target import FolderTarget
 
 HEADERS = find_headers("x.json", immutable=False)
 
@@ -220,7 +220,7 @@ def test_a_record_that_is_too_large_is_not_read(
 ) -> None:
     target = zoo.target("public")
     zoo.publish(target)
-    monkeypatch.setattr("pipeline.publish.state.MAX_RECORD_BYTES", 100)
+    monkeypatch.setattr("pipeline.publish.generations.state.MAX_RECORD_BYTES", 100)
 
     with pytest.raises(PublishError, match=r"public: .*\.json: has more than 100 B"):
         zoo.publish(target)
@@ -288,7 +288,7 @@ def test_uploads_that_a_kill_left_in_a_bucket_are_ended(zoo: BuiltZoo, s3: S3) -
 def test_a_store_that_never_answers_is_waited_for_with_an_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pipeline.publish.bucket_target.CALL_SECONDS", 2.0)
+    monkeypatch.setattr("pipeline.publish.targets.bucket_target.CALL_SECONDS", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         target = open_bucket("s3://bucket/zoo", endpoint=url)
@@ -317,7 +317,7 @@ def page_of_keys(token: str) -> bytes:
 def test_a_listing_ends_whatever_the_store_says(
     next_token: Callable[[int], str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.publish.bucket.MAX_KEYS", 50)
+    monkeypatch.setattr("pipeline.publish.targets.bucket.MAX_KEYS", 50)
 
     class Lying(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -10,6 +10,9 @@ from pipeline.errors import PublishError
 from pipeline.text.quantity import format_bytes
 
 T = TypeVar("T")
+FOLDER = "generations"
+"""Folder of all records in a target."""
+
 # A zoo of a hundred thousand files has records of 20 MiB.
 MAX_RECORD_BYTES = 256 * 1024**2
 _HINT = "remove it, and the next publish uploads everything; generations before it are lost"

@@ -6,10 +6,10 @@ import fsspec
 import pytest
 
 from pipeline.errors import PublishError, TargetError
-from pipeline.publish.bucket_target import BucketTarget
-from pipeline.publish.folder_target import FolderTarget
 from pipeline.publish.headers import find_headers
-from pipeline.publish.target import Target, open_target
+from pipeline.publish.targets.bucket_target import BucketTarget
+from pipeline.publish.targets.folder_target import FolderTarget
+from pipeline.publish.targets.target import Target, open_target
 
 HEADERS = find_headers("x.json", immutable=False)
 

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, field
 from pipeline.disk.canonical import format_json
 from pipeline.disk.typed_json import InsidePath, Number
 from pipeline.errors import PublishError
-from pipeline.publish.generation import FOLDER, PublishedFile, Time
+from pipeline.publish.generations.generation import PublishedFile, Time
 from pipeline.publish.headers import find_headers
-from pipeline.publish.stored_record import MAX_RECORD_BYTES, parse_record
-from pipeline.publish.target import Target
+from pipeline.publish.targets.stored_record import FOLDER, MAX_RECORD_BYTES, parse_record
+from pipeline.publish.targets.target import Target
 
 _FOLDER = f"{FOLDER}/pending"
 _FLUSH_SECONDS = 3.0

@@ -24,9 +24,8 @@ from pipeline.disk.canonical import format_json
 from pipeline.disk.clock import parse_utc
 from pipeline.disk.typed_json import InsidePath, Number, NumBytes, Sha256
 from pipeline.errors import PublishError
-from pipeline.publish.stored_record import parse_record
+from pipeline.publish.targets.stored_record import FOLDER, parse_record
 
-FOLDER = "generations"
 INDEX_FILE = f"{FOLDER}/index.json"
 _SCHEMA = 1
 

@@ -14,9 +14,9 @@ import pytest
 from s3_server import S3, serve_public_s3
 
 from pipeline.errors import TargetError
-from pipeline.publish.bucket_target import BucketTarget, open_bucket
 from pipeline.publish.headers import find_headers
-from pipeline.publish.lease import LOCKS, Lease, _machine
+from pipeline.publish.targets.bucket_target import BucketTarget, open_bucket
+from pipeline.publish.targets.lease import LOCKS, Lease, _machine
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""The records of publishes in a target: generations, unfinished uploads, the catalog."""

@@ -1,0 +1,1 @@
+"""The targets of a publish: folders and stores, and the lock or lease of a publisher."""
