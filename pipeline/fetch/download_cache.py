@@ -1,21 +1,21 @@
 """The store of downloads: files by content, shared by all zoos, processes and threads.
 
     blobs/<2 digits>/<sha256>     a file, read-only, named by its content
-    index/<sha256 of key>.json    which blob answers a request ("npm:name@1.2.3", a URL)
+    index/<sha256 of key>.json    the blob of a request ("npm:name@1.2.3", a URL)
     parts/<sha256 of key>.part    a download under way, with its validators in .part.json
-    parts/*.tmp                   a member of an archive on its way to be a blob
-    lists/<sha256 of key>.json    what was learnt once: members of an archive, files of a release
-    locks/<sha256 of key>         held while a key is being fetched
+    parts/*.tmp                   a member of an archive, before it becomes a blob
+    lists/<sha256 of key>.json    a listing: members of an archive, files of a release
+    locks/<sha256 of key>         locked while a key is being fetched
 
-A blob lands by rename, so it is whole or absent, and is digested again before a process uses
-it for the first time; a damaged one counts as absent, and so does a record that is not as it
-was written. Removing any of it is safe. What killed processes leave is swept by
-`pipeline.fetch.expiry`.
+A blob comes by rename, so it is whole or absent. A process digests a blob again before its first
+use. A damaged blob or record counts as absent. Any file may be removed at any time.
+`pipeline.fetch.expiry` sweeps the files that killed processes leave.
 """
 
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import re
 import tempfile
@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import digest_file, write_atomic
@@ -46,13 +46,13 @@ _locks_guard = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What answers a request.
+    """The record of a downloaded file.
 
     Attributes:
         key: The request, without credentials.
         sha256: Name of the blob.
-        etag: What the server said, to ask later whether it changed.
-        last_modified: The same, as a date.
+        etag: The server's ETag, to ask later if the file has changed.
+        last_modified: The server's date of the file, for the same purpose.
     """
 
     key: str
@@ -62,7 +62,7 @@ class Entry:
 
 
 def is_digest(text: str) -> bool:
-    """Tell whether a text is a SHA-256 as blobs are named by."""
+    """Return whether a text is a SHA-256 in the form of a blob's name."""
     return _SHA256.fullmatch(text) is not None
 
 
@@ -75,14 +75,6 @@ def _parse_entry(value: JsonValue) -> Entry:
     )
 
 
-class Readable(Protocol):
-    """What is read from its beginning to its end."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most so many bytes, none at the end."""
-        ...  # pragma: no cover
-
-
 class Store:
     """The folder of downloads."""
 
@@ -90,17 +82,17 @@ class Store:
         self.folder = folder
 
     def blob(self, sha256: str) -> Path:
-        """Return where a blob lies, or would lie."""
+        """Return the path of a blob, whether the store has it or not."""
         return self.folder / "blobs" / sha256[:2] / sha256
 
     def part(self, key: str) -> Path:
-        """Return where a request's download grows; its folder is made."""
-        return self._place("parts", key, ".part")
+        """Return the path of a request's partial file; its folder is made."""
+        return self._path("parts", key, ".part")
 
     def has(self, sha256: str) -> bool:
-        """Tell whether a blob is there and sound; remove it when damaged."""
+        """Return whether the store has a sound blob; a damaged one is removed."""
         if not is_digest(sha256):
-            return False  # of a server that lies: no path is made of it
+            return False  # from a server that lies; it must not become a path
         path = self.blob(sha256)
         try:
             sound = digest_file(path) == sha256
@@ -111,21 +103,21 @@ class Store:
         return sound
 
     def find(self, key: str) -> Entry | None:
-        """Return what answers a request, None when it has to be fetched."""
+        """Return the record of a request, None if the file has to be fetched."""
         entry = self._read("index", key, _parse_entry)
         return entry if entry is not None and self.has(entry.sha256) else None
 
     def land(self, entry: Entry, part: Path) -> None:
-        """Turn a download into a blob, and remember what it answers."""
+        """Turn a download into a blob, and keep its record."""
         self._adopt(part, entry.sha256)
-        write_atomic(self._place("index", entry.key, ".json"), format_json(asdict(entry)))
+        write_atomic(self._path("index", entry.key, ".json"), format_json(asdict(entry)))
 
     def forget(self, key: str) -> None:
-        """Let a request be fetched again."""
-        self._place("index", key, ".json").unlink(missing_ok=True)
+        """Remove the record of a request, so that it is fetched again."""
+        self._path("index", key, ".json").unlink(missing_ok=True)
 
-    def add(self, file: Readable) -> str:
-        """Store what is read from a file to its end; return its SHA-256."""
+    def add(self, file: io.BufferedIOBase) -> str:
+        """Store the content of an open file; return its SHA-256."""
         digest = hashlib.sha256()
         handle, name = self._open_temporary()
         try:
@@ -139,27 +131,27 @@ class Store:
         return digest.hexdigest()
 
     def load_list(self, key: str, parse: Callable[[JsonValue], T]) -> T | None:
-        """Return what was learnt under a key, None when nothing was, or it cannot be read.
+        """Return the listing of a key, None if there is none or it is damaged.
 
         Args:
-            key: What it was kept under.
-            parse: Makes our type of it; raises DamagedFileError, as the value does, where it
-                is not what was kept.
+            key: The key.
+            parse: Makes our type of the JSON; raises DamagedFileError for any other JSON, as
+                the value itself does.
         """
         return self._read("lists", key, parse)
 
     def keep_list(self, key: str, value: Any) -> None:
-        """Remember a JSON value under a key."""
-        write_atomic(self._place("lists", key, ".json"), format_json(value))
+        """Keep a listing under a key."""
+        write_atomic(self._path("lists", key, ".json"), format_json(value))
 
     def forget_list(self, key: str) -> None:
-        """Let what was learnt under a key be asked for again."""
-        self._place("lists", key, ".json").unlink(missing_ok=True)
+        """Remove the listing of a key, so that it is asked for again."""
+        self._path("lists", key, ".json").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """Hold a key against other threads and processes; a killed holder lets go."""
-        path = self._place("locks", key, "")
+        """Lock a key against other threads and processes; the system unlocks it after a kill."""
+        path = self._path("locks", key, "")
         with _locks_guard:
             inner = _locks.setdefault(path, threading.Lock())
         # The inner lock is for network file systems, where file locks are per process. Why no
@@ -170,40 +162,40 @@ class Store:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 if os.fstat(file.fileno()).st_nlink:
                     break
-                stack.close()  # it was swept between its opening and its locking
+                stack.close()  # the file was swept after it was opened and before it was locked
             yield
 
     def _open_temporary(self) -> tuple[int, str]:
-        """Return a new file that is locked for as long as it is open, and its path."""
+        """Return the handle and path of a new file, which is locked while it is open."""
         folder = self._make("parts")
         while True:
             handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
             fcntl.flock(handle, fcntl.LOCK_EX)
             if os.fstat(handle).st_nlink:
                 return handle, name
-            os.close(handle)  # it was swept between its making and its locking
+            os.close(handle)  # the file was swept after it was made and before it was locked
 
     def _adopt(self, file: Path, sha256: str) -> None:
         target = self.blob(sha256)
         self._make(f"blobs/{sha256[:2]}")
-        file.chmod(0o444)  # a build's files are links to it: an edit in place would reach all
+        file.chmod(0o444)  # files of builds are links to it, so that an edit would change all
         file.replace(target)
 
     def _read(self, kind: str, key: str, parse: Callable[[JsonValue], T]) -> T | None:
         try:
-            content = self._place(kind, key, ".json").read_bytes()
+            content = self._path(kind, key, ".json").read_bytes()
             return parse(parse_foreign_json(content, key, error=DamagedFileError))
         except (FileNotFoundError, DamagedFileError):
             return None
 
-    def _place(self, kind: str, key: str, suffix: str) -> Path:
+    def _path(self, kind: str, key: str, suffix: str) -> Path:
         return self._make(kind) / (hashlib.sha256(key.encode()).hexdigest() + suffix)
 
     def _make(self, name: str) -> Path:
-        """Return one of the store's folders, which is made.
+        """Make one of the store's folders and return its path.
 
         Raises:
-            DiskError: It cannot be.
+            DiskError: It cannot be made.
         """
         folder = self.folder / name
         try:

@@ -1,4 +1,4 @@
-"""Expiry of the cache: downloads that nobody has used for long, and what killed processes left."""
+"""Expiry of the cache: downloads that nobody uses any more, and files of killed processes."""
 
 import contextlib
 import fcntl
@@ -11,13 +11,13 @@ PART_SECONDS = 24 * 3600
 
 
 def find_expired(cache: Path, *, unused_seconds: float) -> Iterator[Path]:
-    """Find files of the cache that may go; removing any of them is safe.
+    """Find files of the cache that may be removed; removing any of them is safe.
 
     Args:
         cache: Folder of downloads.
-        unused_seconds: How long nobody must have read a download; downloads left half-way
-            may go after a day. Where the file system keeps no times of access, the time
-            of the download counts.
+        unused_seconds: Age since the last use at which a download expires. A partial download
+            expires after a day. If the file system keeps no times of access, the time of the
+            download counts.
     """
     now = time.time()
     for path in sorted(cache.rglob("*")):
@@ -32,10 +32,10 @@ def find_expired(cache: Path, *, unused_seconds: float) -> Iterator[Path]:
 
 
 def sweep(cache: Path) -> None:
-    """Remove what killed processes left in a cache, and locks that nobody holds.
+    """Remove files that killed processes left in a cache, and locks that nobody holds.
 
-    A half download stays for a day, because it can be gone on with. What a process is at work on
-    is locked, and stays. It does nothing where the cache cannot be written.
+    A partial download stays for a day, because it can go on. A file in use is locked, and stays.
+    Nothing happens if the cache cannot be written.
     """
     locks, parts = cache / "locks", cache / "parts"
     for path in _list(parts, "*.tmp"):
@@ -51,7 +51,7 @@ def sweep(cache: Path) -> None:
 
 
 def _remove_unlocked(lock: Path, paths: Iterable[Path]) -> None:
-    """Remove files if nobody holds a lock, as far as the disk lets us."""
+    """Remove files if nobody holds a lock; errors of the disk are ignored."""
     with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         stack.callback(os.close, handle)

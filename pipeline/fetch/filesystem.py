@@ -57,25 +57,6 @@ class Listing:
     files: Mapping[str, str] | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _File:
-    """A file of the source: the source itself, or a file below or beside it.
-
-    Attributes:
-        key: Its key in the store.
-        shown: The file as messages name it.
-        find_path: Returns its path, as the client writes it, from the path of the source.
-        state: Its state in the listing, "" if the listing has none; None for an unlisted file.
-        may_be_empty: Whether the file may have no bytes.
-    """
-
-    key: str
-    shown: str
-    find_path: Callable[[str], str]
-    state: str | None = None
-    may_be_empty: bool = False
-
-
 def fetch_filesystem(request: Request) -> Delivery:
     """Bring a file, a model.json with its shards, a folder, or the model in an archive.
 
@@ -83,24 +64,17 @@ def fetch_filesystem(request: Request) -> Delivery:
         NotFoundError: The source does not exist.
         SetupError: The file system's client is not installed, or a variable is not set.
     """
-    client = _Client(request)
+    source = _SourceFiles(request)
     if request.source.archive:
-        file = client.download(client.itself())
-        return deliver_package(request, file, name=request.shown, top="either")
+        return deliver_package(request, source.download(), name=request.shown, top="either")
     listing = request.recall(
-        f"files of {client.key}",
-        client.list_files,
-        _parse_listing,
-        encode=vars,
+        f"files of {source.key}", source.list_files, _parse_listing, encode=vars
     )
     files = listing.files
     if files is None:
         name = posixpath.basename(request.source.location.partition("?")[0])
-        main = client.download(client.itself())
-        return deliver_file(request, name, main, lambda path: client.download(client.beside(path)))
-    tree = NamedTree.of_stored(
-        files, lambda path: client.download(client.below(path, files[path])).path
-    )
+        return deliver_file(request, name, source.download(), source.download_beside)
+    tree = NamedTree.of_stored(files, lambda path: source.download_below(path, files[path]).path)
     return deliver_tree(request, tree, "")
 
 
@@ -113,8 +87,13 @@ def _parse_listing(value: JsonValue) -> Listing:
     return Listing(files={path: state.text() for path, state in files.fields()})
 
 
-class _Client:
-    """The source in its file system; the connection is made when it is first needed."""
+class _SourceFiles:
+    """The files of a source in its file system, to which it connects when that is needed.
+
+    Attributes:
+        key: The key of the source in the store.
+        shown: The source as messages name it.
+    """
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -126,28 +105,6 @@ class _Client:
         """The file system."""
         return Filesystem(self.request.source, os.environ, deadline=self.request.deadline)
 
-    def itself(self) -> _File:
-        """Return the source as a file."""
-        return _File(key=self.key, shown=self.shown, find_path=str)
-
-    def beside(self, path: str) -> _File:
-        """Return a file in the folder of the source, which is a file."""
-        return _File(
-            key=posixpath.join(posixpath.dirname(self.key), path),
-            shown=posixpath.join(posixpath.dirname(self.shown), path),
-            find_path=lambda root: posixpath.join(posixpath.dirname(root), path),
-            may_be_empty=True,
-        )
-
-    def below(self, path: str, state: str) -> _File:
-        """Return a listed file below the source, which is a folder."""
-        return _File(
-            key=f"{self.key}/{path}",
-            shown=f"{self.shown}/{path}",
-            find_path=lambda root: f"{root}/{path}",
-            state=state,
-        )
-
     def list_files(self) -> Listing:
         """Return the files of the source.
 
@@ -156,35 +113,52 @@ class _Client:
         """
         return self._retry(self._list, shown=self.shown)
 
-    def download(self, file: _File) -> Download:
-        """Return a file; of a listed file only the listed state."""
-        request = self.request
-        if file.state is not None:
-            if not self._is_current(file, file.state):
-                request.store.forget(file.key)  # files of two states are no model
-            request = replace(request, refresh=False)  # the listing has asked for the state
-        location = Location(
-            url=file.key,
-            shown=file.shown,
-            may_be_empty=file.may_be_empty,
-            any_content=file.state is not None,
-            receive=functools.partial(self._receive, file),
-        )
-        return request.download(file.key, lambda: location, may_change=True)
+    def download(self) -> Download:
+        """Return the source as a file."""
+        return self._download(str)
 
-    def _is_current(self, file: _File, state: str) -> bool:
-        kept = self.request.store.find(file.key)
-        if kept is None:
-            return True
+    def download_beside(self, path: str) -> Download:
+        """Return a file in the folder of the source, which is a file."""
+        return self._download(
+            lambda source: posixpath.join(posixpath.dirname(source), path), may_be_empty=True
+        )
+
+    def download_below(self, path: str, state: str) -> Download:
+        """Return a listed file of the source, which is a folder, in its listed state."""
+        key, request = f"{self.key}/{path}", self.request
+        kept = request.store.find(key)
         # Without a state, only another download tells if the file is the same.
-        return kept.etag == state if state else not self.request.refresh
+        if kept and (kept.etag != state if state else request.refresh):
+            request.store.forget(key)  # files of two states are no model
+        return self._download(lambda source: f"{source}/{path}", listed=True)
 
-    def _receive(
-        self, file: _File, part: Path, known: Validators | None, progress: Progress
-    ) -> Validators | None:
-        return self._retry(
-            lambda: _receive_file(self.filesystem, file, part, known, progress), shown=file.shown
+    def _download(
+        self, find_file: Callable[[str], str], *, may_be_empty: bool = False, listed: bool = False
+    ) -> Download:
+        """Return a file.
+
+        Args:
+            find_file: Returns the file's key, name and path from those of the source.
+            may_be_empty: Whether the file may have no bytes.
+            listed: Whether a listing has asked for the state of the file.
+        """
+        key, shown = find_file(self.key), find_file(self.shown)
+
+        def receive(part: Path, known: Validators | None, progress: Progress) -> Validators | None:
+            system = self.filesystem
+            path = find_file(system.root)
+            return self._retry(
+                lambda: _receive_file(
+                    system, path, part, shown=shown, known=known, progress=progress
+                ),
+                shown=shown,
+            )
+
+        location = Location(
+            url=key, shown=shown, may_be_empty=may_be_empty, any_content=listed, receive=receive
         )
+        request = replace(self.request, refresh=False) if listed else self.request
+        return request.download(key, lambda: location, may_change=True)
 
     def _retry(self, attempt: Callable[[], T], *, shown: str) -> T:
         return retry(attempt, settings=_SETTINGS, url=shown, deadline=self.request.deadline)
@@ -208,10 +182,12 @@ class _Client:
         return Listing(files=states)
 
 
-def _receive_file(
+def _receive_file(  # noqa: PLR0913  # a file, and what is known of it
     filesystem: Filesystem,
-    file: _File,
+    path: str,
     part: Path,
+    *,
+    shown: str,
     known: Validators | None,
     progress: Progress,
 ) -> Validators | None:
@@ -221,10 +197,9 @@ def _receive_file(
         TransientError: The server failed, or the file changed while it came.
         ServerError: The path is a folder or does not exist, or the server refuses.
     """
-    path = file.find_path(filesystem.root)
-    found = filesystem.find(path, shown=file.shown)
+    found = filesystem.find(path, shown=shown)
     if found is None:
-        raise ServerError(f"{file.shown}: a folder; expected a file")
+        raise ServerError(f"{shown}: a folder; expected a file")
     state = Validators(etag=found.state)
     if found.state and known and known.etag == found.state:
         return None
@@ -235,15 +210,15 @@ def _receive_file(
     def read_rest(done: int) -> Iterator[bytes]:
         while done < found.size:
             end = min(done + CHUNK_BYTES, found.size)
-            content = filesystem.read(path, done, end, shown=file.shown)
+            content = filesystem.read(path, done, end, shown=shown)
             if not content:
                 raise TransientError("it ends before its stated size")
             yield content
             done += len(content)
 
     done = part.stat().st_size if part.exists() else 0
-    append_chunks(part, read_rest(done), total=found.size, shown=file.shown, progress=progress)
-    if filesystem.find(path, shown=file.shown) != found:
+    append_chunks(part, read_rest(done), total=found.size, shown=shown, progress=progress)
+    if filesystem.find(path, shown=shown) != found:
         discard_part(part)
         raise TransientError("it changed while it came")
     return state

@@ -1,7 +1,8 @@
-"""How npm is configured on this machine: .npmrc files and NPM_CONFIG_ variables.
+"""The configuration of npm on this machine: .npmrc files and NPM_CONFIG_ variables.
 
-Read as npm reads them (https://docs.npmjs.com/cli/configuring-npm/npmrc), without npm: the
-variables, then .npmrc of the project, the user, the installation. It opens no connection.
+It is read as npm reads it (https://docs.npmjs.com/cli/configuring-npm/npmrc), without npm, which
+prints no tokens: first the variables, then .npmrc of the project, of the user and of the
+installation. It opens no connection.
 """
 
 import base64
@@ -24,12 +25,12 @@ _UNSET = {"", "null", "false"}
 
 @dataclass(frozen=True, kw_only=True)
 class NpmConfig:
-    """Where packages are asked for.
+    """The registries of npm.
 
     Attributes:
         registry: URL of the registry, None for npm's own.
         scopes: URL of the registry of each "@scope" that has its own.
-        http: How they are reached.
+        http: The settings of the connections.
     """
 
     registry: str | None
@@ -41,7 +42,7 @@ def load_npm_config(root: Path, environ: Mapping[str, str]) -> NpmConfig:
     """Return npm's configuration for a project folder.
 
     Raises:
-        FetchError: A registry is configured that is no URL.
+        FetchError: The URL of a registry is no URL.
     """
     values: dict[str, str] = {}
     for path in _list_files(root, environ):
@@ -52,7 +53,7 @@ def load_npm_config(root: Path, environ: Mapping[str, str]) -> NpmConfig:
 
 
 def _list_files(root: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield where .npmrc files may lie, the weakest first."""
+    """Yield the paths of .npmrc files, the weakest first."""
     lowered = {name.lower(): value for name, value in environ.items()}
     npm = shutil.which("npm", path=environ.get("PATH"))
     node = shutil.which("node", path=environ.get("PATH"))
@@ -78,7 +79,7 @@ def _parse_npmrc(text: str, environ: Mapping[str, str]) -> Iterator[tuple[str, s
 
 
 def _expand(text: str, environ: Mapping[str, str]) -> str:
-    """Put in the values of ${NAME}; one that is not set stays, ${NAME?} goes."""
+    """Return a text with the values of ${NAME}; without a value ${NAME} stays, ${NAME?} goes."""
 
     def value_of(match: re.Match[str]) -> str:
         return environ.get(match[1], "" if match[2] else match[0])
@@ -90,7 +91,7 @@ def _read_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, value in environ.items():
         if name.lower().startswith("npm_config_") and value:
             key = name[len("npm_config_") :]
-            # Keys of a host or scope are taken as they are.
+            # Keys of a host or scope keep their capitals and underscores.
             yield key if key.startswith(("//", "@")) else key.lower().replace("_", "-"), value
 
 
@@ -128,13 +129,13 @@ def _check_url(key: str, value: str) -> None:
 
 
 def _find_credentials(values: Mapping[str, str], registry: str | None) -> Iterator[tuple[str, str]]:
-    """Yield the Authorization header for each "//host/path" that has credentials."""
+    """Yield each "//host/path" that has credentials, with its Authorization header."""
     scopes = {key.rpartition(":")[0] for key in values if key.startswith("//") and ":" in key}
     for scope in sorted(scopes):
         header = _find_header({name: values.get(f"{scope}:{name}", "") for name in _KEYS})
         if header:
             yield scope, header
-    if registry:  # credentials of no host are for the default registry
+    if registry:  # credentials without a host are for the default registry
         header = _find_header({name: values.get(name.lower(), "") for name in _KEYS})
         if header:
             parts = urlsplit(registry)

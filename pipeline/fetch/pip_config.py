@@ -1,6 +1,6 @@
-"""How pip is configured on this machine: its configuration files and PIP_ variables.
+"""The configuration of pip on this machine: its configuration files and PIP_ variables.
 
-Read as pip reads them (https://pip.pypa.io/en/stable/topics/configuration), without pip. It
+It is read as pip reads it (https://pip.pypa.io/en/stable/topics/configuration), and without pip. It
 opens no connection.
 """
 
@@ -24,12 +24,12 @@ _TRUE = {"1", "true", "yes", "on", "y", "t"}
 
 @dataclass(frozen=True, kw_only=True)
 class PipConfig:
-    """Where packages are asked for.
+    """The package indexes of pip.
 
     Attributes:
         indexes: URLs of simple indexes; http(s): or file:.
-        find_links: Folders, file: or http(s): URLs of pages with links.
-        http: How they are reached.
+        find_links: Folders, and file: or http(s): URLs of pages with links.
+        http: The settings of the connections.
     """
 
     indexes: tuple[str, ...]
@@ -49,7 +49,7 @@ def load_pip_config(environ: Mapping[str, str]) -> PipConfig:
 
 
 def _list_files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Yield where pip.conf may lie, the weakest first."""
+    """Yield the paths of pip.conf, the weakest first."""
     own = environ.get("PIP_CONFIG_FILE")
     if own == os.devnull:
         return
@@ -69,7 +69,7 @@ def _list_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _parse_file(path: Path) -> dict[str, str]:
-    """Return the values of one file, those of the later sections before those of [global]."""
+    """Return the values of a file; a later section overrides [global]."""
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(path.read_text(errors="replace"))
@@ -109,12 +109,12 @@ def _is_number(text: str) -> bool:
 
 
 def _find_credentials(indexes: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the credentials in index URLs, which pip also sends to the files of that host."""
+    """Yield the credentials in URLs of indexes; pip also sends them to files of that host."""
     for index in indexes:
         try:
             parts = urlsplit(index)
         except ValueError:
-            continue  # it is said where the index is asked
+            continue  # the request to the index reports it
         userinfo, at_sign, host = parts.netloc.rpartition("@")
         if at_sign:
             user, _, password = userinfo.partition(":")

@@ -30,7 +30,7 @@ from pipeline.fetch.package import Top, deliver_package
 from pipeline.fetch.pip_config import PipConfig, load_pip_config
 from pipeline.fetch.request import Delivery, Request
 
-# Wheels of one release mostly hold the same data; trying all of a large one would take hours.
+# The wheels of a release mostly hold the same data; trying all of them would take hours.
 _MAX_PLATFORM_WHEELS = 3
 _NUM_VERSIONS = 5
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -44,10 +44,10 @@ class ReleaseFile:
     """A file of a release.
 
     Attributes:
-        filename: Its name, which has version and platform in it.
-        url: Where it is, without credentials.
+        filename: Its name, with version and platform.
+        url: Its URL, without credentials.
         digests: Hexadecimal digests by hashlib's name of the algorithm.
-        yanked: The author's reason for calling it back, None when it stands.
+        yanked: The author's reason to yank it, "" without a reason; None if it is not yanked.
     """
 
     filename: str
@@ -59,8 +59,8 @@ class ReleaseFile:
 def fetch_pypi(request: Request) -> Delivery:
     """Bring the model inside a package.
 
-    Each file's digest is checked against the index's. A release never changes, so its kept
-    files are used without asking.
+    The digest of each file is checked against the index. A release never changes, so kept files
+    are used without asking.
     """
     missing: list[MissingPathError] = []
     for file in choose_files(_load_release(request)):
@@ -73,7 +73,7 @@ def fetch_pypi(request: Request) -> Delivery:
             missing.append(error)
             continue
         except ServerError:
-            request.store.forget_list(_make_key(request))  # it may name a digest or place amiss
+            request.store.forget_list(_make_key(request))  # its digest or URL may be wrong
             raise
         if file.yanked is not None:
             reason = f": {file.yanked}" if file.yanked else ""
@@ -129,10 +129,10 @@ def _make_key(request: Request) -> str:
 
 
 def _ask(request: Request) -> list[ReleaseFile]:
-    """Ask all configured places for the files of a version.
+    """Ask all configured indexes and pages of links for the files of a version.
 
     Raises:
-        FetchError: None has it; that of a place which did not answer, where one did not.
+        FetchError: None has the version; if one of them did not answer, its error.
     """
     config = load_pip_config(os.environ)
     project = canonicalize_name(request.source.location)
@@ -140,11 +140,11 @@ def _ask(request: Request) -> list[ReleaseFile]:
     files: dict[str, ReleaseFile] = {}
     versions: set[Version] = set()
     faults: list[FetchError] = []
-    places = [(place, False) for place in config.find_links]
-    places += [(place, True) for place in config.indexes]
-    for place, is_index in places:
+    addresses = [(address, False) for address in config.find_links]
+    addresses += [(address, True) for address in config.indexes]
+    for address, is_index in addresses:
         try:
-            packages = _list_packages(place, project, request, config.http, is_index=is_index)
+            packages = _list_packages(address, project, request, config.http, is_index=is_index)
         except NotFoundError:
             continue
         except FetchError as error:
@@ -153,7 +153,7 @@ def _ask(request: Request) -> list[ReleaseFile]:
         for package, version in _keep_archives(packages, project):
             versions.add(version)
             if version == wanted:
-                files.setdefault(package.filename, _parse_package(package, place))
+                files.setdefault(package.filename, _parse_package(package, address))
     if files:
         return list(files.values())
     if faults:
@@ -162,28 +162,28 @@ def _ask(request: Request) -> list[ReleaseFile]:
 
 
 def _list_packages(
-    place: str, project: str, request: Request, settings: HttpSettings, *, is_index: bool
+    address: str, project: str, request: Request, settings: HttpSettings, *, is_index: bool
 ) -> list[DistributionPackage]:
     """Return the packages that an index or a page of links lists.
 
     Raises:
-        NotFoundError: An index does not know the project, or is not there.
-        FetchError: It cannot be read.
+        NotFoundError: An index does not have the project, or does not exist.
+        FetchError: The index or page cannot be read.
     """
     try:
-        parts = urlsplit(place)
+        parts = urlsplit(address)
     except ValueError:
-        raise FetchError(f"{place!r}, as pip is configured: no URL of an index") from None
+        raise FetchError(f"{address!r}, as pip is configured: no URL of an index") from None
     if parts.scheme in {"http", "https"}:
-        url = urljoin(place.rstrip("/") + "/", f"{project}/") if is_index else place
+        url = urljoin(address.rstrip("/") + "/", f"{project}/") if is_index else address
         return _load_page(url, project, settings, request.deadline)
-    path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(place)
+    path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(address)
     if is_index:
         path = path / project
     try:
         return _list_local(path, path / "index.html" if is_index else path, project)
     except OSError as error:
-        raise ServerError(f"{place}: cannot be read: {error.strerror}") from None
+        raise ServerError(f"{address}: cannot be read: {error.strerror}") from None
 
 
 def _list_local(path: Path, page: Path, project: str) -> list[DistributionPackage]:
@@ -229,7 +229,7 @@ def _parse_html(
 def _reading_page(shown: str) -> Iterator[None]:
     try:
         yield
-    except Exception:  # noqa: BLE001  # of three parsers, one of which names none of its own
+    except Exception:  # noqa: BLE001  # three parsers, one without an error class of its own
         raise _no_page(shown) from None
 
 
@@ -254,22 +254,22 @@ def _keep_archives(
             yield package, version
 
 
-def _parse_package(package: DistributionPackage, place: str) -> ReleaseFile:
-    """Return a file as we keep it.
+def _parse_package(package: DistributionPackage, address: str) -> ReleaseFile:
+    """Return a package of an index or page as a file of the release.
 
     Raises:
-        ServerError: It is not where the files of such an index may be: one of the web names no
-            files of this machine, and one behind https: names none without.
+        ServerError: An index on the web names a file of this machine, or an index behind https:
+            names a file without it.
     """
     try:
         parts = urlsplit(package.url)
     except ValueError:
         parts = urlsplit("")
-    scheme = urlsplit(place).scheme
+    scheme = urlsplit(address).scheme
     schemes = {scheme, "https"} if scheme in {"http", "https"} else {"file", "http", "https"}
     if parts.scheme not in schemes:
         raise ServerError(
-            f"{strip_credentials(place)}: {package.filename} is at a {parts.scheme}: address; "
+            f"{strip_credentials(address)}: {package.filename} is at a {parts.scheme}: address; "
             f"expected {' or '.join(f'{name}:' for name in sorted(schemes))}"
         )
     url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
@@ -283,9 +283,9 @@ def _parse_package(package: DistributionPackage, place: str) -> ReleaseFile:
 
 def _missing_release(request: Request, config: PipConfig, versions: set[Version]) -> ServerError:
     if not versions:
-        places = ", ".join(map(strip_credentials, config.indexes + config.find_links))
+        asked = ", ".join(map(strip_credentials, config.indexes + config.find_links))
         return ServerError(
-            f"{request.shown}: no such package in {places}",
+            f"{request.shown}: no such package in {asked}",
             hint="check its name; other indexes are set by 'pip config set global.index-url URL'",
         )
     newest = ", ".join(map(str, sorted(versions)[-_NUM_VERSIONS:]))

@@ -159,19 +159,19 @@ def test_kept_files_are_used_until_refresh_finds_them_changed(bucket: Bucket, zo
     bucket.put("m/assets/a", b"more")
 
     assert zoo.fetch("s3://zoo-models/m") == first
-    assert zoo.told == []
+    assert zoo.reported == []
     assert zoo.fetch("s3://zoo-models/m", refresh=True) != first
     assert zoo.files() == {"saved_model.pb": b"new", "variables/v": b"same", "assets/a": b"more"}
-    assert [total for done, total in zoo.told if done == total] == [4, 3]
+    assert [total for done, total in zoo.reported if done == total] == [4, 3]
     zoo.fetch("s3://zoo-models/m", refresh=True)
-    assert zoo.told == []
+    assert zoo.reported == []
 
 
 def test_refresh_of_a_file_asks_for_its_etag(bucket: Bucket, zoo: Zoo) -> None:
     bucket.put("m.h5", b"old")
     zoo.fetch("s3://zoo-models/m.h5")
     zoo.fetch("s3://zoo-models/m.h5", refresh=True)
-    assert zoo.told == []
+    assert zoo.reported == []
     bucket.put("m.h5", b"new")
     zoo.fetch("s3://zoo-models/m.h5", refresh=True)
 
@@ -204,7 +204,7 @@ def test_a_download_goes_on_where_it_was_interrupted(
     zoo.interrupt_at = None
     zoo.fetch("s3://zoo-models/m.h5")
 
-    assert zoo.told == [(200_000, 250_000), (250_000, 250_000)]
+    assert zoo.reported == [(200_000, 250_000), (250_000, 250_000)]
     assert zoo.files() == {"m.h5": content}
 
 
@@ -221,7 +221,7 @@ def test_a_part_of_another_state_is_not_gone_on_with(
     bucket.put("m.h5", content)
     zoo.fetch("s3://zoo-models/m.h5")
 
-    assert zoo.told[0] == (0, 250_000)
+    assert zoo.reported[0] == (0, 250_000)
     assert zoo.files() == {"m.h5": content}
 
 

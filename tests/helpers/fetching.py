@@ -11,21 +11,21 @@ class Zoo:
     """A folder to fetch into, again and again, with one cache.
 
     Attributes:
-        told: Bytes done, and in all, as they were told of the last fetch.
-        interrupt_at: Bytes at which the user has enough of waiting.
-        meanwhile: Called once, when first bytes have come.
+        reported: Bytes done and bytes in all, as the last fetch reported them.
+        interrupt_at: Bytes at which the user interrupts the fetch.
+        meanwhile: Called once, after the first bytes.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.count = 0
-        self.told: list[tuple[int, int | None]] = []
+        self.reported: list[tuple[int, int | None]] = []
         self.interrupt_at: int | None = None
         self.meanwhile: Callable[[], object] | None = None
 
     @property
     def out(self) -> Path:
-        """Where the last source was fetched to."""
+        """The folder of the last fetch."""
         return self.root / f"out{self.count}"
 
     def fetch(
@@ -34,19 +34,19 @@ class Zoo:
         """Fetch a source into an empty folder."""
         self.count += 1
         self.out.mkdir()
-        self.told.clear()
+        self.reported.clear()
         return fetch_source(
             parse_source(text, hub=hub),
             root=self.root,
             folder=self.out,
             cache=self.root / "cache",
             sha256=sha256,
-            progress=self._tell,
+            progress=self._report,
             refresh=refresh,
         )
 
     def files(self) -> dict[str, bytes]:
-        """Return what was fetched last."""
+        """Return the files of the last fetch."""
         return {
             path.relative_to(self.out).as_posix(): path.read_bytes()
             for path in self.out.rglob("*")
@@ -54,12 +54,12 @@ class Zoo:
         }
 
     def holds(self, text: str) -> bool:
-        """Tell whether a text is in any file, of the cache too, or in the name of one."""
+        """Return whether any file, or the name of any file, has a text; the cache counts, too."""
         found = (path for path in self.root.rglob("*") if path.is_file())
         return any(text.encode() in path.read_bytes() or text in str(path) for path in found)
 
-    def _tell(self, done: int, total: int | None) -> None:
-        self.told.append((done, total))
+    def _report(self, done: int, total: int | None) -> None:
+        self.reported.append((done, total))
         if self.interrupt_at is not None and done >= self.interrupt_at:
             raise KeyboardInterrupt
         if self.meanwhile and done:

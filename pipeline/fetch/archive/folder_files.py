@@ -130,7 +130,7 @@ def walk(folder: Path, *, borders: Borders | None = None) -> Iterator[Path]:
     seen = set()
     num_files = 0
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
-        status = os.stat(parent)  # noqa: PTH116
+        status = os.stat(parent)  # noqa: PTH116  # called often
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
@@ -188,7 +188,7 @@ def missing(path: Path, *, shown: str) -> FetchError:
 def list_names(folder: Path) -> list[str]:
     """Return the names in a folder; none if it cannot be listed."""
     try:
-        return os.listdir(folder)  # noqa: PTH208
+        return os.listdir(folder)  # noqa: PTH208  # called often
     except OSError:
         return []
 

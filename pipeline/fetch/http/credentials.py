@@ -1,8 +1,8 @@
-"""Credentials in sources: taken out of what is shown, put in when a server is asked.
+"""Credentials in sources: removed from messages and records, put in when a server is asked.
 
-A source may hold `${NAME}` in place of a credential. It stays so in everything that is kept or
-shown; its value, of the environment variable, goes into the URL that is sent and nowhere else.
-A credential decides who may read, not what is read: another value fetches nothing anew.
+A source may hold `${NAME}` in place of a credential. Records and messages keep `${NAME}`; the value
+of the environment variable goes into the URL of the request and nowhere else. A credential decides
+who may read a file, and not which file is read, so that a new value fetches nothing again.
 """
 
 import hashlib
@@ -16,14 +16,14 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET = re.compile(
     r"token|secret|passw|signature|credential|api-?_?key|^key$|^sig$|^auth", re.IGNORECASE
 )
-# Schemes of fsspec that write a container or repository where others have user and password.
-_PLACE_AS_USER = {"abfs", "abfss", "az", "adl", "github", "git"}
-# A shorter value is no secret, and hiding it would garble a message.
+# Schemes of fsspec that write a container or repository where others write user and password.
+_CONTAINER_AS_USER = {"abfs", "abfss", "az", "adl", "github", "git"}
+# A shorter value is no secret; messages would become unreadable without it.
 _SHORTEST_SECRET = 4
 
 
 def strip_credentials(url: str) -> str:
-    """Return a URL without user, password, and what looks like a key in its query."""
+    """Return a URL without user, password and keys of its query: "https://host/m.h5?v=1"."""
     parts = urlsplit(url)
     query = parts.query
     pairs = parse_qsl(query, keep_blank_values=True)
@@ -34,10 +34,10 @@ def strip_credentials(url: str) -> str:
 
 
 def mask_credentials(url: str) -> str:
-    """Return what tells a URL from others, without user, password and fragment.
+    """Return a URL as the key of its file: "https://host/m.h5?token=9f86d081884c7d65".
 
-    What looks like a key in its query may be one, or may choose what is read: of it there is
-    a digest.
+    User, password and fragment are removed. A key in the query is a secret or chooses the file,
+    so a digest stands for it.
     """
     parts = urlsplit(url)
     query = parts.query
@@ -50,14 +50,15 @@ def mask_credentials(url: str) -> str:
 
 
 def check_variables(text: str, *, shown: str) -> None:
-    """Refuse `${NAME}` where it is misspelt, or decides on what is read.
+    """Refuse a `${NAME}` that is misspelt, or that stands where no credential belongs.
 
     Args:
-        text: The source; of one that is no URL all of it.
-        shown: What the message calls it.
+        text: The source.
+        shown: The source as messages name it.
 
     Raises:
-        SourceError: It has one in its host or after '#', is no URL, or a `${` begins none.
+        SourceError: A variable stands in the host, after '#' or in a source that is no URL, or
+            a `${` begins no variable.
     """
     if "${" in _VARIABLE.sub("", text):
         raise SourceError(f"{shown!r}: '${{' begins no variable; expected ${{NAME}}")
@@ -72,7 +73,9 @@ def check_variables(text: str, *, shown: str) -> None:
 
 
 def expand_variables(url: str, environ: Mapping[str, str], *, shown: str) -> str:
-    """Put the values of `${NAME}` into a URL; a user's and password's are percent-encoded.
+    """Return a URL with the values of `${NAME}`; user and password are percent-encoded.
+
+    "https://${USER}@host/m.h5" becomes "https://ann%40b@host/m.h5" if USER is "ann@b".
 
     Raises:
         SetupError: A variable is not set, or its value cannot be part of a URL.
@@ -91,7 +94,7 @@ def expand_variables(url: str, environ: Mapping[str, str], *, shown: str) -> str
 
 
 def hide_values(message: str, source: str, environ: Mapping[str, str]) -> str:
-    """Return a message with `${NAME}` in place of its value, for all variables of a source."""
+    """Return a message with `${NAME}` in place of the value of each variable of a source."""
     for name in dict.fromkeys(_VARIABLE.findall(source)):
         value = environ.get(name, "").strip()
         for form in (value, quote(value, safe=""), quote(value)):
@@ -102,7 +105,7 @@ def hide_values(message: str, source: str, environ: Mapping[str, str]) -> str:
 
 def _find_host(parts: SplitResult) -> str:
     """Return the network location without user and password."""
-    if parts.scheme.lower() in _PLACE_AS_USER:
+    if parts.scheme.lower() in _CONTAINER_AS_USER:
         return parts.netloc
     return parts.netloc.rpartition("@")[2]
 

@@ -1,4 +1,4 @@
-"""Deadlines: how long a source may take in all, whatever its servers do."""
+"""Deadlines: the longest time for a source, whatever its servers do."""
 
 import threading
 import time
@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from pipeline.errors import NetworkError
 
-# Without a stated time: so long for answers and waits, and a second more for so many bytes. A
-# large model on a slow line comes; a server that lets bytes drip does not keep a run for days.
+# Without a time in the manifest: so long for answers and waits, and one more second for so many
+# bytes. A large model comes on a slow line, and a server that sends a byte a second is given up.
 GRACE_SECONDS = 600.0
 LEAST_BYTES_PER_SECOND = 16 * 1024
 
@@ -20,8 +20,8 @@ class Deadline:
     """The end of the time for one source.
 
     Args:
-        seconds: Longest time for all of it; None for as long as its bytes keep coming:
-            `GRACE_SECONDS`, and a second more for each `LEAST_BYTES_PER_SECOND` that came.
+        seconds: Longest time for the source; None for as long as bytes keep coming:
+            `GRACE_SECONDS`, and one more second for each `LEAST_BYTES_PER_SECOND` that came.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
@@ -30,23 +30,23 @@ class Deadline:
         self._end = self._start + (GRACE_SECONDS if seconds is None else seconds)
 
     def left(self) -> float:
-        """Return the seconds that are left; 0 once it has passed."""
+        """Return the seconds that are left, 0 after the deadline."""
         return max(0.0, self._end - time.monotonic())
 
     def extend(self, num_bytes: int) -> None:
-        """Count bytes that came; they extend a time that nobody stated."""
+        """Count bytes that came; they extend the time unless the manifest states it."""
         if self.seconds is None:
             self._end += num_bytes / LEAST_BYTES_PER_SECOND
 
     def run(self, call: Callable[[], T], *, shown: str) -> T:
-        """Return what a call returns that knows no time: of the client of a store or hub.
+        """Return the result of a call that has no deadline of its own, as in the client of a hub.
 
-        It is made in a thread of its own. One that has not returned in time goes on there, until
+        The call runs in its own thread. A call that does not return in time goes on there until
         it returns or the process ends; nobody waits for it.
 
         Raises:
-            NetworkError: It has not returned in time.
-            Exception: What the call raises.
+            NetworkError: The call has not returned in time.
+            Exception: Any error of the call.
         """
         future: Future[T] = Future()
 
@@ -63,19 +63,19 @@ class Deadline:
         return future.result()
 
     def check(self, shown: str) -> None:
-        """Raise the error of a time that has passed.
+        """Refuse to go on after the deadline.
 
         Args:
-            shown: What the user knows the file or the source as.
+            shown: The file or the source as messages name it.
 
         Raises:
-            NetworkError: It has.
+            NetworkError: The time has passed.
         """
         if self.left() == 0:
             raise self.fault(shown)
 
     def fault(self, shown: str) -> NetworkError:
-        """Return the error of a time that has passed."""
+        """Return the error for the end of the time."""
         if self.seconds is not None:
             hint = "raise `timeout_seconds` of this model in models.yaml; what has arrived is kept"
             return NetworkError(f"{shown}: fetching took more than {self.seconds:g} s", hint=hint)

@@ -92,7 +92,7 @@ def retry(
         try:
             return attempt()
         except TransientError as error:
-            wait = settings.backoff_seconds * 2 ** (number - 1) * (1 + random.random())  # noqa: S311
+            wait = settings.backoff_seconds * 2 ** (number - 1) * (1 + random.random())  # noqa: S311  # no secret
             wait = max(min(wait, MAX_WAIT_SECONDS), error.wait_seconds or 0)
             if number == settings.attempts or wait > MAX_WAIT_SECONDS:
                 tries = f" ({number} attempts)" if number > 1 else ""

@@ -1,10 +1,10 @@
-"""Watching servers: one that keeps us waiting is hung up on, whatever it is at.
+"""Watching servers: a server that keeps us waiting is hung up on, at any point of its response.
 
-A timeout of a socket ends one wait, and the next byte begins another: a server that sends a
-header a minute, or a byte of a body, would hold us for ever. So a thread looks from outside:
-the answer has to begin within the timeout; from then on so many bytes have to come in each
-timeout; and at the deadline it ends. It hangs up by shutting the socket down, which wakes
-whoever reads from it, in a TLS handshake and in a proxy's answer too.
+The timeout of a socket ends one wait, and the next byte begins another: a server that sends a
+header or a byte a minute would hold us for ever. So a thread watches from outside. The response has
+to begin within the timeout; then a number of bytes has to come in each timeout; and the deadline
+ends everything. The thread hangs up by shutting the socket down, which wakes its reader, also in
+a TLS handshake and in the response of a proxy.
 """
 
 import contextlib
@@ -26,26 +26,26 @@ from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.fetch.http.deadline import Deadline
 
 LEAST_BYTES_PER_SECOND = 1024
-# Answers that are read whole into memory: lists of versions, listings, catalogs.
+# Responses that are read into memory: lists of versions, listings, catalogs.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _MIN_CHUNK_BYTES = 1024
 _MAX_CHUNK_BYTES = 1024 * 1024
-# How soon a connection is hung up on that was made after its time had passed.
+# A connection that is made after its time has passed is hung up on after so long.
 _AGAIN_SECONDS = 0.05
 
 
 class Watch:
-    """Whether one request's server keeps up.
+    """The watch over the server of one request.
 
     Args:
-        deadline: When all has to be over.
-        seconds: How long it may keep us waiting, and how long it may be slow.
-        host: What messages call it.
+        deadline: The end of the time for the response.
+        seconds: Longest wait for a response, and longest time below the least speed.
+        host: The server as messages name it.
 
     Attributes:
-        too_slow: What the server failed to do, once it was hung up on for that.
-        too_late: Whether it was hung up on at the deadline.
-        chunk_bytes: Most bytes to wait for at once: what has not come whole is not counted.
+        too_slow: The server's failure, "no answer from host within 60 s", after it was hung up on.
+        too_late: Whether the server was hung up on at the deadline.
+        chunk_bytes: Most bytes to wait for at once; a chunk counts only when it is whole.
     """
 
     def __init__(self, deadline: Deadline, seconds: float, host: str) -> None:
@@ -73,25 +73,25 @@ class Watch:
         self._end = time.monotonic() + 2 * self._seconds  # a name may have several addresses
 
     def wait_for_answer(self, connection: Any) -> None:
-        """Watch for the answer to a request that was sent.
+        """Watch for the response to a request that was sent.
 
-        Its socket is kept: a connection lets go of it when its answer is the last.
+        Its socket is kept, because a connection drops its socket with its last response.
         """
         self._socket = connection.sock
         self._end = time.monotonic() + self._seconds
 
     def begin(self) -> None:
-        """Watch the body of an answer that has begun."""
+        """Watch the body of a response that has begun."""
         self._began = True
         self._end = time.monotonic() + self._seconds
 
     def count(self, num_bytes: int) -> None:
-        """Note that bytes of the body came."""
+        """Count bytes of the body."""
         self._num_bytes += num_bytes
         self._deadline.extend(num_bytes)
 
     def run(self) -> None:
-        """Look on until `end`."""
+        """Watch until `end` is called."""
         while not self._over.wait(min(self._end - time.monotonic(), self._deadline.left())):
             self.too_late = self._deadline.left() == 0
             if not self.too_late and time.monotonic() >= self._end:
@@ -103,7 +103,7 @@ class Watch:
                 self._over.wait(_AGAIN_SECONDS)
 
     def _look(self) -> None:
-        """Say what the server failed to do by the end of a wait, or begin another."""
+        """Note the server's failure at the end of a wait, or begin another wait."""
         least = LEAST_BYTES_PER_SECOND * self._seconds
         if not self._began:
             self.too_slow = f"no answer from {self._host} within {self._seconds:g} s"
@@ -123,12 +123,12 @@ class Watch:
         found = getattr(found, "socket", found)  # of TLS within a proxy's TLS
         if isinstance(found, socket.socket):
             with contextlib.suppress(OSError):
-                # Not ssl.SSLSocket's, which takes the TLS state from under whoever reads.
+                # ssl.SSLSocket.shutdown would take the TLS state away from the reader.
                 socket.socket.shutdown(found, socket.SHUT_RDWR)
 
 
 class _Local(threading.local):
-    """What belongs to a thread."""
+    """The state of one thread: the watch over its request."""
 
     watch: Watch | None = None
 
@@ -141,9 +141,9 @@ def watching(deadline: Deadline, seconds: float, host: str) -> Iterator[Watch]:
     """Watch the requests that this thread makes within the context.
 
     Args:
-        deadline: When all has to be over.
-        seconds: How long an answer may keep us waiting, and how long it may be slow.
-        host: What messages call the server.
+        deadline: The end of the time for the responses.
+        seconds: Longest wait for a response, and longest time below the least speed.
+        host: The server as messages name it.
     """
     watch = Watch(deadline, seconds, host)
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)
@@ -158,7 +158,7 @@ def watching(deadline: Deadline, seconds: float, host: str) -> Iterator[Watch]:
 
 
 class WatchedAdapter(requests.adapters.HTTPAdapter):
-    """Makes connections that the thread's watch follows, and answers that it counts."""
+    """Makes connections that the thread's watch follows, and responses whose bytes it counts."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Make the pools of connections to servers."""
@@ -173,14 +173,14 @@ class WatchedAdapter(requests.adapters.HTTPAdapter):
         return manager
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        """Return an answer whose bytes are counted."""
+        """Return a response whose bytes are counted."""
         response = _CountedResponse(_local.watch)
         response.__dict__.update(super().build_response(req, resp).__dict__)
         return response
 
 
 class _CountedResponse(requests.Response):
-    """An answer whose bytes are counted, and bounded where it is read whole."""
+    """A response whose bytes are counted; `content` has a limit."""
 
     def __init__(self, watch: Watch | None) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ class _CountedResponse(requests.Response):
 
     @property
     def content(self) -> bytes | Any:
-        """The body, which is not too large to be read whole."""
+        """The body, of at most `MAX_ANSWER_BYTES`."""
         self._max_bytes = MAX_ANSWER_BYTES
         return super().content
 
@@ -198,7 +198,7 @@ class _CountedResponse(requests.Response):
         chunk_size: int | None = 1,
         decode_unicode: bool = False,  # noqa: FBT001, FBT002  # as requests has it
     ) -> Iterator[Any]:
-        """Yield the body in pieces, which are filled in less time than one may be slow."""
+        """Yield the body in chunks that a server of the least speed fills within the timeout."""
         total = 0
         if self._watch:
             chunk_size = min(chunk_size or _MAX_CHUNK_BYTES, self._watch.chunk_bytes)
@@ -218,7 +218,7 @@ class _CountedResponse(requests.Response):
 
 
 def _reading(chunks: Iterator[Any]) -> Iterator[Any]:
-    """Yield what comes, and raise what http.client raises of a body as requests' error."""
+    """Yield chunks; raise the errors of http.client about a body as an error of requests."""
     try:
         yield from chunks
     except (http.client.HTTPException, ValueError) as error:
@@ -228,7 +228,7 @@ def _reading(chunks: Iterator[Any]) -> Iterator[Any]:
 
 
 class _Followed:
-    """A connection that tells the thread's watch of itself."""
+    """A connection that the thread's watch follows."""
 
     sock: Any
 
