@@ -1,60 +1,18 @@
 """Running jobs: receipts decide, folders are whole or absent, failures are remembered."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import step_functions
-from step_functions import Run, Text, step_of
+from step_functions import Build, Run
 
 from pipeline.disk.files import digest_file
-from pipeline.engine.events import StepEvent, subscribe
-from pipeline.engine.job import Job
+from pipeline.engine.events import subscribe
 from pipeline.engine.local_files import ListedFiles
 from pipeline.engine.outcome import Outcome, load_outcome
 from pipeline.engine.receipt import MAX_REASON, load_receipt
-from pipeline.engine.run_job import run_job
-from pipeline.engine.session import Session
-
-
-class Build:
-    """A folder in which jobs run, and what they told."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.session = Session(cache=root / "cache")
-        self.events: list[StepEvent] = []
-
-    def job(
-        self,
-        name: str,
-        run: Run = step_functions.write,
-        *,
-        text: str = "",
-        reads: Mapping[str, Job] | None = None,
-        accepts: bool = False,
-        **others: Any,
-    ) -> Job:
-        """Return a job that calls a function of step_functions."""
-        reads = reads or {}
-        return Job(
-            task=f"{name}:m",
-            step=step_of(name, run),
-            model="m",
-            parameters=Text(text=text),
-            folder=self.root / "build" / name,
-            reads=reads,
-            needs=frozenset() if accepts else frozenset(reads),
-            root=self.root,
-            temporary=self.root / "temporary",
-            **others,
-        )
-
-    def run(self, job: Job) -> Outcome:
-        """Run a job."""
-        return run_job(job, self.session)
 
 
 @pytest.fixture
@@ -155,6 +113,14 @@ def test_a_bug_is_a_failure_of_its_model_with_its_traceback_in_the_log(build: Bu
     assert outcome.reason == "internal error: KeyError: 'missing'"
     assert build.session.bugs == ["one:m"]
     assert "Traceback" in (job.failed_folder / "log.txt").read_text()
+
+
+def test_a_tool_that_a_step_does_not_declare_is_a_bug(build: Build) -> None:
+    """The quick check would not look at it, while the receipt names it."""
+    outcome = build.run(build.job("one", step_functions.use_what_it_does_not_declare))
+
+    assert outcome.reason == ("internal error: AssertionError: step one does not declare {'rich'}")
+    assert build.session.bugs == ["one:m"]
 
 
 def test_what_builds_on_a_failure_is_skipped_and_says_why(build: Build) -> None:

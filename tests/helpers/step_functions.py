@@ -5,8 +5,15 @@ Their functions do what a step can do to the engine that runs it.
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
+from pipeline.engine.events import StepEvent
+from pipeline.engine.job import Job
+from pipeline.engine.outcome import Outcome
+from pipeline.engine.run_job import run_job
+from pipeline.engine.session import Session
 from pipeline.engine.step import Step, StepSkipped, Work
 from pipeline.errors import ConversionError, NetworkError
 from pipeline.records.record import Part
@@ -25,7 +32,7 @@ calls: list[str] = []
 
 
 def step_of(name: str, run: Run, *, version: int = 1) -> Step[Text]:
-    """Return a step that may use numpy."""
+    """Return a step of some name that may use numpy."""
     return Step(name=name, version=version, parameters=Text, run=run, tools=frozenset({"numpy"}))
 
 
@@ -111,3 +118,48 @@ def read_what_is_damaged(work: Work[Text]) -> None:
     """Read what is no longer as it was made."""
     calls.append(work.task)
     (work.folder / "out.txt").write_text(str(int((work.inputs["one"] / "out.txt").read_text())))
+
+
+def use_what_it_does_not_declare(work: Work[Text]) -> None:
+    """Use a tool of which nobody but the receipt would know."""
+    calls.append(work.task)
+    work.uses("numpy", "rich")
+
+
+class Build:
+    """A folder in which jobs run, and what they told."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.session = Session(cache=root / "cache")
+        self.events: list[StepEvent] = []
+
+    def job(  # noqa: PLR0913  # a job
+        self,
+        name: str,
+        run: Run = write,
+        *,
+        text: str = "",
+        version: int = 1,
+        reads: Mapping[str, Job] | None = None,
+        accepts: bool = False,
+        **others: Any,
+    ) -> Job:
+        """Return a job that calls one of these functions."""
+        reads = reads or {}
+        return Job(
+            task=f"{name}:m",
+            step=step_of(name, run, version=version),
+            model="m",
+            parameters=Text(text=text),
+            folder=self.root / "build" / name,
+            reads=reads,
+            needs=frozenset() if accepts else frozenset(reads),
+            root=self.root,
+            temporary=self.root / "temporary",
+            **others,
+        )
+
+    def run(self, job: Job) -> Outcome:
+        """Run a job."""
+        return run_job(job, self.session)
