@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.audit.copies import survey_dist
-from pipeline.audit.damage import Content, Damage, Part
+from pipeline.audit.damage import Content, Damage, ZooPart
 from pipeline.audit.digests import Progress, find_damage
 from pipeline.audit.downloads import survey_cache
 from pipeline.audit.job_folders import survey_results
@@ -23,7 +23,7 @@ class Audit:
     """
 
     damages: tuple[Damage, ...]
-    files: Mapping[Part, int]
+    files: Mapping[ZooPart, int]
     bytes: int
 
 

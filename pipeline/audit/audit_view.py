@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from pipeline.audit.audit import Audit
-from pipeline.audit.damage import Part
+from pipeline.audit.damage import ZooPart
 from pipeline.text.line import BLANK, Line
 from pipeline.text.printable import printable
 from pipeline.text.quantity import count, format_bytes
 
-_PARTS: dict[Part, str] = {"results": "results", "cache": "the cache", "dist": "{output}/"}
+_PARTS: dict[ZooPart, str] = {"results": "results", "cache": "the cache", "dist": "{output}/"}
 
 
 def format_audit(audit: Audit, *, output: str) -> list[Line]:

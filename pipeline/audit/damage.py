@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Part = Literal["results", "cache", "dist"]
+ZooPart = Literal["results", "cache", "dist"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Damage:
         forget: Files and folders without which the next run makes it again.
     """
 
-    part: Part
+    part: ZooPart
     where: str
     found: str
     forget: tuple[Path, ...]
@@ -40,7 +40,7 @@ class Content:
         forget: Files and folders without which the next run makes it again.
     """
 
-    part: Part
+    part: ZooPart
     where: str
     path: Path
     bytes: int | None

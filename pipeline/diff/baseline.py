@@ -7,7 +7,7 @@ read over HTTP, and a models.json of earlier, wherever it lies.
 import posixpath
 
 from pipeline.catalog.document import CATALOG_FILE
-from pipeline.diff.catalog_reader import Reading, nothing_published, parse_catalog
+from pipeline.diff.catalog_reader import ComparedCatalog, nothing_published, parse_catalog
 from pipeline.errors import PublishError
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.publish.targets.target import open_target
@@ -16,7 +16,7 @@ from pipeline.steps.graph import Graph
 _WEB = ("http://", "https://")
 
 
-def read_published(graph: Graph) -> Reading | None:
+def read_published(graph: Graph) -> ComparedCatalog | None:
     """Read the catalog that is where the manifest publishes to; None where it says nothing.
 
     Raises:
@@ -28,7 +28,7 @@ def read_published(graph: Graph) -> Reading | None:
     return _read_target(graph, stated.to, endpoint=stated.endpoint)
 
 
-def read_baseline(graph: Graph, text: str) -> Reading:
+def read_baseline(graph: Graph, text: str) -> ComparedCatalog:
     """Read a catalog that is named on the command line.
 
     Args:
@@ -55,7 +55,7 @@ def read_baseline(graph: Graph, text: str) -> Reading:
     return _read_target(graph, text, endpoint=own.endpoint if own else None)
 
 
-def read_build(graph: Graph) -> Reading:
+def read_build(graph: Graph) -> ComparedCatalog:
     """Read the catalog of the zoo that was built here.
 
     Raises:
@@ -69,7 +69,7 @@ def read_build(graph: Graph) -> Reading:
     return parse_catalog(content, shown=shown)
 
 
-def _read_target(graph: Graph, text: str, *, endpoint: str | None) -> Reading:
+def _read_target(graph: Graph, text: str, *, endpoint: str | None) -> ComparedCatalog:
     shown = strip_credentials(text)
     if "://" not in text:
         # Also what nobody could publish to, such as the dist/ of this very zoo.
@@ -81,7 +81,7 @@ def _read_target(graph: Graph, text: str, *, endpoint: str | None) -> Reading:
     return nothing_published(shown) if content is None else parse_catalog(content, shown=shown)
 
 
-def _read_web(url: str) -> Reading:
+def _read_web(url: str) -> ComparedCatalog:
     from pipeline.fetch.http.http_session import HttpSettings, open_url, retry  # noqa: PLC0415  # brings HTTP
     from pipeline.publish.readback import folder_url  # noqa: PLC0415  # brings HTTP
 

@@ -22,7 +22,7 @@ _SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ComparedCatalog:
     """A catalog as it was read.
 
     Attributes:
@@ -43,7 +43,7 @@ class Reading:
         return {model.name: model for model in self.zoo.models}
 
 
-def parse_catalog(content: bytes, *, shown: str) -> Reading:
+def parse_catalog(content: bytes, *, shown: str) -> ComparedCatalog:
     """Read models.json.
 
     Args:
@@ -77,11 +77,11 @@ def parse_catalog(content: bytes, *, shown: str) -> Reading:
             f"{shown}: {describe_fault(error)}",
             hint="compare with the version of tfjs-zoo that made it",
         ) from None
-    return Reading(shown=shown, zoo=zoo, raw=models, absent=frozenset(absent))
+    return ComparedCatalog(shown=shown, zoo=zoo, raw=models, absent=frozenset(absent))
 
 
-def nothing_published(shown: str) -> Reading:
+def nothing_published(shown: str) -> ComparedCatalog:
     """Return what is read where nothing was published yet."""
     empty = {"$schema": "", "schema": _SCHEMA, "models": [], "toolchain": {}}
     zoo = Catalog.model_validate({**empty, "zoo": {"name": "", "description": "", "homepage": ""}})
-    return Reading(shown=shown, zoo=zoo, raw={}, absent=frozenset())
+    return ComparedCatalog(shown=shown, zoo=zoo, raw={}, absent=frozenset())

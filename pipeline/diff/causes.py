@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.catalog.types import CatalogModel
-from pipeline.diff.catalog_reader import Reading
+from pipeline.diff.catalog_reader import ComparedCatalog
 from pipeline.diff.change import Cause, CauseKind, Difference, ModelDifference
 from pipeline.diff.recipe import Recipe, explain_recipes, explain_tools
 from pipeline.engine.receipt import find_changes
@@ -38,7 +38,7 @@ _UNEXPLAINED = Cause(
 
 
 def explain_difference(
-    difference: Difference, before: Reading, after: Reading, recipes: Recipes
+    difference: Difference, before: ComparedCatalog, after: ComparedCatalog, recipes: Recipes
 ) -> Difference:
     """Return a difference with the causes of each model's changes.
 
@@ -56,7 +56,7 @@ def explain_difference(
 
 
 def _explain(
-    model: ModelDifference, before: Reading, after: Reading, recipes: Recipes
+    model: ModelDifference, before: ComparedCatalog, after: ComparedCatalog, recipes: Recipes
 ) -> Iterator[Cause]:
     if model.fate != "changed":
         verb = "has it now" if model.fate == "new" else "does not have it any more"
@@ -98,7 +98,7 @@ def _explain_source(before: CatalogModel, after: CatalogModel) -> Iterator[Cause
         yield Cause(kind="source", text=f"other format: {old.format} → {new.format}")
 
 
-def _explain_form(before: Reading) -> Iterator[Cause]:
+def _explain_form(before: ComparedCatalog) -> Iterator[Cause]:
     if before.absent:
         fields = ", ".join(sorted(before.absent))
         text = f"an earlier tfjs-zoo made the published one, which tells nothing of {fields}"

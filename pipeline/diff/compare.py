@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pipeline.catalog.types import CatalogModel
-from pipeline.diff.catalog_reader import Reading
+from pipeline.diff.catalog_reader import ComparedCatalog
 from pipeline.diff.change import Change, Difference, Mark, ModelDifference, VariantDifference
 from pipeline.diff.interface import compare_interface
-from pipeline.diff.manifest_fields import compare_about, compare_graph
+from pipeline.diff.manifest_fields import compare_graph, compare_manifest_fields
 from pipeline.diff.variant_changes import compare_variants
 from pipeline.text.line import first_line
 
 
-def compare_catalogs(before: Reading, after: Reading) -> Difference:
+def compare_catalogs(before: ComparedCatalog, after: ComparedCatalog) -> Difference:
     """Return what differs between two catalogs; why is not told yet."""
     absent = before.absent | after.absent
     old, new = before.models, after.models
@@ -78,7 +78,7 @@ def _changed(before: CatalogModel, after: CatalogModel, absent: frozenset[str]) 
         changes += compare_interface(before, after, absent=absent)
         changes += compare_graph(before, after, absent=absent)
         variants = compare_variants(before, after, absent=absent)
-    changes += compare_about(before, after, absent=absent)
+    changes += compare_manifest_fields(before, after, absent=absent)
     return ModelDifference(
         name=before.name,
         fate="changed",

@@ -3,14 +3,14 @@
 from pipeline.diff.change import Cause, Change, Difference, Mark, ModelDifference
 from pipeline.diff.difference_text import (
     count_marks,
-    describe_error,
+    describe_deviation,
     describe_fates,
     describe_size,
     describe_tools,
     describe_unchanged,
     order_models,
-    told_changes,
-    told_variants,
+    shown_changes,
+    shown_variants,
 )
 from pipeline.text.line import BLANK, Line, Style, label_text, wrap_text
 
@@ -41,7 +41,7 @@ def _format_model(model: ModelDifference, width: int | None) -> list[Line]:
     # That it is new or gone is said already.
     said = model.fate != "changed" and not model.marks and len(model.all_changes) == 1
     plain = said and model.after in {None, "ok"}
-    for change in [] if plain else told_changes(model):
+    for change in [] if plain else shown_changes(model):
         lines += _format_change(change, width)
     for number, cause in enumerate(model.causes):
         lines += _format_cause(cause, width, is_first=number == 0)
@@ -61,8 +61,8 @@ def _format_cause(cause: Cause, width: int | None, *, is_first: bool) -> list[Li
 
 def _format_variants(model: ModelDifference) -> list[Line]:
     rows = [
-        (variant.name, describe_size(variant), describe_error(variant))
-        for variant in told_variants(model)
+        (variant.name, describe_size(variant), describe_deviation(variant))
+        for variant in shown_variants(model)
     ]
     if not rows:
         return []

@@ -66,13 +66,13 @@ def order_models(difference: Difference) -> list[ModelDifference]:
     )
 
 
-def told_changes(model: ModelDifference) -> list[Change]:
+def shown_changes(model: ModelDifference) -> list[Change]:
     """Return the changes that a line tells, the worst first; the rest is in the table."""
     told = [change for change in model.all_changes if change.marks or change.what not in _IN_TABLE]
     return sorted(told, key=lambda change: min(map(MARKS.index, change.marks), default=len(MARKS)))
 
 
-def told_variants(model: ModelDifference) -> list[VariantDifference]:
+def shown_variants(model: ModelDifference) -> list[VariantDifference]:
     """Return the variants that the table shows: those that are not what they were."""
     return [variant for variant in model.variants if variant.fate is not None]
 
@@ -85,7 +85,7 @@ def describe_size(variant: VariantDifference) -> str:
     return _pair([before, "gone" if variant.fate == "gone" else after])
 
 
-def describe_error(variant: VariantDifference) -> str:
+def describe_deviation(variant: VariantDifference) -> str:
     """Return a variant's error before and now: "0.52 % → 3.1 % of the range"."""
     states = [state for state in (variant.before, variant.after) if state is not None]
     found = [state.deviation for state in states if state.deviation is not None]

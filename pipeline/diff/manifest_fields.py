@@ -16,7 +16,7 @@ _STATED = ("license", "licenseUrl", "title", "description", "task", "tags", "hom
 _MAX_VALUE = 60
 
 
-def compare_about(
+def compare_manifest_fields(
     before: CatalogModel, after: CatalogModel, *, absent: frozenset[str]
 ) -> Iterator[Change]:
     """Yield what is said in other words.
@@ -54,22 +54,24 @@ def compare_graph(
     if before.parameters != after.parameters and None not in (before.parameters, after.parameters):
         sizes = [format_parameters(side.parameters or 0) for side in (before, after)]
         text = f"graph: {' → '.join(sizes)} parameters"
-        yield _told("parameters", before.parameters, after.parameters, text)
+        yield _graph_change("parameters", before.parameters, after.parameters, text)
     if before.ops != after.ops and "ops" not in absent:
         ops = sorted(before.ops.keys() | after.ops.keys())
         differing = {op: after.ops.get(op, 0) - before.ops.get(op, 0) for op in ops}
         parts = [f"{number:+,} {op}" for op, number in differing.items() if number]
         text = f"graph: ops {crop_text(', '.join(parts), _MAX_VALUE)}"
-        yield _told("ops", before.ops, after.ops, text)
+        yield _graph_change("ops", before.ops, after.ops, text)
     if before.repairs != after.repairs and "repairs" not in absent:
         numbers = " → ".join(count(len(side.repairs), "repair") for side in (before, after))
-        yield _told("repairs", before.repairs, after.repairs, f"graph: {numbers}")
+        yield _graph_change("repairs", before.repairs, after.repairs, f"graph: {numbers}")
     old, new = ([file.sha256 for file in side.vectors] for side in (before, after))
     if old != new and "vectors" not in absent:
-        yield _told("vectors", old, new, "test vectors: others, which errors are measured on")
+        yield _graph_change(
+            "vectors", old, new, "test vectors: others, which errors are measured on"
+        )
 
 
-def _told(what: str, before: Any, after: Any, text: str) -> Change:
+def _graph_change(what: str, before: Any, after: Any, text: str) -> Change:
     return Change(subject="model", what=what, before=before, after=after, text=text)
 
 

@@ -3,13 +3,13 @@
 from pipeline.diff.change import Change, Difference, Mark, ModelDifference
 from pipeline.diff.difference_text import (
     count_marks,
-    describe_error,
+    describe_deviation,
     describe_size,
     describe_tools,
     order_models,
+    shown_changes,
+    shown_variants,
     summarize,
-    told_changes,
-    told_variants,
 )
 from pipeline.text.markdown import escape_markdown, format_table, quote_code
 from pipeline.text.quantity import count
@@ -63,11 +63,11 @@ def _has_more(model: ModelDifference) -> bool:
 
 def _format_model(model: ModelDifference) -> list[str]:
     lines = [f"### {quote_code(model.name)}", ""]
-    lines += [f"- {_format_change(change)}" for change in told_changes(model)]
-    variants = told_variants(model)
+    lines += [f"- {_format_change(change)}" for change in shown_changes(model)]
+    variants = shown_variants(model)
     if variants:
         rows = [
-            [quote_code(one.name), describe_size(one), escape_markdown(describe_error(one))]
+            [quote_code(one.name), describe_size(one), escape_markdown(describe_deviation(one))]
             for one in variants
         ]
         lines += ["", *format_table(["variant", "size", "error"], rows)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.catalog.types import RESULT_KEYS
-from pipeline.diff.catalog_reader import Reading
+from pipeline.diff.catalog_reader import ComparedCatalog
 from pipeline.diff.recipe import Recipe, make_recipe
 from pipeline.disk.canonical import digest_json, format_json
 from pipeline.disk.files import write_atomic
@@ -47,7 +47,7 @@ def recall_recipe(graph: Graph, entry: Mapping[str, Any]) -> Recipe | None:
 
 
 def find_recipes(
-    graph: Graph, before: Reading, after: Reading, model: str
+    graph: Graph, before: ComparedCatalog, after: ComparedCatalog, model: str
 ) -> tuple[Recipe | None, Recipe | None]:
     """Return what a model of two catalogs was made of, the later one being this build's."""
     was = recall_recipe(graph, before.raw[model])

@@ -12,7 +12,7 @@ from pipeline.manifest.fault import Fault
 from pipeline.manifest.flags import asked_flags, find_misfits
 from pipeline.manifest.model import CATALOG_KEYS
 from pipeline.manifest.quantize_rules import QUANTIZE_FIELDS, describe_flags
-from pipeline.manifest.sections import ListedModel, Sections
+from pipeline.manifest.sections import ManifestModel, Sections
 
 
 def check_models(sections: Sections) -> list[Fault]:
@@ -27,8 +27,8 @@ def check_models(sections: Sections) -> list[Fault]:
     return list({(each.line, each.column, each.message): each for each in faults}.values())
 
 
-def _check_names(models: list[ListedModel]) -> Iterator[Fault]:
-    first: dict[str, ListedModel] = {}
+def _check_names(models: list[ManifestModel]) -> Iterator[Fault]:
+    first: dict[str, ManifestModel] = {}
     for listed in models:
         name = listed.model.name
         if listed.node.value.get("name") != name:
@@ -41,7 +41,7 @@ def _check_names(models: list[ListedModel]) -> Iterator[Fault]:
             )
 
 
-def _check_source(listed: ListedModel, output: str) -> Iterator[Fault]:
+def _check_source(listed: ManifestModel, output: str) -> Iterator[Fault]:
     """Check the source, and the fields that the format of its file decides on."""
     try:
         source = parse_source(listed.model.source)
@@ -76,7 +76,7 @@ def _lies_in(source: Source, folder: str) -> bool:
     return source.kind == "path" and f"{path}/".startswith(f"{folder}/")
 
 
-def _check_repeats(listed: ListedModel) -> Iterator[Fault]:
+def _check_repeats(listed: ManifestModel) -> Iterator[Fault]:
     names = [variant.name for variant in listed.model.variants]
     for field, values in (("tags", listed.model.tags), ("variants", names)):
         for index, value in enumerate(values):
@@ -84,13 +84,13 @@ def _check_repeats(listed: ListedModel) -> Iterator[Fault]:
                 yield listed.fault((field, index), f"{value!r} is listed twice")
 
 
-def _check_quantize(listed: ListedModel) -> Iterator[Fault]:
+def _check_quantize(listed: ManifestModel) -> Iterator[Fault]:
     if message := describe_flags(listed.model):
         fields = [field for field in QUANTIZE_FIELDS if getattr(listed.model, field)]
         yield listed.fault((fields[-1],), message, at_key=True)
 
 
-def _check_extra(listed: ListedModel) -> Iterator[Fault]:
+def _check_extra(listed: ManifestModel) -> Iterator[Fault]:
     for key in listed.model.extra:
         if key in CATALOG_KEYS:
             message = f"{key!r} is a key of the catalog itself; expected another name"

@@ -15,10 +15,10 @@ from pipeline.manifest.model import Defaults, Model
 from pipeline.manifest.sentences import closest_field, describe_error, describe_unknown
 from pipeline.manifest.tolerance import OutputTolerance, Tolerance
 from pipeline.manifest.variant_section import Variant
-from pipeline.manifest.yaml.yaml_reader import Node
+from pipeline.manifest.yaml.yaml_reader import YamlNode
 from pipeline.manifest.zoo import ZooSection
 
-Path = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 
 SECTIONS = ("zoo", "defaults", "models")
 NOTES_PREFIX = "x-"
@@ -29,7 +29,7 @@ _OWN_FIELDS = set(Model.model_fields) - set(Defaults.model_fields)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListedModel:
+class ManifestModel:
     """A model, and where it is written.
 
     Attributes:
@@ -40,16 +40,16 @@ class ListedModel:
     """
 
     model: Model
-    path: Path
-    node: Node
-    defaults: Node | None
+    path: Location
+    node: YamlNode
+    defaults: YamlNode | None
 
-    def fault(self, location: Path, message: str, *, at_key: bool = False) -> Fault:
+    def fault(self, location: Location, message: str, *, at_key: bool = False) -> Fault:
         """Return a fault of a field, placed where the field is written."""
         inherited = location[:1] and location[0] in self.model.inherited
         if inherited and self.defaults is not None:
-            return place(self.defaults, ("defaults",), location, message, at_key=at_key)
-        return place(self.node, self.path, location, message, at_key=at_key)
+            return fault_at(self.defaults, ("defaults",), location, message, at_key=at_key)
+        return fault_at(self.node, self.path, location, message, at_key=at_key)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,32 +57,34 @@ class Sections:
     """What a manifest says, as far as it is right."""
 
     zoo: ZooSection = field(default_factory=ZooSection)
-    models: list[ListedModel] = field(default_factory=list)
+    models: list[ManifestModel] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
-def read_sections(root: Node) -> Sections:
+def read_sections(root: YamlNode) -> Sections:
     """Turn a manifest's topmost value into its sections."""
     faults: list[Fault] = []
     if root.entries is None:
         found = format_value(root.value)
-        faults.append(place(root, (), (), f"found {found}; expected a mapping with 'models:'"))
+        faults.append(fault_at(root, (), (), f"found {found}; expected a mapping with 'models:'"))
         return Sections(faults=faults)
     known = [key for key in root.entries if not key.startswith(NOTES_PREFIX)]
     for key in known:
         if key not in SECTIONS:
             message = describe_unknown(key, SECTIONS)
-            faults.append(place(root, (), (key,), message, at_key=True))
+            faults.append(fault_at(root, (), (key,), message, at_key=True))
     meant = {closest_field(key, SECTIONS) for key in known}
     if "models" not in meant:
-        faults.append(place(root, (), (), "'models' is missing; expected a list of models"))
+        faults.append(fault_at(root, (), (), "'models' is missing; expected a list of models"))
     zoo = _validate_section(ZooSection, root, "zoo", faults)
     shared = _validate_section(Defaults, root, "defaults", faults)
     models = _read_models(root, shared, faults)
     return Sections(zoo=ZooSection.model_validate(zoo), models=models, faults=faults)
 
 
-def place(node: Node, prefix: Path, location: Path, message: str, *, at_key: bool = False) -> Fault:
+def fault_at(
+    node: YamlNode, prefix: Location, location: Location, message: str, *, at_key: bool = False
+) -> Fault:
     """Return a fault at the value, or key, that a location leads to below a node.
 
     Args:
@@ -107,7 +109,7 @@ def place(node: Node, prefix: Path, location: Path, message: str, *, at_key: boo
 
 
 def _validate_section(
-    kind: type[Section], root: Node, name: str, faults: list[Fault]
+    kind: type[Section], root: YamlNode, name: str, faults: list[Fault]
 ) -> dict[str, Any]:
     """Return what a section says, less the fields that are wrong; note what is wrong."""
     entry = (root.entries or {}).get(name)
@@ -115,7 +117,7 @@ def _validate_section(
         return {}
     if entry.node.entries is None:
         found = format_value(entry.node.value)
-        faults.append(place(root, (), (name,), f"found {found}; expected a mapping"))
+        faults.append(fault_at(root, (), (name,), f"found {found}; expected a mapping"))
         return {}
     try:
         kind.model_validate(entry.node.value)
@@ -126,7 +128,9 @@ def _validate_section(
     return dict(entry.node.value)
 
 
-def _read_models(root: Node, shared: dict[str, Any], faults: list[Fault]) -> list[ListedModel]:
+def _read_models(
+    root: YamlNode, shared: dict[str, Any], faults: list[Fault]
+) -> list[ManifestModel]:
     """Return the models, less the fields that are wrong; note what is wrong."""
     entries = root.entries or {}
     if "models" not in entries:
@@ -135,16 +139,16 @@ def _read_models(root: Node, shared: dict[str, Any], faults: list[Fault]) -> lis
     if not listed.items:
         found = format_value(listed.value)
         expected = "expected a list with a model: '- {name: my-model, source: folder/of/it}'"
-        faults.append(place(root, (), ("models",), f"found {found}; {expected}"))
+        faults.append(fault_at(root, (), ("models",), f"found {found}; {expected}"))
         return []
     defaults = entries["defaults"].node if "defaults" in entries else None
     models = []
     for index, node in enumerate(listed.items):
-        path: Path = ("models", index)
+        path: Location = ("models", index)
         if node.entries is None:
             found = format_value(node.value)
             message = f"found {found}; expected a mapping with 'name' and 'source'"
-            faults.append(place(node, path, (), message))
+            faults.append(fault_at(node, path, (), message))
             continue
         inherited = frozenset(shared.keys() - node.entries.keys())
         try:
@@ -152,7 +156,7 @@ def _read_models(root: Node, shared: dict[str, Any], faults: list[Fault]) -> lis
         except ValidationError as error:
             faults += _describe(error, node, path, Model)
             model = _repair(error, {**shared, **node.value}, inherited)
-        models.append(ListedModel(model=model, path=path, node=node, defaults=defaults))
+        models.append(ManifestModel(model=model, path=path, node=node, defaults=defaults))
     return models
 
 
@@ -164,7 +168,7 @@ def _repair(error: ValidationError, value: dict[str, Any], inherited: frozenset[
 
 
 def _describe(
-    error: ValidationError, node: Node, prefix: Path, kind: type[Section]
+    error: ValidationError, node: YamlNode, prefix: Location, kind: type[Section]
 ) -> Iterator[Fault]:
     """Turn what pydantic found in a section into faults."""
     errors = error.errors(include_url=False)
@@ -175,23 +179,23 @@ def _describe(
         if details["type"] == "missing":
             if location not in meant:
                 message = f"{location[-1]!r} is missing"
-                yield place(node, prefix, location[:-1], message)
+                yield fault_at(node, prefix, location[:-1], message)
         elif details["type"] == "extra_forbidden":
             message = _describe_extra(str(location[-1]), location, kind)
-            yield place(node, prefix, location, message, at_key=True)
+            yield fault_at(node, prefix, location, message, at_key=True)
         elif location[-1:] == ("[key]",):
-            yield place(node, prefix, location[:-1], describe_error(details), at_key=True)
+            yield fault_at(node, prefix, location[:-1], describe_error(details), at_key=True)
         else:
-            yield place(node, prefix, location, describe_error(details))
+            yield fault_at(node, prefix, location, describe_error(details))
 
 
-def _describe_extra(name: str, location: Path, kind: type[Section]) -> str:
+def _describe_extra(name: str, location: Location, kind: type[Section]) -> str:
     if kind is Defaults and len(location) == 1 and name in _OWN_FIELDS:
         return f"{name!r} is a model's own; expected it below 'models'"
     return describe_unknown(name, _fields_at(kind, location))
 
 
-def _fields_at(kind: type[Section], location: Path) -> list[str]:
+def _fields_at(kind: type[Section], location: Location) -> list[str]:
     """Return the fields of the section that a location ends in."""
     if "tolerance" in location[:-1]:
         kind = OutputTolerance if "outputs" in location[:-1] else Tolerance

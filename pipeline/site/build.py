@@ -7,7 +7,7 @@ from pipeline.catalog.types import Catalog
 from pipeline.manifest.fields import NAME_PATTERN
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.site.assets import write_assets
-from pipeline.site.list_page import list_models
+from pipeline.site.list_page import describe_list
 from pipeline.site.loader import write_loader
 from pipeline.site.page_templates import render_list, render_model, render_not_found
 from pipeline.site.tensorflow_js import copy_tensorflow_js
@@ -26,7 +26,7 @@ def build_site(catalog: Catalog, *, folder: Path, packages: Packages) -> None:
     assets = write_assets(folder)
     tfjs = copy_tensorflow_js(packages, folder)
     write_loader(catalog, folder=folder)
-    _write(folder / "index.html", render_list(catalog, list_models(catalog), assets=assets))
+    _write(folder / "index.html", render_list(catalog, describe_list(catalog), assets=assets))
     _write(folder / "404.html", render_not_found(catalog))
     for model in catalog.models:
         # The manifest has checked the names; here they become folders.

@@ -24,7 +24,7 @@ _LEAST, _MOST = 1e-6, 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class ChartVariant:
     """A variant to be drawn.
 
     Attributes:
@@ -104,9 +104,9 @@ class _Box:
         return max(width, 0.0) * max(height, 0.0)
 
 
-def draw_chart(subjects: Sequence[Subject]) -> Chart | None:
+def draw_chart(subjects: Sequence[ChartVariant]) -> Chart | None:
     """Lay out a chart; None where there are no two variants to compare."""
-    if len(subjects) < 2:  # noqa: PLR2004
+    if len(subjects) <= 1:
         return None
     unpublished = [one for one in subjects if not one.published]
     right = BAND_LEFT - 16 if unpublished else RIGHT
@@ -145,7 +145,9 @@ def draw_chart(subjects: Sequence[Subject]) -> Chart | None:
     )
 
 
-def _mark(subject: Subject, place: tuple[float, float], label: _Box, limit: float | None) -> Mark:
+def _mark(
+    subject: ChartVariant, place: tuple[float, float], label: _Box, limit: float | None
+) -> Mark:
     return Mark(
         name=subject.name,
         x=place[0],
@@ -163,7 +165,7 @@ def _error_text(power: int, low: int) -> str:
     return f"≤{text}" if power == low and 10.0**power <= _LEAST else text
 
 
-def _describe(subject: Subject) -> str:
+def _describe(subject: ChartVariant) -> str:
     size = "no file" if subject.size_bytes is None else format_bytes(subject.size_bytes)
     deviation = subject.deviation
     off = f"{format_share(deviation.share)} {deviation.what} off" if deviation.share else "exact"
@@ -181,7 +183,7 @@ def _size_ticks(end: float, number: int) -> Iterator[Tick]:
         yield Tick(at=at / end, text=format_bytes(at).replace(".0", "") if at else "0")
 
 
-def _decades(subjects: Sequence[Subject]) -> tuple[int, int]:
+def _decades(subjects: Sequence[ChartVariant]) -> tuple[int, int]:
     """Return the powers of ten that enclose all errors and limits."""
     shares = [one.deviation.share for one in subjects]
     shares += [one.deviation.limit or 0.0 for one in subjects]

@@ -71,7 +71,7 @@ class Facet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listing:
+class ListPage:
     """The list of a zoo.
 
     Attributes:
@@ -93,13 +93,13 @@ class Listing:
     num_withheld: int
 
 
-def list_models(catalog: Catalog) -> Listing:
+def describe_list(catalog: Catalog) -> ListPage:
     """Return the list of a zoo."""
     sizes = [size for model in catalog.models for size in _published_sizes(model)]
     axis = _axis(sizes)
     rows = [_row(model, axis) for model in catalog.models]
     offered = [row.model.name for row in rows if row.sizes]
-    return Listing(
+    return ListPage(
         rows=rows,
         facets=[
             _facet("task", "Task", ([row.model.task] for row in rows if row.model.task)),

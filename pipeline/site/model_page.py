@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.catalog.deviation import Deviation, deciding_backend, sort_backends, worst_deviation
 from pipeline.catalog.types import CatalogModel, CatalogVariant
 from pipeline.records.verdicts import CatalogCheck
-from pipeline.site.chart import Chart, Subject, draw_chart
+from pipeline.site.chart import Chart, ChartVariant, draw_chart
 from pipeline.site.role_texts import RoleText, describe_roles
 from pipeline.site.snippets import Snippet, loader_snippet, plain_snippet
 
@@ -48,7 +48,7 @@ class VariantRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sheet:
+class ModelPage:
     """A model as its page shows it.
 
     Attributes:
@@ -78,17 +78,17 @@ class Sheet:
     extra: dict[str, object]
 
 
-def describe_model(model: CatalogModel) -> Sheet:
+def describe_model(model: CatalogModel) -> ModelPage:
     """Return what the page of a model shows."""
     rows = [_row(model, number) for number in range(len(model.variants))]
     published = [variant for variant in model.variants if variant.status == "ok"]
     first = published[0] if published else None
-    return Sheet(
+    return ModelPage(
         model=model,
         rows=rows,
         published=published,
         backends=sort_backends(sorted({one.backend for row in rows for one in row.backends})),
-        chart=draw_chart(list(_subjects(rows))),
+        chart=draw_chart(list(_chart_variants(rows))),
         roles=describe_roles(model),
         loader=loader_snippet(model, first) if first else None,
         plain=plain_snippet(model, first) if first else None,
@@ -118,10 +118,10 @@ def _row(model: CatalogModel, number: int) -> VariantRow:
     )
 
 
-def _subjects(rows: Sequence[VariantRow]) -> Iterator[Subject]:
+def _chart_variants(rows: Sequence[VariantRow]) -> Iterator[ChartVariant]:
     for row in rows:
         if row.deviation is not None and row.variant.status in {"ok", "withheld"}:
-            yield Subject(
+            yield ChartVariant(
                 name=row.variant.name,
                 published=row.variant.status == "ok",
                 size_bytes=row.variant.bytes,

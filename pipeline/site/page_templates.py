@@ -23,8 +23,8 @@ from pipeline.catalog.phrases import (
 )
 from pipeline.catalog.types import Catalog, CatalogModel
 from pipeline.site.assets import read_static
-from pipeline.site.list_page import Listing
-from pipeline.site.model_page import Sheet, describe_model
+from pipeline.site.list_page import ListPage
+from pipeline.site.model_page import ModelPage, describe_model
 from pipeline.site.snippets import PLACE
 from pipeline.text.quantity import count, format_bytes, format_parameters, format_ratio
 from pipeline.text.suggest import join_words
@@ -57,9 +57,9 @@ def _environment() -> Environment:
     return open_templates("pipeline.site", filters)
 
 
-def render_list(catalog: Catalog, listing: Listing, *, assets: Mapping[str, str]) -> str:
+def render_list(catalog: Catalog, page: ListPage, *, assets: Mapping[str, str]) -> str:
     """Return index.html: all models."""
-    return _render("list.html.jinja", root="", assets=assets, zoo=catalog, listing=listing)
+    return _render("list.html.jinja", root="", assets=assets, zoo=catalog, page=page)
 
 
 def render_model(
@@ -73,9 +73,9 @@ def render_model(
         assets: Places of the assets.
         tfjs: Place of TensorFlow.js.
     """
-    sheet: Sheet = describe_model(model)
+    page: ModelPage = describe_model(model)
     return _render(
-        "model.html.jinja", root="../../", assets=assets, zoo=catalog, sheet=sheet, tfjs=tfjs
+        "model.html.jinja", root="../../", assets=assets, zoo=catalog, page=page, tfjs=tfjs
     )
 
 

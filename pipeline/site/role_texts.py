@@ -12,7 +12,7 @@ _OF_SOFTMAX = "Probability of each of several classes that exclude one another."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ConventionText:
     """How one property of a tensor is to be read.
 
     Attributes:
@@ -43,7 +43,7 @@ class RoleText:
     output: str | None
     meaning: str
     stated: bool
-    readings: Sequence[Reading]
+    readings: Sequence[ConventionText]
     evidence: Sequence[str]
 
 
@@ -95,7 +95,7 @@ def _explain(model: CatalogModel, name: str) -> str:
     return _OF_SOFTMAX if softmax else ""
 
 
-def _read(name: str, value: str) -> Reading:
+def _read(name: str, value: str) -> ConventionText:
     convention = CONVENTIONS.get(name)
     meaning = convention.values.get(value, "") if convention else ""
-    return Reading(name=name, value=value, meaning=meaning)
+    return ConventionText(name=name, value=value, meaning=meaning)

@@ -25,6 +25,7 @@ MOST_RESULTS = 4
 
 _IMAGE_NDIM = 4
 _CHANNELS = (1, 3, 4)
+_RGBA = 4
 _PIXEL_MAX = 255
 # As zoo/inputs.js weighs red, green and blue.
 _GREY = "[0.299, 0.587, 0.114]"
@@ -173,7 +174,7 @@ def _image_lines(tensor: CatalogInput) -> Iterator[Piece]:
     channels = shape[1] if planes_first else shape[-1]
     height, width = shape[2:] if planes_first else shape[1:3]
     # The default of fromPixels is 3; of one it would take the red, and zoo.js makes grey of three.
-    chosen = f", {channels}" if channels == 4 else ""  # noqa: PLR2004
+    chosen = f", {channels}" if channels == _RGBA else ""
     grey = f".mul({_GREY}).sum(-1, true)" if channels == 1 else ""
     yield from _line(
         "const pixels = tf.browser.fromPixels(document.querySelector(",

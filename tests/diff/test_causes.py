@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from changed_zoos import ChangedZoo, build_twice, found
 
-from pipeline.diff.catalog_reader import Reading, parse_catalog
+from pipeline.diff.catalog_reader import ComparedCatalog, parse_catalog
 from pipeline.diff.causes import explain_difference
 from pipeline.diff.change import Cause
 from pipeline.diff.compare import compare_catalogs
@@ -36,7 +36,9 @@ def nothing_known(_name: str) -> tuple[Recipe | None, Recipe | None]:
     return None, None
 
 
-def causes(before: Reading, after: Reading, recipes: Any, model: str) -> list[tuple[str, str]]:
+def causes(
+    before: ComparedCatalog, after: ComparedCatalog, recipes: Any, model: str
+) -> list[tuple[str, str]]:
     """Return why a model changed."""
     difference = explain_difference(compare_catalogs(before, after), before, after, recipes)
     return [(cause.kind, cause.text) for cause in found(difference, model).causes]

@@ -12,7 +12,7 @@ from typing import Any
 from graph_models import dense_signature, dense_weights, write_graph_model
 from zoos import Build, Zoo
 
-from pipeline.diff.catalog_reader import Reading, parse_catalog
+from pipeline.diff.catalog_reader import ComparedCatalog, parse_catalog
 from pipeline.diff.change import Difference, ModelDifference
 from pipeline.diff.compare import compare_catalogs
 
@@ -33,12 +33,12 @@ class ChangedZoo:
     build: Build
 
     @property
-    def before(self) -> Reading:
+    def before(self) -> ComparedCatalog:
         """The catalog of the first night."""
         return parse_catalog(self.earlier.read_bytes(), shown="published")
 
     @property
-    def after(self) -> Reading:
+    def after(self) -> ComparedCatalog:
         """The catalog of the second night."""
         return parse_catalog((self.zoo.dist / "models.json").read_bytes(), shown="built")
 

@@ -14,21 +14,21 @@ from pipeline.site.chart import (
     RIGHT,
     TOP,
     Chart,
+    ChartVariant,
     Mark,
-    Subject,
     draw_chart,
 )
 
 KIB = 1024
 
 
-def subject(name: str, size: int | None, share: float, limit: float | None = 1e-2) -> Subject:
+def subject(name: str, size: int | None, share: float, limit: float | None = 1e-2) -> ChartVariant:
     """Return a variant to be drawn; without a size it is withheld."""
     deviation = Deviation(output="y", share=share, limit=limit, what="of the range")
-    return Subject(name=name, published=size is not None, size_bytes=size, deviation=deviation)
+    return ChartVariant(name=name, published=size is not None, size_bytes=size, deviation=deviation)
 
 
-def draw(*subjects: Subject) -> tuple[Chart, dict[str, Mark]]:
+def draw(*subjects: ChartVariant) -> tuple[Chart, dict[str, Mark]]:
     """Return a chart and its marks by name."""
     chart = draw_chart(subjects)
     assert chart is not None

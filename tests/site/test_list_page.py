@@ -6,14 +6,14 @@ import pytest
 from loader_zoo import check, tensor
 from site_zoo import catalog, entry, figures, tensor_in, variant
 
-from pipeline.site.list_page import AXIS_LEFT, AXIS_RIGHT, Listing, Row, list_models
+from pipeline.site.list_page import AXIS_LEFT, AXIS_RIGHT, ListPage, Row, describe_list
 
 MIB = 1024**2
 
 
-def listing(*entries: dict[str, Any]) -> Listing:
+def listing(*entries: dict[str, Any]) -> ListPage:
     """Return the list of some models."""
-    return list_models(catalog(*entries))
+    return describe_list(catalog(*entries))
 
 
 def row(**others: Any) -> Row:

@@ -11,7 +11,7 @@ from catalog_entries import failed_entry, stale_entry
 from loader_zoo import check, tensor
 from site_zoo import ASSETS, LIMIT, catalog, entry, figures, page_of, tensor_in, variant
 
-from pipeline.site.list_page import list_models
+from pipeline.site.list_page import describe_list
 from pipeline.site.page_templates import render_list, render_not_found
 
 EVIL = "</p></code></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{7*7}}"
@@ -63,7 +63,7 @@ class Page(HTMLParser):
 def list_page(*entries: Any, **zoo: Any) -> Page:
     """Return index.html."""
     made = catalog(*entries, **zoo)
-    return Page(render_list(made, list_models(made), assets=ASSETS))
+    return Page(render_list(made, describe_list(made), assets=ASSETS))
 
 
 def evil_entry(**others: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from loader_zoo import tensor
 from site_zoo import model
 
-from pipeline.site.role_texts import Reading, describe_roles, sort_roles
+from pipeline.site.role_texts import ConventionText, describe_roles, sort_roles
 
 BOXES = {
     "tensor": "Identity:0",
@@ -37,7 +37,7 @@ def test_a_role_has_the_words_of_the_vocabulary() -> None:
     assert boxes.output == "y"
     assert boxes.meaning.startswith("Where each object is")
     assert boxes.readings[0].meaning.startswith("y_min, x_min")
-    assert boxes.readings[1] == Reading(name="points", value="17", meaning="")
+    assert boxes.readings[1] == ConventionText(name="points", value="17", meaning="")
     assert (boxes.stated, list(boxes.evidence)) == (False, ["its last axis is 4"])
     assert classes.output is None
     assert "`" not in classes.meaning

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 
 from pipeline.formats.table import ROUTES
-from pipeline.manifest.converter.converter_options import format_table
+from pipeline.manifest.converter.converter_options import format_options
 
 _HEAD = """\
 # From tensorflowjs_converter
@@ -58,7 +58,7 @@ def format_document() -> str:
         f"| {_list(route.flags)} |\n"
         for (source, target), route in ROUTES.items()
     )
-    return f"{_HEAD}{format_table()}{_PAIRS}{rows}"
+    return f"{_HEAD}{format_options()}{_PAIRS}{rows}"
 
 
 def _list(flags: Iterable[str]) -> str:

@@ -155,7 +155,7 @@ OLD_OPTIONS = frozenset({"output_json"})
 """Options that the present release does not have."""
 
 
-def format_table() -> str:
+def format_options() -> str:
     """Return the options beside ours as a table in Markdown."""
     rows = [f"| `--{option.name}` | {option.here} | {option.note} |" for option in OPTIONS.values()]
     positional = [

@@ -16,7 +16,7 @@ from pipeline.manifest.fault import Fault, format_value
 from pipeline.manifest.yaml.scalar import WORDS_OF_YAML_1_1, parse_scalar
 from pipeline.manifest.yaml.yaml_syntax import LINE_BREAK, show_line, syntax_fault
 
-Path = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 
 _DEPTH_MAX = 50
 _EXPANDED_MIN = 100_000
@@ -29,7 +29,7 @@ _TOO_DEEP = "maximum nesting depth"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Node:
+class YamlNode:
     """A value and its place.
 
     Attributes:
@@ -47,19 +47,19 @@ class Node:
         self.line: int = mark.line + 1
         self.column: int = mark.column + 1
         self.value = value
-        self.items: list[Node] | None = None
-        self.entries: dict[str, Entry] | None = None
+        self.items: list[YamlNode] | None = None
+        self.entries: dict[str, YamlEntry] | None = None
         self.size = 1
 
 
-class Entry(NamedTuple):
+class YamlEntry(NamedTuple):
     """A key of a mapping with its value."""
 
-    key: Node
-    node: Node
+    key: YamlNode
+    node: YamlNode
 
 
-class Document(NamedTuple):
+class YamlDocument(NamedTuple):
     """What a text says.
 
     Attributes:
@@ -67,7 +67,7 @@ class Document(NamedTuple):
         faults: Everything that YAML itself finds wrong; the values are still as meant.
     """
 
-    root: Node | None
+    root: YamlNode | None
     faults: tuple[Fault, ...]
 
 
@@ -75,7 +75,7 @@ class _Unreadable(Exception):  # noqa: N818  # not an error for anybody but read
     """Reading cannot go on; the fault is already noted."""
 
 
-def read_yaml(text: str, *, loader: Any = _LOADER) -> Document:
+def read_yaml(text: str, *, loader: Any = _LOADER) -> YamlDocument:
     """Read one YAML document, with the place of each value.
 
     Args:
@@ -83,7 +83,7 @@ def read_yaml(text: str, *, loader: Any = _LOADER) -> Document:
         loader: PyYAML loader whose parser is used.
     """
     if fault := _find_unprintable(text):
-        return Document(None, (fault,))
+        return YamlDocument(None, (fault,))
     reader = _Reader(text, loader)
     root = None
     try:
@@ -94,7 +94,7 @@ def read_yaml(text: str, *, loader: Any = _LOADER) -> Document:
         if _TOO_DEEP in (error.problem or "") and loader is not yaml.SafeLoader:
             return read_yaml(text, loader=yaml.SafeLoader)
         reader.faults.append(syntax_fault(error, text))
-    return Document(root, tuple(reader.faults))
+    return YamlDocument(root, tuple(reader.faults))
 
 
 def _find_unprintable(text: str) -> Fault | None:
@@ -119,10 +119,10 @@ class _Reader:
     def __init__(self, text: str, loader: Any) -> None:
         self.events: Iterator[Any] = iter(yaml.parse(text, Loader=loader))
         self.faults: list[Fault] = []
-        self.anchors: dict[str, Node | None] = {}
+        self.anchors: dict[str, YamlNode | None] = {}
         self.expanded_max = _EXPANDED_MIN + _EXPANDED_RATIO * len(text)
 
-    def read_document(self) -> Node | None:
+    def read_document(self) -> YamlNode | None:
         """Return the root of the first document; a second one is a fault."""
         root = None
         for event in self.events:
@@ -133,14 +133,14 @@ class _Reader:
                 root = self.read_node(next(self.events), ())
         return root
 
-    def read_node(self, event: Any, path: Path) -> Node:
+    def read_node(self, event: Any, path: Location) -> YamlNode:
         """Return the value that begins with an event."""
         if isinstance(event, yaml.AliasEvent):
             return self.read_alias(event, path)
         if event.anchor is not None:
             self.anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
-            node = Node(event.start_mark, self.read_scalar(event, path))
+            node = YamlNode(event.start_mark, self.read_scalar(event, path))
         elif len(path) > _DEPTH_MAX:
             self.fault(event.start_mark, path[:3], f"nested more than {_DEPTH_MAX} levels deep")
             raise _Unreadable
@@ -159,7 +159,7 @@ class _Reader:
             self.anchors[event.anchor] = node
         return node
 
-    def read_alias(self, event: Any, path: Path) -> Node:
+    def read_alias(self, event: Any, path: Location) -> YamlNode:
         """Return the node of an anchor; a wrong alias is a fault and stands for nothing."""
         node = self.anchors.get(event.anchor)
         if node is not None:
@@ -172,9 +172,9 @@ class _Reader:
                 "a pattern is written in quotes"
             )
         self.fault(event.start_mark, path, message)
-        return Node(event.start_mark, None)
+        return YamlNode(event.start_mark, None)
 
-    def read_scalar(self, event: Any, path: Path) -> Any:
+    def read_scalar(self, event: Any, path: Location) -> Any:
         """Return a scalar's value."""
         text: str = event.value
         plain, quoted = event.implicit
@@ -193,7 +193,7 @@ class _Reader:
             return 0.0
         return value
 
-    def read_tagged(self, event: Any, path: Path) -> Any:
+    def read_tagged(self, event: Any, path: Location) -> Any:
         """Return the value of a scalar with one of YAML's own tags."""
         value = parse_scalar(event.value)
         kinds = {"str": str, "int": int, "float": float, "bool": bool, "null": type(None)}
@@ -208,15 +208,15 @@ class _Reader:
             self.fault(event.start_mark, path, f"{event.value!r} is not what its tag says")
         return value
 
-    def check_tag(self, event: Any, path: Path, usual: str) -> None:
+    def check_tag(self, event: Any, path: Location, usual: str) -> None:
         """Refuse a tag other than the one that says what is there anyway."""
         if event.tag not in {None, "!", _CORE + usual}:
             tag = event.tag.replace(_CORE, "!!")
             self.fault(event.start_mark, path, f"the tag {tag} is refused; write the plain value")
 
-    def read_sequence(self, event: Any, path: Path) -> Node:
+    def read_sequence(self, event: Any, path: Location) -> YamlNode:
         """Return a list."""
-        node = Node(event.start_mark, [])
+        node = YamlNode(event.start_mark, [])
         node.items = []
         for item in self.events:
             if isinstance(item, yaml.SequenceEndEvent):
@@ -227,11 +227,11 @@ class _Reader:
             node.size += child.size
         return node
 
-    def read_mapping(self, event: Any, path: Path) -> Node:
+    def read_mapping(self, event: Any, path: Location) -> YamlNode:
         """Return a mapping; its own keys win over those that it merges in."""
-        node = Node(event.start_mark, {})
-        entries: dict[str, Entry] = {}
-        merged: list[Node] = []
+        node = YamlNode(event.start_mark, {})
+        entries: dict[str, YamlEntry] = {}
+        merged: list[YamlNode] = []
         for item in self.events:
             if isinstance(item, yaml.MappingEndEvent):
                 break
@@ -250,20 +250,20 @@ class _Reader:
                     Fault(line=key.line, column=key.column, path=path, message=message)
                 )
             else:
-                entries[key.value] = Entry(key, child)
+                entries[key.value] = YamlEntry(key, child)
         for other in merged:
             entries = {**(other.entries or {}), **entries}
         node.entries = entries
         node.value.update((key, entry.node.value) for key, entry in entries.items())
         return node
 
-    def read_key(self, event: Any, path: Path) -> Node:
+    def read_key(self, event: Any, path: Location) -> YamlNode:
         """Return a key as text; one that is no text is a fault, and read as it is spelled."""
         if not isinstance(event, yaml.ScalarEvent):
             self.fault(event.start_mark, path, "a key is text, not a list, a mapping or an alias")
             raise _Unreadable
         if event.value == "<<" and event.implicit[0]:
-            return Node(event.start_mark, "<<")
+            return YamlNode(event.start_mark, "<<")
         plain, _ = event.implicit
         value = parse_scalar(event.value) if plain else event.value
         if plain and event.value in WORDS_OF_YAML_1_1:
@@ -273,12 +273,12 @@ class _Reader:
             message = f"a key is text, not {format_value(value)}; write '{event.value}' in quotes"
             self.fault(event.start_mark, path, message)
         self.check_tag(event, path, "str")
-        node = Node(event.start_mark, event.value)
+        node = YamlNode(event.start_mark, event.value)
         if event.anchor is not None:
             self.anchors[event.anchor] = node
         return node
 
-    def read_merged(self, node: Node, path: Path) -> list[Node]:
+    def read_merged(self, node: YamlNode, path: Location) -> list[YamlNode]:
         """Return the mappings that a merge key names, the strongest first."""
         nodes = [node] if node.items is None else node.items
         if all(other.entries is not None for other in nodes):
@@ -287,7 +287,7 @@ class _Reader:
         self.faults.append(Fault(line=node.line, column=node.column, path=path, message=message))
         return []
 
-    def fault(self, mark: Any, path: Path, message: str) -> None:
+    def fault(self, mark: Any, path: Location, message: str) -> None:
         """Note a fault."""
         self.faults.append(
             Fault(line=mark.line + 1, column=mark.column + 1, path=path, message=message)

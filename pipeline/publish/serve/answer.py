@@ -18,7 +18,13 @@ from urllib.parse import quote
 from pipeline.disk.beneath import open_beneath
 from pipeline.publish.headers import find_content_type
 from pipeline.publish.serve.arrival import Arrival, RefusedError
-from pipeline.publish.serve.request_path import Part, Target, matches, parse_range, parse_target
+from pipeline.publish.serve.request_path import (
+    ByteRange,
+    RequestTarget,
+    matches,
+    parse_range,
+    parse_request_target,
+)
 
 INDEX = "index.html"
 NOT_FOUND = "404.html"
@@ -144,7 +150,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.headers["Transfer-Encoding"] or self.headers["Content-Length"] or "0"
         if body.strip() != "0":
             self.close_connection = self._unread = True
-        target = parse_target(self.path)
+        target = parse_request_target(self.path)
         fault = self._find_fault(target)
         if fault is not None:
             self.send_error(fault)
@@ -155,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._find(target)
 
-    def _find_fault(self, target: Target | None) -> HTTPStatus | None:
+    def _find_fault(self, target: RequestTarget | None) -> HTTPStatus | None:
         """Return why a request is not answered, whatever file it asks for."""
         hosts = self.headers.get_all("Host", [])
         if len(hosts) > 1 or (not hosts and self.request_version != "HTTP/1.0"):
@@ -170,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
             return HTTPStatus.REQUEST_URI_TOO_LONG
         return None
 
-    def _find(self, target: Target) -> None:
+    def _find(self, target: RequestTarget) -> None:
         path = f"{target.path}/{INDEX}".lstrip("/") if target.slash else target.path
         try:
             file = open_beneath(self._site.folder, path)
@@ -185,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
             with file:
                 self._send(path, file)
 
-    def _redirect(self, target: Target) -> None:
+    def _redirect(self, target: RequestTarget) -> None:
         """Lead to a folder with its slash, where it has a page."""
         try:
             open_beneath(self._site.folder, f"{target.path}/{INDEX}").close()
@@ -223,7 +229,7 @@ class Handler(BaseHTTPRequestHandler):
         self._head(status, headers, part.end - part.start)
         self._copy(file, part)
 
-    def _copy(self, file: BinaryIO, part: Part) -> None:
+    def _copy(self, file: BinaryIO, part: ByteRange) -> None:
         """Send a part of a file; each chunk has to be taken within its time."""
         if self.command == "HEAD":
             return
@@ -246,7 +252,7 @@ class Handler(BaseHTTPRequestHandler):
             size = os.fstat(file.fileno()).st_size
             kind = {"Content-Type": find_content_type(NOT_FOUND)}
             self._head(HTTPStatus.NOT_FOUND, kind, size)
-            self._copy(file, Part(start=0, end=size))
+            self._copy(file, ByteRange(start=0, end=size))
 
     def _say(self, status: HTTPStatus) -> None:
         """Answer with a sentence."""

@@ -16,7 +16,7 @@ _MAX_DIGITS = 18
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class ByteRange:
     """Bytes of a file from `start` to before `end`."""
 
     start: int
@@ -24,7 +24,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class RequestTarget:
     """What a request asks for.
 
     Attributes:
@@ -38,7 +38,7 @@ class Target:
     host: str | None = None
 
 
-def parse_target(text: str) -> Target | None:
+def parse_request_target(text: str) -> RequestTarget | None:
     """Return what the target of a request line means; None for what no file can be.
 
     That is a hidden name, a way up, a backslash, a NUL, what is no UTF-8 and no URL.
@@ -57,7 +57,7 @@ def parse_target(text: str) -> Target | None:
     names = [name for name in path.split("/") if name]
     if "\0" in path or "\\" in path or any(name.startswith(".") for name in names):
         return None
-    return Target(path="/".join(names), slash=path.endswith("/") or not names, host=host)
+    return RequestTarget(path="/".join(names), slash=path.endswith("/") or not names, host=host)
 
 
 def parse_host(text: str) -> str | None:
@@ -82,12 +82,12 @@ def matches(header: str | None, etag: str) -> bool:
     return etag in names or names == ["*"]
 
 
-def parse_range(header: str | None, size: int) -> Part | None:
+def parse_range(header: str | None, size: int) -> ByteRange | None:
     """Return the bytes that a Range header asks for; None where the file has none of them.
 
     Several ranges, and what is no range, ask for the whole: RFC 9110 lets a server ignore them.
     """
-    whole = Part(start=0, end=size)
+    whole = ByteRange(start=0, end=size)
     match = _RANGE.fullmatch(header.strip()) if header else None
     if match is None:
         return whole
@@ -98,7 +98,7 @@ def parse_range(header: str | None, size: int) -> Part | None:
         start, end = first or 0, size if last is None else min(size, last + 1)
         if last is not None and last < start:
             return whole
-    return Part(start=start, end=end) if start < end else None
+    return ByteRange(start=start, end=end) if start < end else None
 
 
 def _to_int(digits: str) -> int:

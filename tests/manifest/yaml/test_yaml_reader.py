@@ -6,7 +6,7 @@ import pytest
 import yaml
 from paths import DATA
 
-from pipeline.manifest.yaml.yaml_reader import Node, read_yaml
+from pipeline.manifest.yaml.yaml_reader import YamlNode, read_yaml
 
 GOOD = DATA / "manifest/good.yaml"
 
@@ -169,7 +169,7 @@ def test_a_lone_surrogate_is_a_fault() -> None:
     assert faults_of("a: \ud800") == [(1, 4, "the character U+D800 may not stand in YAML")]
 
 
-def _places(node: Node) -> list[Any]:
+def _places(node: YamlNode) -> list[Any]:
     """Return values and places below a node."""
     below: list[Any] = [_places(item) for item in node.items or ()]
     below += [
