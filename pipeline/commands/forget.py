@@ -24,9 +24,9 @@ class Forget(ZooCommand, DoitForget):  # type: ignore[misc]  # doit has no types
     @functools.wraps(DoitForget._execute)  # noqa: SLF001  # doit reads the options from its signature
     def _execute(
         self,
-        forget_sub: bool,  # noqa: FBT001
-        forget_disable_default: bool,  # noqa: FBT001
-        forget_all: bool,  # noqa: FBT001
+        forget_sub: bool,  # noqa: FBT001  # doit calls it
+        forget_disable_default: bool,  # noqa: FBT001  # doit calls it
+        forget_all: bool,  # noqa: FBT001  # doit calls it
     ) -> Any:
         graph = self.loader.namespace.get("GRAPH")
         if not isinstance(graph, Graph):

@@ -22,5 +22,5 @@ class List(ZooCommand, DoitList):  # type: ignore[misc]  # doit has no types
         include_subtasks: bool,  # noqa: FBT001  # doit calls it
     ) -> list[Any]:
         names = expand_names(tasks, filter_tasks)
-        listed: list[Any] = DoitList._list_filtered(tasks, names, include_subtasks)  # noqa: SLF001
+        listed: list[Any] = DoitList._list_filtered(tasks, names, include_subtasks)  # noqa: SLF001  # doit's hook
         return listed

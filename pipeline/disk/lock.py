@@ -6,7 +6,7 @@ the process id of the run that holds the lock stands in it, so that another run 
 The library `filelock` (4.3) does the same, and costs more: importing it takes a run 12 ms more
 (doit and pydantic take 102 ms), a lock 1.2 ms in place of 0.06 ms, of which a build takes several
 for each source. A file that cannot be made in a folder of the kernel's it calls held by another.
-It opens paths only, where `pipeline.publish.folder_target` must not follow a link on the way.
+It opens paths only, but publishing to a folder must follow no link on the way to its lock.
 """
 
 import contextlib

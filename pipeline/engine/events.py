@@ -87,7 +87,7 @@ def subscribe(listener: Listener) -> Callable[[], None]:
         _listeners = (*_listeners, entry)
 
     def unsubscribe() -> None:
-        global _listeners  # noqa: PLW0603
+        global _listeners  # noqa: PLW0603  # as above
         with _lock:
             _listeners = tuple(other for other in _listeners if other[0] is not entry[0])
 

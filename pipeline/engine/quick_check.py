@@ -34,7 +34,7 @@ class UpToDate:
     def __init__(self, job: Job) -> None:
         self.job = job
 
-    def __call__(self, task: object, values: Mapping[str, Any]) -> bool:  # noqa: ARG002
+    def __call__(self, task: object, values: Mapping[str, Any]) -> bool:  # noqa: ARG002  # doit gives both
         """Compare the stamp that doit kept with what is there now."""
         try:
             stamp = values.get("stamp")

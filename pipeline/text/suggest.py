@@ -19,8 +19,7 @@ def find_similar(
         most: Number of names to return at most.
         similarity: How alike they must be; `SIMILARITY` explains the unit.
     """
-    # Only messages need it; most runs write none.
-    import difflib  # noqa: PLC0415
+    import difflib  # noqa: PLC0415  # only messages need it, and most runs write none
 
     return difflib.get_close_matches(name, list(known), n=most, cutoff=similarity)
 

@@ -59,7 +59,7 @@ movenet-singlepose-thunder    ok      object-detection         3.41 M  12.1 MiB*
 withheld: note: relative error 0.21 > 0.01 (basic-pitch uint8)
 skipped: would not be smaller than the base (handtrack float16, handtrack uint8, movenet-singlepose-lightning float16 and 1 more)
 stale: no signature; the build of 2026-01-31 is offered (handtrack)
-"""  # noqa: E501
+"""  # noqa: E501  # as a wide terminal shows it
 
 COLUMNS_80 = """\
 model             status       base       float16     uint8         small

@@ -9,7 +9,7 @@
 const fs = require('fs');
 const path = require('path');
 
-const runtime = path.join(__dirname, '..', 'pipeline', 'runtime');
+const runtime = path.join(__dirname, '..', '..', 'pipeline', 'runtime');
 const {loadPackages, useBackend} = require(path.join(runtime, 'backends.js'));
 const {loadModel} = require(path.join(runtime, 'models.js'));
 const {openOutputs, readVectors} = require(path.join(runtime, 'tensors.js'));

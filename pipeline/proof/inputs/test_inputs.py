@@ -188,7 +188,7 @@ def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int | None, int
     try:
         with Image.open(path, formats=_FORMATS) as file:
             if file.width * file.height > _MAX_PIXELS:
-                raise ValueError(f"{file.width} × {file.height} pixels")  # noqa: TRY301, RUF001
+                raise ValueError(f"{file.width} × {file.height} pixels")  # noqa: TRY301, RUF001  # as PIL refuses; a times sign
             image = ImageOps.exif_transpose(file).convert(mode)
     except Exception as error:  # its readers raise whatever they stumble over
         if isinstance(error, OSError) and error.errno is not None:

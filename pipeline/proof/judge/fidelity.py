@@ -126,8 +126,8 @@ def compare(
     if any(array.dtype.kind in "OSU" for array in (*reference, *found)):
         return _compare_exact(reference, found)
     sums = _Sums(atol=atol, rtol=rtol)
-    for vector, (expected, actual) in enumerate(zip(reference, found, strict=True)):
-        expected, actual = _as_real(expected), _as_real(actual)  # noqa: PLW2901
+    pairs = zip(map(_as_real, reference), map(_as_real, found), strict=True)
+    for vector, (expected, actual) in enumerate(pairs):
         if expected.shape != actual.shape:
             raise ValueError(f"shapes {expected.shape} and {actual.shape}")
         for block in blocks(expected.size, length=_BLOCK):

@@ -168,7 +168,7 @@ def _judge_detector(
     try:
         actual = _read_images(values, case.box_form)
         if len(actual) != len(expected):
-            raise ValueError(f"boxes of {len(actual)} images; expected {len(expected)}")  # noqa: TRY301
+            raise ValueError(f"boxes of {len(actual)} images; expected {len(expected)}")  # noqa: TRY301  # one handler for all faults
     except ValueError as error:
         fault: str | None = str(error)
     else:

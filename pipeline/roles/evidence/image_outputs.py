@@ -15,6 +15,8 @@ LOGIT_REACH = 2.0
 
 _COLOURS = 3
 _MIN_SHARE = 1 / 33
+# Height and width shrink alike, but for rounding.
+_MAX_DISTORTION = 1.25
 
 
 def find_images(model: Observed) -> Iterator[Claim]:
@@ -62,7 +64,7 @@ def _covers_image(output: Output, model: Observed) -> bool:
     if model.image_size is None:
         return True
     shares = [mine / its for mine, its in zip(output.plane, model.image_size, strict=False)]
-    return min(shares) >= _MIN_SHARE and max(shares) / min(shares) <= 1.25  # noqa: PLR2004
+    return min(shares) >= _MIN_SHARE and max(shares) / min(shares) <= _MAX_DISTORTION
 
 
 def _claim_mask(output: Output, model: Observed, task: str) -> Claim:

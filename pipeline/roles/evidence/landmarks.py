@@ -42,7 +42,7 @@ def find_landmarks(model: Observed) -> Iterator[Claim | Doubt]:
     else:
         for output in pixels:
             yield Doubt(output=output, reason=f"{len(pixels)} outputs hold points in pixels")
-    yield from _find_scores(model, bool(pixels) or len(rows) == 1)
+    yield from _find_scores(model, has_points=bool(pixels) or len(rows) == 1)
 
 
 def read_points(output: Output, model: Observed) -> dict[str, str]:
@@ -98,7 +98,7 @@ def _claim_metres(output: Output) -> Claim:
     )
 
 
-def _find_scores(model: Observed, has_points: bool) -> Iterator[Claim | Doubt]:  # noqa: FBT001
+def _find_scores(model: Observed, *, has_points: bool) -> Iterator[Claim | Doubt]:
     """Yield `scores` for the only single number; of two, one may tell left hands from right."""
     single = [o for o in model.numeric if o.inner == ()]
     if len(single) == 1 and has_points:

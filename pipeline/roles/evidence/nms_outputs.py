@@ -161,7 +161,7 @@ def _are_columns(classes: Output, multiclass: Output, rows: Rows) -> bool:
 
 
 def _first_class(classes: Output, model: Observed) -> str | None:
-    if classes.low < 0.5:  # noqa: PLR2004
+    if classes.low < 0.5:  # noqa: PLR2004  # class ids begin at 0, nearly
         return "0"
     return "1" if model.structure.adds_constant(classes.tensor) else None
 

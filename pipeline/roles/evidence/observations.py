@@ -138,7 +138,7 @@ class Output:
     @cached_property
     def sums_to_one(self) -> bool:
         """Whether values are at least 0 and sum to 1 along the last axis, of two or more."""
-        if not self.varies or self.low < -RANGE_TOLERANCE or (self.last or 0) < 2:  # noqa: PLR2004
+        if not self.varies or self.low < -RANGE_TOLERANCE or (self.last or 0) <= 1:
             return False
         return all(np.abs(a.sum(axis=-1) - 1.0).max() <= SUM_TOLERANCE for a in self.values)
 

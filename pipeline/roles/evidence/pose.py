@@ -15,7 +15,7 @@ from pipeline.roles.person_roles import POSE
 MIN_POINTS = 5
 """A body or hand is described by no fewer points."""
 
-_NDIM_POINTS = 3
+_NDIM_POINTS, _NDIM_IMAGES = 3, 4
 _COLUMNS = (2, 3)
 _BEYOND = 0.25
 _PEAK_SHARE = 0.15
@@ -88,7 +88,7 @@ def _find_keypoints(output: Output, model: Observed) -> Iterator[Claim]:
 def _find_heatmaps(output: Output, model: Observed) -> Iterator[Claim]:
     """Yield `heatmaps` for images with a channel for each point, each with its peak."""
     plane = output.plane
-    if plane is None or plane[2] < MIN_POINTS or output.ndim != 4:  # noqa: PLR2004
+    if plane is None or plane[2] < MIN_POINTS or output.ndim != _NDIM_IMAGES:
         return
     if output.low < -_NEGATIVE_SHARE * output.high or not _are_peaked(output):
         return

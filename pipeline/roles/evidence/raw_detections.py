@@ -101,7 +101,7 @@ def find_arg_max(model: Observed, claimed: dict[str, Output | None]) -> Iterator
     boxes, scores = claimed.get("boxes"), claimed.get("scores")
     if boxes is None or scores is None or "classes" in claimed or scores.ndim != NDIM_TABLE:
         return
-    if (scores.last or 0) < 2 or not scores.sizes or not boxes.sizes:  # noqa: PLR2004
+    if (scores.last or 0) <= 1 or not scores.sizes or not boxes.sizes:
         return
     unclaimed = [o for o in model.outputs if o not in claimed.values()]
     if any(o.text or (o.ndim == NDIM_ROWS and o.inner) for o in unclaimed):

@@ -90,7 +90,7 @@ def _whole(output: Output, _model: Observed) -> str | None:
 
 
 def _not_negative(output: Output, _model: Observed) -> str | None:
-    if output.text or not output.is_known or output.low >= -0.5:  # noqa: PLR2004
+    if output.text or not output.is_known or output.low >= -0.5:  # noqa: PLR2004  # noise around 0
         return None
     return f"holds negative values, down to {output.low:.4g}"
 
