@@ -67,8 +67,8 @@ class Request:
         Raises:
             FetchError: The file does not come, as `pipeline.fetch.http.download` has it.
         """
-        # A local source needs no HTTP library, and every run asks for the state of local sources.
-        from pipeline.fetch.http.download import download  # noqa: PLC0415
+        # Every run asks for the state of local sources, which need no HTTP library.
+        from pipeline.fetch.http.download import download  # noqa: PLC0415  # brings HTTP
 
         found = download(
             self.store,

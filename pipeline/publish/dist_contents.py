@@ -130,7 +130,7 @@ def _left_over(
     """Find files of models that the catalog does not list, for a dist/ without a record."""
     aliases = {alias for model in catalog.models for alias in alias_files(model)}
     for path in paths:
-        in_variant = path.startswith("models/") and path.count("/") > 2  # noqa: PLR2004
+        in_variant = path.startswith("models/") and path.count("/") > 2  # noqa: PLR2004  # models/NAME/VARIANT/
         if in_variant and path not in listed and path not in aliases:
             yield path
 

@@ -41,9 +41,8 @@ def choose_render(graph: Graph, paths: Mapping[str, object], *, notify: Notify) 
 
 
 def _build(graph: Graph, catalog: Catalog) -> Mapping[str, bytes]:
-    # Imported here, because templates take their time and few publishes need them.
-    from pipeline.runtime.tfjs_packages import fetch_packages  # noqa: PLC0415
-    from pipeline.site.build import build_site  # noqa: PLC0415
+    from pipeline.runtime.tfjs_packages import fetch_packages  # noqa: PLC0415  # few need it
+    from pipeline.site.build import build_site  # noqa: PLC0415  # few need its templates
 
     packages = fetch_packages(
         cache=graph.session.cache, root=graph.layout.root, progress=ignore_transfer

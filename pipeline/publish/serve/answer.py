@@ -79,9 +79,9 @@ class Site(Protocol):
     """What a connection is told by its server."""
 
     @property
-    def folder(self) -> Path: ...  # noqa: D102
-    def answers_to(self, host: str) -> bool: ...  # noqa: D102
-    def mark(self, connection: socket.socket, *, waiting: bool) -> None: ...  # noqa: D102
+    def folder(self) -> Path: ...  # noqa: D102  # see SiteServer
+    def answers_to(self, host: str) -> bool: ...  # noqa: D102  # see SiteServer
+    def mark(self, connection: socket.socket, *, waiting: bool) -> None: ...  # noqa: D102  # see SiteServer
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -231,8 +231,7 @@ def open_bucket(url: str, *, endpoint: str | None = None) -> BucketTarget:
     Raises:
         PublishError: The URL names no store, or the client of that store is not installed.
     """
-    # Imported here, because the graph is loaded without it.
-    import fsspec.core  # noqa: PLC0415
+    import fsspec.core  # noqa: PLC0415  # the graph is loaded without it
 
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()

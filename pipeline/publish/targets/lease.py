@@ -58,12 +58,12 @@ class LockStore(Protocol):
     """The operations of a store that a lease needs."""
 
     @property
-    def shown(self) -> str: ...  # noqa: D102
-    def find(self, below: str = "") -> Mapping[str, int]: ...  # noqa: D102
-    def read(self, path: str, *, limit: int | None = None) -> bytes | None: ...  # noqa: D102
-    def write(self, path: str, content: bytes, headers: Headers) -> None: ...  # noqa: D102
-    def create(self, path: str, content: bytes) -> None: ...  # noqa: D102
-    def remove(self, path: str) -> None: ...  # noqa: D102
+    def shown(self) -> str: ...  # noqa: D102  # see BucketTarget
+    def find(self, below: str = "") -> Mapping[str, int]: ...  # noqa: D102  # see BucketTarget
+    def read(self, path: str, *, limit: int | None = None) -> bytes | None: ...  # noqa: D102  # see BucketTarget
+    def write(self, path: str, content: bytes, headers: Headers) -> None: ...  # noqa: D102  # see BucketTarget
+    def create(self, path: str, content: bytes) -> None: ...  # noqa: D102  # see BucketTarget
+    def remove(self, path: str) -> None: ...  # noqa: D102  # see BucketTarget
 
 
 class Lease:
@@ -241,5 +241,5 @@ def _machine() -> str:
     known = [platform.node(), str(uuid.getnode())]
     with contextlib.suppress(OSError):
         known.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
-        known.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115
+        known.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115  # the link leads to no path
     return hashlib.sha256("\n".join(known).encode()).hexdigest()[:16]

@@ -328,7 +328,7 @@ def test_a_listing_ends_whatever_the_store_says(
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as http.server names it
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Lying) as server:
