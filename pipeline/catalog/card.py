@@ -182,9 +182,7 @@ def _roles(roles: RoleMap) -> dict[str, CatalogRole]:
     }
 
 
-def _inputs(
-    signature: Signature, ranges: Mapping[str, tuple[float, float]]
-) -> list[CatalogInput]:
+def _inputs(signature: Signature, ranges: Mapping[str, tuple[float, float]]) -> list[CatalogInput]:
     return [
         CatalogInput(
             id=tensor.id,

@@ -138,7 +138,6 @@ class ModelIdentity(CamelPart):
     homepage: str | None
     """Where to learn more about it."""
 
-
     @property
     def stated(self) -> dict[str, Any]:
         """The fields of a model's identity by their names, without the keys of `extra:`."""
