@@ -175,7 +175,7 @@ def test_numbers_outside_of_a_byte_are_refused(root: Path) -> None:
         pytest.param("photo.png", TEXT, r"an image for an input of shape \(\?,\)", id="no picture"),
         pytest.param(
             "photo.png",
-            {"inputs": [tensor("x", "float32", [1, 32, 32, 8])]},
+            [tensor("x", "float32", [1, 32, 32, 8])],
             "input of 8 channels",
             id="channels",
         ),
