@@ -25,7 +25,7 @@ from pipeline.engine.outcome import load_outcome
 from pipeline.errors import PipelineError
 from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
 from pipeline.steps.graph import Graph
-from pipeline.wall.record import describe_walls
+from pipeline.wall.walls_used import describe_walls
 
 if TYPE_CHECKING:
     from pipeline.catalog.types import CatalogModel

@@ -18,8 +18,8 @@ from pathlib import Path
 from pipeline.errors import NoWallError
 from pipeline.wall.landlock import landlock_version
 from pipeline.wall.probe import try_wall
-from pipeline.wall.record import record_wall
 from pipeline.wall.rights import Rights, program_loaders, system_paths
+from pipeline.wall.walls_used import record_wall
 
 WALL_VARIABLE = "TFJS_ZOO_WALL"
 """Environment variable with the one wall to use: a key of WALLS, or "none"."""

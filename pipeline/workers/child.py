@@ -26,7 +26,7 @@ from pipeline.disk.machine_faults import OF_NO_MODEL, machine_error
 from pipeline.errors import MachineError, PipelineError, WorkerError
 from pipeline.wall.confine import confine
 from pipeline.wall.rights import parse_rights
-from pipeline.workers.job import OUTCOME, Request
+from pipeline.workers.pool_job import OUTCOME, Request
 
 # The unit of getrusage: KiB on Linux, bytes on macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024

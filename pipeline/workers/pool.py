@@ -21,9 +21,9 @@ from pipeline.errors import WorkerError
 from pipeline.wall.rights import Rights
 from pipeline.wall.wall import Wall, require_wall
 from pipeline.workers.child_process import Launched, Server, job_rights
-from pipeline.workers.job import JobResult, PoolJob, Request
 from pipeline.workers.limits import GIB, Budget
 from pipeline.workers.memory import available_memory
+from pipeline.workers.pool_job import JobResult, PoolJob, Request
 from pipeline.workers.supervise import supervise
 from pipeline.workers.support import check_platform
 

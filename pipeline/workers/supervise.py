@@ -21,8 +21,8 @@ from pipeline.text.printable import printable
 from pipeline.text.quantity import format_limit
 from pipeline.wall.rights import Rights
 from pipeline.workers.child_process import Launched, describe_exit, last_lines
-from pipeline.workers.job import OUTCOME, JobResult, PoolJob, UnexpectedJobError
 from pipeline.workers.memory import tree_memory
+from pipeline.workers.pool_job import OUTCOME, JobResult, PoolJob, UnexpectedJobError
 
 _INTERVAL_SECONDS = 0.2
 _DISK_INTERVAL_SECONDS = 2.0

@@ -17,9 +17,9 @@ import pytest
 from walls import no_wall
 
 from pipeline.errors import FormatError, MachineError, WorkerError
-from pipeline.workers.job import JobResult, UnexpectedJobError
 from pipeline.workers.limits import Budget, ResourceLimits
 from pipeline.workers.pool import TensorFlowPool
+from pipeline.workers.pool_job import JobResult, UnexpectedJobError
 
 MIB = 1024**2
 LIMITS = ResourceLimits(timeout_seconds=60, memory_bytes=1024 * MIB)

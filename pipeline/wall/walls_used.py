@@ -1,4 +1,4 @@
-"""Record: the walls behind which this process has started others, for the end of a run."""
+"""Walls used: those behind which this process has started others, for the end of a run."""
 
 import threading
 
