@@ -97,6 +97,12 @@ def import_from_a_broken_disk() -> None:
     raise error
 
 
+def leave_outcome(text: str) -> None:
+    """Write an outcome of one's own, as a stranger's model may do, and go."""
+    (Path(os.environ["TMPDIR"]) / "outcome.json").write_text(text)
+    os._exit(0)
+
+
 def segfault() -> None:
     """Read where there is nothing."""
     print("about to read address 1", flush=True)  # noqa: T201  # the test reads the log

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import psutil
 import pytest
 from walls import no_wall
 
-from pipeline.errors import FormatError, MachineError, WorkerError
+from pipeline.errors import CrashError, FormatError, MachineError, PipelineError, WorkerError
 from pipeline.workers.limits import Budget, ResourceLimits
 from pipeline.workers.pool import TensorFlowPool
 from pipeline.workers.pool_job import JobResult, UnexpectedJobError
@@ -174,6 +175,34 @@ def test_a_package_that_cannot_be_read_keeps_its_fault(run: Run) -> None:
         run("import_from_a_broken_disk")
 
     assert caught.value.fault == caught.value.message
+
+
+@pytest.mark.parametrize("mode", ["fork"], indirect=True)
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param('{"value": 1', id="cut off"),
+        pytest.param("[]", id="a list"),
+        pytest.param("{}", id="nothing in it"),
+        pytest.param('{"value": 1, "peak": "much"}', id="a peak in words"),
+        pytest.param('{"error": 3}', id="an error that is a number"),
+        pytest.param('{"error": {"kinds": [[]], "message": "m"}}', id="a kind that is a list"),
+        pytest.param('{"error": {"number": []}}', id="an error number that is a list"),
+        pytest.param('{"error": {"kinds": [], "message": 5}}', id="a message that is a number"),
+    ],
+)
+def test_an_outcome_that_is_none_of_ours_is_a_crash(run: Run, text: str) -> None:
+    with pytest.raises(CrashError, match=r"^leave_outcome died: exit status 0$"):
+        run("leave_outcome", text=text)
+
+
+def test_an_outcome_raises_no_error_but_ours(run: Run) -> None:
+    text = json.dumps({"error": {"kinds": ["printable", "ClassVar"], "message": "a\x1b[2Jb"}})
+    with pytest.raises(PipelineError, match=r"^a\\u001b\[2Jb$") as caught:
+        run("leave_outcome", text=text)
+
+    assert type(caught.value) is PipelineError
 
 
 def test_a_segmentation_fault_is_named_with_the_end_of_the_log(run: Run) -> None:
