@@ -22,6 +22,7 @@ from pipeline.errors import PipelineError, SourceError
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.download_cache import Progress
+from pipeline.inspection.description import Description
 from pipeline.inspection.inspect import Trial, inspect_subject
 from pipeline.inspection.inspection_view import format_failure, format_model
 from pipeline.inspection.subject import open_subject
@@ -36,8 +37,8 @@ _OPTION_JSON = {
     "long": "json",
     "type": bool,
     "default": False,
-    "help": "print a JSON list, an object for each; python -m pydoc pipeline.inspection.inspect "
-    "documents its keys",
+    "help": "print a JSON list, an object for each; python -m pydoc "
+    "pipeline.inspection.description documents its keys",
 }
 _OPTION_SHAPE = {
     "name": "shapes",
@@ -141,8 +142,8 @@ class _JsonPrinter:
     def __init__(self) -> None:
         self._models: list[Mapping[str, Any]] = []
 
-    def show(self, text: str, model: Mapping[str, Any]) -> None:
-        self._models.append({"source": text, "error": None, **model})
+    def show(self, text: str, model: Description) -> None:
+        self._models.append({"source": text, "error": None, **model.to_json()})
 
     def fail(self, text: str, error: PipelineError) -> None:
         fault = {"message": error.message, "hint": error.hint}
@@ -159,7 +160,7 @@ class _TextPrinter:
         self._is_first = True
         self._screen = open_screen(sys.stdout, os.environ)
 
-    def show(self, text: str, model: Mapping[str, Any]) -> None:
+    def show(self, text: str, model: Description) -> None:
         self._write(format_model(text, model, width=self._screen.width))
 
     def fail(self, text: str, error: PipelineError) -> None:

@@ -5,12 +5,12 @@ An unknown first axis of an input is taken for 1, a batch of one. It opens no fi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from pipeline.inspection.description import MultiplyAdds, ShapeCount
 from pipeline.inspection.facts import Fact
-from pipeline.inspection.multiply_adds import Work, count_multiply_adds
+from pipeline.inspection.multiply_adds import count_multiply_adds
 from pipeline.inspection.shapes import Graph, Inference, Visit
-from pipeline.records.shape import Shape, format_sizes
+from pipeline.records.shape import Shape
 
 _NO_SHAPE = frozenset({"Assert", "Const", "NoOp"})
 
@@ -29,31 +29,18 @@ class Effort:
 
     Attributes:
         work: Multiply-adds.
-        assumed: Shapes of inputs that were taken in place of the stated ones, by name.
         visits: Every node that runs.
     """
 
-    work: Work
-    assumed: Mapping[str, Shape]
+    work: MultiplyAdds
     visits: Sequence[Visit]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return `multiplyAdds` and `shapes`, as pipeline.inspection.inspect documents them."""
-        work = self.work
+    @property
+    def shapes(self) -> ShapeCount:
+        """Numbers of nodes whose output has a known shape, and an unknown one."""
         seen = [visit for visit in self.visits if visit.node.op not in _NO_SHAPE]
         known = sum(visit.outputs[0].size is not None for visit in seen)
-        return {
-            "multiplyAdds": {
-                "total": work.total,
-                "exact": not work.unknown and not work.repeated,
-                "byOp": work.by_op,
-                "counted": work.num_counted,
-                "unknown": list(work.unknown),
-                "repeated": list(work.repeated),
-                "assumedShapes": {name: format_sizes(s) for name, s in self.assumed.items()},
-            },
-            "shapes": {"known": known, "unknown": len(seen) - known},
-        }
+        return ShapeCount(known=known, unknown=len(seen) - known)
 
 
 def gauge(
@@ -78,5 +65,5 @@ def gauge(
             assumed[name] = shape
     inference = Inference(graph=graph)
     inference.run(given, wanted)
-    work = count_multiply_adds(inference.visits)
-    return Effort(work=work, assumed=assumed, visits=inference.visits)
+    work = count_multiply_adds(inference.visits, assumed=assumed)
+    return Effort(work=work, visits=inference.visits)

@@ -1,18 +1,19 @@
-"""Graph models: what a TensorFlow.js model.json with a GraphDef says of itself.
+"""Graph models: the description of a TensorFlow.js model.json with a GraphDef.
 
-It is read as found in the wild: what is missing in its signature is completed from the graph,
-and said.
+A file is read as found in the wild: parts that its signature lacks are completed from the graph,
+and the description names them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SignatureError
+from pipeline.inspection.description import Description, Ends, Tensor
 from pipeline.inspection.effort import Feed, gauge
 from pipeline.inspection.shapes import Body, Graph
-from pipeline.inspection.stored import read_values, summarize_weights
+from pipeline.inspection.stored import describe_weights, read_values
 from pipeline.records.shape import Shape
 from pipeline.records.source import Conversion
 from pipeline.tfjs.model.dtypes import js_dtype
@@ -30,12 +31,12 @@ from pipeline.tfjs.model.topology import parse_topology, tensor_name
 from pipeline.tfjs.op_support import find_missing_ops
 
 
-def inspect_graph_model(path: Path, *, shapes: Mapping[str, Shape]) -> dict[str, Any]:
-    """Describe a graph model: JSON values, as documented in pipeline.inspection.inspect.
+def inspect_graph_model(path: Path, *, shapes: Mapping[str, Shape]) -> Description:
+    """Describe a graph model.
 
     Args:
         path: Its model.json, of whatever name.
-        shapes: Sizes of inputs, by name, in place of those that it states.
+        shapes: Sizes of inputs, by name, in place of the stated ones.
 
     Raises:
         FormatError: It is no graph model.
@@ -47,36 +48,38 @@ def inspect_graph_model(path: Path, *, shapes: Mapping[str, Shape]) -> dict[str,
     topology = parse_topology(content["modelTopology"])
     signature = parse_signature_def(content)
     reading = read_values(model_json, path.parent)
-    ends, fault = _describe_ends(model_json, signature)
+    called = _describe_call(model_json, signature)
     effort = gauge(
         Graph(
             body=Body(nodes=topology.nodes),
             functions={name: Body(nodes=nodes) for name, nodes in topology.functions.items()},
             constants={"": reading.facts},
         ),
-        _feeds(ends["inputs"], signature.inputs),
+        _feeds(called.inputs, signature.inputs),
         [info.tensor for info in signature.outputs],
         shapes,
     )
     ops = topology.count_ops()
-    weights = summarize_weights(model_json.weights, reading)
-    return {
-        "format": "tfjs_graph_model",
-        "producer": {key: content.get(key) for key in ("generatedBy", "convertedBy")},
-        "repairs": find_repairs(found.content, parse_signature_def(found.content), signature),
-        **ends,
-        "ends": {
-            "inputs": [tensor_name(name) for name in topology.placeholders()],
-            "outputs": [tensor_name(name) for name in topology.results()],
-        },
-        "asyncOps": sorted(set(ops) & ASYNC_OPS) if ends["requiresAsync"] else [],
-        "parameters": count_parameters(model_json),
-        "weights": weights,
-        "ops": ops,
-        "missingOps": {"tensorflow.js": find_missing_ops(ops, converted=True)},
-        **effort.to_json(),
-        "faults": [text for text in (reading.fault, fault) if text],
-    }
+    return Description(
+        format="tfjs_graph_model",
+        producer={key: content.get(key) for key in ("generatedBy", "convertedBy")},
+        repairs=find_repairs(found.content, parse_signature_def(found.content), signature),
+        inputs=called.inputs,
+        outputs=called.outputs,
+        requires_async=called.requires_async,
+        ends=Ends(
+            inputs=[tensor_name(name) for name in topology.placeholders()],
+            outputs=[tensor_name(name) for name in topology.results()],
+        ),
+        async_ops=sorted(set(ops) & ASYNC_OPS) if called.requires_async else [],
+        parameters=count_parameters(model_json),
+        weights=describe_weights(model_json.weights, reading),
+        ops=ops,
+        missing_ops={"tensorflow.js": find_missing_ops(ops, converted=True)},
+        multiply_adds=effort.work,
+        shapes=effort.shapes,
+        faults=[text for text in (reading.fault, called.fault) if text],
+    )
 
 
 def find_repairs(
@@ -126,44 +129,53 @@ def _find_side_repairs(
     return repairs
 
 
-def _describe_ends(
-    model_json: ModelJson, signature: SignatureDef
-) -> tuple[dict[str, Any], str | None]:
-    """Return inputs, outputs and how to call; and why these are not what a zoo would publish."""
+@dataclass(frozen=True, kw_only=True)
+class _Call:
+    """How to call a model, and why a zoo would refuse its signature, None if it would not."""
+
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    requires_async: bool
+    fault: str | None = None
+
+
+def _describe_call(model_json: ModelJson, signature: SignatureDef) -> _Call:
     try:
-        described = read_signature(model_json, Conversion())
+        read = read_signature(model_json, Conversion())
     except SignatureError as error:
         topology = parse_topology(model_json.content["modelTopology"])
         known = [spec.name for spec in model_json.weights]
         known += [info.node for info in signature.inputs]
         nodes = [info.node for info in signature.outputs]
-        ends = {
-            "inputs": _list_tensors([i for i in signature.inputs if not i.is_resource]),
-            "outputs": _list_tensors(signature.outputs),
-            "requiresAsync": topology.requires_async(nodes, known=known),
-        }
-        return ends, error.message
-    return described.model_dump(
-        mode="json", by_alias=True, include={"inputs", "outputs", "requires_async"}
-    ), None
+        return _Call(
+            inputs=_list_tensors([info for info in signature.inputs if not info.is_resource]),
+            outputs=_list_tensors(signature.outputs),
+            requires_async=topology.requires_async(nodes, known=known),
+            fault=error.message,
+        )
+    return _Call(
+        inputs=[Tensor(**dict(tensor)) for tensor in read.inputs],
+        outputs=[Tensor(**dict(tensor)) for tensor in read.outputs],
+        requires_async=read.requires_async,
+    )
 
 
-def _list_tensors(infos: Sequence[TensorInfo]) -> list[dict[str, Any]]:
+def _list_tensors(infos: Sequence[TensorInfo]) -> list[Tensor]:
     return [
-        {
-            "id": i,
-            "name": info.key,
-            "tensor": info.tensor,
-            "dtype": info.dtype,
-            "jsDtype": js_dtype(info.dtype) if info.dtype else None,
-            "shape": None if info.shape is None else [-1 if n is None else n for n in info.shape],
-        }
+        Tensor(
+            id=i,
+            name=info.key,
+            tensor=info.tensor,
+            dtype=info.dtype,
+            js_dtype=js_dtype(info.dtype) if info.dtype else None,
+            shape=info.shape,
+        )
         for i, info in enumerate(infos)
     ]
 
 
-def _feeds(entries: Sequence[Mapping[str, Any]], infos: Sequence[TensorInfo]) -> dict[str, Feed]:
+def _feeds(tensors: Sequence[Tensor], infos: Sequence[TensorInfo]) -> dict[str, Feed]:
     """Return the inputs by the names that they are shown under."""
-    by_tensor = {info.tensor: info for info in infos}
-    named = ((entry["name"], by_tensor[entry["tensor"]]) for entry in entries)
+    by_tensor: Mapping[str | None, TensorInfo] = {info.tensor: info for info in infos}
+    named = ((tensor.name, by_tensor[tensor.tensor]) for tensor in tensors)
     return {name: Feed(node=info.node, shape=info.shape) for name, info in named}

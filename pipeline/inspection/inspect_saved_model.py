@@ -11,10 +11,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.inspection.description import (
+    Checkpoint,
+    DescribedSignature,
+    Description,
+    NonFinite,
+    Tensor,
+    Weight,
+    Weights,
+)
 from pipeline.inspection.effort import Feed, gauge
 from pipeline.inspection.facts import Fact
 from pipeline.inspection.shapes import VARIABLES, Body, Graph, Visit
-from pipeline.inspection.stored import NUM_LARGEST
+from pipeline.inspection.stored import count_weights
 from pipeline.records.shape import Shape
 from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
 from pipeline.tfjs.model.inference import parse_shape
@@ -41,14 +50,13 @@ _ITEM_SIZES = {
     "uint64": 8,
     "uint8": 1,
 }
-_OF_SIGNATURE = ("inputs", "outputs", "multiplyAdds", "shapes")
 _FLOATING = ("bfloat16", "float16", "float32", "float64", "complex64", "complex128")
 
 
 def inspect_saved_model(
     folder: Path, *, shapes: Mapping[str, Shape], announce: Callable[[str], None]
-) -> dict[str, Any]:
-    """Describe a SavedModel: JSON values, as documented in pipeline.inspection.inspect.
+) -> Description:
+    """Describe a SavedModel.
 
     Args:
         folder: Holds saved_model.pb.
@@ -61,7 +69,7 @@ def inspect_saved_model(
     """
     summary = _summarize(folder, announce)
     graphs = summary["graphs"]
-    signatures: dict[str, Any] = {}
+    signatures: dict[str, DescribedSignature] = {}
     constants: dict[str, Mapping[str, Any]] = {}
     used: dict[str, Mapping[str, Any]] = {}
     run: dict[tuple[str, ...], str] = {}  # op by graph, function and node
@@ -77,56 +85,59 @@ def inspect_saved_model(
         nodes = (node for graph in graphs for node in _parse_nodes(graph["nodes"]).values())
         used = _find_variables(nodes)
     chosen = _choose(signatures)
+    default = signatures[chosen] if chosen else None
     variables = list(used.values())
     checkpoint = [_describe_weight(entry) for entry in summary["variables"]]
-    return {
-        "format": "tf_saved_model",
-        "producer": {"generatedBy": graphs[0]["producer"], "convertedBy": None},
-        "tags": [graph["tags"] for graph in graphs],
-        "signatureKey": chosen,
-        "signatures": signatures,
-        **{name: signatures[chosen][name] if chosen else None for name in _OF_SIGNATURE},
-        "functions": sum(len(graph["functions"]) for graph in graphs),
-        "parameters": _count_floats(variables) + _count_floats(constants.values()),
-        "variableParameters": _count_floats(variables),
-        "weights": _summarize_weights(
+    return Description(
+        format="tf_saved_model",
+        producer={"generatedBy": graphs[0]["producer"], "convertedBy": None},
+        tags=[graph["tags"] for graph in graphs],
+        signature_key=chosen,
+        signatures=signatures,
+        inputs=default.inputs if default else None,
+        outputs=default.outputs if default else None,
+        multiply_adds=default.multiply_adds if default else None,
+        shapes=default.shapes if default else None,
+        functions=sum(len(graph["functions"]) for graph in graphs),
+        parameters=_count_floats(variables) + _count_floats(constants.values()),
+        variable_parameters=_count_floats(variables),
+        weights=_count_weights(
             [*variables, *constants.values()],
             broken=[*summary["variables"], *constants.values()],
         ),
-        "checkpoint": {
-            "count": len(checkpoint),
-            "bytes": sum(entry["bytes"] for entry in checkpoint),
-            "usedBytes": sum(_describe_weight(entry)["bytes"] for entry in variables),
-        },
-        "ops": _count_ops(run.values()),
-        "allOps": _count_ops(_all_ops(graphs)),
-        "missingOps": {"tensorflow.js": find_missing_ops(run.values(), converted=False)},
-        "faults": [g[name] for g in graphs for name in ("untrusted", "narrowed") if g[name]],
-    }
+        checkpoint=Checkpoint(
+            count=len(checkpoint),
+            bytes=sum(weight.bytes for weight in checkpoint),
+            used_bytes=sum(_describe_weight(entry).bytes for entry in variables),
+        ),
+        ops=_count_ops(run.values()),
+        all_ops=_count_ops(_all_ops(graphs)),
+        missing_ops={"tensorflow.js": find_missing_ops(run.values(), converted=False)},
+        faults=[g[name] for g in graphs for name in ("untrusted", "narrowed") if g[name]],
+    )
 
 
 def _describe_signature(
     graph: Mapping[str, Any], signature: Mapping[str, Any], shapes: Mapping[str, Shape]
-) -> tuple[dict[str, Any], Sequence[Visit]]:
-    """Return a signature as JSON values, and all nodes that it runs."""
+) -> tuple[DescribedSignature, Sequence[Visit]]:
+    """Return a signature, and all nodes that it runs."""
     inputs, outputs = (_list_tensors(signature[side]) for side in ("inputs", "outputs"))
     effort = gauge(
         _graph(graph),
         {
-            entry["name"]: Feed(
-                node=split_tensor_name(entry["tensor"])[0], shape=_shape(entry["shape"])
-            )
-            for entry in inputs
+            tensor.name: Feed(node=split_tensor_name(tensor.tensor or "")[0], shape=tensor.shape)
+            for tensor in inputs
         },
-        [entry["tensor"] for entry in outputs],
+        [tensor.tensor or "" for tensor in outputs],
         shapes,
     )
-    described = {
-        "tags": graph["tags"],
-        "inputs": inputs,
-        "outputs": outputs,
-        **effort.to_json(),
-    }
+    described = DescribedSignature(
+        tags=graph["tags"],
+        inputs=inputs,
+        outputs=outputs,
+        multiply_adds=effort.work,
+        shapes=effort.shapes,
+    )
     return described, effort.visits
 
 
@@ -196,15 +207,11 @@ def _parse_nodes(wire: Iterable[Mapping[str, Any]]) -> dict[str, Node]:
     }
 
 
-def _list_tensors(tensors: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _list_tensors(tensors: Mapping[str, Mapping[str, Any]]) -> list[Tensor]:
     return [
-        {"id": i, "name": name, **entry, "jsDtype": js_dtype(entry["dtype"] or "")}
+        Tensor(id=i, name=name, **entry, js_dtype=js_dtype(entry["dtype"] or ""))
         for i, (name, entry) in enumerate(tensors.items())
     ]
-
-
-def _shape(wire: Sequence[int] | None) -> Shape:
-    return None if wire is None else tuple(None if size < 0 else size for size in wire)
 
 
 def _choose(signatures: Mapping[str, Any]) -> str | None:
@@ -226,44 +233,34 @@ def _count_ops(ops: Iterable[str]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _summarize_weights(
+def _count_weights(
     entries: Sequence[Mapping[str, Any]], *, broken: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return the counts of variables and constants, as pipeline.inspection.stored has them."""
-    listed = [_describe_weight(entry) for entry in entries]
-    by_dtype: dict[str, dict[str, int]] = {}
-    for entry in listed:
-        counts = by_dtype.setdefault(entry["dtype"], {"count": 0, "values": 0, "bytes": 0})
-        counts["count"] += 1
-        counts["values"] += math.prod(entry["shape"])
-        counts["bytes"] += entry["bytes"]
-    largest = sorted(listed, key=lambda entry: (-entry["bytes"], entry["name"]))
-    js = ((js_dtype(entry["dtype"]) or entry["dtype"], entry) for entry in listed)
-    return {
-        "count": len(listed),
-        "bytes": sum(entry["bytes"] for entry in listed),
-        "tfjsBytes": sum(_ITEM_SIZES.get(d, 0) * math.prod(entry["shape"]) for d, entry in js),
-        "byDtype": dict(sorted(by_dtype.items())),
-        "quantized": {},
-        "largest": largest[:NUM_LARGEST],
-        "nonFinite": [
-            {"name": e["name"], "nan": e["nan"], "infinite": e["infinite"]}
-            for e in broken
-            if "nan" in e
+) -> Weights:
+    weights = [_describe_weight(entry) for entry in entries]
+    return count_weights(
+        weights,
+        tfjs_bytes=sum(
+            _ITEM_SIZES.get(js_dtype(weight.dtype) or weight.dtype, 0) * math.prod(weight.shape)
+            for weight in weights
+        ),
+        non_finite=[
+            NonFinite(name=entry["name"], nan=entry["nan"], infinite=entry["infinite"])
+            for entry in broken
+            if "nan" in entry
         ],
-    }
+    )
 
 
-def _describe_weight(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_weight(entry: Mapping[str, Any]) -> Weight:
     size = math.prod(entry["shape"]) * _ITEM_SIZES.get(entry["dtype"], 0)
-    return {
-        "name": entry["name"],
-        "shape": list(entry["shape"]),
-        "dtype": entry["dtype"],
-        "storedDtype": entry["dtype"],
-        "quantized": False,
-        "bytes": entry.get("bytes", size),
-    }
+    return Weight(
+        name=entry["name"],
+        shape=tuple(entry["shape"]),
+        dtype=entry["dtype"],
+        stored_dtype=entry["dtype"],
+        quantized=False,
+        bytes=entry.get("bytes", size),
+    )
 
 
 def _summarize(folder: Path, announce: Callable[[str], None]) -> dict[str, Any]:

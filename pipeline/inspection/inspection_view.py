@@ -1,7 +1,7 @@
 """View: the description of a model as lines for people. Pure.
 
-A block per subject: what the model takes and gives, its size, its work, and what to mind. Names
-are never cut in a pipe; on a terminal they lose their middle where a row would not fit.
+A block for each model: its inputs and outputs, its size, its work, and remarks. Names are never
+cut in a pipe; on a terminal they lose their middle if a row would not fit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,16 @@ from pipeline.catalog.completion import parse_model
 from pipeline.catalog.model_table import format_models_table
 from pipeline.errors import FormatError
 from pipeline.formats.table import find_format
-from pipeline.inspection.inspect import CATALOG
+from pipeline.inspection.description import (
+    BackendRun,
+    Checkpoint,
+    Description,
+    MultiplyAdds,
+    Tensor,
+    Weight,
+    Weights,
+)
+from pipeline.records.shape import Shape
 from pipeline.text.line import BLANK, ELLIPSIS, Cell, Line, Style, first_line, label_text
 from pipeline.text.quantity import KIB, count, format_bytes, format_parameters
 from pipeline.text.suggest import list_first
@@ -19,38 +28,38 @@ from pipeline.text.table import MIN_COLUMN, format_rows
 
 _LABEL = 15
 _NUM_SHOWN = 5
-# A blank that no line ends at: a no-break space, while a text is wrapped.
+# A blank at which no line ends while a text is wrapped.
 _HELD = "\N{NO-BREAK SPACE}"
 
 
-def format_model(shown: str, model: Mapping[str, Any], *, width: int | None) -> list[Line]:
-    """Return what a person wants to know of a model.
+def format_model(shown: str, model: Description, *, width: int | None) -> list[Line]:
+    """Return the lines that describe a model: "inputs         0  x  float32  [?, 8]".
 
     Args:
-        shown: What the user called it.
+        shown: The user's name of it: a path or a source.
         model: Its description.
-        width: Characters of a row of the terminal, None where rows have no end.
+        width: Cells of a row of the terminal, None if rows have no end.
     """
-    is_catalog = model["format"] == CATALOG
-    title = "catalog of a zoo" if is_catalog else find_format(model["format"]).title
+    is_catalog = model.models is not None
+    title = "catalog of a zoo" if is_catalog else find_format(model.format).title
     lines: list[Line] = [((first_line(shown), "bold"),)]
-    lines += _field("", f"{title}, {format_bytes(model['bytes'])}{_producer(model)}", width)
-    if model.get("note"):
-        lines += _field("", model["note"], width, "dim")
-    if not model["supported"]:
+    lines += _field("", f"{title}, {format_bytes(model.bytes)}{_producer(model)}", width)
+    lines += _field("", model.note or "", width, "dim")
+    if not model.supported:
         lines += _field("", "this format cannot be looked into yet", width, "warn")
     if is_catalog:
-        lines += _catalog(model["models"], width)
-    if "signatures" in model:
+        lines += _catalog(model.models or (), width)
+    if model.signatures is not None:
         lines += _signatures(model, width)
-    elif "inputs" in model:
-        lines += [BLANK, *_tensors("inputs", model["inputs"], width)]
-        lines += _tensors("outputs", model["outputs"], width)
+    elif model.inputs is not None:
+        lines += [BLANK, *_tensors("inputs", model.inputs, width)]
+        lines += _tensors("outputs", model.outputs or (), width)
         lines += _ends(model, width)
-    lines += [BLANK, *_body(model, width)] if "weights" in model else []
-    for repair in model.get("repairs") or ():
+    if model.weights is not None:
+        lines += [BLANK, *_body(model, model.weights, width)]
+    for repair in model.repairs:
         lines += _field("repaired", repair, width, "dim")
-    for remark in model["remarks"]:
+    for remark in model.remarks:
         lines += _field("warning", remark, width, "warn")
     return lines
 
@@ -74,86 +83,79 @@ def _catalog(entries: Sequence[Mapping[str, Any]], width: int | None) -> list[Li
     return [BLANK, *format_models_table(models, width=width)]
 
 
-def _body(model: Mapping[str, Any], width: int | None) -> list[Line]:
+def _body(model: Description, weights: Weights, width: int | None) -> list[Line]:
     """Return weights, work and ops: a label in front of each."""
-    weights = model["weights"]
     lines = _field("parameters", _parameters(model), width)
     stored = [
-        f"{format_bytes(entry['bytes'])} of {dtype} ({entry['count']:,})"
-        for dtype, entry in _by_bytes(weights["byDtype"])
+        f"{format_bytes(part.bytes)} of {dtype} ({part.count:,})"
+        for dtype, part in sorted(weights.by_dtype.items(), key=lambda i: (-i[1].bytes, i[0]))
     ]
-    lines += _field("weights", f"{weights['count']:,}: {', '.join(stored)}", width)
-    if weights["bytes"]:
-        in_js = format_bytes(weights["tfjsBytes"])
+    lines += _field("weights", f"{weights.count:,}: {', '.join(stored)}", width)
+    if weights.bytes:
+        in_js = format_bytes(weights.tfjs_bytes)
         lines += _field("", f"{in_js} once TensorFlow.js has loaded them", width, "dim")
-    if weights["quantized"]:
-        parts = (f"{number:,} to {dtype}" for dtype, number in sorted(weights["quantized"].items()))
-        lines += _field("quantized", ", ".join(parts), width)
-    lines += _checkpoint(model.get("checkpoint"), width)
-    lines += _largest(weights["largest"], width)
-    if model.get("multiplyAdds") and len(model.get("signatures") or ()) <= 1:
-        lines += _work(model["multiplyAdds"], width)
-    for label in ("ops", "layers"):
-        if model.get(label):
-            lines += _field(label, _histogram(model[label]), width)
-    if "allOps" in model:
-        total = sum(model["allOps"].values())
-        text = f"{total:,}, in the graph and {count(model['functions'], 'function')}"
+    parts = (f"{number:,} to {dtype}" for dtype, number in sorted(weights.quantized.items()))
+    lines += _field("quantized", ", ".join(parts), width)
+    lines += _checkpoint(model.checkpoint, width)
+    lines += _largest(weights.largest, width)
+    if model.multiply_adds and len(model.signatures or ()) <= 1:
+        lines += _work(model.multiply_adds, width)
+    for label, counts in (("ops", model.ops), ("layers", model.layers)):
+        lines += _field(label, _histogram(counts) if counts else "", width)
+    if model.all_ops is not None:
+        total = sum(model.all_ops.values())
+        text = f"{total:,}, in the graph and {count(model.functions or 0, 'function')}"
         lines += _field("ops in all", text, width)
-    if "requiresAsync" in model and "ops" in model:
+    if model.requires_async is not None and model.ops is not None:
         lines += _field("call", _call(model), width)
-    for backend, made in (model.get("backends") or {}).items():
-        lines += _field(f"on {backend}", _backend(made), width)
+    for backend, run in model.backends.items():
+        lines += _field(f"on {backend}", _run(run), width)
     return lines
 
 
-def _producer(model: Mapping[str, Any]) -> str:
-    producer = model.get("producer") or {}
+def _producer(model: Description) -> str:
+    """Return the end of a title: ", by TensorFlow 2.19.0, TensorFlow.js Converter v4.22.0"."""
     parts = []
-    if producer.get("generatedBy"):
-        made = str(producer["generatedBy"])
+    if made := str(model.producer.get("generatedBy") or ""):
         parts.append(f"TensorFlow {made}" if made[:1].isdigit() else made)
-    if producer.get("convertedBy"):
-        parts.append(str(producer["convertedBy"]))
+    if converted := model.producer.get("convertedBy"):
+        parts.append(str(converted))
     return f", by {first_line(', '.join(parts))}" if parts else ""
 
 
-def _parameters(model: Mapping[str, Any]) -> str:
-    number = model["parameters"]
+def _parameters(model: Description) -> str:
+    """Return the number of parameters: "423,018 (423 k), 420,000 of them in variables"."""
+    number = model.parameters or 0
     text = f"{number:,}"
-    if number >= 1000:  # noqa: PLR2004
+    if number >= 1000:  # noqa: PLR2004  # smaller numbers have no shorter form
         text += f" ({format_parameters(number)})"
-    if model.get("variableParameters") not in (None, number):
-        text += f", {model['variableParameters']:,} of them in variables"
-    if model.get("trainingOnly"):
-        text += f"; {count(model['trainingOnly'], 'weight')} for training only left out"
+    if model.variable_parameters not in (None, number):
+        text += f", {model.variable_parameters:,} of them in variables"
+    if model.training_only:
+        text += f"; {count(model.training_only, 'weight')} for training only left out"
     return text
 
 
-def _by_bytes(by_dtype: Mapping[str, Mapping[str, int]]) -> list[tuple[str, Mapping[str, int]]]:
-    return sorted(by_dtype.items(), key=lambda item: (-item[1]["bytes"], item[0]))
-
-
-def _largest(largest: Sequence[Mapping[str, Any]], width: int | None) -> list[Line]:
+def _largest(largest: Sequence[Weight], width: int | None) -> list[Line]:
     shown = largest[:_NUM_SHOWN]
     rows: list[Sequence[Cell]] = [
         (
             (name, ""),
-            (_shape(entry["shape"]), ""),
-            (entry["storedDtype"], ""),
-            (format_bytes(entry["bytes"]), "dim"),
+            (_shape(weight.shape), ""),
+            (weight.stored_dtype, ""),
+            (format_bytes(weight.bytes), "dim"),
         )
-        for name, entry in zip(_shorten([e["name"] for e in shown], width), shown, strict=True)
+        for name, weight in zip(_shorten([w.name for w in shown], width), shown, strict=True)
     ]
     return _grid("largest", rows, width, right=(3,))
 
 
-def _checkpoint(checkpoint: Mapping[str, int] | None, width: int | None) -> list[Line]:
-    """Return what a checkpoint holds, where that is more than the signatures read."""
-    if not checkpoint or checkpoint["bytes"] < checkpoint["usedBytes"] + KIB:
+def _checkpoint(checkpoint: Checkpoint | None, width: int | None) -> list[Line]:
+    """Return the size of a checkpoint that holds more than the signatures read."""
+    if checkpoint is None or checkpoint.bytes < checkpoint.used_bytes + KIB:
         return []
-    held, used = (format_bytes(checkpoint[key]) for key in ("bytes", "usedBytes"))
-    text = f"{held} in {checkpoint['count']:,}; the signatures read {used}"
+    held, used = format_bytes(checkpoint.bytes), format_bytes(checkpoint.used_bytes)
+    text = f"{held} in {checkpoint.count:,}; the signatures read {used}"
     return _field("checkpoint", text, width)
 
 
@@ -169,102 +171,110 @@ def _shorten(names: Sequence[str], width: int | None) -> list[str]:
     return [f"{ELLIPSIS}/{name[shared:]}" for name in names]
 
 
-def _work(work: Mapping[str, Any], width: int | None) -> list[Line]:
+def _work(work: MultiplyAdds, width: int | None) -> list[Line]:
     missing = []
-    if work["unknown"]:
-        missing.append(f"{count(len(work['unknown']), 'op')} of unknown shapes")
-    if work["repeated"]:
-        missing.append(f"{count(len(work['repeated']), 'op')} in loops or branches")
-    if not work["counted"]:
+    if work.unknown:
+        missing.append(f"{count(len(work.unknown), 'op')} of unknown shapes")
+    if work.repeated:
+        missing.append(f"{count(len(work.repeated), 'op')} in loops or branches")
+    if not work.counted:
         text = f"not known: {', '.join(missing)}" if missing else "none"
         return _field("multiply-adds", text, width)
-    text = f"{'at least ' if missing else ''}{format_parameters(work['total'])}"
-    text += f" in {count(work['counted'], 'op')}"
+    text = f"{'at least ' if missing else ''}{format_parameters(work.total)}"
+    text += f" in {count(work.counted, 'op')}"
     if missing:
         text += f", without {' and '.join(missing)}"
-    assumed = (f"{name} {_shape(shape)}" for name, shape in work["assumedShapes"].items())
     lines = _field("multiply-adds", text, width)
-    given = ", ".join(assumed)
-    return [*lines, *(_field("", f"taking {given}", width, "dim") if given else ())]
+    assumed = ", ".join(f"{name} {_shape(shape)}" for name, shape in work.assumed_shapes.items())
+    return [*lines, *(_field("", f"taking {assumed}", width, "dim") if assumed else ())]
 
 
 def _histogram(counts: Mapping[str, int]) -> str:
+    """Return how often each op stands in a model: "3 of 2 kinds: Identity 2, MatMul 1"."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     total = f"{sum(counts.values()):,} of {count(len(counts), 'kind')}: "
     return total + ", ".join(f"{name}{_HELD}{number:,}" for name, number in ordered)
 
 
-def _call(model: Mapping[str, Any]) -> str:
-    if not model["requiresAsync"]:
+def _call(model: Description) -> str:
+    """Return how to run a model: "executeAsync(), because of While"."""
+    if not model.requires_async:
         return "execute() or predict()"
-    ops = model.get("asyncOps") or ()
-    return f"executeAsync(), because of {list_first(ops, _NUM_SHOWN)}"
+    return f"executeAsync(), because of {list_first(model.async_ops, _NUM_SHOWN)}"
 
 
-def _backend(made: Mapping[str, Any]) -> str:
-    if made["status"] != "ok":
-        return f"{made['status']}: {first_line(made['reason'])}"
-    return f"runs: {made['loadMs']:.0f} ms to load, {made['firstMs']:.0f} ms the first time"
+def _run(run: BackendRun) -> str:
+    """Return the result on a backend: "runs: 12 ms to load, 40 ms the first time"."""
+    if run.status != "ok":
+        return f"{run.status}: {first_line(run.reason)}"
+    return f"runs: {run.load_ms:.0f} ms to load, {run.first_ms:.0f} ms the first time"
 
 
-def _signatures(model: Mapping[str, Any], width: int | None) -> list[Line]:
-    sets = ", ".join(" + ".join(tags) if tags else "(no tags)" for tags in model["tags"])
+def _signatures(model: Description, width: int | None) -> list[Line]:
+    tags, signatures = model.tags or (), model.signatures or {}
+    sets = ", ".join(" + ".join(tag_set) if tag_set else "(no tags)" for tag_set in tags)
     lines: list[Line] = [BLANK, *_field("tags", sets, width)]
-    if not model["signatures"]:
+    if not signatures:
         lines += _field("signatures", "none", width)
-    for key, signature in model["signatures"].items():
-        only = f" (tags {' + '.join(signature['tags'])})" if len(model["tags"]) > 1 else ""
+    for key, signature in signatures.items():
+        only = f" (tags {' + '.join(signature.tags)})" if len(tags) > 1 else ""
         lines += [BLANK, (("signature ", ""), (first_line(key), "bold"), (only, "dim"))]
-        lines += _tensors("inputs", signature["inputs"], width)
-        lines += _tensors("outputs", signature["outputs"], width)
-        if len(model["signatures"]) > 1:
-            lines += _work(signature["multiplyAdds"], width)
+        lines += _tensors("inputs", signature.inputs, width)
+        lines += _tensors("outputs", signature.outputs, width)
+        if len(signatures) > 1:
+            lines += _work(signature.multiply_adds, width)
     return lines
 
 
-def _tensors(label: str, entries: Sequence[Mapping[str, Any]], width: int | None) -> list[Line]:
-    if not entries:
+def _tensors(label: str, tensors: Sequence[Tensor], width: int | None) -> list[Line]:
+    if not tensors:
         return _field(label, "none", width)
     rows: list[Sequence[Cell]] = [
         (
-            (str(entry["id"]), "dim"),
-            (entry["name"], ""),
-            (_tensor(entry), "dim"),
-            (_dtype(entry), ""),
-            (_shape(entry["shape"]), ""),
+            (str(tensor.id), "dim"),
+            (tensor.name, ""),
+            (_node(tensor), "dim"),
+            (_dtype(tensor), ""),
+            (_shape(tensor.shape), ""),
         )
-        for entry in entries
+        for tensor in tensors
     ]
     return _grid(label, rows, width, right=(0,))
 
 
-def _ends(model: Mapping[str, Any], width: int | None) -> list[Line]:
+def _ends(model: Description, width: int | None) -> list[Line]:
     """Return the possible inputs and outputs that the signature does not list."""
+    if model.ends is None:
+        return []
     lines: list[Line] = []
-    for side in ("inputs", "outputs"):
-        listed = {entry["tensor"] for entry in model[side]}
-        others = [name for name in (model.get("ends") or {}).get(side, ()) if name not in listed]
-        if others:
-            lines += _field(f"other {side}", ", ".join(others), width, "dim")
+    for side, listed, ends in (
+        ("inputs", model.inputs, model.ends.inputs),
+        ("outputs", model.outputs, model.ends.outputs),
+    ):
+        known = {tensor.tensor for tensor in listed or ()}
+        others = [name for name in ends if name not in known]
+        lines += _field(f"other {side}", ", ".join(others), width, "dim")
     return lines
 
 
-def _tensor(entry: Mapping[str, Any]) -> str:
-    tensor = entry["tensor"]
-    return "" if tensor is None or tensor == f"{entry['name']}:0" else str(tensor)
+def _node(tensor: Tensor) -> str:
+    """Return the tensor in the graph, "" if the name says it: "StatefulPartitionedCall:1"."""
+    return "" if tensor.tensor in (None, f"{tensor.name}:0") else str(tensor.tensor)
 
 
-def _dtype(entry: Mapping[str, Any]) -> str:
-    dtype, in_js = entry["dtype"], entry["jsDtype"]
-    if dtype is None:
+def _dtype(tensor: Tensor) -> str:
+    """Return the dtype in the source and in TensorFlow.js: "uint8 → int32"."""
+    if tensor.dtype is None:
         return "?"
-    return str(dtype) if in_js in (dtype, None) else f"{dtype} → {in_js}"
+    same = tensor.js_dtype in (tensor.dtype, None)
+    return tensor.dtype if same else f"{tensor.dtype} → {tensor.js_dtype}"
 
 
-def _shape(shape: Sequence[int] | None) -> str:
+def _shape(shape: Shape) -> str:
+    """Return a shape: "[?, 224, 224, 3]", or "[…]" if the number of axes is unknown."""
     if shape is None:
         return "[…]"
-    return f"[{', '.join('?' if size < 0 else str(size) for size in shape)}]"
+    return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 
 
 def _grid(

@@ -13,38 +13,27 @@ file.
 | Einsum of two | the product of the sizes of all labels |
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
+from pipeline.inspection.description import MultiplyAdds
 from pipeline.inspection.facts import Call, Fact, NotKnownError, count_elements
 from pipeline.inspection.shapes import Visit
 from pipeline.inspection.shapes_of_math import einsum_sizes, matrix_sizes
 from pipeline.inspection.shapes_of_windows import CONVOLUTIONS, DEPTHWISE, TRANSPOSED
+from pipeline.records.shape import Shape
 
 Formula = Callable[[Call, Fact], int | None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """The multiply-adds of a graph.
+def count_multiply_adds(
+    visits: Sequence[Visit], *, assumed: Mapping[str, Shape] | None = None
+) -> MultiplyAdds:
+    """Count the multiply-adds of all nodes visited.
 
-    Attributes:
-        total: The multiply-adds of all ops whose shapes are known.
-        by_op: The same, by kind of op.
-        num_counted: Ops that were counted.
-        unknown: Names of the ops that could not be counted, because a shape is unknown.
-        repeated: Names of the ops in loops and branches: nobody knows how often they run.
+    Args:
+        visits: The nodes of a graph that run.
+        assumed: Shapes of inputs that were taken in place of the stated ones, by name.
     """
-
-    total: int
-    by_op: dict[str, int]
-    num_counted: int
-    unknown: tuple[str, ...]
-    repeated: tuple[str, ...]
-
-
-def count_multiply_adds(visits: Sequence[Visit]) -> Work:
-    """Count the multiply-adds of all nodes visited."""
     by_op: dict[str, int] = {}
     unknown, repeated = [], []
     num_counted = 0
@@ -60,12 +49,14 @@ def count_multiply_adds(visits: Sequence[Visit]) -> Work:
             continue
         num_counted += 1
         by_op[visit.node.op] = by_op.get(visit.node.op, 0) + work
-    return Work(
+    return MultiplyAdds(
         total=sum(by_op.values()),
+        exact=not unknown and not repeated,
         by_op=by_op,
-        num_counted=num_counted,
+        counted=num_counted,
         unknown=tuple(unknown),
         repeated=tuple(dict.fromkeys(repeated)),
+        assumed_shapes=dict(assumed or {}),
     )
 
 

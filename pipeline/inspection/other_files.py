@@ -5,21 +5,16 @@ A name can lie; the first bytes say what a file is.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from pipeline.disk.files import total_size
 from pipeline.formats.model_files import ModelFiles
 from pipeline.formats.table import find_format
+from pipeline.inspection.description import Description
 
 
-def inspect_other_file(path: Path, model_format: str) -> dict[str, Any]:
-    """Describe a model by its format and size, and by a fault where its name lies."""
-    return {
-        "format": model_format,
-        "bytes": total_size(path),
-        "supported": False,
-        "faults": list(_find_faults(path, model_format)),
-    }
+def inspect_other_file(path: Path, model_format: str) -> Description:
+    """Describe a model by its format, and by a fault if its name lies."""
+    faults = list(_find_faults(path, model_format))
+    return Description(format=model_format, supported=False, faults=faults)
 
 
 def _find_faults(path: Path, model_format: str) -> Iterator[str]:

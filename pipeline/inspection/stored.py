@@ -1,7 +1,7 @@
 """Stored: the weights of a TensorFlow.js model, counted and looked through.
 
-Sizes come from the weight manifest; values are read only for what they alone can tell:
-numbers that are infinite or none, and the few integers that sizes are computed from.
+Sizes come from the weight manifest. Values are read only for facts that no other place has:
+values that are infinite or no numbers, and the few integers that sizes are computed from.
 """
 
 import math
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import FormatError
+from pipeline.inspection.description import DtypeSum, NonFinite, Weight, Weights
 from pipeline.inspection.facts import MAX_VALUES, Fact
 from pipeline.tfjs.model.dtypes import ITEM_SIZES
 from pipeline.tfjs.model.model_json import ModelJson
@@ -28,17 +29,17 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What the values of weights say.
+    """Facts from the values of weights.
 
     Attributes:
         facts: Shape of every weight, and the values of small integer ones, by name.
-        non_finite: Weights with values that are infinite or no numbers, with what and how many.
+        non_finite: Weights with values that are infinite or no numbers.
         string_bytes: Bytes of each weight of strings.
-        fault: Why the shards cannot be read, None where they can.
+        fault: Why the shards cannot be read, None if they can.
     """
 
     facts: Mapping[str, Fact]
-    non_finite: Sequence[Mapping[str, Any]]
+    non_finite: Sequence[NonFinite]
     string_bytes: Mapping[str, int]
     fault: str | None
 
@@ -46,7 +47,7 @@ class Reading:
 def read_values(model_json: ModelJson, folder: Path) -> Reading:
     """Read the shards of a model once through; a model without its shards is still described."""
     facts = {spec.name: Fact(shape=spec.shape) for spec in model_json.weights}
-    non_finite: list[Mapping[str, Any]] = []
+    non_finite: list[NonFinite] = []
     strings: dict[str, int] = {}
     fault = None
     try:
@@ -64,57 +65,58 @@ def read_values(model_json: ModelJson, folder: Path) -> Reading:
     return Reading(facts=facts, non_finite=non_finite, string_bytes=strings, fault=fault)
 
 
-def summarize_weights(specs: Iterable[WeightSpec], reading: Reading) -> dict[str, Any]:
-    """Return the counts of weights: JSON values, as the command prints them.
+def describe_weights(specs: Iterable[WeightSpec], reading: Reading) -> Weights:
+    """Count the weights that a manifest lists."""
+    weights = [_describe(spec, reading) for spec in specs]
+    return count_weights(
+        weights, tfjs_bytes=sum(map(_loaded_bytes, weights)), non_finite=reading.non_finite
+    )
 
-    Returns:
-        `count`; `bytes` in the shards; `tfjsBytes`, which is what TensorFlow.js keeps once it
-        has dequantized them; `byDtype`, the `count`, `values` and `bytes` in each stored dtype;
-        `quantized`, the number of weights in each dtype that they were quantized to;
-        `largest`; `nonFinite`.
-    """
-    listed = [_describe(spec, reading) for spec in specs]
-    dtypes = sorted({entry["storedDtype"] for entry in listed})
-    grouped = {
-        dtype: [entry for entry in listed if entry["storedDtype"] == dtype] for dtype in dtypes
-    }
-    largest = sorted(listed, key=lambda entry: (-entry["bytes"], entry["name"]))
-    return {
-        "count": len(listed),
-        "bytes": sum(entry["bytes"] for entry in listed),
-        "tfjsBytes": sum(_loaded_bytes(entry) for entry in listed),
-        "byDtype": {
-            dtype: {
-                "count": len(entries),
-                "values": sum(math.prod(entry["shape"]) for entry in entries),
-                "bytes": sum(entry["bytes"] for entry in entries),
-            }
-            for dtype, entries in grouped.items()
+
+def count_weights(
+    weights: Sequence[Weight], *, tfjs_bytes: int, non_finite: Sequence[NonFinite]
+) -> Weights:
+    """Count weights, in all and by the dtype that they are stored in."""
+    grouped: dict[str, list[Weight]] = {}
+    for weight in weights:
+        grouped.setdefault(weight.stored_dtype, []).append(weight)
+    largest = sorted(weights, key=lambda weight: (-weight.bytes, weight.name))
+    return Weights(
+        count=len(weights),
+        bytes=sum(weight.bytes for weight in weights),
+        tfjs_bytes=tfjs_bytes,
+        by_dtype={
+            dtype: DtypeSum(
+                count=len(members),
+                values=sum(math.prod(weight.shape) for weight in members),
+                bytes=sum(weight.bytes for weight in members),
+            )
+            for dtype, members in grouped.items()
         },
-        "quantized": dict(Counter(e["storedDtype"] for e in listed if e["quantized"])),
-        "largest": largest[:NUM_LARGEST],
-        "nonFinite": list(reading.non_finite),
-    }
+        quantized=Counter(weight.stored_dtype for weight in weights if weight.quantized),
+        largest=largest[:NUM_LARGEST],
+        non_finite=list(non_finite),
+    )
 
 
-def _describe(spec: WeightSpec, reading: Reading) -> dict[str, Any]:
+def _describe(spec: WeightSpec, reading: Reading) -> Weight:
     size = spec.num_bytes
-    return {
-        "name": spec.name,
-        "shape": list(spec.shape),
-        "dtype": spec.dtype,
-        "storedDtype": spec.stored_dtype,
-        "quantized": spec.quantization is not None,
-        "bytes": reading.string_bytes.get(spec.name, 0) if size is None else size,
-    }
+    return Weight(
+        name=spec.name,
+        shape=spec.shape,
+        dtype=spec.dtype,
+        stored_dtype=spec.stored_dtype,
+        quantized=spec.quantization is not None,
+        bytes=reading.string_bytes.get(spec.name, 0) if size is None else size,
+    )
 
 
-def _loaded_bytes(entry: Mapping[str, Any]) -> int:
-    item_size = ITEM_SIZES.get(entry["dtype"])
-    return int(entry["bytes"] if item_size is None else math.prod(entry["shape"]) * item_size)
+def _loaded_bytes(weight: Weight) -> int:
+    item_size = ITEM_SIZES.get(weight.dtype)
+    return weight.bytes if item_size is None else math.prod(weight.shape) * item_size
 
 
-def _find_non_finite(spec: WeightSpec, values: Any) -> list[dict[str, Any]]:
+def _find_non_finite(spec: WeightSpec, values: Any) -> list[NonFinite]:
     flat = values.reshape(-1)
     nan = infinite = 0
     for start in range(0, flat.size, _CHUNK):
@@ -122,4 +124,5 @@ def _find_non_finite(spec: WeightSpec, values: Any) -> list[dict[str, Any]]:
         if not np.isfinite(part).all():
             nan += int(np.isnan(part).sum())
             infinite += int(np.isinf(part).sum())
-    return [{"name": spec.name, "nan": nan, "infinite": infinite}] if nan or infinite else []
+    broken = NonFinite(name=spec.name, nan=nan, infinite=infinite)
+    return [broken] if nan or infinite else []

@@ -1,17 +1,17 @@
-"""A trial: a model run once in TensorFlow.js, to see what each backend makes of it.
+"""A trial: a model run once on each backend of TensorFlow.js.
 
-Which ops a backend lacks is asked of TensorFlow.js's own kernel registry while it runs. A
-graph is taken as it is, without our repairs, on inputs that are made up.
+TensorFlow.js's own kernel registry says, while it runs, which ops a backend lacks. A graph runs
+as it is, without our repairs, on inputs that are made up.
 """
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from pipeline.fetch.download_cache import Progress
 from pipeline.formats.detect import detect_format
 from pipeline.formats.format import LAYERS
 from pipeline.formats.table import ROUTES, normalize_source
+from pipeline.inspection.description import BackendRun, Tried
 from pipeline.proof.inputs.input_hints import read_hints
 from pipeline.proof.inputs.made_inputs import make_inputs
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
@@ -31,7 +31,7 @@ _NAME = "model"
 _SEED = "inspect"
 
 
-def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> dict[str, Any]:
+def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> Tried:
     """Run a TensorFlow.js model once on each backend.
 
     Args:
@@ -39,10 +39,6 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
         cache: Folder of downloads, for TensorFlow.js itself.
         root: Folder whose .npmrc counts.
         progress: Called with bytes done, and bytes in all where known.
-
-    Returns:
-        `backends`: for each `status` ("ok", "failed", "unsupported"), `reason`, `loadMs`,
-        `firstMs` and `peakBytes`; `missingOps` by backend.
 
     Raises:
         PipelineError: It cannot be read, or TensorFlow.js cannot be had or started.
@@ -65,10 +61,10 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
             progress=lambda *_: None,
         )
         made = {backend: runs[backend][_NAME] for backend in BACKENDS}
-    return {
-        "backends": {backend: _describe(run) for backend, run in made.items()},
-        "missingOps": {backend: sorted(run.missing_ops) for backend, run in made.items()},
-    }
+    return Tried(
+        backends={backend: _describe(run) for backend, run in made.items()},
+        missing_ops={backend: sorted(run.missing_ops) for backend, run in made.items()},
+    )
 
 
 def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> None:
@@ -108,12 +104,12 @@ def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> No
     write_vectors(folder / "vectors", vectors)
 
 
-def _describe(run: ModelRun) -> dict[str, Any]:
-    return {
-        "status": run.status,
-        "reason": run.error,
-        "tfjs": run.tfjs,
-        "loadMs": run.load_ms,
-        "firstMs": run.first_ms,
-        "peakBytes": run.peak_bytes,
-    }
+def _describe(run: ModelRun) -> BackendRun:
+    return BackendRun(
+        status=run.status,
+        reason=run.error,
+        tfjs=run.tfjs,
+        load_ms=run.load_ms,
+        first_ms=run.first_ms,
+        peak_bytes=run.peak_bytes,
+    )

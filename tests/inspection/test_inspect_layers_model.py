@@ -11,6 +11,7 @@ from graph_models import write_graph_model
 from layers_models import plain_layer
 
 from pipeline.disk.layout import cache_folder
+from pipeline.inspection.description import Tried
 from pipeline.inspection.inspect import inspect_subject
 from pipeline.inspection.subject import Subject
 from pipeline.inspection.trial import try_backends
@@ -31,7 +32,7 @@ def write_layers_model(folder: Path, model: Json, **others: Any) -> Path:
 
 
 def inspect(path: Path) -> Json:
-    return inspect_subject(Subject(path=path), shapes={}, announce=pytest.fail)
+    return inspect_subject(Subject(path=path), shapes={}, announce=pytest.fail).to_json()
 
 
 SEQUENTIAL = {
@@ -107,14 +108,14 @@ def test_a_functional_model_with_layers_in_layers(tmp_path: Path) -> None:
 def test_it_runs_on_each_backend(tmp_path: Path) -> None:
     path = layers_models.write_layers_model(tmp_path / "m")
 
-    def run(model: Path) -> Json:
+    def run(model: Path) -> Tried:
         cache = cache_folder(os.environ)
         return try_backends(model, cache=cache, root=tmp_path, progress=lambda _done, _total: None)
 
     model = inspect_subject(Subject(path=path), shapes={}, announce=lambda _text: None, trial=run)
 
-    assert {name: tried["status"] for name, tried in model["backends"].items()} == {
+    assert {name: tried.status for name, tried in model.backends.items()} == {
         "wasm": "ok",
         "cpu": "ok",
     }
-    assert model["missingOps"] == {"wasm": [], "cpu": []}
+    assert model.missing_ops == {"wasm": [], "cpu": []}

@@ -18,7 +18,7 @@ def inspect(name: str) -> dict[str, Any]:
     told: list[str] = []
     model = inspect_subject(Subject(path=built() / name), shapes={}, announce=told.append)
     assert told == ["TensorFlow is starting, to read saved_model.pb"]
-    return model
+    return model.to_json()
 
 
 def test_a_keras_model_has_the_parameters_and_multiply_adds_that_are_published() -> None:

@@ -83,6 +83,6 @@ def test_what_cannot_be_counted_is_named() -> None:
 
     work = count_multiply_adds([known, vague, looped])
 
-    assert (work.total, work.num_counted) == (6, 1)
+    assert (work.total, work.counted) == (6, 1)
     assert work.unknown == ("Conv2D",)
     assert work.repeated == ("looped",)

@@ -22,10 +22,7 @@ def test_a_name_that_lies_is_a_fault(
 ) -> None:
     (tmp_path / name).write_bytes(content)
 
-    said = [f"the name says {title}, and the content is something else" for title in faults]
-    assert inspect_other_file(tmp_path / name, model_format) == {
-        "format": model_format,
-        "bytes": len(content),
-        "supported": False,
-        "faults": said,
-    }
+    model = inspect_other_file(tmp_path / name, model_format)
+
+    said = tuple(f"the name says {title}, and the content is something else" for title in faults)
+    assert (model.format, model.supported, model.faults) == (model_format, False, said)

@@ -20,7 +20,7 @@ def inspect(text: str, root: Path) -> dict[str, Any]:
     source = parse_source(text)
     cache = root / "cache"
     with open_subject(source, root=root, cache=cache, progress=lambda *_: None) as subject:
-        return inspect_subject(subject, shapes={}, announce=pytest.fail)
+        return inspect_subject(subject, shapes={}, announce=pytest.fail).to_json()
 
 
 def test_a_file_its_folder_and_a_file_of_another_name(tmp_path: Path) -> None:
