@@ -1,6 +1,6 @@
-"""`doit inspect`: what a model is, wherever it lies, without building a zoo.
+"""`doit inspect`: describes models on this machine or elsewhere, without building a zoo.
 
-The exit code is 0 when all could be read, 1 when one could not, 3 when the command line is
+The exit code is 0 if all could be read, 1 if at least one could not, 3 if the command line is
 wrong.
 """
 
@@ -79,7 +79,7 @@ class Inspect(ZooCommand):
         return super().parse_execute(options_first(given, with_value={"--shape"}))
 
     def execute(self, options: Mapping[str, Any], args: Sequence[str]) -> int:
-        """Describe each model, or say why it cannot be read."""
+        """Print the description of each model, or why it cannot be read."""
         if not args:
             raise InvalidCommand("inspect: expected a path or a source, such as model.json")
         shapes = _parse_shapes(options["shapes"])
@@ -112,7 +112,7 @@ def _trial(cache: Path, root: Path, progress: Progress) -> Trial:
 
 
 def _parse(text: str, root: Path) -> Source:
-    """Return what an argument means; what lies there is a path, whatever its name is like."""
+    """Return the source that an argument names; an existing path wins over an address."""
     if (root / text).exists() and "#" not in text:
         return Source(kind="path", uri=text, location=text, archive=_is_archive(root / text))
     try:

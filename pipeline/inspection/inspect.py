@@ -4,14 +4,15 @@ The keys of its JSON are documented in pipeline.inspection.description.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.disk.files import total_size
 from pipeline.errors import FormatError
 from pipeline.formats.detect import detect_format
+from pipeline.formats.model_files import ModelFiles
+from pipeline.formats.table import find_format
 from pipeline.inspection.description import Description, Tried
-from pipeline.inspection.other_files import inspect_other_file
 from pipeline.inspection.remarks import find_remarks
 from pipeline.inspection.subject import Subject
 from pipeline.records.shape import Shape
@@ -33,12 +34,12 @@ def inspect_subject(
 
     Args:
         subject: Its files.
-        shapes: Sizes of inputs, by name, in place of those that it states.
-        announce: Told what takes seconds.
-        trial: Runs a TensorFlow.js model there; None where it is not to be run.
+        shapes: Sizes of inputs, by name, in place of the stated ones.
+        announce: Called with a sentence before work that takes seconds.
+        trial: Runs a TensorFlow.js model; None to leave that out.
 
     Raises:
-        PipelineError: It cannot be read; the message says why.
+        PipelineError: The model cannot be read; the message says why.
     """
     try:
         return _inspect(subject, shapes=shapes, announce=announce, trial=trial)
@@ -74,7 +75,7 @@ def _inspect(
 def _describe(
     path: Path, *, shapes: Mapping[str, Shape], announce: Callable[[str], None]
 ) -> Description:
-    # Each format is imported where it is met: TensorFlow's pool and numpy take their time.
+    # Each reader is imported only for its own format: TensorFlow's pool and numpy take time.
     match detect_format(path, asked=None, name=path.name):
         case "tfjs_graph_model":
             from pipeline.inspection.inspect_graph_model import inspect_graph_model  # noqa: PLC0415  # only for this format
@@ -90,7 +91,15 @@ def _describe(
             folder = path.parent if path.name == "saved_model.pb" else path
             return inspect_saved_model(folder, shapes=shapes, announce=announce)
         case other:
-            return inspect_other_file(path, other)
+            faults = tuple(_find_faults(path, other))
+            return Description(format=other, supported=False, faults=faults)
+
+
+def _find_faults(path: Path, model_format: str) -> Iterator[str]:
+    """Yield the fault of a file whose first bytes are not those of the format in its name."""
+    named = find_format(model_format)
+    if named.looks_like is not None and not named.looks_like(ModelFiles(path=path)):
+        yield f"the name says {named.title}, and the content is something else"
 
 
 def _load_catalog(path: Path) -> Description | None:

@@ -85,7 +85,7 @@ def inspect_graph_model(path: Path, *, shapes: Mapping[str, Shape]) -> Descripti
 def find_repairs(
     content: Mapping[str, Any], stated: SignatureDef, repaired: SignatureDef
 ) -> list[str]:
-    """Say what a model.json lacks that had to be completed from the graph."""
+    """Return the repairs of a model.json: "dtype of outputs from the graph: Identity:0"."""
     repairs = []
     if "format" not in content:
         repairs.append("no `format`: it is a graph model by its topology")

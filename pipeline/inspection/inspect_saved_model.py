@@ -1,7 +1,7 @@
-"""SavedModels: what one holds, found out without loading or converting it.
+"""SavedModels: their description, without loading or converting them.
 
-saved_model.pb and the variables are read in a TensorFlow child process, which gives back plain
-values; shapes and multiply-adds are worked out here as for a graph model.
+A TensorFlow child process reads saved_model.pb and the variables, and returns plain values. Shapes
+and multiply-adds are inferred here, as for a graph model.
 """
 
 import math
@@ -60,8 +60,8 @@ def inspect_saved_model(
 
     Args:
         folder: Holds saved_model.pb.
-        shapes: Sizes of inputs, by name, in place of those that a signature states.
-        announce: Told that TensorFlow starts, which takes seconds.
+        shapes: Sizes of inputs, by name, in place of the stated ones.
+        announce: Called with a sentence before TensorFlow starts, which takes seconds.
 
     Raises:
         FormatError: It is no SavedModel, or not whole.
@@ -144,7 +144,7 @@ def _describe_signature(
 def _reached_constants(
     graph: Mapping[str, Any], visits: Iterable[Visit]
 ) -> dict[str, Mapping[str, Any]]:
-    """Return the constants among the nodes that run, by a name that tells their function."""
+    """Return the constants among the nodes that run, by a name that begins with their function."""
     reached: dict[str, Mapping[str, Any]] = {}
     for visit in visits:
         entry = graph["constants"].get(visit.body, {}).get(visit.node.name)
@@ -155,7 +155,7 @@ def _reached_constants(
 
 
 def _find_variables(nodes: Iterable[Node]) -> dict[str, Mapping[str, Any]]:
-    """Return the variables among nodes, by name, with the shape and dtype that their node says."""
+    """Return the variables among nodes, by name, with the shape and dtype that their node states."""
     found: dict[str, Mapping[str, Any]] = {}
     for node in nodes:
         if node.op in VARIABLES:

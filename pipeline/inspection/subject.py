@@ -1,7 +1,7 @@
-"""Subjects: what the words on the command line stand for, brought to where it can be read.
+"""Subjects: the models that the arguments of `doit inspect` name, ready to be read.
 
-What lies on this machine is read in place; all else is fetched through the cache of downloads
-into a temporary folder.
+A model on this machine is read in place. Any other is fetched through the cache of downloads into a
+temporary folder.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ class Subject:
 
     Attributes:
         path: Its file or folder.
-        note: What should be known of how it was found, else None.
+        note: How it was found, if that is worth saying: "an alias of gear/model.json".
     """
 
     path: Path
@@ -38,16 +38,16 @@ class Subject:
 def open_subject(
     source: Source, *, root: Path, cache: Path, progress: Progress
 ) -> Iterator[Subject]:
-    """Bring a source to where it can be read, for as long as the context lasts.
+    """Make a source readable for as long as the context lasts.
 
     Args:
-        source: Where it is.
+        source: The path or address.
         root: Folder that relative paths start from.
         cache: Folder of downloads.
-        progress: Called with bytes done, and bytes in all where known.
+        progress: Called with bytes done, and bytes in all if known.
 
     Raises:
-        FetchError: It is not there.
+        FetchError: There is no such file, or it cannot be fetched.
     """
     place = root / source.location
     if source.kind == "path" and not source.archive and place.exists():
@@ -60,7 +60,7 @@ def open_subject(
                 source, root=root, folder=folder, cache=cache, sha256=None, progress=progress
             )
         except FetchError as error:
-            if source.kind == "path":  # its hint is for who writes a models.yaml
+            if source.kind == "path":  # its hint is for authors of a models.yaml
                 raise FetchError(error.message) from None
             raise
         found = _settle(folder / fetched.entry)
@@ -98,7 +98,7 @@ def _groups(path: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
-        return []  # whoever reads it says what is wrong
+        return []  # the reader of its format says what is wrong
     manifest = content.get("weightsManifest") if isinstance(content, dict) else None
     groups = manifest if isinstance(manifest, list) else []
     return [group for group in groups if isinstance(group, dict)]

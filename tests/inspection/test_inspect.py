@@ -1,0 +1,46 @@
+"""Descriptions as a whole, and those of models that are recognized and not looked into."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.inspection.description import Description
+from pipeline.inspection.inspect import inspect_subject
+from pipeline.inspection.subject import Subject
+
+
+def inspect(path: Path) -> Description:
+    return inspect_subject(Subject(path=path), shapes={}, announce=pytest.fail)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "model_format", "faults"),
+    [
+        ("m.tflite", b"\x1c\0\0\0TFL3", "tflite", []),
+        ("m.tflite", b"<!DOCTYPE html>", "tflite", ["TensorFlow Lite model"]),
+        ("m.h5", b"<!DOCTYPE html>", "keras", ["Keras model in HDF5 (.h5)"]),
+        ("m.keras", b"<!DOCTYPE html>", "keras_keras", ["Keras 3 model (.keras)"]),
+        ("m.onnx", b"<!DOCTYPE html>", "onnx", []),
+    ],
+)
+def test_a_name_that_lies_is_a_fault(
+    tmp_path: Path, name: str, content: bytes, model_format: str, faults: list[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    model = inspect(tmp_path / name)
+
+    said = tuple(f"the name says {title}, and the content is something else" for title in faults)
+    assert (model.format, model.supported, model.remarks) == (model_format, False, said)
+
+
+def test_json_has_only_the_fields_that_a_format_has(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"onnx")
+
+    assert inspect(tmp_path / "m.onnx").to_json() == {
+        "format": "onnx",
+        "bytes": 4,
+        "supported": False,
+        "note": None,
+        "remarks": [],
+    }
