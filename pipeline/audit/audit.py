@@ -1,4 +1,4 @@
-"""The audit of a zoo: its results, its cache and its dist/, by digest."""
+"""The audit of a zoo: every file of its results, its cache and its dist/ is checked by digest."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from pipeline.steps.graph import Graph
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """What was looked at, and what is wrong.
+    """The result of an audit.
 
     Attributes:
-        damages: What is not as it was made, sorted by what people call it.
-        files: Number of files that should have a content, by what they belong to.
-        bytes: Size of those that were read, each once, however many names it has.
+        damages: The damage that was found, sorted by the name that people know.
+        files: Number of files that were checked, by the part of the zoo they belong to.
+        bytes: Size of the files that were read; a file with several names counts once.
     """
 
     damages: tuple[Damage, ...]
@@ -28,11 +28,11 @@ class Audit:
 
 
 def audit_zoo(graph: Graph, progress: Progress) -> Audit:
-    """Look at all that a zoo keeps; nothing is changed.
+    """Check everything that a zoo keeps; nothing is changed.
 
     Args:
         graph: The zoo.
-        progress: Told of the bytes that were read, and of how many there are.
+        progress: Called with the number of bytes that were read, and of all bytes.
     """
     damages: list[Damage] = []
     contents: list[Content] = []

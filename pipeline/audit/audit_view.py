@@ -1,4 +1,4 @@
-"""View: what an audit found, for people. Pure."""
+"""The result of an audit as lines of a terminal. Pure."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ _PARTS: dict[ZooPart, str] = {"results": "results", "cache": "the cache", "dist"
 
 
 def format_audit(audit: Audit, *, output: str) -> list[Line]:
-    """Return what was read, and a line about each thing that is damaged.
+    """Return the number of checked files, and a line about each damage.
 
     Args:
-        audit: What was found.
-        output: What people call dist/.
+        audit: The result.
+        output: Name of dist/ in the manifest.
     """
     read = ", ".join(
         f"{count(audit.files.get(part, 0), 'file')} of {name.format(output=output)}"
@@ -34,14 +34,14 @@ def format_audit(audit: Audit, *, output: str) -> list[Line]:
 
 
 def format_advice(audit: Audit) -> list[Line]:
-    """Return what to do about damage."""
+    """Return the advice to repair the damage."""
     damaged = f"{count(len(audit.damages), 'thing')} damaged"
     text = f"{damaged}; `doit check --repair` removes them, and the next `doit` makes them again"
     return [((text, "bad"),)]
 
 
 def format_repaired(audit: Audit, faults: Sequence[OSError]) -> list[Line]:
-    """Return what became of damage that was to be removed."""
+    """Return the result of a repair: the faults of removing, or the number of removed things."""
     lines: list[Line] = [
         ((printable(f"{fault.filename}: {fault.strerror}; let it be removed"), "bad"),)
         for fault in faults

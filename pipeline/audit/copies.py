@@ -1,4 +1,4 @@
-"""dist/: whether its files are those that were put there, and those that the catalog lists."""
+"""The audit of dist/: its files are compared with the build's record and with the catalog."""
 
 import os
 
@@ -11,7 +11,7 @@ from pipeline.steps.dist import Placed
 
 
 def survey_dist(layout: Layout) -> Found:
-    """Look at every file of dist/ that the build put there; those of others are not ours."""
+    """Check every file of dist/ that the build put there; files of other people are left alone."""
     yield from _survey_placed(layout)
     yield from _survey_catalog(layout)
 
@@ -27,7 +27,7 @@ def _survey_placed(layout: Layout) -> Found:
         yield Damage(part="dist", where=where, found=_describe(error), forget=(state,))
         return
     for path, was in placed.items():
-        # What stays for readers of an earlier catalog may go at any time.
+        # Files for readers of an earlier catalog may be removed at any time.
         if was.unlisted is None or os.path.lexists(layout.dist / path):
             yield _content(layout, path, was.bytes, was.sha256)
 

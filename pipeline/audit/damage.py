@@ -1,4 +1,4 @@
-"""Damage: what is wrong with something that a zoo keeps, and what mends it."""
+"""Damage to the files that a zoo keeps, and its repair."""
 
 import contextlib
 import shutil
@@ -12,13 +12,13 @@ ZooPart = Literal["results", "cache", "dist"]
 
 @dataclass(frozen=True, kw_only=True)
 class Damage:
-    """Something that is not as it was made.
+    """A file or folder that is not as it was made.
 
     Attributes:
-        part: What it belongs to.
-        where: What people call it: ".zoo/build/cat/convert/model.json".
-        found: What is wrong: "is missing".
-        forget: Files and folders without which the next run makes it again.
+        part: The part of the zoo that it belongs to.
+        where: Its name for people: ".zoo/build/cat/convert/model.json".
+        found: The fault: "is missing".
+        forget: Files and folders to be removed, so that the next run makes it again.
     """
 
     part: ZooPart
@@ -29,15 +29,15 @@ class Damage:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """A file that has to have a content.
+    """A file and the content that it must have.
 
     Attributes:
-        part: What it belongs to.
-        where: What people call it.
+        part: The part of the zoo that it belongs to.
+        where: Its name for people.
         path: The file.
         bytes: Its size; None where only its digest is known.
-        sha256: The digest of its content.
-        forget: Files and folders without which the next run makes it again.
+        sha256: Digest of its content.
+        forget: Files and folders to be removed, so that the next run makes it again.
     """
 
     part: ZooPart
@@ -48,7 +48,7 @@ class Content:
     forget: tuple[Path, ...]
 
     def damaged(self, found: str) -> Damage:
-        """Return that something is wrong with it."""
+        """Return the damage of this file, with its fault."""
         return Damage(part=self.part, where=self.where, found=found, forget=self.forget)
 
 
@@ -56,10 +56,10 @@ Found = Iterator[Damage | Content]
 
 
 def forget(damages: Iterable[Damage]) -> list[OSError]:
-    """Remove what keeps the next run from making damaged things again.
+    """Remove damaged files and folders, so that the next run makes them again.
 
     Returns:
-        What could not be removed.
+        The errors of files and folders that could not be removed.
     """
     faults = []
     for path in dict.fromkeys(path for damage in damages for path in damage.forget):

@@ -1,6 +1,6 @@
-"""Digests: files read from the disk, whatever their times say, several at a time.
+"""Digests of files, read from the disk whatever their times say, several files at a time.
 
-A file that bears several names (hard links between the cache and a build) is read once.
+A file with several names (hard links between the cache and a build) is read once.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ _CHUNK_BYTES = 1024**2
 
 
 def find_damage(contents: Iterable[Content], progress: Progress) -> Iterator[Damage]:
-    """Read files and yield those that are not what they should be.
+    """Read files and yield the damage of those that have another content.
 
     Args:
         contents: The files.
-        progress: Told of the bytes that were read, and of how many there are.
+        progress: Called with the number of bytes that were read, and of all bytes.
     """
     sizes: dict[tuple[int, int], int] = {}
     same: dict[tuple[int, int], list[Content]] = defaultdict(list)
@@ -55,7 +55,7 @@ def find_damage(contents: Iterable[Content], progress: Progress) -> Iterator[Dam
 
 
 class _Counter:
-    """Counts bytes from all threads; `over` ends them."""
+    """Counts the bytes that all threads read; setting `over` ends the threads."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self.over = threading.Event()
@@ -71,7 +71,7 @@ class _Counter:
 
 
 def _compare(group: Sequence[Content], count: _Counter) -> list[Damage]:
-    """Compare a file with what each of its names promises."""
+    """Compare a file with the digest of each of its names."""
     try:
         sha256 = _digest(group[0], count)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The cache of downloads: whether each blob is what its name says, and each entry leads to one."""
+"""The audit of the cache: each blob must have the digest in its name, each entry a blob."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def survey_cache(folder: Path) -> Found:
-    """Look at every file of a cache but for downloads under way, which other zoos may write."""
+    """Check every file of a cache but downloads under way, which other zoos may be writing."""
     store = Store(folder)
     for path in _files(folder / "blobs"):
         if _SHA256.fullmatch(path.name) and path == store.blob(path.name):
@@ -38,11 +38,11 @@ def survey_cache(folder: Path) -> Found:
 
 
 def find_dangling(folder: Path, *, gone: Iterable[Path] = ()) -> Iterator[Path]:
-    """Find entries of a cache whose blob is not there, or will not be.
+    """Find entries of a cache whose blob is missing, or is about to be removed.
 
     Args:
         folder: The cache.
-        gone: Files that are to be removed.
+        gone: Files that are about to be removed.
     """
     store, removed = Store(folder), set(gone)
     for path in _files(folder / "index"):
@@ -65,7 +65,7 @@ def _find_fault(path: Path, store: Store) -> str | None:
 
 
 def _parse(kind: Any, path: Path) -> Any:
-    """Read an entry; None where it is none."""
+    """Read an entry; None for a file that is no entry."""
     try:
         return parse_json(kind, path.read_bytes())
     except (OSError, WrongJsonError):
@@ -73,7 +73,7 @@ def _parse(kind: Any, path: Path) -> Any:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Find all below a folder that is no folder, in order."""
+    """Find the files below a folder, in order."""
     for where, folders, names in os.walk(folder):
         folders.sort()
         yield from (Path(where, name) for name in sorted(names))

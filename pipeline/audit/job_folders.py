@@ -1,4 +1,4 @@
-"""The folders of jobs: what their receipts promise, what lies there, what their outcomes say."""
+"""The audit of the folders of jobs: files are compared with receipts, receipts with outcomes."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _NO_RECEIPT = f"has no {RECEIPT} that can be read"
 
 
 def survey_results(graph: Graph) -> Found:
-    """Look at the results of every step of a zoo."""
+    """Check the results of every step of a zoo."""
     for job in graph.jobs.values():
         yield from _survey_job(job)
     remembered = (graph.layout.state / "recipes").glob("*.json")
@@ -26,7 +26,7 @@ def survey_results(graph: Graph) -> Found:
 
 def _survey_job(job: Job) -> Found:
     receipt = _load(job.folder)
-    # Without both of them, nothing is known of the step and it runs again.
+    # Once both are removed, the step is as if it had never run, and runs again.
     both = (job.folder, job.outcome_file)
     if not os.path.lexists(job.folder):
         pass
@@ -60,7 +60,7 @@ def _survey_failure(job: Job) -> Found:
 
 
 def _survey_outcome(job: Job, receipt: Receipt | None) -> Found:
-    """Compare an outcome with the receipt; a run that was ended may have left only the latter."""
+    """Compare an outcome with the receipt; a killed run may have written the receipt alone."""
     file = job.outcome_file
     if not os.path.lexists(file):
         return
@@ -79,7 +79,7 @@ def _survey_outcome(job: Job, receipt: Receipt | None) -> Found:
 
 
 def _survey_note(path: Path, root: Path) -> Found:
-    """Look at a small file of what earlier runs found, which has no digest."""
+    """Check a small file of earlier runs that has no digest: it must be JSON."""
     try:
         parse_json(Any, path.read_bytes())
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def _survey_note(path: Path, root: Path) -> Found:
 
 
 def _load(folder: Path) -> Receipt | None:
-    """Read a receipt; None where there is none that a run could have written."""
+    """Read a receipt; None for a file that no run could have written."""
     try:
         receipt = load_receipt(folder)
     except (AttributeError, RecursionError):

@@ -1,7 +1,7 @@
-"""Orphans: what lies in `.zoo/` and belongs to nothing that the manifest asks for.
+"""Orphans: files and folders in `.zoo/` that nothing in the manifest needs.
 
-That is results of models and variants that are gone from the manifest, and what a kill left of
-a file that was being written.
+They are results of models and variants that are gone from the manifest, and files that were being
+written when a run was killed.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ _HALF_WRITTEN = ".*.tmp"
 
 
 def find_orphans(graph: Graph) -> Iterator[Path]:
-    """Find files and folders of `.zoo/` that nothing asks for; of a folder, only itself.
+    """Find the orphans of a zoo; a folder stands for all of its files.
 
-    The zoo's lock must be held: a run under way makes such files.
+    The zoo's lock must be held, because a run under way writes files that look like orphans.
     """
     layout = graph.layout
     yield from sorted(layout.state.glob(_HALF_WRITTEN))
@@ -39,7 +39,7 @@ def find_orphans(graph: Graph) -> Iterator[Path]:
 
 
 def _find_unknown(folder: Path, known: set[Path]) -> Iterator[Path]:
-    """Find what is not known, down to the folders of jobs, which are looked into by nobody here."""
+    """Find paths that are not known; the folders of jobs are not searched."""
     inner = {path.parent for path in known}
     for path in _list(folder):
         if path not in known:

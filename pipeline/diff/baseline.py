@@ -1,7 +1,7 @@
-"""Baselines: the catalog that a build is compared with, wherever it is.
+"""Baselines: the catalog that a build is compared with.
 
-What `doit publish` takes as its target is one: a folder, a store. So is the URL where a zoo is
-read over HTTP, and a models.json of earlier, wherever it lies.
+A baseline is read from a target of `doit publish` (a folder, a store), from the URL where a zoo
+is read over HTTP, or from a models.json file.
 """
 
 import posixpath
@@ -17,10 +17,10 @@ _WEB = ("http://", "https://")
 
 
 def read_published(graph: Graph) -> ComparedCatalog | None:
-    """Read the catalog that is where the manifest publishes to; None where it says nothing.
+    """Read the catalog in the manifest's publish target; None for a manifest without a target.
 
     Raises:
-        PublishError: It cannot be read.
+        PublishError: The catalog cannot be read.
     """
     stated = graph.zoo.publish
     if stated is None:
@@ -36,8 +36,8 @@ def read_baseline(graph: Graph, text: str) -> ComparedCatalog:
         text: A folder, a models.json, or a URL of either.
 
     Raises:
-        FetchError: A server cannot be reached, or has none.
-        PublishError: There is none, or what is there is none.
+        FetchError: A server cannot be reached, or has no catalog.
+        PublishError: There is no catalog, or the file is no catalog.
     """
     if text.lower().startswith(_WEB):
         return _read_web(text)
@@ -59,7 +59,7 @@ def read_build(graph: Graph) -> ComparedCatalog:
     """Read the catalog of the zoo that was built here.
 
     Raises:
-        PublishError: None was built.
+        PublishError: No zoo was built.
     """
     shown = f"{graph.layout.output}/{CATALOG_FILE}"
     try:
@@ -72,7 +72,7 @@ def read_build(graph: Graph) -> ComparedCatalog:
 def _read_target(graph: Graph, text: str, *, endpoint: str | None) -> ComparedCatalog:
     shown = strip_credentials(text)
     if "://" not in text:
-        # Also what nobody could publish to, such as the dist/ of this very zoo.
+        # Folders that are no targets can be read too, such as dist/ of this very zoo.
         file = graph.layout.root / text / CATALOG_FILE
         content = file.read_bytes() if file.is_file() else None
     else:

@@ -1,8 +1,8 @@
-"""Reading: a catalog of any version of tfjs-zoo, as this version's types.
+"""Catalogs to be compared, read from any version of tfjs-zoo into this version's types.
 
-What is compared with may have been published by an older version or a newer one. A field that
-is absent there is empty here and said to be absent, so that nobody takes it for a change; a
-field that is unknown here is left out. It opens no file.
+An older or newer version may have published a catalog. A field that it lacks is empty here and
+listed as absent, so that nobody takes it for a change; a field that is unknown here is left out.
+It opens no file.
 """
 
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ _SCHEMA = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedCatalog:
-    """A catalog as it was read.
+    """A catalog of a comparison.
 
     Attributes:
-        shown: What people call it: a file, a folder, a URL.
+        shown: The file, folder or URL that messages name.
         zoo: Its content.
-        raw: Its entries as they stand, by model.
-        absent: Fields that it has not, as "roles" or "checks".
+        raw: Its entries as decoded JSON, by model.
+        absent: Names of fields that it lacks: "roles", "checks".
     """
 
     shown: str
@@ -48,10 +48,10 @@ def parse_catalog(content: bytes, *, shown: str) -> ComparedCatalog:
 
     Args:
         content: Its text.
-        shown: What people call it.
+        shown: The file, folder or URL that messages name.
 
     Raises:
-        PublishError: It is no catalog, or one whose form changed altogether.
+        PublishError: The text is no catalog, or a catalog of another form.
     """
     try:
         document = parse_foreign_json(content, CATALOG_FILE, error=PublishError)
@@ -81,7 +81,7 @@ def parse_catalog(content: bytes, *, shown: str) -> ComparedCatalog:
 
 
 def nothing_published(shown: str) -> ComparedCatalog:
-    """Return what is read where nothing was published yet."""
+    """Return the empty catalog of a target to which nothing was published yet."""
     empty = {"$schema": "", "schema": _SCHEMA, "models": [], "toolchain": {}}
     zoo = Catalog.model_validate({**empty, "zoo": {"name": "", "description": "", "homepage": ""}})
     return ComparedCatalog(shown=shown, zoo=zoo, raw={}, absent=frozenset())

@@ -1,4 +1,4 @@
-"""Causes: why a model is not what it was, from both catalogs and from recipes. Pure."""
+"""Causes of a model's changes, from two catalogs and from recipes. Pure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,10 +13,10 @@ from pipeline.text.line import first_line
 from pipeline.text.suggest import list_first
 
 Recipes = Callable[[str], tuple[Recipe | None, Recipe | None]]
-"""Returns what a model was made of before and now, by its name; None where it is not known."""
+"""Returns the recipes of a model before and now, by its name; None for an unknown recipe."""
 
 _DIGITS = 8
-# The manifest speaks before the tools: what people changed is what they look for.
+# The manifest stands before the tools: people look for their own changes first.
 _ORDER: tuple[CauseKind, ...] = (
     "failure",
     "source",
@@ -26,7 +26,7 @@ _ORDER: tuple[CauseKind, ...] = (
     "unknown",
 )
 _ABOUT = {"value"}
-# What the manifest says of a model that decides what is made: by the task it is tested and judged.
+# The one text of the manifest that decides a result: a model is tested and judged by its task.
 _TASK = "task"
 _UNRECORDED = Cause(
     kind="unknown",
@@ -43,10 +43,10 @@ def explain_difference(
     """Return a difference with the causes of each model's changes.
 
     Args:
-        difference: Of the two catalogs.
-        before: The one.
-        after: The other.
-        recipes: What models were made of.
+        difference: The difference of the two catalogs.
+        before: The earlier catalog.
+        after: The later catalog.
+        recipes: Returns the recipes of a model.
     """
     models = [
         replace(model, causes=list(_explain(model, before, after, recipes)))
@@ -78,8 +78,8 @@ def _explain(
         causes += _explain_form(before)
         causes += _explain_stated(model, old, new) if "roles" not in before.absent else ()
     if _TASK in stated:
-        told = find_changes({_TASK: old.task}, {_TASK: new.task})
-        causes += [Cause(kind="parameters", text=text) for text in told]
+        texts = find_changes({_TASK: old.task}, {_TASK: new.task})
+        causes += [Cause(kind="parameters", text=text) for text in texts]
     if stated - {_TASK}:
         causes.append(Cause(kind="parameters", text="models.yaml describes it in other words"))
     if not causes and new.status == "ok":
@@ -108,7 +108,7 @@ def _explain_form(before: ComparedCatalog) -> Iterator[Cause]:
 def _explain_stated(
     model: ModelDifference, before: CatalogModel, after: CatalogModel
 ) -> Iterator[Cause]:
-    """Yield what the catalogs themselves show of the manifest."""
+    """Yield the changes of the manifest that show in the catalogs themselves."""
     if before.source.signature_key != after.source.signature_key:
         text = f"signature {before.source.signature_key} → {after.source.signature_key}"
         yield Cause(kind="parameters", text=text)
@@ -133,7 +133,7 @@ def _explain_stated(
 
 
 def _tolerances(model: CatalogModel) -> dict[str, Any]:
-    """Return what each output of each variant has to keep."""
+    """Return the tolerance of each output of each variant: by "uint8 scores"."""
     return {
         f"{variant.name} {output}": figures.tolerance.model_dump()
         for variant in model.variants

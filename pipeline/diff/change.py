@@ -1,9 +1,9 @@
-"""Changes: what differs between two catalogs, and what it means for those who use the zoo.
+"""Differences between two catalogs, and their meaning for people who use the zoo.
 
-`breaking`: code that uses the model may have to change: a name, a role, a shape, a dtype, an
-    order is another, or something that was offered is not.
-`regression`: the zoo offers less than before, or worse: a variant is withheld, an error or a
-    size grew, a backend does not run it any more, a model failed.
+`breaking`: code that uses the model may have to change: a name, a role, a shape, a dtype or an
+    order differs, or something that was published is gone.
+`regression`: the zoo has less than before, or worse: a variant is withheld, an error or a size
+    grew, a backend no longer runs a model, a model failed.
 `improvement`: the opposite of a regression.
 """
 
@@ -22,15 +22,15 @@ MARKS: tuple[Mark, ...] = ("breaking", "regression", "improvement")
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One thing that is another now.
+    """A change of one value.
 
     Attributes:
-        subject: What it is a change of: "output scores", "variant uint8", "license".
-        what: What of it: "shape", "dtype", "gone", "new", "status" …
-        before: A JSON value; None where there was none.
-        after: The same, now.
-        text: All of it in words.
-        marks: What it means.
+        subject: The thing that changed: "output scores", "variant uint8", "license".
+        what: The property that changed: "shape", "dtype", "gone", "new", "status" …
+        before: The JSON value before; None where there was none.
+        after: The JSON value now; None where there is none.
+        text: The change in words: "output scores: dtype float32 → int32".
+        marks: Its meaning.
     """
 
     subject: str
@@ -48,7 +48,7 @@ class Cause:
     Attributes:
         kind: `source`: other files, or from elsewhere; `parameters`: the manifest; `tool`:
             another version of a tool; `pipeline`: of tfjs-zoo; `failure`: it failed.
-        text: What was before, and what is now.
+        text: The value before and now: "tensorflow 2.18.0 → 2.19.0".
     """
 
     kind: CauseKind
@@ -62,9 +62,9 @@ class VariantState:
     Attributes:
         status: As in the catalog.
         reason: Why it is not `ok`.
-        bytes: Its size; None where it is not published.
-        deviation: How far it is from its source; None where that was not measured.
-        backends: What became of it on each backend.
+        bytes: Its size; None for a variant that is not published.
+        deviation: Its deviation from the source; None where it was not measured.
+        backends: Its status on each backend.
     """
 
     status: str
@@ -76,14 +76,14 @@ class VariantState:
 
 @dataclass(frozen=True, kw_only=True)
 class VariantDifference:
-    """What became of a variant.
+    """The difference of a variant.
 
     Attributes:
         name: Its name.
-        fate: What became of it; None where nothing changed.
-        before: What it was; None where there was none.
-        after: What it is.
-        changes: What differs.
+        fate: "new", "gone" or "changed"; None where nothing changed.
+        before: Its state before; None for a new variant.
+        after: Its state now; None for a variant that is gone.
+        changes: Its changes.
     """
 
     name: str
@@ -95,16 +95,16 @@ class VariantDifference:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDifference:
-    """What became of a model.
+    """The difference of a model.
 
     Attributes:
         name: Its name.
-        fate: What became of it.
-        before: Its status before; None where there was no such model.
-        after: Its status now.
-        changes: What differs, but for its variants.
-        variants: Its variants, also those that are as they were.
-        causes: Why.
+        fate: "new", "gone" or "changed".
+        before: Its status before; None for a new model.
+        after: Its status now; None for a model that is gone.
+        changes: Its changes, without those of its variants.
+        variants: Its variants, unchanged variants too.
+        causes: The causes of its changes.
     """
 
     name: str
@@ -122,22 +122,22 @@ class ModelDifference:
 
     @property
     def marks(self) -> list[Mark]:
-        """What it means, the worst first."""
+        """The marks of all its changes, the worst first."""
         found = {mark for change in self.all_changes for mark in change.marks}
         return [mark for mark in MARKS if mark in found]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What differs between two catalogs.
+    """The difference of two catalogs.
 
     Attributes:
-        before: What people call the one.
-        after: What people call the other.
-        is_first: Nothing was published before.
-        toolchain: Version of each tool whose version is another: before, now.
-        models: The models that differ, by name.
-        unchanged: Number of models that are as they were.
+        before: The file, folder or URL of the earlier catalog.
+        after: The file, folder or URL of the later catalog.
+        is_first: Whether nothing was published before.
+        toolchain: Versions of each tool whose version differs: before, now.
+        models: The models that differ, sorted by name.
+        unchanged: Number of models that do not differ.
     """
 
     before: str
@@ -148,5 +148,5 @@ class Difference:
     unchanged: int
 
     def count_marks(self, mark: Mark) -> int:
-        """Return how many changes bear a mark."""
+        """Return the number of changes with a mark."""
         return sum(mark in change.marks for model in self.models for change in model.all_changes)

@@ -1,4 +1,4 @@
-"""Comparing two catalogs: which models are new, gone, changed, and what that means. Pure."""
+"""Comparing two catalogs: models that are new, gone or changed. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from pipeline.text.line import first_line
 
 
 def compare_catalogs(before: ComparedCatalog, after: ComparedCatalog) -> Difference:
-    """Return what differs between two catalogs; why is not told yet."""
+    """Return the difference of two catalogs, without causes."""
     absent = before.absent | after.absent
     old, new = before.models, after.models
     found = [
@@ -38,32 +38,32 @@ def compare_catalogs(before: ComparedCatalog, after: ComparedCatalog) -> Differe
 
 
 def _new(model: CatalogModel) -> ModelDifference:
-    told = "" if model.status == "ok" else f", {_why(model)}"
+    status = "" if model.status == "ok" else f", {_why(model)}"
     return ModelDifference(
         name=model.name,
         fate="new",
         before=None,
         after=model.status,
-        changes=[_change("new", None, model.status, f"new{told}")],
+        changes=[_change("new", None, model.status, f"new{status}")],
         variants=_silence(compare_variants(None, model, absent=frozenset())),
     )
 
 
 def _gone(model: CatalogModel) -> ModelDifference:
     marks: Sequence[Mark] = ("breaking",) if model.model_path else ()
-    told = "" if model.model_path else ", of which nothing was offered"
+    loss = "" if model.model_path else ", of which nothing was offered"
     return ModelDifference(
         name=model.name,
         fate="gone",
         before=model.status,
         after=None,
-        changes=[_change("gone", model.status, None, f"gone{told}", *marks)],
+        changes=[_change("gone", model.status, None, f"gone{loss}", *marks)],
         variants=_silence(compare_variants(model, None, absent=frozenset())),
     )
 
 
 def _silence(variants: Sequence[VariantDifference]) -> list[VariantDifference]:
-    """Return variants of a model that is new or gone, which says it all, for the tables."""
+    """Return variants without changes: that their model is new or gone says everything."""
     return [replace(variant, changes=()) for variant in variants]
 
 
@@ -71,7 +71,7 @@ def _changed(before: CatalogModel, after: CatalogModel, absent: frozenset[str]) 
     changes = [*_compare_status(before, after)]
     variants: Sequence[VariantDifference] = ()
     if before.status == "failed" or after.status == "failed":
-        # Nothing is known of what failed: its outputs and variants are not gone for that.
+        # Nothing is known about a failed model, so its outputs and variants do not count as gone.
         if after.status != "failed":
             variants = _silence(compare_variants(None, after, absent=absent))
     else:

@@ -1,4 +1,4 @@
-"""View: a difference as lines of a terminal. Pure."""
+"""A difference of two catalogs as lines of a terminal. Pure."""
 
 from pipeline.diff.change import Cause, Change, Difference, Mark, ModelDifference
 from pipeline.diff.difference_text import (
@@ -20,10 +20,14 @@ _FATES: dict[str, Style] = {"new": "good", "gone": "warn", "changed": "bold"}
 
 
 def format_difference(difference: Difference, *, width: int | None) -> list[Line]:
-    """Return what differs; `width` is the terminal's, None where rows have no end."""
-    then = f"{difference.before} (nothing is published there yet)"
-    before = then if difference.is_first else difference.before
-    lines: list[Line] = [((f"{before} → {difference.after}", "dim"),)]
+    """Return a difference as lines.
+
+    Args:
+        difference: The difference.
+        width: Width of the terminal; None for lines of any length.
+    """
+    note = " (nothing is published there yet)" if difference.is_first else ""
+    lines: list[Line] = [((f"{difference.before}{note} → {difference.after}", "dim"),)]
     marks = count_marks(difference)
     summary: list[tuple[str, Style]] = [(describe_fates(difference), "bold")]
     for number, (mark, text) in enumerate(marks):
@@ -38,9 +42,9 @@ def format_difference(difference: Difference, *, width: int | None) -> list[Line
 
 def _format_model(model: ModelDifference, width: int | None) -> list[Line]:
     lines: list[Line] = [((model.name, "bold"), (f"  {model.fate}", _FATES[model.fate]))]
-    # That it is new or gone is said already.
-    said = model.fate != "changed" and not model.marks and len(model.all_changes) == 1
-    plain = said and model.after in {None, "ok"}
+    # The first line says already that the model is new or gone.
+    is_said = model.fate != "changed" and not model.marks and len(model.all_changes) == 1
+    plain = is_said and model.after in {None, "ok"}
     for change in [] if plain else shown_changes(model):
         lines += _format_change(change, width)
     for number, cause in enumerate(model.causes):

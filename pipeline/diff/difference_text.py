@@ -1,4 +1,4 @@
-"""Phrases: a difference in words, for the terminal and for Markdown. Pure."""
+"""A difference of two catalogs in words, for the terminal and for Markdown. Pure."""
 
 from collections.abc import Sequence
 
@@ -19,17 +19,17 @@ _NOUNS: dict[Mark, str] = {
     "regression": "regression",
     "improvement": "improvement",
 }
-# The table of variants has them.
+# The table of variants shows these changes.
 _IN_TABLE = {"size", "error"}
 
 
 def summarize(difference: Difference) -> str:
-    """Return what became of the models: "1 new, 3 changed; 20 models as before"."""
+    """Return the number of models by fate: "1 new, 3 changed; 20 models as before"."""
     return f"{describe_fates(difference)}{describe_unchanged(difference)}"
 
 
 def describe_fates(difference: Difference) -> str:
-    """Return how many models are not what they were: "1 new, 3 changed"."""
+    """Return the number of models that differ, by fate: "1 new, 3 changed"."""
     fates = [model.fate for model in difference.models]
     parts = [
         f"{fates.count(fate):,} {fate}" for fate in ("new", "gone", "changed") if fate in fates
@@ -38,7 +38,7 @@ def describe_fates(difference: Difference) -> str:
 
 
 def describe_unchanged(difference: Difference) -> str:
-    """Return what follows of the models that are as they were: "; 20 models as before"."""
+    """Return the number of models that do not differ: "; 20 models as before"."""
     if difference.models and not difference.unchanged:
         return ""
     separator = "; " if difference.models else ", "
@@ -46,19 +46,19 @@ def describe_unchanged(difference: Difference) -> str:
 
 
 def count_marks(difference: Difference) -> list[tuple[Mark, str]]:
-    """Return how many changes bear each mark, in words."""
+    """Return the number of changes by mark, in words: ("breaking", "2 breaking changes")."""
     numbers = [(mark, difference.count_marks(mark)) for mark in MARKS]
     return [(mark, count(number, _NOUNS[mark])) for mark, number in numbers if number]
 
 
 def describe_tools(difference: Difference) -> str:
-    """Return the tools whose version is another: "tfjs 4.21.0 → 4.22.0"."""
+    """Return the tools whose version differs: "tfjs 4.21.0 → 4.22.0"."""
     tools = difference.toolchain.items()
     return ", ".join(f"{tool} {before} → {after}" for tool, (before, after) in tools)
 
 
 def order_models(difference: Difference) -> list[ModelDifference]:
-    """Return the models, those that break something first."""
+    """Return the models, breaking changes first."""
     worst = {mark: number for number, mark in enumerate(MARKS)}
     return sorted(
         difference.models,
@@ -67,13 +67,13 @@ def order_models(difference: Difference) -> list[ModelDifference]:
 
 
 def shown_changes(model: ModelDifference) -> list[Change]:
-    """Return the changes that a line tells, the worst first; the rest is in the table."""
-    told = [change for change in model.all_changes if change.marks or change.what not in _IN_TABLE]
-    return sorted(told, key=lambda change: min(map(MARKS.index, change.marks), default=len(MARKS)))
+    """Return the changes that get a line, the worst first; a table shows the others."""
+    shown = [change for change in model.all_changes if change.marks or change.what not in _IN_TABLE]
+    return sorted(shown, key=lambda change: min(map(MARKS.index, change.marks), default=len(MARKS)))
 
 
 def shown_variants(model: ModelDifference) -> list[VariantDifference]:
-    """Return the variants that the table shows: those that are not what they were."""
+    """Return the variants that the table shows: those that differ."""
     return [variant for variant in model.variants if variant.fate is not None]
 
 

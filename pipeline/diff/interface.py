@@ -1,7 +1,7 @@
-"""Interface: what code that uses a model relies on, compared. Pure.
+"""The interface of a model, on which code that uses it relies, compared. Pure.
 
-Names, order, dtypes and shapes of inputs and outputs, roles, and how it has to be run. A shape
-that only became wider is another shape too: pages read sizes from it.
+The interface is names, order, dtypes and shapes of inputs and outputs, roles, and the way to run
+the model. A shape that only became wider differs too, because pages read sizes from it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ BREAKING: tuple[Mark, ...] = ("breaking",)
 def compare_interface(
     before: CatalogModel, after: CatalogModel, *, absent: frozenset[str]
 ) -> Iterator[Change]:
-    """Yield what code that uses a model would notice.
+    """Yield the changes that code which uses a model would notice.
 
     Args:
-        before: The model as it was.
-        after: The model as it is.
-        absent: Fields that one of the catalogs has not.
+        before: The model before.
+        after: The model now.
+        absent: Names of fields that one of the catalogs lacks.
     """
     if before.format != after.format:
         text = f"format: {before.format} → {after.format}, which is loaded in another way"
@@ -61,7 +61,7 @@ def _compare_tensors(
 def _find_renamed(
     tensor: CatalogTensor, others: Mapping[str, CatalogTensor], own: Mapping[str, CatalogTensor]
 ) -> str | None:
-    """Return what a tensor is called on the other side, where it is the same but for the name."""
+    """Return the name of the tensor on the other side that differs only in its name."""
     for name, other in others.items():
         alike = (other.id, other.js_dtype, other.shape) == (
             tensor.id,
@@ -74,7 +74,7 @@ def _find_renamed(
 
 
 def _new_tensor(kind: str, tensor: CatalogTensor, *, is_second: bool) -> Change:
-    """Return the change of a tensor that is there now.
+    """Return the change of a new tensor.
 
     An input has to be fed; a second output makes predict() return a list.
     """

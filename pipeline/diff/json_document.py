@@ -1,4 +1,4 @@
-"""The difference for programs: one JSON object. Pure.
+"""A difference of two catalogs for programs: one JSON object. Pure.
 
     {"schema": 1, "before", "after", "first", "unchanged", "toolchain": {tool: [before, after]},
      "counts": {"new", "gone", "changed", "breaking", "regression", "improvement"},
@@ -10,8 +10,8 @@
     STATE:  null or {"status", "reason", "bytes", "backends": {backend: status},
                      "error": null or {"output", "share", "limit", "what"}}
 
-Fields are those of `pipeline.diff.change`. New keys and values may come; what is here keeps
-its meaning.
+The fields are those of `pipeline.diff.change`. Later versions may add keys and values; these keys
+keep their meaning.
 """
 
 from dataclasses import asdict

@@ -1,6 +1,6 @@
-"""About: what the manifest says of a model, and what is told of its graph, compared. Pure.
+"""The manifest's texts about a model, and facts about its graph, compared. Pure.
 
-None of it changes what a model computes; a licence may change who can use it.
+None of these changes the results of a model; another licence may change who can use it.
 """
 
 import json
@@ -19,12 +19,12 @@ _MAX_VALUE = 60
 def compare_manifest_fields(
     before: CatalogModel, after: CatalogModel, *, absent: frozenset[str]
 ) -> Iterator[Change]:
-    """Yield what is said in other words.
+    """Yield the changes of the manifest's texts about a model.
 
     Args:
-        before: The model as it was.
-        after: The model as it is.
-        absent: Fields that one of the catalogs has not.
+        before: The model before.
+        after: The model now.
+        absent: Names of fields that one of the catalogs lacks.
     """
     old, new = (side.model_dump(by_alias=True) for side in (before, after))
     extra = sorted({*(before.model_extra or {}), *(after.model_extra or {})})
@@ -50,7 +50,7 @@ def _compare_source(key: str, before: Any, after: Any) -> Iterator[Change]:
 def compare_graph(
     before: CatalogModel, after: CatalogModel, *, absent: frozenset[str]
 ) -> Iterator[Change]:
-    """Yield what is told of the graph and is another now."""
+    """Yield the changes of facts about the graph."""
     if before.parameters != after.parameters and None not in (before.parameters, after.parameters):
         sizes = [format_parameters(side.parameters or 0) for side in (before, after)]
         text = f"graph: {' → '.join(sizes)} parameters"

@@ -1,4 +1,4 @@
-"""Markdown: a difference for a pull request, a job's summary, a chat. Pure."""
+"""A difference of two catalogs as Markdown, for a pull request or a job's summary. Pure."""
 
 from pipeline.diff.change import Change, Difference, Mark, ModelDifference
 from pipeline.diff.difference_text import (
@@ -20,12 +20,12 @@ MAX_LISTED = 200
 
 
 def format_markdown(difference: Difference) -> str:
-    """Return what differs as Markdown: a table of models, then each of them."""
+    """Return a difference as Markdown: a table of models, then a section for each model."""
     models = order_models(difference)
     lines = [f"## What changed in the zoo: {summarize(difference)}", ""]
     before = quote_code(difference.before)
-    then = f"{before}, where nothing is published yet" if difference.is_first else before
-    lines.append(f"{quote_code(difference.after)} against {then}.")
+    note = ", where nothing is published yet" if difference.is_first else ""
+    lines.append(f"{quote_code(difference.after)} against {before}{note}.")
     marks = [
         f"**{text}**" if mark == "breaking" else text for mark, text in count_marks(difference)
     ]
@@ -57,7 +57,7 @@ def _row(model: ModelDifference) -> list[str]:
 
 
 def _has_more(model: ModelDifference) -> bool:
-    """Say whether there is more to tell of a model than the first table does."""
+    """Say whether a model needs a section beside its row in the first table."""
     return model.fate == "changed" or model.after not in {None, "ok"}
 
 

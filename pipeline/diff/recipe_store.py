@@ -1,34 +1,34 @@
-"""Memory: the recipes of earlier results, so that a later one can be compared with them.
+"""A store of the recipes of earlier results, to compare later results with them.
 
-`.zoo/recipes/<model>.json` holds the recipe of each result that a model had, by a digest of
-what the catalog said of it. So it tells what a published model was made of, wherever its
-catalog comes from. Where the file is lost the catalogs alone have to tell.
+`.zoo/recipes/<model>.json` holds the recipe of each result of a model, with a digest of the
+model's entry in the catalog. So the recipe of a published model is found by its entry, wherever
+its catalog comes from. Where the file is lost, only the two catalogs can be compared.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.catalog.types import RESULT_KEYS
 from pipeline.diff.catalog_reader import ComparedCatalog
-from pipeline.diff.recipe import Recipe, make_recipe
+from pipeline.diff.recipe import Recipe, StepRecipe, make_recipe
 from pipeline.disk.canonical import digest_json, format_json
 from pipeline.disk.files import write_atomic
-from pipeline.disk.json_file import load_json, read_json
-from pipeline.disk.json_value import JsonValue
+from pipeline.disk.json_file import read_json
+from pipeline.disk.typed_json import WrongJsonError, parse_json
 from pipeline.engine.job import Job
 from pipeline.engine.outcome import load_outcome
 from pipeline.engine.receipt import load_receipt
-from pipeline.errors import FormatError
 from pipeline.steps.graph import Graph
 
 NUM_KEPT = 50
-# What the steps made; the rest is what the manifest says, or how this build went.
+# Fields that the steps made; the others come from the manifest, or describe this build.
 _MADE = RESULT_KEYS - {"status", "reason", "staleSince"}
 
 
 def remember_recipes(graph: Graph, models: Iterable[str]) -> None:
-    """Keep what models are made of now, of those that succeeded."""
+    """Store the recipes of the models that succeeded."""
     jobs = graph.jobs_of_models()
     for name in models:
         card = graph.jobs[f"card:{name}"]
@@ -39,17 +39,16 @@ def remember_recipes(graph: Graph, models: Iterable[str]) -> None:
 
 
 def recall_recipe(graph: Graph, entry: Mapping[str, Any]) -> Recipe | None:
-    """Return what an entry of any catalog was made of; None where that is not known."""
+    """Return the recipe of an entry of any catalog; None where it is not stored."""
     digest = _digest(entry)
-    found = [line for line in _load(_file(graph, entry["name"])) if line["entry"] == digest]
-    recipe: Recipe | None = found[-1]["recipe"] if found else None
-    return recipe
+    stored = _load(_file(graph, entry["name"]))
+    return next((line.recipe for line in reversed(stored) if line.entry == digest), None)
 
 
 def find_recipes(
     graph: Graph, before: ComparedCatalog, after: ComparedCatalog, model: str
 ) -> tuple[Recipe | None, Recipe | None]:
-    """Return what a model of two catalogs was made of, the later one being this build's."""
+    """Return the recipes of a model in two catalogs; the later catalog is this build's."""
     was = recall_recipe(graph, before.raw[model])
     entry = after.raw[model]
     if entry["status"] == "ok" and model in graph.jobs_of_models():
@@ -58,7 +57,7 @@ def find_recipes(
 
 
 def gather_recipe(jobs: Iterable[Job]) -> Recipe:
-    """Return what a model is made of, from the receipts of its steps."""
+    """Return the recipe of a model, from the receipts of its steps."""
     receipts = {}
     for job in jobs:
         receipt = load_receipt(job.folder) or load_receipt(job.failed_folder)
@@ -68,34 +67,34 @@ def gather_recipe(jobs: Iterable[Job]) -> Recipe:
     return make_recipe(receipts)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _StoredRecipe:
+    """The recipe of a result.
+
+    Attributes:
+        entry: Digest of the result's entry in the catalog.
+        recipe: The recipe.
+    """
+
+    entry: str
+    recipe: dict[str, StepRecipe]
+
+
 def _remember(file: Path, entry: Mapping[str, Any], recipe: Recipe) -> None:
-    line = {"entry": _digest(entry), "recipe": recipe}
-    lines = _load(file)
-    if lines and lines[-1] == line:
+    new = _StoredRecipe(entry=_digest(entry), recipe=dict(recipe))
+    stored = _load(file)
+    if stored and stored[-1] == new:
         return
-    kept = [other for other in lines if other["entry"] != line["entry"]][1 - NUM_KEPT :]
-    write_atomic(file, format_json([*kept, line], indent=None))
+    kept = [other for other in stored if other.entry != new.entry][1 - NUM_KEPT :]
+    write_atomic(file, format_json([asdict(line) for line in (*kept, new)], indent=None))
 
 
-def _load(file: Path) -> list[dict[str, Any]]:
-    wire = load_json(file)
+def _load(file: Path) -> list[_StoredRecipe]:
+    """Read the stored recipes of a model; a file that is missing or damaged has none."""
     try:
-        return [] if wire is None else [_parse_line(line) for line in wire.items()]
-    except FormatError:
+        return parse_json(list[_StoredRecipe], file.read_bytes())
+    except (OSError, WrongJsonError):
         return []
-
-
-def _parse_line(wire: JsonValue) -> dict[str, Any]:
-    recipe = {step: _parse_step(read) for step, read in wire.get("recipe").fields()}
-    return {"entry": wire.get("entry").text(), "recipe": recipe}
-
-
-def _parse_step(wire: JsonValue) -> Mapping[str, Any]:
-    wire.get("version").whole()
-    for key in ("parameters", "inputs", "tools"):
-        wire.get(key).fields()
-    step: Mapping[str, Any] = wire.value
-    return step
 
 
 def _file(graph: Graph, model: str) -> Path:

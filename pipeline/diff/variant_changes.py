@@ -1,7 +1,7 @@
-"""Variants: sizes, errors, backends and what is published, compared. Pure.
+"""The variants of a model compared: status, sizes, errors and backends. Pure.
 
-An error is a regression when it is half as large again and takes more than a tenth of what is
-allowed: below that it is noise of the last digits. A size is one when it grows by a tenth.
+An error is a regression if it grew by half and takes more than a tenth of its limit; a smaller
+change is noise of the last digits. A size is a regression if it grew by a tenth.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,19 +16,19 @@ from pipeline.text.quantity import format_bytes
 LARGER = 1.1
 WORSE = 1.5
 NOISE_STRAIN = 0.1
-# Where nothing says how much is allowed.
+# For errors without a limit.
 NOISE_SHARE = 1e-4
 
 
 def compare_variants(
     before: CatalogModel | None, after: CatalogModel | None, *, absent: frozenset[str]
 ) -> list[VariantDifference]:
-    """Return what became of each variant of a model, in its order.
+    """Return the difference of each variant of a model, in its order.
 
     Args:
-        before: The model as it was; None where there was none.
-        after: The model as it is; None where it is gone.
-        absent: Fields that one of the catalogs has not.
+        before: The model before; None for a new model.
+        after: The model now; None for a model that is gone.
+        absent: Names of fields that one of the catalogs lacks.
     """
     old = {variant.name: variant for variant in before.variants} if before else {}
     new = {variant.name: variant for variant in after.variants} if after else {}
@@ -53,7 +53,7 @@ def _compare(name: str, old: _Side, new: _Side, absent: frozenset[str]) -> Varia
             changes += _compare_files(name, old[1], new[1])
         if "checks" not in absent:
             changes += _compare_errors(name, before, after)
-            # Where the status is another, its reason says which backend decided.
+            # If the status differs, its reason says which backend decided.
             changes += _compare_backends(name, old[1], new[1]) if same else ()
     if before is None:
         return VariantDifference(name=name, fate="new", before=None, after=after, changes=changes)
@@ -81,8 +81,8 @@ def _compare_presence(
     name: str, before: VariantState | None, after: VariantState | None
 ) -> Iterator[Change]:
     if before is None and after is not None:
-        told = format_bytes(after.bytes) if after.bytes is not None else _why(after)
-        yield _change(name, "new", None, after.status, f"new, {told}")
+        detail = format_bytes(after.bytes) if after.bytes is not None else _why(after)
+        yield _change(name, "new", None, after.status, f"new, {detail}")
     elif before is not None and before.status == "ok":
         yield _change(name, "gone", before.status, None, "gone", "breaking")
     elif before is not None:
@@ -94,13 +94,13 @@ def _compare_status(name: str, before: CatalogVariant, after: CatalogVariant) ->
         return
     marks: list[Mark] = []
     if before.status == "ok":
-        # Code that asks for it by name finds nothing any more.
+        # Code that loads the variant by name finds nothing now.
         marks = ["breaking"] if after.status == "skipped" else ["breaking", "regression"]
     elif after.status == "ok":
         marks = ["improvement"]
-    told = "published" if after.status == "ok" else _why(after)
+    now = "published" if after.status == "ok" else _why(after)
     was = "published" if before.status == "ok" else before.status
-    yield _change(name, "status", before.status, after.status, f"{told}; was {was}", *marks)
+    yield _change(name, "status", before.status, after.status, f"{now}; was {was}", *marks)
 
 
 def _compare_files(name: str, before: CatalogVariant, after: CatalogVariant) -> Iterator[Change]:
@@ -108,8 +108,8 @@ def _compare_files(name: str, before: CatalogVariant, after: CatalogVariant) -> 
     if old == new:
         return
     shards = [{file.sha256 for file in side.files[1:]} for side in (before, after)]
-    what = "weights" if shards[0] != shards[1] else "graph"
-    yield _change(name, what, before.model_path, after.model_path, f"other {what}")
+    part = "weights" if shards[0] != shards[1] else "graph"
+    yield _change(name, part, before.model_path, after.model_path, f"other {part}")
     if before.bytes is None or after.bytes is None or before.bytes == after.bytes:
         return
     marks: list[Mark] = []

@@ -1,4 +1,4 @@
-"""Assets: files of the page under names that tell their content, so that they never change."""
+"""Style sheets and scripts of the pages; a digest in each name says that it never changes."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _NAMES = (
 
 
 def read_static(name: str) -> bytes:
-    """Return a file that the package carries for the page."""
+    """Return a file of the package's folder `static`."""
     return files("pipeline.site").joinpath("static", name).read_bytes()
 
 
@@ -29,15 +29,15 @@ def write_assets(folder: Path) -> Mapping[str, str]:
     """Write the assets below a folder.
 
     Returns:
-        Their places relative to the folder, by name: "style.css" is "assets/style-3f2a9c1b.css".
+        Their paths relative to the folder, by name: "assets/style-3f2a9c1b.css" for "style.css".
     """
-    places = {}
+    paths = {}
     for name in _NAMES:
         content = read_static(name)
-        path = PurePosixPath(name)
+        plain = PurePosixPath(name)
         digest = hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
-        places[name] = f"{FOLDER}/{path.stem}-{digest}{path.suffix}"
-        target = folder / places[name]
+        paths[name] = f"{FOLDER}/{plain.stem}-{digest}{plain.suffix}"
+        target = folder / paths[name]
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    return places
+    return paths

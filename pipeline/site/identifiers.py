@@ -1,10 +1,10 @@
-"""Identifiers: variables of JavaScript for names that need not be any. Pure."""
+"""JavaScript variables for names of roles and outputs, which may be any text. Pure."""
 
 import re
 from collections.abc import Iterable
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
-# Of the language, and of the snippets themselves.
+# Words of the language, and variables of the snippets themselves.
 _RESERVED = frozenset(
     {
         *("await", "break", "case", "catch", "class", "const", "continue", "debugger"),
@@ -18,7 +18,10 @@ _RESERVED = frozenset(
 
 
 def name_variables(keys: Iterable[str]) -> dict[str, str]:
-    """Return a variable for each key: the key itself where JavaScript allows it."""
+    """Return a variable for each key: "boxes" for "boxes", "rawBoxes" for "raw boxes".
+
+    Keys that are variables of JavaScript stay as they are; no variable stands for two keys.
+    """
     taken: dict[str, str] = {}
     for key in keys:
         words = [word for word in re.split(r"[^A-Za-z0-9]+", key) if word]

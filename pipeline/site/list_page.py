@@ -1,7 +1,7 @@
-"""Listing: the models of a zoo as rows of a page, with what they can be searched by. Pure.
+"""The page that lists the models of a zoo, with filters to search them by. Pure.
 
-The column of sizes is one chart that runs through all rows: a logarithmic axis with a dot for
-each published variant, the same for every row.
+The column of sizes is a chart that runs through all rows: every row has the same logarithmic axis,
+and a dot on it for each published variant.
 """
 
 import math
@@ -31,16 +31,16 @@ class Row:
     """A model in the list.
 
     Attributes:
-        model: Its entry.
-        takes: What goes in: "320 x 320 x 3", "text".
-        gives: What comes out, by role, else by name.
+        model: Its entry in the catalog.
+        takes: Its inputs: "320 x 320 x 3", "text".
+        gives: Its outputs, by role, or by name for a model without roles.
         has_roles: Whether `gives` are roles.
         more: Number of outputs that `gives` leaves out.
-        sizes: Bytes of each published variant.
-        dots: Place of each on the axis.
-        backends: Those that a published variant is proved on.
-        num_withheld: Variants that were made and are not published.
-        license: As the catalog has it, or `NO_LICENSE`.
+        sizes: Size of each published variant in bytes.
+        dots: Position of each size on the axis.
+        backends: Backends on which a published variant is proved.
+        num_withheld: Number of variants that were made and are not published.
+        license: Its licence in the catalog, or `NO_LICENSE`.
     """
 
     model: CatalogModel
@@ -57,12 +57,12 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Facet:
-    """A property that the list can be narrowed by.
+    """A property by which the list is filtered.
 
     Attributes:
         key: Its name in the address of the page.
         label: Its name for people.
-        values: What it can be, and how many models are.
+        values: Its values, each with the number of models that have it.
     """
 
     key: str
@@ -72,16 +72,16 @@ class Facet:
 
 @dataclass(frozen=True, kw_only=True)
 class ListPage:
-    """The list of a zoo.
+    """The page that lists the models of a zoo.
 
     Attributes:
         rows: A row for each model.
-        facets: What it can be narrowed by.
-        size_limits: Sizes in bytes to narrow it by, each with its text.
-        ticks: Places and texts of the axis of sizes.
-        example: Code that loads one of them; None where nothing is published.
-        num_published: Published variants.
-        num_withheld: Variants that were made and are not published.
+        facets: The properties by which the list is filtered.
+        size_limits: Sizes in bytes by which the list is filtered, each with its text.
+        ticks: Positions and texts on the axis of sizes.
+        example: Code that loads a model; None for a zoo without published models.
+        num_published: Number of published variants.
+        num_withheld: Number of variants that were made and are not published.
     """
 
     rows: Sequence[Row]
@@ -94,7 +94,7 @@ class ListPage:
 
 
 def describe_list(catalog: Catalog) -> ListPage:
-    """Return the list of a zoo."""
+    """Return the page that lists the models of a zoo."""
     sizes = [size for model in catalog.models for size in _published_sizes(model)]
     axis = _axis(sizes)
     rows = [_row(model, axis) for model in catalog.models]
@@ -117,18 +117,18 @@ def describe_list(catalog: Catalog) -> ListPage:
 
 @dataclass(frozen=True, kw_only=True)
 class _Axis:
-    """The logarithmic axis of sizes, from the smallest to the largest there is."""
+    """The logarithmic axis of sizes, from the smallest size in the zoo to the largest."""
 
     least: int
     most: int
 
     def place(self, size: int) -> float:
-        """Return where a size lies on it."""
+        """Return the position of a size."""
         share = math.log(max(size, 1) / self.least) / math.log(self.most / self.least)
         return round(AXIS_LEFT + share * (AXIS_RIGHT - AXIS_LEFT), 1)
 
     def ticks(self) -> Iterator[tuple[float, str]]:
-        """Yield places and texts of the round sizes on it."""
+        """Yield positions and texts of round sizes."""
         for step in _STEPS:
             powers = [step**power for power in range(64)]
             sizes = [size for size in powers if self.least <= size <= self.most]
@@ -140,7 +140,7 @@ class _Axis:
 
 def _axis(sizes: Sequence[int]) -> _Axis:
     least = max(min(sizes, default=KIB), 1)
-    # Wide enough for one tick at least, whatever the models are.
+    # Wide enough for one tick at least.
     return _Axis(least=least, most=max([*sizes, least * _STEPS[1]]))
 
 
@@ -191,7 +191,7 @@ def _facet(key: str, label: str, values: Iterable[Iterable[str]]) -> Facet:
 
 
 def _limits(sizes: Sequence[int]) -> list[tuple[int, str]]:
-    """Return the sizes that divide the models, smallest published variants counted."""
+    """Return the sizes that divide the models by the size of their smallest variants."""
     return [
         (limit, format_bytes(limit))
         for limit in _LIMITS

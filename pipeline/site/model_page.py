@@ -1,4 +1,4 @@
-"""Sheet: one model as its page shows it, with what has to be worked out first. Pure."""
+"""The page of a model: its entry in the catalog, and facts derived from it. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ class BackendRow:
 
     Attributes:
         backend: Its name.
-        check: What became of it.
-        deviation: How far the worst output was from its source; None where none was measured.
+        check: The result of the backend.
+        deviation: The largest deviation of an output from the source; None where it was not
+            measured.
     """
 
     backend: str
@@ -33,11 +34,11 @@ class VariantRow:
     """A variant of a model.
 
     Attributes:
-        variant: Its entry.
-        timing: What timings.json calls it.
-        deviation: How far it is from the source; None where it was not measured.
-        backends: What became of it on each backend.
-        decided_on: The backend whose figures speak for it; None where none ran it.
+        variant: Its entry in the catalog.
+        timing: Its name in timings.json.
+        deviation: Its deviation from the source; None where it was not measured.
+        backends: Its results on each backend.
+        decided_on: The backend whose figures stand for it; None where no backend ran it.
     """
 
     variant: CatalogVariant
@@ -49,20 +50,20 @@ class VariantRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelPage:
-    """A model as its page shows it.
+    """The page of a model.
 
     Attributes:
-        model: Its entry.
+        model: Its entry in the catalog.
         rows: Its variants, the base first.
-        published: Those that have files.
-        backends: All that a variant was run on.
-        chart: Size against error; None where there is nothing to compare.
+        published: The variants with files.
+        backends: The backends on which a variant was run.
+        chart: A chart of size and error; None for fewer than two variants.
         roles: Its roles in words.
-        loader: Code that uses zoo.js; None where nothing is published.
-        plain: Code that uses TensorFlow.js alone; None where nothing is published.
-        base_bytes: Size of the base; None where it is not published.
+        loader: Code that uses zoo.js; None for a model that is not published.
+        plain: Code that uses TensorFlow.js alone; None for a model that is not published.
+        base_bytes: Size of the base; None for a base that is not published.
         test_bytes: Size of the test vectors.
-        extra: Keys of the manifest's `extra`.
+        extra: Values of the manifest's `extra`, by key.
     """
 
     model: CatalogModel
@@ -79,7 +80,7 @@ class ModelPage:
 
 
 def describe_model(model: CatalogModel) -> ModelPage:
-    """Return what the page of a model shows."""
+    """Return the page of a model."""
     rows = [_row(model, number) for number in range(len(model.variants))]
     published = [variant for variant in model.variants if variant.status == "ok"]
     first = published[0] if published else None

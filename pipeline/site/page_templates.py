@@ -1,7 +1,7 @@
-"""Pages: the HTML of a zoo, from its catalog. It opens no file but its own templates.
+"""The pages of a zoo as HTML, from its catalog. It opens no file but its own templates.
 
-Every value is escaped, whatever it is; a URL becomes a link only if it leads to the web. The
-Content-Security-Policy lets a page run what the zoo itself carries and nothing else.
+Every value is escaped; a URL becomes a link only if it leads to the web. The
+Content-Security-Policy lets a page run the zoo's own scripts and no others.
 """
 
 import base64
@@ -30,7 +30,7 @@ from pipeline.text.quantity import count, format_bytes, format_parameters, forma
 from pipeline.text.suggest import join_words
 from pipeline.text.templates import open_templates
 
-# wasm has to be compiled, and its threaded form starts workers from blobs.
+# TensorFlow.js compiles WebAssembly; with threads it starts workers from blobs.
 _POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; connect-src 'self'; "
     "img-src 'self' data:; script-src 'self' 'wasm-unsafe-eval' blob:; style-src 'self'; "
@@ -68,10 +68,10 @@ def render_model(
     """Return the page of a model.
 
     Args:
-        catalog: The zoo that it is in.
-        model: Its entry.
-        assets: Places of the assets.
-        tfjs: Place of TensorFlow.js.
+        catalog: The zoo of the model.
+        model: Its entry in the catalog.
+        assets: Paths of the assets, by name.
+        tfjs: Path of TensorFlow.js.
     """
     page: ModelPage = describe_model(model)
     return _render(
@@ -80,7 +80,7 @@ def render_model(
 
 
 def render_not_found(catalog: Catalog) -> str:
-    """Return 404.html, which any address below the zoo may show, so it links to no file."""
+    """Return 404.html; it links to no file, because it is shown at any address below the zoo."""
     style, script = (read_static(name).decode() for name in ("404.css", "404.js"))
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -95,7 +95,7 @@ def _render(name: str, **values: Any) -> str:
 
 
 def pin_inline(text: str) -> str:
-    """Return the source expression that allows an inline text and no other."""
+    """Return the source expression that allows one inline text: "'sha256-47DEQp…='"."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 

@@ -1,4 +1,4 @@
-"""Roles in words: what each output of a model is for, as its page tells it. Pure."""
+"""Roles in words: the meaning of each output of a model, for its page. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from pipeline.catalog.types import CatalogModel
 from pipeline.roles.role_types import CONVENTIONS
 from pipeline.roles.vocabulary import entries, find_family, find_role
 
-# Where families mean different things by a word, and its values are known to come out of a softmax.
+# For a role whose meaning differs between families, if its values come out of a softmax.
 _OF_SOFTMAX = "Probability of each of several classes that exclude one another."
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConventionText:
-    """How one property of a tensor is to be read.
+    """A convention of a tensor, in words.
 
     Attributes:
         name: The convention: "order".
-        value: What holds: "yxyx".
-        meaning: That in words; "" where it says all itself.
+        value: Its value: "yxyx".
+        meaning: The value in words; "" for a value that needs no words.
     """
 
     name: str
@@ -28,15 +28,15 @@ class ConventionText:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleText:
-    """A role as a page tells it.
+    """A role in words.
 
     Attributes:
-        name: As `map` has it.
-        output: Name of its output; None where it follows from others.
-        meaning: What a value says; "" for a role that the vocabulary does not have.
-        stated: Whether the manifest says so, in place of evidence.
+        name: Its name in `map`.
+        output: Name of its output; None for a role that follows from others.
+        meaning: Meaning of its values; "" for a role that the vocabulary does not have.
+        stated: Whether the manifest states the role.
         readings: Its conventions.
-        evidence: Why, in sentences.
+        evidence: The evidence for the role, in sentences.
     """
 
     name: str
@@ -62,7 +62,7 @@ def sort_roles(model: CatalogModel) -> list[str]:
 
 
 def describe_roles(model: CatalogModel) -> list[RoleText]:
-    """Return what is known of each role of a model."""
+    """Return the roles of a model in words."""
     names = {output.tensor: output.name for output in model.outputs}
     return [_describe(model, role, names) for role in sort_roles(model)]
 
@@ -81,7 +81,10 @@ def _describe(model: CatalogModel, name: str, names: dict[str, str]) -> RoleText
 
 
 def _explain(model: CatalogModel, name: str) -> str:
-    """Return what a role means in this model; "" where families differ and nothing decides."""
+    """Return the meaning of a role in a model: "Corners of each box, in pixels".
+
+    It is "" where the meaning differs between families and the model's family is not known.
+    """
     family = find_family(model.task)
     known = find_role(name, family)
     if known is None:

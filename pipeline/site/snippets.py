@@ -1,8 +1,8 @@
-"""Snippets: the code that loads and runs one very model, as coloured pieces. Pure.
+"""Snippets: JavaScript that loads and runs a model, as coloured pieces. Pure.
 
-Every name is written as a JavaScript string by JSON's rules, and becomes an identifier only where
-it is one. The zoo's address is not known while it is built, and the reader picks the variant: such
-pieces say what the page is to fill in (assets/model.js); without JavaScript they stand as they are.
+Every name is written as a string by JSON's rules; a name becomes a variable only if JavaScript
+allows it. The build does not know the zoo's address, and the reader picks the variant: such pieces
+have a `fill`, by which the page's script replaces them. Without the script they stay.
 """
 
 import json
@@ -19,7 +19,7 @@ from pipeline.site.role_texts import sort_roles
 Kind = Literal["code", "comment", "string"]
 Fill = Literal["url", "loader", "path", "variant"]
 
-# Where a zoo will be published nobody knows while it is built.
+# A build does not know where the zoo will be published.
 PLACE = "https://example.org/zoo/"
 MOST_RESULTS = 4
 
@@ -33,12 +33,12 @@ _GREY = "[0.299, 0.587, 0.114]"
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A stretch of code.
+    """A piece of code.
 
     Attributes:
-        text: What it says.
-        kind: How it is coloured.
-        fill: What the page puts in its place, or None.
+        text: The code.
+        kind: The kind of token, which decides its colour.
+        fill: The value by which the page replaces it; None for a piece that stays.
     """
 
     text: str
@@ -50,7 +50,7 @@ Snippet = Sequence[Piece]
 
 
 def zoo_snippet(name: str) -> Snippet:
-    """Return how any model of a zoo is loaded, with one as the example."""
+    """Return code that loads a model of a zoo by its name and runs it."""
     return [
         *_open_lines(),
         *_line("const model = await zoo.load(", _string(name), ");"),
@@ -59,7 +59,7 @@ def zoo_snippet(name: str) -> Snippet:
 
 
 def loader_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
-    """Return how a model is loaded and run with zoo.js."""
+    """Return code that loads a model with zoo.js and runs it."""
     lines = [
         *_open_lines(),
         *_release_lines(model),
@@ -87,7 +87,7 @@ def loader_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
 
 
 def plain_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
-    """Return how a model is loaded and run with TensorFlow.js alone."""
+    """Return code that loads a model with TensorFlow.js alone and runs it."""
     layers = model.format == "layers-model"
     load = "loadLayersModel" if layers else "loadGraphModel"
     lines = [*_line("import * as tf from ", _string("@tensorflow/tfjs"), ";"), *_line("")]
@@ -112,14 +112,14 @@ def _open_lines() -> Iterator[Piece]:
 
 
 def _release_lines(model: CatalogModel) -> Iterator[Piece]:
-    """Yield what is to be known where only another release of TensorFlow.js runs a model."""
+    """Yield a comment for a model that only another release of TensorFlow.js runs."""
     release = _requirements(model).get("tfjs")
     if release is not None:
         yield from _comment(f"runs in TensorFlow.js {release}; the newest fails")
 
 
 def _execute_lines(model: CatalogModel) -> Iterator[Piece]:
-    """Yield the call of a graph model, and what follows from its results."""
+    """Yield the call of a graph model, and the classes if they follow from the scores."""
     results = {key: tensor for key, tensor in _results(model).items() if tensor is not None}
     call = "await model.executeAsync" if model.requires_async else "model.execute"
     tensors: list[str | Piece] = []
@@ -145,7 +145,7 @@ def _declare(names: Sequence[str]) -> str:
 
 
 def _results(model: CatalogModel) -> dict[str, str | None]:
-    """Return the results worth showing and their tensors; where no output has a role, by name."""
+    """Return the first results and their tensors, by role, or by name for a model without roles."""
     roles = {role: model.map[role] for role in sort_roles(model)}
     chosen = roles or {output.name: output.tensor for output in model.outputs}
     return dict(list(chosen.items())[:MOST_RESULTS])
@@ -160,7 +160,7 @@ def _input_variable(model: CatalogModel) -> str:
 
 
 def _is_image(tensor: CatalogTensor) -> bool:
-    """Tell whether an input looks like pixels: three axes after the batch, 1, 3 or 4 channels."""
+    """Say whether an input looks like pixels: three axes after the batch, 1, 3 or 4 channels."""
     shape = tensor.shape
     if shape is None or len(shape) != _IMAGE_NDIM or tensor.js_dtype not in {"float32", "int32"}:
         return False
@@ -168,12 +168,12 @@ def _is_image(tensor: CatalogTensor) -> bool:
 
 
 def _image_lines(tensor: CatalogInput) -> Iterator[Piece]:
-    """Yield the lines that make an input of an image, the same as zoo/inputs.js does."""
+    """Yield the lines that turn an image into an input, as zoo/inputs.js does."""
     shape = tensor.shape or []
     planes_first = shape[-1] not in _CHANNELS
     channels = shape[1] if planes_first else shape[-1]
     height, width = shape[2:] if planes_first else shape[1:3]
-    # The default of fromPixels is 3; of one it would take the red, and zoo.js makes grey of three.
+    # fromPixels reads 3 channels; asked for 1 it would read red, but zoo.js mixes grey from 3.
     chosen = f", {channels}" if channels == _RGBA else ""
     grey = f".mul({_GREY}).sum(-1, true)" if channels == 1 else ""
     yield from _line(
@@ -197,7 +197,7 @@ def _image_lines(tensor: CatalogInput) -> Iterator[Piece]:
 
 
 def _input_lines(inputs: Sequence[CatalogTensor], *, names: bool) -> Iterator[Piece]:
-    """Yield the lines that stand for other inputs: by name, or in their order."""
+    """Yield the lines that make example inputs, by name or in their order."""
     if len(inputs) == 1:
         (tensor,) = inputs
         yield from _comment(f"your own values: {tensor.js_dtype} {format_shape(tensor.shape)}")
@@ -206,8 +206,8 @@ def _input_lines(inputs: Sequence[CatalogTensor], *, names: bool) -> Iterator[Pi
     yield from _line(f"const inputs = {'{' if names else '['}")
     for tensor in inputs:
         key: list[str | Piece] = [_string(tensor.name), ": "] if names else []
-        told = Piece(text=f" // {tensor.js_dtype} {format_shape(tensor.shape)}", kind="comment")
-        yield from _line("  ", *key, *_example(tensor), ",", told)
+        spec = Piece(text=f" // {tensor.js_dtype} {format_shape(tensor.shape)}", kind="comment")
+        yield from _line("  ", *key, *_example(tensor), ",", spec)
     yield from _line(f"{'}' if names else ']'};")
 
 
@@ -227,7 +227,7 @@ def _example(tensor: CatalogTensor) -> list[str | Piece]:
 
 
 def _requirements(model: CatalogModel) -> dict[str, Any]:
-    """Return what a page has to set for the published variants: flags, a release."""
+    """Return the needs of the published variants: flags, and a release of TensorFlow.js."""
     needed: dict[str, Any] = {}
     for variant in model.variants:
         backend = deciding_backend(variant, model.variants[0])

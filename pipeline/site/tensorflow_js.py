@@ -1,4 +1,4 @@
-"""TensorFlow.js in dist/: the page tests models with what the zoo itself carries."""
+"""TensorFlow.js in dist/, with which the pages test models."""
 
 import shutil
 from pathlib import Path
@@ -11,15 +11,15 @@ LICENSE_FILE = "LICENSE"
 
 
 def copy_tensorflow_js(packages: Packages, folder: Path) -> str:
-    """Copy a release below a folder, with the licence that its packages name but do not carry.
+    """Copy a release below a folder, with the licence's text, which its packages lack.
 
     Returns:
-        Its place relative to the folder: "tfjs/4.22.0".
+        Its path relative to the folder: "tfjs/4.22.0".
     """
-    place = f"{FOLDER}/{packages.version}"
-    target = folder / place
+    release = f"{FOLDER}/{packages.version}"
+    target = folder / release
     target.mkdir(parents=True)
     for path in sorted(packages.folder.iterdir()):
         shutil.copyfile(path, target / path.name)
     (target / LICENSE_FILE).write_bytes(read_static("tfjs-license.txt"))
-    return place
+    return release

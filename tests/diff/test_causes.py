@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,19 +124,23 @@ def test_what_people_changed_is_told_before_what_tools_did(changed: ChangedZoo) 
 def test_steps_and_tools_of_a_recipe_are_told_once(changed: ChangedZoo, graph: Graph) -> None:
     now = find_recipes(graph, changed.before, changed.after, "same")[1]
     assert now is not None
-    was = copy.deepcopy({step: dict(part) for step, part in now.items()})
-    was["convert"]["version"] -= 1
-    was["convert"]["parameters"]["strip_debug_ops"] = "other"
+    convert = now["convert"]
+    was = dict(now)
+    was["convert"] = replace(
+        convert,
+        version=convert.version - 1,
+        parameters={**convert.parameters, "strip_debug_ops": "other"},
+        inputs={**convert.inputs, "metadata.labels": "0" * 64},
+    )
     for step in ("variant:base", "variant:uint16"):
-        was[step]["tools"]["numpy"] = "1.0"
-    was["convert"]["inputs"]["metadata.labels"] = "0" * 64
-    version = now["convert"]["version"]
+        was[step] = replace(now[step], tools={**now[step].tools, "numpy": "1.0"})
+    version = convert.version
 
     assert set(explain_recipes(was, now)) == {
         Cause(kind="pipeline", text=f"step convert: version {version - 1} → {version}"),
         Cause(kind="parameters", text='strip_debug_ops: "other" → true'),
         Cause(kind="parameters", text="metadata.labels: another file"),
-        Cause(kind="tool", text=f"numpy 1.0 → {now['variant:base']['tools']['numpy']}"),
+        Cause(kind="tool", text=f"numpy 1.0 → {now['variant:base'].tools['numpy']}"),
     }
     assert explain_recipes(now, now) == []
 
