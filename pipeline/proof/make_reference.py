@@ -1,7 +1,7 @@
-"""References: what a source model returns for inputs that tell right from wrong.
+"""References: the outputs of a source model for inputs on which a wrong model would differ.
 
-Inputs are made up until the model runs, then run again to find outputs that are random, and
-changed for others where an output does not vary. The caller runs the model: TensorFlow in
+Inputs are made until the model runs. A second run finds random outputs. Inputs on which an output
+does not vary are replaced. The caller runs the model: TensorFlow in
 `pipeline.tf.saved_model.saved_model_reference`, TensorFlow.js in `pipeline.proof.tfjs_reference`.
 """
 
@@ -25,14 +25,14 @@ from pipeline.records.signature import TensorSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """What is known of a model from running its source.
+    """The vectors of a source model, and the outputs that prove nothing.
 
     Attributes:
         vectors: Inputs and outputs, without random outputs.
-        random: By output, how two runs of one input differ.
-        constant: By output, what it is on every vector.
-        attempts: Choices of sizes that were tried until the model ran.
-        notes: What happened on the way, for the log.
+        random: By output, the difference of two runs of one input.
+        constant: By output, its value on every vector.
+        attempts: Number of choices of sizes tried until the model ran.
+        notes: Lines for the log.
     """
 
     vectors: Sequence[Vector]
@@ -42,7 +42,7 @@ class Reference:
     notes: Sequence[str]
 
 
-def make_reference(  # noqa: PLR0913  # what is run, and all that it is run with
+def make_reference(  # noqa: PLR0913  # the model, and all options of its runs
     run: Run,
     inputs: Sequence[TensorSpec],
     outputs: Sequence[str],
@@ -52,20 +52,20 @@ def make_reference(  # noqa: PLR0913  # what is run, and all that it is run with
     given: Sequence[Tensors] | None,
     hints: Mapping[str, Any],
 ) -> Reference:
-    """Find inputs that a model runs with, and what it returns for them.
+    """Find inputs with which a model runs, and return them with its outputs.
 
     Args:
         run: Runs the model.
-        inputs: All that the model takes.
+        inputs: All inputs of the model.
         outputs: Names of its outputs.
-        seed: Text that made-up inputs follow from; the model's name.
-        task: What the model is for.
-        given: Inputs of the manifest, in place of made-up ones.
-        hints: What the graph says of the inputs; see `pipeline.proof.inputs.input_hints`.
+        seed: Text from which made inputs follow: the name of the model.
+        task: The task of the model, as in the manifest.
+        given: Inputs of the manifest, which replace made inputs.
+        hints: The graph's hints on the inputs; see `pipeline.proof.inputs.input_hints`.
 
     Raises:
         ManifestError: The model does not run with the inputs of the manifest.
-        ConversionError: It runs with none that could be made up.
+        ConversionError: It runs with none of the made inputs.
     """
     search = Search(run, inputs, seed, task, hints)
     runs = search.find_sizes() if given is None else search.run_given(given)
@@ -86,7 +86,7 @@ def make_reference(  # noqa: PLR0913  # what is run, and all that it is run with
 
 
 def without_inputs(reference: Reference, names: Iterable[str]) -> Reference:
-    """Return a reference whose vectors lack some inputs: those that the published model lacks."""
+    """Return a reference without the inputs that the published model lacks."""
     lost = set(names)
     vectors = [
         replace(v, inputs={n: values for n, values in v.inputs.items() if n not in lost})
@@ -101,10 +101,10 @@ def write_reference(
     """Write vectors.json and vectors.bin.
 
     Args:
-        folder: Where to write.
-        reference: What the source returned.
-        seed: Text that made-up inputs follow from.
-        runtime: What ran the source, e.g. "tensorflow 2.19.0".
+        folder: The folder to write to.
+        reference: The vectors of the source.
+        seed: Text from which made inputs follow.
+        runtime: The runtime of the source, e.g. "tensorflow 2.19.0".
 
     Returns:
         runtime, vectors (their number), attempts, random, constant and notes: JSON values.
@@ -128,7 +128,7 @@ def write_reference(
 
 
 def _finish(runs: Sequence[Trial], i: int, names: Sequence[str]) -> Vector:
-    """Return a run as it is published, with what is to be said of it."""
+    """Return a run in its published form, with a note: "a batch of 2; scores is 0 throughout"."""
     made = runs[i]
     notes = []
     if made.batch > 1:

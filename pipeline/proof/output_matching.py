@@ -1,8 +1,8 @@
-"""Match: which output of TensorFlow.js has the values of which output of the source.
+"""Match: pairs the outputs of TensorFlow.js with the outputs of the source by their values.
 
-The names of a converted model's outputs follow from structure: the order of the flattened
-structured outputs. Here the values say the same, or something else. Each output is compared
-with each of the source over all vectors. It opens no file.
+The names of a converted model's outputs follow from the order of the flattened structured outputs.
+Here values confirm or contradict these names: each output is compared with each output of the
+source over all vectors. This module opens no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from pipeline.proof.judge.fidelity import Array, compare, measure_scale
 from pipeline.proof.judge.gate import DEFAULTS
 from pipeline.proof.vector_files import Tensors
 
-# Nearer than this, two outputs have the same values.
+# Two outputs nearer than this have the same values.
 EQUAL_WITHIN = DEFAULTS["float32"].relative or 0.0
 
 _NO_DIFFERENCE = "0"
@@ -25,13 +25,13 @@ _TABLE_TITLE = (
     f"({_OTHER_KIND}: other shape or kind):"
 )
 
-# An output that has another's values is much nearer to it than to the one of its own name.
+# An output with another output's values is much nearer to these than to those of its own name.
 _NEARER = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class MapProof:
-    """What values say of the names of outputs.
+    """The names of outputs that values prove, and those that they do not.
 
     Attributes:
         proofs: For each output "value" or "structure".
@@ -54,18 +54,18 @@ def prove_map(
 ) -> MapProof:
     """Prove the names of outputs by their values.
 
-    An output is proved by `value` when it has the values of the source's output of its name and of
-    no other. It stays `structure` when another output has the same values, when it varies too
-    little to tell, or when it has the values of none: that it is wrong the gate will find.
+    An output is proved by `value` if it has the values of the source's output of its name and of
+    no other. It stays `structure` if another output has the same values, if it varies too little,
+    or if no output of the source has its values: then the gate finds the error.
 
     Args:
         tensors: Tensor of each output by its name, as structure ties them.
-        reference: What the source returned on each vector, by name.
-        found: What TensorFlow.js returned, by name.
-        unprovable: Why an output is no proof, by name: it is random or constant.
+        reference: The outputs of the source on each vector, by name.
+        found: The outputs of TensorFlow.js, by name.
+        unprovable: Why an output proves nothing, by name: it is random or constant.
 
     Raises:
-        MappingError: An output has the values of another name and not of its own.
+        MappingError: An output has the values of another name and not those of its own.
     """
     names = list(tensors)
     sources = [name for name in names if all(name in outputs for outputs in reference)]
@@ -108,7 +108,7 @@ def prove_map(
 def _contradicting(
     name: str, row: Mapping[str, float | None], unprovable: Mapping[str, str]
 ) -> list[str]:
-    """Return the outputs of the source whose values an output has in place of its own."""
+    """Return the source's outputs whose values an output has in place of its own values."""
     own = row.get(name, 0.0)
     if _is_equal(own):
         return []
@@ -124,12 +124,12 @@ def _contradicting(
 def _doubt(
     name: str, equals: Mapping[str, Sequence[str]], unprovable: Mapping[str, str]
 ) -> str | None:
-    """Say why an output's values do not prove its name; None where they do."""
+    """Return why an output's values do not prove its name, else None: "b has the same values"."""
     if name in unprovable:
         return unprovable[name]
     if name not in equals.get(name, ()):
         return "no output of the source has its values"
-    # A tie from either side: its values are another's too, or another has its values.
+    # A tie in either direction: another output has its values, or it has another's.
     ties = {source for source in equals[name] if source != name}
     ties |= {other for other, sources in equals.items() if other != name and name in sources}
     if ties:
@@ -138,7 +138,7 @@ def _doubt(
 
 
 def _difference(reference: Sequence[Array], found: Sequence[Array]) -> float | None:
-    """Return the largest difference relative to the range; infinite where NaN or text differs."""
+    """Return the largest difference relative to the range; infinite if NaN or text differs."""
     for r, a in zip(reference, found, strict=True):
         if r.shape != a.shape or _kind(r) != _kind(a):
             return None
@@ -165,7 +165,7 @@ def _describe_contradiction(
     tensors: Mapping[str, str],
     differences: Mapping[str, Mapping[str, float | None]],
 ) -> str:
-    """Name what contradicts, with the matrix of all differences."""
+    """Return the outputs with values of other names, and the matrix of all differences."""
     faults = [
         f"{tensors[name]} is called {name!r} and has the values of "
         + " and ".join(repr(other) for other in others)
@@ -184,7 +184,7 @@ def _describe_contradiction(
 def format_matrix(
     tensors: Mapping[str, str], differences: Mapping[str, Mapping[str, float | None]]
 ) -> list[str]:
-    """Return the lines of a table: an output of TensorFlow.js each, a column for each source."""
+    """Return the lines of a table: a row per TensorFlow.js output, a column per source output."""
     sources = list(next(iter(differences.values()), {}))
     table = [["", *sources]]
     for name, row in differences.items():

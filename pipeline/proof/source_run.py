@@ -1,6 +1,6 @@
-"""Runs of a source on test vectors, in its own runtime: what a published model has to return.
+"""Runs of a source on test vectors, in its own runtime: the outputs that variants must reproduce.
 
-TensorFlow runs its own formats in a child process; a TensorFlow.js model is run by TensorFlow.js.
+TensorFlow runs its own formats in a child process; TensorFlow.js runs TensorFlow.js models.
 """
 
 import tempfile
@@ -36,10 +36,10 @@ def run_source(
 
     Args:
         work: The step `reference`.
-        source: The model that was fetched.
-        flags: How it is opened.
-        task: What the model is for.
-        test_inputs: Files with inputs, from the manifest; empty to make some up.
+        source: The fetched model.
+        flags: The flags that say how to open it.
+        task: The task of the model, as in the manifest.
+        test_inputs: Files with inputs, from the manifest; empty to make inputs.
     """
     base = work.inputs["convert"]
     signature = Signature.load(work.inputs["signature"])
@@ -83,7 +83,7 @@ def _write_given(
     signature: Signature,
     hints: Hints,
 ) -> Path | None:
-    """Write the inputs of the manifest as vectors; None where it gives none."""
+    """Write the manifest's inputs as vectors; None if it lists none."""
     if not test_inputs:
         return None
     folder.mkdir()
@@ -93,7 +93,7 @@ def _write_given(
 
 
 def _name_source(source: Path, folder: Path, signature: Signature, record: ConvertedSource) -> Path:
-    """Write a TensorFlow.js source as it is, without our repairs of its graph, but named."""
+    """Write a TensorFlow.js source with names for its outputs, without our repairs of its graph."""
     base, named = folder / "source" / "base", folder / "source" / "named"
     for part in (base, named):
         part.mkdir(parents=True)

@@ -1,6 +1,6 @@
 """Reference of a TensorFlow.js model: its base, run by TensorFlow.js itself on the cpu backend.
 
-That backend is plain JavaScript, the slowest and the one without tricks.
+That backend is plain JavaScript: the slowest backend, and the simplest.
 """
 
 import tempfile
@@ -23,15 +23,15 @@ _NAME = "base"
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """How to run a model in TensorFlow.js.
+    """The model, release and limits of runs in TensorFlow.js.
 
     Attributes:
-        model: Folder of the base's model.json as it is published, under the source's names.
+        model: Folder of the base's model.json as published, under the source's names.
         packages: The release of TensorFlow.js.
-        log: File that gets, appended, what it prints; its folder has temporary files meanwhile.
-        budget: Time for all that it runs, memory and disk of a process.
-        trusted: Whether it may run where nothing can confine it.
-        backend: "cpu", or "wasm" where that is to be looked at.
+        log: File to which the output of the process is appended; its folder holds temporary files.
+        budget: Time for all runs; memory and disk of a process.
+        trusted: Whether the model may run on a machine without a wall.
+        backend: "cpu", or "wasm" to look at that backend.
     """
 
     model: Path
@@ -42,17 +42,17 @@ class Runner:
     backend: str = BACKEND
 
     def run(self, inputs: Sequence[Tensors]) -> list[Tensors | str]:
-        """Return the outputs for each of some inputs, or why the model fails on these.
+        """Return for each input the outputs, or the error as text.
 
-        A process ends with the first that fails, so then each gets one of its own.
+        A process ends at the first error; then each input runs in a process of its own.
         """
         made = self._run_process(inputs)
         if made.status == "ok":
-            # Read now: the files go with the folder.
+            # Read now: the output files vanish with the folder.
             return [made.outputs[i] for i in range(len(inputs))]
         if len(inputs) == 1 or made.status == "unsupported":
             return [made.error or made.status] * len(inputs)
-        return [result for one in inputs for result in self.run([one])]
+        return [result for single in inputs for result in self.run([single])]
 
     def _run_process(self, inputs: Sequence[Tensors]) -> "_Loaded":
         with tempfile.TemporaryDirectory(dir=self.log.parent) as name:
@@ -77,14 +77,14 @@ class Runner:
 
 @dataclass(frozen=True, kw_only=True)
 class _Loaded:
-    """A run, its outputs read."""
+    """A run whose outputs are read into memory."""
 
     status: str
     error: str | None
     outputs: Mapping[int, Tensors]
 
 
-def run_tfjs_reference(  # noqa: PLR0913  # all that the step knows, by name
+def run_tfjs_reference(  # noqa: PLR0913  # all facts of the step, by name
     *,
     runner: Runner,
     folder: Path,
@@ -97,21 +97,21 @@ def run_tfjs_reference(  # noqa: PLR0913  # all that the step knows, by name
     """Run a base and write vectors.json and vectors.bin.
 
     Args:
-        runner: How to run it.
-        folder: Where to write.
-        signature: Of the base.
-        seed: Text that made-up inputs follow from; the model's name.
-        task: What the model is for.
-        given: Folder with vectors whose inputs are to be taken; None to make some up.
-        hints: What the graph says of the inputs; see `pipeline.proof.inputs.input_hints`.
+        runner: The model, and how to run it.
+        folder: The folder to write to.
+        signature: The signature of the base.
+        seed: Text from which made inputs follow: the name of the model.
+        task: The task of the model, as in the manifest.
+        given: Folder with vectors whose inputs to take; None to make inputs.
+        hints: The graph's hints on the inputs; see `pipeline.proof.inputs.input_hints`.
 
     Returns:
         runtime, vectors (their number), attempts, random, constant and notes.
 
     Raises:
         ManifestError: The model does not run with the inputs of the manifest.
-        ConversionError: It runs with no inputs that could be made up.
-        NoWallError: Nothing can confine it, and the model is not trusted.
+        ConversionError: It runs with none of the made inputs.
+        NoWallError: This machine has no wall, and the model is not trusted.
         WorkerError: Node.js or TensorFlow.js does not start, died twice, or took too long.
     """
     reference = make_reference(

@@ -1,9 +1,9 @@
-"""Vectors on file: `vectors.json` and `vectors.bin`, inputs and outputs to compare runs by.
+"""Vector files: `vectors.json` and `vectors.bin`, with inputs and outputs to compare runs by.
 
-The layout is that of a TensorFlow.js weight manifest, so that whatever loads a model's weights
-can load them: little-endian, row-major, strings length-prefixed, in TensorFlow.js's five
-dtypes. Beside it stands which tensor is which input or output of which vector. Inputs and
-outputs bear the names of signature.json. It runs no model.
+The layout is that of a TensorFlow.js weight manifest, so that a loader of weights can read them:
+little-endian, row-major, strings length-prefixed, in TensorFlow.js's five dtypes. vectors.json says
+which tensor is which input or output of which vector. Inputs and outputs have the names of
+signature.json. This module runs no model.
 """
 
 import json
@@ -39,9 +39,8 @@ class Vector:
 
     Attributes:
         inputs: Every input, in a dtype of TensorFlow.js.
-        outputs: What the source returned for them, without its random outputs; empty where it
-            has not run yet.
-        note: What is to be said of this run, for people; None where nothing is.
+        outputs: The source's outputs for them, without random outputs; empty before the source ran.
+        note: A remark on this run for people, or None.
     """
 
     inputs: Tensors
@@ -51,14 +50,14 @@ class Vector:
 
 @dataclass(frozen=True, kw_only=True)
 class Vectors:
-    """All runs of a model, and what they cannot prove.
+    """All runs of a model, and the outputs that they cannot prove.
 
     Attributes:
-        vectors: The runs; the position of each is its id.
-        seed: Text that made-up inputs follow from.
-        runtime: What ran the source, e.g. "tensorflow 2.19.0".
-        random: Why an output is no proof at all, by output: two runs of one input differ.
-        constant: The same by output for one that no vector could bring to vary.
+        vectors: The runs; the position of a run is its id.
+        seed: Text from which made inputs follow.
+        runtime: The runtime of the source, e.g. "tensorflow 2.19.0".
+        random: By output, how two runs of one input differ; a random output proves nothing.
+        constant: By output, its value on every vector; a constant output proves nothing.
     """
 
     vectors: Sequence[Vector]
@@ -93,7 +92,7 @@ def write_vectors(folder: Path, vectors: Vectors) -> None:
 
 
 def load_vectors(folder: Path) -> Vectors:
-    """Read `vectors.json` and `vectors.bin` of a folder.
+    """Read `vectors.json` and `vectors.bin` in a folder.
 
     Raises:
         FormatError: A file is missing or cut off, or the two do not belong together.
@@ -123,14 +122,14 @@ def load_vectors(folder: Path) -> Vectors:
 
 
 def narrow(values: Array, *, where: str) -> Array:
-    """Return values in the dtype that TensorFlow.js has for theirs; text becomes UTF-8.
+    """Return values in the dtype that TensorFlow.js has for their dtype; text becomes UTF-8.
 
     Args:
-        values: Of any numpy dtype; strings as an object array of bytes or str, or as numpy's.
-        where: What to call the tensor in messages.
+        values: Of any numpy dtype; strings as an object array of bytes or str, or as numpy's own.
+        where: The name of the tensor in messages.
 
     Raises:
-        FormatError: There is no such dtype, or an integer does not fit into 32 bits.
+        FormatError: TensorFlow.js has no such dtype, or an integer does not fit into 32 bits.
     """
     if values.dtype.kind in "OSU":
         return _encode_strings(values, where)
@@ -143,18 +142,18 @@ def narrow(values: Array, *, where: str) -> Array:
                 raise FormatError(
                     f"tensor {where!r} holds {value}; TensorFlow.js has integers of 32 bits only"
                 )
-    with np.errstate(over="ignore"):  # a double beyond float32 is infinite in TensorFlow.js too
+    with np.errstate(over="ignore"):  # TensorFlow.js reads a double beyond float32 as infinite
         return values.astype(_STORED[dtype])
 
 
 def tensor_dtype(values: Array) -> str:
-    """Return the dtype of an array as a weight manifest writes it."""
+    """Return the dtype of an array in a weight manifest: "float32"."""
     return "string" if values.dtype.kind == "O" else values.dtype.name
 
 
 def _js_dtype(values: Array) -> str | None:
     name = values.dtype.name
-    # js_dtype knows what a graph may hold; TensorFlow computes in these as well.
+    # js_dtype knows the dtypes of graphs; numpy arrays of TensorFlow have these as well.
     return (
         "int32" if values.dtype.kind in "iu" else "float32" if "float" in name else js_dtype(name)
     )
@@ -195,7 +194,7 @@ def _format_vector(i: int, vector: Vector) -> dict[str, Any]:
 
 
 def _load_json(folder: Path) -> tuple[dict[str, Any], ModelJson]:
-    """Return the content of vectors.json, and its weight manifest as if it were a model's."""
+    """Return the content of vectors.json, and its weight manifest in the form of a model's."""
     try:
         content = decode_json((folder / JSON_FILE).read_bytes(), JSON_FILE).value
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Verification: every variant of a model runs in TensorFlow.js and is compared with the source."""
+"""Verification: runs every variant of a model in TensorFlow.js, and compares it with the source."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from pipeline.engine.step import Work
 from pipeline.errors import FidelityError, WorkerError
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.judge.gate import loosest_dtype
-from pipeline.proof.judge.model_under_test import Case
+from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.proof.judge.selection import outputs_behind_selection
 from pipeline.proof.judge.verdict import Candidate, Verdict, judge_model, judge_run
 from pipeline.proof.output_matching import prove_map
@@ -28,7 +28,7 @@ from pipeline.tfjs.model.layers_ops import read_topology
 from pipeline.tfjs.model.model_json import load_model_json
 
 BASE = "base"
-# The quick backend for every variant, the plain one for the base and what the other cannot.
+# The quick backend for every variant; the plain one for the base and for variants that need it.
 QUICK, PLAIN = "wasm", "cpu"
 
 
@@ -44,12 +44,12 @@ def verify_variants(
     Args:
         work: The step `verify`.
         tolerance: How far the model may be from its source; None for the limits of its dtype.
-        tolerances: The same of single variants, by name.
+        tolerances: The tolerances of single variants, by name.
         required: Backends that must prove every variant.
 
     Raises:
-        FidelityError: The base does not return what the source returns.
-        WorkerError: A process ended at a limit, which says nothing of the model.
+        FidelityError: The base does not reproduce the source.
+        WorkerError: A process ended at a limit, which is no fault of the model.
     """
     signature = Signature.load(work.inputs["signature"])
     models = {
@@ -57,20 +57,20 @@ def verify_variants(
         for key, outcome in work.outcomes.items()
         if key.startswith("variant:") and outcome.status == "ok"
     }
-    case = _gather_case(work, signature)
+    model = _gather_model(work, signature)
     base, *others = _candidates(models, tolerance, tolerances)
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
-        trial = _Trial(work=work, models=models, case=case, base=base, required=required)
+        trial = _Trial(work=work, folders=models, model=model, base=base, required=required)
         runs = run_in_releases(
             partial(trial.run, Path(name)), fetch=partial(packages_for, work), works=_needs_no_older
         )
         _check_alive(runs)
-        verdicts = judge_model(case, base, others, runs, required=required)
+        verdicts = judge_model(model, base, others, runs, required=required)
         work.measured["tensorflow.js"] = _measure(runs)
         for line in _describe(verdicts):
             work.note(line)
-        # A name on the wrong tensor says more than the figures it leads to.
-        proofs = _prove_names(case, signature, runs, verdicts[BASE])
+        # A name on the wrong tensor explains more than the figures that follow from it.
+        proofs = _prove_names(model, signature, runs, verdicts[BASE])
     if verdicts[BASE].status != "ok":
         raise FidelityError(
             f"what TensorFlow.js returns is not what the source does: {verdicts[BASE].reason}",
@@ -83,32 +83,32 @@ def verify_variants(
 
 @dataclass(frozen=True, kw_only=True)
 class _Trial:
-    """The variants of a model, and how they are run.
+    """The variants of a model, and the options of their runs.
 
     Attributes:
         work: The step `verify`.
-        models: Folder of each variant, by name.
-        case: The model and what its source returned.
+        folders: Folder of each variant, by name.
+        model: The model and the outputs of its source.
         base: The variant with the source's own weights.
         required: Backends that must prove every variant.
     """
 
     work: Work[Any]
-    models: Mapping[str, Path]
-    case: Case
+    folders: Mapping[str, Path]
+    model: ModelUnderTest
     base: Candidate
     required: Sequence[str]
 
     def run(self, folder: Path, packages: Packages) -> Runs:
-        """Run all on the quick backend and the base on the plain one; the rest where needed."""
+        """Run all variants on the quick backend; on the plain one the base, others if needed."""
         results = folder / packages.version
         results.mkdir()
-        asked = {backend: list(self.models) for backend in (QUICK, *self.required)}
+        asked = {backend: list(self.folders) for backend in (QUICK, *self.required)}
         first = {**asked, PLAIN: asked.get(PLAIN, [BASE])}
         runs = self._run_backends(first, results / "first", packages)
-        others = [name for name in self.models if name != BASE]
-        # A variant proves nothing where the base is wrong, and may die where the base does not.
-        wrong = judge_run(self.case, self.base, runs[QUICK][BASE]).status != "ok"
+        others = [name for name in self.folders if name != BASE]
+        # If the base is wrong, a variant proves nothing, and may die where the base does not.
+        wrong = judge_run(self.model, self.base, runs[QUICK][BASE]).status != "ok"
         left = others if wrong else [name for name in others if runs[QUICK][name].status != "ok"]
         if left and PLAIN not in self.required:
             more = self._run_backends({PLAIN: left}, results / "second", packages)
@@ -120,7 +120,7 @@ class _Trial:
     ) -> Runs:
         folder.mkdir()
         return run_models(
-            models=self.models,
+            models=self.folders,
             vectors=self.work.inputs["reference"],
             backends=backends,
             folder=folder,
@@ -132,12 +132,12 @@ class _Trial:
         )
 
 
-def _gather_case(work: Work[Any], signature: Signature) -> Case:
+def _gather_model(work: Work[Any], signature: Signature) -> ModelUnderTest:
     content = load_model_json(work.inputs[f"variant:{BASE}"] / "model.json").content
     tensors = {output.name: output.tensor for output in signature.outputs}
     behind = outputs_behind_selection(read_topology(content), tensors.values())
     mapping = RoleMap.load(work.inputs["map"])
-    return Case(
+    return ModelUnderTest(
         outputs=list(tensors),
         roles={
             name: mapping.roles[tensor]
@@ -166,7 +166,7 @@ def _candidates(
 
 
 def _check_alive(runs: Runs) -> None:
-    """Raise where a limit ended a run, which says nothing of the model or the backend."""
+    """Raise if a limit ended a run, which says nothing of the model or the backend."""
     for backend, variants in runs.items():
         for name, made in variants.items():
             if made.died:
@@ -177,13 +177,13 @@ def _check_alive(runs: Runs) -> None:
 
 
 def _needs_no_older(runs: Runs) -> bool:
-    """Return whether the base runs somewhere, or fails for want of ops, which older ones lack."""
+    """Return whether the base runs on a backend, or lacks ops, which older releases lack too."""
     statuses = {variants[BASE].status for variants in runs.values() if BASE in variants}
     return "ok" in statuses or "failed" not in statuses
 
 
 def _measure(runs: Runs) -> dict[str, Any]:
-    """Return what varies from run to run: times and memory, by backend and variant."""
+    """Return the figures that vary from run to run: times and memory, by backend and variant."""
     return {
         backend: {
             name: {
@@ -210,16 +210,16 @@ def _describe(verdicts: Mapping[str, Verdict]) -> list[str]:
 
 
 def _prove_names(
-    case: Case, signature: Signature, runs: Runs, verdict: Verdict
+    model: ModelUnderTest, signature: Signature, runs: Runs, verdict: Verdict
 ) -> dict[str, NameProof]:
-    """Prove by value what structure tied; nothing where the source has the names itself."""
+    """Prove by value the names that structure tied; empty if the source names its tensors."""
     tied = {output.name: output.tensor for output in signature.outputs if output.proof is not None}
     ran = [name for name, check in verdict.checks.items() if check.ran]
     if not tied or not ran:
         return {}
     backend = next((name for name in ran if verdict.checks[name].status == "ok"), ran[0])
     found = runs[backend][BASE].outputs
-    vectors = case.vectors
+    vectors = model.vectors
     proof = prove_map(
         tied,
         [vector.outputs for vector in vectors.vectors],

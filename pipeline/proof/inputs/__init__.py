@@ -1,1 +1,1 @@
-"""Test inputs: what they look like, where they come from, how a model takes them."""
+"""Test inputs of a model: made from its signature, or read from the files of `test_inputs:`."""

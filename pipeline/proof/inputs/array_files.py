@@ -1,7 +1,7 @@
-"""Arrays of others: .npy and .npz files, looked at before anything is allocated.
+"""Array files of users, .npy and .npz, checked before any memory is allocated.
 
-numpy.load believes what a file says of itself; here nothing is read that is not there, no Python
-object is made, and no more memory is taken than an input may have.
+numpy.load trusts the header of a file. This module reads no more bytes than the file has, makes no
+Python object, and takes no more memory than an input may have.
 """
 
 import io
@@ -26,15 +26,15 @@ from pipeline.text.quantity import format_limit
 from pipeline.tfjs.model.weights import Array
 
 NUMBER_BYTES = 8
-"""Size of the numbers in which inputs are fitted, whatever they are stored in."""
+"""Bytes of a number in the arrays that inputs are fitted to, whatever dtype a file has."""
 _REASON_LENGTH = 100
 _NPY_START_BYTES = 12
-_MAX_HEADER_BYTES = 10_000  # as numpy.load has it
+_MAX_HEADER_BYTES = 10_000  # the limit of numpy.load
 _NPY_HEADERS: Mapping[bytes, tuple[Any, str]] = {
     b"\1\0": (np_format.read_array_header_1_0, "<H"),
     b"\2\0": (np_format.read_array_header_2_0, "<I"),
 }
-# What numpy, and Python's parser of the header, raise where it is not as it should be.
+# Errors of numpy, and of Python's parser of the header, for a damaged file.
 _NPY_FAULTS = (
     ArithmeticError,
     EOFError,
@@ -54,11 +54,11 @@ def load_npz(path: Path, where: str, check_names: Callable[[list[str]], None]) -
 
     Args:
         path: The file.
-        where: What messages call it.
+        where: The name of the file in messages.
         check_names: Refuses names of arrays, before any array is read.
 
     Raises:
-        ManifestError: It is none, or too large.
+        ManifestError: The file is no .npz file, or is too large.
     """
     try:
         with reading_archive(where, "zip"):
@@ -77,7 +77,7 @@ def load_npz(path: Path, where: str, check_names: Callable[[list[str]], None]) -
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> Array:
-    # Of the other methods zipfile unpacks all in one go, however much it is.
+    # For the other methods zipfile unpacks a member in one go, whatever its size.
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise ManifestError(f"{where}: not compressed as numpy does; expected numpy.savez")
     with archive.open(info) as file:
@@ -88,38 +88,39 @@ def load_npy(path: Path, where: str) -> Array:
     """Return the array of an .npy file.
 
     Raises:
-        ManifestError: It is none, or too large.
+        ManifestError: The file is no .npy file, or is too large.
     """
     with path.open("rb") as file:
         return _read_array(file, path.stat().st_size, where)
 
 
 def _read_array(file: IO[bytes], size: int, where: str) -> Array:
-    """Return the array of an .npy file, whose header is looked at before anything is allocated.
+    """Return the array of an .npy file; the header is checked before any memory is allocated.
 
     See numpy/lib/format.py: a magic string, a version, the length of a text that has dtype,
     order and shape, and the values.
 
     Args:
-        file: At its beginning.
-        size: Its bytes, as far as they are known before they are read.
-        where: What messages call it.
+        file: The file, at its beginning.
+        size: Number of its bytes, as far as it is known before the file is read.
+        where: The name of the file in messages.
 
     Raises:
-        ManifestError: It is none, has Python objects in it, or more values than it has bytes.
+        ManifestError: The file is no .npy file, holds Python objects, or has fewer bytes than its
+            header promises.
     """
     try:
         start = file.read(_NPY_START_BYTES)
         parse, length = _NPY_HEADERS[start[6:8]]
         (header_bytes,) = struct.unpack_from(length, start, 8)
         if header_bytes > _MAX_HEADER_BYTES:
-            raise ValueError(f"a header of {header_bytes:,} bytes")  # told below
+            raise ValueError(f"a header of {header_bytes:,} bytes")  # reported below
         if not start.startswith(np_format.MAGIC_PREFIX):
             raise ValueError("no magic string")
         used = 8 + struct.calcsize(length) + header_bytes
         header = io.BytesIO(start[8:] + file.read(max(0, used - len(start))))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of files that Python 2 wrote
+            warnings.simplefilter("ignore")  # about files that Python 2 wrote
             shape, is_fortran, dtype = parse(header)
         count = math.prod(shape)
         if dtype.hasobject or min(shape, default=0) < 0:
@@ -139,7 +140,7 @@ def check_bytes(num_bytes: int, where: str) -> None:
     """Refuse an input that is too large.
 
     Raises:
-        ManifestError: It is.
+        ManifestError: The input has more than MAX_INPUT_BYTES.
     """
     if num_bytes > MAX_INPUT_BYTES:
         raise ManifestError(

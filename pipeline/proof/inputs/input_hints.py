@@ -1,7 +1,7 @@
-"""Hints: what the graph of a model says about its inputs, beyond dtype and shape.
+"""Hints: the facts that a model's graph states of its inputs, beyond dtype and shape.
 
-How many ids an embedding table has, which words a lookup table knows, and which range of
-pixels the arithmetic at the front of the graph is made for. What it does not say is left out.
+The facts are the number of ids of an embedding table, the words of a lookup table, and the range
+of pixels that the arithmetic at the front of the graph expects. An unknown fact is left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,19 +32,19 @@ _MAX_WORDS = 64
 _MAX_CONSTANT = 64
 
 _RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
-# What a network likes: about -1 to 1, or a unit variance; Caffe's models take 255 - mean.
+# Networks expect about -1 to 1, or a unit variance; Caffe's models expect 255 - mean.
 _WIDTHS = (0.9, 6.5)
 _MAX_CENTRE = 1.0
 _CAFFE_MEANS = (90.0, 140.0)
 
 
 def read_hints(model_json: ModelJson, folder: Path, inputs: Iterable[SignatureTensor]) -> Hints:
-    """Return what a graph says of its inputs.
+    """Return the hints of a graph for each input.
 
     Args:
-        model_json: The base's.
-        folder: Where its shards lie.
-        inputs: The model's.
+        model_json: The model.json of the base.
+        folder: The folder with its shards.
+        inputs: The inputs of the model.
     """
     topology = read_topology(model_json.content)
     front = _Front(topology, model_json, folder)
@@ -78,7 +78,7 @@ class _Front:
                 self._readers.setdefault(split_tensor_name(tensor)[0], []).append(node)
 
     def vocabulary(self, name: str) -> int | None:
-        """Return the rows of the smallest table that an input's values index."""
+        """Return the number of rows of the smallest table that an input's values index."""
         sizes = [
             self._count_rows(node)
             for node, _ in self._walk(name, _FORWARDING)
@@ -103,12 +103,12 @@ class _Front:
     def _walk(
         self, name: str, through: frozenset[str], *, straight: bool = False
     ) -> Iterator[tuple[Node, str]]:
-        """Yield the nodes after one, with the name of the node that they read, nearest first.
+        """Yield the nodes after a node, nearest first, each with the name of the node it reads.
 
         Args:
-            name: Where to start.
-            through: Ops to go on behind.
-            straight: Stop where the graph forks, shapes apart.
+            name: The first node.
+            through: Ops behind which the walk goes on.
+            straight: Stop where the graph forks; a node that only reads the shape is no fork.
         """
         frontier, seen = [name], {name}
         while frontier and len(seen) < _MAX_NODES:
@@ -124,9 +124,9 @@ class _Front:
                         frontier.append(node.name)
 
     def _count_rows(self, node: Node) -> int | None:
-        """Return how many rows a table has, None where that is not known."""
+        """Return the number of rows of a table, None where it is unknown."""
         table = _through_identities(self._nodes, node.data_inputs[0])
-        rows = self._nodes[table].attrs.get("rows")  # as the layer that is a table states it
+        rows = self._nodes[table].attrs.get("rows")  # the layer that is a table states it
         if rows is not None:
             return int(rows)
         spec = self._specs.get(table)
@@ -145,7 +145,7 @@ class _Front:
         return None
 
     def _read(self, name: str) -> Array | None:
-        """Return the values of a small weight, or those that a layer states."""
+        """Return the values of a small weight, or the values that a layer states."""
         stated = self._nodes[name].attrs.get("values")
         if isinstance(stated, int | float | list):
             return np.asarray(stated, np.float32)
@@ -159,7 +159,7 @@ class _Front:
 def _apply(
     op: str, scale: float, offset: float, value: float, *, first: bool
 ) -> tuple[float, float]:
-    """Return scale and offset of x after one more operation with a constant."""
+    """Return scale and offset of x after one more operation with a constant: (2, 1) after * 2."""
     if op in ("Add", "AddV2", "BiasAdd"):
         return scale, offset + value
     if op == "Sub":
@@ -169,7 +169,7 @@ def _apply(
 
 
 def _choose_range(scale: float, offset: float) -> tuple[float, float] | None:
-    """Return the range of pixels that becomes what networks are usually trained on."""
+    """Return the range of pixels that the arithmetic maps to a usual range of networks."""
     if scale == 1.0 and _CAFFE_MEANS[0] <= -offset <= _CAFFE_MEANS[1]:
         return _RANGES[0]
     for low, high in _RANGES:
@@ -180,7 +180,7 @@ def _choose_range(scale: float, offset: float) -> tuple[float, float] | None:
 
 
 def _table_words(model_json: ModelJson, folder: Path) -> list[str]:
-    """Return keys of the lookup tables that the initializer fills."""
+    """Return the keys of the lookup tables that the initializer fills."""
     wire = model_json.content.get("modelInitializer")
     if not wire:
         return []
@@ -193,7 +193,7 @@ def _table_words(model_json: ModelJson, folder: Path) -> list[str]:
 
 
 def _through_identities(nodes: Mapping[str, Node], tensor: str) -> str:
-    """Return the node that makes a tensor, behind those that only pass it on."""
+    """Return the name of the node that makes a tensor, past nodes that only pass it on."""
     name = split_tensor_name(tensor)[0]
     while (node := nodes.get(name)) is not None and node.op in _IDENTITIES and node.data_inputs:
         name = split_tensor_name(node.data_inputs[0])[0]

@@ -1,6 +1,6 @@
-"""Searches: inputs with which a model runs, found by trying.
+"""Search: finds inputs with which a model runs, by trying sizes and values.
 
-What runs the model is the caller's.
+It runs no model itself: the caller hands it a function that does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ from pipeline.proof.vector_files import Tensors
 from pipeline.records.signature import TensorSpec
 
 Run = Callable[[Sequence[Tensors]], Sequence[Tensors | str]]
-"""Runs a model on some inputs; returns the outputs for each, or why it failed on these."""
+"""Runs a model on several inputs; returns for each its outputs, or the error as text."""
 
 REPLACEMENTS = 3
 ROUNDS = 2
@@ -57,11 +57,11 @@ class Search:
 
     @property
     def attempts(self) -> int:
-        """Choices of sizes tried."""
+        """Number of choices of sizes tried."""
         return self._attempt + 1
 
     def run_given(self, given: Sequence[Tensors]) -> list[Trial]:
-        """Run the model on inputs of the manifest."""
+        """Run the model on the inputs that the manifest gives."""
         runs = []
         for i, (inputs, outputs) in enumerate(zip(given, self._run(given), strict=True)):
             if isinstance(outputs, str):
@@ -70,11 +70,11 @@ class Search:
         return runs
 
     def find_sizes(self) -> list[Trial]:
-        """Return the first runs with the first sizes with which the model runs."""
+        """Return the runs with the first sizes with which the model runs."""
         count = count_attempts(self._specs, task=self._task, hints=self._hints)
         failed: list[str] = []
         for self._attempt in range(count):
-            # All at once at first: to start a runtime may cost more than to run.
+            # First all inputs at once: the start of a runtime may take longer than a run.
             fault = self._probe() if failed else None
             runs = self._first_runs() if fault is None else fault
             if not isinstance(runs, str):
@@ -87,7 +87,7 @@ class Search:
         )
 
     def check_batch(self, runs: Sequence[Trial], names: Sequence[str]) -> None:
-        """Note outputs of a sample that depend on what else is in its batch."""
+        """Note the outputs of a sample that depend on the other samples of its batch."""
         for together in runs:
             alone = find_second(runs, together)
             if alone is None or not is_split(runs[alone].inputs, together.inputs):
@@ -98,9 +98,9 @@ class Search:
                     self.notes.append(f"{name} depends on the batch: it {why}, alone and in two")
 
     def find_random(self, runs: Sequence[Trial]) -> dict[str, str]:
-        """Run the first inputs again and return how outputs differ from the first time.
+        """Return the outputs that differ when the first inputs run again, each with the difference.
 
-        What samples does so whatever it is fed, and a run takes long on the cpu backend.
+        One input is enough: a model that samples, samples on every input; the cpu backend is slow.
         """
         made = runs[0]
         (outputs,) = self._run([made.inputs])
@@ -117,7 +117,7 @@ class Search:
         return found
 
     def replace_faulty(self, runs: list[Trial], names: Sequence[str]) -> list[Trial]:
-        """Change runs on which an output does not vary for others, where these are better."""
+        """Replace runs on which an output does not vary by better ones."""
         for number in range(ROUNDS):
             before = weigh(runs, names)
             if not any(before):
@@ -132,12 +132,12 @@ class Search:
                 for better in others:
                     runs = self._take(runs, better, names)
             if weigh(runs, names) == before:
-                # What none of these could move, such as a fixed count, no other will.
+                # An output that none of these inputs changed, such as a fixed count, is constant.
                 break
         return runs
 
     def _take(self, runs: list[Trial], better: Trial, names: Sequence[str]) -> list[Trial]:
-        """Return the runs with one changed for another, where that is the better choice."""
+        """Return the runs, with one replaced if that makes the set better."""
         choices = [
             [*runs[:i], better, *runs[i + 1 :]]
             for i, old in enumerate(runs)
@@ -150,12 +150,12 @@ class Search:
         return best
 
     def _probe(self) -> str | None:
-        """Return why the model fails on the first input; None when it does not."""
+        """Return the error of the model on the first input; None when it runs."""
         (outputs,) = self._run([self._make(0)])
         return outputs if isinstance(outputs, str) else None
 
     def _first_runs(self) -> list[Trial] | str:
-        """Return a run for every vector, or why the model fails on all of them."""
+        """Return a run for every vector, or the error if the model fails on all of them."""
         count = count_vectors(self._specs, hints=self._hints)
         batches = dict.fromkeys(range(count), 1)
         if is_batch_free(self._specs, task=self._task):
@@ -168,7 +168,7 @@ class Search:
             alone, more = self._run_batches({1: 1})
             runs, faults = [*runs, *alone], faults | more
         if faults:
-            # The values of an input may matter, such as coordinates that leave an image.
+            # The values of an input may matter, for instance coordinates outside an image.
             others, _ = self._run_batches(dict.fromkeys(range(count, count + REPLACEMENTS), 1))
             for index, fault in faults.items():
                 self.notes.append(f"input {index} does not run: {shorten(fault)}")
@@ -183,7 +183,7 @@ class Search:
         return sorted(runs, key=lambda made: made.index or 0)
 
     def _run_batches(self, batches: Mapping[int, int]) -> tuple[list[Trial], dict[int, str]]:
-        """Run some inputs, each by its index in a batch; return what ran, and why others not."""
+        """Run the inputs of some indices in batches; return the runs, and errors by index."""
         inputs = {index: self._make(index, batch=batch) for index, batch in batches.items()}
         results = dict(zip(inputs, self._run(list(inputs.values())), strict=True))
         runs = [
@@ -205,13 +205,13 @@ class Search:
         )
 
     def _describe_sizes(self) -> str:
-        """Return the inputs of the attempt by dtype and shape."""
+        """Return the inputs of the attempt by dtype and shape: "x: float32 (1, 64)"."""
         sizes = list_sizes(self._specs, task=self._task, hints=self._hints)[self._attempt]
         shapes = ((one, resolve_shape(one, sizes, task=self._task)) for one in self._specs)
         return ", ".join(f"{one.name} {one.dtype} {shape}" for one, shape in shapes)
 
 
 def shorten(text: str) -> str:
-    """Return an error's text as one line of bounded length."""
+    """Return an error's text as one line of bounded length, with "…" at the end if it was cut."""
     line = " ".join(text.split())
     return line if len(line) <= _REASON_LENGTH else f"{line[:_REASON_LENGTH]}…"

@@ -1,8 +1,8 @@
-"""Sizes: shapes for inputs of which a signature does not say all.
+"""Sizes: shapes for inputs whose signature leaves sizes open.
 
-What is unknown becomes a few variables (batch, size of an image, length of a text …), which
-inputs of one model share. Each has candidates, the usual first; attempts go through their
-combinations, those near the usual first. It runs no model.
+An open size becomes a variable (batch, size of an image, length of a text …), which the inputs of
+one model share. Each variable has candidates, the usual first. Attempts go through their
+combinations, those near the usual first. This module runs no model.
 """
 
 import itertools
@@ -29,11 +29,11 @@ _CANDIDATES: dict[str, tuple[int, ...]] = {
     "frames": (8, 16, 4, 1),
     "features": (64, 32, 16, 128, 80, 40, 13, 1),
 }
-# Ids up to which a model without a known embedding table is asked.
+# Vocabulary sizes to try for a model without a known embedding table.
 _VOCABULARIES = (100, 10, 2)
 CHANNELS = (1, 3, 4)
 _SMALLEST_IMAGE = 16
-# What is to be enlarged is small, and each of its pixels costs a multiple.
+# A model that enlarges images gets small ones: each pixel costs a multiple.
 _ENLARGES = re.compile(r"super.?resolution|upscal|upsampl")
 _ENLARGED_SIZES = (48,)
 _NDIM_IMAGE, _NDIM_VIDEO = 4, 5
@@ -49,16 +49,16 @@ _SCALAR = re.compile(
 def list_sizes(
     inputs: Sequence[TensorSpec], *, task: str | None, hints: Mapping[str, Any], batch: int = 1
 ) -> list[Sizes]:
-    """Return what the unknown sizes could be, in the order in which to try them.
+    """Return the candidates for the unknown sizes, in the order in which to try them.
 
     Args:
-        inputs: All that the model takes.
-        task: What the model is for.
-        hints: What the graph says of each input, by name; see `pipeline.proof.inputs.input_hints`.
-        batch: Samples in place of 1.
+        inputs: All inputs of the model.
+        task: The task of the model, as in the manifest.
+        hints: The graph's hints on each input, by name; see `pipeline.proof.inputs.input_hints`.
+        batch: Number of samples in place of 1.
 
     Returns:
-        At least one; empty dicts where nothing is unknown.
+        At least one choice; an empty dict where nothing is unknown.
     """
     named = {spec.name: name_axes(spec, task=task) for spec in inputs}
     axes = [axis for sizes in named.values() for axis in sizes if isinstance(axis, str)]
@@ -81,20 +81,20 @@ def list_sizes(
 
 
 def _rank(choice: Mapping[str, int]) -> tuple[Any, ...]:
-    """Return the place of a choice: few departures from the usual first, in the batch last.
+    """Return the sort key of a choice: few departures from the usual first, in the batch last.
 
-    One departure comes before two, however far it goes: inputs that share an axis with the
-    batch, as time-major texts do, run with a length of 1 alone.
+    One departure comes before two, however far it goes: a model whose inputs share an axis with
+    the batch, such as time-major texts, runs with a length of 1 only.
     """
-    departures = sum(place > 0 for place in choice.values())
+    departures = sum(position > 0 for position in choice.values())
     return choice.get("batch", 0), departures, sum(choice.values()), tuple(choice.values())
 
 
 def name_axes(spec: TensorSpec, *, task: str | None) -> tuple[int | str, ...]:
-    """Return the sizes of an input, the name of a variable where one is unknown.
+    """Return the sizes of an input, with the name of a variable for each unknown size.
 
-    An unknown number of axes is one variable for the whole shape: "shape of r#i", the same
-    for inputs whose names differ in their numbers only.
+    An unknown number of axes is one variable for the whole shape: "shape of r#i", shared by
+    inputs whose names differ only in their numbers.
     """
     shape = spec.shape
     if shape is None:

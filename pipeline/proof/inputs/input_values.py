@@ -1,6 +1,6 @@
-"""Contents: the values of one input for one sample, by what the input is for.
+"""Contents: the values of one input for one sample, chosen by the purpose of the input.
 
-That is told by its dtype, its shape, its name and what the graph says of it. It opens no file.
+Dtype, shape, name and hints reveal the purpose. This module opens no file.
 """
 
 import re
@@ -18,7 +18,7 @@ from pipeline.proof.inputs.random_stream import Stream
 from pipeline.records.signature import TensorSpec
 from pipeline.tfjs.model.weights import Array
 
-# Ranges of an image whose normalization nobody states, by sample.
+# Ranges of an image whose normalization is unknown, by sample.
 RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))
 FIELD_RANGES = ((0.0, 1.0), (-1.0, 1.0))
 BYTE_RANGE = (0.0, 255.0)
@@ -31,7 +31,7 @@ _SUBJECTS = {
 }
 _DEFAULT_SUBJECTS = ("person", "scene", "portrait", "hand")
 
-# What a single value most likely stands for, and what is usual there.
+# The usual meanings of a single value, and its usual size.
 _SCALARS = (
     (r"keep_prob|temperature", 1.0),
     (r"dropout|train|phase|step|index|offset|pos", 0.0),
@@ -50,17 +50,17 @@ _LENGTH = re.compile(r"len")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to make one input from.
+    """The facts from which one input is made.
 
     Attributes:
         spec: The input.
         shape: Its shape without the batch.
-        image: Axes of height, width and channels in it; None for what is no image.
-        sample: Number of the sample; another number, other content.
-        seed: Text that the content follows from.
-        task: What the model is for, and its name.
-        hint: What the graph says of the input.
-        sizes: What was chosen for unknown sizes.
+        image: Axes of height, width and channels; None if the input is no image.
+        sample: Number of the sample; another number makes other content.
+        seed: Text from which the content follows.
+        task: Task and name of the model.
+        hint: The graph's hints on the input.
+        sizes: The sizes chosen for unknown ones.
     """
 
     spec: TensorSpec
@@ -79,11 +79,11 @@ class Request:
 
     @property
     def is_number(self) -> bool:
-        """Whether it is one of TensorFlow's integers."""
+        """Whether the input has an integer dtype of TensorFlow."""
         return self.spec.is_integer
 
     def stream(self) -> Stream:
-        """Return the numbers for this input and sample."""
+        """Return the random numbers for this input and sample."""
         return Stream(self.seed, self.spec.name, self.sample)
 
 
@@ -129,12 +129,12 @@ def _make_scalar(request: Request) -> Array:
     for pattern, value in _SCALARS:
         if re.search(pattern, request.name):
             return np.array(value)
-    # Not one of those: a feature.
+    # A feature without a known meaning.
     return request.stream().integers(0, 5, 1) if request.is_number else request.stream().bells(1)
 
 
 def _make_state(request: Request) -> Array:
-    """Return the state of a recurrent model: none at first, something later."""
+    """Return the state of a recurrent model: zeros for the first sample, numbers for the others."""
     noise = request.stream().bells(*request.shape) * 0.1
     return np.zeros(request.shape) if request.sample == 0 else noise.astype(np.float32)
 
@@ -176,14 +176,14 @@ def image_ranges(
 
     Args:
         spec: The input.
-        hint: What the graph says of it.
-        channels: Their number, 1 without an axis of channels, None where it is unknown.
+        hint: The graph's hints on the input.
+        channels: Number of channels, 1 without an axis of channels, None where unknown.
     """
     if spec.is_integer:
         return (BYTE_RANGE,)
     if "high" in hint:
         return ((hint["low"], hint["high"]),)
-    # What has other channels than colors is no picture, and not in bytes.
+    # An array with other numbers of channels is no picture, and has no bytes.
     is_picture = channels is None or channels in CHANNELS
     return RANGES if is_picture else FIELD_RANGES
 
@@ -206,7 +206,7 @@ def _draw(request: Request, height: int, width: int, channels: int) -> Array:
 
 
 def order_subjects(task: str) -> tuple[str, ...]:
-    """Return what to draw, first what a model of this task and name is made to see."""
+    """Return the subjects to draw, first the subject that fits the task and the name."""
     for subject, words in _SUBJECTS.items():
         if re.search(words, task):
             return (subject, *(other for other in _DEFAULT_SUBJECTS if other != subject))
@@ -214,7 +214,7 @@ def order_subjects(task: str) -> tuple[str, ...]:
 
 
 def _make_mask(request: Request) -> Array:
-    """Return ones, and zeros at the end of the longest axis: what is there, and padding."""
+    """Return a mask: ones for content, zeros for padding at the end of the longest axis."""
     if not request.shape:
         return np.ones(())
     axis = int(np.argmax(request.shape))
@@ -262,7 +262,7 @@ def _named(pattern: re.Pattern[str]) -> Callable[[Request], bool]:
     return lambda request: bool(request.shape) and bool(pattern.search(request.name))
 
 
-# The first that applies.
+# The first maker whose test holds is used.
 _MAKERS: tuple[tuple[Callable[[Request], bool], Callable[[Request], Array]], ...] = (
     (_is("string"), _make_text),
     (_is_scalar, _make_scalar),

@@ -1,10 +1,10 @@
-"""Images: drawings that look natural enough for a detector to see something in them.
+"""Images: drawings that look natural enough for a detector to find objects in them.
 
-Smooth light, shapes with soft edges and a texture whose strength falls with its frequency as
-in photographs (1/f). Values are whole numbers from 0 to 255, so that the last bit of the
-machine's arithmetic does not show. They are drawn, not photographed, because a drawing of any size
-follows from a seed alone, and the vectors of every published model would change with them. It
-opens no file.
+They have smooth light, shapes with soft edges, and a texture whose strength falls with its
+frequency as in photographs (1/f). Values are whole numbers from 0 to 255, so that the last bit of
+the machine's arithmetic does not show. Drawings replace photographs because a drawing of any size
+follows from a seed alone, and because other images would change the vectors of every published
+model. This module opens no file.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Image = npt.NDArray[np.uint8]
 _Plane = npt.NDArray[np.float64]
 Color = tuple[float, float, float]
 # Centre and size.
-Place = tuple[float, float, float]
+Circle = tuple[float, float, float]
 
 _LARGEST = 255.0
 _OCTAVES = 6
@@ -43,10 +43,10 @@ class Canvas:
         self.pixels = background
 
     def paint(self, distance: _Plane, color: Sequence[float], *, soft: float = 0.0) -> None:
-        """Paint where a distance is negative, with light from above left.
+        """Paint the pixels with a negative distance, with light from above left.
 
         Args:
-            distance: Of each pixel from the edge of a shape, negative inside.
+            distance: Distance of each pixel from the edge of a shape, negative inside.
             color: Red, green, blue.
             soft: Width of the edge; at least a pixel.
         """
@@ -89,7 +89,7 @@ def draw_image(subject: str, height: int, width: int, stream: Stream) -> Image:
         subject: One of `SUBJECTS`.
         height: Rows.
         width: Columns.
-        stream: Where it stands and what colors it has.
+        stream: Numbers that decide position and colors.
 
     Returns:
         uint8 (height, width, 3): red, green, blue.
@@ -114,9 +114,9 @@ def _draw_shoulders(canvas: Canvas, x: float, y: float, skin: Color, cloth: Colo
     canvas.paint(canvas.limb((x, y + 0.2), (x, y + 0.36), 0.1, 0.11), _darken(skin, 0.85))
 
 
-def _draw_head(canvas: Canvas, place: Place, skin: Color, stream: Stream) -> None:
+def _draw_head(canvas: Canvas, head: Circle, skin: Color, stream: Stream) -> None:
     hair = _pick(((45, 32, 25), (95, 65, 40), (25, 22, 22), (140, 110, 70)), stream)
-    x, y, s = place
+    x, y, s = head
     canvas.paint(canvas.ellipse(x, y - 0.22 * s, 1.0 * s, 1.2 * s), hair, soft=0.06 * s)
     for side in (-1, 1):
         canvas.paint(canvas.ellipse(x + side * 0.86 * s, y + 0.1 * s, 0.13 * s, 0.25 * s), skin)
@@ -130,12 +130,12 @@ def _draw_head(canvas: Canvas, place: Place, skin: Color, stream: Stream) -> Non
         _draw_eye(canvas, eye, side, hair)
         cheek = canvas.ellipse(x + side * 0.48 * s, y + 0.38 * s, 0.2 * s, 0.16 * s)
         canvas.paint(cheek, (skin[0] * 1.02, skin[1] * 0.9, skin[2] * 0.88), soft=0.2 * s)
-    _draw_nose(canvas, place, skin)
-    _draw_mouth(canvas, place, skin)
+    _draw_nose(canvas, head, skin)
+    _draw_mouth(canvas, head, skin)
 
 
-def _draw_eye(canvas: Canvas, place: Place, side: int, hair: Color) -> None:
-    x, y, s = place
+def _draw_eye(canvas: Canvas, eye: Circle, side: int, hair: Color) -> None:
+    x, y, s = eye
     canvas.paint(canvas.ellipse(x, y + 0.01 * s, 0.17 * s, 0.085 * s), (235, 232, 228))
     canvas.paint(canvas.ellipse(x, y, 0.085 * s, 0.085 * s), (80, 60, 40))
     canvas.paint(canvas.ellipse(x, y, 0.042 * s, 0.042 * s), (10, 10, 10))
@@ -150,8 +150,8 @@ def _draw_eye(canvas: Canvas, place: Place, side: int, hair: Color) -> None:
     canvas.paint(brow, _darken(hair, 0.9), soft=0.04 * s)
 
 
-def _draw_nose(canvas: Canvas, place: Place, skin: Color) -> None:
-    x, y, s = place
+def _draw_nose(canvas: Canvas, head: Circle, skin: Color) -> None:
+    x, y, s = head
     shadow, light = _darken(skin, 0.84), _darken(skin, 1.08)
     bridge = canvas.limb(
         (x + 0.05 * s, y - 0.05 * s), (x + 0.08 * s, y + 0.3 * s), 0.04 * s, 0.1 * s
@@ -164,8 +164,8 @@ def _draw_nose(canvas: Canvas, place: Place, skin: Color) -> None:
         canvas.paint(nostril, _darken(skin, 0.4), soft=0.03 * s)
 
 
-def _draw_mouth(canvas: Canvas, place: Place, skin: Color) -> None:
-    x, y, s = place
+def _draw_mouth(canvas: Canvas, head: Circle, skin: Color) -> None:
+    x, y, s = head
     canvas.paint(canvas.ellipse(x, y + 0.68 * s, 0.3 * s, 0.1 * s), (176, 88, 86), soft=0.04 * s)
     line = canvas.limb(
         (x - 0.28 * s, y + 0.67 * s), (x + 0.28 * s, y + 0.67 * s), 0.014 * s, 0.014 * s

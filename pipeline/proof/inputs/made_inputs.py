@@ -1,4 +1,4 @@
-"""Vectors: inputs for a model, made up from a seed and from what its signature says.
+"""Inputs of a model, made from a seed and from its signature.
 
 The same seed makes the same inputs on any machine and with any numpy: numbers come from
 `pipeline.proof.inputs.random_stream`, and images and sounds are rounded to the steps of 8 and
@@ -32,7 +32,7 @@ _NUM_SAMPLES = 1_000_000
 _ITEM_BYTES = 4
 
 
-def make_inputs(  # noqa: PLR0913  # each is one of its own
+def make_inputs(  # noqa: PLR0913  # each argument is independent
     specs: Sequence[TensorSpec],
     *,
     seed: str,
@@ -45,19 +45,19 @@ def make_inputs(  # noqa: PLR0913  # each is one of its own
     """Return inputs for one run of a model.
 
     Args:
-        specs: The model's inputs.
-        seed: Text that they follow from; the model's name.
-        index: Number of the run; another number, other content.
-        attempt: Which of the sizes that `count_attempts` counts.
-        batch: Samples, where their number is free: those of this run and of the runs before.
-        task: What the model is for, as the manifest says.
-        hints: What the graph says of each input, by name; see `pipeline.proof.inputs.input_hints`.
+        specs: The inputs of the model.
+        seed: Text from which the values follow: the name of the model.
+        index: Number of the run; another number makes other content.
+        attempt: Index of the choice of sizes, below `count_attempts`.
+        batch: Number of samples, if it is free: those of this run and of the runs before.
+        task: The task of the model, as in the manifest.
+        hints: The graph's hints on each input, by name; see `pipeline.proof.inputs.input_hints`.
 
     Returns:
-        An array for each input, in a dtype of TensorFlow.js: an image of uint8 is int32.
+        An array for each input, in a dtype of TensorFlow.js: an image of uint8 becomes int32.
 
     Raises:
-        ConversionError: They would take more than MAX_INPUT_BYTES.
+        ConversionError: The inputs would take more than MAX_INPUT_BYTES.
     """
     hints = hints or {}
     sizes = list_sizes(specs, task=task, hints=hints, batch=batch)[attempt]
@@ -80,7 +80,7 @@ def make_inputs(  # noqa: PLR0913  # each is one of its own
         )
         rows = [
             make_content(replace(request, sample=(index - i) % _NUM_SAMPLES))
-            # A batch of nothing has a dtype and a shape all the same.
+            # An empty batch has a dtype and a shape all the same.
             for i in range(max(1, shape[0]) if batched else 1)
         ]
         inputs[spec.name] = np.stack(rows)[: shape[0]] if batched else rows[0]
@@ -88,7 +88,7 @@ def make_inputs(  # noqa: PLR0913  # each is one of its own
 
 
 def _check_bytes(shapes: Mapping[str, Sequence[int]]) -> None:
-    """Raise where inputs are too large to be made: a file may state any shape."""
+    """Raise if inputs are too large to be made: a file may state any shape."""
     for name, shape in shapes.items():
         size = math.prod(shape) * _ITEM_BYTES
         if size > MAX_INPUT_BYTES:
@@ -102,17 +102,17 @@ def _check_bytes(shapes: Mapping[str, Sequence[int]]) -> None:
 def count_attempts(
     specs: Sequence[TensorSpec], *, task: str | None, hints: Mapping[str, Any]
 ) -> int:
-    """Return how many choices there are for the unknown sizes; 1 where nothing is unknown."""
+    """Return the number of choices for the unknown sizes; 1 if no size is unknown."""
     return len(list_sizes(specs, task=task, hints=hints))
 
 
 def is_batch_free(specs: Sequence[TensorSpec], *, task: str | None) -> bool:
-    """Return whether the number of samples is open."""
+    """Return whether the model takes any number of samples."""
     return any("batch" in name_axes(spec, task=task) for spec in specs)
 
 
 def count_vectors(specs: Sequence[TensorSpec], *, hints: Mapping[str, Any]) -> int:
-    """Return how many runs there should be: one for each range that an image may have."""
+    """Return the number of runs: one for each possible range of an image, and at least two."""
     counts = [2]
     for spec in specs:
         shape = spec.shape or ()

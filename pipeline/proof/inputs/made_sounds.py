@@ -1,6 +1,6 @@
-"""Sounds: waveforms like music, notes with overtones over a quiet noise.
+"""Sounds: waveforms like music, with notes, overtones and a quiet noise.
 
-Values are whole multiples of 1/32768, as 16-bit recordings have them, so that the last bit of
+Values are whole multiples of 1/32768, as in 16-bit recordings, so that the last bit of
 the machine's arithmetic does not show. It opens no file.
 """
 

@@ -71,13 +71,13 @@ func fibonacci(n int, results chan<- int) {
 
 
 def choose_texts(count: int, *, first: int, words: Sequence[str], stream: Stream) -> list[bytes]:
-    """Return some texts in UTF-8: prose and programs in turn, for a model may be made for either.
+    """Return texts in UTF-8: sentences and programs in turn, because the model may read either.
 
     Args:
-        count: How many.
-        first: Number of the first; another first, other texts.
-        words: What the model is known to have in a table; taken in place of sentences.
-        stream: Where in the list of texts to begin.
+        count: Number of texts.
+        first: Number of the first text; another number gives other texts.
+        words: Keys of the model's lookup table, if known; they replace the sentences.
+        stream: Numbers that decide where in the list the texts begin.
     """
     choices = list(words) or list(chain.from_iterable(zip(SENTENCES, PROGRAMS, strict=False)))
     offset = int(stream.integers(0, len(choices), 1)[0])

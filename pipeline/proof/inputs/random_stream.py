@@ -1,9 +1,9 @@
-"""Streams: numbers that follow from a text and from nothing else.
+"""Streams: random numbers that follow from a text alone.
 
 The bits are those of Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
 3", 2011), keyed by the SHA-256 of the text. NumPy keeps the stream of a bit generator for ever
-(NEP 19) but not what its `Generator` makes of it, so integers and fractions are made here, in
-exact arithmetic.
+(NEP 19) but not the numbers of its `Generator`. So this module makes integers and fractions itself,
+in exact arithmetic.
 """
 
 import hashlib
@@ -19,10 +19,10 @@ _FRACTION_BITS = 53
 
 
 class Stream:
-    """Numbers that follow from some words.
+    """Random numbers that follow from words.
 
     Args:
-        words: What the numbers are for; other words, other numbers.
+        words: The purpose of the numbers; other words give other numbers.
     """
 
     def __init__(self, *words: object) -> None:
@@ -36,7 +36,7 @@ class Stream:
         return raw.astype(np.float64) * 2.0**-_FRACTION_BITS
 
     def between(self, low: float, high: float) -> float:
-        """Return one number between two, evenly spread."""
+        """Return a number between `low` and `high`, evenly spread."""
         return low + (high - low) * float(self.fractions(1)[0])
 
     def integers(self, low: int, high: int, *shape: int) -> npt.NDArray[np.int64]:
@@ -47,7 +47,7 @@ class Stream:
         )
 
     def bells(self, *shape: int) -> npt.NDArray[np.float64]:
-        """Return numbers of mean 0 and variance 1 whose sum of four gives them a bell's shape."""
+        """Return numbers of mean 0 and variance 1, bell-shaped: each is a sum of four fractions."""
         sums: npt.NDArray[np.float64] = self.fractions(*shape, 4).sum(axis=-1)
         return (sums - 2.0) * math.sqrt(3.0)
 

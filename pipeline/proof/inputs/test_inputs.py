@@ -1,9 +1,9 @@
 """Test inputs: the arrays and images that `test_inputs:` of the manifest names.
 
-An array is taken as it is. An image is turned upright as its EXIF data say, brought to the
-input's size (bilinear, antialiased, not cropped), to its number of channels and to its order of
-axes; its values become 0 to 255 for an input of integers and else the range that the graph is
-made for, or 0 to 1 where the graph does not tell. `photo.jpg#-1..1` states another range.
+An array is taken as it is. An image is turned upright by its EXIF data and brought to the input's
+size (bilinear, antialiased, not cropped), number of channels and order of axes. Its values become
+0 to 255 for an input of integers, else the range that the graph states, or 0 to 1 if the graph
+states none. `photo.jpg#-1..1` states another range.
 """
 
 import re
@@ -30,7 +30,7 @@ _ARRAYS = (".npy", ".npz")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _BYTE = 255.0
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-_MAX_PIXELS = 89_000_000  # from where on Pillow warns of a bomb
+_MAX_PIXELS = 89_000_000  # Pillow warns of a bomb above it
 _REASON_LENGTH = 100
 
 
@@ -41,17 +41,17 @@ def load_test_inputs(
     specs: Sequence[TensorSpec],
     hints: Mapping[str, Any],
 ) -> list[Tensors]:
-    """Read the inputs of each run that the manifest gives.
+    """Read the inputs of each run that the manifest lists.
 
     Args:
         test_inputs: For each run an .npz file with an array per input, a file for each input by
             its name, or one file where the model has one input.
         root: Folder that the paths are relative to.
-        specs: The model's inputs.
-        hints: What the graph says of each input; see `pipeline.proof.inputs.input_hints`.
+        specs: The inputs of the model.
+        hints: The graph's hints on each input; see `pipeline.proof.inputs.input_hints`.
 
     Raises:
-        ManifestError: A file is missing or is none of these, or its content does not fit.
+        ManifestError: A file is missing, has another format, or has content that does not fit.
     """
     return [
         _load_run(entry, f"test_inputs[{i}]", root, specs, hints)
@@ -159,7 +159,7 @@ def _existing(path: Path, where: str) -> Path:
 
 
 def _load_image(path: Path, where: str, spec: TensorSpec, low: float, high: float) -> Array:
-    """Return an image as an input takes it, with a batch of 1 where it has a batch."""
+    """Return an image in the layout of an input, with a batch of 1 if the input has a batch."""
     shape = spec.shape or (1, None, None, 3)
     axes = image_axes(shape)
     if axes is None:
@@ -182,7 +182,7 @@ def _load_image(path: Path, where: str, spec: TensorSpec, low: float, high: floa
 
 
 def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int | None, int | None]) -> Array:
-    """Return an image's pixels, 0 to 255: (height, width, channels), in sizes that are stated."""
+    """Return an image's pixels, 0 to 255: (height, width, channels), in the sizes given."""
     from PIL import Image, ImageOps  # noqa: PLC0415  # for images alone
 
     try:
@@ -190,7 +190,7 @@ def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int | None, int
             if file.width * file.height > _MAX_PIXELS:
                 raise ValueError(f"{file.width} × {file.height} pixels")  # noqa: TRY301, RUF001  # as PIL refuses; a times sign
             image = ImageOps.exif_transpose(file).convert(mode)
-    except Exception as error:  # its readers raise whatever they stumble over
+    except Exception as error:  # Pillow's readers raise exceptions of any kind
         if isinstance(error, OSError) and error.errno is not None:
             raise
         reason = printable(str(error), limit=_REASON_LENGTH) if type(error) is ValueError else ""
@@ -207,7 +207,7 @@ def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int | None, int
 
 
 def _fit(values: Array, spec: TensorSpec, where: str) -> Array:
-    """Return an array in the dtype that TensorFlow.js has for an input, if it is fit for it."""
+    """Return an array in the input's dtype of TensorFlow.js; raise if it does not fit the input."""
     shape = spec.shape
     fits = shape is None or (
         len(shape) == values.ndim

@@ -1,4 +1,4 @@
-"""Trials: runs of a model on made-up inputs, and how good a proof a set of them is.
+"""Trials: runs of a model on made inputs, and a measure of how much a set of runs proves.
 
 It runs no model.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.proof.inputs.variation import describe_constant, describe_fault
 from pipeline.proof.vector_files import Tensors
 
-# Beyond this a third vector is left out: published files are to stay small.
+# Beyond this size the third vector is left out, so that published files stay small.
 MAX_BYTES = 16 * 1024**2
 MIN_VECTORS = 2
 BATCH = 2
@@ -23,10 +23,10 @@ class Trial:
     """One run.
 
     Attributes:
-        index: Number of its made-up inputs; None for those of the manifest.
-        inputs: All of them.
-        outputs: All of them.
-        batch: Samples; the second is the one of the index before.
+        index: Number of its made inputs; None for inputs of the manifest.
+        inputs: All inputs by name.
+        outputs: All outputs by name.
+        batch: Number of samples; the second sample is that of the index before.
     """
 
     index: int | None
@@ -36,14 +36,14 @@ class Trial:
 
 
 def find_second(runs: Sequence[Trial], together: Trial) -> int | None:
-    """Return the position of the run of the second sample of a batch, None where there is none."""
+    """Return the index of the run of a batch's second sample, None without such a run."""
     wanted = (together.index or 0) - 1
     alone = (i for i, made in enumerate(runs) if made.batch == 1 and made.index == wanted)
     return next(alone, None) if together.batch > 1 else None
 
 
 def is_split(alone: Tensors, together: Tensors) -> bool:
-    """Return whether the second sample of a batch is the sample that was run alone."""
+    """Return whether the second sample of a batch is the sample of the other run."""
     seconds = {
         name: values[1:] if is_pair(alone[name], values) else values
         for name, values in together.items()
@@ -52,13 +52,13 @@ def is_split(alone: Tensors, together: Tensors) -> bool:
 
 
 def is_pair(alone: Any, together: Any) -> bool:
-    """Return whether an array has the shape of another with two samples in place of one."""
+    """Return whether an array has the other's shape, with two samples in place of one."""
     shape = (BATCH, *alone.shape[1:])
     return bool(alone.shape[:1] == (1,) and together.shape == shape)
 
 
 def _samples(runs: Iterable[Trial], name: str) -> list[Any]:
-    """Return an output of each run, of one sample where the run has several."""
+    """Return an output of each run, with the first sample only if the run has several."""
     outputs = ((made.outputs[name], made.batch) for made in runs)
     return [
         values[:1] if batch > 1 and values.shape[:1] == (batch,) else values
@@ -67,15 +67,15 @@ def _samples(runs: Iterable[Trial], name: str) -> list[Any]:
 
 
 def describe_output(runs: Sequence[Trial], name: str) -> str | None:
-    """Return why an output proves nothing on all runs together; None when it proves something."""
+    """Return why an output proves nothing on all runs together, else None: "0 on every vector"."""
     return describe_constant(_samples(runs, name))
 
 
 def weigh(runs: Sequence[Trial], names: Sequence[str]) -> tuple[int, int, int]:
-    """Return how much a set of runs lacks, worst first.
+    """Return the faults of a set of runs as a sort key, the worst fault first.
 
-    NaN and infinity in the source's own outputs, outputs that prove nothing, and single outputs
-    that are poor witnesses.
+    It counts runs with NaN or infinity in the source's own outputs, outputs that prove nothing, and
+    outputs that prove little on a single run.
     """
     infinite = sum(not _is_finite(made, names) for made in runs)
     return (
@@ -86,7 +86,7 @@ def weigh(runs: Sequence[Trial], names: Sequence[str]) -> tuple[int, int, int]:
 
 
 def count_faults(runs: Sequence[Trial], names: Sequence[str]) -> int:
-    """Return how many outputs of single runs are poor witnesses."""
+    """Return how many outputs prove little on a single run."""
     return sum(describe_fault(made.outputs[name]) is not None for made in runs for name in names)
 
 
@@ -106,7 +106,7 @@ def drop_infinite(runs: list[Trial], names: Sequence[str], notes: list[str]) -> 
 
 
 def drop_large(runs: list[Trial], notes: list[str]) -> list[Trial]:
-    """Leave out the last runs where all together are too many bytes."""
+    """Leave out the last runs if all runs together have too many bytes."""
     while len(runs) > MIN_VECTORS and sum(map(_num_bytes, runs)) > MAX_BYTES:
         notes.append(f"vector {len(runs) - 1} is left out: all are above {MAX_BYTES:,} bytes")
         runs = runs[:-1]

@@ -1,8 +1,8 @@
-"""Variation: whether an output could tell a right model from a wrong one.
+"""Variation: whether an output can distinguish a right model from a wrong one.
 
-An output that is the same all over, or on every input, agrees with any model that has lost its
-way to that value; and one that differs between two runs of one input agrees with none. It
-opens no file.
+An output with one value throughout, or the same values on every input, also fits a wrong model
+that is stuck at these values. An output that differs between two runs of one input fits no model.
+This module opens no file.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ import numpy as np
 
 from pipeline.tfjs.model.weights import Array
 
-# Float arithmetic in another order of threads explains less than this part of the range.
+# Sums in another order of threads differ by less than this part of the range.
 _NOISE = 1e-4
 _FEW = 2
 
 
 def describe_fault(values: Array) -> str | None:
-    """Return why an output of one run is a poor witness; None when it is a good one.
+    """Return why an output of one run proves little, else None: "0.5 throughout".
 
     One or two values, such as a score for each sample, are judged by all runs together only.
     """
@@ -30,10 +30,10 @@ def describe_fault(values: Array) -> str | None:
 
 
 def describe_constant(runs: Sequence[Array]) -> str | None:
-    """Return why an output proves nothing on several inputs; None when it proves something.
+    """Return why an output proves nothing on several inputs, else None: "0.5 on every vector".
 
     Args:
-        runs: The output for each input, of one sample each.
+        runs: The output for each input, with one sample each.
     """
     finite = [_finite(values) for values in runs]
     if not any(len(values) for values in finite):
@@ -47,19 +47,24 @@ def describe_constant(runs: Sequence[Array]) -> str | None:
     return None
 
 
-def describe_difference(one: Array, other: Array) -> str | None:
-    """Return how two runs of one input differ by more than noise; None when they agree."""
-    if one.shape != other.shape:
-        return f"of shape {one.shape} in one run, {other.shape} in another"
-    if one.dtype.kind not in "fc":
-        count = int(np.sum(one != other))
+def describe_difference(first: Array, second: Array) -> str | None:
+    """Return how two runs of one input differ by more than noise, else None.
+
+    For instance "3 of 10 values differ between two runs of one input".
+    """
+    if first.shape != second.shape:
+        return f"of shape {first.shape} in one run, {second.shape} in another"
+    if first.dtype.kind not in "fc":
+        count = int(np.sum(first != second))
         return (
-            f"{count} of {one.size} values differ between two runs of one input" if count else None
+            f"{count} of {first.size} values differ between two runs of one input"
+            if count
+            else None
         )
-    known = np.isfinite(one) & np.isfinite(other)
-    if not np.array_equal(np.isnan(one), np.isnan(other)):
+    known = np.isfinite(first) & np.isfinite(second)
+    if not np.array_equal(np.isnan(first), np.isnan(second)):
         return "NaN in one run and not in another"
-    left, right = one[known].astype(np.complex128), other[known].astype(np.complex128)
+    left, right = first[known].astype(np.complex128), second[known].astype(np.complex128)
     span = float(np.abs(left).max(initial=0.0)) or 1.0
     worst = float(np.abs(left - right).max(initial=0.0))
     if worst <= _NOISE * span:
@@ -76,8 +81,8 @@ def _all_equal(values: Array) -> bool:
     return bool((values == values[0]).all()) if len(values) else True
 
 
-def _same(one: Array, other: Array) -> bool:
-    return one.shape == other.shape and bool((one == other).all())
+def _same(first: Array, second: Array) -> bool:
+    return first.shape == second.shape and bool((first == second).all())
 
 
 def _first(values: Array) -> str:

@@ -1,1 +1,1 @@
-"""Judgement: how far outputs are from those of the source, and whether that is allowed."""
+"""Judgement: measures how far outputs are from the source's, and compares with the limits."""

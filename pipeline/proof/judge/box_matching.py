@@ -1,4 +1,4 @@
-"""Detection: boxes found in an image, compared as a set.
+"""Detection: the boxes found in an image, compared as a set.
 
 Boxes of the reference are matched to boxes found as COCO and PASCAL VOC match detections to the
 truth: in order of the reference's scores, each with the best box left whose intersection over
@@ -6,9 +6,9 @@ union is at least one half; here a box of the same class goes first, because sup
 boxes of several classes at one place. A pair agrees when class, score and place agree. The
 figure is the Dice coefficient of the two sets, 2 m / (n + k).
 
-Where a list is cut at a number of boxes or at a score, the last ones may fall out for another
-just as good. A box without a partner does not count where its score is within the limit of the
-lowest of its list. It opens no file.
+A list may be cut at a number of boxes or at a score, and rounding may then exchange its last
+boxes. So a box without a partner does not count if its score is within the limit of the lowest
+score of its list. This module opens no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,13 @@ MIN_IOU = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Detections:
-    """What was found in one image.
+    """The boxes found in one image.
 
     Attributes:
         boxes: float64 (boxes, 4), as in the output.
         corners: The same as two corners, smaller values first.
         scores: float64 (boxes,).
-        classes: (boxes,), or None where the model knows one class only.
+        classes: (boxes,), or None if the model knows one class only.
     """
 
     boxes: Array
@@ -40,7 +40,7 @@ class Detections:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionLimits:
-    """What two boxes may differ by and agree.
+    """The largest differences of two boxes that agree.
 
     Attributes:
         box: Largest difference of a coordinate, in the unit of the boxes.
@@ -58,14 +58,14 @@ class DetectionFigures:
     Attributes:
         num_reference: Boxes of the reference.
         num_found: Boxes found.
-        num_borderline: Boxes of either without a partner that do not count.
+        num_borderline: Boxes of either list without a partner that do not count.
         num_matched: Pairs of boxes that overlap.
         num_agreeing: Pairs that agree.
         num_same_class: Pairs of one class.
-        mean_iou: Of the pairs; None without any, as the rest.
-        min_iou: Of the pairs.
-        max_score_difference: Of the pairs.
-        max_box_difference: Of the coordinates of the pairs.
+        mean_iou: Mean over the pairs; None without pairs, as are the next three.
+        min_iou: Smallest over the pairs.
+        max_score_difference: Largest over the pairs.
+        max_box_difference: Largest over the coordinates of the pairs.
     """
 
     num_reference: int
@@ -81,7 +81,7 @@ class DetectionFigures:
 
     @property
     def agreement(self) -> float:
-        """Share of boxes that agree; 1 where there are none, 0 where none of them counts."""
+        """Share of boxes that agree; 1 without any boxes, 0 if none of them counts."""
         if not self.num_reference and not self.num_found:
             return 1.0
         counted = self.num_reference + self.num_found - self.num_borderline
@@ -104,19 +104,19 @@ class DetectionFigures:
 
 
 def read_detections(tensors: Mapping[str, Array], *, form: str | None = None) -> list[Detections]:
-    """Return what the outputs of a detector say of each image.
+    """Return the detections of each image in the outputs of a detector.
 
     Rows beyond `count`, and rows of zeros at the end, are padding.
 
     Args:
-        tensors: By role: `boxes` (boxes, 4) or (images, boxes, 4); `scores` the same without the
-            last axis, or with one of classes, of which the largest counts; `classes` as scores
-            without it, optional; `count` (images,) or a scalar, optional.
-        form: What the four numbers of a box are: "centre" and size, or two corners. Whether x or
+        tensors: By role: `boxes` (boxes, 4) or (images, boxes, 4); `scores` without its last
+            axis, or with an axis of classes in its place, of which the largest counts; `classes`
+            as scores without it, optional; `count` (images,) or a scalar, optional.
+        form: Meaning of a box's four numbers: "centre" and size, or two corners. Whether x or
             y comes first does not matter for an overlap.
 
     Raises:
-        ValueError: The shapes do not belong together.
+        ValueError: The shapes do not fit together.
     """
     boxes = np.asarray(tensors["boxes"], np.float64)
     if boxes.ndim < 2 or boxes.shape[-1] != 4:  # noqa: PLR2004  # a box has four numbers
@@ -186,13 +186,13 @@ def _as_corners(boxes: Array, form: str | None) -> Array:
 
 
 def overlap(first: Array, second: Array) -> Array:
-    """Return the intersection over union of each box with each other one.
+    """Return the intersection over union of each box of one list with each box of another.
 
     Args:
         first: (n, 4) corners, smaller values first.
         second: (k, 4), likewise.
 
-    Returns:
+    float64 (n, k), 0 to 1; two equal boxes without an area have 1.
         float64 (n, k), 0 to 1; two boxes without an area that are equal have 1.
     """
     first, second = np.nan_to_num(first), np.nan_to_num(second)
@@ -216,7 +216,7 @@ def match_boxes(reference: Detections, found: Detections) -> list[tuple[int, int
         if not candidates.size:
             continue
         same = _same_class(reference, found, int(i), candidates)
-        # Of equal overlaps, the nearer score: suppression may keep one box for two anchors.
+        # Of equal overlaps the nearest score wins: suppression may keep one box for two anchors.
         nearness = -np.abs(found.scores[candidates] - reference.scores[i])
         j = int(candidates[np.lexsort((nearness, iou[i, candidates], same))[-1]])
         free[j] = False
@@ -234,7 +234,7 @@ def _same_class(reference: Detections, found: Detections, i: int, candidates: Ar
 def compare_detections(
     reference: Sequence[Detections], found: Sequence[Detections], limits: DetectionLimits
 ) -> DetectionFigures:
-    """Compare what was found in some images with what the reference found in them."""
+    """Compare the boxes found in images with the reference's boxes."""
     ious: list[float] = []
     score_differences: list[float] = []
     box_differences: list[float] = []
@@ -268,7 +268,7 @@ def compare_detections(
 
 
 def _count_borderline(image: Detections, matched: Sequence[int], limits: DetectionLimits) -> int:
-    """Count boxes without a partner whose score is about the lowest of the list."""
+    """Count boxes without a partner whose score is near the lowest of the list."""
     if not image.scores.size:
         return 0
     lone = np.delete(image.scores, matched)

@@ -11,25 +11,25 @@ from pipeline.proof.judge.fidelity import Array
 
 TOP = 5
 
-# A probability of a half; where values leave 0..1 they are logits, and a half is at 0.
+# A probability of 0.5; values outside 0..1 are logits, for which it is 0.
 _HALF = 0.5
 
 
 def compare_classes(reference: Sequence[Array], found: Sequence[Array]) -> dict[str, float | int]:
     """Compare the classes that two outputs name.
 
-    `top1Agreement` is the share of samples whose best class is the same; where the reference has
-    several best, any of them will do. `top5Agreement` is the share whose best class of the
-    reference is among the five best found, as ILSVRC counts top-5 (Russakovsky et al., "ImageNet
-    Large Scale Visual Recognition Challenge", 2015); left out for five classes or fewer, where it
-    is always 1.
+    `top1Agreement` is the share of samples with the same best class; if the reference has several
+    best classes, any of them agrees. `top5Agreement` is the share whose best class of the reference
+    is among the five best found, as ILSVRC counts top-5 (Russakovsky et al., "ImageNet Large Scale
+    Visual Recognition Challenge", 2015); it is left out for five classes or fewer, since it is
+    always 1 then.
 
     Args:
         reference: Scores or logits on each vector; the last axis is the classes.
         found: The same, in equal shapes.
 
     Returns:
-        The figures and `samples`; empty where there are no classes to choose from.
+        The figures and `samples`; empty without classes to choose from.
     """
     rows = [(_as_samples(r), _as_samples(a)) for r, a in zip(reference, found, strict=True)]
     num_classes = min((r.shape[1] for r, _ in rows), default=0)
@@ -68,9 +68,9 @@ def compare_masks(reference: Sequence[Array], found: Sequence[Array]) -> dict[st
     Networks for Semantic Segmentation" (2015), over classes that occur in either.
 
     Args:
-        reference: Masks on each vector, channels last: one channel is cut at one half (at 0 where
-            the reference's values are logits), of several the largest wins. Whole numbers and
-            booleans are classes as they stand.
+        reference: Masks on each vector, channels last. One channel is cut at 0.5 (at 0 if the
+            reference's values are logits); of several channels the largest wins. Whole numbers and
+            booleans are the classes themselves.
         found: The same, in equal shapes.
     """
     cut = _find_cut(reference)

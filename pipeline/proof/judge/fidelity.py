@@ -6,13 +6,13 @@ For values a of TensorFlow.js and r of the reference:
 - max relative error: the same divided by the range of the reference, max r - min r over all
   vectors. Normalized by the range rather than by |r| it does not explode where r is near 0
   (the "normalized" errors of the sciences divide by the range too).
-- mismatches: values with |a - r| > atol + rtol * |r|, as numpy.isclose has it.
+- mismatches: values with |a - r| > atol + rtol * |r|, as in numpy.isclose.
 - cosine: r·a / (|r| |a|), all vectors as one.
 - signal-to-noise ratio in dB: 10 log10(sum r² / sum (a - r)²), as SQNR is defined for quantizers.
 
-Equal infinities at equal places agree: a mask of -inf says something. An infinity anywhere else
-is counted, and so is every NaN, also one that the reference has too: a NaN is nobody's answer.
-Neither enters the other figures. It opens no file.
+Equal infinities at equal positions agree: a mask of -inf has a meaning. Any other infinity is
+counted, and so is every NaN, even where the reference has a NaN too: a NaN is no right answer.
+Neither enters the other figures. This module opens no file.
 """
 
 import math
@@ -28,20 +28,20 @@ from pipeline.tfjs.model.blocks import blocks
 
 Array = npt.NDArray[Any]
 
-# Below so many values their range says little of the range that the output has: of 16 values
-# spread evenly at random it covers 15/17. The range then includes 0, as quantizers have it.
+# The range of few values underestimates the range of the output: 16 values spread evenly at
+# random cover 15/17 of it. Their range then includes 0, as quantizers do.
 FEW_VALUES = 16
 
-# What float32 may leave where the reference is 0 everywhere, so that there is no scale.
+# Error that is allowed in float32 if the reference is 0 everywhere, which leaves no scale.
 UNSCALED_ERROR = 1e-6
 
-# Values at a time: what is computed in float64 takes a few megabytes whatever the size.
+# Values in a block: the float64 arrays take a few megabytes, whatever the size of the output.
 _BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worst:
-    """Where an output is farthest from its reference.
+    """The value of an output that is farthest from its reference.
 
     Attributes:
         vector: Index of the vector.
@@ -62,16 +62,16 @@ class Fidelity:
 
     Attributes:
         num_values: Values compared, over all vectors.
-        num_equal: How many are equal (infinities too).
-        mismatches: How many are beyond the limit, with every NaN and strange infinity.
-        num_nan: Places where either is NaN.
-        num_infinite: Places where one is infinite and the other is not the same infinity.
+        num_equal: Values that are equal (infinities too).
+        mismatches: Values beyond the limit, with every NaN and every infinity that is not equal.
+        num_nan: Positions where either value is NaN.
+        num_infinite: Positions where one value is infinite and the other is not the same infinity.
         max_abs_error: In the output's unit; None for strings.
-        max_rel_error: As a fraction of `scale`; None where that is 0 or unknown.
+        max_rel_error: As a fraction of `scale`; None if that is 0 or unknown.
         scale: Range of the reference, see `measure_scale`; None for strings.
-        cosine: None where one of the two is all zeros, and for strings.
-        snr_db: None where there is no error, no signal, and for strings.
-        worst: None where all values are equal.
+        cosine: None if either output is all zeros, and for strings.
+        snr_db: None without an error or a signal, and for strings.
+        worst: None if all values are equal.
     """
 
     num_values: int
@@ -93,17 +93,17 @@ class Fidelity:
 
     @property
     def equal_rate(self) -> float:
-        """Share of values that are equal; 1 where there are none."""
+        """Share of values that are equal; 1 without values."""
         return self.num_equal / self.num_values if self.num_values else 1.0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures as the catalog has them: two significant digits."""
-        place = self.worst and {"vector": self.worst.vector, "position": list(self.worst.position)}
+        """Return the figures in the catalog's form: two significant digits."""
+        worst = self.worst and {"vector": self.worst.vector, "position": list(self.worst.position)}
         return {
             "maxAbsError": round_figure(self.max_abs_error),
             "maxRelError": round_figure(self.max_rel_error),
             "mismatchesPerMillion": round_figure(self.mismatches_per_million),
-            "worst": place,
+            "worst": worst,
             "cosine": round_share(self.cosine),
             "snrDb": round_figure(self.snr_db),
             "equalRate": round_share(self.equal_rate),
@@ -118,10 +118,10 @@ def compare(
     """Compare an output with its reference.
 
     Args:
-        reference: Its values on each vector: numbers, bool or strings (dtype object).
-        found: The same of TensorFlow.js, in equal shapes.
+        reference: The reference's values on each vector: numbers, bool or strings (dtype object).
+        found: The values of TensorFlow.js, in equal shapes.
         atol: Error that is no mismatch, in the output's unit.
-        rtol: The same as a fraction of the reference's magnitude, value by value.
+        rtol: Such an error as a fraction of the reference's magnitude, value by value.
     """
     if any(array.dtype.kind in "OSU" for array in (*reference, *found)):
         return _compare_exact(reference, found)
@@ -139,9 +139,9 @@ def compare(
 def measure_scale(reference: Sequence[Array]) -> float:
     """Return the range of a reference, by which errors are divided.
 
-    That is max - min over the finite values of all vectors. Fewer than `FEW_VALUES` say little
-    of the range; it then includes 0. Where all values are equal it is their magnitude. Boolean
-    values have 1. It is 0 where all values are 0 or none is finite.
+    That is max - min over the finite values of all vectors. The range of fewer than `FEW_VALUES`
+    values includes 0. If all values are equal, it is their magnitude. Booleans have the range 1.
+    It is 0 if all values are 0 or none is finite.
     """
     if any(array.dtype == np.bool_ for array in reference):
         return 1.0
@@ -162,7 +162,7 @@ def measure_scale(reference: Sequence[Array]) -> float:
 
 @dataclass(kw_only=True)
 class _Sums:
-    """What is added up block by block."""
+    """The sums and extremes that grow block by block."""
 
     atol: float
     rtol: float
@@ -179,7 +179,7 @@ class _Sums:
     _worst_error: float = 0.0
 
     def add(self, expected: Array, actual: Array, at: tuple[int, int, tuple[int, ...]]) -> None:
-        """Add a block of values; `at` is its vector, its start and the shape of the whole."""
+        """Add a block of values; `at` is its vector, its start and the whole shape."""
         r, a = expected.astype(np.float64), actual.astype(np.float64)
         nan = np.isnan(r) | np.isnan(a)
         equal = r == a
@@ -198,7 +198,7 @@ class _Sums:
             self.products[name] += float(product)
         if error.size:
             self.max_abs_error = max(self.max_abs_error, float(error.max()))
-            # A NaN is worse than an infinity, and that than any number.
+            # A NaN is worse than an infinity, and an infinity is worse than any number.
             error[infinite], error[nan] = np.finfo(np.float64).max, np.inf
             self._keep_worst(error, (expected, actual), at)
 
@@ -218,7 +218,7 @@ class _Sums:
         )
 
     def finish(self, scale: float) -> Fidelity:
-        """Return the figures of all that was added."""
+        """Return the figures of all blocks added."""
         rr, aa, ra, ee = (self.products[name] for name in ("rr", "aa", "ra", "ee"))
         relative = self.max_abs_error / scale if scale else None
         return Fidelity(
@@ -230,7 +230,7 @@ class _Sums:
             max_abs_error=self.max_abs_error,
             max_rel_error=relative if self.max_abs_error else 0.0,
             scale=scale,
-            # The square root of each: their product may leave the range of a float64.
+            # The square root of each sum: their product may leave the range of a float64.
             cosine=ra / math.sqrt(rr) / math.sqrt(aa) if rr and aa else None,
             snr_db=10 * math.log10(rr / ee) if rr and ee else None,
             worst=self.worst,
@@ -260,7 +260,7 @@ def _compare_exact(reference: Sequence[Array], found: Sequence[Array]) -> Fideli
 
 
 def as_text(value: Any) -> str:
-    """Return a string tensor's value as text; bytes that are no UTF-8 keep their codes."""
+    """Return a string tensor's value as text; a byte outside UTF-8 becomes its code."""
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 

@@ -1,6 +1,6 @@
-"""Figures: numbers as the catalog has them, short enough to be the same on every machine.
+"""Figures: numbers rounded for the catalog, so that they are the same on every machine.
 
-It opens no file.
+This module opens no file.
 """
 
 import math
@@ -8,24 +8,24 @@ from collections.abc import Mapping
 
 
 def round_figure(value: float | None) -> float | None:
-    """Round a figure to two significant digits; None where it is None or not finite."""
+    """Round a figure to two significant digits; None if it is None or not finite."""
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.1e}")
 
 
 def round_share(value: float | None) -> float | None:
-    """Round a share so that what it lacks of 1 has two significant digits: 0.99987."""
+    """Round a share so that 1 - share keeps two significant digits: 0.999872 gives 0.99987."""
     lack = round_figure(None if value is None else 1 - value)
-    # The difference of two short decimals is one again but for the last bits.
+    # Rounding again removes the last bits of the difference of two short decimals.
     return None if lack is None else float(f"{1 - lack:.12g}")
 
 
 def figures_json(figures: Mapping[str, float | int | None]) -> dict[str, float | int | None]:
-    """Return figures of a task as the catalog has them: shares by what they lack of 1.
+    """Return the figures of a task, rounded for the catalog.
 
     Args:
-        figures: By camelCase name; whole numbers are counts, names in `SHARES` are shares.
+        figures: By camelCase name; whole numbers are counts, and names in `SHARES` are shares.
     """
     return {
         name: value
@@ -41,4 +41,4 @@ SHARES = frozenset(
         *("classAgreement", "minCosine", "pixelAgreement"),
     }
 )
-"""Figures that are 1 where all agrees."""
+"""Figures that are 1 if all values agree."""

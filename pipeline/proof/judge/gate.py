@@ -74,7 +74,7 @@ class Limit:
         return allowed if self.reason else min(allowed, REASON_NEEDED_ABOVE * scale)
 
     def lacks_reason(self, scale: float) -> bool:
-        """Tell whether it is above 1 % of a range and nobody says why."""
+        """Return whether it is above 1 % of a range without a reason."""
         return (
             self.absolute is not None
             and self.reason is None
@@ -102,7 +102,7 @@ DEFAULTS: Mapping[str, Limit] = {
 def loosest_dtype(weights: Mapping[str, int], base: Mapping[str, int]) -> str:
     """Return the loosest dtype that a variant stores weights in and its base does not.
 
-    What the base has quantized the source has too: there is no loss in it.
+    Weights that the base has quantized are quantized in the source too: they lose nothing.
 
     Args:
         weights: Number of the variant's weights in each dtype.
@@ -116,11 +116,11 @@ def resolve_limit(dtype: str, output: str, tolerances: Sequence[Tolerance | None
     """Return the limit of an output.
 
     Args:
-        dtype: What the limit follows where the manifest says nothing: a key of `DEFAULTS`.
+        dtype: Decides the limit if the manifest states none: a key of `DEFAULTS`.
         output: Name of the output.
-        tolerances: What the manifest says, the closest first: of the variant, of the model. The
-            first that there is replaces the others, and what it says of the output replaces what
-            it says of all.
+        tolerances: Tolerances of the manifest, the closest first: of the variant, of the model.
+            The first that exists replaces the others; its entry for the output replaces its
+            entry for all outputs.
     """
     default = DEFAULTS[dtype]
     stated = next((one for one in tolerances if one is not None), None)
@@ -133,7 +133,7 @@ def resolve_limit(dtype: str, output: str, tolerances: Sequence[Tolerance | None
         return default
     limit = default
     if relative is not None or absolute is not None:
-        # What the manifest says of errors holds exactly.
+        # An error that the manifest states holds exactly.
         limit = replace(default, relative=relative, absolute=absolute, rtol=0.0, min_snr_db=None)
     return replace(
         limit,
@@ -144,15 +144,15 @@ def resolve_limit(dtype: str, output: str, tolerances: Sequence[Tolerance | None
 
 
 def judge_values(fidelity: Fidelity, limit: Limit) -> str | None:
-    """Say why an output does not pass value by value; None where it does.
+    """Return why an output does not pass value by value, else None: "1 of 9 values are NaN".
 
     Args:
         fidelity: Its figures, with mismatches counted by `limit`.
-        limit: What it has to keep.
+        limit: The limit of the output.
     """
-    for number, what in ((fidelity.num_nan, "NaN"), (fidelity.num_infinite, "infinite")):
+    for number, kind in ((fidelity.num_nan, "NaN"), (fidelity.num_infinite, "infinite")):
         if number:
-            return f"{number:,} of {fidelity.num_values:,} values are {what}{_place(fidelity)}"
+            return f"{number:,} of {fidelity.num_values:,} values are {kind}{_place(fidelity)}"
     if fidelity.mismatches:
         return _describe_mismatches(fidelity, limit)
     ratio, least = fidelity.snr_db, limit.min_snr_db
@@ -165,10 +165,12 @@ def judge_values(fidelity: Fidelity, limit: Limit) -> str | None:
 
 
 def judge_discrete(fidelity: Fidelity, limit: Limit) -> str | None:
-    """Say why whole numbers, booleans or strings do not pass; None where they do.
+    """Return why whole numbers, booleans or strings do not pass, else None.
 
-    Where they come from numbers by rounding or a threshold, a value on the edge may fall to
-    either side. So the limit holds for the share of values that differ.
+    For instance "3 of 10 values differ, the worst at [0, 2] of vector 0 …".
+
+    Rounding or a threshold may move a value on the edge to either side. So the limit holds for
+    the share of values that differ.
     """
     share = fidelity.mismatches / fidelity.num_values if fidelity.num_values else 0.0
     allowed = limit.relative or 0.0
@@ -180,18 +182,18 @@ def judge_discrete(fidelity: Fidelity, limit: Limit) -> str | None:
     )
 
 
-def judge_agreement(agreement: float, limit: Limit, *, what: str) -> str | None:
-    """Say why an output does not pass as a set; None where it does.
+def judge_agreement(agreement: float, limit: Limit, *, noun: str) -> str | None:
+    """Return why an output does not pass as a set, else None: "0.9 of the boxes agree; …".
 
     Args:
         agreement: Share that agrees.
-        limit: What it has to keep.
-        what: What there are several of: "boxes".
+        limit: The limit of the output.
+        noun: The word for the parts of the set: "boxes".
     """
     if agreement >= limit.agreement:
         return None
     return (
-        f"{agreement:.4g} of the {what} agree; expected at least {limit.agreement:g} "
+        f"{agreement:.4g} of the {noun} agree; expected at least {limit.agreement:g} "
         f"({limit.source})"
     )
 

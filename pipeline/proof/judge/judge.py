@@ -1,14 +1,14 @@
-"""Judge: what becomes of each output of one run, by the gate that fits it.
+"""Judge: judges each output of one run by the gate that fits it.
 
 - `values`: raw outputs, value by value.
-- `boxes`: the outputs of a detector behind suppression or top-k, together and as a set: boxes,
+- `boxes`: the outputs of a detector behind suppression or top-k, together as a set: boxes,
   scores, classes, count.
-- `rows`: other outputs behind suppression or top-k, whose meaning is not known: their rows as a
-  set, wherever a row stands.
+- `rows`: other outputs behind suppression or top-k, with unknown meaning: their rows as a set,
+  in any order.
 - `choice`: outputs behind arg-max only: the share of values that agree; of `keypoints`, points.
 
-Figures of values are there for all whose shapes allow it, also where another gate decides. NaN
-passes no gate. It opens no file.
+Every output whose shapes allow it gets the figures of its values, also if another gate decides.
+NaN passes no gate. This module opens no file.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,14 +31,14 @@ from pipeline.proof.judge.gate import (
     judge_values,
 )
 from pipeline.proof.judge.keypoint_distances import are_keypoints, compare_keypoints
-from pipeline.proof.judge.model_under_test import Case, Figures, OutputCheck
+from pipeline.proof.judge.model_under_test import Figures, ModelUnderTest, OutputCheck
 from pipeline.proof.judge.row_matching import compare_rows
 from pipeline.proof.judge.selection import selects_rows
 from pipeline.proof.vector_files import Tensors
 
 Metric = Callable[[Sequence[Array], Sequence[Array]], Figures]
 
-# Roles of raw outputs that have a figure of their task.
+# Roles of raw outputs that have figures of a task.
 _METRICS: Mapping[str, Metric] = {
     **dict.fromkeys(
         ("scores", "logits", "age", "gender", "race", "emotion", "handedness"), compare_classes
@@ -49,56 +49,58 @@ _METRICS: Mapping[str, Metric] = {
 
 
 def judge_outputs(
-    case: Case, limits: Mapping[str, Limit], found: Sequence[Tensors]
+    model: ModelUnderTest, limits: Mapping[str, Limit], found: Sequence[Tensors]
 ) -> dict[str, OutputCheck]:
     """Judge all outputs of a run.
 
     Args:
-        case: The model.
-        limits: What each output has to keep, by name.
-        found: What TensorFlow.js returned on each vector.
+        model: The model.
+        limits: The limit of each output, by name.
+        found: The outputs of TensorFlow.js on each vector.
     """
     checks = {}
-    detector = case.detector
-    # Asking a run whether it has an output would read it.
+    detector = model.detector
+    # Not `name in outputs`: that would read the output from its file.
     returned = [set(tensors) for tensors in found]
-    for name in case.outputs:
+    for name in model.outputs:
         missing = [vector for vector, names in enumerate(returned) if name not in names]
         if missing:
             fault = f"TensorFlow.js returns no such output on vector {missing[0]}"
             checks[name] = OutputCheck(fault=fault, limit=limits[name])
-        elif name in case.vectors.random:
-            checks[name] = _judge_random(case, name, found)
+        elif name in model.vectors.random:
+            checks[name] = _judge_random(model, name, found)
         elif name not in detector.values():
-            checks[name] = _judge_output(case, name, limits[name], found)
+            checks[name] = _judge_output(model, name, limits[name], found)
     if detector and checks.keys().isdisjoint(detector.values()):
-        checks |= _judge_detector(case, detector, limits, found)
-    for name in case.outputs:
-        # Where one of a detector's outputs is random or missing the others are judged alone.
+        checks |= _judge_detector(model, detector, limits, found)
+    for name in model.outputs:
+        # If one of a detector's outputs is random or missing, the others are judged alone.
         if name not in checks:
-            checks[name] = _judge_output(case, name, limits[name], found)
-    return {name: checks[name] for name in case.outputs}
+            checks[name] = _judge_output(model, name, limits[name], found)
+    return {name: checks[name] for name in model.outputs}
 
 
-def _judge_random(case: Case, name: str, found: Sequence[Tensors]) -> OutputCheck:
-    """Look at an output of which only finiteness can be asked."""
+def _judge_random(model: ModelUnderTest, name: str, found: Sequence[Tensors]) -> OutputCheck:
+    """Check that a random output is finite: nothing else can be asked of it."""
     nan = sum(_count_nan(tensors[name]) for tensors in found)
     fault = f"{nan:,} values are NaN" if nan else None
-    return OutputCheck(fault=fault, unproved=f"random: {case.vectors.random[name]}")
+    return OutputCheck(fault=fault, unproved=f"random: {model.vectors.random[name]}")
 
 
-def _judge_output(case: Case, name: str, limit: Limit, found: Sequence[Tensors]) -> OutputCheck:
-    reference, values = case.reference(name), [tensors[name] for tensors in found]
-    constant = case.vectors.constant.get(name)
+def _judge_output(
+    model: ModelUnderTest, name: str, limit: Limit, found: Sequence[Tensors]
+) -> OutputCheck:
+    reference, values = model.reference(name), [tensors[name] for tensors in found]
+    constant = model.vectors.constant.get(name)
     check = OutputCheck(limit=limit, unproved=constant and f"constant: {constant}")
-    ops = case.selection.get(name, ())
+    ops = model.selection.get(name, ())
     fault = _compare_kinds(reference, values)
     if not fault and selects_rows(ops):
-        return _judge_rows(check, reference, values, case.batches)
+        return _judge_rows(check, reference, values, model.batches)
     fault = fault or _compare_shapes(reference, values)
     if fault:
         return replace(check, fault=fault)
-    roles = case.roles.get(name, ())
+    roles = model.roles.get(name, ())
     if ops:
         return _judge_choice(check, roles, reference, values)
     fidelity = compare(reference, values, atol=_allowed(reference, limit), rtol=limit.rtol)
@@ -127,7 +129,7 @@ def _judge_rows(
         check,
         gate="rows",
         fault=_name_strange(reference, values)
-        or judge_agreement(rows.agreement, limit, what="rows"),
+        or judge_agreement(rows.agreement, limit, noun="rows"),
         unproved=check.unproved or empty,
         fidelity=_measure(reference, values, limit),
         metrics=rows.figures(),
@@ -143,30 +145,33 @@ def _judge_choice(
     check = replace(check, fidelity=_measure(reference, values, limit))
     if "keypoints" not in roles or not all(are_keypoints(array) for array in reference):
         agreement = _agreeing(reference, values, limit)
-        fault = strange or judge_agreement(agreement, limit, what="values")
+        fault = strange or judge_agreement(agreement, limit, noun="values")
         return replace(check, gate="choice", fault=fault, metrics={"agreement": agreement})
     points = compare_keypoints(reference, values, limit=limit.relative or 0.0)
     rest = _agreeing([r[..., 2:] for r in reference], [a[..., 2:] for a in values], limit)
-    fault = judge_agreement(points.agreement, limit, what="keypoints") or judge_agreement(
-        rest, limit, what="values beside the keypoints"
+    fault = judge_agreement(points.agreement, limit, noun="keypoints") or judge_agreement(
+        rest, limit, noun="values beside the keypoints"
     )
     return replace(check, gate="keypoints", fault=strange or fault, metrics=points.figures())
 
 
 def _judge_detector(
-    case: Case, detector: Mapping[str, str], limits: Mapping[str, Limit], found: Sequence[Tensors]
+    model: ModelUnderTest,
+    detector: Mapping[str, str],
+    limits: Mapping[str, Limit],
+    found: Sequence[Tensors],
 ) -> dict[str, OutputCheck]:
-    """Judge the outputs of a detector together; none where the reference does not look like one."""
-    reference = {role: case.reference(name) for role, name in detector.items()}
+    """Judge the outputs of a detector together; empty if the reference has no boxes."""
+    reference = {role: model.reference(name) for role, name in detector.items()}
     values = {role: [tensors[name] for tensors in found] for role, name in detector.items()}
     boxes, scores = detector["boxes"], detector["scores"]
     try:
-        expected = _read_images(reference, case.box_form)
+        expected = _read_images(reference, model.box_form)
     except ValueError:
         return {}
     metrics: Figures = {}
     try:
-        actual = _read_images(values, case.box_form)
+        actual = _read_images(values, model.box_form)
         if len(actual) != len(expected):
             raise ValueError(f"boxes of {len(actual)} images; expected {len(expected)}")  # noqa: TRY301  # one handler for all faults
     except ValueError as error:
@@ -181,7 +186,7 @@ def _judge_detector(
             ),
         )
         metrics = figures.figures()
-        fault = judge_agreement(figures.agreement, limits[boxes], what="boxes")
+        fault = judge_agreement(figures.agreement, limits[boxes], noun="boxes")
     some = any(len(image.scores) for image in expected)
     return {
         name: OutputCheck(
@@ -205,7 +210,7 @@ def _read_images(by_role: Mapping[str, Sequence[Array]], form: str | None) -> li
 
 
 def _measure(reference: Sequence[Array], values: Sequence[Array], limit: Limit) -> Fidelity | None:
-    """Return the figures of values; None where shapes differ."""
+    """Return the figures of values; None if shapes differ."""
     if _compare_shapes(reference, values):
         return None
     return compare(reference, values, atol=_allowed(reference, limit), rtol=limit.rtol)
@@ -218,7 +223,7 @@ def _allowed(reference: Sequence[Array], limit: Limit) -> float:
 
 
 def _agreeing(reference: Sequence[Array], values: Sequence[Array], limit: Limit) -> float:
-    """Return the share of values that agree; whole numbers are names, and agree if equal."""
+    """Return the share of values that agree; whole numbers are classes, which agree if equal."""
     discrete = _are_discrete(reference)
     atol = 0.0 if discrete else _allowed(reference, limit)
     figures = compare(reference, values, atol=atol, rtol=0.0 if discrete else limit.rtol)
@@ -260,7 +265,7 @@ def _count_infinite(arrays: Sequence[Array]) -> int:
 
 
 def _name_strange(reference: Sequence[Array], values: Sequence[Array]) -> str | None:
-    """Say that there are values that never pass: NaN, and infinities that the source has not."""
+    """Return the fault of values that never pass: NaN, and infinities that the source lacks."""
     if nan := sum(_count_nan(array) for array in values):
         return f"{nan:,} values are NaN"
     infinite = _count_infinite(values)

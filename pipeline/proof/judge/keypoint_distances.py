@@ -1,9 +1,9 @@
-"""Keypoints: how far the points of a pose are from the reference's.
+"""Keypoints: the distances of a pose's points from the reference's points.
 
-Distances are fractions of the diagonal of the box around the reference's own points, so that a
-small figure counts as a large one: PCK, the percentage of correct keypoints, as Yang and Ramanan
+Distances are fractions of the diagonal of the box around the reference's points, so that a small
+figure counts as much as a large one: PCK, the percentage of correct keypoints, as Yang and Ramanan
 define it by the size of the person ("Articulated Human Detection with Flexible Mixtures of
-Parts", 2013). It opens no file.
+Parts", 2013). This module opens no file.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.proof.judge.fidelity import Array
 
-# Sizes of a keypoint: y and x, with depth, score, visibility, presence.
+# Numbers of a keypoint: y and x, with depth, score, visibility, presence.
 SIZES = (2, 3, 4, 5)
 
 
@@ -23,9 +23,9 @@ class KeypointFigures:
 
     Attributes:
         num_keypoints: Points compared.
-        num_agreeing: Those within the limit.
+        num_agreeing: Points within the limit.
         mean_distance: As a fraction of the diagonal of a pose.
-        max_distance: The same.
+        max_distance: As a fraction of the diagonal of a pose.
     """
 
     num_keypoints: int
@@ -35,7 +35,7 @@ class KeypointFigures:
 
     @property
     def agreement(self) -> float:
-        """Share of points within the limit; 0 where there are none."""
+        """Share of points within the limit; 0 without points."""
         return self.num_agreeing / self.num_keypoints if self.num_keypoints else 0.0
 
     def figures(self) -> dict[str, float | int]:
@@ -49,9 +49,9 @@ class KeypointFigures:
 
 
 def are_keypoints(array: Array) -> bool:
-    """Tell whether an array has a point along its last axis, and points along the one before.
+    """Return whether the last axis of an array is a point, and the axis before it lists points.
 
-    A flat list of numbers may be points too; how many numbers make one it does not say.
+    A flat list of numbers may be points too, but does not show how many numbers make a point.
     """
     return array.dtype.kind in "iuf" and array.ndim > 1 and array.shape[-1] in SIZES
 
@@ -63,7 +63,7 @@ def compare_keypoints(
 
     Args:
         reference: On each vector (…, keypoints, 2 to 5); the first two numbers of a point are its
-            place, in either order.
+            position, in either order.
         found: The same, in equal shapes.
         limit: Distance within which a point agrees, as a fraction of the diagonal.
     """
@@ -72,7 +72,7 @@ def compare_keypoints(
     )
     return KeypointFigures(
         num_keypoints=distances.size,
-        # A NaN is within no limit.
+        # A NaN is beyond every limit.
         num_agreeing=int((distances <= limit).sum()),
         mean_distance=float(distances.mean()) if distances.size else 0.0,
         max_distance=float(distances.max()) if distances.size else 0.0,
@@ -88,7 +88,7 @@ def _distances(reference: Array, found: Array) -> Array:
     if not r.size:
         return np.zeros(0)
     diagonal = np.linalg.norm(r.max(axis=1) - r.min(axis=1), axis=-1, keepdims=True)
-    # A pose of one point has no size; the place of the point has to do.
+    # A pose of one point has no size; the distance of the point from 0 replaces it.
     diagonal = np.where(diagonal > 0, diagonal, np.abs(r).max(axis=(1, 2))[:, None])
     diagonal = np.where(diagonal > 0, diagonal, 1.0)
     distances: Array = (np.linalg.norm(a - r, axis=-1) / diagonal).reshape(-1)

@@ -1,6 +1,6 @@
-"""Cases: what is known of a model before a run is judged, and what is then said of an output.
+"""The model under test: its outputs, roles and vectors, and the check of one output.
 
-It opens no file.
+This module opens no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ _DETECTOR_ROLES = ("boxes", "scores", "classes", "count")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """What is known of a model before a run of it is judged.
+class ModelUnderTest:
+    """The facts of a model that a judgement of its runs needs.
 
     Attributes:
         outputs: Names of its outputs.
-        roles: Roles of an output, by name; outputs without one may be left out.
+        roles: Roles of each output, by name; an output without a role may be left out.
         selection: Ops that select behind an output, by name; raw outputs are left out.
-        vectors: Inputs and what the source returned for them.
-        box_form: "centre" where boxes are a centre and a size, else corners.
+        vectors: Inputs, and the outputs of the source for them.
+        box_form: "centre" if a box is a centre and a size, else corners.
     """
 
     outputs: Sequence[str]
@@ -38,7 +38,7 @@ class Case:
 
     @property
     def detector(self) -> dict[str, str]:
-        """Outputs of a detector behind a selection of rows by role; empty if it is none."""
+        """Outputs of a detector behind a selection of rows, by role; empty if it is no detector."""
         outputs = {
             role: name
             for name in self.outputs
@@ -49,7 +49,7 @@ class Case:
 
     @property
     def batches(self) -> list[int | None]:
-        """On each vector, the size of the first axis that all inputs have; None if they differ."""
+        """On each vector, the first size that all inputs share; None if they differ."""
         sizes = (
             {array.shape[0] for array in vector.inputs.values() if array.ndim}
             for vector in self.vectors.vectors
@@ -57,21 +57,21 @@ class Case:
         return [one.pop() if len(one) == 1 else None for one in sizes]
 
     def reference(self, name: str) -> list[Array]:
-        """Return what the source returned for an output on each vector."""
+        """Return the source's values of an output on each vector."""
         return [vector.outputs[name] for vector in self.vectors.vectors]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputCheck:
-    """What became of one output.
+    """The judgement on one output.
 
     Attributes:
-        gate: What decided: `values`, `boxes`, `rows`, `choice` or `keypoints`.
-        fault: Why it does not pass, or None.
-        unproved: Why passing proves nothing of it, or None.
-        fidelity: Figures of its values; None where shapes differ or it is random.
+        gate: The gate that decided: `values`, `boxes`, `rows`, `choice` or `keypoints`.
+        fault: Why the output does not pass, or None.
+        unproved: Why passing proves nothing, or None.
+        fidelity: Figures of its values; None if shapes differ or it is random.
         metrics: Figures of its task.
-        limit: What it had to keep; None where it is random.
+        limit: The limit that it had to keep; None if it is random.
     """
 
     gate: str = "values"
@@ -82,7 +82,7 @@ class OutputCheck:
     limit: Limit | None = None
 
     def record(self, limit: Limit) -> CatalogFigures:
-        """Return the figures as the catalog has them, with the limit that they had to keep."""
+        """Return the figures in the catalog's form, with the limit of the output."""
         return CatalogFigures(
             gate=self.gate,
             metrics=figures_json(self.metrics),

@@ -1,8 +1,8 @@
-"""Rows: two lists of rows compared as sets, for outputs whose order may turn.
+"""Rows: two lists of rows, compared as sets, for outputs whose order may change.
 
-A row agrees when a row of the other list, each used once, has the same values within the limits,
-wherever it stands. The figure is the Dice coefficient of the two sets, 2 m / (n + k) for m rows
-of n and k that agree. It opens no file.
+A row agrees with a row of the other list, used once, that has the same values within the limits,
+at any position. The figure is the Dice coefficient of the two sets, 2 m / (n + k), if m of n
+and k rows agree. This module opens no file.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class RowFigures:
 
     @property
     def agreement(self) -> float:
-        """Share of rows that agree; 1 where neither has any."""
+        """Share of rows that agree; 1 if neither list has rows."""
         total = self.num_reference + self.num_found
         return 2 * self.num_agreeing / total if total else 1.0
 
@@ -54,11 +54,10 @@ def compare_rows(
 
     Args:
         reference: On each vector (rows,), (rows, …), (batch, rows) or (batch, rows, …).
-        found: The same; the number of rows may differ.
+        found: The values of TensorFlow.js; the number of rows may differ.
         atol: Error within which a value agrees, in the output's unit.
-        rtol: The same as a fraction of the reference's magnitude, value by value.
-        batches: On each vector, the size of a first axis that is the batch; None where there
-            is none.
+        rtol: Such an error as a fraction of the reference's magnitude, value by value.
+        batches: On each vector, the size of the first axis if it is the batch, else None.
     """
     num_reference = num_found = num_agreeing = 0
     for r, a, batch in zip(reference, found, batches, strict=True):
@@ -85,7 +84,7 @@ def _as_rows(array: Array) -> Array:
 
 
 def _as_numbers(reference: Array, found: Array) -> tuple[Array, Array]:
-    """Give strings numbers, equal ones for equal texts."""
+    """Replace strings by numbers, equal texts by equal numbers."""
     if not any(array.dtype.kind in "OSU" for array in (reference, found)):
         return reference.astype(np.float64), found.astype(np.float64)
     codes: dict[str, int] = {}
@@ -95,7 +94,7 @@ def _as_numbers(reference: Array, found: Array) -> tuple[Array, Array]:
         ).reshape(array.shape)
         for array in (reference, found)
     ]
-    # Codes are names: half of one is none.
+    # The numbers stand for texts, so their differences must exceed every limit.
     return numbers[0] * 1e9, numbers[1] * 1e9
 
 
@@ -104,7 +103,7 @@ def _count_pairs(reference: Array, found: Array, *, atol: float, rtol: float) ->
         return 0
     if reference.shape[1] == 1:
         return _count_sorted_pairs(reference[:, 0], found[:, 0], atol=atol, rtol=rtol)
-    # What stands in its place is not looked for, so that long lists take no time.
+    # Rows that agree at the same position need no search, so that long lists take no time.
     common = min(len(reference), len(found))
     in_place = (_excess(reference[:common], found[:common], atol, rtol) <= 0).all(axis=1)
     rest = np.concatenate([reference[:common][~in_place], reference[common:]])
@@ -122,7 +121,7 @@ def _count_pairs(reference: Array, found: Array, *, atol: float, rtol: float) ->
 
 
 def _excess(reference: Array, found: Array, atol: float, rtol: float) -> Array:
-    """Return by how much values are beyond the limits; NaN is, and equal infinities are not."""
+    """Return how far values are beyond the limits; NaN is beyond, equal infinities are not."""
     with np.errstate(invalid="ignore"):
         error = np.where(reference == found, 0.0, np.abs(found - reference))
         excess: Array = error - (

@@ -1,8 +1,8 @@
-"""Selection: which outputs lie behind a choice that the last bit can turn.
+"""Selection: finds the outputs behind a choice that a rounding error can change.
 
 Non-maximum suppression, top-k and arg-max turn numbers into a choice. Two boxes whose scores
-differ by less than arithmetic explains change places, and value by value nothing agrees any
-more although nothing is wrong. Such outputs are judged as a set. Which ones, the graph says. It
+differ by less than rounding change their order, and then no value agrees although nothing is
+wrong. Such outputs are judged as a set. The graph shows which outputs these are. This module
 opens no file.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.tfjs.model.topology import Node, Topology, split_tensor_name
 
-# Their results are rows in an order, or of a number, that depends on values.
+# Ops whose rows have an order, or a number, that depends on values.
 ROW_OPS = frozenset(
     {
         *("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3"),
@@ -20,7 +20,7 @@ ROW_OPS = frozenset(
     }
 )
 
-# Their results stand where they stood, but jump from one value to another.
+# Ops whose values keep their positions, but jump from one value to another.
 CHOICE_OPS = frozenset({"ArgMax", "ArgMin"})
 
 SELECTION_OPS = ROW_OPS | CHOICE_OPS
@@ -31,16 +31,16 @@ def outputs_behind_selection(
 ) -> dict[str, tuple[str, ...]]:
     """Return the outputs that depend on a selection among computed values.
 
-    A selection counts where what it selects from depends on weights, that is on a float
-    constant of two values or more: so a model's text is searched with `Where`, exactly, while
-    the box that it finds depends on every rounding before it.
+    A selection counts if its candidates depend on weights, that is on a float constant of two
+    values or more. A search of a text with `Where` is exact and does not count; the boxes that a
+    network finds depend on every rounding before them.
 
     Args:
         topology: The graph.
         outputs: Names of tensors, as `node:index`.
 
     Returns:
-        For each such output the ops that select, sorted; other outputs are left out.
+        For each output behind a selection the ops that select, sorted; other outputs are left out.
     """
     weights = {node.name for node in topology.nodes.values() if _is_weight(node)}
     selecting = {
@@ -58,14 +58,15 @@ def outputs_behind_selection(
 
 
 def selects_rows(ops: Iterable[str]) -> bool:
-    """Tell whether rows may change places, or only values."""
+    """Return whether the ops may change the order of rows, and not only values."""
     return not ROW_OPS.isdisjoint(ops)
 
 
 def _ancestors(topology: Topology, name: str) -> set[str]:
-    """Return the nodes whose values enter a node's, and itself.
+    """Return the nodes whose values enter a node, and the node itself.
 
-    What only has to run before, as the raw boxes of the Object Detection API wait for an
+    A control input does not count: raw boxes of the Object Detection API wait for an assertion on
+    the selected boxes.
     assertion on the selected ones, does not enter.
     """
     seen = {name}
@@ -80,7 +81,7 @@ def _ancestors(topology: Topology, name: str) -> set[str]:
 
 
 def _is_weight(node: Node) -> bool:
-    """Tell whether a node is a float constant of two values or more."""
+    """Return whether a node is a float constant of two values or more."""
     if node.op != "Const":
         return False
     value: Mapping[str, Any] = node.attrs.get("value", {}).get("tensor", {})
@@ -94,7 +95,7 @@ _FLOATS = ("DT_FLOAT", "DT_HALF", "DT_DOUBLE", 1, 19, 2)
 
 
 def _ops_of(node: Node, topology: Topology) -> set[str]:
-    """Return the op of a node and, where it calls functions, all ops of these."""
+    """Return the op of a node and all ops of the functions that it calls."""
     ops = {node.op}
     called: set[str] = set()
     frontier = node.called_functions

@@ -1,9 +1,9 @@
-"""Verdict: what becomes of the variants of a model, from their runs in TensorFlow.js.
+"""Verdict: decides which variants of a model are published, from their runs in TensorFlow.js.
 
-A check is one variant on one backend: `ok`, `failed` or `unsupported`. A variant is `ok` when a
-backend proves it that gets the base right, and all that the manifest asks for do. Else it is
-`failed` where its weights are the source's own or where no backend ran it, and `withheld` where
-quantization is what is between it and the source. It opens no file.
+A check is one variant on one backend: `ok`, `failed` or `unsupported`. A variant is `ok` if at
+least one backend that reproduces the base also reproduces the variant, and every backend that the
+manifest requires does. Else it is `failed` if its weights are the source's own or no backend ran
+it, and `withheld` if quantization makes the difference. This module opens no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from pipeline.disk.versions import TFJS
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.judge.gate import resolve_limit
 from pipeline.proof.judge.judge import judge_outputs
-from pipeline.proof.judge.model_under_test import Case, OutputCheck
+from pipeline.proof.judge.model_under_test import ModelUnderTest, OutputCheck
 from pipeline.records.verdicts import CatalogCheck, VariantVerdict
 from pipeline.runtime.node_results import ModelRun
 
 CheckStatus = Literal["ok", "failed", "unsupported"]
 VariantStatus = Literal["ok", "withheld", "failed"]
 
-# More would bury the first; the figures have all.
+# More faults would bury the first; the figures have all of them.
 FAULTS_SHOWN = 3
 
 EXACT_DTYPE = "float32"
-"""Dtype of a variant that has lost nothing: its weights are the source's."""
+"""Dtype of a variant without any loss: its weights are the source's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +33,9 @@ class Candidate:
     """A variant that may be published.
 
     Attributes:
-        name: Its name; the same as that of its runs.
+        name: Name of the variant, and of its runs.
         dtype: Loosest dtype that weights were quantized to, from `loosest_dtype`.
-        tolerances: What the manifest says, of the variant, then of the model.
+        tolerances: The manifest's tolerances, of the variant, then of the model.
     """
 
     name: str
@@ -45,15 +45,15 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A variant on a backend.
+    """The judgement on a variant on one backend.
 
     Attributes:
-        status: `failed` also where outputs are beyond their limits.
+        status: `failed` also if outputs are beyond their limits.
         reason: Why it is not ok.
-        tfjs: Version of TensorFlow.js; None where it never started.
+        tfjs: Version of TensorFlow.js; None if it never started.
         missing_ops: Ops of the graph that the backend lacks.
-        requires: What a page must set for it to run.
-        outputs: What became of each output; empty where it did not run.
+        requires: Flags, and the release, that a page must set to run the variant.
+        outputs: The check of each output; empty if the variant did not run.
     """
 
     status: CheckStatus
@@ -65,7 +65,7 @@ class Check:
 
     @property
     def ran(self) -> bool:
-        """Whether it returned outputs."""
+        """Whether the variant returned outputs."""
         return bool(self.outputs)
 
     @property
@@ -74,7 +74,7 @@ class Check:
         return {name: one.unproved for name, one in self.outputs.items() if one.unproved}
 
     def record(self) -> CatalogCheck:
-        """Return the check as the catalog has it."""
+        """Return the check in the catalog's form."""
         return CatalogCheck(
             status=self.status,
             reason=self.reason,
@@ -90,12 +90,12 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What becomes of a variant.
+    """The judgement on a variant on all backends.
 
     Attributes:
         status: Only `ok` is published.
-        reason: Why it is not.
-        checks: By backend.
+        reason: Why it is not published.
+        checks: The check on each backend.
     """
 
     status: VariantStatus
@@ -103,13 +103,13 @@ class Verdict:
     checks: Mapping[str, Check]
 
     def record(self) -> VariantVerdict:
-        """Return the verdict as the steps after it read it."""
+        """Return the verdict in the form that the next steps read."""
         checks = {backend: check.record() for backend, check in self.checks.items()}
         return VariantVerdict(status=self.status, reason=self.reason, checks=checks)
 
 
 def judge_model(
-    case: Case,
+    model: ModelUnderTest,
     base: Candidate,
     others: Sequence[Candidate],
     runs: Mapping[str, Mapping[str, ModelRun]],
@@ -119,11 +119,11 @@ def judge_model(
     """Judge all variants of a model.
 
     Args:
-        case: The model and what its source returned.
+        model: The model and the outputs of its source.
         base: The variant with the source's own weights.
         others: The quantized variants.
-        runs: By backend, then by variant; a variant need not have run on all backends.
-        required: Backends on which every variant has to be proved.
+        runs: By backend, then by variant; a variant may lack runs on some backends.
+        required: Backends on which every variant must be proved.
 
     Returns:
         The verdict on each variant by its name, the base first.
@@ -132,7 +132,7 @@ def judge_model(
     right: list[str] = []
     for candidate in (base, *others):
         checks = {
-            backend: judge_run(case, candidate, variants[candidate.name])
+            backend: judge_run(model, candidate, variants[candidate.name])
             for backend, variants in runs.items()
             if candidate.name in variants
         }
@@ -142,7 +142,7 @@ def judge_model(
     return verdicts
 
 
-def judge_run(case: Case, candidate: Candidate, run: ModelRun) -> Check:
+def judge_run(model: ModelUnderTest, candidate: Candidate, run: ModelRun) -> Check:
     """Judge one run of a variant."""
     missing = sorted(run.missing_ops)
     if run.status != "ok":
@@ -155,10 +155,10 @@ def judge_run(case: Case, candidate: Candidate, run: ModelRun) -> Check:
             requires=_requires(run),
         )
     limits = {
-        name: resolve_limit(candidate.dtype, name, candidate.tolerances) for name in case.outputs
+        name: resolve_limit(candidate.dtype, name, candidate.tolerances) for name in model.outputs
     }
-    found = [run.outputs[index] for index in range(len(case.vectors.vectors))]
-    outputs = judge_outputs(case, limits, found)
+    found = [run.outputs[index] for index in range(len(model.vectors.vectors))]
+    outputs = judge_outputs(model, limits, found)
     faults = _gather_faults(outputs)
     if run.predict_fault:
         faults.append(f"predict(): {run.predict_fault}")
@@ -173,17 +173,17 @@ def judge_run(case: Case, candidate: Candidate, run: ModelRun) -> Check:
 
 
 def _requires(run: ModelRun) -> dict[str, Any]:
-    """Return what a page needs: flags, and an older release where that is what ran it."""
+    """Return the flags that a page must set, and the release if an older one ran the variant."""
     release = {} if run.tfjs in (None, TFJS) else {"tfjs": run.tfjs}
     return {**run.requires, **release}
 
 
 def _gather_faults(outputs: Mapping[str, OutputCheck]) -> list[str]:
-    """Return what is wrong, once where several outputs share it."""
+    """Return the faults, each once with its outputs: "boxes, scores: 2 of 9 values are NaN"."""
     names: dict[str, list[str]] = {}
-    for name, one in outputs.items():
-        if one.fault:
-            names.setdefault(one.fault, []).append(name)
+    for name, check in outputs.items():
+        if check.fault:
+            names.setdefault(check.fault, []).append(name)
     return [f"{', '.join(sharing)}: {fault}" for fault, sharing in names.items()]
 
 
@@ -204,15 +204,15 @@ def judge_variant(
 
     Args:
         candidate: The variant.
-        checks: By backend.
-        right: Backends that get the base right: only these can prove another variant.
-        required: Backends that have to prove it, whatever others do.
+        checks: The check on each backend.
+        right: Backends that reproduce the base: only these can prove another variant.
+        required: Backends that must prove the variant, whatever the others do.
     """
     proving = [name for name, check in checks.items() if check.status == "ok" and name in right]
     lacking = [name for name in required if name not in proving]
     if proving and not lacking:
         return Verdict(status="ok", reason=None, checks=checks)
-    # What stands in the way is said of a required backend, else of one that gets the base right.
+    # The reason names a required backend, else a backend that reproduces the base.
     order = lacking or [*(name for name in right if name in checks), *checks]
     if not order:
         return Verdict(status="failed", reason="it ran on no backend", checks=checks)

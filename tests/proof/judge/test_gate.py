@@ -160,8 +160,8 @@ def test_of_whole_numbers_a_share_may_differ() -> None:
 
 
 def test_an_agreement_is_enough_or_not() -> None:
-    assert judge_agreement(0.99, DEFAULTS["float32"], what="boxes") is None
-    assert judge_agreement(0.9899, DEFAULTS["float32"], what="boxes") == (
+    assert judge_agreement(0.99, DEFAULTS["float32"], noun="boxes") is None
+    assert judge_agreement(0.9899, DEFAULTS["float32"], noun="boxes") == (
         "0.9899 of the boxes agree; expected at least 0.99 (the limit of float32)"
     )
 
@@ -174,7 +174,7 @@ def test_the_manifest_may_say_what_share_of_a_set_has_to_agree() -> None:
     assert (only.agreement, only.relative) == (0.97, DEFAULTS["uint8"].relative)
     limit = resolve_limit("uint8", "boxes", [both])
     assert (limit.agreement, limit.relative, limit.reason) == (0.5, 0.002, "crowds")
-    assert judge_agreement(0.96, only, what="boxes") is not None
-    assert judge_agreement(0.97, only, what="boxes") is None
+    assert judge_agreement(0.96, only, noun="boxes") is not None
+    assert judge_agreement(0.97, only, noun="boxes") is None
     with pytest.raises(ValueError, match=r"min_agreement 0\.5 is below 0\.9"):
         Tolerance(min_agreement=0.5)

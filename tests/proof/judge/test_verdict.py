@@ -11,7 +11,7 @@ import pytest
 from pipeline.disk.canonical import format_json
 from pipeline.manifest.tolerance import OutputTolerance, Tolerance
 from pipeline.proof.judge.fidelity import Array
-from pipeline.proof.judge.model_under_test import Case
+from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.proof.judge.verdict import Candidate, Verdict, judge_model, judge_run
 from pipeline.proof.vector_files import Vector, Vectors
 from pipeline.runtime.node_results import ModelRun
@@ -21,14 +21,14 @@ SMALL = Candidate(name="uint8", dtype="uint8")
 RAMP = np.linspace(0, 1, 101, dtype=np.float32).reshape(1, 101)
 
 
-def case(
+def model(
     *vectors: Mapping[str, Array],
     roles: Mapping[str, Sequence[str]] | None = None,
     selection: Mapping[str, Sequence[str]] | None = None,
     **unproved: Any,
-) -> Case:
+) -> ModelUnderTest:
     inputs = {"x": np.zeros((1, 4), np.float32)}
-    return Case(
+    return ModelUnderTest(
         outputs=list(vectors[0]),
         roles=roles or {},
         selection=selection or {},
@@ -51,13 +51,13 @@ NEARLY = run({"y": RAMP + np.float32(0.008)})
 WRONG = run({"y": RAMP + np.float32(0.5)})
 CRASHED = ModelRun(status="failed", error="RuntimeError: unreachable", died=True)
 LACKING = ModelRun(status="unsupported", missing_ops={"TopKV2": ["TopK"], "Erf": []}, tfjs="4.22.0")
-RAMP_CASE = case({"y": RAMP})
+RAMP_MODEL = model({"y": RAMP})
 
 
 def verdicts(
     runs: Mapping[str, Mapping[str, ModelRun]], **options: Any
 ) -> dict[str, tuple[str, str | None]]:
-    judged = judge_model(RAMP_CASE, BASE, [SMALL], runs, **options)
+    judged = judge_model(RAMP_MODEL, BASE, [SMALL], runs, **options)
     return {name: (verdict.status, verdict.reason) for name, verdict in judged.items()}
 
 
@@ -94,7 +94,7 @@ def test_a_wrong_quantized_variant_is_withheld() -> None:
 
 def test_one_backend_proves_it_and_the_other_is_said_to_fail() -> None:
     runs = {"wasm": {"base": WRONG, "uint8": WRONG}, "cpu": {"base": RIGHT, "uint8": NEARLY}}
-    judged = judge_model(RAMP_CASE, BASE, [SMALL], runs)
+    judged = judge_model(RAMP_MODEL, BASE, [SMALL], runs)
 
     assert [verdict.status for verdict in judged.values()] == ["ok", "ok"]
     assert [check.status for check in judged["base"].checks.values()] == ["failed", "ok"]
@@ -115,7 +115,7 @@ def test_a_backend_that_lacks_an_op_is_no_failure_while_another_runs() -> None:
 
 def test_a_variant_that_lost_nothing_fails_where_it_is_wrong() -> None:
     other = Candidate(name="other")
-    judged = judge_model(RAMP_CASE, BASE, [other], {"wasm": {"base": RIGHT, "other": WRONG}})
+    judged = judge_model(RAMP_MODEL, BASE, [other], {"wasm": {"base": RIGHT, "other": WRONG}})
     assert judged["other"].status == "failed"
 
 
@@ -152,17 +152,19 @@ def test_the_manifest_loosens_and_tightens() -> None:
     ):
         candidate = Candidate(name="uint8", dtype="uint8", tolerances=[own, model])
         runs = {"wasm": {"base": RIGHT, "uint8": source}}
-        assert judge_model(RAMP_CASE, BASE, [candidate], runs)["uint8"].status == status
+        assert judge_model(RAMP_MODEL, BASE, [candidate], runs)["uint8"].status == status
 
 
 def test_random_and_constant_outputs_are_unproved() -> None:
     zeros = np.zeros((1, 3), np.float32)
-    known = case(
+    known = model(
         {"y": RAMP, "mask": zeros},
         random={"sample": "differs between two runs"},
         constant={"mask": "0.0 on every vector"},
     )
-    known = Case(outputs=["y", "mask", "sample"], roles={}, selection={}, vectors=known.vectors)
+    known = ModelUnderTest(
+        outputs=["y", "mask", "sample"], roles={}, selection={}, vectors=known.vectors
+    )
     check = judge_run(known, BASE, run({"y": RAMP, "mask": zeros, "sample": RAMP * 7}))
 
     assert check.status == "ok"
@@ -201,7 +203,7 @@ def test_random_and_constant_outputs_are_unproved() -> None:
     ],
 )
 def test_outputs_that_are_not_there_or_not_numbers(found: dict[str, Any], reason: str) -> None:
-    check = judge_run(RAMP_CASE, BASE, run(found))
+    check = judge_run(RAMP_MODEL, BASE, run(found))
     assert (check.status, check.reason) == ("failed", reason)
 
 
@@ -209,13 +211,13 @@ def test_predict_has_to_return_the_same() -> None:
     faulty = ModelRun(
         status="ok", outputs=RIGHT.outputs, tfjs="4.22.0", predict_fault="'y' is another tensor"
     )
-    check = judge_run(RAMP_CASE, BASE, faulty)
+    check = judge_run(RAMP_MODEL, BASE, faulty)
     assert (check.status, check.reason) == ("failed", "predict(): 'y' is another tensor")
 
 
 def test_one_fault_of_several_outputs_is_said_once_and_many_are_cut() -> None:
     names = [f"y{i}" for i in range(6)]
-    known = case({name: np.arange(i + 2.0) for i, name in enumerate(names)})
+    known = model({name: np.arange(i + 2.0) for i, name in enumerate(names)})
     found = {name: np.arange(i + 2.0) + 0.5 * (i + 1) for i, name in enumerate(names)}
     reason = judge_run(known, BASE, run(found)).reason
 
@@ -235,7 +237,7 @@ SWAPPED = {name: values[:, ORDER] for name, values in DETECTOR.items()} | {"scor
 
 
 def test_a_swap_of_two_boxes_is_no_error_behind_suppression() -> None:
-    known = case(DETECTOR, roles=ROLES, selection=BEHIND)
+    known = model(DETECTOR, roles=ROLES, selection=BEHIND)
     check = judge_run(known, BASE, run(SWAPPED))
 
     assert check.status == "ok"
@@ -249,7 +251,7 @@ def test_a_swap_of_two_boxes_is_no_error_behind_suppression() -> None:
 
 
 def test_the_same_swap_of_raw_outputs_is_an_error() -> None:
-    check = judge_run(case(DETECTOR, roles=ROLES), BASE, run(SWAPPED))
+    check = judge_run(model(DETECTOR, roles=ROLES), BASE, run(SWAPPED))
     assert check.outputs["boxes"].gate == "values"
     assert check.outputs["boxes"].fault is not None
 
@@ -259,11 +261,11 @@ def test_of_raw_whole_numbers_a_share_may_differ() -> None:
     for wrong, status in ((2, "ok"), (3, "failed")):
         found = whole.copy()
         found[:wrong] += 500
-        assert judge_run(case({"y": whole}), BASE, run({"y": found})).status == status
+        assert judge_run(model({"y": whole}), BASE, run({"y": found})).status == status
 
 
 def test_boxes_without_scores_are_rows() -> None:
-    known = case({"boxes": BOXES}, roles=ROLES, selection={"boxes": ("TopKV2",)})
+    known = model({"boxes": BOXES}, roles=ROLES, selection={"boxes": ("TopKV2",)})
     check = judge_run(known, BASE, run({"boxes": BOXES[:, ORDER]}))
     assert (check.status, check.outputs["boxes"].gate) == ("ok", "rows")
 
@@ -284,7 +286,7 @@ def test_a_box_that_differs_is_an_error(
 ) -> None:
     changed = DETECTOR[name].copy()
     changed[index] = value
-    known = case(DETECTOR, roles=ROLES, selection=BEHIND)
+    known = model(DETECTOR, roles=ROLES, selection=BEHIND)
     check = judge_run(known, SMALL, run(DETECTOR | {name: changed}))
 
     assert check.status == "failed"
@@ -293,14 +295,14 @@ def test_a_box_that_differs_is_an_error(
 
 def test_a_detector_that_finds_nothing_proves_nothing() -> None:
     nothing = {name: np.zeros_like(values) for name, values in DETECTOR.items()}
-    check = judge_run(case(nothing, roles=ROLES, selection=BEHIND), BASE, run(nothing))
+    check = judge_run(model(nothing, roles=ROLES, selection=BEHIND), BASE, run(nothing))
 
     assert check.status == "ok"
     assert check.unproved["boxes"] == "the source detects nothing on any vector"
 
 
 def test_roles_that_make_no_detector_leave_rows() -> None:
-    known = case(
+    known = model(
         {"boxes": SCORES, "scores": SCORES},
         roles=ROLES,
         selection=dict.fromkeys(("boxes", "scores"), ("TopKV2",)),
@@ -313,7 +315,7 @@ def test_roles_that_make_no_detector_leave_rows() -> None:
 
 def test_a_number_of_rows_may_differ_by_what_the_agreement_allows() -> None:
     rows = np.arange(60, dtype=np.float32).reshape(20, 3)
-    known = case({"rows": rows}, selection={"rows": ("Where",)})
+    known = model({"rows": rows}, selection={"rows": ("Where",)})
 
     for left_out, status in ((0, "ok"), (3, "ok"), (4, "failed")):
         check = judge_run(known, SMALL, run({"rows": rows[left_out:]}))
@@ -332,7 +334,7 @@ def test_keypoints_behind_arg_max_are_judged_as_points(
 ) -> None:
     found = KEYPOINTS.copy()
     found[0, 0, :moved, column] += 0.3
-    known = case({"k": KEYPOINTS}, roles={"k": ["keypoints"]}, selection={"k": ("ArgMax",)})
+    known = model({"k": KEYPOINTS}, roles={"k": ["keypoints"]}, selection={"k": ("ArgMax",)})
     check = judge_run(known, SMALL, run({"k": found}))
 
     assert check.status == status
@@ -341,7 +343,7 @@ def test_keypoints_behind_arg_max_are_judged_as_points(
 
 def test_classes_behind_arg_max_are_equal_or_not() -> None:
     classes = np.arange(1000, dtype=np.int32)
-    known = case({"classes": classes}, selection={"classes": ("ArgMax",)})
+    known = model({"classes": classes}, selection={"classes": ("ArgMax",)})
     for wrong, status in ((10, "ok"), (11, "failed")):
         found = classes.copy()
         found[:wrong] += 1
@@ -350,7 +352,7 @@ def test_classes_behind_arg_max_are_equal_or_not() -> None:
 
 def test_figures_of_the_task_stand_beside_those_of_values() -> None:
     scores = np.array([[0.1, 0.7, 0.2]], np.float32)
-    known = case({"y": scores, "e": RAMP}, roles={"y": ["scores"], "e": ["embedding"]})
+    known = model({"y": scores, "e": RAMP}, roles={"y": ["scores"], "e": ["embedding"]})
     outputs = judge_run(known, BASE, run({"y": scores, "e": RAMP})).record().outputs
 
     assert outputs["y"].metrics == {"samples": 1, "top1Agreement": 1.0}
@@ -358,7 +360,7 @@ def test_figures_of_the_task_stand_beside_those_of_values() -> None:
 
 
 def test_a_verdict_is_json_with_the_keys_of_the_catalog() -> None:
-    verdict: Verdict = judge_model(RAMP_CASE, BASE, [], {"wasm": {"base": NEARLY}})["base"]
+    verdict: Verdict = judge_model(RAMP_MODEL, BASE, [], {"wasm": {"base": NEARLY}})["base"]
     content = verdict.record().to_json()
 
     format_json(content)
@@ -391,6 +393,6 @@ CATALOG_PART = {
 def test_an_older_release_that_ran_is_required() -> None:
     older = replace(RIGHT, tfjs="3.21.0", requires={"flags": {"A": True}})
 
-    check = judge_run(RAMP_CASE, BASE, older)
+    check = judge_run(RAMP_MODEL, BASE, older)
     assert check.requires == {"flags": {"A": True}, "tfjs": "3.21.0"}
-    assert judge_run(RAMP_CASE, BASE, RIGHT).requires == {}
+    assert judge_run(RAMP_MODEL, BASE, RIGHT).requires == {}

@@ -14,7 +14,7 @@ from paths import ROOT
 
 from pipeline.proof.judge.gate import DEFAULTS
 from pipeline.proof.judge.judge import judge_outputs
-from pipeline.proof.judge.model_under_test import Case, OutputCheck
+from pipeline.proof.judge.model_under_test import ModelUnderTest, OutputCheck
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
 from pipeline.tfjs.model.weights import Array
 
@@ -50,14 +50,14 @@ def judge_both(  # noqa: PLR0913  # a case
     """Return what the build and what the loader says of each output."""
     inputs = {"x": np.zeros((1, 2), np.float32)}
     vectors = [Vector(inputs=inputs, outputs=outputs) for outputs in reference]
-    case = Case(
+    model = ModelUnderTest(
         outputs=list(reference[0]),
         roles=roles or {},
         selection=selection or {},
         vectors=Vectors(vectors=vectors, seed="", runtime=""),
         box_form=form,
     )
-    checks = judge_outputs(case, dict.fromkeys(case.outputs, LIMIT), found)
+    checks = judge_outputs(model, dict.fromkeys(model.outputs, LIMIT), found)
     for name, outputs in (("reference", reference), ("found", found)):
         (tmp_path / name).mkdir(parents=True)
         written = [Vector(inputs=inputs, outputs=one) for one in outputs]
