@@ -4,15 +4,17 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import DamagedArchiveError, ServerError
 from pipeline.fetch.archive.content import find_archive_type
 from pipeline.fetch.archive.tar_archive import open_tar
 from pipeline.fetch.archive.tree import NamedTree
 from pipeline.fetch.archive.zip_archive import open_zip
-from pipeline.fetch.http.download import Download
 from pipeline.fetch.request import Delivery, Request, deliver_tree
+
+if TYPE_CHECKING:  # local sources need no HTTP library
+    from pipeline.fetch.http.download import Download
 
 # Which top folder paths leave out: the first one, whatever its name ("npm": "package/…"); the
 # folder that all files share ("shared": an sdist); none ("kept": a wheel). "either" is for
@@ -20,7 +22,7 @@ from pipeline.fetch.request import Delivery, Request, deliver_tree
 Top = Literal["npm", "shared", "kept", "either"]
 
 
-def deliver_package(request: Request, file: Download, *, name: str, top: Top) -> Delivery:
+def deliver_package(request: Request, file: "Download", *, name: str, top: Top) -> Delivery:
     """Put the model inside a downloaded archive into the request's folder.
 
     Args:

@@ -33,6 +33,25 @@ def test_loading_the_graph_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not {name.partition(".")[0] for name in json.loads(done.stdout)} & set(HEAVY)
 
 
+def test_a_local_source_is_fetched_without_an_http_library(tmp_path: Path) -> None:
+    """The library takes longer to load than most local models take to copy."""
+    (tmp_path / "model.json").write_text("{}")
+    program = (
+        f"import sys, json; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path;"
+        "from pipeline.fetch.address.source import parse_source;"
+        "from pipeline.fetch.fetch import fetch_source;"
+        "Path('files').mkdir();"
+        "fetch_source(parse_source('model.json'), root=Path(), folder=Path('files'),"
+        " cache=Path('cache'), sha256=None, progress=lambda done, total: None, refresh=False);"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert not {name.partition(".")[0] for name in json.loads(done.stdout)} & set(HEAVY)
+
+
 @pytest.mark.parametrize(
     "module",
     [
