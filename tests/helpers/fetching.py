@@ -1,6 +1,9 @@
-"""A zoo's fetching, without a manifest: sources into folders, with one cache."""
+"""A zoo's fetching without a manifest, and archives to fetch."""
 
-from collections.abc import Callable
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pipeline.fetch.address.source import parse_source
@@ -65,3 +68,23 @@ class Zoo:
         if self.meanwhile and done:
             self.meanwhile()
             self.meanwhile = None
+
+
+def pack_tar(files: Mapping[str, bytes]) -> bytes:
+    """Return a tar archive, compressed by gzip."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name, body in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+    return content.getvalue()
+
+
+def pack_zip(files: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, body in files.items():
+            archive.writestr(name, body)
+    return content.getvalue()

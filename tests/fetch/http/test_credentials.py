@@ -1,28 +1,13 @@
 """Credentials of the environment: where they go, and where they never are."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from fetching import Zoo
-from loopback import Fault, Server, serve
+from loopback import Fault, Server
 
 from pipeline.errors import FetchError, SetupError
 from pipeline.fetch.http.credentials import expand_variables, hide_values, mask_credentials
 
 VALUE = "geheim/4711+x"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serve() as running:
-        yield running
-
-
-@pytest.fixture
-def zoo(tmp_path: Path) -> Zoo:
-    return Zoo(tmp_path)
 
 
 def test_a_user_and_password_are_encoded_and_other_parts_are_not() -> None:

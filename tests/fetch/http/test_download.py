@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import formatdate
@@ -25,13 +24,6 @@ from pipeline.fetch.http.receive import Location
 
 BODY = os.urandom(300_000)
 QUICK = HttpSettings(backoff_seconds=0.01, timeout_seconds=60, attempts=3)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    with serve() as running:
-        yield running
 
 
 def bring(
