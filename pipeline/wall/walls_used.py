@@ -1,4 +1,7 @@
-"""Walls used: those behind which this process has started others, for the end of a run."""
+"""Walls used: those behind which this process has started others, for the end of a run.
+
+Every run loads this module, and only runs that start processes load the walls.
+"""
 
 import threading
 
