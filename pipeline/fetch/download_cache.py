@@ -15,12 +15,11 @@ use. A damaged blob or record counts as absent. Any file may be removed at any t
 import contextlib
 import fcntl
 import hashlib
-import io
 import os
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -116,13 +115,13 @@ class Store:
         """Remove the record of a request, so that it is fetched again."""
         self._path("index", key, ".json").unlink(missing_ok=True)
 
-    def add(self, file: io.BufferedIOBase) -> str:
-        """Store the content of an open file; return its SHA-256."""
+    def add(self, chunks: Iterable[bytes]) -> str:
+        """Store a file that comes in chunks; return its SHA-256."""
         digest = hashlib.sha256()
         handle, name = self._open_temporary()
         try:
             with os.fdopen(handle, "wb") as target:
-                while chunk := file.read(CHUNK_BYTES):
+                for chunk in chunks:
                     digest.update(chunk)
                     target.write(chunk)
             self._adopt(Path(name), digest.hexdigest())

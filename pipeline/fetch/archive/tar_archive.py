@@ -9,6 +9,7 @@ import gzip
 import io
 import lzma
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +26,7 @@ from pipeline.fetch.archive.archive import (
 from pipeline.fetch.archive.inner_paths import shorten
 from pipeline.fetch.archive.tree import NamedTree
 from pipeline.fetch.disk_room import MIB, Room
-from pipeline.fetch.download_cache import Store, is_digest
+from pipeline.fetch.download_cache import CHUNK_BYTES, Store, is_digest
 
 # tarfile reads the extensions of a header (long names, pax records) at once, whatever their size.
 _MAX_HEADER_BYTES = MIB
@@ -84,7 +85,7 @@ def _unpack(store: Store, path: Path, *, shown: str) -> dict[str, str]:
         files = resolve_links(members, budget)
         Room(store.folder, shown=shown, disk="the cache").check(budget.total_bytes)
         names = sorted(set(files.values()), key=lambda name: members[name].offset)
-        blobs = {name: store.add(file.cut(members[name])) for name in names}
+        blobs = {name: store.add(file.read_member(members[name])) for name in names}
     return {path: blobs[name] for path, name in files.items()}
 
 
@@ -177,29 +178,18 @@ class _Bounded(io.BufferedIOBase):
         """Return the position."""
         return self._file.tell()
 
-    def cut(self, member: Member) -> "_Content":
-        """Return the content of a member."""
+    def read_member(self, member: Member) -> Iterator[bytes]:
+        """Yield the content of a member."""
         self._file.seek(member.offset)
-        return _Content(self._file, member.size)
+        left = member.size
+        while left:
+            content = self._file.read(min(left, CHUNK_BYTES))
+            if not content:
+                raise EOFError
+            left -= len(content)
+            yield content
 
     def close(self) -> None:
         """Close the file below."""
         self._file.close()
         super().close()
-
-
-class _Content(io.BufferedIOBase):
-    """The content of a member: the next `size` bytes of an archive."""
-
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file = file
-        self._left = size
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read at most `size` bytes."""
-        wanted = self._left if size is None or size < 0 else min(size, self._left)
-        content = self._file.read(wanted)
-        if wanted and not content:
-            raise EOFError
-        self._left -= len(content)
-        return content
