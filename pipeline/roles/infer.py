@@ -1,9 +1,8 @@
-"""Inference: the roles of a model's outputs, as far as the evidence reaches.
+"""Inference: infers the roles of a model's outputs from evidence.
 
-Every rule makes claims; what two rules claim differently is claimed by none. So a wrong role
-takes a rule that is wrong and no other that knows better, while a missing one costs little: the
-manifest may state it. What the manifest states stands, unless the values contradict it. It opens
-no file.
+Every rule makes claims, and claims that differ cancel out. So a wrong role takes a wrong rule that
+no right rule contradicts, while a missing role costs little: the manifest may state it. A role
+that the manifest states stands, unless values contradict it. This module opens no file.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,14 +33,14 @@ _RULES: tuple[Callable[[Observed], Iterable[Claim | Doubt]], ...] = (
     find_images,
     find_features,
 )
-"""A new kind of evidence is one module and one line."""
+"""A new kind of evidence is a module and a line here."""
 
 _NO_EVIDENCE = "neither its name nor its form, its values or its place in the graph tell its role"
 _NO_VALUES = "there are no values to tell its role from"
 _CONSTANT = "its values are the same on all vectors and tell nothing"
 
 
-def infer_roles(  # noqa: PLR0913  # all that evidence can come from, by name
+def infer_roles(  # noqa: PLR0913  # all sources of evidence, by name
     *,
     signature: Signature,
     topology: Topology,
@@ -50,19 +49,18 @@ def infer_roles(  # noqa: PLR0913  # all that evidence can come from, by name
     manifest_map: Mapping[str, str | None] | None,
     inputs: Sequence[Mapping[str, Array]] = (),
 ) -> RoleFindings:
-    """Tell the roles of a model's outputs, with the evidence.
+    """Infer the roles of a model's outputs, with the evidence.
 
     Args:
         signature: Inputs and outputs.
         topology: The base's graph.
         task: The manifest's `task`.
-        outputs: What the model returned on each vector, by output name; random outputs may be
-            left out.
+        outputs: Outputs of the model on each vector, by name; random outputs may be left out.
         manifest_map: The manifest's `map`: source name or tensor by role.
-        inputs: What each vector fed, by input name; tells the size of images where it is open.
+        inputs: Inputs of each vector, by name, which show the size of images if it is open.
 
     Raises:
-        MappingError: The manifest's map names no output, or the values contradict it.
+        MappingError: The manifest's map names no output, or values contradict it.
     """
     model = observe(
         signature, structure=Structure(topology), task=task, vectors=outputs, inputs=inputs
@@ -83,7 +81,7 @@ def infer_roles(  # noqa: PLR0913  # all that evidence can come from, by name
 
 
 def _collect(model: Observed) -> tuple[list[Claim], dict[Output, str]]:
-    """Return the claims that stand, one for each role, and why other outputs have none."""
+    """Return the claims that stand, one for each role, and why other outputs have no role."""
     found = [item for rule in _RULES for item in rule(model)]
     doubts = {item.output: item.reason for item in found if isinstance(item, Doubt)}
     claims = _merge([item for item in found if isinstance(item, Claim)])
@@ -126,22 +124,22 @@ def _merge(claims: Sequence[Claim]) -> list[Claim]:
 def _settle(claims: Sequence[Claim]) -> tuple[list[Claim], dict[Output, str]]:
     """Drop claims that contradict one another: two outputs of one role, two roles of one output.
 
-    With a claim all those of its group fall, because they were told from one another.
+    Roles of a group are inferred together, so with one claim all claims of its group fall.
     """
     disputed = set()
     reasons: dict[Output, str] = {}
-    for i, one in enumerate(claims):
+    for i, first in enumerate(claims):
         for j in range(i + 1, len(claims)):
             other = claims[j]
-            same_role = one.role == other.role
-            if same_role == (one.output is other.output) or not (
-                same_role or (one.output is not None and one.output is other.output)
+            same_role = first.role == other.role
+            if same_role == (first.output is other.output) or not (
+                same_role or (first.output is not None and first.output is other.output)
             ):
                 continue
             disputed |= {i, j}
-            for claim in (one, other):
+            for claim in (first, other):
                 if claim.output is not None:
-                    reasons[claim.output] = _describe_dispute(one, other)
+                    reasons[claim.output] = _describe_dispute(first, other)
     groups = {claims[i].group for i in disputed} - {None}
     kept = [
         claim for i, claim in enumerate(claims) if i not in disputed and claim.group not in groups
@@ -149,17 +147,17 @@ def _settle(claims: Sequence[Claim]) -> tuple[list[Claim], dict[Output, str]]:
     return kept, reasons
 
 
-def _describe_dispute(one: Claim, other: Claim) -> str:
-    if one.role == other.role:
-        return f"evidence for {one.role} points to {one.output} and to {other.output}"
-    return f"evidence points to {one.role} and to {other.role}"
+def _describe_dispute(first: Claim, other: Claim) -> str:
+    if first.role == other.role:
+        return f"evidence for {first.role} points to {first.output} and to {other.output}"
+    return f"evidence points to {first.role} and to {other.role}"
 
 
 def _fill(claims: Sequence[Claim], statements: Sequence[Statement]) -> list[Claim]:
-    """Return the claims that what the manifest states leaves room for.
+    """Return the claims that the manifest's statements leave room for.
 
-    Where it gives a role to another output than the evidence does, it speaks of another set of
-    outputs (raw boxes with raw scores), and nothing is added to it.
+    If the two give a role to different outputs, the manifest means another set of outputs (raw
+    boxes with raw scores), and the evidence adds nothing.
     """
     stated = {statement.role: statement.output for statement in statements}
     taken = {output for output in stated.values() if output is not None}
@@ -210,7 +208,7 @@ def _finding(claim: Claim, model: Observed) -> Finding:
 
 
 def _read(role: str, output: Output, model: Observed) -> dict[str, str]:
-    """Return what an output's values and structure tell of it, whoever told its role."""
+    """Return the conventions that an output's values and structure show, for any source of role."""
     if output.text:
         return {}
     known = read_activation(output, model)

@@ -1,10 +1,9 @@
-"""Stated: the roles that the manifest gives, held against what the model shows.
+"""Stated roles: compares the roles of the manifest with the evidence.
 
-The writer of a manifest may know what no rule can see, so a statement stands that nothing
-speaks for. But scores beyond 1, classes that are no whole numbers, or the anchors of a
-detector in the place of its classes are mistakes, and are refused with what was seen. A role
-that the vocabulary does not have is allowed, if it is not just a slip of one that it has. It
-opens no file.
+The writer of a manifest may know facts that no rule can see, so a statement stands if nothing
+contradicts it. But scores beyond 1, classes that are no whole numbers, or a detector's anchors in
+place of its classes are mistakes: they are refused, with the evidence. A role outside the
+vocabulary is allowed, unless it is a slip of a role in it. This module opens no file.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,17 +18,17 @@ from pipeline.roles.mapping import resolve_map
 from pipeline.roles.vocabulary import find_role, has_role, near_role
 
 _RAW = {"rawBoxes": "boxes", "rawScores": "scores", "multiclassScores": "scores"}
-"""What may be called by the name of another: a page may suppress raw boxes itself."""
+"""Roles whose outputs may be stated as another role: a page may suppress raw boxes itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """A role as the manifest states it.
+    """A role that the manifest states.
 
     Attributes:
         role: Name of the role.
         output: Its output; None for null.
-        notes: What is to be said of it, for people.
+        notes: Remarks on it, for people.
     """
 
     role: str
@@ -40,10 +39,10 @@ class Statement:
 def read_map(
     outputs: Sequence[SignatureOutput], roles: Mapping[str, str | None] | None, model: Observed
 ) -> list[Statement]:
-    """Return what the manifest states.
+    """Return the statements of the manifest.
 
     Raises:
-        MappingError: A role names no output of the model, or more than one.
+        MappingError: A role names no output of the model, or several.
     """
     by_tensor = {output.tensor: output for output in model.outputs}
     statements = []
@@ -60,17 +59,17 @@ def read_map(
 
 
 def check_stated(statements: Sequence[Statement], claims: Sequence[Claim], model: Observed) -> None:
-    """Refuse statements that something speaks against.
+    """Refuse statements that the evidence contradicts.
 
     Args:
-        statements: What the manifest states.
-        claims: What the evidence says without it.
+        statements: The statements of the manifest.
+        claims: The claims of the evidence.
         model: The model.
 
     Raises:
-        MappingError: At least one is contradicted; the message has a line for each.
+        MappingError: At least one statement is contradicted; the message has a line for each.
     """
-    faults = [fault for one in statements if (fault := _find_fault(one, claims, model))]
+    faults = [fault for statement in statements if (fault := _find_fault(statement, claims, model))]
     if not faults:
         pair = disagree({statement.role: statement.output for statement in statements})
         if pair:
@@ -100,9 +99,9 @@ def _find_fault(statement: Statement, claims: Sequence[Claim], model: Observed) 
 
 
 def _find_other(role: str, output: Output, claims: Iterable[Claim]) -> str | None:
-    """Return what an output is by evidence, if that is proved to be another role's.
+    """Return the role that an output is proved to have instead, else None: "is anchors: …".
 
-    Only roles that were told from one another (a group) prove that much.
+    Only roles that were inferred together (a group) prove that much.
     """
     for claim in claims:
         if claim.output is output and claim.group and claim.role != role:
@@ -113,7 +112,7 @@ def _find_other(role: str, output: Output, claims: Iterable[Claim]) -> str | Non
 
 
 def _hint(statements: Sequence[Statement], claims: Sequence[Claim]) -> str | None:
-    """Return what the evidence says of the roles that are stated."""
+    """Return a hint for the stated roles: "by the evidence it is classes: Identity_2:0"."""
     stated = {statement.role for statement in statements}
     better = [
         f"{claim.role}: {claim.output}"

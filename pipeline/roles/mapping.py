@@ -1,8 +1,8 @@
-"""Mapping: which output of a model is `boxes`, which `scores`.
+"""Mapping: turns the manifest's `map` into the tensor of each role.
 
 The manifest names an output by its source name ("detection_boxes"), by its tensor
-("Identity_1:0") or by that tensor's node ("Identity_1"); here it becomes the tensor.
-A role that the manifest does not give is never guessed. It opens no file.
+("Identity_1:0") or by that tensor's node ("Identity_1"). This module never guesses a role that the
+manifest does not state. It opens no file.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ def resolve_map(
             output of its own (classes by arg-max of the scores).
 
     Raises:
-        MappingError: A role names no output of the model, or more than one.
+        MappingError: A role names no output of the model, or several.
     """
     return {
         role: None if name is None else _find_output(role, name, outputs)
@@ -33,7 +33,7 @@ def resolve_map(
 
 
 def _find_output(role: str, name: str, outputs: Sequence[SignatureOutput]) -> str:
-    """Return the tensor of an output; one way to name it goes before the next."""
+    """Return the tensor of an output: "Identity_1:0"; a source name goes before a tensor."""
     aliases: tuple[Callable[[SignatureOutput], str], ...] = (
         lambda output: output.name,
         lambda output: output.tensor,

@@ -1,7 +1,7 @@
-"""Roles of all other models: of objects, classes, masks, vectors and sounds, as data.
+"""Roles of models for objects, classes, masks, vectors and sounds, as data.
 
-A new role is one entry. Its name is what the manifest's `map` and the catalog use, so a name
-once published keeps its meaning. It opens no file.
+A new role is one entry. The manifest's `map` and the catalog use its name, so a published name
+keeps its meaning. This module opens no file.
 """
 
 from pipeline.roles.role_types import Family, Role

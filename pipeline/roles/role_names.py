@@ -1,9 +1,9 @@
-"""Names: what an output's own name says of its role.
+"""Names: the role that an output's own name means.
 
-Only names that mean one thing are listed, each as its words in lower case; around them stand
-words that any framework adds ("StatefulPartitionedCall", "output_", "_pred", "/BiasAdd"). A name
-is a claim and no proof: it counts where shape and values do not contradict it (check.py). It
-opens no file.
+Only unambiguous names are listed, each as its words in lower case, without words that frameworks
+add ("StatefulPartitionedCall", "output_", "_pred", "/BiasAdd"). A name is a claim and no proof: it
+counts if shape and values do not contradict it (evidence/role_check.py). This module opens no
+file.
 """
 
 import re
@@ -54,7 +54,7 @@ _STATE_OUTPUT = re.compile(r"^r(\d+)o$")
 
 
 def name_role(name: str) -> tuple[str, str] | None:
-    """Return the role that a name means, and the words in it that say so; None if it says none."""
+    """Return the role that a name means, and the words that mean it; else None."""
     words = _split(name)
     for text in _variants(words):
         if text in _ROLES:
@@ -63,13 +63,13 @@ def name_role(name: str) -> tuple[str, str] | None:
 
 
 def state_number(name: str) -> int | None:
-    """Return N of "rNo", as Robust Video Matting calls the memory that goes back to "rNi"."""
+    """Return N of "rNo", the memory of Robust Video Matting that goes back to "rNi"."""
     match = _STATE_OUTPUT.match(name)
     return int(match[1]) if match else None
 
 
 def _split(name: str) -> str:
-    """Return the words of the last part of a path that is not but an operation."""
+    """Return the words of the last part of a path that is more than an operation's name."""
     parts = [part for part in name.split(":", maxsplit=1)[0].split("/") if part]
     while len(parts) > 1 and re.sub(r"_\d+$", "", parts[-1]) in _OPS:
         parts.pop()
@@ -77,7 +77,7 @@ def _split(name: str) -> str:
 
 
 def _variants(words: str) -> list[str]:
-    """Return a name's words with less and less of what frameworks add."""
+    """Return a name's words, then the same without the words that frameworks add."""
     found = [words, _NUMBER.sub("", words)]
     for text in list(found):
         bare = text

@@ -1,6 +1,6 @@
-"""Terms: what a role, a family of roles and a convention are, and the conventions there are.
+"""Types of the vocabulary: roles, families of roles, and conventions with their list.
 
-It opens no file.
+This module opens no file.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Convention:
-    """A question about a tensor whose answer is not in its shape.
+    """A question about a tensor that its shape does not answer.
 
     Attributes:
         meaning: The question.
-        values: Each answer that is known, with its meaning; empty where the answer is a number
-            or a list of words.
+        values: Each known answer, with its meaning; empty if the answer is a number or a list of
+            words.
     """
 
     meaning: str
@@ -23,14 +23,14 @@ class Convention:
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """What an output is for.
+    """The purpose of an output.
 
     Attributes:
-        name: As `map` writes it; a name that ends in N stands for N = 1, 2, 3 …
+        name: Its key in `map`; a name that ends in N stands for N = 1, 2, 3 …
         shape: Axes of the tensor, in words: "(batch, boxes, 4)".
-        meaning: What a value says.
+        meaning: The meaning of a value.
         conventions: Names of the conventions that belong to it.
-        usable: Whether the tensor can be used as it is; False where it needs another model.
+        usable: Whether the tensor can be used as it is; False if it is input of another model.
     """
 
     name: str
@@ -42,12 +42,12 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """What models do, and the roles of their outputs.
+    """The models of one purpose, and the roles of their outputs.
 
     Attributes:
-        name: In a word or two.
+        name: A word or two.
         tasks: Values of the manifest's `task` that belong to it.
-        endings: How further tasks end that belong to it.
+        endings: Endings of further tasks that belong to it.
         roles: Its roles, the most important first.
         also: Roles of other families that its models may have as well.
     """

@@ -1,7 +1,7 @@
-"""Vocabulary: the roles that an output may have, by what a model does, and what each means.
+"""Vocabulary: all families of models with the roles of their outputs.
 
-A role is a promise to whoever loads the model: its meaning and its conventions say how to read
-the tensor. `docs/roles.md` is made of this module (document.py). It opens no file.
+A role is a promise to whoever loads the model: its meaning and its conventions explain the tensor.
+`vocabulary_document.py` makes `docs/roles.md` from this module. It opens no file.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from pipeline.roles.role_names import name_role
 from pipeline.roles.role_types import Family, Role
 from pipeline.text.suggest import find_similar
 
-# The first family that fits a task's ending has it, so the longer endings come first.
+# The first family whose ending fits a task is its family, so longer endings come first.
 FAMILIES: tuple[Family, ...] = (
     POSE,
     LANDMARKS,
@@ -42,7 +42,7 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 CLOSE_SPELLING = 0.8
-"""How alike (difflib's ratio) two names must be for one to be a slip of the other."""
+"""Similarity (difflib's ratio) from which a name counts as a slip of another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Entry:
     """A role within its family.
 
     Attributes:
-        family: What the model does.
+        family: The family.
         role: The role itself.
     """
 
@@ -59,10 +59,10 @@ class Entry:
 
 
 def find_family(task: str | None) -> Family | None:
-    """Return the family of a task as the manifest writes it, or None where it has none.
+    """Return the family of a manifest's task, else None.
 
-    A task belongs to a family that lists it, or that has a word for how it ends:
-    `face-detection` ends in `-detection`.
+    A task belongs to a family that lists the task or its ending: `face-detection` ends in
+    `-detection`.
     """
     if task is None:
         return None
@@ -85,7 +85,7 @@ def role_names() -> frozenset[str]:
 
 
 def find_role(name: str, family: Family | None) -> Role | None:
-    """Return a role by its name, as the family means it, else as the first that has it."""
+    """Return a role of a family by its name, else the first role of that name."""
     bare = name.rstrip("0123456789")
     found = [entry for entry in entries() if entry.role.name in (name, f"{bare}N")]
     own = [entry.role for entry in found if entry.family is family]
@@ -93,17 +93,17 @@ def find_role(name: str, family: Family | None) -> Role | None:
 
 
 def has_role(family: Family, name: str) -> bool:
-    """Return whether models of a family have a role, their own or one lent by another."""
+    """Return whether models of a family may have a role, the family's own or another's."""
     bare = name.rstrip("0123456789")
     own = {role.name for role in family.roles} | set(family.also)
     return name in own or f"{bare}N" in own
 
 
 def near_role(name: str) -> str | None:
-    """Return the role that a name which is none was probably meant to be.
+    """Return the role that an unknown name probably means, else None.
 
-    What is spelled almost like a role is a slip; "detection_boxes", as an output is called that
-    has a role, means the role. Other names ("gesture") are their writer's own.
+    A name spelled almost like a role is a slip, and the usual name of an output ("detection_boxes")
+    means its role. Other names ("gesture") are roles of their writer's own.
     """
     words = {word.lower(): word for word in sorted(role_names())}
     plain = name.lower().replace("_", "")
@@ -115,7 +115,7 @@ def near_role(name: str) -> str | None:
 
 
 def convention_names(role: str, family: Family | None) -> frozenset[str]:
-    """Return the conventions of a role, of any family's where the model's is not known."""
+    """Return the conventions of a role; those of all families if the model's is unknown."""
     known = find_role(role, family)
     if known is None:
         return frozenset()

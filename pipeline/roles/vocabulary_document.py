@@ -1,6 +1,6 @@
-"""Document: the page about roles, made from the vocabulary.
+"""The page about roles, docs/roles.md, made from the vocabulary.
 
-It opens no file: `docs/roles.md` is its text, and a test compares the two.
+This module opens no file; a test compares the page with its text.
 """
 
 import sys
@@ -12,34 +12,34 @@ from pipeline.roles.vocabulary import FAMILIES
 _INTRODUCTION = """\
 # Roles
 
-A role says what an output of a model is for, so that a page can use models without knowing
-them one by one. The catalog gives `map` (the tensor of each role) and for each role its
+A role names the purpose of a model's output, so that a page can use models that it does not
+know. The catalog gives `map` (the tensor of each role) and for each role its
 evidence and its conventions. This page is made from `pipeline/roles/`; edit there.
 
 A role is **stated** by `map:` in the manifest or **inferred** from names, shapes, the graph and
-the values on the test vectors. Inference abstains where these do not suffice; the catalog says
-why. What the manifest states goes first, and inference adds the roles that it leaves open, as
-long as the two agree. Only the family of the model's `task` is considered; without a task, only
-what is certain without it.
+the values on the test vectors. If these do not suffice, the output has no role,
+and the catalog says why. Roles that the manifest states go first; inference adds others as long
+as the two agree. Only roles of the family of the model's `task` are considered; without a task,
+only roles that are certain without it.
 
-What the manifest states is held against the values, and refused with what was seen if they
-contradict it: scores outside of 0 to 1, classes that are not whole numbers, boxes without a last
-axis of 4, outputs that do not belong together. What is neither supported nor contradicted
+A stated role is compared with the values, and refused with the evidence if they contradict it:
+scores outside of 0 to 1, classes that are not whole numbers, boxes without a last axis of 4,
+outputs that do not belong together. A stated role that values neither support nor contradict
 stands, "stated in the manifest".
 
-A role that is not listed here is allowed: `map: {gesture: Identity_3}` is copied to the catalog,
-unchecked. Two mistakes are refused: a name that is almost one of these (`bxes`; `detection_boxes`
+A role outside this list is allowed: `map: {gesture: Identity_3}` is copied to the catalog,
+unchecked. Two mistakes are refused: a name almost like a role here (`bxes`; `detection_boxes`
 for `boxes`), and a role of another family than the task's (`mask` with
 `task: image-classification`).
 
 `classes: null` says that the class is the arg-max of `scores` along its last axis. It is inferred
-where boxes and scores are known, the scores have a column for each class, and no other output can
+if boxes and scores are known, the scores have a column for each class, and no other output can
 hold classes.
 """
 
 
 def format_vocabulary() -> str:
-    """Return the page, in Markdown."""
+    """Return the page in Markdown: "# Roles …"."""
     parts = [_INTRODUCTION]
     parts += ["\n".join(_format_family(family)) for family in FAMILIES]
     parts.append("\n".join(_format_conventions()))

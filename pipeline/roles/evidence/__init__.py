@@ -1,1 +1,1 @@
-"""Evidence: what shapes, values and structure say of the role of an output."""
+"""Evidence: rules that claim roles of outputs from shapes, values, names and the graph."""

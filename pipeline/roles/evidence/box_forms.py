@@ -1,8 +1,8 @@
-"""Boxes: what the numbers of boxes are, told from how they lie in the image.
+"""Boxes: form and scale of boxes, inferred from their positions in the image.
 
-Four numbers are two corners, or a centre and a size, in fractions of the image or in pixels.
-Each reading puts boxes somewhere, and the wrong ones put many of them outside of the image or
-inside out. Which of x and y comes first cannot be told so. It opens no file.
+Four numbers are two corners, or a centre and a size, in fractions of the image or in pixels. A
+wrong reading puts many boxes outside of the image, or inside out. This does not show whether x or
+y comes first. This module opens no file.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ import numpy as np
 from pipeline.roles.evidence.observations import Floats
 
 MIN_BOXES = 20
-"""Fewer boxes than this say too little."""
+"""Fewer boxes prove too little."""
 
 MAX_OUTSIDE = 0.1
 """How far beyond the image, as a share of its size, a detected box may reach."""
 
 MAX_FRACTION = 2.5
-"""No fraction of an image is larger, also where boxes are not clipped to it."""
+"""The largest coordinate in fractions of the image, also of boxes that are not clipped to it."""
 
 _FAULTY_SHARE = 0.1
 _TYPICAL = 0.99
@@ -27,10 +27,10 @@ _TYPICAL = 0.99
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How boxes are to be read, and why.
+    """The conventions of boxes, with the evidence.
 
     Attributes:
-        conventions: `form` and `scale`, as far as they are known.
+        conventions: `form` and `scale`, as far as known.
         evidence: Sentences, for people.
     """
 
@@ -39,18 +39,18 @@ class Reading:
 
 
 def list_boxes(arrays: Sequence[Floats]) -> Floats:
-    """Return the boxes of all vectors, (count, 4), without padding, that is zeros."""
+    """Return the boxes of all vectors, (count, 4), without padding, which is zeros."""
     boxes = np.concatenate([array.reshape(-1, 4) for array in arrays])
     rows: Floats = boxes[np.any(boxes != 0.0, axis=1)]
     return rows
 
 
 def read_boxes(boxes: Floats, image_size: tuple[int, int] | None) -> Reading:
-    """Tell form and scale of boxes.
+    """Infer form and scale of boxes.
 
     Args:
         boxes: (count, 4), without padding.
-        image_size: Height and width of the input, if it is known.
+        image_size: Height and width of the input, if known.
     """
     if len(boxes) < MIN_BOXES:
         return Reading(conventions={}, evidence=())
@@ -96,7 +96,7 @@ def _find_scale(boxes: Floats, image_size: tuple[int, int] | None) -> str | None
 
 
 def _share_outside(boxes: Floats, size: float) -> float:
-    """Return how many boxes would leave the image if they were a centre and a size."""
+    """Return the share of boxes that would leave the image if they were a centre and a size."""
     ends = boxes[:, :2] + boxes[:, 2:] / 2
     starts = boxes[:, :2] - boxes[:, 2:] / 2
     margin = MAX_OUTSIDE * size

@@ -1,6 +1,6 @@
 """Classification: scores or logits of classes.
 
-It opens no file.
+This module opens no file.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _MAX_NDIM = 3
 
 
 def find_classification(model: Observed) -> Iterator[Claim | Doubt]:
-    """Yield the role of a classifier's output, if it has but one that can be it."""
+    """Yield the role of a classifier's output, if only one output can have it."""
     if not (model.does(CLASSIFICATION) or model.family is None):
         return
     outputs = [o for o in model.numeric if o.ndim is not None and 1 < o.ndim <= _MAX_NDIM]
@@ -34,10 +34,10 @@ def find_classification(model: Observed) -> Iterator[Claim | Doubt]:
 
 
 def _claim_softmax(output: Output, model: Observed) -> Claim | None:
-    """Claim `scores` for values that sum to 1, which no other kind of output does.
+    """Claim `scores` for values that sum to 1.
 
-    Without the manifest's word for the task the graph has to say so too: positions and weights
-    may sum to 1 as well.
+    Positions and weights may sum to 1 as well. So without a task in the manifest the graph must
+    end in a softmax too.
     """
     if not output.sums_to_one or not output.in_unit_range:
         return None
@@ -57,7 +57,7 @@ def _claim_softmax(output: Output, model: Observed) -> Claim | None:
 
 
 def _claim_stated(output: Output, model: Observed) -> Claim | None:
-    """Claim the role of the only output of what the manifest says is a classifier."""
+    """Claim the role of the only output of a model whose task is classification."""
     task = f"the only output of a model for {model.task}"
     if output.in_unit_range and model.structure.activation(output.tensor) == SIGMOID:
         return Claim(

@@ -1,8 +1,8 @@
 """Features: vectors and maps that describe an input, and quantities that a model estimates.
 
-Of a single output of a model whose task the manifest names there is little doubt. That a model
-has lost its top is seen from the graph: it ends in the ReLU of its last block, not in a
-product with weights. It opens no file.
+The role of a single output is nearly certain if the manifest names the task. The graph shows that
+a model has lost its top: it ends in the ReLU of its last block, not in a product with weights.
+This module opens no file.
 """
 
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def find_features(model: Observed) -> Iterator[Claim]:
 
 
 def read_length(output: Output) -> str | None:
-    """Return "unit" where all rows have length 1, "free" where not, None where unknown."""
+    """Return "unit" if all rows have length 1, "free" if not, None if unknown."""
     if not output.varies:
         return None
     norms = np.concatenate(

@@ -1,6 +1,6 @@
-"""Findings: what role an output has, why, and how it is to be read.
+"""Findings: the role of an output, the evidence for it, and its conventions.
 
-It opens no file.
+This module opens no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,14 @@ from pipeline.roles.evidence.observations import Output
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What one line of evidence says.
+    """The role that a rule claims for an output.
 
     Attributes:
         role: Name of the role.
-        output: The output that has it; None says that the role needs none (`classes: null`).
+        output: The output; None if the role needs none (`classes: null`).
         evidence: Sentences, for people.
-        conventions: Answers to the role's conventions, as far as they are known.
-        group: Roles that were told from one another, and fall together: with one of them
-            contradicted, the others are not known any more.
+        conventions: Answers to the role's conventions, as far as known.
+        group: Roles inferred together: if one of them is contradicted, all of them fall.
     """
 
     role: str
@@ -33,12 +32,12 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
-    """Why an output has no role although something speaks for one.
+    """Why an output has no role although some evidence speaks for it.
 
     Attributes:
         output: The output.
-        reason: In words.
-        refutes: Whether it speaks against whatever else is claimed of the output.
+        reason: A clause, for people.
+        refutes: Whether the doubt also drops the claims of other rules on the output.
     """
 
     output: Output
@@ -52,11 +51,11 @@ class Finding:
 
     Attributes:
         role: Name of the role.
-        tensor: Tensor of its output; None where it needs none.
-        source: Who says so.
-        evidence: Why, in sentences.
-        conventions: How the tensor is to be read, as far as that is known.
-        usable: Whether the tensor can be used as it is, see `terms.Role`.
+        tensor: Tensor of its output; None if it needs none.
+        source: Who says so: the manifest or the evidence.
+        evidence: Sentences, for people.
+        conventions: The meaning of the tensor's numbers, as far as known.
+        usable: Whether the tensor can be used as it is, see `role_types.Role`.
     """
 
     role: str
@@ -69,10 +68,10 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleFindings:
-    """All that is known of a model's roles.
+    """The roles of a model, and why its other outputs have none.
 
     Attributes:
-        findings: A role each, no two of one name.
+        findings: The roles, each at most once.
         abstained: Why an output has no role, by its name.
     """
 
@@ -81,11 +80,11 @@ class RoleFindings:
 
     @property
     def map(self) -> dict[str, str | None]:
-        """The tensor of each role, None where it needs none."""
+        """The tensor of each role, None if it needs none."""
         return {finding.role: finding.tensor for finding in self.findings}
 
     def record(self) -> RoleMap:
-        """Return the findings as a record; not usable if the only output waits for a model."""
+        """Return the findings as a record; not usable if its only output feeds another model."""
         roles: dict[str, tuple[str, ...]] = {}
         for finding in self.findings:
             if finding.tensor is not None:

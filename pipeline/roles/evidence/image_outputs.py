@@ -1,6 +1,6 @@
-"""Images: masks, mattes and what else is laid out like the image that goes in.
+"""Images: masks, mattes and other outputs in the layout of the input image.
 
-It opens no file.
+This module opens no file.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from pipeline.roles.evidence.structure import SIGMOID, SOFTMAX
 from pipeline.roles.object_roles import DEPTH, IMAGE, MATTING, SEGMENTATION
 
 LOGIT_REACH = 2.0
-"""How far from 0 and 1 logits go: a sigmoid makes 0.12 of -2."""
+"""Logits reach this far beyond 0 and 1: a sigmoid makes 0.12 of -2."""
 
 _COLOURS = 3
 _MIN_SHARE = 1 / 33
@@ -20,7 +20,7 @@ _MAX_DISTORTION = 1.25
 
 
 def find_images(model: Observed) -> Iterator[Claim]:
-    """Yield the roles of outputs that are images, where the manifest says what the model does."""
+    """Yield the roles of outputs that are images, if the manifest names the task."""
     if model.does(MATTING):
         yield from _find_matte(model)
     if len(model.numeric) != 1 or not model.numeric[0].varies:
@@ -36,7 +36,7 @@ def find_images(model: Observed) -> Iterator[Claim]:
 
 
 def read_activation(output: Output, model: Observed) -> dict[str, str]:
-    """Return `activation` and `normalization` of values, as far as they are known."""
+    """Return `activation` and `normalization` of values, as far as known."""
     activation = model.structure.activation(output.tensor)
     if output.in_unit_range and (activation == SOFTMAX or output.sums_to_one):
         return {"activation": "probability", "normalization": "softmax"}
@@ -48,10 +48,10 @@ def read_activation(output: Output, model: Observed) -> dict[str, str]:
 
 
 def are_logits(output: Output, model: Observed) -> bool:
-    """Return whether values are sums of products that reach far below 0, or far beyond 1.
+    """Return whether values are linear outputs that reach far below 0, or far beyond 1.
 
-    A network that was trained to give heat maps of 0 to 1 without a sigmoid misses these by
-    little, and is no logit.
+    A network trained to give heat maps of 0 to 1 without a sigmoid leaves that range only a
+    little, and gives no logits.
     """
     far = output.is_known and (output.low <= -LOGIT_REACH or output.high >= 1.0 + LOGIT_REACH)
     return far and model.structure.is_linear(output.tensor)
@@ -77,7 +77,7 @@ def _claim_mask(output: Output, model: Observed, task: str) -> Claim:
 
 
 def _find_matte(model: Observed) -> Iterator[Claim]:
-    """Yield `alpha` and `foreground` where one output each has the image's size."""
+    """Yield `alpha` and `foreground` if exactly one output for each has the image's size."""
     sized = [o for o in model.numeric if o.varies and model.is_image_sized(o) and o.in_unit_range]
     for role, channels in (("alpha", 1), ("foreground", _COLOURS)):
         found = [o for o in sized if o.plane and o.plane[2] == channels]

@@ -1,6 +1,6 @@
 """Landmarks: points of a face, a hand or a body, in pixels or metres.
 
-It opens no file.
+This module opens no file.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _DEPTH_SHARE = 0.25
 
 
 def find_landmarks(model: Observed) -> Iterator[Claim | Doubt]:
-    """Yield the roles of a landmark model's outputs that need no names."""
+    """Yield the roles of a landmark model's outputs by their values, without their names."""
     if not model.does(LANDMARKS):
         return
     rows = [o for o in model.numeric if o.varies and o.row_length >= MIN_VALUES]
@@ -46,7 +46,7 @@ def find_landmarks(model: Observed) -> Iterator[Claim | Doubt]:
 
 
 def read_points(output: Output, model: Observed) -> dict[str, str]:
-    """Return `scale` and `points` of landmarks, as far as they are known."""
+    """Return `scale` and `points` of landmarks, as far as known."""
     if not output.varies or not _are_pixels(output, model):
         return {}
     points = describe_points(output)
@@ -54,10 +54,10 @@ def read_points(output: Output, model: Observed) -> dict[str, str]:
 
 
 def describe_points(output: Output) -> int | None:
-    """Return the number of points with three coordinates that an output holds, if it is clear.
+    """Return the number of points with three coordinates in an output, None if unclear.
 
-    Of x, y and z in turn the first two lie around the middle of the image and the third around
-    0; values in pairs, or in fives, show no such thing in every third place.
+    The mean of x and of y is near the middle of the image, and the mean of z near 0. Values in
+    pairs or in fives show no such pattern in every third position.
     """
     count = output.row_length
     if not output.is_known or count % _NUM_AXES:
@@ -99,7 +99,7 @@ def _claim_metres(output: Output) -> Claim:
 
 
 def _find_scores(model: Observed, *, has_points: bool) -> Iterator[Claim | Doubt]:
-    """Yield `scores` for the only single number; of two, one may tell left hands from right."""
+    """Yield `scores` for the only single number; with two, one may be the handedness."""
     single = [o for o in model.numeric if o.inner == ()]
     if len(single) == 1 and has_points:
         output = single[0]

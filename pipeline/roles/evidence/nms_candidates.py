@@ -1,8 +1,8 @@
-"""Origin: the rows that non-maximum suppression left, found again among the candidates.
+"""Origin: finds the rows that non-maximum suppression kept among its candidates.
 
-The Object Detection API returns both, and copies rows without computing with them. So the raw
-tensors, the scores of all classes and the numbers of the candidates know one another by their
-values, whatever they are called. It opens no file.
+The Object Detection API returns both, and copies rows without changing them. So values identify
+the raw tensors, the scores of all classes and the candidates' numbers, whatever their names are.
+This module opens no file.
 """
 
 from collections import defaultdict
@@ -17,10 +17,10 @@ from pipeline.roles.evidence.observations import QUANTIZATION_STEP, Floats, Obse
 from pipeline.roles.evidence.role_check import BOX_SIZE
 
 EQUAL = 1e-4
-"""Difference that copies of one number may have after clipping and rounding."""
+"""Largest difference of two copies of a number, after clipping and rounding."""
 
 MIN_KNOWN_AGAIN = 10
-"""Fewer rows than this may be found among the candidates by chance."""
+"""Fewer rows may match candidates by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,10 @@ class Rows:
     """Outputs with a row for each box.
 
     Attributes:
-        boxes: Four numbers a row.
-        scores: One number a row, from 0 to 1, falling.
-        whole: One whole number a row, each of these outputs.
-        tables: Several numbers a row.
+        boxes: Output with four numbers a row.
+        scores: Output with one number a row, from 0 to 1, falling.
+        whole: Outputs with one whole number a row.
+        tables: Outputs with several numbers a row.
         raw: Tables with more rows than these: the candidates.
     """
 
@@ -43,21 +43,21 @@ class Rows:
 
     @property
     def valid(self) -> list[npt.NDArray[np.bool_]]:
-        """Which rows are no padding, on each vector."""
+        """For each vector, the mask of rows that are no padding."""
         return [array > 0.0 for array in self.scores.values]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Outputs that were known by what they are in one another.
+    """Outputs whose values were found in one another.
 
     Attributes:
         multiclass: For each row the candidate's scores of all classes.
         raw_scores: Scores of all candidates.
         raw_boxes: Boxes of all candidates.
-        anchors: For each row the number of its candidate; None where no output is.
-        off_by: By how much these numbers miss at most; 8-bit constants make them inexact.
-        count: How many rows were found again.
+        anchors: For each row the number of its candidate; None if no output holds it.
+        off_by: Largest error of these numbers; 8-bit constants make them inexact.
+        count: Number of rows found among the candidates.
     """
 
     multiclass: Output
@@ -69,13 +69,13 @@ class Origin:
 
 
 Places = list[list[list[list[int]]]]
-"""By vector, sample and row: the candidates that the row may be a copy of."""
+"""By vector, sample and row: the candidates of which the row may be a copy."""
 
 
 def find_origin(rows: Rows, model: Observed) -> Origin | None:
-    """Find each row among the candidates, its scores and its box at one place.
+    """Find each row among the candidates, with scores and box from the same candidate.
 
-    Only if that works for one choice of outputs and no other, it proves them.
+    The result is a proof only if exactly one choice of outputs works.
     """
     count = sum(int(valid.sum()) for valid in rows.valid)
     if count < MIN_KNOWN_AGAIN:
@@ -85,7 +85,7 @@ def find_origin(rows: Rows, model: Observed) -> Origin | None:
         if scores is boxes or boxes.last != BOX_SIZE or multiclass.last != scores.last:
             continue
         if model.structure.activation(boxes.tensor):
-            continue  # of four classes, scores have the shape of boxes
+            continue  # with four classes, scores have the shape of boxes
         places = _locate(rows, multiclass, scores, boxes)
         if places is not None:
             anchors, off_by = _find_anchors(rows, places, scores, model)
@@ -111,7 +111,7 @@ def pick_rows(output: Output, rows: Rows) -> list[list[Floats]]:
 
 
 def _locate(rows: Rows, multiclass: Output, scores: Output, boxes: Output) -> Places | None:
-    """Return the places of all rows, None if one of them is nowhere."""
+    """Return the candidates of all rows, None if a row has none."""
     vectors = zip(
         pick_rows(multiclass, rows),
         pick_rows(rows.boxes, rows),
@@ -150,10 +150,10 @@ def _locate_rows(
 def _find_anchors(
     rows: Rows, places: Places, scores: Output, model: Observed
 ) -> tuple[Output | None, int]:
-    """Return the output that holds the places, and by how much it misses them.
+    """Return the output that holds the candidates' numbers, and its largest error.
 
-    Nothing is added to these numbers in the graph, as it is to classes. In a model with 8-bit
-    weights they come out of a table that was rounded to 256 steps.
+    The graph adds a constant to classes, but not to these numbers. In a model with 8-bit weights
+    they come from a table rounded to 256 steps.
     """
     step = QUANTIZATION_STEP * max(array.shape[1] for array in scores.values)
     found = []

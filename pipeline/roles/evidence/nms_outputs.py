@@ -1,8 +1,8 @@
-"""Suppressed: what non-maximum suppression left of a detector's candidates.
+"""Suppressed detections: the outputs of a detector's non-maximum suppression.
 
-Its outputs have a row for each box: boxes (n, 4), scores in falling order, classes as whole
-numbers, sometimes the scores of all classes and the number of the candidate that each row was.
-It opens no file.
+They have a row for each box: boxes (n, 4), scores in falling order, classes as whole numbers,
+sometimes the scores of all classes and the number of each row's candidate. This module opens no
+file.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _MIN_ROWS = 2
 
 
 def find_suppressed(model: Observed) -> Iterator[Claim]:
-    """Yield the roles of rows that the graph's own non-maximum suppression left."""
+    """Yield the roles of the rows that the graph's own non-maximum suppression kept."""
     rows = _find_rows(model)
     if rows is None or not model.structure.is_selected(rows.boxes.tensor):
         return
@@ -47,7 +47,7 @@ def find_suppressed(model: Observed) -> Iterator[Claim]:
 
 
 def _find_rows(model: Observed) -> Rows | None:
-    """Return the outputs with a row for each box, if boxes and scores are one output each."""
+    """Return the outputs with a row for each box, if one output has boxes and one has scores."""
     tables = [o for o in model.numeric if o.ndim == NDIM_TABLE and o.varies]
     lines = [o for o in model.numeric if o.ndim == NDIM_ROWS and o.varies]
     found = []
@@ -73,7 +73,7 @@ def _find_rows(model: Observed) -> Rows | None:
 
 
 def _are_boxes(output: Output, model: Observed) -> bool:
-    """Tell whether values are corners in an image, and no scores out of a sigmoid."""
+    """Return whether values are corners in an image, and no scores out of a sigmoid."""
     if model.structure.activation(output.tensor):
         return False
     boxes = list_boxes(output.values)
@@ -81,10 +81,10 @@ def _are_boxes(output: Output, model: Observed) -> bool:
 
 
 def _are_scores(output: Output, model: Observed) -> bool:
-    """Tell whether values fall within each row, from 0 to 1, and were not computed with after.
+    """Return whether values fall within each row, from 0 to 1, and are not changed afterwards.
 
-    Scores leave a sigmoid and are then only chosen. What a constant is added to are classes,
-    and what once were integers are numbers of something.
+    After their sigmoid, scores are only selected. Outputs with an added constant are classes, and
+    former integers are counts or numbers of candidates.
     """
     falling = all((np.diff(array, axis=1) <= _ORDERED).all() for array in output.values)
     differing = any((np.ptp(array, axis=1) > EQUAL).any() for array in output.values)
@@ -99,10 +99,10 @@ def _are_scores(output: Output, model: Observed) -> bool:
 
 
 def _find_classes(rows: Rows, origin: Origin | None, model: Observed) -> Claim | None:
-    """Claim `classes`: whole numbers, of what each score belongs to.
+    """Claim `classes`: whole numbers, the class of each score.
 
-    With multiclass scores they have to be the columns that the scores stand in; without, the
-    only whole numbers that there are.
+    With multiclass scores they must be the columns that hold the scores; without, they must be
+    the only whole numbers.
     """
     if origin is None:
         alone = len(rows.whole) == 1 and not rows.tables and _repeat(rows.whole[0], rows)
@@ -130,9 +130,9 @@ def _find_classes(rows: Rows, origin: Origin | None, model: Observed) -> Claim |
 
 
 def _repeat(output: Output, rows: Rows) -> bool:
-    """Tell whether values come again and rise and fall, as classes do.
+    """Return whether values repeat, rise and fall, as classes do.
 
-    The number of a candidate hardly comes twice, a flag for valid rows only falls, a rank rises.
+    A candidate's number hardly repeats, a flag for valid rows only falls, a rank only rises.
     """
     for samples in pick_rows(output, rows):
         for sample in samples:
@@ -145,7 +145,7 @@ def _repeat(output: Output, rows: Rows) -> bool:
 
 
 def _are_columns(classes: Output, multiclass: Output, rows: Rows) -> bool:
-    """Return whether each row's score is in the column of the multiclass scores that it names."""
+    """Return whether each row's score is in the multiclass column that its class names."""
     samples = zip(
         *(pick_rows(o, rows) for o in (classes, multiclass, rows.scores)),
         strict=True,
@@ -201,7 +201,7 @@ def _claim_scores(rows: Rows) -> Claim:
 
 
 def _claim_count(rows: Rows, model: Observed) -> Iterator[Claim]:
-    """Claim `count`: one whole number for each input, as many as there are scores above 0."""
+    """Claim `count`: one whole number for each input, the number of scores above 0."""
     counts = [
         o
         for o in model.numeric

@@ -1,7 +1,7 @@
-"""Observed: the outputs of a model as seen from outside, shapes and the values of some runs.
+"""Observations: the shapes of a model's outputs, and their values on some runs.
 
-Every question here is answered from the numbers alone, and "not known" is an answer: without
-values, or with values that never vary, nothing is claimed. It opens no file and runs no model.
+Every question here is answered from these numbers alone, and "unknown" is an answer: values that
+are missing or never vary prove nothing. This module opens no file and runs no model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,19 +21,19 @@ from pipeline.tfjs.model.weights import Array
 Floats = npt.NDArray[np.float64]
 
 RANGE_TOLERANCE = 1e-5
-"""By how much arithmetic may take a probability beyond 0 and 1."""
+"""How far rounding may move a probability beyond 0 and 1."""
 
 SUM_TOLERANCE = 2e-3
-"""By how much a softmax computed in float16 may miss 1."""
+"""Largest error of the sum of a softmax computed in float16."""
 
 QUANTIZATION_STEP = 1 / 255
-"""What 8-bit weights may add to a whole number, as a share of the largest one."""
+"""Error that 8-bit weights add to a whole number, as a share of the largest one."""
 
 MAX_WHOLE_TOLERANCE = 0.2
-"""Beyond this, nearness to a whole number says nothing."""
+"""With a larger tolerance, being near a whole number proves nothing."""
 
 _PLANE_SIZE = 5
-"""An axis of fewer values than this is no side of an image."""
+"""A shorter axis is no side of an image."""
 
 _NDIM_PLANE, _NDIM_IMAGE = 3, 4
 _CHANNELS = (1, 3, 4)
@@ -46,8 +46,8 @@ class Output:
     Attributes:
         name: Its name in signature.json.
         tensor: Its tensor.
-        shape: Size of each axis as signed, None where unknown; None without even their number.
-        values: What it was on each vector; strings and what was not run are left out.
+        shape: Size of each axis in the signature, None where unknown; None without known axes.
+        values: The values on each vector; empty for strings and without a run.
         text: Whether it holds strings.
     """
 
@@ -59,13 +59,13 @@ class Output:
 
     @cached_property
     def is_known(self) -> bool:
-        """Whether there are values to look at, all of one number of axes and finite."""
+        """Whether all values are finite and have the same number of axes; False without values."""
         ndims = {array.ndim for array in self.values}
         return len(ndims) == 1 and all(a.size and np.isfinite(a).all() for a in self.values)
 
     @cached_property
     def sizes(self) -> tuple[int | None, ...] | None:
-        """Size of each axis where all vectors, or else the signature, agree on it."""
+        """Size of each axis if all vectors, or else the signature, agree on it."""
         shapes = [array.shape for array in self.values]
         if not shapes or len({len(shape) for shape in shapes}) > 1:
             return self.shape
@@ -81,7 +81,7 @@ class Output:
 
     @property
     def row_length(self) -> int:
-        """Number of values for each input, where they are one row of known length; else 0."""
+        """Number of values for each input if they are one row of known length, else 0."""
         inner = self.inner
         return inner[0] or 0 if inner is not None and len(inner) == 1 else 0
 
@@ -122,17 +122,17 @@ class Output:
 
     @cached_property
     def is_whole(self) -> bool:
-        """Whether all values are whole, but for what 8-bit constants add to them."""
+        """Whether all values are whole, but for the error of 8-bit constants."""
         return self.is_known and self.distance_from_whole <= self.whole_tolerance
 
     @cached_property
     def distance_from_whole(self) -> float:
-        """How far the value that is least whole is from a whole one."""
+        """Largest distance of a value from the nearest whole number."""
         return float(np.abs(self.flat - np.round(self.flat)).max())
 
     @property
     def whole_tolerance(self) -> float:
-        """How far a value may be from a whole one."""
+        """Largest distance of a value from a whole number that passes for it."""
         return whole_tolerance(self.flat)
 
     @cached_property
@@ -144,7 +144,7 @@ class Output:
 
     @cached_property
     def plane(self) -> tuple[int, int, int] | None:
-        """Height, width and channels where it is laid out like an image, else None."""
+        """Height, width and channels if the layout is that of an image, else None."""
         sizes = self.sizes
         if sizes is None or len(sizes) not in (_NDIM_PLANE, _NDIM_PLANE + 1):
             return None
@@ -154,22 +154,22 @@ class Output:
         return (height, width, channels) if min(height, width) >= _PLANE_SIZE else None
 
     def __str__(self) -> str:
-        """Return how messages call it."""
+        """Return the output's name in messages: "'boxes' (Identity_1:0)"."""
         same = self.name == self.tensor
         return f"'{self.name}'" if same else f"'{self.name}' ({self.tensor})"
 
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """A model as its roles are told from.
+    """The facts on a model from which rules infer its roles.
 
     Attributes:
-        outputs: Its outputs.
-        inputs: Its inputs.
-        structure: What its graph tells.
-        family: What it does, as far as the manifest says so.
-        task: The manifest's word for it.
-        image_size: Height and width of its image input; None without one, or an open size.
+        outputs: The outputs of the model.
+        inputs: The inputs of the model.
+        structure: Its graph.
+        family: Family of the manifest's `task`, None without.
+        task: The manifest's `task`.
+        image_size: Height and width of its image input; None without an image or with open sizes.
     """
 
     outputs: tuple[Output, ...]
@@ -185,16 +185,16 @@ class Observed:
         return tuple(output for output in self.outputs if not output.text)
 
     def does(self, *families: Family) -> bool:
-        """Return whether the manifest says that the model belongs to one of some families."""
+        """Return whether the manifest's task belongs to one of some families."""
         return self.family in families
 
     def is_image_sized(self, output: Output) -> bool:
-        """Return whether an output has the height and width of the image that goes in."""
+        """Return whether an output has the height and width of the input image."""
         return bool(output.plane and self.image_size == output.plane[:2])
 
 
 def whole_tolerance(values: Floats) -> float:
-    """Return how far a value may be from a whole one to pass for it, beside the largest value."""
+    """Return the largest distance from a whole number that passes; it grows with the values."""
     largest = float(np.abs(values).max())
     return RANGE_TOLERANCE + min(QUANTIZATION_STEP * largest, MAX_WHOLE_TOLERANCE)
 
@@ -207,14 +207,14 @@ def observe(
     vectors: Sequence[Mapping[str, Array]],
     inputs: Sequence[Mapping[str, Array]] = (),
 ) -> Observed:
-    """Bring together what is known of a model.
+    """Gather the facts on a model.
 
     Args:
         signature: Inputs and outputs.
         structure: Its graph.
         task: The manifest's `task`.
         vectors: Outputs on each vector, by name; a random output may be left out.
-        inputs: What each vector fed, by name, where open sizes were chosen.
+        inputs: Inputs of each vector, by name, which show the sizes chosen for open ones.
     """
     outputs = tuple(_observe_output(entry, vectors) for entry in signature.outputs)
     return Observed(
@@ -232,7 +232,7 @@ def _observe_output(entry: SignatureOutput, vectors: Sequence[Mapping[str, Array
     text = entry.js_dtype == "string"
     arrays = [vector[name] for vector in vectors if name in vector]
     if not all(_has_shape(array, shape) for array in arrays):
-        arrays = []  # whatever was run, it was not this output
+        arrays = []  # these values are of another output
     return Output(
         name=name,
         tensor=entry.tensor,

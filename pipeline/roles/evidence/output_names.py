@@ -1,8 +1,8 @@
-"""Named: roles that outputs have by their own names, where nothing contradicts these.
+"""Names: claims roles by the names of outputs, if nothing contradicts these.
 
-A name counts within the family that the manifest's task belongs to. Without a task it takes
-two names of one family that vouch for one another: "age" alone may be anything, beside "gender"
-it is not. It opens no file.
+A name counts within the family of the manifest's task. Without a task, two names of one family
+must support each other: "age" alone may mean anything, beside "gender" it does not. This module
+opens no file.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _MIN_VOUCHING = 2
 
 
 def find_named(model: Observed) -> Iterator[Claim | Doubt]:
-    """Yield a claim for each output whose name says its role."""
+    """Yield a claim for each output whose name means a role."""
     named = {output: found for output in model.outputs if (found := name_role(output.name))}
     sound = {}
     for output, (role, words) in named.items():
@@ -40,7 +40,7 @@ def find_named(model: Observed) -> Iterator[Claim | Doubt]:
 
 
 def _guess_family(roles: set[str]) -> Family | None:
-    """Return the only family that two names speak for, or the one that needs no second name."""
+    """Return the only family that two names support; "embedding" needs no second name."""
     if roles == {"embedding"}:
         return EMBEDDING
     counts = {

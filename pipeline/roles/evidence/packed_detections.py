@@ -1,7 +1,7 @@
-"""Rows: detections that hold box, score and class in one row, as CenterNet and YOLO end in.
+"""Packed detections: rows that hold box, score and class, as CenterNet and YOLO end in.
 
-Which column is which is told from the values; whether x or y comes first from the graph, where
-it takes a place apart into quotient and rest. It opens no file.
+The values show which columns these are. The graph shows whether x or y comes first, if it splits
+a flat index into quotient and remainder. This module opens no file.
 """
 
 from collections.abc import Iterator
@@ -37,13 +37,13 @@ def find_detections(model: Observed) -> Iterator[Claim]:
             continue
         rows = np.concatenate([array.reshape(-1, _NUM_COLUMNS) for array in output.values])
         rows = rows[np.any(rows != 0.0, axis=1)]
-        places = _find_columns(output, rows)
-        if places is not None and len(rows) >= MIN_BOXES:
-            yield _claim(output, rows, places, model)
+        columns = _find_columns(output, rows)
+        if columns is not None and len(rows) >= MIN_BOXES:
+            yield _claim(output, rows, columns, model)
 
 
 def _find_columns(output: Output, rows: Floats) -> tuple[int, int, int] | None:
-    """Return the columns where the box begins, of the score and of the class."""
+    """Return the first column of the box, the column of the score and that of the class."""
     scores = [i for i in range(_NUM_COLUMNS) if _is_score(output, i)]
     classes = [i for i in range(_NUM_COLUMNS) if _is_class(rows[:, i])]
     if len(scores) != 1 or len(classes) != 1:
@@ -77,8 +77,8 @@ def _is_whole(values: Floats) -> bool:
     return bool(np.abs(values - np.round(values)).max() <= whole_tolerance(values))
 
 
-def _claim(output: Output, rows: Floats, places: tuple[int, int, int], model: Observed) -> Claim:
-    start, score, class_ = places
+def _claim(output: Output, rows: Floats, columns: tuple[int, int, int], model: Observed) -> Claim:
+    start, score, class_ = columns
     reading = read_boxes(rows[:, start : start + BOX_SIZE], model.image_size)
     axes = [model.structure.grid_axis(name) for name in model.structure.columns(output.tensor)]
     order = _find_order(axes, start)
@@ -98,7 +98,7 @@ def _claim(output: Output, rows: Floats, places: tuple[int, int, int], model: Ob
             f"of a place by the grid's width: {order}"
         )
     words = {start: _WORDS[order], score: "score", class_: "class"}
-    conventions["columns"] = ", ".join(words[place] for place in sorted(words))
+    conventions["columns"] = ", ".join(words[column] for column in sorted(words))
     return Claim(
         role="detections",
         output=output,

@@ -1,6 +1,6 @@
-"""Pose: keypoints, and the maps that keypoints are found from.
+"""Pose: keypoints, and the maps from which keypoints are computed.
 
-It opens no file.
+This module opens no file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from pipeline.roles.evidence.structure import SIGMOID
 from pipeline.roles.person_roles import POSE
 
 MIN_POINTS = 5
-"""A body or hand is described by no fewer points."""
+"""A body or hand has no fewer points."""
 
 _NDIM_POINTS, _NDIM_IMAGES = 3, 4
 _COLUMNS = (2, 3)
@@ -23,7 +23,7 @@ _NEGATIVE_SHARE = 0.1
 
 
 def find_pose(model: Observed) -> Iterator[Claim]:
-    """Yield the roles of a pose model's outputs that need no names."""
+    """Yield the roles of a pose model's outputs by their values, without their names."""
     if not model.does(POSE) or len(model.numeric) != 1:
         return
     output = model.numeric[0]
@@ -33,10 +33,10 @@ def find_pose(model: Observed) -> Iterator[Claim]:
 
 
 def describe_maps(claims: Mapping[str, Output | None], model: Observed) -> dict[str, str]:
-    """Return what speaks against maps that do not belong together, by role.
+    """Return why maps do not belong together, by role: {"offsets": "has 30 channels; …"}.
 
-    Heat maps have a channel for each point, offsets two; displacements two for each edge of a
-    tree, which has one edge less than points (PoseNet).
+    For each point heat maps have one channel and offsets two. Displacements have two for each edge
+    of a tree, which has one edge less than points (PoseNet).
     """
     heatmaps = claims.get("heatmaps")
     if heatmaps is None or not heatmaps.plane or not model.does(POSE):

@@ -1,9 +1,9 @@
-"""Detection: boxes, scores and classes, told by how they go together.
+"""Detection: boxes, scores and classes, inferred from their relations.
 
-A tensor of one number for each box may be scores, classes or anchors; its values, its way
-through the graph and its relation to the other outputs have to agree before it is called
-either. The TensorFlow Object Detection API's exports are known without names, because the
-rows that its non-maximum suppression left are found again among the raw ones. It opens no file.
+A tensor of one number for each box may hold scores, classes or anchors; its values, its path
+through the graph and its relation to the other outputs must agree before it gets a role. Exports
+of the TensorFlow Object Detection API need no names, because the rows that non-maximum
+suppression kept are found among the raw rows. This module opens no file.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from pipeline.roles.object_roles import DETECTION
 
 
 def find_detection(model: Observed) -> Iterator[Claim | Doubt]:
-    """Yield the roles of a detector's outputs that need no names."""
+    """Yield the roles of a detector's outputs by their values, without their names."""
     if not (model.does(DETECTION) or model.family is None):
         return
     suppressed = list(find_suppressed(model))
@@ -34,7 +34,7 @@ def find_detection(model: Observed) -> Iterator[Claim | Doubt]:
 
 
 def _find_candidates(model: Observed) -> Iterator[Claim]:
-    """Yield `boxes` and `scores` of a model that leaves the choice among all boxes to others."""
+    """Yield `boxes` and `scores` of a model that returns all boxes, without a selection."""
     tables = [o for o in model.numeric if o.ndim == NDIM_TABLE and o.varies]
     boxes = [o for o in tables if o.last == BOX_SIZE and _is_decoded(o, model)]
     if len(boxes) != 1 or any(model.structure.is_selected(o.tensor) for o in model.outputs):
@@ -63,7 +63,7 @@ def _find_candidates(model: Observed) -> Iterator[Claim]:
 
 
 def _find_grids(model: Observed) -> Iterator[Doubt]:
-    """Yield a doubt for outputs that are parts of one: of each grid its own."""
+    """Yield a doubt for each output that covers only one of several grids."""
     tables = [o for o in model.numeric if o.ndim == NDIM_TABLE and o.varies]
     for output in tables:
         alike = [o for o in tables if o.last == output.last and o.sizes != output.sizes]
@@ -92,11 +92,11 @@ def _are_probabilities(output: Output, model: Observed) -> bool:
 
 
 def find_arg_max(model: Observed, claimed: dict[str, Output | None]) -> Iterator[Claim]:
-    """Yield `classes: null` where boxes and scores are known and the scores tell the class.
+    """Yield `classes: null` if boxes and scores are known and the scores imply the class.
 
     Args:
         model: The model.
-        claimed: Outputs of the roles found so far.
+        claimed: Outputs by role, as found so far.
     """
     boxes, scores = claimed.get("boxes"), claimed.get("scores")
     if boxes is None or scores is None or "classes" in claimed or scores.ndim != NDIM_TABLE:

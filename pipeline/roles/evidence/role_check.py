@@ -1,7 +1,7 @@
-"""Checks: what speaks against an output having a role.
+"""Checks: contradictions between an output and a role.
 
 A contradiction is a fact that no tensor with that role can have: scores beyond 1, classes that
-are not whole numbers. Where nothing is known, nothing is contradicted. It opens no file.
+are not whole numbers. Unknown facts contradict nothing. This module opens no file.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,12 +20,12 @@ _MIN_POINT, _MAX_POINT = 2, 5
 
 
 def contradict(role: str, output: Output, model: Observed) -> str | None:
-    """Return what speaks against a role, as a clause that follows the output's name, or None.
+    """Return why an output cannot have a role, else None: "holds strings".
 
     Args:
-        role: A role of the vocabulary; of any other nothing is known.
-        output: The output that is to have it.
-        model: The model, for the roles that belong together.
+        role: A role of the vocabulary; any other role has no contradictions.
+        output: The output; its name goes before the text.
+        model: The model, for roles that belong together.
     """
     for check in _CHECKS.get(role, ()):
         reason = check(output, model)
@@ -35,10 +35,10 @@ def contradict(role: str, output: Output, model: Observed) -> str | None:
 
 
 def disagree(claimed: Mapping[str, Output | None]) -> tuple[str, str] | None:
-    """Return a role and why its output does not belong to another role's, or None.
+    """Return a role and why its output does not fit another role's output, else None.
 
     Args:
-        claimed: Outputs by role; None where a role needs none.
+        claimed: Outputs by role; None if a role needs none.
     """
     boxes = claimed.get("boxes")
     if boxes is None or boxes.ndim != NDIM_TABLE:
@@ -54,7 +54,7 @@ def disagree(claimed: Mapping[str, Output | None]) -> tuple[str, str] | None:
 
 
 def num_rows(output: Output) -> int | None:
-    """Return how many rows an output has for each input."""
+    """Return the number of rows of an output for each input."""
     return output.sizes[1] if output.sizes and len(output.sizes) > 1 else None
 
 
@@ -159,11 +159,11 @@ _CHECKS: Mapping[str, tuple[Callable[[Output, Observed], str | None], ...]] = {
 
 
 def fits_name(role: str, output: Output) -> bool:
-    """Return whether an output looks like what its name says.
+    """Return whether an output looks like the role of its name.
 
-    Stricter than `contradict`: names are reused for other things (CenterNet's `keypoints` are
-    heat maps of classes, an SSD's `box` may be distances from anchors), and nobody vouches for
-    them as the writer of a manifest does.
+    This is stricter than `contradict`: names are reused (CenterNet's `keypoints` are heat maps of
+    classes, an SSD's `box` may be distances from anchors), and no writer of a manifest vouches for
+    them.
     """
     if output.sizes is None:
         return False
@@ -183,7 +183,7 @@ def _is_row(output: Output, _ndim: int) -> bool:
 
 
 def _is_decoded(output: Output, _ndim: int) -> bool:
-    """Return whether numbers can be places in an image, and not distances from anchors."""
+    """Return whether numbers can be positions in an image, and not distances from anchors."""
     if not output.is_known:
         return True
     boxes = list_boxes(output.values)
@@ -211,7 +211,7 @@ _FORMS: Mapping[str, Callable[[Output, int], bool]] = {
 
 
 def format_sizes(output: Output) -> str:
-    """Return the shape of an output, "?" where it is not known."""
+    """Return the shape of an output: "(1, ?, 4)", with "?" for an unknown size."""
     sizes = output.sizes or ()
     text = ", ".join("?" if size is None else str(size) for size in sizes)
     return f"({text},)" if len(sizes) == 1 else f"({text})"

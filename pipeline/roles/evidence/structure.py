@@ -1,8 +1,8 @@
-"""Structure: what a graph tells about an output, from the operations that it comes from.
+"""Structure: the operations of a graph that compute and select an output's values.
 
-Values alone cannot tell a probability from a fraction. Here an output is followed backwards
-through operations that move or choose values without changing them, to the one that computed
-them. It opens no file and reads no weight.
+Values alone do not distinguish a probability from a fraction. This module follows an output
+backwards, through operations that move or select values, to the operation that computed them.
+It opens no file and reads no weight.
 """
 
 import base64
@@ -18,7 +18,7 @@ _MOVING = frozenset(
     {"Cast", "ExpandDims", "GatherNd", "GatherV2", "Identity", "Pad", "PadV2", "Reshape"}
     | {"Slice", "Snapshot", "Squeeze", "StopGradient", "StridedSlice", "Transpose", "Unpack"}
 )
-"""Operations whose first input's values come out as they are, or some of them."""
+"""Operations that return values of their first input unchanged, all or some of them."""
 
 _JOINING = frozenset({"ConcatV2", "Pack"})
 _ADDING = frozenset({"Add", "AddV2", "Sub"})
@@ -36,7 +36,7 @@ _MAX_STEPS = 64
 
 @dataclass(frozen=True)
 class Structure:
-    """The graph of a model, and what was asked of it.
+    """The graph of a model, and questions on its tensors.
 
     Attributes:
         topology: The graph.
@@ -46,16 +46,16 @@ class Structure:
     _ops: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def origins(self, tensor: str) -> list[Node]:
-        """Return the nodes that computed the values of a tensor, past all that move them."""
+        """Return the nodes that computed the values of a tensor, past nodes that move them."""
         return list(self._origins(tensor, _MAX_STEPS))
 
     def activation(self, tensor: str) -> str | None:
-        """Return "sigmoid" or "softmax" where all values of a tensor come out of one."""
+        """Return "sigmoid" or "softmax" if it made all values of a tensor, else None."""
         found = {_activation(node) for node in self.origins(tensor)}
         return found.pop() if len(found) == 1 else None
 
     def is_linear(self, tensor: str) -> bool:
-        """Return whether all values come straight out of a product with weights."""
+        """Return whether all values are products with weights, without an activation."""
         nodes = self.origins(tensor)
         return bool(nodes) and all(self._is_linear(node) for node in nodes)
 
@@ -65,16 +65,16 @@ class Structure:
         return bool(nodes) and all(self._is_rectified(node) for node in nodes)
 
     def adds_constant(self, tensor: str) -> bool:
-        """Return whether a constant was added after a value was computed."""
+        """Return whether the graph adds a constant to a computed value."""
         return any(
             node.op in _ADDING and any(self._is_constant(name) for name in node.data_inputs)
             for node in self.origins(tensor)
         )
 
     def is_integer(self, tensor: str) -> bool:
-        """Return whether the values of a tensor were integers on their way, whatever they are now.
+        """Return whether the values of a tensor were integers earlier in the graph.
 
-        Only the way through operations that move values is followed.
+        Only operations that move values are followed.
         """
         for _ in range(_MAX_STEPS):
             node = self._node(tensor)
@@ -91,19 +91,19 @@ class Structure:
         return bool(ops & _SELECTING) or any(op.startswith(_SUPPRESSION) for op in ops)
 
     def selections(self, tensor: str) -> list[str]:
-        """Return the operations that chose the rows of a tensor, for people."""
+        """Return the operations that chose the rows of a tensor: ["NonMaxSuppressionV5"]."""
         ops = self.ancestor_ops(tensor)
         return sorted(op for op in ops if op in _SELECTING or op.startswith(_SUPPRESSION))
 
     def ancestor_ops(self, tensor: str) -> frozenset[str]:
-        """Return all operations that the values of a tensor depend on."""
+        """Return all operations on which the values of a tensor depend."""
         node = split_tensor_name(tensor)[0]
         if node not in self._ops:
             self._ops[node] = frozenset(self._collect_ops(node))
         return self._ops[node]
 
     def columns(self, tensor: str) -> list[str]:
-        """Return what is joined to make a tensor, in order; the tensor itself if nothing is."""
+        """Return the tensors that are joined to make a tensor, in order; else the tensor itself."""
         node = self._node(tensor)
         while node.op in ("Identity", "ExpandDims", "Squeeze") and node.data_inputs:
             tensor = node.data_inputs[0]
@@ -113,10 +113,10 @@ class Structure:
         return list(node.data_inputs[:-1] if node.op == "ConcatV2" else node.data_inputs)
 
     def grid_axis(self, tensor: str) -> str | None:
-        """Return "y" or "x" where a tensor is a place in a grid taken from its flat index.
+        """Return "y" or "x" if a tensor is a grid position computed from its flat index.
 
-        A flat index is y * width + x, so that y is the quotient by the width and x the rest:
-        FloorMod, or what is left after the quotient times the width is taken off.
+        A flat index is y * width + x: y is the quotient by the width, x the remainder: FloorMod,
+        or the index minus the quotient times the width.
         """
         for _ in range(_MAX_STEPS):
             node = self._node(tensor)
@@ -133,7 +133,7 @@ class Structure:
         return None
 
     def grid_order(self, tensor: str) -> str | None:
-        """Return "yx" or "xy" where the first two columns of a tensor are places in a grid."""
+        """Return "yx" or "xy" if the first two columns of a tensor are positions in a grid."""
         first = self.columns(tensor)[0]
         for _ in range(_MAX_STEPS):
             node = self._node(first)
@@ -177,7 +177,7 @@ class Structure:
                     frontier.append(source)
 
     def _own_ops(self, node: Node) -> Iterator[str]:
-        """Yield the op of a node and those of the functions that it calls."""
+        """Yield the op of a node and the ops of the functions that it calls."""
         called: set[str] = set()
         frontier = [node]
         while frontier:
@@ -216,7 +216,7 @@ def _activation(node: Node) -> str | None:
 
 
 def _last_fused(node: Node) -> str | None:
-    """Return the last operation that was fused into a node; names are base64 in model.json."""
+    """Return the last operation fused into a node: "Relu"; model.json has names in base64."""
     names = node.attrs.get("fused_ops", {}).get("list", {}).get("s") or ()
     if not names:
         return None
