@@ -155,7 +155,7 @@ def _reached_constants(
 
 
 def _find_variables(nodes: Iterable[Node]) -> dict[str, Mapping[str, Any]]:
-    """Return the variables among nodes, by name, with the shape and dtype that their node states."""
+    """Return the variables among nodes, by name, each with the shape and dtype of its node."""
     found: dict[str, Mapping[str, Any]] = {}
     for node in nodes:
         if node.op in VARIABLES:

@@ -15,7 +15,7 @@ from pipeline.tfjs.model.inference import merge_shapes
 _MATRIX = 2
 
 _MORE_SAME_SHAPE_OPS = """
-    Asinh CheckNumerics Cumprod Cumsum Digamma Erfc FFT FakeQuantWithMinMaxVars IFFT Imag LRN
+    CheckNumerics Cumprod Cumsum Digamma Erfc FFT FakeQuantWithMinMaxVars IFFT Imag LRN
     Lgamma MatrixBandPart OnesLike Prelu PreventGradient Real Reverse ReverseV2 Rint Softsign
     StaticRegexReplace StringToHashBucketFast TensorScatterUpdate ZerosLike
 """
