@@ -1,4 +1,4 @@
-"""What must be right between fields, and between models. It opens no file."""
+"""Checks of a manifest that concern several fields, or several models. It opens no file."""
 
 import posixpath
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ from pipeline.manifest.sections import ManifestModel, Sections
 
 
 def check_models(sections: Sections) -> list[Fault]:
-    """Return what is wrong between the fields of a model, and between models."""
+    """Return the faults between the fields of a model, and between models."""
     faults = [*_check_names(sections.models)]
     for listed in sections.models:
         faults += _check_source(listed, sections.zoo.output)
         faults += _check_repeats(listed)
         faults += _check_quantize(listed)
         faults += _check_extra(listed)
-    # What `defaults` says wrong shows in every model that inherits it.
-    return list({(each.line, each.column, each.message): each for each in faults}.values())
+    # A fault of `defaults` shows in every model that inherits it.
+    return list({(fault.line, fault.column, fault.message): fault for fault in faults}.values())
 
 
 def _check_names(models: list[ManifestModel]) -> Iterator[Fault]:
@@ -32,7 +32,7 @@ def _check_names(models: list[ManifestModel]) -> Iterator[Fault]:
     for listed in models:
         name = listed.model.name
         if listed.node.value.get("name") != name:
-            continue  # it is missing or wrong, which is said already
+            continue  # the name is missing or wrong, and has its fault already
         other = first.setdefault(name, listed)
         if other is not listed:
             line = other.fault(("name",), "").line

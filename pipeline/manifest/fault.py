@@ -1,4 +1,4 @@
-"""Faults: what is wrong in a manifest, and where. It opens no file."""
+"""Faults of a manifest, each with its line and column. It opens no file."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ _TEXT_MAX = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing that is wrong.
+    """A fault of a manifest.
 
     Attributes:
         line: Line in the file, from 1.
         column: Character in the line, from 1.
         path: Keys and indices from the top of the document: ("models", 1, "variants", 2).
-        message: What was found and what was expected, in one line.
+        message: The value that was found and the value that was expected, in one line.
         excerpt: Lines to print below the message, or "".
     """
 
@@ -30,19 +30,22 @@ class Fault:
 
 
 def format_faults(faults: Iterable[Fault], *, file: str) -> str:
-    """Return all faults as text, a line each, in the order of the file."""
+    """Return all faults as text, a line each: "models.yaml:7:5: models[0].sourse: unknown field".
+
+    The lines stand in the order of the file.
+    """
     ordered = sorted(faults, key=lambda fault: (fault.line, fault.column))
     return "\n".join(_format_fault(fault, file) for fault in ordered)
 
 
 def format_path(path: Sequence[str | int]) -> str:
-    """Return a path as people write it: models[1].variants[2]."""
+    """Return a path as people write it: "models[1].variants[2]"."""
     parts = (f"[{step}]" if isinstance(step, int) else f".{_format_key(step)}" for step in path)
     return "".join(parts).removeprefix(".")
 
 
 def format_value(value: Any) -> str:
-    """Say what was found, so that text and number are told apart."""
+    """Return a value as messages name it, with its kind: "the text '3'", "the number 3"."""
     match value:
         case None:
             return "nothing"

@@ -1,4 +1,4 @@
-"""The manifest as it stands on disk: read, checked, and turned into a Zoo or into faults."""
+"""Reads a manifest from disk, checks it, and turns it into a Zoo or a list of faults."""
 
 import contextlib
 import gc
@@ -20,7 +20,7 @@ def load_manifest(path: Path) -> Zoo:
     """Read a manifest.
 
     Raises:
-        ManifestError: It is not there, or has faults; the message lists all of them.
+        ManifestError: The file is missing, or has faults; the message lists all of them.
     """
     file = _shown(path)
     try:
@@ -43,10 +43,10 @@ def parse_manifest(text: str, *, file: str = "models.yaml") -> Zoo:
 
     Args:
         text: YAML, without a byte order mark.
-        file: How messages name it.
+        file: The file's name in messages.
 
     Raises:
-        ManifestError: It has faults; the message lists all of them, in the order of the text.
+        ManifestError: The text has faults; the message lists all of them, in the order of the text.
     """
     with _no_collection():
         return _parse(text, file)
@@ -58,10 +58,10 @@ def _parse(text: str, file: str) -> Zoo:
     sections = None
     if document.root is not None:
         sections = read_sections(document.root)
-        # What YAML already reported is not reported once more for its type.
-        told = {(fault.line, fault.column) for fault in faults}
+        # A value that YAML already reports is not reported again for its type.
+        reported = {(fault.line, fault.column) for fault in faults}
         found = [*sections.faults, *check_models(sections)]
-        faults += [fault for fault in found if (fault.line, fault.column) not in told]
+        faults += [fault for fault in found if (fault.line, fault.column) not in reported]
     elif not faults:
         faults.append(
             Fault(line=1, column=1, path=(), message="the file is empty; expected 'models:'")
@@ -95,5 +95,5 @@ def _encoding_fault(content: bytes, error: UnicodeDecodeError) -> Fault:
 
 
 def _shown(path: Path) -> str:
-    """Return a path as people know it: relative to where they are, if it lies below."""
+    """Return a path relative to the working folder, if it lies below: "models.yaml"."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

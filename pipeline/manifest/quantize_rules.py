@@ -1,4 +1,4 @@
-"""The converter's quantization flags on a model: one more variant. It opens no file."""
+"""The converter's quantization flags on a model; they make one more variant. It opens no file."""
 
 from pipeline.manifest.model import Model
 from pipeline.manifest.variant_section import Variant, describe_conflict
@@ -10,7 +10,7 @@ _DTYPES_BY_BYTES = {1: "uint8", 2: "uint16"}
 
 
 def with_flag_variant(model: Model) -> Model:
-    """Return a model whose `variants` hold what its quantization flags ask for, too."""
+    """Return a model with the variant that its quantization flags ask for."""
     variant = _flag_variant(model)
     if variant is None or _find(model, variant.name):
         return model
@@ -18,7 +18,10 @@ def with_flag_variant(model: Model) -> Model:
 
 
 def describe_flags(model: Model) -> str | None:
-    """Say what is wrong with a model's quantization flags, or None."""
+    """Return the fault of a model's quantization flags, or None.
+
+    "cannot stand beside quantize_uint8, as for the converter" is one.
+    """
     if model.quantization_bytes is not None:
         for field in QUANTIZE_FIELDS[:-1]:
             if getattr(model, field):

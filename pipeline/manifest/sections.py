@@ -22,19 +22,19 @@ Location = tuple[str | int, ...]
 
 SECTIONS = ("zoo", "defaults", "models")
 NOTES_PREFIX = "x-"
-"""Keys on the top level that begin so are the author's: a place for anchors."""
+"""Keys on the top level with this prefix are the author's own, as a place for anchors."""
 
-_UNKNOWN = {"name": "unknown", "source": "."}  # stand in for what is wrong or missing
+_UNKNOWN = {"name": "unknown", "source": "."}  # replace wrong and missing values
 _OWN_FIELDS = set(Model.model_fields) - set(Defaults.model_fields)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ManifestModel:
-    """A model, and where it is written.
+    """A model, and its place in the file.
 
     Attributes:
-        model: The model, with `defaults` applied and without fields that are wrong.
-        path: Where it is: ("models", 3).
+        model: The model, with `defaults` applied and without wrong fields.
+        path: Its path in the document: ("models", 3).
         node: Its mapping.
         defaults: The mapping `defaults`, or None where there is none.
     """
@@ -45,7 +45,7 @@ class ManifestModel:
     defaults: YamlNode | None
 
     def fault(self, location: Location, message: str, *, at_key: bool = False) -> Fault:
-        """Return a fault of a field, placed where the field is written."""
+        """Return a fault of a field, with the line and column of the field."""
         inherited = location[:1] and location[0] in self.model.inherited
         if inherited and self.defaults is not None:
             return fault_at(self.defaults, ("defaults",), location, message, at_key=at_key)
@@ -54,7 +54,7 @@ class ManifestModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Sections:
-    """What a manifest says, as far as it is right."""
+    """The sections of a manifest without wrong fields, and its faults."""
 
     zoo: ZooSection = field(default_factory=ZooSection)
     models: list[ManifestModel] = field(default_factory=list)
@@ -85,13 +85,13 @@ def read_sections(root: YamlNode) -> Sections:
 def fault_at(
     node: YamlNode, prefix: Location, location: Location, message: str, *, at_key: bool = False
 ) -> Fault:
-    """Return a fault at the value, or key, that a location leads to below a node.
+    """Return a fault at a value or key below a node.
 
     Args:
-        node: Where the location begins.
+        node: The node where the location begins.
         prefix: Path of the node.
-        location: Keys and indices below it; where they lead nowhere, the last value holds.
-        message: What is wrong.
+        location: Keys and indices below the node; the fault is at the last value that exists.
+        message: Message of the fault.
         at_key: Whether the key is wrong rather than its value.
     """
     spot = node
@@ -111,7 +111,7 @@ def fault_at(
 def _validate_section(
     kind: type[Section], root: YamlNode, name: str, faults: list[Fault]
 ) -> dict[str, Any]:
-    """Return what a section says, less the fields that are wrong; note what is wrong."""
+    """Return the right fields of a section, and add the faults of the wrong fields."""
     entry = (root.entries or {}).get(name)
     if entry is None:
         return {}
@@ -131,7 +131,7 @@ def _validate_section(
 def _read_models(
     root: YamlNode, shared: dict[str, Any], faults: list[Fault]
 ) -> list[ManifestModel]:
-    """Return the models, less the fields that are wrong; note what is wrong."""
+    """Return the models without wrong fields, and add the faults of these fields."""
     entries = root.entries or {}
     if "models" not in entries:
         return []
@@ -161,7 +161,7 @@ def _read_models(
 
 
 def _repair(error: ValidationError, value: dict[str, Any], inherited: frozenset[str]) -> Model:
-    """Return a model without the fields that are wrong, so that the others are checked too."""
+    """Return a model without its wrong fields, so that the others are checked too."""
     wrong = {details["loc"][0] for details in error.errors()}
     right = {key: field for key, field in value.items() if key not in wrong}
     return Model.model_validate(_UNKNOWN | right, context={"inherited": inherited})
@@ -170,7 +170,7 @@ def _repair(error: ValidationError, value: dict[str, Any], inherited: frozenset[
 def _describe(
     error: ValidationError, node: YamlNode, prefix: Location, kind: type[Section]
 ) -> Iterator[Fault]:
-    """Turn what pydantic found in a section into faults."""
+    """Turn pydantic's errors in a section into faults."""
     errors = error.errors(include_url=False)
     unknown = [details["loc"] for details in errors if details["type"] == "extra_forbidden"]
     meant = {(*loc[:-1], closest_field(str(loc[-1]), _fields_at(kind, loc))) for loc in unknown}

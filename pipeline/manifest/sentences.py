@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in our words. It opens no file."""
+"""Messages for the errors that pydantic finds, in our words. It opens no file."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.manifest.fault import closest, format_value, shorten
 from pipeline.manifest.fields import PATTERN_WORDS
-from pipeline.text.suggest import join_words
+from pipeline.text.suggest import did_you_mean, join_words
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -25,7 +25,7 @@ _KINDS = {
     "backends": "backend",
     "expect": "expected result",
 }
-# Words of the command line, and of other manifests, for what we call otherwise.
+# Names of fields on the command line and in other manifests, with our names for them.
 _ELSEWHERE = {
     "input_path": "'source' says where a model is",
     "output_path": "'zoo: {output: …}' says where the zoo is published",
@@ -41,9 +41,9 @@ _LISTED_MAX = 10
 
 
 def describe_unknown(field: str, known: Sequence[str]) -> str:
-    """Say that a field is unknown, with the one that was likely meant."""
+    """Return the message for an unknown field: "unknown field; did you mean 'source'?"."""
     if meant := closest_field(field, known):
-        return f"unknown field; did you mean {meant!r}?"
+        return f"unknown field{did_you_mean([meant])}"
     if field in _ELSEWHERE:
         return f"unknown field; {_ELSEWHERE[field]}"
     if len(known) <= _LISTED_MAX:
@@ -57,7 +57,10 @@ def closest_field(field: str, known: Sequence[str]) -> str | None:
 
 
 def describe_error(error: Mapping[str, Any]) -> str:
-    """Turn one of pydantic's error details, but for missing and extra fields, into a sentence."""
+    """Return the message for an error of pydantic: "found the number 3; expected text".
+
+    Missing and extra fields have messages of their own.
+    """
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "fault":
         return str(context["message"])
@@ -101,5 +104,5 @@ def _describe_choice(location: Sequence[str | int], value: Any, expected: str) -
     sentence = f"{found} is no {kind}" if kind else f"found {found}"
     meant = closest(value, choices) if isinstance(value, str) else None
     if meant:
-        return f"{sentence}; did you mean {meant!r}?"
+        return sentence + did_you_mean([meant])
     return f"{sentence}; expected {join_words(choices, 'or')}"

@@ -1,4 +1,4 @@
-"""Variants: which weights of a model are stored in which smaller dtype. It opens no file."""
+"""Variants of a model, whose weights are stored in a smaller dtype. It opens no file."""
 
 from typing import Annotated, Any, Self, get_args
 
@@ -7,6 +7,7 @@ from pydantic import StringConstraints, model_validator
 from pipeline.manifest.fault import closest, format_value
 from pipeline.manifest.fields import VARIANT_PATTERN, Dtype, Section, Weights, fault
 from pipeline.manifest.tolerance import Tolerance
+from pipeline.text.suggest import did_you_mean
 
 DTYPES: tuple[str, ...] = get_args(Dtype)
 RESERVED_NAMES = ("base", "float32", "original")
@@ -37,7 +38,7 @@ class Variant(Section):
 
     @property
     def quantize(self) -> dict[str, tuple[str, ...]]:
-        """Patterns by dtype, without dtypes that take nothing; `("*",)` takes what is left."""
+        """Patterns of weights by dtype; `("*",)` takes all weights that no other pattern takes."""
         weights = {
             "float16": self.quantize_float16,
             "uint8": self.quantize_uint8,
@@ -48,7 +49,7 @@ class Variant(Section):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:
-        """Turn `float16` into a mapping, and let the name of a dtype say what is meant."""
+        """Turn `float16` into a mapping; a variant named like a dtype quantizes all weights."""
         if isinstance(value, str) and value in DTYPES:
             return {"name": value, f"quantize_{value}": True}
         if isinstance(value, str) and value in RESERVED_NAMES:
@@ -82,7 +83,11 @@ class Variant(Section):
 
 
 def describe_conflict(quantize: dict[str, tuple[str, ...]]) -> str | None:
-    """Say which two dtypes take the same weights, or None; the converter refuses it too."""
+    """Return the fault of two dtypes that take the same weights, or None.
+
+    "quantize_float16 and quantize_uint8 both take all weights" is one. The converter refuses it
+    too.
+    """
     seen: dict[str, str] = {}
     for dtype, patterns in quantize.items():
         for pattern in patterns:
@@ -96,5 +101,6 @@ def describe_conflict(quantize: dict[str, tuple[str, ...]]) -> str | None:
 def _no_variant(value: Any) -> str:
     found = repr(value) if isinstance(value, str) else format_value(value)
     close = closest(value, DTYPES) if isinstance(value, str) else None
-    meant = f"; did you mean {close!r}?" if close and close != "uint8" else ""
+    # "int8" is as near to uint8 as a slip, but whoever writes it may want signed integers.
+    meant = did_you_mean([close] if close and close != "uint8" else [])
     return f"{found} is no variant; expected float16, uint8, uint16 or a mapping{meant}"

@@ -1,4 +1,4 @@
-"""The zoo as a whole: what the manifest says of it, and its models. It opens no file."""
+"""The zoo as a whole: its section of the manifest, and its models. It opens no file."""
 
 import posixpath
 from typing import Annotated

@@ -1,13 +1,20 @@
-"""Style sheets and scripts of the pages; a digest in each name says that it never changes."""
+"""Files that pages load: style sheets, scripts and TensorFlow.js.
+
+A style sheet or script has a digest in its name, so the file under that name never changes.
+"""
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
 from pipeline.catalog.card import DIGEST_DIGITS
+from pipeline.runtime.tfjs_packages import Packages
 
-FOLDER = "assets"
+ASSETS_FOLDER = "assets"
+TFJS_FOLDER = "tfjs"
+LICENSE_FILE = "LICENSE"
 _NAMES = (
     "early.js",
     "icon.svg",
@@ -36,8 +43,23 @@ def write_assets(folder: Path) -> Mapping[str, str]:
         content = read_static(name)
         plain = PurePosixPath(name)
         digest = hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
-        paths[name] = f"{FOLDER}/{plain.stem}-{digest}{plain.suffix}"
+        paths[name] = f"{ASSETS_FOLDER}/{plain.stem}-{digest}{plain.suffix}"
         target = folder / paths[name]
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     return paths
+
+
+def copy_tensorflow_js(packages: Packages, folder: Path) -> str:
+    """Copy a release below a folder, with the licence's text, which its packages lack.
+
+    Returns:
+        Its path relative to the folder: "tfjs/4.22.0".
+    """
+    release = f"{TFJS_FOLDER}/{packages.version}"
+    target = folder / release
+    target.mkdir(parents=True)
+    for path in sorted(packages.folder.iterdir()):
+        shutil.copyfile(path, target / path.name)
+    (target / LICENSE_FILE).write_bytes(read_static("tfjs-license.txt"))
+    return release

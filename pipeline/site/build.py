@@ -6,11 +6,10 @@ from pathlib import Path
 from pipeline.catalog.types import Catalog
 from pipeline.manifest.fields import NAME_PATTERN
 from pipeline.runtime.tfjs_packages import Packages
-from pipeline.site.assets import write_assets
+from pipeline.site.assets import copy_tensorflow_js, write_assets
 from pipeline.site.list_page import describe_list
 from pipeline.site.loader import write_loader
 from pipeline.site.page_templates import render_list, render_model, render_not_found
-from pipeline.site.tensorflow_js import copy_tensorflow_js
 
 
 def build_site(catalog: Catalog, *, folder: Path, packages: Packages) -> None:

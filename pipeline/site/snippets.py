@@ -6,14 +6,14 @@ have a `fill`, by which the page's script replaces them. Without the script they
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.catalog.deviation import deciding_backend
 from pipeline.catalog.phrases import format_shape
 from pipeline.catalog.types import CatalogInput, CatalogModel, CatalogTensor, CatalogVariant
-from pipeline.site.identifiers import name_variables
 from pipeline.site.role_texts import sort_roles
 
 Kind = Literal["code", "comment", "string"]
@@ -29,6 +29,18 @@ _RGBA = 4
 _PIXEL_MAX = 255
 # As zoo/inputs.js weighs red, green and blue.
 _GREY = "[0.299, 0.587, 0.114]"
+_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
+# Words of the language, and variables of the snippets themselves.
+_RESERVED = frozenset(
+    {
+        *("await", "break", "case", "catch", "class", "const", "continue", "debugger"),
+        *("default", "delete", "do", "else", "enum", "export", "extends", "false", "finally"),
+        *("for", "function", "if", "import", "in", "instanceof", "let", "new", "null", "return"),
+        *("static", "super", "switch", "this", "throw", "true", "try", "typeof", "var", "void"),
+        *("while", "with", "yield", "arguments", "eval"),
+        *("input", "inputs", "model", "open", "pixels", "tf", "zoo"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +93,7 @@ def loader_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
         given = [_input_variable(model)]
     bound = ", ".join(
         key if name == key else f"{json.dumps(key, ensure_ascii=False)}: {name}"
-        for key, name in name_variables(_results(model)).items()
+        for key, name in _name_variables(_results(model)).items()
     )
     return [*lines, *_line(f"const {{{bound}}} = await model.run(", *given, ");")]
 
@@ -127,7 +139,7 @@ def _execute_lines(model: CatalogModel) -> Iterator[Piece]:
         tensors += [", " if tensors else "", _string(tensor)]
     # One tensor is returned as it is, several as a list.
     chosen = tensors if len(results) == 1 else ["[", *tensors, "]"]
-    names = _declare(list(name_variables(results).values()))
+    names = _declare(list(_name_variables(results).values()))
     yield from _line(f"{names} = {call}({_input_variable(model)}, ", *chosen, ");")
     if model.map.get("classes", "") is None and "scores" in results:
         yield from _line("const classes = scores.argMax(-1);")
@@ -136,7 +148,7 @@ def _execute_lines(model: CatalogModel) -> Iterator[Piece]:
 def _predict_lines(model: CatalogModel) -> Iterator[Piece]:
     """Yield the call of a layers model, which returns all outputs in their order."""
     keys = [output.role or output.name for output in model.outputs]
-    names = _declare(list(name_variables(keys).values()))
+    names = _declare(list(_name_variables(keys).values()))
     yield from _line(f"{names} = model.predict({_input_variable(model)});")
 
 
@@ -246,3 +258,25 @@ def _line(*parts: str | Piece) -> Iterator[Piece]:
         if piece.text:
             yield piece
     yield Piece(text="\n")
+
+
+def _name_variables(keys: Iterable[str]) -> dict[str, str]:
+    """Return a variable for each key: "boxes" for "boxes", "rawBoxes" for "raw boxes".
+
+    Keys that are variables of JavaScript stay as they are; no variable stands for two keys.
+    """
+    taken: dict[str, str] = {}
+    for key in keys:
+        words = [word for word in re.split(r"[^A-Za-z0-9]+", key) if word]
+        camel = "".join(
+            word if i == 0 else word[:1].upper() + word[1:] for i, word in enumerate(words)
+        )
+        name = key if _IDENTIFIER.fullmatch(key) else camel
+        if not _IDENTIFIER.fullmatch(name) or name in _RESERVED:
+            name = f"output{name[:1].upper()}{name[1:]}"
+        number = 2
+        unique = name
+        while unique in taken.values():
+            unique, number = f"{name}{number}", number + 1
+        taken[key] = unique
+    return taken

@@ -1,4 +1,4 @@
-"""Adding models to the text of a manifest, which otherwise stays as its author wrote it.
+"""Adds models to the text of a manifest, which else stays as its author wrote it.
 
 It opens no file.
 """
@@ -20,7 +20,7 @@ def append_entries(text: str, entries: Sequence[str]) -> str:
         entries: Each as an item of a list in block style, not indented.
 
     Raises:
-        ManifestError: Its models do not stand in a form that can be added to.
+        ManifestError: The manifest is no YAML, or its models are not a list in block style.
     """
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):

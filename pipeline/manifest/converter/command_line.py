@@ -2,7 +2,7 @@
 
 The converter's parser takes a `True` behind `--quantize_float16` for the name of a weight,
 a path behind `--quantize_uint8` for a pattern, and any text behind `--strip_debug_ops` for
-true. This reader takes them for what they were meant to be, and says so. It opens no file.
+true. This reader takes them as their author meant them, and says so. It opens no file.
 """
 
 import re
@@ -22,12 +22,12 @@ _MAX_DIGITS = 15
 
 @dataclass(kw_only=True)
 class CommandLine:
-    """What a command line asks for.
+    """A command line that was read.
 
     Attributes:
         paths: Source and destination.
-        values: Value of each option that is given, by name: text; None where it has none.
-        remarks: What the converter would have made of it, where that is not what was meant.
+        values: Text of each given option, by name; None for an option without a value.
+        remarks: Sentences about options that the converter would have read in another way.
     """
 
     paths: list[str] = field(default_factory=list)
@@ -98,7 +98,7 @@ def _read_words(arguments: Sequence[str]) -> Iterator[_Word]:
 
 
 def _find_option(name: str) -> Option:
-    """Return the option of a name, which may be cut short as for the converter."""
+    """Return the option of a name; the converter allows shortened names."""
     plain = name.replace("-", "_")
     if plain in OPTIONS:
         return OPTIONS[plain]
@@ -113,7 +113,7 @@ def _find_option(name: str) -> Option:
 
 
 def _give_back(words: list[_Word], line: CommandLine) -> list[_Word]:
-    """Return words with the paths that a quantization option has swallowed among the paths."""
+    """Return the words, with paths that a quantization option swallowed as paths again."""
     missing = _NUM_PATHS - sum(word.option is None for word in words)
     given: list[_Word] = []
     for word in words:
@@ -131,7 +131,7 @@ def _give_back(words: list[_Word], line: CommandLine) -> list[_Word]:
 
 
 def _has_path(word: _Word) -> bool:
-    """Tell whether a quantization option has taken a path that stood behind it."""
+    """Say whether a quantization option has swallowed a path that stood behind it."""
     if word.option is None or word.option.kind != "weights" or not word.swallowed:
         return False
     text = word.text or ""
@@ -186,7 +186,7 @@ def _read_boolean(text: str, shown: str, line: CommandLine) -> str:
 
 
 def _drop_stray_booleans(line: CommandLine) -> None:
-    """Take a `True` behind a switch, which the converter takes for a path, from the paths."""
+    """Remove a `True` behind a switch from the paths; the converter takes it for a path."""
     while len(line.paths) > _NUM_PATHS:
         stray = next((path for path in line.paths if path.lower() in {"true", "false"}), None)
         if stray is None:

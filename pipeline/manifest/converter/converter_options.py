@@ -1,7 +1,7 @@
-"""The options of tensorflowjs_converter, and the fields of the manifest that they are.
+"""The options of tensorflowjs_converter, and the fields of the manifest for them.
 
-After `get_arg_parser` in `tensorflowjs/converters/converter.py` 4.22.0, with the options that
-older releases had. It opens no file.
+The options are those of `get_arg_parser` in `tensorflowjs/converters/converter.py` 4.22.0, and
+those of older releases. It opens no file.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ class Option:
     """An option of the converter.
 
     Attributes:
-        name: Without the dashes.
-        kind: What it takes. A "switch" takes nothing; a "boolean" is read with Python's
-            bool(), for which every text but the empty one is true; "weights" is a pattern, and
-            all weights where none is given; "none" is not imported.
-        here: What it is here: a field of a model, or what stands in its place.
-        note: What is different here, as Markdown.
+        name: Its name without the dashes.
+        kind: The kind of its value. A "switch" takes none; a "boolean" is read with Python's
+            bool(), so every text but the empty text is true; "weights" is a pattern, or all
+            weights without a value; a "none" is not imported.
+        here: The field of a model for it, or its replacement, as Markdown.
+        note: The difference to the converter, as Markdown.
     """
 
     name: str
@@ -156,7 +156,7 @@ OLD_OPTIONS = frozenset({"output_json"})
 
 
 def format_options() -> str:
-    """Return the options beside ours as a table in Markdown."""
+    """Return a table of the options and our fields as Markdown: "| `--metadata` | …"."""
     rows = [f"| `--{option.name}` | {option.here} | {option.note} |" for option in OPTIONS.values()]
     positional = [
         "| `input_path` | `source` | A path relative to models.yaml, or any other source. |",

@@ -25,7 +25,7 @@ _GONE_FORMATS = {
     "tf_session_bundle": "a session bundle of TensorFlow 1: save it as a SavedModel",
 }
 _KERAS_OUTPUTS = {"keras", "keras_saved_model", "keras_keras"}
-# What people call the folder of any model's files.
+# Names that people give to folders of any model.
 _ANY_NAME = re.compile(
     r"(?:web|tfjs|js|graph|layers|keras|saved|out|output|target)?[-_]?(?:models?|dist|out|output"
     r"|web|tfjs|public|assets|static|te?mp|home|export)?",
@@ -39,8 +39,8 @@ class ImportedModel:
     """A model of the manifest.
 
     Attributes:
-        fields: Its entry, JSON values.
-        remarks: What to know of it, in sentences.
+        fields: Its entry, JSON values by field.
+        remarks: Sentences about the import.
     """
 
     fields: dict[str, Any]
@@ -48,14 +48,14 @@ class ImportedModel:
 
 
 def import_command(arguments: Sequence[str], *, taken: Collection[str] = ()) -> ImportedModel:
-    """Turn the arguments of one command of the converter into an entry.
+    """Turn the arguments of a command of the converter into an entry.
 
     Args:
-        arguments: Without the command's own name.
-        taken: Names that other models have.
+        arguments: The arguments, without the command's own name.
+        taken: Names of other models.
 
     Raises:
-        CommandLineError: It cannot be imported; the message says why.
+        CommandLineError: The command cannot be imported; the message says why.
     """
     line = read_command_line(arguments)
     source, destination = line.paths
@@ -75,7 +75,12 @@ def import_command(arguments: Sequence[str], *, taken: Collection[str] = ()) -> 
 
 
 def format_entry(model: ImportedModel) -> str:
-    """Return an entry as it stands in a list of the manifest, remarks as comments above."""
+    """Return an entry as an item of the manifest's list, with the remarks as comments above it.
+
+    # web/cat: becomes models/cat/ of the zoo
+    - name: cat
+      source: saved/cat
+    """
     text = yaml.safe_dump(
         [model.fields], sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=None
     )

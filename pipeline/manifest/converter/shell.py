@@ -1,6 +1,6 @@
-"""Commands of the converter in a text: a line of a shell, a script, a notebook, a README.
+"""Finds commands of the converter in a text: a line of a shell, a script, a notebook, a README.
 
-It opens no file, and runs nothing.
+It opens no file, and runs no command.
 """
 
 import re
@@ -29,7 +29,7 @@ def split_commands(text: str) -> list[list[str]]:
 
 
 def find_arguments(words: Sequence[str]) -> list[str] | None:
-    """Return the words behind the converter's name; None where that is not among them."""
+    """Return the words behind the converter's name; None for words without that name."""
     return next(_find(words), None)
 
 

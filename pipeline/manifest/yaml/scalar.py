@@ -1,8 +1,8 @@
-"""Plain scalars: what a word without quotes means in a manifest.
+"""Plain scalars: the values of words without quotes in a manifest.
 
-The core schema of YAML 1.2 (section 10.3.2), with floats that need no point: `1e-3` is a
-number, `on` and `2024-01-31` are text. PyYAML itself follows YAML 1.1, where `1e-3` is text
-and `on` is true. It opens no file.
+They follow the core schema of YAML 1.2 (section 10.3.2), but floats need no point: `1e-3` is a
+number, `on` and `2024-01-31` are text. PyYAML itself follows YAML 1.1, where `1e-3` is text and
+`on` is true. It opens no file.
 """
 
 import re
@@ -36,7 +36,7 @@ _DIGITS_MAX = 4000  # Python refuses to read longer integers (sys.get_int_max_st
 
 
 def parse_scalar(text: str) -> str | bool | float | None:
-    """Return what a word without quotes means; floats may be infinite."""
+    """Return the value of a word without quotes; floats may be infinite."""
     if text in _NAMED:
         return _NAMED[text]
     if text[0] in _NUMBER_START and len(text) <= _DIGITS_MAX:

@@ -1,9 +1,9 @@
-"""YAML as values that know where they stand. It opens no file.
+"""Reads YAML into values with their line and column. It opens no file.
 
-PyYAML's parser (libyaml where the wheel has it) delivers events; values are made of them here,
-for three reasons: each keeps its line and column, words mean what people expect (see
-`scalar.py`), and nothing in a file can construct an object, recurse without end or expand
-beyond a limit. Anchors, aliases and merge keys (`<<`) work.
+PyYAML's parser (libyaml, if the wheel has it) delivers events. The values are made here for three
+reasons: each keeps its line and column; words mean what people expect (see `scalar.py`); and no
+file can construct an object, recurse without end or expand beyond a limit. Anchors, aliases and
+merge keys (`<<`) work.
 """
 
 import math
@@ -20,7 +20,7 @@ Location = tuple[str | int, ...]
 
 _DEPTH_MAX = 50
 _EXPANDED_MIN = 100_000
-_EXPANDED_RATIO = 10  # how many values aliases may make of one that is written
+_EXPANDED_RATIO = 10  # values that aliases may make of each written character
 _AMBIGUOUS = "{} without quotes is a boolean to some readers of YAML and text to others"
 _CORE = "tag:yaml.org,2002:"
 # libyaml looks ahead and, since the wheels of PyYAML 6.0.4, refuses depth before our limit is
@@ -60,11 +60,11 @@ class YamlEntry(NamedTuple):
 
 
 class YamlDocument(NamedTuple):
-    """What a text says.
+    """A text that was read.
 
     Attributes:
-        root: The topmost value; None where there is none, or the text cannot be read.
-        faults: Everything that YAML itself finds wrong; the values are still as meant.
+        root: The topmost value; None for an empty text, and for one that cannot be read.
+        faults: All faults of the YAML itself; the values are still as their author meant them.
     """
 
     root: YamlNode | None
@@ -80,7 +80,7 @@ def read_yaml(text: str, *, loader: Any = _LOADER) -> YamlDocument:
 
     Args:
         text: The document, without a byte order mark.
-        loader: PyYAML loader whose parser is used.
+        loader: The loader of PyYAML whose parser is used.
     """
     if fault := _find_unprintable(text):
         return YamlDocument(None, (fault,))
@@ -160,7 +160,7 @@ class _Reader:
         return node
 
     def read_alias(self, event: Any, path: Location) -> YamlNode:
-        """Return the node of an anchor; a wrong alias is a fault and stands for nothing."""
+        """Return the node of an anchor; a wrong alias is a fault, and its value is None."""
         node = self.anchors.get(event.anchor)
         if node is not None:
             return node
@@ -194,7 +194,7 @@ class _Reader:
         return value
 
     def read_tagged(self, event: Any, path: Location) -> Any:
-        """Return the value of a scalar with one of YAML's own tags."""
+        """Return the value of a scalar that has a tag of YAML's own."""
         value = parse_scalar(event.value)
         kinds = {"str": str, "int": int, "float": float, "bool": bool, "null": type(None)}
         kind = kinds.get(event.tag.removeprefix(_CORE))
@@ -209,7 +209,7 @@ class _Reader:
         return value
 
     def check_tag(self, event: Any, path: Location, usual: str) -> None:
-        """Refuse a tag other than the one that says what is there anyway."""
+        """Refuse a tag, unless it is the usual tag of such a value."""
         if event.tag not in {None, "!", _CORE + usual}:
             tag = event.tag.replace(_CORE, "!!")
             self.fault(event.start_mark, path, f"the tag {tag} is refused; write the plain value")
@@ -228,7 +228,7 @@ class _Reader:
         return node
 
     def read_mapping(self, event: Any, path: Location) -> YamlNode:
-        """Return a mapping; its own keys win over those that it merges in."""
+        """Return a mapping; its own keys win over merged keys."""
         node = YamlNode(event.start_mark, {})
         entries: dict[str, YamlEntry] = {}
         merged: list[YamlNode] = []
@@ -258,7 +258,7 @@ class _Reader:
         return node
 
     def read_key(self, event: Any, path: Location) -> YamlNode:
-        """Return a key as text; one that is no text is a fault, and read as it is spelled."""
+        """Return a key as text; another kind of key is a fault, and is read as it is spelled."""
         if not isinstance(event, yaml.ScalarEvent):
             self.fault(event.start_mark, path, "a key is text, not a list, a mapping or an alias")
             raise _Unreadable

@@ -1,4 +1,4 @@
-"""YAML that cannot be read at all, said in words that help. It opens no file."""
+"""Messages for YAML that cannot be read, with a hint at the repair. It opens no file."""
 
 import re
 
@@ -7,14 +7,14 @@ import yaml
 from pipeline.manifest.fault import Fault
 
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-"""What ends a line for YAML 1.1 and its readers."""
+"""The ends of lines in YAML 1.1."""
 
 _EXCERPT_MAX = 100
 
 _COLUMN = "this does not fit what is around it"
 _LIST = "a list cannot begin on the line of its key"
 
-# Part of what the parser says (libyaml's words, or those of PyYAML's own), and what we say.
+# Parts of the parsers' messages (libyaml's and PyYAML's own), and our messages.
 _SENTENCES = {
     "scanning an alias": "'*' begins an alias; a pattern is written in quotes: '*/weights'",
     "scanning a tag": "'!' begins a tag; a text that begins with it is written in quotes",
@@ -41,7 +41,7 @@ _SENTENCES = {
 
 
 def syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
-    """Turn what the parser raised into a fault that shows the line."""
+    """Turn an error of the parser into a fault that shows the line."""
     problem, context = error.problem or "", error.context or ""
     mark = error.problem_mark or error.context_mark
     never_closed = "quoted scalar" in context and "escape" not in problem
