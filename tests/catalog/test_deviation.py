@@ -7,7 +7,8 @@ from loader_zoo import check, tensor
 from site_zoo import LIMIT, figures, model, variant
 
 from pipeline.catalog.deviation import deciding_backend, sort_backends, worst_deviation
-from pipeline.catalog.types import CatalogCheck, CatalogOutput, CatalogVariant
+from pipeline.catalog.types import CatalogOutput, CatalogVariant
+from pipeline.records.verdicts import CatalogCheck
 
 Y = CatalogOutput.model_validate(tensor(0, "y", [-1, 4]))
 WHOLE = CatalogOutput.model_validate(tensor(1, "n", [1], dtype="int32"))

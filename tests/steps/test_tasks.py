@@ -152,7 +152,7 @@ def test_a_step_looks_closer_after_each_of_its_tools_has_another_version(
         }
 
     before = current()
-    installed = quick_check.installed_version
+    installed = versions.installed_version
     monkeypatch.setattr(
         quick_check,
         "installed_version",
