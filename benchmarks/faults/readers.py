@@ -29,12 +29,17 @@ from graph_models import write_graph_model
 from layers_models import write_layers_model
 from loopback import Server, serve
 from mutate import Mutation, any_of, in_zip, mutate_bytes, mutate_json, mutate_text
+from our_records import (
+    BUILD_RECORDS,
+    MODEL_RECORDS,
+    read_build_records,
+    read_model_records,
+    write_build_records,
+    write_model_records,
+)
 from paths import ROOT
 
 from pipeline.diff.catalog_reader import parse_catalog
-from pipeline.engine.database import CacheDatabase
-from pipeline.engine.outcome import load_outcome
-from pipeline.engine.receipt import load_receipt
 from pipeline.errors import PipelineError
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
@@ -53,7 +58,6 @@ from pipeline.publish.generations.state import read_state
 from pipeline.publish.targets.target import open_target
 from pipeline.records.signature import TensorSpec
 from pipeline.runtime.node_results import load_run
-from pipeline.steps.dist import load_placed, load_projection
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
 from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
@@ -138,35 +142,6 @@ def _read_command(folder: Path) -> None:
         return
     for command in commands:
         format_entry(import_command(command))
-
-
-def _read_records(folder: Path) -> None:
-    load_receipt(folder)
-    load_outcome(folder / "step.json")
-    database = CacheDatabase(str(folder / "doit.json"), None)
-    for task in ("one", "two"):
-        database.get(task, "_values_:")
-        database.in_(task)
-    load_placed(folder / "dist.json")
-    load_projection([folder / "projection.json"])
-
-
-def _write_records(folder: Path) -> None:
-    output = {"path": "model.json", "bytes": 3, "sha256": "0" * 64}
-    receipt = {
-        "step": "convert", "version": 1, "parameters": {"a": [1, "x"]}, "inputs": {"f": "0" * 64},
-        "tools": {"tensorflow": "2.19.0"}, "outputs": [output], "failure": None,
-    }  # fmt: skip
-    placed = {"models.json": {"sha256": "0" * 64, "bytes": 3, "modified": 1, "unlisted": None}}
-    projected = [{"path": "a", "source": "b", "bytes": 1, "sha256": "0" * 64}]
-    for name, content in {
-        "receipt.json": receipt,
-        "step.json": {"status": "ok", "reason": None, "outputs": {"model.json": "0" * 64}},
-        "doit.json": {"one": {"_values_:": {}, "deps:": [], "checker:": "MD5Checker", "a": [1]}},
-        "dist.json": placed,
-        "projection.json": projected,
-    }.items():
-        (folder / name).write_text(json.dumps(content))
 
 
 def _read_test_inputs(folder: Path) -> None:
@@ -415,7 +390,6 @@ _COMMANDS = (
     b"tensorflowjs_converter --input_format keras --quantize_uint8 'conv*/weights,dense/*'"
     b" --metadata=a:b.json,c:d.json --skip_op_check --control_flow_v2=False m.h5 out\n"
 )
-_RECORDS = ("receipt.json", "step.json", "doit.json", "dist.json", "projection.json")
 
 KINDS: dict[str, Kind] = {
     "manifest": Kind(
@@ -457,9 +431,14 @@ KINDS: dict[str, Kind] = {
         read=_read_pypi("text/html", "page.html"),
     ),
     "records of a build": Kind(
-        whole=_written(_write_records),
-        mutated=dict.fromkeys(_RECORDS, mutate_json),
-        read=_read_records,
+        whole=_written(write_build_records),
+        mutated=dict.fromkeys(BUILD_RECORDS, mutate_json),
+        read=read_build_records,
+    ),
+    "records of a model": Kind(
+        whole=_written(write_model_records),
+        mutated=dict.fromkeys(MODEL_RECORDS, mutate_json),
+        read=read_model_records,
     ),
     "published zoo": Kind(
         whole=_written(_write_place), mutated={"*.json": mutate_json}, read=_read_place
