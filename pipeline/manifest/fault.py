@@ -52,16 +52,16 @@ def format_value(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case int() | float():
-            return f"the number {shorten(str(value))}"
+            return f"the number {shorten_value(str(value))}"
         case str():
-            return f"the text {shorten(value)!r}" if value else "an empty text"
+            return f"the text {shorten_value(value)!r}" if value else "an empty text"
         case list() | tuple():
             return "a list" if value else "an empty list"
         case _:
             return "a mapping" if value else "an empty mapping"
 
 
-def shorten(text: str) -> str:
+def shorten_value(text: str) -> str:
     """Return a text that a message can quote; the end of a long text is left out: "abc…"."""
     return crop_text(text, _TEXT_MAX)
 
@@ -76,7 +76,7 @@ def closest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def _format_key(key: str) -> str:
-    return shorten(key if key.isprintable() else repr(key))
+    return shorten_value(key if key.isprintable() else repr(key))
 
 
 def _format_fault(fault: Fault, file: str) -> str:

@@ -15,10 +15,8 @@ from pipeline.manifest.model import Defaults, Model
 from pipeline.manifest.sentences import closest_field, describe_error, describe_unknown
 from pipeline.manifest.tolerance import OutputTolerance, Tolerance
 from pipeline.manifest.variant_section import Variant
-from pipeline.manifest.yaml.yaml_reader import YamlNode
+from pipeline.manifest.yaml.yaml_reader import Location, YamlNode
 from pipeline.manifest.zoo import ZooSection
-
-Location = tuple[str | int, ...]
 
 SECTIONS = ("zoo", "defaults", "models")
 NOTES_PREFIX = "x-"

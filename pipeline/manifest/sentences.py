@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.manifest.fault import closest, format_value, shorten
+from pipeline.manifest.fault import closest, format_value, shorten_value
 from pipeline.manifest.fields import PATTERN_WORDS
 from pipeline.text.suggest import did_you_mean, join_words
 
@@ -74,11 +74,11 @@ def describe_error(error: Mapping[str, Any]) -> str:
 def _describe_limit(kind: str, value: Any, limits: Mapping[str, Any]) -> str:
     match kind:
         case "string_pattern_mismatch":
-            return f"found {shorten(value)!r}; expected {PATTERN_WORDS[limits['pattern']]}"
+            return f"found {shorten_value(value)!r}; expected {PATTERN_WORDS[limits['pattern']]}"
         case "string_too_short":
             return "found an empty text; expected at least a character"
         case "string_too_long":
-            return f"{shorten(value)!r} is longer than {limits['max_length']} characters"
+            return f"{shorten_value(value)!r} is longer than {limits['max_length']} characters"
         case "greater_than":
             return f"found {format_value(value)}; expected more than {limits['gt']:g}"
         case _:
@@ -99,7 +99,7 @@ def _describe_type(value: Any, kind: str) -> str:
 def _describe_choice(location: Sequence[str | int], value: Any, expected: str) -> str:
     choices = [text or number for text, number in _CHOICE.findall(expected)]
     field = next((str(step) for step in reversed(location) if step in _KINDS), "")
-    found = repr(shorten(value)) if isinstance(value, str) else format_value(value)
+    found = repr(shorten_value(value)) if isinstance(value, str) else format_value(value)
     kind = _KINDS.get(field)
     sentence = f"{found} is no {kind}" if kind else f"found {found}"
     meant = closest(value, choices) if isinstance(value, str) else None

@@ -32,7 +32,7 @@ _INSISTED_ON = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class FileFinding:
     """A fault of a published file.
 
     Attributes:
@@ -63,27 +63,27 @@ class Answer:
     reason: str = ""
 
 
-def judge_answer(path: str, file: PublishedFile, answer: Answer) -> Iterator[Finding]:
+def judge_answer(path: str, file: PublishedFile, answer: Answer) -> Iterator[FileFinding]:
     """Yield the faults of a file as the server sent it."""
     if answer.sha256 is None:
-        yield Finding(kind="missing", path=path, text=answer.reason)
+        yield FileFinding(kind="missing", path=path, text=answer.reason)
         return
     if answer.sha256 != file.sha256:
         came = f"{answer.bytes} bytes with SHA-256 {answer.sha256[:8]}…"
         if answer.bytes > file.bytes:  # the rest was not received
             came = f"more than {file.bytes} bytes"
         text = f"{came} came; expected {file.bytes} with {file.sha256[:8]}…"
-        yield Finding(kind="content", path=path, text=text)
+        yield FileFinding(kind="content", path=path, text=text)
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if (fault := _type_fault(path, headers.get("content-type", ""))) is not None:
-        yield Finding(kind="type", path=path, text=fault)
+        yield FileFinding(kind="type", path=path, text=fault)
     allowed = headers.get("access-control-allow-origin")
     if allowed not in {"*", ORIGIN} and not path.endswith((".html", ".md")):
         found = f"allows {allowed!r}" if allowed else "allows no other origin"
         text = f"{found}; expected Access-Control-Allow-Origin: *"
-        yield Finding(kind="cors", path=path, text=text)
+        yield FileFinding(kind="cors", path=path, text=text)
     if (fault := _cache_fault(path, file, headers.get("cache-control", ""))) is not None:
-        yield Finding(kind="cache", path=path, text=fault)
+        yield FileFinding(kind="cache", path=path, text=fault)
 
 
 def _type_fault(path: str, found: str) -> str | None:

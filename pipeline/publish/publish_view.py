@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pipeline.publish.findings import Finding
+from pipeline.publish.findings import FileFinding
 from pipeline.publish.generations.generation import Index, PublishedFile
 from pipeline.publish.generations.old_generations import Pruned
 from pipeline.publish.plan import Plan
@@ -128,7 +128,7 @@ def format_read_back(done: ReadBack) -> list[Line]:
     return [((text, "good"),), *lines]
 
 
-def _findings(alike: Sequence[Finding], style: Style) -> list[Line]:
+def _findings(alike: Sequence[FileFinding], style: Style) -> list[Line]:
     title = f"  {_KIND_TITLES[alike[0].kind]}: {count(len(alike), 'file')}"
     lines: list[Line] = [((title, style),)]
     lines += [((f"    {found.path}: {found.text}", ""),) for found in alike[:_NUM_SHOWN]]

@@ -21,7 +21,7 @@ from pipeline.fetch.http.deadline import Deadline
 from pipeline.fetch.http.http_session import HttpSettings, open_url, retry
 from pipeline.publish.commit import Progress
 from pipeline.publish.dist_contents import listed_files
-from pipeline.publish.findings import ORIGIN, Answer, Finding, judge_answer
+from pipeline.publish.findings import ORIGIN, Answer, FileFinding, judge_answer
 from pipeline.publish.generations.file_listing import parse_published
 from pipeline.publish.generations.generation import (
     INDEX_FILE,
@@ -61,8 +61,8 @@ class ReadBack:
     url: str
     files: int
     bytes: int
-    faults: tuple[Finding, ...]
-    warnings: tuple[Finding, ...]
+    faults: tuple[FileFinding, ...]
+    warnings: tuple[FileFinding, ...]
 
 
 class _Deadline(Deadline):
@@ -115,7 +115,7 @@ class Reader:
         expected = {path: file for path, file in expected.items() if not _is_for_host(path)}
         total = sum(file.bytes for file in expected.values())
         deadline = time.monotonic() + self._patience_seconds
-        findings: list[Finding] = []
+        findings: list[FileFinding] = []
         done = 0
         with ThreadPoolExecutor(_THREADS) as pool:
             answers = pool.map(lambda path: self._fetch(path, expected[path], deadline), expected)
@@ -224,7 +224,7 @@ class Reader:
 
         return retry(attempt, settings=self._settings, url=url, deadline=deadline)
 
-    def _try_range(self, expected: Mapping[str, PublishedFile]) -> Iterator[Finding]:
+    def _try_range(self, expected: Mapping[str, PublishedFile]) -> Iterator[FileFinding]:
         """Request one byte of the largest file that never changes."""
         large = [path for path, file in expected.items() if file.immutable and file.bytes > 1]
         if not large:
@@ -253,7 +253,7 @@ class Reader:
         if (status, found, size) != (_PARTIAL, right, 1):
             said = f"{status}, Content-Range {found!r}" if found else f"status {status}"
             text = f"a part was asked for and {said} came; expected 206, {right!r}"
-            yield Finding(kind="range", path=path, text=text)
+            yield FileFinding(kind="range", path=path, text=text)
 
     def _locate(self, path: str) -> str:
         return urljoin(self.url, quote(path))
