@@ -1,9 +1,8 @@
-"""Op support: which ops of a graph TensorFlow.js does not have.
+"""Op support: finds the ops of a graph that TensorFlow.js lacks.
 
-What its converter maps to operations is listed in the op lists of the tensorflowjs package
-(tfjs-converter/src/operations/op_list/, as JSON), without those of TensorFlow Decision
-Forests, which only the package tfjs-tfdf runs. The package is not imported: that takes
-seconds.
+The op lists of the tensorflowjs package name the ops that its converter maps
+(tfjs-converter/src/operations/op_list/, as JSON). Ops of TensorFlow Decision Forests do not count:
+only the package tfjs-tfdf runs them. The package is not imported, because that takes seconds.
 """
 
 import functools
@@ -13,12 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _OTHER_PACKAGE = "tfdf.json"
-# In the converter's list, but TensorFlow.js 4 has no mapping of theirs (ragged.json is left out
-# of its bundle), or reads other names of inputs than the mapping has.
+# In the converter's list, but without a mapping in TensorFlow.js 4 (ragged.json is left out of its
+# bundle), or with inputs of other names than the mapping has.
 _NOT_MAPPED = frozenset({"BitwiseAnd", "RaggedGather", "RaggedRange", "RaggedTensorToTensor"})
 
-# What freezing and the converter's optimizer leave nothing of: variables, calls, checks that
-# are stripped, and what only saves and restores.
+# Ops that freezing and the converter's optimizer remove: variables, calls, checks, and ops that
+# save and restore.
 _GONE_AFTER_CONVERSION = frozenset(
     {
         "AssignVariableOp",
@@ -40,7 +39,7 @@ _GONE_AFTER_CONVERSION = frozenset(
 
 @functools.cache
 def mapped_ops() -> frozenset[str] | None:
-    """Return the ops that TensorFlow.js maps, None where the package is not installed."""
+    """Return the ops that TensorFlow.js maps, None if the package is not installed."""
     spec = importlib.util.find_spec("tensorflowjs")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -54,12 +53,12 @@ def mapped_ops() -> frozenset[str] | None:
 
 
 def find_missing_ops(ops: Iterable[str], *, converted: bool) -> list[str] | None:
-    """Return the ops that TensorFlow.js does not have, None where that cannot be told.
+    """Return the ops that TensorFlow.js lacks; None if the package is not installed.
 
     Args:
         ops: Kinds of ops.
-        converted: Whether the graph is TensorFlow.js's own already. Of another the
-            conversion removes some.
+        converted: Whether the graph is converted. Before that, ops that the conversion removes
+            do not count.
     """
     known = mapped_ops()
     if known is None:

@@ -1,8 +1,8 @@
-"""Activations of Keras by layers of TensorFlow.js.
+"""Activations of Keras, as layers of TensorFlow.js.
 
-TensorFlow.js names the same function otherwise, lacks it, or has another one under its name:
-its hard_sigmoid is that of Keras 2, clip(0.2 x + 0.5, 0, 1); Keras 3's is relu6(x + 3) / 6.
-It opens no file.
+TensorFlow.js has another name for a function, lacks it, or has another function of its name: its
+hard_sigmoid is that of Keras 2, clip(0.2 x + 0.5, 0, 1); that of Keras 3 is relu6(x + 3) / 6.
+This module opens no file.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ _LEAKY_SLOPE = 0.2
 
 
 def plain_activation(value: Any, *, keras_3: bool) -> str:
-    """Return the name that TensorFlow.js has for an activation, for layers that apply it inside.
+    """Return TensorFlow.js's name of an activation inside a layer: "relu".
 
     Raises:
-        UnsupportedLayer: It has none.
+        UnsupportedLayer: TensorFlow.js has no such activation.
     """
     name = _name(value)
     parts = activation_parts(name, keras_3=keras_3)
@@ -34,7 +34,7 @@ def plain_activation(value: Any, *, keras_3: bool) -> str:
 
 
 def with_activation(part: Part, value: Any, *, keras_3: bool) -> list[Part]:
-    """Return a layer with its activation: in it where TensorFlow.js knows it, else behind it.
+    """Return a layer and its activation: inside the layer if TensorFlow.js can, else behind it.
 
     Raises:
         UnsupportedLayer: TensorFlow.js has no such function.
@@ -47,7 +47,7 @@ def with_activation(part: Part, value: Any, *, keras_3: bool) -> list[Part]:
 
 
 def behind(first: Part, parts: list[Part]) -> list[Part]:
-    """Return parts that take what another one returns."""
+    """Return a part and further parts that read its result."""
     base = "_base"
     moved = [
         Part(**{**vars(part), "inputs": tuple(base if i in (ALL, 0) else i for i in part.inputs)})
@@ -60,7 +60,7 @@ def activation_parts(name: str, *, keras_3: bool) -> list[Part]:
     """Return the layers that apply an activation.
 
     Raises:
-        UnsupportedLayer: None do.
+        UnsupportedLayer: No layers do.
     """
     if name in _RENAMED or name in _SAME:
         return [activation(_RENAMED.get(name, name))]

@@ -1,8 +1,8 @@
 """Calls of layers in a Keras config, in the two forms that Keras writes.
 
-Keras 2: a list of tensors ["conv", 0, 0, {}], with the other arguments of the call in the last
-place. Keras 3: {"args": […], "kwargs": {…}}, in which tensors are objects with a
-"keras_history". It opens no file.
+Keras 2 writes a list of tensors ["conv", 0, 0, {}], with the other arguments of the call in the
+last position. Keras 3 writes {"args": […], "kwargs": {…}}, in which tensors are objects with a
+"keras_history". This module opens no file.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ _STATES = "initial_state"
 _CONSTANT = "_CONSTANT_VALUE"
 
 
-class UnsupportedCall(Exception):  # noqa: N818  # not for users: they see all of a model's at once
+class UnsupportedCall(Exception):  # noqa: N818  # internal: users see all faults of a model at once
     """A call that a layers model cannot express; the message says why."""
 
 
@@ -26,8 +26,8 @@ class Call:
     """One call of a layer.
 
     Attributes:
-        given: What is given by position: tensors as `Tensor`, lists of them, numbers, None.
-        named: What is given by name, likewise.
+        given: Positional arguments: tensors as `Tensor`, lists of them, numbers, None.
+        named: Keyword arguments, likewise.
     """
 
     given: tuple[Any, ...]
@@ -35,12 +35,12 @@ class Call:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """The tensors that are given by position, flattened."""
+        """The tensors among the positional arguments, flattened."""
         return tuple(tensor for value in self.given for tensor in _flat(value))
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """What is given by position and is no tensor."""
+        """The positional arguments that hold no tensor."""
         return tuple(value for value in self.given if not list(_flat(value)))
 
 
@@ -51,22 +51,22 @@ def parse_calls(wire: Any) -> list[Call]:
         wire: Its "inbound_nodes".
 
     Raises:
-        UnsupportedCall: They have tensors in a dict.
+        UnsupportedCall: A call has tensors in a dict.
     """
     return [_parse_keras_3(node) if isinstance(node, Mapping) else _parse(node) for node in wire]
 
 
 def layer_tensors(call: Call, *, masks: Collection[str], keras_3: bool) -> tuple[Tensor, ...]:
-    """Return what a layer, not an operation, takes in a call: its inputs, then its states.
+    """Return the tensors that a layer (not an operation) reads: its inputs, then its states.
 
     Args:
         call: The call.
-        masks: Names of what makes masks that TensorFlow.js makes by itself.
-        keras_3: Whether Keras 3 wrote it: there `training` is but the default of a parameter,
-            and gives way to what the whole model is called with.
+        masks: Names of operations whose masks TensorFlow.js makes by itself.
+        keras_3: Whether Keras 3 wrote it: there `training` is only the default of a parameter,
+            which the call of the whole model overrides.
 
     Raises:
-        UnsupportedCall: It is called with more than that.
+        UnsupportedCall: The call has further arguments.
     """
     states = call.named.get(_STATES)
     known = _IGNORED | {_STATES}
@@ -84,7 +84,7 @@ def _parse(node: Any) -> Call:
     """Read a call of Keras 2."""
     if not isinstance(node, Sequence) or isinstance(node, str):
         raise UnsupportedCall("takes its tensors in a dict")
-    # One tensor that stands alone: ["conv", 0, 0, {}].
+    # A tensor without a list around it: ["conv", 0, 0, {}].
     entries = [node] if node and isinstance(node[0], str) else node
     given: list[Any] = []
     named: dict[str, Any] = {}

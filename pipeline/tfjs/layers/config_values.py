@@ -1,9 +1,8 @@
-"""Values in a Keras config as TensorFlow.js reads them: plain numbers, names and lists.
+"""Values of a Keras config in the form that TensorFlow.js reads: plain numbers, names and lists.
 
-Keras 3 writes what is no JSON value as an object of its class: dtype policies, tuples, arrays,
-functions. TensorFlow.js takes names of functions and of dtypes, and knows some of the
-initializers, regularizers and constraints; an unknown one fails although only training needs
-it. It opens no file.
+Keras 3 writes other values as an object of their class: dtype policies, tuples, arrays, functions.
+TensorFlow.js takes names of functions and dtypes. It fails on an initializer, regularizer or
+constraint that it does not know, although only training needs it. This module opens no file.
 """
 
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ _KNOWN = frozenset(
 
 
 def plain_config(config: Mapping[str, Any]) -> Json:
-    """Return a layer's config without what Keras alone reads, its values plain."""
+    """Return a layer's config with plain values, without options that only Keras reads."""
     made: Json = {}
     for key, value in config.items():
         if key in _BOOKKEEPING or key in _WITHOUT_USE:
@@ -61,7 +60,7 @@ def plain_value(value: Any) -> Any:
 
 
 def plain_dtype(value: Any) -> str:
-    """Return the dtype that TensorFlow.js computes in; a policy computes in float32 there."""
+    """Return the dtype in which TensorFlow.js computes: "float32", also for a policy of Keras."""
     if isinstance(value, Mapping):
         value = (value.get("config") or {}).get("name")
     dtype = str(value or "float32").removeprefix("mixed_")
@@ -69,7 +68,7 @@ def plain_dtype(value: Any) -> str:
 
 
 def function_name(value: Any) -> str | None:
-    """Return the name of a function, such as an activation; None where it is no plain one."""
+    """Return the name of a function, such as "relu"; None if it is no plain function."""
     if value is None:
         return "linear"
     if isinstance(value, str):

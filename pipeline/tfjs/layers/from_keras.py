@@ -1,9 +1,9 @@
-"""A Keras model's config, written as TensorFlow.js reads a layers model.
+"""Converts the config of a Keras model to the config of a layers model.
 
-TensorFlow.js reads what Keras 2 wrote: layers with the tensors of their calls in lists, shapes
-as "batch_input_shape". This module writes that from the config of either generation, with the
-layers that `keras_rules` puts in the place of others, and under the names that the model's
-inputs and outputs have in Keras. It opens no file and knows no Keras.
+TensorFlow.js reads the form of Keras 2: layers with the tensors of their calls in lists, shapes as
+"batch_input_shape". This module writes that form from the config of Keras 2 or 3. It replaces
+layers by `layer_rules`, and keeps the names of inputs and outputs. It opens no file and imports no
+Keras.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import ConversionError
+from pipeline.tfjs.layers.config_values import Json
 from pipeline.tfjs.layers.layer_weights import LayerWeights
-from pipeline.tfjs.layers.parts import Json
 from pipeline.tfjs.layers.writer import Shape, Writer
 
 TAKE_GRAPH = "set `output_format: tfjs_graph_model`, which runs whatever the layers compute"
@@ -21,12 +21,12 @@ _MAX_NAMED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
-    """A model as TensorFlow.js reads it.
+    """A model in the form that TensorFlow.js reads.
 
     Attributes:
-        model: What stands under "model_config".
-        weights: The weights that its layers take, in the order of these.
-        repairs: Sentences on what is written otherwise than Keras has it.
+        model: The value of "model_config".
+        weights: The weights of its layers, in the order of the layers.
+        repairs: Sentences on the differences from the Keras model.
     """
 
     model: Json
@@ -42,19 +42,19 @@ def convert_config(
     outputs: Sequence[str],
     shape_of: Callable[[tuple[str, ...]], Shape] = lambda _way: None,
 ) -> Converted:
-    """Return a model's config as TensorFlow.js reads it.
+    """Convert a model's config to the form that TensorFlow.js reads.
 
     Args:
         config: `class_name` and `config`, as the model's `to_json()` writes them.
         keras_3: Whether Keras 3 wrote it.
-        inputs: Names of the model's inputs; the layers that take them get these names.
-        outputs: Names of its outputs; where the layers that make them are called otherwise,
-            further layers that only pass them on get these names.
-        shape_of: Tells the shape of what a layer returns, by the names that lead to it through
-            models in the model; None where that is not known.
+        inputs: Names of the model's inputs; their layers get these names.
+        outputs: Names of its outputs; if the layers that make them have other names, further
+            layers that only pass them on get these names.
+        shape_of: Returns the shape of a layer's result, from the names that lead to the layer
+            through nested models; None if unknown.
 
     Raises:
-        ConversionError: It has layers that TensorFlow.js has no equal for; it names them.
+        ConversionError: TensorFlow.js has no equal of some layers; the message names them.
     """
     writer = Writer(keras_3=keras_3, shape_of=shape_of)
     model = writer.write_model(config)
@@ -74,7 +74,7 @@ def convert_config(
 
 
 def _name_inputs(model: Json, names: Sequence[str], writer: Writer) -> Json:
-    """Return a model whose input layers are called as its inputs, where no other layer is."""
+    """Return a model whose input layers have the names of its inputs, if these are free."""
     config = model["config"]
     layers = config["layers"]
     if model["class_name"] == "Sequential":
@@ -111,7 +111,7 @@ def _rename_layer(layer: Json, names: Mapping[str, str]) -> Json:
 
 
 def _name_outputs(model: Json, names: Sequence[str], writer: Writer) -> Json:
-    """Return a model in which a layer of its name makes each output."""
+    """Return a model in which each output's layer has the output's name."""
     config = dict(model["config"])
     layers = list(config["layers"])
     if model["class_name"] == "Sequential":

@@ -1,8 +1,8 @@
-"""Rules: for each class of Keras layers, what it becomes in TensorFlow.js.
+"""Rules: the layers of TensorFlow.js that replace each class of Keras layers.
 
-After the layers of tfjs-layers 4.22. A class without a rule stays as it is where TensorFlow.js
-has it. Options that TensorFlow.js would pass over in silence, or computes otherwise, are
-replaced or refused here. It opens no file.
+The source is tfjs-layers 4.22. A class without a rule stays as it is if TensorFlow.js has it.
+Options that TensorFlow.js ignores without an error, or computes differently, are replaced or
+refused here. This module opens no file.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,9 +34,9 @@ _ALIASES = {
     "GRUV1": "GRU",
     "LSTMV1": "LSTM",
 }
-"""As the converter has them (keras_h5_conversion.py), and a few more of their kind."""
+"""The converter's aliases (keras_h5_conversion.py), and a few more of their kind."""
 
-# What only training does; at inference the input comes out as it is.
+# Layers that only train; at inference they return their input.
 _TRAINING_ONLY = frozenset(
     {"ActivityRegularization", "Identity", "RandomBrightness", "RandomContrast", "RandomFlip"}
     | {"RandomHeight", "RandomRotation", "RandomTranslation", "RandomWidth", "RandomZoom"}
@@ -48,10 +48,10 @@ _KERNEL_TRAINING = frozenset({"kernel_initializer", "kernel_regularizer", "kerne
 
 
 def layer_parts(layer: KerasLayer) -> list[Part]:
-    """Return the layers of TensorFlow.js that do what one of Keras does.
+    """Return the layers of TensorFlow.js that compute the result of a Keras layer.
 
     Raises:
-        UnsupportedLayer: None do.
+        UnsupportedLayer: No layers do.
     """
     layer = replace(layer, kind=_ALIASES.get(layer.kind, layer.kind))
     if layer.kind in _TRAINING_ONLY:
@@ -61,7 +61,7 @@ def layer_parts(layer: KerasLayer) -> list[Part]:
 
 
 def _same(layer: KerasLayer, **config: Any) -> Part:
-    """Return a layer as it is, but for some of its configuration."""
+    """Return the same layer, with some options replaced."""
     return Part(kind=layer.kind, config={**layer.config, **config}, weights=OWN)
 
 
@@ -75,7 +75,7 @@ def _apply_weights(layer: KerasLayer) -> list[Part]:
             output_padding="has an output_padding, which TensorFlow.js lacks",
             dilation_rate="is dilated, which TensorFlow.js lacks there",
         )
-    # tf_keras writes a kernel's initializer beside those of the two kernels there are.
+    # tf_keras writes one initializer for a kernel beside the two that the layer has.
     unknown = _KERNEL_TRAINING if layer.kind == "SeparableConv2D" else frozenset()
     stated = {k: v for k, v in layer.config.items() if v is not None and k not in unknown}
     part = Part(kind=layer.kind, config=stated, weights=OWN)
@@ -86,7 +86,7 @@ def _activate(layer: KerasLayer) -> list[Part]:
     value = layer.config.get("activation")
     name = function_name(value)
     if name is None and isinstance(value, Mapping):
-        # A layer in the place of a function: Activation(ReLU(6)).
+        # A layer as the function: Activation(ReLU(6)).
         kind, config = str(value.get("class_name")), dict(value.get("config") or {})
         return layer_parts(replace(layer, kind=kind, config=config))
     return activation_parts(str(name), keras_3=layer.keras_3)
@@ -94,12 +94,12 @@ def _activate(layer: KerasLayer) -> list[Part]:
 
 def _relu(layer: KerasLayer) -> list[Part]:
     highest = layer.config.get("max_value")
-    slope = number(layer.config.get("negative_slope") or 0.0, what="negative_slope")
-    threshold = number(layer.config.get("threshold") or 0.0, what="threshold")
+    slope = number(layer.config.get("negative_slope") or 0.0, option="negative_slope")
+    threshold = number(layer.config.get("threshold") or 0.0, option="threshold")
     if highest is not None:
         if slope or threshold:
             raise UnsupportedLayer("has max_value together with negative_slope or threshold")
-        return [Part(kind="ReLU", config={"max_value": number(highest, what="max_value")})]
+        return [Part(kind="ReLU", config={"max_value": number(highest, option="max_value")})]
     if slope and threshold:
         raise UnsupportedLayer("has negative_slope together with threshold")
     if slope:
@@ -111,11 +111,11 @@ def _relu(layer: KerasLayer) -> list[Part]:
 
 def _leaky_relu(layer: KerasLayer) -> list[Part]:
     slope = layer.config.get("negative_slope", layer.config.get("alpha", 0.3))
-    return [Part(kind="LeakyReLU", config={"alpha": number(slope, what="negative_slope")})]
+    return [Part(kind="LeakyReLU", config={"alpha": number(slope, option="negative_slope")})]
 
 
 def _elu(layer: KerasLayer) -> list[Part]:
-    if number(layer.config.get("alpha", 1.0), what="alpha") != 1.0:
+    if number(layer.config.get("alpha", 1.0), option="alpha") != 1.0:
         raise UnsupportedLayer("has an alpha other than 1")
     return [Part(kind="ELU", config={"alpha": 1.0})]
 
@@ -157,7 +157,7 @@ def _pool_all(layer: KerasLayer) -> list[Part]:
 
 
 def _reshape(layer: KerasLayer) -> list[Part]:
-    # Layers behind it need to know the size that -1 stands for.
+    # Layers behind it need the size that -1 stands for.
     shape = layer.config.get("target_shape")
     known = _whole_shape(layer) if layer.shape and None not in layer.shape[1:] else shape
     return [Part(kind="Reshape", config={"target_shape": known})]
@@ -218,4 +218,4 @@ _RULES: Mapping[str, Callable[[KerasLayer], list[Part]]] = {
     **dict.fromkeys(("GlobalAveragePooling1D", "GlobalAveragePooling2D"), _pool_all),
     **dict.fromkeys(("GlobalMaxPooling1D", "GlobalMaxPooling2D"), _pool_all),
 }
-"""A class that needs one is a function and a line."""
+"""Rules by class: a new rule is a function and a line here."""

@@ -1,8 +1,8 @@
-"""Weights of a converted Keras model: which variables of which layer, under which names.
+"""Weights of a converted Keras model: the variables of each layer, with their names.
 
 TensorFlow.js names a weight by the layers that build it: "dense/kernel"; in wrappers
-"bidirectional/forward_lstm/kernel", "rnn/RNNCell_0/kernel" (wrappers.ts, recurrent.ts). It
-opens no file and knows no Keras.
+"bidirectional/forward_lstm/kernel", "rnn/RNNCell_0/kernel" (wrappers.ts, recurrent.ts). This
+module opens no file and imports no Keras.
 """
 
 import re
@@ -16,7 +16,7 @@ from pipeline.tfjs.model.layers_topology import MODEL_KINDS
 _UNSAFE = re.compile(r"[^-A-Za-z0-9._/]")
 
 _RENAMED = {("DepthwiseConv2D", "kernel"): "depthwise_kernel"}
-"""Names that Keras 3 gives variables, where TensorFlow.js has those of Keras 2."""
+"""Names of variables in Keras 3, with the names of Keras 2, which TensorFlow.js uses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +24,12 @@ class LayerWeights:
     """The weights of one layer.
 
     Attributes:
-        scope: What their names begin with.
-        owner: The way to the layer that has them in Keras: names of layers in models, and
-            attributes, which begin with a dot; numbers are places in a list.
+        scope: Prefix of their names.
+        owner: The path to the layer that has them in Keras: names of layers in models, and
+            attributes, which begin with a dot; numbers are positions in a list.
         kind: Its class in Keras.
-        how: "own", its variables as they are; "normalization", the mean and variance of a
-            Normalization layer as those of a BatchNormalization.
+        how: "own" for its variables as they are; "normalization" for the mean and variance of a
+            Normalization layer, stored as those of a BatchNormalization.
     """
 
     scope: str
@@ -38,10 +38,10 @@ class LayerWeights:
     how: str
 
     def name(self, variable: str) -> str:
-        """Return the full name of a weight.
+        """Return the full name of a weight: "dense/kernel".
 
         Args:
-            variable: What Keras calls it in its layer, as "kernel".
+            variable: Its name in the Keras layer, such as "kernel".
         """
         return f"{self.scope}/{_RENAMED.get((self.kind, variable), variable)}"
 
@@ -49,26 +49,26 @@ class LayerWeights:
 def weights_of(
     how: str, scope: str, *, owner: tuple[str, ...], wire: Mapping[str, Any]
 ) -> list[LayerWeights]:
-    """Return the weights that a layer takes, those of layers in it each for themselves.
+    """Return the weights of a layer, with an entry for each inner layer.
 
     Args:
         how: As in `LayerWeights`.
         scope: Name of the layer in TensorFlow.js.
-        owner: The way to it in Keras.
-        wire: It, as the Keras config has it.
+        owner: The path to it in Keras.
+        wire: The layer in the Keras config.
     """
     return [
-        LayerWeights(scope=place, owner=way, kind=kind, how=how)
-        for place, way, kind in _walk(wire, scope, owner)
+        LayerWeights(scope=inner, owner=way, kind=kind, how=how)
+        for inner, way, kind in _walk(wire, scope, owner)
     ]
 
 
 def list_weights(wire: Mapping[str, Any], *, way: tuple[str, ...] = ()) -> Iterator[LayerWeights]:
-    """Yield the weights of all layers of a model whose config TensorFlow.js reads.
+    """Yield the weights of all layers of a layers model.
 
     Args:
-        wire: The model, as it stands under "model_config".
-        way: The names of the models that it stands in.
+        wire: The model, the value of "model_config".
+        way: The names of the models around it.
     """
     config = wire.get("config") or {}
     for layer in config if isinstance(config, list) else config.get("layers") or ():
@@ -82,7 +82,7 @@ def list_weights(wire: Mapping[str, Any], *, way: tuple[str, ...] = ()) -> Itera
 
 
 def safe_name(name: str) -> str:
-    """Return a name that TensorFlow.js takes for a layer with weights."""
+    """Return a name that TensorFlow.js accepts for a layer with weights: "dense_1"."""
     safe = _UNSAFE.sub("_", name)
     return safe if safe[:1].isalnum() else f"layer{safe}"
 
@@ -96,8 +96,8 @@ def _walk(
     elif kind == "Bidirectional":
         name = safe_name(config["layer"]["config"].get("name", "layer"))
         for side in ("forward", "backward"):
-            place, way = f"{scope}/{side}_{name}", (*owner, f".{side}_layer")
-            yield from _walk(config["layer"], place, way)
+            inner = (*owner, f".{side}_layer")
+            yield from _walk(config["layer"], f"{scope}/{side}_{name}", inner)
     elif kind == "RNN":
         yield from _walk(config["cell"], scope, (*owner, ".cell"))
     elif kind == "StackedRNNCells":

@@ -1,8 +1,8 @@
-"""Masks in a config of Keras 3 that TensorFlow.js makes by itself.
+"""Masks in a config of Keras 3 that TensorFlow.js computes by itself.
 
-What an embedding table or a Masking layer masks, Keras 3 writes out as operations on their
-input, whose result the layers behind take as `mask`. TensorFlow.js does as Keras 2 did: the
-mask goes with the tensor. So those operations can go. It opens no file.
+Keras 3 writes the mask of an embedding or of a Masking layer as operations on the layer's input;
+the layers behind take the result as `mask`. TensorFlow.js works like Keras 2: the mask travels with
+the tensor. So the operations can be removed. This module opens no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from pipeline.tfjs.model.layers_topology import Tensor
 def implied_masks(
     wires: Mapping[str, Mapping[str, Any]], calls: Mapping[str, Sequence[Call]]
 ) -> set[str]:
-    """Return the names of the operations that only make masks which TensorFlow.js makes itself.
+    """Return the names of operations that only make masks which TensorFlow.js makes itself.
 
     Args:
-        wires: The layers of a model by name, as the config has them.
-        calls: The calls of each.
+        wires: The layers of a model by name, in the config's form.
+        calls: The calls of each layer.
     """
-    # What is masked in each tensor: ids of 0, or rows that hold nothing but one value.
+    # The mask of each tensor: ids of 0, or rows in which all values are the mask value.
     ids = {
         (tensor, 0)
         for name, wire in wires.items()
@@ -61,7 +61,7 @@ def _firsts(calls: Sequence[Call]) -> list[Tensor]:
 
 
 def _used_otherwise(name: str, masks: set[str], calls: Mapping[str, Sequence[Call]]) -> bool:
-    """Tell whether something takes a mask as what it computes with."""
+    """Return whether a layer reads a mask as a value."""
     return any(
         tensor[0] == name
         for reader, listed in calls.items()

@@ -1,8 +1,8 @@
-"""Operations in a Keras model, such as `x / 127.5 - 1`, by layers of TensorFlow.js.
+"""Operations in a Keras model, such as `x / 127.5 - 1`, as layers of TensorFlow.js.
 
-tf_keras writes them as layers of the class TFOpLambda that name a function of TensorFlow, Keras
-3 as operations of its own, some of which are called as layers are: Add, Multiply. It opens no
-file.
+tf_keras writes an operation as a layer of the class TFOpLambda that names a function of
+TensorFlow. Keras 3 has classes of operations; some have the names of layers: Add, Multiply. This
+module opens no file.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,13 +23,13 @@ _NAMES = {"truediv": "divide", "true_divide": "divide", "sub": "subtract", "mul"
 
 
 def is_operation(wire: Mapping[str, Any]) -> bool:
-    """Tell whether a layer of a config is an operation."""
+    """Return whether a layer of a config is an operation."""
     module = str(wire.get("module") or "")
     return wire.get("class_name") in _TF_LAMBDAS or module.startswith(_KERAS_3_MODULES)
 
 
 def operation_name(wire: Mapping[str, Any]) -> str:
-    """Return the name of an operation, in the words of Keras 3: "not_equal"."""
+    """Return the name of an operation in Keras 3: "not_equal"."""
     config = wire.get("config")
     named = config.get("function") if isinstance(config, Mapping) else None
     if isinstance(named, str):
@@ -41,15 +41,15 @@ def operation_name(wire: Mapping[str, Any]) -> str:
 
 
 def operation_parts(wire: Mapping[str, Any], call: Call, *, keras_3: bool) -> list[Part]:
-    """Return the layers that do what an operation does.
+    """Return the layers that compute an operation.
 
     Args:
-        wire: The operation, as the config has it.
-        call: What it is called with.
+        wire: The operation in the config's form.
+        call: The call, with its arguments.
         keras_3: Whether Keras 3 wrote it.
 
     Raises:
-        UnsupportedLayer: None do.
+        UnsupportedLayer: No layers do.
     """
     name = operation_name(wire)
     arguments = [*call.given, *(call.named[key] for key in _SECOND if key in call.named)]
@@ -62,7 +62,7 @@ def operation_parts(wire: Mapping[str, Any], call: Call, *, keras_3: bool) -> li
 
 
 def operation_tensors(call: Call) -> tuple[Any, ...]:
-    """Return the tensors that an operation takes, in their order."""
+    """Return the tensors that an operation reads, in order."""
     return (*call.tensors, *(t for t in call.named.values() if isinstance(t, tuple)))
 
 
@@ -101,7 +101,7 @@ def _merge(name: str) -> Part:
 
 
 def _constant(first: Any, second: Any) -> float | None:
-    """Return the number among two arguments; None where both are tensors."""
+    """Return the number among two arguments; None if both are tensors."""
     values = [value for value in (first, second) if not isinstance(value, tuple)]
     if not values:
         return None

@@ -1,21 +1,21 @@
-"""Parts: the layers of TensorFlow.js that together do what one layer of Keras does.
+"""Parts: the layers of TensorFlow.js that together compute one layer of Keras.
 
-Most are one layer of the same class. Where TensorFlow.js lacks an option, or computes another
-value for it, further layers do it; where none do, the reason is said. It opens no file.
+Most layers need one part of the same class. If TensorFlow.js lacks an option or computes it
+differently, further layers help; if none can, an error says why. This module opens no file.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-Json = dict[str, Any]
+from pipeline.tfjs.layers.config_values import Json
 
 ALL = "*"
-"""In the inputs of a part: all that the layer is called with."""
+"""In `Part.inputs`: all inputs of the layer."""
 
 
-class UnsupportedLayer(Exception):  # noqa: N818  # not for users: they see all of a model's at once
-    """A layer that TensorFlow.js has no equal for.
+class UnsupportedLayer(Exception):  # noqa: N818  # internal: users see all faults at once
+    """A layer without an equal in TensorFlow.js.
 
     The message says why; it is empty for a layer that TensorFlow.js does not know at all.
     """
@@ -23,13 +23,13 @@ class UnsupportedLayer(Exception):  # noqa: N818  # not for users: they see all 
 
 @dataclass(frozen=True, kw_only=True)
 class KerasLayer:
-    """A layer of Keras that parts are to stand for.
+    """A layer of Keras to replace by parts.
 
     Attributes:
         kind: Its class.
-        config: Its configuration, plain.
-        keras_3: Whether Keras 3 wrote it, else an older one.
-        shape: Of what it returns, the batch first; None where that is not known.
+        config: Its configuration, in plain values.
+        keras_3: Whether Keras 3 wrote it, else an older Keras.
+        shape: Shape of its result, the batch first; None if unknown.
     """
 
     kind: str
@@ -40,15 +40,15 @@ class KerasLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One layer of those that stand for a layer of Keras.
+    """One of the layers that replace a layer of Keras.
 
     Attributes:
         kind: Class in TensorFlow.js.
         config: Its configuration, without a name.
-        inputs: What it takes: numbers of the layer's inputs, suffixes of parts before, or ALL.
-        suffix: What its name has behind the layer's; the last part has none.
-        weights: How it comes by its weights: "own", the layer's, under the names of
-            TensorFlow.js; "normalization", computed from those of a Normalization layer.
+        inputs: Its inputs: numbers of the layer's inputs, suffixes of earlier parts, or ALL.
+        suffix: The end of its name, behind the layer's name; the last part has none.
+        weights: Source of its weights: "own" for the layer's, under the names of TensorFlow.js;
+            "normalization" for values computed from those of a Normalization layer.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Part:
 
 
 def chain(*parts: Part) -> list[Part]:
-    """Return parts of which each takes the result of the one before; the last is the layer."""
+    """Return parts that each read the result of the part before; the last has the layer's name."""
     chained: list[Part] = []
     for number, part in enumerate(parts):
         suffix = f"_part_{number + 1}" if number < len(parts) - 1 else ""
@@ -75,36 +75,36 @@ def rescaling(scale: Any, offset: Any = 0.0, *, suffix: str = "", of: int | str 
 
 
 def activation(name: str, *, suffix: str = "", of: int | str = ALL) -> Part:
-    """Return a part that applies an activation of TensorFlow.js, as "linear"."""
+    """Return a part that applies an activation of TensorFlow.js, such as "linear"."""
     return Part(kind="Activation", config={"activation": name}, inputs=(of,), suffix=suffix)
 
 
 def subtraction() -> list[Part]:
-    """Return parts that subtract the second input from the first, exactly as floats do."""
+    """Return parts that subtract the second input from the first, without a rounding error."""
     return [
         rescaling(-1.0, suffix="_negative", of=1),
         Part(kind="Add", config={}, inputs=(0, "_negative")),
     ]
 
 
-def number(value: Any, *, what: str) -> float:
+def number(value: Any, *, option: str) -> float:
     """Return a number of a config, which old files may have in a list.
 
     Raises:
-        UnsupportedLayer: It is none.
+        UnsupportedLayer: The value is no number.
     """
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UnsupportedLayer(f"{what} is {value!r}, which is no number")
+        raise UnsupportedLayer(f"{option} is {value!r}, which is no number")
     return value
 
 
 def only_axis(config: Mapping[str, Any]) -> Json:
-    """Return a config whose `axis`, a list of one, is a number.
+    """Return a config with a number for `axis` in place of a list of one.
 
     Raises:
-        UnsupportedLayer: It has several.
+        UnsupportedLayer: The list has several axes.
     """
     axis = config.get("axis")
     if isinstance(axis, Sequence) and not isinstance(axis, str):
@@ -115,18 +115,18 @@ def only_axis(config: Mapping[str, Any]) -> Json:
 
 
 def refuse(config: Mapping[str, Any], **unsupported: str) -> None:
-    """Raise an UnsupportedLayer where one of some options is set.
+    """Raise an UnsupportedLayer if any of some options is set.
 
     Args:
-        config: The layer's.
-        unsupported: Why it cannot be, by option.
+        config: The configuration of the layer.
+        unsupported: Why it is not supported, by option.
     """
     for option, reason in unsupported.items():
         value = config.get(option)
         off = (0, 1) if option in _ONE_IS_OFF else (0,)
         values = value if isinstance(value, list) else [value]
         if not all(
-            one is None or one is False or (type(one) is int and one in off) for one in values
+            item is None or item is False or (type(item) is int and item in off) for item in values
         ):
             raise UnsupportedLayer(reason)
 

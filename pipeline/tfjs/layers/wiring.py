@@ -1,20 +1,21 @@
-"""Wiring: the calls that tie layers, from a Keras config to what TensorFlow.js reads.
+"""Wiring: turns the calls between layers from Keras' form to TensorFlow.js's form.
 
-Both count the calls of a layer. Of a model in a model TensorFlow.js counts the one by which it
-was made first (container.ts), Keras 2 where it was made with an input, and Keras 3 for some
-purposes and not for others. It opens no file.
+Both number the calls of a layer. For a nested model TensorFlow.js counts the call that made it
+(container.ts), Keras 2 counts it if it was made with an input, and Keras 3 counts it for some
+purposes and not for others. This module opens no file.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.tfjs.layers.parts import ALL, Json
+from pipeline.tfjs.layers.config_values import Json
+from pipeline.tfjs.layers.parts import ALL
 from pipeline.tfjs.model.layers_topology import Tensor
 
 Tensors = tuple[Tensor, ...]
 Shift = Mapping[str, int]
-"""By model in the model, what to add to the numbers of its calls."""
+"""By nested model, the difference of TensorFlow.js's call numbers from Keras'."""
 
 _NUM_HISTORY = 3
 
@@ -27,8 +28,8 @@ class Made:
         kind: Its class.
         name: Unique in the whole model.
         config: Its configuration.
-        takes: What it is called with, as in `Part.inputs`.
-        suffix: By which the other layers that stand for the same one know it.
+        takes: Its inputs, as in `Part.inputs`.
+        suffix: Its name among the layers that replace the same layer.
     """
 
     kind: str
@@ -38,12 +39,12 @@ class Made:
     suffix: str = ""
 
     def to_json(self) -> Json:
-        """Return it as a layer in a sequential model."""
+        """Return its JSON in a sequential model."""
         return {"class_name": self.kind, "config": {**self.config, "name": self.name}}
 
 
 def connect(parts: Sequence[Made], calls: Iterable[Tensors]) -> list[Json]:
-    """Return the layers that stand for one, tied to the tensors of each of its calls."""
+    """Return the layers that replace one layer, tied to the tensors of each of its calls."""
     names = {part.suffix: part.name for part in parts}
     calls = list(calls)
     return [
@@ -57,7 +58,7 @@ def connect(parts: Sequence[Made], calls: Iterable[Tensors]) -> list[Json]:
 
 
 def is_chain(parts: Sequence[Made]) -> bool:
-    """Tell whether each of some layers takes what the one before returns, and nothing else."""
+    """Return whether each layer reads the result of the layer before, and nothing else."""
     befores = [None, *(part.suffix for part in parts)]
     return all(
         part.takes in {(ALL,), (0,), ()} if before is None else part.takes == (before,)
@@ -68,10 +69,10 @@ def is_chain(parts: Sequence[Made]) -> bool:
 def find_shifts(
     models: Mapping[str, str], calls: Iterable[Tensors], outputs: Tensors, *, keras_3: bool
 ) -> tuple[Shift, Shift]:
-    """Return what to add to the numbers of calls, in calls and in the outputs of a model.
+    """Return the shifts of call numbers, in calls and in the outputs of a model.
 
     Args:
-        models: Class of each model in the model.
+        models: Class of each nested model, by name.
         calls: All calls of its layers.
         outputs: Its outputs.
         keras_3: Whether Keras 3 wrote it.
@@ -86,14 +87,14 @@ def find_shifts(
 
 
 def move(call: Tensors, names: Mapping[str, str], shift: Shift) -> Tensors:
-    """Return a call with the numbers and the names that TensorFlow.js has."""
+    """Return a call with the numbers and names of TensorFlow.js."""
     return tuple(
         (names[name], number + shift.get(name, 0), output) for name, number, output in call
     )
 
 
 def parse_ends(wire: Any) -> Tensors:
-    """Return the inputs or outputs of a model, in whatever structure, as `tf.nest` orders them."""
+    """Return a model's inputs or outputs, from any structure, in the order of `tf.nest`."""
     if isinstance(wire, Mapping):
         return tuple(tensor for key in sorted(wire) for tensor in parse_ends(wire[key]))
     if not isinstance(wire, list | tuple) or not wire:

@@ -1,7 +1,7 @@
-"""Writer: models and layers of a Keras config, one after another, as TensorFlow.js reads them.
+"""Writer: writes the models and layers of a Keras config in the form that TensorFlow.js reads.
 
-It collects what cannot be written, so that one error can name all of it, and the weights that
-each layer takes. It opens no file and knows no Keras.
+It collects all faults, so that one error can name them, and the weights of each layer. It opens no
+file and imports no Keras.
 """
 
 from collections import Counter
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.tfjs.layers.calls import Call, UnsupportedCall, layer_tensors, parse_calls
-from pipeline.tfjs.layers.config_values import plain_config, plain_dtype
+from pipeline.tfjs.layers.config_values import Json, plain_config, plain_dtype
 from pipeline.tfjs.layers.layer_rules import layer_parts
 from pipeline.tfjs.layers.layer_weights import LayerWeights, safe_name, weights_of
 from pipeline.tfjs.layers.masks import implied_masks
 from pipeline.tfjs.layers.operations import is_operation, operation_parts, operation_tensors
-from pipeline.tfjs.layers.parts import Json, KerasLayer, Part, UnsupportedLayer
+from pipeline.tfjs.layers.parts import KerasLayer, Part, UnsupportedLayer
 from pipeline.tfjs.layers.wiring import (
     Made,
     Tensors,
@@ -37,14 +37,14 @@ _BACKWARD = "backward_layer"
 
 @dataclass
 class Writer:
-    """What is written of a model, and what of it cannot be.
+    """The state of a conversion: names, weights and faults so far.
 
     Attributes:
         keras_3: Whether Keras 3 wrote the config.
-        shape_of: Tells the shape of what a layer returns, by the way to it; None if unknown.
-        faults: A sentence for each layer that TensorFlow.js has no equal for.
-        weights: Those that the layers take.
-        replaced: How often layers of a class became others.
+        shape_of: Returns the shape of a layer's result, by the path to it; None if unknown.
+        faults: A sentence for each layer without an equal in TensorFlow.js.
+        weights: The weights of the layers.
+        replaced: How many layers of each class were replaced by others.
     """
 
     keras_3: bool
@@ -55,7 +55,7 @@ class Writer:
     _names: set[str] = field(default_factory=set)
 
     def write_model(self, wire: Mapping[str, Any], *, path: Path = ()) -> Json:
-        """Return a model; `path` leads to it through the models that it stands in."""
+        """Return a model; `path` leads to it through the models around it."""
         kind, config = str(wire.get("class_name")), wire.get("config")
         if kind == "Sequential" and isinstance(config, list):
             config = {"name": "sequential", "layers": config}
@@ -67,7 +67,7 @@ class Writer:
         return self._write_functional(config, path)
 
     def unique(self, name: str) -> str:
-        """Return a name that no other layer of the whole model has, and take it."""
+        """Reserve and return a name that no other layer of the whole model has: "add_1"."""
         wanted = safe_name(name)
         candidate, number = wanted, 0
         while candidate in self._names:
@@ -77,7 +77,7 @@ class Writer:
         return candidate
 
     def take(self, name: str) -> bool:
-        """Take a name for a layer without weights, as it is; False where another layer has it."""
+        """Reserve a name for a layer without weights; return False if another layer has it."""
         free = name not in self._names
         self._names.add(name)
         return free
@@ -105,7 +105,7 @@ class Writer:
     def _write_forked(
         self, name: str, wires: Sequence[Mapping[str, Any]], parts: Sequence[Sequence[Made]]
     ) -> Json:
-        """Return a sequential model as a functional one, because layers in it fork."""
+        """Return a sequential model as a functional model, because layers in it fork."""
         if parts[0][0].kind != _INPUT:
             self.faults.append(f"{name} (Sequential) does not say the shape of its input")
             return {"class_name": "Sequential", "config": {"name": name}}
@@ -122,7 +122,7 @@ class Writer:
         masks = implied_masks(by_name, raw)
         wires = [wire for name, wire in by_name.items() if name not in masks]
         models = {_name(wire): str(wire["class_name"]) for wire in wires if _is_model(wire)}
-        # Before those of models in it: an output bears the name of a layer of the outermost.
+        # Before the names of nested models: an output has the name of a layer of the outer model.
         names = {_name(wire): self.unique(_name(wire)) for wire in wires}
         calls = {_name(wire): self._find_tensors(wire, raw[_name(wire)], masks) for wire in wires}
         inputs, outputs = (parse_ends(config.get(f"{side}_layers")) for side in ("input", "output"))
@@ -158,14 +158,14 @@ class Writer:
         try:
             return [layer_tensors(call, masks=masks, keras_3=self.keras_3) for call in calls]
         except UnsupportedCall as reason:
-            if wire["class_name"] in KNOWN_LAYERS:  # of another more is to be said
+            if wire["class_name"] in KNOWN_LAYERS:  # the fault of an unknown layer says more
                 self._fault(wire, str(reason))
             return []
 
     def _write_layer(
         self, wire: Mapping[str, Any], unique: str, path: Path, calls: Sequence[Call] = ()
     ) -> list[Made]:
-        """Return the layers that stand for one of Keras."""
+        """Return the layers that replace a layer of Keras."""
         owner = (*path, _name(wire))
         if _is_model(wire):
             model = self.write_model(wire, path=owner)
@@ -250,7 +250,7 @@ _HOLDING = {
     "StackedRNNCells": "cells",
     "TimeDistributed": "layer",
 }
-"""Layers that hold others, and where in their config."""
+"""Wrappers, and the keys of their inner layers in the config."""
 
 
 def _functional(
@@ -274,10 +274,10 @@ def _input_config(config: Mapping[str, Any]) -> Json:
 
 
 def _mirrors(layer: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether a backward layer is the forward one turned round, as TensorFlow.js makes it."""
+    """Return whether a backward layer is the forward layer reversed, as TensorFlow.js makes it."""
     own, its = (
-        {k: v for k, v in plain_config(one.get("config") or {}).items() if k not in _TURNED}
-        for one in (layer, other)
+        {k: v for k, v in plain_config(each.get("config") or {}).items() if k not in _TURNED}
+        for each in (layer, other)
     )
     return layer.get("class_name") == other.get("class_name") and own == its
 
@@ -290,7 +290,7 @@ def _is_model(wire: Mapping[str, Any]) -> bool:
 
 
 def _name(wire: Mapping[str, Any]) -> str:
-    """Return the name of a layer, which early files have in its config only."""
+    """Return the name of a layer, from the layer or, in early files, from its config: "conv"."""
     config = wire.get("config")
     own = config.get("name") if isinstance(config, Mapping) else None
     return str(wire.get("name") or own or wire.get("class_name"))

@@ -1,8 +1,8 @@
-"""Blocks of a large array, so that what is computed of it takes little memory at a time."""
+"""Blocks: slices of a large array, so that a computation on it takes little memory."""
 
 from collections.abc import Iterator
 
 
 def blocks(size: int, *, length: int) -> Iterator[slice]:
-    """Yield slices that cover `size` values, each of `length` values, the last maybe of fewer."""
+    """Yield slices of `length` values that cover `size` values; the last may be shorter."""
     return (slice(start, start + length) for start in range(0, size, length))

@@ -1,8 +1,8 @@
 """Dtypes: their names in TensorFlow, in protobuf JSON and in TensorFlow.js, and their sizes.
 
-Our code speaks numpy's and TensorFlow's names ("float32", "uint8", "string"). A model.json
-speaks protobuf's: an enum name ("DT_FLOAT") or, from older writers, its number. TensorFlow.js
-computes in five dtypes and turns the others into them. It opens no file.
+Our code uses the names of numpy and TensorFlow ("float32", "uint8", "string"). A model.json has
+the names of protobuf: an enum name ("DT_FLOAT") or, from older writers, its number. TensorFlow.js
+computes in five dtypes and turns the others into them. This module opens no file.
 """
 
 from typing import Any
@@ -57,12 +57,12 @@ _JS_DTYPES = {
 # no fixed size (tfjs-core/src/io/types.ts, DTYPE_VALUE_SIZE_MAP).
 ITEM_SIZES = {"float32": 4, "int32": 4, "bool": 1, "complex64": 8}
 
-# The same for what a quantized weight is stored in.
+# Bytes per value of the dtypes that store quantized weights.
 QUANTIZED_ITEM_SIZES = {"float16": 2, "uint8": 1, "uint16": 2}
 
 
 def parse_dtype(wire: Any) -> str | None:
-    """Return the name of a dtype in protobuf JSON, "DT_FLOAT" or 1; None for what is none."""
+    """Return the name of a dtype in protobuf JSON: "float32" for "DT_FLOAT" or 1; else None."""
     if isinstance(wire, str):
         return _NAMES.get(wire)
     if isinstance(wire, int) and not isinstance(wire, bool):
@@ -76,5 +76,5 @@ def format_dtype(dtype: str) -> str:
 
 
 def js_dtype(dtype: str) -> str | None:
-    """Return the dtype in which TensorFlow.js computes, None where it knows none."""
+    """Return the dtype in which TensorFlow.js computes: "int32" for "uint8"; None if unknown."""
     return _JS_DTYPES.get(dtype)

@@ -1,6 +1,6 @@
-"""What is known of ops without running them: asynchrony, dtypes and shapes of outputs.
+"""Facts on ops that need no run: asynchrony, dtypes and shapes of outputs.
 
-Three kinds of knowledge, each with its source:
+Three tables, each with its source:
 
 - which ops TensorFlow.js 4.22 cannot execute synchronously
   (tfjs-converter: `executor/model_analysis.ts`, `operations/operation_executor.ts`,
@@ -8,11 +8,11 @@ Three kinds of knowledge, each with its source:
 - the dtypes of the outputs of the ops that TensorFlow.js runs (TensorFlow's op registry);
 - ops whose first output has the shape of their first input.
 
-It opens no file.
+This module opens no file.
 """
 
-# `execute()` refuses a graph in which one of these is needed (model_analysis.ts). The
-# lower-case "if" is theirs; the op If is caught below, when it returns a promise.
+# `execute()` refuses a graph that needs one of these (model_analysis.ts). The lower-case "if"
+# is theirs; the op If is among those below, which return a promise.
 CONTROL_FLOW_OPS = frozenset(
     {
         "Enter",
@@ -82,10 +82,10 @@ PROMISE_OPS = frozenset(
 
 ASYNC_OPS = CONTROL_FLOW_OPS | DYNAMIC_SHAPE_OPS | HASH_TABLE_OPS | PROMISE_OPS
 
-# Dtypes of an op's outputs, one word each: a dtype, or "@attr" where an attribute says it,
+# Dtypes of an op's outputs, one word each: a dtype, or "@attr" for the dtype in an attribute,
 # "@attr=dtype" with that attribute's default (which files leave out); an attribute may list
-# a dtype per output. Ops that are not
-# here: "@dtype" where they have that attribute, else "@T" for all outputs.
+# a dtype per output. Other ops have "@dtype" if they have that attribute, else "@T" for all
+# outputs.
 OUTPUT_DTYPES: dict[str, str] = {
     "All": "bool",
     "Any": "bool",
@@ -223,5 +223,5 @@ SAME_SHAPE_OPS = frozenset(
 )
 MATMUL_OPS = frozenset({"MatMul", "_FusedMatMul"})
 
-# Ends of a graph that are no results: nobody reads them, and they compute nothing.
+# Ends of a graph that are no results: they compute nothing.
 NO_RESULT_OPS = frozenset({"Assert", "Const", "NoOp"})

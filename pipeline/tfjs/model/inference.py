@@ -1,8 +1,7 @@
-"""Inference: dtype and shape of a tensor, as far as the graph says them.
+"""Inference: dtype and shape of a tensor, as far as the graph states them.
 
-Meant for the ends of a graph whose signature leaves them out; not a shape inference of all
-of TensorFlow. An answer is what TensorFlow would say, or unknown, never a guess.
-It opens no file.
+It completes signatures that leave them out; it is no full shape inference of TensorFlow. An answer
+equals that of TensorFlow, or is unknown, but is never a guess. This module opens no file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from pipeline.tfjs.model.weight_manifest import WeightSpec
 
 
 def infer_dtype(topology: Topology, tensor: str) -> str | None:
-    """Return the dtype of a tensor, None where the graph does not say.
+    """Return the dtype of a tensor: "float32"; None if the graph does not state it.
 
     Args:
         topology: A graph.
@@ -30,7 +29,7 @@ def infer_dtype(topology: Topology, tensor: str) -> str | None:
 
 
 def infer_shape(topology: Topology, tensor: str, *, weights: Mapping[str, WeightSpec]) -> Shape:
-    """Return the shape of a tensor, None where the graph does not say.
+    """Return the shape of a tensor, None if the graph does not state it.
 
     Args:
         topology: A graph.
@@ -67,24 +66,24 @@ def format_shape(shape: Shape) -> dict[str, Any]:
     return {"dim": [{"size": str(-1 if size is None else size)} for size in shape]}
 
 
-def merge_shapes(one: Shape, other: Shape) -> Shape:
-    """Return what two statements on one tensor say together.
+def merge_shapes(first: Shape, second: Shape) -> Shape:
+    """Return the shape that two statements on one tensor make together.
 
     Raises:
         ValueError: They contradict each other.
     """
-    if one is None or other is None:
-        return one if other is None else other
-    if len(one) != len(other):
-        raise ValueError(f"{one} has {len(one)} axes, {other} has {len(other)}")
-    for a, b in zip(one, other, strict=True):
+    if first is None or second is None:
+        return first if second is None else second
+    if len(first) != len(second):
+        raise ValueError(f"{first} has {len(first)} axes, {second} has {len(second)}")
+    for a, b in zip(first, second, strict=True):
         if a != b and a is not None and b is not None:
-            raise ValueError(f"{one} is not {other}")
-    return tuple(b if a is None else a for a, b in zip(one, other, strict=True))
+            raise ValueError(f"{first} is not {second}")
+    return tuple(b if a is None else a for a, b in zip(first, second, strict=True))
 
 
 def _chain(topology: Topology, tensor: str) -> Iterator[tuple[Node, int]]:
-    """Yield the node that makes a tensor, and those before it that pass dtype and shape on."""
+    """Yield the node of a tensor, then the nodes before it that pass on its dtype and shape."""
     seen = set()
     while True:
         name, index = split_tensor_name(tensor)
@@ -124,7 +123,7 @@ def _stated_shape(node: Node, index: int, weights: Mapping[str, WeightSpec]) -> 
 
 
 def _matmul_shape(topology: Topology, node: Node, weights: Mapping[str, WeightSpec]) -> Shape:
-    """Return (rows of a, columns of b), both matrices, from what is stated on them."""
+    """Return (rows of a, columns of b), both matrices, as far as stated."""
     sizes: list[int | None] = []
     sides = (("transpose_a", 0), ("transpose_b", 1))
     for tensor, (transpose, axis) in zip(node.data_inputs, sides, strict=False):

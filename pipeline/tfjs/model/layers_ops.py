@@ -1,11 +1,10 @@
-"""Layers as ops: the graph that a layers model computes, as far as roles and hints read one.
+"""Layers as ops: the graph that a layers model computes, for roles and hints.
 
-Each call of a layer becomes the ops that it stands for: a dense layer with softmax is MatMul,
-BiasAdd, Softmax. Nested models are unfolded. The nodes carry no attributes, but for constants
-that the configuration states: "rows" of an embedding table, "values" of what is added to pixels.
-Layers that stand for no single op, as recurrent ones do, are a node of their class. Each input
-and output of the model is a node of the name that signature.json gives it as `tensor`.
-It opens no file.
+Each call of a layer becomes its ops: a dense layer with softmax becomes MatMul, BiasAdd, Softmax.
+Nested models are unfolded. Nodes have no attributes, except constants that the configuration
+states: "rows" of an embedding table, "values" of numbers added to pixels. Layers without such ops,
+like recurrent layers, become a node of their class. Each input and output of the model is a node
+with its `tensor` name in signature.json. This module opens no file.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,7 +36,7 @@ _ACTIVATIONS: Mapping[str, Sequence[str]] = {
     "softsign": ("Softsign",),
 }
 
-# What each class of layers computes with its own weights; its activation follows.
+# The op of each class of layers with its own weights; its activation follows.
 _WEIGHTED: Mapping[str, str] = {
     "Conv1D": "Conv2D",
     "Conv2D": "Conv2D",
@@ -84,7 +83,7 @@ _PASSING = frozenset(
 
 
 def read_topology(content: Mapping[str, Any]) -> Topology:
-    """Return the graph of a decoded model.json; of a layers model the ops of its layers."""
+    """Return the graph of a decoded model.json; for a layers model, the ops of its layers."""
     if is_layers_model(content):
         return layers_as_topology(parse_layers(content["modelTopology"]))
     return parse_topology(content["modelTopology"])
@@ -116,13 +115,13 @@ class _Graph:
 
         Args:
             model: The model.
-            inputs: The tensors that it is fed.
-            prefix: What the names of its nodes begin with.
+            inputs: The tensors that enter it.
+            prefix: Prefix of the names of its nodes.
         """
         if model.kind == "Sequential":
             return self._unfold_chain(model, inputs, prefix)
         made: dict[Tensor, str] = dict(zip(model.inputs, inputs, strict=False))
-        # Of a model in a model, call 0 is that by which it was made (container.ts).
+        # For a nested model, call 0 is the call that made it (container.ts).
         calls = [
             (layer, number + layer.is_model, tensors)
             for layer in model.layers
@@ -131,41 +130,41 @@ class _Graph:
         while calls:
             ready = [call for call in calls if all(tensor in made for tensor in call[2])]
             if not ready:
-                break  # what no input leads to
+                break  # the inputs do not lead to the remaining layers
             for layer, number, tensors in ready:
-                place = f"{prefix}{layer.name}#{number}"
-                results = self.call(layer, [made[tensor] for tensor in tensors], place)
+                scope = f"{prefix}{layer.name}#{number}"
+                results = self.call(layer, [made[tensor] for tensor in tensors], scope)
                 made |= {(layer.name, number, i): tensor for i, tensor in enumerate(results)}
             calls = [call for call in calls if call not in ready]
         return [made.get(tensor) or self._opaque(tensor, prefix) for tensor in model.outputs]
 
-    def call(self, layer: Layer, inputs: Sequence[str], place: str) -> list[str]:
-        """Add the ops of one call of a layer; return its outputs, named as far as they may be."""
+    def call(self, layer: Layer, inputs: Sequence[str], scope: str) -> list[str]:
+        """Add the ops of one call of a layer; return its outputs, under their names if possible."""
         if layer.is_model:
-            return self.unfold(as_model(layer), inputs, prefix=f"{place}/")
+            return self.unfold(as_model(layer), inputs, prefix=f"{scope}/")
         if layer.kind == "TimeDistributed" and layer.inner:
-            return self.call(layer.inner[0], inputs, f"{place}/{layer.inner[0].name}")
+            return self.call(layer.inner[0], inputs, f"{scope}/{layer.inner[0].name}")
         if layer.kind in _PASSING:
             return list(inputs[:1])
         make = _SPECIAL.get(layer.kind)
         if make is not None:
-            return [make(self, layer, inputs, place)]
+            return [make(self, layer, inputs, scope)]
         if layer.kind in _WEIGHTED:
-            return [self._weighted(layer, inputs, place)]
-        last = self.add(f"{place}/{layer.kind}", _PLAIN.get(layer.kind, layer.kind), inputs)
+            return [self._weighted(layer, inputs, scope)]
+        last = self.add(f"{scope}/{layer.kind}", _PLAIN.get(layer.kind, layer.kind), inputs)
         # A recurrent layer may return its states too.
         count = 1 if layer.kind in _PLAIN else _MAX_STATES
         return [last if i == 0 else f"{last}:{i}" for i in range(count)]
 
-    def constant(self, place: str, **attrs: Any) -> str:
-        """Add a constant, with what is known of it."""
-        return self.add(place, "Const", **attrs)
+    def constant(self, scope: str, **attrs: Any) -> str:
+        """Add a constant, with its known facts."""
+        return self.add(scope, "Const", **attrs)
 
-    def activate(self, layer: Layer, tensor: str, place: str) -> str:
+    def activate(self, layer: Layer, tensor: str, scope: str) -> str:
         """Add a layer's activation."""
         name = _activation_name(layer.config.get("activation"))
         for op in _ACTIVATIONS.get(name, (name,)):
-            tensor = self.add(f"{place}/{op}", op, [tensor])
+            tensor = self.add(f"{scope}/{op}", op, [tensor])
         return tensor
 
     def _unfold_chain(self, model: LayersModel, inputs: Sequence[str], prefix: str) -> list[str]:
@@ -176,16 +175,16 @@ class _Graph:
         last = model.layers[-1]
         return tensors if last.is_model and len(model.layers) == 1 else tensors[:1]
 
-    def _weighted(self, layer: Layer, inputs: Sequence[str], place: str) -> str:
+    def _weighted(self, layer: Layer, inputs: Sequence[str], scope: str) -> str:
         op = _WEIGHTED[layer.kind]
-        tensor = self.add(f"{place}/{op}", op, [*inputs, self.constant(f"{place}/kernel")])
+        tensor = self.add(f"{scope}/{op}", op, [*inputs, self.constant(f"{scope}/kernel")])
         if layer.config.get("use_bias", True):
-            bias = self.constant(f"{place}/bias")
-            tensor = self.add(f"{place}/BiasAdd", "BiasAdd", [tensor, bias])
-        return self.activate(layer, tensor, place)
+            bias = self.constant(f"{scope}/bias")
+            tensor = self.add(f"{scope}/BiasAdd", "BiasAdd", [tensor, bias])
+        return self.activate(layer, tensor, scope)
 
     def _opaque(self, tensor: Tensor, prefix: str) -> str:
-        """Add a node of which nothing is known."""
+        """Add a node without known facts."""
         return self.add(f"{prefix}{tensor[0]}#{tensor[1]}.{tensor[2]}", "Unknown")
 
 
@@ -198,30 +197,30 @@ def _activation_name(wire: Any) -> str:
     return str(wire) if wire else "linear"
 
 
-def _rescale(graph: _Graph, layer: Layer, inputs: Sequence[str], place: str) -> str:
-    scale = graph.constant(f"{place}/scale", values=layer.config.get("scale"))
-    offset = graph.constant(f"{place}/offset", values=layer.config.get("offset", 0))
-    scaled = graph.add(f"{place}/Mul", "Mul", [*inputs, scale])
-    return graph.add(f"{place}/AddV2", "AddV2", [scaled, offset])
+def _rescale(graph: _Graph, layer: Layer, inputs: Sequence[str], scope: str) -> str:
+    scale = graph.constant(f"{scope}/scale", values=layer.config.get("scale"))
+    offset = graph.constant(f"{scope}/offset", values=layer.config.get("offset", 0))
+    scaled = graph.add(f"{scope}/Mul", "Mul", [*inputs, scale])
+    return graph.add(f"{scope}/AddV2", "AddV2", [scaled, offset])
 
 
-def _look_up(graph: _Graph, layer: Layer, inputs: Sequence[str], place: str) -> str:
-    table = graph.constant(f"{place}/embeddings", rows=layer.config.get("input_dim"))
-    return graph.add(f"{place}/GatherV2", "GatherV2", [table, *inputs])
+def _look_up(graph: _Graph, layer: Layer, inputs: Sequence[str], scope: str) -> str:
+    table = graph.constant(f"{scope}/embeddings", rows=layer.config.get("input_dim"))
+    return graph.add(f"{scope}/GatherV2", "GatherV2", [table, *inputs])
 
 
-def _count(graph: _Graph, layer: Layer, inputs: Sequence[str], place: str) -> str:
-    table = graph.constant(f"{place}/tokens", rows=layer.config.get("num_tokens"))
-    return graph.add(f"{place}/GatherV2", "GatherV2", [table, *inputs])
+def _count(graph: _Graph, layer: Layer, inputs: Sequence[str], scope: str) -> str:
+    table = graph.constant(f"{scope}/tokens", rows=layer.config.get("num_tokens"))
+    return graph.add(f"{scope}/GatherV2", "GatherV2", [table, *inputs])
 
 
-def _join(graph: _Graph, _layer: Layer, inputs: Sequence[str], place: str) -> str:
-    axis = graph.constant(f"{place}/axis")
-    return graph.add(f"{place}/ConcatV2", "ConcatV2", [*inputs, axis])
+def _join(graph: _Graph, _layer: Layer, inputs: Sequence[str], scope: str) -> str:
+    axis = graph.constant(f"{scope}/axis")
+    return graph.add(f"{scope}/ConcatV2", "ConcatV2", [*inputs, axis])
 
 
-def _activate(graph: _Graph, layer: Layer, inputs: Sequence[str], place: str) -> str:
-    return graph.activate(layer, inputs[0], place)
+def _activate(graph: _Graph, layer: Layer, inputs: Sequence[str], scope: str) -> str:
+    return graph.activate(layer, inputs[0], scope)
 
 
 _SPECIAL: Mapping[str, Callable[[_Graph, Layer, Sequence[str], str], str]] = {

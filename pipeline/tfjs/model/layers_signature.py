@@ -1,8 +1,8 @@
 """Signatures of layers models: inputs and outputs under the names that TensorFlow.js gives them.
 
-A layers model has no signature: TensorFlow.js takes its inputs by name and returns its outputs
-in order, and names both after layers. `predict()` and this module call them the same; two
-outputs of one layer, which have one name there, are told apart by a number. It opens no file.
+A layers model has no signature: TensorFlow.js takes inputs by name, returns outputs in order, and
+names both after layers. This module uses the names of `predict()`, but numbers the outputs of one
+layer, which share a name there. It opens no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ def read_layers_signature(
     """Return the signature of a layers model.
 
     Args:
-        model_json: The base's.
-        record: What is known of its source, with the model as TensorFlow.js has `loaded` it.
-            Where the source names inputs and outputs too, ties give the names to them.
+        model_json: The model.json of the base.
+        record: The facts on its source, with the tensors of the model that TensorFlow.js `loaded`.
+            If the source names inputs and outputs too, ties give them these names.
         parameters: The number of values in its weights.
 
     Raises:
@@ -63,7 +63,7 @@ def _describe(
     stated: Mapping[str, StatedTensor],
     where: str,
 ) -> SignatureTensor:
-    """Return what is known of one input or output, from both sides."""
+    """Return the facts on one input or output, from both sides."""
     tensor = loaded.name
     names = [tie.name for tie in ties or () if tie.tensor == tensor]
     if ties is not None and len(names) != 1:

@@ -1,10 +1,10 @@
-"""Layers: the Keras configuration of a layers model, which model.json holds in `modelTopology`.
+"""Layers: the Keras configuration of a layers model, from `modelTopology` of model.json.
 
-It stands there bare, as TensorFlow.js writes it, or under "model_config", as the converter does.
-A functional model lists its layers with the calls of each: a call is a list of tensors
-["conv", 0, 0], the layer that makes it, which of its calls, and which of the outputs of that.
-A sequential model is a list of layers alone. Models stand in models as layers do. This module
-turns that into plain values. It opens no file.
+TensorFlow.js writes it there bare, the converter under "model_config". A functional model lists its
+layers with their calls. A call is a list of tensors ["conv", 0, 0]: the layer, the number of its
+call, and the number of that call's output. A sequential model is a list of layers alone. Models
+may be nested, like layers. This module turns the configuration into plain values. It opens no
+file.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from pipeline.errors import FormatError
 
 LAYERS_FORMAT = "layers-model"
 
-# tf.serialization.SerializationMap of TensorFlow.js 4.22, those derived from tf.layers.Layer.
+# tf.serialization.SerializationMap of TensorFlow.js 4.22: the classes derived from tf.layers.Layer.
 KNOWN_LAYERS = frozenset(
     """
     Activation Add AlphaDropout Average AveragePooling1D AveragePooling2D AveragePooling3D
@@ -38,7 +38,7 @@ MODEL_KINDS = frozenset({"Functional", "Model", "Sequential"})
 _INNER_KEYS = ("layer", "cell")
 
 Tensor = tuple[str, int, int]
-"""A layer, which of its calls, and which output of that call."""
+"""A layer, the number of its call, and the number of that call's output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +49,8 @@ class Layer:
         name: Unique in its model.
         kind: Its class, e.g. "Conv2D".
         config: Its configuration.
-        calls: The tensors that each of its calls takes; of a layer in a sequential model, and
-            of a layer in a wrapper, none are listed.
+        calls: The tensors that each of its calls reads; empty for a layer in a sequential model or
+            in a wrapper.
         inner: The layers of a model, of a wrapper, of stacked cells.
     """
 
@@ -73,8 +73,8 @@ class LayersModel:
     Attributes:
         kind: "Functional", "Model" or "Sequential".
         layers: Its layers, in the order of the file.
-        inputs: The tensors that are fed; of a sequential model none are listed.
-        outputs: The tensors that it returns; likewise.
+        inputs: The tensors that enter it; empty for a sequential model.
+        outputs: The tensors that it returns; empty for a sequential model.
     """
 
     kind: str
@@ -83,11 +83,11 @@ class LayersModel:
     outputs: tuple[Tensor, ...]
 
     def all_layers(self) -> Iterator[Layer]:
-        """Yield its layers, and those in models and wrappers among them."""
+        """Yield its layers, and those in nested models and wrappers."""
         return _walk(self.layers)
 
     def count_layers(self) -> dict[str, int]:
-        """Return how often each class of layers stands in it."""
+        """Return the number of layers of each class."""
         return dict(sorted(Counter(layer.kind for layer in self.all_layers()).items()))
 
     def missing_layers(self) -> dict[str, list[str]]:
@@ -109,7 +109,7 @@ class LayersModel:
         )
 
     def input_layers(self) -> list[Layer]:
-        """Return the layers that say what is fed: dtype and shape, in order."""
+        """Return the layers that state dtype and shape of each input, in order."""
         if self.kind != "Sequential":
             by_name = {layer.name: layer for layer in self.layers}
             return [by_name[name] for name, _, _ in self.inputs if name in by_name]
@@ -119,17 +119,17 @@ class LayersModel:
     def input_names(self) -> list[str]:
         """Return the names that TensorFlow.js gives its inputs (container.ts, models.ts)."""
         implied = [
-            # A sequential model without an InputLayer gets one, of this name.
+            # TensorFlow.js adds an InputLayer of this name to a sequential model without one.
             layer.name if layer.kind == "InputLayer" else f"{layer.name}_input"
             for layer in self.input_layers()
         ]
         return unique_names(implied)
 
     def output_names(self) -> list[str]:
-        """Return the names of its outputs: in TensorFlow.js those of layers, here unique."""
+        """Return the names of its outputs: those of their layers in TensorFlow.js, made unique."""
         if self.kind != "Sequential":
             return unique_names(name for name, _, _ in self.outputs)
-        # A model that is all of a sequential model keeps its own outputs.
+        # A model that is the only layer of a sequential model keeps its own outputs.
         layers = [layer for layer in self.layers if layer.kind != "InputLayer"]
         if len(self.layers) == 1 and self.layers[0].is_model:
             return as_model(self.layers[0]).output_names()
@@ -140,11 +140,11 @@ def parse_layers(topology: Any, *, where: str = "modelTopology") -> LayersModel:
     """Read the `modelTopology` of a layers model.
 
     Args:
-        topology: It, as decoded JSON.
+        topology: The decoded JSON.
         where: Its name in error messages.
 
     Raises:
-        FormatError: It is no Keras model, or has no layers.
+        FormatError: The JSON is no Keras model, or has no layers.
     """
     layer = _parse_layer(JsonValue(bare_topology(topology), where))
     model = as_model(layer)
@@ -154,7 +154,7 @@ def parse_layers(topology: Any, *, where: str = "modelTopology") -> LayersModel:
 
 
 def bare_topology(topology: Any) -> Mapping[str, Any]:
-    """Return the model's configuration, from wherever it stands in `modelTopology`."""
+    """Return the model's configuration, from `modelTopology` or from "model_config" in it."""
     if not isinstance(topology, Mapping):
         return {}
     inner = topology.get("model_config")
@@ -162,12 +162,12 @@ def bare_topology(topology: Any) -> Mapping[str, Any]:
 
 
 def is_layers_model(content: Mapping[str, Any]) -> bool:
-    """Tell whether a decoded model.json is that of a layers model."""
+    """Return whether a decoded model.json holds a layers model."""
     return content.get("format") == LAYERS_FORMAT
 
 
 def as_model(layer: Layer) -> LayersModel:
-    """Return the model that a layer is."""
+    """Return a layer that is a model as a model."""
     return LayersModel(
         kind=layer.kind,
         layers=layer.inner,
@@ -177,7 +177,7 @@ def as_model(layer: Layer) -> LayersModel:
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """Return names of which each is there once: the second "a" is "a_1"; as in models.js."""
+    """Return names made unique, as models.js does: the second "a" becomes "a_1"."""
     names = list(names)
     unique: list[str] = []
     for name in names:
@@ -222,15 +222,15 @@ def _parse_layer(wire: JsonValue) -> Layer:
 
 
 def _find_name(wire: JsonValue, config: JsonValue) -> str:
-    """Return a layer's name, from beside its configuration or from in it."""
-    places = [wire.get("name")]
+    """Return a layer's name, from the layer or from its configuration: "conv"."""
+    names = [wire.get("name")]
     if isinstance(config.value, Mapping):
-        places.append(config.get("name"))
-    return next((place.text() for place in places if not place.is_absent and place.value), "")
+        names.append(config.get("name"))
+    return next((name.text() for name in names if not name.is_absent and name.value), "")
 
 
 def _parse_call(wire: JsonValue) -> tuple[Tensor, ...]:
-    """Return the tensors of a call; of Keras 3's form none, which TensorFlow.js cannot read."""
+    """Return the tensors of a call; none for Keras 3's form, which TensorFlow.js cannot read."""
     return _parse_ends(wire) if isinstance(wire.value, list) else ()
 
 

@@ -1,4 +1,4 @@
-"""`userDefinedMetadata` of a model.json: what the manifest adds to it. It opens no file."""
+"""`userDefinedMetadata` of a model.json: the values that the manifest adds. It opens no file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,10 +15,10 @@ def add_metadata(
     """Return a model.json with values for the code that loads it.
 
     Args:
-        model_json: The base's.
-        values: JSON values by key; they win over what is there.
-        output_names: Names that `predict()` shall return outputs by, in the order of the
-            signature; None leaves it as it is.
+        model_json: The model.json of the base.
+        values: JSON values by key; they replace values that are there.
+        output_names: Names of the results of `predict()`, in the order of the signature; None
+            changes nothing.
     """
     metadata = {**(model_json.content.get("userDefinedMetadata") or {}), **values}
     if output_names is not None:
@@ -29,12 +29,12 @@ def add_metadata(
 
 
 def choose_output_names(outputs: Sequence[Tie] | None, *, asked: bool | None) -> list[str] | None:
-    """Return the names that `predict()` shall return outputs by; None for none.
+    """Return the names of the results of `predict()`; None for results without names.
 
     Args:
-        outputs: What the source calls its outputs, in their order; None where it does not.
-        asked: `use_structured_outputs_names` of the manifest. Left out, two outputs or more
-            are returned by name, and a single one as it is.
+        outputs: The source's names of its outputs, in order; None if it has no names.
+        asked: `use_structured_outputs_names` of the manifest. If it is left out, two outputs or
+            more get names, and a single output gets none.
     """
     if not outputs or asked is False or (asked is None and len(outputs) == 1):
         return None

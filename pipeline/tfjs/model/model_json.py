@@ -1,8 +1,8 @@
 """model.json: the entry file of a TensorFlow.js model, its weight manifest and its shards.
 
-The manifest is read into types and checked against the shards before anything is allocated;
-all else stays as decoded JSON. Graph models and layers models are alike here. Values of
-weights are not read: see weights.py.
+The manifest is read into types and checked against the shards before memory is allocated; the rest
+stays decoded JSON. Graph models and layers models are alike here. `weights.py` reads the values of
+weights, not this module.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ class ModelJson:
     """A decoded model.json.
 
     Attributes:
-        content: All but the weight manifest: format, modelTopology, signature, …
+        content: All keys but the weight manifest: format, modelTopology, signature, …
         groups: The weight manifest.
     """
 
@@ -61,10 +61,10 @@ class ModelJson:
 
 
 def load_model_json(path: Path) -> ModelJson:
-    """Read a model.json, and check that its shards hold exactly what it lists.
+    """Read a model.json, and check that its shards hold exactly the bytes that it lists.
 
     Raises:
-        FormatError: It is no model, or its shards are missing, too short or too long.
+        FormatError: The file is no model.json, or its shards are missing, too short or too long.
     """
     try:
         raw = path.read_bytes()
@@ -81,8 +81,8 @@ def parse_model_json(raw: bytes | str, *, name: str = "model.json") -> ModelJson
     """Read the text of a model.json; no file is opened.
 
     Args:
-        raw: The text, in UTF-8 where it is bytes.
-        name: What to call it in messages.
+        raw: The text, or its bytes in UTF-8.
+        name: Its name in messages.
 
     Raises:
         FormatError: It is no JSON that a browser reads, or no model, or its manifest is wrong.
@@ -111,7 +111,7 @@ def parse_model_json(raw: bytes | str, *, name: str = "model.json") -> ModelJson
 
 
 def format_model_json(model_json: ModelJson) -> bytes:
-    """Return the canonical text: one line, keys sorted but for a signature's inputs and outputs."""
+    """Return the canonical text in one line, keys sorted but for a signature's: '{"format": …}'."""
     manifest = [format_group(group) for group in model_json.groups]
     content = _sort({**model_json.content, MANIFEST_KEY: manifest}, ())
     return format_json(content, indent=None, sort_keys=False)

@@ -1,8 +1,8 @@
-"""Normalize: a graph model as found in the wild becomes a base in our own form.
+"""Normalize: turns a graph model of any writer into a base in our own form.
 
-The model.json gets its canonical text, a `format` and a complete signature; the shards get
-the names and the size of ours. Their bytes stay what they were, also where they are
-quantized already. No value of a weight is read.
+The model.json gets its canonical text, a `format` and a complete signature; the shards get our
+names and our size. Their bytes stay the same, also if they are quantized. This module reads no
+value of a weight.
 """
 
 import json
@@ -34,15 +34,15 @@ def normalize_graph_model(*, source: Path, folder: Path, shard_size_bytes: int) 
     """Write a graph model as a base.
 
     Args:
-        source: Its model.json, of whatever name, with its shards where the manifest says.
-        folder: Where `model.json` and `group1-shard*of*.bin` are written; empty.
+        source: Its model.json, of any name, with its shards where the manifest lists them.
+        folder: An empty folder, to which `model.json` and `group1-shard*of*.bin` are written.
         shard_size_bytes: Size of a shard; the last one is smaller.
 
     Returns:
-        Nothing: a graph model says all of itself.
+        An empty record: a graph model states its own signature.
 
     Raises:
-        FormatError: The files are no graph model, or not whole.
+        FormatError: The files are no graph model, or are incomplete.
         SignatureError: Its signature contradicts its graph.
     """
     _refuse_others(source)
@@ -76,7 +76,7 @@ def normalize_content(model_json: ModelJson) -> dict[str, Any]:
 
 
 def _refuse_others(source: Path) -> None:
-    """Name what people take for a graph model, before it is read as one."""
+    """Refuse other files that people take for a graph model, with their names."""
     hint = "Convert the original model again, with tensorflowjs 1.0 or later."
     if source.suffix == ".pb":
         raise FormatError(
@@ -87,7 +87,7 @@ def _refuse_others(source: Path) -> None:
     try:
         content = json.loads(source.read_bytes())
     except (OSError, ValueError):
-        return  # load_model_json says it
+        return  # load_model_json reports the fault
     if isinstance(content, list):
         raise FormatError(
             f"{source.name}: a weight manifest of TensorFlow.js 0.x, whose graph lies in "
@@ -114,7 +114,7 @@ def _check_constants(topology: Topology, weights: Mapping[str, WeightSpec]) -> N
 
 
 def _settle_names(metadata: Any, signature: SignatureDef) -> tuple[dict[str, Any], SignatureDef]:
-    """Leave one place that names outputs: the signature.
+    """Leave a single source of output names: the signature.
 
     TensorFlow.js prefers a signature under "userDefinedMetadata", and pairs the keys there
     with the outputs by position, although the converter does not write them in that order.

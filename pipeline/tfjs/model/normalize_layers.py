@@ -1,8 +1,8 @@
-"""Normalize: a layers model as found in the wild becomes a base in our own form.
+"""Normalize: turns a layers model of any writer into a base in our own form.
 
-The configuration stands under "model_config", whatever wrote it; what only training needs goes:
-weights of optimizers, and losses that only the author's page knows. The bytes of all other
-weights stay what they were, also where they are quantized already.
+The configuration is moved under "model_config". Parts that only training needs are removed: weights
+of optimizers, and losses that only the author's page knows. The bytes of all other weights stay the
+same, also if they are quantized.
 """
 
 from collections.abc import Mapping
@@ -34,16 +34,16 @@ def normalize_layers_model(*, source: Path, folder: Path, shard_size_bytes: int)
     """Write a layers model as a base.
 
     Args:
-        source: Its model.json, of whatever name, with its shards where the manifest says.
-        folder: Where `model.json` and `group1-shard*of*.bin` are written; empty.
+        source: Its model.json, of any name, with its shards where the manifest lists them.
+        folder: An empty folder, to which `model.json` and `group1-shard*of*.bin` are written.
         shard_size_bytes: Size of a shard; the last one is smaller.
 
     Returns:
-        Repairs: a layers model says all else of itself.
+        The repairs: a layers model states all other facts itself.
 
     Raises:
-        FormatError: The files are no layers model, or not whole.
-        ConversionError: It has layers that TensorFlow.js does not have.
+        FormatError: The files are no layers model, or are incomplete.
+        ConversionError: TensorFlow.js lacks some of its layers.
     """
     model_json = load_model_json(source)
     _refuse_others(model_json, source.name)
@@ -70,7 +70,7 @@ def normalize_layers_model(*, source: Path, folder: Path, shard_size_bytes: int)
 
 
 def check_layers(model: LayersModel, *, hint: str) -> None:
-    """Raise a ConversionError that names the layers which TensorFlow.js does not have."""
+    """Raise a ConversionError that names the layers which TensorFlow.js lacks."""
     missing = model.missing_layers()
     if missing:
         named = "; ".join(
@@ -83,8 +83,8 @@ def layers_content(topology: Mapping[str, Any], **others: Any) -> dict[str, Any]
     """Return the model.json of a layers model, without its weight manifest.
 
     Args:
-        topology: What `modelTopology` shall be: "model_config" and who wrote it.
-        others: Further keys; those that are None are left out.
+        topology: The value of `modelTopology`: "model_config" and its writer.
+        others: Further keys; those with None are left out.
     """
     stated = {key: value for key, value in others.items() if value is not None}
     return {**stated, "format": LAYERS_FORMAT, "modelTopology": dict(topology)}
@@ -121,7 +121,7 @@ def _normalize_content(content: Mapping[str, Any], repairs: list[str]) -> dict[s
 def _copy_weights(
     model_json: ModelJson, source: Path, folder: Path, shard_size_bytes: int
 ) -> tuple[tuple[WeightGroup, ...], int]:
-    """Copy the bytes of all weights but an optimizer's into shards of our own."""
+    """Copy the bytes of all weights, without an optimizer's, into shards of our own."""
     writer = ShardWriter(folder, group=1, shard_size_bytes=shard_size_bytes)
     specs: list[WeightSpec] = []
     dropped = 0

@@ -1,8 +1,8 @@
 """Shards: the binary files of a weight group, read and written as one stream of bytes.
 
-A group's weights lie end to end, little-endian and row-major, and the stream is cut into
-files of a fixed size; a weight may lie in several. Nothing here knows what a weight is, and
-nothing is kept in memory or mapped: peak memory does not depend on the size of the model.
+A group's weights lie end to end, little-endian and row-major, and the stream is cut into files of
+a fixed size, so that a weight may span several. This module knows no weights and maps no file: its
+peak memory does not depend on the size of the model.
 """
 
 import contextlib
@@ -88,9 +88,9 @@ class ShardReader:
 
 
 def measure_strings(reader: ShardReader, offset: int, count: int) -> int | None:
-    """Return the bytes that `count` strings take from `offset` on, None if the shards end first.
+    """Return the number of bytes of `count` strings from `offset` on, None if the shards end first.
 
-    Each is its length, 4 bytes unsigned little-endian, and that many bytes.
+    Each string is its length, 4 bytes unsigned little-endian, and that many bytes.
     """
     window, start = b"", offset
     position = offset
@@ -109,7 +109,7 @@ def measure_strings(reader: ShardReader, offset: int, count: int) -> int | None:
 class ShardWriter:
     """A stream of bytes, cut into `group<g>-shard<i>of<n>.bin`.
 
-    How many shards there will be is known at the end only, so they get their names then.
+    The number of shards is known only at the end, so they get their names then.
     """
 
     def __init__(self, folder: Path, *, group: int, shard_size_bytes: int) -> None:
@@ -122,7 +122,7 @@ class ShardWriter:
         self.size = 0
 
     def write(self, content: bytes | memoryview) -> None:
-        """Append bytes, starting a shard whenever one is full."""
+        """Append bytes, and start a shard whenever a shard is full."""
         view = memoryview(content).cast("B")
         self.size += len(view)
         while view:
@@ -144,7 +144,7 @@ class ShardWriter:
         return tuple(names)
 
     def discard(self) -> None:
-        """Remove what was written, named or not."""
+        """Remove the files written so far, named or not."""
         self._close()
         for part in self._parts:
             with contextlib.suppress(FileNotFoundError):

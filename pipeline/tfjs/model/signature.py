@@ -1,10 +1,9 @@
 """Signatures: the inputs and outputs of a base, under the names of its source.
 
-The converter loses names: it keeps one where a single output has that dtype and shape, and
-calls the others Identity_1, Identity_2. The source record says which source name belongs to
-which tensor, in the order of the structured outputs. This module ties the two, checks that
-they do not contradict each other, and tells what else a user has to know before a call.
-It opens no file.
+The converter loses names: it keeps a name if only one output has that dtype and shape, and calls
+the others Identity_1, Identity_2. The source record ties source names to tensors, in the order of
+the structured outputs. This module joins the two and checks that they do not contradict each other.
+It adds whether the model needs `executeAsync()`. It opens no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,13 +31,13 @@ from pipeline.tfjs.rewrite.repair import check_node
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One side of a signature, as the graph and as the source have it.
+    """The inputs or the outputs of a signature, from the graph and from the source.
 
     Attributes:
         title: "inputs" or "outputs".
         infos: Entries in the model.json.
-        ties: Names of the source, each with its tensor; None where the source has none.
-        stated: By name, in the source's own signature.
+        ties: Names of the source, each with its tensor; None if the source has no names.
+        stated: Entries of the source's own signature, by name.
     """
 
     title: str
@@ -51,9 +50,9 @@ def read_signature(model_json: ModelJson, record: Conversion) -> Signature:
     """Return the signature of a base.
 
     Args:
-        model_json: The base's.
-        record: What is known of its source: the names of its inputs and outputs, None where
-            the model.json itself states them.
+        model_json: The model.json of the base.
+        record: The facts on its source: the names of its inputs and outputs, None if the
+            model.json itself states them.
 
     Raises:
         SignatureError: Record, signature and graph contradict each other.
@@ -96,16 +95,16 @@ def read_signature(model_json: ModelJson, record: Conversion) -> Signature:
 
 
 def count_parameters(model_json: ModelJson) -> int:
-    """Return the number of floating-point values in the weights, however they are stored.
+    """Return the number of floating-point values in the weights, for any way to store them.
 
-    Integers and strings in a graph are sizes, axes and labels: nothing that was learned.
+    Integers and strings in a graph are sizes, axes and labels, which nobody trained.
     """
     floating = ("float32", "complex64")
     return sum(spec.size for spec in model_json.weights if spec.dtype in floating)
 
 
 def _name(side: _Side) -> list[TensorInfo]:
-    """Return the entries under their source names, in the order that JavaScript gives these."""
+    """Return the entries under their source names, in the order of keys in JavaScript."""
     named = _own_names(side.infos) if side.ties is None else _tied_names(side)
     by_name = {info.key: info for info in named}
     if len(by_name) < len(named):
@@ -115,9 +114,9 @@ def _name(side: _Side) -> list[TensorInfo]:
 
 
 def _own_names(infos: Sequence[TensorInfo]) -> list[TensorInfo]:
-    """Return entries under their keys; a key that is but the tensor's name becomes the node's.
+    """Return entries under their keys; the node's name replaces a key that is the tensor's name.
 
-    The tensor's name stays where the node's is taken, or is a number, which JavaScript would
+    The tensor's name stays if the node's name is taken, or is a number, which JavaScript would
     move to the front.
     """
     keys = {info.key for info in infos}
@@ -139,7 +138,7 @@ def _tied_names(side: _Side) -> list[TensorInfo]:
 
 
 def _agree(side: _Side, name: str, info: TensorInfo) -> TensorInfo:
-    """Return an entry under a source name, with all that source and graph know of it."""
+    """Return an entry under a source name, with the facts of source and graph."""
     stated = side.stated.get(name)
     if stated is None:
         return replace(info, key=name)
@@ -172,7 +171,7 @@ def _describe_stated(side: _Side, name: str) -> str:
 
 
 def _proof(content: Mapping[str, Any], record: Conversion, names: Sequence[str]) -> Proof | None:
-    """Return "structure" where the order of structured outputs tied the names."""
+    """Return "structure" if the order of structured outputs tied the names, else None."""
     metadata = content.get("userDefinedMetadata") or {}
     tied = record.outputs is not None or metadata.get(STRUCTURED_OUTPUT_KEYS) == list(names)
     return "structure" if tied else None

@@ -5,7 +5,8 @@ TensorFlow.js finds it under "userDefinedMetadata" or, failing that, under "sign
 
     "boxes": {"name": "Identity:0", "dtype": "DT_FLOAT", "tensorShape": {"dim": [{"size": "-1"}]}}
 
-In the wild the index of "name", the dtype and the shape may be missing. It opens no file.
+In files of others the index of "name", the dtype and the shape may be missing. This module opens no
+file.
 """
 
 import re
@@ -21,7 +22,7 @@ from pipeline.tfjs.model.dtypes import format_dtype, parse_dtype
 from pipeline.tfjs.model.inference import format_shape, parse_shape
 from pipeline.tfjs.model.topology import check_shape, split_tensor_name, tensor_name
 
-# Names that `predict()` gives its results, under "userDefinedMetadata".
+# The names of the results of `predict()`, under "userDefinedMetadata".
 STRUCTURED_OUTPUT_KEYS = "structuredOutputKeys"
 
 _MAX_INDEX = 2**32 - 2
@@ -34,7 +35,7 @@ class TensorInfo:
     Attributes:
         key: Its name in the signature.
         tensor: Tensor in the graph, as `node:index`.
-        dtype: TensorFlow dtype, None where it is not stated.
+        dtype: TensorFlow dtype, None if not stated.
         shape: Size of each axis, None where unknown or not stated.
         extra: Other fields, such as `resourceId` of a hash table.
     """
@@ -52,20 +53,20 @@ class TensorInfo:
 
     @property
     def is_resource(self) -> bool:
-        """Whether TensorFlow.js feeds it itself: a hash table that the initializer makes."""
+        """Whether TensorFlow.js itself feeds it: a hash table that the initializer makes."""
         return "resourceId" in self.extra or self.dtype in ("resource", "variant")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignatureDef:
-    """Inputs and outputs of a model, in the order in which TensorFlow.js sees them."""
+    """Inputs and outputs of a model, in the order in which TensorFlow.js reads them."""
 
     inputs: tuple[TensorInfo, ...] = ()
     outputs: tuple[TensorInfo, ...] = ()
 
 
 def parse_signature_def(content: Mapping[str, Any]) -> SignatureDef:
-    """Read the signature in a decoded model.json; without one it is empty.
+    """Read the signature in a decoded model.json; it is empty without one.
 
     Raises:
         SignatureError: An entry is no TensorInfo.
@@ -98,10 +99,10 @@ def format_tensor_info(info: TensorInfo) -> dict[str, Any]:
 
 
 def javascript_order(keys: Iterable[str]) -> list[str]:
-    """Return the keys of an object in the order in which JavaScript goes through them.
+    """Return the keys of an object in the order in which JavaScript visits them.
 
-    Keys that are array indices, such as "7", come first, by their number; the others
-    follow as they were written (ECMA-262, OrdinaryOwnPropertyKeys).
+    Array indices such as "7" come first, by their number; the other keys follow in the order of
+    the text (ECMA-262, OrdinaryOwnPropertyKeys).
     """
     keys = list(keys)
     indices = sorted((key for key in keys if is_array_index(key)), key=int)
@@ -138,9 +139,9 @@ def _parse_tensor_info(key: str, wire: JsonValue) -> TensorInfo:
 def rewrite_signature(content: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
     """Return a decoded model.json with exactly the names and the order of a signature.
 
-    Inputs that TensorFlow.js feeds itself keep their entries. The other places that name
-    outputs would contradict: the signature under "userDefinedMetadata" goes, and its
-    `structuredOutputKeys`, which `predict()` pairs with outputs by position, follow.
+    Inputs that TensorFlow.js itself feeds keep their entries. Other lists of output names would
+    contradict: the signature under "userDefinedMetadata" is removed, and its
+    `structuredOutputKeys`, which `predict()` pairs with outputs by position, are rewritten.
 
     Args:
         content: The model.json without its weight manifest.
@@ -167,12 +168,11 @@ def rewrite_signature(content: Mapping[str, Any], signature: Signature) -> dict[
 def split_shared_outputs(
     nodes: Sequence[Mapping[str, Any]], inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
 ) -> tuple[list[Mapping[str, Any]], tuple[TensorInfo, ...]]:
-    """Return nodes and outputs such that each output has a node of its own.
+    """Return nodes and outputs with a node for each output.
 
-    TensorFlow.js keeps one signature key per node (operation_mapper.ts): of two outputs on one
-    node, as TensorFlow 1 models have them, `predict()` returns one in place of the other, and
-    an output on an input's node is not found at all. A further Identity node cures it; the
-    tensors that were there stay.
+    TensorFlow.js keeps one signature key per node (operation_mapper.ts). If two outputs share a
+    node, as in TensorFlow 1 models, `predict()` returns one in place of the other; an output on an
+    input's node is not found at all. A further Identity node cures both; existing tensors stay.
     """
     names = {str(node["name"]) for node in nodes}
     taken = {info.node for info in inputs}

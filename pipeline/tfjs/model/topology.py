@@ -1,10 +1,9 @@
 """Topology: the GraphDef of a graph model, which model.json holds as protobuf JSON.
 
-A node's input is written "node", "node:1" or, when it only orders execution, "^node";
-inside a function of the library also "node:output_name:0". An attribute is a dict with one
-key for its type: {"type": "DT_FLOAT"}, {"i": "3"}, {"shape": {"dim": [{"size": "-1"}]}}.
-This module turns that into plain values and answers what the structure alone can tell.
-It opens no file and computes no weight.
+A node's input is "node", "node:1" or, if it only orders execution, "^node"; inside a function of
+the library also "node:output_name:0". An attribute is a dict with one key for its type:
+{"type": "DT_FLOAT"}, {"i": "3"}, {"shape": {"dim": [{"size": "-1"}]}}. This module turns a graph
+into plain values and answers questions on its structure. It opens no file and computes no weight.
 """
 
 import re
@@ -24,7 +23,7 @@ class Node:
 
     Attributes:
         name: Unique in its graph.
-        op: What it computes, e.g. "Conv2D".
+        op: Name of its operation, e.g. "Conv2D".
         inputs: The tensors it reads, as the graph writes them.
         attrs: Its attributes, each in protobuf JSON.
     """
@@ -67,9 +66,9 @@ class Topology:
     functions: Mapping[str, Mapping[str, Node]]
 
     def all_nodes(self) -> Iterator[Node]:
-        """Yield the nodes of the graph, then those of the functions that they call.
+        """Yield the nodes of the graph, then the nodes of the functions that they call.
 
-        The converter may leave functions behind that nobody calls; their constants have no
+        The converter may leave functions behind that no node calls; their constants have no
         weights.
         """
         frontier: list[Iterable[Node]] = [self.nodes.values()]
@@ -95,11 +94,11 @@ class Topology:
         ]
 
     def needed(self, outputs: Iterable[str], *, known: Iterable[str] = ()) -> set[str]:
-        """Return the nodes that have to run for some outputs.
+        """Return the nodes that must run for some outputs.
 
         Args:
             outputs: Names of nodes.
-            known: Names of nodes whose value is there already: what feeds them is not run.
+            known: Names of nodes with a known value: the nodes that feed them need not run.
         """
         stop = set(known)
         seen = set(outputs)
@@ -118,31 +117,31 @@ class Topology:
     def requires_async(self, outputs: Sequence[str], *, known: Iterable[str] = ()) -> bool:
         """Return whether TensorFlow.js can compute some outputs only with `executeAsync()`.
 
-        Its `execute()` throws when a node that it needs is one of `ASYNC_OPS`
-        (tfjs-converter: graph_executor.ts, model_analysis.ts). The functions of the library
-        need no look: only If and While call them, which are such ops themselves.
+        Its `execute()` throws if a needed node is one of `ASYNC_OPS` (tfjs-converter:
+        graph_executor.ts, model_analysis.ts). The functions of the library need no check: only If
+        and While call them, and both are among these ops.
 
         Args:
-            outputs: Names of nodes; none means all that nobody reads, as in TensorFlow.js.
-            known: Names of nodes whose value is given: inputs and weights.
+            outputs: Names of nodes; empty for all results of the graph, as in TensorFlow.js.
+            known: Names of nodes with a given value: inputs and weights.
         """
         needed = self.needed(outputs or self.results(), known=known)
         return any(self.nodes[name].op in ASYNC_OPS for name in needed)
 
     def count_ops(self) -> dict[str, int]:
-        """Return how often each op stands in the graph and its functions, without constants."""
+        """Return the number of nodes of each op in graph and functions, without constants."""
         counts = Counter(node.op for node in self.all_nodes() if node.op != "Const")
         return dict(sorted(counts.items()))
 
 
 def split_tensor_name(name: str) -> tuple[str, int]:
-    """Return node and output index of a tensor: "^a", "a", "a:0" and "a:values:0" are a, 0."""
+    """Return node and output index of a tensor: "^a", "a", "a:0" and "a:values:0" give a, 0."""
     node, *rest = name.removeprefix("^").split(":")
     return node, int(rest[-1]) if rest and rest[-1].isdecimal() else 0
 
 
 def tensor_name(name: str) -> str:
-    """Return the full name of a tensor: "Identity" is "Identity:0"."""
+    """Return the full name of a tensor: "Identity:0" for "Identity"."""
     node, index = split_tensor_name(name)
     return f"{node}:{index}"
 
@@ -155,7 +154,7 @@ def parse_topology(wire: Any, *, where: str = "modelTopology") -> Topology:
         where: Its name in error messages.
 
     Raises:
-        FormatError: It is no GraphDef, or a node reads one that does not exist.
+        FormatError: The value is no GraphDef, or a node reads a node that does not exist.
     """
     if not isinstance(wire, Mapping) or not isinstance(wire.get("node"), list):
         raise FormatError(f"{where}: no list of nodes; expected the GraphDef of a graph model")
@@ -188,7 +187,7 @@ def _parse_nodes(wire: JsonValue, *, where: str) -> dict[str, Node]:
 
 
 def _check_signature(function: JsonValue) -> None:
-    """Refuse a function whose arguments have no names, or one that returns what has none."""
+    """Refuse a function with an argument without a name, or with an output that nothing returns."""
     for side in ("inputArg", "outputArg"):
         for argument in function.get("signature").get(side).optional_items():
             argument.get("name").text()
@@ -202,7 +201,7 @@ def _check_signature(function: JsonValue) -> None:
 
 
 def _parse_attrs(wire: JsonValue) -> Mapping[str, Any]:
-    """Return attributes as they stand, having checked what each holds."""
+    """Return attributes unchanged, after a check of each."""
     for _, attr in wire.fields():
         for kind, value in attr.fields():
             check = _ATTR_KINDS.get(kind)
@@ -213,7 +212,7 @@ def _parse_attrs(wire: JsonValue) -> Mapping[str, Any]:
 
 
 def _check_whole(wire: JsonValue) -> None:
-    """Refuse what is no whole number, bare or as the text that protobuf makes of 64 bits."""
+    """Refuse all but a whole number, bare or as the text that protobuf writes for 64 bits."""
     value = wire.value
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         return
@@ -232,7 +231,7 @@ def _check_dtype(wire: JsonValue) -> None:
 
 
 def _check_bytes(wire: JsonValue) -> None:
-    """Refuse what is no string: base64 or, from old writers, a list of the bytes."""
+    """Refuse all but a string: base64 or, from old writers, a list of the bytes."""
     if isinstance(wire.value, list):
         for byte in wire.items():
             byte.whole()
@@ -241,7 +240,7 @@ def _check_bytes(wire: JsonValue) -> None:
 
 
 def check_shape(wire: JsonValue) -> None:
-    """Refuse what is no shape: {"dim": [{"size": "-1"}]}, {"unknownRank": true}."""
+    """Refuse all but a shape: {"dim": [{"size": "-1"}]}, {"unknownRank": true}."""
     for dim in wire.get("dim").optional_items():
         size = dim.get("size")
         if not size.is_absent:
@@ -278,7 +277,7 @@ _ATTR_KINDS: Mapping[str, Callable[[JsonValue], object]] = {
     "tensor": _check_tensor,
     "type": _check_dtype,
 }
-# As many digits as 64 bits have.
+# The number of digits of 64 bits.
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
 

@@ -1,6 +1,6 @@
 """The weight manifest of a model.json: groups of weights, and the shards that hold them.
 
-It is read into types and checked before anything is allocated. It opens no file.
+It is read into types and checked before memory is allocated. This module opens no file.
 """
 
 import math
@@ -13,19 +13,19 @@ from pipeline.errors import FormatError
 from pipeline.tfjs.model.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
 from pipeline.tfjs.model.shards import STRING_LENGTH_BYTES, ShardReader, measure_strings
 
-# As many as numpy takes; TensorFlow.js runs six.
+# The most axes that numpy takes; TensorFlow.js runs six.
 MAX_NDIM = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
-    """How a weight is stored in fewer bytes: value = stored * scale + min, or a float16.
+    """The form of a weight in fewer bytes: value = stored * scale + min, or a float16.
 
     Attributes:
-        dtype: What is stored: "float16", "uint8" or "uint16".
+        dtype: Stored dtype: "float16", "uint8" or "uint16".
         scale: Difference of two neighbouring values; None for float16.
         min: Value of a stored 0; None for float16.
-        original_dtype: dtype before, as newer converters note it.
+        original_dtype: The dtype before, which newer converters write.
     """
 
     dtype: str
@@ -41,9 +41,9 @@ class WeightSpec:
     Attributes:
         name: Name of the Const node (graph model) or of the variable (layers model).
         shape: Size of each axis; () for a scalar.
-        dtype: What TensorFlow.js makes of it: float32, int32, bool, complex64 or string.
-        quantization: How it is stored, None if as it is.
-        group: "optimizer" for what only training needs; layers models have it.
+        dtype: Its dtype in TensorFlow.js: float32, int32, bool, complex64 or string.
+        quantization: The form in which it is stored, None if it is not quantized.
+        group: "optimizer" for weights that only training needs; layers models have it.
     """
 
     name: str
@@ -59,12 +59,12 @@ class WeightSpec:
 
     @property
     def stored_dtype(self) -> str:
-        """Dtype of the values in the shards."""
+        """Dtype of the values in the shards: "uint8"."""
         return self.quantization.dtype if self.quantization else self.dtype
 
     @property
     def num_bytes(self) -> int | None:
-        """Bytes in the shards, None for strings, whose bytes tell."""
+        """Bytes in the shards; None for strings, which hold their own lengths."""
         item_size = (ITEM_SIZES | QUANTIZED_ITEM_SIZES).get(self.stored_dtype)
         return None if item_size is None else self.size * item_size
 
@@ -83,7 +83,7 @@ class WeightGroup:
 
 
 def measure_weights(group: WeightGroup, reader: ShardReader) -> tuple[int, ...]:
-    """Return the bytes of each weight of a group, having checked that they fill its shards.
+    """Return the number of bytes of each weight, after a check that they fill the shards.
 
     Raises:
         FormatError: A weight reaches beyond the shards, or bytes are left.
@@ -116,7 +116,7 @@ def parse_group(entry: JsonValue) -> WeightGroup:
     """Read a group.
 
     Raises:
-        FormatError: It is not one.
+        FormatError: The entry is no group.
     """
     return WeightGroup(
         paths=tuple(_parse_path(path) for path in entry.get("paths").items()),
@@ -140,9 +140,9 @@ def _parse_weight(entry: JsonValue) -> WeightSpec:
     dtype = entry.get("dtype")
     quantization = entry.get("quantization")
     if dtype.value in ("uint8", "uint16") and quantization.is_absent:
-        # The converter writes constants of these dtypes as they are, and TensorFlow.js refuses
-        # them (decodeWeight: "Unsupported dtype in weight"). The same bytes, told to be an int32
-        # quantized with a step of 1, load and are exact.
+        # The converter writes constants of these dtypes as they are, and TensorFlow.js refuses them
+        # (decodeWeight: "Unsupported dtype in weight"). As an int32 quantized with a step of 1, the
+        # same bytes load and are exact.
         exact = Quantization(dtype=dtype.text(), min=0.0, scale=1.0, original_dtype="int32")
         return WeightSpec(name=name, shape=shape, dtype="int32", quantization=exact)
     if not isinstance(dtype.value, str) or dtype.value not in (*ITEM_SIZES, "string"):
@@ -161,7 +161,7 @@ def _parse_quantization(entry: JsonValue, dtype: str) -> Quantization:
     stored = entry.get("dtype")
     if not isinstance(stored.value, str) or stored.value not in QUANTIZED_ITEM_SIZES:
         stored.refuse(", ".join(QUANTIZED_ITEM_SIZES))
-    # decodeWeight in tfjs-core/src/io/io_utils.ts knows these pairs.
+    # The pairs that decodeWeight in tfjs-core/src/io/io_utils.ts knows.
     if dtype not in (("float32",) if stored.value == "float16" else ("float32", "int32")):
         stored.refuse(f"another: a weight of dtype {dtype} cannot be quantized to {stored.value}")
     original = _text_or_none(entry.get("original_dtype"))
@@ -180,7 +180,7 @@ def _text_or_none(entry: JsonValue) -> str | None:
 
 
 def format_group(group: WeightGroup) -> dict[str, Any]:
-    """Return a group as it stands in model.json."""
+    """Return a group in the form of model.json."""
     return {"paths": list(group.paths), "weights": [_format_weight(w) for w in group.weights]}
 
 

@@ -1,8 +1,8 @@
-"""Weights: the values of a TensorFlow.js model, one at a time.
+"""Weights: the values of a TensorFlow.js model, one weight at a time.
 
-A weight is read from its shards when it is asked for and belongs to the caller alone, so that
-the memory needed is that of the largest weight. What the shards hold is little-endian and
-row-major; a quantized weight is given back as TensorFlow.js decodes it.
+A weight is read from its shards on demand and belongs to the caller alone, so that the memory
+needed is that of the largest weight. Shards are little-endian and row-major; a quantized weight is
+returned as TensorFlow.js decodes it.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from pipeline.tfjs.model.weight_manifest import (
 
 Array = npt.NDArray[Any]
 
-# Little-endian whatever the machine.
+# Little-endian on every machine.
 _STORED = {
     "bool": np.dtype(np.bool_),
     "complex64": np.dtype("<c8"),
@@ -42,9 +42,9 @@ class StoredWeight:
 
     Attributes:
         spec: Its entry in the manifest.
-        offset: First byte in the group's shards, taken as one stream.
-        num_bytes: Bytes it takes there.
-        reader: The shards; open only while the weights are walked through.
+        offset: First byte in the stream of the group's shards.
+        num_bytes: Number of its bytes there.
+        reader: The shards; open only during the walk.
     """
 
     spec: WeightSpec
@@ -53,11 +53,11 @@ class StoredWeight:
     reader: ShardReader
 
     def read_bytes(self) -> bytes:
-        """Return the bytes as they lie in the shards."""
+        """Return the bytes in the shards."""
         return self.reader.read(self.offset, self.num_bytes)
 
     def read_stored(self) -> Array:
-        """Return the values as they lie in the shards, not dequantized; strings as bytes."""
+        """Return the values in the shards, not dequantized; strings as bytes."""
         if self.spec.dtype == "string":
             return _parse_strings(self.read_bytes(), self.spec)
         values = np.empty(self.spec.shape, _STORED[self.spec.stored_dtype])
@@ -65,7 +65,7 @@ class StoredWeight:
         return values
 
     def read(self) -> Array:
-        """Return the values as TensorFlow.js has them: float32, int32, bool, complex64, bytes."""
+        """Return the values of TensorFlow.js: float32, int32, bool, complex64, bytes."""
         values = self.read_stored()
         quantization = self.spec.quantization
         return dequantize(values, quantization, self.spec.dtype) if quantization else values
@@ -76,10 +76,10 @@ def walk_group(group: WeightGroup, folder: Path) -> Iterator[StoredWeight]:
 
     Args:
         group: The group, from the model.json in `folder`.
-        folder: Where its shards lie.
+        folder: The folder with its shards.
 
     Raises:
-        FormatError: The shards do not hold what the group lists.
+        FormatError: The shards do not hold the weights that the group lists.
     """
     with ShardReader(folder, group.paths) as reader:
         offset = 0
@@ -103,7 +103,7 @@ def dequantize(values: Array, quantization: Quantization, dtype: str) -> Array:
 
     Args:
         values: float16, uint8 or uint16.
-        quantization: How they are stored.
+        quantization: The form in which they are stored.
         dtype: "float32" or "int32".
     """
     if quantization.dtype == "float16":
@@ -116,7 +116,7 @@ def dequantize(values: Array, quantization: Quantization, dtype: str) -> Array:
     if dtype == "int32":
         decoded = np.floor(decoded + 0.5)
         return decoded.astype("<i4")
-    with np.errstate(over="ignore"):  # a range that float32 cannot hold is infinite there too
+    with np.errstate(over="ignore"):  # TensorFlow.js makes a range beyond float32 infinite too
         return decoded.astype("<f4")
 
 

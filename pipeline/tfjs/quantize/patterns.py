@@ -1,8 +1,8 @@
-"""Patterns: which weight is quantized to which dtype.
+"""Patterns: choose the dtype to which each weight is quantized.
 
-The converter's own way of writing it (`map_layers_to_quantization_dtype` in
+They are those of the converter (`map_layers_to_quantization_dtype` in
 tensorflowjs/quantization.py): shell patterns on weight names for each dtype, and one dtype for
-all the rest, which is `true` there and `*` here. It opens no file.
+all other weights, which is `true` there and `*` here. This module opens no file.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ _SHOWN = 5
 def assign_dtypes(
     weights: Iterable[WeightSpec], quantize: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
-    """Return the dtype asked for each float32 weight that a pattern matches.
+    """Return the requested dtype of each float32 weight that a pattern matches.
 
     Args:
         weights: All weights of the model; those that are not float32 are never quantized.
@@ -28,7 +28,7 @@ def assign_dtypes(
 
     Raises:
         QuantizationError: A pattern matches no weight, or only weights that are never quantized;
-            a weight, or the rest, is asked for in two dtypes.
+            or two dtypes are requested for a weight, or for all other weights.
     """
     dtypes = {spec.name: spec.dtype for spec in weights}
     names = [name for name, dtype in dtypes.items() if dtype == "float32"]

@@ -1,8 +1,8 @@
-"""Variants: a model's files with some of its weights quantized.
+"""Variants: writes a model's files with some of its weights quantized.
 
-A variant is made from the base, whose weights are exactly the source's, weight by weight and
-shard by shard: memory is needed for the largest weight only. Weights that a dtype cannot hold,
-or that would not become smaller, stay as they are in the base.
+A variant is made from the base, whose weights are exactly the source's, weight by weight and shard
+by shard, in the memory of the largest weight. A weight that the dtype cannot hold, or that would
+not become smaller, stays as in the base.
 """
 
 from collections import Counter
@@ -27,12 +27,12 @@ ENTRY = "model.json"
 
 
 class VariantNotSmaller(Exception):  # noqa: N818  # no error: the variant is skipped
-    """A variant would not be smaller than the base; the message says why, in a sentence."""
+    """A variant is not smaller than the base; the message says why, in a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """The groups of a variant, and the weights that a dtype could not hold."""
+    """The groups of a variant, and the weights that the dtype could not hold."""
 
     groups: tuple[WeightGroup, ...]
     num_bytes: int
@@ -52,19 +52,19 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
 
     Args:
         base: Folder of the base, with model.json.
-        signature: Names and order that a graph model shall carry; None leaves them.
-        name: Name of the variant; the base gets its own, `float32` or `original`.
+        signature: Names and order for a graph model; None changes nothing.
+        name: Name of the variant; for the base `float32` or `original`.
         quantize: Patterns of weight names by dtype; empty for the base.
         shard_size_bytes: Size of a shard; the base keeps its shards.
-        folder: Where to write; exists, is empty.
+        folder: An empty folder to write to.
 
     Raises:
-        VariantNotSmaller: It would not be smaller than the base; `folder` is left empty.
+        VariantNotSmaller: The variant is not smaller than the base; `folder` stays empty.
         FormatError: The base is damaged.
-        QuantizationError: A pattern matches nothing, or two ask for one weight.
+        QuantizationError: A pattern matches nothing, or two dtypes are requested for a weight.
     """
     model_json = load_model_json(base / ENTRY)
-    # A layers model has no signature: its layers' names are all that TensorFlow.js knows.
+    # A layers model has no signature: TensorFlow.js knows the names of its layers only.
     if signature is not None and not is_layers_model(model_json.content):
         content = rewrite_signature(model_json.content, signature)
         model_json = replace(model_json, content=content)
@@ -138,7 +138,7 @@ def _write_groups(
 def _write_weight(
     weight: StoredWeight, dtypes: Mapping[str, str], writer: ShardWriter
 ) -> tuple[WeightSpec, str | None]:
-    """Append a weight, quantized where asked and possible; return its spec and what hindered."""
+    """Append a weight, quantized if possible; return its spec, and the fault that prevented it."""
     fault = None
     if _shrinks(weight.spec, dtypes):
         values = weight.read()
@@ -154,7 +154,7 @@ def _write_weight(
 
 
 def _shrinks(spec: WeightSpec, dtypes: Mapping[str, str]) -> bool:
-    """Tell whether the dtype asked for takes fewer bytes than the base does."""
+    """Return whether the requested dtype takes fewer bytes than the base."""
     sizes = ITEM_SIZES | QUANTIZED_ITEM_SIZES
     asked = dtypes.get(spec.name)
     return asked is not None and spec.size > 0 and sizes[asked] < sizes[spec.stored_dtype]

@@ -1,1 +1,1 @@
-"""Rewrites of graphs that TensorFlow.js would run wrongly or not at all."""
+"""Rewrites graphs that TensorFlow.js would run wrongly or not at all."""

@@ -1,8 +1,8 @@
-"""Rewrite of ops that the wasm backend moves four bytes at a time, booleans as well.
+"""Rewrites of ops on booleans, which the wasm backend moves four bytes at a time.
 
-A boolean has one byte there, so that ReverseV2 and SelectV2 of booleans write beyond their result
+A boolean has one byte, so that ReverseV2 and SelectV2 of booleans write beyond their result
 (tfjs-backend-wasm/src/cc/kernels/Reverse.cc and SelectV2.cc: "also works with int32"): other
-tensors change, or the module traps much later. It opens no file.
+tensors change, or the module traps much later. This module opens no file.
 """
 
 from pipeline.tfjs.model.dtypes import parse_dtype
@@ -12,7 +12,7 @@ _WHY = "the wasm backend writes booleans beyond its result"
 
 
 def rewrite_reverse(node: Json, scope: Scope) -> Rewrite | None:
-    """Reverse whole numbers, and compare what comes out with zero."""
+    """Reverse whole numbers, and compare the result with zero."""
     if parse_dtype(attribute(node, "T", "type")) != "bool":
         return None
     value, *others = node["input"]
@@ -36,7 +36,7 @@ def rewrite_reverse(node: Json, scope: Scope) -> Rewrite | None:
 
 
 def rewrite_select(node: Json, scope: Scope) -> Rewrite | None:
-    """Write a choice between booleans as what holds of the condition and one, or the other."""
+    """Write SelectV2 of booleans as (condition and yes) or (not condition and no)."""
     if parse_dtype(attribute(node, "T", "type")) != "bool":
         return None
     condition, yes, no, *controls = node["input"]

@@ -1,29 +1,29 @@
-"""Control inputs that never come in TensorFlow.js: those from a Switch, and those in a loop.
+"""Removes control inputs that never arrive in TensorFlow.js: from a Switch, and in a loop.
 
-Control flow of TensorFlow 1, which the converter makes of loops unless `control_flow_v2` is
-set, has NoOps that wait for the Switch of each loop variable, or for what is constant in the
-loop, and each round waits for them. In TensorFlow a control input is there as soon as its node
-has run, in every round. TensorFlow.js (graph_executor.ts, processChildNodes) waits for the
-value of the first output in this very round, which a Switch has on its last round only and a
-NoOp that waits for constants on its first, so that nothing behind them runs: "Cannot compute
-the outputs … from the provided inputs". What waits reads nothing of them; in a graph without
-side effects the data inputs alone give the order. It opens no file.
+Control flow of TensorFlow 1, which the converter makes of loops unless `control_flow_v2` is set,
+has NoOps that wait for the Switch of each loop variable, or for constants in the loop, and each
+iteration waits for them. In TensorFlow a control input arrives once its node has run, in every
+iteration. TensorFlow.js (graph_executor.ts, processChildNodes) waits for the value of the first
+output in the same iteration. A Switch has it in its last iteration only, and a NoOp behind
+constants in its first, so that no node behind them runs: "Cannot compute the outputs … from the
+provided inputs". Waiting nodes read no value of them; without side effects the data inputs alone
+give the order. This module opens no file.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Json = dict[str, Any]
+from pipeline.tfjs.rewrite.scope import Json
 
 _SWITCHES = ("Switch", "RefSwitch")
 _ENTERS = ("Enter", "RefEnter")
 _EXITS = ("Exit", "RefExit")
-# A constant is there from the start, and what waits for a NoOp no longer does.
+# A constant exists from the start, and after the rewrite no node waits for a NoOp.
 _NOT_WAITING = ("Const", "NoOp")
 
 
 def drop_lost_controls(graph: Mapping[str, Any]) -> tuple[Json, int]:
-    """Return a GraphDef without control inputs that never come, and how many nodes had them.
+    """Return a GraphDef without control inputs that never arrive, and how many nodes had them.
 
     Args:
         graph: As JSON; it is left as it is.
@@ -46,7 +46,7 @@ def drop_lost_controls(graph: Mapping[str, Any]) -> tuple[Json, int]:
 
 
 def _reach(nodes: Sequence[Json], roots: Sequence[str]) -> set[str]:
-    """Return the names of all nodes behind the roots, up to where a loop is left."""
+    """Return the names of all nodes behind the roots, up to the exit of the loop."""
     readers: dict[str, list[Json]] = {}
     for node in nodes:
         for name in node.get("input", ()):

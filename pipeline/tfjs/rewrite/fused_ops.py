@@ -1,6 +1,6 @@
-"""Rewrite of fused ops: what TensorFlow.js cannot fuse is taken out of them.
+"""Rewrites fused ops: splits off the parts that TensorFlow.js cannot fuse.
 
-It opens no file.
+This module opens no file.
 """
 
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.tfjs.rewrite.scope import Json, Rewrite, Scope, attribute, parse_string
 
-# What the kernels of all backends can fuse: applyActivation in
+# Activations that the kernels of all backends can fuse: applyActivation in
 # tfjs-core/src/ops/fused_util.ts, FusableActivation in tfjs-backend-wasm/src/kernels/types.ts.
 _FUSABLE = {"elu", "leakyrelu", "prelu", "relu", "relu6", "sigmoid"}
 
@@ -40,15 +40,15 @@ _ACTIVATIONS = {
 
 
 def rewrite_fused(node: Json, scope: Scope) -> Rewrite | None:
-    """Take what TensorFlow.js cannot fuse out of a fused op.
+    """Split off the parts of a fused op that TensorFlow.js cannot fuse.
 
-    Its executors read `[extraOp, activation]` by position: another activation throws, and one
-    that stands first, without BiasAdd, is silently left out. The converter takes any sum for
-    the adding of a bias (normalize_bias_add.py): a shortcut, a single number; the wasm backend
-    has biases of one axis only ("only supports rank-1 bias but got rank 4"), takes what lies
-    behind a single number for the others, and where a factor is transposed it adds the bias to
-    the first row, and its last number to the others, for each 48 numbers along the axis that
-    is summed over (slow_batch_matmul in tfjs-backend-wasm/src/cc/batch_mat_mul_impl.cc).
+    Its executors read `[extraOp, activation]` by position: another activation throws, and an
+    activation in the first position, without BiasAdd, is silently left out. The converter takes
+    any addition for that of a bias (normalize_bias_add.py): a shortcut, a single number. The wasm
+    backend takes biases of one axis only ("only supports rank-1 bias but got rank 4"), and reads
+    the memory behind a single number. If a factor is transposed, it adds the bias to the first
+    row, and its last number to the others, for each 48 numbers along the axis that is summed
+    over (slow_batch_matmul in tfjs-backend-wasm/src/cc/batch_mat_mul_impl.cc).
     """
     fused = [parse_string(value).lower() for value in _list(node, "fused_ops")]
     rest = fused[1:] if fused[:1] == ["biasadd"] else fused
@@ -78,7 +78,7 @@ def rewrite_fused(node: Json, scope: Scope) -> Rewrite | None:
 
 
 def _is_bias(node: Json, inputs: list[str], scope: Scope) -> bool:
-    """Return whether what is added has a number for each channel."""
+    """Return whether the added tensor has a number for each channel."""
     if not scope.is_bias(inputs[2]):
         return False
     if scope.sizes(inputs[2]) != (1,):
@@ -90,7 +90,7 @@ def _is_bias(node: Json, inputs: list[str], scope: Scope) -> bool:
 def _unfused(
     node: Json, scope: Scope, inputs: list[str], controls: list[str], *, bias: bool
 ) -> Json:
-    """Return the first part of a fused node, with its bias where it has one."""
+    """Return the first part of a fused node, with its bias if it has one."""
     attr = {key: value for key, value in node["attr"].items() if key not in _FUSED_ATTRIBUTES}
     op = PLAIN_OPS[node["op"]]
     if bias:
@@ -103,7 +103,7 @@ def _unfused(
 
 
 def _follow(node: Json, op: str, inputs: list[str], scope: Scope) -> Json:
-    """Return a node for what a fused node did after its product."""
+    """Return a node for an operation that a fused node applied after its product."""
     kind: Json = {"type": attribute(node, "T", "type") or "DT_FLOAT"}
     attr: Json = {"T": kind}
     if op == "leakyrelu":

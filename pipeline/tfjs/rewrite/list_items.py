@@ -1,6 +1,6 @@
-"""Values written to tensor lists: found in functions, and made outputs of them.
+"""Values written to tensor lists: finds them in functions, and makes them outputs.
 
-It opens no file.
+This module opens no file.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
+from pipeline.tfjs.rewrite.scope import Json
 
-Json = dict[str, Any]
-
-# Ops that put a value into a list, and which of their inputs it is.
+# Ops that put a value into a list, and the number of that input.
 _WRITERS = {"TensorListPushBack": 1, "TensorListSetItem": 2}
 
 
@@ -20,8 +19,8 @@ class Item:
     """A value written to a list.
 
     Attributes:
-        reference: The value, as inputs name it where it is computed.
-        kind: Its dtype as the file has it.
+        reference: The name of the value as an input, where it is computed.
+        kind: Its dtype as in the file.
     """
 
     reference: str
@@ -41,7 +40,7 @@ def find_written(nodes: Iterable[Json]) -> list[Item]:
 
 
 def choose_computed(function: Mapping[str, Any], written: Iterable[Item]) -> list[Item]:
-    """Return the values that a function computes, once each, but does not return."""
+    """Return the values that a function computes and does not return, each once."""
     nodes = {node["name"]: node for node in function.get("nodeDef") or []}
     returned = set((function.get("ret") or {}).values())
     items: dict[str, Item] = {}
@@ -54,13 +53,13 @@ def choose_computed(function: Mapping[str, Any], written: Iterable[Item]) -> lis
 
 
 def choose_given(function: Mapping[str, Any], written: Iterable[Item]) -> list[tuple[int, Item]]:
-    """Return the values that are arguments of a function, with their number."""
+    """Return the values that are arguments of a function, with their numbers."""
     names = [argument["name"] for argument in function["signature"].get("inputArg") or []]
     return [(names.index(item.reference), item) for item in written if item.reference in names]
 
 
 def name_items(functions: Iterable[Mapping[str, Any]], count: int) -> list[str]:
-    """Return names for more arguments that nothing in some functions has."""
+    """Return names for further arguments that are free in all functions: ["item_0"]."""
     taken: set[str] = set()
     for function in functions:
         taken |= {node["name"] for node in function.get("nodeDef") or []}
@@ -76,7 +75,7 @@ def name_items(functions: Iterable[Mapping[str, Any]], count: int) -> list[str]:
 
 
 def add_inputs(function: Json, names: Sequence[str], items: Sequence[Item]) -> Json:
-    """Return a function that takes more arguments and does not look at them."""
+    """Return a function with further arguments, which it does not read."""
     return _add_arguments(function, "inputArg", names, items)
 
 
@@ -94,7 +93,7 @@ def _add_arguments(function: Json, side: str, names: Sequence[str], items: Seque
 
 
 def add_types(call: Json, key: str, items: Sequence[Item]) -> Json:
-    """Return a call whose attributes state more values."""
+    """Return a call whose attributes state further values."""
     attr = dict(call["attr"])
     added = {
         "type": [item.kind for item in items],
@@ -108,7 +107,7 @@ def add_types(call: Json, key: str, items: Sequence[Item]) -> Json:
 
 
 def find_first(nodes: Sequence[Json], kind: Any) -> str | None:
-    """Return a tensor of a dtype that is there before any loop runs: a constant or an input."""
+    """Return a tensor of a dtype that exists before any loop runs: a constant or an input."""
     for op in ("Const", "Placeholder"):
         for node in nodes:
             own = node.get("attr", {}).get("dtype", {}).get("type")
@@ -119,9 +118,9 @@ def find_first(nodes: Sequence[Json], kind: Any) -> str | None:
 
 
 def make_filler(function: Mapping[str, Any], item: Item, name: str) -> Json | None:
-    """Return a node for a function that makes a value of an item's dtype; None if nothing can.
+    """Return a node for a function that makes a value of an item's dtype; None if no op can.
 
-    A constant itself would be freed with the other outputs.
+    A bare constant would be freed with the other tensors.
     """
     if js_dtype(parse_dtype(item.kind) or "string") == "string":
         return None

@@ -15,7 +15,6 @@ from typing import Any
 
 from pipeline.tfjs.rewrite.list_items import (
     Item,
-    Json,
     add_inputs,
     add_outputs,
     add_types,
@@ -26,6 +25,7 @@ from pipeline.tfjs.rewrite.list_items import (
     make_filler,
     name_items,
 )
+from pipeline.tfjs.rewrite.scope import Json
 
 _LOOPS = {"StatelessWhile", "While"}
 _CHOICES = {"If", "StatelessIf"}

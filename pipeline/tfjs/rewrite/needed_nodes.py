@@ -1,6 +1,6 @@
-"""Needs: what the ops that the rewrites look into cannot do without. It opens no file.
+"""Checks that the ops which rewrites read have their inputs and attributes.
 
-TensorFlow writes no graph that lacks any of it; a file that does was changed.
+TensorFlow writes no graph without them; such a file was changed. This module opens no file.
 """
 
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pipeline.errors import FormatError
 from pipeline.tfjs.model.topology import Node, Topology
 
-# Least number of inputs, and attributes with the key of their kind, as tensorflow/core/ops has
-# them: of the ops that call functions, and of those that write to lists.
+# Least number of inputs, and attributes with the key of their kind, from tensorflow/core/ops, for
+# ops that call functions and ops that write to lists.
 _LOOP: tuple[int, Mapping[str, str]] = (0, {"body": "func", "cond": "func"})
 _CHOICE: tuple[int, Mapping[str, str]] = (1, {"then_branch": "func", "else_branch": "func"})
 _NEEDS: Mapping[str, tuple[int, Mapping[str, str]]] = {
@@ -23,10 +23,10 @@ _NEEDS: Mapping[str, tuple[int, Mapping[str, str]]] = {
 
 
 def check_needs(topology: Topology) -> None:
-    """Check that nodes have what their ops need.
+    """Check that nodes have the inputs and attributes of their ops.
 
     Raises:
-        FormatError: One lacks an input or an attribute.
+        FormatError: A node lacks an input or an attribute.
     """
     for nodes in (topology.nodes, *topology.functions.values()):
         for node in nodes.values():

@@ -1,8 +1,8 @@
-"""Repair: the signature of a graph model, completed from its topology.
+"""Repair: completes the signature of a graph model from its topology.
 
-Graph models in the wild have no signature, or one without inputs, dtypes or shapes; or one
-that TensorFlow.js reads as something else. What the graph says is filled in; what nobody
-says stays unknown. It opens no file.
+Graph models of other writers have no signature, or a signature without inputs, dtypes or shapes, or
+one that TensorFlow.js misreads. This module adds the facts that the graph states; others stay
+unknown. It opens no file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,15 +26,15 @@ class _Graph:
 def repair_signature(
     signature: SignatureDef, topology: Topology, *, weights: Mapping[str, WeightSpec]
 ) -> SignatureDef:
-    """Return a signature that lists all inputs and outputs with what is known of them.
+    """Return a signature that lists all inputs and outputs with their known facts.
 
     Args:
-        signature: What the file says; empty where it says nothing.
+        signature: The signature of the file; empty if it has none.
         topology: The graph.
         weights: The weights of the model, by the names of their nodes.
 
     Raises:
-        SignatureError: The signature names an output that the graph lacks, or there is none.
+        SignatureError: The signature names an output that the graph lacks, or there is no output.
     """
     graph = _Graph(topology=topology, weights=weights)
     listed = signature.outputs or _bare(topology.results())
@@ -52,7 +52,7 @@ def repair_signature(
 
 
 def check_node(info: TensorInfo, topology: Topology, *, side: str) -> None:
-    """Raise a SignatureError with the nearest names where an entry's node does not exist."""
+    """Raise a SignatureError with the nearest names if an entry's node does not exist."""
     if info.node in topology.nodes:
         return
     near = find_similar(info.node, topology.nodes, most=3, similarity=0.5)
@@ -67,7 +67,7 @@ def check_node(info: TensorInfo, topology: Topology, *, side: str) -> None:
 def name_by_structure(
     outputs: Sequence[TensorInfo], keys: Sequence[str]
 ) -> tuple[TensorInfo, ...] | None:
-    """Return outputs under their source names, where these are provable; else None.
+    """Return outputs under their source names if these are provable, else None.
 
     The converter stores the sorted names of the structured outputs in `structuredOutputKeys`;
     the i-th is the tensor Identity_i (the first Identity), however the signature orders them.
@@ -80,7 +80,7 @@ def name_by_structure(
 
 
 def _bare(nodes: Sequence[str]) -> tuple[TensorInfo, ...]:
-    """Return entries that say nothing but their tensor, under its own name."""
+    """Return entries with nothing but their tensor, under its own name."""
     tensors = [tensor_name(node) for node in nodes]
     return tuple(TensorInfo(key=t, tensor=t, dtype=None, shape=None) for t in tensors)
 
@@ -88,7 +88,7 @@ def _bare(nodes: Sequence[str]) -> tuple[TensorInfo, ...]:
 def _unlisted_inputs(
     graph: _Graph, outputs: Sequence[TensorInfo], given: Sequence[TensorInfo]
 ) -> tuple[TensorInfo, ...]:
-    """Return the placeholders that the outputs need and nobody lists or fills."""
+    """Return the placeholders that the outputs need and the signature does not list."""
     topology = graph.topology
     known = {info.node for info in given}
     needed = topology.needed([info.node for info in outputs], known=known | set(graph.weights))
@@ -97,7 +97,7 @@ def _unlisted_inputs(
         for name in topology.placeholders()
         if name in needed - known and infer_dtype(topology, name) not in ("resource", "variant")
     ]
-    # A PlaceholderWithDefault runs without being fed; it counts where it is all there is.
+    # A PlaceholderWithDefault runs without a value; it counts if there is no other input.
     missing = [node for node in waiting if not node.data_inputs]
     return _bare([node.name for node in (missing if missing or known else waiting)])
 
@@ -111,7 +111,7 @@ def _fill(info: TensorInfo, graph: _Graph) -> TensorInfo:
 
 
 def _follow_placeholder(info: TensorInfo, graph: _Graph) -> TensorInfo:
-    """Return an input as TensorFlow.js takes it: it checks what is fed against the node."""
+    """Return an input with the node's dtype and shape, by which TensorFlow.js checks a tensor."""
     node = graph.topology.nodes[info.node]
     if not node.is_placeholder:
         return info

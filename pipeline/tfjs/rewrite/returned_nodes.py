@@ -1,18 +1,18 @@
-"""Functions that return several outputs of one node: each goes through an Identity of its own.
+"""Splits functions that return several outputs of one node: each gets an Identity of its own.
 
-TensorFlow.js remembers which output of a node a function returns with the node (`defaultOutput`,
-`mapFunction` in tfjs-converter/src/operations/operation_mapper.ts), so that of two the last is
-returned twice: from a branch with two results in a loop, say. It opens no file.
+TensorFlow.js stores with the node which of its outputs a function returns (`defaultOutput`,
+`mapFunction` in tfjs-converter/src/operations/operation_mapper.ts). So of two outputs the last is
+returned twice, for instance from a branch with two results in a loop. This module opens no file.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-Json = dict[str, Any]
+from pipeline.tfjs.rewrite.scope import Json
 
 
 def part_returns(graph: Mapping[str, Any]) -> tuple[Json, int]:
-    """Return a GraphDef whose functions return each node once, and how many values changed.
+    """Return a GraphDef whose functions return each node once, and the number of changed values.
 
     Args:
         graph: As JSON; it is left as it is.

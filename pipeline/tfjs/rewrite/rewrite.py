@@ -1,8 +1,7 @@
-"""Rewrite: a graph that TensorFlow.js runs as TensorFlow does.
+"""Rewrite: changes a graph so that TensorFlow.js computes the same as TensorFlow.
 
-The graph, its library functions and its initializer are gone through alike; what is replaced,
-and by what, is in rewrite_ops, rewrite_loops, rewrite_returns and rewrite_controls. It opens no
-file.
+The graph, its library functions and its initializer are treated alike. The replacements are in the
+other modules of this folder. This module opens no file.
 """
 
 from collections import Counter
@@ -15,10 +14,8 @@ from pipeline.tfjs.rewrite.default_inputs import settle_defaults
 from pipeline.tfjs.rewrite.loops import keep_list_items
 from pipeline.tfjs.rewrite.needed_nodes import check_needs
 from pipeline.tfjs.rewrite.returned_nodes import part_returns
-from pipeline.tfjs.rewrite.scope import Scope
+from pipeline.tfjs.rewrite.scope import Json, Scope
 from pipeline.tfjs.rewrite.single_ops import REWRITES
-
-Json = dict[str, Any]
 
 _NEVER_FED = (
     "default of an input that the signature does not have is read as it is: TensorFlow.js 4 frees "
@@ -44,14 +41,14 @@ _REPAIRS = (
 
 
 def rewrite_graph(content: Mapping[str, Any]) -> tuple[Json, list[str]]:
-    """Return a model.json whose graph TensorFlow.js runs as TensorFlow does.
+    """Return a model.json whose graph computes the same in TensorFlow.js as in TensorFlow.
 
     Args:
         content: A decoded model.json of a graph model; it is left as it is.
 
     Returns:
-        The new content, and a sentence for each kind of change with its number; the content
-        is equal and the list empty where nothing was to be done.
+        The new content, and a sentence for each kind of change with its number; without a
+        change the content is equal and the list empty.
     """
     reasons: Counter[str] = Counter()
     changed = dict(content)
@@ -95,7 +92,7 @@ def _rewrite_function(function: Mapping[str, Any], reasons: Counter[str]) -> Jso
 def _rewrite_nodes(
     nodes: Iterable[Json], reasons: Counter[str], *, is_function: bool
 ) -> tuple[list[Json], dict[str, str]]:
-    """Return the nodes rewritten, and the outputs of a function's nodes that have a new name."""
+    """Return the nodes rewritten, and the new names of a function's outputs that were renamed."""
     scope = Scope(nodes={node["name"]: node for node in nodes}, is_function=is_function)
     changed: list[Json] = []
     renamed: dict[str, str] = {}

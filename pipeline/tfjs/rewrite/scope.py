@@ -1,4 +1,4 @@
-"""What a rewrite of an op sees of its graph, and what it returns. It opens no file."""
+"""Scope: the view of a graph that a rewrite of an op gets, and its result. It opens no file."""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from typing import Any
 Json = dict[str, Any]
 
 _MATRIX = 2
-# What a constant passes unchanged, on its way into a loop as well.
+# Ops that pass a constant unchanged, also into a loop.
 _PASSING = {"Enter", "Identity", "Merge", "Switch"}
 
-# How a library function calls the first output of these ops: "node:output:0".
+# The name of the first output of these ops in a library function: "node:output:0".
 _OUTPUTS = {
     "AddV2": "z",
     "Cast": "y",
@@ -68,14 +68,14 @@ class Scope:
     is_function: bool
 
     def new_name(self, node: Json, part: str) -> str:
-        """Return a name below a node's that nothing has."""
+        """Return a free name below a node's name: "conv/unfused"."""
         name = f"{node['name']}/{part}"
         while name in self.nodes:
             name += "_"
         return name
 
     def constant_shape(self, reference: str) -> tuple[int, ...] | None:
-        """Return the shape of what an input names, when it is a constant matrix."""
+        """Return the shape of an input that is a constant matrix, else None."""
         node = self.nodes.get(reference.partition(":")[0], {})
         tensor = attribute(node, "value", "tensor") if node.get("op") == "Const" else None
         sizes = ((tensor or {}).get("tensorShape") or {}).get("dim") or []
@@ -83,14 +83,14 @@ class Scope:
         return shape if len(shape) == _MATRIX else None
 
     def is_bias(self, reference: str) -> bool:
-        """Return whether an input may be a bias: a constant vector, or what is not known here."""
+        """Return whether an input may be a bias: a constant vector, or unknown here."""
         node = self._origin(reference)
         if node is None:
             return True  # an argument of a function
         return node["op"] == "Const" and _constant_ndim(node) in (1, None)
 
     def sizes(self, reference: str) -> tuple[int, ...] | None:
-        """Return the shape of the constant that an input is, in a loop as well; else None."""
+        """Return the shape of an input that is a constant, also in a loop; else None."""
         tensor = attribute(self._origin(reference) or {}, "value", "tensor")
         if tensor is None:
             return None
@@ -102,13 +102,13 @@ class Scope:
         return _constant_ndim(self.nodes.get(reference.partition(":")[0], {})) == 0
 
     def is_vector(self, reference: str) -> bool:
-        """Return whether an input is a constant vector, or an input of the graph that is one."""
+        """Return whether an input is a constant vector, or a vector that enters the graph."""
         node = self.nodes.get(reference.partition(":")[0], {})
         shape = attribute(node, "shape", "shape") if node.get("op") == "Placeholder" else None
         return len((shape or {}).get("dim") or []) == 1 or _constant_ndim(node) == 1
 
     def is_reshaped(self, node: Json) -> bool:
-        """Return whether all that a node is read for is to give it another shape."""
+        """Return whether all readers of a node only give it another shape."""
         name = node["name"]
         readers = [
             other
@@ -118,19 +118,19 @@ class Scope:
         return bool(readers) and all(other["op"] == "Reshape" for other in readers)
 
     def op(self, reference: str) -> str | None:
-        """Return the op of what an input names; None for an argument of a function."""
+        """Return the op behind an input: "Const"; None for an argument of a function."""
         op: str | None = self.nodes.get(reference.partition(":")[0], {}).get("op")
         return op
 
     def reference(self, node: Json, index: int = 0) -> str:
-        """Return how an input names one of a node's outputs."""
+        """Return the name of a node's output as an input: "conv:1"."""
         name: str = node["name"]
         if self.is_function:
             return f"{name}:{_OUTPUTS[node['op']]}:{index}"
         return f"{name}:{index}" if index else name
 
     def _origin(self, reference: str) -> Json | None:
-        """Return the node that a value comes from, in a loop from before it."""
+        """Return the node that makes a value; in a loop, the node before the loop."""
         node = self.nodes.get(reference.partition(":")[0])
         while node is not None and node["op"] in _PASSING:
             node = self.nodes.get(node["input"][0].partition(":")[0])
@@ -139,19 +139,19 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class Rewrite:
-    """What a node becomes: its nodes, the last of them under its name, and why."""
+    """The result of a rewrite: nodes, the last of them under the old name, and the reason."""
 
     nodes: list[Json]
     reason: str
 
 
 def attribute(node: Json, key: str, kind: str) -> Any:
-    """Return an attribute of a kind: "type", "b", "list" and so on; None where it has none."""
+    """Return an attribute of a kind ("type", "b", "list" …), None if the node lacks it."""
     return (node.get("attr") or {}).get(key, {}).get(kind)
 
 
 def parse_string(value: Any) -> str:
-    """Return a string of protobuf JSON: base64, or the codes of its characters."""
+    """Return a string of protobuf JSON (base64, or the codes of its characters): "VALID"."""
     return "".join(map(chr, value)) if isinstance(value, list) else b64decode(value).decode()
 
 

@@ -1,7 +1,7 @@
-"""Rewrite of ops: what TensorFlow.js computes wrong, or not at all, and what equals it.
+"""Rewrites of single ops that TensorFlow.js computes wrongly or not at all.
 
-Each rewrite keeps what the graph computes in TensorFlow, and the name of the node that the
-others read; none needs a new weight. It opens no file.
+Each rewrite keeps the values of TensorFlow, and the name of the node that others read; none needs a
+new weight. This module opens no file.
 """
 
 from collections.abc import Callable, Mapping
@@ -72,9 +72,9 @@ def _rewrite_erfc(node: Json, scope: Scope) -> Rewrite | None:
 
 
 def _rewrite_lookup(node: Json, scope: Scope) -> Rewrite | None:
-    """Give what a table returns the shape of the keys.
+    """Give the result of a table the shape of the keys.
 
-    TensorFlow.js returns a vector whatever it was asked for (executors/hash_table.ts, `find`).
+    TensorFlow.js always returns a vector (executors/hash_table.ts, `find`).
     """
     keys, default = node["input"][1:3]
     if not scope.is_single(default) or scope.is_vector(keys) or scope.is_reshaped(node):
@@ -90,10 +90,10 @@ def _rewrite_lookup(node: Json, scope: Scope) -> Rewrite | None:
 
 
 def _rewrite_one_hot(node: Json, scope: Scope) -> Rewrite | None:
-    """Write a one-hot encoding of floats as one of whole numbers, stretched to what is asked.
+    """Write a one-hot encoding of floats as one of whole numbers, scaled to the two values.
 
-    The kernel of the wasm backend writes whole numbers whatever the dtype, so that 1.0 comes out
-    as 1.4e-45 (tfjs-backend-wasm/src/cc/kernels/OneHot.cc).
+    The kernel of the wasm backend writes whole numbers for every dtype, so that 1.0 becomes
+    1.4e-45 (tfjs-backend-wasm/src/cc/kernels/OneHot.cc).
     """
     dtype = parse_dtype(attribute(node, "T", "type"))
     if dtype is None or js_dtype(dtype) != "float32":

@@ -1,11 +1,11 @@
-"""Rewrite of ops on volumes, as images and as what needs no padding.
+"""Rewrites of ops on volumes: as ops on images, or as ops without padding.
 
 MaxPool3D: the kernel of the wasm backend starts from the smallest positive number, not from the
 least (tfjs-backend-wasm/src/cc/kernels/MaxPool3D.cc: `numeric_limits<float>::min()`), so that a
-window of negative values gives 1.2e-38. Conv3D: where the steps are wider than the window, the
-padding for SAME comes out negative (`get3DPadAndOutInfo` in tfjs-core/src/ops/conv_util.ts), and
-all backends start one step late. The sizes of a volume are asked for when the model runs, so no
-weight is needed. It opens no file.
+window of negative values gives 1.2e-38. Conv3D: if the steps are wider than the window, the padding
+for SAME becomes negative (`get3DPadAndOutInfo` in tfjs-core/src/ops/conv_util.ts), and all backends
+start one step late. The graph computes the sizes of a volume when it runs, so no weight is needed.
+This module opens no file.
 """
 
 from base64 import b64encode
@@ -15,14 +15,14 @@ from pipeline.tfjs.rewrite.scope import Json, Rewrite, Scope, attribute, parse_s
 
 _NUM_AXES = 5
 _INT32: Json = {"type": "DT_INT32"}
-# Whose results the kernel takes right.
+# Dtypes whose results the kernel gets right.
 _NEVER_NEGATIVE = {"Abs", "Exp", "Relu", "Relu6", "Sigmoid", "Softmax", "Softplus", "Square"}
 
 
 def rewrite_max_pool_3d(node: Json, scope: Scope) -> Rewrite | None:
     """Pool images: the depth of (batch, depth, row * column, channel), then rows and columns.
 
-    A window narrower than its steps is right there as well.
+    A window narrower than its steps is right in this form too.
     """
     value, *controls = node["input"]
     windows, steps = _list(node, "ksize"), _list(node, "strides")
@@ -49,7 +49,7 @@ def rewrite_max_pool_3d(node: Json, scope: Scope) -> Rewrite | None:
 
 
 def rewrite_convolution_3d(node: Json, scope: Scope) -> Rewrite | None:
-    """Write windows of one element, which need no padding, without any."""
+    """Write windows of one element, which need no padding, as VALID."""
     sizes, steps = scope.sizes(node["input"][1]), _list(node, "strides")
     if sizes is None or sizes[:3] != (1, 1, 1) or not _is_known(node, steps):
         return None
@@ -64,7 +64,7 @@ def rewrite_convolution_3d(node: Json, scope: Scope) -> Rewrite | None:
 
 
 def _is_known(node: Json, *sizes: Sequence[int]) -> bool:
-    """Return whether a node is for volumes of the layout that TensorFlow.js has."""
+    """Return whether a node is for volumes in the layout that TensorFlow.js supports."""
     layout = attribute(node, "data_format", "s")
     known = all(len(listed) == _NUM_AXES for listed in sizes)
     return known and (layout is None or parse_string(layout) == "NDHWC")
@@ -79,7 +79,7 @@ def _list(node: Json, key: str) -> list[int]:
 
 
 class _Made:
-    """The nodes that a node becomes, each made behind the last."""
+    """The nodes that replace a node, each added behind the last."""
 
     def __init__(self, node: Json, scope: Scope) -> None:
         self.nodes: list[Json] = []
@@ -103,7 +103,7 @@ class _Made:
         return self._add(part, "Reshape", [value, shape], {"T": self._kind, "Tshape": _INT32})
 
     def pool(self, part: str, value: str, window: Sequence[int], steps: Sequence[int]) -> str:
-        """Pool the two axes in the middle of four."""
+        """Pool the two middle axes of four."""
         attr: Json = {"T": self._kind, "padding": self._node["attr"]["padding"]}
         attr["data_format"] = {"s": b64encode(b"NHWC").decode()}
         for key, (rows, columns) in (("ksize", window), ("strides", steps)):
