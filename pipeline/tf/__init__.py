@@ -1,1 +1,1 @@
-"""All that imports TensorFlow; it runs in child processes only."""
+"""The modules that import TensorFlow; they run in child processes only."""

@@ -1,4 +1,4 @@
-"""Determinism: on as far as it goes; it refuses random ops that were given no seed."""
+"""Determinism: turned on as far as possible; it refuses random ops without a seed."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,12 +10,12 @@ _T = TypeVar("_T")
 
 
 def run_deterministic(call: Callable[[], _T]) -> _T:
-    """Return what a call returns; where determinism refuses it, it is turned off for good."""
+    """Return the result of a call; if determinism refuses the call, turn it off for good."""
     try:
         return call()
     except tf.errors.InvalidArgumentError as error:
         if "determinism" not in str(error).lower():
             raise
-    # Not public; tf.config.experimental has only the way to turn it on.
+    # A private function: tf.config.experimental can only turn it on.
     config.disable_op_determinism()
     return call()

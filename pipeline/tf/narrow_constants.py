@@ -1,9 +1,9 @@
-"""Constants beyond the numbers that TensorFlow.js has, where nobody can see the difference.
+"""Narrows constants beyond TensorFlow.js' numbers, if no reader computes another result.
 
-All its integers are int32, its floats float32. An end of a slice at 2^63 - 1 means as much as
-one at 2^31 - 1, since no axis is longer, and an upper limit above all int32 cuts off none. Such
-a constant is written as the nearest number that there is; where a reader could tell, it stays,
-and check_narrowing refuses it.
+Integers of TensorFlow.js are int32, its floats float32. The end of a slice at 2^63 - 1 means the
+same as an end at 2^31 - 1, since no axis is longer, and an upper limit above all int32 cuts off
+nothing. These constants become the nearest number in range. If a reader could compute another
+result, the constant stays, and check_narrowing refuses it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -19,15 +19,15 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 _INT32 = np.iinfo(np.int32)
 _WIDE = (tf.int64.as_datatype_enum, tf.float64.as_datatype_enum)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-# Ops that hand on what their first inputs hold; the others say how.
+# Ops that pass on the values of their first inputs.
 _PASSING = {"ExpandDims", "Identity", "Reshape", "Snapshot", "Squeeze", "StopGradient"}
 _PUTTING_TOGETHER = {"ConcatV2", "Pack"}
 
 Side = Literal["both", "above", "below"]
 Array = npt.NDArray[Any]
 
-# Readers that cannot tell, by op and number of the input: whether a value beyond either end, or
-# only above the greatest or below the least number, may be written as that.
+# Readers that compute the same, by op and number of the input: whether for values beyond either
+# end, or only above the greatest or below the least number.
 _LIMITS: Mapping[str, Mapping[int, Side]] = {
     "Minimum": {0: "both", 1: "both"},
     "Maximum": {0: "both", 1: "both"},
@@ -36,7 +36,7 @@ _LIMITS: Mapping[str, Mapping[int, Side]] = {
 _WHOLE: Mapping[str, Mapping[int, Side]] = {
     # Begins, ends and steps are cut to the length of the axis.
     "StridedSlice": {1: "both", 2: "both", 3: "both"},
-    # What is compared is int32 itself: all are at most 2^31 - 1, and at least -2^31.
+    # The other operand is int32 itself: all its values are at most 2^31 - 1, and at least -2^31.
     "LessEqual": {0: "below", 1: "above"},
     "GreaterEqual": {0: "above", 1: "below"},
     "Less": {0: "above", 1: "below"},
@@ -54,11 +54,11 @@ class _Constant:
 
 
 def narrow_constants(graph_def: GraphDef, *, keep: Collection[str]) -> list[str]:
-    """Narrow constants in place, where all that read them compute the same; say how many.
+    """Narrow constants in place if their readers compute the same; return sentences on changes.
 
     Args:
         graph_def: An optimized graph and its function library.
-        keep: Names of the graph's results: what is returned is seen.
+        keep: Names of the graph's results, which readers outside see.
     """
     count = _narrow_body(graph_def.node, set(keep))
     for function in graph_def.library.function:
@@ -106,28 +106,28 @@ def _is_unseen(
     readers: Mapping[str, list[tuple[NodeDef, int]]],
     returned: Collection[str],
 ) -> bool:
-    """Return whether nothing that reads a constant could tell that it was narrowed."""
+    """Return whether no reader of a constant computes another result after narrowing."""
     if name in returned:
         return False
-    for reader, place in readers.get(name, ()):
-        if _hands_on(reader, place):
+    for reader, index in readers.get(name, ()):
+        if _hands_on(reader, index):
             if not _is_unseen(constant, reader.name, readers, returned):
                 return False
-        elif not _is_blind(constant, reader, place):
+        elif not _is_blind(constant, reader, index):
             return False
     return True
 
 
-def _hands_on(reader: NodeDef, place: int) -> bool:
+def _hands_on(reader: NodeDef, index: int) -> bool:
     if reader.op in _PUTTING_TOGETHER:
-        return place < int(reader.attr["N"].i)
-    return reader.op in _PASSING and place == 0
+        return index < int(reader.attr["N"].i)
+    return reader.op in _PASSING and index == 0
 
 
-def _is_blind(constant: _Constant, reader: NodeDef, place: int) -> bool:
-    side = _LIMITS.get(reader.op, {}).get(place)
+def _is_blind(constant: _Constant, reader: NodeDef, index: int) -> bool:
+    side = _LIMITS.get(reader.op, {}).get(index)
     if constant.values.dtype == np.int64:
-        side = side or _WHOLE.get(reader.op, {}).get(place)
+        side = side or _WHOLE.get(reader.op, {}).get(index)
     above = (constant.values > constant.narrowed)[constant.values != constant.narrowed]
     match side:
         case "both":

@@ -1,7 +1,7 @@
 """Narrowing: constants that a TensorFlow.js model cannot hold.
 
-The converter's write_weights makes int64 to int32 and float64 to float32 and says nothing
-when a value does not fit: 2^40 becomes 0, 1e300 infinity.
+The converter's write_weights turns int64 into int32 and float64 into float32, without a message
+if a value does not fit: 2^40 becomes 0, 1e300 infinity.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,10 +18,10 @@ _NUM_NAMED = 5
 
 
 def check_narrowing(weights: Iterable[Mapping[str, Any]]) -> None:
-    """Raise when narrowing would change a constant.
+    """Raise if narrowing would change a constant.
 
     Args:
-        weights: Entries as the converter's extract_weights returns them: name, data.
+        weights: Entries of the converter's extract_weights: name, data.
 
     Raises:
         ConversionError: The message names the constants and their values.

@@ -1,4 +1,4 @@
-"""Nodes of a graph, those of its functions among them."""
+"""Nodes of a graph and of its functions."""
 
 from collections.abc import Iterator
 

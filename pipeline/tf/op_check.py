@@ -1,7 +1,7 @@
-"""Op check: what a graph needs that TensorFlow.js does not have, where it stands, what to do.
+"""Op check: reports the ops of a graph that TensorFlow.js lacks, with their layers and advice.
 
-What TensorFlow.js has is the converter's own list (op_list/*.json of the tensorflowjs package),
-which is that of its executor.
+The ops of TensorFlow.js are those of the converter's own list (op_list/*.json of the tensorflowjs
+package), which is that of its executor.
 """
 
 from collections.abc import Iterable
@@ -15,41 +15,41 @@ from pipeline.tf.nodes import all_nodes
 from pipeline.tf.untrusted.op_advice import advise
 from pipeline.tfjs.op_support import mapped_ops
 
-# Of these `strip_debug_ops` gets rid, or nobody runs them.
+# Ops that `strip_debug_ops` removes, or that never run.
 _DEBUG_OPS = {"Assert", "CheckNumerics", "Print"}
-_NUM_PLACES = 3
-# Scopes that TensorFlow adds around what the author wrote.
+_NUM_SCOPES = 3
+# Scopes that TensorFlow adds around the author's.
 _WRAPPERS = ("StatefulPartitionedCall/", "PartitionedCall/")
 
 
 def check_ops(
     graph_defs: Iterable[GraphDef], *, skip_op_check: bool, strip_debug_ops: bool
 ) -> None:
-    """Raise for what TensorFlow.js cannot load or run.
+    """Raise for ops that TensorFlow.js cannot load or run.
 
     Args:
-        graph_defs: The graph and, where there is one, its initializer.
+        graph_defs: The graph and its initializer, if it has one.
         skip_op_check: Let other ops pass, for a front end that registers them.
-        strip_debug_ops: Whether the converter takes debug ops out.
+        strip_debug_ops: Whether the converter removes debug ops.
 
     Raises:
-        ConversionError: The message lists the ops, sorted, each with its number and places.
+        ConversionError: The message lists the ops, sorted, each with its number and scopes.
     """
     nodes = [node for graph_def in graph_defs for node in all_nodes(graph_def)]
     _check_hopeless(nodes)
     known = (mapped_ops() or frozenset()) | (_DEBUG_OPS if strip_debug_ops else set())
-    places: dict[str, list[str]] = {}
+    scopes: dict[str, list[str]] = {}
     for node in nodes:
         if node.op not in known:
-            places.setdefault(node.op, []).append(_format_place(node.name))
-    if not places or skip_op_check:
+            scopes.setdefault(node.op, []).append(_format_scope(node.name))
+    if not scopes or skip_op_check:
         return
-    listed = "; ".join(_describe(op, names) for op, names in sorted(places.items()))
+    listed = "; ".join(_describe(op, names) for op, names in sorted(scopes.items()))
     raise ConversionError(
         f"TensorFlow.js does not have these ops: {listed}",
         hint="\n  ".join(
             [
-                *advise(sorted(places)),
+                *advise(sorted(scopes)),
                 "`skip_op_check: true` converts all the same, for a front end that registers them",
             ]
         ),
@@ -57,16 +57,16 @@ def check_ops(
 
 
 def _check_hopeless(nodes: Iterable[NodeDef]) -> None:
-    """Raise for what would be written all the same, and never run.
+    """Raise for ops that the converter accepts and TensorFlow.js never runs.
 
-    The converter writes the path that an asset has on this machine into the weights, and takes
-    the ops of Decision Forests, which a package of their own runs.
+    The converter writes an asset's path on this machine into the weights, and accepts the ops
+    of Decision Forests, which need a package of their own.
     """
     for node in nodes:
         refuse_forests([node.op])
         if node.op.startswith("InitializeTableFromTextFile"):
             raise ConversionError(
-                f"a lookup table is filled from a file ('{_format_place(node.name)}'), "
+                f"a lookup table is filled from a file ('{_format_scope(node.name)}'), "
                 "which TensorFlow.js cannot do",
                 hint="fill it with tf.lookup.KeyValueTensorInitializer and save the model again",
             )
@@ -81,8 +81,8 @@ def refuse_forests(ops: Iterable[str]) -> None:
         )
 
 
-def _format_place(name: str) -> str:
-    """Return a node's name as its author knows it: the scope of layers that it stands in."""
+def _format_scope(name: str) -> str:
+    """Return a node's scope of layers, which its author knows: "encoder/attention"."""
     shown = True
     while shown:
         shown = False
@@ -92,6 +92,6 @@ def _format_place(name: str) -> str:
     return name
 
 
-def _describe(op: str, places: list[str]) -> str:
-    count = f" {len(places)} times" if len(places) > 1 else ""
-    return f"{op}{count} ({list_first(places, _NUM_PLACES)})"
+def _describe(op: str, scopes: list[str]) -> str:
+    count = f" {len(scopes)} times" if len(scopes) > 1 else ""
+    return f"{op}{count} ({list_first(scopes, _NUM_SCOPES)})"

@@ -1,9 +1,9 @@
-"""Preload: what a worker server imports once, so that its jobs do not.
+"""Preload: imports the modules that jobs need, once for each worker server.
 
-All of the converter is imported as it is. Stubs in place of `tensorflow_decision_forests` and
-`tensorflowjs.converters.jax_conversion`, its unconditional imports, would save 0.05 of 2.5
-seconds and 24 MiB (benchmarks/convert_imports.py), and a model of TF-DF could not be told
-apart from one with a custom op.
+The converter is imported as it is. Stubs for its unconditional imports,
+`tensorflow_decision_forests` and `tensorflowjs.converters.jax_conversion`, would save 0.05 of 2.5
+seconds and 24 MiB (benchmarks/convert_imports.py), but a model of TF-DF would look like a model
+with a custom op.
 """
 
 import random

@@ -1,7 +1,7 @@
-"""Sessions: SavedModels of TensorFlow 1, loaded and run as TensorFlow 1 does.
+"""Sessions: loads and runs SavedModels of TensorFlow 1 as TensorFlow 1 does.
 
-The loader of TensorFlow 2 cannot read all of them: signatures that return a variable itself,
-or graphs whose old ops it checks more strictly.
+The loader of TensorFlow 2 cannot read all of them: signatures that return a variable itself, or
+graphs whose old ops it checks more strictly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from pipeline.tf.determinism import run_deterministic
 
 
 def is_of_tensorflow_1(meta_graph: MetaGraphDef) -> bool:
-    """Tell whether a graph was saved without objects, as TensorFlow 1 does."""
+    """Return whether a graph was saved without objects, as TensorFlow 1 does."""
     return not meta_graph.object_graph_def.nodes
 
 
@@ -35,7 +35,7 @@ def run_in_session(
     """Return a function of tensors by name to arrays by name.
 
     Args:
-        session: Not entered: as a context it would be where the caller makes its tensors.
+        session: Not entered: its graph would become the default for tensors of the caller.
         inputs: Tensor in the graph by the name of an input.
         outputs: The same for outputs.
     """

@@ -1,7 +1,7 @@
-"""Graph models: a frozen graph optimized and written as model.json and shards.
+"""Graph models: optimizes a frozen graph and writes it as model.json and shards.
 
-What all sources that end in a graph have in common. The optimizer and the writer are those of
-the tensorflowjs package; the names in the written signature are ours.
+All formats that end in a graph share this module. The optimizer and the writer are those of the
+tensorflowjs package; the names in the written signature are ours.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -47,20 +47,20 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
     """Optimize a frozen graph and write it as model.json and shards.
 
     Args:
-        frozen: The graph; its tables, where it has any.
+        frozen: The graph and its tables.
         inputs: Name and tensor of each input, in the order to publish.
-        outputs: The same of each output; two names may have one tensor.
-        signature: What the optimizer is told to keep, as the converter builds it.
-        source: The source's own path, to be taken out of messages.
-        folder: Where to write.
+        outputs: Name and tensor of each output; two names may have one tensor.
+        signature: The inputs and outputs that the optimizer must keep, as the converter builds it.
+        source: The source's own path, which messages must not show.
+        folder: The folder to write to.
         flags: skip_op_check, strip_debug_ops, experiments and weight_shard_size_bytes are read.
 
     Returns:
-        What the graph decides: `inputs` (without those that freezing made constants or removed),
+        The facts of the graph: `inputs` (without those that freezing made constants or removed),
         `outputs` and `repairs`.
 
     Raises:
-        ConversionError: TensorFlow.js has no such graph, or the converter fails.
+        ConversionError: TensorFlow.js cannot run the graph, or the converter fails.
     """
     model_json, repairs = _translate(
         lambda: _convert(frozen, signature, source, folder, flags), source
@@ -76,7 +76,7 @@ def _convert(
 ) -> _Converted:
     """Lower, optimize, check and write a frozen graph under the converter's own names."""
     graph, repairs = _lower(frozen.graph, signature)
-    # Its own check also refuses what the optimizer gets rid of, and says nothing of places.
+    # The converter's own check also refuses ops that the optimizer removes, and names no scopes.
     graph_def = converter.optimize_graph(
         graph,
         signature,
@@ -114,14 +114,14 @@ def _convert(
 
 
 def _forget_marks(graph_def: GraphDef) -> None:
-    """Take out a note of the optimizer to itself, which it leaves on some runs only."""
+    """Remove a private mark of the optimizer, which it leaves on some runs only."""
     for node in graph_def.node:
         if _MARK in node.attr:
             del node.attr[_MARK]
 
 
 def _lower(graph: tf.Graph, signature: SignatureDef) -> tuple[tf.Graph, list[str]]:
-    """Return a graph of ops that TensorFlow.js has; the same one where nothing was to be done."""
+    """Return a graph of ops that TensorFlow.js has; the same graph without changes."""
     graph = inline_calls(graph, [info.name for info in signature.outputs.values()])
     split, repairs = split_groups(graph)
     lowered, others = lower_graph(split or graph.as_graph_def(), keep=_ends(signature))
@@ -147,7 +147,7 @@ def _translate(convert: Callable[[], _Converted], source: Path) -> _Converted:
 
 
 def _drop_lost(model_json: ModelJson, inputs: Iterable[Tie]) -> list[Tie]:
-    """Return the inputs that the written graph still has as such."""
+    """Return the inputs that are still inputs of the written graph."""
     nodes = _ops(model_json)
     return [tie for tie in inputs if nodes.get(_node(tie.tensor), "Const") != "Const"]
 
@@ -184,7 +184,7 @@ def _to_json(tensor: tf.Tensor) -> dict[str, Any]:
 
 
 def _renumber(content: dict[str, Any]) -> dict[str, Any]:
-    """Count tables from 0: the converter's ids are TensorFlow's, from whatever ran before."""
+    """Number tables from 0: the converter's ids are TensorFlow's, across all its work."""
     if "initializerSignature" not in content:
         return content
     infos = [

@@ -1,6 +1,6 @@
-"""Frozen graph to graph model, as the converter does it, with inputs and outputs told.
+"""Converts a frozen graph to a graph model, and names its inputs and outputs.
 
-The converter writes no inputs, and outputs without dtype or shape.
+The converter itself writes no inputs, and outputs without dtype or shape.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ def convert_frozen_model(*, source: Path, folder: Path, flags: ConversionFlags) 
 
     Args:
         source: A .pb or .pbtxt file.
-        folder: Where to write model.json and shards.
+        folder: The folder for model.json and shards.
         flags: output_node_names, skip_op_check, strip_debug_ops, experiments,
             weight_shard_size_bytes and trust are read.
 
@@ -30,10 +30,10 @@ def convert_frozen_model(*, source: Path, folder: Path, flags: ConversionFlags) 
         Inputs and outputs with their tensors, named as their nodes; repairs.
 
     Raises:
-        FormatError: It is no frozen graph, or cut off.
-        SignatureError: An output is not there, or the graph leaves a doubt.
+        FormatError: The file is no frozen graph, or is cut off.
+        SignatureError: An output does not exist, or the outputs are ambiguous.
         UntrustedSourceError: The graph touches the machine, and `trust` is not set.
-        ConversionError: It is not frozen, or the converter cannot convert it.
+        ConversionError: The graph is not frozen, or the converter cannot convert it.
     """
     loaded = load_frozen_graph(
         source,

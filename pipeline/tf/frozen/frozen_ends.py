@@ -1,7 +1,7 @@
-"""Ends of a frozen graph: which of its tensors go in and come out.
+"""Ends of a frozen graph: its input and output tensors.
 
 A frozen graph has no signature. Its inputs are the placeholders that its outputs need; its
-outputs are the nodes that nothing reads, as far as that leaves no doubt.
+outputs are the nodes that no node reads, if these are unambiguous.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from pipeline.tf.untrusted.refuse import check_trusted_graph
 
 PLACEHOLDERS = {"Placeholder", "PlaceholderV2"}
 _DEFAULTED = {"PlaceholderWithDefault"}
-# What returns something and yet is no output: it is left from training.
+# Ops with a result that is no output: they are left from training.
 _NO_OUTPUTS = {
     "Const", "Shape", "ShapeN", "BroadcastGradientArgs",
     "Assign", "AssignAdd", "AssignSub", "VarIsInitializedOp", "IsVariableInitialized",
@@ -29,21 +29,21 @@ _NO_OUTPUTS = {
 }  # fmt: skip
 _SWITCHES = {"Switch", "RefSwitch"}
 _LOOP_ENDS = {"Exit", "RefExit", "LoopCond"}
-# Their further outputs are for training.
+# Ops whose further outputs are for training.
 _FIRST_ONLY = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 _NUM_LISTED = 20
 
 
 def choose_outputs(graph: GraphDef, asked: Sequence[str] | None, *, trust: bool) -> list[str]:
-    """Return the names of the output tensors, as they are asked for or as the graph tells.
+    """Return the names of the output tensors, those of the manifest or those of the graph.
 
     Args:
         graph: The whole graph.
         asked: The manifest's `output_node_names`: names of nodes or tensors; None to find them.
-        trust: Whether the graph may touch this machine, which reading it may do.
+        trust: Whether the graph may touch this machine; to read it may touch the machine.
 
     Raises:
-        SignatureError: A name is not there, or the graph leaves a doubt.
+        SignatureError: A name does not exist, or the outputs are ambiguous.
     """
     if asked:
         nodes = {node.name: node for node in graph.node}
@@ -70,8 +70,8 @@ def choose_outputs(graph: GraphDef, asked: Sequence[str] | None, *, trust: bool)
 def find_inputs(graph: GraphDef) -> list[str]:
     """Return the names of a pruned graph's input tensors, in the order of the graph.
 
-    A placeholder with a default is an input where there is no other: else it is a switch such
-    as "is training", which stands as it should.
+    A placeholder with a default is an input if there is no other input; else it is a switch such as
+    "is training", and keeps its default.
     """
     for ops in (PLACEHOLDERS, _DEFAULTED):
         if names := [f"{node.name}:0" for node in graph.node if node.op in ops]:
@@ -80,7 +80,7 @@ def find_inputs(graph: GraphDef) -> list[str]:
 
 
 def name_end(tensor: str) -> str:
-    """Return the name of an input or output: its node's, with a number where that is not 0."""
+    """Return the name of an input or output: "scores", or "split_1" for "split:1"."""
     return tensor.removesuffix(":0")
 
 
@@ -93,7 +93,7 @@ def _find(name: str, nodes: Mapping[str, NodeDef]) -> str:
 
 
 def _find_ends(graph: GraphDef) -> list[NodeDef]:
-    """Return the nodes that nothing reads, and that inputs lead to if such there are."""
+    """Return the nodes that no node reads; those that depend on an input, if any do."""
     read = {node_of(name) for node in graph.node for name in node.input if name[:1] != "^"}
     fed = {node.name for node in graph.node if node.op in PLACEHOLDERS | _DEFAULTED}
     left_out = read | fed
@@ -104,10 +104,10 @@ def _find_ends(graph: GraphDef) -> list[NodeDef]:
 
 
 def _steers(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
-    """Tell whether a node is left over from a branch or loop of TensorFlow 1.
+    """Return whether a node is left over from a branch or loop of TensorFlow 1.
 
-    What a branch switches returns nothing half the time; a loop's own variable that nobody
-    reads is its counter, unless it has a name of its own.
+    A switch returns a value on only one of its outputs. An unread loop variable is the loop's
+    counter, unless it has a name of its own.
     """
     if node.op in _LOOP_ENDS:
         return True
@@ -117,7 +117,7 @@ def _steers(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
 
 
 def _returns(node: NodeDef) -> bool:
-    """Tell whether a node returns what may be an output; of an unknown op that is so."""
+    """Return whether a node may return an output; a node of an unknown op may."""
     definition = op_def_registry.get(node.op)
     return node.op not in _NO_OUTPUTS and (definition is None or bool(definition.output_arg))
 
@@ -133,8 +133,8 @@ def _list_tensors(
             check_trusted_graph(pruned)
         imported = import_graph(pruned)
     except (ValueError, tf.errors.OpError, PipelineError):
-        # An op that is not known has as many outputs as it likes, and a graph that is not trusted
-        # is not read.
+        # An unknown op may have any number of outputs, and a graph that is not trusted is not
+        # read.
         return [(f"{node.name}:0", f"{node.name}: {node.op}") for node in nodes]
     listed = []
     for node in nodes:

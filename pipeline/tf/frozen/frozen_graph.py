@@ -1,6 +1,6 @@
-"""Frozen graphs: a GraphDef in a file, as it has to be before it can be converted or run.
+"""Frozen graphs: reads a GraphDef from a file, and prepares it to be converted or run.
 
-What its inputs and outputs are is in `pipeline.tf.frozen.frozen_ends`.
+`pipeline.tf.frozen.frozen_ends` finds its inputs and outputs.
 """
 
 import re
@@ -22,12 +22,12 @@ from pipeline.tf.saved_model.tables import VARIABLES, find_initializer
 from pipeline.tf.untrusted.reach import prune
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 
-# Graphs before this version wrote an unknown shape as that of a scalar: array_ops.cc, the shape
-# function of Placeholder.
+# Graphs before this version wrote an unknown shape like the shape of a scalar: array_ops.cc, the
+# shape function of Placeholder.
 _UNKNOWN_IS_STATED = 24
 _NUM_NAMED = 10
 _JOB = re.compile(r"/job:([^/]+)")
-# What else the files are that people take for a frozen graph, by their first bytes.
+# Other files that people take for a frozen graph, by their first bytes.
 _OTHERS = {
     b"\x89HDF": "a HDF5 file, perhaps a Keras model",
     b"PK\x03\x04": "a zip archive",
@@ -39,14 +39,14 @@ _OTHERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenGraph:
-    """A frozen graph, less what its outputs do not need.
+    """A frozen graph, without the nodes that its outputs do not need.
 
     Attributes:
         graph: The graph.
         inputs: Its input tensors.
         outputs: Its output tensors.
-        initializer: The graph that fills its tables, None where it has none.
-        repairs: What was changed in it.
+        initializer: The graph that fills its tables, None if it has no tables.
+        repairs: Sentences on its changes.
     """
 
     graph: tf.Graph
@@ -59,18 +59,18 @@ class FrozenGraph:
 def load_frozen_graph(
     path: Path, *, output_node_names: Sequence[str] | None, trust: bool
 ) -> FrozenGraph:
-    """Read a frozen graph and cut out what its outputs need.
+    """Read a frozen graph and keep only the nodes that its outputs need.
 
     Args:
         path: A .pb (binary) or .pbtxt file.
-        output_node_names: Of the manifest: nodes or tensors; None to find them.
-        trust: Whether it may touch this machine.
+        output_node_names: Nodes or tensors of the manifest; None to find them.
+        trust: Whether the graph may touch this machine.
 
     Raises:
-        FormatError: It is something else, or cut off.
-        SignatureError: An output is not there, or the graph leaves a doubt.
-        UntrustedSourceError: It touches the machine, and is not trusted.
-        ConversionError: It is not frozen, or TensorFlow cannot read it.
+        FormatError: The file is no frozen graph, or is cut off.
+        SignatureError: An output does not exist, or the outputs are ambiguous.
+        UntrustedSourceError: The graph touches the machine, and is not trusted.
+        ConversionError: The graph is not frozen, or TensorFlow cannot read it.
     """
     whole = _read(path)
     outputs = choose_outputs(whole, output_node_names, trust=trust)
@@ -116,10 +116,10 @@ def _parse(kind: message.Message, path: Path, content: bytes) -> bool:
 
 
 def _describe_other(path: Path, content: bytes) -> str:
-    """Return what a file is that is no GraphDef, as far as that can be told."""
-    for start, what in _OTHERS.items():
+    """Return the kind of a file that is no GraphDef, "" if unknown: " but a SavedModel, …"."""
+    for start, kind in _OTHERS.items():
         if content.lstrip().startswith(start):
-            return f" but {what}"
+            return f" but {kind}"
     saved_model, meta_graph = SavedModel(), MetaGraphDef()
     if _parse(saved_model, path, content) and saved_model.meta_graphs:
         return " but a SavedModel, whose folder has its variables"
@@ -140,7 +140,7 @@ def _check_frozen(graph: GraphDef) -> None:
 
 
 def _state_unknown_shapes(graph: GraphDef) -> list[str]:
-    """Say in an old graph that shapes of placeholders are unknown; return what was done."""
+    """Mark shapes of placeholders in an old graph as unknown; return sentences on the changes."""
     if graph.versions.producer >= _UNKNOWN_IS_STATED:
         return []
     changed = []
@@ -156,7 +156,7 @@ def _state_unknown_shapes(graph: GraphDef) -> list[str]:
 
 
 def _forget_machines(graphs: Iterable[GraphDef]) -> list[str]:
-    """Take out that nodes run on other machines, as in training; return what was done."""
+    """Remove other machines on which training placed nodes; return sentences on the changes."""
     found = set()
     for graph in graphs:
         for node in (*graph.node, *(n for f in graph.library.function for n in f.node_def)):

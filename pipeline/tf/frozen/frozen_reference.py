@@ -1,4 +1,4 @@
-"""Reference of a frozen graph: run as TensorFlow 1 runs it, in a session."""
+"""Reference of a frozen graph: runs the graph in a session, as TensorFlow 1 does."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +30,7 @@ def run_frozen_model(
         source: A .pb or .pbtxt file.
         record: The source record, of convert_frozen_model.
         flags: output_node_names and trust are read.
-        known: All else that `write_outputs` takes.
+        known: All other arguments of `write_outputs`.
 
     Raises:
         As `load_frozen_graph` and `write_outputs`.
@@ -68,7 +68,7 @@ def _names(tensors: Mapping[str, tf.Tensor]) -> dict[str, str]:
 
 
 def _join(loaded: FrozenGraph) -> tf.Graph:
-    """Return the graph together with what fills its tables."""
+    """Return the graph together with the nodes that fill its tables."""
     if loaded.initializer is None:
         return loaded.graph
     joined = loaded.graph.as_graph_def()

@@ -1,10 +1,10 @@
-"""Keras model to graph model.
+"""Converts a Keras model to a graph model.
 
-As `tensorflowjs_converter` does it, and as Keras 3 recommends: the model's call becomes the
-signature of a temporary SavedModel, and that is converted. The call is exported alone, without
-a function for each layer (what `model.save` of tf_keras writes and the converter reads), which
-gives the same graph with the same weights under the same names in a fraction of the time. The
-names are the model's own: Keras 3 exports a list of outputs as output_0, output_1.
+Like `tensorflowjs_converter`, and as Keras 3 recommends, it makes the model's call the signature
+of a temporary SavedModel, and converts that. Only the call is exported, without a function for each
+layer (which `model.save` of tf_keras writes and the converter reads). That gives the same graph
+with the same weights under the same names in a fraction of the time. The names are the model's
+own: Keras 3 exports a list of outputs as output_0, output_1.
 """
 
 import tempfile
@@ -31,25 +31,25 @@ def convert_keras_model(*, source: Path, folder: Path, flags: ConversionFlags) -
 
     Args:
         source: A .h5 or .keras file of any version of Keras.
-        folder: Where to write model.json and shards.
+        folder: The folder for model.json and shards.
         flags: skip_op_check, strip_debug_ops, control_flow_v2, experiments,
             weight_shard_size_bytes and trust are read.
 
     Returns:
-        The signature "call", with what the model's call takes and returns; inputs and outputs
-        with the tensor of the converted graph for each name, in the model's order; repairs.
+        The signature "call" of the model's call; inputs and outputs with the tensor of the
+        converted graph for each name, in the model's order; repairs.
 
     Raises:
-        FormatError: It is no Keras model, damaged, or holds weights only.
-        UntrustedSourceError: It would run code, and `trust` is not set.
-        ConversionError: Keras cannot build it, or the converter cannot convert it.
+        FormatError: The file is no Keras model, is damaged, or holds weights only.
+        UntrustedSourceError: The model would run code, and `trust` is not set.
+        ConversionError: Keras cannot build the model, or the converter cannot convert it.
     """
     loaded = load_keras_model(source, trust=flags.trust)
     call = trace_model(loaded)
     stated = describe_call(loaded, call)
     with tempfile.TemporaryDirectory(dir=folder) as exported:
         _export(loaded, call, Path(exported))
-        # The file that was just exported has one signature, and one graph.
+        # The exported SavedModel has one signature and one graph.
         of_export = flags.model_copy(update={"signature_name": None, "saved_model_tags": None})
         record = convert_saved_model(source=Path(exported), folder=folder, flags=of_export)
     arguments = dict(zip(argument_names(loaded), loaded.input_names, strict=True))
@@ -87,7 +87,7 @@ def _order(ties: Iterable[Tie], names: Mapping[str, str]) -> list[Tie]:
 def _rename(path: Path, arguments: Mapping[str, str], outputs: Iterable[str]) -> None:
     """Give the signature of a model.json the model's own names, in the model's order.
 
-    Tables, which the graph takes as inputs of their own, keep theirs.
+    Tables enter the graph as inputs of their own, and keep their names.
     """
     model_json = load_model_json(path)
     signature = model_json.content["signature"]

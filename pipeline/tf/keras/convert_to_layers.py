@@ -1,8 +1,8 @@
-"""Keras model to layers model, of any generation of Keras.
+"""Converts a Keras model of any generation to a layers model.
 
-The config is written as TensorFlow.js reads it, and the weights are taken from the model's own
-variables under the names that TensorFlow.js gives them: names in a Keras file bear numbers that
-depend on what else was built before it (tfjs#1255 and its kin).
+The config gets the form that TensorFlow.js reads. The weights come from the model's own variables,
+under the names that TensorFlow.js gives them: names in a Keras file have numbers that depend on the
+models built before (tfjs#1255 and others).
 """
 
 import json
@@ -29,7 +29,7 @@ from pipeline.tfjs.model.shards import ShardWriter
 from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
 from pipeline.tfjs.model.weights import Array
 
-# keras/src/layers/preprocessing/normalization.py divides by no less than this.
+# keras/src/layers/preprocessing/normalization.py divides by at least this.
 _LEAST_DEVIATION = 1e-7
 
 _Named = tuple[str, Array]
@@ -40,17 +40,17 @@ def convert_keras_layers(*, source: Path, folder: Path, flags: ConversionFlags) 
 
     Args:
         source: A .h5 or .keras file of any version of Keras, or a SavedModel folder of Keras.
-        folder: Where to write model.json and shards.
+        folder: The folder for model.json and shards.
         flags: split_weights_by_layer, weight_shard_size_bytes and trust are read.
 
     Returns:
-        The signature "call", with what the model's call takes and returns; inputs and outputs
-        under TensorFlow.js' names, in the model's order; repairs.
+        The signature "call" of the model's call; inputs and outputs under TensorFlow.js' names, in
+        the model's order; repairs.
 
     Raises:
-        FormatError: It is no Keras model, damaged, or holds weights only.
-        UntrustedSourceError: It would run code, and `trust` is not set.
-        ConversionError: Keras cannot build it, or TensorFlow.js has no equal layers.
+        FormatError: The file is no Keras model, is damaged, or holds weights only.
+        UntrustedSourceError: The model would run code, and `trust` is not set.
+        ConversionError: Keras cannot build the model, or TensorFlow.js has no equal layers.
     """
     loaded = load_keras_model(source, trust=flags.trust)
     converted = convert_config(
@@ -115,15 +115,15 @@ def _read_weights(model: Any, weights: LayerWeights) -> Iterator[_Named]:
 
 
 def variable_name(variable: Any) -> str:
-    """Return what a layer calls its variable: "kernel"."""
+    """Return a variable's name in its layer: "kernel"."""
     return re.sub(":[0-9]+$", "", variable.name).rpartition("/")[2]
 
 
 def find_layer(model: Any, way: Sequence[str]) -> Any:
-    """Return the layer that a way leads to; see `LayerWeights.owner`.
+    """Return the layer at the end of a path; see `LayerWeights.owner`.
 
     Raises:
-        ValueError: There is no such layer.
+        ValueError: The layer does not exist.
     """
     found = model
     for step in way:
@@ -137,7 +137,7 @@ def find_layer(model: Any, way: Sequence[str]) -> Any:
 
 
 def _shape_of(model: Any, way: Sequence[str]) -> tuple[int | None, ...] | None:
-    """Return the shape of what a layer returns, where it is one tensor of one shape."""
+    """Return the shape of a layer's result, None unless it is one tensor of one shape."""
     try:
         shape = find_layer(model, way).output.shape
     except (AttributeError, ValueError):  # several outputs or calls; Keras 3 finds no operations
@@ -146,12 +146,12 @@ def _shape_of(model: Any, way: Sequence[str]) -> tuple[int | None, ...] | None:
 
 
 def _plain(values: Any) -> Array:
-    """Return what stands along one axis of an array, all others being 1."""
+    """Return the values along the only axis of an array that is longer than 1."""
     return _narrow(np.asarray(values)).reshape(-1)
 
 
 def _narrow(values: Array) -> Array:
-    """Return a weight in a dtype of TensorFlow.js; it has float32 for every other float."""
+    """Return a weight in a dtype of TensorFlow.js, which has float32 for every other float."""
     if values.dtype.kind in "iu":
         return values.astype("<i4")
     return values if values.dtype == np.bool_ else values.astype("<f4")

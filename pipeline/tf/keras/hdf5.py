@@ -1,10 +1,10 @@
-"""HDF5 files of others: refused before anything reads a value, where they reach out of themselves.
+"""Refuses HDF5 files that reach out of themselves, before a value is read.
 
-HDF5 lets a file say that its values lie elsewhere (external links, external storage, virtual
-datasets), that the same group lies within itself, that a filter is loaded as a plug-in, or that
-a few bytes are petabytes. Keras writes none of these, so that what it does write is allowed and
-all else refused: a tree of groups and datasets, with numbers and texts, compressed by HDF5's own
-filters. Nothing outside the file is opened while it is judged, and no value is read.
+HDF5 lets a file refer to values elsewhere (external links, external storage, virtual datasets),
+contain a group within itself, load a filter as a plug-in, or declare a few bytes as petabytes.
+Keras writes none of these. Allowed is only the content that Keras writes: a tree of groups and
+datasets, with numbers and texts, compressed by HDF5's own filters. The check opens no other file
+and reads no value.
 
 The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html.
 """
@@ -32,7 +32,7 @@ _NUM_OBJECTS_MAX = 500_000
 _DEPTH_MAX = 100
 _NUM_ATTRIBUTES_MAX = 10_000
 _ATTRIBUTE_BYTES_MAX = 64 * 1024**2
-# Weights that are compressed at all shrink to a half or a tenth; a bomb a thousandfold.
+# Compressed weights shrink to a half or a tenth; a bomb shrinks a thousandfold.
 _EXPANSION_MAX = 100
 _SLACK_BYTES = 64 * 1024**2
 _DECLARED_BYTES_MAX = 64 * 1024**3
@@ -41,16 +41,16 @@ _SHOWN = 120
 
 @contextmanager
 def open_hdf5(path: Path, name: str, mode: str = "r") -> Iterator[h5py.File]:
-    """Open an HDF5 file that has been judged; see `check_hdf5`.
+    """Open an HDF5 file after `check_hdf5`.
 
     Args:
         path: The file.
-        name: What the user calls it, for messages.
+        name: The user's name of the file, for messages.
         mode: "r" to read it, "r+" to change it.
 
     Raises:
-        FormatError: It is damaged, also where the damage shows while the caller reads.
-        UntrustedSourceError: It reaches out of itself, or declares more than it can hold.
+        FormatError: The file is damaged; raised also if the caller's reads show it.
+        UntrustedSourceError: The file reaches out of itself, or declares more than it can hold.
     """
     check_hdf5(path, name)
     with _translated(name), h5py.File(path, mode) as file:
@@ -58,15 +58,15 @@ def open_hdf5(path: Path, name: str, mode: str = "r") -> Iterator[h5py.File]:
 
 
 def check_hdf5(path: Path, name: str) -> None:
-    """Raise where a file is more than a tree of weights that lie in it.
+    """Raise if a file is more than a tree of weights inside the file.
 
     Args:
-        path: The file; it is opened to be read, and no other is.
-        name: What the user calls it, for messages.
+        path: The file, which is opened for reading; no other file is opened.
+        name: The user's name of the file, for messages.
 
     Raises:
-        FormatError: It is damaged.
-        UntrustedSourceError: It reaches out of itself, or declares more than it can hold.
+        FormatError: The file is damaged.
+        UntrustedSourceError: The file reaches out of itself, or declares more than it can hold.
     """
     _forget_plugins()
     with _translated(name):
@@ -81,18 +81,18 @@ def check_hdf5(path: Path, name: str) -> None:
 
 
 def _forget_plugins() -> None:
-    """Leave HDF5 no folder to load filters from, whatever HDF5_PLUGIN_PATH says."""
+    """Remove all folders from which HDF5 may load filters, whatever HDF5_PLUGIN_PATH lists."""
     while h5pl.size():
         h5pl.remove(0)
 
 
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
-    """Turn what h5py raises about a damaged file into a FormatError."""
+    """Turn h5py's exceptions on a damaged file into a FormatError."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # EINVAL: a place that no file has
+        if error.errno not in (None, errno.EINVAL):  # EINVAL: an offset that no file has
             raise  # the machine's: a full disk, no permission
         raise _damaged(name) from None
     except (RuntimeError, KeyError, ValueError, TypeError, OverflowError):
@@ -107,7 +107,7 @@ def _damaged(name: str) -> FormatError:
 
 
 class _Judge:
-    """What has been seen of a file so far."""
+    """The check of one file, with its counts so far."""
 
     def __init__(self, name: str, size_bytes: int) -> None:
         self.name = name
@@ -119,7 +119,7 @@ class _Judge:
     def judge(self, file: h5f.FileID) -> None:
         root = h5g.open(file, b"/")
         waiting = [(root, b"", 0)]
-        while waiting:  # a stack of our own: depth is the file's to choose
+        while waiting:  # no recursion: the file decides the depth
             group, path, depth = waiting.pop()
             self._enter(group, path, depth)
             for link in _links_of(group):
@@ -140,7 +140,7 @@ class _Judge:
         self._judge_attributes(group, f"group {_show(path or b'/')}")
 
     def _follow(self, group: h5g.GroupID, link: bytes, path: bytes) -> h5g.GroupID | h5d.DatasetID:
-        """Open what a link leads to, where that lies in the file."""
+        """Open the target of a link if it lies in the file."""
         self.num_objects += 1
         if self.num_objects > _NUM_OBJECTS_MAX:
             self._refuse("it has very many parts", f"at most {_NUM_OBJECTS_MAX}")
@@ -153,15 +153,15 @@ class _Judge:
             )
         if kind != h5l.TYPE_HARD:
             soft = kind == h5l.TYPE_SOFT
-            what = "a symbolic link" if soft else "a link of a kind of its own"
-            self._refuse(f"its part {_show(path)} is {what}", "groups and weights only")
+            kind = "a symbolic link" if soft else "a link of a kind of its own"
+            self._refuse(f"its part {_show(path)} is {kind}", "groups and weights only")
         kind = h5o.get_info(group, link).type
         if kind not in (h5o.TYPE_GROUP, h5o.TYPE_DATASET):
             self._refuse(f"its part {_show(path)} is a type", "groups and weights only")
         return h5o.open(group, link)
 
     def _judge_dataset(self, dataset: h5d.DatasetID, shown: str) -> None:
-        # Its layout comes first: to ask a virtual dataset for its size opens other files.
+        # The layout comes first: to read the size of a virtual dataset opens other files.
         plan = dataset.get_create_plist()
         if plan.get_layout() == h5d.VIRTUAL:
             files = {plan.get_virtual_filename(i) for i in range(min(plan.get_virtual_count(), 9))}
@@ -222,8 +222,8 @@ class _Judge:
             if of == h5t.COMPOUND:
                 waiting += [kind.get_member_type(i) for i in range(kind.get_nmembers())]
             elif of not in _NUMBERS:
-                what = "references" if of == h5t.REFERENCE else "lists of no fixed length"
-                self._refuse(f"its {shown} holds {what}", "numbers and texts")
+                held = "references" if of == h5t.REFERENCE else "lists of no fixed length"
+                self._refuse(f"its {shown} holds {held}", "numbers and texts")
 
     def _refuse(self, found: str, expected: str) -> None:
         raise UntrustedSourceError(f"{self.name}: {found}; expected {expected}")
@@ -241,11 +241,11 @@ def _links_of(group: h5g.GroupID) -> list[bytes]:
 
 
 def _count(space: h5s.SpaceID) -> int:
-    """Return how many elements a space has; 0 of an empty one."""
+    """Return the number of elements of a space; 0 for an empty one."""
     return int(space.get_simple_extent_npoints())
 
 
 def _show(text: bytes | str) -> str:
-    """Return a name in the file as it may be printed."""
+    """Return a name of the file in printable form."""
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return repr(plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…")

@@ -1,9 +1,8 @@
-"""Configs of Keras 1, told in the words of Keras 2.
+"""Translates configs of Keras 1 to the words of Keras 2.
 
-After keras/legacy/interfaces.py of Keras 2.0 to 2.3, which still took the old words. tf_keras
-has dropped them, but still turns the old weights into new ones when it loads them. How weights
-begin, and what holds them back in training, is left out: they come from the file. It opens no
-file.
+The source is keras/legacy/interfaces.py of Keras 2.0 to 2.3, which still accepted the old words.
+tf_keras has dropped them, but still converts the old weights when it loads them. Initializers and
+regularizers are left out: the weights come from the file. This module opens no file.
 """
 
 from collections.abc import Mapping
@@ -32,7 +31,7 @@ _MERGES = {
     "mul": "Multiply",
     "sum": "Add",
 }
-# By the old word; where it has one meaning for all layers that have it.
+# New words by old word, for words with one meaning in all layers.
 _WORDS = {
     "atrous_rate": "dilation_rate",
     "bias": "use_bias",
@@ -86,9 +85,9 @@ def modernize(config: Any) -> Any:
 
 
 def state_defaults(config: Any) -> Any:
-    """Return a config that states what has another default in later versions of Keras.
+    """Return a config that states options whose defaults changed in later versions of Keras.
 
-    A GRU without `reset_after` is one of Keras before 2.1.5, which had no such thing.
+    A GRU without `reset_after` is from Keras before 2.1.5, which had no such option.
     """
     if isinstance(config, list):
         return [state_defaults(part) for part in config]
@@ -130,7 +129,7 @@ def _modernize_layer(kind: str, inner: Json) -> Json:
 
 
 def _join_sizes(kind: str, words: Json) -> None:
-    """Put the sizes of a kernel, which had a word each, into one."""
+    """Join the sizes of a kernel, which had an option each, to one option."""
     for sizes in (("kernel_dim1", "kernel_dim2", "kernel_dim3"), ("nb_row", "nb_col")):
         if set(sizes) <= set(words):
             words["kernel_size"] = [words.pop(name) for name in sizes]

@@ -1,9 +1,9 @@
-"""The zip of a .keras: read member by member, and written anew with known members only.
+"""Reads the zip of a .keras member by member, and writes it anew with known members only.
 
 A zip can hold a member twice, so that two readers see different models; a member that unpacks
 outside of its folder or is a symbolic link; a member that is a thousand times larger than the
-zip. Keras writes none of these. What Keras is given is a copy with the config that was judged,
-the weights that were judged, and the words of its text layers.
+zip. Keras writes none of these. Keras gets a copy with the checked config, the checked weights and
+the words of its text layers.
 """
 
 import errno
@@ -24,17 +24,17 @@ ASSETS_NAME = "assets"
 
 _TEXT_BYTES_MAX = 256 * 1024**2
 _NUM_MEMBERS_MAX = 100_000
-# Keras stores; a config that was compressed shrinks to a tenth, a bomb to a thousandth.
+# Keras stores without compression; a compressed config shrinks to a tenth, a bomb a thousandfold.
 _EXPANSION_MAX = 100
 _SLACK_BYTES = 64 * 1024**2
-_NAME_BYTES_MAX = 255  # of a path too: with a folder before it, a system takes some 1,000
+_NAME_BYTES_MAX = 255  # also of a path: with a folder before it, a system takes some 1,000
 _BLOCK_BYTES = 1024**2
 _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class KerasArchive:
-    """An open .keras whose list of members has been judged."""
+    """An open .keras whose list of members has been checked."""
 
     def __init__(self, archive: zipfile.ZipFile, name: str, size_bytes: int) -> None:
         self._archive = archive
@@ -42,14 +42,14 @@ class KerasArchive:
         self._members = self._list(size_bytes)
 
     def holds(self, member: str) -> bool:
-        """Return whether there is such a member."""
+        """Return whether the zip has a member."""
         return member in self._members
 
     def read_text(self, member: str) -> str:
-        """Return the text of a member.
+        """Return the text of a member: '{"class_name": …}'.
 
         Raises:
-            FormatError: It is larger than any config, or no UTF-8.
+            FormatError: The text is larger than any config, or is no UTF-8.
         """
         info = self._members[member]
         if info.file_size > _TEXT_BYTES_MAX:
@@ -66,7 +66,7 @@ class KerasArchive:
                 copy.write(block)
 
     def assets(self) -> list[str]:
-        """Return the files of layers: vocabularies and the like."""
+        """Return the files of layers, such as vocabularies: ["assets/words.txt"]."""
         return [name for name in self._members if name.startswith(f"{ASSETS_NAME}/")]
 
     def _list(self, size_bytes: int) -> dict[str, zipfile.ZipInfo]:
@@ -116,17 +116,17 @@ def open_keras_archive(path: Path, name: str) -> Iterator[KerasArchive]:
 
     Args:
         path: The file.
-        name: What the user calls it, for messages.
+        name: The user's name of the file, for messages.
 
     Raises:
-        FormatError: It is damaged, also where the damage shows while the caller reads.
+        FormatError: The file is damaged; raised also if the caller's reads show it.
         UntrustedSourceError: A member lies outside, is a link, comes twice, or is a bomb.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             yield KerasArchive(archive, name, path.stat().st_size)
     except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # EINVAL: a place that no file has
+        if error.errno not in (None, errno.EINVAL):  # EINVAL: an offset that no file has
             raise  # the machine's: a full disk, no permission
         raise _damaged(name) from None
     except (

@@ -1,9 +1,9 @@
-"""Keras' own: the classes and functions that need no code but that of Keras itself.
+"""Lists the classes and functions of Keras that a config may name without code of others.
 
-They are listed from the packages that are installed: what the parts of their API that compute
-export, and the layers and operations that these are made of. What does more than compute is left
-out with its reason (`keras_config.REFUSED`). `tests/tf/keras/test_keras_builtin.py` compares the
-lists with a file, so that no release of Keras adds a name unseen.
+The list comes from the installed packages: the exports of those parts of their API that compute,
+and the layers and operations behind them. Classes that do more than compute are left out, with the
+reason (`keras_config.REFUSED`). `tests/tf/keras/test_keras_builtin.py` compares the lists with a
+file, so that no release of Keras adds a name unseen.
 """
 
 import functools
@@ -30,7 +30,7 @@ from tf_keras.src.layers import serialization as tf_keras_layers
 
 from pipeline.tf.keras.keras_config import REFUSED, Known, plain_module
 
-# Functions that Keras 2 had users hand over by name and that later versions have under it.
+# Functions that users of Keras 2 supplied by name, and that later versions have by that name.
 _ACTIVATIONS = {
     "relu6": tf.nn.relu6,
     "silu": tf.nn.silu,
@@ -38,22 +38,22 @@ _ACTIVATIONS = {
     "log_softmax": tf.nn.log_softmax,
     "hard_swish": lambda x: x * tf.nn.relu6(x + 3.0) / 6.0,
 }
-# Layers of Keras' own architectures that it exports nowhere, and forgets in its .h5.
+# Layers of Keras' own architectures, which Keras does not export and cannot load from its .h5.
 _UNEXPORTED = ("LayerScale", "StochasticDepth")
 CUSTOM = _ACTIVATIONS | {name: getattr(tf_keras_convnext, name) for name in _UNEXPORTED}
-"""What tf_keras has to be told of, by name."""
+"""Classes and functions that tf_keras must be given, by name."""
 
-# Parts of the API whose classes are of a model's config, besides layers and operations.
+# Parts of the API, besides layers and operations, whose classes occur in a model's config.
 _CLASSES = {
     "activations", "constraints", "dtype_policies", "initializers", "losses", "metrics",
     "mixed_precision", "models", "quantizers", "random", "regularizers",
 }  # fmt: skip
-# Parts of the API whose functions stand in a config, mostly as activations.
+# Parts of the API whose functions occur in a config, mostly as activations.
 _FUNCTIONS = {"activations", "losses", "metrics", "ops", "ops.image", "ops.linalg", "ops.nn",
               "ops.numpy"}  # fmt: skip
-# Of all parts: they turn configs into objects and back.
+# In all parts, these turn configs into objects and back.
 _SERIALIZING = ("deserialize", "get", "serialize")
-# Parts of tf_keras in which it looks for what a config names without a module.
+# Parts of tf_keras in which it looks up names without a module.
 _BY_NAME = (
     tf_keras_activations, tf_keras_constraints, tf_keras_initializers, tf_keras_regularizers,
 )  # fmt: skip
@@ -62,7 +62,7 @@ _PACKAGES = {"tf_keras": tf_keras, "keras 3": keras}
 
 @functools.cache
 def known_parts(generation: str) -> Known:
-    """Return what Keras has, as configs refer to it: by name, and by module and name.
+    """Return the classes and functions of Keras, by name, and by module and name.
 
     Args:
         generation: "tf_keras" or "keras 3".
@@ -71,7 +71,7 @@ def known_parts(generation: str) -> Known:
     names = {name for _, name in found}
     if generation == "tf_keras":
         names |= {*CUSTOM, *_feature_columns(), "PolicyV1"}
-    return Known(names=frozenset(names), places=frozenset(found))
+    return Known(names=frozenset(names), qualified=frozenset(found))
 
 
 def class_modules() -> tuple[dict[str, str], dict[str, str]]:
@@ -115,7 +115,7 @@ def _is_own(kind: type) -> bool:
 
 
 def _exported(generation: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield part of the API, name and value of what a generation of Keras exports."""
+    """Yield part of the API, name and value of each export of a generation of Keras."""
     if generation == "keras 3":
         registered: Mapping[str, Any] = api_export.REGISTERED_NAMES_TO_OBJS
     else:
@@ -133,7 +133,7 @@ def _exported(generation: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _found_by_name() -> Iterator[tuple[str, str, Any]]:
-    """Yield what tf_keras finds where a config states no module."""
+    """Yield the classes and functions that tf_keras finds by name alone."""
     tf_keras_layers.populate_deserializable_objects()
     for name, value in tf_keras_layers.LOCAL.ALL_OBJECTS.items():
         yield "layers", name, value
@@ -144,7 +144,7 @@ def _found_by_name() -> Iterator[tuple[str, str, Any]]:
 
 
 def _public_modules(package: ModuleType) -> Iterator[ModuleType]:
-    """Yield the modules that a package shows, its own sources apart."""
+    """Yield the modules that a package exports, without its own sources."""
     yield package
     for name, module in vars(package).items():
         shown = inspect.ismodule(module) and not name.startswith("_") and name not in ("src", "api")
@@ -160,5 +160,5 @@ def _derived(kind: type) -> Iterator[type]:
 
 
 def _feature_columns() -> set[str]:
-    """Return the classes of TensorFlow's feature columns, which tf_keras' layers are made of."""
+    """Return the classes of TensorFlow's feature columns, which layers of tf_keras contain."""
     return {kind.__name__ for kind in _derived(FeatureColumn)} - REFUSED.keys()

@@ -1,7 +1,6 @@
-"""Calls of Keras models: tensors in by name, tensors out by name, for both generations of Keras.
+"""Calls Keras models of both generations: tensors in by name, tensors out by name.
 
-What is published of a model is its inference: `training=False`, batch and sizes as its inputs
-state them.
+A published model is its inference: `training=False`, batch and sizes as its inputs state them.
 """
 
 import re
@@ -19,7 +18,7 @@ from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 
 CALL_KEY = "call"
-"""Under which a source record states what a Keras model takes and returns."""
+"""The key of the signature of a Keras model's call in a source record."""
 
 
 def call_model(loaded: LoadedKeras, inputs: Sequence[Any]) -> dict[str, Any]:
@@ -39,12 +38,12 @@ def call_model(loaded: LoadedKeras, inputs: Sequence[Any]) -> dict[str, Any]:
 def trace_model(loaded: LoadedKeras) -> Any:
     """Return a tf.function of one signature that takes and returns tensors by name.
 
-    Its arguments are named as `argument_names` says; any batch is accepted, as by Keras
-    itself, unless the model works with the stated one only.
+    `argument_names` names its arguments. It accepts any batch, as Keras itself does, unless the
+    model works with the stated batch only.
 
     Raises:
         ConversionError: The model cannot be called with the inputs that it states.
-        UntrustedSourceError: It would touch the machine, and was loaded without trust.
+        UntrustedSourceError: The model would touch the machine, and was loaded without trust.
     """
     free = [_to_spec(loaded, i, (None, *shape[1:])) for i, shape in enumerate(_shapes(loaded))]
     stated = [_to_spec(loaded, i, shape) for i, shape in enumerate(_shapes(loaded))]
@@ -66,7 +65,7 @@ def trace_model(loaded: LoadedKeras) -> Any:
 
 
 def argument_names(loaded: LoadedKeras) -> list[str]:
-    """Return each input's name as TensorFlow can have it: letters, digits and underscores."""
+    """Return each input's name as an argument of TensorFlow: ["image", "input_1"]."""
     names: list[str] = []
     for tensor in loaded.inputs:
         plain = re.sub(r"[^0-9A-Za-z_]", "_", tensor.name)
@@ -78,11 +77,11 @@ def argument_names(loaded: LoadedKeras) -> list[str]:
 
 
 def describe_call(loaded: LoadedKeras, function: Any) -> StatedSignature:
-    """Return what a model takes and returns.
+    """Return the signature of a model's call.
 
     Args:
         loaded: The model.
-        function: What `trace_model` returned of it.
+        function: The result of `trace_model` for the model.
     """
     concrete = function.get_concrete_function()
     arguments = concrete.structured_input_signature[0]
@@ -90,7 +89,7 @@ def describe_call(loaded: LoadedKeras, function: Any) -> StatedSignature:
         tensor.name: _state(spec) for tensor, spec in zip(loaded.inputs, arguments, strict=True)
     }
     results = concrete.structured_outputs
-    # TensorFlow sorts the keys of a dict; a model's outputs have an order of their own.
+    # TensorFlow sorts the keys of a dict; the outputs keep the model's order.
     order = [name for name in loaded.output_names if name in results]
     order += [name for name in results if name not in order]
     stated = {tensor.name: tensor for tensor in loaded.outputs}
@@ -123,7 +122,7 @@ def _to_spec(loaded: LoadedKeras, i: int, shape: Shape) -> tf.TensorSpec:
 
 
 def _state(spec: Any, stated: NamedTensor | None = None) -> StatedTensor:
-    """Return dtype and shape, with the sizes that Keras knows where TensorFlow does not."""
+    """Return dtype and shape, with sizes that Keras knows and TensorFlow does not."""
     shape = spec.shape
     if stated and stated.shape is not None and shape.is_compatible_with([None, *stated.shape[1:]]):
         shape = shape.merge_with([None, *stated.shape[1:]])

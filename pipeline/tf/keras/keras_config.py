@@ -1,8 +1,8 @@
-"""Keras configs, judged: what building one would run, and which code of others it needs.
+"""Judges Keras configs: finds objects that would run code, and code of others that they need.
 
-A config is a tree of JSON in which every object is a mapping of `class_name` and `config`,
-since Keras 2.12 with the `module` of its class. Building the model imports and calls what it
-names, so it is judged before anything is built. It opens no file and imports no Keras.
+A config is a tree of JSON in which every object is a mapping of `class_name` and `config`, since
+Keras 2.12 with the `module` of its class. To build the model imports and calls the classes it
+names, so it is judged before. This module opens no file and imports no Keras.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,16 +26,16 @@ REFUSED = {
     "VocabularyFileCategoricalColumn": "reads a file of words",
 }
 """Classes of Keras and of TensorFlow's feature columns that do more than compute, and why."""
-# Values in Keras' own serialization; those of a class of their own are judged besides.
+# Values in Keras' own serialization; objects with a class of their own are judged separately.
 _VALUES = {
     "__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__",
     "__tuple__", "CompositeTensor", "TensorShape", "TypeSpec",
 }  # fmt: skip
 _TYPES = {"IndexedSlicesSpec", "RaggedTensorSpec", "SparseTensorSpec", "TensorSpec"}
-# Of these the name says nothing: they call what their config names.
+# Layers whose name proves nothing: they call functions that their config names.
 _CALLING = {"ClassMethod", "InstanceMethod", "InstanceProperty", "SlicingOpLambda", "TFOpLambda"}
 _OP_LAYER = "TensorFlowOpLayer"
-# What layers and columns read from a path, where the config has one.
+# Options of layers and columns that may hold a path.
 _FILES = ("vocabulary", "idf_weights", "vocabulary_file", "ckpt_to_load_from", "filepath")
 _DEPTH_MAX = 200
 _NAME_LENGTH_SHOWN = 80
@@ -43,18 +43,18 @@ _NAME_LENGTH_SHOWN = 80
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """An object in a config that is not to be built as it stands.
+    """An object in a config that may not be built without trust.
 
     Attributes:
         layer: Name of the innermost layer that has it.
-        what: What it is, for a message: "class 'Mish' of mypackage.layers".
-        module: Module whose code it needs, None where the config does not say.
-        name: Its class or function.
+        description: A noun phrase for messages: "class 'Mish' of mypackage.layers".
+        module: Module whose code it needs, None if the config states none.
+        name: Name of its class or function.
         registered: The name under which it would be registered.
     """
 
     layer: str
-    what: str
+    description: str
     module: str | None = None
     name: str = ""
     registered: str | None = None
@@ -62,33 +62,33 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What one generation of Keras has: what a config may name.
+    """The classes and functions of one generation of Keras, which a config may name.
 
     Attributes:
         names: Its classes and functions, for configs that state no module.
-        places: Module and name of each, with modules as `plain_module` returns them.
+        qualified: Module and name of each, with modules as `plain_module` returns them.
     """
 
     names: frozenset[str]
-    places: frozenset[tuple[str, str]]
+    qualified: frozenset[tuple[str, str]]
 
 
 def plain_module(module: str) -> str:
     """Return a module of Keras without the package and `src`, which vary between versions.
 
-    "keras.src.layers.core.dense" is "layers.core.dense", "tf_keras" is "".
+    "keras.src.layers.core.dense" is "layers.core.dense", and "tf_keras" is "".
     """
     package, _, rest = module.partition(".")
     if package not in _KERAS:
-        return f"{package}.{rest}"  # never one of Keras' own parts
+        return f"{package}.{rest}"  # never a module of Keras itself
     return "" if rest == "src" else rest.removeprefix("src.")
 
 
 def check_nesting(config: Any) -> None:
-    """Raise where JSON is no config that any reader could go through.
+    """Raise if JSON is no config that every reader can traverse.
 
     Raises:
-        FormatError: It is nested too deeply, has text that is no Unicode, or a class without
+        FormatError: It is nested too deeply, has text outside Unicode, or a class without
             a name.
     """
     waiting = [(config, 0)]
@@ -117,25 +117,25 @@ def _check_name(name: Any) -> None:
 def find_running(
     config: Any, *, judge_op: Callable[[Mapping[str, Any]], str | None] | None = None
 ) -> list[Found]:
-    """Return what would run code of the file, or read files, when the model is built.
+    """Return the objects that would run code of the file, or read files, when they are built.
 
     Args:
         config: The model's config.
-        judge_op: Takes the config of a TensorFlowOpLayer and says what its op does besides
-            computing, None where it does not; without it such a layer is never taken.
+        judge_op: Returns the other effects of the op of a TensorFlowOpLayer, from the layer's
+            config, None if it only computes; without it all these layers are returned.
     """
     found = []
     for layer, node in walk_objects(config):
-        what = _describe_running(node)
-        if what is None and node["class_name"] == _OP_LAYER:
-            what = judge_op(object_options(node)) if judge_op else f"an op of a {_OP_LAYER}"
-        if what is not None:
-            found.append(Found(layer=layer, what=what))
+        description = _describe_running(node)
+        if description is None and node["class_name"] == _OP_LAYER:
+            description = judge_op(object_options(node)) if judge_op else f"an op of a {_OP_LAYER}"
+        if description is not None:
+            found.append(Found(layer=layer, description=description))
     return found
 
 
 def find_foreign(config: Any, known: Known) -> list[Found]:
-    """Return classes and functions that are not on the list of Keras' own that compute.
+    """Return classes and functions outside the list of Keras' own that compute.
 
     Args:
         config: The model's config.
@@ -144,20 +144,20 @@ def find_foreign(config: Any, known: Known) -> list[Found]:
     found: dict[str, Found] = {}
     for layer, node in walk_objects(config):
         if is_foreign(node, known):
-            one = _describe_foreign(layer, node)
-            found.setdefault(one.what, one)
+            foreign = _describe_foreign(layer, node)
+            found.setdefault(foreign.description, foreign)
     return list(found.values())
 
 
 def list_models(config: Any) -> Iterator[Any]:
-    """Yield what each model in a config has under `layers`, those within models included."""
+    """Yield the `layers` of each model in a config, those of nested models included."""
     for _, node in walk_objects(config):
         if "layers" in object_options(node):
             yield object_options(node)["layers"]
 
 
 def walk_objects(config: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield all objects with the name of the layer that they are in.
+    """Yield all objects, each with the name of the layer around it.
 
     An object without `config` counts: Keras builds it with the defaults of its class.
     """
@@ -175,7 +175,7 @@ def walk_objects(config: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def object_options(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the config of an object; empty where it is no mapping."""
+    """Return the config of an object; empty if it is no mapping."""
     inner = node.get("config")
     return inner if isinstance(inner, Mapping) else {}
 
@@ -190,7 +190,7 @@ def _describe_code(node: Mapping[str, Any]) -> str | None:
         return "Python code"
     if name == "__typespec__" and node.get("spec_name") not in _TYPES:
         return f"the class {_quote(node.get('spec_name'))} of {_quote(node.get('module'))}"
-    # As Keras 1 and 2 marshal it: a list of the code, its defaults and its closure.
+    # Keras 1 and 2 marshal a function to a list of the code, its defaults and its closure.
     marshalled = (options.get(key) for key in ("function", "output_shape"))
     if name == "Lambda" and any(
         isinstance(value, list) and any(isinstance(part, str) for part in value)
@@ -215,20 +215,20 @@ def _describe_call(node: Mapping[str, Any]) -> str | None:
 def _describe_file(node: Mapping[str, Any]) -> str | None:
     options = object_options(node)
     for key in _FILES:
-        # Words are a list; a path is a text, or bytes that make one.
+        # Words are a list; a path is a text, or bytes.
         if isinstance(options.get(key), (str, Mapping)):
             return f"{_cut(node['class_name'])}, which reads the file {_quote(options[key])}"
     return None
 
 
 def _called(node: Mapping[str, Any]) -> str:
-    """Return the class or function that an object is of; "" where its name is no text."""
+    """Return the class or function of an object: "Dense"; "" if its name is no text."""
     called = node.get("config") if node["class_name"] == "function" else node["class_name"]
     return called if isinstance(called, str) else ""
 
 
 def _computes(options: Mapping[str, Any]) -> bool:
-    """Return whether what an op layer calls is a function of TensorFlow that computes."""
+    """Return whether an op layer calls a function of TensorFlow that computes."""
     symbol, attribute = options.get("function"), options.get("attr_name")
     if "cls_symbol" in options:
         return is_ragged_maker(str(options["cls_symbol"]), str(options.get("method_name")))
@@ -247,8 +247,8 @@ def is_foreign(node: Mapping[str, Any], known: Known) -> bool:
     if module is None or module == "builtins":
         is_known = called in known.names
     else:
-        is_known = (plain_module(str(module)), called) in known.places
-    # What is registered under a name of its own comes before what the module has.
+        is_known = (plain_module(str(module)), called) in known.qualified
+    # A class registered under its own name goes before the class in the module.
     return not is_known or node.get("registered_name") not in (None, called, name)
 
 
@@ -261,7 +261,7 @@ def _describe_foreign(layer: str, node: Mapping[str, Any]) -> Found:
     origin = f" of {_cut(stated)}" if stated else ""
     return Found(
         layer=layer,
-        what=f"{'function' if is_function else 'class'} {_quote(name)}{origin}",
+        description=f"{'function' if is_function else 'class'} {_quote(name)}{origin}",
         module=None if stated in _KERAS else stated,
         name=name,
         registered=registered if isinstance(registered, str) else None,
@@ -269,12 +269,12 @@ def _describe_foreign(layer: str, node: Mapping[str, Any]) -> Found:
 
 
 def _quote(value: Any) -> str:
-    """Return a value of the file as it may be printed, in quotes where it is a text."""
+    """Return a value of the file in printable form, a text in quotes: "'Mish'"."""
     return repr(_shorten(value) if isinstance(value, str) else _shorten(repr(value)))
 
 
 def _cut(text: str) -> str:
-    """Return a text of the file as it may be printed."""
+    """Return a text of the file in printable form, cut if long: "Mish"."""
     return repr(_shorten(text))[1:-1]
 
 

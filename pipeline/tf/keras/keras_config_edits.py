@@ -1,6 +1,6 @@
-"""Keras configs, edited: without the parts that inference ignores, and with what Keras left out.
+"""Edits Keras configs: removes parts that inference ignores, and adds parts that Keras left out.
 
-It opens no file and imports no Keras.
+This module opens no file and imports no Keras.
 """
 
 import re
@@ -9,21 +9,21 @@ from typing import Any
 
 from pipeline.tf.keras.keras_config import Known, is_foreign, object_options, walk_objects
 
-# Only training reads them, or only building, whose result the stored weights replace.
+# Options that only training reads, or only building, whose result the stored weights replace.
 _UNREAD = re.compile(r"\w*_(initializer|regularizer|constraint)s?|regularizer|constraint")
 _TRAINING = ("compile_config", "training_config", "optimizer_config")
 _HALF = re.compile(r"(mixed_)?b?float16")
 
 
 def drop_training(config: Any) -> Any:
-    """Return a config without what `compile` reads."""
+    """Return a config without the options of `compile`."""
     return _replace(config, lambda key, value: None if key in _TRAINING else value)
 
 
 def drop_unread(config: Any, known: Known) -> Any:
     """Return a config without optimizers, losses and foreign initializers and regularizers.
 
-    Weights come from the file, so that nothing of theirs shows in what a model computes.
+    Weights come from the file, so that none of these affects the results of the model.
     """
 
     def drop(key: str, value: Any) -> Any:
@@ -40,7 +40,7 @@ def drop_unread(config: Any, known: Known) -> Any:
 
 
 def widen_floats(config: Any) -> Any:
-    """Return a config whose layers compute in float32 where they had 16-bit floats."""
+    """Return a config whose layers compute in float32 in place of 16-bit floats."""
 
     def widen(key: str, value: Any) -> Any:
         if key == "dtype" and isinstance(value, str) and _HALF.fullmatch(value):
@@ -53,19 +53,19 @@ def widen_floats(config: Any) -> Any:
 
 
 def forget_states(config: Any) -> Any:
-    """Return a config whose recurrent layers keep no state from one call to the next."""
+    """Return a config whose recurrent layers keep no state between calls."""
     return _replace(
         config, lambda key, value: False if key == "stateful" and value is True else value
     )
 
 
 def state_modules(config: Any, classes: tuple[Mapping[str, str], Mapping[str, str]]) -> Any:
-    """Return a config of Keras 3's .h5 as its .keras has it: with the module of each class.
+    """Return a config of Keras 3's .h5 in the form of its .keras: with the module of each class.
 
     Args:
         config: The model's config.
-        classes: Modules of layers and of operations, by class. Some have one name, such as
-            Add; what tells them apart is that every layer says whether it is `trainable`.
+        classes: Modules of layers and of operations, by class. Some names, such as Add, are in
+            both; only layers state whether they are `trainable`.
     """
     layers, operations = classes
 
@@ -83,7 +83,7 @@ def state_modules(config: Any, classes: tuple[Mapping[str, str], Mapping[str, st
 
 
 def _replace(value: Any, change: Any, key: str = "") -> Any:
-    """Return a copy of JSON in which `change(key, value)` stands for each value."""
+    """Return a copy of JSON in which `change(key, value)` replaces each value."""
     value = change(key, value)
     if isinstance(value, Mapping):
         return {name: _replace(part, change, name) for name, part in value.items()}

@@ -1,10 +1,10 @@
-"""Keras files: what a saved Keras model says of itself, read without building it.
+"""Keras files: reads the version, backend and config of a saved Keras model.
 
-Keras has saved models as HDF5 (.h5, .hdf5 and, before TensorFlow 2.12, .keras), as a zip
-(.keras: config.json, metadata.json, model.weights.h5) and as a SavedModel folder beside whose
-graph lie the configs of its layers (keras_metadata.pb; before TensorFlow 2.5 in the graph's
-object graph). What a file is shows in its bytes; its name says nothing. Nothing of the model
-is built or run here.
+Keras has saved models as HDF5 (.h5, .hdf5 and, before TensorFlow 2.12, .keras), as a zip (.keras:
+config.json, metadata.json, model.weights.h5) and as a SavedModel folder with the configs of its
+layers beside the graph (keras_metadata.pb; before TensorFlow 2.5 in the graph's object graph). The
+bytes of a file show its format; its name does not. This module builds and runs nothing of the
+model.
 """
 
 import json
@@ -45,11 +45,11 @@ class KerasFile:
 
     Attributes:
         path: The file or folder.
-        kind: How it is saved, in the manifest's names of input formats.
-        version: Version of Keras that saved it, "" where that is not said.
-        backend: Library that Keras computed with when it saved it, "" where that is not said.
-        config: The model's config, `class_name` and `config`; for a folder the configs of
-            all its layers under `nodes`.
+        kind: Its format, in the manifest's names of input formats.
+        version: Version of Keras that saved it, "" if not stated.
+        backend: Library with which Keras computed when it saved it, "" if not stated.
+        config: The model's config, `class_name` and `config`; for a folder the configs of all its
+            layers under `nodes`.
     """
 
     path: Path
@@ -60,16 +60,16 @@ class KerasFile:
 
     @property
     def major(self) -> int:
-        """Return the major version of Keras; 1 where nothing is said, as Keras 1 did not."""
+        """Return the major version of Keras; 1 if none is stated, since Keras 1 stated none."""
         first = re.match(r"[0-9]{1,4}(?![0-9])", self.version)
         return int(first[0]) if first else 1
 
 
 def read_keras_file(path: Path) -> KerasFile:
-    """Read what a saved Keras model says of itself.
+    """Read the facts that a saved Keras model states.
 
     Raises:
-        FormatError: It is none, is cut off, or holds weights only.
+        FormatError: It is no Keras model, is cut off, or holds weights only.
     """
     if path.is_dir() or path.name == "saved_model.pb":
         return _read_folder(path if path.is_dir() else path.parent)
@@ -112,13 +112,13 @@ def _read_hdf5(path: Path) -> KerasFile:
 
 
 def _is_weights(file: Any) -> bool:
-    """Return whether a file is what save_weights writes: of Keras 1 and 2, or of Keras 3."""
+    """Return whether a file comes from save_weights: of Keras 1 and 2, or of Keras 3."""
     kept = {"layers", "_layer_checkpoint_dependencies", "vars", "top_level_model_weights"}
     return "layer_names" in file.attrs or "layer_names" in file or bool(kept & set(file))
 
 
 def _attribute(group: Any, name: str) -> str | None:
-    """Return an attribute that is a text; numbers under its name are no text of Keras."""
+    """Return an attribute if it is a text, else None: '{"class_name": …}'."""
     value = group.attrs.get(name)
     if isinstance(value, bytes):
         return value.decode()
@@ -144,7 +144,7 @@ def _read_zip(path: Path) -> KerasFile:
 
 
 def _version(stated: Any) -> str:
-    """Return the version that a file states, "" where it states none."""
+    """Return the version that a file states: "2.4.0"; "" if it states none."""
     text = stated if isinstance(stated, str) else ""
     return text if _VERSION.fullmatch(text) else ""
 
@@ -160,7 +160,7 @@ def _read_folder(path: Path) -> KerasFile:
             raise _damaged(_KERAS_METADATA, "protobuf") from None
         texts = [node.metadata for node in metadata.nodes]
     else:
-        graphs = list(saved_model.meta_graphs)[:1]  # the one that Keras looks into
+        graphs = list(saved_model.meta_graphs)[:1]  # the graph that Keras reads
         nodes = [node for graph in graphs for node in graph.object_graph_def.nodes]
         texts = [node.user_object.metadata for node in nodes]
     configs = [_parse(text, _KERAS_METADATA) for text in texts if text]
@@ -192,8 +192,8 @@ def _parse(text: str, where: str) -> dict[str, Any]:
     return content
 
 
-def _damaged(name: str, what: str) -> FormatError:
+def _damaged(name: str, kind: str) -> FormatError:
     return FormatError(
-        f"{name} cannot be read as {what}",
+        f"{name} cannot be read as {kind}",
         hint="fetch the model again; a download may have been cut off",
     )

@@ -1,9 +1,8 @@
-"""Loading of Keras models through the public doors of tf_keras and Keras 3.
+"""Loads Keras models through the public functions of tf_keras and Keras 3.
 
-It judges no config: what may be built is for `pipeline.tf.keras.keras_source` to say. Files are
-loaded from a temporary copy that has the config that was judged, and of the rest what was judged
-and nothing else: two readers of one zip need not see the same. Besides, Keras goes by the
-extension, and tf_keras opens a zip as if to write into it.
+It judges no config: `pipeline.tf.keras.keras_source` does. Files are loaded from a temporary copy
+that has the judged config and the judged members only, because two readers of a zip may see
+different content. Also, Keras goes by the extension, and tf_keras opens a zip for writing.
 """
 
 import json
@@ -32,7 +31,7 @@ from pipeline.tf.keras.keras_config_edits import state_modules
 from pipeline.tf.keras.keras_file import KerasFile
 
 UNPACKED_NAME = "unpacked"
-"""Of the temporary folder that a .keras is unpacked into."""
+"""Prefix of the temporary folder to which a .keras is unpacked."""
 _OPAQUE = np.dtype("V2")
 
 
@@ -43,9 +42,9 @@ def load_tf_keras(
 
     Args:
         file: The model.
-        config: Its config, or what is to stand in its place; of a folder its own.
+        config: Its config, or a changed config; for a folder its own.
         custom: Foreign classes and functions, by name.
-        trust: Whether code in it may run; of a .h5 and a folder it does.
+        trust: Whether code in it may run; code in a .h5 or a folder always runs.
     """
     if file.kind == "keras_saved_model":
         return tf_keras.models.load_model(str(file.path), compile=False)
@@ -66,7 +65,7 @@ def load_keras_3(
 
     Args:
         file: The model.
-        config: Its config, or what is to stand in its place.
+        config: Its config, or a changed config.
         custom: Foreign classes and functions, by name.
         trust: Whether code in it may run.
     """
@@ -94,7 +93,7 @@ def _name(file: KerasFile) -> str:
 
 
 def _copy_hdf5(file: KerasFile, config: Mapping[str, Any], path: Path) -> None:
-    """Copy a .h5, with another config where it is another."""
+    """Copy a .h5, with the given config if it differs."""
     shutil.copyfile(file.path, path)
     if config != file.config:
         with open_hdf5(path, file.path.name, "r+") as copy:
@@ -103,7 +102,7 @@ def _copy_hdf5(file: KerasFile, config: Mapping[str, Any], path: Path) -> None:
 
 
 def _unpack(file: KerasFile, config: Mapping[str, Any], folder: Path) -> None:
-    """Unpack a .keras into a folder, which Keras 3 takes as well."""
+    """Unpack a .keras into a folder, which Keras 3 accepts as well."""
     name = file.path.name
     with open_keras_archive(file.path, name) as archive:
         for asset in archive.assets():
@@ -117,7 +116,7 @@ def _unpack(file: KerasFile, config: Mapping[str, Any], folder: Path) -> None:
         with open_hdf5(folder / WEIGHTS_NAME, f"{name}: {WEIGHTS_NAME}", "r+") as weights:
             _widen_weights(weights)
     (folder / CONFIG_NAME).write_text(json.dumps(config))
-    (folder / METADATA_NAME).write_text("{}")  # Keras counts it, and reads nothing of it
+    (folder / METADATA_NAME).write_text("{}")  # Keras expects the file, and reads nothing of it
 
 
 def _copy_zip(file: KerasFile, config: Mapping[str, Any], path: Path) -> None:
@@ -132,9 +131,9 @@ def _copy_zip(file: KerasFile, config: Mapping[str, Any], path: Path) -> None:
 
 
 def _widen_weights(file: h5py.File) -> None:
-    """Make float32 of bfloat16, which HDF5 does not know and Keras writes as pairs of bytes.
+    """Turn bfloat16 into float32: HDF5 lacks bfloat16, so Keras writes pairs of bytes.
 
-    Keras 3 says so beside such a tensor in a .keras, and reads it back; nothing else does.
+    Keras 3 marks these tensors in a .keras and reads them back; in other files nothing does.
     """
     opaque: list[str] = []
 

@@ -1,8 +1,8 @@
-"""Names of a Keras model's inputs and outputs, as its author gave them.
+"""Names of a Keras model's inputs and outputs, as their author gave them.
 
-A tensor in a dict bears its key; others bear the name of the layer that they come from, which
-Keras itself takes for `fit()` and `predict()`. Two outputs of one layer are numbered, as
-tf_keras does: "dense", "dense_1".
+A tensor in a dict has its key as name. Other tensors have the name of their layer, which Keras
+itself uses in `fit()` and `predict()`. Two outputs of one layer are numbered as in tf_keras:
+"dense", "dense_1".
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,9 +24,9 @@ class NamedTensor:
     """An input or output of a Keras model.
 
     Attributes:
-        name: What its author calls it.
-        dtype: TensorFlow's name of it.
-        shape: None in it where a size is unknown; None when not even their number is known.
+        name: The author's name.
+        dtype: TensorFlow's name of its dtype.
+        shape: Size of each axis, None where unknown; None without known axes.
     """
 
     name: str
@@ -40,7 +40,7 @@ Side = tuple[NamedTensor, ...]
 def name_inputs(model: Any, generation: str) -> tuple[Side, Any]:
     """Return the inputs of a model, and the structure in which it takes them.
 
-    The structure is what `tf.nest.pack_sequence_as` wants; its leaves are of no meaning.
+    The structure is for `tf.nest.pack_sequence_as`; its leaves have no meaning.
 
     Raises:
         ConversionError: The model does not know its inputs, or has them sparse or ragged.
@@ -59,7 +59,7 @@ def name_inputs(model: Any, generation: str) -> tuple[Side, Any]:
 
 
 def name_outputs(model: Any, generation: str) -> Side:
-    """Return the outputs of a model; none of a subclassed one, which has to be called first."""
+    """Return the outputs of a model; empty for a subclassed model, which must be called first."""
     structure = _output_structure(model, generation)
     if structure is None:
         return ()
@@ -69,12 +69,12 @@ def name_outputs(model: Any, generation: str) -> Side:
 
 
 def name_results(results: Any, stated: Sequence[str], *, first: int = 0) -> dict[str, Any]:
-    """Return by name what a call of a model returned.
+    """Return the results of a call of a model by name.
 
     Args:
-        results: What it returned, in whatever structure.
-        stated: Names of its outputs; none of a subclassed model.
-        first: Number that a subclassed model's first output bears.
+        results: The results, in any structure.
+        stated: Names of its outputs; empty for a subclassed model.
+        first: Number of a subclassed model's first output.
     """
     flat = tf.nest.flatten(results)
     names = stated or _number(
@@ -83,7 +83,7 @@ def name_results(results: Any, stated: Sequence[str], *, first: int = 0) -> dict
     named: dict[str, Any] = {}
     for name, value in zip(names, flat, strict=True):
         parts = tf.nest.flatten(value, expand_composites=True)
-        # As the parts of a composite tensor in a SavedModel's signature are named.
+        # The names of a composite tensor's parts in a SavedModel's signature.
         named |= (
             {name: value}
             if isinstance(value, tf.Tensor)
@@ -120,7 +120,7 @@ def _tf_keras_inputs(model: Any) -> Any:
 
 
 def _specs(model: Any) -> Any:
-    """Return the inputs of a subclassed model as they were recorded when it was built."""
+    """Return the inputs of a subclassed model, which Keras recorded when it was built."""
     return export_utils._infer_input_signature_from_model(model)  # noqa: SLF001  # the pinned Keras has no other way
 
 
@@ -135,13 +135,13 @@ def _output_structure(model: Any, generation: str) -> Any:
 
 
 def _alone(structure: Any) -> Any:
-    """Return the only tensor of a list; Keras 3 takes no list of one from a Sequential."""
+    """Return the only tensor of a list; Keras 3 accepts no list of one tensor for a Sequential."""
     single = isinstance(structure, (list, tuple)) and len(structure) == 1
     return structure[0] if single else structure
 
 
 def _plain(structure: Any) -> Any:
-    """Return a structure of plain lists and dicts: Keras keeps its own kinds of them."""
+    """Return a structure in plain lists and dicts; Keras has its own types of these."""
     if isinstance(structure, Mapping):
         return {key: _plain(value) for key, value in structure.items()}
     if isinstance(structure, (list, tuple)):
@@ -156,7 +156,7 @@ def _stated_names(model: Any, generation: str) -> list[str]:
 
 
 def _layer_name(tensor: Any, generation: str) -> str:
-    """Return the name of the layer that a symbolic tensor comes from."""
+    """Return the name of the layer of a symbolic tensor: "dense"."""
     if generation == "tf_keras":
         history = getattr(tensor, "_keras_history", None)
         return str(history.layer.name if history else tensor.name)
@@ -165,7 +165,7 @@ def _layer_name(tensor: Any, generation: str) -> str:
 
 
 def _leaf_names(structure: Any, others: Sequence[str]) -> list[str]:
-    """Return the name of each leaf: its keys where it is in a dict, else one of the others."""
+    """Return the name of each leaf: its keys if it is in a dict, else a name from `others`."""
     return list(_paths(structure)) if isinstance(structure, Mapping) else list(others)
 
 

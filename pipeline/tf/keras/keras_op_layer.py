@@ -1,6 +1,6 @@
-"""TensorFlowOpLayer of tf_keras: a node of a graph in a config, which building the model runs.
+"""Judges TensorFlowOpLayer of tf_keras: a node of a graph in a config, which building runs.
 
-Its op is judged as the ops of every graph of others are.
+Its op is judged like the ops of an untrusted graph.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pipeline.tf.untrusted.refuse import check_trusted_graph
 
 
 def describe_op(options: Mapping[str, Any]) -> str | None:
-    """Say what the op of a TensorFlowOpLayer does besides computing; None where it does not.
+    """Return the other effects of a TensorFlowOpLayer's op: "ReadFile (files)"; else None.
 
     Args:
         options: The layer's config; `node_def` is a NodeDef as JSON or, in old files, its bytes.
@@ -29,7 +29,7 @@ def describe_op(options: Mapping[str, Any]) -> str | None:
             node = NodeDef.FromString(str(stated).encode())
     except (json_format.ParseError, DecodeError, ValueError, TypeError):
         return "an op that cannot be read"
-    # Its inputs are the layer's; a graph of one node has none.
+    # Its inputs are the layer's; a graph of one node has no other nodes to read.
     del node.input[:]
     try:
         check_trusted_graph(GraphDef(node=[node]))

@@ -1,8 +1,8 @@
-"""The order of calls in a functional model of Keras 2: each layer after those that it waits for.
+"""Checks the order of calls in a functional model of Keras 2: each layer after its inputs.
 
-tf_keras 2.19 calls the layers of a config in turns until all have been called, and goes on for
-ever where they wait for each other or for a call that nobody makes (`reconstruct_from_config` in
-tf_keras/src/engine/functional.py says so itself). Keras 3 raises. It opens no file.
+tf_keras 2.19 calls the layers of a config in rounds until all have been called. It loops for ever
+if they wait for each other or for a call that is never made (a comment in `reconstruct_from_config`
+of tf_keras/src/engine/functional.py says so). Keras 3 raises. This module opens no file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ _Call = tuple[str, int]
 
 
 def check_order(layers: Any) -> None:
-    """Raise where the calls of a model's layers cannot be made in any order.
+    """Raise if the calls of a model's layers have no valid order.
 
     Args:
-        layers: What a functional model's config has under `layers`: each with its `name` and, in
-            `inbound_nodes`, the calls that its own are made of, `[name, number of call, …]`.
+        layers: The `layers` of a functional model's config: each with its `name` and, in
+            `inbound_nodes`, the calls whose results its own calls take, `[name, number, …]`.
 
     Raises:
         FormatError: A layer waits for a call that is never made.
@@ -40,7 +40,7 @@ def check_order(layers: Any) -> None:
         for name, calls in waiting.items():
             while calls and calls[0] <= made:
                 calls.pop(0)
-                # A model within the model has a first call of its own, which is not listed.
+                # A nested model has a first call of its own, which is not listed.
                 made |= {(name, numbers[name]), (name, numbers[name] + (name in models))}
                 numbers[name] += 1
                 progress = True
@@ -66,7 +66,7 @@ def _is_model(layer: Mapping[str, Any]) -> bool:
 
 
 def _find_calls(node: Any, names: set[str]) -> Iterator[_Call]:
-    """Yield the calls that a call is made of, wherever they stand in its arguments."""
+    """Yield the calls whose results a call takes, anywhere in its arguments."""
     parts = [node]
     while parts:
         part = parts.pop()

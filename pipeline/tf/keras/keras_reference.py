@@ -1,4 +1,4 @@
-"""Reference of a Keras model: the model itself, called by its own Keras; not its export."""
+"""Reference of a Keras model: calls the model itself in its own Keras, not its export."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,17 +24,17 @@ def run_keras_model(
 
     Args:
         source: A .h5 or .keras file, or a SavedModel folder that Keras saved.
-        record: The source record. A layers model has TensorFlow.js' names of inputs and
-            outputs where Keras has others; then they are the same by position.
+        record: The source record. In a layers model TensorFlow.js' names of inputs and outputs may
+            differ from Keras' names; then they are paired by position.
         flags: trust is read.
-        known: All else that `write_outputs` takes.
+        known: All other arguments of `write_outputs`.
 
     Raises:
-        UntrustedSourceError: It would run code, and `trust` is not set.
-        ConversionError: Keras cannot build it; else as `write_outputs`.
+        UntrustedSourceError: The model would run code, and `trust` is not set.
+        ConversionError: Keras cannot build the model; else as `write_outputs`.
     """
     loaded = load_keras_model(source, trust=flags.trust)
-    trace_model(loaded)  # refuses what would touch the machine
+    trace_model(loaded)  # refuses a model that would touch the machine
     names = _match(loaded.input_names, [tie.name for tie in record.inputs or ()])
 
     def run(fed: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -53,9 +53,9 @@ def run_keras_model(
 
 
 def _match(own: Sequence[str], published: Sequence[str]) -> dict[str, str]:
-    """Return the published name for each of Keras' names.
+    """Return the published name for each of Keras' names: {"input_1": "x"}.
 
-    A graph model has Keras' names, perhaps without inputs that nothing depends on.
+    A graph model has Keras' names, perhaps without inputs that no output depends on.
     """
     if set(published) <= set(own):
         return {name: name for name in own}

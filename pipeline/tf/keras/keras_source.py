@@ -1,8 +1,8 @@
-"""Keras models, loaded as what saved them would load them.
+"""Loads Keras models with the generation of Keras that saved them.
 
-Models of Keras 1 and 2 go to tf_keras, those of Keras 3 to Keras 3; which it was stands in the
-file. Nothing is built before its config has been judged: Lambda layers, pickles and foreign
-classes run code of the file or of whatever package it names, and need the user's trust.
+Models of Keras 1 and 2 go to tf_keras, those of Keras 3 to Keras 3; the file states the version.
+A config is judged before it is built: Lambda layers, pickles and foreign classes run code of the
+file or of any package that it names, and need the user's trust.
 """
 
 import importlib
@@ -55,14 +55,14 @@ class LoadedKeras:
 
     Attributes:
         model: The keras.Model or tf_keras.Model, not compiled.
-        generation: Which of the two it is.
-        file: What its file says of it, with the config as the file has it.
-        config: The config that it was built from: `file.config` with `repairs` done.
+        generation: "tf_keras" or "keras 3".
+        file: The facts of its file, with the config in the file.
+        config: The config from which it was built: `file.config` after `repairs`.
         inputs: Its inputs, in the order of the flattened structure that it takes.
         input_structure: That structure, for `tf.nest.pack_sequence_as`; its leaves mean nothing.
-        outputs: Its outputs, in the order of the flattened structure that it returns; of a
-            subclassed model, which tells them when it is called only, empty.
-        repairs: Sentences on what was changed before it was built.
+        outputs: Its outputs, in the order of the flattened structure that it returns; empty for
+            a subclassed model, whose outputs are known after a call only.
+        repairs: Sentences on the changes before it was built.
         trusted: Whether its code may run on this machine.
     """
 
@@ -88,15 +88,15 @@ class LoadedKeras:
 
 
 def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
-    """Load a Keras model of any age; what it is saved as is told from its bytes.
+    """Load a Keras model of any age and format; its bytes show the format.
 
     Args:
         source: An HDF5 file, a .keras zip, or a SavedModel folder that Keras saved.
         trust: Whether the code that it holds or names may run on this machine.
 
     Raises:
-        FormatError: It is no Keras model, damaged, or holds weights only.
-        UntrustedSourceError: It would run code, and `trust` is not set.
+        FormatError: The file is no Keras model, is damaged, or holds weights only.
+        UntrustedSourceError: The model would run code, and `trust` is not set.
         ConversionError: Its layers are unknown, or Keras cannot build it.
     """
     file = read_keras_file(source)
@@ -122,7 +122,7 @@ def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
     except PipelineError:
         raise
     except Exception as error:
-        # Keras was given a copy of the file.
+        # Keras loaded a copy of the file.
         reason = _OF_COPIES.sub(file.path.name, format_reason(error, source))
         raise ConversionError(f"Keras cannot build the model: {reason}") from error
     return LoadedKeras(
@@ -139,11 +139,11 @@ def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
 
 
 def _prepare(file: KerasFile, known: Known) -> Any:
-    """Return a config as today's Keras takes it, without what only training reads."""
+    """Return a config for the installed Keras, without options that only training reads."""
     config: Any = file.config
     if file.major < _SAVED_BY_KERAS_3:
         if file.backend == "theano":
-            # Its convolutions turn their kernels around; tf_keras loads them as they are.
+            # Theano's convolutions mirror their kernels; tf_keras does not.
             raise ConversionError(
                 "the model was saved by Keras with Theano, whose convolutions are mirrored",
                 hint="load it with Keras 2 and TensorFlow, which turns them, and save it again",
@@ -179,7 +179,7 @@ def _check(
     if file.kind == "keras_saved_model":
         if not trust:
             check_trusted(choose_meta_graph(load_saved_model(file.path), None))
-        return {}  # what is foreign is revived from its graph
+        return {}  # foreign objects are revived from the graph
     foreign = find_foreign(config, known)
     missing = [found for found in foreign if not _is_installed(found.module)]
     if missing:
@@ -197,12 +197,12 @@ def _check(
 
 
 def _list(found: Iterable[Found]) -> str:
-    texts = sorted({f"{one.what} (layer {one.layer!r})" for one in found})
+    texts = sorted({f"{item.description} (layer {item.layer!r})" for item in found})
     return list_first(texts, _NUM_NAMED)
 
 
 def _is_installed(module: str | None) -> bool:
-    # Only the package: to look for what lies deeper would import it.
+    # Only the package: a search for its modules would import it.
     return module is not None and importlib.util.find_spec(module.partition(".")[0]) is not None
 
 
@@ -213,7 +213,7 @@ def _import(foreign: Iterable[Found]) -> dict[str, Any]:
             module = importlib.import_module(str(found.module))
         except ImportError as error:
             raise ConversionError(
-                f"the model needs {found.what}, which cannot be imported: {error}"
+                f"the model needs {found.description}, which cannot be imported: {error}"
             ) from error
         if hasattr(module, found.name):
             custom[found.name] = getattr(module, found.name)
@@ -236,6 +236,6 @@ def _repair(
 
 
 def _forget_names() -> None:
-    """Let Keras count layers from the start, as in a fresh process."""
+    """Reset Keras' count of layers, as in a fresh process."""
     tf_keras.backend.clear_session()
     keras.utils.clear_session()

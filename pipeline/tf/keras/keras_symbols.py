@@ -1,10 +1,10 @@
-"""Functions of TensorFlow that layers of tf_keras may call: those that compute, and no other.
+"""Functions of TensorFlow that layers of tf_keras may call: only those that compute.
 
 tf_keras records a call such as `tf.nn.relu(x)` between layers as a layer of its own (TFOpLambda)
-that names the function; building the model calls it, at once where all its arguments stand in the
-config. TensorFlow exports functions that read, write, print, connect and run Python beside those
-that compute, so that the list names what is allowed. `tests/tf/keras/test_keras_builtin.py` classes
-all that TensorFlow lets Keras record. It imports no TensorFlow.
+that names the function. To build the model calls it, at once if the config holds all its arguments.
+TensorFlow also exports functions that read, write, print, connect and run Python, so this is a list
+of allowed names. `tests/tf/keras/test_keras_builtin.py` classes all functions that TensorFlow lets
+Keras record. This module imports no TensorFlow.
 """
 
 # By part of `tf`, and of `tf.compat.v1` alike; "" is `tf` itself.
@@ -207,7 +207,7 @@ _SYMBOLS = {
     for part, names in _COMPUTING.items()
     for name in names.split()
 }
-# After tf_keras/src/layers/core/tf_op_layer.py: what ragged and sparse tensors are asked for.
+# From tf_keras/src/layers/core/tf_op_layer.py: attributes of ragged and sparse tensors.
 _ATTRIBUTES = {
     "dense_shape", "dtype", "flat_values", "indices", "nested_row_splits", "row_splits", "shape",
     "values",
@@ -228,7 +228,7 @@ def is_computing(symbol: str) -> bool:
 
 
 def is_tensor_attribute(name: str) -> bool:
-    """Return whether a model may ask a tensor for it: "row_splits"."""
+    """Return whether a model may read this attribute of a tensor: "row_splits"."""
     return name in _ATTRIBUTES
 
 

@@ -1,10 +1,9 @@
-"""TimeDistributed of Keras 3 over a number of steps that is known only when the model runs.
+"""Repairs TimeDistributed of Keras 3 for a number of steps that only the run knows.
 
 Keras 3 (3.15.1 at least, keras/src/layers/rnn/time_distributed.py) then takes the size of the
-batch for the number of steps: it asks for the shape before it swaps the axes, and for axis 0 after
-it. A batch of 2 with 5 steps gives 2 steps. Here the steps are put into the batch, as tf_keras
-does; where Keras knows their number, nothing changes. This can go with a Keras that asks for the
-right axis.
+batch for the number of steps: it reads the shape before it swaps the axes, and axis 0 after. A
+batch of 2 with 5 steps gives 2 steps. Here the steps become part of the batch, as in tf_keras; if
+Keras knows their number, nothing changes. This can go with a Keras that reads the right axis.
 """
 
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from keras import ops
 
 @contextmanager
 def count_steps() -> Iterator[None]:
-    """Have models of Keras 3 that are traced meanwhile go through all steps."""
+    """Let models of Keras 3 that are traced in this context go through all steps."""
     layer = keras.layers.TimeDistributed
     original = layer.call
 

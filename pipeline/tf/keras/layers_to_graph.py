@@ -1,7 +1,7 @@
-"""Layers model to graph model, through Keras 2, whose config a layers model holds.
+"""Converts a layers model to a graph model, through Keras 2, whose config a layers model holds.
 
-The model is built and given its weights as `tensorflowjs_converter` does it, and then goes the
-way of every Keras model. Weights are found under the names that TensorFlow.js itself looks for.
+The model is built and gets its weights as in `tensorflowjs_converter`, and then is converted like
+every Keras model. Weights are found under the names that TensorFlow.js itself looks for.
 """
 
 import json
@@ -36,18 +36,18 @@ def convert_layers_model(*, source: Path, folder: Path, flags: ConversionFlags) 
     """Convert a layers model to a graph model.
 
     Args:
-        source: Its model.json, with its shards where the manifest says.
-        folder: Where to write model.json and shards.
-        flags: As `convert_keras_model` takes them.
+        source: Its model.json, with its shards where the manifest lists them.
+        folder: The folder for model.json and shards.
+        flags: As for `convert_keras_model`.
 
     Returns:
         As `convert_keras_model` does.
 
     Raises:
-        FormatError: The files are no layers model, or not whole.
+        FormatError: The files are no layers model, or are incomplete.
         UntrustedSourceError: Its configuration holds code; no layers model does.
-        ConversionError: It has layers that TensorFlow.js does not have, weights that do not fit
-            its layers, or what the converter cannot convert.
+        ConversionError: TensorFlow.js lacks some of its layers, weights do not fit its layers, or
+            the converter cannot convert it.
     """
     with tempfile.TemporaryDirectory() as name:
         base = Path(name, "base")
@@ -72,7 +72,7 @@ def _build(base: Path) -> Any:
     refused = find_running(config) or find_foreign(config, known)
     if refused:
         raise UntrustedSourceError(
-            f"building the model would run {refused[0].what} (layer {refused[0].layer!r})"
+            f"building the model would run {refused[0].description} (layer {refused[0].layer!r})"
         )
     for layers in list_models(config):
         check_order(layers)
@@ -90,10 +90,10 @@ def _build(base: Path) -> Any:
 
 
 def _set_weights(model: Any, config: Mapping[str, Any], known: dict[str, Array]) -> None:
-    """Set all weights of a model by the names that TensorFlow.js has for them.
+    """Set all weights of a model by their names in TensorFlow.js.
 
     Raises:
-        ConversionError: One is missing, left over, or of another shape.
+        ConversionError: A weight is missing, left over, or of another shape.
     """
     missing = []
     for layer in list_weights(config):
@@ -114,8 +114,8 @@ def _set_weights(model: Any, config: Mapping[str, Any], known: dict[str, Array])
     if missing or known:
         raise ConversionError(
             "; ".join(
-                f"{what}: {', '.join(sorted(names))}"
-                for what, names in (
+                f"{fault}: {', '.join(sorted(names))}"
+                for fault, names in (
                     ("weights missing", missing),
                     ("weights of no layer", list(known)),
                 )
@@ -126,9 +126,9 @@ def _set_weights(model: Any, config: Mapping[str, Any], known: dict[str, Array])
 
 
 def _with_cell(name: str, known: Mapping[str, Any]) -> str | None:
-    """Return the name with a cell's in it, "lstm/lstm_cell/kernel", as newer Keras writes it.
+    """Return the name that newer Keras writes, with the cell: "lstm/lstm_cell/kernel"; else None.
 
-    TensorFlow.js looks for such a weight without the cell (container.ts, loadWeights).
+    TensorFlow.js looks for these weights without the cell (container.ts, loadWeights).
     """
     return next((other for other in known if _without_cell(other) == name), None)
 

@@ -1,1 +1,1 @@
-"""Lowering: ops that TensorFlow.js lacks, rewritten into those that it has."""
+"""Lowering: rewrites ops that TensorFlow.js lacks into ops that it has."""

@@ -104,13 +104,13 @@ def _quantize_channels(
 def _quantize(
     inputs: tf.Tensor, low: tf.Tensor, high: tf.Tensor, *, num_bits: int, narrow_range: bool
 ) -> tf.Tensor:
-    """Round to one of 2^num_bits values, of which one is 0."""
+    """Round to one of 2^num_bits values, among them 0."""
     least, most = float(narrow_range), 2.0**num_bits - 1
     scale = (high - low) / (most - least)
     zero_point = tf.where(
         tf.equal(scale, 0), tf.zeros_like(scale), least - tf.math.divide_no_nan(low, scale)
     )
-    # Away from zero at one half, as std::round; it is never negative after clipping.
+    # Half values round away from zero, as in std::round; after clipping none is negative.
     nudged = tf.floor(tf.clip_by_value(zero_point, least, most) + 0.5)
     start, end = (least - nudged) * scale, (most - nudged) * scale
     inside = tf.minimum(tf.maximum(inputs, start), end) - start

@@ -1,7 +1,7 @@
 """Lowering of suppression by class, after core/kernels/image/non_max_suppression_op.cc.
 
-TensorFlow.js suppresses boxes of one image and one class. All others are gone through in a loop,
-of TensorFlow 1: that runs in graphs and in functions, on every backend.
+TensorFlow.js suppresses boxes of one image and one class. A loop goes through the images and
+classes; it is a loop of TensorFlow 1, which runs in graphs and in functions, on every backend.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def _suppress(
     scores_by_class = _put_class_first(tf.expand_dims(scores, -1))[..., 0]
     limit = tf.minimum(per_class, size_of(boxes, 1))
     number = tf.range(tf.shape(scores_by_class)[0])
-    # Boxes of a row of scores: those of its class, or those that all classes share.
+    # Boxes for a row of scores: those of its class, or those that all classes share.
     rows = (number // classes) * shared + tf.minimum(number % classes, shared - 1)
     chosen = _suppress_rows(
         tf.gather(boxes_by_class, rows),
@@ -79,7 +79,7 @@ def _suppress_rows(
     limit: Any,
     thresholds: tuple[tf.Tensor, tf.Tensor],
 ) -> tf.Tensor:
-    """Return (rows, limit): the numbers of the boxes that each row keeps, -1 behind them."""
+    """Return (rows, limit): the numbers of the boxes that each row keeps, then -1."""
     count = tf.shape(scores)[0]
 
     def suppress(row: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

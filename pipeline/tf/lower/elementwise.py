@@ -1,7 +1,7 @@
 """Lowerings of elementwise ops, after the kernels of TensorFlow (core/kernels/cwise_op_*).
 
-Where TensorFlow's result differs from the plain formula at infinity, NaN or the smallest
-number, the form here is TensorFlow's.
+If TensorFlow's result differs from the plain formula at infinity, NaN or the smallest number,
+these forms give TensorFlow's result.
 """
 
 from typing import Any
@@ -57,7 +57,7 @@ def _zero_where_zero(x: tf.Tensor, result: tf.Tensor) -> tf.Tensor:
 
 
 def _truncate_div(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Divide towards zero: where the quotient was rounded down below zero, one more."""
+    """Divide towards zero: add 1 if the quotient is negative and was rounded down."""
     _require_signed(x)
     quotient = tf.math.floordiv(x, y)
     zero = tf.zeros([], x.dtype)
@@ -88,7 +88,7 @@ def _right_shift(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
 
 
 def _left_shift(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Multiply by a power of two; by the widest, which int32 does not hold, in two steps."""
+    """Multiply by a power of two; by the largest, which int32 does not hold, in two steps."""
     _require_int32(x)
     shifted = x * _power_of_two(tf.minimum(y, _MAX_SHIFT))
     return tf.where(tf.greater(y, _MAX_SHIFT), shifted * 2, shifted)
@@ -104,7 +104,7 @@ def _approximate_equal(*, x: tf.Tensor, y: tf.Tensor, tolerance: float, **_: Any
 
 
 def _bucketize(*, input: tf.Tensor, boundaries: list[float], **_: Any) -> tf.Tensor:
-    """Count the boundaries that a value is not below."""
+    """Return the number of boundaries that a value reaches."""
     dtype = tf.float32 if input.dtype.is_integer else input.dtype
     values = tf.expand_dims(tf.cast(input, dtype), -1)
     below = tf.less(values, tf.constant(boundaries, dtype))
@@ -151,7 +151,7 @@ def _require_signed(x: tf.Tensor) -> None:
 
 
 def _require_int32(x: tf.Tensor) -> None:
-    """Leave what has other bits in TensorFlow.js, where all integers are int32."""
+    """Raise for other dtypes, whose bits TensorFlow.js does not have: its integers are int32."""
     if x.dtype != tf.int32:
         raise NotLowered(f"the bits of {x.dtype.name} are not those of int32")
 

@@ -1,8 +1,8 @@
-"""Grouped convolutions: those whose kernel takes fewer channels than there are.
+"""Lowering of grouped convolutions, whose kernel takes fewer channels than the input has.
 
-TensorFlow has them in Conv2D without a word; TensorFlow.js refuses them ("depth of input must
-match input depth for filter"). A group for each channel is a depthwise convolution; others
-become a convolution for each group and a concatenation.
+TensorFlow computes them with Conv2D; TensorFlow.js refuses them ("depth of input must match input
+depth for filter"). With a group for each channel it becomes a depthwise convolution; else it
+becomes a convolution for each group and a concatenation.
 """
 
 from typing import Any
@@ -19,14 +19,14 @@ _REASON = (
 
 
 def split_groups(graph: tf.Graph) -> tuple[GraphDef | None, list[str]]:
-    """Return a graph whose convolutions are of one group each.
+    """Return a graph whose convolutions have one group each.
 
     Args:
         graph: A frozen graph, whose tensors know their number of channels.
 
     Returns:
-        The graph and a sentence with the number of changes; None and an empty list where
-        nothing was to be done. All nodes keep their names.
+        The graph and a sentence with the number of changes; None and an empty list without
+        changes. All nodes keep their names.
     """
     grouped = {op.name for op in graph.get_operations() if _is_grouped(op)}
     if not grouped:

@@ -39,7 +39,7 @@ def _reverse_sequence(
     batch_dim: int,
     **_: Any,
 ) -> tf.Tensor:
-    """Gather each row by counting down from its length, and up where that ends."""
+    """Gather each row by counting down from its length, and up after it."""
     order: list[int] = []
     if (batch_dim, seq_dim) != (0, 1):
         axes = range(require_ndim(input))
@@ -47,8 +47,8 @@ def _reverse_sequence(
         order = [batch_dim, seq_dim, *rest]
     rows = tf.transpose(input, order) if order else input
     lengths = tf.expand_dims(tf.cast(seq_lengths, tf.int32), 1)
-    places = tf.expand_dims(tf.range(size_of(rows, 1)), 0)
-    indices = tf.where(tf.less(places, lengths), lengths - 1 - places, places)
+    positions = tf.expand_dims(tf.range(size_of(rows, 1)), 0)
+    indices = tf.where(tf.less(positions, lengths), lengths - 1 - positions, positions)
     indices = tf.broadcast_to(indices, tf.shape(rows)[:2])
     reversed_rows = gather_rows(rows, indices, 1)
     if not order:
@@ -59,7 +59,7 @@ def _reverse_sequence(
 def _gather(
     *, params: tf.Tensor, indices: tf.Tensor, axis: tf.Tensor, batch_dims: int, **_: Any
 ) -> tf.Tensor:
-    """Gather with batch axes; another axis than the next is brought there, and back."""
+    """Gather with batch axes; an axis after the next is moved there, and back."""
     num_batch = count_axis(batch_dims, indices)
     number = count_axis(int(require_static(axis, "axis")), params)
     outer = list(range(num_batch, number))
@@ -75,7 +75,7 @@ def _gather(
 
 
 def _scatter(tensor: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor) -> tf.Tensor:
-    """Return zeros, and the sum of updates where they belong."""
+    """Return zeros, with the sums of the updates at their indices."""
     return tf.scatter_nd(tf.cast(indices, tf.int32), updates, tf.shape(tensor))
 
 
@@ -115,8 +115,8 @@ def _update_slice(
     **masks: Any,
 ) -> tf.Tensor:
     """Number the elements, slice the numbers, and put the values there."""
-    # As floats: what the wasm backend slices with a stride becomes float32, whatever it was.
-    places = tf.raw_ops.StridedSlice(
+    # As floats: the wasm backend makes float32 of all values that it slices with a stride.
+    positions = tf.raw_ops.StridedSlice(
         input=tf.cast(_number(input), tf.float32),
         begin=begin,
         end=end,
@@ -127,7 +127,7 @@ def _update_slice(
         new_axis_mask=masks["new_axis_mask"],
         shrink_axis_mask=masks["shrink_axis_mask"],
     )
-    whole = tf.cast(places, tf.int32)
+    whole = tf.cast(positions, tf.int32)
     return _put(input, whole, tf.broadcast_to(value, tf.shape(whole)))
 
 
@@ -150,24 +150,24 @@ def _dynamic_update(
     **_: Any,
 ) -> tf.Tensor:
     sizes = tf.shape(update)
-    places = tf.slice(_number(input), _keep_inside(input, indices, sizes), sizes)
-    return _put(input, places, update)
+    positions = tf.slice(_number(input), _keep_inside(input, indices, sizes), sizes)
+    return _put(input, positions, update)
 
 
 def _number(tensor: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.range(tf.size(tensor)), tf.shape(tensor))
 
 
-def _put(tensor: tf.Tensor, places: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """Replace elements by their number."""
+def _put(tensor: tf.Tensor, positions: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Replace elements at the positions with these numbers."""
     flat = tf.tensor_scatter_nd_update(
-        tf.reshape(tensor, [-1]), tf.reshape(places, [-1, 1]), tf.reshape(values, [-1])
+        tf.reshape(tensor, [-1]), tf.reshape(positions, [-1, 1]), tf.reshape(values, [-1])
     )
     return tf.reshape(flat, tf.shape(tensor))
 
 
 def _keep_inside(tensor: tf.Tensor, begin: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-    """Move a slice that would reach beyond the end back, as XLA does."""
+    """Move a slice that reaches beyond the end back, as XLA does."""
     return tf.maximum(tf.minimum(tf.cast(begin, tf.int32), tf.shape(tensor) - sizes), 0)
 
 
@@ -196,10 +196,10 @@ def _concat_offset(*, concat_dim: tf.Tensor, shape: list[tf.Tensor], **_: Any) -
 
 
 def _unique_with_counts(*, x: tf.Tensor, out_idx: tf.DType, **_: Any) -> list[tf.Tensor]:
-    values, places = tf.raw_ops.Unique(x=x, out_idx=out_idx)
-    indices = tf.expand_dims(tf.cast(places, tf.int32), 1)
-    counts = tf.scatter_nd(indices, tf.ones_like(places), tf.shape(values))
-    return [values, places, counts]
+    values, positions = tf.raw_ops.Unique(x=x, out_idx=out_idx)
+    indices = tf.expand_dims(tf.cast(positions, tf.int32), 1)
+    counts = tf.scatter_nd(indices, tf.ones_like(positions), tf.shape(values))
+    return [values, positions, counts]
 
 
 def _unique_with_counts_v2(
@@ -211,23 +211,23 @@ def _unique_with_counts_v2(
 
 
 def _nth_element(*, input: tf.Tensor, n: tf.Tensor, reverse: bool, **_: Any) -> tf.Tensor:
-    """Sort all, and take one, from whichever end."""
+    """Sort all values, and take one from either end."""
     size = size_of(input, -1)
     values, _ = tf.math.top_k(input, size)
     return tf.gather(values, n if reverse else size - 1 - n, axis=-1)
 
 
 def _stitch(*, indices: list[tf.Tensor], data: list[tf.Tensor], **_: Any) -> tf.Tensor:
-    """Put each part where its indices say; of two for one place the last stays."""
+    """Put each part at its indices; of two parts at one position the last stays."""
     inner = tf.shape(data[0])[tf.size(tf.shape(indices[0])) :]
-    places = tf.concat([tf.reshape(index, [-1]) for index in indices], 0)
+    positions = tf.concat([tf.reshape(index, [-1]) for index in indices], 0)
     parts = [
         tf.reshape(part, tf.concat([[tf.size(index)], inner], 0))
         for index, part in zip(indices, data, strict=True)
     ]
-    size = tf.maximum(tf.reduce_max(places), -1) + 1
+    size = tf.maximum(tf.reduce_max(positions), -1) + 1
     empty = tf.zeros(tf.concat([[size], inner], 0), data[0].dtype)
-    return tf.tensor_scatter_nd_update(empty, tf.expand_dims(places, 1), tf.concat(parts, 0))
+    return tf.tensor_scatter_nd_update(empty, tf.expand_dims(positions, 1), tf.concat(parts, 0))
 
 
 def _partition(
@@ -256,7 +256,7 @@ def _map_axis(*, x: tf.Tensor, src_format: bytes, dst_format: bytes, **_: Any) -
 
 
 def _layouts(source: bytes, target: bytes, ndim: int) -> tuple[str, str]:
-    """Return both layouts, of the axes of the image alone where there are just those."""
+    """Return both layouts; only the axes of the image if there are no others."""
     texts = source.decode(), target.decode()
     if ndim == len(texts[0]):
         return texts

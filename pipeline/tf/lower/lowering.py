@@ -1,8 +1,8 @@
-"""Lowering: ops that TensorFlow.js lacks, or gets wrong, become subgraphs of ops that it has.
+"""Lowering: replaces ops that TensorFlow.js lacks, or computes wrongly, by subgraphs.
 
-It is done before the converter optimizes, so that constants fold and products fuse in what
-replaces an op as in anything else. A rule is a function of TensorFlow that computes what the op
-does; the modules lower_*.py have them. A graph without such ops is returned as it is.
+It runs before the converter optimizes, so that constants fold and products fuse in the subgraphs
+too. A rule is a function of TensorFlow that computes the result of the op; the other modules of
+this folder have the rules. A graph without these ops is returned unchanged.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from pipeline.tf.lower.lowering_rule import Lowering, NotLowered
 from pipeline.tf.lower.lowering_rules import RULES
 from pipeline.tf.nodes import all_nodes
 
-# What is put into an optional is lost by its rule, so nobody may take it out.
+# Values in an optional are lost by its rule, so no op may read them.
 _OPTIONALS = {"OptionalFromValue", "OptionalNone"}
 _READS_OPTIONALS = {"OptionalGetValue", "OptionalHasValue"}
 # A rule may use an op that has a rule itself.
@@ -24,15 +24,15 @@ _NUM_ROUNDS = 4
 
 
 def lower_graph(graph_def: GraphDef, *, keep: Collection[str]) -> tuple[GraphDef, list[str]]:
-    """Return a graph of ops that TensorFlow.js has, as far as there are rules.
+    """Return a graph in which rules have replaced the ops that TensorFlow.js lacks.
 
     Args:
         graph_def: A frozen graph and its function library; it is left as it is.
-        keep: Names of the nodes that are its results; what they do not need is left alone.
+        keep: Names of the nodes that are its results; nodes that they do not need stay.
 
     Returns:
-        The graph, and a sentence for each kind of change with its number; the same graph and
-        an empty list where nothing was to be done. All nodes keep their names.
+        The graph, and a sentence for each kind of change with its number; the same graph and an
+        empty list without changes. All nodes keep their names.
     """
     lowered = graph_def
     reasons: Counter[str] = Counter()
@@ -92,7 +92,7 @@ def _may_lower(node: NodeDef) -> bool:
 
 
 def _needed(graph_def: GraphDef, keep: Collection[str]) -> set[str]:
-    """Return the names of the nodes that results need, through control inputs as well."""
+    """Return the names of the nodes that results need, also through control inputs."""
     nodes: Mapping[str, NodeDef] = {node.name: node for node in graph_def.node}
     waiting = [name for name in keep if name in nodes]
     needed = set(waiting)

@@ -1,8 +1,7 @@
-"""Bodies: a graph, or a function of its library, whose nodes are replaced by subgraphs.
+"""Bodies: replaces nodes of a graph, or of a function in its library, by subgraphs.
 
-A replacement takes the node's name, so that whoever asks for the node gets the replacement. In a
-graph an input is written "node:index", in a function "node:output_name:index". It decides
-nothing about what replaces what.
+A replacement takes the node's name, so that readers of the node read the replacement. In a graph
+an input is "node:index", in a function "node:output_name:index". This module has no rules.
 """
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
@@ -26,13 +25,13 @@ Rule = Callable[..., Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """The nodes of a graph or a function, and the same as TensorFlow reads them.
+    """The nodes of a graph or a function, and the same as a tf.Graph.
 
     Attributes:
         nodes: The repeated field of NodeDefs, which is changed in place.
         returns: A function's results: tensor by name; empty for a graph.
         graph: tf.Graph with an operation of the same name for each node.
-        is_function: Whether inputs are written as a function's.
+        is_function: Whether inputs have the form of a function's.
     """
 
     nodes: Any
@@ -67,11 +66,11 @@ def read_bodies(graph_def: GraphDef, wanted: Callable[[NodeDef], bool]) -> Itera
 
 
 def trace(op: tf.Operation, node: NodeDef, rule: Rule) -> Replacement:
-    """Return what a rule makes of a node.
+    """Return the subgraph that a rule makes of a node.
 
-    A rule is a function of an op's inputs and attributes, by the names that they have in
-    tf.raw_ops; it returns the output, or a list of them. A small constant is one for the rule
-    too, so that tf.get_static_value tells its value.
+    A rule is a function of an op's inputs and attributes, by their names in tf.raw_ops; it
+    returns the output, or a list of outputs. A small constant stays a constant, so that
+    tf.get_static_value returns its value.
     """
     references = [name for name in node.input if not name.startswith("^")]
     inputs: dict[str, str] = {}
@@ -87,7 +86,7 @@ def trace(op: tf.Operation, node: NodeDef, rule: Rule) -> Replacement:
 
 
 def replace_nodes(body: Body, replacements: Mapping[str, Replacement]) -> None:
-    """Put replacements in place of the nodes that they are named after."""
+    """Put replacements in place of the nodes with their names."""
     taken = {node.name for node in body.nodes}
     guarded = any(node.op in _CONTROL_FLOW for node in body.nodes)
     nodes: list[NodeDef] = []
@@ -110,7 +109,7 @@ def replace_nodes(body: Body, replacements: Mapping[str, Replacement]) -> None:
 
 
 class _Splice:
-    """The nodes of one replacement, as a body writes them."""
+    """The nodes of one replacement, in the form of the body."""
 
     def __init__(self, node: NodeDef, is_function: bool, taken: set[str], *, guarded: bool) -> None:  # noqa: FBT001  # as Body has it
         self.node = node
@@ -124,7 +123,7 @@ class _Splice:
             self.controls.append(f"^{data[0].partition(':')[0]}")
 
     def make(self, replacement: Replacement) -> list[NodeDef]:
-        """Return the nodes; `outputs` then holds how to refer to the node's outputs."""
+        """Return the nodes; `outputs` then holds the names of the node's outputs as inputs."""
         if not replacement.outputs:
             return [NodeDef(name=self.node.name, op="NoOp", input=self.controls)]
         ops = _needed(replacement.outputs, set(replacement.inputs))
@@ -136,7 +135,7 @@ class _Splice:
         return nodes if last is not None else [*nodes, self._pass_on(replacement.outputs)]
 
     def _find_last(self, replacement: Replacement) -> tf.Operation | None:
-        """Return the op that can take the node's name: the only output is its only one."""
+        """Return the op that can take the node's name: it makes the only output, and no other."""
         if len(replacement.outputs) != 1:
             return None
         op = replacement.outputs[0].op
@@ -154,7 +153,7 @@ class _Splice:
         made.CopyFrom(op.node_def)
         made.name = self.names[op.name]
         made.device = self.node.device
-        made.attr.pop("_class", None)  # names a node that has another name here
+        made.attr.pop("_class", None)  # refers to a node by its name before the renaming
         del made.input[:]
         made.input.extend(self._refer(tensor, inputs) for tensor in op.inputs)
         made.input.extend(f"^{self.names[control.name]}" for control in op.control_inputs)
@@ -171,16 +170,16 @@ class _Splice:
         return self.format(name, tensor)
 
     def format(self, name: str, tensor: tf.Tensor) -> str:
-        """Return how an input of the body names an output of an op that has this name there."""
+        """Return the name of an op's output as an input in the body: "conv:0"."""
         if self.is_function:
             return _format_reference(name, tensor)
         return f"{name}:{tensor.value_index}" if tensor.value_index else name
 
     def _pass_on(self, tensors: Sequence[tf.Tensor]) -> NodeDef:
-        """Return a node of the old name that only hands on the new outputs.
+        """Return a node of the old name that only passes on the new outputs.
 
-        It is for who asks for the node by name; other nodes read the new outputs themselves,
-        some of which may be dead where they are branches.
+        It serves readers of the node by name. Other nodes read the new outputs themselves, of
+        which some may be dead if they are branches.
         """
         made = NodeDef(name=self.node.name, device=self.node.device)
         made.input.extend([*self.outputs, *self.controls])
@@ -195,7 +194,7 @@ class _Splice:
 
 
 def _read_function(function: FunctionDef) -> Body:
-    """Read a function; what it calls is in the graph that is the default."""
+    """Read a function; the functions that it calls are in the default graph."""
     graph = function_def_to_graph(function)
     return Body(nodes=function.node_def, returns=function.ret, graph=graph, is_function=True)
 
@@ -210,7 +209,7 @@ def _give(tensor: tf.Tensor, reference: str, inputs: dict[str, str]) -> tf.Tenso
 
 
 def _name_inputs(op: tf.Operation, given: Sequence[tf.Tensor]) -> dict[str, Any]:
-    """Return an op's inputs by name; one that is a list of tensors as a list."""
+    """Return an op's inputs by name; a list of tensors for an input that is a list."""
     rest = list(given)
     named: dict[str, Any] = {}
     for arg in op.op_def.input_arg:
@@ -220,14 +219,14 @@ def _name_inputs(op: tf.Operation, given: Sequence[tf.Tensor]) -> dict[str, Any]
 
 
 def _count(op: tf.Operation, arg: Any) -> int | None:
-    """Return how many tensors an argument in an op's definition is, None for just one."""
+    """Return the number of tensors of an op's argument, None for a single tensor."""
     if arg.number_attr:
         return int(op.get_attr(arg.number_attr))
     return len(op.get_attr(arg.type_list_attr)) if arg.type_list_attr else None
 
 
 def _format_reference(name: str, tensor: tf.Tensor) -> str:
-    """Return how a function's nodes name an output of an op."""
+    """Return the name of an op's output in a function: "conv:output:0"."""
     index = tensor.value_index
     for arg in tensor.op.op_def.output_arg:
         count = _count(tensor.op, arg)
@@ -239,7 +238,7 @@ def _format_reference(name: str, tensor: tf.Tensor) -> str:
 
 
 def _needed(outputs: Sequence[tf.Tensor], given: set[str]) -> list[tf.Operation]:
-    """Return the ops that outputs need, in the order in which they were made."""
+    """Return the ops that outputs need, in the order of their creation."""
     waiting = [tensor.op for tensor in outputs]
     found: dict[str, tf.Operation] = {}
     while waiting:

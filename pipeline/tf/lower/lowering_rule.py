@@ -1,7 +1,7 @@
-"""What a lowering is, and what the rules share.
+"""The type of a lowering, and functions that the rules share.
 
-A rule takes an op's inputs and attributes under the names of tf.raw_ops, swallows those that it
-does not look at, and returns what the op would.
+A rule takes an op's inputs and attributes under the names of tf.raw_ops, ignores those that it
+does not need, and returns the op's result.
 """
 
 from collections.abc import Callable
@@ -23,9 +23,9 @@ class Lowering:
 
     Attributes:
         lower: The function.
-        becomes: What it makes, for the sentence that tells of it.
-        why: What is wrong with the op in TensorFlow.js; None where it has none such.
-        applies: Whether a node is one for the rule, told without reading the graph.
+        becomes: The result, as a noun for the sentence on the change.
+        why: The fault of the op in TensorFlow.js; None if TensorFlow.js lacks the op.
+        applies: Whether the rule is for a node, decided by the node alone.
     """
 
     lower: Callable[..., Any]
@@ -34,15 +34,15 @@ class Lowering:
     applies: Callable[[NodeDef], bool] = lambda _: True
 
     def describe(self, op: str) -> str:
-        """Return the sentence about what became of an op."""
+        """Return the sentence on the change: "Erfc became 1 - Erf: TensorFlow.js has no Erfc"."""
         return f"{op} became {self.becomes}: {self.why or f'TensorFlow.js has no {op}'}"
 
 
 def require_static(tensor: tf.Tensor, name: str) -> Any:
-    """Return the value of a constant as numpy has it.
+    """Return the value of a constant as a numpy array.
 
     Raises:
-        NotLowered: It is known only when the model runs.
+        NotLowered: The value is known only when the model runs.
     """
     value = tf.get_static_value(tensor)
     if value is None:
@@ -54,7 +54,7 @@ def require_ndim(tensor: tf.Tensor) -> int:
     """Return the number of axes.
 
     Raises:
-        NotLowered: It is known only when the model runs.
+        NotLowered: The number is known only when the model runs.
     """
     ndim = tensor.shape.rank
     if ndim is None:
@@ -66,7 +66,7 @@ def count_axis(axis: int, tensor: tf.Tensor) -> int:
     """Return the number of an axis, which may be counted from the end.
 
     Raises:
-        NotLowered: It is, and how many there are is known only when the model runs.
+        NotLowered: It counts from the end, and the number of axes is known only in the run.
     """
     return axis if axis >= 0 else axis + require_ndim(tensor)
 
@@ -75,7 +75,7 @@ def require_sizes(tensor: tf.Tensor, axes: slice) -> list[int]:
     """Return the sizes of some axes.
 
     Raises:
-        NotLowered: One is known only when the model runs.
+        NotLowered: A size is known only when the model runs.
     """
     require_ndim(tensor)
     sizes: list[int | None] = tensor.shape.as_list()[axes]
@@ -85,7 +85,7 @@ def require_sizes(tensor: tf.Tensor, axes: slice) -> list[int]:
 
 
 def size_of(tensor: tf.Tensor, axis: int) -> Any:
-    """Return the size of an axis: a number where it is known, else an int32 tensor."""
+    """Return the size of an axis: a number if known, else an int32 tensor."""
     known = None if tensor.shape.rank is None else tensor.shape[axis]
     return tf.shape(tensor)[axis] if known is None else known
 
@@ -93,8 +93,8 @@ def size_of(tensor: tf.Tensor, axis: int) -> Any:
 def gather_rows(params: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Tensor:
     """Gather along the axis after the batch axes, from each batch by its own indices.
 
-    The wasm backend reads beyond its batch when a gather has batch axes, so the batches are put
-    end to end, and each has its start added to its indices.
+    The wasm backend reads beyond the batch in a gather with batch axes, so the batches are joined,
+    and the start of each batch is added to its indices.
     """
     size = size_of(params, batch_dims)
     batches = tf.shape(params)[:batch_dims]

@@ -1,4 +1,4 @@
-"""The rules of all modules, by the op that they are for."""
+"""The rules of all modules, by op."""
 
 from collections.abc import Mapping
 

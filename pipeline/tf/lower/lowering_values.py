@@ -1,7 +1,7 @@
-"""Values of tensors that do not depend on what a model is run on.
+"""Values of tensors that do not depend on the inputs of a model.
 
-tf.get_static_value knows constants and some shapes; sizes that are computed from others, as
-tf.image.resize does, are known as well once the ops in between are run.
+tf.get_static_value knows constants and some shapes. Sizes computed from these, as in
+tf.image.resize, become known once the ops in between run.
 """
 
 from typing import Any
@@ -12,12 +12,12 @@ import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-# Values up to this many numbers are looked for; a weight is none.
+# Largest number of values to look for; weights have more.
 _NUM_SHOWN = 4096
 _NUM_OPS = 64
 _OPAQUE = {tf.resource, tf.variant}
 _OF_SHAPES = {"Rank", "Shape", "Size"}
-# Ops of arithmetic on sizes, and what puts them together.
+# Ops of arithmetic on sizes, and ops that join sizes.
 _RUN = {
     "Add", "AddV2", "Cast", "Ceil", "ConcatV2", "Div", "ExpandDims", "Floor", "FloorDiv",
     "FloorMod", "GatherV2", "Identity", "Maximum", "Minimum", "Mul", "Neg", "Pack", "Prod",
@@ -27,7 +27,7 @@ _RUN = {
 
 
 def find_value(tensor: tf.Tensor) -> npt.NDArray[Any] | None:
-    """Return a small tensor's value, None where it is known only when the model runs."""
+    """Return a small tensor's value, None if only the run of the model knows it."""
     count = tensor.shape.num_elements()
     if count is None or count > _NUM_SHOWN or tensor.dtype in _OPAQUE:
         return None
@@ -43,9 +43,9 @@ def find_value(tensor: tf.Tensor) -> npt.NDArray[Any] | None:
 
 
 def _copy_below(tensor: tf.Tensor) -> GraphDef | None:
-    """Return the nodes that a tensor is computed from; None if one depends on an input.
+    """Return the nodes that compute a tensor; None if one of them depends on an input.
 
-    What is known stands there as a constant.
+    Known values are constants in it.
     """
     waiting = [tensor.op]
     found: dict[str, NodeDef] = {}
@@ -62,15 +62,15 @@ def _copy_below(tensor: tf.Tensor) -> GraphDef | None:
         elif op.type in _RUN and len(found) < _NUM_OPS:
             found[op.name] = NodeDef()
             found[op.name].CopyFrom(op.node_def)
-            found[op.name].input[:] = [one.name for one in op.inputs]
-            waiting += [one.op for one in op.inputs]
+            found[op.name].input[:] = [tensor.name for tensor in op.inputs]
+            waiting += [tensor.op for tensor in op.inputs]
         else:
             return None
     return GraphDef(node=found.values())
 
 
 def _find_known(op: tf.Operation) -> npt.NDArray[Any] | None:
-    """Return what an op gives, where that is known without what it is computed from."""
+    """Return an op's result if it is known without the op's inputs."""
     if op.type == "Const" or op.type in _OF_SHAPES:
         known: npt.NDArray[Any] | None = tf.get_static_value(op.outputs[0])
         return known
@@ -80,7 +80,7 @@ def _find_known(op: tf.Operation) -> npt.NDArray[Any] | None:
 
 
 def _slice_shape(op: tf.Operation, shape: tf.TensorShape) -> npt.NDArray[Any] | None:
-    """Return a slice of a shape, if no size in it is unknown."""
+    """Return a slice of a shape if all its sizes are known."""
     ends = [tf.get_static_value(tensor) for tensor in op.inputs[1:]]
     if shape.rank is None or any(end is None for end in ends):
         return None

@@ -1,9 +1,9 @@
 """Lowerings of diagonals: of the MatrixDiag family, in all its versions.
 
-All are one rule: the element in row i and column j lies on the diagonal j - i; where the
-diagonals are stacked as rows, the uppermost first, it has a place in one of those. Rows of
-stacked diagonals are filled at the left or at the right, as `align` says for diagonals above
-and below the main one (array_ops.cc: MatrixDiagV3).
+All follow one rule: the element in row i and column j lies on the diagonal j - i. Diagonals may be
+stacked as rows, the uppermost first; then the element has a position in one of those rows. Rows
+of stacked diagonals are padded at the left or at the right, as `align` says for diagonals above
+and below the main diagonal (array_ops.cc: MatrixDiagV3).
 """
 
 from collections.abc import Sequence
@@ -82,10 +82,10 @@ def _part_v2(
     longest = _longest(band, rows, columns)
     diagonals = tf.expand_dims(tf.range(band[1], band[0] - 1, -1), 1)
     lengths = _length(diagonals, rows, columns)
-    places = tf.expand_dims(tf.range(longest), 0) - _offset(diagonals, lengths, longest, align)
-    inside = tf.logical_and(tf.greater_equal(places, 0), tf.less(places, lengths))
-    row = places - tf.minimum(diagonals, 0)
-    column = places + tf.maximum(diagonals, 0)
+    positions = tf.expand_dims(tf.range(longest), 0) - _offset(diagonals, lengths, longest, align)
+    inside = tf.logical_and(tf.greater_equal(positions, 0), tf.less(positions, lengths))
+    row = positions - tf.minimum(diagonals, 0)
+    column = positions + tf.maximum(diagonals, 0)
     shape = tf.shape(input)[:-2]
     values = _gather_flat(input, 2, tf.where(inside, row * columns + column, 0), shape)
     found = tf.where(inside, values, padding_value)
@@ -93,7 +93,7 @@ def _part_v2(
 
 
 def _diag_all(*, diagonal: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Put all elements of a tensor on the diagonal of one with twice as many axes."""
+    """Put all elements of a tensor on the diagonal of a tensor with twice as many axes."""
     shape = tf.shape(diagonal)
     matrix = _diag(diagonal=tf.reshape(diagonal, [-1]))
     return tf.reshape(matrix, tf.concat([shape, shape], 0))
@@ -102,14 +102,14 @@ def _diag_all(*, diagonal: tf.Tensor, **_: Any) -> tf.Tensor:
 def _part_all(*, input: tf.Tensor, **_: Any) -> tf.Tensor:
     shape = tf.shape(input)[: tf.rank(input) // 2]
     size = tf.reduce_prod(tf.concat([[1], shape], 0))
-    places = tf.range(size) * (size + 1)
-    return tf.reshape(tf.gather(tf.reshape(input, [-1]), places), shape)
+    positions = tf.range(size) * (size + 1)
+    return tf.reshape(tf.gather(tf.reshape(input, [-1]), positions), shape)
 
 
 def _band_part(
     *, input: tf.Tensor, num_lower: tf.Tensor, num_upper: tf.Tensor, **_: Any
 ) -> tf.Tensor:
-    """Keep what lies in a band around the main diagonal; a negative width is all of a side."""
+    """Keep the band around the main diagonal; a negative width keeps a whole side."""
     below, above = tf.get_static_value(num_lower), tf.get_static_value(num_upper)
     if below is not None and below == above:
         raise NotLowered("its band is as wide on both sides")
@@ -131,17 +131,17 @@ def _spread(
     align: bytes,
     others: tf.Tensor,
 ) -> tf.Tensor:
-    """Return matrices with the given diagonals, and what `others` holds elsewhere."""
+    """Return matrices with the given diagonals, and the values of `others` elsewhere."""
     rows, columns = sizes
     row, column = tf.expand_dims(tf.range(rows), 1), tf.expand_dims(tf.range(columns), 0)
     number = column - row
     inside = tf.logical_and(tf.greater_equal(number, band[0]), tf.less_equal(number, band[1]))
     longest = size_of(diagonals, -1)
     lengths = _length(number, rows, columns)
-    place = tf.minimum(row, column) + _offset(number, lengths, longest, align)
+    position = tf.minimum(row, column) + _offset(number, lengths, longest, align)
     single = band[0] == band[1]
     shape = tf.shape(diagonals)[: -1 if single else -2]
-    index = tf.where(inside, (band[1] - number) * longest + place, 0)
+    index = tf.where(inside, (band[1] - number) * longest + position, 0)
     values = _gather_flat(diagonals, 1 if single else 2, index, shape)
     return tf.where(inside, values, others)
 
@@ -149,13 +149,13 @@ def _spread(
 def _gather_flat(
     tensor: tf.Tensor, num_axes: int, indices: tf.Tensor, outer: tf.Tensor
 ) -> tf.Tensor:
-    """Gather by numbers that count the elements of the last axes together."""
+    """Gather by flat indices into the last axes."""
     inner = tf.reduce_prod(tf.shape(tensor)[-num_axes:])
-    # With a 1, as the wasm backend takes the product of no numbers for whatever is in memory.
+    # With a 1, because the wasm backend reads stray memory for the product of no numbers.
     number = tf.reduce_prod(tf.concat([[1], outer], 0))
     flat = tf.reshape(tensor, tf.stack([number, inner]))
-    places = tf.reshape(indices, [-1])
-    found = tf.gather(flat, places, axis=1)
+    positions = tf.reshape(indices, [-1])
+    found = tf.gather(flat, positions, axis=1)
     return tf.reshape(found, tf.concat([outer, tf.shape(indices)], 0))
 
 
@@ -167,7 +167,7 @@ def _band(k: tf.Tensor) -> tuple[int, int]:
 
 
 def _length(diagonals: tf.Tensor, rows: Any, columns: Any) -> tf.Tensor:
-    """Return how many elements diagonals have."""
+    """Return the number of elements of diagonals."""
     return tf.minimum(rows + tf.minimum(diagonals, 0), columns - tf.maximum(diagonals, 0))
 
 
@@ -176,7 +176,7 @@ def _longest(band: Sequence[int], rows: Any, columns: Any) -> Any:
 
 
 def _offset(diagonals: tf.Tensor, lengths: tf.Tensor, longest: Any, align: bytes) -> tf.Tensor:
-    """Return at which place of their row diagonals begin."""
+    """Return the position in their row at which diagonals begin."""
     above, _, below = align.partition(b"_")
     right = [below == b"RIGHT", below == above == b"RIGHT", above == b"RIGHT"]
     is_right = tf.gather(tf.constant(right, tf.int32), tf.sign(diagonals) + 1)

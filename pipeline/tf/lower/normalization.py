@@ -1,8 +1,8 @@
 """Lowerings of normalization, after TensorFlow's kernels (core/kernels/fused_batch_norm_op.cc).
 
-A FusedBatchNorm that trains normalizes by the mean and variance of what it is given: Keras 2
-writes layer normalization so. TensorFlow.js reads the two from its inputs, which are empty then,
-and returns NaN without an error (executors/normalization_executor.ts).
+A FusedBatchNorm that trains normalizes by the mean and variance of its input: Keras 2 writes layer
+normalization so. TensorFlow.js reads both from the op's inputs, which are empty then, and returns
+NaN without an error (executors/normalization_executor.ts).
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ def _batch_norm(
     y = tf.cast(centred * factor + tf.reshape(offset, sizes), x.dtype)
     count = tf.cast(tf.size(x) / tf.size(scale), scale.dtype)
     unbiased = variance * (count / tf.maximum(count - 1.0, 1.0))
-    # What else it returns is for its gradient.
+    # Its other results are for its gradient.
     flat = [tf.reshape(part, [-1]) for part in (mean, unbiased, mean, variance)]
     return [y, *flat, *([tf.zeros([0], scale.dtype)] * (num_outputs - 1 - len(flat)))]
 
@@ -54,7 +54,7 @@ def _batch_norm_of_six(**given: Any) -> list[tf.Tensor]:
 
 
 def _trains(node: NodeDef) -> bool:
-    # An attribute at its default may be left out.
+    # A file may leave out an attribute at its default.
     return "is_training" not in node.attr or bool(node.attr["is_training"].b)
 
 

@@ -1,4 +1,4 @@
-"""Lowerings of ops that compute nothing, or what another op computes under another name."""
+"""Lowerings of ops that compute nothing, or the same as an op of another name."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from pipeline.tf.lower.lowering_rule import Lowering, require_static
 
 
 def _pass(name: str) -> Callable[..., tf.Tensor]:
-    """Return a rule that hands on the input of this name."""
+    """Return a rule that passes on the input of this name."""
     return lambda **given: tf.identity(given[name])
 
 
@@ -168,7 +168,7 @@ def _pad_and_convolve(
 def _switch(
     *, data: tf.Tensor, output_index: tf.Tensor, num_outs: int, **_: Any
 ) -> list[tf.Tensor]:
-    """Ask for one branch after the other; what none of them is goes to the last."""
+    """Test for each branch in turn; the last branch takes all other values."""
     branches = []
     for i in range(num_outs - 1):
         is_chosen = tf.equal(output_index, i)
@@ -179,7 +179,7 @@ def _switch(
 
 
 def _empty_optional(**_: Any) -> tf.Tensor:
-    """Return something of the same kind that TensorFlow.js makes; nobody opens it."""
+    """Return a tensor of a kind that TensorFlow.js can make; no op opens it."""
     return tf.raw_ops.EmptyTensorList(
         element_shape=tf.constant([], tf.int32),
         max_num_elements=tf.constant(0),

@@ -1,7 +1,7 @@
-"""Lowerings of ragged tensors: rows of any length, end to end, and the places where rows begin.
+"""Lowerings of ragged tensors: rows of any length, end to end, with the starts of the rows.
 
-The converter takes TensorFlow.js to have these ops; TensorFlow.js 4 has their kernels, but no
-mapping of ops to them ("Unknown op 'RaggedTensorToTensor'").
+The converter assumes that TensorFlow.js has these ops; TensorFlow.js 4 has their kernels, but does
+not map ops to them ("Unknown op 'RaggedTensorToTensor'").
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def _to_tensor(
     levels = _read_partitions(row_partition_types, row_partition_tensors)
     height = _wanted(shape, 0)
     if height is not None:
-        # Rows beyond the last begin where that ends, so that they are empty.
+        # Rows beyond the last begin at its end, so that they are empty.
         last = tf.shape(levels[0])[0] - 1
         levels[0] = tf.gather(levels[0], tf.minimum(tf.range(height + 1), last))
     dense = values
@@ -53,10 +53,10 @@ def _range(
     lengths = tf.maximum(tf.cast(tf.math.floordiv(reach, deltas), tf.int32), 0)
     lengths = tf.reshape(lengths, [-1])
     splits = _to_splits(lengths)
-    rows, places = _locate(splits)
+    rows, positions = _locate(splits)
     begins = tf.broadcast_to(tf.reshape(starts, [-1]), tf.shape(lengths))
     steps = tf.broadcast_to(tf.reshape(deltas, [-1]), tf.shape(lengths))
-    values = tf.gather(begins, rows) + tf.gather(steps, rows) * tf.cast(places, starts.dtype)
+    values = tf.gather(begins, rows) + tf.gather(steps, rows) * tf.cast(positions, starts.dtype)
     return [tf.cast(splits, Tsplits), values]
 
 
@@ -67,7 +67,7 @@ def _gather(
     indices: tf.Tensor,
     **_: Any,
 ) -> list[tf.Tensor]:
-    """Take the rows that are asked for, level by level, and the values of the last level."""
+    """Take the requested rows, level by level, and the values of the last level."""
     if require_ndim(indices) != 1:
         raise NotLowered("by more than a list of indices")
     wanted = tf.cast(indices, tf.int32)
@@ -77,13 +77,13 @@ def _gather(
         begins = tf.gather(splits, wanted)
         new = _to_splits(tf.gather(splits, wanted + 1) - begins)
         taken.append(tf.cast(new, given.dtype))
-        rows, places = _locate(new)
-        wanted = tf.gather(begins, rows) + places
+        rows, positions = _locate(new)
+        wanted = tf.gather(begins, rows) + positions
     return [*taken, tf.gather(params_dense_values, wanted)]
 
 
 def _read_partitions(types: Sequence[bytes], tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Return the splits of each ragged axis, however they were given."""
+    """Return the splits of each ragged axis, from any form of row partition."""
     if types[0] == _ROW_SPLITS and set(types) == {_ROW_SPLITS}:
         return [tf.cast(tensor, tf.int32) for tensor in tensors]
     if types[0] != _NUM_ROWS or set(types[1:]) != {_ROW_IDS}:
@@ -100,19 +100,19 @@ def _read_partitions(types: Sequence[bytes], tensors: Sequence[tf.Tensor]) -> li
 
 def _fill_rows(values: tf.Tensor, splits: tf.Tensor, width: Any, default: tf.Tensor) -> tf.Tensor:
     """Return (number of rows, width, ...): the rows, cut or filled to a width."""
-    places = tf.expand_dims(splits[:-1], 1) + tf.range(width)
-    inside = tf.less(places, tf.expand_dims(splits[1:], 1))
-    return tf.gather(_append(values, default), tf.where(inside, places, tf.shape(values)[0]))
+    positions = tf.expand_dims(splits[:-1], 1) + tf.range(width)
+    inside = tf.less(positions, tf.expand_dims(splits[1:], 1))
+    return tf.gather(_append(values, default), tf.where(inside, positions, tf.shape(values)[0]))
 
 
 def _append(values: tf.Tensor, default: tf.Tensor) -> tf.Tensor:
-    """Put one more element, the default, after values."""
+    """Append one more element, the default, to values."""
     row = tf.broadcast_to(default, tf.concat([[1], tf.shape(values)[1:]], 0))
     return tf.concat([values, row], 0)
 
 
 def _wanted(shape: tf.Tensor, axis: int) -> int | None:
-    """Return the size that is asked for, None where it is what the rows need."""
+    """Return the requested size, None if the rows decide it."""
     value = tf.get_static_value(shape)
     if value is None:
         raise NotLowered("its shape is computed")
@@ -126,7 +126,7 @@ def _to_splits(lengths: tf.Tensor) -> tf.Tensor:
 
 
 def _locate(splits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the row of each value, and its place in there."""
+    """Return the row of each value, and its position in the row."""
     count = splits[-1]
     ends = tf.expand_dims(splits[1:-1], 1)
     marks = tf.scatter_nd(ends, tf.ones_like(splits[1:-1]), tf.reshape(count + 1, [1]))

@@ -10,7 +10,7 @@ from pipeline.tf.lower.lowering_rule import Lowering
 def _unsorted_sum(
     *, data: tf.Tensor, segment_ids: tf.Tensor, num_segments: tf.Tensor, **_: Any
 ) -> tf.Tensor:
-    """Scatter with one more segment, which takes what has a negative id and is cut off."""
+    """Scatter with one more segment, which takes rows with a negative id and is cut off."""
     ids = tf.reshape(tf.cast(segment_ids, tf.int32), [-1])
     count = tf.cast(num_segments, tf.int32)
     inner = tf.shape(data)[tf.rank(segment_ids) :]
@@ -102,7 +102,7 @@ def _sparse_dense_sum(
 
 
 def _count(segment_ids: tf.Tensor) -> tf.Tensor:
-    """Return one more than the last of sorted ids, 0 where there is none."""
+    """Return one more than the last of sorted ids, 0 without ids."""
     return tf.reduce_max(tf.concat([[-1], tf.cast(segment_ids, tf.int32)], 0)) + 1
 
 
@@ -112,7 +112,7 @@ def _scatter(rows: tf.Tensor, segment_ids: tf.Tensor, count: tf.Tensor) -> tf.Te
 
 
 def _average(rows: tf.Tensor, segment_ids: tf.Tensor, count: tf.Tensor, *, root: bool) -> tf.Tensor:
-    """Divide sums by the sizes of their segments, or the roots of those; 0 where empty."""
+    """Divide sums by the sizes of their segments, or by their roots; 0 if empty."""
     ones = tf.ones_like(segment_ids, rows.dtype)
     sizes = tf.maximum(_scatter(ones, segment_ids, count), tf.ones([], rows.dtype))
     divisor = tf.sqrt(sizes) if root else sizes

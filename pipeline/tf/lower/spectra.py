@@ -1,4 +1,4 @@
-"""Lowerings of Fourier transforms over several axes, by one axis after the other."""
+"""Lowerings of Fourier transforms over several axes, one axis after the other."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ def _transform_real(num_axes: int) -> Callable[..., tf.Tensor]:
 
 
 def _restore_real(num_axes: int) -> Callable[..., tf.Tensor]:
-    """Return a rule for the inverse of that: the last axis last."""
+    """Return a rule for the inverse transform to real numbers: the last axis last."""
 
     def lower(*, input: tf.Tensor, fft_length: tf.Tensor, **_: Any) -> tf.Tensor:
         lengths = require_static(fft_length, "length").tolist()
@@ -78,7 +78,7 @@ def _along(values: tf.Tensor, axis: int, transform: Transform) -> tf.Tensor:
 
 
 def _transpose(values: tf.Tensor, order: list[int]) -> tf.Tensor:
-    """Transpose complex numbers part by part: TensorFlow.js transposes real ones only."""
+    """Transpose complex numbers part by part: TensorFlow.js transposes only real numbers."""
     real, imag = tf.math.real(values), tf.math.imag(values)
     return tf.complex(tf.transpose(real, order), tf.transpose(imag, order))
 

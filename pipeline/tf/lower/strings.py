@@ -1,4 +1,4 @@
-"""Lowerings of strings, and of what reads them out of a recognizer's scores."""
+"""Lowerings of strings, and of the search for texts in a recognizer's scores."""
 
 import re
 import string
@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, require_static, size_of
 
-# What TensorFlow takes for white space (absl::ascii_isspace).
+# TensorFlow's white space (absl::ascii_isspace).
 _SPACES = "\t\n\v\f\r "
 _NEGATED = {r"\D", r"\S", r"\W"}
-# A character that no text has, to stand for an empty one.
+# A character that occurs in no text, to mark an empty text.
 _NOTHING = "\x1a"
 
 
@@ -53,7 +53,7 @@ def _static_replace(
 def _replace(
     texts: tf.Tensor, pattern: str, rewrite: str, *, replace_global: bool = True
 ) -> tf.Tensor:
-    """Replace by a pattern, which TensorFlow.js reads in small letters, as it does the rest."""
+    """Replace by a pattern; TensorFlow.js reads all string attributes in lower case."""
     if rewrite != rewrite.lower():
         raise NotLowered("it writes capital letters")
     return tf.raw_ops.StaticRegexReplace(
@@ -65,7 +65,7 @@ def _replace(
 
 
 def _write_small(pattern: str) -> str:
-    r"""Return a pattern that means the same without capital letters: \x41 is A."""
+    r"""Return an equal pattern without capital letters: "\x41" for "A"."""
     written, in_set = "", False
     for part in re.findall(r"\\.|.", pattern, re.DOTALL):
         if part in _NEGATED and not in_set:
@@ -87,7 +87,7 @@ def _split(
     maxsplit: int,
     **_: Any,
 ) -> list[tf.Tensor]:
-    """Split at one character, or at white space as often as there is any."""
+    """Split at one character, or at every run of white space."""
     separator = require_static(sep, "separator").item().decode()
     if maxsplit >= 0:
         raise NotLowered("that ends after some parts")
@@ -96,7 +96,7 @@ def _split(
     if not separator:
         parts = tf.raw_ops.StringSplit(input=input, delimiter=_SPACES, skip_empty=True)
         return [parts.indices, parts.values, parts.shape]
-    # StringSplit finds no part in an empty text; StringSplitV2 an empty one.
+    # StringSplit finds no part in an empty text, StringSplitV2 finds an empty part.
     filled = _replace(input, "^$", _NOTHING)
     parts = tf.raw_ops.StringSplit(input=filled, delimiter=separator, skip_empty=False)
     return [parts.indices, _replace(parts.values, f"^{_NOTHING}$", ""), parts.shape]
@@ -110,7 +110,7 @@ def _decode_greedily(
     blank_index: int = -1,
     **_: Any,
 ) -> list[tf.Tensor]:
-    """Take the best class of each step; leave out blanks, and repeated ones where asked."""
+    """Take the best class of each step; leave out blanks, and repeats if asked."""
     steps, classes = size_of(inputs, 0), size_of(inputs, 2)
     best = tf.transpose(tf.argmax(inputs, -1, tf.int32))
     heard = tf.less(tf.expand_dims(tf.range(steps), 0), tf.expand_dims(sequence_length, 1))

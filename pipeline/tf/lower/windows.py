@@ -48,7 +48,7 @@ def _patches(
     padding: bytes,
     **_: Any,
 ) -> tf.Tensor:
-    """Gather the rows of all windows, then the columns, and put those of a window together."""
+    """Gather the rows of all windows, then the columns, and join those of a window."""
     padded, counts = images, []
     for axis in (1, 2):
         padded, indices = _window(
@@ -86,8 +86,8 @@ def _window(  # a window over an axis
 def _resize(op: str) -> Callable[..., tf.Tensor]:
     """Return a rule for a resizing op with fixed sizes.
 
-    Such an op is linear, and the same along rows and columns: what it makes of the unit vectors
-    is the matrix to multiply by.
+    A resizing op is linear, and the same along rows and columns: its results for the unit vectors
+    are the matrix to multiply by.
     """
     raw = getattr(tf.raw_ops, op)
 

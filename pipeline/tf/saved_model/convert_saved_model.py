@@ -1,7 +1,7 @@
-"""SavedModel to graph model, through the functions of the tensorflowjs package.
+"""Converts a SavedModel to a graph model, through the functions of the tensorflowjs package.
 
-It writes float32 as the source has it; variants are made elsewhere. Names are ours: the
-converter matches outputs by dtype and shape, and gives up where two agree.
+Weights stay float32 as in the source; variants are made elsewhere. Names come from our own
+matching: the converter matches outputs by dtype and shape, and fails if two agree.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ from pipeline.tf.untrusted.refuse import check_trusted
 from pipeline.tf.write_graph_model import write_graph_model
 
 MODULE_FILE = "tfhub_module.pb"
-"""What tells a module of TF Hub's first format."""
+"""The file by which a module of TF Hub's first format is recognized."""
 
 
 def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
@@ -38,17 +38,17 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
 
     Args:
         source: Folder that holds saved_model.pb.
-        folder: Where to write model.json and shards.
+        folder: The folder for model.json and shards.
         flags: All but output_node_names and split_weights_by_layer are read.
 
     Returns:
-        What the source states of itself; inputs and outputs with the tensor of the converted
+        The signatures and tags of the source; inputs and outputs with the tensor of the converted
         graph for each name, in structured order; repairs.
 
     Raises:
         FormatError: The files are missing, cut off or no SavedModel.
         UntrustedSourceError: The graph touches the machine, and `trust` is not set.
-        SignatureError: The signature or the tags are not there, or ambiguous.
+        SignatureError: The signature or the tags do not exist, or are ambiguous.
         ConversionError: The converter cannot convert it.
     """
     saved_model = load_saved_model(source)
@@ -89,7 +89,7 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
 
 
 def _check_examples(meta_graph: MetaGraphDef, key: str) -> None:
-    """Raise for a signature that takes what only TensorFlow can read."""
+    """Raise for a signature whose inputs only TensorFlow can read."""
     if not find_parsers(meta_graph, key):
         return
     others = [other for other in list_signatures(meta_graph) if not find_parsers(meta_graph, other)]
@@ -104,7 +104,7 @@ def _check_examples(meta_graph: MetaGraphDef, key: str) -> None:
 
 
 def _build_signature(frozen: Frozen, stated: SignatureDef) -> SignatureDef:
-    """Return what the converter tells its optimizer to keep: all inputs and outputs."""
+    """Return the signature that the converter's optimizer must keep: all inputs and outputs."""
     signature = converter._build_signature_def(  # noqa: SLF001  # the pinned converter has no other way
         frozen.graph, frozen.inputs, frozen.outputs, stated
     )
@@ -123,8 +123,8 @@ def _user_inputs(frozen: Frozen) -> Sequence[Any]:
 def _tie(named: Iterable[NamedTensor], tensors: Sequence[Any], *, side: str) -> list[Tie]:
     """Return name and tensor in the converted graph for each input or output.
 
-    The tensor is the one that the name was followed to in saved_model.pb; it has to be among
-    those that TensorFlow loaded, and of the stated dtype and a compatible shape.
+    The tensor was found in saved_model.pb by its name. It must be among the tensors that
+    TensorFlow loaded, and have the stated dtype and a compatible shape.
     """
     by_name = {tensor.name: tensor for tensor in tensors}
     ties = []
@@ -148,7 +148,7 @@ def _tie(named: Iterable[NamedTensor], tensors: Sequence[Any], *, side: str) -> 
 
 
 def _describe(saved_model: SavedModel, tags: list[str]) -> dict[str, StatedSignature]:
-    """Return all signatures; a signature of another graph alone states that graph's tags."""
+    """Return all signatures; those of another graph only also state that graph's tags."""
     described: dict[str, StatedSignature] = {}
     for meta_graph in saved_model.meta_graphs:
         own = list(meta_graph.meta_info_def.tags)

@@ -1,8 +1,9 @@
-"""Freeze: a signature's function as one graph whose variables are constants.
+"""Freeze: turns a signature's function into a graph whose variables are constants.
 
-After `_convert_tf_saved_model` in tensorflowjs/converters/tf_saved_model_conversion_v2.py
-4.22.0, in its order and by its functions, so that the weights are the converter's to the byte.
-What it leaves out there: the real error is not lost when the TensorFlow 1 way is tried in vain.
+It follows `_convert_tf_saved_model` in
+tensorflowjs/converters/tf_saved_model_conversion_v2.py 4.22.0, in its order and with its functions,
+so that the weights equal the converter's to the byte. Unlike there, the first error is kept if the
+TensorFlow 1 way fails too.
 """
 
 import re
@@ -25,13 +26,13 @@ from pipeline.tf.saved_model.tables import find_initializer, place_assets
 from pipeline.tf.tf_session import is_of_tensorflow_1
 
 _UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
-# Where TensorFlow says in how many calls of Python a node was made, before it says why.
+# The parts of TensorFlow's messages before the reason: colors, and the Python calls of a node.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _AUTOGRAPH = "in user code:"
 _ERROR = re.compile(r"\w+(Error|Exception): ")
 _TRACE = re.compile(r"Graph execution error:.*?\nNode: ", re.DOTALL)
-# As a session of TensorFlow 1 raises them; the reader of TensorFlow 2 turns its own into
-# Python's, of many kinds.
+# The errors of a session of TensorFlow 1; the reader of TensorFlow 2 turns its own into Python's,
+# of many kinds.
 _DATA_ERRORS = (
     tf.errors.DataLossError,
     tf.errors.OutOfRangeError,
@@ -69,13 +70,13 @@ def freeze_signature(
 
     Args:
         folder: Holds saved_model.pb.
-        meta_graph: The graph in it that is meant.
+        meta_graph: The chosen graph in it.
         signature_key: Key of the signature.
         control_flow_v2: Whether loops and branches stay functions, or become plain nodes.
 
     Raises:
         FormatError: Its variables cannot be read.
-        ConversionError: It cannot be loaded or frozen, or a table is filled by nothing.
+        ConversionError: It cannot be loaded or frozen, or a table has no initializer.
     """
     tags = list(meta_graph.meta_info_def.tags)
     try:
@@ -110,10 +111,13 @@ def freeze_signature(
 
 
 def format_reason(error: BaseException, folder: Path | None = None) -> str:
-    """Return why TensorFlow failed: the first lines of its message, without our paths."""
+    """Return TensorFlow's reason: the first lines of its message, without paths.
+
+    For instance "No OpKernel was registered to support Op 'Foo' …".
+    """
     whole = _TRACE.sub("", _COLOUR.sub("", str(error)))
     lines = [line.strip() for line in whole.splitlines() if line.strip()]
-    if lines[:1] == [_AUTOGRAPH]:  # the user's code is ours or the framework's; its error follows
+    if lines[:1] == [_AUTOGRAPH]:  # its "user code" is ours or the framework's; the error follows
         lines = lines[next((i for i, line in enumerate(lines) if _ERROR.match(line)), 0) :]
     text = " ".join(lines[:3]) or type(error).__name__
     for path in (folder, folder.resolve()) if folder else ():
@@ -129,7 +133,7 @@ def import_graph(graph_def: GraphDef) -> tf.Graph:
 
 
 def find_unknown_op(error: BaseException) -> ConversionError | None:
-    """Return what to say of an op that TensorFlow does not have; None if that is not why."""
+    """Return an error that names an op which TensorFlow lacks; None for any other cause."""
     unknown = _UNKNOWN_OP.search(str(error))
     return unknown and ConversionError(
         f"the graph needs the op {unknown[1]}, which TensorFlow does not have",
@@ -166,7 +170,7 @@ def _freeze_unloaded(
     """Freeze a signature of TensorFlow 1 that the loader of TensorFlow 2 cannot read.
 
     Raises:
-        ConversionError: As the loader said, where TensorFlow 1 cannot freeze it either.
+        ConversionError: The loader's error, if TensorFlow 1 cannot freeze it either.
     """
     traced = trace_signature(meta_graph, signature_key)
     tags = list(meta_graph.meta_info_def.tags)
@@ -187,7 +191,7 @@ def _freeze_unloaded(
 
 
 def _find_initializer(graph: Any, meta_graph: MetaGraphDef, folder: Path) -> Any:
-    """Return the tf.Graph that fills the tables which stand in a graph itself."""
+    """Return the tf.Graph that fills the tables in the graph itself, None without tables."""
     initializer = find_initializer(graph.as_graph_def(), meta_graph.graph_def)
     if initializer is None:
         return None

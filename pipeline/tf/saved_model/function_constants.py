@@ -1,9 +1,9 @@
-"""Constants of library functions, named so that the converter does not break their readers.
+"""Renames constants of library functions, so that the converter does not break their readers.
 
-The converter puts a function's name before those of its constants, and renames every input that
-begins like one (`rename_constants` in tensorflowjs/converters/graph_rewrite_util.py): with a
-constant `slice/stack` an input `slice/stack_1` is renamed as well, although its node is not, and
-TensorFlow.js finds nothing there.
+The converter puts a function's name before the names of its constants, and also renames every
+input that begins with such a name (`rename_constants` in
+tensorflowjs/converters/graph_rewrite_util.py). With a constant `slice/stack` it renames an input
+`slice/stack_1` as well, but not its node, and TensorFlow.js does not find the node.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ _SUFFIX = "/constant"
 
 
 def part_constants(graph_def: GraphDef) -> list[str]:
-    """Rename constants in place whose name others of their function begin with; say how many."""
+    """Rename constants in place whose name is a prefix of other nodes; return a sentence on it."""
     count = sum(map(_part_function, graph_def.library.function))
     if not count:
         return []
@@ -43,7 +43,7 @@ def _part_function(function: FunctionDef) -> int:
 
 
 def _find_name(name: str, taken: Collection[str]) -> str:
-    """Return a name after this one that is the beginning of no other."""
+    """Return a name after this one that is a prefix of no other: "slice/stack/constant"."""
     name += _SUFFIX
     while any(other.startswith(name) for other in taken):
         name += "_"

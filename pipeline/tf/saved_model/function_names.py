@@ -1,7 +1,7 @@
-"""Names of library functions that are the same each time.
+"""Names library functions the same in each run.
 
-TensorFlow numbers the functions that it traces, and its optimizer lists them in any order; the
-names become those of weights, and the order that of the weights in the shards.
+TensorFlow numbers the functions that it traces, and its optimizer lists them in any order. Their
+names become those of weights, and their order that of the weights in the shards.
 """
 
 import re
@@ -15,7 +15,7 @@ _NUMBERS = re.compile(r"^__(?:inference|forward|backward)_|(?:_\d+)+$")
 
 
 def name_functions(graph_def: GraphDef) -> None:
-    """Name and order functions in place by who calls them first; drop those that nobody does."""
+    """Name and order functions in place by their first callers; drop those without a caller."""
     functions = {function.signature.name: function for function in graph_def.library.function}
     names: dict[str, str] = {}
     waiting = [graph_def.node]
@@ -38,7 +38,7 @@ def name_functions(graph_def: GraphDef) -> None:
 
 
 def _find_name(name: str, taken: Iterable[str]) -> str:
-    """Return a function's name without TensorFlow's numbers, and with one of ours."""
+    """Return a function's name without TensorFlow's numbers, and with a new one: "cond_true_0"."""
     plain = _NUMBERS.sub("", name) or "function"
     used = set(taken)
     return next(new for i in range(len(used) + 1) if (new := f"{plain}_{i}") not in used)

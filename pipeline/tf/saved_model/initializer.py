@@ -1,7 +1,7 @@
-"""Initializers: the graph that fills a model's tables, as TensorFlow.js runs it.
+"""Initializers: prepares the graph that fills a model's tables for TensorFlow.js.
 
-The converter writes it as TensorFlow has it, with the path of a file of words on this machine
-in the weights, and with names that TensorFlow counts from whatever it did before.
+The converter writes TensorFlow's graph, with the path of a file of words on this machine in the
+weights, and with names that TensorFlow numbers across all its work.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -21,12 +21,12 @@ from pipeline.tf.untrusted.reach import node_of, prune
 
 @dataclass(frozen=True, kw_only=True)
 class Initializer:
-    """What fills the tables of a model.
+    """The graph that fills the tables of a model.
 
     Attributes:
         graph: The graph.
-        signature: The tables that it returns; None where they stand in the model's graph.
-        repairs: What was changed in it.
+        signature: The tables that it returns; None if they are in the model's graph.
+        repairs: Sentences on its changes.
     """
 
     graph: GraphDef
@@ -37,12 +37,12 @@ class Initializer:
 def lower_initializer(
     frozen: Frozen, *, source: Path, taken: Collection[str]
 ) -> Initializer | None:
-    """Return what fills the tables of a frozen graph, None where it has none.
+    """Return the graph that fills the tables of a frozen graph, None without tables.
 
     Args:
-        frozen: Has the initializer as TensorFlow made it.
+        frozen: The frozen graph, with TensorFlow's initializer.
         source: The model's folder, whose files of words become constants.
-        taken: Names of constants of the model's graph: TensorFlow.js keeps both in one place.
+        taken: Names of constants of the model's graph: TensorFlow.js keeps both in one map.
     """
     whole = frozen.initializer_graph
     if whole is None:
@@ -59,15 +59,15 @@ def lower_initializer(
     _name_constants(graph, taken)
     for node in graph.node:
         if "shared_name" in node.attr:
-            node.attr["shared_name"].s = b""  # counted as well; TensorFlow.js goes by the node
+            node.attr["shared_name"].s = b""  # numbered as well; TensorFlow.js goes by the node
     return Initializer(graph=graph, signature=signature, repairs=[*repairs, *fills])
 
 
 def _drop_waiting(graph: GraphDef, ends: Iterable[str]) -> GraphDef:
-    """Return what the ends need.
+    """Return the nodes that the ends need.
 
-    A constant is there at once: that a node waits for it says nothing, and keeps the path of a
-    file of words alive.
+    A constant exists from the start, so a node need not wait for it. Such a control input would
+    keep the path of a file of words in the graph.
     """
     constants = {node.name for node in graph.node if node.op == "Const"}
     waiting = GraphDef()
@@ -80,7 +80,7 @@ def _drop_waiting(graph: GraphDef, ends: Iterable[str]) -> GraphDef:
 
 
 def _name_constants(graph: GraphDef, taken: Collection[str]) -> None:
-    """Give constants a name of their own where they have but a number, or that of another."""
+    """Rename constants whose name is only a number, or is taken by the model's graph."""
     constants = [node.name for node in graph.node if node.op == "Const"]
     renamed = [name for name in constants if name.isdigit() or name in taken]
     names = {name: f"initializer/constant_{i}" for i, name in enumerate(renamed)}

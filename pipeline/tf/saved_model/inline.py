@@ -1,7 +1,7 @@
-"""Inlining: calls of functions in a frozen graph become the nodes of these functions.
+"""Inlining: replaces calls of functions in a frozen graph by the nodes of these functions.
 
-TensorFlow.js runs loops and branches that are functions, but no plain call. Freezing a
-SavedModel inlines them; a graph that someone else froze may have them still.
+TensorFlow.js runs loops and branches that are functions, but no plain call. Freezing a SavedModel
+inlines them; a graph that others froze may still have them.
 """
 
 from collections.abc import Iterable
@@ -16,15 +16,15 @@ from tensorflow.python.training.saver import export_meta_graph
 from pipeline.tf.saved_model.freeze import import_graph
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
-# What tf.function(jit_compile=True) leaves: the optimizer inlines nothing that has it.
+# An attribute of tf.function(jit_compile=True), with which the optimizer inlines nothing.
 _COMPILED = "_XlaMustCompile"
 
 
 def inline_calls(graph: tf.Graph, outputs: Iterable[str]) -> tf.Graph:
-    """Return a graph without calls; the same graph where it has none.
+    """Return a graph without calls; the same graph if it has none.
 
-    As `_run_inline_graph_optimization` in tensorflow/python/framework/convert_to_constants.py
-    does it for functions.
+    It works like `_run_inline_graph_optimization` for functions in
+    tensorflow/python/framework/convert_to_constants.py.
 
     Args:
         graph: The graph.

@@ -1,4 +1,4 @@
-"""MetaGraphs: saved_model.pb read without TensorFlow's loader, which runs what it loads.
+"""MetaGraphs: reads saved_model.pb without TensorFlow's loader, which runs the model.
 
 A SavedModel holds one or more MetaGraphs, each chosen by its tags.
 """
@@ -16,8 +16,8 @@ from pipeline.errors import FormatError, SignatureError
 from pipeline.text.suggest import did_you_mean, find_similar
 
 _V1_ASSETS = "saved_model_assets"
-# What is meant where several graphs are there and none is named: TensorFlow's convention, then
-# that of TF Hub's modules, which have no tags but in training.
+# The default among several graphs: TensorFlow's convention, then that of TF Hub's modules, which
+# have no tags but in training.
 _BY_DEFAULT: tuple[tuple[str, ...], ...] = (("serve",), ())
 _FILES = ("saved_model.pb", "saved_model.pbtxt")
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
@@ -25,10 +25,10 @@ _VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
 
 
 def load_saved_model(folder: Path) -> SavedModel:
-    """Read saved_model.pb (or .pbtxt) and look whether the files that it needs are there.
+    """Read saved_model.pb (or .pbtxt) and check that the files that it needs exist.
 
     Raises:
-        FormatError: It is missing, cut off or something else, or variables are missing.
+        FormatError: It is missing, cut off or no SavedModel, or variables are missing.
     """
     saved_model = _read(folder)
     nodes = (node for graph in saved_model.meta_graphs for node in graph.graph_def.node)
@@ -41,11 +41,11 @@ def choose_meta_graph(saved_model: SavedModel, tags: Sequence[str] | None) -> Me
     """Return the MetaGraph with exactly these tags.
 
     Args:
-        saved_model: What was read.
-        tags: None for the only one; of several that of `serve`, else the one without tags.
+        saved_model: The SavedModel.
+        tags: None for the only graph; among several that of `serve`, else that without tags.
 
     Raises:
-        SignatureError: There is none, or several and nothing to choose by.
+        SignatureError: There is no such graph, or several without a default.
     """
     by_tags = {tuple(sorted(graph.meta_info_def.tags)): graph for graph in saved_model.meta_graphs}
     if tags is None:
@@ -70,11 +70,11 @@ def choose_meta_graph(saved_model: SavedModel, tags: Sequence[str] | None) -> Me
 def read_assets(meta_graph: MetaGraphDef) -> list[AssetFileDef]:
     """Return the files of a model that TensorFlow opens while it loads the model.
 
-    TensorFlow 2 lists them in a field of their own, TensorFlow 1 in a collection, which counts
-    where the field is empty (`get_asset_tensors` in saved_model/loader_impl.py).
+    TensorFlow 2 lists them in a field, TensorFlow 1 in a collection, which counts if the field
+    is empty (`get_asset_tensors` in saved_model/loader_impl.py).
 
     Raises:
-        FormatError: The collection holds something else.
+        FormatError: The collection holds other messages.
     """
     assets = list(meta_graph.asset_file_def)
     if assets or _V1_ASSETS not in meta_graph.collection_def:
@@ -90,7 +90,7 @@ def read_assets(meta_graph: MetaGraphDef) -> list[AssetFileDef]:
 
 
 def list_assets(meta_graph: MetaGraphDef) -> dict[str, str]:
-    """Return the file in `assets` for each node that holds the path of one."""
+    """Return the file in `assets` for each node that holds an asset's path."""
     return {
         asset.tensor_info.name.partition(":")[0]: asset.filename
         for asset in read_assets(meta_graph)
@@ -125,7 +125,7 @@ def _read(folder: Path) -> SavedModel:
 
 
 def _check_tags(saved_model: SavedModel, name: str) -> None:
-    """Raise where tags do not say which graph is meant: TensorFlow would take the first."""
+    """Raise if tags do not select a single graph: TensorFlow would take the first."""
     counts = Counter(frozenset(graph.meta_info_def.tags) for graph in saved_model.meta_graphs)
     tags, count = counts.most_common(1)[0]
     if count > 1:

@@ -1,8 +1,8 @@
-"""Tables of TensorFlow 2: resources that a loaded model creates, fills and gives a signature.
+"""Tables of TensorFlow 2: resources that a loaded model creates, fills and adds to a signature.
 
-After `_get_resource_initializer_concrete_function` and `_get_resource_ids_maps` in
-tensorflowjs/converters/tf_saved_model_conversion_v2.py 4.22.0, which fail as soon as the model
-has a table that the signature does not look at; here it is left out.
+It follows `_get_resource_initializer_concrete_function` and `_get_resource_ids_maps` in
+tensorflowjs/converters/tf_saved_model_conversion_v2.py 4.22.0, which fail if the model has a
+table that the signature does not use; here that table is left out.
 """
 
 # ruff: noqa: SLF001  # the pinned TensorFlow has no public names for the resources of a model
@@ -17,11 +17,11 @@ from tensorflow.python.checkpoint.trackable_view import TrackableView
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What fills the tables of a signature.
+    """The function that fills the tables of a signature.
 
     Attributes:
-        initializer: Concrete function that creates the tables, fills and returns them.
-        ids: A number per table, first by the signature's input, then by initializer's output.
+        initializer: Concrete function that creates, fills and returns the tables.
+        ids: A number per table, first by the signature's input, then by the initializer's output.
     """
 
     initializer: Any
@@ -29,13 +29,13 @@ class Resources:
 
 
 def trace_resources(model: Any, function: Any) -> Resources | None:
-    """Return what fills the tables that a signature's function looks at; None without any."""
+    """Return the resources of the tables that a function uses; None without tables."""
     captured = {tensor._id: i for i, tensor in enumerate(function._captured_inputs)}
     tables = [
-        one
-        for one in TrackableView(model).descendants()
-        if isinstance(one, tf.saved_model.experimental.TrackableResource)
-        and one.resource_handle._id in captured
+        child
+        for child in TrackableView(model).descendants()
+        if isinstance(child, tf.saved_model.experimental.TrackableResource)
+        and child.resource_handle._id in captured
     ]
     if not tables:
         return None
@@ -43,7 +43,7 @@ def trace_resources(model: Any, function: Any) -> Resources | None:
     numbers = [table.resource_handle._id for table in tables]
     initializer = tf.function(lambda: [_fill_new(table) for table in tables])
     traced = initializer.get_concrete_function()
-    # Captured inputs always come after those of the user.
+    # Captured inputs always come after the user's inputs.
     inputs = function.inputs[len(function.inputs) - len(captured) :]
     return Resources(
         initializer=traced,
@@ -55,12 +55,12 @@ def trace_resources(model: Any, function: Any) -> Resources | None:
 
 
 def _fill_new(table: Any) -> Any:
-    """Create a table like this one and fill it, in the function that is being traced."""
+    """Create and fill a table like this one, in the function that is being traced."""
     fill = table._initialize.get_concrete_function()
     number = table.resource_handle._id
     captured = fill._captured_inputs
     new = table._create_resource()
-    # The old handle was filled when the model was loaded, and would be captured in its place.
+    # Without this the function would capture the old handle, filled when the model was loaded.
     for i, tensor in enumerate(captured):
         if tensor._id == number:
             captured[i] = new

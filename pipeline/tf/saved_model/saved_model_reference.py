@@ -1,7 +1,7 @@
-"""References: a source run by TensorFlow, inputs and outputs by name.
+"""References: runs a source in TensorFlow, with inputs and outputs by name.
 
-It runs in a child process, on the CPU. What loads and runs a source is a function per format,
-here that of the SavedModel; `write_outputs` is what they share.
+It runs in a child process, on the CPU. Each format has a function that loads and runs its
+sources, here the SavedModel; `write_outputs` is shared.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ def run_saved_model(
         source: Folder that holds saved_model.pb.
         record: The source record, of convert_saved_model.
         flags: saved_model_tags and trust are read.
-        known: All else that `write_outputs` takes.
+        known: All other arguments of `write_outputs`.
 
     Raises:
         UntrustedSourceError: The graph might touch the machine, and `trust` is not set.
@@ -55,7 +55,7 @@ def run_saved_model(
     )
 
 
-def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows of it
+def write_outputs(  # noqa: PLR0913  # the source, and all facts of the step
     run_one: RunOne,
     *,
     source: Path,
@@ -72,25 +72,25 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
     """Run a source of any format on test vectors and write vectors.json and vectors.bin.
 
     Args:
-        run_one: Runs it once, by the names of the record.
-        source: The source's own path, to be taken out of messages.
-        folder: Where to write.
-        signature: Of the base.
+        run_one: Runs the source once, by the names of the record.
+        source: The source's own path, which messages must not show.
+        folder: The folder to write to.
+        signature: The signature of the base.
         record: The source record.
-        seed: Text that made-up inputs follow from; the model's name.
-        task: What the model is for.
-        given: Folder with vectors whose inputs are to be taken; None to make some up.
-        hints: What the graph says of the inputs; see `pipeline.proof.inputs.input_hints`.
+        seed: Text from which made inputs follow: the name of the model.
+        task: The task of the model, as in the manifest.
+        given: Folder with vectors whose inputs to take; None to make inputs.
+        hints: The graph's hints on the inputs; see `pipeline.proof.inputs.input_hints`.
         inputs: dtype and shape of all inputs of the source by name; None for those of the
             record's signature.
-        runtime: What runs it and its version; None for TensorFlow.
+        runtime: The runtime and its version; None for TensorFlow.
 
     Returns:
         runtime, vectors (their number), attempts, random, constant and notes.
 
     Raises:
         ManifestError: The model does not run with the inputs of the manifest.
-        ConversionError: It runs with no inputs that could be made up.
+        ConversionError: It runs with none of the made inputs.
         FormatError: An output has a value that TensorFlow.js does not have.
     """
     stated = record.stated.inputs if inputs is None else inputs
@@ -121,7 +121,7 @@ def write_outputs(  # noqa: PLR0913  # what is run, and all that the step knows 
 
 
 def _load(source: Path, key: str, flags: SourceFlags) -> RunOne:
-    """Return a function that runs a signature, in a session where only that can load it."""
+    """Return a function that runs a signature, in a session if only a session can load it."""
     meta_graph = choose_meta_graph(load_saved_model(source), flags.saved_model_tags)
     if not flags.trust:
         check_trusted(meta_graph)
@@ -137,7 +137,7 @@ def _load(source: Path, key: str, flags: SourceFlags) -> RunOne:
         )
         return run_in_session(open_session(source, own_tags), inputs, outputs)
     function = model.signatures[key]
-    # The function is all that TensorFlow returns, and it dies with its model.
+    # TensorFlow returns the function alone, and it dies with its model.
     function.model = model
     return lambda fed: dict(function(**fed))
 
@@ -145,7 +145,7 @@ def _load(source: Path, key: str, flags: SourceFlags) -> RunOne:
 def _unpublished_inputs(
     signature: Signature, inputs: Mapping[str, StatedTensor]
 ) -> list[TensorSpec]:
-    """Return inputs of the source that conversion has removed: nothing depends on them."""
+    """Return inputs of the source that conversion has removed: no output depends on them."""
     published = {entry.name for entry in signature.inputs}
     return [
         TensorSpec(name=name, dtype=stated.dtype or "", shape=stated.shape)
@@ -155,7 +155,7 @@ def _unpublished_inputs(
 
 
 def _fill(inputs: Tensors, missing: Sequence[TensorSpec]) -> Tensors:
-    """Return inputs of the manifest with zeros for those that nothing depends on."""
+    """Return inputs of the manifest, with zeros for inputs that no output depends on."""
     batch = next((len(values) for values in inputs.values() if values.ndim), 1)
     filled = dict(inputs)
     for spec in missing:
@@ -206,9 +206,9 @@ def _flatten(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _to_array(value: Any) -> Any:
-    """Return a tensor, or what a session returns, as an array of a dtype that numpy has."""
+    """Return a tensor, or a session's result, as an array of a dtype that numpy has."""
     values = value.numpy() if isinstance(value, tf.Tensor) else value
     if getattr(values, "dtype", None) == tf.bfloat16.as_numpy_dtype:
         values = values.astype(np.float32)
-    # A scalar string comes as bytes.
+    # A session returns a scalar string as bytes.
     return np.array(values, object) if isinstance(values, bytes) else np.asarray(values)

@@ -1,8 +1,8 @@
-"""SignatureDefs of a MetaGraph: which there are, which one is meant, and whose tensors.
+"""SignatureDefs of a MetaGraph: lists and chooses them, and finds their tensors.
 
-In a SavedModel of TensorFlow 2 a signature is one call of a function, and the function is
-what gets converted: `trace_signature` follows each named tensor through that call to the
-tensor inside the function. In one of TensorFlow 1 the named tensors are in the graph itself.
+In a SavedModel of TensorFlow 2 a signature is one call of a function, and the converter converts
+the function: `trace_signature` follows each named tensor through that call to the tensor inside
+the function. In a SavedModel of TensorFlow 1 the named tensors are in the graph itself.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ from pipeline.records.source import StatedSignature, StatedTensor
 from pipeline.text.suggest import did_you_mean, find_similar
 from pipeline.tf.untrusted.reach import node_of, reach
 
-# What TensorFlow itself adds: the initializer, and the train op of estimators.
+# Signatures of TensorFlow itself: the initializer, and the train op of estimators.
 _INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _PARSERS = ("ParseExample", "ParseSingleExample", "ParseSequenceExample")
@@ -36,8 +36,8 @@ class NamedTensor:
     Attributes:
         name: Its key; a component of a composite tensor has its number after a slash.
         outer: Tensor in the MetaGraph.
-        inner: Tensor in the function that the signature calls, None where it calls none or
-            the tensor cannot be followed.
+        inner: Tensor in the function that the signature calls, None without a call, or if the
+            tensor cannot be followed.
         info: Its dtype and shape; for a component those of the whole.
     """
 
@@ -65,20 +65,20 @@ def list_signatures(meta_graph: MetaGraphDef) -> dict[str, SignatureDef]:
 
 
 def choose_signature(meta_graph: MetaGraphDef, name: str | None, *, is_module: bool = False) -> str:
-    """Return the key of the signature that is meant.
+    """Return the key of the chosen or only signature: "serving_default".
 
-    Several that are the same under different keys (Keras exports `serve` and
-    `serving_default`) count as one. One that takes serialized tf.Example records counts only
-    where it is asked for, or the only kind there is: TensorFlow.js cannot read them.
+    Equal signatures under different keys (Keras exports `serve` and `serving_default`) count as
+    one. A signature of serialized tf.Example records counts only if it is chosen, or if all are
+    of this kind: TensorFlow.js cannot read them.
 
     Args:
         meta_graph: Has the signatures.
-        name: The key asked for.
-        is_module: Whether it is a module of TF Hub's first format, where `default` is what
-            is meant when none is asked for.
+        name: The chosen key, or None.
+        is_module: Whether it is a module of TF Hub's first format, whose default signature is
+            `default`.
 
     Raises:
-        SignatureError: There is none, not the one asked for, or several different ones.
+        SignatureError: There is none, not the chosen one, or several different ones.
     """
     signatures = list_signatures(meta_graph)
     if not signatures:
@@ -168,7 +168,7 @@ def describe_shape(shape: TensorShapeProto) -> Shape:
 
 
 def _flatten(infos: Mapping[str, TensorInfo]) -> list[tuple[str, str, TensorInfo]]:
-    """Return name, tensor and description, composite tensors as their components."""
+    """Return name, tensor and description of each tensor, composite tensors as components."""
     flat = []
     for key in sorted(infos):
         info = infos[key]
@@ -181,7 +181,7 @@ def _flatten(infos: Mapping[str, TensorInfo]) -> list[tuple[str, str, TensorInfo
 
 
 def _components(info: TensorInfo) -> list[tuple[str, TensorInfo]] | None:
-    """Return the tensors of a composite one, None for an ordinary tensor."""
+    """Return the tensors of a composite tensor, None for an ordinary tensor."""
     match info.WhichOneof("encoding"):
         case "composite_tensor":
             return [(part.name, part) for part in info.composite_tensor.components]
@@ -212,7 +212,7 @@ def _named(
 
 
 def _arguments(call: NodeDef, function: FunctionDef) -> dict[str, str]:
-    """Return the function's own tensor for each tensor that a call gives it."""
+    """Return the function's own tensor for each tensor that a call passes to it."""
     given = [name for name in call.input if not name.startswith("^")]
     own = (f"{argument.name}:0" for argument in function.signature.input_arg)
     return {_tensor(name): tensor for name, tensor in zip(given, own, strict=False)}
@@ -223,7 +223,7 @@ def _results(call: NodeDef, function: FunctionDef) -> dict[str, str]:
     results = {}
     for number, result in enumerate(function.signature.output_arg):
         node, _, rest = function.ret[result.name].partition(":")
-        # "node:argument:index"; of ops with several results the argument has an offset, but
+        # "node:argument:index"; for ops with several results the argument has an offset, but
         # TensorFlow returns through Identity.
         is_identity = rest == "output:0"
         if is_identity:
@@ -236,7 +236,7 @@ def _tensor(name: str) -> str:
 
 
 def _fingerprint(meta_graph: MetaGraphDef, key: str) -> tuple[Any, ...]:
-    """Return what a signature is, whatever its key: equal for equal signatures."""
+    """Return the content of a signature without its key: equal for equal signatures."""
     traced = trace_signature(meta_graph, key)
     names = tuple((part.name, part.inner or part.outer) for part in traced.outputs)
     nodes = {node.name: node for node in meta_graph.graph_def.node}

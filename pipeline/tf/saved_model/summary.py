@@ -1,7 +1,7 @@
-"""Summary: what a SavedModel holds, read from its files without loading it.
+"""Summary: reads the content of a SavedModel from its files, without loading it.
 
-Graphs come back as JSON values in the form of a model.json's topology, so that what is known
-of graphs without TensorFlow (shapes, multiply-adds) serves both. Nothing of the model is run.
+Graphs are returned as JSON in the form of a model.json's topology, so that code for graphs without
+TensorFlow (shapes, multiply-adds) serves both. This module runs nothing of the model.
 """
 
 import functools
@@ -32,11 +32,11 @@ _LEFT_OUT = ("value", "_class", "config", "config_proto", "executor_type")
 
 
 def summarize_saved_model(*, source: Path) -> dict[str, Any]:
-    """Return what a SavedModel holds: JSON values.
+    """Return the content of a SavedModel in JSON values.
 
     Returns:
         `graphs`, for each MetaGraph its `tags`, `producer`, `signatures`, `topology`,
-        `constants` and `untrusted` (why it would be refused, or null); `variables`.
+        `constants` and `untrusted` (why it would be refused, or None); `variables`.
 
     Raises:
         FormatError: The files are missing, cut off or no SavedModel, or contradict themselves.
@@ -75,21 +75,23 @@ def _node_to_json(node: NodeDef) -> dict[str, Any]:
 
 
 def _function_to_json(function: FunctionDef) -> dict[str, Any]:
-    """Return a function's nodes, their inputs written as in a graph."""
+    """Return a function's nodes, with inputs in the form of a graph's."""
     arguments = [argument.name for argument in function.signature.input_arg]
     nodes = {node.name: node for node in function.node_def}
-    placed = functools.partial(_place, nodes)
+    referred = functools.partial(_graph_reference, nodes)
     return {
         "arguments": arguments,
-        "results": [placed(function.ret[result.name]) for result in function.signature.output_arg],
+        "results": [
+            referred(function.ret[result.name]) for result in function.signature.output_arg
+        ],
         "nodes": [
-            {**_node_to_json(node), "input": [placed(name) for name in node.input]}
+            {**_node_to_json(node), "input": [referred(name) for name in node.input]}
             for node in function.node_def
         ],
     }
 
 
-def _place(nodes: Mapping[str, NodeDef], tensor: str) -> str:
+def _graph_reference(nodes: Mapping[str, NodeDef], tensor: str) -> str:
     """Return "node:index" for the "node:output:index" of a function's body."""
     if tensor.startswith("^"):
         return tensor
@@ -110,7 +112,7 @@ def _place(nodes: Mapping[str, NodeDef], tensor: str) -> str:
 
 
 def _count_outputs(node: NodeDef, output: OpDef.ArgDef) -> int:
-    """Return how many tensors stand for one named output of an op."""
+    """Return the number of tensors of a named output of an op."""
     if output.number_attr:
         return int(node.attr[output.number_attr].i)
     if output.type_list_attr:
@@ -124,7 +126,7 @@ def _constants(nodes: Iterable[NodeDef]) -> Iterator[tuple[str, dict[str, Any]]]
             continue
         try:
             yield node.name, _describe_constant(node.attr["value"].tensor)
-        except (TypeError, ValueError) as error:  # what TensorFlow says of values that do not fit
+        except (TypeError, ValueError) as error:  # TensorFlow's errors on values that do not fit
             raise FormatError(f"the constant {node.name!r} cannot be read: {error}") from None
 
 
@@ -142,7 +144,7 @@ def _describe_constant(tensor: TensorProto) -> dict[str, Any]:
 
 
 def _read_variables(source: Path) -> list[dict[str, Any]]:
-    """Return the variables in the checkpoint, each looked through for what is no number."""
+    """Return the variables in the checkpoint, each with its counts of NaN and infinity."""
     prefix = source / "variables" / "variables"
     if not prefix.with_suffix(".index").is_file():
         return []
@@ -160,7 +162,7 @@ def _read_variables(source: Path) -> list[dict[str, Any]]:
 
 
 def _count_non_finite(values: Any) -> dict[str, int]:
-    # bfloat16 is no kind of number to numpy.
+    # numpy does not count bfloat16 among the numbers.
     numbers = np.asarray(values, np.float64) if values.dtype.kind == "V" else np.asarray(values)
     if np.isfinite(numbers).all():
         return {}
@@ -168,7 +170,7 @@ def _count_non_finite(values: Any) -> dict[str, int]:
 
 
 def _find_narrowed(bodies: Iterable[Iterable[NodeDef]]) -> str | None:
-    """Return which constants TensorFlow.js cannot hold, None where it can hold all."""
+    """Return which constants TensorFlow.js cannot hold, else None: "constants … c (int64 …)"."""
     wide = (tf.int64.as_datatype_enum, tf.float64.as_datatype_enum)
     entries = (
         {"name": node.name, "data": tf.make_ndarray(node.attr["value"].tensor)}

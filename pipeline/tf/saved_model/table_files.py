@@ -1,7 +1,7 @@
-"""Tables from files: a lookup table that is filled from a file becomes one filled from constants.
+"""Tables from files: makes constants of the file that fills a lookup table.
 
-TensorFlow itself reads the file, so that lines, columns and numbers are what they are in the
-model. Only files that lie in the model's own folder are read.
+TensorFlow itself reads the file, so that lines, columns and numbers are the same as in the model.
+Only files in the model's own folder are read.
 """
 
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ def fill_tables(initializer: GraphDef, *, source: Path) -> tuple[GraphDef, list[
     """Return an initializer that has the contents of the model's files as constants.
 
     Args:
-        initializer: The graph that fills the tables, with the paths that files have here.
-        source: The model's folder. A file elsewhere is not read; what needs it stays.
+        initializer: The graph that fills the tables, with the paths of files on this machine.
+        source: The model's folder. A file elsewhere is not read; its readers stay.
 
     Returns:
-        The graph, and a sentence where anything was changed; else the same graph, and none.
+        The graph, and a sentence if it changed; else the same graph, and no sentence.
 
     Raises:
         FormatError: A file is missing, or TensorFlow cannot read a table from it.
@@ -56,7 +56,7 @@ def fill_tables(initializer: GraphDef, *, source: Path) -> tuple[GraphDef, list[
 
 
 def _find_file(node: NodeDef, nodes: Mapping[str, NodeDef], source: Path) -> Path | None:
-    """Return the path of the file that fills a table, if it is one of the model's own."""
+    """Return the path of the file that fills a table, None if it is outside the model's folder."""
     constant = _follow(node.input[1], nodes)
     if constant is None or constant.op != "Const":
         return None

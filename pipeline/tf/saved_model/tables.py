@@ -1,8 +1,8 @@
-"""Tables of TensorFlow 1: lookup tables that stand in the graph itself, and what fills them.
+"""Tables of TensorFlow 1: finds the nodes that fill lookup tables in the graph itself.
 
-TensorFlow.js fills tables by a graph of its own, the initializer, whose tables have the names
-of those in the model's graph. The converter takes it from a collection that TensorFlow 1 filled
-or not; without it every lookup returns the default, and nobody is told.
+TensorFlow.js fills tables by a graph of its own, the initializer, whose tables have the names of
+those in the model's graph. The converter takes it from a collection that may be empty in
+TensorFlow 1; without it every lookup returns the default, without an error.
 """
 
 from pathlib import Path
@@ -25,14 +25,14 @@ VARIABLES = {"VarHandleOp", "VariableV2", "Variable", "TemporaryVariable"}
 
 
 def find_initializer(frozen: GraphDef, whole: GraphDef) -> GraphDef | None:
-    """Return the graph that fills the tables of a frozen graph, None where it has none.
+    """Return the graph that fills the tables of a frozen graph, None without tables.
 
     Args:
         frozen: The frozen graph, tables included.
-        whole: The graph that it was made from, or any that has what fills the tables.
+        whole: The graph before freezing, or any graph with the nodes that fill the tables.
 
     Raises:
-        ConversionError: A table is filled by nothing, or by what only the checkpoint has.
+        ConversionError: A table is never filled, or only from values in the checkpoint.
     """
     tables = {node.name for node in frozen.node if node.op in _TABLES}
     if not tables:
@@ -60,7 +60,7 @@ def find_fills(graph: GraphDef) -> list[str]:
 
 
 def place_assets(initializer: GraphDef, meta_graph: MetaGraphDef, folder: Path) -> None:
-    """Write the paths that assets have now where the graph has those of its author."""
+    """Replace the author's paths of assets by their paths on this machine."""
     assets = list_assets(meta_graph)
     for node in initializer.node:
         if node.name in assets:

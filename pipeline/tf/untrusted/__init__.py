@@ -1,1 +1,1 @@
-"""What a graph of strangers may not do, checked before it runs."""
+"""Checks the effects of an untrusted graph before it runs."""

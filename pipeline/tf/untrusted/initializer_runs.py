@@ -1,7 +1,7 @@
-"""Runs: which nodes of a SavedModel run when it is loaded, and when a signature is called.
+"""Runs: finds the nodes of a SavedModel that loading runs, and those that a signature runs.
 
-What TensorFlow 1 and 2 run is in saved_model/loader_impl.py, load_v1_in_v2.py and load.py of
-TensorFlow. The rest of a graph is left over from training, and nothing runs it.
+TensorFlow's loading is in saved_model/loader_impl.py, load_v1_in_v2.py and load.py of TensorFlow.
+The rest of a graph is left over from training and never runs.
 """
 
 from collections.abc import Iterator
@@ -15,26 +15,26 @@ from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef, 
 from pipeline.tf.untrusted.origins import object_functions
 from pipeline.tf.untrusted.reach import Reached, find_reached
 
-# Collections of TensorFlow 1 whose nodes run on loading.
+# Collections of TensorFlow 1 whose nodes run when the model is loaded.
 _RUN_ON_LOADING = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 _LOCAL_VARIABLES = "local_variables"
-# Signatures that TensorFlow itself adds; nobody calls the second.
+# Signatures that TensorFlow itself adds; the second is never called.
 _INITIALIZES = "__saved_model_init_op"
 _TRAINS = "__saved_model_train_op"
-# Of a function: that TensorFlow may put it in the place of another.
+# An attribute of functions that TensorFlow may exchange for one another.
 _INTERCHANGEABLE = "api_implements"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runs:
-    """What runs of a SavedModel, by what has it run.
+    """The nodes of a SavedModel that run, by cause.
 
     Attributes:
         called: By a call of one of its signatures.
         started: By loading: the initializer, to which TensorFlow gives the model's files.
-        owned: By a function that an object of the model has. Loading calls some of them, such as
-            those that fill tables; others are left over from training, as `adapt` of Keras.
-        restored: By loading as well: what reads the variables.
+        owned: By a function of an object of the model. Loading calls some, such as those that fill
+            tables; others are left over from training, such as `adapt` of Keras.
+        restored: By loading as well: the nodes that read the variables.
     """
 
     called: Reached
@@ -44,7 +44,7 @@ class Runs:
 
 
 def find_runs(meta_graph: MetaGraphDef) -> Runs:
-    """Return what runs of a graph in a SavedModel."""
+    """Return the nodes of a SavedModel's graph that run, by cause."""
     graph = meta_graph.graph_def
     called = Reached()
     for key, signature in meta_graph.signature_def.items():

@@ -1,12 +1,12 @@
 """Advice for ops that TensorFlow.js lacks: what to do in the model or in the manifest.
 
-Ops for which there is no advice are not listed. It looks at names alone.
+Ops without advice are not listed. This module looks at names only.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
-# A pattern of op names, and what to do. The first that matches counts.
+# A pattern of op names, and the advice. The first match counts.
 _ADVICE = (
     (
         r"Assert|Print|CheckNumerics",
@@ -107,7 +107,7 @@ _ADVICE = (
 
 
 def advise(ops: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each piece of advice, which names the ops that it is for."""
+    """Yield the advice, a line each, with its ops: "ParseExample: the signature reads …"."""
     found: dict[str, list[str]] = {}
     for op in ops:
         for pattern, advice in _ADVICE:

@@ -1,4 +1,4 @@
-"""Op classes: what each op of TensorFlow can do to the machine that runs it.
+"""Op classes: the effects that each op of TensorFlow can have on the machine.
 
 The list is op_classes.txt: every op that TensorFlow and the tensorflowjs package register, with
 its class and the reason. TensorFlow is not imported here.
@@ -15,21 +15,21 @@ OpClass = Literal[
     "files", "network", "devices", "process", "programs", "pipelines", "memory",
     "internal", "tests", "forests",
 ]  # fmt: skip
-"""What an op can do.
+"""The effects of an op.
 
 - computes, calls, keeps, draws, prints: it turns tensors into tensors, calls functions of its own
   graph, keeps values in the memory of its process, returns random numbers, writes to the log.
   It may run.
-- checkpoints, waits: it may stand in a graph where nothing runs it; a checkpoint is also read
-  where TensorFlow itself says which.
-- All others: it may not stand in a graph.
+  - checkpoints, waits: it may be in a graph if it never runs; a checkpoint is also read if
+    TensorFlow itself names it.
+  - All others: it may not be in a graph.
 """
 
 ALLOWED: frozenset[OpClass] = frozenset({"computes", "calls", "keeps", "draws", "prints"})
 """Classes that may run."""
 
 LEFT_OVER: frozenset[OpClass] = frozenset({"checkpoints", "waits"})
-"""Classes that may stand where nothing runs them."""
+"""Classes that may be in a graph if they never run."""
 
 REASONS: Mapping[OpClass | None, str] = {
     "checkpoints": "checkpoints",
@@ -46,7 +46,7 @@ REASONS: Mapping[OpClass | None, str] = {
     "forests": "Decision Forests",
     None: "not known to this version of tfjs-zoo",
 }
-"""What an op of each class that is refused has to do with, as messages say it."""
+"""The subject of each refused class, for messages."""
 
 _PATH = Path(__file__).with_name("op_classes.txt")
 

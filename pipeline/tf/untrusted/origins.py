@@ -1,11 +1,11 @@
-"""Origins: whether the name of a file is one that TensorFlow itself gives to a graph.
+"""Origins: whether TensorFlow itself gives a graph the name of a file.
 
-While it loads a model, TensorFlow feeds the paths of the model's own files into tensors that
-the SavedModel names. An op that opens a file may do so only where the name is such a tensor:
-it is followed backwards through Identity, through variables to all that is assigned to them
-(TensorFlow 2 keeps a path in one), through the arguments of functions to all of their calls, and
-from captured inputs to the objects that are bound to them. A name that is a constant of the
-graph, or computed, is none. Nothing of the graph is run.
+While it loads a model, TensorFlow feeds the paths of the model's own files into tensors that the
+SavedModel names. An op may open a file only if the file's name comes from such a tensor. The name
+is followed backwards through Identity, through variables to all their assignments (TensorFlow 2
+keeps a path in a variable), through the arguments of functions to all their calls, and from
+captured inputs to the objects bound to them. A constant or computed name is refused. This module
+runs nothing of the graph.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -19,20 +19,20 @@ from tensorflow.core.protobuf.saved_object_graph_pb2 import SavedObjectGraph
 from pipeline.tf.untrusted.reach import bodies_of, calls_of, node_of, tensor_of
 
 PASSING = frozenset({"Identity", "StopGradient"})
-"""Ops that return what they are given."""
+"""Ops that return their input unchanged."""
 
-# Their inputs are the arguments of the function, in order.
+# Ops whose inputs are the arguments of the function, in order.
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 
 _VARIABLE = "VarHandleOp"
 _READS = "ReadVariableOp"
 _ASSIGNS = "AssignVariableOp"
 _LOOKS = {_READS, "VarIsInitializedOp"}
-# A node's first result, as a graph and as the body of a function write it.
+# The index of a node's first result, in a graph and in the body of a function.
 _FIRST = {"", "0", "output:0", "value:0"}
 
-Place = tuple[str, str]
-"""A function's name, "" for the graph itself, and a tensor as it is written there."""
+Location = tuple[str, str]
+"""A function's name, "" for the graph itself, and the name of a tensor in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Origins:
 
     Attributes:
         graph: The graph and its library.
-        objects: What TensorFlow 2 makes of it; empty for a graph of TensorFlow 1.
+        objects: The object graph of TensorFlow 2; empty for a graph of TensorFlow 1.
         given: Names of the tensors of the graph that TensorFlow feeds with paths.
     """
 
@@ -50,27 +50,27 @@ class Origins:
     given: Collection[str]
 
     def is_given(self, function: str, tensor: str) -> bool:
-        """Tell whether all that a tensor can be are paths that TensorFlow gives.
+        """Return whether all values that a tensor can have are paths from TensorFlow.
 
         Args:
-            function: Name of the function that the tensor stands in, "" for the graph.
-            tensor: The tensor, as an input of a node there names it.
+            function: Name of the function that contains the tensor, "" for the graph.
+            tensor: The tensor, in the form of an input.
         """
-        waiting: list[Place] = [(function, tensor)]
-        seen: set[Place] = set()
+        waiting: list[Location] = [(function, tensor)]
+        seen: set[Location] = set()
         while waiting:
-            place = waiting.pop()
-            if place in seen:
+            location = waiting.pop()
+            if location in seen:
                 continue
-            seen.add(place)
-            before = self._step_back(*place)
+            seen.add(location)
+            before = self._step_back(*location)
             if before is None:
                 return False
             waiting += before
         return True
 
-    def _step_back(self, function: str, tensor: str) -> list[Place] | None:
-        """Return what a tensor is the same as: nothing more for a path, None for all else."""
+    def _step_back(self, function: str, tensor: str) -> list[Location] | None:
+        """Return the tensors with the same value: empty for a path, None if it is computed."""
         if not function:
             if tensor_of(tensor) in self.given:
                 return []
@@ -78,16 +78,16 @@ class Origins:
             if node is not None and node.op == _READS and node.input:
                 return self._find_written(node.input[0])
             return _pass(node, "")
-        places: list[Place] = []
+        locations: list[Location] = []
         for body in self.graph.library.function:
             if body.signature.name == function:
                 before = self._step_back_in(body, tensor)
                 if before is None:
                     return None
-                places += before
-        return places
+                locations += before
+        return locations
 
-    def _step_back_in(self, function: FunctionDef, tensor: str) -> list[Place] | None:
+    def _step_back_in(self, function: FunctionDef, tensor: str) -> list[Location] | None:
         name = function.signature.name
         if ":" in tensor:
             return _pass(_find(function.node_def, tensor), name)
@@ -98,30 +98,30 @@ class Origins:
         index = names.index(tensor)
         if not self._is_bound(name, index - len(names)):
             return None
-        places: list[Place] = []
+        locations: list[Location] = []
         for where, node in _find_calls(self.graph, name):
             given = [given for given in node.input if not given.startswith("^")]
             if node.op not in {*_CALLS, name} or len(given) != len(names):
                 return None
-            places.append((where, given[index]))
-        return places
+            locations.append((where, given[index]))
+        return locations
 
-    def _find_written(self, handle: str) -> list[Place] | None:
-        """Return all that is assigned to a variable; None where not all of it can be told."""
+    def _find_written(self, handle: str) -> list[Location] | None:
+        """Return all assignments to a variable; None if some are unknown."""
         variable = _find(self.graph.node, handle)
         if variable is None or variable.op != _VARIABLE:
             return None
         if [_shared_name(node) for node in self._nodes()].count(_shared_name(variable)) != 1:
             return None
-        places: list[Place] = []
+        locations: list[Location] = []
         for node in self.graph.node:
             if variable.name not in {node_of(name) for name in node.input if name[:1] != "^"}:
                 continue
             if _assigns(node, variable):
-                places.append(("", node.input[1]))
+                locations.append(("", node.input[1]))
             elif node.op not in _LOOKS:
                 return None
-        return places
+        return locations
 
     def _nodes(self) -> Iterator[NodeDef]:
         yield from self.graph.node
@@ -129,11 +129,11 @@ class Origins:
             yield from nodes
 
     def _is_bound(self, function: str, index: int) -> bool:
-        """Tell whether an argument is a file of the model wherever an object calls the function.
+        """Return whether an argument is a file of the model in every call by an object.
 
         Args:
-            function: Name of the function; true for one that no object calls.
-            index: Of the argument, counted from the end: -1 is the last.
+            function: Name of the function; true for a function that no object calls.
+            index: Index of the argument, counted from the end: -1 is the last.
         """
         if function not in object_functions(self.objects):
             return True
@@ -155,14 +155,14 @@ def object_functions(objects: SavedObjectGraph) -> set[str]:
 
 
 def _find(nodes: Iterable[NodeDef], tensor: str) -> NodeDef | None:
-    """Return the node whose first result a tensor is."""
+    """Return the node with a tensor as its first result."""
     name, _, rest = tensor.partition(":")
     found = (node for node in nodes if node.name == name)
     return next(found, None) if rest in _FIRST else None
 
 
-def _pass(node: NodeDef | None, function: str) -> list[Place] | None:
-    """Return what a node returns as it is; None where it makes something else of it."""
+def _pass(node: NodeDef | None, function: str) -> list[Location] | None:
+    """Return the input that a node returns unchanged; None if it computes."""
     is_same = node is not None and node.op in PASSING and node.input
     return [(function, node.input[0])] if node and is_same else None
 
@@ -173,7 +173,7 @@ def _assigns(node: NodeDef, variable: NodeDef) -> bool:
 
 
 def _shared_name(node: NodeDef) -> str | None:
-    """Return the name under which all of a process has a variable; None for other nodes."""
+    """Return the name of a variable that a whole process shares; None for other nodes."""
     if node.op != _VARIABLE:
         return None
     shared = (

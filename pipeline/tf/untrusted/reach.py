@@ -1,4 +1,4 @@
-"""Reach: which nodes of a graph run when some of them do.
+"""Reach: finds the nodes of a graph that run when some of them do.
 
 It follows inputs, control inputs and the functions that a node calls. It changes nothing.
 """
@@ -17,14 +17,14 @@ class Reached:
 
     Attributes:
         nodes: Nodes of the graph itself.
-        functions: Functions, all of whose nodes count as run.
+        functions: Functions; all their nodes count as run.
     """
 
     nodes: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
 
     def walk(self, graph: GraphDef) -> Iterator[tuple[str, NodeDef]]:
-        """Yield each of the nodes, those of functions as well, after its function's name.
+        """Yield each node, also those of functions, after its function's name.
 
         The name is "" for the nodes of the graph itself.
         """
@@ -44,14 +44,14 @@ def find_reached(
     *,
     fed: Collection[str] = (),
 ) -> Reached:
-    """Return what runs when the roots do, and when the named functions are called.
+    """Return the nodes that run with the roots, and with the named functions.
 
     Args:
         graph: The graph and its library.
-        roots: Names of nodes or tensors; those that are not there are passed over.
+        roots: Names of nodes or tensors; names that do not exist are ignored.
         called: Names of functions.
-        fed: Names of tensors whose values are given. Nothing runs for their sake; a node of
-            theirs runs all the same where another of its tensors is needed.
+        fed: Names of tensors with given values. No node runs for their sake; their node runs all
+            the same if another of its tensors is needed.
     """
     nodes = {node.name: node for node in graph.node}
     functions = bodies_of(graph)
@@ -81,14 +81,14 @@ def reach(
     *,
     fed: Collection[str] = (),
 ) -> Iterator[NodeDef]:
-    """Yield the nodes that run, those of functions as well; see `find_reached`."""
+    """Yield the nodes that run, also those of functions; see `find_reached`."""
     reached = find_reached(graph, roots, called, fed=fed)
     for _, node in reached.walk(graph):
         yield node
 
 
 def prune(graph: GraphDef, roots: Iterable[str]) -> GraphDef:
-    """Return a graph of what runs when the roots do, in its old order."""
+    """Return a graph of the nodes that run with the roots, in the old order."""
     reached = find_reached(graph, roots)
     pruned = GraphDef(versions=graph.versions)
     pruned.node.extend(node for node in graph.node if node.name in reached.nodes)
@@ -101,7 +101,7 @@ def prune(graph: GraphDef, roots: Iterable[str]) -> GraphDef:
 
 
 def bodies_of(graph: GraphDef) -> dict[str, list[NodeDef]]:
-    """Return the nodes of each function; those of all where several have one name."""
+    """Return the nodes of each function; all nodes if several functions have one name."""
     bodies: dict[str, list[NodeDef]] = {}
     for function in graph.library.function:
         bodies.setdefault(function.signature.name, []).extend(function.node_def)
@@ -109,9 +109,9 @@ def bodies_of(graph: GraphDef) -> dict[str, list[NodeDef]]:
 
 
 def calls_of(node: NodeDef) -> Iterator[str]:
-    """Yield the names of the functions that a node may call, its own op among them.
+    """Yield the names of the functions that a node may call, and the name of its op.
 
-    An op may be a function by its name: TensorFlow looks for it in the library.
+    The op may be a function's name: TensorFlow looks it up in the library.
     """
     yield node.op
     for kind, value in values_of(node.attr):
@@ -122,7 +122,7 @@ def calls_of(node: NodeDef) -> Iterator[str]:
 
 
 def values_of(attributes: Mapping[str, AttrValue]) -> Iterator[tuple[str | None, AttrValue]]:
-    """Yield the attributes of a node, and those that it gives to the functions it names.
+    """Yield the attributes of a node, and those that it passes to functions.
 
     Each comes after its kind: "func", "list", "tensor", "s", …
     """
@@ -137,7 +137,7 @@ def values_of(attributes: Mapping[str, AttrValue]) -> Iterator[tuple[str | None,
 
 
 def node_of(tensor: str) -> str:
-    """Return the name of the node in "node:index", "node" or "^node"."""
+    """Return the name of the node in "node:index", "node" or "^node": "node"."""
     return tensor.removeprefix("^").partition(":")[0]
 
 

@@ -1,10 +1,9 @@
-"""Untrusted: which graphs might touch this machine when they are loaded or converted.
+"""Refuses graphs that might touch this machine when they are loaded or converted.
 
-Loading a SavedModel runs its initializers; reading any graph, and optimizing it, runs what can be
-folded into a constant; a reference runs the model. So every node of the graph and of all
-functions has to be of an op that is known to leave the machine alone
-(`pipeline.tf.untrusted.op_classes`). An op that TensorFlow does not have is left to TensorFlow,
-which refuses the graph.
+Loading a SavedModel runs its initializers; reading and optimizing any graph runs nodes that fold
+into a constant; a reference runs the model. So every node of the graph and of all functions must
+have an op that is known to leave the machine alone (`pipeline.tf.untrusted.op_classes`). An op
+that TensorFlow lacks is left to TensorFlow, which refuses the graph.
 """
 
 import re
@@ -28,15 +27,15 @@ from pipeline.tf.untrusted.origins import Origins
 from pipeline.tf.untrusted.reach import calls_of, tensor_of, values_of
 
 _HANDLES = {DT_RESOURCE, DT_VARIANT}
-# Ops that may run for some values of an attribute only: the attribute, these values, and what
-# the op does for others.
+# Ops that may run only with some values of an attribute: the attribute, these values, and the
+# effect of others.
 _ASKED = {
     "PrintV2": ("output_stream", rb"stdout|stderr|log\((info|warning|error)\)|", "into a file"),
     "DecodeProtoV2": ("descriptor_source", rb"local://|bytes://.*|", "with a descriptor file"),
     "EncodeProto": ("descriptor_source", rb"local://|bytes://.*|", "with a descriptor file"),
     "FixedUnigramCandidateSampler": ("vocab_file", rb"", "of a file of words"),
 }
-# Ops that make tensors of bytes, of whatever type they are told.
+# Ops that make tensors of bytes, with any dtype.
 _UNPACKING = {
     "ParseTensor", "DeserializeSparse", "DeserializeManySparse",
     "Restore", "RestoreSlice", "RestoreV2",
@@ -48,10 +47,10 @@ _OTHER_CHECKPOINT = "of another checkpoint"
 
 
 def check_trusted(meta_graph: MetaGraphDef) -> None:
-    """Raise when a graph, or a function in it, holds ops that might touch the machine.
+    """Raise if a graph, or a function in it, has ops that might touch the machine.
 
     Raises:
-        UntrustedSourceError: It does; the message names the ops.
+        UntrustedSourceError: It has such ops; the message names them.
         ConversionError: It is a model of Decision Forests, which load themselves from files.
         FormatError: Its list of files is damaged.
     """
@@ -62,12 +61,12 @@ def check_trusted(meta_graph: MetaGraphDef) -> None:
 
 
 def check_trusted_graph(graph: GraphDef) -> None:
-    """Raise when a graph that has no assets and nothing to restore might touch the machine.
+    """Raise if a graph without assets and without variables might touch the machine.
 
-    All of it counts as run.
+    All its nodes count as run.
 
     Raises:
-        UntrustedSourceError: It might; the message names the ops.
+        UntrustedSourceError: It has such ops; the message names them.
         ConversionError: It is a model of Decision Forests, which load themselves from files.
     """
     found = set(_find_touching(graph))
@@ -92,12 +91,12 @@ def _refuse(found: Collection[str]) -> None:
 
 
 def _say(op: str) -> str:
-    """Return an op and what it has to do with: "ReadFile (files)"."""
+    """Return an op and its subject: "ReadFile (files)"."""
     return f"{op} ({REASONS[op_classes().get(op)]})"
 
 
 def _find_touching(graph: GraphDef) -> Iterator[str]:
-    """Find what may stand nowhere, whether it runs or not."""
+    """Yield the ops that may be in no graph, whether they run or not."""
     for node in _all_nodes(graph):
         if not _may_stand(node.op):
             yield _say(node.op)
@@ -114,14 +113,14 @@ def _may_stand(op: str) -> bool:
 
 
 def _is_op(name: str) -> bool:
-    """Tell whether TensorFlow has an op of this name; else it is a function, or nothing."""
+    """Return whether TensorFlow has an op of this name; else it is a function, or nothing."""
     return name in op_classes() or op_def_registry.get(name) is not None
 
 
 def _ask(node: NodeDef) -> Iterator[str]:
-    """Find an op that may not run as its attribute has it.
+    """Yield an op whose attribute has a value that may not run.
 
-    A function leaves the values of attributes to its callers where it has a placeholder.
+    A function with a placeholder leaves the values of attributes to its callers.
     """
     name, good, otherwise = _ASKED[node.op]
     if name not in node.attr:
@@ -132,7 +131,7 @@ def _ask(node: NodeDef) -> Iterator[str]:
 
 
 def _find_handles(node: NodeDef) -> Iterator[str]:
-    """Find a value in the graph that would be an object of this process: a handle, a pipeline."""
+    """Yield constants that would be objects of this process: a handle, a pipeline."""
     unpacks = node.op in _UNPACKING
     for kind, value in values_of(node.attr):
         held: list[int] = []
@@ -148,13 +147,13 @@ def _find_handles(node: NodeDef) -> Iterator[str]:
 
 
 def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
-    """Find ops that may be left over in a graph, and yet run."""
+    """Yield ops that may be in a graph only if they never run, and do run."""
     graph = meta_graph.graph_def
     for _, node in (*runs.called.walk(graph), *runs.started.walk(graph)):
         if op_classes().get(node.op) in LEFT_OVER:
             yield _say(node.op)
     for _, node in runs.owned.walk(graph):
-        # What waits can do no more than that, and the time of a job ends it.
+        # An op that waits can do no more, and the time limit of the job ends it.
         if op_classes().get(node.op) in LEFT_OVER - {"waits"}:
             yield _say(node.op)
     prefix = Origins(
@@ -171,7 +170,7 @@ def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
 
 
 def _find_foreign_files(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
-    """Find tables filled from a file that is no asset, or while TensorFlow gives no assets."""
+    """Yield tables filled from a file that is no asset, or at a time without assets."""
     graph = meta_graph.graph_def
     assets = Origins(
         graph=graph,

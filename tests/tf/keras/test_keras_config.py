@@ -18,7 +18,7 @@ from pipeline.tf.keras.keras_config_edits import (
 Json = dict[str, Any]
 KNOWN = Known(
     names=frozenset({"Dense", "LSTM", "Bidirectional", "Lambda", "relu", "Zeros", "Functional"}),
-    places=frozenset({
+    qualified=frozenset({
         ("layers", "Dense"), ("layers", "LSTM"), ("layers", "Bidirectional"),
         ("layers.core.tf_op_layer", "TFOpLambda"), ("models.functional", "Functional"),
         ("engine.functional", "Functional"), ("initializers", "Zeros"), ("ops.nn", "Relu6"),
@@ -142,21 +142,21 @@ SHAPE = layer("Lambda", function="abs", output_shape=["4wEA", None, None])
 def test_what_runs_code_is_found(found: Json, what: str) -> None:
     (one,) = find_running(model(found))
 
-    assert one.what.startswith(what)
+    assert one.description.startswith(what)
     assert one.layer in ("it", "model")
 
 
 def test_a_class_without_a_config_is_judged_too() -> None:
     (one,) = find_running(model({"class_name": "TFSMLayer"}))
 
-    assert one.what.startswith("TFSMLayer, which loads a SavedModel")
+    assert one.description.startswith("TFSMLayer, which loads a SavedModel")
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_what_does_more_than_compute_is_refused_by_name(name: str) -> None:
     (one,) = find_running(model(layer(name)))
 
-    assert one.what == f"{name}, which {REFUSED[name]}"
+    assert one.description == f"{name}, which {REFUSED[name]}"
 
 
 def test_an_op_is_judged_by_whoever_can() -> None:
@@ -164,7 +164,7 @@ def test_an_op_is_judged_by_whoever_can() -> None:
 
     assert find_running(config, judge_op=lambda _: None) == []
     (one,) = find_running(config, judge_op=lambda options: f"op {options['node_def']['op']}")
-    assert one.what == "op Sin"
+    assert one.description == "op Sin"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_what_computes_is_not(sound: Json) -> None:
 def test_what_is_foreign_is_found(node: Json, what: str) -> None:
     (one,) = find_foreign(model(node), KNOWN)
 
-    assert one.what.startswith(what)
+    assert one.description.startswith(what)
 
 
 @pytest.mark.parametrize(
