@@ -1,8 +1,8 @@
 """The pipeline as doit tasks: one task for each step of each model.
 
-Read from the top: fetch, convert, signature, reference, map, variant, verify, card; then
-the catalog, the site and dist/. `doit list --all` prints the same. Nothing here imports TensorFlow:
-what needs it runs in child processes.
+The order is that of a build: fetch, convert, signature, reference, map, variant, verify, card; then
+the catalog, the site and dist/. `doit list --all` prints the same. This file does not import
+TensorFlow: steps that need it start child processes.
 """
 
 import gc
@@ -16,7 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.steps.graph import load_graph
 from pipeline.steps.tasks import Task, dist_task, job_task, model_tasks, step_tasks, tag_tasks
 
-# There are many objects now and no garbage; a command that goes on for long collects again.
+# Loading makes many objects and no garbage; a long command turns the collector on again.
 gc.disable()
 try:
     GRAPH = load_graph(Path.cwd())
@@ -75,7 +75,7 @@ def task_verify() -> Iterator[Task]:
 
 
 def task_card() -> Iterator[Task]:
-    """Gather what the zoo offers of each model."""
+    """Gather the catalog's entry of each model."""
     yield from step_tasks(GRAPH, "card", doc=task_card.__doc__)
 
 

@@ -1,4 +1,4 @@
-"""Arguments of a command as they were given, where doit takes some of them for its own."""
+"""Restores arguments of a command that doit takes for its own."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 def restore_arguments(
     name: str, arguments: Sequence[str], command_line: Sequence[str]
 ) -> list[str]:
-    """Return arguments with those that doit took for variables: pypi:name==1.2.3.
+    """Return a command's arguments with those that doit took for variables: pypi:name==1.2.3.
 
-    DoitMain.process_args sets aside whatever has a "=" and no "-" before it, for get_var().
+    DoitMain.process_args takes each argument with a "=" and no "-" before it for get_var().
 
     Args:
         name: The command.
-        arguments: What doit gave it.
+        arguments: The arguments that doit passed to it.
         command_line: sys.argv.
     """
     for i, word in enumerate(command_line):
@@ -24,11 +24,11 @@ def restore_arguments(
 
 
 def options_first(arguments: Sequence[str], *, with_value: Collection[str]) -> list[str]:
-    """Return arguments with options before all else: doit looks for none after the first.
+    """Return arguments with options first: doit looks for no options after the first argument.
 
     Args:
-        arguments: As they were given.
-        with_value: Options that the next argument is the value of.
+        arguments: The arguments in the order of the command line.
+        with_value: Options whose value is the next argument.
     """
     options: list[str] = []
     others: list[str] = []

@@ -1,7 +1,7 @@
-"""`doit check`: whether all that the zoo keeps is what it was when it was made.
+"""`doit check`: compares the zoo's files with the digests of their receipts.
 
-A run compares sizes only, so that having nothing to do takes no time; a disk that turns a bit
-is found here.
+A run compares sizes only, so that a run with nothing to do takes no time; this command finds a bit
+that a disk turned.
 """
 
 import gc
@@ -32,7 +32,7 @@ _OPTION_REPAIR = {
 
 
 class Check(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
-    """Check all that the zoo keeps."""
+    """Compare the zoo's files with their digests."""
 
     name = "check"
     doc_purpose = "read all results, downloads and published files, and compare their digests"
@@ -45,7 +45,7 @@ class Check(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
 
     def _execute(self, repair: bool) -> int:  # noqa: FBT001  # doit calls it
         graph: Graph = self.loader.namespace["GRAPH"]
-        # Loading turned the collector off, which is for commands that end at once.
+        # The collector is off since the graph was loaded, which suits short commands only.
         gc.enable()
         try:
             with zoo_lock(graph):

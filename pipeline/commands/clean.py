@@ -1,4 +1,4 @@
-"""`doit clean`: as doit's own, but never while a run is at work."""
+"""`doit clean`: doit's own command, but never while a run is at work."""
 
 import functools
 from typing import Any

@@ -1,7 +1,7 @@
-"""`doit diff`: what changed in this build against the published zoo, and why.
+"""`doit diff`: compares the built zoo with the published one, and explains the changes.
 
-The exit code is 0, or 1 when a change is one that `--fail-on` names or a catalog cannot be
-read, 3 when the command line is wrong.
+The exit code is 0; 1 if `--fail-on` names a kind of change that is there, or a catalog cannot be
+read; 3 if the command line is wrong.
 """
 
 import functools
@@ -63,12 +63,12 @@ class Diff(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     cmd_options = (_OPTION_MARKDOWN, _OPTION_JSON, _OPTION_FAIL_ON)
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
-        """Take options behind the argument too, and "=" in it."""
+        """Accept options after the argument, and "=" in it."""
         given = restore_arguments(self.name, in_args, sys.argv)
         return super().parse_execute(options_first(given, with_value={"--fail-on"}))
 
     def execute(self, params: Mapping[str, Any], args: Sequence[str]) -> int:
-        """Compare, print, and judge."""
+        """Compare, print, and return the exit code."""
         if len(args) > 1:
             raise InvalidCommand(f"diff: expected one zoo to compare with, found {' '.join(args)}")
         if params["as_json"] and params["as_markdown"]:
@@ -84,7 +84,7 @@ class Diff(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     def _compare(
         self, graph: Graph, params: Mapping[str, Any], args: Sequence[str], fatal: Sequence[str]
     ) -> int:
-        # Imported where it is met: it brings pydantic's types of the catalog.
+        # Imported here because it loads pydantic's types of the catalog.
         from pipeline.diff.baseline import (
             read_baseline,
             read_build,

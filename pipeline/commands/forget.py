@@ -1,6 +1,6 @@
-"""`doit forget`: as doit's own, and the receipts too, with wildcards and groups.
+"""`doit forget`: doit's own command, which also forgets receipts, with wildcards and groups.
 
-The next run makes the results of a forgotten step again, whatever they are.
+The next run makes the results of a forgotten step again, in any case.
 """
 
 import functools
@@ -49,7 +49,7 @@ class Forget(ZooCommand, DoitForget):  # type: ignore[misc]  # doit has no types
 
 
 def _with_reads(graph: Graph, selected: list[str]) -> list[str]:
-    """Add the steps that the selected ones read, directly or not."""
+    """Add the steps whose results the selected steps read, directly or not."""
     found: dict[str, None] = {}
     pending = list(selected)
     while pending:

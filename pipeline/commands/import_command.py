@@ -1,7 +1,7 @@
-"""`doit import-command`: entries of models.yaml from commands of tensorflowjs_converter.
+"""`doit import-command`: makes entries of models.yaml from commands of tensorflowjs_converter.
 
-The exit code is 0 when all could be imported, 1 when one could not, 3 when the command line
-is wrong.
+The exit code is 0 if all commands could be imported, 1 if at least one could not, 3 if the
+command line is wrong.
 """
 
 import sys
@@ -54,7 +54,7 @@ class ImportCommand(ZooCommand):
     cmd_options = (_OPTION_FILE, _OPTION_APPEND)
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
-        """Leave the converter's own options to it, quoted or not."""
+        """Leave the converter's own options unparsed, quoted or not."""
         given = restore_arguments(self.name, in_args, sys.argv)
         start = next((i for i, word in enumerate(given) if "tensorflowjs" in word), len(given))
         ours, theirs = given[:start], given[start:]
@@ -63,7 +63,7 @@ class ImportCommand(ZooCommand):
         return super().parse_execute([*ours, "--", *theirs])
 
     def execute(self, options: Mapping[str, Any], args: Sequence[str]) -> int:
-        """Print or add an entry for each command, and say which could not be imported."""
+        """Print or add an entry for each command, and report those that cannot be imported."""
         root = Path(self.opt_vals.get("cwdPath") or ".")
         commands = [*_read_arguments(args), *_read_file(options["file"], root)]
         if not commands:
@@ -96,7 +96,7 @@ def _read_arguments(args: Sequence[str]) -> Iterable[list[str]]:
     if not args:
         return []
     if any(" " in text and "tensorflowjs" in text for text in args):
-        # A quoted command goes on over line breaks; in a script each line is one.
+        # A quoted command continues over line breaks; in a script each line is a command.
         return _split_all(" ".join(text.splitlines()) for text in args)
     found = find_arguments(args)
     return [] if found is None else [found]
@@ -123,7 +123,7 @@ def _split_all(texts: Iterable[str]) -> list[list[str]]:
 
 
 def _taken_names(manifest: Path) -> set[str]:
-    """Return the names of the models that are there, as far as they can be read."""
+    """Return the names of the models in the manifest, as far as it can be read."""
     try:
         content = yaml.safe_load(manifest.read_text(encoding="utf-8"))
         return {str(model["name"]) for model in content["models"]}

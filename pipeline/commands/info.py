@@ -1,4 +1,4 @@
-"""`doit info`: as doit's own, with a message where there is no such task."""
+"""`doit info`: doit's own command, with a message for an unknown task."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""`doit init`: write a commented models.yaml to start from."""
+"""`doit init`: writes a commented models.yaml to start from."""
 
 import sys
 from importlib.resources import files
@@ -21,7 +21,7 @@ class Init(ZooCommand):
     doc_usage = "[FOLDER]"
 
     def execute(self, _options: Any, args: list[str]) -> int:
-        """Write the manifest and its schema; never over one that is there."""
+        """Write the manifest and its schema, but never over an existing manifest."""
         if len(args) > 1:
             raise InvalidCommand("expected one folder, or none for this one")
         folder = Path(args[0] if args else self.opt_vals.get("cwdPath") or ".")

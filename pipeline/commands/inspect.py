@@ -1,7 +1,7 @@
 """`doit inspect`: describes models on this machine or elsewhere, without building a zoo.
 
-The exit code is 0 if all could be read, 1 if at least one could not, 3 if the command line is
-wrong.
+The exit code is 0 if all models could be read, 1 if at least one could not, 3 if the command line
+is wrong.
 """
 
 import functools
@@ -74,7 +74,7 @@ class Inspect(ZooCommand):
     cmd_options = (_OPTION_JSON, _OPTION_SHAPE, _OPTION_RUN)
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
-        """Take options behind the arguments too, as people write them, and "=" in these."""
+        """Accept options after the arguments, and "=" in the arguments."""
         given = restore_arguments(self.name, in_args, sys.argv)
         return super().parse_execute(options_first(given, with_value={"--shape"}))
 

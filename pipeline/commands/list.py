@@ -1,4 +1,4 @@
-"""`doit list`: as doit's own, with wildcards."""
+"""`doit list`: doit's own command, with wildcards."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

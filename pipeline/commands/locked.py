@@ -1,4 +1,4 @@
-"""The zoo's lock, as commands take it: a refusal is a message and not a traceback."""
+"""The zoo's lock for commands: a refusal is a message and not a traceback."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The base of all commands: `--help`, and clear messages for wrong options and failing disks.
 
-doit alone would list its parser's objects for a wrong option, and show a traceback for a full
-disk. Nothing here opens a file.
+For a wrong option doit alone would list its parser's objects, and for a full disk show a traceback.
+This module opens no file.
 """
 
 import sys
@@ -26,17 +26,17 @@ class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
     """A command with `--help` and clear messages; derive from it before doit's own class."""
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
-        """Run the command, or show its help where that is asked for.
+        """Run the command, or show its help if `--help` is given.
 
         Raises:
-            CmdParseError: An option is wrong; it names the option and the nearest known one.
-            InvalidCommand: This machine failed: a disk, memory; or the zoo is not as it should be.
+            CmdParseError: An option is wrong; the message names it and the nearest known option.
+            InvalidCommand: This machine failed (a disk, memory), or the zoo is damaged.
         """
         try:
             result = super().parse_execute(in_args)
             self._report_lost_database()
         except BrokenPipeError:
-            raise  # whoever read the output has seen enough
+            raise  # the reader of the output has closed it
         except (OSError, MemoryError) as error:
             text = machine_error(error, root=_current_folder()).describe()
             raise InvalidCommand(f"{self.name}: {text}") from None
@@ -52,7 +52,7 @@ class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
         return result
 
     def _report_lost_database(self) -> None:
-        """Print why doit's database could not be written; the next run has more to check."""
+        """Print why doit's database could not be written, which makes the next run check more."""
         database = getattr(getattr(self, "dep_manager", None), "backend", None)
         fault = getattr(database, "fault", None)
         if fault is not None:
@@ -62,7 +62,7 @@ class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
 
 
 def _current_folder() -> Path | None:
-    """Return the folder of the zoo, where doit went; None where it was removed meanwhile."""
+    """Return the folder of the zoo, where doit went; None if it has been removed."""
     try:
         return Path.cwd()
     except OSError:
@@ -70,7 +70,7 @@ def _current_folder() -> Path | None:
 
 
 def zoo_command(command: type[Command]) -> type[Command]:
-    """Return one of doit's commands with the `--help` and the messages of ours."""
+    """Return one of doit's commands with our `--help` and messages."""
     return type(command.__name__, (ZooCommand, command), {"name": command.get_name()})
 
 
@@ -78,7 +78,7 @@ def _describe_fault(error: CmdParseError, options: Sequence[CmdOption], command:
     cause = error.__context__
     if isinstance(cause, GetoptError):
         return f"{command}: {_describe_unknown(cause, options, command)}"
-    # doit tells the name of the option between the first quotes, the reason after its type.
+    # doit names the option between the first quotes, and the reason after its type.
     name = str(error).split("'")[1] if "'" in str(error) else ""
     option = next((option for option in options if option.name == name), None)
     if option is None or not isinstance(cause, ValueError):

@@ -1,4 +1,4 @@
-"""`doit plan`: what a run would do, and why, without doing it."""
+"""`doit plan`: prints the steps that a run would do, and why, without doing them."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _OPTION_JSON = {
 
 
 class Plan(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
-    """Say what a run would do."""
+    """Print the steps that a run would do."""
 
     name = "plan"
     doc_purpose = "show what would run and why, without running it"
@@ -81,7 +81,7 @@ def _explain_dist(layout: Layout) -> str | None:
 
 
 def _only(graph: Graph, causes: Mapping[str, str], selected: list[str]) -> dict[str, str]:
-    """Keep the steps selected and those that they read."""
+    """Keep the selected steps and the steps that they read."""
     wanted = set()
     pending = list(selected)
     while pending:
@@ -103,20 +103,20 @@ def _format_json(causes: Mapping[str, Any]) -> str:
 
 def _format(graph: Graph, causes: Mapping[str, str]) -> str:
     failures = _remembered(graph, causes)
-    told = [f"{task}  {reason}" for task, reason in failures.items()]
-    told = ["", "Would be told again:", *told] if told else []
+    failed = [f"{task}  {reason}" for task, reason in failures.items()]
+    failed = ["", "Would be reported again:", *failed] if failed else []
     if not causes:
         rest = len(graph.jobs) + 1 - len(failures)
-        return "\n".join([f"Nothing would run: {rest} steps are up to date", *told]) + "\n"
+        return "\n".join([f"Nothing would run: {rest} steps are up to date", *failed]) + "\n"
     width = max(len(task) for task in causes)
     lines = [f"{task:<{width}}  {cause}" for task, cause in causes.items()]
     rest = len(graph.jobs) + 1 - len(causes)
     summary = f"{len(causes)} steps would run, {rest} would not"
-    return "\n".join([*lines, "", summary, *told]) + "\n"
+    return "\n".join([*lines, "", summary, *failed]) + "\n"
 
 
 def _remembered(graph: Graph, causes: Mapping[str, str]) -> dict[str, str]:
-    """Return the failures that a run would tell without repeating them, with their reasons."""
+    """Return the failures that a run would report without repeating them, with their reasons."""
     standings = {job.task: job.standing() for job in graph.jobs.values() if job.task not in causes}
     return {
         task: standing.failure.reason

@@ -1,7 +1,7 @@
-"""`doit prune`: remove what the manifest no longer asks for.
+"""`doit prune`: removes results that the manifest no longer asks for.
 
-That is results of models and variants that are gone from the manifest, files of dist/
-that the catalog has not listed for a day, and downloads that nobody used for long.
+These are results of models and variants that are gone from the manifest, files of dist/ that the
+catalog has not listed for a day, and downloads that have been unused for long.
 """
 
 import shutil
@@ -47,7 +47,7 @@ _OPTION_CACHE_DAYS = {
 
 
 class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
-    """Remove what is no longer needed."""
+    """Remove results that are no longer needed."""
 
     name = "prune"
     doc_purpose = "remove results, published files and downloads that are no longer needed"

@@ -1,7 +1,7 @@
-"""`doit publish`: the built zoo brought to where people read it, and read back from there.
+"""`doit publish`: copies the built zoo to its target, and reads it back from there.
 
-The exit code is 0 when all is as it should be, 1 when the place failed or what was read back
-is not what was published, 3 when the command line is wrong, 130 when it was interrupted.
+The exit code is 0 on success, 1 if the target failed or the files read back differ from those
+published, 3 if the command line is wrong, 130 after an interruption.
 """
 
 import gc
@@ -70,17 +70,17 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
     doc_usage = "[TARGET]"
     doc_description = (
         "TARGET is a folder or the URL of a store (s3://bucket/zoo); models.yaml can name it: "
-        "zoo: {publish: {to: TARGET, url: URL}}. docs/publishing.md tells more."
+        "zoo: {publish: {to: TARGET, url: URL}}. docs/publishing.md has more."
     )
     cmd_options = OPTIONS
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
-        """Take options behind the target too, and "=" in it."""
+        """Accept options after the target, and "=" in it."""
         given = restore_arguments(self.name, in_args, sys.argv)
         return super().parse_execute(arrange_arguments(given))
 
     def execute(self, params: Mapping[str, Any], args: Sequence[str]) -> int:
-        """Publish, or what an option asks for in its place."""
+        """Publish, or do what an option requests instead."""
         if len(args) > 1:
             raise InvalidCommand(f"publish: expected one target, found {' '.join(args)}")
         if params["keep_days"] < 0:
@@ -89,7 +89,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
             if params["check"] not in {"", MANIFEST}:
                 return self._read_back(params["check"], None, None)
             self.loader.setup(params)
-            # Loading turned the collector off, which is for commands that end at once.
+            # The collector is off since the graph was loaded, which suits short commands only.
             gc.enable()
             return self._run(self.loader.namespace["GRAPH"], params, args)
         except PipelineError as error:
@@ -161,7 +161,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
         return self._look(destination, done, params)
 
     def _warn(self, destination: _Destination, contents: DistContents) -> None:
-        """Tell what GitHub Pages would refuse, where it may be the one that serves it."""
+        """Warn of files and sizes that GitHub Pages would refuse, if it may serve the target."""
         if not isinstance(destination.target, FolderTarget) and not is_github_pages(
             destination.url
         ):
@@ -171,7 +171,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
             self._show([((f"warning: {excess}", "warn"),)])
 
     def _look(self, destination: _Destination, done: Published, params: Mapping[str, Any]) -> int:
-        """Read back what is shown now, where it is known how."""
+        """Read the published zoo back, if its URL is known."""
         if params["no_read_back"]:
             return 0
         if destination.url is not None:
@@ -185,7 +185,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
     def _read_back(
         self, url: str, files: Mapping[str, PublishedFile] | None, destination: str | None
     ) -> int:
-        # Imported where it is met: it brings the HTTP library.
+        # Imported here because it loads the HTTP library.
         from pipeline.fetch.http.http_session import HttpSettings
         from pipeline.publish.readback import Reader
 
@@ -208,7 +208,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
 
 
 def _find_target(graph: Graph, text: str | None, url: str) -> _Destination:
-    """Return where to publish: as the command line says, else the manifest."""
+    """Return the destination: that of the command line, else that of the manifest."""
     stated = graph.zoo.publish
     if text is None and stated is None:
         raise InvalidCommand(

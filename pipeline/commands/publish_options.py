@@ -1,4 +1,4 @@
-"""Options of `doit publish`, two of whose values can be left out."""
+"""Options of `doit publish`; two of them may lack their value."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from pipeline.publish.generations.old_generations import KEEP_DAYS
 
 PREVIOUS = "previous"
 MANIFEST = "manifest"
-"""What stands for a generation, and for a URL, that is not given."""
+"""The value for a generation, and for a URL, that is not given."""
 
 _OPTION_URL = {
     "name": "url",
@@ -100,9 +100,9 @@ OPTIONS = (
 
 
 def arrange_arguments(arguments: Sequence[str]) -> list[str]:
-    """Return arguments with options before the target, and each option with its value.
+    """Return arguments with options before the target, and each option with a value.
 
-    doit looks for no options after the first argument, and knows no values that can be left out.
+    doit looks for no options after the first argument, and knows no optional values.
     """
     arranged: list[str] = []
     pending = list(arguments)

@@ -1,7 +1,7 @@
-"""`doit refresh`: ask again for sources that may have changed where they are.
+"""`doit refresh`: asks again for sources that may have changed at their address.
 
-Exact versions and sources with a `sha256` never change; other URLs are asked by ETag. A
-source that is still the same leaves its outcome as it was, so nothing after it runs.
+Exact versions and sources with a `sha256` never change; other URLs are asked by ETag. An unchanged
+source leaves its outcome as it was, so that no step after it runs.
 """
 
 import functools

@@ -1,8 +1,8 @@
-"""`doit run`: doit's own command with what a long build of many models needs beside it.
+"""`doit run`: doit's own command, extended for long builds of many models.
 
-One run at a time per zoo; SIGTERM ends it as Ctrl-C does; child processes end with it;
-the exit code tells what happened: 0 all good, 1 a model failed, 2 a bug of ours, 3 nothing
-could start, 130 interrupted.
+There is one run at a time per zoo. SIGTERM ends it as Ctrl-C does, and child processes end with it.
+The exit codes are 0 on success, 1 if a model failed, 2 for a bug of ours, 3 if nothing could start,
+130 after an interruption.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             describe_walls=describe_walls,
         )
         with _alone(graph), _terminable(), use_context(context):
-            # The graph stays as it is to the end: the collector need not look at it again.
+            # The graph stays unchanged to the end: the collector need not look at it again.
             gc.freeze()
             gc.enable()
             interrupted = False
@@ -71,18 +71,18 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         return code
 
     def _leave_records(self, graph: Graph, context: RunContext, code: int) -> None:
-        """Keep what a run that did something did, and what its models are made of."""
+        """Write the records of a run that did something, and of its models."""
         done = any(event.status in {"ok", "failed"} for event in context.log.events)
         if graph.session.refresh or not done:
             return
-        # Imported where it is met: a run with nothing to do waits for no import.
+        # Imported here, so that a run with nothing to do waits for no import.
         from pipeline.commands.run_records import leave_records
 
         selected = [] if self.sel_default_tasks else list(self.sel_tasks)
         leave_records(graph, context, selected=selected, code=code)
 
     def _check_selection(self) -> None:
-        """Refuse names that are no task, and wildcards that match none."""
+        """Refuse unknown names, and wildcards that match no task."""
         tasks = {task.name: task for task in self.task_list}
         targets = {target for task in self.task_list for target in task.targets}
         names: list[str] = [] if self.sel_default_tasks else self.sel_tasks
@@ -91,12 +91,12 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
 
 @contextlib.contextmanager
 def _alone(graph: Graph) -> Iterator[None]:
-    """Hold the zoo's lock, and sweep what a killed run left behind."""
+    """Hold the zoo's lock, and remove the temporary files of a killed run."""
     temporary = graph.layout.temporary
     with zoo_lock(graph):
         shutil.rmtree(temporary, ignore_errors=True)
-        # What libraries and the wall's probe write for a moment lies there too.
-        with contextlib.suppress(OSError):  # a full disk is told by the steps
+        # Libraries and the wall's probe write their short-lived files there too.
+        with contextlib.suppress(OSError):  # the steps report a full disk
             temporary.mkdir(parents=True, exist_ok=True)
             tempfile.tempdir = str(temporary)
         try:
@@ -107,7 +107,7 @@ def _alone(graph: Graph) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM interrupt the run, so that what is done is kept."""
+    """Let SIGTERM interrupt the run, so that finished work is kept."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -118,7 +118,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _ignore_signals() -> None:
-    """Let nothing interrupt the clean-up: it takes a moment, and leaves nothing running."""
+    """Ignore signals during the clean-up, which is short and ends all processes."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
@@ -128,7 +128,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
-    """Return the catalog's entries of models as they are now, even if it is not written yet."""
+    """Return the present catalog entries of models, even before the catalog is written."""
     # A run with nothing to do reads no card, and need not wait for the catalog's types.
     from pipeline.catalog.entries import model_entry
     from pipeline.steps.catalog import CatalogParameters
@@ -138,7 +138,7 @@ def _load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
     entries = []
     for name in names:
         job, model = graph.jobs[f"card:{name}"], listed.models[name]
-        # A damaged card is told by the step that reads it.
+        # The step that reads a damaged card reports it.
         with contextlib.suppress(OSError, PipelineError):
             outcome = load_outcome(job.outcome_file)
             entries.append(model_entry(job.folder, outcome, model.identity, uri=model.uri))

@@ -1,4 +1,4 @@
-"""Records: what a run leaves for people, and for `doit diff`, when it is over."""
+"""Records of a finished run, for people and for `doit diff`."""
 
 import sys
 import time
@@ -18,14 +18,14 @@ from pipeline.text.printable import printable
 
 
 def leave_records(graph: Graph, context: RunContext, *, selected: Sequence[str], code: int) -> None:
-    """Write the report of a run, and remember what its models are made of.
+    """Write the report of a run, and store the recipes of its models.
 
-    What cannot be written is told, and changes nothing about the run.
+    A record that cannot be written is reported, and changes nothing about the run.
 
     Args:
         graph: The zoo.
         context: The run.
-        selected: What was asked for; empty for everything.
+        selected: The tasks requested; empty for all.
         code: Its exit code.
     """
     worked = {event.model for event in context.log.events if event.model is not None}
@@ -48,7 +48,7 @@ def leave_records(graph: Graph, context: RunContext, *, selected: Sequence[str],
 
 
 def _leave(graph: Graph, what: str, write: Callable[[], None]) -> None:
-    """Write a record, and say in a sentence why it cannot be written."""
+    """Write a record, and report in a sentence why it cannot be written."""
     try:
         write()
     except (OSError, MemoryError) as error:

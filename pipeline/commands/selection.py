@@ -1,4 +1,4 @@
-"""Selection: which tasks a command's arguments name, with wildcards and groups."""
+"""Selection: the tasks that a command's arguments name, with wildcards and groups."""
 
 import fnmatch
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from pipeline.text.suggest import find_similar
 
 
 class NamedTask(Protocol):
-    """What is read of doit's Task."""
+    """The part of doit's Task that this module reads."""
 
     name: str
     has_subtask: bool
@@ -19,7 +19,7 @@ class NamedTask(Protocol):
 
 
 def expand_names(tasks: Mapping[str, NamedTask], names: Iterable[str]) -> list[str]:
-    """Return the names of tasks with wildcards replaced by what they match.
+    """Return names of tasks, with the matches of wildcards in place of these: ["convert:m"].
 
     Raises:
         InvalidCommand: A name is no task, or a wildcard matches none.
@@ -34,12 +34,12 @@ def expand_names(tasks: Mapping[str, NamedTask], names: Iterable[str]) -> list[s
 
 
 def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Graph) -> list[str]:
-    """Return the names of all steps that tasks and groups stand for.
+    """Return the names of all steps that tasks and groups stand for: ["fetch:m", "convert:m"].
 
     Args:
         tasks: All tasks by name.
         names: Names of tasks, groups, or wildcards.
-        graph: Tells which steps `model:NAME` stands for.
+        graph: Lists the steps that `model:NAME` stands for.
 
     Raises:
         InvalidCommand: A name is no task, or a wildcard matches none.

@@ -1,4 +1,4 @@
-"""`doit serve`: the built zoo in a browser, on this machine."""
+"""`doit serve`: serves the built zoo to a browser on this machine."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""doit's database: a cache of what was up to date when a run ended.
+"""doit's database: a cache of the tasks that were up to date when a run ended.
 
-Receipts are the truth. So whatever is odd about the file, empty, cut off, of an older form, a
-folder, unreadable, it counts as empty, and the next run looks at each result instead; and where
-it cannot be written the run is none the worse. It is written beside its place and renamed.
+Receipts are the truth. So a file that is empty, cut off, of an older form, a folder or unreadable
+counts as empty, and the next run checks each result instead. A run also goes on if the file cannot
+be written. It is written beside its path and renamed.
 """
 
 import json
@@ -14,7 +14,7 @@ from pipeline.disk.files import write_atomic
 from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import MachineError
 
-# What doit keeps of a task beside what its action returned (doit/dependency.py, Dependency).
+# doit's own fields of a task, beside the task's values (doit/dependency.py, Dependency).
 _KINDS: Mapping[str, type] = {"_values_:": dict, "deps:": list, "checker:": str}
 
 
@@ -23,7 +23,7 @@ class CacheDatabase:
 
     Attributes:
         name: Path of the file.
-        fault: Why it could not be written; None where it was.
+        fault: Why it could not be written; None if it was written.
     """
 
     desc: ClassVar[str] = "JSON file that may be lost at any time"
@@ -35,7 +35,7 @@ class CacheDatabase:
         self._changed = False
 
     def dump(self) -> None:
-        """Write the file, where there is anything new."""
+        """Write the file if a task has changed."""
         if not self._changed:
             return
         try:
@@ -44,16 +44,16 @@ class CacheDatabase:
             self.fault = machine_error(error, root=Path(self.name).parent.parent)
 
     def set(self, task_id: str, dependency: str, value: Any) -> None:
-        """Keep a value of a task."""
+        """Store a value of a task."""
         self._changed = True
         self._tasks.setdefault(task_id, {})[dependency] = value
 
     def get(self, task_id: str, dependency: str) -> Any:
-        """Return a value of a task; None where none is kept."""
+        """Return a value of a task; None if the file has none."""
         return self._tasks.get(task_id, {}).get(dependency)
 
     def in_(self, task_id: str) -> bool:
-        """Tell whether anything is kept of a task."""
+        """Return whether the file has values of a task."""
         return task_id in self._tasks
 
     def remove(self, task_id: str) -> None:

@@ -1,6 +1,6 @@
-"""Events: what a step tells while it runs, and who listens.
+"""Events: the reports of steps while they run, and their listeners.
 
-Steps run in worker threads and call `emit`; reporters `subscribe`. It draws nothing.
+Steps run in worker threads and call `emit`; reporters `subscribe`. This module draws nothing.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Literal
 
 from pipeline.text.printable import printable
 
-# More than a failure's reason with the names of the steps between it and this one.
+# Longer than a failure's reason with the names of all steps up to this one.
 MAX_TEXT = 1000
 
 Status = Literal["started", "progress", "ok", "failed", "skipped", "adopted", "remembered"]
@@ -20,26 +20,26 @@ Status = Literal["started", "progress", "ok", "failed", "skipped", "adopted", "r
 
 @dataclass(frozen=True, kw_only=True)
 class StepEvent:
-    """One thing that happened to a step.
+    """One change of a step's state.
 
-    Its texts may name what models and servers said; they are made printable.
+    Its texts may hold words of models and servers; they are made printable.
 
     Attributes:
         task: Name of the doit task: "convert:handtrack", "variant:handtrack:float16", "catalog".
         model: The model that the step belongs to; None for a step of the whole zoo.
-        status: `adopted`: an earlier result was found to be still right and nothing was done.
-            `remembered`: a failure that would only repeat is told again.
+        status: `adopted`: an earlier result is still right, and no work was done.
+            `remembered`: a failure that would only repeat is reported again.
         reason: Why it failed or was skipped; may have several lines.
         hint: What the user can do about it.
         log: Log file of the step, absolute.
         cause: Why it ran: "never built", "parameter strip_debug_ops changed: true → false".
-        expected: The manifest says `expect: failed` of this model.
+        expected: Whether the manifest says `expect: failed` of this model.
         retry: The next run tries this failure again, because the same inputs may then succeed.
-        fault: What of this machine failed, as "No space left on device"; None where a model did.
-        upstream: Task whose failure is the only reason why this step was skipped.
-        seconds: How long the step took, where it ran.
+        fault: The fault of this machine, as "No space left on device"; None if a model failed.
+        upstream: Task whose failure is the only reason for this skip.
+        seconds: How long the step took, if it ran.
         done: Bytes transferred so far, of a `progress` event.
-        total: Bytes to transfer, where known.
+        total: Bytes to transfer, if known.
     """
 
     task: str
@@ -71,7 +71,7 @@ _listeners: tuple[tuple[object, Listener], ...] = ()
 
 
 def emit(event: StepEvent) -> None:
-    """Tell all listeners, in the caller's thread; a listener that raises never breaks a step."""
+    """Call all listeners, in the caller's thread; a listener that raises never breaks a step."""
     for _, listener in _listeners:
         try:
             listener(event)

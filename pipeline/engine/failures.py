@@ -1,7 +1,7 @@
-"""Failures: an exception of a step as the failure of its job, with what people can do.
+"""Failures: turns an exception of a step into the failure of its job, with a remedy.
 
-A PipelineError is shown as it stands, a fault of the machine with its remedy, and anything else is
-a bug of ours, with its traceback in the log.
+A PipelineError is shown unchanged, a fault of the machine with its remedy. Any other exception is a
+bug of ours, with its traceback in the log.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from pipeline.text.printable import printable
 def translate(
     job: Job, session: Session, error: Exception, work: Work[Any] | None = None
 ) -> Failure:
-    """Return what was raised as a failure; `work` is None outside of the step itself."""
+    """Return an exception as a failure; `work` is None for an exception outside of the step."""
     if isinstance(error, StepSkipped):
         return Failure(status="skipped", reason=str(error))
     if not isinstance(error, PipelineError):
@@ -31,7 +31,7 @@ def translate(
         error = machine_error(error, root=job.root, file=job.folder, moved=moved)
     if isinstance(error, PipelineError):
         _note(job, work, error.describe())
-    # What was read may have been changed meanwhile; then this is not the model's fault, nor ours.
+    # If a file changed while the step read it, neither the model nor our code is at fault.
     retry = isinstance(error, PipelineError) and error.retry
     damage = None if retry else _find_damage(job)
     if damage is not None:
@@ -39,7 +39,7 @@ def translate(
     if isinstance(error, PipelineError):
         return failure_of(error)
     session.bugs.append(job.task)
-    # It asks the exception for its message, and bears that this fails too.
+    # The message of the exception may itself raise.
     message = traceback.format_exception_only(error)[-1].strip()
     return Failure(
         status="failed",
@@ -50,7 +50,7 @@ def translate(
 
 
 def _note(job: Job, work: Work[Any] | None, text: str) -> None:
-    """Add to the log of a step, or of what happened around it; a full disk takes none."""
+    """Append to the log of a step, or of the work around it; ignore a full disk."""
     log = work.log if work else job.failed_folder / "log.txt"
     with contextlib.suppress(OSError):
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def _note(job: Job, work: Work[Any] | None, text: str) -> None:
 
 
 def _find_damage(job: Job) -> Failure | None:
-    """Return what is no longer as its receipt says of the results that a job reads.
+    """Return a failure if a result that a job reads no longer matches its receipt, else None.
 
     The damaged result loses its receipt, so that the next run makes it again.
     """

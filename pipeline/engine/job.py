@@ -1,6 +1,6 @@
 """Jobs: one step of one model, and whether its last result still stands.
 
-Everything is read from the folder's receipt; nothing is run or written here.
+A job reads the folder's receipt; this module runs and writes nothing.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ from pipeline.workers.limits import ResourceLimits
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What can be said of a job without running it.
+    """The state of a job before it runs.
 
     Attributes:
-        outcome: How it ends if nothing is run; None when it has to run.
-        cause: Why it has to run; None when it has not.
+        outcome: Its end without a run; None if it must run.
+        cause: Why it must run; None if it need not.
         failure: The remembered failure or skip behind the outcome, with its hint.
-        upstream: The task that has no result, where that is why this one has none.
-        forcible: Whether running it all the same could end otherwise.
+        upstream: The task without a result that is the reason for a skip.
+        forcible: Whether a forced run could end otherwise.
     """
 
     outcome: Outcome | None = None
@@ -56,15 +56,15 @@ class Job:
         task: Name of its task.
         step: The kind of work.
         model: Name of the model; None for the zoo.
-        parameters: What the step reads of the manifest.
-        folder: Where its results lie.
-        reads: The jobs it reads, by key ("fetch", "variant:base").
-        needs: Keys of those that must have succeeded.
+        parameters: The step's parameters from the manifest.
+        folder: The folder of its results.
+        reads: The jobs whose results it reads, by key ("fetch", "variant:base").
+        needs: Keys of the jobs that must have succeeded.
         root: Folder of the manifest.
         temporary: Folder for half-made results, on the same file system.
         limits: Time, memory and disk that it may use.
-        trusted: Whether its child processes may run where nothing can confine them.
-        local: Files beside the manifest that it reads; None for none.
+        trusted: Whether its child processes may run on a machine without a wall.
+        local: Files beside the manifest that it reads; None if there are none.
         expected_failure: Whether the manifest says `expect: failed`.
     """
 
@@ -84,26 +84,26 @@ class Job:
 
     @cached_property
     def outcome_file(self) -> Path:
-        """The file that says how it ended; what the next steps depend on."""
+        """The file of its outcome, which the next steps depend on."""
         return self.folder.with_name(f"{self.folder.name}.json")
 
     @property
     def failed_folder(self) -> Path:
-        """Receipt and log of the last failure."""
+        """Folder with receipt and log of the last failure."""
         return self.folder.with_name(f"{self.folder.name}.failed")
 
     @property
     def previous_folder(self) -> Path:
-        """The last success, while a new one takes its place; what a kill leaves of that."""
+        """The last success while a new one takes its place; it remains after a kill."""
         return self.folder.with_name(f"{self.folder.name}.previous")
 
     @property
     def since_file(self) -> Path:
-        """When it was first not ok, for a catalog that offers an older result."""
+        """The file with the time of the first failure, for a catalog with an older result."""
         return self.folder.with_name(f"{self.folder.name}.since.json")
 
     def ingredients(self) -> Ingredients:
-        """Gather what decides its result now.
+        """Gather the ingredients of its result as they are now.
 
         Raises:
             PipelineError: A local source cannot be read.
@@ -122,7 +122,7 @@ class Job:
         )
 
     def standing(self) -> Standing:
-        """Say whether the last result still stands, failed or not, and if not, why."""
+        """Return whether the last result or failure still stands, and if not, why."""
         self._recover()
         blocked = self._blocked()
         if blocked is not None:
@@ -148,12 +148,12 @@ class Job:
         return Standing(cause=cause)
 
     def _recover(self) -> None:
-        """Put the last success back where a kill came between its going and the next one."""
+        """Restore the last success if a kill came between its removal and the next success."""
         if not self.folder.exists() and self.previous_folder.exists():
             self.previous_folder.rename(self.folder)
 
     def _blocked(self) -> Standing | None:
-        """Say that a step it needs has no result; None when all have."""
+        """Return a skip if a step that it needs has no result, else None."""
         for key in sorted(self.needs):
             needed = self.reads[key]
             outcome = load_outcome(needed.outcome_file)
@@ -167,12 +167,12 @@ class Job:
 
 
 def successful(receipt: Receipt) -> Outcome:
-    """Return the outcome that a receipt of a success stands for."""
+    """Return the outcome of a receipt of a success."""
     return Outcome(status="ok", outputs={file.path: file.sha256 for file in receipt.outputs})
 
 
 def unsuccessful(failure: Failure) -> Outcome:
-    """Return the outcome that a failure or a skip stands for."""
+    """Return the outcome of a failure or a skip."""
     return Outcome(status=failure.status, reason=failure.reason)
 
 

@@ -1,7 +1,7 @@
-"""Local files that a step reads beside the results of other steps.
+"""Local files: files beside the manifest that a step reads.
 
-They are looked at in every run, so looking has to be cheap: sizes and times first, digests only
-where those changed.
+Every run checks them, so the check must be cheap: it compares sizes and times first, and digests
+only if those changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,15 +18,15 @@ class LocalFiles(Protocol):
     """Files beside the manifest that a step reads."""
 
     def state(self) -> State:
-        """Return size and time of change in ns of each, by path."""
+        """Return size and time of change in ns of each file, by path."""
         ...  # pragma: no cover
 
     def is_current(self, state: Mapping[str, list[int]]) -> bool:
-        """Tell whether the files are still as they were in a state."""
+        """Return whether the files still have the state given."""
         ...  # pragma: no cover
 
     def inputs(self) -> dict[str, str]:
-        """Return the SHA-256 of each input that they make up, by name."""
+        """Return the SHA-256 of each input that the files make up, by name."""
         ...  # pragma: no cover
 
 
@@ -43,15 +43,15 @@ class ListedFiles:
     root: Path
 
     def state(self) -> State:
-        """Return size and time of each."""
+        """Return size and time of each file."""
         return file_states(self.root, self.paths.values())
 
     def is_current(self, state: Mapping[str, list[int]]) -> bool:
-        """Tell whether they are still the same."""
+        """Return whether the files have not changed."""
         return self.state() == state
 
     def inputs(self) -> dict[str, str]:
-        """Return the digest of each; a missing one is the step's to report."""
+        """Return the digest of each file; the step itself reports a missing file."""
         return {
             name: digest_file(self.root / path)
             for name, path in self.paths.items()
@@ -60,7 +60,7 @@ class ListedFiles:
 
 
 def file_states(folder: Path, paths: Iterable[str]) -> State:
-    """Return size and time of change in ns of files below a folder; -1 for a file that is lost."""
+    """Return size and time of change in ns of files below a folder; -1 for a missing file."""
     states = {}
     for path in paths:
         try:

@@ -1,8 +1,8 @@
-"""Outcomes: what the steps after it need to know of a step, in `<step>.json`.
+"""Outcomes: the facts on a step's end that later steps depend on, in `<step>.json`.
 
-An outcome holds the status and the digests of the outputs and nothing else: no
-parameters, no tools, no times. So a step that ran again and made the same files leaves
-the same outcome, and everything after it stays up to date (early cut-off).
+An outcome holds the status and the digests of the outputs, and no parameters, tools or times. So
+a step that ran again and made the same files leaves the same outcome, and everything after it
+stays up to date (early cut-off).
 """
 
 import contextlib
@@ -31,7 +31,7 @@ class Outcome(Part):
 
 
 def load_outcome(path: Path) -> Outcome | None:
-    """Read an outcome; None where there is none, or none that can be read."""
+    """Read an outcome; None if the file is missing or damaged."""
     try:
         return parse_json(Outcome, path.read_bytes())
     except (OSError, WrongJsonError):
@@ -39,7 +39,7 @@ def load_outcome(path: Path) -> Outcome | None:
 
 
 def write_outcome(path: Path, outcome: Outcome) -> None:
-    """Write an outcome, unless the file says so already (its time of change is kept)."""
+    """Write an outcome; an equal file keeps its time of change."""
     content = format_json(outcome.to_json())
     with contextlib.suppress(OSError):
         if path.read_bytes() == content:

@@ -1,8 +1,8 @@
-"""Stamps: whether nothing was touched since a job last ended, told by a few system calls.
+"""Quick check: a few system calls that show whether a job's files changed since its end.
 
-doit keeps a job's stamp in its database, which is a cache here: where a stamp does not hold,
-or is lost, the job reads its receipt and adopts what still stands. A failure has no stamp,
-so that every run tells it again.
+doit keeps a job's stamp in its database, which is a cache here: if a stamp does not match or is
+lost, the job reads its receipt and adopts a result that still stands. A failure has no stamp, so
+that every run reports it again.
 """
 
 import inspect
@@ -21,9 +21,9 @@ from pipeline.text.printable import printable
 
 
 class UpToDate:
-    """Whether a job's stamp still holds; doit calls it."""
+    """Whether a job's stamp still matches; doit calls it."""
 
-    # doit asks for it each time; found here it is not worked out ten thousand times.
+    # doit asks for this name each time; without it the lookup would run ten thousand times.
     __signature__ = inspect.Signature(
         [
             inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -35,43 +35,43 @@ class UpToDate:
         self.job = job
 
     def __call__(self, task: object, values: Mapping[str, Any]) -> bool:  # noqa: ARG002  # doit gives both
-        """Compare the stamp that doit kept with what is there now."""
+        """Compare the stamp that doit kept with the present state."""
         try:
             stamp = values.get("stamp")
             return stamp is not None and _is_current(self.job, stamp)
-        except Exception:  # noqa: BLE001  # whatever is odd with a stamp, the job looks closer
+        except Exception:  # noqa: BLE001  # on any fault of a stamp the job checks its receipt
             return False
 
     def __repr__(self) -> str:
-        """Say why the job runs; `doit info` prints it."""
+        """Return why the job runs, for `doit info`: "failed before, and is reported again: …"."""
         standing = self.job.standing()
         if standing.cause is not None:
             return printable(standing.cause)
         assert standing.outcome is not None
         if standing.outcome.status == "failed":
-            return printable(f"failed before, and is told again: {standing.outcome.reason}")
+            return printable(f"failed before, and is reported again: {standing.outcome.reason}")
         return "something was touched; its result still stands"
 
 
 def local_state(job: Job) -> State | None:
-    """Return what a job's local files look like now; None where it reads none it can see."""
+    """Return the state of a job's local files; None without files, or if they are unreadable."""
     try:
         return job.local.state() if job.local is not None else None
-    except Exception:  # noqa: BLE001  # the job itself says what is wrong with them
+    except Exception:  # noqa: BLE001  # the job itself reports the fault
         return None
 
 
 def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, Any] | None:
-    """Return what changes when a job's result may no longer stand.
+    """Return the stamp of a job: a value that changes when its result may no longer stand.
 
     Args:
         job: The job, which has just ended.
-        outcome: How.
-        before: Its local files before it ran: one that was edited meanwhile is not what
-            the result was made of.
+        outcome: Its outcome.
+        before: The state of its local files before it ran: a file that was edited in the
+            meantime is not the file that the result was made of.
 
     Returns:
-        A JSON value; None for a failure, and where its files cannot be looked at.
+        A JSON value; None for a failure, and if its files are unreadable.
     """
     if outcome.status == "failed":
         return None
@@ -104,7 +104,7 @@ def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
 
 
 def _modified_reads(job: Job) -> list[int]:
-    """Return when the outcomes that a job reads were last changed."""
+    """Return the times of change of the outcomes that a job reads."""
     return [_modified(read.outcome_file) for read in job.reads.values()]
 
 
@@ -113,9 +113,9 @@ def _modified(path: Path) -> int:
 
 
 def _folders(folder: Path) -> list[str]:
-    """List a folder and those below it: removing a file changes the time of one of them.
+    """List a folder and its subfolders: removing a file changes the time of one of them.
 
-    They are relative to it: a copied zoo is not to look at the one that it is a copy of.
+    The paths are relative: a copied zoo must not look at the original.
     """
     if not folder.is_dir():
         return []
@@ -125,5 +125,5 @@ def _folders(folder: Path) -> list[str]:
 
 @cache
 def _versions(tools: frozenset[str]) -> str:
-    """Digest the versions of the tools that a step may use, and that its receipt may name."""
+    """Return a digest of the versions of all tools that a step may use."""
     return digest_json([installed_version(tool) for tool in sorted(tools)])

@@ -1,8 +1,7 @@
-"""Receipts: what made the files of a folder, in its `receipt.json`.
+"""Receipts: the ingredients of a folder's files, in its `receipt.json`.
 
-A receipt has no clock, no host and no absolute path: repeating a build repeats its
-bytes. Comparing it with what a step would read now tells whether the step is up to date
-and, if not, why.
+A receipt has no clock, no host and no absolute path: a repeated build repeats its bytes. Compared
+with a step's present ingredients, it shows whether the step is up to date and, if not, why.
 """
 
 import json
@@ -23,9 +22,9 @@ from pipeline.text.suggest import list_first
 
 RECEIPT = "receipt.json"
 NEVER_BUILT = "never built"
-# Beside the receipt, for people: their content varies from run to run.
+# Files beside the receipt, for people: their content varies from run to run.
 UNLISTED = frozenset({RECEIPT, "run.json", "log.txt"})
-# A cause is read in one line.
+# The length of a cause, which is shown in a line.
 MAX_CHANGES = 3
 # Room for the worst values of four outputs.
 MAX_REASON = 800
@@ -48,39 +47,39 @@ class OutputFile(Part):
 
 
 class Ingredients(Part):
-    """All that decides what a step makes, but for the tools, which it finds as it goes."""
+    """The facts that decide a step's result, except the tools, which the step adds as it runs."""
 
     step: str
     """Name of the step."""
     version: int
     """Version of the step's code; raised when its results change."""
     parameters: dict[str, Any]
-    """JSON values from the manifest that it reads."""
+    """The step's parameters from the manifest, as JSON values."""
     inputs: dict[str, str]
     """SHA-256 of each outcome (or local source) that it reads, by name."""
 
 
 class Failure(Part):
-    """Why a step made nothing.
+    """Why a step has no result.
 
-    Words of a model or a library are made printable, and are no longer than people read; the log
-    has all of them.
+    Words of a model or a library are made printable and cut to a readable length; the log has
+    all of them.
     """
 
     status: Literal["failed", "skipped"]
-    """"skipped" where there is nothing to make."""
+    """"skipped" if there is nothing to make."""
     reason: Annotated[str, AfterValidator(_shorten)]
     """What was found and what was expected."""
     hint: Annotated[str | None, AfterValidator(_shorten)] = None
     """What the user can do, or None."""
     retry: bool = False
-    """Whether the same ingredients may succeed another time."""
+    """Whether the same ingredients may succeed at another time."""
     fault: str | None = None
-    """What failed of this machine; None where it is not to blame."""
+    """The fault of this machine; None if a model failed."""
 
 
 def failure_of(error: PipelineError) -> Failure:
-    """Return an error as the failure of the step that met it."""
+    """Return an error as the failure of its step."""
     return Failure(
         status="failed",
         reason=error.message,
@@ -91,9 +90,9 @@ def failure_of(error: PipelineError) -> Failure:
 
 
 class Receipt(Ingredients):
-    """What made a folder: the ingredients, and how it went."""
+    """The ingredients of a folder, and its outputs or failure."""
 
-    # A newer version may have written more.
+    # A newer version may have written further fields.
     model_config = ConfigDict(extra="ignore")
 
     tools: dict[str, str | None]
@@ -101,16 +100,16 @@ class Receipt(Ingredients):
     outputs: tuple[OutputFile, ...] = ()
     """The files, sorted by path."""
     failure: Failure | None = None
-    """Set where there are none."""
+    """The failure of a step without outputs."""
 
 
 def format_receipt(receipt: Receipt) -> bytes:
-    """Return a receipt's canonical text."""
+    """Return a receipt's canonical text: '{"failure": null, …}'."""
     return format_json(receipt.to_json())
 
 
 def load_receipt(folder: Path) -> Receipt | None:
-    """Read a folder's receipt; None where there is none, or none that can be read."""
+    """Read a folder's receipt; None if it is missing or damaged."""
     try:
         return parse_json(Receipt, (folder / RECEIPT).read_bytes())
     except (OSError, WrongJsonError):
@@ -129,7 +128,7 @@ def list_outputs(folder: Path) -> tuple[OutputFile, ...]:
 
 
 def explain_change(receipt: Receipt | None, now: Ingredients) -> str | None:
-    """Say why a receipt no longer stands for what a step would make; None if it does."""
+    """Return why a receipt no longer stands for a step's ingredients, else None: "never built"."""
     if receipt is None:
         return NEVER_BUILT
     made = receipt
@@ -143,10 +142,10 @@ def explain_change(receipt: Receipt | None, now: Ingredients) -> str | None:
 
 
 def explain_loss(receipt: Receipt, folder: Path, *, digests: bool = False) -> str | None:
-    """Say which output of a receipt is no longer in the folder; None if all are.
+    """Return which output of a receipt the folder lacks: "model.json is missing"; else None.
 
     Args:
-        receipt: The folder's.
+        receipt: The folder's receipt.
         folder: The folder.
         digests: Whether contents are compared too, which reads every file.
     """
@@ -174,7 +173,7 @@ def _explain_parameters(made: Mapping[str, Any], now: Mapping[str, Any]) -> str 
 
 
 def find_changes(before: Any, after: Any, where: str = "") -> Iterator[str]:
-    """Say what differs between two JSON values, down to where they do."""
+    """Yield the differences of two JSON values, each at its path: "a.b: 1 → 2"."""
     if before == after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):

@@ -1,16 +1,16 @@
-"""Running a job: its step's function, in a folder that appears only when it is whole.
+"""Runs a job: calls its step's function for a folder that appears only when it is whole.
 
-The order of things keeps a build whole whatever kills it: the step writes into a
-temporary folder; its receipt is written last there; the folder is renamed into place;
-then the outcome is written. A job that finds a receipt of just its ingredients adopts
-the folder at once, so a lost database costs nothing.
+The order of operations keeps a build whole after any kill: the step writes into a temporary folder;
+its receipt is written last there; the folder is renamed into place; then the outcome is written. A
+job that finds a receipt of exactly its ingredients adopts the folder, so that a lost database
+costs nothing.
 
-The folder of the last success stays until a new success replaces it, also while the step
-fails: it is what a catalog goes on offering. A failure has a folder of its own,
-`<step>.failed`, whose receipt keeps it from being repeated where it would only repeat.
+The folder of the last success stays until a new success replaces it, also while the step fails: the
+catalog goes on offering it. A failure has a folder of its own, `<step>.failed`, whose receipt
+prevents a repetition that would end the same.
 
-Whatever happens in a job is that job's failure: also what happens around its step, to its
-folders, its receipt, its outcome. A failure that cannot even be written is told all the same.
+Every exception in a job becomes that job's failure, also in the work around its step: folders,
+receipt, outcome. A failure is reported even if it cannot be written.
 """
 
 import contextlib
@@ -47,9 +47,9 @@ EndStatus = Literal["ok", "failed", "skipped", "adopted", "remembered"]
 
 
 def run_job(job: Job, session: Session) -> Outcome:
-    """Bring a job's result up to date and say how it ended.
+    """Bring a job's result up to date and return its outcome.
 
-    Whatever is raised becomes an outcome: one broken model never stops the others.
+    Every exception becomes an outcome: one broken model never stops the others.
     """
     try:
         return _bring_up_to_date(job, session)
@@ -62,26 +62,26 @@ def run_job(job: Job, session: Session) -> Outcome:
 def _bring_up_to_date(job: Job, session: Session) -> Outcome:
     standing = job.standing()
     if standing.outcome is not None and not (session.force and standing.forcible):
-        told = _told(standing.outcome)
+        status = _earlier_status(standing.outcome)
         return _end(
-            job, standing.outcome, told, failure=standing.failure, upstream=standing.upstream
+            job, standing.outcome, status, failure=standing.failure, upstream=standing.upstream
         )
     emit(StepEvent(task=job.task, model=job.model, status="started", cause=standing.cause))
     forced = "asked for again" if session.refresh else "forced"
     return _make(job, session, standing.cause or forced)
 
 
-def _told(outcome: Outcome) -> EndStatus:
-    """Name what is told of an outcome that was not made in this run."""
-    told: dict[str, EndStatus] = {"ok": "adopted", "failed": "remembered", "skipped": "skipped"}
-    return told[outcome.status]
+def _earlier_status(outcome: Outcome) -> EndStatus:
+    """Return the status to report for an outcome of an earlier run: "adopted"."""
+    statuses: dict[str, EndStatus] = {"ok": "adopted", "failed": "remembered", "skipped": "skipped"}
+    return statuses[outcome.status]
 
 
 def _make(job: Job, session: Session, cause: str) -> Outcome:
     try:
         ingredients = job.ingredients()
     except PipelineError as error:
-        # A file beside the manifest went away since it was looked at.
+        # A file beside the manifest was removed since the last check.
         gone = failure_of(error).model_copy(update={"retry": True})
         return _end(job, unsuccessful(gone), "failed", failure=gone, cause=cause)
     work = _prepare(job, session)
@@ -91,21 +91,21 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         seconds = time.monotonic() - started
         failure = made if isinstance(made, Failure) else None
         if failure is not None:
-            # Where not even this can be written the next run tries again.
+            # If even the failure cannot be written, the next run tries again.
             receipt = Receipt(**vars(ingredients), tools=_tools(work), failure=failure)
             with contextlib.suppress(OSError):
                 _keep_failure(job, work, receipt, seconds)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
     outcome = unsuccessful(made) if isinstance(made, Failure) else successful(made)
-    told = "; ".join([cause, *work.told])
-    return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=told)
+    causes = "; ".join([cause, *work.remarks])
+    return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=causes)
 
 
 def _attempt(
     job: Job, work: Work[Any], ingredients: Ingredients, session: Session
 ) -> Receipt | Failure:
-    """Call the step's function, put its results in place, and translate what is raised."""
+    """Call the step's function, put its results in place, and translate its exceptions."""
     started = time.monotonic()
     try:
         job.step.run(work)
@@ -122,7 +122,7 @@ def _attempt(
 
 
 def _keep_failure(job: Job, work: Work[Any], receipt: Receipt, seconds: float) -> None:
-    """Leave receipt and log of a failure, and nothing of what its step had made."""
+    """Keep receipt and log of a failure, and remove the step's other files."""
     _remove_all_but_log(work.folder)
     _write_records(work, receipt, seconds)
     shutil.rmtree(job.failed_folder, ignore_errors=True)
@@ -146,7 +146,7 @@ def _tools(work: Work[Any]) -> Mapping[str, str | None]:
 
 
 def _refuse_if_closed(session: Session) -> None:
-    """End a step that goes on after its run was interrupted; it is nobody's failure."""
+    """End a step that still runs after its run was interrupted, without a failure."""
     if session.closed:
         raise Interrupted from None
 
@@ -196,7 +196,7 @@ def _progress(job: Job, session: Session, done: int, total: int | None) -> None:
     emit(StepEvent(task=job.task, model=job.model, status="progress", done=done, total=total))
 
 
-def _end(  # noqa: PLR0913  # all that is told of an ending
+def _end(  # noqa: PLR0913  # all fields of the event
     job: Job,
     outcome: Outcome,
     status: EndStatus,
@@ -206,11 +206,11 @@ def _end(  # noqa: PLR0913  # all that is told of an ending
     seconds: float | None = None,
     cause: str | None = None,
 ) -> Outcome:
-    """Write how a job ended, and tell it."""
+    """Write and report a job's outcome."""
     try:
         _write_ending(job, outcome)
     except OSError:
-        # Only a success has to be kept to be one; the next run comes to the others again.
+        # Only a success must be written to count; the next run repeats the others.
         if outcome.status == "ok":
             raise
     emit(
@@ -257,7 +257,7 @@ def _remove_all_but_log(folder: Path) -> None:
 
 
 def _replace_folder(made: Path, target: Path, previous: Path) -> None:
-    """Put a folder in the place of another, of which one is there, whole, at any moment."""
+    """Replace a folder; at any moment the old or the new folder is there, whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(previous, ignore_errors=True)
     if target.exists():

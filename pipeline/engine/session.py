@@ -1,6 +1,6 @@
-"""A session: what the jobs of one run share.
+"""A session: the state that the jobs of one run share.
 
-It starts the TensorFlow pool when the first job asks for it, and shuts it down.
+It starts the TensorFlow pool at the first request of a job, and shuts it down.
 """
 
 import threading
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Raised in a step's thread once the run was interrupted; it is nobody's failure."""
+    """Raised in a step's thread after an interruption of the run; it is no failure."""
 
 
 @dataclass(kw_only=True)
@@ -27,9 +27,9 @@ class Session:
     Attributes:
         cache: Folder of downloads.
         force: Whether results that still stand are made again (`doit -a`).
-        refresh: Whether sources that may change are asked for again.
-        closed: Whether the run is over; what still goes on is to leave no trace.
-        bugs: Tasks that ended in an exception of ours rather than in a PipelineError.
+        refresh: Whether sources that may change are fetched again.
+        closed: Whether the run is over; a step that still runs must leave no trace.
+        bugs: Tasks that ended in another exception than a PipelineError: in a bug of ours.
     """
 
     cache: Path
@@ -40,7 +40,7 @@ class Session:
     _pool: "TensorFlowPool | None" = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def submit(  # noqa: PLR0913  # what a job is
+    def submit(  # noqa: PLR0913  # the fields of a job
         self,
         function: str,
         arguments: Mapping[str, Any],
@@ -74,7 +74,7 @@ class Session:
         )
 
     def close(self) -> None:
-        """End all child processes, whatever they are doing."""
+        """End all child processes at once."""
         with self._lock:
             self.closed = True
             pool, self._pool = self._pool, None

@@ -1,7 +1,7 @@
-"""Steps: kinds of work, and what one piece of work is given.
+"""Steps: kinds of work, and the arguments of one piece of work.
 
 A step is a function `run(work) -> None` that writes its results into `work.folder`, with the
-class of its parameters, the steps that it follows and the tools that it may use. It knows no
+class of its parameters, the steps before it and the tools that it may use. This module knows no
 model: another project could bring steps of its own.
 """
 
@@ -18,8 +18,8 @@ from pipeline.errors import CrashError, UntrustedSourceError
 from pipeline.records.record import Part
 from pipeline.workers.limits import Budget
 
-# What a process with TensorFlow needs before it has read anything, and what it needs for
-# each byte of a model: several copies exist while a graph is frozen and optimized.
+# The memory that a process with TensorFlow needs without a model, and for each byte of a model:
+# several copies exist while a graph is frozen and optimized.
 TENSORFLOW_BYTES = 1024**3
 MEMORY_PER_INPUT_BYTE = 8
 
@@ -29,7 +29,7 @@ class StepSkipped(Exception):  # noqa: N818  # nothing went wrong
 
 
 P = TypeVar("P", bound=Part)
-"""What a step reads of the manifest."""
+"""The parameters of a step, from the manifest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +37,13 @@ class Step(Generic[P]):
     """One kind of work.
 
     Attributes:
-        name: As in task names: "convert" in `convert:handtrack`.
+        name: Its prefix in task names: "convert" in `convert:handtrack`.
         version: Raised when the same ingredients make other results.
-        parameters: Class of what it reads of the manifest; nothing else of that can make its
-            results out of date.
-        run: Does the work. It imports its heavy modules itself: loading the graph stays instant.
+        parameters: Class of its parameters; no other part of the manifest can make its results out
+            of date.
+        run: Does the work. It imports its heavy modules itself, so that the graph loads instantly.
         needs: Steps of the same model that must have succeeded.
-        accepts: Steps of the same model that are read whatever became of them.
+        accepts: Steps of the same model that it reads, with any outcome.
         tools: Distributions that it may use; another version makes its results out of date.
     """
 
@@ -78,29 +78,29 @@ class SubmitToTensorFlow(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Work(Generic[P]):
-    """One piece of work: what a step's function is given.
+    """One piece of work: the argument of a step's function.
 
     Attributes:
         task: Name of the task, e.g. "variant:handtrack:float16".
         model: Name of the model; None for the zoo as a whole.
         step: The kind of work.
-        parameters: What the step reads of the manifest.
-        inputs: Folder of each task that this one reads, by its key ("fetch", "variant:base").
-        outcomes: Outcome of each of them.
+        parameters: The step's parameters.
+        inputs: Folder of each task that this task reads, by its key ("fetch", "variant:base").
+        outcomes: Outcome of each of these tasks, by its key.
         folder: Empty folder for the results.
-        log: Text file for what people may want to read later.
+        log: Text file for details that people may want later.
         root: Folder of the manifest, for sources beside it.
         cache: Folder of downloads.
-        refresh: Whether sources that may change are to be asked for again.
+        refresh: Whether sources that may change are fetched again.
         progress: Called with bytes done and bytes in all (None where unknown).
-        heartbeat: Called often by what takes long otherwise, so that it ends with the run.
-        trusted: Whether child processes may run where nothing can confine them.
-        budget: Time, memory and disk for all that it starts.
+        heartbeat: Called often by long work, so that the work ends with the run.
+        trusted: Whether child processes may run on a machine without a wall.
+        budget: Time, memory and disk for all processes that it starts.
         submit: Runs a function in a process that has TensorFlow.
-        measured: What varies from run to run, for run.json.
+        measured: Figures that vary from run to run, for run.json.
         tools: Versions of the tools used so far, for the receipt.
-        peak_rss_bytes: Largest memory of the children used, for run.json.
-        told: What is to be said of the step when it ends.
+        peak_rss_bytes: Largest memory of its child processes, for run.json.
+        remarks: Remarks to report when the step ends.
     """
 
     task: str
@@ -122,7 +122,7 @@ class Work(Generic[P]):
     measured: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str | None] = field(default_factory=dict)
     peak_rss_bytes: list[int] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def uses(self, *distributions: str) -> None:
         """Record the versions of tools; another version makes the result out of date."""
@@ -131,10 +131,10 @@ class Work(Generic[P]):
         for distribution in distributions:
             self.tools[distribution] = installed_version(distribution)
 
-    def tell(self, text: str) -> None:
-        """Add a line to the log and to what is said of the step when it ends."""
+    def remark(self, text: str) -> None:
+        """Add a line to the log and to the report of the step's end."""
         self.note(text)
-        self.told.append(text)
+        self.remarks.append(text)
 
     def note(self, text: str) -> None:
         """Add a line to the log."""
@@ -143,14 +143,14 @@ class Work(Generic[P]):
 
     @property
     def temporary(self) -> Path:
-        """Folder for what is gone when the step ends; the next run sweeps what a kill leaves."""
+        """Folder for files that the end of the step removes, or the next run after a kill."""
         return self.folder.parent
 
     def run_in_tensorflow(self, function: str, **arguments: Any) -> Any:
         """Run a function of `pipeline.tf` in a child process and return its result.
 
-        The process may read the paths among the arguments and the folders of the steps that
-        this one reads, and write this step's folder. When it dies it is run once more, alone.
+        The process may read the paths among the arguments and the folders of the steps before, and
+        write this step's folder. If it dies, it runs once more, alone.
         """
         before = set(self.folder.rglob("*"))
         try:

@@ -1,10 +1,10 @@
-// TensorFlow.js and its backends. What they ask of Node.js gives them no network.
+// Loads TensorFlow.js and its backends, with a few modules of Node.js and without the network.
 'use strict';
 
 const Module = require('module');
 const path = require('path');
 
-// What the two bundles ask for of Node.js; node-fetch is not there.
+// The modules of Node.js that the two bundles require; node-fetch is not among them.
 const ALLOWED = new Set(['crypto', 'fs', 'os', 'path', 'perf_hooks', 'string_decoder', 'util',
   'worker_threads']);
 const NETWORK = ['EventSource', 'WebSocket', 'XMLHttpRequest', 'fetch'];
@@ -29,24 +29,24 @@ exports.loadPackages = (folder) => {
   return tf;
 };
 
-// Make a backend the current one; return why that cannot be, or null.
+// Make a backend the current backend; return the error, or null.
 exports.useBackend = async (tf, backend) => {
   if (!tf.findBackendFactory(backend)) {
     const known = Object.keys(PRIORITIES).filter((name) => tf.findBackendFactory(name));
     return `backend '${backend}' is not in Node.js; it has ${known.sort().join(', ')}`;
   }
   const ready = await tf.setBackend(backend);
-  // The wasm module listens, and would end the process where execute() leaves a promise behind.
+  // The wasm module's listener would end the process when execute() leaves a promise behind.
   process.removeAllListeners('uncaughtException');
   process.removeAllListeners('unhandledRejection');
   process.on('unhandledRejection', (error) => console.error('unhandled rejection:', error));
   return ready ? null : `backend '${backend}' does not start; the log says why`;
 };
 
-// Start a backend anew: after a trap a WebAssembly module is in no state to go on.
+// Start a backend anew: after a trap a WebAssembly module cannot go on.
 exports.renewBackend = async (tf, backend) => {
   const factory = tf.findBackendFactory(backend);
-  // What a trap has ruined cannot be tidied up either; the process ends soon.
+  // A trap may prevent the clean-up too; the process ends soon.
   const ruined = tf.engine().registry[backend];
   if (ruined) ruined.dispose = () => {};
   tf.removeBackend(backend);

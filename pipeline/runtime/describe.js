@@ -1,7 +1,7 @@
-// Tells what TensorFlow.js makes of a layers model: `node describe.js REQUEST`, as runner.js.
+// Describes a layers model in TensorFlow.js: `node describe.js REQUEST`, started like runner.js.
 //
 // The request is a JSON file: {packages, folder, model}. `folder` gets description.json: the
-// inputs and outputs, each {name, dtype, shape}, or {error} where the model does not load.
+// inputs and outputs, each {name, dtype, shape}, or {error} if the model does not load.
 'use strict';
 
 const fs = require('fs');
@@ -16,8 +16,8 @@ const UNKNOWN = -1;
 const describe = (name, {dtype, shape}) =>
   ({name, dtype, shape: shape.map((size) => size ?? UNKNOWN)});
 
-// Layers say float32 of whatever they return. Where something else is fed, a run on zeros tells
-// more; a model that does not run with a size of 1 in the place of all unknown ones keeps its word.
+// Layers state float32 for every result. If another dtype is fed, a run on zeros shows the real
+// dtypes; a model that does not run with 1 for all unknown sizes keeps the stated ones.
 function findDtypes(tf, {model}) {
   const stated = model.outputs.map(({dtype}) => dtype);
   if (model.inputs.every(({dtype}) => dtype === 'float32')) return stated;

@@ -1,7 +1,6 @@
-"""Description: what TensorFlow.js makes of a layers model when it has loaded it.
+"""Description: the inputs and outputs of a layers model in TensorFlow.js.
 
-Which names its inputs and outputs have there, and which shapes follow from its layers, is
-asked of TensorFlow.js itself.
+TensorFlow.js itself is asked for their names, and for the shapes that follow from the layers.
 """
 
 import json
@@ -19,7 +18,7 @@ from pipeline.workers.limits import Budget
 _PROGRAM = "describe.js"
 
 
-def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what it may
+def describe_layers_model(  # noqa: PLR0913  # one process: its files and its limits
     model: Path,
     *,
     packages: Packages,
@@ -33,18 +32,17 @@ def describe_layers_model(  # noqa: PLR0913  # one process: what it reads, what 
     Args:
         model: Folder of its model.json.
         packages: The release of TensorFlow.js.
-        log: File that gets, appended, what TensorFlow.js prints; its folder has temporary files
-            meanwhile.
+        log: File to which the output of the process is appended; its folder holds temporary files.
         budget: Time, memory and disk.
-        trusted: Whether it may run where nothing can confine it.
-        hint: What to do where it does not load.
+        trusted: Whether the model may run on a machine without a wall.
+        hint: The remedy if the model does not load.
 
     Returns:
         Inputs and outputs; the names are unique.
 
     Raises:
         ConversionError: TensorFlow.js cannot load it.
-        NoWallError: Nothing can confine it, and the model is not trusted.
+        NoWallError: This machine has no wall, and the model is not trusted.
         WorkerError: Node.js or TensorFlow.js does not start, died, or took too long.
     """
     with tempfile.TemporaryDirectory(dir=log.parent) as name:

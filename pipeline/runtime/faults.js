@@ -1,5 +1,5 @@
-// Faults of this machine, such as a full disk. They say nothing of a model, so they end the program,
-// and process.py raises them as errors of the operating system.
+// Faults of this machine, such as a full disk. No model is to blame, so they end the program, and
+// node_process.py raises them as errors of the operating system.
 'use strict';
 
 const CODES = new Set(['EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOSPC', 'EROFS']);

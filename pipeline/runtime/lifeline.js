@@ -1,5 +1,5 @@
 // The lifeline: a thread that waits for standard input to end and then kills the process, also
-// while the main thread computes and would not notice.
+// while the main thread computes.
 'use strict';
 
 const {Worker} = require('worker_threads');

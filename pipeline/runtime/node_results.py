@@ -1,6 +1,6 @@
-"""Results: what became of a model in TensorFlow.js, as runner.js wrote it.
+"""Results: reads the results of runs in TensorFlow.js, as runner.js wrote them.
 
-Outputs stay on file until they are asked for; they are little-endian and row-major.
+Outputs stay in their files until they are read; they are little-endian and row-major.
 """
 
 import os
@@ -33,10 +33,10 @@ class Output:
 
     Attributes:
         shape: Size of each axis.
-        dtype: TensorFlow.js's: float32, int32, bool, complex64 or string.
+        dtype: TensorFlow.js' dtype: float32, int32, bool, complex64 or string.
         path: File that holds it.
-        offset: Its first byte there.
-        num_bytes: Bytes that it takes.
+        offset: Position of its first byte.
+        num_bytes: Number of its bytes.
     """
 
     shape: tuple[int, ...]
@@ -49,18 +49,18 @@ class Output:
         """Return its values; strings as an object array of bytes."""
         with self.path.open("rb") as file:
             file.seek(self.offset)
-            # No more than there is: the number may be any.
+            # No more bytes than the file has: the number may be any.
             raw = file.read(min(self.num_bytes, os.fstat(file.fileno()).st_size))
         try:
             if self.dtype == "string":
                 return _parse_strings(raw, self.shape)
             return np.frombuffer(raw, _DTYPES[self.dtype]).reshape(self.shape)
-        except ValueError:  # cut off, or not as runner.js writes it
+        except ValueError:  # the file is cut off, or not from runner.js
             raise WorkerError("TensorFlow.js left an output that cannot be read") from None
 
 
 class Outputs(Mapping[str, Array]):
-    """The outputs of one vector by their published names, each read when it is asked for."""
+    """The outputs of one vector by their published names, each read on demand."""
 
     def __init__(self, outputs: Mapping[str, Output]) -> None:
         self.places = outputs
@@ -80,24 +80,24 @@ class Outputs(Mapping[str, Array]):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRun:
-    """What became of one model on one backend.
+    """The result of one model on one backend.
 
     Attributes:
-        status: "unsupported" when the backend lacks what the model needs, or is not in Node.js.
-        error: Why it did not run to its end; None when it did.
-        missing_ops: Ops of the graph for which the backend lacks kernels, each with the names of
-            those; with none where TensorFlow.js has no such op at all.
-        outputs: Those of each vector by its id; empty unless status is "ok".
+        status: "unsupported" if the backend lacks an op of the model, or does not run in Node.js.
+        error: Why it did not finish; None if it did.
+        missing_ops: Ops of the graph for which the backend lacks kernels, each with the kernels'
+            names; with no names if TensorFlow.js has no such op at all.
+        outputs: Outputs of each vector by its id; empty unless status is "ok".
         predict_fault: Where predict() contradicts the outputs by name, else None.
         requires_async: Whether it needs executeAsync().
-        requires: What a page must set for it to run: {"flags": {...}}; empty for nothing.
-        load_ms: From the files to a model that can be run.
-        first_ms: The first run, which prepares what later ones reuse.
-        steady_ms: The median of the later runs.
+        requires: Settings that a page needs to run it: {"flags": {...}}; empty for none.
+        load_ms: Time from the files to a loaded model.
+        first_ms: Time of the first run, which prepares later runs.
+        steady_ms: Median time of the later runs.
         peak_bytes: Most bytes of tensors at one time, weights included.
         rss_bytes: Most resident bytes of the process up to the end of this run.
-        tfjs: Version of TensorFlow.js; None when the process ended before it said so.
-        died: Whether the process ended in this run: a crash, or a limit of time or memory.
+        tfjs: Version of TensorFlow.js; None if the process ended before it reported it.
+        died: Whether the process ended in this run: by a crash, or a limit of time or memory.
     """
 
     status: Status
@@ -116,25 +116,25 @@ class ModelRun:
     died: bool = False
 
 
-def load_run(place: Path, *, backend: str) -> ModelRun:
+def load_run(path: Path, *, backend: str) -> ModelRun:
     """Read the result of a run.
 
     Args:
-        place: Its files without their suffix: PLACE.json, PLACE.bin.
-        backend: Where it ran, for messages.
+        path: Its files without their suffix: PATH.json, PATH.bin.
+        backend: The backend, for messages.
 
     Raises:
         WorkerError: The result is not as runner.js writes it.
     """
     name = f"TensorFlow.js on {backend}: its result"
     try:
-        raw = place.with_suffix(".json").read_bytes()
+        raw = path.with_suffix(".json").read_bytes()
     except FileNotFoundError:
-        raise WorkerError(f"{name}: missing; expected {place.name}.json") from None
-    return _parse_run(parse_foreign_json(raw, name, error=WorkerError), place, backend=backend)
+        raise WorkerError(f"{name}: missing; expected {path.name}.json") from None
+    return _parse_run(parse_foreign_json(raw, name, error=WorkerError), path, backend=backend)
 
 
-def _parse_run(record: JsonValue, place: Path, *, backend: str) -> ModelRun:
+def _parse_run(record: JsonValue, path: Path, *, backend: str) -> ModelRun:
     tfjs, rss_bytes = record.get("tfjs").text(), record.get("rssBytes").whole()
     unable = _optional_text(record.get("unable"))
     if unable is not None:
@@ -152,7 +152,7 @@ def _parse_run(record: JsonValue, place: Path, *, backend: str) -> ModelRun:
         status=status,
         error=error,
         missing_ops=missing,
-        outputs=_parse_vectors(record, place.with_suffix(".bin")) if status == "ok" else {},
+        outputs=_parse_vectors(record, path.with_suffix(".bin")) if status == "ok" else {},
         predict_fault=_optional_text(record.get("predict")),
         requires_async=record.get("requiresAsync").flag(),
         requires={"flags": flags} if flags else {},

@@ -1,7 +1,7 @@
-"""Releases: an older TensorFlow.js for what the newest one has broken.
+"""Releases: runs a model in an older TensorFlow.js if the newest release is broken for it.
 
-The newest release is what pages should load, so an older one is asked only where the newest
-fails, and the catalog then says which one ran.
+Pages should load the newest release, so an older release is tried only if the newest fails; the
+catalog then names the release.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ def run_in_releases(
     fetch: Callable[[str], Packages],
     works: Callable[[T], bool],
 ) -> T:
-    """Return what the newest release gives that works; what the newest gives where none does.
+    """Return the result of the newest release that works, else that of the newest release.
 
     Args:
-        run: Runs something in a release.
-        fetch: Brings a release, by its version.
-        works: Whether an older release need not be asked.
+        run: Runs the model in a release.
+        fetch: Returns a release by its version.
+        works: Whether a result needs no older release.
     """
     newest = run(fetch(VERSIONS[0]))
     if works(newest):

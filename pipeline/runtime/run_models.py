@@ -1,8 +1,8 @@
-"""Node: models run in TensorFlow.js, on the backends asked for.
+"""Runs models in TensorFlow.js, on the backends requested.
 
-One process runs all variants of a model. When it dies of one, that one is run again alone, and
-another process runs the rest. A death says nothing of a model or a backend: another program may
-have taken the memory, or somebody killed it.
+One process runs all variants of a model. If it dies in the run of a variant, that variant runs once
+more, alone, and another process runs the rest. A death says nothing of a model or a backend:
+another program may have taken the memory, or somebody killed the process.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from pipeline.workers.limits import Budget
 Runs = dict[str, dict[str, ModelRun]]
 
 
-def run_models(  # noqa: PLR0913  # the one door: a step's parameters, by name
+def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
     *,
     models: Mapping[str, Path],
     vectors: Path,
@@ -36,21 +36,21 @@ def run_models(  # noqa: PLR0913  # the one door: a step's parameters, by name
 
     Args:
         models: Folder with a model.json by the name of the variant.
-        vectors: Folder with vectors.json and what it names.
+        vectors: Folder with vectors.json and its files.
         backends: Names of the variants to run on each backend ("wasm", "cpu"), in this order.
-        folder: Empty folder for results; outputs are read from it when they are asked for.
+        folder: Empty folder for results; outputs are read from it on demand.
         packages: The release of TensorFlow.js.
-        log: File that gets, appended, what TensorFlow.js prints.
-        budget: Time for all of it, memory and disk of a process.
-        trusted: Whether it may run where nothing can confine it.
-        progress: Called often, with runs done and runs in all; what it raises ends it all.
+        log: File to which the output of the process is appended.
+        budget: Time for all runs; memory and disk of a process.
+        trusted: Whether the models may run on a machine without a wall.
+        progress: Called often, with runs done and runs in all; an exception of it ends the run.
 
     Returns:
-        What became of each variant, by backend and by variant. One that needed more memory or
+        The result of each variant, by backend and by variant. A variant that needed more memory or
         disk than the budget has is `died`.
 
     Raises:
-        NoWallError: Nothing can confine it, and the model is not trusted.
+        NoWallError: This machine has no wall, and the model is not trusted.
         WorkerError: Node.js or TensorFlow.js does not start, died of a variant twice, or took
             too long.
     """
@@ -91,7 +91,7 @@ def _run_all(
     run_some: Callable[[Sequence[Mapping[str, Any]]], Ending],
     log: Path,
 ) -> dict[int, str]:
-    """Run until all have run; return which runs a limit ended, and which limit, by their ids."""
+    """Run until all have run; return the runs that a limit ended, and the limit, by their ids."""
     limited: dict[int, str] = {}
     left = list(runs)
     while left:

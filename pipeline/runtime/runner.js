@@ -1,9 +1,9 @@
-// Runs models in TensorFlow.js: `node runner.js REQUEST`, started by process.py.
+// Runs models in TensorFlow.js: `node runner.js REQUEST`, started by node_process.py.
 //
 // The request is a JSON file: {packages, vectors, folder, runs: [{id, backend, model}]}. For each
-// run `folder` gets ID.bin, its outputs end to end, and then ID.json, what became of it. On stdout
-// a line of JSON tells what begins: {"run": ID}, at last {"end": true}. All that TensorFlow.js
-// prints goes to stderr. Standard input is a lifeline: when it ends, so does the process.
+// run `folder` gets ID.bin, its outputs end to end, and then ID.json, its result. On stdout a line
+// of JSON announces each run, {"run": ID}, and the end, {"end": true}. The output of TensorFlow.js
+// goes to stderr. Standard input is a lifeline: when it ends, the process ends.
 'use strict';
 
 const fs = require('fs');
@@ -25,7 +25,7 @@ async function measure(action) {
   return [await action(), performance.now() - start];
 }
 
-// Bring values here, which is when an asynchronous backend has really computed them.
+// Read the values; only then has an asynchronous backend computed them.
 const read = (tensor) => (tensor.dtype === 'string' ? tensor.bytes() : tensor.data());
 
 async function runOnce(model, inputs) {
@@ -34,7 +34,7 @@ async function runOnce(model, inputs) {
   return tensors.map(({shape, dtype}, i) => ({name: model.names[i], shape, dtype, values: values[i]}));
 }
 
-// What predict() says that is not what the outputs are by name, or null.
+// The difference between predict() and the outputs by name, or null.
 async function checkPredict(model, inputs, outputs, random) {
   const predicted = await model.predict(inputs);
   const values = await Promise.all(predicted.map(({tensor}) => read(tensor)));
@@ -104,8 +104,8 @@ async function attempt(tf, run, vectors, outputs, flags) {
   return {...result, ...watcher.stop()};
 }
 
-// Some graphs only run while the executor keeps what it would free too early: While loops over
-// strings and tensor lists, in TensorFlow.js 4. The flag is tried where control flow fails.
+// Some graphs only run if the executor keeps tensors that it would free too early: While loops over
+// strings and tensor lists, in TensorFlow.js 4. The flag is tried if control flow fails.
 async function execute(tf, run, vectors, outputs) {
   const plain = await attempt(tf, run, vectors, outputs, {});
   const tryFlag = plain.error && plain.requiresAsync && KEEP in tf.env().flagRegistry;
@@ -133,7 +133,7 @@ async function main(request) {
 }
 
 const finish = holdLifeline();
-// What TensorFlow.js prints itself, also for the op Print, is no event.
+// The output of TensorFlow.js, also of the op Print, is no event.
 console.log = console.info = console.debug = console.error;
 main(JSON.parse(fs.readFileSync(process.argv[2], 'utf8'))).then(() => {
   finish();

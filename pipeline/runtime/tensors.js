@@ -1,5 +1,5 @@
-// Tensors on file: the inputs of test vectors, and outputs as they come. Little-endian, as every
-// machine that Node.js runs on; a string is its length in 4 bytes, and its bytes.
+// Tensors in files: the inputs of test vectors, and outputs. Values are little-endian, as on every
+// machine that Node.js runs on; a string is its length in 4 bytes, then its bytes.
 'use strict';
 
 const fs = require('fs');
@@ -19,7 +19,7 @@ function readBytes(handle, start, end) {
   return bytes;
 }
 
-// Where each tensor of a weight manifest lies in its file, by name.
+// The position of each tensor of a weight manifest in its file, by name.
 function locate(specs, handle) {
   const places = new Map();
   let offset = 0;
@@ -72,7 +72,7 @@ exports.readVectors = (folder) => {
   };
 };
 
-// Open a file for outputs; `write` appends one and tells where it is.
+// Open a file for outputs; `write` appends an output and returns its position.
 exports.openOutputs = (file) => {
   const handle = fs.openSync(file, 'w');
   let offset = 0;

@@ -1,7 +1,7 @@
-"""TensorFlow.js as it is published: the bundles and WebAssembly modules of pinned releases.
+"""TensorFlow.js as published: the bundles and WebAssembly modules of pinned releases.
 
-They come from npm through the project's own fetching, and every file that will run is pinned
-by its digest here. One folder of the cache holds the files of a release, whole or not at all.
+They come from npm through `pipeline.fetch`, and every file is pinned by its digest here. One folder
+of the cache holds the files of a release, whole or not at all.
 """
 
 import shutil
@@ -69,9 +69,9 @@ class Packages:
     """A release of TensorFlow.js on this machine.
 
     Attributes:
-        version: Of TensorFlow.js and of its backends, e.g. "4.22.0".
-        folder: Absolute folder of tf.min.js, tf-backend-wasm.min.js and its three .wasm files, and
-            of the newest release tf-backend-webgpu.min.js too.
+        version: Version of TensorFlow.js and of its backends, e.g. "4.22.0".
+        folder: Absolute folder of tf.min.js, tf-backend-wasm.min.js and its three .wasm files; for
+            the newest release also tf-backend-webgpu.min.js.
     """
 
     version: str
@@ -81,17 +81,17 @@ class Packages:
 def fetch_packages(
     *, cache: Path, root: Path, progress: Progress, version: str = NEWEST
 ) -> Packages:
-    """Return a release, fetched when it is not there yet.
+    """Return a release; fetch it unless the cache has it.
 
     Args:
         cache: The folder of downloads.
-        root: The folder of models.yaml, whose .npmrc counts.
+        root: The folder of models.yaml, whose .npmrc applies.
         progress: Called with bytes done, and bytes in all where known.
         version: One of `VERSIONS`.
 
     Raises:
         NetworkError: The registry or the network failed for now.
-        FetchError: The registry has no such release, or another one under its name.
+        FetchError: The registry has no such release, or different files under its name.
     """
     files = _FILES.get(version)
     if files is None:
@@ -104,9 +104,9 @@ def fetch_packages(
 
 
 def _is_whole(folder: Path, files: Mapping[str, str]) -> bool:
-    """Tell whether all files are there and are what they should be."""
-    places = {folder / _name(source): sha256 for source, sha256 in files.items()}
-    return all(path.is_file() and digest_file(path) == pin for path, pin in places.items())
+    """Return whether all files are there with the right digests."""
+    pins = {folder / _name(source): sha256 for source, sha256 in files.items()}
+    return all(path.is_file() and digest_file(path) == pin for path, pin in pins.items())
 
 
 def _fetch(  # noqa: PLR0913  # all of fetch_packages, once the lock is held
@@ -124,17 +124,17 @@ def _fetch(  # noqa: PLR0913  # all of fetch_packages, once the lock is held
         whole.mkdir()
         for source, sha256 in files.items():
             package, _, path = source.partition("#")
-            place = Path(name, _name(source))
-            place.mkdir()
+            temporary = Path(name, _name(source))
+            temporary.mkdir()
             fetch_source(
                 parse_source(f"npm:{package}@{version}#{path}"),
                 root=root,
-                folder=place,
+                folder=temporary,
                 cache=cache,
                 sha256=sha256,
                 progress=progress,
             )
-            (place / _name(source)).rename(whole / _name(source))
+            (temporary / _name(source)).rename(whole / _name(source))
         shutil.rmtree(folder, ignore_errors=True)
         whole.rename(folder)
 

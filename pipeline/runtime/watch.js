@@ -1,10 +1,10 @@
-// Watching a run: the peak of its tensors, and the ops whose kernel the backend lacks.
+// Watches a run: the peak of its tensors, and the ops whose kernel the backend lacks.
 //
-// A missing kernel is asked of TensorFlow.js's registry at the moment an op calls for it. The
-// cpu backend's kernel stands in then, so that the run goes on and all missing ones are found.
+// An op looks its kernel up in TensorFlow.js's registry when it runs. For a missing kernel the cpu
+// backend's kernel is used, so that the run goes on and finds all missing kernels.
 'use strict';
 
-// Executors throw these where TensorFlow.js has no such op at all.
+// Errors of executors for an op that TensorFlow.js lacks.
 const UNKNOWN_OP = /^(?:Unknown op '([^']+)'|Node type (\S+) is not implemented)/;
 
 function standIn(tf, kernelName, backendName, complex) {
@@ -65,7 +65,7 @@ exports.watch = (tf, backendName) => {
         Object.defineProperty(node, 'category', {get: () => { current = node; return category; }});
       }
     },
-    // Where an error came up; it may be that there is no such op.
+    // The node of an error; TensorFlow.js may lack its op.
     place: (message) => {
       const found = UNKNOWN_OP.exec(message);
       if (found) note(found[1] || found[2]);

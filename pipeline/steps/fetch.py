@@ -1,4 +1,4 @@
-"""The step `fetch`: a source becomes files on this machine."""
+"""The step `fetch`: fetches a source to this machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ FILES = "files"
 
 
 class FetchParameters(Part):
-    """What `fetch` reads of the manifest."""
+    """The parameters of `fetch`."""
 
-    # Only where it has a meaning: another parameter would fetch all models again.
+    # Only if it has a meaning: another parameter would fetch all models again.
     LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"hub"})
 
     source: str
     sha256: str | None
     hub: bool | None = None
-    """Whether an address is a module of TF Hub, which its server packs when it is asked to."""
+    """Whether the address is a module of TF Hub, which its server packs on request."""
 
 
 def run(work: Work[FetchParameters]) -> None:
-    """Fetch a source: `files/` with the model, `source.json` with what was fetched."""
+    """Fetch a source: `files/` with the model, `source.json` with its address and digest."""
     from pipeline.fetch.fetch import fetch_source
 
     files = work.folder / FILES
@@ -47,7 +47,7 @@ def run(work: Work[FetchParameters]) -> None:
         timeout_seconds=work.budget.limits.timeout_seconds,
     )
     if fetched.note:
-        work.tell(fetched.note)
+        work.remark(fetched.note)
     record = FetchedSource(entry=fetched.entry, uri=fetched.uri, sha256=fetched.sha256)
     record.save(work.folder)
 
@@ -56,13 +56,13 @@ STEP = Step(name="fetch", version=1, parameters=FetchParameters, run=run)
 
 
 def parameters(model: Model) -> FetchParameters:
-    """Return what `fetch` reads of a model."""
+    """Return the parameters of `fetch` for a model."""
     is_hub = model.input_format == "tf_hub" and parse_source(model.source).kind == "http"
     return FetchParameters(source=model.source, sha256=model.sha256, hub=is_hub or None)
 
 
 def fetched_model(folder: Path) -> Path:
-    """Return the path of the model that was fetched into the folder of a `fetch` step."""
+    """Return the path of the model in the folder of a `fetch` step."""
     return folder / FILES / FetchedSource.load(folder).entry
 
 
@@ -86,7 +86,7 @@ class LocalSource:
         return source_state(self.source, root=self.root) or {}
 
     def is_current(self, state: Mapping[str, list[int]]) -> bool:
-        """Tell whether the files are still the same; a model.json is not read for that."""
+        """Return whether the files have not changed; the check reads no model.json."""
         base = self.root / self.source.location
         if base.is_dir():
             return self.state() == state

@@ -1,4 +1,4 @@
-"""The graph of a zoo: every job, what it reads, and where its results lie.
+"""The graph of a zoo: its jobs, the jobs that each reads, and their folders.
 
 Loading it imports neither TensorFlow nor numpy.
 """
@@ -25,12 +25,11 @@ MANIFEST = "models.yaml"
 class Graph:
     """The jobs of a zoo.
 
-    Attributes:
-        zoo: The manifest.
-        layout: Where everything lies.
-        session: What the jobs of a run share.
-        jobs: Every job by its task's name, each after those that it reads.
-        refreshable: The fetches whose source may change where it is.
+    zoo: The manifest.
+    layout: The paths of the zoo.
+    session: The state that the jobs of a run share.
+    jobs: All jobs by their task's name, each after those that it reads.
+    refreshable: The fetches whose source may change at its address.
     """
 
     def __init__(self, zoo: Zoo, layout: Layout, session: Session) -> None:
@@ -60,7 +59,7 @@ class Graph:
         return jobs
 
     def _add_step(self, each: ModelStep, model: Model) -> None:
-        """Add the job of a step of a model, or one for each variant."""
+        """Add the job of a model's step, or a job for each variant."""
         read = each.parameters(model)
         if isinstance(read, Part):
             self._add_job(each, model, read)
@@ -129,7 +128,7 @@ class Graph:
 
 
 def load_graph(root: Path) -> Graph:
-    """Read the manifest in a folder and lay out its graph.
+    """Read the manifest in a folder and make its graph.
 
     Raises:
         ManifestError: The manifest has faults.

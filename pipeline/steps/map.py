@@ -1,4 +1,4 @@
-"""The step `map`: roles such as boxes and scores are tied to outputs."""
+"""The step `map`: ties roles such as boxes and scores to outputs."""
 
 from pipeline.engine.step import Step, Work
 from pipeline.manifest.model import Model
@@ -7,14 +7,14 @@ from pipeline.records.signature import Signature
 
 
 class MapParameters(Part):
-    """What `map` reads of the manifest."""
+    """The parameters of `map`."""
 
     map: dict[str, str | None] | None
     task: str | None
 
 
 def run(work: Work[MapParameters]) -> None:
-    """Tie roles to outputs, as stated and as their values show: `map.json`."""
+    """Tie roles to outputs, from the manifest and from evidence: `map.json`."""
     from pipeline.proof.vector_files import load_vectors
     from pipeline.roles.infer import infer_roles
     from pipeline.tfjs.model.layers_ops import read_topology
@@ -43,5 +43,5 @@ STEP = Step(
 
 
 def parameters(model: Model) -> MapParameters:
-    """Return what `map` reads of a model."""
+    """Return the parameters of `map` for a model."""
     return MapParameters(map=model.map, task=model.task)

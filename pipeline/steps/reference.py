@@ -1,4 +1,4 @@
-"""The step `reference`: the source runs on test vectors in its own runtime."""
+"""The step `reference`: runs the source on test vectors in its own runtime."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from pipeline.steps.fetch import fetched_model
 
 
 class ReferenceParameters(SourceFlags):
-    """What `reference` reads of the manifest."""
+    """The parameters of `reference`."""
 
     task: str | None
     test_inputs: tuple[str | dict[str, str], ...]
-    """Files with inputs to compare with; empty to make some up."""
+    """Files with test inputs; empty to make inputs."""
 
     @property
     def flags(self) -> SourceFlags:
-        """The flags alone, which a child process is given."""
+        """The flags alone, for a child process."""
         return SourceFlags(**{name: getattr(self, name) for name in SourceFlags.model_fields})
 
 
@@ -47,7 +47,7 @@ STEP = Step(
 
 
 def parameters(model: Model) -> ReferenceParameters:
-    """Return what `reference` reads of a model."""
+    """Return the parameters of `reference` for a model."""
     return ReferenceParameters(
         signature_name=model.signature_name,
         saved_model_tags=model.saved_model_tags,
@@ -59,7 +59,7 @@ def parameters(model: Model) -> ReferenceParameters:
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files that `test_inputs:` names; None where it names none."""
+    """Return the files that `test_inputs:` names; None if it names none."""
     if not model.test_inputs:
         return None
     from pipeline.proof.inputs.test_inputs import list_files

@@ -1,4 +1,4 @@
-"""The step `signature`: the inputs and outputs of a base, named as in its source."""
+"""The step `signature`: reads the inputs and outputs of a base, named as in its source."""
 
 from pipeline.engine.step import Step, Work
 from pipeline.manifest.model import Model
@@ -7,7 +7,7 @@ from pipeline.records.source import ConvertedSource
 
 
 class SignatureParameters(Part):
-    """What `signature` reads of the manifest: nothing."""
+    """The parameters of `signature`: none."""
 
 
 def run(work: Work[SignatureParameters]) -> None:
@@ -26,5 +26,5 @@ STEP = Step(
 
 
 def parameters(_model: Model) -> SignatureParameters:
-    """Return what `signature` reads of a model."""
+    """Return the parameters of `signature` for a model."""
     return SignatureParameters()

@@ -1,4 +1,4 @@
-"""The step `site`: pages that show the zoo, its loader and TensorFlow.js, from the catalog."""
+"""The step `site`: writes pages for the zoo, its loader and TensorFlow.js, from the catalog."""
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.engine.step import Step, Work
@@ -8,7 +8,7 @@ from pipeline.steps.dist import list_file, save_projection
 
 
 class SiteParameters(Part):
-    """What `site` reads of the manifest beside the catalog."""
+    """The parameters of `site`, beside the catalog."""
 
     site: bool
 
@@ -48,5 +48,5 @@ STEP = Step(
 
 
 def parameters(zoo: Zoo) -> SiteParameters:
-    """Return what `site` reads of the manifest."""
+    """Return the parameters of `site`."""
     return SiteParameters(site=zoo.site)

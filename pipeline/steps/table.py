@@ -1,4 +1,4 @@
-"""The table of steps: a new one is a module beside this one, and a line here."""
+"""The table of steps: a new step is a module beside this one, and a line here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ class ModelStep:
 
     Attributes:
         step: The kind of work.
-        parameters: Returns what it reads of a model; where it is done once for each variant, by
-            the names of these.
-        local_files: Returns the files beside the manifest that it reads; None for none.
+        parameters: Returns its parameters for a model; for a step of each variant, those by the
+            variant's name.
+        local_files: Returns the files beside the manifest that it reads; None without such files.
     """
 
     step: Step[Any]
@@ -51,7 +51,7 @@ MODEL_STEPS = (
     ModelStep(step=verify.STEP, parameters=verify.parameters),
     ModelStep(step=card.STEP, parameters=card.parameters),
 )
-"""Each after those that it reads."""
+"""The steps of a model, each after those that it reads."""
 
 STEPS: tuple[Step[Any], ...] = (*(each.step for each in MODEL_STEPS), catalog.STEP, site.STEP)
 """All steps, in the order in which they run."""

@@ -1,4 +1,4 @@
-"""Tasks: jobs as doit sees them."""
+"""Tasks: the jobs in the form of doit."""
 
 import contextlib
 import shutil
@@ -30,7 +30,7 @@ def job_task(job: Job, session: Session) -> Task:
     task: Task = {
         "basename": basename,
         "actions": [(_run, [job, session])],
-        # No file_dep: doit stops the run where such a file could not be written.
+        # No file_dep: if the disk could not take the file, doit would stop the whole run.
         "task_dep": [read.task for read in job.reads.values()],
         "targets": [str(job.outcome_file)],
         "uptodate": [UpToDate(job)],
@@ -44,7 +44,7 @@ def job_task(job: Job, session: Session) -> Task:
 
 
 def step_tasks(graph: Graph, step: str, *, doc: str | None) -> Iterator[Task]:
-    """Yield the tasks of one step, and what the group as a whole does on `clean`."""
+    """Yield the tasks of one step, and the group's own task for `clean`."""
     jobs = list(graph.of_step(step))
     yield {"basename": step, "name": None, "doc": doc, "clean": [(_clean_all, [jobs])]}
     for job in jobs:
@@ -52,14 +52,14 @@ def step_tasks(graph: Graph, step: str, *, doc: str | None) -> Iterator[Task]:
 
 
 def model_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
-    """Yield a task for each model, that stands for all of its steps."""
+    """Yield a task for each model that groups all of its steps."""
     yield {"basename": "model", "name": None, "doc": doc}
     for model, jobs in graph.jobs_of_models().items():
         yield _group("model", model, [f"card:{model}"], jobs)
 
 
 def tag_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
-    """Yield a task for each tag, that stands for all models that have it."""
+    """Yield a task for each tag that groups all models with the tag."""
     yield {"basename": "tag", "name": None, "doc": doc}
     jobs = graph.jobs_of_models()
     tagged = defaultdict(list)
@@ -130,12 +130,12 @@ def _project(graph: Graph) -> None:
         write_atomic(layout.dist / TIMINGS_FILE, format_json(collect_timings(graph.jobs.values())))
     except DamagedBuildError as error:
         _forget_results(graph.jobs_of_models().get(error.model, ()))
-        _tell_failure(error)
+        _emit_failure(error)
     except DamagedFileError as error:
         _forget_results(graph.jobs[step] for step in ("catalog", "site"))
-        _tell_failure(error, hint="the next run makes it again")
+        _emit_failure(error, hint="the next run makes it again")
     except (OSError, MemoryError) as error:
-        _tell_failure(machine_error(error, root=layout.root, file=layout.dist))
+        _emit_failure(machine_error(error, root=layout.root, file=layout.dist))
     else:
         emit(StepEvent(task="dist", model=None, status="ok"))
 
@@ -147,7 +147,7 @@ def _forget_results(jobs: Iterable[Job]) -> None:
             (job.folder / RECEIPT).unlink()
 
 
-def _tell_failure(error: PipelineError, *, hint: str | None = None) -> None:
+def _emit_failure(error: PipelineError, *, hint: str | None = None) -> None:
     emit(
         StepEvent(
             task="dist",
@@ -174,6 +174,6 @@ def _is_projected(layout: Layout) -> bool:
 def _clean_dist(layout: Layout) -> None:
     for path in (*load_placed(layout.dist_state), TIMINGS_FILE, *REPORT_FILES):
         remove_file(layout.dist, path)
-    with contextlib.suppress(OSError):  # it holds files of others, or is gone
+    with contextlib.suppress(OSError):  # it holds other files, or is gone
         layout.dist.rmdir()
     layout.dist_state.unlink(missing_ok=True)

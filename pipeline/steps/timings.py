@@ -1,4 +1,4 @@
-"""Timings: how long each step took and how much memory, in `dist/timings.json`.
+"""Timings: the time and memory of each step, in `dist/timings.json`.
 
 They vary from run to run, so they are kept out of the catalog, the receipts and every digest.
 """
@@ -13,11 +13,11 @@ TIMINGS_FILE = "timings.json"
 
 
 def collect_timings(jobs: Iterable[Job]) -> dict[str, dict[str, Any]]:
-    """Return what the last run of each job took, by task.
+    """Return the time and memory of the last run of each job, by task.
 
     Returns:
-        `seconds`, `peakRssBytes` of the child process (None where there was none) and
-        `finished` (UTC), by the task's name.
+        `seconds`, `peakRssBytes` of the child process (None without one) and `finished` (UTC), by
+        the task's name.
     """
     timings = {}
     for job in jobs:

@@ -1,4 +1,4 @@
-"""The step `variant`: the base and its quantized forms, each as it may be published."""
+"""The step `variant`: makes the base and its quantized forms ready for publication."""
 
 from pipeline.engine.step import Step, StepSkipped, Work
 from pipeline.manifest.model import Model
@@ -9,7 +9,7 @@ BASE = "base"
 
 
 class VariantParameters(Part):
-    """What `variant` reads of the manifest."""
+    """The parameters of `variant`."""
 
     name: str
     quantize: dict[str, tuple[str, ...]]
@@ -47,7 +47,7 @@ STEP = Step(
 
 
 def parameters(model: Model) -> dict[str, VariantParameters]:
-    """Return what `variant` reads of a model, by variant, the base first."""
+    """Return the parameters of `variant` for a model, by variant, the base first."""
     quantized: dict[str, dict[str, tuple[str, ...]]] = {BASE: {}}
     quantized |= {variant.name: variant.quantize for variant in model.variants}
     return {

@@ -1,4 +1,4 @@
-"""The step `verify`: every variant runs in TensorFlow.js and is compared with the source."""
+"""The step `verify`: runs every variant in TensorFlow.js and compares it with the source."""
 
 from pipeline.engine.step import Step, Work
 from pipeline.manifest.model import Model
@@ -8,11 +8,11 @@ from pipeline.steps.variant import BASE
 
 
 class VerifyParameters(Part):
-    """What `verify` reads of the manifest: what is allowed, and where."""
+    """The parameters of `verify`: tolerances and backends."""
 
     tolerance: Tolerance | None
     tolerances: dict[str, Tolerance]
-    """Of single variants, by name."""
+    """Tolerances of single variants, by name."""
     backends: tuple[str, ...]
     """Backends that must prove every variant."""
 
@@ -42,7 +42,7 @@ STEP = Step(
 
 
 def parameters(model: Model) -> VerifyParameters:
-    """Return what `verify` reads of a model."""
+    """Return the parameters of `verify` for a model."""
     return VerifyParameters(
         tolerance=model.tolerance,
         tolerances={

@@ -185,4 +185,4 @@ def test_doit_info_says_why_a_job_runs(build: Build) -> None:
 
     failed = build.job("two", step_functions.fail)
     build.run(failed)
-    assert repr(UpToDate(failed)) == "failed before, and is told again: unsupported op Foo"
+    assert repr(UpToDate(failed)) == "failed before, and is reported again: unsupported op Foo"
