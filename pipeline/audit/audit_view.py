@@ -36,7 +36,7 @@ def format_audit(audit: Audit, *, output: str) -> list[Line]:
 def format_advice(audit: Audit) -> list[Line]:
     """Return the advice to repair the damage."""
     damaged = f"{count(len(audit.damages), 'thing')} damaged"
-    text = f"{damaged}; `doit check --repair` removes them, and the next `doit` makes them again"
+    text = f"{damaged}; `tfjs-zoo check --repair` removes them, and the next run makes them again"
     return [((text, "bad"),)]
 
 
@@ -46,5 +46,5 @@ def format_repaired(audit: Audit, faults: Sequence[OSError]) -> list[Line]:
         ((printable(f"{fault.filename}: {fault.strerror}; let it be removed"), "bad"),)
         for fault in faults
     ]
-    text = f"{count(len(audit.damages), 'thing')} damaged and removed; `doit` makes them again"
+    text = f"{count(len(audit.damages), 'thing')} damaged and removed; a run makes them again"
     return lines or [((text, "good"),)]

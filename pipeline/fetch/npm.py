@@ -143,5 +143,7 @@ def _read_digests(dist: JsonValue) -> dict[str, str]:
 def _missing_version(request: Request, versions: list[str]) -> ServerError:
     wanted = request.source.version or ""
     near = find_near(wanted, versions) or versions[-_NUM_VERSIONS:]
-    there = f"; there are {', '.join(near)}" if near else ""
+    # The registry lists the newest last.
+    listed = ", ".join(dict.fromkeys((*near, *versions[-1:])))
+    there = f"; among its versions are {listed}" if listed else ""
     return ServerError(f"{request.shown}: the registry has no version {wanted}{there}")

@@ -191,11 +191,9 @@ def _choose(state: State, number: int | None, shown: str) -> int:
         return number
     listed = ", ".join(map(str, kept)) or "none"
     if number is not None:
-        raise PublishError(f"{shown}: generation {number} is not kept; there are {listed}")
+        raise PublishError(f"{shown}: generation {number} is not kept; kept: {listed}")
     now = (lines[-1].rollback_of or lines[-1].number) if lines else 0
     earlier = [line.number for line in lines if line.rollback_of is None and line.number < now]
     if not earlier:
-        raise PublishError(
-            f"{shown}: no generation before the one that is shown is kept; there are {listed}"
-        )
+        raise PublishError(f"{shown}: no generation before the shown one is kept; kept: {listed}")
     return earlier[-1]

@@ -117,9 +117,11 @@ def _of_models(failed: set[str | None], ending: Ending) -> str:
 
 
 def _format_counts(ending: Ending) -> str:
-    """Return the numbers of steps: "8 steps run, 2 up to date, 1 failed, 1 skipped"."""
+    """Return the numbers of steps: "8 steps run, 2 unchanged, 1 failed, 1 skipped"."""
     counts = ending.context.log.counts
     failed = counts["failed"] + counts["remembered"]
-    numbers = ((ending.unchanged, "up to date"), (failed, "failed"), (counts["skipped"], "skipped"))
+    # Beside a failure, an earlier skip counts too: that step has no result to be up to date.
+    unchanged = "unchanged" if failed else "up to date"
+    numbers = ((ending.unchanged, unchanged), (failed, "failed"), (counts["skipped"], "skipped"))
     parts = [f"{count(counts['ok'] + counts['failed'], 'step')} run"]
     return ", ".join(parts + [f"{number:,} {word}" for number, word in numbers if number])

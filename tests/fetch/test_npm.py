@@ -123,7 +123,7 @@ def test_a_missing_version_lists_others(registry: Server, tmp_path: Path) -> Non
     publish(registry)
 
     with pytest.raises(
-        FetchError, match=r"no version 1\.0\.1; there are 1\.\d\.0, 1\.\d\.0"
+        FetchError, match=r"no version 1\.0\.1; among its versions are 1\.\d\.0, 1\.\d\.0"
     ) as caught:
         fetch(tmp_path, "npm:@scope/zoo@1.0.1#b.h5")
     assert caught.value.retry

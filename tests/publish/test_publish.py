@@ -171,7 +171,7 @@ def test_a_rollback_shows_an_earlier_generation_with_all_its_files(
     assert done.plan.upload == ()
     assert {path: target.read(path) for path in first} == first
     read_zoo(target)
-    with pytest.raises(PublishError, match=r"no generation before .*; there are 1, 2, 3, 4, 5"):
+    with pytest.raises(PublishError, match=r"no generation before .*; kept: 1, 2, 3, 4, 5"):
         publisher(target).roll_back(None)
     with pytest.raises(PublishError, match="generation 9 is not kept"):
         publisher(target).roll_back(9)

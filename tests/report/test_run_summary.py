@@ -89,7 +89,7 @@ def test_one_failure_among_good_models() -> None:
         "  again    once its input, its parameters or a tool changes",
         "  skipped  1 step that builds on it",
         "",
-        "Failures in 1 of 2 models: 4 steps run, 2 up to date, 1 failed, 1 skipped (12 s)",
+        "Failures in 1 of 2 models: 4 steps run, 2 unchanged, 1 failed, 1 skipped (12 s)",
     ]
 
 

@@ -70,7 +70,7 @@ _TEXTS = {
     HTTPStatus.REQUEST_URI_TOO_LONG: "the path is too long",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "the headers are too large",
     HTTPStatus.MISDIRECTED_REQUEST: "this server answers as localhost, 127.0.0.1 and [::1] only; "
-    "`doit serve --host` names another address to listen on",
+    "`tfjs-zoo serve --host` names another address to listen on",
     HTTPStatus.INTERNAL_SERVER_ERROR: "the file cannot be read",
 }
 

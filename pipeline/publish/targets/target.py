@@ -85,7 +85,7 @@ def open_target(text: str, *, root: Path, output: Path, endpoint: str | None = N
         raise PublishError(
             f"{text}: cannot be written over {scheme}; expected a folder, or a URL of a store "
             "such as s3://bucket/zoo",
-            hint=f"`doit publish --check {text}` reads a published zoo back",
+            hint=f"`tfjs-zoo publish --check {text}` reads a published zoo back",
         )
     if scheme and scheme not in _FOLDERS:
         return open_bucket(text, endpoint=endpoint)
