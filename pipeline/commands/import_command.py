@@ -92,7 +92,7 @@ class ImportCommand(ZooCommand):
 
 
 def _read_arguments(args: Sequence[str]) -> Iterable[list[str]]:
-    """Return the commands among the arguments, each a quoted text or all words of one."""
+    """Return the commands among the arguments, each quoted, or the words of a single command."""
     if not args:
         return []
     if any(" " in text and "tensorflowjs" in text for text in args):
@@ -139,4 +139,4 @@ def _append(manifest: Path, entries: Sequence[str]) -> None:
     except ManifestError as error:
         raise InvalidCommand(f"{MANIFEST} stays as it is:\n{error.describe()}") from None
     write_atomic(manifest, added.encode())
-    sys.stdout.write(f"added {len(entries)} to {MANIFEST}; `doit plan` says what will run\n")
+    sys.stdout.write(f"added {len(entries)} to {MANIFEST}; `tfjs-zoo plan` lists the steps that will run\n")

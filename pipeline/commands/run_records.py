@@ -30,7 +30,7 @@ def leave_records(graph: Graph, context: RunContext, *, selected: Sequence[str],
     """
     worked = {event.model for event in context.log.events if event.model is not None}
     built = sorted(worked & graph.jobs_of_models().keys())
-    _leave(graph, "what the models are made of", lambda: remember_recipes(graph, built))
+    _leave(graph, "the recipes of the models", lambda: remember_recipes(graph, built))
 
     def report() -> None:
         account = gather_account(
@@ -47,7 +47,7 @@ def leave_records(graph: Graph, context: RunContext, *, selected: Sequence[str],
     _leave(graph, "the report of this run", report)
 
 
-def _leave(graph: Graph, what: str, write: Callable[[], None]) -> None:
+def _leave(graph: Graph, record: str, write: Callable[[], None]) -> None:
     """Write a record, and report in a sentence why it cannot be written."""
     try:
         write()
@@ -57,4 +57,4 @@ def _leave(graph: Graph, what: str, write: Callable[[], None]) -> None:
         reason = printable(traceback.format_exception_only(error)[-1].strip(), limit=MAX_REASON)
     else:
         return
-    write_text(sys.stderr, f"{what} could not be kept: {reason}; the build itself is whole\n")
+    write_text(sys.stderr, f"{record} could not be kept: {reason}; the build itself is whole\n")

@@ -100,7 +100,7 @@ class _Trial:
     required: Sequence[str]
 
     def run(self, folder: Path, packages: Packages) -> Runs:
-        """Run all variants on the quick backend; on the plain one the base, others if needed."""
+        """Run all on the quick backend; on the plain backend the base, and others if needed."""
         results = folder / packages.version
         results.mkdir()
         asked = {backend: list(self.folders) for backend in (QUICK, *self.required)}

@@ -103,7 +103,7 @@ def test_a_report_that_cannot_be_written_is_a_sentence(zoo: Zoo) -> None:
     assert done.code == 0
     whole = "; the build itself is whole"
     assert done.stderr.splitlines() == [
-        f"what the models are made of could not be kept: .zoo/recipes/one.json: {TAKEN}{whole}",
+        f"the recipes of the models could not be kept: .zoo/recipes/one.json: {TAKEN}{whole}",
         f"the report of this run could not be kept: dist/report.html: {TAKEN}{whole}",
     ]
     del zoo.manifest["models"][0]["title"]

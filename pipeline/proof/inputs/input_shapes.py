@@ -113,7 +113,7 @@ def resolve_shape(spec: TensorSpec, sizes: Sizes, *, task: str | None) -> KnownS
 
 
 def image_axes(shape: Sequence[int | None]) -> tuple[int, int, int | None] | None:
-    """Return the axes of height, width and channels; None for what does not look like an image.
+    """Return the axes of height, width and channels; None if it does not look like an image.
 
     Recognized are (batch, height, width, channels), (batch, channels, height, width), the same
     with frames after the batch, the same without a batch, and (batch, size, size).
@@ -148,7 +148,7 @@ def has_batch(spec: TensorSpec, shape: Sequence[int], *, task: str | None) -> bo
     Args:
         spec: The input.
         shape: Its shape, all known.
-        task: What the model is for.
+        task: The task of the model, as in the manifest.
     """
     if len(shape) == 1:
         return name_axes(spec, task=task) == ("batch",)

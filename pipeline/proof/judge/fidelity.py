@@ -121,7 +121,7 @@ def compare(
         reference: The reference's values on each vector: numbers, bool or strings (dtype object).
         found: The values of TensorFlow.js, in equal shapes.
         atol: Error that is no mismatch, in the output's unit.
-        rtol: Such an error as a fraction of the reference's magnitude, value by value.
+        rtol: Error that is no mismatch, as a fraction of the reference's magnitude, value by value.
     """
     if any(array.dtype.kind in "OSU" for array in (*reference, *found)):
         return _compare_exact(reference, found)

@@ -56,7 +56,7 @@ def compare_rows(
         reference: On each vector (rows,), (rows, …), (batch, rows) or (batch, rows, …).
         found: The values of TensorFlow.js; the number of rows may differ.
         atol: Error within which a value agrees, in the output's unit.
-        rtol: Such an error as a fraction of the reference's magnitude, value by value.
+        rtol: The same error, as a fraction of the reference's magnitude, value by value.
         batches: On each vector, the size of the first axis if it is the batch, else None.
     """
     num_reference = num_found = num_agreeing = 0

@@ -26,8 +26,8 @@ MANIFEST_KEY = "weightsManifest"
 
 # TensorFlow.js returns outputs, and takes an array of inputs, in the order of these dicts.
 _ORDERED = tuple(
-    (*place, "signature", side)
-    for place in ((), ("userDefinedMetadata",))
+    (*path, "signature", side)
+    for path in ((), ("userDefinedMetadata",))
     for side in ("inputs", "outputs")
 )
 
@@ -117,10 +117,10 @@ def format_model_json(model_json: ModelJson) -> bytes:
     return format_json(content, indent=None, sort_keys=False)
 
 
-def _sort(value: Any, place: tuple[str, ...]) -> Any:
+def _sort(value: Any, path: tuple[str, ...]) -> Any:
     if isinstance(value, Mapping):
-        keys: Sequence[str] = list(value) if place in _ORDERED else sorted(value)
-        return {key: _sort(value[key], (*place, key)) for key in keys}
+        keys: Sequence[str] = list(value) if path in _ORDERED else sorted(value)
+        return {key: _sort(value[key], (*path, key)) for key in keys}
     if isinstance(value, list | tuple):
-        return [_sort(child, (*place, "[]")) for child in value]
+        return [_sort(child, (*path, "[]")) for child in value]
     return value
