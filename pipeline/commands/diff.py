@@ -97,8 +97,8 @@ class Diff(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         before = read_baseline(graph, args[0]) if args else read_published(graph)
         if before is None:
             raise InvalidCommand(
-                "diff: expected a zoo to compare with, a folder, URL or models.json, here or in "
-                "models.yaml as zoo: {publish: {to: TARGET}}"
+                "diff: found no zoo to compare with; expected a folder, a URL or a models.json as "
+                "the argument, or zoo: {publish: {to: TARGET}} in models.yaml"
             )
         after = read_build(graph)
         recipes = functools.partial(find_recipes, graph, before, after)

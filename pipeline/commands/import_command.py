@@ -139,4 +139,6 @@ def _append(manifest: Path, entries: Sequence[str]) -> None:
     except ManifestError as error:
         raise InvalidCommand(f"{MANIFEST} stays as it is:\n{error.describe()}") from None
     write_atomic(manifest, added.encode())
-    sys.stdout.write(f"added {len(entries)} to {MANIFEST}; `tfjs-zoo plan` lists the steps that will run\n")
+    sys.stdout.write(
+        f"added {len(entries)} to {MANIFEST}; `tfjs-zoo plan` lists the steps that will run\n"
+    )

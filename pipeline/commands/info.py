@@ -1,11 +1,15 @@
-"""`doit info`: doit's own command, with a message for an unknown task."""
+"""`doit info`: doit's own command, with the causes of a run in the words of `plan`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from doit.cmd_info import Info as DoitInfo
+from doit.exceptions import InvalidCommand
 
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import expand_names
+from pipeline.engine.quick_check import UpToDate
+from pipeline.text.quantity import count
 
 
 class Info(ZooCommand, DoitInfo):  # type: ignore[misc]  # doit has no types
@@ -15,5 +19,19 @@ class Info(ZooCommand, DoitInfo):  # type: ignore[misc]  # doit has no types
     doc_purpose = "show a step, and why it would run"
 
     def _execute(self, pos_args: Sequence[str], hide_status: bool = False) -> int:  # noqa: FBT001, FBT002  # doit calls it
-        expand_names({task.name: task for task in self.task_list}, pos_args)
-        return int(super()._execute(pos_args, hide_status))
+        names = expand_names({task.name: task for task in self.task_list}, pos_args)
+        if len(names) != 1:
+            found = count(len(names), "task")
+            raise InvalidCommand(f"info: found {found}; expected one, such as convert:handtrack")
+        return int(super()._execute(names, hide_status))
+
+    @staticmethod
+    def get_reasons(reasons: Mapping[str, Any]) -> str:
+        """Return why a task would run, a line for each cause: " * never built"."""
+        if reasons["has_no_dependencies"]:
+            return " * it is a group of steps; `tfjs-zoo plan NAME` lists those that would run"
+        causes = [
+            repr(condition) if isinstance(condition, UpToDate) else "dist/ is not as it is listed"
+            for condition, *_ in reasons["uptodate_false"]
+        ]
+        return "\n".join(f" * {cause}" for cause in causes) or str(DoitInfo.get_reasons(reasons))

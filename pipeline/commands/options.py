@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from doit.cmd_base import Command
-from doit.cmdparse import CmdOption, CmdParseError
+from doit.cmdparse import CmdOption, CmdParse, CmdParseError
 from doit.exceptions import InvalidCommand
 
 from pipeline.disk.machine_faults import machine_error
@@ -19,6 +19,8 @@ from pipeline.errors import PipelineError
 from pipeline.text.suggest import find_similar
 
 _HELP = ("help", "h")
+# Options of doit that the zoo sets itself: doit's help states defaults that do not hold here.
+_SET_BY_THE_ZOO = frozenset({"dep_file", "backend", "check_file_uptodate"})
 _EXPECTED = {int: "a whole number", float: "a number"}
 
 
@@ -50,6 +52,20 @@ class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
             fault = _describe_fault(error, self.cmdparser.options, self.name)
             raise CmdParseError(fault) from None
         return result
+
+    def help(self) -> str:
+        """Return the text of `--help`, without the options that the zoo sets itself."""
+        whole = self.cmdparser
+        shown = [
+            each
+            for each in whole.options
+            if each.name not in _SET_BY_THE_ZOO and (each.short or each.long)
+        ]
+        self._cmdparser = CmdParse(shown)
+        try:
+            return str(super().help())
+        finally:
+            self._cmdparser = whole
 
     def _report_lost_database(self) -> None:
         """Print why doit's database could not be written, which makes the next run check more."""

@@ -104,7 +104,7 @@ def _format_json(causes: Mapping[str, Any]) -> str:
 def _format(graph: Graph, causes: Mapping[str, str]) -> str:
     failures = _remembered(graph, causes)
     failed = [f"{task}  {reason}" for task, reason in failures.items()]
-    failed = ["", "Would be reported again:", *failed] if failed else []
+    failed = ["", "Failed before, and would run only after a change:", *failed] if failed else []
     if not causes:
         rest = len(graph.jobs) + 1 - len(failures)
         return "\n".join([f"Nothing would run: {rest} steps are up to date", *failed]) + "\n"

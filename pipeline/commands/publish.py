@@ -200,7 +200,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
                 sys.stdout, f"for pages elsewhere to read it: {describe_cors(destination)}\n"
             )
         if kinds & {"content", "missing"}:
-            write_text(sys.stdout, "`doit publish --again` uploads every file anew\n")
+            write_text(sys.stdout, "`tfjs-zoo publish --again` uploads every file anew\n")
         return int(bool(done.faults))
 
     def _show(self, lines: Iterable[Line]) -> None:
@@ -212,8 +212,8 @@ def _find_target(graph: Graph, text: str | None, url: str) -> _Destination:
     stated = graph.zoo.publish
     if text is None and stated is None:
         raise InvalidCommand(
-            "publish: expected a target, such as s3://bucket/zoo or a folder, here or in "
-            "models.yaml as zoo: {publish: {to: TARGET}}"
+            "publish: found no target; expected a folder or a URL such as s3://bucket/zoo as the "
+            "argument, or zoo: {publish: {to: TARGET}} in models.yaml"
         )
     chosen = text or (stated.to if stated else "")
     own = stated if stated is not None and chosen == stated.to else None

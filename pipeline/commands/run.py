@@ -12,6 +12,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Collection, Iterator
+from importlib.metadata import entry_points
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -86,7 +87,14 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         tasks = {task.name: task for task in self.task_list}
         targets = {target for task in self.task_list for target in task.targets}
         names: list[str] = [] if self.sel_default_tasks else self.sel_tasks
-        expand_names(tasks, (name for name in names if name not in targets))
+        expand_names(
+            tasks, (name for name in names if name not in targets), list_commands=_list_commands
+        )
+
+
+def _list_commands() -> Iterator[str]:
+    """Yield the names of the commands that this project adds to doit: "plan"."""
+    return (entry.name for entry in entry_points(group="doit.COMMAND"))
 
 
 @contextlib.contextmanager

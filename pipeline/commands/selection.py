@@ -1,7 +1,7 @@
 """Selection: the tasks that a command's arguments name, with wildcards and groups."""
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from doit.exceptions import InvalidCommand
@@ -18,8 +18,18 @@ class NamedTask(Protocol):
     task_dep: list[str]
 
 
-def expand_names(tasks: Mapping[str, NamedTask], names: Iterable[str]) -> list[str]:
+def expand_names(
+    tasks: Mapping[str, NamedTask],
+    names: Iterable[str],
+    *,
+    list_commands: Callable[[], Iterable[str]] = tuple,
+) -> list[str]:
     """Return names of tasks, with the matches of wildcards in place of these: ["convert:m"].
+
+    Args:
+        tasks: All tasks by name.
+        names: Names of tasks, or wildcards.
+        list_commands: Returns the names of commands, if a name may be a misspelt command.
 
     Raises:
         InvalidCommand: A name is no task, or a wildcard matches none.
@@ -28,7 +38,7 @@ def expand_names(tasks: Mapping[str, NamedTask], names: Iterable[str]) -> list[s
     for name in names:
         matches = [name] if name in tasks else fnmatch.filter(tasks, name)
         if not matches:
-            raise InvalidCommand(_unknown(tasks, name))
+            raise InvalidCommand(_unknown(name, tasks, list(list_commands())))
         expanded.update(dict.fromkeys(matches))
     return list(expanded)
 
@@ -59,9 +69,10 @@ def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Gr
     return list(selected)
 
 
-def _unknown(tasks: Mapping[str, NamedTask], name: str) -> str:
+def _unknown(name: str, tasks: Iterable[str], commands: Sequence[str]) -> str:
     if name.startswith("-"):
         return f"'{name}' stands behind a task; options go before the tasks"
-    near = find_similar(name, tasks, most=3)
-    meant = f"; did you mean {' or '.join(near)}?" if near else "; `doit list --all` shows all"
-    return f"'{name}' is not a task{meant}"
+    near = find_similar(name, [*commands, *tasks], most=3)
+    listed = "; `tfjs-zoo list --all` lists the tasks"
+    meant = f"; did you mean {' or '.join(near)}?" if near else listed
+    return f"'{name}' is not a {'command or ' if commands else ''}task{meant}"

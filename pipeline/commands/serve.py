@@ -42,7 +42,7 @@ class Serve(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         graph: Graph = self.loader.namespace["GRAPH"]
         folder = graph.layout.dist
         if not folder.is_dir():
-            raise InvalidCommand(f"{graph.layout.output}/ is not there yet; run doit first")
+            raise InvalidCommand(f"{graph.layout.output}/ is not there yet; `tfjs-zoo` builds it")
         try:
             server = SiteServer(folder, host=host, port=port)
         except (OSError, OverflowError) as error:

@@ -118,7 +118,7 @@ def test_the_exit_code_tells_of_what_is_asked_for(changed: ChangedZoo) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        pytest.param((), 3, "expected a zoo to compare with", id="no target"),
+        pytest.param((), 3, "found no zoo to compare with", id="no target"),
         pytest.param(("a", "b"), 3, "expected one zoo", id="two"),
         pytest.param(("dist", "--fail-on", "new"), 3, "expected breaking, regression", id="marks"),
         pytest.param(("dist", "--json", "--markdown"), 3, "exclude each other", id="two forms"),

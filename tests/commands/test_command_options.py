@@ -45,6 +45,14 @@ def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
             id="command of doit",
         ),
         pytest.param(
+            "plna", "'plna' is not a command or task; did you mean plan?", id="misspelt command"
+        ),
+        pytest.param(
+            "info *:cat",
+            "info: found 8 tasks; expected one, such as convert:handtrack",
+            id="wildcard",
+        ),
+        pytest.param(
             "card:cat -n 4",
             "'-n' stands behind a task; options go before the tasks",
             id="behind a task",
@@ -55,6 +63,14 @@ def test_a_wrong_option_is_named(tmp_path: Path, line: str, expected: str) -> No
     done = run(tmp_path, *line.split())
 
     assert (done.returncode, done.stderr) == (3, f"ERROR: {expected}\n")
+
+
+def test_the_help_shows_no_option_that_the_zoo_sets_itself(tmp_path: Path) -> None:
+    shown = run(tmp_path, "plan", "--help").stdout
+
+    assert "--dir" in shown
+    assert ".doit.db" not in shown
+    assert "check_file_uptodate" not in shown
 
 
 @pytest.mark.parametrize("line", ["serve --help", "publish -h", "import-command --help"])

@@ -113,7 +113,7 @@ def test_a_published_zoo_that_is_damaged_exits_with_1_and_is_mended(zoo: BuiltZo
 
     assert found.returncode == 1
     assert "1 file not as it should be" in found.stdout
-    assert "`doit publish --again` uploads every file anew" in found.stdout
+    assert "`tfjs-zoo publish --again` uploads every file anew" in found.stdout
     assert mended.returncode == 0, mended.stdout
 
 
@@ -157,7 +157,7 @@ def test_a_zoo_can_be_checked_without_a_manifest(zoo: BuiltZoo, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        pytest.param((), 3, "expected a target", id="no target"),
+        pytest.param((), 3, "found no target", id="no target"),
         pytest.param(("a", "b"), 3, "expected one target", id="two targets"),
         pytest.param(("a", "--keep-days", "-1"), 3, "0 or more", id="days"),
         pytest.param(("a", "--rollback", "--prune"), 3, "neither", id="rollback and prune"),

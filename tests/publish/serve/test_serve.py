@@ -432,7 +432,7 @@ def test_doit_serve_without_a_build_says_what_to_do(zoo: Path) -> None:
         _, stderr = process.communicate(timeout=30)
 
     assert process.returncode == 3
-    assert "site/ is not there yet; run doit first" in stderr
+    assert "site/ is not there yet; `tfjs-zoo` builds it" in stderr
 
 
 def test_doit_serve_on_a_port_that_is_taken_says_so(zoo: Path) -> None:
