@@ -8,6 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from pipeline.disk.typed_json import describe_fault
 from pipeline.errors import ConversionError, WorkerError
 from pipeline.records.source import LoadedModel
 from pipeline.runtime.node_process import Ending, run_node
@@ -41,7 +44,7 @@ def describe_layers_model(  # noqa: PLR0913  # one process: its files and its li
         Inputs and outputs; the names are unique.
 
     Raises:
-        ConversionError: TensorFlow.js cannot load it.
+        ConversionError: TensorFlow.js cannot load it, or describes no inputs and outputs.
         NoWallError: This machine has no wall, and the model is not trusted.
         WorkerError: Node.js or TensorFlow.js does not start, died, or took too long.
     """
@@ -70,7 +73,11 @@ def describe_layers_model(  # noqa: PLR0913  # one process: its files and its li
         description = _load(folder / "description.json")
     if "error" in description:
         raise ConversionError(f"TensorFlow.js cannot load it: {description['error']}", hint=hint)
-    return LoadedModel.model_validate(description)
+    try:
+        return LoadedModel.model_validate(description)
+    except ValidationError as error:  # the model decides what TensorFlow.js says of it
+        fault = describe_fault(error)
+        raise ConversionError(f"TensorFlow.js describes it oddly: {fault}", hint=hint) from None
 
 
 def _load(path: Path) -> dict[str, Any]:

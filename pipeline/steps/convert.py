@@ -5,10 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline.disk.json_value import parse_foreign_json
+from pipeline.disk.typed_json import describe_fault
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
-from pipeline.errors import FormatError
+from pipeline.errors import FormatError, UntrustedSourceError
 from pipeline.formats.detect import detect_format
 from pipeline.formats.format import GRAPH, LAYERS, OutputFormat
 from pipeline.formats.table import (
@@ -146,7 +149,7 @@ def _convert(
     flags = work.parameters.flags
     if route.needs_tensorflow:
         wire = work.run_in_tensorflow(route.convert, source=source, folder=work.folder, flags=flags)
-        conversion = Conversion.model_validate(wire)
+        conversion = read_conversion(wire)
     else:
         conversion = normalize_source(
             source_format,
@@ -169,6 +172,19 @@ def _convert(
         hint=route.load_hint,
     )
     return conversion.model_copy(update={"loaded": loaded})
+
+
+def read_conversion(wire: Any) -> Conversion:
+    """Return the facts of a source from the answer of the child process that has opened it.
+
+    Raises:
+        UntrustedSourceError: The answer is no conversion: code in the model may have changed it.
+    """
+    try:
+        return Conversion.model_validate(wire)
+    except ValidationError as error:
+        fault = describe_fault(error)
+        raise UntrustedSourceError(f"its conversion gave an odd answer: {fault}") from None
 
 
 def load_metadata(values: Mapping[str, Any], root: Path) -> dict[str, Any]:

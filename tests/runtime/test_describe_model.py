@@ -108,6 +108,16 @@ def test_why_a_model_does_not_load(tmp_path: Path, model: Json, message: str) ->
     assert caught.value.hint == "take the graph"
 
 
+def test_a_shape_that_no_tensor_has_is_the_models_fault(tmp_path: Path) -> None:
+    layers = [image(shape=(None, 5, 5, 1)), layer("UpSampling2D", "up", ["image"], size=[1.5, 1.5])]
+
+    with pytest.raises(
+        ConversionError, match=r"oddly: outputs\[0\]\.shape\[1\]: found 7\.5"
+    ) as caught:
+        describe(tmp_path, functional(layers, outputs=["up"]), weights={})
+    assert caught.value.hint == "take the graph"
+
+
 def test_a_layers_model_runs_on_both_backends(tmp_path: Path) -> None:
     write_layers_model(tmp_path / "m", stored={"score/kernel": "float16"})
     weights = score_weights()

@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import FormatError
+from pipeline.errors import FormatError, UntrustedSourceError
 from pipeline.manifest.model import Model
-from pipeline.steps.convert import ConvertParameters, choose_output, load_metadata, parameters
+from pipeline.steps.convert import (
+    ConvertParameters,
+    choose_output,
+    load_metadata,
+    parameters,
+    read_conversion,
+)
 
 
 def asked(**fields: Any) -> ConvertParameters:
@@ -48,3 +54,17 @@ def test_metadata_stands_in_the_manifest_or_in_files_beside_it(tmp_path: Path) -
     assert loaded == {"labels": ["cat", "dog"], "version": {"major": 1}}
     with pytest.raises(FormatError, match=r"metadata\.labels: no\.json: No such file"):
         load_metadata({"labels": "no.json"}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (None, "found None; expected a valid dictionary"),
+        ({"tags": "serve"}, "tags: found 'serve'; expected a valid list"),
+        ({"outputs": [{"name": "scores"}]}, r"outputs\[0\]\.tensor: is missing"),
+        ({"mine": 1}, "mine: is not known"),
+    ],
+)
+def test_an_odd_answer_of_a_child_process_is_refused(answer: Any, fault: str) -> None:
+    with pytest.raises(UntrustedSourceError, match=f"gave an odd answer: {fault}"):
+        read_conversion(answer)
