@@ -1,8 +1,8 @@
 """The pipeline as doit tasks: one task for each step of each model.
 
 The order is that of a build: fetch, convert, signature, reference, map, variant, verify, card; then
-the catalog, the site and dist/. `doit list --all` prints the same. This file does not import
-TensorFlow: steps that need it start child processes.
+the catalog, the site and dist/. `doit list --all` lists the tasks, sorted by name. This file does
+not import TensorFlow: steps that need it start child processes.
 """
 
 import gc
@@ -95,10 +95,10 @@ def task_dist() -> Task:
 
 
 def task_model() -> Iterator[Task]:
-    """Build all of one model: `doit model:NAME`."""
+    """Build all steps of one model: `tfjs-zoo model:NAME`."""
     yield from model_tasks(GRAPH, doc=task_model.__doc__)
 
 
 def task_tag() -> Iterator[Task]:
-    """Build all models with a tag: `doit tag:TAG`."""
+    """Build all models with a tag: `tfjs-zoo tag:TAG`."""
     yield from tag_tasks(GRAPH, doc=task_tag.__doc__)

@@ -23,35 +23,39 @@ This page is made from the code: `python -m pipeline.commands.commands_document 
 _COMMANDS = """\
 ## Commands
 
-`tfjs-zoo` is `doit` with the graph of a zoo, in any folder that has a `models.yaml`; `doit` does
-the same in a checkout. `COMMAND --help` lists the options of a command.
+`tfjs-zoo` is the build tool [doit](https://pydoit.org) with the steps of a zoo. It works in any
+folder that has a `models.yaml`; in a checkout of this repository `doit` is the same.
+`tfjs-zoo COMMAND --help` lists the options of a command.
 """
 _NAMES = """\
 Without a command the zoo is built. A step is named `STEP:MODEL`, a variant `variant:MODEL:VARIANT`:
 
 ```
-doit                            # everything, model by model
-doit model:handtrack            # all of one model;  doit tag:face: all models with a tag
-doit convert:handtrack          # one step of it;    doit "variant:handtrack:*": every variant
-doit -n 4                       # four steps at a time (as many as cores by default)
-doit -r jsonl                   # one JSON object a line, for programs
+tfjs-zoo                          # everything, model by model
+tfjs-zoo model:handtrack          # all steps of one model; tag:face: of all models with a tag
+tfjs-zoo convert:handtrack        # one step of it, after those that it reads
+tfjs-zoo "variant:handtrack:*"    # the step `variant` for each of its variants
+tfjs-zoo -n 4                     # four steps at a time (as many as cores by default)
+tfjs-zoo -r jsonl                 # one JSON object a line, for programs
 ```
+
+A run without names also brings the catalog, the pages and `dist/` up to date.
 """
 _STEPS = """\
 ## Steps
 
 Each step writes one folder below `.zoo/build/MODEL/` (those without a model: `.zoo/`), with a
 `receipt.json` that lists all that decided its content: parameters from the manifest, results of
-other steps, versions of tools. A step runs again only if one of these changed; `doit plan` states
-the cause.
+other steps, versions of tools. A step runs again only if one of these changed; `tfjs-zoo plan`
+states the cause.
 """
 _EXIT_CODES = """\
 ## Exit codes
 
-A run goes on with the other models when one fails, and ends with a list of the failures: what was
-found, what to do, where the log is. Failures that the manifest expects (`expect: failed`) count as
-good. Nothing can start where the manifest or the command line is wrong, or another run is at work.
-The run after an interrupted one goes on where that was.
+If a model fails, a run goes on with the others, and ends with a list of the failures: the reason,
+advice, the path of the log. Failures that the manifest expects (`expect: failed`) count as good.
+Nothing can start if the manifest or the command line is wrong, or another run is at work. The run
+after an interrupted one goes on where that stopped.
 """
 
 

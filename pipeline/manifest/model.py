@@ -57,7 +57,7 @@ class Defaults(Section):
     `pose-estimation`."""
 
     tags: Tags = ()
-    """Words to find it by; `doit tag:WORD` builds all models that have one."""
+    """Words to find it by; `tfjs-zoo tag:WORD` builds all models that have one."""
 
     license: License | None = None
     """License of the model as an SPDX expression, such as `MIT` or `Apache-2.0 OR MIT`;
@@ -176,7 +176,7 @@ class Model(Defaults):
     """One model: where it comes from and what is made of it."""
 
     name: Name
-    """Name in the catalog, folder and tasks: `doit model:NAME`."""
+    """Name in the catalog, folder and tasks: `tfjs-zoo model:NAME`."""
 
     source: Text
     """Where it is: a path relative to models.yaml, `file:`, `https:`, `npm:pkg@1.2.3#path`,

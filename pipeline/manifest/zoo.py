@@ -23,7 +23,7 @@ Output = Annotated[str, StringConstraints(pattern=OUTPUT_PATTERN), AfterValidato
 
 
 class PublishSection(Section):
-    """Where `doit publish` brings the zoo, and where it is read from then."""
+    """Where `tfjs-zoo publish` brings the zoo, and where it is read from then."""
 
     to: Text
     """A folder relative to models.yaml, or the URL of a store: `s3://bucket/zoo`, `gs://…`."""
@@ -56,7 +56,7 @@ class ZooSection(Section):
     longer listed is removed from it."""
 
     publish: PublishSection | None = None
-    """Where the zoo is published to; `doit publish` takes it from here."""
+    """Where the zoo is published to; `tfjs-zoo publish` takes it from here."""
 
 
 class Zoo(ZooSection):

@@ -162,7 +162,7 @@ def test_a_zoo_can_be_checked_without_a_manifest(zoo: BuiltZoo, tmp_path: Path) 
         pytest.param(("a", "--keep-days", "-1"), 3, "0 or more", id="days"),
         pytest.param(("a", "--rollback", "--prune"), 3, "neither", id="rollback and prune"),
         pytest.param(("a", "--check"), 3, "expected a URL", id="nothing to check"),
-        pytest.param(("a", "--rollback"), 1, "there are none", id="nothing published"),
+        pytest.param(("a", "--rollback"), 1, "kept: none", id="nothing published"),
         pytest.param(("dist",), 1, "expected another folder", id="dist itself"),
         pytest.param(("--check", "http://127.0.0.1:9/"), 1, "connection to", id="no server"),
     ],

@@ -13,11 +13,11 @@ _HEAD = """\
 # From tensorflowjs_converter
 
 Flags of a model in `models.yaml` have the converter's own names, so what a command says can be
-written down as it stands. `doit import-command` does that:
+written down as it stands. `tfjs-zoo import-command` does that:
 
 ```console
-$ doit import-command 'tensorflowjs_converter --input_format=tf_saved_model --quantize_float16 True
-  --strip_debug_ops False saved/detector web/detector'
+$ tfjs-zoo import-command 'tensorflowjs_converter --input_format=tf_saved_model
+  --quantize_float16 True --strip_debug_ops False saved/detector web/detector'
 # --quantize_float16 True: the converter takes this for the name of a weight, matches none and
 #   quantizes nothing; read as every weight
 # --strip_debug_ops False: for the converter this is true; read as false
