@@ -176,7 +176,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
             return 0
         if destination.url is not None:
             return self._read_back(destination.url, done.shown.files, destination.text)
-        self._show([(("not read back: no --url says where it is read over HTTP", "dim"),)])
+        self._show([(("not read back: the readers' address (--url) is not known", "dim"),)])
         if done.before is None and not isinstance(destination.target, FolderTarget):
             self._show([(("for pages elsewhere to read it (CORS):", ""),)])
             write_text(sys.stdout, describe_cors(destination.text) + "\n")

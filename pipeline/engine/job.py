@@ -1,6 +1,7 @@
 """Jobs: one step of one model, and whether its last result still stands.
 
-A job reads the folder's receipt; this module runs and writes nothing.
+A job reads the receipt in its folder. This module runs no step; it writes nothing, but renames
+back the last success that a kill left beside its place.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """Outcomes: the facts on a step's end that later steps depend on, in `<step>.json`.
 
-An outcome holds the status and the digests of the outputs, and no parameters, tools or times. So
-a step that ran again and made the same files leaves the same outcome, and everything after it
-stays up to date (early cut-off).
+An outcome holds the status, the reason of a failure and the digests of the outputs, and no
+parameters, tools or times. So a step that ran again and made the same files leaves the same
+outcome, and everything after it stays up to date (early cut-off).
 """
 
 import contextlib

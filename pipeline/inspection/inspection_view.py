@@ -46,7 +46,9 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
     lines += _field("", f"{title}, {format_bytes(model.bytes)}{_producer(model)}", width)
     lines += _field("", model.note or "", width, "dim")
     if not model.supported:
-        lines += _field("", "this format cannot be looked into yet", width, "warn")
+        lines += _field(
+            "", "`inspect` reads only TensorFlow.js models and SavedModels", width, "warn"
+        )
     if is_catalog:
         lines += _catalog(model.models or (), width)
     if model.signatures is not None:

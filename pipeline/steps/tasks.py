@@ -75,6 +75,7 @@ def _group(basename: str, name: str, members: list[str], jobs: list[Job]) -> Tas
     return {
         "basename": basename,
         "name": name,
+        "doc": f"all steps of the {basename} {name}",
         "actions": None,
         "task_dep": members,
         "clean": [(_clean_all, [jobs])],
