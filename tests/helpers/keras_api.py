@@ -35,9 +35,9 @@ def _keras() -> Iterator[tuple[str, str, str, bool]]:
             for part, name, value in keras_builtin._exported(generation)
             if inspect.isclass(value) or callable(value)
         }
-        for part, name in exported | known.places:
-            yield generation, part, name, (part, name) in known.places
-        for name in known.names - {name for _, name in known.places}:
+        for part, name in exported | known.qualified:
+            yield generation, part, name, (part, name) in known.qualified
+        for name in known.names - {name for _, name in known.qualified}:
             yield generation, "by name alone", name, True
 
 
