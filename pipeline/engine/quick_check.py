@@ -5,6 +5,7 @@ lost, the job reads its receipt and adopts a result that still stands. A failure
 that every run reports it again.
 """
 
+import hashlib
 import inspect
 import os
 from collections.abc import Mapping
@@ -86,7 +87,7 @@ def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, An
     return {
         **seen,
         "local": before,
-        "parameters": digest_json([job.step.version, job.parameters.to_json()]),
+        "parameters": _digest_parameters(job),
         "tools": _versions(job.step.tools),
     }
 
@@ -99,8 +100,14 @@ def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
         return False
     if job.local is not None and not job.local.is_current(stamp["local"] or {}):
         return False
-    parameters = digest_json([job.step.version, job.parameters.to_json()])
-    return bool(stamp["tools"] == _versions(job.step.tools) and stamp["parameters"] == parameters)
+    same = stamp["parameters"] == _digest_parameters(job)
+    return bool(same and stamp["tools"] == _versions(job.step.tools))
+
+
+def _digest_parameters(job: Job) -> str:
+    """Digest the version of the step and its parameters; a stamp needs no canonical JSON."""
+    text = f"{job.step.version} {job.parameters.model_dump_json(by_alias=True)}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _modified_reads(job: Job) -> list[int]:

@@ -28,8 +28,16 @@ class Part(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset()
-    """Fields that are left out of the JSON where they are None."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON value of it."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class SparsePart(Part):
+    """A part of a record that leaves some fields out of the JSON if they are None."""
+
+    LEFT_OUT: ClassVar[frozenset[str]]
+    """Names of these fields."""
 
     @model_serializer(mode="wrap")
     def _leave_out(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -39,10 +47,6 @@ class Part(BaseModel):
             for name, value in wire.items()
             if value is not None or name not in self.LEFT_OUT
         }
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON value of it."""
-        return self.model_dump(mode="json", by_alias=True)
 
 
 class CamelPart(Part):

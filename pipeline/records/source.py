@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from pipeline.records.record import Part, Record
+from pipeline.records.record import Part, Record, SparsePart
 from pipeline.records.shape import JsonShape
 
 
@@ -30,7 +30,7 @@ class Tie(Part):
     """Tensor in the converted graph, such as `Identity_1:0`."""
 
 
-class StatedTensor(Part):
+class StatedTensor(SparsePart):
     """An input or output as the source's own signature states it."""
 
     LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"tensor"})
@@ -43,7 +43,7 @@ class StatedTensor(Part):
     """Size of each axis."""
 
 
-class StatedSignature(Part):
+class StatedSignature(SparsePart):
     """One signature of a source, with its inputs and outputs by name."""
 
     LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"tags"})
@@ -69,7 +69,7 @@ class LoadedModel(Part):
     outputs: list[LoadedTensor]
 
 
-class Conversion(Part):
+class Conversion(SparsePart):
     """What a conversion tells of the source; a graph model says all of it itself (None)."""
 
     LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"loaded"})

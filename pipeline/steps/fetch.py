@@ -12,13 +12,13 @@ from pipeline.engine.step import Step, Work
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.address.source_type import Source
 from pipeline.manifest.model import Model
-from pipeline.records.record import Part
+from pipeline.records.record import SparsePart
 from pipeline.records.source import FetchedSource
 
 FILES = "files"
 
 
-class FetchParameters(Part):
+class FetchParameters(SparsePart):
     """The parameters of `fetch`."""
 
     # Only if it has a meaning: another parameter would fetch all models again.
