@@ -91,10 +91,8 @@ def test_a_run_of_some_steps_says_which(tmp_path: Path) -> None:
 
 def step(task: str, *, since: str | None = None, **fields: Any) -> StepRun:
     """Return a step that failed."""
-    event = StepEvent(
-        **{"task": task, "model": "one", "status": "failed", "reason": "no", "seconds": 1.0}
-        | fields
-    )
+    stated: dict[str, Any] = {"model": "one", "status": "failed", "reason": "no", "seconds": 1.0}
+    event = StepEvent(**{"task": task, **stated, **fields})
     return StepRun(event=event, since=since, peak_bytes=None)
 
 
