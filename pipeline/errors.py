@@ -34,6 +34,7 @@ something that a reader of the code treats differently. Every PipelineError of t
 stands here; any other exception is a bug of ours and keeps its traceback.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 from pipeline.text.printable import printable
@@ -179,7 +180,17 @@ class MachineError(PipelineError):
 
 
 class DamagedFileError(PipelineError):
-    """A file of the build or of the cache is not as we wrote it."""
+    """A file of the build or of the cache is not as we wrote it.
+
+    Attributes:
+        folder: Folder of the step that wrote the file, or None.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, folder: Path | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.folder = folder
 
 
 class DamagedBuildError(DamagedFileError):

@@ -14,7 +14,7 @@ from pipeline.engine.outcome import load_outcome
 from pipeline.engine.receipt import RECEIPT, Failure, explain_loss, failure_of, load_receipt
 from pipeline.engine.session import Session
 from pipeline.engine.step import StepSkipped, Work
-from pipeline.errors import PipelineError
+from pipeline.errors import DamagedFileError, PipelineError
 from pipeline.text.printable import printable
 
 
@@ -33,7 +33,7 @@ def translate(
         _note(job, work, error.describe())
     # If a file changed while the step read it, neither the model nor our code is at fault.
     retry = isinstance(error, PipelineError) and error.retry
-    damage = None if retry else _find_damage(job)
+    damage = None if retry else _find_damage(job) or _find_foreign_record(job, error)
     if damage is not None:
         return damage
     if isinstance(error, PipelineError):
@@ -72,12 +72,23 @@ def _find_damage(job: Job) -> Failure | None:
             explain_loss(receipt, read.folder, digests=True) if receipt else "its receipt is lost"
         )
         if loss is not None:
-            with contextlib.suppress(OSError):
-                (read.folder / RECEIPT).unlink()
-            return Failure(
-                status="failed",
-                reason=f"{read.task} was changed after it was built: {loss}",
-                hint="the next run builds it again",
-                retry=True,
-            )
+            return _build_again(read, f"{read.task} was changed after it was built: {loss}")
     return None
+
+
+def _find_foreign_record(job: Job, error: Exception) -> Failure | None:
+    """Return a failure if a record is as its step wrote it, but not as this version does."""
+    if not isinstance(error, DamagedFileError):
+        return None
+    for read in job.reads.values():
+        if read.folder == error.folder:
+            reason = f"{read.task} was built by another version of tfjs-zoo: {error.message}"
+            return _build_again(read, reason)
+    return None
+
+
+def _build_again(read: Job, reason: str) -> Failure:
+    """Remove the receipt of a result that a job reads, so that the next run makes it again."""
+    with contextlib.suppress(OSError):
+        (read.folder / RECEIPT).unlink()
+    return Failure(status="failed", reason=reason, hint="the next run builds it again", retry=True)

@@ -71,7 +71,7 @@ class Record(Part):
         try:
             return parse_json(cls, (folder / cls.FILE).read_bytes())
         except WrongJsonError as error:
-            raise DamagedFileError(f"{cls.FILE}: {error}") from None
+            raise DamagedFileError(f"{cls.FILE}: {error}", folder=folder) from None
 
     def save(self, folder: Path) -> None:
         """Write the record into a step's folder, keys sorted."""

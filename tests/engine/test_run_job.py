@@ -324,3 +324,19 @@ def test_a_result_that_was_changed_since_is_nobodys_bug_and_is_made_again(build:
     assert not build.session.bugs
     build.run(one)
     assert build.run(two).status == "ok"
+
+
+def test_a_record_of_another_version_is_made_again_by_its_step(build: Build) -> None:
+    build.run(build.job("one", step_functions.write_a_foreign_record))
+    one = build.job("one", step_functions.write_a_record)
+    two = build.job("two", step_functions.read_a_record, reads={"one": one})
+    assert one.standing().cause is None
+    outcome = build.run(two)
+
+    assert outcome.reason == (
+        "one:m was built by another version of tfjs-zoo: note.json: more: is not known"
+    )
+    assert build.events[-1].hint == "the next run builds it again"
+    assert build.session.bugs == []
+    assert build.run(one).status == build.run(two).status == "ok"
+    assert (two.folder / "out.txt").read_text() == "hello"

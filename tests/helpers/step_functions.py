@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pipeline.engine.events import StepEvent
 from pipeline.engine.job import Job
@@ -16,7 +16,15 @@ from pipeline.engine.run_job import run_job
 from pipeline.engine.session import Session
 from pipeline.engine.step import Step, StepSkipped, Work
 from pipeline.errors import ConversionError, NetworkError
-from pipeline.records.record import Part
+from pipeline.records.record import Part, Record
+
+
+class Note(Record):
+    """A record of these steps."""
+
+    FILE: ClassVar[str] = "note.json"
+
+    text: str
 
 
 class Text(Part):
@@ -118,6 +126,24 @@ def read_what_is_damaged(work: Work[Text]) -> None:
     """Read what is no longer as it was made."""
     calls.append(work.task)
     (work.folder / "out.txt").write_text(str(int((work.inputs["one"] / "out.txt").read_text())))
+
+
+def write_a_foreign_record(work: Work[Text]) -> None:
+    """Write a record as another version might."""
+    calls.append(work.task)
+    (work.folder / Note.FILE).write_text('{"text": "hello", "more": 1}')
+
+
+def write_a_record(work: Work[Text]) -> None:
+    """Write a record as this version does."""
+    calls.append(work.task)
+    Note(text="hello").save(work.folder)
+
+
+def read_a_record(work: Work[Text]) -> None:
+    """Read the record of the step `one`."""
+    calls.append(work.task)
+    (work.folder / "out.txt").write_text(Note.load(work.inputs["one"]).text)
 
 
 def use_what_it_does_not_declare(work: Work[Text]) -> None:
