@@ -1,7 +1,15 @@
 """The step `site`: writes pages for the zoo, its loader and TensorFlow.js, from the catalog."""
 
+from pathlib import Path
+
+from pydantic import ValidationError
+
 from pipeline.catalog.document import CATALOG_FILE
+from pipeline.catalog.types import Catalog
+from pipeline.disk.json_file import read_json
+from pipeline.disk.typed_json import describe_fault
 from pipeline.engine.step import Step, Work
+from pipeline.errors import DamagedFileError
 from pipeline.manifest.zoo import Zoo
 from pipeline.records.record import Part
 from pipeline.steps.dist import list_file, save_projection
@@ -15,8 +23,6 @@ class SiteParameters(Part):
 
 def run(work: Work[SiteParameters]) -> None:
     """Write the pages, the loader and TensorFlow.js, listed in `projection.json`."""
-    from pipeline.catalog.types import Catalog
-    from pipeline.disk.json_file import read_json
     from pipeline.runtime.tfjs_packages import fetch_packages
     from pipeline.site.build import build_site
 
@@ -25,7 +31,7 @@ def run(work: Work[SiteParameters]) -> None:
     files.mkdir()
     if work.parameters.site:
         build_site(
-            Catalog.model_validate(read_json(work.inputs["catalog"] / CATALOG_FILE)),
+            load_catalog(work.inputs["catalog"]),
             folder=files,
             packages=fetch_packages(cache=work.cache, root=work.root, progress=work.progress),
         )
@@ -45,6 +51,20 @@ STEP = Step(
     needs=("catalog",),
     tools=frozenset({"jinja2", "tfjs", "tfjs-zoo"}),
 )
+
+
+def load_catalog(folder: Path) -> Catalog:
+    """Read the result of the step `catalog`.
+
+    Raises:
+        DamagedFileError: Another version of tfjs-zoo wrote it, or it is damaged.
+        OSError: It cannot be read.
+    """
+    content = read_json(folder / CATALOG_FILE)
+    try:
+        return Catalog.model_validate(content)
+    except ValidationError as error:
+        raise DamagedFileError(f"{CATALOG_FILE}: {describe_fault(error)}", folder=folder) from None
 
 
 def parameters(zoo: Zoo) -> SiteParameters:
