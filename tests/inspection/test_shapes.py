@@ -280,7 +280,9 @@ def test_a_condition_has_the_sizes_that_both_branches_have() -> None:
 
 
 # One op for each rule.
-OPS = {rule: op for rules in (shapes._RULES, values._RULES) for op, rule in rules.items()}
+OPS = {
+    rules[op]: op for rules in (shapes._RULES, values._RULES) for op in sorted(rules, reverse=True)
+}
 
 
 @pytest.mark.parametrize("op", sorted(OPS.values()))
