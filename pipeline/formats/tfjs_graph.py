@@ -18,7 +18,9 @@ TFJS_GRAPH = Format(
     expected=EXPECTED,
     outputs={
         GRAPH: Route(
-            convert="pipeline.tfjs.model.normalize:normalize_graph_model", refer=None, tools=()
+            convert="pipeline.tfjs.model.normalize:normalize_graph_model",
+            refer="pipeline.tf.tfjs_graph.graph_reference:run_graph_model",
+            tools=(),
         )
     },
     names=(MODEL_JSON,),

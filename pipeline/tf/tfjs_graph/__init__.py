@@ -1,0 +1,1 @@
+"""Graph models of TensorFlow.js, run by TensorFlow."""
