@@ -39,7 +39,8 @@ class Route:
             child process with TensorFlow, any other function in this process.
         refer: The same for the function that runs the source on test vectors; None where
             TensorFlow.js itself runs the source.
-        tools: Distributions whose version the result depends on.
+        tools: Distributions on whose version the base depends.
+        refer_tools: Distributions on whose version the reference depends; empty for `tools`.
         flags: Fields of a model that apply, beside those that apply to every route:
             `weight_shard_size_bytes`, `metadata` and the quantization.
         in_converter: Whether tensorflowjs_converter converts this pair too.
@@ -49,6 +50,7 @@ class Route:
     convert: str
     refer: str | None
     tools: tuple[str, ...] = TENSORFLOW_TOOLS
+    refer_tools: tuple[str, ...] = ()
     flags: frozenset[str] = frozenset()
     in_converter: bool = False
     load_hint: str = "set `output_format: tfjs_graph_model`, which runs whatever its layers compute"

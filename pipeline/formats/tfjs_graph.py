@@ -21,6 +21,7 @@ TFJS_GRAPH = Format(
             convert="pipeline.tfjs.model.normalize:normalize_graph_model",
             refer="pipeline.tf.tfjs_graph.graph_reference:run_graph_model",
             tools=(),
+            refer_tools=("tensorflow", "numpy"),
         )
     },
     names=(MODEL_JSON,),

@@ -11,7 +11,15 @@ from typing import Any
 
 from pipeline.disk.json_value import JsonValue
 from pipeline.engine.step import Work
-from pipeline.errors import ConversionError, UntrustedSourceError
+from pipeline.errors import (
+    ConversionError,
+    FormatError,
+    ManifestError,
+    NoWallError,
+    SignatureError,
+    UntrustedSourceError,
+)
+from pipeline.formats.format import OUTPUT_FORMATS
 from pipeline.formats.table import ROUTES, model_path, normalize_source
 from pipeline.proof.inputs.input_hints import Hints, read_hints
 from pipeline.proof.inputs.test_inputs import load_test_inputs, write_test_inputs
@@ -23,6 +31,9 @@ from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.quantize.variant_files import write_variant
+
+# Faults that may be those of TensorFlow with a graph that TensorFlow.js runs.
+_OF_GRAPH = (ConversionError, FormatError, ManifestError, SignatureError, UntrustedSourceError)
 
 
 def run_source(
@@ -55,22 +66,48 @@ def run_source(
             "given": _write_given(work, Path(name, "given"), test_inputs, signature, hints),
             "hints": hints,
         }
-        route = ROUTES[record.format, record.output_format]
-        if route.refer is None:
-            made = _run_in_tfjs(work, _name_source(source, Path(name), signature, record), known)
-        else:
-            work.uses(*route.tools)
-            made = work.run_in_tensorflow(
-                route.refer,
-                source=model_path(source, record.format),
-                record=record,
-                flags=flags,
-                **known,
-            )
+        made = _run(work, source, Path(name), record, flags, known)
     # A child process that has opened a stranger's model may answer anything.
     answer = JsonValue(made, "answer of the reference run", error=UntrustedSourceError)
     for note in answer.get("notes").texts():
         work.note(note)
+
+
+def _run(  # noqa: PLR0913, PLR0917  # a source, and what its runtime is told
+    work: Work[Any],
+    source: Path,
+    folder: Path,
+    record: ConvertedSource,
+    flags: SourceFlags,
+    known: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Run a source in TensorFlow, or in TensorFlow.js where that is its only runtime."""
+    route = ROUTES[record.format, record.output_format]
+    is_of_tfjs = record.format in OUTPUT_FORMATS
+    path = (
+        _name_source(source, folder, known["signature"], record)
+        if is_of_tfjs
+        else model_path(source, record.format)
+    )
+    if route.refer is None:
+        return _run_in_tfjs(work, path, known)
+    work.uses(*(route.refer_tools or route.tools))
+    try:
+        made: dict[str, Any] = work.run_in_tensorflow(
+            route.refer, source=path, record=record, flags=flags, **known
+        )
+    except (
+        ConversionError,
+        FormatError,
+        ManifestError,
+        SignatureError,
+        UntrustedSourceError,
+    ) as error:
+        if not is_of_tfjs or isinstance(error, NoWallError):
+            raise
+        work.note(f"TensorFlow.js runs the source, because TensorFlow does not: {error.message}")
+        return _run_in_tfjs(work, path, known)
+    return made
 
 
 def packages_for(work: Work[Any], version: str) -> Packages:

@@ -38,7 +38,7 @@ def run(work: Work[ReferenceParameters]) -> None:
 
 STEP = Step(
     name="reference",
-    version=2,
+    version=3,
     parameters=ReferenceParameters,
     run=run,
     needs=("fetch", "convert", "signature"),

@@ -18,9 +18,7 @@ from tensorflow.python.framework import op_def_registry
 from pipeline.errors import ConversionError
 from pipeline.tfjs.model.weights import Array
 
-_FLOATS = frozenset(
-    dtype.as_datatype_enum for dtype in (tf.float16, tf.bfloat16, tf.float64)
-)
+_FLOATS = frozenset(dtype.as_datatype_enum for dtype in (tf.float16, tf.bfloat16, tf.float64))
 _FLOAT = tf.float32.as_datatype_enum
 _PLAIN_OPS = {
     "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
@@ -53,7 +51,7 @@ def build_graph_def(topology: Mapping[str, Any], weights: Mapping[str, Array]) -
         ConversionError: The topology is no graph, or has an op that cannot be taken apart.
     """
     try:
-        graph = json_format.ParseDict(topology, GraphDef(), ignore_unknown_fields=True)
+        graph = json_format.ParseDict(dict(topology), GraphDef(), ignore_unknown_fields=True)
     except json_format.ParseError as error:
         raise ConversionError(f"modelTopology is no GraphDef: {error}") from None
     # Files that state no version are taken for the oldest, whose rules were others.
@@ -163,7 +161,7 @@ def _follow(name: str, op: str, inputs: list[str], fused: NodeDef) -> NodeDef:
 
 
 def _prelu(name: str, values: str, alpha: str, *, inner: bool) -> Iterator[NodeDef]:
-    """Yield Prelu as max(x, 0) + alpha · min(x, 0), with min(x, 0) as −max(−x, 0)."""
+    """Yield Prelu as max(x, 0) - alpha * max(-x, 0)."""
     kind = AttrValue(type=_FLOAT)
     last = values
     made: dict[str, NodeDef] = {}
@@ -191,4 +189,3 @@ _OUTPUTS = {
 
 def _reference(node: NodeDef, *, inner: bool) -> str:
     return f"{node.name}:{_OUTPUTS[node.op]}:0" if inner else node.name
-

@@ -1,7 +1,7 @@
-"""Reference of a graph model: its graph in TensorFlow, an author that no rewrite of ours has touched.
+"""Reference of a graph model: its graph, which no repair of ours has touched, in TensorFlow.
 
-TensorFlow runs a graph 20 to 100 times faster than the cpu backend of TensorFlow.js, and shares
-no kernel with it. oneDNN is off (it is by 57 % elsewhere on one model), and so is Grappler.
+TensorFlow runs a graph 10 to 100 times faster than the cpu backend of TensorFlow.js, and shares
+no kernel with it. oneDNN, whose result is off by 57 % on one model, and Grappler are off.
 """
 
 from collections.abc import Mapping
