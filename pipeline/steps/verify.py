@@ -32,7 +32,7 @@ def run(work: Work[VerifyParameters]) -> None:
 
 STEP = Step(
     name="verify",
-    version=2,
+    version=3,
     parameters=VerifyParameters,
     run=run,
     needs=("signature", "reference", "map", f"variant:{BASE}"),
