@@ -1,0 +1,55 @@
+"""Which runtime a source has: TensorFlow, and TensorFlow.js for graphs that TensorFlow refuses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from graph_models import node, placeholder, tensor_info, write_graph_model
+from zoos import Zoo
+
+from pipeline.proof.vector_files import load_vectors
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.network]
+
+
+def test_a_graph_that_tensorflow_refuses_is_run_by_tensorflow_js(tmp_path: Path) -> None:
+    """TensorFlow.js multiplies integers and floats; TensorFlow does not."""
+    zoo = Zoo(tmp_path / "zoo")
+    weights = {"half": np.full(4, 0.5, np.float32)}
+    for name, dtype in (("mixed", "int32"), ("plain", "float32")):
+        write_graph_model(
+            zoo.folder / name,
+            nodes=[placeholder("x", (-1, 4), dtype), node("y", "Mul", ["x", "half"])],
+            weights=weights,
+            signature={
+                "inputs": {"x": tensor_info("x:0", (-1, 4), dtype)},
+                "outputs": {"y": tensor_info("y:0", (-1, 4))},
+            },
+        )
+        zoo.manifest["models"].append({"name": name, "source": f"{name}/model.json"})
+    zoo.write()
+    built = zoo.build()
+    runs = {
+        name: load_vectors(zoo.folder / ".zoo/build" / name / "reference").runtime
+        for name in ("mixed", "plain")
+    }
+    log = (zoo.folder / ".zoo/build/mixed/reference/log.txt").read_text()
+
+    assert built.code == 0, built.stdout
+    assert runs == {"mixed": "tfjs 4.22.0, cpu", "plain": "tensorflow 2.19.0"}
+    assert "TensorFlow.js runs the source, because TensorFlow does not: " in log
+
+
+def test_cpu_runs_only_what_wasm_does_not(tmp_path: Path) -> None:
+    zoo = Zoo(tmp_path / "zoo")
+    zoo.add("dense", variants=["float16"])
+    zoo.add("asked", backends=["cpu"])
+    zoo.write()
+    built = zoo.build()
+    tried = {
+        entry["name"]: [sorted(variant["checks"]) for variant in entry["variants"]]
+        for entry in zoo.catalog()["models"]
+    }
+
+    assert built.code == 0, built.stdout
+    assert tried == {"dense": [["wasm"], ["wasm"]], "asked": [["cpu", "wasm"], ["cpu", "wasm"]]}
