@@ -32,6 +32,7 @@ from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.quantize.variant_files import write_variant
 
+_SMALL_BYTES = 128 * 1024
 # Faults that may be those of TensorFlow with a graph that TensorFlow.js runs.
 _OF_GRAPH = (ConversionError, FormatError, ManifestError, SignatureError, UntrustedSourceError)
 
@@ -89,7 +90,7 @@ def _run(  # noqa: PLR0913, PLR0917  # a source, and what its runtime is told
         if is_of_tfjs
         else model_path(source, record.format)
     )
-    if route.refer is None:
+    if route.refer is None or (is_of_tfjs and _is_small(path)):
         return _run_in_tfjs(work, path, known)
     work.uses(*(route.refer_tools or route.tools))
     try:
@@ -108,6 +109,11 @@ def _run(  # noqa: PLR0913, PLR0917  # a source, and what its runtime is told
         work.note(f"TensorFlow.js runs the source, because TensorFlow does not: {error.message}")
         return _run_in_tfjs(work, path, known)
     return made
+
+
+def _is_small(folder: Path) -> bool:
+    """Return whether TensorFlow.js runs a model before TensorFlow has even started."""
+    return sum(file.stat().st_size for file in folder.iterdir()) < _SMALL_BYTES
 
 
 def packages_for(work: Work[Any], version: str) -> Packages:

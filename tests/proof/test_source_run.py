@@ -12,18 +12,18 @@ from pipeline.proof.vector_files import load_vectors
 pytestmark = [pytest.mark.tensorflow, pytest.mark.network]
 
 
-def test_a_graph_that_tensorflow_refuses_is_run_by_tensorflow_js(tmp_path: Path) -> None:
+def test_tensorflow_js_runs_small_graphs_and_those_that_tensorflow_refuses(tmp_path: Path) -> None:
     """TensorFlow.js multiplies integers and floats; TensorFlow does not."""
     zoo = Zoo(tmp_path / "zoo")
-    weights = {"half": np.full(4, 0.5, np.float32)}
-    for name, dtype in (("mixed", "int32"), ("plain", "float32")):
+    models = (("mixed", "int32", 40_000), ("plain", "float32", 40_000), ("small", "float32", 4))
+    for name, dtype, size in models:
         write_graph_model(
             zoo.folder / name,
-            nodes=[placeholder("x", (-1, 4), dtype), node("y", "Mul", ["x", "half"])],
-            weights=weights,
+            nodes=[placeholder("x", (-1, size), dtype), node("y", "Mul", ["x", "half"])],
+            weights={"half": np.full(size, 0.5, np.float32)},
             signature={
-                "inputs": {"x": tensor_info("x:0", (-1, 4), dtype)},
-                "outputs": {"y": tensor_info("y:0", (-1, 4))},
+                "inputs": {"x": tensor_info("x:0", (-1, size), dtype)},
+                "outputs": {"y": tensor_info("y:0", (-1, size))},
             },
         )
         zoo.manifest["models"].append({"name": name, "source": f"{name}/model.json"})
@@ -31,12 +31,13 @@ def test_a_graph_that_tensorflow_refuses_is_run_by_tensorflow_js(tmp_path: Path)
     built = zoo.build()
     runs = {
         name: load_vectors(zoo.folder / ".zoo/build" / name / "reference").runtime
-        for name in ("mixed", "plain")
+        for name, _, _ in models
     }
     log = (zoo.folder / ".zoo/build/mixed/reference/log.txt").read_text()
 
     assert built.code == 0, built.stdout
-    assert runs == {"mixed": "tfjs 4.22.0, cpu", "plain": "tensorflow 2.19.0"}
+    tfjs = "tfjs 4.22.0, cpu"
+    assert runs == {"mixed": tfjs, "plain": "tensorflow 2.19.0", "small": tfjs}
     assert "TensorFlow.js runs the source, because TensorFlow does not: " in log
 
 

@@ -106,7 +106,7 @@ def test_what_is_withheld_says_how_far_off_it_is(zoo: Zoo) -> None:
     assert "the limit of uint8" in variants["uint8"]["reason"]
     assert check["tfjs"] == TFJS
     assert check["outputs"]["contour"]["maxRelError"] > 0.01
-    assert variants["float32"]["checks"]["cpu"]["outputs"]["contour"]["maxRelError"] < 1e-3
+    assert variants["float32"]["checks"]["wasm"]["outputs"]["contour"]["maxRelError"] < 2e-3
     assert variants["float32"]["checks"]["wasm"]["status"] == "ok"
 
 
