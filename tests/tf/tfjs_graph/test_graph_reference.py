@@ -83,7 +83,8 @@ def fused(op: str, inputs: list[str], *ops: str, **attributes: Json) -> Json:
 
 
 def prelu(x: Array) -> Array:
-    return np.maximum(x, 0) + ALPHA * np.minimum(x, 0)
+    values: Array = np.maximum(x, 0) + ALPHA * np.minimum(x, 0)
+    return values
 
 
 @pytest.mark.parametrize(
