@@ -25,7 +25,7 @@ def test_a_fault_of_the_machine_is_tried_again(tmp_path: Path, number: int, retr
     fault = os.strerror(number)
     with (
         pytest.raises(
-            FetchError, match=f"^sources/m/model.json: cannot be read: {fault}"
+            FetchError, match=f"^sources/m: model.json: cannot be read: {fault}"
         ) as caught,
         reading(tmp_path / "m", shown="sources/m"),
     ):
