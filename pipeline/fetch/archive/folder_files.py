@@ -7,7 +7,8 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.errors import FetchError, UntrustedSourceError
+from pipeline.disk.machine_faults import OF_NO_MODEL
+from pipeline.errors import DiskError, FetchError, UntrustedSourceError
 from pipeline.fetch.archive.inner_paths import is_plain_path, name_file, shorten
 from pipeline.fetch.archive.tree import MAX_FILES, read_json_text
 
@@ -202,7 +203,8 @@ def reading(root: Path, *, shown: str) -> Iterator[None]:
         shown: `root` as messages name it.
 
     Raises:
-        FetchError: In place of any OSError.
+        DiskError: The disk failed, or a limit of the machine; the next run tries again.
+        FetchError: In place of any other OSError.
     """
     try:
         yield
@@ -210,7 +212,8 @@ def reading(root: Path, *, shown: str) -> Iterator[None]:
         path = Path(os.fsdecode(error.filename)) if error.filename else root
         if path != root and path.is_relative_to(root):
             shown = name_file(shown, path.relative_to(root).as_posix())
-        raise FetchError(f"{shown}: cannot be read: {error.strerror or error}") from None
+        kind = DiskError if error.errno in OF_NO_MODEL else FetchError
+        raise kind(f"{shown}: cannot be read: {error.strerror or error}") from None
 
 
 def _raise(error: OSError) -> None:
