@@ -152,8 +152,10 @@ class Campaign:
         self.what = f"{error} at call {number} of {calls}"
         log = self.disk.parent / "strace.log"
         log.unlink(missing_ok=True)
-        running = self.zoo.begin()
+        # The lock of an earlier build would let calls fail in Python's own start.
         lock = self.zoo.folder / ".zoo/lock"
+        lock.unlink(missing_ok=True)
+        running = self.zoo.begin()
         over = time.monotonic() + _START_SECONDS
         while not lock.exists() and time.monotonic() < over:
             time.sleep(0.02)
