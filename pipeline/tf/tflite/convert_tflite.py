@@ -1,0 +1,126 @@
+"""TensorFlow Lite file to graph model.
+
+The operators of the file become a graph of TensorFlow, which goes the way of every other graph:
+lowering, the converter's optimizer, repairs. The layout of both is the same, so that most
+operators are one op.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
+
+from pipeline.errors import ConversionError, PipelineError
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, Tie
+from pipeline.tf.saved_model.freeze import Frozen, format_reason
+from pipeline.tf.tflite.build_graph import GraphBuilder, check_operators, enter, leave
+from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
+from pipeline.tf.tflite.tflite_signature import Ends, choose_ends, describe_ends
+from pipeline.tf.untrusted.refuse import check_trusted_graph
+from pipeline.tf.write_graph_model import write_graph_model
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
+
+
+def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
+    """Convert a TensorFlow Lite file.
+
+    Args:
+        source: A .tflite file.
+        folder: Where to write model.json and shards.
+        flags: signature_name, skip_op_check, strip_debug_ops, control_flow_v2, experiments,
+            weight_shard_size_bytes and trust are read.
+
+    Returns:
+        Signatures of the file; inputs and outputs with their tensors; repairs.
+
+    Raises:
+        FormatError: It is damaged; the message names the place.
+        SignatureError: The signature is not there, or there are several.
+        ConversionError: An operator has no equal in TensorFlow or TensorFlow.js.
+        UntrustedSourceError: A Flex operator touches the machine, and `trust` is not set.
+    """
+    model = parse_tflite(source.read_bytes(), source.name)
+    check_operators(model)
+    ends = choose_ends(model, flags.signature_name)
+    builder = GraphBuilder(model=model)
+    function = trace_graph(builder, ends)
+    if not flags.trust:
+        check_trusted_graph(function.graph.as_graph_def())
+    frozen = _freeze(function, source, control_flow_v2=flags.control_flow_v2)
+    written = write_graph_model(
+        frozen,
+        inputs=_tie(ends.inputs, frozen.inputs),
+        outputs=_tie(ends.outputs, frozen.outputs),
+        signature=converter._build_signature_def(frozen.graph, frozen.inputs, frozen.outputs),  # noqa: SLF001  # the pinned converter has no other way
+        source=source,
+        folder=folder,
+        flags=flags,
+    )
+    return Conversion(
+        signature_key=ends.key,
+        signatures=describe_ends(model),
+        inputs=written.inputs,
+        outputs=written.outputs,
+        repairs=[*builder.state.notes, *written.repairs],
+    )
+
+
+def trace_graph(builder: GraphBuilder, ends: Ends) -> Any:
+    """Return the concrete function of a signature: inputs and outputs in its order."""
+    graph = builder.model.subgraphs[ends.subgraph]
+
+    def run(*values: Any) -> list[Any]:
+        given = {
+            tensor.index: enter(value, tensor)
+            for value, tensor in zip(values, ends.inputs.values(), strict=True)
+        }
+        held = builder.build(ends.subgraph, [given[number] for number in graph.inputs])
+        made = dict(zip(graph.outputs, held, strict=True))
+        return [leave(made[tensor.index], tensor) for tensor in ends.outputs.values()]
+
+    specs = [
+        tf.TensorSpec(tensor.shape, tf.as_dtype(tensor.dtype), name=_node_name(name, number))
+        for number, (name, tensor) in enumerate(ends.inputs.items())
+    ]
+    return tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
+
+
+def _node_name(name: str, number: int) -> str:
+    """Return a name that a node may have: "input_a_b" for "input a/b"."""
+    cleaned = _NOT_IN_NAMES.sub("_", name).strip("_.")
+    return f"{cleaned or 'input'}_{number}" if not cleaned[:1].isalpha() else cleaned
+
+
+def _freeze(function: Any, source: Path, *, control_flow_v2: bool) -> Frozen:
+    try:
+        graph = converter._freeze_saved_model_v2(function, control_flow_v2)  # noqa: SLF001  # the pinned converter has no other way
+    except PipelineError:
+        raise
+    except Exception as error:
+        raise ConversionError(
+            f"TensorFlow cannot freeze the graph: {format_reason(error, source)}"
+        ) from error
+    return Frozen(
+        graph=graph,
+        inputs=function.inputs,
+        outputs=function.outputs,
+        tensorflow_version=tf.version.VERSION,
+        initializer_graph=None,
+        resource_ids=None,
+    )
+
+
+def _tie(ends: Mapping[str, Tensor], tensors: Any) -> list[Tie]:
+    return [
+        Tie(name=name, tensor=tensor.name) for name, tensor in zip(ends, tensors, strict=True)
+    ]
+
+
+def load_tflite(source: Path) -> TfliteModel:
+    """Read a file of this path."""
+    return parse_tflite(source.read_bytes(), source.name)
