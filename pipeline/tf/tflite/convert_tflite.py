@@ -5,11 +5,13 @@ lowering, the converter's optimizer, repairs. The layout of both is the same, so
 operators are one op.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
@@ -18,11 +20,14 @@ from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
 from pipeline.tf.saved_model.freeze import Frozen, format_reason
 from pipeline.tf.tflite.build_graph import GraphBuilder, check_operators, enter, leave
+from pipeline.tf.tflite.metadata import find_ranges, read_metadata
 from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
 from pipeline.tf.tflite.tflite_signature import Ends, choose_ends, describe_ends
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 from pipeline.tf.write_graph_model import write_graph_model
+from pipeline.tfjs.quantize.exact_weights import SmallWeight, store_exactly
 
+_STORED = "a weight is stored in as few bytes as in the file, with the same values"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
 
 
@@ -61,13 +66,31 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         folder=folder,
         flags=flags,
     )
+    num_stored = store_exactly(
+        folder, _small_weights(model), shard_size_bytes=flags.weight_shard_size_bytes
+    )
+    stored = [f"{_STORED} ({num_stored} in this graph)"] if num_stored else []
     return Conversion(
         signature_key=ends.key,
         signatures=describe_ends(model),
         inputs=written.inputs,
         outputs=written.outputs,
-        repairs=[*builder.state.notes, *written.repairs],
+        repairs=[*builder.state.notes, *written.repairs, *stored],
+        ranges=find_ranges(ends, read_metadata(model)),
     )
+
+
+def _small_weights(model: TfliteModel) -> Iterator[SmallWeight]:
+    """Yield how the file stores its constants, those of few bytes."""
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            size = math.prod(size or 0 for size in tensor.shape or ())
+            if tensor.data is None:
+                continue
+            if tensor.dtype in ("float16", "bfloat16"):
+                yield SmallWeight(size=size, dtype="float16", scales=np.zeros(0, np.float32))
+            elif tensor.dtype in ("int8", "uint8", "int4") and tensor.quantization:
+                yield SmallWeight(size=size, dtype="integer", scales=tensor.quantization.scales)
 
 
 def trace_graph(builder: GraphBuilder, ends: Ends) -> Any:
