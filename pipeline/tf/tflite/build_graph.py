@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tensorflow.core.framework.graph_pb2 import GraphDef
+
 from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.text.suggest import list_first
 from pipeline.tf.saved_model.freeze import format_reason
@@ -19,19 +21,17 @@ from pipeline.tf.tflite.call import (
     Row,
     State,
     Value,
-    dequantize,
     hold,
     hold_constant,
     is_held_as_integers,
-    quantize,
 )
 from pipeline.tf.tflite.constants import read_constant
-from pipeline.tf.tflite.flex import PREFIX, build_flex
+from pipeline.tf.tflite.flex import PREFIX, build_flex, read_node
 from pipeline.tf.tflite.operators import HELD, REAL, REFUSED
 from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel
+from pipeline.tf.untrusted.refuse import check_trusted_graph
 
 _NUM_PLACES = 3
-_CONSTANTS = (np.ndarray, np.generic)
 
 
 def check_operators(model: TfliteModel) -> None:
@@ -61,6 +61,20 @@ def _is_known(operator: Operator) -> bool:
     if operator.is_custom and operator.name.startswith(PREFIX):
         return True
     return operator.name in REAL or operator.name in HELD
+
+
+def check_flex(model: TfliteModel) -> None:
+    """Raise where a Flex operator carries an op that may touch the machine.
+
+    Raises:
+        UntrustedSourceError: It does; the message names the op.
+        FormatError: It carries no op.
+    """
+    graph = GraphDef()
+    for operator in model.operators:
+        if operator.is_custom and operator.name.startswith(PREFIX):
+            graph.node.append(read_node(operator))
+    check_trusted_graph(graph)
 
 
 @dataclass(kw_only=True)
@@ -221,5 +235,3 @@ def leave(held: Value, tensor: Tensor) -> Any:
     value = tf.convert_to_tensor(held)
     return value if value.dtype == wanted else tf.cast(value, wanted)
 
-
-_ = (dequantize, quantize, _CONSTANTS)

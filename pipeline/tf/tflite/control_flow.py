@@ -48,8 +48,10 @@ def _build(call: Call, subgraph: int, values: Any) -> list[Value]:
 
 
 def _call_once(call: Call) -> Any:
-    """Run what fills the variables: its values are known before the graph runs."""
+    """Run what fills the variables, but for those that are inputs of the graph."""
+    given = dict(call.state.variables)
     call.state.build(call.option("initSubgraphIndex"), [])
+    call.state.variables.update(given)
     return []
 
 

@@ -19,11 +19,17 @@ from pipeline.errors import ConversionError, PipelineError
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
 from pipeline.tf.saved_model.freeze import Frozen, format_reason
-from pipeline.tf.tflite.build_graph import GraphBuilder, check_operators, enter, leave
+from pipeline.tf.tflite.build_graph import (
+    GraphBuilder,
+    check_flex,
+    check_operators,
+    enter,
+    leave,
+)
 from pipeline.tf.tflite.metadata import find_ranges, read_metadata
+from pipeline.tf.tflite.shared_constants import share_constants
 from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
 from pipeline.tf.tflite.tflite_signature import Ends, choose_ends, describe_ends
-from pipeline.tf.untrusted.refuse import check_trusted_graph
 from pipeline.tf.write_graph_model import write_graph_model
 from pipeline.tfjs.quantize.exact_weights import SmallWeight, store_exactly
 
@@ -52,15 +58,16 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
     model = parse_tflite(source.read_bytes(), source.name)
     check_operators(model)
     ends = choose_ends(model, flags.signature_name)
+    graph = model.subgraphs[ends.subgraph]
+    if not flags.trust:
+        check_flex(model)
     builder = GraphBuilder(model=model)
     function = trace_graph(builder, ends)
-    if not flags.trust:
-        check_trusted_graph(function.graph.as_graph_def())
     frozen = _freeze(function, source, control_flow_v2=flags.control_flow_v2)
     written = write_graph_model(
         frozen,
-        inputs=_tie(ends.inputs, frozen.inputs),
-        outputs=_tie(ends.outputs, frozen.outputs),
+        inputs=_tie(ends.all_inputs(graph), frozen.inputs),
+        outputs=_tie(ends.all_outputs(graph), frozen.outputs),
         signature=converter._build_signature_def(frozen.graph, frozen.inputs, frozen.outputs),  # noqa: SLF001  # the pinned converter has no other way
         source=source,
         folder=folder,
@@ -94,21 +101,36 @@ def _small_weights(model: TfliteModel) -> Iterator[SmallWeight]:
 
 
 def trace_graph(builder: GraphBuilder, ends: Ends) -> Any:
-    """Return the concrete function of a signature: inputs and outputs in its order."""
+    """Return the concrete function of a signature: inputs and outputs in its order.
+
+    Variables that go on from run to run come behind the others.
+    """
     graph = builder.model.subgraphs[ends.subgraph]
+    inputs, outputs = ends.all_inputs(graph), ends.all_outputs(graph)
 
     def run(*values: Any) -> list[Any]:
         given = {
-            tensor.index: enter(value, tensor)
-            for value, tensor in zip(values, ends.inputs.values(), strict=True)
+            name: enter(value, inputs[name]) for name, value in zip(inputs, values, strict=True)
         }
-        held = builder.build(ends.subgraph, [given[number] for number in graph.inputs])
+        by_number = {tensor.index: given[name] for name, tensor in ends.inputs.items()}
+        builder.state.variables = {
+            variable.name: given[name] for name, variable in ends.state.items()
+        }
+        held = builder.build(ends.subgraph, [by_number[number] for number in graph.inputs])
         made = dict(zip(graph.outputs, held, strict=True))
-        return [leave(made[tensor.index], tensor) for tensor in ends.outputs.values()]
+        return [
+            leave(
+                builder.state.variables[ends.state[name].name]
+                if name in ends.state
+                else made[tensor.index],
+                tensor,
+            )
+            for name, tensor in outputs.items()
+        ]
 
     specs = [
         tf.TensorSpec(tensor.shape, tf.as_dtype(tensor.dtype), name=_node_name(name, number))
-        for number, (name, tensor) in enumerate(ends.inputs.items())
+        for number, (name, tensor) in enumerate(inputs.items())
     ]
     return tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
 
@@ -129,7 +151,7 @@ def _freeze(function: Any, source: Path, *, control_flow_v2: bool) -> Frozen:
             f"TensorFlow cannot freeze the graph: {format_reason(error, source)}"
         ) from error
     return Frozen(
-        graph=graph,
+        graph=share_constants(graph),
         inputs=function.inputs,
         outputs=function.outputs,
         tensorflow_version=tf.version.VERSION,
@@ -142,8 +164,3 @@ def _tie(ends: Mapping[str, Tensor], tensors: Any) -> list[Tie]:
     return [
         Tie(name=name, tensor=tensor.name) for name, tensor in zip(ends, tensors, strict=True)
     ]
-
-
-def load_tflite(source: Path) -> TfliteModel:
-    """Read a file of this path."""
-    return parse_tflite(source.read_bytes(), source.name)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.tflite.call import Call, Table, rows
@@ -21,5 +20,3 @@ def _spectrum(call: Call) -> Any:
 
 
 ROWS: Table = rows({"RFFT2D": _spectrum})
-
-_ = np

@@ -11,6 +11,7 @@ from pipeline.errors import SignatureError
 from pipeline.records.source import StatedSignature, StatedTensor
 from pipeline.text.suggest import did_you_mean, find_similar
 from pipeline.tf.tflite.tflite_model import SignatureDef, SubGraph, Tensor, TfliteModel
+from pipeline.tf.tflite.variables import Variable, find_variables
 
 DEFAULT_KEY = "serving_default"
 UNNAMED_KEY = "main"
@@ -25,6 +26,25 @@ class Ends:
     subgraph: int
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]
+    variables: Mapping[str, Variable]
+
+    @property
+    def state(self) -> Mapping[str, Variable]:
+        """Variables by the name of their input, which is that of their output."""
+        return {
+            f"{name}_state" if name in {**self.inputs, **self.outputs} else name: variable
+            for name, variable in self.variables.items()
+        }
+
+    def all_inputs(self, graph: SubGraph) -> dict[str, Tensor]:
+        """Return the inputs with those for variables behind them."""
+        read = {name: graph.tensors[each.read] for name, each in self.state.items()}
+        return {**self.inputs, **read}
+
+    def all_outputs(self, graph: SubGraph) -> dict[str, Tensor]:
+        """Return the outputs with those for variables behind them."""
+        assigned = {name: graph.tensors[each.assigned] for name, each in self.state.items()}
+        return {**self.outputs, **assigned}
 
 
 def list_ends(model: TfliteModel) -> list[Ends]:
@@ -37,6 +57,7 @@ def list_ends(model: TfliteModel) -> list[Ends]:
                 subgraph=0,
                 inputs=_name(graph, graph.inputs, "input"),
                 outputs=_name(graph, graph.outputs, "output"),
+                variables=find_variables(model, 0),
             )
         ]
     return [_read(model, signature) for signature in model.signatures]
@@ -68,10 +89,13 @@ def choose_ends(model: TfliteModel, name: str | None) -> Ends:
 
 def describe_ends(model: TfliteModel) -> dict[str, StatedSignature]:
     """Return all signatures as records have them."""
-    return {
-        each.key: StatedSignature(inputs=_state(each.inputs), outputs=_state(each.outputs))
-        for each in list_ends(model)
-    }
+    described = {}
+    for each in list_ends(model):
+        graph = model.subgraphs[each.subgraph]
+        described[each.key] = StatedSignature(
+            inputs=_state(each.all_inputs(graph)), outputs=_state(each.all_outputs(graph))
+        )
+    return described
 
 
 def _state(tensors: Mapping[str, Tensor]) -> dict[str, StatedTensor]:
@@ -96,6 +120,7 @@ def _read(model: TfliteModel, signature: SignatureDef) -> Ends:
         subgraph=signature.subgraph,
         inputs=_order(model, graph, signature.inputs, graph.inputs, signature.key),
         outputs=_order(model, graph, signature.outputs, graph.outputs, signature.key),
+        variables=find_variables(model, signature.subgraph),
     )
 
 
