@@ -40,6 +40,10 @@ class SignatureTensor(TensorSpec):
 class SignatureOutput(SignatureTensor):
     """An output of a base."""
 
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"step"})
+
+    step: float | None = None
+    """Difference of two neighbouring values of a quantized output; None for any other."""
     proof: Proof | None
     """How name and tensor were tied: "structure" by the order of the structured outputs; None
     where the source has the name on the tensor itself."""

@@ -72,7 +72,7 @@ class LoadedModel(Part):
 class Conversion(SparsePart):
     """What a conversion tells of the source; a graph model says all of it itself (None)."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"loaded", "ranges"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"loaded", "ranges", "steps"})
 
     signature_key: str | None = None
     """The signature that was converted."""
@@ -88,6 +88,8 @@ class Conversion(SparsePart):
     """Changes to the graph, in sentences."""
     loaded: LoadedModel | None = None
     """A layers model as TensorFlow.js has loaded it."""
+    steps: dict[str, float] | None = None
+    """Difference of two neighbouring values of quantized outputs, by name."""
     ranges: dict[str, tuple[float, float]] | None = None
     """Least and greatest value of inputs, by name, where the source states them."""
 

@@ -29,7 +29,12 @@ from pipeline.tf.tflite.build_graph import (
 from pipeline.tf.tflite.metadata import find_ranges, read_metadata
 from pipeline.tf.tflite.shared_constants import share_constants
 from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
-from pipeline.tf.tflite.tflite_signature import Ends, choose_ends, describe_ends
+from pipeline.tf.tflite.tflite_signature import (
+    Ends,
+    choose_ends,
+    describe_ends,
+    find_steps,
+)
 from pipeline.tf.write_graph_model import write_graph_model
 from pipeline.tfjs.quantize.exact_weights import SmallWeight, store_exactly
 
@@ -83,6 +88,7 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=[*builder.state.notes, *written.repairs, *stored],
+        steps=find_steps(model, ends) or None,
         ranges=find_ranges(ends, read_metadata(model)),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pipeline.errors import SignatureError
 from pipeline.records.source import StatedSignature, StatedTensor
 from pipeline.text.suggest import did_you_mean, find_similar
+from pipeline.tf.tflite.call import is_held_as_integers
 from pipeline.tf.tflite.tflite_model import SignatureDef, SubGraph, Tensor, TfliteModel
 from pipeline.tf.tflite.variables import Variable, find_variables
 
@@ -96,6 +97,23 @@ def describe_ends(model: TfliteModel) -> dict[str, StatedSignature]:
             inputs=_state(each.all_inputs(graph)), outputs=_state(each.all_outputs(graph))
         )
     return described
+
+
+def find_steps(model: TfliteModel, ends: Ends) -> dict[str, float]:
+    """Return the steps of quantized outputs: 1 for whole numbers, a scale for real values."""
+    graph = model.subgraphs[ends.subgraph]
+    made = {n: each for each in graph.operators for n in each.outputs}
+    steps = {}
+    for name, tensor in ends.outputs.items():
+        if is_held_as_integers(tensor):
+            steps[name] = 1.0
+            continue
+        maker = made.get(tensor.index)
+        if maker is not None and maker.name == "DEQUANTIZE" and tensor.dtype == "float32":
+            source = graph.tensors[maker.inputs[0]]
+            if is_held_as_integers(source) and source.quantization is not None:
+                steps[name] = float(source.quantization.scale)
+    return steps
 
 
 def _state(tensors: Mapping[str, Tensor]) -> dict[str, StatedTensor]:
