@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tfjs_runtime
-from graph_models import dense_weights, write_graph_model
+from graph_models import dense_nodes, dense_signature, dense_weights, write_graph_model
 
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.weights import Array, walk_weights
@@ -20,7 +20,8 @@ NO_SCALES = np.zeros(0, np.float32)
 def write(folder: Path, kernel: Array) -> Path:
     """Write a dense layer with this kernel; return its folder."""
     weights = {**dense_weights(64, 16), "kernel": kernel}
-    return write_graph_model(folder, weights=weights).parent
+    nodes, signature = dense_nodes(64), dense_signature(64, 16)
+    return write_graph_model(folder, weights=weights, nodes=nodes, signature=signature).parent
 
 
 def small(dtype: str, scales: Array) -> SmallWeight:
