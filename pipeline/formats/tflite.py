@@ -14,7 +14,7 @@ def _looks_like(files: ModelFiles) -> bool:
 
 TFLITE = Format(
     name="tflite",
-    title="TensorFlow Lite model (.tflite)",
+    title="TensorFlow Lite model",
     expected="a TensorFlow Lite model (.tflite)",
     outputs={
         GRAPH: Route(

@@ -132,7 +132,9 @@ def _with_flex(tf: Any, function: Any, spec: Any) -> bytes:
 
 def _flex(tf: Any) -> bytes:
     spec = tf.TensorSpec([3, 3], tf.float32, name="value")
-    return _with_flex(tf, lambda value: tf.math.xlogy(value, 2.0) + tf.linalg.band_part(value, 0, 1), spec)
+    return _with_flex(
+        tf, lambda value: tf.math.xlogy(value, 2.0) + tf.linalg.band_part(value, 0, 1), spec
+    )
 
 
 def _flex_file(tf: Any) -> bytes:
@@ -204,7 +206,9 @@ def _sparse(tf: Any) -> bytes:
 
     matrix = np.where(np.arange(256 * 32).reshape(256, 32) % 7 == 0, 0.5, 0.0).astype(np.float32)
     spec = tf.TensorSpec([1, 256], tf.float32, name="value")
-    function = tf.function(lambda value: tf.matmul(value, tf.constant(matrix)), input_signature=[spec])
+    function = tf.function(
+        lambda value: tf.matmul(value, tf.constant(matrix)), input_signature=[spec]
+    )
     concrete = function.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete)
     converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]

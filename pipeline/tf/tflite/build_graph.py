@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from pipeline.errors import ConversionError, FormatError, PipelineError
@@ -27,7 +26,7 @@ from pipeline.tf.tflite.call import (
 )
 from pipeline.tf.tflite.constants import read_constant
 from pipeline.tf.tflite.flex import PREFIX, build_flex, read_node
-from pipeline.tf.tflite.operators import HELD, REAL, REFUSED
+from pipeline.tf.tflite.operators import HELD, REAL, REFUSED, UNKNOWN
 from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 
@@ -48,7 +47,7 @@ def check_operators(model: TfliteModel) -> None:
         return
     listed = "; ".join(
         f"{name}{f' {len(found)} times' if len(found) > 1 else ''} "
-        f"({list_first(found, _NUM_PLACES)}): {REFUSED.get(name, 'nobody knows what it computes')}"
+        f"({list_first(found, _NUM_PLACES)}): {REFUSED.get(name, UNKNOWN)}"
         for name, found in sorted(places.items())
     )
     raise ConversionError(
@@ -115,14 +114,17 @@ class GraphBuilder:
         graph = self.model.subgraphs[index]
         if len(inputs) != len(graph.inputs):
             self.model.bytes.fail(
-                f"subgraphs[{index}]", f"it has {len(graph.inputs)} inputs, and is given {len(inputs)}"
+                f"subgraphs[{index}]",
+                f"it has {len(graph.inputs)} inputs, and is given {len(inputs)}",
             )
         self._open.append(index)
         try:
             values = dict(zip(graph.inputs, inputs, strict=True))
             for operator in graph.operators:
                 self._run(index, graph, operator, values)
-            return [self._find(index, graph, number, values, "its output") for number in graph.outputs]
+            return [
+                self._find(index, graph, number, values, "its output") for number in graph.outputs
+            ]
         finally:
             self._open.pop()
 
@@ -150,7 +152,9 @@ class GraphBuilder:
                 hint="the file may be damaged: TensorFlow Lite checks shapes when it runs it",
             ) from error
         if len(made) < len(call.outputs):
-            self.model.bytes.fail(operator.place, f"{operator.name} has {len(call.outputs)} outputs")
+            self.model.bytes.fail(
+                operator.place, f"{operator.name} has {len(call.outputs)} outputs"
+            )
         values |= zip(operator.outputs, made, strict=False)
 
     def _find(
@@ -234,4 +238,3 @@ def leave(held: Value, tensor: Tensor) -> Any:
     wanted = tf.as_dtype(tensor.dtype)
     value = tf.convert_to_tensor(held)
     return value if value.dtype == wanted else tf.cast(value, wanted)
-

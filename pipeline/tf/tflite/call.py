@@ -185,7 +185,9 @@ class Call:
 
     def note_sum(self, weights: Any, largest: float) -> None:
         """Note where sums of integers may pass what float32 holds exactly."""
-        bound = float(np.abs(weights.astype(np.float64)).reshape(-1, weights.shape[-1]).sum(0).max(initial=0))  # noqa: E501
+        bound = float(
+            np.abs(weights.astype(np.float64)).reshape(-1, weights.shape[-1]).sum(0).max(initial=0)
+        )
         if bound * largest > _MAX_EXACT:
             self.state.notes[
                 "sums of some layers may pass 2^24, beyond which float32 rounds whole numbers"

@@ -5,6 +5,7 @@ Numbers of 4 bits are unpacked, sparse constants become dense. This module opens
 
 import math
 import struct
+from itertools import pairwise
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def _read_strings(tensor: Tensor, data: Array, shape: tuple[int, ...], source: B
     try:
         (number,) = struct.unpack_from("<i", content)
         offsets = struct.unpack_from(f"<{number + 1}i", content, 4)
-        texts = [content[start:end] for start, end in zip(offsets, offsets[1:], strict=False)]
+        texts = [content[start:end] for start, end in pairwise(offsets)]
         values = np.empty(number, object)
         values[:] = texts
         return values.reshape(shape)

@@ -26,6 +26,7 @@ from pipeline.tf.tflite.build_graph import (
     enter,
     leave,
 )
+from pipeline.tf.tflite.initial_values import find_state
 from pipeline.tf.tflite.metadata import find_ranges, read_metadata
 from pipeline.tf.tflite.shared_constants import share_constants
 from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
@@ -33,6 +34,7 @@ from pipeline.tf.tflite.tflite_signature import (
     Ends,
     choose_ends,
     describe_ends,
+    find_scales,
     find_steps,
 )
 from pipeline.tf.write_graph_model import write_graph_model
@@ -89,6 +91,8 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         outputs=written.outputs,
         repairs=[*builder.state.notes, *written.repairs, *stored],
         steps=find_steps(model, ends) or None,
+        scales=find_scales(ends) or None,
+        state=find_state(model, ends) or None,
         ranges=find_ranges(ends, read_metadata(model)),
     )
 
@@ -167,6 +171,4 @@ def _freeze(function: Any, source: Path, *, control_flow_v2: bool) -> Frozen:
 
 
 def _tie(ends: Mapping[str, Tensor], tensors: Any) -> list[Tie]:
-    return [
-        Tie(name=name, tensor=tensor.name) for name, tensor in zip(ends, tensors, strict=True)
-    ]
+    return [Tie(name=name, tensor=tensor.name) for name, tensor in zip(ends, tensors, strict=True)]

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Call, Row, Table, activate, is_held_as_integers, limits, quantize
+from pipeline.tf.tflite.call import (
+    Call,
+    Row,
+    Table,
+    activate,
+    is_held_as_integers,
+    limits,
+    quantize,
+)
 from pipeline.tf.tflite.rounding import clip, half_even
 
 _PADDINGS = {0: "SAME", 1: "VALID"}
@@ -55,14 +63,18 @@ def _convolve_depthwise(call: Call, value: Any, kernel: Any) -> Any:
     height, width = kernel.shape[1:3]
     multiplier = total // channels if channels else call.option("depthMultiplier", 1)
     shape = (height, width, total // multiplier, multiplier)
-    reshaped = kernel.reshape(shape) if isinstance(kernel, np.ndarray) else tf.reshape(kernel, shape)
+    reshaped = (
+        kernel.reshape(shape) if isinstance(kernel, np.ndarray) else tf.reshape(kernel, shape)
+    )
     strides, dilations = _strides(call), _dilations(call)
     if strides[1] == strides[2] or dilations != [1, 1]:
         return tf.nn.depthwise_conv2d(
             value, reshaped, strides=strides, padding=padding_of(call), dilations=dilations
         )
     # TensorFlow has equal strides only: two strides are a step of the smaller one, thinned out.
-    padded = value if padding_of(call) == "VALID" else _pad_same(value, (height, width), strides[1:3])
+    padded = (
+        value if padding_of(call) == "VALID" else _pad_same(value, (height, width), strides[1:3])
+    )
     full = tf.nn.depthwise_conv2d(padded, reshaped, strides=[1, 1, 1, 1], padding="VALID")
     return full[:, :: strides[1], :: strides[2], :]
 
@@ -81,7 +93,13 @@ def _convolve_3d(call: Call) -> Any:
     value = tf.nn.conv3d(
         call.real(0),
         call.real(1),
-        strides=[1, call.option("strideD", 1), call.option("strideH", 1), call.option("strideW", 1), 1],
+        strides=[
+            1,
+            call.option("strideD", 1),
+            call.option("strideH", 1),
+            call.option("strideW", 1),
+            1,
+        ],
         padding=padding_of(call),
         dilations=[1, call.option("dilationDFactor", 1), *_dilations(call), 1],
     )
@@ -89,7 +107,13 @@ def _convolve_3d(call: Call) -> Any:
 
 
 def _transpose_3d(call: Call) -> Any:
-    strides = [1, call.option("strideD", 1), call.option("strideH", 1), call.option("strideW", 1), 1]
+    strides = [
+        1,
+        call.option("strideD", 1),
+        call.option("strideH", 1),
+        call.option("strideW", 1),
+        1,
+    ]
     value = tf.nn.conv3d_transpose(
         call.real(2), call.real(1), call.real(0), strides=strides, padding=padding_of(call)
     )
@@ -221,14 +245,18 @@ def _deconvolve_media_pipe(call: Call) -> Any:
     strides = [stride_height, stride_width]
     name = "SAME" if padding == 1 else "VALID"
     sizes = [
-        value.shape[i + 1] * strides[i] if padding == 1
+        value.shape[i + 1] * strides[i]
+        if padding == 1
         else (value.shape[i + 1] - 1) * strides[i] + kernel.shape[i + 1]
         for i in range(2)
     ]
     batch = tf.shape(value)[0] if value.shape[0] is None else value.shape[0]
     made = tf.nn.conv2d_transpose(
-        value, lay_out(kernel, (1, 2, 0, 3)), [batch, *sizes, kernel.shape[0]],
-        strides=strides, padding=name,
+        value,
+        lay_out(kernel, (1, 2, 0, 3)),
+        [batch, *sizes, kernel.shape[0]],
+        strides=strides,
+        padding=name,
     )
     return made + call.real(2) if call.has(2) else made
 
@@ -238,9 +266,7 @@ ROWS: Table = {
     "DEPTHWISE_CONV_2D": Row(
         build=_real(_convolve_depthwise), integer=_integer(_convolve_depthwise)
     ),
-    "TRANSPOSE_CONV": Row(
-        build=_real(_transpose_2d, 2, 3), integer=_integer(_transpose_2d, 2, 3)
-    ),
+    "TRANSPOSE_CONV": Row(build=_real(_transpose_2d, 2, 3), integer=_integer(_transpose_2d, 2, 3)),
     "FULLY_CONNECTED": Row(build=_real(_dense), integer=_integer(_dense)),
     "CONV_3D": Row(build=_convolve_3d),
     "CONV_3D_TRANSPOSE": Row(build=_transpose_3d),

@@ -82,13 +82,23 @@ def _options(call: Call) -> dict[str, Any]:
             "detections_per_class": 100,
             "use_regular_nms": False,
             **found,
-            **{name: int(found[name]) for name in ("max_detections", "max_classes_per_detection", "num_classes")},
+            **{
+                name: int(found[name])
+                for name in ("max_detections", "max_classes_per_detection", "num_classes")
+            },
             **{
                 name: np.float32(found[name])
-                for name in ("nms_iou_threshold", "nms_score_threshold", "y_scale", "x_scale", "h_scale", "w_scale")
+                for name in (
+                    "nms_iou_threshold",
+                    "nms_score_threshold",
+                    "y_scale",
+                    "x_scale",
+                    "h_scale",
+                    "w_scale",
+                )
             },
         }
-    except Exception as error:  # noqa: BLE001  # the reader fails in any way it likes
+    except Exception as error:  # the reader fails in any way it likes
         raise call.refuse(f"its options cannot be read ({type(error).__name__})") from error
 
 

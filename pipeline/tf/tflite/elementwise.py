@@ -6,8 +6,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Build, Call, Row, Table, activate, is_held_as_integers, limits, rows
-from pipeline.tf.tflite.rounding import activation_limits, clip, half_even, half_up
+from pipeline.tf.tflite.call import (
+    Build,
+    Call,
+    Row,
+    Table,
+    activate,
+    is_held_as_integers,
+    limits,
+    quantize,
+    rows,
+)
+from pipeline.tf.tflite.rounding import clip, half_even, half_up
 
 
 def _unary(function: Callable[[Any], Any]) -> Build:
@@ -105,8 +115,6 @@ def _all_integers(build: Build, otherwise: Build) -> Build:
     def choose(call: Call) -> Any:
         if all(is_held_as_integers(call.spec(i)) for i in (0, 1)):
             return build(call)
-        from pipeline.tf.tflite.call import quantize
-
         return quantize(otherwise(call), call.outputs[0])
 
     return choose
@@ -116,8 +124,6 @@ def _relu_integers(low: float | None, high: float | None) -> Build:
     """Return held numbers within limits; only where both scales are the same."""
 
     def build(call: Call) -> Any:
-        from pipeline.tf.tflite.call import quantize
-
         own, target = call.spec(0), call.outputs[0]
         value = call.real(0)
         lowest, highest = limits(target)
@@ -134,69 +140,66 @@ def _relu_integers(low: float | None, high: float | None) -> Build:
 
 _ADD, _SUB, _MUL = _binary(tf.add), _binary(tf.subtract), _binary(tf.multiply)
 
-ROWS: Table = (
-    rows(
-        {
-            "ABS": _unary(tf.abs),
-            "CEIL": _unary(tf.math.ceil),
-            "COMPLEX_ABS": _unary(tf.abs),
-            "COS": _unary(tf.cos),
-            "ELU": _unary(tf.nn.elu),
-            "EXP": _unary(tf.exp),
-            "FLOOR": _unary(tf.floor),
-            "GELU": _gelu,
-            "HARD_SWISH": _unary(_hard_swish),
-            "IMAG": _unary(tf.math.imag),
-            "LEAKY_RELU": _leaky_relu,
-            "LOG": _unary(tf.math.log),
-            "LOGICAL_NOT": _unary(tf.logical_not),
-            "LOGISTIC": _unary(tf.sigmoid),
-            "LOG_SOFTMAX": _unary(tf.nn.log_softmax),
-            "NEG": _unary(tf.negative),
-            "PRELU": _prelu,
-            "REAL": _unary(tf.math.real),
-            "ROUND": _unary(tf.round),
-            "RSQRT": _unary(tf.math.rsqrt),
-            "SIGN": _unary(tf.sign),
-            "SIN": _unary(tf.sin),
-            "SQRT": _unary(tf.sqrt),
-            "SQUARE": _unary(tf.square),
-            "TANH": _unary(tf.tanh),
-            "ZEROS_LIKE": _unary(tf.zeros_like),
-            "CAST": _cast,
-            "FAKE_QUANT": _fake_quant,
-            "DIV": _binary(_divide),
-            "POW": _binary(tf.pow),
-            "FLOOR_DIV": _binary(tf.math.floordiv),
-            "FLOOR_MOD": _binary(tf.math.floormod),
-            "SQUARED_DIFFERENCE": _binary(tf.math.squared_difference),
-            "MAXIMUM": _binary(tf.maximum),
-            "MINIMUM": _binary(tf.minimum),
-            "ATAN2": _binary(tf.atan2),
-            "EQUAL": _binary(tf.equal),
-            "NOT_EQUAL": _binary(tf.not_equal),
-            "LESS": _binary(tf.less),
-            "LESS_EQUAL": _binary(tf.less_equal),
-            "GREATER": _binary(tf.greater),
-            "GREATER_EQUAL": _binary(tf.greater_equal),
-            "LOGICAL_AND": _binary(tf.logical_and),
-            "LOGICAL_OR": _binary(tf.logical_or),
-            "RIGHT_SHIFT": _binary(tf.bitwise.right_shift),
-            "BITWISE_XOR": _binary(tf.bitwise.bitwise_xor),
-            "STABLEHLO_ADD": _binary(tf.add),
-            "STABLEHLO_MULTIPLY": _binary(tf.multiply),
-            "STABLEHLO_MAXIMUM": _binary(tf.maximum),
-            "STABLEHLO_MINIMUM": _binary(tf.minimum),
-            "STABLEHLO_SHIFT_LEFT": _binary(tf.bitwise.left_shift),
-        }
-    )
-    | {
-        "ADD": Row(build=_ADD, integer=_all_integers(_add_integers(1), _ADD)),
-        "SUB": Row(build=_SUB, integer=_all_integers(_add_integers(-1), _SUB)),
-        "MUL": Row(build=_MUL, integer=_all_integers(_multiply_integers, _MUL)),
-        "RELU": Row(build=_unary(tf.nn.relu), integer=_relu_integers(0.0, None)),
-        "RELU6": Row(build=_unary(tf.nn.relu6), integer=_relu_integers(0.0, 6.0)),
-        "RELU_N1_TO_1": Row(build=_activation(-1.0, 1.0), integer=_relu_integers(-1.0, 1.0)),
-        "RELU_0_TO_1": Row(build=_activation(0.0, 1.0), integer=_relu_integers(0.0, 1.0)),
+ROWS: Table = rows(
+    {
+        "ABS": _unary(tf.abs),
+        "CEIL": _unary(tf.math.ceil),
+        "COMPLEX_ABS": _unary(tf.abs),
+        "COS": _unary(tf.cos),
+        "ELU": _unary(tf.nn.elu),
+        "EXP": _unary(tf.exp),
+        "FLOOR": _unary(tf.floor),
+        "GELU": _gelu,
+        "HARD_SWISH": _unary(_hard_swish),
+        "IMAG": _unary(tf.math.imag),
+        "LEAKY_RELU": _leaky_relu,
+        "LOG": _unary(tf.math.log),
+        "LOGICAL_NOT": _unary(tf.logical_not),
+        "LOGISTIC": _unary(tf.sigmoid),
+        "LOG_SOFTMAX": _unary(tf.nn.log_softmax),
+        "NEG": _unary(tf.negative),
+        "PRELU": _prelu,
+        "REAL": _unary(tf.math.real),
+        "ROUND": _unary(tf.round),
+        "RSQRT": _unary(tf.math.rsqrt),
+        "SIGN": _unary(tf.sign),
+        "SIN": _unary(tf.sin),
+        "SQRT": _unary(tf.sqrt),
+        "SQUARE": _unary(tf.square),
+        "TANH": _unary(tf.tanh),
+        "ZEROS_LIKE": _unary(tf.zeros_like),
+        "CAST": _cast,
+        "FAKE_QUANT": _fake_quant,
+        "DIV": _binary(_divide),
+        "POW": _binary(tf.pow),
+        "FLOOR_DIV": _binary(tf.math.floordiv),
+        "FLOOR_MOD": _binary(tf.math.floormod),
+        "SQUARED_DIFFERENCE": _binary(tf.math.squared_difference),
+        "MAXIMUM": _binary(tf.maximum),
+        "MINIMUM": _binary(tf.minimum),
+        "ATAN2": _binary(tf.atan2),
+        "EQUAL": _binary(tf.equal),
+        "NOT_EQUAL": _binary(tf.not_equal),
+        "LESS": _binary(tf.less),
+        "LESS_EQUAL": _binary(tf.less_equal),
+        "GREATER": _binary(tf.greater),
+        "GREATER_EQUAL": _binary(tf.greater_equal),
+        "LOGICAL_AND": _binary(tf.logical_and),
+        "LOGICAL_OR": _binary(tf.logical_or),
+        "RIGHT_SHIFT": _binary(tf.bitwise.right_shift),
+        "BITWISE_XOR": _binary(tf.bitwise.bitwise_xor),
+        "STABLEHLO_ADD": _binary(tf.add),
+        "STABLEHLO_MULTIPLY": _binary(tf.multiply),
+        "STABLEHLO_MAXIMUM": _binary(tf.maximum),
+        "STABLEHLO_MINIMUM": _binary(tf.minimum),
+        "STABLEHLO_SHIFT_LEFT": _binary(tf.bitwise.left_shift),
     }
-)
+) | {
+    "ADD": Row(build=_ADD, integer=_all_integers(_add_integers(1), _ADD)),
+    "SUB": Row(build=_SUB, integer=_all_integers(_add_integers(-1), _SUB)),
+    "MUL": Row(build=_MUL, integer=_all_integers(_multiply_integers, _MUL)),
+    "RELU": Row(build=_unary(tf.nn.relu), integer=_relu_integers(0.0, None)),
+    "RELU6": Row(build=_unary(tf.nn.relu6), integer=_relu_integers(0.0, 6.0)),
+    "RELU_N1_TO_1": Row(build=_activation(-1.0, 1.0), integer=_relu_integers(-1.0, 1.0)),
+    "RELU_0_TO_1": Row(build=_activation(0.0, 1.0), integer=_relu_integers(0.0, 1.0)),
+}

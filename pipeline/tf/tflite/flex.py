@@ -27,7 +27,7 @@ def read_node(operator: Operator) -> NodeDef:
         parts = flexbuffers.GetRoot(bytearray(operator.custom_options)).AsVector
         name, content = parts[0].AsString, bytes(parts[1].AsStringBytes)
         node.ParseFromString(content)
-    except Exception as error:  # noqa: BLE001  # the reader fails in any way it likes
+    except Exception as error:  # the reader fails in any way it likes
         reason = "no node" if isinstance(error, DecodeError) else "no options"
         raise FormatError(
             f"{operator.label}: it carries {reason} of TensorFlow",

@@ -95,9 +95,7 @@ def _read_tensors(graph: Table, slot: int) -> Iterator[TensorMetadata]:
 def find_ranges(ends: Ends, metadata: Metadata | None) -> Mapping[str, tuple[float, float]] | None:
     """Return the range of the values of inputs, by name: of their dtype, or of their metadata."""
     ranges = {
-        name: _WHOLE[tensor.dtype]
-        for name, tensor in ends.inputs.items()
-        if _is_quantized(tensor)
+        name: _WHOLE[tensor.dtype] for name, tensor in ends.inputs.items() if _is_quantized(tensor)
     }
     if metadata is not None and len(metadata.inputs) == len(ends.inputs):
         for name, stated in zip(ends.inputs, metadata.inputs, strict=True):

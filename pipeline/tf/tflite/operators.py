@@ -33,6 +33,8 @@ HELD: Table = control_flow.HELD
 """Operators that take and return held values, whatever these stand for."""
 
 _TABLE = "TensorFlow.js fills tables from constants of a SavedModel only"
+UNKNOWN = "no rule converts it"
+"""Why any other operator is refused."""
 _RANDOM = "it returns random numbers, which no two runtimes share"
 _NO_KERNEL = "the interpreter of TensorFlow Lite has no kernel of it, so nobody can prove it"
 

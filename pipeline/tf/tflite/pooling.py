@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Call, Row, Table, activate, rows
+from pipeline.tf.tflite.call import Call, Row, Table, activate, quantize, rows
 from pipeline.tf.tflite.convolutions import padding_of
 from pipeline.tf.tflite.rounding import clip, half_away
 
@@ -32,8 +32,6 @@ def _average_integers(call: Call) -> Any:
     assert own is not None
     assert target is not None
     if not own.same(target):
-        from pipeline.tf.tflite.call import quantize
-
         return quantize(_average(call), call.outputs[0])
     window = _window(call)
     count = window["ksize"][1] * window["ksize"][2]
@@ -50,8 +48,6 @@ def _largest_integers(call: Call) -> Any:
     own, target = call.spec(0).quantization, call.outputs[0].quantization
     assert own is not None
     if not own.same(target):
-        from pipeline.tf.tflite.call import quantize
-
         return quantize(_largest(call), call.outputs[0])
     return clip(tf.nn.max_pool2d(call.held[0], **_window(call)), call)
 
@@ -63,7 +59,9 @@ def _root_mean_square(call: Call) -> Any:
 
 def _resize(method: str) -> Any:
     def build(call: Call) -> Any:
-        raw = tf.raw_ops.ResizeBilinear if method == "bilinear" else tf.raw_ops.ResizeNearestNeighbor
+        raw = (
+            tf.raw_ops.ResizeBilinear if method == "bilinear" else tf.raw_ops.ResizeNearestNeighbor
+        )
         return raw(
             images=call.real(0),
             size=call.real(1),

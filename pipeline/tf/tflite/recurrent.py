@@ -63,9 +63,7 @@ def _lstm_step(call: Call, places: Places) -> tuple[Step, int, int]:
     def step(value: Any, state: Sequence[Any]) -> tuple[Any, list[Any]]:
         output, cell = state
         forget = tf.sigmoid(gate(1, value, output, cell, 1))
-        entering = (
-            tf.sigmoid(gate(0, value, output, cell, 0)) if has_input_gate else 1.0 - forget
-        )
+        entering = tf.sigmoid(gate(0, value, output, cell, 0)) if has_input_gate else 1.0 - forget
         fresh = activate(gate(2, value, output, cell, None), activation)
         cell = _limit(forget * cell + entering * fresh, call.option("cellClip", 0.0))
         output = tf.sigmoid(gate(3, value, output, cell, 2)) * activate(cell, activation)
@@ -83,7 +81,11 @@ def _product(value: Any, weights: Any) -> Any:
     """Multiply by a matrix of (outputs, inputs); a vector of weights is a diagonal."""
     if len(weights.shape) == 1:
         return value * weights
-    transposed = np.ascontiguousarray(weights.T) if isinstance(weights, np.ndarray) else tf.transpose(weights)
+    transposed = (
+        np.ascontiguousarray(weights.T)
+        if isinstance(weights, np.ndarray)
+        else tf.transpose(weights)
+    )
     return tf.matmul(value, transposed)
 
 
@@ -91,8 +93,7 @@ def _limit(value: Any, limit: float) -> Any:
     return tf.clip_by_value(value, -limit, limit) if limit > 0 else value
 
 
-def _run(  # noqa: PLR0913  # a recurrence has these parts
-    call: Call,
+def _run(
     value: Any,
     step: Step,
     sizes: Sequence[int],
@@ -142,7 +143,7 @@ def _loop(value: Any, step: Step, state: Sequence[Any]) -> Any:
 def _sequence_lstm(call: Call) -> Any:
     step, num_outputs, num_cells = _lstm_step(call, Places())
     return _run(
-        call, call.real(0), step, [num_outputs, num_cells],
+        call.real(0), step, [num_outputs, num_cells],
         time_major=bool(call.option("timeMajor")),
     )  # fmt: skip
 
@@ -154,7 +155,7 @@ def _both_ways_lstm(call: Call) -> Any:
     for places, backwards in ((_FORWARD, False), (_BACKWARD, True)):
         step, num_outputs, num_cells = _lstm_step(call, places)
         outputs = _run(
-            call, call.real(0), step, [num_outputs, num_cells],
+        call.real(0), step, [num_outputs, num_cells],
             time_major=bool(call.option("timeMajor", True)), backwards=backwards,
         )  # fmt: skip
         made.append(outputs)
@@ -193,7 +194,7 @@ def _rnn_step(call: Call, first: int) -> Step:
 
 def _sequence_rnn(call: Call) -> Any:
     return _run(
-        call, call.real(0), _rnn_step(call, 1), [int(call.spec(1).shape[0])],  # type: ignore[index,arg-type]
+        call.real(0), _rnn_step(call, 1), [int(call.spec(1).shape[0])],  # type: ignore[index,arg-type]
         time_major=bool(call.option("timeMajor")),
     )  # fmt: skip
 
@@ -203,7 +204,7 @@ def _both_ways_rnn(call: Call) -> Any:
         raise call.refuse("an auxiliary input")
     made = [
         _run(
-            call, call.real(0), _rnn_step(call, first), [int(call.spec(first).shape[0])],  # type: ignore[index,arg-type]
+        call.real(0), _rnn_step(call, first), [int(call.spec(first).shape[0])],  # type: ignore[index,arg-type]
             time_major=bool(call.option("timeMajor")), backwards=backwards,
         )
         for first, backwards in ((1, False), (5, True))

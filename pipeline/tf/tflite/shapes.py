@@ -136,7 +136,10 @@ def _range(call: Call) -> Any:
 
 def _reverse_sequence(call: Call) -> Any:
     return tf.reverse_sequence(
-        call.real(0), call.real(1), seq_axis=call.option("seqDim"), batch_axis=call.option("batchDim")
+        call.real(0),
+        call.real(1),
+        seq_axis=call.option("seqDim"),
+        batch_axis=call.option("batchDim"),
     )
 
 

@@ -82,9 +82,10 @@ class Distance:
         """Return a sentence: "... by up to 1.2 % of the range"; none where nothing was added."""
         if self.worst is None:
             return []
+        share = f"{self.worst:.1%} of the range"
+        rounded = "the interpreter of TensorFlow Lite also rounds activations to 8 bits"
         return [
-            "the weights are used as they are; the interpreter of TensorFlow Lite also rounds "
-            f"activations to 8 bits, which moves its outputs by up to {self.worst:.1%} of the range"
+            f"the weights are used as they are; {rounded}, which moves outputs by up to {share}"
         ]
 
 
@@ -132,8 +133,7 @@ def open_interpreter(content: bytes, model: TfliteModel, ends: Ends, source: Pat
             interpreter.set_tensor(tensor.index, arrays[name])
         interpreter.invoke()
         return {
-            name: np.array(interpreter.get_tensor(tensor.index))
-            for name, tensor in outputs.items()
+            name: np.array(interpreter.get_tensor(tensor.index)) for name, tensor in outputs.items()
         }
 
     return run

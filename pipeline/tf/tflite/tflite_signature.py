@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import SignatureError
-from pipeline.records.source import StatedSignature, StatedTensor
+from pipeline.records.source import Scale, StatedSignature, StatedTensor
 from pipeline.text.suggest import did_you_mean, find_similar
 from pipeline.tf.tflite.call import is_held_as_integers
 from pipeline.tf.tflite.tflite_model import SignatureDef, SubGraph, Tensor, TfliteModel
@@ -114,6 +114,17 @@ def find_steps(model: TfliteModel, ends: Ends) -> dict[str, float]:
             if is_held_as_integers(source) and source.quantization is not None:
                 steps[name] = float(source.quantization.scale)
     return steps
+
+
+def find_scales(ends: Ends) -> dict[str, Scale]:
+    """Return scale and zero point of the ends that are whole numbers, by name."""
+    return {
+        name: Scale(
+            scale=float(tensor.quantization.scale), zero_point=tensor.quantization.zero_point
+        )
+        for name, tensor in (*ends.inputs.items(), *ends.outputs.items())
+        if tensor.quantization is not None and is_held_as_integers(tensor)
+    }
 
 
 def _state(tensors: Mapping[str, Tensor]) -> dict[str, StatedTensor]:

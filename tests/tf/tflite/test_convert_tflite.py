@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tflite_models
 import tfjs_runtime
+import tflite_models
 
 from pipeline.errors import (
     ConversionError,
@@ -61,9 +61,7 @@ def convert(submit: Submit, tmp_path: Path) -> Convert:
         base.mkdir()
         source = tflite_models.built() / name
         asked = ConversionFlags(**flags)
-        return Conversion.model_validate(
-            submit(CONVERT, source=source, folder=base, flags=asked)
-        )
+        return Conversion.model_validate(submit(CONVERT, source=source, folder=base, flags=asked))
 
     return convert_now
 
@@ -140,7 +138,9 @@ def test_tensorflow_js_returns_what_the_interpreter_does(
         for i, vector in enumerate(vectors.vectors):
             assert set(run.outputs[i]) == set(vector.outputs)
             for output, values in vector.outputs.items():
-                assert np.allclose(run.outputs[i][output], values, rtol=tolerance, atol=tolerance), output
+                assert np.allclose(
+                    run.outputs[i][output], values, rtol=tolerance, atol=tolerance
+                ), output
     assert vectors.runtime == "tensorflow lite 2.19.0"
 
 
@@ -158,8 +158,9 @@ def test_weights_are_as_small_as_in_the_file(
 ) -> None:
     convert(name)
 
-    kernels = [spec for spec in load_model_json(tmp_path / "base/model.json").weights
-               if spec.size > 1000]
+    kernels = [
+        spec for spec in load_model_json(tmp_path / "base/model.json").weights if spec.size > 1000
+    ]
     assert {spec.stored_dtype for spec in kernels} == stored
     assert len(kernels) == 2
 
@@ -179,6 +180,7 @@ def test_quantized_ends_keep_their_dtype(convert: Convert, tmp_path: Path) -> No
     assert ends == [("int8", "int32"), ("int8", "int32")]
     assert signature.outputs[0].step == 1.0
     assert record.ranges == {"image": (-128.0, 127.0)}
+    assert set(record.scales or ()) == {"image", "Identity"}
 
 
 def test_names_are_those_of_the_signature(convert: Convert) -> None:
@@ -193,6 +195,7 @@ def test_a_variable_is_an_input_and_an_output(convert: Convert) -> None:
 
     assert tensors(record.inputs) == ["value", "total"]
     assert tensors(record.outputs) == ["mean", "total"]
+    assert record.state == {"total": [1.0, 2.0]}
 
 
 @pytest.mark.parametrize(
@@ -213,5 +216,5 @@ def test_the_refusal_says_why(
 
 
 def test_a_signature_that_is_not_there_is_named(convert: Convert) -> None:
-    with pytest.raises(SignatureError, match="no signature 'scores'.*did you mean 'score'"):
+    with pytest.raises(SignatureError, match=r"no signature 'scores'.*did you mean 'score'"):
         convert("signatures.tflite", signature_name="scores")

@@ -68,9 +68,11 @@ def test_a_weight_that_would_be_rounded_stays(
 ) -> None:
     kernel = kernel.astype(np.float32)
     folder = write(tmp_path, kernel)
-    is_float16 = known.dtype == "float16" and np.array_equal(
-        kernel, kernel.astype(np.float16).astype(np.float32)
-    ) and bool(np.isfinite(kernel).all())
+    is_float16 = (
+        known.dtype == "float16"
+        and np.array_equal(kernel, kernel.astype(np.float16).astype(np.float32))
+        and bool(np.isfinite(kernel).all())
+    )
 
     assert store_exactly(folder, [known], shard_size_bytes=700) == int(is_float16)
     assert np.array_equal(read(folder)["kernel"], kernel)
