@@ -18,7 +18,6 @@ in 65 seconds; no other outcome.
 import argparse
 import random
 import signal
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -104,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -58,7 +58,9 @@ class Scale(CamelPart):
     """How whole numbers stand for real ones: real = scale * (number - zeroPoint)."""
 
     scale: float
+    """Real difference of two neighbouring numbers."""
     zero_point: int
+    """The number that stands for 0."""
 
 
 class LoadedTensor(Part):

@@ -86,7 +86,8 @@ def _convert(tf: Any, function: Any, shape: list[int | None], mode: str = "float
         import numpy as np
 
         random = np.random.default_rng(5)
-        pictures = [random.uniform(-1, 1, shape).astype(np.float32) for _ in range(8)]
+        sizes = [size or 1 for size in shape]
+        pictures = [random.uniform(-1, 1, sizes).astype(np.float32) for _ in range(8)]
         converter.representative_dataset = lambda: ([each] for each in pictures)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -146,11 +147,11 @@ def _signatures(tf: Any) -> bytes:
     matrix = _weights(tf, 8, 4, 3)
 
     class Model(tf.Module):  # type: ignore[misc]
-        @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32)])
+        @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32)])  # type: ignore[untyped-decorator]
         def score(self, features: Any) -> Any:
             return {"scores": tf.matmul(features, matrix), "total": tf.reduce_sum(features)}
 
-        @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32)])
+        @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32)])  # type: ignore[untyped-decorator]
         def double(self, features: Any) -> Any:
             return {"doubled": features * 2}
 
@@ -173,7 +174,7 @@ def _counter(tf: Any) -> bytes:
             super().__init__()
             self.total = tf.Variable([[1.0, 2.0]], name="total")
 
-        @tf.function(input_signature=[tf.TensorSpec([1, 2], tf.float32)])
+        @tf.function(input_signature=[tf.TensorSpec([1, 2], tf.float32)])  # type: ignore[untyped-decorator]
         def add(self, value: Any) -> Any:
             before = self.total.read_value()
             self.total.assign(before + value)
@@ -233,7 +234,7 @@ def _detection(tf: Any) -> bytes:
     )
     anchors = _weights(tf, 9, 12, 4)
 
-    @tf.function(experimental_implements=implements)
+    @tf.function(experimental_implements=implements)  # type: ignore[untyped-decorator]
     def choose(boxes: Any, scores: Any, anchors: Any) -> Any:
         del boxes, scores, anchors
         return tf.zeros([1, 4, 4]), tf.zeros([1, 4]), tf.zeros([1, 4]), tf.zeros([1])

@@ -6,6 +6,7 @@ Numbers of 4 bits are unpacked, sparse constants become dense. This module opens
 import math
 import struct
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,11 @@ _ITEMS = {
 # A sparse constant is small in the file, and may claim any shape.
 _MAX_ELEMENTS = 2**31
 _DENSE, _SPARSE = 0, 1
-_VECTORS = {1: np.dtype(np.int32), 2: np.dtype(np.uint16), 3: np.dtype(np.uint8)}
+_VECTORS: dict[int, np.dtype[Any]] = {
+    1: np.dtype(np.int32),
+    2: np.dtype(np.uint16),
+    3: np.dtype(np.uint8),
+}
 
 
 def read_constant(tensor: Tensor, source: Bytes) -> Array:
@@ -52,7 +57,7 @@ def read_constant(tensor: Tensor, source: Bytes) -> Array:
 def _view(tensor: Tensor, data: Array, source: Bytes) -> Array:
     """Return the stored values of a constant, in their order in the file."""
     if tensor.dtype == "int4":
-        pairs = np.stack([data << 4, data], -1).astype(np.uint8).view(np.int8) >> 4
+        pairs: Array = np.stack([data << 4, data], -1).astype(np.uint8).view(np.int8) >> 4
         return pairs.reshape(-1)
     if tensor.dtype == "bfloat16":
         if data.size % 2:
@@ -81,7 +86,6 @@ def _read_strings(tensor: Tensor, data: Array, shape: tuple[int, ...], source: B
         return values.reshape(shape)
     except (struct.error, ValueError):
         source.fail(tensor.place, f"its strings cannot be read as shape {shape}")
-        raise
 
 
 def _densify(tensor: Tensor, stored: Array, shape: tuple[int, ...], source: Bytes) -> Array:
@@ -163,5 +167,4 @@ def _read_vector(level: Table, slot: int, name: str, source: Bytes) -> Array:
     table = level.table(slot + 2, name)
     if kind not in _VECTORS or table is None:
         source.fail(level.place, f"its {name} are missing")
-        raise AssertionError
     return table.vector(4, _VECTORS[kind], name).astype(np.int64)

@@ -9,7 +9,7 @@ file (1024 bytes)". The layout is https://flatbuffers.dev/internals/ . This modu
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ class Bytes:
         if self.num_elements > _MAX_ELEMENTS_PER_BYTE * len(self.content):
             self.fail(place, "its lists are longer than the file")
 
-    def fail(self, place: str, reason: str) -> None:
+    def fail(self, place: str, reason: str) -> NoReturn:
         """Raise for damage at a place."""
         raise FormatError(
             f"{self.name}: damaged at {place}: {reason}; expected a TensorFlow Lite model",

@@ -16,17 +16,17 @@ from pipeline.tf.tflite import (
 )
 from pipeline.tf.tflite.call import Table
 
-REAL: Table = (
-    convolutions.ROWS
-    | detection.ROWS
-    | elementwise.ROWS
-    | pooling.ROWS
-    | quantized.ROWS
-    | recurrent.ROWS
-    | reductions.ROWS
-    | shapes.ROWS
-    | spectra.ROWS
-)
+REAL: Table = {
+    **convolutions.ROWS,
+    **detection.ROWS,
+    **elementwise.ROWS,
+    **pooling.ROWS,
+    **quantized.ROWS,
+    **recurrent.ROWS,
+    **reductions.ROWS,
+    **shapes.ROWS,
+    **spectra.ROWS,
+}
 """Operators that compute with values."""
 
 HELD: Table = control_flow.HELD
