@@ -14,10 +14,13 @@ def test_the_page_has_the_lists_of_the_tables() -> None:
     assert document.write_lists(text) == text
 
 
-def test_every_operator_of_the_schema_is_built_or_refused_with_a_reason() -> None:
+def test_what_is_built_is_in_the_schema_and_not_refused() -> None:
     operators = importlib.import_module("pipeline.tf.tflite.operators")
     model = importlib.import_module("pipeline.tf.tflite.tflite_model")
     built = operators.REAL.keys() | operators.HELD.keys()
 
     assert not built & operators.REFUSED.keys()
-    assert len(set(model.OPERATORS.values()) & built) == 147
+    assert built - set(model.OPERATORS.values()) == {
+        "Convolution2DTransposeBias",
+        "TFLite_Detection_PostProcess",
+    }
