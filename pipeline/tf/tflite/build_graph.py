@@ -5,7 +5,7 @@ values, which is how the initial values of variables are found.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -215,11 +215,7 @@ def _as_moved(call: Call) -> Call | None:
     if not all(first.same(other) for other in known) or call.option("fusedActivationFunction") > 1:
         return None
 
-    def plain(tensor: Tensor | None) -> Tensor | None:
-        held = tensor is not None and is_held_as_integers(tensor)
-        return replace(tensor, quantization=None, dtype="float32") if tensor and held else tensor
-
-    return replace(call, inputs=[plain(tensor) for tensor in call.inputs])
+    return call.of_held(call.held)
 
 
 def enter(value: Any, tensor: Tensor) -> Value:

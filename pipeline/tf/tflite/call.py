@@ -6,7 +6,7 @@ is held as it is; TensorFlow.js has no small integers, so those without a scale 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ _RANGES = {
     "int4": (-8, 7), "int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767),
 }  # fmt: skip
 _SMALL = {"int4", "int8", "uint8", "int16", "uint16", "uint32"}
-_MAX_EXACT = 2**24
 
 
 @dataclass(kw_only=True)
@@ -148,6 +147,16 @@ class Call:
             return _scale_along(held, known)
         return dequantize(held, spec)
 
+    def of_held(self, held: Sequence[Value]) -> "Call":
+        """Return the same call with other held numbers, which stand for themselves."""
+
+        def plain(tensor: Tensor | None) -> Tensor | None:
+            if tensor is None or not is_held_as_integers(tensor):
+                return tensor
+            return replace(tensor, quantization=None, dtype="float32")
+
+        return replace(self, held=held, inputs=[plain(tensor) for tensor in self.inputs])
+
     def bias(self, index: int) -> Value:
         """Return the real value of a bias, which may be int32 with a scale."""
         spec = self.spec(index)
@@ -182,16 +191,6 @@ class Call:
             f"{self.operator.label}: {why}, which cannot be converted",
             hint="docs/tflite.md lists what can be converted",
         )
-
-    def note_sum(self, weights: Any, largest: float) -> None:
-        """Note where sums of integers may pass what float32 holds exactly."""
-        bound = float(
-            np.abs(weights.astype(np.float64)).reshape(-1, weights.shape[-1]).sum(0).max(initial=0)
-        )
-        if bound * largest > _MAX_EXACT:
-            self.state.notes[
-                "sums of some layers may pass 2^24, beyond which float32 rounds whole numbers"
-            ] = None
 
 
 def _scale_along(held: Any, known: Quantization) -> Any:

@@ -22,16 +22,20 @@ def _suppress_hard(call: Call) -> Any:
 
 
 def _suppress_soft(call: Call) -> Any:
-    indices, scores, number = tf.raw_ops.NonMaxSuppressionV5(
+    most = _scalar(call, 2)
+    indices, scores, _ = tf.raw_ops.NonMaxSuppressionV5(
         boxes=call.real(0),
         scores=call.real(1),
-        max_output_size=_scalar(call, 2),
+        max_output_size=most,
         iou_threshold=_scalar(call, 3),
         score_threshold=_scalar(call, 4),
         soft_nms_sigma=_scalar(call, 5),
-        pad_to_max_output_size=True,
+        pad_to_max_output_size=False,
     )
-    return [indices, scores, number]
+    # TensorFlow.js has no third output of this op, and does not pad the others.
+    number = tf.shape(indices)[0]
+    rest = [[0, most - number]]
+    return [tf.pad(indices, rest), tf.pad(scores, rest), number]
 
 
 def _scalar(call: Call, index: int) -> Any:

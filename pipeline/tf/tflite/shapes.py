@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Call, Table, activate, rows
+from pipeline.tf.tflite.call import Call, Row, Table, activate, rows
 
 
 def _reshape(call: Call) -> Any:
@@ -104,6 +104,35 @@ def _one_hot(call: Call) -> Any:
     depth = call.known(1)
     depth = tf.reshape(call.real(1), []) if depth is None else int(depth.reshape(-1)[0])
     return tf.one_hot(call.real(0), depth, on, off, axis=call.option("axis", -1))
+
+
+def _one_hot_integers(call: Call) -> Any:
+    """Return held numbers: the kernel copies those of its values, whatever their scale."""
+    target = call.outputs[0].quantization
+    assert target is not None
+    plain = {}
+    for index in (2, 3):
+        own = call.spec(index).quantization
+        plain[index] = call.held[index] + np.float32(
+            (own.zero_point if own else 0) - target.zero_point
+        )
+    held = [*call.held[:2], plain[2], plain[3]]
+    return _one_hot(call.of_held(held))
+
+
+def _set_diagonal_integers(call: Call) -> Any:
+    """Return held numbers: the kernel copies those of the diagonal, whatever their scale."""
+    own, diagonal, target = (
+        each.quantization for each in (call.spec(0), call.spec(1), call.outputs[0])
+    )
+    assert own is not None
+    assert diagonal is not None
+    assert target is not None
+    parts = [
+        call.held[i] + np.float32(known.zero_point - target.zero_point)
+        for i, known in enumerate((own, diagonal))
+    ]
+    return tf.linalg.set_diag(*parts)
 
 
 def _select(call: Call) -> Any:
@@ -229,20 +258,28 @@ _MOVING = {
     "SELECT_V2": lambda call: tf.where(*(call.real(i) for i in range(3))),
     "SCATTER_ND": lambda call: tf.scatter_nd(*(call.real(i) for i in range(3))),
     "MATRIX_DIAG": _diagonal,
-    "MATRIX_SET_DIAG": lambda call: tf.linalg.set_diag(call.real(0), call.real(1)),
     "DYNAMIC_UPDATE_SLICE": _update_slice,
     "DILATE": _dilate,
     "FILL": _fill,
     "SPARSE_TO_DENSE": _sparse_to_dense,
 }
 
-ROWS: Table = rows(_MOVING, moves=True) | rows(
-    {
-        "BROADCAST_ARGS": lambda call: tf.broadcast_dynamic_shape(call.real(0), call.real(1)),
-        "ONE_HOT": _one_hot,
-        "RANGE": _range,
-        "RANK": lambda call: np.array(len(call.spec(0).shape or ()), np.int32),
-        "SHAPE": _shape,
-        "WHERE": _where,
+ROWS: Table = (
+    rows(_MOVING, moves=True)
+    | rows(
+        {
+            "BROADCAST_ARGS": lambda call: tf.broadcast_dynamic_shape(call.real(0), call.real(1)),
+            "RANGE": _range,
+            "RANK": lambda call: np.array(len(call.spec(0).shape or ()), np.int32),
+            "SHAPE": _shape,
+            "WHERE": _where,
+        }
+    )
+    | {
+        "ONE_HOT": Row(build=_one_hot, integer=_one_hot_integers),
+        "MATRIX_SET_DIAG": Row(
+            build=lambda call: tf.linalg.set_diag(call.real(0), call.real(1)),
+            integer=_set_diagonal_integers,
+        ),
     }
 )
