@@ -35,6 +35,8 @@ def write_models(folder: Path) -> None:
     tf.random.set_seed(0)
     for mode in ("float32", "float16", "dynamic", "int8"):
         (folder / f"{mode}.tflite").write_bytes(_convert(tf, _network(tf), [1, 12, 12, 3], mode))
+    plain = _convert(tf, _without_bias(tf), [1, 12, 12, 3], "int8")
+    (folder / "without_bias.tflite").write_bytes(plain)
     for name, make in {
         "open": _open_batch,
         "shared": _shared,
@@ -70,6 +72,16 @@ def _network(tf: Any) -> Any:
         value = tf.nn.depthwise_conv2d(value, depthwise, [1, 1, 1, 1], "SAME") + value
         value = tf.nn.avg_pool2d(value, 2, 2, "SAME")
         return tf.matmul(tf.reshape(value, [-1, 360]), dense)
+
+    return network
+
+
+def _without_bias(tf: Any) -> Any:
+    kernel, depthwise = _weights(tf, 1, 3, 3, 3, 40), _weights(tf, 2, 5, 5, 40, 1)
+
+    def network(image: Any) -> Any:
+        value = tf.nn.conv2d(image, kernel, 2, "SAME")
+        return tf.nn.depthwise_conv2d(value, depthwise, [1, 1, 1, 1], "SAME")
 
     return network
 
@@ -230,23 +242,28 @@ def _detection(tf: Any) -> bytes:
     )  # fmt: skip
     implements = (
         f"name: 'TFLite_Detection_PostProcess' {options}"
-        "attr { key: '_output_quantized' value { b: false } }"
+        "attr { key: 'tfl_fusable_op' value { b: true } }"
     )
     anchors = _weights(tf, 9, 12, 4)
 
     @tf.function(experimental_implements=implements)  # type: ignore[untyped-decorator]
     def choose(boxes: Any, scores: Any, anchors: Any) -> Any:
-        del boxes, scores, anchors
-        return tf.zeros([1, 4, 4]), tf.zeros([1, 4]), tf.zeros([1, 4]), tf.zeros([1])
+        first = boxes[:, :4] + anchors[:4]
+        return first, first[..., 0], scores[:, :4, 0], tf.reduce_sum(scores, [1, 2])
 
-    def network(value: Any) -> Any:
-        return choose(value[..., :4], tf.sigmoid(value[..., 4:] * 3), tf.abs(anchors) + 0.2)
+    class Model(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([1, 12, 8], tf.float32)])  # type: ignore[untyped-decorator]
+        def detect(self, value: Any) -> Any:
+            scores = tf.sigmoid(value[..., 4:] * 3)
+            parts = choose(value[..., :4], scores, tf.abs(anchors) + 0.2)
+            return dict(zip(("boxes", "classes", "scores", "count"), parts, strict=True))
 
-    spec = tf.TensorSpec([1, 12, 8], tf.float32, name="value")
-    concrete = tf.function(network, input_signature=[spec]).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete)
-    converter.allow_custom_ops = True
-    content: bytes = converter.convert()
+    model = Model()
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(model, folder, {"detect": model.detect.get_concrete_function()})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, ["detect"])
+        converter.allow_custom_ops = True
+        content: bytes = converter.convert()
     return content
 
 

@@ -32,14 +32,15 @@ class State:
         model: The file.
         build: Builds a subgraph of it: its number, held inputs in, held outputs out.
         variables: Held value of each resource variable by name.
-        read: Names of variables that were read before they were assigned.
         notes: What to tell of the graph, without repetition.
+        kernels: Number of values of each kernel of whole numbers, by its content.
     """
 
     model: TfliteModel
     build: Callable[[int, Sequence[Value]], list[Value]]
     variables: dict[str, Value] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    kernels: dict[int, int] = field(default_factory=dict)
 
 
 def is_held_as_integers(tensor: Tensor) -> bool:

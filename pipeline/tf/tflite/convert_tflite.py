@@ -7,6 +7,7 @@ operators are one op.
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from pipeline.tf.tflite.tflite_signature import (
     find_steps,
 )
 from pipeline.tf.write_graph_model import write_graph_model
+from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.quantize.exact_weights import SmallWeight, store_exactly
 
 _STORED = "a weight is stored in as few bytes as in the file, with the same values"
@@ -84,6 +86,7 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         folder, _small_weights(model), shard_size_bytes=flags.weight_shard_size_bytes
     )
     stored = [f"{_STORED} ({num_stored} in this graph)"] if num_stored else []
+    stored += _find_changed(builder.state.kernels, folder)
     return Conversion(
         signature_key=ends.key,
         signatures=describe_ends(model),
@@ -95,6 +98,16 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         state=find_state(model, ends) or None,
         ranges=find_ranges(ends, read_metadata(model)),
     )
+
+
+def _find_changed(kernels: Mapping[int, int], folder: Path) -> list[str]:
+    """Return a sentence where kernels of whole numbers are not in the graph as such."""
+    specs = load_model_json(folder / "model.json").weights
+    found = Counter(spec.size for spec in specs if spec.stored_dtype == "uint8")
+    lost = (Counter(kernels.values()) - found).total()
+    if not lost:
+        return []
+    return [f"a kernel of whole numbers was changed by the optimizer ({lost} in this graph)"]
 
 
 def _small_weights(model: TfliteModel) -> Iterator[SmallWeight]:

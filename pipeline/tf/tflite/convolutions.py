@@ -24,6 +24,8 @@ from pipeline.tf.tflite.rounding import clip, half_even
 
 _PADDINGS = {0: "SAME", 1: "VALID"}
 _SHUFFLED = 1
+# Below all sums of whole numbers.
+_LEAST = -(2.0**40)
 
 
 def lay_out(value: Any, order: tuple[int, ...]) -> Any:
@@ -191,8 +193,12 @@ def _integer(product: Any, data: int = 0, bias: int = 2) -> Any:
         total = product(call, tf.convert_to_tensor(call.held[data]), weights)
         if isinstance(weights, np.ndarray):
             _note_sums(call, own, weights)
-        if call.has(bias):
+            call.state.kernels[hash(weights.tobytes())] = weights.size
+        if call.has(bias) and np.any(call.held[bias]):
             total = total + call.held[bias].astype(np.float32)
+        else:
+            # Else the optimizer moves the factors into the kernel, which then has fractions.
+            total = tf.maximum(total, np.float32(_LEAST))
         factors = (own.quantization.scale * kernel.quantization.scales.astype(np.float32)).astype(
             np.float32
         ) / target.quantization.scale

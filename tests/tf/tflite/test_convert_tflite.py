@@ -115,6 +115,7 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("float16.tflite", {}, 1e-5, id="float16"),
         pytest.param("dynamic.tflite", {}, 1e-5, id="weights of 8 bits"),
         pytest.param("int8.tflite", {}, 0.0, id="whole numbers, exactly"),
+        pytest.param("without_bias.tflite", {}, 0.0, id="whole numbers without bias"),
         pytest.param("open.tflite", {}, 1e-6, id="an open batch"),
         pytest.param("shared.tflite", {}, 1e-5, id="a kernel of three convolutions"),
         pytest.param("control.tflite", {}, 1e-5, id="branch and loop"),
@@ -151,6 +152,7 @@ def test_tensorflow_js_returns_what_the_interpreter_does(
         pytest.param("float16.tflite", {"float16"}, id="float16"),
         pytest.param("dynamic.tflite", {"uint8"}, id="a scale for each channel"),
         pytest.param("int8.tflite", {"uint8"}, id="whole numbers"),
+        pytest.param("without_bias.tflite", {"uint8"}, id="factors that could be moved into it"),
     ],
 )
 def test_weights_are_as_small_as_in_the_file(
