@@ -81,9 +81,7 @@ class LoadedModel(Part):
 class Conversion(SparsePart):
     """What a conversion tells of the source; a graph model says all of it itself (None)."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
-        {"loaded", "ranges", "scales", "state", "steps"}
-    )
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"loaded", "ranges", "scales", "state", "steps"})
 
     signature_key: str | None = None
     """The signature that was converted."""
