@@ -37,6 +37,10 @@ def write_models(folder: Path) -> None:
         (folder / f"{mode}.tflite").write_bytes(_convert(tf, _network(tf), [1, 12, 12, 3], mode))
     plain = _convert(tf, _without_bias(tf), [1, 12, 12, 3], "int8")
     (folder / "without_bias.tflite").write_bytes(plain)
+    from tflite_operators import write_recurrent
+
+    for name in ("lstm_with_all", "lstm_both_ways", "rnn_both_ways"):
+        (folder / f"{name}.tflite").write_bytes(write_recurrent(name))
     for name, make in {
         "open": _open_batch,
         "shared": _shared,

@@ -176,11 +176,10 @@ def _one_lstm(call: Call) -> Any:
 def _basic_lstm(call: Call) -> Any:
     """Run one step with all gates in one matrix, in the order input, new, forget, output."""
     joined = tf.concat([call.real(0), call.real(1)], -1)
-    entering, fresh, forget, leaving = tf.split(
-        _product(joined, call.real(2)) + call.bias(3), 4, axis=-1
-    )
+    gates = _product(joined, call.real(2)) + call.bias(3)
+    entering, fresh, forget, leaving = tf.split(gates, 4, axis=-1)
     cell = tf.sigmoid(entering) * tf.tanh(fresh) + tf.sigmoid(forget) * call.real(4)
-    return [tf.sigmoid(leaving) * tf.tanh(cell), cell, joined, tf.zeros_like(joined)]
+    return [tf.sigmoid(leaving) * tf.tanh(cell), cell, joined, gates]
 
 
 def _rnn_step(call: Call, first: int) -> Step:
