@@ -95,6 +95,9 @@ class CatalogVariant(CamelPart):
     """Only an `ok` variant has files."""
     reason: str | None
     """Why it is not `ok`."""
+    agreement: Literal["equal", "close"] | None = None
+    """How near it is to its source on the best backend: `equal` as far as arithmetic explains,
+    `close` within its limits; null unless `ok`."""
     model_path: str | None
     """Its model.json, relative to the catalog; the folder's content never changes."""
     bytes: int | None
@@ -197,6 +200,9 @@ class CatalogModel(ModelIdentity):
     """Its outputs."""
     repairs: list[str]
     """What was changed in its graph, so that TensorFlow.js runs it as its source does."""
+    provisional: str | None = None
+    """Why verdicts on it say little, such as that nobody states the range of its images; null
+    where its test vectors are what it was made for."""
     vectors: list[CatalogFile]
     """Test vectors: inputs, and what the source returned for them, to replay anywhere."""
     variants: list[CatalogVariant]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -28,6 +28,9 @@ BIN_FILE = "vectors.bin"
 Tensors = Mapping[str, Array]
 """Arrays by the names of signature.json; strings are object arrays of bytes."""
 
+VectorKind = Literal["made", "sample", "edge", "given"]
+"""Made up to look like the input; a real sample; extreme or odd values; given in the manifest."""
+
 _SIDES = ("inputs", "outputs")
 _STORED = {"float32": "<f4", "int32": "<i4", "bool": "?", "complex64": "<c8"}
 _INT32 = np.iinfo(np.int32)
@@ -41,11 +44,16 @@ class Vector:
         inputs: Every input, in a dtype of TensorFlow.js.
         outputs: The source's outputs for them, without random outputs; empty before the source ran.
         note: A remark on this run for people, or None.
+        kind: Where its inputs are from.
+        group: Vectors of one group are judged together, and apart from those of another: "0..255"
+            where the range of pixels is unknown. None where there is one group only.
     """
 
     inputs: Tensors
     outputs: Tensors
     note: str | None = None
+    kind: VectorKind = "made"
+    group: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +198,7 @@ def _key(i: int, side: str, name: str) -> str:
 
 def _format_vector(i: int, vector: Vector) -> dict[str, Any]:
     sides = {side: {n: _key(i, side, n) for n in getattr(vector, side)} for side in _SIDES}
-    return {"id": i, **sides, "note": vector.note}
+    return {"id": i, **sides, "kind": vector.kind, "group": vector.group, "note": vector.note}
 
 
 def _load_json(folder: Path) -> tuple[dict[str, Any], ModelJson]:
@@ -213,11 +221,19 @@ def _parse_vector(entry: Any, i: int, stored: Mapping[str, Array]) -> Vector:
     where = f"{JSON_FILE}: vectors[{i}]"
     if not isinstance(entry, dict) or entry.get("id") != i:
         raise FormatError(f"{where}: expected an object with id {i}")
-    note = entry.get("note")
-    if note is not None and not isinstance(note, str):
-        raise FormatError(f"{where}.note: expected a text or null")
+    note, group = (_parse_text(entry, key, where) for key in ("note", "group"))
+    kind = entry.get("kind", "made")
+    if kind not in get_args(VectorKind):
+        raise FormatError(f"{where}.kind: expected one of {', '.join(get_args(VectorKind))}")
     sides = [_parse_side(entry.get(side), f"{where}.{side}", stored) for side in _SIDES]
-    return Vector(inputs=sides[0], outputs=sides[1], note=note)
+    return Vector(inputs=sides[0], outputs=sides[1], note=note, kind=kind, group=group)
+
+
+def _parse_text(entry: Mapping[str, Any], key: str, where: str) -> str | None:
+    text = entry.get(key)
+    if text is not None and not isinstance(text, str):
+        raise FormatError(f"{where}.{key}: expected a text or null")
+    return text
 
 
 def _parse_side(keys: Any, where: str, stored: Mapping[str, Array]) -> dict[str, Array]:

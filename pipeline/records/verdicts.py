@@ -40,8 +40,12 @@ class CatalogFigures(CamelPart):
 class CatalogCheck(CamelPart):
     """A variant in TensorFlow.js on one backend."""
 
-    status: Literal["ok", "failed", "unsupported"]
-    """`failed`: it dies, or returns what the source does not; `unsupported`: an op is missing."""
+    status: Literal["ok", "failed", "unsupported", "untried"]
+    """`failed`: it dies, or returns what the source does not; `unsupported`: an op is missing;
+    `untried`: it was not run."""
+    agreement: Literal["equal", "close", "wrong"] | None = None
+    """`equal`: as far from the source as arithmetic explains; `close`: farther, within what its
+    task and the manifest allow; `wrong`: beyond it; null where it returned nothing."""
     reason: str | None
     """Why it is not `ok`."""
     tfjs: str | None
@@ -63,6 +67,8 @@ class VariantVerdict(Part):
     """Only `ok` is published."""
     reason: str | None
     """Why it is not `ok`."""
+    agreement: Literal["equal", "close"] | None = None
+    """Of the backends that prove it, the best agreement; None unless `ok`."""
     checks: dict[str, CatalogCheck]
     """By backend."""
 
