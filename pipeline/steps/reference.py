@@ -24,7 +24,7 @@ class ReferenceParameters(SourceFlags):
 
 
 def run(work: Work[ReferenceParameters]) -> None:
-    """Run the source on test vectors: `vectors.json` and `vectors.bin`."""
+    """Run the source on test vectors: `vectors.json`, `vectors.bin` and `floor.json`."""
     from pipeline.proof.source_run import run_source
 
     run_source(
@@ -38,7 +38,7 @@ def run(work: Work[ReferenceParameters]) -> None:
 
 STEP = Step(
     name="reference",
-    version=3,
+    version=4,
     parameters=ReferenceParameters,
     run=run,
     needs=("fetch", "convert", "signature"),

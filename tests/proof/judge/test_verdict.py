@@ -10,9 +10,10 @@ import pytest
 
 from pipeline.disk.canonical import format_json
 from pipeline.manifest.tolerance import OutputTolerance, Tolerance
+from pipeline.proof.judge.check import Candidate, judge_run
 from pipeline.proof.judge.fidelity import Array
 from pipeline.proof.judge.model_under_test import ModelUnderTest
-from pipeline.proof.judge.verdict import Candidate, Verdict, judge_model, judge_run
+from pipeline.proof.judge.verdict import Verdict, judge_model
 from pipeline.proof.vector_files import Vector, Vectors
 from pipeline.runtime.node_results import ModelRun
 
