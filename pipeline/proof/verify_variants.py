@@ -59,7 +59,7 @@ def verify_variants(
         for key, outcome in work.outcomes.items()
         if key.startswith("variant:") and outcome.status == "ok"
     }
-    model = _gather_model(work, signature)
+    model = gather_model(work.inputs, signature)
     base, *others = _candidates(models, tolerance, tolerances)
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         trial = _Trial(work=work, folders=models, model=model, base=base, required=required)
@@ -135,13 +135,19 @@ class _Trial:
         )
 
 
-def _gather_model(work: Work[Any], signature: Signature) -> ModelUnderTest:
-    content = load_model_json(work.inputs[f"variant:{BASE}"] / "model.json").content
+def gather_model(inputs: Mapping[str, Path], signature: Signature) -> ModelUnderTest:
+    """Return the facts of a model by which its runs are judged.
+
+    Args:
+        inputs: Folders of the steps `reference`, `map` and `variant:base`, by name.
+        signature: Its signature.
+    """
+    content = load_model_json(inputs[f"variant:{BASE}"] / "model.json").content
     tensors = {output.name: output.tensor for output in signature.outputs}
     behind = outputs_behind_selection(read_topology(content), tensors.values())
-    mapping = RoleMap.load(work.inputs["map"])
-    vectors = load_vectors(work.inputs["reference"])
-    floor = _load_floor(work.inputs["reference"], vectors)
+    mapping = RoleMap.load(inputs["map"])
+    vectors = load_vectors(inputs["reference"])
+    floor = _load_floor(inputs["reference"], vectors)
     return ModelUnderTest(
         outputs=list(tensors),
         roles={

@@ -17,7 +17,11 @@ from pipeline.proof.judge.limits import EXACT_DTYPE
 from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.records.verdicts import VariantVerdict
 from pipeline.runtime.node_results import ModelRun
+from pipeline.text.line import crop_clauses
 from pipeline.text.suggest import join_words
+
+# Longest reason of a backend, where all of them stand in one message; the log has it whole.
+MAX_REASON = 300
 
 VariantStatus = Literal["ok", "withheld", "failed"]
 
@@ -108,7 +112,10 @@ def judge_base(
         return judge_variant(base, checks, list(checks), required=required)
     if not checks:
         return Verdict(status="failed", reason="it ran on no backend", checks=checks)
-    reasons = {name: check.reason or check.distance for name, check in checks.items()}
+    reasons = {
+        name: crop_clauses(check.reason or check.distance or "", MAX_REASON)
+        for name, check in checks.items()
+    }
     return Verdict(status="failed", reason=join_reasons(reasons), checks=checks)
 
 
