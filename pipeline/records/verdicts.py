@@ -20,10 +20,10 @@ class CatalogTolerance(CamelPart):
     """In the output's own unit."""
     min_agreement: float
     """Smallest share of boxes, rows or choices that agree, where it is judged as a set."""
-    explained_rel_error: float | None
+    explained_rel_error: float | None = None
     """Largest error that float arithmetic explains, as a fraction of the range, on the vector where
     it explains most; null where that was not measured."""
-    source: str
+    source: str | None = None
     """Where it is from, such as "the limit of float16" or "the manifest's tolerance"."""
     reason: str | None
     """Why more than 1 % is right."""

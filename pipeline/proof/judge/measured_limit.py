@@ -1,9 +1,9 @@
 """Measured limits: how far an output of a base may be, by the noise floor of each vector.
 
-`pipeline.tf.tfjs_graph.noise_floor` measures the floor. On 26 real models, in 320 cases of an output
-on a vector on wasm or cpu, the largest error beyond some units in the last place is at most 2.2
-times the floor and the root mean square error at most 2.5 times, and in 94 % of the cases neither
-is above the floor itself. The floor reaches from 1e-10 to 1e-2 of the range: one limit for all
+`pipeline.tf.tfjs_graph.noise_floor` measures the floor. On 26 real models, in 320 cases of an
+output on a vector on wasm or cpu, the largest error beyond some units in the last place is at most
+2.2 times the floor and the root mean square error at most 2.6 times, and in 93 % of the cases
+neither is above the floor itself. The floor reaches from 1e-10 to 1e-2 of the range: one limit for all
 would be a thousand times too wide or too narrow. This module opens no file.
 """
 
