@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.catalog.phrases import format_requirements
 from pipeline.records.verdicts import CatalogCheck
-from pipeline.text.line import crop_middle, first_line
+from pipeline.text.line import crop_clauses, first_line
 from pipeline.text.suggest import join_words, list_first
 
 MAX_OPS = 3
-MAX_REASON = 100
+MAX_REASON = 200
 
 
 def describe_limits(checks: Mapping[str, CatalogCheck]) -> list[str]:
@@ -31,7 +31,7 @@ def _describe_fault(backend: str, check: CatalogCheck) -> str:
     """Return why a backend does not prove it: "wasm fails: Aborted() at GatherNd"."""
     if check.missing_ops:
         return f"{backend} lacks {list_first(check.missing_ops, MAX_OPS)}"
-    reason = crop_middle(first_line(check.reason), MAX_REASON)
+    reason = crop_clauses(first_line(check.reason), MAX_REASON)
     return f"{backend} fails: {reason or 'no reason given'}"
 
 

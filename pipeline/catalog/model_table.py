@@ -17,6 +17,7 @@ from pipeline.text.line import (
     Style,
     count_cells,
     count_line_cells,
+    crop_clauses,
     crop_line,
     crop_middle,
     crop_text,
@@ -214,6 +215,6 @@ def _reasons(models: Sequence[CatalogModel]) -> Mapping[tuple[str, str], list[st
         if model.status == "stale":
             entries.append((model, model.name))
         for entry, name in entries:
-            reason = crop_middle(first_line(entry.reason), MAX_REASON) or "no reason given"
+            reason = crop_clauses(first_line(entry.reason), MAX_REASON) or "no reason given"
             groups[entry.status, reason].append(name)
     return groups

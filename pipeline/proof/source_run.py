@@ -19,7 +19,7 @@ from pipeline.errors import (
     SignatureError,
     UntrustedSourceError,
 )
-from pipeline.formats.format import OUTPUT_FORMATS
+from pipeline.formats.format import GRAPH, OUTPUT_FORMATS
 from pipeline.formats.table import ROUTES, model_path, normalize_source
 from pipeline.manifest.input_section import InputSection
 from pipeline.proof.inputs.describe_provisional import describe_provisional
@@ -29,6 +29,7 @@ from pipeline.proof.inputs.test_inputs import load_test_inputs, write_test_input
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
 from pipeline.records.contract import Contracts, InputContract
 from pipeline.records.flags import DEFAULT_SHARD_BYTES, SourceFlags
+from pipeline.records.noise_floor import NoiseFloor
 from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import ConvertedSource
 from pipeline.runtime.releases import run_in_releases
@@ -80,6 +81,7 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
             "contracts": contracts,
         }
         made = _run(work, source, Path(name), record, flags, known)
+    measure_floor(work, record, signature, trust=flags.trust)
     # A child process that has opened a stranger's model may answer anything.
     answer = JsonValue(made, "answer of the reference run", error=UntrustedSourceError)
     for note in answer.get("notes").texts():
@@ -106,6 +108,43 @@ def _read_contracts(
         inputs=[*signature.inputs, *unpublished],
         outputs=[output.name for output in signature.outputs],
     )
+
+
+def measure_floor(
+    work: Work[Any], record: ConvertedSource, signature: Signature, *, trust: bool
+) -> None:
+    """Write floor.json: how far rounding alone moves the outputs of the base.
+
+    TensorFlow runs the base for it, of whatever format the source is.
+
+    Args:
+        work: The step `reference`, whose folder has the vectors.
+        record: The converted source.
+        signature: The signature of the base.
+        trust: Whether the model may touch the machine.
+    """
+    base = work.inputs["convert"]
+    if record.output_format != GRAPH:
+        reason = "TensorFlow does not run layers models"
+    elif record.format in OUTPUT_FORMATS and _is_small(base):
+        reason = "a small TensorFlow.js model is proved before TensorFlow has started"
+    else:
+        work.uses("tensorflow", "numpy")
+        try:
+            work.run_in_tensorflow(
+                "pipeline.tf.tfjs_graph.noise_floor:measure_noise_floor",
+                base=base,
+                signature=signature,
+                folder=work.folder,
+                trust=trust,
+            )
+        except _OF_GRAPH as error:
+            if isinstance(error, NoWallError):
+                raise
+            reason = f"TensorFlow does not run the base: {error.message}"
+        else:
+            return
+    NoiseFloor(reason=reason, outputs={}).save(work.folder)
 
 
 def _run(  # noqa: PLR0913, PLR0917  # a source, and what its runtime is told

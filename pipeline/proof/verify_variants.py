@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.engine.step import Work
-from pipeline.errors import FidelityError, WorkerError
+from pipeline.errors import DamagedFileError, FidelityError, WorkerError
 from pipeline.manifest.tolerance import Tolerance
+from pipeline.proof.judge.check import Candidate, judge_run
 from pipeline.proof.judge.gate import loosest_dtype
 from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.proof.judge.selection import outputs_behind_selection
-from pipeline.proof.judge.verdict import Candidate, Verdict, judge_model, judge_run
+from pipeline.proof.judge.verdict import Verdict, judge_model, proves_base
 from pipeline.proof.output_matching import prove_map
 from pipeline.proof.source_run import packages_for
-from pipeline.proof.vector_files import load_vectors
+from pipeline.proof.vector_files import Vectors, load_vectors
+from pipeline.records.noise_floor import NoiseFloor
 from pipeline.records.roles import RoleMap
 from pipeline.records.signature import Signature
 from pipeline.records.variant import VariantRecord
@@ -57,7 +59,7 @@ def verify_variants(
         for key, outcome in work.outcomes.items()
         if key.startswith("variant:") and outcome.status == "ok"
     }
-    model = _gather_model(work, signature)
+    model = gather_model(work.inputs, signature)
     base, *others = _candidates(models, tolerance, tolerances)
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         trial = _Trial(work=work, folders=models, model=model, base=base, required=required)
@@ -110,7 +112,7 @@ class _Trial:
         runs = self._run_backends(asked, results / "first", packages)
         others = [name for name in self.folders if name != BASE]
         # If the base is wrong, a variant proves nothing, and may die where the base does not.
-        wrong = judge_run(self.model, self.base, runs[QUICK][BASE]).status != "ok"
+        wrong = not proves_base(self.base, judge_run(self.model, self.base, runs[QUICK][BASE]))
         left = others if wrong else [name for name in others if runs[QUICK][name].status != "ok"]
         if (wrong or left) and PLAIN not in self.required:
             runs |= self._run_backends({PLAIN: [BASE, *left]}, results / "second", packages)
@@ -133,11 +135,19 @@ class _Trial:
         )
 
 
-def _gather_model(work: Work[Any], signature: Signature) -> ModelUnderTest:
-    content = load_model_json(work.inputs[f"variant:{BASE}"] / "model.json").content
+def gather_model(inputs: Mapping[str, Path], signature: Signature) -> ModelUnderTest:
+    """Return the facts of a model by which its runs are judged.
+
+    Args:
+        inputs: Folders of the steps `reference`, `map` and `variant:base`, by name.
+        signature: Its signature.
+    """
+    content = load_model_json(inputs[f"variant:{BASE}"] / "model.json").content
     tensors = {output.name: output.tensor for output in signature.outputs}
     behind = outputs_behind_selection(read_topology(content), tensors.values())
-    mapping = RoleMap.load(work.inputs["map"])
+    mapping = RoleMap.load(inputs["map"])
+    vectors = load_vectors(inputs["reference"])
+    floor = _load_floor(inputs["reference"], vectors)
     return ModelUnderTest(
         outputs=list(tensors),
         roles={
@@ -146,10 +156,25 @@ def _gather_model(work: Work[Any], signature: Signature) -> ModelUnderTest:
             if tensor in mapping.roles
         },
         selection={name: behind[tensor] for name, tensor in tensors.items() if tensor in behind},
-        vectors=load_vectors(work.inputs["reference"]),
+        vectors=vectors,
         box_form=mapping.conventions.get("boxes", {}).get("form"),
         steps={output.name: output.step for output in signature.outputs if output.step},
+        floors=floor.outputs,
+        no_floor=floor.reason,
     )
+
+
+def _load_floor(folder: Path, vectors: Vectors) -> NoiseFloor:
+    """Read the noise floor, which a process that opened a stranger's model has written."""
+    floor = NoiseFloor.load(folder)
+    for name, floors in floor.outputs.items():
+        if len(floors) != len(vectors.vectors):
+            raise DamagedFileError(
+                f"{NoiseFloor.FILE}: {name} has {len(floors)} floors; expected one for each of "
+                f"{len(vectors.vectors)} vectors",
+                folder=folder,
+            )
+    return floor
 
 
 def _candidates(

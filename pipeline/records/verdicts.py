@@ -5,7 +5,7 @@ The classes of checks and figures are those of the catalog, which repeats them a
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from pipeline.records.record import CamelPart, Part, Record
 from pipeline.records.signature import Proof
@@ -20,6 +20,11 @@ class CatalogTolerance(CamelPart):
     """In the output's own unit."""
     min_agreement: float
     """Smallest share of boxes, rows or choices that agree, where it is judged as a set."""
+    explained_rel_error: float | None = None
+    """Largest error that float arithmetic explains, as a fraction of the range, on the vector where
+    it explains most; null where that was not measured."""
+    source: str | None = None
+    """Where it is from, such as "the limit of float16" or "the manifest's tolerance"."""
     reason: str | None
     """Why more than 1 % is right."""
 
@@ -48,6 +53,8 @@ class CatalogCheck(CamelPart):
     task and the manifest allow; `wrong`: beyond it; null where it returned nothing."""
     reason: str | None
     """Why it is not `ok`."""
+    notes: list[str] = Field(default_factory=list)
+    """Sentences on vectors that do not decide, and on limits."""
     tfjs: str | None
     """Version of TensorFlow.js that ran it."""
     missing_ops: list[str]

@@ -27,7 +27,7 @@ class ReferenceParameters(SourceFlags):
 
 
 def run(work: Work[ReferenceParameters]) -> None:
-    """Run the source on test vectors: `contract.json`, `vectors.json` and `vectors.bin`."""
+    """Run the source on test vectors: `vectors.json`, `vectors.bin`, `contract.json`, `floor.json`."""
     from pipeline.proof.source_run import run_source
 
     run_source(

@@ -32,7 +32,7 @@ def run(work: Work[VerifyParameters]) -> None:
 
 STEP = Step(
     name="verify",
-    version=3,
+    version=4,
     parameters=VerifyParameters,
     run=run,
     needs=("signature", "reference", "map", f"variant:{BASE}"),

@@ -27,6 +27,12 @@ FALLBACKS = str.maketrans(
 # A label leaves a message this many cells at least.
 _MIN_ROOM = 20
 
+# The end of a clause, and the sign that more follow.
+_CLAUSE_END = re.compile(r"; (?!expected )|(?<=\w\w\.) ")
+_MORE = "; …"
+# The width that a first clause may take, in widths.
+_LONGEST = 3
+
 # CSI and OSC sequences of ECMA-48, then every other control character.
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.")
 _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
@@ -145,6 +151,23 @@ def crop_middle(text: str, width: int) -> str:
     tail = (width - len(ELLIPSIS)) // 2
     head = width - len(ELLIPSIS) - tail
     return _take(text, head) + ELLIPSIS + _take(text[::-1], tail)[::-1]
+
+
+def crop_clauses(text: str, width: int) -> str:
+    """Return the first clauses of a text, as many as `width` cells hold: "it lacks Erf; …".
+
+    A clause ends at a semicolon or a full stop, and "; expected at most 1 %" belongs to the clause
+    before it: a figure without its limit says nothing. The first clause is whole, unless it is
+    three times as long.
+    """
+    if count_cells(text) <= width:
+        return text
+    kept = ""
+    for end in (found.start() for found in _CLAUSE_END.finditer(text)):
+        if kept and count_cells(text[:end]) > width - len(_MORE):
+            break
+        kept = text[:end]
+    return crop_middle(kept + _MORE if kept else text, _LONGEST * width)
 
 
 def _take(text: str, width: int) -> str:

@@ -185,15 +185,18 @@ def _as_corners(boxes: Array, form: str | None) -> Array:
     )
 
 
-def overlap(first: Array, second: Array) -> Array:
+def overlap(first: Array, second: Array, *, near: float = 0.0) -> Array:
     """Return the intersection over union of each box of one list with each box of another.
 
     Args:
         first: (n, 4) corners, smaller values first.
         second: (k, 4), likewise.
 
-    float64 (n, k), 0 to 1; two equal boxes without an area have 1.
-        float64 (n, k), 0 to 1; two boxes without an area that are equal have 1.
+        near: Largest difference of coordinates of two boxes that are one place.
+
+    Returns:
+        float64 (n, k), 0 to 1; a box that is no wider or higher than `near` and a box at its place
+        have 1, because rounding may part them.
     """
     first, second = np.nan_to_num(first), np.nan_to_num(second)
     low = np.maximum(first[:, None, :2], second[None, :, :2])
@@ -201,14 +204,18 @@ def overlap(first: Array, second: Array) -> Array:
     intersection = np.prod(np.clip(high - low, 0.0, None), axis=2)
     areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (first, second)]
     union = areas[0][:, None] + areas[1][None, :] - intersection
-    equal = (first[:, None] == second[None]).all(axis=2).astype(np.float64)
-    iou: Array = np.where(union > 0, intersection / np.where(union > 0, union, 1.0), equal)
-    return iou
+    iou = intersection / np.where(union > 0, union, 1.0)
+    thin = [(boxes[:, 2:] - boxes[:, :2]).min(axis=1) <= near for boxes in (first, second)]
+    there = (np.abs(first[:, None] - second[None]) <= near).all(axis=2)
+    overlaps: Array = np.where((thin[0][:, None] | thin[1][None, :]) & there, 1.0, iou)
+    return overlaps
 
 
-def match_boxes(reference: Detections, found: Detections) -> list[tuple[int, int, float]]:
+def match_boxes(
+    reference: Detections, found: Detections, *, near: float = 0.0
+) -> list[tuple[int, int, float]]:
     """Return pairs of boxes, each as index in the reference, index found, and overlap."""
-    iou = overlap(reference.corners, found.corners)
+    iou = overlap(reference.corners, found.corners, near=near)
     free = np.ones(len(found.scores), bool)
     pairs = []
     for i in np.argsort(-reference.scores, kind="stable"):
@@ -241,7 +248,7 @@ def compare_detections(
     same_class: list[bool] = []
     borderline = 0
     for expected, actual in zip(reference, found, strict=True):
-        pairs = match_boxes(expected, actual)
+        pairs = match_boxes(expected, actual, near=limits.box)
         for i, j, iou in pairs:
             ious.append(iou)
             score_differences.append(float(abs(expected.scores[i] - actual.scores[j])))

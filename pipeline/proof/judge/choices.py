@@ -19,10 +19,10 @@ def compare_classes(reference: Sequence[Array], found: Sequence[Array]) -> dict[
     """Compare the classes that two outputs name.
 
     `top1Agreement` is the share of samples with the same best class; if the reference has several
-    best classes, any of them agrees. `top5Agreement` is the share whose best class of the reference
-    is among the five best found, as ILSVRC counts top-5 (Russakovsky et al., "ImageNet Large Scale
-    Visual Recognition Challenge", 2015); it is left out for five classes or fewer, since it is
-    always 1 then.
+    best classes, any of them agrees. A sample with NaN in the reference is left out.
+    `top5Agreement` is the share whose best class of the reference is among the five best found, as
+    ILSVRC counts top-5 (Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge",
+    2015); it is left out for five classes or fewer, since it is always 1 then.
 
     Args:
         reference: Scores or logits on each vector; the last axis is the classes.
@@ -31,7 +31,7 @@ def compare_classes(reference: Sequence[Array], found: Sequence[Array]) -> dict[
     Returns:
         The figures and `samples`; empty without classes to choose from.
     """
-    rows = [(_as_samples(r), _as_samples(a)) for r, a in zip(reference, found, strict=True)]
+    rows = [_known(_as_samples(r), _as_samples(a)) for r, a in zip(reference, found, strict=True)]
     num_classes = min((r.shape[1] for r, _ in rows), default=0)
     samples = sum(len(r) for r, _ in rows)
     if num_classes <= 1 or not samples:
@@ -54,13 +54,20 @@ def _count_tops(reference: Array, found: Array) -> tuple[int, int]:
     return int(hits[:, 0].sum()), int(hits.any(axis=1).sum())
 
 
+def _known(reference: Array, found: Array) -> tuple[Array, Array]:
+    known = ~np.isnan(reference).any(axis=1)
+    return reference[known], found[known]
+
+
 def _as_samples(array: Array) -> Array:
     classes = array.shape[-1] if array.ndim else 1
     samples = array.size // classes if classes else 0
     return array.astype(np.float64).reshape(samples, classes)
 
 
-def compare_masks(reference: Sequence[Array], found: Sequence[Array]) -> dict[str, float | int]:
+def compare_masks(
+    reference: Sequence[Array], found: Sequence[Array], *, like: Sequence[Array] | None = None
+) -> dict[str, float | int]:
     """Compare the areas that two masks cover.
 
     `pixelAgreement` is the share of pixels of the same class; `meanIou` the mean over classes of
@@ -72,8 +79,9 @@ def compare_masks(reference: Sequence[Array], found: Sequence[Array]) -> dict[st
             reference's values are logits); of several channels the largest wins. Whole numbers and
             booleans are the classes themselves.
         found: The same, in equal shapes.
+        like: Masks whose values show whether they are logits; None for the reference's.
     """
-    cut = _find_cut(reference)
+    cut = _find_cut(reference if like is None else like)
     intersections: dict[int, int] = {}
     unions: dict[int, int] = {}
     pixels = equal = 0

@@ -7,12 +7,13 @@ For values a of TensorFlow.js and r of the reference:
   vectors. Normalized by the range rather than by |r| it does not explode where r is near 0
   (the "normalized" errors of the sciences divide by the range too).
 - mismatches: values with |a - r| > atol + rtol * |r|, as in numpy.isclose.
+- root mean square error: sqrt(mean (a - r)²), of each vector.
 - cosine: r·a / (|r| |a|), all vectors as one.
 - signal-to-noise ratio in dB: 10 log10(sum r² / sum (a - r)²), as SQNR is defined for quantizers.
 
-Equal infinities at equal positions agree: a mask of -inf has a meaning. Any other infinity is
-counted, and so is every NaN, even where the reference has a NaN too: a NaN is no right answer.
-Neither enters the other figures. This module opens no file.
+Equal infinities at equal positions agree: a mask of -inf has a meaning. So do two NaN: the source
+has no better answer there, and neither has a right model. Any other infinity or NaN is counted.
+None of them enters the other figures. This module opens no file.
 """
 
 import math
@@ -62,16 +63,17 @@ class Fidelity:
 
     Attributes:
         num_values: Values compared, over all vectors.
-        num_equal: Values that are equal (infinities too).
+        num_equal: Values that are equal (infinities and NaN too).
         mismatches: Values beyond the limit, with every NaN and every infinity that is not equal.
-        num_nan: Positions where either value is NaN.
+        num_nan: Positions where one value is NaN and the other is not.
         num_infinite: Positions where one value is infinite and the other is not the same infinity.
         max_abs_error: In the output's unit; None for strings.
         max_rel_error: As a fraction of `scale`; None if that is 0 or unknown.
         scale: Range of the reference, see `measure_scale`; None for strings.
         cosine: None if either output is all zeros, and for strings.
         snr_db: None without an error or a signal, and for strings.
-        worst: None if all values are equal.
+        rms_errors: Root mean square error on each vector, in the output's unit; empty for strings.
+        worst: The value farthest beyond its limit; None if all values are equal.
     """
 
     num_values: int
@@ -84,6 +86,7 @@ class Fidelity:
     scale: float | None = None
     cosine: float | None = None
     snr_db: float | None = None
+    rms_errors: tuple[float, ...] = ()
     worst: Worst | None = None
 
     @property
@@ -113,23 +116,29 @@ class Fidelity:
 
 
 def compare(
-    reference: Sequence[Array], found: Sequence[Array], *, atol: float, rtol: float
+    reference: Sequence[Array],
+    found: Sequence[Array],
+    *,
+    atol: float | Sequence[float],
+    rtol: float,
 ) -> Fidelity:
     """Compare an output with its reference.
 
     Args:
         reference: The reference's values on each vector: numbers, bool or strings (dtype object).
         found: The values of TensorFlow.js, in equal shapes.
-        atol: Error that is no mismatch, in the output's unit.
+        atol: Error that is no mismatch, in the output's unit; one for all vectors, or one for each.
         rtol: Error that is no mismatch, as a fraction of the reference's magnitude, value by value.
     """
     if any(array.dtype.kind in "OSU" for array in (*reference, *found)):
         return _compare_exact(reference, found)
-    sums = _Sums(atol=atol, rtol=rtol)
+    allowed = [atol] * len(reference) if isinstance(atol, float | int) else list(atol)
+    sums = _Sums(allowed=allowed, rtol=rtol)
     pairs = zip(map(_as_real, reference), map(_as_real, found), strict=True)
     for vector, (expected, actual) in enumerate(pairs):
         if expected.shape != actual.shape:
             raise ValueError(f"shapes {expected.shape} and {actual.shape}")
+        sums.start_vector()
         for block in blocks(expected.size, length=_BLOCK):
             at = (vector, block.start, expected.shape)
             sums.add(expected.reshape(-1)[block], actual.reshape(-1)[block], at)
@@ -164,7 +173,7 @@ def measure_scale(reference: Sequence[Array]) -> float:
 class _Sums:
     """The sums and extremes that grow block by block."""
 
-    atol: float
+    allowed: Sequence[float]
     rtol: float
     num_values: int = 0
     num_equal: int = 0
@@ -175,15 +184,21 @@ class _Sums:
     products: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(("rr", "aa", "ra", "ee"), 0.0)
     )
+    squares: list[tuple[float, int]] = field(default_factory=list)
     worst: Worst | None = None
-    _worst_error: float = 0.0
+    _worst_share: float = 0.0
+
+    def start_vector(self) -> None:
+        """Begin the next vector."""
+        self.squares.append((0.0, 0))
 
     def add(self, expected: Array, actual: Array, at: tuple[int, int, tuple[int, ...]]) -> None:
         """Add a block of values; `at` is its vector, its start and the whole shape."""
         r, a = expected.astype(np.float64), actual.astype(np.float64)
-        nan = np.isnan(r) | np.isnan(a)
-        equal = r == a
+        nan = np.isnan(r) ^ np.isnan(a)
+        equal = (r == a) | (np.isnan(r) & np.isnan(a))
         infinite = (np.isinf(r) | np.isinf(a)) & ~equal & ~nan
+        allowed = self.allowed[at[0]]
         self.num_values += r.size
         self.num_equal += int(equal.sum())
         self.num_nan += int(nan.sum())
@@ -192,12 +207,16 @@ class _Sums:
         if not finite.all():
             r, a = np.where(finite, r, 0.0), np.where(finite, a, 0.0)
         error = np.abs(a - r)
-        beyond = error > self.atol + self.rtol * np.abs(r)
+        beyond = error > allowed + self.rtol * np.abs(r)
         self.mismatches += int((beyond | nan | infinite).sum())
         for name, product in (("rr", r @ r), ("aa", a @ a), ("ra", r @ a), ("ee", error @ error)):
             self.products[name] += float(product)
+        squares, num_values = self.squares[-1]
+        self.squares[-1] = (squares + float(error @ error), num_values + r.size)
         if error.size:
             self.max_abs_error = max(self.max_abs_error, float(error.max()))
+            if all(self.allowed):
+                error /= allowed
             # A NaN is worse than an infinity, and an infinity is worse than any number.
             error[infinite], error[nan] = np.finfo(np.float64).max, np.inf
             self._keep_worst(error, (expected, actual), at)
@@ -206,9 +225,9 @@ class _Sums:
         self, error: Array, values: tuple[Array, Array], at: tuple[int, int, tuple[int, ...]]
     ) -> None:
         index = int(error.argmax())
-        if error[index] <= self._worst_error:
+        if error[index] <= self._worst_share:
             return
-        self._worst_error = float(error[index])
+        self._worst_share = float(error[index])
         vector, start, shape = at
         self.worst = Worst(
             vector=vector,
@@ -233,6 +252,7 @@ class _Sums:
             # The square root of each sum: their product may leave the range of a float64.
             cosine=ra / math.sqrt(rr) / math.sqrt(aa) if rr and aa else None,
             snr_db=10 * math.log10(rr / ee) if rr and ee else None,
+            rms_errors=tuple(math.sqrt(total / n) if n else 0.0 for total, n in self.squares),
             worst=self.worst,
         )
 

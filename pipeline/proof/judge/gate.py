@@ -1,6 +1,7 @@
 """Gate: how far an output may be from its reference, and whether it is nearer.
 
-The default limits follow the dtype that weights are stored in. They were measured on 23 real
+A model whose noise floor was measured has a limit of its own (`measured_limit`). Beside it stand
+the default limits, which follow the dtype that weights are stored in. They were measured on 23 real
 models (photographs, music, text as inputs) in TensorFlow.js 4.22 on wasm, against TensorFlow or,
 where the source is a TensorFlow.js model, its cpu backend. The limit of a dtype is where what its
 arithmetic explains ends.
@@ -28,6 +29,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.manifest.tolerance import REASON_NEEDED_ABOVE, OutputTolerance, Tolerance
 from pipeline.proof.judge.fidelity import UNSCALED_ERROR, Fidelity
+from pipeline.proof.judge.task_figures import TaskFigure
 
 # Rounding grows with the magnitude of a value and not with the range of the output: 84 units in
 # the last place of a float32, a sum of some thousand terms.
@@ -50,6 +52,11 @@ class Limit:
         agreement: Smallest share of boxes, rows or values that agree, where values jump.
         source: Where it is from, as in "the limit of float16".
         reason: Why it is above 1 %, or None.
+        errors: Largest error on each vector, in the output's own unit, beside the share of the
+            range in `relative`; None where all vectors have the same limit.
+        rms_errors: Largest root mean square error on each vector, likewise; None for any.
+        rms_share: Added to each of `rms_errors`, as a fraction of the range.
+        figure: The figure of the task that decides before the values, or None.
     """
 
     relative: float | None
@@ -59,12 +66,42 @@ class Limit:
     agreement: float
     source: str
     reason: str | None = None
+    errors: Sequence[float] | None = None
+    rms_errors: Sequence[float] | None = None
+    rms_share: float = 0.0
+    figure: TaskFigure | None = None
+
+    def by_task(self, error: float | None) -> "Limit":
+        """Return the limit of values beside the figure of the task, which decides.
+
+        Args:
+            error: Largest error, as a fraction of the range; None for any.
+        """
+        assert self.figure is not None
+        least = f"at least {self.figure.least:g}"
+        return replace(
+            self,
+            relative=1.0 if error is None else error,
+            min_snr_db=None,
+            source="the limit beside the figure of its task",
+            reason=f"the figure of its task decides: {self.figure.words.format(least)}",
+        )
+
+    def allowed_each(self, scale: float, num_vectors: int) -> list[float]:
+        """Return the largest error on each vector, in the output's unit."""
+        if self.errors is None:
+            return [self.allowed(scale)] * num_vectors
+        share = (self.relative or 0.0) * scale or UNSCALED_ERROR
+        return [error + share for error in self.errors]
 
     def allowed(self, scale: float) -> float:
         """Return the largest error for a reference of some range, in the output's unit.
 
+        Of limits that differ between vectors it is the largest.
         Above 1 % of the range it holds only with a reason; without, 1 % holds.
         """
+        if self.errors is not None:
+            return max(self.allowed_each(scale, len(self.errors)), default=0.0)
         if not scale:
             return UNSCALED_ERROR if self.absolute is None else self.absolute
         limits = [] if self.relative is None else [self.relative * scale]
@@ -164,18 +201,24 @@ def limit_to_step(limit: Limit, step: float) -> Limit:
     )
 
 
-def judge_values(fidelity: Fidelity, limit: Limit) -> str | None:
+def judge_values(
+    fidelity: Fidelity, limit: Limit, numbers: Sequence[int] | None = None
+) -> str | None:
     """Return why an output does not pass value by value, else None: "1 of 9 values are NaN".
 
     Args:
         fidelity: Its figures, with mismatches counted by `limit`.
         limit: The limit of the output.
+        numbers: The number of each vector in messages; None for its position.
     """
     for number, kind in ((fidelity.num_nan, "NaN"), (fidelity.num_infinite, "infinite")):
         if number:
-            return f"{number:,} of {fidelity.num_values:,} values are {kind}{_place(fidelity)}"
+            share = f"{number:,} of {fidelity.num_values:,} values"
+            return f"{share} are {kind}{_place(fidelity, numbers)}"
     if fidelity.mismatches:
-        return _describe_mismatches(fidelity, limit)
+        return _describe_mismatches(fidelity, limit, numbers)
+    if fault := _judge_mean_squares(fidelity, limit, numbers):
+        return fault
     ratio, least = fidelity.snr_db, limit.min_snr_db
     if ratio is not None and least is not None and ratio < least:
         return (
@@ -185,7 +228,27 @@ def judge_values(fidelity: Fidelity, limit: Limit) -> str | None:
     return None
 
 
-def judge_discrete(fidelity: Fidelity, limit: Limit) -> str | None:
+def _judge_mean_squares(
+    fidelity: Fidelity, limit: Limit, numbers: Sequence[int] | None
+) -> str | None:
+    """Return why the errors are too large on the whole, though none is alone, else None."""
+    if limit.rms_errors is None:
+        return None
+    scale = fidelity.scale or 0.0
+    share = limit.rms_share * scale or UNSCALED_ERROR
+    for vector, (found, most) in enumerate(zip(fidelity.rms_errors, limit.rms_errors, strict=True)):
+        if found > most + share:
+            return (
+                f"the root mean square error on vector {_number(vector, numbers)} is "
+                f"{_share(found, scale)}; expected at most {_share(most + share, scale)} "
+                f"({limit.source})"
+            )
+    return None
+
+
+def judge_discrete(
+    fidelity: Fidelity, limit: Limit, numbers: Sequence[int] | None = None
+) -> str | None:
     """Return why whole numbers, booleans or strings do not pass, else None.
 
     For instance "3 of 10 values differ, the worst at [0, 2] of vector 0 …".
@@ -194,12 +257,13 @@ def judge_discrete(fidelity: Fidelity, limit: Limit) -> str | None:
     the share of values that differ.
     """
     share = fidelity.mismatches / fidelity.num_values if fidelity.num_values else 0.0
-    allowed = limit.relative or 0.0
+    allowed = DEFAULTS["float32"].relative if limit.errors is not None else limit.relative
+    allowed = allowed or 0.0
     if share <= allowed:
         return None
     return (
         f"{fidelity.mismatches:,} of {fidelity.num_values:,} values differ, the worst"
-        f"{_place(fidelity)}; expected at most {_percent(allowed)} ({limit.source})"
+        f"{_place(fidelity, numbers)}; expected at most {_percent(allowed)} ({limit.source})"
     )
 
 
@@ -219,26 +283,42 @@ def judge_agreement(agreement: float, limit: Limit, *, noun: str) -> str | None:
     )
 
 
-def _describe_mismatches(fidelity: Fidelity, limit: Limit) -> str:
+def _describe_mismatches(fidelity: Fidelity, limit: Limit, numbers: Sequence[int] | None) -> str:
     beyond = f"{fidelity.mismatches:,} of {fidelity.num_values:,} values differ"
     if fidelity.max_abs_error is None:
-        return f"{beyond}{_place(fidelity)}"
+        return f"{beyond}{_place(fidelity, numbers)}"
     scale = fidelity.scale or 0.0
-    share = ""
-    if fidelity.max_rel_error is not None:
-        share = f" is {_percent(fidelity.max_rel_error)} of the range"
-    allowed = limit.allowed(scale)
+    error, vector = _worst_error(fidelity)
+    share = f" is {_percent(error / scale)} of the range" if scale else ""
+    allowed = limit.allowed(scale) if limit.errors is None else limit.allowed_each(scale, 0)[vector]
     expected = _percent(allowed / scale) if scale else f"{allowed:.2g}"
     note = ""
     if limit.lacks_reason(scale):
         note = f"; the manifest's max_absolute_error {limit.absolute:g} needs a 'reason' above 1 %"
     return (
-        f"{beyond}, the worst{_place(fidelity)}: {fidelity.max_abs_error:.2g}{share}; "
+        f"{beyond}, the worst{_place(fidelity, numbers)}: {error:.2g}{share}; "
         f"expected at most {expected} ({limit.source}){note}"
     )
 
 
-def _place(fidelity: Fidelity) -> str:
+def _worst_error(fidelity: Fidelity) -> tuple[float, int]:
+    """Return the error of the value farthest beyond its limit, and its vector."""
+    worst = fidelity.worst
+    assert worst is not None
+    assert not isinstance(worst.expected, str)
+    assert not isinstance(worst.found, str)
+    return abs(worst.found - worst.expected), worst.vector
+
+
+def _share(error: float, scale: float) -> str:
+    return f"{_percent(error / scale)} of the range" if scale else f"{error:.2g}"
+
+
+def _number(vector: int, numbers: Sequence[int] | None) -> int:
+    return vector if numbers is None else numbers[vector]
+
+
+def _place(fidelity: Fidelity, numbers: Sequence[int] | None) -> str:
     worst = fidelity.worst
     if worst is None:
         return ""
@@ -247,7 +327,8 @@ def _place(fidelity: Fidelity) -> str:
         for value in (worst.expected, worst.found)
     )
     where = f" at {list(worst.position)}" if worst.position else ""
-    return f"{where} of vector {worst.vector}, {found} where the source has {expected}"
+    vector = _number(worst.vector, numbers)
+    return f"{where} of vector {vector}, {found} where the source has {expected}"
 
 
 def _percent(share: float) -> str:

@@ -8,10 +8,10 @@
 - `choice`: outputs behind arg-max only: the share of values that agree; of `keypoints`, points.
 
 Every output whose shapes allow it gets the figures of its values, also if another gate decides.
-NaN passes no gate. This module opens no file.
+A NaN passes only where the source has one. This module opens no file.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +22,6 @@ from pipeline.proof.judge.box_matching import (
     compare_detections,
     read_detections,
 )
-from pipeline.proof.judge.choices import compare_classes, compare_embeddings, compare_masks
 from pipeline.proof.judge.fidelity import Array, Fidelity, compare, measure_scale
 from pipeline.proof.judge.gate import (
     Limit,
@@ -34,18 +33,8 @@ from pipeline.proof.judge.keypoint_distances import are_keypoints, compare_keypo
 from pipeline.proof.judge.model_under_test import Figures, ModelUnderTest, OutputCheck
 from pipeline.proof.judge.row_matching import compare_rows
 from pipeline.proof.judge.selection import selects_rows
+from pipeline.proof.judge.task_figures import POINT_LIMIT, SOURCE, measure_task
 from pipeline.proof.vector_files import Tensors
-
-Metric = Callable[[Sequence[Array], Sequence[Array]], Figures]
-
-# Roles of raw outputs that have figures of a task.
-_METRICS: Mapping[str, Metric] = {
-    **dict.fromkeys(
-        ("scores", "logits", "age", "gender", "race", "emotion", "handedness"), compare_classes
-    ),
-    **dict.fromkeys(("mask", "alpha"), compare_masks),
-    "embedding": compare_embeddings,
-}
 
 
 def judge_outputs(
@@ -65,7 +54,8 @@ def judge_outputs(
     for name in model.outputs:
         missing = [vector for vector, names in enumerate(returned) if name not in names]
         if missing:
-            fault = f"TensorFlow.js returns no such output on vector {missing[0]}"
+            vector = model.number(missing[0])
+            fault = f"TensorFlow.js returns no such output on vector {vector}"
             checks[name] = OutputCheck(fault=fault, limit=limits[name])
         elif name in model.vectors.random:
             checks[name] = _judge_random(model, name, found)
@@ -77,7 +67,7 @@ def judge_outputs(
         # If one of a detector's outputs is random or missing, the others are judged alone.
         if name not in checks:
             checks[name] = _judge_output(model, name, limits[name], found)
-    return {name: checks[name] for name in model.outputs}
+    return {name: checks[name].renumbered(model.numbers) for name in model.outputs}
 
 
 def _judge_random(model: ModelUnderTest, name: str, found: Sequence[Tensors]) -> OutputCheck:
@@ -91,26 +81,60 @@ def _judge_output(
     model: ModelUnderTest, name: str, limit: Limit, found: Sequence[Tensors]
 ) -> OutputCheck:
     reference, values = model.reference(name), [tensors[name] for tensors in found]
-    constant = model.vectors.constant.get(name)
-    check = OutputCheck(limit=limit, unproved=constant and f"constant: {constant}")
+    check = OutputCheck(limit=limit, unproved=_find_unproved(model, name, reference))
     ops = model.selection.get(name, ())
     fault = _compare_kinds(reference, values)
     if not fault and selects_rows(ops):
         return _judge_rows(check, reference, values, model.batches)
-    fault = fault or _compare_shapes(reference, values)
+    fault = fault or _compare_shapes(model, reference, values)
     if fault:
         return replace(check, fault=fault)
     roles = model.roles.get(name, ())
     if ops:
         return _judge_choice(check, roles, reference, values)
-    fidelity = compare(reference, values, atol=_allowed(reference, limit), rtol=limit.rtol)
-    judge = judge_discrete if _are_discrete(reference) else judge_values
+    return _judge_values(check, roles, reference, values, model.numbers)
+
+
+def _find_unproved(model: ModelUnderTest, name: str, reference: Sequence[Array]) -> str | None:
+    """Return why an output proves nothing, else None: "constant: 0 on every vector"."""
+    constant = model.vectors.constant.get(name)
+    if constant:
+        return f"constant: {constant}"
+    floats = [array for array in reference if array.dtype.kind in "fc" and array.size]
+    if floats and not any(np.isfinite(array).any() for array in floats):
+        return "the source returns NaN or infinity"
+    return None
+
+
+def _judge_values(
+    check: OutputCheck,
+    roles: Sequence[str],
+    reference: Sequence[Array],
+    values: Sequence[Array],
+    numbers: Sequence[int] | None,
+) -> OutputCheck:
+    """Judge an output value by value, by the figure of its task before that if it has one."""
+    limit = check.limit
+    assert limit is not None
     metrics = {
         figure: value
         for role in roles
-        for figure, value in _measure_task(role, reference, values).items()
+        for figure, value in measure_task(role, reference, values).items()
     }
-    return replace(check, fault=judge(fidelity, limit), fidelity=fidelity, metrics=metrics)
+    fault = None
+    value = limit.figure.measured(metrics) if limit.figure else None
+    if limit.figure and value is not None:
+        fault = limit.figure.judge(value)
+        limit = limit.by_task(limit.figure.error)
+    fidelity = _compare(reference, values, limit)
+    judge = judge_discrete if _are_discrete(reference) else judge_values
+    return replace(
+        check,
+        fault=fault or judge(fidelity, limit, numbers),
+        fidelity=fidelity,
+        metrics=metrics,
+        limit=limit,
+    )
 
 
 def _judge_rows(
@@ -147,12 +171,17 @@ def _judge_choice(
         agreement = _agreeing(reference, values, limit)
         fault = strange or judge_agreement(agreement, limit, noun="values")
         return replace(check, gate="choice", fault=fault, metrics={"agreement": agreement})
+    if limit.figure:
+        least, limit = limit.figure.least, limit.by_task(POINT_LIMIT)
+        limit = replace(limit, agreement=least, source=SOURCE)
     points = compare_keypoints(reference, values, limit=limit.relative or 0.0)
     rest = _agreeing([r[..., 2:] for r in reference], [a[..., 2:] for a in values], limit)
     fault = judge_agreement(points.agreement, limit, noun="keypoints") or judge_agreement(
         rest, limit, noun="values beside the keypoints"
     )
-    return replace(check, gate="keypoints", fault=strange or fault, metrics=points.figures())
+    return replace(
+        check, gate="keypoints", fault=strange or fault, metrics=points.figures(), limit=limit
+    )
 
 
 def _judge_detector(
@@ -211,12 +240,20 @@ def _read_images(by_role: Mapping[str, Sequence[Array]], form: str | None) -> li
 
 def _measure(reference: Sequence[Array], values: Sequence[Array], limit: Limit) -> Fidelity | None:
     """Return the figures of values; None if shapes differ."""
-    if _compare_shapes(reference, values):
+    if any(r.shape != a.shape for r, a in zip(reference, values, strict=True)):
         return None
-    return compare(reference, values, atol=_allowed(reference, limit), rtol=limit.rtol)
+    return _compare(reference, values, limit)
+
+
+def _compare(reference: Sequence[Array], values: Sequence[Array], limit: Limit) -> Fidelity:
+    if any(array.dtype.kind in "OSU" for array in reference):
+        return compare(reference, values, atol=0.0, rtol=0.0)
+    atol = limit.allowed_each(measure_scale(reference), len(reference))
+    return compare(reference, values, atol=atol, rtol=limit.rtol)
 
 
 def _allowed(reference: Sequence[Array], limit: Limit) -> float:
+    """Return the largest error of a value of a set, whose floor is unknown value by value."""
     if any(array.dtype.kind in "OSU" for array in reference):
         return 0.0
     return limit.allowed(measure_scale(reference))
@@ -230,13 +267,6 @@ def _agreeing(reference: Sequence[Array], values: Sequence[Array], limit: Limit)
     return 1.0 - figures.mismatches / figures.num_values if figures.num_values else 1.0
 
 
-def _measure_task(role: str, reference: Sequence[Array], values: Sequence[Array]) -> Figures:
-    if role == "keypoints" and all(are_keypoints(array) for array in reference):
-        return compare_keypoints(reference, values, limit=0.01).figures()
-    metric = _METRICS.get(role)
-    return metric(reference, values) if metric else {}
-
-
 def _compare_kinds(reference: Sequence[Array], values: Sequence[Array]) -> str | None:
     for r, a in zip(reference, values, strict=True):
         kinds = ["string" if array.dtype.kind in "OSU" else "number" for array in (r, a)]
@@ -245,10 +275,12 @@ def _compare_kinds(reference: Sequence[Array], values: Sequence[Array]) -> str |
     return None
 
 
-def _compare_shapes(reference: Sequence[Array], values: Sequence[Array]) -> str | None:
+def _compare_shapes(
+    model: ModelUnderTest, reference: Sequence[Array], values: Sequence[Array]
+) -> str | None:
     for vector, (r, a) in enumerate(zip(reference, values, strict=True)):
         if r.shape != a.shape:
-            return f"its shape is {a.shape} on vector {vector}; expected {r.shape}"
+            return f"its shape is {a.shape} on vector {model.number(vector)}; expected {r.shape}"
     return None
 
 
@@ -266,7 +298,8 @@ def _count_infinite(arrays: Sequence[Array]) -> int:
 
 def _name_strange(reference: Sequence[Array], values: Sequence[Array]) -> str | None:
     """Return the fault of values that never pass: NaN, and infinities that the source lacks."""
-    if nan := sum(_count_nan(array) for array in values):
+    nan = sum(_count_nan(array) for array in values)
+    if nan > sum(_count_nan(array) for array in reference):
         return f"{nan:,} values are NaN"
     infinite = _count_infinite(values)
     if infinite and not _count_infinite(reference):

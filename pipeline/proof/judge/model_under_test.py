@@ -4,13 +4,14 @@ This module opens no file.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.proof.judge.fidelity import Array, Fidelity
-from pipeline.proof.judge.figures import figures_json
+from pipeline.proof.judge.figures import figures_json, round_figure
 from pipeline.proof.judge.gate import Limit
 from pipeline.proof.judge.selection import selects_rows
-from pipeline.proof.vector_files import Vectors
+from pipeline.proof.vector_files import Tensors, Vectors
+from pipeline.records.noise_floor import OutputFloor
 from pipeline.records.verdicts import CatalogFigures, CatalogTolerance
 
 Figures = Mapping[str, float | int | None]
@@ -29,6 +30,9 @@ class ModelUnderTest:
         vectors: Inputs, and the outputs of the source for them.
         box_form: "centre" if a box is a centre and a size, else corners.
         steps: Difference of two neighbouring values of quantized outputs, by name.
+        floors: Noise floor of each output on each vector; empty if it was not measured.
+        no_floor: Why it was not measured, or None.
+        numbers: Of a part of the model's vectors, their positions in the whole; None for all.
     """
 
     outputs: Sequence[str]
@@ -37,6 +41,22 @@ class ModelUnderTest:
     vectors: Vectors
     box_form: str | None = None
     steps: Mapping[str, float] = field(default_factory=dict)
+    floors: Mapping[str, Sequence[OutputFloor]] = field(default_factory=dict)
+    no_floor: str | None = None
+    numbers: Sequence[int] | None = None
+
+    def part(self, numbers: Sequence[int]) -> "ModelUnderTest":
+        """Return the model with some of its vectors only."""
+        return replace(
+            self,
+            vectors=replace(self.vectors, vectors=[self.vectors.vectors[i] for i in numbers]),
+            floors={name: [floors[i] for i in numbers] for name, floors in self.floors.items()},
+            numbers=numbers,
+        )
+
+    def number(self, vector: int) -> int:
+        """Return the position of a vector among all of the model, which messages name."""
+        return vector if self.numbers is None else self.numbers[vector]
 
     @property
     def detector(self) -> dict[str, str]:
@@ -51,16 +71,18 @@ class ModelUnderTest:
 
     @property
     def batches(self) -> list[int | None]:
-        """On each vector, the first size that all inputs share; None if they differ."""
-        sizes = (
-            {array.shape[0] for array in vector.inputs.values() if array.ndim}
-            for vector in self.vectors.vectors
-        )
-        return [one.pop() if len(one) == 1 else None for one in sizes]
+        """The batch of each vector; see `shared_batch`."""
+        return [shared_batch(vector.inputs) for vector in self.vectors.vectors]
 
     def reference(self, name: str) -> list[Array]:
         """Return the source's values of an output on each vector."""
         return [vector.outputs[name] for vector in self.vectors.vectors]
+
+
+def shared_batch(inputs: Tensors) -> int | None:
+    """Return the first size that all inputs of a vector share; None if they differ."""
+    sizes = {array.shape[0] for array in inputs.values() if array.ndim}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +96,8 @@ class OutputCheck:
         fidelity: Figures of its values; None if shapes differ or it is random.
         metrics: Figures of its task.
         limit: The limit that it had to keep; None if it is random.
+        explained: Largest error that float arithmetic explains, as a fraction of the range; None
+            if it was not measured.
     """
 
     gate: str = "values"
@@ -82,17 +106,29 @@ class OutputCheck:
     fidelity: Fidelity | None = None
     metrics: Figures = field(default_factory=dict)
     limit: Limit | None = None
+    explained: float | None = None
+
+    def renumbered(self, numbers: Sequence[int] | None) -> "OutputCheck":
+        """Return the check with the worst vector by its number among all vectors."""
+        fidelity = self.fidelity
+        if numbers is None or fidelity is None or fidelity.worst is None:
+            return self
+        worst = replace(fidelity.worst, vector=numbers[fidelity.worst.vector])
+        return replace(self, fidelity=replace(fidelity, worst=worst))
 
     def record(self, limit: Limit) -> CatalogFigures:
         """Return the figures in the catalog's form, with the limit of the output."""
+        measured = limit.errors is not None
         return CatalogFigures(
             gate=self.gate,
             metrics=figures_json(self.metrics),
             tolerance=CatalogTolerance(
-                max_rel_error=limit.relative,
+                max_rel_error=round_figure(self.explained) if measured else limit.relative,
                 max_abs_error=limit.absolute,
                 min_agreement=limit.agreement,
-                reason=limit.reason,
+                explained_rel_error=round_figure(self.explained),
+                source=limit.source,
+                reason="float arithmetic explains it" if measured else limit.reason,
             ),
             **(self.fidelity.to_json() if self.fidelity else {}),
         )

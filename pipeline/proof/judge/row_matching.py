@@ -121,11 +121,12 @@ def _count_pairs(reference: Array, found: Array, *, atol: float, rtol: float) ->
 
 
 def _excess(reference: Array, found: Array, atol: float, rtol: float) -> Array:
-    """Return how far values are beyond the limits; NaN is beyond, equal infinities are not."""
+    """Return how far values are beyond the limits; equal infinities agree, and NaN with NaN."""
+    equal = (reference == found) | (np.isnan(reference) & np.isnan(found))
     with np.errstate(invalid="ignore"):
-        error = np.where(reference == found, 0.0, np.abs(found - reference))
+        error = np.where(equal, 0.0, np.abs(found - reference))
         excess: Array = error - (
-            atol + rtol * np.where(np.isinf(reference), 0.0, np.abs(reference))
+            atol + rtol * np.where(np.isfinite(reference), np.abs(reference), 0.0)
         )
     return excess
 
@@ -134,7 +135,8 @@ def _count_sorted_pairs(reference: Array, found: Array, *, atol: float, rtol: fl
     """Count the most pairs that two lists of numbers allow, by walking both in order."""
     expected = np.sort(reference[~np.isnan(reference)])
     actual = np.sort(found[~np.isnan(found)])
-    i = j = pairs = 0
+    i = j = 0
+    pairs = min(len(reference) - len(expected), len(found) - len(actual))
     while i < len(expected) and j < len(actual):
         if _excess(expected[i], actual[j], atol, rtol) <= 0:
             i, j, pairs = i + 1, j + 1, pairs + 1

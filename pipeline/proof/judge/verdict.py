@@ -1,91 +1,29 @@
-"""Verdict: decides which variants of a model are published, from their runs in TensorFlow.js.
+"""Verdict: decides which variants of a model are published, from the checks of their runs.
 
-A check is one variant on one backend: `ok`, `failed` or `unsupported`. A variant is `ok` if at
-least one backend that reproduces the base also reproduces the variant, and every backend that the
-manifest requires does. Else it is `failed` if its weights are the source's own or no backend ran
-it, and `withheld` if quantization makes the difference. This module opens no file.
+The base is `ok` if a backend returns what is equal to the source's outputs, or close within a
+tolerance of the manifest: its weights are the source's own, so nothing else excuses a difference.
+Backends that are merely close beside it have kernels of their own. Another variant is `ok` if at
+least one backend that reproduces the base also reproduces it, and every backend that the manifest
+requires does. Else it is `failed` if its weights are the source's own or no backend ran it, and
+`withheld` if quantization makes the difference. This module opens no file.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from pipeline.disk.versions import TFJS
-from pipeline.manifest.tolerance import Tolerance
-from pipeline.proof.judge.gate import DEFAULTS, Limit, limit_to_step, resolve_limit
-from pipeline.proof.judge.judge import judge_outputs
-from pipeline.proof.judge.model_under_test import ModelUnderTest, OutputCheck
-from pipeline.records.verdicts import CatalogCheck, VariantVerdict
+from pipeline.proof.judge.check import Candidate, Check, judge_run
+from pipeline.proof.judge.limits import EXACT_DTYPE
+from pipeline.proof.judge.model_under_test import ModelUnderTest
+from pipeline.records.verdicts import VariantVerdict
 from pipeline.runtime.node_results import ModelRun
+from pipeline.text.line import crop_clauses
+from pipeline.text.suggest import join_words
 
-CheckStatus = Literal["ok", "failed", "unsupported"]
+# Longest reason of a backend, where all of them stand in one message; the log has it whole.
+MAX_REASON = 300
+
 VariantStatus = Literal["ok", "withheld", "failed"]
-
-# More faults would bury the first; the figures have all of them.
-FAULTS_SHOWN = 3
-
-EXACT_DTYPE = "float32"
-"""Dtype of a variant without any loss: its weights are the source's."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """A variant that may be published.
-
-    Attributes:
-        name: Name of the variant, and of its runs.
-        dtype: Loosest dtype that weights were quantized to, from `loosest_dtype`.
-        tolerances: The manifest's tolerances, of the variant, then of the model.
-    """
-
-    name: str
-    dtype: str = EXACT_DTYPE
-    tolerances: Sequence[Tolerance | None] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """The judgement on a variant on one backend.
-
-    Attributes:
-        status: `failed` also if outputs are beyond their limits.
-        reason: Why it is not ok.
-        tfjs: Version of TensorFlow.js; None if it never started.
-        missing_ops: Ops of the graph that the backend lacks.
-        requires: Flags, and the release, that a page must set to run the variant.
-        outputs: The check of each output; empty if the variant did not run.
-    """
-
-    status: CheckStatus
-    reason: str | None
-    tfjs: str | None
-    missing_ops: Sequence[str] = ()
-    requires: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, OutputCheck] = field(default_factory=dict)
-
-    @property
-    def ran(self) -> bool:
-        """Whether the variant returned outputs."""
-        return bool(self.outputs)
-
-    @property
-    def unproved(self) -> dict[str, str]:
-        """Why an output that passes is not proved, by name."""
-        return {name: one.unproved for name, one in self.outputs.items() if one.unproved}
-
-    def record(self) -> CatalogCheck:
-        """Return the check in the catalog's form."""
-        return CatalogCheck(
-            status=self.status,
-            reason=self.reason,
-            tfjs=self.tfjs,
-            missing_ops=list(self.missing_ops),
-            requires=dict(self.requires),
-            unproved=self.unproved,
-            outputs={
-                name: one.record(one.limit) for name, one in self.outputs.items() if one.limit
-            },
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,17 +33,21 @@ class Verdict:
     Attributes:
         status: Only `ok` is published.
         reason: Why it is not published.
+        agreement: The best of the backends that prove it; None unless it is ok.
         checks: The check on each backend.
     """
 
     status: VariantStatus
     reason: str | None
+    agreement: Literal["equal", "close"] | None = None
     checks: Mapping[str, Check]
 
     def record(self) -> VariantVerdict:
         """Return the verdict in the form that the next steps read."""
         checks = {backend: check.record() for backend, check in self.checks.items()}
-        return VariantVerdict(status=self.status, reason=self.reason, checks=checks)
+        return VariantVerdict(
+            status=self.status, reason=self.reason, agreement=self.agreement, checks=checks
+        )
 
 
 def judge_model(
@@ -128,74 +70,53 @@ def judge_model(
     Returns:
         The verdict on each variant by its name, the base first.
     """
-    verdicts: dict[str, Verdict] = {}
-    right: list[str] = []
-    for candidate in (base, *others):
-        checks = {
-            backend: judge_run(model, candidate, variants[candidate.name])
-            for backend, variants in runs.items()
-            if candidate.name in variants
-        }
-        if candidate is base:
-            right = [backend for backend, check in checks.items() if check.status == "ok"]
-        verdicts[candidate.name] = judge_variant(candidate, checks, right, required=required)
+    checks = _judge_runs(model, base, runs, groups={})
+    verdicts = {base.name: judge_base(base, checks, required=required)}
+    right = {backend: check.groups for backend, check in checks.items() if check.status == "ok"}
+    for candidate in others:
+        judged = _judge_runs(model, candidate, runs, groups=right)
+        verdicts[candidate.name] = judge_variant(candidate, judged, list(right), required=required)
     return verdicts
 
 
-def judge_run(model: ModelUnderTest, candidate: Candidate, run: ModelRun) -> Check:
-    """Judge one run of a variant."""
-    missing = sorted(run.missing_ops)
-    if run.status != "ok":
-        reason = run.error or (f"it lacks {', '.join(missing)}" if missing else "it did not run")
-        return Check(
-            status=run.status,
-            reason=reason,
-            tfjs=run.tfjs,
-            missing_ops=missing,
-            requires=_requires(run),
-        )
-    limits = {name: _choose_limit(model, candidate, name) for name in model.outputs}
-    found = [run.outputs[index] for index in range(len(model.vectors.vectors))]
-    outputs = judge_outputs(model, limits, found)
-    faults = _gather_faults(outputs)
-    if run.predict_fault:
-        faults.append(f"predict(): {run.predict_fault}")
-    return Check(
-        status="failed" if faults else "ok",
-        reason=_join(faults),
-        tfjs=run.tfjs,
-        missing_ops=missing,
-        requires=_requires(run),
-        outputs=outputs,
-    )
+def _judge_runs(
+    model: ModelUnderTest,
+    candidate: Candidate,
+    runs: Mapping[str, Mapping[str, ModelRun]],
+    groups: Mapping[str, Collection[str | None]],
+) -> dict[str, Check]:
+    return {
+        backend: judge_run(model, candidate, variants[candidate.name], groups.get(backend))
+        for backend, variants in runs.items()
+        if candidate.name in variants
+    }
 
 
-def _choose_limit(model: ModelUnderTest, candidate: Candidate, name: str) -> Limit:
-    """Return the limit of an output: of the manifest, of its steps, or of the weights' dtype."""
-    limit = resolve_limit(candidate.dtype, name, candidate.tolerances)
-    step = model.steps.get(name)
-    return limit_to_step(limit, step) if step and limit is DEFAULTS[candidate.dtype] else limit
+def proves_base(base: Candidate, check: Check) -> bool:
+    """Return whether a check of a base says that its graph and weights are the source's."""
+    return check.agreement == "equal" or (check.agreement == "close" and base.is_tolerated)
 
 
-def _requires(run: ModelRun) -> dict[str, Any]:
-    """Return the flags that a page must set, and the release if an older one ran the variant."""
-    release = {} if run.tfjs in (None, TFJS) else {"tfjs": run.tfjs}
-    return {**run.requires, **release}
+def judge_base(
+    base: Candidate, checks: Mapping[str, Check], *, required: Sequence[str] = ()
+) -> Verdict:
+    """Judge a base from its checks.
 
-
-def _gather_faults(outputs: Mapping[str, OutputCheck]) -> list[str]:
-    """Return the faults, each once with its outputs: "boxes, scores: 2 of 9 values are NaN"."""
-    names: dict[str, list[str]] = {}
-    for name, check in outputs.items():
-        if check.fault:
-            names.setdefault(check.fault, []).append(name)
-    return [f"{', '.join(sharing)}: {fault}" for fault, sharing in names.items()]
-
-
-def _join(faults: Sequence[str]) -> str | None:
-    more = len(faults) - FAULTS_SHOWN
-    shown = "; ".join(faults[:FAULTS_SHOWN])
-    return f"{shown}; and {more} more outputs" if more > 0 else shown or None
+    Args:
+        base: The variant with the source's own weights.
+        checks: The check on each backend.
+        required: Backends that must reproduce it.
+    """
+    proving = [name for name, check in checks.items() if proves_base(base, check)]
+    if proving:
+        return judge_variant(base, checks, list(checks), required=required)
+    if not checks:
+        return Verdict(status="failed", reason="it ran on no backend", checks=checks)
+    reasons = {
+        name: crop_clauses(check.reason or check.distance or "", MAX_REASON)
+        for name, check in checks.items()
+    }
+    return Verdict(status="failed", reason=join_reasons(reasons), checks=checks)
 
 
 def judge_variant(
@@ -216,24 +137,37 @@ def judge_variant(
     proving = [name for name, check in checks.items() if check.status == "ok" and name in right]
     lacking = [name for name in required if name not in proving]
     if proving and not lacking:
-        return Verdict(status="ok", reason=None, checks=checks)
-    # The reason names a required backend, else a backend that reproduces the base.
-    order = lacking or [*(name for name in right if name in checks), *checks]
-    if not order:
-        return Verdict(status="failed", reason="it ran on no backend", checks=checks)
-    backend = order[0]
-    if backend not in checks:
-        return Verdict(status="failed", reason=f"{backend} did not run it", checks=checks)
-    check = checks[backend]
-    if check.status == "ok":
+        equal = any(checks[name].agreement == "equal" for name in proving)
         return Verdict(
-            status="failed",
-            reason=f"{backend}: it passes, but the base does not, so that nothing is proved",
-            checks=checks,
+            status="ok", reason=None, agreement="equal" if equal else "close", checks=checks
         )
-    harmed = candidate.dtype != EXACT_DTYPE and backend in right and check.ran
+    failing = lacking or list(checks)
+    if not failing:
+        return Verdict(status="failed", reason="it ran on no backend", checks=checks)
+    harmed = candidate.dtype != EXACT_DTYPE and any(
+        name in right and name in checks and checks[name].ran for name in failing
+    )
     return Verdict(
         status="withheld" if harmed else "failed",
-        reason=f"{backend}: {check.reason}",
+        reason=join_reasons({name: _reason(checks.get(name)) for name in failing}),
         checks=checks,
     )
+
+
+def _reason(check: Check | None) -> str:
+    if check is None:
+        return "it was not run"
+    if check.status == "ok":
+        return "it passes, but the base does not, so that nothing is proved"
+    return check.reason or "no reason given"
+
+
+def join_reasons(reasons: Mapping[str, str | None]) -> str:
+    """Return what each backend says: "wasm: it lacks Erf; cpu: y: 2 of 9 values are NaN".
+
+    Backends of one reason share it: "wasm and cpu: it lacks Erf".
+    """
+    backends: dict[str, list[str]] = {}
+    for backend, reason in reasons.items():
+        backends.setdefault(reason or "no reason given", []).append(backend)
+    return "; ".join(f"{join_words(names)}: {reason}" for reason, names in backends.items())

@@ -55,25 +55,28 @@ function readBox({boxes, scores, classes}, row, columns, form) {
 const kindOf = (classes, row) =>
   (classes.dtype === 'string' ? asText(classes.values[row]) : classes.values[row]);
 
-function overlap(first, second) {
+// A box no wider or higher than `near` and a box at its place are one: rounding may part them.
+function overlap(first, second, near) {
+  const isThin = ([a, b, c, d]) => Math.min(c - a, d - b) <= near;
+  if ((isThin(first) || isThin(second))
+    && first.every((one, i) => Math.abs(one - second[i]) <= near)) return 1;
   const area = ([a, b, c, d]) => (c - a) * (d - b);
   const height = Math.max(0, Math.min(first[2], second[2]) - Math.max(first[0], second[0]));
   const width = Math.max(0, Math.min(first[3], second[3]) - Math.max(first[1], second[1]));
   const union = area(first) + area(second) - height * width;
-  if (union > 0) return (height * width) / union;
-  return first.every((one, i) => one === second[i]) ? 1 : 0;
+  return union > 0 ? (height * width) / union : 0;
 }
 
 const sameKind = (one, other) =>
   one.kind === null || other.kind === null || one.kind === other.kind;
 
-function matchBoxes(reference, found) {
+function matchBoxes(reference, found, near) {
   const free = new Set(found);
   const pairs = [];
   for (const expected of [...reference].sort((one, other) => other.score - one.score)) {
     let best = null;
     for (const actual of free) {
-      const iou = overlap(expected.corners, actual.corners);
+      const iou = overlap(expected.corners, actual.corners, near);
       if (!(iou >= MIN_IOU)) continue;
       const nearness = -Math.abs(actual.score - expected.score);
       const rank = [Number(sameKind(expected, actual)), iou, nearness];
@@ -103,7 +106,7 @@ export function compareDetections(reference, found, limits) {
     maxScoreDifference: null};
   let [agreeing, borderline] = [0, 0];
   reference.forEach((expected, image) => {
-    const pairs = matchBoxes(expected, found[image]);
+    const pairs = matchBoxes(expected, found[image], limits.box);
     for (const {expected: one, actual: other} of pairs) {
       const box = Math.max(...one.box.map((value, i) => Math.abs(value - other.box[i])));
       const score = Math.abs(one.score - other.score);

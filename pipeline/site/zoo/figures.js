@@ -47,7 +47,7 @@ export function allowedError({maxRelError, maxAbsError, reason}, reference) {
 }
 
 // Compare an output with its reference, in equal shapes. A value is a mismatch beyond
-// atol + rtol * |r|; so is every NaN, and an infinity that the reference has not at its place.
+// atol + rtol * |r|; so is a NaN or an infinity that the reference has not at its place.
 export function compareValues(reference, found, {atol, rtol}) {
   if (areTexts(reference)) return compareTexts(reference, found);
   const sums = {numValues: 0, mismatches: 0, nan: 0, infinite: 0, maxAbsError: 0, worst: null};
@@ -59,7 +59,7 @@ export function compareValues(reference, found, {atol, rtol}) {
       const finite = Number.isFinite(r) && Number.isFinite(a);
       let error = finite ? Math.abs(a - r) : 0;
       sums.maxAbsError = Math.max(sums.maxAbsError, error);
-      if (!finite && !(r === a)) {
+      if (!finite && !Object.is(r, a)) {
         const nan = Number.isNaN(r) || Number.isNaN(a);
         sums[nan ? 'nan' : 'infinite']++;
         error = nan ? Infinity : Number.MAX_VALUE;

@@ -40,12 +40,12 @@ function excess(row, other, {atol, rtol}) {
   let farthest = -Infinity;
   for (let i = 0; i < row.length; i++) {
     const [r, a] = [row[i], other[i]];
-    if (r === a) {
+    if (r === a || (Number.isNaN(r) && Number.isNaN(a))) {
       farthest = Math.max(farthest, -atol);
       continue;
     }
     const beyond = Math.abs(a - r) - (atol + (Number.isFinite(r) ? rtol * Math.abs(r) : 0));
-    // Texts and NaN are no numbers; nothing is as far away.
+    // Texts and a single NaN are no numbers; nothing is as far away.
     if (Number.isNaN(beyond) || typeof r === 'string') return Infinity;
     farthest = Math.max(farthest, beyond);
   }
@@ -76,7 +76,8 @@ function countPairs(reference, found, limits) {
 function countSorted(reference, found, limits) {
   const ascend = (list) => Float64Array.from(list.filter((one) => !Number.isNaN(one))).sort();
   const [expected, actual] = [ascend(reference), ascend(found)];
-  let pairs = 0;
+  // NaN of one list are partners of those of the other.
+  let pairs = Math.min(reference.length - expected.length, found.length - actual.length);
   for (let i = 0, j = 0; i < expected.length && j < actual.length;) {
     if (agree([expected[i]], [actual[j]], limits)) {
       i++;

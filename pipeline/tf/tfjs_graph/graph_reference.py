@@ -4,7 +4,7 @@ TensorFlow runs a graph 10 to 100 times faster than the cpu backend of TensorFlo
 no kernel with it. oneDNN, whose result is off by 57 % on one model, and Grappler are off.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,10 @@ from pipeline.tf.tfjs_graph.graph_of_model import build_graph_def
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature_def import parse_signature_def
-from pipeline.tfjs.model.weights import walk_weights
+from pipeline.tfjs.model.weights import Array, walk_weights
+
+RunGraph = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
+"""Runs a graph: tensors by name of an input in, arrays by name of an output out."""
 
 
 def run_graph_model(
@@ -41,27 +44,54 @@ def run_graph_model(
     """
     model_json = load_model_json(source / "model.json")
     content = model_json.content
-    if content.get("modelInitializer"):
-        raise ConversionError("the graph has tables, which TensorFlow.js fills")
     weights = {part.spec.name: part.read() for part in walk_weights(model_json, source)}
-    graph_def = build_graph_def(content["modelTopology"], weights)
-    if not flags.trust:
-        check_trusted_graph(graph_def)
-    try:
-        graph = import_graph(graph_def)
-    except Exception as error:
-        raise ConversionError(f"TensorFlow cannot read it: {format_reason(error)}") from error
     signature = parse_signature_def(content)
     return write_outputs(
-        run_in_session(
-            tf.compat.v1.Session(graph=graph, config=_config()),
-            _tensors({info.key: info.tensor for info in signature.inputs}),
-            _tensors({info.key: info.tensor for info in signature.outputs}),
+        open_graph(
+            content,
+            weights,
+            inputs={info.key: info.tensor for info in signature.inputs},
+            outputs={info.key: info.tensor for info in signature.outputs},
+            trust=flags.trust,
         ),
         source=source,
         record=record,
         **known,
     )
+
+
+def open_graph(
+    content: Mapping[str, Any],
+    weights: Mapping[str, Array],
+    *,
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    trust: bool,
+) -> RunGraph:
+    """Return a function that runs a graph model in TensorFlow.
+
+    Args:
+        content: Its decoded model.json.
+        weights: Values of its constants, by node.
+        inputs: Tensor of each input, by name.
+        outputs: Tensor of each output, by name.
+        trust: Whether the graph may touch the machine.
+
+    Raises:
+        ConversionError: TensorFlow cannot run the graph.
+        UntrustedSourceError: The graph might touch the machine, and is not trusted.
+    """
+    if content.get("modelInitializer"):
+        raise ConversionError("the graph has tables, which TensorFlow.js fills")
+    graph_def = build_graph_def(content["modelTopology"], weights)
+    if not trust:
+        check_trusted_graph(graph_def)
+    try:
+        graph = import_graph(graph_def)
+    except Exception as error:
+        raise ConversionError(f"TensorFlow cannot read it: {format_reason(error)}") from error
+    session = tf.compat.v1.Session(graph=graph, config=_config())
+    return run_in_session(session, _tensors(inputs), _tensors(outputs))
 
 
 def _tensors(named: Mapping[str, str]) -> dict[str, str]:

@@ -71,6 +71,24 @@ def test_equal_infinities_at_equal_places_are_no_error() -> None:
     assert figures.worst is None
 
 
+def test_nan_in_both_is_no_error_and_enters_no_figure() -> None:
+    values = f32(math.nan, 1.0, 3.0)
+    figures = compare([values], [f32(math.nan, 2.0, 3.0)], atol=2.0, rtol=0.0)
+
+    assert (figures.num_equal, figures.num_nan, figures.mismatches) == (2, 0, 0)
+    assert figures.max_abs_error == 1.0
+    assert figures.rms_errors == (pytest.approx(math.sqrt(1 / 3)),)
+
+
+def test_the_worst_value_is_the_farthest_beyond_its_own_limit() -> None:
+    reference, found = [f32(0.0, 1.0), f32(0.0, 1.0)], [f32(0.5, 1.0), f32(0.1, 1.0)]
+    figures = compare(reference, found, atol=[1.0, 0.01], rtol=0.0)
+
+    assert figures.mismatches == 1
+    assert figures.worst is not None
+    assert (figures.worst.vector, figures.max_abs_error) == (1, 0.5)
+
+
 @pytest.mark.parametrize(
     ("expected", "found", "counts"),
     [
@@ -79,7 +97,6 @@ def test_equal_infinities_at_equal_places_are_no_error() -> None:
         pytest.param(math.inf, -math.inf, (0, 1), id="other sign"),
         pytest.param(1.0, math.nan, (1, 0), id="NaN"),
         pytest.param(math.nan, 1.0, (1, 0), id="NaN in the reference"),
-        pytest.param(math.nan, math.nan, (1, 0), id="NaN in both"),
         pytest.param(math.inf, math.nan, (1, 0), id="NaN for infinity"),
     ],
 )

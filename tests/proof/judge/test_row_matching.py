@@ -69,9 +69,11 @@ def test_images_are_not_mixed() -> None:
     assert rows(reference, reference[::-1], batch=2) == (4, 4, 0)
 
 
-def test_nan_agrees_with_nothing_and_equal_infinities_agree() -> None:
-    assert rows([1.0, np.nan], [np.nan, 1.0]) == (2, 2, 1)
-    assert rows([[np.nan, 1]], [[np.nan, 1]]) == (1, 1, 0)
+def test_nan_agrees_with_nan_and_equal_infinities_agree() -> None:
+    assert rows([1.0, np.nan], [np.nan, 1.0]) == (2, 2, 2)
+    assert rows([1.0, np.nan], [2.0, 1.0]) == (2, 2, 1)
+    assert rows([[np.nan, 1]], [[np.nan, 1]]) == (1, 1, 1)
+    assert rows([[np.nan, 1]], [[0, 1]]) == (1, 1, 0)
     assert rows([[np.inf, 1]], [[np.inf, 1]]) == (1, 1, 1)
     assert rows([[np.inf, 1]], [[-np.inf, 1]]) == (1, 1, 0)
 

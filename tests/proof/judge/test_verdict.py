@@ -10,10 +10,12 @@ import pytest
 
 from pipeline.disk.canonical import format_json
 from pipeline.manifest.tolerance import OutputTolerance, Tolerance
+from pipeline.proof.judge.check import Candidate, judge_run
 from pipeline.proof.judge.fidelity import Array
 from pipeline.proof.judge.model_under_test import ModelUnderTest
-from pipeline.proof.judge.verdict import Candidate, Verdict, judge_model, judge_run
+from pipeline.proof.judge.verdict import Verdict, judge_model
 from pipeline.proof.vector_files import Vector, Vectors
+from pipeline.records.noise_floor import OutputFloor
 from pipeline.runtime.node_results import ModelRun
 
 BASE = Candidate(name="base")
@@ -23,6 +25,8 @@ RAMP = np.linspace(0, 1, 101, dtype=np.float32).reshape(1, 101)
 
 def model(
     *vectors: Mapping[str, Array],
+    floors: Mapping[str, Sequence[OutputFloor]] | None = None,
+    places: Sequence[Mapping[str, Any]] | None = None,
     roles: Mapping[str, Sequence[str]] | None = None,
     selection: Mapping[str, Sequence[str]] | None = None,
     **unproved: Any,
@@ -32,8 +36,12 @@ def model(
         outputs=list(vectors[0]),
         roles=roles or {},
         selection=selection or {},
+        floors=floors or {},
         vectors=Vectors(
-            vectors=[Vector(inputs=inputs, outputs=outputs) for outputs in vectors],
+            vectors=[
+                Vector(inputs=inputs, outputs=outputs, **place)
+                for outputs, place in zip(vectors, places or [{}] * len(vectors), strict=True)
+            ],
             seed="test",
             runtime="none",
             **unproved,
@@ -129,7 +137,7 @@ def test_a_required_backend_has_to_prove_every_variant() -> None:
     }
     assert verdicts({"wasm": {"base": RIGHT}}, required=["cpu"])["base"] == (
         "failed",
-        "cpu did not run it",
+        "cpu: it was not run",
     )
 
 
@@ -371,11 +379,16 @@ def test_a_verdict_is_json_with_the_keys_of_the_catalog() -> None:
         "maxRelError": 0.002,
         "maxAbsError": None,
         "minAgreement": 0.99,
+        "explainedRelError": None,
+        "source": "the limit of float32",
         "reason": None,
     }
 
 
-CHECK_KEYS = ["status", "reason", "tfjs", "missingOps", "requires", "unproved", "outputs"]
+CHECK_KEYS = [
+    *("status", "agreement", "reason", "notes", "tfjs", "missingOps", "requires", "unproved"),
+    "outputs",
+]
 CATALOG_PART = {
     "type": "object",
     "required": ["status", "reason", "checks"],
@@ -383,6 +396,7 @@ CATALOG_PART = {
     "properties": {
         "status": {"enum": ["ok", "withheld", "failed"]},
         "reason": {"type": ["string", "null"]},
+        "agreement": {"enum": ["equal", "close", None]},
         "checks": {
             "additionalProperties": {"type": "object", "required": CHECK_KEYS},
         },
@@ -396,3 +410,168 @@ def test_an_older_release_that_ran_is_required() -> None:
     check = judge_run(RAMP_MODEL, BASE, older)
     assert check.requires == {"flags": {"A": True}, "tfjs": "3.21.0"}
     assert judge_run(RAMP_MODEL, BASE, RIGHT).requires == {}
+
+
+TIGHT = OutputFloor(error=1e-6, rms=1e-6, agreement=1.0)
+WIDE = OutputFloor(error=0.02, rms=0.01, agreement=1.0)
+NEAR = run({"y": RAMP + np.float32(1e-4)})
+MEASURED = model({"y": RAMP}, floors={"y": [TIGHT]})
+
+
+def test_a_base_that_is_farther_than_rounding_explains_fails_on_all_backends_together() -> None:
+    # 0.01 % is within the fixed limit of float32, and was right before floors were measured.
+    runs = {"wasm": {"base": NEAR}, "cpu": {"base": CRASHED}}
+    verdict = judge_model(MEASURED, BASE, [], runs)["base"]
+
+    assert verdict.status == "failed"
+    assert verdict.checks["wasm"].agreement == "close"
+    assert verdict.reason is not None
+    wasm, cpu = verdict.reason.split("; cpu: ")
+    assert wasm.startswith("wasm: y: 101 of 101 values differ")
+    assert wasm.endswith("(5 times what rounding moves it)")
+    assert cpu == "RuntimeError: unreachable"
+
+
+def test_a_backend_may_be_close_beside_one_that_is_equal() -> None:
+    runs = {"webgl": {"base": NEAR, "uint8": NEAR}, "wasm": {"base": RIGHT, "uint8": NEAR}}
+    verdicts = judge_model(MEASURED, BASE, [SMALL], runs)
+
+    assert [verdict.status for verdict in verdicts.values()] == ["ok", "ok"]
+    assert verdicts["base"].agreement == "equal"
+    assert [check.agreement for check in verdicts["base"].checks.values()] == ["close", "equal"]
+    assert verdicts["uint8"].agreement == "close"
+
+
+def test_the_manifest_may_allow_a_base_to_be_close() -> None:
+    candidate = replace(BASE, tolerances=[None, Tolerance(max_relative_error=0.005)])
+    verdict = judge_model(MEASURED, candidate, [], {"wasm": {"base": NEAR}})["base"]
+
+    assert (verdict.status, verdict.agreement) == ("ok", "close")
+
+
+def test_what_rounding_explains_is_equal_however_large() -> None:
+    known = model({"y": RAMP}, floors={"y": [WIDE]})
+    found = run({"y": RAMP + np.float32(0.04)})
+
+    check = judge_run(known, BASE, found)
+    assert (check.status, check.agreement) == ("ok", "equal")
+    record = check.record().outputs["y"].tolerance
+    assert (record.max_rel_error, record.source) == (0.1, "5 times what rounding moves it")
+    assert judge_run(known, SMALL, found).agreement == "equal"
+
+
+def test_backends_of_one_reason_share_it() -> None:
+    runs = {"wasm": {"base": LACKING}, "cpu": {"base": LACKING}}
+    verdict = judge_model(RAMP_MODEL, BASE, [], runs)["base"]
+
+    assert verdict.reason == "wasm and cpu: it lacks Erf, TopKV2"
+
+
+GROUPS = [{"group": "0..1"}, {"group": "0..255"}]
+IN_GROUPS = model({"y": RAMP}, {"y": 100 * RAMP}, places=GROUPS)
+GOOD, BAD = RAMP + np.float32(0), RAMP + np.float32(0.3)
+
+
+def test_a_base_that_is_right_on_one_group_is_right_and_its_note_names_the_other() -> None:
+    check = judge_run(IN_GROUPS, BASE, run({"y": GOOD}, {"y": 100 * BAD}))
+
+    assert (check.status, check.agreement, check.reason) == ("ok", "equal", None)
+    (note,) = check.notes
+    assert note.startswith("wrong on vectors of 0..255: y: 101 of 101 values differ, the worst at ")
+    assert "of vector 1, " in note
+    # The figures are those of the group that counts.
+    assert check.record().outputs["y"].to_json()["maxRelError"] == 0.0
+
+
+def test_groups_do_not_lend_each_other_their_range() -> None:
+    # 0.3 is 0.3 % of the range of both groups together, and 30 % of that of its own.
+    check = judge_run(IN_GROUPS, BASE, run({"y": BAD}, {"y": 100 * BAD}))
+
+    assert check.status == "failed"
+    assert check.reason is not None
+    assert check.reason.startswith("on vectors of 0..1: y: 101 of 101 values differ")
+    assert "; on vectors of 0..255: y: " in check.reason
+
+
+def test_a_variant_is_judged_on_the_groups_on_which_the_base_is_right() -> None:
+    runs = {
+        "wasm": {
+            "base": run({"y": GOOD}, {"y": 100 * BAD}),
+            "uint8": run({"y": BAD}, {"y": 100 * GOOD}),
+        }
+    }
+    verdict = judge_model(IN_GROUPS, BASE, [SMALL], runs)["uint8"]
+
+    assert verdict.status == "withheld"
+    assert verdict.reason is not None
+    assert verdict.reason.startswith("wasm: on vectors of 0..1: y: ")
+
+
+EDGES = model({"y": RAMP}, {"y": RAMP}, places=[{}, {"kind": "edge"}])
+
+
+@pytest.mark.parametrize(
+    ("candidate", "by", "status"),
+    [
+        pytest.param(BASE, 0.05, "ok", id="farther than rounding"),
+        pytest.param(BASE, 0.2, "failed", id="gross"),
+        pytest.param(SMALL, 0.2, "ok", id="gross, of a quantized variant"),
+        pytest.param(SMALL, np.nan, "failed", id="NaN"),
+        pytest.param(SMALL, np.inf, "failed", id="infinite"),
+    ],
+)
+def test_extreme_values_fail_only_by_gross_errors(
+    candidate: Candidate, by: float, status: str
+) -> None:
+    check = judge_run(EDGES, candidate, run({"y": RAMP}, {"y": RAMP + np.float32(by)}))
+
+    assert check.status == status
+    if status == "failed":
+        assert str(check.reason).startswith("on extreme values: y: ")
+    else:
+        assert check.notes[0].startswith("on extreme values farther than rounding moves it: y: ")
+        assert check.record().outputs["y"].to_json()["maxRelError"] == 0.0
+
+
+def test_nan_and_infinity_of_the_source_agree_and_prove_nothing_more() -> None:
+    strange = np.array([np.nan, np.inf, -np.inf], np.float32)
+    known = model({"y": RAMP, "z": strange})
+
+    check = judge_run(known, BASE, run({"y": RAMP, "z": strange.copy()}))
+    assert check.status == "ok"
+    assert check.unproved == {"z": "the source returns NaN or infinity"}
+    finite = judge_run(known, BASE, run({"y": RAMP, "z": np.zeros(3, np.float32)}))
+    assert finite.status == "failed"
+    assert judge_run(known, BASE, run({"y": strange[[0] * 101], "z": strange})).status == "failed"
+
+
+def test_the_figure_of_a_task_decides_before_the_values() -> None:
+    scores = np.array([[0.1, 0.7, 0.2]], np.float32)
+    known = model({"y": scores}, roles={"y": ["scores"]})
+
+    moved = judge_run(known, SMALL, run({"y": scores + np.float32(0.03)}))
+    assert (moved.status, moved.agreement) == ("ok", "close")
+    swapped = judge_run(known, SMALL, run({"y": scores[:, [1, 0, 2]].copy()}))
+    assert swapped.reason == (
+        "y: 0 of the labels agree; expected at least 0.98 (the figure of its task)"
+    )
+    # The label stays, but no score may move by more than a tenth of the range.
+    far = judge_run(known, SMALL, run({"y": scores + np.float32([[0, 0.2, 0]])}))
+    assert "expected at most 10 % (the limit beside the figure of its task)" in str(far.reason)
+    # A base has no excuse, and what the manifest states goes first.
+    assert judge_run(known, BASE, run({"y": scores + np.float32(0.03)})).status == "failed"
+    strict = replace(SMALL, tolerances=[Tolerance(max_relative_error=0.001)])
+    assert judge_run(known, strict, run({"y": scores + np.float32(0.03)})).status == "failed"
+
+
+def test_a_quantized_variant_without_a_noise_floor_is_at_best_close() -> None:
+    assert judge_run(RAMP_MODEL, SMALL, RIGHT).agreement == "close"
+    assert judge_run(MEASURED, SMALL, RIGHT).agreement == "equal"
+
+
+def test_a_fixed_limit_says_why() -> None:
+    known = replace(RAMP_MODEL, no_floor="TensorFlow does not run layers models")
+
+    assert judge_run(known, BASE, RIGHT).notes == [
+        "judged by fixed limits: TensorFlow does not run layers models"
+    ]

@@ -1,0 +1,132 @@
+"""Task figures: what users of an output see of it, and how much of that a variant may lose.
+
+A label, a mask or the place of a point is read off many numbers. Quantization moves all of them a
+little; what counts is whether the reading stays. So the figure of a task decides before the
+values, and the values have only to stay within a wide limit. This module opens no file.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.proof.judge.choices import compare_classes, compare_embeddings, compare_masks
+from pipeline.proof.judge.fidelity import Array
+from pipeline.proof.judge.keypoint_distances import are_keypoints, compare_keypoints
+
+Figures = Mapping[str, float | int | None]
+
+SOURCE = "the figure of its task"
+
+POINT_LIMIT = 0.02
+"""Distance within which a point agrees, as a fraction of its figure's diagonal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFigure:
+    """The figure by which a quantized output is judged.
+
+    Attributes:
+        names: Its names in the catalog; the first that was measured counts.
+        least: Smallest value that passes.
+        error: Largest error of a value beside it, as a fraction of the range; None for any.
+        words: A sentence with its value: "{} of the labels agree".
+    """
+
+    names: Sequence[str]
+    least: float
+    error: float | None
+    words: str
+
+    def measured(self, figures: Figures) -> float | None:
+        """Return its value; None if it was not measured."""
+        return next((value for n in self.names if (value := figures.get(n)) is not None), None)
+
+    def judge(self, value: float) -> str | None:
+        """Return why a value does not pass, else None: "0.9 of the labels agree; …"."""
+        if value >= self.least:
+            return None
+        sentence = self.words.format(f"{value:.4g}")
+        return f"{sentence}; expected at least {self.least:g} ({SOURCE})"
+
+
+_LABELS = TaskFigure(
+    names=("top1Agreement",), least=0.98, error=0.1, words="{} of the labels agree"
+)
+_AREAS = TaskFigure(
+    names=("minIou",), least=0.95, error=None, words="the areas overlap by {} of their union"
+)
+_POINTS = TaskFigure(
+    names=("agreement", "coordinateAgreement"),
+    least=0.9,
+    error=0.05,
+    words="{} of the points agree",
+)
+_EMBEDDINGS = TaskFigure(
+    names=("minCosine",),
+    least=0.99,
+    error=None,
+    words="the smallest cosine of two embeddings is {}",
+)
+
+TASK_FIGURES: Mapping[str, TaskFigure] = {
+    **dict.fromkeys(
+        ("scores", "logits", "age", "gender", "race", "emotion", "handedness"), _LABELS
+    ),
+    **dict.fromkeys(("mask", "alpha", "note", "onset", "contour"), _AREAS),
+    **dict.fromkeys(("keypoints", "landmarks", "worldLandmarks", "contours"), _POINTS),
+    "embedding": _EMBEDDINGS,
+}
+"""The figure of each role that has one; docs/proof.md has the survey behind the numbers."""
+
+
+def measure_task(role: str, reference: Sequence[Array], found: Sequence[Array]) -> Figures:
+    """Return the figures of an output's task; empty for a role without.
+
+    Args:
+        role: The role.
+        reference: The reference's values on each vector.
+        found: The values of TensorFlow.js, in equal shapes.
+    """
+    figure = TASK_FIGURES.get(role)
+    return _METRICS[figure.names](reference, found) if figure else {}
+
+
+def _compare_points(reference: Sequence[Array], found: Sequence[Array]) -> Figures:
+    if all(are_keypoints(array) for array in reference):
+        return compare_keypoints(reference, found, limit=POINT_LIMIT).figures()
+    return _compare_coordinates(reference, found)
+
+
+def _compare_coordinates(reference: Sequence[Array], found: Sequence[Array]) -> Figures:
+    """Compare points in a flat list, which does not say how many numbers make a point.
+
+    Returns:
+        `coordinateAgreement`: the share of numbers within 2 % of the range of all of them.
+    """
+    agreeing = num_values = 0
+    for r, a in zip(reference, found, strict=True):
+        scale = float(np.ptp(r)) if r.size else 0.0
+        agreeing += int((np.abs(a.astype(np.float64) - r) <= POINT_LIMIT * scale).sum())
+        num_values += r.size
+    return {"coordinateAgreement": agreeing / num_values} if num_values else {}
+
+
+def _compare_areas(reference: Sequence[Array], found: Sequence[Array]) -> Figures:
+    figures = compare_masks(reference, found)
+    if not figures:
+        return {}
+    least = min(
+        compare_masks([r], [a], like=reference)["meanIou"]
+        for r, a in zip(reference, found, strict=True)
+        if r.size
+    )
+    return {**figures, "minIou": least}
+
+
+_METRICS: Mapping[Sequence[str], Callable[[Sequence[Array], Sequence[Array]], Figures]] = {
+    _LABELS.names: compare_classes,
+    _AREAS.names: _compare_areas,
+    _POINTS.names: _compare_points,
+    _EMBEDDINGS.names: compare_embeddings,
+}
