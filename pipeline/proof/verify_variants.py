@@ -57,8 +57,8 @@ def verify_variants(
         for key, outcome in work.outcomes.items()
         if key.startswith("variant:") and outcome.status == "ok"
     }
-    model = _gather_model(work, signature)
-    base, *others = _candidates(models, tolerance, tolerances)
+    model = gather_model(work, signature)
+    base, *others = list_candidates(models, tolerance, tolerances)
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         trial = _Trial(work=work, folders=models, model=model, base=base, required=required)
         runs = run_in_releases(
@@ -133,7 +133,8 @@ class _Trial:
         )
 
 
-def _gather_model(work: Work[Any], signature: Signature) -> ModelUnderTest:
+def gather_model(work: Work[Any], signature: Signature) -> ModelUnderTest:
+    """Return the facts of a model that a judgement of its runs needs."""
     content = load_model_json(work.inputs[f"variant:{BASE}"] / "model.json").content
     tensors = {output.name: output.tensor for output in signature.outputs}
     behind = outputs_behind_selection(read_topology(content), tensors.values())
@@ -152,7 +153,7 @@ def _gather_model(work: Work[Any], signature: Signature) -> ModelUnderTest:
     )
 
 
-def _candidates(
+def list_candidates(
     models: Mapping[str, Path], tolerance: Tolerance | None, tolerances: Mapping[str, Tolerance]
 ) -> list[Candidate]:
     """Return the variants to judge, the base first, each with its tolerances."""

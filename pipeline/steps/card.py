@@ -8,6 +8,7 @@ from pipeline.disk.canonical import format_json
 from pipeline.engine.step import Step, Work
 from pipeline.errors import DiskError
 from pipeline.manifest.model import Model
+from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.record import Part
 from pipeline.records.roles import RoleMap
 from pipeline.records.signature import Signature
@@ -36,11 +37,10 @@ def run(work: Work[CardParameters]) -> None:
     from pipeline.tfjs.model.model_json import load_model_json
 
     proof = Verdicts.load(work.inputs["verify"])
+    verdicts = BrowserVerdicts.load(work.inputs["browser"]).add_to(proof.variants)
     base = work.inputs["convert"]
     signature = Signature.load(work.inputs["signature"])
-    variants = [
-        _add_variant(work, name, proof.variants.get(name)) for name in work.parameters.variants
-    ]
+    variants = [_add_variant(work, name, verdicts.get(name)) for name in work.parameters.variants]
     hints = read_hints(load_model_json(base / "model.json"), base, signature.inputs)
     converted = ConvertedSource.load(base)
     card = build_card(
@@ -64,11 +64,11 @@ def run(work: Work[CardParameters]) -> None:
 
 STEP = Step(
     name="card",
-    version=2,
+    version=3,
     parameters=CardParameters,
     run=run,
     needs=(
-        *("fetch", "convert", "signature", "reference", "map", "verify"),
+        *("fetch", "convert", "signature", "reference", "map", "verify", "browser"),
         f"variant:{BASE}",
     ),
     accepts=("variant",),
