@@ -93,7 +93,6 @@ async function lose(reason) {
 }
 
 (async () => {
-  post('alive');
   const {backend} = await (await get('run.json')).json();
   await addScript('packages/tf.min.js');
   tf.env().set('PROD', true);

@@ -97,6 +97,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if secret == state.first and path == "":
             state.first = _secret()
             self._send_page("control.js", f"window.secret = {json.dumps(state.control)};")
+            self._wait_for_end(threading.Event())
+            os._exit(1)  # without the page that stays no run would start
         elif secret == state.control and path == "next":
             self._send_next()
         elif secret == state.control and path == "control.js":
@@ -107,13 +109,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._refuse()
 
     def do_POST(self) -> None:  # a name of the standard library
-        """Take a result of the run, or wait with its page until the run is over."""
+        """Take a result of the run."""
         secret, path = self._split()
         run = self._find_run(secret)
-        if run is None or path not in {"alive", "outputs", "log", "result", "lost"}:
+        if run is None or path not in {"outputs", "log", "result", "lost"}:
             self._refuse()
-        elif path == "alive":
-            self._wait_with(run)
         else:
             self._take(run, path)
 
@@ -136,6 +136,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if path == "" and not run.opened:
             run.opened = True
             self._send_page("page.js", "")
+            if self._wait_for_end(run.over):
+                self.state.finish(run, died=run.order["id"], why="its page died")
         elif path == "run.json":
             self._send(json.dumps({"backend": run.order["backend"]}).encode(), "application/json")
         elif folder == "scripts" and name in _SCRIPTS:
@@ -148,9 +150,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._refuse()
 
     def _send_page(self, script: str, first: str) -> None:
+        """Send a page whose end stays open, so that the connection lives as long as the page."""
         source = f"/{self.state.control}/{script}" if first else f"scripts/{script}"
         scripts = f'<script>{first}</script><body><script src="{source}"></script>'
-        self._send(_PAGE.format(style=_STYLE, scripts=scripts).encode(), _TYPES[".html"])
+        self.close_connection = True
+        self._send_headers(_TYPES[".html"], {"Connection": "close"})
+        self.wfile.write(_PAGE.format(style=_STYLE, scripts=scripts).encode())
 
     def _send_next(self) -> None:
         state = self.state
@@ -171,14 +176,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             state.finish(run, died=run.order["id"], why="the browser left before the run")
 
-    def _wait_with(self, run: _Run) -> None:
-        """Hold the connection while the page lives: it closes when the page dies."""
-        self.close_connection = True
-        while not run.over.wait(0.1):
+    def _wait_for_end(self, over: threading.Event) -> bool:
+        """Hold the connection of a page, which closes when the page dies; return whether it did."""
+        while not over.wait(0.1):
             readable, _, _ = select.select([self.connection], [], [], 0)
             if readable and not self.connection.recv(1024, socket.MSG_PEEK):
-                self.state.finish(run, died=run.order["id"], why="its page died")
-        self._send(b"", "text/plain")
+                return True
+        return False
 
     def _take(self, run: _Run, path: str) -> None:
         number = run.order["id"]
@@ -212,14 +216,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(content, _TYPES.get(file.suffix, "application/octet-stream"))
 
     def _send(self, content: bytes, kind: str, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Content-Security-Policy", _POLICY)
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.end_headers()
+        self._send_headers(kind, {"Content-Length": str(len(content))}, status)
         self.wfile.write(content)
+
+    def _send_headers(self, kind: str, others: dict[str, str], status: int = 200) -> None:
+        self.send_response(status)
+        always = {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": _POLICY,
+            "Content-Type": kind,
+            "X-Content-Type-Options": "nosniff",
+        }
+        for name, value in (always | others).items():
+            self.send_header(name, value)
+        self.end_headers()
 
     def _refuse(self) -> None:
         self.close_connection = True
