@@ -1,8 +1,8 @@
 """The pipeline as doit tasks: one task for each step of each model.
 
-The order is that of a build: fetch, convert, signature, reference, map, variant, verify, card; then
-the catalog, the site and dist/. `doit list --all` lists the tasks, sorted by name. This file does
-not import TensorFlow: steps that need it start child processes.
+The order is that of a build: fetch, convert, signature, reference, map, variant, verify, browser,
+card; then the catalog, the site and dist/. `doit list --all` lists the tasks, sorted by name. This
+file does not import TensorFlow: steps that need it start child processes.
 """
 
 import gc
@@ -27,8 +27,10 @@ except PipelineError as error:
 DOIT_CONFIG = {
     "backend": "zoo",
     "dep_file": str(GRAPH.layout.database),
-    # Model by model; in the order of the steps every fetch would come before any convert.
+    # Model by model; in the order of the steps every fetch would come before any convert. The slow
+    # runs in a browser come last.
     "default_tasks": [
+        *(f"verify:{model.name}" for model in GRAPH.zoo.models),
         *(f"model:{model.name}" for model in GRAPH.zoo.models),
         *("catalog", "site", "dist"),
     ],
@@ -72,6 +74,11 @@ def task_variant() -> Iterator[Task]:
 def task_verify() -> Iterator[Task]:
     """Run every variant in TensorFlow.js and compare it with its source."""
     yield from step_tasks(GRAPH, "verify", doc=task_verify.__doc__)
+
+
+def task_browser() -> Iterator[Task]:
+    """Run the base, or all that the manifest requires, on webgl and webgpu in a browser."""
+    yield from step_tasks(GRAPH, "browser", doc=task_browser.__doc__)
 
 
 def task_card() -> Iterator[Task]:

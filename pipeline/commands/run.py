@@ -25,6 +25,7 @@ from pipeline.commands.selection import expand_names
 from pipeline.engine.outcome import load_outcome
 from pipeline.errors import PipelineError
 from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
+from pipeline.runtime.browser.absence import describe_absence
 from pipeline.steps.graph import Graph
 from pipeline.wall.walls_used import describe_walls
 
@@ -53,6 +54,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             load_cards=functools.partial(_load_entries, graph),
             catalog=f"{graph.layout.output}/models.json",
             describe_walls=describe_walls,
+            describe_absence=describe_absence,
         )
         with _alone(graph), _terminable(), use_context(context):
             # The graph stays unchanged to the end: the collector need not look at it again.

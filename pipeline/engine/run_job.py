@@ -178,6 +178,7 @@ def _prepare(job: Job, session: Session) -> Work[Any]:
         trusted=job.trusted,
         budget=budget,
         submit=session.submit,
+        share=session.share,
     )
 
 

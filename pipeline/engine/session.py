@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from pipeline.engine.shared import S, Shared
 from pipeline.workers.limits import Budget
 
 if TYPE_CHECKING:
@@ -38,7 +39,17 @@ class Session:
     closed: bool = False
     bugs: list[str] = field(default_factory=list)
     _pool: "TensorFlowPool | None" = None
+    _shared: dict[type[Shared], Shared] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def share(self, kind: type[S]) -> S:
+        """Return the one object of a class in this run; the first request makes it."""
+        with self._lock:
+            if self.closed:
+                raise Interrupted
+            if kind not in self._shared:
+                self._shared[kind] = kind()
+            return cast("S", self._shared[kind])
 
     def submit(  # noqa: PLR0913  # the fields of a job
         self,
@@ -78,5 +89,8 @@ class Session:
         with self._lock:
             self.closed = True
             pool, self._pool = self._pool, None
+            shared, self._shared = list(self._shared.values()), {}
+        for one in shared:
+            one.close()
         if pool is not None:
             pool.shutdown()

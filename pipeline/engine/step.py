@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pipeline.disk.files import find_special
 from pipeline.disk.versions import installed_version
 from pipeline.engine.outcome import Outcome
+from pipeline.engine.shared import S
 from pipeline.errors import CrashError, UntrustedSourceError
 from pipeline.records.record import Part
 from pipeline.workers.limits import Budget
@@ -76,6 +77,14 @@ class SubmitToTensorFlow(Protocol):
         ...  # pragma: no cover
 
 
+class ShareInRun(Protocol):
+    """Returns the one object of a class that the jobs of a run share."""
+
+    def __call__(self, kind: type[S]) -> S:
+        """Return it; the first request makes it."""
+        ...  # pragma: no cover
+
+
 @dataclass(frozen=True, kw_only=True)
 class Work(Generic[P]):
     """One piece of work: the argument of a step's function.
@@ -97,6 +106,7 @@ class Work(Generic[P]):
         trusted: Whether child processes may run on a machine without a wall.
         budget: Time, memory and disk for all processes that it starts.
         submit: Runs a function in a process that has TensorFlow.
+        share: Returns the one object of a class that the jobs of the run share.
         measured: Figures that vary from run to run, for run.json.
         tools: Versions of the tools used so far, for the receipt.
         peak_rss_bytes: Largest memory of its child processes, for run.json.
@@ -119,6 +129,7 @@ class Work(Generic[P]):
     trusted: bool
     budget: Budget
     submit: SubmitToTensorFlow
+    share: ShareInRun
     measured: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str | None] = field(default_factory=dict)
     peak_rss_bytes: list[int] = field(default_factory=list)

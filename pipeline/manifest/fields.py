@@ -196,4 +196,4 @@ else:
     # A literal of the table's names, which no type checker can read.
     InputFormat = Literal[INPUT_FORMATS]
 Dtype = Literal["float16", "uint8", "uint16"]
-Backend = Literal["wasm", "cpu"]
+Backend = Literal["wasm", "cpu", "webgl", "webgpu"]

@@ -143,8 +143,9 @@ class Defaults(Section):
     """How far the published model may be from the source. Left out, the limits of its dtype."""
 
     backends: tuple[Backend, ...] = Field(default=(), strict=False)
-    """Backends of TensorFlow.js that must run every variant. Left out, wasm for all and cpu
-    where it is needed."""
+    """Backends of TensorFlow.js that must run every variant on every vector: wasm, cpu, webgl,
+    webgpu; the last two need Chromium or Chrome. Left out, wasm for all, cpu where it is needed,
+    and webgl for the base on one vector where there is a browser."""
 
     inputs: dict[Text, InputSection] = Field(default_factory=dict)
     """What its inputs are, by name: `{image: {range: [0, 1], color: bgr}}`. Stated facts replace

@@ -60,7 +60,7 @@ def verify_variants(
         if key.startswith("variant:") and outcome.status == "ok"
     }
     model = gather_model(work.inputs, signature)
-    base, *others = _candidates(models, tolerance, tolerances)
+    base, *others = list_candidates(models, tolerance, tolerances)
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         trial = _Trial(work=work, folders=models, model=model, base=base, required=required)
         runs = run_in_releases(
@@ -177,7 +177,7 @@ def _load_floor(folder: Path, vectors: Vectors) -> NoiseFloor:
     return floor
 
 
-def _candidates(
+def list_candidates(
     models: Mapping[str, Path], tolerance: Tolerance | None, tolerances: Mapping[str, Tolerance]
 ) -> list[Candidate]:
     """Return the variants to judge, the base first, each with its tolerances."""

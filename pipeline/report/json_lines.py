@@ -76,6 +76,7 @@ class JsonLinesReporter(TallyReporter):
             exitStatus=ending.exit_status,
             meaning=EXIT_MEANINGS[ending.exit_status],
             wall=ending.context.describe_walls(),
+            untried=ending.context.describe_absence(),
         )
 
     def _record(self, event: StepEvent) -> None:

@@ -106,6 +106,8 @@ class RunContext:
         catalog: Path of the published catalog as the user knows it: "dist/models.json".
         describe_walls: Returns a sentence on the walls behind which models were opened:
             "Models were opened behind Landlock and seccomp"; None if no model was opened.
+        describe_absence: Returns a sentence on the backends that were not tried: "webgl and webgpu
+            were not tried: there is no Chromium or Chrome on this machine"; None if all were.
         started: Value of `time.monotonic()` when the run started.
         log: The events of the run.
     """
@@ -114,6 +116,7 @@ class RunContext:
     load_cards: Callable[[Collection[str]], Sequence[CatalogModel]] = lambda _names: ()
     catalog: str | None = None
     describe_walls: Callable[[], str | None] = lambda: None
+    describe_absence: Callable[[], str | None] = lambda: None
     started: float = field(default_factory=time.monotonic)
     log: RunLog = field(default_factory=RunLog)
 

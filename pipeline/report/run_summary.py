@@ -31,7 +31,7 @@ def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
         ending: The run.
         width: Cells of a line of the terminal; None where lines have no end.
     """
-    last = [*_format_walls(ending, width), *_format_summary(ending, width)]
+    last = [*_format_facts(ending, width), *_format_summary(ending, width)]
     parts = [format_failures(ending.context, width=width), last]
     if not ending.idle:
         cards = [f"{CARD}:{model}" for model in ending.plan.models]
@@ -80,10 +80,10 @@ def _card_of_failed(name: str) -> CatalogModel:
     return parse_model({"name": name, "status": "failed"}, name, error=DamagedFileError)
 
 
-def _format_walls(ending: Ending, width: int | None) -> list[Line]:
-    """Return the line "Models were opened behind Landlock", if any model was opened."""
-    walls = ending.context.describe_walls()
-    return wrap_text(walls, "dim", indent="", width=width) if walls else []
+def _format_facts(ending: Ending, width: int | None) -> list[Line]:
+    """Return lines on the run: what was not tried, and "Models were opened behind Landlock"."""
+    facts = filter(None, (ending.context.describe_absence(), ending.context.describe_walls()))
+    return [line for fact in facts for line in wrap_text(fact, "dim", indent="", width=width)]
 
 
 def _format_summary(ending: Ending, width: int | None) -> list[Line]:

@@ -1,41 +1,10 @@
 // Models of either format with one interface: load, run by names, predict.
 'use strict';
 
-const fs = require('fs');
-const path = require('path');
+const {readModel} = require('./files.js');
 
 // The message of TensorFlow.js when execute() meets an op that needs executeAsync().
 const NEEDS_ASYNC = /executeAsync\(\)/;
-
-// Read model.json and its shards the way that TensorFlow.js's own loaders do: all shards of all
-// groups end to end, all weights in the order of the manifest.
-function readArtifacts(folder) {
-  const {weightsManifest, ...artifacts} =
-    JSON.parse(fs.readFileSync(path.join(folder, 'model.json'), 'utf8'));
-  const shards = weightsManifest.flatMap((group) => group.paths)
-    .map((name) => ({name, ...openShard(folder, name)}));
-  const weightData = new ArrayBuffer(shards.reduce((sum, {size}) => sum + size, 0));
-  let offset = 0;
-  for (const {name, size, handle} of shards) {
-    const target = new Uint8Array(weightData, offset, size);
-    for (let done = 0, read; done < size; done += read) {
-      read = fs.readSync(handle, target, done, size - done);
-      if (!read) throw new Error(`shard '${name}' became shorter while it was read`);
-    }
-    fs.closeSync(handle);
-    offset += size;
-  }
-  return {...artifacts, weightSpecs: weightsManifest.flatMap((group) => group.weights), weightData};
-}
-
-function openShard(folder, name) {
-  try {
-    const handle = fs.openSync(path.join(folder, name));
-    return {handle, size: fs.fstatSync(handle).size};
-  } catch (error) {
-    throw new Error(`shard '${name}' cannot be read (${error.code})`);
-  }
-}
 
 // predict() gives one tensor, several in order, or several by name.
 function listPredicted(result) {
@@ -139,8 +108,12 @@ class LayersModel {
   }
 }
 
+// Load it as TensorFlow.js's own loaders do: all shards of all groups end to end, all weights in the
+// order of the manifest.
 exports.loadModel = async (tf, folder) => {
-  const artifacts = readArtifacts(folder);
+  const {content: {weightsManifest, ...content}, weightData} = await readModel(folder);
+  const weightSpecs = weightsManifest.flatMap((group) => group.weights);
+  const artifacts = {...content, weightSpecs, weightData};
   const handler = {load: async () => artifacts};
   if (artifacts.format === 'layers-model') {
     return new LayersModel(await tf.loadLayersModel(handler));

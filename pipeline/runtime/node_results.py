@@ -1,4 +1,4 @@
-"""Results: reads the results of runs in TensorFlow.js, as runner.js wrote them.
+"""Results: reads the results of runs in TensorFlow.js, as runner.js or a browser wrote them.
 
 Outputs stay in their files until they are read; they are little-endian and row-major.
 """
@@ -83,7 +83,7 @@ class ModelRun:
     """The result of one model on one backend.
 
     Attributes:
-        status: "unsupported" if the backend lacks an op of the model, or does not run in Node.js.
+        status: "unsupported" if the backend lacks an op of the model, or does not start.
         error: Why it did not finish; None if it did.
         missing_ops: Ops of the graph for which the backend lacks kernels, each with the kernels'
             names; with no names if TensorFlow.js has no such op at all.
@@ -95,7 +95,7 @@ class ModelRun:
         first_ms: Time of the first run, which prepares later runs.
         steady_ms: Median time of the later runs.
         peak_bytes: Most bytes of tensors at one time, weights included.
-        rss_bytes: Most resident bytes of the process up to the end of this run.
+        rss_bytes: Most resident bytes of the process up to the end of this run; None in a browser.
         tfjs: Version of TensorFlow.js; None if the process ended before it reported it.
         died: Whether the process ended in this run: by a crash, or a limit of time or memory.
     """
@@ -135,7 +135,7 @@ def load_run(path: Path, *, backend: str) -> ModelRun:
 
 
 def _parse_run(record: JsonValue, path: Path, *, backend: str) -> ModelRun:
-    tfjs, rss_bytes = record.get("tfjs").text(), record.get("rssBytes").whole()
+    tfjs, rss_bytes = record.get("tfjs").text(), _optional_whole(record.get("rssBytes"))
     unable = _optional_text(record.get("unable"))
     if unable is not None:
         return ModelRun(status="unsupported", error=unable, tfjs=tfjs, rss_bytes=rss_bytes)
@@ -171,6 +171,10 @@ def _optional_text(value: JsonValue) -> str | None:
 
 def _optional_number(value: JsonValue) -> float | None:
     return None if value.is_absent else value.number()
+
+
+def _optional_whole(value: JsonValue) -> int | None:
+    return None if value.is_absent else value.whole()
 
 
 def _parse_vectors(record: JsonValue, path: Path) -> dict[int, Outputs]:

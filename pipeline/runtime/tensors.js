@@ -1,34 +1,23 @@
-// Tensors in files: the inputs of test vectors, and outputs. Values are little-endian, as on every
-// machine that Node.js runs on; a string is its length in 4 bytes, then its bytes.
+// Tensors as bytes: the inputs of test vectors, and outputs. Values are little-endian, as on every
+// machine that runs this; a string is its length in 4 bytes, then its bytes.
 'use strict';
 
-const fs = require('fs');
-const path = require('path');
+const {openFile, openVectors} = require('./files.js');
 
 const TYPES = {bool: Uint8Array, complex64: Float32Array, float32: Float32Array, int32: Int32Array};
 const VALUES = {complex64: 2};
 
 const count = (shape) => shape.reduce((product, size) => product * size, 1);
-
-function readBytes(handle, start, end) {
-  const bytes = Buffer.alloc(end - start);
-  for (let done = 0, read; done < bytes.length; done += read) {
-    read = fs.readSync(handle, bytes, done, bytes.length - done, start + done);
-    if (!read) throw new Error('the test vectors end too early');
-  }
-  return bytes;
-}
+const readLength = (bytes, at) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
 
 // The position of each tensor of a weight manifest in its file, by name.
-function locate(specs, handle) {
+function locate(specs, read) {
   const places = new Map();
   let offset = 0;
   for (const spec of specs) {
     let end = offset;
     if (spec.dtype === 'string') {
-      for (let i = count(spec.shape); i > 0; i--) {
-        end += 4 + readBytes(handle, end, end + 4).readUInt32LE();
-      }
+      for (let i = count(spec.shape); i > 0; i--) end += 4 + readLength(read(end, end + 4), 0);
     } else {
       const size = TYPES[spec.dtype].BYTES_PER_ELEMENT * (VALUES[spec.dtype] || 1);
       end += size * count(spec.shape);
@@ -42,13 +31,13 @@ function locate(specs, handle) {
 function splitStrings(bytes) {
   const strings = [];
   for (let at = 0; at < bytes.length; at += 4 + strings.at(-1).length) {
-    strings.push(new Uint8Array(bytes.subarray(at + 4, at + 4 + bytes.readUInt32LE(at))));
+    strings.push(bytes.slice(at + 4, at + 4 + readLength(bytes, at)));
   }
   return strings;
 }
 
-function makeTensor(tf, {spec, start, end}, handle) {
-  const bytes = readBytes(handle, start, end);
+function makeTensor(tf, {spec, start, end}, read) {
+  const bytes = read(start, end);
   if (spec.dtype === 'string') return tf.tensor(splitStrings(bytes), spec.shape, 'string');
   const aligned = new Uint8Array(bytes).buffer;
   const values = new TYPES[spec.dtype](aligned);
@@ -59,27 +48,22 @@ function makeTensor(tf, {spec, start, end}, handle) {
 
 // Open the folder of vectors.json; `read` makes the inputs of one vector, by name.
 exports.readVectors = (folder) => {
-  const described = JSON.parse(fs.readFileSync(path.join(folder, 'vectors.json'), 'utf8'));
-  const [group] = described.weightsManifest;
-  const [file] = group.paths;
-  const handle = fs.openSync(path.join(folder, file));
-  const places = locate(group.weights, handle);
+  const {described, read} = openVectors(folder);
+  const places = locate(described.weightsManifest[0].weights, read);
   return {
     list: described.vectors,
     random: new Set(Object.keys(described.random || {})),
     read: (tf, vector) => Object.fromEntries(Object.entries(vector.inputs)
-      .map(([name, place]) => [name, makeTensor(tf, places.get(place), handle)])),
+      .map(([name, place]) => [name, makeTensor(tf, places.get(place), read)])),
   };
 };
 
 // Open a file for outputs; `write` appends an output and returns its position.
-exports.openOutputs = (file) => {
-  const handle = fs.openSync(file, 'w');
+exports.openOutputs = (name) => {
+  const file = openFile(name);
   let offset = 0;
   const append = (bytes) => {
-    for (let done = 0; done < bytes.length;) {
-      done += fs.writeSync(handle, bytes, done, bytes.length - done, offset + done);
-    }
+    file.append(bytes);
     offset += bytes.length;
   };
   return {
@@ -87,8 +71,8 @@ exports.openOutputs = (file) => {
       const start = offset;
       if (dtype === 'string') {
         for (const value of values) {
-          const length = Buffer.alloc(4);
-          length.writeUInt32LE(value.length);
+          const length = new Uint8Array(4);
+          new DataView(length.buffer).setUint32(0, value.length, true);
           append(length);
           append(value);
         }
@@ -100,9 +84,9 @@ exports.openOutputs = (file) => {
       return {name, shape, dtype, offset: start, bytes: offset - start};
     },
     restart: () => {
-      fs.ftruncateSync(handle);
+      file.restart();
       offset = 0;
     },
-    close: () => fs.closeSync(handle),
+    close: () => file.close(),
   };
 };

@@ -8,6 +8,7 @@ from pipeline.disk.canonical import format_json
 from pipeline.engine.step import Step, Work
 from pipeline.errors import DiskError
 from pipeline.manifest.model import Model
+from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.contract import Contracts
 from pipeline.records.record import Part
 from pipeline.records.roles import RoleMap
@@ -36,9 +37,8 @@ def run(work: Work[CardParameters]) -> None:
 
     proof = Verdicts.load(work.inputs["verify"])
     signature = Signature.load(work.inputs["signature"])
-    variants = [
-        _add_variant(work, name, proof.variants.get(name)) for name in work.parameters.variants
-    ]
+    verdicts = BrowserVerdicts.load(work.inputs["browser"]).add_to(proof.variants)
+    variants = [_add_variant(work, name, verdicts.get(name)) for name in work.parameters.variants]
     card = build_card(
         work.parameters.identity,
         CardParts(
@@ -61,7 +61,7 @@ STEP = Step(
     parameters=CardParameters,
     run=run,
     needs=(
-        *("fetch", "convert", "signature", "reference", "map", "verify"),
+        *("fetch", "convert", "signature", "reference", "map", "verify", "browser"),
         f"variant:{BASE}",
     ),
     accepts=("variant",),

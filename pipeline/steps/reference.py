@@ -27,7 +27,7 @@ class ReferenceParameters(SourceFlags):
 
 
 def run(work: Work[ReferenceParameters]) -> None:
-    """Run the source on test vectors: `vectors.json`, `vectors.bin`, `contract.json`, `floor.json`."""
+    """Run the source on test vectors; leave vectors, contract and noise floor."""
     from pipeline.proof.source_run import run_source
 
     run_source(

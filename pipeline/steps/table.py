@@ -10,6 +10,7 @@ from pipeline.engine.step import Step
 from pipeline.manifest.model import Model
 from pipeline.records.record import Part
 from pipeline.steps import (
+    browser,
     card,
     catalog,
     convert,
@@ -49,6 +50,7 @@ MODEL_STEPS = (
     ModelStep(step=map_roles.STEP, parameters=map_roles.parameters),
     ModelStep(step=variant.STEP, parameters=variant.parameters),
     ModelStep(step=verify.STEP, parameters=verify.parameters),
+    ModelStep(step=browser.STEP, parameters=browser.parameters),
     ModelStep(step=card.STEP, parameters=card.parameters),
 )
 """The steps of a model, each after those that it reads."""

@@ -4,6 +4,7 @@ from pipeline.engine.step import Step, Work
 from pipeline.manifest.model import Model
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.records.record import Part
+from pipeline.steps.browser import BACKENDS as BROWSER_BACKENDS
 from pipeline.steps.variant import BASE
 
 
@@ -14,7 +15,7 @@ class VerifyParameters(Part):
     tolerances: dict[str, Tolerance]
     """Tolerances of single variants, by name."""
     backends: tuple[str, ...]
-    """Backends that must prove every variant."""
+    """Backends of Node.js that must prove every variant."""
 
 
 def run(work: Work[VerifyParameters]) -> None:
@@ -50,5 +51,5 @@ def parameters(model: Model) -> VerifyParameters:
             for variant in model.variants
             if variant.tolerance is not None
         },
-        backends=model.backends,
+        backends=tuple(name for name in model.backends if name not in BROWSER_BACKENDS),
     )

@@ -26,6 +26,8 @@ WALL_VARIABLE = "TFJS_ZOO_WALL"
 
 Command = Callable[[Rights, Sequence[str]], list[str]]
 
+# Inside, root is nobody too: browsers refuse their own sandbox to root.
+_NOBODY = ("--uid", "65534", "--gid", "65534")
 _LAUNCH = Path(__file__).with_name("launch.py")
 _lock = threading.Lock()
 
@@ -38,12 +40,14 @@ class Wall:
         name: Its usual name: "bubblewrap".
         command: Returns the command line that starts a program with the given rights.
         on_itself: Whether a process can confine itself by it, as forked processes must.
+        holds_children: Whether a program behind it may start others, as a browser does.
         absent: Returns why this machine does not have it; None if it does.
     """
 
     name: str
     command: Command
     on_itself: bool = False
+    holds_children: bool = False
     absent: Callable[[], str | None]
 
 
@@ -60,48 +64,57 @@ class Standing:
     tried: Mapping[str, str]
 
 
-def find_wall() -> Wall | None:
-    """Return the wall of this machine, or None if no wall holds; the first call tests them."""
+def find_wall(*, children: bool = False) -> Wall | None:
+    """Return the wall of this machine, or None if no wall holds; the first call tests them.
+
+    Args:
+        children: Whether the program behind it starts others.
+    """
     with _lock:
-        return look_for_walls(os.environ.get(WALL_VARIABLE) or None).wall
+        return look_for_walls(os.environ.get(WALL_VARIABLE) or None, children=children).wall
 
 
-def require_wall(*, trusted: bool) -> Wall | None:
+def require_wall(*, trusted: bool, children: bool = False) -> Wall | None:
     """Return the wall for a process; None if the process is trusted and there is no wall.
 
     Args:
         trusted: Whether the manifest says `trust: true` of the model.
+        children: Whether the program behind it starts others.
 
     Raises:
         NoWallError: There is no wall, and the model is not trusted.
     """
-    wall = find_wall()
+    wall = find_wall(children=children)
     if wall is None and not trusted:
         raise NoWallError(
-            f"nothing on this machine can confine a stranger's model: {describe_lack()}",
+            "nothing on this machine can confine a stranger's model"
+            f"{' in a browser' if children else ''}: {describe_lack(children=children)}",
             hint="install bubblewrap, or set `trust: true` for this model if you know who made it",
         )
     record_wall(None if wall is None else wall.name)
     return wall
 
 
-def describe_lack() -> str:
+def describe_lack(*, children: bool = False) -> str:
     """Return why no wall is used: "bubblewrap: no program `bwrap` on the PATH; …"."""
     with _lock:
-        tried = look_for_walls(os.environ.get(WALL_VARIABLE) or None).tried
+        tried = look_for_walls(os.environ.get(WALL_VARIABLE) or None, children=children).tried
     return "; ".join(f"{name}: {why}" for name, why in tried.items())
 
 
 @functools.cache
-def look_for_walls(only: str | None) -> Standing:
+def look_for_walls(only: str | None, *, children: bool = False) -> Standing:
     """Test the kinds of wall, the best first.
 
     Args:
         only: Key in WALLS of the only wall to use; another word stands for no wall.
+        children: Whether the program behind the wall starts others.
     """
     tried: dict[str, str] = {}
     for key, wall in WALLS.items():
         why = f"{WALL_VARIABLE} is {only!r}" if only not in {None, key} else wall.absent()
+        if children and not wall.holds_children:
+            why = why or "a program behind it can start no other"
         why = why or try_wall(wall.command)
         if why is None:
             return Standing(wall=wall, tried=tried)
@@ -132,6 +145,7 @@ def _bubblewrap(rights: Rights, command: Sequence[str]) -> list[str]:
     writable = [word for path in rights.writes for word in ("--bind", str(path), str(path))]
     return [
         *(str(shutil.which("bwrap")), "--unshare-all", "--die-with-parent", "--new-session"),
+        *_NOBODY,
         *("--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108  # a new empty folder, only inside
         *binds,
         *writable,
@@ -185,7 +199,9 @@ WALLS: Mapping[str, Wall] = {
     "landlock": Wall(
         name="Landlock and seccomp", command=_landlock, on_itself=True, absent=_lacks_landlock
     ),
-    "bubblewrap": Wall(name="bubblewrap", command=_bubblewrap, absent=_lacks_bubblewrap),
+    "bubblewrap": Wall(
+        name="bubblewrap", command=_bubblewrap, holds_children=True, absent=_lacks_bubblewrap
+    ),
     "sandbox-exec": Wall(name="sandbox-exec", command=_sandbox_exec, absent=_lacks_sandbox_exec),
 }
 """Every kind, the best first."""

@@ -61,6 +61,8 @@ class Zoo:
         folder.mkdir(parents=True, exist_ok=True)
         # TensorFlow.js itself comes from the user's cache, once for all tests.
         self.cache = cache_folder(os.environ)
+        # A browser takes seconds to start; tests of browsers name one.
+        self.browser = "none"
         self.manifest: dict[str, Any] = {"zoo": {"name": "Test zoo"}, "models": []}
 
     @property
@@ -98,7 +100,12 @@ class Zoo:
         ]
         return subprocess.Popen(
             [*command, *arguments],
-            env={**os.environ, "TFJS_ZOO_CACHE": str(self.cache), **environ},
+            env={
+                **os.environ,
+                "CHROME": self.browser,
+                "TFJS_ZOO_CACHE": str(self.cache),
+                **environ,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

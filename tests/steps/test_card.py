@@ -9,6 +9,7 @@ from pipeline.engine.outcome import Outcome
 from pipeline.engine.step import Work
 from pipeline.errors import DiskError
 from pipeline.manifest.model import Model
+from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.verdicts import Verdicts
 from pipeline.steps.card import STEP, parameters, run
 from pipeline.workers.limits import Budget
@@ -20,6 +21,7 @@ def test_a_variant_whose_ending_a_full_disk_did_not_take_is_the_machines_fault(
     model = Model.model_validate({"name": "m", "source": "m.pb", "variants": ["float16"]})
     signature_of([], []).save(tmp_path)
     Verdicts(variants={}, proofs={}).save(tmp_path)
+    BrowserVerdicts(variants={}).save(tmp_path)
     work = Work(
         task="card:m",
         model="m",
@@ -37,6 +39,7 @@ def test_a_variant_whose_ending_a_full_disk_did_not_take_is_the_machines_fault(
         trusted=False,
         budget=Budget(),
         submit=lambda *_, **__: pytest.fail("no process is needed"),
+        share=lambda _kind: pytest.fail("nothing is shared"),
     )
     with pytest.raises(DiskError, match="variant:float16: its result could not be kept") as caught:
         run(work)

@@ -1,0 +1,1 @@
+"""Runs models in TensorFlow.js in a headless browser."""
