@@ -116,6 +116,8 @@ def _format_type(field: Mapping[str, Any]) -> str:
             text = _union(values)
         case {"anyOf": choices}:
             text = " | ".join(map(_format_type, choices))
+        case {"type": "array", "prefixItems": items}:
+            text = f"[{', '.join(map(_format_type, items))}]"
         case {"type": "array", "items": items}:
             text = f"Array<{_format_type(items)}>"
         case {"type": "object", "additionalProperties": dict(values)}:
