@@ -23,8 +23,8 @@ def load_rows(first: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     tall = -(-columns // table.shape[1])
     count = int(np.prod(shape[:-1], dtype=int))
     rows = first + tall * np.arange(count)[:, None] + np.arange(tall)
-    wide = table[rows % len(table)].reshape(count, -1)[:, :columns]
-    return wide.reshape(shape)
+    wide: npt.NDArray[np.float64] = table[rows % len(table)].reshape(count, -1)
+    return wide[:, :columns].reshape(shape)
 
 
 def count_rows() -> int:

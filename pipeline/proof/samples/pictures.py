@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.records.contract import Color, Resize
+from pipeline.records.contract import Resize
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -88,17 +88,16 @@ def order_pictures(words: str) -> tuple[Picture, ...]:
     return tuple(dict.fromkeys((*_SUBJECTS[subject], *_OTHERS)))
 
 
-def load_picture(  # noqa: PLR0913  # a picture, and all that a contract states of it
+def load_picture(  # noqa: PLR0913  # a picture, and the size that it gets
     order: Sequence[Picture],
     sample: int,
     *,
     height: int,
     width: int,
     channels: int,
-    color: Color | None = None,
     resize: Resize | None = None,
 ) -> Pixels:
-    """Return the pixels of a sample, uint8 (height, width, channels).
+    """Return the pixels of a sample, uint8 (height, width, channels): red, green, blue, or gray.
 
     Args:
         order: Pictures, as of `order_pictures`. After the last, they come again mirrored, then
@@ -108,13 +107,12 @@ def load_picture(  # noqa: PLR0913  # a picture, and all that a contract states 
         width: Number of columns.
         channels: Number of channels. Numbers other than 1, 3 and 4 take the channels of several
             pictures, since no photograph has them.
-        color: Order of three channels; None for red, green, blue.
         resize: How the picture is brought to the size; None to cut its longer side.
     """
     mode = _MODES.get(channels, "RGB")
     pixels = _scale(_view(order, sample), mode, (width, height), resize or "crop")
     if channels in _MODES:
-        return pixels[..., ::-1] if color == "bgr" else pixels
+        return pixels
     more = [
         _scale(_view(order, sample + i), mode, (width, height), resize or "crop")
         for i in range(1, -(-channels // 3))

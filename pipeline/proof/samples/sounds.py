@@ -58,7 +58,7 @@ def load_sound(
     sound = _resample(_read(order[number]), rate / RATE) / (1 + turn)
     repeated = np.resize(np.append(sound, np.zeros(int(_PAUSE_SECONDS * rate))), num_samples)
     steps = np.clip(np.rint(repeated * _STEPS), -_STEPS, _STEPS - 1)
-    return (steps / _STEPS).astype(np.float32)
+    return np.asarray(steps / _STEPS, np.float32)
 
 
 @cache
@@ -109,4 +109,4 @@ def load_spectrogram(
     fall = (edges[2:] - pitches) / (edges[2:] - edges[1:-1])
     loudness = 10 * np.log10(power @ np.clip(np.minimum(rise, fall), 0, None).T + 1e-10)
     level = 1 + (loudness - loudness.max()) / _DECIBELS
-    return np.rint(np.clip(level, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(level, 0, 1) * 255), np.uint8)

@@ -91,10 +91,6 @@ def test_a_picture_has_the_size_and_channels_of_the_input(channels: int) -> None
     assert pixels[..., :3].std() > 20
 
 
-def test_bgr_is_rgb_turned_around() -> None:
-    assert np.array_equal(picture(color="bgr"), picture(color="rgb")[..., ::-1])
-
-
 def test_a_picture_is_stretched_cropped_or_letterboxed() -> None:
     wide = order_pictures("image-classification")  # a cat, 451 by 300
     stretched, cropped, boxed = (
