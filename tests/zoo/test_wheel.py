@@ -12,6 +12,8 @@ from zoos import Zoo
 
 pytestmark = pytest.mark.network
 
+SAMPLES = ROOT / "pipeline/proof/samples/data"
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -56,6 +58,8 @@ def test_the_wheel_carries_all_that_is_no_code(site: Path) -> None:
         "py.typed",
         "manifest/models.schema.json",
         "commands/models.yaml.template",
+        "proof/samples/LICENSES.md",
+        *(f"proof/samples/data/{file.name}" for file in SAMPLES.iterdir()),
         "runtime/runner.js",
         "site/zoo.js",
         "site/zoo.d.ts",

@@ -2,14 +2,17 @@
 
 An open size becomes a variable (batch, size of an image, length of a text …), which the inputs of
 one model share. Each variable has candidates, the usual first. Attempts go through their
-combinations, those near the usual first. This module runs no model.
+combinations, those near the usual first, then through larger sizes. This module runs no model.
 """
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pipeline.errors import ManifestError
+from pipeline.proof.inputs.size_growth import grow_sizes
 from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 
@@ -19,7 +22,9 @@ Sizes = Mapping[str, Any]
 
 
 MAX_ATTEMPTS = 48
+"""Most choices of usual sizes; larger ones come after them."""
 _MAX_COMBINATIONS = 20_000
+_NUMBER_BYTES = 4
 
 _CANDIDATES: dict[str, tuple[int, ...]] = {
     "batch": (1, 8),
@@ -41,6 +46,8 @@ _NDIM_IMAGE, _NDIM_VIDEO = 4, 5
 _SHORTEST_SOUND, _NDIM_SOUND = 400, 2
 
 _AUDIO = re.compile(r"audio|wave|pcm|sample|speech|sound|signal|music|pitch|voice|acoustic|noise")
+_PICTURE = re.compile(r"image|img|photo|picture|pixel|rgb|frame|segment|detect|matting|resolution")
+_READING = "reading"
 _SCALAR = re.compile(
     r"ratio|thresh|scale|iou|conf|prob|rate|temperature|train|phase|dropout|alpha|strength"
     r"|^(max|min|num|n|k|top)(_|$)|count|limit|step"
@@ -65,8 +72,29 @@ def list_sizes(
     Returns:
         At least one choice; an empty dict where nothing is unknown.
     """
-    named = {spec.name: name_axes(spec, task=task) for spec in inputs}
-    axes = [axis for sizes in named.values() for axis in sizes if isinstance(axis, str)]
+    count = 2 if any(_is_ambiguous(spec) for spec in inputs) else 1
+    tables = [_list_candidates(inputs, task, contracts, batch, reading) for reading in range(count)]
+    usual = itertools.chain.from_iterable(map(_combine, tables))
+
+    def count_bytes(sizes: Sizes) -> int:
+        shapes = (resolve_shape(spec, sizes, task=task) for spec in inputs)
+        return sum(_NUMBER_BYTES * math.prod(shape) for shape in shapes)
+
+    longest = sorted(tables, key=lambda table: "length" not in table)
+    grown = (choice for table in longest for choice in grow_sizes(table, count_bytes))
+    return [*usual, *grown]
+
+
+def _list_candidates(
+    inputs: Sequence[TensorSpec],
+    task: str | None,
+    contracts: Mapping[str, InputContract],
+    batch: int,
+    reading: int,
+) -> dict[str, tuple[Any, ...]]:
+    """Return the values of each variable, the usual first, under one reading of the shapes."""
+    named = (name_axes(spec, task=task, reading=reading) for spec in inputs)
+    axes = [axis for sizes in named for axis in sizes if isinstance(axis, str)]
     candidates: dict[str, tuple[Any, ...]] = {}
     for axis in dict.fromkeys(axes):
         candidates[axis] = _candidates(axis, inputs, task)
@@ -74,6 +102,11 @@ def list_sizes(
         candidates["vocabulary"] = _VOCABULARIES
     if "batch" in candidates:
         candidates["batch"] = (batch, *candidates["batch"][1:])
+    return {**candidates, _READING: (reading,)} if reading else candidates
+
+
+def _combine(candidates: Mapping[str, tuple[Any, ...]]) -> list[Sizes]:
+    """Return combinations of candidates, those near the usual first."""
     combinations = itertools.product(*(range(len(values)) for values in candidates.values()))
     choices = (
         dict(zip(candidates, combination, strict=True))
@@ -99,22 +132,49 @@ def _rank(choice: Mapping[str, int]) -> tuple[Any, ...]:
     return choice.get("batch", 0), departures, sum(choice.values()), tuple(choice.values())
 
 
-def name_axes(spec: TensorSpec, *, task: str | None) -> tuple[int | str, ...]:
+def name_axes(spec: TensorSpec, *, task: str | None, reading: int = 0) -> tuple[int | str, ...]:
     """Return the sizes of an input, with the name of a variable for each unknown size.
 
     An unknown number of axes is one variable for the whole shape: "shape of r#i", shared by
     inputs whose names differ only in their numbers.
+
+    Args:
+        spec: The input.
+        task: The task of the model, as in the manifest.
+        reading: 1 for the less likely meaning of a shape such as (None, None, 4), which is that of
+            letters in a batch or of a picture without a batch.
     """
     shape = spec.shape
     if shape is None:
         return ("shape of " + re.sub(r"\d+", "#", spec.name),)
-    names = _axis_names(spec, shape, task)
+    names = _axis_names(spec, shape, task, reading)
     return tuple(names[i] if size is None else size for i, size in enumerate(shape))
+
+
+def state_sizes(spec: TensorSpec, contract: InputContract) -> TensorSpec:
+    """Return an input with the sizes that its contract states; a batch of 1 leaves it open.
+
+    Raises:
+        ManifestError: The contract contradicts the signature.
+    """
+    stated, shape = contract.sizes, spec.shape
+    if stated is None:
+        return spec
+    known = [None] * len(stated) if shape is None else shape
+    if len(known) != len(stated) or any(
+        want not in (None, have) for want, have in zip(known, stated, strict=True)
+    ):
+        raise ManifestError(
+            f"inputs.{spec.name}.shape: {stated}; the shape of the model's input is "
+            f"{list(shape or ())}"
+        )
+    is_open = bool(shape) and known[0] is None and stated[0] == 1
+    return spec.model_copy(update={"shape": (None, *stated[1:]) if is_open else tuple(stated)})
 
 
 def resolve_shape(spec: TensorSpec, sizes: Sizes, *, task: str | None) -> KnownShape:
     """Return the shape of an input for chosen sizes."""
-    axes = name_axes(spec, task=task)
+    axes = name_axes(spec, task=task, reading=sizes.get(_READING, 0))
     if spec.shape is None:
         (variable,) = axes
         return tuple(sizes[str(variable)])
@@ -170,19 +230,41 @@ def is_index(spec: TensorSpec) -> bool:
     return spec.dtype in ("int32", "int64") and 0 < ndim < _NDIM_IMAGE - 1
 
 
-def _axis_names(spec: TensorSpec, shape: Sequence[int | None], task: str | None) -> Sequence[str]:
+def _axis_names(
+    spec: TensorSpec, shape: Sequence[int | None], task: str | None, reading: int
+) -> Sequence[str]:
     long = "samples" if is_audio(spec, task=task) else "length"
     if len(shape) == 1:
         return [long if long == "samples" else "batch"]
-    axes = image_axes(shape)
+    axes = None if _is_sequence(spec, task) != bool(reading) else image_axes(shape)
     if axes is None or long == "samples":
-        return ["batch", long, *["features"] * (len(shape) - 2)]
+        return _sequence_names(shape, long)
     names = ["batch", "frames"][: len(shape) - 3] + ["size"] * 3
     if len(shape) < _NDIM_IMAGE:
         names = ["batch" if axes[2] is None else "size", "size", "size"]
     if axes[2] is not None:
         names[axes[2]] = "channels"
     return names
+
+
+def _sequence_names(shape: Sequence[int | None], long: str) -> Sequence[str]:
+    """Return the names of the axes of sequences: the only open axis is the long one."""
+    rest = shape[1:]
+    is_last = bool(rest) and rest[-1] is None and None not in rest[:-1]
+    features = ["features"] * max(0, len(rest) - 1)
+    return ["batch", *features, long] if is_last else ["batch", long, *features]
+
+
+def _is_ambiguous(spec: TensorSpec) -> bool:
+    """Return whether an input may be a picture without a batch, or letters in a batch."""
+    shape = spec.shape or ()
+    return len(shape) == _NDIM_IMAGE - 1 and shape[:2] == (None, None) and shape[2] in CHANNELS[1:]
+
+
+def _is_sequence(spec: TensorSpec, task: str | None) -> bool:
+    """Return whether an ambiguous input is likelier a sequence: four letters, and no picture."""
+    shape, words = spec.shape or (), f"{spec.name} {task or ''}".lower()
+    return _is_ambiguous(spec) and shape[2] == CHANNELS[2] and not _PICTURE.search(words)
 
 
 def _candidates(axis: str, inputs: Iterable[TensorSpec], task: str | None) -> tuple[Any, ...]:

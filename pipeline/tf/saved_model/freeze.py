@@ -30,7 +30,9 @@ _UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _AUTOGRAPH = "in user code:"
 _ERROR = re.compile(r"\w+(Error|Exception): ")
-_TRACE = re.compile(r"Graph execution error:.*?\nNode: ", re.DOTALL)
+_TRACE = re.compile(
+    r"Graph execution error:.*?\n(?:Node: |<stack traces unavailable>\n)", re.DOTALL
+)
 # The errors of a session of TensorFlow 1; the reader of TensorFlow 2 turns its own into Python's,
 # of many kinds.
 _DATA_ERRORS = (

@@ -1,0 +1,1 @@
+"""Samples: real pictures, sounds, texts and tables, small and freely licensed (LICENSES.md)."""
