@@ -194,9 +194,9 @@ def _inputs(
             dtype=tensor.dtype,
             js_dtype=tensor.js_dtype,
             shape=format_sizes(tensor.shape),
-            range=list(ranges[tensor.name]) if tensor.name in ranges else None,
+            range=ranges.get(tensor.name),
             quantization=scales.get(tensor.name),
-            state=True if tensor.name in state else None,
+            state=tensor.name if tensor.name in state else None,
             initial=state.get(tensor.name),
         )
         for tensor in signature.inputs

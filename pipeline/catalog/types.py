@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
+from pipeline.records.contract import InputContract
 from pipeline.records.record import CamelPart, SparsePart
 from pipeline.records.source import Scale
 from pipeline.records.variant import KeptWeight
@@ -38,18 +39,20 @@ class CatalogTensor(CamelPart, SparsePart):
     """Scale and zero point of whole numbers that stand for real ones; left out for others."""
 
 
-class CatalogInput(CatalogTensor):
-    """An input of a model."""
+class CatalogInput(InputContract, CatalogTensor):
+    """An input of a model: its tensor, and its contract."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = CatalogTensor.LEFT_OUT | {"state", "initial"}
+    LEFT_OUT: ClassVar[frozenset[str]] = (
+        CatalogTensor.LEFT_OUT | InputContract.LEFT_OUT | {"initial"}
+    ) - {"range"}
 
-    state: bool | None = None
-    """true for state: the output of the same name returns the value for the next run."""
     initial: list[float] | None = None
     """Values of state at the start, row-major; left out for zeros."""
-    range: list[float] | None = None
-    """Lowest and highest value of a pixel, as the arithmetic at the front of the graph is made
-    for them; null where it does not say, and for what is no image."""
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether a page need not give it: it is constant, or state that goes on."""
+        return self.constant is not None or self.state is not None
 
 
 class CatalogOutput(CatalogTensor):

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pipeline.catalog.deviation import sort_backends
 from pipeline.catalog.phrases import format_sizes
 from pipeline.catalog.types import Catalog, CatalogModel, CatalogTensor
+from pipeline.site.code_pieces import Snippet
 from pipeline.site.role_texts import sort_roles
-from pipeline.site.snippets import Snippet, zoo_snippet
+from pipeline.site.snippets import zoo_snippet
 from pipeline.text.quantity import KIB, format_bytes
 
 AXIS_LEFT, AXIS_RIGHT = 8, 232

@@ -7,8 +7,9 @@ from pipeline.catalog.deviation import Deviation, deciding_backend, sort_backend
 from pipeline.catalog.types import CatalogModel, CatalogVariant
 from pipeline.records.verdicts import CatalogCheck
 from pipeline.site.chart import Chart, ChartVariant, draw_chart
+from pipeline.site.code_pieces import Snippet
 from pipeline.site.role_texts import RoleText, describe_roles
-from pipeline.site.snippets import Snippet, loader_snippet, plain_snippet
+from pipeline.site.snippets import loader_snippet, plain_snippet
 
 BASE = "base"
 

@@ -98,12 +98,15 @@ def test_a_backend_that_fails_as_listed_fails_nothing_else(zoo: PublishedZoo) ->
     report = run_selftest(zoo, "cast")
     zoo.entries["cast"]["variants"][0]["checks"]["wasm"]["status"] = "failed"
     listed = run_selftest(zoo, "cast")
+    zoo.entries["cast"]["variants"][0]["checks"]["wasm"]["status"] = "untried"
+    untried = run_selftest(zoo, "cast")
 
     assert checks["wasm"]["status"] == "ok"
     assert [one["status"] for one in report["results"]] == ["pass", "fail"]
     assert (report["status"], report["results"][1]["expected"]) == ("fail", False)
     assert [one["status"] for one in listed["results"]] == ["pass", "fail"]
     assert (listed["status"], listed["results"][1]["expected"]) == ("pass", True)
+    assert (untried["status"], untried["results"][1]["expected"]) == ("fail", False)
 
 
 def add_cast(zoo: PublishedZoo) -> None:
