@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pipeline.catalog.deviation import sort_backends
 from pipeline.catalog.phrases import format_sizes
 from pipeline.catalog.types import Catalog, CatalogModel, CatalogTensor
+from pipeline.catalog.verdict_words import format_agreements
 from pipeline.site.code_pieces import Snippet
 from pipeline.site.role_texts import sort_roles
 from pipeline.site.snippets import zoo_snippet
@@ -41,6 +42,7 @@ class Row:
         dots: Position of each size on the axis.
         backends: Backends on which a published variant is proved.
         num_withheld: Number of variants that were made and are not published.
+        provisional: Why its verdicts say little; None where they hold.
         license: Its licence in the catalog, or `NO_LICENSE`.
     """
 
@@ -53,6 +55,7 @@ class Row:
     dots: Sequence[float]
     backends: Sequence[str]
     num_withheld: int
+    provisional: str | None
     license: str
 
 
@@ -82,7 +85,9 @@ class ListPage:
         ticks: Positions and texts on the axis of sizes.
         example: Code that loads a model; None for a zoo without published models.
         num_published: Number of published variants.
+        agreements: The same by how near they are to their sources: "12 equal, 3 close".
         num_withheld: Number of variants that were made and are not published.
+        num_provisional: Number of models whose verdicts are provisional.
     """
 
     rows: Sequence[Row]
@@ -91,7 +96,9 @@ class ListPage:
     ticks: Sequence[tuple[float, str]]
     example: Snippet | None
     num_published: int
+    agreements: str
     num_withheld: int
+    num_provisional: int
 
 
 def describe_list(catalog: Catalog) -> ListPage:
@@ -112,7 +119,9 @@ def describe_list(catalog: Catalog) -> ListPage:
         ticks=list(axis.ticks()),
         example=zoo_snippet(offered[0]) if offered else None,
         num_published=len(sizes),
+        agreements=format_agreements(catalog.models),
         num_withheld=sum(row.num_withheld for row in rows),
+        num_provisional=sum(row.provisional is not None for row in rows),
     )
 
 
@@ -165,6 +174,7 @@ def _row(model: CatalogModel, axis: _Axis) -> Row:
         dots=[axis.place(size) for size in sizes],
         backends=sort_backends(sorted(proved)),
         num_withheld=sum(variant.status == "withheld" for variant in model.variants),
+        provisional=model.provisional if model.variants else None,
         license=model.license or NO_LICENSE,
     )
 

@@ -13,6 +13,7 @@ from pipeline.site.code_pieces import Piece, comment, line, string
 _IMAGE_NDIM = 4
 _CHANNELS = (1, 3, 4)
 _RGBA = 4
+_WIDTH = 100
 _PIXEL_MAX = 255
 # As zoo/images.js weighs red, green and blue.
 _GREY = "[0.299, 0.587, 0.114]"
@@ -39,14 +40,16 @@ def is_sound(tensor: CatalogInput) -> bool:
     return tensor.sample_rate is not None and tensor.js_dtype in {"float32", "int32"}
 
 
-def has_range(tensor: CatalogInput) -> bool:
-    """Say whether the values of an image or a sound are known, as zoo/images.js knows them."""
-    if tensor.range is not None:
-        return True
-    if is_sound(tensor):
+def lacks_range(tensor: CatalogInput) -> bool:
+    """Say whether a page gives images or sounds, and nobody states what their values become."""
+    if tensor.range is not None or tensor.is_filled:
         return False
-    normal = tensor.mean is not None or tensor.std is not None
-    return normal or (tensor.js_dtype == "int32" and tensor.dtype != "int8")
+    if is_sound(tensor):
+        return True
+    scaled = tensor.mean is not None or tensor.std is not None
+    # As zoo/images.js takes whole numbers.
+    whole = tensor.js_dtype == "int32" and tensor.dtype != "int8"
+    return is_image(tensor) and not scaled and not whole
 
 
 def range_lines(tensor: CatalogInput) -> Iterator[Piece]:
@@ -89,14 +92,15 @@ def image_lines(tensor: CatalogInput, variable: str) -> Iterator[Piece]:
     if height > 0 and width > 0:
         yield from _place_lines(tensor, height, width)
         value = _RESIZED[tensor.resize or "stretch"].format(height=height, width=width)
-    if not has_range(tensor):
+    if lacks_range(tensor):
         yield from range_lines(tensor)
         yield from line("if (!range) throw new Error(", string("the range is not stated"), ");")
-    value += _scale(tensor)
     cast = ".toFloat()" if tensor.js_dtype == "float32" else ".round().toInt()"
     turn = ".transpose([2, 0, 1])" if planes_first else ""
     batch = ".expandDims()" if len(sizes) == _IMAGE_NDIM else ""
-    yield from line(f"const {variable} = {value}{cast}{turn}{batch};")
+    start, end = f"const {variable} = {value}", f"{_scale(tensor)}{cast}{turn}{batch};"
+    whole = len(start.rpartition("\n")[2] + end) <= _WIDTH
+    yield from line(start + end if whole else f"{start}\n  {end}")
 
 
 _RESIZED = {
@@ -131,7 +135,7 @@ def _scale(tensor: CatalogInput) -> str:
     if tensor.mean is not None or tensor.std is not None:
         shift = f".sub({_numbers(tensor.mean)})" if tensor.mean is not None else ""
         return shift + (f".div({_numbers(tensor.std)})" if tensor.std is not None else "")
-    if not has_range(tensor):
+    if lacks_range(tensor):
         return f".mul((range[1] - range[0]) / {_PIXEL_MAX}).add(range[0])"
     low, high = tensor.range or (0, _PIXEL_MAX)
     if (low, high) == (0, _PIXEL_MAX):

@@ -16,10 +16,10 @@ from pipeline.catalog.types import CatalogInput, CatalogModel, CatalogVariant
 from pipeline.site.code_pieces import Piece, Snippet, comment, line, string
 from pipeline.site.media_snippets import (
     close_shape,
-    has_range,
     image_lines,
     is_image,
     is_sound,
+    lacks_range,
     range_lines,
     sound_lines,
 )
@@ -72,7 +72,7 @@ def loader_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
     given: list[str | Piece] = [_variable(asked) if asked else "{}"]
     if len(asked) == 1 and is_image(asked[0]):
         given = list(_IMAGE)
-    if any(_lacks_range(tensor) for tensor in asked):
+    if any(lacks_range(tensor) for tensor in asked):
         given.append(", {range}")
     bound = ", ".join(
         key if name == key else f"{json.dumps(key, ensure_ascii=False)}: {name}"
@@ -159,10 +159,6 @@ def _variable(inputs: Sequence[CatalogInput]) -> str:
     return "input" if len(inputs) == 1 else "inputs"
 
 
-def _lacks_range(tensor: CatalogInput) -> bool:
-    return (is_image(tensor) or is_sound(tensor)) and not has_range(tensor)
-
-
 def _given_lines(asked: Sequence[CatalogInput]) -> Iterator[Piece]:
     """Yield the lines that make the inputs of the loader, which takes images as they are."""
     if len(asked) == 1 and is_sound(asked[0]):
@@ -170,7 +166,7 @@ def _given_lines(asked: Sequence[CatalogInput]) -> Iterator[Piece]:
     elif asked and not (len(asked) == 1 and is_image(asked[0])):
         images = {tensor.name: _IMAGE for tensor in asked if is_image(tensor)}
         yield from _input_lines(asked, images, names=True)
-    lacking = [tensor for tensor in asked if _lacks_range(tensor)]
+    lacking = [tensor for tensor in asked if lacks_range(tensor)]
     if lacking:
         yield from range_lines(lacking[0])
 
