@@ -32,7 +32,7 @@ def format_agreements(models: Iterable[CatalogModel], *words: str) -> str:
 
     Args:
         models: Entries of the catalog.
-        words: Of `variant_word`; by default those of published variants that tell how near they are.
+        words: Of `variant_word`; by default those of published variants.
     """
     counts = Counter(variant_word(variant) for model in models for variant in model.variants)
     return ", ".join(
