@@ -31,7 +31,7 @@ import numpy as np
 
 from pipeline.disk.layout import cache_folder
 from pipeline.errors import PipelineError
-from pipeline.proof.inputs.input_hints import Hints, read_hints
+from pipeline.proof.inputs.find_contracts import Contracts, find_contracts
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
 from pipeline.proof.vector_files import BIN_FILE, load_vectors
 from pipeline.records.flags import SourceFlags
@@ -124,11 +124,11 @@ def survey(
     folder.mkdir(parents=True)
     started = time.perf_counter()
     model_json = load_model_json(subject.base / "model.json")
-    hints = read_hints(model_json, subject.base, subject.signature.inputs)
+    contracts = find_contracts(model_json, subject.base, subject.signature.inputs, subject.record)
     log = folder.with_suffix(".log")
     try:
         if subject.saved_model:
-            summary = _run_in_tensorflow(subject, folder, pool, hints)
+            summary = _run_in_tensorflow(subject, folder, pool, contracts)
         else:
             runner = Runner(
                 model=subject.published,
@@ -147,7 +147,7 @@ def survey(
                 seed=subject.name,
                 task=None,
                 given=None,
-                hints=hints,
+                contracts=contracts,
             )
     except PipelineError as error:
         return f"{subject.name:24} {type(error).__name__}: {error.message}"
@@ -155,7 +155,7 @@ def survey(
 
 
 def _run_in_tensorflow(
-    subject: Subject, folder: Path, pool: TensorFlowPool, hints: Hints
+    subject: Subject, folder: Path, pool: TensorFlowPool, contracts: Contracts
 ) -> dict[str, Any]:
     job = {
         "source": subject.saved_model,
@@ -165,7 +165,7 @@ def _run_in_tensorflow(
         "seed": subject.name,
         "task": None,
         "given": None,
-        "hints": hints,
+        "contracts": contracts,
         "flags": SourceFlags(),
     }
     function = "pipeline.tf.saved_model.saved_model_reference:run_saved_model"

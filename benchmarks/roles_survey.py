@@ -21,10 +21,11 @@ from pipeline.disk.canonical import format_json
 from pipeline.disk.layout import cache_folder
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
-from pipeline.proof.inputs.input_hints import read_hints
-from pipeline.proof.inputs.made_inputs import count_attempts, count_vectors, make_inputs
+from pipeline.proof.inputs.find_contracts import find_contracts
+from pipeline.proof.inputs.made_inputs import count_attempts, count_groups, make_inputs
 from pipeline.proof.vector_files import Vector, Vectors, load_vectors, write_vectors
 from pipeline.records.signature import Signature
+from pipeline.records.source import Conversion
 from pipeline.roles.evidence.finding import RoleFindings
 from pipeline.roles.infer import infer_roles
 from pipeline.runtime.run_models import run_models
@@ -83,16 +84,22 @@ def run(name: str, folder: Path, signature: Signature, packages: Packages) -> Ve
     """Return inputs that a model runs with, and its outputs, on the first backend that does."""
     task = TRUTHS[name].task
     model = folder / "model"
-    hints = read_hints(load_model_json(model / "model.json"), model, signature.inputs)
-    attempts = range(count_attempts(signature.inputs, task=task, hints=hints))
-    numbers = range(count_vectors(signature.inputs, hints=hints))
+    model_json = load_model_json(model / "model.json")
+    contracts = find_contracts(model_json, model, signature.inputs, Conversion())
+    attempts = range(count_attempts(signature.inputs, task=task, contracts=contracts))
+    numbers = range(count_groups(signature.inputs, task=task, contracts=contracts) + 1)
     for attempt, backend in ((a, b) for a in attempts for b in ("wasm", "cpu")):
         place = folder / f"{attempt}-{backend}"
         for part in ("vectors", "runs"):
             (place / part).mkdir(parents=True)
         inputs = [
             make_inputs(
-                signature.inputs, seed=name, index=i, attempt=attempt, task=task, hints=hints
+                signature.inputs,
+                seed=name,
+                index=i,
+                attempt=attempt,
+                task=task,
+                contracts=contracts,
             )
             for i in numbers
         ]

@@ -22,10 +22,11 @@ from pipeline.disk.layout import cache_folder
 from pipeline.errors import PipelineError
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
-from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.proof.inputs.made_inputs import count_attempts, make_inputs
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
 from pipeline.records.signature import Signature
+from pipeline.records.source import Conversion
 from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
@@ -84,16 +85,17 @@ def run(
     model: Path, signature: Signature, work: Path, backends: list[str], packages: Packages
 ) -> dict[str, ModelRun]:
     """Run a model on every backend, with the first sizes of unknown axes that it takes."""
-    hints = read_hints(load_model_json(model / "model.json"), model, signature.inputs)
+    model_json = load_model_json(model / "model.json")
+    contracts = find_contracts(model_json, model, signature.inputs, Conversion())
     runs: dict[str, ModelRun] = {}
-    for attempt in range(count_attempts(signature.inputs, task=None, hints=hints)):
+    for attempt in range(count_attempts(signature.inputs, task=None, contracts=contracts)):
         place = work / str(attempt)
         (place / "vectors").mkdir(parents=True)
         (place / "runs").mkdir()
         vectors = [
             Vector(
                 inputs=make_inputs(
-                    signature.inputs, seed=work.name, index=i, attempt=attempt, hints=hints
+                    signature.inputs, seed=work.name, index=i, attempt=attempt, contracts=contracts
                 ),
                 outputs={},
             )

@@ -50,13 +50,14 @@ from pipeline.inspection.subject import Subject
 from pipeline.manifest.converter.manifest_lines import format_entry, import_command
 from pipeline.manifest.converter.shell import split_commands
 from pipeline.manifest.load import load_manifest
-from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.proof.inputs.made_inputs import make_inputs
 from pipeline.proof.inputs.test_inputs import load_test_inputs
 from pipeline.proof.vector_files import Vector, Vectors, load_vectors, write_vectors
 from pipeline.publish.generations.state import read_state
 from pipeline.publish.targets.target import open_target
 from pipeline.records.signature import TensorSpec
+from pipeline.records.source import Conversion
 from pipeline.runtime.node_results import load_run
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
@@ -116,7 +117,9 @@ def _read_graph_model(folder: Path) -> None:
             folder=named,
         )
     inputs = signature.inputs
-    make_inputs(inputs, seed="s", index=0, hints=read_hints(model_json, base, inputs))
+    make_inputs(
+        inputs, seed="s", index=0, contracts=find_contracts(model_json, base, inputs, Conversion())
+    )
 
 
 def _read_layers_model(folder: Path) -> None:
@@ -153,7 +156,7 @@ def _read_test_inputs(folder: Path) -> None:
     for entry in ("both.npz", "x.npy", "photo.png", "photo.jpg"):
         specs = two if entry == "both.npz" else image
         with _refusing():
-            load_test_inputs([entry], root=folder, specs=specs, hints={})
+            load_test_inputs([entry], root=folder, specs=specs, contracts={})
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from pipeline.catalog.types import (
     VariantStatus,
 )
 from pipeline.disk.canonical import digest_json
+from pipeline.records.contract import Contracts
 from pipeline.records.roles import SEPARATOR, RoleMap
 from pipeline.records.shape import format_sizes
 from pipeline.records.signature import Signature
@@ -41,7 +42,7 @@ class CardParts:
         fetched: Where the model comes from.
         converted: What its source states.
         signature: Inputs, outputs and facts of the graph.
-        ranges: Lowest and highest pixel of each input that is an image, by name.
+        contracts: What its inputs are.
         roles: Roles of its outputs.
         proofs: How values prove the name of an output, by name.
         vectors: The published files of the test vectors.
@@ -51,7 +52,7 @@ class CardParts:
     fetched: FetchedSource
     converted: ConvertedSource
     signature: Signature
-    ranges: Mapping[str, tuple[float, float]]
+    contracts: Contracts
     roles: RoleMap
     proofs: Mapping[str, NameProof]
     vectors: Sequence[CatalogFile]
@@ -148,9 +149,10 @@ def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
         roles=_roles(roles),
         unassigned=roles.abstained,
         usable=roles.usable,
-        inputs=_inputs(signature, parts.converted, parts.ranges),
+        inputs=_inputs(signature, parts.converted, parts.contracts),
         outputs=_outputs(signature, parts.converted, roles, parts.proofs),
         repairs=parts.converted.repairs,
+        provisional=parts.contracts.provisional,
         vectors=list(parts.vectors),
         variants=list(parts.variants),
     )
@@ -183,7 +185,7 @@ def _roles(roles: RoleMap) -> dict[str, CatalogRole]:
 
 
 def _inputs(
-    signature: Signature, converted: Conversion, ranges: Mapping[str, tuple[float, float]]
+    signature: Signature, converted: Conversion, contracts: Contracts
 ) -> list[CatalogInput]:
     scales, state = converted.scales or {}, converted.state or {}
     return [
@@ -194,10 +196,9 @@ def _inputs(
             dtype=tensor.dtype,
             js_dtype=tensor.js_dtype,
             shape=format_sizes(tensor.shape),
-            range=ranges.get(tensor.name),
             quantization=scales.get(tensor.name),
-            state=tensor.name if tensor.name in state else None,
             initial=state.get(tensor.name),
+            **dict(contracts.inputs[tensor.name]),
         )
         for tensor in signature.inputs
     ]

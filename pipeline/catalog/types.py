@@ -40,7 +40,7 @@ class CatalogTensor(CamelPart, SparsePart):
 
 
 class CatalogInput(InputContract, CatalogTensor):
-    """An input of a model: its tensor, and its contract."""
+    """An input of a model, with its contract."""
 
     LEFT_OUT: ClassVar[frozenset[str]] = (
         CatalogTensor.LEFT_OUT | InputContract.LEFT_OUT | {"initial"}

@@ -10,7 +10,10 @@ from typing import Any
 from pipeline.catalog.phrases import format_shape
 from pipeline.catalog.types import CatalogInput, CatalogModel, CatalogRole, CatalogTensor
 from pipeline.diff.change import Change, Mark
+from pipeline.proof.inputs.contract_facts import FACTS, json_name
+from pipeline.records.contract import InputContract
 
+_FACT_WORDS = {"range": "values"}
 BREAKING: tuple[Mark, ...] = ("breaking",)
 
 
@@ -94,18 +97,26 @@ def _compare_tensor(subject: str, before: CatalogTensor, after: CatalogTensor) -
         text = f"{subject}: shape {format_shape(before.shape)} → {format_shape(after.shape)}"
         yield _change(subject, "shape", before.shape, after.shape, text)
     if isinstance(before, CatalogInput) and isinstance(after, CatalogInput):
-        yield from _compare_range(subject, before.range, after.range)
+        yield from _compare_contract(subject, before, after)
     if before.tensor != after.tensor:
         text = f"{subject}: tensor {before.tensor} → {after.tensor}"
         yield _change(subject, "tensor", before.tensor, after.tensor, text)
 
 
-def _compare_range(
-    subject: str, before: list[float] | None, after: list[float] | None
+def _compare_contract(
+    subject: str, before: InputContract, after: InputContract
 ) -> Iterator[Change]:
-    if before is not None and after is not None and before != after:
-        text = f"{subject}: values {before} → {after}"
-        yield _change(subject, "range", before, after, text)
+    """Yield the facts of an input that both state, and differently."""
+    for name in FACTS:
+        old, new = (_wire(getattr(contract, name)) for contract in (before, after))
+        if old is not None and new is not None and old != new:
+            key = json_name(name)
+            text = f"{subject}: {_FACT_WORDS.get(key, key)} {old} → {new}"
+            yield _change(subject, key, old, new, text)
+
+
+def _wire(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _compare_map(

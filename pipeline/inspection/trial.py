@@ -12,7 +12,7 @@ from pipeline.formats.detect import detect_format
 from pipeline.formats.format import LAYERS
 from pipeline.formats.table import ROUTES, normalize_source
 from pipeline.inspection.description import BackendRun, Tried
-from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.proof.inputs.made_inputs import make_inputs
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
@@ -98,8 +98,8 @@ def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> No
         shard_size_bytes=DEFAULT_SHARD_BYTES,
         folder=folder / "named",
     )
-    hints = read_hints(model_json, folder / "base", signature.inputs)
-    inputs = make_inputs(signature.inputs, seed=_SEED, index=0, hints=hints)
+    contracts = find_contracts(model_json, folder / "base", signature.inputs, record)
+    inputs = make_inputs(signature.inputs, seed=_SEED, index=0, contracts=contracts)
     vectors = Vectors(vectors=[Vector(inputs=inputs, outputs={})], seed=_SEED, runtime="")
     write_vectors(folder / "vectors", vectors)
 

@@ -27,6 +27,7 @@ from pipeline.manifest.fields import (
     Url,
     Weights,
 )
+from pipeline.manifest.input_section import InputSection
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.manifest.variant_section import Variant
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
@@ -37,7 +38,7 @@ CATALOG_KEYS = frozenset(
         *("status", "reason", "staleSince", "source", "format", "requiresAsync", "parameters"),
         *("ops", "modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
         *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
-        *("roles", "unassigned", "usable", "repairs"),
+        *("roles", "unassigned", "usable", "repairs", "provisional"),
     }
 )
 """Keys of a model's entry in the catalog that are ours: `extra` may not set them."""
@@ -145,12 +146,16 @@ class Defaults(Section):
     """Backends of TensorFlow.js that must run every variant. Left out, wasm for all and cpu
     where it is needed."""
 
+    inputs: dict[Text, InputSection] = Field(default_factory=dict)
+    """What its inputs are, by name: `{image: {range: [0, 1], color: bgr}}`. Stated facts replace
+    those that the source states itself; see docs/inputs.md."""
+
     test_inputs: TestInputs = ()
     """Inputs to compare with, relative to models.yaml: an .npz file with an array per input, or a
     mapping of inputs to .npy files or images; one file where the model has one input; a list of
-    these for several runs. `photo.jpg#-1..1` states the range of an image's values; without it
-    they are as the graph expects, else 0 to 1, or 0 to 255 for integers. Left out, inputs are
-    made up from the model's name."""
+    these for several runs. An image is brought to its input by `inputs:`; where nobody states the
+    range of its values, they are 0 to 1. `photo.jpg#-1..1` states another range. Left out, inputs
+    are made up from the model's name."""
 
     expect: Literal["failed"] | None = None
     """`failed` keeps a model that is known to fail out of the exit code."""

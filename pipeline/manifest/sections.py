@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pipeline.manifest.fault import Fault, format_value
 from pipeline.manifest.fields import Section
+from pipeline.manifest.input_section import InputSection
 from pipeline.manifest.model import Defaults, Model
 from pipeline.manifest.sentences import closest_field, describe_error, describe_unknown
 from pipeline.manifest.tolerance import OutputTolerance, Tolerance
@@ -199,4 +200,6 @@ def _fields_at(kind: type[Section], location: Location) -> list[str]:
         kind = OutputTolerance if "outputs" in location[:-1] else Tolerance
     elif "variants" in location[:-1]:
         kind = Variant
+    elif "inputs" in location[:-2]:
+        kind = InputSection
     return list(kind.model_fields)

@@ -24,6 +24,9 @@ _KINDS = {
     "output_format": "output format",
     "backends": "backend",
     "expect": "expected result",
+    "color": "order of colours",
+    "layout": "layout",
+    "resize": "way to resize",
 }
 # Names of fields on the command line and in other manifests, with our names for them.
 _ELSEWHERE = {

@@ -20,6 +20,7 @@ from pipeline.proof.inputs.trial_runs import (
 )
 from pipeline.proof.inputs.variation import describe_fault
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, write_vectors
+from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 
 
@@ -50,7 +51,7 @@ def make_reference(  # noqa: PLR0913  # the model, and all options of its runs
     seed: str,
     task: str | None,
     given: Sequence[Tensors] | None,
-    hints: Mapping[str, Any],
+    contracts: Mapping[str, InputContract],
 ) -> Reference:
     """Find inputs with which a model runs, and return them with its outputs.
 
@@ -61,13 +62,13 @@ def make_reference(  # noqa: PLR0913  # the model, and all options of its runs
         seed: Text from which made inputs follow: the name of the model.
         task: The task of the model, as in the manifest.
         given: Inputs of the manifest, which replace made inputs.
-        hints: The graph's hints on the inputs; see `pipeline.proof.inputs.input_hints`.
+        contracts: What is known of each input, by name.
 
     Raises:
         ManifestError: The model does not run with the inputs of the manifest.
         ConversionError: It runs with none of the made inputs.
     """
-    search = Search(run, inputs, seed, task, hints)
+    search = Search(run, inputs, seed, task, contracts)
     runs = search.find_sizes() if given is None else search.run_given(given)
     random = search.find_random(runs)
     names = [name for name in outputs if name not in random]
@@ -138,4 +139,10 @@ def _finish(runs: Sequence[Trial], i: int, names: Sequence[str]) -> Vector:
     faults = {name: describe_fault(made.outputs[name]) for name in names}
     notes += [f"{name} is {fault}" for name, fault in faults.items() if fault]
     outputs = {name: made.outputs[name] for name in names}
-    return Vector(inputs=made.inputs, outputs=outputs, note="; ".join(notes) or None)
+    return Vector(
+        inputs=made.inputs,
+        outputs=outputs,
+        note="; ".join(notes) or None,
+        kind="given" if made.index is None else "made",
+        group=made.group,
+    )

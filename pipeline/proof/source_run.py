@@ -21,11 +21,15 @@ from pipeline.errors import (
 )
 from pipeline.formats.format import OUTPUT_FORMATS
 from pipeline.formats.table import ROUTES, model_path, normalize_source
-from pipeline.proof.inputs.input_hints import Hints, read_hints
+from pipeline.manifest.input_section import InputSection
+from pipeline.proof.inputs.describe_provisional import describe_provisional
+from pipeline.proof.inputs.find_contracts import find_contracts
+from pipeline.proof.inputs.stated_contracts import apply_stated
 from pipeline.proof.inputs.test_inputs import load_test_inputs, write_test_inputs
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
+from pipeline.records.contract import Contracts, InputContract
 from pipeline.records.flags import DEFAULT_SHARD_BYTES, SourceFlags
-from pipeline.records.signature import Signature
+from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import ConvertedSource
 from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
@@ -37,43 +41,71 @@ _SMALL_BYTES = 128 * 1024
 _OF_GRAPH = (ConversionError, FormatError, ManifestError, SignatureError, UntrustedSourceError)
 
 
-def run_source(
+def run_source(  # noqa: PLR0913  # the source, and all that the manifest says of its runs
     work: Work[Any],
     *,
     source: Path,
     flags: SourceFlags,
     task: str | None,
+    stated: Mapping[str, InputSection],
     test_inputs: Sequence[str | Mapping[str, str]],
 ) -> None:
-    """Run a source on test vectors and write `vectors.json` and `vectors.bin`.
+    """Run a source on test vectors; write `contract.json`, `vectors.json` and `vectors.bin`.
 
     Args:
         work: The step `reference`.
         source: The fetched model.
         flags: The flags that say how to open it.
         task: The task of the model, as in the manifest.
+        stated: What the manifest says of inputs, by name.
         test_inputs: Files with inputs, from the manifest; empty to make inputs.
     """
     base = work.inputs["convert"]
     signature = Signature.load(work.inputs["signature"])
     record = ConvertedSource.load(base)
-    hints = read_hints(load_model_json(base / "model.json"), base, signature.inputs)
-    for name, (low, high) in (record.ranges or {}).items():
-        hints[name] = {**hints.get(name, {}), "low": low, "high": high}
+    contracts = _read_contracts(base, signature, record, stated)
+    Contracts(
+        inputs={one.name: contracts[one.name] for one in signature.inputs},
+        provisional=None
+        if test_inputs
+        else describe_provisional(signature.inputs, task=task, contracts=contracts),
+    ).save(work.folder)
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         known = {
             "folder": work.folder,
             "signature": signature,
             "seed": work.model,
             "task": task,
-            "given": _write_given(work, Path(name, "given"), test_inputs, signature, hints),
-            "hints": hints,
+            "given": _write_given(work, Path(name, "given"), test_inputs, signature, contracts),
+            "contracts": contracts,
         }
         made = _run(work, source, Path(name), record, flags, known)
     # A child process that has opened a stranger's model may answer anything.
     answer = JsonValue(made, "answer of the reference run", error=UntrustedSourceError)
     for note in answer.get("notes").texts():
         work.note(note)
+
+
+def _read_contracts(
+    base: Path,
+    signature: Signature,
+    record: ConvertedSource,
+    stated: Mapping[str, InputSection],
+) -> dict[str, InputContract]:
+    """Return the contract of each input of the source, also of inputs that nothing depends on."""
+    model_json = load_model_json(base / "model.json")
+    known = {one.name: one for one in signature.inputs}
+    unpublished = [
+        TensorSpec(name=name, dtype=one.dtype or "", shape=one.shape)
+        for name, one in record.stated.inputs.items()
+        if name not in known
+    ]
+    return apply_stated(
+        find_contracts(model_json, base, signature.inputs, record),
+        stated,
+        inputs=[*signature.inputs, *unpublished],
+        outputs=[output.name for output in signature.outputs],
+    )
 
 
 def _run(  # noqa: PLR0913, PLR0917  # a source, and what its runtime is told
@@ -129,13 +161,15 @@ def _write_given(
     folder: Path,
     test_inputs: Sequence[str | Mapping[str, str]],
     signature: Signature,
-    hints: Hints,
+    contracts: Mapping[str, InputContract],
 ) -> Path | None:
     """Write the manifest's inputs as vectors; None if it lists none."""
     if not test_inputs:
         return None
     folder.mkdir()
-    inputs = load_test_inputs(test_inputs, root=work.root, specs=signature.inputs, hints=hints)
+    inputs = load_test_inputs(
+        test_inputs, root=work.root, specs=signature.inputs, contracts=contracts
+    )
     write_test_inputs(folder, inputs)
     return folder
 

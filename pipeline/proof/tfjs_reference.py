@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.proof.make_reference import make_reference, write_reference
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, load_vectors, write_vectors
+from pipeline.records.contract import InputContract
 from pipeline.records.signature import Signature
 from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.run_models import run_models
@@ -92,7 +93,7 @@ def run_tfjs_reference(  # noqa: PLR0913  # all facts of the step, by name
     seed: str,
     task: str | None,
     given: Path | None,
-    hints: Mapping[str, Any],
+    contracts: Mapping[str, InputContract],
 ) -> dict[str, Any]:
     """Run a base and write vectors.json and vectors.bin.
 
@@ -103,7 +104,7 @@ def run_tfjs_reference(  # noqa: PLR0913  # all facts of the step, by name
         seed: Text from which made inputs follow: the name of the model.
         task: The task of the model, as in the manifest.
         given: Folder with vectors whose inputs to take; None to make inputs.
-        hints: The graph's hints on the inputs; see `pipeline.proof.inputs.input_hints`.
+        contracts: What is known of each input, by name.
 
     Returns:
         runtime, vectors (their number), attempts, random, constant and notes.
@@ -121,7 +122,7 @@ def run_tfjs_reference(  # noqa: PLR0913  # all facts of the step, by name
         seed=seed,
         task=task,
         given=[vector.inputs for vector in load_vectors(given).vectors] if given else None,
-        hints=hints,
+        contracts=contracts,
     )
     runtime = f"tfjs {runner.packages.version}, {runner.backend}"
     return write_reference(folder, reference, seed=seed, runtime=runtime)

@@ -14,6 +14,9 @@ Color = Literal["rgb", "bgr", "gray", "rgba"]
 Layout = Literal["nhwc", "nchw"]
 Resize = Literal["stretch", "crop", "letterbox"]
 
+CHANNELS_OF_COLOR: dict[str, int] = {"gray": 1, "rgb": 3, "bgr": 3, "rgba": 4}
+"""Number of channels of each order of colours."""
+
 
 class InputContract(CamelPart, SparsePart):
     """What an input is."""
@@ -27,10 +30,10 @@ class InputContract(CamelPart, SparsePart):
 
     range: tuple[float, float] | None = None
     """Least and greatest value: of a pixel, after `mean` and `std`; of a sample of sound; of a
-    number of a table. None where nobody states it."""
+    number of a table. Of a picture, 0 to 255 become it. None where nobody states it."""
     mean: list[float] | None = None
-    """Of a picture, by channel in the order of `color`: value = (pixel - mean) / std, where a
-    pixel is 0 to 255."""
+    """Of a picture, by channel in the order of `color`, or a single number for all channels:
+    value = (pixel - mean) / std, where a pixel is 0 to 255."""
     std: list[float] | None = None
     """As `mean`."""
     color: Color | None = None

@@ -8,6 +8,7 @@ from pipeline.disk.canonical import format_json
 from pipeline.engine.step import Step, Work
 from pipeline.errors import DiskError
 from pipeline.manifest.model import Model
+from pipeline.records.contract import Contracts
 from pipeline.records.record import Part
 from pipeline.records.roles import RoleMap
 from pipeline.records.signature import Signature
@@ -32,27 +33,19 @@ def run(work: Work[CardParameters]) -> None:
     """Gather the catalog's entry of a model: `card.json` and the files it lists."""
     from pipeline.catalog.card import CARD_FILE, CardParts, build_card
     from pipeline.disk.json_file import write_json
-    from pipeline.proof.inputs.input_hints import read_hints
-    from pipeline.tfjs.model.model_json import load_model_json
 
     proof = Verdicts.load(work.inputs["verify"])
-    base = work.inputs["convert"]
     signature = Signature.load(work.inputs["signature"])
     variants = [
         _add_variant(work, name, proof.variants.get(name)) for name in work.parameters.variants
     ]
-    hints = read_hints(load_model_json(base / "model.json"), base, signature.inputs)
-    converted = ConvertedSource.load(base)
     card = build_card(
         work.parameters.identity,
         CardParts(
             fetched=FetchedSource.load(work.inputs["fetch"]),
-            converted=converted,
+            converted=ConvertedSource.load(work.inputs["convert"]),
             signature=signature,
-            ranges={
-                name: (hint["low"], hint["high"]) for name, hint in hints.items() if "low" in hint
-            }
-            | (converted.ranges or {}),
+            contracts=Contracts.load(work.inputs["reference"]),
             roles=RoleMap.load(work.inputs["map"]),
             proofs=proof.proofs,
             vectors=_add_vectors(work),
@@ -64,7 +57,7 @@ def run(work: Work[CardParameters]) -> None:
 
 STEP = Step(
     name="card",
-    version=2,
+    version=3,
     parameters=CardParameters,
     run=run,
     needs=(

@@ -5,6 +5,7 @@ from pathlib import Path
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
 from pipeline.formats.table import TOOLS
+from pipeline.manifest.input_section import InputSection
 from pipeline.manifest.model import Model
 from pipeline.records.flags import SourceFlags
 from pipeline.steps.fetch import fetched_model
@@ -14,6 +15,8 @@ class ReferenceParameters(SourceFlags):
     """The parameters of `reference`."""
 
     task: str | None
+    inputs: dict[str, InputSection]
+    """What the manifest says of inputs, by name."""
     test_inputs: tuple[str | dict[str, str], ...]
     """Files with test inputs; empty to make inputs."""
 
@@ -24,7 +27,7 @@ class ReferenceParameters(SourceFlags):
 
 
 def run(work: Work[ReferenceParameters]) -> None:
-    """Run the source on test vectors: `vectors.json` and `vectors.bin`."""
+    """Run the source on test vectors: `contract.json`, `vectors.json` and `vectors.bin`."""
     from pipeline.proof.source_run import run_source
 
     run_source(
@@ -32,13 +35,14 @@ def run(work: Work[ReferenceParameters]) -> None:
         source=fetched_model(work.inputs["fetch"]),
         flags=work.parameters.flags,
         task=work.parameters.task,
+        stated=work.parameters.inputs,
         test_inputs=work.parameters.test_inputs,
     )
 
 
 STEP = Step(
     name="reference",
-    version=3,
+    version=4,
     parameters=ReferenceParameters,
     run=run,
     needs=("fetch", "convert", "signature"),
@@ -54,6 +58,7 @@ def parameters(model: Model) -> ReferenceParameters:
         output_node_names=model.output_node_names,
         trust=model.trust,
         task=model.task,
+        inputs=model.inputs,
         test_inputs=model.test_inputs,
     )
 

@@ -20,6 +20,7 @@ from pipeline.catalog.card import (
 from pipeline.catalog.document import build_catalog, format_schema
 from pipeline.catalog.types import Catalog, CatalogFile, CatalogModel, CatalogZoo, ModelIdentity
 from pipeline.manifest.model import CATALOG_KEYS
+from pipeline.records.contract import Contracts, InputContract
 from pipeline.records.roles import RoleMap
 from pipeline.records.source import ConvertedSource, FetchedSource
 from pipeline.records.variant import VariantRecord
@@ -72,7 +73,7 @@ def card(**extra: Any) -> CatalogModel:
                 repairs=["Cast to bool replaced (1 in this graph)"],
             ),
             signature=SIGNATURE,
-            ranges={"x": (-1.0, 1.0)},
+            contracts=Contracts(inputs={"x": InputContract(range=(-1.0, 1.0))}, provisional=None),
             roles=ROLES,
             proofs={"boxes": NameProof(proof="value", reason=None)},
             vectors=[
@@ -92,7 +93,7 @@ def test_a_card_offers_its_base_and_says_what_is_missing() -> None:
 
     assert made.model_path == f"models/one/{folder}/model.json"
     assert (made.outputs[0].role, made.outputs[0].proof) == ("boxes", "value")
-    assert (made.inputs[0].range, made.inputs[0].shape) == ([-1.0, 1.0], [-1, 4])
+    assert (made.inputs[0].range, made.inputs[0].shape) == ((-1.0, 1.0), [-1, 4])
     assert made.to_json()["minScore"] == 0.5
     assert (made.variants[1].files, made.variants[1].reason) == ([], "too small")
 

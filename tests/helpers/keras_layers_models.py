@@ -58,7 +58,7 @@ def publish(sources: list[Path], folder: Path) -> Json:
 def _publish(source: Path, folder: Path) -> Json:
     from tfjs_runtime import packages
 
-    from pipeline.proof.inputs.input_hints import read_hints
+    from pipeline.proof.inputs.find_contracts import find_contracts
     from pipeline.records.flags import ConversionFlags, SourceFlags
     from pipeline.runtime.describe_model import describe_layers_model
     from pipeline.tf.keras.convert_to_layers import convert_keras_layers
@@ -88,7 +88,7 @@ def _publish(source: Path, folder: Path) -> Json:
         seed="test",
         task=None,
         given=None,
-        hints=read_hints(model_json, base, signature.inputs),
+        contracts=find_contracts(model_json, base, signature.inputs, record),
         signature=signature,
         record=record,
         flags=SourceFlags(),

@@ -63,7 +63,7 @@ def publish(sources: list[Path], folder: Path) -> dict[str, Any]:
 
 
 def _publish(source: Path, folder: Path) -> dict[str, Any]:
-    from pipeline.proof.inputs.input_hints import read_hints
+    from pipeline.proof.inputs.find_contracts import find_contracts
     from pipeline.records.flags import ConversionFlags, SourceFlags
     from pipeline.tf.keras.convert_to_graph import convert_keras_model
     from pipeline.tf.keras.keras_reference import run_keras_model
@@ -89,7 +89,7 @@ def _publish(source: Path, folder: Path) -> dict[str, Any]:
         seed="test",
         task=None,
         given=None,
-        hints=read_hints(model_json, base, signature.inputs),
+        contracts=find_contracts(model_json, base, signature.inputs, record),
     )
     return {"record": record, "signature": signature, "notes": summary["notes"]}
 

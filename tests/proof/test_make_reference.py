@@ -36,7 +36,7 @@ def runs(model: Model) -> Run:
 
 def refer(model: Model, shape: Sizes, outputs: Sequence[str] = ("y",), **options: Any) -> Reference:
     """Return the reference of a model that takes `x` of a shape."""
-    options = {"seed": "model", "task": None, "given": None, "hints": {}, **options}
+    options = {"seed": "model", "task": None, "given": None, "contracts": {}, **options}
     x = TensorSpec(name="x", dtype="float32", shape=shape)
     return make_reference(runs(model), [x], outputs, **options)
 
@@ -49,10 +49,11 @@ def test_two_vectors_at_least_one_of_them_a_batch() -> None:
     reference = refer(mean, (None, 16, 16, 8))
 
     shapes = [vector.inputs["x"].shape for vector in reference.vectors]
-    assert shapes == [(1, 16, 16, 8), (2, 16, 16, 8)]
-    assert reference.vectors[1].note == "a batch of 2; the second sample is that of vector 0"
+    assert shapes == [(1, 16, 16, 8), (1, 16, 16, 8), (2, 16, 16, 8)]
+    assert [vector.group for vector in reference.vectors] == ["0..1", "-1..1", "0..1"]
+    assert reference.vectors[2].note == "a batch of 2; the second sample is that of vector 0"
     assert np.array_equal(
-        reference.vectors[1].outputs["y"][1], reference.vectors[0].outputs["y"][0]
+        reference.vectors[2].outputs["y"][1], reference.vectors[0].outputs["y"][0]
     )
     assert (reference.attempts, reference.random, reference.constant) == (1, {}, {})
 
@@ -98,7 +99,7 @@ def test_a_batch_that_does_not_run_is_said() -> None:
 
     reference = refer(single, (None, 16, 16, 8))
 
-    assert [len(vector.inputs["x"]) for vector in reference.vectors] == [1, 1]
+    assert [len(vector.inputs["x"]) for vector in reference.vectors] == [1, 1, 1]
     assert reference.notes == ["a batch of 2 does not run: one at a time"]
 
 
@@ -110,7 +111,7 @@ def test_inputs_on_whose_values_the_model_fails_are_left_out() -> None:
 
     reference = refer(narrow, (1, 16, 16, 3))
 
-    assert len(reference.vectors) == 2
+    assert [vector.group for vector in reference.vectors] == ["0..1", "-1..1", "0..1"]
     assert reference.notes == ["input 1 does not run: out of the image"]
 
 
@@ -239,7 +240,7 @@ def test_an_input_that_no_other_can_replace_is_left_out_for_its_nan() -> None:
     reference = refer(tired, (1, 16, 16, 3))
 
     assert len(reference.vectors) == 2
-    assert reference.notes[-1] == "left out, because the source returns NaN or infinity: input 2"
+    assert reference.notes[-1] == "left out, because the source returns NaN or infinity: input 2, 3"
 
 
 def test_the_number_of_vectors_is_bounded_by_their_size() -> None:
@@ -249,7 +250,9 @@ def test_the_number_of_vectors_is_bounded_by_their_size() -> None:
     reference = refer(large, (1, 64, 64, 3))
 
     assert len(reference.vectors) == 2
-    assert reference.notes == ["vector 2 is left out: all are above 16,777,216 bytes"]
+    assert reference.notes == [
+        f"vector {i} is left out: all are above 16,777,216 bytes" for i in (3, 2)
+    ]
 
 
 def test_inputs_of_the_manifest_are_taken_as_they_are() -> None:
@@ -274,10 +277,10 @@ def test_a_reference_is_written_and_summarized(tmp_path: Any) -> None:
     summary = write_reference(tmp_path, reference, seed="model", runtime="numpy 2")
 
     loaded = load_vectors(tmp_path)
-    assert (loaded.seed, loaded.runtime, len(loaded.vectors)) == ("model", "numpy 2", 2)
+    assert (loaded.seed, loaded.runtime, len(loaded.vectors)) == ("model", "numpy 2", 3)
     assert summary == {
         "runtime": "numpy 2",
-        "vectors": 2,
+        "vectors": 3,
         "attempts": 1,
         "random": {},
         "constant": {},

@@ -40,7 +40,7 @@ def refer(folder: Path, **model: Any) -> Json:
         seed="dense",
         task=None,
         given=None,
-        hints={},
+        contracts={},
     )
 
 

@@ -20,7 +20,8 @@ from pipeline.errors import PipelineError
 from pipeline.fetch.address.source_type import Source
 from pipeline.inspection.inspect import inspect_subject
 from pipeline.inspection.subject import open_subject
-from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.find_contracts import find_contracts
+from pipeline.records.source import Conversion
 from pipeline.roles.infer import infer_roles
 from pipeline.tfjs.model.layers_ops import read_topology
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
@@ -78,7 +79,7 @@ def build_graph(source: Path, folder: Path) -> None:
         manifest_map={},
         inputs=[],
     )
-    read_hints(model_json, folder, signature.inputs)
+    find_contracts(model_json, folder, signature.inputs, Conversion())
     write_variant(
         base=folder,
         signature=signature,

@@ -4,15 +4,15 @@ It runs no model itself: the caller hands it a function that does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from pipeline.errors import ConversionError, ManifestError
 from pipeline.proof.inputs.input_shapes import list_sizes, resolve_shape
 from pipeline.proof.inputs.made_inputs import (
     count_attempts,
-    count_vectors,
+    count_groups,
     is_batch_free,
     make_inputs,
+    name_group,
 )
 from pipeline.proof.inputs.trial_runs import (
     BATCH,
@@ -26,6 +26,7 @@ from pipeline.proof.inputs.trial_runs import (
 )
 from pipeline.proof.inputs.variation import describe_difference
 from pipeline.proof.vector_files import Tensors
+from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 
 Run = Callable[[Sequence[Tensors]], Sequence[Tensors | str]]
@@ -45,13 +46,14 @@ class Search:
         specs: Sequence[TensorSpec],
         seed: str,
         task: str | None,
-        hints: Mapping[str, Any],
+        contracts: Mapping[str, InputContract],
     ) -> None:
         self._run = run
         self._specs = specs
         self._seed = seed
         self._task = task
-        self._hints = hints
+        self._contracts = contracts
+        self._groups = count_groups(specs, task=task, contracts=contracts)
         self._attempt = 0
         self.notes: list[str] = []
 
@@ -71,7 +73,7 @@ class Search:
 
     def find_sizes(self) -> list[Trial]:
         """Return the runs with the first sizes with which the model runs."""
-        count = count_attempts(self._specs, task=self._task, hints=self._hints)
+        count = count_attempts(self._specs, task=self._task, contracts=self._contracts)
         failed: list[str] = []
         for self._attempt in range(count):
             # First all inputs at once: the start of a runtime may take longer than a run.
@@ -141,7 +143,7 @@ class Search:
         choices = [
             [*runs[:i], better, *runs[i + 1 :]]
             for i, old in enumerate(runs)
-            if old.batch == better.batch
+            if (old.batch, old.group) == (better.batch, better.group)
         ]
         best = min([runs, *choices], key=lambda choice: weigh(choice, names))
         if best is not runs:
@@ -155,17 +157,21 @@ class Search:
         return outputs if isinstance(outputs, str) else None
 
     def _first_runs(self) -> list[Trial] | str:
-        """Return a run for every vector, or the error if the model fails on all of them."""
-        count = count_vectors(self._specs, hints=self._hints)
+        """Return a run for every vector, or the error if the model fails on all of them.
+
+        There is one vector for each range in which images are made, and one more: a batch with
+        the first vector's sample, in its range.
+        """
+        count, last = self._groups + 1, self._groups
         batches = dict.fromkeys(range(count), 1)
         if is_batch_free(self._specs, task=self._task):
-            batches[1] = BATCH
+            batches[last] = BATCH
         runs, faults = self._run_batches(batches)
         if not runs:
             return faults[0]
-        if batches[1] > 1 and 1 in faults:
-            self.notes.append(f"a batch of {BATCH} does not run: {shorten(faults.pop(1))}")
-            alone, more = self._run_batches({1: 1})
+        if batches[last] > 1 and last in faults:
+            self.notes.append(f"a batch of {BATCH} does not run: {shorten(faults.pop(last))}")
+            alone, more = self._run_batches({last: 1})
             runs, faults = [*runs, *alone], faults | more
         if faults:
             # The values of an input may matter, for instance coordinates outside an image.
@@ -187,11 +193,21 @@ class Search:
         inputs = {index: self._make(index, batch=batch) for index, batch in batches.items()}
         results = dict(zip(inputs, self._run(list(inputs.values())), strict=True))
         runs = [
-            Trial(index=index, inputs=inputs[index], outputs=outputs, batch=batches[index])
+            Trial(
+                index=index,
+                inputs=inputs[index],
+                outputs=outputs,
+                batch=batches[index],
+                second=index - self._groups if batches[index] > 1 else None,
+                group=self._name_group(index),
+            )
             for index, outputs in results.items()
             if not isinstance(outputs, str)
         ]
         return runs, {index: why for index, why in results.items() if isinstance(why, str)}
+
+    def _name_group(self, index: int) -> str | None:
+        return name_group(self._specs, index, task=self._task, contracts=self._contracts)
 
     def _make(self, index: int, *, batch: int = 1) -> Tensors:
         return make_inputs(
@@ -201,12 +217,12 @@ class Search:
             attempt=self._attempt,
             batch=batch,
             task=self._task,
-            hints=self._hints,
+            contracts=self._contracts,
         )
 
     def _describe_sizes(self) -> str:
         """Return the inputs of the attempt by dtype and shape: "x: float32 (1, 64)"."""
-        sizes = list_sizes(self._specs, task=self._task, hints=self._hints)[self._attempt]
+        sizes = list_sizes(self._specs, task=self._task, contracts=self._contracts)[self._attempt]
         shapes = ((one, resolve_shape(one, sizes, task=self._task)) for one in self._specs)
         return ", ".join(f"{one.name} {one.dtype} {shape}" for one, shape in shapes)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 
 KnownShape = tuple[int, ...]
@@ -47,14 +48,18 @@ _SCALAR = re.compile(
 
 
 def list_sizes(
-    inputs: Sequence[TensorSpec], *, task: str | None, hints: Mapping[str, Any], batch: int = 1
+    inputs: Sequence[TensorSpec],
+    *,
+    task: str | None,
+    contracts: Mapping[str, InputContract],
+    batch: int = 1,
 ) -> list[Sizes]:
     """Return the candidates for the unknown sizes, in the order in which to try them.
 
     Args:
         inputs: All inputs of the model.
         task: The task of the model, as in the manifest.
-        hints: The graph's hints on each input, by name; see `pipeline.proof.inputs.input_hints`.
+        contracts: What is known of each input, by name.
         batch: Number of samples in place of 1.
 
     Returns:
@@ -64,8 +69,8 @@ def list_sizes(
     axes = [axis for sizes in named.values() for axis in sizes if isinstance(axis, str)]
     candidates: dict[str, tuple[Any, ...]] = {}
     for axis in dict.fromkeys(axes):
-        candidates[axis] = _candidates(axis, inputs, hints, task)
-    if any(is_index(spec) and "vocabulary" not in hints.get(spec.name, {}) for spec in inputs):
+        candidates[axis] = _candidates(axis, inputs, task)
+    if any(is_index(spec) and not _has_vocabulary(spec, contracts) for spec in inputs):
         candidates["vocabulary"] = _VOCABULARIES
     if "batch" in candidates:
         candidates["batch"] = (batch, *candidates["batch"][1:])
@@ -78,6 +83,10 @@ def list_sizes(
         {axis: candidates[axis][i] for axis, i in choice.items()}
         for choice in sorted(choices, key=_rank)[:MAX_ATTEMPTS]
     ]
+
+
+def _has_vocabulary(spec: TensorSpec, contracts: Mapping[str, InputContract]) -> bool:
+    return spec.name in contracts and contracts[spec.name].vocabulary is not None
 
 
 def _rank(choice: Mapping[str, int]) -> tuple[Any, ...]:
@@ -176,17 +185,13 @@ def _axis_names(spec: TensorSpec, shape: Sequence[int | None], task: str | None)
     return names
 
 
-def _candidates(
-    axis: str, inputs: Iterable[TensorSpec], hints: Mapping[str, Any], task: str | None
-) -> tuple[Any, ...]:
+def _candidates(axis: str, inputs: Iterable[TensorSpec], task: str | None) -> tuple[Any, ...]:
     if axis.startswith("shape of "):
         return _whole_shapes(axis.removeprefix("shape of "), inputs, task)
     values = _CANDIDATES[axis]
     if axis == "size":
         small = _ENLARGED_SIZES if _ENLARGES.search(task or "") else ()
         values = (*_known_sizes(inputs), *small, *values)
-    if axis == "length":
-        values = (*(hint["length"] for hint in hints.values() if "length" in hint), *values)
     return tuple(dict.fromkeys(values))
 
 

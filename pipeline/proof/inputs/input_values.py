@@ -1,28 +1,32 @@
 """Contents: the values of one input for one sample, chosen by the purpose of the input.
 
-Dtype, shape, name and hints reveal the purpose. This module opens no file.
+Dtype, shape, name and contract reveal the purpose. This module opens no file.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.proof.inputs.input_shapes import CHANNELS, KnownShape, Sizes, is_audio, is_index
 from pipeline.proof.inputs.made_images import draw_image
-from pipeline.proof.inputs.made_sounds import make_sound
+from pipeline.proof.inputs.made_sounds import SAMPLE_RATE, make_sound
 from pipeline.proof.inputs.made_texts import choose_texts
+from pipeline.proof.inputs.pixels import gray, order_channels, scale_pixels
 from pipeline.proof.inputs.random_stream import Stream
+from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 from pipeline.tfjs.model.weights import Array
 
-# Ranges of an image whose normalization is unknown, by sample.
+# Ranges of an image whose range nobody states, by group.
 RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))
 FIELD_RANGES = ((0.0, 1.0), (-1.0, 1.0))
 BYTE_RANGE = (0.0, 255.0)
+SOUND_RANGE = (-1.0, 1.0)
 _NDIM_VIDEO = 5
+# Made numbers are whole multiples of 1/1024.
+_PARTS = 1024
 
 _SUBJECTS = {
     "portrait": r"face|facial|mesh|iris|eye|emotion|gender|age\b|spoof|liveness|head|selfie",
@@ -57,9 +61,10 @@ class Request:
         shape: Its shape without the batch.
         image: Axes of height, width and channels; None if the input is no image.
         sample: Number of the sample; another number makes other content.
+        group: Index of the range of an image whose range nobody states.
         seed: Text from which the content follows.
         task: Task and name of the model.
-        hint: The graph's hints on the input.
+        contract: What is known of the input.
         sizes: The sizes chosen for unknown ones.
     """
 
@@ -69,8 +74,9 @@ class Request:
     sample: int
     seed: str
     task: str
-    hint: Mapping[str, Any]
+    contract: InputContract
     sizes: Sizes
+    group: int = 0
 
     @property
     def name(self) -> str:
@@ -89,10 +95,35 @@ class Request:
 
 def make_content(request: Request) -> Array:
     """Return the values of an input, in a dtype of TensorFlow.js."""
-    for applies, make in _MAKERS:
-        if applies(request):
-            return _in_dtype(make(request), request.spec.dtype).reshape(request.shape)
-    raise AssertionError(request)
+    make = _choose_maker(request)
+    return _in_dtype(make(request), request.spec.dtype).reshape(request.shape)
+
+
+def lacks_range(request: Request) -> bool:
+    """Return whether nobody states the range of the values that are made for an input."""
+    is_real = request.spec.dtype.startswith(("float", "bfloat", "complex"))
+    return is_real and request.contract.range is None and _choose_maker(request) in _RANGED
+
+
+def list_ranges(request: Request) -> Sequence[tuple[float, float]]:
+    """Return the ranges in which an image is made; one for what is no image."""
+    if request.contract.range is not None or _choose_maker(request) is not _make_image:
+        return (request.contract.range or FIELD_RANGES[0],)
+    if request.spec.is_integer:
+        return (BYTE_RANGE,)
+    assert request.image is not None
+    last = request.image[2]
+    # An array with other numbers of channels is no picture, and has no bytes.
+    return RANGES if last is None or request.shape[last] in CHANNELS else FIELD_RANGES
+
+
+def _choose_range(request: Request) -> tuple[float, float]:
+    ranges = list_ranges(request)
+    return ranges[min(request.group, len(ranges) - 1)]
+
+
+def _choose_maker(request: Request) -> "_Maker":
+    return next(make for applies, make in _MAKERS if applies(request))
 
 
 def _in_dtype(values: Array, dtype: str) -> Array:
@@ -111,25 +142,38 @@ def _make_text(request: Request) -> Array:
     texts[:] = choose_texts(
         size,
         first=request.sample * max(1, size),
-        words=request.hint.get("words", ()),
+        words=request.contract.words or (),
         stream=Stream(request.seed, request.spec.name),
     )
     return texts
 
 
+def _make_constant(request: Request) -> Array:
+    values = np.asarray(request.contract.constant)
+    return np.broadcast_to(values, request.shape) if values.size == 1 else values
+
+
 def _is_scalar(request: Request) -> bool:
-    return int(np.prod(request.shape)) == 1 and "vocabulary" not in request.hint
+    return int(np.prod(request.shape)) == 1 and request.contract.vocabulary is None
 
 
-def _make_scalar(request: Request) -> Array:
-    if _STATE.search(request.name):
-        return _make_state(request)
+def _is_setting(request: Request) -> bool:
+    """Return whether an input is a single value whose name says its meaning."""
+    is_length = request.is_number and bool(_LENGTH.search(request.name))
+    is_known = is_length or any(re.search(words, request.name) for words, _ in _SCALARS)
+    return is_known and _is_scalar(request) and request.contract.range is None
+
+
+def _make_setting(request: Request) -> Array:
     if _LENGTH.search(request.name) and request.is_number:
         return np.array(request.sizes.get("length", 1))
-    for pattern, value in _SCALARS:
-        if re.search(pattern, request.name):
-            return np.array(value)
-    # A feature without a known meaning.
+    return np.array(next(value for words, value in _SCALARS if re.search(words, request.name)))
+
+
+def _make_number(request: Request) -> Array:
+    """Return a single value without a known meaning."""
+    if request.contract.range is not None:
+        return _make_features(request)
     return request.stream().integers(0, 5, 1) if request.is_number else request.stream().bells(1)
 
 
@@ -145,9 +189,12 @@ def _make_image(request: Request) -> Array:
     assert rows is not None
     assert columns is not None
     channels = 1 if last is None else request.shape[last]
-    low, high = _choose_range(request, channels)
     pixels = _draw(request, request.shape[rows], request.shape[columns], channels)
-    values = low + pixels.astype(np.float64) * ((high - low) / BYTE_RANGE[1])
+    values = scale_pixels(
+        order_channels(pixels.astype(np.float64), request.contract),
+        request.contract,
+        unstated=_choose_range(request),
+    )
     if last is None:
         values = values[..., 0]
     elif last < rows:
@@ -164,30 +211,6 @@ def _frames(request: Request) -> int:
     return request.shape[0] if len(request.shape) == _NDIM_VIDEO - 1 else 1
 
 
-def _choose_range(request: Request, channels: int) -> tuple[float, float]:
-    ranges = image_ranges(request.spec, request.hint, channels)
-    return ranges[request.sample % len(ranges)]
-
-
-def image_ranges(
-    spec: TensorSpec, hint: Mapping[str, Any], channels: int | None
-) -> Sequence[tuple[float, float]]:
-    """Return the ranges that the values of an image may have.
-
-    Args:
-        spec: The input.
-        hint: The graph's hints on the input.
-        channels: Number of channels, 1 without an axis of channels, None where unknown.
-    """
-    if "high" in hint:
-        return ((hint["low"], hint["high"]),)
-    if spec.is_integer:
-        return (BYTE_RANGE,)
-    # An array with other numbers of channels is no picture, and has no bytes.
-    is_picture = channels is None or channels in CHANNELS
-    return RANGES if is_picture else FIELD_RANGES
-
-
 def _draw(request: Request, height: int, width: int, channels: int) -> Array:
     """Return pixels of 0 to 255, (height, width, channels)."""
     order = order_subjects(request.task)
@@ -195,10 +218,8 @@ def _draw(request: Request, height: int, width: int, channels: int) -> Array:
     image = draw_image(subject, height, width, stream)
     if channels == image.shape[2]:
         return image
-    red, green, blue = (image[..., i] for i in range(3))
-    gray: Array = np.rint(red * 0.299 + green * 0.587 + blue * 0.114)[..., None]
     if channels == 1:
-        return gray
+        return gray(image.astype(np.float64))
     more = [draw_image(s, height, width, stream) for s in order]
     stack: Array = np.concatenate([image, *more], axis=2)
     layers: Array = stack[..., np.arange(channels) % stack.shape[2]]
@@ -235,16 +256,30 @@ def _make_position(request: Request) -> Array:
 
 
 def _make_ids(request: Request) -> Array:
-    known = int(request.hint.get("vocabulary", request.sizes.get("vocabulary", 2)))
+    known = int(request.contract.vocabulary or request.sizes.get("vocabulary", 2))
     return request.stream().integers(0, known, *request.shape)
 
 
+def _make_sound(request: Request) -> Array:
+    low, high = request.contract.range or SOUND_RANGE
+    size = int(np.prod(request.shape))
+    sound = make_sound(size, request.stream(), request.contract.sample_rate or SAMPLE_RATE)
+    if (low, high) == SOUND_RANGE:
+        return sound
+    return low + (sound.astype(np.float64) + 1.0) * ((high - low) / 2.0)
+
+
 def _make_features(request: Request) -> Array:
+    stated = request.contract.range
     if request.is_number:
-        low, high = request.hint.get("low", 0), request.hint.get("high", 9)
+        low, high = stated or (0, 9)
         return request.stream().integers(int(low), int(high) + 1, *request.shape)
-    steps: Array = np.rint(request.stream().bells(*request.shape) * 1024)
-    return steps / 1024
+    if stated is not None:
+        parts = np.rint(request.stream().fractions(*request.shape) * _PARTS) / _PARTS
+        values: Array = stated[0] + parts * (stated[1] - stated[0])
+        return values
+    steps: Array = np.rint(request.stream().bells(*request.shape) * _PARTS)
+    return steps / _PARTS
 
 
 def _with_batch(request: Request) -> TensorSpec:
@@ -263,18 +298,26 @@ def _named(pattern: re.Pattern[str]) -> Callable[[Request], bool]:
     return lambda request: bool(request.shape) and bool(pattern.search(request.name))
 
 
+_Maker = Callable[[Request], Array]
+
 # The first maker whose test holds is used.
-_MAKERS: tuple[tuple[Callable[[Request], bool], Callable[[Request], Array]], ...] = (
+_MAKERS: tuple[tuple[Callable[[Request], bool], _Maker], ...] = (
+    (lambda request: request.contract.constant is not None, _make_constant),
     (_is("string"), _make_text),
-    (_is_scalar, _make_scalar),
+    (lambda request: request.contract.state is not None, _make_state),
+    (lambda request: _is_scalar(request) and bool(_STATE.search(request.name)), _make_state),
+    (_is_setting, _make_setting),
+    (_is_scalar, _make_number),
     (_named(_MASK), _make_mask),
     (_is("bool"), _make_mask),
     (_named(_STATE), _make_state),
     (lambda request: request.image is not None, _make_image),
-    (lambda request: "vocabulary" in request.hint, _make_ids),
+    (lambda request: request.contract.vocabulary is not None, _make_ids),
     (_named(_SEGMENT), _make_segment),
     (_named(_POSITION), _make_position),
     (lambda request: is_index(_with_batch(request)), _make_ids),
-    (_is_audio, lambda request: make_sound(int(np.prod(request.shape)), request.stream())),
+    (_is_audio, _make_sound),
     (lambda _: True, _make_features),
 )
+# Makers whose values mean nothing to a model that was made for others.
+_RANGED = (_make_image, _make_sound, _make_features, _make_number)

@@ -6,22 +6,28 @@ The same seed makes the same inputs on any machine and with any numpy: numbers c
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from pipeline.errors import ConversionError
 from pipeline.proof.inputs.input_shapes import (
+    KnownShape,
     has_batch,
-    image_axes,
     list_sizes,
     name_axes,
     resolve_shape,
 )
-from pipeline.proof.inputs.input_values import Request, image_ranges, make_content
+from pipeline.proof.inputs.input_values import (
+    Request,
+    lacks_range,
+    list_ranges,
+    make_content,
+)
+from pipeline.proof.inputs.pixels import find_axes
 from pipeline.proof.vector_files import Tensors
+from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 from pipeline.text.quantity import format_limit
 
@@ -40,7 +46,7 @@ def make_inputs(  # noqa: PLR0913  # each argument is independent
     attempt: int = 0,
     batch: int = 1,
     task: str | None = None,
-    hints: Mapping[str, Any] | None = None,
+    contracts: Mapping[str, InputContract] | None = None,
 ) -> Tensors:
     """Return inputs for one run of a model.
 
@@ -49,9 +55,10 @@ def make_inputs(  # noqa: PLR0913  # each argument is independent
         seed: Text from which the values follow: the name of the model.
         index: Number of the run; another number makes other content.
         attempt: Index of the choice of sizes, below `count_attempts`.
-        batch: Number of samples, if it is free: those of this run and of the runs before.
+        batch: Number of samples, if it is free: those of this run and of the runs of its group
+            before.
         task: The task of the model, as in the manifest.
-        hints: The graph's hints on each input, by name; see `pipeline.proof.inputs.input_hints`.
+        contracts: What is known of each input, by name.
 
     Returns:
         An array for each input, in a dtype of TensorFlow.js: an image of uint8 becomes int32.
@@ -59,32 +66,49 @@ def make_inputs(  # noqa: PLR0913  # each argument is independent
     Raises:
         ConversionError: The inputs would take more than MAX_INPUT_BYTES.
     """
-    hints = hints or {}
-    sizes = list_sizes(specs, task=task, hints=hints, batch=batch)[attempt]
+    contracts = contracts or {}
+    sizes = list_sizes(specs, task=task, contracts=contracts, batch=batch)[attempt]
     shapes = {spec.name: resolve_shape(spec, sizes, task=task) for spec in specs}
     _check_bytes(shapes)
+    groups = count_groups(specs, task=task, contracts=contracts)
     inputs = {}
-    for spec in specs:
-        shape = shapes[spec.name]
-        batched = has_batch(spec, shape, task=task)
-        axes = image_axes(shape)
-        request = Request(
-            spec=spec,
-            shape=shape[1:] if batched else shape,
-            image=axes and tuple(None if a is None else a - batched for a in axes),
-            sample=index,
-            seed=seed,
-            task=f"{task or ''} {seed}".lower(),
-            hint=hints.get(spec.name, {}),
-            sizes=sizes,
-        )
+    for request, batched in _list_requests(specs, shapes, seed, task, contracts):
+        shape = shapes[request.spec.name]
+        asked = replace(request, sizes=sizes, group=index % groups)
         rows = [
-            make_content(replace(request, sample=(index - i) % _NUM_SAMPLES))
+            make_content(replace(asked, sample=(index - i * groups) % _NUM_SAMPLES))
             # An empty batch has a dtype and a shape all the same.
             for i in range(max(1, shape[0]) if batched else 1)
         ]
-        inputs[spec.name] = np.stack(rows)[: shape[0]] if batched else rows[0]
+        inputs[request.spec.name] = np.stack(rows)[: shape[0]] if batched else rows[0]
     return inputs
+
+
+def _list_requests(
+    specs: Sequence[TensorSpec],
+    shapes: Mapping[str, KnownShape],
+    seed: str,
+    task: str | None,
+    contracts: Mapping[str, InputContract],
+) -> Iterator[tuple[Request, bool]]:
+    """Yield what to make for one sample of each input, and whether its first axis counts them."""
+    for spec in specs:
+        shape, contract = shapes[spec.name], contracts.get(spec.name, InputContract())
+        axes = find_axes(shape, contract)
+        batched = has_batch(spec, shape, task=task)
+        yield (
+            Request(
+                spec=spec,
+                shape=shape[1:] if batched else shape,
+                image=axes and tuple(None if a is None else a - batched for a in axes),
+                sample=0,
+                seed=seed,
+                task=f"{task or ''} {seed}".lower(),
+                contract=contract,
+                sizes={},
+            ),
+            batched,
+        )
 
 
 def _check_bytes(shapes: Mapping[str, Sequence[int]]) -> None:
@@ -100,10 +124,10 @@ def _check_bytes(shapes: Mapping[str, Sequence[int]]) -> None:
 
 
 def count_attempts(
-    specs: Sequence[TensorSpec], *, task: str | None, hints: Mapping[str, Any]
+    specs: Sequence[TensorSpec], *, task: str | None, contracts: Mapping[str, InputContract]
 ) -> int:
     """Return the number of choices for the unknown sizes; 1 if no size is unknown."""
-    return len(list_sizes(specs, task=task, hints=hints))
+    return len(list_sizes(specs, task=task, contracts=contracts))
 
 
 def is_batch_free(specs: Sequence[TensorSpec], *, task: str | None) -> bool:
@@ -111,12 +135,50 @@ def is_batch_free(specs: Sequence[TensorSpec], *, task: str | None) -> bool:
     return any("batch" in name_axes(spec, task=task) for spec in specs)
 
 
-def count_vectors(specs: Sequence[TensorSpec], *, hints: Mapping[str, Any]) -> int:
-    """Return the number of runs: one for each possible range of an image, and at least two."""
-    counts = [2]
-    for spec in specs:
-        shape = spec.shape or ()
-        if axes := image_axes(shape):
-            channels = 1 if axes[2] is None else shape[axes[2]]
-            counts.append(len(image_ranges(spec, hints.get(spec.name, {}), channels)))
-    return max(counts)
+def count_groups(
+    specs: Sequence[TensorSpec], *, task: str | None, contracts: Mapping[str, InputContract]
+) -> int:
+    """Return the number of ranges in which inputs are made; 1 where all ranges are known."""
+    return max((len(ranges) for ranges in _list_ranges(specs, task, contracts)), default=1)
+
+
+def name_group(
+    specs: Sequence[TensorSpec],
+    index: int,
+    *,
+    task: str | None,
+    contracts: Mapping[str, InputContract],
+) -> str | None:
+    """Return the ranges of the images of a run, such as "0..255"; None if there is one group."""
+    unknown = [ranges for ranges in _list_ranges(specs, task, contracts) if len(ranges) > 1]
+    groups = max(map(len, unknown), default=1)
+    chosen = (ranges[min(index % groups, len(ranges) - 1)] for ranges in unknown)
+    return " and ".join(dict.fromkeys(f"{low:g}..{high:g}" for low, high in chosen)) or None
+
+
+def list_unstated(
+    specs: Sequence[TensorSpec], *, task: str | None, contracts: Mapping[str, InputContract]
+) -> list[str]:
+    """Return the inputs for which values are made up in a range that nobody states.
+
+    These are pictures, sounds and tables of real numbers. A mask, a state, a text, an id, and a
+    setting such as a threshold are made as any model that has such an input takes them.
+    """
+    requests = _list_first(specs, task, contracts)
+    return [request.spec.name for request in requests if lacks_range(request)]
+
+
+def _list_ranges(
+    specs: Sequence[TensorSpec], task: str | None, contracts: Mapping[str, InputContract]
+) -> Iterator[Sequence[tuple[float, float]]]:
+    """Yield the ranges in which each input is made."""
+    return map(list_ranges, _list_first(specs, task, contracts))
+
+
+def _list_first(
+    specs: Sequence[TensorSpec], task: str | None, contracts: Mapping[str, InputContract]
+) -> Iterator[Request]:
+    """Yield what to make for each input in the first choice of sizes."""
+    sizes = list_sizes(specs, task=task, contracts=contracts)[0]
+    shapes = {spec.name: resolve_shape(spec, sizes, task=task) for spec in specs}
+    return (request for request, _ in _list_requests(specs, shapes, "", task, contracts))

@@ -16,11 +16,19 @@ _NOTE_SECONDS = 0.4
 _NOISE = 0.01
 
 
-def make_sound(num_samples: int, stream: Stream) -> npt.NDArray[np.float32]:
-    """Return a waveform, float32 (num_samples,), from -1 to 1 at 16,000 samples a second."""
-    time = np.arange(num_samples) / SAMPLE_RATE
+def make_sound(
+    num_samples: int, stream: Stream, sample_rate: int = SAMPLE_RATE
+) -> npt.NDArray[np.float32]:
+    """Return a waveform, float32 (num_samples,), from -1 to 1.
+
+    Args:
+        num_samples: Its length.
+        stream: The random numbers that choose its notes.
+        sample_rate: Samples in a second.
+    """
+    time = np.arange(num_samples) / sample_rate
     wave = (stream.fractions(num_samples) * 2.0 - 1.0) * _NOISE
-    for number in range(int(num_samples / SAMPLE_RATE / _NOTE_SECONDS) + 1):
+    for number in range(int(num_samples / sample_rate / _NOTE_SECONDS) + 1):
         # A tempered scale over two octaves from 220 Hz.
         pitch = 220.0 * 2.0 ** (int(stream.integers(0, 25, 1)[0]) / 12)
         since = time - number * _NOTE_SECONDS

@@ -1,22 +1,27 @@
 """Test inputs: the arrays and images that `test_inputs:` of the manifest names.
 
 An array is taken as it is. An image is turned upright by its EXIF data and brought to the input's
-size (bilinear, antialiased, not cropped), number of channels and order of axes. Its values become
-0 to 255 for an input of integers, else the range that the graph states, or 0 to 1 if the graph
-states none. `photo.jpg#-1..1` states another range.
+size (bilinear, antialiased), colours, order of axes and range as the input's contract states them.
+Where it states no range, values become 0 to 255 for an input of integers, else 0 to 1.
+`photo.jpg#-1..1` states another range.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 import numpy as np
 
 from pipeline.errors import FormatError, ManifestError
 from pipeline.proof.inputs.array_files import NUMBER_BYTES, check_bytes, load_npy, load_npz
-from pipeline.proof.inputs.input_shapes import image_axes
+from pipeline.proof.inputs.contract_facts import BYTE
+from pipeline.proof.inputs.pixels import find_axes, order_channels, scale_pixels
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, narrow, write_vectors
+from pipeline.records.contract import InputContract, Resize
 from pipeline.records.signature import TensorSpec
 from pipeline.text.printable import printable
 from pipeline.text.suggest import did_you_mean, find_similar
@@ -28,7 +33,6 @@ _NUMBER = r"-?\d+(?:\.\d+)?"
 _RANGE = re.compile(rf"^(?P<path>.+)#(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER})$")
 _ARRAYS = (".npy", ".npz")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_BYTE = 255.0
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _MAX_PIXELS = 89_000_000  # Pillow warns of a bomb above it
 _REASON_LENGTH = 100
@@ -39,7 +43,7 @@ def load_test_inputs(
     *,
     root: Path,
     specs: Sequence[TensorSpec],
-    hints: Mapping[str, Any],
+    contracts: Mapping[str, InputContract],
 ) -> list[Tensors]:
     """Read the inputs of each run that the manifest lists.
 
@@ -48,20 +52,20 @@ def load_test_inputs(
             its name, or one file where the model has one input.
         root: Folder that the paths are relative to.
         specs: The inputs of the model.
-        hints: The graph's hints on each input; see `pipeline.proof.inputs.input_hints`.
+        contracts: What is known of each input, by name.
 
     Raises:
         ManifestError: A file is missing, has another format, or has content that does not fit.
     """
     return [
-        _load_run(entry, f"test_inputs[{i}]", root, specs, hints)
+        _load_run(entry, f"test_inputs[{i}]", root, specs, contracts)
         for i, entry in enumerate(test_inputs)
     ]
 
 
 def write_test_inputs(folder: Path, inputs: Sequence[Tensors]) -> None:
     """Write inputs as vectors without outputs, for the process that will run them."""
-    vectors = [Vector(inputs=one, outputs={}) for one in inputs]
+    vectors = [Vector(inputs=one, outputs={}, kind="given") for one in inputs]
     write_vectors(folder, Vectors(vectors=vectors, seed=SEED, runtime=""))
 
 
@@ -80,7 +84,7 @@ def _load_run(
     where: str,
     root: Path,
     inputs: Sequence[TensorSpec],
-    hints: Mapping[str, Any],
+    contracts: Mapping[str, InputContract],
 ) -> Tensors:
     known = [one.name for one in inputs]
     if isinstance(entry, str) and not entry.endswith(".npz"):
@@ -100,7 +104,11 @@ def _load_run(
     _check_names(entry, known, where)
     return {
         one.name: _load_input(
-            entry[one.name], f"{where}.{one.name}", root, one, hints.get(one.name, {})
+            entry[one.name],
+            f"{where}.{one.name}",
+            root,
+            one,
+            contracts.get(one.name, InputContract()),
         )
         for one in inputs
     }
@@ -120,9 +128,9 @@ def _check_names(found: Iterable[str], known: Sequence[str], where: str) -> None
 
 
 def _load_input(
-    file: str, where: str, root: Path, spec: TensorSpec, hint: Mapping[str, Any]
+    file: str, where: str, root: Path, spec: TensorSpec, contract: InputContract
 ) -> Array:
-    path, low, high = _split_range(file)
+    path, stated = _split_range(file)
     if path.endswith(_ARRAYS[0]):
         shown = f"{where} ({path})"
         return _fit(load_npy(_existing(root / path, shown), shown), spec, where)
@@ -130,22 +138,17 @@ def _load_input(
         raise ManifestError(
             f"{where}: {path} holds several arrays; expected an .npy file or an image"
         )
-    if low is None or high is None:
-        low, high = _default_range(spec, hint)
-    return _fit(_load_image(root / path, f"{where} ({path})", spec, low, high), spec, where)
+    if stated is not None:
+        other = {"range": stated, "mean": None, "std": None}
+        contract = contract.model_copy(update=other)
+    return _fit(_load_image(root / path, f"{where} ({path})", spec, contract), spec, where)
 
 
-def _split_range(file: str) -> tuple[str, float | None, float | None]:
+def _split_range(file: str) -> tuple[str, tuple[float, float] | None]:
     stated = _RANGE.match(file)
-    return (
-        (stated["path"], float(stated["low"]), float(stated["high"]))
-        if stated
-        else (file, None, None)
-    )
-
-
-def _default_range(spec: TensorSpec, hint: Mapping[str, Any]) -> tuple[float, float]:
-    return hint.get("low", 0.0), hint.get("high", _BYTE if spec.is_integer else 1.0)
+    if stated is None:
+        return file, None
+    return stated["path"], (float(stated["low"]), float(stated["high"]))
 
 
 def _existing(path: Path, where: str) -> Path:
@@ -156,10 +159,10 @@ def _existing(path: Path, where: str) -> Path:
     return path
 
 
-def _load_image(path: Path, where: str, spec: TensorSpec, low: float, high: float) -> Array:
+def _load_image(path: Path, where: str, spec: TensorSpec, contract: InputContract) -> Array:
     """Return an image in the layout of an input, with a batch of 1 if the input has a batch."""
     shape = spec.shape or (1, None, None, 3)
-    axes = image_axes(shape)
+    axes = find_axes(shape, contract)
     if axes is None:
         raise ManifestError(
             f"{where}: an image for an input of shape {_format_shape(shape)}; expected .npy"
@@ -169,8 +172,10 @@ def _load_image(path: Path, where: str, spec: TensorSpec, low: float, high: floa
     mode = _MODES.get(3 if channels is None else channels)
     if mode is None:
         raise ManifestError(f"{where}: an image for an input of {channels} channels; expected .npy")
-    pixels = _read_pixels(_existing(path, where), where, mode, (shape[rows], shape[columns]))
-    values = low + pixels * ((high - low) / _BYTE)
+    sizes = (shape[rows], shape[columns])
+    pixels = _read_pixels(_existing(path, where), where, mode, sizes, contract.resize)
+    unstated = (0.0, BYTE if spec.is_integer else 1.0)
+    values = scale_pixels(order_channels(pixels, contract), contract, unstated=unstated)
     if last is None:
         values = values[..., 0]
     elif last < rows:
@@ -179,7 +184,13 @@ def _load_image(path: Path, where: str, spec: TensorSpec, low: float, high: floa
     return values[(None,) * (len(shape) - values.ndim)]
 
 
-def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int | None, int | None]) -> Array:
+def _read_pixels(
+    path: Path,
+    where: str,
+    mode: str,
+    sizes: tuple[int | None, int | None],
+    resize: Resize | None,
+) -> Array:
     """Return an image's pixels, 0 to 255: (height, width, channels), in the sizes given."""
     from PIL import Image, ImageOps  # noqa: PLC0415  # for images alone
 
@@ -200,8 +211,22 @@ def _read_pixels(path: Path, where: str, mode: str, sizes: tuple[int | None, int
         size or own for size, own in zip(sizes, (image.height, image.width), strict=True)
     )
     check_bytes(height * width * len(mode) * NUMBER_BYTES, where)
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image, np.float64).reshape(height, width, -1)
+    resized = _resize(image, (width, height), resize or "stretch")
+    return np.asarray(resized, np.float64).reshape(height, width, -1)
+
+
+def _resize(image: "Image", size: tuple[int, int], way: Resize) -> "Image":
+    """Return an image in another size; `letterbox` fills the rest with black."""
+    from PIL import ImageOps  # noqa: PLC0415  # for images alone
+    from PIL.Image import Resampling  # noqa: PLC0415  # for images alone
+
+    match way:
+        case "crop":
+            return ImageOps.fit(image, size, Resampling.BILINEAR)
+        case "letterbox":
+            return ImageOps.pad(image, size, Resampling.BILINEAR)
+        case "stretch":
+            return image.resize(size, Resampling.BILINEAR)
 
 
 def _fit(values: Array, spec: TensorSpec, where: str) -> Array:

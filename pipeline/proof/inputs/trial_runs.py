@@ -26,20 +26,24 @@ class Trial:
         index: Number of its made inputs; None for inputs of the manifest.
         inputs: All inputs by name.
         outputs: All outputs by name.
-        batch: Number of samples; the second sample is that of the index before.
+        batch: Number of samples.
+        second: Index of the made inputs that are the second sample of a batch.
+        group: Vectors of one group are judged together; see `Vector`.
     """
 
     index: int | None
     inputs: Tensors
     outputs: Tensors
     batch: int = 1
+    second: int | None = None
+    group: str | None = None
 
 
 def find_second(runs: Sequence[Trial], together: Trial) -> int | None:
     """Return the index of the run of a batch's second sample, None without such a run."""
-    wanted = (together.index or 0) - 1
+    wanted = together.second
     alone = (i for i, made in enumerate(runs) if made.batch == 1 and made.index == wanted)
-    return next(alone, None) if together.batch > 1 else None
+    return None if wanted is None else next(alone, None)
 
 
 def is_split(alone: Tensors, together: Tensors) -> bool:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from pipeline.errors import ConversionError, SignatureError
 from pipeline.proof.make_reference import make_reference, without_inputs, write_reference
 from pipeline.proof.vector_files import Tensors, load_vectors, narrow
+from pipeline.records.contract import InputContract
 from pipeline.records.flags import SourceFlags
 from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import Conversion, StatedTensor
@@ -65,7 +66,7 @@ def write_outputs(  # noqa: PLR0913  # the source, and all facts of the step
     seed: str,
     task: str | None,
     given: Path | None,
-    hints: Mapping[str, Any],
+    contracts: Mapping[str, InputContract],
     inputs: Mapping[str, StatedTensor] | None = None,
     runtime: str | None = None,
 ) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def write_outputs(  # noqa: PLR0913  # the source, and all facts of the step
         seed: Text from which made inputs follow: the name of the model.
         task: The task of the model, as in the manifest.
         given: Folder with vectors whose inputs to take; None to make inputs.
-        hints: The graph's hints on the inputs; see `pipeline.proof.inputs.input_hints`.
+        contracts: What is known of each input, by name.
         inputs: dtype and shape of all inputs of the source by name; None for those of the
             record's signature.
         runtime: The runtime and its version; None for TensorFlow.
@@ -112,7 +113,7 @@ def write_outputs(  # noqa: PLR0913  # the source, and all facts of the step
         given=None
         if vectors is None
         else [_fill(vector.inputs, unpublished) for vector in vectors],
-        hints=hints,
+        contracts=contracts,
     )
     published = without_inputs(reference, (spec.name for spec in unpublished))
     return write_reference(

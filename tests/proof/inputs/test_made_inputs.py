@@ -8,17 +8,21 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConversionError
+from pipeline.proof.inputs.contract_facts import derive_range
 from pipeline.proof.inputs.input_shapes import list_sizes
 from pipeline.proof.inputs.made_images import SUBJECTS, draw_image
 from pipeline.proof.inputs.made_inputs import (
     count_attempts,
-    count_vectors,
+    count_groups,
     is_batch_free,
+    list_unstated,
     make_inputs,
+    name_group,
 )
 from pipeline.proof.inputs.made_sounds import make_sound
 from pipeline.proof.inputs.random_stream import Stream
 from pipeline.proof.vector_files import Tensors
+from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 
 Sizes = Sequence[int | None] | None
@@ -35,6 +39,10 @@ def image(shape: Sizes, dtype: str = "float32") -> Specs:
 
 def make(specs: Specs, **options: Any) -> Tensors:
     return make_inputs(specs, **{"seed": "model", "index": 0, **options})
+
+
+def known(name: str = "image", **facts: Any) -> dict[str, InputContract]:
+    return {name: derive_range(InputContract(**facts, evidence=dict.fromkeys(facts, "stated")))}
 
 
 def digest(inputs: Tensors) -> str:
@@ -134,7 +142,8 @@ def test_a_channels_first_image_is_the_same_picture() -> None:
 
 def test_an_unknown_range_of_pixels_is_tried_in_three_ways() -> None:
     specs = image([None, 64, 64, 3])
-    made = [make(specs, index=i)["image"] for i in range(count_vectors(specs, hints={}))]
+    groups = count_groups(specs, task=None, contracts={})
+    made = [make(specs, index=i)["image"] for i in range(groups)]
 
     assert [(round(x.min()) < 0, x.max() > 2) for x in made] == [
         (False, False),
@@ -143,17 +152,17 @@ def test_an_unknown_range_of_pixels_is_tried_in_three_ways() -> None:
     ]
 
 
-def test_a_range_that_the_graph_tells_is_kept() -> None:
-    specs, hints = image([None, 64, 64, 3]), {"image": {"low": 0.0, "high": 255.0}}
-    made = [make(specs, index=i, hints=hints)["image"] for i in range(2)]
+def test_a_range_that_is_stated_is_kept() -> None:
+    specs, contracts = image([None, 64, 64, 3]), known(range=(0.0, 255.0))
+    made = [make(specs, index=i, contracts=contracts)["image"] for i in range(2)]
 
-    assert count_vectors(specs, hints=hints) == 2
+    assert count_groups(specs, task=None, contracts=contracts) == 1
     assert all(values.max() > 200 for values in made)
 
 
-def test_the_second_sample_of_a_batch_is_the_vector_before() -> None:
+def test_the_second_sample_of_a_batch_is_the_vector_before_in_its_range() -> None:
     specs = image([None, 32, 32, 3])
-    first, second = make(specs)["image"], make(specs, index=1, batch=2)["image"]
+    first, second = make(specs)["image"], make(specs, index=3, batch=2)["image"]
 
     assert is_batch_free(specs, task=None)
     assert second.shape == (2, 32, 32, 3)
@@ -164,7 +173,7 @@ def test_the_second_sample_of_a_batch_is_the_vector_before() -> None:
 
 def test_ids_stay_below_the_vocabulary() -> None:
     specs = [tensor("x", "int64", [None, 400])]
-    values = make(specs, hints={"x": {"vocabulary": 50}})["x"]
+    values = make(specs, contracts=known("x", vocabulary=50))["x"]
 
     assert values.dtype == np.int32
     assert (values.min(), values.max()) == (0, 49)
@@ -172,7 +181,7 @@ def test_ids_stay_below_the_vocabulary() -> None:
 
 def test_floats_that_index_a_table_are_whole_numbers() -> None:
     specs = [tensor("x", "float32", [None, 20])]
-    values = make(specs, hints={"x": {"vocabulary": 50}})["x"]
+    values = make(specs, contracts=known("x", vocabulary=50))["x"]
 
     assert values.dtype == np.float32
     assert np.array_equal(values, np.rint(values))
@@ -224,7 +233,7 @@ def test_states_of_unknown_rank_start_at_zero_beside_an_image() -> None:
     assert second["r1i"].item() != 0.0
     assert first["downsample_ratio"].shape == ()
     variables = {"batch", "size", "shape of r#i", "shape of downsample_ratio"}
-    assert set(list_sizes(specs, task=None, hints={})[0]) == variables
+    assert set(list_sizes(specs, task=None, contracts={})[0]) == variables
 
 
 def test_texts_are_prose_and_programs_in_turn() -> None:
@@ -239,7 +248,7 @@ def test_texts_are_prose_and_programs_in_turn() -> None:
 
 def test_words_of_a_table_are_taken() -> None:
     specs = [tensor("names", "string", [None])]
-    made = make(specs, hints={"names": {"words": ["cat", "dog"]}}, index=1, batch=2)
+    made = make(specs, contracts=known("names", words=["cat", "dog"]), index=1, batch=2)
 
     assert sorted(made["names"].tolist()) == [b"cat", b"dog"]
 
@@ -253,14 +262,14 @@ def test_what_is_looked_for_is_drawn_first() -> None:
 
 def test_attempts_begin_with_the_usual_size_and_end() -> None:
     specs = image([None, None, None, None])
-    tried = list_sizes(specs, task=None, hints={})
+    tried = list_sizes(specs, task=None, contracts={})
     shapes = [tuple(sizes.values()) for sizes in tried]
 
     assert list(tried[0].items()) == [("batch", 1), ("size", 224), ("channels", 3)]
     assert tried[1]["channels"] == 1
     assert {"batch": 1, "size": 192, "channels": 3} in tried
-    assert len(set(shapes)) == len(shapes) == count_attempts(specs, task=None, hints={}) <= 48
-    assert count_attempts(image([1, 32, 32, 3]), task=None, hints={}) == 1
+    assert len(set(shapes)) == len(shapes) == count_attempts(specs, task=None, contracts={}) <= 48
+    assert count_attempts(image([1, 32, 32, 3]), task=None, contracts={}) == 1
 
 
 def test_images_to_be_enlarged_are_small() -> None:
@@ -277,7 +286,7 @@ def test_one_unusual_size_is_tried_before_two() -> None:
         tensor("state", "float32", [1, None, 896]),
         tensor("keep_prob", "float32", None),
     ]
-    tried = list_sizes(time_major, task=None, hints={})
+    tried = list_sizes(time_major, task=None, contracts={})
 
     usual = tried[0]
     departures = [sum(sizes[axis] != usual[axis] for axis in sizes) for sizes in tried]
@@ -321,3 +330,84 @@ def test_an_input_that_no_machine_holds_is_refused_at_once() -> None:
 
 def test_a_batch_of_nothing_has_a_shape_all_the_same() -> None:
     assert make([tensor("x", "float32", [0, 4, 4, 3])])["x"].shape == (0, 4, 4, 3)
+
+
+def test_ranges_that_nobody_states_are_groups() -> None:
+    specs = [*image([1, 64, 64, 3]), tensor("mel", "float32", [1, 68, 21, 2])]
+    known_range = known(range=(0.0, 1.0))
+
+    groups = [name_group(specs, i, task=None, contracts={}) for i in range(4)]
+    assert groups == ["0..1", "0..255 and -1..1", "-1..1", "0..1"]
+    assert name_group(specs[:1], 1, task=None, contracts=known_range) is None
+    assert list_unstated(specs, task=None, contracts=known_range) == ["mel"]
+
+
+def test_a_mask_and_a_state_beside_an_image_make_no_groups() -> None:
+    specs = [
+        tensor("mask", "float32", [1, 64, 64, 1]),
+        tensor("hidden_state", "float32", [1, 64, 64, 1]),
+    ]
+    assert count_groups(specs, task=None, contracts={}) == 1
+
+
+def test_all_samples_of_a_batch_are_in_the_range_of_its_group() -> None:
+    made = make(image([None, 64, 64, 3]), index=4, batch=2)["image"]
+
+    assert made[0].max() > 2
+    assert made[1].max() > 2
+
+
+def test_mean_and_std_of_each_channel_are_obeyed() -> None:
+    specs = image([1, 64, 64, 3])
+    pixels = make(specs, contracts=known(range=(0.0, 255.0)))["image"]
+    facts: dict[str, Any] = {"mean": [103.9, 116.8, 123.7], "std": [1.0, 57.0, 58.0]}
+    made = make(specs, contracts=known(**facts))["image"]
+
+    expected = (pixels - np.array(facts["mean"])) / np.array(facts["std"])
+    np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_colors_and_layout_are_obeyed() -> None:
+    rgb = make(image([1, 48, 64, 3]))["image"][0]
+    bgr = make(image([1, 48, 64, 3]), contracts=known(color="bgr"))["image"][0]
+    grey = make(image([1, 48, 64, 3]), contracts=known(color="gray"))["image"][0]
+    first = make(image([1, 3, None, 4]), contracts=known(layout="nchw"))["image"]
+    last = make(image([1, 3, None, 4]), contracts=known(layout="nhwc"))["image"]
+
+    assert np.array_equal(bgr, rgb[..., ::-1])
+    assert not np.array_equal(bgr, rgb)
+    assert np.array_equal(grey[..., 0], grey[..., 1])
+    assert first.shape == last.shape
+    assert neighbours(first[0, 0]) > 0.5
+
+
+def test_a_constant_is_always_that() -> None:
+    specs = [tensor("ratio", "float32", [1]), tensor("sizes", "int32", [2])]
+    contracts = known("ratio", constant=0.25) | known("sizes", constant=[3.0, 4.0])
+    made = make(specs, index=2, contracts=contracts)
+
+    assert made["ratio"].tolist() == [0.25]
+    assert made["sizes"].tolist() == [3, 4]
+
+
+def test_a_state_starts_at_zero_whatever_its_name() -> None:
+    specs = image([1, 16, 16, 3])
+
+    assert not make(specs, contracts=known(state="out"))["image"].any()
+    assert make(specs, index=1, contracts=known(state="out"))["image"].any()
+
+
+@pytest.mark.parametrize("shape", [[1, 16000], [1, 500], [1, 1]])
+def test_numbers_and_sounds_are_in_their_range(shape: Sizes) -> None:
+    values = make([tensor("x", "float32", shape)], contracts=known("x", range=(20.0, 30.0)))["x"]
+
+    assert 20 <= values.min() <= values.max() <= 30
+
+
+def test_the_sample_rate_changes_the_pitch() -> None:
+    specs = [tensor("audio", "float32", [1, 16000])]
+    slow, fast = (
+        make(specs, contracts=known("audio", sample_rate=rate))["audio"] for rate in (16000, 48000)
+    )
+
+    assert neighbours(fast) > neighbours(slow)

@@ -16,8 +16,10 @@ import pytest
 from fuzzed_archives import mutate
 
 from pipeline.errors import ManifestError
+from pipeline.proof.inputs.contract_facts import derive_range
 from pipeline.proof.inputs.test_inputs import list_files, load_test_inputs, write_test_inputs
 from pipeline.proof.vector_files import load_vectors
+from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 
 Specs = list[TensorSpec]
@@ -36,8 +38,11 @@ TWO = [tensor("a", "float32", [None, 2]), tensor("b", "int64", [None])]
 TEXT = [tensor("text", "string", [None])]
 
 
-def load(entry: Any, root: Path, specs: Specs = TWO, **hints: Any) -> Any:
-    (inputs,) = load_test_inputs([entry], root=root, specs=specs, hints=hints)
+def load(entry: Any, root: Path, specs: Specs = TWO, **facts: Any) -> Any:
+    contracts = {
+        specs[0].name: derive_range(InputContract(**facts, evidence=dict.fromkeys(facts, "")))
+    }
+    (inputs,) = load_test_inputs([entry], root=root, specs=specs, contracts=contracts)
     return inputs
 
 
@@ -82,7 +87,7 @@ def test_one_file_is_enough_for_one_input(root: Path) -> None:
 def test_several_runs_are_listed(root: Path) -> None:
     entries: list[Any] = ["both.npz", {"a": "a.npy", "b": "b.npy"}]
 
-    assert len(load_test_inputs(entries, root=root, specs=TWO, hints={})) == 2
+    assert len(load_test_inputs(entries, root=root, specs=TWO, contracts={})) == 2
     assert list_files([*entries, "photo.jpg#-1..1"]) == ["both.npz", "a.npy", "b.npy", "photo.jpg"]
 
 
@@ -114,7 +119,7 @@ def test_an_image_is_brought_to_size_and_range(
 
 
 def test_the_range_that_the_graph_is_made_for_is_taken(root: Path, photo: str) -> None:
-    values = load(photo, root, IMAGE, image={"low": 0.0, "high": 255.0})["image"]
+    values = load(photo, root, IMAGE, range=(0, 255))["image"]
 
     assert values.max() == 255
 
@@ -360,3 +365,39 @@ def test_an_image_for_a_huge_input_is_refused_before_it_is_made(root: Path) -> N
 
     with pytest.raises(ManifestError, match=r"takes 80\.5 GiB; expected at most 1 GiB"):
         load("photo.png", root, specs)
+
+
+def test_an_image_has_the_colors_and_the_scale_of_the_contract(root: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[...] = (10, 20, 30)
+    image.fromarray(pixels).save(root / "color.png")
+    facts = {"mean": [1.0, 2.0, 3.0], "std": [1.0, 2.0, 4.0]}
+
+    made = load("color.png", root, IMAGE, color="bgr", **facts)["image"]
+    assert made[0, 0, 0].tolist() == [(30 - 1) / 1, (20 - 2) / 2, (10 - 3) / 4]
+    assert load("color.png#0..1", root, IMAGE, **facts)["image"].max() == np.float32(30 / 255)
+
+
+@pytest.mark.parametrize(
+    ("resize", "expected"),
+    [
+        pytest.param("stretch", ["..##"] * 4, id="stretch"),
+        pytest.param("crop", ["..##"] * 4, id="crop"),
+        pytest.param("letterbox", ["....", "..##", "..##", "...."], id="letterbox"),
+    ],
+)
+def test_an_image_is_resized_as_the_contract_says(
+    root: Path, resize: str, expected: list[str]
+) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, 4:] = 255
+    if resize == "crop":
+        pixels[:, :2], pixels[:, 6:] = 255, 0
+    image.fromarray(pixels).save(root / "wide.png")
+    specs = [tensor("image", "float32", [1, 4, 4, 3])]
+
+    made = load("wide.png", root, specs, range=(0, 255), resize=resize)["image"]
+    rows = ["".join("#" if value > 127 else "." for value in row) for row in made[0, ..., 0]]
+    assert rows == expected

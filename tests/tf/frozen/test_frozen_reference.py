@@ -9,7 +9,7 @@ import pytest
 import tensorflow_1_models
 import tfjs_runtime
 
-from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.proof.vector_files import Vectors, load_vectors
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion
@@ -53,7 +53,7 @@ def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
             seed=name,
             task=None,
             given=None,
-            hints=read_hints(model_json, base, signature.inputs),
+            contracts=find_contracts(model_json, base, signature.inputs, record),
             flags=asked,
         )
         return load_vectors(folder)

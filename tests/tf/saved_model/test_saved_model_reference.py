@@ -12,7 +12,7 @@ import saved_models
 import tensorflow_1_models
 
 from pipeline.errors import FormatError, ManifestError
-from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.proof.inputs.test_inputs import write_test_inputs
 from pipeline.proof.vector_files import Vectors, load_vectors
 from pipeline.records.flags import ConversionFlags
@@ -50,7 +50,7 @@ def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
         record = Conversion.model_validate(submit(convert, source=source, folder=base, flags=asked))
         model_json = load_model_json(base / "model.json")
         signature = read_signature(model_json, record)
-        hints = read_hints(model_json, base, signature.inputs)
+        contracts = find_contracts(model_json, base, signature.inputs, record)
         kept = [given for given in signature.inputs if given.name != without]
         summary = submit(
             "pipeline.tf.saved_model.saved_model_reference:run_saved_model",
@@ -61,7 +61,7 @@ def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
             seed=source.name,
             task=None,
             given=given,
-            hints=hints,
+            contracts=contracts,
             flags=asked,
         )
         return summary, load_vectors(folder)

@@ -57,7 +57,7 @@ def refer(pool: TensorFlowPool, tmp_path: Path) -> Refer:
             "seed": "seed",
             "task": None,
             "given": None,
-            "hints": {},
+            "contracts": {},
             "flags": SourceFlags(),
         }
         function = "pipeline.tf.tfjs_graph.graph_reference:run_graph_model"

@@ -17,7 +17,7 @@ from pipeline.errors import (
     SignatureError,
     UntrustedSourceError,
 )
-from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.proof.vector_files import Vectors, load_vectors
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
@@ -81,9 +81,7 @@ def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
         content, _ = rewrite_graph(model_json.content)
         (base / "model.json").write_bytes(format_model_json(replace(model_json, content=content)))
         signature = read_signature(model_json, record)
-        hints = read_hints(model_json, base, signature.inputs)
-        for key, (low, high) in (record.ranges or {}).items():
-            hints[key] = {"low": low, "high": high}
+        contracts = find_contracts(model_json, base, signature.inputs, record)
         submit(
             REFER,
             source=tflite_models.built() / name,
@@ -93,7 +91,7 @@ def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
             seed=name,
             task=None,
             given=None,
-            hints=hints,
+            contracts=contracts,
             flags=ConversionFlags(**flags),
         )
         vectors = load_vectors(folder)

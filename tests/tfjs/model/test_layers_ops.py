@@ -1,4 +1,4 @@
-"""Layers models as graphs: what roles and hints read of them."""
+"""Layers models as graphs: what roles and contracts read of them."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,9 @@ import pytest
 from layers_models import dense, functional, image, layer, sequential, write_layers_model
 from signatures import Port, inputs_of, signature_of
 
-from pipeline.proof.inputs.input_hints import Hints, read_hints
+from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.proof.judge.selection import outputs_behind_selection
+from pipeline.records.source import Conversion
 from pipeline.roles.evidence.structure import SOFTMAX, Structure
 from pipeline.roles.infer import infer_roles
 from pipeline.tfjs.model.layers_ops import layers_as_topology
@@ -23,10 +24,11 @@ def structure(model: Json) -> Structure:
     return Structure(layers_as_topology(parse_layers(model)))
 
 
-def hints(tmp_path: Path, model: Json, *, dtype: str = "float32") -> Hints:
+def facts(tmp_path: Path, model: Json, *, dtype: str = "float32") -> Json:
     path = write_layers_model(tmp_path / "m", model, weights={})
     given = inputs_of(Port(name="image", tensor="image", shape=(None, 8), dtype=dtype))
-    return read_hints(load_model_json(path), path.parent, given)
+    found = find_contracts(load_model_json(path), path.parent, given, Conversion())["image"]
+    return found.model_dump(exclude={"evidence"}, exclude_none=True)
 
 
 INNER = functional([image("in"), dense("out", "in")], inputs=["in"], outputs=["out"])
@@ -117,15 +119,15 @@ def test_ids_are_below_the_rows_of_the_table(tmp_path: Path) -> None:
     table = layer("Embedding", "table", ["image"], input_dim=17, output_dim=4)
     model = functional([image(dtype="int32"), table], outputs=["table"])
 
-    assert hints(tmp_path, model, dtype="int32") == {"image": {"vocabulary": 17}}
+    assert facts(tmp_path, model, dtype="int32") == {"vocabulary": 17}
 
 
 def test_pixels_are_what_the_rescaling_is_made_for(tmp_path: Path) -> None:
     scaled = layer("Rescaling", "scaled", ["image"], scale=1 / 127.5, offset=-1.0)
     model = functional([image(), scaled, dense(taken="scaled")], outputs=["score"])
 
-    assert hints(tmp_path, model) == {"image": {"low": 0.0, "high": 255.0}}
+    assert facts(tmp_path, model) == {"range": (0.0, 255.0)}
 
 
 def test_what_the_layers_do_not_say_is_left_out(tmp_path: Path) -> None:
-    assert hints(tmp_path, functional([image(), dense()], outputs=["score"])) == {}
+    assert facts(tmp_path, functional([image(), dense()], outputs=["score"])) == {}

@@ -1,4 +1,4 @@
-"""What a graph says about its inputs."""
+"""What a source says about its inputs."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from graph_models import node, placeholder, tensor_info, write_graph_model
 
-from pipeline.proof.inputs.input_hints import Hints, read_hints
+from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
@@ -16,15 +16,21 @@ Json = dict[str, Any]
 IMAGE = (-1, 8, 8, 3)
 
 
-def hints(folder: Path, nodes: list[Json], weights: Json, *, dtype: str = "float32") -> Hints:
-    """Return the hints of a graph whose input is `x`, and whose output `y`."""
+def find(folder: Path, nodes: list[Json], weights: Json, *, dtype: str = "float32") -> Json:
+    """Return the facts of the input `x` of a graph whose output is `y`."""
     nodes = [*nodes, node("y", "Identity", [nodes[-1]["name"]])]
     info = tensor_info("x:0", IMAGE, dtype)
     signature = {"inputs": {"x": info}, "outputs": {"y": tensor_info("y:0", (-1,))}}
     weights = {name: np.asarray(values) for name, values in weights.items()}
     path = write_graph_model(folder, nodes=nodes, weights=weights, signature=signature)
     model_json = load_model_json(path)
-    return read_hints(model_json, folder, read_signature(model_json, Conversion()).inputs)
+    inputs = read_signature(model_json, Conversion()).inputs
+    return find_contracts(model_json, folder, inputs, Conversion())["x"].to_json()
+
+
+def facts(contract: Json) -> Json:
+    assert contract["evidence"].keys() == contract.keys() - {"evidence"}
+    return {name: value for name, value in contract.items() if name != "evidence"}
 
 
 @pytest.mark.parametrize("cast", [True, False])
@@ -37,21 +43,23 @@ def test_the_rows_of_an_embedding_table_are_the_vocabulary(tmp_path: Path, *, ca
     ]
     weights = {"table": np.zeros((30, 2), np.float32), "axis": np.int32(0)}
 
-    assert hints(tmp_path, nodes, weights, dtype="int32") == {"x": {"vocabulary": 30}}
+    found = find(tmp_path, nodes, weights, dtype="int32")
+    assert facts(found) == {"vocabulary": 30}
+    assert found["evidence"]["vocabulary"] == "it indexes a table of 30 rows"
 
 
 def test_the_axis_of_a_gather_counts(tmp_path: Path) -> None:
     nodes = [placeholder("x", (-1,), "int32"), node("rows", "GatherV2", ["table", "x", "axis"])]
     weights = {"table": np.zeros((30, 2), np.float32), "axis": np.int32(1)}
 
-    assert hints(tmp_path, nodes, weights, dtype="int32") == {"x": {"vocabulary": 2}}
+    assert facts(find(tmp_path, nodes, weights, dtype="int32")) == {"vocabulary": 2}
 
 
 def test_an_input_that_is_gathered_from_is_no_index(tmp_path: Path) -> None:
     nodes = [placeholder("x", IMAGE), node("rows", "GatherV2", ["x", "ids", "axis"])]
     weights = {"ids": np.array([1], np.int32), "axis": np.int32(0)}
 
-    assert hints(tmp_path, nodes, weights) == {}
+    assert find(tmp_path, nodes, weights) == {"evidence": {}}
 
 
 @pytest.mark.parametrize(
@@ -78,11 +86,32 @@ def test_the_first_arithmetic_tells_the_range_of_pixels(
         nodes.append(node(f"step{i}", op, [nodes[-1]["name"], f"value{i}"]))
         weights[f"value{i}"] = np.asarray(value, np.float32)
 
-    found = hints(tmp_path, nodes, weights)
-    assert found == ({"x": {"low": expected[0], "high": expected[1]}} if expected else {})
+    found = facts(find(tmp_path, nodes, weights))
+    assert found == ({"range": list(expected)} if expected else {})
 
 
 def test_a_graph_without_arithmetic_says_nothing(tmp_path: Path) -> None:
     nodes = [placeholder("x", IMAGE), node("relu", "Relu", ["x"]), node("m", "Mul", ["relu", "w"])]
 
-    assert hints(tmp_path, nodes, {"w": np.float32(1 / 255)}) == {}
+    assert find(tmp_path, nodes, {"w": np.float32(1 / 255)}) == {"evidence": {}}
+
+
+def test_the_evidence_names_the_arithmetic(tmp_path: Path) -> None:
+    nodes = [
+        placeholder("x", IMAGE),
+        node("scaled", "Mul", ["x", "scale"]),
+        node("moved", "Sub", ["scaled", "one"]),
+    ]
+    found = find(tmp_path, nodes, {"scale": np.float32(1 / 127.5), "one": np.float32(1)})
+
+    evidence = "the graph begins with Mul and Sub, which make -1..1 of 0..255"
+    assert found["evidence"] == {"range": evidence}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_pixels_of_whole_numbers_are_bytes(tmp_path: Path, dtype: str) -> None:
+    nodes = [placeholder("x", IMAGE, dtype), node("cast", "Cast", ["x"])]
+    found = find(tmp_path, nodes, {}, dtype=dtype)
+
+    assert facts(found) == {"range": [0, 255]}
+    assert found["evidence"]["range"] == f"pixels of {dtype} are whole numbers"

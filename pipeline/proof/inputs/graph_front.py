@@ -1,23 +1,20 @@
-"""Hints: the facts that a model's graph states of its inputs, beyond dtype and shape.
+"""Fronts of graphs: the first operations, which prepare inputs and so say what they are.
 
-The facts are the number of ids of an embedding table, the words of a lookup table, and the range
-of pixels that the arithmetic at the front of the graph expects. An unknown fact is left out.
+They say how many ids an embedding table has, which words a lookup table has, and which pixels the
+first additions and products are made for.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.records.signature import SignatureTensor
 from pipeline.tfjs.model.layers_ops import read_topology
 from pipeline.tfjs.model.model_json import ModelJson
-from pipeline.tfjs.model.topology import Node, Topology, parse_topology, split_tensor_name
+from pipeline.tfjs.model.topology import Node, parse_topology, split_tensor_name
 from pipeline.tfjs.model.weights import Array, walk_weights
-
-Hints = dict[str, dict[str, Any]]
-"""By input: `vocabulary` (ids are below it), `words`, `low` and `high` (of pixels)."""
 
 _FORWARDING = frozenset(
     {"Cast", "ExpandDims", "Identity", "Pack", "Pad", "PadV2", "MirrorPad", "Reshape", "Squeeze"}
@@ -38,36 +35,26 @@ _MAX_CENTRE = 1.0
 _CAFFE_MEANS = (90.0, 140.0)
 
 
-def read_hints(model_json: ModelJson, folder: Path, inputs: Iterable[SignatureTensor]) -> Hints:
-    """Return the hints of a graph for each input.
+@dataclass(frozen=True, kw_only=True)
+class FrontRange:
+    """The range of pixels that the first arithmetic of a graph is made for.
 
-    Args:
-        model_json: The model.json of the base.
-        folder: The folder with its shards.
-        inputs: The inputs of the model.
+    Attributes:
+        range: Least and greatest pixel.
+        ops: The operations, in order.
+        target: The values that the operations make of `range`.
     """
-    topology = read_topology(model_json.content)
-    front = _Front(topology, model_json, folder)
-    words = _table_words(model_json, folder)
-    hints = {}
-    for entry in inputs:
-        node = split_tensor_name(entry.tensor)[0]
-        hint: dict[str, Any] = {}
-        if entry.dtype == "string" and words:
-            hint["words"] = words
-        elif (vocabulary := front.vocabulary(node)) is not None:
-            hint["vocabulary"] = vocabulary
-        elif entry.dtype == "float32" and (pixels := front.pixel_range(node)):
-            hint["low"], hint["high"] = pixels
-        if hint:
-            hints[entry.name] = hint
-    return hints
+
+    range: tuple[float, float]
+    ops: Sequence[str]
+    target: tuple[float, float]
 
 
-class _Front:
+class GraphFront:
     """The first operations of a graph, which prepare its inputs."""
 
-    def __init__(self, topology: Topology, model_json: ModelJson, folder: Path) -> None:
+    def __init__(self, model_json: ModelJson, folder: Path) -> None:
+        topology = read_topology(model_json.content)
         self._model_json = model_json
         self._folder = folder
         self._specs = {spec.name: spec for spec in model_json.weights}
@@ -86,19 +73,23 @@ class _Front:
         ]
         return min((size for size in sizes if size is not None), default=None)
 
-    def pixel_range(self, name: str) -> tuple[float, float] | None:
+    def pixel_range(self, name: str) -> FrontRange | None:
         """Return the range of pixels that the first additions and products are made for."""
-        scale, offset, found = 1.0, 0.0, False
+        scale, offset, ops = 1.0, 0.0, []
         for node, tensor in self._walk(name, _FORWARDING | _ARITHMETIC, straight=True):
             if node.op not in _ARITHMETIC:
                 continue
             constant = self._other_constant(node, tensor)
             if constant is None:
                 break
-            found = True
+            ops.append(node.op)
             first = split_tensor_name(node.data_inputs[0])[0] == tensor
             scale, offset = _apply(node.op, scale, offset, float(constant.mean()), first=first)
-        return _choose_range(scale, offset) if found else None
+        chosen = _choose_range(scale, offset) if ops else None
+        if chosen is None:
+            return None
+        low, high = sorted(edge * scale + offset for edge in chosen)
+        return FrontRange(range=chosen, ops=ops, target=(low, high))
 
     def _walk(
         self, name: str, through: frozenset[str], *, straight: bool = False
@@ -179,8 +170,8 @@ def _choose_range(scale: float, offset: float) -> tuple[float, float] | None:
     return None
 
 
-def _table_words(model_json: ModelJson, folder: Path) -> list[str]:
-    """Return the keys of the lookup tables that the initializer fills."""
+def read_table_words(model_json: ModelJson, folder: Path) -> list[str]:
+    """Return the keys of the lookup tables that the initializer fills, the first 64 of each."""
     wire = model_json.content.get("modelInitializer")
     if not wire:
         return []

@@ -1,0 +1,83 @@
+"""Finders: what a source itself says of its inputs, each fact with its evidence.
+
+A fact that nobody states is left out; nothing is guessed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.proof.inputs.contract_facts import BYTE, merge_facts, state_fact
+from pipeline.proof.inputs.graph_front import FrontRange, GraphFront, read_table_words
+from pipeline.proof.inputs.input_shapes import CHANNELS, image_axes
+from pipeline.records.contract import InputContract
+from pipeline.records.signature import SignatureTensor
+from pipeline.records.source import Conversion
+from pipeline.text.suggest import join_words
+from pipeline.tfjs.model.model_json import ModelJson
+from pipeline.tfjs.model.topology import split_tensor_name
+
+Contracts = Mapping[str, InputContract]
+"""By input."""
+
+_NDIM_IMAGE = 4
+_BYTES = (0.0, BYTE)
+
+
+def find_contracts(
+    model_json: ModelJson, folder: Path, inputs: Sequence[SignatureTensor], record: Conversion
+) -> dict[str, InputContract]:
+    """Return what a source says of each input.
+
+    Args:
+        model_json: The model.json of the base.
+        folder: The folder with its shards.
+        inputs: The inputs of the model.
+        record: What the conversion tells of the source.
+    """
+    front = GraphFront(model_json, folder)
+    words = read_table_words(model_json, folder)
+    found = {}
+    for entry in inputs:
+        stated = merge_facts([*_of_record(entry, record), *_of_graph(entry, front, words)])
+        is_id = stated.vocabulary is not None
+        found[entry.name] = stated if is_id else merge_facts([stated, *_of_dtype(entry)])
+    return found
+
+
+def _of_record(entry: SignatureTensor, record: Conversion) -> Iterator[InputContract]:
+    if entry.name in (record.ranges or {}):
+        assert record.ranges is not None
+        evidence = "the file states it"
+        yield state_fact("range", record.ranges[entry.name], evidence)
+    if entry.name in (record.state or {}):
+        yield state_fact("state", entry.name, "the source keeps it from run to run")
+
+
+def _of_graph(
+    entry: SignatureTensor, front: GraphFront, words: Sequence[str]
+) -> Iterator[InputContract]:
+    node = split_tensor_name(entry.tensor)[0]
+    if entry.dtype == "string":
+        if words:
+            yield state_fact("words", list(words), "keys of the model's lookup tables")
+    elif (vocabulary := front.vocabulary(node)) is not None:
+        evidence = f"it indexes a table of {vocabulary:,} rows"
+        yield state_fact("vocabulary", vocabulary, evidence)
+    elif entry.dtype == "float32" and (found := front.pixel_range(node)):
+        yield state_fact("range", found.range, _describe_front(found))
+
+
+def _describe_front(found: FrontRange) -> str:
+    """Return the evidence: "the graph begins with Mul and Sub, which make -1..1 of 0..255"."""
+    ends, starts = (f"{low:.3g}..{high:.3g}" for low, high in (found.target, found.range))
+    verb = "makes" if len(found.ops) == 1 else "make"
+    return f"the graph begins with {join_words(found.ops)}, which {verb} {ends} of {starts}"
+
+
+def _of_dtype(entry: SignatureTensor) -> Iterator[InputContract]:
+    """Yield the range of a picture of whole numbers: those are the pixels themselves."""
+    shape = entry.shape or ()
+    axes = image_axes(shape) if len(shape) == _NDIM_IMAGE else None
+    channels = shape[axes[2]] if axes and axes[2] is not None else None
+    if entry.dtype in ("uint8", "int32", "int64") and channels in CHANNELS:
+        yield state_fact("range", _BYTES, f"pixels of {entry.dtype} are whole numbers")
