@@ -22,7 +22,11 @@ def describe_limits(checks: Mapping[str, CatalogCheck]) -> list[str]:
     proved = {name: check for name, check in checks.items() if check.status == "ok"}
     if not proved:
         return []
-    faults = [_describe_fault(name, check) for name, check in checks.items() if name not in proved]
+    faults = [
+        _describe_fault(name, check)
+        for name, check in checks.items()
+        if check.status in {"failed", "unsupported"}
+    ]
     limits = [f"proved on {join_words(proved)} only: {'; '.join(faults)}"] if faults else []
     return [*limits, *dict.fromkeys(_describe_needs(proved))]
 

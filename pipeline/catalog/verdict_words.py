@@ -1,13 +1,18 @@
-"""Words for verdicts: equal, close, withheld, wrong, not tried. Pure."""
+"""Words for verdicts: equal, close, withheld, wrong, not tried; and how often each stands. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pipeline.catalog.types import CatalogModel, CatalogVariant
 from pipeline.records.verdicts import CatalogCheck
+from pipeline.text.quantity import count
+from pipeline.text.suggest import list_first
 
 UNTRIED = "not tried"
 _OF_STATUS = {"failed": "fails", "untried": UNTRIED}
+_COUNTED = ("equal", "close", "withheld")
+_MOST_NAMES = 5
 
 
 def check_word(check: CatalogCheck | None) -> str:
@@ -25,16 +30,40 @@ def variant_word(variant: CatalogVariant) -> str:
     return (variant.agreement or "ok") if variant.status == "ok" else variant.status
 
 
-def format_agreements(models: Iterable[CatalogModel], *words: str) -> str:
-    """Return the numbers of variants by these words: "12 equal, 3 close, 1 withheld".
+@dataclass(frozen=True, kw_only=True)
+class VerdictCounts:
+    """How the variants of some models were judged.
 
-    A word of no variant is left out.
-
-    Args:
-        models: Entries of the catalog.
-        words: Of `variant_word`; by default those of published variants.
+    Attributes:
+        variants: Number of variants by `equal`, `close` and `withheld`.
+        provisional: Names of the models whose verdicts are provisional.
     """
-    counts = Counter(variant_word(variant) for model in models for variant in model.variants)
-    return ", ".join(
-        f"{counts[word]:,} {word}" for word in words or ("equal", "close") if counts[word]
+
+    variants: Counter[str]
+    provisional: Sequence[str]
+
+    def describe_variants(self, *words: str) -> str:
+        """Return the numbers of variants: "12 equal, 3 close, 1 withheld"; "" without any.
+
+        Args:
+            words: Those that are told; all if none is given.
+        """
+        told = words or _COUNTED
+        return ", ".join(f"{self.variants[word]:,} {word}" for word in told if self.variants[word])
+
+    def describe_provisional(self) -> str:
+        """Return the number of models with doubtful verdicts: "3 models (a, b, c)"; "" of none."""
+        if not self.provisional:
+            return ""
+        names = list_first(self.provisional, _MOST_NAMES)
+        return f"{count(len(self.provisional), 'model')} ({names})"
+
+
+def count_verdicts(models: Iterable[CatalogModel]) -> VerdictCounts:
+    """Return how the variants of these models were judged."""
+    judged = [model for model in models if model.variants]
+    words = Counter(variant_word(variant) for model in judged for variant in model.variants)
+    return VerdictCounts(
+        variants=Counter({word: words[word] for word in _COUNTED}),
+        provisional=[model.name for model in judged if model.provisional],
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pipeline.catalog.deviation import sort_backends
 from pipeline.catalog.phrases import format_sizes
 from pipeline.catalog.types import Catalog, CatalogModel, CatalogTensor
-from pipeline.catalog.verdict_words import format_agreements
+from pipeline.catalog.verdict_words import VerdictCounts, count_verdicts
 from pipeline.site.code_pieces import Snippet
 from pipeline.site.role_texts import sort_roles
 from pipeline.site.snippets import zoo_snippet
@@ -85,9 +85,8 @@ class ListPage:
         ticks: Positions and texts on the axis of sizes.
         example: Code that loads a model; None for a zoo without published models.
         num_published: Number of published variants.
-        agreements: The same by how near they are to their sources: "12 equal, 3 close".
         num_withheld: Number of variants that were made and are not published.
-        num_provisional: Number of models whose verdicts are provisional.
+        verdicts: How they were judged.
     """
 
     rows: Sequence[Row]
@@ -96,9 +95,8 @@ class ListPage:
     ticks: Sequence[tuple[float, str]]
     example: Snippet | None
     num_published: int
-    agreements: str
     num_withheld: int
-    num_provisional: int
+    verdicts: VerdictCounts
 
 
 def describe_list(catalog: Catalog) -> ListPage:
@@ -119,9 +117,8 @@ def describe_list(catalog: Catalog) -> ListPage:
         ticks=list(axis.ticks()),
         example=zoo_snippet(offered[0]) if offered else None,
         num_published=len(sizes),
-        agreements=format_agreements(catalog.models),
         num_withheld=sum(row.num_withheld for row in rows),
-        num_provisional=sum(row.provisional is not None for row in rows),
+        verdicts=count_verdicts(catalog.models),
     )
 
 
