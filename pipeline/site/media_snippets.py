@@ -25,14 +25,15 @@ def is_image(tensor: CatalogInput) -> bool:
     Its contract says how they are made into it, or it looks like them: three axes after the batch,
     1, 3 or 4 channels.
     """
-    if tensor.js_dtype not in {"float32", "int32"}:
-        return False
-    if any((tensor.color, tensor.layout, tensor.resize, tensor.mean)):
-        return True
     shape = close_shape(tensor)
-    if shape is None or len(shape) != _IMAGE_NDIM:
+    stated = any((tensor.color, tensor.layout, tensor.resize, tensor.mean))
+    if tensor.js_dtype not in {"float32", "int32"} or (shape is None and not stated):
         return False
-    return shape[-1] in _CHANNELS or shape[1] in _CHANNELS
+    ndim = _IMAGE_NDIM if shape is None else len(shape)
+    if stated:
+        return ndim in {_IMAGE_NDIM - 1, _IMAGE_NDIM}
+    assert shape is not None
+    return ndim == _IMAGE_NDIM and (shape[-1] in _CHANNELS or shape[1] in _CHANNELS)
 
 
 def is_sound(tensor: CatalogInput) -> bool:

@@ -49,8 +49,8 @@ def test_tensorflow_js_alone_takes_an_image() -> None:
         '  "https://example.org/zoo/models/one/float32-1/model.json",\n'
         ");\n"
         'const pixels = tf.browser.fromPixels(document.querySelector("img"));\n'
-        "const input = tf.image.resizeBilinear(pixels, [320, 240], false, true)"
-        ".mul(1 / 255).toFloat().expandDims();\n"
+        "const input = tf.image.resizeBilinear(pixels, [320, 240], false, true)\n"
+        "  .mul(1 / 255).toFloat().expandDims();\n"
         'const y = model.execute(input, "Identity:0");\n'
     )
 
@@ -81,7 +81,7 @@ def test_an_image_becomes_what_the_model_takes(shape: list[int], dtype: str, lin
 def test_pixels_are_scaled_where_the_catalog_says_how() -> None:
     loader, plain = both(inputs=[IMAGE | {"range": [-1, 1]}])
 
-    assert "[320, 240], false, true).mul(2 / 255).add(-1).toFloat()" in plain
+    assert "[320, 240], false, true)\n  .mul(2 / 255).add(-1).toFloat()" in plain
     assert '.run(document.querySelector("img"));' in loader
     assert "range" not in loader + plain
 
@@ -97,6 +97,13 @@ def test_a_range_that_nobody_states_has_to_be_set() -> None:
     assert asks + run in loader
     assert f'{asks}if (!range) throw new Error("the range is not stated");\n' in plain
     assert ".mul((range[1] - range[0]) / 255).add(range[0]).toFloat()" in plain
+
+
+def test_what_has_colours_and_no_axes_for_them_is_no_image() -> None:
+    loader, plain = both(inputs=[tensor_in(0, "x", [1, 8], color="rgb")])
+
+    assert "// your own values: float32 [1, 8]" in loader
+    assert "fromPixels" not in plain
 
 
 def test_an_image_among_others_is_one() -> None:
