@@ -1,7 +1,7 @@
 // Self-test: replay the published vectors on this very device, and say plainly pass or fail.
 import {ZooError} from './errors.js';
-import {judgeOutputs} from './judge.js';
 import {loadModel} from './model.js';
+import {judgeParts} from './parts.js';
 import {deviceNote, findRequirements, refuseRelease, useBackend} from './tensorflow.js';
 import {makeStored, readTensor, readVectors} from './vectors.js';
 
@@ -60,8 +60,7 @@ async function testBackend(tf, backend, subject) {
   if (refusal) return blank(variant, backend, 'unsupported', refusal);
   try {
     const {times: [firstMs, ...later], loadMs, found} = await replay(tf, backend, subject);
-    const outputs = judgeOutputs(entry, variant, backend, vectors, found);
-    const faults = outputs.filter(({status}) => status === 'fail');
+    const {outputs, faults} = judgeParts(entry, variant, backend, vectors, found);
     const reason = explain(faults, deviceNote(tf, backend));
     const result = blank(variant, backend, faults.length ? 'fail' : 'pass', reason);
     return {...result, loadMs, firstMs, runMs: median(later), outputs};
