@@ -25,7 +25,7 @@ def describe_limits(checks: Mapping[str, CatalogCheck]) -> list[str]:
     faults = [
         _describe_fault(name, check)
         for name, check in checks.items()
-        if check.status not in {"ok", "untried"}
+        if check.status in {"failed", "unsupported"}
     ]
     limits = [f"proved on {join_words(proved)} only: {'; '.join(faults)}"] if faults else []
     return [*limits, *dict.fromkeys(_describe_needs(proved))]

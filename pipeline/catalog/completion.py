@@ -69,9 +69,10 @@ def _complete_object(
     for key, field in known.items():
         if key in wire:
             complete[key] = complete_fields(field.annotation, wire[key], absent)
-        elif field.is_required():
+        elif key not in getattr(kind, "LEFT_OUT", ()):
             absent.add(key)
-            if (empty := _empty(field.annotation)) is not ...:
+            empty = _empty(field.annotation)
+            if field.is_required() and empty is not ...:
                 complete[key] = empty
     return complete
 

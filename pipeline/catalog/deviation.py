@@ -19,8 +19,8 @@ _SETS: Mapping[str, str] = {
     "choice": "values",
     "keypoints": "keypoints",
 }
-# The backend that runs every variant speaks first.
-_ORDER = ("wasm", "cpu", "webgl", "webgpu")
+BACKENDS = ("wasm", "cpu", "webgl", "webgpu")
+"""All backends of TensorFlow.js; that which runs every variant speaks first."""
 _MILLION = 1e6
 
 
@@ -50,7 +50,7 @@ class Deviation:
 
 def sort_backends(names: Sequence[str]) -> list[str]:
     """Return backends in the order in which they are shown."""
-    return sorted(names, key=lambda name: (name not in _ORDER, (*_ORDER, name).index(name)))
+    return sorted(names, key=lambda name: (name not in BACKENDS, (*BACKENDS, name).index(name)))
 
 
 def deciding_backend(variant: CatalogVariant, base: CatalogVariant) -> str | None:

@@ -76,6 +76,12 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def format_sentence(text: str) -> str:
+    """Return a text as a sentence: "Nobody states the range." for "nobody states the range"."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
+
+
 def web_url(text: str | None) -> str | None:
     """Return a text if it is an address of the web, else None: no other scheme becomes a link."""
     if text is None or any(character.isspace() for character in text):

@@ -49,6 +49,11 @@ class CatalogInput(InputContract, CatalogTensor):
     initial: list[float] | None = None
     """Values of state at the start, row-major; left out for zeros."""
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether a page need not give it: it is constant, or state that goes on."""
+        return self.constant is not None or self.state is not None
+
 
 class CatalogOutput(CatalogTensor):
     """An output of a model."""

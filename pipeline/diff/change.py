@@ -61,6 +61,7 @@ class VariantState:
 
     Attributes:
         status: As in the catalog.
+        agreement: How near it is to its source: `equal` or `close`; None unless `ok`.
         reason: Why it is not `ok`.
         bytes: Its size; None for a variant that is not published.
         deviation: Its deviation from the source; None where it was not measured.
@@ -68,6 +69,7 @@ class VariantState:
     """
 
     status: str
+    agreement: str | None
     reason: str | None
     bytes: int | None
     deviation: Deviation | None

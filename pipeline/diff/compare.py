@@ -78,6 +78,8 @@ def _changed(before: CatalogModel, after: CatalogModel, absent: frozenset[str]) 
         changes += compare_interface(before, after, absent=absent)
         changes += compare_graph(before, after, absent=absent)
         variants = compare_variants(before, after, absent=absent)
+        if "provisional" not in absent:
+            changes += _compare_provisional(before, after)
     changes += compare_manifest_fields(before, after, absent=absent)
     return ModelDifference(
         name=before.name,
@@ -102,6 +104,20 @@ def _compare_status(before: CatalogModel, after: CatalogModel) -> Iterator[Chang
         text = "failed, with nothing to offer; what is published of it stays"
         marks = ("regression",)
     yield _change("status", before.status, after.status, text, *marks)
+
+
+def _compare_provisional(before: CatalogModel, after: CatalogModel) -> Iterator[Change]:
+    old, new = before.provisional, after.provisional
+    marks: Sequence[Mark] = ()
+    if old == new:
+        return
+    if new is None:
+        text, marks = "verdicts are no longer provisional", ("improvement",)
+    elif old is None:
+        text, marks = f"verdicts are provisional: {first_line(new)}", ("regression",)
+    else:
+        text = f"verdicts are provisional for another reason: {first_line(new)}"
+    yield _change("provisional", old, new, text, *marks)
 
 
 def _why(model: CatalogModel) -> str:

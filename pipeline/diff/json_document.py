@@ -71,6 +71,7 @@ def _state(state: VariantState | None) -> dict[str, Any] | None:
         return None
     return {
         "status": state.status,
+        "agreement": state.agreement,
         "reason": state.reason,
         "bytes": state.bytes,
         "backends": state.backends,

@@ -1,7 +1,8 @@
 """The variants of a model compared: status, sizes, errors and backends. Pure.
 
 An error is a regression if it grew by half and takes more than a tenth of its limit; a smaller
-change is noise of the last digits. A size is a regression if it grew by a tenth.
+change is noise of the last digits. A size is a regression if it grew by a tenth, and a variant that
+was equal to its source if it is only close to it now.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.catalog.deviation import Deviation, deciding_backend, worst_deviation
 from pipeline.catalog.phrases import format_requirements, format_share
 from pipeline.catalog.types import CatalogModel, CatalogVariant
+from pipeline.catalog.verdict_words import check_word, variant_word
 from pipeline.diff.change import Change, Fate, Mark, VariantDifference, VariantState
 from pipeline.text.line import first_line
 from pipeline.text.quantity import format_bytes
@@ -51,6 +53,8 @@ def _compare(name: str, old: _Side, new: _Side, absent: frozenset[str]) -> Varia
         same = old[1].status == new[1].status
         if same and new[1].status == "ok":
             changes += _compare_files(name, old[1], new[1])
+            if "agreement" not in absent:
+                changes += _compare_agreement(name, old[1], new[1])
         if "checks" not in absent:
             changes += _compare_errors(name, before, after)
             # If the status differs, its reason says which backend decided.
@@ -70,6 +74,7 @@ def _state(model: CatalogModel | None, variant: CatalogVariant | None) -> Varian
     deviation = worst_deviation(variant.checks[backend], model.outputs) if backend else None
     return VariantState(
         status=variant.status,
+        agreement=variant.agreement,
         reason=variant.reason,
         bytes=variant.bytes,
         deviation=deviation,
@@ -121,6 +126,18 @@ def _compare_files(name: str, before: CatalogVariant, after: CatalogVariant) -> 
     yield _change(name, "size", before.bytes, after.bytes, text, *marks)
 
 
+def _compare_agreement(
+    name: str, before: CatalogVariant, after: CatalogVariant
+) -> Iterator[Change]:
+    if before.agreement == after.agreement:
+        return
+    words = variant_word(before), variant_word(after)
+    marks: Sequence[Mark] = ()
+    if "equal" in words:
+        marks = ("improvement",) if words[1] == "equal" else ("regression",)
+    yield _change(name, "agreement", *words, " → ".join(words), *marks)
+
+
 def _compare_errors(
     name: str, before: VariantState | None, after: VariantState | None
 ) -> Iterator[Change]:
@@ -152,14 +169,12 @@ def _compare_backends(name: str, before: CatalogVariant, after: CatalogVariant) 
         old, new = before.checks[backend], after.checks[backend]
         if old.status != new.status:
             marks: Sequence[Mark] = ()
-            if "untried" in {old.status, new.status}:
-                pass  # it says nothing of the variant
-            elif old.status == "ok":
-                marks = ("regression",)
-            elif new.status == "ok":
-                marks = ("improvement",)
+            # Another machine may have no browser, which says nothing of the variant.
+            if "untried" not in {old.status, new.status}:
+                marks = ("regression",) if old.status == "ok" else ()
+                marks = ("improvement",) if new.status == "ok" else marks
             reason = f": {first_line(new.reason)}" if new.reason else ""
-            text = f"on {backend} {old.status} → {new.status}{reason}"
+            text = f"on {backend} {check_word(old)} → {check_word(new)}{reason}"
             yield _change(name, f"backend {backend}", old.status, new.status, text, *marks)
         if old.requires != new.requires:
             added = any(old.requires.get(key) != value for key, value in new.requires.items())

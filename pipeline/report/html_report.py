@@ -95,7 +95,12 @@ def describe_run(account: Account) -> str:
     if account.peak_bytes is not None:
         text += f" and at most {format_bytes(account.peak_bytes)} of memory in one process"
     statuses = [f"{number:,} {status}" for status, number in sorted(account.statuses.items())]
-    return f"{text}. Ended {account.finished}. Models of the zoo: {', '.join(statuses) or 'none'}"
+    text += f". Ended {account.finished}. Models of the zoo: {', '.join(statuses) or 'none'}"
+    if variants := account.verdicts.describe_variants():
+        text += f". Variants: {variants}"
+    if models := account.verdicts.describe_provisional():
+        text += f". Verdicts are provisional on {escape_markdown(models)}"
+    return text
 
 
 def describe_steps(account: Account) -> str:

@@ -9,7 +9,8 @@ and values; those below keep their meaning. Keys are sorted, absent values are n
     {"event": "error", "at", "task", "message"}
     {"event": "run-finished", "at", "seconds", "counts": {"ok", "failed", "expectedFailures",
      "skipped", "adopted", "remembered", "upToDate"}, "failedModels": [names],
-     "exitStatus", "meaning", "wall"}
+     "exitStatus", "meaning", "wall", "variants": {"equal", "close", "withheld"},
+     "provisional": [names]}
 
 - The fields of `step` are those of `pipeline.engine.events.StepEvent`. `log` is relative to
   `root`, with forward slashes; `done` and `total` are bytes. A step has at most two lines with
@@ -19,6 +20,7 @@ and values; those below keep their meaning. Keys are sorted, absent values are n
 - `error` is a bug of ours or of the setup, with its traceback, never a model's failure.
 - `exitStatus`: 0 all good, 1 a model failed, 2 a bug of tfjs-zoo, 130 interrupted.
 - `wall` is a sentence on what confined the models that were opened; null if none was.
+- `variants` has their numbers by verdict, `provisional` the models whose verdicts are.
 """
 
 import dataclasses
@@ -68,6 +70,7 @@ class JsonLinesReporter(TallyReporter):
 
     def _show_ending(self, ending: Ending) -> None:
         log = ending.context.log
+        verdicts = ending.count_verdicts()
         self._write(
             "run-finished",
             seconds=round(ending.seconds, 3),
@@ -77,6 +80,8 @@ class JsonLinesReporter(TallyReporter):
             meaning=EXIT_MEANINGS[ending.exit_status],
             wall=ending.context.describe_walls(),
             untried=ending.context.describe_absence(),
+            variants=dict(verdicts.variants),
+            provisional=list(verdicts.provisional),
         )
 
     def _record(self, event: StepEvent) -> None:

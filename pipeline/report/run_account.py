@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.catalog.entries import read_since
 from pipeline.catalog.types import CatalogModel
+from pipeline.catalog.verdict_words import VerdictCounts, count_verdicts
 from pipeline.disk.json_file import load_json
 from pipeline.engine.events import StepEvent
 from pipeline.engine.job import Job
@@ -80,6 +81,7 @@ class Account:
         up_to_date: Number of steps with nothing to do; None if the run did not look at them all.
         models: The models of which steps ran.
         statuses: Number of models of the zoo by their status.
+        verdicts: How the variants of the zoo were judged.
     """
 
     zoo: str
@@ -94,6 +96,7 @@ class Account:
     up_to_date: int | None
     models: Sequence[ModelRun]
     statuses: Mapping[str, int]
+    verdicts: VerdictCounts
 
     @property
     def peak_bytes(self) -> int | None:
@@ -143,6 +146,7 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
         up_to_date=len(jobs) + 1 - len(steps.keys() | skipped) if whole else None,
         models=list(_models(ran, jobs, cards)),
         statuses=Counter(card.status for card in cards.values()),
+        verdicts=count_verdicts(cards.values()),
     )
 
 

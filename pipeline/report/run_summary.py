@@ -31,7 +31,8 @@ def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
         ending: The run.
         width: Cells of a line of the terminal; None where lines have no end.
     """
-    last = [*_format_facts(ending, width), *_format_summary(ending, width)]
+    last = [*_format_verdicts(ending, width), *_format_facts(ending, width)]
+    last += _format_summary(ending, width)
     parts = [format_failures(ending.context, width=width), last]
     if not ending.idle:
         cards = [f"{CARD}:{model}" for model in ending.plan.models]
@@ -78,6 +79,20 @@ def _format_models(models: Sequence[str], ending: Ending, width: int | None) -> 
 
 def _card_of_failed(name: str) -> CatalogModel:
     return parse_model({"name": name, "status": "failed"}, name, error=DamagedFileError)
+
+
+def _format_verdicts(ending: Ending, width: int | None) -> list[Line]:
+    """Return how many variants are near enough, and the models whose verdicts are provisional."""
+    if ending.idle or ending.interrupted:
+        return []
+    verdicts = ending.count_verdicts()
+    lines = []
+    if variants := verdicts.describe_variants():
+        lines += wrap_text(f"Variants: {variants}", "dim", indent="", width=width)
+    if models := verdicts.describe_provisional():
+        text = f"Provisional: verdicts on {models}; the catalog says why"
+        lines += wrap_text(text, "warn", indent="", width=width)
+    return lines
 
 
 def _format_facts(ending: Ending, width: int | None) -> list[Line]:

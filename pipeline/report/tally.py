@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.catalog.verdict_words import VerdictCounts, count_verdicts
 from pipeline.engine.events import StepEvent, subscribe
 from pipeline.report.progress import DoitTask, Plan, is_step, plan_run
 from pipeline.report.run_context import RunContext, current_context, exit_status
@@ -51,6 +52,13 @@ class Ending:
             for event in self.context.log.events
         )
         return not (worked or self.bugs or self.interrupted)
+
+    def count_verdicts(self) -> VerdictCounts:
+        """Return how the variants of the run's models were judged; of none if cards are damaged."""
+        try:
+            return count_verdicts(self.context.load_cards(self.plan.models))
+        except Exception:  # noqa: BLE001  # cards lie in files that anything may have changed
+            return count_verdicts(())
 
     @property
     def exit_status(self) -> int:

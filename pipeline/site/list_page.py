@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pipeline.catalog.deviation import sort_backends
 from pipeline.catalog.phrases import format_sizes
 from pipeline.catalog.types import Catalog, CatalogModel, CatalogTensor
+from pipeline.catalog.verdict_words import VerdictCounts, count_verdicts
+from pipeline.site.code_pieces import Snippet
 from pipeline.site.role_texts import sort_roles
-from pipeline.site.snippets import Snippet, zoo_snippet
+from pipeline.site.snippets import zoo_snippet
 from pipeline.text.quantity import KIB, format_bytes
 
 AXIS_LEFT, AXIS_RIGHT = 8, 232
@@ -40,6 +42,7 @@ class Row:
         dots: Position of each size on the axis.
         backends: Backends on which a published variant is proved.
         num_withheld: Number of variants that were made and are not published.
+        provisional: Why its verdicts say little; None where they hold.
         license: Its licence in the catalog, or `NO_LICENSE`.
     """
 
@@ -52,6 +55,7 @@ class Row:
     dots: Sequence[float]
     backends: Sequence[str]
     num_withheld: int
+    provisional: str | None
     license: str
 
 
@@ -82,6 +86,7 @@ class ListPage:
         example: Code that loads a model; None for a zoo without published models.
         num_published: Number of published variants.
         num_withheld: Number of variants that were made and are not published.
+        verdicts: How they were judged.
     """
 
     rows: Sequence[Row]
@@ -91,6 +96,7 @@ class ListPage:
     example: Snippet | None
     num_published: int
     num_withheld: int
+    verdicts: VerdictCounts
 
 
 def describe_list(catalog: Catalog) -> ListPage:
@@ -112,6 +118,7 @@ def describe_list(catalog: Catalog) -> ListPage:
         example=zoo_snippet(offered[0]) if offered else None,
         num_published=len(sizes),
         num_withheld=sum(row.num_withheld for row in rows),
+        verdicts=count_verdicts(catalog.models),
     )
 
 
@@ -164,6 +171,7 @@ def _row(model: CatalogModel, axis: _Axis) -> Row:
         dots=[axis.place(size) for size in sizes],
         backends=sort_backends(sorted(proved)),
         num_withheld=sum(variant.status == "withheld" for variant in model.variants),
+        provisional=model.provisional if model.variants else None,
         license=model.license or NO_LICENSE,
     )
 

@@ -3,12 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.catalog.deviation import Deviation, deciding_backend, sort_backends, worst_deviation
+from pipeline.catalog.deviation import (
+    BACKENDS,
+    Deviation,
+    deciding_backend,
+    sort_backends,
+    worst_deviation,
+)
 from pipeline.catalog.types import CatalogModel, CatalogVariant
 from pipeline.records.verdicts import CatalogCheck
 from pipeline.site.chart import Chart, ChartVariant, draw_chart
+from pipeline.site.code_pieces import Snippet
+from pipeline.site.contract_rows import Fact, describe_contracts
 from pipeline.site.role_texts import RoleText, describe_roles
-from pipeline.site.snippets import Snippet, loader_snippet, plain_snippet
+from pipeline.site.snippets import loader_snippet, plain_snippet
 
 BASE = "base"
 
@@ -56,7 +64,8 @@ class ModelPage:
         model: Its entry in the catalog.
         rows: Its variants, the base first.
         published: The variants with files.
-        backends: The backends on which a variant was run.
+        contracts: The facts of each input, by its name.
+        backends: All backends of TensorFlow.js, and others on which a variant was run.
         chart: A chart of size and error; None for fewer than two variants.
         roles: Its roles in words.
         loader: Code that uses zoo.js; None for a model that is not published.
@@ -69,6 +78,7 @@ class ModelPage:
     model: CatalogModel
     rows: Sequence[VariantRow]
     published: Sequence[CatalogVariant]
+    contracts: dict[str, Sequence[Fact]]
     backends: Sequence[str]
     chart: Chart | None
     roles: Sequence[RoleText]
@@ -82,13 +92,15 @@ class ModelPage:
 def describe_model(model: CatalogModel) -> ModelPage:
     """Return the page of a model."""
     rows = [_row(model, number) for number in range(len(model.variants))]
+    checked = {one.backend for row in rows for one in row.backends}
     published = [variant for variant in model.variants if variant.status == "ok"]
     first = published[0] if published else None
     return ModelPage(
         model=model,
         rows=rows,
         published=published,
-        backends=sort_backends(sorted({one.backend for row in rows for one in row.backends})),
+        contracts=describe_contracts(model),
+        backends=sort_backends(sorted({*BACKENDS, *checked})),
         chart=draw_chart(list(_chart_variants(rows))),
         roles=describe_roles(model),
         loader=loader_snippet(model, first) if first else None,

@@ -17,11 +17,13 @@ from pipeline.catalog.phrases import (
     format_counts,
     format_range,
     format_requirements,
+    format_sentence,
     format_shape,
     format_share,
     web_url,
 )
 from pipeline.catalog.types import Catalog, CatalogModel
+from pipeline.catalog.verdict_words import check_word, variant_word
 from pipeline.site.assets import read_static
 from pipeline.site.list_page import ListPage
 from pipeline.site.model_page import ModelPage, describe_model
@@ -41,6 +43,7 @@ _POLICY = (
 @cache
 def _environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
+        "check_word": check_word,
         "compact_json": _compact_json,
         "count": count,
         "counts": format_counts,
@@ -48,9 +51,11 @@ def _environment() -> Environment:
         "range": format_range,
         "ratio": format_ratio,
         "requirements": format_requirements,
+        "sentence": format_sentence,
         "shape": format_shape,
         "share": format_share,
         "size": format_bytes,
+        "variant_word": variant_word,
         "web": web_url,
         "words": join_words,
     }

@@ -60,7 +60,9 @@ def _format_model(model: CatalogModel, variants: Sequence[str]) -> Iterator[str]
         yield f"  /** {_one_line(about)} */"
     yield f"  {_key(model.name)}: {{"
     yield f"    variants: {_union(variants)};"
-    yield f"    inputs: {_union([tensor.name for tensor in model.inputs])};"
+    filled = [one.name for one in model.inputs if one.is_filled]
+    yield f"    inputs: {_union([one.name for one in model.inputs if one.name not in filled])};"
+    yield f"    filled: {_union(filled)};"
     yield f"    tfModel: {_MODELS[model.format]};"
     yield "    results: {"
     for name, shape, js_dtype in _name_results(model):
@@ -74,10 +76,13 @@ def _format_model(model: CatalogModel, variants: Sequence[str]) -> Iterator[str]
 def _name_results(model: CatalogModel) -> Iterator[tuple[str, list[int] | None, str]]:
     """Yield name, shape and dtype of each result, named as zoo/model.js names them.
 
-    The name is an output's role, or else the output's own name.
+    The name is an output's role, or else the output's own name. State is no result.
     """
     roles = model.map
+    states = {tensor.state for tensor in model.inputs}
     for output in model.outputs:
+        if output.name in states:
+            continue
         own = [role for role, tensor in roles.items() if tensor == output.tensor]
         for name in own or [output.tensor if output.name in roles else output.name]:
             yield name, output.shape, output.js_dtype
@@ -99,7 +104,9 @@ def _format_catalog() -> Iterator[str]:
         for key, field in definition["properties"].items():
             if text := field.get("description"):
                 yield f"  /** {_one_line(text)} */"
-            yield f"  {_key(key)}: {_format_type(field)};"
+            # A catalog leaves some out, and one of an earlier version lacks others.
+            optional = "" if key in definition.get("required", ()) else "?"
+            yield f"  {_key(key)}{optional}: {_format_type(field)};"
         if definition.get("additionalProperties") is True:
             yield "  [key: string]: unknown;"
         yield "}\n"

@@ -10,8 +10,10 @@ export type ZooErrorCode = 'catalog' | 'network' | 'missing' | 'size' | 'digest'
 export type ModelName = keyof Models;
 /** Variants of a model that are published. */
 export type Variant<Name extends ModelName> = Models[Name]['variants'];
-/** Names of a model's inputs. */
+/** Names of a model's inputs that have to be given. */
 export type InputName<Name extends ModelName> = Models[Name]['inputs'];
+/** Names of a model's inputs that are constant, or state that goes on from run to run. */
+export type FilledName<Name extends ModelName> = Models[Name]['filled'];
 /** What `run()` returns: a tensor for each role, and for each output without one. */
 export type Tensors<Name extends ModelName> = {
   [Result in keyof Models[Name]['results']]: TensorOf<Models[Name]['results'][Result]>;
@@ -45,7 +47,10 @@ export type Image = ImageData | HTMLImageElement | HTMLCanvasElement | Offscreen
   | {data: Uint8Array | Uint8ClampedArray; width: number; height: number};
 export type NestedArray = number | boolean | string | NestedArray[];
 /** What an input may be given as. */
-export type Input = tf.Tensor | ArrayBufferView | NestedArray | Image;
+export type Input = tf.Tensor | ArrayBufferView | NestedArray | Image | AudioBuffer;
+/** Inputs by name. */
+export type Inputs<Name extends ModelName> =
+  {[Key in InputName<Name>]: Input} & {[Key in FilledName<Name>]?: Input};
 
 export interface Progress {
   /** Bytes so far. */
@@ -86,8 +91,18 @@ export interface LoadOptions<Name extends ModelName = ModelName> {
 }
 
 export interface RunOptions {
-  /** What pixels of 0 to 255 become, for inputs that are no whole numbers. */
+  /** What pixels of 0 to 255, or samples of -1 to 1, become, in place of what the catalog says. */
   range?: readonly [low: number, high: number];
+  /** Samples of sound in a second, in place of what the catalog says. */
+  sampleRate?: number;
+}
+
+/** The part of an image that an input shows, in pixels of the image. */
+export interface Frame {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
 }
 
 /** A loaded model. */
@@ -99,13 +114,17 @@ export interface Model<Name extends ModelName = ModelName> {
   readonly outputs: CatalogOutput[];
   readonly tfModel: Models[Name]['tfModel'];
   /** Run it once; the tensors are yours to dispose. */
-  run(input: Input | {[Key in InputName<Name>]: Input},
+  run(input: Input | Inputs<Name>,
     options?: RunOptions & {as?: 'tensors'}): Promise<Tensors<Name>>;
   /** Run it once; nested arrays, with nothing to dispose. */
-  run(input: Input | {[Key in InputName<Name>]: Input},
+  run(input: Input | Inputs<Name>,
     options: RunOptions & {as: 'arrays'}): Promise<Arrays<Name>>;
   /** Tensors in, by name and as the model takes them; tensors out, in the order of `outputs`. */
-  execute(inputs: {[Key in InputName<Name>]: tf.Tensor}): Promise<tf.Tensor[]>;
+  execute(inputs: {[Key in InputName<Name> | FilledName<Name>]: tf.Tensor}): Promise<tf.Tensor[]>;
+  /** Let the next run start with the first state. */
+  reset(): void;
+  /** The part of an image that an input shows; an input that is letterboxed shows more than it. */
+  frame(image: {width: number; height: number}, input?: InputName<Name>): Frame;
   dispose(): void;
 }
 

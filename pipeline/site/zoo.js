@@ -15,12 +15,19 @@
 // zoo.load(name, {variant, onProgress, signal, cache, force}) -> Model
 //   onProgress({loaded, total, file, cached}), in bytes
 //   force   load it also where the catalog says that this backend gets it wrong
-// model.run(input, {as: 'tensors' | 'arrays', range}) -> results by role, or by source name
+// model.run(input, {as: 'tensors' | 'arrays', range, sampleRate}) -> results by role, or by source
+//         name
 //   input   a tensor, a typed or nested array, an image (ImageData, <img>, <canvas>, <video>,
-//           ImageBitmap, {data, width, height}), or {inputName: any of these}
-//   range   [low, high] that pixels of 0 to 255 become, for inputs that are no whole numbers; else
-//           what the entry has as `inputRange`, or the input as `range`
+//           ImageBitmap, {data, width, height}), an AudioBuffer, or {inputName: any of these}; the
+//           catalog's entry of an input says how images and sounds are made into it. Constants need
+//           not be given, nor state, which goes on from run to run and is not among the results
+//   range, sampleRate   in place of what the entry says: [low, high] that pixels of 0 to 255, or
+//           samples of -1 to 1, become; samples in a second
 //   arrays  nested, as tensor.array() gives them
+// model.reset() -> the next run starts with the first state
+// model.frame(image, inputName) -> {left, top, width, height}: the part of an image that an input
+//         shows, in pixels of the image. A box at (x, y) of it, as fractions, is in the image at
+//         (left + x * width, top + y * height)
 // model.name, model.variant, model.entry, model.inputs, model.outputs, model.tfModel
 // model.execute(inputs) -> tensors in the order of `outputs`, from tensors by name
 // model.dispose()
@@ -86,6 +93,7 @@ class Zoo {
   #tf;
   #fetcher;
   #cache;
+  #warned = new Set();
 
   constructor(catalog, {url, tf, fetcher, cache}) {
     this.#tf = tf;
@@ -108,7 +116,7 @@ class Zoo {
     const variant = chooseVariant(entry, wanted);
     const tf = await findTensorFlow(this.#tf);
     await tf.ready();
-    if (!force) refuseBackend(tf, entry, variant);
+    if (!force) this.#refuseBackend(tf, entry, variant);
     const {flags} = findRequirements(variant, tf.getBackend());
     const parts = await this.#read(groupFiles(variant), {cache, signal, onProgress});
     signal?.throwIfAborted();
@@ -138,6 +146,29 @@ class Zoo {
     });
   }
 
+  // What a backend gets wrong is refused, and so is a release that cannot run it.
+  #refuseBackend(tf, entry, variant) {
+    const backend = tf.getBackend();
+    const {status, reason, agreement} = variant.checks?.[backend] ?? {};
+    if (status === 'failed' || status === 'unsupported') {
+      const fault = `${entry.name} does not run right on ${backend} (${reason})`;
+      if (!entry.provisional || agreement !== 'wrong') {
+        const others = Object.keys(variant.checks)
+          .filter((one) => variant.checks[one].status === 'ok');
+        throw new ZooError('backend', `${fault}; ${others.length ? `use ${others.join(' or ')}, or `
+          : ''}load it with {force: true}`);
+      }
+      this.#warn(`${fault}; this verdict is provisional: ${entry.provisional}`);
+    }
+    const release = refuseRelease(tf, entry, variant, backend);
+    if (release) throw new ZooError('tfjs', release);
+  }
+
+  #warn(text) {
+    if (!this.#warned.has(text)) console.warn(text);
+    this.#warned.add(text);
+  }
+
   async #read(groups, {cache = this.#cache, signal, onProgress}) {
     const opened = await openCache(cache);
     return readFiles(groups, {
@@ -165,17 +196,4 @@ function chooseVariant(entry, wanted) {
 function groupFiles({files, modelPath}) {
   const isModel = ({path}) => path === modelPath;
   return [files.filter(isModel), files.filter((file) => !isModel(file))];
-}
-
-// What a backend gets wrong is refused, and so is a release that cannot run it.
-function refuseBackend(tf, entry, variant) {
-  const backend = tf.getBackend();
-  const check = variant.checks?.[backend];
-  if (check && check.status !== 'ok') {
-    const others = Object.keys(variant.checks).filter((one) => variant.checks[one].status === 'ok');
-    throw new ZooError('backend', `${entry.name} does not run right on ${backend} `
-      + `(${check.reason}); use ${others.join(' or ')}, or load it with {force: true}`);
-  }
-  const reason = refuseRelease(tf, entry, variant, backend);
-  if (reason) throw new ZooError('tfjs', reason);
 }

@@ -186,6 +186,12 @@ def test_models_proved_on_fewer_backends_are_told_together() -> None:
     assert text(None, *cards).endswith("proved on cpu only: wasm lacks Einsum (attn, other)\n")
 
 
+def test_a_backend_that_was_not_tried_limits_nothing() -> None:
+    checks = {"wasm": check(), "webgl": check("untried", reason="there is no browser")}
+
+    assert len(text(None, card("a", variant("float32", 2048, checks=checks))).splitlines()) == 2
+
+
 def test_why_a_backend_fails_is_told_in_short() -> None:
     checks = {"cpu": check(), "wasm": check("failed", reason="Aborted() at GatherNd\nmore")}
     rows = text(None, card("a", variant("float32", 2048, checks=checks)))

@@ -18,12 +18,34 @@ def test_what_an_older_version_did_not_tell_is_no_change() -> None:
     older = copy.deepcopy(now)
     for key in ("roles", "repairs", "vectors", "usable", "unassigned", "description"):
         del older["models"][0][key]
+    now["models"][0] |= {"provisional": "nobody states the range"}
+    now["models"][0]["variants"][0]["agreement"] = "equal"
+    del older["models"][0]["provisional"]
     del older["models"][0]["variants"][0]["checks"]
     before, after = (parse_catalog(format_json(one), shown="x") for one in (older, now))
 
-    assert {"roles", "checks", "vectors"} <= before.absent
+    assert {"roles", "checks", "vectors", "provisional", "agreement"} <= before.absent
+    assert "quantization" not in before.absent
     assert compare_catalogs(before, after).models == []
     assert compare_catalogs(after, before).models == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text", "marks"),
+    [
+        (None, "no range", "verdicts are provisional: no range", ("regression",)),
+        ("no range", None, "verdicts are no longer provisional", ("improvement",)),
+        ("no range", "no rate", "verdicts are provisional for another reason: no rate", ()),
+    ],
+)
+def test_verdicts_that_become_provisional_are_a_change(
+    before: str | None, after: str | None, text: str, marks: tuple[str, ...]
+) -> None:
+    catalogs = (catalog_of([entry(provisional=one)], zoo={}) for one in (before, after))
+    read = [parse_catalog(format_json(one), shown="x") for one in catalogs]
+    (model,) = compare_catalogs(*read).models
+
+    assert [(change.text, change.marks) for change in model.all_changes] == [(text, marks)]
 
 
 def test_what_a_newer_version_tells_is_left_out() -> None:

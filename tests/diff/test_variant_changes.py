@@ -75,6 +75,36 @@ def test_a_backend_that_runs_it_no_more_is_a_regression() -> None:
     assert list(compare(gone, there).values()) == [("improvement",)]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "marks"),
+    [
+        ("equal", "close", ("regression",)),
+        ("close", "equal", ("improvement",)),
+        (None, "close", ()),
+        ("close", None, ()),
+        ("close", "close", None),
+    ],
+)
+def test_a_variant_that_is_only_close_now_is_a_regression(
+    before: str | None, after: str | None, marks: tuple[str, ...] | None
+) -> None:
+    changes = compare(variant(agreement=before), variant(agreement=after))
+    text = f"variant float32: {before or 'ok'} → {after or 'ok'}"
+
+    assert changes == ({} if marks is None else {text: marks})
+
+
+def test_a_backend_that_was_not_tried_is_no_regression() -> None:
+    good = check(outputs={"y": figures(1e-4)}, agreement="equal")
+    untried = check("untried", reason="there is no browser")
+    there, gone = (variant(checks={"wasm": good, "webgl": one}) for one in (good, untried))
+
+    assert compare(there, gone) == {
+        "variant float32: on webgl equal → not tried: there is no browser": ()
+    }
+    assert compare(gone, there) == {"variant float32: on webgl not tried → equal": ()}
+
+
 def test_a_flag_that_a_page_has_to_set_is_breaking() -> None:
     plain = check(outputs={"y": figures(1e-4)})
     flags = {**plain, "requires": {"KEEP_INTERMEDIATE_TENSORS": True}}

@@ -240,7 +240,7 @@ def tensor(
     **others: Any,
 ) -> Json:
     """Return an input or output of the catalog."""
-    js_dtype = {"uint8": "int32"}.get(dtype, dtype)
+    js_dtype = {"uint8": "int32", "int8": "int32"}.get(dtype, dtype)
     return {
         "id": number,
         "name": name,

@@ -73,7 +73,7 @@ def entry(name: str = "one", **others: Any) -> Json:
 def tensor_in(number: int, name: str, shape: Sequence[int] | None, **others: Any) -> Json:
     """Return an input of the catalog."""
     made = tensor(number, name, shape, **others)
-    return {key: made[key] for key in ("id", "name", "tensor", "dtype", "jsDtype", "shape")}
+    return {key: value for key, value in made.items() if key not in {"role", "proof"}}
 
 
 def model(**others: Any) -> CatalogModel:

@@ -443,6 +443,8 @@ def test_json_lines_count_what_is_up_to_date(zoo: Path) -> None:
 
     assert start["steps"] == finish["counts"]["upToDate"] == 4
     assert (finish["exitStatus"], finish["meaning"]) == (0, "all good")
+    assert finish["variants"] == {"equal": 0, "close": 0, "withheld": 0}
+    assert finish["provisional"] == []
 
 
 def test_json_lines_tell_a_bug(zoo: Path) -> None:

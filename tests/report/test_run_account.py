@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from changed_zoos import ChangedZoo, build_twice
+from site_zoo import model, variant
 from zoos import Zoo, files_below
 
+from pipeline.catalog.verdict_words import count_verdicts
 from pipeline.engine.events import StepEvent
 from pipeline.report.html_report import format_page, format_text
 from pipeline.report.run_account import (
@@ -111,6 +113,7 @@ def account(**others: object) -> Account:
         "up_to_date": 3,
         "models": (),
         "statuses": {},
+        "verdicts": count_verdicts(()),
     }
     return Account(**{**fields, **others})  # type: ignore[arg-type]
 
@@ -128,6 +131,18 @@ def test_text_of_any_origin_shows_as_text() -> None:
     assert "<img" not in format_page(run)
     assert "&lt;img" in format_page(run)
     assert "<img" not in format_text(run)
+
+
+def test_verdicts_stand_in_both_forms() -> None:
+    variants = [variant(agreement="equal"), variant("uint8", None)]
+    doubtful = model(name="hand_1", variants=variants, provisional="nobody states the range")
+    run = account(verdicts=count_verdicts([doubtful]))
+
+    assert ". Variants: 1 equal, 1 withheld. Verdicts are provisional on 1 model " in format_text(
+        run
+    )
+    assert "<dd>1 equal, 1 withheld</dd>" in format_page(run)
+    assert "<dd>1 model (hand_1)</dd>" in format_page(run)
 
 
 def test_failures_that_are_expected_stand_apart() -> None:

@@ -23,11 +23,17 @@ def event(task: str, status: Status, **fields: Any) -> StepEvent:
     return StepEvent(task=task, model=model, status=status, **fields)
 
 
-def load_cards(names: Collection[str]) -> Sequence[CatalogModel]:
+def load_cards(
+    names: Collection[str], provisional: str | None = None, *variants: dict[str, Any]
+) -> Sequence[CatalogModel]:
     base = {"name": "float32", "status": "ok", "bytes": 2048}
-    card = {"status": "ok", "task": "pose", "parameters": 9, "variants": [base]}
+    card = {"status": "ok", "task": "pose", "parameters": 9, "variants": list(variants) or [base]}
     return [
-        parse_model({"name": name, **card}, "card.json", error=DamagedFileError)
+        parse_model(
+            {"name": name, "provisional": provisional, **card},
+            "card.json",
+            error=DamagedFileError,
+        )
         for name in names
         if name != "corrupt"
     ]
@@ -37,8 +43,8 @@ def ending(
     models: Sequence[str], *events: StepEvent, up_to_date: int = 0, **fields: Any
 ) -> list[str]:
     """Return the lines of an ending; `models` have three steps each."""
-    width = fields.pop("width", None)
-    context = RunContext(root=ROOT, load_cards=load_cards, catalog="dist/models.json")
+    width, cards = fields.pop("width", None), fields.pop("cards", load_cards)
+    context = RunContext(root=ROOT, load_cards=cards, catalog="dist/models.json")
     for each in events:
         context.log.record(each)
     steps = frozenset(f"{step}:{model}" for model in models for step in STEPS)
@@ -104,6 +110,31 @@ def test_steps_skipped_for_a_skipped_step_count_with_the_failure() -> None:
     )
 
     assert "  skipped  3 steps that build on it" in lines
+
+
+def judged(names: Collection[str]) -> Sequence[CatalogModel]:
+    """Return models with an equal, a close and a withheld variant, and doubtful verdicts."""
+    variants = (
+        {"name": "float32", "status": "ok", "agreement": "equal", "bytes": 2048},
+        {"name": "float16", "status": "ok", "agreement": "close", "bytes": 1024},
+        {"name": "uint8", "status": "withheld", "reason": "far off"},
+    )
+    return load_cards(names, "nobody states the range", *variants)
+
+
+def test_verdicts_are_told_in_two_lines() -> None:
+    models = [f"m{i}" for i in range(6)]
+    lines = ending(models, event("convert:m0", "ok"), cards=judged)
+
+    assert lines[-3:] == [
+        "Variants: 6 equal, 6 close, 6 withheld",
+        "Provisional: verdicts on 6 models (m0, m1, m2, m3, m4 and 1 more); the catalog says why",
+        "Done: 6 models, 1 step run (12 s)",
+    ]
+
+
+def test_a_run_with_nothing_to_do_tells_no_verdicts() -> None:
+    assert len(ending(["a"], up_to_date=3, cards=judged)) == 1
 
 
 def test_nothing_to_do_is_one_line() -> None:

@@ -85,6 +85,18 @@ def test_only_what_proves_a_published_variant_counts_as_a_backend() -> None:
     assert (made.sizes, made.num_withheld) == ([4096], 1)
 
 
+def test_verdicts_are_counted_and_doubted() -> None:
+    equal, close = (variant(agreement=word) for word in ("equal", "close"))
+    made = listing(
+        entry("a", variants=[equal, close], provisional="nobody states the range"),
+        entry("b", variants=[equal]),
+        entry("c", variants=[], provisional="it failed"),
+    )
+
+    assert made.verdicts.describe_variants() == "2 equal, 1 close"
+    assert [row.provisional for row in made.rows] == ["nobody states the range", None, None]
+
+
 def test_facets_count_models() -> None:
     made = listing(
         entry("a", task="regression", tags=["x", "y"], license="MIT"),

@@ -108,6 +108,7 @@ export interface Models {
   "hand-track": {
     variants: "uint8";
     inputs: "image";
+    filled: never;
     tfModel: tf.GraphModel;
     results: {
       boxes: {rank: 3; value: number};
@@ -118,6 +119,18 @@ export interface Models {
   };
 }
 """ in format_types(detector())
+
+
+def test_state_and_constants_need_not_be_given_and_state_is_no_result() -> None:
+    inputs = [
+        tensor_in(0, "image", [1, 8, 8, 3]),
+        tensor_in(1, "h", [1, 4], state="raw/x"),
+        tensor_in(2, "ratio", [], constant=0.5),
+    ]
+    types = format_types(detector(inputs=inputs))
+
+    assert '    inputs: "image";\n    filled: "h" | "ratio";\n' in types
+    assert '"raw/x"' not in types
 
 
 def test_a_model_without_a_published_variant_has_no_type() -> None:
@@ -141,5 +154,6 @@ def test_types_describe_the_catalog_as_its_schema_does() -> None:
     assert '  status: "ok" | "withheld" | "skipped" | "failed";' in types
     assert "  modelPath: string | null;" in types
     assert "  files: Array<CatalogFile>;" in types
+    assert "  range?: [number, number] | null;" in types
     assert "  checks: Record<string, CatalogCheck>;" in types
     assert "  [key: string]: unknown;" in types

@@ -81,7 +81,8 @@ def evil_entry(**others: Any) -> dict[str, Any]:
         license=EVIL,
         licenseUrl=EVIL_URL,
         homepage=EVIL_URL,
-        inputs=[tensor_in(0, EVIL, [1], tensor=EVIL)],
+        provisional=EVIL,
+        inputs=[tensor_in(0, EVIL, [1], tensor=EVIL, state=EVIL, evidence={"state": EVIL})],
         outputs=[tensor(0, EVIL, [1], tensor="t", role=EVIL, proof="value")],
         map={EVIL: "t"},
         roles={EVIL: role},
@@ -112,6 +113,49 @@ def test_hostile_texts_are_shown_as_text() -> None:
         assert not [name for _, attrs in page.elements for name in attrs if name.startswith("on")]
         assert "<script>alert(1)</script>" in page.text
         assert "{{7*7}}" in page.text
+
+
+def test_verdicts_have_words_on_every_backend_and_a_mark_where_they_are_doubtful() -> None:
+    checks = {
+        "wasm": check(outputs={"y": figures(1e-4)}, agreement="close"),
+        "cpu": check("failed", outputs={"y": figures(1.0)}, agreement="wrong"),
+        "webgl": check("unsupported", reason="lacks Foo"),
+    }
+    model = entry(variants=[variant(checks=checks, agreement="close")])
+    sure = Page(page_of(model))
+    doubtful = Page(page_of(model | {"provisional": "nobody states the range"}))
+
+    assert "wasm cpu webgl webgpu" in sure.text
+    assert "close wrong unsupported not tried" in sure.text
+    assert "provisional" not in sure.text.lower()
+    assert "close * wrong * unsupported not tried" in doubtful.text
+    assert "Verdicts are provisional." in doubtful.text
+    assert "Nobody states the range." in doubtful.text
+
+
+def test_inputs_are_told_with_their_evidence() -> None:
+    inputs = [
+        tensor_in(0, "image", [1, 8, 8, 3]),
+        tensor_in(1, "ratio", [], constant=0.5, evidence={"constant": "models.yaml"}),
+        tensor_in(2, "numbers", [1, 3]),
+    ]
+    page = Page(page_of(entry(inputs=inputs)))
+    table = page.text.partition("How it is known ")[2].partition(" Use it")[0]
+
+    assert table == (
+        "image range nobody states it run() throws without {range: …} "
+        "ratio constant 0.5 stated in models.yaml"
+    )
+
+
+def test_the_list_tells_how_near_variants_are_and_where_that_is_doubtful() -> None:
+    near = entry(variants=[variant(agreement="equal")], provisional="nobody states the range")
+    page = list_page(near, entry("two", variants=[variant(agreement="close")]))
+
+    assert "2 variants published (1 equal, 1 close)." in page.text
+    assert "Verdicts on 1 model are provisional" in page.text
+    assert page.text.count("wasm provisional") == 1
+    assert "provisional" not in list_page(entry()).text
 
 
 def test_only_addresses_of_the_web_become_links() -> None:

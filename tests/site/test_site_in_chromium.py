@@ -42,6 +42,11 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> SiteZoo:
     zoo.add_dense("hand", title="Hände", task="hand-detection", tags=["hand"], license="MIT")
     zoo.add_dense("text", seed=1, title="Text", task="text-classification", tags=["words", "a b"])
     zoo.add_dense("evil", seed=2, title=EVIL, description=EVIL, license=EVIL)
+    zoo.entries["hand"]["provisional"] = "nobody states the range of x"
+    zoo.entries["hand"]["inputs"][0] |= {"color": "rgb", "evidence": {"color": "models.yaml"}}
+    for checked in zoo.entries["hand"]["variants"]:
+        checked["agreement"] = checked["checks"]["wasm"]["agreement"] = "close"
+        checked["checks"]["webgl"] = {**checked["checks"]["cpu"], "status": "untried"}
     lost = variant("uint8", None, reason="30 % of the range; expected at most 1 %")
     zoo.entries["hand"]["variants"].append(lost)
     (base,) = zoo.entries["text"]["variants"]

@@ -6,7 +6,8 @@ import pytest
 from loader_zoo import check, tensor
 from site_zoo import figures, model, tensor_in, variant
 
-from pipeline.site.snippets import Snippet, loader_snippet, plain_snippet
+from pipeline.site.code_pieces import Snippet
+from pipeline.site.snippets import loader_snippet, plain_snippet
 
 IMAGE = tensor_in(0, "image", [1, 320, 240, 3])
 SCORES = tensor(0, "y", [1, 4], tensor="Identity:0", role="scores")
@@ -39,7 +40,7 @@ def test_the_loader_is_asked_for_this_very_model() -> None:
 
 
 def test_tensorflow_js_alone_takes_an_image() -> None:
-    _, plain = both(inputs=[IMAGE])
+    _, plain = both(inputs=[IMAGE | {"range": [0, 1]}])
 
     assert plain == (
         'import * as tf from "@tensorflow/tfjs";\n'
@@ -48,9 +49,8 @@ def test_tensorflow_js_alone_takes_an_image() -> None:
         '  "https://example.org/zoo/models/one/float32-1/model.json",\n'
         ");\n"
         'const pixels = tf.browser.fromPixels(document.querySelector("img"));\n'
-        "// from 0 to 1 here; scale them as the model expects\n"
-        "const input = tf.image.resizeBilinear(pixels, [320, 240], false, true)"
-        ".mul(1 / 255).toFloat().expandDims();\n"
+        "const input = tf.image.resizeBilinear(pixels, [320, 240], false, true)\n"
+        "  .mul(1 / 255).toFloat().expandDims();\n"
         'const y = model.execute(input, "Identity:0");\n'
     )
 
@@ -68,7 +68,7 @@ def test_tensorflow_js_alone_takes_an_image() -> None:
             [1, 8, 9, 1], "float32", '("img")).mul([0.299, 0.587, 0.114]).sum(-1, true);', id="grey"
         ),
         pytest.param(
-            [1, -1, -1, 3], "float32", "input = pixels.mul(1 / 255).toFloat()", id="any size"
+            [1, -1, -1, 3], "int8", "input = pixels.mul((range[1] - range[0]) / 255)", id="any size"
         ),
     ],
 )
@@ -81,9 +81,66 @@ def test_an_image_becomes_what_the_model_takes(shape: list[int], dtype: str, lin
 def test_pixels_are_scaled_where_the_catalog_says_how() -> None:
     loader, plain = both(inputs=[IMAGE | {"range": [-1, 1]}])
 
-    assert "[320, 240], false, true).mul(2 / 255).add(-1).toFloat()" in plain
+    assert "[320, 240], false, true)\n  .mul(2 / 255).add(-1).toFloat()" in plain
     assert '.run(document.querySelector("img"));' in loader
     assert "range" not in loader + plain
+
+
+def test_a_range_that_nobody_states_has_to_be_set() -> None:
+    loader, plain = both(inputs=[IMAGE])
+    run = 'const {y} = await model.run(document.querySelector("img"), {range});'
+    asks = (
+        "// nobody states what pixels become; set it as the model was trained\n"
+        "let range; // = [0, 1], [-1, 1] or [0, 255]\n"
+    )
+
+    assert asks + run in loader
+    assert f'{asks}if (!range) throw new Error("the range is not stated");\n' in plain
+    assert ".mul((range[1] - range[0]) / 255).add(range[0]).toFloat()" in plain
+
+
+def test_what_has_colours_and_no_axes_for_them_is_no_image() -> None:
+    loader, plain = both(inputs=[tensor_in(0, "x", [1, 8], color="rgb")])
+
+    assert "// your own values: float32 [1, 8]" in loader
+    assert "fromPixels" not in plain
+
+
+def test_an_image_among_others_is_one() -> None:
+    inputs = [IMAGE | {"range": [0, 255]}, tensor_in(1, "ratio", [1])]
+    loader, plain = both(inputs=inputs)
+
+    assert '  "image": document.querySelector("img"), // float32 [1, 320, 240, 3]\n' in loader
+    assert "const image = tf.image.resizeBilinear(" in plain
+    assert '  "image": image, // float32 [1, 320, 240, 3]\n' in plain
+
+
+def test_what_the_loader_fills_in_is_not_given_to_it() -> None:
+    inputs = [
+        IMAGE | {"range": [0, 255]},
+        tensor_in(1, "h", [1, -1], state="h_out", sizes=[1, 2]),
+        tensor_in(2, "ratio", [], constant=0.25),
+    ]
+    outputs = [SCORES, tensor(1, "h_out", [1, 2])]
+    loader, plain = both(inputs=inputs, outputs=outputs)
+
+    assert 'const {y} = await model.run(document.querySelector("img"));' in loader
+    assert '"h": tf.zeros([1, 2]), // float32 [1, ?]; then the output h_out of the run' in plain
+    assert '"ratio": tf.scalar(0.25), // float32 []' in plain
+
+
+def test_a_sound_is_decoded() -> None:
+    sound = tensor_in(0, "wave", [-1, 8000], sampleRate=16000, range=[-1, 1])
+    loader, plain = both(inputs=[sound])
+
+    assert loader.endswith(
+        "// a sound of at most 0.5 s\n"
+        'const bytes = await (await fetch("sound.wav")).arrayBuffer();\n'
+        "const input = await new AudioContext().decodeAudioData(bytes);\n"
+        "const {y} = await model.run(input);\n"
+    )
+    assert "// your own values: float32 [?, 8000], 16000 samples in a second, -1 to 1\n" in plain
+    assert "let range; // = [-1, 1]\n" in both(inputs=[sound | {"range": None}])[0]
 
 
 def test_several_inputs_are_given_by_name() -> None:

@@ -1,7 +1,7 @@
 // Boxes that a detector finds, compared as a set: the reference's, by falling score, each with the
 // best overlap left. The same as pipeline/proof/judge/box_matching.py computes.
 import {asText} from './figures.js';
-import {count} from './vectors.js';
+import {count} from './shapes.js';
 
 const MIN_IOU = 0.5;
 

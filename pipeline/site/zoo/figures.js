@@ -36,14 +36,16 @@ export function measureScale(reference) {
   return high - low;
 }
 
-// Return the largest error that a limit allows for a reference of some range.
-export function allowedError({maxRelError, maxAbsError, reason}, reference) {
+// Return the largest error that a limit allows for a reference of some range: what was allowed, or
+// what arithmetic explains where that is more.
+export function allowedError({maxRelError, maxAbsError, explainedRelError, reason}, reference) {
   if (areTexts(reference)) return 0;
   const scale = measureScale(reference);
   if (!scale) return maxAbsError ?? UNSCALED_ERROR;
   const limits = [maxAbsError, maxRelError === null ? null : maxRelError * scale];
-  const allowed = Math.min(...limits.filter((limit) => limit !== null));
-  return reason ? allowed : Math.min(allowed, REASON_NEEDED_ABOVE * scale);
+  const stated = Math.min(...limits.filter((limit) => limit !== null));
+  const allowed = reason ? stated : Math.min(stated, REASON_NEEDED_ABOVE * scale);
+  return Math.max(allowed, (explainedRelError ?? 0) * scale);
 }
 
 // Compare an output with its reference, in equal shapes. A value is a mismatch beyond

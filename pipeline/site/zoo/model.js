@@ -1,5 +1,6 @@
 // A loaded model: graph model or layers model behind one face, its results by role.
-import {ZooError} from './errors.js';
+import {ZooError, refuseUnknown} from './errors.js';
+import {findFrame} from './images.js';
 import {makeInputs} from './inputs.js';
 import {withFlags} from './tensorflow.js';
 
@@ -53,11 +54,13 @@ export async function loadModel(tf, entry, variant, parts, flags) {
   }
 }
 
-// The names that results have: the roles of an output, or else its own name.
+// The names that results have: the roles of an output, or else its own name; none for state.
 export function nameResults(entry) {
   const roles = Object.entries(entry.map).filter(([, tensor]) => tensor !== null);
   const taken = new Set(Object.keys(entry.map));
+  const states = new Set(entry.inputs.map(({state}) => state));
   return entry.outputs.map(({name, tensor}) => {
+    if (states.has(name)) return [];
     const own = roles.filter(([, one]) => one === tensor).map(([role]) => role);
     return own.length ? own : [taken.has(name) ? tensor : name];
   });
@@ -70,6 +73,8 @@ class Model {
   #requiresAsync;
   #running = 0;
   #disposed = false;
+  #state = {};
+  #turn = Promise.resolve();
 
   constructor(tf, {entry, variant, flags, tfModel, layers}) {
     this.#tf = tf;
@@ -86,18 +91,35 @@ class Model {
     if (layers && !tfModel.built) tfModel.build();
   }
 
-  // Run it once. Results are tensors, which the caller disposes, or nested arrays.
-  async run(input, {as = 'tensors', range} = {}) {
+  // Run it once. Results are tensors, which the caller disposes, or nested arrays. A model with state
+  // runs once after another.
+  async run(input, options = {}) {
+    const {as = 'tensors'} = options;
     if (as !== 'tensors' && as !== 'arrays') {
       throw new ZooError('input', `as: '${as}'; expected 'tensors' or 'arrays'`);
     }
-    const tensors = await this.#runOnce(input, {range: range ?? this.entry.inputRange});
-    const results = this.#named(tensors);
+    const run = () => this.#runOnce(input, options);
+    const turn = this.inputs.some(({state}) => state) ? this.#turn.then(run) : run();
+    this.#turn = turn.catch(() => {});
+    const results = this.#named(await turn);
     if (as === 'tensors') return results;
     const names = Object.keys(results);
     const arrays = await Promise.all(names.map((name) => results[name].array()));
     names.forEach((name) => results[name].dispose());
     return Object.fromEntries(names.map((name, i) => [name, arrays[i]]));
+  }
+
+  // Forget the state of the runs before.
+  reset() {
+    Object.values(this.#state).forEach((tensor) => tensor.dispose());
+    this.#state = {};
+  }
+
+  // The part of an image that an input shows, in pixels of the image.
+  frame(image, name = this.inputs[0].name) {
+    const input = this.inputs.find((one) => one.name === name);
+    return findFrame(image, input ?? refuseUnknown('input', `input of ${this.name}`, name,
+      this.inputs.map((one) => one.name)));
   }
 
   // Return the tensors of all outputs in the order of `outputs`.
@@ -116,14 +138,17 @@ class Model {
   dispose() {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.reset();
     this.tfModel.dispose();
   }
 
   async #runOnce(input, options) {
-    const given = new Set(tensorsIn(input));
-    const inputs = makeInputs(this.#tf, input, this.inputs, options);
+    const given = new Set([...tensorsIn(input), ...Object.values(this.#state)]);
+    const inputs = await makeInputs(this.#tf, input, this.inputs, {...options, state: this.#state});
     try {
-      return await this.execute(inputs);
+      const tensors = await this.execute(inputs);
+      this.#keepState(tensors);
+      return tensors;
     } catch (error) {
       if (error instanceof ZooError) throw error;
       throw new ZooError('run', `${this.name} on ${this.#tf.getBackend()}: ${error.message}`,
@@ -150,11 +175,20 @@ class Model {
     return [await this.tfModel.executeAsync(inputs, names)].flat();
   }
 
+  #keepState(tensors) {
+    const kept = this.inputs.filter(({state}) => state).map(({name, state}) =>
+      [name, tensors[this.outputs.findIndex((output) => output.name === state)]?.clone()]);
+    this.reset();
+    this.#state = Object.fromEntries(kept.filter(([, tensor]) => tensor));
+  }
+
   #named(tensors) {
     const results = {};
     nameResults(this.entry).forEach((names, i) => names.forEach((name, n) => {
       results[name] = n ? tensors[i].clone() : tensors[i];
     }));
+    const returned = new Set(Object.values(results));
+    tensors.filter((tensor) => !returned.has(tensor)).forEach((tensor) => tensor.dispose());
     // The catalog says so where the class is the one with the best score.
     if (this.entry.map.classes === null && results.scores) {
       results.classes = results.scores.argMax(-1);

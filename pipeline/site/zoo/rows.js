@@ -1,7 +1,7 @@
 // Rows compared as a set: one agrees when a row of the other list has the same values, wherever it
 // stands. The same as pipeline/proof/judge/row_matching.py computes.
 import {asText} from './figures.js';
-import {count} from './vectors.js';
+import {count} from './shapes.js';
 
 // Compare two outputs; `batches` has on each vector the size of the batch, or null.
 export function compareRows(reference, found, {atol, rtol, batches}) {

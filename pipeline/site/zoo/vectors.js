@@ -1,23 +1,22 @@
 // Test vectors as they are published: inputs, and what the source returned for them. The layout is
 // that of a TensorFlow.js weight manifest: little-endian, row-major, strings length-prefixed.
 import {ZooError} from './errors.js';
+import {count} from './shapes.js';
 
 const TYPES = {bool: Uint8Array, complex64: Float32Array, float32: Float32Array, int32: Int32Array};
 const VALUES = {complex64: 2};
 const LENGTH_BYTES = 4;
 
-export const count = (shape) => shape.reduce((product, size) => product * size, 1);
-
-// Read vectors.json and vectors.bin. Returns {vectors: [{inputs, outputs}], random, constant};
-// inputs and outputs are {shape, dtype, values} by name, strings as bytes.
+// Read vectors.json and vectors.bin. Returns {vectors: [{inputs, outputs, kind, group}], random,
+// constant}; inputs and outputs are {shape, dtype, values} by name, strings as bytes.
 export function readVectors(jsonBytes, bytes) {
   const described = JSON.parse(new TextDecoder().decode(jsonBytes));
   const stored = readManifest(described.weightsManifest.flatMap((group) => group.weights), bytes);
   const side = (keys) => Object.fromEntries(Object.entries(keys)
     .map(([name, key]) => [name, stored.get(key)]));
   return {
-    vectors: described.vectors.map(({inputs, outputs}) =>
-      ({inputs: side(inputs), outputs: side(outputs)})),
+    vectors: described.vectors.map(({inputs, outputs, kind, group}) =>
+      ({inputs: side(inputs), outputs: side(outputs), kind, group})),
     random: described.random ?? {},
     constant: described.constant ?? {},
   };

@@ -327,6 +327,51 @@ def test_a_backend_that_gets_it_wrong_is_refused_unless_forced(zoo: PublishedZoo
     assert zoo.in_node("return (await zoo.load('dense', {force: true})).name;") == "dense"
 
 
+@pytest.mark.parametrize(
+    ("agreement", "provisional", "refused"),
+    [
+        pytest.param("wrong", "nobody states the range of x", False, id="a doubtful verdict"),
+        pytest.param("wrong", None, True, id="a certain verdict"),
+        pytest.param(None, "nobody states the range of x", True, id="it returns nothing"),
+    ],
+)
+def test_a_provisional_verdict_alone_refuses_no_backend(
+    zoo: PublishedZoo, agreement: str | None, provisional: str | None, refused: bool
+) -> None:
+    entry = zoo.entries["dense"]
+    entry["provisional"] = provisional
+    checks = entry["variants"][0]["checks"]
+    checks["cpu"] = check("failed", reason="logit: off", agreement=agreement)
+    zoo.write()
+    if refused:
+        assert fail(zoo, LOAD).code == "backend"
+        return
+    body = """
+      const said = [];
+      console.warn = (text) => said.push(text);
+      for (const _ of [1, 2]) await zoo.load('dense');
+      return said;
+    """
+
+    (said,) = zoo.in_node(body)
+    assert said == (
+        "dense does not run right on cpu (logit: off); this verdict is provisional: nobody states "
+        "the range of x"
+    )
+
+
+@pytest.mark.parametrize("status", ["failed", "unsupported", "untried"])
+def test_what_was_not_tried_is_no_obstacle(zoo: PublishedZoo, status: str) -> None:
+    checks = zoo.entries["dense"]["variants"][0]["checks"]
+    checks["cpu"] = check(status, reason="there is no browser")
+    zoo.write()
+
+    if status == "untried":
+        assert zoo.in_node("return (await zoo.load('dense')).name;") == "dense"
+    else:
+        assert fail(zoo, LOAD).code == "backend"
+
+
 def test_another_release_of_tensorflow_js_is_refused(zoo: PublishedZoo) -> None:
     checks = zoo.entries["dense"]["variants"][0]["checks"]
     checks["cpu"] = check(requires={"tfjs": "3.21.0"})

@@ -201,27 +201,53 @@ BOTH = """
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "between"),
+    ("shape", "dtype", "contract"),
     [
-        pytest.param([1, 7, 6, 3], "float32", [-1, 1], id="colours"),
-        pytest.param([1, 7, 6, 3], "float32", None, id="a range that is not known"),
-        pytest.param([-1, 1, 3, 3], "float32", [0, 1], id="planes of grey"),
-        pytest.param([1, 3, 3, 1], "uint8", None, id="whole grey"),
-        pytest.param([1, -1, -1, 4], "float32", [0, 255], id="alpha, of any size"),
+        pytest.param([1, 7, 6, 3], "float32", {"range": [-1, 1]}, id="colours"),
+        pytest.param([-1, 1, 3, 3], "float32", {"range": [0, 1]}, id="planes of grey"),
+        pytest.param([1, 3, 3, 1], "uint8", {}, id="whole grey"),
+        pytest.param([1, -1, -1, 4], "float32", {"range": [0, 255]}, id="alpha, of any size"),
+        pytest.param(
+            [1, 3, 6, 3],
+            "float32",
+            {"mean": [100, 110, 120], "std": [50, 60, 70], "color": "bgr", "layout": "nhwc"},
+            id="mean and deviation of blue, green and red",
+        ),
+        pytest.param(
+            [1, 3, 8, 3], "float32", {"std": [99], "mean": [9], "layout": "nchw"}, id="planes"
+        ),
+        pytest.param([1, 6, 6, 3], "float32", {"range": [0, 1], "resize": "crop"}, id="crop"),
+        pytest.param([1, 2, 6, 3], "float32", {"range": [0, 1], "resize": "crop"}, id="crop rows"),
+        pytest.param([1, 8, 7, 3], "int32", {"resize": "letterbox"}, id="letterbox"),
+        pytest.param(
+            [3, 2, 9], "float32", {"range": [-1, 1], "resize": "letterbox"}, id="letterbox, columns"
+        ),
+        pytest.param(
+            [-1, -1, -1, 3], "float32", {"range": [0, 1], "sizes": [1, 4, 4, 3]}, id="open sizes"
+        ),
+        pytest.param(None, "float32", {"range": [0, 1], "sizes": [1, 2, 2, 3]}, id="open shape"),
     ],
 )
 def test_the_code_without_the_loader_makes_the_same_of_an_image(
-    zoo: PublishedZoo, shape: list[int], dtype: str, between: list[float] | None
+    zoo: PublishedZoo, shape: list[int] | None, dtype: str, contract: dict[str, Any]
 ) -> None:
     add_passing(zoo, shape, dtype)
-    zoo.entries["passing"]["inputs"][0]["range"] = between
-    stated = tensor_in(0, "x", shape, dtype=dtype) | {"range": between}
-    made = model(inputs=[stated])
+    zoo.entries["passing"]["inputs"][0] |= contract
+    made = model(inputs=[tensor_in(0, "x", shape, dtype=dtype, **contract)])
     snippet = "".join(piece.text for piece in plain_snippet(made, made.variants[0]))
     lines = snippet[snippet.index("const pixels") : snippet.rindex("const y")]
-    loader, plain = zoo.write().in_node(BOTH, lines, between or [0, 1])
+    loader, plain = zoo.write().in_node(BOTH, lines)
 
     np.testing.assert_allclose(plain, loader, rtol=1e-5, atol=1e-4)
+
+
+def test_code_without_a_range_throws_before_it_runs(zoo: PublishedZoo) -> None:
+    add_passing(zoo, [1, 2, 4, 3])
+    made = model(inputs=[tensor_in(0, "x", [1, 2, 4, 3])])
+    snippet = "".join(piece.text for piece in plain_snippet(made, made.variants[0]))
+    lines = snippet[snippet.index("const pixels") : snippet.rindex("const y")]
+
+    assert "the range is not stated" in fail(zoo, BOTH, lines, [0, 1]).message
 
 
 def test_whole_numbers_are_rounded_and_not_cut_off(zoo: PublishedZoo) -> None:
@@ -231,21 +257,10 @@ def test_whole_numbers_are_rounded_and_not_cut_off(zoo: PublishedZoo) -> None:
     assert set(gray.reshape(-1)) == {round(0.299 * 255 + 0.587 * 51 + 0.114 * 5)} == {107}
 
 
-def test_the_range_may_stand_in_the_catalog(zoo: PublishedZoo) -> None:
-    add_passing(zoo, [1, 2, 4, 3])
-    zoo.entries["passing"]["inputs"][0]["range"] = [0, 2]
-    as_the_graph_says = zoo.write().in_node(PIXELS, None)
-    zoo.entries["passing"]["inputRange"] = [-1, 1]
-    as_the_manifest_says = zoo.write().in_node(PIXELS, None)
-
-    assert as_the_graph_says[0][0][0][0] == 2
-    assert as_the_manifest_says[0][0][0][0] == 1
-
-
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        pytest.param(PIXELS, "does not say what pixels become; pass {range: [0, 1]}", id="range"),
+        pytest.param(PIXELS, "nobody states what pixels of 0 to 255 become", id="range"),
         pytest.param(
             "await (await zoo.load('passing')).run({z: 1})",
             "there is no input 'z'; it has 'x' float32 [?, 2, 4, 3]",

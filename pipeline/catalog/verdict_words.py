@@ -1,0 +1,69 @@
+"""Words for verdicts: equal, close, withheld, wrong, not tried; and how often each stands. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.catalog.types import CatalogModel, CatalogVariant
+from pipeline.records.verdicts import CatalogCheck
+from pipeline.text.quantity import count
+from pipeline.text.suggest import list_first
+
+UNTRIED = "not tried"
+_OF_STATUS = {"failed": "fails", "untried": UNTRIED}
+_COUNTED = ("equal", "close", "withheld")
+_MOST_NAMES = 5
+
+
+def check_word(check: CatalogCheck | None) -> str:
+    """Return what became of a variant on a backend: "equal", "close", "wrong", "fails".
+
+    "ok" is of a catalog that does not tell how near it is; a backend without a check was not tried.
+    """
+    if check is None:
+        return UNTRIED
+    return check.agreement or _OF_STATUS.get(check.status, check.status)
+
+
+def variant_word(variant: CatalogVariant) -> str:
+    """Return what became of a variant: "equal", "close", "withheld", "skipped", "failed"."""
+    return (variant.agreement or "ok") if variant.status == "ok" else variant.status
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictCounts:
+    """How the variants of some models were judged.
+
+    Attributes:
+        variants: Number of variants by `equal`, `close` and `withheld`.
+        provisional: Names of the models whose verdicts are provisional.
+    """
+
+    variants: Counter[str]
+    provisional: Sequence[str]
+
+    def describe_variants(self, *words: str) -> str:
+        """Return the numbers of variants: "12 equal, 3 close, 1 withheld"; "" without any.
+
+        Args:
+            words: Those that are told; all if none is given.
+        """
+        told = words or _COUNTED
+        return ", ".join(f"{self.variants[word]:,} {word}" for word in told if self.variants[word])
+
+    def describe_provisional(self) -> str:
+        """Return the number of models with doubtful verdicts: "3 models (a, b, c)"; "" of none."""
+        if not self.provisional:
+            return ""
+        names = list_first(self.provisional, _MOST_NAMES)
+        return f"{count(len(self.provisional), 'model')} ({names})"
+
+
+def count_verdicts(models: Iterable[CatalogModel]) -> VerdictCounts:
+    """Return how the variants of these models were judged."""
+    judged = [model for model in models if model.variants]
+    words = Counter(variant_word(variant) for model in judged for variant in model.variants)
+    return VerdictCounts(
+        variants=Counter({word: words[word] for word in _COUNTED}),
+        provisional=[model.name for model in judged if model.provisional],
+    )
