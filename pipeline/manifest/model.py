@@ -38,6 +38,7 @@ CATALOG_KEYS = frozenset(
         *("ops", "modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
         *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
         *("roles", "unassigned", "usable", "repairs"),
+        *("labels", "provisional"),
     }
 )
 """Keys of a model's entry in the catalog that are ours: `extra` may not set them."""
