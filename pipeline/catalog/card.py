@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.catalog.types import (
     CatalogFile,
     CatalogInput,
+    CatalogLabels,
     CatalogModel,
     CatalogOutput,
     CatalogRole,
@@ -46,6 +47,7 @@ class CardParts:
         roles: Roles of its outputs.
         proofs: How values prove the name of an output, by name.
         vectors: The published files of the test vectors.
+        labels: The published file with the labels of an output, by name.
         variants: Its variants, the base first.
     """
 
@@ -56,6 +58,7 @@ class CardParts:
     roles: RoleMap
     proofs: Mapping[str, NameProof]
     vectors: Sequence[CatalogFile]
+    labels: Mapping[str, CatalogFile]
     variants: Sequence[CatalogVariant]
 
 
@@ -134,8 +137,9 @@ def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
     """
     published = [variant for variant in parts.variants if variant.status == "ok"]
     signature, roles = parts.signature, parts.roles
+    labels = {file.path: file for file in parts.labels.values()}
     model = CatalogModel(
-        **identity.stated,
+        **identity.with_about(parts.converted.about).stated,
         status="ok",
         reason=None,
         stale_since=None,
@@ -150,10 +154,11 @@ def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
         unassigned=roles.abstained,
         usable=roles.usable,
         inputs=_inputs(signature, parts.converted, parts.contracts),
-        outputs=_outputs(signature, parts.converted, roles, parts.proofs),
+        outputs=_outputs(parts),
         repairs=parts.converted.repairs,
         provisional=parts.contracts.provisional,
         vectors=list(parts.vectors),
+        labels=[labels[path] for path in sorted(labels)],
         variants=list(parts.variants),
     )
     return model.with_extra(identity.model_extra or {})
@@ -164,6 +169,7 @@ def _source(fetched: FetchedSource, converted: ConvertedSource) -> CatalogSource
         uri=fetched.uri,
         sha256=fetched.sha256,
         format=converted.format,
+        about=converted.about,
         tag_sets=converted.tags,
         signature_key=converted.signature_key,
         signatures=None
@@ -204,13 +210,9 @@ def _inputs(
     ]
 
 
-def _outputs(
-    signature: Signature,
-    converted: Conversion,
-    roles: RoleMap,
-    proofs: Mapping[str, NameProof],
-) -> list[CatalogOutput]:
-    scales = converted.scales or {}
+def _outputs(parts: CardParts) -> list[CatalogOutput]:
+    scales, proofs = parts.converted.scales or {}, parts.proofs
+    roles = parts.roles.roles
     return [
         CatalogOutput(
             id=tensor.id,
@@ -219,12 +221,20 @@ def _outputs(
             dtype=tensor.dtype,
             js_dtype=tensor.js_dtype,
             shape=format_sizes(tensor.shape),
-            role=SEPARATOR.join(roles.roles.get(tensor.tensor, ())) or None,
+            role=SEPARATOR.join(roles.get(tensor.tensor, ())) or None,
             proof=proofs[tensor.name].proof if tensor.name in proofs else tensor.proof,
             quantization=scales.get(tensor.name),
+            labels=_labels(tensor.name, parts),
         )
-        for tensor in signature.outputs
+        for tensor in parts.signature.outputs
     ]
+
+
+def _labels(output: str, parts: CardParts) -> CatalogLabels | None:
+    if output not in parts.labels:
+        return None
+    known = (parts.converted.labels or {})[output]
+    return CatalogLabels(of=known.of, count=len(known.names), path=parts.labels[output].path)
 
 
 def failed_model(identity: ModelIdentity, *, uri: str, reason: str | None) -> CatalogModel:
@@ -273,6 +283,7 @@ def stale_model(
         reason: What went wrong since.
         since: When it first did, in UTC.
     """
+    identity = identity.with_about(card.source.about)
     changed = {**identity.stated, "status": "stale", "reason": reason, "stale_since": since}
     return card.model_copy(update=changed).with_extra(identity.model_extra or {})
 

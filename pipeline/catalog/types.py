@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from pipeline.records.contract import InputContract
 from pipeline.records.record import CamelPart, SparsePart
-from pipeline.records.source import Scale
+from pipeline.records.source import About, Scale
 from pipeline.records.variant import KeptWeight
 from pipeline.records.verdicts import CatalogCheck
 
@@ -55,9 +55,24 @@ class CatalogInput(InputContract, CatalogTensor):
         return self.constant is not None or self.state is not None
 
 
+class CatalogLabels(CamelPart):
+    """Names of the classes of an output."""
+
+    of: Literal["axis", "values"]
+    """What is named: the places along the last axis of the output, or its values."""
+    count: int
+    """Number of names."""
+    path: str
+    """The file that has them, relative to the catalog: a JSON list of texts."""
+
+
 class CatalogOutput(CatalogTensor):
     """An output of a model."""
 
+    LEFT_OUT: ClassVar[frozenset[str]] = CatalogTensor.LEFT_OUT | {"labels"}
+
+    labels: CatalogLabels | None = None
+    """Names of its classes; left out where the source has none."""
     role: str | None
     """What it is for, e.g. `boxes`; null where that is not known."""
     proof: Literal["value", "structure"] | None
@@ -115,9 +130,13 @@ class CatalogVariant(CamelPart):
     """What each backend of TensorFlow.js made of it, against the source model's own outputs."""
 
 
-class CatalogSource(CamelPart):
+class CatalogSource(CamelPart, SparsePart):
     """Where a model comes from."""
 
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"about"})
+
+    about: About | None = None
+    """What the source says of itself; left out where it says nothing."""
     uri: str
     """As the manifest gives it, without credentials."""
     format: str | None
@@ -159,6 +178,15 @@ class ModelIdentity(CamelPart):
     def stated(self) -> dict[str, Any]:
         """The fields of a model's identity by their names, without the keys of `extra:`."""
         return {name: getattr(self, name) for name in ModelIdentity.model_fields}
+
+    def with_about(self, about: About | None) -> Self:
+        """Return the model with what its source says of itself where the manifest is silent."""
+        if about is None:
+            return self
+        said = {"title": about.title, "description": about.description, "license": about.license}
+        return self.model_copy(
+            update={name: text for name, text in said.items() if getattr(self, name) is None}
+        )
 
     def with_extra(self, extra: Mapping[str, Any]) -> Self:
         """Return the model with the keys of `extra:` in the manifest."""
@@ -208,8 +236,15 @@ class CatalogModel(ModelIdentity):
     where its test vectors are what it was made for."""
     vectors: list[CatalogFile]
     """Test vectors: inputs, and what the source returned for them, to replay anywhere."""
+    labels: list[CatalogFile] = Field(default_factory=list)
+    """Names of classes, which outputs refer to: each file is a JSON list of texts."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
+
+    @property
+    def shared_files(self) -> list[CatalogFile]:
+        """Its published files beside those of its variants."""
+        return [*self.vectors, *self.labels]
 
 
 RESULT_KEYS = frozenset(

@@ -44,10 +44,9 @@ def fetch_hf(request: Request) -> Delivery:
     files = _list_near(request, commit, inside)
     bring = functools.partial(_bring, request, commit, files)
     if is_archive_name(inside) and inside in files:
-        nested = replace(request.source, inside=request.source.nested)
         name = f"{request.shown}: {inside}"
         return deliver_package(
-            replace(request, source=nested), bring(inside), name=name, top="either"
+            replace(request, source=request.source.within), bring(inside), name=name, top="either"
         )
     tree = NamedTree.of_stored(files, lambda path: bring(path).path)
     if not tree.is_file(inside):

@@ -1,12 +1,15 @@
 """The model inside an archive, for every kind of source that brings archives."""
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pipeline.disk.files import digest_file
 from pipeline.errors import DamagedArchiveError, ServerError
+from pipeline.fetch.address.source_type import is_archive_name
 from pipeline.fetch.archive.content import find_archive_type
 from pipeline.fetch.archive.tar_archive import open_tar
 from pipeline.fetch.archive.tree import NamedTree
@@ -61,9 +64,29 @@ def deliver_archive(request: Request, path: Path, sha256: str, *, name: str, top
         UntrustedSourceError: The archive is refused.
     """
     with _open(request, path, sha256, name=name) as tree:
-        inside = request.source.inside
-        delivery = deliver_tree(request, _leave_top(tree, inside, top), inside or "")
+        delivery = _deliver(request, _leave_top(tree, request.source.inside, top))
         return replace(delivery, archive_sha256=sha256)
+
+
+def _deliver(request: Request, tree: NamedTree) -> Delivery:
+    """Put the model at a path of an archive into the request's folder: from an archive there too.
+
+    Raises:
+        As `deliver_archive`.
+    """
+    inside = request.source.inside or ""
+    if not (is_archive_name(inside) and tree.is_file(inside)):
+        return deliver_tree(request, tree, inside)
+    with tempfile.TemporaryDirectory(dir=request.folder, prefix="archive-") as folder:
+        path = Path(folder) / "archive"
+        tree.copy(inside, path)
+        return deliver_archive(
+            replace(request, source=request.source.within),
+            path,
+            digest_file(path),
+            name=f"{request.shown.partition('#')[0]}: {inside}",
+            top="either",
+        )
 
 
 @contextlib.contextmanager

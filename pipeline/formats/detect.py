@@ -105,13 +105,13 @@ def _describe(files: ModelFiles) -> str:
 def _hint(path: Path) -> str:
     """Return the advice for files without a format: "point `source:` at one of a, b.h5"."""
     if path.is_dir():
-        found = [str(model.relative_to(path)) for model in _find_models(path)]
+        found = [str(model.relative_to(path)) for model in find_models(path)]
         if found:
             return f"point `source:` at one of {', '.join(found[:_NUM_LISTED])}"
     return "point `source:` at the model itself with #path, or set `input_format:`"
 
 
-def _find_models(folder: Path) -> list[Path]:
+def find_models(folder: Path) -> list[Path]:
     """Return the paths of the models below a folder, found by the names of their files.
 
     A file in the folder of a SavedModel is a part of that model, and not listed.

@@ -38,6 +38,8 @@ Then, as far as the format says it:
   loops and branches; `assumedShapes` of inputs
 - `shapes`: number of nodes whose output has `known` and `unknown` shape
 - `zoo`, `models`: of a catalog, its name and its entries
+- `inside`: of a folder, archive or package that is no model, the models in it: `path`, `format`
+  (null for an archive), `bytes`, and the `name` and `source` of an entry in models.yaml
 """
 
 from typing import Any
@@ -162,6 +164,16 @@ class Tried(CamelPart):
     missing_ops: dict[str, list[str]]
 
 
+class ModelInside(CamelPart):
+    """A model in a folder, archive or package."""
+
+    path: str
+    format: str | None
+    bytes: int
+    name: str
+    source: str
+
+
 class Description(CamelPart):
     """A model, as far as its format says; the module documents the fields."""
 
@@ -199,6 +211,7 @@ class Description(CamelPart):
     shapes: ShapeCount | None = None
     zoo: Any = None
     models: list[Any] | None = None
+    inside: list[ModelInside] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON value of the fields that are set."""

@@ -13,12 +13,13 @@ from pipeline.formats.detect import detect_format
 from pipeline.formats.model_files import ModelFiles
 from pipeline.formats.table import find_format
 from pipeline.inspection.description import Description, Tried
+from pipeline.inspection.models_inside import list_models
 from pipeline.inspection.remarks import find_remarks
 from pipeline.inspection.subject import Subject
 from pipeline.records.shape import Shape
 
 CATALOG = "zoo_catalog"
-
+COLLECTION = "collection"
 
 Trial = Callable[[Path], Tried]
 
@@ -55,7 +56,11 @@ def _inspect(
     announce: Callable[[str], None],
     trial: Trial | None,
 ) -> Description:
-    model = _load_catalog(subject.path) or _describe(subject.path, shapes=shapes, announce=announce)
+    model = (
+        _load_catalog(subject.path)
+        or _list_inside(subject)
+        or _describe(subject.path, shapes=shapes, announce=announce)
+    )
     if trial is not None and model.format in {"tfjs_graph_model", "tfjs_layers_model"}:
         announce("running it in TensorFlow.js")
         tried = trial(subject.path)
@@ -97,6 +102,18 @@ def _describe(
         case other:
             faults = tuple(_find_faults(path, other))
             return Description(format=other, supported=False, faults=faults)
+
+
+def _list_inside(subject: Subject) -> Description | None:
+    """Return the models in a folder that is no model itself; None for any other."""
+    if subject.source is None or not subject.path.is_dir():
+        return None
+    try:
+        detect_format(subject.path, asked=None, name=subject.path.name)
+    except FormatError:
+        inside = list_models(subject.path, subject.source)
+        return Description(format=COLLECTION, inside=inside) if inside else None
+    return None
 
 
 def _find_faults(path: Path, model_format: str) -> Iterator[str]:

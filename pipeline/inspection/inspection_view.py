@@ -15,6 +15,7 @@ from pipeline.inspection.description import (
     BackendRun,
     Checkpoint,
     Description,
+    ModelInside,
     MultiplyAdds,
     Tensor,
     Weight,
@@ -26,6 +27,7 @@ from pipeline.text.quantity import KIB, count, format_bytes, format_parameters
 from pipeline.text.suggest import list_first
 from pipeline.text.table import MIN_COLUMN, format_rows
 
+_OTHER_TITLES = {"zoo_catalog": "catalog of a zoo", "collection": "models"}
 _LABEL = 15
 _NUM_SHOWN = 5
 # A blank at which no line ends while a text is wrapped.
@@ -41,7 +43,7 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
         width: Cells of a row of the terminal, None if rows have no end.
     """
     is_catalog = model.models is not None
-    title = "catalog of a zoo" if is_catalog else find_format(model.format).title
+    title = _OTHER_TITLES.get(model.format) or find_format(model.format).title
     lines: list[Line] = [((first_line(shown), "bold"),)]
     lines += _field("", f"{title}, {format_bytes(model.bytes)}{_producer(model)}", width)
     lines += _field("", model.note or "", width, "dim")
@@ -51,6 +53,8 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
         )
     if is_catalog:
         lines += _catalog(model.models or (), width)
+    if model.inside is not None:
+        lines += _inside(model.inside, width)
     if model.signatures is not None:
         lines += _signatures(model, width)
     elif model.inputs is not None:
@@ -83,6 +87,19 @@ def _catalog(entries: Sequence[Mapping[str, Any]], width: int | None) -> list[Li
     except FormatError as error:
         return _field("not read", error.message, width, "bad")
     return [BLANK, *format_models_table(models, width=width)]
+
+
+def _inside(models: Sequence[ModelInside], width: int | None) -> list[Line]:
+    """Return each model in a folder, archive or package, with its entry for models.yaml."""
+    lines: list[Line] = []
+    for model in models:
+        what = find_format(model.format).title if model.format else "archive"
+        lines += [BLANK, *_field("", f"{model.path}: {what}, {format_bytes(model.bytes)}", width)]
+        if model.format is None:
+            lines += _field("", f"tfjs-zoo inspect {model.source}", width, "dim")
+        else:
+            lines += [((f"- name: {model.name}", ""),), ((f"  source: {model.source}", ""),)]
+    return lines
 
 
 def _body(model: Description, weights: Weights, width: int | None) -> list[Line]:

@@ -8,7 +8,7 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,12 @@ class Subject:
     Attributes:
         path: Its file or folder.
         note: How it was found, if that is worth saying: "an alias of gear/model.json".
+        source: The source that names it, for entries of models in it.
     """
 
     path: Path
     note: str | None = None
+    source: Source | None = None
 
 
 @contextlib.contextmanager
@@ -51,7 +53,7 @@ def open_subject(
     """
     place = root / source.location
     if source.kind == "path" and not source.archive and place.exists():
-        yield _settle(place)
+        yield _settle(place, source)
         return
     with tempfile.TemporaryDirectory(prefix="tfjs-zoo-") as name:
         folder = Path(name)
@@ -63,22 +65,23 @@ def open_subject(
             if source.kind == "path":  # its hint is for authors of a models.yaml
                 raise FetchError(error.message) from None
             raise
-        found = _settle(folder / fetched.entry)
-        yield Subject(path=found.path, note=fetched.note or found.note)
+        found = _settle(folder / fetched.entry, source)
+        yield replace(found, note=fetched.note or found.note)
 
 
-def _settle(path: Path) -> Subject:
+def _settle(path: Path, source: Source) -> Subject:
     """Return the model that a path means: in a folder its model.json, behind an alias its own."""
     if path.is_dir():
         for name in (_MODEL_JSON, _CATALOG):
             if (path / name).is_file() and not (path / "saved_model.pb").is_file():
-                return _settle(path / name)
-        return Subject(path=path)
+                return _settle(path / name, source)
+        return Subject(path=path, source=source)
     if path.suffix == ".json":
         target = _follow_alias(path)
         if target is not None:
-            return Subject(path=target, note=f"an alias of {target.parent.name}/{target.name}")
-    return Subject(path=path)
+            note = f"an alias of {target.parent.name}/{target.name}"
+            return Subject(path=target, source=source, note=note)
+    return Subject(path=path, source=source)
 
 
 def _follow_alias(path: Path) -> Path | None:

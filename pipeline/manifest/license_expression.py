@@ -18,6 +18,18 @@ _TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
 _REFERENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 _JOINED = re.compile(r"[()+]|\b(AND|OR|WITH)\b|LicenseRef-", re.IGNORECASE)
 _OPERATORS = ("AND", "OR", "WITH")
+_APACHE = r"https?://www\.apache\.org/licenses/LICENSE-2\.0(\.txt|\.html)?"
+_WORDINGS = [
+    (re.compile(pattern, re.IGNORECASE), identifier)
+    for pattern, identifier in {
+        rf"((the )?apache( software)?( license)?[.,]?( v| version)? ?2(\.0)?,?)?( ?{_APACHE})?": (
+            "Apache-2.0"
+        ),
+        r"(the )?mit licen[sc]e": "MIT",
+        r"(the )?(new |modified )?bsd 3-clause( licen[sc]e)?": "BSD-3-Clause",
+        r"https?://creativecommons\.org/licenses/by/4\.0/?": "CC-BY-4.0",
+    }.items()
+]
 _licenses = {identifier.lower(): identifier for identifier in sorted(LICENSES)}
 _exceptions = {identifier.lower(): identifier for identifier in sorted(EXCEPTIONS)}
 
@@ -44,6 +56,23 @@ def parse_license(text: str) -> str:
     if not words or depth or words[-1] in {"(", *_OPERATORS}:
         raise ValueError(f"{text!r} ends too early for a license expression")
     return " ".join(words).replace("( ", "(").replace(" )", ")")
+
+
+def find_license(text: str) -> str | None:
+    """Return the license that a few words name: "Apache-2.0" for "Apache License, Version 2.0".
+
+    None for words that name no license of SPDX's list for sure.
+    """
+    words = " ".join(text.split()).rstrip(".")
+    if not words:
+        return None
+    for pattern, identifier in _WORDINGS:
+        if pattern.fullmatch(words):
+            return identifier
+    try:
+        return parse_license(words)
+    except ValueError:
+        return None
 
 
 def _parse_word(raw: str, text: str, *, after: str) -> str:

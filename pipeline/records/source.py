@@ -1,9 +1,10 @@
 """Records of a source: what was fetched, and what its model calls its inputs and outputs."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from pipeline.records.contract import InputContract
 from pipeline.records.record import CamelPart, Part, Record, SparsePart
 from pipeline.records.shape import JsonShape
 
@@ -63,6 +64,35 @@ class Scale(CamelPart):
     """The number that stands for 0."""
 
 
+class About(CamelPart, SparsePart):
+    """What a source says of itself."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
+        {"title", "description", "author", "version", "license", "licenseText"}
+    )
+
+    title: str | None = None
+    """A name for people."""
+    description: str | None = None
+    """A sentence or two about it."""
+    author: str | None = None
+    """Who made it."""
+    version: str | None = None
+    """Its version, in whatever form."""
+    license: str | None = None
+    """Its license as an SPDX expression; None where the source names none that SPDX lists."""
+    license_text: str | None = None
+    """Its license in the source's own words, where these are no SPDX expression."""
+
+
+class Labels(Part):
+    """Names of classes, in the order of their numbers."""
+
+    of: Literal["axis", "values"]
+    """What is named: the places along the last axis of an output, or its values."""
+    names: list[str]
+
+
 class LoadedTensor(Part):
     """An input or output of a layers model, as TensorFlow.js has it."""
 
@@ -81,7 +111,12 @@ class LoadedModel(Part):
 class Conversion(SparsePart):
     """What a conversion tells of the source; a graph model says all of it itself (None)."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"loaded", "ranges", "scales", "state", "steps"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("about", "contracts", "labels", "loaded", "ranges", "remarks", "scales", "state"),
+            "steps",
+        }
+    )
 
     signature_key: str | None = None
     """The signature that was converted."""
@@ -106,6 +141,14 @@ class Conversion(SparsePart):
     row-major; None for zeros."""
     ranges: dict[str, tuple[float, float]] | None = None
     """Least and greatest value of inputs, by name, where the source states them."""
+    about: About | None = None
+    """What the source says of itself."""
+    labels: dict[str, Labels] | None = None
+    """Names of classes that the source has, by output."""
+    contracts: dict[str, InputContract] | None = None
+    """What the source states of its inputs, by name, each fact with its evidence."""
+    remarks: list[str] | None = None
+    """What was left aside of what the source states, in sentences."""
 
     @property
     def stated(self) -> StatedSignature:

@@ -1,5 +1,6 @@
 """The step `card`: gathers the catalog's entry of a model, with its files."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pipeline.records.verdicts import VariantVerdict, Verdicts
 from pipeline.steps.variant import BASE
 
 VECTOR_FILES = ("vectors.json", "vectors.bin")
+LABELS_FILE = "labels.json"
 
 
 class CardParameters(Part):
@@ -36,6 +38,7 @@ def run(work: Work[CardParameters]) -> None:
     from pipeline.disk.json_file import write_json
 
     proof = Verdicts.load(work.inputs["verify"])
+    converted = ConvertedSource.load(work.inputs["convert"])
     signature = Signature.load(work.inputs["signature"])
     verdicts = BrowserVerdicts.load(work.inputs["browser"]).add_to(proof.variants)
     variants = [_add_variant(work, name, verdicts.get(name)) for name in work.parameters.variants]
@@ -43,12 +46,13 @@ def run(work: Work[CardParameters]) -> None:
         work.parameters.identity,
         CardParts(
             fetched=FetchedSource.load(work.inputs["fetch"]),
-            converted=ConvertedSource.load(work.inputs["convert"]),
+            converted=converted,
             signature=signature,
             contracts=Contracts.load(work.inputs["reference"]),
             roles=RoleMap.load(work.inputs["map"]),
             proofs=proof.proofs,
             vectors=_add_vectors(work),
+            labels=_add_labels(work, converted),
             variants=variants,
         ),
     )
@@ -143,6 +147,27 @@ def _add_vectors(work: Work[CardParameters]) -> list[CatalogFile]:
         link_or_copy(made / file.path, work.folder / folder / file.path)
     prefix = f"{model_folder(work.model)}/{folder}"
     return [file.model_copy(update={"path": f"{prefix}/{file.path}"}) for file in files]
+
+
+def _add_labels(work: Work[CardParameters], converted: ConvertedSource) -> dict[str, CatalogFile]:
+    """Write the labels of each output into the card's folder; equal ones are one file."""
+    from pipeline.catalog.card import model_folder, variant_folder
+
+    files = {}
+    for output, labels in (converted.labels or {}).items():
+        content = format_json(labels.names, sort_keys=False)
+        sha256 = hashlib.sha256(content).hexdigest()
+        folder = variant_folder("labels", {LABELS_FILE: sha256})
+        path = work.folder / folder / LABELS_FILE
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        assert work.model is not None
+        files[output] = CatalogFile(
+            path=f"{model_folder(work.model)}/{folder}/{LABELS_FILE}",
+            bytes=len(content),
+            sha256=sha256,
+        )
+    return files
 
 
 def _file(folder: Path, path: str, sha256: str) -> CatalogFile:

@@ -76,11 +76,11 @@ def parameters(zoo: Zoo) -> CatalogParameters:
 
 
 def _list_model(work: Work[CatalogParameters], entry: CatalogModel) -> Iterator[Projected]:
-    """List the files of dist/ that belong to a model: vectors, variants and their aliases."""
+    """List the files of dist/ that belong to a model: its variants, their aliases, the others."""
     from pipeline.catalog.card import model_folder
 
     folder, build = model_folder(entry.name), f"build/{entry.name}/card"
-    for file in (*entry.vectors, *(file for made in entry.variants for file in made.files)):
+    for file in (*entry.shared_files, *(file for made in entry.variants for file in made.files)):
         inside = file.path.removeprefix(f"{folder}/")
         yield Projected(
             path=file.path, source=f"{build}/{inside}", bytes=file.bytes, sha256=file.sha256

@@ -72,8 +72,8 @@ def run(work: Work[ConvertParameters]) -> None:
     described = add_metadata(load_model_json(base), metadata, output_names=names)
     content, rewritten = rewrite_graph(described.content)
     repairs = [*conversion.repairs, *rewritten]
-    for repair in repairs:
-        work.note(repair)
+    for note in (*repairs, *(conversion.remarks or ())):
+        work.note(note)
     base.write_bytes(format_model_json(replace(described, content=content)))
     record = ConvertedSource(
         **{**vars(conversion), "repairs": repairs},

@@ -22,11 +22,12 @@ from pipeline.catalog.types import Catalog, CatalogFile, CatalogModel, CatalogZo
 from pipeline.manifest.model import CATALOG_KEYS
 from pipeline.records.contract import Contracts, InputContract
 from pipeline.records.roles import RoleMap
-from pipeline.records.source import ConvertedSource, FetchedSource
+from pipeline.records.source import About, ConvertedSource, FetchedSource, Labels
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import CatalogCheck, NameProof
 
 FILES = [CatalogFile(path="model.json", bytes=10, sha256="a" * 64)]
+LABELS = CatalogFile(path="models/one/labels-1/labels.json", bytes=9, sha256="d" * 64)
 RECORD = VariantRecord(name="float32", weights={"float32": 2}, kept_float32=[], bytes=10)
 SIGNATURE = signature_of(
     [Port(name="x", shape=(None, 4))],
@@ -71,6 +72,8 @@ def card(**extra: Any) -> CatalogModel:
                 format="tfjs_graph_model",
                 output_format="tfjs_graph_model",
                 repairs=["Cast to bool replaced (1 in this graph)"],
+                about=About(title="Boxes", author="Somebody", license="MIT"),
+                labels={"boxes": Labels(of="values", names=["cat", "dog"])},
             ),
             signature=SIGNATURE,
             contracts=Contracts(inputs={"x": InputContract(range=(-1.0, 1.0))}, provisional=None),
@@ -79,6 +82,7 @@ def card(**extra: Any) -> CatalogModel:
             vectors=[
                 CatalogFile(path="models/one/vectors-1/vectors.bin", bytes=3, sha256="c" * 64)
             ],
+            labels={"boxes": LABELS},
             variants=[
                 published_variant("one", RECORD, FILES, checks={"wasm": CHECK}),
                 missing_variant("uint8", "skipped", "too small"),
@@ -96,6 +100,25 @@ def test_a_card_offers_its_base_and_says_what_is_missing() -> None:
     assert (made.inputs[0].range, made.inputs[0].shape) == ((-1.0, 1.0), [-1, 4])
     assert made.to_json()["minScore"] == 0.5
     assert (made.variants[1].files, made.variants[1].reason) == ([], "too small")
+
+
+def test_what_the_source_says_of_itself_stands_where_the_manifest_is_silent() -> None:
+    made = card()
+    stale = stale_model(made, identity(), reason="broken", since="2026-01-01T00:00:00Z")
+    asked = identity().model_copy(update={"license": "Apache-2.0"})
+
+    assert (made.title, made.license, made.description) == ("Boxes", "MIT", None)
+    assert made.to_json()["source"]["about"]["author"] == "Somebody"
+    assert (stale.title, stale.license) == ("Boxes", "MIT")
+    assert asked.with_about(made.source.about).license == "Apache-2.0"
+
+
+def test_labels_of_an_output_are_a_file() -> None:
+    made = card().to_json()
+
+    assert made["outputs"][0]["labels"] == {"of": "values", "count": 2, "path": LABELS.path}
+    assert made["labels"] == [LABELS.to_json()]
+    assert {file.path for file in card().shared_files} >= {LABELS.path}
 
 
 def test_a_folder_is_named_by_its_content() -> None:

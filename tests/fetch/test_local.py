@@ -2,10 +2,12 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -519,3 +521,56 @@ def test_a_huge_json_is_refused_before_it_is_read(tmp_path: Path) -> None:
     assert set(source_state(parse_source("m/model.json"), root=tmp_path) or ()) == {"model.json"}
     with pytest.raises(UntrustedSourceError, match=r"^m/model\.json: JSON of more than 64 MiB"):
         fetch(tmp_path, "m/model.json")
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """Return a zip archive."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return written.getvalue()
+
+
+def test_a_model_in_the_archive_of_a_task(tmp_path: Path) -> None:
+    write(tmp_path, {"hand.task": zipped({"detector.tflite": b"one", "landmarks.tflite": b"two"})})
+    fetched = fetch(tmp_path, "hand.task#landmarks.tflite")
+
+    assert (fetched.entry, fetched.uri) == ("landmarks.tflite", "hand.task#landmarks.tflite")
+    assert (tmp_path / "out/landmarks.tflite").read_bytes() == b"two"
+    assert names_in(tmp_path / "out") == {"landmarks.tflite"}
+
+
+def test_a_model_in_an_archive_in_an_archive_in_an_archive(tmp_path: Path) -> None:
+    hand = zipped({"top/detector.tflite": b"one", "top/m/x.json": b"{}"})
+    write(tmp_path, {"all.zip": zipped({"g.task": zipped({"hand.task": hand})})})
+    pin = hashlib.sha256((tmp_path / "all.zip").read_bytes()).hexdigest()
+    fetched = fetch(tmp_path, "all.zip#g.task#hand.task#detector.tflite", sha256=pin)
+
+    assert fetched.sha256 == hashlib.sha256(b"one").hexdigest()
+    assert names_in(tmp_path / "out") == {"detector.tflite"}
+
+
+def test_an_inner_archive_brings_all_its_files(tmp_path: Path) -> None:
+    write(tmp_path, {"all.zip": zipped({"g.task": zipped({"a.tflite": b"a", "b.tflite": b"b"})})})
+
+    assert fetch(tmp_path, "all.zip#g.task").entry == "."
+    assert names_in(tmp_path / "out") == {"a.tflite", "b.tflite"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"text", "all.zip: g.task: not an archive by its content", id="no archive"),
+        pytest.param(zipped({"../a": b""}), "'../a'; expected paths below", id="outside"),
+        pytest.param(zipped({"a.tflite": b""})[:-9], "damaged or truncated", id="cut short"),
+        pytest.param(zipped({"b.tflite": b"b"}), "no 'a.tflite' in it; did you mean", id="missing"),
+    ],
+)
+def test_an_inner_archive_is_checked_as_any_other(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    write(tmp_path, {"all.zip": zipped({"g.task": content})})
+
+    with pytest.raises(FetchError, match=message):
+        fetch(tmp_path, "all.zip#g.task#a.tflite")

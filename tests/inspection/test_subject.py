@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,37 @@ def test_what_is_no_model(tmp_path: Path) -> None:
 
     with pytest.raises(FormatError, match=r"cannot tell the format of notes\.txt"):
         inspect("notes.txt", tmp_path)
+
+
+def test_an_archive_without_path_lists_its_models(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "hand.task", "w") as archive:
+        archive.writestr("Hand Detector.tflite", b"0000TFL3")
+        archive.writestr("readme.txt", b"-")
+    with zipfile.ZipFile(tmp_path / "gesture.task", "w") as archive:
+        archive.write(tmp_path / "hand.task", "hand.task")
+        archive.writestr("m/saved_model.pb", b"-")
+
+    outer, inner = (
+        inspect(text, tmp_path)["inside"] for text in ("gesture.task", "gesture.task#hand.task")
+    )
+    assert [(each["path"], each["format"], each["source"]) for each in outer] == [
+        ("hand.task", None, "gesture.task#hand.task"),
+        ("m", "tf_saved_model", "gesture.task#m"),
+    ]
+    assert inner == [
+        {
+            "path": "Hand Detector.tflite",
+            "format": "tflite",
+            "bytes": 8,
+            "name": "hand-detector",
+            "source": "gesture.task#hand.task#Hand Detector.tflite",
+        }
+    ]
+
+
+def test_a_folder_lists_its_models_by_their_paths(tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all/m.onnx").write_bytes(b"-")
+
+    (model,) = inspect("all", tmp_path)["inside"]
+    assert model["source"] == "all/m.onnx"

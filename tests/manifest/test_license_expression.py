@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.manifest.license_expression import parse_license
+from pipeline.manifest.license_expression import find_license, parse_license
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,26 @@ def test_an_expression_gets_the_spelling_of_spdx(text: str, canonical: str) -> N
 def test_what_is_no_expression_is_refused(text: str, part: str) -> None:
     with pytest.raises(ValueError, match=part):
         parse_license(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "identifier"),
+    [
+        pytest.param(
+            "Apache License. Version 2.0 http://www.apache.org/licenses/LICENSE-2.0.",
+            "Apache-2.0",
+            id="name and address",
+        ),
+        pytest.param("https://www.apache.org/licenses/LICENSE-2.0", "Apache-2.0", id="address"),
+        pytest.param("Apache License, Version 2.0", "Apache-2.0", id="name with version"),
+        pytest.param("apache 2.0", "Apache-2.0", id="short name"),
+        pytest.param("The MIT License", "MIT", id="MIT"),
+        pytest.param("mit", "MIT", id="identifier"),
+        pytest.param("Apache License", None, id="without version"),
+        pytest.param("BSD", None, id="a family"),
+        pytest.param("See the LICENSE file.", None, id="elsewhere"),
+        pytest.param(" ", None, id="nothing"),
+    ],
+)
+def test_words_that_name_a_license(words: str, identifier: str | None) -> None:
+    assert find_license(words) == identifier

@@ -12,7 +12,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 from pipeline.errors import SourceError
-from pipeline.fetch.address.source_type import Source, is_archive_name, parse_inside
+from pipeline.fetch.address.source_type import Source, is_archive_name, parse_fragment
 from pipeline.fetch.http.credentials import strip_credentials
 
 # Schemes of fsspec for servers of files, without those for this machine and the web, and without
@@ -59,13 +59,15 @@ def parse_filesystem(text: str) -> Source:
     if scheme in _BUCKETS:
         _check_bucket(shown, scheme, path, fragment)
     key = _VERSION_KEYS.get(scheme)
+    inside, nested = parse_fragment(shown, fragment)
     return Source(
         kind="filesystem",
         uri=shown,
         location=f"{scheme}://{path}",
         version=parse_qs(urlsplit(path).query).get(key, [None])[0] if key else None,
-        inside=parse_inside(shown, fragment),
+        inside=inside,
         archive=bool(hash_sign) or is_archive_name(path.partition("?")[0]),
+        nested=nested,
     )
 
 

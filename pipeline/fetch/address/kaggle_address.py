@@ -11,7 +11,7 @@ import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pipeline.errors import SourceError
-from pipeline.fetch.address.source_type import Source, parse_inside
+from pipeline.fetch.address.source_type import Source, parse_fragment
 
 KAGGLE_FORM = "kaggle:owner/model/framework/variation/version#path"
 
@@ -68,12 +68,14 @@ def _parse(text: str, rest: str, fragment: str) -> Source:
             f"expected {KAGGLE_FORM}",
             hint="on the model's page choose both, then copy what its code sample downloads",
         )
+    inside, nested = parse_fragment(text, fragment)
     return Source(
         kind="kaggle",
         uri=text,
         location="/".join(names[:_NUM_NAMES]),
         version=version,
-        inside=parse_inside(text, fragment),
+        inside=inside,
+        nested=nested,
         archive=True,
     )
 

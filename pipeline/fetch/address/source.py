@@ -4,6 +4,7 @@
     file:///data/m.zip#saved_model            the same, as a URL
     https://example.org/m/model.json          a file; a model.json brings its shards
     https://example.org/m.tar.gz#m            an archive and a path inside it
+    m.zip#hand.task#hand_detector.tflite      an archive in an archive
     npm:@scope/name@1.2.3#models/m.json       a package of npm's registry, exact version
     pypi:name==1.2.3#name/saved_model         a package of a Python index, exact version
     hf:owner/repo@revision#m.keras            a repository of Hugging Face: `hf_address`
@@ -28,7 +29,7 @@ from pipeline.fetch.address.kaggle_address import parse_kaggle, parse_kaggle_pag
 from pipeline.fetch.address.source_type import (
     Source,
     is_archive_name,
-    parse_inside,
+    parse_fragment,
     refuse_fragment,
 )
 from pipeline.fetch.address.web_pages import find_meant
@@ -85,8 +86,10 @@ def _parse_path(text: str) -> Source:
     uri = text
     if path.startswith("/"):
         uri = f"file:{path.rstrip('/').rpartition('/')[2]}{hash_sign}{fragment}"
-    inside = parse_inside(text, fragment)
-    return Source(kind="path", uri=uri, location=path, inside=inside, archive=archive)
+    inside, nested = parse_fragment(text, fragment)
+    return Source(
+        kind="path", uri=uri, location=path, inside=inside, archive=archive, nested=nested
+    )
 
 
 def _parse_file(text: str) -> Source:
@@ -101,8 +104,10 @@ def _parse_file(text: str) -> Source:
     if path.startswith("/"):
         name = parts.path.rstrip("/").rpartition("/")[2]
         uri = f"file:{name}" + (f"#{parts.fragment}" if parts.fragment else "")
-    inside = parse_inside(text, unquote(parts.fragment))
-    return Source(kind="path", uri=uri, location=path, inside=inside, archive=archive)
+    inside, nested = parse_fragment(text, unquote(parts.fragment))
+    return Source(
+        kind="path", uri=uri, location=path, inside=inside, archive=archive, nested=nested
+    )
 
 
 def _parse_http(text: str) -> Source:
@@ -123,8 +128,10 @@ def _parse_http(text: str) -> Source:
     url = urlunsplit(parts._replace(fragment=""))
     if is_hub(url):
         url, archive = locate_hub(url)
-    inside = parse_inside(shown, unquote(parts.fragment))
-    return Source(kind="http", uri=shown, location=url, inside=inside, archive=archive)
+    inside, nested = parse_fragment(shown, unquote(parts.fragment))
+    return Source(
+        kind="http", uri=shown, location=url, inside=inside, archive=archive, nested=nested
+    )
 
 
 def _parse_npm(text: str) -> Source:
@@ -136,8 +143,16 @@ def _parse_npm(text: str) -> Source:
         raise SourceError(f"{text!r}: {name!r} is no package name; expected {NPM_FORM}")
     if not _SEMVER.fullmatch(version):
         raise SourceError(f"{text!r}: {_inexact(version)}; expected {NPM_FORM}")
-    inside = parse_inside(text, fragment)
-    return Source(kind="npm", uri=text, location=name, version=version, inside=inside, archive=True)
+    inside, nested = parse_fragment(text, fragment)
+    return Source(
+        kind="npm",
+        uri=text,
+        location=name,
+        version=version,
+        inside=inside,
+        archive=True,
+        nested=nested,
+    )
 
 
 def _parse_pypi(text: str) -> Source:
@@ -153,9 +168,15 @@ def _parse_pypi(text: str) -> Source:
         exact = False
     if not exact:
         raise SourceError(f"{text!r}: {_inexact(version)}; expected {PYPI_FORM}")
-    inside = parse_inside(text, fragment)
+    inside, nested = parse_fragment(text, fragment)
     return Source(
-        kind="pypi", uri=text, location=name, version=version[2:], inside=inside, archive=True
+        kind="pypi",
+        uri=text,
+        location=name,
+        version=version[2:],
+        inside=inside,
+        archive=True,
+        nested=nested,
     )
 
 

@@ -1,15 +1,16 @@
 """The type of a source: `parse_source` makes it of the text in the manifest. It opens no file."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from pipeline.errors import SourceError
 from pipeline.fetch.address.hub import is_hub_version
 
 Kind = Literal["path", "http", "npm", "pypi", "hf", "kaggle", "filesystem"]
 
-ARCHIVE_SUFFIXES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+# A .task is a zip archive of MediaPipe with the models of a task.
+ARCHIVE_SUFFIXES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".task")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -29,7 +30,8 @@ class Source:
         inside: Path in the archive, package or repository, "/" between its parts; None for the
             root, and for other kinds.
         archive: Whether the model lies inside `location`: an archive, package or repository.
-        nested: Path in the archive at `inside`; None for its root, and without such an archive.
+        nested: Path in the archive at `inside`, and after a "#" the path in an archive there, and
+            so on; None for its root, and without such an archive.
     """
 
     kind: Kind
@@ -56,6 +58,12 @@ class Source:
                 )
             case "npm" | "pypi" | "kaggle":
                 return self.version is not None
+
+    @property
+    def within(self) -> Self:
+        """The same source, seen from the archive at `inside`."""
+        inside, _, nested = (self.nested or "").partition("#")
+        return replace(self, inside=inside or None, nested=nested or None)
 
     @property
     def refreshable(self) -> bool:
@@ -89,6 +97,25 @@ def parse_inside(text: str, fragment: str) -> str | None:
     if ".." in parts:
         raise SourceError(f"{text!r}: the path after '#' must stay inside; expected no '..'")
     return "/".join(parts) or None
+
+
+def parse_fragment(text: str, fragment: str) -> tuple[str | None, str | None]:
+    """Return `inside` and `nested`: ("m.task", "a.tflite") for "m.task#a.tflite".
+
+    Only a path to an archive is followed by another one: elsewhere "#" is part of a name.
+
+    Raises:
+        SourceError: A path is absolute or leads out.
+    """
+    first, *others = fragment.split("#")
+    paths = [first]
+    for part in others:
+        if is_archive_name(paths[-1]):
+            paths.append(part)
+        else:
+            paths[-1] += f"#{part}"
+    inside, *nested = (parse_inside(text, path) for path in paths)
+    return inside, "#".join(path for path in nested if path is not None) or None
 
 
 def refuse_fragment(text: str, path: str) -> SourceError:

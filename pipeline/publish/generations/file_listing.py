@@ -41,11 +41,13 @@ class ListedModel(_Part):
     reason: str | None = None
     model_path: Annotated[InsidePath | None, Field(alias="modelPath")]
     vectors: list[ListedFile] | None = None
+    labels: list[ListedFile] | None = None
     variants: list[ListedVariant]
 
     def files(self) -> Iterator[ListedFile]:
         """Iterate over the files of the model."""
         yield from self.vectors or ()
+        yield from self.labels or ()
         for variant in self.variants:
             yield from variant.files
 

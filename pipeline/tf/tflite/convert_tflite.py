@@ -28,8 +28,13 @@ from pipeline.tf.tflite.build_graph import (
     leave,
 )
 from pipeline.tf.tflite.initial_values import find_state
-from pipeline.tf.tflite.metadata import find_ranges, read_metadata
 from pipeline.tf.tflite.shared_constants import share_constants
+from pipeline.tf.tflite.tflite_metadata import (
+    find_contracts,
+    find_labels,
+    find_ranges,
+    read_metadata,
+)
 from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
 from pipeline.tf.tflite.tflite_signature import (
     Ends,
@@ -87,6 +92,8 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
     )
     stored = [f"{_STORED} ({num_stored} in this graph)"] if num_stored else []
     stored += _find_changed(builder.state.kernels, folder)
+    metadata = read_metadata(model)
+    labels, remarks = find_labels(model, ends, metadata)
     return Conversion(
         signature_key=ends.key,
         signatures=describe_ends(model),
@@ -96,7 +103,11 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         steps=find_steps(model, ends) or None,
         scales=find_scales(ends) or None,
         state=find_state(model, ends) or None,
-        ranges=find_ranges(ends, read_metadata(model)),
+        ranges=find_ranges(ends, metadata),
+        about=metadata.about if metadata else None,
+        labels=labels,
+        contracts=find_contracts(ends, metadata),
+        remarks=remarks or None,
     )
 
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from pipeline.errors import ConversionError
 from pipeline.records.shape import format_sizes
+from pipeline.text.suggest import list_first
 from pipeline.tf.tflite.build_graph import check_operators
-from pipeline.tf.tflite.metadata import read_metadata
 from pipeline.tf.tflite.rewrite_file import find_hybrid_weights
+from pipeline.tf.tflite.tflite_metadata import find_labels, read_metadata
 from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel, parse_tflite
 from pipeline.tf.tflite.tflite_signature import Ends, list_ends
 
 _FLOATING = ("float16", "float32", "float64", "bfloat16")
+_NUM_LABELS = 5
 _ROUNDED = ("int4", "int8", "uint8", "int16")
 
 
@@ -134,9 +136,10 @@ def _find_remarks(model: TfliteModel) -> Iterator[str]:
             yield f"keeps {name} from run to run: it becomes an input and an output"
     metadata = read_metadata(model)
     if metadata is not None:
-        parts = (
-            ("name", metadata.name), ("author", metadata.author), ("license", metadata.license),
-            ("version", metadata.version), ("description", metadata.description),
-        )  # fmt: skip
-        stated = "; ".join(f"{name}: {text}" for name, text in parts if text)
-        yield f"metadata of its author: {stated}"
+        about = metadata.about.to_json()
+        yield f"metadata of its author: {'; '.join(f'{name}: {about[name]}' for name in about)}"
+    for ends in list_ends(model):
+        labels, remarks = find_labels(model, ends, metadata)
+        yield from remarks
+        for name, found in (labels or {}).items():
+            yield f"labels of {name}: {list_first(found.names, _NUM_LABELS)}"

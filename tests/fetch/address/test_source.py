@@ -24,6 +24,31 @@ from pipeline.fetch.address.source_type import Source
             id="archive with a path",
         ),
         pytest.param(
+            "g.zip#a/h.task#d#1.tflite",
+            Source(
+                kind="path",
+                uri="g.zip#a/h.task#d#1.tflite",
+                location="g.zip",
+                inside="a/h.task",
+                archive=True,
+                nested="d#1.tflite",
+            ),
+            id="an archive in an archive",
+        ),
+        pytest.param(
+            "npm:a@1.2.3#h.task#d.zip#m",
+            Source(
+                kind="npm",
+                uri="npm:a@1.2.3#h.task#d.zip#m",
+                location="a",
+                version="1.2.3",
+                inside="h.task",
+                archive=True,
+                nested="d.zip#m",
+            ),
+            id="archives in a package",
+        ),
+        pytest.param(
             "/srv/data/m.h5",
             Source(kind="path", uri="file:m.h5", location="/srv/data/m.h5"),
             id="absolute path is not published",

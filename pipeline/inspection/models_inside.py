@@ -1,0 +1,60 @@
+"""Models inside of a folder, archive or package, each with an entry to paste into models.yaml."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from pipeline.disk.files import total_size
+from pipeline.errors import FormatError
+from pipeline.fetch.address.source_type import Source, is_archive_name
+from pipeline.formats.detect import detect_format, find_models
+from pipeline.inspection.description import ModelInside
+
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
+
+
+def list_models(folder: Path, source: Source) -> list[ModelInside]:
+    """Return the models below a folder, by the names of their files; archives too.
+
+    Args:
+        folder: The folder, or what an archive or package has.
+        source: The source that it was fetched from.
+    """
+    found = [path for path in find_models(folder) if path != folder]
+    found += [path for path in folder.rglob("*") if path.is_file() and is_archive_name(path.name)]
+    paths = sorted(set(found))
+    shared = {stem for stem, number in Counter(path.stem for path in paths).items() if number > 1}
+    return [
+        ModelInside(
+            path=path.relative_to(folder).as_posix(),
+            format=_find_format(path),
+            bytes=total_size(path),
+            name=_name(path.name if path.stem in shared else path.stem),
+            source=_join(source, path.relative_to(folder).as_posix()),
+        )
+        for path in paths
+    ]
+
+
+def _name(text: str) -> str:
+    """Return a name for models.yaml: "hand-detector" for "Hand_Detector"."""
+    return _NOT_IN_NAMES.sub("-", text.lower()).strip("-") or "model"
+
+
+def _find_format(path: Path) -> str | None:
+    """Return the format of a model; None for an archive, and for a file that is none."""
+    try:
+        return detect_format(path, asked=None, name=path.name)
+    except FormatError:
+        return None
+
+
+def _join(source: Source, path: str) -> str:
+    """Return the source of a file inside: "m.task#a.tflite"."""
+    address = source.location if source.kind == "path" else source.uri.partition("#")[0]
+    inside = "#".join(part for part in (source.inside, source.nested) if part)
+    if not source.archive:
+        return f"{address.rstrip('/')}/{path}"
+    if not inside:
+        return f"{address}#{path}"
+    return f"{address}#{inside}{'#' if is_archive_name(inside) else '/'}{path}"
