@@ -6,7 +6,7 @@ folder or an archive's folder; a model.json alone is fetched without them.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -16,7 +16,7 @@ from pipeline.records.contract import InputContract
 
 _TEACHABLE_MACHINE, _ULTRALYTICS = "metadata.json", "metadata.yaml"
 _MAX_BYTES = 256 * 1024
-_NDIM_IMAGE = 4
+_NDIM_IMAGE, _NUM_COLORS = 4, 3
 _MAX_SIZE = 65_536
 # libraries/image/src/utils/tf.ts of Teachable Machine: toFloat().div(127).sub(1), after a crop.
 _TEACHABLE_MIDDLE = 127.0
@@ -40,11 +40,11 @@ def find_beside(source: Path, shape: tuple[int | None, ...]) -> InputContract | 
 def _read_teachable_machine(folder: Path, shape: tuple[int | None, ...]) -> InputContract | None:
     content = _read(folder / _TEACHABLE_MACHINE, lambda data: decode_json(data, "metadata").value)
     channels = shape[3]
-    if content.get("packageName") != "@teachablemachine/image" or channels not in (1, 3):
+    if content.get("packageName") != "@teachablemachine/image" or channels not in (1, _NUM_COLORS):
         return None
     middle = [_TEACHABLE_MIDDLE] * channels
     color = "gray" if channels == 1 else "rgb"
-    facts = {"mean": middle, "std": middle, "color": color, "resize": "crop"}
+    facts: dict[str, Any] = {"mean": middle, "std": middle, "color": color, "resize": "crop"}
     evidence = f"{_TEACHABLE_MACHINE} is Teachable Machine's, which feeds (pixel - 127) / 127"
     return InputContract(**facts, evidence=dict.fromkeys(facts, evidence))
 
@@ -52,9 +52,9 @@ def _read_teachable_machine(folder: Path, shape: tuple[int | None, ...]) -> Inpu
 def _read_ultralytics(folder: Path, shape: tuple[int | None, ...]) -> InputContract | None:
     content = _read(folder / _ULTRALYTICS, yaml.safe_load)
     is_theirs = content.get("author") == "Ultralytics" and "stride" in content
-    if not is_theirs or 3 not in shape[1:]:  # noqa: PLR2004  # channels
+    if not is_theirs or _NUM_COLORS not in shape[1:]:
         return None
-    facts: dict[str, Any] = {**_YOLO, "layout": "nhwc" if shape[3] == 3 else "nchw"}  # noqa: PLR2004  # channels
+    facts: dict[str, Any] = {**_YOLO, "layout": "nhwc" if shape[3] == _NUM_COLORS else "nchw"}
     sizes = content.get("imgsz")
     if None in shape and _are_sizes(sizes):
         facts["sizes"] = [1, *sizes, 3] if facts["layout"] == "nhwc" else [1, 3, *sizes]
@@ -62,7 +62,7 @@ def _read_ultralytics(folder: Path, shape: tuple[int | None, ...]) -> InputContr
     return InputContract(**facts, evidence=dict.fromkeys(facts, evidence))
 
 
-def _are_sizes(value: Any) -> bool:
+def _are_sizes(value: Any) -> TypeGuard[list[int]]:
     return (
         isinstance(value, list)
         and len(value) == 2  # noqa: PLR2004  # height and width
