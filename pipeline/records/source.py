@@ -112,10 +112,7 @@ class Conversion(SparsePart):
     """What a conversion tells of the source; a graph model says all of it itself (None)."""
 
     LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
-        {
-            *("about", "contracts", "labels", "loaded", "ranges", "remarks", "scales", "state"),
-            "steps",
-        }
+        {"about", "contracts", "labels", "loaded", "remarks", "scales", "state", "steps"}
     )
 
     signature_key: str | None = None
@@ -139,8 +136,6 @@ class Conversion(SparsePart):
     state: dict[str, list[float] | None] | None = None
     """Inputs that are state, each returned by the output of its name: their values at the start,
     row-major; None for zeros."""
-    ranges: dict[str, tuple[float, float]] | None = None
-    """Least and greatest value of inputs, by name, where the source states them."""
     about: About | None = None
     """What the source says of itself."""
     labels: dict[str, Labels] | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.errors import ManifestError
 from pipeline.proof.inputs.input_shapes import CHANNELS, KnownShape, Sizes, is_audio, is_index
 from pipeline.proof.inputs.made_images import draw_image
 from pipeline.proof.inputs.made_sounds import SAMPLE_RATE, make_sound
@@ -99,16 +100,42 @@ def make_content(request: Request) -> Array:
     return _in_dtype(make(request), request.spec.dtype).reshape(request.shape)
 
 
+def fill_constant(spec: TensorSpec, shape: KnownShape, constant: float | list[float]) -> Array:
+    """Return an input that always has one value, in a dtype of TensorFlow.js.
+
+    Args:
+        spec: The input.
+        shape: Its shape.
+        constant: A number for all elements; or all elements, or those of each sample, in order.
+
+    Raises:
+        ManifestError: The number of elements is another one.
+    """
+    values = np.asarray(constant, np.float64).reshape(-1)
+    size, sample = int(np.prod(shape)), int(np.prod(shape[1:]))
+    if values.size not in (1, size, sample):
+        raise ManifestError(
+            f"inputs.{spec.name}.constant: found {values.size} numbers; expected 1 or {size}, for "
+            f"the shape {tuple(shape)}"
+        )
+    if values.size > 1:
+        values = values.reshape(shape if values.size == size else shape[1:])
+    return _in_dtype(np.broadcast_to(values, shape) if shape else values[0], spec.dtype)
+
+
 def lacks_range(request: Request) -> bool:
     """Return whether nobody states the range of the values that are made for an input."""
     is_real = request.spec.dtype.startswith(("float", "bfloat", "complex"))
-    return is_real and request.contract.range is None and _choose_maker(request) in _RANGED
+    is_stated = request.contract.range is not None or request.contract.constant is not None
+    return is_real and not is_stated and _choose_maker(request) in _RANGED
 
 
 def list_ranges(request: Request) -> Sequence[tuple[float, float]]:
     """Return the ranges in which an image is made; one for what is no image."""
-    if request.contract.range is not None or _choose_maker(request) is not _make_image:
-        return (request.contract.range or FIELD_RANGES[0],)
+    contract = request.contract
+    is_stated = contract.range is not None or contract.constant is not None
+    if is_stated or _choose_maker(request) is not _make_image:
+        return (contract.range or FIELD_RANGES[0],)
     if request.spec.is_integer:
         return (BYTE_RANGE,)
     assert request.image is not None
@@ -148,11 +175,6 @@ def _make_text(request: Request) -> Array:
     return texts
 
 
-def _make_constant(request: Request) -> Array:
-    values = np.asarray(request.contract.constant)
-    return np.broadcast_to(values, request.shape) if values.size == 1 else values
-
-
 def _is_scalar(request: Request) -> bool:
     return int(np.prod(request.shape)) == 1 and request.contract.vocabulary is None
 
@@ -179,8 +201,11 @@ def _make_number(request: Request) -> Array:
 
 def _make_state(request: Request) -> Array:
     """Return the state of a recurrent model: zeros for the first sample, numbers for the others."""
-    noise = request.stream().bells(*request.shape) * 0.1
-    return np.zeros(request.shape) if request.sample == 0 else noise.astype(np.float32)
+    if request.sample == 0:
+        return np.zeros(request.shape)
+    if request.is_number:
+        return request.stream().integers(0, 10, *request.shape)
+    return (request.stream().bells(*request.shape) * 0.1).astype(np.float32)
 
 
 def _make_image(request: Request) -> Array:
@@ -302,7 +327,6 @@ _Maker = Callable[[Request], Array]
 
 # The first maker whose test holds is used.
 _MAKERS: tuple[tuple[Callable[[Request], bool], _Maker], ...] = (
-    (lambda request: request.contract.constant is not None, _make_constant),
     (_is("string"), _make_text),
     (lambda request: request.contract.state is not None, _make_state),
     (lambda request: _is_scalar(request) and bool(_STATE.search(request.name)), _make_state),

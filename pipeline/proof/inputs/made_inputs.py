@@ -21,6 +21,7 @@ from pipeline.proof.inputs.input_shapes import (
 )
 from pipeline.proof.inputs.input_values import (
     Request,
+    fill_constant,
     lacks_range,
     list_ranges,
     make_content,
@@ -65,6 +66,7 @@ def make_inputs(  # noqa: PLR0913  # each argument is independent
 
     Raises:
         ConversionError: The inputs would take more than MAX_INPUT_BYTES.
+        ManifestError: A constant has another number of elements than its input.
     """
     contracts = contracts or {}
     sizes = list_sizes(specs, task=task, contracts=contracts, batch=batch)[attempt]
@@ -73,7 +75,10 @@ def make_inputs(  # noqa: PLR0913  # each argument is independent
     groups = count_groups(specs, task=task, contracts=contracts)
     inputs = {}
     for request, batched in _list_requests(specs, shapes, seed, task, contracts):
-        shape = shapes[request.spec.name]
+        shape, constant = shapes[request.spec.name], request.contract.constant
+        if constant is not None:
+            inputs[request.spec.name] = fill_constant(request.spec, shape, constant)
+            continue
         asked = replace(request, sizes=sizes, group=index % groups)
         rows = [
             make_content(replace(asked, sample=(index - i * groups) % _NUM_SAMPLES))

@@ -3,7 +3,6 @@
 It opens no file.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.errors import ManifestError
@@ -81,13 +80,6 @@ def _check_section(
         return
     if section.shape is not None and not _fits(section.shape, shape):
         raise ManifestError(f"inputs.{name}.shape: found {section.shape}; expected {_show(shape)}")
-    if isinstance(section.constant, list) and None not in shape:
-        size = math.prod(size or 0 for size in shape)
-        if len(section.constant) not in (1, size):
-            raise ManifestError(
-                f"inputs.{name}.constant: found {len(section.constant)} numbers; expected {size}, "
-                f"for the shape {_show(shape)}"
-            )
     _check_channels(name, section, shape)
 
 

@@ -32,7 +32,6 @@ from pipeline.tf.tflite.shared_constants import share_constants
 from pipeline.tf.tflite.tflite_metadata import (
     find_contracts,
     find_labels,
-    find_ranges,
     read_metadata,
 )
 from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
@@ -103,7 +102,6 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         steps=find_steps(model, ends) or None,
         scales=find_scales(ends) or None,
         state=find_state(model, ends) or None,
-        ranges=find_ranges(ends, metadata),
         about=metadata.about if metadata else None,
         labels=labels,
         contracts=find_contracts(ends, metadata),

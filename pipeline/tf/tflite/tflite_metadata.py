@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.errors import FormatError
 from pipeline.manifest.license_expression import find_license
+from pipeline.proof.inputs.contract_facts import json_name, merge_facts, state_fact
 from pipeline.records.contract import Color, InputContract
 from pipeline.records.source import About, Labels
 from pipeline.text.printable import printable
@@ -206,25 +207,16 @@ def _read_content(table: Table) -> tuple[Color | None, int | None]:
     return None, None
 
 
-def find_ranges(ends: Ends, metadata: Metadata | None) -> Mapping[str, tuple[float, float]] | None:
-    """Return the range of the values of inputs, by name: of their dtype, or of their metadata."""
-    ranges = {
-        name: _WHOLE[tensor.dtype] for name, tensor in ends.inputs.items() if _is_quantized(tensor)
-    }
-    for name, stated in _pair(ends.inputs, metadata.inputs if metadata else ()):
-        if ends.inputs[name].dtype == "float32" and stated.range is not None:
-            ranges[name] = stated.range
-    return ranges or None
-
-
 def find_contracts(ends: Ends, metadata: Metadata | None) -> dict[str, InputContract] | None:
-    """Return what the metadata states of inputs, by name; None where it states nothing."""
+    """Return what a file states of inputs, by name; None where it states nothing."""
+    said = dict(_pair(ends.inputs, metadata.inputs if metadata else ()))
     contracts = {}
-    for name, stated in _pair(ends.inputs, metadata.inputs if metadata else ()):
-        contract = _describe(stated, ends.inputs[name])
-        if contract.evidence:
-            contracts[name] = contract
-    return contracts or None
+    for name, tensor in ends.inputs.items():
+        facts = [_describe(said[name], tensor)] if name in said else []
+        if _is_quantized(tensor):
+            facts.append(state_fact("range", _WHOLE[tensor.dtype], f"all values of {tensor.dtype}"))
+        contracts[name] = merge_facts(facts)
+    return {name: contract for name, contract in contracts.items() if contract.evidence} or None
 
 
 def _describe(stated: TensorMetadata, tensor: Tensor) -> InputContract:
@@ -243,8 +235,7 @@ def _describe(stated: TensorMetadata, tensor: Tensor) -> InputContract:
         "sample_rate": stated.sample_rate,
     }
     known = {name: value for name, value in facts.items() if value is not None}
-    names = InputContract.model_fields
-    return InputContract(**known, evidence={names[name].alias or name: EVIDENCE for name in known})
+    return InputContract(**known, evidence={json_name(name): EVIDENCE for name in known})
 
 
 def _spread(values: Sequence[float], count: int) -> list[float]:

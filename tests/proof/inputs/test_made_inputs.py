@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.errors import ConversionError
+from pipeline.errors import ConversionError, ManifestError
 from pipeline.proof.inputs.contract_facts import derive_range
 from pipeline.proof.inputs.input_shapes import list_sizes
 from pipeline.proof.inputs.made_images import SUBJECTS, draw_image
@@ -390,11 +390,40 @@ def test_a_constant_is_always_that() -> None:
     assert made["sizes"].tolist() == [3, 4]
 
 
+@pytest.mark.parametrize(
+    ("shape", "constant", "expected"),
+    [
+        pytest.param([2, 2], 7.0, [[7, 7], [7, 7]], id="a number"),
+        pytest.param([2, 2], [7.0], [[7, 7], [7, 7]], id="a list of one"),
+        pytest.param([2, 2], [1.0, 2.0, 3.0, 4.0], [[1, 2], [3, 4]], id="all elements"),
+        pytest.param([None, 2], [1.0, 2.0], [[1, 2], [1, 2]], id="elements of a sample"),
+        pytest.param([None], [5.0], [5, 5], id="samples of one number"),
+        pytest.param([None, 1], [5.0], [[5], [5]], id="samples of one element"),
+    ],
+)
+def test_a_constant_has_its_elements_in_order(shape: Sizes, constant: Any, expected: Any) -> None:
+    specs = [tensor("x", "int32", shape)]
+
+    assert make(specs, batch=2, contracts=known("x", constant=constant))["x"].tolist() == expected
+
+
+def test_a_constant_of_another_size_is_a_fault_of_the_manifest() -> None:
+    specs = [tensor("x", "int32", [1, 3])]
+    with pytest.raises(ManifestError, match=r"inputs.x.constant: found 2 numbers; expected 1 or 3"):
+        make(specs, contracts=known("x", constant=[1.0, 2.0]))
+
+
 def test_a_state_starts_at_zero_whatever_its_name() -> None:
     specs = image([1, 16, 16, 3])
 
     assert not make(specs, contracts=known(state="out"))["image"].any()
     assert make(specs, index=1, contracts=known(state="out"))["image"].any()
+
+
+def test_a_state_of_whole_numbers_varies_too() -> None:
+    specs = [tensor("count", "int32", [4])]
+
+    assert make(specs, index=1, contracts=known("count", state="out"))["count"].any()
 
 
 @pytest.mark.parametrize("shape", [[1, 16000], [1, 500], [1, 1]])

@@ -84,7 +84,6 @@ def test_what_cannot_be_of_this_model_is_a_fault_of_the_manifest(
 @pytest.mark.parametrize(
     ("facts", "shape", "message"),
     [
-        pytest.param({"constant": [1, 2]}, (1, 3), "found 2 numbers; expected 3", id="constant"),
         pytest.param(
             {"color": "rgb"}, (1, 8, 8, 1), r"found color: rgb; expected the channels", id="color"
         ),

@@ -182,7 +182,8 @@ def test_quantized_ends_keep_their_dtype(convert: Convert, tmp_path: Path) -> No
     ends = [(end.dtype, end.js_dtype) for end in (*signature.inputs, *signature.outputs)]
     assert ends == [("int8", "int32"), ("int8", "int32")]
     assert signature.outputs[0].step == 1.0
-    assert record.ranges == {"image": (-128.0, 127.0)}
+    assert record.contracts is not None
+    assert record.contracts["image"].range == (-128.0, 127.0)
     assert set(record.scales or ()) == {"image", "Identity"}
 
 
