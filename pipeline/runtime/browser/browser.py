@@ -93,8 +93,9 @@ class Browser:
                 )
                 process = self._open(job)
                 ended = process.run(run, folder=folder, budget=budget, tick=tick)
+                note(_read_log(folder, number))
                 if ended is None:
-                    return _load(folder / str(number), folder, job.backend, note)
+                    return load_run(folder / str(number), backend=job.backend)
                 fault = ended
                 note(f"{job.program.version}: {fault}")
             return ModelRun(status="failed", error=f"twice, {fault}", died=True)
@@ -126,11 +127,12 @@ class Browser:
             self._turn.release()
 
 
-def _load(path: Path, folder: Path, backend: str, note: Callable[[str], None]) -> ModelRun:
+def _read_log(folder: Path, number: int) -> str:
+    """Return the log of a page; refuse what is no plain file."""
     if (special := find_special(folder)) is not None:
         raise UntrustedSourceError(f"the browser left a link or a pipe: {special.name}")
-    log = path.with_suffix(".log")
-    if log.exists():
-        with log.open("rb") as file:
-            note(file.read(_LOG_BYTES).decode(errors="replace"))
-    return load_run(path, backend=backend)
+    try:
+        with (folder / f"{number}.log").open("rb") as file:
+            return file.read(_LOG_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        return "the page left no log"

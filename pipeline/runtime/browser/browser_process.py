@@ -144,16 +144,16 @@ class BrowserProcess:
         except BaseException:
             self.close()
             raise
-        if fault is not None:
-            self.close()
-            return fault
-        for suffix in ("bin", "log", "json"):
+        for suffix in ("log",) if fault else ("bin", "log", "json"):
             made = self._made / f"{run.id}.{suffix}"
             # Not followed, and not opened: it may be a link or a pipe.
             with contextlib.suppress(FileNotFoundError):
                 made.rename(folder / made.name)
-        shutil.rmtree(self._given / str(run.id), ignore_errors=True)
-        return None
+        if fault is not None:
+            self.close()
+        else:
+            shutil.rmtree(self._given / str(run.id), ignore_errors=True)
+        return fault
 
     def close(self) -> None:
         """End the browser at once and remove its files."""
