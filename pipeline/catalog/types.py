@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from pipeline.records.record import CamelPart, SparsePart
 from pipeline.records.source import Scale
 from pipeline.records.variant import KeptWeight
-from pipeline.records.verdicts import CatalogCheck
+from pipeline.records.verdicts import Agreement, CatalogCheck
 
 VariantStatus = Literal["ok", "withheld", "skipped", "failed"]
 
@@ -95,7 +95,7 @@ class CatalogVariant(CamelPart):
     """Only an `ok` variant has files."""
     reason: str | None
     """Why it is not `ok`."""
-    agreement: Literal["equal", "close"] | None = None
+    agreement: Agreement | None = None
     """How near it is to its source on the best backend: `equal` as far as arithmetic explains,
     `close` within its limits; null unless `ok`."""
     model_path: str | None
