@@ -28,7 +28,7 @@ from pipeline.records.shape import format_sizes
 from pipeline.records.signature import Signature
 from pipeline.records.source import Conversion, ConvertedSource, FetchedSource
 from pipeline.records.variant import VariantRecord
-from pipeline.records.verdicts import CatalogCheck, NameProof
+from pipeline.records.verdicts import Agreement, CatalogCheck, NameProof
 
 CARD_FILE = "card.json"
 # Enough that two contents of one variant do not meet by chance: 1 in 4 billion.
@@ -83,6 +83,7 @@ def published_variant(
     files: Sequence[CatalogFile],
     *,
     checks: Mapping[str, CatalogCheck],
+    agreement: Agreement | None = None,
 ) -> CatalogVariant:
     """Return the catalog's entry of a variant that is published.
 
@@ -91,6 +92,7 @@ def published_variant(
         record: How the variant is stored.
         files: Its files, paths relative to its folder.
         checks: What each backend of TensorFlow.js made of it.
+        agreement: How near it is to its source on the best backend.
     """
     outputs = {file.path: file.sha256 for file in files}
     folder = f"{model_folder(model)}/{variant_folder(record.name, outputs)}"
@@ -98,6 +100,7 @@ def published_variant(
         name=record.name,
         status="ok",
         reason=None,
+        agreement=agreement,
         model_path=f"{folder}/model.json",
         bytes=sum(file.bytes for file in files),
         files=[file.model_copy(update={"path": f"{folder}/{file.path}"}) for file in files],

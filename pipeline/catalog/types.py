@@ -13,7 +13,7 @@ from pipeline.records.contract import InputContract
 from pipeline.records.record import CamelPart, SparsePart
 from pipeline.records.source import About, Scale
 from pipeline.records.variant import KeptWeight
-from pipeline.records.verdicts import CatalogCheck
+from pipeline.records.verdicts import Agreement, CatalogCheck
 
 VariantStatus = Literal["ok", "withheld", "skipped", "failed"]
 
@@ -113,7 +113,7 @@ class CatalogVariant(CamelPart):
     """Only an `ok` variant has files."""
     reason: str | None
     """Why it is not `ok`."""
-    agreement: Literal["equal", "close"] | None = None
+    agreement: Agreement | None = None
     """How near it is to its source on the best backend: `equal` as far as arithmetic explains,
     `close` within its limits; null unless `ok`."""
     model_path: str | None

@@ -10,6 +10,9 @@ from pydantic import ConfigDict, Field
 from pipeline.records.record import CamelPart, Part, Record
 from pipeline.records.signature import Proof
 
+Agreement = Literal["equal", "close"]
+"""How near an offered variant is to its source: as far as arithmetic explains, or within limits."""
+
 
 class CatalogTolerance(CamelPart):
     """How far an output may be from its source."""
@@ -74,7 +77,7 @@ class VariantVerdict(Part):
     """Only `ok` is published."""
     reason: str | None
     """Why it is not `ok`."""
-    agreement: Literal["equal", "close"] | None = None
+    agreement: Agreement | None = None
     """Of the backends that prove it, the best agreement; None unless `ok`."""
     checks: dict[str, CatalogCheck]
     """By backend."""

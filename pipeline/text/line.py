@@ -167,7 +167,8 @@ def crop_clauses(text: str, width: int) -> str:
         if kept and count_cells(text[:end]) > width - len(_MORE):
             break
         kept = text[:end]
-    return crop_middle(kept + _MORE if kept else text, _LONGEST * width)
+    more = _MORE.removeprefix(";") if kept.endswith(".") else _MORE
+    return crop_middle(kept + more if kept else text, _LONGEST * width)
 
 
 def _take(text: str, width: int) -> str:

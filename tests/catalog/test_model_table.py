@@ -165,12 +165,13 @@ def check(status: str = "ok", **fields: Any) -> dict[str, Any]:
     return {"status": status} | fields
 
 
-def test_a_long_reason_keeps_its_end_where_the_limit_stands() -> None:
-    reason = f"Identity: {'far off, ' * 60}expected at most 1 %"
+def test_a_long_reason_loses_whole_faults_and_no_figure() -> None:
+    fault = f"{'far ' * 60}off; expected at most 1 %"
+    reason = f"Identity: {fault}; Identity_1: {fault}"
     rows = text(None, card("a", variant("uint8", status="withheld", reason=reason)))
 
-    assert rows.endswith("expected at most 1 % (a uint8)\n")
-    assert "…" in rows
+    assert rows.endswith("off; expected at most 1 %; … (a uint8)\n")
+    assert "Identity_1" not in rows
 
 
 def test_a_reason_of_two_lines_of_a_terminal_stays_whole() -> None:

@@ -8,6 +8,7 @@ from graph_models import node, placeholder, tensor_info, write_graph_model
 from zoos import Zoo
 
 from pipeline.proof.vector_files import load_vectors
+from pipeline.records.noise_floor import NoiseFloor
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.network]
 
@@ -34,11 +35,20 @@ def test_tensorflow_js_runs_small_graphs_and_those_that_tensorflow_refuses(tmp_p
         for name, _, _ in models
     }
     log = (zoo.folder / ".zoo/build/mixed/reference/log.txt").read_text()
+    floors = {
+        name: NoiseFloor.load(zoo.folder / ".zoo/build" / name / "reference")
+        for name, _, _ in models
+    }
 
     assert built.code == 0, built.stdout
     tfjs = "tfjs 4.22.0, cpu"
     assert runs == {"mixed": tfjs, "plain": "tensorflow 2.19.0", "small": tfjs}
     assert "TensorFlow.js runs the source, because TensorFlow does not: " in log
+    assert floors["plain"].reason is None
+    assert len(floors["plain"].outputs["y"]) == 2
+    assert str(floors["mixed"].reason).startswith("TensorFlow does not run the base: ")
+    assert str(floors["small"].reason).startswith("a small TensorFlow.js model is proved before ")
+    assert not floors["mixed"].outputs
 
 
 def test_cpu_runs_only_what_wasm_does_not(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from pipeline.text.line import (
     clean_lines,
     count_cells,
+    crop_clauses,
     crop_line,
     crop_middle,
     crop_text,
@@ -112,6 +113,19 @@ def test_cropped_names_that_differ_at_the_end_stay_apart() -> None:
     assert crop_middle("movenet-singlepose-lightning", 16) == "movenet-…ghtning"
     assert crop_middle("movenet-singlepose-thunder", 16) == "movenet-…thunder"
     assert crop_middle("gear", 16) == "gear"
+
+
+def test_a_text_is_cropped_where_a_clause_ends_and_a_figure_keeps_its_limit() -> None:
+    figures = "y: 2 % of the range; expected at most 1 %"
+    text = f"wasm: {figures}; z: 3 % of the range; expected at most 1 %; cpu: it lacks Erf"
+
+    assert crop_clauses(text, len(text)) == text
+    assert crop_clauses(text, 60) == f"wasm: {figures}; …"
+    # The first clause is whole, also if it is longer.
+    assert crop_clauses(text, 20) == f"wasm: {figures}; …"
+    assert crop_clauses("It died. No reason is known.", 20) == "It died. …"
+    # A text without clauses is the exception.
+    assert crop_clauses("x" * 100, 20) == f"{'x' * 30}…{'x' * 29}"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from pipeline.records.verdicts import CatalogCheck
 from pipeline.runtime.node_results import ModelRun
 
 CheckStatus = Literal["ok", "failed", "unsupported"]
-Agreement = Literal["equal", "close", "wrong"]
+Nearness = Literal["equal", "close", "wrong"]
 
 # More faults would bury the first; the figures have all of them.
 FAULTS_SHOWN = 3
@@ -68,7 +68,7 @@ class Check:
     status: CheckStatus
     reason: str | None
     tfjs: str | None
-    agreement: Agreement | None = None
+    agreement: Nearness | None = None
     distance: str | None = None
     groups: Collection[str | None] = ()
     notes: Sequence[str] = ()
@@ -116,7 +116,7 @@ class _PartVerdict:
     """
 
     part: VectorPart
-    agreement: Agreement
+    agreement: Nearness
     fault: str | None
     distance: str | None
     outputs: Mapping[str, OutputCheck]
@@ -171,7 +171,7 @@ def judge_run(
     )
 
 
-_ORDER: Sequence[Agreement] = ("equal", "close", "wrong")
+_ORDER: Sequence[Nearness] = ("equal", "close", "wrong")
 
 
 def _judge_part(part: VectorPart, candidate: Candidate, run: ModelRun) -> _PartVerdict:

@@ -3,8 +3,8 @@
 `pipeline.tf.tfjs_graph.noise_floor` measures the floor. On 26 real models, in 320 cases of an
 output on a vector on wasm or cpu, the largest error beyond some units in the last place is at most
 2.2 times the floor and the root mean square error at most 2.6 times, and in 93 % of the cases
-neither is above the floor itself. The floor reaches from 1e-10 to 1e-2 of the range: one limit for all
-would be a thousand times too wide or too narrow. This module opens no file.
+neither is above the floor itself. The floor reaches from 1e-10 to 1e-2 of the range: one limit for
+all would be a thousand times too wide or too narrow. This module opens no file.
 """
 
 from collections.abc import Sequence

@@ -15,7 +15,7 @@ from typing import Literal
 from pipeline.proof.judge.check import Candidate, Check, judge_run
 from pipeline.proof.judge.limits import EXACT_DTYPE
 from pipeline.proof.judge.model_under_test import ModelUnderTest
-from pipeline.records.verdicts import VariantVerdict
+from pipeline.records.verdicts import Agreement, VariantVerdict
 from pipeline.runtime.node_results import ModelRun
 from pipeline.text.line import crop_clauses
 from pipeline.text.suggest import join_words
@@ -39,7 +39,7 @@ class Verdict:
 
     status: VariantStatus
     reason: str | None
-    agreement: Literal["equal", "close"] | None = None
+    agreement: Agreement | None = None
     checks: Mapping[str, Check]
 
     def record(self) -> VariantVerdict:

@@ -77,7 +77,7 @@ def test_nan_in_both_is_no_error_and_enters_no_figure() -> None:
 
     assert (figures.num_equal, figures.num_nan, figures.mismatches) == (2, 0, 0)
     assert figures.max_abs_error == 1.0
-    assert figures.rms_errors == (pytest.approx(math.sqrt(1 / 3)),)
+    assert figures.rms_errors[0] == pytest.approx(math.sqrt(1 / 3))
 
 
 def test_the_worst_value_is_the_farthest_beyond_its_own_limit() -> None:

@@ -556,7 +556,7 @@ def test_the_figure_of_a_task_decides_before_the_values() -> None:
         "y: 0 of the labels agree; expected at least 0.98 (the figure of its task)"
     )
     # The label stays, but no score may move by more than a tenth of the range.
-    far = judge_run(known, SMALL, run({"y": scores + np.float32([[0, 0.2, 0]])}))
+    far = judge_run(known, SMALL, run({"y": scores + np.array([[0, 0.2, 0]], np.float32)}))
     assert "expected at most 10 % (the limit beside the figure of its task)" in str(far.reason)
     # A base has no excuse, and what the manifest states goes first.
     assert judge_run(known, BASE, run({"y": scores + np.float32(0.03)})).status == "failed"

@@ -1,0 +1,130 @@
+"""Noise floors: TensorFlow runs a base as it is and stirred."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from graph_models import Array, Json, node, placeholder, tensor_info, write_graph_model
+
+from pipeline.errors import ConversionError, UntrustedSourceError
+from pipeline.proof.vector_files import Vector, Vectors, write_vectors
+from pipeline.records.noise_floor import NoiseFloor, OutputFloor
+from pipeline.records.source import Conversion
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.signature import read_signature
+from pipeline.workers.pool import TensorFlowPool
+
+pytestmark = pytest.mark.tensorflow
+
+Measure = Callable[..., OutputFloor]
+RNG = np.random.default_rng(5)
+X = RNG.uniform(0.5, 1, (1, 1024)).astype(np.float32)
+WEIGHT = RNG.uniform(0.5, 1, 1024).astype(np.float32)
+UNIT = 2.0**-24
+MUL, SUM = node("y", "Mul", ["x", "weight"]), {"T": {"type": "DT_FLOAT"}}
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[TensorFlowPool]:
+    with TensorFlowPool(max_workers=1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def measure(pool: TensorFlowPool, tmp_path: Path) -> Measure:
+    """Write a graph model of an input `x` and an output `y`, and return its floor on a vector."""
+
+    def measure_now(
+        nodes: list[Json],
+        weights: Mapping[str, Array],
+        x: Array = X,
+        dtype: str = "float32",
+        constants: str | None = None,
+    ) -> OutputFloor:
+        signature = {
+            "inputs": {"x": tensor_info("x:0", (1, x.shape[1]), dtype)},
+            "outputs": {"y": tensor_info("y:0", (1, -1))},
+        }
+        path = write_graph_model(
+            tmp_path / "base",
+            nodes=[placeholder("x", (1, x.shape[1]), dtype), *nodes],
+            weights=weights,
+            signature=signature,
+        )
+        content = json.loads(path.read_bytes())
+        for made in content["modelTopology"]["node"]:
+            if made["op"] == "Const" and constants:
+                made["attr"]["dtype"] = {"type": constants}
+        path.write_text(json.dumps(content))
+        folder = tmp_path / "reference"
+        folder.mkdir()
+        # The outputs of the source are no part of the floor.
+        vector = Vector(inputs={"x": x}, outputs={"y": np.zeros((1, 4), np.float32)})
+        write_vectors(folder, Vectors(vectors=[vector], seed="", runtime=""))
+        arguments = {
+            "base": path.parent,
+            "signature": read_signature(load_model_json(path), Conversion()),
+            "folder": folder,
+            "trust": False,
+        }
+        function = "pipeline.tf.tfjs_graph.noise_floor:measure_noise_floor"
+        pool.submit(function, arguments, log=tmp_path / "log.txt").result()
+        floor = NoiseFloor.load(folder)
+        assert floor.reason is None
+        (found,) = floor.outputs["y"]
+        return found
+
+    return measure_now
+
+
+def test_a_product_moves_by_the_last_units_of_its_factors(measure: Measure) -> None:
+    floor = measure([MUL], {"weight": WEIGHT})
+
+    assert UNIT <= floor.error <= 4 * UNIT
+    assert 0 < floor.rms < floor.error
+    assert floor.agreement == 1.0
+
+
+def test_a_difference_that_cancels_moves_a_thousand_times_as_far(measure: Measure) -> None:
+    nodes = [node("far", "AddV2", ["x", "thousand"]), node("y", "Sub", ["far", "thousand"])]
+    floor = measure(nodes, {"thousand": np.full(1024, 1000, np.float32)})
+
+    assert 500 * UNIT <= floor.error <= 4000 * UNIT
+
+
+def test_weights_of_half_floats_move_by_their_own_units(measure: Measure) -> None:
+    floor = measure([MUL], {"weight": WEIGHT}, constants="DT_HALF")
+
+    assert 2**-13 < floor.error < 2**-10
+
+
+def test_single_numbers_and_whole_numbers_stay_as_they_are(measure: Measure) -> None:
+    whole = np.arange(1024, dtype=np.int32).reshape(1, 1024)
+    nodes = [
+        {**node("float", "Cast", ["x"]), "attr": {"SrcT": {"type": "DT_INT32"}, "DstT": SUM["T"]}},
+        node("y", "Mul", ["float", "mask"]),
+    ]
+    floor = measure(nodes, {"mask": np.float32(-1e30)}, whole, "int32")
+
+    assert floor == OutputFloor(error=0.0, rms=0.0, agreement=1.0)
+
+
+@pytest.mark.parametrize(
+    ("made", "error"),
+    [
+        pytest.param(node("y", "NoSuchOp", ["x"]), ConversionError, id="an op of nobody"),
+        pytest.param(
+            node("y", "Reshape", ["x", "sizes"]), ConversionError, id="a graph that does not run"
+        ),
+        pytest.param(
+            node("y", "WriteFile", ["x", "weight"]), UntrustedSourceError, id="an op that writes"
+        ),
+    ],
+)
+def test_a_base_that_tensorflow_must_not_or_cannot_run_has_no_floor(
+    measure: Measure, made: Json, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        measure([made], {"weight": WEIGHT, "sizes": np.array([7, 7], np.int32)})
