@@ -772,6 +772,19 @@ CASES: Mapping[str, Case] = {
         is_static=True,
         error=2e-6,
     ),
+    "FusedBatchNormV3 that averages with former batches": Case(
+        op="FusedBatchNormV3",
+        inputs={
+            "x": _normal(2, 3, 4, 5),
+            "scale": _normal(5),
+            "offset": _normal(5),
+            "mean": _normal(5),
+            "variance": _normal(5) ** 2,
+        },
+        attributes={"is_training": True, "exponential_avg_factor": 0.25},
+        is_static=True,
+        error=2e-6,
+    ),
     "FusedBatchNorm that trains, channels first": Case(
         op="FusedBatchNorm",
         inputs={"x": _normal(2, 3, 4, 5), "scale": _normal(3), "offset": _normal(3)},

@@ -54,6 +54,12 @@ def convert_keras_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         # The exported SavedModel has one signature and one graph.
         of_export = flags.model_copy(update={"signature_name": None, "saved_model_tags": None})
         record = convert_saved_model(source=Path(exported), folder=folder, flags=of_export)
+    if record.state:
+        raise ConversionError(
+            f"the model keeps {', '.join(record.state)} from run to run, which no layer of "
+            "TensorFlow.js does",
+            hint="save it with tf.saved_model.save: the state of a SavedModel becomes inputs",
+        )
     arguments = dict(zip(argument_names(loaded), loaded.input_names, strict=True))
     names = list(stated.outputs)
     _rename(folder / "model.json", arguments, names)

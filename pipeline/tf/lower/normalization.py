@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, require_ndim
+from pipeline.tf.lower.lowering_rule import Lowering, require_ndim
 
 _LAYOUTS = {b"NHWC": -1, b"NDHWC": -1, b"NCHW": 1, b"NCDHW": 1}
 
@@ -20,28 +20,35 @@ def _batch_norm(
     x: tf.Tensor,
     scale: tf.Tensor,
     offset: tf.Tensor,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
     epsilon: float,
     data_format: bytes,
     num_outputs: int,
     exponential_avg_factor: float = 1.0,
     **_: Any,
 ) -> list[tf.Tensor]:
-    if exponential_avg_factor != 1.0:
-        raise NotLowered("it averages with former batches")
     values = tf.cast(x, scale.dtype)
     ndim = require_ndim(x)
     channel = _LAYOUTS[data_format] % ndim
     axes = [axis for axis in range(ndim) if axis != channel]
     sizes = [-1 if axis == channel else 1 for axis in range(ndim)]
-    mean = tf.reduce_mean(values, axes, keepdims=True)
-    centred = values - mean
-    variance = tf.reduce_mean(tf.square(centred), axes, keepdims=True)
-    factor = tf.reshape(scale, sizes) * tf.math.rsqrt(variance + epsilon)
+    own_mean = tf.reduce_mean(values, axes, keepdims=True)
+    centred = values - own_mean
+    own_variance = tf.reduce_mean(tf.square(centred), axes, keepdims=True)
+    factor = tf.reshape(scale, sizes) * tf.math.rsqrt(own_variance + epsilon)
     y = tf.cast(centred * factor + tf.reshape(offset, sizes), x.dtype)
     count = tf.cast(tf.size(x) / tf.size(scale), scale.dtype)
-    unbiased = variance * (count / tf.maximum(count - 1.0, 1.0))
-    # Its other results are for its gradient.
-    flat = [tf.reshape(part, [-1]) for part in (mean, unbiased, mean, variance)]
+    unbiased = own_variance * (count / tf.maximum(count - 1.0, 1.0))
+    # The last two are for its gradient.
+    parts = (own_mean, unbiased, own_mean, own_variance)
+    flat = [tf.reshape(part, [-1]) for part in parts]
+    if exponential_avg_factor != 1.0:  # it averages with former batches
+        share = tf.constant(exponential_avg_factor, scale.dtype)
+        flat[:2] = [
+            new * share + old * (1.0 - share)
+            for new, old in zip(flat[:2], (mean, variance), strict=True)
+        ]
     return [y, *flat, *([tf.zeros([0], scale.dtype)] * (num_outputs - 1 - len(flat)))]
 
 

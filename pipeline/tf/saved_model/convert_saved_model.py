@@ -26,6 +26,7 @@ from pipeline.tf.saved_model.signatures import (
     list_signatures,
     trace_signature,
 )
+from pipeline.tf.state_start import list_start
 from pipeline.tf.untrusted.refuse import check_trusted
 from pipeline.tf.write_graph_model import write_graph_model
 
@@ -71,8 +72,14 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
     )
     written = write_graph_model(
         frozen,
-        inputs=_tie(traced.inputs, _user_inputs(frozen), side="input"),
-        outputs=_tie(traced.outputs, frozen.outputs, side="output"),
+        inputs=[
+            *_tie(traced.inputs, _user_inputs(frozen), side="input"),
+            *(Tie(name=each.name, tensor=each.input.name) for each in frozen.state),
+        ],
+        outputs=[
+            *_tie(traced.outputs, frozen.outputs, side="output"),
+            *(Tie(name=each.name, tensor=each.output.name) for each in frozen.state),
+        ],
         signature=_build_signature(frozen, meta_graph.signature_def[key]),
         source=source,
         folder=folder,
@@ -85,6 +92,7 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=written.repairs,
+        state={each.name: list_start(each.name, each.value) for each in frozen.state} or None,
     )
 
 
@@ -106,7 +114,7 @@ def _check_examples(meta_graph: MetaGraphDef, key: str) -> None:
 def _build_signature(frozen: Frozen, stated: SignatureDef) -> SignatureDef:
     """Return the signature that the converter's optimizer must keep: all inputs and outputs."""
     signature = converter._build_signature_def(  # noqa: SLF001  # the pinned converter has no other way
-        frozen.graph, frozen.inputs, frozen.outputs, stated
+        frozen.graph, frozen.inputs, frozen.outputs, None if frozen.state else stated
     )
     if len(signature.outputs) < len({tensor.name for tensor in frozen.outputs}):
         # Two outputs matched the same name, and one would be optimized away.

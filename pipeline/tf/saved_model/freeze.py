@@ -18,10 +18,11 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
-from pipeline.errors import ConversionError, FormatError
+from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.saved_model.resources import trace_resources
 from pipeline.tf.saved_model.signatures import trace_signature
+from pipeline.tf.saved_model.state import StateTensor, freeze_with_state
 from pipeline.tf.saved_model.tables import find_initializer, place_assets
 from pipeline.tf.tf_session import is_of_tensorflow_1
 
@@ -55,6 +56,7 @@ class Frozen:
         tensorflow_version: Version that wrote the SavedModel.
         initializer_graph: tf.Graph that fills the tables, or None.
         resource_ids: The converter's two mappings of tensor names to table ids, or None.
+        state: Variables that became inputs and outputs, which are behind the others.
     """
 
     graph: Any
@@ -63,6 +65,7 @@ class Frozen:
     tensorflow_version: str
     initializer_graph: Any
     resource_ids: tuple[Mapping[str, int], Mapping[str, int]] | None
+    state: Sequence[StateTensor] = ()
 
 
 def freeze_signature(
@@ -90,13 +93,21 @@ def freeze_signature(
         return _freeze_unloaded(folder, meta_graph, signature_key, error)
     function = model.signatures[signature_key]
     initializer_graph = resource_ids = None
+    state: Sequence[StateTensor] = ()
     try:
-        graph = converter._freeze_saved_model_v2(function, control_flow_v2)  # noqa: SLF001  # the pinned converter has no other way
+        if with_state := freeze_with_state(function, control_flow_v2=control_flow_v2):
+            graph, state = with_state
+        else:
+            graph = converter._freeze_saved_model_v2(  # noqa: SLF001  # the pinned converter has no other way
+                function, control_flow_v2
+            )
         if resources := trace_resources(model, function):
             resource_ids = resources.ids
             initializer_graph = converter._freeze_saved_model_v2(  # noqa: SLF001  # the pinned converter has no other way
                 resources.initializer, control_flow_v2
             )
+    except PipelineError:
+        raise
     except Exception as error:  # noqa: BLE001  # the converter raises of every kind
         print(f"Freezing as TensorFlow 2 failed ({error!r}); trying as TensorFlow 1.")
         initializer_graph = resource_ids = None
@@ -104,11 +115,12 @@ def freeze_signature(
         graph = _freeze_v1(folder, tags, names, error)
     return Frozen(
         graph=graph,
-        inputs=function.inputs,
-        outputs=function.outputs,
+        inputs=[*function.inputs, *(each.input for each in state)],
+        outputs=[*function.outputs, *(each.output for each in state)],
         tensorflow_version=model.tensorflow_version,
         initializer_graph=initializer_graph or _find_initializer(graph, meta_graph, folder),
         resource_ids=resource_ids,
+        state=state,
     )
 
 

@@ -4,7 +4,7 @@ It runs in a child process, on the CPU. Each format has a function that loads an
 sources, here the SavedModel; `write_outputs` is shared.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from pipeline.errors import ConversionError, SignatureError
 from pipeline.proof.make_reference import make_reference, without_inputs, write_reference
+from pipeline.proof.state_steps import add_steps
 from pipeline.proof.vector_files import Tensors, load_vectors, narrow
 from pipeline.records.contract import InputContract
 from pipeline.records.flags import SourceFlags
@@ -22,6 +23,7 @@ from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.saved_model.freeze import format_reason, load_model
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.saved_model.signatures import trace_signature
+from pipeline.tf.saved_model.state import name_variables
 from pipeline.tf.tf_session import is_of_tensorflow_1, open_session, run_in_session
 from pipeline.tf.untrusted.refuse import check_trusted
 
@@ -49,7 +51,7 @@ def run_saved_model(
         ConversionError: TensorFlow cannot load it; else as `write_outputs`.
     """
     return write_outputs(
-        _load(source, record.signature_key or "", flags),
+        _load(source, record, flags),
         source=source,
         record=record,
         **known,
@@ -115,14 +117,16 @@ def write_outputs(  # noqa: PLR0913  # the source, and all facts of the step
         else [_fill(vector.inputs, unpublished) for vector in vectors],
         contracts=contracts,
     )
+    reference = add_steps(reference, run, record.state or {})
     published = without_inputs(reference, (spec.name for spec in unpublished))
     return write_reference(
         folder, published, seed=seed, runtime=runtime or f"tensorflow {tf.version.VERSION}"
     )
 
 
-def _load(source: Path, key: str, flags: SourceFlags) -> RunOne:
+def _load(source: Path, record: Conversion, flags: SourceFlags) -> RunOne:
     """Return a function that runs a signature, in a session if only a session can load it."""
+    key = record.signature_key or ""
     meta_graph = choose_meta_graph(load_saved_model(source), flags.saved_model_tags)
     if not flags.trust:
         check_trusted(meta_graph)
@@ -140,7 +144,23 @@ def _load(source: Path, key: str, flags: SourceFlags) -> RunOne:
     function = model.signatures[key]
     # TensorFlow returns the function alone, and it dies with its model.
     function.model = model
+    if record.state:
+        return _with_state(function, record.state)
     return lambda fed: dict(function(**fed))
+
+
+def _with_state(function: Any, names: Collection[str]) -> RunOne:
+    """Return a function that takes and returns the values of variables, too."""
+    variables = {name: each for name, each in name_variables(function).values() if name in names}
+
+    def run(fed: Mapping[str, tf.Tensor]) -> Mapping[str, Any]:
+        for name, variable in variables.items():
+            variable.assign(fed[name])
+        given = {name: value for name, value in fed.items() if name not in variables}
+        results = dict(function(**given))
+        return {**results, **{name: each.read_value() for name, each in variables.items()}}
+
+    return run
 
 
 def _unpublished_inputs(

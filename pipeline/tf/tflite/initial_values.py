@@ -6,12 +6,10 @@ TensorFlow computes values.
 
 import numpy as np
 
-from pipeline.errors import ConversionError
+from pipeline.tf.state_start import list_start
 from pipeline.tf.tflite.build_graph import GraphBuilder, leave
 from pipeline.tf.tflite.tflite_model import TfliteModel
 from pipeline.tf.tflite.tflite_signature import Ends
-
-_MAX_VALUES = 65_536
 
 
 def find_state(model: TfliteModel, ends: Ends) -> dict[str, list[float] | None]:
@@ -33,13 +31,5 @@ def find_state(model: TfliteModel, ends: Ends) -> dict[str, list[float] | None]:
         if held is None:
             continue
         values = np.asarray(leave(held, graph.tensors[variable.read]))
-        if not values.any():
-            continue
-        if values.size > _MAX_VALUES:
-            raise ConversionError(
-                f"the variable {variable.name!r} starts with {values.size:,} values; expected "
-                f"zeros, or at most {_MAX_VALUES:,} values",
-                hint="docs/tflite.md lists what can be converted",
-            )
-        state[name] = [float(value) for value in values.reshape(-1)]
+        state[name] = list_start(variable.name, values)
     return state

@@ -1,0 +1,153 @@
+"""State of SavedModels: variables that a function assigns, proved in the real TensorFlow.js."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import stateful_models
+import tfjs_runtime
+
+from pipeline.errors import ConversionError
+from pipeline.proof.vector_files import Vectors, load_vectors
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
+from pipeline.runtime.run_models import Runs
+from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+from pipeline.tfjs.model.signature import read_signature
+from pipeline.tfjs.rewrite.rewrite import rewrite_graph
+from pipeline.workers.pool import TensorFlowPool
+
+pytestmark = pytest.mark.tensorflow
+
+CONVERT = "pipeline.tf.saved_model.convert_saved_model:convert_saved_model"
+REFER = "pipeline.tf.saved_model.saved_model_reference:run_saved_model"
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[TensorFlowPool]:
+    with TensorFlowPool(max_workers=1) as pool:
+        yield pool
+
+
+Submit = Callable[..., Any]
+
+
+@pytest.fixture
+def submit(pool: TensorFlowPool, tmp_path: Path) -> Submit:
+    def submit_now(function: str, **arguments: Any) -> Any:
+        return pool.submit(function, arguments, log=tmp_path / "log.txt").result().value
+
+    return submit_now
+
+
+Convert = Callable[..., Conversion]
+
+
+@pytest.fixture
+def convert(submit: Submit, tmp_path: Path) -> Convert:
+    def convert_now(name: str, **flags: Any) -> Conversion:
+        base = tmp_path / "base"
+        shutil.rmtree(base, ignore_errors=True)
+        base.mkdir()
+        source = stateful_models.built() / name
+        asked = ConversionFlags(**flags)
+        return Conversion.model_validate(submit(CONVERT, source=source, folder=base, flags=asked))
+
+    return convert_now
+
+
+Prove = Callable[..., tuple[Conversion, Vectors, Runs]]
+
+
+@pytest.fixture
+def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
+    """Return a function that converts a model, and runs it in both runtimes on the same inputs."""
+
+    def prove_now(name: str, **flags: Any) -> tuple[Conversion, Vectors, Runs]:
+        record = convert(name, **flags)
+        base, folder = tmp_path / "base", tmp_path / "reference"
+        folder.mkdir()
+        model_json = load_model_json(base / "model.json")
+        content, _ = rewrite_graph(model_json.content)
+        (base / "model.json").write_bytes(format_model_json(replace(model_json, content=content)))
+        submit(
+            REFER,
+            source=stateful_models.built() / name,
+            folder=folder,
+            signature=read_signature(model_json, record),
+            record=record,
+            seed=name,
+            task=None,
+            given=None,
+            hints={},
+            flags=ConversionFlags(**flags),
+        )
+        vectors = load_vectors(folder)
+        inputs = [vector.inputs for vector in vectors.vectors]
+        return record, vectors, tfjs_runtime.run(tmp_path, {"base": base}, inputs)
+
+    return prove_now
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("control_flow_v2", [False, True])
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        pytest.param("total", {"mean_state": [1.0, -2.0], "count": None}, id="sums"),
+        pytest.param("window", {"ring": None, "step": None}, id="rows of a ring"),
+        pytest.param("twice", {"level": [0.5, 0.25]}, id="assigned by two calls"),
+        pytest.param(
+            "recurrent",
+            {"lstm/Variable": None, "lstm/Variable_1": None, "out/Variable": None},
+            id="recurrent layers of Keras",
+        ),
+        pytest.param("unread", None, id="an assignment that nobody reads"),
+        pytest.param("written_first", None, id="a variable that each run fills"),
+        pytest.param("normalized", None, id="statistics of training"),
+    ],
+)
+def test_tensorflow_js_returns_what_tensorflow_does(
+    prove: Prove, name: str, state: dict[str, Any] | None, *, control_flow_v2: bool
+) -> None:
+    record, vectors, runs = prove(name, control_flow_v2=control_flow_v2)
+
+    assert record.state == state
+    for backend, variants in runs.items():
+        run = variants["base"]
+        assert run.status == "ok", (backend, run.error)
+        for i, vector in enumerate(vectors.vectors):
+            for output, values in vector.outputs.items():
+                np.testing.assert_allclose(run.outputs[i][output], values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.network
+def test_a_sequence_starts_anew_and_feeds_state_back(prove: Prove) -> None:
+    _, vectors, _ = prove("total")
+
+    steps = [vector for vector in vectors.vectors if "from the start" in (vector.note or "")]
+    assert len(steps) == 4
+    assert steps[0].inputs["mean_state"].tolist() == [1.0, -2.0]
+    total = np.array([1.0, -2.0], np.float32)
+    for number, step in enumerate(steps, 1):
+        total += step.inputs["value"]
+        np.testing.assert_array_equal(step.outputs["mean_state"], total)
+        np.testing.assert_allclose(step.outputs["mean"], total / number, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("branch", "kept from run to run by Switch .*cond", id="in a branch"),
+        pytest.param("many", "'memory' starts with 70,000 values", id="too many values"),
+    ],
+)
+def test_state_that_cannot_be_an_input_is_refused(
+    convert: Convert, name: str, message: str
+) -> None:
+    with pytest.raises(ConversionError, match=message):
+        convert(name)
