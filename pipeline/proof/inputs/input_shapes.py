@@ -73,23 +73,24 @@ def list_sizes(
         At least one choice; an empty dict where nothing is unknown.
     """
     count = 2 if any(_is_ambiguous(spec) for spec in inputs) else 1
-    tables = [_list_candidates(inputs, task, contracts, batch, reading) for reading in range(count)]
-    usual = itertools.chain.from_iterable(map(_combine, tables))
+    tables = [_list_candidates(inputs, task, contracts, reading) for reading in range(count)]
+    usual = list(itertools.chain.from_iterable(map(_combine, tables)))
 
     def count_bytes(sizes: Sizes) -> int:
         shapes = (resolve_shape(spec, sizes, task=task) for spec in inputs)
         return sum(_NUMBER_BYTES * math.prod(shape) for shape in shapes)
 
     longest = sorted(tables, key=lambda table: "length" not in table)
-    grown = (choice for table in longest for choice in grow_sizes(table, count_bytes))
-    return [*usual, *grown]
+    grown = [choice for table in longest for choice in grow_sizes(table, count_bytes)]
+    # Another batch rarely helps.
+    ordered = sorted([*usual, *grown], key=lambda choice: choice.get("batch", 1) > 1)
+    return [{**one, "batch": batch} if one.get("batch") == 1 else one for one in ordered]
 
 
 def _list_candidates(
     inputs: Sequence[TensorSpec],
     task: str | None,
     contracts: Mapping[str, InputContract],
-    batch: int,
     reading: int,
 ) -> dict[str, tuple[Any, ...]]:
     """Return the values of each variable, the usual first, under one reading of the shapes."""
@@ -100,8 +101,6 @@ def _list_candidates(
         candidates[axis] = _candidates(axis, inputs, task)
     if any(is_index(spec) and not _has_vocabulary(spec, contracts) for spec in inputs):
         candidates["vocabulary"] = _VOCABULARIES
-    if "batch" in candidates:
-        candidates["batch"] = (batch, *candidates["batch"][1:])
     return {**candidates, READING: (reading,)} if reading else candidates
 
 

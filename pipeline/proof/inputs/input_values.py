@@ -116,7 +116,8 @@ def is_sample(request: Request) -> bool:
     make = choose_maker(request)
     if make is _make_image:
         return _count_channels(request) in CHANNELS
-    return make in {_make_text, _make_sound} or (make is _make_features and not request.is_number)
+    is_row = len(request.shape) <= 1 and not request.is_number
+    return make in {_make_text, _make_sound} or (make is _make_features and is_row)
 
 
 def has_edges(request: Request) -> bool:

@@ -142,6 +142,7 @@ def test_the_low_edges_of_sounds_and_texts_are_silence_and_nothing() -> None:
         ([tensor("audio", "float32", [1, 16000])], True, True),
         ([tensor("text", "string", [1])], True, True),
         ([tensor("x", "float32", [1, 9])], True, True),
+        ([tensor("x", "float32", [1, 50, 9])], False, True),
         ([tensor("ids", "int32", [1, 9])], False, True),
         ([tensor("mask", "float32", [1, 9])], False, False),
     ],
