@@ -16,6 +16,8 @@ Then, as far as the format says it:
 - `inputs`, `outputs`: `id`, `name`, `tensor`, `dtype`, `jsDtype` (the dtype that TensorFlow.js
   takes and returns), `shape` (-1 for an unknown size, null for an unknown number of axes), and
   of outputs `proof`, as in signature.json
+- `contracts`: of a model of TensorFlow.js, what its files say of each input (docs/inputs.md);
+  `unstated`, the inputs whose range they do not say
 - `ends`: tensors of the graph that could be fed (`inputs`) and that nobody reads (`outputs`)
 - `requiresAsync`, `asyncOps`: whether `executeAsync()` is needed, and for which ops
 - `parameters`: floating-point values in weights; of a SavedModel those that its signatures
@@ -44,6 +46,7 @@ from typing import Any
 
 from pydantic import Field
 
+from pipeline.records.contract import InputContract
 from pipeline.records.record import CamelPart
 from pipeline.records.shape import JsonShape
 from pipeline.records.signature import Proof
@@ -180,6 +183,8 @@ class Description(CamelPart):
     signatures: dict[str, DescribedSignature] | None = None
     inputs: list[Tensor] | None = None
     outputs: list[Tensor] | None = None
+    contracts: dict[str, InputContract] = Field(default_factory=dict)
+    unstated: list[str] = Field(default_factory=list)
     ends: Ends | None = None
     requires_async: bool | None = None
     async_ops: tuple[str, ...] = ()

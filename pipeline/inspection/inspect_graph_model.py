@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.errors import SignatureError
 from pipeline.inspection.description import Description, Ends, Tensor
 from pipeline.inspection.effort import Feed, gauge
+from pipeline.inspection.inspect_contracts import inspect_contracts
 from pipeline.inspection.shapes import Body, Graph
 from pipeline.inspection.stored import describe_weights, read_values
 from pipeline.records.shape import Shape
@@ -60,12 +61,15 @@ def inspect_graph_model(path: Path, *, shapes: Mapping[str, Shape]) -> Descripti
         shapes,
     )
     ops = topology.count_ops()
+    found_contracts = inspect_contracts(model_json, path, called.inputs)
     return Description(
         format="tfjs_graph_model",
         producer={key: content.get(key) for key in ("generatedBy", "convertedBy")},
         repairs=find_repairs(found.content, parse_signature_def(found.content), signature),
         inputs=called.inputs,
         outputs=called.outputs,
+        contracts=found_contracts.contracts,
+        unstated=found_contracts.unstated,
         requires_async=called.requires_async,
         ends=Ends(
             inputs=[tensor_name(name) for name in topology.placeholders()],

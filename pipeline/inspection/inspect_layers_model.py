@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.inspection.description import Description, Tensor
+from pipeline.inspection.inspect_contracts import inspect_contracts
 from pipeline.inspection.stored import describe_weights, read_values
 from pipeline.records.shape import Shape
 from pipeline.tfjs.model.dtypes import js_dtype
@@ -29,14 +30,18 @@ def inspect_layers_model(path: Path) -> Description:
     model = parse_layers(topology, where=f"{path.name}: modelTopology")
     reading = read_values(model_json, path.parent)
     learned = [spec for spec in model_json.weights if spec.group != OPTIMIZER]
-    inputs = zip(model.input_names(), model.input_layers(), strict=True)
+    layers = zip(model.input_names(), model.input_layers(), strict=True)
+    inputs = [_describe_input(i, n, layer.config) for i, (n, layer) in enumerate(layers)]
+    found = inspect_contracts(model_json, path, inputs)
     return Description(
         format="tfjs_layers_model",
         producer={
             key: model_json.content.get(key) or topology.get(key)
             for key in ("generatedBy", "convertedBy", "keras_version", "backend")
         },
-        inputs=[_describe_input(i, n, layer.config) for i, (n, layer) in enumerate(inputs)],
+        inputs=inputs,
+        contracts=found.contracts,
+        unstated=found.unstated,
         outputs=[
             Tensor(id=i, name=name, tensor=None, dtype=None, js_dtype=None, shape=None)
             for i, name in enumerate(model.output_names())

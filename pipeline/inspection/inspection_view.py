@@ -11,6 +11,7 @@ from pipeline.catalog.completion import parse_model
 from pipeline.catalog.model_table import format_models_table
 from pipeline.errors import FormatError
 from pipeline.formats.table import find_format
+from pipeline.inspection.contract_view import describe_contracts
 from pipeline.inspection.description import (
     BackendRun,
     Checkpoint,
@@ -57,6 +58,8 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
         lines += [BLANK, *_tensors("inputs", model.inputs, width)]
         lines += _tensors("outputs", model.outputs or (), width)
         lines += _ends(model, width)
+        for label, text in describe_contracts(model.contracts, model.unstated):
+            lines += _field(label, text, width)
     if model.weights is not None:
         lines += [BLANK, *_body(model, model.weights, width)]
     for repair in model.repairs:

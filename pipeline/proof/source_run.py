@@ -64,7 +64,7 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
     base = work.inputs["convert"]
     signature = Signature.load(work.inputs["signature"])
     record = ConvertedSource.load(base)
-    contracts = _read_contracts(base, signature, record, stated)
+    contracts = _read_contracts(source, base, signature, record, stated)
     Contracts(
         inputs={one.name: contracts[one.name] for one in signature.inputs},
         provisional=None
@@ -88,6 +88,7 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
 
 
 def _read_contracts(
+    source: Path,
     base: Path,
     signature: Signature,
     record: ConvertedSource,
@@ -102,7 +103,7 @@ def _read_contracts(
         if name not in known
     ]
     return apply_stated(
-        find_contracts(model_json, base, signature.inputs, record),
+        find_contracts(model_json, base, signature.inputs, record, source=source),
         stated,
         inputs=[*signature.inputs, *unpublished],
         outputs=[output.name for output in signature.outputs],

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from pipeline.records.contract import InputContract
 from pipeline.records.record import CamelPart, Part, Record, SparsePart
 from pipeline.records.shape import JsonShape
 
@@ -81,7 +82,9 @@ class LoadedModel(Part):
 class Conversion(SparsePart):
     """What a conversion tells of the source; a graph model says all of it itself (None)."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"loaded", "ranges", "scales", "state", "steps"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
+        {"contracts", "loaded", "ranges", "scales", "state", "steps"}
+    )
 
     signature_key: str | None = None
     """The signature that was converted."""
@@ -106,6 +109,8 @@ class Conversion(SparsePart):
     row-major; None for zeros."""
     ranges: dict[str, tuple[float, float]] | None = None
     """Least and greatest value of inputs, by name, where the source states them."""
+    contracts: dict[str, InputContract] | None = None
+    """What the source states of its inputs, by name, each fact with its evidence."""
 
     @property
     def stated(self) -> StatedSignature:

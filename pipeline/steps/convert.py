@@ -85,7 +85,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=3,
+    version=4,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.proof.inputs.contract_facts import BYTE
+from pipeline.proof.inputs.keras_applications import IMAGENET_MEAN
+from pipeline.records.contract import Color
 from pipeline.tfjs.model.layers_ops import read_topology
 from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.topology import Node, parse_topology, split_tensor_name
@@ -21,18 +24,28 @@ _FORWARDING = frozenset(
     | {"ResizeBilinear", "ResizeNearestNeighbor", "Snapshot", "StopGradient", "Transpose", "Unpack"}
     | {"ClipByValue", "Maximum", "Minimum", "StridedSlice", "Slice", "Where", "SelectV2"}
 )
-_ARITHMETIC = frozenset({"Add", "AddV2", "BiasAdd", "Div", "Mul", "RealDiv", "Sub"})
+_NORMALIZING = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
+_ARITHMETIC = frozenset({"Add", "AddV2", "BiasAdd", "Div", "Mul", "RealDiv", "Sub"}) | _NORMALIZING
+# Ops that leave the channels in their order.
+_ORDERLY = frozenset({"Cast", "ExpandDims", "Identity", "Pad", "PadV2", "MirrorPad"}) | frozenset(
+    {"ResizeBilinear", "ResizeNearestNeighbor", "Snapshot", "StopGradient"}
+)
 _GATHERS = frozenset({"Gather", "GatherV2", "ResourceGather"})
 _IDENTITIES = frozenset({"Identity", "ReadVariableOp"})
 _MAX_NODES = 64
 _MAX_WORDS = 64
 _MAX_CONSTANT = 64
+_NUM_NORMALIZING = 5  # x, scale, offset, mean, variance
+_LEAST_VARIANCE = 1e-12
 
 _RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
 # Networks expect about -1 to 1, or a unit variance; Caffe's models expect 255 - mean.
 _WIDTHS = (0.9, 6.5)
 _MAX_CENTRE = 1.0
 _CAFFE_MEANS = (90.0, 140.0)
+_EXACT = ((0.0, 1.0), (-1.0, 1.0))
+_TOLERANCE = 0.01
+_MEAN_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +56,27 @@ class FrontRange:
         range: Least and greatest pixel.
         ops: The operations, in order.
         target: The values that the operations make of `range`.
+        color: The order of three channels, where the means that are subtracted are ImageNet's.
     """
 
     range: tuple[float, float]
     ops: Sequence[str]
     target: tuple[float, float]
+    color: Color | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Affine:
+    """What operations have made of x: scale * x + offset, by channel."""
+
+    scale: Array
+    offset: Array
+
+    @property
+    def zero(self) -> Array:
+        """The pixel that becomes 0, by channel."""
+        zero: Array = -self.offset / self.scale
+        return zero
 
 
 class GraphFront:
@@ -73,23 +102,60 @@ class GraphFront:
         ]
         return min((size for size in sizes if size is not None), default=None)
 
-    def pixel_range(self, name: str) -> FrontRange | None:
-        """Return the range of pixels that the first additions and products are made for."""
-        scale, offset, ops = 1.0, 0.0, []
+    def pixel_range(self, name: str, *, is_picture: bool) -> FrontRange | None:
+        """Return the range that the first additions and products are made for.
+
+        Args:
+            name: Node of an input.
+            is_picture: Whether it is a picture. What is none may have any range; it is known where
+                the operations make exactly 0..1 or -1..1 of it.
+        """
+        with np.errstate(all="ignore"):  # a hostile file has any constant
+            return self._follow(name, is_picture=is_picture)
+
+    def _follow(self, name: str, *, is_picture: bool) -> FrontRange | None:
+        made = _Affine(scale=np.ones(1), offset=np.zeros(1))
+        ops: list[str] = []
+        orderly, color = True, None
         for node, tensor in self._walk(name, _FORWARDING | _ARITHMETIC, straight=True):
             if node.op not in _ARITHMETIC:
+                orderly = orderly and node.op in _ORDERLY
                 continue
-            constant = self._other_constant(node, tensor)
-            if constant is None:
+            after = self._apply_node(node, tensor, made)
+            if after is None:
                 break
+            made = after
             ops.append(node.op)
-            first = split_tensor_name(node.data_inputs[0])[0] == tensor
-            scale, offset = _apply(node.op, scale, offset, float(constant.mean()), first=first)
-        chosen = _choose_range(scale, offset) if ops else None
+            color = color or (_find_color(made.zero) if orderly else None)
+        scale, offset = float(made.scale.mean()), float(made.offset.mean())
+        chosen = _choose_range(scale, offset, exact=not is_picture) if ops else None
         if chosen is None:
             return None
         low, high = sorted(edge * scale + offset for edge in chosen)
-        return FrontRange(range=chosen, ops=ops, target=(low, high))
+        return FrontRange(range=chosen, ops=ops, target=(low, high), color=color)
+
+    def _apply_node(self, node: Node, tensor: str, made: _Affine) -> _Affine | None:
+        """Return what is made of x by one more operation; None where that is unknown."""
+        if node.op in _NORMALIZING:
+            return self._normalize(node, made)
+        constant = self._other_constant(node, tensor)
+        if constant is None or not constant.size:
+            return None
+        if made.scale.size > 1 and constant.size not in (1, made.scale.size):
+            return None
+        first = split_tensor_name(node.data_inputs[0])[0] == tensor
+        return _apply(node.op, made, constant.reshape(-1).astype(np.float64), first=first)
+
+    def _normalize(self, node: Node, made: _Affine) -> _Affine | None:
+        """Return what is made of x by its mean and variance; a later scale is the network's own."""
+        inputs = [self._read(_through_identities(self._nodes, name)) for name in node.data_inputs]
+        if len(inputs) != _NUM_NORMALIZING or inputs[3] is None or inputs[4] is None:
+            return None
+        mean, variance = (np.asarray(values, np.float64).reshape(-1) for values in inputs[3:])
+        if not mean.size or mean.size != variance.size or (variance < 0).any():
+            return None
+        scale = 1.0 / np.sqrt(variance + _LEAST_VARIANCE)
+        return _Affine(scale=made.scale * scale, offset=(made.offset - mean) * scale)
 
     def _walk(
         self, name: str, through: frozenset[str], *, straight: bool = False
@@ -137,36 +203,56 @@ class GraphFront:
 
     def _read(self, name: str) -> Array | None:
         """Return the values of a small weight, or the values that a layer states."""
-        stated = self._nodes[name].attrs.get("values")
+        node = self._nodes[name]
+        stated = node.attrs.get("values")
         if isinstance(stated, int | float | list):
             return np.asarray(stated, np.float32)
-        spec = self._specs.get(name)
+        weight = node.attrs.get("weight", name)
+        spec = self._specs.get(weight)
         if spec is None or spec.size > _MAX_CONSTANT:
             return None
         stored = walk_weights(self._model_json, self._folder)
-        return next(weight.read() for weight in stored if weight.spec.name == name)
+        return next(part.read() for part in stored if part.spec.name == weight)
 
 
-def _apply(
-    op: str, scale: float, offset: float, value: float, *, first: bool
-) -> tuple[float, float]:
-    """Return scale and offset of x after one more operation with a constant: (2, 1) after * 2."""
+def _apply(op: str, made: _Affine, value: Array, *, first: bool) -> _Affine:
+    """Return what is made of x by one more operation with a constant: 2 * x after * 2."""
     if op in ("Add", "AddV2", "BiasAdd"):
-        return scale, offset + value
+        return _Affine(scale=made.scale + 0 * value, offset=made.offset + value)
     if op == "Sub":
-        return (scale, offset - value) if first else (-scale, value - offset)
-    factor = value if op == "Mul" else 1.0 / value if first and value else 0.0
-    return scale * factor, offset * factor
+        sign = 1.0 if first else -1.0
+        return _Affine(scale=sign * made.scale + 0 * value, offset=sign * (made.offset - value))
+    factor = value if op == "Mul" else np.where(value != 0, 1.0 / value, 0.0) * first
+    return _Affine(scale=made.scale * factor, offset=made.offset * factor)
 
 
-def _choose_range(scale: float, offset: float) -> tuple[float, float] | None:
+def _choose_range(scale: float, offset: float, *, exact: bool) -> tuple[float, float] | None:
     """Return the range of pixels that the arithmetic maps to a usual range of networks."""
+    if exact:
+        return next((pixels for pixels in _RANGES if _is_exact(scale, offset, pixels)), None)
     if scale == 1.0 and _CAFFE_MEANS[0] <= -offset <= _CAFFE_MEANS[1]:
         return _RANGES[0]
     for low, high in _RANGES:
         width, centre = abs(scale) * (high - low), scale * (high + low) / 2 + offset
         if _WIDTHS[0] <= width <= _WIDTHS[1] and abs(centre) <= _MAX_CENTRE:
             return low, high
+    return None
+
+
+def _is_exact(scale: float, offset: float, pixels: tuple[float, float]) -> bool:
+    made = [edge * scale + offset for edge in pixels]
+    return any(np.allclose(made, target, rtol=0, atol=_TOLERANCE) for target in _EXACT)
+
+
+def _find_color(zero: Array) -> Color | None:
+    """Return the order of channels in which pixels that become 0 are ImageNet's means."""
+    if zero.size != len(IMAGENET_MEAN) or not np.isfinite(zero).all():
+        return None
+    orders: tuple[tuple[Color, Array], ...] = (("rgb", zero), ("bgr", zero[::-1]))
+    for color, ordered in orders:
+        for unit in (1.0, BYTE):
+            if np.allclose(ordered / unit, IMAGENET_MEAN, rtol=0, atol=_MEAN_TOLERANCE):
+                return color
     return None
 
 

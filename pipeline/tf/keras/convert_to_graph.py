@@ -17,6 +17,8 @@ import keras
 import tf_keras
 
 from pipeline.errors import ConversionError
+from pipeline.proof.inputs.keras_applications import find_application
+from pipeline.records.contract import InputContract
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
 from pipeline.tf.keras.keras_call import CALL_KEY, argument_names, describe_call, trace_model
@@ -61,7 +63,15 @@ def convert_keras_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         inputs=_order(record.inputs or (), arguments),
         outputs=_order(record.outputs or (), {name: name for name in names}),
         repairs=[*loaded.repairs, *record.repairs],
+        contracts=_find_contracts(loaded),
     )
+
+
+def _find_contracts(loaded: LoadedKeras) -> dict[str, InputContract] | None:
+    """Return what the name of a network of Keras says of its image."""
+    found = find_application(loaded.file.config)
+    names = loaded.input_names
+    return {names[0]: found} if found is not None and len(names) == 1 else None
 
 
 def _export(loaded: LoadedKeras, call: Any, folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 Each call of a layer becomes its ops: a dense layer with softmax becomes MatMul, BiasAdd, Softmax.
 Nested models are unfolded. Nodes have no attributes, except constants that the configuration
-states: "rows" of an embedding table, "values" of numbers added to pixels. Layers without such ops,
+states: "rows" of an embedding table, "values" of numbers added to pixels; and constants that are a
+weight: "weight", its name. Layers without such ops,
 like recurrent layers, become a node of their class. Each input and output of the model is a node
 with its `tensor` name in signature.json. This module opens no file.
 """
@@ -53,7 +54,6 @@ _PLAIN: Mapping[str, str] = {
     "AveragePooling1D": "AvgPool",
     "AveragePooling2D": "AvgPool",
     "AveragePooling3D": "AvgPool3D",
-    "BatchNormalization": "FusedBatchNormV3",
     "CenterCrop": "StridedSlice",
     "Cropping2D": "StridedSlice",
     "ELU": "Elu",
@@ -204,6 +204,14 @@ def _rescale(graph: _Graph, layer: Layer, inputs: Sequence[str], scope: str) -> 
     return graph.add(f"{scope}/AddV2", "AddV2", [scaled, offset])
 
 
+def _normalize(graph: _Graph, layer: Layer, inputs: Sequence[str], scope: str) -> str:
+    weights = [
+        graph.constant(f"{scope}/{name}", weight=f"{layer.name}/{name}")
+        for name in ("gamma", "beta", "moving_mean", "moving_variance")
+    ]
+    return graph.add(f"{scope}/BatchNormalization", "FusedBatchNormV3", [*inputs, *weights])
+
+
 def _look_up(graph: _Graph, layer: Layer, inputs: Sequence[str], scope: str) -> str:
     table = graph.constant(f"{scope}/embeddings", rows=layer.config.get("input_dim"))
     return graph.add(f"{scope}/GatherV2", "GatherV2", [table, *inputs])
@@ -225,6 +233,7 @@ def _activate(graph: _Graph, layer: Layer, inputs: Sequence[str], scope: str) ->
 
 _SPECIAL: Mapping[str, Callable[[_Graph, Layer, Sequence[str], str], str]] = {
     "Activation": _activate,
+    "BatchNormalization": _normalize,
     "CategoryEncoding": _count,
     "Concatenate": _join,
     "Embedding": _look_up,

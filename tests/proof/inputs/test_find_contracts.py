@@ -8,6 +8,7 @@ import pytest
 from graph_models import node, placeholder, tensor_info, write_graph_model
 
 from pipeline.proof.inputs.find_contracts import find_contracts
+from pipeline.records.contract import InputContract
 from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
@@ -16,16 +17,24 @@ Json = dict[str, Any]
 IMAGE = (-1, 8, 8, 3)
 
 
-def find(folder: Path, nodes: list[Json], weights: Json, *, dtype: str = "float32") -> Json:
+def find(  # noqa: PLR0913  # a graph, and what is known of it
+    folder: Path,
+    nodes: list[Json],
+    weights: Json,
+    *,
+    dtype: str = "float32",
+    shape: tuple[int, ...] = IMAGE,
+    record: Conversion | None = None,
+) -> Json:
     """Return the facts of the input `x` of a graph whose output is `y`."""
     nodes = [*nodes, node("y", "Identity", [nodes[-1]["name"]])]
-    info = tensor_info("x:0", IMAGE, dtype)
+    info = tensor_info("x:0", shape, dtype)
     signature = {"inputs": {"x": info}, "outputs": {"y": tensor_info("y:0", (-1,))}}
     weights = {name: np.asarray(values) for name, values in weights.items()}
     path = write_graph_model(folder, nodes=nodes, weights=weights, signature=signature)
     model_json = load_model_json(path)
     inputs = read_signature(model_json, Conversion()).inputs
-    return find_contracts(model_json, folder, inputs, Conversion())["x"].to_json()
+    return find_contracts(model_json, folder, inputs, record or Conversion())["x"].to_json()
 
 
 def facts(contract: Json) -> Json:
@@ -86,8 +95,7 @@ def test_the_first_arithmetic_tells_the_range_of_pixels(
         nodes.append(node(f"step{i}", op, [nodes[-1]["name"], f"value{i}"]))
         weights[f"value{i}"] = np.asarray(value, np.float32)
 
-    found = facts(find(tmp_path, nodes, weights))
-    assert found == ({"range": list(expected)} if expected else {})
+    assert find(tmp_path, nodes, weights).get("range") == (list(expected) if expected else None)
 
 
 def test_a_graph_without_arithmetic_says_nothing(tmp_path: Path) -> None:
@@ -115,3 +123,69 @@ def test_pixels_of_whole_numbers_are_bytes(tmp_path: Path, dtype: str) -> None:
 
     assert facts(found) == {"range": [0, 255]}
     assert found["evidence"]["range"] == f"pixels of {dtype} are whole numbers"
+
+
+@pytest.mark.parametrize(
+    ("mean", "steps", "expected"),
+    [
+        pytest.param([0.485, 0.456, 0.406], 0, ([0.0, 1.0], "rgb"), id="of 0..1"),
+        pytest.param([0.406, 0.456, 0.485], 0, ([0.0, 1.0], "bgr"), id="blue first"),
+        pytest.param([103.939, 116.779, 123.68], 0, ([0.0, 255.0], "bgr"), id="Caffe"),
+        pytest.param([0.45, 0.45, 0.45], 0, ([0.0, 1.0], None), id="one mean"),
+        pytest.param([0.406, 0.456, 0.485], 1, ([0.0, 1.0], None), id="channels turned before"),
+    ],
+)
+def test_the_means_of_imagenet_say_the_order_of_colors(
+    tmp_path: Path, mean: list[float], steps: int, expected: tuple[list[float], str | None]
+) -> None:
+    nodes = [placeholder("x", IMAGE)]
+    if steps:
+        nodes.append(node("turned", "StridedSlice", ["x", "begin", "end", "strides"]))
+    std = 1.0 if mean[0] > 1 else 0.225
+    nodes += [
+        node("less", "Sub", [nodes[-1]["name"], "mean"]),
+        node("scaled", "RealDiv", ["less", "std"]),
+    ]
+    ints = {name: np.int32(1) for name in ("begin", "end", "strides")} if steps else {}
+    weights = {"mean": np.asarray(mean, np.float32), "std": np.asarray(std, np.float32), **ints}
+
+    found = find(tmp_path, nodes, weights)
+    assert (found["range"], found.get("color")) == expected
+
+
+def test_a_batch_normalization_in_front_says_the_range(tmp_path: Path) -> None:
+    parts = ("scale", "offset", "mean", "variance")
+    nodes = [placeholder("x", IMAGE), node("normal", "FusedBatchNormV3", ["x", *parts])]
+    weights = {
+        "scale": np.asarray([2, 2, 2], np.float32),
+        "offset": np.asarray([9, 9, 9], np.float32),
+        "mean": np.asarray([120, 115, 100], np.float32),
+        "variance": np.asarray([3600, 3500, 3700], np.float32),
+    }
+
+    assert facts(find(tmp_path, nodes, weights)) == {"range": [0, 255]}
+
+
+def test_numbers_that_are_no_picture_have_a_range_only_if_it_is_exact(tmp_path: Path) -> None:
+    def range_of(scale: float, offset: float) -> Any:
+        nodes = [
+            placeholder("x", (-1, 8)),
+            node("scaled", "Mul", ["x", "scale"]),
+            node("moved", "AddV2", ["scaled", "offset"]),
+        ]
+        weights = {"scale": np.float32(scale), "offset": np.float32(offset)}
+        return find(tmp_path, nodes, weights, shape=(-1, 8)).get("range")
+
+    assert range_of(1 / 255, 0.0) == [0, 255]
+    assert range_of(2.0, -1.0) == [0, 1]
+    assert range_of(2.0, 0.0) is None
+    assert range_of(1 / 60, -2.0) is None
+
+
+def test_the_record_of_the_source_is_believed_before_its_graph(tmp_path: Path) -> None:
+    nodes = [placeholder("x", IMAGE), node("scaled", "Mul", ["x", "scale"])]
+    stated = InputContract(mean=[127.5], std=[127.5], evidence={"mean": "it says so"})
+    weights = {"scale": np.float32(1 / 255)}
+
+    found = find(tmp_path, nodes, weights, record=Conversion(contracts={"x": stated}))
+    assert (found.get("range"), found["mean"]) == (None, [127.5])
