@@ -16,6 +16,7 @@ from pipeline.proof.inputs.trial_runs import (
     describe_output,
     drop_infinite,
     drop_large,
+    drop_large_edges,
     find_second,
 )
 from pipeline.proof.inputs.variation import describe_fault
@@ -77,6 +78,8 @@ def make_reference(  # noqa: PLR0913  # the model, and all options of its runs
         runs = drop_large(drop_infinite(runs, names, search.notes), search.notes)
         search.check_batch(runs, names)
     constant = {name: reason for name in names if (reason := describe_output(runs, name))}
+    if given is None:
+        runs = [*runs, *drop_large_edges(search.run_edges(), runs, search.notes)]
     return Reference(
         vectors=[_finish(runs, i, names) for i in range(len(runs))],
         random=random,
@@ -131,7 +134,7 @@ def write_reference(
 def _finish(runs: Sequence[Trial], i: int, names: Sequence[str]) -> Vector:
     """Return a run in its published form, with a note: "a batch of 2; scores is 0 throughout"."""
     made = runs[i]
-    notes = []
+    notes = [] if made.note is None else [made.note]
     if made.batch > 1:
         alone = find_second(runs, made)
         second = "" if alone is None else f"; the second sample is that of vector {alone}"
@@ -143,6 +146,6 @@ def _finish(runs: Sequence[Trial], i: int, names: Sequence[str]) -> Vector:
         inputs=made.inputs,
         outputs=outputs,
         note="; ".join(notes) or None,
-        kind="given" if made.index is None else "made",
+        kind=made.kind,
         group=made.group,
     )

@@ -24,6 +24,7 @@ from pipeline.formats.table import ROUTES, model_path, normalize_source
 from pipeline.manifest.input_section import InputSection
 from pipeline.proof.inputs.describe_provisional import describe_provisional
 from pipeline.proof.inputs.find_contracts import find_contracts
+from pipeline.proof.inputs.input_shapes import state_sizes
 from pipeline.proof.inputs.stated_contracts import apply_stated
 from pipeline.proof.inputs.test_inputs import load_test_inputs, write_test_inputs
 from pipeline.proof.tfjs_reference import Runner, run_tfjs_reference
@@ -208,7 +209,10 @@ def _write_given(
         return None
     folder.mkdir()
     inputs = load_test_inputs(
-        test_inputs, root=work.root, specs=signature.inputs, contracts=contracts
+        test_inputs,
+        root=work.root,
+        specs=state_sizes(signature.inputs, contracts),
+        contracts=contracts,
     )
     write_test_inputs(folder, inputs)
     return folder

@@ -6,13 +6,20 @@ It runs no model itself: the caller hands it a function that does.
 from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.errors import ConversionError, ManifestError
-from pipeline.proof.inputs.input_shapes import list_sizes, resolve_shape
+from pipeline.proof.inputs.input_shapes import (
+    Sizes,
+    list_sizes,
+    resolve_shape,
+    state_sizes,
+)
+from pipeline.proof.inputs.input_values import EDGES, Edge
 from pipeline.proof.inputs.made_inputs import (
-    count_attempts,
     count_groups,
     is_batch_free,
     make_inputs,
     name_group,
+    shows_edges,
+    shows_samples,
 )
 from pipeline.proof.inputs.trial_runs import (
     BATCH,
@@ -25,7 +32,7 @@ from pipeline.proof.inputs.trial_runs import (
     weigh,
 )
 from pipeline.proof.inputs.variation import describe_difference
-from pipeline.proof.vector_files import Tensors
+from pipeline.proof.vector_files import Tensors, VectorKind
 from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 
@@ -34,6 +41,16 @@ Run = Callable[[Sequence[Tensors]], Sequence[Tensors | str]]
 
 REPLACEMENTS = 3
 ROUNDS = 2
+# Samples of each range, where one range is known and where there are several.
+_SAMPLES, _SAMPLES_OF_GROUP = 3, 2
+# So many errors that do not depend on the sizes end the search.
+_SAME = 12
+_NDIM_IMAGE = 4
+_NOTES: dict[Edge, str] = {
+    "noise": "even noise",
+    "low": "all at the least, silent or empty",
+    "high": "all at the greatest",
+}
 _REASON_LENGTH = 300
 
 
@@ -49,11 +66,10 @@ class Search:
         contracts: Mapping[str, InputContract],
     ) -> None:
         self._run = run
-        self._specs = specs
+        self._specs = state_sizes(specs, contracts)
         self._seed = seed
         self._task = task
         self._contracts = contracts
-        self._groups = count_groups(specs, task=task, contracts=contracts)
         self._attempt = 0
         self.notes: list[str] = []
 
@@ -68,25 +84,61 @@ class Search:
         for i, (inputs, outputs) in enumerate(zip(given, self._run(given), strict=True)):
             if isinstance(outputs, str):
                 raise ManifestError(f"test_inputs[{i}]: the model does not run: {shorten(outputs)}")
-            runs.append(Trial(index=None, inputs=inputs, outputs=outputs))
+            runs.append(Trial(index=None, inputs=inputs, outputs=outputs, kind="given"))
         return runs
 
     def find_sizes(self) -> list[Trial]:
-        """Return the runs with the first sizes with which the model runs."""
-        count = count_attempts(self._specs, task=self._task, contracts=self._contracts)
-        failed: list[str] = []
+        """Return the runs with the first sizes with which the model runs.
+
+        Sizes on which all outputs are empty are taken only if no others run: a sequence that a
+        convolution or a crop has used up proves nothing.
+        """
+        failed: list[tuple[str, str]] = []
+        empty: tuple[int, list[Trial]] | None = None
+        count = len(self._list_sizes())
         for self._attempt in range(count):
             # First all inputs at once: the start of a runtime may take longer than a run.
             fault = self._probe() if failed else None
             runs = self._first_runs() if fault is None else fault
             if not isinstance(runs, str):
-                return runs
-            failed.append(f"{self._describe_sizes()}: {shorten(runs)}")
-            self.notes.append(f"does not run with {failed[-1]}")
-        raise ConversionError(
-            f"the source model runs with none of {count} made-up inputs, such as {failed[0]}",
-            hint="give inputs that it runs with: `test_inputs:` in the manifest",
-        )
+                if not self._is_used_up(runs):
+                    return runs
+                empty = empty or (self._attempt, runs)
+                runs = "every output is empty"
+            failed.append((self._describe_sizes(), shorten(runs)))
+            self.notes.append("does not run with {}: {}".format(*failed[-1]))
+            if empty is None and len(failed) == _SAME and len({why for _, why in failed}) == 1:
+                break
+        if empty is None:
+            raise _describe_failure(failed)
+        self._attempt, runs = empty
+        return runs
+
+    def run_edges(self) -> list[Trial]:
+        """Return the runs on extreme inputs, in each range, and note those that fail."""
+        if not shows_edges(
+            self._specs, task=self._task, contracts=self._contracts, attempt=self._attempt
+        ):
+            return []
+        kinds = EDGES if self._groups == 1 else EDGES[:1]
+        asked = [(edge, group) for edge in kinds for group in range(self._groups)]
+        inputs = [self._make(group, edge=edge) for edge, group in asked]
+        runs = []
+        for (edge, group), made, outputs in zip(asked, inputs, self._run(inputs), strict=True):
+            if isinstance(outputs, str):
+                self.notes.append(f"does not run on an extreme, {_NOTES[edge]}: {shorten(outputs)}")
+                continue
+            runs.append(
+                Trial(
+                    index=None,
+                    inputs=made,
+                    outputs=outputs,
+                    kind="edge",
+                    group=self._name_group(group),
+                    note=_NOTES[edge],
+                )
+            )
+        return runs
 
     def check_batch(self, runs: Sequence[Trial], names: Sequence[str]) -> None:
         """Note the outputs of a sample that depend on the other samples of its batch."""
@@ -159,12 +211,12 @@ class Search:
     def _first_runs(self) -> list[Trial] | str:
         """Return a run for every vector, or the error if the model fails on all of them.
 
-        There is one vector for each range in which images are made, and one more: a batch with
-        the first vector's sample, in its range.
+        The second vector of the first range is a batch with the first vector's sample.
         """
-        count, last = self._groups + 1, self._groups
+        last = self._groups
+        count = _SAMPLES if self._groups == 1 else _SAMPLES_OF_GROUP * self._groups
         batches = dict.fromkeys(range(count), 1)
-        if is_batch_free(self._specs, task=self._task):
+        if is_batch_free(self._specs, task=self._task, sizes=self._list_sizes()[self._attempt]):
             batches[last] = BATCH
         runs, faults = self._run_batches(batches)
         if not runs:
@@ -199,6 +251,7 @@ class Search:
                 outputs=outputs,
                 batch=batches[index],
                 second=index - self._groups if batches[index] > 1 else None,
+                kind=self._kind,
                 group=self._name_group(index),
             )
             for index, outputs in results.items()
@@ -206,25 +259,78 @@ class Search:
         ]
         return runs, {index: why for index, why in results.items() if isinstance(why, str)}
 
-    def _name_group(self, index: int) -> str | None:
-        return name_group(self._specs, index, task=self._task, contracts=self._contracts)
+    @property
+    def _groups(self) -> int:
+        """Number of ranges in which inputs are made."""
+        return count_groups(
+            self._specs, task=self._task, contracts=self._contracts, attempt=self._attempt
+        )
 
-    def _make(self, index: int, *, batch: int = 1) -> Tensors:
+    @property
+    def _kind(self) -> VectorKind:
+        shown = shows_samples(
+            self._specs, task=self._task, contracts=self._contracts, attempt=self._attempt
+        )
+        return "sample" if shown else "made"
+
+    def _name_group(self, index: int) -> str | None:
+        return name_group(
+            self._specs,
+            index,
+            task=self._task,
+            contracts=self._contracts,
+            attempt=self._attempt,
+        )
+
+    def _make(self, index: int, *, batch: int = 1, edge: Edge | None = None) -> Tensors:
         return make_inputs(
             self._specs,
             seed=self._seed,
             index=index,
             attempt=self._attempt,
             batch=batch,
+            edge=edge,
             task=self._task,
             contracts=self._contracts,
         )
 
+    def _list_sizes(self) -> list[Sizes]:
+        return list_sizes(self._specs, task=self._task, contracts=self._contracts)
+
+    def _is_used_up(self, runs: Sequence[Trial]) -> bool:
+        """Return whether all outputs are empty, as of a sequence that is too short."""
+        # On pictures, a detector may find nothing.
+        is_picture = any(values.ndim >= _NDIM_IMAGE for values in runs[0].inputs.values())
+        has_choice = len(self._list_sizes()) > 1 and not is_picture
+        outputs = (values for made in runs for values in made.outputs.values())
+        return has_choice and all(values.size == 0 for values in outputs)
+
     def _describe_sizes(self) -> str:
         """Return the inputs of the attempt by dtype and shape: "x: float32 (1, 64)"."""
-        sizes = list_sizes(self._specs, task=self._task, contracts=self._contracts)[self._attempt]
+        sizes = self._list_sizes()[self._attempt]
         shapes = ((one, resolve_shape(one, sizes, task=self._task)) for one in self._specs)
         return ", ".join(f"{one.name} {one.dtype} {shape}" for one, shape in shapes)
+
+
+def _describe_failure(failed: Sequence[tuple[str, str]]) -> ConversionError:
+    """Return the error that says which sizes were tried, and how the first and the last fail."""
+    (sizes, reason), (last_sizes, last) = failed[0], failed[-1]
+    if len(failed) == 1:
+        return ConversionError(
+            f"the source model does not run with {sizes}: {reason}",
+            hint="give inputs that it runs with: `test_inputs:` in the manifest",
+        )
+    what = f"the source model runs with none of {len(failed)} choices of sizes"
+    told = (
+        f"{what}; on all the error is: {reason}"
+        if len({one for _, one in failed}) == 1
+        else f"{what}; with {sizes}: {reason}; with {last_sizes}: {last}"
+    )
+    return ConversionError(
+        told,
+        hint="state sizes that it runs with, `inputs: {NAME: {shape: [1, …]}}` in the manifest, or "
+        "give inputs, `test_inputs:`",
+    )
 
 
 def shorten(text: str) -> str:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipeline.errors import ManifestError
 from pipeline.proof.inputs.size_growth import grow_sizes
 from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
@@ -47,7 +46,8 @@ _SHORTEST_SOUND, _NDIM_SOUND = 400, 2
 
 _AUDIO = re.compile(r"audio|wave|pcm|sample|speech|sound|signal|music|pitch|voice|acoustic|noise")
 _PICTURE = re.compile(r"image|img|photo|picture|pixel|rgb|frame|segment|detect|matting|resolution")
-_READING = "reading"
+READING = "reading"
+"""The key of sizes that tells the meaning of a shape with two."""
 _SCALAR = re.compile(
     r"ratio|thresh|scale|iou|conf|prob|rate|temperature|train|phase|dropout|alpha|strength"
     r"|^(max|min|num|n|k|top)(_|$)|count|limit|step"
@@ -73,23 +73,24 @@ def list_sizes(
         At least one choice; an empty dict where nothing is unknown.
     """
     count = 2 if any(_is_ambiguous(spec) for spec in inputs) else 1
-    tables = [_list_candidates(inputs, task, contracts, batch, reading) for reading in range(count)]
-    usual = itertools.chain.from_iterable(map(_combine, tables))
+    tables = [_list_candidates(inputs, task, contracts, reading) for reading in range(count)]
+    usual = list(itertools.chain.from_iterable(map(_combine, tables)))
 
     def count_bytes(sizes: Sizes) -> int:
         shapes = (resolve_shape(spec, sizes, task=task) for spec in inputs)
         return sum(_NUMBER_BYTES * math.prod(shape) for shape in shapes)
 
     longest = sorted(tables, key=lambda table: "length" not in table)
-    grown = (choice for table in longest for choice in grow_sizes(table, count_bytes))
-    return [*usual, *grown]
+    grown = [choice for table in longest for choice in grow_sizes(table, count_bytes)]
+    # Another batch rarely helps.
+    ordered = sorted([*usual, *grown], key=lambda choice: choice.get("batch", 1) > 1)
+    return [{**one, "batch": batch} if one.get("batch") == 1 else one for one in ordered]
 
 
 def _list_candidates(
     inputs: Sequence[TensorSpec],
     task: str | None,
     contracts: Mapping[str, InputContract],
-    batch: int,
     reading: int,
 ) -> dict[str, tuple[Any, ...]]:
     """Return the values of each variable, the usual first, under one reading of the shapes."""
@@ -100,9 +101,7 @@ def _list_candidates(
         candidates[axis] = _candidates(axis, inputs, task)
     if any(is_index(spec) and not _has_vocabulary(spec, contracts) for spec in inputs):
         candidates["vocabulary"] = _VOCABULARIES
-    if "batch" in candidates:
-        candidates["batch"] = (batch, *candidates["batch"][1:])
-    return {**candidates, _READING: (reading,)} if reading else candidates
+    return {**candidates, READING: (reading,)} if reading else candidates
 
 
 def _combine(candidates: Mapping[str, tuple[Any, ...]]) -> list[Sizes]:
@@ -151,30 +150,25 @@ def name_axes(spec: TensorSpec, *, task: str | None, reading: int = 0) -> tuple[
     return tuple(names[i] if size is None else size for i, size in enumerate(shape))
 
 
-def state_sizes(spec: TensorSpec, contract: InputContract) -> TensorSpec:
-    """Return an input with the sizes that its contract states; a batch of 1 leaves it open.
+def state_sizes(
+    specs: Sequence[TensorSpec], contracts: Mapping[str, InputContract]
+) -> list[TensorSpec]:
+    """Return inputs with the sizes that their contracts state; a batch of 1 stays open."""
+    stated = ((spec, contracts.get(spec.name, InputContract()).sizes) for spec in specs)
+    return [
+        spec if sizes is None else spec.model_copy(update={"shape": _fill_sizes(spec.shape, sizes)})
+        for spec, sizes in stated
+    ]
 
-    Raises:
-        ManifestError: The contract contradicts the signature.
-    """
-    stated, shape = contract.sizes, spec.shape
-    if stated is None:
-        return spec
-    known = [None] * len(stated) if shape is None else shape
-    if len(known) != len(stated) or any(
-        want not in (None, have) for want, have in zip(known, stated, strict=True)
-    ):
-        raise ManifestError(
-            f"inputs.{spec.name}.shape: {stated}; the shape of the model's input is "
-            f"{list(shape or ())}"
-        )
-    is_open = bool(shape) and known[0] is None and stated[0] == 1
-    return spec.model_copy(update={"shape": (None, *stated[1:]) if is_open else tuple(stated)})
+
+def _fill_sizes(shape: Sequence[int | None] | None, sizes: Sequence[int]) -> Sequence[int | None]:
+    is_open = bool(shape) and shape is not None and shape[0] is None and sizes[0] == 1
+    return (None, *sizes[1:]) if is_open else tuple(sizes)
 
 
 def resolve_shape(spec: TensorSpec, sizes: Sizes, *, task: str | None) -> KnownShape:
     """Return the shape of an input for chosen sizes."""
-    axes = name_axes(spec, task=task, reading=sizes.get(_READING, 0))
+    axes = name_axes(spec, task=task, reading=sizes.get(READING, 0))
     if spec.shape is None:
         (variable,) = axes
         return tuple(sizes[str(variable)])

@@ -6,16 +6,18 @@ Dtype, shape, name and contract reveal the purpose. This module opens no file.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from pipeline.errors import ManifestError
 from pipeline.proof.inputs.input_shapes import CHANNELS, KnownShape, Sizes, is_audio, is_index
-from pipeline.proof.inputs.made_images import draw_image
-from pipeline.proof.inputs.made_sounds import SAMPLE_RATE, make_sound
-from pipeline.proof.inputs.made_texts import choose_texts
-from pipeline.proof.inputs.pixels import gray, order_channels, scale_pixels
+from pipeline.proof.inputs.pixels import order_channels, scale_pixels
 from pipeline.proof.inputs.random_stream import Stream
+from pipeline.proof.samples.measurements import load_rows
+from pipeline.proof.samples.pictures import load_picture, order_pictures
+from pipeline.proof.samples.sounds import RATE, load_sound, load_spectrogram, order_sounds
+from pipeline.proof.samples.texts import choose_texts
 from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 from pipeline.tfjs.model.weights import Array
@@ -29,12 +31,13 @@ _NDIM_VIDEO = 5
 # Made numbers are whole multiples of 1/1024.
 _PARTS = 1024
 
-_SUBJECTS = {
-    "portrait": r"face|facial|mesh|iris|eye|emotion|gender|age\b|spoof|liveness|head|selfie",
-    "hand": r"hand|finger|palm|gesture",
-    "person": r"pose|person|body|human|detect|matting|segment",
-}
-_DEFAULT_SUBJECTS = ("person", "scene", "portrait", "hand")
+Edge = Literal["noise", "low", "high"]
+"""Evenly spread noise; all at the least value, silence, or an empty text; all at the greatest."""
+EDGES: tuple[Edge, ...] = get_args(Edge)
+# Edges of numbers whose range nobody states, which samples have on a scale of variance 1.
+_WIDE_RANGE = (-3.0, 3.0)
+_LETTERS, _LONG = 64, 4000
+_SPECTROGRAM = re.compile(r"audio|speech|voice|sound|music|acoustic|spectro|\bmel\b")
 
 # The usual meanings of a single value, and its usual size.
 _SCALARS = (
@@ -67,6 +70,8 @@ class Request:
         task: Task and name of the model.
         contract: What is known of the input.
         sizes: The sizes chosen for unknown ones.
+        number: Number of inputs of the same purpose before it, which show other samples.
+        edge: The extreme that replaces a sample; None for a sample.
     """
 
     spec: TensorSpec
@@ -77,7 +82,9 @@ class Request:
     task: str
     contract: InputContract
     sizes: Sizes
+    number: int = 0
     group: int = 0
+    edge: Edge | None = None
 
     @property
     def name(self) -> str:
@@ -89,6 +96,11 @@ class Request:
         """Whether the input has an integer dtype of TensorFlow."""
         return self.spec.is_integer
 
+    @property
+    def shown(self) -> int:
+        """Number of the picture, recording, text or row that it shows."""
+        return self.sample + self.number
+
     def stream(self) -> Stream:
         """Return the random numbers for this input and sample."""
         return Stream(self.seed, self.spec.name, self.sample)
@@ -96,7 +108,7 @@ class Request:
 
 def make_content(request: Request) -> Array:
     """Return the values of an input, in a dtype of TensorFlow.js."""
-    make = _choose_maker(request)
+    make = choose_maker(request)
     return _in_dtype(make(request), request.spec.dtype).reshape(request.shape)
 
 
@@ -123,25 +135,40 @@ def fill_constant(spec: TensorSpec, shape: KnownShape, constant: float | list[fl
     return _in_dtype(np.broadcast_to(values, shape) if shape else values[0], spec.dtype)
 
 
+def is_sample(request: Request) -> bool:
+    """Return whether the values of an input are a real picture, sound, text or table."""
+    make = choose_maker(request)
+    if make is _make_image:
+        return _count_channels(request) in CHANNELS
+    is_row = len(request.shape) <= 1 and not request.is_number
+    return make in {_make_text, _make_sound} or (make is _make_features and is_row)
+
+
+def has_edges(request: Request) -> bool:
+    """Return whether the values of an input have extremes, which a mask and a state have not."""
+    return choose_maker(request) in (*_RANGED, _make_text, _make_ids)
+
+
 def lacks_range(request: Request) -> bool:
     """Return whether nobody states the range of the values that are made for an input."""
     is_real = request.spec.dtype.startswith(("float", "bfloat", "complex"))
-    is_stated = request.contract.range is not None or request.contract.constant is not None
-    return is_real and not is_stated and _choose_maker(request) in _RANGED
+    return is_real and request.contract.range is None and choose_maker(request) in _RANGED
 
 
 def list_ranges(request: Request) -> Sequence[tuple[float, float]]:
     """Return the ranges in which an image is made; one for what is no image."""
-    contract = request.contract
-    is_stated = contract.range is not None or contract.constant is not None
-    if is_stated or _choose_maker(request) is not _make_image:
-        return (contract.range or FIELD_RANGES[0],)
+    if request.contract.range is not None or choose_maker(request) is not _make_image:
+        return (request.contract.range or FIELD_RANGES[0],)
     if request.spec.is_integer:
         return (BYTE_RANGE,)
+    # An array with other numbers of channels is no picture, and has no bytes.
+    return RANGES if _count_channels(request) in CHANNELS else FIELD_RANGES
+
+
+def _count_channels(request: Request) -> int:
     assert request.image is not None
     last = request.image[2]
-    # An array with other numbers of channels is no picture, and has no bytes.
-    return RANGES if last is None or request.shape[last] in CHANNELS else FIELD_RANGES
+    return 1 if last is None else request.shape[last]
 
 
 def _choose_range(request: Request) -> tuple[float, float]:
@@ -149,7 +176,8 @@ def _choose_range(request: Request) -> tuple[float, float]:
     return ranges[min(request.group, len(ranges) - 1)]
 
 
-def _choose_maker(request: Request) -> "_Maker":
+def choose_maker(request: Request) -> "Maker":
+    """Return the function that makes the values of an input."""
     return next(make for applies, make in _MAKERS if applies(request))
 
 
@@ -166,13 +194,29 @@ def _in_dtype(values: Array, dtype: str) -> Array:
 def _make_text(request: Request) -> Array:
     size = int(np.prod(request.shape))
     texts = np.empty(size, object)
-    texts[:] = choose_texts(
-        size,
-        first=request.sample * max(1, size),
-        words=request.contract.words or (),
-        stream=Stream(request.seed, request.spec.name),
+    first, words = request.shown * max(1, size), request.contract.words or ()
+    texts[:] = (
+        choose_texts(size, first=first, words=words)
+        if request.edge is None
+        else [_make_edge_text(request)] * size
     )
     return texts
+
+
+def _make_edge_text(request: Request) -> bytes:
+    if request.edge == "noise":
+        return bytes(request.stream().integers(0x20, 0x7F, _LETTERS).astype(np.uint8))
+    long = b" ".join(choose_texts(_LONG // _LETTERS, first=0, words=()))[:_LONG]
+    return long.decode("utf-8", "ignore").encode() if request.edge == "high" else b""
+
+
+def _make_edge(request: Request, low: float, high: float) -> Array:
+    """Return an extreme of an input of numbers."""
+    if request.edge == "noise":
+        parts = np.rint(request.stream().fractions(*request.shape) * _PARTS) / _PARTS
+        noise: Array = low + parts * (high - low)
+        return np.rint(noise) if request.is_number else noise
+    return np.full(request.shape, low if request.edge == "low" else high)
 
 
 def _is_scalar(request: Request) -> bool:
@@ -194,7 +238,7 @@ def _make_setting(request: Request) -> Array:
 
 def _make_number(request: Request) -> Array:
     """Return a single value without a known meaning."""
-    if request.contract.range is not None:
+    if request.contract.range is not None or request.edge is not None:
         return _make_features(request)
     return request.stream().integers(0, 5, 1) if request.is_number else request.stream().bells(1)
 
@@ -213,8 +257,7 @@ def _make_image(request: Request) -> Array:
     rows, columns, last = request.image
     assert rows is not None
     assert columns is not None
-    channels = 1 if last is None else request.shape[last]
-    pixels = _draw(request, request.shape[rows], request.shape[columns], channels)
+    pixels = _load_pixels(request, request.shape[rows], request.shape[columns])
     values = scale_pixels(
         order_channels(pixels.astype(np.float64), request.contract),
         request.contract,
@@ -236,27 +279,27 @@ def _frames(request: Request) -> int:
     return request.shape[0] if len(request.shape) == _NDIM_VIDEO - 1 else 1
 
 
-def _draw(request: Request, height: int, width: int, channels: int) -> Array:
+def _load_pixels(request: Request, height: int, width: int) -> Array:
     """Return pixels of 0 to 255, (height, width, channels)."""
-    order = order_subjects(request.task)
-    subject, stream = order[request.sample % len(order)], request.stream()
-    image = draw_image(subject, height, width, stream)
-    if channels == image.shape[2]:
-        return image
-    if channels == 1:
-        return gray(image.astype(np.float64))
-    more = [draw_image(s, height, width, stream) for s in order]
-    stack: Array = np.concatenate([image, *more], axis=2)
-    layers: Array = stack[..., np.arange(channels) % stack.shape[2]]
-    return layers
-
-
-def order_subjects(task: str) -> tuple[str, ...]:
-    """Return the subjects to draw, first the subject that fits the task and the name."""
-    for subject, words in _SUBJECTS.items():
-        if re.search(words, task):
-            return (subject, *(other for other in _DEFAULT_SUBJECTS if other != subject))
-    return _DEFAULT_SUBJECTS
+    channels = _count_channels(request)
+    if request.edge is not None:
+        shape = (height, width, channels)
+        if request.edge == "noise":
+            return request.stream().integers(0, 256, *shape)
+        return np.full(shape, 0 if request.edge == "low" else 255)
+    if channels == 1 and _SPECTROGRAM.search(f"{request.task} {request.name}"):
+        sounds, is_tall = order_sounds(request.task), height >= width
+        frames, bands = (height, width) if is_tall else (width, height)
+        shown = load_spectrogram(sounds, request.shown, frames=frames, bands=bands)
+        return (shown if is_tall else shown.T)[..., None]
+    return load_picture(
+        order_pictures(request.task),
+        request.shown,
+        height=height,
+        width=width,
+        channels=channels,
+        resize=request.contract.resize,
+    )
 
 
 def _make_mask(request: Request) -> Array:
@@ -282,13 +325,21 @@ def _make_position(request: Request) -> Array:
 
 def _make_ids(request: Request) -> Array:
     known = int(request.contract.vocabulary or request.sizes.get("vocabulary", 2))
+    if request.edge in {"low", "high"}:
+        return np.full(request.shape, 0 if request.edge == "low" else known - 1)
     return request.stream().integers(0, known, *request.shape)
 
 
 def _make_sound(request: Request) -> Array:
     low, high = request.contract.range or SOUND_RANGE
-    size = int(np.prod(request.shape))
-    sound = make_sound(size, request.stream(), request.contract.sample_rate or SAMPLE_RATE)
+    if request.edge is not None:
+        return _make_edge(request, low if request.edge == "noise" else (low + high) / 2, high)
+    sound = load_sound(
+        order_sounds(request.task),
+        request.shown,
+        num_samples=int(np.prod(request.shape)),
+        rate=request.contract.sample_rate or RATE,
+    )
     if (low, high) == SOUND_RANGE:
         return sound
     return low + (sound.astype(np.float64) + 1.0) * ((high - low) / 2.0)
@@ -296,15 +347,12 @@ def _make_sound(request: Request) -> Array:
 
 def _make_features(request: Request) -> Array:
     stated = request.contract.range
+    if request.edge is not None:
+        return _make_edge(request, *(stated or ((0, 9) if request.is_number else _WIDE_RANGE)))
     if request.is_number:
         low, high = stated or (0, 9)
         return request.stream().integers(int(low), int(high) + 1, *request.shape)
-    if stated is not None:
-        parts = np.rint(request.stream().fractions(*request.shape) * _PARTS) / _PARTS
-        values: Array = stated[0] + parts * (stated[1] - stated[0])
-        return values
-    steps: Array = np.rint(request.stream().bells(*request.shape) * _PARTS)
-    return steps / _PARTS
+    return load_rows(request.shown, request.shape, limits=stated)
 
 
 def _with_batch(request: Request) -> TensorSpec:
@@ -323,10 +371,10 @@ def _named(pattern: re.Pattern[str]) -> Callable[[Request], bool]:
     return lambda request: bool(request.shape) and bool(pattern.search(request.name))
 
 
-_Maker = Callable[[Request], Array]
+Maker = Callable[[Request], Array]
 
 # The first maker whose test holds is used.
-_MAKERS: tuple[tuple[Callable[[Request], bool], _Maker], ...] = (
+_MAKERS: tuple[tuple[Callable[[Request], bool], Maker], ...] = (
     (_is("string"), _make_text),
     (lambda request: request.contract.state is not None, _make_state),
     (lambda request: _is_scalar(request) and bool(_STATE.search(request.name)), _make_state),

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.proof.inputs.variation import describe_constant, describe_fault
-from pipeline.proof.vector_files import Tensors
+from pipeline.proof.vector_files import Tensors, VectorKind
 
-# Beyond this size the third vector is left out, so that published files stay small.
+# Beyond these sizes the last vectors are left out, so that published files stay small.
 MAX_BYTES = 16 * 1024**2
+EDGE_BYTES = 4 * 1024**2
 MIN_VECTORS = 2
 BATCH = 2
 
@@ -28,7 +29,9 @@ class Trial:
         outputs: All outputs by name.
         batch: Number of samples.
         second: Index of the made inputs that are the second sample of a batch.
+        kind: Where its inputs are from; see `Vector`.
         group: Vectors of one group are judged together; see `Vector`.
+        note: What the inputs are, for people; None for samples.
     """
 
     index: int | None
@@ -36,7 +39,9 @@ class Trial:
     outputs: Tensors
     batch: int = 1
     second: int | None = None
+    kind: VectorKind = "made"
     group: str | None = None
+    note: str | None = None
 
 
 def find_second(runs: Sequence[Trial], together: Trial) -> int | None:
@@ -111,10 +116,22 @@ def drop_infinite(runs: list[Trial], names: Sequence[str], notes: list[str]) -> 
 
 def drop_large(runs: list[Trial], notes: list[str]) -> list[Trial]:
     """Leave out the last runs if all runs together have too many bytes."""
-    while len(runs) > MIN_VECTORS and sum(map(_num_bytes, runs)) > MAX_BYTES:
+    while len(runs) > MIN_VECTORS and _count_bytes(runs) > MAX_BYTES:
         notes.append(f"vector {len(runs) - 1} is left out: all are above {MAX_BYTES:,} bytes")
         runs = runs[:-1]
     return runs
+
+
+def drop_large_edges(edges: list[Trial], runs: Sequence[Trial], notes: list[str]) -> list[Trial]:
+    """Leave out the last edges if they have too many bytes, alone or with all other runs."""
+    kept = list(edges)
+    while kept and (_count_bytes(kept) > EDGE_BYTES or _count_bytes([*runs, *kept]) > MAX_BYTES):
+        notes.append(f"left out for its bytes: {kept.pop().note}")
+    return kept
+
+
+def _count_bytes(runs: Iterable[Trial]) -> int:
+    return sum(map(_num_bytes, runs))
 
 
 def _num_bytes(made: Trial) -> int:

@@ -41,7 +41,8 @@ def test_samples_stay_what_they_are() -> None:
         "letterbox": picture("pose", 1, width=64, resize="letterbox"),
         "sound": load_sound(order_sounds("speech"), 0, num_samples=9000, rate=22050),
         "spectrogram": load_spectrogram(order_sounds("speech"), 0, frames=50, bands=21),
-        "rows": load_rows(0, (3, 20)),
+        "rows": load_rows(1, (3, 20)),
+        "limits": load_rows(0, (3, 20), limits=(2, 7)),
     }
 
     assert {name: digest(values) for name, values in made.items()} == {
@@ -49,7 +50,8 @@ def test_samples_stay_what_they_are() -> None:
         "letterbox": "d5d2fc0d18ece461",
         "sound": "5e9a75b744420328",
         "spectrogram": "16ab1b6ffc1938d9",
-        "rows": "9903a432a3679c46",
+        "rows": "8ac31a944124c7d5",
+        "limits": "e81adb6299d70e54",
     }
 
 
@@ -174,7 +176,10 @@ def test_rows_are_of_one_scale_and_differ() -> None:
     assert np.abs(rows.mean(axis=0)).max() < 1e-2
     assert np.abs(rows.std(axis=0) - 1).max() < 1e-2
     assert len(np.unique(rows, axis=0)) == len(rows) == 42
-    assert np.array_equal(load_rows(1, (13,)), rows[1])
+    assert np.array_equal(load_rows(2, (13,)), rows[34])
+    assert len({load_rows(i, (13,)).tobytes() for i in range(42)}) == 42
+    limited = load_rows(0, (count_rows(), 13), limits=(2, 7))
+    assert (limited.min(axis=0).tolist(), limited.max(axis=0).tolist()) == ([2] * 13, [7] * 13)
 
 
 def test_more_columns_than_the_table_has_are_those_of_the_next_rows() -> None:
