@@ -7,7 +7,7 @@ good model, whatever becomes of the steps before it. The functions here open no 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.catalog.types import (
     CatalogFile,
@@ -80,6 +80,7 @@ def published_variant(
     files: Sequence[CatalogFile],
     *,
     checks: Mapping[str, CatalogCheck],
+    agreement: Literal["equal", "close"] | None = None,
 ) -> CatalogVariant:
     """Return the catalog's entry of a variant that is published.
 
@@ -88,6 +89,7 @@ def published_variant(
         record: How the variant is stored.
         files: Its files, paths relative to its folder.
         checks: What each backend of TensorFlow.js made of it.
+        agreement: How near it is to its source on the best backend.
     """
     outputs = {file.path: file.sha256 for file in files}
     folder = f"{model_folder(model)}/{variant_folder(record.name, outputs)}"
@@ -95,6 +97,7 @@ def published_variant(
         name=record.name,
         status="ok",
         reason=None,
+        agreement=agreement,
         model_path=f"{folder}/model.json",
         bytes=sum(file.bytes for file in files),
         files=[file.model_copy(update={"path": f"{folder}/{file.path}"}) for file in files],

@@ -127,7 +127,9 @@ def _add_variant(
     alias.parent.mkdir()
     alias.write_bytes(format_json(alias_model_json(model_json, folder), sort_keys=False))
     assert work.model is not None
-    return published_variant(work.model, record, files, checks=verdict.checks)
+    return published_variant(
+        work.model, record, files, checks=verdict.checks, agreement=verdict.agreement
+    )
 
 
 def _add_vectors(work: Work[CardParameters]) -> list[CatalogFile]:
