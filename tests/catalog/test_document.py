@@ -84,7 +84,9 @@ def card(**extra: Any) -> CatalogModel:
             ],
             labels={"boxes": LABELS},
             variants=[
-                published_variant("one", RECORD, FILES, checks={"wasm": CHECK}),
+                published_variant(
+                    "one", RECORD, FILES, checks={"wasm": CHECK}, agreement="equal"
+                ),
                 missing_variant("uint8", "skipped", "too small"),
             ],
         ),
@@ -95,6 +97,7 @@ def test_a_card_offers_its_base_and_says_what_is_missing() -> None:
     made = card(minScore=0.5)
     folder = variant_folder("float32", {"model.json": "a" * 64})
 
+    assert made.variants[0].agreement == "equal"
     assert made.model_path == f"models/one/{folder}/model.json"
     assert (made.outputs[0].role, made.outputs[0].proof) == ("boxes", "value")
     assert (made.inputs[0].range, made.inputs[0].shape) == ((-1.0, 1.0), [-1, 4])

@@ -31,9 +31,9 @@ export function findFrame(image, input) {
   const place = placeImage(own, [height < 0 ? own[0] : height, width < 0 ? own[1] : width], input.resize);
   const [top, left, rows, columns] = place.part;
   const [above, before, innerHeight, innerWidth] = place.inner;
-  const [y, x] = [rows / innerHeight, columns / innerWidth];
-  return {left: left - before * x, top: top - above * y,
-    width: place.size[1] * x, height: place.size[0] * y};
+  const inImage = ([height, width]) => [height * rows / innerHeight, width * columns / innerWidth];
+  const [[y, x], [frameHeight, frameWidth]] = [inImage([above, before]), inImage(place.size)];
+  return {left: left - x, top: top - y, width: frameWidth, height: frameHeight};
 }
 
 // Where height, width and channels are in an input for images, and their sizes.
