@@ -4,7 +4,7 @@ TensorFlow runs a graph 10 to 100 times faster than the cpu backend of TensorFlo
 no kernel with it. oneDNN, whose result is off by 57 % on one model, and Grappler are off.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from pipeline.tf.tfjs_graph.graph_of_model import build_graph_def
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature_def import parse_signature_def
-from pipeline.tfjs.model.weights import walk_weights
+from pipeline.tfjs.model.weights import Array, walk_weights
 
 
 def run_graph_model(
@@ -39,22 +39,11 @@ def run_graph_model(
         ConversionError: TensorFlow cannot run the graph; else as `write_outputs`.
         UntrustedSourceError: The graph might touch the machine, and `trust` is not set.
     """
-    model_json = load_model_json(source / "model.json")
-    content = model_json.content
-    if content.get("modelInitializer"):
-        raise ConversionError("the graph has tables, which TensorFlow.js fills")
-    weights = {part.spec.name: part.read() for part in walk_weights(model_json, source)}
-    graph_def = build_graph_def(content["modelTopology"], weights)
-    if not flags.trust:
-        check_trusted_graph(graph_def)
-    try:
-        graph = import_graph(graph_def)
-    except Exception as error:
-        raise ConversionError(f"TensorFlow cannot read it: {format_reason(error)}") from error
-    signature = parse_signature_def(content)
+    session = open_graph(source, trust=flags.trust)
+    signature = parse_signature_def(load_model_json(source / "model.json").content)
     return write_outputs(
         run_in_session(
-            tf.compat.v1.Session(graph=graph, config=_config()),
+            session,
             _tensors({info.key: info.tensor for info in signature.inputs}),
             _tensors({info.key: info.tensor for info in signature.outputs}),
         ),
@@ -62,6 +51,35 @@ def run_graph_model(
         record=record,
         **known,
     )
+
+
+def open_graph(
+    source: Path, *, trust: bool, change: Callable[[Array], Array] = lambda values: values
+) -> tf.compat.v1.Session:
+    """Return a session of a graph model, its weights as constants.
+
+    Args:
+        source: Folder of its model.json.
+        trust: Whether the graph may have ops that touch the machine.
+        change: Takes the values of each weight, and returns those that the graph gets.
+
+    Raises:
+        ConversionError: TensorFlow cannot run the graph.
+        UntrustedSourceError: The graph might touch the machine, and `trust` is not set.
+    """
+    model_json = load_model_json(source / "model.json")
+    content = model_json.content
+    if content.get("modelInitializer"):
+        raise ConversionError("the graph has tables, which TensorFlow.js fills")
+    weights = {part.spec.name: change(part.read()) for part in walk_weights(model_json, source)}
+    graph_def = build_graph_def(content["modelTopology"], weights)
+    if not trust:
+        check_trusted_graph(graph_def)
+    try:
+        graph = import_graph(graph_def)
+    except Exception as error:
+        raise ConversionError(f"TensorFlow cannot read it: {format_reason(error)}") from error
+    return tf.compat.v1.Session(graph=graph, config=_config())
 
 
 def _tensors(named: Mapping[str, str]) -> dict[str, str]:
