@@ -31,6 +31,7 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
     budget: Budget,
     trusted: bool,
     progress: Callable[[int, int | None], None],
+    check_predict: bool = True,
 ) -> Runs:
     """Run models on test vectors in TensorFlow.js.
 
@@ -44,6 +45,7 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
         budget: Time for all runs; memory and disk of a process.
         trusted: Whether the models may run on a machine without a wall.
         progress: Called often, with runs done and runs in all; an exception of it ends the run.
+        check_predict: Whether the first vector runs again, through predict().
 
     Returns:
         The result of each variant, by backend and by variant. A variant that needed more memory or
@@ -65,7 +67,7 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
 
     def run_some(left: Sequence[Mapping[str, Any]]) -> Ending:
         return run_node(
-            {**places, "folder": str(folder), "runs": left},
+            {**places, "folder": str(folder), "runs": left, "checkPredict": check_predict},
             reads=[Path(path) for path in dict.fromkeys(reads)],
             folder=folder,
             log=log,

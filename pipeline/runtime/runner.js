@@ -1,7 +1,7 @@
 // Runs models in TensorFlow.js: `node runner.js REQUEST`, started by node_process.py.
 //
-// The request is a JSON file: {packages, vectors, folder, runs: [{id, backend, model}]}. For each
-// run `folder` gets ID.bin, its outputs end to end, and then ID.json, its result. On stdout a line
+// The request is a JSON file: {packages, vectors, folder, checkPredict, runs: [{id, backend, model}]}.
+// For each run `folder` gets ID.bin, its outputs end to end, and then ID.json, its result. On stdout a line
 // of JSON announces each run, {"run": ID}, and the end, {"end": true}. The output of TensorFlow.js
 // goes to stderr. Standard input is a lifeline: when it ends, the process ends.
 'use strict';
@@ -59,7 +59,7 @@ function same(some, others) {
     (value instanceof Uint8Array ? same(value, others[i]) : Object.is(value, others[i])));
 }
 
-// Run every vector once, the first one again through predict().
+// Run every vector once, the first one again through predict() if the request asks for it.
 async function runVectors(tf, model, vectors, outputs) {
   const times = [];
   const found = [];
@@ -69,7 +69,7 @@ async function runVectors(tf, model, vectors, outputs) {
     const inputs = vectors.read(tf, vector);
     const [results, ms] = await measure(() => runOnce(model, inputs));
     times.push(ms);
-    if (times.length === 1) {
+    if (times.length === 1 && vectors.checkPredict) {
       [predict, times[1]] = await measure(() => checkPredict(model, inputs, results, vectors.random));
     }
     model.release();
@@ -118,7 +118,7 @@ async function execute(tf, run, vectors, outputs) {
 
 async function main(request) {
   const tf = loadPackages(request.packages);
-  const vectors = readVectors(request.vectors);
+  const vectors = {...readVectors(request.vectors), checkPredict: request.checkPredict};
   for (const run of request.runs) {
     tell({run: run.id});
     const place = path.join(request.folder, String(run.id));

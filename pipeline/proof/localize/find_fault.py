@@ -19,13 +19,13 @@ from pipeline.proof.localize.subject import Subject
 _STEPS_BEFORE, _STEPS_BEHIND = 8, 4
 
 
-def localize(subject: Subject, *, source: Callable[[], Path] | None = None) -> Localization:
+def localize(subject: Subject, *, origin: Callable[[], Path] | None = None) -> Localization:
     """Find where a variant goes wrong.
 
     Args:
         subject: The variant.
-        source: Makes a folder with the graph of its source, whose nodes have the same names; None
-            if the source has no such graph.
+        origin: Returns a folder with the graph that the variant was made of, whose nodes have the
+            same names and should have the same values; None if there is none.
 
     Raises:
         ConversionError: A runtime cannot run the graph.
@@ -35,7 +35,7 @@ def localize(subject: Subject, *, source: Callable[[], Path] | None = None) -> L
     """
     found = find_first(subject.graph, subject.measure)
     if found.tensor is None:
-        return _look_at_source(subject, found, source)
+        return _look_at_origin(subject, found, origin)
     alone = compute_alone(subject, found.graph, [found.tensor])
     deviation = alone.deviations.get(found.tensor)
     if deviation is not None and not deviation.is_wrong:
@@ -85,24 +85,27 @@ def _look_at_all(subject: Subject, found: Found, suspect: str, alone: Alone) -> 
     return _conclude(subject, "rounding", found, best, best_alone)
 
 
-def _look_at_source(
-    subject: Subject, found: Found, source: Callable[[], Path] | None
+def _look_at_origin(
+    subject: Subject, found: Found, origin: Callable[[], Path] | None
 ) -> Localization:
-    """Compare the graph, which TensorFlow.js computes rightly, with its source."""
+    """Compare the graph, which TensorFlow.js computes rightly, with what it was made of."""
+    if subject.is_quantized or not _differs_from_source(subject):
+        return _result(subject, "none", found, None)
+    compared = compare_graphs(subject, origin()) if origin else None
+    if compared is None or compared.tensor is None:
+        return _result(subject, "source", found, None)
+    deviation = compared.deviations[compared.tensor]
+    node = describe_node(subject, compared.graph, compared.tensor, deviation)
+    return _result(subject, "graph", compared, node)
+
+
+def _differs_from_source(subject: Subject) -> bool:
     names = {one.tensor: one.name for one in subject.signature.outputs}
     expected, stirred = subject.compute(subject.graph.outputs)
-    if not any(
+    return any(
         measure_deviation(values, stirred[tensor], subject.vector.outputs[names[tensor]]).is_wrong
         for tensor, values in expected.items()
-    ):
-        return _result(subject, "none", found, None)
-    if source is not None:
-        compared = compare_graphs(subject, source())
-        if compared.tensor is not None:
-            deviation = compared.deviations[compared.tensor]
-            node = describe_node(subject, compared.graph, compared.tensor, deviation)
-            return _result(subject, "graph", compared, node)
-    return _result(subject, "source", found, None)
+    )
 
 
 def _conclude(
@@ -114,9 +117,7 @@ def _conclude(
     )
 
 
-def _result(
-    subject: Subject, cause: Cause, found: Found, node: WrongNode | None
-) -> Localization:
+def _result(subject: Subject, cause: Cause, found: Found, node: WrongNode | None) -> Localization:
     return Localization(
         variant=subject.variant,
         backend=subject.backend,

@@ -115,9 +115,10 @@ class Localization:
                     f"{self.backend} computes the graph as TensorFlow does"
                 )
             case "graph", WrongNode() as node:
+                values = describe_values(node.deviation, "it", "that graph")
                 return (
-                    "the converted graph differs from the source before TensorFlow.js runs it, "
-                    f"first at {node.name}: {describe_values(node.deviation, 'the graph')}"
+                    "the graph differs from the graph that it was made of, before TensorFlow.js "
+                    f"runs it, first at {node.name}: {values}"
                 )
             case "backend", WrongNode() as node:
                 fault = f"; known fault: {node.known_fault}" if node.known_fault else ""
@@ -135,18 +136,18 @@ class Localization:
         return max((step.deviation.multiple for step in self.path), default=0.0)
 
 
-def describe_values(deviation: Deviation, runner: str) -> str:
+def describe_values(deviation: Deviation, runner: str, reference: str = "TensorFlow") -> str:
     """Return both values where they are farthest apart: "wasm has 0 at [3], TensorFlow has 1"."""
     expected, found = deviation.shapes
     if deviation.worst is None:
-        return f"its shape is {_shape(found)} on {runner}, and {_shape(expected)} in TensorFlow"
+        return f"{runner} has the shape {_shape(found)}, {reference} has {_shape(expected)}"
     worst = deviation.worst
     values = [
         repr(value) if isinstance(value, str) else f"{value:.6g}"
         for value in (worst.found, worst.expected)
     ]
     where = f" at {list(worst.position)}" if worst.position else ""
-    return f"{runner} has {values[0]}{where}, TensorFlow has {values[1]}"
+    return f"{runner} has {values[0]}{where}, {reference} has {values[1]}"
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -18,7 +18,11 @@ from pipeline.proof.vector_files import Tensors, Vector, Vectors, load_vectors, 
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
-from pipeline.tfjs.model.signature_def import SignatureDef, format_signature_def, parse_signature_def
+from pipeline.tfjs.model.signature_def import (
+    SignatureDef,
+    format_signature_def,
+    parse_signature_def,
+)
 from pipeline.workers.limits import Budget
 
 _NODE_VALUES = "pipeline.tf.tfjs_graph.node_values:write_node_values"
@@ -98,17 +102,26 @@ class Runtimes:
             _write_inputs(given, values)
             models = [value for value in arguments.values() if isinstance(value, Path)]
             sizes = (file.stat().st_size for path in models for file in path.iterdir())
-            return self.submit(
-                function,
-                {**arguments, "folder": folder, "given": given.resolve(), "trust": self.trusted},
-                budget=self.budget,
-                expected_memory_bytes=TENSORFLOW_BYTES + MEMORY_PER_INPUT_BYTE * sum(sizes),
-                name=self.name,
-                log=folder / "log.txt",
-                reads=(),
-                trusted=self.trusted,
-                alone=False,
-            ).result().value
+            return (
+                self.submit(
+                    function,
+                    {
+                        **arguments,
+                        "folder": folder,
+                        "given": given.resolve(),
+                        "trust": self.trusted,
+                    },
+                    budget=self.budget,
+                    expected_memory_bytes=TENSORFLOW_BYTES + MEMORY_PER_INPUT_BYTE * sum(sizes),
+                    name=self.name,
+                    log=folder / "log.txt",
+                    reads=(),
+                    trusted=self.trusted,
+                    alone=False,
+                )
+                .result()
+                .value
+            )
 
     def run_tfjs(
         self, model: Path, inputs: Tensors, tensors: Sequence[str], backend: str
@@ -142,6 +155,7 @@ class Runtimes:
                 budget=self.budget,
                 trusted=self.trusted,
                 progress=lambda *_: None,
+                check_predict=False,
             )[backend][_NAME]
             if run.status != "ok":
                 raise ConversionError(run.error or f"{backend} does not run it")

@@ -31,6 +31,7 @@ class Subject:
         vector: The inputs, and the source's outputs for them.
         number: The number of the vector.
         runtimes: TensorFlow and TensorFlow.js.
+        is_quantized: Whether it may differ from its source.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Subject:
     vector: Vector
     number: int
     runtimes: Runtimes
+    is_quantized: bool = False
 
     @cached_property
     def model_json(self) -> ModelJson:

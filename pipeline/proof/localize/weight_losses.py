@@ -1,6 +1,7 @@
 """Weight losses: the nodes of a quantized variant whose weights cost it most."""
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ class Loss:
     Attributes:
         tensor: Its tensor, as `node:index`.
         op: Its op.
-        weights: The quantized weights that it reads, each with its dtype: "kernel (uint8)".
+        weights: The stored dtype of each quantized weight that it reads: {"kernel": "uint8"}.
         own: Its error from the inputs of the base: that of its weights alone.
         before: The largest error of its inputs; None if it has none that is a float.
         behind: Its error in the variant.
@@ -28,7 +29,7 @@ class Loss:
 
     tensor: str
     op: str
-    weights: tuple[str, ...]
+    weights: Mapping[str, str]
     own: float
     before: float | None
     behind: float | None
@@ -57,7 +58,7 @@ def measure_losses(subject: Subject, base: Path) -> list[Loss]:
     graph = subject.graph
     dtypes = _quantized(subject, base)
     read = {
-        tensor: tuple(f"{name} ({dtypes[name]})" for name in graph.weights(tensor) if name in dtypes)
+        tensor: {name: dtypes[name] for name in graph.weights(tensor) if name in dtypes}
         for tensor in graph.order
     }
     nodes = {tensor: graph.data(tensor) for tensor, weights in read.items() if weights}

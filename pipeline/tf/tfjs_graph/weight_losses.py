@@ -6,7 +6,6 @@ quantized graph computes from the inputs that it has in the base. It runs in a c
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -75,6 +74,6 @@ def measure_losses(  # noqa: PLR0913  # two graphs, and what to ask of them
 def _loss(expected: Array, found: Array) -> float | None:
     if expected.dtype.kind != "f" or expected.shape != found.shape:
         return None
-    difference, signal = ((one.astype(np.float64) ** 2).sum() for one in (found - expected, expected))
-    loss: Any = np.sqrt(difference / signal) if signal else None
-    return float(loss) if loss is not None and np.isfinite(loss) else None
+    size = np.linalg.norm(expected.astype(np.float64))
+    error = np.linalg.norm(found.astype(np.float64) - expected)
+    return float(error / size) if size and np.isfinite(error / size) else None
