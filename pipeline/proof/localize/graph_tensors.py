@@ -69,15 +69,15 @@ class GraphTensors:
                 pending += _reads(self.node(name))
         return list(found)
 
-    def upstream(self, tensor: str) -> list[str]:
-        """Return all tensors that a tensor is computed from, in order."""
+    def upstream(self, *tensors: str) -> list[str]:
+        """Return all tensors that some tensors are computed from, in order."""
         found: set[str] = set()
-        pending = [tensor]
+        pending = list(tensors)
         while pending:
             new = set(self.inputs(pending.pop())) - found
             found |= new
             pending += new
-        return sorted(found - {tensor}, key=self.order.__getitem__)
+        return sorted(found, key=self.order.__getitem__)
 
     def weights(self, tensor: str) -> list[str]:
         """Return the constants that a node reads, directly or through nodes that read no input."""

@@ -5,7 +5,7 @@ tensor is computed from, goes on before the first wrong tensor of the cut, and e
 nearest inputs of a wrong tensor are right. This module opens no file.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.proof.localize.deviation import Deviation
@@ -44,13 +44,28 @@ def find_first(graph: GraphTensors, measure: Measure) -> Found:
         unknown = [name for name in near if name not in known]
         if not unknown and not any(known[name].is_wrong for name in near):
             break
-        others = [name for name in upstream if name not in known and name not in unknown]
         cut = unknown[:CUT]
+        others = _worth_asking(graph, upstream, {*known, *cut}, known)
         graph = _look(graph, [*cut, *_spread(others, CUT - len(cut))], known, measure)
         inside = {*graph.upstream(suspect), suspect}
         suspect = _first_wrong(graph, {name: one for name, one in known.items() if name in inside})
     ordered = sorted(known, key=graph.order.__getitem__)
     return Found(graph=graph, tensor=suspect, deviations={name: known[name] for name in ordered})
+
+
+def _worth_asking(
+    graph: GraphTensors,
+    upstream: Sequence[str],
+    asked: Collection[str],
+    known: Mapping[str, Deviation],
+) -> list[str]:
+    """Return the tensors before a wrong tensor that are not before a right tensor too.
+
+    An error before a right tensor has probably not reached the wrong tensor either.
+    """
+    right = [name for name in upstream if name in known and not known[name].is_wrong]
+    cleared = {*graph.upstream(*right), *asked}
+    return [name for name in upstream if name not in cleared]
 
 
 def _look(
