@@ -7,7 +7,7 @@ good model, whatever becomes of the steps before it. The functions here open no 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.catalog.types import (
     CatalogFile,

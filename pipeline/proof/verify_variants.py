@@ -15,6 +15,7 @@ from pipeline.proof.judge.gate import loosest_dtype
 from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.proof.judge.selection import outputs_behind_selection
 from pipeline.proof.judge.verdict import Verdict, judge_model, proves_base
+from pipeline.proof.localize.localize_model import localize_base
 from pipeline.proof.output_matching import prove_map
 from pipeline.proof.source_run import packages_for
 from pipeline.proof.vector_files import Vectors, load_vectors
@@ -74,9 +75,11 @@ def verify_variants(
         # A name on the wrong tensor explains more than the figures that follow from it.
         proofs = _prove_names(model, signature, runs, verdicts[BASE])
     if verdicts[BASE].status != "ok":
+        where = localize_base(work, model.vectors, verdicts[BASE].checks)
+        advice = "the log has the figures; `tolerance:` in models.yaml says what is allowed"
         raise FidelityError(
             f"what TensorFlow.js returns is not what the source does: {verdicts[BASE].reason}",
-            hint="the log has the figures; `tolerance:` in models.yaml says what is allowed",
+            hint=f"{where}\n{advice}" if where else advice,
         )
     return Verdicts(
         variants={name: verdict.record() for name, verdict in verdicts.items()}, proofs=proofs

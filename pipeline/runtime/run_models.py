@@ -31,6 +31,7 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
     budget: Budget,
     trusted: bool,
     progress: Callable[[int, int | None], None],
+    check_predict: bool = True,
 ) -> Runs:
     """Run models on test vectors in TensorFlow.js.
 
@@ -44,6 +45,7 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
         budget: Time for all runs; memory and disk of a process.
         trusted: Whether the models may run on a machine without a wall.
         progress: Called often, with runs done and runs in all; an exception of it ends the run.
+        check_predict: Whether the first vector runs again, through predict().
 
     Returns:
         The result of each variant, by backend and by variant. A variant that needed more memory or
@@ -57,7 +59,12 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
     folder = folder.resolve()
     names = [(backend, name) for backend, variants in backends.items() for name in variants]
     runs = [
-        {"id": i, "backend": backend, "model": str(models[name].resolve())}
+        {
+            "id": i,
+            "backend": backend,
+            "model": str(models[name].resolve()),
+            "predict": check_predict,
+        }
         for i, (backend, name) in enumerate(names)
     ]
     places = {"packages": str(packages.folder.resolve()), "vectors": str(vectors.resolve())}

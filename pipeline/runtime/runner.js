@@ -1,9 +1,9 @@
 // Runs models in TensorFlow.js: `node runner.js REQUEST`, started by node_process.py.
 //
-// The request is a JSON file: {packages, vectors, folder, runs: [{id, backend, model}]}. For each
-// run `folder` gets ID.bin, its outputs end to end, and then ID.json, its result. On stdout a line
-// of JSON announces each run, {"run": ID}, and the end, {"end": true}. The output of TensorFlow.js
-// goes to stderr. Standard input is a lifeline: when it ends, the process ends.
+// The request is a JSON file: {packages, vectors, folder, runs: [{id, backend, model, predict}]}.
+// For each run `folder` gets ID.bin, its outputs end to end, and then ID.json, its result. On stdout
+// a line of JSON announces each run, {"run": ID}, and the end, {"end": true}. The output of
+// TensorFlow.js goes to stderr. Standard input is a lifeline: when it ends, the process ends.
 'use strict';
 
 const fs = require('fs');

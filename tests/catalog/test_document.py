@@ -84,9 +84,7 @@ def card(**extra: Any) -> CatalogModel:
             ],
             labels={"boxes": LABELS},
             variants=[
-                published_variant(
-                    "one", RECORD, FILES, checks={"wasm": CHECK}, agreement="equal"
-                ),
+                published_variant("one", RECORD, FILES, checks={"wasm": CHECK}, agreement="equal"),
                 missing_variant("uint8", "skipped", "too small"),
             ],
         ),

@@ -4,7 +4,7 @@ TensorFlow runs a graph 10 to 100 times faster than the cpu backend of TensorFlo
 no kernel with it. oneDNN, whose result is off by 57 % on one model, and Grappler are off.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,6 @@ from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature_def import parse_signature_def
 from pipeline.tfjs.model.weights import Array, walk_weights
 
-RunGraph = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
-"""Runs a graph: tensors by name of an input in, arrays by name of an output out."""
-
 
 def run_graph_model(
     *, source: Path, record: Conversion, flags: SourceFlags, **known: Any
@@ -42,17 +39,13 @@ def run_graph_model(
         ConversionError: TensorFlow cannot run the graph; else as `write_outputs`.
         UntrustedSourceError: The graph might touch the machine, and `trust` is not set.
     """
-    model_json = load_model_json(source / "model.json")
-    content = model_json.content
-    weights = {part.spec.name: part.read() for part in walk_weights(model_json, source)}
-    signature = parse_signature_def(content)
+    session = open_graph(source, trust=flags.trust)
+    signature = parse_signature_def(load_model_json(source / "model.json").content)
     return write_outputs(
-        open_graph(
-            content,
-            weights,
-            inputs={info.key: info.tensor for info in signature.inputs},
-            outputs={info.key: info.tensor for info in signature.outputs},
-            trust=flags.trust,
+        run_in_session(
+            session,
+            {info.key: name_tensor(info.tensor) for info in signature.inputs},
+            {info.key: name_tensor(info.tensor) for info in signature.outputs},
         ),
         source=source,
         record=record,
@@ -61,28 +54,25 @@ def run_graph_model(
 
 
 def open_graph(
-    content: Mapping[str, Any],
-    weights: Mapping[str, Array],
-    *,
-    inputs: Mapping[str, str],
-    outputs: Mapping[str, str],
-    trust: bool,
-) -> RunGraph:
-    """Return a function that runs a graph model in TensorFlow.
+    source: Path, *, trust: bool, change: Callable[[str, Array], Array] = lambda _, values: values
+) -> tf.compat.v1.Session:
+    """Return a session of a graph model, its weights as constants.
 
     Args:
-        content: Its decoded model.json.
-        weights: Values of its constants, by node.
-        inputs: Tensor of each input, by name.
-        outputs: Tensor of each output, by name.
-        trust: Whether the graph may touch the machine.
+        source: Folder of its model.json.
+        trust: Whether the graph may have ops that touch the machine.
+        change: Takes name and values of each weight, and returns the values that the graph gets.
 
     Raises:
         ConversionError: TensorFlow cannot run the graph.
-        UntrustedSourceError: The graph might touch the machine, and is not trusted.
+        UntrustedSourceError: The graph might touch the machine, and `trust` is not set.
     """
+    model_json = load_model_json(source / "model.json")
+    content = model_json.content
     if content.get("modelInitializer"):
         raise ConversionError("the graph has tables, which TensorFlow.js fills")
+    parts = walk_weights(model_json, source)
+    weights = {part.spec.name: change(part.spec.name, part.read()) for part in parts}
     graph_def = build_graph_def(content["modelTopology"], weights)
     if not trust:
         check_trusted_graph(graph_def)
@@ -90,12 +80,12 @@ def open_graph(
         graph = import_graph(graph_def)
     except Exception as error:
         raise ConversionError(f"TensorFlow cannot read it: {format_reason(error)}") from error
-    session = tf.compat.v1.Session(graph=graph, config=_config())
-    return run_in_session(session, _tensors(inputs), _tensors(outputs))
+    return tf.compat.v1.Session(graph=graph, config=_config())
 
 
-def _tensors(named: Mapping[str, str]) -> dict[str, str]:
-    return {key: tensor if ":" in tensor else f"{tensor}:0" for key, tensor in named.items()}
+def name_tensor(tensor: str) -> str:
+    """Return the name of a tensor as TensorFlow wants it: "node:0" of "node"."""
+    return tensor if ":" in tensor else f"{tensor}:0"
 
 
 def _config() -> tf.compat.v1.ConfigProto:

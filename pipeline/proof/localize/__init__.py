@@ -1,0 +1,1 @@
+"""Finds the first node of a graph whose value is wrong in TensorFlow.js."""

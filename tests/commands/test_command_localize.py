@@ -1,0 +1,79 @@
+"""`doit localize` on a small zoo that is built."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from zoos import Zoo
+
+from pipeline.disk.files import write_atomic
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.network]
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    zoo = Zoo(tmp_path_factory.mktemp("localize"))
+    zoo.add("dense")
+    zoo.add("strict", tolerance={"max_absolute_error": 1e-12}, backends=["wasm"])
+    built = zoo.build()
+    assert built.code == 1
+    return zoo
+
+
+def base_of(zoo: Zoo, model: str) -> Path:
+    return zoo.folder / ".zoo" / "build" / model / "variant" / "base"
+
+
+def test_a_verification_that_fails_says_where_the_graph_goes_wrong(zoo: Zoo) -> None:
+    log = zoo.folder / ".zoo/build/strict/verify.failed/log.txt"
+
+    assert "wasm computes what TensorFlow does: on vector " in log.read_text()
+
+
+def test_a_model_that_is_right_has_no_fault(zoo: Zoo) -> None:
+    done = zoo.doit("localize", "dense", "--vector", "0")
+
+    assert done.code == 0, done.stderr
+    assert "dense: base on wasm, vector 0\n  wasm computes what TensorFlow does" in done.stdout
+
+
+def test_the_weights_of_a_quantized_variant_are_listed_by_their_loss(zoo: Zoo) -> None:
+    done = zoo.doit("localize", "dense", "--variant", "uint16", "--backend", "cpu")
+
+    assert done.code == 0, done.stderr
+    assert "dense: uint16 on cpu, vector 0\n" in done.stdout
+    assert "its quantized weights cost most at MatMul 'MatMul': " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected one model, such as handtrack"),
+        (["dens"], "'dens' is not a model of models.yaml; did you mean dense?"),
+        (["dense", "--variant", "int4"], "--variant: found int4; dense has base, uint16"),
+        (["dense", "--vector", "one"], "--vector: found one; expected a whole number"),
+        (["dense", "--vector", "99"], "there is no vector 99; expected a number from 0 to "),
+        (["dense", "--backend", "none"], "backend 'none' is not in Node.js; it has cpu, wasm"),
+    ],
+)
+def test_a_wrong_command_line_is_a_message(zoo: Zoo, arguments: list[str], message: str) -> None:
+    done = zoo.doit("localize", *arguments)
+
+    assert done.code == 3
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_base_that_was_damaged_is_named_where_it_was_damaged(zoo: Zoo) -> None:
+    """It runs last: it changes the base."""
+    shard = base_of(zoo, "strict") / "group1-shard1of1.bin"
+    values = np.frombuffer(shard.read_bytes(), "<f4").copy()
+    values[-512:] *= np.float32(1.05)  # the bias
+    write_atomic(shard, values.tobytes())
+
+    done = zoo.doit("localize", "strict")
+
+    assert done.code == 1, done.stderr
+    assert "differs from the graph that it was made of" in done.stdout
+    assert "first at BiasAdd 'BiasAdd'" in " ".join(done.stdout.split())
