@@ -4,7 +4,6 @@ Software WebGL takes seconds for a model. So the base alone is tried, on one vec
 manifest requires more: then every variant is tried on every vector.
 """
 
-import dataclasses
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from pipeline.disk.browser_program import BrowserProgram, find_browser
 from pipeline.engine.step import Work
 from pipeline.errors import FidelityError, NoWallError, WorkerError
 from pipeline.manifest.tolerance import Tolerance
+from pipeline.proof.judge.check import Candidate, Check, judge_run
 from pipeline.proof.judge.model_under_test import ModelUnderTest
-from pipeline.proof.judge.verdict import Candidate, Check, judge_run, judge_variant
+from pipeline.proof.judge.verdict import judge_variant
 from pipeline.proof.vector_files import write_vectors
 from pipeline.proof.verify_variants import BASE, gather_model, list_candidates
 from pipeline.records.browser_verdicts import BrowserVerdicts
@@ -127,9 +127,8 @@ def _release(verified: Verdicts) -> str:
 
 def _choose_vector(model: ModelUnderTest) -> ModelUnderTest:
     """Return the model with the one vector that says most of it."""
-    vectors = model.vectors
-    best = min(vectors.vectors, key=lambda vector: _KINDS.index(vector.kind))
-    return dataclasses.replace(model, vectors=dataclasses.replace(vectors, vectors=[best]))
+    kinds = [_KINDS.index(vector.kind) for vector in model.vectors.vectors]
+    return model.part([kinds.index(min(kinds))])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ import pytest
 from pipeline.disk.browser_program import BrowserProgram
 from pipeline.errors import FidelityError, WorkerError
 from pipeline.proof.browser_checks import _choose_vector, _Trial
+from pipeline.proof.judge.check import Candidate
 from pipeline.proof.judge.model_under_test import ModelUnderTest
-from pipeline.proof.judge.verdict import Candidate
 from pipeline.proof.vector_files import Vector, VectorKind, Vectors
 from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.verdicts import VariantVerdict

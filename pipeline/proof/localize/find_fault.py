@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import WorkerError
-from pipeline.proof.localize.deviation import Deviation, measure_deviation
 from pipeline.proof.localize.localization import Cause, Localization, Step, WrongNode
 from pipeline.proof.localize.node_alone import Alone, compute_alone, describe_node
+from pipeline.proof.localize.node_deviation import Deviation, measure_deviation
 from pipeline.proof.localize.search import CUT, Found, find_first
 from pipeline.proof.localize.subject import Subject
 

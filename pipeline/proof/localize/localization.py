@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.proof.localize.deviation import Deviation
+from pipeline.proof.localize.node_deviation import Deviation
 
 Cause = Literal["backend", "rounding", "graph", "source", "none"]
 """TensorFlow.js computes a node wrongly; no node is wrong, but rounding errors grow; the graph

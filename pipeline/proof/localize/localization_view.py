@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from pipeline.proof.localize.deviation import Deviation
 from pipeline.proof.localize.localization import Localization, WrongNode
 from pipeline.proof.localize.localize_model import Account
+from pipeline.proof.localize.node_deviation import Deviation
 from pipeline.proof.localize.weight_losses import Loss
 from pipeline.text.line import BLANK, Cell, Line, Style, wrap_text
 from pipeline.text.table import format_rows

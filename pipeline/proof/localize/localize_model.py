@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.engine.step import Work
 from pipeline.errors import PipelineError, SourceError
 from pipeline.formats.table import normalize_source
-from pipeline.proof.judge.verdict import Check
+from pipeline.proof.judge.check import Check
 from pipeline.proof.localize.find_fault import localize
 from pipeline.proof.localize.localization import Localization
 from pipeline.proof.localize.runtimes import Runtimes

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.proof.localize.deviation import LEAST_ALONE, Deviation, measure_deviation
 from pipeline.proof.localize.graph_tensors import GraphTensors
 from pipeline.proof.localize.known_faults import find_known_fault
 from pipeline.proof.localize.localization import ReadTensor, WrongNode
+from pipeline.proof.localize.node_deviation import LEAST_ALONE, Deviation, measure_deviation
 from pipeline.proof.localize.runtimes import Asked
 from pipeline.proof.localize.subject import Subject
 from pipeline.proof.vector_files import Tensors, tensor_dtype

@@ -8,8 +8,8 @@ nearest inputs of a wrong tensor are right. This module opens no file.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.proof.localize.deviation import Deviation
 from pipeline.proof.localize.graph_tensors import GraphTensors
+from pipeline.proof.localize.node_deviation import Deviation
 
 # Most tensors in memory at a time. A graph of 1,000 nodes takes two or three cuts.
 CUT = 32

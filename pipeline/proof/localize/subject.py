@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.errors import ConversionError, FormatError
-from pipeline.proof.localize.deviation import Deviation, measure_deviation
 from pipeline.proof.localize.graph_tensors import GraphTensors
+from pipeline.proof.localize.node_deviation import Deviation, measure_deviation
 from pipeline.proof.localize.runtimes import Asked, Runtimes
 from pipeline.proof.vector_files import Tensors, Vector
 from pipeline.records.signature import Signature

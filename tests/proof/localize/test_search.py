@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from graph_models import Json, node, placeholder
 
-from pipeline.proof.localize.deviation import Deviation
 from pipeline.proof.localize.graph_tensors import GraphTensors
+from pipeline.proof.localize.node_deviation import Deviation
 from pipeline.proof.localize.search import CUT, find_first
 from pipeline.tfjs.model.topology import parse_topology
 
@@ -69,7 +69,7 @@ def test_nothing_is_found_where_all_outputs_are_right() -> None:
 
 
 def test_a_tensor_without_a_value_is_passed_over() -> None:
-    pairs = ("ab", "bc", "cd", "de")
+    pairs = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")]
     nodes = [placeholder("a", (1,)), *(node(name, "Neg", [read]) for read, name in pairs)]
     graph = GraphTensors(topology=parse_topology({"node": nodes}), outputs=["e:0"])
 

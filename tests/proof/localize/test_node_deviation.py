@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.proof.localize.deviation import LEAST, measure_deviation
+from pipeline.proof.localize.node_deviation import LEAST, measure_deviation
 
 REFERENCE = np.linspace(-8, 8, 33, dtype=np.float32)
 BOOLEANS = np.array([True, False, True, False])
