@@ -138,7 +138,7 @@ def test_on_a_terminal_there_is_colour(tmp_path: Path) -> None:
     process = subprocess.Popen(
         command("model"),
         cwd=tmp_path,
-        env={key: v for key, v in environment(tmp_path).items() if key != "NO_COLOR"},
+        env={k: v for k, v in environment(tmp_path).items() if k not in ("NO_COLOR", "CI")},
         stdout=theirs,
         stderr=theirs,
     )
