@@ -30,10 +30,10 @@ def test_tensorflow_js_runs_small_graphs_and_those_that_tensorflow_refuses(tmp_p
         zoo.manifest["models"].append({"name": name, "source": f"{name}/model.json"})
     zoo.write()
     built = zoo.build()
-    runs = {
-        name: load_vectors(zoo.folder / ".zoo/build" / name / "reference").runtime
-        for name, _, _ in models
+    vectors = {
+        name: load_vectors(zoo.folder / ".zoo/build" / name / "reference") for name, _, _ in models
     }
+    runs = {name: each.runtime for name, each in vectors.items()}
     log = (zoo.folder / ".zoo/build/mixed/reference/log.txt").read_text()
     floors = {
         name: NoiseFloor.load(zoo.folder / ".zoo/build" / name / "reference")
@@ -45,7 +45,7 @@ def test_tensorflow_js_runs_small_graphs_and_those_that_tensorflow_refuses(tmp_p
     assert runs == {"mixed": tfjs, "plain": "tensorflow 2.19.0", "small": tfjs}
     assert "TensorFlow.js runs the source, because TensorFlow does not: " in log
     assert floors["plain"].reason is None
-    assert len(floors["plain"].outputs["y"]) == 2
+    assert len(floors["plain"].outputs["y"]) == len(vectors["plain"].vectors)
     assert str(floors["mixed"].reason).startswith("TensorFlow does not run the base: ")
     assert str(floors["small"].reason).startswith("a small TensorFlow.js model is proved before ")
     assert not floors["mixed"].outputs
@@ -58,7 +58,7 @@ def test_cpu_runs_only_what_wasm_does_not(tmp_path: Path) -> None:
     zoo.write()
     built = zoo.build()
     tried = {
-        entry["name"]: [sorted(variant["checks"]) for variant in entry["variants"]]
+        entry["name"]: [sorted({*variant["checks"]} - {"webgl"}) for variant in entry["variants"]]
         for entry in zoo.catalog()["models"]
     }
 

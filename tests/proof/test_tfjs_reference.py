@@ -57,7 +57,8 @@ def test_outputs_are_those_of_the_model(tmp_path: Path) -> None:
     for vector in loaded.vectors:
         expected = vector.inputs["x"] @ weights["kernel"] + weights["bias"]
         assert np.allclose(vector.outputs["logits"], expected, atol=1e-5)
-    assert [len(vector.inputs["x"]) for vector in loaded.vectors] == [1, 2]
+    batches = [(vector.kind, len(vector.inputs["x"])) for vector in loaded.vectors]
+    assert batches == [("sample", 1), ("sample", 2), ("sample", 1), *[("edge", 1)] * 3]
     assert summary["runtime"] == loaded.runtime == "tfjs 4.22.0, cpu"
 
 
@@ -82,6 +83,6 @@ def test_a_model_that_never_runs_says_why(tmp_path: Path) -> None:
     }
 
     with pytest.raises(
-        ConversionError, match=r"none of 1 made-up inputs, such as x .*: .*broadcast"
+        ConversionError, match=r"does not run with x float32 \(1, 3\), y .*: .*broadcast"
     ):
         refer(tmp_path, **named(nodes, inputs, {"sum": tensor_info("sum:0", (1, 4))}))

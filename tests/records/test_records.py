@@ -149,7 +149,7 @@ def damaged(file: str, change: Damage, folder: Path) -> Path:
             "guesslang/verify/verify.json",
             lambda wire: wire["variants"]["base"]["checks"]["cpu"].update(status="maybe"),
             "verify.json: variants.base.checks.cpu.status: found 'maybe'; "
-            "expected 'ok', 'failed' or 'unsupported'",
+            "expected 'ok', 'failed', 'unsupported' or 'untried'",
             id="status of nobody",
         ),
     ],

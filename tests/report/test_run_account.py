@@ -46,7 +46,7 @@ def test_a_report_tells_what_ran_why_and_what_failed_since_when(changed: Changed
         r"- \*\*`convert broken`\*\*, since 20\d\d-\d\d-\d\dT[\d:]+Z: weight 'kernel'", text
     )
     assert "it is tried again once its input, its parameters or a tool changes" in text
-    assert re.search(r"\| `new` \| ok \| 9 \| [\d.<]+ s \| [\d.]+ MiB \| never built \|", text)
+    assert re.search(r"\| `new` \| ok \| 10 \| [\d.<]+ s \| [\d.]+ MiB \| never built \|", text)
     assert re.search(r"\| `broken` \| stale since 20\d\d-\d\d-\d\d \| 2 \| ", text)
     assert "| `verify role` | " in text
     assert "Models of the zoo: 9 ok, 1 stale" in text

@@ -10,6 +10,7 @@ from pipeline.engine.step import Work
 from pipeline.errors import DiskError
 from pipeline.manifest.model import Model
 from pipeline.records.browser_verdicts import BrowserVerdicts
+from pipeline.records.source import ConvertedSource
 from pipeline.records.verdicts import Verdicts
 from pipeline.steps.card import STEP, parameters, run
 from pipeline.workers.limits import Budget
@@ -22,6 +23,7 @@ def test_a_variant_whose_ending_a_full_disk_did_not_take_is_the_machines_fault(
     signature_of([], []).save(tmp_path)
     Verdicts(variants={}, proofs={}).save(tmp_path)
     BrowserVerdicts(variants={}).save(tmp_path)
+    ConvertedSource(format="tf_frozen_model", output_format="tfjs_graph_model").save(tmp_path)
     work = Work(
         task="card:m",
         model="m",

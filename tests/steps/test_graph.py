@@ -12,7 +12,7 @@ from pipeline.steps.table import MODEL_STEPS, STEPS
 
 MODEL_TASKS = (
     *("fetch:m", "convert:m", "signature:m", "reference:m", "map:m"),
-    *("variant:m:base", "variant:m:float16", "variant:m:small", "verify:m", "card:m"),
+    *("variant:m:base", "variant:m:float16", "variant:m:small", "verify:m", "browser:m", "card:m"),
 )
 SMALL = {"name": "small", "quantize_uint8": ["*/weights"]}
 
@@ -156,7 +156,7 @@ def test_files_beside_the_manifest_are_read_by_the_steps_that_need_them(tmp_path
 def test_the_tools_of_a_step_are_a_set_of_its_own() -> None:
     tools = {each.step.name: each.step.tools for each in MODEL_STEPS if each.step.tools}
 
-    assert tools.keys() == {"convert", "reference", "variant", "verify"}
+    assert tools.keys() == {"convert", "reference", "variant", "verify", "browser"}
     assert {"keras", "tf_keras", "tensorflow"} <= tools["convert"] & tools["reference"]
 
 
