@@ -180,7 +180,8 @@ class Campaign:
             told = [reason for reason in reasons if bug in reason]
             self.score.faults.append(f"{self.what}: {bug}: {told} {running.stderr[-700:]}")
         if code and not (running.stderr.strip() or any(e.get("reason") for e in running.steps)):
-            self.score.faults.append(f"{self.what}: exit {code} without a sentence")
+            others = [e for e in running.events if e["event"] != "step"][-3:]
+            self.score.faults.append(f"{self.what}: exit {code} without a sentence: {others}")
 
     def _mend(self) -> None:
         """Build without a fault; all has to be as if there had been none."""

@@ -24,7 +24,7 @@ from pipeline.disk.canonical import digest_json
 from pipeline.records.roles import SEPARATOR, RoleMap
 from pipeline.records.shape import format_sizes
 from pipeline.records.signature import Signature
-from pipeline.records.source import ConvertedSource, FetchedSource
+from pipeline.records.source import Conversion, ConvertedSource, FetchedSource
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import CatalogCheck, NameProof
 
@@ -148,8 +148,8 @@ def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
         roles=_roles(roles),
         unassigned=roles.abstained,
         usable=roles.usable,
-        inputs=_inputs(signature, parts.ranges),
-        outputs=_outputs(signature, roles, parts.proofs),
+        inputs=_inputs(signature, parts.converted, parts.ranges),
+        outputs=_outputs(signature, parts.converted, roles, parts.proofs),
         repairs=parts.converted.repairs,
         vectors=list(parts.vectors),
         variants=list(parts.variants),
@@ -182,7 +182,10 @@ def _roles(roles: RoleMap) -> dict[str, CatalogRole]:
     }
 
 
-def _inputs(signature: Signature, ranges: Mapping[str, tuple[float, float]]) -> list[CatalogInput]:
+def _inputs(
+    signature: Signature, converted: Conversion, ranges: Mapping[str, tuple[float, float]]
+) -> list[CatalogInput]:
+    scales, state = converted.scales or {}, converted.state or {}
     return [
         CatalogInput(
             id=tensor.id,
@@ -192,14 +195,21 @@ def _inputs(signature: Signature, ranges: Mapping[str, tuple[float, float]]) -> 
             js_dtype=tensor.js_dtype,
             shape=format_sizes(tensor.shape),
             range=list(ranges[tensor.name]) if tensor.name in ranges else None,
+            quantization=scales.get(tensor.name),
+            state=True if tensor.name in state else None,
+            initial=state.get(tensor.name),
         )
         for tensor in signature.inputs
     ]
 
 
 def _outputs(
-    signature: Signature, roles: RoleMap, proofs: Mapping[str, NameProof]
+    signature: Signature,
+    converted: Conversion,
+    roles: RoleMap,
+    proofs: Mapping[str, NameProof],
 ) -> list[CatalogOutput]:
+    scales = converted.scales or {}
     return [
         CatalogOutput(
             id=tensor.id,
@@ -210,6 +220,7 @@ def _outputs(
             shape=format_sizes(tensor.shape),
             role=SEPARATOR.join(roles.roles.get(tensor.tensor, ())) or None,
             proof=proofs[tensor.name].proof if tensor.name in proofs else tensor.proof,
+            quantization=scales.get(tensor.name),
         )
         for tensor in signature.outputs
     ]

@@ -5,19 +5,22 @@ from them. Names in JSON are camelCase. It opens no file.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from pipeline.records.record import CamelPart
+from pipeline.records.record import CamelPart, SparsePart
+from pipeline.records.source import Scale
 from pipeline.records.variant import KeptWeight
 from pipeline.records.verdicts import CatalogCheck
 
 VariantStatus = Literal["ok", "withheld", "skipped", "failed"]
 
 
-class CatalogTensor(CamelPart):
+class CatalogTensor(CamelPart, SparsePart):
     """An input or output of a model."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"quantization"})
 
     id: int
     """Position: the order in which `execute()` takes inputs and returns outputs."""
@@ -31,11 +34,19 @@ class CatalogTensor(CamelPart):
     """Data type that TensorFlow.js feeds or returns for it, e.g. `int32`."""
     shape: list[int] | None
     """Size of each axis, -1 where unknown; null when even their number is unknown."""
+    quantization: Scale | None = None
+    """Scale and zero point of whole numbers that stand for real ones; left out for others."""
 
 
 class CatalogInput(CatalogTensor):
     """An input of a model."""
 
+    LEFT_OUT: ClassVar[frozenset[str]] = CatalogTensor.LEFT_OUT | {"state", "initial"}
+
+    state: bool | None = None
+    """true for state: the output of the same name returns the value for the next run."""
+    initial: list[float] | None = None
+    """Values of state at the start, row-major; left out for zeros."""
     range: list[float] | None = None
     """Lowest and highest value of a pixel, as the arithmetic at the front of the graph is made
     for them; null where it does not say, and for what is no image."""

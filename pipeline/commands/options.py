@@ -39,7 +39,7 @@ class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
             self._report_lost_database()
         except BrokenPipeError:
             raise  # the reader of the output has closed it
-        except (OSError, MemoryError) as error:
+        except (OSError, MemoryError, ImportError) as error:
             text = machine_error(error, root=_current_folder()).describe()
             raise InvalidCommand(f"{self.name}: {text}") from None
         except PipelineError as error:

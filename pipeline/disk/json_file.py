@@ -12,10 +12,14 @@ from pipeline.errors import DamagedFileError, FormatError
 
 
 def load_json(path: Path) -> JsonValue | None:
-    """Read a JSON file that may be lost; return None if it is lost, damaged or unreadable."""
+    """Read a JSON file that may be lost; return None if it is lost or damaged.
+
+    Raises:
+        OSError: It is there and cannot be read.
+    """
     try:
         return decode_json(path.read_bytes(), path.name)
-    except (OSError, FormatError):
+    except (FileNotFoundError, FormatError):
         return None
 
 

@@ -64,8 +64,7 @@ def _find_damage(job: Job) -> Failure | None:
     The damaged result loses its receipt, so that the next run makes it again.
     """
     for key, read in job.reads.items():
-        outcome = load_outcome(read.outcome_file)
-        if key not in job.needs and (outcome is None or outcome.status != "ok"):
+        if key not in job.needs and not _succeeded(read):
             continue
         receipt = load_receipt(read.folder)
         loss = (
@@ -74,6 +73,15 @@ def _find_damage(job: Job) -> Failure | None:
         if loss is not None:
             return _build_again(read, f"{read.task} was changed after it was built: {loss}")
     return None
+
+
+def _succeeded(job: Job) -> bool:
+    """Return whether a job has a result; one whose outcome cannot be read is not examined."""
+    try:
+        outcome = load_outcome(job.outcome_file)
+    except OSError:
+        return False
+    return outcome is not None and outcome.status == "ok"
 
 
 def _find_foreign_record(job: Job, error: Exception) -> Failure | None:

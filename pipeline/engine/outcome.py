@@ -31,10 +31,15 @@ class Outcome(Part):
 
 
 def load_outcome(path: Path) -> Outcome | None:
-    """Read an outcome; None if the file is missing or damaged."""
+    """Read an outcome; None if the file is missing or damaged.
+
+    Raises:
+        OSError: It is there and cannot be read. Taken for a lost one, a step would leave out what
+            its receipt says that it read.
+    """
     try:
         return parse_json(Outcome, path.read_bytes())
-    except (OSError, WrongJsonError):
+    except (FileNotFoundError, WrongJsonError):
         return None
 
 

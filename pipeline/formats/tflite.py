@@ -1,6 +1,6 @@
-"""TensorFlow Lite models: one FlatBuffers file (.tflite). They are recognized, not converted."""
+"""TensorFlow Lite models: one FlatBuffers file (.tflite)."""
 
-from pipeline.formats.format import Format
+from pipeline.formats.format import FUNCTION_FLAGS, GRAPH, Format, Route
 from pipeline.formats.model_files import ModelFiles
 
 # The file identifier of its schema, behind the offset of the root table:
@@ -15,8 +15,14 @@ def _looks_like(files: ModelFiles) -> bool:
 TFLITE = Format(
     name="tflite",
     title="TensorFlow Lite model",
+    expected="a TensorFlow Lite model (.tflite)",
+    outputs={
+        GRAPH: Route(
+            convert="pipeline.tf.tflite.convert_tflite:convert_tflite",
+            refer="pipeline.tf.tflite.tflite_reference:run_tflite",
+            flags=FUNCTION_FLAGS | {"signature_name"},
+        )
+    },
     suffixes=(".tflite",),
     looks_like=_looks_like,
-    hint="take the model that it was made from: a TensorFlow Lite file has lost what "
-    "TensorFlow.js needs",
 )

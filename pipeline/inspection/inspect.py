@@ -90,6 +90,10 @@ def _describe(
 
             folder = path.parent if path.name == "saved_model.pb" else path
             return inspect_saved_model(folder, shapes=shapes, announce=announce)
+        case "tflite" if not tuple(_find_faults(path, "tflite")):
+            from pipeline.inspection.inspect_tflite import inspect_tflite  # noqa: PLC0415  # only for this format
+
+            return inspect_tflite(path, announce=announce)
         case other:
             faults = tuple(_find_faults(path, other))
             return Description(format=other, supported=False, faults=faults)

@@ -155,7 +155,7 @@ def _describe_call(model_json: ModelJson, signature: SignatureDef) -> _Call:
         )
     return _Call(
         inputs=[Tensor(**dict(tensor)) for tensor in read.inputs],
-        outputs=[Tensor(**dict(tensor)) for tensor in read.outputs],
+        outputs=[Tensor(**tensor.model_dump(exclude={"step"})) for tensor in read.outputs],
         requires_async=read.requires_async,
     )
 

@@ -46,6 +46,8 @@ def run_source(
     signature = Signature.load(work.inputs["signature"])
     record = ConvertedSource.load(base)
     hints = read_hints(load_model_json(base / "model.json"), base, signature.inputs)
+    for name, (low, high) in (record.ranges or {}).items():
+        hints[name] = {**hints.get(name, {}), "low": low, "high": high}
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         known = {
             "folder": work.folder,

@@ -147,6 +147,7 @@ def _gather_model(work: Work[Any], signature: Signature) -> ModelUnderTest:
         selection={name: behind[tensor] for name, tensor in tensors.items() if tensor in behind},
         vectors=load_vectors(work.inputs["reference"]),
         box_form=mapping.conventions.get("boxes", {}).get("form"),
+        steps={output.name: output.step for output in signature.outputs if output.step},
     )
 
 

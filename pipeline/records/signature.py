@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pipeline.records.record import CamelPart, Record
+from pipeline.records.record import CamelPart, Record, SparsePart
 from pipeline.records.shape import JsonShape
 from pipeline.records.source import StatedSignature
 
@@ -37,9 +37,13 @@ class SignatureTensor(TensorSpec):
     """Data type that TensorFlow.js feeds or returns for it, such as `int32`."""
 
 
-class SignatureOutput(SignatureTensor):
+class SignatureOutput(SignatureTensor, SparsePart):
     """An output of a base."""
 
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"step"})
+
+    step: float | None = None
+    """Difference of two neighbouring values of a quantized output; None for any other."""
     proof: Proof | None
     """How name and tensor were tied: "structure" by the order of the structured outputs; None
     where the source has the name on the tensor itself."""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from pipeline.records.record import Part, Record, SparsePart
+from pipeline.records.record import CamelPart, Part, Record, SparsePart
 from pipeline.records.shape import JsonShape
 
 
@@ -54,6 +54,15 @@ class StatedSignature(SparsePart):
     """Tags of the graph that has it, where that is not the graph that was converted."""
 
 
+class Scale(CamelPart):
+    """How whole numbers stand for real ones: real = scale * (number - zeroPoint)."""
+
+    scale: float
+    """Real difference of two neighbouring numbers."""
+    zero_point: int
+    """The number that stands for 0."""
+
+
 class LoadedTensor(Part):
     """An input or output of a layers model, as TensorFlow.js has it."""
 
@@ -72,7 +81,7 @@ class LoadedModel(Part):
 class Conversion(SparsePart):
     """What a conversion tells of the source; a graph model says all of it itself (None)."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"loaded"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"loaded", "ranges", "scales", "state", "steps"})
 
     signature_key: str | None = None
     """The signature that was converted."""
@@ -88,6 +97,15 @@ class Conversion(SparsePart):
     """Changes to the graph, in sentences."""
     loaded: LoadedModel | None = None
     """A layers model as TensorFlow.js has loaded it."""
+    steps: dict[str, float] | None = None
+    """Difference of two neighbouring values of quantized outputs, by name."""
+    scales: dict[str, Scale] | None = None
+    """Scales of inputs and outputs that are whole numbers for real ones, by name."""
+    state: dict[str, list[float] | None] | None = None
+    """Inputs that are state, each returned by the output of its name: their values at the start,
+    row-major; None for zeros."""
+    ranges: dict[str, tuple[float, float]] | None = None
+    """Least and greatest value of inputs, by name, where the source states them."""
 
     @property
     def stated(self) -> StatedSignature:

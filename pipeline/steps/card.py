@@ -42,15 +42,17 @@ def run(work: Work[CardParameters]) -> None:
         _add_variant(work, name, proof.variants.get(name)) for name in work.parameters.variants
     ]
     hints = read_hints(load_model_json(base / "model.json"), base, signature.inputs)
+    converted = ConvertedSource.load(base)
     card = build_card(
         work.parameters.identity,
         CardParts(
             fetched=FetchedSource.load(work.inputs["fetch"]),
-            converted=ConvertedSource.load(base),
+            converted=converted,
             signature=signature,
             ranges={
                 name: (hint["low"], hint["high"]) for name, hint in hints.items() if "low" in hint
-            },
+            }
+            | (converted.ranges or {}),
             roles=RoleMap.load(work.inputs["map"]),
             proofs=proof.proofs,
             vectors=_add_vectors(work),

@@ -108,10 +108,14 @@ def _load_list(path: Path) -> Sequence[Projected]:
 
 
 def load_placed(state_file: Path) -> dict[str, Placed]:
-    """Read the list of files that were put into dist/, by path; empty if it is lost."""
+    """Read the list of files that were put into dist/, by path; empty if it is lost.
+
+    Raises:
+        OSError: It is there and cannot be read.
+    """
     try:
         return _PLACED.validate_json(state_file.read_bytes())
-    except (OSError, ValidationError):
+    except (FileNotFoundError, ValidationError):
         return {}
 
 

@@ -165,9 +165,9 @@ def _emit_failure(error: PipelineError, *, hint: str | None = None) -> None:
 def _is_projected(layout: Layout) -> bool:
     try:
         projection = load_projection(layout.projections)
+        placed = load_placed(layout.dist_state)
     except (OSError, DamagedFileError):
         return False
-    placed = load_placed(layout.dist_state)
     timings = layout.dist / TIMINGS_FILE
     return timings.exists() and find_fault(projection, placed, layout.dist) is None
 

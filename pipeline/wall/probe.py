@@ -5,14 +5,17 @@ process. It tries all of these, and reports the attempts that succeeded. That ta
 milliseconds.
 """
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.wall.rights import Rights, python_paths
 
@@ -65,23 +68,36 @@ def try_wall(command: Callable[[Rights, Sequence[str]], list[str]]) -> str | Non
         known = (inside, canary, outside / "written", port.getsockname()[1], os.getpid())
         python = [_interpreter(), "-I", "-S", "-c", _ATTEMPTS, *map(str, known)]
         rights = Rights(reads=tuple(python_paths()), writes=(inside,))
-        try:
-            ended = subprocess.run(
-                command(rights, python),
-                capture_output=True,
-                check=False,
-                cwd=inside,
-                env={},
-                stdin=subprocess.DEVNULL,
-                timeout=_SECONDS,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return f"it does not start: {error}"
-        if ended.returncode or not (inside / "said").exists():
-            said = ended.stderr.decode(errors="replace").strip().splitlines()
-            return f"it does not start: {said[-1] if said else ended.returncode}"
-        could = json.loads(ended.stdout)
+        with Path(name, "told").open("w+b") as told, Path(name, "errors").open("w+b") as errors:
+            try:
+                code = _run(command(rights, python), inside, stdout=told, stderr=errors)
+            except (OSError, subprocess.TimeoutExpired) as error:
+                return f"it does not start: {error}"
+            told.seek(0)
+            errors.seek(0)
+            if code or not (inside / "said").exists():
+                said = errors.read().decode(errors="replace").strip().splitlines()
+                return f"it does not start: {said[-1] if said else code}"
+            could = json.loads(told.read())
     return f"behind it a process can {', '.join(could)}" if could else None
+
+
+def _run(command: Sequence[str], folder: Path, *, stdout: BinaryIO, stderr: BinaryIO) -> int:
+    """Run a program in a group of its own, and end all that it leaves: bubblewrap has a child."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={},
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+    ) as process:
+        try:
+            return process.wait(_SECONDS)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _interpreter() -> str:

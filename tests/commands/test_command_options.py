@@ -87,3 +87,21 @@ def test_an_empty_argument_is_told(tmp_path: Path) -> None:
 
     assert done.returncode == 3
     assert done.stderr.startswith("ERROR: argument 2 is empty; ")
+
+
+def test_a_part_that_cannot_be_loaded_is_the_machines_fault(tmp_path: Path) -> None:
+    """As where the disk of the installation fails at that moment."""
+    script = "import sys; sys.modules['pipeline.diff.baseline'] = None\n"
+    script += "from pipeline.cli import main; sys.exit(main())"
+    (tmp_path / "models.yaml").write_text(MANIFEST)
+    done = subprocess.run(
+        [sys.executable, "-c", script, "diff", "x"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    assert "pipeline cannot be loaded" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -161,6 +161,20 @@ def test_lost_outcomes_are_written_from_receipts(build: Build) -> None:
     assert step_functions.calls == ["one:m"]
 
 
+def test_an_outcome_that_cannot_be_read_is_not_a_lost_one(build: Build) -> None:
+    """A step that took it for lost would leave out what its receipt says it read, for ever."""
+    one = build.job("one", text="hello")
+    build.run(one)
+    one.outcome_file.unlink()
+    one.outcome_file.mkdir()
+    with pytest.raises(IsADirectoryError):
+        load_outcome(one.outcome_file)
+
+    build.run(build.job("two", reads={"one": one}))
+    assert (build.events[-1].status, build.events[-1].retry) == ("failed", True)
+    assert build.events[-1].fault is not None
+
+
 def test_a_folder_without_receipt_is_not_trusted(build: Build) -> None:
     job = build.job("one", text="hello")
     build.run(job)

@@ -122,7 +122,7 @@ def test_a_folder_of_something_else_lists_what_it_holds(tmp_path: Path) -> None:
     ("name", "asked", "found", "hint"),
     [
         ("m.h5", "tf_saved_model", "keras", "set `input_format: keras`, or leave it out"),
-        ("m.tflite", "keras", "tflite", "take the model that it was made from"),
+        ("m.tflite", "keras", "tflite", "set `input_format: tflite`, or leave it out"),
     ],
 )
 def test_a_format_that_the_files_are_not_is_refused(

@@ -16,7 +16,6 @@ def inspect(path: Path) -> Description:
 @pytest.mark.parametrize(
     ("name", "content", "model_format", "faults"),
     [
-        ("m.tflite", b"\x1c\0\0\0TFL3", "tflite", []),
         ("m.tflite", b"<!DOCTYPE html>", "tflite", ["TensorFlow Lite model"]),
         ("m.h5", b"<!DOCTYPE html>", "keras", ["Keras model in HDF5 (.h5)"]),
         ("m.keras", b"<!DOCTYPE html>", "keras_keras", ["Keras 3 model (.keras)"]),

@@ -84,7 +84,6 @@ def test_a_catalog_lists_its_models(tmp_path: Path) -> None:
     ("name", "content", "model_format", "remarks"),
     [
         pytest.param("m.h5", b"\x89HDF\r\n\x1a\n0000", "keras", 0, id="HDF5"),
-        pytest.param("m.tflite", b"\x20\0\0\0TFL3", "tflite", 0, id="TensorFlow Lite"),
         pytest.param("m.tflite", b"<!DOCTYPE html>", "tflite", 1, id="a page of that name"),
         pytest.param("m.keras", b"no zip", "keras_keras", 1, id="a broken Keras file"),
         pytest.param("m.onnx", b"\x08\x07", "onnx", 0, id="ONNX"),

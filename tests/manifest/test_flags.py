@@ -95,7 +95,7 @@ def test_a_format_found_later_is_checked_later() -> None:
     (message,) = check_flags(asked, input_format="keras", output_format=GRAPH)
 
     assert check_flags(asked, input_format="tf_saved_model", output_format=GRAPH) == []
-    assert message.startswith("signature_name: applies to tf_saved_model, tf_hub or")
+    assert message.startswith("signature_name: applies to tf_saved_model, tf_hub,")
     assert message.endswith("this model is keras")
 
 

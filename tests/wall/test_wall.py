@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,3 +265,25 @@ def test_every_kind_of_wall_says_where_it_is_absent() -> None:
     here: list[Wall] = [wall for wall in WALLS.values() if wall.absent() is None]
 
     assert len(here) < len(WALLS)
+
+
+def test_what_a_dead_probe_leaves_is_ended(tmp_path: Path) -> None:
+    number = tmp_path / "number"
+    script = f"sleep 60 & echo $! > {number}; kill -9 $$"
+
+    started = time.monotonic()
+    why = try_wall(lambda _rights, _command: ["/bin/sh", "-c", script])
+
+    assert why == "it does not start: -9"
+    assert time.monotonic() - started < 20
+    with pytest.raises(ProcessLookupError):
+        _wait_for_end(int(number.read_text()))
+
+
+def _wait_for_end(pid: int) -> None:
+    """Return after some seconds; raise as soon as a process is gone or waits for its parent."""
+    for _ in range(100):
+        os.kill(pid, 0)
+        if "(sleep) Z" in Path(f"/proc/{pid}/stat").read_text():
+            raise ProcessLookupError
+        time.sleep(0.05)

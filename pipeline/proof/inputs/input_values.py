@@ -179,10 +179,10 @@ def image_ranges(
         hint: The graph's hints on the input.
         channels: Number of channels, 1 without an axis of channels, None where unknown.
     """
-    if spec.is_integer:
-        return (BYTE_RANGE,)
     if "high" in hint:
         return ((hint["low"], hint["high"]),)
+    if spec.is_integer:
+        return (BYTE_RANGE,)
     # An array with other numbers of channels is no picture, and has no bytes.
     is_picture = channels is None or channels in CHANNELS
     return RANGES if is_picture else FIELD_RANGES
@@ -241,7 +241,8 @@ def _make_ids(request: Request) -> Array:
 
 def _make_features(request: Request) -> Array:
     if request.is_number:
-        return request.stream().integers(0, 10, *request.shape)
+        low, high = request.hint.get("low", 0), request.hint.get("high", 9)
+        return request.stream().integers(int(low), int(high) + 1, *request.shape)
     steps: Array = np.rint(request.stream().bells(*request.shape) * 1024)
     return steps / 1024
 

@@ -145,9 +145,7 @@ def _split_range(file: str) -> tuple[str, float | None, float | None]:
 
 
 def _default_range(spec: TensorSpec, hint: Mapping[str, Any]) -> tuple[float, float]:
-    if spec.is_integer:
-        return 0.0, _BYTE
-    return hint.get("low", 0.0), hint.get("high", 1.0)
+    return hint.get("low", 0.0), hint.get("high", _BYTE if spec.is_integer else 1.0)
 
 
 def _existing(path: Path, where: str) -> Path:

@@ -143,6 +143,27 @@ def resolve_limit(dtype: str, output: str, tolerances: Sequence[Tolerance | None
     )
 
 
+def limit_to_step(limit: Limit, step: float) -> Limit:
+    """Return the limit of an output that has whole steps: one step, and no more.
+
+    The source has no finer values, and its own kernels differ by steps from each other.
+
+    Args:
+        limit: The default limit of the output.
+        step: Difference of two neighbouring values, in the output's unit.
+    """
+    return replace(
+        limit,
+        relative=None,
+        # The step itself is a float32, and so is the difference of two values.
+        absolute=step * (1 + FLOAT_RTOL),
+        rtol=0.0,
+        min_snr_db=None,
+        source="one step of the output's scale",
+        reason="the source has whole steps of this size",
+    )
+
+
 def judge_values(fidelity: Fidelity, limit: Limit) -> str | None:
     """Return why an output does not pass value by value, else None: "1 of 9 values are NaN".
 

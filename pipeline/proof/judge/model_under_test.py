@@ -28,6 +28,7 @@ class ModelUnderTest:
         selection: Ops that select behind an output, by name; raw outputs are left out.
         vectors: Inputs, and the outputs of the source for them.
         box_form: "centre" if a box is a centre and a size, else corners.
+        steps: Difference of two neighbouring values of quantized outputs, by name.
     """
 
     outputs: Sequence[str]
@@ -35,6 +36,7 @@ class ModelUnderTest:
     selection: Mapping[str, Sequence[str]]
     vectors: Vectors
     box_form: str | None = None
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def detector(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pipeline.disk.versions import TFJS
 from pipeline.manifest.tolerance import Tolerance
-from pipeline.proof.judge.gate import resolve_limit
+from pipeline.proof.judge.gate import DEFAULTS, Limit, limit_to_step, resolve_limit
 from pipeline.proof.judge.judge import judge_outputs
 from pipeline.proof.judge.model_under_test import ModelUnderTest, OutputCheck
 from pipeline.records.verdicts import CatalogCheck, VariantVerdict
@@ -154,9 +154,7 @@ def judge_run(model: ModelUnderTest, candidate: Candidate, run: ModelRun) -> Che
             missing_ops=missing,
             requires=_requires(run),
         )
-    limits = {
-        name: resolve_limit(candidate.dtype, name, candidate.tolerances) for name in model.outputs
-    }
+    limits = {name: _choose_limit(model, candidate, name) for name in model.outputs}
     found = [run.outputs[index] for index in range(len(model.vectors.vectors))]
     outputs = judge_outputs(model, limits, found)
     faults = _gather_faults(outputs)
@@ -170,6 +168,13 @@ def judge_run(model: ModelUnderTest, candidate: Candidate, run: ModelRun) -> Che
         requires=_requires(run),
         outputs=outputs,
     )
+
+
+def _choose_limit(model: ModelUnderTest, candidate: Candidate, name: str) -> Limit:
+    """Return the limit of an output: of the manifest, of its steps, or of the weights' dtype."""
+    limit = resolve_limit(candidate.dtype, name, candidate.tolerances)
+    step = model.steps.get(name)
+    return limit_to_step(limit, step) if step and limit is DEFAULTS[candidate.dtype] else limit
 
 
 def _requires(run: ModelRun) -> dict[str, Any]:

@@ -119,14 +119,15 @@ function makeImage(tf, image, input, {range}) {
     pixels = tf.image.resizeBilinear(pixels, size, false, true);
   }
   const whole = input.jsDtype !== 'float32';
-  pixels = whole ? pixels.round() : pixels.cast('float32').mul((high - low) / PIXEL_MAX).add(low);
+  const scaled = pixels.cast('float32').mul((high - low) / PIXEL_MAX).add(low);
+  pixels = whole ? scaled.round() : scaled;
   if (axes.channels < axes.rows) pixels = pixels.transpose([2, 0, 1]);
   if (axes.ndim === 4) pixels = pixels.expandDims(0);
   return pixels.dtype === input.jsDtype ? pixels : pixels.cast(input.jsDtype);
 }
 
 function chooseRange(input, range) {
-  const chosen = range ?? (input.jsDtype === 'float32' ? input.range : [0, PIXEL_MAX]);
+  const chosen = range ?? input.range ?? (input.jsDtype === 'float32' ? null : [0, PIXEL_MAX]);
   if (Array.isArray(chosen) && chosen.length === 2 && chosen.every(Number.isFinite)) return chosen;
   throw new ZooError('input', `input '${input.name}' is float32, and the catalog does not say what `
     + 'pixels become; pass {range: [0, 1]}, [-1, 1] or [0, 255], as the model was trained');

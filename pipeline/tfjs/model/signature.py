@@ -82,7 +82,11 @@ def read_signature(model_json: ModelJson, record: Conversion) -> Signature:
         format="graph-model",
         inputs=[_describe(i, info, "input") for i, info in enumerate(inputs)],
         outputs=[
-            SignatureOutput(**vars(_describe(i, info, "output")), proof=proof)
+            SignatureOutput(
+                **vars(_describe(i, info, "output")),
+                proof=proof,
+                step=(record.steps or {}).get(info.key),
+            )
             for i, info in enumerate(outputs)
         ],
         requires_async=_requires_async(model_json, topology),

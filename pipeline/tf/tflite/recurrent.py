@@ -1,0 +1,230 @@
+"""Recurrent layers, as the kernels of TensorFlow Lite compute them.
+
+Their state is zero at the start of a run: the interpreter keeps it from run to run unless it is
+told to reset it, which a page has no use for where a run has a whole sequence.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.tf.tflite.call import Call, Table, activate, rows
+
+# Longer sequences become a loop.
+_MAX_UNROLLED = 64
+# lstm_eval.cc: what is added to the variance where a layer is normalized.
+_NORMALIZATION = 1e-8
+_TANH = 4
+_BASIC_KERNEL = 1
+
+Step = Callable[[Any, Sequence[Any]], tuple[Any, list[Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Numbers of the inputs of an LSTM: the first of each group of gates."""
+
+    weights: int = 1
+    recurrent: int = 5
+    peephole: int = 9
+    bias: int = 12
+    projection: int = 16
+    norm: int | None = 20
+
+
+_FORWARD = Places(norm=None)
+_BACKWARD = Places(weights=18, recurrent=22, peephole=26, bias=29, projection=33, norm=None)
+
+
+def _lstm_step(call: Call, places: Places) -> tuple[Step, int, int]:
+    """Return the step of an LSTM, the size of its output and that of its cells."""
+    activation = call.option("fusedActivationFunction", _TANH)
+    num_cells = int(call.spec(places.weights + 1).shape[0])  # type: ignore[index,arg-type]
+    num_outputs = int(call.spec(places.recurrent + 1).shape[1])  # type: ignore[index,arg-type]
+    has_input_gate = call.has(places.weights)
+
+    def gate(number: int, value: Any, output: Any, cell: Any, peephole: int | None) -> Any:
+        total = _product(value, call.real(places.weights + number))
+        total += _product(output, call.real(places.recurrent + number))
+        if peephole is not None and call.has(places.peephole + peephole):
+            total += cell * call.real(places.peephole + peephole)
+        if places.norm is not None and call.has(places.norm + number):
+            mean = tf.reduce_mean(total, -1, keepdims=True)
+            variance = tf.reduce_mean(tf.square(total - mean), -1, keepdims=True)
+            total = (total - mean) / tf.sqrt(variance + _NORMALIZATION)
+            total *= call.real(places.norm + number)
+        if call.has(places.bias + number):
+            total += call.bias(places.bias + number)
+        return total
+
+    def step(value: Any, state: Sequence[Any]) -> tuple[Any, list[Any]]:
+        output, cell = state
+        forget = tf.sigmoid(gate(1, value, output, cell, 1))
+        entering = tf.sigmoid(gate(0, value, output, cell, 0)) if has_input_gate else 1.0 - forget
+        fresh = activate(gate(2, value, output, cell, None), activation)
+        cell = _limit(forget * cell + entering * fresh, call.option("cellClip", 0.0))
+        output = tf.sigmoid(gate(3, value, output, cell, 2)) * activate(cell, activation)
+        if call.has(places.projection):
+            output = _product(output, call.real(places.projection))
+            if call.has(places.projection + 1):
+                output += call.bias(places.projection + 1)
+            output = _limit(output, call.option("projClip", 0.0))
+        return output, [output, cell]
+
+    return step, num_outputs, num_cells
+
+
+def _product(value: Any, weights: Any) -> Any:
+    """Multiply by a matrix of (outputs, inputs); a vector of weights is a diagonal."""
+    if len(weights.shape) == 1:
+        return value * weights
+    transposed = (
+        np.ascontiguousarray(weights.T)
+        if isinstance(weights, np.ndarray)
+        else tf.transpose(weights)
+    )
+    return tf.matmul(value, transposed)
+
+
+def _limit(value: Any, limit: float) -> Any:
+    return tf.clip_by_value(value, -limit, limit) if limit > 0 else value
+
+
+def _run(
+    value: Any,
+    step: Step,
+    sizes: Sequence[int],
+    *,
+    time_major: bool,
+    backwards: bool = False,
+) -> Any:
+    """Run a recurrence over a sequence, from a state of zeros; return all outputs."""
+    value = tf.convert_to_tensor(value)
+    if not time_major:
+        value = tf.transpose(value, [1, 0, 2])
+    num_steps = value.shape[0]
+    batch = tf.shape(value)[1] if value.shape[1] is None else value.shape[1]
+    state = [tf.zeros([batch, size], tf.float32) for size in sizes]
+    if backwards:
+        value = tf.reverse(value, [0])
+    if num_steps is not None and num_steps <= _MAX_UNROLLED:
+        made = []
+        for part in tf.unstack(value, num=num_steps):
+            output, state = step(part, state)
+            made.append(output)
+        outputs = tf.stack(made)
+    else:
+        outputs = _loop(value, step, state)
+    if backwards:
+        outputs = tf.reverse(outputs, [0])
+    return outputs if time_major else tf.transpose(outputs, [1, 0, 2])
+
+
+def _loop(value: Any, step: Step, state: Sequence[Any]) -> Any:
+    """Run a recurrence as a loop over a sequence of any length."""
+    num_steps = tf.shape(value)[0]
+    array = tf.TensorArray(tf.float32, size=num_steps, element_shape=state[0].shape)
+
+    def body(number: Any, outputs: Any, *own: Any) -> Any:
+        output, following = step(tf.gather(value, number), list(own))
+        for old, new in zip(own, following, strict=True):
+            new.set_shape(old.shape)
+        return (number + 1, outputs.write(number, output), *following)
+
+    _, outputs, *_ = tf.while_loop(
+        lambda number, *_: number < num_steps, body, (tf.constant(0), array, *state)
+    )
+    return outputs.stack()
+
+
+def _sequence_lstm(call: Call) -> Any:
+    step, num_outputs, num_cells = _lstm_step(call, Places())
+    return _run(
+        call.real(0), step, [num_outputs, num_cells],
+        time_major=bool(call.option("timeMajor")),
+    )  # fmt: skip
+
+
+def _both_ways_lstm(call: Call) -> Any:
+    if call.has(39):
+        raise call.refuse("an auxiliary input")
+    made = []
+    for places, backwards in ((_FORWARD, False), (_BACKWARD, True)):
+        step, num_outputs, num_cells = _lstm_step(call, places)
+        outputs = _run(
+        call.real(0), step, [num_outputs, num_cells],
+            time_major=bool(call.option("timeMajor", True)), backwards=backwards,
+        )  # fmt: skip
+        made.append(outputs)
+    return tf.concat(made, -1) if call.option("mergeOutputs") else made
+
+
+def _one_lstm(call: Call) -> Any:
+    """Run one step: the older operator, with weights apart or in one matrix."""
+    if call.option("kernelType") == _BASIC_KERNEL:
+        return _basic_lstm(call)
+    step, num_outputs, num_cells = _lstm_step(call, Places())
+    value = tf.convert_to_tensor(call.real(0))
+    batch = tf.shape(value)[0] if value.shape[0] is None else value.shape[0]
+    output, _ = step(value, [tf.zeros([batch, num_outputs]), tf.zeros([batch, num_cells])])
+    return output
+
+
+def _basic_lstm(call: Call) -> Any:
+    """Run one step with all gates in one matrix, in the order input, new, forget, output."""
+    joined = tf.concat([call.real(0), call.real(1)], -1)
+    gates = _product(joined, call.real(2)) + call.bias(3)
+    entering, fresh, forget, leaving = tf.split(gates, 4, axis=-1)
+    cell = tf.sigmoid(entering) * tf.tanh(fresh) + tf.sigmoid(forget) * call.real(4)
+    return [tf.sigmoid(leaving) * tf.tanh(cell), cell, joined, gates]
+
+
+def _rnn_step(call: Call, first: int) -> Step:
+    def step(value: Any, state: Sequence[Any]) -> tuple[Any, list[Any]]:
+        total = _product(value, call.real(first)) + _product(state[0], call.real(first + 1))
+        output = activate(total + call.bias(first + 2), call.option("fusedActivationFunction"))
+        return output, [output]
+
+    return step
+
+
+def _sequence_rnn(call: Call) -> Any:
+    return _run(
+        call.real(0), _rnn_step(call, 1), [int(call.spec(1).shape[0])],  # type: ignore[index,arg-type]
+        time_major=bool(call.option("timeMajor")),
+    )  # fmt: skip
+
+
+def _both_ways_rnn(call: Call) -> Any:
+    if call.has(9):
+        raise call.refuse("an auxiliary input")
+    made = [
+        _run(
+        call.real(0), _rnn_step(call, first), [int(call.spec(first).shape[0])],  # type: ignore[index,arg-type]
+            time_major=bool(call.option("timeMajor")), backwards=backwards,
+        )
+        for first, backwards in ((1, False), (5, True))
+    ]  # fmt: skip
+    return tf.concat(made, -1) if call.option("mergeOutputs") else made
+
+
+def _one_rnn(call: Call) -> Any:
+    value = tf.convert_to_tensor(call.real(0))
+    batch = tf.shape(value)[0] if value.shape[0] is None else value.shape[0]
+    zeros = tf.zeros([batch, int(call.spec(1).shape[0])])  # type: ignore[index,arg-type]
+    return _rnn_step(call, 1)(value, [zeros])[0]
+
+
+ROWS: Table = rows(
+    {
+        "UNIDIRECTIONAL_SEQUENCE_LSTM": _sequence_lstm,
+        "BIDIRECTIONAL_SEQUENCE_LSTM": _both_ways_lstm,
+        "LSTM": _one_lstm,
+        "UNIDIRECTIONAL_SEQUENCE_RNN": _sequence_rnn,
+        "BIDIRECTIONAL_SEQUENCE_RNN": _both_ways_rnn,
+        "RNN": _one_rnn,
+    }
+)

@@ -1,0 +1,57 @@
+"""Rounding of integer operators, as the kernels of TensorFlow Lite's default interpreter do it.
+
+They are XNNPACK's: sums of integers times a float32 factor, rounded once, cut to the range of
+the output. Halves go to the even number in convolutions, up in additions, and away from zero in
+averages.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.tf.tflite.call import Call, limits
+
+
+def half_even(value: Any) -> Any:
+    """Return the nearest whole number, of two the even one."""
+    return tf.round(value)
+
+
+def half_up(value: Any) -> Any:
+    """Return the nearest whole number, of two the greater one."""
+    return tf.floor(value + 0.5)
+
+
+def half_away(value: Any, slack: float = 0.0) -> Any:
+    """Return the nearest whole number, of two the one farther from zero.
+
+    Args:
+        value: The numbers.
+        slack: How far below a half may count as a half, for quotients that were computed.
+    """
+    return tf.sign(value) * tf.floor(tf.abs(value) + np.float32(0.5 + slack))
+
+
+def activation_limits(call: Call) -> tuple[float, float]:
+    """Return the least and greatest held number of an output behind a fused activation."""
+    target = call.outputs[0]
+    low, high = limits(target)
+    assert target.quantization is not None
+    scale = target.quantization.scale
+    match call.option("fusedActivationFunction"):
+        case 1:
+            return max(low, 0.0), high
+        case 2:
+            edge = float(np.rint(np.float32(1.0) / scale))
+            return max(low, -edge), min(high, edge)
+        case 3:
+            return max(low, 0.0), min(high, float(np.rint(np.float32(6.0) / scale)))
+        case _:
+            return low, high
+
+
+def clip(value: Any, call: Call) -> Any:
+    """Return held numbers within the limits of an output and of its fused activation."""
+    low, high = activation_limits(call)
+    return tf.clip_by_value(value, low, high)

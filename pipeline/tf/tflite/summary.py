@@ -1,0 +1,142 @@
+"""Summary of a TensorFlow Lite file, for its inspection: plain values, no graph is built."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConversionError
+from pipeline.records.shape import format_sizes
+from pipeline.tf.tflite.build_graph import check_operators
+from pipeline.tf.tflite.metadata import read_metadata
+from pipeline.tf.tflite.rewrite_file import find_hybrid_weights
+from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel, parse_tflite
+from pipeline.tf.tflite.tflite_signature import Ends, list_ends
+
+_FLOATING = ("float16", "float32", "float64", "bfloat16")
+_ROUNDED = ("int4", "int8", "uint8", "int16")
+
+
+def summarize_tflite(*, source: Path) -> dict[str, Any]:
+    """Return what a file holds: signatures, operators, constants, remarks.
+
+    Raises:
+        FormatError: It is damaged; the message names the place.
+    """
+    model = parse_tflite(source.read_bytes(), source.name)
+    constants = [
+        (graph, tensor) for graph in model.subgraphs for tensor in graph.tensors
+        if tensor.data is not None
+    ]  # fmt: skip
+    return {
+        "producer": model.description,
+        "signatures": {ends.key: _describe(ends, model) for ends in list_ends(model)},
+        "operators": dict(Counter(_label(each) for each in model.operators)),
+        "subgraphs": len(model.subgraphs),
+        "constants": [
+            {
+                "name": tensor.name,
+                "shape": [size or 0 for size in tensor.shape or ()],
+                "dtype": tensor.dtype,
+                "quantized": tensor.quantization is not None and tensor.dtype in _ROUNDED,
+                "bytes": int(tensor.data.size) if tensor.data is not None else 0,
+            }
+            for _, tensor in constants
+        ],
+        "parameters": sum(
+            math.prod(size or 0 for size in tensor.shape or ()) for _, tensor in constants
+            if tensor.dtype in _FLOATING or (tensor.quantization and tensor.dtype in _ROUNDED)
+        ),
+        "remarks": list(_find_remarks(model)),
+    }  # fmt: skip
+
+
+def _label(operator: Operator) -> str:
+    """Return an operator with its version: "CONV_2D version 3"."""
+    return operator.name if operator.is_custom else f"{operator.name} version {operator.version}"
+
+
+def _describe(ends: Ends, model: TfliteModel) -> dict[str, Any]:
+    graph = model.subgraphs[ends.subgraph]
+    products = list(_count_products(graph))
+    return {
+        "inputs": [_describe_end(name, each) for name, each in ends.all_inputs(graph).items()],
+        "outputs": [_describe_end(name, each) for name, each in ends.all_outputs(graph).items()],
+        "multiply_adds": dict(
+            sum((Counter({name: number}) for name, number in products if number), Counter())
+        ),
+        "counted": sum(number is not None for _, number in products),
+        "unknown": [name for name, number in products if number is None],
+        "operators": len(graph.operators),
+    }
+
+
+def _describe_end(name: str, tensor: Tensor) -> dict[str, Any]:
+    return {
+        "name": name,
+        "tensor": tensor.name or None,
+        "dtype": tensor.dtype,
+        "shape": format_sizes(tensor.shape),
+    }
+
+
+def _count_products(graph: SubGraph) -> Iterator[tuple[str, int | None]]:
+    """Yield the multiply-adds of each operator that has any; None where sizes are open."""
+    for operator in graph.operators:
+        weights = 0 if operator.name == "BATCH_MATMUL" else 1
+        if operator.name not in _KERNEL_AXES or len(operator.inputs) <= weights:
+            continue
+        kernel = graph.tensors[operator.inputs[weights]].shape
+        # A deconvolution multiplies each number of its input.
+        places = operator.inputs[2:3] if operator.name == "TRANSPOSE_CONV" else operator.outputs
+        sizes = graph.tensors[places[0]].shape if places else None
+        axes = _KERNEL_AXES[operator.name]
+        if not kernel or sizes is None or len(kernel) < len(axes):
+            yield operator.name, None
+            continue
+        # An open size counts as 1, which is the batch.
+        yield (
+            operator.name,
+            math.prod(size or 1 for size in sizes) * math.prod(kernel[axis] or 1 for axis in axes),
+        )
+
+
+_KERNEL_AXES = {
+    "CONV_2D": (1, 2, 3),
+    "CONV_3D": (0, 1, 2, 3),
+    "DEPTHWISE_CONV_2D": (1, 2),
+    "TRANSPOSE_CONV": (0, 1, 2),
+    "FULLY_CONNECTED": (1,),
+    "BATCH_MATMUL": (-1,),
+}
+
+
+def _find_remarks(model: TfliteModel) -> Iterator[str]:
+    """Yield sentences on what a conversion would make of the file."""
+    try:
+        check_operators(model)
+    except ConversionError as error:
+        yield error.message
+    kinds = {
+        tensor.dtype for graph in model.subgraphs for tensor in graph.tensors
+        if tensor.quantization is not None and tensor.data is None and tensor.dtype in _ROUNDED
+    }  # fmt: skip
+    if kinds:
+        yield (
+            f"computes with whole numbers ({', '.join(sorted(kinds))}): the graph model computes "
+            "the same numbers, held in float32"
+        )
+    if find_hybrid_weights(model):
+        yield "weights of 8 bits under activations of float32: the graph model rounds no activation"
+    for ends in list_ends(model):
+        for name in ends.state:
+            yield f"keeps {name} from run to run: it becomes an input and an output"
+    metadata = read_metadata(model)
+    if metadata is not None:
+        parts = (
+            ("name", metadata.name), ("author", metadata.author), ("license", metadata.license),
+            ("version", metadata.version), ("description", metadata.description),
+        )  # fmt: skip
+        stated = "; ".join(f"{name}: {text}" for name, text in parts if text)
+        yield f"metadata of its author: {stated}"

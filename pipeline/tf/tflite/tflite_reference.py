@@ -1,0 +1,153 @@
+"""Reference of a TensorFlow Lite file: run by TensorFlow Lite's own interpreter.
+
+It is the interpreter as people use it, with XNNPACK for what that can run. Sizes that the file
+leaves open follow the inputs; what it keeps from run to run is reset for each run.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.errors import ConversionError
+from pipeline.records.flags import SourceFlags
+from pipeline.records.source import Conversion
+from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.saved_model.saved_model_reference import write_outputs
+from pipeline.tf.tflite.build_graph import check_flex
+from pipeline.tf.tflite.rewrite_file import (
+    find_hybrid_weights,
+    write_float_weights,
+    write_state_as_ends,
+)
+from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
+from pipeline.tf.tflite.tflite_signature import Ends, choose_ends
+
+Run = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+def run_tflite(
+    *,
+    source: Path,
+    record: Conversion,
+    flags: SourceFlags,
+    **known: Any,
+) -> dict[str, Any]:
+    """Run a TensorFlow Lite file on test vectors; see `write_outputs`.
+
+    Args:
+        source: A .tflite file.
+        record: The source record, of convert_tflite.
+        flags: signature_name and trust are read.
+        known: All else that `write_outputs` takes.
+
+    Raises:
+        FormatError: It is damaged.
+        UntrustedSourceError: A Flex operator touches the machine, and `trust` is not set.
+        ConversionError: The interpreter cannot run it; else as `write_outputs`.
+    """
+    model = parse_tflite(source.read_bytes(), source.name)
+    if not flags.trust:
+        check_flex(model)
+    ends = choose_ends(model, flags.signature_name)
+    distance = Distance()
+    made = write_outputs(
+        open_reference(model, ends, source, distance),
+        source=source,
+        record=record,
+        **known,
+        runtime=f"tensorflow lite {tf.version.VERSION}",
+    )
+    return {**made, "notes": [*made["notes"], *distance.describe()]}
+
+
+@dataclass
+class Distance:
+    """How far the file with float32 weights is from the file itself, in the interpreter."""
+
+    worst: float | None = None
+
+    def add(self, own: Mapping[str, Any], exact: Mapping[str, Any]) -> None:
+        """Take in the outputs of one run."""
+        for name, values in exact.items():
+            if values.dtype == np.float32 and own[name].shape == values.shape and values.size:
+                scale = float(values.max() - values.min()) or 1.0
+                share = float(np.abs(own[name] - values).max()) / scale
+                self.worst = max(self.worst or 0.0, share)
+
+    def describe(self) -> list[str]:
+        """Return a sentence: "... by up to 1.2 % of the range"; none where nothing was added."""
+        if self.worst is None:
+            return []
+        share = f"{self.worst:.1%} of the range"
+        rounded = "the interpreter of TensorFlow Lite also rounds activations to 8 bits"
+        return [
+            f"the weights are used as they are; {rounded}, which moves outputs by up to {share}"
+        ]
+
+
+def open_reference(model: TfliteModel, ends: Ends, source: Path, distance: Distance) -> Run:
+    """Return a function that runs a signature as a graph of TensorFlow.js computes it."""
+    run = open_interpreter(model.bytes.content, model, ends, source)
+    if ends.variables:
+        if ends.subgraph:
+            raise ConversionError(
+                f"signature {ends.key!r}: its variables cannot be followed",
+                hint="choose another signature with `signature_name:`",
+            )
+        return open_interpreter(
+            write_state_as_ends(model, ends.subgraph, ends.variables), model, ends, source
+        )
+    if not find_hybrid_weights(model):
+        return run
+    exact = open_interpreter(write_float_weights(model), model, ends, source)
+
+    def run_both(fed: Mapping[str, Any]) -> dict[str, Any]:
+        made = exact(fed)
+        distance.add(run(fed), made)
+        return made
+
+    return run_both
+
+
+def open_interpreter(content: bytes, model: TfliteModel, ends: Ends, source: Path) -> Run:
+    """Return a function that runs a signature: tensors by name in, arrays by name out."""
+    graph = model.subgraphs[ends.subgraph]
+    inputs, outputs = ends.all_inputs(graph), ends.all_outputs(graph)
+
+    def run(fed: Mapping[str, Any]) -> dict[str, Any]:
+        # A fresh one: it keeps the state of recurrent layers, and of variables.
+        interpreter = _open(content, source)
+        arrays = {name: _array(fed[name], tensor) for name, tensor in inputs.items()}
+        if ends.subgraph:
+            return dict(interpreter.get_signature_runner(ends.key)(**arrays))
+        shapes = {each["index"]: tuple(each["shape"]) for each in interpreter.get_input_details()}
+        for name, tensor in inputs.items():
+            if shapes[tensor.index] != arrays[name].shape:
+                interpreter.resize_tensor_input(tensor.index, arrays[name].shape)
+        interpreter.allocate_tensors()
+        for name, tensor in inputs.items():
+            interpreter.set_tensor(tensor.index, arrays[name])
+        interpreter.invoke()
+        return {
+            name: np.array(interpreter.get_tensor(tensor.index)) for name, tensor in outputs.items()
+        }
+
+    return run
+
+
+def _array(value: Any, tensor: Tensor) -> Any:
+    values = np.asarray(value)
+    return values if tensor.dtype == "string" else values.astype(tensor.dtype)
+
+
+def _open(content: bytes, source: Path) -> Any:
+    try:
+        return tf.lite.Interpreter(model_content=content, num_threads=1)
+    except Exception as error:
+        raise ConversionError(
+            f"TensorFlow Lite cannot open the file: {format_reason(error, source)}"
+        ) from error

@@ -1,0 +1,212 @@
+"""Weights of a source that stores them in fewer bytes: stored as small, and exactly as they are.
+
+A source keeps float16, or whole numbers of 8 bits and a scale; the converter writes float32. Here
+each weight that is such a number is stored as the source stores it:
+
+- float16 as float16;
+- whole numbers that span at most 255 as uint8 with a scale of 1;
+- whole numbers times one scale as uint8 with that scale;
+- whole numbers times a scale for each channel as uint8 of the numbers, which the graph
+  multiplies by the scales.
+
+A weight is stored so only where TensorFlow.js decodes every value to the last bit; nothing is
+rounded. Names of nodes stay.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.tfjs.model.model_json import ModelJson, format_model_json, load_model_json
+from pipeline.tfjs.model.shards import ShardWriter
+from pipeline.tfjs.model.weight_manifest import Quantization, WeightGroup, WeightSpec
+from pipeline.tfjs.model.weights import StoredWeight, dequantize, walk_group
+
+Array = npt.NDArray[Any]
+
+_STEPS = 255
+# What a scale for each channel costs: two nodes in model.json.
+_NODE_BYTES = 400
+_INTEGERS = "integers"
+_SCALES = "scales"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallWeight:
+    """A constant as a source stores it.
+
+    Attributes:
+        size: Number of its values.
+        dtype: "float16", or "integer" for numbers of at most 8 bits.
+        scales: One scale, or one for each channel; empty for float16.
+    """
+
+    size: int
+    dtype: str
+    scales: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Packed:
+    """A weight in fewer bytes; `scales` are those that the graph multiplies by, if any."""
+
+    stored: Array
+    quantization: Quantization
+    scales: Array | None = None
+
+
+def store_exactly(folder: Path, known: Iterable[SmallWeight], *, shard_size_bytes: int) -> int:
+    """Write the weights of a graph model anew, as small as its source has them.
+
+    Args:
+        folder: Holds model.json and its shards, which are replaced.
+        known: How the source stores its constants.
+        shard_size_bytes: Largest size of a shard.
+
+    Returns:
+        The number of weights that became smaller.
+    """
+    by_size: dict[int, list[SmallWeight]] = {}
+    for each in known:
+        by_size.setdefault(each.size, []).append(each)
+    model_json = load_model_json(folder / "model.json")
+    added: dict[str, str] = {}
+    groups, num_packed = [], 0
+    for number, group in enumerate(model_json.groups, start=1):
+        writer = ShardWriter(folder / ".", group=number, shard_size_bytes=shard_size_bytes)
+        specs: list[WeightSpec] = []
+        for weight in walk_group(group, folder):
+            packed = _pack(weight, by_size.get(weight.spec.size, ()))
+            num_packed += packed is not None
+            specs += _write(weight, packed, writer, added)
+        for path in group.paths:
+            (folder / path).unlink()
+        groups.append(WeightGroup(paths=writer.finish(), weights=tuple(specs)))
+    if num_packed:
+        content = _multiply(model_json, added)
+        written = replace(model_json, content=content, groups=tuple(groups))
+        (folder / "model.json").write_bytes(format_model_json(written))
+    else:
+        same = replace(model_json, groups=tuple(groups))
+        (folder / "model.json").write_bytes(format_model_json(same))
+    return num_packed
+
+
+def _write(
+    weight: StoredWeight, packed: _Packed | None, writer: ShardWriter, added: dict[str, str]
+) -> Iterator[WeightSpec]:
+    """Append a weight; yield its spec, and that of its scales."""
+    if packed is None:
+        writer.write(weight.read_bytes())
+        yield weight.spec
+        return
+    writer.write(np.ascontiguousarray(packed.stored).data)
+    name = weight.spec.name
+    if packed.scales is None:
+        yield replace(weight.spec, quantization=packed.quantization)
+        return
+    added[name] = ",".join(str(size) for size in packed.scales.shape)
+    yield replace(weight.spec, name=f"{name}/{_INTEGERS}", quantization=packed.quantization)
+    writer.write(np.ascontiguousarray(packed.scales, "<f4").data)
+    yield WeightSpec(name=f"{name}/{_SCALES}", shape=packed.scales.shape, dtype="float32")
+
+
+def _pack(weight: StoredWeight, known: Sequence[SmallWeight]) -> _Packed | None:
+    """Return a weight in fewer bytes; None where it cannot be, without rounding."""
+    if weight.spec.dtype != "float32" or weight.spec.quantization or weight.spec.size < 1:
+        return None
+    if not known:
+        return None
+    values = weight.read()
+    if not np.isfinite(values).all():
+        return None
+    if any(each.dtype == "float16" for each in known):
+        stored = values.astype("<f2", casting="same_kind")
+        if np.array_equal(stored.astype("<f4"), values):
+            return _Packed(stored=stored, quantization=Quantization(dtype="float16"))
+    if any(each.dtype == "integer" for each in known):
+        packed = _pack_affine(values, 1.0)
+        for each in known:
+            if packed is None and len(each.scales) == 1:
+                packed = _pack_affine(values, float(each.scales[0]))
+            if packed is None and len(each.scales) > 1:
+                packed = _pack_channels(values, each.scales)
+        return packed
+    return None
+
+
+def _pack_affine(values: Array, scale: float) -> _Packed | None:
+    """Return values as whole multiples of a scale."""
+    if scale <= 0:
+        return None
+    numbers = np.rint(values.astype(np.float64) / scale)
+    low = float(numbers.min())
+    if float(numbers.max()) - low > _STEPS:
+        return None
+    stored = (numbers - low).astype(np.uint8)
+    quantization = Quantization(dtype="uint8", scale=scale, min=low * scale)
+    if not np.array_equal(dequantize(stored, quantization, "float32"), values):
+        return None
+    return _Packed(stored=stored, quantization=quantization)
+
+
+def _pack_channels(values: Array, scales: Array) -> _Packed | None:
+    """Return values as whole numbers, with the scales that they are multiplied by."""
+    if values.size + 4 * scales.size + _NODE_BYTES >= 4 * values.size:
+        return None
+    for shaped in _place_scales(values.shape, scales.astype(np.float32)):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            numbers = np.nan_to_num(np.rint(values / shaped))
+        if np.abs(numbers).max() > _STEPS:
+            continue
+        whole = _pack_affine(numbers.astype(np.float32), 1.0)
+        if whole is None:
+            continue
+        decoded = dequantize(whole.stored, whole.quantization, "float32") * shaped
+        if np.array_equal(decoded, values):
+            return replace(whole, scales=shaped)
+    return None
+
+
+def _place_scales(shape: tuple[int, ...], scales: Array) -> Iterator[Array]:
+    """Yield scales along each axis of their number, then along the last two axes together."""
+    for axis in reversed(range(len(shape))):
+        if shape[axis] == len(scales):
+            yield scales.reshape([-1 if i == axis else 1 for i in range(len(shape))])
+    if len(shape) > 1 and shape[-1] * shape[-2] == len(scales):
+        yield scales.reshape([1] * (len(shape) - 2) + [shape[-2], shape[-1]])
+
+
+def _multiply(model_json: ModelJson, added: Mapping[str, str]) -> dict[str, Any]:
+    """Return the content of a model.json with a product in place of each constant in `added`."""
+    content = dict(model_json.content)
+    if not added:
+        return content
+    topology = dict(content["modelTopology"])
+    nodes = []
+    for node in topology["node"]:
+        name = node["name"]
+        if name not in added or node["op"] != "Const":
+            nodes.append(node)
+            continue
+        parts = [f"{name}/{_INTEGERS}", f"{name}/{_SCALES}"]
+        scales = [int(size) for size in added[name].split(",")]
+        nodes += [
+            {**node, "name": parts[0]},
+            {**node, "name": parts[1], "attr": _with_shape(node["attr"], scales)},
+            {"name": name, "op": "Mul", "input": parts, "attr": {"T": {"type": "DT_FLOAT"}}},
+        ]
+    topology["node"] = nodes
+    content["modelTopology"] = topology
+    return content
+
+
+def _with_shape(attr: Mapping[str, Any], shape: Sequence[int]) -> dict[str, Any]:
+    """Return the attributes of a constant with another shape."""
+    sizes = [{"size": str(size)} for size in shape]
+    tensor = {"dtype": "DT_FLOAT", "tensorShape": {"dim": sizes}}
+    return {**attr, "value": {"tensor": tensor}}

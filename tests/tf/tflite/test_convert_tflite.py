@@ -1,0 +1,225 @@
+"""Conversion of small real TensorFlow Lite files, proved in the real TensorFlow.js."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tfjs_runtime
+import tflite_models
+
+from pipeline.errors import (
+    ConversionError,
+    PipelineError,
+    SignatureError,
+    UntrustedSourceError,
+)
+from pipeline.proof.inputs.input_hints import read_hints
+from pipeline.proof.vector_files import Vectors, load_vectors
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, Tie
+from pipeline.runtime.run_models import Runs
+from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+from pipeline.tfjs.model.signature import read_signature
+from pipeline.tfjs.rewrite.rewrite import rewrite_graph
+from pipeline.workers.pool import TensorFlowPool
+
+pytestmark = pytest.mark.tensorflow
+
+CONVERT = "pipeline.tf.tflite.convert_tflite:convert_tflite"
+REFER = "pipeline.tf.tflite.tflite_reference:run_tflite"
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[TensorFlowPool]:
+    with TensorFlowPool(max_workers=1) as pool:
+        yield pool
+
+
+Submit = Callable[..., Any]
+
+
+@pytest.fixture
+def submit(pool: TensorFlowPool, tmp_path: Path) -> Submit:
+    def submit_now(function: str, **arguments: Any) -> Any:
+        return pool.submit(function, arguments, log=tmp_path / "log.txt").result().value
+
+    return submit_now
+
+
+Convert = Callable[..., Conversion]
+
+
+@pytest.fixture
+def convert(submit: Submit, tmp_path: Path) -> Convert:
+    def convert_now(name: str, **flags: Any) -> Conversion:
+        base = tmp_path / "base"
+        shutil.rmtree(base, ignore_errors=True)
+        base.mkdir()
+        source = tflite_models.built() / name
+        asked = ConversionFlags(**flags)
+        return Conversion.model_validate(submit(CONVERT, source=source, folder=base, flags=asked))
+
+    return convert_now
+
+
+Prove = Callable[..., tuple[Vectors, Runs]]
+
+
+@pytest.fixture
+def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
+    """Return a function that converts a file, and runs it in both runtimes on the same inputs."""
+
+    def prove_now(name: str, **flags: Any) -> tuple[Vectors, Runs]:
+        record = convert(name, **flags)
+        base, folder = tmp_path / "base", tmp_path / "reference"
+        folder.mkdir()
+        model_json = load_model_json(base / "model.json")
+        content, _ = rewrite_graph(model_json.content)
+        (base / "model.json").write_bytes(format_model_json(replace(model_json, content=content)))
+        signature = read_signature(model_json, record)
+        hints = read_hints(model_json, base, signature.inputs)
+        for key, (low, high) in (record.ranges or {}).items():
+            hints[key] = {"low": low, "high": high}
+        submit(
+            REFER,
+            source=tflite_models.built() / name,
+            folder=folder,
+            signature=signature,
+            record=record,
+            seed=name,
+            task=None,
+            given=None,
+            hints=hints,
+            flags=ConversionFlags(**flags),
+        )
+        vectors = load_vectors(folder)
+        inputs = [vector.inputs for vector in vectors.vectors]
+        return vectors, tfjs_runtime.run(tmp_path, {"base": base}, inputs)
+
+    return prove_now
+
+
+def tensors(ties: Sequence[Tie] | None) -> list[str]:
+    return [tie.name for tie in ties or ()]
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("name", "flags", "tolerance"),
+    [
+        pytest.param("float32.tflite", {}, 1e-5, id="float32"),
+        pytest.param("float16.tflite", {}, 1e-5, id="float16"),
+        pytest.param("dynamic.tflite", {}, 1e-5, id="weights of 8 bits"),
+        pytest.param("int8.tflite", {}, 0.0, id="whole numbers, exactly"),
+        pytest.param("without_bias.tflite", {}, 0.0, id="whole numbers without bias"),
+        pytest.param("open.tflite", {}, 1e-6, id="an open batch"),
+        pytest.param("shared.tflite", {}, 1e-5, id="a kernel of three convolutions"),
+        pytest.param("control.tflite", {}, 1e-5, id="branch and loop"),
+        pytest.param("flex.tflite", {}, 1e-5, id="ops of TensorFlow"),
+        pytest.param("signatures.tflite", {"signature_name": "score"}, 1e-6, id="a signature"),
+        pytest.param("signatures.tflite", {"signature_name": "double"}, 1e-6, id="another one"),
+        pytest.param("counter.tflite", {}, 1e-6, id="a variable"),
+        pytest.param("recurrent.tflite", {}, 1e-5, id="LSTM both ways, and GRU"),
+        pytest.param("lstm_with_all.tflite", {}, 1e-5, id="LSTM with all that it may have"),
+        pytest.param("lstm_both_ways.tflite", {}, 1e-5, id="an operator for both ways"),
+        pytest.param("rnn_both_ways.tflite", {}, 1e-5, id="RNN both ways"),
+        pytest.param("detection.tflite", {}, 1e-5, id="boxes"),
+        pytest.param("sparse.tflite", {}, 1e-5, id="sparse weights"),
+    ],
+)
+def test_tensorflow_js_returns_what_the_interpreter_does(
+    prove: Prove, name: str, flags: dict[str, Any], tolerance: float
+) -> None:
+    vectors, runs = prove(name, **flags)
+
+    for backend, variants in runs.items():
+        run = variants["base"]
+        assert run.status == "ok", (backend, run.error)
+        for i, vector in enumerate(vectors.vectors):
+            assert set(run.outputs[i]) == set(vector.outputs)
+            for output, values in vector.outputs.items():
+                assert np.allclose(
+                    run.outputs[i][output], values, rtol=tolerance, atol=tolerance
+                ), output
+    assert vectors.runtime == "tensorflow lite 2.19.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        pytest.param("float32.tflite", {"float32"}, id="float32"),
+        pytest.param("float16.tflite", {"float16"}, id="float16"),
+        pytest.param("dynamic.tflite", {"uint8"}, id="a scale for each channel"),
+        pytest.param("int8.tflite", {"uint8"}, id="whole numbers"),
+        pytest.param("without_bias.tflite", {"uint8"}, id="factors that could be moved into it"),
+    ],
+)
+def test_weights_are_as_small_as_in_the_file(
+    convert: Convert, tmp_path: Path, name: str, stored: set[str]
+) -> None:
+    convert(name)
+
+    kernels = [
+        spec for spec in load_model_json(tmp_path / "base/model.json").weights if spec.size >= 1000
+    ]
+    assert {spec.stored_dtype for spec in kernels} == stored
+    assert len(kernels) == 2
+
+
+def test_equal_constants_are_stored_once(convert: Convert, tmp_path: Path) -> None:
+    convert("shared.tflite")
+
+    weights = load_model_json(tmp_path / "base/model.json").weights
+    assert [spec.size for spec in weights if spec.size > 1] == [3 * 3 * 8 * 8]
+
+
+def test_quantized_ends_keep_their_dtype(convert: Convert, tmp_path: Path) -> None:
+    record = convert("int8.tflite")
+    signature = read_signature(load_model_json(tmp_path / "base/model.json"), record)
+
+    ends = [(end.dtype, end.js_dtype) for end in (*signature.inputs, *signature.outputs)]
+    assert ends == [("int8", "int32"), ("int8", "int32")]
+    assert signature.outputs[0].step == 1.0
+    assert record.ranges == {"image": (-128.0, 127.0)}
+    assert set(record.scales or ()) == {"image", "Identity"}
+
+
+def test_names_are_those_of_the_signature(convert: Convert) -> None:
+    record = convert("signatures.tflite", signature_name="score")
+
+    assert (tensors(record.inputs), tensors(record.outputs)) == (["features"], ["total", "scores"])
+    assert set(record.signatures or ()) == {"score", "double"}
+
+
+def test_a_variable_is_an_input_and_an_output(convert: Convert) -> None:
+    record = convert("counter.tflite")
+
+    assert tensors(record.inputs) == ["value", "total"]
+    assert tensors(record.outputs) == ["mean", "total"]
+    assert record.state == {"total": [1.0, 2.0]}
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        pytest.param("signatures.tflite", SignatureError, "several signatures: 'double', 'score'",
+                     id="a signature has to be chosen"),
+        pytest.param("random.tflite", ConversionError, r"RANDOM_STANDARD_NORMAL \(subgraphs\[0\]"
+                     r".operators\[0\]\): it returns random numbers", id="random numbers"),
+        pytest.param("file.tflite", UntrustedSourceError, "ReadFile", id="a file of this machine"),
+    ],
+)  # fmt: skip
+def test_the_refusal_says_why(
+    convert: Convert, name: str, error: type[PipelineError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        convert(name)
+
+
+def test_a_signature_that_is_not_there_is_named(convert: Convert) -> None:
+    with pytest.raises(SignatureError, match=r"no signature 'scores'.*did you mean 'score'"):
+        convert("signatures.tflite", signature_name="scores")
