@@ -219,7 +219,9 @@ def test_the_code_without_the_loader_makes_the_same_of_an_image(
     made = model(inputs=[stated])
     snippet = "".join(piece.text for piece in plain_snippet(made, made.variants[0]))
     lines = snippet[snippet.index("const pixels") : snippet.rindex("const y")]
-    loader, plain = zoo.write().in_node(BOTH, lines, between or [0, 1 if dtype == "float32" else 255])
+    loader, plain = zoo.write().in_node(
+        BOTH, lines, between or [0, 1 if dtype == "float32" else 255]
+    )
 
     np.testing.assert_allclose(plain, loader, rtol=1e-5, atol=1e-4)
 
