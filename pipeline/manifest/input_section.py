@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from pipeline.manifest.fault import format_value
 from pipeline.manifest.fields import Section, Text, fault
-from pipeline.records.contract import CHANNELS_OF_COLOR, Color, Layout, Resize
+from pipeline.records.contract import CHANNELS_OF_COLOR, Characters, Color, Layout, Resize
 
 _NUMBERS_SCHEMA = {"type": "array", "items": {"type": "number"}, "minItems": 1}
 _NUMBER_OR_LIST = {"anyOf": [{"type": "number"}, _NUMBERS_SCHEMA]}
@@ -108,6 +108,10 @@ class InputSection(Section):
 
     vocabulary: Annotated[int, Field(gt=0)] | None = None
     """Number of ids: they are 0 to below it."""
+
+    characters: Characters | None = None
+    """Characters of the texts that it takes: `ascii` where TensorFlow.js reads others wrongly, as
+    it does behind ops that split texts into bytes."""
 
     state: Text | None = None
     """Output that returns the value of this input for the next run."""

@@ -13,6 +13,7 @@ from pipeline.records.record import CamelPart, Record, SparsePart
 Color = Literal["rgb", "bgr", "gray", "rgba"]
 Layout = Literal["nhwc", "nchw"]
 Resize = Literal["stretch", "crop", "letterbox"]
+Characters = Literal["ascii"]
 
 CHANNELS_OF_COLOR: dict[str, int] = {"gray": 1, "rgb": 3, "bgr": 3, "rgba": 4}
 """Number of channels of each order of colours."""
@@ -24,7 +25,7 @@ class InputContract(CamelPart, SparsePart):
     LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
         {
             *("range", "mean", "std", "color", "layout", "resize", "sampleRate", "sizes"),
-            *("vocabulary", "words", "state", "constant"),
+            *("vocabulary", "words", "characters", "state", "constant"),
         }
     )
 
@@ -51,6 +52,8 @@ class InputContract(CamelPart, SparsePart):
     """Number of ids, which are 0 to below it."""
     words: list[str] | None = None
     """Texts that the model knows, at most some tens of them."""
+    characters: Characters | None = None
+    """Characters of the texts that it takes."""
     state: str | None = None
     """Output that returns the value of this input for the next run."""
     constant: float | list[float] | None = None

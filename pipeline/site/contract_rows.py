@@ -93,6 +93,7 @@ _FACTS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("sizes", "open sizes", format_shape),
     ("vocabulary", "ids", lambda number: f"0 to {number - 1:,}"),
     ("words", "texts", lambda words: list_first([f"“{word}”" for word in words], _MOST)),
+    ("characters", "characters", {"ascii": "those of ASCII"}.__getitem__),
     ("state", "state", lambda output: f"the output {output} of the run before"),
     ("initial", "state at first", _numbers),
     ("constant", "constant", _constant),

@@ -29,6 +29,7 @@ def facts(shape: list[int] | None, **contract: Any) -> list[Fact]:
         ({"sizes": [1, 8]}, "open sizes", "[1, 8]"),
         ({"vocabulary": 30000}, "ids", "0 to 29,999"),
         ({"words": ["a", "b"]}, "texts", "“a”, “b”"),
+        ({"characters": "ascii"}, "characters", "those of ASCII"),
         ({"state": "h"}, "state", "the output h of the run before"),
         ({"initial": [0.5, 1]}, "state at first", "0.5, 1"),
         ({"constant": 0.25}, "constant", "0.25"),

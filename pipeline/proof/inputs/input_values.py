@@ -196,7 +196,7 @@ def _make_text(request: Request) -> Array:
     texts = np.empty(size, object)
     first, words = request.shown * max(1, size), request.contract.words or ()
     texts[:] = (
-        choose_texts(size, first=first, words=words)
+        choose_texts(size, first=first, words=words, ascii_only=_is_ascii(request))
         if request.edge is None
         else [_make_edge_text(request)] * size
     )
@@ -206,8 +206,13 @@ def _make_text(request: Request) -> Array:
 def _make_edge_text(request: Request) -> bytes:
     if request.edge == "noise":
         return bytes(request.stream().integers(0x20, 0x7F, _LETTERS).astype(np.uint8))
-    long = b" ".join(choose_texts(_LONG // _LETTERS, first=0, words=()))[:_LONG]
+    texts = choose_texts(_LONG // _LETTERS, first=0, ascii_only=_is_ascii(request))
+    long = b" ".join(texts)[:_LONG]
     return long.decode("utf-8", "ignore").encode() if request.edge == "high" else b""
+
+
+def _is_ascii(request: Request) -> bool:
+    return request.contract.characters == "ascii"
 
 
 def _make_edge(request: Request, low: float, high: float) -> Array:

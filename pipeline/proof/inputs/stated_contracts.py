@@ -75,6 +75,11 @@ def _check_section(
 ) -> None:
     if section.state is not None:
         _check_name(section.state, outputs, f"inputs.{name}.state", "output")
+    if section.characters is not None and spec.dtype != "string":
+        raise ManifestError(
+            f"inputs.{name}.characters: found {section.characters!r} for {spec.dtype}; expected it "
+            "of an input of texts"
+        )
     shape = spec.shape
     if shape is None:
         return

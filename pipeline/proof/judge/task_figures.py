@@ -5,6 +5,7 @@ little; what counts is whether the reading stays. So the figure of a task decide
 values, and the values have only to stay within a wide limit. This module opens no file.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,13 @@ _EMBEDDINGS = TaskFigure(
     words="the smallest cosine of two embeddings is {}",
 )
 
+_PICTURES = TaskFigure(
+    names=("minPsnrDb",),
+    least=40.0,
+    error=0.1,
+    words="a picture has a peak signal-to-noise ratio of {} dB",
+)
+
 TASK_FIGURES: Mapping[str, TaskFigure] = {
     **dict.fromkeys(
         ("scores", "logits", "age", "gender", "race", "emotion", "handedness"), _LABELS
@@ -76,6 +84,7 @@ TASK_FIGURES: Mapping[str, TaskFigure] = {
     **dict.fromkeys(("mask", "alpha", "note", "onset", "contour"), _AREAS),
     **dict.fromkeys(("keypoints", "landmarks", "worldLandmarks", "contours"), _POINTS),
     "embedding": _EMBEDDINGS,
+    "image": _PICTURES,
 }
 """The figure of each role that has one; docs/proof.md has the survey behind the numbers."""
 
@@ -124,9 +133,28 @@ def _compare_areas(reference: Sequence[Array], found: Sequence[Array]) -> Figure
     return {**figures, "minIou": least}
 
 
+def _compare_pictures(reference: Sequence[Array], found: Sequence[Array]) -> Figures:
+    """Compare pictures by their peak signal-to-noise ratio, the peak being the reference's range.
+
+    Returns:
+        `minPsnrDb`: 20 log10(range / root mean square error) of the worst vector, in dB. 40 dB is
+        1 % of the range: more than a good JPEG keeps. Empty if no vector differs or varies.
+    """
+    least: float | None = None
+    for r, a in zip(reference, found, strict=True):
+        if not r.size:
+            continue
+        peak, error = float(np.ptp(r)), float(np.sqrt(np.mean((a.astype(np.float64) - r) ** 2)))
+        if peak and error:
+            ratio = 20 * math.log10(peak / error)
+            least = ratio if least is None else min(least, ratio)
+    return {} if least is None else {"minPsnrDb": least}
+
+
 _METRICS: Mapping[Sequence[str], Callable[[Sequence[Array], Sequence[Array]], Figures]] = {
     _LABELS.names: compare_classes,
     _AREAS.names: _compare_areas,
     _POINTS.names: _compare_points,
     _EMBEDDINGS.names: compare_embeddings,
+    _PICTURES.names: _compare_pictures,
 }

@@ -7,15 +7,19 @@ from importlib.resources import files
 from itertools import chain, zip_longest
 
 
-def choose_texts(count: int, *, first: int, words: Sequence[str]) -> list[bytes]:
+def choose_texts(
+    count: int, *, first: int, words: Sequence[str] = (), ascii_only: bool = False
+) -> list[bytes]:
     """Return texts in UTF-8: sentences and programs in turn, because the model may read either.
 
     Args:
         count: Number of texts.
         first: Number of the first text; another number gives other texts.
         words: Keys of the model's lookup table, if known; they replace the texts.
+        ascii_only: Whether texts in other characters than those of ASCII are left out.
     """
-    choices = tuple(words) or _texts()
+    texts = _texts()
+    choices = tuple(words) or tuple(text for text in texts if text.isascii() or not ascii_only)
     return [choices[(first + i) % len(choices)].encode() for i in range(count)]
 
 

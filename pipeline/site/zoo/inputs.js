@@ -62,8 +62,14 @@ function fillInput(tf, input) {
     + 'for the first run');
 }
 
+const isAscii = (text) => !/[^\x00-\x7f]/.test(text);
+
 function makeTensor(tf, value, input) {
-  const {name, jsDtype, shape} = input;
+  const {name, jsDtype, shape, characters} = input;
+  if (characters === 'ascii' && ![value].flat(Infinity).every(isAscii)) {
+    throw new ZooError('input', `input '${name}' takes texts in ASCII only: TensorFlow.js reads `
+      + 'other characters of this model wrongly');
+  }
   try {
     const flat = ArrayBuffer.isView(value);
     const values = flat && jsDtype === 'bool' ? Uint8Array.from(value) : value;

@@ -134,6 +134,14 @@ def test_the_low_edges_of_sounds_and_texts_are_silence_and_nothing() -> None:
     assert noise["audio"].min() < -0.9 < 0.9 < noise["audio"].max()
 
 
+def test_texts_of_a_model_for_ascii_are_in_ascii() -> None:
+    specs = [tensor("text", "string", [30])]
+
+    for edge in (None, *EDGES):
+        texts = make(specs, edge=edge, contracts=known("text", characters="ascii"))["text"]
+        assert all(text.isascii() for text in texts), edge
+
+
 @pytest.mark.parametrize(
     ("specs", "is_sample", "has_edges"),
     [

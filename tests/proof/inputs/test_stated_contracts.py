@@ -88,6 +88,9 @@ def test_what_cannot_be_of_this_model_is_a_fault_of_the_manifest(
             {"color": "rgb"}, (1, 8, 8, 1), r"found color: rgb; expected the channels", id="color"
         ),
         pytest.param({"mean": [1, 2, 3]}, (1, 8, 8, 1), "found 3 numbers in mean", id="mean"),
+        pytest.param(
+            {"characters": "ascii"}, (1,), "'ascii' for float32; expected it of", id="characters"
+        ),
     ],
 )
 def test_a_fact_of_another_shape_is_a_fault(

@@ -27,6 +27,21 @@ def test_labels_must_stay() -> None:
     )
 
 
+@pytest.mark.parametrize(("error", "passes"), [(0.009, True), (0.011, False)])
+def test_pictures_keep_forty_decibels(error: float, passes: bool) -> None:
+    picture = np.tile(np.linspace(0, 255, 64, dtype=np.float32), (1, 64, 1))[..., None]
+    noise = RNG.choice([-1.0, 1.0], picture.shape).astype(np.float32)
+
+    fault = judge("image", [picture, picture], [picture + noise, picture + noise * 255 * error])
+    assert (fault is None) == passes
+    if not passes:
+        assert str(fault).startswith("a picture has a peak signal-to-noise ratio of 39.17 dB; ")
+
+
+def test_pictures_without_a_difference_have_no_ratio() -> None:
+    assert measure_task("image", [np.ones((1, 4, 4, 3))], [np.ones((1, 4, 4, 3))]) == {}
+
+
 def test_a_single_score_has_no_label() -> None:
     score = np.array([[0.7]], np.float32)
 

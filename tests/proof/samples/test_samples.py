@@ -167,6 +167,7 @@ def test_texts_are_prose_programs_and_many_scripts_in_turn() -> None:
     assert "\n" in texts[1]
     assert not texts[2].isascii()
     assert len(set(texts)) > 20
+    assert all(text.isascii() for text in choose_texts(30, first=0, ascii_only=True))
     assert choose_texts(2, first=1, words=["cat", "dog"]) == [b"dog", b"cat"]
 
 

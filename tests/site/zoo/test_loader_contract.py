@@ -309,3 +309,13 @@ def test_state_of_no_known_shape_is_asked_for_once(zoo: PublishedZoo) -> None:
 
     assert "is state; pass it for the first run" in error_of(zoo, body, {})
     assert zoo.in_node(body, {"x": [1, 2]}) == {}
+
+
+def test_texts_beyond_ascii_are_refused_where_tensorflow_js_reads_them_wrongly(
+    zoo: PublishedZoo,
+) -> None:
+    passing(zoo, [-1], dtype="string", characters="ascii")
+    run = "return (await (await zoo.load('passing')).run(args[0], {as: 'arrays'})).y;"
+
+    assert zoo.in_node(run, ["a b", "c"]) == ["a b", "c"]
+    assert error_of(zoo, run, ["a", "caf\u00e9"]).startswith("input 'x' takes texts in ASCII only")
