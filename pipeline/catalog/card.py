@@ -161,7 +161,7 @@ def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
         repairs=parts.converted.repairs,
         provisional=parts.contracts.provisional,
         vectors=list(parts.vectors),
-        labels=[labels[path] for path in sorted(labels)],
+        label_files=[labels[path] for path in sorted(labels)],
         variants=list(parts.variants),
     )
     return model.with_extra(identity.model_extra or {})

@@ -236,7 +236,7 @@ class CatalogModel(ModelIdentity):
     where its test vectors are what it was made for."""
     vectors: list[CatalogFile]
     """Test vectors: inputs, and what the source returned for them, to replay anywhere."""
-    labels: list[CatalogFile] = Field(default_factory=list)
+    label_files: list[CatalogFile] = Field(default_factory=list)
     """Names of classes, which outputs refer to: each file is a JSON list of texts."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
@@ -244,7 +244,7 @@ class CatalogModel(ModelIdentity):
     @property
     def shared_files(self) -> list[CatalogFile]:
         """Its published files beside those of its variants."""
-        return [*self.vectors, *self.labels]
+        return [*self.vectors, *self.label_files]
 
 
 RESULT_KEYS = frozenset(

@@ -38,7 +38,7 @@ CATALOG_KEYS = frozenset(
         *("status", "reason", "staleSince", "source", "format", "requiresAsync", "parameters"),
         *("ops", "modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
         *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
-        *("roles", "unassigned", "usable", "repairs", "provisional", "labels"),
+        *("roles", "unassigned", "usable", "repairs", "provisional", "labelFiles"),
     }
 )
 """Keys of a model's entry in the catalog that are ours: `extra` may not set them."""

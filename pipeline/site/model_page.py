@@ -11,6 +11,7 @@ from pipeline.catalog.deviation import (
     worst_deviation,
 )
 from pipeline.catalog.types import CatalogModel, CatalogVariant
+from pipeline.proof.judge.task_figures import say_figure
 from pipeline.records.verdicts import CatalogCheck
 from pipeline.site.chart import Chart, ChartVariant, draw_chart
 from pipeline.site.code_pieces import Snippet
@@ -47,6 +48,8 @@ class VariantRow:
         deviation: Its deviation from the source; None where it was not measured.
         backends: Its results on each backend.
         decided_on: The backend whose figures stand for it; None where no backend ran it.
+        kept: What is kept of outputs that their task judges: "mask: the areas overlap by 0.98 of
+            their union".
     """
 
     variant: CatalogVariant
@@ -54,6 +57,7 @@ class VariantRow:
     deviation: Deviation | None
     backends: Sequence[BackendRow]
     decided_on: str | None
+    kept: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +132,20 @@ def _row(model: CatalogModel, number: int) -> VariantRow:
         deviation=next((one.deviation for one in backends if one.backend == decided_on), None),
         backends=backends,
         decided_on=decided_on,
+        kept=_say_kept(model, variant.checks[decided_on]) if decided_on else (),
     )
+
+
+def _say_kept(model: CatalogModel, check: CatalogCheck) -> list[str]:
+    if check.agreement != "close":
+        return []
+    roles = {output.name: (output.role or "").split(", ") for output in model.outputs}
+    said = {
+        name: say_figure(roles.get(name, ()), figures.metrics)
+        for name, figures in check.outputs.items()
+        if figures.gate == "values"
+    }
+    return [f"{name}: {words}" for name, words in said.items() if words is not None]
 
 
 def _chart_variants(rows: Sequence[VariantRow]) -> Iterator[ChartVariant]:

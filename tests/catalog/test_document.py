@@ -118,7 +118,7 @@ def test_labels_of_an_output_are_a_file() -> None:
     made = card().to_json()
 
     assert made["outputs"][0]["labels"] == {"of": "values", "count": 2, "path": LABELS.path}
-    assert made["labels"] == [LABELS.to_json()]
+    assert made["labelFiles"] == [LABELS.to_json()]
     assert {file.path for file in card().shared_files} >= {LABELS.path}
 
 

@@ -133,6 +133,18 @@ def test_verdicts_have_words_on_every_backend_and_a_mark_where_they_are_doubtful
     assert "Nobody states the range." in doubtful.text
 
 
+def test_a_variant_that_is_close_says_what_its_task_keeps() -> None:
+    outputs = {"y": figures(0.84, metrics={"minIou": 0.988, "meanIou": 0.99})}
+    told = "y: the areas overlap by 0.988 of their union"
+    for agreement in ("close", "equal"):
+        checks = {"wasm": check(outputs=outputs, agreement=agreement)}
+        model = entry(
+            variants=[variant(checks=checks, agreement=agreement)],
+            outputs=[tensor(0, "y", [1, 8, 8, 1], role="mask")],
+        )
+        assert (told in Page(page_of(model)).text) == (agreement == "close")
+
+
 def test_inputs_are_told_with_their_evidence() -> None:
     inputs = [
         tensor_in(0, "image", [1, 8, 8, 3]),

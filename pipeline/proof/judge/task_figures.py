@@ -89,6 +89,21 @@ TASK_FIGURES: Mapping[str, TaskFigure] = {
 """The figure of each role that has one; docs/proof.md has the survey behind the numbers."""
 
 
+def say_figure(roles: Sequence[str], figures: Figures) -> str | None:
+    """Return the figure of an output's task in words: "0.99 of the labels agree".
+
+    Args:
+        roles: The roles of the output; the first that has a figure counts.
+        figures: Its figures.
+
+    Returns:
+        None for an output without such a figure.
+    """
+    figure = next((TASK_FIGURES[role] for role in roles if role in TASK_FIGURES), None)
+    value = figure.measured(figures) if figure else None
+    return None if figure is None or value is None else figure.words.format(f"{value:.4g}")
+
+
 def measure_task(role: str, reference: Sequence[Array], found: Sequence[Array]) -> Figures:
     """Return the figures of an output's task; empty for a role without.
 

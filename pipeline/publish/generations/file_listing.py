@@ -41,13 +41,13 @@ class ListedModel(_Part):
     reason: str | None = None
     model_path: Annotated[InsidePath | None, Field(alias="modelPath")]
     vectors: list[ListedFile] | None = None
-    labels: list[ListedFile] | None = None
+    label_files: Annotated[list[ListedFile] | None, Field(alias="labelFiles")] = None
     variants: list[ListedVariant]
 
     def files(self) -> Iterator[ListedFile]:
         """Iterate over the files of the model."""
         yield from self.vectors or ()
-        yield from self.labels or ()
+        yield from self.label_files or ()
         for variant in self.variants:
             yield from variant.files
 
