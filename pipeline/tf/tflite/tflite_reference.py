@@ -18,8 +18,15 @@ from pipeline.records.source import Conversion
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 from pipeline.tf.tflite.build_graph import check_flex
+from pipeline.tf.tflite.float_form import (
+    has_integer_form,
+    make_float_form,
+    to_numbers,
+    to_real,
+)
 from pipeline.tf.tflite.rewrite_file import (
     find_hybrid_weights,
+    write_float_form,
     write_float_weights,
     write_state_as_ends,
 )
@@ -41,7 +48,7 @@ def run_tflite(
     Args:
         source: A .tflite file.
         record: The source record, of convert_tflite.
-        flags: signature_name and trust are read.
+        flags: signature_name, dequantize and trust are read.
         known: All else that `write_outputs` takes.
 
     Raises:
@@ -53,9 +60,14 @@ def run_tflite(
     if not flags.trust:
         check_flex(model)
     ends = choose_ends(model, flags.signature_name)
-    distance = Distance()
+    if flags.dequantize and has_integer_form(model):
+        distance = Distance(told=_FAR_FROM_INTEGERS)
+        run = _open_float_form(model, ends, source, distance)
+    else:
+        distance = Distance(told=_FAR_FROM_ROUNDED)
+        run = open_reference(model, ends, source, distance)
     made = write_outputs(
-        open_reference(model, ends, source, distance),
+        run,
         source=source,
         record=record,
         **known,
@@ -64,10 +76,26 @@ def run_tflite(
     return {**made, "notes": [*made["notes"], *distance.describe()]}
 
 
+_FAR_FROM_ROUNDED = (
+    "the weights are used as they are; the interpreter of TensorFlow Lite also rounds activations "
+    "to 8 bits, which moves outputs by up to {}"
+)
+_FAR_FROM_INTEGERS = (
+    "this is the float form of an integer model; in the interpreter of TensorFlow Lite the "
+    "outputs of the integer form are up to {} away"
+)
+
+
 @dataclass
 class Distance:
-    """How far the file with float32 weights is from the file itself, in the interpreter."""
+    """How far the outputs of a file in another form are from its own, in the interpreter.
 
+    Attributes:
+        told: The sentence for it, with a place for the distance.
+        worst: The largest difference so far, as a share of the range of its output.
+    """
+
+    told: str
     worst: float | None = None
 
     def add(self, own: Mapping[str, Any], exact: Mapping[str, Any]) -> None:
@@ -82,11 +110,7 @@ class Distance:
         """Return a sentence: "... by up to 1.2 % of the range"; none where nothing was added."""
         if self.worst is None:
             return []
-        share = f"{self.worst:.1%} of the range"
-        rounded = "the interpreter of TensorFlow Lite also rounds activations to 8 bits"
-        return [
-            f"the weights are used as they are; {rounded}, which moves outputs by up to {share}"
-        ]
+        return [self.told.format(f"{self.worst:.1%} of the range")]
 
 
 def open_reference(model: TfliteModel, ends: Ends, source: Path, distance: Distance) -> Run:
@@ -108,6 +132,26 @@ def open_reference(model: TfliteModel, ends: Ends, source: Path, distance: Dista
     def run_both(fed: Mapping[str, Any]) -> dict[str, Any]:
         made = exact(fed)
         distance.add(run(fed), made)
+        return made
+
+    return run_both
+
+
+def _open_float_form(model: TfliteModel, ends: Ends, source: Path, distance: Distance) -> Run:
+    """Return a function that runs the float form: real values in and out."""
+    key = None if not model.signatures else ends.key
+    written = parse_tflite(write_float_form(make_float_form(model)), source.name)
+    own = open_reference(model, ends, source, Distance(told=_FAR_FROM_ROUNDED))
+    exact = open_reference(
+        written, choose_ends(written, key), source, Distance(told=_FAR_FROM_ROUNDED)
+    )
+    graph = model.subgraphs[ends.subgraph]
+    inputs, outputs = ends.all_inputs(graph), ends.all_outputs(graph)
+
+    def run_both(fed: Mapping[str, Any]) -> dict[str, Any]:
+        made = exact(fed)
+        rounded = own({name: to_numbers(fed[name], each) for name, each in inputs.items()})
+        distance.add({name: to_real(rounded[name], each) for name, each in outputs.items()}, made)
         return made
 
     return run_both

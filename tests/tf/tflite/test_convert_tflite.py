@@ -30,6 +30,7 @@ from pipeline.workers.pool import TensorFlowPool
 pytestmark = pytest.mark.tensorflow
 
 CONVERT = "pipeline.tf.tflite.convert_tflite:convert_tflite"
+SUMMARIZE = "pipeline.tf.tflite.summary:summarize_tflite"
 REFER = "pipeline.tf.tflite.tflite_reference:run_tflite"
 
 
@@ -114,6 +115,10 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("dynamic.tflite", {}, 1e-5, id="weights of 8 bits"),
         pytest.param("int8.tflite", {}, 0.0, id="whole numbers, exactly"),
         pytest.param("without_bias.tflite", {}, 0.0, id="whole numbers without bias"),
+        pytest.param("int8.tflite", {"dequantize": True}, 1e-5, id="int8 in its float form"),
+        pytest.param("uint8.tflite", {"dequantize": True}, 1e-5, id="uint8 in its float form"),
+        pytest.param("int16.tflite", {"dequantize": True}, 1e-5, id="int16 in its float form"),
+        pytest.param("saturated.tflite", {"dequantize": True}, 1e-5, id="cut to its limits"),
         pytest.param("open.tflite", {}, 1e-6, id="an open batch"),
         pytest.param("shared.tflite", {}, 1e-5, id="a kernel of three convolutions"),
         pytest.param("control.tflite", {}, 1e-5, id="branch and loop"),
@@ -147,19 +152,20 @@ def test_tensorflow_js_returns_what_the_interpreter_does(
 
 
 @pytest.mark.parametrize(
-    ("name", "stored"),
+    ("name", "flags", "stored"),
     [
-        pytest.param("float32.tflite", {"float32"}, id="float32"),
-        pytest.param("float16.tflite", {"float16"}, id="float16"),
-        pytest.param("dynamic.tflite", {"uint8"}, id="a scale for each channel"),
-        pytest.param("int8.tflite", {"uint8"}, id="whole numbers"),
-        pytest.param("without_bias.tflite", {"uint8"}, id="factors that could be moved into it"),
+        pytest.param("float32.tflite", {}, {"float32"}, id="float32"),
+        pytest.param("float16.tflite", {}, {"float16"}, id="float16"),
+        pytest.param("dynamic.tflite", {}, {"uint8"}, id="a scale for each channel"),
+        pytest.param("int8.tflite", {}, {"uint8"}, id="whole numbers"),
+        pytest.param("int8.tflite", {"dequantize": True}, {"uint8"}, id="a float form"),
+        pytest.param("without_bias.tflite", {}, {"uint8"}, id="factors to be moved into it"),
     ],
 )
 def test_weights_are_as_small_as_in_the_file(
-    convert: Convert, tmp_path: Path, name: str, stored: set[str]
+    convert: Convert, tmp_path: Path, name: str, flags: dict[str, Any], stored: set[str]
 ) -> None:
-    convert(name)
+    convert(name, **flags)
 
     kernels = [
         spec for spec in load_model_json(tmp_path / "base/model.json").weights if spec.size >= 1000
@@ -185,6 +191,32 @@ def test_quantized_ends_keep_their_dtype(convert: Convert, tmp_path: Path) -> No
     assert record.contracts is not None
     assert record.contracts["image"].range == (-128.0, 127.0)
     assert set(record.scales or ()) == {"image", "Identity"}
+
+
+def test_the_ends_of_a_float_form_are_real_values(convert: Convert, tmp_path: Path) -> None:
+    record = convert("uint8.tflite", dequantize=True)
+    signature = read_signature(load_model_json(tmp_path / "base/model.json"), record)
+
+    ends = [(end.dtype, end.js_dtype) for end in (*signature.inputs, *signature.outputs)]
+    assert ends == [("float32", "float32"), ("float32", "float32")]
+    assert (signature.outputs[0].step, record.scales) == (None, None)
+    assert record.contracts is not None
+    assert record.contracts["image"].range == pytest.approx((-1, 1), abs=0.01)
+
+
+@pytest.mark.parametrize(("name", "offered"), [("int8.tflite", True), ("dynamic.tflite", False)])
+def test_the_inspection_offers_the_float_form(submit: Submit, name: str, *, offered: bool) -> None:
+    summary = submit(SUMMARIZE, source=tflite_models.built() / name)
+
+    assert any("dequantize: true" in remark for remark in summary["remarks"]) is offered
+
+
+def test_a_model_without_whole_numbers_has_no_other_form(convert: Convert) -> None:
+    record = convert("dynamic.tflite", dequantize=True)
+
+    assert record.remarks == [
+        "dequantize changes nothing: the model computes no whole numbers for others"
+    ]
 
 
 def test_names_are_those_of_the_signature(convert: Convert) -> None:
