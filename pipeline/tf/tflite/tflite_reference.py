@@ -4,7 +4,7 @@ It is the interpreter as people use it, with XNNPACK for what that can run. Size
 leaves open follow the inputs; what it keeps from run to run is reset for each run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from pipeline.tf.tflite.float_form import (
     to_numbers,
     to_real,
 )
+from pipeline.tf.tflite.kernel_sets import KernelSets, Run
 from pipeline.tf.tflite.rewrite_file import (
     find_hybrid_weights,
     write_float_form,
@@ -32,8 +33,6 @@ from pipeline.tf.tflite.rewrite_file import (
 )
 from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
 from pipeline.tf.tflite.tflite_signature import Ends, choose_ends
-
-Run = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 def run_tflite(
@@ -66,6 +65,11 @@ def run_tflite(
     else:
         distance = Distance(told=_FAR_FROM_ROUNDED)
         run = open_reference(model, ends, source, distance)
+    kernels = KernelSets(steps=record.steps or {})
+    if kernels.steps and not ends.variables:
+        run = kernels.compare(
+            run, open_interpreter(model.bytes.content, model, ends, source, has_xnnpack=False)
+        )
     made = write_outputs(
         run,
         source=source,
@@ -73,7 +77,7 @@ def run_tflite(
         **known,
         runtime=f"tensorflow lite {tf.version.VERSION}",
     )
-    return {**made, "notes": [*made["notes"], *distance.describe()]}
+    return {**made, "notes": [*made["notes"], *distance.describe(), *kernels.describe()]}
 
 
 _FAR_FROM_ROUNDED = (
@@ -157,14 +161,16 @@ def _open_float_form(model: TfliteModel, ends: Ends, source: Path, distance: Dis
     return run_both
 
 
-def open_interpreter(content: bytes, model: TfliteModel, ends: Ends, source: Path) -> Run:
+def open_interpreter(
+    content: bytes, model: TfliteModel, ends: Ends, source: Path, *, has_xnnpack: bool = True
+) -> Run:
     """Return a function that runs a signature: tensors by name in, arrays by name out."""
     graph = model.subgraphs[ends.subgraph]
     inputs, outputs = ends.all_inputs(graph), ends.all_outputs(graph)
 
     def run(fed: Mapping[str, Any]) -> dict[str, Any]:
         # A fresh one: it keeps the state of recurrent layers, and of variables.
-        interpreter = _open(content, source)
+        interpreter = _open(content, source, has_xnnpack=has_xnnpack)
         arrays = {name: _array(fed[name], tensor) for name, tensor in inputs.items()}
         if ends.subgraph:
             return dict(interpreter.get_signature_runner(ends.key)(**arrays))
@@ -188,9 +194,13 @@ def _array(value: Any, tensor: Tensor) -> Any:
     return values if tensor.dtype == "string" else values.astype(tensor.dtype)
 
 
-def _open(content: bytes, source: Path) -> Any:
+def _open(content: bytes, source: Path, *, has_xnnpack: bool) -> Any:
+    kinds = tf.lite.experimental.OpResolverType
+    kernels = kinds.AUTO if has_xnnpack else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        return tf.lite.Interpreter(model_content=content, num_threads=1)
+        return tf.lite.Interpreter(
+            model_content=content, num_threads=1, experimental_op_resolver_type=kernels
+        )
     except Exception as error:
         raise ConversionError(
             f"TensorFlow Lite cannot open the file: {format_reason(error, source)}"
