@@ -39,7 +39,7 @@ def write_models(folder: Path) -> None:
     (folder / "without_bias.tflite").write_bytes(plain)
     from tflite_operators import write_recurrent
 
-    for name in ("lstm_with_all", "lstm_both_ways", "rnn_both_ways"):
+    for name in ("lstm_with_all", "lstm_both_ways", "rnn_both_ways", "svdf"):
         (folder / f"{name}.tflite").write_bytes(write_recurrent(name))
     for name, make in {
         "open": _open_batch,
@@ -53,6 +53,8 @@ def write_models(folder: Path) -> None:
         "random": _random,
         "saturated": _saturated,
         "detection": _detection,
+        "detection_by_class": lambda tf: _detection(tf, by_class=True),
+        "detection_of_two": lambda tf: _detection(tf, per_box=2),
         "sparse": _sparse,
     }.items():
         (folder / f"{name}.tflite").write_bytes(make(tf))
@@ -264,15 +266,22 @@ def _sparse(tf: Any) -> bytes:
     return content
 
 
-def _detection(tf: Any) -> bytes:
-    """Return a file with the custom operator that ends detectors."""
+def _detection(tf: Any, *, per_box: int = 1, by_class: bool = False) -> bytes:
+    """Return a file with the custom operator that ends detectors.
+
+    Args:
+        tf: TensorFlow.
+        per_box: How many classes of a box are listed.
+        by_class: Whether boxes are suppressed by those of the same class only.
+    """
     options = "".join(
         f"attr {{ key: '{name}' value {{ {kind}: {value} }} }} "
         for name, kind, value in (
-            ("max_detections", "i", 4), ("max_classes_per_detection", "i", 1),
+            ("max_detections", "i", 4), ("max_classes_per_detection", "i", per_box),
             ("nms_score_threshold", "f", 0.1), ("nms_iou_threshold", "f", 0.5),
             ("num_classes", "i", 3), ("y_scale", "f", 10.0), ("x_scale", "f", 10.0),
-            ("h_scale", "f", 5.0), ("w_scale", "f", 5.0), ("use_regular_nms", "b", "false"),
+            ("h_scale", "f", 5.0), ("w_scale", "f", 5.0), ("detections_per_class", "i", 2),
+            ("use_regular_nms", "b", str(by_class).lower()),
         )
     )  # fmt: skip
     implements = (
@@ -283,8 +292,9 @@ def _detection(tf: Any) -> bytes:
 
     @tf.function(experimental_implements=implements)  # type: ignore[untyped-decorator]
     def choose(boxes: Any, scores: Any, anchors: Any) -> Any:
-        first = boxes[:, :4] + anchors[:4]
-        return first, first[..., 0], scores[:, :4, 0], tf.reduce_sum(scores, [1, 2])
+        size = 4 * per_box
+        first = boxes[:, :size] + anchors[:size]
+        return first, first[..., 0], scores[:, :size, 0], tf.reduce_sum(scores, [1, 2])
 
     class Model(tf.Module):  # type: ignore[misc]
         @tf.function(input_signature=[tf.TensorSpec([1, 12, 8], tf.float32)])  # type: ignore[untyped-decorator]

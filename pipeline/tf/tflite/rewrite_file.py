@@ -27,7 +27,7 @@ from pipeline.tf.tflite.variables import Variable
 _HYBRID = {
     "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL", "LSTM",
     "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "RNN",
-    "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "CONV_3D",
+    "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "CONV_3D", "SVDF",
 }  # fmt: skip
 # Between real values and whole numbers; or of a constant, which is written as a dense one.
 _BETWEEN_FORMS = {"QUANTIZE", "DEQUANTIZE", "DENSIFY"}

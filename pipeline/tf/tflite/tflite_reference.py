@@ -18,6 +18,7 @@ from pipeline.records.source import Conversion
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 from pipeline.tf.tflite.build_graph import check_flex
+from pipeline.tf.tflite.detection import blank_unfilled
 from pipeline.tf.tflite.float_form import (
     has_integer_form,
     make_float_form,
@@ -120,15 +121,16 @@ class Distance:
 def open_reference(model: TfliteModel, ends: Ends, source: Path, distance: Distance) -> Run:
     """Return a function that runs a signature as a graph of TensorFlow.js computes it."""
     run = open_interpreter(model.bytes.content, model, ends, source)
-    if ends.variables:
-        if ends.subgraph:
-            raise ConversionError(
-                f"signature {ends.key!r}: its variables cannot be followed",
-                hint="choose another signature with `signature_name:`",
-            )
-        return open_interpreter(
-            write_state_as_ends(model, ends.subgraph, ends.variables), model, ends, source
+    if ends.variables and ends.subgraph:
+        raise ConversionError(
+            f"signature {ends.key!r}: its variables cannot be followed",
+            hint="choose another signature with `signature_name:`",
         )
+    # A tensor that an operator keeps is set before a run, and read after it.
+    resources = {name: each for name, each in ends.variables.items() if not each.is_tensor}
+    if resources:
+        content = write_state_as_ends(model, ends.subgraph, resources)
+        return open_interpreter(content, model, ends, source)
     if not find_hybrid_weights(model):
         return run
     exact = open_interpreter(write_float_weights(model), model, ends, source)
@@ -176,15 +178,17 @@ def open_interpreter(
             return dict(interpreter.get_signature_runner(ends.key)(**arrays))
         shapes = {each["index"]: tuple(each["shape"]) for each in interpreter.get_input_details()}
         for name, tensor in inputs.items():
-            if shapes[tensor.index] != arrays[name].shape:
+            if shapes.get(tensor.index, arrays[name].shape) != arrays[name].shape:
                 interpreter.resize_tensor_input(tensor.index, arrays[name].shape)
         interpreter.allocate_tensors()
         for name, tensor in inputs.items():
             interpreter.set_tensor(tensor.index, arrays[name])
         interpreter.invoke()
-        return {
+        made = {
             name: np.array(interpreter.get_tensor(tensor.index)) for name, tensor in outputs.items()
         }
+        blank_unfilled(graph, {tensor.index: made[name] for name, tensor in outputs.items()})
+        return made
 
     return run
 

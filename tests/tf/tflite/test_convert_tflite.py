@@ -1,8 +1,10 @@
 """Conversion of small real TensorFlow Lite files, proved in the real TensorFlow.js."""
 
+import importlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,9 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("lstm_both_ways.tflite", {}, 1e-5, id="an operator for both ways"),
         pytest.param("rnn_both_ways.tflite", {}, 1e-5, id="RNN both ways"),
         pytest.param("detection.tflite", {}, 1e-5, id="boxes"),
+        pytest.param("detection_by_class.tflite", {}, 1e-5, id="boxes class by class"),
+        pytest.param("detection_of_two.tflite", {}, 1e-5, id="boxes with two classes each"),
+        pytest.param("svdf.tflite", {}, 1e-5, id="a tensor that an operator keeps"),
         pytest.param("sparse.tflite", {}, 1e-5, id="sparse weights"),
     ],
 )
@@ -232,6 +237,55 @@ def test_a_variable_is_an_input_and_an_output(convert: Convert) -> None:
     assert tensors(record.inputs) == ["value", "total"]
     assert tensors(record.outputs) == ["mean", "total"]
     assert record.state == {"total": [1.0, 2.0]}
+
+
+def test_a_tensor_that_an_operator_keeps_is_an_input_and_an_output(convert: Convert) -> None:
+    record = convert("svdf.tflite")
+
+    assert tensors(record.inputs) == ["input_0", "input_4"]
+    assert tensors(record.outputs) == ["output_1", "input_4"]
+    assert record.state == {"input_4": None}
+
+
+@pytest.mark.network
+# TensorFlow 2.19 says this of its own interpreter.
+@pytest.mark.filterwarnings(r"ignore:\s*Warning. tf.lite.Interpreter is deprecated")
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        pytest.param("counter.tflite", "total", id="a variable"),
+        pytest.param("svdf.tflite", "input_4", id="a tensor"),
+    ],
+)
+def test_a_sequence_starts_anew_and_feeds_state_back(prove: Prove, name: str, state: str) -> None:
+    vectors, _ = prove(name)
+
+    steps = [vector for vector in vectors.vectors if "from the start" in (vector.note or "")]
+    start = [[1.0, 2.0]] if name == "counter.tflite" else np.zeros((2, 40))
+    assert np.array_equal(steps[0].inputs[state], start)
+    assert len(steps) == 4
+    for before, after in pairwise(steps):
+        assert np.array_equal(after.inputs[state], before.outputs[state])
+        assert not np.array_equal(after.outputs[state], before.outputs[state])
+    (given,) = steps[0].inputs.keys() - {state}
+    kept = run_in_one_interpreter(name, [step.inputs[given] for step in steps])
+    for step, made in zip(steps, kept, strict=True):
+        (own,) = step.outputs.keys() - {state}
+        np.testing.assert_allclose(made, step.outputs[own], rtol=1e-5, atol=1e-6)
+
+
+def run_in_one_interpreter(name: str, values: Sequence[Any]) -> list[Any]:
+    """Return the outputs of runs of an interpreter that keeps its state itself."""
+    lite = importlib.import_module("tensorflow").lite
+    interpreter = lite.Interpreter(model_path=str(tflite_models.built() / name))
+    interpreter.allocate_tensors()
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    made = []
+    for value in values:
+        interpreter.set_tensor(taken["index"], value)
+        interpreter.invoke()
+        made.append(np.array(interpreter.get_tensor(given["index"])))
+    return made
 
 
 @pytest.mark.parametrize(
