@@ -20,7 +20,7 @@ TFLITE = Format(
         GRAPH: Route(
             convert="pipeline.tf.tflite.convert_tflite:convert_tflite",
             refer="pipeline.tf.tflite.tflite_reference:run_tflite",
-            flags=FUNCTION_FLAGS | {"signature_name"},
+            flags=FUNCTION_FLAGS | {"signature_name", "dequantize"},
         )
     },
     suffixes=(".tflite",),

@@ -88,6 +88,11 @@ class Defaults(Section):
     output_node_names: Texts | None = None
     """Output nodes of a frozen graph, as a list or with commas."""
 
+    dequantize: bool = False
+    """Take an integer model of TensorFlow Lite in its float form: the same weights, still stored in
+    8 bits, but activations as real values that no layer rounds. Inputs and outputs of whole
+    numbers become real values."""
+
     skip_op_check: bool = False
     """Convert also operations that TensorFlow.js is not known to have."""
 

@@ -1,13 +1,17 @@
 """Flags: what the manifest asks of a conversion, by the names that the manifest has for them."""
 
-from pipeline.records.record import Part
+from typing import ClassVar
+
+from pipeline.records.record import SparsePart
 
 DEFAULT_SHARD_BYTES = 4 * 2**20
 """Largest size of a weight file where nothing else is asked for: 4 MiB, as the converter's."""
 
 
-class SourceFlags(Part):
+class SourceFlags(SparsePart):
     """How a source is opened."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"dequantize"})
 
     signature_name: str | None = None
     """Key of the signature in a SavedModel; None for the only one."""
@@ -17,6 +21,8 @@ class SourceFlags(Part):
     """Output nodes of a frozen graph; None to find them."""
     trust: bool = False
     """Whether what would touch this machine is allowed."""
+    dequantize: bool | None = None
+    """Whether an integer model is taken in its float form; None for no."""
 
 
 class ConversionFlags(SourceFlags):

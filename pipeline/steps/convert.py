@@ -100,6 +100,7 @@ def parameters(model: Model) -> ConvertParameters:
         saved_model_tags=model.saved_model_tags,
         output_node_names=model.output_node_names,
         trust=model.trust,
+        dequantize=model.dequantize or None,
         skip_op_check=model.skip_op_check,
         strip_debug_ops=model.strip_debug_ops,
         control_flow_v2=model.control_flow_v2,

@@ -57,6 +57,7 @@ def parameters(model: Model) -> ReferenceParameters:
         saved_model_tags=model.saved_model_tags,
         output_node_names=model.output_node_names,
         trust=model.trust,
+        dequantize=model.dequantize or None,
         task=model.task,
         inputs=model.inputs,
         test_inputs=model.test_inputs,

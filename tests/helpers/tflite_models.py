@@ -33,13 +33,13 @@ def write_models(folder: Path) -> None:
     import tensorflow as tf
 
     tf.random.set_seed(0)
-    for mode in ("float32", "float16", "dynamic", "int8"):
+    for mode in ("float32", "float16", "dynamic", "int8", "uint8", "int8_inside", "int16"):
         (folder / f"{mode}.tflite").write_bytes(_convert(tf, _network(tf), [1, 12, 12, 3], mode))
     plain = _convert(tf, _without_bias(tf), [1, 12, 12, 3], "int8")
     (folder / "without_bias.tflite").write_bytes(plain)
     from tflite_operators import write_recurrent
 
-    for name in ("lstm_with_all", "lstm_both_ways", "rnn_both_ways"):
+    for name in ("lstm_with_all", "lstm_both_ways", "rnn_both_ways", "svdf"):
         (folder / f"{name}.tflite").write_bytes(write_recurrent(name))
     for name, make in {
         "open": _open_batch,
@@ -51,7 +51,10 @@ def write_models(folder: Path) -> None:
         "counter": _counter,
         "recurrent": _recurrent,
         "random": _random,
+        "saturated": _saturated,
         "detection": _detection,
+        "detection_by_class": lambda tf: _detection(tf, by_class=True),
+        "detection_of_two": lambda tf: _detection(tf, per_box=2),
         "sparse": _sparse,
     }.items():
         (folder / f"{name}.tflite").write_bytes(make(tf))
@@ -94,19 +97,49 @@ def _convert(tf: Any, function: Any, shape: list[int | None], mode: str = "float
     spec = tf.TensorSpec(shape, tf.float32, name="image")
     concrete = tf.function(function, input_signature=[spec]).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete)
-    if mode != "float32":
+    if mode in {"dynamic", "float16"}:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if mode == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if mode == "int8":
+    if mode in _WHOLE:
         import numpy as np
 
         random = np.random.default_rng(5)
         sizes = [size or 1 for size in shape]
         pictures = [random.uniform(-1, 1, sizes).astype(np.float32) for _ in range(8)]
-        converter.representative_dataset = lambda: ([each] for each in pictures)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        _quantize(tf, converter, pictures, mode)
+    content: bytes = converter.convert()
+    return content
+
+
+_WHOLE = ("int8", "uint8", "int8_inside", "int16")
+
+
+def _quantize(tf: Any, converter: Any, samples: Any, mode: str) -> None:
+    """Let a converter make an integer model; `int8_inside` keeps inputs and outputs of float32."""
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([each] for each in samples)
+    wide = mode == "int16"
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        if wide
+        else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+    ]
+    if mode in {"int8", "uint8"}:
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(mode)
+
+
+def _saturated(tf: Any) -> bytes:
+    """Return an integer model whose sums mostly end at the limits of their tensor."""
+    import numpy as np
+
+    spec = tf.TensorSpec([1, 4, 4, 2], tf.float32, name="image")
+    kernel = tf.constant(np.linspace(0.5, 1.0, 2 * 8, dtype=np.float32).reshape(1, 1, 2, 8))
+    function = tf.function(lambda image: tf.nn.conv2d(image, kernel, 1, "SAME"), [spec])
+    concrete = function.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete)
+    half = np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 4, 4, 1)
+    _quantize(tf, converter, [np.concatenate([half, -half], -1)], "int8_inside")
     content: bytes = converter.convert()
     return content
 
@@ -233,15 +266,22 @@ def _sparse(tf: Any) -> bytes:
     return content
 
 
-def _detection(tf: Any) -> bytes:
-    """Return a file with the custom operator that ends detectors."""
+def _detection(tf: Any, *, per_box: int = 1, by_class: bool = False) -> bytes:
+    """Return a file with the custom operator that ends detectors.
+
+    Args:
+        tf: TensorFlow.
+        per_box: How many classes of a box are listed.
+        by_class: Whether boxes are suppressed by those of the same class only.
+    """
     options = "".join(
         f"attr {{ key: '{name}' value {{ {kind}: {value} }} }} "
         for name, kind, value in (
-            ("max_detections", "i", 4), ("max_classes_per_detection", "i", 1),
+            ("max_detections", "i", 4), ("max_classes_per_detection", "i", per_box),
             ("nms_score_threshold", "f", 0.1), ("nms_iou_threshold", "f", 0.5),
             ("num_classes", "i", 3), ("y_scale", "f", 10.0), ("x_scale", "f", 10.0),
-            ("h_scale", "f", 5.0), ("w_scale", "f", 5.0), ("use_regular_nms", "b", "false"),
+            ("h_scale", "f", 5.0), ("w_scale", "f", 5.0), ("detections_per_class", "i", 2),
+            ("use_regular_nms", "b", str(by_class).lower()),
         )
     )  # fmt: skip
     implements = (
@@ -252,8 +292,9 @@ def _detection(tf: Any) -> bytes:
 
     @tf.function(experimental_implements=implements)  # type: ignore[untyped-decorator]
     def choose(boxes: Any, scores: Any, anchors: Any) -> Any:
-        first = boxes[:, :4] + anchors[:4]
-        return first, first[..., 0], scores[:, :4, 0], tf.reduce_sum(scores, [1, 2])
+        size = 4 * per_box
+        first = boxes[:, :size] + anchors[:size]
+        return first, first[..., 0], scores[:, :size, 0], tf.reduce_sum(scores, [1, 2])
 
     class Model(tf.Module):  # type: ignore[misc]
         @tf.function(input_signature=[tf.TensorSpec([1, 12, 8], tf.float32)])  # type: ignore[untyped-decorator]

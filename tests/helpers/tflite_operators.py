@@ -109,6 +109,11 @@ def write_recurrent(name: str) -> bytes:
             [made, made], kind="BidirectionalSequenceLSTMOptions", timeMajor=True,
             fusedActivationFunction=tanh,
         )  # fmt: skip
+    if name == "svdf":
+        return write_operator(
+            "SVDF", [(2, 3), weights(8, 3), weights(8, 5), weights(4), State(shape=(2, 40))],
+            [(2, 4)], kind="SVDFOptions", rank=2, fusedActivationFunction=1,
+        )  # fmt: skip
     return write_operator(
         "BIDIRECTIONAL_SEQUENCE_RNN", [(2, 5, 3), *plain(), *plain(), None, None, None],
         [(2, 5, 8)], kind="BidirectionalSequenceRNNOptions", mergeOutputs=True,

@@ -99,6 +99,16 @@ def test_a_format_found_later_is_checked_later() -> None:
     assert message.endswith("this model is keras")
 
 
+@pytest.mark.parametrize("input_format", ["tf_saved_model", "tfjs_graph_model", "keras"])
+def test_only_tensorflow_lite_has_a_float_form(input_format: str) -> None:
+    asked = asked_flags(model(dequantize=True), frozenset())
+
+    assert check_flags(asked, input_format="tflite", output_format=GRAPH) == []
+    assert check_flags(asked, input_format=input_format, output_format=GRAPH) == [
+        f"dequantize: applies to tflite; this model is {input_format}"
+    ]
+
+
 def test_a_pair_that_cannot_be_made_is_said() -> None:
     assert check_flags((), input_format="tf_hub", output_format=LAYERS) == [
         "output_format: tf_hub becomes tfjs_graph_model, not tfjs_layers_model"

@@ -79,6 +79,12 @@ def test_what_the_manifest_says_of_a_source_arrives_by_its_name() -> None:
     assert reference.parameters(asked).flags.saved_model_tags == ("serve", "gpu")
 
 
+def test_the_float_form_is_asked_for_only_where_it_is_wanted() -> None:
+    for step in (convert, reference):
+        assert step.parameters(model(dequantize=True)).flags.dequantize is True
+        assert "dequantize" not in step.parameters(model()).to_json()
+
+
 def test_the_flags_for_a_child_process_hold_nothing_else() -> None:
     asked = model(task="object-detection", metadata={"note": {"by": "us"}})
 

@@ -199,7 +199,21 @@ def _compute(call: Call) -> list[Value]:
     if quantized and row.moves and (moved := _as_moved(call)):
         return _as_list(row.build(moved))
     made = _as_list(row.build(call))
-    return [hold(value, tensor) for value, tensor in zip(made, call.outputs, strict=False)]
+    return [
+        _cut(hold(value, tensor), tensor) for value, tensor in zip(made, call.outputs, strict=False)
+    ]
+
+
+def _cut(value: Value, tensor: Tensor) -> Value:
+    """Return values within the limits of a tensor."""
+    if tensor.cut is None:
+        return value
+    low, high = tensor.cut
+    if np.isinf(low):
+        return tf.minimum(value, np.float32(high))
+    return (
+        tf.maximum(value, np.float32(low)) if np.isinf(high) else tf.clip_by_value(value, low, high)
+    )
 
 
 def _as_list(made: Any) -> list[Value]:

@@ -68,6 +68,13 @@ def limits(tensor: Tensor) -> tuple[float, float]:
     return float(low - known.zero_point), float(high - known.zero_point)
 
 
+def real_limits(tensor: Tensor) -> tuple[float, float]:
+    """Return the least and the greatest real value that a number of a quantized tensor has."""
+    scale = _quantization(tensor).scale
+    low, high = (float(np.float32(limit) * scale) for limit in limits(tensor))
+    return low, high
+
+
 def dequantize(held: Value, tensor: Tensor) -> Value:
     """Return the real values of held numbers."""
     return held * _quantization(tensor).scale

@@ -27,6 +27,7 @@ from pipeline.tf.tflite.build_graph import (
     enter,
     leave,
 )
+from pipeline.tf.tflite.float_form import has_integer_form, make_float_form
 from pipeline.tf.tflite.initial_values import find_state
 from pipeline.tf.tflite.shared_constants import share_constants
 from pipeline.tf.tflite.tflite_metadata import (
@@ -57,7 +58,7 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         source: A .tflite file.
         folder: Where to write model.json and shards.
         flags: signature_name, skip_op_check, strip_debug_ops, control_flow_v2, experiments,
-            weight_shard_size_bytes and trust are read.
+            weight_shard_size_bytes, dequantize and trust are read.
 
     Returns:
         Signatures of the file; inputs and outputs with their tensors; repairs.
@@ -68,8 +69,9 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         ConversionError: An operator has no equal in TensorFlow or TensorFlow.js.
         UntrustedSourceError: A Flex operator touches the machine, and `trust` is not set.
     """
-    model = parse_tflite(source.read_bytes(), source.name)
-    check_operators(model)
+    stored = parse_tflite(source.read_bytes(), source.name)
+    check_operators(stored)
+    model = make_float_form(stored) if flags.dequantize else stored
     ends = choose_ends(model, flags.signature_name)
     graph = model.subgraphs[ends.subgraph]
     if not flags.trust:
@@ -87,24 +89,27 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
         flags=flags,
     )
     num_stored = store_exactly(
-        folder, _small_weights(model), shard_size_bytes=flags.weight_shard_size_bytes
+        folder, _small_weights(stored), shard_size_bytes=flags.weight_shard_size_bytes
     )
-    stored = [f"{_STORED} ({num_stored} in this graph)"] if num_stored else []
-    stored += _find_changed(builder.state.kernels, folder)
+    repairs = [*builder.state.notes, *written.repairs]
+    repairs += [f"{_STORED} ({num_stored} in this graph)"] if num_stored else []
+    repairs += _find_changed(builder.state.kernels, folder)
     metadata = read_metadata(model)
     labels, remarks = find_labels(model, ends, metadata)
+    if flags.dequantize and not has_integer_form(stored):
+        remarks.append("dequantize changes nothing: the model computes no whole numbers for others")
     return Conversion(
         signature_key=ends.key,
         signatures=describe_ends(model),
         inputs=written.inputs,
         outputs=written.outputs,
-        repairs=[*builder.state.notes, *written.repairs, *stored],
+        repairs=repairs,
         steps=find_steps(model, ends) or None,
         scales=find_scales(ends) or None,
         state=find_state(model, ends) or None,
         about=metadata.about if metadata else None,
         labels=labels,
-        contracts=find_contracts(ends, metadata),
+        contracts=find_contracts(ends, metadata, choose_ends(stored, flags.signature_name)),
         remarks=remarks or None,
     )
 

@@ -1,5 +1,6 @@
 """Choices among boxes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,10 @@ import tensorflow as tf
 from flatbuffers import flexbuffers
 
 from pipeline.tf.tflite.call import Call, Table, rows
+from pipeline.tf.tflite.tflite_model import SubGraph
+
+# Below all scores.
+_NO_SCORE = np.float32(-3e38)
 
 
 def _suppress_hard(call: Call) -> Any:
@@ -46,36 +51,74 @@ def _scalar(call: Call, index: int) -> Any:
 def _post_process(call: Call) -> Any:
     """Decode boxes from anchors and choose among them, as detection_postprocess.cc does.
 
-    The fast way: each box counts with its best classes. Places that no box fills hold zeros.
+    Places that no box fills hold zeros.
     """
     options = _options(call)
-    if options.get("use_regular_nms"):
-        raise call.refuse("it suppresses boxes of each class by itself (use_regular_nms)")
-    most, per_box = options["max_detections"], options["max_classes_per_detection"]
     boxes = _decode(tf.convert_to_tensor(call.real(0))[0], call.real(2), options)
-    num_classes = options["num_classes"]
     scores = tf.convert_to_tensor(call.real(1))[0]
-    scores = scores[:, -num_classes:]  # a background stands first
-    best = tf.reduce_max(scores, -1)
-    chosen, number = tf.raw_ops.NonMaxSuppressionV4(
+    scores = scores[:, -options["num_classes"] :]  # a background stands first
+    if options["use_regular_nms"]:
+        if scores.shape[0] is None:
+            raise call.refuse("the number of its boxes is open")
+        return _choose_by_class(boxes, scores, options)
+    return _choose_boxes(boxes, scores, options)
+
+
+def _choose_boxes(boxes: Any, scores: Any, options: Mapping[str, Any]) -> list[Any]:
+    """Choose among all boxes at once, the fast way: each counts with its best classes."""
+    most, per_box = options["max_detections"], options["max_classes_per_detection"]
+    chosen, number = _suppress(boxes, tf.reduce_max(scores, -1), most, options)
+    top, classes = tf.math.top_k(tf.gather(scores, chosen), per_box)
+    there = tf.range(most) < number
+    shown = tf.repeat(there, per_box) if per_box > 1 else there
+    gathered = tf.gather(boxes, chosen)
+    gathered = tf.repeat(gathered, per_box, 0) if per_box > 1 else gathered
+    return _list_boxes(gathered, tf.reshape(classes, [-1]), tf.reshape(top, [-1]), shown, number)
+
+
+def _choose_by_class(boxes: Any, scores: Any, options: Mapping[str, Any]) -> list[Any]:
+    """Choose among the boxes of each class by itself, and list the best of all."""
+    num_classes, most = options["num_classes"], options["max_detections"]
+    per_class = min(options["detections_per_class"], int(scores.shape[0]))
+    found, values = [], []
+    for number in range(num_classes):
+        own = scores[:, number]
+        chosen, count = _suppress(boxes, own, per_class, options)
+        found.append(chosen)
+        values.append(tf.where(tf.range(per_class) < count, tf.gather(own, chosen), _NO_SCORE))
+    classes = np.repeat(np.arange(num_classes, dtype=np.int32), per_class)
+    listed = min(most, len(classes))
+    top, places = tf.math.top_k(tf.concat(values, 0), listed)
+    # The outputs have room for more classes of a box than this way lists.
+    rest = [[0, most * options["max_classes_per_detection"] - listed]]
+    top = tf.pad(top, rest, constant_values=_NO_SCORE)
+    places = tf.pad(places, rest)
+    there = top > _NO_SCORE
+    number = tf.reduce_sum(tf.cast(there, tf.int32))
+    gathered = tf.gather(boxes, tf.gather(tf.concat(found, 0), places))
+    return _list_boxes(gathered, tf.gather(classes, places), top, there, number)
+
+
+def _suppress(boxes: Any, scores: Any, most: int, options: Mapping[str, Any]) -> Any:
+    """Return the numbers of the boxes that are kept, and how many they are."""
+    return tf.raw_ops.NonMaxSuppressionV4(
         boxes=boxes,
-        scores=best,
+        scores=scores,
         max_output_size=most,
         iou_threshold=options["nms_iou_threshold"],
         score_threshold=options["nms_score_threshold"],
         pad_to_max_output_size=True,
     )
-    top, classes = tf.math.top_k(tf.gather(scores, chosen), per_box)
-    there = tf.range(most) < number
-    shown = tf.repeat(there, per_box) if per_box > 1 else there
-    kept = tf.cast(shown, tf.float32)
-    gathered = tf.gather(boxes, chosen)
-    gathered = tf.repeat(gathered, per_box, 0) if per_box > 1 else gathered
+
+
+def _list_boxes(boxes: Any, classes: Any, scores: Any, there: Any, number: Any) -> list[Any]:
+    """Return the outputs of the operator; `there` says which places are filled."""
+    kept = tf.cast(there, tf.float32)
     return [
-        (gathered * kept[:, None])[None],
-        (tf.cast(tf.reshape(classes, [-1]), tf.float32) * kept)[None],
-        (tf.reshape(top, [-1]) * kept)[None],
-        tf.cast(tf.reshape(number * per_box, [1]), tf.float32),
+        (boxes * kept[:, None])[None],
+        (tf.cast(classes, tf.float32) * kept)[None],
+        (scores * kept)[None],
+        tf.cast(tf.reshape(number, [1]), tf.float32),
     ]
 
 
@@ -83,9 +126,8 @@ def _options(call: Call) -> dict[str, Any]:
     try:
         found: dict[str, Any] = flexbuffers.Loads(call.operator.custom_options)
         return {
-            "detections_per_class": 100,
-            "use_regular_nms": False,
-            **found,
+            "use_regular_nms": bool(found.get("use_regular_nms")),
+            "detections_per_class": int(found.get("detections_per_class", 100)),
             **{
                 name: int(found[name])
                 for name in ("max_detections", "max_classes_per_detection", "num_classes")
@@ -104,6 +146,24 @@ def _options(call: Call) -> dict[str, Any]:
         }
     except Exception as error:  # the reader fails in any way it likes
         raise call.refuse(f"its options cannot be read ({type(error).__name__})") from error
+
+
+def blank_unfilled(graph: SubGraph, outputs: Mapping[int, Any]) -> None:
+    """Set places to zero that no box fills: the kernel leaves there what the memory held before.
+
+    Args:
+        graph: A graph that has run.
+        outputs: Its outputs by number, which are changed.
+    """
+    for operator in graph.operators:
+        if operator.name != "TFLite_Detection_PostProcess":
+            continue
+        *lists, count = (outputs.get(number) for number in operator.outputs)
+        options = flexbuffers.Loads(operator.custom_options)
+        per_box = 1 if options.get("use_regular_nms") else options["max_classes_per_detection"]
+        for values in lists:
+            if values is not None and count is not None:
+                values[:, int(count[0]) * per_box :] = 0
 
 
 def _decode(codes: Any, anchors: Any, options: dict[str, Any]) -> Any:

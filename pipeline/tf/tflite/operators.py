@@ -53,7 +53,6 @@ REFUSED: Mapping[str, str] = {
     "RANDOM_STANDARD_NORMAL": _RANDOM,
     "RANDOM_UNIFORM": _RANDOM,
     "SKIP_GRAM": "TensorFlow has no op that computes the same",
-    "SVDF": "its state goes on from run to run",
     "STABLEHLO_RNG_BIT_GENERATOR": _RANDOM,
     "MaxPoolingWithArgmax2D": "it is an operator of MediaPipe without a public kernel",
     "MaxUnpooling2D": "it is an operator of MediaPipe without a public kernel",

@@ -1,7 +1,8 @@
 """Recurrent layers, as the kernels of TensorFlow Lite compute them.
 
 Their state is zero at the start of a run: the interpreter keeps it from run to run unless it is
-told to reset it, which a page has no use for where a run has a whole sequence.
+told to reset it, which a page has no use for where a run has a whole sequence. SVDF gets one step
+in each run, so its state is an input and an output.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Call, Table, activate, rows
+from pipeline.tf.tflite.call import Call, Table, activate, is_held_as_integers, rows
 
 # Longer sequences become a loop.
 _MAX_UNROLLED = 64
@@ -218,8 +219,35 @@ def _one_rnn(call: Call) -> Any:
     return _rnn_step(call, 1)(value, [zeros])[0]
 
 
+def _filter_by_time(call: Call) -> Any:
+    """Run one step of SVDF: a filter of features, then one over the last steps of each.
+
+    The state is (batch, filters * steps), the latest step last. As EvalFloatSVDF in
+    tensorflow/lite/kernels/internal/reference/svdf.h computes it.
+    """
+    if is_held_as_integers(call.outputs[0]):
+        raise call.refuse(
+            "its sums of whole numbers are too large for float32 (`dequantize: true` takes its "
+            "float form)"
+        )
+    kept, over_time, rank = call.spec(4), call.real(2), int(call.option("rank", 1))
+    num_filters, num_steps = over_time.shape
+    before = tf.convert_to_tensor(call.state.variables.get(kept.place, call.held[4]))
+    before = tf.reshape(before, [-1, num_filters, num_steps])
+    fresh = _product(tf.convert_to_tensor(call.real(0)), call.real(1))
+    after = tf.concat([before[:, :, 1:], fresh[:, :, None]], -1)
+    call.state.variables[kept.place] = tf.reshape(after, [-1, num_filters * num_steps])
+    made = tf.reduce_sum(after * over_time, -1)
+    if rank > 1:
+        made = tf.reduce_sum(tf.reshape(made, [-1, num_filters // rank, rank]), -1)
+    if call.has(3):
+        made += call.bias(3)
+    return activate(made, call.option("fusedActivationFunction"))
+
+
 ROWS: Table = rows(
     {
+        "SVDF": _filter_by_time,
         "UNIDIRECTIONAL_SEQUENCE_LSTM": _sequence_lstm,
         "BIDIRECTIONAL_SEQUENCE_LSTM": _both_ways_lstm,
         "LSTM": _one_lstm,

@@ -127,7 +127,8 @@ def _find_remarks(model: TfliteModel) -> Iterator[str]:
     if kinds:
         yield (
             f"computes with whole numbers ({', '.join(sorted(kinds))}): the graph model computes "
-            "the same numbers, held in float32"
+            "the same numbers, held in float32; with `dequantize: true` it computes with real "
+            "values, and rounds none"
         )
     if find_hybrid_weights(model):
         yield "weights of 8 bits under activations of float32: the graph model rounds no activation"

@@ -19,6 +19,7 @@ from pipeline.proof.inputs.contract_facts import json_name, merge_facts, state_f
 from pipeline.records.contract import Color, InputContract
 from pipeline.records.source import About, Labels
 from pipeline.text.printable import printable
+from pipeline.tf.tflite.call import real_limits
 from pipeline.tf.tflite.flatbuffer import Bytes, Table
 from pipeline.tf.tflite.tflite_model import Array, Tensor, TfliteModel
 from pipeline.tf.tflite.tflite_signature import Ends
@@ -207,14 +208,24 @@ def _read_content(table: Table) -> tuple[Color | None, int | None]:
     return None, None
 
 
-def find_contracts(ends: Ends, metadata: Metadata | None) -> dict[str, InputContract] | None:
-    """Return what a file states of inputs, by name; None where it states nothing."""
+def find_contracts(
+    ends: Ends, metadata: Metadata | None, stored: Ends | None = None
+) -> dict[str, InputContract] | None:
+    """Return what a file states of inputs, by name; None where it states nothing.
+
+    Args:
+        ends: The inputs.
+        metadata: What the author states.
+        stored: The inputs as the file has them, where `ends` are those of a float form.
+    """
     said = dict(_pair(ends.inputs, metadata.inputs if metadata else ()))
     contracts = {}
     for name, tensor in ends.inputs.items():
         facts = [_describe(said[name], tensor)] if name in said else []
-        if _is_quantized(tensor):
-            facts.append(state_fact("range", _WHOLE[tensor.dtype], f"all values of {tensor.dtype}"))
+        own = tensor if stored is None else stored.inputs[name]
+        if _is_quantized(own):
+            known = _WHOLE[own.dtype] if tensor.dtype == own.dtype else real_limits(own)
+            facts.append(state_fact("range", known, f"all values of {own.dtype}"))
         contracts[name] = merge_facts(facts)
     return {name: contract for name, contract in contracts.items() if contract.evidence} or None
 

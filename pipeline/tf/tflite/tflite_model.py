@@ -83,6 +83,8 @@ class Tensor:
         sparsity: Table of how a sparse constant is stored, or None.
         is_variable: Whether the interpreter keeps its value from run to run.
         place: The path to it in the file.
+        cut: Least and greatest value, which its operator's results are cut to; None to leave
+            them. Only the float form of an integer model has it.
     """
 
     index: int
@@ -94,6 +96,7 @@ class Tensor:
     sparsity: Table | None
     is_variable: bool
     place: str
+    cut: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ It is the interpreter as people use it, with XNNPACK for what that can run. Size
 leaves open follow the inputs; what it keeps from run to run is reset for each run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,22 @@ from pipeline.records.source import Conversion
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 from pipeline.tf.tflite.build_graph import check_flex
+from pipeline.tf.tflite.detection import blank_unfilled
+from pipeline.tf.tflite.float_form import (
+    has_integer_form,
+    make_float_form,
+    to_numbers,
+    to_real,
+)
+from pipeline.tf.tflite.kernel_sets import KernelSets, Run
 from pipeline.tf.tflite.rewrite_file import (
     find_hybrid_weights,
+    write_float_form,
     write_float_weights,
     write_state_as_ends,
 )
 from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
 from pipeline.tf.tflite.tflite_signature import Ends, choose_ends
-
-Run = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 def run_tflite(
@@ -41,7 +48,7 @@ def run_tflite(
     Args:
         source: A .tflite file.
         record: The source record, of convert_tflite.
-        flags: signature_name and trust are read.
+        flags: signature_name, dequantize and trust are read.
         known: All else that `write_outputs` takes.
 
     Raises:
@@ -53,21 +60,47 @@ def run_tflite(
     if not flags.trust:
         check_flex(model)
     ends = choose_ends(model, flags.signature_name)
-    distance = Distance()
+    if flags.dequantize and has_integer_form(model):
+        distance = Distance(told=_FAR_FROM_INTEGERS)
+        run = _open_float_form(model, ends, source, distance)
+    else:
+        distance = Distance(told=_FAR_FROM_ROUNDED)
+        run = open_reference(model, ends, source, distance)
+    kernels = KernelSets(steps=record.steps or {})
+    if kernels.steps and not ends.variables:
+        run = kernels.compare(
+            run, open_interpreter(model.bytes.content, model, ends, source, has_xnnpack=False)
+        )
     made = write_outputs(
-        open_reference(model, ends, source, distance),
+        run,
         source=source,
         record=record,
         **known,
         runtime=f"tensorflow lite {tf.version.VERSION}",
     )
-    return {**made, "notes": [*made["notes"], *distance.describe()]}
+    return {**made, "notes": [*made["notes"], *distance.describe(), *kernels.describe()]}
+
+
+_FAR_FROM_ROUNDED = (
+    "the weights are used as they are; the interpreter of TensorFlow Lite also rounds activations "
+    "to 8 bits, which moves outputs by up to {}"
+)
+_FAR_FROM_INTEGERS = (
+    "this is the float form of an integer model; in the interpreter of TensorFlow Lite the "
+    "outputs of the integer form are up to {} away"
+)
 
 
 @dataclass
 class Distance:
-    """How far the file with float32 weights is from the file itself, in the interpreter."""
+    """How far the outputs of a file in another form are from its own, in the interpreter.
 
+    Attributes:
+        told: The sentence for it, with a place for the distance.
+        worst: The largest difference so far, as a share of the range of its output.
+    """
+
+    told: str
     worst: float | None = None
 
     def add(self, own: Mapping[str, Any], exact: Mapping[str, Any]) -> None:
@@ -82,25 +115,22 @@ class Distance:
         """Return a sentence: "... by up to 1.2 % of the range"; none where nothing was added."""
         if self.worst is None:
             return []
-        share = f"{self.worst:.1%} of the range"
-        rounded = "the interpreter of TensorFlow Lite also rounds activations to 8 bits"
-        return [
-            f"the weights are used as they are; {rounded}, which moves outputs by up to {share}"
-        ]
+        return [self.told.format(f"{self.worst:.1%} of the range")]
 
 
 def open_reference(model: TfliteModel, ends: Ends, source: Path, distance: Distance) -> Run:
     """Return a function that runs a signature as a graph of TensorFlow.js computes it."""
     run = open_interpreter(model.bytes.content, model, ends, source)
-    if ends.variables:
-        if ends.subgraph:
-            raise ConversionError(
-                f"signature {ends.key!r}: its variables cannot be followed",
-                hint="choose another signature with `signature_name:`",
-            )
-        return open_interpreter(
-            write_state_as_ends(model, ends.subgraph, ends.variables), model, ends, source
+    if ends.variables and ends.subgraph:
+        raise ConversionError(
+            f"signature {ends.key!r}: its variables cannot be followed",
+            hint="choose another signature with `signature_name:`",
         )
+    # A tensor that an operator keeps is set before a run, and read after it.
+    resources = {name: each for name, each in ends.variables.items() if not each.is_tensor}
+    if resources:
+        content = write_state_as_ends(model, ends.subgraph, resources)
+        return open_interpreter(content, model, ends, source)
     if not find_hybrid_weights(model):
         return run
     exact = open_interpreter(write_float_weights(model), model, ends, source)
@@ -113,28 +143,52 @@ def open_reference(model: TfliteModel, ends: Ends, source: Path, distance: Dista
     return run_both
 
 
-def open_interpreter(content: bytes, model: TfliteModel, ends: Ends, source: Path) -> Run:
+def _open_float_form(model: TfliteModel, ends: Ends, source: Path, distance: Distance) -> Run:
+    """Return a function that runs the float form: real values in and out."""
+    key = None if not model.signatures else ends.key
+    written = parse_tflite(write_float_form(make_float_form(model)), source.name)
+    own = open_reference(model, ends, source, Distance(told=_FAR_FROM_ROUNDED))
+    exact = open_reference(
+        written, choose_ends(written, key), source, Distance(told=_FAR_FROM_ROUNDED)
+    )
+    graph = model.subgraphs[ends.subgraph]
+    inputs, outputs = ends.all_inputs(graph), ends.all_outputs(graph)
+
+    def run_both(fed: Mapping[str, Any]) -> dict[str, Any]:
+        made = exact(fed)
+        rounded = own({name: to_numbers(fed[name], each) for name, each in inputs.items()})
+        distance.add({name: to_real(rounded[name], each) for name, each in outputs.items()}, made)
+        return made
+
+    return run_both
+
+
+def open_interpreter(
+    content: bytes, model: TfliteModel, ends: Ends, source: Path, *, has_xnnpack: bool = True
+) -> Run:
     """Return a function that runs a signature: tensors by name in, arrays by name out."""
     graph = model.subgraphs[ends.subgraph]
     inputs, outputs = ends.all_inputs(graph), ends.all_outputs(graph)
 
     def run(fed: Mapping[str, Any]) -> dict[str, Any]:
         # A fresh one: it keeps the state of recurrent layers, and of variables.
-        interpreter = _open(content, source)
+        interpreter = _open(content, source, has_xnnpack=has_xnnpack)
         arrays = {name: _array(fed[name], tensor) for name, tensor in inputs.items()}
         if ends.subgraph:
             return dict(interpreter.get_signature_runner(ends.key)(**arrays))
         shapes = {each["index"]: tuple(each["shape"]) for each in interpreter.get_input_details()}
         for name, tensor in inputs.items():
-            if shapes[tensor.index] != arrays[name].shape:
+            if shapes.get(tensor.index, arrays[name].shape) != arrays[name].shape:
                 interpreter.resize_tensor_input(tensor.index, arrays[name].shape)
         interpreter.allocate_tensors()
         for name, tensor in inputs.items():
             interpreter.set_tensor(tensor.index, arrays[name])
         interpreter.invoke()
-        return {
+        made = {
             name: np.array(interpreter.get_tensor(tensor.index)) for name, tensor in outputs.items()
         }
+        blank_unfilled(graph, {tensor.index: made[name] for name, tensor in outputs.items()})
+        return made
 
     return run
 
@@ -144,9 +198,13 @@ def _array(value: Any, tensor: Tensor) -> Any:
     return values if tensor.dtype == "string" else values.astype(tensor.dtype)
 
 
-def _open(content: bytes, source: Path) -> Any:
+def _open(content: bytes, source: Path, *, has_xnnpack: bool) -> Any:
+    kinds = tf.lite.experimental.OpResolverType
+    kernels = kinds.AUTO if has_xnnpack else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        return tf.lite.Interpreter(model_content=content, num_threads=1)
+        return tf.lite.Interpreter(
+            model_content=content, num_threads=1, experimental_op_resolver_type=kernels
+        )
     except Exception as error:
         raise ConversionError(
             f"TensorFlow Lite cannot open the file: {format_reason(error, source)}"

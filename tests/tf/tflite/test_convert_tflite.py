@@ -1,8 +1,10 @@
 """Conversion of small real TensorFlow Lite files, proved in the real TensorFlow.js."""
 
+import importlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from pipeline.workers.pool import TensorFlowPool
 pytestmark = pytest.mark.tensorflow
 
 CONVERT = "pipeline.tf.tflite.convert_tflite:convert_tflite"
+SUMMARIZE = "pipeline.tf.tflite.summary:summarize_tflite"
 REFER = "pipeline.tf.tflite.tflite_reference:run_tflite"
 
 
@@ -114,6 +117,10 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("dynamic.tflite", {}, 1e-5, id="weights of 8 bits"),
         pytest.param("int8.tflite", {}, 0.0, id="whole numbers, exactly"),
         pytest.param("without_bias.tflite", {}, 0.0, id="whole numbers without bias"),
+        pytest.param("int8.tflite", {"dequantize": True}, 1e-5, id="int8 in its float form"),
+        pytest.param("uint8.tflite", {"dequantize": True}, 1e-5, id="uint8 in its float form"),
+        pytest.param("int16.tflite", {"dequantize": True}, 1e-5, id="int16 in its float form"),
+        pytest.param("saturated.tflite", {"dequantize": True}, 1e-5, id="cut to its limits"),
         pytest.param("open.tflite", {}, 1e-6, id="an open batch"),
         pytest.param("shared.tflite", {}, 1e-5, id="a kernel of three convolutions"),
         pytest.param("control.tflite", {}, 1e-5, id="branch and loop"),
@@ -126,6 +133,9 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("lstm_both_ways.tflite", {}, 1e-5, id="an operator for both ways"),
         pytest.param("rnn_both_ways.tflite", {}, 1e-5, id="RNN both ways"),
         pytest.param("detection.tflite", {}, 1e-5, id="boxes"),
+        pytest.param("detection_by_class.tflite", {}, 1e-5, id="boxes class by class"),
+        pytest.param("detection_of_two.tflite", {}, 1e-5, id="boxes with two classes each"),
+        pytest.param("svdf.tflite", {}, 1e-5, id="a tensor that an operator keeps"),
         pytest.param("sparse.tflite", {}, 1e-5, id="sparse weights"),
     ],
 )
@@ -147,19 +157,20 @@ def test_tensorflow_js_returns_what_the_interpreter_does(
 
 
 @pytest.mark.parametrize(
-    ("name", "stored"),
+    ("name", "flags", "stored"),
     [
-        pytest.param("float32.tflite", {"float32"}, id="float32"),
-        pytest.param("float16.tflite", {"float16"}, id="float16"),
-        pytest.param("dynamic.tflite", {"uint8"}, id="a scale for each channel"),
-        pytest.param("int8.tflite", {"uint8"}, id="whole numbers"),
-        pytest.param("without_bias.tflite", {"uint8"}, id="factors that could be moved into it"),
+        pytest.param("float32.tflite", {}, {"float32"}, id="float32"),
+        pytest.param("float16.tflite", {}, {"float16"}, id="float16"),
+        pytest.param("dynamic.tflite", {}, {"uint8"}, id="a scale for each channel"),
+        pytest.param("int8.tflite", {}, {"uint8"}, id="whole numbers"),
+        pytest.param("int8.tflite", {"dequantize": True}, {"uint8"}, id="a float form"),
+        pytest.param("without_bias.tflite", {}, {"uint8"}, id="factors to be moved into it"),
     ],
 )
 def test_weights_are_as_small_as_in_the_file(
-    convert: Convert, tmp_path: Path, name: str, stored: set[str]
+    convert: Convert, tmp_path: Path, name: str, flags: dict[str, Any], stored: set[str]
 ) -> None:
-    convert(name)
+    convert(name, **flags)
 
     kernels = [
         spec for spec in load_model_json(tmp_path / "base/model.json").weights if spec.size >= 1000
@@ -187,6 +198,32 @@ def test_quantized_ends_keep_their_dtype(convert: Convert, tmp_path: Path) -> No
     assert set(record.scales or ()) == {"image", "Identity"}
 
 
+def test_the_ends_of_a_float_form_are_real_values(convert: Convert, tmp_path: Path) -> None:
+    record = convert("uint8.tflite", dequantize=True)
+    signature = read_signature(load_model_json(tmp_path / "base/model.json"), record)
+
+    ends = [(end.dtype, end.js_dtype) for end in (*signature.inputs, *signature.outputs)]
+    assert ends == [("float32", "float32"), ("float32", "float32")]
+    assert (signature.outputs[0].step, record.scales) == (None, None)
+    assert record.contracts is not None
+    assert record.contracts["image"].range == pytest.approx((-1, 1), abs=0.01)
+
+
+@pytest.mark.parametrize(("name", "offered"), [("int8.tflite", True), ("dynamic.tflite", False)])
+def test_the_inspection_offers_the_float_form(submit: Submit, name: str, *, offered: bool) -> None:
+    summary = submit(SUMMARIZE, source=tflite_models.built() / name)
+
+    assert any("dequantize: true" in remark for remark in summary["remarks"]) is offered
+
+
+def test_a_model_without_whole_numbers_has_no_other_form(convert: Convert) -> None:
+    record = convert("dynamic.tflite", dequantize=True)
+
+    assert record.remarks == [
+        "dequantize changes nothing: the model computes no whole numbers for others"
+    ]
+
+
 def test_names_are_those_of_the_signature(convert: Convert) -> None:
     record = convert("signatures.tflite", signature_name="score")
 
@@ -200,6 +237,55 @@ def test_a_variable_is_an_input_and_an_output(convert: Convert) -> None:
     assert tensors(record.inputs) == ["value", "total"]
     assert tensors(record.outputs) == ["mean", "total"]
     assert record.state == {"total": [1.0, 2.0]}
+
+
+def test_a_tensor_that_an_operator_keeps_is_an_input_and_an_output(convert: Convert) -> None:
+    record = convert("svdf.tflite")
+
+    assert tensors(record.inputs) == ["input_0", "input_4"]
+    assert tensors(record.outputs) == ["output_1", "input_4"]
+    assert record.state == {"input_4": None}
+
+
+@pytest.mark.network
+# TensorFlow 2.19 says this of its own interpreter.
+@pytest.mark.filterwarnings(r"ignore:\s*Warning. tf.lite.Interpreter is deprecated")
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        pytest.param("counter.tflite", "total", id="a variable"),
+        pytest.param("svdf.tflite", "input_4", id="a tensor"),
+    ],
+)
+def test_a_sequence_starts_anew_and_feeds_state_back(prove: Prove, name: str, state: str) -> None:
+    vectors, _ = prove(name)
+
+    steps = [vector for vector in vectors.vectors if "from the start" in (vector.note or "")]
+    start = [[1.0, 2.0]] if name == "counter.tflite" else np.zeros((2, 40))
+    assert np.array_equal(steps[0].inputs[state], start)
+    assert len(steps) == 4
+    for before, after in pairwise(steps):
+        assert np.array_equal(after.inputs[state], before.outputs[state])
+        assert not np.array_equal(after.outputs[state], before.outputs[state])
+    (given,) = steps[0].inputs.keys() - {state}
+    kept = run_in_one_interpreter(name, [step.inputs[given] for step in steps])
+    for step, made in zip(steps, kept, strict=True):
+        (own,) = step.outputs.keys() - {state}
+        np.testing.assert_allclose(made, step.outputs[own], rtol=1e-5, atol=1e-6)
+
+
+def run_in_one_interpreter(name: str, values: Sequence[Any]) -> list[Any]:
+    """Return the outputs of runs of an interpreter that keeps its state itself."""
+    lite = importlib.import_module("tensorflow").lite
+    interpreter = lite.Interpreter(model_path=str(tflite_models.built() / name))
+    interpreter.allocate_tensors()
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    made = []
+    for value in values:
+        interpreter.set_tensor(taken["index"], value)
+        interpreter.invoke()
+        made.append(np.array(interpreter.get_tensor(given["index"])))
+    return made
 
 
 @pytest.mark.parametrize(
