@@ -9,6 +9,7 @@ from pipeline.diff.catalog_reader import ComparedCatalog
 from pipeline.diff.change import Cause, CauseKind, Difference, ModelDifference
 from pipeline.diff.recipe import Recipe, explain_recipes, explain_tools
 from pipeline.engine.receipt import find_changes
+from pipeline.proof.judge.gate import MANIFEST
 from pipeline.text.line import first_line
 from pipeline.text.suggest import list_first
 
@@ -126,6 +127,7 @@ def _explain_stated(
     texts = [
         text
         for name in sorted(old_limits.keys() & new_limits.keys())
+        if MANIFEST in {old_limits[name]["source"], new_limits[name]["source"]}
         for text in find_changes(old_limits[name], new_limits[name], f"tolerance of {name}")
     ]
     if texts:
@@ -133,7 +135,7 @@ def _explain_stated(
 
 
 def _tolerances(model: CatalogModel) -> dict[str, Any]:
-    """Return the tolerance of each output of each variant: by "uint8 scores"."""
+    """Return the tolerance of each output of each variant, by "uint8 scores"."""
     return {
         f"{variant.name} {output}": figures.tolerance.model_dump()
         for variant in model.variants

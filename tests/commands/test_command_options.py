@@ -49,7 +49,7 @@ def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         ),
         pytest.param(
             "info *:cat",
-            "info: found 8 tasks; expected one, such as convert:handtrack",
+            "info: found 9 tasks; expected one, such as convert:handtrack",
             id="wildcard",
         ),
         pytest.param(

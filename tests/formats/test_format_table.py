@@ -67,9 +67,9 @@ def test_only_models_of_tensorflow_js_run_in_themselves() -> None:
     own = {pair for pair, route in ROUTES.items() if not route.needs_tensorflow}
 
     assert own == {("tfjs_graph_model",) * 2, ("tfjs_layers_model",) * 2}
-    assert {name for (name, _), route in ROUTES.items() if route.refer is None} == {
-        name for name, _ in own
-    }
+    # TensorFlow runs their graphs where it can.
+    alone = {name for (name, _), route in ROUTES.items() if route.refer is None}
+    assert alone == {"tfjs_layers_model"}
 
 
 @pytest.mark.parametrize(

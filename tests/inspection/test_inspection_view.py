@@ -27,6 +27,11 @@ model.json
 inputs         0  x  float32  [?, 8]
 outputs        0  Identity    float32  [?, 4]
                1  Identity_1  float32  [?, 4]
+unknown        nobody states the range of x; verdicts are provisional until
+               models.yaml does
+to state       inputs: {x: {range: [0, 1]}}
+               with the range that its authors feed, such as [-1, 1] or [0,
+               255]; or mean and std
 
 parameters     36
 weights        2: 32 B of uint8 (1), 16 B of float32 (1)

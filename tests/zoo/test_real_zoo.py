@@ -103,7 +103,8 @@ def test_what_is_withheld_says_how_far_off_it_is(zoo: Zoo) -> None:
     check = variants["uint8"]["checks"]["wasm"]
 
     assert variants["uint8"]["files"] == []
-    assert "the limit of uint8" in variants["uint8"]["reason"]
+    assert "contour: the areas overlap by 0." in variants["uint8"]["reason"]
+    assert "expected at least 0.95 (the figure of its task)" in variants["uint8"]["reason"]
     assert check["tfjs"] == TFJS
     assert check["outputs"]["contour"]["maxRelError"] > 0.01
     assert variants["float32"]["checks"]["wasm"]["outputs"]["contour"]["maxRelError"] < 2e-3
@@ -125,10 +126,8 @@ def test_the_same_model_from_another_package_is_proved_equal(zoo: Zoo, tmp_path:
     names = {"contour": "contour", "note": "Identity_1", "onset": "Identity_2"}
     (given,) = (i["name"] for i in zoo.entry("basic-pitch-js")["inputs"])
     vectors = load_vectors(zoo.folder / ".zoo/build/basic-pitch/reference")
-    asked = [
-        Vector(inputs={given: next(iter(one.inputs.values()))}, outputs={})
-        for one in vectors.vectors
-    ]
+    usual = [one for one in vectors.vectors if one.kind != "edge"]
+    asked = [Vector(inputs={given: next(iter(one.inputs.values()))}, outputs={}) for one in usual]
     (tmp_path / "asked").mkdir()
     (tmp_path / "results").mkdir()
     write_vectors(tmp_path / "asked", Vectors(vectors=asked, seed="", runtime=""))
@@ -147,7 +146,7 @@ def test_the_same_model_from_another_package_is_proved_equal(zoo: Zoo, tmp_path:
 
     for ours, theirs in names.items():
         figures = compare(
-            [one.outputs[ours] for one in vectors.vectors],
+            [one.outputs[ours] for one in usual],
             [outputs[i][theirs] for i in range(len(asked))],
             atol=0.0,
             rtol=0.0,

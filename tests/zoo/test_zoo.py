@@ -21,7 +21,7 @@ from pipeline.disk.layout import cache_folder
 
 pytestmark = pytest.mark.network  # TensorFlow.js, once
 
-STEPS = ("fetch", "convert", "signature", "reference", "map", "verify", "card")
+STEPS = ("fetch", "convert", "signature", "reference", "map", "verify", "browser", "card")
 VARIANTS = ("base", "uint16")
 
 
@@ -87,7 +87,8 @@ def test_a_role_is_proved_again_and_rebuilds_no_weights(zoo: Zoo) -> None:
     zoo.manifest["models"][0]["map"] = {"scores": "Identity_1:0", "classes": None}
     done = zoo.build()
 
-    assert done.ran == ["card:one", "catalog", "dist", "map:one", "site", "verify:one"]
+    steps = [f"{step}:one" for step in ("browser", "card", "map", "verify")]
+    assert done.ran == sorted([*steps, "catalog", "site", "dist"])
     assert zoo.entry("one")["map"] == {"scores": "Identity_1:0", "classes": None}
     assert [output["role"] for output in zoo.entry("one")["outputs"]] == [None, "scores"]
 
@@ -392,7 +393,7 @@ def test_plan_of_a_fresh_zoo_lists_every_step(zoo: Zoo) -> None:
     plan = zoo.doit("plan")
 
     assert "convert:one         never built\n" in plan.stdout
-    assert plan.stdout.endswith("21 steps would run, 0 would not\n")
+    assert plan.stdout.endswith("23 steps would run, 0 would not\n")
     assert not (zoo.folder / "dist").exists()
 
 

@@ -121,6 +121,9 @@ class Limit:
 
 # The shares are those of 100 boxes: one of two that overlap by nearly as much as suppression
 # allows may stay for the other.
+MANIFEST = "the manifest's tolerance"
+"""Source of a limit that the manifest states."""
+
 DEFAULTS: Mapping[str, Limit] = {
     "float32": Limit(
         relative=2e-3,
@@ -175,7 +178,7 @@ def resolve_limit(dtype: str, output: str, tolerances: Sequence[Tolerance | None
     return replace(
         limit,
         agreement=default.agreement if agreement is None else agreement,
-        source="the manifest's tolerance",
+        source=MANIFEST,
         reason=section.reason,
     )
 

@@ -183,7 +183,13 @@ def test_it_has_a_network_of_its_own_and_its_own_sandbox(browser: Browser, tmp_p
 
 def test_each_run_has_a_process_of_its_own(browser: Browser, tmp_path: Path) -> None:
     def renderers() -> set[int]:
-        return {one.pid for one in browsers_of(browser) if "--type=renderer" in one.cmdline()}
+        found = set()
+        for one in browsers_of(browser):
+            # One that has just ended is still there.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "--type=renderer" in one.cmdline():
+                    found.add(one.pid)
+        return found
 
     seen: list[set[int]] = []
     for _ in range(2):

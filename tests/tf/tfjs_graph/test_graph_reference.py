@@ -82,6 +82,11 @@ def fused(op: str, inputs: list[str], *ops: str, **attributes: Json) -> Json:
     return made
 
 
+def elu(x: Array) -> Array:
+    values: Array = np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)))
+    return values
+
+
 def prelu(x: Array) -> Array:
     values: Array = np.maximum(x, 0) + ALPHA * np.minimum(x, 0)
     return values
@@ -112,7 +117,7 @@ def prelu(x: Array) -> Array:
         ),
         pytest.param(
             fused("FusedDepthwiseConv2dNative", ["x", "depthwise", "bias"], "BiasAdd", "Elu"),
-            lambda x: np.where((v := x * DEPTHWISE[0, 0, :, 0] + BIAS) > 0, v, np.expm1(v)),
+            lambda x: elu(x * DEPTHWISE[0, 0, :, 0] + BIAS),
             id="a fused depthwise convolution",
         ),
         pytest.param(node("y", "Prelu", ["x", "alpha"]), prelu, id="Prelu"),

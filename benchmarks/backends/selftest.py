@@ -1,0 +1,95 @@
+"""The self-test of all models of a built zoo in Chromium, on every backend: a table in Markdown.
+
+    python benchmarks/backends/selftest.py DIST [--variants] [--seconds MAX] [MODEL...]
+
+Each model's published vectors run in the page as they run for a visitor: `zoo.selftest()` on cpu,
+wasm, webgl and webgpu, the last two computed by the processor. A cell is `pass` with the time of a
+later run, or the first words of the reason. The last result stands in README.md.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"))
+
+from browser import chromium, run_module
+
+from pipeline.publish.serve.zoo_server import serving
+
+BACKENDS = ("cpu", "wasm", "webgl", "webgpu")
+_WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+_LOAD = """
+  const add = (path) => new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    [script.src, script.onload, script.onerror] = [path, resolve, reject];
+    document.documentElement.append(script);
+  });
+  for (const path of args[0]) await add(path);
+  tf.wasm.setWasmPaths(args[1]);
+  const {open} = await import('./zoo.js');
+  globalThis.zoo = await open('.', {tf});
+"""
+_TEST = "return zoo.selftest(args[0], {variant: args[1], backends: [args[2]]});"
+_REASON = 90
+
+
+def main() -> None:
+    """Run the self-tests and print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("dist", type=Path)
+    parser.add_argument("models", nargs="*")
+    parser.add_argument("--variants", action="store_true", help="all variants, not the first alone")
+    parser.add_argument("--seconds", type=float, default=120.0, help="for a model on a backend")
+    given = parser.parse_args()
+    catalog = json.loads((given.dist / "models.json").read_bytes())
+    print("| model | variant | " + " | ".join(BACKENDS) + " |\n|" + "---|" * (len(BACKENDS) + 2))
+    for entry in catalog["models"]:
+        if given.models and entry["name"] not in given.models:
+            continue
+        offered = [each["name"] for each in entry["variants"] if each["status"] == "ok"]
+        for variant in offered if given.variants else offered[:1]:
+            cells = [_test(given.dist, entry["name"], variant, b, given.seconds) for b in BACKENDS]
+            print(f"| {entry['name']} | {variant} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _test(dist: Path, name: str, variant: str, backend: str, seconds: float) -> str:
+    """Test a variant on a backend, in a browser of its own: one that hangs stops no other."""
+    started = time.monotonic()
+    try:
+        with serving(dist) as server, chromium(*_WEBGPU) as driver:
+            driver.set_script_timeout(seconds)
+            driver.get(f"{server.url}models.json")
+            run_module(driver, _LOAD, _scripts(dist), f"/{_folder(dist)}/")
+            report = run_module(driver, _TEST, name, variant, backend)
+    except Exception as error:  # noqa: BLE001  # a row of the table, whatever it is
+        told = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return f"{told[:_REASON]} ({time.monotonic() - started:.0f} s)"
+    (result,) = report["results"]
+    return _cell(result)
+
+
+def _cell(result: dict[str, Any]) -> str:
+    if result["status"] == "pass":
+        later = result["runMs"] if result["runMs"] is not None else result["firstMs"]
+        return f"pass {later:,.0f} ms"
+    expected = " (as the catalog says)" if result["expected"] else ""
+    return f"{result['status']}{expected}: {result['reason'][:_REASON]}"
+
+
+def _folder(dist: Path) -> str:
+    (release,) = (dist / "tfjs").iterdir()
+    return f"tfjs/{release.name}"
+
+
+def _scripts(dist: Path) -> list[str]:
+    return [f"/{_folder(dist)}/{name}" for name in _NAMES if (dist / _folder(dist) / name).exists()]
+
+
+_NAMES = ("tf.min.js", "tf-backend-wasm.min.js", "tf-backend-webgpu.min.js")
+
+if __name__ == "__main__":
+    main()
