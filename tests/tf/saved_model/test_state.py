@@ -83,7 +83,7 @@ def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
             seed=name,
             task=None,
             given=None,
-            hints={},
+            contracts={},
             flags=ConversionFlags(**flags),
         )
         vectors = load_vectors(folder)
