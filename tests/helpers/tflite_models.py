@@ -37,8 +37,9 @@ def write_models(folder: Path) -> None:
         (folder / f"{mode}.tflite").write_bytes(_convert(tf, _network(tf), [1, 12, 12, 3], mode))
     plain = _convert(tf, _without_bias(tf), [1, 12, 12, 3], "int8")
     (folder / "without_bias.tflite").write_bytes(plain)
-    from tflite_operators import write_recurrent
+    from tflite_operators import write_integer_svdf, write_recurrent
 
+    (folder / "svdf_int8.tflite").write_bytes(write_integer_svdf())
     for name in ("lstm_with_all", "lstm_both_ways", "rnn_both_ways", "svdf"):
         (folder / f"{name}.tflite").write_bytes(write_recurrent(name))
     for name, make in {
@@ -50,7 +51,9 @@ def write_models(folder: Path) -> None:
         "signatures": _signatures,
         "counter": _counter,
         "recurrent": _recurrent,
+        "recurrent_int8": _recurrent_int8,
         "random": _random,
+        "counter_int8": lambda tf: _counter(tf, whole=True),
         "saturated": _saturated,
         "detection": _detection,
         "detection_by_class": lambda tf: _detection(tf, by_class=True),
@@ -215,8 +218,8 @@ def _signatures(tf: Any) -> bytes:
     return content
 
 
-def _counter(tf: Any) -> bytes:
-    """Return a file that keeps the sum of all that it was given."""
+def _counter(tf: Any, *, whole: bool = False) -> bytes:
+    """Return a file that keeps the sum of all that it was given, perhaps as whole numbers."""
 
     class Model(tf.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -234,6 +237,11 @@ def _counter(tf: Any) -> bytes:
         tf.saved_model.save(model, folder, {"add": model.add.get_concrete_function()})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, ["add"])
         converter.experimental_enable_resource_variables = True
+        if whole:
+            import numpy as np
+
+            samples = np.random.default_rng(6).uniform(-1, 1, (9, 1, 2)).astype(np.float32)
+            _quantize(tf, converter, samples, "int8")
         content: bytes = converter.convert()
     return content
 
@@ -244,6 +252,19 @@ def _recurrent(tf: Any) -> bytes:
     both = tf_keras.layers.Bidirectional(tf_keras.layers.LSTM(3, return_sequences=True))
     layers = [tf_keras.Input((5, 2), 1), both, tf_keras.layers.GRU(2)]
     content: bytes = tf.lite.TFLiteConverter.from_keras_model(tf_keras.Sequential(layers)).convert()
+    return content
+
+
+def _recurrent_int8(tf: Any) -> bytes:
+    """Return an integer model with an LSTM, whose state is of 16 bits."""
+    import numpy as np
+    import tf_keras
+
+    layers = [tf_keras.Input((5, 2), 1), tf_keras.layers.LSTM(3, return_sequences=True)]
+    converter = tf.lite.TFLiteConverter.from_keras_model(tf_keras.Sequential(layers))
+    stream = np.random.default_rng(4)
+    _quantize(tf, converter, stream.uniform(-1, 1, (9, 1, 5, 2)).astype(np.float32), "int8")
+    content: bytes = converter.convert()
     return content
 
 

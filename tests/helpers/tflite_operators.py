@@ -119,3 +119,35 @@ def write_recurrent(name: str) -> bytes:
         [(2, 5, 8)], kind="BidirectionalSequenceRNNOptions", mergeOutputs=True,
         fusedActivationFunction=tanh,
     )  # fmt: skip
+
+
+def write_integer_svdf() -> bytes:
+    """Return SVDF of int8: 2 samples of 3 numbers, 8 filters of rank 2 over 5 steps."""
+    stream = np.random.default_rng(8)
+
+    def numbers(scale: float, dtype: type, *shape: int) -> Any:
+        return np.rint(stream.normal(0, 0.4, shape) / scale).astype(dtype)
+
+    scales = [1 / 64, 1 / 64, 2**-12, 2**-22, 2**-10, 1 / 32]
+    constants = [
+        numbers(scale, dtype, *shape)
+        for scale, dtype, shape in (
+            (scales[1], np.int8, (8, 3)),
+            (scales[2], np.int16, (8, 5)),
+            (scales[3], np.int32, (4,)),
+        )
+    ]
+    content = write_operator(
+        "SVDF", [(2, 3), *constants, State(shape=(2, 40))], [(2, 4)], kind="SVDFOptions", rank=2,
+        fusedActivationFunction=1,
+    )  # fmt: skip
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(bytearray(content), 0))
+    model.operatorCodes[0].version = 3
+    types = ["INT8", "INT8", "INT16", "INT32", "INT16", "INT8"]
+    for tensor, scale, name in zip(model.subgraphs[0].tensors, scales, types, strict=True):
+        tensor.type = getattr(schema.TensorType, name)
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

@@ -72,7 +72,7 @@ def _add_tensors(variables: Mapping[str, Variable], graph: SubGraph) -> dict[str
     named = dict(variables)
     for operator in graph.operators:
         place = _STATES.get(operator.name)
-        if place is not None and place < len(operator.inputs):
+        if place is not None and max(operator.inputs[place : place + 1], default=-1) >= 0:
             tensor = graph.tensors[operator.inputs[place]]
             name, again = tensor.name or "state", 0
             while name in named:

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.tensorflow
 
 CONVERT = "pipeline.tf.tflite.convert_tflite:convert_tflite"
 SUMMARIZE = "pipeline.tf.tflite.summary:summarize_tflite"
+NOTES = "notes.txt"
 REFER = "pipeline.tf.tflite.tflite_reference:run_tflite"
 
 
@@ -85,7 +86,7 @@ def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
         (base / "model.json").write_bytes(format_model_json(replace(model_json, content=content)))
         signature = read_signature(model_json, record)
         contracts = find_contracts(model_json, base, signature.inputs, record)
-        submit(
+        answer = submit(
             REFER,
             source=tflite_models.built() / name,
             folder=folder,
@@ -97,6 +98,7 @@ def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
             contracts=contracts,
             flags=ConversionFlags(**flags),
         )
+        (tmp_path / NOTES).write_text("\n".join(answer["notes"]))
         vectors = load_vectors(folder)
         inputs = [vector.inputs for vector in vectors.vectors]
         return vectors, tfjs_runtime.run(tmp_path, {"base": base}, inputs)
@@ -121,6 +123,8 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("uint8.tflite", {"dequantize": True}, 1e-5, id="uint8 in its float form"),
         pytest.param("int16.tflite", {"dequantize": True}, 1e-5, id="int16 in its float form"),
         pytest.param("saturated.tflite", {"dequantize": True}, 1e-5, id="cut to its limits"),
+        pytest.param("recurrent_int8.tflite", {"dequantize": True}, 1e-5, id="an LSTM of int8"),
+        pytest.param("counter_int8.tflite", {"dequantize": True}, 1e-5, id="state of int8"),
         pytest.param("open.tflite", {}, 1e-6, id="an open batch"),
         pytest.param("shared.tflite", {}, 1e-5, id="a kernel of three convolutions"),
         pytest.param("control.tflite", {}, 1e-5, id="branch and loop"),
@@ -136,6 +140,7 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("detection_by_class.tflite", {}, 1e-5, id="boxes class by class"),
         pytest.param("detection_of_two.tflite", {}, 1e-5, id="boxes with two classes each"),
         pytest.param("svdf.tflite", {}, 1e-5, id="a tensor that an operator keeps"),
+        pytest.param("svdf_int8.tflite", {"dequantize": True}, 1e-5, id="its float form"),
         pytest.param("sparse.tflite", {}, 1e-5, id="sparse weights"),
     ],
 )
@@ -154,6 +159,26 @@ def test_tensorflow_js_returns_what_the_interpreter_does(
                     run.outputs[i][output], values, rtol=tolerance, atol=tolerance
                 ), output
     assert vectors.runtime == "tensorflow lite 2.19.0"
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("name", "flags", "told"),
+    [
+        pytest.param("int8.tflite", {}, {"differ by up to"}, id="whole numbers"),
+        pytest.param("int8.tflite", {"dequantize": True}, {"the float form of"}, id="float form"),
+        pytest.param("dynamic.tflite", {}, {"also rounds activations"}, id="weights of 8 bits"),
+        pytest.param("float32.tflite", {}, set(), id="float32"),
+    ],
+)
+def test_a_note_tells_how_far_other_ways_to_compute_are(
+    prove: Prove, tmp_path: Path, name: str, flags: dict[str, Any], told: set[str]
+) -> None:
+    prove(name, **flags)
+
+    notes = (tmp_path / NOTES).read_text()
+    known = {"differ by up to", "the float form of", "also rounds activations"}
+    assert {text for text in known if text in notes} == told
 
 
 @pytest.mark.parametrize(
@@ -295,6 +320,8 @@ def run_in_one_interpreter(name: str, values: Sequence[Any]) -> list[Any]:
                      id="a signature has to be chosen"),
         pytest.param("random.tflite", ConversionError, r"RANDOM_STANDARD_NORMAL \(subgraphs\[0\]"
                      r".operators\[0\]\): it returns random numbers", id="random numbers"),
+        pytest.param("svdf_int8.tflite", ConversionError, "SVDF .*`dequantize: true`",
+                     id="whole numbers of 16 bits"),
         pytest.param("file.tflite", UntrustedSourceError, "ReadFile", id="a file of this machine"),
     ],
 )  # fmt: skip
