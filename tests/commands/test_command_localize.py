@@ -41,7 +41,8 @@ def test_a_verification_that_fails_says_where_the_graph_goes_wrong(zoo: Zoo) -> 
     log = (zoo.folder / ".zoo/build/wrong/verify.failed/log.txt").read_text()
 
     assert "what TensorFlow.js returns is not what the source does: " in log
-    assert "first at BiasAdd 'BiasAdd'" in " ".join(log.split())
+    # The graph itself is damaged: both runtimes agree on it.
+    assert "wasm computes the graph as TensorFlow does" in log
 
 
 def test_a_model_that_is_right_has_no_fault(zoo: Zoo) -> None:

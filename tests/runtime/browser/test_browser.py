@@ -253,7 +253,8 @@ def test_a_model_without_an_end_is_ended_with_the_browser(tmp_path: Path) -> Non
         run_model(browser, tmp_path, model, timeout_seconds=5, tick=look, go=np.array(True))
 
     assert inside
-    assert not [one for one in inside if one.is_running() and one.status() != "zombie"]
+    _, alive = psutil.wait_procs(inside, timeout=5)
+    assert not [one for one in alive if one.status() != "zombie"]
     assert run_model(browser, tmp_path, dense(tmp_path / "n"), x=X).status == "ok"
     browser.close()
 
