@@ -72,24 +72,21 @@ def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, An
             meantime is not the file that the result was made of.
 
     Returns:
-        A JSON value; None for a failure, and if its files are unreadable.
+        A JSON value; None for a failure, and if its files or those of its tools are unreadable.
     """
     if outcome.status == "failed":
         return None
     try:
-        seen = {
+        return {
             "folders": {name: _modified(job.folder / name) for name in _folders(job.folder)},
             "outcome": _modified(job.outcome_file),
             "reads": _modified_reads(job),
+            "local": before,
+            "parameters": _digest_parameters(job),
+            "tools": _versions(job.step.tools),
         }
     except OSError:
         return None
-    return {
-        **seen,
-        "local": before,
-        "parameters": _digest_parameters(job),
-        "tools": _versions(job.step.tools),
-    }
 
 
 def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:

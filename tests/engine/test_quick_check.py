@@ -1,5 +1,6 @@
 """The quick check: what doit takes for up to date without a look at a receipt."""
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -163,6 +164,20 @@ def test_a_result_that_went_away_before_the_stamp_has_none(build: Build) -> None
     job = build.job("one")
     outcome = build.run(job)
     job.outcome_file.unlink()
+
+    assert make_stamp(job, outcome, None) is None
+
+
+def test_tools_that_cannot_be_read_at_that_moment_make_no_stamp(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_tool: str) -> str:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    job = build.job("one")
+    outcome = build.run(job)
+    monkeypatch.setattr(quick_check, "installed_version", fail)
+    quick_check._versions.cache_clear()
 
     assert make_stamp(job, outcome, None) is None
 
