@@ -83,7 +83,9 @@ def emulate(driver: WebDriver, *, screen: dict[str, Any] = DESK, scheme: str = "
 
 
 def shown(driver: WebDriver) -> list[str]:
-    """Return the models that the list shows, in its order."""
+    """Return the models that the list shows, in its order, once the page has read its address."""
+    ready = "return document.readyState === 'complete' && !document.querySelector('html.narrowed')"
+    WebDriverWait(driver, 10).until(lambda one: one.execute_script(ready))
     names = driver.execute_script(
         "return [...document.querySelectorAll('#rows .row:not([hidden]) h2 a')]"
         ".map((link) => link.getAttribute('href').split('/')[1])"
