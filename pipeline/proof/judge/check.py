@@ -180,7 +180,7 @@ def _judge_part(part: VectorPart, candidate: Candidate, run: ModelRun) -> _PartV
     found: list[Tensors] = [run.outputs[number] for number in numbers]
     near = {name: equal_limit(model, name) for name in model.outputs}
     wide = {
-        name: edge_limit(candidate.dtype)
+        name: edge_limit(model, name, candidate.dtype)
         if part.is_edge
         else close_limit(model, name, candidate.dtype, candidate.tolerances)
         for name in model.outputs

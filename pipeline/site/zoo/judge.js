@@ -11,18 +11,19 @@ import {compareRows} from './rows.js';
 const DETECTOR_ROLES = ['boxes', 'scores', 'classes', 'count'];
 const EXACTLY = {atol: 0, rtol: 0};
 
-// Judge all outputs. `found` has on each vector {shape, dtype, values} by output name; `limits` stand
-// in place of those of the catalog. Returns [{name, role, gate, status, reason, maxAbsError, maxRelError, limit, metrics}].
-export function judgeOutputs(entry, variant, backend, described, found, limits = null) {
+// Judge all outputs. `found` has on each vector {shape, dtype, values} by output name; `limitsOf`
+// gives limits of an output and its gate in place of those of the catalog. Returns [{name, role, gate, status, reason, maxAbsError, maxRelError, limit, metrics}].
+export function judgeOutputs(entry, variant, backend, described, found, limitsOf = null) {
   const {vectors, random, constant} = described;
   const parts = entry.outputs.map((output) => {
     const {name} = output;
     const record = findRecord(variant, backend, name);
+    const gate = record?.gate ?? 'values';
     return {
       output,
       record,
-      gate: record?.gate ?? 'values',
-      limits: limits ?? record?.tolerance,
+      gate,
+      limits: limitsOf ? limitsOf(output, gate) : record?.tolerance,
       random: random[name],
       constant: constant[name],
       reference: vectors.map(({outputs}) => outputs[name]),

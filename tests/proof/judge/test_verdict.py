@@ -533,6 +533,26 @@ def test_extreme_values_fail_only_by_gross_errors(
         assert check.record().outputs["y"].to_json()["maxRelError"] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("values", "facts", "status"),
+    [
+        pytest.param([[0, 2, 6, 8]], {}, "ok", id="places"),
+        pytest.param([[0.1, 0.2, 0.9]], {"selection": {"y": ["TopKV2"]}}, "ok", id="selected"),
+        pytest.param([[0.1, 0.2, 0.9]], {}, "failed", id="values"),
+    ],
+)
+def test_what_is_chosen_among_equal_scores_is_free_on_extreme_values(
+    values: list[list[float]], facts: dict[str, Any], status: str
+) -> None:
+    chosen = np.array(values, np.int32 if values == [[0, 2, 6, 8]] else np.float32)
+    known = model({"y": chosen}, {"y": chosen}, places=[{}, {"kind": "edge"}], **facts)
+
+    check = judge_run(known, BASE, run({"y": chosen}, {"y": chosen[:, ::-1].copy()}))
+    assert check.status == status
+    # On other values the order counts.
+    assert judge_run(known, BASE, run({"y": chosen[:, ::-1] + 1}, {"y": chosen})).status == "failed"
+
+
 def test_nan_and_infinity_of_the_source_agree_and_prove_nothing_more() -> None:
     strange = np.array([np.nan, np.inf, -np.inf], np.float32)
     known = model({"y": RAMP, "z": strange})
