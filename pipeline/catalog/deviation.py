@@ -75,18 +75,23 @@ def worst_deviation(check: CatalogCheck, outputs: Sequence[CatalogOutput]) -> De
     found = [
         deviation
         for name, figures in check.outputs.items()
-        for deviation in measure_deviation(name, figures, discrete=name in discrete)
+        for deviation in measure_deviation(
+            name, figures, discrete=name in discrete, is_equal=check.agreement == "equal"
+        )
     ]
     return max(found, key=lambda one: (one.strain, one.share), default=None)
 
 
-def measure_deviation(name: str, figures: CatalogFigures, *, discrete: bool) -> Iterator[Deviation]:
+def measure_deviation(
+    name: str, figures: CatalogFigures, *, discrete: bool, is_equal: bool = False
+) -> Iterator[Deviation]:
     """Yield how far an output is off; nothing where no number says so.
 
     Args:
         name: Of the output.
         figures: What was measured.
         discrete: Whether its values are whole numbers, booleans or strings, which are equal or not.
+        is_equal: Whether rounding explains all that the variant is off: then its limit is that.
     """
     tolerance, extra = figures.tolerance, figures.model_extra or {}
     if figures.gate != _VALUES:
@@ -107,6 +112,9 @@ def measure_deviation(name: str, figures: CatalogFigures, *, discrete: bool) -> 
     elif extra.get("maxRelError") is not None:
         share = extra["maxRelError"]
         limits = [] if tolerance.max_rel_error is None else [tolerance.max_rel_error]
+        if is_equal and tolerance.explained_rel_error is not None:
+            # Both figures are rounded.
+            limits.append(max(share, tolerance.explained_rel_error))
         error = extra.get("maxAbsError")
         if tolerance.max_abs_error is not None and error:
             # The error in both units tells the range.

@@ -56,6 +56,16 @@ def test_a_limit_in_the_unit_of_the_output_becomes_a_share() -> None:
     assert found.limit == pytest.approx(2e-3)
 
 
+def test_what_rounding_explains_is_the_limit_of_what_is_equal() -> None:
+    explained = {**LIMIT, "explainedRelError": 1e-5}
+
+    for agreement, limit in (("equal", 1e-5), ("close", LIMIT["maxRelError"])):
+        made = check(outputs={"y": figures(2e-6, tolerance=explained)}, agreement=agreement)
+        found = worst_deviation(CatalogCheck.model_validate(made), ())
+        assert found is not None
+        assert found.limit == limit
+
+
 def test_nothing_measured_is_no_deviation() -> None:
     assert measure(y=figures(None)) is None
     assert measure() is None

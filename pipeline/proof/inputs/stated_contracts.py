@@ -8,12 +8,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from pipeline.errors import ManifestError
 from pipeline.manifest.input_section import InputSection
 from pipeline.proof.inputs.contract_facts import derive_range, json_name, merge_facts
+from pipeline.proof.inputs.input_shapes import CHANNELS
 from pipeline.records.contract import CHANNELS_OF_COLOR, InputContract
 from pipeline.records.shape import Shape
 from pipeline.records.signature import TensorSpec
 from pipeline.text.suggest import did_you_mean, find_similar
 
 EVIDENCE = "models.yaml"
+_NDIM_BATCH = 4
+# The numbers of axes that an input may have of which a fact is stated: a picture, alone, in a batch
+# or in a film; a sound or ids.
+_PICTURE, _ROW = range(3, 6), range(4)
+_AXES = {
+    **dict.fromkeys(("color", "layout", "resize"), _PICTURE),
+    **dict.fromkeys(("sample_rate", "vocabulary"), _ROW),
+}
+_KINDS = {
+    **dict.fromkeys(("color", "layout", "resize"), "pictures"),
+    "sample_rate": "sounds",
+    "vocabulary": "ids",
+}
 
 
 def apply_stated(
@@ -85,7 +99,25 @@ def _check_section(
         return
     if section.shape is not None and not _fits(section.shape, shape):
         raise ManifestError(f"inputs.{name}.shape: found {section.shape}; expected {_show(shape)}")
+    _check_axes(name, section, shape)
     _check_channels(name, section, shape)
+
+
+def _check_axes(name: str, section: InputSection, shape: tuple[int | None, ...]) -> None:
+    """Raise if facts are stated of an input that its axes show to be another kind of input."""
+    for field, allowed in _AXES.items():
+        if getattr(section, field) is not None and len(shape) not in allowed:
+            raise ManifestError(
+                f"inputs.{name}.{field}: found it for the shape {_show(shape)}; expected it of "
+                f"{_KINDS[field]}"
+            )
+    if section.layout is not None:
+        own, other = (shape[-1], shape[-3]) if section.layout == "nhwc" else (shape[-3], shape[-1])
+        if own not in (None, *CHANNELS) and other in CHANNELS:
+            raise ManifestError(
+                f"inputs.{name}.layout: found {section.layout} for the shape {_show(shape)}, whose "
+                f"{other} channels are at its other end"
+            )
 
 
 def _check_channels(name: str, section: InputSection, shape: tuple[int | None, ...]) -> None:
@@ -94,8 +126,10 @@ def _check_channels(name: str, section: InputSection, shape: tuple[int | None, .
     for field in ("mean", "std"):
         if len(numbers := getattr(section, field) or ()) > 1:
             needed[f"{len(numbers)} numbers in {field}"] = len(numbers)
+    # Of three axes the first may count pictures, which have no axis of channels then.
+    possible = {shape[-1], shape[-3]} if len(shape) == _NDIM_BATCH else {*shape, 1}
     for found, channels in needed.items():
-        if channels > 1 and None not in shape and channels not in shape:
+        if None not in possible and channels not in possible:
             raise ManifestError(
                 f"inputs.{name}: found {found}; expected the channels of the shape {_show(shape)}"
             )

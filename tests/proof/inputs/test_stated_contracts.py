@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import ManifestError
 from pipeline.manifest.input_section import InputSection
-from pipeline.proof.inputs.contract_facts import merge_facts, state_fact
+from pipeline.proof.inputs.contract_facts import json_name, merge_facts, state_fact
 from pipeline.proof.inputs.describe_provisional import describe_provisional
 from pipeline.proof.inputs.stated_contracts import apply_stated
 from pipeline.records.contract import InputContract
@@ -88,6 +88,17 @@ def test_what_cannot_be_of_this_model_is_a_fault_of_the_manifest(
             {"color": "rgb"}, (1, 8, 8, 1), r"found color: rgb; expected the channels", id="color"
         ),
         pytest.param({"mean": [1, 2, 3]}, (1, 8, 8, 1), "found 3 numbers in mean", id="mean"),
+        pytest.param({"mean": [1, 2]}, (None, 8, 8, 3), "found 2 numbers in mean", id="two means"),
+        pytest.param({"color": "gray"}, (None, 8, 8, 3), "found color: gray; expected", id="gray"),
+        pytest.param(
+            {"layout": "nchw"}, (None, 8, 8, 3), "whose 3 channels are at its other end", id="nchw"
+        ),
+        pytest.param(
+            {"layout": "nhwc"}, (1, 3, 8, 8), "whose 3 channels are at its other end", id="nhwc"
+        ),
+        pytest.param({"color": "rgb"}, (1, 9), "color: found it for .* of pictures", id="row"),
+        pytest.param({"sample_rate": 8000}, (1, 8, 8, 3), "expected it of sounds", id="sound"),
+        pytest.param({"vocabulary": 9}, (1, 8, 8, 3), "expected it of ids", id="ids"),
         pytest.param(
             {"characters": "ascii"}, (1,), "'ascii' for float32; expected it of", id="characters"
         ),
@@ -126,3 +137,23 @@ def test_numbers_in_a_range_that_nobody_states_are_provisional(
     reason = None if known else f"nobody states the range of {name}"
     assert describe_provisional(specs, task=None, contracts={}) == reason
     assert describe_provisional(specs, task=None, contracts=stated) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "shape"),
+    [
+        pytest.param({"color": "rgb", "layout": "nchw"}, (1, 3, 8, 8), id="channels first"),
+        pytest.param({"mean": [1, 2, 3]}, (None, None, None, None), id="open sizes"),
+        pytest.param({"color": "gray"}, (None, 8, 8), id="no axis of channels"),
+        pytest.param({"color": "rgb"}, (1, 5, 8, 8, 3), id="film"),
+        pytest.param({"sample_rate": 8000}, (1, 4000, 1), id="sound"),
+    ],
+)
+def test_a_fact_that_may_be_of_this_shape_is_taken(
+    facts: dict[str, Any], shape: tuple[int | None, ...]
+) -> None:
+    spec = TensorSpec(name="x", dtype="float32", shape=shape)
+    stated = {"x": InputSection.model_validate(facts)}
+
+    made = apply_stated({}, stated, inputs=[spec], outputs=[])["x"]
+    assert set(made.evidence) >= {json_name(name) for name in facts}
