@@ -106,13 +106,24 @@ def _compare_tensor(subject: str, before: CatalogTensor, after: CatalogTensor) -
 def _compare_contract(
     subject: str, before: InputContract, after: InputContract
 ) -> Iterator[Change]:
-    """Yield the facts of an input that both state, and differently."""
+    """Yield the facts of an input that changed; new facts where a catalog had any before.
+
+    Without a range the loader throws, so its loss breaks callers; other losses take nothing away
+    that a page needs.
+    """
     for name in FACTS:
         old, new = (_wire(getattr(contract, name)) for contract in (before, after))
-        if old is not None and new is not None and old != new:
-            key = json_name(name)
-            text = f"{subject}: {_FACT_WORDS.get(key, key)} {old} → {new}"
-            yield _change(subject, key, old, new, text)
+        if old == new or (old is None and not before.evidence):
+            continue
+        key = json_name(name)
+        words = f"{subject}: {_FACT_WORDS.get(key, key)}"
+        if old is None:
+            yield _change(subject, key, None, new, f"{words} {new}, stated now", ())
+        elif new is None:
+            marks = BREAKING if name == "range" else ()
+            yield _change(subject, key, old, None, f"{words} {old}, not stated any more", marks)
+        else:
+            yield _change(subject, key, old, new, f"{words} {old} → {new}")
 
 
 def _wire(value: Any) -> Any:

@@ -145,3 +145,38 @@ def test_what_code_would_notice_is_breaking(
     changes = compare({**entry(), **before}, {**entry(), **after})
 
     assert changes == {text: marks}
+
+
+KNOWN = {"range": [0, 1], "evidence": {"range": "models.yaml"}}
+COLORS = {"color": "rgb", "evidence": {"color": "models.yaml"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        pytest.param(
+            KNOWN,
+            {},
+            {"input x: values [0.0, 1.0], not stated any more": BREAKING},
+            id="range lost",
+        ),
+        pytest.param(
+            KNOWN | COLORS,
+            KNOWN,
+            {"input x: color rgb, not stated any more": ()},
+            id="colours lost",
+        ),
+        pytest.param(
+            KNOWN, KNOWN | {"color": "rgb"}, {"input x: color rgb, stated now": ()}, id="new"
+        ),
+        pytest.param({}, KNOWN, {}, id="a catalog of before"),
+    ],
+)
+def test_facts_of_inputs_come_and_go(
+    before: Json, after: Json, changes: dict[str, tuple[str, ...]]
+) -> None:
+    found = compare(
+        *({"inputs": [tensor_in(0, "x", [-1, 8], **facts)]} for facts in (before, after))
+    )
+
+    assert found == changes
