@@ -16,8 +16,8 @@ Then, as far as the format says it:
 - `inputs`, `outputs`: `id`, `name`, `tensor`, `dtype`, `jsDtype` (the dtype that TensorFlow.js
   takes and returns), `shape` (-1 for an unknown size, null for an unknown number of axes), and
   of outputs `proof`, as in signature.json
-- `contracts`: of a model of TensorFlow.js, what its files say of each input (docs/inputs.md);
-  `unstated`, the inputs whose range they do not say
+- `contracts`: of a model of TensorFlow.js or TensorFlow Lite, what its files say of each input
+  (docs/inputs.md); `unstated`, the inputs whose range they do not say
 - `ends`: tensors of the graph that could be fed (`inputs`) and that nobody reads (`outputs`)
 - `requiresAsync`, `asyncOps`: whether `executeAsync()` is needed, and for which ops
 - `parameters`: floating-point values in weights; of a SavedModel those that its signatures

@@ -1,6 +1,6 @@
 """Contracts of the inputs of a model of TensorFlow.js, as its files show them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pipeline.proof.inputs.contract_facts import derive_range
 from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.proof.inputs.made_inputs import list_unstated
 from pipeline.records.contract import InputContract
-from pipeline.records.signature import SignatureTensor
+from pipeline.records.signature import SignatureTensor, TensorSpec
 from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import ModelJson
 
@@ -50,6 +50,21 @@ def inspect_contracts(
     except (FormatError, OSError):
         return FoundContracts(contracts={}, unstated=[])
     contracts = {name: derive_range(one) for name, one in found.items() if one.evidence}
-    return FoundContracts(
-        contracts=contracts, unstated=list_unstated(specs, task=None, contracts=contracts)
-    )
+    return FoundContracts(contracts=contracts, unstated=list_ranges_unstated(inputs, contracts))
+
+
+def list_ranges_unstated(
+    inputs: Sequence[Tensor], contracts: Mapping[str, InputContract]
+) -> list[str]:
+    """Return the inputs for which values would be made up in a range that nobody states.
+
+    Args:
+        inputs: Inputs of a model.
+        contracts: What is known of them, by name.
+    """
+    specs = [
+        TensorSpec(name=tensor.name, dtype=tensor.dtype, shape=tensor.shape)
+        for tensor in inputs
+        if tensor.dtype is not None
+    ]
+    return list_unstated(specs, task=None, contracts=contracts)

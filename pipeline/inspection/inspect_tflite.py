@@ -19,6 +19,8 @@ from pipeline.inspection.description import (
     Weight,
     Weights,
 )
+from pipeline.inspection.inspect_contracts import list_ranges_unstated
+from pipeline.records.contract import InputContract
 from pipeline.records.shape import parse_sizes
 from pipeline.tfjs.model.dtypes import js_dtype
 from pipeline.workers.pool import TensorFlowPool
@@ -44,6 +46,8 @@ def inspect_tflite(path: Path, *, announce: Callable[[str], None]) -> Descriptio
     }
     chosen = next(iter(signatures)) if len(signatures) == 1 else None
     default = signatures[chosen] if chosen else None
+    stated = summary["signatures"][chosen]["contracts"] if chosen else {}
+    contracts = {name: InputContract.model_validate(one) for name, one in stated.items()}
     return Description(
         format="tflite",
         producer={"generatedBy": summary["producer"] or None, "convertedBy": None},
@@ -58,6 +62,8 @@ def inspect_tflite(path: Path, *, announce: Callable[[str], None]) -> Descriptio
         weights=_count_weights(summary["constants"]),
         ops=dict(sorted(summary["operators"].items())),
         faults=tuple(summary["remarks"]),
+        contracts=contracts,
+        unstated=list_ranges_unstated(default.inputs, contracts) if default else [],
     )
 
 

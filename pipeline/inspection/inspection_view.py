@@ -62,8 +62,8 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
         lines += [BLANK, *_tensors("inputs", model.inputs, width)]
         lines += _tensors("outputs", model.outputs or (), width)
         lines += _ends(model, width)
-        for label, text in describe_contracts(model.contracts, model.unstated):
-            lines += _field(label, text, width)
+    for label, text in describe_contracts(model.contracts, model.unstated):
+        lines += _field(label, text, width)
     if model.weights is not None:
         lines += [BLANK, *_body(model, model.weights, width)]
     for repair in model.repairs:

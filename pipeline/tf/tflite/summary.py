@@ -11,7 +11,7 @@ from pipeline.records.shape import format_sizes
 from pipeline.text.suggest import list_first
 from pipeline.tf.tflite.build_graph import check_operators
 from pipeline.tf.tflite.rewrite_file import find_hybrid_weights
-from pipeline.tf.tflite.tflite_metadata import find_labels, read_metadata
+from pipeline.tf.tflite.tflite_metadata import find_contracts, find_labels, read_metadata
 from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel, parse_tflite
 from pipeline.tf.tflite.tflite_signature import Ends, list_ends
 
@@ -71,6 +71,10 @@ def _describe(ends: Ends, model: TfliteModel) -> dict[str, Any]:
         "counted": sum(number is not None for _, number in products),
         "unknown": [name for name, number in products if number is None],
         "operators": len(graph.operators),
+        "contracts": {
+            name: contract.to_json()
+            for name, contract in (find_contracts(ends, read_metadata(model)) or {}).items()
+        },
     }
 
 
