@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.disk.canonical import format_json
 from pipeline.disk.json_value import decode_json
+from pipeline.disk.machine_faults import OF_NO_MODEL
 from pipeline.errors import FormatError
 from pipeline.tfjs.model.dtypes import js_dtype
 from pipeline.tfjs.model.model_json import MANIFEST_KEY, ModelJson, parse_model_json
@@ -206,6 +207,8 @@ def _load_json(folder: Path) -> tuple[dict[str, Any], ModelJson]:
     try:
         content = decode_json((folder / JSON_FILE).read_bytes(), JSON_FILE).value
     except OSError as error:
+        if error.errno in OF_NO_MODEL:
+            raise
         raise FormatError(f"{JSON_FILE}: cannot be read ({error.strerror})") from None
     if not isinstance(content, dict):
         raise FormatError(f"{JSON_FILE}: expected a JSON object")

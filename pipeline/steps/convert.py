@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.disk.json_value import parse_foreign_json
+from pipeline.disk.machine_faults import OF_NO_MODEL
 from pipeline.disk.typed_json import describe_fault
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
@@ -202,6 +203,8 @@ def load_metadata(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
         try:
             loaded[name] = parse_foreign_json((root / value).read_bytes(), value).value
         except (OSError, FormatError) as error:
+            if isinstance(error, OSError) and error.errno in OF_NO_MODEL:
+                raise
             reason = f"{value}: {error.strerror}" if isinstance(error, OSError) else error.message
             raise FormatError(
                 f"metadata.{name}: {reason}; expected a JSON file",

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.disk.canonical import format_json
 from pipeline.disk.json_value import parse_foreign_json
+from pipeline.disk.machine_faults import OF_NO_MODEL
 from pipeline.errors import FormatError
 from pipeline.tfjs.model.shards import ShardReader
 from pipeline.tfjs.model.weight_manifest import (
@@ -65,10 +66,13 @@ def load_model_json(path: Path) -> ModelJson:
 
     Raises:
         FormatError: The file is no model.json, or its shards are missing, too short or too long.
+        OSError: This machine cannot read it: the disk failed, or too many files are open.
     """
     try:
         raw = path.read_bytes()
     except OSError as error:
+        if error.errno in OF_NO_MODEL:
+            raise
         raise FormatError(f"{path.name}: cannot be read ({error.strerror})") from None
     model_json = parse_model_json(raw, name=path.name)
     for group in model_json.groups:

@@ -1,6 +1,8 @@
 """model.json: what is read, what is refused, and the canonical text."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -314,3 +316,20 @@ def test_the_canonical_text_says_the_same(tmp_path: Path) -> None:
     assert json.loads(text) == json.loads(path.read_bytes())
     assert list(json.loads(text)["signature"]["outputs"]) == list(dense_signature()["outputs"])
     assert format_model_json(parse_model_json(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"),
+    [(errno.EIO, OSError), (errno.EMFILE, OSError), (errno.EACCES, FormatError)],
+)
+def test_what_no_model_can_cause_is_the_machines_fault(
+    number: int, raised: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_graph_model(tmp_path)
+
+    def fail(_path: Path) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(raised):
+        load_model_json(path)
