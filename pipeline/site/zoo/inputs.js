@@ -67,8 +67,7 @@ const isAscii = (text) => !/[^\x00-\x7f]/.test(text);
 function makeTensor(tf, value, input) {
   const {name, jsDtype, shape, characters} = input;
   if (characters === 'ascii' && ![value].flat(Infinity).every(isAscii)) {
-    throw new ZooError('input', `input '${name}' takes texts in ASCII only: TensorFlow.js reads `
-      + 'other characters of this model wrongly');
+    throw new ZooError('input', `input '${name}' takes texts in ASCII only`);
   }
   try {
     const flat = ArrayBuffer.isView(value);

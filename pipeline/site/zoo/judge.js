@@ -12,7 +12,7 @@ const DETECTOR_ROLES = ['boxes', 'scores', 'classes', 'count'];
 const EXACTLY = {atol: 0, rtol: 0};
 
 // Judge all outputs. `found` has on each vector {shape, dtype, values} by output name; `limitsOf`
-// gives limits of an output and its gate in place of those of the catalog. Returns [{name, role, gate, status, reason, maxAbsError, maxRelError, limit, metrics}].
+// (output, gate) stands in place of the catalog. Returns [{name, role, gate, status, reason, maxAbsError, maxRelError, limit, metrics}].
 export function judgeOutputs(entry, variant, backend, described, found, limitsOf = null) {
   const {vectors, random, constant} = described;
   const parts = entry.outputs.map((output) => {

@@ -1,7 +1,4 @@
-// Parts: the vectors of a model that are judged together. The same as the build splits them in
-// pipeline/proof/judge/parts.py: where nobody states the range of an image, those of 0..1 are a part
-// and those of 0..255 another, and a model is right on the part that it was made for. Extreme values
-// are a part of their own, in which only gross errors count.
+// Parts: vectors that are judged together, as pipeline/proof/judge/parts.py splits them.
 import {judgeOutputs} from './judge.js';
 
 const EDGE = 'edge';
@@ -35,9 +32,9 @@ export function judgeParts(entry, variant, backend, vectors, found) {
   };
 }
 
-// Where all values of an input are one, scores tie, and each runtime chooses in its own order.
+// Where all values of an input are one, scores tie, and any choice is right.
 const isChosen = ({jsDtype, quantization}, gate) =>
-  CHOSEN.includes(gate) || (['int32', 'bool'].includes(jsDtype) && !quantization);
+  CHOSEN.includes(gate) || (jsDtype === 'int32' && !quantization);
 const extremeLimits = (entry, variant) => (output, gate) =>
   (variant.name === entry.variants[0].name && !isChosen(output, gate)
     ? EXTREME_BASE : EXTREME_VARIANT);
