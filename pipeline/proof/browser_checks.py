@@ -20,7 +20,7 @@ from pipeline.proof.judge.check import Candidate, Check, judge_run
 from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.proof.judge.verdict import judge_variant
 from pipeline.proof.vector_files import write_vectors
-from pipeline.proof.verify_variants import BASE, gather_model, list_candidates
+from pipeline.proof.verify_variants import BASE, gather_model, list_candidates, measure_runs
 from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.signature import Signature
 from pipeline.records.verdicts import CatalogCheck, VariantVerdict, Verdicts
@@ -184,7 +184,7 @@ class _Trial:
 
     def judge(self, runs: Mapping[str, Mapping[str, ModelRun]]) -> BrowserVerdicts:
         """Judge all variants; raise if the base is wrong on a required backend."""
-        self.work.measured["tensorflow.js"] = _measure(runs)
+        self.work.measured["tensorflow.js"] = measure_runs(runs)
         verdicts: dict[str, VariantVerdict] = {}
         right: list[str] = []
         for candidate in self.candidates:
@@ -242,20 +242,3 @@ def _describe(name: str, checks: Mapping[str, Check], untried: Mapping[str, str]
         yield f"{name} on {backend}: {check.status}" + (f": {check.reason}" if check.reason else "")
     for backend, reason in untried.items():
         yield f"{name} on {backend}: untried: {reason}"
-
-
-def _measure(runs: Mapping[str, Mapping[str, ModelRun]]) -> dict[str, Any]:
-    """Return times and memory, which vary from run to run, by backend and variant."""
-    return {
-        backend: {
-            name: {
-                "loadMs": run.load_ms,
-                "firstMs": run.first_ms,
-                "steadyMs": run.steady_ms,
-                "peakBytes": run.peak_bytes,
-            }
-            for name, run in variants.items()
-            if run.status == "ok"
-        }
-        for backend, variants in runs.items()
-    }

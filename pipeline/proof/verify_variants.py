@@ -25,6 +25,7 @@ from pipeline.records.roles import RoleMap
 from pipeline.records.signature import Signature
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import NameProof, Verdicts
+from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.run_models import Runs, run_models
 from pipeline.runtime.tfjs_packages import Packages
@@ -70,7 +71,7 @@ def verify_variants(
         )
         _check_alive(runs)
         verdicts = judge_model(model, base, others, runs, required=required)
-        work.measured["tensorflow.js"] = _measure(runs)
+        work.measured["tensorflow.js"] = measure_runs(runs)
         for line in _describe(verdicts):
             work.note(line)
         # A name on the wrong tensor explains more than the figures that follow from it.
@@ -213,7 +214,7 @@ def _needs_no_older(runs: Runs) -> bool:
     return "ok" in statuses or "failed" not in statuses
 
 
-def _measure(runs: Runs) -> dict[str, Any]:
+def measure_runs(runs: Mapping[str, Mapping[str, ModelRun]]) -> dict[str, Any]:
     """Return the figures that vary from run to run: times and memory, by backend and variant."""
     return {
         backend: {

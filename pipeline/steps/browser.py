@@ -1,5 +1,7 @@
 """The step `browser`: runs variants on webgl and webgpu in a browser, and compares them too."""
 
+from collections.abc import Sequence
+
 from pipeline.engine.step import Step, Work
 from pipeline.manifest.model import Model
 from pipeline.manifest.tolerance import Tolerance
@@ -10,17 +12,17 @@ BACKENDS = ("webgl", "webgpu")
 """The backends that need a browser."""
 
 
-class BrowserParameters(Part):
-    """The parameters of `browser`: tolerances and backends."""
+class TrialParameters(Part):
+    """The parameters of the steps that judge variants, `verify` and `browser`."""
 
     tolerance: Tolerance | None
     tolerances: dict[str, Tolerance]
     """Tolerances of single variants, by name."""
     backends: tuple[str, ...]
-    """Backends that must prove every variant; empty to try the base alone."""
+    """Backends of the step that must prove every variant; empty for those of its own choice."""
 
 
-def run(work: Work[BrowserParameters]) -> None:
+def run(work: Work[TrialParameters]) -> None:
     """Run variants on webgl and webgpu and compare them with the source: `browser.json`."""
     from pipeline.proof.browser_checks import check_in_browser
 
@@ -36,7 +38,7 @@ def run(work: Work[BrowserParameters]) -> None:
 STEP = Step(
     name="browser",
     version=1,
-    parameters=BrowserParameters,
+    parameters=TrialParameters,
     run=run,
     needs=("signature", "reference", "map", "verify", f"variant:{BASE}"),
     accepts=("variant",),
@@ -44,14 +46,19 @@ STEP = Step(
 )
 
 
-def parameters(model: Model) -> BrowserParameters:
+def parameters(model: Model) -> TrialParameters:
     """Return the parameters of `browser` for a model."""
-    return BrowserParameters(
+    return trial_parameters(model, [name for name in model.backends if name in BACKENDS])
+
+
+def trial_parameters(model: Model, backends: Sequence[str]) -> TrialParameters:
+    """Return the tolerances of a model, and the backends of a step."""
+    return TrialParameters(
         tolerance=model.tolerance,
         tolerances={
             variant.name: variant.tolerance
             for variant in model.variants
             if variant.tolerance is not None
         },
-        backends=tuple(name for name in model.backends if name in BACKENDS),
+        backends=tuple(backends),
     )

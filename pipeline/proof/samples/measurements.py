@@ -32,11 +32,6 @@ def load_rows(
     return wide[:, :columns].reshape(shape)
 
 
-def count_rows() -> int:
-    """Return the number of different rows."""
-    return len(_table())
-
-
 def _scale(
     table: npt.NDArray[np.float64], limits: tuple[float, float] | None
 ) -> npt.NDArray[np.float64]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.proof import samples
-from pipeline.proof.samples.measurements import count_rows, load_rows
+from pipeline.proof.samples import measurements
+from pipeline.proof.samples.measurements import load_rows
 from pipeline.proof.samples.pictures import load_picture, order_pictures
 from pipeline.proof.samples.sounds import load_sound, load_spectrogram, order_sounds
 from pipeline.proof.samples.texts import choose_texts
@@ -172,14 +173,14 @@ def test_texts_are_prose_programs_and_many_scripts_in_turn() -> None:
 
 
 def test_rows_are_of_one_scale_and_differ() -> None:
-    rows = load_rows(0, (count_rows(), 13))
+    rows = load_rows(0, (len(measurements._table()), 13))
 
     assert np.abs(rows.mean(axis=0)).max() < 1e-2
     assert np.abs(rows.std(axis=0) - 1).max() < 1e-2
     assert len(np.unique(rows, axis=0)) == len(rows) == 42
     assert np.array_equal(load_rows(2, (13,)), rows[34])
     assert len({load_rows(i, (13,)).tobytes() for i in range(42)}) == 42
-    limited = load_rows(0, (count_rows(), 13), limits=(2, 7))
+    limited = load_rows(0, (len(measurements._table()), 13), limits=(2, 7))
     assert (limited.min(axis=0).tolist(), limited.max(axis=0).tolist()) == ([2] * 13, [7] * 13)
 
 
