@@ -1,0 +1,1 @@
+"""Tensors with the order in which their axes are held, for importers of channels-first formats."""

@@ -1,0 +1,61 @@
+"""The table of all operators: by domain and name, the rule that builds it or the reason why none does."""
+
+from collections.abc import Mapping
+
+from pipeline.errors import ConversionError
+from pipeline.text.suggest import list_first
+from pipeline.tf.onnx.call import Rule, Table
+from pipeline.tf.onnx.functions import has_function
+from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
+from pipeline.tf.onnx.rules import arithmetic, convolutions, reductions, shapes
+
+_NUM_PLACES = 3
+
+RULES: Mapping[str, Table] = {
+    STANDARD: {
+        **arithmetic.RULES,
+        **convolutions.RULES,
+        **reductions.RULES,
+        **shapes.RULES,
+    },
+}
+"""The rules of each domain, by the name of the operator."""
+
+REFUSED: Mapping[tuple[str, str], str] = {}
+"""Operators that cannot be converted, with the reason."""
+
+NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset()
+"""Operators that compute something else each time."""
+
+_UNKNOWN = "this operator is not known"
+
+
+def find_rule(node: Node) -> Rule | None:
+    """Return the rule of an operator; None where its function defines it."""
+    return RULES.get(node.domain, {}).get(node.op)
+
+
+def check_operators(model: OnnxModel) -> None:
+    """Raise for operators that cannot be converted.
+
+    Raises:
+        ConversionError: The message lists them, each with its number, nodes and the reason.
+    """
+    places: dict[str, list[str]] = {}
+    reasons: dict[str, str] = {}
+    for node in model.graph.walk():
+        if find_rule(node) is None and not has_function(node):
+            name = f"{node.domain}.{node.op}" if node.domain else node.op
+            places.setdefault(name, []).append(f"node {node.number}")
+            reasons[name] = REFUSED.get((node.domain, node.op), _UNKNOWN)
+    if not places:
+        return
+    listed = "; ".join(
+        f"{name}{f' {len(found)} times' if len(found) > 1 else ''} "
+        f"({list_first(found, _NUM_PLACES)}): {reasons[name]}"
+        for name, found in sorted(places.items())
+    )
+    raise ConversionError(
+        f"operators that cannot be converted: {listed}",
+        hint="docs/onnx.md lists what can be converted; a model without them can",
+    )

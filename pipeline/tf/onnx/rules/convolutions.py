@@ -1,0 +1,187 @@
+"""Convolutions, products of matrices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.tf.layout.convolution import Window, convolve, deconvolve
+from pipeline.tf.layout.elementwise import elementwise
+from pipeline.tf.layout.sizes import Size, is_known
+from pipeline.tf.layout.value import Value, arrange, natural, reshape_held, transpose, wrap
+from pipeline.tf.onnx.call import Call, Table
+
+
+def window_of(call: Call, size: Sequence[Size], space: Sequence[Size]) -> Window:
+    """Return the window of a convolution or pool.
+
+    Args:
+        call: The operator.
+        size: The size of the window, where the operator does not state it.
+        space: The sizes of the axes that it moves over.
+    """
+    shape = [int(n) for n in call.attribute("kernel_shape", size)]
+    count = len(shape)
+    strides = [int(n) for n in call.attribute("strides", [1] * count)]
+    dilations = [int(n) for n in call.attribute("dilations", [1] * count)]
+    pads = [int(n) for n in call.attribute("pads", [0] * 2 * count)]
+    automatic = call.attribute("auto_pad", "NOTSET")
+    before, after = pads[:count], pads[count:]
+    if automatic == "VALID":
+        before, after = [0] * count, [0] * count
+    elif automatic in ("SAME_UPPER", "SAME_LOWER"):
+        before, after = [], []
+        for length, n, stride, dilation in zip(space, shape, strides, dilations, strict=True):
+            if not is_known(length):
+                if stride != 1:
+                    raise call.refuse("auto_pad over an axis of a size that is not known")
+                total = (n - 1) * dilation
+            else:
+                total = max((-(-length // stride) - 1) * stride + (n - 1) * dilation + 1 - length, 0)  # type: ignore[operator,call-overload]
+            less, more = total // 2, total - total // 2
+            before.append(less if automatic == "SAME_UPPER" else more)
+            after.append(more if automatic == "SAME_UPPER" else less)
+    return Window(size=shape, strides=strides, dilations=dilations, before=before, after=after)
+
+
+def _convolve(call: Call) -> Value:
+    value, kernel = call.value(0), call.value(1)
+    window = window_of(call, kernel.sizes[2:], value.sizes[2:])
+    bias = call.value(2) if call.has(2) else None
+    return convolve(value, kernel, bias, window, int(call.attribute("group", 1)))
+
+
+def _deconvolve(call: Call) -> Value:
+    value, kernel = call.value(0), call.value(1)
+    window = window_of(call.replaced(call.inputs, auto_pad="NOTSET"), kernel.sizes[2:], ())
+    extra = [int(n) for n in call.attribute("output_padding", [0] * len(window.size))]
+    wanted = call.attribute("output_shape")
+    automatic = call.attribute("auto_pad", "NOTSET")
+    if wanted is not None or automatic in ("SAME_UPPER", "SAME_LOWER"):
+        window = _fit(call, window, value.sizes[2:], extra, wanted)
+    bias = call.value(2) if call.has(2) else None
+    groups = int(call.attribute("group", 1))
+    return deconvolve(value, kernel, bias, window, groups=groups, extra=extra)
+
+
+def _fit(
+    call: Call,
+    window: Window,
+    space: Sequence[Size],
+    extra: Sequence[int],
+    wanted: Sequence[int] | None,
+) -> Window:
+    """Return a window whose cuts give the wanted sizes; those of the input times the strides."""
+    before, after = [], []
+    for place, stride in enumerate(window.strides):
+        # size * stride + reach - stride + extra - total = wanted
+        if wanted is None:
+            total = window.reach[place] - stride + extra[place]
+        elif is_known(space[place]):
+            full = (int(space[place]) - 1) * stride + window.reach[place] + extra[place]  # type: ignore[arg-type]
+            total = full - int(wanted[-len(window.size) :][place])
+        else:
+            raise call.refuse("output_shape over an axis of a size that is not known")
+        less, more = total // 2, total - total // 2
+        upper = call.attribute("auto_pad", "NOTSET") == "SAME_UPPER"
+        before.append(less if upper else more)
+        after.append(more if upper else less)
+    return Window(
+        size=window.size,
+        strides=window.strides,
+        dilations=window.dilations,
+        before=before,
+        after=after,
+    )
+
+
+def matmul(first: Value, second: Value, dtype: str | None = None) -> Value:
+    """Return the product of two values as numpy's matmul has it: vectors, batches, broadcasting."""
+    dtype = dtype or first.dtype
+    if first.rank == 1 or second.rank == 1:
+        return _multiply_vectors(first, second, dtype)
+    tensors, flags = [], []
+    rank = max(first.rank, second.rank)
+    for value in (first, second):
+        wide = value if value.rank == 2 and rank == 2 else value  # noqa: PLR2004
+        swapped = (*range(wide.rank - 2), wide.rank - 1, wide.rank - 2)
+        is_swapped = wide.order == swapped and not wide.is_array
+        arranged = wide if is_swapped else arrange(wide, natural(wide.rank))
+        tensors.append(arranged.tensor)
+        flags.append(is_swapped)
+    sizes = (*_batch(first, second), first.sizes[-2], second.sizes[-1])
+    if second.rank == 2 and first.rank > 2 and not flags[0] and is_known(first.sizes[-1]):  # noqa: PLR2004
+        return _multiply_flat(tensors, flags[1], first, dtype, sizes)
+    made = tf.matmul(*tensors, transpose_a=flags[0], transpose_b=flags[1])
+    return wrap(made, dtype, sizes=sizes)
+
+
+def _multiply_flat(
+    tensors: Sequence[Any], is_swapped: bool, first: Value, dtype: str, sizes: Sequence[Size]  # noqa: FBT001
+) -> Value:
+    """Multiply all rows of all batches by one matrix, as one product."""
+
+    flat = tf.reshape(tensors[0], [-1, first.sizes[-1]])
+    made = tf.matmul(flat, tensors[1], transpose_b=is_swapped)
+    return wrap(reshape_held(made, sizes), dtype, sizes=sizes)
+
+
+def _batch(first: Value, second: Value) -> tuple[Size, ...]:
+    rank = max(first.rank, second.rank) - 2
+    rows = [(1,) * (rank + 2 - value.rank) + value.sizes[:-2] for value in (first, second)]
+    return tuple(b if a == 1 else a for a, b in zip(*rows, strict=True))
+
+
+def _multiply_vectors(first: Value, second: Value, dtype: str) -> Value:
+    left = tf.expand_dims(first.plain, 0) if first.rank == 1 else first.plain
+    right = tf.expand_dims(second.plain, -1) if second.rank == 1 else second.plain
+    made = tf.matmul(left, right)
+    if second.rank == 1:
+        made = tf.squeeze(made, [-1])
+    if first.rank == 1:
+        made = tf.squeeze(made, [-1 if second.rank == 1 else -2])
+    return wrap(made, dtype)
+
+
+def _matmul(call: Call) -> Value:
+    first, second = call.value(0), call.value(1)
+    return matmul(first, second)
+
+
+def _gemm(call: Call) -> Value:
+    """Gemm: alpha * A * B + beta * C."""
+
+    alpha, beta = float(call.attribute("alpha", 1.0)), float(call.attribute("beta", 1.0))
+    values = [
+        transpose(call.value(index), (1, 0)) if call.attribute(name, 0) else call.value(index)
+        for index, name in ((0, "transA"), (1, "transB"))
+    ]
+    if alpha != 1.0 and values[1].is_known:
+        values[1] = _scale(values[1], alpha)
+        alpha = 1.0
+    made = matmul(values[0], values[1])
+    if alpha != 1.0:
+        made = elementwise(lambda a: a * alpha, [made])
+    if not call.has(2) or beta == 0.0:
+        return made
+    bias = call.value(2)
+    if bias.is_known and beta != 1.0:
+        bias, beta = _scale(bias, beta), 1.0
+    if beta != 1.0:
+        bias = elementwise(lambda a: a * beta, [bias])
+    return elementwise(tf.add, [made, bias])
+
+
+def _scale(value: Value, factor: float) -> Value:
+    array = (value.array.astype(np.float64) * factor).astype(value.dtype)
+    return wrap(array, value.dtype)
+
+
+RULES: Table = {
+    "Conv": _convolve,
+    "ConvTranspose": _deconvolve,
+    "MatMul": _matmul,
+    "Gemm": _gemm,
+}
+

@@ -1,0 +1,428 @@
+"""Operators that move elements and compute none."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.errors import FormatError
+from pipeline.tf.layout.elementwise import common_order
+from pipeline.tf.layout.reshape import reshape
+from pipeline.tf.layout.sizes import Size, is_known, materialize, product
+from pipeline.tf.layout.value import (
+    Value,
+    arrange,
+    constant,
+    natural,
+    reshape_held,
+    sizes_tensor,
+    transpose,
+    wrap,
+)
+from pipeline.tf.onnx.call import Call, Table
+from pipeline.tf.onnx.sizes_of_shapes import listed_sizes
+
+
+def _identity(call: Call) -> Value:
+    return call.value(0)
+
+
+def _constant(call: Call) -> Value:
+    for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
+        found = call.attribute(name)
+        if found is not None:
+            dtype = {"f": "float32", "i": "int64"}.get(name[6:7])
+            return constant(np.asarray(found, dtype))
+    for name in ("value_string", "value_strings"):
+        found = call.attribute(name)
+        if found is not None:
+            return constant(np.asarray(found, object), "str")
+    raise call.refuse("it has no value, or a sparse one")
+
+
+def _transpose(call: Call) -> Value:
+    value = call.value(0)
+    axes = call.attribute("perm") or tuple(reversed(range(value.rank)))
+    if sorted(axes) != list(range(value.rank)):
+        raise FormatError(f"{call.node.label}: {axes} are not the axes of {value.rank}")
+    return transpose(value, axes)
+
+
+def _reshape(call: Call) -> Value:
+    value = call.value(0)
+    if call.version < 5:  # noqa: PLR2004
+        wanted: Any = list(call.attribute("shape"))
+    else:
+        wanted = listed_sizes(call.value(1))
+    if wanted is None:
+        return _reshape_freely(call, value)
+    if not call.attribute("allowzero", 0):
+        wanted = [value.sizes[i] if size == 0 else size for i, size in enumerate(wanted)]
+    if -1 in wanted:
+        wanted = _fill_in(call, value, wanted)
+    return reshape(value, wanted)
+
+
+def _fill_in(call: Call, value: Value, wanted: Sequence[Size]) -> list[Size]:
+    """Return sizes with the one that is -1 found from the others."""
+    place = wanted.index(-1)
+    known = product(size for number, size in enumerate(wanted) if number != place)
+    total = product(value.sizes)
+    if known == 0:
+        raise call.refuse("a size is -1 beside one of 0")
+    return [*wanted[:place], total // known, *wanted[place + 1 :]]
+
+
+def _reshape_freely(call: Call, value: Value) -> Any:
+    """Reshape to sizes that are computed in the graph; their number has to be known."""
+    shape = call.value(1)
+    if not is_known(shape.sizes[0]):
+        raise call.refuse("the number of axes is not known")
+    return tf.ensure_shape(
+        tf.reshape(value.plain, shape.plain), [None] * int(shape.sizes[0])  # type: ignore[arg-type]
+    )
+
+
+def _flatten(call: Call) -> Value:
+    value = call.value(0)
+    axis = int(call.attribute("axis", 1))
+    axis = axis + value.rank if axis < 0 else axis
+    return reshape(value, [product(value.sizes[:axis]), product(value.sizes[axis:])])
+
+
+def _squeeze(call: Call) -> Value:
+    value = call.value(0)
+    axes = call.whole_numbers(1, "axes", below=13)
+    if axes is None:
+        gone = {axis for axis, size in enumerate(value.sizes) if size == 1}
+    else:
+        gone = {call.from_front(axis, value.rank) for axis in axes}
+    order = [axis for axis in value.order if axis not in gone]
+    ranks = {axis: number for number, axis in enumerate(sorted(order))}
+    held = reshape_held(value.held, [value.sizes[axis] for axis in order])
+    return Value(
+        held=held,
+        dtype=value.dtype,
+        order=tuple(ranks[axis] for axis in order),
+        sizes=tuple(size for axis, size in enumerate(value.sizes) if axis not in gone),
+    )
+
+
+def _unsqueeze(call: Call) -> Value:
+    value = call.value(0)
+    axes = call.whole_numbers(1, "axes", below=13) or []
+    rank = value.rank + len(axes)
+    added = sorted(call.from_front(axis, rank) for axis in axes)
+    kept = [axis for axis in range(rank) if axis not in added]
+    sizes = list(value.sizes)
+    for axis in added:
+        sizes.insert(axis, 1)
+    if value.is_natural:
+        order = natural(rank)
+    else:
+        order = (*added, *(kept[axis] for axis in value.order))
+    held = reshape_held(value.held, [sizes[axis] for axis in order])
+    return Value(held=held, dtype=value.dtype, order=order, sizes=tuple(sizes))
+
+
+def _concat(call: Call) -> Value:
+    values = [call.value(index) for index in range(len(call.inputs))]
+    axis = call.axis(1 if call.version < 4 else 0)  # noqa: PLR2004
+    order = common_order(values)
+    held = [arrange(value, order).tensor for value in values]
+    sizes: list[Size] = list(values[0].sizes)
+    for value in values[1:]:
+        sizes[axis] = sizes[axis] + value.sizes[axis]
+    made = tf.concat(held, order.index(axis)) if len(held) > 1 else held[0]
+    return wrap(made, values[0].dtype, order=order, sizes=sizes)
+
+
+def _split(call: Call) -> list[Value]:
+    value = call.value(0)
+    axis = call.axis(0)
+    parts = call.whole_numbers(1, "split", below=13)
+    count = int(call.attribute("num_outputs", len(call.node.outputs)))
+    size = value.sizes[axis]
+    if parts is None:
+        if not is_known(size):
+            raise call.refuse("it splits an axis of a size that is not known")
+        step = -(-size // count)  # type: ignore[operator]  # the size is a number
+        parts = [step] * (count - 1) + [size - step * (count - 1)]
+    made = tf.split(value.tensor, parts, axis=value.order.index(axis))
+    sizes = [(*value.sizes[:axis], part, *value.sizes[axis + 1 :]) for part in parts]
+    return [
+        wrap(part, value.dtype, order=value.order, sizes=own)
+        for part, own in zip(made, sizes, strict=True)
+    ]
+
+
+def _slice(call: Call) -> Any:
+    value = call.value(0)
+    parts = [
+        call.attribute(name) if call.version < 10 else _read_cuts(call, index)  # noqa: PLR2004
+        for index, name in ((1, "starts"), (2, "ends"), (3, "axes"), (4, "steps"))
+    ]
+    starts, ends, axes, steps = parts
+    if starts is None or ends is None:
+        return _slice_freely(call, value)
+    axes = list(range(len(starts))) if axes is None else axes
+    steps = [1] * len(starts) if steps is None else steps
+    cuts: dict[int, slice] = {}
+    sizes: list[Size | None] = list(value.sizes)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        place = call.from_front(int(axis), value.rank)
+        cuts[place], sizes[place] = _cut(start, end, int(step), value.sizes[place])
+    held = value.tensor[tuple(_to_index(cuts.get(axis)) for axis in value.order)]
+    return wrap(held, value.dtype, order=value.order, sizes=sizes)
+
+
+def _read_cuts(call: Call, index: int) -> list[Size] | None:
+    """Return places to cut at, some of which may be open sizes; None where they are computed."""
+    return listed_sizes(call.value(index)) if call.has(index) else None
+
+
+def _to_index(cut: slice | None) -> slice:
+    return slice(None) if cut is None else cut
+
+
+def _cut(start: Size, end: Size, step: int, size: Size) -> tuple[slice, Size | None]:
+    """Return what to take of an axis, and how much it is; None for what depends on the size."""
+    if is_known(size) and is_known(start) and is_known(end):
+        taken = range(size)[slice(start, end, step)]  # type: ignore[misc,arg-type]
+        stop: int | None = taken.stop
+        if step < 0 and taken.stop < 0:
+            stop = None
+        return slice(taken.start, stop, step), len(taken)
+    first = None if step > 0 and start == 0 else _limit(start)
+    last = _limit(end)
+    if step == 1 and is_known(end) and end >= 2**31 - 1:  # type: ignore[operator]
+        last = None
+    return slice(first, last, step), _count_taken(start, end, step, size)
+
+
+def _limit(place: Size) -> Any:
+    """Return a place to cut at, as what an op takes: int32, a scalar, or None for the end."""
+    if not is_known(place):
+        return materialize(place)
+    if place >= 2**31 - 1 or place < -(2**31):  # type: ignore[operator]
+        return None
+    return int(place)  # type: ignore[arg-type]
+
+
+def _count_taken(start: Size, end: Size, step: int, size: Size) -> Size | None:
+    """Return how much a cut of an open axis takes, where that is certain."""
+    if step != 1:
+        return None
+    if start == 0 and end == size:
+        return size
+    if is_known(start) and start >= 0 and is_known(end) and end >= 2**31 - 1:  # type: ignore[operator]
+        return size if start == 0 else None
+    return None
+
+
+def _slice_freely(call: Call, value: Value) -> Any:
+    """Cut at places that are computed in the graph."""
+    axes = call.known(3)
+    starts, ends = call.plain(1), call.plain(2)
+    count = call.value(1).sizes[0]
+    if not is_known(count):
+        raise call.refuse("the number of its cuts is not known")
+    steps = call.known(4)
+    if call.has(4) and steps is None:
+        raise call.refuse("its steps are computed")
+    cuts = [slice(None)] * value.rank
+    for number in range(int(count)):  # type: ignore[arg-type]
+        axis = number if axes is None else call.from_front(int(axes[number]), value.rank)
+        cuts[axis] = slice(starts[number], ends[number], 1 if steps is None else int(steps[number]))
+    return value.plain[tuple(cuts)]
+
+
+def _expand(call: Call) -> Any:
+    value = call.value(0)
+    wanted = listed_sizes(call.value(1))
+    if wanted is None:
+        return _expand_freely(call)
+    rank = max(value.rank, len(wanted))
+    own = (1,) * (rank - value.rank) + value.sizes
+    target: list[Size] = [1] * (rank - len(wanted)) + list(wanted)
+    sizes = [theirs if mine == 1 else mine for mine, theirs in zip(own, target, strict=True)]
+    if tuple(sizes) == value.sizes:
+        return value
+    tensor = tf.broadcast_to(value.plain, sizes_tensor(sizes))
+    return wrap(tensor, value.dtype, sizes=sizes)
+
+
+def _expand_freely(call: Call) -> Any:
+    value, shape = call.value(0), call.value(1)
+    if not is_known(shape.sizes[0]):
+        raise call.refuse("the number of axes is not known")
+    rank = max(value.rank, int(shape.sizes[0]))  # type: ignore[arg-type]
+    target = tf.broadcast_dynamic_shape(tf.shape(value.plain), tf.cast(shape.plain, tf.int32))
+    return tf.ensure_shape(tf.broadcast_to(value.plain, target), [None] * rank)
+
+
+def _tile(call: Call) -> Any:
+    value = call.value(0)
+    times = listed_sizes(call.value(1))
+    if times is None:
+        return tf.ensure_shape(tf.tile(value.plain, call.plain(1)), [None] * value.rank)
+    held = tf.tile(value.tensor, sizes_tensor([times[axis] for axis in value.order]))
+    sizes = [size * count for size, count in zip(value.sizes, times, strict=True)]
+    return wrap(held, value.dtype, order=value.order, sizes=sizes)
+
+
+def _fill(call: Call) -> Any:
+    """ConstantOfShape: one number, zero of float32 where none is stated."""
+    number = np.asarray(call.attribute("value", np.zeros(1, np.float32))).reshape(())
+    sizes = listed_sizes(call.value(0))
+    if sizes is None:
+        count = call.value(0).sizes[0]
+        if not is_known(count):
+            raise call.refuse("the number of axes is not known")
+        filled = tf.fill(call.plain(0), constant(number).tensor)
+        return tf.ensure_shape(filled, [None] * int(count))  # type: ignore[arg-type]
+    if all(map(is_known, sizes)):
+        return constant(np.full([int(n) for n in sizes], number))  # type: ignore[arg-type]
+    filled = tf.fill(sizes_tensor(sizes), constant(number).tensor)
+    return wrap(filled, number.dtype.name, sizes=sizes)
+
+
+def _gather(call: Call) -> Any:
+    """Gather: negative indices count from the end."""
+    value, indices = call.value(0), call.value(1)
+    axis = call.axis(0)
+    size = value.sizes[axis]
+    places = _from_front(indices, size)
+    if indices.rank == 0:
+        return _take_one(value, places, axis)
+    tensor = tf.gather(value.plain, places.plain, axis=axis)
+    sizes = (*value.sizes[:axis], *indices.sizes, *value.sizes[axis + 1 :])
+    return wrap(tensor, value.dtype, sizes=sizes)
+
+
+def _take_one(value: Value, place: Value, axis: int) -> Value:
+    """Return one place of an axis, which goes away."""
+    held_axis = value.order.index(axis)
+    if place.is_known:
+        cut: list[Any] = [slice(None)] * value.rank
+        cut[held_axis] = int(place.array)
+        held = value.tensor[tuple(cut)]
+    else:
+        held = tf.gather(value.tensor, place.plain, axis=held_axis)
+    order = tuple(a - (a > axis) for a in value.order if a != axis)
+    sizes = [size for number, size in enumerate(value.sizes) if number != axis]
+    return wrap(held, value.dtype, order=order, sizes=sizes)
+
+
+def _from_front(indices: Value, size: Size) -> Value:
+    """Return indices counted from the front of an axis."""
+    if indices.is_known:
+        array = indices.array
+        if not np.any(array < 0):
+            return indices
+        if is_known(size):
+            return constant(np.where(array < 0, array + size, array))
+    places = indices.plain
+    return wrap(
+        tf.where(places < 0, places + materialize(size), places), "int64", sizes=indices.sizes
+    )
+
+
+_CONSTANT, _EDGE, _REFLECT, _WRAP = "constant", "edge", "reflect", "wrap"
+
+
+def _pad(call: Call) -> Any:
+    value = call.value(0)
+    mode = call.attribute("mode", _CONSTANT)
+    pads = call.whole_numbers(1, "pads", below=11)
+    if call.version < 2:  # noqa: PLR2004
+        pads = list(call.attribute("paddings"))
+    assert pads is not None
+    axes = call.known(3)
+    axes = range(value.rank) if axes is None else [call.from_front(int(a), value.rank) for a in axes]
+    count = len(pads) // 2
+    before, after = [0] * value.rank, [0] * value.rank
+    for number, axis in enumerate(axes):
+        before[axis], after[axis] = pads[number], pads[count + number]
+    fill = call.value(2).plain if call.has(2) else None
+    if fill is None:
+        fill = call.attribute("value", 0.0)
+    return pad(call, value, (before, after), mode, fill)
+
+
+def pad(
+    call: Call, value: Value, pads: tuple[Sequence[int], Sequence[int]], mode: str, fill: Any
+) -> Value:
+    """Return a value with more, or fewer, elements at the ends of its axes."""
+    order = value.order
+    sizes = [
+        size + before + after
+        for size, before, after in zip(value.sizes, *pads, strict=True)
+    ]
+    held = value.tensor
+    cuts = [slice(max(-pads[0][a], 0), -max(-pads[1][a], 0) or None) for a in order]
+    if any(n < 0 for side in pads for n in side):
+        held = held[tuple(cuts)]
+    widths = [(max(pads[0][a], 0), max(pads[1][a], 0)) for a in order]
+    if mode == _CONSTANT:
+        number = tf.cast(tf.reshape(fill, []), held.dtype)
+        held = tf.pad(held, widths, constant_values=number) if np.any(widths) else held
+    elif mode == _REFLECT and _can_reflect(held, widths):
+        held = tf.pad(held, widths, mode="REFLECT")
+    else:
+        held = _pad_by_indices(call, held, widths, mode)
+    return wrap(held, value.dtype, order=order, sizes=sizes)
+
+
+def _can_reflect(held: Any, widths: Sequence[tuple[int, int]]) -> bool:
+    sizes = held.shape.as_list()
+    return len(sizes) <= 4 and all(  # noqa: PLR2004  # what TensorFlow.js mirrors
+        size is not None and max(pair) < size for size, pair in zip(sizes, widths, strict=True)
+    )
+
+
+def _pad_by_indices(call: Call, held: Any, widths: Sequence[tuple[int, int]], mode: str) -> Any:
+    """Repeat elements at the ends by taking them from an axis of a known size."""
+    for axis, (before, after) in enumerate(widths):
+        if not (before or after):
+            continue
+        size = held.shape[axis]
+        if size is None:
+            raise call.refuse(f"it pads an axis of a size that is not known in mode {mode!r}")
+        places = np.arange(-before, size + after)
+        if mode == _EDGE:
+            places = np.clip(places, 0, size - 1)
+        elif mode == _WRAP:
+            places = places % size
+        else:
+            period = max(2 * size - 2, 1)
+            places = np.abs(places) % period
+            places = np.where(places < size, places, period - places)
+        held = tf.gather(held, places.astype(np.int32), axis=axis)
+    return held
+
+
+def _shape(call: Call) -> Any:
+    raise call.refuse("the shape of this value is not known")
+
+
+RULES: Table = {
+    "Identity": _identity,
+    "Constant": _constant,
+    "Transpose": _transpose,
+    "Reshape": _reshape,
+    "Flatten": _flatten,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
+    "Concat": _concat,
+    "Split": _split,
+    "Slice": _slice,
+    "Expand": _expand,
+    "Tile": _tile,
+    "ConstantOfShape": _fill,
+    "Gather": _gather,
+    "Pad": _pad,
+    "Shape": _shape,
+    "Size": _shape,
+}

@@ -1,0 +1,88 @@
+"""The function of TensorFlow that an ONNX graph is."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from pipeline.errors import ConversionError
+from pipeline.tf.layout.sizes import new_size
+from pipeline.tf.layout.value import Order, Value, constant, held_dtype, natural, wrap
+from pipeline.tf.onnx.build_graph import GraphBuilder
+from pipeline.tf.onnx.onnx_model import End
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
+
+
+def trace_graph(
+    builder: GraphBuilder,
+    *,
+    constants: Mapping[str, Any] | None = None,
+    orders: Mapping[str, Order] | None = None,
+    shapes: Mapping[str, tuple[int | None, ...]] | None = None,
+) -> Any:
+    """Return the concrete function of a model: inputs and outputs in its order, by position.
+
+    Args:
+        builder: Builds the graph.
+        constants: Values of inputs that are written into the graph, by name; these are no inputs
+            of the function.
+        orders: The order of axes that inputs have in the function, by name; else the model's.
+        shapes: Sizes of inputs in the place of the model's own, by name.
+
+    Raises:
+        FormatError: The file is damaged.
+        ConversionError: An operator, or an input, has no equal in TensorFlow.
+    """
+    graph = builder.model.graph
+    fixed = {name: constant(array) for name, array in (constants or {}).items()}
+    ends = [end for end in graph.inputs if end.name not in fixed]
+    specs = [_describe(end, number, orders or {}, shapes or {}) for number, end in enumerate(ends)]
+
+    def run(*tensors: Any) -> list[Any]:
+        values = dict(fixed)
+        for end, tensor in zip(ends, tensors, strict=True):
+            values[end.name] = _enter(end, tensor, (orders or {}).get(end.name))
+        made = builder.build(graph, values)
+        return [tf.identity(value.plain) for value in made]
+
+    return tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
+
+
+def _describe(
+    end: End,
+    number: int,
+    orders: Mapping[str, Order],
+    shapes: Mapping[str, tuple[int | None, ...]],
+) -> tf.TensorSpec:
+    """Return the type of an input of the function."""
+    sizes = shapes.get(end.name) or end.sizes
+    if end.dtype is None:
+        raise ConversionError(f"input {end.name!r} is no tensor, which cannot be converted")
+    if sizes is None:
+        raise ConversionError(
+            f"input {end.name!r} states no number of axes",
+            hint=f"state its shape: `inputs: {{{end.name}: {{shape: […]}}}}`",
+        )
+    order = orders.get(end.name) or natural(len(sizes))
+    shape = [size if isinstance(size, int) else None for size in (sizes[axis] for axis in order)]
+    return tf.TensorSpec(shape, held_dtype(end.dtype), name=node_name(end.name, number))
+
+
+def _enter(end: End, tensor: Any, order: Order | None) -> Value:
+    """Return the value of an input; open sizes of one name are equal."""
+    order = order or natural(tensor.shape.rank)
+    sizes: list[Any] = [None] * len(order)
+    for axis, number in enumerate(order):
+        stated = end.sizes[number] if end.sizes else None
+        if tensor.shape[axis] is None:
+            sizes[number] = new_size(tensor, axis, stated if isinstance(stated, str) else None)
+    assert end.dtype is not None
+    return wrap(tensor, end.dtype, order=order, sizes=sizes)
+
+
+def node_name(name: str, number: int) -> str:
+    """Return a name that a node may have: "input_a_b" for "input a/b"."""
+    cleaned = _NOT_IN_NAMES.sub("_", name).strip("_.")
+    return f"{cleaned or 'input'}_{number}" if not cleaned[:1].isalpha() else cleaned
