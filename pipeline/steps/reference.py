@@ -6,6 +6,7 @@ from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
 from pipeline.formats.table import TOOLS
 from pipeline.manifest.input_section import InputSection
+from pipeline.manifest.fixed_inputs import fixed_inputs
 from pipeline.manifest.model import Model
 from pipeline.records.flags import SourceFlags
 from pipeline.steps.fetch import fetched_model
@@ -58,6 +59,7 @@ def parameters(model: Model) -> ReferenceParameters:
         output_node_names=model.output_node_names,
         trust=model.trust,
         dequantize=model.dequantize or None,
+        fixed=fixed_inputs(model),
         task=model.task,
         inputs=model.inputs,
         test_inputs=model.test_inputs,
