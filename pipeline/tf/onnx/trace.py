@@ -59,7 +59,8 @@ def _describe(
     """Return the type of an input of the function."""
     sizes = shapes.get(end.name) or end.sizes
     if end.dtype is None:
-        raise ConversionError(f"input {end.name!r} is no tensor, which cannot be converted")
+        what = "of no known dtype" if end.kind == "tensor" else f"a {end.kind}, and no tensor"
+        raise ConversionError(f"input {end.name!r} is {what}, which cannot be converted")
     if sizes is None:
         raise ConversionError(
             f"input {end.name!r} states no number of axes",

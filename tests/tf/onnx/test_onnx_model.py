@@ -1,5 +1,6 @@
 """Reading ONNX files: sound ones of every shape, and what damage makes of them."""
 
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -320,7 +321,7 @@ def test_functions_of_functions_that_grow_without_bounds_are_refused() -> None:
         return [first, node(name, "a", "q", domain="local")]
 
     names = ["F", *(f"F{i}" for i in range(40)), "End"]
-    made = [(name, twice(after)) for name, after in zip(names, names[1:], strict=False)]
+    made = [(name, twice(after)) for name, after in itertools.pairwise(names)]
 
     with pytest.raises(FormatError, match="more than 500,000 nodes"):
         read(calling(functions(17, *made, ("End", [node("Neg", "p", "q")]))))
@@ -416,7 +417,7 @@ def test_a_named_pipe_beside_the_model_is_not_waited_for(tmp_path: Path) -> None
 
 
 def test_a_model_without_a_folder_has_no_data_beside_it(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="has its data in 'm.data', beside the model"):
+    with pytest.raises(FormatError, match=r"has its data in 'm\.data', beside the model"):
         read(external(tmp_path))
 
 
