@@ -7,7 +7,14 @@ from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
 from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
-from pipeline.tf.onnx.rules import arithmetic, convolutions, reductions, shapes
+from pipeline.tf.onnx.rules import (
+    arithmetic,
+    convolutions,
+    normalizations,
+    pools,
+    reductions,
+    shapes,
+)
 
 _NUM_PLACES = 3
 
@@ -15,6 +22,8 @@ RULES: Mapping[str, Table] = {
     STANDARD: {
         **arithmetic.RULES,
         **convolutions.RULES,
+        **normalizations.RULES,
+        **pools.RULES,
         **reductions.RULES,
         **shapes.RULES,
     },
