@@ -7,7 +7,10 @@ from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
 from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
-from pipeline.tf.onnx.rules import arithmetic, convolutions, reductions, shapes
+from pipeline.tf.onnx.rules import arithmetic, convolutions, recurrent, reductions, shapes
+
+MICROSOFT = "com.microsoft"
+"""The domain of the operators of ONNX Runtime."""
 
 _NUM_PLACES = 3
 
@@ -15,9 +18,11 @@ RULES: Mapping[str, Table] = {
     STANDARD: {
         **arithmetic.RULES,
         **convolutions.RULES,
+        **recurrent.RULES,
         **reductions.RULES,
         **shapes.RULES,
     },
+    MICROSOFT: {**recurrent.MICROSOFT},
 }
 """The rules of each domain, by the name of the operator."""
 
