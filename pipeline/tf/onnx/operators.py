@@ -12,9 +12,13 @@ from pipeline.tf.onnx.rules import (
     convolutions,
     normalizations,
     pools,
+    recurrent,
     reductions,
     shapes,
 )
+
+MICROSOFT = "com.microsoft"
+"""The domain of the operators of ONNX Runtime."""
 
 _NUM_PLACES = 3
 
@@ -24,9 +28,11 @@ RULES: Mapping[str, Table] = {
         **convolutions.RULES,
         **normalizations.RULES,
         **pools.RULES,
+        **recurrent.RULES,
         **reductions.RULES,
         **shapes.RULES,
     },
+    MICROSOFT: {**recurrent.MICROSOFT},
 }
 """The rules of each domain, by the name of the operator."""
 
