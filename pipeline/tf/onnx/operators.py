@@ -7,15 +7,30 @@ from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
 from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
-from pipeline.tf.onnx.rules import arithmetic, convolutions, reductions, shapes
+from pipeline.tf.onnx.rules import (
+    activations,
+    arithmetic,
+    bits,
+    convolutions,
+    einsum,
+    indices,
+    reductions,
+    selection,
+    shapes,
+)
 
 _NUM_PLACES = 3
 
 RULES: Mapping[str, Table] = {
     STANDARD: {
+        **activations.RULES,
         **arithmetic.RULES,
+        **bits.RULES,
         **convolutions.RULES,
+        **einsum.RULES,
+        **indices.RULES,
         **reductions.RULES,
+        **selection.RULES,
         **shapes.RULES,
     },
 }
