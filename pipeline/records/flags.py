@@ -2,16 +2,30 @@
 
 from typing import ClassVar
 
+from pipeline.records.contract import Layout
 from pipeline.records.record import SparsePart
 
 DEFAULT_SHARD_BYTES = 4 * 2**20
 """Largest size of a weight file where nothing else is asked for: 4 MiB, as the converter's."""
 
 
+class FixedInput(SparsePart):
+    """What the manifest fixes of an input, which an importer writes into the graph."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"shape", "constant", "layout"})
+
+    shape: list[int] | None = None
+    """Its shape; None for what the source states."""
+    constant: float | list[float] | None = None
+    """Its value; such an input is none of the published model."""
+    layout: Layout | None = None
+    """The order of the axes of a picture; None for the source's."""
+
+
 class SourceFlags(SparsePart):
     """How a source is opened."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"dequantize"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"dequantize", "fixed"})
 
     signature_name: str | None = None
     """Key of the signature in a SavedModel; None for the only one."""
@@ -23,6 +37,8 @@ class SourceFlags(SparsePart):
     """Whether what would touch this machine is allowed."""
     dequantize: bool | None = None
     """Whether an integer model is taken in its float form; None for no."""
+    fixed: dict[str, FixedInput] | None = None
+    """What the manifest fixes of inputs, by name; None for nothing."""
 
 
 class ConversionFlags(SourceFlags):

@@ -24,6 +24,7 @@ from pipeline.formats.table import (
     normalize_source,
 )
 from pipeline.manifest.flags import asked_flags, check_flags
+from pipeline.manifest.fixed_inputs import fixed_inputs
 from pipeline.manifest.model import Model
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, ConvertedSource, FetchedSource
@@ -102,6 +103,7 @@ def parameters(model: Model) -> ConvertParameters:
         output_node_names=model.output_node_names,
         trust=model.trust,
         dequantize=model.dequantize or None,
+        fixed=fixed_inputs(model),
         skip_op_check=model.skip_op_check,
         strip_debug_ops=model.strip_debug_ops,
         control_flow_v2=model.control_flow_v2,

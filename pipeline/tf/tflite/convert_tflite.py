@@ -14,12 +14,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
-from pipeline.errors import ConversionError, PipelineError
 from pipeline.records.flags import ConversionFlags
-from pipeline.records.source import Conversion, Tie
-from pipeline.tf.saved_model.freeze import Frozen, format_reason
+from pipeline.records.source import Conversion
+from pipeline.tf.freeze_function import write_function
 from pipeline.tf.tflite.build_graph import (
     GraphBuilder,
     check_flex,
@@ -29,7 +27,6 @@ from pipeline.tf.tflite.build_graph import (
 )
 from pipeline.tf.tflite.float_form import has_integer_form, make_float_form
 from pipeline.tf.tflite.initial_values import find_state
-from pipeline.tf.tflite.shared_constants import share_constants
 from pipeline.tf.tflite.tflite_metadata import (
     find_contracts,
     find_labels,
@@ -43,7 +40,6 @@ from pipeline.tf.tflite.tflite_signature import (
     find_scales,
     find_steps,
 )
-from pipeline.tf.write_graph_model import write_graph_model
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.quantize.exact_weights import SmallWeight, store_exactly
 
@@ -77,13 +73,10 @@ def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Con
     if not flags.trust:
         check_flex(model)
     builder = GraphBuilder(model=model)
-    function = trace_graph(builder, ends)
-    frozen = _freeze(function, source, control_flow_v2=flags.control_flow_v2)
-    written = write_graph_model(
-        frozen,
-        inputs=_tie(ends.all_inputs(graph), frozen.inputs),
-        outputs=_tie(ends.all_outputs(graph), frozen.outputs),
-        signature=converter._build_signature_def(frozen.graph, frozen.inputs, frozen.outputs),  # noqa: SLF001  # the pinned converter has no other way
+    written = write_function(
+        trace_graph(builder, ends),
+        inputs=ends.all_inputs(graph),
+        outputs=ends.all_outputs(graph),
         source=source,
         folder=folder,
         flags=flags,
@@ -176,26 +169,3 @@ def _node_name(name: str, number: int) -> str:
     """Return a name that a node may have: "input_a_b" for "input a/b"."""
     cleaned = _NOT_IN_NAMES.sub("_", name).strip("_.")
     return f"{cleaned or 'input'}_{number}" if not cleaned[:1].isalpha() else cleaned
-
-
-def _freeze(function: Any, source: Path, *, control_flow_v2: bool) -> Frozen:
-    try:
-        graph = converter._freeze_saved_model_v2(function, control_flow_v2)  # noqa: SLF001  # the pinned converter has no other way
-    except PipelineError:
-        raise
-    except Exception as error:
-        raise ConversionError(
-            f"TensorFlow cannot freeze the graph: {format_reason(error, source)}"
-        ) from error
-    return Frozen(
-        graph=share_constants(graph),
-        inputs=function.inputs,
-        outputs=function.outputs,
-        tensorflow_version=tf.version.VERSION,
-        initializer_graph=None,
-        resource_ids=None,
-    )
-
-
-def _tie(ends: Mapping[str, Tensor], tensors: Any) -> list[Tie]:
-    return [Tie(name=name, tensor=tensor.name) for name, tensor in zip(ends, tensors, strict=True)]

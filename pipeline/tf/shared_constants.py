@@ -1,4 +1,4 @@
-"""Constants that several operators of a file read: one node for all of them.
+"""Constants that several operators of a model read: one node for all of them.
 
 Each reader gets a kernel in the layout of TensorFlow, a node of its own; equal ones are put
 together again, so that a model is not larger than its file.

@@ -1,0 +1,102 @@
+"""ONNX file to graph model.
+
+The operators of the file become a graph of TensorFlow, which goes the way of every other graph:
+lowering, the converter's optimizer, repairs. Images have their channels last in it; inputs and
+outputs keep the layout of the file, unless the manifest asks for channels last.
+"""
+
+from pathlib import Path
+
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion, StatedSignature, StatedTensor
+from pipeline.tf.freeze_function import write_function
+from pipeline.tf.onnx.build_graph import GraphBuilder
+from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
+from pipeline.tf.onnx.onnx_model import End, OnnxModel, read_onnx
+from pipeline.tf.onnx.operators import check_operators
+from pipeline.tf.onnx.trace import trace_graph
+
+SIGNATURE_KEY = "main"
+"""The key of the inputs and outputs of a file, which has one set of them."""
+
+
+def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
+    """Convert an ONNX file.
+
+    Args:
+        source: An .onnx file; its external data lie beside it.
+        folder: Where to write model.json and shards.
+        flags: skip_op_check, strip_debug_ops, control_flow_v2, experiments,
+            weight_shard_size_bytes and fixed are read.
+
+    Returns:
+        Inputs and outputs with their tensors; repairs; what the file says of itself.
+
+    Raises:
+        FormatError: It is damaged; the message names the place.
+        ConversionError: An operator has no equal in TensorFlow or TensorFlow.js.
+        ManifestError: What the manifest fixes does not fit the file.
+    """
+    model = read_onnx(source)
+    fixed = fix_inputs(model, flags.fixed)
+    written = write_onnx(model, fixed, source=source, folder=folder, flags=flags)
+    return Conversion(
+        signature_key=SIGNATURE_KEY,
+        signatures={SIGNATURE_KEY: describe_ends(model)},
+        inputs=written.inputs,
+        outputs=written.outputs,
+        repairs=written.repairs,
+    )
+
+
+def write_onnx(
+    model: OnnxModel, fixed: Fixed, *, source: Path, folder: Path, flags: ConversionFlags
+) -> Conversion:
+    """Build the graph of a file and write it as model.json and shards.
+
+    Args:
+        model: The file.
+        fixed: Inputs as the graph has them.
+        source: The source's own path, which messages must not show.
+        folder: The folder to write to.
+        flags: As `convert_onnx` reads them, but for fixed.
+
+    Returns:
+        Inputs and outputs with their tensors, and repairs.
+
+    Raises:
+        FormatError: The file is damaged; the message names the place.
+        ConversionError: An operator has no equal in TensorFlow or TensorFlow.js.
+    """
+    check_operators(model)
+    builder = GraphBuilder(model=model)
+    function = trace_graph(
+        builder, constants=fixed.constants, orders=fixed.orders, shapes=fixed.shapes
+    )
+    written = write_function(
+        function,
+        inputs=[end.name for end in model.graph.inputs if end.name not in fixed.constants],
+        outputs=[end.name for end in model.graph.outputs],
+        source=source,
+        folder=folder,
+        flags=flags,
+    )
+    return written.model_copy(update={"repairs": [*builder.state.notes, *written.repairs]})
+
+
+def describe_ends(model: OnnxModel) -> StatedSignature:
+    """Return the inputs and outputs of a file as records have them."""
+    return StatedSignature(
+        inputs={end.name: _state(end) for end in model.graph.inputs},
+        outputs={end.name: _state(end) for end in model.graph.outputs},
+    )
+
+
+def _state(end: End) -> StatedTensor:
+    shape = None
+    if end.sizes is not None:
+        shape = tuple(size if isinstance(size, int) else None for size in end.sizes)
+    return StatedTensor(tensor=end.name, dtype=_DTYPES.get(end.dtype or "", end.dtype), shape=shape)
+
+
+_DTYPES = {"str": "string"}

@@ -1,0 +1,109 @@
+"""What the manifest fixes of the inputs of a file: shapes, constants, and channels put last."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import ManifestError
+from pipeline.records.flags import FixedInput
+from pipeline.tf.layout.convolution import channels_last
+from pipeline.tf.layout.value import Order
+from pipeline.tf.onnx.onnx_model import End, OnnxModel
+
+_CHANNELS = (1, 3, 4)
+_NDIM_IMAGE = 4
+
+
+@dataclass(kw_only=True)
+class Fixed:
+    """Inputs as the graph has them.
+
+    Attributes:
+        constants: Values of inputs that are written into the graph, by name.
+        orders: The order of axes of inputs whose channels are put last, by name.
+        shapes: Sizes of inputs, in the model's order of axes, by name.
+    """
+
+    constants: dict[str, Any] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    shapes: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
+
+
+def fix_inputs(model: OnnxModel, fixed: Mapping[str, FixedInput] | None) -> Fixed:
+    """Return what the manifest fixes of a model's inputs.
+
+    Raises:
+        ManifestError: A shape does not fit the model, or a constant its input.
+    """
+    made = Fixed()
+    for end in model.graph.inputs:
+        asked = (fixed or {}).get(end.name)
+        if asked is None:
+            continue
+        shape = _shape_of(end)
+        if asked.layout == "nhwc" and has_channels_in_front(end):
+            assert shape is not None
+            made.orders[end.name] = channels_last(len(shape))
+        if asked.shape is not None:
+            order = made.orders.get(end.name)
+            sizes = asked.shape if order is None else _unorder(asked.shape, order)
+            _check_shape(end, sizes, asked.shape)
+            made.shapes[end.name] = tuple(sizes)
+        if asked.constant is not None:
+            made.constants[end.name] = _fill(end, made.shapes.get(end.name) or shape, asked.constant)
+    return made
+
+
+def has_channels_in_front(end: End) -> bool:
+    """Return whether an input has the shape of a picture whose channels are its second axis."""
+    sizes = end.sizes or ()
+    return (
+        len(sizes) == _NDIM_IMAGE
+        and sizes[1] in _CHANNELS
+        and (sizes[3] not in _CHANNELS or sizes[1] == sizes[3])
+    )
+
+
+def _shape_of(end: End) -> tuple[int | None, ...] | None:
+    if end.sizes is None:
+        return None
+    return tuple(size if isinstance(size, int) else None for size in end.sizes)
+
+
+def _unorder(sizes: list[int], order: Order) -> list[int]:
+    """Return sizes in the model's order of axes."""
+    if len(sizes) != len(order):
+        return sizes
+    return [sizes[order.index(axis)] for axis in range(len(order))]
+
+
+def _check_shape(end: End, sizes: list[int], asked: list[int]) -> None:
+    shape = _shape_of(end)
+    fits = shape is None or (
+        len(shape) == len(sizes)
+        and all(own in (None, size) for own, size in zip(shape, sizes, strict=True))
+    )
+    if not fits:
+        raise ManifestError(
+            f"inputs.{end.name}.shape: found {asked}; the model has {list(end.sizes or ())}"
+        )
+
+
+def _fill(end: End, shape: tuple[int | None, ...] | None, number: float | list[float]) -> Any:
+    """Return the value of a constant input: one number for all elements, or each of them."""
+    numbers = np.asarray(number, np.float64)
+    dtype = end.dtype or "float32"
+    if shape is None or None in shape:
+        if numbers.ndim == 0 and not shape:
+            return numbers.astype(dtype)
+        sizes = [1 if size is None else size for size in shape or (numbers.size,)]
+    else:
+        sizes = [size for size in shape if size is not None]
+    count = int(np.prod(sizes))
+    if numbers.size not in (1, count):
+        raise ManifestError(
+            f"inputs.{end.name}.constant: found {numbers.size} numbers; expected 1 or {count}"
+        )
+    return np.broadcast_to(numbers.reshape(-1), (count,)).reshape(sizes).astype(dtype)
