@@ -177,16 +177,23 @@ def _convolve_depthwise(held: Any, weights: Value, window: Window, channels: int
     strides, rest = _split_strides(window)
     if strides[0] != strides[1]:
         strides, rest = [1, 1], strides
-    held = _pad_for_depthwise(held, window)
-    padding: Any = "VALID"
+    padding = "VALID"
+    if strides == [1, 1] and _is_centred(window):
+        padding = "SAME"
+    else:
+        held = pad_space(held, window.before, window.after)
     made = tf.nn.depthwise_conv2d(
         held, kernel, strides=[1, *strides, 1], padding=padding, dilations=list(window.dilations)
     )
     return _thin_out(made, rest)
 
 
-def _pad_for_depthwise(held: Any, window: Window) -> Any:
-    return pad_space(held, window.before, window.after)
+def _is_centred(window: Window) -> bool:
+    """Return whether a window that moves by 1 leaves the sizes as they are, as "SAME" does."""
+    return all(
+        before == after and before + after == reach - 1
+        for before, after, reach in zip(window.before, window.after, window.reach, strict=True)
+    )
 
 
 def _reshape(weights: Value, shape: Sequence[Size]) -> Any:
