@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.layout.sizes import Size, is_known
+from pipeline.tf.layout.sizes import Size
 from pipeline.tf.layout.value import Order, Value, arrange, wrap
 
 
@@ -223,7 +223,7 @@ def _convolve_groups(held: Any, weights: Value, window: Window, groups: int) -> 
     return tf.concat(made, -1)
 
 
-def deconvolve(
+def deconvolve(  # noqa: PLR0913  # a convolution, and what is added behind it
     value: Value,
     kernel: Value,
     bias: Value | None,
@@ -252,10 +252,10 @@ def deconvolve(
     # (space …, outputs, channels)
     weights = arrange(kernel, (*range(2, rank), 1, 0))
     full = [
-        (size - 1) * stride + reach if is_known(size) else (size + (-1)) * stride + reach
+        (size - 1) * stride + reach
         for size, stride, reach in zip(value.sizes[2:], window.strides, window.reach, strict=True)
     ]
-    made = _deconvolve_held(held, weights, window, full, groups)
+    made = _deconvolve_held(held, weights, window, groups)
     after = [own - more for own, more in zip(window.after, extra, strict=True)]
     made = pad_space(made, [-n for n in window.before], [-n for n in after])
     if bias is not None:
@@ -270,9 +270,7 @@ def deconvolve(
     )
 
 
-def _deconvolve_held(
-    held: Any, weights: Value, window: Window, full: Sequence[Size], groups: int
-) -> Any:
+def _deconvolve_held(held: Any, weights: Value, window: Window, groups: int) -> Any:
     """Return the whole result, of which nothing is cut."""
     kernel = _spread(weights.tensor, window.dilations)
     parts = tf.split(held, groups, axis=-1) if groups > 1 else [held]

@@ -11,7 +11,7 @@ import itertools
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
 
 import tensorflow as tf
@@ -114,7 +114,7 @@ def new_size(tensor: Any, axis: int, name: str | None = None) -> Size:
     return _atom(Symbol(name or f"#{next(_numbers)}", tensor, axis))
 
 
-def is_known(size: Size) -> bool:
+def is_known(size: Size) -> TypeGuard[int]:
     """Return whether a size is a number."""
     return not isinstance(size, Sum)
 

@@ -1,4 +1,4 @@
-"""The table of all operators: by domain and name, the rule that builds it or the reason why none does."""
+"""The table of all operators: the rule that builds each, or the reason why none does."""
 
 from collections.abc import Mapping
 

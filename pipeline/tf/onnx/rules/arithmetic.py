@@ -134,15 +134,19 @@ def _clip(call: Call) -> Value:
     if low is not None and high is not None and is_float(value.dtype):
         if float(low) == 0.0 and float(high) == 6.0:  # noqa: PLR2004  # what TensorFlow.js fuses
             return elementwise(tf.nn.relu6, [value])
-        limits = {"clip_value_min": low.item(), "clip_value_max": high.item()}
-        return elementwise(lambda a: tf.raw_ops.ClipByValue(t=a, **limits), [value])
+        least, most = low.item(), high.item()
+        return elementwise(
+            lambda a: tf.raw_ops.ClipByValue(t=a, clip_value_min=least, clip_value_max=most),
+            [value],
+        )
     for limit, compute in ((low, tf.maximum), (high, tf.minimum)):
         if limit is not None and not _is_extreme(limit, value.dtype):
-            number = limit.item()
-            value = elementwise(
-                lambda a, c=compute, n=number: c(a, tf.cast(n, a.dtype)), [value]
-            )
+            value = _limit(value, compute, limit.item())
     return value
+
+
+def _limit(value: Value, compute: Callable[..., Any], number: float) -> Value:
+    return elementwise(lambda a: compute(a, tf.cast(number, a.dtype)), [value])
 
 
 def _is_extreme(limit: Any, dtype: str) -> bool:
@@ -218,9 +222,7 @@ def _cast(call: Call) -> Value:
     if dtype == "bool":
         return elementwise(lambda a: tf.not_equal(a, tf.zeros([], a.dtype)), [value], dtype)
     if is_integer(dtype):
-        return elementwise(
-            lambda a: wrap_around(tf.cast(a, tf.int32), dtype), [value], dtype
-        )
+        return elementwise(lambda a: wrap_around(tf.cast(a, tf.int32), dtype), [value], dtype)
     return elementwise(lambda a: tf.cast(a, tf.float32), [value], dtype)
 
 
