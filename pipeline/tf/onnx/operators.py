@@ -7,16 +7,43 @@ from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
 from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
-from pipeline.tf.onnx.rules import arithmetic, convolutions, reductions, shapes
+from pipeline.tf.onnx.rules import (
+    activations,
+    arithmetic,
+    bits,
+    convolutions,
+    einsum,
+    indices,
+    normalizations,
+    pools,
+    recurrent,
+    reductions,
+    selection,
+    shapes,
+)
+
+MICROSOFT = "com.microsoft"
+"""The domain of the operators of ONNX Runtime."""
 
 _NUM_PLACES = 3
 
 RULES: Mapping[str, Table] = {
     STANDARD: {
+        **activations.RULES,
         **arithmetic.RULES,
+        **bits.RULES,
         **convolutions.RULES,
+        **einsum.RULES,
+        **indices.RULES,
+        **normalizations.RULES,
+        **pools.RULES,
+        **recurrent.RULES,
         **reductions.RULES,
+        **selection.RULES,
         **shapes.RULES,
+    },
+    MICROSOFT: {
+        **recurrent.MICROSOFT,
     },
 }
 """The rules of each domain, by the name of the operator."""
