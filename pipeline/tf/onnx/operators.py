@@ -13,6 +13,7 @@ from pipeline.tf.onnx.rules import (
     normalizations,
     pools,
     reductions,
+    resize,
     shapes,
 )
 
@@ -25,6 +26,7 @@ RULES: Mapping[str, Table] = {
         **normalizations.RULES,
         **pools.RULES,
         **reductions.RULES,
+        **resize.RULES,
         **shapes.RULES,
     },
 }
