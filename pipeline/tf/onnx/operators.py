@@ -18,6 +18,7 @@ from pipeline.tf.onnx.rules import (
     pools,
     recurrent,
     reductions,
+    resize,
     selection,
     shapes,
 )
@@ -39,6 +40,7 @@ RULES: Mapping[str, Table] = {
         **pools.RULES,
         **recurrent.RULES,
         **reductions.RULES,
+        **resize.RULES,
         **selection.RULES,
         **shapes.RULES,
     },
