@@ -7,7 +7,7 @@ from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
 from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
-from pipeline.tf.onnx.rules import arithmetic, convolutions, recurrent, reductions, shapes
+from pipeline.tf.onnx.rules import arithmetic, control_flow, convolutions, recurrent, reductions, shapes
 
 MICROSOFT = "com.microsoft"
 """The domain of the operators of ONNX Runtime."""
@@ -17,6 +17,7 @@ _NUM_PLACES = 3
 RULES: Mapping[str, Table] = {
     STANDARD: {
         **arithmetic.RULES,
+        **control_flow.RULES,
         **convolutions.RULES,
         **recurrent.RULES,
         **reductions.RULES,
