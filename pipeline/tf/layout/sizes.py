@@ -148,7 +148,8 @@ def materialize(size: Size) -> Any:
     for atoms, factor in sorted(size.terms, key=repr):
         value: Any = factor
         for atom in atoms:
-            value = _value_of(atom) * value if value != 1 else _value_of(atom)
+            number = _value_of(atom)
+            value = number if isinstance(value, int) and value == 1 else number * value
         total = value if total is None else total + value
     return total
 

@@ -7,7 +7,16 @@ from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
 from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
-from pipeline.tf.onnx.rules import arithmetic, control_flow, convolutions, recurrent, reductions, shapes
+from pipeline.tf.onnx.rules import (
+    arithmetic,
+    attention,
+    contrib,
+    control_flow,
+    convolutions,
+    recurrent,
+    reductions,
+    shapes,
+)
 
 MICROSOFT = "com.microsoft"
 """The domain of the operators of ONNX Runtime."""
@@ -17,13 +26,14 @@ _NUM_PLACES = 3
 RULES: Mapping[str, Table] = {
     STANDARD: {
         **arithmetic.RULES,
+        **contrib.RULES,
         **control_flow.RULES,
         **convolutions.RULES,
         **recurrent.RULES,
         **reductions.RULES,
         **shapes.RULES,
     },
-    MICROSOFT: {**recurrent.MICROSOFT},
+    MICROSOFT: {**attention.MICROSOFT, **contrib.MICROSOFT, **recurrent.MICROSOFT},
 }
 """The rules of each domain, by the name of the operator."""
 
