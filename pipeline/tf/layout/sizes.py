@@ -148,8 +148,8 @@ def materialize(size: Size) -> Any:
     for atoms, factor in sorted(size.terms, key=repr):
         value: Any = factor
         for atom in atoms:
-            number = _value_of(atom)
-            value = number if isinstance(value, int) and value == 1 else number * value
+            is_one = isinstance(value, int) and value == 1
+            value = _value_of(atom) if is_one else _value_of(atom) * value
         total = value if total is None else total + value
     return total
 

@@ -11,7 +11,7 @@ from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, StatedSignature, StatedTensor
 from pipeline.tf.freeze_function import write_function
 from pipeline.tf.onnx.build_graph import GraphBuilder
-from pipeline.tf.onnx.fixed_inputs import fix_inputs
+from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.onnx.onnx_model import End, OnnxModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.trace import trace_graph
@@ -38,8 +38,37 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
         ManifestError: What the manifest fixes does not fit the file.
     """
     model = read_onnx(source)
-    check_operators(model)
     fixed = fix_inputs(model, flags.fixed)
+    written = write_onnx(model, fixed, source=source, folder=folder, flags=flags)
+    return Conversion(
+        signature_key=SIGNATURE_KEY,
+        signatures={SIGNATURE_KEY: describe_ends(model)},
+        inputs=written.inputs,
+        outputs=written.outputs,
+        repairs=written.repairs,
+    )
+
+
+def write_onnx(
+    model: OnnxModel, fixed: Fixed, *, source: Path, folder: Path, flags: ConversionFlags
+) -> Conversion:
+    """Build the graph of a file and write it as model.json and shards.
+
+    Args:
+        model: The file.
+        fixed: Inputs as the graph has them.
+        source: The source's own path, which messages must not show.
+        folder: The folder to write to.
+        flags: As `convert_onnx` reads them, but for fixed.
+
+    Returns:
+        Inputs and outputs with their tensors, and repairs.
+
+    Raises:
+        FormatError: The file is damaged; the message names the place.
+        ConversionError: An operator has no equal in TensorFlow or TensorFlow.js.
+    """
+    check_operators(model)
     builder = GraphBuilder(model=model)
     function = trace_graph(
         builder, constants=fixed.constants, orders=fixed.orders, shapes=fixed.shapes
@@ -52,13 +81,7 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
         folder=folder,
         flags=flags,
     )
-    return Conversion(
-        signature_key=SIGNATURE_KEY,
-        signatures={SIGNATURE_KEY: describe_ends(model)},
-        inputs=written.inputs,
-        outputs=written.outputs,
-        repairs=[*builder.state.notes, *written.repairs],
-    )
+    return written.model_copy(update={"repairs": [*builder.state.notes, *written.repairs]})
 
 
 def describe_ends(model: OnnxModel) -> StatedSignature:

@@ -5,7 +5,7 @@ multiplied. Caches of keys and values are inputs and outputs of the graph; those
 memory of an input are refused, as TensorFlow.js changes no tensor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -311,6 +311,19 @@ def _turn(tensor: Any, cosine: Any, sine: Any, *, is_interleaved: bool) -> Any:
         return tf.concat([left, right], -1)
     return tf.reshape(tf.stack([left, right], axis=-1), tf.shape(tensor))
 
+
+_IN_PLACE = "it changes a cache of keys and values in place, and TensorFlow.js changes no tensor"
+
+REFUSED: Mapping[str, str] = {
+    "DecoderMaskedMultiHeadAttention": _IN_PLACE,
+    "DecoderMaskedSelfAttention": _IN_PLACE,
+    "GroupQueryAttention": _IN_PLACE,
+    "PackedAttention": "its sequences are packed without padding",
+    "PackedMultiHeadAttention": "its sequences are packed without padding",
+    "PagedAttention": _IN_PLACE,
+    "SparseAttention": _IN_PLACE,
+}
+"""Operators of ONNX Runtime that cannot be converted, with the reason."""
 
 MICROSOFT: Table = {
     "Attention": _attention,

@@ -288,47 +288,6 @@ def _fill(call: Call) -> Any:
     return wrap(filled, number.dtype.name, sizes=sizes)
 
 
-def _gather(call: Call) -> Any:
-    """Gather: negative indices count from the end."""
-    value, indices = call.value(0), call.value(1)
-    axis = call.axis(0)
-    size = value.sizes[axis]
-    places = _from_front(indices, size)
-    if indices.rank == 0:
-        return _take_one(value, places, axis)
-    tensor = tf.gather(value.plain, places.plain, axis=axis)
-    sizes = (*value.sizes[:axis], *indices.sizes, *value.sizes[axis + 1 :])
-    return wrap(tensor, value.dtype, sizes=sizes)
-
-
-def _take_one(value: Value, place: Value, axis: int) -> Value:
-    """Return one place of an axis, which goes away."""
-    held_axis = value.order.index(axis)
-    if place.is_known:
-        cut: list[Any] = [slice(None)] * value.rank
-        cut[held_axis] = int(place.array)
-        held = value.tensor[tuple(cut)]
-    else:
-        held = tf.gather(value.tensor, place.plain, axis=held_axis)
-    order = tuple(a - (a > axis) for a in value.order if a != axis)
-    sizes = [size for number, size in enumerate(value.sizes) if number != axis]
-    return wrap(held, value.dtype, order=order, sizes=sizes)
-
-
-def _from_front(indices: Value, size: Size) -> Value:
-    """Return indices counted from the front of an axis."""
-    if indices.is_known:
-        array = indices.array
-        if not np.any(array < 0):
-            return indices
-        if is_known(size):
-            return constant(np.where(array < 0, array + size, array))
-    places = indices.plain
-    return wrap(
-        tf.where(places < 0, places + materialize(size), places), "int64", sizes=indices.sizes
-    )
-
-
 _CONSTANT, _EDGE, _REFLECT, _WRAP = "constant", "edge", "reflect", "wrap"
 
 
@@ -421,7 +380,6 @@ RULES: Table = {
     "Expand": _expand,
     "Tile": _tile,
     "ConstantOfShape": _fill,
-    "Gather": _gather,
     "Pad": _pad,
     "Shape": _shape,
     "Size": _shape,
