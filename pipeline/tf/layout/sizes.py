@@ -119,6 +119,22 @@ def is_known(size: Size) -> TypeGuard[int]:
     return not isinstance(size, Sum)
 
 
+def is_visible(size: Size) -> bool:
+    """Return whether the graph that is being built, or one around it, can compute a size."""
+    if not isinstance(size, Sum):
+        return True
+    return all(_is_visible(atom) for atoms, _ in size.terms for atom in atoms)
+
+
+def _is_visible(atom: "Atom") -> bool:
+    if isinstance(atom, Quotient):
+        return is_visible(atom.size) and is_visible(atom.by)
+    graph = tf.compat.v1.get_default_graph()
+    while graph is not None and graph is not atom.tensor.graph:
+        graph = getattr(graph, "outer_graph", None)
+    return graph is not None
+
+
 def product(sizes: Iterable[Size]) -> Size:
     """Return the product of sizes."""
     result: Size = 1

@@ -15,6 +15,7 @@ from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.tf.layout.value import Value, constant, natural
 from pipeline.tf.onnx.call import Call, State
 from pipeline.tf.onnx.functions import expand
+from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import Graph, Node, OnnxModel
 from pipeline.tf.onnx.operators import NEVER_FOLDED, find_rule
 from pipeline.tf.onnx.sizes_of_shapes import SIZE_RULES
@@ -139,6 +140,8 @@ def _is_foldable(call: Call) -> bool:
 
 def _to_constant(value: Value) -> Value:
     """Return a value that was computed outside of the graph as a constant."""
+    if isinstance(value, Listed):
+        return replace(value, items=tuple(map(_to_constant, value.items)))
     if value.is_array:
         return value
     array = np.asarray(value.held.numpy())

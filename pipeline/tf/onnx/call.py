@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pipeline.errors import ConversionError, FormatError
 from pipeline.tf.layout.value import Value, constant, held_dtype, wrap
+from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import Graph, Node
 
 Build = Callable[[Graph, Mapping[str, Value]], list[Value]]
@@ -146,8 +147,8 @@ class Call:
         return [self._finish_one(part, index) for index, part in enumerate(parts)]
 
     def _finish_one(self, made: Any, index: int) -> Value:
-        if isinstance(made, Value):
-            return made
+        if isinstance(made, Value | Listed):
+            return made  # type: ignore[return-value]  # rules of sequences look for lists
         dtype = self.dtypes[index] if index < len(self.dtypes) else None
         if isinstance(made, np.ndarray | np.generic):
             return constant(np.asarray(made), dtype)
