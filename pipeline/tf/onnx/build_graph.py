@@ -77,6 +77,10 @@ class GraphBuilder:
         )
         try:
             return self._compute(call)
+        except ConversionError as error:
+            if node.label in str(error):
+                raise
+            raise ConversionError(f"{node.label}: {error}", hint=error.hint) from error
         except PipelineError:
             raise
         except Exception as error:
@@ -117,7 +121,7 @@ def _check_dtypes(call: Call) -> None:
     """Raise for numbers of so few bits that TensorFlow.js cannot even stand in for them."""
     dtypes = [*call.dtypes, *(value.dtype for value in call.inputs if value is not None)]
     for dtype in dtypes:
-        if dtype and (dtype.startswith(("float8", "float4", "float6")) or dtype in _TOO_SMALL):
+        if dtype and (dtype.startswith(("float8_", "float4_", "float6_")) or dtype in _TOO_SMALL):
             raise call.refuse(f"TensorFlow.js has no numbers of dtype {dtype}")
 
 
