@@ -4,7 +4,7 @@ What depends on constants alone is computed at once, by the same rules: they run
 graph then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -156,8 +156,3 @@ def _to_constant(value: Value) -> Value:
         array = array.astype(value.dtype)
     sizes = tuple(array.shape[value.order.index(axis)] for axis in natural(value.rank))
     return Value(held=array, dtype=value.dtype, order=value.order, sizes=sizes)
-
-
-def outputs_of(made: Sequence[Value]) -> list[Any]:
-    """Return values as tensors with the model's order of axes."""
-    return [value.plain for value in made]
