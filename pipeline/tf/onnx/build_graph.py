@@ -6,7 +6,6 @@ graph then.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
