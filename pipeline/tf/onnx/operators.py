@@ -1,4 +1,4 @@
-"""The table of all operators: by domain and name, the rule that builds it or the reason why none does."""
+"""The table of all operators: the rule that builds each, or the reason why none does."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,21 @@ from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
 from pipeline.tf.onnx.rules import (
     activations,
     arithmetic,
+    attention,
     bits,
+    contrib,
+    control_flow,
     convolutions,
     einsum,
     indices,
     normalizations,
     pools,
+    random,
     recurrent,
     reductions,
+    resize,
     selection,
+    sequences,
     shapes,
 )
 
@@ -34,26 +40,36 @@ RULES: Mapping[str, Table] = {
         **activations.RULES,
         **arithmetic.RULES,
         **bits.RULES,
+        **contrib.RULES,
+        **control_flow.RULES,
         **convolutions.RULES,
         **einsum.RULES,
         **indices.RULES,
         **normalizations.RULES,
         **pools.RULES,
+        **random.DROPOUT,
+        **random.RULES,
         **recurrent.RULES,
         **reductions.RULES,
+        **resize.RULES,
         **selection.RULES,
+        **sequences.RULES,
         **shapes.RULES,
     },
     MICROSOFT: {
+        **attention.MICROSOFT,
+        **contrib.MICROSOFT,
         **recurrent.MICROSOFT,
     },
 }
 """The rules of each domain, by the name of the operator."""
 
-REFUSED: Mapping[tuple[str, str], str] = {}
+REFUSED: Mapping[tuple[str, str], str] = {
+    **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},
+}
 """Operators that cannot be converted, with the reason."""
 
-NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset()
+NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset((STANDARD, op) for op in random.RULES)
 """Operators that compute something else each time."""
 
 def find_rule(node: Node) -> Rule | None:
