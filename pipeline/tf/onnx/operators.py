@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import onnx
+
 from pipeline.errors import ConversionError
 from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
@@ -71,12 +73,20 @@ REFUSED: Mapping[tuple[str, str], str] = {
 NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset((STANDARD, op) for op in random.RULES)
 """Operators that compute something else each time."""
 
-_UNKNOWN = "this operator is not known"
-
-
 def find_rule(node: Node) -> Rule | None:
     """Return the rule of an operator; None where its function defines it."""
     return RULES.get(node.domain, {}).get(node.op)
+
+
+def why_unknown(node: Node) -> str:
+    """Return why no rule builds an operator: "no rule converts it"."""
+    if (node.domain, node.op) in REFUSED:
+        return REFUSED[node.domain, node.op]
+    if onnx.defs.has(node.op, node.domain):
+        return "no rule converts it"
+    if node.domain in RULES:
+        return "no operator of this name is known"
+    return f"no operators of {node.domain} are known"
 
 
 def check_operators(model: OnnxModel) -> None:
@@ -91,7 +101,7 @@ def check_operators(model: OnnxModel) -> None:
         if find_rule(node) is None and not has_function(node):
             name = f"{node.domain}.{node.op}" if node.domain else node.op
             places.setdefault(name, []).append(f"node {node.number}")
-            reasons[name] = REFUSED.get((node.domain, node.op), _UNKNOWN)
+            reasons[name] = why_unknown(node)
     if not places:
         return
     listed = "; ".join(
