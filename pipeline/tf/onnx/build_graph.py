@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ConversionError, FormatError, PipelineError
-from pipeline.tf.layout.value import Value, constant, natural
+from pipeline.tf.layout.value import Category, Value, constant, natural
 from pipeline.tf.onnx.call import Call, State
 from pipeline.tf.onnx.functions import expand
 from pipeline.tf.onnx.onnx_model import Graph, Node, OnnxModel
-from pipeline.tf.onnx.operators import NEVER_FOLDED, find_rule
+from pipeline.tf.onnx.operators import NEVER_FOLDED, TAKES_CATEGORIES, find_rule
 from pipeline.tf.onnx.sizes_of_shapes import SIZE_RULES
 from pipeline.tf.saved_model.freeze import format_reason
 
@@ -120,8 +120,13 @@ def _check_dtypes(call: Call) -> None:
     """Raise for numbers of so few bits that TensorFlow.js cannot even stand in for them."""
     dtypes = [*call.dtypes, *(value.dtype for value in call.inputs if value is not None)]
     for dtype in dtypes:
-        if dtype and (dtype.startswith(("float8", "float4", "float6")) or dtype in _TOO_SMALL):
+        if dtype and (dtype.startswith(("float8", "float4", "float6e")) or dtype in _TOO_SMALL):
             raise call.refuse(f"TensorFlow.js has no numbers of dtype {dtype}")
+    categories = any(
+        isinstance(value.dtype, Category) for value in call.inputs if value is not None
+    )
+    if categories and (call.node.domain, call.node.op) not in TAKES_CATEGORIES:
+        raise call.refuse("it computes with texts that the model chooses")
 
 
 def _compute_sizes(call: Call) -> list[Value] | None:

@@ -16,6 +16,9 @@ from pipeline.errors import FormatError
 STANDARD = ""
 """The domain of the operators of the standard, which is also written "ai.onnx"."""
 
+ML = "ai.onnx.ml"
+"""The domain of the operators of classic machine learning."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class End:

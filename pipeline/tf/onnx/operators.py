@@ -6,8 +6,9 @@ from pipeline.errors import ConversionError
 from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
-from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
+from pipeline.tf.onnx.onnx_model import ML, STANDARD, Node, OnnxModel
 from pipeline.tf.onnx.rules import arithmetic, convolutions, reductions, shapes
+from pipeline.tf.onnx.rules.ml import encoders, linear, preprocessing, trees, vectors
 
 _NUM_PLACES = 3
 
@@ -18,14 +19,31 @@ RULES: Mapping[str, Table] = {
         **reductions.RULES,
         **shapes.RULES,
     },
+    ML: {
+        **encoders.RULES,
+        **linear.RULES,
+        **preprocessing.RULES,
+        **trees.RULES,
+        **vectors.RULES,
+    },
 }
 """The rules of each domain, by the name of the operator."""
 
-REFUSED: Mapping[tuple[str, str], str] = {}
+REFUSED: Mapping[tuple[str, str], str] = {
+    **{(ML, op): why for op, why in encoders.REFUSED.items()},
+}
 """Operators that cannot be converted, with the reason."""
 
 NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset()
 """Operators that compute something else each time."""
+
+TAKES_CATEGORIES: frozenset[tuple[str, str]] = frozenset(
+    {
+        *((STANDARD, op) for op in ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")),
+        *((ML, op) for op in ("CategoryMapper", "LabelEncoder", "OneHotEncoder")),
+    }
+)
+"""Operators that take texts which are held as numbers (`pipeline.tf.layout.value.Category`)."""
 
 _UNKNOWN = "this operator is not known"
 
