@@ -32,7 +32,7 @@ from pipeline.tf.tflite.tflite_metadata import (
     find_labels,
     read_metadata,
 )
-from pipeline.tf.tflite.tflite_model import TfliteModel, parse_tflite
+from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
 from pipeline.tf.tflite.tflite_signature import (
     Ends,
     choose_ends,

@@ -121,6 +121,7 @@ def _multiply_flat(
     tensors: Sequence[Any], is_swapped: bool, first: Value, dtype: str, sizes: Sequence[Size]  # noqa: FBT001
 ) -> Value:
     """Multiply all rows of all batches by one matrix, as one product."""
+
     flat = tf.reshape(tensors[0], [-1, first.sizes[-1]])
     made = tf.matmul(flat, tensors[1], transpose_b=is_swapped)
     return wrap(reshape_held(made, sizes), dtype, sizes=sizes)
@@ -150,6 +151,7 @@ def _matmul(call: Call) -> Value:
 
 def _gemm(call: Call) -> Value:
     """Gemm: alpha * A * B + beta * C."""
+
     alpha, beta = float(call.attribute("alpha", 1.0)), float(call.attribute("beta", 1.0))
     values = [
         transpose(call.value(index), (1, 0)) if call.attribute(name, 0) else call.value(index)
