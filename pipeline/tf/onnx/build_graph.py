@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ConversionError, FormatError, PipelineError
-from pipeline.tf.layout.value import Value, constant, natural
+from pipeline.tf.layout.value import Category, Value, constant, natural
 from pipeline.tf.onnx.call import Call, State
 from pipeline.tf.onnx.functions import expand
 from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import Graph, Node, OnnxModel
-from pipeline.tf.onnx.operators import NEVER_FOLDED, find_rule
+from pipeline.tf.onnx.operators import NEVER_FOLDED, TAKES_CATEGORIES, find_rule
 from pipeline.tf.onnx.sizes_of_shapes import SIZE_RULES
 from pipeline.tf.saved_model.freeze import format_reason
 
@@ -122,6 +122,11 @@ def _check_dtypes(call: Call) -> None:
     for dtype in dtypes:
         if dtype and (dtype.startswith(("float8_", "float4_", "float6_")) or dtype in _TOO_SMALL):
             raise call.refuse(f"TensorFlow.js has no numbers of dtype {dtype}")
+    categories = any(
+        isinstance(value.dtype, Category) for value in call.inputs if value is not None
+    )
+    if categories and (call.node.domain, call.node.op) not in TAKES_CATEGORIES:
+        raise call.refuse("it computes with texts that the model chooses")
 
 
 def _compute_sizes(call: Call) -> list[Value] | None:

@@ -8,7 +8,7 @@ outputs keep the layout of the file, unless the manifest asks for channels last.
 from pathlib import Path
 
 from pipeline.records.flags import ConversionFlags
-from pipeline.records.source import Conversion, StatedSignature, StatedTensor
+from pipeline.records.source import Conversion, Labels, StatedSignature, StatedTensor
 from pipeline.tf.freeze_function import write_function
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
@@ -30,7 +30,7 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
             weight_shard_size_bytes and fixed are read.
 
     Returns:
-        Inputs and outputs with their tensors; repairs; what the file says of itself.
+        Inputs and outputs with their tensors; repairs; names of classes.
 
     Raises:
         FormatError: It is damaged; the message names the place.
@@ -46,6 +46,7 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=written.repairs,
+        labels=written.labels,
     )
 
 
@@ -62,7 +63,7 @@ def write_onnx(
         flags: As `convert_onnx` reads them, but for fixed.
 
     Returns:
-        Inputs and outputs with their tensors, and repairs.
+        Inputs and outputs with their tensors, repairs, and names of classes.
 
     Raises:
         FormatError: The file is damaged; the message names the place.
@@ -81,7 +82,20 @@ def write_onnx(
         folder=folder,
         flags=flags,
     )
-    return written.model_copy(update={"repairs": [*builder.state.notes, *written.repairs]})
+    repairs = [*builder.state.notes, *written.repairs]
+    return written.model_copy(update={"repairs": repairs, "labels": _find_labels(builder)})
+
+
+def _find_labels(builder: GraphBuilder) -> dict[str, Labels] | None:
+    """Return the names of the numbers, or of the columns, of outputs."""
+    state = builder.state
+    labels = {}
+    for end in builder.model.graph.outputs:
+        if end.name in state.names:
+            labels[end.name] = Labels(of="values", names=list(state.names[end.name]))
+        elif end.name in state.columns:
+            labels[end.name] = Labels(of="axis", names=list(state.columns[end.name]))
+    return labels or None
 
 
 def describe_ends(model: OnnxModel) -> StatedSignature:

@@ -8,7 +8,7 @@ from pipeline.errors import ConversionError
 from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
-from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
+from pipeline.tf.onnx.onnx_model import ML, STANDARD, Node, OnnxModel
 from pipeline.tf.onnx.rules import (
     activations,
     arithmetic,
@@ -30,6 +30,7 @@ from pipeline.tf.onnx.rules import (
     sequences,
     shapes,
 )
+from pipeline.tf.onnx.rules.ml import encoders, linear, preprocessing, trees, vectors
 
 MICROSOFT = "com.microsoft"
 """The domain of the operators of ONNX Runtime."""
@@ -49,6 +50,7 @@ RULES: Mapping[str, Table] = {
         **normalizations.RULES,
         **pads.RULES,
         **pools.RULES,
+        **random.DROPOUT,
         **random.RULES,
         **recurrent.RULES,
         **reductions.RULES,
@@ -56,6 +58,13 @@ RULES: Mapping[str, Table] = {
         **selection.RULES,
         **sequences.RULES,
         **shapes.RULES,
+    },
+    ML: {
+        **encoders.RULES,
+        **linear.RULES,
+        **preprocessing.RULES,
+        **trees.RULES,
+        **vectors.RULES,
     },
     MICROSOFT: {
         **attention.MICROSOFT,
@@ -66,12 +75,23 @@ RULES: Mapping[str, Table] = {
 """The rules of each domain, by the name of the operator."""
 
 REFUSED: Mapping[tuple[str, str], str] = {
+    **{(ML, op): why for op, why in encoders.REFUSED.items()},
     **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},
 }
 """Operators that cannot be converted, with the reason."""
 
 NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset((STANDARD, op) for op in random.RULES)
 """Operators that compute something else each time."""
+
+TAKES_CATEGORIES: frozenset[tuple[str, str]] = frozenset(
+    {
+        *((STANDARD, op) for op in ("Cast", "Flatten", "Identity", "Reshape")),
+        *((STANDARD, op) for op in ("Squeeze", "Unsqueeze")),
+        *((ML, op) for op in ("CategoryMapper", "LabelEncoder", "OneHotEncoder")),
+    }
+)
+"""Operators that take texts which are held as numbers (`pipeline.tf.layout.value.Category`)."""
+
 
 def find_rule(node: Node) -> Rule | None:
     """Return the rule of an operator; None where its function defines it."""
