@@ -14,6 +14,7 @@ from pipeline.tf.onnx.rules import (
     pools,
     reductions,
     resize,
+    sampling,
     shapes,
 )
 
@@ -27,12 +28,15 @@ RULES: Mapping[str, Table] = {
         **pools.RULES,
         **reductions.RULES,
         **resize.RULES,
+        **sampling.RULES,
         **shapes.RULES,
     },
 }
 """The rules of each domain, by the name of the operator."""
 
-REFUSED: Mapping[tuple[str, str], str] = {}
+REFUSED: Mapping[tuple[str, str], str] = {
+    (STANDARD, "ImageDecoder"): "a graph of TensorFlow.js reads no image files; feed it pixels",
+}
 """Operators that cannot be converted, with the reason."""
 
 NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset()

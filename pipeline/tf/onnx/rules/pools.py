@@ -128,7 +128,11 @@ def _unpool(call: Call) -> Value:
         found = listed_sizes(call.value(2))
         if found is None:
             raise call.refuse("its output_shape is computed")
-        sizes = found
+        if tuple(found) != tuple(sizes):
+            raise call.refuse(
+                "its output_shape is not that of the window, so that the standard and ONNX "
+                "Runtime read its indices differently"
+            )
     total = materialize(_product(sizes))
     places = tf.reshape(call.plain(1), [-1, 1])
     zeros = tf.zeros(tf.reshape(total, [1]))
