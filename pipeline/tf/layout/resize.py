@@ -134,9 +134,7 @@ def resize(value: Value, axes: Mapping[int, Axis], sampling: Sampling) -> Value:
     Raises:
         CannotResizeError: An axis of an open size cannot be resized so.
     """
-    changed = {
-        number: axis for number, axis in axes.items() if not _is_identity(axis, sampling)
-    }
+    changed = {number: axis for number, axis in axes.items() if not _is_identity(axis, sampling)}
     if not changed:
         return value
     made = _call_op(value, changed, sampling)
@@ -241,7 +239,9 @@ def _flags_of_nearest(axis: Axis, sampling: Sampling) -> frozenset[Flags]:
     repeats = sampling.places in ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric") and (
         sampling.rounding.startswith("round_")
     )
-    repeats = repeats or (sampling.places == "asymmetric" and _rounding_of(axis, sampling) == "floor")
+    repeats = repeats or (
+        sampling.places == "asymmetric" and _rounding_of(axis, sampling) == "floor"
+    )
     if not repeats or not axis.multiple:
         return frozenset()
     trial = Axis(size=_MAX_SIZE_OF_FACTOR, target=_MAX_SIZE_OF_FACTOR * axis.multiple)

@@ -193,9 +193,7 @@ def _sum_neighbours(held: Any, size: int) -> Any:
     before = (size - 1) // 2
     pads = [(0, 0)] * (len(held.shape) - 1) + [(before, size - 1 - before)]
     padded = tf.pad(held, pads)
-    return tf.add_n(
-        [padded[..., place : place - size + 1 or None] for place in range(size)]
-    )
+    return tf.add_n([padded[..., place : place - size + 1 or None] for place in range(size)])
 
 
 RULES: Table = {

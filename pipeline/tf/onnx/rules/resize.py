@@ -35,9 +35,11 @@ def _resize(call: Call) -> Value:
         return _upsample(call)
     value = call.value(0)
     stated = call.attribute("axes")
-    numbers = range(value.rank) if stated is None else [
-        call.from_front(int(axis), value.rank) for axis in stated
-    ]
+    numbers = (
+        range(value.rank)
+        if stated is None
+        else [call.from_front(int(axis), value.rank) for axis in stated]
+    )
     sampling = Sampling(
         mode=call.attribute("mode", "nearest"),
         places=call.attribute("coordinate_transformation_mode", "half_pixel"),

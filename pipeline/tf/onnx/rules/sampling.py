@@ -20,9 +20,7 @@ _IMAGE_AXES = 4
 
 def _depth_to_space(call: Call) -> Value:
     blocks_last = call.attribute("mode", "DCR") == "CRD"
-    return depth_to_space(
-        call.value(0), int(call.attribute("blocksize")), blocks_last=blocks_last
-    )
+    return depth_to_space(call.value(0), int(call.attribute("blocksize")), blocks_last=blocks_last)
 
 
 def _space_to_depth(call: Call) -> Value:
@@ -124,9 +122,7 @@ def _pool_largest(
         share = tf.constant((np.arange(counts[axis]) + 0.5) / counts[axis], tf.float32)
         place = starts[axis][:, None] + lengths[axis][:, None] * share
         shape = [-1, counts[0], 1] if axis == 0 else [-1, 1, counts[1]]
-        insides.append(
-            tf.reshape(tf.cast((place >= -1.0) & (place <= size), tf.float32), shape)
-        )
+        insides.append(tf.reshape(tf.cast((place >= -1.0) & (place <= size), tf.float32), shape))
         places.append(tf.reshape(tf.clip_by_value(place, 0.0, size - 1.0), shape))
     whole = [place + tf.zeros([1, *counts]) for place in places]
     taken = find_taps(value, whole, "linear", "border")
@@ -171,12 +167,8 @@ def _convolve_deformed(call: Call) -> Value:
         raise call.refuse("the number of channels is not known")
     matrix = tf.reshape(weights.tensor, [elements * channels, outputs])
     parts = [
-        tf.matmul(
-            tf.reshape(part, [-1, elements * channels]), own
-        )
-        for part, own in zip(
-            tf.split(taken, groups, -1), tf.split(matrix, groups, -1), strict=True
-        )
+        tf.matmul(tf.reshape(part, [-1, elements * channels]), own)
+        for part, own in zip(tf.split(taken, groups, -1), tf.split(matrix, groups, -1), strict=True)
     ]
     flat = tf.concat(parts, -1) if groups > 1 else parts[0]
     if call.has(3):
