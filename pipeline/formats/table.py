@@ -50,7 +50,12 @@ ROUTES: Mapping[tuple[str, str], Route] = {
 """Every route, by input and output format; a pair that is not here cannot be converted."""
 
 TOOLS: frozenset[str] = frozenset(tool for route in ROUTES.values() for tool in route.tools)
-"""Distributions that the result of some route depends on."""
+"""Distributions that the base of some route depends on."""
+
+REFER_TOOLS: frozenset[str] = frozenset(
+    tool for route in ROUTES.values() for tool in route.refer_tools
+)
+"""Distributions that the reference of some route depends on, beside those of its base."""
 
 
 def find_format(name: str) -> Format:

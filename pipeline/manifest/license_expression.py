@@ -30,6 +30,8 @@ _WORDINGS = [
         r"https?://creativecommons\.org/licenses/by/4\.0/?": "CC-BY-4.0",
     }.items()
 ]
+# As Ultralytics words it: AGPL-3.0 License, then an address in parentheses.
+_AROUND = re.compile(r"(?P<name>\S+)( licen[sc]e)?( \(https?://[^\s()]+\))?", re.IGNORECASE)
 _licenses = {identifier.lower(): identifier for identifier in sorted(LICENSES)}
 _exceptions = {identifier.lower(): identifier for identifier in sorted(EXCEPTIONS)}
 
@@ -69,8 +71,9 @@ def find_license(text: str) -> str | None:
     for pattern, identifier in _WORDINGS:
         if pattern.fullmatch(words):
             return identifier
+    around = _AROUND.fullmatch(words)
     try:
-        return parse_license(words)
+        return parse_license(around["name"] if around else words)
     except ValueError:
         return None
 

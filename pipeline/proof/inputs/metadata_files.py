@@ -1,7 +1,8 @@
 """Metadata files: what a tool that exports models writes beside them about their input.
 
 Teachable Machine writes metadata.json, Ultralytics metadata.yaml. Both come with a source that is a
-folder or an archive's folder; a model.json alone is fetched without them.
+folder or an archive's folder; a model.json alone is fetched without them. Ultralytics writes the
+same into an ONNX file.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ _MAX_SIZE = 65_536
 # libraries/image/src/utils/tf.ts of Teachable Machine: toFloat().div(127).sub(1), after a crop.
 _TEACHABLE_MIDDLE = 127.0
 # ultralytics/engine/predictor.py, preprocess: LetterBox, BGR to RGB, divided by 255.
-_YOLO: Mapping[str, Any] = {"range": (0.0, 1.0), "color": "rgb", "resize": "letterbox"}
+_YOLO: Mapping[str, Any] = {"range": (0.0, 1.0), "color": "rgb"}
 
 
 def find_beside(source: Path, shape: tuple[int | None, ...]) -> InputContract | None:
@@ -51,14 +52,31 @@ def _read_teachable_machine(folder: Path, shape: tuple[int | None, ...]) -> Inpu
 
 def _read_ultralytics(folder: Path, shape: tuple[int | None, ...]) -> InputContract | None:
     content = _read(folder / _ULTRALYTICS, yaml.safe_load)
+    return describe_ultralytics(content, shape, where=f"{_ULTRALYTICS} is")
+
+
+def describe_ultralytics(
+    content: Mapping[str, Any], shape: tuple[int | None, ...], *, where: str
+) -> InputContract | None:
+    """Return what Ultralytics feeds a model that it exported; None for metadata of others.
+
+    Args:
+        content: The metadata by key: author, stride, task, imgsz.
+        shape: Shape of the model's input.
+        where: Beginning of the evidence: "metadata.yaml is".
+    """
     is_theirs = content.get("author") == "Ultralytics" and "stride" in content
-    if not is_theirs or _NUM_COLORS not in shape[1:]:
+    if not is_theirs or len(shape) != _NDIM_IMAGE or _NUM_COLORS not in shape[1:]:
         return None
     facts: dict[str, Any] = {**_YOLO, "layout": "nhwc" if shape[3] == _NUM_COLORS else "nchw"}
+    # ultralytics/data/augment.py, classify_transforms: Resize of the shorter side, CenterCrop.
+    resize = "crop" if content.get("task") == "classify" else "letterbox"
+    facts["resize"] = resize
     sizes = content.get("imgsz")
     if None in shape and _are_sizes(sizes):
         facts["sizes"] = [1, *sizes, 3] if facts["layout"] == "nhwc" else [1, 3, *sizes]
-    evidence = f"{_ULTRALYTICS} is Ultralytics', whose predictor feeds letterboxed RGB of 0 to 1"
+    how = "letterboxed" if resize == "letterbox" else "cropped"
+    evidence = f"{where} Ultralytics', whose predictor feeds {how} RGB of 0 to 1"
     return InputContract(**facts, evidence=dict.fromkeys(facts, evidence))
 
 

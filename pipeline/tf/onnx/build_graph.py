@@ -15,13 +15,12 @@ from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.tf.layout.value import Value, constant, natural
 from pipeline.tf.onnx.call import Call, State
 from pipeline.tf.onnx.functions import expand
+from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import Graph, Node, OnnxModel
 from pipeline.tf.onnx.operators import NEVER_FOLDED, find_rule
 from pipeline.tf.onnx.sizes_of_shapes import SIZE_RULES
 from pipeline.tf.saved_model.freeze import format_reason
 
-# A constant that folding makes may not be larger than this, nor much larger than what it is made of.
-_MAX_FOLDED = 2**24
 _NOTHING = constant(np.zeros(0, np.float32))
 _TOO_SMALL = {"int2", "uint2"}
 
@@ -108,9 +107,7 @@ class GraphBuilder:
             if value is not None
         }
         wanted = tuple(
-            end
-            for end, name in zip(body.outputs, call.node.outputs, strict=False)
-            if name
+            end for end, name in zip(body.outputs, call.node.outputs, strict=False) if name
         )
         made = iter(self.build(replace(body, outputs=wanted), given))
         return [next(made) if name else _NOTHING for name in call.node.outputs]
@@ -143,6 +140,8 @@ def _is_foldable(call: Call) -> bool:
 
 def _to_constant(value: Value) -> Value:
     """Return a value that was computed outside of the graph as a constant."""
+    if isinstance(value, Listed):
+        return replace(value, items=tuple(map(_to_constant, value.items)))
     if value.is_array:
         return value
     array = np.asarray(value.held.numpy())

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pipeline.errors import ConversionError, FormatError
 from pipeline.tf.layout.value import Value, constant, held_dtype, wrap
+from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import Graph, Node
 
 Build = Callable[[Graph, Mapping[str, Value]], list[Value]]
@@ -146,8 +147,8 @@ class Call:
         return [self._finish_one(part, index) for index, part in enumerate(parts)]
 
     def _finish_one(self, made: Any, index: int) -> Value:
-        if isinstance(made, Value):
-            return made
+        if isinstance(made, Value | Listed):
+            return made  # type: ignore[return-value]  # rules of sequences look for lists
         dtype = self.dtypes[index] if index < len(self.dtypes) else None
         if isinstance(made, np.ndarray | np.generic):
             return constant(np.asarray(made), dtype)
@@ -155,15 +156,15 @@ class Call:
         return wrap(tensor, dtype or self._guess_dtype(tensor))
 
     def _guess_dtype(self, tensor: Any) -> str:
-        """Return the dtype of an output that inference does not know: the first input's, if it fits."""
+        """Return the dtype of an output that inference does not know: that of a fitting input."""
         for value in self.inputs:
             if value is not None and held_dtype(value.dtype) == tensor.dtype:
                 return value.dtype
         names = {tf.float32: "float32", tf.int32: "int64", tf.bool: "bool", tf.string: "str"}
-        return names.get(tensor.dtype, tensor.dtype.name)
+        return names.get(tensor.dtype) or str(tensor.dtype.name)
 
 
 Rule = Callable[[Call], Any]
-"""Returns the outputs of an operator: values, or tensors and arrays in the model's order of axes."""
+"""Returns the outputs of an operator: values, or tensors and arrays in the model's axes."""
 
 Table = Mapping[str, Rule]

@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from onnx import numpy_helper, shape_inference
+from google.protobuf.message import DecodeError
 
-from pipeline.errors import FormatError
+from pipeline.errors import ConversionError, FormatError
+from pipeline.tf.onnx.attributes import fill_in, read_attribute
+from pipeline.tf.onnx.file_checks import check_head, check_opsets, find_opsets, infer
+from pipeline.tf.onnx.local_functions import inline_functions
+from pipeline.tf.onnx.node_order import domain_name, label_node, sort_nodes
+from pipeline.tf.onnx.tensors import Store
+
+_MAX_BYTES = 2**31 - 1
 
 STANDARD = ""
 """The domain of the operators of the standard, which is also written "ai.onnx"."""
@@ -26,11 +33,14 @@ class End:
         dtype: Name of its dtype in numpy, "str" for texts; None where it is no tensor.
         sizes: The size of each axis: a number, the name of an open size, or None for an open size
             without a name; None where the rank is not stated.
+        kind: What it is: "tensor", "sequence", "optional", "map" or "sparse tensor"; "value" where
+            the file does not say it.
     """
 
     name: str
     dtype: str | None
     sizes: tuple[int | str | None, ...] | None
+    kind: str = "tensor"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +52,7 @@ class Node:
         domain: Its domain; "" for the standard.
         version: Version of the domain's operators that the file asks for.
         name: Name of the node; "" for none.
-        number: Its place in the file.
+        number: Its place among the nodes of its graph, in the order in which they run.
         inputs: Names of the values that it reads; "" for one that is left out.
         outputs: Names of the values that it makes; "" for one that nobody reads.
         attributes: Its attributes: numbers, texts, arrays, graphs, and tuples of them.
@@ -63,8 +73,10 @@ class Node:
     def label(self) -> str:
         """What messages call it: 'node 12 (Conv "conv1")'."""
         full = f"{self.domain}.{self.op}" if self.domain else self.op
-        return f'node {self.number} ({full} "{self.name}")' if self.name else (
-            f"node {self.number} ({full})"
+        return (
+            f'node {self.number} ({full} "{self.name}")'
+            if self.name
+            else (f"node {self.number} ({full})")
         )
 
     @property
@@ -84,6 +96,7 @@ class Graph:
         nodes: Its operators, each behind those whose values it reads.
         constants: The values that the file has, by name, in the file's dtype.
         dtypes: The dtype of each value, as far as inference finds it.
+        sizes: The sizes of each value, as of an end, as far as inference finds them.
     """
 
     name: str
@@ -92,6 +105,7 @@ class Graph:
     nodes: tuple[Node, ...]
     constants: Mapping[str, Any]
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, tuple[int | str | None, ...]] = field(default_factory=dict)
 
     def walk(self) -> Iterator[Node]:
         """Yield its nodes, and those of the graphs inside of them."""
@@ -111,6 +125,11 @@ class OnnxModel:
         opsets: Version of each domain of operators.
         metadata: What the file says of itself, by key.
         producer: The program that wrote it, with its version.
+        description: What its author says of it; "" for nothing.
+        version: Its author's version of it; 0 for none.
+        ir_version: Version of the format.
+        functions: Names of the functions that the file defined, which are written out.
+        files: Bytes of each file beside the model that has constants, by its path.
     """
 
     name: str
@@ -118,6 +137,11 @@ class OnnxModel:
     opsets: Mapping[str, int]
     metadata: Mapping[str, str]
     producer: str
+    description: str = ""
+    version: int = 0
+    ir_version: int = 0
+    functions: tuple[str, ...] = ()
+    files: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_onnx(path: Path) -> OnnxModel:
@@ -125,91 +149,163 @@ def read_onnx(path: Path) -> OnnxModel:
 
     Raises:
         FormatError: It is damaged, or its data are not there.
+        ConversionError: It is for other versions of operators than can be converted.
     """
+    size = path.stat().st_size
+    if size > _MAX_BYTES:
+        raise FormatError(
+            f"{path.name} has {size:,} bytes; protobuf reads {_MAX_BYTES:,} at most",
+            hint="keep the weights beside it: onnx.save(…, save_as_external_data=True)",
+        )
     try:
-        proto = onnx.load(path)
-    except Exception as error:
-        raise FormatError(f"{path.name} is no ONNX model: {error}") from error
-    return make_model(proto, path.name)
+        proto = onnx.ModelProto.FromString(path.read_bytes())
+    except DecodeError as error:
+        raise FormatError(
+            f"{path.name} is no ONNX model, or is damaged: it cannot be decoded"
+        ) from error
+    return make_model(proto, path.name, folder=path.parent)
 
 
-def make_model(proto: onnx.ModelProto, name: str) -> OnnxModel:
+def make_model(proto: onnx.ModelProto, name: str, *, folder: Path | None = None) -> OnnxModel:
     """Return the types of a model that is read.
 
     Args:
-        proto: The model, with all its data.
+        proto: The model; its constants are taken out of it.
         name: What messages call it.
+        folder: Folder with the data that lie beside it; None for a model that may have none.
+
+    Raises:
+        As `read_onnx`.
     """
-    opsets = {_domain(entry.domain): int(entry.version) for entry in proto.opset_import}
-    inferred = shape_inference.infer_shapes(proto, data_prop=True)
+    try:
+        return _make_model(proto, name, Store(folder=folder))
+    except (FormatError, ConversionError) as error:
+        raise type(error)(f"{name}: {error.message}", hint=error.hint) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # damage shows in many ways: texts that are none, types nobody has
+        reason = f"{type(error).__name__}: {error}"
+        raise FormatError(f"{name} is damaged: {reason}") from error
+
+
+def _make_model(proto: onnx.ModelProto, name: str, store: Store) -> OnnxModel:
+    check_head(proto)
+    opsets = find_opsets(proto.opset_import)
+    store.take_out(proto.graph)
+    for function in proto.functions:
+        for node in function.node:
+            store.fill_in(node)
+    functions = tuple(dict.fromkeys(function.name for function in proto.functions))
+    written = inline_functions(proto)
+    opsets = find_opsets(written.opset_import) or opsets
+    check_opsets(opsets, written.graph.node)
+    sort_nodes(written.graph)
+    reader = Reader(opsets=opsets, store=store)
     return OnnxModel(
         name=name,
-        graph=_make_graph(inferred.graph, opsets),
+        graph=reader.make_graph(infer(written).graph),
         opsets=opsets,
         metadata={entry.key: entry.value for entry in proto.metadata_props},
         producer=f"{proto.producer_name} {proto.producer_version}".strip(),
+        description=proto.doc_string,
+        version=int(proto.model_version),
+        ir_version=int(proto.ir_version),
+        functions=functions,
+        files=store.files,
     )
 
 
-def _domain(name: str) -> str:
-    return STANDARD if name == "ai.onnx" else name
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Makes types of the parts of a file.
 
+    Attributes:
+        opsets: Version of each domain of operators.
+        store: The large constants.
+    """
 
-def _make_graph(proto: onnx.GraphProto, opsets: Mapping[str, int]) -> Graph:
-    constants = {tensor.name: to_array(tensor) for tensor in proto.initializer}
-    inputs = tuple(_make_end(info) for info in proto.input if info.name not in constants)
-    outputs = tuple(_make_end(info) for info in proto.output)
-    known = (*inputs, *outputs, *(_make_end(info) for info in proto.value_info))
-    return Graph(
-        name=proto.name,
-        inputs=inputs,
-        outputs=outputs,
-        nodes=tuple(_make_node(node, i, opsets) for i, node in enumerate(proto.node)),
-        constants=constants,
-        dtypes={end.name: end.dtype for end in known if end.dtype},
-    )
+    opsets: Mapping[str, int]
+    store: Store = field(default_factory=Store)
 
+    def make_graph(self, proto: onnx.GraphProto) -> Graph:
+        """Return a graph."""
+        constants = {tensor.name: self.store.to_array(tensor) for tensor in proto.initializer}
+        inputs = tuple(_make_end(info) for info in proto.input if info.name not in constants)
+        outputs = tuple(_make_end(info) for info in proto.output)
+        known = (*inputs, *outputs, *(_make_end(info) for info in proto.value_info))
+        return Graph(
+            name=proto.name,
+            inputs=inputs,
+            outputs=outputs,
+            nodes=self.make_nodes(proto.node),
+            constants=constants,
+            dtypes={end.name: end.dtype for end in known if end.dtype},
+            sizes={end.name: end.sizes for end in known if end.sizes is not None},
+        )
 
-def to_array(tensor: onnx.TensorProto) -> Any:
-    """Return a constant as an array of its own dtype; texts as an array of objects."""
-    return numpy_helper.to_array(tensor)
+    def make_nodes(self, protos: Iterable[onnx.NodeProto]) -> tuple[Node, ...]:
+        """Return nodes.
+
+        Raises:
+            FormatError: An attribute is damaged; the message names the node.
+        """
+        return tuple(self._make_node(proto, number) for number, proto in enumerate(protos))
+
+    def _make_node(self, proto: onnx.NodeProto, number: int) -> Node:
+        domain = domain_name(proto.domain)
+        try:
+            attributes = {
+                entry.name: read_attribute(entry, self.make_graph) for entry in proto.attribute
+            }
+        except FormatError as error:
+            raise FormatError(f"{label_node(proto, number)}: {error.message}") from error
+        return Node(
+            op=proto.op_type,
+            domain=domain,
+            version=self.opsets.get(domain, 1),
+            name=proto.name,
+            number=number,
+            inputs=tuple(proto.input),
+            outputs=tuple(proto.output),
+            attributes=attributes,
+            proto=proto,
+        )
 
 
 def _make_end(info: onnx.ValueInfoProto) -> End:
-    kind = info.type.tensor_type
-    if not info.type.HasField("tensor_type"):
-        return End(name=info.name, dtype=None, sizes=None)
+    kind = _KINDS.get(info.type.WhichOneof("value"), "value")
+    if kind != "tensor":
+        return End(name=info.name, dtype=None, sizes=None, kind=kind)
+    stated = info.type.tensor_type
     sizes = None
-    if kind.HasField("shape"):
-        sizes = tuple(
-            int(size.dim_value) if size.HasField("dim_value") else size.dim_param or None
-            for size in kind.shape.dim
-        )
-    return End(name=info.name, dtype=dtype_name(kind.elem_type), sizes=sizes)
+    if stated.HasField("shape"):
+        sizes = tuple(_read_size(size) for size in stated.shape.dim)
+    return End(name=info.name, dtype=dtype_name(stated.elem_type), sizes=sizes)
+
+
+_KINDS = {
+    "tensor_type": "tensor",
+    "sequence_type": "sequence",
+    "optional_type": "optional",
+    "map_type": "map",
+    "sparse_tensor_type": "sparse tensor",
+}
+
+
+def _read_size(size: Any) -> int | str | None:
+    """Return the size of an axis; some exporters write -1 for an open one."""
+    if size.HasField("dim_value"):
+        return int(size.dim_value) if size.dim_value >= 0 else None
+    return size.dim_param or None
 
 
 def dtype_name(element_type: int) -> str | None:
     """Return the name of a type of elements: "int64", "str"; None for an unknown one."""
     if element_type == onnx.TensorProto.STRING:
         return "str"
-    if element_type == onnx.TensorProto.UNDEFINED:
+    if element_type not in onnx.TensorProto.DataType.values() or not element_type:
         return None
     return str(onnx.helper.tensor_dtype_to_np_dtype(element_type).name)
-
-
-def _make_node(proto: onnx.NodeProto, number: int, opsets: Mapping[str, int]) -> Node:
-    domain = _domain(proto.domain)
-    return Node(
-        op=proto.op_type,
-        domain=domain,
-        version=opsets.get(domain, 1),
-        name=proto.name,
-        number=number,
-        inputs=tuple(proto.input),
-        outputs=tuple(proto.output),
-        attributes={entry.name: _read_attribute(entry, opsets) for entry in proto.attribute},
-        proto=proto,
-    )
 
 
 def make_function_graph(
@@ -223,56 +319,15 @@ def make_function_graph(
             defaults.
     """
     given = {entry.name: entry for entry in (*function.attribute_proto, *attributes)}
-    opsets = {_domain(entry.domain): int(entry.version) for entry in function.opset_import}
-    nodes = [_fill_in(node, given) for node in function.node]
+    opsets = {domain_name(entry.domain): int(entry.version) for entry in function.opset_import}
+    nodes = [fill_in(node, given) for node in function.node]
     return Graph(
         name=function.name,
         inputs=tuple(End(name=name, dtype=None, sizes=None) for name in function.input),
         outputs=tuple(End(name=name, dtype=None, sizes=None) for name in function.output),
-        nodes=tuple(_make_node(node, i, opsets) for i, node in enumerate(nodes)),
+        nodes=Reader(opsets=opsets).make_nodes(nodes),
         constants={},
     )
-
-
-def _fill_in(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
-    """Return a node of a function with the attributes of the call in place of references."""
-    filled = onnx.NodeProto()
-    filled.CopyFrom(node)
-    del filled.attribute[:]
-    for entry in node.attribute:
-        if not entry.ref_attr_name:
-            filled.attribute.append(entry)
-        elif entry.ref_attr_name in given:
-            copied = filled.attribute.add()
-            copied.CopyFrom(given[entry.ref_attr_name])
-            copied.name = entry.name
-    return filled
-
-
-def _read_attribute(proto: onnx.AttributeProto, opsets: Mapping[str, int]) -> Any:
-    kind = onnx.AttributeProto
-    match proto.type:
-        case kind.TENSOR:
-            return to_array(proto.t)
-        case kind.GRAPH:
-            return _make_graph(proto.g, opsets)
-        case kind.STRING:
-            return _text(proto.s)
-        case kind.STRINGS:
-            return tuple(_text(each) for each in proto.strings)
-        case kind.TENSORS:
-            return tuple(to_array(each) for each in proto.tensors)
-        case kind.FLOATS | kind.INTS:
-            return tuple(onnx.helper.get_attribute_value(proto))
-        case _:
-            return onnx.helper.get_attribute_value(proto)
-
-
-def _text(content: bytes) -> str | bytes:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content
 
 
 def outer_names(graph: Graph) -> set[str]:
@@ -285,5 +340,3 @@ def outer_names(graph: Graph) -> set[str]:
             read |= outer_names(body) - own
         own |= set(node.outputs)
     return read | ({end.name for end in graph.outputs} - own)
-
-

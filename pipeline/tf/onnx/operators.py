@@ -1,4 +1,4 @@
-"""The table of all operators: by domain and name, the rule that builds it or the reason why none does."""
+"""The table of all operators: the rule that builds each, or the reason why none does."""
 
 from collections.abc import Mapping
 
@@ -8,38 +8,69 @@ from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
 from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
 from pipeline.tf.onnx.rules import (
+    activations,
     arithmetic,
+    attention,
+    bits,
+    contrib,
+    control_flow,
     convolutions,
+    einsum,
+    indices,
     normalizations,
     pools,
+    random,
+    recurrent,
     reductions,
     resize,
     sampling,
+    selection,
+    sequences,
     shapes,
 )
+
+MICROSOFT = "com.microsoft"
+"""The domain of the operators of ONNX Runtime."""
 
 _NUM_PLACES = 3
 
 RULES: Mapping[str, Table] = {
     STANDARD: {
+        **activations.RULES,
         **arithmetic.RULES,
+        **bits.RULES,
+        **contrib.RULES,
+        **control_flow.RULES,
         **convolutions.RULES,
+        **einsum.RULES,
+        **indices.RULES,
         **normalizations.RULES,
         **pools.RULES,
+        **random.DROPOUT,
+        **random.RULES,
+        **recurrent.RULES,
         **reductions.RULES,
         **resize.RULES,
         **sampling.RULES,
+        **selection.RULES,
+        **sequences.RULES,
         **shapes.RULES,
+    },
+    MICROSOFT: {
+        **attention.MICROSOFT,
+        **contrib.MICROSOFT,
+        **recurrent.MICROSOFT,
     },
 }
 """The rules of each domain, by the name of the operator."""
 
 REFUSED: Mapping[tuple[str, str], str] = {
     (STANDARD, "ImageDecoder"): "a graph of TensorFlow.js reads no image files; feed it pixels",
+    **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},
 }
 """Operators that cannot be converted, with the reason."""
 
-NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset()
+NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset((STANDARD, op) for op in random.RULES)
 """Operators that compute something else each time."""
 
 _UNKNOWN = "this operator is not known"

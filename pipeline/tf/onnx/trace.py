@@ -10,6 +10,7 @@ from pipeline.errors import ConversionError
 from pipeline.tf.layout.sizes import new_size
 from pipeline.tf.layout.value import Order, Value, constant, held_dtype, natural, wrap
 from pipeline.tf.onnx.build_graph import GraphBuilder
+from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import End
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
@@ -45,6 +46,11 @@ def trace_graph(
         for end, tensor in zip(ends, tensors, strict=True):
             values[end.name] = _enter(end, tensor, (orders or {}).get(end.name))
         made = builder.build(graph, values)
+        for end, value in zip(graph.outputs, made, strict=True):
+            if isinstance(value, Listed):
+                raise ConversionError(
+                    f"output {end.name!r} is a sequence or optional value, which TensorFlow.js lacks"
+                )
         return [tf.identity(value.plain) for value in made]
 
     return tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
@@ -59,7 +65,8 @@ def _describe(
     """Return the type of an input of the function."""
     sizes = shapes.get(end.name) or end.sizes
     if end.dtype is None:
-        raise ConversionError(f"input {end.name!r} is no tensor, which cannot be converted")
+        what = "of no known dtype" if end.kind == "tensor" else f"a {end.kind}, and no tensor"
+        raise ConversionError(f"input {end.name!r} is {what}, which cannot be converted")
     if sizes is None:
         raise ConversionError(
             f"input {end.name!r} states no number of axes",

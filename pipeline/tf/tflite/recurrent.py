@@ -5,23 +5,20 @@ told to reset it, which a page has no use for where a run has a whole sequence. 
 in each run, so its state is an input and an output.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from pipeline.tf.layout.recurrent import Step, run_recurrence
 from pipeline.tf.tflite.call import Call, Table, activate, is_held_as_integers, rows
 
-# Longer sequences become a loop.
-_MAX_UNROLLED = 64
 # lstm_eval.cc: what is added to the variance where a layer is normalized.
 _NORMALIZATION = 1e-8
 _TANH = 4
 _BASIC_KERNEL = 1
-
-Step = Callable[[Any, Sequence[Any]], tuple[Any, list[Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,42 +100,11 @@ def _run(
     backwards: bool = False,
 ) -> Any:
     """Run a recurrence over a sequence, from a state of zeros; return all outputs."""
-    value = tf.convert_to_tensor(value)
-    if not time_major:
-        value = tf.transpose(value, [1, 0, 2])
-    num_steps = value.shape[0]
-    batch = tf.shape(value)[1] if value.shape[1] is None else value.shape[1]
-    state = [tf.zeros([batch, size], tf.float32) for size in sizes]
-    if backwards:
-        value = tf.reverse(value, [0])
-    if num_steps is not None and num_steps <= _MAX_UNROLLED:
-        made = []
-        for part in tf.unstack(value, num=num_steps):
-            output, state = step(part, state)
-            made.append(output)
-        outputs = tf.stack(made)
-    else:
-        outputs = _loop(value, step, state)
-    if backwards:
-        outputs = tf.reverse(outputs, [0])
-    return outputs if time_major else tf.transpose(outputs, [1, 0, 2])
-
-
-def _loop(value: Any, step: Step, state: Sequence[Any]) -> Any:
-    """Run a recurrence as a loop over a sequence of any length."""
-    num_steps = tf.shape(value)[0]
-    array = tf.TensorArray(tf.float32, size=num_steps, element_shape=state[0].shape)
-
-    def body(number: Any, outputs: Any, *own: Any) -> Any:
-        output, following = step(tf.gather(value, number), list(own))
-        for old, new in zip(own, following, strict=True):
-            new.set_shape(old.shape)
-        return (number + 1, outputs.write(number, output), *following)
-
-    _, outputs, *_ = tf.while_loop(
-        lambda number, *_: number < num_steps, body, (tf.constant(0), array, *state)
-    )
-    return outputs.stack()
+    value, axis = tf.convert_to_tensor(value), 0 if time_major else 1
+    batch = tf.shape(value)[1 - axis] if value.shape[1 - axis] is None else value.shape[1 - axis]
+    states = [tf.zeros([batch, size], tf.float32) for size in sizes]
+    outputs, _ = run_recurrence(value, step, states, axis=axis, backwards=backwards)
+    return outputs
 
 
 def _sequence_lstm(call: Call) -> Any:

@@ -1,0 +1,87 @@
+"""Checks of an ONNX file as a whole: versions of its format and of its operators."""
+
+from collections.abc import Iterable, Mapping
+
+import onnx
+from onnx import shape_inference
+
+from pipeline.errors import ConversionError, FormatError
+from pipeline.tf.onnx.node_order import domain_name, label_node
+
+_STANDARD = ""
+_OLDEST = 7
+_NEWEST = {
+    _STANDARD: onnx.defs.onnx_opset_version(),
+    "ai.onnx.ml": max(
+        version for (domain, version) in onnx.helper.OP_SET_ID_VERSION_MAP if domain == "ai.onnx.ml"
+    ),
+}
+"""The newest version of each domain that is versioned, as the library knows it."""
+
+
+def check_head(proto: onnx.ModelProto) -> None:
+    """Raise for what is no ONNX model, or one of a newer version of the format.
+
+    Raises:
+        FormatError: It has no graph, or a graph without outputs.
+        ConversionError: The library does not know its version.
+    """
+    if not proto.ir_version or not proto.HasField("graph"):
+        raise FormatError("it is no ONNX model: it has no graph, or no version of the format")
+    if proto.ir_version > onnx.IR_VERSION:
+        raise ConversionError(
+            f"it is written in version {proto.ir_version} of the format, and "
+            f"onnx {onnx.__version__} reads {onnx.IR_VERSION} at most",
+            hint="export it for an older opset",
+        )
+    if not proto.graph.output:
+        raise FormatError("its graph has no outputs")
+
+
+def find_opsets(entries: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    """Return the version of each domain.
+
+    Raises:
+        FormatError: A domain has two versions.
+    """
+    opsets: dict[str, int] = {}
+    for entry in entries:
+        domain, version = domain_name(entry.domain), int(entry.version)
+        if opsets.setdefault(domain, version) != version:
+            raise FormatError(f"it asks for two versions of the operators of {domain or 'ai.onnx'}")
+    return opsets
+
+
+def check_opsets(opsets: Mapping[str, int], nodes: Iterable[onnx.NodeProto]) -> None:
+    """Check the versions of operators.
+
+    Raises:
+        FormatError: A node is of a domain whose version the file does not state.
+        ConversionError: A version is older or newer than those that are known.
+    """
+    for domain, newest in _NEWEST.items():
+        name, version = domain or "ai.onnx", opsets.get(domain, newest)
+        if version > newest:
+            raise ConversionError(
+                f"it asks for opset {version} of {name}; onnx {onnx.__version__} knows {newest}",
+                hint="export it for an older opset",
+            )
+    if opsets.get(_STANDARD, _OLDEST) < _OLDEST:
+        raise ConversionError(
+            f"it asks for opset {opsets[_STANDARD]}; {_OLDEST} is the oldest that is converted",
+            hint="onnx.version_converter.convert_version writes it for a newer one",
+        )
+    for number, node in enumerate(nodes):
+        if domain_name(node.domain) == _STANDARD and _STANDARD not in opsets:
+            raise FormatError(
+                f"{label_node(node, number)}: the file states no version of its operators"
+            )
+
+
+def infer(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model with the types of inner values, as far as inference finds them."""
+    try:
+        return shape_inference.infer_shapes(proto, data_prop=True)
+    except Exception as error:  # noqa: BLE001  # ONNX Runtime infers for itself; so do the rules
+        print(f"shapes are not inferred: {error}")
+        return proto
