@@ -26,6 +26,7 @@ from pipeline.tf.onnx.rules import (
     recurrent,
     reductions,
     resize,
+    sampling,
     selection,
     sequences,
     shapes,
@@ -55,6 +56,7 @@ RULES: Mapping[str, Table] = {
         **recurrent.RULES,
         **reductions.RULES,
         **resize.RULES,
+        **sampling.RULES,
         **selection.RULES,
         **sequences.RULES,
         **shapes.RULES,
@@ -76,6 +78,7 @@ RULES: Mapping[str, Table] = {
 
 REFUSED: Mapping[tuple[str, str], str] = {
     **{(ML, op): why for op, why in encoders.REFUSED.items()},
+    (STANDARD, "ImageDecoder"): "a graph of TensorFlow.js reads no image files; feed it pixels",
     **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},
 }
 """Operators that cannot be converted, with the reason."""
