@@ -70,9 +70,7 @@ def _split_heads(tensor: Any, batch: Size, tokens: Size, num_heads: int) -> Head
     )
 
 
-def _attend(
-    query: Heads, key: Heads, value: Heads, scale: float, biases: Sequence[Any]
-) -> Value:
+def _attend(query: Heads, key: Heads, value: Heads, scale: float, biases: Sequence[Any]) -> Value:
     """Return (batch, queries, heads * width): what the queries take of the values.
 
     Args:

@@ -151,9 +151,7 @@ class Layer:
 
 _RNN = Layer(make_step=_rnn_step, num_gates=1, defaults=("tanh",))
 _GRU = Layer(make_step=_gru_step, num_gates=3, defaults=("sigmoid", "tanh"))
-_LSTM = Layer(
-    make_step=_lstm_step, num_gates=4, defaults=("sigmoid", "tanh", "tanh"), num_states=2
-)
+_LSTM = Layer(make_step=_lstm_step, num_gates=4, defaults=("sigmoid", "tanh", "tanh"), num_states=2)
 
 _DIRECTIONS: Mapping[str, Sequence[bool]] = {
     "forward": (False,), "reverse": (True,), "bidirectional": (False, True),
@@ -218,9 +216,7 @@ def _read_activations(call: Call, layer: Layer, count: int) -> Iterator[list[Act
     each = len(layer.defaults)
     if len(names) != each * count:
         raise FormatError(f"{call.node.label} has {len(names)} activations for {count} directions")
-    numbers = [
-        iter(call.attribute(name) or ()) for name in ("activation_alpha", "activation_beta")
-    ]
+    numbers = [iter(call.attribute(name) or ()) for name in ("activation_alpha", "activation_beta")]
     made = []
     for name in names:
         if name.lower() not in _ACTIVATIONS:
@@ -302,9 +298,7 @@ def _project(call: Call, held: Value, number: int, cell: Cell) -> Any:
     return reshape_held(product, [*sizes, int(width)])
 
 
-def _first_states(
-    call: Call, layer: Layer, number: int, batch: Size, size: int
-) -> list[Any]:
+def _first_states(call: Call, layer: Layer, number: int, batch: Size, size: int) -> list[Any]:
     """Return the states before the first step: given, or zeros."""
     states = []
     for index in (5, 6)[: layer.num_states]:
