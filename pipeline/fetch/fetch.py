@@ -28,6 +28,7 @@ from pipeline.fetch.expiry import sweep
 from pipeline.fetch.http.credentials import hide_values
 from pipeline.fetch.http.deadline import Deadline
 from pipeline.fetch.request import Delivery, Request
+from pipeline.formats.onnx_wire import list_data_files
 
 # A new kind of source is one module and one line.
 _KINDS: Mapping[Kind, str] = {
@@ -153,13 +154,13 @@ def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
     if state is None:
         return {}
     states = {path.name: state}
-    if path.suffix == ".json" and state[0] <= MAX_JSON_BYTES:
-        with reading(path, shown=shown):
-            content = path.read_bytes()
-        for name in filter(is_inner_path, _find_shards(content)):
-            found_shard = _state_of(path.parent / name, shown=name_file(shown, name))
-            states[name] = found_shard or [-1, -1]
-            borders.check(path.parent / name)
+    with reading(path, shown=shown):
+        is_json = path.suffix == ".json" and state[0] <= MAX_JSON_BYTES
+        beside = _find_shards(path.read_bytes()) if is_json else list_data_files(path)
+    for name in filter(is_inner_path, beside):
+        found_beside = _state_of(path.parent / name, shown=name_file(shown, name))
+        states[name] = found_beside or [-1, -1]
+        borders.check(path.parent / name)
     return states
 
 

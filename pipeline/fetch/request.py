@@ -1,7 +1,7 @@
 """The request for one model's files, and the delivery that answers it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,7 +10,7 @@ from pipeline.errors import NetworkError, UntrustedSourceError
 from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.archive.content import check_pointer, check_whole
 from pipeline.fetch.archive.inner_paths import name_file
-from pipeline.fetch.archive.tree import Tree, select_files
+from pipeline.fetch.archive.tree import Selection, Tree, select_data, select_files
 from pipeline.fetch.download_cache import Progress, Store
 from pipeline.fetch.http.deadline import Deadline
 
@@ -145,9 +145,18 @@ def deliver_tree(request: Request, tree: Tree, inside: str) -> Delivery:
     """
     shown = request.shown
     selection = select_files(tree, inside, shown=shown)
+    _copy_files(request, tree, selection)
+    if selection.entry != ".":
+        model = selection.files[selection.entry]
+        data = select_data(tree, model, request.folder / selection.entry, shown=shown)
+        _copy_files(request, tree, replace(selection, files=data))
+    return Delivery(entry=selection.entry)
+
+
+def _copy_files(request: Request, tree: Tree, selection: Selection) -> None:
     for path, tree_path in selection.files.items():
         target = make_target(request, path)
-        name = name_file(shown, tree_path)
+        name = name_file(request.shown, tree_path)
         request.deadline.check(name)
         tree.copy(tree_path, target)
         if path == selection.entry:
@@ -156,7 +165,6 @@ def deliver_tree(request: Request, tree: Tree, inside: str) -> Delivery:
             check_whole(target, shown=name, may_be_empty=True)
         else:
             check_pointer(target, shown=name)
-    return Delivery(entry=selection.entry)
 
 
 def make_target(request: Request, path: str) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pipeline.disk.files import link_or_copy
 from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch.archive.inner_paths import is_inner_path, shorten
-from pipeline.fetch.archive.tree import MAX_FILES, parse_shards, read_json_text
+from pipeline.fetch.archive.tree import MAX_FILES, list_data, parse_shards, read_json_text
 from pipeline.fetch.disk_room import GIB, MAX_TOTAL_BYTES
 from pipeline.fetch.http.download import Download
 from pipeline.fetch.request import Delivery, Request, make_target
@@ -14,17 +14,19 @@ from pipeline.fetch.request import Delivery, Request, make_target
 def deliver_file(
     request: Request, name: str, main: Download, bring: Callable[[str], Download]
 ) -> Delivery:
-    """Put a file into the request's folder, and the shards that a model.json names.
+    """Put a file into the request's folder, and the files beside it that it names.
+
+    These are the shards of a model.json, and the data of an ONNX model.
 
     Args:
         request: The request for the model.
         name: Name of the file.
         main: The file.
-        bring: Downloads a shard by its path relative to the file's folder.
+        bring: Downloads a file by its path relative to the folder of the first.
 
     Raises:
         FetchError: The name is empty or a path, or a .json is no JSON.
-        UntrustedSourceError: A shard lies elsewhere, or two files have one name.
+        UntrustedSourceError: One of them lies elsewhere, or two files have one name.
     """
     if "/" in name or not is_inner_path(name):
         raise FetchError(f"{request.shown}: names no file; expected https://host/path/model.json")
@@ -40,6 +42,8 @@ def deliver_file(
         found |= {shard: bring(shard) for shard in shards}
     for path, file in found.items():
         link_or_copy(file.path, make_target(request, path))
+    for path in list_data(request.folder / name, shown=request.shown):
+        link_or_copy(bring(path).path, make_target(request, path))
     return Delivery(entry=name)
 
 

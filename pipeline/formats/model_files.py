@@ -47,6 +47,11 @@ class ModelFiles:
             return file.read(_HEAD_BYTES)
 
     @cached_property
+    def size(self) -> int:
+        """The bytes of a file; 0 for a folder."""
+        return 0 if self.is_folder else self.path.stat().st_size
+
+    @cached_property
     def json(self) -> Any:
         """The decoded content of a .json; None for any other file and for a folder.
 

@@ -1,8 +1,15 @@
 """ONNX models: one protobuf file (.onnx), which may have its data beside it."""
 
 from pipeline.formats.format import FUNCTION_FLAGS, GRAPH, TENSORFLOW_TOOLS, Format, Route
+from pipeline.formats.model_files import ModelFiles
+from pipeline.formats.onnx_wire import SUFFIX, begins_like_model
 
 _TOOLS = (*TENSORFLOW_TOOLS, "onnx")
+
+
+def _looks_like(files: ModelFiles) -> bool:
+    return begins_like_model(files.head, files.size)
+
 
 ONNX = Format(
     name="onnx",
@@ -17,6 +24,6 @@ ONNX = Format(
             flags=FUNCTION_FLAGS,
         )
     },
-    # Protobuf has no mark to tell it by.
-    suffixes=(".onnx",),
+    suffixes=(SUFFIX,),
+    looks_like=_looks_like,
 )

@@ -9,15 +9,18 @@ fields that are set, with camelCase names. Every description has:
 Then, as far as the format says it:
 
 - `producer`: `generatedBy` and `convertedBy`, as the file says them
+- `opsets`: of an ONNX model the version of each domain of operators; `metadata`, the texts that it
+  has by key, long ones cut
 - `repairs`: parts that a model.json lacked, completed from its graph
 - `tags`, `signatures`, `signatureKey`: of a SavedModel; each signature with its `tags`,
   `inputs`, `outputs`, `multiplyAdds` and `shapes`. Those keys of the model itself are those of
   `signatureKey`, or null if no signature is the obvious one
 - `inputs`, `outputs`: `id`, `name`, `tensor`, `dtype`, `jsDtype` (the dtype that TensorFlow.js
-  takes and returns), `shape` (-1 for an unknown size, null for an unknown number of axes), and
-  of outputs `proof`, as in signature.json
-- `contracts`: of a model of TensorFlow.js or TensorFlow Lite, what its files say of each input
-  (docs/inputs.md); `unstated`, the inputs whose range they do not say
+  takes and returns), `shape` (-1 for an unknown size, null for an unknown number of axes),
+  `sizeNames` (of an ONNX model, where its unknown sizes have names), and of outputs `proof`, as in
+  signature.json
+- `contracts`: of a model of TensorFlow.js, TensorFlow Lite or ONNX, what its files say of each
+  input (docs/inputs.md); `unstated`, the inputs whose range they do not say
 - `ends`: tensors of the graph that could be fed (`inputs`) and that nobody reads (`outputs`)
 - `requiresAsync`, `asyncOps`: whether `executeAsync()` is needed, and for which ops
 - `parameters`: floating-point values in weights; of a SavedModel those that its signatures
@@ -55,7 +58,7 @@ from pipeline.records.signature import Proof
 
 
 class Tensor(CamelPart):
-    """An input or output; `proof` is set of the outputs of a graph model only."""
+    """An input or output; `proof` is set of the outputs of a graph model only, names of ONNX."""
 
     id: int
     name: str
@@ -63,6 +66,7 @@ class Tensor(CamelPart):
     dtype: str | None
     js_dtype: str | None
     shape: JsonShape
+    size_names: list[str | None] | None = None
     proof: Proof | None = None
 
 
@@ -189,6 +193,8 @@ class Description(CamelPart):
     """Remarks that its own reader found."""
 
     producer: dict[str, Any] = Field(default_factory=dict)
+    opsets: dict[str, int] | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
     repairs: tuple[str, ...] = ()
     tags: list[list[str]] | None = None
     signature_key: str | None = None

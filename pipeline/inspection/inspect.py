@@ -11,6 +11,7 @@ from pipeline.disk.files import total_size
 from pipeline.errors import FormatError
 from pipeline.formats.detect import detect_format
 from pipeline.formats.model_files import ModelFiles
+from pipeline.formats.onnx_wire import list_data_files
 from pipeline.formats.table import find_format
 from pipeline.inspection.description import Description, Tried
 from pipeline.inspection.models_inside import list_models
@@ -95,10 +96,10 @@ def _describe(
 
             folder = path.parent if path.name == "saved_model.pb" else path
             return inspect_saved_model(folder, shapes=shapes, announce=announce)
-        case "tflite" if not tuple(_find_faults(path, "tflite")):
-            from pipeline.inspection.inspect_tflite import inspect_tflite  # noqa: PLC0415  # only for this format
+        case "tflite" | "onnx" as found if not tuple(_find_faults(path, found)):
+            from pipeline.inspection.inspect_summary import inspect_summary  # noqa: PLC0415  # only for these formats
 
-            return inspect_tflite(path, announce=announce)
+            return inspect_summary(path, found, announce=announce)
         case other:
             faults = tuple(_find_faults(path, other))
             return Description(format=other, supported=False, faults=faults)
@@ -136,11 +137,12 @@ def _load_catalog(path: Path) -> Description | None:
 
 
 def _measure(path: Path) -> int:
-    """Return the bytes of a model's files: of a model.json with its shards."""
+    """Return the bytes of a model's files: a model.json with its shards, ONNX with its data."""
     if path.name == "saved_model.pb":
         return total_size(path.parent)
     if path.suffix != ".json" or path.is_dir():
-        return total_size(path)
+        beside = () if path.is_dir() else list_data_files(path)
+        return total_size(path) + sum(total_size(path.parent / name) for name in beside)
     groups = json.loads(path.read_bytes()).get("weightsManifest") or ()
     shards = {shard for group in groups for shard in group.get("paths") or ()}
     return path.stat().st_size + sum(total_size(path.parent / shard) for shard in shards)

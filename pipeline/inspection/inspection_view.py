@@ -50,7 +50,10 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
     lines += _field("", model.note or "", width, "dim")
     if not model.supported:
         lines += _field(
-            "", "`inspect` reads only TensorFlow.js models and SavedModels", width, "warn"
+            "",
+            "`inspect` reads models of TensorFlow.js, TensorFlow Lite and ONNX, and SavedModels",
+            width,
+            "warn",
         )
     if is_catalog:
         lines += _catalog(model.models or (), width)
@@ -62,6 +65,7 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
         lines += [BLANK, *_tensors("inputs", model.inputs, width)]
         lines += _tensors("outputs", model.outputs or (), width)
         lines += _ends(model, width)
+    lines += _stated(model, width)
     for label, text in describe_contracts(model.contracts, model.unstated):
         lines += _field(label, text, width)
     if model.weights is not None:
@@ -70,6 +74,15 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
         lines += _field("repaired", repair, width, "dim")
     for remark in model.remarks:
         lines += _field("warning", remark, width, "warn")
+    return lines
+
+
+def _stated(model: Description, width: int | None) -> list[Line]:
+    """Return what an ONNX file says of itself: versions of operators, and texts by key."""
+    opsets = (f"{domain} {version}" for domain, version in (model.opsets or {}).items())
+    lines = _field("opsets", ", ".join(opsets), width)
+    for number, (key, value) in enumerate(model.metadata.items()):
+        lines += _field("" if number else "metadata", f"{key}: {value}", width)
     return lines
 
 
@@ -257,7 +270,7 @@ def _tensors(label: str, tensors: Sequence[Tensor], width: int | None) -> list[L
             (tensor.name, ""),
             (_node(tensor), "dim"),
             (_dtype(tensor), ""),
-            (_shape(tensor.shape), ""),
+            (_shape(tensor.shape, tensor.size_names), ""),
         )
         for tensor in tensors
     ]
@@ -292,11 +305,18 @@ def _dtype(tensor: Tensor) -> str:
     return tensor.dtype if same else f"{tensor.dtype} → {tensor.js_dtype}"
 
 
-def _shape(shape: Shape) -> str:
-    """Return a shape: "[?, 224, 224, 3]", or "[…]" if the number of axes is unknown."""
+def _shape(shape: Shape, names: Sequence[str | None] | None = None) -> str:
+    """Return a shape: "[?, 224, 224, 3]", "[batch, 3]" where open sizes have names.
+
+    "[…]" if the number of axes is unknown.
+    """
     if shape is None:
         return "[…]"
-    return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
+    texts = names or [None] * len(shape)
+    sizes = [
+        name or "?" if size is None else str(size) for size, name in zip(shape, texts, strict=True)
+    ]
+    return f"[{', '.join(sizes)}]"
 
 
 def _grid(

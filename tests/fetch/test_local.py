@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import posixpath
 import tempfile
 import time
 import zipfile
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from onnx_files import onnx_model
 
 from pipeline.disk.canonical import digest_json
 from pipeline.errors import FetchError, UntrustedSourceError
@@ -237,6 +239,35 @@ def test_state_of_a_model_json_has_its_shards(tmp_path: Path) -> None:
     assert set(state) == {"model.json", "a.bin", "gone.bin"}
     assert state["a.bin"] == [3, (tmp_path / "m/a.bin").stat().st_mtime_ns]
     assert state["gone.bin"] == [-1, -1]
+
+
+def test_an_onnx_model_brings_the_files_that_have_its_data(tmp_path: Path) -> None:
+    content = onnx_model("m.onnx.data", "./more/b.bin", "m.onnx.data")
+    write(tmp_path, {"m/m.onnx": content, "m/m.onnx.data": b"a", "m/more/b.bin": b"", "m/c": b""})
+    source = parse_source("m/m.onnx")
+
+    fetched = fetch(tmp_path, "m/m.onnx")
+
+    assert fetched.entry == "m.onnx"
+    assert names_in(tmp_path / "out") == {"m.onnx", "m.onnx.data", "more/b.bin"}
+    state = source_state(source, root=tmp_path)
+    assert state is not None
+    assert {posixpath.normpath(name) for name in state} == names_in(tmp_path / "out")
+
+
+def test_data_of_an_onnx_model_are_beside_it(tmp_path: Path) -> None:
+    write(tmp_path, {"m/m.onnx": onnx_model("../a.bin"), "a.bin": b"a"})
+    with pytest.raises(UntrustedSourceError, match=r"m\.onnx: has data in '\.\./a\.bin'; expected"):
+        fetch(tmp_path, "m/m.onnx")
+
+
+def test_missing_data_of_an_onnx_model_are_named(tmp_path: Path) -> None:
+    write(tmp_path, {"n/n.onnx": onnx_model("n.data"), "n/n.date": b"a"})
+
+    with pytest.raises(
+        FetchError, match=r"n\.onnx: has data in 'n\.data', which is not.*'n\.date'"
+    ):
+        fetch(tmp_path, "n/n.onnx")
 
 
 def test_state_of_a_folder_tells_of_every_change(tmp_path: Path) -> None:

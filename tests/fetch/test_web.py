@@ -6,6 +6,7 @@ import json
 import pytest
 from fetching import Zoo, pack_zip
 from loopback import Fault, Server, serve
+from onnx_files import onnx_model
 
 from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch.web import find_shard_url
@@ -30,6 +31,24 @@ def test_a_model_json_brings_its_shards(server: Server, zoo: Zoo, path: str) -> 
         "a.bin": b"a",
         "more/b 1.bin": b"",
     }
+
+
+def test_an_onnx_model_brings_the_files_that_have_its_data(server: Server, zoo: Zoo) -> None:
+    content = onnx_model("m.data", "more/b.bin")
+    url = server.put("/m/m.onnx", content)
+    server.put("/m/m.data", b"a")
+    server.put("/m/more/b.bin", b"b")
+
+    assert zoo.fetch(url).entry == "m.onnx"
+    assert zoo.files() == {"m.onnx": content, "m.data": b"a", "more/b.bin": b"b"}
+
+
+def test_data_of_an_onnx_model_outside_are_refused(server: Server, zoo: Zoo) -> None:
+    url = server.put("/m/m.onnx", onnx_model("../secret.bin"))
+
+    with pytest.raises(UntrustedSourceError, match=r"has data in '\.\./secret\.bin'"):
+        zoo.fetch(url)
+    assert server.paths() == ["/m/m.onnx"]
 
 
 def test_shards_keep_the_query_as_in_tensorflow_js() -> None:

@@ -23,6 +23,7 @@ from pipeline.records.flags import ConversionFlags
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
+
 @dataclass(frozen=True)
 class NodeTest:
     """A test: its model, and pairs of inputs and expected outputs."""

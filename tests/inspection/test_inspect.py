@@ -19,7 +19,7 @@ def inspect(path: Path) -> Description:
         ("m.tflite", b"<!DOCTYPE html>", "tflite", ["TensorFlow Lite model"]),
         ("m.h5", b"<!DOCTYPE html>", "keras", ["Keras model in HDF5 (.h5)"]),
         ("m.keras", b"<!DOCTYPE html>", "keras_keras", ["Keras 3 model (.keras)"]),
-        ("m.onnx", b"<!DOCTYPE html>", "onnx", []),
+        ("m.onnx", b"<!DOCTYPE html>", "onnx", ["ONNX model"]),
     ],
 )
 def test_a_name_that_lies_is_a_fault(
@@ -34,10 +34,10 @@ def test_a_name_that_lies_is_a_fault(
 
 
 def test_json_has_only_the_fields_that_a_format_has(tmp_path: Path) -> None:
-    (tmp_path / "m.onnx").write_bytes(b"onnx")
+    (tmp_path / "m.pb").write_bytes(b"node")
 
-    assert inspect(tmp_path / "m.onnx").to_json() == {
-        "format": "onnx",
+    assert inspect(tmp_path / "m.pb").to_json() == {
+        "format": "tf_frozen_model",
         "bytes": 4,
         "supported": False,
         "note": None,

@@ -11,6 +11,7 @@ from pipeline.disk.files import link_or_copy
 from pipeline.errors import FetchError, MissingPathError, UntrustedSourceError
 from pipeline.fetch.archive.content import HEAD_BYTES, check_head
 from pipeline.fetch.archive.inner_paths import find_near, is_inner_path, name_file, shorten
+from pipeline.formats.onnx_wire import list_data_files
 from pipeline.text.suggest import did_you_mean
 
 MAX_FILES = 200_000
@@ -138,7 +139,8 @@ def select_files(tree: Tree, inside: str, *, shown: str) -> Selection:
     """Find the files that belong to the model at a path.
 
     A .json with a weight manifest brings the shards that it names. A folder brings all files
-    below it, unless it has a model.json and no SavedModel. Any other file comes alone.
+    below it, unless it has a model.json and no SavedModel. Any other file comes alone;
+    `select_data` finds those beside an ONNX model.
 
     Args:
         tree: The tree that has the model.
@@ -189,6 +191,30 @@ def parse_shards(content: bytes, *, shown: str) -> list[str]:
     return list(dict.fromkeys(posixpath.normpath(path) for path in paths))
 
 
+def list_data(path: Path, *, shown: str) -> list[str]:
+    """Return the paths of the files that lie beside an ONNX model and have its data.
+
+    They are relative to its folder, each path once. Any other file has none.
+
+    Args:
+        path: The model, on this machine.
+        shown: The model as messages name it.
+
+    Raises:
+        UntrustedSourceError: A path leaves the folder, or there are more files than in any model.
+    """
+    names = list_data_files(path)
+    for name in names:
+        if not is_inner_path(name):
+            raise UntrustedSourceError(
+                f"{shown}: has data in {shorten(name)}; expected a path below the model's "
+                "folder, short and of printable characters"
+            )
+    if len(names) > MAX_FILES:
+        raise UntrustedSourceError(f"{shown}: has data in more than {MAX_FILES} files")
+    return list(dict.fromkeys(posixpath.normpath(name) for name in names))
+
+
 def read_json_text(file: IO[bytes], *, shown: str) -> bytes:
     """Return the content of a JSON file; a parsed document takes many times its size.
 
@@ -215,6 +241,28 @@ def _select_file(tree: Tree, path: str, *, shown: str) -> Selection:
             found = f"names the shard {shard!r}, which is not there{_suggest(tree, shard_path)}"
             raise FetchError(f"{name_file(shown, path)}: {found}")
     return Selection(entry=name, files=files)
+
+
+def select_data(tree: Tree, entry: str, path: Path, *, shown: str) -> Mapping[str, str]:
+    """Return the path in the tree of each file with data of an ONNX model, by its path beside it.
+
+    Args:
+        tree: The tree that has the model.
+        entry: Path of the model in the tree.
+        path: The model, on this machine.
+        shown: The tree as messages name it.
+
+    Raises:
+        FetchError: A file is missing.
+        UntrustedSourceError: A file lies outside the model's folder.
+    """
+    label, folder = name_file(shown, entry), posixpath.dirname(entry)
+    found = {name: posixpath.join(folder, name) for name in list_data(path, shown=label)}
+    for name, data_path in found.items():
+        if not tree.is_file(data_path):
+            missing = f"has data in {name!r}, which is not there{_suggest(tree, data_path)}"
+            raise FetchError(f"{label}: {missing}")
+    return found
 
 
 def _suggest(tree: Tree, path: str) -> str:

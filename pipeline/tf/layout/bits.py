@@ -10,33 +10,44 @@ import numpy as np
 import tensorflow as tf
 
 _LOWEST = np.int32(-(2**31))
-_SIGN = 31
+_HIGH = np.int32(2**30)
+# Bits of int32 below its sign and the bit before it.
+_LOW_BITS = 30
 BITS = {"int8": 8, "uint8": 8, "int16": 16, "uint16": 16, "int4": 4, "uint4": 4}
 """Number of bits of the dtypes that have fewer than int32."""
 
 
 def _digits(tensor: Any, count: int) -> Any:
-    """Return bits along a new last axis, the lowest first."""
+    """Return whether each of the lowest bits is set, along a new last axis.
+
+    Remainders are exact on all backends; a quotient on wasm is one of float32.
+    """
     powers = 2 ** np.arange(count, dtype=np.int32)
-    return tf.math.floormod(tf.math.floordiv(tensor[..., None], powers), 2)
+    return tf.math.floormod(tensor[..., None], 2 * powers) >= powers
 
 
 def both(first: Any, second: Any, dtype: str) -> Any:
     """Return the bits that two whole numbers of int32 have in common."""
-    count = BITS.get(dtype, _SIGN)
     mask = _low_mask(second)
     if mask is not None:
         return tf.math.floormod(first, mask + 1)
-    powers = 2 ** np.arange(count, dtype=np.int32)
-    common = _digits(first, count) * _digits(second, count) * powers
-    total = tf.reduce_sum(common, -1)
-    if dtype.startswith("u"):
+    bits = BITS.get(dtype)
+    count = _LOW_BITS if bits is None else bits
+    common = tf.logical_and(_digits(first, count), _digits(second, count))
+    weights = 2 ** np.arange(count, dtype=np.int32)
+    if bits is not None and not dtype.startswith("u"):
+        weights[-1] = -weights[-1]
+    total = tf.reduce_sum(tf.where(common, weights, 0), -1)
+    if bits is not None:
         return total
+    high = tf.logical_and(_has_high_bit(first), _has_high_bit(second))
     sign = tf.logical_and(first < 0, second < 0)
-    lowest = _LOWEST if count == _SIGN else np.int32(-(2 ** (count - 1)))
-    if count != _SIGN:
-        total = tf.math.floormod(total, -lowest)
-    return total + tf.where(sign, lowest, np.int32(0))
+    return total + tf.where(high, _HIGH, 0) + tf.where(sign, _LOWEST, 0)
+
+
+def _has_high_bit(tensor: Any) -> Any:
+    """Return whether the bit before the sign is set."""
+    return tf.where(tensor < 0, tensor >= -_HIGH, tensor >= _HIGH)
 
 
 def _low_mask(tensor: Any) -> int | None:
@@ -64,3 +75,12 @@ def opposite(tensor: Any, dtype: str) -> Any:
     if dtype.startswith("u"):
         return 2 ** BITS[dtype] - 1 - tensor
     return -1 - tensor
+
+
+def shift_right(tensor: Any, places: Any) -> Any:
+    """Return whole numbers, none below zero, without their lowest bits."""
+    power = tf.bitwise.left_shift(tf.ones_like(places), tf.minimum(places, _LOW_BITS))
+    quotient = tf.math.floordiv(tensor, power)
+    # The quotient of wasm is one of float32: what it lacks is that of the rest.
+    quotient = quotient + tf.math.floordiv(tensor - quotient * power, power)
+    return tf.where(places > _LOW_BITS, 0, quotient)

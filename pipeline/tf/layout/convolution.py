@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.layout.sizes import Size, is_known
+from pipeline.tf.layout.sizes import Size
 from pipeline.tf.layout.value import Order, Value, arrange, wrap
 
 
@@ -177,16 +177,23 @@ def _convolve_depthwise(held: Any, weights: Value, window: Window, channels: int
     strides, rest = _split_strides(window)
     if strides[0] != strides[1]:
         strides, rest = [1, 1], strides
-    held = _pad_for_depthwise(held, window)
-    padding: Any = "VALID"
+    padding = "VALID"
+    if strides == [1, 1] and _is_centred(window):
+        padding = "SAME"
+    else:
+        held = pad_space(held, window.before, window.after)
     made = tf.nn.depthwise_conv2d(
         held, kernel, strides=[1, *strides, 1], padding=padding, dilations=list(window.dilations)
     )
     return _thin_out(made, rest)
 
 
-def _pad_for_depthwise(held: Any, window: Window) -> Any:
-    return pad_space(held, window.before, window.after)
+def _is_centred(window: Window) -> bool:
+    """Return whether a window that moves by 1 leaves the sizes as they are, as "SAME" does."""
+    return all(
+        before == after and before + after == reach - 1
+        for before, after, reach in zip(window.before, window.after, window.reach, strict=True)
+    )
 
 
 def _reshape(weights: Value, shape: Sequence[Size]) -> Any:
@@ -216,7 +223,7 @@ def _convolve_groups(held: Any, weights: Value, window: Window, groups: int) -> 
     return tf.concat(made, -1)
 
 
-def deconvolve(
+def deconvolve(  # noqa: PLR0913  # a convolution, and what is added behind it
     value: Value,
     kernel: Value,
     bias: Value | None,
@@ -245,10 +252,10 @@ def deconvolve(
     # (space …, outputs, channels)
     weights = arrange(kernel, (*range(2, rank), 1, 0))
     full = [
-        (size - 1) * stride + reach if is_known(size) else (size + (-1)) * stride + reach
+        (size - 1) * stride + reach
         for size, stride, reach in zip(value.sizes[2:], window.strides, window.reach, strict=True)
     ]
-    made = _deconvolve_held(held, weights, window, full, groups)
+    made = _deconvolve_held(held, weights, window, groups)
     after = [own - more for own, more in zip(window.after, extra, strict=True)]
     made = pad_space(made, [-n for n in window.before], [-n for n in after])
     if bias is not None:
@@ -263,9 +270,7 @@ def deconvolve(
     )
 
 
-def _deconvolve_held(
-    held: Any, weights: Value, window: Window, full: Sequence[Size], groups: int
-) -> Any:
+def _deconvolve_held(held: Any, weights: Value, window: Window, groups: int) -> Any:
     """Return the whole result, of which nothing is cut."""
     kernel = _spread(weights.tensor, window.dilations)
     parts = tf.split(held, groups, axis=-1) if groups > 1 else [held]

@@ -23,7 +23,7 @@ def reshape(value: Value, sizes: Sequence[Size]) -> Value:
     if tuple(sizes) == value.sizes:
         return value
     groups = None if value.is_natural else _group(value.sizes, sizes)
-    order = groups and _follow(value.order, groups)
+    order = None if groups is None else _follow(value.order, groups)
     if order is None:
         value, order = arrange(value, natural(value.rank)), natural(len(sizes))
     held = reshape_held(value.held, [sizes[axis] for axis in order])
@@ -56,7 +56,7 @@ def _group(before: Sequence[Size], after: Sequence[Size]) -> list[Group] | None:
 def _is_less(first: Size, second: Size) -> bool:
     """Return whether a product has to grow to reach another."""
     if is_known(first) and is_known(second):
-        return bool(first < second)  # type: ignore[operator]  # both are numbers
+        return bool(first < second)
     return is_known(first) or not is_known(second)
 
 

@@ -80,6 +80,8 @@ def unique(value: Value, axis: int, *, in_order: bool) -> list[Value]:
         if value.rank == 1
         else tf.raw_ops.UniqueV2(x=tensor, axis=[axis])
     )
+    shape = tensor.shape.as_list()
+    found = tf.ensure_shape(found, [*shape[:axis], None, *shape[axis + 1 :]])
     number = tf.shape(found)[axis]
     counts = tf.scatter_nd(own[:, None], tf.ones_like(own), tf.reshape(number, [1]))
     by_slice = _sort(own)

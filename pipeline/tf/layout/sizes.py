@@ -6,10 +6,13 @@ equal where their expressions are. Where a graph needs the number, `materialize`
 expression into it.
 """
 
+import functools
 import itertools
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
+from weakref import WeakKeyDictionary
 
 import tensorflow as tf
 
@@ -111,7 +114,7 @@ def new_size(tensor: Any, axis: int, name: str | None = None) -> Size:
     return _atom(Symbol(name or f"#{next(_numbers)}", tensor, axis))
 
 
-def is_known(size: Size) -> bool:
+def is_known(size: Size) -> TypeGuard[int]:
     """Return whether a size is a number."""
     return not isinstance(size, Sum)
 
@@ -141,23 +144,40 @@ def product(sizes: Iterable[Size]) -> Size:
 
 
 def materialize(size: Size) -> Any:
-    """Return a size as a number, or as a scalar of int32 in the graph."""
+    """Return a size as a number, or as a scalar of int32 in the graph.
+
+    Each size is computed once in a graph.
+    """
     if not isinstance(size, Sum):
         return int(size)
-    total: Any = None
+    if tf.executing_eagerly():
+        return _add_up(size)
+    made = _made.setdefault(tf.compat.v1.get_default_graph(), {})
+    if size not in made:
+        made[size] = _add_up(size)
+    return made[size]
+
+
+_made: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
+
+
+def _add_up(size: Sum) -> Any:
+    products = []
     for atoms, factor in sorted(size.terms, key=repr):
-        value: Any = factor
-        for atom in atoms:
-            is_one = isinstance(value, int) and value == 1
-            value = _value_of(atom) if is_one else _value_of(atom) * value
-        total = value if total is None else total + value
-    return total
+        parts = [*map(_value_of, atoms), *([factor] if factor != 1 or not atoms else [])]
+        products.append(functools.reduce(operator.mul, parts))
+    return functools.reduce(operator.add, products)
 
 
 def _value_of(atom: Atom) -> Any:
-    if isinstance(atom, Symbol):
+    if isinstance(atom, Quotient):
+        return tf.math.floordiv(materialize(atom.size), materialize(atom.by))
+    if tf.executing_eagerly():
         return tf.shape(atom.tensor)[atom.axis]
-    return tf.math.floordiv(materialize(atom.size), materialize(atom.by))
+    made = _made.setdefault(tf.compat.v1.get_default_graph(), {})
+    if atom not in made:
+        made[atom] = tf.shape(atom.tensor)[atom.axis]
+    return made[atom]
 
 
 def _terms(size: Size) -> _Terms:

@@ -227,7 +227,7 @@ def reshape_held(tensor: Any, sizes: Sequence[Size]) -> Any:
     """
     unknown = [number for number, size in enumerate(sizes) if not is_known(size)]
     if isinstance(tensor, np.ndarray) and not unknown:
-        return tensor.reshape(list(sizes))
+        return tensor.reshape(sizes_tensor(sizes))
     # -1 cannot stand beside a size of 0.
     if len(unknown) == 1 and 0 not in sizes:
         return tf.reshape(tensor, [-1 if not is_known(size) else size for size in sizes])
@@ -237,7 +237,7 @@ def reshape_held(tensor: Any, sizes: Sequence[Size]) -> Any:
 def sizes_tensor(sizes: Sequence[Size]) -> Any:
     """Return sizes as what an op takes for a shape: a list, or a vector of int32."""
     if all(map(is_known, sizes)):
-        return list(sizes)
+        return [int(size) for size in sizes if is_known(size)]
     return tf.stack([materialize(size) for size in sizes])
 
 

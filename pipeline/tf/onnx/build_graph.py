@@ -21,8 +21,6 @@ from pipeline.tf.onnx.operators import NEVER_FOLDED, find_rule
 from pipeline.tf.onnx.sizes_of_shapes import SIZE_RULES
 from pipeline.tf.saved_model.freeze import format_reason
 
-# A constant that folding makes may not be larger than this, nor much larger than what it is made of.
-_MAX_FOLDED = 2**24
 _NOTHING = constant(np.zeros(0, np.float32))
 _TOO_SMALL = {"int2", "uint2"}
 
@@ -109,9 +107,7 @@ class GraphBuilder:
             if value is not None
         }
         wanted = tuple(
-            end
-            for end, name in zip(body.outputs, call.node.outputs, strict=False)
-            if name
+            end for end, name in zip(body.outputs, call.node.outputs, strict=False) if name
         )
         made = iter(self.build(replace(body, outputs=wanted), given))
         return [next(made) if name else _NOTHING for name in call.node.outputs]

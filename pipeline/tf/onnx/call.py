@@ -156,15 +156,15 @@ class Call:
         return wrap(tensor, dtype or self._guess_dtype(tensor))
 
     def _guess_dtype(self, tensor: Any) -> str:
-        """Return the dtype of an output that inference does not know: the first input's, if it fits."""
+        """Return the dtype of an output that inference does not know: that of a fitting input."""
         for value in self.inputs:
             if value is not None and held_dtype(value.dtype) == tensor.dtype:
                 return value.dtype
         names = {tf.float32: "float32", tf.int32: "int64", tf.bool: "bool", tf.string: "str"}
-        return names.get(tensor.dtype, tensor.dtype.name)
+        return names.get(tensor.dtype) or str(tensor.dtype.name)
 
 
 Rule = Callable[[Call], Any]
-"""Returns the outputs of an operator: values, or tensors and arrays in the model's order of axes."""
+"""Returns the outputs of an operator: values, or tensors and arrays in the model's axes."""
 
 Table = Mapping[str, Rule]

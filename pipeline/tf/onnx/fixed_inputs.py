@@ -52,7 +52,9 @@ def fix_inputs(model: OnnxModel, fixed: Mapping[str, FixedInput] | None) -> Fixe
             _check_shape(end, sizes, asked.shape)
             made.shapes[end.name] = tuple(sizes)
         if asked.constant is not None:
-            made.constants[end.name] = _fill(end, made.shapes.get(end.name) or shape, asked.constant)
+            made.constants[end.name] = _fill(
+                end, made.shapes.get(end.name) or shape, asked.constant
+            )
     return made
 
 

@@ -4,6 +4,8 @@ Where no rule of ours computes an operator, its function does:
 https://github.com/onnx/onnx/blob/main/docs/IR.md , "Functions".
 """
 
+from typing import Any
+
 import ml_dtypes  # noqa: F401  # numpy knows bfloat16 by it
 import numpy as np
 import onnx
@@ -19,9 +21,7 @@ from pipeline.tf.onnx.onnx_model import Graph, Node, make_function_graph
 def has_function(node: Node) -> bool:
     """Return whether the standard defines an operator by a function."""
     schema = _find_schema(node)
-    return schema is not None and (
-        schema.has_function or schema.has_context_dependent_function
-    )
+    return schema is not None and (schema.has_function or schema.has_context_dependent_function)
 
 
 def expand(call: Call) -> Graph:
@@ -32,26 +32,26 @@ def expand(call: Call) -> Graph:
     """
     node = call.node
     schema = _find_schema(node)
-    content = schema and _find_function(schema, call)
+    content = _find_function(schema, call) if schema is not None else None
     if not content:
         raise ConversionError(f"{node.label}: the operator is not known")
     function = onnx.FunctionProto.FromString(content)
     defaults = [
         attribute.default_value
-        for attribute in schema.attributes.values()  # type: ignore[union-attr]  # content has one
+        for attribute in schema.attributes.values()
         if attribute.default_value.name
     ]
     return make_function_graph(function, [*defaults, *node.proto.attribute])
 
 
-def _find_schema(node: Node) -> onnx.defs.OpSchema | None:
+def _find_schema(node: Node) -> Any:
     try:
         return onnx.defs.get_schema(node.op, node.version, node.domain)
     except onnx.defs.SchemaError:
         return None
 
 
-def _find_function(schema: onnx.defs.OpSchema, call: Call) -> bytes | None:
+def _find_function(schema: Any, call: Call) -> bytes | None:
     """Return the serialized function for the version of the standard that the file asks for."""
     if schema.has_function:
         versions = [v for v in schema.function_opset_versions if v <= call.version]
@@ -80,5 +80,5 @@ def _describe(value: Value | None) -> onnx.TypeProto:
         if value.dtype == "str"
         else helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype))
     )
-    sizes = [size if is_known(size) else None for size in value.sizes]
+    sizes: list[str | int | None] = [size if is_known(size) else None for size in value.sizes]
     return helper.make_tensor_type_proto(element, sizes)

@@ -98,9 +98,9 @@ def _list_candidates(
         if stated.get(key, "").strip("\r\n"):
             yield key, _with_specials(stated[key])
     for node in model.graph.nodes:
-        names = node.attributes.get("classlabels_strings") or ()
-        if names and all(isinstance(name, str) for name in names):
-            yield f"classlabels_strings of {node.label}", [list(names)]
+        classes = node.attributes.get("classlabels_strings") or ()
+        if classes and all(isinstance(name, str) for name in classes):
+            yield f"classlabels_strings of {node.label}", [list(classes)]
 
 
 def _find_outputs(model: OnnxModel, count: int) -> list[End]:

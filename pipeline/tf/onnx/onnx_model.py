@@ -96,6 +96,7 @@ class Graph:
         nodes: Its operators, each behind those whose values it reads.
         constants: The values that the file has, by name, in the file's dtype.
         dtypes: The dtype of each value, as far as inference finds it.
+        sizes: The sizes of each value, as of an end, as far as inference finds them.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Graph:
     nodes: tuple[Node, ...]
     constants: Mapping[str, Any]
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, tuple[int | str | None, ...]] = field(default_factory=dict)
 
     def walk(self) -> Iterator[Node]:
         """Yield its nodes, and those of the graphs inside of them."""
@@ -238,6 +240,7 @@ class Reader:
             nodes=self.make_nodes(proto.node),
             constants=constants,
             dtypes={end.name: end.dtype for end in known if end.dtype},
+            sizes={end.name: end.sizes for end in known if end.sizes is not None},
         )
 
     def make_nodes(self, protos: Iterable[onnx.NodeProto]) -> tuple[Node, ...]:

@@ -1,4 +1,4 @@
-"""The table of all operators: by domain and name, the rule that builds it or the reason why none does."""
+"""The table of all operators: the rule that builds each, or the reason why none does."""
 
 from collections.abc import Mapping
 
@@ -22,6 +22,7 @@ from pipeline.tf.onnx.rules import (
     random,
     recurrent,
     reductions,
+    resize,
     selection,
     sequences,
     shapes,
@@ -48,6 +49,7 @@ RULES: Mapping[str, Table] = {
         **random.RULES,
         **recurrent.RULES,
         **reductions.RULES,
+        **resize.RULES,
         **selection.RULES,
         **sequences.RULES,
         **shapes.RULES,

@@ -25,7 +25,7 @@ def _small(value: Value | None) -> Any:
         return None
     array = np.transpose(value.held, np.argsort(value.order))
     if array.dtype != object and not is_integer(value.dtype):
-        if not is_float(value.dtype) or np.any(array != np.rint(array)):
+        if not is_float(value.dtype) or not np.all(np.isfinite(array) & (array == np.rint(array))):
             return None
         array = array.astype(np.int64)
     return None if value.dtype == "str" else array.astype(object)

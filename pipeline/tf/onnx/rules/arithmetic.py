@@ -131,16 +131,22 @@ def _clip(call: Call) -> Value:
         if any(call.has(i) and call.known(i) is None for i in (1, 2)):
             return _clip_computed(call)
     low, high = numbers
-    if low is not None and high is not None and is_float(value.dtype) and float(low) == 0.0:
-        if float(high) == 6.0:  # noqa: PLR2004  # what TensorFlow.js fuses
+    if low is not None and high is not None and is_float(value.dtype):
+        if float(low) == 0.0 and float(high) == 6.0:  # noqa: PLR2004  # what TensorFlow.js fuses
             return elementwise(tf.nn.relu6, [value])
+        least, most = low.item(), high.item()
+        return elementwise(
+            lambda a: tf.raw_ops.ClipByValue(t=a, clip_value_min=least, clip_value_max=most),
+            [value],
+        )
     for limit, compute in ((low, tf.maximum), (high, tf.minimum)):
         if limit is not None and not _is_extreme(limit, value.dtype):
-            number = limit.item()
-            value = elementwise(
-                lambda a, c=compute, n=number: c(a, tf.cast(n, a.dtype)), [value]
-            )
+            value = _limit(value, compute, limit.item())
     return value
+
+
+def _limit(value: Value, compute: Callable[..., Any], number: float) -> Value:
+    return elementwise(lambda a: compute(a, tf.cast(number, a.dtype)), [value])
 
 
 def _is_extreme(limit: Any, dtype: str) -> bool:
@@ -177,7 +183,12 @@ def _leaky(call: Call) -> Value:
 
 def _hard_sigmoid(call: Call) -> Value:
     alpha, beta = float(call.attribute("alpha", 0.2)), float(call.attribute("beta", 0.5))
-    return elementwise(lambda a: tf.clip_by_value(a * alpha + beta, 0.0, 1.0), [call.value(0)])
+    return elementwise(
+        lambda a: tf.raw_ops.ClipByValue(
+            t=a * alpha + beta, clip_value_min=0.0, clip_value_max=1.0
+        ),
+        [call.value(0)],
+    )
 
 
 def _hard_swish(call: Call) -> Value:
@@ -211,9 +222,7 @@ def _cast(call: Call) -> Value:
     if dtype == "bool":
         return elementwise(lambda a: tf.not_equal(a, tf.zeros([], a.dtype)), [value], dtype)
     if is_integer(dtype):
-        return elementwise(
-            lambda a: wrap_around(tf.cast(a, tf.int32), dtype), [value], dtype
-        )
+        return elementwise(lambda a: wrap_around(tf.cast(a, tf.int32), dtype), [value], dtype)
     return elementwise(lambda a: tf.cast(a, tf.float32), [value], dtype)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.layout.bits import BITS, both, either, one_of_two, opposite
+from pipeline.tf.layout.bits import BITS, both, either, one_of_two, opposite, shift_right
 from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.value import Value, constant
 from pipeline.tf.onnx.call import Call, Rule, Table
@@ -54,7 +54,7 @@ def _shift(call: Call) -> Value:
 
     def compute(tensor: Any, places: Any) -> Any:
         if not left:
-            return tf.bitwise.right_shift(tensor, places)
+            return shift_right(tensor, places)
         if count is None:
             return tf.bitwise.left_shift(tensor, places)
         # A product of 16 bits by 16 is too large; bits that go away are taken first.

@@ -1,15 +1,15 @@
 """Convolutions, products of matrices."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.layout.convolution import Window, convolve, deconvolve
 from pipeline.tf.layout.elementwise import elementwise
+from pipeline.tf.layout.matmul import matmul
 from pipeline.tf.layout.sizes import Size, is_known
-from pipeline.tf.layout.value import Value, arrange, natural, reshape_held, transpose, wrap
+from pipeline.tf.layout.value import Value, transpose, wrap
 from pipeline.tf.onnx.call import Call, Table
 
 
@@ -38,7 +38,8 @@ def window_of(call: Call, size: Sequence[Size], space: Sequence[Size]) -> Window
                     raise call.refuse("auto_pad over an axis of a size that is not known")
                 total = (n - 1) * dilation
             else:
-                total = max((-(-length // stride) - 1) * stride + (n - 1) * dilation + 1 - length, 0)  # type: ignore[operator,call-overload]
+                reach = (n - 1) * dilation + 1
+                total = max((-(-length // stride) - 1) * stride + reach - length, 0)
             less, more = total // 2, total - total // 2
             before.append(less if automatic == "SAME_UPPER" else more)
             after.append(more if automatic == "SAME_UPPER" else less)
@@ -78,8 +79,8 @@ def _fit(
         # size * stride + reach - stride + extra - total = wanted
         if wanted is None:
             total = window.reach[place] - stride + extra[place]
-        elif is_known(space[place]):
-            full = (int(space[place]) - 1) * stride + window.reach[place] + extra[place]  # type: ignore[arg-type]
+        elif is_known(length := space[place]):
+            full = (length - 1) * stride + window.reach[place] + extra[place]
             total = full - int(wanted[-len(window.size) :][place])
         else:
             raise call.refuse("output_shape over an axis of a size that is not known")
@@ -96,54 +97,6 @@ def _fit(
     )
 
 
-def matmul(first: Value, second: Value, dtype: str | None = None) -> Value:
-    """Return the product of two values as numpy's matmul has it: vectors, batches, broadcasting."""
-    dtype = dtype or first.dtype
-    if first.rank == 1 or second.rank == 1:
-        return _multiply_vectors(first, second, dtype)
-    tensors, flags = [], []
-    rank = max(first.rank, second.rank)
-    for value in (first, second):
-        wide = value if value.rank == 2 and rank == 2 else value  # noqa: PLR2004
-        swapped = (*range(wide.rank - 2), wide.rank - 1, wide.rank - 2)
-        is_swapped = wide.order == swapped and not wide.is_array
-        arranged = wide if is_swapped else arrange(wide, natural(wide.rank))
-        tensors.append(arranged.tensor)
-        flags.append(is_swapped)
-    sizes = (*_batch(first, second), first.sizes[-2], second.sizes[-1])
-    if second.rank == 2 and first.rank > 2 and not flags[0] and is_known(first.sizes[-1]):  # noqa: PLR2004
-        return _multiply_flat(tensors, flags[1], first, dtype, sizes)
-    made = tf.matmul(*tensors, transpose_a=flags[0], transpose_b=flags[1])
-    return wrap(made, dtype, sizes=sizes)
-
-
-def _multiply_flat(
-    tensors: Sequence[Any], is_swapped: bool, first: Value, dtype: str, sizes: Sequence[Size]  # noqa: FBT001
-) -> Value:
-    """Multiply all rows of all batches by one matrix, as one product."""
-
-    flat = tf.reshape(tensors[0], [-1, first.sizes[-1]])
-    made = tf.matmul(flat, tensors[1], transpose_b=is_swapped)
-    return wrap(reshape_held(made, sizes), dtype, sizes=sizes)
-
-
-def _batch(first: Value, second: Value) -> tuple[Size, ...]:
-    rank = max(first.rank, second.rank) - 2
-    rows = [(1,) * (rank + 2 - value.rank) + value.sizes[:-2] for value in (first, second)]
-    return tuple(b if a == 1 else a for a, b in zip(*rows, strict=True))
-
-
-def _multiply_vectors(first: Value, second: Value, dtype: str) -> Value:
-    left = tf.expand_dims(first.plain, 0) if first.rank == 1 else first.plain
-    right = tf.expand_dims(second.plain, -1) if second.rank == 1 else second.plain
-    made = tf.matmul(left, right)
-    if second.rank == 1:
-        made = tf.squeeze(made, [-1])
-    if first.rank == 1:
-        made = tf.squeeze(made, [-1 if second.rank == 1 else -2])
-    return wrap(made, dtype)
-
-
 def _matmul(call: Call) -> Value:
     first, second = call.value(0), call.value(1)
     return matmul(first, second)
@@ -151,7 +104,6 @@ def _matmul(call: Call) -> Value:
 
 def _gemm(call: Call) -> Value:
     """Gemm: alpha * A * B + beta * C."""
-
     alpha, beta = float(call.attribute("alpha", 1.0)), float(call.attribute("beta", 1.0))
     values = [
         transpose(call.value(index), (1, 0)) if call.attribute(name, 0) else call.value(index)
@@ -184,4 +136,3 @@ RULES: Table = {
     "MatMul": _matmul,
     "Gemm": _gemm,
 }
-

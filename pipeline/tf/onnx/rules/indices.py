@@ -60,9 +60,8 @@ def _scatter_cache(call: Call) -> Value:
     if call.attribute("mode", "linear") == "circular":
         rows = tf.math.floormod(rows, size)
     places = elementwise(
-        lambda a, b: tf.zeros_like(a, tf.int32) + tf.cast(b, tf.int32),
-        [update, wrap(rows, "int64")],
-    ).with_dtype("uint32")
+        lambda a, b: tf.zeros_like(a, tf.int32) + b, [update, wrap(rows, "int64")], "uint32"
+    )
     return scatter_elements(value, places, update, axis)
 
 

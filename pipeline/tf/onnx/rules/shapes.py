@@ -43,13 +43,13 @@ def _constant(call: Call) -> Value:
 
 def _transpose(call: Call) -> Value:
     value = call.value(0)
-    axes = call.attribute("perm") or tuple(reversed(range(value.rank)))
+    axes: Sequence[int] = call.attribute("perm") or tuple(reversed(range(value.rank)))
     if sorted(axes) != list(range(value.rank)):
         raise FormatError(f"{call.node.label}: {axes} are not the axes of {value.rank}")
     return transpose(value, axes)
 
 
-def _reshape(call: Call) -> Value:
+def _reshape(call: Call) -> Any:
     value = call.value(0)
     if call.version < 5:  # noqa: PLR2004
         wanted: Any = list(call.attribute("shape"))
@@ -80,7 +80,8 @@ def _reshape_freely(call: Call, value: Value) -> Any:
     if not is_known(shape.sizes[0]):
         raise call.refuse("the number of axes is not known")
     return tf.ensure_shape(
-        tf.reshape(value.plain, shape.plain), [None] * int(shape.sizes[0])  # type: ignore[arg-type]
+        tf.reshape(value.plain, shape.plain),
+        [None] * int(shape.sizes[0]),
     )
 
 
@@ -118,10 +119,8 @@ def _unsqueeze(call: Call) -> Value:
     sizes = list(value.sizes)
     for axis in added:
         sizes.insert(axis, 1)
-    if value.is_natural:
-        order = natural(rank)
-    else:
-        order = (*added, *(kept[axis] for axis in value.order))
+    moved = (*added, *(kept[axis] for axis in value.order))
+    order = natural(rank) if value.is_natural else moved
     held = reshape_held(value.held, [sizes[axis] for axis in order])
     return Value(held=held, dtype=value.dtype, order=order, sizes=tuple(sizes))
 
@@ -147,7 +146,7 @@ def _split(call: Call) -> list[Value]:
     if parts is None:
         if not is_known(size):
             raise call.refuse("it splits an axis of a size that is not known")
-        step = -(-size // count)  # type: ignore[operator]  # the size is a number
+        step = -(-size // count)  # the size is a number
         parts = [step] * (count - 1) + [size - step * (count - 1)]
     made = tf.split(value.tensor, parts, axis=value.order.index(axis))
     sizes = [(*value.sizes[:axis], part, *value.sizes[axis + 1 :]) for part in parts]
@@ -189,14 +188,14 @@ def _to_index(cut: slice | None) -> slice:
 def _cut(start: Size, end: Size, step: int, size: Size) -> tuple[slice, Size | None]:
     """Return what to take of an axis, and how much it is; None for what depends on the size."""
     if is_known(size) and is_known(start) and is_known(end):
-        taken = range(size)[slice(start, end, step)]  # type: ignore[misc,arg-type]
+        taken = range(size)[slice(start, end, step)]
         stop: int | None = taken.stop
         if step < 0 and taken.stop < 0:
             stop = None
         return slice(taken.start, stop, step), len(taken)
     first = None if step > 0 and start == 0 else _limit(start)
     last = _limit(end)
-    if step == 1 and is_known(end) and end >= 2**31 - 1:  # type: ignore[operator]
+    if step == 1 and is_known(end) and end >= 2**31 - 1:
         last = None
     return slice(first, last, step), _count_taken(start, end, step, size)
 
@@ -205,9 +204,9 @@ def _limit(place: Size) -> Any:
     """Return a place to cut at, as what an op takes: int32, a scalar, or None for the end."""
     if not is_known(place):
         return materialize(place)
-    if place >= 2**31 - 1 or place < -(2**31):  # type: ignore[operator]
+    if place >= 2**31 - 1 or place < -(2**31):
         return None
-    return int(place)  # type: ignore[arg-type]
+    return int(place)
 
 
 def _count_taken(start: Size, end: Size, step: int, size: Size) -> Size | None:
@@ -216,7 +215,7 @@ def _count_taken(start: Size, end: Size, step: int, size: Size) -> Size | None:
         return None
     if start == 0 and end == size:
         return size
-    if is_known(start) and start >= 0 and is_known(end) and end >= 2**31 - 1:  # type: ignore[operator]
+    if is_known(start) and start >= 0 and is_known(end) and end >= 2**31 - 1:
         return size if start == 0 else None
     return None
 
@@ -232,7 +231,7 @@ def _slice_freely(call: Call, value: Value) -> Any:
     if call.has(4) and steps is None:
         raise call.refuse("its steps are computed")
     cuts = [slice(None)] * value.rank
-    for number in range(int(count)):  # type: ignore[arg-type]
+    for number in range(int(count)):
         axis = number if axes is None else call.from_front(int(axes[number]), value.rank)
         cuts[axis] = slice(starts[number], ends[number], 1 if steps is None else int(steps[number]))
     return value.plain[tuple(cuts)]
@@ -257,7 +256,7 @@ def _expand_freely(call: Call) -> Any:
     value, shape = call.value(0), call.value(1)
     if not is_known(shape.sizes[0]):
         raise call.refuse("the number of axes is not known")
-    rank = max(value.rank, int(shape.sizes[0]))  # type: ignore[arg-type]
+    rank = max(value.rank, int(shape.sizes[0]))
     target = tf.broadcast_dynamic_shape(tf.shape(value.plain), tf.cast(shape.plain, tf.int32))
     return tf.ensure_shape(tf.broadcast_to(value.plain, target), [None] * rank)
 
@@ -281,9 +280,9 @@ def _fill(call: Call) -> Any:
         if not is_known(count):
             raise call.refuse("the number of axes is not known")
         filled = tf.fill(call.plain(0), constant(number).tensor)
-        return tf.ensure_shape(filled, [None] * int(count))  # type: ignore[arg-type]
+        return tf.ensure_shape(filled, [None] * int(count))
     if all(map(is_known, sizes)):
-        return constant(np.full([int(n) for n in sizes], number))  # type: ignore[arg-type]
+        return constant(np.full([int(n) for n in sizes], number))
     filled = tf.fill(sizes_tensor(sizes), constant(number).tensor)
     return wrap(filled, number.dtype.name, sizes=sizes)
 
@@ -299,7 +298,9 @@ def _pad(call: Call) -> Any:
         pads = list(call.attribute("paddings"))
     assert pads is not None
     axes = call.known(3)
-    axes = range(value.rank) if axes is None else [call.from_front(int(a), value.rank) for a in axes]
+    axes = (
+        range(value.rank) if axes is None else [call.from_front(int(a), value.rank) for a in axes]
+    )
     count = len(pads) // 2
     before, after = [0] * value.rank, [0] * value.rank
     for number, axis in enumerate(axes):
@@ -315,10 +316,7 @@ def pad(
 ) -> Value:
     """Return a value with more, or fewer, elements at the ends of its axes."""
     order = value.order
-    sizes = [
-        size + before + after
-        for size, before, after in zip(value.sizes, *pads, strict=True)
-    ]
+    sizes = [size + before + after for size, before, after in zip(value.sizes, *pads, strict=True)]
     held = value.tensor
     cuts = [slice(max(-pads[0][a], 0), -max(-pads[1][a], 0) or None) for a in order]
     if any(n < 0 for side in pads for n in side):

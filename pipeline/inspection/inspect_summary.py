@@ -1,6 +1,6 @@
-"""TensorFlow Lite files: their description, without converting them.
+"""TensorFlow Lite and ONNX files: their description, from the summary of a child process.
 
-A TensorFlow child process reads the file, and returns plain values.
+It has TensorFlow, reads the file, and returns plain values.
 """
 
 import tempfile
@@ -29,18 +29,28 @@ _NUM_LARGEST = 10
 _JS_BYTES = 4
 
 
-def inspect_tflite(path: Path, *, announce: Callable[[str], None]) -> Description:
-    """Describe a TensorFlow Lite file.
+_MODULES = {
+    "tflite": ("pipeline.tf.tflite.summary", "summarize_tflite"),
+    "onnx": ("pipeline.tf.onnx.summary", "summarize_onnx"),
+}
+"""The module and the function that summarize a file, by format."""
+
+
+def inspect_summary(
+    path: Path, model_format: str, *, announce: Callable[[str], None]
+) -> Description:
+    """Describe a file.
 
     Args:
         path: The file.
+        model_format: Its format: "tflite" or "onnx".
         announce: Called with a sentence before TensorFlow starts, which takes seconds.
 
     Raises:
         FormatError: It is damaged.
         WorkerError: TensorFlow cannot be started here.
     """
-    summary = _summarize(path, announce)
+    summary = _summarize(path, model_format, announce)
     signatures = {
         key: _describe_signature(signature) for key, signature in summary["signatures"].items()
     }
@@ -49,7 +59,7 @@ def inspect_tflite(path: Path, *, announce: Callable[[str], None]) -> Descriptio
     stated = summary["signatures"][chosen]["contracts"] if chosen else {}
     contracts = {name: InputContract.model_validate(one) for name, one in stated.items()}
     return Description(
-        format="tflite",
+        format=model_format,
         producer={"generatedBy": summary["producer"] or None, "convertedBy": None},
         signature_key=chosen,
         signatures=signatures,
@@ -64,17 +74,19 @@ def inspect_tflite(path: Path, *, announce: Callable[[str], None]) -> Descriptio
         faults=tuple(summary["remarks"]),
         contracts=contracts,
         unstated=list_ranges_unstated(default.inputs, contracts) if default else [],
+        **{key: summary[key] for key in ("opsets", "metadata") if key in summary},
     )
 
 
-def _summarize(path: Path, announce: Callable[[str], None]) -> dict[str, Any]:
+def _summarize(path: Path, model_format: str, announce: Callable[[str], None]) -> dict[str, Any]:
     announce(f"TensorFlow is starting, to read {path.name}")
+    module, function = _MODULES[model_format]
     with (
         tempfile.TemporaryDirectory(prefix="tfjs-zoo-") as logs,
-        TensorFlowPool(max_workers=1, preload="pipeline.tf.tflite.summary") as pool,
+        TensorFlowPool(max_workers=1, preload=module) as pool,
     ):
         done = pool.submit(
-            "pipeline.tf.tflite.summary:summarize_tflite",
+            f"{module}:{function}",
             {"source": path.absolute()},
             log=Path(logs) / "log.txt",
             name=f"reading {path.name}",
@@ -114,8 +126,9 @@ def _list_tensors(entries: Iterable[Mapping[str, Any]]) -> list[Tensor]:
             name=entry["name"],
             tensor=entry["tensor"],
             dtype=entry["dtype"],
-            js_dtype=js_dtype(entry["dtype"]),
+            js_dtype=js_dtype(entry["dtype"]) if entry["dtype"] else None,
             shape=parse_sizes(entry["shape"]),
+            **({"size_names": entry["size_names"]} if any(entry.get("size_names") or ()) else {}),
         )
         for i, entry in enumerate(entries)
     ]
