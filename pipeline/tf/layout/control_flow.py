@@ -61,9 +61,9 @@ def _match(first: Value, second: Value) -> Value:
 
 def _merge(tensor: Any, first: Value, second: Value) -> Value:
     """Return an output of both branches; one that is the same in both stays known."""
-    if first.is_array and second.is_array and np.array_equal(first.held, second.held):
-        if all(is_visible(size) for size in first.held.flat):
-            return first
+    is_same = first.is_array and second.is_array and np.array_equal(first.held, second.held)
+    if is_same and all(is_visible(size) for size in first.held.flat):
+        return first
     sizes = [
         size if size == other and is_visible(size) else None
         for size, other in zip(first.sizes, second.sizes, strict=True)

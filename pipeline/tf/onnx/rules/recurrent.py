@@ -69,7 +69,7 @@ class Cell:
         return tf.clip_by_value(value, -self.clip, self.clip) if self.clip > 0 else value
 
 
-def _rnn_step(call: Call, cell: Cell) -> Step:
+def _rnn_step(_: Call, cell: Cell) -> Step:
     def step(value: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         total = value + tf.matmul(states[0], cell.recurrent)
         output = cell.activations[0](cell.limit(total))
@@ -239,16 +239,16 @@ def _make_cell(call: Call, layer: Layer, number: int, activations: Sequence[Acti
     size = weights.sizes[1]
     if not is_known(size):
         raise call.refuse("the number of its cells is not known")
-    width = layer.num_gates * int(size)  # type: ignore[arg-type]
+    width = layer.num_gates * int(size)
     added, bias = _read_bias(call, number, width)
     if layer is _GRU and call.attribute("linear_before_reset", 0):
-        kept = width - int(size)  # type: ignore[arg-type]
+        kept = width - int(size)
         bias, early = _halve(bias, kept)
         added = added + early
     else:
         added, bias = added + bias, None
     return Cell(
-        size=int(size),  # type: ignore[arg-type]
+        size=int(size),
         recurrent=arrange(weights, (1, 0)).tensor,
         bias=bias,
         added=added,
