@@ -149,7 +149,7 @@ def _is_foldable(call: Call) -> bool:
 def _to_constant(value: Value) -> Value:
     """Return a value that was computed outside of the graph as a constant."""
     if isinstance(value, Listed):
-        return replace(value, items=tuple(map(_to_constant, value.items)))
+        return Listed(items=tuple(map(_to_constant, value.items)), is_absent=value.is_absent)  # type: ignore[return-value]  # as a value
     if value.is_array:
         return value
     array = np.asarray(value.held.numpy())
