@@ -19,6 +19,7 @@ from pipeline.tf.onnx.rules import (
     indices,
     normalizations,
     pools,
+    quantized,
     random,
     recurrent,
     reductions,
@@ -45,6 +46,7 @@ RULES: Mapping[str, Table] = {
         **indices.RULES,
         **normalizations.RULES,
         **pools.RULES,
+        **quantized.RULES,
         **random.DROPOUT,
         **random.RULES,
         **recurrent.RULES,
@@ -57,6 +59,7 @@ RULES: Mapping[str, Table] = {
     MICROSOFT: {
         **attention.MICROSOFT,
         **contrib.MICROSOFT,
+        **quantized.MICROSOFT,
         **recurrent.MICROSOFT,
     },
 }
