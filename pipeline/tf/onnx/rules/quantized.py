@@ -25,8 +25,6 @@ from pipeline.tf.onnx.rules.convolutions import matmul, window_of
 _LARGE_SUMS = "sums of whole numbers may pass 2^24, beyond which float32 rounds them"
 _LARGE = 2**24
 _LEVELS = {"uint8": 255, "int8": 127}
-# Below all sums of whole numbers.
-_LEAST = np.float32(-(2.0**40))
 _SMALL = {"int8", "uint8", "int16", "uint16", "int4", "uint4"}
 _FLOAT = "float32"
 
@@ -65,8 +63,21 @@ def scale_up(value: Value, scale: Value, zero: Value | None, dtype: str = _FLOAT
 
 def scale_down(value: Value, scale: Value, zero: Value | None, dtype: str) -> Value:
     """Return the whole numbers that stand for real ones."""
-    scaled = elementwise(tf.divide, [as_float(value), as_float(scale)], _FLOAT)
+    scaled = elementwise(tf.divide, [as_float(value), _keep(as_float(scale))], _FLOAT)
     return _round(scaled, zero, dtype)
+
+
+def _keep(value: Value) -> Value:
+    """Return a constant as a tensor that the optimizer leaves alone.
+
+    It makes products of quotients, whose last bit differs, and moves factors into kernels, which
+    are whole numbers no more then. A default that nobody feeds is a constant again in the end.
+    """
+    if not value.is_known or tf.executing_eagerly():
+        return value
+    held = value.array
+    kept = tf.raw_ops.PlaceholderWithDefault(input=tf.constant(held), shape=held.shape)
+    return wrap(kept, value.dtype)
 
 
 def _round(value: Value, zero: Value | None, dtype: str) -> Value:
@@ -225,15 +236,10 @@ def _rescale(total: Value, scales: Sequence[Value], zero: Value | None, dtype: s
     first, second, target = scales
     if all(scale.is_known for scale in scales):
         arrays = [scale.array.astype(np.float32) for scale in scales]
-        factor: Value = constant(arrays[0] * arrays[1] / arrays[2])
+        factor = _keep(constant(arrays[0] * arrays[1] / arrays[2]))
     else:
         factor = elementwise(lambda a, b, c: a * b / c, [first, second, target], _FLOAT)
     return _round(elementwise(tf.multiply, [total, factor], _FLOAT), zero, dtype)
-
-
-def _keep_apart(total: Value) -> Value:
-    """Return sums, so that the optimizer does not move factors into the kernel."""
-    return elementwise(lambda a: tf.maximum(a, _LEAST), [total], _FLOAT)
 
 
 def _convolve_quantized(call: Call) -> Value:
@@ -245,8 +251,6 @@ def _convolve_quantized(call: Call) -> Value:
         bias = as_float(call.value(8))
         spread = reshape(bias, [bias.sizes[0], *shape[1:]])
         total = elementwise(tf.add, [total, spread], _FLOAT)
-    else:
-        total = _keep_apart(total)
     scale = call.value(4)
     if scale.rank == 1 and scale.sizes != (1,):
         scale = reshape(scale, [scale.sizes[0], *shape[1:]])
@@ -264,7 +268,7 @@ def _multiply_quantized(call: Call) -> Value:
     """QLinearMatMul: each value has a scale and a zero point behind it."""
     first, second = call.value(0), call.value(3)
     zeros = (call.value(2), call.value(5))
-    total = _keep_apart(_multiply(call, first, second, zeros))
+    total = _multiply(call, first, second, zeros)
     left = _one(call.value(1))
     if left.rank == 1:
         left = reshape(left, [left.sizes[0], 1])
@@ -282,13 +286,11 @@ def _gemm_quantized(call: Call) -> Value:
     total = _multiply(call, first, second, (call.value(2), call.value(5)))
     if call.has(6):
         total = elementwise(tf.add, [total, as_float(call.value(6))], _FLOAT)
-    else:
-        total = _keep_apart(total)
     alpha = np.float32(call.attribute("alpha", 1.0))
     left = elementwise(lambda a: a * alpha, [_one(call.value(1))], _FLOAT)
     right = _one(call.value(4))
     if not call.has(7):
-        return elementwise(lambda t, a, b: t * (a * b), [total, left, right], _FLOAT)
+        return elementwise(lambda t, a, b: t * (a * b), [total, _keep(left), right], _FLOAT)
     zero = _one(call.value(8))
     return _rescale(total, [left, right, _one(call.value(7))], zero, zero.dtype)
 
@@ -296,7 +298,7 @@ def _gemm_quantized(call: Call) -> Value:
 def _multiply_to_float(call: Call) -> Value:
     """MatMulIntegerToFloat: both matrices, their scales, their zero points, a bias."""
     zeros = (_optional(call, 4), _optional(call, 5))
-    total = _keep_apart(_multiply(call, call.value(0), call.value(1), zeros))
+    total = _multiply(call, call.value(0), call.value(1), zeros)
     return _scale_sum(call, total, (call.value(2), call.value(3)), 6)
 
 
@@ -304,11 +306,11 @@ def _multiply_dynamically(call: Call) -> Value:
     """DynamicQuantizeMatMul: the first matrix becomes whole numbers of its own range."""
     whole, scale, zero = quantize_range(call.value(0))
     total = _multiply(call, whole, call.value(1), (zero, _optional(call, 3)))
-    return _scale_sum(call, _keep_apart(total), (scale, call.value(2)), 4)
+    return _scale_sum(call, total, (scale, call.value(2)), 4)
 
 
 def _scale_sum(call: Call, total: Value, scales: tuple[Value, Value], bias: int) -> Value:
-    factor = elementwise(tf.multiply, [_one(scale) for scale in scales], _FLOAT)
+    factor = elementwise(tf.multiply, [_keep(_one(scale)) for scale in scales], _FLOAT)
     made = elementwise(tf.multiply, [total, factor], _FLOAT)
     return elementwise(tf.add, [made, call.value(bias)], _FLOAT) if call.has(bias) else made
 
