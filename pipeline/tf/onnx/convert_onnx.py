@@ -14,10 +14,14 @@ from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.onnx.onnx_model import End, OnnxModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
+from pipeline.tf.onnx.small_weights import small_weights
 from pipeline.tf.onnx.trace import trace_graph
+from pipeline.tfjs.quantize.exact_weights import store_exactly
 
 SIGNATURE_KEY = "main"
 """The key of the inputs and outputs of a file, which has one set of them."""
+
+_STORED = "a weight is stored in as few bytes as in the file, with the same values"
 
 
 def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
@@ -81,7 +85,18 @@ def write_onnx(
         folder=folder,
         flags=flags,
     )
-    return written.model_copy(update={"repairs": [*builder.state.notes, *written.repairs]})
+    repairs = [*builder.state.notes, *written.repairs, *_store(model, folder, flags)]
+    return written.model_copy(update={"repairs": repairs})
+
+
+def _store(model: OnnxModel, folder: Path, flags: ConversionFlags) -> list[str]:
+    """Store weights in as few bytes as the file does; return a sentence where there are any."""
+    known = list(small_weights(model))
+    if not known:
+        return []
+    size = flags.weight_shard_size_bytes
+    num_stored = store_exactly(folder, known, shard_size_bytes=size)
+    return [f"{_STORED} ({num_stored} in this graph)"] if num_stored else []
 
 
 def describe_ends(model: OnnxModel) -> StatedSignature:
