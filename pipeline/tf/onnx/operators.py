@@ -22,6 +22,7 @@ from pipeline.tf.onnx.rules import (
     normalizations,
     pads,
     pools,
+    quantized,
     random,
     recurrent,
     reductions,
@@ -51,6 +52,7 @@ RULES: Mapping[str, Table] = {
         **normalizations.RULES,
         **pads.RULES,
         **pools.RULES,
+        **quantized.RULES,
         **random.DROPOUT,
         **random.RULES,
         **recurrent.RULES,
@@ -71,6 +73,7 @@ RULES: Mapping[str, Table] = {
     MICROSOFT: {
         **attention.MICROSOFT,
         **contrib.MICROSOFT,
+        **quantized.MICROSOFT,
         **recurrent.MICROSOFT,
     },
 }
