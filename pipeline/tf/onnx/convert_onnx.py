@@ -55,7 +55,7 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
         repairs=written.repairs,
         about=read_about(model),
         labels={**(stated or {}), **(written.labels or {})} or None,
-        contracts=find_contracts(model),
+        contracts=find_contracts(model, channels_last=fixed.orders),
         remarks=remarks or None,
     )
 
