@@ -82,8 +82,16 @@ def dequantize(held: Value, tensor: Tensor) -> Value:
 
 def quantize(real: Value, tensor: Tensor) -> Value:
     """Return the held numbers of real values: the nearest that there are."""
-    low, high = limits(tensor)
-    return tf.clip_by_value(tf.round(real / _quantization(tensor).scale), low, high)
+    return cut(tf.round(real / _quantization(tensor).scale), *limits(tensor))
+
+
+def cut(value: Value, low: float, high: float) -> Value:
+    """Return float32 values within two limits: one op, where tf.clip_by_value has two."""
+    if not low < high:  # wasm wants a range
+        return tf.clip_by_value(value, low, high)
+    return tf.raw_ops.ClipByValue(
+        t=value, clip_value_min=np.float32(low), clip_value_max=np.float32(high)
+    )
 
 
 def hold(value: Value, tensor: Tensor) -> Value:

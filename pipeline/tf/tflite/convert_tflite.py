@@ -29,7 +29,6 @@ from pipeline.tf.tflite.build_graph import (
 )
 from pipeline.tf.tflite.float_form import has_integer_form, make_float_form
 from pipeline.tf.tflite.initial_values import find_state
-from pipeline.tf.tflite.shared_constants import share_constants
 from pipeline.tf.tflite.tflite_metadata import (
     find_contracts,
     find_labels,
@@ -188,7 +187,7 @@ def _freeze(function: Any, source: Path, *, control_flow_v2: bool) -> Frozen:
             f"TensorFlow cannot freeze the graph: {format_reason(error, source)}"
         ) from error
     return Frozen(
-        graph=share_constants(graph),
+        graph=graph,
         inputs=function.inputs,
         outputs=function.outputs,
         tensorflow_version=tf.version.VERSION,

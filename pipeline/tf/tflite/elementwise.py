@@ -12,6 +12,7 @@ from pipeline.tf.tflite.call import (
     Row,
     Table,
     activate,
+    cut,
     is_held_as_integers,
     limits,
     quantize,
@@ -71,7 +72,7 @@ def _cast(call: Call) -> Any:
 
 
 def _activation(low: float, high: float) -> Build:
-    return lambda call: tf.clip_by_value(call.real(0), low, high)
+    return lambda call: cut(call.real(0), low, high)
 
 
 def _fake_quant(call: Call) -> Any:
@@ -133,7 +134,7 @@ def _relu_integers(low: float | None, high: float | None) -> Build:
         most = highest if high is None else min(highest, float(np.rint(high / scale)))
         same = own.quantization is not None and own.quantization.same(target.quantization)
         held = call.held[0] if same else quantize(value, target)
-        return tf.clip_by_value(held, least, most)
+        return cut(held, least, most)
 
     return build
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Call, Table, activate, is_held_as_integers, rows
+from pipeline.tf.tflite.call import Call, Table, activate, cut, is_held_as_integers, rows
 
 # Longer sequences become a loop.
 _MAX_UNROLLED = 64
@@ -91,7 +91,7 @@ def _product(value: Any, weights: Any) -> Any:
 
 
 def _limit(value: Any, limit: float) -> Any:
-    return tf.clip_by_value(value, -limit, limit) if limit > 0 else value
+    return cut(value, -limit, limit) if limit > 0 else value
 
 
 def _run(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Call, limits
+from pipeline.tf.tflite.call import Call, cut, limits
 
 
 def half_even(value: Any) -> Any:
@@ -53,5 +53,4 @@ def activation_limits(call: Call) -> tuple[float, float]:
 
 def clip(value: Any, call: Call) -> Any:
     """Return held numbers within the limits of an output and of its fused activation."""
-    low, high = activation_limits(call)
-    return tf.clip_by_value(value, low, high)
+    return cut(value, *activation_limits(call))
