@@ -82,15 +82,24 @@ def dequantize(held: Value, tensor: Tensor) -> Value:
 
 def quantize(real: Value, tensor: Tensor) -> Value:
     """Return the held numbers of real values: the nearest that there are."""
-    return cut(tf.round(real / _quantization(tensor).scale), *limits(tensor))
+    return cut(tf.round(real * reciprocal(tensor)), *limits(tensor))
+
+
+def reciprocal(tensor: Tensor) -> np.float32:
+    """Return the factor from real values to numbers, as XNNPACK has it: 1 / scale in float32."""
+    return np.float32(np.float32(1) / _quantization(tensor).scale)
 
 
 def cut(value: Value, low: float, high: float) -> Value:
     """Return float32 values within two limits: one op, where tf.clip_by_value has two."""
     if not low < high:  # wasm wants a range
         return tf.clip_by_value(value, low, high)
+    # Names that TensorFlow gives are ten times as long, and stand three times in a model.json.
     return tf.raw_ops.ClipByValue(
-        t=value, clip_value_min=np.float32(low), clip_value_max=np.float32(high)
+        t=value,
+        clip_value_min=tf.constant(low, tf.float32, name="low"),
+        clip_value_max=tf.constant(high, tf.float32, name="high"),
+        name="clip",
     )
 
 

@@ -5,7 +5,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Call, Row, Table, cut, is_held_as_integers, limits, quantize
+from pipeline.tf.tflite.call import (
+    Call,
+    Row,
+    Table,
+    cut,
+    is_held_as_integers,
+    limits,
+    quantize,
+    reciprocal,
+)
 from pipeline.tf.tflite.rounding import half_away
 
 
@@ -31,8 +40,7 @@ def _quantize_integers(call: Call) -> Any:
         if own is not None and own.same(target.quantization):
             return cut(call.held[0], *limits(target))
         return quantize(call.real(0), target)
-    assert target.quantization is not None
-    scaled = tf.cast(call.real(0), tf.float32) / target.quantization.scale
+    scaled = tf.cast(call.real(0), tf.float32) * reciprocal(target)
     return cut(half_away(scaled), *limits(target))
 
 

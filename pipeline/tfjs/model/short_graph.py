@@ -74,6 +74,8 @@ _MANIFEST_DTYPES = {
     "DT_INT32": "int32",
     "DT_STRING": "string",
 }
+_FUSED_OPS = frozenset({"FusedDepthwiseConv2dNative", "_FusedConv2D", "_FusedMatMul"})
+_NORMALIZATION = base64.b64encode(b"FusedBatchNorm").decode()
 _GRAPHS = ("modelTopology", "modelInitializer")
 
 
@@ -152,6 +154,8 @@ def _is_unread(
         return False
     if op == "Const" and node["name"] in dtypes:
         return name == "value" or _MANIFEST_DTYPES.get(value.get("type", "")) == dtypes[node["name"]]
+    if name == "epsilon" and op in _FUSED_OPS:
+        return _NORMALIZATION not in node["attr"].get("fused_ops", {}).get("list", {}).get("s", ())
     read = known[op].get(name)
     if read is not None:
         return value == DEFAULTS.get(name) and _is_default(value, read)
