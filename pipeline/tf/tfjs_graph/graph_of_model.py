@@ -1,8 +1,9 @@
 """The GraphDef of a graph model: its topology with its weights, of ops that TensorFlow has.
 
 TensorFlow.js computes in float32 and int32, whatever the graph says; so half and double floats are
-float32 here too. Data types that a short graph leaves out (`tfjs/model/short_graph.py`) come back. Fused ops and Prelu are taken apart, which needs no rewrite of ours: a reference
-must not share the repairs that it judges. Attributes that no op of TensorFlow has are dropped.
+float32 here too. Fused ops and Prelu are taken apart, which needs no rewrite of ours: a reference
+must not share the repairs that it judges. Attributes that no op of TensorFlow has are dropped, and
+data types that a published graph leaves out (`tfjs/model/short_graph.py`) are added.
 """
 
 from collections.abc import Iterator, Mapping
@@ -84,7 +85,11 @@ def _complete_types(node: NodeDef) -> None:
     """Add the data types that a short graph leaves out."""
     op_def = op_def_registry.get(node.op)
     for attr in op_def.attr if op_def else ():
-        if attr.type == "type" and not attr.HasField("default_value") and attr.name not in node.attr:
+        if (
+            attr.type == "type"
+            and not attr.HasField("default_value")
+            and attr.name not in node.attr
+        ):
             node.attr[attr.name].type = _INT if attr.name in INDEX_TYPES else _FLOAT
 
 
@@ -104,7 +109,10 @@ def _take_over(
 
 
 def _fill(node: NodeDef, values: Array) -> None:
-    """Give a constant its values, in the data type that the graph states."""
+    """Give a constant its values, in the data type that the graph states, or else their own."""
+    if "dtype" not in node.attr:
+        own = tf.string if values.dtype.kind in "OSU" else tf.as_dtype(values.dtype)
+        node.attr["dtype"].type = own.as_datatype_enum
     dtype = tf.as_dtype(node.attr["dtype"].type)
     if dtype == tf.string:
         tensor = tf.make_tensor_proto(values, tf.string, values.shape)

@@ -212,9 +212,7 @@ def _cut(value: Value, tensor: Tensor) -> Value:
     low, high = tensor.cut
     if np.isinf(low):
         return tf.minimum(value, np.float32(high))
-    return (
-        tf.maximum(value, np.float32(low)) if np.isinf(high) else cut(value, low, high)
-    )
+    return tf.maximum(value, np.float32(low)) if np.isinf(high) else cut(value, low, high)
 
 
 def _as_list(made: Any) -> list[Value]:

@@ -29,7 +29,7 @@ INDEX_TYPES = frozenset(
 """Attributes with the data type of indices and sizes."""
 VALUE_TYPES = frozenset({"SrcT", "T", "Tparams", "U"})
 """Attributes with the data type of operands."""
-OWN_TYPES = frozenset({("Where", "T")})
+OWN_TYPES = frozenset({("RaggedRange", "T"), ("Where", "T")})
 """Op and attribute whose default in TensorFlow is another type."""
 TYPE_LISTS = frozenset({"TArgs"})
 """Attributes with the data types of further operands, which fused ops have."""
@@ -94,14 +94,35 @@ def shorten_graph(content: Mapping[str, Any], weights: Iterable[WeightSpec]) -> 
     def shorten(node: Mapping[str, Any]) -> Json:
         kept = {key: node[key] for key in _KEPT_KEYS if node.get(key)}
         attrs = node.get("attr") or {}
-        left = {
-            name: value
-            for name, value in attrs.items()
-            if not name.startswith("_") and not _is_unread(name, value, node, known, dtypes)
-        }
+        if node["op"] == "Const" and node["name"] in dtypes:
+            left = _own_dtype(attrs, dtypes[node["name"]])
+        else:
+            left = _read_attrs(node["op"], attrs, known.get(node["op"]))
         return {**kept, **({"attr": left} if left else {})}
 
     return _map_nodes(content, shorten)
+
+
+def _own_dtype(attrs: Mapping[str, Any], stored: str) -> Json:
+    """Return the data type of a constant, where its weight has another."""
+    dtype = attrs.get("dtype", {})
+    return {} if _MANIFEST_DTYPES.get(dtype.get("type", "")) == stored else {"dtype": dtype}
+
+
+def _read_attrs(
+    op: str, attrs: Mapping[str, Any], known: Mapping[str, ReadAttr] | None
+) -> Mapping[str, Any]:
+    """Return the attributes of a node that TensorFlow.js reads, or that cannot be told again."""
+    if known is None:
+        return attrs
+    normalizes = _NORMALIZATION in attrs.get("fused_ops", {}).get("list", {}).get("s", ())
+    return {
+        name: value
+        for name, value in attrs.items()
+        if not name.startswith("_")
+        and not _is_left_out(op, name, value, known.get(name))
+        and not (name == "epsilon" and op in _FUSED_OPS and not normalizes)
+    }
 
 
 def complete_constants(content: Mapping[str, Any], weights: Iterable[WeightSpec]) -> Json:
@@ -141,36 +162,20 @@ def _map_nodes(content: Mapping[str, Any], change: Any) -> Json:
     return changed
 
 
-def _is_unread(
-    name: str,
-    value: Mapping[str, Any],
-    node: Mapping[str, Any],
-    known: Mapping[str, Mapping[str, ReadAttr]],
-    dtypes: Mapping[str, str],
-) -> bool:
+def _is_left_out(op: str, name: str, value: Mapping[str, Any], read: ReadAttr | None) -> bool:
     """Return whether TensorFlow.js does the same without an attribute, and it can be told again."""
-    op = node["op"]
-    if op not in known:
-        return False
-    if op == "Const" and node["name"] in dtypes:
-        return name == "value" or _MANIFEST_DTYPES.get(value.get("type", "")) == dtypes[node["name"]]
-    if name == "epsilon" and op in _FUSED_OPS:
-        return _NORMALIZATION not in node["attr"].get("fused_ops", {}).get("list", {}).get("s", ())
-    read = known[op].get(name)
     if read is not None:
-        return value == DEFAULTS.get(name) and _is_default(value, read)
-    if (op, name) in OWN_TYPES:
-        return False
+        return value == DEFAULTS.get(name) and is_default(value, read)
+    if name in TYPE_LISTS:
+        return set(value.get("list", {}).get("type", ())) == {"DT_FLOAT"}
     if name in INDEX_TYPES:
         return value == {"type": "DT_INT32"}
     if name in VALUE_TYPES:
-        return value == {"type": "DT_FLOAT"}
-    if name in TYPE_LISTS:
-        return set(value.get("list", {}).get("type", ())) == {"DT_FLOAT"}
+        return value == {"type": "DT_FLOAT"} and (op, name) not in OWN_TYPES
     return value == DEFAULTS.get(name)
 
 
-def _is_default(value: Mapping[str, Any], read: ReadAttr) -> bool:
+def is_default(value: Mapping[str, Any], read: ReadAttr) -> bool:
     """Return whether TensorFlow.js reads the same from a value as without it."""
     default = read.default
     match read.kind:
