@@ -68,12 +68,6 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
     signature = Signature.load(work.inputs["signature"])
     record = ConvertedSource.load(base)
     contracts = _read_contracts(source, base, signature, record, stated)
-    Contracts(
-        inputs={one.name: contracts[one.name] for one in signature.inputs},
-        provisional=None
-        if test_inputs
-        else describe_provisional(signature.inputs, task=task, contracts=contracts),
-    ).save(work.folder)
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         known = {
             "folder": work.folder,
@@ -84,9 +78,17 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
             "contracts": contracts,
         }
         made = _run(work, source, Path(name), record, flags, known)
-    measure_floor(work, record, signature, trust=flags.trust)
     # A child process that has opened a stranger's model may answer anything.
     answer = JsonValue(made, "answer of the reference run", error=UntrustedSourceError)
+    judged_as = answer.get("judged_as")
+    Contracts(
+        inputs={one.name: contracts[one.name] for one in signature.inputs},
+        provisional=None
+        if test_inputs
+        else describe_provisional(signature.inputs, task=task, contracts=contracts),
+        judged_as=None if judged_as.is_absent else judged_as.text(),
+    ).save(work.folder)
+    measure_floor(work, record, signature, trust=flags.trust)
     for note in answer.get("notes").texts():
         work.note(note)
 

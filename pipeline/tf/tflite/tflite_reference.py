@@ -78,7 +78,10 @@ def run_tflite(
         **known,
         runtime=f"tensorflow lite {tf.version.VERSION}",
     )
-    return {**made, "notes": [*made["notes"], *distance.describe(), *kernels.describe()]}
+    judged_as = distance.describe()
+    said = [judged_as] if judged_as else []
+    notes = [*made["notes"], *said, *kernels.describe()]
+    return {**made, "notes": notes, "judged_as": judged_as}
 
 
 _FAR_FROM_ROUNDED = (
@@ -111,11 +114,9 @@ class Distance:
                 share = float(np.abs(own[name] - values).max()) / scale
                 self.worst = max(self.worst or 0.0, share)
 
-    def describe(self) -> list[str]:
-        """Return a sentence: "... by up to 1.2 % of the range"; none where nothing was added."""
-        if self.worst is None:
-            return []
-        return [self.told.format(f"{self.worst:.1%} of the range")]
+    def describe(self) -> str | None:
+        """Return a sentence: "... by up to 1.2% of the range"; None where nothing was added."""
+        return None if self.worst is None else self.told.format(f"{self.worst:.1%} of the range")
 
 
 def open_reference(model: TfliteModel, ends: Ends, source: Path, distance: Distance) -> Run:
