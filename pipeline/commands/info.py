@@ -13,7 +13,6 @@ from pipeline.disk.layout import Layout
 from pipeline.engine.quick_check import UpToDate
 from pipeline.text.quantity import count
 
-
 # Steps whose results rest on the outputs of the source.
 _JUDGING = frozenset({"card", "reference", "verify"})
 
