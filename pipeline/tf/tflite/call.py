@@ -85,6 +85,11 @@ def quantize(real: Value, tensor: Tensor) -> Value:
     return cut(tf.round(real * reciprocal(tensor)), *limits(tensor))
 
 
+def scale_of(tensor: Tensor) -> np.float32:
+    """Return the scale of a quantized tensor."""
+    return _quantization(tensor).scale
+
+
 def reciprocal(tensor: Tensor) -> np.float32:
     """Return the factor from real values to numbers, as XNNPACK has it: 1 / scale in float32."""
     return np.float32(np.float32(1) / _quantization(tensor).scale)

@@ -17,6 +17,7 @@ from pipeline.tf.tflite.call import (
     limits,
     quantize,
     rows,
+    scale_of,
 )
 from pipeline.tf.tflite.rounding import clip, half_even, half_up
 
@@ -89,9 +90,9 @@ def _add_integers(sign: int) -> Build:
     """Add as XNNPACK does: both scaled to the output's scale, halves up."""
 
     def build(call: Call) -> Any:
-        scale = _out_scale(call)
-        first = call.held[0] * np.float32(call.spec(0).quantization.scale / scale)  # type: ignore[union-attr]
-        second = call.held[1] * np.float32(call.spec(1).quantization.scale / scale)  # type: ignore[union-attr]
+        scale = scale_of(call.outputs[0])
+        first = call.held[0] * np.float32(scale_of(call.spec(0)) / scale)
+        second = call.held[1] * np.float32(scale_of(call.spec(1)) / scale)
         total = first + second if sign > 0 else first - second
         return clip(half_up(total), call)
 
@@ -100,14 +101,8 @@ def _add_integers(sign: int) -> Build:
 
 def _multiply_integers(call: Call) -> Any:
     scales = [call.spec(i).quantization.scale for i in (0, 1)]  # type: ignore[union-attr]
-    factor = np.float32(scales[0] * scales[1] / _out_scale(call))
+    factor = np.float32(scales[0] * scales[1] / scale_of(call.outputs[0]))
     return clip(half_even(call.held[0] * call.held[1] * factor), call)
-
-
-def _out_scale(call: Call) -> np.float32:
-    known = call.outputs[0].quantization
-    assert known is not None
-    return known.scale
 
 
 def _all_integers(build: Build, otherwise: Build) -> Build:
