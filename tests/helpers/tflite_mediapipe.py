@@ -28,7 +28,7 @@ def write_files() -> Mapping[str, bytes]:
     }
 
 
-def _pooling(
+def _pooling(  # noqa: PLR0913  # a window
     shape: tuple[int, ...],
     *,
     rows: int,

@@ -29,6 +29,7 @@ from pipeline.tf.tflite.float_form import (
 )
 from pipeline.tf.tflite.kernel_sets import KernelSets, Run
 from pipeline.tf.tflite.mediapipe_kernels import KERNELS, find_followed
+from pipeline.tf.tflite.read_tflite import parse_tflite
 from pipeline.tf.tflite.rewrite_file import (
     find_hybrid_weights,
     write_float_form,
@@ -36,7 +37,7 @@ from pipeline.tf.tflite.rewrite_file import (
     write_state_as_ends,
     write_without,
 )
-from pipeline.tf.tflite.tflite_model import Operator, Tensor, TfliteModel, parse_tflite
+from pipeline.tf.tflite.tflite_model import Operator, Tensor, TfliteModel
 from pipeline.tf.tflite.tflite_signature import Ends, choose_ends
 
 

@@ -1,17 +1,15 @@
 """Conversion of small real TensorFlow Lite files, proved in the real TensorFlow.js."""
 
 import importlib
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tfjs_runtime
 import tflite_models
+from both_runtimes import Submit, convert_source, run_both
 
 from pipeline.errors import (
     ConversionError,
@@ -19,14 +17,11 @@ from pipeline.errors import (
     SignatureError,
     UntrustedSourceError,
 )
-from pipeline.proof.inputs.find_contracts import find_contracts
-from pipeline.proof.vector_files import Vectors, load_vectors
-from pipeline.records.flags import ConversionFlags
+from pipeline.proof.vector_files import Vectors
 from pipeline.records.source import Conversion, Tie
 from pipeline.runtime.run_models import Runs
-from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
-from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -43,9 +38,6 @@ def pool() -> Iterator[TensorFlowPool]:
         yield pool
 
 
-Submit = Callable[..., Any]
-
-
 @pytest.fixture
 def submit(pool: TensorFlowPool, tmp_path: Path) -> Submit:
     def submit_now(function: str, **arguments: Any) -> Any:
@@ -60,12 +52,7 @@ Convert = Callable[..., Conversion]
 @pytest.fixture
 def convert(submit: Submit, tmp_path: Path) -> Convert:
     def convert_now(name: str, **flags: Any) -> Conversion:
-        base = tmp_path / "base"
-        shutil.rmtree(base, ignore_errors=True)
-        base.mkdir()
-        source = tflite_models.built() / name
-        asked = ConversionFlags(**flags)
-        return Conversion.model_validate(submit(CONVERT, source=source, folder=base, flags=asked))
+        return convert_source(submit, CONVERT, tflite_models.built() / name, tmp_path, **flags)
 
     return convert_now
 
@@ -79,30 +66,12 @@ def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
 
     def prove_now(name: str, **flags: Any) -> tuple[Vectors, Runs]:
         record = convert(name, **flags)
-        base, folder = tmp_path / "base", tmp_path / "reference"
-        folder.mkdir()
-        model_json = load_model_json(base / "model.json")
-        content, _ = rewrite_graph(model_json.content)
-        (base / "model.json").write_bytes(format_model_json(replace(model_json, content=content)))
-        signature = read_signature(model_json, record)
-        contracts = find_contracts(model_json, base, signature.inputs, record)
-        answer = submit(
-            REFER,
-            source=tflite_models.built() / name,
-            folder=folder,
-            signature=signature,
-            record=record,
-            seed=name,
-            task=None,
-            given=None,
-            contracts=contracts,
-            flags=ConversionFlags(**flags),
-        )
-        (tmp_path / NOTES).write_text("\n".join(answer["notes"]))
-        assert (answer["judged_as"] or "") in answer["notes"] or answer["judged_as"] is None
-        vectors = load_vectors(folder)
-        inputs = [vector.inputs for vector in vectors.vectors]
-        return vectors, tfjs_runtime.run(tmp_path, {"base": base}, inputs)
+        source = tflite_models.built() / name
+        proof = run_both(submit, REFER, source, tmp_path, record, **flags)
+        notes = proof.answer["notes"]
+        (tmp_path / NOTES).write_text("\n".join(notes))
+        assert proof.answer["judged_as"] in {None, *notes}
+        return proof.vectors, proof.runs
 
     return prove_now
 
