@@ -112,7 +112,8 @@ def _pool(call: Call) -> list[Any]:
     after = [max(spans[i] - sizes[i] - before[i], 0) for i in range(2)]
     paddings = [(0, 0), *zip(before, after, strict=True), (0, 0)]
     padded = tf.pad(value, paddings, constant_values=LOWEST) if any(map(any, paddings)) else value
-    best, place = None, None
+    best: Any = None
+    place: Any = None
     for number in range(window.size[0] * window.size[1]):
         row, column = divmod(number, window.size[1])
         shifted = padded[
@@ -125,7 +126,7 @@ def _pool(call: Call) -> list[Any]:
             continue
         is_greater = shifted > best
         best = tf.where(is_greater, shifted, best)
-        place = tf.where(is_greater, tf.fill([], np.float32(number)), place)
+        place = tf.where(is_greater, np.float32(number), place)
     return [_limited(best, window), place + np.float32(0.1)]
 
 
@@ -238,8 +239,8 @@ def _find_matrix(call: Call) -> Any:
         return _find_old_matrix(call, points, -tf.atan(step[1] / step[0]))
     angle = np.float32(_number(call, "target_rotation_radians")) - tf.atan2(step[1], step[0])
     size, middle = _frame(call, points, "subset_idxs", angle)
-    crop = np.float32([_number(call, "output_width"), _number(call, "output_height")])
-    scale = size * np.float32([_number(call, "scale_x"), _number(call, "scale_y")]) / crop
+    crop = _pair(_number(call, "output_width"), _number(call, "output_height"))
+    scale = size * _pair(_number(call, "scale_x"), _number(call, "scale_y")) / crop
     turned = _turn(-angle) * scale
     shift = _apply(turned, -crop / 2.0) + _apply(_turn(-angle), middle)
     return _complete(turned, shift)
@@ -249,18 +250,18 @@ def _find_old_matrix(call: Call, points: Any, angle: Any) -> Any:
     size, middle = _frame(call, points, "subset", angle)
     reach = np.float32(_number(call, "landmarks_range"))
     scale = size * np.float32(_number(call, "bbox_size_multiplier")) / reach
-    into = (np.float32(_numbers(call, "input_hw")[::-1]) - 1.0) / 2.0
-    out = 2.0 / (np.float32(_numbers(call, "output_hw")[::-1]) - 1.0)
+    into = (_pair(*_numbers(call, "input_hw")[1::-1]) - 1.0) / 2.0
+    out = 2.0 / (_pair(*_numbers(call, "output_hw")[1::-1]) - 1.0)
     turned = _turn(-angle) * scale
     place = _apply(_turn(-angle), middle) / reach * 2.0 - 1.0
-    shift = _apply(turned, np.float32([-1, -1])) + place
+    shift = _apply(turned, _pair(-1, -1)) + place
     return _complete(turned * out * into[:, None], shift * into + into)
 
 
 def _frame(call: Call, points: Any, name: str, angle: Any) -> tuple[Any, Any]:
     """Return size and middle of the box around some points, after a turn by an angle."""
     places = [_check_place(call, place, points) for place in _numbers(call, name)]
-    chosen = tf.gather(points, np.int32(places))
+    chosen = tf.gather(points, np.array(places, np.int32))
     turned = tf.matmul(chosen, _turn(angle), transpose_b=True)
     most, least = tf.reduce_max(turned, 0), tf.reduce_min(turned, 0)
     return most - least, (most + least) / 2.0
@@ -270,6 +271,10 @@ def _check_place(call: Call, place: int, points: Any) -> int:
     if not 0 <= place < (points.shape[0] or 0):
         raise call.refuse(f"it reads landmark {place} of {points.shape[0]}")
     return place
+
+
+def _pair(x: float, y: float) -> Any:
+    return np.array([x, y], np.float32)
 
 
 def _turn(angle: Any) -> Any:

@@ -111,9 +111,14 @@ def _find_matrix(operator: Operator, landmarks: Array) -> list[Array]:
     turned = np.stack([_rotation(angle)[:2, :2] @ points[i] for i in options["subset_idxs"]])
     size = turned.max(0) - turned.min(0)
     middle = _rotation(-angle)[:2, :2] @ ((turned.max(0) + turned.min(0)) / _F(2))
-    crop = _F([options["output_width"], options["output_height"]])
-    scale = _F([options["scale_x"], options["scale_y"]]) * size / crop
-    whole = _shift(middle) @ _rotation(-angle) @ np.diag(_F([*scale, 1, 1])) @ _shift(-crop / _F(2))
+    crop = _floats([options["output_width"], options["output_height"]])
+    scale = _floats([options["scale_x"], options["scale_y"]]) * size / crop
+    whole = (
+        _shift(middle)
+        @ _rotation(-angle)
+        @ np.diag(_floats([*scale, 1, 1]))
+        @ _shift(-crop / _F(2))
+    )
     return [whole[None]]
 
 
@@ -125,15 +130,19 @@ def _old_matrix(options: Mapping[str, Any], points: Array, angle: Any) -> Array:
     rotation = np.eye(3, dtype=_F)
     rotation[:2, :2] = _rotation(-angle)[:2, :2]
     rotation[:2, 2] = middle / reach * _F(2) - _F(1)
-    out, into = (_F(options[name][::-1]) for name in ("output_hw", "input_hw"))
-    to_relative = np.diag(_F([*(2 / (out - 1)), 1]))
+    out, into = (_floats(options[name][::-1]) for name in ("output_hw", "input_hw"))
+    to_relative = np.diag(_floats([*(2 / (out - 1)), 1]))
     to_relative[:2, 2] = -1
-    to_absolute = np.diag(_F([*((into - 1) / 2), 1]))
+    to_absolute = np.diag(_floats([*((into - 1) / 2), 1]))
     to_absolute[:2, 2] = (into - 1) / 2
-    inverse = to_absolute @ rotation @ np.diag(_F([*(size / reach), 1])) @ to_relative
+    inverse = to_absolute @ rotation @ np.diag(_floats([*(size / reach), 1])) @ to_relative
     made = np.eye(4, dtype=_F)
     made[:2, :2], made[:2, 3] = inverse[:2, :2], inverse[:2, 2]
     return made[None]
+
+
+def _floats(values: Any) -> Array:
+    return np.array(values, _F)
 
 
 def _rotation(angle: Any) -> Array:

@@ -94,6 +94,7 @@ def shorten_graph(content: Mapping[str, Any], weights: Iterable[WeightSpec]) -> 
     def shorten(node: Mapping[str, Any]) -> Json:
         kept = {key: node[key] for key in _KEPT_KEYS if node.get(key)}
         attrs = node.get("attr") or {}
+        left: Mapping[str, Any]
         if node["op"] == "Const" and node["name"] in dtypes:
             left = _own_dtype(attrs, dtypes[node["name"]])
         else:

@@ -29,6 +29,10 @@ def follow(name: str, *inputs: Any, options: Any = b"", version: int = 2) -> lis
     return made
 
 
+def floats(values: Any) -> Any:
+    return np.array(values, np.float32)
+
+
 def shifted(x: float, y: float) -> Any:
     moved = IDENTITY.copy()
     moved[0, :2, 3] = x, y
@@ -36,7 +40,7 @@ def shifted(x: float, y: float) -> Any:
 
 
 def test_a_window_has_its_greatest_value_and_its_place() -> None:
-    value = np.float32([[1, 5, 9], [7, 2, -3]]).reshape(1, 2, 3, 1)
+    value = floats([[1, 5, 9], [7, 2, -3]]).reshape(1, 2, 3, 1)
 
     pooled, places = follow("MaxPoolingWithArgmax2D", value, options=WINDOW)
     assert pooled.ravel().tolist() == [7, 9]
@@ -61,7 +65,7 @@ def test_a_picture_is_moved(matrix: Any, expected: Any) -> None:
 
 
 def test_points_are_moved_and_keep_their_depth() -> None:
-    points = np.float32([[[1, 2, 9], [3, 4, 8]]])
+    points = floats([[[1, 2, 9], [3, 4, 8]]])
     quarter = IDENTITY.copy()
     quarter[0, :2] = [[0, -1, 0, 5], [1, 0, 0, 6]]
 
@@ -70,7 +74,7 @@ def test_points_are_moved_and_keep_their_depth() -> None:
 
 
 def test_a_crop_lies_around_its_landmarks() -> None:
-    landmarks = np.float32([[[2, 4, 0], [6, 4, 0], [3, 2, 0], [4, 10, 0]]])
+    landmarks = floats([[[2, 4, 0], [6, 4, 0], [3, 2, 0], [4, 10, 0]]])
     options = {
         "left_rotation_idx": 0, "right_rotation_idx": 1, "subset_idxs": [0, 1, 2, 3],
         "target_rotation_radians": 0.0, "output_width": 4, "output_height": 8,
