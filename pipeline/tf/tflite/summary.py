@@ -10,9 +10,10 @@ from pipeline.errors import ConversionError
 from pipeline.records.shape import format_sizes
 from pipeline.text.suggest import list_first
 from pipeline.tf.tflite.build_graph import check_operators
+from pipeline.tf.tflite.read_tflite import parse_tflite
 from pipeline.tf.tflite.rewrite_file import find_hybrid_weights
 from pipeline.tf.tflite.tflite_metadata import find_contracts, find_labels, read_metadata
-from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel, parse_tflite
+from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel
 from pipeline.tf.tflite.tflite_signature import Ends, list_ends
 
 _FLOATING = ("float16", "float32", "float64", "bfloat16")
