@@ -12,7 +12,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.tf.lower.lowering_body import Body, Replacement, read_bodies, replace_nodes, trace
-from pipeline.tf.lower.lowering_rule import Lowering, NotLowered
+from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded
 from pipeline.tf.lower.lowering_rules import RULES
 from pipeline.tf.nodes import all_nodes
 
@@ -79,6 +79,8 @@ def _trace_nodes(
         rule: Lowering = RULES[node.op]
         try:
             made = trace(body.graph.get_operation_by_name(node.name), node, rule.lower)
+        except NotNeeded:
+            continue
         except NotLowered as reason:
             print(f"{node.op} '{node.name}' stays as it is: {reason}")
             continue

@@ -17,6 +17,10 @@ class NotLowered(Exception):  # noqa: N818  # it is no error: the op stays as it
     """A rule has no equal form for this node; the message says why."""
 
 
+class NotNeeded(NotLowered):
+    """TensorFlow.js computes this node right."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lowering:
     """A rule.

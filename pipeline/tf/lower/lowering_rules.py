@@ -4,14 +4,17 @@ from collections.abc import Mapping
 
 from pipeline.tf.lower import (
     colors,
+    convolutions,
     detection_ops,
     elementwise,
     indices,
     matrices,
     normalization,
     pass_through,
+    products,
     ragged,
     segments,
+    slices,
     spectra,
     strings,
     windows,
@@ -20,14 +23,17 @@ from pipeline.tf.lower.lowering_rule import Lowering
 
 RULES: Mapping[str, Lowering] = (
     colors.RULES
+    | convolutions.RULES
     | detection_ops.RULES
     | elementwise.RULES
     | indices.RULES
     | matrices.RULES
     | normalization.RULES
     | pass_through.RULES
+    | products.RULES
     | ragged.RULES
     | segments.RULES
+    | slices.RULES
     | spectra.RULES
     | strings.RULES
     | windows.RULES

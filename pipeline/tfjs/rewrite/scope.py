@@ -14,6 +14,8 @@ _PASSING = {"Enter", "Identity", "Merge", "Switch"}
 # The name of the first output of these ops in a library function: "node:output:0".
 _OUTPUTS = {
     "AddV2": "z",
+    "AvgPool": "output",
+    "AvgPool3D": "output",
     "Cast": "y",
     "Conv2D": "output",
     "Conv3D": "output",

@@ -10,7 +10,7 @@ from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
 from pipeline.tfjs.rewrite.booleans import rewrite_reverse, rewrite_select
 from pipeline.tfjs.rewrite.fused_ops import PLAIN_OPS, rewrite_fused
 from pipeline.tfjs.rewrite.scope import Json, Rewrite, Scope, attribute
-from pipeline.tfjs.rewrite.volumes import rewrite_convolution_3d, rewrite_max_pool_3d
+from pipeline.tfjs.rewrite.volumes import rewrite_convolution_3d, rewrite_pool_3d
 
 
 def _rewrite_cast(node: Json, scope: Scope) -> Rewrite | None:
@@ -120,13 +120,14 @@ def _rewrite_one_hot(node: Json, scope: Scope) -> Rewrite | None:
 
 
 REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
+    "AvgPool3D": rewrite_pool_3d,
     "Cast": _rewrite_cast,
     "Conv3D": rewrite_convolution_3d,
     "Erfc": _rewrite_erfc,
     "LookupTableFind": _rewrite_lookup,
     "LookupTableFindV2": _rewrite_lookup,
     "MatMul": _rewrite_matmul,
-    "MaxPool3D": rewrite_max_pool_3d,
+    "MaxPool3D": rewrite_pool_3d,
     "OneHot": _rewrite_one_hot,
     "ReverseV2": rewrite_reverse,
     "SelectV2": rewrite_select,
