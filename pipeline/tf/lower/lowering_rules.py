@@ -11,12 +11,15 @@ from pipeline.tf.lower import (
     matrices,
     normalization,
     pass_through,
+    positions,
     products,
     ragged,
+    reductions,
     segments,
     slices,
     spectra,
     strings,
+    whole_numbers,
     windows,
 )
 from pipeline.tf.lower.lowering_rule import Lowering
@@ -30,11 +33,14 @@ RULES: Mapping[str, Lowering] = (
     | matrices.RULES
     | normalization.RULES
     | pass_through.RULES
+    | positions.RULES
     | products.RULES
     | ragged.RULES
+    | reductions.RULES
     | segments.RULES
     | slices.RULES
     | spectra.RULES
     | strings.RULES
+    | whole_numbers.RULES
     | windows.RULES
 )

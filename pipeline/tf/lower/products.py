@@ -17,9 +17,7 @@ _MATRIX = 2
 _MOST_OPERANDS = 2
 
 
-def _batch_matmul(
-    *, x: tf.Tensor, y: tf.Tensor, adj_x: bool, adj_y: bool, **_: Any
-) -> tf.Tensor:
+def _batch_matmul(*, x: tf.Tensor, y: tf.Tensor, adj_x: bool, adj_y: bool, **_: Any) -> tf.Tensor:
     """Broadcast both batches first."""
     batches = [tensor.shape[:-_MATRIX].as_list() for tensor in (x, y) if require_ndim(tensor)]
     if _repeats(batches[0], batches[1]) and _repeats(batches[1], batches[0]):
@@ -42,8 +40,9 @@ def _repeats(batch: Sequence[int | None], other: Sequence[int | None]) -> bool:
     pairs = list(zip(own, full, strict=True))
     while pairs and pairs[0][0] == 1:
         pairs.pop(0)
-    return all(size == wide or wide == 1 for size, wide in pairs) and not any(
-        size is None and wide not in (None, 1) for size, wide in pairs[1:]
+    return all(
+        size == wide or wide in {1, None} or (size is None and i == 0)
+        for i, (size, wide) in enumerate(pairs)
     )
 
 
@@ -56,8 +55,7 @@ def _einsum(*, inputs: list[tf.Tensor], equation: bytes, **_: Any) -> tf.Tensor:
         raise NotLowered("an axis named twice")
     kept = [set(result) | set(terms[1 - i] if len(terms) > 1 else "") for i in range(len(terms))]
     reduced = [
-        _sum(tensor, term, keep)
-        for tensor, term, keep in zip(inputs, terms, kept, strict=True)
+        _sum(tensor, term, keep) for tensor, term, keep in zip(inputs, terms, kept, strict=True)
     ]
     if len(reduced) == 1:
         return _transpose(*reduced[0], result)
@@ -94,9 +92,7 @@ def _transpose(tensor: tf.Tensor, term: str, wanted: str) -> tf.Tensor:
     return tf.transpose(tensor, [term.index(label) for label in wanted])
 
 
-def _multiply(
-    left: tf.Tensor, first: str, right: tf.Tensor, second: str, result: str
-) -> tf.Tensor:
+def _multiply(left: tf.Tensor, first: str, right: tf.Tensor, second: str, result: str) -> tf.Tensor:
     """Multiply (batch, rows, inner) by (batch, inner, columns), each of several axes or of none."""
     shared = [label for label in first if label in second]
     batch = "".join(label for label in result if label in shared)

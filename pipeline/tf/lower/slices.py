@@ -16,7 +16,7 @@ import tensorflow as tf
 from pipeline.tf.lower.lowering_rule import Lowering, NotNeeded, require_static, size_of
 
 
-def _slice(  # noqa: PLR0913  # the inputs and masks of the op
+def _slice(  # the inputs and masks of the op
     *,
     input: tf.Tensor,
     begin: tf.Tensor,
