@@ -1,9 +1,10 @@
 """Lowerings of convolutions and pools whose windows TensorFlow.js refuses or places wrongly.
 
-Strides and dilations that are both above 1: `stridesOrDilationsOne` of tfjs-core/src/ops/conv_util.ts
-refuses them. A window narrower than its steps, padded as SAME: the wasm backend returns zeros for
-images (tfjs-backend-wasm/src/cc/conv2d_impl.cc), and all backends pad volumes by less than nothing
-(`get3DPadAndOutInfo` of conv_util.ts). Paddings of their own: only convolutions have them there.
+Strides and dilations that are both above 1: `eitherStridesOrDilationsAreOne` in conv_util.ts of
+tfjs-core refuses them. A window narrower than its steps, padded as SAME: the wasm backend returns
+zeros for images (tfjs-backend-wasm/src/cc/conv2d_impl.cc), and all backends pad volumes by less
+than nothing (`get3DPadAndOutInfo` in conv_util.ts). Paddings of their own: only convolutions take
+them.
 """
 
 from collections.abc import Callable, Sequence
@@ -101,28 +102,27 @@ def _pool(
 
 
 def _steps(node: NodeDef) -> bool:
-    return max(node.attr["strides"].list.i) > 1
+    return bool(max(node.attr["strides"].list.i) > 1)
 
 
 def _pads(node: NodeDef) -> bool:
     return bool(node.attr["padding"].s == b"EXPLICIT")
 
 
-_CONVOLUTION = {
-    "becomes": "Pad and a convolution without padding, then a slice if it has dilations",
-    "why": "TensorFlow.js cannot step with dilations, or over more than the window if it pads",
-    "applies": _steps,
-}
-
 RULES = {
     **{
-        op: Lowering(lower=_convolve(op), **_CONVOLUTION)
+        op: Lowering(
+            lower=_convolve(op),
+            becomes="Pad and a convolution without padding, then a slice if it has dilations",
+            why="TensorFlow.js steps neither with dilations nor, if it pads, beyond its window",
+            applies=_steps,
+        )
         for op in ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
     },
     "MaxPool": Lowering(
         lower=_pool,
         becomes="PadV2 and one without padding",
-        why="TensorFlow.js has no pool with paddings of its own",
+        why="TensorFlow.js pads a pool as SAME or not at all",
         applies=_pads,
     ),
 }

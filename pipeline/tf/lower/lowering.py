@@ -63,7 +63,7 @@ def _lower_once(
     left: Collection[str],
     settled: set[_Place],
 ) -> Counter[str]:
-    """Replace nodes in place; `settled` gets the nodes of a replaced op that its rule has made."""
+    """Replace nodes in place; `settled` gets those that no rule may replace again."""
     reasons: Counter[str] = Counter()
     for body in read_bodies(graph_def, _may_lower):
         chosen = [
@@ -88,10 +88,11 @@ def _lower_once(
 
 
 def _is_made(node: NodeDef, ops: Mapping[str, str]) -> bool:
-    """Return whether a node is in the replacement of a node of the same op."""
+    """Return whether a node is in the replacement of a node of its op, or in a final one."""
     parts = node.name.split("/")
     names = ("/".join(parts[:i]) for i in range(1, len(parts) + 1))
-    return any(ops.get(name) == node.op for name in names)
+    replaced = [ops[name] for name in names if name in ops]
+    return any(op == node.op or RULES[op].is_final for op in replaced)
 
 
 def _trace_nodes(

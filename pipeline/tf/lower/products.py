@@ -114,7 +114,7 @@ def _multiply(left: tf.Tensor, first: str, right: tf.Tensor, second: str, result
 
 
 def _require_equal(left: tf.Tensor, first: str, right: tf.Tensor, second: str) -> None:
-    """Raise where a label has size 1 in one operand, which then broadcasts, and not in the other."""
+    """Raise where an axis has size 1 in one operand alone, so that it broadcasts."""
     for i, label in enumerate(first):
         if label not in second:
             continue

@@ -1,9 +1,10 @@
-"""Lowerings of reductions: over axes without elements, along an axis counted from the end, of norms.
+"""Lowerings of reductions: of no elements, along an axis counted from the end, and of norms.
 
-Over an axis of size 0 TensorFlow.js returns NaN or 0 for Max, Min, All and Mean, and the wasm kernels
-read the memory behind their input (tfjs-backend-wasm/src/cc/kernels/Sum.cc starts from its first
-element). Cumsum and Cumprod permute the axes by a negative axis (`getAxesPermutation` of
-tfjs-core/src/ops/axis_util.ts). EuclideanNorm takes one axis or two (`normImpl` of norm.ts).
+Over an axis of size 0 TensorFlow.js returns NaN or 0 for Max, Min, All and Mean, and the wasm
+kernels read the memory behind their input (tfjs-backend-wasm/src/cc/kernels/Sum.cc: the elements of
+an axis are as many as a quotient of sizes says). Cumsum and Cumprod permute the axes by a negative
+axis (`getAxesPermutation` in tfjs-core/src/ops/axis_util.ts). EuclideanNorm takes one axis or two
+(`normImpl` in norm.ts).
 """
 
 from collections.abc import Callable

@@ -2,8 +2,8 @@
 
 With steps other than 1, an index or a new axis in the same slice shifts the other axes: the kernels
 walk through the shape that lacks the axes of the indices (`finalShapeSparse` in StridedSlice.ts of
-tfjs-backend-cpu and tfjs-backend-wasm), and the wasm kernel returns float32 for every dtype. Without
-steps, an end before the begin is a negative size, which is refused (`computeOutShape` in
+tfjs-backend-cpu and tfjs-backend-wasm), and the wasm kernel returns float32 for every dtype.
+Without steps, an end before the begin is a negative size, which is refused (`computeOutShape` in
 tfjs-core/src/ops/slice_util.ts).
 """
 

@@ -154,22 +154,29 @@ def _is(dtypes: set[int]) -> Callable[[NodeDef], bool]:
 
 
 RULES = {
-    "BitwiseAnd": Lowering(lower=_bitwise(lambda a, b: a * b), becomes="a product of bits"),
-    "BitwiseOr": Lowering(lower=_bitwise(tf.maximum), becomes="the Maximum of bits"),
-    "BitwiseXor": Lowering(lower=_bitwise(lambda a, b: tf.abs(a - b)), becomes="where bits differ"),
+    "BitwiseAnd": Lowering(
+        is_final=True, lower=_bitwise(lambda a, b: a * b), becomes="a product of bits"
+    ),
+    "BitwiseOr": Lowering(is_final=True, lower=_bitwise(tf.maximum), becomes="the Maximum of bits"),
+    "BitwiseXor": Lowering(
+        is_final=True, lower=_bitwise(lambda a, b: tf.abs(a - b)), becomes="where bits differ"
+    ),
     "Cast": Lowering(
+        is_final=True,
         lower=_wrap,
         becomes="FloorMod by the numbers of its type",
-        why="TensorFlow.js has no integers of 8 or 16 bits",
+        why="all integers of TensorFlow.js have 32 bits",
         applies=lambda node: node.attr["DstT"].type in _SMALL_ENUMS,
     ),
     "Div": Lowering(
+        is_final=True,
         lower=_truncate_div,
         becomes="a quotient towards zero",
         why="TensorFlow.js rounds down",
         applies=_is(_WHOLE_ENUMS),
     ),
     "FloorDiv": Lowering(
+        is_final=True,
         lower=_floor_div,
         becomes="a quotient without remainder, corrected",
         why="the wasm backend divides integers as float32",
@@ -178,18 +185,23 @@ RULES = {
     "Invert": Lowering(lower=_invert, becomes="-1 - x"),
     "LeftShift": Lowering(lower=_left_shift, becomes="a product with powers of two"),
     "Mod": Lowering(
+        is_final=True,
         lower=_truncate_mod,
         becomes="FloorMod with the sign of x",
         why="TensorFlow.js takes it for FloorMod",
     ),
-    "RightShift": Lowering(lower=_right_shift, becomes="FloorDiv by powers of two"),
-    "TruncateDiv": Lowering(lower=_truncate_div, becomes="a quotient without remainder, corrected"),
-    "TruncateMod": Lowering(lower=_truncate_mod, becomes="FloorMod with the sign of x"),
+    "RightShift": Lowering(is_final=True, lower=_right_shift, becomes="FloorDiv by powers of two"),
+    "TruncateDiv": Lowering(
+        is_final=True, lower=_truncate_div, becomes="a quotient without remainder, corrected"
+    ),
+    "TruncateMod": Lowering(
+        is_final=True, lower=_truncate_mod, becomes="FloorMod with the sign of x"
+    ),
     **{
         op: Lowering(
             lower=_compute_wide(op),
             becomes="one of int32 whose lower bits are kept",
-            why="TensorFlow.js has no integers of 8 or 16 bits",
+            why="all integers of TensorFlow.js have 32 bits",
             applies=_is(_SMALL_ENUMS),
         )
         for op in ("Add", "AddV2", "Mul", "Neg", "Square", "Sub")

@@ -132,7 +132,7 @@ def _rewrite_one_hot(node: Json, scope: Scope) -> Rewrite | None:
     chosen = [made]
     if js_dtype(dtype) == "bool":
         chosen = (rewrite_select(made, scope) or Rewrite(nodes=chosen, reason="")).nodes
-    reason = f"OneHot of {dtype} became one of whole numbers: the wasm backend writes these for any dtype"
+    reason = f"OneHot of {dtype} became one of whole numbers: the wasm backend writes only these"
     return Rewrite(nodes=[one, zero, hot, cold, is_on, *chosen], reason=reason)
 
 

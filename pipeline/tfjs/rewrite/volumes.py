@@ -2,10 +2,10 @@
 
 MaxPool3D: the kernel of the wasm backend starts from the smallest positive number, not from the
 least (tfjs-backend-wasm/src/cc/kernels/MaxPool3D.cc: `numeric_limits<float>::min()`), so that a
-window of negative values gives 1.2e-38. AvgPool3D and Conv3D: if the steps are wider than the window, the padding
-for SAME becomes negative (`get3DPadAndOutInfo` in tfjs-core/src/ops/conv_util.ts), and all backends
-start one step late. The graph computes the sizes of a volume when it runs, so no weight is needed.
-This module opens no file.
+window of negative values gives 1.2e-38. AvgPool3D and Conv3D: if the steps are wider than the
+window, the padding for SAME becomes negative (`get3DPadAndOutInfo` of conv_util.ts in tfjs-core),
+and all backends start one step late. The graph computes the sizes of a volume when it runs, so no
+weight is needed. This module opens no file.
 """
 
 from base64 import b64encode

@@ -2,9 +2,9 @@
 
 Abs and Neg of int32 go through float32 on a backend (Abs.ts of tfjs-backend-cpu, Neg.cc of
 tfjs-backend-wasm), Square and SquaredDifference on both, so that numbers above 2^24 are rounded.
-FloorDiv returns int32 for floats, too (tfjs-core/src/ops/floorDiv.ts), and a quotient of integers is
-rounded down. On wasm ClipByValue takes the bits of int32 for those of floats, Where reads a byte
-for each element of any dtype, and ResizeNearestNeighbor returns float32. This module opens no file.
+FloorDiv returns int32 for floats, too (FloorDiv.ts of tfjs-backend-cpu), which a later quotient
+rounds down. On wasm ClipByValue takes the bits of int32 for those of floats, Where reads a byte for
+each element of any dtype, and ResizeNearestNeighbor returns float32. This module opens no file.
 """
 
 from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
