@@ -55,7 +55,7 @@ class Output:
             if self.dtype == "string":
                 return _parse_strings(raw, self.shape)
             return np.frombuffer(raw, _DTYPES[self.dtype]).reshape(self.shape)
-        except ValueError:  # the file is cut off, or not from runner.js
+        except (TypeError, ValueError):  # the file is cut off, or a size is no number
             raise WorkerError("TensorFlow.js left an output that cannot be read") from None
 
 
