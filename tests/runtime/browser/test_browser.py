@@ -135,6 +135,24 @@ def test_an_op_that_webgpu_lacks_is_named(browser: Browser, tmp_path: Path) -> N
     assert list(found.missing_ops) == ["StringToHashBucketFast"]
 
 
+def test_sizes_that_webgpu_computes_are_read_at_once(browser: Browser, tmp_path: Path) -> None:
+    model = write_model(
+        tmp_path / "m",
+        [
+            typed("sizes", "FloorMod", ["left", "right"], T="int32"),
+            typed("y", "Reshape", ["x", "sizes"]),
+        ],
+        inputs={"x": ("float32", (8,)), "left": ("int32", (2,)), "right": ("int32", (2,))},
+        outputs={"y": "y:0"},
+    )
+    given = {"left": np.array([29, 22], np.int32), "right": np.array([9, 9], np.int32)}
+
+    found = run_model(browser, tmp_path, model, backend="webgpu", x=X[0], **given)
+
+    assert found.error is None
+    np.testing.assert_array_equal(found.outputs[0]["y"], X[0].reshape(2, 4))
+
+
 def test_a_fault_of_a_model_says_where(browser: Browser, tmp_path: Path) -> None:
     model = write_model(
         tmp_path / "m",
