@@ -36,7 +36,8 @@ def main() -> None:
     names = [model["name"] for model in manifests[1]["models"]]
     shared = {model["name"] for model in manifests[0]["models"]}
     names = [name for name in sys.argv[2:] or names if name in shared]
-    print("| model | " + " | ".join(f"{step}, {v}" for v in ("other", "this") for step in STEPS))
+    heads = ["model", *(f"{step}, {v}" for v in ("other", "this") for step in STEPS)]
+    print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads), flush=True)
     sums = [0.0] * 4
     for chosen in _part(names):
         old, new = (_build(v, m, chosen) for v, m in zip(versions, manifests, strict=True))
@@ -68,6 +69,7 @@ def _build(version: Path, manifest: dict[str, Any], names: Sequence[str]) -> Tak
         subprocess.run(
             [sys.executable, *command],
             check=False,  # a model may fail
+            cwd=name,  # the current folder comes before PYTHONPATH
             env={**os.environ, "PYTHONPATH": str(version)},
             stdout=subprocess.DEVNULL,
         )

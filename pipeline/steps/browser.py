@@ -35,7 +35,7 @@ def run(work: Work[TrialParameters]) -> None:
 
 STEP = Step(
     name="browser",
-    version=1,
+    version=2,
     parameters=TrialParameters,
     run=run,
     needs=("signature", "reference", "map", "verify", f"variant:{BASE}"),

@@ -89,7 +89,7 @@ def test_outputs_come_back_by_their_published_names(
     logit = X @ weights["kernel"] + weights["bias"]
     np.testing.assert_allclose(found.outputs[0]["logit"], logit, rtol=1e-5, atol=1e-6)
     assert found.first_ms is not None
-    assert found.rss_bytes is None
+    assert (found.rss_bytes, found.lacking) == (None, {})
 
 
 def test_every_dtype_goes_in_and_comes_out(browser: Browser, tmp_path: Path) -> None:
@@ -133,6 +133,9 @@ def test_an_op_that_webgpu_lacks_is_named(browser: Browser, tmp_path: Path) -> N
 
     assert (found.status, found.outputs) == ("unsupported", {})
     assert list(found.missing_ops) == ["StringToHashBucketFast"]
+    # webgl has the op, and its run knows that webgpu does not.
+    other = run_model(browser, tmp_path, model, backend="webgl", x=text)
+    assert (other.status, other.lacking) == ("ok", {"webgpu": ["StringToHashBucketFast"]})
 
 
 def test_sizes_that_webgpu_computes_are_read_at_once(browser: Browser, tmp_path: Path) -> None:
