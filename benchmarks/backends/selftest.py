@@ -8,6 +8,7 @@ later run, or the first words of the reason. The last result stands in README.md
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"
 
 from browser import chromium, run_module
 from selenium.webdriver.chrome.webdriver import WebDriver
+from urllib3.exceptions import ReadTimeoutError
 
 from pipeline.publish.serve.zoo_server import serving
 
@@ -40,7 +42,7 @@ _LOAD = """
   const {open} = await import('./zoo.js');
   globalThis.zoo = await open('.', {tf});
 """
-# The test is asked for by polling: the driver's client ends a call of two minutes.
+# The test is polled, because the driver's client ends a call of two minutes.
 _START = """
   globalThis.done = null;
   zoo.selftest(args[0], {variant: args[1], backends: [args[2]]})
@@ -96,9 +98,11 @@ def _wait(driver: WebDriver, seconds: float) -> dict[str, Any] | None:
     """Return how the test ended, None if it still runs when the time is over."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        done: dict[str, Any] | None = driver.execute_script("return globalThis.done;")
-        if done is not None:
-            return done
+        # cpu keeps the page from answering while it computes.
+        with contextlib.suppress(ReadTimeoutError):
+            done: dict[str, Any] | None = driver.execute_script("return globalThis.done;")
+            if done is not None:
+                return done
         time.sleep(_POLL_SECONDS)
     return None
 

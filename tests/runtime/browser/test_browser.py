@@ -148,7 +148,10 @@ def test_sizes_that_webgpu_computes_are_read_at_once(browser: Browser, tmp_path:
         inputs={"x": ("float32", (8,)), "left": ("int32", (2,)), "right": ("int32", (2,))},
         outputs={"y": "y:0"},
     )
-    given = {"left": np.array([29, 22], np.int32), "right": np.array([9, 9], np.int32)}
+    given: dict[str, Any] = {
+        "left": np.array([29, 22], np.int32),
+        "right": np.array([9, 9], np.int32),
+    }
 
     found = run_model(browser, tmp_path, model, backend="webgpu", x=X[0], **given)
 
