@@ -186,6 +186,13 @@ def test_extra_may_not_shadow_a_key_of_the_catalog() -> None:
     assert fields <= CATALOG_KEYS
 
 
+def test_the_schema_lists_every_figure_of_an_output() -> None:
+    figures = json.loads(format_schema())["$defs"]["CatalogFigures"]
+
+    assert figures["additionalProperties"] is False
+    assert {"cosine", "maxRelError", "snrDb", "worst"} < figures["properties"].keys()
+
+
 def test_the_schema_describes_every_field() -> None:
     schema = json.loads(format_schema())
     described = [

@@ -221,6 +221,28 @@ def test_the_inspection_offers_the_float_form(submit: Submit, name: str, *, offe
     assert any("dequantize: true" in remark for remark in summary["remarks"]) is offered
 
 
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        # 5 steps of 2 samples with eight matrices of 4 x 3 and a projection of 3 x 4.
+        ("lstm_with_all", 10 * 9 * 12),
+        ("lstm_both_ways", 10 * 2 * (4 * 12 + 4 * 16)),
+        ("rnn_both_ways", 10 * 2 * (12 + 16)),
+        ("svdf", 2 * (24 + 40)),
+        # 5 steps of 1 sample: four matrices of 3 x 2 and four of 3 x 3.
+        ("recurrent_int8", 5 * (4 * 6 + 4 * 9)),
+    ],
+)
+def test_the_inspection_counts_the_products_of_layers_with_steps(
+    submit: Submit, name: str, number: int
+) -> None:
+    summary = submit(SUMMARIZE, source=tflite_models.built() / f"{name}.tflite")
+
+    (signature,) = summary["signatures"].values()
+    assert sum(signature["multiply_adds"].values()) == number
+    assert (signature["counted"], signature["unknown"]) == (1, [])
+
+
 def test_a_model_without_whole_numbers_has_no_other_form(convert: Convert) -> None:
     record = convert("dynamic.tflite", dequantize=True)
 
