@@ -25,9 +25,10 @@ const ARRAYS = {
 
 function feedOf(meta, tensors, constants) {
   const tensor = tensors[meta.name];
-  const values = tensor ? [...tensor.dataSync()] : [Number(constants[meta.name])];
+  let dims = tensor ? tensor.shape : meta.shape.map((size) => (typeof size === 'number' ? size : 1));
+  const count = dims.reduce((product, size) => product * size, 1);
+  const values = tensor ? [...tensor.dataSync()] : Array(count).fill(Number(constants[meta.name] || 0));
   const typed = ARRAYS[meta.type].from(values, meta.type === 'int64' ? BigInt : Number);
-  let dims = tensor ? tensor.shape : [];
   // The graph may have its channels last; for the time the order of the numbers is the same.
   const fits = meta.shape.every((size, i) => typeof size !== 'number' || size < 1 || size === dims[i]);
   if (!fits) dims = [dims[0], dims[3], dims[1], dims[2]];
