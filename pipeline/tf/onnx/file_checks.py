@@ -10,6 +10,7 @@ from pipeline.tf.onnx.node_order import domain_name, label_node
 
 _STANDARD = ""
 _OLDEST = 7
+_NO_VERSION = 2**31
 _NEWEST = {
     _STANDARD: onnx.defs.onnx_opset_version(),
     "ai.onnx.ml": max(
@@ -42,11 +43,13 @@ def find_opsets(entries: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     """Return the version of each domain.
 
     Raises:
-        FormatError: A domain has two versions.
+        FormatError: A domain has two versions, or one that is no version.
     """
     opsets: dict[str, int] = {}
     for entry in entries:
         domain, version = domain_name(entry.domain), int(entry.version)
+        if not 0 < version < _NO_VERSION:
+            raise FormatError(f"it asks for version {version} of the operators of {entry.domain!r}")
         if opsets.setdefault(domain, version) != version:
             raise FormatError(f"it asks for two versions of the operators of {domain or 'ai.onnx'}")
     return opsets

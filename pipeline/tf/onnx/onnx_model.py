@@ -23,6 +23,9 @@ _MAX_BYTES = 2**31 - 1
 STANDARD = ""
 """The domain of the operators of the standard, which is also written "ai.onnx"."""
 
+SIGNATURE_KEY = "main"
+"""The key of the inputs and outputs of a file, which has one set of them."""
+
 ML = "ai.onnx.ml"
 """The domain of the operators of classic machine learning."""
 

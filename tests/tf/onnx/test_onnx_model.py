@@ -135,6 +135,8 @@ def test_names_that_do_not_fit_are_named(nodes: list[onnx.NodeProto], message: s
     ("model", "error", "message"),
     [
         (relu(opset=6), ConversionError, "opset 6; 7 is the oldest that is converted"),
+        (relu(opset=0), FormatError, "version 0 of the operators of ''"),
+        (relu(opset=2**40), FormatError, "version 1099511627776 of the operators"),
         (relu(opset=99), ConversionError, "opset 99 of ai.onnx; onnx"),
         (relu(ir_version=99), ConversionError, "version 99 of the format"),
         (relu(ir_version=0), FormatError, "no ONNX model"),
