@@ -13,6 +13,7 @@ from pipeline.tf.freeze_function import write_function
 from pipeline.tf.layout.value import held_dtype
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
+from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels, read_about
 from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, OnnxModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.small_weights import small_weights
@@ -42,13 +43,17 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
     model = read_onnx(source)
     fixed = fix_inputs(model, flags.fixed)
     written = write_onnx(model, fixed, source=source, folder=folder, flags=flags)
+    stated, remarks = find_labels(model)
     return Conversion(
         signature_key=SIGNATURE_KEY,
         signatures={SIGNATURE_KEY: describe_ends(model, fixed)},
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=written.repairs,
-        labels=written.labels,
+        about=read_about(model),
+        labels={**(stated or {}), **(written.labels or {})} or None,
+        contracts=find_contracts(model, channels_last=fixed.orders),
+        remarks=remarks or None,
     )
 
 
@@ -129,10 +134,11 @@ def _state(end: End, fixed: Fixed) -> StatedTensor:
     shape = None
     if sizes is not None:
         order = fixed.orders.get(end.name) or range(len(sizes))
-        shape = tuple(size if isinstance(size, int) else None for size in map(sizes.__getitem__, order))
+        shape = tuple(
+            size if isinstance(size, int) else None for size in map(sizes.__getitem__, order)
+        )
     return StatedTensor(tensor=end.name, dtype=_held(end), shape=shape)
 
 
 def _held(end: End) -> str | None:
     return None if end.dtype is None else str(held_dtype(end.dtype).name)
-
