@@ -127,7 +127,7 @@ def test_an_input_that_decides_a_branch_is_suggested_as_a_constant(tmp_path: Pat
     [("Softmax", (1, 3, 8, 8)), ("MaxPool", (1, 8, 8, 3)), ("Flatten", (1, 3, 4, 4))],
 )
 def test_other_pictures_keep_their_layout(tmp_path: Path, op: str, sizes: tuple[int, ...]) -> None:
-    extra = {"kernel_shape": [1, 1]} if op == "MaxPool" else {}
+    extra: dict[str, Any] = {"kernel_shape": [1, 1]} if op == "MaxPool" else {}
     found = summarize(
         tmp_path,
         [helper.make_node(op, ["x"], ["y"], **extra)],
