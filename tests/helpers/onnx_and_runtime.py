@@ -4,6 +4,7 @@ import functools
 import multiprocessing
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,17 @@ def run_in_graph(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Ar
 def run_in_child(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Array]:
     """Return what `run_in_graph` returns, from a child process that imports TensorFlow."""
     return _child().submit(run_in_graph, model, inputs).result()
+
+
+def summarize_in_child(path: Path) -> dict[str, Any]:
+    """Return the summary of a file, from a child process that imports TensorFlow."""
+    return _child().submit(_summarize, path).result()
+
+
+def _summarize(path: Path) -> dict[str, Any]:
+    from pipeline.tf.onnx.summary import summarize_onnx
+
+    return summarize_onnx(source=path)
 
 
 @functools.cache
