@@ -152,12 +152,12 @@ def _round_values(forest: Forest, modes: list[str]) -> Any:
 
 
 def round_down(values: Any) -> Any:
-    """Return the largest float32 numbers that are not larger: x <= v stays the same for float32 x."""
+    """Return the largest float32 numbers not above: x <= v stays the same for float32 x."""
     rounded = values.astype(np.float32)
     return np.where(rounded > values, np.nextafter(rounded, -_INFINITY), rounded)
 
 
 def round_up(values: Any) -> Any:
-    """Return the smallest float32 numbers that are not less: x < v stays the same for float32 x."""
+    """Return the smallest float32 numbers not below: x < v stays the same for float32 x."""
     rounded = values.astype(np.float32)
     return np.where(rounded < values, np.nextafter(rounded, _INFINITY), rounded)
