@@ -439,8 +439,10 @@ def _run_in_tfjs(folder: Path, result: Result) -> None:
 
 def _format(results: list[Result]) -> str:
     lines = [
-        "| estimator | status | worst error (TF, cpu, wasm) | equal labels "
-        "| .onnx KB | graph model KB | ms (cpu, wasm) |",
+        (
+            "| estimator | status | worst error (TF, cpu, wasm) | equal labels "
+            "| .onnx KB | graph model KB | ms (cpu, wasm) |"
+        ),
         "|---|---|---|---|---|---|---|",
     ]
     for each in results:

@@ -257,7 +257,8 @@ def test_a_float64_threshold_parts_float32_numbers_as_before() -> None:
 @pytest.mark.parametrize("scores", [1, 2, 3])
 def test_linear_classifiers(scores: int, transform: str) -> None:
     model = classifier(
-        "LinearClassifier", texts=transform == "SOFTMAX", count=max(scores, 2), post_transform=transform,
+        "LinearClassifier", texts=transform == "SOFTMAX", count=max(scores, 2),
+        post_transform=transform,
         coefficients=listed(draw(2, scores, _FEATURES)), intercepts=listed(draw(3, scores)),
     )  # fmt: skip
 
@@ -367,7 +368,9 @@ def test_features_are_filled_in(by: list[float], replaced: float) -> None:
 
 
 _SIDES: Mapping[str, list[Any]] = {
-    "int64s": [1, 5, -2, 5], "floats": [1.5, float("nan"), -2.0, 1.5], "strings": ["b", "a", "b", "c"],
+    "int64s": [1, 5, -2, 5],
+    "floats": [1.5, float("nan"), -2.0, 1.5],
+    "strings": ["b", "a", "b", "c"],
 }  # fmt: skip
 _DTYPES = {"int64s": "int64", "floats": "float32", "strings": "str"}
 
