@@ -42,7 +42,7 @@ def run_onnx(
         open_session(model, source, fixed.orders, record.labels or {}),
         source=source,
         record=record,
-        inputs=describe_ends(model).inputs,
+        inputs=describe_ends(model, fixed).inputs,
         **known,
         runtime=f"onnxruntime {onnxruntime.__version__}",
     )

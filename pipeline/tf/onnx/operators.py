@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import onnx
+
 from pipeline.errors import ConversionError
 from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
@@ -18,11 +20,14 @@ from pipeline.tf.onnx.rules import (
     einsum,
     indices,
     normalizations,
+    pads,
     pools,
+    quantized,
     random,
     recurrent,
     reductions,
     resize,
+    sampling,
     selection,
     sequences,
     shapes,
@@ -45,12 +50,15 @@ RULES: Mapping[str, Table] = {
         **einsum.RULES,
         **indices.RULES,
         **normalizations.RULES,
+        **pads.RULES,
         **pools.RULES,
+        **quantized.RULES,
         **random.DROPOUT,
         **random.RULES,
         **recurrent.RULES,
         **reductions.RULES,
         **resize.RULES,
+        **sampling.RULES,
         **selection.RULES,
         **sequences.RULES,
         **shapes.RULES,
@@ -65,6 +73,7 @@ RULES: Mapping[str, Table] = {
     MICROSOFT: {
         **attention.MICROSOFT,
         **contrib.MICROSOFT,
+        **quantized.MICROSOFT,
         **recurrent.MICROSOFT,
     },
 }
@@ -72,6 +81,7 @@ RULES: Mapping[str, Table] = {
 
 REFUSED: Mapping[tuple[str, str], str] = {
     **{(ML, op): why for op, why in encoders.REFUSED.items()},
+    (STANDARD, "ImageDecoder"): "a graph of TensorFlow.js reads no image files; feed it pixels",
     **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},
 }
 """Operators that cannot be converted, with the reason."""
@@ -88,12 +98,21 @@ TAKES_CATEGORIES: frozenset[tuple[str, str]] = frozenset(
 )
 """Operators that take texts which are held as numbers (`pipeline.tf.layout.value.Category`)."""
 
-_UNKNOWN = "this operator is not known"
-
 
 def find_rule(node: Node) -> Rule | None:
     """Return the rule of an operator; None where its function defines it."""
     return RULES.get(node.domain, {}).get(node.op)
+
+
+def why_unknown(node: Node) -> str:
+    """Return why no rule builds an operator: "no rule converts it"."""
+    if (node.domain, node.op) in REFUSED:
+        return REFUSED[node.domain, node.op]
+    if onnx.defs.has(node.op, node.domain):
+        return "no rule converts it"
+    if node.domain in RULES:
+        return "no operator of this name is known"
+    return f"no operators of {node.domain} are known"
 
 
 def check_operators(model: OnnxModel) -> None:
@@ -108,7 +127,7 @@ def check_operators(model: OnnxModel) -> None:
         if find_rule(node) is None and not has_function(node):
             name = f"{node.domain}.{node.op}" if node.domain else node.op
             places.setdefault(name, []).append(f"node {node.number}")
-            reasons[name] = REFUSED.get((node.domain, node.op), _UNKNOWN)
+            reasons[name] = why_unknown(node)
     if not places:
         return
     listed = "; ".join(

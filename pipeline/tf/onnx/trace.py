@@ -49,7 +49,7 @@ def trace_graph(
         for end, value in zip(graph.outputs, made, strict=True):
             if isinstance(value, Listed):
                 raise ConversionError(
-                    f"output {end.name!r} is a sequence or optional value, which TensorFlow.js lacks"
+                    f"output {end.name!r} is a sequence or optional value, not a tensor"
                 )
             if isinstance(value.dtype, Category):
                 builder.state.names[end.name] = value.dtype.names
