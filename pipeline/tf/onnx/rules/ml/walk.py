@@ -2,7 +2,7 @@
 
 Each level is a comparison of one feature for each tree: (num_samples, num_trees). Measured against
 products of matrices (the way of Hummingbird), which were slower but for trees of depth 4 on few
-samples, and took 29 times the space at depth 8.
+samples, and took 25 times the space at depth 8.
 """
 
 from typing import Any
