@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+import onnx
+
 from pipeline.errors import ConversionError
 from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
-from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
+from pipeline.tf.onnx.onnx_model import ML, STANDARD, Node, OnnxModel
 from pipeline.tf.onnx.rules import (
     activations,
     arithmetic,
@@ -18,7 +20,9 @@ from pipeline.tf.onnx.rules import (
     einsum,
     indices,
     normalizations,
+    pads,
     pools,
+    quantized,
     random,
     recurrent,
     reductions,
@@ -28,6 +32,7 @@ from pipeline.tf.onnx.rules import (
     sequences,
     shapes,
 )
+from pipeline.tf.onnx.rules.ml import encoders, linear, preprocessing, trees, vectors
 
 MICROSOFT = "com.microsoft"
 """The domain of the operators of ONNX Runtime."""
@@ -45,7 +50,9 @@ RULES: Mapping[str, Table] = {
         **einsum.RULES,
         **indices.RULES,
         **normalizations.RULES,
+        **pads.RULES,
         **pools.RULES,
+        **quantized.RULES,
         **random.DROPOUT,
         **random.RULES,
         **recurrent.RULES,
@@ -56,15 +63,24 @@ RULES: Mapping[str, Table] = {
         **sequences.RULES,
         **shapes.RULES,
     },
+    ML: {
+        **encoders.RULES,
+        **linear.RULES,
+        **preprocessing.RULES,
+        **trees.RULES,
+        **vectors.RULES,
+    },
     MICROSOFT: {
         **attention.MICROSOFT,
         **contrib.MICROSOFT,
+        **quantized.MICROSOFT,
         **recurrent.MICROSOFT,
     },
 }
 """The rules of each domain, by the name of the operator."""
 
 REFUSED: Mapping[tuple[str, str], str] = {
+    **{(ML, op): why for op, why in encoders.REFUSED.items()},
     (STANDARD, "ImageDecoder"): "a graph of TensorFlow.js reads no image files; feed it pixels",
     **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},
 }
@@ -73,12 +89,30 @@ REFUSED: Mapping[tuple[str, str], str] = {
 NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset((STANDARD, op) for op in random.RULES)
 """Operators that compute something else each time."""
 
-_UNKNOWN = "this operator is not known"
+TAKES_CATEGORIES: frozenset[tuple[str, str]] = frozenset(
+    {
+        *((STANDARD, op) for op in ("Cast", "Flatten", "Identity", "Reshape")),
+        *((STANDARD, op) for op in ("Squeeze", "Unsqueeze")),
+        *((ML, op) for op in ("CategoryMapper", "LabelEncoder", "OneHotEncoder")),
+    }
+)
+"""Operators that take texts which are held as numbers (`pipeline.tf.layout.value.Category`)."""
 
 
 def find_rule(node: Node) -> Rule | None:
     """Return the rule of an operator; None where its function defines it."""
     return RULES.get(node.domain, {}).get(node.op)
+
+
+def why_unknown(node: Node) -> str:
+    """Return why no rule builds an operator: "no rule converts it"."""
+    if (node.domain, node.op) in REFUSED:
+        return REFUSED[node.domain, node.op]
+    if onnx.defs.has(node.op, node.domain):
+        return "no rule converts it"
+    if node.domain in RULES:
+        return "no operator of this name is known"
+    return f"no operators of {node.domain} are known"
 
 
 def check_operators(model: OnnxModel) -> None:
@@ -93,7 +127,7 @@ def check_operators(model: OnnxModel) -> None:
         if find_rule(node) is None and not has_function(node):
             name = f"{node.domain}.{node.op}" if node.domain else node.op
             places.setdefault(name, []).append(f"node {node.number}")
-            reasons[name] = REFUSED.get((node.domain, node.op), _UNKNOWN)
+            reasons[name] = why_unknown(node)
     if not places:
         return
     listed = "; ".join(
