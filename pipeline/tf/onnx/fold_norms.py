@@ -81,9 +81,7 @@ def _fold(
     if not all(np.all(np.isfinite(array)) for array in arrays):
         return None
     names = [f"{node.outputs[0]}/{part}" for part in ("weights", "bias")[: len(arrays)]]
-    changed = replace(
-        target, inputs=(target.inputs[0], *names), outputs=(node.outputs[0],)
-    )
+    changed = replace(target, inputs=(target.inputs[0], *names), outputs=(node.outputs[0],))
     return place, changed, dict(zip(names, arrays, strict=True))
 
 
