@@ -73,8 +73,10 @@ def _fold(
     place = places[sources[0]]
     target = nodes[place]
     layer = _read_layer(target, constants)
-    change = layer and _read_change(node, sources[0], constants, layer)
-    if layer is None or change is None:
+    if layer is None:
+        return None
+    change = _read_change(node, sources[0], constants, layer)
+    if change is None:
         return None
     with np.errstate(all="ignore"):
         arrays = layer.changed(*change)

@@ -271,7 +271,7 @@ def test_an_image_is_resized_to_the_open_size_of_another() -> None:
 
 def test_what_a_max_pool_took_is_put_back() -> None:
     inputs = {"x": _IMAGE}
-    window = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 0]}
+    window: dict[str, Any] = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 0]}
     nodes = [
         helper.make_node("MaxPool", ["x"], ["p", "places"], **window),
         helper.make_node("MaxUnpool", ["p", "places"], ["y"], **window),
