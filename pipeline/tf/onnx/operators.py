@@ -27,6 +27,7 @@ from pipeline.tf.onnx.rules import (
     selection,
     sequences,
     shapes,
+    spectra,
 )
 
 MICROSOFT = "com.microsoft"
@@ -55,6 +56,7 @@ RULES: Mapping[str, Table] = {
         **selection.RULES,
         **sequences.RULES,
         **shapes.RULES,
+        **spectra.RULES,
     },
     MICROSOFT: {
         **attention.MICROSOFT,
