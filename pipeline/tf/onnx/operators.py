@@ -12,6 +12,7 @@ from pipeline.tf.onnx.rules import (
     arithmetic,
     attention,
     bits,
+    casts,
     contrib,
     control_flow,
     convolutions,
@@ -28,7 +29,11 @@ from pipeline.tf.onnx.rules import (
     sequences,
     shapes,
     spectra,
+    texts,
 )
+
+TRAINING = "ai.onnx.preview.training"
+"""The domain of operators that train."""
 
 MICROSOFT = "com.microsoft"
 """The domain of the operators of ONNX Runtime."""
@@ -40,6 +45,7 @@ RULES: Mapping[str, Table] = {
         **activations.RULES,
         **arithmetic.RULES,
         **bits.RULES,
+        **casts.RULES,
         **contrib.RULES,
         **control_flow.RULES,
         **convolutions.RULES,
@@ -57,6 +63,7 @@ RULES: Mapping[str, Table] = {
         **sequences.RULES,
         **shapes.RULES,
         **spectra.RULES,
+        **texts.RULES,
     },
     MICROSOFT: {
         **attention.MICROSOFT,
@@ -68,6 +75,11 @@ RULES: Mapping[str, Table] = {
 """The rules of each domain, by the name of the operator."""
 
 REFUSED: Mapping[tuple[str, str], str] = {
+    **{(STANDARD, op): why for op, why in texts.REFUSED.items()},
+    (STANDARD, "ImageDecoder"): "a page decodes images before it runs a model",
+    **{(TRAINING, op): "it trains a model" for op in ("Adagrad", "Adam", "Gradient", "Momentum")},
+    (MICROSOFT, "DequantizeBFP"): "TensorFlow.js has no block floating point",
+    (MICROSOFT, "QuantizeBFP"): "TensorFlow.js has no block floating point",
     **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},
 }
 """Operators that cannot be converted, with the reason."""

@@ -101,8 +101,10 @@ def _spread(call: Call, value: Value | None, rank: int, sizes: Sequence[Size]) -
     """Return scales or zero points in a form that broadcasts: of all, of an axis, of blocks."""
     if value is None:
         return None
+    if value.rank == 0 or value.sizes == (1,):
+        return reshape(value, [])
     block = int(call.attribute("block_size", 0))
-    axis = call.from_front(int(call.attribute("axis", 1)), max(rank, 1)) if value.rank else 0
+    axis = call.from_front(int(call.attribute("axis", 1)), rank)
     if block and value.rank == rank:
         size = sizes[axis]
         if not is_known(size):
@@ -113,8 +115,6 @@ def _spread(call: Call, value: Value | None, rank: int, sizes: Sequence[Size]) -
         places = np.arange(size) // block  # type: ignore[arg-type]
         taken = tf.gather(value.plain, places.astype(np.int32), axis=axis)
         return wrap(taken, value.dtype)
-    if value.rank == 0 or value.sizes == (1,):
-        return reshape(value, [])
     return reshape(value, [value.sizes[0] if each == axis else 1 for each in range(rank)])
 
 
