@@ -28,7 +28,7 @@ import tensorflow as tf
 from pipeline.errors import PipelineError
 from pipeline.tf.tflite.build_graph import GraphBuilder, check_operators
 from pipeline.tf.tflite.convert_tflite import trace_graph
-from pipeline.tf.tflite.tflite_model import parse_tflite
+from pipeline.tf.tflite.read_tflite import parse_tflite
 from pipeline.tf.tflite.tflite_signature import list_ends
 
 _SECONDS = 20

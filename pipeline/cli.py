@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from doit.cmd_base import NamespaceTaskLoader, opt_cwd
+from doit.cmd_help import Help as DoitHelp
 from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidDodoFile
 
+from pipeline.commands.help import Help
 from pipeline.commands.options import zoo_command
 
 INTERRUPTED = 130
@@ -45,7 +47,9 @@ class ZooLoader(NamespaceTaskLoader):  # type: ignore[misc]  # doit has no types
 class ZooMain(DoitMain):  # type: ignore[misc]  # doit has no types
     """The program of doit, with clear messages for its own commands too."""
 
-    DOIT_CMDS = tuple(zoo_command(command) for command in DoitMain.DOIT_CMDS)
+    DOIT_CMDS = tuple(
+        Help if command is DoitHelp else zoo_command(command) for command in DoitMain.DOIT_CMDS
+    )
 
 
 def main() -> int:
@@ -60,10 +64,6 @@ def main() -> int:
         return int(ZooMain(ZooLoader(), config_filenames=()).run(arguments) or 0)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has seen enough; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
         status="ok",
         reason=None,
         stale_since=None,
-        source=_source(parts.fetched, parts.converted),
+        source=_source(parts),
         format=signature.format,
         requires_async=signature.requires_async,
         parameters=signature.parameters,
@@ -167,12 +167,14 @@ def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
     return model.with_extra(identity.model_extra or {})
 
 
-def _source(fetched: FetchedSource, converted: ConvertedSource) -> CatalogSource:
+def _source(parts: CardParts) -> CatalogSource:
+    fetched, converted = parts.fetched, parts.converted
     return CatalogSource(
         uri=fetched.uri,
         sha256=fetched.sha256,
         format=converted.format,
         about=converted.about,
+        judged_as=parts.contracts.judged_as,
         tag_sets=converted.tags,
         signature_key=converted.signature_key,
         signatures=None

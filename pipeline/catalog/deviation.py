@@ -90,10 +90,11 @@ def measure_deviation(
     Args:
         name: Of the output.
         figures: What was measured.
-        discrete: Whether its values are whole numbers, booleans or strings, which are equal or not.
+        discrete: Whether its values are whole numbers, booleans or strings, which are equal or not
+            unless the tolerance is in their own unit: steps of a quantized output.
         is_equal: Whether rounding explains all that the variant is off: then its limit is that.
     """
-    tolerance, extra = figures.tolerance, figures.model_extra or {}
+    tolerance = figures.tolerance
     if figures.gate != _VALUES:
         agreement = figures.metrics.get("agreement")
         if agreement is not None:
@@ -102,20 +103,20 @@ def measure_deviation(
             yield Deviation(
                 output=name, share=_complement(agreement), limit=limit, what=f"of the {noun}"
             )
-    elif discrete:
-        differing = extra.get("mismatchesPerMillion")
+    elif discrete and tolerance.max_abs_error is None:
+        differing = figures.mismatches_per_million
         if differing is not None:
             limit = tolerance.max_rel_error or 0.0
             yield Deviation(
                 output=name, share=differing / _MILLION, limit=limit, what="of the values"
             )
-    elif extra.get("maxRelError") is not None:
-        share = extra["maxRelError"]
+    elif figures.max_rel_error is not None:
+        share = figures.max_rel_error
         limits = [] if tolerance.max_rel_error is None else [tolerance.max_rel_error]
         if is_equal and tolerance.explained_rel_error is not None:
             # Both figures are rounded.
             limits.append(max(share, tolerance.explained_rel_error))
-        error = extra.get("maxAbsError")
+        error = figures.max_abs_error
         if tolerance.max_abs_error is not None and error:
             # The error in both units tells the range.
             limits.append(tolerance.max_abs_error * share / error)

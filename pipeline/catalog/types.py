@@ -133,10 +133,13 @@ class CatalogVariant(CamelPart):
 class CatalogSource(CamelPart, SparsePart):
     """Where a model comes from."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"about"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"about", "judgedAs"})
 
     about: About | None = None
     """What the source says of itself; left out where it says nothing."""
+    judged_as: str | None = None
+    """The form of the source that verdicts compare with, and its distance to the file as people
+    run it: an integer model in floats, for instance; left out where that is the file itself."""
     uri: str
     """As the manifest gives it, without credentials."""
     format: str | None

@@ -1,6 +1,7 @@
 """`doit info`: doit's own command, with the causes of a run in the words of `plan`."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from doit.cmd_info import Info as DoitInfo
@@ -8,8 +9,12 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import expand_names
+from pipeline.disk.layout import Layout
 from pipeline.engine.quick_check import UpToDate
 from pipeline.text.quantity import count
+
+# Steps whose results rest on the outputs of the source.
+_JUDGING = frozenset({"card", "reference", "verify"})
 
 
 class Info(ZooCommand, DoitInfo):  # type: ignore[misc]  # doit has no types
@@ -23,7 +28,11 @@ class Info(ZooCommand, DoitInfo):  # type: ignore[misc]  # doit has no types
         if len(names) != 1:
             found = count(len(names), "task")
             raise InvalidCommand(f"info: found {found}; expected one, such as convert:handtrack")
-        return int(super()._execute(names, hide_status))
+        code = int(super()._execute(names, hide_status))
+        step, _, model = names[0].partition(":")
+        if step in _JUDGING and (form := _read_form(model)):
+            self.outstream.write(f"\njudged as  : {form}\n")
+        return code
 
     @staticmethod
     def get_reasons(reasons: Mapping[str, Any]) -> str:
@@ -35,3 +44,11 @@ class Info(ZooCommand, DoitInfo):  # type: ignore[misc]  # doit has no types
             for condition, *_ in reasons["uptodate_false"]
         ]
         return "\n".join(f" * {cause}" for cause in causes) or str(DoitInfo.get_reasons(reasons))
+
+
+def _read_form(model: str) -> str | None:
+    """Return the form in which a source ran for its verdicts; None for the file itself."""
+    from pipeline.records.contract import Contracts
+
+    folder = Layout(root=Path.cwd()).build / model / "reference"
+    return Contracts.load(folder).judged_as if (folder / Contracts.FILE).is_file() else None

@@ -10,8 +10,9 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
@@ -21,10 +22,11 @@ from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
 from pipeline.engine.job import Job
 from pipeline.engine.outcome import load_outcome
+from pipeline.manifest.fields import Backend
 from pipeline.report.terminal import open_screen, write_text
 from pipeline.report.transfer import show_transfer
 from pipeline.steps.graph import Graph
-from pipeline.text.suggest import find_similar
+from pipeline.text.suggest import find_similar, join_words
 
 BASE = "base"
 _INTERRUPTED = 130
@@ -45,7 +47,7 @@ _OPTION_BACKEND = {
     "long": "backend",
     "type": str,
     "default": "wasm",
-    "help": "the backend of TensorFlow.js [default: %(default)s]",
+    "help": "the backend of TensorFlow.js: wasm, cpu, webgl or webgpu [default: %(default)s]",
 }
 _OPTION_VECTOR = {
     "name": "vector",
@@ -83,6 +85,10 @@ class Localize(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
         vector = params["vector"]
         if vector and not vector.isdecimal():
             raise InvalidCommand(f"localize: --vector: found {vector}; expected a whole number")
+        if params["tfjs_backend"] not in get_args(Backend):
+            found = params["tfjs_backend"]
+            expected = join_words(get_args(Backend), "or")
+            raise InvalidCommand(f"localize: --backend: found {found}; expected {expected}")
         self.loader.setup(params)
         graph: Graph = self.loader.namespace["GRAPH"]
         asked = _Asked(
@@ -134,6 +140,7 @@ def _localize(graph: Graph, asked: _Asked) -> int:
     from pipeline.proof.localize.localization_view import format_account
     from pipeline.proof.localize.localize_model import BuiltModel, localize_built
     from pipeline.proof.localize.runtimes import Runtimes
+    from pipeline.runtime.browser.browser import Browser
     from pipeline.runtime.tfjs_packages import fetch_packages
     from pipeline.steps.fetch import fetched_model
     from pipeline.workers.limits import Budget
@@ -163,6 +170,7 @@ def _localize(graph: Graph, asked: _Asked) -> int:
                 log=Path(name).resolve() / "log.txt",
                 budget=Budget(job.limits),
                 trusted=job.trusted,
+                open_browser=partial(graph.session.share, Browser),
             ),
         )
     screen = open_screen(sys.stdout, os.environ)

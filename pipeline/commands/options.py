@@ -4,6 +4,7 @@ For a wrong option doit alone would list its parser's objects, and for a full di
 This module opens no file.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from getopt import GetoptError
@@ -37,8 +38,11 @@ class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
         try:
             result = super().parse_execute(in_args)
             self._report_lost_database()
+            sys.stdout.flush()
         except BrokenPipeError:
-            raise  # the reader of the output has closed it
+            # The reader has seen enough, as `head` has; nobody is left to read more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         except (OSError, MemoryError, ImportError) as error:
             text = machine_error(error, root=_current_folder()).describe()
             raise InvalidCommand(f"{self.name}: {text}") from None

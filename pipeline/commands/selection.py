@@ -9,6 +9,8 @@ from doit.exceptions import InvalidCommand
 from pipeline.steps.graph import Graph
 from pipeline.text.suggest import find_similar
 
+_MODEL = "model:"
+
 
 class NamedTask(Protocol):
     """The part of doit's Task that this module reads."""
@@ -72,7 +74,11 @@ def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Gr
 def _unknown(name: str, tasks: Iterable[str], commands: Sequence[str]) -> str:
     if name.startswith("-"):
         return f"'{name}' stands behind a task; options go before the tasks"
-    near = find_similar(name, [*commands, *tasks], most=3)
+    known = {task: task for task in (*commands, *tasks)}
+    # The name of a model alone is no task, and is what people write.
+    models = [task for task in known if task.startswith(_MODEL)]
+    known |= {task.removeprefix(_MODEL): task for task in models}
+    near = list(dict.fromkeys(known[each] for each in find_similar(name, known, most=3)))
     listed = "; `tfjs-zoo list --all` lists the tasks"
     meant = f"; did you mean {' or '.join(near)}?" if near else listed
     return f"'{name}' is not a {'command or ' if commands else ''}task{meant}"

@@ -19,6 +19,9 @@ from pipeline.disk.layout import cache_folder
 VARIABLE = "CHROME"
 """Environment variable with the browser to use: a path, or a name on the PATH."""
 
+BROWSER_BACKENDS = ("webgl", "webgpu")
+"""Backends of TensorFlow.js that only a browser has."""
+
 _NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome")
 _APPLICATIONS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",

@@ -70,7 +70,7 @@ def read_sections(root: YamlNode) -> Sections:
     known = [key for key in root.entries if not key.startswith(NOTES_PREFIX)]
     for key in known:
         if key not in SECTIONS:
-            message = describe_unknown(key, SECTIONS)
+            message = _describe_misplaced(key) or describe_unknown(key, SECTIONS)
             faults.append(fault_at(root, (), (key,), message, at_key=True))
     meant = {closest_field(key, SECTIONS) for key in known}
     if "models" not in meant:
@@ -191,7 +191,15 @@ def _describe(
 def _describe_extra(name: str, location: Location, kind: type[Section]) -> str:
     if kind is Defaults and len(location) == 1 and name in _OWN_FIELDS:
         return f"{name!r} is a model's own; expected it below 'models'"
-    return describe_unknown(name, _fields_at(kind, location))
+    misplaced = _describe_misplaced(name) if kind is ZooSection else None
+    return misplaced or describe_unknown(name, _fields_at(kind, location))
+
+
+def _describe_misplaced(name: str) -> str | None:
+    """Return the message for a field of models that stands outside of them, else None."""
+    if name not in Defaults.model_fields:
+        return None
+    return f"{name!r} belongs to a model; expected it below 'defaults', for all, or below 'models'"
 
 
 def _fields_at(kind: type[Section], location: Location) -> list[str]:

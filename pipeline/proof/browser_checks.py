@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.disk.browser_program import BrowserProgram, find_browser
 from pipeline.engine.step import Work
@@ -102,17 +102,32 @@ def _leave_untried(work: Work[Any], required: Sequence[str], reason: str) -> Bro
             hint="install Chromium, set CHROME to its program, or shorten `backends:`",
         )
     work.note(f"{SAMPLED} was not tried: {reason}")
-    record_absence(reason)
+    record_absence(SAMPLED, reason)
     verdict = VariantVerdict(status="ok", reason=None, checks={SAMPLED: _untried(reason)})
     return BrowserVerdicts(variants={BASE: verdict})
 
 
 def _untried(reason: str) -> CatalogCheck:
+    return _without_run("untried", reason)
+
+
+def _list_unsupported(runs: Mapping[str, ModelRun]) -> dict[str, CatalogCheck]:
+    """Return the checks of backends that were not run, and lack a kernel that a run used."""
+    return {
+        backend: _without_run("unsupported", f"{backend} lacks {', '.join(ops)}", ops)
+        for run in runs.values()
+        for backend, ops in run.lacking.items()
+    }
+
+
+def _without_run(
+    status: Literal["unsupported", "untried"], reason: str, missing_ops: Sequence[str] = ()
+) -> CatalogCheck:
     return CatalogCheck(
-        status="untried",
+        status=status,
         reason=reason,
         tfjs=None,
-        missing_ops=[],
+        missing_ops=list(missing_ops),
         requires={},
         unproved={},
         outputs={},
@@ -198,7 +213,9 @@ class _Trial:
             if candidate.name == BASE:
                 right = [backend for backend, check in checks.items() if check.status == "ok"]
             self._note(candidate.name, checks, untried)
-            verdicts[candidate.name] = self._decide(candidate, checks, right, untried)
+            verdict = self._decide(candidate, checks, right, untried)
+            known = {**_list_unsupported(made), **verdict.checks}
+            verdicts[candidate.name] = verdict.model_copy(update={"checks": known})
         return BrowserVerdicts(variants=verdicts)
 
     def _decide(

@@ -5,6 +5,7 @@ TensorFlow runs its own formats in a child process; TensorFlow.js runs TensorFlo
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,9 @@ from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import ConvertedSource
 from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
-from pipeline.tfjs.model.model_json import load_model_json
-from pipeline.tfjs.quantize.variant_files import write_variant
+from pipeline.tfjs.model.layers_topology import is_layers_model
+from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+from pipeline.tfjs.model.signature_def import rewrite_signature
 
 _SMALL_BYTES = 128 * 1024
 # Faults that may be those of TensorFlow with a graph that TensorFlow.js runs.
@@ -66,12 +68,6 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
     signature = Signature.load(work.inputs["signature"])
     record = ConvertedSource.load(base)
     contracts = _read_contracts(source, base, signature, record, stated)
-    Contracts(
-        inputs={one.name: contracts[one.name] for one in signature.inputs},
-        provisional=None
-        if test_inputs
-        else describe_provisional(signature.inputs, task=task, contracts=contracts),
-    ).save(work.folder)
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         known = {
             "folder": work.folder,
@@ -82,9 +78,17 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
             "contracts": contracts,
         }
         made = _run(work, source, Path(name), record, flags, known)
-    measure_floor(work, record, signature, trust=flags.trust)
     # A child process that has opened a stranger's model may answer anything.
     answer = JsonValue(made, "answer of the reference run", error=UntrustedSourceError)
+    judged_as = answer.get("judged_as")
+    Contracts(
+        inputs={one.name: contracts[one.name] for one in signature.inputs},
+        provisional=None
+        if test_inputs
+        else describe_provisional(signature.inputs, task=task, contracts=contracts),
+        judged_as=None if judged_as.is_absent else judged_as.text(),
+    ).save(work.folder)
+    measure_floor(work, record, signature, trust=flags.trust)
     for note in answer.get("notes").texts():
         work.note(note)
 
@@ -220,20 +224,16 @@ def _write_given(
 
 def _name_source(source: Path, folder: Path, signature: Signature, record: ConvertedSource) -> Path:
     """Write a TensorFlow.js source with names for its outputs, without our repairs of its graph."""
-    base, named = folder / "source" / "base", folder / "source" / "named"
-    for part in (base, named):
-        part.mkdir(parents=True)
+    named = folder / "source"
+    named.mkdir()
     normalize_source(
-        record.format, source=source, folder=base, shard_size_bytes=DEFAULT_SHARD_BYTES
+        record.format, source=source, folder=named, shard_size_bytes=DEFAULT_SHARD_BYTES
     )
-    write_variant(
-        base=base,
-        signature=signature,
-        name="base",
-        quantize={},
-        shard_size_bytes=DEFAULT_SHARD_BYTES,
-        folder=named,
-    )
+    model_json = load_model_json(named / "model.json")
+    if not is_layers_model(model_json.content):
+        content = rewrite_signature(model_json.content, signature)
+        written = format_model_json(replace(model_json, content=content))
+        (named / "model.json").write_bytes(written)
     return named
 
 

@@ -62,13 +62,17 @@ class InputContract(CamelPart, SparsePart):
     """How each fact above is known, by its name in JSON: "models.yaml" or a sentence."""
 
 
-class Contracts(Record):
-    """The contracts of all inputs, as `reference` has obeyed them."""
+class Contracts(Record, SparsePart):
+    """The contracts of all inputs, as `reference` has obeyed them, and the form that it ran."""
 
     FILE: ClassVar[str] = "contract.json"
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"judged_as"})
 
     inputs: dict[str, InputContract]
     """By input."""
     provisional: str | None
     """Why a verdict on the vectors says little, such as "nobody states the range of images";
     None where inputs are as their contract says, or given in the manifest."""
+    judged_as: str | None = None
+    """The form in which the source ran, and its distance to the file as people run it; None where
+    that is the file itself."""

@@ -5,7 +5,7 @@ The classes of checks and figures are those of the catalog, which repeats them a
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from pipeline.records.record import CamelPart, Part, Record
 from pipeline.records.signature import Proof
@@ -32,13 +32,41 @@ class CatalogTolerance(CamelPart):
     """Why more than 1 % is right."""
 
 
-class CatalogFigures(CamelPart):
-    """How far an output is from its source, over all test vectors."""
+class CatalogWorst(CamelPart):
+    """The value of an output that is farthest from its source."""
 
-    model_config = ConfigDict(extra="allow")
+    vector: int
+    """Number of the test vector."""
+    position: list[int]
+    """Index of the value in the output; empty for a scalar."""
+
+
+class CatalogFigures(CamelPart):
+    """How far an output is from its source, over all test vectors.
+
+    A figure is null where it says nothing: of text, for instance, the error.
+    """
 
     gate: str
     """What decides: `values`, or as a set `boxes`, `rows`, `choice`, `keypoints`."""
+    max_abs_error: float | None = None
+    """Largest error, in the output's own unit."""
+    max_rel_error: float | None = None
+    """The same as a fraction of the range of the source's output."""
+    mismatches_per_million: float | None = None
+    """Values that differ by more than the limit, of a million."""
+    worst: CatalogWorst | None = None
+    """The value with the largest error; null where all are equal."""
+    cosine: float | None = None
+    """Cosine of the angle between both outputs as vectors: 1 if they are proportional."""
+    snr_db: float | None = None
+    """Signal-to-noise ratio in decibels; null where there is no noise."""
+    equal_rate: float | None = None
+    """Share of the values that are equal to the last bit."""
+    nan: int | None = None
+    """Number of values that are NaN, and not so in the source."""
+    infinite: int | None = None
+    """Number of values that are infinite, and not so in the source."""
     metrics: dict[str, float | int | None]
     """Figures of the task, such as matched boxes or top-1 agreement."""
     tolerance: CatalogTolerance

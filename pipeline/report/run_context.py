@@ -106,8 +106,8 @@ class RunContext:
         catalog: Path of the published catalog as the user knows it: "dist/models.json".
         describe_walls: Returns a sentence on the walls behind which models were opened:
             "Models were opened behind Landlock and seccomp"; None if no model was opened.
-        describe_absence: Returns a sentence on the backends that were not tried: "webgl and webgpu
-            were not tried: there is no Chromium or Chrome on this machine"; None if all were.
+        describe_absence: Returns a sentence on the backends that were not tried: "webgl was not
+            tried: there is no Chromium or Chrome on this machine"; None if all were.
         started: Value of `time.monotonic()` when the run started.
         log: The events of the run.
     """

@@ -55,7 +55,7 @@ class Output:
             if self.dtype == "string":
                 return _parse_strings(raw, self.shape)
             return np.frombuffer(raw, _DTYPES[self.dtype]).reshape(self.shape)
-        except ValueError:  # the file is cut off, or not from runner.js
+        except (TypeError, ValueError):  # the file is cut off, or a size is no number
             raise WorkerError("TensorFlow.js left an output that cannot be read") from None
 
 
@@ -87,6 +87,7 @@ class ModelRun:
         error: Why it did not finish; None if it did.
         missing_ops: Ops of the graph for which the backend lacks kernels, each with the kernels'
             names; with no names if TensorFlow.js has no such op at all.
+        lacking: Ops of the graph for which another backend lacks kernels, by that backend.
         outputs: Outputs of each vector by its id; empty unless status is "ok".
         predict_fault: Where predict() contradicts the outputs by name, else None.
         requires_async: Whether it needs executeAsync().
@@ -103,6 +104,7 @@ class ModelRun:
     status: Status
     error: str | None = None
     missing_ops: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lacking: Mapping[str, Sequence[str]] = field(default_factory=dict)
     outputs: Mapping[int, Outputs] = field(default_factory=dict)
     predict_fault: str | None = None
     requires_async: bool = False
@@ -147,11 +149,13 @@ def _parse_run(record: JsonValue, path: Path, *, backend: str) -> ModelRun:
         error = f"{backend} lacks {', '.join(missing)}"
     elif error is not None:
         status = "failed"
+    lacking = {other: list(ops.texts()) for other, ops in record.get("lacking").fields()}
     flags = {flag: value.flag() for flag, value in record.get("flags").fields()}
     return ModelRun(
         status=status,
         error=error,
         missing_ops=missing,
+        lacking={other: ops for other, ops in lacking.items() if ops},
         outputs=_parse_vectors(record, path.with_suffix(".bin")) if status == "ok" else {},
         predict_fault=_optional_text(record.get("predict")),
         requires_async=record.get("requiresAsync").flag(),

@@ -70,7 +70,7 @@ async function runVectors(tf, run, model, vectors, outputs) {
 }
 
 async function attempt(tf, run, vectors, outputs, flags) {
-  const watcher = watch(tf, run.backend);
+  const watcher = watch(tf, run.backend, run.others);
   const result = {flags, error: null, broken: false, requiresAsync: false, vectors: []};
   let model = null;
   try {

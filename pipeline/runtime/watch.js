@@ -32,9 +32,11 @@ function standIn(tf, kernelName, backendName, complex) {
   return true;
 }
 
-exports.watch = (tf, backendName) => {
+// `others`: backends whose kernels are registered too, to be asked for those that the run uses.
+exports.watch = (tf, backendName, others = []) => {
   const engine = tf.engine();
   const missing = new Map(); // op of the graph -> kernels
+  const used = new Map(); // kernel -> op of the graph
   const standIns = new Set();
   const complex = new WeakMap();
   let current = null;
@@ -43,7 +45,12 @@ exports.watch = (tf, backendName) => {
   const note = (op, ...kernels) =>
     missing.set(op, [...new Set([...(missing.get(op) || []), ...kernels])].sort());
 
+  // The ops for which a backend that does not run has no kernel.
+  const lacking = (backend) => [...new Set([...used]
+    .filter(([kernel]) => !tf.getKernel(kernel, backend)).map(([, op]) => op))].sort();
+
   engine.runKernel = function runKernel(kernelName, ...rest) {
+    used.set(kernelName, current ? current.op : kernelName);
     if (!tf.getKernel(kernelName, backendName)) {
       if (standIn(tf, kernelName, backendName, complex)) standIns.add(kernelName);
       else note(current ? current.op : kernelName, kernelName);
@@ -75,7 +82,8 @@ exports.watch = (tf, backendName) => {
       delete engine.runKernel;
       delete engine.trackTensor;
       for (const name of standIns) tf.unregisterKernel(name, backendName);
-      return {peakBytes, missingOps: Object.fromEntries([...missing].sort())};
+      return {peakBytes, missingOps: Object.fromEntries([...missing].sort()),
+        lacking: Object.fromEntries(others.map((backend) => [backend, lacking(backend)]))};
     },
   };
 };

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
+from pipeline.disk.browser_program import BROWSER_BACKENDS
 from pipeline.engine.step import Step, Work
 from pipeline.manifest.model import Model
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.records.record import Part
 from pipeline.steps.variant import BASE
-
-BACKENDS = ("webgl", "webgpu")
-"""The backends that need a browser."""
 
 
 class TrialParameters(Part):
@@ -37,7 +35,7 @@ def run(work: Work[TrialParameters]) -> None:
 
 STEP = Step(
     name="browser",
-    version=1,
+    version=2,
     parameters=TrialParameters,
     run=run,
     needs=("signature", "reference", "map", "verify", f"variant:{BASE}"),
@@ -48,7 +46,7 @@ STEP = Step(
 
 def parameters(model: Model) -> TrialParameters:
     """Return the parameters of `browser` for a model."""
-    return trial_parameters(model, [name for name in model.backends if name in BACKENDS])
+    return trial_parameters(model, [name for name in model.backends if name in BROWSER_BACKENDS])
 
 
 def trial_parameters(model: Model, backends: Sequence[str]) -> TrialParameters:

@@ -61,7 +61,7 @@ def run(work: Work[CardParameters]) -> None:
 
 STEP = Step(
     name="card",
-    version=3,
+    version=4,
     parameters=CardParameters,
     run=run,
     needs=(

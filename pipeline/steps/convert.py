@@ -87,7 +87,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=4,
+    version=5,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),

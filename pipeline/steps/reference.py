@@ -43,7 +43,7 @@ def run(work: Work[ReferenceParameters]) -> None:
 
 STEP = Step(
     name="reference",
-    version=4,
+    version=5,
     parameters=ReferenceParameters,
     run=run,
     needs=("fetch", "convert", "signature"),

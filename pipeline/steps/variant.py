@@ -21,7 +21,7 @@ def run(work: Work[VariantParameters]) -> None:
     """Make a variant of the base: `model.json`, its shards, and `variant.json`."""
     from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
 
-    work.uses("numpy")
+    work.uses("numpy", "tensorflowjs")
     try:
         record = write_variant(
             base=work.inputs["convert"],
@@ -38,11 +38,11 @@ def run(work: Work[VariantParameters]) -> None:
 
 STEP = Step(
     name="variant",
-    version=1,
+    version=2,
     parameters=VariantParameters,
     run=run,
     needs=("convert", "signature"),
-    tools=frozenset({"numpy"}),
+    tools=frozenset({"numpy", "tensorflowjs"}),
 )
 
 

@@ -1,8 +1,8 @@
 """The step `verify`: runs every variant in TensorFlow.js and compares it with the source."""
 
+from pipeline.disk.browser_program import BROWSER_BACKENDS
 from pipeline.engine.step import Step, Work
 from pipeline.manifest.model import Model
-from pipeline.steps.browser import BACKENDS as BROWSER_BACKENDS
 from pipeline.steps.browser import TrialParameters, trial_parameters
 from pipeline.steps.variant import BASE
 

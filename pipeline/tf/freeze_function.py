@@ -11,7 +11,6 @@ from pipeline.errors import ConversionError, PipelineError
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
 from pipeline.tf.saved_model.freeze import Frozen, format_reason
-from pipeline.tf.shared_constants import share_constants
 from pipeline.tf.write_graph_model import write_graph_model
 
 
@@ -62,7 +61,7 @@ def _freeze(function: Any, source: Path, *, control_flow_v2: bool) -> Frozen:
             f"TensorFlow cannot freeze the graph: {format_reason(error, source)}"
         ) from error
     return Frozen(
-        graph=share_constants(graph),
+        graph=graph,
         inputs=function.inputs,
         outputs=function.outputs,
         tensorflow_version=tf.version.VERSION,

@@ -1,39 +1,39 @@
-"""Constants that several operators of a model read: one node for all of them.
+"""Constants that have the same value: one node for all of them.
 
-Each reader gets a kernel in the layout of TensorFlow, a node of its own; equal ones are put
-together again, so that a model is not larger than its file.
+A limit or a factor that ten layers have is ten constants of a traced graph, each with an entry in
+the weight manifest; a kernel that several operators of a source share is written for each of them.
 """
 
 import hashlib
+from collections.abc import Collection
 
-import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
-from pipeline.tf.saved_model.freeze import import_graph
 
-# Smaller ones are not worth it, and the optimizer reads many of them.
-_MIN_BYTES = 256
+def share_constants(graph_def: GraphDef, *, keep: Collection[str]) -> None:
+    """Put equal constants together, in place: the first of them stays.
 
-
-def share_constants(graph: tf.Graph) -> tf.Graph:
-    """Return a graph without equal constants; the same graph where it has none."""
-    graph_def: GraphDef = graph.as_graph_def()
+    Args:
+        graph_def: An optimized graph. Constants of its functions stay as they are.
+        keep: Names of nodes that must stay: the results of the graph.
+    """
     first: dict[bytes, str] = {}
     other: dict[str, str] = {}
     for node in graph_def.node:
-        if node.op == "Const" and node.ByteSize() >= _MIN_BYTES:
-            content = hashlib.sha256(node.attr["value"].SerializeToString(deterministic=True))
-            kept = first.setdefault(content.digest(), node.name)
-            if kept != node.name:
-                other[node.name] = kept
-    if not other:
-        return graph
+        if node.op != "Const" or node.input:
+            continue
+        content = hashlib.sha256(node.attr["value"].SerializeToString(deterministic=True)).digest()
+        kept = first.setdefault(content, node.name)
+        if kept != node.name and node.name not in keep:
+            other[node.name] = kept
     nodes = [node for node in graph_def.node if node.name not in other]
     for node in nodes:
         for i, name in enumerate(node.input):
             own = name.removeprefix("^").partition(":")[0]
             if own in other:
                 node.input[i] = name.replace(own, other[own], 1)
-    shared = GraphDef(versions=graph_def.versions, library=graph_def.library)
+    # Elements of a repeated field are views: they are copied before it is emptied.
+    shared = GraphDef()
     shared.node.extend(nodes)
-    return import_graph(shared)
+    del graph_def.node[:]
+    graph_def.node.extend(shared.node)

@@ -28,6 +28,7 @@ from pipeline.tf.saved_model.function_constants import part_constants
 from pipeline.tf.saved_model.function_names import name_functions
 from pipeline.tf.saved_model.initializer import lower_initializer
 from pipeline.tf.saved_model.inline import inline_calls
+from pipeline.tf.shared_constants import share_constants
 from pipeline.tfjs.model.model_json import ModelJson, format_model_json, parse_model_json
 
 _Converted = tuple[ModelJson, list[str]]
@@ -96,6 +97,7 @@ def _convert(
     name_functions(graph_def)
     repairs += part_constants(graph_def)
     repairs += narrow_constants(graph_def, keep=_ends(signature))
+    share_constants(graph_def, keep=_ends(signature))
     weights = converter.extract_weights(*graphs)
     check_narrowing(entry for group in weights for entry in group)
     converter.write_artifacts(

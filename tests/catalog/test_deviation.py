@@ -49,6 +49,16 @@ def test_a_whole_number_is_right_or_wrong() -> None:
     assert (found.share, found.what) == (1e-3, "of the values")
 
 
+@pytest.mark.parametrize(("error", "limit"), [(0.0, None), (0.1, 0.1)])
+def test_steps_of_a_quantized_output_are_a_share_of_its_range(
+    error: float, limit: float | None
+) -> None:
+    # figures() says that an error of 1 is a tenth of the range.
+    found = measure(n=figures(error, tolerance={**LIMIT, "maxRelError": None, "maxAbsError": 1}))
+
+    assert (found.share, found.limit, found.what) == (error, limit, "of the range")
+
+
 def test_a_limit_in_the_unit_of_the_output_becomes_a_share() -> None:
     found = measure(y=figures(5e-4, tolerance={**LIMIT, "maxRelError": None, "maxAbsError": 0.02}))
 

@@ -62,7 +62,7 @@ def identity(**extra: Any) -> ModelIdentity:
     return stated.with_extra(extra)
 
 
-def card(**extra: Any) -> CatalogModel:
+def card(*, judged_as: str | None = None, **extra: Any) -> CatalogModel:
     """Return the card of a model with one good variant and one that was skipped."""
     return build_card(
         identity(**extra),
@@ -76,7 +76,11 @@ def card(**extra: Any) -> CatalogModel:
                 labels={"boxes": Labels(of="values", names=["cat", "dog"])},
             ),
             signature=SIGNATURE,
-            contracts=Contracts(inputs={"x": InputContract(range=(-1.0, 1.0))}, provisional=None),
+            contracts=Contracts(
+                inputs={"x": InputContract(range=(-1.0, 1.0))},
+                provisional=None,
+                judged_as=judged_as,
+            ),
             roles=ROLES,
             proofs={"boxes": NameProof(proof="value", reason=None)},
             vectors=[
@@ -101,6 +105,13 @@ def test_a_card_offers_its_base_and_says_what_is_missing() -> None:
     assert (made.inputs[0].range, made.inputs[0].shape) == ((-1.0, 1.0), [-1, 4])
     assert made.to_json()["minScore"] == 0.5
     assert (made.variants[1].files, made.variants[1].reason) == ([], "too small")
+
+
+def test_a_card_says_in_which_form_its_source_was_judged() -> None:
+    judged = card(judged_as="its float form; up to 3% of the range away").to_json()["source"]
+
+    assert judged["judgedAs"] == "its float form; up to 3% of the range away"
+    assert "judgedAs" not in card().to_json()["source"]
 
 
 def test_what_the_source_says_of_itself_stands_where_the_manifest_is_silent() -> None:
@@ -173,6 +184,13 @@ def test_extra_may_not_shadow_a_key_of_the_catalog() -> None:
     fields = {field.alias for field in CatalogModel.model_fields.values()}
 
     assert fields <= CATALOG_KEYS
+
+
+def test_the_schema_lists_every_figure_of_an_output() -> None:
+    figures = json.loads(format_schema())["$defs"]["CatalogFigures"]
+
+    assert figures["additionalProperties"] is False
+    assert {"cosine", "maxRelError", "snrDb", "worst"} < figures["properties"].keys()
 
 
 def test_the_schema_describes_every_field() -> None:

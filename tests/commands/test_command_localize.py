@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsers import needs_browser
 from zoos import Zoo, vouch_for
 
+from pipeline.disk.browser_program import BrowserProgram, find_browser
 from pipeline.disk.files import write_atomic
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.network]
@@ -52,6 +54,25 @@ def test_a_model_that_is_right_has_no_fault(zoo: Zoo) -> None:
     assert "dense: base on wasm, vector 0\n  wasm computes what TensorFlow does" in done.stdout
 
 
+def test_webgl_needs_a_browser(zoo: Zoo) -> None:
+    done = zoo.doit("localize", "dense", "--vector", "0", "--backend", "webgl")
+
+    assert done.code == 3
+    assert "webgl needs a browser: CHROME is 'none', which is no program" in done.stderr
+
+
+@needs_browser
+def test_webgl_is_looked_into_in_a_browser(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = find_browser()
+    assert isinstance(found, BrowserProgram)
+    monkeypatch.setattr(zoo, "browser", str(found.path))
+
+    done = zoo.doit("localize", "dense", "--vector", "0", "--backend", "webgl")
+
+    assert done.code == 0, done.stderr
+    assert "dense: base on webgl, vector 0\n  webgl computes what TensorFlow does" in done.stdout
+
+
 def test_the_weights_of_a_quantized_variant_are_listed_by_their_loss(zoo: Zoo) -> None:
     done = zoo.doit("localize", "dense", "--variant", "uint16", "--backend", "cpu")
 
@@ -68,7 +89,7 @@ def test_the_weights_of_a_quantized_variant_are_listed_by_their_loss(zoo: Zoo) -
         (["dense", "--variant", "int4"], "--variant: found int4; dense has base, uint16"),
         (["dense", "--vector", "one"], "--vector: found one; expected a whole number"),
         (["dense", "--vector", "99"], "there is no vector 99; expected a number from 0 to "),
-        (["dense", "--backend", "none"], "backend 'none' is not in Node.js; it has cpu, wasm"),
+        (["dense", "--backend", "none"], "found none; expected wasm, cpu, webgl or webgpu"),
     ],
 )
 def test_a_wrong_command_line_is_a_message(zoo: Zoo, arguments: list[str], message: str) -> None:

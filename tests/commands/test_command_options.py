@@ -1,5 +1,6 @@
 """Wrong options of commands as people meet them: one line without objects of Python."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,9 @@ def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
             "plna", "'plna' is not a command or task; did you mean plan?", id="misspelt command"
         ),
         pytest.param(
+            "plan catt", "'catt' is not a task; did you mean model:cat?", id="misspelt model"
+        ),
+        pytest.param(
             "info *:cat",
             "info: found 9 tasks; expected one, such as convert:handtrack",
             id="wildcard",
@@ -80,6 +84,29 @@ def test_help_of_a_command_is_shown(tmp_path: Path, line: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("PURPOSE\n")
     assert f" {line.split(maxsplit=1)[0]}\n" in done.stdout
+
+
+def test_the_help_lists_the_commands_of_this_program(tmp_path: Path) -> None:
+    lines = run(tmp_path, "help").stdout.splitlines()
+
+    assert "builds the TensorFlow.js model zoo of a models.yaml" in lines[0]
+    assert any(line.split()[:1] == ["localize"] for line in lines)
+
+
+def test_a_reader_may_close_the_output(tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text(MANIFEST)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", "info", "fetch:cat"],
+            cwd=tmp_path,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_an_empty_argument_is_told(tmp_path: Path) -> None:

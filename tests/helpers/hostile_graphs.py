@@ -4,16 +4,14 @@
 A test process calls `built`, which does that once in a child. Nothing of them is run here.
 """
 
-import atexit
 import functools
-import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from build_in_child import build_in_child
 
 SECRET = "secret.txt"  # noqa: S105  # the name of a file
 """A file beside the models, which they try to read; as numbers it is the shape (2, 3)."""
@@ -24,15 +22,7 @@ _STRING, _VARIANT, _FLOAT, _BOOL = 7, 21, 1, 10
 @functools.cache
 def built() -> Path:
     """Return a folder with all models, made by the first call and removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="hostile graphs "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
+    return build_in_child(__file__, prefix="hostile graphs ")
 
 
 def write_models(folder: Path) -> None:

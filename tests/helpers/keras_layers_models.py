@@ -4,16 +4,13 @@
 tf_keras, as `<name>.keras 3.keras` and so on; a test process calls `built`, which does that once.
 """
 
-import atexit
 import functools
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from build_in_child import build_in_child
 
 GENERATIONS = ("tf_keras", "keras 3")
 Json = dict[str, Any]
@@ -22,15 +19,7 @@ Json = dict[str, Any]
 @functools.cache
 def built() -> Path:
     """Return a folder with all models, made by the first call and removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="keras layers "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
+    return build_in_child(__file__, prefix="keras layers ")
 
 
 def publish(sources: list[Path], folder: Path) -> Json:

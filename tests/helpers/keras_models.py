@@ -5,19 +5,17 @@
 that once, so that it never imports TensorFlow.
 """
 
-import atexit
 import functools
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from build_in_child import build_in_child
 
 GENERATIONS = ("tf_keras", "keras 3")
 
@@ -25,15 +23,7 @@ GENERATIONS = ("tf_keras", "keras 3")
 @functools.cache
 def built() -> Path:
     """Return a folder with all models, made by the first call and removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="keras models "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
+    return build_in_child(__file__, prefix="keras models ")
 
 
 def convert_stock(source: Path, folder: Path) -> None:

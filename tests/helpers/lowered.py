@@ -16,12 +16,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
+from fault_cases import FAULTS
 from lowering_cases import CASES, Array, Case
 from paths import ROOT
 
 Json = dict[str, Any]
+ALL: Mapping[str, Case] = {**CASES, **FAULTS}
 
 
 def ran() -> Path:
@@ -55,7 +58,7 @@ def results() -> Json:
 
 def run_all(folder: Path, names: Sequence[str]) -> None:
     """Run cases and write what came out; imports TensorFlow."""
-    found = {name: _run(CASES[name], folder / name) for name in names}
+    found = {name: _run(ALL[name], folder / name) for name in names}
     (folder / "results.json").write_text(json.dumps(found, indent=1))
 
 
@@ -86,8 +89,11 @@ def _run(case: Case, folder: Path) -> Json:
         }
         if way == "graph" and case.not_in_javascript is None:
             _write(tf, lowered, outputs, folder)
-            _save_arrays(folder / "inputs.npz", _fed(case))
-            _save_arrays(folder / "expected.npz", dict(zip(outputs, expected, strict=True)))
+            if case.wrong_before:
+                _write_as_it_is(tf, graph_def, outputs, folder_before(folder))
+            for written in (folder, *([folder_before(folder)] if case.wrong_before else [])):
+                _save_arrays(written / "inputs.npz", _fed(case))
+                _save_arrays(written / "expected.npz", dict(zip(outputs, expected, strict=True)))
     return found
 
 
@@ -244,6 +250,20 @@ def _save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
         np.savez(file, **dict(arrays))
 
 
+def folder_before(folder: Path) -> Path:
+    """Return the folder of the graph that was not lowered."""
+    return folder.with_name(f"{folder.name} before")
+
+
+def _write_as_it_is(tf: Any, graph_def: Any, outputs: Sequence[str], folder: Path) -> None:
+    """Write the graph as the converter does, without our repairs."""
+    with (
+        mock.patch("pipeline.tf.write_graph_model._lower", lambda graph, _: (graph, [])),
+        mock.patch("pipeline.tfjs.rewrite.rewrite.rewrite_graph", lambda content: (content, [])),
+    ):
+        _write(tf, graph_def, outputs, folder)
+
+
 def _write(tf: Any, graph_def: Any, outputs: Sequence[str], folder: Path) -> None:
     """Write the graph as the pipeline does."""
     from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
@@ -252,6 +272,7 @@ def _write(tf: Any, graph_def: Any, outputs: Sequence[str], folder: Path) -> Non
     from pipeline.records.source import Tie
     from pipeline.tf.saved_model.freeze import Frozen
     from pipeline.tf.write_graph_model import write_graph_model
+    from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
     folder.mkdir(parents=True)
     with tf.Graph().as_default() as graph:
@@ -279,9 +300,11 @@ def _write(tf: Any, graph_def: Any, outputs: Sequence[str], folder: Path) -> Non
         signature=signature,
         source=folder,
         folder=folder,
-        flags=ConversionFlags(),
+        flags=ConversionFlags(skip_op_check=True),
     )
+    content, _ = rewrite_graph(json.loads((folder / "model.json").read_bytes()))
+    (folder / "model.json").write_text(json.dumps(content))
 
 
 if __name__ == "__main__":
-    run_all(Path(sys.argv[1]), sys.argv[2:] or list(CASES))
+    run_all(Path(sys.argv[1]), sys.argv[2:] or list(ALL))

@@ -33,6 +33,7 @@ class Case:
         error: Allowed, relative to the greatest absolute value.
         not_in_javascript: None, or why TensorFlow.js is not asked.
         not_on_wasm: The kernel that its wasm backend lacks.
+        wrong_before: The backends of TensorFlow.js that fail on the op itself or are wrong.
     """
 
     op: str
@@ -46,6 +47,7 @@ class Case:
     error: float = 1e-6
     not_in_javascript: str | None = None
     not_on_wasm: str | None = None
+    wrong_before: tuple[str, ...] = ()
 
 
 def _normal(*shape: int) -> Array:

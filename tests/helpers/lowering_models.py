@@ -4,32 +4,20 @@
 TensorFlow makes of that beside it: NAME/, NAME.inputs.npz, NAME.expected.npz.
 """
 
-import atexit
 import functools
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from build_in_child import build_in_child
 
 
 @functools.cache
 def built() -> Path:
     """Return the folder that the program wrote, by the first call; it is removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="lowering models "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
+    return build_in_child(__file__, prefix="lowering models ")
 
 
 def write_models(folder: Path) -> None:

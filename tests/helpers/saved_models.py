@@ -4,16 +4,14 @@
 test process calls `built`, which does that once in a child, so that it never imports TensorFlow.
 """
 
-import atexit
 import functools
-import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from build_in_child import build_in_child
 
 _STRING = 7  # DT_STRING
 
@@ -21,15 +19,7 @@ _STRING = 7  # DT_STRING
 @functools.cache
 def built() -> Path:
     """Return a folder with all models, made by the first call and removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="saved models "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
+    return build_in_child(__file__, prefix="saved models ")
 
 
 def convert_stock(source: Path, folder: Path, dtypes: list[str]) -> None:

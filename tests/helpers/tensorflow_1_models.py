@@ -3,30 +3,20 @@
 `python tensorflow_1_models.py FOLDER` writes them into FOLDER; a test process calls `built`.
 """
 
-import atexit
 import functools
-import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from build_in_child import build_in_child
 
 
 @functools.cache
 def built() -> Path:
     """Return a folder with all models, made by the first call and removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="tensorflow 1 "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
+    return build_in_child(__file__, prefix="tensorflow 1 ")
 
 
 def convert_stock(source: Path, folder: Path, outputs: str) -> None:

@@ -3,29 +3,19 @@
 `python tflite_models.py FOLDER` writes them into FOLDER; a test process calls `built`.
 """
 
-import atexit
 import functools
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from build_in_child import build_in_child
+
 
 @functools.cache
 def built() -> Path:
     """Return a folder with all files, made by the first call and removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="tflite "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
+    return build_in_child(__file__, prefix="tflite ")
 
 
 def write_models(folder: Path) -> None:
@@ -37,8 +27,11 @@ def write_models(folder: Path) -> None:
         (folder / f"{mode}.tflite").write_bytes(_convert(tf, _network(tf), [1, 12, 12, 3], mode))
     plain = _convert(tf, _without_bias(tf), [1, 12, 12, 3], "int8")
     (folder / "without_bias.tflite").write_bytes(plain)
+    from tflite_mediapipe import write_files
     from tflite_operators import write_integer_svdf, write_recurrent
 
+    for name, content in write_files().items():
+        (folder / f"{name}.tflite").write_bytes(content)
     (folder / "svdf_int8.tflite").write_bytes(write_integer_svdf())
     for name in ("lstm_with_all", "lstm_both_ways", "rnn_both_ways", "svdf"):
         (folder / f"{name}.tflite").write_bytes(write_recurrent(name))

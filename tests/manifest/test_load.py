@@ -127,6 +127,13 @@ def test_output_cannot_be_a_folder_that_holds_other_things(output: str) -> None:
     assert message.startswith("models.yaml:1:15: zoo.output: ")
 
 
+@pytest.mark.parametrize("text", ["zoo: {backends: [wasm]}", "backends: [wasm]"])
+def test_a_field_of_models_that_stands_outside_of_them_is_sent_to_its_place(text: str) -> None:
+    message = message_of(f"{text}\nmodels: [{{name: a, source: b}}]\n")
+
+    assert "'backends' belongs to a model; expected it below 'defaults', for all" in message
+
+
 @pytest.mark.parametrize(("error", "right"), [("0.01", True), ("0.011", False)])
 def test_a_tolerance_above_one_percent_needs_a_reason(error: str, right: bool) -> None:
     text = f"models: [{{name: a, source: b, tolerance: {{max_relative_error: {error}}}}}]"

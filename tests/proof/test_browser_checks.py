@@ -1,5 +1,6 @@
 """What becomes of variants by their runs in a browser."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -96,6 +97,18 @@ def test_a_run_that_says_nothing_of_the_model_is_untried(run: ModelRun, reason: 
     assert found.checks["webgpu"].reason == reason
     with pytest.raises(WorkerError, match=f"base on webgpu: {reason}"):
         judge({"webgpu": {"base": run}}, ("webgpu",))
+
+
+@pytest.mark.parametrize("required", [(), ("webgl",)])
+def test_what_another_backend_lacks_is_known_without_a_run(required: tuple[str, ...]) -> None:
+    run = replace(ran(Y), lacking={"webgpu": ["StringSplit"]})
+
+    (found,) = judge({"webgl": {"base": run}}, required).values()
+
+    assert (found.status, found.checks["webgl"].status) == ("ok", "ok")
+    webgpu = found.checks["webgpu"]
+    assert (webgpu.status, webgpu.reason) == ("unsupported", "webgpu lacks StringSplit")
+    assert webgpu.missing_ops == ["StringSplit"]
 
 
 def test_an_op_that_a_backend_lacks_is_no_fault_of_the_trial() -> None:

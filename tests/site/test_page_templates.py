@@ -115,6 +115,15 @@ def test_hostile_texts_are_shown_as_text() -> None:
         assert "{{7*7}}" in page.text
 
 
+def test_a_page_says_in_which_form_its_source_was_judged() -> None:
+    model = entry()
+    told = model | {"source": model["source"] | {"judgedAs": "its float form, " + EVIL}}
+
+    assert "Judged as Its float form, " in Page(page_of(told)).text
+    assert "img" not in {tag for tag, _ in Page(page_of(told)).elements}
+    assert "Judged as" not in Page(page_of(model)).text
+
+
 def test_verdicts_have_words_on_every_backend_and_a_mark_where_they_are_doubtful() -> None:
     checks = {
         "wasm": check(outputs={"y": figures(1e-4)}, agreement="close"),

@@ -333,7 +333,7 @@ def test_a_page_opened_from_a_file_works_but_for_the_self_test(
     find(driver, "#selftest button").click()
     found = await_selftest(driver)
     assert found["verdict"] == "fail"
-    assert "serve the folder" in found["says"]
+    assert "serve the folder, for example with tfjs-zoo serve" in found["says"]
 
 
 def test_a_page_that_is_not_there_leads_home_from_any_depth(

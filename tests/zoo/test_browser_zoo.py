@@ -49,7 +49,7 @@ def test_without_a_browser_webgl_is_untried_until_there_is_one(zoo: Zoo) -> None
     done = zoo.build()
     assert (done.code, done.events[-1]["untried"]) == (
         0,
-        f"webgl and webgpu were not tried: {NONE}",
+        f"webgl was not tried: {NONE}",
     )
     assert statuses(zoo) == {
         "float32": {"wasm": "ok", "webgl": "untried"},

@@ -406,6 +406,17 @@ def test_info_states_the_cause(zoo: Zoo) -> None:
     assert 'parameter identity.title: null → "The first"' in info.stdout
 
 
+def test_info_says_in_which_form_a_source_was_judged(zoo: Zoo) -> None:
+    zoo.build()
+    before = zoo.doit("info", "verify:one").stdout
+    path = zoo.folder / ".zoo/build/one/reference/contract.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"judged_as": "its float form"}))
+
+    assert "judged as" not in before
+    assert "judged as  : its float form" in zoo.doit("info", "verify:one").stdout
+    assert "judged as" not in zoo.doit("info", "convert:one").stdout
+
+
 def test_list_takes_wildcards_and_says_what_is_near(zoo: Zoo) -> None:
     zoo.write()
 

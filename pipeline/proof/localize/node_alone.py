@@ -81,13 +81,14 @@ def describe_node(
     node = graph.node(tensor)
     values = alone.values if alone else subject.compute(graph.inputs(tensor))[0]
     topology = subject.model_json.content["modelTopology"]
+    fault = find_known_fault(topology, node.name, backend=subject.backend) if alone else None
     return WrongNode(
         tensor=tensor,
         op=node.op,
         inputs=_read_inputs(subject, graph, tensor, {**subject.fed, **values}),
         deviation=deviation,
         alone=alone.deviations.get(tensor) if alone else None,
-        known_fault=find_known_fault(topology, node.name) if alone else None,
+        known_fault=fault,
     )
 
 

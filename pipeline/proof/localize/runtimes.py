@@ -1,20 +1,25 @@
-"""The values of tensors in both runtimes: TensorFlow in a child process, TensorFlow.js in Node.js.
+"""The values of tensors in both runtimes: TensorFlow in a child process, TensorFlow.js in another.
+
+TensorFlow.js runs in Node.js, and in a browser for the backends that only a browser has.
 
 TensorFlow.js is asked by a copy of the model whose signature names the tensors as outputs. So any
 backend that runs models gives the values inside them too.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk.browser_program import BROWSER_BACKENDS, find_browser
 from pipeline.disk.files import link_or_copy
 from pipeline.engine.step import MEMORY_PER_INPUT_BYTE, TENSORFLOW_BYTES, SubmitToTensorFlow
-from pipeline.errors import ConversionError
+from pipeline.errors import ConversionError, WorkerError
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, load_vectors, write_vectors
+from pipeline.runtime.browser.browser import Browser, BrowserJob
+from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
@@ -55,6 +60,7 @@ class Runtimes:
             temporary files.
         budget: Time, memory and disk for all processes.
         trusted: Whether the model may run on a machine without a wall, and with any op.
+        open_browser: Returns the browser of the run, for backends that only a browser has.
     """
 
     name: str
@@ -63,6 +69,7 @@ class Runtimes:
     log: Path
     budget: Budget
     trusted: bool
+    open_browser: Callable[[], Browser]
 
     def run_tensorflow(
         self, model: Path, values: Tensors, asked: Sequence[Asked]
@@ -145,22 +152,54 @@ class Runtimes:
                 path.mkdir()
             write_asking(model, asked, tensors)
             _write_inputs(given, inputs)
-            run = run_models(
-                models={_NAME: asked},
-                vectors=given,
-                backends={backend: [_NAME]},
-                folder=results,
-                packages=self.packages,
-                log=self.log,
-                budget=self.budget,
-                trusted=self.trusted,
-                progress=lambda *_: None,
-                check_predict=False,
-            )[backend][_NAME]
+            run = self._run(backend, asked, given, results)
             if run.status != "ok":
                 raise ConversionError(run.error or f"{backend} does not run it")
             # Read now: the files vanish with the folder.
             return dict(run.outputs[0].items())
+
+    def _run(self, backend: str, model: Path, vectors: Path, results: Path) -> ModelRun:
+        if backend in BROWSER_BACKENDS:
+            return self._run_in_browser(backend, model, vectors, results)
+        return run_models(
+            models={_NAME: model},
+            vectors=vectors,
+            backends={backend: [_NAME]},
+            folder=results,
+            packages=self.packages,
+            log=self.log,
+            budget=self.budget,
+            trusted=self.trusted,
+            progress=lambda *_: None,
+            check_predict=False,
+        )[backend][_NAME]
+
+    def _run_in_browser(self, backend: str, model: Path, vectors: Path, results: Path) -> ModelRun:
+        program = find_browser()
+        if isinstance(program, str):
+            raise WorkerError(
+                f"{backend} needs a browser: {program}",
+                hint="install Chromium, or set CHROME to its program",
+            )
+        job = BrowserJob(
+            program=program,
+            backend=backend,
+            model=model,
+            vectors=vectors,
+            packages=self.packages,
+            trusted=self.trusted,
+        )
+        with self.log.open("a", encoding="utf-8") as log:
+            run = self.open_browser().run(
+                job,
+                folder=results,
+                budget=self.budget,
+                tick=lambda: None,
+                note=lambda line: print(line, file=log),
+            )
+        if run.died:
+            raise WorkerError(f"the browser ended: {run.error}")
+        return run
 
 
 def write_asking(model: Path, folder: Path, tensors: Sequence[str]) -> None:

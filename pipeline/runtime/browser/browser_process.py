@@ -56,6 +56,10 @@ _ARGUMENTS = (
     "--ignore-gpu-blocklist",
     "--enable-unsafe-webgpu",
     "--use-webgpu-adapter=swiftshader",
+    # `readSync` of TensorFlow.js's webgpu reads through a canvas. Without Vulkan that canvas is
+    # empty in software: all values are 0, and the device is lost.
+    "--enable-features=Vulkan",
+    "--use-vulkan=swiftshader",
     # No name but its own server's leads anywhere.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost",
     "--no-proxy-server",

@@ -84,6 +84,14 @@ async function useBackend(tf, backend) {
   return null;
 }
 
+// The backends whose kernels are registered beside those of the backend that runs.
+async function registerOthers(backend) {
+  if (backend === 'webgpu') return [];
+  // An older release has no such file.
+  const loaded = await addScript('packages/tf-backend-webgpu.min.js').then(() => true, () => false);
+  return loaded ? ['webgpu'] : [];
+}
+
 let over = false;
 async function lose(reason) {
   if (over) return;
@@ -102,9 +110,10 @@ async function lose(reason) {
     ['faults.js', 'models.js', 'tensors.js', 'watch.js', 'run.js'], files);
   const {openOutputs, readVectors} = modules['./tensors.js'];
   const unable = await useBackend(tf, backend);
+  const others = await registerOthers(backend);
   const result = unable ? {unable} : await modules['./run.js'].execute(
     // Node.js has shown that predict() agrees with the outputs by name.
-    tf, {backend, predict: false}, readVectors(), openOutputs(), () => {});
+    tf, {backend, others, predict: false}, readVectors(), openOutputs(), () => {});
   if (over) return;
   over = true;
   await post('outputs', new Blob(chunks));

@@ -110,7 +110,7 @@
     try {
       if (location.protocol === 'file:') {
         throw new Error('this page was opened from a file, and such pages cannot fetch; serve the folder, '
-          + 'for example with doit serve');
+          + 'for example with tfjs-zoo serve');
       }
       ready ??= loadTensorFlow();
       const tf = await ready;

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from pipeline.errors import ConversionError
 from pipeline.tf.layout.sizes import Size, is_visible, materialize
-from pipeline.tf.layout.value import Order, Value, arrange, constant, held_dtype, wrap
+from pipeline.tf.layout.value import Order, Value, arrange, constant, held_dtype, sizes_tensor, wrap
 
 Branch = Callable[[], Sequence[Value]]
 
@@ -61,9 +61,9 @@ def _match(first: Value, second: Value) -> Value:
 
 def _merge(tensor: Any, first: Value, second: Value) -> Value:
     """Return an output of both branches; one that is the same in both stays known."""
-    if first.is_array and second.is_array and np.array_equal(first.held, second.held):
-        if all(is_visible(size) for size in first.held.flat):
-            return first
+    is_same = first.is_array and second.is_array and np.array_equal(first.held, second.held)
+    if is_same and all(is_visible(size) for size in first.held.flat):
+        return first
     sizes = [
         size if size == other and is_visible(size) else None
         for size, other in zip(first.sizes, second.sizes, strict=True)
@@ -175,10 +175,7 @@ def loop(
     total = None if flags or isinstance(count, Value) else count
     return (
         _enter(states, sizes, after),
-        [
-            _read_list(each, item, total)
-            for each, item in zip(collected, turn.items, strict=True)
-        ],
+        [_read_list(each, item, total) for each, item in zip(collected, turn.items, strict=True)],
     )
 
 
@@ -268,13 +265,15 @@ def _push(handle: Any, item: Value, shape: Sequence[int]) -> Any:
 
 
 def _read_list(handle: Any, item: Value, count: Size | None) -> Value:
+    own = [size if is_visible(size) else None for size in item.sizes]
+    # A list without items has a shape of its own only where it is given one.
+    shape = [-1 if own[axis] is None else own[axis] for axis in item.order]
     held = tf.raw_ops.TensorListStack(
         input_handle=handle,
-        element_shape=tf.constant(_shape_of(item), tf.int32),
+        element_shape=tf.convert_to_tensor(sizes_tensor(shape), tf.int32),  # type: ignore[arg-type]
         element_dtype=held_dtype(item.dtype),
     )
-    sizes = [count, *(size if is_visible(size) else None for size in item.sizes)]
-    return wrap(held, item.dtype, order=_behind_first(item.order), sizes=sizes)
+    return wrap(held, item.dtype, order=_behind_first(item.order), sizes=[count, *own])
 
 
 def _behind_first(order: Order) -> Order:

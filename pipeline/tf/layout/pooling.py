@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.layout.convolution import Window, channels_last, pad_space
-from pipeline.tf.layout.sizes import Size, is_known, materialize
+from pipeline.tf.layout.sizes import Size, is_known, materialize, number_of, product
 from pipeline.tf.layout.value import Value, arrange, is_float, wrap
 
 _LEAST = float(np.finfo(np.float32).min)
@@ -40,7 +40,7 @@ def round_up(window: Window, sizes: Sequence[Size]) -> Window:
         if is_known(size):
             # Only as much as the last place needs.
             steps = (size + first + most - reach) // stride
-            most = max(last, int(steps * stride + reach - size - first))  # type: ignore[call-overload]
+            most = max(last, steps * stride + reach - size - first)
         after.append(most)
     return replace(window, after=after)
 
@@ -121,9 +121,8 @@ def find_largest(value: Value, window: Window, *, columns_first: bool = False) -
     held = tf.cast(arrange(value, order).tensor, tf.float32)
     held = pad_space(held, window.before, window.after, _LEAST)
     offsets = list(itertools.product(*map(range, window.size)))
-    parts = held
     cuts = [_cut(window, offset) for offset in offsets]
-    best = tf.argmax(tf.stack([parts[(slice(None), *cut)] for cut in cuts]), 0, tf.int32)
+    best = tf.argmax(tf.stack([held[(slice(None), *cut)] for cut in cuts]), 0, tf.int32)
     space, counts = value.sizes[2:], window.count(value.sizes[2:])
     index = _number_channels(value, len(space))
     axes = list(range(len(space)))
@@ -141,17 +140,9 @@ def find_largest(value: Value, window: Window, *, columns_first: bool = False) -
 def _number_channels(value: Value, space: int) -> Any:
     """Return the index of the first element of each channel, channels last."""
     batch, channels = map(materialize, value.sizes[:2])
-    size = materialize_product(value.sizes[2:])
+    size = materialize(product(value.sizes[2:]))
     images = tf.reshape(tf.range(batch) * channels, [-1] + [1] * (space + 1))
     return (images + tf.range(channels)) * size
-
-
-def materialize_product(sizes: Sequence[Size]) -> Any:
-    """Return the product of sizes as a number, or as a scalar of int32 in the graph."""
-    total: Size = 1
-    for size in sizes:
-        total = total * size
-    return materialize(total)
 
 
 def _finish(made: Any, value: Value, window: Window, *, is_same: bool) -> Value:
@@ -173,7 +164,7 @@ def _is_same(window: Window, sizes: Sequence[Size]) -> bool:
         sizes, window.size, window.strides, window.before, window.after, strict=True
     ):
         if is_known(size):
-            total = max(int((-(-size // stride) - 1) * stride + own - size), 0)  # type: ignore[call-overload]
+            total = max((-(-size // stride) - 1) * stride + own - size, 0)
         elif stride == 1:
             total = own - 1
         else:
@@ -241,14 +232,16 @@ def _correct_mean(
     counted: tuple[Sequence[int], Sequence[int]],
 ) -> Any:
     """Return means over the elements and the padding that counts, from means over all."""
-    rest = [[a - b for a, b in zip(*pair, strict=True)] for pair in zip(pads, counted, strict=True)]
+    rest = tuple(
+        [a - b for a, b in zip(*pair, strict=True)] for pair in zip(pads, counted, strict=True)
+    )
     real = [size + a + b for size, a, b in zip(sizes, *counted, strict=True)]
     if not all(map(is_known, real)):
         ones = tf.ones(tf.stack([1, *map(materialize, real), 1]))
-        return made / _mean(pad_space(ones, *rest), window)
+        return made / _mean(pad_space(ones, rest[0], rest[1]), window)
     share = np.ones([1] * len(made.shape))
     for axis, size in enumerate(real):
-        ones = np.pad(np.ones(int(size)), (rest[0][axis], rest[1][axis]))  # type: ignore[arg-type]
+        ones = np.pad(np.ones(number_of(size)), (rest[0][axis], rest[1][axis]))
         starts = np.arange(0, len(ones) - window.reach[axis] + 1, window.strides[axis])
         inside = np.arange(window.size[axis]) * window.dilations[axis]
         shape = [1] * len(made.shape)

@@ -18,7 +18,7 @@ Step = Callable[[Any, Sequence[Any]], tuple[Any, list[Any]]]
 (batch, cells) and the states after it."""
 
 
-def run_recurrence(
+def run_recurrence(  # noqa: PLR0913  # what a caller may leave out has its default
     value: Any,
     step: Step,
     states: Sequence[Any],
@@ -42,18 +42,17 @@ def run_recurrence(
     Returns:
         The outputs of all steps, with the axes of `value`, and the states after the last step.
     """
-    if lengths is not None:
-        step = _stop_at(step, tf.expand_dims(lengths, -1))
-    else:
-        step = _ignore_number(step)
+    numbered = (
+        _ignore_number(step) if lengths is None else _stop_at(step, tf.expand_dims(lengths, -1))
+    )
     num_steps = value.shape[axis]
     if num_steps is None or num_steps > _MAX_UNROLLED:
-        return _loop(value, step, states, axis, backwards=backwards)
+        return _loop(value, numbered, states, axis, backwards=backwards)
     parts = tf.unstack(value, num=num_steps, axis=axis)
     made: list[Any] = [None] * num_steps
     states = list(states)
     for number in reversed(range(num_steps)) if backwards else range(num_steps):
-        made[number], states = step(number, parts[number], states)
+        made[number], states = numbered(number, parts[number], states)
     return tf.stack(made, axis=axis), states
 
 

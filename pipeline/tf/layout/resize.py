@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.layout.sizes import Size, is_known, materialize, product
+from pipeline.tf.layout.sizes import Size, is_known, materialize, number_of, product
 from pipeline.tf.layout.value import Order, Value, arrange, reshape_held, wrap
 
 _MAX_DENOMINATOR = 1024
@@ -85,7 +85,7 @@ class Axis:
         """The scale, of known sizes."""
         if self.scale is not None:
             return self.scale
-        return int(self.target) / int(self.size)  # type: ignore[call-overload,no-any-return]
+        return number_of(self.target) / number_of(self.size)
 
     @property
     def ratio(self) -> Fraction | None:
@@ -101,8 +101,8 @@ class Axis:
         if self.scale is None:
             return True
         if self.is_known:
-            whole = float(self.target)  # type: ignore[arg-type]
-            return bool(abs(int(self.size) * self.scale - whole) <= _ROUNDING * whole)  # type: ignore[call-overload]
+            whole = float(number_of(self.target))
+            return bool(abs(number_of(self.size) * self.scale - whole) <= _ROUNDING * whole)
         ratio = self.ratio
         return ratio is not None and (
             self.target * ratio.denominator == self.size * ratio.numerator
@@ -114,12 +114,12 @@ class Axis:
         if not self.is_exact:
             return None
         if self.is_known:
-            size, target = int(self.size), int(self.target)  # type: ignore[call-overload]
+            size, target = number_of(self.size), number_of(self.target)
             return target // size if size and target % size == 0 else None
         if self.scale is None:
             quotient = self.target // self.size
             is_whole = is_known(quotient) and quotient * self.size == self.target
-            return int(quotient) if is_whole else None  # type: ignore[call-overload]
+            return number_of(quotient) if is_whole else None
         return int(self.scale) if self.scale == int(self.scale) else None
 
 
@@ -134,9 +134,7 @@ def resize(value: Value, axes: Mapping[int, Axis], sampling: Sampling) -> Value:
     Raises:
         CannotResizeError: An axis of an open size cannot be resized so.
     """
-    changed = {
-        number: axis for number, axis in axes.items() if not _is_identity(axis, sampling)
-    }
+    changed = {number: axis for number, axis in axes.items() if not _is_identity(axis, sampling)}
     if not changed:
         return value
     made = _call_op(value, changed, sampling)
@@ -149,7 +147,7 @@ def resize(value: Value, axes: Mapping[int, Axis], sampling: Sampling) -> Value:
             shape = [1] * value.rank
             shape[value.order.index(number)] = -1
             places = _places(axis, sampling)
-            outside = outside | ((places < 0) | (places > int(axis.size) - 1)).reshape(shape)  # type: ignore[call-overload]
+            outside = outside | ((places < 0) | (places > number_of(axis.size) - 1)).reshape(shape)
     if sampling.fill and np.any(outside):
         filled = value.tensor + tf.constant(outside.astype(np.float32) * np.float32(sampling.fill))
         value = wrap(filled, value.dtype, order=value.order, sizes=value.sizes)
@@ -231,7 +229,9 @@ def _grows(axis: Axis) -> bool:
     """Return whether the result is certainly no smaller than the source."""
     if axis.scale is not None:
         return axis.scale >= 1
-    return axis.multiple is not None or (axis.is_known and axis.target >= axis.size)  # type: ignore[operator]
+    return axis.multiple is not None or (
+        axis.is_known and number_of(axis.target) >= number_of(axis.size)
+    )
 
 
 def _flags_of_nearest(axis: Axis, sampling: Sampling) -> frozenset[Flags]:
@@ -241,7 +241,9 @@ def _flags_of_nearest(axis: Axis, sampling: Sampling) -> frozenset[Flags]:
     repeats = sampling.places in ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric") and (
         sampling.rounding.startswith("round_")
     )
-    repeats = repeats or (sampling.places == "asymmetric" and _rounding_of(axis, sampling) == "floor")
+    repeats = repeats or (
+        sampling.places == "asymmetric" and _rounding_of(axis, sampling) == "floor"
+    )
     if not repeats or not axis.multiple:
         return frozenset()
     trial = Axis(size=_MAX_SIZE_OF_FACTOR, target=_MAX_SIZE_OF_FACTOR * axis.multiple)
@@ -251,7 +253,7 @@ def _flags_of_nearest(axis: Axis, sampling: Sampling) -> frozenset[Flags]:
 
 def _chooses(axis: Axis, flags: Flags, expected: Any) -> bool:
     """Return whether TensorFlow's op takes the expected elements, however precisely it computes."""
-    size, target = int(axis.size), int(axis.target)  # type: ignore[call-overload]
+    size, target = number_of(axis.size), number_of(axis.target)
     align, half = flags
     for dtype in (np.float32, np.float64):
         ends = (size - 1, target - 1) if align and target > 1 else (size, target)
@@ -265,7 +267,7 @@ def _chooses(axis: Axis, flags: Flags, expected: Any) -> bool:
 
 def _places(axis: Axis, sampling: Sampling, dtype: Any = np.float64) -> Any:
     """Return the places in the source of all elements of the result, for known sizes."""
-    size, target = int(axis.size), int(axis.target)  # type: ignore[call-overload]
+    size, target = number_of(axis.size), number_of(axis.target)
     scale = dtype(np.float32(axis.factor) if dtype == np.float32 else axis.factor)
     number, half = np.arange(target, dtype=dtype), dtype(0.5)
     match sampling.places:
@@ -299,7 +301,7 @@ def _nearest(axis: Axis, sampling: Sampling) -> Any:
         near = [_round(places + error, rounding) for error in (-_TIE, _TIE)]
         if not np.array_equal(*near):
             raise CannotResizeError("a place lies between two elements, so that rounding decides")
-    return np.clip(taken.astype(np.int32), 0, int(axis.size) - 1)  # type: ignore[call-overload]
+    return np.clip(taken.astype(np.int32), 0, number_of(axis.size) - 1)
 
 
 def _rounding_of(axis: Axis, sampling: Sampling) -> str:
@@ -347,7 +349,7 @@ def _multiply_axis(value: Value, held_axis: int, matrix: Any, axis: Axis) -> Any
 
 def _weights(axis: Axis, sampling: Sampling) -> Any:
     """Return the (target, size) matrix of an axis of known sizes."""
-    size, target = int(axis.size), int(axis.target)  # type: ignore[call-overload]
+    size, target = number_of(axis.size), number_of(axis.target)
     places = _places(axis, sampling)
     matrix = np.zeros((target, size))
     if sampling.mode == "nearest":

@@ -119,6 +119,12 @@ def is_known(size: Size) -> TypeGuard[int]:
     return not isinstance(size, Sum)
 
 
+def number_of(size: Size) -> int:
+    """Return a size that is a number."""
+    assert is_known(size)
+    return int(size)
+
+
 def is_visible(size: Size) -> bool:
     """Return whether the graph that is being built, or one around it, can compute a size."""
     if not isinstance(size, Sum):

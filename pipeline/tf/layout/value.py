@@ -26,6 +26,25 @@ _HELD: Mapping[str, tf.DType] = {
 }  # fmt: skip
 
 
+class Category(str):
+    """The dtype of texts that are held as numbers: the places of the texts among their names.
+
+    TensorFlow.js moves no texts, so what a model chooses among known texts is the number of one.
+
+    Attributes:
+        names: The texts.
+    """
+
+    __slots__ = ("names",)
+    names: tuple[str, ...]
+
+    def __new__(cls, names: Sequence[str]) -> "Category":
+        """Return the dtype; as a name it is "category"."""
+        made = super().__new__(cls, "category")
+        made.names = tuple(names)
+        return made
+
+
 def held_dtype(dtype: str) -> tf.DType:
     """Return the dtype that TensorFlow.js has for a dtype of the source.
 
@@ -33,7 +52,7 @@ def held_dtype(dtype: str) -> tf.DType:
         dtype: Name of a dtype of numpy or ml_dtypes: "int64", "bfloat16"; "str" for texts.
 
     Returns:
-        float32 for all floats, int32 for all integers.
+        float32 for all floats, int32 for all integers and categories.
     """
     if dtype in _HELD:
         return _HELD[dtype]

@@ -4,13 +4,24 @@ TensorFlow.js suppresses boxes of one image and one class. A loop goes through t
 classes; it is a loop of TensorFlow 1, which runs in graphs and in functions, on every backend.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.lower.lowering_rule import Lowering, gather_rows, require_static, size_of
+from pipeline.tf.lower.lowering_rule import (
+    Lowering,
+    NotLowered,
+    NotNeeded,
+    gather_rows,
+    require_static,
+    size_of,
+)
+
+_LEAST_OVERLAP = 1e-30
+_TYPES = {"T", "T_threshold"}
 
 
 def _suppress(
@@ -64,6 +75,46 @@ def _suppress(
         _fill(tf.where(is_valid, tf.cast(order // limit, scores.dtype), 0), missing, 2),
         tf.reduce_sum(tf.cast(is_valid, tf.int32), 1),
     ]
+
+
+def _suppress_above(op: str) -> Callable[..., Any]:
+    """Return a rule that raises the limit of overlap to the next number.
+
+    TensorFlow suppresses a box that overlaps more, TensorFlow.js one that overlaps as much, too
+    (`suppressIou` in tfjs-core/src/backends/non_max_suppression_impl.ts).
+    """
+    raw = getattr(tf.raw_ops, op)
+
+    def lower(*, iou_threshold: tf.Tensor, **given: Any) -> Any:
+        limit = tf.get_static_value(iou_threshold)
+        if limit is None or limit >= 1:
+            raise NotNeeded
+        above = max(np.nextafter(np.float32(limit), np.float32(1)), np.float32(_LEAST_OVERLAP))
+        options = {key: value for key, value in given.items() if key not in _TYPES}
+        return raw(iou_threshold=tf.constant(above), **options)
+
+    return lower
+
+
+def _suppress_softly(
+    *,
+    iou_threshold: tf.Tensor,
+    soft_nms_sigma: tf.Tensor,
+    pad_to_max_output_size: bool,
+    **given: Any,
+) -> list[tf.Tensor]:
+    """Count the boxes, which TensorFlow.js does not; a soft limit lets an equal overlap through."""
+    limit, sigma = tf.get_static_value(iou_threshold), tf.get_static_value(soft_nms_sigma)
+    if pad_to_max_output_size:
+        raise NotLowered("filled up to the number of boxes")
+    if limit is not None and limit < 1 and sigma == 0:
+        above = np.nextafter(np.float32(limit), np.float32(1))
+        iou_threshold = tf.constant(max(above, np.float32(_LEAST_OVERLAP)))
+    options = {key: value for key, value in given.items() if key not in _TYPES}
+    chosen, scores, _ = tf.raw_ops.NonMaxSuppressionV5(
+        iou_threshold=iou_threshold, soft_nms_sigma=soft_nms_sigma, **options
+    )
+    return [chosen, scores, tf.size(chosen)]
 
 
 def _put_class_first(values: tf.Tensor) -> tf.Tensor:
@@ -126,5 +177,22 @@ def _fill(values: tf.Tensor, missing: Any, ndim: int) -> tf.Tensor:
 RULES = {
     "CombinedNonMaxSuppression": Lowering(
         lower=_suppress, becomes="NonMaxSuppressionV3 in a loop over images and classes"
+    ),
+    **{
+        op: Lowering(
+            lower=_suppress_above(op),
+            becomes="one with the next higher limit of overlap",
+            why="TensorFlow.js suppresses a box that overlaps just as much",
+        )
+        for op in (
+            "NonMaxSuppressionV2",
+            "NonMaxSuppressionV3",
+            "NonMaxSuppressionV4",
+        )
+    },
+    "NonMaxSuppressionV5": Lowering(
+        lower=_suppress_softly,
+        becomes="one with the next higher limit of overlap, and a Size",
+        why="TensorFlow.js suppresses a box that overlaps just as much, and does not count",
     ),
 }

@@ -10,9 +10,6 @@ import tensorflow as tf
 
 from pipeline.tf.lower.lowering_rule import Lowering, NotLowered
 
-# Widest shift that a power of two of int32 allows.
-_MAX_SHIFT = 30
-
 
 def _erfc(*, x: tf.Tensor, **_: Any) -> tf.Tensor:
     return tf.ones_like(x) - tf.math.erf(x)
@@ -54,49 +51,6 @@ def _zero_where_zero(x: tf.Tensor, result: tf.Tensor) -> tf.Tensor:
     """Return 0 where x is 0, whatever the result is there."""
     zero = tf.zeros([], x.dtype)
     return tf.where(tf.equal(x, zero), zero, result)
-
-
-def _truncate_div(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Divide towards zero: add 1 if the quotient is negative and was rounded down."""
-    _require_signed(x)
-    quotient = tf.math.floordiv(x, y)
-    zero = tf.zeros([], x.dtype)
-    inexact = tf.not_equal(quotient * y, x)
-    apart = tf.not_equal(tf.less(x, zero), tf.less(y, zero))
-    return quotient + tf.cast(tf.logical_and(inexact, apart), x.dtype)
-
-
-def _truncate_mod(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Return the remainder with the sign of x, as fmod does."""
-    if x.dtype.is_integer:
-        return x - _truncate_div(x=x, y=y) * y
-    remainder = tf.math.floormod(tf.abs(x), tf.abs(y))
-    return tf.where(tf.less(x, tf.zeros([], x.dtype)), -remainder, remainder)
-
-
-def _invert(*, x: tf.Tensor, **_: Any) -> tf.Tensor:
-    _require_int32(x)
-    return -tf.ones([], x.dtype) - x
-
-
-def _right_shift(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Divide by a power of two, rounding down; a shift of all bits leaves the sign."""
-    _require_int32(x)
-    shifted = tf.math.floordiv(x, _power_of_two(tf.minimum(y, _MAX_SHIFT)))
-    sign = -tf.cast(tf.less(x, 0), x.dtype)
-    return tf.where(tf.greater(y, _MAX_SHIFT), sign, shifted)
-
-
-def _left_shift(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Multiply by a power of two; by the largest, which int32 does not hold, in two steps."""
-    _require_int32(x)
-    shifted = x * _power_of_two(tf.minimum(y, _MAX_SHIFT))
-    return tf.where(tf.greater(y, _MAX_SHIFT), shifted * 2, shifted)
-
-
-def _power_of_two(exponents: tf.Tensor) -> tf.Tensor:
-    powers = tf.constant([2**exponent for exponent in range(_MAX_SHIFT + 1)], exponents.dtype)
-    return tf.gather(powers, tf.maximum(exponents, 0))
 
 
 def _approximate_equal(*, x: tf.Tensor, y: tf.Tensor, tolerance: float, **_: Any) -> tf.Tensor:
@@ -145,17 +99,6 @@ def _cross(*, a: tf.Tensor, b: tf.Tensor, **_: Any) -> tf.Tensor:
     return a_1 * b_2 - a_2 * b_1
 
 
-def _require_signed(x: tf.Tensor) -> None:
-    if x.dtype.is_integer and x.dtype.is_unsigned:
-        raise NotLowered(f"of {x.dtype.name}")
-
-
-def _require_int32(x: tf.Tensor) -> None:
-    """Raise for other dtypes, whose bits TensorFlow.js does not have: its integers are int32."""
-    if x.dtype != tf.int32:
-        raise NotLowered(f"the bits of {x.dtype.name} are not those of int32")
-
-
 RULES = {
     "Angle": Lowering(lower=_angle, becomes="Atan2 of Imag and Real"),
     "ApproximateEqual": Lowering(lower=_approximate_equal, becomes="Less of a difference"),
@@ -167,11 +110,8 @@ RULES = {
     "Cross": Lowering(lower=_cross, becomes="a difference of products"),
     "Erfc": Lowering(lower=_erfc, becomes="1 - Erf"),
     "Inv": Lowering(lower=_inv, becomes="Reciprocal"),
-    "Invert": Lowering(lower=_invert, becomes="-1 - x"),
     "L2Loss": Lowering(lower=_l2_loss, becomes="half the Sum of Square"),
-    "LeftShift": Lowering(lower=_left_shift, becomes="a product with a power of two"),
     "MulNoNan": Lowering(lower=_mul_no_nan, becomes="Mul, and 0 where y is 0"),
-    "RightShift": Lowering(lower=_right_shift, becomes="FloorDiv by a power of two"),
     "Rint": Lowering(lower=_rint, becomes="Round"),
     "Select": Lowering(
         lower=_select,
@@ -179,8 +119,6 @@ RULES = {
         why="TensorFlow.js takes a vector of conditions for one row",
     ),
     "Softsign": Lowering(lower=_softsign, becomes="x / (Abs(x) + 1)"),
-    "TruncateDiv": Lowering(lower=_truncate_div, becomes="FloorDiv, and 1 more below zero"),
-    "TruncateMod": Lowering(lower=_truncate_mod, becomes="FloorMod with the sign of x"),
     "Xdivy": Lowering(lower=_xdivy, becomes="RealDiv, and 0 where x is 0"),
     "Xlog1py": Lowering(lower=_xlog1py, becomes="x * Log1p(y), and 0 where x is 0"),
     "Xlogy": Lowering(lower=_xlogy, becomes="x * Log(y), and 0 where x is 0"),

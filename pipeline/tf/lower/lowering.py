@@ -12,9 +12,12 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.tf.lower.lowering_body import Body, Replacement, read_bodies, replace_nodes, trace
-from pipeline.tf.lower.lowering_rule import Lowering, NotLowered
+from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded
 from pipeline.tf.lower.lowering_rules import RULES
 from pipeline.tf.nodes import all_nodes
+
+_Place = tuple[str, str]
+"""A node: the name of its function, empty for the graph, and its own."""
 
 # Values in an optional are lost by its rule, so no op may read them.
 _OPTIONALS = {"OptionalFromValue", "OptionalNone"}
@@ -38,12 +41,13 @@ def lower_graph(graph_def: GraphDef, *, keep: Collection[str]) -> tuple[GraphDef
     reasons: Counter[str] = Counter()
     ops = {node.op for node in all_nodes(graph_def)}
     left = _OPTIONALS if ops & _READS_OPTIONALS else set()
+    settled: set[_Place] = set()
     for _ in range(_NUM_ROUNDS):
         if not any(_may_lower(node) and node.op not in left for node in all_nodes(lowered)):
             break
         copy = GraphDef()
         copy.CopyFrom(lowered)
-        done = _lower_once(copy, _needed(copy, keep), left)
+        done = _lower_once(copy, _needed(copy, keep), left, settled)
         if not done:
             break
         reasons += done
@@ -54,8 +58,12 @@ def lower_graph(graph_def: GraphDef, *, keep: Collection[str]) -> tuple[GraphDef
 
 
 def _lower_once(
-    graph_def: GraphDef, needed: Collection[str], left: Collection[str]
+    graph_def: GraphDef,
+    needed: Collection[str],
+    left: Collection[str],
+    settled: set[_Place],
 ) -> Counter[str]:
+    """Replace nodes in place; `settled` gets those that no rule may replace again."""
     reasons: Counter[str] = Counter()
     for body in read_bodies(graph_def, _may_lower):
         chosen = [
@@ -63,12 +71,28 @@ def _lower_once(
             for node in body.nodes
             if _may_lower(node)
             and node.op not in left
+            and (body.name, node.name) not in settled
             and (body.is_function or node.name in needed)
         ]
         replacements = _trace_nodes(body, chosen, reasons)
         if replacements:
+            ops = {node.name: node.op for node in chosen if node.name in replacements}
+            old = {node.name for node in body.nodes} - ops.keys()
             replace_nodes(body, replacements)
+            settled |= {
+                (body.name, node.name)
+                for node in body.nodes
+                if node.name not in old and node.op in RULES and _is_made(node, ops)
+            }
     return reasons
+
+
+def _is_made(node: NodeDef, ops: Mapping[str, str]) -> bool:
+    """Return whether a node is in the replacement of a node of its op, or in a final one."""
+    parts = node.name.split("/")
+    names = ("/".join(parts[:i]) for i in range(1, len(parts) + 1))
+    replaced = [ops[name] for name in names if name in ops]
+    return any(op == node.op or RULES[op].is_final for op in replaced)
 
 
 def _trace_nodes(
@@ -79,6 +103,8 @@ def _trace_nodes(
         rule: Lowering = RULES[node.op]
         try:
             made = trace(body.graph.get_operation_by_name(node.name), node, rule.lower)
+        except NotNeeded:
+            continue
         except NotLowered as reason:
             print(f"{node.op} '{node.name}' stays as it is: {reason}")
             continue

@@ -32,12 +32,14 @@ class Body:
         returns: A function's results: tensor by name; empty for a graph.
         graph: tf.Graph with an operation of the same name for each node.
         is_function: Whether inputs have the form of a function's.
+        name: The function's name; empty for a graph.
     """
 
     nodes: Any
     returns: MutableMapping[str, str]
     graph: tf.Graph
     is_function: bool
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +198,13 @@ class _Splice:
 def _read_function(function: FunctionDef) -> Body:
     """Read a function; the functions that it calls are in the default graph."""
     graph = function_def_to_graph(function)
-    return Body(nodes=function.node_def, returns=function.ret, graph=graph, is_function=True)
+    return Body(
+        nodes=function.node_def,
+        returns=function.ret,
+        graph=graph,
+        is_function=True,
+        name=function.signature.name,
+    )
 
 
 def _give(tensor: tf.Tensor, reference: str, inputs: dict[str, str]) -> tf.Tensor:

@@ -17,6 +17,10 @@ class NotLowered(Exception):  # noqa: N818  # it is no error: the op stays as it
     """A rule has no equal form for this node; the message says why."""
 
 
+class NotNeeded(NotLowered):
+    """TensorFlow.js computes this node right."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lowering:
     """A rule.
@@ -26,12 +30,14 @@ class Lowering:
         becomes: The result, as a noun for the sentence on the change.
         why: The fault of the op in TensorFlow.js; None if TensorFlow.js lacks the op.
         applies: Whether the rule is for a node, decided by the node alone.
+        is_final: Whether the ops of its result are right as they are, whatever their own rules say.
     """
 
     lower: Callable[..., Any]
     becomes: str
     why: str | None = None
     applies: Callable[[NodeDef], bool] = lambda _: True
+    is_final: bool = False
 
     def describe(self, op: str) -> str:
         """Return the sentence on the change: "Erfc became 1 - Erf: TensorFlow.js has no Erfc"."""

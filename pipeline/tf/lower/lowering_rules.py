@@ -4,31 +4,43 @@ from collections.abc import Mapping
 
 from pipeline.tf.lower import (
     colors,
+    convolutions,
     detection_ops,
     elementwise,
     indices,
     matrices,
     normalization,
     pass_through,
+    positions,
+    products,
     ragged,
+    reductions,
     segments,
+    slices,
     spectra,
     strings,
+    whole_numbers,
     windows,
 )
 from pipeline.tf.lower.lowering_rule import Lowering
 
 RULES: Mapping[str, Lowering] = (
     colors.RULES
+    | convolutions.RULES
     | detection_ops.RULES
     | elementwise.RULES
     | indices.RULES
     | matrices.RULES
     | normalization.RULES
     | pass_through.RULES
+    | positions.RULES
+    | products.RULES
     | ragged.RULES
+    | reductions.RULES
     | segments.RULES
+    | slices.RULES
     | spectra.RULES
     | strings.RULES
+    | whole_numbers.RULES
     | windows.RULES
 )

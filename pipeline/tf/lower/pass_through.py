@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.tf.lower.lowering_rule import Lowering, require_static
+from pipeline.tf.lower.lowering_rule import Lowering, require_ndim, require_static
 
 
 def _pass(name: str) -> Callable[..., tf.Tensor]:
@@ -31,6 +31,15 @@ def _parallel_concat(*, values: list[tf.Tensor], **_: Any) -> tf.Tensor:
 
 def _bias_add(*, value: tf.Tensor, bias: tf.Tensor, **_: Any) -> tf.Tensor:
     return tf.nn.bias_add(value, bias)
+
+
+def _bias_add_first(*, value: tf.Tensor, bias: tf.Tensor, **_: Any) -> tf.Tensor:
+    """Add along the second axis."""
+    return value + tf.reshape(bias, [-1] + [1] * (require_ndim(value) - 2))
+
+
+def _shapes(*, input: list[tf.Tensor], out_type: tf.DType, **_: Any) -> list[tf.Tensor]:
+    return [tf.shape(tensor, out_type) for tensor in input]
 
 
 def _empty(*, shape: tf.Tensor, dtype: tf.DType, **_: Any) -> tf.Tensor:
@@ -203,6 +212,12 @@ RULES = {
         lower=_normalize, becomes="(t - m) * Rsqrt(v) * gamma + beta"
     ),
     "BatchToSpace": Lowering(lower=_batch_to_space, becomes="BatchToSpaceND"),
+    "BiasAdd": Lowering(
+        lower=_bias_add_first,
+        becomes="AddV2",
+        why="TensorFlow.js adds a bias to the last axis",
+        applies=lambda node: node.attr["data_format"].s == b"NCHW",
+    ),
     "BiasAddV1": Lowering(lower=_bias_add, becomes="BiasAdd"),
     "CheckNumerics": Lowering(lower=_pass("tensor"), becomes=_ITSELF),
     "CheckNumericsV2": Lowering(lower=_pass("tensor"), becomes=_ITSELF),
@@ -228,6 +243,9 @@ RULES = {
     "PreventGradient": Lowering(lower=_pass("input"), becomes=_ITSELF),
     "PrintV2": Lowering(lower=_print, becomes="nothing: a page has no terminal"),
     "RefIdentity": Lowering(lower=_pass("input"), becomes=_ITSELF),
+    "ShapeN": Lowering(
+        lower=_shapes, becomes="a Shape for each", why="TensorFlow.js returns float32"
+    ),
     "SpaceToBatch": Lowering(lower=_space_to_batch, becomes="SpaceToBatchND"),
     "SparseMatMul": Lowering(lower=_sparse_matmul, becomes="MatMul"),
     "_SwitchN": Lowering(lower=_switch, becomes="a Switch for each branch"),

@@ -1,4 +1,4 @@
-"""Lowerings of Fourier transforms over several axes, one axis after the other."""
+"""Lowerings of Fourier transforms: over several axes, one after the other, and of other lengths."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,7 @@ import tensorflow as tf
 from pipeline.tf.lower.lowering_rule import (
     Lowering,
     NotLowered,
+    NotNeeded,
     require_ndim,
     require_sizes,
     require_static,
@@ -58,6 +59,30 @@ def _restore_real(num_axes: int) -> Callable[..., tf.Tensor]:
     return lower
 
 
+def _shorten(*, input: tf.Tensor, fft_length: tf.Tensor, **_: Any) -> tf.Tensor:
+    """Cut or fill the input first."""
+    length = tf.get_static_value(fft_length)
+    if length is not None and input.shape.rank and input.shape[-1] == int(length[0]):
+        raise NotNeeded
+    return tf.raw_ops.RFFT(input=_fit(input, fft_length, 1), fft_length=fft_length)
+
+
+def _restore_odd(*, input: tf.Tensor, fft_length: tf.Tensor, **_: Any) -> tf.Tensor:
+    """Transform the whole spectrum: its second half is the conjugate of its first, mirrored."""
+    length = int(require_static(fft_length, "length")[0])
+    if input.shape.rank and input.shape[-1] == length // 2 + 1 and length % 2 == 0:
+        raise NotNeeded
+    half = tf.constant([length // 2 + 1])
+    real, imag = (_fit(part(input), half, 1) for part in (tf.math.real, tf.math.imag))
+    mirrored = [*range(length // 2 + 1), *range((length - 1) // 2, 0, -1)]
+    signs = [0.0 if i in (0, length / 2) else 1.0 for i in range(length // 2 + 1)]
+    signs += [-1.0] * ((length - 1) // 2)
+    whole = tf.complex(
+        tf.gather(real, mirrored, axis=-1), tf.gather(imag, mirrored, axis=-1) * tf.constant(signs)
+    )
+    return tf.math.real(tf.signal.ifft(whole))
+
+
 def _fit(values: tf.Tensor, lengths: tf.Tensor, num_axes: int) -> tf.Tensor:
     """Cut the last axes, or fill them with zeros, to the lengths of a transform."""
     outer = require_ndim(values) - num_axes
@@ -90,8 +115,18 @@ RULES = {
     "FFT3D": Lowering(lower=_transform(3, inverse=False), becomes=_BY_AXIS),
     "IFFT2D": Lowering(lower=_transform(2, inverse=True), becomes=_BY_AXIS),
     "IFFT3D": Lowering(lower=_transform(3, inverse=True), becomes=_BY_AXIS),
+    "IRFFT": Lowering(
+        lower=_restore_odd,
+        becomes="IFFT of the whole spectrum",
+        why="TensorFlow.js takes its length from the input",
+    ),
     "IRFFT2D": Lowering(lower=_restore_real(2), becomes=_BY_AXIS),
     "IRFFT3D": Lowering(lower=_restore_real(3), becomes=_BY_AXIS),
+    "RFFT": Lowering(
+        lower=_shorten,
+        becomes="one of an input that was cut or filled",
+        why="TensorFlow.js does not cut its input to the length",
+    ),
     "RFFT2D": Lowering(lower=_transform_real(2), becomes=_BY_AXIS),
     "RFFT3D": Lowering(lower=_transform_real(3), becomes=_BY_AXIS),
 }

@@ -9,6 +9,7 @@ import tensorflow as tf
 from pipeline.tf.lower.lowering_rule import (
     Lowering,
     NotLowered,
+    NotNeeded,
     require_ndim,
     require_sizes,
     require_static,
@@ -97,6 +98,53 @@ def _resize(op: str) -> Callable[..., tf.Tensor]:
         )
 
     return lower
+
+
+def _resize_nearest(
+    *,
+    images: tf.Tensor,
+    size: tf.Tensor,
+    align_corners: bool,
+    half_pixel_centers: bool,
+    **_: Any,
+) -> tf.Tensor:
+    """Gather the rows and columns that TensorFlow takes, where TensorFlow.js takes others."""
+    before = require_sizes(images, slice(1, 3))
+    after = require_static(size, "size").tolist()
+    options = {"align_corners": align_corners, "half_pixel_centers": half_pixel_centers}
+    chosen = [_nearest(*pair, **options) for pair in zip(before, after, strict=True)]
+    formulas = [
+        [_nearest_in_js(*pair, number, **options) for number in (np.float32, np.float64)]
+        for pair in zip(before, after, strict=True)
+    ]
+    if all(
+        np.array_equal(right, found)
+        for right, both in zip(chosen, formulas, strict=True)
+        for found in both
+    ):
+        raise NotNeeded
+    rows, columns = (tf.constant(indices) for indices in chosen)
+    return tf.gather(tf.gather(images, rows, axis=1), columns, axis=2)
+
+
+def _nearest(before: int, after: int, **options: bool) -> Any:
+    """Return the index that TensorFlow takes for each position along an axis."""
+    numbers = np.arange(before, dtype=np.float32).reshape([1, before, 1, 1])
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        made = tf.raw_ops.ResizeNearestNeighbor(images=numbers, size=[after, 1], **options)
+        return session.run(made).reshape(-1).astype(np.int32)
+
+
+def _nearest_in_js(
+    before: int, after: int, number: Any, *, align_corners: bool, half_pixel_centers: bool
+) -> Any:
+    """Return the index that TensorFlow.js takes: in float32 on wasm, in float64 on cpu."""
+    less = 1 if align_corners and after > 1 else 0
+    scale = number(before - less) / number(after - less)
+    offset = number(0.5 if half_pixel_centers else 0)
+    places = scale * (np.arange(after).astype(number) + offset)
+    found = np.floor(places + number(0.5)) if align_corners else np.floor(places)
+    return np.clip(found, 0, before - 1).astype(np.int32)
 
 
 def _scale_and_translate(
@@ -200,6 +248,11 @@ RULES = {
     "ExtractImagePatches": Lowering(lower=_patches, becomes="GatherV2 of rows and columns"),
     "ResizeArea": Lowering(lower=_resize("ResizeArea"), becomes=_BY_MATRICES),
     "ResizeBicubic": Lowering(lower=_resize("ResizeBicubic"), becomes=_BY_MATRICES),
+    "ResizeNearestNeighbor": Lowering(
+        lower=_resize_nearest,
+        becomes="GatherV2 of rows and columns",
+        why="TensorFlow.js rounds another way, and takes others",
+    ),
     "ScaleAndTranslate": Lowering(lower=_scale_and_translate, becomes=_BY_MATRICES),
     "SpaceToDepth": Lowering(lower=_space_to_depth, becomes="Reshape and Transpose"),
 }

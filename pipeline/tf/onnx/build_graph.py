@@ -4,20 +4,19 @@ What depends on constants alone is computed at once, by the same rules: they run
 graph then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ConversionError, FormatError, PipelineError
-from pipeline.tf.layout.value import Value, constant, natural
+from pipeline.tf.layout.value import Category, Value, constant, natural
 from pipeline.tf.onnx.call import Call, State
 from pipeline.tf.onnx.functions import expand
 from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import Graph, Node, OnnxModel
-from pipeline.tf.onnx.operators import NEVER_FOLDED, find_rule
+from pipeline.tf.onnx.operators import NEVER_FOLDED, TAKES_CATEGORIES, find_rule
 from pipeline.tf.onnx.sizes_of_shapes import SIZE_RULES
 from pipeline.tf.saved_model.freeze import format_reason
 
@@ -77,6 +76,10 @@ class GraphBuilder:
         )
         try:
             return self._compute(call)
+        except ConversionError as error:
+            if node.label in str(error):
+                raise
+            raise ConversionError(f"{node.label}: {error}", hint=error.hint) from error
         except PipelineError:
             raise
         except Exception as error:
@@ -117,8 +120,13 @@ def _check_dtypes(call: Call) -> None:
     """Raise for numbers of so few bits that TensorFlow.js cannot even stand in for them."""
     dtypes = [*call.dtypes, *(value.dtype for value in call.inputs if value is not None)]
     for dtype in dtypes:
-        if dtype and (dtype.startswith(("float8", "float4", "float6")) or dtype in _TOO_SMALL):
+        if dtype and (dtype.startswith(("float8_", "float4_", "float6_")) or dtype in _TOO_SMALL):
             raise call.refuse(f"TensorFlow.js has no numbers of dtype {dtype}")
+    categories = any(
+        isinstance(value.dtype, Category) for value in call.inputs if value is not None
+    )
+    if categories and (call.node.domain, call.node.op) not in TAKES_CATEGORIES:
+        raise call.refuse("it computes with texts that the model chooses")
 
 
 def _compute_sizes(call: Call) -> list[Value] | None:
@@ -141,7 +149,7 @@ def _is_foldable(call: Call) -> bool:
 def _to_constant(value: Value) -> Value:
     """Return a value that was computed outside of the graph as a constant."""
     if isinstance(value, Listed):
-        return replace(value, items=tuple(map(_to_constant, value.items)))
+        return Listed(items=tuple(map(_to_constant, value.items)), is_absent=value.is_absent)  # type: ignore[return-value]  # as a value
     if value.is_array:
         return value
     array = np.asarray(value.held.numpy())
@@ -152,8 +160,3 @@ def _to_constant(value: Value) -> Value:
         array = array.astype(value.dtype)
     sizes = tuple(array.shape[value.order.index(axis)] for axis in natural(value.rank))
     return Value(held=array, dtype=value.dtype, order=value.order, sizes=sizes)
-
-
-def outputs_of(made: Sequence[Value]) -> list[Any]:
-    """Return values as tensors with the model's order of axes."""
-    return [value.plain for value in made]

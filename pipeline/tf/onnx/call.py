@@ -23,10 +23,14 @@ class State:
         build: Builds a graph inside of an operator, from its values around it and its inputs by
             name; returns its outputs.
         notes: What to tell of the graph, without repetition.
+        columns: The names of the places along the last axis of values, by name of the value.
+        names: The names of the numbers of outputs of the graph, by name of the output.
     """
 
     build: Build
     notes: dict[str, None] = field(default_factory=dict)
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,12 @@ outputs keep the layout of the file, unless the manifest asks for channels last.
 from pathlib import Path
 
 from pipeline.records.flags import ConversionFlags
-from pipeline.records.source import Conversion, StatedSignature, StatedTensor
+from pipeline.records.source import Conversion, Labels, StatedSignature, StatedTensor
 from pipeline.tf.freeze_function import write_function
+from pipeline.tf.layout.value import held_dtype
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
+from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels, read_about
 from pipeline.tf.onnx.onnx_model import End, OnnxModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.small_weights import small_weights
@@ -34,7 +36,7 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
             weight_shard_size_bytes and fixed are read.
 
     Returns:
-        Inputs and outputs with their tensors; repairs; what the file says of itself.
+        Inputs and outputs with their tensors; repairs; names of classes.
 
     Raises:
         FormatError: It is damaged; the message names the place.
@@ -44,12 +46,17 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
     model = read_onnx(source)
     fixed = fix_inputs(model, flags.fixed)
     written = write_onnx(model, fixed, source=source, folder=folder, flags=flags)
+    stated, remarks = find_labels(model)
     return Conversion(
         signature_key=SIGNATURE_KEY,
-        signatures={SIGNATURE_KEY: describe_ends(model)},
+        signatures={SIGNATURE_KEY: describe_ends(model, fixed)},
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=written.repairs,
+        about=read_about(model),
+        labels={**(stated or {}), **(written.labels or {})} or None,
+        contracts=find_contracts(model, channels_last=fixed.orders),
+        remarks=remarks or None,
     )
 
 
@@ -66,7 +73,7 @@ def write_onnx(
         flags: As `convert_onnx` reads them, but for fixed.
 
     Returns:
-        Inputs and outputs with their tensors, and repairs.
+        Inputs and outputs with their tensors, repairs, and names of classes.
 
     Raises:
         FormatError: The file is damaged; the message names the place.
@@ -86,7 +93,19 @@ def write_onnx(
         flags=flags,
     )
     repairs = [*builder.state.notes, *written.repairs, *_store(model, folder, flags)]
-    return written.model_copy(update={"repairs": repairs})
+    return written.model_copy(update={"repairs": repairs, "labels": _find_labels(builder)})
+
+
+def _find_labels(builder: GraphBuilder) -> dict[str, Labels] | None:
+    """Return the names of the numbers, or of the columns, of outputs."""
+    state = builder.state
+    labels = {}
+    for end in builder.model.graph.outputs:
+        if end.name in state.names:
+            labels[end.name] = Labels(of="values", names=list(state.names[end.name]))
+        elif end.name in state.columns:
+            labels[end.name] = Labels(of="axis", names=list(state.columns[end.name]))
+    return labels or None
 
 
 def _store(model: OnnxModel, folder: Path, flags: ConversionFlags) -> list[str]:
@@ -99,19 +118,30 @@ def _store(model: OnnxModel, folder: Path, flags: ConversionFlags) -> list[str]:
     return [f"{_STORED} ({num_stored} in this graph)"] if num_stored else []
 
 
-def describe_ends(model: OnnxModel) -> StatedSignature:
-    """Return the inputs and outputs of a file as records have them."""
+def describe_ends(model: OnnxModel, fixed: Fixed) -> StatedSignature:
+    """Return the inputs and outputs of a file as the graph has them.
+
+    Files may state wrong shapes of outputs, which nobody checks; the graph knows them.
+    """
     return StatedSignature(
-        inputs={end.name: _state(end) for end in model.graph.inputs},
-        outputs={end.name: _state(end) for end in model.graph.outputs},
+        inputs={end.name: _state(end, fixed) for end in model.graph.inputs},
+        outputs={
+            end.name: StatedTensor(tensor=end.name, dtype=_held(end), shape=None)
+            for end in model.graph.outputs
+        },
     )
 
 
-def _state(end: End) -> StatedTensor:
+def _state(end: End, fixed: Fixed) -> StatedTensor:
+    sizes = fixed.shapes.get(end.name) or end.sizes
     shape = None
-    if end.sizes is not None:
-        shape = tuple(size if isinstance(size, int) else None for size in end.sizes)
-    return StatedTensor(tensor=end.name, dtype=_DTYPES.get(end.dtype or "", end.dtype), shape=shape)
+    if sizes is not None:
+        order = fixed.orders.get(end.name) or range(len(sizes))
+        shape = tuple(
+            size if isinstance(size, int) else None for size in map(sizes.__getitem__, order)
+        )
+    return StatedTensor(tensor=end.name, dtype=_held(end), shape=shape)
 
 
-_DTYPES = {"str": "string"}
+def _held(end: End) -> str | None:
+    return None if end.dtype is None else str(held_dtype(end.dtype).name)

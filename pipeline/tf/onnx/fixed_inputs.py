@@ -1,6 +1,7 @@
 """What the manifest fixes of the inputs of a file: shapes, constants, and channels put last."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,8 @@ class Fixed:
     """Inputs as the graph has them.
 
     Attributes:
-        constants: Values of inputs that are written into the graph, by name.
+        constants: Values of inputs that are written into the graph, by name. An input with open
+            sizes stays an input, whatever its value.
         orders: The order of axes of inputs whose channels are put last, by name.
         shapes: Sizes of inputs, in the model's order of axes, by name.
     """
@@ -51,10 +53,9 @@ def fix_inputs(model: OnnxModel, fixed: Mapping[str, FixedInput] | None) -> Fixe
             sizes = asked.shape if order is None else _unorder(asked.shape, order)
             _check_shape(end, sizes, asked.shape)
             made.shapes[end.name] = tuple(sizes)
-        if asked.constant is not None:
-            made.constants[end.name] = _fill(
-                end, made.shapes.get(end.name) or shape, asked.constant
-            )
+        known = made.shapes.get(end.name) or shape
+        if asked.constant is not None and known is not None and None not in known:
+            made.constants[end.name] = _fill(end, known, asked.constant)
     return made
 
 
@@ -93,19 +94,12 @@ def _check_shape(end: End, sizes: list[int], asked: list[int]) -> None:
         )
 
 
-def _fill(end: End, shape: tuple[int | None, ...] | None, number: float | list[float]) -> Any:
+def _fill(end: End, shape: Sequence[int | None], number: float | list[float]) -> Any:
     """Return the value of a constant input: one number for all elements, or each of them."""
-    numbers = np.asarray(number, np.float64)
-    dtype = end.dtype or "float32"
-    if shape is None or None in shape:
-        if numbers.ndim == 0 and not shape:
-            return numbers.astype(dtype)
-        sizes = [1 if size is None else size for size in shape or (numbers.size,)]
-    else:
-        sizes = [size for size in shape if size is not None]
-    count = int(np.prod(sizes))
+    sizes = [size for size in shape if size is not None]
+    numbers, count = np.asarray(number, np.float64).ravel(), math.prod(sizes)
     if numbers.size not in (1, count):
         raise ManifestError(
             f"inputs.{end.name}.constant: found {numbers.size} numbers; expected 1 or {count}"
         )
-    return np.broadcast_to(numbers.reshape(-1), (count,)).reshape(sizes).astype(dtype)
+    return np.broadcast_to(numbers, (count,)).reshape(sizes).astype(end.dtype or "float32")

@@ -23,6 +23,9 @@ _MAX_BYTES = 2**31 - 1
 STANDARD = ""
 """The domain of the operators of the standard, which is also written "ai.onnx"."""
 
+ML = "ai.onnx.ml"
+"""The domain of the operators of classic machine learning."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class End:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnxruntime
 
 from pipeline.errors import ConversionError
 from pipeline.records.flags import SourceFlags
-from pipeline.records.source import Conversion
+from pipeline.records.source import Conversion, Labels
 from pipeline.tf.layout.value import Order
 from pipeline.tf.onnx.convert_onnx import describe_ends
 from pipeline.tf.onnx.fixed_inputs import fix_inputs
@@ -38,17 +39,20 @@ def run_onnx(
     model = read_onnx(source)
     fixed = fix_inputs(model, flags.fixed)
     return write_outputs(
-        open_session(model, source, fixed.orders),
+        open_session(model, source, fixed.orders, record.labels or {}),
         source=source,
         record=record,
-        inputs=describe_ends(model).inputs,
+        inputs=describe_ends(model, fixed).inputs,
         **known,
         runtime=f"onnxruntime {onnxruntime.__version__}",
     )
 
 
 def open_session(
-    model: OnnxModel, source: Path, orders: Mapping[str, Order]
+    model: OnnxModel,
+    source: Path,
+    orders: Mapping[str, Order],
+    labels: Mapping[str, Labels] = MappingProxyType({}),
 ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Return a function that runs a file: tensors by name in, arrays by name out.
 
@@ -56,6 +60,7 @@ def open_session(
         model: The file.
         source: Its path.
         orders: The order of axes in which inputs are given, by name; else the file's.
+        labels: The names that the graph has numbers or columns for, by output.
     """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -78,9 +83,23 @@ def open_session(
             name: _to_array(given[name], dtype or "float32", orders.get(name))
             for name, dtype in dtypes.items()
         }
-        return dict(zip(names, session.run(names, fed), strict=True))
+        made = zip(names, session.run(names, fed), strict=True)
+        return {name: _number(value, labels.get(name)) for name, value in made}
 
     return run
+
+
+def _number(value: Any, labels: Labels | None) -> Any:
+    """Return an output as the graph has it: texts as numbers of names, maps as rows of scores."""
+    if labels is None:
+        return value
+    if isinstance(value, list):
+        by_name = [{str(key): score for key, score in each.items()} for each in value]
+        return np.array([[each[name] for name in labels.names] for each in by_name], np.float32)
+    if value.dtype.kind not in "OUS":
+        return value
+    places = {name: number for number, name in enumerate(labels.names)}
+    return np.array([places[str(text)] for text in value.flat], np.int32).reshape(value.shape)
 
 
 def _to_array(value: Any, dtype: str, order: Order | None) -> Any:

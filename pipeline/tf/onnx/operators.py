@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+import onnx
+
 from pipeline.errors import ConversionError
 from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
-from pipeline.tf.onnx.onnx_model import STANDARD, Node, OnnxModel
+from pipeline.tf.onnx.onnx_model import ML, STANDARD, Node, OnnxModel
 from pipeline.tf.onnx.rules import (
     activations,
     arithmetic,
@@ -19,18 +21,21 @@ from pipeline.tf.onnx.rules import (
     einsum,
     indices,
     normalizations,
+    pads,
     pools,
     quantized,
     random,
     recurrent,
     reductions,
     resize,
+    sampling,
     selection,
     sequences,
     shapes,
     spectra,
     texts,
 )
+from pipeline.tf.onnx.rules.ml import encoders, linear, preprocessing, trees, vectors
 
 TRAINING = "ai.onnx.preview.training"
 """The domain of operators that train."""
@@ -52,6 +57,7 @@ RULES: Mapping[str, Table] = {
         **einsum.RULES,
         **indices.RULES,
         **normalizations.RULES,
+        **pads.RULES,
         **pools.RULES,
         **quantized.RULES,
         **random.DROPOUT,
@@ -59,11 +65,19 @@ RULES: Mapping[str, Table] = {
         **recurrent.RULES,
         **reductions.RULES,
         **resize.RULES,
+        **sampling.RULES,
         **selection.RULES,
         **sequences.RULES,
         **shapes.RULES,
         **spectra.RULES,
         **texts.RULES,
+    },
+    ML: {
+        **encoders.RULES,
+        **linear.RULES,
+        **preprocessing.RULES,
+        **trees.RULES,
+        **vectors.RULES,
     },
     MICROSOFT: {
         **attention.MICROSOFT,
@@ -76,10 +90,11 @@ RULES: Mapping[str, Table] = {
 
 REFUSED: Mapping[tuple[str, str], str] = {
     **{(STANDARD, op): why for op, why in texts.REFUSED.items()},
-    (STANDARD, "ImageDecoder"): "a page decodes images before it runs a model",
     **{(TRAINING, op): "it trains a model" for op in ("Adagrad", "Adam", "Gradient", "Momentum")},
     (MICROSOFT, "DequantizeBFP"): "TensorFlow.js has no block floating point",
     (MICROSOFT, "QuantizeBFP"): "TensorFlow.js has no block floating point",
+    **{(ML, op): why for op, why in encoders.REFUSED.items()},
+    (STANDARD, "ImageDecoder"): "a graph of TensorFlow.js reads no image files; feed it pixels",
     **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},
 }
 """Operators that cannot be converted, with the reason."""
@@ -87,12 +102,30 @@ REFUSED: Mapping[tuple[str, str], str] = {
 NEVER_FOLDED: frozenset[tuple[str, str]] = frozenset((STANDARD, op) for op in random.RULES)
 """Operators that compute something else each time."""
 
-_UNKNOWN = "this operator is not known"
+TAKES_CATEGORIES: frozenset[tuple[str, str]] = frozenset(
+    {
+        *((STANDARD, op) for op in ("Cast", "Flatten", "Identity", "Reshape")),
+        *((STANDARD, op) for op in ("Squeeze", "Unsqueeze")),
+        *((ML, op) for op in ("CategoryMapper", "LabelEncoder", "OneHotEncoder")),
+    }
+)
+"""Operators that take texts which are held as numbers (`pipeline.tf.layout.value.Category`)."""
 
 
 def find_rule(node: Node) -> Rule | None:
     """Return the rule of an operator; None where its function defines it."""
     return RULES.get(node.domain, {}).get(node.op)
+
+
+def why_unknown(node: Node) -> str:
+    """Return why no rule builds an operator: "no rule converts it"."""
+    if (node.domain, node.op) in REFUSED:
+        return REFUSED[node.domain, node.op]
+    if onnx.defs.has(node.op, node.domain):
+        return "no rule converts it"
+    if node.domain in RULES:
+        return "no operator of this name is known"
+    return f"no operators of {node.domain} are known"
 
 
 def check_operators(model: OnnxModel) -> None:
@@ -107,7 +140,7 @@ def check_operators(model: OnnxModel) -> None:
         if find_rule(node) is None and not has_function(node):
             name = f"{node.domain}.{node.op}" if node.domain else node.op
             places.setdefault(name, []).append(f"node {node.number}")
-            reasons[name] = REFUSED.get((node.domain, node.op), _UNKNOWN)
+            reasons[name] = why_unknown(node)
     if not places:
         return
     listed = "; ".join(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pipeline.errors import ConversionError
 from pipeline.tf.layout.sizes import new_size
-from pipeline.tf.layout.value import Order, Value, constant, held_dtype, natural, wrap
+from pipeline.tf.layout.value import Category, Order, Value, constant, held_dtype, natural, wrap
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import End
@@ -49,8 +49,10 @@ def trace_graph(
         for end, value in zip(graph.outputs, made, strict=True):
             if isinstance(value, Listed):
                 raise ConversionError(
-                    f"output {end.name!r} is a sequence or optional value, which TensorFlow.js lacks"
+                    f"output {end.name!r} is a sequence or optional value, not a tensor"
                 )
+            if isinstance(value.dtype, Category):
+                builder.state.names[end.name] = value.dtype.names
         return [tf.identity(value.plain) for value in made]
 
     return tf.function(run, input_signature=specs, autograph=False).get_concrete_function()

@@ -2,7 +2,8 @@
 
 TensorFlow.js computes in float32 and int32, whatever the graph says; so half and double floats are
 float32 here too. Fused ops and Prelu are taken apart, which needs no rewrite of ours: a reference
-must not share the repairs that it judges. Attributes that no op of TensorFlow has are dropped.
+must not share the repairs that it judges. Attributes that no op of TensorFlow has are dropped, and
+data types that a published graph leaves out (`tfjs/model/short_graph.py`) are added.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,10 +17,12 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import op_def_registry
 
 from pipeline.errors import ConversionError
+from pipeline.tfjs.model.short_graph import INDEX_TYPES
 from pipeline.tfjs.model.weights import Array
 
 _FLOATS = frozenset(dtype.as_datatype_enum for dtype in (tf.float16, tf.bfloat16, tf.float64))
 _FLOAT = tf.float32.as_datatype_enum
+_INT = tf.int32.as_datatype_enum
 _PLAIN_OPS = {
     "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
     "_FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
@@ -61,7 +64,7 @@ def build_graph_def(topology: Mapping[str, Any], weights: Mapping[str, Array]) -
     del graph.node[:]
     graph.node.extend(made)
     for function in graph.library.function:
-        nodes = [node for old in function.node_def for node in _translate(old, {}, inner=True)]
+        nodes = [node for old in function.node_def for node in _translate(old, weights, inner=True)]
         del function.node_def[:]
         function.node_def.extend(nodes)
         for argument in (*function.signature.input_arg, *function.signature.output_arg):
@@ -73,6 +76,26 @@ def _translate(
     node: NodeDef, weights: Mapping[str, Array], *, inner: bool = False
 ) -> Iterator[NodeDef]:
     """Yield the nodes that stand for a node; the last has its name."""
+    for made in _take_over(node, weights, inner=inner):
+        _complete_types(made)
+        yield made
+
+
+def _complete_types(node: NodeDef) -> None:
+    """Add the data types that a short graph leaves out."""
+    op_def = op_def_registry.get(node.op)
+    for attr in op_def.attr if op_def else ():
+        if (
+            attr.type == "type"
+            and not attr.HasField("default_value")
+            and attr.name not in node.attr
+        ):
+            node.attr[attr.name].type = _INT if attr.name in INDEX_TYPES else _FLOAT
+
+
+def _take_over(
+    node: NodeDef, weights: Mapping[str, Array], *, inner: bool = False
+) -> Iterator[NodeDef]:
     _widen_types(node)
     if node.op in _PLAIN_OPS:
         yield from _take_apart(node, inner=inner)
@@ -86,7 +109,10 @@ def _translate(
 
 
 def _fill(node: NodeDef, values: Array) -> None:
-    """Give a constant its values, in the data type that the graph states."""
+    """Give a constant its values, in the data type that the graph states, or else their own."""
+    if "dtype" not in node.attr:
+        own = tf.string if values.dtype.kind in "OSU" else tf.as_dtype(values.dtype)
+        node.attr["dtype"].type = own.as_datatype_enum
     dtype = tf.as_dtype(node.attr["dtype"].type)
     if dtype == tf.string:
         tensor = tf.make_tensor_proto(values, tf.string, values.shape)

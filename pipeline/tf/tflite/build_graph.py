@@ -20,6 +20,7 @@ from pipeline.tf.tflite.call import (
     Row,
     State,
     Value,
+    cut,
     hold,
     hold_constant,
     is_held_as_integers,
@@ -211,9 +212,7 @@ def _cut(value: Value, tensor: Tensor) -> Value:
     low, high = tensor.cut
     if np.isinf(low):
         return tf.minimum(value, np.float32(high))
-    return (
-        tf.maximum(value, np.float32(low)) if np.isinf(high) else tf.clip_by_value(value, low, high)
-    )
+    return tf.maximum(value, np.float32(low)) if np.isinf(high) else cut(value, low, high)
 
 
 def _as_list(made: Any) -> list[Value]:

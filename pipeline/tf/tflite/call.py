@@ -82,8 +82,30 @@ def dequantize(held: Value, tensor: Tensor) -> Value:
 
 def quantize(real: Value, tensor: Tensor) -> Value:
     """Return the held numbers of real values: the nearest that there are."""
-    low, high = limits(tensor)
-    return tf.clip_by_value(tf.round(real / _quantization(tensor).scale), low, high)
+    return cut(tf.round(real * reciprocal(tensor)), *limits(tensor))
+
+
+def scale_of(tensor: Tensor) -> np.float32:
+    """Return the scale of a quantized tensor."""
+    return _quantization(tensor).scale
+
+
+def reciprocal(tensor: Tensor) -> np.float32:
+    """Return the factor from real values to numbers, as XNNPACK has it: 1 / scale in float32."""
+    return np.float32(np.float32(1) / _quantization(tensor).scale)
+
+
+def cut(value: Value, low: float, high: float) -> Value:
+    """Return float32 values within two limits: one op, where tf.clip_by_value has two."""
+    if not low < high:  # wasm wants a range
+        return tf.clip_by_value(value, low, high)
+    # Names that TensorFlow gives are ten times as long, and stand three times in a model.json.
+    return tf.raw_ops.ClipByValue(
+        t=value,
+        clip_value_min=tf.constant(low, tf.float32, name="low"),
+        clip_value_max=tf.constant(high, tf.float32, name="high"),
+        name="clip",
+    )
 
 
 def hold(value: Value, tensor: Tensor) -> Value:

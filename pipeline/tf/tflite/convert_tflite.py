@@ -27,12 +27,13 @@ from pipeline.tf.tflite.build_graph import (
 )
 from pipeline.tf.tflite.float_form import has_integer_form, make_float_form
 from pipeline.tf.tflite.initial_values import find_state
+from pipeline.tf.tflite.read_tflite import parse_tflite
 from pipeline.tf.tflite.tflite_metadata import (
     find_contracts,
     find_labels,
     read_metadata,
 )
-from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
+from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel
 from pipeline.tf.tflite.tflite_signature import (
     Ends,
     choose_ends,

@@ -17,10 +17,9 @@ from pipeline.tf.tflite.call import (
     Table,
     activate,
     is_held_as_integers,
-    limits,
     quantize,
 )
-from pipeline.tf.tflite.rounding import clip, half_even
+from pipeline.tf.tflite.rounding import clip, half_even, note_sums
 
 _PADDINGS = {0: "SAME", 1: "VALID"}
 _SHUFFLED = 1
@@ -192,7 +191,9 @@ def _integer(product: Any, data: int = 0, bias: int = 2) -> Any:
         weights = call.held[1]
         total = product(call, tf.convert_to_tensor(call.held[data]), weights)
         if isinstance(weights, np.ndarray):
-            _note_sums(call, own, weights)
+            is_depthwise = call.operator.name == "DEPTHWISE_CONV_2D"
+            summed = (0, 1, 2) if is_depthwise else tuple(range(1, weights.ndim))
+            note_sums(call, own, weights, summed)
             call.state.kernels[hash(weights.tobytes())] = weights.size
         if call.has(bias) and np.any(call.held[bias]):
             total = total + call.held[bias].astype(np.float32)
@@ -206,16 +207,6 @@ def _integer(product: Any, data: int = 0, bias: int = 2) -> Any:
         return clip(half_even(total * (factors if len(factors) > 1 else factors[0])), call)
 
     return build
-
-
-def _note_sums(call: Call, own: Any, weights: Any) -> None:
-    largest = max(abs(n) for n in limits(own))
-    axis = tuple(range(1, weights.ndim)) if call.operator.name != "DEPTHWISE_CONV_2D" else (0, 1, 2)
-    bound = float(np.abs(weights).sum(axis, dtype=np.float64).max(initial=0.0)) * largest
-    if bound > 2**24:
-        call.state.notes[
-            "sums of whole numbers may pass 2^24, beyond which float32 rounds them"
-        ] = None
 
 
 def _matmul(call: Call) -> Any:

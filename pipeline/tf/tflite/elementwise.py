@@ -12,10 +12,12 @@ from pipeline.tf.tflite.call import (
     Row,
     Table,
     activate,
+    cut,
     is_held_as_integers,
     limits,
     quantize,
     rows,
+    scale_of,
 )
 from pipeline.tf.tflite.rounding import clip, half_even, half_up
 
@@ -71,7 +73,7 @@ def _cast(call: Call) -> Any:
 
 
 def _activation(low: float, high: float) -> Build:
-    return lambda call: tf.clip_by_value(call.real(0), low, high)
+    return lambda call: cut(call.real(0), low, high)
 
 
 def _fake_quant(call: Call) -> Any:
@@ -88,9 +90,9 @@ def _add_integers(sign: int) -> Build:
     """Add as XNNPACK does: both scaled to the output's scale, halves up."""
 
     def build(call: Call) -> Any:
-        scale = _out_scale(call)
-        first = call.held[0] * np.float32(call.spec(0).quantization.scale / scale)  # type: ignore[union-attr]
-        second = call.held[1] * np.float32(call.spec(1).quantization.scale / scale)  # type: ignore[union-attr]
+        scale = scale_of(call.outputs[0])
+        first = call.held[0] * np.float32(scale_of(call.spec(0)) / scale)
+        second = call.held[1] * np.float32(scale_of(call.spec(1)) / scale)
         total = first + second if sign > 0 else first - second
         return clip(half_up(total), call)
 
@@ -99,14 +101,8 @@ def _add_integers(sign: int) -> Build:
 
 def _multiply_integers(call: Call) -> Any:
     scales = [call.spec(i).quantization.scale for i in (0, 1)]  # type: ignore[union-attr]
-    factor = np.float32(scales[0] * scales[1] / _out_scale(call))
+    factor = np.float32(scales[0] * scales[1] / scale_of(call.outputs[0]))
     return clip(half_even(call.held[0] * call.held[1] * factor), call)
-
-
-def _out_scale(call: Call) -> np.float32:
-    known = call.outputs[0].quantization
-    assert known is not None
-    return known.scale
 
 
 def _all_integers(build: Build, otherwise: Build) -> Build:
@@ -133,7 +129,7 @@ def _relu_integers(low: float | None, high: float | None) -> Build:
         most = highest if high is None else min(highest, float(np.rint(high / scale)))
         same = own.quantization is not None and own.quantization.same(target.quantization)
         held = call.held[0] if same else quantize(value, target)
-        return tf.clip_by_value(held, least, most)
+        return cut(held, least, most)
 
     return build
 

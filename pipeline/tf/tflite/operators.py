@@ -7,6 +7,7 @@ from pipeline.tf.tflite import (
     convolutions,
     detection,
     elementwise,
+    mediapipe,
     pooling,
     quantized,
     recurrent,
@@ -20,6 +21,7 @@ REAL: Table = {
     **convolutions.ROWS,
     **detection.ROWS,
     **elementwise.ROWS,
+    **mediapipe.ROWS,
     **pooling.ROWS,
     **quantized.ROWS,
     **recurrent.ROWS,
@@ -54,10 +56,5 @@ REFUSED: Mapping[str, str] = {
     "RANDOM_UNIFORM": _RANDOM,
     "SKIP_GRAM": "TensorFlow has no op that computes the same",
     "STABLEHLO_RNG_BIT_GENERATOR": _RANDOM,
-    "MaxPoolingWithArgmax2D": "it is an operator of MediaPipe without a public kernel",
-    "MaxUnpooling2D": "it is an operator of MediaPipe without a public kernel",
-    "TransformTensorBilinear": "it is an operator of MediaPipe without a public kernel",
-    "TransformLandmarks": "it is an operator of MediaPipe without a public kernel",
-    "Landmarks2TransformMatrix": "it is an operator of MediaPipe without a public kernel",
 }
 """Why an operator is refused."""

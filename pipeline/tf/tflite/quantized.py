@@ -5,7 +5,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Call, Row, Table, is_held_as_integers, limits, quantize
+from pipeline.tf.tflite.call import (
+    Call,
+    Row,
+    Table,
+    cut,
+    is_held_as_integers,
+    limits,
+    quantize,
+    reciprocal,
+)
 from pipeline.tf.tflite.rounding import half_away
 
 
@@ -29,13 +38,10 @@ def _quantize_integers(call: Call) -> Any:
     if is_held_as_integers(call.spec(0)):
         own = call.spec(0).quantization
         if own is not None and own.same(target.quantization):
-            low, high = limits(target)
-            return tf.clip_by_value(call.held[0], low, high)
+            return cut(call.held[0], *limits(target))
         return quantize(call.real(0), target)
-    assert target.quantization is not None
-    low, high = limits(target)
-    scaled = tf.cast(call.real(0), tf.float32) / target.quantization.scale
-    return tf.clip_by_value(half_away(scaled), low, high)
+    scaled = tf.cast(call.real(0), tf.float32) * reciprocal(target)
+    return cut(half_away(scaled), *limits(target))
 
 
 ROWS: Table = {

@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.layout.recurrent import Step, run_recurrence
-from pipeline.tf.tflite.call import Call, Table, activate, is_held_as_integers, rows
+from pipeline.tf.tflite.call import Call, Row, Table, activate, cut, limits, rows, scale_of
+from pipeline.tf.tflite.rounding import half_away, note_sums
 
 # lstm_eval.cc: what is added to the variance where a layer is normalized.
 _NORMALIZATION = 1e-8
@@ -88,7 +89,7 @@ def _product(value: Any, weights: Any) -> Any:
 
 
 def _limit(value: Any, limit: float) -> Any:
-    return tf.clip_by_value(value, -limit, limit) if limit > 0 else value
+    return cut(value, -limit, limit) if limit > 0 else value
 
 
 def _run(
@@ -191,29 +192,48 @@ def _filter_by_time(call: Call) -> Any:
     The state is (batch, filters * steps), the latest step last. As EvalFloatSVDF in
     tensorflow/lite/kernels/internal/reference/svdf.h computes it.
     """
-    if is_held_as_integers(call.outputs[0]):
-        raise call.refuse(
-            "its sums of whole numbers are too large for float32 (`dequantize: true` takes its "
-            "float form)"
-        )
-    kept, over_time, rank = call.spec(4), call.real(2), int(call.option("rank", 1))
-    num_filters, num_steps = over_time.shape
-    before = tf.convert_to_tensor(call.state.variables.get(kept.place, call.held[4]))
-    before = tf.reshape(before, [-1, num_filters, num_steps])
     fresh = _product(tf.convert_to_tensor(call.real(0)), call.real(1))
-    after = tf.concat([before[:, :, 1:], fresh[:, :, None]], -1)
-    call.state.variables[kept.place] = tf.reshape(after, [-1, num_filters * num_steps])
-    made = tf.reduce_sum(after * over_time, -1)
-    if rank > 1:
-        made = tf.reduce_sum(tf.reshape(made, [-1, num_filters // rank, rank]), -1)
+    made = _filter_steps(call, fresh, call.real(2))
     if call.has(3):
         made += call.bias(3)
     return activate(made, call.option("fusedActivationFunction"))
 
 
-ROWS: Table = rows(
+def _filter_integers(call: Call) -> Any:
+    """Run one step of SVDF on whole numbers, as EvalIntegerSVDF does: no activation is applied.
+
+    Sums over time are of products of 30 bits; in float32 they are right to 2^-23 of the sum of
+    their sizes, which is far less than the step of the result.
+    """
+    scales = [float(scale_of(call.spec(number))) for number in (0, 1, 2, 4)]
+    first = np.float32(scales[0] * scales[1] / scales[3])
+    second = np.float32(scales[3] * scales[2] / float(scale_of(call.outputs[0])))
+    entered = _product(tf.convert_to_tensor(call.held[0]), call.held[1])
+    fresh = cut(half_away(entered * first), *limits(call.spec(4)))
+    made = _filter_steps(call, fresh, call.held[2])
+    if call.has(3):
+        made += tf.cast(call.held[3], tf.float32)
+    rank = int(call.option("rank", 1))
+    note_sums(call, call.spec(4), call.held[2].reshape(-1, rank * call.held[2].shape[1]), (1,))
+    return cut(half_away(made * second), *limits(call.outputs[0]))
+
+
+def _filter_steps(call: Call, fresh: Any, over_time: Any) -> Any:
+    """Put a step behind those before it, keep them, and return their sums over time and rank."""
+    kept, rank = call.spec(4), int(call.option("rank", 1))
+    num_filters, num_steps = over_time.shape
+    before = tf.convert_to_tensor(call.state.variables.get(kept.place, call.held[4]))
+    before = tf.reshape(before, [-1, num_filters, num_steps])
+    after = tf.concat([before[:, :, 1:], fresh[:, :, None]], -1)
+    call.state.variables[kept.place] = tf.reshape(after, [-1, num_filters * num_steps])
+    made = tf.reduce_sum(after * over_time, -1)
+    if rank > 1:
+        made = tf.reduce_sum(tf.reshape(made, [-1, num_filters // rank, rank]), -1)
+    return made
+
+
+_PLAIN = rows(
     {
-        "SVDF": _filter_by_time,
         "UNIDIRECTIONAL_SEQUENCE_LSTM": _sequence_lstm,
         "BIDIRECTIONAL_SEQUENCE_LSTM": _both_ways_lstm,
         "LSTM": _one_lstm,
@@ -222,3 +242,5 @@ ROWS: Table = rows(
         "RNN": _one_rnn,
     }
 )
+
+ROWS: Table = {**_PLAIN, "SVDF": Row(build=_filter_by_time, integer=_filter_integers)}

@@ -1,6 +1,7 @@
 """Files that compute the same in another form, for the interpreter to run as a reference.
 
-Three things of a file are put in a form that TensorFlow.js has:
+Three things of a file are put in a form that TensorFlow.js has, and operators that the interpreter
+lacks are taken out:
 
 - Weights of 8 bits under activations of float32 ("dynamic range"): the interpreter rounds the
   activations of each run to 8 bits, which is noise; with the same weights as float32 it does not.
@@ -213,6 +214,28 @@ def write_state_as_ends(
     target.inputs = [*graph.inputs, *(each.read for each in variables.values())]
     outputs = [replaced.get(number, number) for number in graph.outputs]
     target.outputs = [*outputs, *(current[name] for name in variables)]
+    written.signatureDefs = []
+    return _pack(written)
+
+
+def write_without(model: TfliteModel, subgraph: int, operators: Sequence[Operator]) -> bytes:
+    """Return the file without some operators of a subgraph.
+
+    What they return follows the other inputs, what they take follows the other outputs.
+    """
+    written = _unpack(model)
+    graph, target = model.subgraphs[subgraph], written.subgraphs[subgraph]
+    target.operators = [
+        own
+        for operator, own in zip(graph.operators, target.operators, strict=True)
+        if operator not in operators
+    ]
+    made = [number for operator in operators for number in operator.outputs]
+    taken = {number for operator in operators for number in operator.inputs}
+    computed = {number for operator in graph.operators for number in operator.outputs}
+    target.inputs = [*graph.inputs, *made]
+    kept = [number for number in graph.outputs if number not in made]
+    target.outputs = list(dict.fromkeys([*kept, *sorted(taken & computed - set(made))]))
     written.signatureDefs = []
     return _pack(written)
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.tflite.call import Call, limits
+from pipeline.tf.tflite.call import Call, cut, limits
+from pipeline.tf.tflite.tflite_model import Tensor
 
 
 def half_even(value: Any) -> Any:
@@ -53,5 +54,20 @@ def activation_limits(call: Call) -> tuple[float, float]:
 
 def clip(value: Any, call: Call) -> Any:
     """Return held numbers within the limits of an output and of its fused activation."""
-    low, high = activation_limits(call)
-    return tf.clip_by_value(value, low, high)
+    return cut(value, *activation_limits(call))
+
+
+def note_sums(call: Call, own: Tensor, weights: Any, axis: tuple[int, ...]) -> None:
+    """Note where sums of numbers times weights may be too large for float32.
+
+    Args:
+        call: The operator.
+        own: The tensor of the numbers.
+        weights: Whole numbers.
+        axis: The axes of the weights that are summed over.
+    """
+    largest = max(abs(n) for n in limits(own))
+    if float(np.abs(weights).sum(axis, dtype=np.float64).max(initial=0.0)) * largest > 2**24:
+        call.state.notes[
+            "sums of whole numbers may pass 2^24, beyond which float32 rounds them"
+        ] = None

@@ -10,9 +10,10 @@ from pipeline.errors import ConversionError
 from pipeline.records.shape import format_sizes
 from pipeline.text.suggest import list_first
 from pipeline.tf.tflite.build_graph import check_operators
+from pipeline.tf.tflite.read_tflite import parse_tflite
 from pipeline.tf.tflite.rewrite_file import find_hybrid_weights
 from pipeline.tf.tflite.tflite_metadata import find_contracts, find_labels, read_metadata
-from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel, parse_tflite
+from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel
 from pipeline.tf.tflite.tflite_signature import Ends, list_ends
 
 _FLOATING = ("float16", "float32", "float64", "bfloat16")
@@ -90,6 +91,9 @@ def _describe_end(name: str, tensor: Tensor) -> dict[str, Any]:
 def _count_products(graph: SubGraph) -> Iterator[tuple[str, int | None]]:
     """Yield the multiply-adds of each operator that has any; None where sizes are open."""
     for operator in graph.operators:
+        if operator.name in _MATRICES:
+            yield operator.name, _multiply_in_steps(graph, operator)
+            continue
         weights = 0 if operator.name == "BATCH_MATMUL" else 1
         if operator.name not in _KERNEL_AXES or len(operator.inputs) <= weights:
             continue
@@ -108,6 +112,32 @@ def _count_products(graph: SubGraph) -> Iterator[tuple[str, int | None]]:
         )
 
 
+def _multiply_in_steps(graph: SubGraph, operator: Operator) -> int | None:
+    """Return the multiply-adds of a layer with steps: in each it multiplies with its matrices."""
+    numbers = dict(enumerate(operator.inputs))
+    is_basic = operator.name == "LSTM" and len(numbers) == _BASIC_INPUTS
+    wanted = (2,) if is_basic else _MATRICES[operator.name]
+    places = [numbers.get(place, -1) for place in (0, *wanted)]
+    given, *matrices = (graph.tensors[place].shape for place in places if place >= 0)
+    if not given or not all(matrices):
+        return None
+    sums = sum(math.prod(size or 1 for size in shape or ()) for shape in matrices)
+    return sums * math.prod(size or 1 for size in given[:-1])
+
+
+# The older LSTM has its gates in one matrix: input, output before, matrix, bias, cells before.
+_BASIC_INPUTS = 5
+# The inputs of a layer with steps that are its matrices: weights, recurrent weights, projection.
+_LSTM = (*range(1, 9), 16)
+_MATRICES = {
+    "LSTM": _LSTM,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _LSTM,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": (*_LSTM, *range(18, 26), 33),
+    "RNN": (1, 2),
+    "UNIDIRECTIONAL_SEQUENCE_RNN": (1, 2),
+    "BIDIRECTIONAL_SEQUENCE_RNN": (1, 2, 5, 6),
+    "SVDF": (1, 2),
+}
 _KERNEL_AXES = {
     "CONV_2D": (1, 2, 3),
     "CONV_3D": (0, 1, 2, 3),

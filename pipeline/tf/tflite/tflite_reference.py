@@ -4,7 +4,7 @@ It is the interpreter as people use it, with XNNPACK for what that can run. Size
 leaves open follow the inputs; what it keeps from run to run is reset for each run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import tensorflow as tf
 from pipeline.errors import ConversionError
 from pipeline.records.flags import SourceFlags
 from pipeline.records.source import Conversion
+from pipeline.text.suggest import join_words
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 from pipeline.tf.tflite.build_graph import check_flex
+from pipeline.tf.tflite.constants import read_constant
 from pipeline.tf.tflite.detection import blank_unfilled
 from pipeline.tf.tflite.float_form import (
     has_integer_form,
@@ -26,13 +28,16 @@ from pipeline.tf.tflite.float_form import (
     to_real,
 )
 from pipeline.tf.tflite.kernel_sets import KernelSets, Run
+from pipeline.tf.tflite.mediapipe_kernels import KERNELS, find_followed
+from pipeline.tf.tflite.read_tflite import parse_tflite
 from pipeline.tf.tflite.rewrite_file import (
     find_hybrid_weights,
     write_float_form,
     write_float_weights,
     write_state_as_ends,
+    write_without,
 )
-from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel, parse_tflite
+from pipeline.tf.tflite.tflite_model import Operator, Tensor, TfliteModel
 from pipeline.tf.tflite.tflite_signature import Ends, choose_ends
 
 
@@ -67,7 +72,7 @@ def run_tflite(
         distance = Distance(told=_FAR_FROM_ROUNDED)
         run = open_reference(model, ends, source, distance)
     kernels = KernelSets(steps=record.steps or {})
-    if kernels.steps and not ends.variables:
+    if kernels.steps and not ends.variables and not find_followed(model.operators):
         run = kernels.compare(
             run, open_interpreter(model.bytes.content, model, ends, source, has_xnnpack=False)
         )
@@ -78,7 +83,20 @@ def run_tflite(
         **known,
         runtime=f"tensorflow lite {tf.version.VERSION}",
     )
-    return {**made, "notes": [*made["notes"], *distance.describe(), *kernels.describe()]}
+    forms = [text for text in (distance.describe(), _describe_followed(model)) if text]
+    notes = [*made["notes"], *forms, *kernels.describe()]
+    return {**made, "notes": notes, "judged_as": "; ".join(forms) or None}
+
+
+def _describe_followed(model: TfliteModel) -> str | None:
+    """Return a sentence on operators that the interpreter lacks; None without any."""
+    names = sorted({operator.name for operator in find_followed(model.operators)})
+    if not names:
+        return None
+    return (
+        f"the interpreter of TensorFlow Lite lacks {join_words(names)} of MediaPipe, whose kernels "
+        "were followed in numpy"
+    )
 
 
 _FAR_FROM_ROUNDED = (
@@ -111,21 +129,22 @@ class Distance:
                 share = float(np.abs(own[name] - values).max()) / scale
                 self.worst = max(self.worst or 0.0, share)
 
-    def describe(self) -> list[str]:
-        """Return a sentence: "... by up to 1.2 % of the range"; none where nothing was added."""
-        if self.worst is None:
-            return []
-        return [self.told.format(f"{self.worst:.1%} of the range")]
+    def describe(self) -> str | None:
+        """Return a sentence: "... by up to 1.2% of the range"; None where nothing was added."""
+        return None if self.worst is None else self.told.format(f"{self.worst:.1%} of the range")
 
 
 def open_reference(model: TfliteModel, ends: Ends, source: Path, distance: Distance) -> Run:
     """Return a function that runs a signature as a graph of TensorFlow.js computes it."""
+    graph = model.subgraphs[ends.subgraph]
     run = open_interpreter(model.bytes.content, model, ends, source)
     if ends.variables and ends.subgraph:
         raise ConversionError(
             f"signature {ends.key!r}: its variables cannot be followed",
             hint="choose another signature with `signature_name:`",
         )
+    if followed := find_followed(graph.operators):
+        return _open_followed(model, ends, source, followed)
     # A tensor that an operator keeps is set before a run, and read after it.
     resources = {name: each for name, each in ends.variables.items() if not each.is_tensor}
     if resources:
@@ -163,6 +182,64 @@ def _open_float_form(model: TfliteModel, ends: Ends, source: Path, distance: Dis
     return run_both
 
 
+def _open_followed(
+    model: TfliteModel, ends: Ends, source: Path, followed: Sequence[Operator]
+) -> Run:
+    """Return a function that runs a signature with the kernels of `mediapipe_kernels`.
+
+    The interpreter runs all else: once for each of these operators, to find what it takes, and
+    at last for the outputs.
+    """
+    if ends.subgraph or ends.variables:
+        raise ConversionError(f"signature {ends.key!r}: {followed[0].label} cannot be followed")
+    graph = model.subgraphs[0]
+    inputs, outputs = ends.all_inputs(graph), ends.all_outputs(graph)
+    content = write_without(model, 0, followed)
+    made_there = {number for operator in followed for number in operator.outputs}
+
+    def run(fed: Mapping[str, Any]) -> dict[str, Any]:
+        given = {each.index: _array(fed[name], each) for name, each in inputs.items()}
+        unknown = {number: _blank(graph.tensors[number]) for number in made_there}
+
+        def read(numbers: Sequence[int]) -> list[Any]:
+            known = unknown | given
+            computed = [n for n in numbers if n not in known and graph.tensors[n].data is None]
+            found = _invoke(_open(content, source), known, computed)
+            return [
+                found[n] if n in found else known.get(n, _constant(model, graph.tensors[n]))
+                for n in numbers
+            ]
+
+        for operator in followed:
+            results = KERNELS[operator.name](operator, *read(operator.inputs))
+            given |= zip(operator.outputs, results, strict=False)
+        results = read([tensor.index for tensor in outputs.values()])
+        return dict(zip(outputs, results, strict=True))
+
+    return run
+
+
+def _blank(tensor: Tensor) -> Any:
+    return np.zeros([size or 1 for size in tensor.shape or ()], tensor.dtype)
+
+
+def _constant(model: TfliteModel, tensor: Tensor) -> Any:
+    return read_constant(tensor, model.bytes) if tensor.data is not None else None
+
+
+def _invoke(interpreter: Any, given: Mapping[int, Any], wanted: Sequence[int]) -> dict[int, Any]:
+    """Run the first subgraph of a file: tensors by number in, arrays by number out."""
+    shapes = {each["index"]: tuple(each["shape"]) for each in interpreter.get_input_details()}
+    for number, values in given.items():
+        if shapes.get(number, values.shape) != values.shape:
+            interpreter.resize_tensor_input(number, values.shape)
+    interpreter.allocate_tensors()
+    for number, values in given.items():
+        interpreter.set_tensor(number, values)
+    interpreter.invoke()
+    return {number: np.array(interpreter.get_tensor(number)) for number in wanted}
+
+
 def open_interpreter(
     content: bytes, model: TfliteModel, ends: Ends, source: Path, *, has_xnnpack: bool = True
 ) -> Run:
@@ -176,19 +253,10 @@ def open_interpreter(
         arrays = {name: _array(fed[name], tensor) for name, tensor in inputs.items()}
         if ends.subgraph:
             return dict(interpreter.get_signature_runner(ends.key)(**arrays))
-        shapes = {each["index"]: tuple(each["shape"]) for each in interpreter.get_input_details()}
-        for name, tensor in inputs.items():
-            if shapes.get(tensor.index, arrays[name].shape) != arrays[name].shape:
-                interpreter.resize_tensor_input(tensor.index, arrays[name].shape)
-        interpreter.allocate_tensors()
-        for name, tensor in inputs.items():
-            interpreter.set_tensor(tensor.index, arrays[name])
-        interpreter.invoke()
-        made = {
-            name: np.array(interpreter.get_tensor(tensor.index)) for name, tensor in outputs.items()
-        }
-        blank_unfilled(graph, {tensor.index: made[name] for name, tensor in outputs.items()})
-        return made
+        given = {tensor.index: arrays[name] for name, tensor in inputs.items()}
+        made = _invoke(interpreter, given, [tensor.index for tensor in outputs.values()])
+        blank_unfilled(graph, made)
+        return {name: made[tensor.index] for name, tensor in outputs.items()}
 
     return run
 
@@ -198,7 +266,7 @@ def _array(value: Any, tensor: Tensor) -> Any:
     return values if tensor.dtype == "string" else values.astype(tensor.dtype)
 
 
-def _open(content: bytes, source: Path, *, has_xnnpack: bool) -> Any:
+def _open(content: bytes, source: Path, *, has_xnnpack: bool = True) -> Any:
     kinds = tf.lite.experimental.OpResolverType
     kernels = kinds.AUTO if has_xnnpack else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:

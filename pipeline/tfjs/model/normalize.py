@@ -16,6 +16,7 @@ from pipeline.errors import FormatError
 from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import ModelJson, format_model_json, load_model_json
 from pipeline.tfjs.model.shards import ShardReader, ShardWriter
+from pipeline.tfjs.model.short_graph import complete_constants
 from pipeline.tfjs.model.signature_def import (
     STRUCTURED_OUTPUT_KEYS,
     SignatureDef,
@@ -57,8 +58,8 @@ def normalize_graph_model(*, source: Path, folder: Path, shard_size_bytes: int) 
 
 def normalize_content(model_json: ModelJson) -> dict[str, Any]:
     """Return the model.json, without its weight manifest, in the form of a base."""
-    content = dict(model_json.content)
     weights = {spec.name: spec for spec in model_json.weights}
+    content = complete_constants(model_json.content, weights.values())
     topology = parse_topology(content["modelTopology"])
     _check_constants(topology, weights)
     if content.get("modelInitializer"):

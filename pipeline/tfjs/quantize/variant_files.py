@@ -17,6 +17,7 @@ from pipeline.tfjs.model.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
 from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import ModelJson, format_model_json, load_model_json
 from pipeline.tfjs.model.shards import ShardWriter
+from pipeline.tfjs.model.short_graph import shorten_graph
 from pipeline.tfjs.model.signature_def import rewrite_signature
 from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
 from pipeline.tfjs.model.weights import StoredWeight, walk_group
@@ -67,6 +68,7 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
     # A layers model has no signature: TensorFlow.js knows the names of its layers only.
     if signature is not None and not is_layers_model(model_json.content):
         content = rewrite_signature(model_json.content, signature)
+        content = shorten_graph(content, model_json.weights)
         model_json = replace(model_json, content=content)
     if not quantize:
         return _write_base(model_json, base, folder)

@@ -1,6 +1,6 @@
 """Rewrites of ops on booleans, which the wasm backend moves four bytes at a time.
 
-A boolean has one byte, so that ReverseV2 and SelectV2 of booleans write beyond their result
+A boolean has one byte, so that ReverseV2, Select and SelectV2 of booleans write beyond their result
 (tfjs-backend-wasm/src/cc/kernels/Reverse.cc and SelectV2.cc: "also works with int32"): other
 tensors change, or the module traps much later. This module opens no file.
 """
@@ -36,7 +36,7 @@ def rewrite_reverse(node: Json, scope: Scope) -> Rewrite | None:
 
 
 def rewrite_select(node: Json, scope: Scope) -> Rewrite | None:
-    """Write SelectV2 of booleans as (condition and yes) or (not condition and no)."""
+    """Write a choice of booleans as (condition and yes) or (not condition and no)."""
     if parse_dtype(attribute(node, "T", "type")) != "bool":
         return None
     condition, yes, no, *controls = node["input"]

@@ -16,6 +16,7 @@ from pipeline.tfjs.rewrite.needed_nodes import check_needs
 from pipeline.tfjs.rewrite.returned_nodes import part_returns
 from pipeline.tfjs.rewrite.scope import Json, Scope
 from pipeline.tfjs.rewrite.single_ops import REWRITES
+from pipeline.tfjs.rewrite.stated_zeros import state_arguments, state_shape, state_sizes
 
 _NEVER_FED = (
     "default of an input that the signature does not have is read as it is: TensorFlow.js 4 frees "
@@ -33,7 +34,14 @@ _NEVER_COMES = (
     "node no longer waits for others of its loop that it does not read: in TensorFlow.js that "
     "wait never ends"
 )
+_ZERO = "size of 0 is written out: TensorFlow.js takes a missing one for no number"
+_NO_ARGUMENT = (
+    "function that takes or returns nothing has an empty list of it: TensorFlow.js loads no model "
+    "without the list"
+)
 _REPAIRS = (
+    (state_sizes, _ZERO),
+    (state_arguments, _NO_ARGUMENT),
     (keep_list_items, _KEPT_ITEM),
     (part_returns, _RETURNED),
     (drop_lost_controls, _NEVER_COMES),
@@ -64,9 +72,26 @@ def rewrite_graph(content: Mapping[str, Any]) -> tuple[Json, list[str]]:
             if count:
                 reasons[_NEVER_FED] += count
             changed[key] = _rewrite_topology(settled, reasons)
+    if content.get("signature"):
+        changed["signature"] = _state_signature(content["signature"])
     return changed, [
         f"{reason} ({count} in this graph)" for reason, count in sorted(reasons.items())
     ]
+
+
+def _state_signature(signature: Mapping[str, Any]) -> Json:
+    """Return a SignatureDef whose shapes state sizes of 0."""
+    stated = dict(signature)
+    for side in ("inputs", "outputs"):
+        infos = signature.get(side) or {}
+        if infos:
+            stated[side] = {
+                key: {**info, "tensorShape": state_shape(info["tensorShape"])}
+                if info.get("tensorShape")
+                else info
+                for key, info in infos.items()
+            }
+    return stated
 
 
 def _rewrite_topology(graph: Mapping[str, Any], reasons: Counter[str]) -> Json:

@@ -13,14 +13,20 @@ _PASSING = {"Enter", "Identity", "Merge", "Switch"}
 
 # The name of the first output of these ops in a library function: "node:output:0".
 _OUTPUTS = {
+    "Abs": "y",
     "AddV2": "z",
+    "AvgPool": "output",
+    "AvgPool3D": "output",
     "Cast": "y",
+    "ClipByValue": "y",
     "Conv2D": "output",
     "Conv3D": "output",
     "DepthwiseConv2dNative": "output",
     "Elu": "activations",
     "Erf": "y",
     "Erfc": "y",
+    "Floor": "y",
+    "FloorDiv": "z",
     "FusedBatchNormV3": "y",
     "FusedDepthwiseConv2dNative": "output",
     "LeakyRelu": "activations",
@@ -32,23 +38,31 @@ _OUTPUTS = {
     "MatMul": "product",
     "MaxPool": "output",
     "MaxPool3D": "output",
+    "Maximum": "z",
+    "Minimum": "z",
     "Mul": "z",
+    "Neg": "y",
     "NotEqual": "z",
     "OneHot": "output",
     "OnesLike": "y",
     "Pack": "output",
     "Prelu": "activations",
+    "RealDiv": "z",
     "Relu": "activations",
     "Relu6": "activations",
     "Reshape": "output",
+    "ResizeNearestNeighbor": "resized_images",
     "ReverseV2": "output",
     "Select": "output",
     "SelectV2": "output",
     "Shape": "output",
     "Sigmoid": "y",
+    "Square": "y",
+    "SquaredDifference": "z",
     "Sub": "z",
     "Tanh": "y",
     "Unpack": "output",
+    "Where": "index",
     "ZerosLike": "y",
     "_FusedConv2D": "output",
     "_FusedMatMul": "product",
@@ -109,13 +123,20 @@ class Scope:
 
     def is_reshaped(self, node: Json) -> bool:
         """Return whether all readers of a node only give it another shape."""
+        return self._is_read_by(node, "Reshape")
+
+    def is_cast(self, node: Json) -> bool:
+        """Return whether all readers of a node only cast it."""
+        return self._is_read_by(node, "Cast")
+
+    def _is_read_by(self, node: Json, op: str) -> bool:
         name = node["name"]
         readers = [
             other
             for other in self.nodes.values()
             if name in {given.partition(":")[0] for given in other.get("input", ())}
         ]
-        return bool(readers) and all(other["op"] == "Reshape" for other in readers)
+        return bool(readers) and all(other["op"] == op for other in readers)
 
     def op(self, reference: str) -> str | None:
         """Return the op behind an input: "Const"; None for an argument of a function."""

@@ -10,17 +10,32 @@ from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
 from pipeline.tfjs.rewrite.booleans import rewrite_reverse, rewrite_select
 from pipeline.tfjs.rewrite.fused_ops import PLAIN_OPS, rewrite_fused
 from pipeline.tfjs.rewrite.scope import Json, Rewrite, Scope, attribute
-from pipeline.tfjs.rewrite.volumes import rewrite_convolution_3d, rewrite_max_pool_3d
+from pipeline.tfjs.rewrite.volumes import rewrite_convolution_3d, rewrite_pool_3d
+from pipeline.tfjs.rewrite.whole_numbers import (
+    rewrite_clip,
+    rewrite_floor_div,
+    rewrite_resize,
+    rewrite_where,
+    rewrite_whole,
+)
+
+# Dtypes that TensorFlow.js does not read; their numbers are int32 there.
+_NO_DTYPE = {"int16", "uint16"}
 
 
 def _rewrite_cast(node: Json, scope: Scope) -> Rewrite | None:
-    """Write a cast to bool as a comparison with zero.
+    """Write a cast to bool as a comparison with zero, and one to 16 bits as one to int32.
 
     The kernel of the wasm backend copies the bytes after a cast to int8, so that 0.4 and 256
     are false (tfjs-backend-wasm/src/kernels/Cast.ts: `new Uint8Array(values)`).
     """
     source = parse_dtype(attribute(node, "SrcT", "type"))
-    if parse_dtype(attribute(node, "DstT", "type")) != "bool":
+    target = parse_dtype(attribute(node, "DstT", "type"))
+    if target in _NO_DTYPE:
+        attr = {**node["attr"], "DstT": {"type": "DT_INT32"}}
+        reason = f"Cast to {target} became one to int32: TensorFlow.js has no {target}"
+        return Rewrite(nodes=[{**node, "attr": attr}], reason=reason)
+    if target != "bool":
         return None
     if source is None or js_dtype(source) not in {"float32", "int32"}:
         return None
@@ -90,16 +105,17 @@ def _rewrite_lookup(node: Json, scope: Scope) -> Rewrite | None:
 
 
 def _rewrite_one_hot(node: Json, scope: Scope) -> Rewrite | None:
-    """Write a one-hot encoding of floats as one of whole numbers, scaled to the two values.
+    """Write a one-hot encoding of floats or booleans as a choice by one of whole numbers.
 
     The kernel of the wasm backend writes whole numbers for every dtype, so that 1.0 becomes
-    1.4e-45 (tfjs-backend-wasm/src/cc/kernels/OneHot.cc).
+    1.4e-45, and booleans, of one byte, are written beyond the result
+    (tfjs-backend-wasm/src/cc/kernels/OneHot.cc).
     """
     dtype = parse_dtype(attribute(node, "T", "type"))
-    if dtype is None or js_dtype(dtype) != "float32":
+    if dtype is None or js_dtype(dtype) not in {"float32", "bool"}:
         return None
     indices, depth, on, off, *controls = node["input"]
-    whole, kind = {"T": {"type": "DT_INT32"}}, {"T": node["attr"]["T"]}
+    whole: Json = {"T": {"type": "DT_INT32"}}
 
     def make(part: str, op: str, inputs: list[str], attr: Json) -> Json:
         return {"name": scope.new_name(node, part), "op": op, "input": inputs, "attr": attr}
@@ -108,27 +124,38 @@ def _rewrite_one_hot(node: Json, scope: Scope) -> Rewrite | None:
     zero = make("zero", "ZerosLike", [depth], whole)
     given = [indices, depth, scope.reference(one), scope.reference(zero), *controls]
     hot = make("hot", "OneHot", given, {**node["attr"], **whole})
-    types = {"SrcT": whole["T"], "DstT": kind["T"]}
-    cast = make("cast", "Cast", [scope.reference(hot)], types)
-    height = make("height", "Sub", [on, off], kind)
-    inputs = [scope.reference(cast), scope.reference(height)]
-    stretched = make("stretched", "Mul", inputs, kind)
-    made = make("y", "AddV2", [scope.reference(stretched), off], kind)
+    cold = make("cold", "ZerosLike", [scope.reference(hot)], whole)
+    pair = [scope.reference(hot), scope.reference(cold)]
+    is_on = make("is_on", "NotEqual", pair, whole)
+    made = make("y", "SelectV2", [scope.reference(is_on), on, off], {"T": node["attr"]["T"]})
     made["name"] = node["name"]
-    reason = "OneHot of floats became one of whole numbers: the wasm backend writes these as floats"
-    return Rewrite(nodes=[one, zero, hot, cast, height, stretched, made], reason=reason)
+    chosen = [made]
+    if js_dtype(dtype) == "bool":
+        chosen = (rewrite_select(made, scope) or Rewrite(nodes=chosen, reason="")).nodes
+    reason = f"OneHot of {dtype} became one of whole numbers: the wasm backend writes only these"
+    return Rewrite(nodes=[one, zero, hot, cold, is_on, *chosen], reason=reason)
 
 
 REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
+    "Abs": rewrite_whole,
+    "AvgPool3D": rewrite_pool_3d,
     "Cast": _rewrite_cast,
+    "ClipByValue": rewrite_clip,
     "Conv3D": rewrite_convolution_3d,
     "Erfc": _rewrite_erfc,
+    "FloorDiv": rewrite_floor_div,
     "LookupTableFind": _rewrite_lookup,
     "LookupTableFindV2": _rewrite_lookup,
     "MatMul": _rewrite_matmul,
-    "MaxPool3D": rewrite_max_pool_3d,
+    "MaxPool3D": rewrite_pool_3d,
+    "Neg": rewrite_whole,
     "OneHot": _rewrite_one_hot,
+    "ResizeNearestNeighbor": rewrite_resize,
     "ReverseV2": rewrite_reverse,
+    "Select": rewrite_select,
     "SelectV2": rewrite_select,
+    "Square": rewrite_whole,
+    "SquaredDifference": rewrite_whole,
+    "Where": rewrite_where,
     **dict.fromkeys(PLAIN_OPS, rewrite_fused),
 }

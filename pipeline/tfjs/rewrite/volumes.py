@@ -2,10 +2,10 @@
 
 MaxPool3D: the kernel of the wasm backend starts from the smallest positive number, not from the
 least (tfjs-backend-wasm/src/cc/kernels/MaxPool3D.cc: `numeric_limits<float>::min()`), so that a
-window of negative values gives 1.2e-38. Conv3D: if the steps are wider than the window, the padding
-for SAME becomes negative (`get3DPadAndOutInfo` in tfjs-core/src/ops/conv_util.ts), and all backends
-start one step late. The graph computes the sizes of a volume when it runs, so no weight is needed.
-This module opens no file.
+window of negative values gives 1.2e-38. AvgPool3D and Conv3D: if the steps are wider than the
+window, the padding for SAME becomes negative (`get3DPadAndOutInfo` of conv_util.ts in tfjs-core),
+and all backends start one step late. The graph computes the sizes of a volume when it runs, so no
+weight is needed. This module opens no file.
 """
 
 from base64 import b64encode
@@ -19,17 +19,19 @@ _INT32: Json = {"type": "DT_INT32"}
 _NEVER_NEGATIVE = {"Abs", "Exp", "Relu", "Relu6", "Sigmoid", "Softmax", "Softplus", "Square"}
 
 
-def rewrite_max_pool_3d(node: Json, scope: Scope) -> Rewrite | None:
+def rewrite_pool_3d(node: Json, scope: Scope) -> Rewrite | None:
     """Pool images: the depth of (batch, depth, row * column, channel), then rows and columns.
 
-    A window narrower than its steps is right in this form too.
+    A window narrower than its steps is right in this form too. A mean of means is the mean, because
+    all windows at one place have the same number of elements.
     """
     value, *controls = node["input"]
     windows, steps = _list(node, "ksize"), _list(node, "strides")
     if not _is_known(node, windows, steps):
         return None
     narrow = any(size < step for size, step in zip(windows, steps, strict=True))
-    if scope.op(value) in _NEVER_NEGATIVE and not (narrow and _is_padded(node)):
+    is_right = node["op"] == "AvgPool3D" or scope.op(value) in _NEVER_NEGATIVE
+    if is_right and not (narrow and _is_padded(node)):
         return None
     made = _Made(node, scope)
     batch, depth, rows, columns, channels = made.sizes("shape", value, _NUM_AXES)
@@ -44,7 +46,12 @@ def rewrite_max_pool_3d(node: Json, scope: Scope) -> Rewrite | None:
     made.reshape("y", wide, [batch, depth, rows, columns, channels])
     made.nodes[-1]["name"] = node["name"]
     made.nodes[-1]["input"] += controls
-    reason = "MaxPool3D became MaxPool twice: the wasm backend takes what is negative for zero"
+    why = {
+        "AvgPool3D": "TensorFlow.js pads narrow windows by less than nothing",
+        "MaxPool3D": "the wasm backend takes what is negative for zero",
+    }
+    op = node["op"]
+    reason = f"{op} became {op.removesuffix('3D')} twice: {why[op]}"
     return Rewrite(nodes=made.nodes, reason=reason)
 
 
@@ -108,7 +115,7 @@ class _Made:
         attr["data_format"] = {"s": b64encode(b"NHWC").decode()}
         for key, (rows, columns) in (("ksize", window), ("strides", steps)):
             attr[key] = {"list": {"i": ["1", str(rows), str(columns), "1"]}}
-        return self._add(part, "MaxPool", [value], attr)
+        return self._add(part, self._node["op"].removesuffix("3D"), [value], attr)
 
     def _add(self, part: str, op: str, inputs: list[str], attr: Json) -> str:
         name = self._scope.new_name(self._node, part)

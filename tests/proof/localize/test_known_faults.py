@@ -1,4 +1,4 @@
-"""Known faults: those of nodes that a repair would replace."""
+"""Known faults: those of nodes that a repair would replace, and those of shaders."""
 
 import pytest
 from graph_models import Json, node
@@ -17,5 +17,14 @@ def test_a_repair_that_applies_names_the_fault(kind: str, fault: str | None) -> 
     types = {"SrcT": {"type": "DT_FLOAT"}, "DstT": {"type": kind}}
     cast: Json = {"name": "y", "op": "Cast", "input": ["x"], "attr": types}
 
-    assert find_known_fault({"node": [node("x", "Relu", []), cast]}, "y") == fault
-    assert find_known_fault({"node": [node("x", "Relu", []), cast]}, "x") is None
+    assert find_known_fault({"node": [node("x", "Relu", []), cast]}, "y", backend="wasm") == fault
+    assert find_known_fault({"node": [node("x", "Relu", []), cast]}, "x", backend="wasm") is None
+
+
+@pytest.mark.parametrize(("backend", "is_known"), [("wasm", False), ("webgl", True)])
+def test_a_sine_of_a_shader_has_a_fault_that_is_known(
+    backend: str, is_known: bool
+) -> None:  # a case
+    fault = find_known_fault({"node": [node("y", "Sin", ["x"])]}, "y", backend=backend)
+
+    assert ("2^-11 in a sine" in (fault or "")) == is_known

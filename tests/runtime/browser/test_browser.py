@@ -89,7 +89,7 @@ def test_outputs_come_back_by_their_published_names(
     logit = X @ weights["kernel"] + weights["bias"]
     np.testing.assert_allclose(found.outputs[0]["logit"], logit, rtol=1e-5, atol=1e-6)
     assert found.first_ms is not None
-    assert found.rss_bytes is None
+    assert (found.rss_bytes, found.lacking) == (None, {})
 
 
 def test_every_dtype_goes_in_and_comes_out(browser: Browser, tmp_path: Path) -> None:
@@ -133,6 +133,30 @@ def test_an_op_that_webgpu_lacks_is_named(browser: Browser, tmp_path: Path) -> N
 
     assert (found.status, found.outputs) == ("unsupported", {})
     assert list(found.missing_ops) == ["StringToHashBucketFast"]
+    # webgl has the op, and its run knows that webgpu does not.
+    other = run_model(browser, tmp_path, model, backend="webgl", x=text)
+    assert (other.status, other.lacking) == ("ok", {"webgpu": ["StringToHashBucketFast"]})
+
+
+def test_sizes_that_webgpu_computes_are_read_at_once(browser: Browser, tmp_path: Path) -> None:
+    model = write_model(
+        tmp_path / "m",
+        [
+            typed("sizes", "FloorMod", ["left", "right"], T="int32"),
+            typed("y", "Reshape", ["x", "sizes"]),
+        ],
+        inputs={"x": ("float32", (8,)), "left": ("int32", (2,)), "right": ("int32", (2,))},
+        outputs={"y": "y:0"},
+    )
+    given: dict[str, Any] = {
+        "left": np.array([29, 22], np.int32),
+        "right": np.array([9, 9], np.int32),
+    }
+
+    found = run_model(browser, tmp_path, model, backend="webgpu", x=X[0], **given)
+
+    assert found.error is None
+    np.testing.assert_array_equal(found.outputs[0]["y"], X[0].reshape(2, 4))
 
 
 def test_a_fault_of_a_model_says_where(browser: Browser, tmp_path: Path) -> None:

@@ -1,24 +1,18 @@
 """State of SavedModels: variables that a function assigns, proved in the real TensorFlow.js."""
 
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import stateful_models
-import tfjs_runtime
+from both_runtimes import Submit, convert_source, run_both
 
 from pipeline.errors import ConversionError
-from pipeline.proof.vector_files import Vectors, load_vectors
-from pipeline.records.flags import ConversionFlags
+from pipeline.proof.vector_files import Vectors
 from pipeline.records.source import Conversion
 from pipeline.runtime.run_models import Runs
-from pipeline.tfjs.model.model_json import format_model_json, load_model_json
-from pipeline.tfjs.model.signature import read_signature
-from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -31,9 +25,6 @@ REFER = "pipeline.tf.saved_model.saved_model_reference:run_saved_model"
 def pool() -> Iterator[TensorFlowPool]:
     with TensorFlowPool(max_workers=1) as pool:
         yield pool
-
-
-Submit = Callable[..., Any]
 
 
 @pytest.fixture
@@ -50,12 +41,7 @@ Convert = Callable[..., Conversion]
 @pytest.fixture
 def convert(submit: Submit, tmp_path: Path) -> Convert:
     def convert_now(name: str, **flags: Any) -> Conversion:
-        base = tmp_path / "base"
-        shutil.rmtree(base, ignore_errors=True)
-        base.mkdir()
-        source = stateful_models.built() / name
-        asked = ConversionFlags(**flags)
-        return Conversion.model_validate(submit(CONVERT, source=source, folder=base, flags=asked))
+        return convert_source(submit, CONVERT, stateful_models.built() / name, tmp_path, **flags)
 
     return convert_now
 
@@ -69,26 +55,9 @@ def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
 
     def prove_now(name: str, **flags: Any) -> tuple[Conversion, Vectors, Runs]:
         record = convert(name, **flags)
-        base, folder = tmp_path / "base", tmp_path / "reference"
-        folder.mkdir()
-        model_json = load_model_json(base / "model.json")
-        content, _ = rewrite_graph(model_json.content)
-        (base / "model.json").write_bytes(format_model_json(replace(model_json, content=content)))
-        submit(
-            REFER,
-            source=stateful_models.built() / name,
-            folder=folder,
-            signature=read_signature(model_json, record),
-            record=record,
-            seed=name,
-            task=None,
-            given=None,
-            contracts={},
-            flags=ConversionFlags(**flags),
-        )
-        vectors = load_vectors(folder)
-        inputs = [vector.inputs for vector in vectors.vectors]
-        return record, vectors, tfjs_runtime.run(tmp_path, {"base": base}, inputs)
+        source = stateful_models.built() / name
+        proof = run_both(submit, REFER, source, tmp_path, record, **flags)
+        return record, proof.vectors, proof.runs
 
     return prove_now
 

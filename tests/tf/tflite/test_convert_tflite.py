@@ -1,17 +1,15 @@
 """Conversion of small real TensorFlow Lite files, proved in the real TensorFlow.js."""
 
 import importlib
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tfjs_runtime
 import tflite_models
+from both_runtimes import Submit, convert_source, run_both
 
 from pipeline.errors import (
     ConversionError,
@@ -19,14 +17,11 @@ from pipeline.errors import (
     SignatureError,
     UntrustedSourceError,
 )
-from pipeline.proof.inputs.find_contracts import find_contracts
-from pipeline.proof.vector_files import Vectors, load_vectors
-from pipeline.records.flags import ConversionFlags
+from pipeline.proof.vector_files import Vectors
 from pipeline.records.source import Conversion, Tie
 from pipeline.runtime.run_models import Runs
-from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
-from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -43,9 +38,6 @@ def pool() -> Iterator[TensorFlowPool]:
         yield pool
 
 
-Submit = Callable[..., Any]
-
-
 @pytest.fixture
 def submit(pool: TensorFlowPool, tmp_path: Path) -> Submit:
     def submit_now(function: str, **arguments: Any) -> Any:
@@ -60,12 +52,7 @@ Convert = Callable[..., Conversion]
 @pytest.fixture
 def convert(submit: Submit, tmp_path: Path) -> Convert:
     def convert_now(name: str, **flags: Any) -> Conversion:
-        base = tmp_path / "base"
-        shutil.rmtree(base, ignore_errors=True)
-        base.mkdir()
-        source = tflite_models.built() / name
-        asked = ConversionFlags(**flags)
-        return Conversion.model_validate(submit(CONVERT, source=source, folder=base, flags=asked))
+        return convert_source(submit, CONVERT, tflite_models.built() / name, tmp_path, **flags)
 
     return convert_now
 
@@ -79,29 +66,12 @@ def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Prove:
 
     def prove_now(name: str, **flags: Any) -> tuple[Vectors, Runs]:
         record = convert(name, **flags)
-        base, folder = tmp_path / "base", tmp_path / "reference"
-        folder.mkdir()
-        model_json = load_model_json(base / "model.json")
-        content, _ = rewrite_graph(model_json.content)
-        (base / "model.json").write_bytes(format_model_json(replace(model_json, content=content)))
-        signature = read_signature(model_json, record)
-        contracts = find_contracts(model_json, base, signature.inputs, record)
-        answer = submit(
-            REFER,
-            source=tflite_models.built() / name,
-            folder=folder,
-            signature=signature,
-            record=record,
-            seed=name,
-            task=None,
-            given=None,
-            contracts=contracts,
-            flags=ConversionFlags(**flags),
-        )
-        (tmp_path / NOTES).write_text("\n".join(answer["notes"]))
-        vectors = load_vectors(folder)
-        inputs = [vector.inputs for vector in vectors.vectors]
-        return vectors, tfjs_runtime.run(tmp_path, {"base": base}, inputs)
+        source = tflite_models.built() / name
+        proof = run_both(submit, REFER, source, tmp_path, record, **flags)
+        notes = proof.answer["notes"]
+        (tmp_path / NOTES).write_text("\n".join(notes))
+        assert proof.answer["judged_as"] in {None, *notes}
+        return proof.vectors, proof.runs
 
     return prove_now
 
@@ -140,8 +110,14 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("detection_by_class.tflite", {}, 1e-5, id="boxes class by class"),
         pytest.param("detection_of_two.tflite", {}, 1e-5, id="boxes with two classes each"),
         pytest.param("svdf.tflite", {}, 1e-5, id="a tensor that an operator keeps"),
+        pytest.param("svdf_int8.tflite", {}, 0.0, id="the same in whole numbers"),
         pytest.param("svdf_int8.tflite", {"dequantize": True}, 1e-5, id="its float form"),
         pytest.param("sparse.tflite", {}, 1e-5, id="sparse weights"),
+        pytest.param("pooling.tflite", {}, 0.0, id="pooling with places, and back"),
+        pytest.param("pooling_wide.tflite", {}, 0.0, id="windows that are no squares"),
+        pytest.param("pooling_overlap.tflite", {}, 0.0, id="windows that overlap"),
+        pytest.param("landmarks.tflite", {}, 1e-4, id="landmarks"),
+        pytest.param("landmarks_1.tflite", {}, 1e-4, id="landmarks in their first version"),
     ],
 )
 def test_tensorflow_js_returns_what_the_interpreter_does(
@@ -169,6 +145,7 @@ def test_tensorflow_js_returns_what_the_interpreter_does(
         pytest.param("int8.tflite", {"dequantize": True}, {"the float form of"}, id="float form"),
         pytest.param("dynamic.tflite", {}, {"also rounds activations"}, id="weights of 8 bits"),
         pytest.param("float32.tflite", {}, set(), id="float32"),
+        pytest.param("landmarks.tflite", {}, {"followed in numpy"}, id="operators of MediaPipe"),
     ],
 )
 def test_a_note_tells_how_far_other_ways_to_compute_are(
@@ -177,7 +154,10 @@ def test_a_note_tells_how_far_other_ways_to_compute_are(
     prove(name, **flags)
 
     notes = (tmp_path / NOTES).read_text()
-    known = {"differ by up to", "the float form of", "also rounds activations"}
+    known = {
+        *("differ by up to", "the float form of", "also rounds activations"),
+        "followed in numpy",
+    }
     assert {text for text in known if text in notes} == told
 
 
@@ -239,6 +219,28 @@ def test_the_inspection_offers_the_float_form(submit: Submit, name: str, *, offe
     summary = submit(SUMMARIZE, source=tflite_models.built() / name)
 
     assert any("dequantize: true" in remark for remark in summary["remarks"]) is offered
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        # 5 steps of 2 samples with eight matrices of 4 x 3 and a projection of 3 x 4.
+        ("lstm_with_all", 10 * 9 * 12),
+        ("lstm_both_ways", 10 * 2 * (4 * 12 + 4 * 16)),
+        ("rnn_both_ways", 10 * 2 * (12 + 16)),
+        ("svdf", 2 * (24 + 40)),
+        # 5 steps of 1 sample: four matrices of 3 x 2 and four of 3 x 3.
+        ("recurrent_int8", 5 * (4 * 6 + 4 * 9)),
+    ],
+)
+def test_the_inspection_counts_the_products_of_layers_with_steps(
+    submit: Submit, name: str, number: int
+) -> None:
+    summary = submit(SUMMARIZE, source=tflite_models.built() / f"{name}.tflite")
+
+    (signature,) = summary["signatures"].values()
+    assert sum(signature["multiply_adds"].values()) == number
+    assert (signature["counted"], signature["unknown"]) == (1, [])
 
 
 def test_a_model_without_whole_numbers_has_no_other_form(convert: Convert) -> None:
@@ -320,8 +322,6 @@ def run_in_one_interpreter(name: str, values: Sequence[Any]) -> list[Any]:
                      id="a signature has to be chosen"),
         pytest.param("random.tflite", ConversionError, r"RANDOM_STANDARD_NORMAL \(subgraphs\[0\]"
                      r".operators\[0\]\): it returns random numbers", id="random numbers"),
-        pytest.param("svdf_int8.tflite", ConversionError, "SVDF .*`dequantize: true`",
-                     id="whole numbers of 16 bits"),
         pytest.param("file.tflite", UntrustedSourceError, "ReadFile", id="a file of this machine"),
     ],
 )  # fmt: skip

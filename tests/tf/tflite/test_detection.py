@@ -19,7 +19,7 @@ pytestmark = pytest.mark.tensorflow
 )
 def test_what_the_memory_held_before_is_set_to_zero(name: str, filled: int) -> None:
     # TensorFlow is imported when these tests run, not when they are collected.
-    parse = importlib.import_module("pipeline.tf.tflite.tflite_model").parse_tflite
+    parse = importlib.import_module("pipeline.tf.tflite.read_tflite").parse_tflite
     (graph, *_) = parse((tflite_models.built() / name).read_bytes(), name).subgraphs
     numbers = graph.operators[-1].outputs
     lists = [np.full((1, 8, 4), 7.0), np.full((1, 8), 7.0), np.full((1, 8), 7.0)]

@@ -24,7 +24,7 @@ def module(name: str) -> Any:
 def read(name: str) -> Any:
     """Return the model of a small file."""
     content = (tflite_models.built() / name).read_bytes()
-    return module("tflite_model").parse_tflite(content, name)
+    return module("read_tflite").parse_tflite(content, name)
 
 
 def run_both(name: str, *, cut: bool = True) -> tuple[Any, Any]:
@@ -38,7 +38,7 @@ def run_both(name: str, *, cut: bool = True) -> tuple[Any, Any]:
             subgraphs=[replace(graph, tensors=[replace(each, cut=None) for each in graph.tensors])],
         )
     content = module("rewrite_file").write_float_form(form)
-    written = module("tflite_model").parse_tflite(content, name)
+    written = module("read_tflite").parse_tflite(content, name)
     stream = np.random.default_rng(3)
     shape = model.subgraphs[0].tensors[0].shape
     pictures = [stream.uniform(-1, 1, shape).astype(np.float32) for _ in range(4)]
@@ -92,7 +92,7 @@ def test_all_tensors_are_real_values() -> None:
     content = module("rewrite_file").write_float_form(
         module("float_form").make_float_form(read("int8.tflite"))
     )
-    written = module("tflite_model").parse_tflite(content, "m.tflite")
+    written = module("read_tflite").parse_tflite(content, "m.tflite")
 
     graph = written.subgraphs[0]
     assert {tensor.dtype for tensor in graph.tensors} <= {"float32", "int32"}

@@ -22,5 +22,11 @@ def test_what_is_built_is_in_the_schema_and_not_refused() -> None:
     assert not built & operators.REFUSED.keys()
     assert built - set(model.OPERATORS.values()) == {
         "Convolution2DTransposeBias",
+        "Landmarks2TransformMatrix",
+        "MaxPoolingWithArgmax2D",
+        "MaxUnpooling2D",
         "TFLite_Detection_PostProcess",
+        "TransformLandmarks",
+        "TransformTensor",
+        "TransformTensorBilinear",
     }

@@ -22,7 +22,7 @@ def read(
     files: Mapping[str, str] | None = None,
 ) -> tuple[Any, Any, Any]:
     """Return model, ends and metadata of a small file with metadata."""
-    model_module = importlib.import_module("pipeline.tf.tflite.tflite_model")
+    model_module = importlib.import_module("pipeline.tf.tflite.read_tflite")
     signature = importlib.import_module("pipeline.tf.tflite.tflite_signature")
     content = (tflite_models.built() / name).read_bytes()
     written = add_metadata(content, about=about, inputs=inputs, outputs=outputs, files=files)

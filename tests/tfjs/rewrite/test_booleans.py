@@ -50,10 +50,11 @@ def test_reversed(tmp_path: Path, backend: str) -> None:
 
 @pytest.mark.network
 @pytest.mark.parametrize("backend", ["wasm", "cpu"])
-def test_chosen(tmp_path: Path, backend: str) -> None:
+@pytest.mark.parametrize("op", ["Select", "SelectV2"])
+def test_chosen(tmp_path: Path, op: str, backend: str) -> None:
     model = write_model(
         tmp_path / "m",
-        [typed("y", "SelectV2", ["which", "x", "other"], T="bool")],
+        [typed("y", op, ["which", "x", "other"], T="bool")],
         inputs={"which": ("bool", (-1, 1)), "x": ("bool", (-1, 20)), "other": ("bool", (20,))},
         outputs={"y": "y:0"},
     )

@@ -79,6 +79,26 @@ def test_the_largest_of_negative_values(
 
 @pytest.mark.network
 @pytest.mark.parametrize("backend", ["wasm", "cpu"])
+def test_the_mean_of_single_elements(tmp_path: Path, backend: str) -> None:
+    model = write_model(
+        tmp_path / "m",
+        [pool("x", (1, 1, 1), (2, 2, 2), "SAME") | {"op": "AvgPool3D"}],
+        inputs={"x": ("float32", (-1, 5, 6, 7, 3))},
+        outputs={"y": "y:0"},
+    )
+    before = run_one(tmp_path / "before", model, backend, x=VOLUMES)
+    content, (sentence,) = rewrite_graph(load(model))
+    store(model, content)
+    after = run_one(tmp_path / "after", model, backend, x=VOLUMES)
+
+    np.testing.assert_allclose(after.outputs[0]["y"], VOLUMES[:, ::2, ::2, ::2], rtol=1e-6)
+    assert not np.allclose(before.outputs[0]["y"], VOLUMES[:, ::2, ::2, ::2])
+    assert sentence.startswith("AvgPool3D became AvgPool twice")
+    assert rewrite_graph(content) == (content, [])
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("backend", ["wasm", "cpu"])
 def test_in_a_library_function(tmp_path: Path, backend: str) -> None:
     model = write_model(
         tmp_path / "m",

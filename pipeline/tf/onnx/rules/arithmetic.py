@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.layout.elementwise import elementwise
-from pipeline.tf.layout.value import Value, is_float, is_integer
+from pipeline.tf.layout.value import Category, Value, is_float, is_integer
 from pipeline.tf.onnx.call import Call, Rule, Table
 from pipeline.tf.onnx.onnx_model import dtype_name
 
@@ -215,9 +215,9 @@ def _cast(call: Call) -> Value:
     value, dtype = call.value(0), dtype_name(int(call.attribute("to", 0)))
     if dtype is None:
         raise call.refuse("it does not say what it casts to")
-    if value.dtype == dtype:
+    if value.dtype == dtype or (dtype == "str" and isinstance(value.dtype, Category)):
         return value
-    if "str" in (value.dtype, dtype):
+    if "str" in (value.dtype, dtype) or isinstance(value.dtype, Category):
         raise call.refuse("it casts from or to texts")
     if dtype == "bool":
         return elementwise(lambda a: tf.not_equal(a, tf.zeros([], a.dtype)), [value], dtype)

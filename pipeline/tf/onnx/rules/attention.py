@@ -1,4 +1,4 @@
-"""Attention as ONNX Runtime's own operators have it: Attention, MultiHeadAttention, rotary positions.
+"""Attention as ONNX Runtime's own operators have it, and rotary positions.
 
 The heads of queries, keys and values are apart, (batch, heads, tokens, width), where they are
 multiplied. Caches of keys and values are inputs and outputs of the graph; those that grow in the
@@ -70,9 +70,7 @@ def _split_heads(tensor: Any, batch: Size, tokens: Size, num_heads: int) -> Head
     )
 
 
-def _attend(
-    query: Heads, key: Heads, value: Heads, scale: float, biases: Sequence[Any]
-) -> Value:
+def _attend(query: Heads, key: Heads, value: Heads, scale: float, biases: Sequence[Any]) -> Value:
     """Return (batch, queries, heads * width): what the queries take of the values.
 
     Args:
@@ -100,8 +98,9 @@ def _read_scale(call: Call, width: int) -> float:
 def _causal(query: Heads, key: Heads) -> Any:
     """Return a bias that keeps each query from the keys behind it; the last ones stand together."""
     if is_known(query.tokens) and is_known(key.tokens):
-        rows, columns = np.arange(query.tokens), np.arange(key.tokens)  # type: ignore[arg-type]
-        behind = columns[None] > rows[:, None] + (key.tokens - query.tokens)
+        num_queries, num_keys = int(query.tokens), int(key.tokens)
+        last = np.arange(num_keys - num_queries, num_keys)
+        behind = np.arange(num_keys)[None] > last[:, None]
         return tf.constant(np.where(behind, np.float32(_LOWEST), np.float32(0)))
     rows = tf.range(materialize(query.tokens)) + materialize(key.tokens - query.tokens)
     behind = tf.range(materialize(key.tokens)) > tf.expand_dims(rows, 1)

@@ -191,7 +191,7 @@ def _normalize_root_of_sum(call: Call) -> list[Value]:
 
 
 def _divide_by_root(value: Value, scale: Value, axis: int, epsilon: float) -> Value:
-    """Return a value divided by the root of its mean square over the axes from one on, and scaled."""
+    """Return a value over the root of its mean square, from one axis to the last, and scaled."""
     places = [value.order.index(each) for each in range(axis, value.rank)]
 
     def divide(tensor: Any) -> Any:

@@ -113,7 +113,7 @@ def _scan_batch(call: Call) -> list[Any]:
     if not is_known(batch):
         raise call.refuse("the size of its batch is not known")
     rows = []
-    for number in range(int(batch)):  # type: ignore[arg-type]
+    for number in range(int(batch)):
         place = constant(np.asarray(number))
         parts = [take(value, place, 0) for value in values]
         rows.append(_scan_values(call, parts, call.attribute("directions")))

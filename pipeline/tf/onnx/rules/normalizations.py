@@ -1,7 +1,6 @@
 """Normalizations: by constants, by the mean and variance of some axes, by a norm, by neighbours."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,8 @@ import tensorflow as tf
 
 from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.reshape import reshape
-from pipeline.tf.layout.sizes import Size, is_known, product
-from pipeline.tf.layout.value import Value, arrange, constant, is_float, natural, wrap
+from pipeline.tf.layout.sizes import Size, is_known
+from pipeline.tf.layout.value import Value, arrange, constant, wrap
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.rules.reductions import reduce
 
@@ -18,16 +17,16 @@ _EPSILON = 1e-5
 
 
 def fold_statistics(
-    scale: Any, bias: Any, mean: Any, variance: Any, epsilon: float
+    epsilon: float, scale: Any, bias: Any, mean: Any, variance: Any
 ) -> tuple[Any, Any]:
     """Return the factor and the summand that a normalization by constants is, of float64.
 
     Args:
-        scale: Array (channels,), as all of them.
+        epsilon: What is added to the variance.
+        scale: Array (channels,), as all of them: what is multiplied by.
         bias: What is added in the end.
         mean: The mean to take away.
         variance: The variance to divide by the root of.
-        epsilon: What is added to the variance.
     """
     wide = [np.asarray(each, np.float64) for each in (scale, bias, mean, variance)]
     factor = wide[0] / np.sqrt(wide[3] + epsilon)
@@ -52,7 +51,7 @@ def _normalize_batch(call: Call) -> Any:
     if not all(part.is_known for part in parts):
         wide = [_per_channel(part, value.rank) for part in parts]
         return _apply(value, wide[2], wide[3], wide[:2], epsilon)
-    factor, summand = fold_statistics(*(part.array for part in parts), epsilon=epsilon)
+    factor, summand = fold_statistics(epsilon, *(part.array for part in parts))
     numbers = [
         _per_channel(constant(array.astype(np.float32)), value.rank) for array in (factor, summand)
     ]
@@ -108,7 +107,7 @@ def _normalize_instance(call: Call) -> Value:
 
 
 def _normalize_groups(call: Call) -> Value:
-    """GroupNormalization: scale and bias are of each group before version 21, then of each channel."""
+    """GroupNormalization: scale and bias are per group before version 21, then per channel."""
     value = call.value(0)
     groups, channels = int(call.attribute("num_groups")), value.sizes[1]
     if not is_known(channels):
@@ -193,9 +192,7 @@ def _sum_neighbours(held: Any, size: int) -> Any:
     before = (size - 1) // 2
     pads = [(0, 0)] * (len(held.shape) - 1) + [(before, size - 1 - before)]
     padded = tf.pad(held, pads)
-    return tf.add_n(
-        [padded[..., place : place - size + 1 or None] for place in range(size)]
-    )
+    return tf.add_n([padded[..., place : place - size + 1 or None] for place in range(size)])
 
 
 RULES: Table = {

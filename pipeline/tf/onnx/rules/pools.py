@@ -1,7 +1,6 @@
 """Pools: the largest, the mean or a norm of the elements in a window, or of all in a channel."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import tensorflow as tf
 from pipeline.tf.layout.convolution import Window
 from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.pooling import average_pool, find_largest, max_pool, round_up, sum_pool
-from pipeline.tf.layout.sizes import Size, is_known, materialize
+from pipeline.tf.layout.sizes import Size, is_known, materialize, product
 from pipeline.tf.layout.value import Value, wrap
 from pipeline.tf.onnx.call import Call, Rule, Table
 from pipeline.tf.onnx.rules.convolutions import window_of
@@ -19,7 +18,7 @@ from pipeline.tf.onnx.sizes_of_shapes import listed_sizes
 
 
 def _find_window(call: Call) -> tuple[Window, bool]:
-    """Return the window of a pool, and whether its padding is SAME, which it then does not state."""
+    """Return the window of a pool, and whether its padding is SAME, which it does not state."""
     value = call.value(0)
     space = value.sizes[2:]
     is_same = (
@@ -103,7 +102,7 @@ def _max(tensor: Any, axes: list[int], keep: bool) -> Any:  # noqa: FBT001
     return tf.reduce_max(tensor, axis=axes, keepdims=keep)
 
 
-def _global_norm(call: Call) -> Value:
+def _global_norm(call: Call) -> Any:
     power = int(call.attribute("p", 2))
 
     def compute(tensor: Any, axes: list[int], keep: bool) -> Any:  # noqa: FBT001
@@ -128,8 +127,12 @@ def _unpool(call: Call) -> Value:
         found = listed_sizes(call.value(2))
         if found is None:
             raise call.refuse("its output_shape is computed")
-        sizes = found
-    total = materialize(_product(sizes))
+        if tuple(found) != tuple(sizes):
+            raise call.refuse(
+                "its output_shape is not that of the window, so that the standard and ONNX "
+                "Runtime read its indices differently"
+            )
+    total = materialize(product(sizes))
     places = tf.reshape(call.plain(1), [-1, 1])
     zeros = tf.zeros(tf.reshape(total, [1]))
     flat = tf.tensor_scatter_nd_update(zeros, places, tf.reshape(value.plain, [-1]))
@@ -137,15 +140,8 @@ def _unpool(call: Call) -> Value:
     return wrap(made, value.dtype, sizes=sizes)
 
 
-def _product(sizes: Sequence[Size]) -> Size:
-    total: Size = 1
-    for size in sizes:
-        total = total * size
-    return total
-
-
 def _pool_regions(call: Call) -> Value:
-    """MaxRoiPool: the largest element in each cell of a grid over each region, 0 in an empty one."""
+    """MaxRoiPool: the largest element in each cell of a grid over each region, 0 if it is empty."""
     value, regions = call.value(0), call.plain(1)
     scale = float(call.attribute("spatial_scale", 1.0))
     rows, columns = (int(n) for n in call.attribute("pooled_shape"))
@@ -169,7 +165,7 @@ _HUGE = float(np.finfo(np.float32).max)
 
 
 def _cells(first: Any, last: Any, count: int, size: Any) -> Any:
-    """Return whether each place of an axis lies in each cell of each region: (regions, cells, size)."""
+    """Return whether places of an axis lie in the cells of regions: (regions, cells, size)."""
     step = tf.cast(tf.maximum(last - first + 1, 1), tf.float32) / count
     number = tf.range(count, dtype=tf.float32)
     starts = tf.floor(step[:, None] * number) + tf.cast(first[:, None], tf.float32)

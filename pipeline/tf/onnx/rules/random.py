@@ -1,4 +1,4 @@
-"""Random numbers: other ones in each run and runtime, so nothing can be proved of them. And Dropout."""
+"""Random numbers, other ones in each run and runtime; and Dropout, which draws none."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -69,7 +69,7 @@ class Cell:
         return tf.clip_by_value(value, -self.clip, self.clip) if self.clip > 0 else value
 
 
-def _rnn_step(call: Call, cell: Cell) -> Step:
+def _rnn_step(_: Call, cell: Cell) -> Step:
     def step(value: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         total = value + tf.matmul(states[0], cell.recurrent)
         output = cell.activations[0](cell.limit(total))
@@ -151,9 +151,7 @@ class Layer:
 
 _RNN = Layer(make_step=_rnn_step, num_gates=1, defaults=("tanh",))
 _GRU = Layer(make_step=_gru_step, num_gates=3, defaults=("sigmoid", "tanh"))
-_LSTM = Layer(
-    make_step=_lstm_step, num_gates=4, defaults=("sigmoid", "tanh", "tanh"), num_states=2
-)
+_LSTM = Layer(make_step=_lstm_step, num_gates=4, defaults=("sigmoid", "tanh", "tanh"), num_states=2)
 
 _DIRECTIONS: Mapping[str, Sequence[bool]] = {
     "forward": (False,), "reverse": (True,), "bidirectional": (False, True),
@@ -218,9 +216,7 @@ def _read_activations(call: Call, layer: Layer, count: int) -> Iterator[list[Act
     each = len(layer.defaults)
     if len(names) != each * count:
         raise FormatError(f"{call.node.label} has {len(names)} activations for {count} directions")
-    numbers = [
-        iter(call.attribute(name) or ()) for name in ("activation_alpha", "activation_beta")
-    ]
+    numbers = [iter(call.attribute(name) or ()) for name in ("activation_alpha", "activation_beta")]
     made = []
     for name in names:
         if name.lower() not in _ACTIVATIONS:
@@ -243,16 +239,16 @@ def _make_cell(call: Call, layer: Layer, number: int, activations: Sequence[Acti
     size = weights.sizes[1]
     if not is_known(size):
         raise call.refuse("the number of its cells is not known")
-    width = layer.num_gates * int(size)  # type: ignore[arg-type]
+    width = layer.num_gates * int(size)
     added, bias = _read_bias(call, number, width)
     if layer is _GRU and call.attribute("linear_before_reset", 0):
-        kept = width - int(size)  # type: ignore[arg-type]
+        kept = width - int(size)
         bias, early = _halve(bias, kept)
         added = added + early
     else:
         added, bias = added + bias, None
     return Cell(
-        size=int(size),  # type: ignore[arg-type]
+        size=int(size),
         recurrent=arrange(weights, (1, 0)).tensor,
         bias=bias,
         added=added,
@@ -302,9 +298,7 @@ def _project(call: Call, held: Value, number: int, cell: Cell) -> Any:
     return reshape_held(product, [*sizes, int(width)])
 
 
-def _first_states(
-    call: Call, layer: Layer, number: int, batch: Size, size: int
-) -> list[Any]:
+def _first_states(call: Call, layer: Layer, number: int, batch: Size, size: int) -> list[Any]:
     """Return the states before the first step: given, or zeros."""
     states = []
     for index in (5, 6)[: layer.num_states]:

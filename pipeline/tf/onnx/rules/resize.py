@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.tf.layout.resize import Axis, CannotResizeError, Sampling, resize
-from pipeline.tf.layout.sizes import Size, is_known
+from pipeline.tf.layout.sizes import Size, is_known, number_of
 from pipeline.tf.layout.value import Value, is_float
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.sizes_of_shapes import listed_sizes
@@ -35,9 +35,11 @@ def _resize(call: Call) -> Value:
         return _upsample(call)
     value = call.value(0)
     stated = call.attribute("axes")
-    numbers = range(value.rank) if stated is None else [
-        call.from_front(int(axis), value.rank) for axis in stated
-    ]
+    numbers = (
+        range(value.rank)
+        if stated is None
+        else [call.from_front(int(axis), value.rank) for axis in stated]
+    )
     sampling = Sampling(
         mode=call.attribute("mode", "nearest"),
         places=call.attribute("coordinate_transformation_mode", "half_pixel"),
@@ -74,7 +76,7 @@ def _scaled(call: Call, size: Size, scale: float) -> Axis:
     """Return an axis that is resized by a scale; the product is rounded down, as float32."""
     target: Size
     if is_known(size):
-        target = math.floor(np.float32(size) * np.float32(scale))  # type: ignore[arg-type]
+        target = math.floor(np.float32(size) * np.float32(scale))
         return Axis(size=size, target=target, scale=scale)
     ratio = Axis(size=size, target=size, scale=scale).ratio
     if ratio is None:
@@ -90,7 +92,7 @@ def _keep_aspect(
     """Return axes that are all resized by one scale, so that they fit into, or cover, the sizes."""
     if not all(map(is_known, (*sizes, *targets))):
         raise call.refuse("it keeps the aspect ratio of sizes that are not known")
-    pairs = [(int(a), int(b)) for a, b in zip(sizes, targets, strict=True)]  # type: ignore[call-overload]
+    pairs = [(number_of(a), number_of(b)) for a, b in zip(sizes, targets, strict=True)]
     choose = min if policy == "not_larger" else max
     scale = choose(target / size for size, target in pairs)
     return [

@@ -1,4 +1,4 @@
-"""Sequences and optional values: as far as their numbers are known, they leave no trace in the graph."""
+"""Sequences and optional values whose numbers are known: they leave no trace in the graph."""
 
 from typing import Any
 
@@ -90,11 +90,11 @@ def _split(call: Call) -> Listed:
         raise call.refuse("it splits an axis of a size that is not known")
     if not call.has(1) and not call.attribute("keepdims", 1):
         return Listed(
-            items=tuple(take(value, constant(np.asarray(i)), axis) for i in range(int(size)))  # type: ignore[arg-type]
+            items=tuple(take(value, constant(np.asarray(i)), axis) for i in range(int(size)))
         )
     parts = call.require(1, "sizes of its parts") if call.has(1) else np.array(1)
     if parts.ndim == 0:
-        step, whole = int(parts), int(size)  # type: ignore[arg-type]
+        step, whole = int(parts), int(size)
         parts = np.array([min(step, whole - first) for first in range(0, whole, step)])
     made = tf.split(value.tensor, [int(n) for n in parts], axis=value.order.index(axis))
     return Listed(items=tuple(wrap(part, value.dtype, order=value.order) for part in made))
@@ -106,8 +106,9 @@ def _map(call: Call) -> list[Any]:
     names = [end.name for end in graph.inputs]
     rows = []
     for number in range(len(_list(call))):
-        given = [v.items[number] if isinstance(v, Listed) else v for v in call.inputs]
-        rows.append(call.state.build(graph, {**call.scope, **dict(zip(names, given, strict=True))}))
+        given: list[Any] = [v.items[number] if isinstance(v, Listed) else v for v in call.inputs]
+        scope: dict[str, Any] = {**call.scope, **dict(zip(names, given, strict=True))}
+        rows.append(call.state.build(graph, scope))
     if not rows:
         return [Listed() for _ in graph.outputs]
     return [Listed(items=column) for column in zip(*rows, strict=True)]

@@ -287,79 +287,6 @@ def _fill(call: Call) -> Any:
     return wrap(filled, number.dtype.name, sizes=sizes)
 
 
-_CONSTANT, _EDGE, _REFLECT, _WRAP = "constant", "edge", "reflect", "wrap"
-
-
-def _pad(call: Call) -> Any:
-    value = call.value(0)
-    mode = call.attribute("mode", _CONSTANT)
-    pads = call.whole_numbers(1, "pads", below=11)
-    if call.version < 2:  # noqa: PLR2004
-        pads = list(call.attribute("paddings"))
-    assert pads is not None
-    axes = call.known(3)
-    axes = (
-        range(value.rank) if axes is None else [call.from_front(int(a), value.rank) for a in axes]
-    )
-    count = len(pads) // 2
-    before, after = [0] * value.rank, [0] * value.rank
-    for number, axis in enumerate(axes):
-        before[axis], after[axis] = pads[number], pads[count + number]
-    fill = call.value(2).plain if call.has(2) else None
-    if fill is None:
-        fill = call.attribute("value", 0.0)
-    return pad(call, value, (before, after), mode, fill)
-
-
-def pad(
-    call: Call, value: Value, pads: tuple[Sequence[int], Sequence[int]], mode: str, fill: Any
-) -> Value:
-    """Return a value with more, or fewer, elements at the ends of its axes."""
-    order = value.order
-    sizes = [size + before + after for size, before, after in zip(value.sizes, *pads, strict=True)]
-    held = value.tensor
-    cuts = [slice(max(-pads[0][a], 0), -max(-pads[1][a], 0) or None) for a in order]
-    if any(n < 0 for side in pads for n in side):
-        held = held[tuple(cuts)]
-    widths = [(max(pads[0][a], 0), max(pads[1][a], 0)) for a in order]
-    if mode == _CONSTANT:
-        number = tf.cast(tf.reshape(fill, []), held.dtype)
-        held = tf.pad(held, widths, constant_values=number) if np.any(widths) else held
-    elif mode == _REFLECT and _can_reflect(held, widths):
-        held = tf.pad(held, widths, mode="REFLECT")
-    else:
-        held = _pad_by_indices(call, held, widths, mode)
-    return wrap(held, value.dtype, order=order, sizes=sizes)
-
-
-def _can_reflect(held: Any, widths: Sequence[tuple[int, int]]) -> bool:
-    sizes = held.shape.as_list()
-    return len(sizes) <= 4 and all(  # noqa: PLR2004  # what TensorFlow.js mirrors
-        size is not None and max(pair) < size for size, pair in zip(sizes, widths, strict=True)
-    )
-
-
-def _pad_by_indices(call: Call, held: Any, widths: Sequence[tuple[int, int]], mode: str) -> Any:
-    """Repeat elements at the ends by taking them from an axis of a known size."""
-    for axis, (before, after) in enumerate(widths):
-        if not (before or after):
-            continue
-        size = held.shape[axis]
-        if size is None:
-            raise call.refuse(f"it pads an axis of a size that is not known in mode {mode!r}")
-        places = np.arange(-before, size + after)
-        if mode == _EDGE:
-            places = np.clip(places, 0, size - 1)
-        elif mode == _WRAP:
-            places = places % size
-        else:
-            period = max(2 * size - 2, 1)
-            places = np.abs(places) % period
-            places = np.where(places < size, places, period - places)
-        held = tf.gather(held, places.astype(np.int32), axis=axis)
-    return held
-
-
 def _shape(call: Call) -> Any:
     raise call.refuse("the shape of this value is not known")
 
@@ -378,7 +305,6 @@ RULES: Table = {
     "Expand": _expand,
     "Tile": _tile,
     "ConstantOfShape": _fill,
-    "Pad": _pad,
     "Shape": _shape,
     "Size": _shape,
 }

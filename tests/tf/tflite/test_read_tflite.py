@@ -20,7 +20,7 @@ Parse = Callable[[bytes, str], Any]
 @pytest.fixture(scope="module")
 def parse_tflite() -> Parse:
     # TensorFlow is imported when these tests run, not when they are collected.
-    parse: Parse = importlib.import_module("pipeline.tf.tflite.tflite_model").parse_tflite
+    parse: Parse = importlib.import_module("pipeline.tf.tflite.read_tflite").parse_tflite
     return parse
 
 

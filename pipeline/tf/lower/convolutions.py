@@ -1,0 +1,128 @@
+"""Lowerings of convolutions and pools whose windows TensorFlow.js refuses or places wrongly.
+
+Strides and dilations that are both above 1: `eitherStridesOrDilationsAreOne` in conv_util.ts of
+tfjs-core refuses them. A window narrower than its steps, padded as SAME: the wasm backend returns
+zeros for images (tfjs-backend-wasm/src/cc/conv2d_impl.cc), and all backends pad volumes by less
+than nothing (`get3DPadAndOutInfo` in conv_util.ts). Paddings of their own: only convolutions take
+them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded, require_sizes, size_of
+
+_CHANNELS_LAST = {b"NHWC", b"NDHWC"}
+
+
+def _convolve(op: str) -> Callable[..., tf.Tensor]:
+    """Return a rule for a convolution: pad the input, and step after the convolution if need be."""
+    raw = getattr(tf.raw_ops, op)
+
+    def lower(
+        *,
+        input: tf.Tensor,
+        filter: tf.Tensor,
+        strides: list[int],
+        dilations: list[int],
+        padding: bytes,
+        data_format: bytes,
+        explicit_paddings: Sequence[int] = (),
+        **_: Any,
+    ) -> tf.Tensor:
+        if data_format not in _CHANNELS_LAST:
+            raise NotNeeded
+        spatial = range(1, len(strides) - 1)
+        sizes = require_sizes(filter, slice(0, len(spatial)))
+        reaches = [
+            (size - 1) * dilations[axis] + 1 for size, axis in zip(sizes, spatial, strict=True)
+        ]
+        both = max(strides) > 1 and max(dilations) > 1
+        if not both and not _is_narrow(reaches, strides, padding):
+            raise NotNeeded
+        paddings = _paddings(input, reaches, strides, padding, explicit_paddings)
+        padded = tf.pad(input, tf.stack(paddings))
+        ones = [1] * len(strides)
+        done = raw(
+            input=padded,
+            filter=filter,
+            strides=ones if both else strides,
+            dilations=dilations,
+            padding="VALID",
+        )
+        return done[tuple(slice(None, None, stride) for stride in strides)] if both else done
+
+    return lower
+
+
+def _is_narrow(reaches: Sequence[int], strides: Sequence[int], padding: bytes) -> bool:
+    narrow = any(reach < stride for reach, stride in zip(reaches, strides[1:-1], strict=True))
+    return padding == b"SAME" and max(reaches) > 1 and narrow
+
+
+def _paddings(
+    tensor: tf.Tensor,
+    reaches: Sequence[int],
+    strides: Sequence[int],
+    padding: bytes,
+    explicit: Sequence[int],
+) -> list[Any]:
+    """Return the paddings of each axis before and after, as TensorFlow counts them."""
+    if padding == b"EXPLICIT":
+        return [list(explicit[i : i + 2]) for i in range(0, len(explicit), 2)]
+    pairs: list[Any] = [[0, 0]]
+    for axis, reach in enumerate(reaches, 1):
+        total: Any = 0
+        if padding == b"SAME":
+            size, stride = size_of(tensor, axis), strides[axis]
+            total = (-(-size // stride) - 1) * stride + reach - size
+            total = max(total, 0) if isinstance(total, int) else tf.maximum(total, 0)
+        pairs.append([total // 2, total - total // 2])
+    return [*pairs, [0, 0]]
+
+
+def _pool(
+    *,
+    input: tf.Tensor,
+    ksize: list[int],
+    strides: list[int],
+    explicit_paddings: list[int],
+    data_format: bytes,
+    **_: Any,
+) -> tf.Tensor:
+    """Pad with the least number, which no maximum takes."""
+    if data_format not in _CHANNELS_LAST:
+        raise NotLowered(f"in the layout {data_format.decode()}")
+    pairs = [explicit_paddings[i : i + 2] for i in range(0, len(explicit_paddings), 2)]
+    padded = tf.pad(input, pairs, constant_values=input.dtype.min)
+    return tf.raw_ops.MaxPool(input=padded, ksize=ksize, strides=strides, padding="VALID")
+
+
+def _steps(node: NodeDef) -> bool:
+    return bool(max(node.attr["strides"].list.i) > 1)
+
+
+def _pads(node: NodeDef) -> bool:
+    return bool(node.attr["padding"].s == b"EXPLICIT")
+
+
+RULES = {
+    **{
+        op: Lowering(
+            lower=_convolve(op),
+            becomes="Pad and a convolution without padding, then a slice if it has dilations",
+            why="TensorFlow.js steps neither with dilations nor, if it pads, beyond its window",
+            applies=_steps,
+        )
+        for op in ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
+    },
+    "MaxPool": Lowering(
+        lower=_pool,
+        becomes="PadV2 and one without padding",
+        why="TensorFlow.js pads a pool as SAME or not at all",
+        applies=_pads,
+    ),
+}
