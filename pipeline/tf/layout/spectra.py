@@ -23,9 +23,7 @@ _MAX_WHOLE = 512
 _MAX_MATRIX = 2**24
 
 
-def transform(
-    value: Value, axis: int, length: Size, *, inverse: bool, onesided: bool
-) -> Value:
+def transform(value: Value, axis: int, length: Size, *, inverse: bool, onesided: bool) -> Value:
     """Return the Fourier transform of a value along an axis.
 
     Args:
@@ -44,7 +42,7 @@ def transform(
         raise ConversionError("whether the numbers are complex is not known")
     order = [*(each for each in range(value.rank - 1) if each != axis), axis, value.rank - 1]
     moved = transpose(value, order)
-    made = _transform_last(moved, int(kind), length, inverse=inverse, onesided=onesided)  # type: ignore[arg-type]
+    made = _transform_last(moved, int(kind), length, inverse=inverse, onesided=onesided)
     return transpose(made, [order.index(each) for each in range(value.rank)])
 
 
@@ -53,12 +51,11 @@ def _transform_last(
 ) -> Value:
     """Transform along the last axis but one."""
     if not is_known(length):
-        matrix, parts, count = _open_matrix(kind, length, inverse=inverse, onesided=onesided)
-        rows = _cut(value, length, onesided and inverse)
-        return _multiply(value, rows, matrix, count, parts)
-    number = int(length)  # type: ignore[arg-type]
+        matrix, half = _open_matrix(kind, length, inverse=inverse, onesided=onesided)
+        return _multiply(value, _cut(value, length), matrix, half, 2)
+    number = int(length)
     size = number // 2 + 1 if onesided and inverse else number
-    rows = _cut(value, size, False)  # noqa: FBT003
+    rows = _cut(value, size)
     split = _split(number)
     if number > _MAX_WHOLE and split and not (onesided and inverse):
         made = _transform_in_two(value, rows, kind, split, inverse=inverse)
@@ -71,19 +68,17 @@ def _transform_last(
     return _multiply(value, rows, matrix, count, parts)
 
 
-def _cut(value: Value, size: Size, is_half: bool) -> Value:  # noqa: FBT001
+def _cut(value: Value, size: Size) -> Value:
     """Return a signal of a size: cut, or filled with zeros."""
-    if is_half:
-        size = size // 2 + 1
     own = value.sizes[-2]
     if own == size:
         return value
     tensor = value.plain
     if is_known(own) and is_known(size):
-        if size < own:  # type: ignore[operator]
+        if size < own:
             tensor = tensor[..., :size, :]
         else:
-            pads = [[0, 0]] * (value.rank - 2) + [[0, size - own], [0, 0]]  # type: ignore[operator]
+            pads = [[0, 0]] * (value.rank - 2) + [[0, size - own], [0, 0]]
             tensor = tf.pad(tensor, pads)
     else:
         wanted = materialize(size)
@@ -135,7 +130,7 @@ def _half_inverse(length: int) -> Any:
 
 
 def _open_matrix(kind: int, length: Size, *, inverse: bool, onesided: bool) -> Any:
-    """Return the matrix of a transform whose length is open, its parts and its count of outputs."""
+    """Return the matrix of a transform whose length is open, and the number of its outputs."""
     if onesided and inverse:
         raise ConversionError("a transform to real numbers has an open length")
     number = materialize(length)
@@ -149,7 +144,7 @@ def _open_matrix(kind: int, length: Size, *, inverse: bool, onesided: bool) -> A
     by_part = [tf.stack([real, imag], -1), tf.stack([-imag, real], -1)][:kind]
     columns = materialize(count * 2)
     matrix = tf.reshape(tf.stack(by_part, 1), tf.stack([number * kind, columns]))
-    return matrix, 2, count
+    return matrix, count
 
 
 def _split(length: int) -> tuple[int, int] | None:
@@ -197,9 +192,7 @@ def _keep_half(value: Value, length: int) -> Value:
     return wrap(value.plain[..., :half, :], value.dtype, sizes=sizes)
 
 
-def transform_frames(
-    value: Value, step: int, window: Any, length: int, *, onesided: bool
-) -> Value:
+def transform_frames(value: Value, step: int, window: Any, length: int, *, onesided: bool) -> Value:
     """Return the Fourier transforms of frames of a signal.
 
     Args:
@@ -226,7 +219,7 @@ def transform_frames(
         )
     half = length // 2 + 1 if onesided else length
     angles = _angles(np.arange(length), np.arange(half), length)
-    matrix = _pairs(angles, int(kind), False, 1).reshape(length, int(kind), -1)  # type: ignore[arg-type]  # noqa: FBT003
+    matrix = _pairs(angles, int(kind), False, 1).reshape(length, int(kind), -1)
     kernel = (matrix * factors[:, None, None]).astype(np.float32)
     made = tf.nn.conv2d(value.plain[:, None], kernel[None], [1, 1, step, 1], "VALID")
     sizes = (value.sizes[0], frames, half, 2)
@@ -238,5 +231,5 @@ def _frames(value: Value, step: int, length: int, frames: Size) -> Any:
     offsets = np.arange(length, dtype=np.int32)[None, :]
     starts: Any = tf.range(materialize(frames))[:, None] * step
     if is_known(frames):
-        starts = np.arange(frames, dtype=np.int32)[:, None] * step  # type: ignore[arg-type]
+        starts = np.arange(frames, dtype=np.int32)[:, None] * step
     return tf.gather(value.plain, starts + offsets, axis=1)

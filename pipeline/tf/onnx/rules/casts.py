@@ -6,15 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.layout.elementwise import elementwise
-from pipeline.tf.layout.value import Value, constant
+from pipeline.tf.layout.value import constant
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.onnx_model import dtype_name
 from pipeline.tf.onnx.rules import arithmetic
 
 _HALF = "a cast to float16 rounds nothing: TensorFlow.js computes in float32"
-_UNSIGNED = (
-    "numbers below zero stay so in a cast to uint32 or uint64, which have them beyond int32"
-)
+_UNSIGNED = "numbers below zero stay so in a cast to uint32 or uint64, which have them beyond int32"
 # The bits of a float32 that a bfloat16 lacks, and the greatest number that can be split so.
 _SPLIT = 2.0**16 + 1
 _GREATEST_SPLIT = 2.0**100

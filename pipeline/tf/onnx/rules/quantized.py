@@ -110,9 +110,9 @@ def _spread(call: Call, value: Value | None, rank: int, sizes: Sequence[Size]) -
         if not is_known(size):
             raise call.refuse("it has blocks along an axis of an open size")
         if value.is_known:
-            repeated = np.repeat(value.array, block, axis).take(range(size), axis)  # type: ignore[arg-type]
+            repeated = np.repeat(value.array, block, axis).take(range(size), axis)
             return constant(repeated, value.dtype)
-        places = np.arange(size) // block  # type: ignore[arg-type]
+        places = np.arange(size) // block
         taken = tf.gather(value.plain, places.astype(np.int32), axis=axis)
         return wrap(taken, value.dtype)
     return reshape(value, [value.sizes[0] if each == axis else 1 for each in range(rank)])
@@ -404,7 +404,9 @@ def _attention(call: Call) -> Any:
 def _embed(call: Call) -> Any:
     """QEmbedLayerNormalization: five tables and vectors, whose scales and zero points come last."""
     tables = [
-        scale_up(call.value(2 + number), _one(call.value(8 + number)), _one(call.value(13 + number)))
+        scale_up(
+            call.value(2 + number), _one(call.value(8 + number)), _one(call.value(13 + number))
+        )
         if call.has(2 + number)
         else None
         for number in range(5)

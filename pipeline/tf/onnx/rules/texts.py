@@ -1,5 +1,6 @@
 """Operators on texts, of which TensorFlow.js moves none: on known ones, and on numbers of words."""
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -65,14 +66,17 @@ def _read_grams(call: Call) -> list[tuple[int, Any]]:
     starts = [*call.attribute("ngram_counts"), len(pool)]
     return [
         (number + 1, pool[start:end].reshape(-1, number + 1).astype(np.int32))
-        for number, (start, end) in enumerate(zip(starts, starts[1:], strict=False))
+        for number, (start, end) in enumerate(itertools.pairwise(starts))
         if end > start
     ]
 
 
 def _count(call: Call, words: Any, length: int, grams: Any) -> Any:
     """Return how often n-grams of one length occur in rows: (rows, n-grams)."""
-    shortest, longest = int(call.attribute("min_gram_length")), int(call.attribute("max_gram_length"))
+    shortest, longest = (
+        int(call.attribute("min_gram_length")),
+        int(call.attribute("max_gram_length")),
+    )
     total = tf.zeros([tf.shape(words)[0], len(grams)])
     if not shortest <= length <= longest:
         return total
