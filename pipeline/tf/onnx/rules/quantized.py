@@ -8,30 +8,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.layout.convolution import convolve
 from pipeline.tf.layout.elementwise import elementwise
+from pipeline.tf.layout.matmul import matmul
 from pipeline.tf.layout.reshape import reshape
 from pipeline.tf.layout.sizes import Size, is_known
 from pipeline.tf.layout.value import Value, constant, transpose, wrap
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.onnx_model import dtype_name
 from pipeline.tf.onnx.rules import arithmetic, attention, contrib, pools, reductions
-from pipeline.tf.onnx.rules.convolutions import matmul, window_of
+from pipeline.tf.onnx.rules.convolutions import window_of
 
 _LARGE_SUMS = "sums of whole numbers may pass 2^24, beyond which float32 rounds them"
 _LARGE = 2**24
 _LEVELS = {"uint8": 255, "int8": 127}
 _SMALL = {"int8", "uint8", "int16", "uint16", "int4", "uint4"}
+_HALF_BYTES = {"int4": (-8, 7), "uint4": (0, 15)}
 _FLOAT = "float32"
 
 
 def limits(dtype: str) -> tuple[int, int]:
     """Return the least and the greatest number of a dtype of whole numbers."""
-    found = ml_dtypes.iinfo(dtype) if dtype.endswith("int4") else np.iinfo(dtype)
+    if dtype in _HALF_BYTES:
+        return _HALF_BYTES[dtype]
+    found = np.iinfo(dtype)
     return int(found.min), int(found.max)
 
 
