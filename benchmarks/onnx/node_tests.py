@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"))
 
-from onnx_node_tests import Built, build, compare, find_folders, load
+from onnx_node_tests import Built, build, compare, find_folders, kind_of, load
 from run_cases import read_outputs, run_folders
 
 from pipeline.errors import PipelineError
@@ -51,12 +51,15 @@ def main() -> None:
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     built: dict[str, Built] = {}
+    apart: dict[str, str] = {}
     for path in find_folders(asked.pattern):
         try:
             test = load(path)
         except ValueError as error:
             built[path.name] = Built(status="not run", reason=str(error))
             continue
+        if kind := kind_of(test):
+            apart[path.name] = kind
         try:
             built[path.name] = build(test, folder / path.name if asked.js else None)
         except Exception as error:  # noqa: BLE001  # any failure is counted
@@ -70,9 +73,11 @@ def main() -> None:
         for name, (status, reason) in outcomes.items():
             if status in ("wrong", "error"):
                 print(runtime, status, name, reason[:300])
-        print(runtime, dict(collections.Counter(status for status, _ in outcomes.values())))
+        for kind in (None, *sorted(set(apart.values()))):
+            statuses = [each[0] for name, each in outcomes.items() if apart.get(name) == kind]
+            print(f"{runtime}, {kind or 'inference'}: {dict(collections.Counter(statuses))}")
     if asked.json:
-        asked.json.write_text(json.dumps(results, indent=1))
+        asked.json.write_text(json.dumps({"apart": apart, "results": results}, indent=1))
     shutil.rmtree(folder)
 
 

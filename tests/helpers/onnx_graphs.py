@@ -8,6 +8,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 Sizes = list[int | str]
+Stated = tuple[int, Sizes | None]
+"""A type of elements, and sizes."""
 
 
 def _weights(seed: int, *shape: int) -> Any:
@@ -17,8 +19,8 @@ def _weights(seed: int, *shape: int) -> Any:
 def save(  # noqa: PLR0913  # the parts of a file
     path: Path,
     nodes: list[onnx.NodeProto],
-    inputs: dict[str, tuple[int, Sizes]],
-    outputs: dict[str, tuple[int, Sizes | None]],
+    inputs: dict[str, Stated],
+    outputs: dict[str, Stated],
     constants: dict[str, Any],
     *,
     opset: int = 17,
@@ -133,3 +135,10 @@ def text_network(path: Path) -> Path:
         {"{\"name\": 'states'}": (TensorProto.FLOAT, None)},
         constants,
     )
+
+
+def unknown_operator(path: Path) -> Path:
+    """Write a network of one operator that nobody knows."""
+    node = helper.make_node("Levitate", ["x"], ["y"], domain="org.example")
+    end: Stated = (TensorProto.FLOAT, [2])
+    return save(path, [node], {"x": end}, {"y": end}, {})

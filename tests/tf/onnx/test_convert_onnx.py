@@ -152,9 +152,7 @@ def test_a_shape_that_does_not_fit_is_refused(convert: Convert, tmp_path: Path) 
 
 
 def test_an_unknown_operator_is_named_with_its_place(convert: Convert, tmp_path: Path) -> None:
-    nodes = [onnx_graphs.helper.make_node("Levitate", ["x"], ["y"], domain="org.example")]
-    ends = {"x": (onnx_graphs.TensorProto.FLOAT, [2])}
-    source = onnx_graphs.save(tmp_path / "network.onnx", nodes, ends, {"y": (1, [2])}, {})
+    source = onnx_graphs.unknown_operator(tmp_path / "network.onnx")
 
     with pytest.raises(ConversionError, match=r"org\.example\.Levitate \(node 0\)"):
         convert(source)
