@@ -8,7 +8,6 @@ PATTERN selects tests by name: 'resize*'.
 import argparse
 import collections
 import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -42,17 +41,11 @@ def _judge(built: Built, backend: str) -> list[str]:
     return ["wrong", next(filter(None, faults))] if any(faults) else ["right", ""]
 
 
-def main() -> None:
-    """Run the tests and print a table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("pattern", nargs="?", default="*")
-    parser.add_argument("--js", default="")
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp())
+def build_all(pattern: str, folder: Path | None) -> tuple[dict[str, Built], dict[str, str]]:
+    """Build the tests of a pattern; return how each fares, and the kind of those counted apart."""
     built: dict[str, Built] = {}
     apart: dict[str, str] = {}
-    for path in find_folders(asked.pattern):
+    for path in find_folders(pattern):
         try:
             test = load(path)
         except ValueError as error:
@@ -61,14 +54,26 @@ def main() -> None:
         if kind := kind_of(test):
             apart[path.name] = kind
         try:
-            built[path.name] = build(test, folder / path.name if asked.js else None)
+            built[path.name] = build(test, folder and folder / path.name)
         except Exception as error:  # noqa: BLE001  # any failure is counted
             built[path.name] = Built(status="error", reason=f"{type(error).__name__}: {error}")
-    results: dict[str, dict[str, Any]] = {
-        "tensorflow": {name: [each.status, each.reason] for name, each in built.items()}
-    }
-    if asked.js:
-        results |= run_in_js(built, asked.js.split(","))
+    return built, apart
+
+
+def main() -> None:
+    """Run the tests and print a table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("pattern", nargs="?", default="*")
+    parser.add_argument("--js", default="")
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        built, apart = build_all(asked.pattern, Path(folder) if asked.js else None)
+        results: dict[str, dict[str, Any]] = {
+            "tensorflow": {name: [each.status, each.reason] for name, each in built.items()}
+        }
+        if asked.js:
+            results |= run_in_js(built, asked.js.split(","))
     for runtime, outcomes in results.items():
         for name, (status, reason) in outcomes.items():
             if status in ("wrong", "error"):
@@ -78,7 +83,6 @@ def main() -> None:
             print(f"{runtime}, {kind or 'inference'}: {dict(collections.Counter(statuses))}")
     if asked.json:
         asked.json.write_text(json.dumps({"apart": apart, "results": results}, indent=1))
-    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
