@@ -74,8 +74,10 @@ def test_a_classifier_of_pictures(tmp_path: Path) -> None:
     ]
     assert signature["multiply_adds"] == {"Conv": 2 * 8 * 8 * 27}
     assert found["remarks"] == [
-        "input images is a picture with its channels in front; with "
-        "`inputs: {images: {layout: nhwc}}` it has them last, as in TensorFlow.js",
+        (
+            "input images is a picture with its channels in front; with "
+            "`inputs: {images: {layout: nhwc}}` it has them last, as in TensorFlow.js"
+        ),
         "data beside it: m.data (220 B)",
         "labels of scores: cat, dog",
     ]
