@@ -74,8 +74,10 @@ def test_a_classifier_of_pictures(tmp_path: Path) -> None:
     ]
     assert signature["multiply_adds"] == {"Conv": 2 * 8 * 8 * 27}
     assert found["remarks"] == [
-        "input images is a picture with its channels in front; with "
-        "`inputs: {images: {layout: nhwc}}` it has them last, as in TensorFlow.js",
+        (
+            "input images is a picture with its channels in front; with "
+            "`inputs: {images: {layout: nhwc}}` it has them last, as in TensorFlow.js"
+        ),
         "data beside it: m.data (220 B)",
         "labels of scores: cat, dog",
     ]
@@ -95,6 +97,22 @@ def test_what_stands_in_the_way_is_told(tmp_path: Path) -> None:
     assert remark.startswith("it cannot be converted as it stands: operators that cannot be")
     assert "StringNormalizer (node 1): " in remark
     assert "org.example.Sharpen (node 0): no operators of org.example are known" in remark
+
+
+def test_an_input_that_is_no_tensor_is_named_with_its_kind(tmp_path: Path) -> None:
+    tensor = helper.make_tensor_type_proto(TensorProto.FLOAT, [2])
+    listed = helper.make_value_info("parts", helper.make_sequence_type_proto(tensor))
+    found = summarize(
+        tmp_path,
+        [helper.make_node("ConcatFromSequence", ["parts"], ["y"], axis=0)],
+        ends=([listed], [info("y", "n")]),
+    )
+
+    assert found["signatures"]["main"]["inputs"][0]["dtype"] is None
+    assert (
+        "it cannot be converted as it stands: input 'parts' is a sequence, and no tensor, which "
+        "cannot be converted"
+    ) in found["remarks"]
 
 
 def test_an_input_that_decides_a_branch_is_suggested_as_a_constant(tmp_path: Path) -> None:
