@@ -90,10 +90,11 @@ def write_onnx(
         flags=flags,
     )
     repairs = [*builder.state.notes, *written.repairs, *_store(model, folder, flags)]
-    return written.model_copy(update={"repairs": repairs, "labels": _find_labels(builder)})
+    labels = find_class_names(builder)
+    return written.model_copy(update={"repairs": repairs, "labels": labels or None})
 
 
-def _find_labels(builder: GraphBuilder) -> dict[str, Labels] | None:
+def find_class_names(builder: GraphBuilder) -> dict[str, Labels]:
     """Return the names of the numbers, or of the columns, of outputs."""
     state = builder.state
     labels = {}
@@ -102,7 +103,7 @@ def _find_labels(builder: GraphBuilder) -> dict[str, Labels] | None:
             labels[end.name] = Labels(of="values", names=list(state.names[end.name]))
         elif end.name in state.columns:
             labels[end.name] = Labels(of="axis", names=list(state.columns[end.name]))
-    return labels or None
+    return labels
 
 
 def _store(model: OnnxModel, folder: Path, flags: ConversionFlags) -> list[str]:
