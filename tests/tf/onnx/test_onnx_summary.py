@@ -155,6 +155,17 @@ def test_other_pictures_keep_their_layout(tmp_path: Path, op: str, sizes: tuple[
     assert not found["remarks"]
 
 
+def test_what_is_computed_while_a_graph_is_built_stands_not_in_the_way(tmp_path: Path) -> None:
+    found = summarize(
+        tmp_path,
+        [helper.make_node("Exp", ["c"], ["e"]), helper.make_node("Mul", ["x", "e"], ["y"])],
+        ends=([info("x", "n", 3)], [info("y", "n", 3)]),
+        constants=[weights("c", 3)],
+    )
+
+    assert not found["remarks"]
+
+
 def test_weights_of_8_bits_are_counted_as_quantized(tmp_path: Path) -> None:
     scale = numpy_helper.from_array(np.array(0.5, np.float32), "s")
     found = summarize(
