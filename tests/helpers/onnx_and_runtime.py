@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 Array = Any
 
 
-def make_node_model(
+def make_node_model(  # noqa: PLR0913  # the parts of a model
     op: str,
     inputs: Mapping[str, Array],
     *,
@@ -45,7 +45,7 @@ def make_node_model(
     )
 
 
-def make_graph_model(
+def make_graph_model(  # noqa: PLR0913  # the parts of a model
     nodes: Sequence[onnx.NodeProto],
     inputs: Mapping[str, Array],
     outputs: Sequence[str],

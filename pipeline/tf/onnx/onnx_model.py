@@ -327,6 +327,8 @@ def make_function_graph(
     """
     given = {entry.name: entry for entry in (*function.attribute_proto, *attributes)}
     opsets = {domain_name(entry.domain): int(entry.version) for entry in function.opset_import}
+    # Functions of preview domains leave it out, and are written for the newest.
+    opsets.setdefault(STANDARD, onnx.defs.onnx_opset_version())
     nodes = [fill_in(node, given) for node in function.node]
     return Graph(
         name=function.name,

@@ -34,7 +34,7 @@ from pipeline.tf.tflite.tflite_metadata import (
     find_labels,
     read_metadata,
 )
-from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel
+from pipeline.tf.tflite.tflite_model import TfliteModel
 from pipeline.tf.tflite.tflite_signature import (
     Ends,
     choose_ends,
