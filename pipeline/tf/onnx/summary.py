@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from pipeline.errors import PipelineError
 from pipeline.text.printable import printable
 from pipeline.text.quantity import format_bytes
@@ -199,8 +197,7 @@ def _find_faults(model: OnnxModel) -> Iterator[str]:
     """Yield why the file cannot be converted as it stands."""
     try:
         check_operators(model)
-        with tf.Graph().as_default():
-            trace_graph(GraphBuilder(model=model))
+        trace_graph(GraphBuilder(model=model))
     except PipelineError as error:
         yield f"it cannot be converted as it stands: {error.message}"
 

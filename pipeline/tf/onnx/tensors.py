@@ -148,7 +148,10 @@ def _find(folder: Path, location: str, where: str) -> Path:
                 hint="fetch the model with the files beside it: name its folder or archive",
             ) from None
         if stat.S_ISLNK(mode):
-            raise FormatError(f"{where} has its data in {location!r}, which is a link")
+            raise FormatError(
+                f"{where} has its data in {location!r}, which is a link",
+                hint="copy the model with all that its links lead to: cp -RL",
+            )
     if not stat.S_ISREG(mode):
         raise FormatError(f"{where} has its data in {location!r}, which is no file")
     return path

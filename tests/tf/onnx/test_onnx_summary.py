@@ -99,6 +99,22 @@ def test_what_stands_in_the_way_is_told(tmp_path: Path) -> None:
     assert "org.example.Sharpen (node 0): no operators of org.example are known" in remark
 
 
+def test_an_input_that_is_no_tensor_is_named_with_its_kind(tmp_path: Path) -> None:
+    tensor = helper.make_tensor_type_proto(TensorProto.FLOAT, [2])
+    listed = helper.make_value_info("parts", helper.make_sequence_type_proto(tensor))
+    found = summarize(
+        tmp_path,
+        [helper.make_node("ConcatFromSequence", ["parts"], ["y"], axis=0)],
+        ends=([listed], [info("y", "n")]),
+    )
+
+    assert found["signatures"]["main"]["inputs"][0]["dtype"] is None
+    assert (
+        "it cannot be converted as it stands: input 'parts' is a sequence, and no tensor, which "
+        "cannot be converted"
+    ) in found["remarks"]
+
+
 def test_an_input_that_decides_a_branch_is_suggested_as_a_constant(tmp_path: Path) -> None:
     def branch(op: str) -> onnx.GraphProto:
         node = helper.make_node(op, ["x"], [op])
@@ -134,6 +150,17 @@ def test_other_pictures_keep_their_layout(tmp_path: Path, op: str, sizes: tuple[
         tmp_path,
         [helper.make_node(op, ["x"], ["y"], **extra)],
         ends=([info("x", *sizes)], [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]),
+    )
+
+    assert not found["remarks"]
+
+
+def test_what_is_computed_while_a_graph_is_built_stands_not_in_the_way(tmp_path: Path) -> None:
+    found = summarize(
+        tmp_path,
+        [helper.make_node("Exp", ["c"], ["e"]), helper.make_node("Mul", ["x", "e"], ["y"])],
+        ends=([info("x", "n", 3)], [info("y", "n", 3)]),
+        constants=[weights("c", 3)],
     )
 
     assert not found["remarks"]
