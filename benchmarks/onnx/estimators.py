@@ -354,7 +354,7 @@ def _convert(
     ]
     names = [end.name for end in model.graph.outputs]
     made = {name: each.numpy() for name, each in zip(names, function(*fed), strict=True)}
-    expected = open_session(model, path, {}, written.labels or {})(inputs)
+    expected = open_session(model, path, Fixed(), written.labels or {})(inputs)
     (folder / "expected.npz").unlink(missing_ok=True)
     np.savez(folder / "expected.npz", **expected)
     return list(written.repairs or ()), made

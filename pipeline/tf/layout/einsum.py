@@ -110,7 +110,7 @@ def _take_diagonal(term: _Term, first: int, second: int) -> _Term:
     moved = transpose(value, [first, second, *rest])
     flat = reshape(moved, [product(moved.sizes[:2]), *moved.sizes[2:]])
     flat = arrange(flat, natural(flat.rank))
-    places = (np.arange(size) * (size + 1)).astype(np.int32)  # type: ignore[operator]
+    places = (np.arange(size) * (size + 1)).astype(np.int32)
     taken = wrap(tf.gather(flat.tensor, places), value.dtype, sizes=[size, *flat.sizes[1:]])
     letters = term.letters[first] + "".join(term.letters[axis] for axis in rest)
     return _Term(letters=letters, value=taken)

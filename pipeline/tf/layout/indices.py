@@ -151,7 +151,7 @@ def gather_slices(value: Value, indices: Value, num_batch: int) -> Value:
     count = indices.sizes[-1]
     if not is_known(count):
         raise ConversionError("the number of indices of an element is not known")
-    depth = num_batch + int(count)  # type: ignore[arg-type]
+    depth = num_batch + int(count)
     indices = _count_tuples(value.sizes[num_batch:depth], indices)
     batch = value.sizes[:num_batch]
     sizes = (*indices.sizes[:-1], *value.sizes[depth:])
@@ -210,7 +210,7 @@ def scatter_slices(value: Value, indices: Value, updates: Value, reduction: str 
     count = indices.sizes[-1]
     if not is_known(count):
         raise ConversionError("the number of indices of an element is not known")
-    indices = _count_tuples(value.sizes[: int(count)], indices)  # type: ignore[arg-type]
+    indices = _count_tuples(value.sizes[: int(count)], indices)
     places = indices.array.astype(np.int32) if indices.is_known else indices.plain
     made = _scatter(value.plain, places, updates.plain, reduction)
     return wrap(made, value.dtype, sizes=value.sizes)
@@ -308,7 +308,7 @@ def triangle(rows: Size, columns: Size, diagonal: Any, *, upper: bool) -> Value:
         upper: Whether what lies above the diagonal is in it, or what lies below.
     """
     if is_known(rows) and is_known(columns) and isinstance(diagonal, int):
-        distance = np.arange(columns)[None, :] - np.arange(rows)[:, None]  # type: ignore[arg-type]
+        distance = np.arange(columns)[None, :] - np.arange(rows)[:, None]
         return constant(distance >= diagonal if upper else distance <= diagonal)
     held = tf.range(materialize(columns))[None, :] - tf.range(materialize(rows))[:, None]
     inside = held >= diagonal if upper else held <= diagonal

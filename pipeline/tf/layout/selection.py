@@ -140,15 +140,15 @@ def choose_boxes(boxes: Value, scores: Value, limit: Any, *, overlap: Any, least
     number = _least(limit, boxes.sizes[1])
     least = np.float32(np.finfo(np.float32).min) if least is None else least
     images, classes = scores.sizes[0], scores.sizes[1]
-    if is_known(images) and is_known(classes) and images * classes <= _MAX_UNROLLED:  # type: ignore[operator]
+    if is_known(images) and is_known(classes) and images * classes <= _MAX_UNROLLED:
         made = [
             _choose(boxes.plain[image], scores.plain[image, kind], number, overlap, least)
-            for image in range(images)  # type: ignore[arg-type]
-            for kind in range(classes)  # type: ignore[arg-type]
+            for image in range(images)
+            for kind in range(classes)
         ]
         triples = [
             tf.pad(chosen[:, None], [[0, 0], [2, 0]])
-            + np.array([[row // classes, row % classes, 0]], np.int32)  # type: ignore[operator]
+            + np.array([[row // classes, row % classes, 0]], np.int32)
             for row, chosen in enumerate(made)
         ]
         return wrap(tf.concat(triples, 0) if len(triples) > 1 else triples[0], "int64")
@@ -158,7 +158,7 @@ def choose_boxes(boxes: Value, scores: Value, limit: Any, *, overlap: Any, least
 def _least(limit: Any, size: Size) -> Any:
     """Return how many boxes an image and class can have."""
     if isinstance(limit, int) and is_known(size):
-        return min(limit, size)  # type: ignore[type-var]
+        return min(limit, size)
     return tf.minimum(limit, materialize(size))
 
 

@@ -14,14 +14,11 @@ from pipeline.tf.layout.value import held_dtype
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels, read_about
-from pipeline.tf.onnx.onnx_model import End, OnnxModel, read_onnx
+from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, OnnxModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.small_weights import small_weights
 from pipeline.tf.onnx.trace import trace_graph
 from pipeline.tfjs.quantize.exact_weights import store_exactly
-
-SIGNATURE_KEY = "main"
-"""The key of the inputs and outputs of a file, which has one set of them."""
 
 _STORED = "a weight is stored in as few bytes as in the file, with the same values"
 

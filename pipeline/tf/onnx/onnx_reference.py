@@ -13,7 +13,7 @@ from pipeline.records.flags import SourceFlags
 from pipeline.records.source import Conversion, Labels
 from pipeline.tf.layout.value import Order
 from pipeline.tf.onnx.convert_onnx import describe_ends
-from pipeline.tf.onnx.fixed_inputs import fix_inputs
+from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.onnx.onnx_model import OnnxModel, read_onnx
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
@@ -39,7 +39,7 @@ def run_onnx(
     model = read_onnx(source)
     fixed = fix_inputs(model, flags.fixed)
     return write_outputs(
-        open_session(model, source, fixed.orders, record.labels or {}),
+        open_session(model, source, fixed, record.labels or {}),
         source=source,
         record=record,
         inputs=describe_ends(model, fixed).inputs,
@@ -51,7 +51,7 @@ def run_onnx(
 def open_session(
     model: OnnxModel,
     source: Path,
-    orders: Mapping[str, Order],
+    fixed: Fixed,
     labels: Mapping[str, Labels] = MappingProxyType({}),
 ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Return a function that runs a file: tensors by name in, arrays by name out.
@@ -59,7 +59,7 @@ def open_session(
     Args:
         model: The file.
         source: Its path.
-        orders: The order of axes in which inputs are given, by name; else the file's.
+        fixed: Inputs as the graph has them.
         labels: The names that the graph has numbers or columns for, by output.
     """
     options = onnxruntime.SessionOptions()
@@ -80,9 +80,11 @@ def open_session(
 
     def run(given: Mapping[str, Any]) -> dict[str, Any]:
         fed = {
-            name: _to_array(given[name], dtype or "float32", orders.get(name))
+            name: _to_array(given[name], dtype or "float32", fixed.orders.get(name))
             for name, dtype in dtypes.items()
+            if name not in fixed.constants
         }
+        fed |= fixed.constants
         made = zip(names, session.run(names, fed), strict=True)
         return {name: _number(value, labels.get(name)) for name, value in made}
 

@@ -14,6 +14,7 @@ from pipeline.tf.onnx.rules import (
     arithmetic,
     attention,
     bits,
+    casts,
     contrib,
     control_flow,
     convolutions,
@@ -31,8 +32,13 @@ from pipeline.tf.onnx.rules import (
     selection,
     sequences,
     shapes,
+    spectra,
+    texts,
 )
 from pipeline.tf.onnx.rules.ml import encoders, linear, preprocessing, trees, vectors
+
+TRAINING = "ai.onnx.preview.training"
+"""The domain of operators that train."""
 
 MICROSOFT = "com.microsoft"
 """The domain of the operators of ONNX Runtime."""
@@ -44,6 +50,7 @@ RULES: Mapping[str, Table] = {
         **activations.RULES,
         **arithmetic.RULES,
         **bits.RULES,
+        **casts.RULES,
         **contrib.RULES,
         **control_flow.RULES,
         **convolutions.RULES,
@@ -62,6 +69,8 @@ RULES: Mapping[str, Table] = {
         **selection.RULES,
         **sequences.RULES,
         **shapes.RULES,
+        **spectra.RULES,
+        **texts.RULES,
     },
     ML: {
         **encoders.RULES,
@@ -80,6 +89,10 @@ RULES: Mapping[str, Table] = {
 """The rules of each domain, by the name of the operator."""
 
 REFUSED: Mapping[tuple[str, str], str] = {
+    **{(STANDARD, op): why for op, why in texts.REFUSED.items()},
+    **{(TRAINING, op): "it trains a model" for op in ("Adagrad", "Adam", "Gradient", "Momentum")},
+    (MICROSOFT, "DequantizeBFP"): "TensorFlow.js has no block floating point",
+    (MICROSOFT, "QuantizeBFP"): "TensorFlow.js has no block floating point",
     **{(ML, op): why for op, why in encoders.REFUSED.items()},
     (STANDARD, "ImageDecoder"): "a graph of TensorFlow.js reads no image files; feed it pixels",
     **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},

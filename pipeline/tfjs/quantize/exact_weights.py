@@ -145,21 +145,23 @@ def _pack(weight: StoredWeight, known: Sequence[SmallWeight]) -> _Packed | None:
     if weight.spec.dtype != "float32":
         return None
     values = weight.read()
-    if not np.isfinite(values).all():
-        return None
+    return _pack_floats(values, known) if np.isfinite(values).all() else None
+
+
+def _pack_floats(values: Array, known: Sequence[SmallWeight]) -> _Packed | None:
+    """Return floats in fewer bytes; None where they cannot be, without rounding."""
     if any(each.dtype == "float16" for each in known):
         stored = values.astype("<f2", casting="same_kind")
         if np.array_equal(stored.astype("<f4"), values):
             return _Packed(stored=stored, quantization=Quantization(dtype="float16"))
-    if any(each.dtype == "integer" for each in known):
-        packed = _pack_affine(values, 1.0)
-        for each in known:
-            if packed is None and each.scales.size == 1:
-                packed = _pack_affine(values, float(each.scales.reshape(())))
-            if packed is None and each.scales.size > 1:
-                packed = _pack_channels(values, each.scales)
-        return packed
-    return None
+    scaled = [each.scales for each in known if each.dtype == "integer"]
+    packed = _pack_affine(values, 1.0) if scaled else None
+    for scales in scaled:
+        if packed is not None:
+            break
+        is_one = scales.size == 1
+        packed = _pack_affine(values, scales.item()) if is_one else _pack_channels(values, scales)
+    return packed
 
 
 def _pack_affine(values: Array, scale: float, dtype: str = "float32") -> _Packed | None:
@@ -229,7 +231,7 @@ def _multiply(model_json: ModelJson, added: Mapping[str, _Packed]) -> dict[str, 
     if not added:
         return content
     topology = dict(content["modelTopology"])
-    nodes = []
+    nodes: list[Any] = []
     for node in topology["node"]:
         packed = added.get(node["name"]) if node["op"] == "Const" else None
         nodes += [node] if packed is None else _product_nodes(node, packed)

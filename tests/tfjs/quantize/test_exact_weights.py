@@ -92,3 +92,23 @@ def test_scales_of_channels_are_multiplied_in_the_graph(tmp_path: Path) -> None:
         first, second = (variants[name].outputs[0] for name in ("before", "after"))
         assert all(np.array_equal(first[name], second[name]) for name in first)
         assert len(first) == 2
+
+
+def test_blocks_of_columns_have_scales_of_their_own(tmp_path: Path) -> None:
+    scales = np.linspace(0.01, 0.09, 4 * 16).astype(np.float32).reshape(4, 16)
+    kernel = NUMBERS * np.repeat(scales, 16, 0)
+    folder = write(tmp_path, kernel)
+    known = SmallWeight(size=kernel.size, dtype="integer", scales=scales)
+
+    assert store_exactly(folder, [known], shard_size_bytes=4096) == 1
+    stored = read(folder)
+    product = stored["kernel/integers"] * stored["kernel/scales"]
+    assert np.array_equal(product.reshape(stored["kernel/shape"]), kernel)
+
+
+def test_whole_numbers_of_int32_are_stored_in_8_bits(tmp_path: Path) -> None:
+    table = NUMBERS.astype(np.int32)
+    folder = write(tmp_path, table)
+
+    assert store_exactly(folder, [small("integer", SCALES[:1])], shard_size_bytes=4096) == 1
+    assert np.array_equal(read(folder)["kernel"], table)

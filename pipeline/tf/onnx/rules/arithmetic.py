@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.layout.elementwise import elementwise
+from pipeline.tf.layout.limits import compare, cut
 from pipeline.tf.layout.value import Category, Value, is_float, is_integer
 from pipeline.tf.onnx.call import Call, Rule, Table
 from pipeline.tf.onnx.onnx_model import dtype_name
@@ -66,9 +67,15 @@ def _compare(compute: Callable[..., Any]) -> Rule:
     """Return a rule for a comparison."""
 
     def rule(call: Call) -> Value:
-        return elementwise(compute, [call.value(0), call.value(1)], "bool")
+        return compare(compute, call.value(0), call.value(1))
 
     return rule
+
+
+def _extreme(compute: Callable[..., Any]) -> Rule:
+    """Return a rule for Min or Max, which constants beyond int32 do not change."""
+    rule = _many(compute)
+    return lambda call: rule(call.replaced([cut(value) for value in call.inputs if value]))
 
 
 def _absolute(tensor: Any) -> Any:
@@ -261,8 +268,8 @@ RULES: Table = {
     "Div": _divide,
     "Mod": _remainder,
     "Pow": _power,
-    "Min": _many(tf.minimum),
-    "Max": _many(tf.maximum),
+    "Min": _extreme(tf.minimum),
+    "Max": _extreme(tf.maximum),
     "Sum": _many(tf.add),
     "Mean": _average,
     "And": _compare(tf.logical_and),

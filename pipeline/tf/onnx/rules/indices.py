@@ -53,7 +53,7 @@ def _scatter_cache(call: Call) -> Value:
     if not is_known(count) or not is_known(size):
         raise call.refuse("the sizes of the axis that it writes along are not known")
     shape = [-1 if each == axis else 1 for each in range(value.rank)]
-    rows: Any = np.arange(count).reshape(shape).astype(np.int32)  # type: ignore[arg-type]
+    rows: Any = np.arange(count).reshape(shape).astype(np.int32)
     if call.has(2):
         first = [-1 if each == 0 else 1 for each in range(value.rank)]
         rows = tf.reshape(call.plain(2), first) + rows

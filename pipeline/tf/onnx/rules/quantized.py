@@ -8,30 +8,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.layout.convolution import convolve
 from pipeline.tf.layout.elementwise import elementwise
+from pipeline.tf.layout.matmul import matmul
 from pipeline.tf.layout.reshape import reshape
 from pipeline.tf.layout.sizes import Size, is_known
 from pipeline.tf.layout.value import Value, constant, transpose, wrap
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.onnx_model import dtype_name
 from pipeline.tf.onnx.rules import arithmetic, attention, contrib, pools, reductions
-from pipeline.tf.onnx.rules.convolutions import matmul, window_of
+from pipeline.tf.onnx.rules.convolutions import window_of
 
 _LARGE_SUMS = "sums of whole numbers may pass 2^24, beyond which float32 rounds them"
 _LARGE = 2**24
 _LEVELS = {"uint8": 255, "int8": 127}
 _SMALL = {"int8", "uint8", "int16", "uint16", "int4", "uint4"}
+_HALF_BYTES = {"int4": (-8, 7), "uint4": (0, 15)}
 _FLOAT = "float32"
 
 
 def limits(dtype: str) -> tuple[int, int]:
     """Return the least and the greatest number of a dtype of whole numbers."""
-    found = ml_dtypes.iinfo(dtype) if dtype.endswith("int4") else np.iinfo(dtype)
+    if dtype in _HALF_BYTES:
+        return _HALF_BYTES[dtype]
+    found = np.iinfo(dtype)
     return int(found.min), int(found.max)
 
 
@@ -110,9 +113,9 @@ def _spread(call: Call, value: Value | None, rank: int, sizes: Sequence[Size]) -
         if not is_known(size):
             raise call.refuse("it has blocks along an axis of an open size")
         if value.is_known:
-            repeated = np.repeat(value.array, block, axis).take(range(size), axis)  # type: ignore[arg-type]
+            repeated = np.repeat(value.array, block, axis).take(range(size), axis)
             return constant(repeated, value.dtype)
-        places = np.arange(size) // block  # type: ignore[arg-type]
+        places = np.arange(size) // block
         taken = tf.gather(value.plain, places.astype(np.int32), axis=axis)
         return wrap(taken, value.dtype)
     return reshape(value, [value.sizes[0] if each == axis else 1 for each in range(rank)])
@@ -404,7 +407,9 @@ def _attention(call: Call) -> Any:
 def _embed(call: Call) -> Any:
     """QEmbedLayerNormalization: five tables and vectors, whose scales and zero points come last."""
     tables = [
-        scale_up(call.value(2 + number), _one(call.value(8 + number)), _one(call.value(13 + number)))
+        scale_up(
+            call.value(2 + number), _one(call.value(8 + number)), _one(call.value(13 + number))
+        )
         if call.has(2 + number)
         else None
         for number in range(5)

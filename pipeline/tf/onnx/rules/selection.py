@@ -108,10 +108,10 @@ def _determinant(call: Call) -> Value:
     """Det: by Gaussian elimination, the greatest element of each column in front."""
     value = call.value(0)
     size = value.sizes[-1]
-    if not is_known(size) or size > _MAX_ROWS:  # type: ignore[operator]
+    if not is_known(size) or size > _MAX_ROWS:
         raise call.refuse(f"a matrix of more than {_MAX_ROWS} rows, or of an open number of them")
     matrix, total = value.plain, None
-    for left in range(int(size), 0, -1):  # type: ignore[arg-type]
+    for left in range(int(size), 0, -1):
         if left == 1:
             factor = matrix[..., 0, 0]
         elif left == 2:  # noqa: PLR2004

@@ -6,7 +6,7 @@ its graph built, as a conversion does. Expected is an error of ours that names t
 node, or a graph; anything else is listed, and so is a mutation that takes more than 20 seconds. The
 file that is tried lies in --folder, for the case that the process dies.
 
-    python benchmarks/onnx/fuzz.py FILE.onnx... [--count 1000]
+    python benchmarks/onnx/damaged_files.py FILE.onnx... [--count 1000]
 """
 
 import argparse

@@ -1,0 +1,162 @@
+"""Conversion of small real ONNX files, proved in the real TensorFlow.js."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_graphs
+import pytest
+from both_runtimes import Proof, convert_source, run_both
+
+from pipeline.errors import ConversionError, ManifestError
+from pipeline.records.flags import FixedInput
+from pipeline.records.source import Conversion
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.workers.pool import TensorFlowPool
+
+pytestmark = pytest.mark.tensorflow
+
+CONVERT = "pipeline.tf.onnx.convert_onnx:convert_onnx"
+REFER = "pipeline.tf.onnx.onnx_reference:run_onnx"
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[TensorFlowPool]:
+    with TensorFlowPool(max_workers=1) as pool:
+        yield pool
+
+
+Submit = Callable[..., Any]
+
+
+@pytest.fixture
+def submit(pool: TensorFlowPool, tmp_path: Path) -> Submit:
+    def submit_now(function: str, **arguments: Any) -> Any:
+        return pool.submit(function, arguments, log=tmp_path / "log.txt").result().value
+
+    return submit_now
+
+
+Convert = Callable[..., Conversion]
+
+
+@pytest.fixture
+def convert(submit: Submit, tmp_path: Path) -> Convert:
+    def convert_now(source: Path, **fixed: FixedInput) -> Conversion:
+        return convert_source(submit, CONVERT, source, tmp_path, fixed=fixed or None)
+
+    return convert_now
+
+
+@pytest.fixture
+def prove(convert: Convert, submit: Submit, tmp_path: Path) -> Callable[..., Proof]:
+    def prove_now(source: Path, **fixed: FixedInput) -> Proof:
+        record = convert(source, **fixed)
+        return run_both(submit, REFER, source, tmp_path, record, fixed=fixed or None)
+
+    return prove_now
+
+
+def count_ops(folder: Path) -> Counter[str]:
+    nodes = json.loads((folder / "base" / "model.json").read_text())["modelTopology"]["node"]
+    return Counter(node["op"] for node in nodes)
+
+
+def check(proof: Proof, tolerance: float = 1e-5) -> None:
+    for backend, variants in proof.runs.items():
+        run = variants["base"]
+        assert run.status == "ok", (backend, run.error)
+        for i, vector in enumerate(proof.vectors.vectors):
+            made = run.outputs[i]
+            assert set(made) == set(vector.outputs)
+            for name, values in vector.outputs.items():
+                assert made[name].shape == values.shape
+                worst = np.abs(made[name] - values).max()
+                assert worst <= tolerance * np.abs(values).max(), name
+
+
+@pytest.mark.network
+def test_images_need_a_transposition_at_their_ends_alone(
+    prove: Callable[..., Proof], tmp_path: Path
+) -> None:
+    proof = prove(onnx_graphs.image_network(tmp_path / "network.onnx"))
+
+    check(proof)
+    assert [tie.name for tie in proof.record.outputs or ()] == ["onnx::Map_0", "39"]
+    # The input, and the output of four axes.
+    assert count_ops(tmp_path)["Transpose"] == 2  # noqa: PLR2004
+
+
+@pytest.mark.network
+def test_an_input_may_have_its_channels_last(prove: Callable[..., Proof], tmp_path: Path) -> None:
+    source = onnx_graphs.image_network(tmp_path / "network.onnx")
+
+    proof = prove(source, images=FixedInput(layout="nhwc", shape=[2, 8, 12, 3]))
+
+    check(proof)
+    assert count_ops(tmp_path)["Transpose"] == 1
+    assert {vector.inputs["images"].shape for vector in proof.vectors.vectors} == {(2, 8, 12, 3)}
+
+
+@pytest.mark.network
+def test_float16_stays_float16(prove: Callable[..., Proof], tmp_path: Path) -> None:
+    source = onnx_graphs.image_network(tmp_path / "network.onnx", dtype=np.float16)
+
+    proof = prove(source)
+
+    check(proof, tolerance=2e-2)
+    large = [w for w in load_model_json(tmp_path / "base" / "model.json").weights if w.size > 1]
+    stored = {weight.stored_dtype for weight in large if weight.dtype == "float32"}
+    assert stored == {"float16"}
+
+
+@pytest.mark.network
+def test_both_sizes_of_a_text_stay_open(prove: Callable[..., Proof], tmp_path: Path) -> None:
+    proof = prove(onnx_graphs.text_network(tmp_path / "network.onnx"))
+
+    check(proof)
+    assert [tie.name for tie in proof.record.outputs or ()] == ["{\"name\": 'states'}"]
+    shapes = {vector.inputs["ids"].shape for vector in proof.vectors.vectors}
+    assert all(len(shape) == 2 for shape in shapes)  # noqa: PLR2004
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("rate", [16000, 8000])
+def test_a_constant_input_decides_a_branch(
+    prove: Callable[..., Proof], tmp_path: Path, rate: int
+) -> None:
+    source = onnx_graphs.branching_network(tmp_path / "network.onnx")
+
+    proof = prove(source, rate=FixedInput(constant=rate))
+
+    check(proof)
+    assert [tie.name for tie in proof.record.inputs or ()] == ["x"]
+    ops = count_ops(tmp_path)
+    assert not {"If", "StatelessIf", "Switch", "Merge"} & set(ops)
+    assert ("AddV2" in ops) == (rate == 16000)  # noqa: PLR2004
+
+
+@pytest.mark.network
+def test_a_branch_is_taken_when_the_model_runs(
+    prove: Callable[..., Proof], tmp_path: Path
+) -> None:
+    check(prove(onnx_graphs.branching_network(tmp_path / "network.onnx")))
+
+
+def test_a_shape_that_does_not_fit_is_refused(convert: Convert, tmp_path: Path) -> None:
+    source = onnx_graphs.image_network(tmp_path / "network.onnx")
+
+    with pytest.raises(ManifestError, match=r"inputs.images.shape: found \[1, 8, 8, 3\]"):
+        convert(source, images=FixedInput(shape=[1, 8, 8, 3]))
+
+
+def test_an_unknown_operator_is_named_with_its_place(convert: Convert, tmp_path: Path) -> None:
+    nodes = [onnx_graphs.helper.make_node("Levitate", ["x"], ["y"], domain="org.example")]
+    ends = {"x": (onnx_graphs.TensorProto.FLOAT, [2])}
+    source = onnx_graphs.save(tmp_path / "network.onnx", nodes, ends, {"y": (1, [2])}, {})
+
+    with pytest.raises(ConversionError, match=r"org\.example\.Levitate \(node 0\)"):
+        convert(source)
