@@ -170,10 +170,6 @@ def _export_matrix(estimator: Any, data: Data) -> onnx.ModelProto:
     return _export(estimator, data, options={id(estimator): {"zipmap": False}})
 
 
-def _export_scores(estimator: Any, data: Data) -> onnx.ModelProto:
-    return _export(estimator, data, options={id(estimator): {"zipmap": False, "raw_scores": True}})
-
-
 def _export_lightgbm(estimator: Any, data: Data) -> onnx.ModelProto:
     types = [("X", onnxml_types.FloatTensorType([None, data.features.shape[1]]))]
     return onnxmltools.convert_lightgbm(
@@ -252,7 +248,7 @@ def _cases() -> Iterator[Case]:  # noqa: PLR0915  # a list
     )
     yield classify("SVC poly", wine, lambda: scaled(svm.SVC(kernel="poly")))
     yield classify("NuSVC sigmoid", wine, lambda: scaled(svm.NuSVC(kernel="sigmoid", nu=0.3)))
-    yield classify("LinearSVC", wine, lambda: scaled(svm.LinearSVC()))
+    yield Case("LinearSVC", wine, lambda: scaled(svm.LinearSVC()), _export)
     yield regress("SVR rbf", lambda: svm.SVR(C=100.0))
     yield Case("OneClassSVM", cancer, lambda: scaled(svm.OneClassSVM()), _export)
     near = neighbors.KNeighborsClassifier

@@ -4,7 +4,7 @@ import functools
 import multiprocessing
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 from run_cases import write_inputs
+
+from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
 Array = Any
 DOMAIN = "ai.onnx.ml"
@@ -105,6 +108,9 @@ def _convert(model: onnx.ModelProto, inputs: Mapping[str, Array], folder: Path |
     outputs = [made.numpy() for made in function(*map(tf.constant, held.values()))]
     if folder is not None:
         write_onnx(found, Fixed(), source=Path("m.onnx"), folder=folder, flags=ConversionFlags())
+        converted = load_model_json(folder / "model.json")
+        content, _ = rewrite_graph(converted.content)
+        (folder / "model.json").write_bytes(format_model_json(replace(converted, content=content)))
         write_inputs(folder, held)
     labels = find_class_names(builder)
     return Converted(
