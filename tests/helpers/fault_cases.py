@@ -120,6 +120,13 @@ FAULTS: Mapping[str, Case] = {
         },
         wrong_before=_BOTH,
     ),
+    "Dilation2D of negative values": Case(
+        op="Dilation2D",
+        inputs={"input": -1 - np.abs(_normal(2, 7, 8, 3))},
+        constants={"filter": _normal(3, 2, 3) / 10},
+        attributes={"strides": [1, 2, 1, 1], "rates": [1, 1, 2, 1], "padding": "SAME"},
+        wrong_before=("wasm",),
+    ),
     "ResizeNearestNeighbor that rounds": Case(
         op="ResizeNearestNeighbor",
         inputs={"images": _normal(1, 97, 31, 1)},

@@ -4,12 +4,14 @@ Strides and dilations that are both above 1: `eitherStridesOrDilationsAreOne` in
 tfjs-core refuses them. A window narrower than its steps, padded as SAME: the wasm backend returns
 zeros for images (tfjs-backend-wasm/src/cc/conv2d_impl.cc), and all backends pad volumes by less
 than nothing (`get3DPadAndOutInfo` in conv_util.ts). Paddings of their own: only convolutions take
-them.
+them. Dilation2D: the wasm kernel starts from the smallest positive number, not from the least
+(tfjs-backend-wasm/src/cc/kernels/Dilation2D.cc).
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
@@ -101,6 +103,31 @@ def _pool(
     return tf.raw_ops.MaxPool(input=padded, ksize=ksize, strides=strides, padding="VALID")
 
 
+def _dilate(
+    *,
+    input: tf.Tensor,
+    filter: tf.Tensor,
+    strides: list[int],
+    rates: list[int],
+    padding: bytes,
+    **_: Any,
+) -> tf.Tensor:
+    """Take the maximum over the elements of the window, each with its addend."""
+    height, width = require_sizes(filter, slice(0, 2))
+    reaches = [(height - 1) * rates[1] + 1, (width - 1) * rates[2] + 1]
+    pairs = _paddings(input, reaches, strides, padding, ())
+    padded = tf.pad(input, tf.stack(pairs), constant_values=input.dtype.min)
+    spans = [size_of(padded, i) - reach + 1 for i, reach in enumerate(reaches, 1)]
+    found = None
+    for row, column in np.ndindex(height, width):
+        top, left = row * rates[1], column * rates[2]
+        rows = slice(top, top + spans[0], strides[1])
+        columns = slice(left, left + spans[1], strides[2])
+        part = padded[:, rows, columns] + filter[row, column]
+        found = part if found is None else tf.maximum(found, part)
+    return found
+
+
 def _steps(node: NodeDef) -> bool:
     return bool(max(node.attr["strides"].list.i) > 1)
 
@@ -119,6 +146,11 @@ RULES = {
         )
         for op in ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
     },
+    "Dilation2D": Lowering(
+        lower=_dilate,
+        becomes="the Maximum of slices",
+        why="the wasm backend takes what is negative for zero",
+    ),
     "MaxPool": Lowering(
         lower=_pool,
         becomes="PadV2 and one without padding",

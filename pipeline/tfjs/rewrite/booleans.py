@@ -45,7 +45,7 @@ def rewrite_select(node: Json, scope: Scope) -> Rewrite | None:
     second = _make(scope, node, "no", "LogicalAnd", [scope.reference(negated), no], {})
     inputs = [scope.reference(first), scope.reference(second), *controls]
     either = {"name": node["name"], "op": "LogicalOr", "input": inputs, "attr": {}}
-    reason = f"SelectV2 of booleans became LogicalAnd and LogicalOr: {_WHY}"
+    reason = f"{node['op']} of booleans became LogicalAnd and LogicalOr: {_WHY}"
     return Rewrite(nodes=[first, negated, second, either], reason=reason)
 
 

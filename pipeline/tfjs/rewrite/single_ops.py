@@ -155,7 +155,6 @@ REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
     "Select": rewrite_select,
     "SelectV2": rewrite_select,
     "Square": rewrite_whole,
-    "SquaredDifference": rewrite_whole,
     "Where": rewrite_where,
     **dict.fromkeys(PLAIN_OPS, rewrite_fused),
 }

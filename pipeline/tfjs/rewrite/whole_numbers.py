@@ -1,7 +1,7 @@
 """Rewrites of ops that TensorFlow.js computes in another dtype than TensorFlow does.
 
-Abs and Neg of int32 go through float32 on a backend (Abs.ts of tfjs-backend-cpu, Neg.cc of
-tfjs-backend-wasm), Square and SquaredDifference on both, so that numbers above 2^24 are rounded.
+Abs, Neg and Square of int32 go through float32 on a backend (Abs.ts and Square.ts of
+tfjs-backend-cpu, Neg.cc of tfjs-backend-wasm), so that numbers above 2^24 are rounded.
 FloorDiv returns int32 for floats, too (FloorDiv.ts of tfjs-backend-cpu), which a later quotient
 rounds down. On wasm ClipByValue takes the bits of int32 for those of floats, Where reads a byte for
 each element of any dtype, and ResizeNearestNeighbor returns float32. This module opens no file.
@@ -43,7 +43,7 @@ class _Made:
 
 
 def rewrite_whole(node: Json, scope: Scope) -> Rewrite | None:
-    """Write Abs, Neg, Square and SquaredDifference of int32 with exact ops."""
+    """Write Abs, Neg and Square of int32 with exact ops."""
     if _kind(node) != "int32":
         return None
     made = _Made(node, scope)
@@ -54,11 +54,8 @@ def rewrite_whole(node: Json, scope: Scope) -> Rewrite | None:
         case "Abs":
             negative = made.add("negative", "Sub", made.add("zero", "ZerosLike", x), x)
             made.add("y", "Maximum", x, negative)
-        case "Square":
-            made.add("y", "Mul", x, x)
         case _:
-            difference = made.add("difference", "Sub", *made.inputs)
-            made.add("y", "Mul", difference, difference)
+            made.add("y", "Mul", x, x)
     return made.finish(f"{node['op']} of int32 became {made.nodes[-1]['op']}: {_ROUNDED}")
 
 

@@ -25,6 +25,7 @@ from tfjs_runtime import (
 )
 
 from pipeline.disk.layout import cache_folder
+from pipeline.errors import WorkerError
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
 from pipeline.runtime.node_results import Array, ModelRun
@@ -400,12 +401,16 @@ def test_a_one_hot_encoding_of_truths(tmp_path: Path, backend: str) -> None:
     )
     x = np.arange(50, dtype=np.int32) % 4
 
-    before, after = before_and_after(tmp_path, model, backend, x=x)
+    try:
+        before = run_one(tmp_path / "before", model, backend, x=x)
+    except WorkerError:  # on wasm it writes beyond the result
+        before = None
+    assert len(rewrite(model)) == 1
+    after = run_one(tmp_path / "after", model, backend, x=x)
 
     expected = np.arange(4) != x[:, None]
     assert after.outputs[0]["y"].tolist() == expected.tolist()
-    # On wasm it writes beyond the result, which may also end the run.
-    was_right = before.error is None and np.array_equal(before.outputs[0]["y"], expected)
+    was_right = before is not None and np.array_equal(before.outputs[0]["y"], expected)
     assert was_right == (backend == "cpu")
 
 
