@@ -28,11 +28,12 @@ def write_models(folder: Path) -> None:
     plain = _convert(tf, _without_bias(tf), [1, 12, 12, 3], "int8")
     (folder / "without_bias.tflite").write_bytes(plain)
     from tflite_mediapipe import write_files
-    from tflite_operators import write_integer_svdf, write_recurrent
+    from tflite_operators import write_composite, write_integer_svdf, write_recurrent
 
     for name, content in write_files().items():
         (folder / f"{name}.tflite").write_bytes(content)
     (folder / "svdf_int8.tflite").write_bytes(write_integer_svdf())
+    (folder / "composite.tflite").write_bytes(write_composite())
     for name in ("lstm_with_all", "lstm_both_ways", "rnn_both_ways", "svdf"):
         (folder / f"{name}.tflite").write_bytes(write_recurrent(name))
     for name, make in {

@@ -151,3 +151,31 @@ def write_integer_svdf() -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def write_composite() -> bytes:
+    """Return a composite of StableHLO, as converters of PyTorch and JAX write it: x * x, twice."""
+    content = write_operator("MUL", [(2, 3), (2, 3)], [(2, 3)], kind="MulOptions")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(bytearray(content), 0))
+    inner = model.subgraphs[0]
+    inner.operators[0].inputs = [0, 0]
+    inner.inputs, inner.outputs = [0], [2]
+    outer = schema.SubGraphT()
+    outer.tensors = [_tensor(f"value_{number}", (2, 3), model) for number in range(3)]
+    outer.inputs, outer.outputs, outer.operators = [0], [2], []
+    for number in range(2):
+        operator = schema.OperatorT()
+        operator.opcodeIndex, operator.inputs, operator.outputs = 1, [number], [number + 1]
+        operator.builtinOptions2Type = schema.BuiltinOptions2.StableHLOCompositeOptions
+        operator.builtinOptions2 = schema.StableHLOCompositeOptionsT()
+        operator.builtinOptions2.name = "squared"
+        operator.builtinOptions2.decompositionSubgraphIndex = 1
+        outer.operators.append(operator)
+    code = schema.OperatorCodeT()
+    code.builtinCode = schema.BuiltinOperator.STABLEHLO_COMPOSITE
+    code.deprecatedBuiltinCode, code.version = 127, 1
+    model.operatorCodes.append(code)
+    model.subgraphs = [outer, inner]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

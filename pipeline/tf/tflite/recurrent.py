@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from pipeline.tf.layout.recurrent import Step, run_recurrence
 from pipeline.tf.tflite.call import Call, Row, Table, activate, cut, limits, rows, scale_of
-from pipeline.tf.tflite.rounding import half_away, note_sums
+from pipeline.tf.tflite.rounding import note_sums, scale_twice
 
 # lstm_eval.cc: what is added to the variance where a layer is normalized.
 _NORMALIZATION = 1e-8
@@ -206,16 +206,16 @@ def _filter_integers(call: Call) -> Any:
     their sizes, which is far less than the step of the result.
     """
     scales = [float(scale_of(call.spec(number))) for number in (0, 1, 2, 4)]
-    first = np.float32(scales[0] * scales[1] / scales[3])
-    second = np.float32(scales[3] * scales[2] / float(scale_of(call.outputs[0])))
+    first = scales[0] * scales[1] / scales[3]
+    second = scales[3] * scales[2] / float(scale_of(call.outputs[0]))
     entered = _product(tf.convert_to_tensor(call.held[0]), call.held[1])
-    fresh = cut(half_away(entered * first), *limits(call.spec(4)))
+    fresh = cut(scale_twice(entered, first), *limits(call.spec(4)))
     made = _filter_steps(call, fresh, call.held[2])
     if call.has(3):
         made += tf.cast(call.held[3], tf.float32)
     rank = int(call.option("rank", 1))
     note_sums(call, call.spec(4), call.held[2].reshape(-1, rank * call.held[2].shape[1]), (1,))
-    return cut(half_away(made * second), *limits(call.outputs[0]))
+    return cut(scale_twice(made, second), *limits(call.outputs[0]))
 
 
 def _filter_steps(call: Call, fresh: Any, over_time: Any) -> Any:

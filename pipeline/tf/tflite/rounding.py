@@ -34,6 +34,17 @@ def half_away(value: Any, slack: float = 0.0) -> Any:
     return tf.sign(value) * tf.floor(tf.abs(value) + np.float32(0.5 + slack))
 
 
+def scale_twice(value: Any, factor: float) -> Any:
+    """Return whole numbers times a factor, rounded twice, as MultiplyByQuantizedMultiplier does.
+
+    The factor is a part of 0.5 to 1 times a power of two. The product with the first is rounded,
+    halves up, then that with the second, halves away from zero.
+    """
+    part, power = np.frexp(factor)
+    before, after = 2.0 ** max(int(power), 0), 2.0 ** min(int(power), 0)
+    return half_away(half_up(value * np.float32(before * part)) * np.float32(after))
+
+
 def activation_limits(call: Call) -> tuple[float, float]:
     """Return the least and greatest held number of an output behind a fused activation."""
     target = call.outputs[0]

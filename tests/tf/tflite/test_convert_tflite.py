@@ -113,6 +113,7 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("svdf_int8.tflite", {}, 0.0, id="the same in whole numbers"),
         pytest.param("svdf_int8.tflite", {"dequantize": True}, 1e-5, id="its float form"),
         pytest.param("sparse.tflite", {}, 1e-5, id="sparse weights"),
+        pytest.param("composite.tflite", {}, 1e-6, id="a composite of StableHLO"),
         pytest.param("pooling.tflite", {}, 0.0, id="pooling with places, and back"),
         pytest.param("pooling_wide.tflite", {}, 0.0, id="windows that are no squares"),
         pytest.param("pooling_overlap.tflite", {}, 0.0, id="windows that overlap"),
