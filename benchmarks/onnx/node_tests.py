@@ -8,11 +8,14 @@ PATTERN selects tests by name: 'resize*'.
 import argparse
 import collections
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+# As the workers of the pipeline: its fused ops are none of TensorFlow.js.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"))
 
 from onnx_node_tests import Built, build, compare, find_folders, kind_of, load

@@ -159,7 +159,7 @@ def _build(test: NodeTest, fixed: set[int], folder: Path | None) -> Built:
     from pipeline.tf.onnx.operators import check_operators
     from pipeline.tf.onnx.trace import trace_graph
 
-    model = make_model(test.model, test.name)
+    model = make_model(_copy(test.model), test.name)
     check_operators(model)
     names = [info.name for info in test.model.graph.input]
     fed: dict[str, Any] = {}
@@ -185,6 +185,13 @@ def _build(test: NodeTest, fixed: set[int], folder: Path | None) -> Built:
     return made
 
 
+def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy: reading a model takes its constants out of it."""
+    copied = onnx.ModelProto()
+    copied.CopyFrom(proto)
+    return copied
+
+
 def _held(array: Any, dtype: str | None) -> Any:
     """Return an input in the dtype that TensorFlow.js has for it."""
     import tensorflow as tf
@@ -202,7 +209,7 @@ def _write(test: NodeTest, asked: Any, fed: dict[str, Any], folder: Path) -> Non
     from pipeline.tf.onnx.onnx_model import make_model
 
     folder.mkdir(parents=True, exist_ok=True)
-    model = make_model(test.model, test.name)
+    model = make_model(_copy(test.model), test.name)
     written = write_onnx(
         model, asked, source=Path(test.name), folder=folder, flags=ConversionFlags()
     )
