@@ -7,6 +7,16 @@ node, or a graph; anything else is listed, and so is a mutation that takes more 
 file that is tried lies in --folder, for the case that the process dies.
 
     python benchmarks/onnx/damaged_files.py FILE.onnx... [--count 1000]
+
+Measured with onnx 1.22 and TensorFlow 2.19: 400 mutations each of three files, of 24, 98 and 358
+operators, from the packages pulsevad 0.1.3 and swift-f0 0.3.0
+
+    pulsevad_2.1k.onnx:      60 built, 274 FormatError, 66 ConversionError
+    pulsevad_2.1k_int8.onnx: 49 built, 299 FormatError, 52 ConversionError
+    swift_f0/model.onnx:     35 built, 291 FormatError, 74 ConversionError
+
+in 309 seconds; no other outcome, no mutation of more than 10 seconds or 500 MiB. Runs before
+it met one fault: names that are no UTF-8, which protobuf returns as bytes.
 """
 
 import argparse

@@ -57,9 +57,10 @@ def check_texts(proto: onnx.ModelProto) -> None:
 
 
 def _check_graph(graph: onnx.GraphProto) -> None:
-    ends = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
+    ends = (*graph.input, *graph.output, *graph.value_info)
+    names = (*(end.name for end in ends), *(tensor.name for tensor in graph.initializer))
     _check_all((graph.name,), "the name of a graph")
-    _check_all((each.name for each in ends), "the name of a value")
+    _check_all(names, "the name of a value")
     for end in (*graph.input, *graph.output):
         sizes = (size.dim_param for size in end.type.tensor_type.shape.dim)
         _check_all(sizes, f"a size of {end.name!r}")
