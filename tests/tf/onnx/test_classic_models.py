@@ -68,7 +68,7 @@ def classifier(
     op: str, *, texts: bool, count: int, numbers: str = "ints", **attributes: Any
 ) -> Any:
     """Return a model of a classifier."""
-    classes = {"classlabels_strings": _TEXTS[:count]}
+    classes: dict[str, list[Any]] = {"classlabels_strings": _TEXTS[:count]}
     if not texts:
         classes = {f"classlabels_{numbers}": _NUMBERS[:count]}
     return make_model(
@@ -229,7 +229,7 @@ def test_a_float64_threshold_parts_float32_numbers_as_before() -> None:
     """0.1 lies between two numbers of float32; that above it is the nearest."""
     near = np.float32(0.1)
     for mode in ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GT", "BRANCH_EQ"):
-        trees = [
+        trees: list[list[Any]] = [
             [
                 {"mode": mode, "feature": 0, "value": 0, "true": 1, "false": 2, "misses": 0},
                 *({"mode": "LEAF", "feature": 0, "value": 0, "true": 0, "false": 0, "misses": 0},)
@@ -298,7 +298,7 @@ def test_support_vectors_of_classes(
 ) -> None:
     owned = [1 + number % 3 for number in range(count)]
     pairs = count * (count - 1) // 2
-    more = {}
+    more: dict[str, Any] = {}
     if chances:
         more = {"prob_a": listed(-np.abs(draw(6, pairs))), "prob_b": listed(draw(7, pairs) * 0.1)}
     model = classifier(
@@ -448,7 +448,7 @@ def test_a_tree_that_never_ends_is_refused() -> None:
         convert(one("TreeEnsembleRegressor", n_targets=1, **attributes), {"x": samples()})
 
 
-def _forest() -> onnx.ModelProto:
+def _forest() -> Any:
     generator, trees = grow(["LEQ"], (4, 4, 4))
     attributes = tree_attributes(
         trees, draw_weights(generator, trees, [0, 1, 2]), "class", misses=True
@@ -458,13 +458,13 @@ def _forest() -> onnx.ModelProto:
     )
 
 
-def _mixed_trees() -> onnx.ModelProto:
+def _mixed_trees() -> Any:
     generator, trees = grow(_BRANCHES)
     attributes = tree_attributes(trees, draw_weights(generator, trees, [0]), "target", misses=True)
     return one("TreeEnsembleRegressor", n_targets=1, **attributes)
 
 
-def _vectors() -> onnx.ModelProto:
+def _vectors() -> Any:
     return classifier(
         "SVMClassifier", texts=True, count=3, kernel_type="RBF", kernel_params=[0.3, 0.0, 0.0],
         support_vectors=listed(draw(2, 6, _FEATURES)), coefficients=listed(draw(3, 2, 6)),
