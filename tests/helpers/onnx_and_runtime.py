@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 Array = Any
 
 
-def make_node_model(
+def make_node_model(  # noqa: PLR0913  # what a model has
     op: str,
     inputs: Mapping[str, Array],
     *,
@@ -44,7 +44,7 @@ def make_node_model(
     )
 
 
-def make_graph_model(
+def make_graph_model(  # noqa: PLR0913  # what a model has
     nodes: Sequence[onnx.NodeProto],
     inputs: Mapping[str, Array],
     outputs: Sequence[str],
