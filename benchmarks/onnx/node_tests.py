@@ -8,7 +8,6 @@ PATTERN selects tests by name: 'resize*'.
 import argparse
 import collections
 import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"))
 
-from onnx_node_tests import Built, build, compare, find_folders, load
+from onnx_node_tests import Built, build, compare, find_folders, kind_of, load
 from run_cases import read_outputs, run_folders
 
 from pipeline.errors import PipelineError
@@ -42,6 +41,25 @@ def _judge(built: Built, backend: str) -> list[str]:
     return ["wrong", next(filter(None, faults))] if any(faults) else ["right", ""]
 
 
+def build_all(pattern: str, folder: Path | None) -> tuple[dict[str, Built], dict[str, str]]:
+    """Build the tests of a pattern; return how each fares, and the kind of those counted apart."""
+    built: dict[str, Built] = {}
+    apart: dict[str, str] = {}
+    for path in find_folders(pattern):
+        try:
+            test = load(path)
+        except ValueError as error:
+            built[path.name] = Built(status="not run", reason=str(error))
+            continue
+        if kind := kind_of(test):
+            apart[path.name] = kind
+        try:
+            built[path.name] = build(test, folder and folder / path.name)
+        except Exception as error:  # noqa: BLE001  # any failure is counted
+            built[path.name] = Built(status="error", reason=f"{type(error).__name__}: {error}")
+    return built, apart
+
+
 def main() -> None:
     """Run the tests and print a table."""
     parser = argparse.ArgumentParser()
@@ -49,31 +67,22 @@ def main() -> None:
     parser.add_argument("--js", default="")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp())
-    built: dict[str, Built] = {}
-    for path in find_folders(asked.pattern):
-        try:
-            test = load(path)
-        except ValueError as error:
-            built[path.name] = Built(status="not run", reason=str(error))
-            continue
-        try:
-            built[path.name] = build(test, folder / path.name if asked.js else None)
-        except Exception as error:  # noqa: BLE001  # any failure is counted
-            built[path.name] = Built(status="error", reason=f"{type(error).__name__}: {error}")
-    results: dict[str, dict[str, Any]] = {
-        "tensorflow": {name: [each.status, each.reason] for name, each in built.items()}
-    }
-    if asked.js:
-        results |= run_in_js(built, asked.js.split(","))
+    with tempfile.TemporaryDirectory() as folder:
+        built, apart = build_all(asked.pattern, Path(folder) if asked.js else None)
+        results: dict[str, dict[str, Any]] = {
+            "tensorflow": {name: [each.status, each.reason] for name, each in built.items()}
+        }
+        if asked.js:
+            results |= run_in_js(built, asked.js.split(","))
     for runtime, outcomes in results.items():
         for name, (status, reason) in outcomes.items():
             if status in ("wrong", "error"):
                 print(runtime, status, name, reason[:300])
-        print(runtime, dict(collections.Counter(status for status, _ in outcomes.values())))
+        for kind in (None, *sorted(set(apart.values()))):
+            statuses = [each[0] for name, each in outcomes.items() if apart.get(name) == kind]
+            print(f"{runtime}, {kind or 'inference'}: {dict(collections.Counter(statuses))}")
     if asked.json:
-        asked.json.write_text(json.dumps(results, indent=1))
-    shutil.rmtree(folder)
+        asked.json.write_text(json.dumps({"apart": apart, "results": results}, indent=1))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
             CmdParseError: An option is wrong; the message names it and the nearest known option.
             InvalidCommand: This machine failed (a disk, memory), or the zoo is damaged.
         """
+        result: Any = 0
         try:
             result = super().parse_execute(in_args)
             self._report_lost_database()
@@ -42,7 +43,6 @@ class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
         except BrokenPipeError:
             # The reader has seen enough, as `head` has; nobody is left to read more.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         except (OSError, MemoryError, ImportError) as error:
             text = machine_error(error, root=_current_folder()).describe()
             raise InvalidCommand(f"{self.name}: {text}") from None

@@ -11,7 +11,7 @@ from pipeline.disk.files import total_size
 from pipeline.errors import FormatError
 from pipeline.formats.detect import detect_format
 from pipeline.formats.model_files import ModelFiles
-from pipeline.formats.onnx_wire import list_data_files
+from pipeline.formats.onnx_wire import find_data_files
 from pipeline.formats.table import find_format
 from pipeline.inspection.description import Description, Tried
 from pipeline.inspection.models_inside import list_models
@@ -141,8 +141,8 @@ def _measure(path: Path) -> int:
     if path.name == "saved_model.pb":
         return total_size(path.parent)
     if path.suffix != ".json" or path.is_dir():
-        beside = () if path.is_dir() else list_data_files(path)
-        return total_size(path) + sum(total_size(path.parent / name) for name in beside)
+        beside = [] if path.is_dir() else find_data_files(path)
+        return sum(map(total_size, [path, *beside]))
     groups = json.loads(path.read_bytes()).get("weightsManifest") or ()
     shards = {shard for group in groups for shard in group.get("paths") or ()}
     return path.stat().st_size + sum(total_size(path.parent / shard) for shard in shards)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.formats.onnx_wire import find_data_files
 from pipeline.inspection.description import (
     DescribedSignature,
     Description,
@@ -90,6 +91,7 @@ def _summarize(path: Path, model_format: str, announce: Callable[[str], None]) -
             {"source": path.absolute()},
             log=Path(logs) / "log.txt",
             name=f"reading {path.name}",
+            reads=[each.absolute() for each in find_data_files(path)],
         ).result()
     summary: dict[str, Any] = done.value
     return summary

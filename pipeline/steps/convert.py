@@ -23,8 +23,8 @@ from pipeline.formats.table import (
     model_path,
     normalize_source,
 )
-from pipeline.manifest.flags import asked_flags, check_flags
 from pipeline.manifest.fixed_inputs import fixed_inputs
+from pipeline.manifest.flags import asked_flags, check_flags
 from pipeline.manifest.model import Model
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, ConvertedSource, FetchedSource

@@ -5,8 +5,8 @@ from pathlib import Path
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
 from pipeline.formats.table import REFER_TOOLS, TOOLS
-from pipeline.manifest.input_section import InputSection
 from pipeline.manifest.fixed_inputs import fixed_inputs
+from pipeline.manifest.input_section import InputSection
 from pipeline.manifest.model import Model
 from pipeline.records.flags import SourceFlags
 from pipeline.steps.fetch import fetched_model

@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import h5py
+import onnx_files
 import pytest
 
 from pipeline.errors import FormatError
@@ -54,9 +55,12 @@ def test_content_says_more_than_a_name(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model.h5", "w") as archive:
         archive.writestr("config.json", "{}")
     (tmp_path / "model").write_bytes(b"\x1c\0\0\0TFL3")
+    (tmp_path / "model.pb").write_bytes(onnx_files.onnx_model())
+    (tmp_path / "frozen.pb").write_bytes(b"\x0a\x10\x0a\x01x\x12\x0bPlaceholder")
 
-    found = [detect(tmp_path / name) for name in ("model.keras", "model.h5", "model")]
-    assert found == ["keras", "keras_keras", "tflite"]
+    names = ("model.keras", "model.h5", "model", "model.pb", "frozen.pb")
+    found = [detect(tmp_path / name) for name in names]
+    assert found == ["keras", "keras_keras", "tflite", "onnx", "tf_frozen_model"]
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 cut off", b""])

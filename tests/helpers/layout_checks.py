@@ -32,12 +32,13 @@ def materialize_sizes(sizes: tuple[int, int]) -> list[int]:
 
     from pipeline.tf.layout.sizes import materialize, new_size
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None])], autograph=False)
     def run(tensor: Any) -> Any:
         n, m = new_size(tensor, 0), new_size(tensor, 1)
         return [materialize(each) for each in (n, n * m + 3, (n - 1) // 2, m * 5 // n, 10 // m)]
 
-    return [int(made) for made in run(tf.zeros(sizes))]
+    signature = [tf.TensorSpec([None, None])]
+    function = tf.function(run, input_signature=signature, autograph=False)
+    return [int(made) for made in function(tf.zeros(sizes))]
 
 
 def reshape_held(

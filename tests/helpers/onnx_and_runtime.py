@@ -4,6 +4,7 @@ import functools
 import multiprocessing
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from onnx import helper, numpy_helper
 Array = Any
 
 
-def make_node_model(  # noqa: PLR0913  # what a model has
+def make_node_model(  # noqa: PLR0913  # the parts of a model
     op: str,
     inputs: Mapping[str, Array],
     *,
@@ -44,7 +45,7 @@ def make_node_model(  # noqa: PLR0913  # what a model has
     )
 
 
-def make_graph_model(  # noqa: PLR0913  # what a model has
+def make_graph_model(  # noqa: PLR0913  # the parts of a model
     nodes: Sequence[onnx.NodeProto],
     inputs: Mapping[str, Array],
     outputs: Sequence[str],
@@ -117,6 +118,32 @@ def run_in_child(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Ar
     return _child().submit(run_in_graph, model, inputs).result()
 
 
+def summarize_in_child(path: Path) -> dict[str, Any]:
+    """Return the summary of a file, from a child process that imports TensorFlow."""
+    return _child().submit(_summarize, path).result()
+
+
+def _summarize(path: Path) -> dict[str, Any]:
+    from pipeline.tf.onnx.summary import summarize_onnx
+
+    return summarize_onnx(source=path)
+
+
 @functools.cache
 def _child() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
+def list_ops_in_child(model: onnx.ModelProto) -> list[str]:
+    """Return the ops of the graph that the importer makes of a model, but for constants."""
+    return _child().submit(_list_ops, model).result()
+
+
+def _list_ops(model: onnx.ModelProto) -> list[str]:
+    from pipeline.tf.onnx.build_graph import GraphBuilder
+    from pipeline.tf.onnx.onnx_model import make_model
+    from pipeline.tf.onnx.trace import trace_graph
+
+    function = trace_graph(GraphBuilder(model=make_model(model, "model")))
+    silent = ("Const", "Identity", "NoOp", "Placeholder")
+    return [node.op for node in function.graph.as_graph_def().node if node.op not in silent]

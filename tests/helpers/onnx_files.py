@@ -14,7 +14,7 @@ def onnx_model(*locations: str) -> bytes:
     ]
     for constant, location in zip(constants, locations, strict=True):
         constant.external_data.add(key="location", value=location)
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in "xy"]
     node = helper.make_node("Sum", ["x", *names], ["y"])
     graph = helper.make_graph([node], "g", ends[:1], ends[1:], initializer=constants)
     return bytes(helper.make_model(graph, producer_name="test").SerializeToString())

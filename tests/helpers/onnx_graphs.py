@@ -8,6 +8,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 Sizes = list[int | str]
+Stated = tuple[int, Sizes | None]
+"""A type of elements, and sizes."""
 
 
 def _weights(seed: int, *shape: int) -> Any:
@@ -17,8 +19,8 @@ def _weights(seed: int, *shape: int) -> Any:
 def save(  # noqa: PLR0913  # the parts of a file
     path: Path,
     nodes: list[onnx.NodeProto],
-    inputs: dict[str, tuple[int, Sizes]],
-    outputs: dict[str, tuple[int, Sizes | None]],
+    inputs: dict[str, Stated],
+    outputs: dict[str, Stated],
     constants: dict[str, Any],
     *,
     opset: int = 17,
@@ -28,8 +30,8 @@ def save(  # noqa: PLR0913  # the parts of a file
     graph = helper.make_graph(
         nodes,
         "network",
-        [helper.make_tensor_value_info(name, kind, sizes) for name, (kind, sizes) in inputs.items()],
-        [helper.make_tensor_value_info(name, kind, sizes) for name, (kind, sizes) in outputs.items()],
+        [helper.make_tensor_value_info(name, *stated) for name, stated in inputs.items()],
+        [helper.make_tensor_value_info(name, *stated) for name, stated in outputs.items()],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
@@ -48,8 +50,6 @@ def image_network(path: Path, *, dtype: Any = np.float32, sizes: Sizes | None = 
         "w3": _weights(4, 4, 8, 1, 1).astype(dtype),
         "scale": (_weights(5, 1, 8, 1, 1) + 1).astype(dtype),
         "w4": _weights(6, 4, 5).astype(dtype),
-        "groups": np.array([0, 2, 4, 0, -1]),
-        "whole": np.array([0, 8, -1, 1]),
     }
     nodes = [
         helper.make_node("Conv", ["images", "w1", "b1"], ["c1"], pads=[1] * 4, strides=[2, 2]),
@@ -64,7 +64,6 @@ def image_network(path: Path, *, dtype: Any = np.float32, sizes: Sizes | None = 
         helper.make_node("Flatten", ["pool"], ["flat"]),
         helper.make_node("MatMul", ["flat", "w4"], ["39"]),
     ]
-    del constants["groups"], constants["whole"]
     return save(
         path,
         nodes,
@@ -110,11 +109,8 @@ def text_network(path: Path) -> Path:
         "table": _weights(1, 20, 8),
         "w": _weights(2, 8, 8),
         "b": _weights(3, 8),
-        "zero": np.array(0),
-        "one": np.array(1),
         "heads": np.array([2, 4]),
         "width": np.array([8]),
-        "first": np.array([0]),
     }
     nodes = [
         helper.make_node("Gather", ["table", "ids"], ["x"]),
@@ -132,11 +128,17 @@ def text_network(path: Path) -> Path:
         helper.make_node("Concat", ["shape", "width"], ["together"], axis=0),
         helper.make_node("Reshape", ["back", "together"], ["{\"name\": 'states'}"]),
     ]
-    used = {name: constants[name] for name in ("table", "w", "b", "heads", "width")}
     return save(
         path,
         nodes,
         {"ids": (TensorProto.INT64, ["batch", "sequence"])},
         {"{\"name\": 'states'}": (TensorProto.FLOAT, None)},
-        used,
+        constants,
     )
+
+
+def unknown_operator(path: Path) -> Path:
+    """Write a network of one operator that nobody knows."""
+    node = helper.make_node("Levitate", ["x"], ["y"], domain="org.example")
+    end: Stated = (TensorProto.FLOAT, [2])
+    return save(path, [node], {"x": end}, {"y": end}, {})

@@ -1,11 +1,14 @@
 """Descriptions as a whole, and those of models that are recognized and not looked into."""
 
+import re
 from pathlib import Path
 
+import onnx_files
 import pytest
 
 from pipeline.inspection.description import Description
 from pipeline.inspection.inspect import inspect_subject
+from pipeline.inspection.inspection_view import format_model
 from pipeline.inspection.subject import Subject
 
 
@@ -43,3 +46,20 @@ def test_json_has_only_the_fields_that_a_format_has(tmp_path: Path) -> None:
         "note": None,
         "remarks": [],
     }
+
+
+@pytest.mark.tensorflow
+def test_an_onnx_file_is_described_with_the_names_of_its_open_sizes(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(onnx_files.onnx_model("m.data"))
+    (tmp_path / "m.data").write_bytes(bytes(4))
+    subject = Subject(path=tmp_path / "m.onnx")
+    model = inspect_subject(subject, shapes={}, announce=lambda _: None)
+
+    assert model.bytes == (tmp_path / "m.onnx").stat().st_size + 4
+    assert model.opsets is not None
+    assert model.signature_key == "main"
+    lines = format_model("m", model, width=None)
+    text = "\n".join("".join(part for part, _ in line) for line in lines)
+    assert "ONNX model" in text
+    assert "data beside it: m.data (4 B)" in text
+    assert re.search(r"inputs +0  x  float32  \[n\]", text)

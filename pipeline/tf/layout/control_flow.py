@@ -128,6 +128,9 @@ def loop(
 ) -> tuple[list[Value], list[Value]]:
     """Run a loop whose number of turns is known only when the model runs.
 
+    TensorFlow.js 4.22 throws where a loop that collects items has no turn: its `TensorList.stack`
+    stacks nothing.
+
     Args:
         body: Builds a turn.
         count: The largest number of turns: a size, or a value of one element; None for no limit.

@@ -30,6 +30,8 @@ def align(values: Sequence[Value]) -> tuple[list[Any], Order, tuple[Size, ...]]:
     wide = [expand_rank(value, rank) for value in values]
     order = common_order(wide)
     sizes = tuple(_broadcast([value.sizes[axis] for value in wide]) for axis in range(rank))
+    if all(value.is_known for value in wide):
+        return [arrange(value, order).tensor for value in wide], order, sizes
     return [_shorten(arrange(value, order)) for value in wide], order, sizes
 
 

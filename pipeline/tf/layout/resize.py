@@ -29,6 +29,13 @@ _PLAIN: Flags = (False, False)
 _HALF: Flags = (False, True)
 _ALIGNED: Flags = (True, False)
 _ALL = frozenset({_PLAIN, _HALF, _ALIGNED})
+_FLAGS_OF_LINEAR = {
+    "asymmetric": frozenset({_PLAIN}),
+    "align_corners": frozenset({_ALIGNED}),
+    "half_pixel": frozenset({_HALF}),
+    "half_pixel_symmetric": frozenset({_HALF}),
+    "pytorch_half_pixel": frozenset({_HALF}),
+}
 
 
 class CannotResizeError(Exception):
@@ -162,6 +169,8 @@ def _is_identity(axis: Axis, sampling: Sampling) -> bool:
 
 def _call_op(value: Value, axes: Mapping[int, Axis], sampling: Sampling) -> Value | None:
     """Resize two axes with TensorFlow's op; None where there is no op, or it differs."""
+    if sampling.places == "tf_crop_and_resize":
+        return None
     flags = _ALL
     for axis in axes.values():
         flags = flags & _flags_of(axis, sampling)
@@ -205,24 +214,17 @@ def _find_order(value: Value, axes: Sequence[int]) -> Order | None:
 
 def _flags_of(axis: Axis, sampling: Sampling) -> frozenset[Flags]:
     """Return the flags with which TensorFlow's op computes the same along an axis."""
-    if sampling.places in ("tf_crop_and_resize", "tf_half_pixel_for_nn"):
-        return frozenset()
     if sampling.mode == "nearest":
         return _flags_of_nearest(axis, sampling)
-    is_smaller = not _grows(axis)
-    if sampling.mode != "linear" or (sampling.antialiases and is_smaller):
-        return frozenset()
-    if sampling.places == "align_corners":
-        return frozenset({_ALIGNED})
-    if not axis.is_exact:
-        return frozenset()
-    if sampling.places == "asymmetric":
-        return frozenset({_PLAIN})
-    if sampling.places == "pytorch_half_pixel" and axis.target == 1:
-        return frozenset()
-    if sampling.places == "pytorch_half_pixel" and not is_known(axis.target) and is_smaller:
-        return frozenset()
-    return frozenset({_HALF})
+    shrinks = not _grows(axis)
+    is_single = shrinks and (axis.target == 1 or not is_known(axis.target))
+    differs = (
+        sampling.mode != "linear"
+        or (sampling.antialiases and shrinks)
+        or (sampling.places != "align_corners" and not axis.is_exact)
+        or (sampling.places == "pytorch_half_pixel" and is_single)
+    )
+    return frozenset() if differs else _FLAGS_OF_LINEAR.get(sampling.places, frozenset())
 
 
 def _grows(axis: Axis) -> bool:
@@ -255,7 +257,8 @@ def _chooses(axis: Axis, flags: Flags, expected: Any) -> bool:
     """Return whether TensorFlow's op takes the expected elements, however precisely it computes."""
     size, target = number_of(axis.size), number_of(axis.target)
     align, half = flags
-    for dtype in (np.float32, np.float64):
+    kinds: tuple[Any, ...] = (np.float32, np.float64)
+    for dtype in kinds:
         ends = (size - 1, target - 1) if align and target > 1 else (size, target)
         step = dtype(ends[0]) / dtype(ends[1])
         places = (np.arange(target, dtype=dtype) + dtype(0.5 * half)) * step
@@ -270,26 +273,31 @@ def _places(axis: Axis, sampling: Sampling, dtype: Any = np.float64) -> Any:
     size, target = number_of(axis.size), number_of(axis.target)
     scale = dtype(np.float32(axis.factor) if dtype == np.float32 else axis.factor)
     number, half = np.arange(target, dtype=dtype), dtype(0.5)
+    centres = (number + half) / scale
     match sampling.places:
         case "asymmetric":
-            return number / scale
+            places = number / scale
         case "align_corners":
-            return number * dtype(size - 1) / dtype(max(target - 1, 1))
+            places = number * dtype(size - 1) / dtype(max(target - 1, 1))
         case "tf_crop_and_resize":
-            first, last = (dtype(n) for n in axis.region)
-            if target == 1:
-                return number + half * (first + last) * dtype(size - 1)
-            step = (last - first) * dtype(size - 1) / dtype(target - 1)
-            return first * dtype(size - 1) + number * step
+            places = _crop(axis.region, number, dtype(size - 1))
         case "tf_half_pixel_for_nn":
-            return (number + half) / scale
+            places = centres
         case "pytorch_half_pixel" if target == 1:
-            return number
+            places = number
         case "half_pixel_symmetric":
-            shift = dtype(size / 2) * (1 - dtype(target) / (scale * dtype(size)))
-            return shift + (number + half) / scale - half
+            places = dtype(size / 2) * (1 - dtype(target) / (scale * dtype(size))) + centres - half
         case _:
-            return (number + half) / scale - half
+            places = centres - half
+    return places
+
+
+def _crop(region: tuple[float, float], number: Any, last: Any) -> Any:
+    """Return places that are spread evenly over a region of an axis."""
+    first, end = (last.dtype.type(n) for n in region)
+    if number.size == 1:
+        return number + (first + end) * last / 2
+    return first * last + number * ((end - first) * last / last.dtype.type(number.size - 1))
 
 
 def _nearest(axis: Axis, sampling: Sampling) -> Any:
@@ -393,6 +401,8 @@ def _sample_open(tensor: Any, held_axis: int, axis: Axis, sampling: Sampling) ->
         raise CannotResizeError(f"mode {sampling.mode!r} over an axis of a size that is not known")
     if sampling.antialiases and not _grows(axis):
         raise CannotResizeError("antialias over an axis of a size that is not known")
+    if sampling.mode == "nearest" and _rounding_decides(axis, sampling):
+        raise CannotResizeError("rounding decides between elements over an axis of an open size")
     above, below = _fractions(axis, sampling)
     last = materialize(axis.size) - 1
     double = 2 * below
@@ -410,6 +420,16 @@ def _sample_open(tensor: Any, held_axis: int, axis: Axis, sampling: Sampling) ->
     shape[held_axis] = -1
     first = take(lower)
     return first + (take(lower + 1) - first) * tf.reshape(share, shape)
+
+
+def _rounding_decides(axis: Axis, sampling: Sampling) -> bool:
+    """Return whether rounding errors of float32 may choose another element than fractions do.
+
+    Other programs compute places in float32, and are exact where the scale is.
+    """
+    if axis.scale is not None:
+        return axis.ratio is None or float(axis.ratio) != axis.scale
+    return "half_pixel" in sampling.places and not sampling.rounding.startswith("round_")
 
 
 def _fractions(axis: Axis, sampling: Sampling) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ written only where the order matters.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -38,7 +38,7 @@ class Category(str):
     __slots__ = ("names",)
     names: tuple[str, ...]
 
-    def __new__(cls, names: Sequence[str]) -> "Category":
+    def __new__(cls, names: Sequence[str]) -> Self:
         """Return the dtype; as a name it is "category"."""
         made = super().__new__(cls, "category")
         made.names = tuple(names)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.tf.layout.value import Category, Value, constant, natural
 from pipeline.tf.onnx.call import Call, State
+from pipeline.tf.onnx.fold_norms import fold_norms
 from pipeline.tf.onnx.functions import expand
 from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import Graph, Node, OnnxModel
@@ -54,6 +55,7 @@ class GraphBuilder:
             FormatError: The file is damaged.
             ConversionError: An operator has no equal in TensorFlow.
         """
+        graph = fold_norms(graph)
         values = dict(scope)
         values |= {name: constant(array) for name, array in graph.constants.items()}
         for node in graph.nodes:

@@ -14,14 +14,11 @@ from pipeline.tf.layout.value import held_dtype
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels, read_about
-from pipeline.tf.onnx.onnx_model import End, OnnxModel, read_onnx
+from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, OnnxModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.small_weights import small_weights
 from pipeline.tf.onnx.trace import trace_graph
 from pipeline.tfjs.quantize.exact_weights import store_exactly
-
-SIGNATURE_KEY = "main"
-"""The key of the inputs and outputs of a file, which has one set of them."""
 
 _STORED = "a weight is stored in as few bytes as in the file, with the same values"
 
@@ -93,10 +90,11 @@ def write_onnx(
         flags=flags,
     )
     repairs = [*builder.state.notes, *written.repairs, *_store(model, folder, flags)]
-    return written.model_copy(update={"repairs": repairs, "labels": _find_labels(builder)})
+    labels = find_class_names(builder)
+    return written.model_copy(update={"repairs": repairs, "labels": labels or None})
 
 
-def _find_labels(builder: GraphBuilder) -> dict[str, Labels] | None:
+def find_class_names(builder: GraphBuilder) -> dict[str, Labels]:
     """Return the names of the numbers, or of the columns, of outputs."""
     state = builder.state
     labels = {}
@@ -105,7 +103,7 @@ def _find_labels(builder: GraphBuilder) -> dict[str, Labels] | None:
             labels[end.name] = Labels(of="values", names=list(state.names[end.name]))
         elif end.name in state.columns:
             labels[end.name] = Labels(of="axis", names=list(state.columns[end.name]))
-    return labels or None
+    return labels
 
 
 def _store(model: OnnxModel, folder: Path, flags: ConversionFlags) -> list[str]:

@@ -1,5 +1,6 @@
 """Checks of an ONNX file as a whole: versions of its format and of its operators."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 import onnx
@@ -10,6 +11,7 @@ from pipeline.tf.onnx.node_order import domain_name, label_node
 
 _STANDARD = ""
 _OLDEST = 7
+_NO_VERSION = 2**31
 _NEWEST = {
     _STANDARD: onnx.defs.onnx_opset_version(),
     "ai.onnx.ml": max(
@@ -38,15 +40,59 @@ def check_head(proto: onnx.ModelProto) -> None:
         raise FormatError("its graph has no outputs")
 
 
+def check_texts(proto: onnx.ModelProto) -> None:
+    """Raise for names that are no texts: protobuf returns bytes that are no UTF-8 as they are.
+
+    Raises:
+        FormatError: The message names the node, or the value.
+    """
+    pairs = ((entry.key, entry.value) for entry in proto.metadata_props)
+    said = (proto.producer_name, proto.producer_version, proto.doc_string)
+    _check_all(itertools.chain(said, *pairs), "what it says of itself")
+    _check_all((entry.domain for entry in proto.opset_import), "a domain")
+    _check_graph(proto.graph)
+    for function in proto.functions:
+        _check_all((function.name, *function.input, *function.output), "a function")
+        _check_nodes(function.node)
+
+
+def _check_graph(graph: onnx.GraphProto) -> None:
+    ends = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
+    _check_all((graph.name,), "the name of a graph")
+    _check_all((each.name for each in ends), "the name of a value")
+    for end in (*graph.input, *graph.output):
+        sizes = (size.dim_param for size in end.type.tensor_type.shape.dim)
+        _check_all(sizes, f"a size of {end.name!r}")
+    _check_nodes(graph.node)
+
+
+def _check_nodes(nodes: Iterable[onnx.NodeProto]) -> None:
+    for number, node in enumerate(nodes):
+        names = (node.op_type, node.domain, node.name, *node.input, *node.output)
+        _check_all(names, f"a name of {label_node(node, number)}")
+        for attribute in node.attribute:
+            _check_all((attribute.name, attribute.ref_attr_name), label_node(node, number))
+            for graph in (attribute.g, *attribute.graphs):
+                _check_graph(graph)
+
+
+def _check_all(texts: Iterable[object], where: str) -> None:
+    for text in texts:
+        if not isinstance(text, str):
+            raise FormatError(f"{where} is no text in UTF-8: {text!r}")
+
+
 def find_opsets(entries: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     """Return the version of each domain.
 
     Raises:
-        FormatError: A domain has two versions.
+        FormatError: A domain has two versions, or one that is no version.
     """
     opsets: dict[str, int] = {}
     for entry in entries:
         domain, version = domain_name(entry.domain), int(entry.version)
+        if not 0 < version < _NO_VERSION:
+            raise FormatError(f"it asks for version {version} of the operators of {entry.domain!r}")
         if opsets.setdefault(domain, version) != version:
             raise FormatError(f"it asks for two versions of the operators of {domain or 'ai.onnx'}")
     return opsets

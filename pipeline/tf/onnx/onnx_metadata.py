@@ -72,7 +72,7 @@ def find_labels(model: OnnxModel) -> tuple[dict[str, Labels] | None, list[str]]:
     """
     stated = _by_key(model)
     remarks: list[str] = []
-    for key, lists in _list_candidates(model, stated):
+    for key, lists in _list_candidates(stated):
         if not lists:
             remarks.append(f"{key!r} of the metadata is left out: it is no list of names")
             continue
@@ -86,9 +86,7 @@ def find_labels(model: OnnxModel) -> tuple[dict[str, Labels] | None, list[str]]:
     return None, remarks
 
 
-def _list_candidates(
-    model: OnnxModel, stated: Mapping[str, str]
-) -> Iterable[tuple[str, list[list[str]]]]:
+def _list_candidates(stated: Mapping[str, str]) -> Iterable[tuple[str, list[list[str]]]]:
     """Yield each key that may have labels, with the lists that it may stand for."""
     for key in _NAMES:
         if stated.get(key, "").strip():
@@ -97,10 +95,6 @@ def _list_candidates(
     for key in _CHARACTERS:
         if stated.get(key, "").strip("\r\n"):
             yield key, _with_specials(stated[key])
-    for node in model.graph.nodes:
-        classes = node.attributes.get("classlabels_strings") or ()
-        if classes and all(isinstance(name, str) for name in classes):
-            yield f"classlabels_strings of {node.label}", [list(classes)]
 
 
 def _find_outputs(model: OnnxModel, count: int) -> list[End]:

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from pipeline.errors import ConversionError, FormatError
 from pipeline.tf.onnx.attributes import fill_in, read_attribute
-from pipeline.tf.onnx.file_checks import check_head, check_opsets, find_opsets, infer
+from pipeline.tf.onnx.file_checks import check_head, check_opsets, check_texts, find_opsets, infer
 from pipeline.tf.onnx.local_functions import inline_functions
 from pipeline.tf.onnx.node_order import domain_name, label_node, sort_nodes
 from pipeline.tf.onnx.tensors import Store
@@ -22,6 +22,9 @@ _MAX_BYTES = 2**31 - 1
 
 STANDARD = ""
 """The domain of the operators of the standard, which is also written "ai.onnx"."""
+
+SIGNATURE_KEY = "main"
+"""The key of the inputs and outputs of a file, which has one set of them."""
 
 ML = "ai.onnx.ml"
 """The domain of the operators of classic machine learning."""
@@ -193,6 +196,7 @@ def make_model(proto: onnx.ModelProto, name: str, *, folder: Path | None = None)
 
 def _make_model(proto: onnx.ModelProto, name: str, store: Store) -> OnnxModel:
     check_head(proto)
+    check_texts(proto)
     opsets = find_opsets(proto.opset_import)
     store.take_out(proto.graph)
     for function in proto.functions:
@@ -323,6 +327,8 @@ def make_function_graph(
     """
     given = {entry.name: entry for entry in (*function.attribute_proto, *attributes)}
     opsets = {domain_name(entry.domain): int(entry.version) for entry in function.opset_import}
+    # Functions of preview domains leave it out, and are written for the newest.
+    opsets.setdefault(STANDARD, onnx.defs.onnx_opset_version())
     nodes = [fill_in(node, given) for node in function.node]
     return Graph(
         name=function.name,

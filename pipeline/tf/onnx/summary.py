@@ -10,17 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from pipeline.errors import PipelineError
 from pipeline.text.printable import printable
 from pipeline.text.quantity import format_bytes
 from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.build_graph import GraphBuilder
-from pipeline.tf.onnx.convert_onnx import SIGNATURE_KEY
 from pipeline.tf.onnx.input_advice import find_deciding, wants_channels_last
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels
-from pipeline.tf.onnx.onnx_model import End, Graph, Node, OnnxModel, read_onnx
+from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, Graph, Node, OnnxModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.trace import trace_graph
 
@@ -200,8 +197,7 @@ def _find_faults(model: OnnxModel) -> Iterator[str]:
     """Yield why the file cannot be converted as it stands."""
     try:
         check_operators(model)
-        with tf.Graph().as_default():
-            trace_graph(GraphBuilder(model=model))
+        trace_graph(GraphBuilder(model=model))
     except PipelineError as error:
         yield f"it cannot be converted as it stands: {error.message}"
 

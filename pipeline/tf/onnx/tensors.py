@@ -5,7 +5,6 @@ folder, and no link. https://github.com/onnx/onnx/blob/main/docs/ExternalData.md
 """
 
 import math
-import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -149,25 +148,34 @@ def _find(folder: Path, location: str, where: str) -> Path:
                 hint="fetch the model with the files beside it: name its folder or archive",
             ) from None
         if stat.S_ISLNK(mode):
-            raise FormatError(f"{where} has its data in {location!r}, which is a link")
+            raise FormatError(
+                f"{where} has its data in {location!r}, which is a link",
+                hint="copy the model with all that its links lead to: cp -RL",
+            )
     if not stat.S_ISREG(mode):
         raise FormatError(f"{where} has its data in {location!r}, which is no file")
     return path
 
 
 def _list(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:  # no folder, or one that only its model may be read in
+        return []
 
 
 def _read_part(path: Path, offset: int, size: int, where: str) -> bytes:
-    with path.open("rb") as file:
-        have = os.fstat(file.fileno()).st_size
-        if offset + size > have:
-            raise FormatError(
-                f"{where} is too short: bytes {offset:,} to {offset + size:,} of {have:,}"
-            )
-        file.seek(offset)
-        return file.read(size)
+    have = path.stat().st_size
+    if offset + size > have:
+        raise FormatError(
+            f"{where} is too short: bytes {offset:,} to {offset + size:,} of {have:,}"
+        )
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+    except OSError as error:
+        raise FormatError(f"{where} cannot be read ({error.strerror})") from error
 
 
 def count_bytes(tensor: onnx.TensorProto) -> int:

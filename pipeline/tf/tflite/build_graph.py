@@ -21,6 +21,7 @@ from pipeline.tf.tflite.call import (
     State,
     Value,
     cut,
+    end_dtype,
     hold,
     hold_constant,
     is_held_as_integers,
@@ -240,10 +241,10 @@ def enter(value: Any, tensor: Tensor) -> Value:
 
 
 def leave(held: Value, tensor: Tensor) -> Any:
-    """Return the value of an output, in the dtype of the file."""
+    """Return the value of an output, in the dtype that the graph has for that of the file."""
     if is_held_as_integers(tensor):
         assert tensor.quantization is not None
         held = held + np.float32(tensor.quantization.zero_point)
-    wanted = tf.as_dtype(tensor.dtype)
+    wanted = end_dtype(tensor)
     value = tf.convert_to_tensor(held)
     return value if value.dtype == wanted else tf.cast(value, wanted)

@@ -60,6 +60,11 @@ def held_dtype(tensor: Tensor) -> tf.DType:
     return tf.as_dtype(tensor.dtype)
 
 
+def end_dtype(tensor: Tensor) -> tf.DType:
+    """Return the dtype of an input or output in the graph: TensorFlow.js has none of 16 bits."""
+    return tf.int32 if tensor.dtype in ("int16", "uint16") else tf.as_dtype(tensor.dtype)
+
+
 def limits(tensor: Tensor) -> tuple[float, float]:
     """Return the least and the greatest held number of a quantized tensor."""
     known = _quantization(tensor)

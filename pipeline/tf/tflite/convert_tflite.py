@@ -25,6 +25,7 @@ from pipeline.tf.tflite.build_graph import (
     enter,
     leave,
 )
+from pipeline.tf.tflite.call import end_dtype
 from pipeline.tf.tflite.float_form import has_integer_form, make_float_form
 from pipeline.tf.tflite.initial_values import find_state
 from pipeline.tf.tflite.read_tflite import parse_tflite
@@ -33,7 +34,7 @@ from pipeline.tf.tflite.tflite_metadata import (
     find_labels,
     read_metadata,
 )
-from pipeline.tf.tflite.tflite_model import Tensor, TfliteModel
+from pipeline.tf.tflite.tflite_model import TfliteModel
 from pipeline.tf.tflite.tflite_signature import (
     Ends,
     choose_ends,
@@ -160,7 +161,7 @@ def trace_graph(builder: GraphBuilder, ends: Ends) -> Any:
         ]
 
     specs = [
-        tf.TensorSpec(tensor.shape, tf.as_dtype(tensor.dtype), name=_node_name(name, number))
+        tf.TensorSpec(tensor.shape, end_dtype(tensor), name=_node_name(name, number))
         for number, (name, tensor) in enumerate(inputs.items())
     ]
     return tf.function(run, input_signature=specs, autograph=False).get_concrete_function()

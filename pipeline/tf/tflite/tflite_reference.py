@@ -237,7 +237,12 @@ def _invoke(interpreter: Any, given: Mapping[int, Any], wanted: Sequence[int]) -
     for number, values in given.items():
         interpreter.set_tensor(number, values)
     interpreter.invoke()
-    return {number: np.array(interpreter.get_tensor(number)) for number in wanted}
+    return {number: _widen(np.array(interpreter.get_tensor(number))) for number in wanted}
+
+
+def _widen(values: Any) -> Any:
+    """Return an array in a dtype that TensorFlow.js has one for."""
+    return values.astype(np.int32) if values.dtype in (np.int16, np.uint16) else values
 
 
 def open_interpreter(
@@ -252,7 +257,8 @@ def open_interpreter(
         interpreter = _open(content, source, has_xnnpack=has_xnnpack)
         arrays = {name: _array(fed[name], tensor) for name, tensor in inputs.items()}
         if ends.subgraph:
-            return dict(interpreter.get_signature_runner(ends.key)(**arrays))
+            named = interpreter.get_signature_runner(ends.key)(**arrays)
+            return {name: _widen(values) for name, values in named.items()}
         given = {tensor.index: arrays[name] for name, tensor in inputs.items()}
         made = _invoke(interpreter, given, [tensor.index for tensor in outputs.values()])
         blank_unfilled(graph, made)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pipeline.errors import SignatureError
 from pipeline.records.source import Scale, StatedSignature, StatedTensor
 from pipeline.text.suggest import did_you_mean, find_similar
-from pipeline.tf.tflite.call import is_held_as_integers
+from pipeline.tf.tflite.call import end_dtype, is_held_as_integers
 from pipeline.tf.tflite.tflite_model import SignatureDef, SubGraph, Tensor, TfliteModel
 from pipeline.tf.tflite.variables import Variable, find_variables
 
@@ -129,7 +129,9 @@ def find_scales(ends: Ends) -> dict[str, Scale]:
 
 def _state(tensors: Mapping[str, Tensor]) -> dict[str, StatedTensor]:
     return {
-        name: StatedTensor(tensor=tensor.name or None, dtype=tensor.dtype, shape=tensor.shape)
+        name: StatedTensor(
+            tensor=tensor.name or None, dtype=end_dtype(tensor).name, shape=tensor.shape
+        )
         for name, tensor in tensors.items()
     }
 

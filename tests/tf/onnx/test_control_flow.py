@@ -34,8 +34,8 @@ BRANCHES = """main (float[N,4] x, bool c) => (float y) {
   t = Transpose(x)
   a = If(c) <
     then_branch = g () => (float[4,N] q) { q = Abs(t) },
-    else_branch = h () => (float[4,N] q) { n = Neg(x)
-      q = Transpose(n) }
+    else_branch = h () => (float[4,N] q) { s = Constant<value_ints = [4, -1]>()
+      q = Reshape(x, s) }
   >
   y = MatMul(x, a)
 }"""
@@ -46,7 +46,8 @@ def test_branches_read_values_around_them_in_any_order_of_axes(condition: bool) 
     compare(BRANCHES, x=X, c=condition)
 
 
-def test_branches_may_return_different_sizes() -> None:
+@pytest.mark.parametrize("condition", [True, False])
+def test_branches_may_return_different_sizes(condition: bool) -> None:
     compare(
         """main (float[N,4] x, bool c) => (float y, int64 n) {
           y = If(c) <
@@ -56,7 +57,7 @@ def test_branches_may_return_different_sizes() -> None:
           n = Shape(y)
         }""",
         x=X,
-        c=True,
+        c=condition,
     )
 
 
@@ -110,12 +111,13 @@ def test_a_loop_ends_at_its_count_or_condition(count: int) -> None:
 
 def test_a_value_of_a_loop_may_grow() -> None:
     model = parse(
-        """main (int64 m, float[N,4] x) => (float y) {
+        """main (int64 m, float[6,4] x) => (float y, int64 n) {
           c = Constant<value = bool {1}>()
           y = Loop(m, c, x) <body = b (int64 i, bool ci, float[M,4] a) => (bool co, float[P,4] d) {
             d = Concat<axis = 0>(a, x)
             co = Identity(ci)
           }>
+          n = Shape(y)
         }"""
     )
     inputs = {"m": np.array(2), "x": X}
@@ -123,6 +125,7 @@ def test_a_value_of_a_loop_may_grow() -> None:
     made = run_in_child(model, inputs)
 
     np.testing.assert_array_equal(made[0], np.concatenate([X, X, X]))
+    np.testing.assert_array_equal(made[1], [18, 4])
 
 
 def test_a_loop_takes_rows_of_a_value_around_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.records.source import Labels
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels, parse_names, read_about
-from pipeline.tf.onnx.onnx_model import End, Graph, Node, OnnxModel
+from pipeline.tf.onnx.onnx_model import End, Graph, OnnxModel
 
 Sizes = Sequence[int | str | None]
 
@@ -34,7 +34,6 @@ def model(
     *,
     inputs: Mapping[str, Sizes] = IMAGE,
     outputs: Mapping[str, Sizes] | None = None,
-    nodes: Sequence[Node] = (),
     **more: Any,
 ) -> OnnxModel:
     """Return a file with inputs and outputs of these sizes."""
@@ -50,7 +49,7 @@ def model(
             name="g",
             inputs=ends(inputs),
             outputs=ends(outputs or {"scores": ("batch", 3)}),
-            nodes=tuple(nodes),
+            nodes=(),
             constants={},
         ),
         opsets={"": 17},
@@ -176,17 +175,6 @@ def test_a_list_that_is_none_is_told() -> None:
 
     assert labels is None
     assert remarks == ["'labels' of the metadata is left out: it is no list of names"]
-
-
-def test_a_classifier_names_its_classes() -> None:
-    trees = Node(
-        op="TreeEnsembleClassifier", domain="ai.onnx.ml", version=3, name="", number=0,
-        inputs=("x",), outputs=("label", "scores"),
-        attributes={"classlabels_strings": ("setosa", "versicolor", "virginica")},
-        proto=None,  # type: ignore[arg-type]  # nobody reads it
-    )  # fmt: skip
-
-    assert names_of(model(nodes=[trees])) == {"scores": ["setosa", "versicolor", "virginica"]}
 
 
 def test_ultralytics_feeds_its_models_letterboxed_pictures() -> None:

@@ -135,6 +135,8 @@ def test_names_that_do_not_fit_are_named(nodes: list[onnx.NodeProto], message: s
     ("model", "error", "message"),
     [
         (relu(opset=6), ConversionError, "opset 6; 7 is the oldest that is converted"),
+        (relu(opset=0), FormatError, "version 0 of the operators of ''"),
+        (relu(opset=2**40), FormatError, "version 1099511627776 of the operators"),
         (relu(opset=99), ConversionError, "opset 99 of ai.onnx; onnx"),
         (relu(ir_version=99), ConversionError, "version 99 of the format"),
         (relu(ir_version=0), FormatError, "no ONNX model"),
@@ -232,6 +234,35 @@ def test_constants_whose_bytes_do_not_fit(tensor: TensorProto, message: str) -> 
         read(proto(graph([node("Add", "x c", "y")], [tensor])))
     with pytest.raises(FormatError, match=rf'm\.onnx: node 0 \(Constant "k"\): .*{message}'):
         read(proto(graph([node("Constant", "", "y", "k", value=tensor)])))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"Softsign", "a name of node 0"),
+        (b"the graph", "the name of a graph is no text in UTF-8"),
+        (b"the constant", "the name of a value is no text in UTF-8"),
+        (b"the size", "a size of 'the input' is no text"),
+        (b"the key", "what it says of itself is no text"),
+        (b"local.domain", "a domain is no text|a name of node 0"),
+    ],
+)
+def test_names_that_are_no_texts_are_refused(tmp_path: Path, text: bytes, message: str) -> None:
+    ends = [helper.make_tensor_value_info(name, FLOAT, ["the size"]) for name in ("the input", "y")]
+    made = helper.make_node("Softsign", ["the input"], ["y"], domain="local.domain")
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("local.domain", 1)]
+    model = helper.make_model(
+        helper.make_graph(
+            [made], "the graph", *(ends[:1], ends[1:]), [constant("the constant", 1)]
+        ),
+        opset_imports=imports,
+    )
+    helper.set_model_props(model, {"the key": "value"})
+    content = model.SerializeToString().replace(text, b"\xff" + text[1:], 1)
+    (tmp_path / "m.onnx").write_bytes(content)
+
+    with pytest.raises(FormatError, match=message):
+        read_onnx(tmp_path / "m.onnx")
 
 
 def test_an_attribute_of_a_function_outside_of_one_is_refused() -> None:

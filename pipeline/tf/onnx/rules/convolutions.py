@@ -8,7 +8,8 @@ import tensorflow as tf
 from pipeline.tf.layout.convolution import Window, convolve, deconvolve
 from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.matmul import matmul
-from pipeline.tf.layout.sizes import Size, is_known
+from pipeline.tf.layout.reshape import reshape
+from pipeline.tf.layout.sizes import Size, is_known, product
 from pipeline.tf.layout.value import Value, transpose, wrap
 from pipeline.tf.onnx.call import Call, Table
 
@@ -122,6 +123,10 @@ def _gemm(call: Call) -> Value:
         bias, beta = _scale(bias, beta), 1.0
     if beta != 1.0:
         bias = elementwise(lambda a: a * beta, [bias])
+    if bias.rank and bias.sizes[-1] == made.sizes[-1] == product(bias.sizes):
+        # TensorFlow fuses the addition of one row, and then wants a vector.
+        row = reshape(bias, bias.sizes[-1:]).tensor
+        return wrap(tf.nn.bias_add(made.tensor, row), made.dtype, sizes=made.sizes)
     return elementwise(tf.add, [made, bias])
 
 

@@ -11,26 +11,10 @@ from pipeline.tf.layout.reshape import reshape
 from pipeline.tf.layout.sizes import Size, is_known
 from pipeline.tf.layout.value import Value, arrange, constant, wrap
 from pipeline.tf.onnx.call import Call, Table
+from pipeline.tf.onnx.fold_norms import fold_statistics
 from pipeline.tf.onnx.rules.reductions import reduce
 
 _EPSILON = 1e-5
-
-
-def fold_statistics(
-    epsilon: float, scale: Any, bias: Any, mean: Any, variance: Any
-) -> tuple[Any, Any]:
-    """Return the factor and the summand that a normalization by constants is, of float64.
-
-    Args:
-        epsilon: What is added to the variance.
-        scale: Array (channels,), as all of them: what is multiplied by.
-        bias: What is added in the end.
-        mean: The mean to take away.
-        variance: The variance to divide by the root of.
-    """
-    wide = [np.asarray(each, np.float64) for each in (scale, bias, mean, variance)]
-    factor = wide[0] / np.sqrt(wide[3] + epsilon)
-    return factor, wide[1] - wide[2] * factor
 
 
 def _per_channel(value: Value, rank: int) -> Value:

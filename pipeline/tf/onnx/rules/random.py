@@ -31,6 +31,7 @@ def _draw(call: Call, kind: str, sizes: Sequence[Size], dtype: str) -> Value:
 
 def _seed(call: Call) -> int:
     """Return the seed of the node, which need not be a whole number; else its place in the file."""
+    call.state.notes[f"{call.node.op}: other random numbers than in ONNX Runtime"] = None
     stated = call.attribute("seed")
     return call.node.number if stated is None else int(np.float32(stated).view(np.int32))
 

@@ -77,12 +77,14 @@ def _fill_in(call: Call, value: Value, wanted: Sequence[Size]) -> list[Size]:
 def _reshape_freely(call: Call, value: Value) -> Any:
     """Reshape to sizes that are computed in the graph; their number has to be known."""
     shape = call.value(1)
-    if not is_known(shape.sizes[0]):
+    if not is_known(count := shape.sizes[0]):
         raise call.refuse("the number of axes is not known")
-    return tf.ensure_shape(
-        tf.reshape(value.plain, shape.plain),
-        [None] * int(shape.sizes[0]),
-    )
+    wanted = shape.plain
+    if not call.attribute("allowzero", 0):
+        own = tf.shape(value.plain)[:count]
+        own = tf.pad(own, [[0, count - min(value.rank, count)]])
+        wanted = tf.where(tf.equal(wanted, 0), own, wanted)
+    return tf.ensure_shape(tf.reshape(value.plain, wanted), [None] * count)
 
 
 def _flatten(call: Call) -> Value:

@@ -149,7 +149,7 @@ def _zip(call: Call) -> Value:
     value = call.value(0)
     keys: Sequence[str] = read_classes(call, "classlabels_int64s").texts
     call.state.notes[
-        "maps from classes to scores are rows of scores in this graph; the catalog names the columns"
+        "maps from classes to scores are rows of scores in this graph; the catalog names columns"
     ] = None
     name_scores(call, 0, keys)
     return value

@@ -1,4 +1,4 @@
-"""Features before a model: Scaler, Normalizer, Binarizer, Imputer, FeatureVectorizer, ArrayFeatureExtractor."""
+"""Features before a model: scaled, normalized, filled in, joined and chosen."""
 
 from typing import Any
 
@@ -30,14 +30,14 @@ def _scale(call: Call) -> Value:
 
 
 def _fit(value: Value, numbers: Any) -> Any:
-    """Return numbers of features along the second axis; one stays one for all."""
+    """Return numbers of features along the second axis; a single one is for all."""
     if len(numbers) == 1 or value.rank <= _RANK:
         return numbers
     return numbers.reshape(-1, *[1] * (value.rank - _RANK))
 
 
 def _normalize(call: Call) -> Any:
-    """Divide samples by their norm; those of norm 0 stay. MAX is the largest number, not absolute."""
+    """Divide samples by their norm; those of norm 0 stay. MAX is the largest number."""
     rows = read_rows(call)
     kind = call.attribute("norm", "MAX")
     if kind == "MAX":

@@ -123,7 +123,7 @@ def _softmax_of_others(scores: Any) -> Any:
 
 
 def probit(scores: Any) -> Any:
-    """Return the normal distribution's quantiles, by the formula of Winitzki as ONNX Runtime has it."""
+    """Return the quantiles of the normal distribution, by Winitzki's formula as ONNX Runtime."""
     centered = 2.0 * scores - 1.0
     logarithm = tf.math.log((1.0 - centered) * (1.0 + centered))
     half = 2.0 / (3.14159 * 0.147) + 0.5 * logarithm

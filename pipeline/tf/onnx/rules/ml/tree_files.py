@@ -1,5 +1,7 @@
-"""The two forms in which files have trees: by node (TreeEnsembleClassifier and TreeEnsembleRegressor)
-and by interior node and leaf (TreeEnsemble).
+"""The two forms in which files have trees.
+
+TreeEnsembleClassifier and TreeEnsembleRegressor list nodes, leaves among them; TreeEnsemble lists
+leaves apart.
 """
 
 from typing import Any

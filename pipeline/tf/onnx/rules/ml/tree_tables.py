@@ -14,7 +14,7 @@ LEAF = "LEAF"
 _OPPOSITES = {"BRANCH_GT": "BRANCH_LEQ", "BRANCH_GTE": "BRANCH_LT", "BRANCH_NEQ": "BRANCH_EQ"}
 
 # A tree may share nodes, which are then written out; more than this is no real model.
-_MAX_NODES = 2**24
+_MAX_NODES = 2**22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,35 +82,34 @@ def flatten(nodes: Callable[[int], Node], roots: Sequence[int]) -> Forest:
     """
     found: list[Node] = []
     firsts: list[int] = []
+    starts: list[int] = []
     trees: list[int] = []
-    starts = []
     depth = 0
-    for tree, root in enumerate(roots):
+    for root in roots:
         starts.append(len(found))
-        level = [(len(found), root)]
-        found.append(nodes(root))
-        firsts.append(0)
-        trees.append(tree)
-        steps = 0
-        while level:
-            following = []
-            for place, _ in level:
-                node = found[place]
-                if node.mode == LEAF:
-                    firsts[place] = place
-                    continue
-                firsts[place] = len(found)
-                for number in _in_order(node):
-                    following.append((len(found), number))
-                    found.append(nodes(number))
-                    firsts.append(0)
-                    trees.append(tree)
-            if len(found) > _MAX_NODES or steps > len(found):
-                raise ValueError("a tree never ends, or shares its nodes too often")
-            steps += bool(following)
-            level = following
-        depth = max(depth, steps)
+        depth = max(depth, _append(found, firsts, nodes, root))
+        trees += [len(starts) - 1] * (len(found) - len(trees))
     return _tabulate(found, firsts, trees, starts, depth)
+
+
+def _append(found: list[Node], firsts: list[int], nodes: Callable[[int], Node], root: int) -> int:
+    """Append the nodes of a tree level by level; return the number of its comparisons."""
+    seen: set[int] = set()
+    level, steps = range(len(found), len(found) + 1), 0
+    found.append(nodes(root))
+    while level:
+        start = len(found)
+        for place in level:
+            is_leaf = found[place].mode == LEAF
+            firsts.append(place if is_leaf else len(found))
+            following = () if is_leaf else _in_order(found[place])
+            seen.update(following)
+            found += [nodes(number) for number in following]
+        if len(found) > _MAX_NODES or steps > len(seen):
+            raise ValueError("a tree never ends, or shares its nodes too often")
+        level = range(start, len(found))
+        steps += bool(level)
+    return steps
 
 
 def _in_order(node: Node) -> tuple[int, int]:

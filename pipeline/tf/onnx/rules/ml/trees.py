@@ -211,7 +211,7 @@ def _choose_of_two(call: Call, leaves: Leaves, classes: Classes, base: Any) -> l
 def _choose_by_first(  # noqa: PLR0913  # the parts of _choose_of_two
     call: Call, first: Any, classes: Classes, base: Any, leaves: Leaves, *, single: bool
 ) -> list[Any]:
-    """Return the class and scores where only the first class has weights: it stands for the second."""
+    """Return the class and scores where the weights of the first class stand for the second."""
     if len(base) == _TWO:
         first = first + float(base[0])
         place = _judge(leaves, first, single=single)

@@ -6,7 +6,7 @@ its graph built, as a conversion does. Expected is an error of ours that names t
 node, or a graph; anything else is listed, and so is a mutation that takes more than 20 seconds. The
 file that is tried lies in --folder, for the case that the process dies.
 
-    python benchmarks/onnx/fuzz.py FILE.onnx... [--count 1000]
+    python benchmarks/onnx/damaged_files.py FILE.onnx... [--count 1000]
 """
 
 import argparse
@@ -22,7 +22,6 @@ from types import FrameType
 from typing import Any
 
 import onnx
-import tensorflow as tf
 
 from pipeline.errors import PipelineError
 from pipeline.tf.onnx.build_graph import GraphBuilder
@@ -206,8 +205,7 @@ def attempt(path: Path) -> str:
         find_labels(model)
         find_contracts(model)
         check_operators(model)
-        with tf.Graph().as_default():
-            trace_graph(GraphBuilder(model=model))
+        trace_graph(GraphBuilder(model=model))
     except PipelineError as error:
         return type(error).__name__
     except MemoryError:
