@@ -31,7 +31,7 @@ _SCORES = np.round(_NUMBERS.random((2, 3, 30)), 1).astype(np.float32)
 _CORNERS = _NUMBERS.random((2, 30, 4)).astype(np.float32)
 _BITS = np.array([[-(2**31), 2**31 - 1, -1, 2**30 + 5, 12345]], np.int32)
 _TWICE = whole([0], [2], [-1], [2])
-_LIMITS = (whole(7), np.float32([0.3]), np.float32([0.2]))
+_LIMITS = (whole(7), np.array([0.3], np.float32), np.array([0.2], np.float32))
 
 CASES = [
     case("Gather", draw(3, 4, 5), whole([0, -1], [2, -3]), axis=1, shapes={"x0": _OPEN}),
@@ -50,7 +50,7 @@ CASES = [
     case("TopK", draw(3, 7, 2), whole(3), name="of an axis", outputs=2, axis=1, constants=[1]),
     case("NonZero", (draw(3, 4) * 2).astype(np.int32), shapes={"x0": _OPEN[:2]}),
     case("Compress", draw(3, 4), np.array([True, False, True]), axis=1),
-    case("Unique", np.float32([2, 1, 1, 3, -4]), outputs=4, shapes={"x0": ["n"]}),
+    case("Unique", np.array([2, 1, 1, 3, -4], np.float32), outputs=4, shapes={"x0": ["n"]}),
     case("Unique", _PLACES[0] % 2, name="rows", outputs=4, axis=0, shapes={"x0": ["n", 5]}),
     case("NonMaxSuppression", _CORNERS, _SCORES, *_LIMITS, constants=[2, 3, 4]),
     case("NonMaxSuppression", _CORNERS, _SCORES, whole(9), name="all that touch", constants=[2]),
@@ -67,9 +67,9 @@ CASES = [
     case("Einsum", draw(2, 3, 4), draw(4, 5), name="open", equation="bij,jk->kbi",
          shapes={"x0": _OPEN, "x1": ("c", "d")}),
     case("BitwiseXor", _BITS, _BITS[:, ::-1].copy(), opset=18),
-    case("BitShift", np.uint8([255, 3]), np.uint8([3, 7]), direction="LEFT"),
-    case("IsInf", np.float32([np.inf, -np.inf, np.nan, 1]), detect_negative=0),
-    case("Cast", np.float32([300.7, -3.5, 5]), to=2),
+    case("BitShift", np.array([255, 3], np.uint8), np.array([3, 7], np.uint8), direction="LEFT"),
+    case("IsInf", np.array([np.inf, -np.inf, np.nan, 1], np.float32), detect_negative=0),
+    case("Cast", np.array([300.7, -3.5, 5], np.float32), to=2),
     case("Min", whole(5, 2**31 - 1), whole(2**63 - 1), name="no limit", constants=[1]),
     case("Less", whole(5, 2**31 - 1), whole(2**63 - 1), name="no limit", constants=[1]),
     case("Greater", whole(2**40, 3), whole(5, 2), name="beyond and within", constants=[0]),
@@ -96,7 +96,7 @@ def test_elements_are_those_of_onnx_runtime(
 
 
 def test_an_opposite_beyond_int32_is_refused() -> None:
-    model = make_node_model("BitwiseNot", {"x": np.uint32([1])}, opset=18)
+    model = make_node_model("BitwiseNot", {"x": np.array([1], np.uint32)}, opset=18)
 
     with pytest.raises(ConversionError, match="more than int32 holds"):
-        run_in_child(model, {"x": np.uint32([1])})
+        run_in_child(model, {"x": np.array([1], np.uint32)})

@@ -19,7 +19,7 @@ def draw(*shape: int) -> Any:
 
 def whole(dtype: str, *shape: int) -> Any:
     limits = np.iinfo(dtype)
-    return _NUMBERS.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+    return _NUMBERS.integers(limits.min, limits.max, shape, endpoint=True).astype(dtype)
 
 
 def scale(*numbers: float) -> Any:
@@ -34,7 +34,8 @@ _PAIR = (whole("uint8", 4, 9), _OWN, _ZERO)
 CASES = [
     pytest.param("QuantizeLinear", (_HALVES, np.float32(0.037), np.int8(3)), {}, id="halves"),
     pytest.param(
-        "QuantizeLinear", (draw(2, 3, 5), scale(0.1, 0.2, 0.3), np.uint16([1, 2, 3])), {"axis": 1},
+        "QuantizeLinear",
+        (draw(2, 3, 5), scale(0.1, 0.2, 0.3), np.array([1, 2, 3], np.uint16)), {"axis": 1},
         id="an axis",
     ),
     pytest.param(
