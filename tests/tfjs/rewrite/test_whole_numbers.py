@@ -72,7 +72,7 @@ def test_large_numbers_are_not_rounded(
 @pytest.mark.network
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_quotient_of_floats_that_is_rounded_down_has_floats(tmp_path: Path, backend: str) -> None:
-    given = {"x": FLOATS, "two": np.array(2, np.float32)}
+    given: dict[str, Array] = {"x": FLOATS, "two": np.array(2, np.float32)}
     model = write(tmp_path / "m", typed("y", "FloorDiv", ["x", "two"], T="float32"), **given)
 
     before, after = before_and_after(tmp_path, model, backend, **given)
