@@ -127,6 +127,17 @@ FAULTS: Mapping[str, Case] = {
         attributes={"strides": [1, 2, 1, 1], "rates": [1, 1, 2, 1], "padding": "SAME"},
         wrong_before=("wasm",),
     ),
+    "MaxPoolWithArgmax of negative values": Case(
+        op="MaxPoolWithArgmax",
+        inputs={"input": -1 - np.abs(_normal(2, 7, 8, 3))},
+        attributes={
+            "ksize": [1, 3, 2, 1],
+            "strides": [1, 2, 2, 1],
+            "padding": "SAME",
+            "include_batch_in_index": True,
+        },
+        wrong_before=("wasm",),
+    ),
     "ResizeNearestNeighbor that rounds": Case(
         op="ResizeNearestNeighbor",
         inputs={"images": _normal(1, 97, 31, 1)},

@@ -4,11 +4,11 @@ Strides and dilations that are both above 1: `eitherStridesOrDilationsAreOne` in
 tfjs-core refuses them. A window narrower than its steps, padded as SAME: the wasm backend returns
 zeros for images (tfjs-backend-wasm/src/cc/conv2d_impl.cc), and all backends pad volumes by less
 than nothing (`get3DPadAndOutInfo` in conv_util.ts). Paddings of their own: only convolutions take
-them. Dilation2D: the wasm kernel starts from the smallest positive number, not from the least
-(tfjs-backend-wasm/src/cc/kernels/Dilation2D.cc).
+them. Dilation2D and MaxPoolWithArgmax: the wasm kernels start from the smallest positive number,
+not from the least (Dilation2D.cc and MaxPoolWithArgmax.cc of tfjs-backend-wasm).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,11 +95,10 @@ def _pool(
     data_format: bytes,
     **_: Any,
 ) -> tf.Tensor:
-    """Pad with the least number, which no maximum takes."""
+    """Pad first."""
     if data_format not in _CHANNELS_LAST:
         raise NotLowered(f"in the layout {data_format.decode()}")
-    pairs = [explicit_paddings[i : i + 2] for i in range(0, len(explicit_paddings), 2)]
-    padded = tf.pad(input, pairs, constant_values=input.dtype.min)
+    padded = _pad_low(input, _paddings(input, (), strides, b"EXPLICIT", explicit_paddings))
     return tf.raw_ops.MaxPool(input=padded, ksize=ksize, strides=strides, padding="VALID")
 
 
@@ -116,16 +115,61 @@ def _dilate(
     height, width = require_sizes(filter, slice(0, 2))
     reaches = [(height - 1) * rates[1] + 1, (width - 1) * rates[2] + 1]
     pairs = _paddings(input, reaches, strides, padding, ())
-    padded = tf.pad(input, tf.stack(pairs), constant_values=input.dtype.min)
-    spans = [size_of(padded, i) - reach + 1 for i, reach in enumerate(reaches, 1)]
     found = None
-    for row, column in np.ndindex(height, width):
+    for row, column, part in _walk((height, width), _pad_low(input, pairs), strides, rates):
+        sums = part + filter[row, column]
+        found = sums if found is None else tf.maximum(found, sums)
+    return found
+
+
+def _pool_with_places(
+    *,
+    input: tf.Tensor,
+    ksize: list[int],
+    strides: list[int],
+    padding: bytes,
+    Targmax: tf.DType,
+    include_batch_in_index: bool,
+    **_: Any,
+) -> list[tf.Tensor]:
+    """Keep, for each window, the greatest element so far and its place in the image."""
+    pairs = _paddings(input, ksize[1:3], strides, padding, ())
+    width, channels = size_of(input, 2), size_of(input, 3)
+    found = places = None
+    for row, column, part in _walk(ksize[1:3], _pad_low(input, pairs), strides, [1] * 4):
+        if found is None:
+            rows = tf.range(tf.shape(part)[1]) * strides[1] - pairs[1][0]
+            columns = tf.range(tf.shape(part)[2]) * strides[2] - pairs[2][0]
+            starts = (tf.expand_dims(rows, 1) * width + columns) * channels
+            first = tf.expand_dims(starts, 2) + tf.range(channels)
+            found, places = part, tf.broadcast_to(first, tf.shape(part))
+            continue
+        place = first + (row * width + column) * channels
+        places = tf.where(tf.greater(part, found), place, places)
+        found = tf.maximum(found, part)
+    if include_batch_in_index:
+        batch = tf.range(tf.shape(input)[0]) * (size_of(input, 1) * width * channels)
+        places += tf.reshape(batch, [-1, 1, 1, 1])
+    return [found, tf.cast(places, Targmax)]
+
+
+def _pad_low(tensor: tf.Tensor, pairs: Sequence[Any]) -> tf.Tensor:
+    """Pad with the least number, which no maximum takes."""
+    return tf.pad(tensor, tf.stack(pairs), constant_values=tensor.dtype.min)
+
+
+def _walk(
+    window: Sequence[int], padded: tf.Tensor, strides: Sequence[int], rates: Sequence[int]
+) -> Iterator[tuple[int, int, tf.Tensor]]:
+    """Yield each position in a window, with the elements that all windows have there."""
+    spans = [
+        size_of(padded, axis) - (size - 1) * rates[axis] for axis, size in enumerate(window, 1)
+    ]
+    for row, column in np.ndindex(*window):
         top, left = row * rates[1], column * rates[2]
         rows = slice(top, top + spans[0], strides[1])
         columns = slice(left, left + spans[1], strides[2])
-        part = padded[:, rows, columns] + filter[row, column]
-        found = part if found is None else tf.maximum(found, part)
-    return found
+        yield row, column, padded[:, rows, columns]
 
 
 def _steps(node: NodeDef) -> bool:
@@ -156,5 +200,10 @@ RULES = {
         becomes="PadV2 and one without padding",
         why="TensorFlow.js pads a pool as SAME or not at all",
         applies=_pads,
+    ),
+    "MaxPoolWithArgmax": Lowering(
+        lower=_pool_with_places,
+        becomes="the Maximum of slices, and a choice of their places",
+        why="the wasm backend takes what is negative for zero",
     ),
 }

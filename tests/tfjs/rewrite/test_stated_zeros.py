@@ -53,7 +53,7 @@ def test_an_input_without_elements(tmp_path: Path, backend: str) -> None:
 def choice(folder: Path) -> Path:
     """Write a model that chooses between two functions without arguments."""
     branches = {"then_branch": {"func": {"name": "yes"}}, "else_branch": {"func": {"name": "no"}}}
-    made = {
+    made: Json = {
         "name": "if",
         "op": "StatelessIf",
         "input": ["x"],
@@ -78,7 +78,7 @@ def choice(folder: Path) -> Path:
     store(model, content)
     library = []
     for name, constant in (("yes", "yes/one"), ("no", "no/two")):
-        made = function(
+        branch = function(
             name,
             takes={},
             gives={"z": "float32"},
@@ -88,8 +88,8 @@ def choice(folder: Path) -> Path:
                 typed("negative", "Neg", [f"{constant}:output:0"], T="float32"),
             ],
         )
-        del made["signature"]["inputArg"]
-        library.append(made)
+        del branch["signature"]["inputArg"]
+        library.append(branch)
     return with_library(model, library)
 
 

@@ -72,10 +72,11 @@ def test_large_numbers_are_not_rounded(
 @pytest.mark.network
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_quotient_of_floats_that_is_rounded_down_has_floats(tmp_path: Path, backend: str) -> None:
-    given = {"x": FLOATS, "two": np.array(2, np.float32)}
-    model = write(tmp_path / "m", typed("y", "FloorDiv", ["x", "two"], T="float32"), **given)
+    two = np.array(2, np.float32)
+    node = typed("y", "FloorDiv", ["x", "two"], T="float32")
+    model = write(tmp_path / "m", node, x=FLOATS, two=two)
 
-    before, after = before_and_after(tmp_path, model, backend, **given)
+    before, after = before_and_after(tmp_path, model, backend, x=FLOATS, two=two)
 
     assert is_same(after, np.floor(FLOATS / 2))
     assert (before.dtype == np.int32) == (backend == "cpu")
