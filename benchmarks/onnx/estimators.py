@@ -12,6 +12,7 @@ It writes FOLDER/estimators.md, whose last result is estimators.md beside this f
 
 import argparse
 import fnmatch
+import functools
 import json
 import os
 import subprocess
@@ -161,9 +162,10 @@ def _export(estimator: Any, data: Data, **options: Any) -> onnx.ModelProto:
         )
         for name, array in data.inputs.items()
     ]
-    return skl2onnx.to_onnx(
+    exported: onnx.ModelProto = skl2onnx.to_onnx(
         estimator, initial_types=types, target_opset={"": 18, "ai.onnx.ml": 3}, **options
     )
+    return exported
 
 
 def _export_matrix(estimator: Any, data: Data) -> onnx.ModelProto:
@@ -172,14 +174,18 @@ def _export_matrix(estimator: Any, data: Data) -> onnx.ModelProto:
 
 def _export_lightgbm(estimator: Any, data: Data) -> onnx.ModelProto:
     types = [("X", onnxml_types.FloatTensorType([None, data.features.shape[1]]))]
-    return onnxmltools.convert_lightgbm(
+    exported: onnx.ModelProto = onnxmltools.convert_lightgbm(
         estimator, initial_types=types, target_opset=15, zipmap=False
     )
+    return exported
 
 
 def _export_xgboost(estimator: Any, data: Data) -> onnx.ModelProto:
     types = [("X", onnxml_types.FloatTensorType([None, data.features.shape[1]]))]
-    return onnxmltools.convert_xgboost(estimator, initial_types=types, target_opset=15)
+    exported: onnx.ModelProto = onnxmltools.convert_xgboost(
+        estimator, initial_types=types, target_opset=15
+    )
+    return exported
 
 
 def _cases() -> Iterator[Case]:  # noqa: PLR0915  # a list
@@ -280,7 +286,7 @@ def _cases() -> Iterator[Case]:  # noqa: PLR0915  # a list
         yield classify(
             f"{name}, LogisticRegression",
             iris,
-            lambda step=step: pipeline.make_pipeline(step, log(max_iter=1000)),
+            functools.partial(pipeline.make_pipeline, step, log(max_iter=1000)),
         )
     yield classify(
         "SimpleImputer, RandomForestClassifier",
@@ -472,4 +478,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -70,10 +70,10 @@ def load(folder: Path) -> NodeTest:
     return NodeTest(folder.name, model, data)
 
 
-_APART = {
+_APART: dict[str, set[int]] = {
     "texts": {onnx.TensorProto.STRING},
     "numbers of 8 bits and less": {
-        number
+        int(number)
         for name, number in onnx.TensorProto.DataType.items()
         if name.startswith(("FLOAT8", "FLOAT4", "FLOAT6", "INT4", "UINT4", "INT2", "UINT2"))
     },

@@ -84,7 +84,9 @@ def weights(folder: Path) -> dict[str, tuple[WeightSpec, bytes]]:
 def share_constants(folder: Path) -> tuple[list[Any], dict[str, tuple[WeightSpec, bytes]]]:
     """Return nodes and weights of a model, equal constants put together: the first stays."""
     nodes = json.loads((folder / "model.json").read_bytes())["modelTopology"]["node"]
-    found, first, other = weights(folder), {}, {}
+    found = weights(folder)
+    first: dict[Any, str] = {}
+    other: dict[str, str] = {}
     for node in nodes:
         if node["op"] == "Const":
             spec, content = found[node["name"]]

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ConversionError
+from pipeline.proof.judge.bounded_ops import outputs_of_bounded_ops, raise_floors
 from pipeline.proof.judge.floor_figures import find_floor, merge_floors
 from pipeline.proof.judge.selection import outputs_behind_selection
 from pipeline.proof.vector_files import Tensors, load_vectors
@@ -76,7 +77,9 @@ def measure_noise_floor(*, base: Path, signature: Signature, folder: Path, trust
         session = open_graph(base, trust=trust, change=change)
         moved = [{name: stir(one, stirring) for name, one in fed.items()} for fed in given]
         floors = merge_floors(floors, find_floor(plain, run(session, moved), behind, given))
-    NoiseFloor(reason=None, outputs={name: list(one) for name, one in floors.items()}).save(folder)
+    made = outputs_of_bounded_ops(topology, proved.values())
+    bounded = [name for name, tensor in proved.items() if tensor in made]
+    NoiseFloor(reason=None, outputs=raise_floors(floors, bounded)).save(folder)
 
 
 def _half_unit(attrs: Mapping[str, object]) -> float:
