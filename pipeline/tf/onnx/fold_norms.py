@@ -142,10 +142,8 @@ def _read_layer(node: Node, constants: Mapping[str, Any]) -> _Layer | None:
         return None
     given = [constants.get(name) for name in node.inputs[1:]]
     weights = given[0]
-    if weights is None or weights.ndim < 2 or weights.dtype.kind != "f":  # noqa: PLR2004
-        return None
-    if weights.dtype.itemsize < np.dtype(np.float32).itemsize:
-        # Weights of few bytes would not stay so.
+    # Weights of fewer bytes than float32 would not stay so.
+    if weights is None or weights.ndim < 2 or weights.dtype not in (np.float32, np.float64):  # noqa: PLR2004
         return None
     if any(array is None and name for array, name in zip(given, node.inputs[1:], strict=True)):
         return None
