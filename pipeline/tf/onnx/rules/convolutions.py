@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.layout.convolution import Window, convolve, deconvolve
+from pipeline.tf.layout.convolution import Window, convolve
+from pipeline.tf.layout.deconvolution import deconvolve
 from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.matmul import matmul
 from pipeline.tf.layout.reshape import reshape

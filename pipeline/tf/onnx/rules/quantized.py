@@ -14,6 +14,7 @@ import tensorflow as tf
 from pipeline.tf.layout.convolution import convolve
 from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.matmul import matmul
+from pipeline.tf.layout.quantized import as_float, keep_apart, round_to, scale_down, scale_up, shift
 from pipeline.tf.layout.reshape import reshape
 from pipeline.tf.layout.sizes import Size, is_known
 from pipeline.tf.layout.value import Value, constant, transpose, wrap
@@ -25,79 +26,7 @@ from pipeline.tf.onnx.rules.convolutions import window_of
 _LARGE_SUMS = "sums of whole numbers may pass 2^24, beyond which float32 rounds them"
 _LARGE = 2**24
 _LEVELS = {"uint8": 255, "int8": 127}
-_SMALL = {"int8", "uint8", "int16", "uint16", "int4", "uint4"}
-_HALF_BYTES = {"int4": (-8, 7), "uint4": (0, 15)}
 _FLOAT = "float32"
-
-
-def limits(dtype: str) -> tuple[int, int]:
-    """Return the least and the greatest number of a dtype of whole numbers."""
-    if dtype in _HALF_BYTES:
-        return _HALF_BYTES[dtype]
-    found = np.iinfo(dtype)
-    return int(found.min), int(found.max)
-
-
-def as_float(value: Value) -> Value:
-    """Return whole numbers as floats."""
-    if value.is_known:
-        return constant(value.array.astype(np.float32))
-    return elementwise(lambda a: tf.cast(a, tf.float32), [value], _FLOAT)
-
-
-def shift(value: Value, zero: Value | None) -> Value:
-    """Return whole numbers less their zero point, as floats."""
-    held = as_float(value)
-    if zero is None or (zero.is_known and not np.any(zero.array)):
-        return held
-    if value.is_known and zero.is_known:
-        return constant(held.array - zero.array.astype(np.float32))
-    return elementwise(tf.subtract, [held, as_float(zero)], _FLOAT)
-
-
-def scale_up(value: Value, scale: Value, zero: Value | None, dtype: str = _FLOAT) -> Value:
-    """Return the real numbers that whole numbers stand for."""
-    held = shift(value, zero)
-    if held.is_known and scale.is_known:
-        product = held.array * scale.array.astype(np.float32)
-        return constant(product.astype(dtype), dtype)
-    return elementwise(tf.multiply, [held, as_float(scale)], dtype)
-
-
-def scale_down(value: Value, scale: Value, zero: Value | None, dtype: str) -> Value:
-    """Return the whole numbers that stand for real ones."""
-    scaled = elementwise(tf.divide, [as_float(value), _keep(as_float(scale))], _FLOAT)
-    return _round(scaled, zero, dtype)
-
-
-def _keep(value: Value) -> Value:
-    """Return a constant as a tensor that the optimizer leaves alone.
-
-    It makes products of quotients, whose last bit differs, and moves factors into kernels, which
-    are whole numbers no more then. A default that nobody feeds is a constant again in the end.
-    """
-    if not value.is_known or tf.executing_eagerly():
-        return value
-    held = value.array
-    kept = tf.raw_ops.PlaceholderWithDefault(input=tf.constant(held), shape=held.shape)
-    return wrap(kept, value.dtype)
-
-
-def _round(value: Value, zero: Value | None, dtype: str) -> Value:
-    """Return the nearest whole numbers, moved by a zero point, within the range of a dtype."""
-    low, high = limits(dtype)
-    if dtype not in _SMALL:
-        # The greatest number of float32 within int32.
-        high = min(high, 2**31 - 128)
-
-    def finish(tensor: Any, *others: Any) -> Any:
-        rounded = tf.round(tensor)
-        for other in others:
-            rounded = rounded + other
-        return tf.cast(tf.clip_by_value(rounded, float(low), float(high)), tf.int32)
-
-    others = [] if zero is None or (zero.is_known and not np.any(zero.array)) else [as_float(zero)]
-    return elementwise(finish, [value, *others], dtype)
 
 
 def _spread(call: Call, value: Value | None, rank: int, sizes: Sequence[Size]) -> Value | None:
@@ -239,10 +168,10 @@ def _rescale(total: Value, scales: Sequence[Value], zero: Value | None, dtype: s
     first, second, target = scales
     if all(scale.is_known for scale in scales):
         arrays = [scale.array.astype(np.float32) for scale in scales]
-        factor = _keep(constant(arrays[0] * arrays[1] / arrays[2]))
+        factor = keep_apart(constant(arrays[0] * arrays[1] / arrays[2]))
     else:
         factor = elementwise(lambda a, b, c: a * b / c, [first, second, target], _FLOAT)
-    return _round(elementwise(tf.multiply, [total, factor], _FLOAT), zero, dtype)
+    return round_to(elementwise(tf.multiply, [total, factor], _FLOAT), zero, dtype)
 
 
 def _convolve_quantized(call: Call) -> Value:
@@ -293,7 +222,7 @@ def _gemm_quantized(call: Call) -> Value:
     left = elementwise(lambda a: a * alpha, [_one(call.value(1))], _FLOAT)
     right = _one(call.value(4))
     if not call.has(7):
-        return elementwise(lambda t, a, b: t * (a * b), [total, _keep(left), right], _FLOAT)
+        return elementwise(lambda t, a, b: t * (a * b), [total, keep_apart(left), right], _FLOAT)
     zero = _one(call.value(8))
     return _rescale(total, [left, right, _one(call.value(7))], zero, zero.dtype)
 
@@ -313,7 +242,7 @@ def _multiply_dynamically(call: Call) -> Value:
 
 
 def _scale_sum(call: Call, total: Value, scales: tuple[Value, Value], bias: int) -> Value:
-    factor = elementwise(tf.multiply, [_keep(_one(scale)) for scale in scales], _FLOAT)
+    factor = elementwise(tf.multiply, [keep_apart(_one(scale)) for scale in scales], _FLOAT)
     made = elementwise(tf.multiply, [total, factor], _FLOAT)
     return elementwise(tf.add, [made, call.value(bias)], _FLOAT) if call.has(bias) else made
 

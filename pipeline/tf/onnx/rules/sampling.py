@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.layout.convolution import Window, channels_last, deconvolve
+from pipeline.tf.layout.convolution import Window, channels_last
+from pipeline.tf.layout.deconvolution import deconvolve
 from pipeline.tf.layout.reshape import reshape
 from pipeline.tf.layout.sampling import find_taps, gather_taps, sample
 from pipeline.tf.layout.sizes import is_known, materialize
