@@ -14,7 +14,15 @@ import tensorflow as tf
 from pipeline.tf.layout.convolution import convolve
 from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.matmul import matmul
-from pipeline.tf.layout.quantized import as_float, keep_apart, round_to, scale_down, scale_up, shift
+from pipeline.tf.layout.quantized import (
+    as_float,
+    keep_apart,
+    limits,
+    round_to,
+    scale_down,
+    scale_up,
+    shift,
+)
 from pipeline.tf.layout.reshape import reshape
 from pipeline.tf.layout.sizes import Size, is_known
 from pipeline.tf.layout.value import Value, constant, transpose, wrap
