@@ -182,7 +182,7 @@ def test_a_graph_that_touches_the_machine_needs_trust(convert: Convert, tmp_path
     assert "ReadFile" in ops(load(tmp_path))
 
 
-@pytest.mark.parametrize(("source", "outputs"), [("two.pb", "scores,label"), ("loop.pb", "out")])
+@pytest.mark.parametrize(("source", "outputs"), [("two.pb", "scores,label"), ("switch.pb", "out")])
 def test_weights_are_those_of_the_converter(
     convert: Convert, pool: TensorFlowPool, tmp_path: Path, source: str, outputs: str
 ) -> None:
