@@ -4,21 +4,27 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.sizes import Size, is_known
 from pipeline.tf.layout.value import Value, arrange, natural, reshape_held, sizes_tensor, wrap
 
 _NDIM_MATRIX = 2
 
 
-def matmul(first: Value, second: Value, dtype: str | None = None) -> Value:
+def matmul(
+    first: Value, second: Value, dtype: str | None = None, *, bias: Value | None = None
+) -> Value:
     """Return the product of two values as numpy's matmul has it: vectors, batches, broadcasting.
 
     Args:
         first: (…, rows, inner), or (inner,).
         second: (…, inner, columns), or (inner,).
         dtype: The dtype of the result; None for that of the first value.
+        bias: (columns,), what is added to each row; None for nothing.
     """
     dtype = dtype or first.dtype
+    if bias is not None and not _is_of_rows(first, second):
+        return elementwise(tf.add, [matmul(first, second, dtype), bias])
     if first.rank == 1 or second.rank == 1:
         return _multiply_vectors(first, second, dtype)
     tensors: list[Any] = []
@@ -33,10 +39,19 @@ def matmul(first: Value, second: Value, dtype: str | None = None) -> Value:
     if second.rank == _NDIM_MATRIX < first.rank and not flags[0] and is_known(first.sizes[-1]):
         # All rows of all batches are multiplied as one matrix.
         flat = tf.reshape(tensors[0], [-1, *sizes_tensor(first.sizes[-1:])])
-        made = tf.matmul(flat, tensors[1], transpose_b=flags[1])
+        made = _add(tf.matmul(flat, tensors[1], transpose_b=flags[1]), bias)
         return wrap(reshape_held(made, sizes), dtype, sizes=sizes)
-    made = tf.matmul(*tensors, transpose_a=flags[0], transpose_b=flags[1])
+    made = _add(tf.matmul(*tensors, transpose_a=flags[0], transpose_b=flags[1]), bias)
     return wrap(made, dtype, sizes=sizes)
+
+
+def _is_of_rows(first: Value, second: Value) -> bool:
+    """Return whether rows are multiplied by a matrix, which TensorFlow.js fuses with a bias."""
+    return second.rank == _NDIM_MATRIX <= first.rank and is_known(first.sizes[-1])
+
+
+def _add(tensor: Any, bias: Value | None) -> Any:
+    return tensor if bias is None else tf.nn.bias_add(tensor, bias.plain)
 
 
 def _batch(first: Value, second: Value) -> tuple[Size, ...]:

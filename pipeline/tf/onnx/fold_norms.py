@@ -29,7 +29,7 @@ def fold_norms(graph: Graph) -> Graph:
     nodes: list[Node] = []
     places: dict[str, int] = {}
     for node in graph.nodes:
-        folded = _fold(node, nodes, places, constants | made, uses)
+        folded = _fold(graph, node, nodes, places, collections.ChainMap(made, constants), uses)
         if folded is None:
             nodes.append(node)
             if node.op in _LAYERS:
@@ -47,6 +47,8 @@ def _find_constants(graph: Graph) -> dict[str, Any]:
     for node in graph.nodes:
         if node.op == "Constant" and not node.domain and "value" in node.attributes:
             found[node.outputs[0]] = node.attributes["value"]
+        elif node.op == "Identity" and node.inputs[0] in found:
+            found[node.outputs[0]] = found[node.inputs[0]]
     return found
 
 
@@ -59,7 +61,8 @@ def _count_uses(graph: Graph) -> Mapping[str, int]:
     return counts
 
 
-def _fold(
+def _fold(  # noqa: PLR0913, PLR0917  # a node, and what is around it
+    graph: Graph,
     node: Node,
     nodes: Sequence[Node],
     places: Mapping[str, int],
@@ -75,6 +78,8 @@ def _fold(
     layer = _read_layer(target, constants)
     if layer is None:
         return None
+    if target.op == "MatMul":
+        layer = replace(layer, rank=len(graph.sizes.get(target.outputs[0], ("rows",))))
     change = _read_change(node, sources[0], constants, layer)
     if change is None:
         return None
@@ -95,13 +100,13 @@ class _Layer:
         node: The operator.
         weights: Its weights as the file has them.
         bias: Its bias, float64 (channels,), or 0.
-        rank: The number of axes of its result; None where it is not known.
+        rank: The number of axes of its result, of a MatMul at least.
     """
 
     node: Node
     weights: Any
     bias: Any
-    rank: int | None
+    rank: int
 
     @property
     def groups(self) -> int:
@@ -120,8 +125,9 @@ class _Layer:
         wide = np.broadcast_to(np.asarray(factor, np.float64), (self.channels,))
         weights = np.asarray(self.weights, np.float64) * self._spread(wide)
         arrays = [weights.astype(np.float32)]
-        if self.node.op != "MatMul":
-            arrays.append((self.bias * wide + summand).astype(np.float32))
+        bias = np.asarray(self.bias * wide + summand)
+        if self.node.op != "MatMul" or np.any(bias):
+            arrays.append(bias.astype(np.float32))
         return arrays
 
     def _spread(self, factor: Any) -> Any:
@@ -151,8 +157,7 @@ def _read_layer(node: Node, constants: Mapping[str, Any]) -> _Layer | None:
     is_scaled = {node.attributes.get(name, 1.0) for name in ("alpha", "beta")} != {1.0}
     if (node.op == "Gemm" and is_scaled) or (node.op == "MatMul" and weights.ndim != 2):  # noqa: PLR2004
         return None
-    rank = None if node.op == "MatMul" else weights.ndim
-    layer = _Layer(node=node, weights=weights, bias=0.0, rank=rank)
+    layer = _Layer(node=node, weights=weights, bias=0.0, rank=weights.ndim)
     if np.ndim(bias) and bias.size not in (1, layer.channels):
         return None
     return replace(layer, bias=bias.reshape(-1) if np.ndim(bias) else bias)
@@ -183,8 +188,7 @@ def _read_change(
             change = (1.0, -number) if is_first else (-1.0, number)
         case _:
             change = None
-    is_sum = change is not None and bool(np.any(change[1]))
-    return None if is_sum and layer.node.op == "MatMul" else change
+    return change
 
 
 def _read_normalization(
@@ -192,7 +196,7 @@ def _read_normalization(
 ) -> Change | None:
     arrays = [constants.get(name) for name in node.inputs[1:]]
     trains = node.attributes.get("training_mode", 0) or not node.attributes.get("spatial", 1)
-    if trains or node.inputs[0] != source or layer.rank is None:
+    if trains or node.inputs[0] != source or layer.node.op == "MatMul":
         return None
     if any(array is None or array.shape != (layer.channels,) for array in arrays):
         return None
@@ -201,11 +205,10 @@ def _read_normalization(
 
 def _per_channel(array: Any, layer: _Layer) -> Any:
     """Return a constant as float64 of (channels,) or one number; None where it is no such."""
-    rank = layer.rank or 1
-    if array.dtype.kind not in "fV" or array.ndim > rank:
+    if array.dtype.kind not in "fV" or array.ndim > layer.rank:
         return None
-    sizes = (1,) * (rank - array.ndim) + array.shape
-    channel = 1 if layer.rank else 0
+    sizes = (1,) * (layer.rank - array.ndim) + array.shape
+    channel = layer.rank - 1 if layer.node.op == "MatMul" else 1
     if sizes[channel] not in (1, layer.channels):
         return None
     if any(size != 1 for axis, size in enumerate(sizes) if axis != channel):

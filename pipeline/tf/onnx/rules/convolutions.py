@@ -100,8 +100,9 @@ def _fit(
 
 
 def _matmul(call: Call) -> Value:
-    first, second = call.value(0), call.value(1)
-    return matmul(first, second)
+    """MatMul: the third input is a bias that `fold_norms` has put there."""
+    bias = call.value(2) if call.has(2) else None
+    return matmul(call.value(0), call.value(1), bias=bias)
 
 
 def _gemm(call: Call) -> Value:
