@@ -56,8 +56,13 @@ def from_front(indices: Value, size: Size) -> Value:
         if is_known(size):
             return constant(np.where(array < 0, array + size, array))
     places = indices.tensor
-    counted = tf.where(places < 0, places + materialize(size), places)
+    counted = _count(places, materialize(size))
     return wrap(counted, indices.dtype, order=indices.order, sizes=indices.sizes)
+
+
+def _count(places: Any, sizes: Any) -> Any:
+    """Return places counted from the front. SelectV2 would do; webgl has it up to four axes."""
+    return places + tf.cast(places < 0, tf.int32) * sizes
 
 
 def gather(value: Value, indices: Value, axis: int) -> Value:
@@ -176,7 +181,7 @@ def _count_tuples(sizes: Sequence[Size], indices: Value) -> Value:
         if all(map(is_known, sizes)):
             return constant(np.where(array < 0, array + np.array(sizes, array.dtype), array))
     places = indices.plain
-    counted = tf.where(places < 0, places + sizes_tensor(sizes), places)
+    counted = _count(places, sizes_tensor(sizes))
     return wrap(counted, indices.dtype, sizes=indices.sizes)
 
 
