@@ -46,7 +46,7 @@ def detect_format(
         stated = found[0]
         raise FormatError(
             f"input_format: {asked}: the files are {stated.name}",
-            hint=stated.hint or f"set `input_format: {stated.name}`, or leave it out",
+            hint=f"set `input_format: {stated.name}`, or leave it out",
         )
     able = [each for each in found if output_format in each.outputs]
     return (able or found)[0].name

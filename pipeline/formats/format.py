@@ -7,7 +7,7 @@ opens no file.
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -82,7 +82,7 @@ class Format:
         expected: The files of this format in messages that list what is expected: "a frozen
             graph (.pb)". Formats with the same text are listed once.
         outputs: The route to each output format; the first is taken where the manifest asks for
-            none. Empty for a format that is recognized and not converted.
+            none.
         names: File names that a model of this format has: "saved_model.pb".
         suffixes: Ends of file names, in lower case, that decide for this format where the
             content decides for none: ".onnx".
@@ -93,20 +93,18 @@ class Format:
         also_reads: Names of formats whose files `input_format:` can declare to be of this one.
         opened_by: Returns the path that the format's own runtime opens, from the path of the
             source: "m" for the SavedModel "m/saved_model.pb".
-        hint: What to do with a source of this format where it is not converted.
     """
 
     name: str
     title: str
-    expected: str = ""
-    outputs: Mapping[OutputFormat, Route] = field(default_factory=dict)
+    expected: str
+    outputs: Mapping[OutputFormat, Route]
     names: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
     shared_suffixes: tuple[str, ...] = ()
     looks_like: Callable[[ModelFiles], bool] | None = None
     also_reads: tuple[str, ...] = ()
     opened_by: Callable[[Path], Path] = open_itself
-    hint: str | None = None
 
     @property
     def default_output(self) -> OutputFormat:

@@ -34,17 +34,16 @@ FORMATS: tuple[Format, ...] = (
 the first."""
 
 _BY_NAME: Mapping[str, Format] = {each.name: each for each in FORMATS}
-_CONVERTED = tuple(each for each in FORMATS if each.outputs)
 
-INPUT_FORMATS: tuple[str, ...] = tuple(each.name for each in _CONVERTED)
-"""Names of the formats that can be converted."""
+INPUT_FORMATS: tuple[str, ...] = tuple(each.name for each in FORMATS)
+"""Names of all formats."""
 
-EXPECTED: tuple[str, ...] = tuple(dict.fromkeys(each.expected for each in _CONVERTED))
+EXPECTED: tuple[str, ...] = tuple(dict.fromkeys(each.expected for each in FORMATS))
 """What a source can be, for messages: "a frozen graph (.pb)"."""
 
 ROUTES: Mapping[tuple[str, str], Route] = {
     (each.name, output_format): route
-    for each in _CONVERTED
+    for each in FORMATS
     for output_format, route in each.outputs.items()
 }
 """Every route, by input and output format; a pair that is not here cannot be converted."""

@@ -16,7 +16,6 @@ from pipeline.errors import FormatError, UntrustedSourceError
 from pipeline.formats.detect import detect_format
 from pipeline.formats.format import GRAPH, LAYERS, OutputFormat
 from pipeline.formats.table import (
-    INPUT_FORMATS,
     ROUTES,
     TOOLS,
     find_format,
@@ -131,11 +130,6 @@ def choose_output(asked: ConvertParameters, source_format: str) -> OutputFormat:
     Raises:
         FormatError: A flag does not apply, or no route leads from the source to the output format.
     """
-    if source_format not in INPUT_FORMATS:
-        raise FormatError(
-            f"{source_format} cannot be converted; expected {', '.join(INPUT_FORMATS)}",
-            hint=find_format(source_format).hint,
-        )
     output_format = asked.output_format or find_format(source_format).default_output
     misfits = check_flags(asked.asked, input_format=source_format, output_format=output_format)
     if misfits:

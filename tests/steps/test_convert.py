@@ -40,12 +40,6 @@ def test_an_output_format_that_cannot_be_made_is_refused() -> None:
         choose_output(asked(output_format="tfjs_layers_model"), "tf_saved_model")
 
 
-def test_a_format_that_is_only_recognized_says_what_to_do_instead() -> None:
-    with pytest.raises(FormatError, match="onnx cannot be converted; expected tf_saved") as caught:
-        choose_output(asked(), "onnx")
-    assert "export a SavedModel from the original framework" in (caught.value.hint or "")
-
-
 def test_metadata_stands_in_the_manifest_or_in_files_beside_it(tmp_path: Path) -> None:
     (tmp_path / "class names.json").write_text('["cat", "dog"]')
     values = {"labels": "class names.json", "version": {"major": 1}}
