@@ -439,6 +439,16 @@ def test_what_has_no_equal_is_refused(model: onnx.ModelProto, reason: str) -> No
         convert(model, {"x": np.ones((2, _FEATURES))})
 
 
+def test_coefficients_of_other_inputs_are_refused() -> None:
+    model = classifier(
+        "LinearClassifier", texts=False, count=3,
+        coefficients=listed(draw(2, 3, _FEATURES + 1)), intercepts=listed(draw(3, 3)),
+    )  # fmt: skip
+
+    with pytest.raises(FormatError, match=r"coefficients for 3 scores of \d+ inputs each"):
+        convert(model, {"x": samples()})
+
+
 def test_a_tree_that_never_ends_is_refused() -> None:
     branch = {"mode": "BRANCH_LT", "feature": 0, "value": 0, "true": 1, "false": 2, "misses": 0}
     trees = [[branch, branch | {"true": 0}, branch | {"mode": "LEAF"}]]

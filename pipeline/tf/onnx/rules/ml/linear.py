@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.errors import FormatError
+from pipeline.tf.layout.sizes import is_known
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.rules.ml.classes import Classes, label, name_scores, read_classes
 from pipeline.tf.onnx.rules.ml.rows import (
@@ -29,8 +31,7 @@ def _classify(call: Call) -> list[Any]:
     classes = read_classes(call)
     intercepts = floats(call, "intercepts")
     count = len(intercepts) or len(classes)
-    coefficients = floats(call, "coefficients").reshape(count, -1)
-    scores = multiply(read_rows(call), coefficients.T, intercepts)
+    scores = multiply(read_rows(call), _read_coefficients(call, count).T, intercepts)
     if count > 1:
         name_scores(call, 1, classes.texts)
         return [label(call, tf.argmax(scores, 1, tf.int32), classes), transform(call, scores)]
@@ -42,6 +43,22 @@ def _classify(call: Call) -> list[Any]:
     return [chosen, spread(call, scores, positive=True)]
 
 
+def _read_coefficients(call: Call, count: int) -> Any:
+    """Return the coefficients, (scores, inputs).
+
+    Raises:
+        FormatError: They are not those of so many scores and inputs.
+    """
+    coefficients = floats(call, "coefficients")
+    width = call.value(0).sizes[-1]
+    if coefficients.size % count or (is_known(width) and coefficients.size != count * width):
+        raise FormatError(
+            f"{call.node.label} has {coefficients.size} coefficients for {count} scores of "
+            f"{width if is_known(width) else 'an open number of'} inputs each"
+        )
+    return coefficients.reshape(count, -1)
+
+
 def _numbered(classes: Classes) -> Classes:
     """Return the classes that a single score means where the file does not name two."""
     return Classes(names=("0", "1")) if classes.names else Classes(numbers=(0, 1))
@@ -49,7 +66,7 @@ def _numbered(classes: Classes) -> Classes:
 
 def _regress(call: Call) -> Any:
     targets = int(call.attribute("targets", 1))
-    coefficients = floats(call, "coefficients").reshape(targets, -1)
+    coefficients = _read_coefficients(call, targets)
     intercepts = floats(call, "intercepts")
     if len(intercepts) != targets:
         intercepts = np.zeros(targets, np.float32)
