@@ -121,7 +121,7 @@ def _find_faults(path: Path, model_format: str) -> Iterator[str]:
     """Yield the fault of a file whose first bytes are not those of the format in its name."""
     named = find_format(model_format)
     if named.looks_like is not None and not named.looks_like(ModelFiles(path=path)):
-        yield f"the name says {named.title}, and the content is something else"
+        yield f"the name says {named.title}, and the content is something else, or is cut off"
 
 
 def _load_catalog(path: Path) -> Description | None:

@@ -32,7 +32,10 @@ def test_a_name_that_lies_is_a_fault(
 
     model = inspect(tmp_path / name)
 
-    said = tuple(f"the name says {title}, and the content is something else" for title in faults)
+    said = tuple(
+        f"the name says {title}, and the content is something else, or is cut off"
+        for title in faults
+    )
     assert (model.format, model.supported, model.remarks) == (model_format, False, said)
 
 
