@@ -103,8 +103,10 @@ def test_a_classifier_of_texts(tmp_path: Path) -> None:
 
     assert found["parameters"] == 6
     assert found["remarks"] == [
-        "class labels that are texts are the numbers of the classes in this graph; the catalog "
-        "names them",
+        (
+            "class labels that are texts are the numbers of the classes in this graph; the catalog "
+            "names them"
+        ),
         "labels of label: no, yes",
         "labels of scores: no, yes",
     ]
