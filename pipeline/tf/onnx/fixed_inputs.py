@@ -38,7 +38,8 @@ def fix_inputs(model: OnnxModel, fixed: Mapping[str, FixedInput] | None) -> Fixe
     """Return what the manifest fixes of a model's inputs.
 
     Raises:
-        ManifestError: The model has no such input, a shape does not fit it, or a constant.
+        ManifestError: The model has no such input, or a shape, a constant or a layout does not fit
+            it.
     """
     _check_names(fixed or (), [end.name for end in model.graph.inputs])
     made = Fixed()
@@ -47,9 +48,8 @@ def fix_inputs(model: OnnxModel, fixed: Mapping[str, FixedInput] | None) -> Fixe
         if asked is None:
             continue
         shape = _shape_of(end)
-        if asked.layout == "nhwc" and has_channels_in_front(end):
-            assert shape is not None
-            made.orders[end.name] = channels_last(len(shape))
+        if asked.layout == "nhwc":
+            made.orders |= _put_channels_last(end)
         if asked.shape is not None:
             order = made.orders.get(end.name)
             sizes = asked.shape if order is None else _unorder(asked.shape, order)
@@ -68,6 +68,27 @@ def _check_names(names: Iterable[str], known: Sequence[str]) -> None:
             raise ManifestError(
                 f"inputs: the model has no input {name!r}; it has {', '.join(known)}{meant}"
             )
+
+
+def _put_channels_last(end: End) -> dict[str, Order]:
+    """Return the order of axes that puts the channels of a picture last; none where they are.
+
+    Raises:
+        ManifestError: It has four axes, and no channels of a picture.
+    """
+    sizes = end.sizes or ()
+    if has_channels_in_front(end):
+        return {end.name: channels_last(len(sizes))}
+    if len(sizes) == _NDIM_IMAGE and isinstance(sizes[3], int) and sizes[3] not in _CHANNELS:
+        raise ManifestError(
+            f"inputs.{end.name}.layout: found nhwc for [{_list(sizes)}]; expected it of pictures, "
+            "with 1, 3 or 4 channels on the second axis or on the last"
+        )
+    return {}
+
+
+def _list(sizes: Iterable[int | str | None]) -> str:
+    return ", ".join(str(size or "?") for size in sizes)
 
 
 def has_channels_in_front(end: End) -> bool:
@@ -101,7 +122,7 @@ def _check_shape(end: End, sizes: list[int], asked: list[int], order: Order | No
     )
     if not fits:
         own = end.sizes or ()
-        listed = ", ".join(str(own[axis] or "?") for axis in order or range(len(own)))
+        listed = _list(own[axis] for axis in order or range(len(own)))
         last = " with its channels last" if order is not None else ""
         raise ManifestError(
             f"inputs.{end.name}.shape: found {asked}; the model has [{listed}]{last}"

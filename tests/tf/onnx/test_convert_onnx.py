@@ -164,6 +164,19 @@ def test_a_shape_with_channels_last_is_compared_in_that_order(
         convert(source, images=FixedInput(layout="nhwc", shape=[1, 3, 8, 8]))
 
 
+def test_channels_are_put_last_of_pictures_alone(convert: Convert, tmp_path: Path) -> None:
+    source = onnx_graphs.save(
+        tmp_path / "network.onnx",
+        [onnx.helper.make_node("Relu", ["x"], ["y"])],
+        {"x": (onnx.TensorProto.FLOAT, ["batch", 5, 8, 8])},
+        {"y": (onnx.TensorProto.FLOAT, None)},
+        {},
+    )
+
+    with pytest.raises(ManifestError, match=r"layout: found nhwc for \[batch, 5, 8, 8\]; expected"):
+        convert(source, x=FixedInput(layout="nhwc"))
+
+
 def test_a_name_that_no_input_has_is_told_before_the_graph_is_built(
     convert: Convert, tmp_path: Path
 ) -> None:

@@ -85,7 +85,7 @@ def test_a_classifier_of_pictures(tmp_path: Path) -> None:
 
 def test_a_classifier_of_texts(tmp_path: Path) -> None:
     """What it learned stands in attributes, and its classes are named."""
-    learned = {"coefficients": [0.5, -0.5, 1.0, 2.0], "intercepts": [0.0, 0.1]}
+    learned: dict[str, Any] = {"coefficients": [0.5, -0.5, 1.0, 2.0], "intercepts": [0.0, 0.1]}
     names = ["no", "yes"]
     found = summarize(
         tmp_path,
