@@ -62,8 +62,9 @@ def test_an_onnx_file_is_described_with_the_names_of_its_open_sizes(tmp_path: Pa
     (tmp_path / "m.onnx").write_bytes(onnx_files.onnx_model("m.data"))
     (tmp_path / "m.data").write_bytes(bytes(4))
     subject = Subject(path=tmp_path / "m.onnx")
-    model = inspect_subject(subject, shapes={}, announce=lambda _: None)
+    model = inspect_subject(subject, shapes={"x": (1,)}, announce=lambda _: None)
 
+    assert "sizes of x are not used: multiply-adds are those of the file" in model.remarks
     assert model.bytes == (tmp_path / "m.onnx").stat().st_size + 4
     assert model.opsets is not None
     assert model.signature_key == "main"
