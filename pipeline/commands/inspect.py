@@ -46,7 +46,8 @@ _OPTION_SHAPE = {
     "long": "shape",
     "type": list,
     "default": [],
-    "help": "size of an input, for multiply-adds: --shape image=1,224,224,3 (may be repeated)",
+    "help": "size of an input of a graph model or SavedModel, for multiply-adds: "
+    "--shape image=1,224,224,3 (may be repeated)",
 }
 _OPTION_RUN = {
     "name": "run",
@@ -69,7 +70,8 @@ class Inspect(ZooCommand):
     doc_description = (
         "A path, or a source as in models.yaml (https:, npm:name@1.2.3#path, "
         "pypi:name==1.2.3#path, an archive with #path): a TensorFlow.js model.json or its "
-        "folder, a SavedModel, the models.json of a zoo. It works in any folder."
+        "folder, a SavedModel, a .tflite or .onnx file, the models.json of a zoo. It works in any "
+        "folder."
     )
     cmd_options = (_OPTION_JSON, _OPTION_SHAPE, _OPTION_RUN)
 

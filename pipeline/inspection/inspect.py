@@ -21,6 +21,7 @@ from pipeline.records.shape import Shape
 
 CATALOG = "zoo_catalog"
 COLLECTION = "collection"
+_OWN_SIZES = {"onnx", "tflite", "tfjs_layers_model"}
 
 Trial = Callable[[Path], Tried]
 
@@ -73,7 +74,7 @@ def _inspect(
             "bytes": subject.path.stat().st_size if is_catalog else _measure(subject.path),
             "supported": model.supported,
             "note": subject.note,
-            "remarks": tuple(find_remarks(model)),
+            "remarks": (*find_remarks(model), *_find_unused(shapes, model.format)),
         }
     )
 
@@ -121,7 +122,13 @@ def _find_faults(path: Path, model_format: str) -> Iterator[str]:
     """Yield the fault of a file whose first bytes are not those of the format in its name."""
     named = find_format(model_format)
     if named.looks_like is not None and not named.looks_like(ModelFiles(path=path)):
-        yield f"the name says {named.title}, and the content is something else"
+        yield f"the name says {named.title}, and the content is something else, or is cut off"
+
+
+def _find_unused(shapes: Mapping[str, Shape], model_format: str) -> Iterator[str]:
+    """Yield that sizes were given for a model whose sizes are those of its file."""
+    if shapes and model_format in _OWN_SIZES:
+        yield f"sizes of {', '.join(shapes)} are not used: multiply-adds are those of the file"
 
 
 def _load_catalog(path: Path) -> Description | None:

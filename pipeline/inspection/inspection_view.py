@@ -48,7 +48,7 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
     lines: list[Line] = [((first_line(shown), "bold"),)]
     lines += _field("", f"{title}, {format_bytes(model.bytes)}{_producer(model)}", width)
     lines += _field("", model.note or "", width, "dim")
-    if not model.supported:
+    if not model.supported and not model.faults:
         lines += _field(
             "",
             "`inspect` reads models of TensorFlow.js, TensorFlow Lite and ONNX, and SavedModels",
@@ -125,7 +125,8 @@ def _body(model: Description, weights: Weights, width: int | None) -> list[Line]
         f"{format_bytes(part.bytes)} of {dtype} ({part.count:,})"
         for dtype, part in sorted(weights.by_dtype.items(), key=lambda i: (-i[1].bytes, i[0]))
     ]
-    lines += _field("weights", f"{weights.count:,}: {', '.join(stored)}", width)
+    listed = f": {', '.join(stored)}" if stored else ""
+    lines += _field("weights", f"{weights.count:,}{listed}", width)
     if weights.bytes:
         in_js = format_bytes(weights.tfjs_bytes)
         lines += _field("", f"{in_js} once TensorFlow.js has loaded them", width, "dim")
@@ -248,7 +249,7 @@ def _run(run: BackendRun) -> str:
 def _signatures(model: Description, width: int | None) -> list[Line]:
     tags, signatures = model.tags or (), model.signatures or {}
     sets = ", ".join(" + ".join(tag_set) if tag_set else "(no tags)" for tag_set in tags)
-    lines: list[Line] = [BLANK, *_field("tags", sets, width)]
+    lines: list[Line] = [BLANK, *_field("tags", sets, width)] if sets or not signatures else []
     if not signatures:
         lines += _field("signatures", "none", width)
     for key, signature in signatures.items():

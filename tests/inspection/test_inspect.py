@@ -10,10 +10,15 @@ from pipeline.inspection.description import Description
 from pipeline.inspection.inspect import inspect_subject
 from pipeline.inspection.inspection_view import format_model
 from pipeline.inspection.subject import Subject
+from pipeline.text.line import plain_text
 
 
 def inspect(path: Path) -> Description:
     return inspect_subject(Subject(path=path), shapes={}, announce=pytest.fail)
+
+
+def show(model: Description) -> str:
+    return plain_text(format_model("m", model, width=None))
 
 
 @pytest.mark.parametrize(
@@ -32,8 +37,12 @@ def test_a_name_that_lies_is_a_fault(
 
     model = inspect(tmp_path / name)
 
-    said = tuple(f"the name says {title}, and the content is something else" for title in faults)
+    said = tuple(
+        f"the name says {title}, and the content is something else, or is cut off"
+        for title in faults
+    )
     assert (model.format, model.supported, model.remarks) == (model_format, False, said)
+    assert "`inspect` reads" not in show(model)
 
 
 def test_json_has_only_the_fields_that_a_format_has(tmp_path: Path) -> None:
@@ -53,13 +62,14 @@ def test_an_onnx_file_is_described_with_the_names_of_its_open_sizes(tmp_path: Pa
     (tmp_path / "m.onnx").write_bytes(onnx_files.onnx_model("m.data"))
     (tmp_path / "m.data").write_bytes(bytes(4))
     subject = Subject(path=tmp_path / "m.onnx")
-    model = inspect_subject(subject, shapes={}, announce=lambda _: None)
+    model = inspect_subject(subject, shapes={"x": (1,)}, announce=lambda _: None)
 
+    assert "sizes of x are not used: multiply-adds are those of the file" in model.remarks
     assert model.bytes == (tmp_path / "m.onnx").stat().st_size + 4
     assert model.opsets is not None
     assert model.signature_key == "main"
-    lines = format_model("m", model, width=None)
-    text = "\n".join("".join(part for part, _ in line) for line in lines)
+    text = show(model)
     assert "ONNX model" in text
+    assert "\n\n\n" not in text
     assert "data beside it: m.data (4 B)" in text
     assert re.search(r"inputs +0  x  float32  \[n\]", text)

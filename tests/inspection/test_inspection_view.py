@@ -75,3 +75,11 @@ def test_why_a_subject_cannot_be_read() -> None:
     assert plain_text(lines) == (
         "a/b\nnot read       no such file\n               look elsewhere\n"
     )
+
+
+def test_a_model_without_weights_lists_none(tmp_path: Path) -> None:
+    nodes = [node("x", "Placeholder", []), node("y", "Identity", ["x"])]
+    signature = {"inputs": {"x": {"name": "x:0"}}, "outputs": {"y": {"name": "y:0"}}}
+    path = write_graph_model(tmp_path, nodes=nodes, signature=signature, weights={})
+
+    assert "weights        0\n" in view(path, None)

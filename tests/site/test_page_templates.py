@@ -275,6 +275,15 @@ def test_extra_keys_of_the_manifest_are_shown() -> None:
     assert 'labels ["a", "b"] minScore 0.5' in page.text
 
 
+@pytest.mark.parametrize(("of", "what"), [("values", "its values"), ("axis", "its last axis")])
+def test_labels_of_an_output_are_linked(of: str, what: str) -> None:
+    labels = {"of": of, "count": 3, "path": "models/a/labels-1/labels.json"}
+    page = Page(page_of(entry("a", outputs=[tensor(0, "y", [1], role=None, labels=labels)])))
+
+    assert f"3 labels of {what}" in page.text
+    assert ("a", {"href": "../../models/a/labels-1/labels.json"}) in page.elements
+
+
 def test_a_model_without_a_title_has_its_name_once() -> None:
     name = {"class": "name"}
 

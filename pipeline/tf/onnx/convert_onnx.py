@@ -5,6 +5,7 @@ lowering, the converter's optimizer, repairs. Images have their channels last in
 outputs keep the layout of the file, unless the manifest asks for channels last.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.records.flags import ConversionFlags
@@ -14,13 +15,15 @@ from pipeline.tf.layout.value import held_dtype
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels, read_about
-from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, OnnxModel, read_onnx
+from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, Graph, OnnxModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.small_weights import small_weights
 from pipeline.tf.onnx.trace import trace_graph
 from pipeline.tfjs.quantize.exact_weights import store_exactly
 
 _STORED = "a weight is stored in as few bytes as in the file, with the same values"
+_NUMBERED = "int32"
+_KEEP_COLUMNS = {"Cast", "Identity", "Normalizer"}
 
 
 def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
@@ -46,7 +49,7 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
     stated, remarks = find_labels(model)
     return Conversion(
         signature_key=SIGNATURE_KEY,
-        signatures={SIGNATURE_KEY: describe_ends(model, fixed)},
+        signatures={SIGNATURE_KEY: describe_ends(model, fixed, written.labels)},
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=written.repairs,
@@ -96,14 +99,25 @@ def write_onnx(
 
 def find_class_names(builder: GraphBuilder) -> dict[str, Labels]:
     """Return the names of the numbers, or of the columns, of outputs."""
-    state = builder.state
+    state, graph = builder.state, builder.model.graph
     labels = {}
-    for end in builder.model.graph.outputs:
+    for end in graph.outputs:
+        named = _find_columns(end.name, graph, state.columns)
         if end.name in state.names:
             labels[end.name] = Labels(of="values", names=list(state.names[end.name]))
-        elif end.name in state.columns:
-            labels[end.name] = Labels(of="axis", names=list(state.columns[end.name]))
+        elif named is not None:
+            labels[end.name] = Labels(of="axis", names=list(named))
     return labels
+
+
+def _find_columns(
+    name: str, graph: Graph, columns: Mapping[str, Sequence[str]]
+) -> Sequence[str] | None:
+    """Return the names of a value's columns, or of the value whose columns it keeps."""
+    makers = {made: node for node in graph.nodes for made in node.outputs}
+    while name not in columns and name in makers and makers[name].op in _KEEP_COLUMNS:
+        name = makers[name].inputs[0]
+    return columns.get(name)
 
 
 def _store(model: OnnxModel, folder: Path, flags: ConversionFlags) -> list[str]:
@@ -116,15 +130,28 @@ def _store(model: OnnxModel, folder: Path, flags: ConversionFlags) -> list[str]:
     return [f"{_STORED} ({num_stored} in this graph)"] if num_stored else []
 
 
-def describe_ends(model: OnnxModel, fixed: Fixed) -> StatedSignature:
+def describe_ends(
+    model: OnnxModel, fixed: Fixed, labels: Mapping[str, Labels] | None = None
+) -> StatedSignature:
     """Return the inputs and outputs of a file as the graph has them.
 
-    Files may state wrong shapes of outputs, which nobody checks; the graph knows them.
+    Files may state wrong shapes of outputs, which nobody checks; the graph knows them. Texts that
+    the graph has numbers for, and maps that are rows of scores, have the dtype of the graph.
+
+    Args:
+        model: The file.
+        fixed: Inputs as the graph has them.
+        labels: The names that the graph has numbers or columns for, by output.
     """
+    numbered = {name for name, each in (labels or {}).items() if each.of == "values"}
     return StatedSignature(
         inputs={end.name: _state(end, fixed) for end in model.graph.inputs},
         outputs={
-            end.name: StatedTensor(tensor=end.name, dtype=_held(end), shape=None)
+            end.name: StatedTensor(
+                tensor=end.name,
+                dtype=_NUMBERED if end.name in numbered else _held(end),
+                shape=None,
+            )
             for end in model.graph.outputs
         },
     )

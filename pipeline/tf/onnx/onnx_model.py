@@ -167,7 +167,7 @@ def read_onnx(path: Path) -> OnnxModel:
         proto = onnx.ModelProto.FromString(path.read_bytes())
     except DecodeError as error:
         raise FormatError(
-            f"{path.name} is no ONNX model, or is damaged: it cannot be decoded"
+            f"{path.name} is no ONNX model, or is damaged or cut off: it cannot be decoded"
         ) from error
     return make_model(proto, path.name, folder=path.parent)
 

@@ -93,6 +93,7 @@ REFUSED: Mapping[tuple[str, str], str] = {
     **{(TRAINING, op): "it trains a model" for op in ("Adagrad", "Adam", "Gradient", "Momentum")},
     (MICROSOFT, "DequantizeBFP"): "TensorFlow.js has no block floating point",
     (MICROSOFT, "QuantizeBFP"): "TensorFlow.js has no block floating point",
+    (MICROSOFT, "Tokenizer"): "it computes texts, which TensorFlow.js cannot",
     **{(ML, op): why for op, why in encoders.REFUSED.items()},
     (STANDARD, "ImageDecoder"): "a graph of TensorFlow.js reads no image files; feed it pixels",
     **{(MICROSOFT, op): why for op, why in attention.REFUSED.items()},

@@ -10,11 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.errors import PipelineError
 from pipeline.text.printable import printable
 from pipeline.text.quantity import format_bytes
 from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.build_graph import GraphBuilder
+from pipeline.tf.onnx.convert_onnx import find_class_names
 from pipeline.tf.onnx.input_advice import find_deciding, wants_channels_last
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels
 from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, Graph, Node, OnnxModel, read_onnx
@@ -25,6 +28,9 @@ _FLOATING = ("float", "bfloat")
 _ROUNDED = ("int8", "uint8", "int4", "uint4")
 _NUM_LABELS = 5
 _MAX_VALUE = 200
+# Its operators have what they learned in attributes.
+_LEARNED = "ai.onnx.ml"
+_UNREAD = {"nodes_hitrates"}
 # The place of the weights among the inputs, of operators that multiply.
 _WEIGHTS = {
     "Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "FusedMatMul": 1, "Gemm": 1, "MatMul": 1,
@@ -81,6 +87,14 @@ def _list_constants(graph: Graph) -> Iterator[tuple[str, Any]]:
         value = node.attributes.get("value")
         if node.op == "Constant" and hasattr(value, "dtype"):
             yield node.outputs[0], value
+        if node.domain == _LEARNED:
+            for key, numbers in node.attributes.items():
+                if key not in _UNREAD and _are_floats(numbers):
+                    yield f"{node.outputs[0]}.{key}", np.asarray(numbers, np.float32)
+
+
+def _are_floats(numbers: Any) -> bool:
+    return isinstance(numbers, list | tuple) and any(isinstance(each, float) for each in numbers)
 
 
 def _describe_constant(name: str, array: Any) -> dict[str, Any]:
@@ -167,7 +181,9 @@ def _multiply(sizes: Sequence[int | str | None]) -> int | None:
 
 def _find_remarks(model: OnnxModel) -> Iterator[str]:
     """Yield sentences on the file, and on what a conversion would make of it."""
-    yield from _find_faults(model)
+    builder = GraphBuilder(model=model)
+    yield from _find_faults(builder)
+    yield from builder.state.notes
     for end in model.graph.inputs:
         if wants_channels_last(model.graph, end):
             yield (
@@ -189,15 +205,15 @@ def _find_remarks(model: OnnxModel) -> Iterator[str]:
         yield f"data beside it: {list_first(sizes, _NUM_LABELS)}"
     labels, remarks = find_labels(model)
     yield from remarks
-    for name, found in (labels or {}).items():
+    for name, found in {**(labels or {}), **find_class_names(builder)}.items():
         yield f"labels of {name}: {list_first(found.names, _NUM_LABELS)}"
 
 
-def _find_faults(model: OnnxModel) -> Iterator[str]:
-    """Yield why the file cannot be converted as it stands."""
+def _find_faults(builder: GraphBuilder) -> Iterator[str]:
+    """Build the graph; yield why the file cannot be converted as it stands."""
     try:
-        check_operators(model)
-        trace_graph(GraphBuilder(model=model))
+        check_operators(builder.model)
+        trace_graph(builder)
     except PipelineError as error:
         yield f"it cannot be converted as it stands: {error.message}"
 

@@ -147,7 +147,9 @@ def _agree(side: _Side, name: str, info: TensorInfo) -> TensorInfo:
     if stated is None:
         return replace(info, key=name)
     dtype, shape = stated.dtype, stated.shape
-    if info.dtype is not None and info.dtype != dtype:
+    if dtype is None:
+        dtype = info.dtype
+    if info.dtype not in (None, dtype):
         raise _contradiction(side, f"{name} is {dtype}, {info.tensor} is {info.dtype}")
     try:
         shape = merge_shapes(info.shape, shape)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_graphs
 import pytest
 from both_runtimes import Proof, convert_source, run_both
+from classic_models import make_model, node
 
 from pipeline.errors import ConversionError, ManifestError
 from pipeline.records.flags import FixedInput
@@ -151,8 +153,68 @@ def test_a_shape_that_does_not_fit_is_refused(convert: Convert, tmp_path: Path) 
         convert(source, images=FixedInput(shape=[1, 8, 8, 3]))
 
 
+def test_a_shape_with_channels_last_is_compared_in_that_order(
+    convert: Convert, tmp_path: Path
+) -> None:
+    source = onnx_graphs.image_network(tmp_path / "network.onnx")
+
+    with pytest.raises(
+        ManifestError, match=r"\[1, 3, 8, 8\]; the model has \[batch, height, width, 3\] with its"
+    ):
+        convert(source, images=FixedInput(layout="nhwc", shape=[1, 3, 8, 8]))
+
+
+def test_channels_are_put_last_of_pictures_alone(convert: Convert, tmp_path: Path) -> None:
+    source = onnx_graphs.save(
+        tmp_path / "network.onnx",
+        [onnx.helper.make_node("Relu", ["x"], ["y"])],
+        {"x": (onnx.TensorProto.FLOAT, ["batch", 5, 8, 8])},
+        {"y": (onnx.TensorProto.FLOAT, None)},
+        {},
+    )
+
+    with pytest.raises(ManifestError, match=r"layout: found nhwc for \[batch, 5, 8, 8\]; expected"):
+        convert(source, x=FixedInput(layout="nhwc"))
+
+
+def test_a_name_that_no_input_has_is_told_before_the_graph_is_built(
+    convert: Convert, tmp_path: Path
+) -> None:
+    source = onnx_graphs.branching_network(tmp_path / "network.onnx")
+
+    with pytest.raises(ManifestError, match="has no input 'rates'; it has x, rate; did you mean"):
+        convert(source, rates=FixedInput(constant=16000))
+
+
 def test_an_unknown_operator_is_named_with_its_place(convert: Convert, tmp_path: Path) -> None:
     source = onnx_graphs.unknown_operator(tmp_path / "network.onnx")
 
     with pytest.raises(ConversionError, match=r"org\.example\.Levitate \(node 0\)"):
         convert(source)
+
+
+@pytest.mark.network
+def test_classes_that_are_texts_and_maps_of_scores_keep_their_names(
+    prove: Callable[..., Proof], tmp_path: Path
+) -> None:
+    """As skl2onnx writes a classifier, with and without ZipMap."""
+    names = ["ant", "bee", "cat"]
+    weights = [0.3, -0.2, 0.5, 0.1, -0.6, 0.4]
+    stated = {"coefficients": weights, "intercepts": [0.1, 0.0, -0.1], "classlabels_strings": names}
+    nodes = [
+        node("LinearClassifier", ["x"], ["label", "raw"], post_transform="SOFTMAX", **stated),
+        node("Normalizer", ["raw"], ["scores"], norm="L1"),
+        node("ZipMap", ["scores"], ["maps"], classlabels_strings=names),
+    ]
+    outputs = {"label": "str", "scores": "float32", "maps": None}
+    model = make_model(nodes, {"x": ("float32", ["batch", 2])}, outputs)
+    onnx.save(model, tmp_path / "network.onnx")
+
+    proof = prove(tmp_path / "network.onnx")
+
+    check(proof)
+    labels = {name: (each.of, each.names) for name, each in (proof.record.labels or {}).items()}
+    assert labels == {
+        "label": ("values", names), "scores": ("axis", names), "maps": ("axis", names),
+    }  # fmt: skip
+    assert proof.record.stated.outputs["label"].dtype == "int32"

@@ -83,6 +83,35 @@ def test_a_classifier_of_pictures(tmp_path: Path) -> None:
     ]
 
 
+def test_a_classifier_of_texts(tmp_path: Path) -> None:
+    """What it learned stands in attributes, and its classes are named."""
+    learned: dict[str, Any] = {"coefficients": [0.5, -0.5, 1.0, 2.0], "intercepts": [0.0, 0.1]}
+    names = ["no", "yes"]
+    found = summarize(
+        tmp_path,
+        [
+            helper.make_node(
+                "LinearClassifier", ["x"], ["label", "scores"], domain="ai.onnx.ml",
+                classlabels_strings=names, **learned,
+            )
+        ],
+        ends=(
+            [info("x", "n", 2)],
+            [info("label", "n", dtype=TensorProto.STRING), info("scores", "n", 2)],
+        ),
+    )  # fmt: skip
+
+    assert found["parameters"] == 6
+    assert found["remarks"] == [
+        (
+            "class labels that are texts are the numbers of the classes in this graph; the catalog "
+            "names them"
+        ),
+        "labels of label: no, yes",
+        "labels of scores: no, yes",
+    ]
+
+
 def test_what_stands_in_the_way_is_told(tmp_path: Path) -> None:
     found = summarize(
         tmp_path,

@@ -179,6 +179,16 @@ def test_source_and_graph_complete_each_other(tmp_path: Path) -> None:
     assert [output.shape for output in signature.outputs] == [(None, 4), (2, 4)]
 
 
+def test_the_graph_tells_a_dtype_that_the_source_does_not_state(tmp_path: Path) -> None:
+    signature = read(
+        tmp_path,
+        record(scores={"dtype": None}),
+        signature=outputs("Identity:0", "Identity_1:0"),
+    )
+
+    assert [output.dtype for output in signature.outputs] == ["float32", "float32"]
+
+
 @pytest.mark.parametrize(
     "table",
     [
