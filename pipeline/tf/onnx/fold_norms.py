@@ -153,7 +153,8 @@ def _read_layer(node: Node, constants: Mapping[str, Any]) -> _Layer | None:
         return None
     rank = None if node.op == "MatMul" else weights.ndim
     layer = _Layer(node=node, weights=weights, bias=0.0, rank=rank)
-    if np.ndim(bias) and bias.size not in (1, layer.channels):
+    # That of a Gemm may have a number for each row.
+    if np.ndim(bias) and (bias.size not in (1, layer.channels) or bias.size != bias.shape[-1]):
         return None
     return replace(layer, bias=bias.reshape(-1) if np.ndim(bias) else bias)
 
