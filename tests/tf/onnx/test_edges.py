@@ -111,6 +111,10 @@ GRAPHS = {
         [node("ArgMax", "x", to="y", axis=1, select_last_index=1)],
         {"x": np.float32([[1, 3, 3, 0], [2, 2, 2, 2]])}, _LAST,
     ),
+    "limits that are crossed": (
+        [node("Clip", "x", "least", "most", to="y")],
+        {"x": draw(5), "least": np.float32(1), "most": np.float32(-1)}, {},
+    ),
     "a bias for each row": (
         [node("Gemm", "x", "w", "rows", to="c"), node("Mul", "c", "k", to="y")],
         {"x": draw(4, 3), "w": draw(3, 4), "rows": draw(4, 1), "k": draw(4)}, {},

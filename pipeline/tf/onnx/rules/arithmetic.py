@@ -148,7 +148,8 @@ def _clip(call: Call) -> Value:
     if low is not None and high is not None and is_float(value.dtype):
         if float(low) == 0.0 and float(high) == 6.0:  # noqa: PLR2004  # what TensorFlow.js fuses
             return elementwise(tf.nn.relu6, [value])
-        least, most = low.item(), high.item()
+        # Limits that are crossed lead to the upper one.
+        least, most = min(low.item(), high.item()), high.item()
         return elementwise(
             lambda a: tf.raw_ops.ClipByValue(t=a, clip_value_min=least, clip_value_max=most),
             [value],
