@@ -6,6 +6,15 @@ open sizes. All values of a graph are compared. A graph that differs is written 
 
     python benchmarks/onnx/random_graphs.py [--count 400] [--seed 0] [--folder FOLDER]
 
+With ONNX Runtime 1.32 and TensorFlow 2.19, 600 graphs of seed 0:
+
+       300 open sizes: right
+         3 known sizes: refused, a pool whose window is larger than the padded image
+       297 known sizes: right
+
+in about 100 seconds. The first 500 graphs met 55 wrong ones: indices below zero in another order of
+axes, an open size of 1 that expands, slices backwards from before the first, and quotients of
+sizes below zero.
 """
 
 import argparse
