@@ -32,7 +32,7 @@ _HALF = node("Div", "a", "two", to="y")
 _LAST = {"x": ("a", "b"), "z": ("c", "d")}
 _CONV = node("Conv", "x", "w", to="c", pads=[1, 1, 1, 1])
 
-GRAPHS = {
+GRAPHS: dict[str, Any] = {
     "the size of a sum of open sizes": (
         [node("Add", "x", "z", to="a"), node("Shape", "a", to="y")],
         {"x": draw(1, 3), "z": draw(4, 1)}, _LAST,
@@ -109,7 +109,7 @@ GRAPHS = {
     ),
     "the last of an open axis": (
         [node("ArgMax", "x", to="y", axis=1, select_last_index=1)],
-        {"x": np.float32([[1, 3, 3, 0], [2, 2, 2, 2]])}, _LAST,
+        {"x": np.array([[1, 3, 3, 0], [2, 2, 2, 2]], np.float32)}, _LAST,
     ),
     "limits that are crossed": (
         [node("Clip", "x", "least", "most", to="y")],
@@ -187,7 +187,7 @@ def test_a_value_inside_of_a_loop_may_have_the_name_of_one_around_it() -> None:
             helper.make_tensor_value_info("state", onnx.TensorProto.FLOAT, None),
         ],
         [onnx.ValueInfoProto(name="goes"), onnx.ValueInfoProto(name="after")],
-        [numpy_helper.from_array(np.float32(2), "k")],
+        [numpy_helper.from_array(np.array(2, np.float32), "k")],
     )
     inputs = {"x": draw(1, 2, 3, 4), "w": draw(2, 2, 3, 3), "turns": np.array(3)}
     nodes = [_CONV, node("Loop", "turns", "", "c", to="y", body=body)]
