@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pipeline.tf.layout.sizes import Size, is_known
+from pipeline.tf.layout.sizes import Size, broadcast
 from pipeline.tf.layout.value import Order, Value, arrange, expand_rank, natural, wrap
 
 
@@ -24,12 +24,15 @@ def elementwise(
     return wrap(compute(*tensors), dtype or values[0].dtype, order=order, sizes=sizes)
 
 
-def align(values: Sequence[Value]) -> tuple[list[Any], Order, tuple[Size, ...]]:
-    """Return tensors of one rank and order of axes, that order, and the broadcast sizes."""
+def align(values: Sequence[Value]) -> tuple[list[Any], Order, tuple[Size | None, ...]]:
+    """Return tensors of one rank and order of axes, that order, and the broadcast sizes.
+
+    A size is None where the tensors alone tell it.
+    """
     rank = max(value.rank for value in values)
     wide = [expand_rank(value, rank) for value in values]
     order = common_order(wide)
-    sizes = tuple(_broadcast([value.sizes[axis] for value in wide]) for axis in range(rank))
+    sizes = tuple(broadcast([value.sizes[axis] for value in wide]) for axis in range(rank))
     if all(value.is_known for value in wide):
         return [arrange(value, order).tensor for value in wide], order, sizes
     return [_shorten(arrange(value, order)) for value in wide], order, sizes
@@ -43,12 +46,6 @@ def common_order(values: Sequence[Value]) -> Order:
         # A vector along one axis fits every order.
         return next((v.order for v in computed if not v.is_natural), natural(largest.rank))
     return largest.order
-
-
-def _broadcast(sizes: Sequence[Size]) -> Size:
-    known = [size for size in sizes if is_known(size) and size != 1]
-    unknown = [size for size in sizes if not is_known(size)]
-    return next(iter(known or unknown), 1)
 
 
 def _shorten(value: Value) -> Any:

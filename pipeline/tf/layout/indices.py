@@ -50,11 +50,12 @@ def from_front(indices: Value, size: Size) -> Value:
     if indices.dtype in _UNSIGNED:
         return indices
     if indices.is_known:
-        array = indices.array
-        if not np.any(array < 0):
+        held = indices.held
+        if not np.any(held < 0):
             return indices
         if is_known(size):
-            return constant(np.where(array < 0, array + size, array))
+            counted = np.where(held < 0, held + size, held)
+            return wrap(counted, indices.dtype, order=indices.order)
     places = indices.tensor
     counted = _count(places, materialize(size))
     return wrap(counted, indices.dtype, order=indices.order, sizes=indices.sizes)

@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.tf.layout.elementwise import elementwise
-from pipeline.tf.layout.sizes import Size, is_known
-from pipeline.tf.layout.value import Value, arrange, natural, reshape_held, sizes_tensor, wrap
+from pipeline.tf.layout.sizes import Size, broadcast, is_known
+from pipeline.tf.layout.value import Value, arrange, natural, reshape_held, wrap
 
 _NDIM_MATRIX = 2
 
@@ -35,29 +35,31 @@ def matmul(
         arranged = value if is_swapped else arrange(value, natural(value.rank))
         tensors.append(arranged.tensor)
         flags.append(is_swapped)
-    sizes = (*_batch(first, second), first.sizes[-2], second.sizes[-1])
-    if second.rank == _NDIM_MATRIX < first.rank and not flags[0] and is_known(first.sizes[-1]):
+    inner = second.sizes[-2]
+    if second.rank == _NDIM_MATRIX < first.rank and not flags[0] and is_known(inner):
         # All rows of all batches are multiplied as one matrix.
-        flat = tf.reshape(tensors[0], [-1, *sizes_tensor(first.sizes[-1:])])
+        flat = tf.reshape(tensors[0], [-1, inner])
         made = _add(tf.matmul(flat, tensors[1], transpose_b=flags[1]), bias)
-        return wrap(reshape_held(made, sizes), dtype, sizes=sizes)
+        rows = (*first.sizes[:-1], second.sizes[-1])
+        return wrap(reshape_held(made, rows), dtype, sizes=rows)
     made = _add(tf.matmul(*tensors, transpose_a=flags[0], transpose_b=flags[1]), bias)
+    sizes = (*_batch(first, second), first.sizes[-2], second.sizes[-1])
     return wrap(made, dtype, sizes=sizes)
 
 
 def _is_of_rows(first: Value, second: Value) -> bool:
     """Return whether rows are multiplied by a matrix, which TensorFlow.js fuses with a bias."""
-    return second.rank == _NDIM_MATRIX <= first.rank and is_known(first.sizes[-1])
+    return second.rank == _NDIM_MATRIX <= first.rank and is_known(second.sizes[-2])
 
 
 def _add(tensor: Any, bias: Value | None) -> Any:
     return tensor if bias is None else tf.nn.bias_add(tensor, bias.plain)
 
 
-def _batch(first: Value, second: Value) -> tuple[Size, ...]:
+def _batch(first: Value, second: Value) -> tuple[Size | None, ...]:
     rank = max(first.rank, second.rank) - 2
     rows = [(1,) * (rank + 2 - value.rank) + value.sizes[:-2] for value in (first, second)]
-    return tuple(b if a == 1 else a for a, b in zip(*rows, strict=True))
+    return tuple(map(broadcast, zip(*rows, strict=True)))
 
 
 def _multiply_vectors(first: Value, second: Value, dtype: str) -> Value:

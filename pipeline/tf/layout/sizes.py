@@ -8,8 +8,9 @@ expression into it.
 
 import functools
 import itertools
+import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
@@ -95,6 +96,9 @@ class Sum:
     def __mod__(self, other: "Size") -> "Size":
         return self - (self // other) * other
 
+    def __rmod__(self, other: int) -> "Size":
+        return other - (other // self) * self
+
     __radd__ = __add__
     __rmul__ = __mul__
 
@@ -139,6 +143,54 @@ def _is_visible(atom: "Atom") -> bool:
     while graph is not None and graph is not atom.tensor.graph:
         graph = getattr(graph, "outer_graph", None)
     return graph is not None
+
+
+def is_natural_number(size: Size, sizes: Collection[Size] = ()) -> bool:
+    """Return whether a size, or what is computed from sizes, is never below zero, for certain.
+
+    Args:
+        size: The expression.
+        sizes: Expressions that are the size of an axis, or a product of such.
+    """
+    return size in sizes or _find_least(size) >= 0
+
+
+def _find_least(size: Size) -> float:
+    """Return a number that an expression is never below, minus infinity where there is none."""
+    return sum(_find_least_product(*term) for term in _terms(size).items())
+
+
+def _find_least_product(atoms: tuple[Atom, ...], factor: int) -> float:
+    if not atoms:
+        return factor
+    least = [_find_least_atom(atom) for atom in atoms]
+    if factor > 0 and (len(atoms) == 1 or min(least) >= 0):
+        return factor * math.prod(least)
+    return -math.inf
+
+
+def _find_least_atom(atom: Atom) -> float:
+    if isinstance(atom, Symbol):
+        return 0
+    least = _find_least(atom.size)
+    if is_known(atom.by) and atom.by > 0 and least > -math.inf:
+        return least // atom.by
+    return 0 if least >= 0 and _find_least(atom.by) >= 0 else -math.inf
+
+
+def broadcast(sizes: Sequence[Size]) -> Size | None:
+    """Return the size that axes of these sizes broadcast to; None where that depends on them.
+
+    An open size may be 1 when the model runs: beside a number it is this number, beside another
+    open size either of the two.
+    """
+    known = [size for size in sizes if is_known(size) and size != 1]
+    if known:
+        return known[0]
+    unknown = [size for size in sizes if not is_known(size)]
+    if any(size != unknown[0] for size in unknown):
+        return None
+    return unknown[0] if unknown else 1
 
 
 def product(sizes: Iterable[Size]) -> Size:

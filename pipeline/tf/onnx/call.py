@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ConversionError, FormatError
+from pipeline.tf.layout.sizes import Size
 from pipeline.tf.layout.value import Value, constant, held_dtype, wrap
 from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import Graph, Node
@@ -25,12 +26,14 @@ class State:
         notes: What to tell of the graph, without repetition.
         columns: The names of the places along the last axis of values, by name of the value.
         names: The names of the numbers of outputs of the graph, by name of the output.
+        axis_sizes: Open sizes of axes that the graph asks for, and products of them.
     """
 
     build: Build
     notes: dict[str, None] = field(default_factory=dict)
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    axis_sizes: set[Size] = field(default_factory=set)
 
 
 @dataclass(frozen=True, kw_only=True)

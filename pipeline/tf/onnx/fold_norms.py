@@ -158,7 +158,8 @@ def _read_layer(node: Node, constants: Mapping[str, Any]) -> _Layer | None:
     if (node.op == "Gemm" and is_scaled) or (node.op == "MatMul" and weights.ndim != 2):  # noqa: PLR2004
         return None
     layer = _Layer(node=node, weights=weights, bias=0.0, rank=weights.ndim)
-    if np.ndim(bias) and bias.size not in (1, layer.channels):
+    # That of a Gemm may have a number for each row.
+    if np.ndim(bias) and (bias.size not in (1, layer.channels) or bias.size != bias.shape[-1]):
         return None
     return replace(layer, bias=bias.reshape(-1) if np.ndim(bias) else bias)
 

@@ -29,11 +29,31 @@ def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
         raise FormatError("two of its functions have one name")
     if _count(model.graph.node, functions, {}, ()) > _MAX_NODES:
         raise FormatError(f"its functions are more than {_MAX_NODES:,} nodes when written out")
-    written = _inline(model, convert=False)
+    written = _inline(_state_defaults(model, functions), convert=False)
     called = Counter(_key_of(node) for node in _walk(written.graph.node))
     if any(key in functions for key in called):
         written = _inline(written, convert=True)
     return written
+
+
+def _state_defaults(
+    model: onnx.ModelProto, functions: Mapping[_Key, onnx.FunctionProto]
+) -> onnx.ModelProto:
+    """Return a model whose calls state the attributes that their functions have defaults for.
+
+    The inliner of ONNX reads no defaults.
+    """
+    stated = onnx.ModelProto()
+    stated.CopyFrom(model)
+    bodies = (stated.graph.node, *(function.node for function in stated.functions))
+    for node in (node for body in bodies for node in _walk(body)):
+        function = functions.get(_key_of(node))
+        own = {attribute.name for attribute in node.attribute}
+        if function is not None:
+            node.attribute.extend(
+                entry for entry in function.attribute_proto if entry.name not in own
+            )
+    return stated
 
 
 def _inline(model: onnx.ModelProto, *, convert: bool) -> onnx.ModelProto:

@@ -7,16 +7,18 @@ of the operator then builds it.
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.tf.layout.sizes import is_known
+from pipeline.tf.layout.sizes import Size, is_known, is_natural_number
 from pipeline.tf.layout.value import Value, is_float, is_integer, natural
 from pipeline.tf.onnx.call import Call, Rule
 
 _MAX_NUMBERS = 256
+# Those of fewer bits have other numbers than large sizes.
+_WIDE = {"int32", "int64", "uint32", "uint64", "float32", "float64"}
 
 
 def _small(value: Value | None) -> Any:
@@ -44,6 +46,7 @@ def _has_open(*arrays: Any) -> bool:
 
 def _shape(call: Call) -> Value:
     sizes = call.value(0).sizes
+    call.state.axis_sizes.update(sizes)
     start, end = call.attribute("start", 0), call.attribute("end")
     return _make(np.array([*sizes, None], object)[:-1][start:end], "int64")
 
@@ -52,6 +55,7 @@ def _size(call: Call) -> Value:
     total: Any = 1
     for size in call.value(0).sizes:
         total = total * size
+    call.state.axis_sizes.add(total)
     return _make(np.array(total, object), "int64")
 
 
@@ -59,11 +63,47 @@ def _divide(call: Call) -> Value | None:
     first, second = _small(call.inputs[0]), _small(call.inputs[1])
     if first is None or second is None or not _has_open(first, second):
         return None
-    quotients = first // second
     dtype = call.value(0).dtype
-    if is_float(dtype) and any(n != 0 for n in np.ravel(first - quotients * second)):
+    pairs = np.broadcast(first, second)
+    quotients = [_quotient(a, b, call.state.axis_sizes) for a, b in pairs]
+    if None in quotients:
         return None
-    return _make(quotients, dtype)
+    made = _as_objects(quotients, pairs.shape)
+    if is_float(dtype) and any(n != 0 for n in np.ravel(first - made * second)):
+        return None
+    return _make(made, dtype)
+
+
+def _as_objects(items: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array.reshape(shape)
+
+
+def _quotient(first: Any, second: Any, sizes: Collection[Size]) -> Any:
+    """Return a quotient rounded towards zero; None where the signs are not certain."""
+    if is_known(second) and second == 0:
+        return None
+    quotient = first // second
+    is_exact = first - quotient * second == 0
+    is_positive = all(is_natural_number(each, sizes) for each in (first, second))
+    if is_exact or is_positive:
+        return quotient
+    if is_known(first) and is_known(second):
+        return quotient + (1 if quotient < 0 else 0)
+    return None
+
+
+def _remainder(call: Call) -> Value | None:
+    numbers = [_small(value) for value in call.inputs[:2]]
+    if any(array is None for array in numbers):
+        return None
+    are_positive = all(
+        is_natural_number(each, call.state.axis_sizes) for array in numbers for each in array.flat
+    )
+    if call.attribute("fmod", 0) and not are_positive:
+        return None
+    return _binary(operator.mod)(call)  # type: ignore[no-any-return]
 
 
 def _binary(compute: Callable[[Any, Any], Any]) -> Rule:
@@ -84,7 +124,7 @@ def _compare(is_equal: bool) -> Rule:  # noqa: FBT001  # the one thing that diff
         if first is None or second is None or not _has_open(first, second):
             return None
         pairs = np.broadcast(first, second)
-        answers = [_equal(a, b) for a, b in pairs]
+        answers = [_equal(a, b, call.state.axis_sizes) for a, b in pairs]
         if None in answers:
             return None
         return (np.array(answers, bool) == is_equal).reshape(pairs.shape)
@@ -92,18 +132,15 @@ def _compare(is_equal: bool) -> Rule:  # noqa: FBT001  # the one thing that diff
     return rule
 
 
-def _equal(first: Any, second: Any) -> bool | None:
+def _equal(first: Any, second: Any, sizes: Collection[Size]) -> bool | None:
     """Return whether two sizes are equal; None where it depends on them."""
     if first == second:
         return True
     if is_known(first) and is_known(second):
         return False
     # An open size is no negative number, and models compare with -1.
-    return False if _is_negative(first) or _is_negative(second) else None
-
-
-def _is_negative(size: Any) -> bool:
-    return is_known(size) and size < 0
+    number, size = (first, second) if is_known(first) else (second, first)
+    return False if is_known(number) and number < 0 and is_natural_number(size, sizes) else None
 
 
 def _gather(call: Call) -> Value | None:
@@ -129,7 +166,18 @@ def _slice(call: Call) -> Value | None:
     steps = call.whole_numbers(4, "steps", below=10) or [1]
     if parts[0] is None or parts[1] is None:
         return None
-    return _make(data[parts[0][0] : parts[1][0] : steps[0]], call.value(0).dtype)
+    end = None if is_end(parts[1][0], steps[0]) else parts[1][0]
+    cut = slice(max(parts[0][0], -len(data)), end, steps[0])
+    return _make(data[cut], call.value(0).dtype)
+
+
+def is_end(place: int, step: int) -> bool:
+    """Return whether a place that a slice ends at stands for no limit.
+
+    The largest numbers do so backwards too, as ONNX Runtime has them.
+    """
+    ends = np.iinfo(np.int32)
+    return place >= ends.max or (step < 0 and place <= ends.min)
 
 
 def _unsqueeze(call: Call) -> Value | None:
@@ -151,7 +199,7 @@ def _squeeze(call: Call) -> Value | None:
 def _cast(call: Call) -> Value | None:
     data = _small(call.inputs[0])
     dtype = call.dtypes[0]
-    if data is None or not _has_open(data) or dtype in (None, "bool", "str"):
+    if data is None or not _has_open(data) or dtype not in _WIDE:
         return None
     return _make(data, dtype)
 
@@ -179,7 +227,9 @@ def _repeat(call: Call) -> Value | None:
     data, shape = _small(call.inputs[0]), call.known(1)
     if data is None or not _has_open(data) or shape is None:
         return None
-    return _make(np.broadcast_to(data, np.broadcast_shapes(data.shape, tuple(shape))), "int64")
+    return _make(
+        np.broadcast_to(data, np.broadcast_shapes(data.shape, tuple(shape))), call.value(0).dtype
+    )
 
 
 def _choose(call: Call) -> Value | None:
@@ -202,7 +252,7 @@ SIZE_RULES: dict[str, Rule] = {
     "Sub": _binary(operator.sub),
     "Mul": _binary(operator.mul),
     "Div": _divide,
-    "Mod": _binary(operator.mod),
+    "Mod": _remainder,
     "Equal": _compare(is_equal=True),
     "Gather": _gather,
     "Concat": _concat,

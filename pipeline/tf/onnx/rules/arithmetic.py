@@ -38,6 +38,16 @@ def _one(compute: Callable[[Any], Any], dtype: str | None = None) -> Rule:
     return rule
 
 
+def _one_that_wraps(compute: Callable[[Any], Any]) -> Rule:
+    """Return a rule for arithmetic on one input: the least of int8 has no opposite."""
+
+    def rule(call: Call) -> Value:
+        dtype = call.value(0).dtype
+        return elementwise(lambda a: wrap_around(compute(a), dtype), [call.value(0)])
+
+    return rule
+
+
 def _two(compute: Callable[..., Any]) -> Rule:
     """Return a rule for arithmetic on two inputs, which wraps."""
 
@@ -78,19 +88,16 @@ def _extreme(compute: Callable[..., Any]) -> Rule:
     return lambda call: rule(call.replaced([cut(value) for value in call.inputs if value]))
 
 
-def _absolute(tensor: Any) -> Any:
-    return tf.abs(tensor)
-
-
 def _divide(call: Call) -> Value:
     dtype = call.value(0).dtype
     values = [call.value(0), call.value(1)]
     if not is_integer(dtype):
         return elementwise(tf.divide, values)
-    return elementwise(lambda a, b: wrap_around(_divide_towards_zero(a, b), dtype), values)
+    return elementwise(lambda a, b: wrap_around(divide_towards_zero(a, b), dtype), values)
 
 
-def _divide_towards_zero(first: Any, second: Any) -> Any:
+def divide_towards_zero(first: Any, second: Any) -> Any:
+    """Return quotients of int32 rounded towards zero, as C's are."""
     quotient = tf.math.floordiv(first, second)
     is_below = tf.not_equal(quotient * second, first) & tf.not_equal(first < 0, second < 0)
     return quotient + tf.cast(is_below, tf.int32)
@@ -102,7 +109,7 @@ def _remainder(call: Call) -> Value:
     if not call.attribute("fmod", 0):
         return elementwise(tf.math.floormod, values)
     if is_integer(values[0].dtype):
-        return elementwise(lambda a, b: a - _divide_towards_zero(a, b) * b, values)
+        return elementwise(lambda a, b: a - divide_towards_zero(a, b) * b, values)
 
     def fmod(first: Any, second: Any) -> Any:
         whole = tf.abs(first) - tf.floor(tf.abs(first) / tf.abs(second)) * tf.abs(second)
@@ -141,19 +148,30 @@ def _clip(call: Call) -> Value:
     if low is not None and high is not None and is_float(value.dtype):
         if float(low) == 0.0 and float(high) == 6.0:  # noqa: PLR2004  # what TensorFlow.js fuses
             return elementwise(tf.nn.relu6, [value])
-        least, most = low.item(), high.item()
+        # Limits that are crossed lead to the upper one.
+        least, most = min(low.item(), high.item()), high.item()
         return elementwise(
             lambda a: tf.raw_ops.ClipByValue(t=a, clip_value_min=least, clip_value_max=most),
             [value],
         )
     for limit, compute in ((low, tf.maximum), (high, tf.minimum)):
-        if limit is not None and not _is_extreme(limit, value.dtype):
+        if limit is None:
+            continue
+        if is_integer(value.dtype) and _is_unreachable(limit.item(), compute):
+            raise call.refuse(f"its limit {limit.item()} is beyond int32")
+        if not _is_extreme(limit, value.dtype):
             value = _limit(value, compute, limit.item())
     return value
 
 
 def _limit(value: Value, compute: Callable[..., Any], number: float) -> Value:
     return elementwise(lambda a: compute(a, tf.cast(number, a.dtype)), [value])
+
+
+def _is_unreachable(number: int, compute: Callable[..., Any]) -> bool:
+    """Return whether a limit takes all numbers of int32 beyond it."""
+    ends = np.iinfo(np.int32)
+    return number > ends.max if compute is tf.maximum else number < ends.min
 
 
 def _is_extreme(limit: Any, dtype: str) -> bool:
@@ -234,8 +252,8 @@ def _cast(call: Call) -> Value:
 
 
 RULES: Table = {
-    "Abs": _one(_absolute),
-    "Neg": _one(tf.negative),
+    "Abs": _one_that_wraps(tf.abs),
+    "Neg": _one_that_wraps(tf.negative),
     "Exp": _one(tf.exp),
     "Log": _one(tf.math.log),
     "Sqrt": _one(tf.sqrt),

@@ -16,8 +16,8 @@ from pipeline.tf.layout.indices import (
     scatter_slices,
     triangle,
 )
-from pipeline.tf.layout.sizes import is_known
-from pipeline.tf.layout.value import Value, constant, expand_rank, held_dtype, wrap
+from pipeline.tf.layout.sizes import is_known, is_natural_number
+from pipeline.tf.layout.value import Value, constant, expand_rank, held_dtype, is_integer, wrap
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.onnx_model import dtype_name
 from pipeline.tf.onnx.sizes_of_shapes import listed_sizes
@@ -124,10 +124,14 @@ def _range(call: Call) -> Value:
         return constant((start + np.arange(count) * step).astype(dtype), dtype)
     start, limit, step = (listed_sizes(call.value(index)) for index in range(3))
     size = None
-    if start and limit and step == [1]:
+    if is_integer(dtype) and start and limit and step == [1]:
         size = limit[0] - start[0]
-    scalars = [tf.reshape(call.plain(index), []) for index in range(3)]
-    return wrap(tf.range(*scalars), dtype, sizes=[size])
+        size = size if is_natural_number(size, call.state.axis_sizes) else None
+    first, last, by = (tf.reshape(call.plain(index), []) for index in range(3))
+    if size is None and step and step[0] == 1:
+        # TensorFlow refuses a limit before the start.
+        last = tf.maximum(first, last)
+    return wrap(tf.range(first, last, by), dtype, sizes=[size])
 
 
 def _cumulate(compute: Callable[..., Any]) -> Callable[[Call], Value]:

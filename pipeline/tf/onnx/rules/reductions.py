@@ -1,14 +1,17 @@
 """Operators that reduce axes, and softmax."""
 
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from pipeline.tf.layout.reshape import reshape
-from pipeline.tf.layout.sizes import product
+from pipeline.tf.layout.sizes import materialize, product
 from pipeline.tf.layout.value import Value, arrange, wrap
 from pipeline.tf.onnx.call import Call, Rule, Table
+from pipeline.tf.onnx.rules.arithmetic import divide_towards_zero
 
 # The version in which the axes of each operator became an input.
 _AXES_ARE_INPUT = 18
@@ -56,8 +59,9 @@ def _plain(function: Callable[..., Any]) -> Reduce:
 
 def _mean(tensor: Any, axes: list[int], keep: bool) -> Any:  # noqa: FBT001  # as all of them
     if tensor.dtype == tf.int32:
-        as_float = tf.reduce_mean(tf.cast(tensor, tf.float32), axis=axes, keepdims=keep)
-        return tf.cast(as_float, tf.int32)
+        total = tf.reduce_sum(tensor, axis=axes, keepdims=keep)
+        sizes = [tensor.shape[axis] or tf.shape(tensor)[axis] for axis in axes]
+        return divide_towards_zero(total, functools.reduce(operator.mul, sizes, 1))
     return tf.reduce_mean(tensor, axis=axes, keepdims=keep)
 
 
@@ -112,10 +116,8 @@ def _find_extreme(compute: Callable[..., Any]) -> Rule:
         held_axis = value.order.index(axis)
         tensor = value.tensor
         if call.attribute("select_last_index", 0):
-            size = tensor.shape[held_axis]
-            if size is None:
-                raise call.refuse("it selects the last index of an axis of unknown size")
-            made = size - 1 - compute(tf.reverse(tensor, [held_axis]), held_axis, tf.int32)
+            last = materialize(value.sizes[axis]) - 1
+            made = last - compute(tf.reverse(tensor, [held_axis]), held_axis, tf.int32)
         else:
             made = compute(tensor, held_axis, tf.int32)
         keep = bool(call.attribute("keepdims", 1))

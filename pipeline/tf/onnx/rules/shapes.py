@@ -9,7 +9,7 @@ import tensorflow as tf
 from pipeline.errors import FormatError
 from pipeline.tf.layout.elementwise import common_order
 from pipeline.tf.layout.reshape import reshape
-from pipeline.tf.layout.sizes import Size, is_known, materialize, product
+from pipeline.tf.layout.sizes import Size, broadcast, is_known, materialize, product
 from pipeline.tf.layout.value import (
     Value,
     arrange,
@@ -21,7 +21,9 @@ from pipeline.tf.layout.value import (
     wrap,
 )
 from pipeline.tf.onnx.call import Call, Table
-from pipeline.tf.onnx.sizes_of_shapes import listed_sizes
+from pipeline.tf.onnx.sizes_of_shapes import is_end, listed_sizes
+
+_INT32 = np.iinfo(np.int32)
 
 
 def _identity(call: Call) -> Value:
@@ -165,6 +167,9 @@ def _slice(call: Call) -> Any:
         for index, name in ((1, "starts"), (2, "ends"), (3, "axes"), (4, "steps"))
     ]
     starts, ends, axes, steps = parts
+    for index, what, part in ((3, "axes", axes), (4, "steps", steps)):
+        if call.version >= 10 and call.has(index) and part is None:  # noqa: PLR2004
+            raise call.refuse(f"its {what} are computed")
     if starts is None or ends is None:
         return _slice_freely(call, value)
     axes = list(range(len(starts))) if axes is None else axes
@@ -189,26 +194,24 @@ def _to_index(cut: slice | None) -> slice:
 
 def _cut(start: Size, end: Size, step: int, size: Size) -> tuple[slice, Size | None]:
     """Return what to take of an axis, and how much it is; None for what depends on the size."""
-    if is_known(size) and is_known(start) and is_known(end):
-        taken = range(size)[slice(start, end, step)]
-        stop: int | None = taken.stop
-        if step < 0 and taken.stop < 0:
-            stop = None
+    last = None if is_known(end) and is_end(end, step) else end
+    if is_known(size) and is_known(start) and (last is None or is_known(last)):
+        # Backwards from before the first is from the first.
+        taken = range(size)[slice(max(start, -size), last, step)]
+        if not taken:
+            return slice(0, 0, 1), 0
+        stop = None if taken.stop < 0 else taken.stop
         return slice(taken.start, stop, step), len(taken)
-    first = None if step > 0 and start == 0 else _limit(start)
-    last = _limit(end)
-    if step == 1 and is_known(end) and end >= 2**31 - 1:
-        last = None
-    return slice(first, last, step), _count_taken(start, end, step, size)
+    first: Any = None if step > 0 and start == 0 else _limit(start)
+    if step < 0 and not (is_known(start) and start >= -1):
+        first = tf.maximum(first, materialize(-size))
+    limit = None if last is None else _limit(last)
+    return slice(first, limit, step), _count_taken(start, end, step, size)
 
 
 def _limit(place: Size) -> Any:
-    """Return a place to cut at, as what an op takes: int32, a scalar, or None for the end."""
-    if not is_known(place):
-        return materialize(place)
-    if place >= 2**31 - 1 or place < -(2**31):
-        return None
-    return int(place)
+    """Return a place to cut at, as what an op takes: int32, or a scalar."""
+    return min(max(place, _INT32.min), _INT32.max) if is_known(place) else materialize(place)
 
 
 def _count_taken(start: Size, end: Size, step: int, size: Size) -> Size | None:
@@ -230,12 +233,14 @@ def _slice_freely(call: Call, value: Value) -> Any:
     if not is_known(count):
         raise call.refuse("the number of its cuts is not known")
     steps = call.known(4)
-    if call.has(4) and steps is None:
-        raise call.refuse("its steps are computed")
     cuts = [slice(None)] * value.rank
     for number in range(int(count)):
         axis = number if axes is None else call.from_front(int(axes[number]), value.rank)
-        cuts[axis] = slice(starts[number], ends[number], 1 if steps is None else int(steps[number]))
+        step = 1 if steps is None else int(steps[number])
+        start = starts[number]
+        if step < 0:
+            start = tf.maximum(start, materialize(-value.sizes[axis]))
+        cuts[axis] = slice(start, ends[number], step)
     return value.plain[tuple(cuts)]
 
 
@@ -247,11 +252,20 @@ def _expand(call: Call) -> Any:
     rank = max(value.rank, len(wanted))
     own = (1,) * (rank - value.rank) + value.sizes
     target: list[Size] = [1] * (rank - len(wanted)) + list(wanted)
-    sizes = [theirs if mine == 1 else mine for mine, theirs in zip(own, target, strict=True)]
+    sizes = [broadcast(pair) for pair in zip(own, target, strict=True)]
     if tuple(sizes) == value.sizes:
         return value
-    tensor = tf.broadcast_to(value.plain, sizes_tensor(sizes))
-    return wrap(tensor, value.dtype, sizes=sizes)
+    numbers = [
+        _broadcast_open(*pair) if size is None else materialize(size)
+        for size, pair in zip(sizes, zip(own, target, strict=True), strict=True)
+    ]
+    return wrap(tf.broadcast_to(value.plain, numbers), value.dtype, sizes=sizes)
+
+
+def _broadcast_open(first: Size, second: Size) -> Any:
+    """Return what two open sizes broadcast to, as a scalar of int32."""
+    numbers = materialize(first), materialize(second)
+    return tf.where(tf.equal(numbers[0], 1), numbers[1], numbers[0])
 
 
 def _expand_freely(call: Call) -> Any:
