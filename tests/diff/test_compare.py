@@ -99,7 +99,7 @@ def test_sizes_and_errors_are_told_before_and_after(changed: ChangedZoo) -> None
         assert variant.before.deviation is not None
         assert variant.after.deviation is not None
     text = next(text for text, marks in told(model).items() if marks == ("regression",))
-    assert text.startswith("variant float32: 20 KiB → ")
+    assert text.startswith("variant float32: 19 KiB → ")
 
 
 def test_a_model_that_failed_is_a_regression_and_its_outputs_are_not_gone(

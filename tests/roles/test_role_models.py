@@ -63,6 +63,9 @@ def tell(name: str, task: str | None, folder: Path) -> RoleFindings:
 
 def publish(base: Path, signature: Signature, folder: Path) -> None:
     """Write a base under the names of its signature, repaired so that wasm gets it right."""
+    path = base / "model.json"
+    content = rewrite_graph(json.loads(path.read_bytes()))[0]
+    path.write_bytes(format_json(content, sort_keys=False))
     write_variant(
         base=base,
         signature=signature,
@@ -71,10 +74,6 @@ def publish(base: Path, signature: Signature, folder: Path) -> None:
         shard_size_bytes=4 * MIB,
         folder=folder,
     )
-    path = folder / "model.json"
-    content = rewrite_graph(json.loads(path.read_bytes()))[0]
-    path.unlink()  # a variant may share its files with the base
-    path.write_bytes(format_json(content, sort_keys=False))
 
 
 def conventions(findings: RoleFindings, role: str) -> Mapping[str, str]:

@@ -44,6 +44,20 @@ class Lowering:
         return f"{op} became {self.becomes}: {self.why or f'TensorFlow.js has no {op}'}"
 
 
+def least_of(dtype: tf.DType) -> Any:
+    """Return a number that no maximum takes; of int64 that of int32, which it becomes."""
+    if dtype.is_floating:
+        return -np.inf
+    return tf.int32.min if dtype == tf.int64 else dtype.min
+
+
+def greatest_of(dtype: tf.DType) -> Any:
+    """Return a number that no minimum takes; of int64 that of int32, which it becomes."""
+    if dtype.is_floating:
+        return np.inf
+    return tf.int32.max if dtype == tf.int64 else dtype.max
+
+
 def require_static(tensor: tf.Tensor, name: str) -> Any:
     """Return the value of a constant as a numpy array.
 

@@ -3,10 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.lower.lowering_rule import Lowering, NotNeeded, require_ndim, require_sizes
+from pipeline.tf.lower.lowering_rule import (
+    Lowering,
+    NotNeeded,
+    greatest_of,
+    least_of,
+    require_ndim,
+    require_sizes,
+)
 
 _LEAST_DEPTH = 2
 
@@ -46,18 +52,12 @@ def _scatter(
         named = tf.equal(tf.expand_dims(tf.range(count), 1), flat)
         ones = tf.ones_like(inner)
         mask = tf.reshape(named, tf.concat([tf.shape(named), ones], 0))
-        neutral = tf.constant(_neutral(tensor.dtype, least=least), tensor.dtype)
+        number = least_of(tensor.dtype) if least else greatest_of(tensor.dtype)
+        neutral = tf.constant(number, tensor.dtype)
         found = reduce(tf.where(mask, rows, neutral), 1)
         return choose(tensor, tf.reshape(found, tf.shape(tensor)))
 
     return lower
-
-
-def _neutral(dtype: tf.DType, *, least: bool) -> Any:
-    """Return a number that no maximum takes, or no minimum."""
-    if dtype.is_floating:
-        return -np.inf if least else np.inf
-    return dtype.min if least else dtype.max
 
 
 _REDUCED = "a reduction over the updates of each position"

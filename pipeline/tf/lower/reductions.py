@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.lower.lowering_rule import Lowering, NotNeeded, require_ndim, require_static
+from pipeline.tf.lower.lowering_rule import (
+    Lowering,
+    NotNeeded,
+    greatest_of,
+    least_of,
+    require_ndim,
+    require_static,
+)
 
 
 def _reduce(op: str, start: Callable[[tf.DType], Any]) -> Callable[..., tf.Tensor]:
@@ -61,20 +68,12 @@ def _norm(
     return tf.sqrt(tf.reduce_sum(tf.square(input), reduction_indices, keepdims=keep_dims))
 
 
-def _greatest(dtype: tf.DType) -> Any:
-    return np.inf if dtype.is_floating else dtype.max
-
-
-def _least(dtype: tf.DType) -> Any:
-    return -np.inf if dtype.is_floating else dtype.min
-
-
 _STARTS: dict[str, Callable[[tf.DType], Any]] = {
     "All": lambda _: True,
     "Any": lambda _: False,
-    "Max": _least,
+    "Max": least_of,
     "Mean": lambda _: np.nan,
-    "Min": _greatest,
+    "Min": greatest_of,
     "Prod": lambda _: 1,
     "Sum": lambda _: 0,
 }

@@ -131,11 +131,15 @@ def complete_constants(content: Mapping[str, Any], weights: Iterable[WeightSpec]
     specs = {spec.name: spec for spec in weights}
 
     def complete(node: Mapping[str, Any]) -> Json:
-        attrs = node.get("attr") or {}
-        if node["op"] != "Const" or node["name"] not in specs or "value" in attrs:
+        attrs, name = node.get("attr") or {}, node.get("name")
+        if node["op"] != "Const" or not isinstance(name, str) or name not in specs:
             return dict(node)
-        spec = specs[node["name"]]
+        if not isinstance(attrs, Mapping) or "value" in attrs:
+            return dict(node)
+        spec = specs[name]
         dtype = attrs.get("dtype", {"type": format_dtype(spec.dtype)})
+        if not isinstance(dtype, Mapping) or "type" not in dtype:
+            return dict(node)
         shape = {"dim": [{"size": str(size)} for size in spec.shape]}
         value = {"tensor": {"dtype": dtype["type"], "tensorShape": shape}}
         return {**node, "attr": {**attrs, "dtype": dtype, "value": value}}
@@ -150,17 +154,26 @@ def _map_nodes(content: Mapping[str, Any], change: Any) -> Json:
         graph = content.get(key)
         if not isinstance(graph, Mapping) or "node" not in graph:
             continue
-        changed[key] = {**graph, "node": [change(node) for node in graph["node"]]}
+        changed[key] = {**graph, "node": _change_all(graph["node"], change)}
         library = graph.get("library")
         if not library:
             changed[key].pop("library", None)
-        elif library.get("function"):
+        elif isinstance(library, Mapping) and isinstance(library.get("function"), list):
             functions = [
-                {**each, "nodeDef": [change(node) for node in each.get("nodeDef") or ()]}
+                {**each, "nodeDef": _change_all(each.get("nodeDef") or (), change)}
+                if isinstance(each, Mapping)
+                else each
                 for each in library["function"]
             ]
             changed[key]["library"] = {**library, "function": functions}
     return changed
+
+
+def _change_all(nodes: Any, change: Any) -> Any:
+    """Return nodes changed; what is no node stays, for the reader to refuse."""
+    if not isinstance(nodes, list | tuple):
+        return nodes
+    return [change(node) if isinstance(node, Mapping) and "op" in node else node for node in nodes]
 
 
 def _is_left_out(op: str, name: str, value: Mapping[str, Any], read: ReadAttr | None) -> bool:
