@@ -186,7 +186,8 @@ def _write_run(folder: Path) -> None:
     output = {"name": "y", "shape": [1, 4], "dtype": "float32", "offset": 0, "bytes": 16}
     record = {
         "tfjs": "4.22.0", "rssBytes": 1, "missingOps": {}, "lacking": {}, "error": None,
-        "flags": {}, "requiresAsync": False, "peakBytes": 1, "loadMs": 1.5, "firstMs": 1.5, "steadyMs": None,
+        "flags": {}, "requiresAsync": False, "peakBytes": 1, "loadMs": 1.5, "firstMs": 1.5,
+        "steadyMs": None,
         "vectors": [{"id": 0, "outputs": [output, {**output, "name": "s", "dtype": "string"}]}],
     }  # fmt: skip
     (folder / "0.json").write_text(json.dumps(record))

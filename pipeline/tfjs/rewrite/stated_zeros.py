@@ -49,7 +49,9 @@ def state_arguments(graph: Mapping[str, Any]) -> tuple[Json, int]:
 
 def state_shape(shape: Json) -> Json:
     """Return a TensorShapeProto that states sizes of 0; the same object if it does."""
-    axes = shape.get("dim") or []
+    axes = shape.get("dim") if isinstance(shape, Mapping) else None
+    if not isinstance(axes, list) or not all(isinstance(axis, Mapping) for axis in axes):
+        return shape
     if all("size" in axis for axis in axes):
         return shape
     return {**shape, "dim": [{"size": "0", **axis} for axis in axes]}
@@ -68,11 +70,15 @@ def _state_node(node: Json) -> Json:
 
 def _state_value(value: Json) -> Json:
     """Return an attribute's value; the same object if it states all its sizes."""
+    if not isinstance(value, Mapping):
+        return value
     if "shape" in value:
         shape = state_shape(value["shape"])
         return value if shape is value["shape"] else {**value, "shape": shape}
-    listed = value.get("list") or {}
-    shapes = listed.get("shape") or []
+    listed = value.get("list")
+    shapes = listed.get("shape") if isinstance(listed, Mapping) else None
+    if not isinstance(shapes, list):
+        return value
     stated = [state_shape(shape) for shape in shapes]
     if all(new is old for new, old in zip(stated, shapes, strict=True)):
         return value
