@@ -76,9 +76,9 @@ def _state_value(value: Json) -> Json:
         shape = state_shape(value["shape"])
         return value if shape is value["shape"] else {**value, "shape": shape}
     listed = value.get("list")
-    shapes = listed.get("shape") if isinstance(listed, Mapping) else None
-    if not isinstance(shapes, list):
+    if not isinstance(listed, Mapping) or not isinstance(listed.get("shape"), list):
         return value
+    shapes = listed["shape"]
     stated = [state_shape(shape) for shape in shapes]
     if all(new is old for new, old in zip(stated, shapes, strict=True)):
         return value
