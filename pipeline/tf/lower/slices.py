@@ -66,7 +66,7 @@ def _cut(
     first, last = tf.get_static_value(begin), tf.get_static_value(end)
     if first is None or last is None:
         return None
-    free = np.array([not masked >> i & 1 for i in range(len(steps))])
+    free = np.array([not masked >> i & 1 for i in range(len(steps))], bool)
     one_side = (first < 0) == (last < 0)
     cut = np.where(free & one_side & (steps == 1), np.maximum(first, last), last)
     return None if np.array_equal(cut, last) else cut
