@@ -63,8 +63,8 @@ def read_bodies(graph_def: GraphDef, wanted: Callable[[NodeDef], bool]) -> Itera
         if any(map(wanted, graph_def.node)):
             yield Body(nodes=graph_def.node, returns={}, graph=graph, is_function=False)
         for function in graph_def.library.function:
-            if any(map(wanted, function.node_def)):
-                yield _read_function(function)
+            if any(map(wanted, function.node_def)) and (body := _read_function(function)):
+                yield body
 
 
 def trace(op: tf.Operation, node: NodeDef, rule: Rule) -> Replacement:
@@ -195,9 +195,16 @@ class _Splice:
         return made
 
 
-def _read_function(function: FunctionDef) -> Body:
-    """Read a function; the functions that it calls are in the default graph."""
-    graph = function_def_to_graph(function)
+def _read_function(function: FunctionDef) -> Body | None:
+    """Read a function; the functions that it calls are in the default graph.
+
+    Freezing leaves functions that return what none of their nodes makes, for gradients that nobody
+    computes. TensorFlow cannot read them, and nothing runs them: None.
+    """
+    try:
+        graph = function_def_to_graph(function)
+    except KeyError:
+        return None
     return Body(
         nodes=function.node_def,
         returns=function.ret,
