@@ -1,5 +1,6 @@
 """Freezes the function that an importer has traced, and names its ends."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,19 @@ from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
 from pipeline.tf.saved_model.freeze import Frozen, format_reason
 from pipeline.tf.write_graph_model import write_graph_model
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
+
+
+def node_name(name: str, number: int) -> str:
+    """Return a name that the node of an input may have: "input_a_b" for "input a/b".
+
+    Args:
+        name: The source's name.
+        number: The number of the input, for a name that begins with no letter.
+    """
+    cleaned = _NOT_IN_NAMES.sub("_", name).strip("_.")
+    return f"{cleaned or 'input'}_{number}" if not cleaned[:1].isalpha() else cleaned
 
 
 def write_function(  # noqa: PLR0913  # a function, names of its ends, and how to write it

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 import onnx
 
-from pipeline.errors import ConversionError
-from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
 from pipeline.tf.onnx.onnx_model import ML, STANDARD, Node, OnnxModel
@@ -36,14 +34,13 @@ from pipeline.tf.onnx.rules import (
     texts,
 )
 from pipeline.tf.onnx.rules.ml import encoders, linear, preprocessing, trees, vectors
+from pipeline.tf.unsupported import refuse_operators
 
 TRAINING = "ai.onnx.preview.training"
 """The domain of operators that train."""
 
 MICROSOFT = "com.microsoft"
 """The domain of the operators of ONNX Runtime."""
-
-_NUM_PLACES = 3
 
 RULES: Mapping[str, Table] = {
     STANDARD: {
@@ -142,14 +139,5 @@ def check_operators(model: OnnxModel) -> None:
             name = f"{node.domain}.{node.op}" if node.domain else node.op
             places.setdefault(name, []).append(f"node {node.number}")
             reasons[name] = why_unknown(node)
-    if not places:
-        return
-    listed = "; ".join(
-        f"{name}{f' {len(found)} times' if len(found) > 1 else ''} "
-        f"({list_first(found, _NUM_PLACES)}): {reasons[name]}"
-        for name, found in sorted(places.items())
-    )
-    raise ConversionError(
-        f"operators that cannot be converted: {listed}",
-        hint="docs/onnx.md lists what can be converted; a model without them can",
-    )
+    if places:
+        raise refuse_operators(places, reasons, page="docs/onnx.md")

@@ -1,19 +1,17 @@
 """The function of TensorFlow that an ONNX graph is."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from pipeline.errors import ConversionError
+from pipeline.tf.freeze_function import node_name
 from pipeline.tf.layout.sizes import new_size
 from pipeline.tf.layout.value import Category, Order, Value, constant, held_dtype, natural, wrap
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import End
-
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
 
 
 def trace_graph(
@@ -89,9 +87,3 @@ def _enter(end: End, tensor: Any, order: Order | None) -> Value:
             sizes[number] = new_size(tensor, axis, stated if isinstance(stated, str) else None)
     assert end.dtype is not None
     return wrap(tensor, end.dtype, order=order, sizes=sizes)
-
-
-def node_name(name: str, number: int) -> str:
-    """Return a name that a node may have: "input_a_b" for "input a/b"."""
-    cleaned = _NOT_IN_NAMES.sub("_", name).strip("_.")
-    return f"{cleaned or 'input'}_{number}" if not cleaned[:1].isalpha() else cleaned

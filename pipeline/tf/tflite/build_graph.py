@@ -13,7 +13,6 @@ import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from pipeline.errors import ConversionError, FormatError, PipelineError
-from pipeline.text.suggest import list_first
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.tflite.call import (
     Call,
@@ -30,9 +29,8 @@ from pipeline.tf.tflite.constants import read_constant
 from pipeline.tf.tflite.flex import PREFIX, build_flex, read_node
 from pipeline.tf.tflite.operators import HELD, REAL, REFUSED, UNKNOWN
 from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel
+from pipeline.tf.unsupported import refuse_operators
 from pipeline.tf.untrusted.refuse import check_trusted_graph
-
-_NUM_PLACES = 3
 
 
 def check_operators(model: TfliteModel) -> None:
@@ -45,17 +43,10 @@ def check_operators(model: TfliteModel) -> None:
     for operator in model.operators:
         if not _is_known(operator):
             places.setdefault(operator.name, []).append(operator.place)
-    if not places:
-        return
-    listed = "; ".join(
-        f"{name}{f' {len(found)} times' if len(found) > 1 else ''} "
-        f"({list_first(found, _NUM_PLACES)}): {REFUSED.get(name, UNKNOWN)}"
-        for name, found in sorted(places.items())
-    )
-    raise ConversionError(
-        f"operators that cannot be converted: {listed}",
-        hint="docs/tflite.md lists what can be converted; a model without them can",
-    )
+    if places:
+        raise refuse_operators(
+            places, {name: REFUSED.get(name, UNKNOWN) for name in places}, page="docs/tflite.md"
+        )
 
 
 def _is_known(operator: Operator) -> bool:

@@ -6,7 +6,6 @@ operators are one op.
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ import tensorflow as tf
 
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion
-from pipeline.tf.freeze_function import write_function
+from pipeline.tf.freeze_function import node_name, write_function
 from pipeline.tf.tflite.build_graph import (
     GraphBuilder,
     check_flex,
@@ -46,7 +45,6 @@ from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.quantize.exact_weights import SmallWeight, store_exactly
 
 _STORED = "a weight is stored in as few bytes as in the file, with the same values"
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
 
 
 def convert_tflite(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
@@ -161,13 +159,7 @@ def trace_graph(builder: GraphBuilder, ends: Ends) -> Any:
         ]
 
     specs = [
-        tf.TensorSpec(tensor.shape, end_dtype(tensor), name=_node_name(name, number))
+        tf.TensorSpec(tensor.shape, end_dtype(tensor), name=node_name(name, number))
         for number, (name, tensor) in enumerate(inputs.items())
     ]
     return tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
-
-
-def _node_name(name: str, number: int) -> str:
-    """Return a name that a node may have: "input_a_b" for "input a/b"."""
-    cleaned = _NOT_IN_NAMES.sub("_", name).strip("_.")
-    return f"{cleaned or 'input'}_{number}" if not cleaned[:1].isalpha() else cleaned
