@@ -140,7 +140,8 @@ class Call:
         """Return the error for an operator in a form that has no equal in TensorFlow."""
         return ConversionError(
             f"{self.node.label}: {why}, which cannot be converted",
-            hint="docs/onnx.md lists what can be converted",
+            hint=f"docs/{'onnx' if self.node.written is None else 'openvino'}.md lists what can be "
+            "converted",
         )
 
     def replaced(self, inputs: Sequence[Value | None], **attributes: Any) -> "Call":

@@ -15,7 +15,7 @@ from pipeline.tf.layout.value import held_dtype
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels, read_about
-from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, Graph, OnnxModel, read_onnx
+from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, Graph, GraphModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.small_weights import small_weights
 from pipeline.tf.onnx.trace import trace_graph
@@ -61,7 +61,7 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
 
 
 def write_onnx(
-    model: OnnxModel, fixed: Fixed, *, source: Path, folder: Path, flags: ConversionFlags
+    model: GraphModel, fixed: Fixed, *, source: Path, folder: Path, flags: ConversionFlags
 ) -> Conversion:
     """Build the graph of a file and write it as model.json and shards.
 
@@ -120,7 +120,7 @@ def _find_columns(
     return columns.get(name)
 
 
-def _store(model: OnnxModel, folder: Path, flags: ConversionFlags) -> list[str]:
+def _store(model: GraphModel, folder: Path, flags: ConversionFlags) -> list[str]:
     """Store weights in as few bytes as the file does; return a sentence where there are any."""
     known = list(small_weights(model))
     if not known:
@@ -131,7 +131,7 @@ def _store(model: OnnxModel, folder: Path, flags: ConversionFlags) -> list[str]:
 
 
 def describe_ends(
-    model: OnnxModel, fixed: Fixed, labels: Mapping[str, Labels] | None = None
+    model: GraphModel, fixed: Fixed, labels: Mapping[str, Labels] | None = None
 ) -> StatedSignature:
     """Return the inputs and outputs of a file as the graph has them.
 

@@ -12,7 +12,7 @@ from pipeline.records.flags import FixedInput
 from pipeline.text.suggest import did_you_mean, find_similar
 from pipeline.tf.layout.convolution import channels_last
 from pipeline.tf.layout.value import Order
-from pipeline.tf.onnx.onnx_model import End, OnnxModel
+from pipeline.tf.onnx.onnx_model import End, GraphModel
 
 _CHANNELS = (1, 3, 4)
 _NDIM_IMAGE = 4
@@ -34,7 +34,7 @@ class Fixed:
     shapes: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
 
 
-def fix_inputs(model: OnnxModel, fixed: Mapping[str, FixedInput] | None) -> Fixed:
+def fix_inputs(model: GraphModel, fixed: Mapping[str, FixedInput] | None) -> Fixed:
     """Return what the manifest fixes of a model's inputs.
 
     Raises:

@@ -33,7 +33,7 @@ def expand(call: Call) -> Graph:
     node = call.node
     schema = _find_schema(node)
     content = _find_function(schema, call) if schema is not None else None
-    if not content:
+    if not content or node.proto is None:
         raise ConversionError(f"{node.label}: the operator is not known")
     function = onnx.FunctionProto.FromString(content)
     defaults = [

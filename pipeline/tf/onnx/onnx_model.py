@@ -62,7 +62,8 @@ class Node:
         inputs: Names of the values that it reads; "" for one that is left out.
         outputs: Names of the values that it makes; "" for one that nobody reads.
         attributes: Its attributes: numbers, texts, arrays, graphs, and tuples of them.
-        proto: The node as the file has it.
+        proto: The node as an ONNX file has it; None for one of another format.
+        written: What messages call it, where a file of another format has it under its own name.
     """
 
     op: str
@@ -73,11 +74,14 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
-    proto: onnx.NodeProto = field(repr=False, compare=False)
+    proto: onnx.NodeProto | None = field(default=None, repr=False, compare=False)
+    written: str | None = None
 
     @property
     def label(self) -> str:
         """What messages call it: 'node 12 (Conv "conv1")'."""
+        if self.written is not None:
+            return self.written
         full = f"{self.domain}.{self.op}" if self.domain else self.op
         return (
             f'node {self.number} ({full} "{self.name}")'
@@ -122,12 +126,23 @@ class Graph:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnnxModel:
-    """An ONNX file.
+class GraphModel:
+    """A model in the operators of ONNX, whatever the format of its file.
 
     Attributes:
         name: What messages call the file.
-        graph: Its graph; local functions are written out in it.
+        graph: Its graph.
+    """
+
+    name: str
+    graph: Graph
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxModel(GraphModel):
+    """An ONNX file; local functions are written out in its graph.
+
+    Attributes:
         opsets: Version of each domain of operators.
         metadata: What the file says of itself, by key.
         producer: The program that wrote it, with its version.
@@ -138,8 +153,6 @@ class OnnxModel:
         files: Bytes of each file beside the model that has constants, by its path.
     """
 
-    name: str
-    graph: Graph
     opsets: Mapping[str, int]
     metadata: Mapping[str, str]
     producer: str

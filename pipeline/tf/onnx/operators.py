@@ -6,11 +6,12 @@ import onnx
 
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
-from pipeline.tf.onnx.onnx_model import ML, STANDARD, Node, OnnxModel
+from pipeline.tf.onnx.onnx_model import ML, STANDARD, GraphModel, Node
 from pipeline.tf.onnx.rules import (
     activations,
     arithmetic,
     attention,
+    beyond,
     bits,
     casts,
     contrib,
@@ -41,6 +42,9 @@ TRAINING = "ai.onnx.preview.training"
 
 MICROSOFT = "com.microsoft"
 """The domain of the operators of ONNX Runtime."""
+
+OPENVINO = "openvino"
+"""The domain of operators that files of OpenVINO need, and ONNX lacks."""
 
 RULES: Mapping[str, Table] = {
     STANDARD: {
@@ -82,6 +86,7 @@ RULES: Mapping[str, Table] = {
         **quantized.MICROSOFT,
         **recurrent.MICROSOFT,
     },
+    OPENVINO: beyond.RULES,
 }
 """The rules of each domain, by the name of the operator."""
 
@@ -126,7 +131,7 @@ def why_unknown(node: Node) -> str:
     return f"no operators of {node.domain} are known"
 
 
-def check_operators(model: OnnxModel) -> None:
+def check_operators(model: GraphModel) -> None:
     """Raise for operators that cannot be converted.
 
     Raises:

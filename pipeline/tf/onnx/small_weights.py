@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.tf.onnx.onnx_model import Graph, Node, OnnxModel
+from pipeline.tf.onnx.onnx_model import Graph, GraphModel, Node
 from pipeline.tfjs.quantize.exact_weights import SmallWeight
 
 _FLOATS = {"float16", "bfloat16"}
@@ -24,7 +24,7 @@ _SCALES: Mapping[str, tuple[tuple[int, int], ...]] = {
 _PACKED = "MatMulNBits"
 
 
-def small_weights(model: OnnxModel) -> Iterator[SmallWeight]:
+def small_weights(model: GraphModel) -> Iterator[SmallWeight]:
     """Yield how a file stores its constants of few bytes: their size, kind and scales."""
     yield from _walk(model.graph, {})
 

@@ -1,0 +1,42 @@
+"""OpenVINO IR to graph model.
+
+Its operations are written in operators of ONNX, and go the way of an ONNX file from there.
+"""
+
+from pathlib import Path
+
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
+from pipeline.tf.onnx.convert_onnx import describe_ends, write_onnx
+from pipeline.tf.onnx.fixed_inputs import fix_inputs
+from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY
+from pipeline.tf.openvino.openvino_model import read_openvino
+
+
+def convert_openvino(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
+    """Convert an IR.
+
+    Args:
+        source: An .xml file; its .bin lies beside it.
+        folder: Where to write model.json and shards.
+        flags: skip_op_check, strip_debug_ops, control_flow_v2, experiments,
+            weight_shard_size_bytes and fixed are read.
+
+    Returns:
+        Inputs and outputs with their tensors; repairs.
+
+    Raises:
+        FormatError: It is damaged; the message names the place.
+        ConversionError: An operation has no equal in TensorFlow or TensorFlow.js.
+        ManifestError: What the manifest fixes does not fit the file.
+    """
+    model = read_openvino(source)
+    fixed = fix_inputs(model, flags.fixed)
+    written = write_onnx(model, fixed, source=source, folder=folder, flags=flags)
+    return Conversion(
+        signature_key=SIGNATURE_KEY,
+        signatures={SIGNATURE_KEY: describe_ends(model, fixed)},
+        inputs=written.inputs,
+        outputs=written.outputs,
+        repairs=written.repairs,
+    )

@@ -1,0 +1,135 @@
+"""An OpenVINO model, read by OpenVINO, as a graph of ONNX's operators.
+
+The format: https://docs.openvino.ai/2025/documentation/openvino-ir-format.html
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import openvino
+
+from pipeline.errors import FormatError, PipelineError
+from pipeline.tf.onnx.onnx_model import GraphModel
+from pipeline.tf.openvino.translate import Translator, check_operations
+from pipeline.tf.saved_model.freeze import format_reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenvinoModel(GraphModel):
+    """An OpenVINO model.
+
+    Attributes:
+        model: The model as OpenVINO has it.
+        aliases: Other names of inputs and outputs, by the name that the graph has.
+        metadata: What the file says of itself, by key; keys of keys are joined by dots.
+    """
+
+    model: Any = field(repr=False)
+    aliases: Mapping[str, tuple[str, ...]]
+    metadata: Mapping[str, str]
+
+
+def open_model(path: Path) -> openvino.Model:
+    """Return the model in a file, as OpenVINO reads it.
+
+    Raises:
+        FormatError: It is damaged, or its .bin is not there.
+    """
+    weights = path.with_suffix(".bin")
+    try:
+        return openvino.Core().read_model(path)
+    except Exception as error:
+        missing = "" if weights.exists() else f"; {weights.name} is not beside it"
+        raise FormatError(
+            f"OpenVINO cannot read {path.name}{missing}: {format_reason(error, path)}",
+            hint=f"put {weights.name} beside {path.name}" if missing else None,
+        ) from error
+
+
+def read_openvino(path: Path) -> OpenvinoModel:
+    """Read an IR, and write its graph in operators of ONNX.
+
+    Raises:
+        FormatError: It is damaged, or its .bin is not there.
+        ConversionError: An operation has no equal.
+    """
+    model = open_model(path)
+    return make_model(model, path.name)
+
+
+def make_model(model: openvino.Model, name: str) -> OpenvinoModel:
+    """Return the graph of a model that is read.
+
+    Args:
+        model: The model.
+        name: What messages call it.
+
+    Raises:
+        ConversionError: An operation has no equal.
+    """
+    check_operations(model)
+    inputs, outputs = name_ends(model)
+    try:
+        graph = Translator(names={*inputs, *outputs}).make_graph(
+            model, inputs=inputs, outputs=outputs
+        )
+    except PipelineError as error:
+        raise type(error)(f"{name}: {error.message}", hint=error.hint) from error
+    return OpenvinoModel(
+        name=name,
+        graph=graph,
+        model=model,
+        aliases=_find_aliases(model, [*inputs, *outputs]),
+        metadata=dict(_flatten(model.get_rt_info())),
+    )
+
+
+def name_ends(model: openvino.Model) -> tuple[list[str], list[str]]:
+    """Return the names of a model's inputs and outputs, in its order.
+
+    An input or output has a set of names without an order. The name is that of its operation if
+    it is among them, else the shortest; where it has none, that of its operation.
+    """
+    taken: set[str] = set()
+    inputs = [_name(end, end.get_node().get_friendly_name(), taken) for end in model.inputs]
+    # An output that is an input keeps its name for both.
+    taken -= set(inputs)
+    outputs = []
+    for end in model.outputs:
+        source = end.get_node().input_value(0)
+        maker = source.get_node().get_friendly_name()
+        own = maker if len(source.get_node().outputs()) == 1 else f"{maker}:{source.get_index()}"
+        outputs.append(_name(end, own, taken))
+    return inputs, outputs
+
+
+def _name(end: Any, own: str, taken: set[str]) -> str:
+    names = sorted(end.get_names(), key=lambda name: (len(name), name))
+    wanted = own if own in names or not names else names[0]
+    name, number = wanted, 1
+    while name in taken:
+        name, number = f"{wanted}_{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def _find_aliases(model: openvino.Model, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for end, name in zip([*model.inputs, *model.outputs], names, strict=True):
+        others = tuple(sorted(set(end.get_names()) - {name}))
+        if others:
+            found[name] = others
+    return found
+
+
+def _flatten(info: Any, before: str = "") -> Any:
+    """Yield the texts of metadata by their keys."""
+    for key in info:
+        value = info[key]
+        value = value.value if hasattr(value, "value") else value
+        if hasattr(value, "items") or type(value).__name__ == "RTMap":
+            yield from _flatten(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", str(value)

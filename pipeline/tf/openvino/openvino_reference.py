@@ -1,0 +1,92 @@
+"""Reference of an OpenVINO model: run by OpenVINO on the CPU, in float32."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+
+from pipeline.errors import ConversionError
+from pipeline.records.flags import SourceFlags
+from pipeline.records.source import Conversion
+from pipeline.tf.layout.value import Order
+from pipeline.tf.onnx.convert_onnx import describe_ends
+from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
+from pipeline.tf.openvino.openvino_model import name_ends, read_openvino
+from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.saved_model.saved_model_reference import write_outputs
+
+_CONFIG = {
+    "INFERENCE_PRECISION_HINT": "f32",
+    "EXECUTION_MODE_HINT": "ACCURACY",
+    "INFERENCE_NUM_THREADS": 1,
+    # Layers between FakeQuantize would run on whole numbers, rounded in other places.
+    "LP_TRANSFORMS_MODE": "NO",
+}
+
+
+def run_openvino(
+    *, source: Path, record: Conversion, flags: SourceFlags, **known: Any
+) -> dict[str, Any]:
+    """Run an IR on test vectors; see `write_outputs`.
+
+    Args:
+        source: An .xml file; its .bin lies beside it.
+        record: The source record, of convert_openvino.
+        flags: fixed is read.
+        known: All else that `write_outputs` takes.
+
+    Raises:
+        FormatError: It is damaged.
+        ConversionError: OpenVINO cannot run it; else as `write_outputs`.
+    """
+    model = read_openvino(source)
+    fixed = fix_inputs(model, flags.fixed)
+    return write_outputs(
+        compile_model(model.model, source, fixed),
+        source=source,
+        record=record,
+        inputs=describe_ends(model, fixed).inputs,
+        **known,
+        runtime=f"openvino {openvino.__version__.split('-')[0]}",
+    )
+
+
+def compile_model(
+    model: openvino.Model, source: Path | None = None, fixed: Fixed | None = None
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Return a function that runs a model: tensors by name in, arrays by name out.
+
+    Args:
+        model: The model.
+        source: Its path, which messages must not show.
+        fixed: Inputs as the graph has them.
+    """
+    fixed = fixed or Fixed()
+    inputs, outputs = name_ends(model)
+    try:
+        compiled = openvino.Core().compile_model(model, "CPU", _CONFIG)
+    except Exception as error:
+        raise ConversionError(
+            f"OpenVINO cannot run the model: {format_reason(error, source)}"
+        ) from error
+    dtypes = [end.get_element_type().to_dtype() for end in model.inputs]
+
+    def run(given: Mapping[str, Any]) -> dict[str, Any]:
+        fed = [
+            _to_array(given.get(name), dtype, fixed.orders.get(name), fixed.constants.get(name))
+            for name, dtype in zip(inputs, dtypes, strict=True)
+        ]
+        made = compiled(fed)
+        return {name: np.array(made[n]) for n, name in enumerate(outputs)}
+
+    return run
+
+
+def _to_array(value: Any, dtype: Any, order: Order | None, constant: Any) -> Any:
+    """Return an input in the file's dtype and order of axes."""
+    array = np.asarray(value if constant is None else constant)
+    if constant is None and order is not None:
+        array = np.transpose(array, np.argsort(order))
+    return np.ascontiguousarray(array).astype(dtype).reshape(array.shape)

@@ -1,0 +1,305 @@
+"""Convolutions, products of matrices, pools and normalizations."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.tf.openvino.layer import Layer, Rule, Table
+from pipeline.tf.openvino.rules.shapes import whole
+
+_AUTO_PADS = {"same_upper": "SAME_UPPER", "same_lower": "SAME_LOWER", "valid": "VALID"}
+
+
+def window_attributes(layer: Layer) -> dict[str, Any]:
+    """Return how a window moves, as ONNX's attributes."""
+    found: dict[str, Any] = {}
+    automatic = _AUTO_PADS.get(str(layer.attribute("auto_pad", "explicit")).lower())
+    if automatic is None:
+        pads = [layer.attribute(name) or () for name in ("pads_begin", "pads_end")]
+        found["pads"] = tuple(int(n) for each in pads for n in each)
+    else:
+        found["auto_pad"] = automatic
+    for name in ("strides", "dilations"):
+        if layer.attribute(name):
+            found[name] = tuple(int(n) for n in layer.attribute(name))
+    return found
+
+
+def _convolve(layer: Layer) -> str:
+    return layer.emit("Conv", layer.names[:2], **window_attributes(layer))
+
+
+def _convolve_groups(layer: Layer) -> str:
+    """GroupConvolution: weights (groups, channels out, channels in, space …)."""
+    sizes = layer.sizes(1)
+    groups = sizes[0]
+    if groups is None or any(size is None for size in sizes):
+        raise layer.refuse("its weights have open sizes")
+    kernel = _join(layer, sizes[1:], 0)
+    return layer.emit("Conv", [layer.names[0], kernel], group=groups, **window_attributes(layer))
+
+
+def _join(layer: Layer, sizes: Sequence[int | None], axis: int) -> str:
+    """Return weights whose first axis, of groups, is a part of the next."""
+    groups = layer.sizes(1)[0]
+    assert groups is not None
+    joined = [size * groups if number == axis else size for number, size in enumerate(sizes)]  # type: ignore[operator]  # known
+    known = layer.known(1)
+    if known is not None:
+        return layer.constant(known.reshape(joined))
+    return layer.reshape(layer.names[1], joined)  # type: ignore[arg-type]  # known
+
+
+def _deconvolve(layer: Layer) -> str:
+    return _emit_deconvolution(layer, layer.names[1], 1)
+
+
+def _deconvolve_groups(layer: Layer) -> str:
+    """GroupConvolutionBackpropData: weights (groups, channels in, channels out, space …)."""
+    sizes = layer.sizes(1)
+    if any(size is None for size in sizes):
+        raise layer.refuse("its weights have open sizes")
+    return _emit_deconvolution(layer, _join(layer, sizes[1:], 0), sizes[0])
+
+
+def _emit_deconvolution(layer: Layer, kernel: str, groups: int | None) -> str:
+    attributes = window_attributes(layer)
+    extra = layer.attribute("output_padding")
+    if extra and any(extra):
+        attributes["output_padding"] = tuple(int(n) for n in extra)
+    if layer.has(2):
+        attributes["output_shape"] = tuple(layer.numbers(2, "output_shape"))
+        # With a stated shape, stated pads do not count; the rest is taken from the end first.
+        attributes.pop("pads", None)
+        attributes.setdefault("auto_pad", "SAME_UPPER")
+    return layer.emit("ConvTranspose", [layer.names[0], kernel], group=groups, **attributes)
+
+
+def _matmul(layer: Layer) -> str:
+    """MatMul: a factor with more than one axis may be transposed first."""
+    names = []
+    for index, flag in ((0, "transpose_a"), (1, "transpose_b")):
+        name = layer.names[index]
+        rank = layer.rank(index)
+        if layer.attribute(flag) and rank > 1:
+            axes = [*range(rank - 2), rank - 1, rank - 2]
+            known = layer.known(index)
+            if known is not None:
+                name = layer.constant(np.transpose(known, axes))
+            else:
+                name = layer.transpose(name, axes)
+        names.append(name)
+    return layer.emit("MatMul", names)
+
+
+def _pool_max(layer: Layer) -> list[str]:
+    if layer.attribute("axis", 0) and layer.reads(1) and len(layer.outputs) > 1:
+        raise layer.refuse("its indices count from an axis other than the first")
+    attributes = {**window_attributes(layer), **_pool_attributes(layer)}
+    if len(layer.outputs) == 1 or not layer.reads(1):
+        made = layer.emit("MaxPool", layer.names, **attributes)
+        return [made, *([made] if len(layer.outputs) > 1 else [])]
+    made, indices = layer.emit_many("MaxPool", layer.names, 2, **attributes)
+    if layer.outputs[1].dtype != "int64":
+        indices = layer.cast(indices, layer.outputs[1].dtype)
+    return [made, indices]
+
+
+def _pool_attributes(layer: Layer) -> Mapping[str, Any]:
+    rounding = str(layer.attribute("rounding_type", "floor")).lower()
+    return {
+        "kernel_shape": tuple(int(n) for n in layer.attribute("kernel")),
+        "ceil_mode": int(rounding != "floor"),
+    }
+
+
+def _pool_average(layer: Layer) -> str:
+    excludes = layer.attribute("exclude-pad", layer.attribute("exclude_pad", True))
+    return layer.emit(
+        "AveragePool",
+        layer.names,
+        count_include_pad=int(not excludes),
+        **window_attributes(layer),
+        **_pool_attributes(layer),
+    )
+
+
+def _pool_adaptively(op: str, reduce: str) -> Rule:
+    """Return the rule of a pool into a stated number of cells along each axis of space.
+
+    Cell i of n takes the elements from floor(i * size / n) up to ceil((i + 1) * size / n).
+    """
+
+    def rule(layer: Layer) -> Any:
+        cells, sizes = layer.numbers(1, "output shape"), layer.sizes()[2:]
+        if len(layer.outputs) > 1 and layer.reads(1):
+            raise layer.refuse("it returns indices")
+        count = len(layer.outputs)
+        if all(n == 1 for n in cells):
+            axes = layer.constant(range(2, layer.rank()), "int64")
+            return [layer.emit(reduce, [layer.names[0], axes], keepdims=1)] * count
+        if any(size is None for size in sizes):
+            raise layer.refuse("it makes a stated number of cells of open sizes")
+        if all(size % n == 0 for size, n in zip(sizes, cells, strict=True)):  # type: ignore[operator]  # known
+            steps = tuple(size // n for size, n in zip(sizes, cells, strict=True))  # type: ignore[operator]
+            made = layer.emit(op, layer.names[:1], kernel_shape=steps, strides=steps)
+            return [made] * count
+        name = layer.names[0]
+        for axis, (size, n) in enumerate(zip(sizes, cells, strict=True), start=2):
+            name = _pool_axis(layer, name, reduce, (axis, int(size or 0), n))
+        return [name] * count
+
+    return rule
+
+
+def _pool_axis(layer: Layer, name: str, reduce: str, axis_of: tuple[int, int, int]) -> str:
+    axis, size, count = axis_of
+    parts = []
+    for number in range(count):
+        ends = [number * size // count], [-(-(number + 1) * size // count)]
+        given = [layer.constant(each, "int64") for each in (*ends, [axis])]
+        part = layer.emit("Slice", [name, *given])
+        parts.append(layer.emit(reduce, [part, layer.constant([axis], "int64")], keepdims=1))
+    return layer.emit("Concat", parts, axis=axis) if len(parts) > 1 else parts[0]
+
+
+def _normalize_batch(layer: Layer) -> str:
+    """BatchNormInference: opset1 has gamma and beta before the data."""
+    names = layer.names
+    if layer.opset in ("opset1", "opset2", "opset3", "opset4"):
+        names = [names[2], names[0], names[1], names[3], names[4]]
+    epsilon = float(layer.attribute("epsilon", layer.attribute("eps", 0.0)))
+    return layer.emit("BatchNormalization", names, epsilon=epsilon)
+
+
+def _normalize_mean(layer: Layer) -> str:
+    """MVN: subtract the mean, divide by the deviation; epsilon inside of the root, or outside."""
+    name = layer.names[0]
+    if layer.has(1):
+        axes, inside = whole(layer, 1), "inside" in str(layer.attribute("eps_mode")).lower()
+        if layer.known(1) is not None:
+            axes = layer.constant(np.ravel(layer.known(1)), "int64")
+    else:
+        first = 1 if layer.attribute("across_channels") else 2
+        axes, inside = layer.constant(range(first, layer.rank()), "int64"), False
+    centered = layer.emit("Sub", [name, layer.emit("ReduceMean", [name, axes], keepdims=1)])
+    if not layer.attribute("normalize_variance", True):
+        return centered
+    square = layer.emit("Mul", [centered, centered])
+    variance = layer.emit("ReduceMean", [square, axes], keepdims=1)
+    epsilon = layer.number(float(layer.attribute("eps", 1e-9)))
+    if inside:
+        root = layer.emit("Sqrt", [layer.emit("Add", [variance, epsilon])])
+    else:
+        root = layer.emit("Add", [layer.emit("Sqrt", [variance]), epsilon])
+    return layer.emit("Div", [centered, root])
+
+
+def _normalize_groups(layer: Layer) -> str:
+    return layer.emit(
+        "GroupNormalization",
+        layer.names,
+        num_groups=int(layer.attribute("num_groups")),
+        epsilon=float(layer.attribute("epsilon")),
+    )
+
+
+def _normalize_norm(layer: Layer) -> str:
+    """NormalizeL2: divide by the root of the sum of squares plus epsilon, or of the larger."""
+    name = layer.names[0]
+    axes = layer.numbers(1, "axes")
+    square = layer.emit("Mul", [name, name])
+    if axes:
+        square = layer.emit("ReduceSum", [square, layer.constant(axes, "int64")], keepdims=1)
+    epsilon = layer.number(float(layer.attribute("eps", 0.0)))
+    op = "Max" if str(layer.attribute("eps_mode", "add")).lower() == "max" else "Add"
+    return layer.emit("Div", [name, layer.emit("Sqrt", [layer.emit(op, [square, epsilon])])])
+
+
+def _normalize_neighbours(layer: Layer) -> str:
+    """LRN over channels; over other axes it is computed from a sum of shifted squares."""
+    axes = [layer.axis(axis) for axis in layer.numbers(1, "axes")] if layer.has(1) else [1]
+    if axes != [1]:
+        raise layer.refuse("it normalizes over axes other than that of the channels")
+    attributes = {name: float(layer.attribute(name)) for name in ("alpha", "beta", "bias")}
+    size = int(layer.attribute("size"))
+    return layer.emit("LRN", layer.names[:1], size=size, **attributes)
+
+
+def _normalize_response(layer: Layer) -> str:
+    """GRN: divide by the root of the sum of squares over channels, plus a bias."""
+    name = layer.names[0]
+    square = layer.emit("Mul", [name, name])
+    total = layer.emit("ReduceSum", [square, layer.constant([1], "int64")], keepdims=1)
+    bias = layer.number(float(layer.attribute("bias", 0.0)))
+    return layer.emit("Div", [name, layer.emit("Sqrt", [layer.emit("Add", [total, bias])])])
+
+
+def _normalize_root(layer: Layer) -> str:
+    """RMS: divide by the root of the mean of squares, times a scale."""
+    name, axes = layer.names[0], whole(layer, 1)
+    mean = layer.emit("ReduceMean", [layer.emit("Mul", [name, name]), axes], keepdims=1)
+    epsilon = layer.number(float(layer.attribute("epsilon", 0.0)))
+    made = layer.emit("Div", [name, layer.emit("Sqrt", [layer.emit("Add", [mean, epsilon])])])
+    return layer.emit("Mul", [made, layer.names[2]]) if layer.has(2) else made
+
+
+def _attend(layer: Layer) -> str:
+    """ScaledDotProductAttention: query, key, value, a mask and a scale.
+
+    A mask of truth values lets in where it is true; another is added. With `causal` an element
+    sees itself and those before it.
+    """
+    query, key, value = layer.names[:3]
+    rank = layer.rank(1)
+    turned = layer.transpose(key, [*range(rank - 2), rank - 1, rank - 2])
+    scale = layer.names[4] if layer.has(4) else _default_scale(layer)
+    scores = layer.emit("MatMul", [layer.emit("Mul", [query, scale]), turned])
+    if layer.attribute("causal"):
+        rows, columns = layer.sizes(0)[-2], layer.sizes(1)[-2]
+        if rows is None or columns is None:
+            raise layer.refuse("it is causal over an open number of elements")
+        mask = np.triu(np.full((rows, columns), -np.inf, np.float32), 1)
+        scores = layer.emit("Add", [scores, layer.constant(mask, layer.inputs[0].dtype)])
+    elif layer.has(3) and layer.known(3) is not None and not layer.known(3).ndim:
+        pass  # a number stands for no mask
+    elif layer.has(3) and layer.inputs[3].dtype == "bool":
+        low = layer.number(np.finfo(np.float32).min)
+        scores = layer.emit("Where", [layer.names[3], scores, low])
+    elif layer.has(3):
+        scores = layer.emit("Add", [scores, layer.names[3]])
+    return layer.emit("MatMul", [layer.emit("Softmax", [scores], axis=-1), value])
+
+
+def _default_scale(layer: Layer) -> str:
+    size = layer.sizes(0)[-1]
+    if size is None:
+        raise layer.refuse("its scale depends on an open size")
+    return layer.number(1 / np.sqrt(size))
+
+
+def _einsum(layer: Layer) -> str:
+    return layer.emit("Einsum", layer.names, equation=str(layer.attribute("equation")))
+
+
+RULES: Table = {
+    "AdaptiveAvgPool": _pool_adaptively("AveragePool", "ReduceMean"),
+    "AdaptiveMaxPool": _pool_adaptively("MaxPool", "ReduceMax"),
+    "AvgPool": _pool_average,
+    "BatchNormInference": _normalize_batch,
+    "Convolution": _convolve,
+    "ConvolutionBackpropData": _deconvolve,
+    "Einsum": _einsum,
+    "GRN": _normalize_response,
+    "GroupConvolution": _convolve_groups,
+    "GroupConvolutionBackpropData": _deconvolve_groups,
+    "GroupNormalization": _normalize_groups,
+    "LRN": _normalize_neighbours,
+    "MVN": _normalize_mean,
+    "MatMul": _matmul,
+    "MaxPool": _pool_max,
+    "NormalizeL2": _normalize_norm,
+    "RMS": _normalize_root,
+    "ScaledDotProductAttention": _attend,
+}

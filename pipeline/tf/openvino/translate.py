@@ -1,0 +1,233 @@
+"""The graph of an OpenVINO model, said in operators of ONNX.
+
+Each operation becomes one operator or a few; the rules are in `pipeline.tf.openvino.operations`.
+This module knows no TensorFlow.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import openvino
+
+from pipeline.tf.onnx.onnx_model import End, Graph, Node
+from pipeline.tf.openvino.element_types import dtype_name, to_array
+from pipeline.tf.openvino.layer import VERSION, Body, Layer, Nodes, Port, Sizes
+from pipeline.tf.openvino.operations import find_rule
+from pipeline.tf.unsupported import refuse_operators
+
+_ENDS = {"Parameter", "Constant", "Result"}
+_BODIES = {"If": 2, "Loop": 1, "TensorIterator": 1}
+# Constants of as few numbers are known behind a conversion, too.
+_MAX_KNOWN = 4096
+
+_Key = tuple[str, int]
+
+
+def check_operations(model: openvino.Model) -> None:
+    """Raise for operations that cannot be converted.
+
+    Raises:
+        ConversionError: The message lists them, each with its number, names and the reason.
+    """
+    places: dict[str, list[str]] = {}
+    reasons: dict[str, str] = {}
+    for node in walk(model):
+        op, opset = node.get_type_name(), node.get_type_info().version_id
+        rule = find_rule(op, opset)
+        if op not in _ENDS and isinstance(rule, str):
+            places.setdefault(op, []).append(f'"{node.get_friendly_name()}"')
+            reasons[op] = rule
+    if places:
+        raise refuse_operators(places, reasons, page="docs/openvino.md")
+
+
+def walk(model: openvino.Model) -> Iterable[Any]:
+    """Yield the operations of a model and of the graphs inside of them."""
+    for node in model.get_ordered_ops():
+        yield node
+        for number in range(_BODIES.get(node.get_type_name(), 0)):
+            yield from walk(_body_of(node, number))
+
+
+def _body_of(node: Any, number: int) -> openvino.Model:
+    return node.get_function(number) if node.get_type_name() == "If" else node.get_function()
+
+
+@dataclass(kw_only=True)
+class Translator:
+    """Writes the graphs of a model.
+
+    Attributes:
+        names: The names of values that are taken, in all graphs.
+    """
+
+    names: set[str] = field(default_factory=set)
+
+    def make_graph(
+        self,
+        model: openvino.Model,
+        *,
+        inputs: Sequence[str],
+        outputs: Sequence[str] = (),
+        outer: Mapping[int, Port] | None = None,
+    ) -> Graph:
+        """Return a graph.
+
+        Args:
+            model: The model, or the body of an operation.
+            inputs: The name of each of its inputs.
+            outputs: The name of each of its outputs; none for names of its own.
+            outer: The values around it that stand for inputs, by the number of the input.
+
+        Raises:
+            ConversionError: An operation has no equal.
+        """
+        made = Nodes(names=self.names)
+        ports: dict[_Key, Port] = {}
+        ends = []
+        for number, node in enumerate(model.get_parameters()):
+            port = (outer or {}).get(number) or _describe(node.output(0), inputs[number])
+            ports[node.get_name(), 0] = port
+            if number not in (outer or {}):
+                ends.append(End(name=port.name, dtype=port.dtype, sizes=port.sizes))
+        for node in model.get_ordered_ops():
+            if node.get_type_name() not in _ENDS:
+                self._write(node, made, ports)
+        results = [self._read(node.input_value(0), made, ports) for node in model.get_results()]
+        taken = [
+            self._name_output(port, outputs[number] if outputs else "", made)
+            for number, port in enumerate(results)
+        ]
+        return Graph(
+            name=model.get_friendly_name(),
+            inputs=tuple(ends),
+            outputs=tuple(taken),
+            nodes=tuple(made.nodes),
+            constants=made.constants,
+            dtypes=made.dtypes,
+            sizes=made.sizes,
+        )
+
+    def _name_output(self, port: Port, name: str, made: Nodes) -> End:
+        """Return an output of a graph under its own name."""
+        if name and name != port.name:
+            made.nodes.append(
+                Node(
+                    op="Identity", domain="", version=VERSION, name=name, number=len(made.nodes),
+                    inputs=(port.name,), outputs=(name,), attributes={}, written=f"output {name!r}",
+                )
+            )  # fmt: skip
+            made.dtypes[name] = port.dtype
+        return End(name=name or port.name, dtype=port.dtype, sizes=port.sizes)
+
+    def _read(self, source: Any, made: Nodes, ports: dict[_Key, Port]) -> Port:
+        """Return the value that an input reads; a constant is written when it is first read."""
+        node = source.get_node()
+        key = (node.get_name(), source.get_index())
+        if key not in ports:
+            array = to_array(node)
+            name = made.new_name(node.get_friendly_name())
+            made.constants[name] = array
+            dtype = _describe(source, name).dtype
+            ports[key] = Port(name=name, dtype=dtype, sizes=array.shape, array=array)
+        return ports[key]
+
+    def _write(self, node: Any, made: Nodes, ports: dict[_Key, Port]) -> None:
+        """Write an operation, and note the names of its outputs."""
+        op, opset = node.get_type_name(), node.get_type_info().version_id
+        given = [self._read(each.get_source_output(), made, ports) for each in node.inputs()]
+        outputs = [_describe(each, "") for each in node.outputs()]
+        layer = Layer(
+            op=op,
+            opset=opset,
+            name=node.get_friendly_name(),
+            attributes=node.get_attributes(),
+            inputs=given,
+            outputs=outputs,
+            bodies=[self._read_body(node, n, given) for n in range(_BODIES.get(op, 0))],
+            made=made,
+            is_read=[bool(each.get_target_inputs()) for each in node.outputs()],
+        )
+        rule = find_rule(op, opset)
+        if isinstance(rule, str):
+            raise layer.refuse(rule)
+        found = rule(layer)
+        names = list(found) if isinstance(found, list | tuple) else [found]
+        for number, (name, port) in enumerate(zip(names, outputs, strict=False)):
+            array = _known(layer, name)
+            ports[node.get_name(), number] = Port(
+                name=name, dtype=port.dtype, sizes=port.sizes, array=array
+            )
+            if name not in made.constants:
+                made.dtypes[name] = port.dtype
+                if port.sizes is not None:
+                    made.sizes[name] = port.sizes
+
+    def _read_body(self, node: Any, number: int, given: Sequence[Port]) -> Body:
+        """Return a graph inside of an operation."""
+        model = _body_of(node, number)
+        is_branch = node.get_type_name() == "If"
+        arguments = (number,) if is_branch else ()
+        fed = [_as_mapping(each) for each in node.get_input_descriptions(*arguments)]
+        # A branch, and a loop's invariant inputs, read the values around the operation.
+        outer = {
+            each["body_parameter_index"]: given[each["input_index"]]
+            for each in fed
+            if each["kind"] == "InvariantInputDescription"
+        }
+        names = [self._new_name(each.get_friendly_name()) for each in model.get_parameters()]
+        return Body(
+            graph=self.make_graph(model, inputs=names, outer=outer),
+            names=names,
+            given=fed,
+            taken=[_as_mapping(each) for each in node.get_output_descriptions(*arguments)],
+            places=_find_places(node),
+        )
+
+    def _new_name(self, wanted: str) -> str:
+        return Nodes(names=self.names).new_name(wanted)
+
+
+def _find_places(node: Any) -> tuple[int, int]:
+    """Return which input of a loop's body is the number of the turn, and which output goes on."""
+    if node.get_type_name() != "Loop":
+        return -1, -1
+    number, goes_on = node.get_special_body_ports()
+    return int(number), int(goes_on)
+
+
+def _known(layer: Layer, name: str) -> Any:
+    """Return the array that an output is, where it is a constant."""
+    if name in layer.made.constants:
+        return layer.made.constants[name]
+    if layer.op == "Convert" and layer.inputs[0].array is not None:
+        array = layer.inputs[0].array
+        target = dtype_name(layer.attribute("destination_type"))
+        if array.size <= _MAX_KNOWN and target and target != "str":
+            return array.astype(target)
+    return None
+
+
+def _as_mapping(description: Any) -> Mapping[str, Any]:
+    """Return the fields of a description of an end, and its kind."""
+    fields = {
+        name: getattr(description, name) for name in dir(description) if not name.startswith("_")
+    }
+    return {"kind": type(description).__name__, **fields}
+
+
+def _describe(output: Any, name: str) -> Port:
+    element_type = output.get_element_type().get_type_name()
+    return Port(
+        name=name,
+        dtype=dtype_name(element_type) or element_type,
+        sizes=read_sizes(output.get_partial_shape()),
+    )
+
+
+def read_sizes(shape: Any) -> Sizes | None:
+    """Return the size of each axis, None for an open one; None where their number is open."""
+    if shape.rank.is_dynamic:
+        return None
+    return tuple(None if size.is_dynamic else int(size.get_length()) for size in shape)
