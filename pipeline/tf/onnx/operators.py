@@ -17,6 +17,7 @@ from pipeline.tf.onnx.rules import (
     contrib,
     control_flow,
     convolutions,
+    detections,
     einsum,
     indices,
     normalizations,
@@ -86,7 +87,7 @@ RULES: Mapping[str, Table] = {
         **quantized.MICROSOFT,
         **recurrent.MICROSOFT,
     },
-    OPENVINO: beyond.RULES,
+    OPENVINO: {**beyond.RULES, **detections.RULES},
 }
 """The rules of each domain, by the name of the operator."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pipeline.tf.openvino.layer import Rule, Table
 from pipeline.tf.openvino.rules import (
     control_flow,
+    detections,
     elementwise,
     images,
     indices,
@@ -17,6 +18,7 @@ from pipeline.tf.openvino.rules import (
 
 RULES: Table = {
     **control_flow.RULES,
+    **detections.RULES,
     **elementwise.RULES,
     **images.RULES,
     **indices.RULES,
