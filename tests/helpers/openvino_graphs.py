@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import openvino
 from openvino import opset1
+from openvino.utils.node_factory import NodeFactory
 
 Array = Any
 Build = Callable[..., Any]
@@ -61,6 +62,11 @@ def make_model(
         for output in (each.outputs() if hasattr(each, "outputs") else [each])
     ]
     return openvino.Model([opset1.result(o) for o in outputs], parameters, "model"), fed
+
+
+def create(op: str, nodes: Sequence[Any], *, opset: int, **attributes: Any) -> Any:
+    """Return an operation that the package has no function for."""
+    return NodeFactory(f"opset{opset}").create(op, [each.output(0) for each in nodes], attributes)
 
 
 def run_both(model: openvino.Model, inputs: Mapping[str, Array]) -> list[tuple[Array, Array]]:

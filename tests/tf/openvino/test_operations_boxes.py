@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from openvino import opset1, opset3, opset4, opset5, opset6, opset8, opset9
-from openvino_graphs import Known, make_model, run_both
+from openvino import opset1, opset3, opset4, opset5, opset8, opset9
+from openvino_graphs import Known, create, make_model, run_both
 
 pytestmark = pytest.mark.tensorflow
 
@@ -132,7 +132,8 @@ PROPOSALS = [
     proposal("Caffe"),
     proposal("of opset1", opset=opset1, images=2),
     proposal("TensorFlow", framework="tensorflow", images=2),
-    proposal("more than there are", post_nms_topn=np.uint32(100)),
+    # Of the chances, OpenVINO leaves what no region fills as it is.
+    proposal("more than there are", post_nms_topn=np.uint32(100), opset=opset1),
     proposal("clipped after", clip_before_nms=False, clip_after_nms=True),
     proposal("normalized", normalize=True),
     proposal("scaled", box_size_scale=5.0, box_coordinate_scale=10.0),
@@ -174,7 +175,8 @@ def test_proposals_of_an_image_are_generated(post: int) -> None:
     given = [info, boxes(60, scale=50), draw(20, 3, 4), chances(5, 3, 4)]
 
     def build(*nodes: Any) -> Any:
-        return opset6.experimental_detectron_generate_proposals_single_image(*nodes, attributes)
+        name = "ExperimentalDetectronGenerateProposalsSingleImage"
+        return create(name, nodes, opset=6, **attributes)
 
     check(build, given)
 
@@ -192,25 +194,27 @@ def test_regions_are_classified(most: int) -> None:
     ]  # fmt: skip
 
     def build(*nodes: Any) -> Any:
-        return opset6.experimental_detectron_detection_output(*nodes, attributes)
+        return create("ExperimentalDetectronDetectionOutput", nodes, opset=6, **attributes)
 
     check(build, given)
 
 
-@pytest.mark.parametrize("most", [4, 40])
-def test_the_best_regions_are_kept(most: int) -> None:
+def test_the_best_regions_are_kept() -> None:
     def build(regions: Any, scores: Any) -> Any:
-        return opset6.experimental_detectron_topk_rois(regions, scores, most)
+        name = "ExperimentalDetectronTopKROIs"
+        return create(name, [regions, scores], opset=6, max_rois=4)
 
     check(build, [boxes(12), chances(12)])
 
 
-@pytest.mark.parametrize("across", [True, False], ids=["across images", "by image"])
-@pytest.mark.parametrize("order", ["none", "classid", "score"])
 @pytest.mark.parametrize(
-    "stated",
-    [{}, {"nms_top_k": 5, "keep_top_k": 6}, {"background_class": 1, "normalized": False}],
-    ids=["all", "the best", "in pixels"],
+    ("stated", "order", "across"),
+    [
+        pytest.param({}, "score", True, id="all"),
+        pytest.param({"nms_top_k": 5, "keep_top_k": 6}, "none", False, id="the best"),
+        pytest.param({"nms_top_k": 5, "keep_top_k": 6}, "classid", True, id="across images"),
+        pytest.param({"background_class": 1, "normalized": False}, "classid", False, id="pixels"),
+    ],
 )
 @pytest.mark.parametrize("op", ["multiclass_nms", "matrix_nms", "gaussian"])
 def test_boxes_of_classes_are_chosen(op: str, stated: Any, order: str, across: bool) -> None:

@@ -291,7 +291,8 @@ def _propose(call: Call) -> list[Any]:
     shape = tf.reshape(call.plain(2), [-1])
     height, width = shape[0], shape[1]
     scales = tf.stack([shape[3 if shape.shape[0] > 3 else 2], shape[2]])  # noqa: PLR2004
-    limits = tf.stack([width, height])
+    # What runs down and across is exchanged for TensorFlow, the limits of an image, too.
+    limits = tf.stack([height, width] if call.attribute("is_tensorflow") else [width, height])
     scores = tf.transpose(call.plain(0)[:, count:], [0, 2, 3, 1])
     moved = tf.reshape(call.plain(1), [images, count, 4, rows, columns])
     moved = tf.transpose(moved, [0, 3, 4, 1, 2])

@@ -126,13 +126,10 @@ def _detect_by_class(layer: Layer) -> list[str]:
 
 def _rank_regions(layer: Layer) -> str:
     """ExperimentalDetectronTopKROIs: the regions of the highest chances."""
-    (most,), sizes = [int(layer.attribute("max_rois"))], layer.sizes()
-    count = sizes[0]
-    if count is None:
-        total = layer.size(layer.names[0], 0)
-        limit = layer.emit("Min", [total, layer.constant([most], "int64")])
-    else:
-        limit = layer.constant([min(most, count)], "int64")
+    most, count = int(layer.attribute("max_rois")), layer.sizes()[0]
+    if count is None or count < most:
+        raise layer.refuse(f"it returns {most} regions of {count or 'an open number'}")
+    limit = layer.constant([most], "int64")
     _, places = layer.emit_many("TopK", [layer.names[1], limit], 2, axis=0, largest=1, sorted=1)
     return layer.emit("Gather", [layer.names[0], places], axis=0)
 
