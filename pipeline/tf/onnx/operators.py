@@ -27,6 +27,7 @@ from pipeline.tf.onnx.rules import (
     random,
     recurrent,
     reductions,
+    regions,
     resize,
     sampling,
     selection,
@@ -87,7 +88,7 @@ RULES: Mapping[str, Table] = {
         **quantized.MICROSOFT,
         **recurrent.MICROSOFT,
     },
-    OPENVINO: {**beyond.RULES, **detections.RULES},
+    OPENVINO: {**beyond.RULES, **detections.RULES, **regions.RULES},
 }
 """The rules of each domain, by the name of the operator."""
 

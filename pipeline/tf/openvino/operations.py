@@ -13,6 +13,7 @@ from pipeline.tf.openvino.rules import (
     quantized,
     recurrent,
     reductions,
+    regions,
     shapes,
 )
 
@@ -26,6 +27,7 @@ RULES: Table = {
     **quantized.RULES,
     **recurrent.RULES,
     **reductions.RULES,
+    **regions.RULES,
     **shapes.RULES,
 }
 """The rule of each operation, by its type."""
