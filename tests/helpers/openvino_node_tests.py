@@ -81,7 +81,7 @@ def _build(test: NodeTest, fixed: set[int], folder: Path | None) -> Built:
     from pipeline.tf.onnx.fixed_inputs import Fixed
     from pipeline.tf.onnx.operators import check_operators
     from pipeline.tf.onnx.trace import trace_graph
-    from pipeline.tf.openvino.openvino_model import open_model, make_model
+    from pipeline.tf.openvino.openvino_model import make_model, open_model
     from pipeline.tf.openvino.openvino_reference import compile_model
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -137,7 +137,7 @@ def _collect(layer: Layer, body: Body, each: Mapping[str, Any]) -> End:
     """Return the output of a body that is collected, whose parts lie one behind the other."""
     if abs(int(each["stride"])) != int(each["part_size"]):
         raise layer.refuse("it leaves gaps between what it collects")
-    return body.graph.outputs[each["body_value_index"]]
+    return body.graph.outputs[int(each["body_value_index"])]
 
 
 def _join(

@@ -222,7 +222,9 @@ def _normalize_neighbours(layer: Layer) -> str:
     axes = [layer.axis(axis) for axis in layer.numbers(1, "axes")] if layer.has(1) else [1]
     if axes != [1]:
         raise layer.refuse("it normalizes over axes other than that of the channels")
-    attributes = {name: float(layer.attribute(name)) for name in ("alpha", "beta", "bias")}
+    attributes: dict[str, Any] = {
+        name: float(layer.attribute(name)) for name in ("alpha", "beta", "bias")
+    }
     size = int(layer.attribute("size"))
     return layer.emit("LRN", layer.names[:1], size=size, **attributes)
 
@@ -265,7 +267,7 @@ def _attend(layer: Layer) -> str:
     elif layer.has(3) and layer.known(3) is not None and not layer.known(3).ndim:
         pass  # a number stands for no mask
     elif layer.has(3) and layer.inputs[3].dtype == "bool":
-        low = layer.number(np.finfo(np.float32).min)
+        low = layer.number(float(np.finfo(np.float32).min))
         scores = layer.emit("Where", [layer.names[3], scores, low])
     elif layer.has(3):
         scores = layer.emit("Add", [scores, layer.names[3]])
