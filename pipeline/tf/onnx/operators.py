@@ -17,12 +17,14 @@ from pipeline.tf.onnx.rules import (
     contrib,
     control_flow,
     convolutions,
+    decoders,
     detections,
     einsum,
     indices,
     normalizations,
     pads,
     pools,
+    priors,
     quantized,
     random,
     recurrent,
@@ -88,7 +90,13 @@ RULES: Mapping[str, Table] = {
         **quantized.MICROSOFT,
         **recurrent.MICROSOFT,
     },
-    OPENVINO: {**beyond.RULES, **detections.RULES, **regions.RULES},
+    OPENVINO: {
+        **beyond.RULES,
+        **decoders.RULES,
+        **detections.RULES,
+        **priors.RULES,
+        **regions.RULES,
+    },
 }
 """The rules of each domain, by the name of the operator."""
 

@@ -11,6 +11,8 @@ from pipeline.tf.onnx.convert_onnx import describe_ends, write_onnx
 from pipeline.tf.onnx.fixed_inputs import fix_inputs
 from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY
 from pipeline.tf.openvino.openvino_model import read_openvino
+from pipeline.tf.openvino.states import State
+from pipeline.tf.state_start import list_start
 
 
 def convert_openvino(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
@@ -39,4 +41,9 @@ def convert_openvino(*, source: Path, folder: Path, flags: ConversionFlags) -> C
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=written.repairs,
+        state={state.name: _list_start(state) for state in model.states.values()} or None,
     )
+
+
+def _list_start(state: State) -> list[float] | None:
+    return None if state.start is None else list_start(state.name, state.start)

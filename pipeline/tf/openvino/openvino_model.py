@@ -12,6 +12,7 @@ import openvino
 
 from pipeline.errors import FormatError, PipelineError
 from pipeline.tf.onnx.onnx_model import GraphModel
+from pipeline.tf.openvino.states import State, find_states
 from pipeline.tf.openvino.translate import Translator, check_operations
 from pipeline.tf.saved_model.freeze import format_reason
 
@@ -24,11 +25,13 @@ class OpenvinoModel(GraphModel):
         model: The model as OpenVINO has it.
         aliases: Other names of inputs and outputs, by the name that the graph has.
         metadata: What the file says of itself, by key; keys of keys are joined by dots.
+        states: Its variables that change from run to run, by the name that it has for them.
     """
 
     model: Any = field(repr=False)
     aliases: Mapping[str, tuple[str, ...]]
     metadata: Mapping[str, str]
+    states: Mapping[str, State] = field(default_factory=dict)
 
 
 def open_model(path: Path) -> openvino.Model:
@@ -72,7 +75,9 @@ def make_model(model: openvino.Model, name: str) -> OpenvinoModel:
     check_operations(model)
     inputs, outputs = name_ends(model)
     try:
-        graph = Translator(names={*inputs, *outputs}).make_graph(
+        states = find_states(model, {*inputs, *outputs})
+        names = {*inputs, *outputs, *(state.name for state in states.values())}
+        graph = Translator(names=names, states=list(states.values())).make_graph(
             model, inputs=inputs, outputs=outputs
         )
     except PipelineError as error:
@@ -83,6 +88,7 @@ def make_model(model: openvino.Model, name: str) -> OpenvinoModel:
         model=model,
         aliases=_find_aliases(model, [*inputs, *outputs]),
         metadata=dict(_flatten(model.get_rt_info())),
+        states={name: state for name, state in states.items() if state.is_assigned},
     )
 
 

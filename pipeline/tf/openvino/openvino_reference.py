@@ -14,6 +14,7 @@ from pipeline.tf.layout.value import Order
 from pipeline.tf.onnx.convert_onnx import describe_ends
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.openvino.openvino_model import name_ends, read_openvino
+from pipeline.tf.openvino.states import find_states, get_states, set_states
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 
@@ -72,14 +73,22 @@ def compile_model(
             f"OpenVINO cannot run the model: {format_reason(error, source)}"
         ) from error
     dtypes = [end.get_element_type().to_dtype() for end in model.inputs]
+    found = find_states(model, {*inputs, *outputs})
+    states = {name: state.name for name, state in found.items() if state.is_assigned}
+    request = compiled.create_infer_request()
 
     def run(given: Mapping[str, Any]) -> dict[str, Any]:
         fed = [
             _to_array(given.get(name), dtype, fixed.orders.get(name), fixed.constants.get(name))
             for name, dtype in zip(inputs, dtypes, strict=True)
         ]
-        made = compiled(fed)
-        return {name: np.array(made[n]) for n, name in enumerate(outputs)}
+        set_states(request, {name: given[own] for name, own in states.items() if own in given})
+        made = request.infer(fed)
+        after = get_states(request)
+        return {
+            **{name: np.array(made[n]) for n, name in enumerate(outputs)},
+            **{own: after[name] for name, own in states.items()},
+        }
 
     return run
 

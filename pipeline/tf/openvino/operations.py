@@ -4,31 +4,41 @@ from collections.abc import Mapping
 
 from pipeline.tf.openvino.layer import Rule, Table
 from pipeline.tf.openvino.rules import (
+    colors,
     control_flow,
+    decoders,
     detections,
     elementwise,
     images,
     indices,
     layers,
+    priors,
     quantized,
+    random,
     recurrent,
     reductions,
     regions,
     shapes,
+    spectra,
 )
 
 RULES: Table = {
+    **colors.RULES,
     **control_flow.RULES,
+    **decoders.RULES,
     **detections.RULES,
     **elementwise.RULES,
     **images.RULES,
     **indices.RULES,
     **layers.RULES,
+    **priors.RULES,
     **quantized.RULES,
+    **random.RULES,
     **recurrent.RULES,
     **reductions.RULES,
     **regions.RULES,
     **shapes.RULES,
+    **spectra.RULES,
 }
 """The rule of each operation, by its type."""
 
