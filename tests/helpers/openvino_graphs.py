@@ -1,5 +1,6 @@
 """Small OpenVINO models, run by the importer's graph and by OpenVINO on the CPU."""
 
+import dataclasses
 import functools
 import itertools
 import multiprocessing
@@ -13,6 +14,11 @@ import numpy as np
 import openvino
 from openvino import opset1
 from openvino.utils.node_factory import NodeFactory
+
+from pipeline.records.flags import ConversionFlags
+from pipeline.records.source import Conversion
+from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
 Array = Any
 Build = Callable[..., Any]
@@ -104,6 +110,19 @@ def run_file(path: Path, inputs: Mapping[str, Array]) -> list[tuple[Array, Array
     names = [end.name for end in read.graph.outputs]
     made = function(*fed)
     return [(each.numpy(), expected[name]) for each, name in zip(made, names, strict=True)]
+
+
+def convert_file(path: Path, folder: Path) -> Conversion:
+    """Write an IR for TensorFlow.js into a folder, with the repairs of every graph."""
+    from pipeline.tf.openvino.convert_openvino import convert_openvino
+
+    record = convert_openvino(source=path, folder=folder, flags=ConversionFlags())
+    converted = load_model_json(folder / "model.json")
+    content, _ = rewrite_graph(converted.content)
+    (folder / "model.json").write_bytes(
+        format_model_json(dataclasses.replace(converted, content=content))
+    )
+    return record
 
 
 @functools.cache

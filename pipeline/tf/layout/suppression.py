@@ -56,7 +56,8 @@ def choose_rows(boxes: Any, scores: Any, limit: int, *, overlap: Any, least: Any
     if rows <= _MAX_UNROLLED:
         made = [
             _fill(
-                choose_in_row(boxes[row * groups // rows], scores[row], limit, overlap, least), limit
+                choose_in_row(boxes[row * groups // rows], scores[row], limit, overlap, least),
+                limit,
             )
             for row in range(rows)
         ]
@@ -80,7 +81,8 @@ def _fill(chosen: Any, limit: int) -> Any:
 
 def best(scores: Any, count: int) -> tuple[Any, Any]:
     """Return the greatest scores of rows and their places; all of them where there are fewer."""
-    return tf.math.top_k(scores, min(count, scores.shape[-1]))
+    found, places = tf.math.top_k(scores, min(count, scores.shape[-1]))
+    return found, places
 
 
 def keep_best(scores: Any, count: int) -> Any:

@@ -143,7 +143,8 @@ class Translator:
             dtype, sizes = dtype_name(kind) or kind, read_sizes(state.shape)
             array = None
             if not state.is_assigned:
-                array = np.zeros(sizes or (), dtype) if state.start is None else state.start
+                zeros = np.zeros(tuple(state.shape.to_shape()), np.dtype(dtype))
+                array = zeros if state.start is None else state.start
                 made.constants[state.name] = array
             else:
                 ends.append(End(name=state.name, dtype=dtype, sizes=sizes))

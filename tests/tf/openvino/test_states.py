@@ -8,7 +8,7 @@ import openvino
 import pytest
 from openvino import opset1, opset3, opset6
 from openvino.op.util import Variable, VariableInfo
-from openvino_graphs import run_both, run_in_child
+from openvino_graphs import convert_file, run_both, run_in_child
 
 from pipeline.errors import ConversionError
 
@@ -67,13 +67,6 @@ def test_what_is_assigned_is_the_value_before_the_run() -> None:
     assert sorted(made[1:]) == [[1, 2], [3, 4]]
 
 
-def convert(path: Path, folder: Path) -> Any:
-    from pipeline.records.flags import ConversionFlags
-    from pipeline.tf.openvino.convert_openvino import convert_openvino
-
-    return convert_openvino(source=path, folder=folder, flags=ConversionFlags())
-
-
 def save(model: openvino.Model, folder: Path) -> Path:
     openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
     return folder / "model.xml"
@@ -83,7 +76,7 @@ def save(model: openvino.Model, folder: Path) -> Path:
 def test_the_values_at_the_start_are_recorded(start: Any, expected: Any, tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
 
-    record = run_in_child(convert, save(total(start), tmp_path), tmp_path / "made")
+    record = run_in_child(convert_file, save(total(start), tmp_path), tmp_path / "made")
     assert record.state == {"total": expected}
     assert {tie.name for tie in record.inputs} == {"x", "total"}
     assert "total" in {tie.name for tie in record.outputs}
@@ -95,7 +88,7 @@ def test_what_nothing_assigns_is_a_constant(tmp_path: Path) -> None:
     path = save(model_of([opset1.add(x, read)], [], [x]), tmp_path)
     (tmp_path / "made").mkdir()
 
-    record = run_in_child(convert, path, tmp_path / "made")
+    record = run_in_child(convert_file, path, tmp_path / "made")
     assert record.state is None
 
 
@@ -106,4 +99,4 @@ def test_a_state_that_grows_is_refused(tmp_path: Path) -> None:
     path = save(model_of([longer], [opset6.assign(longer, held)], [x]), tmp_path)
 
     with pytest.raises(ConversionError, match="its state has open sizes"):
-        run_in_child(convert, path, tmp_path)
+        run_in_child(convert_file, path, tmp_path)

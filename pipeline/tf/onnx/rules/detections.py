@@ -24,7 +24,7 @@ from pipeline.tf.layout.suppression import (
     keep_best,
     widen,
 )
-from pipeline.tf.layout.value import Value, constant, wrap
+from pipeline.tf.layout.value import Value, wrap
 from pipeline.tf.onnx.call import Call, Table
 
 _INT32_MAX = 2**31 - 1
@@ -164,9 +164,7 @@ def _detect(call: Call) -> Value:
         scores, least, top = _of_best_class(scores, images, least, top), NO_SCORE, -1
     if size > 4:  # noqa: PLR2004  # a prior of image -1 ends the list
         scores = tf.where(_behind_end(call, images, priors, len(kinds)), NO_SCORE, scores)
-    made = _choose(
-        boxes, scores, top=top, most=-1, overlap=above(number["overlap"]), least=least
-    )
+    made = _choose(boxes, scores, top=top, most=-1, overlap=above(number["overlap"]), least=least)
     return _list_detections(call, made, images, kinds, number)
 
 
@@ -245,7 +243,9 @@ def _decode_priors(call: Call, sizes: tuple[int, int, int]) -> Any:
     images, priors, classes = sizes
     kinds = 1 if call.attribute("shares") else classes
     size = 4 if call.attribute("normalized") else 5
-    stated = tf.reshape(call.plain(2), [-1, 1 if call.attribute("encodes_variance") else 2, priors * size])
+    stated = tf.reshape(
+        call.plain(2), [-1, 1 if call.attribute("encodes_variance") else 2, priors * size]
+    )
     boxes = tf.reshape(stated[:, 0], [-1, 1, priors, size])[..., size - 4 :]
     if size > 4:  # noqa: PLR2004
         width, height = (float(call.attribute(name)) for name in ("width", "height"))
@@ -481,9 +481,7 @@ def _suppress_classes(call: Call) -> list[Any]:
     return _list_rows(call, made, (images, count), kinds)
 
 
-def _list_rows(
-    call: Call, made: _Rows, sizes: tuple[int, int], kinds: Sequence[int]
-) -> list[Any]:
+def _list_rows(call: Call, made: _Rows, sizes: tuple[int, int], kinds: Sequence[int]) -> list[Any]:
     """Return what was chosen in the order that the operator asks for."""
     images, count = sizes
     scores = tf.reshape(made.scores, [images, -1])

@@ -13,6 +13,7 @@ from pipeline.tf.layout.value import Value, constant
 from pipeline.tf.onnx.call import Call, Table
 
 _SAME = 1e-6
+_HALF = np.float32(0.5)
 Box = tuple[Any, Any, Any, Any]
 """Offset of the centre across and down, half of the width and of the height; in pixels."""
 
@@ -46,12 +47,12 @@ def _make_priors(call: Call) -> Value:
         )
     centres = _centres(rows, columns, steps, offset)
     made = np.empty((rows, columns, len(boxes), 4), np.float32)
-    for number, ((across, down, half_width, half_height), is_clipped) in enumerate(boxes):
+    for number, ((across, down, *half), is_clipped) in enumerate(boxes):
         x, y = centres[..., 0] + across, centres[..., 1] + down
-        made[:, :, number] = _corners((x, y), (half_width, half_height), (width, height))
+        own = made[:, :, number]
+        own[:] = _corners((x, y), half, (width, height))
         if is_clipped:
-            made[:, :, number, :2] = np.maximum(made[:, :, number, :2], 0)
-            made[:, :, number, 2:] = np.minimum(made[:, :, number, 2:], 1)
+            own[..., :2], own[..., 2:] = np.maximum(own[..., :2], 0), np.minimum(own[..., 2:], 1)
     if call.attribute("clip"):
         made = np.clip(made, 0, 1)
     return _with_variances(call, made)
@@ -93,37 +94,40 @@ def _list_boxes(call: Call, height: int, *, scales_all: bool) -> Iterator[tuple[
     """Yield the boxes of a cell, and whether they are cut at the border of the picture."""
     ratios = _ratios(call)[1:]
     yield from ((box, True) for box in _list_dense(call, ratios))
-    half, zero = np.float32(0.5), np.float32(0)
     least, most = _floats(call, "least"), _floats(call, "most")
     if not scales_all:
         least = [size * np.float32(height) for size in least]
     for number, size in enumerate(least):
-        yield (zero, zero, size * half, size * half), False
-        between = []
+        half = size * _HALF
+        yield (0, 0, half, half), False
+        between: list[Box] = []
         if number < len(most):
-            side = np.sqrt(size * most[number], dtype=np.float32) * half
-            between = [(zero, zero, side, side)]
-        others = []
+            side = np.sqrt(size * most[number], dtype=np.float32) * _HALF
+            between = [(0, 0, side, side)]
+        others: list[Box] = []
         if scales_all or number == len(least) - 1:
             base = least[number if scales_all else 0]
-            for ratio in np.sqrt(np.array(ratios, np.float32)):
-                others.append((zero, zero, base * half * ratio, base * half / ratio))
-        in_order = (
-            [*between, *others] if call.attribute("most_before_ratios") else [*others, *between]
-        )
-        yield from ((box, False) for box in in_order)
+            others = [(0, 0, *sides) for sides in _stretch(base, ratios)]
+        first, second = between, others
+        if not call.attribute("most_before_ratios"):
+            first, second = others, between
+        yield from ((box, False) for box in (*first, *second))
+
+
+def _stretch(size: Any, ratios: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Return half of the width and of the height for ratios of them, all of one area."""
+    roots = np.sqrt(np.array(ratios, np.float32))
+    return [(size * _HALF * root, size * _HALF / root) for root in roots]
 
 
 def _list_dense(call: Call, ratios: Sequence[Any]) -> Iterator[Box]:
     """Yield boxes of fixed sizes, several of which lie side by side in a cell."""
     fixed, densities = _floats(call, "fixed_sizes"), _floats(call, "densities")
-    half = np.float32(0.5)
     for number, size in enumerate(fixed):
         whole = int(size)
-        shapes = [(size * half * r, size * half / r) for r in np.sqrt(_floats(call, "fixed_ratios"), dtype=np.float32)]
+        shapes = _stretch(size, _floats(call, "fixed_ratios"))
         if not shapes:
-            shapes = [(np.float32(whole) * half,) * 2] if densities else []
-            shapes += [(size * half * r, size * half / r) for r in np.sqrt(np.array(ratios, np.float32))]
+            shapes = [(np.float32(whole) * _HALF,) * 2, *_stretch(size, ratios)]
         density = int(densities[number])
         shift = int(size / density)
         begin = np.float32(shift / 2 - whole // 2)

@@ -287,8 +287,10 @@ def _pool_shifted(call: Call) -> Value:
         if shifts is not None:
             begin = begin + shifts[:, :, 1 - axis] * length[:, 1 - axis, None, None, None]
         part = np.arange(bins[axis], dtype=np.float32).reshape([-1, 1] if axis == 0 else [1, -1])
-        place = tf.reshape(begin, [-1, cells, 1, 1]) + (step / bins[axis])[:, None, None, None] * part
-        inside = tf.logical_and(inside, (place >= -0.5) & (place <= size - 0.5))
+        place = (
+            tf.reshape(begin, [-1, cells, 1, 1]) + (step / bins[axis])[:, None, None, None] * part
+        )
+        inside = tf.logical_and(inside, (place + 0.5 >= 0) & (place <= size - 0.5))
         places.append(place)
     whole = [place + np.zeros([1, 1, *bins], np.float32) for place in places]
     flat = [tf.reshape(each, [-1, *bins]) for each in whole]

@@ -20,9 +20,7 @@ def _decode(layer: Layer) -> list[str]:
     if layer.has(2):
         given.append(whole(layer, 2))
     made = _emit(layer, given, is_masked=0)
-    return [
-        layer.cast(name, port.dtype) for name, port in zip(made, layer.outputs, strict=True)
-    ]
+    return [layer.cast(name, port.dtype) for name, port in zip(made, layer.outputs, strict=True)]
 
 
 def _emit(layer: Layer, given: list[str], *, is_masked: int) -> list[str]:

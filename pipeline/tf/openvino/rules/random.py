@@ -1,5 +1,7 @@
 """Random numbers, other ones in each run and runtime."""
 
+from typing import Any
+
 import numpy as np
 
 from pipeline.tf.layout.value import is_float
@@ -13,7 +15,7 @@ def _draw(layer: Layer) -> str:
     dtype = layer.outputs[0].dtype
     low, high = (float(np.ravel(layer.require(n, "limit"))[0]) for n in (1, 2))
     kept = dtype if is_float(dtype) else "float32"
-    limits = {"low": low, "high": high, "dtype": onnx_type(kept)}
+    limits: dict[str, Any] = {"low": low, "high": high, "dtype": onnx_type(kept)}
     if layer.known(0) is not None:
         shape = tuple(layer.numbers(0, "shape"))
         made = layer.emit("RandomUniform", [], shape=shape, **limits)

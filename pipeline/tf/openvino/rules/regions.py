@@ -105,7 +105,7 @@ def _make_grid(layer: Layer) -> str:
     image = layer.sizes(2)[2:]
     if None in counts or (0.0 in steps and None in image):
         raise layer.refuse("the sizes of its grid are open")
-    steps = [step or size / n for step, size, n in zip(steps, image, counts, strict=True)]  # type: ignore[operator]  # known
+    steps = [step or size / n for step, size, n in zip(steps, image, counts, strict=True)]
     down, across = (
         np.float32(step) * (np.arange(n, dtype=np.float32) + np.float32(0.5))
         for step, n in zip(steps, counts, strict=True)
@@ -124,7 +124,7 @@ def _score_regions(layer: Layer) -> str:
     does_softmax = bool(layer.attribute("do_softmax", True))
     coordinates, classes = (int(layer.attribute(name)) for name in ("coords", "classes"))
     regions = int(layer.attribute("num")) if does_softmax else len(layer.attribute("mask"))
-    batch, channels, *space = layer.sizes()
+    _, channels, *space = layer.sizes()
     used = regions * (coordinates + classes + 1)
     if None in space or channels is None:
         raise layer.refuse("its input has open sizes")

@@ -20,7 +20,7 @@ def _lengths(layer: Layer, count: int) -> list[int]:
     return layer.numbers(2, "signal size") if layer.has(2) else [-1] * count
 
 
-def _along(layer: Layer, name: str, axis: int, length: int, **flags: int) -> str:
+def _along(layer: Layer, name: str, axis: int, length: int, **flags: Any) -> str:
     """Write a transform along an axis."""
     given = [name, "" if length < 0 else layer.constant(length, "int64")]
     return layer.emit("DFT", [*given, layer.constant(axis, "int64")], **flags)
