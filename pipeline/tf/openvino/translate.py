@@ -21,6 +21,9 @@ _BODIES = {"If": 2, "Loop": 1, "TensorIterator": 1}
 # Constants of as few numbers are known behind a conversion, too.
 _MAX_KNOWN = 4096
 
+# The type of what loops collect is not known before they run.
+_OPEN = "dynamic"
+
 _Key = tuple[str, int]
 
 
@@ -155,12 +158,13 @@ class Translator:
         found = rule(layer)
         names = list(found) if isinstance(found, list | tuple) else [found]
         for number, (name, port) in enumerate(zip(names, outputs, strict=False)):
+            dtype = made.dtypes.get(name, given[0].dtype) if port.dtype == _OPEN else port.dtype
             array = _known(layer, name)
             ports[node.get_name(), number] = Port(
-                name=name, dtype=port.dtype, sizes=port.sizes, array=array
+                name=name, dtype=dtype, sizes=port.sizes, array=array
             )
             if name not in made.constants:
-                made.dtypes[name] = port.dtype
+                made.dtypes[name] = dtype
                 if port.sizes is not None:
                     made.sizes[name] = port.sizes
 

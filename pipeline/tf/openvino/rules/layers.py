@@ -69,11 +69,27 @@ def _emit_deconvolution(layer: Layer, kernel: str, groups: int | None) -> str:
     if extra and any(extra):
         attributes["output_padding"] = tuple(int(n) for n in extra)
     if layer.has(2):
-        attributes["output_shape"] = tuple(layer.numbers(2, "output_shape"))
-        # With a stated shape, stated pads do not count; the rest is taken from the end first.
-        attributes.pop("pads", None)
-        attributes.setdefault("auto_pad", "SAME_UPPER")
+        wanted = layer.numbers(2, "output_shape")
+        if "pads" in attributes:
+            attributes["pads"] = _cut_to(layer, attributes, wanted)
+        else:
+            attributes["output_shape"] = tuple(wanted)
     return layer.emit("ConvTranspose", [layer.names[0], kernel], group=groups, **attributes)
+
+
+def _cut_to(layer: Layer, attributes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[int, ...]:
+    """Return pads that give a stated shape: those before as stated, the rest behind."""
+    count = len(wanted)
+    before, space = attributes["pads"][:count], layer.sizes(0)[2:]
+    extra = attributes.get("output_padding", (0,) * count)
+    behind = []
+    for axis, (size, kernel) in enumerate(zip(space, layer.sizes(1)[-count:], strict=True)):
+        if size is None or kernel is None:
+            raise layer.refuse("it makes a stated shape of open sizes")
+        reach = (kernel - 1) * attributes["dilations"][axis] + 1
+        full = (size - 1) * attributes["strides"][axis] + reach + extra[axis]
+        behind.append(full - wanted[axis] - before[axis])
+    return (*before, *behind)
 
 
 def _matmul(layer: Layer) -> str:
