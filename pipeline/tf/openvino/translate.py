@@ -5,7 +5,7 @@ This module knows no TensorFlow.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import openvino
@@ -74,6 +74,7 @@ class Translator:
         inputs: Sequence[str],
         outputs: Sequence[str] = (),
         outer: Mapping[int, Port] | None = None,
+        dtypes: Mapping[int, str] | None = None,
     ) -> Graph:
         """Return a graph.
 
@@ -82,6 +83,7 @@ class Translator:
             inputs: The name of each of its inputs.
             outputs: The name of each of its outputs; none for names of its own.
             outer: The values around it that stand for inputs, by the number of the input.
+            dtypes: The dtypes of inputs that state none, by their number.
 
         Raises:
             ConversionError: An operation has no equal.
@@ -91,6 +93,8 @@ class Translator:
         ends = []
         for number, node in enumerate(model.get_parameters()):
             port = (outer or {}).get(number) or _describe(node.output(0), inputs[number])
+            if port.dtype == _OPEN and number in (dtypes or {}):
+                port = replace(port, dtype=(dtypes or {})[number])
             ports[node.get_name(), 0] = port
             if number not in (outer or {}):
                 ends.append(End(name=port.name, dtype=port.dtype, sizes=port.sizes))
@@ -180,9 +184,10 @@ class Translator:
             for each in fed
             if each["kind"] == "InvariantInputDescription"
         }
+        dtypes = {each["body_parameter_index"]: given[each["input_index"]].dtype for each in fed}
         names = [self._new_name(each.get_friendly_name()) for each in model.get_parameters()]
         return Body(
-            graph=self.make_graph(model, inputs=names, outer=outer),
+            graph=self.make_graph(model, inputs=names, outer=outer, dtypes=dtypes),
             names=names,
             given=fed,
             taken=[_as_mapping(each) for each in node.get_output_descriptions(*arguments)],
