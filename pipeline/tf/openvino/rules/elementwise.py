@@ -129,6 +129,9 @@ def _swish(layer: Layer) -> str:
 
 def _prelu(layer: Layer) -> str:
     """PRelu: a vector of as many slopes as channels has one for each, on the second axis."""
+    known = layer.known(1)
+    if known is not None and known.size == 1:
+        return layer.emit("LeakyRelu", layer.names[:1], alpha=float(known.reshape(-1)[0]))
     slope = layer.names[1]
     sizes, rank = layer.sizes(1), layer.rank(0)
     if len(sizes) == 1 and rank > 2 and layer.sizes(0)[1] in (sizes[0], None):  # noqa: PLR2004  # (batch, channels, …)
