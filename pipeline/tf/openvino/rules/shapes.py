@@ -233,6 +233,10 @@ def _broadcast(layer: Layer) -> str:
         name = layer.unsqueeze(name, [axis for axis in range(count) if axis not in axes])
     elif mode == "pdpd":
         raise layer.refuse("it broadcasts as PaddlePaddle does")
+    known, (count,) = layer.known(0), layer.sizes(1)
+    is_number = known is not None and known.size == 1 and known.ndim <= (count or 0)
+    if is_number and layer.inputs[0].dtype != "str":
+        return layer.emit("ConstantOfShape", [whole(layer, 1)], value=known.reshape(1))
     return layer.emit("Expand", [name, whole(layer, 1)])
 
 
