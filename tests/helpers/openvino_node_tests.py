@@ -54,7 +54,8 @@ def save_ir(proto: onnx.ModelProto, folder: Path) -> Path:
     """
     (folder / "model.onnx").write_bytes(proto.SerializeToString())
     try:
-        model = openvino.convert_model(folder / "model.onnx")
+        # Not convert_model, which sends telemetry from a process of its own each time.
+        model = openvino.Core().read_model(folder / "model.onnx")
         openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
     except Exception as error:
         raise NotReadError(str(error).splitlines()[0]) from error

@@ -74,8 +74,11 @@ def _split(layer: Layer) -> list[str]:
 
 def _split_unevenly(layer: Layer) -> list[str]:
     """VariadicSplit: one length may be -1, for the rest."""
-    (axis,), lengths = layer.numbers(1, "axis"), layer.numbers(2, "lengths")
-    axis = layer.axis(axis)
+    axis = layer.axis(layer.numbers(1, "axis")[0])
+    if layer.known(2) is None:
+        given = [layer.names[0], whole(layer, 2)]
+        return layer.emit_many("Split", given, len(layer.outputs), axis=axis)
+    lengths = layer.numbers(2, "lengths")
     size = layer.sizes()[axis]
     if -1 in lengths and size is not None:
         lengths[lengths.index(-1)] = size - sum(lengths) - 1
@@ -230,6 +233,10 @@ def _broadcast(layer: Layer) -> str:
         name = layer.unsqueeze(name, [axis for axis in range(count) if axis not in axes])
     elif mode == "pdpd":
         raise layer.refuse("it broadcasts as PaddlePaddle does")
+    known, (count,) = layer.known(0), layer.sizes(1)
+    is_number = known is not None and known.size == 1 and known.ndim <= (count or 0)
+    if is_number and layer.inputs[0].dtype != "str":
+        return layer.emit("ConstantOfShape", [whole(layer, 1)], value=known.reshape(1))
     return layer.emit("Expand", [name, whole(layer, 1)])
 
 
