@@ -46,6 +46,7 @@ REFUSED: Mapping[str, str] = {
     "BinaryConvolution": "TensorFlow.js has no convolution of single bits",
     "CTCLoss": "it trains a model",
     "FakeConvert": "TensorFlow.js has no floats of 8 bits",
+    "NMSRotated": "TensorFlow.js computes no overlap of boxes that are turned",
     "StringTensorPack": "it computes texts, which TensorFlow.js cannot",
     "StringTensorUnpack": "it computes texts, which TensorFlow.js cannot",
 }
