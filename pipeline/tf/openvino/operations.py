@@ -42,7 +42,10 @@ RULES: Table = {
 }
 """The rule of each operation, by its type."""
 
+_NO_REFERENCE = "OpenVINO 2026.4 cannot run it on the CPU, which is the reference"
+
 REFUSED: Mapping[str, str] = {
+    **dict.fromkeys(("BGRtoNV12", "GroupedMatMul", "RGBtoNV12"), _NO_REFERENCE),
     "BinaryConvolution": "TensorFlow.js has no convolution of single bits",
     "CTCLoss": "it trains a model",
     "FakeConvert": "TensorFlow.js has no floats of 8 bits",
