@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.tf.openvino.layer import Layer, Rule, Table
-from pipeline.tf.openvino.rules.shapes import slice_axes
+from pipeline.tf.openvino.rules.shapes import slice_axes, vector
 
 _PAIR = 2
 
@@ -15,15 +15,20 @@ def _axes(layer: Layer, rank: int) -> list[int]:
     return [layer.axis(axis, rank) for axis in layer.numbers(1, "axes")]
 
 
-def _lengths(layer: Layer, count: int) -> list[int]:
-    """Return the stated length of each axis; -1 for that of the signal."""
-    return layer.numbers(2, "signal size") if layer.has(2) else [-1] * count
+def _lengths(layer: Layer, count: int) -> list[str]:
+    """Return the name of the length of each axis; "" for that of the signal."""
+    if not layer.has(2):
+        return [""] * count
+    if layer.known(2) is None:
+        numbers = [layer.constant(n, "int64") for n in range(count)]
+        return [layer.emit("Gather", [vector(layer, 2), number], axis=0) for number in numbers]
+    stated = layer.numbers(2, "signal size")
+    return ["" if n < 0 else layer.constant(n, "int64") for n in stated]
 
 
-def _along(layer: Layer, name: str, axis: int, length: int, **flags: Any) -> str:
+def _along(layer: Layer, name: str, axis: int, length: str, **flags: Any) -> str:
     """Write a transform along an axis."""
-    given = [name, "" if length < 0 else layer.constant(length, "int64")]
-    return layer.emit("DFT", [*given, layer.constant(axis, "int64")], **flags)
+    return layer.emit("DFT", [name, length, layer.constant(axis, "int64")], **flags)
 
 
 def _transform(*, inverse: bool) -> Rule:
@@ -91,7 +96,8 @@ def _join_frames(layer: Layer) -> str:
     if count is None:
         raise layer.refuse("the number of its frames is open")
     name = layer.unsqueeze(layer.names[0], [0]) if is_single else layer.names[0]
-    name = _along(layer, name, 1, size, inverse=1, onesided=1)
+    length = layer.constant(size, "int64")
+    name = _along(layer, name, 1, length, inverse=1, onesided=1)
     total = (count - 1) * step + size
     window, weights = _window(layer, size), np.zeros(total, np.float32)
     for frame in range(count):
