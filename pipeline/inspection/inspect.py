@@ -11,7 +11,7 @@ from pipeline.disk.files import total_size
 from pipeline.errors import FormatError
 from pipeline.formats.detect import detect_format
 from pipeline.formats.model_files import ModelFiles
-from pipeline.formats.onnx_wire import find_data_files
+from pipeline.formats.data_files import find_data_files
 from pipeline.formats.table import find_format
 from pipeline.inspection.description import Description, Tried
 from pipeline.inspection.models_inside import list_models
@@ -144,7 +144,7 @@ def _load_catalog(path: Path) -> Description | None:
 
 
 def _measure(path: Path) -> int:
-    """Return the bytes of a model's files: a model.json with its shards, ONNX with its data."""
+    """Return the bytes of a model's files: a model.json with its shards, others with their data."""
     if path.name == "saved_model.pb":
         return total_size(path.parent)
     if path.suffix != ".json" or path.is_dir():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.formats.onnx_wire import find_data_files
+from pipeline.formats.data_files import find_data_files
 from pipeline.inspection.description import (
     DescribedSignature,
     Description,
