@@ -15,8 +15,8 @@ from typing import Any
 
 import openvino
 
-from pipeline.fetch.address.source import parse_source
 from pipeline.disk.layout import cache_folder
+from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.fetch import fetch_source
 
 _RAPID = "pypi:rapidocr_onnxruntime==1.4.4#rapidocr_onnxruntime/models"
@@ -57,7 +57,7 @@ FILES: Mapping[str, str] = {
 
 
 def _write_keras(name: str, folder: Path) -> openvino.Model:
-    import keras
+    import keras  # noqa: PLC0415  # only for these
 
     keras.utils.set_random_seed(1)
     model = {
@@ -70,10 +70,9 @@ def _write_keras(name: str, folder: Path) -> openvino.Model:
 
 
 def _make_gru() -> Any:
-    from keras import layers
+    import keras  # noqa: PLC0415  # only for these
 
-    import keras
-
+    layers = keras.layers
     return keras.Sequential(
         [
             keras.Input((40, 16)),

@@ -11,24 +11,22 @@ from typing import Any
 import openvino
 
 from pipeline.errors import FormatError, PipelineError
-from pipeline.tf.onnx.onnx_model import GraphModel
+from pipeline.tf.onnx.onnx_model import Graph, GraphModel
 from pipeline.tf.openvino.translate import Translator, check_operations
 from pipeline.tf.saved_model.freeze import format_reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenvinoModel(GraphModel):
-    """An OpenVINO model.
+    """An OpenVINO model; in the keys of its metadata, keys of keys are joined by dots.
 
     Attributes:
         model: The model as OpenVINO has it.
         aliases: Other names of inputs and outputs, by the name that the graph has.
-        metadata: What the file says of itself, by key; keys of keys are joined by dots.
     """
 
     model: Any = field(repr=False)
     aliases: Mapping[str, tuple[str, ...]]
-    metadata: Mapping[str, str]
 
 
 def open_model(path: Path) -> openvino.Model:
@@ -69,19 +67,29 @@ def make_model(model: openvino.Model, name: str) -> OpenvinoModel:
     Raises:
         ConversionError: An operation has no equal.
     """
-    check_operations(model)
     inputs, outputs = name_ends(model)
+    translator = Translator(names={*inputs, *outputs})
     try:
-        graph = Translator(names={*inputs, *outputs}).make_graph(
-            model, inputs=inputs, outputs=outputs
-        )
+        check_operations(model)
+        graph = translator.make_graph(model, inputs=inputs, outputs=outputs)
     except PipelineError as error:
         raise type(error)(f"{name}: {error.message}", hint=error.hint) from error
+    return _make_model(model, name, graph)
+
+
+def make_outline(model: openvino.Model, name: str) -> OpenvinoModel:
+    """Return a model with its inputs and outputs alone; arguments as `make_model` has them."""
+    inputs, outputs = name_ends(model)
+    graph = Translator().make_outline(model, inputs=inputs, outputs=outputs)
+    return _make_model(model, name, graph)
+
+
+def _make_model(model: openvino.Model, name: str, graph: Graph) -> OpenvinoModel:
     return OpenvinoModel(
         name=name,
         graph=graph,
         model=model,
-        aliases=_find_aliases(model, [*inputs, *outputs]),
+        aliases=_find_aliases(model, [each for names in name_ends(model) for each in names]),
         metadata=dict(_flatten(model.get_rt_info())),
     )
 

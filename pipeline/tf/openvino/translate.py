@@ -17,6 +17,7 @@ from pipeline.tf.openvino.operations import find_rule
 from pipeline.tf.unsupported import refuse_operators
 
 _ENDS = {"Parameter", "Constant", "Result"}
+_LAYOUTS = {"[N,C,H,W]": "nchw", "[N,H,W,C]": "nhwc"}
 _BODIES = {"If": 2, "Loop": 1, "TensorIterator": 1}
 # Constants of as few numbers are known behind a conversion, too.
 _MAX_KNOWN = 4096
@@ -46,8 +47,14 @@ def walk(model: openvino.Model) -> Iterable[Any]:
     """Yield the operations of a model and of the graphs inside of them."""
     for node in model.get_ordered_ops():
         yield node
-        for number in range(_BODIES.get(node.get_type_name(), 0)):
-            yield from walk(_body_of(node, number))
+        for body in bodies_of(node):
+            yield from walk(body)
+
+
+def bodies_of(node: Any) -> Iterable[openvino.Model]:
+    """Yield the graphs inside of an operation."""
+    for number in range(_BODIES.get(node.get_type_name(), 0)):
+        yield _body_of(node, number)
 
 
 def _body_of(node: Any, number: int) -> openvino.Model:
@@ -90,7 +97,7 @@ class Translator:
             port = (outer or {}).get(number) or _describe(node.output(0), inputs[number])
             ports[node.get_name(), 0] = port
             if number not in (outer or {}):
-                ends.append(End(name=port.name, dtype=port.dtype, sizes=port.sizes))
+                ends.append(_make_input(node, port))
         for node in model.get_ordered_ops():
             if node.get_type_name() not in _ENDS:
                 self._write(node, made, ports)
@@ -107,6 +114,26 @@ class Translator:
             constants=made.constants,
             dtypes=made.dtypes,
             sizes=made.sizes,
+        )
+
+    def make_outline(
+        self, model: openvino.Model, *, inputs: Sequence[str], outputs: Sequence[str]
+    ) -> Graph:
+        """Return a graph of ends alone; arguments as `make_graph` has them."""
+        given = [
+            _make_input(node, _describe(node.output(0), name))
+            for node, name in zip(model.get_parameters(), inputs, strict=True)
+        ]
+        results = zip(model.get_results(), outputs, strict=True)
+        made = (_describe(node.input_value(0), name) for node, name in results)
+        return Graph(
+            name=model.get_friendly_name(),
+            inputs=tuple(
+                _make_input(node, _describe(node.output(0), name)) for node, name in given
+            ),
+            outputs=tuple(End(name=p.name, dtype=p.dtype, sizes=p.sizes) for p in made),
+            nodes=(),
+            constants={},
         )
 
     def _name_output(self, port: Port, name: str, made: Nodes) -> End:
@@ -187,6 +214,11 @@ class Translator:
 
     def _new_name(self, wanted: str) -> str:
         return Nodes(names=self.names).new_name(wanted)
+
+
+def _make_input(node: Any, port: Port) -> End:
+    layout = _LAYOUTS.get(str(node.get_layout()))
+    return End(name=port.name, dtype=port.dtype, sizes=port.sizes, layout=layout)
 
 
 def _find_places(node: Any) -> tuple[int, int]:
