@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pipeline.manifest.license_expression import find_license
-from pipeline.proof.inputs.contract_facts import state_fact
+from pipeline.proof.inputs.contract_facts import merge_facts, state_fact
 from pipeline.proof.inputs.metadata_files import describe_ultralytics
 from pipeline.records.contract import InputContract
 from pipeline.records.source import About, Labels
@@ -31,6 +31,8 @@ _NDIM_IMAGE = 4
 _MAX_NDIM_SOUND = 3
 _LEAST_SAMPLES = 160
 _MAX_ROWS = 2
+# The graph has these as int32, which holds more.
+_RANGES = {"int8": (-128.0, 127.0), "uint8": (0.0, 255.0)}
 
 
 def read_about(model: GraphModel) -> About | None:
@@ -173,6 +175,11 @@ def find_contracts(
         channels_last: Inputs whose channels are put last in the graph.
     """
     contracts = _find_image(model, channels_last) | _find_sound(model)
+    for end in model.graph.inputs:
+        if end.dtype in _RANGES:
+            evidence = f"it is {end.dtype} in the file"
+            limits = state_fact("range", _RANGES[end.dtype], evidence)
+            contracts[end.name] = merge_facts([contracts.get(end.name, InputContract()), limits])
     return contracts or None
 
 

@@ -1,6 +1,6 @@
 """Reference of an OpenVINO model: run by OpenVINO on the CPU, in float32."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +72,32 @@ def compile_model(
             f"OpenVINO cannot run the model: {format_reason(error, source)}"
         ) from error
     dtypes = [end.get_element_type().to_dtype() for end in model.inputs]
+    check = _make_shape_check(model)
 
     def run(given: Mapping[str, Any]) -> dict[str, Any]:
         fed = [
             _to_array(given.get(name), dtype, fixed.orders.get(name), fixed.constants.get(name))
             for name, dtype in zip(inputs, dtypes, strict=True)
         ]
+        check(fed)
         made = compiled(fed)
         return {name: np.array(made[n]) for n, name in enumerate(outputs)}
 
     return run
+
+
+def _make_shape_check(model: openvino.Model) -> Callable[[Sequence[Any]], None]:
+    """Return a function that raises for inputs whose shapes do not fit the model.
+
+    While it computes a model with open sizes, OpenVINO joins tensors of other sizes without a word.
+    """
+    probe = model.clone() if model.is_dynamic() else None
+
+    def check(fed: Sequence[Any]) -> None:
+        if probe is not None:
+            probe.reshape({n: array.shape for n, array in enumerate(fed)})
+
+    return check
 
 
 def _to_array(value: Any, dtype: Any, order: Order | None, constant: Any) -> Any:
