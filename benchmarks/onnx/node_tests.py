@@ -1,8 +1,9 @@
 """The node tests of the ONNX standard, through the importer: in TensorFlow and in TensorFlow.js.
 
-    python benchmarks/onnx/node_tests.py [PATTERN] [--js cpu,wasm] [--json FILE]
+    python benchmarks/onnx/node_tests.py [PATTERN] [--openvino] [--js cpu,wasm] [--json FILE]
 
-PATTERN selects tests by name: 'resize*'.
+PATTERN selects tests by name: 'resize*'. With --openvino each test goes through OpenVINO, which
+saves it as IR, and through the importer of IR.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from typing import Any
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"))
 
-from onnx_node_tests import Built, build, compare, find_folders, kind_of, load
+import onnx_node_tests
+from onnx_node_tests import Built, compare, find_folders, kind_of, load
 from run_cases import read_outputs, run_folders
 
 from pipeline.errors import PipelineError
@@ -44,7 +47,9 @@ def _judge(built: Built, backend: str) -> list[str]:
     return ["wrong", next(filter(None, faults))] if any(faults) else ["right", ""]
 
 
-def build_all(pattern: str, folder: Path | None) -> tuple[dict[str, Built], dict[str, str]]:
+def build_all(
+    pattern: str, folder: Path | None, build: Callable[..., Built]
+) -> tuple[dict[str, Built], dict[str, str]]:
     """Build the tests of a pattern; return how each fares, and the kind of those counted apart."""
     built: dict[str, Built] = {}
     apart: dict[str, str] = {}
@@ -67,11 +72,16 @@ def main() -> None:
     """Run the tests and print a table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("pattern", nargs="?", default="*")
+    parser.add_argument("--openvino", action="store_true")
     parser.add_argument("--js", default="")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        built, apart = build_all(asked.pattern, Path(folder) if asked.js else None)
+        build = onnx_node_tests.build
+        if asked.openvino:
+            # Its package need not be there for the other way.
+            from openvino_node_tests import build
+        built, apart = build_all(asked.pattern, Path(folder) if asked.js else None, build)
         results: dict[str, dict[str, Any]] = {
             "tensorflow": {name: [each.status, each.reason] for name, each in built.items()}
         }

@@ -11,7 +11,8 @@ from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 from pipeline.errors import ConversionError, PipelineError
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
-from pipeline.tf.saved_model.freeze import Frozen, format_reason
+from pipeline.tf.reasons import format_reason
+from pipeline.tf.saved_model.freeze import Frozen
 from pipeline.tf.write_graph_model import write_graph_model
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")

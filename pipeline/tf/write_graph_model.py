@@ -24,7 +24,8 @@ from pipeline.tf.lower.lowering import lower_graph
 from pipeline.tf.narrow_constants import narrow_constants
 from pipeline.tf.narrowing import check_narrowing
 from pipeline.tf.op_check import check_ops
-from pipeline.tf.saved_model.freeze import Frozen, format_reason, import_graph
+from pipeline.tf.reasons import format_reason
+from pipeline.tf.saved_model.freeze import Frozen, import_graph
 from pipeline.tf.saved_model.function_constants import part_constants
 from pipeline.tf.saved_model.function_names import name_functions
 from pipeline.tf.saved_model.initializer import lower_initializer

@@ -54,7 +54,8 @@ def save_ir(proto: onnx.ModelProto, folder: Path) -> Path:
     """
     (folder / "model.onnx").write_bytes(proto.SerializeToString())
     try:
-        model = openvino.convert_model(folder / "model.onnx")
+        # Not convert_model, which sends telemetry from a process of its own each time.
+        model = openvino.Core().read_model(folder / "model.onnx")
         openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
     except Exception as error:
         raise NotReadError(str(error).splitlines()[0]) from error
@@ -81,7 +82,7 @@ def _build(test: NodeTest, fixed: set[int], folder: Path | None) -> Built:
     from pipeline.tf.onnx.fixed_inputs import Fixed
     from pipeline.tf.onnx.operators import check_operators
     from pipeline.tf.onnx.trace import trace_graph
-    from pipeline.tf.openvino.openvino_model import open_model, make_model
+    from pipeline.tf.openvino.openvino_model import make_model, open_model
     from pipeline.tf.openvino.openvino_reference import compile_model
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -17,7 +17,8 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from pipeline.errors import ConversionError, FormatError, SignatureError
 from pipeline.text.suggest import list_first
 from pipeline.tf.frozen.frozen_ends import PLACEHOLDERS, choose_outputs, find_inputs
-from pipeline.tf.saved_model.freeze import find_unknown_op, format_reason, import_graph
+from pipeline.tf.reasons import find_unknown_op, format_reason
+from pipeline.tf.saved_model.freeze import import_graph
 from pipeline.tf.saved_model.tables import VARIABLES, find_initializer
 from pipeline.tf.untrusted.reach import prune
 from pipeline.tf.untrusted.refuse import check_trusted_graph

@@ -23,8 +23,8 @@ from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
 from pipeline.tf.keras.keras_call import CALL_KEY, argument_names, describe_call, trace_model
 from pipeline.tf.keras.keras_source import LoadedKeras, load_keras_model
+from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.convert_saved_model import convert_saved_model
-from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 
 

@@ -19,7 +19,7 @@ from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, StatedSignature, Tie
 from pipeline.tf.keras.keras_call import CALL_KEY, describe_call, trace_model
 from pipeline.tf.keras.keras_source import LoadedKeras, load_keras_model
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tfjs.layers.from_keras import TAKE_GRAPH, convert_config
 from pipeline.tfjs.layers.layer_weights import LayerWeights
 from pipeline.tfjs.model.layers_topology import parse_layers

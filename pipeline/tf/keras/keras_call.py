@@ -14,7 +14,7 @@ from pipeline.records.source import StatedSignature, StatedTensor
 from pipeline.tf.keras.keras_names import NamedTensor, Shape, name_results
 from pipeline.tf.keras.keras_source import LoadedKeras
 from pipeline.tf.keras.keras_time import count_steps
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 
 CALL_KEY = "call"

@@ -32,7 +32,7 @@ from pipeline.tf.keras.keras_load import UNPACKED_NAME, load_keras_3, load_tf_ke
 from pipeline.tf.keras.keras_names import Side, name_inputs, name_outputs
 from pipeline.tf.keras.keras_op_layer import describe_op
 from pipeline.tf.keras.keras_order import check_order
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.untrusted.refuse import check_trusted
 

@@ -22,7 +22,7 @@ from pipeline.tf.keras.keras_builtin import known_parts
 from pipeline.tf.keras.keras_config import check_nesting, find_foreign, find_running, list_models
 from pipeline.tf.keras.keras_config_edits import drop_unread
 from pipeline.tf.keras.keras_order import check_order
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tfjs.layers.layer_weights import list_weights
 from pipeline.tfjs.model.layers_topology import bare_topology
 from pipeline.tfjs.model.model_json import load_model_json

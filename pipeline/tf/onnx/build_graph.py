@@ -19,7 +19,7 @@ from pipeline.tf.onnx.listed import Listed
 from pipeline.tf.onnx.onnx_model import Graph, GraphModel, Node
 from pipeline.tf.onnx.operators import NEVER_FOLDED, TAKES_CATEGORIES, find_rule
 from pipeline.tf.onnx.sizes_of_shapes import SIZE_RULES
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 
 _NOTHING = constant(np.zeros(0, np.float32))
 _TOO_SMALL = {"int2", "uint2"}

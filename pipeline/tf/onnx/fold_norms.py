@@ -77,11 +77,11 @@ def _fold(  # noqa: PLR0913, PLR0917  # a node, and what is around it
     target = nodes[place]
     layer = _read_layer(target, constants)
     if layer is None:
-        return None
+        return _add_bias(graph, node, target, place, constants)
     if target.op == "MatMul":
         layer = replace(layer, rank=len(graph.sizes.get(target.outputs[0], ("rows",))))
     change = _read_change(node, sources[0], constants, layer)
-    if change is None:
+    if change is None or (_is_half(layer.weights) and np.any(np.asarray(change[0]) != 1)):
         return None
     with np.errstate(all="ignore"):
         arrays = layer.changed(*change)
@@ -90,6 +90,33 @@ def _fold(  # noqa: PLR0913, PLR0917  # a node, and what is around it
     names = [f"{node.outputs[0]}/{part}" for part in ("weights", "bias")[: len(arrays)]]
     changed = replace(target, inputs=(target.inputs[0], *names), outputs=(node.outputs[0],))
     return place, changed, dict(zip(names, arrays, strict=True))
+
+
+def _is_half(weights: Any) -> bool:
+    """Return whether float16 holds weights exactly, which are stored so; products would not be."""
+    with np.errstate(over="ignore"):
+        return bool(np.array_equal(weights.astype(np.float16), weights))
+
+
+def _add_bias(
+    graph: Graph, node: Node, target: Node, place: int, constants: Mapping[str, Any]
+) -> tuple[int, Node, dict[str, Any]] | None:
+    """Return a convolution by computed weights with the numbers that are added to its channels."""
+    sizes = graph.sizes.get(target.outputs[0])
+    if node.op != "Add" or target.op not in _WITH_BIAS or len(target.inputs) != 2 or not sizes:  # noqa: PLR2004
+        return None
+    array = next((constants[name] for name in node.inputs if name in constants), None)
+    if array is None or array.dtype.kind != "f" or array.ndim not in (len(sizes), len(sizes) - 1):
+        return None
+    wide = array.reshape((1,) * (len(sizes) - array.ndim) + array.shape)
+    if sizes[1] != wide.size or wide.shape[1] != wide.size:
+        return None
+    name = f"{node.outputs[0]}/bias"
+    changed = replace(target, inputs=(*target.inputs, name), outputs=(node.outputs[0],))
+    return place, changed, {name: wide.reshape(-1)}
+
+
+_WITH_BIAS = {"Conv", "ConvTranspose"}
 
 
 @dataclass(frozen=True, kw_only=True)

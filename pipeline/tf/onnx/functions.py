@@ -32,7 +32,7 @@ def expand(call: Call) -> Graph:
     """
     node = call.node
     schema = _find_schema(node)
-    content = _find_function(schema, call) if schema is not None else None
+    content = _find_function(schema, call, node.proto) if schema and node.proto else None
     if not content or node.proto is None:
         raise ConversionError(f"{node.label}: the operator is not known")
     function = onnx.FunctionProto.FromString(content)
@@ -51,7 +51,7 @@ def _find_schema(node: Node) -> Any:
         return None
 
 
-def _find_function(schema: Any, call: Call) -> bytes | None:
+def _find_function(schema: Any, call: Call, node: onnx.NodeProto) -> bytes | None:
     """Return the serialized function for the version of the standard that the file asks for."""
     if schema.has_function:
         versions = [v for v in schema.function_opset_versions if v <= call.version]
@@ -65,7 +65,7 @@ def _find_function(schema: Any, call: Call) -> bytes | None:
         if versions:
             return bytes(
                 schema.get_context_dependent_function_with_opset_version(
-                    max(versions), call.node.proto.SerializeToString(), types
+                    max(versions), node.SerializeToString(), types
                 )
             )
     return None

@@ -15,7 +15,7 @@ from pipeline.tf.layout.value import Order
 from pipeline.tf.onnx.convert_onnx import describe_ends
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.onnx.onnx_model import OnnxModel, read_onnx
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 
 _ERRORS_ONLY = 3

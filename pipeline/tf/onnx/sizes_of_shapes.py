@@ -17,6 +17,8 @@ from pipeline.tf.layout.value import Value, is_float, is_integer, natural
 from pipeline.tf.onnx.call import Call, Rule
 
 _MAX_NUMBERS = 256
+# Beyond it not every whole number is a float64.
+_EXACT = 2**53
 # Those of fewer bits have other numbers than large sizes.
 _WIDE = {"int32", "int64", "uint32", "uint64", "float32", "float64"}
 
@@ -27,7 +29,9 @@ def _small(value: Value | None) -> Any:
         return None
     array = np.transpose(value.held, np.argsort(value.order))
     if array.dtype != object and not is_integer(value.dtype):
-        if not is_float(value.dtype) or not np.all(np.isfinite(array) & (array == np.rint(array))):
+        if not is_float(value.dtype) or not np.all(
+            (abs(array) < _EXACT) & (array == np.rint(array))
+        ):
             return None
         array = array.astype(np.int64)
     return None if value.dtype == "str" else array.astype(object)

@@ -13,7 +13,7 @@ import openvino
 from pipeline.errors import FormatError, PipelineError
 from pipeline.tf.onnx.onnx_model import Graph, GraphModel
 from pipeline.tf.openvino.translate import Translator, check_operations
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ This module knows no TensorFlow.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import openvino
@@ -21,6 +21,9 @@ _LAYOUTS = {"[N,C,H,W]": "nchw", "[N,H,W,C]": "nhwc"}
 _BODIES = {"If": 2, "Loop": 1, "TensorIterator": 1}
 # Constants of as few numbers are known behind a conversion, too.
 _MAX_KNOWN = 4096
+
+# The type of what loops collect is not known before they run.
+_OPEN = "dynamic"
 
 _Key = tuple[str, int]
 
@@ -78,6 +81,7 @@ class Translator:
         inputs: Sequence[str],
         outputs: Sequence[str] = (),
         outer: Mapping[int, Port] | None = None,
+        dtypes: Mapping[int, str] | None = None,
     ) -> Graph:
         """Return a graph.
 
@@ -86,6 +90,7 @@ class Translator:
             inputs: The name of each of its inputs.
             outputs: The name of each of its outputs; none for names of its own.
             outer: The values around it that stand for inputs, by the number of the input.
+            dtypes: The dtypes of inputs that state none, by their number.
 
         Raises:
             ConversionError: An operation has no equal.
@@ -95,6 +100,8 @@ class Translator:
         ends = []
         for number, node in enumerate(model.get_parameters()):
             port = (outer or {}).get(number) or _describe(node.output(0), inputs[number])
+            if port.dtype == _OPEN and number in (dtypes or {}):
+                port = replace(port, dtype=(dtypes or {})[number])
             ports[node.get_name(), 0] = port
             if number not in (outer or {}):
                 ends.append(_make_input(node, port))
@@ -182,12 +189,13 @@ class Translator:
         found = rule(layer)
         names = list(found) if isinstance(found, list | tuple) else [found]
         for number, (name, port) in enumerate(zip(names, outputs, strict=False)):
+            dtype = made.dtypes.get(name, given[0].dtype) if port.dtype == _OPEN else port.dtype
             array = _known(layer, name)
             ports[node.get_name(), number] = Port(
-                name=name, dtype=port.dtype, sizes=port.sizes, array=array
+                name=name, dtype=dtype, sizes=port.sizes, array=array
             )
             if name not in made.constants:
-                made.dtypes[name] = port.dtype
+                made.dtypes[name] = dtype
                 if port.sizes is not None:
                     made.sizes[name] = port.sizes
 
@@ -203,9 +211,10 @@ class Translator:
             for each in fed
             if each["kind"] == "InvariantInputDescription"
         }
+        dtypes = {each["body_parameter_index"]: given[each["input_index"]].dtype for each in fed}
         names = [self._new_name(each.get_friendly_name()) for each in model.get_parameters()]
         return Body(
-            graph=self.make_graph(model, inputs=names, outer=outer),
+            graph=self.make_graph(model, inputs=names, outer=outer, dtypes=dtypes),
             names=names,
             given=fed,
             taken=[_as_mapping(each) for each in node.get_output_descriptions(*arguments)],

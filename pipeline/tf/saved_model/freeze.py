@@ -6,7 +6,6 @@ so that the weights equal the converter's to the byte. Unlike there, the first e
 TensorFlow 1 way fails too.
 """
 
-import re
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,20 +19,13 @@ from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
 from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.tf.determinism import run_deterministic
+from pipeline.tf.reasons import find_unknown_op, format_reason
 from pipeline.tf.saved_model.resources import trace_resources
 from pipeline.tf.saved_model.signatures import trace_signature
 from pipeline.tf.saved_model.state import StateTensor, freeze_with_state
 from pipeline.tf.saved_model.tables import find_initializer, place_assets
 from pipeline.tf.tf_session import is_of_tensorflow_1
 
-_UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
-# The parts of TensorFlow's messages before the reason: colors, and the Python calls of a node.
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_AUTOGRAPH = "in user code:"
-_ERROR = re.compile(r"\w+(Error|Exception): ")
-_TRACE = re.compile(
-    r"Graph execution error:.*?\n(?:Node: |<stack traces unavailable>\n)", re.DOTALL
-)
 # The errors of a session of TensorFlow 1; the reader of TensorFlow 2 turns its own into Python's,
 # of many kinds.
 _DATA_ERRORS = (
@@ -124,35 +116,11 @@ def freeze_signature(
     )
 
 
-def format_reason(error: BaseException, folder: Path | None = None) -> str:
-    """Return TensorFlow's reason: the first lines of its message, without paths.
-
-    For instance "No OpKernel was registered to support Op 'Foo' …".
-    """
-    whole = _TRACE.sub("", _COLOUR.sub("", str(error)))
-    lines = [line.strip() for line in whole.splitlines() if line.strip()]
-    if lines[:1] == [_AUTOGRAPH]:  # its "user code" is ours or the framework's; the error follows
-        lines = lines[next((i for i, line in enumerate(lines) if _ERROR.match(line)), 0) :]
-    text = " ".join(lines[:3]) or type(error).__name__
-    for path in (folder, folder.resolve()) if folder else ():
-        text = text.replace(f"{path}/", "").replace(str(path), "the model")
-    return re.sub(r" in binary running on \S+?\.( |$)", ". ", text).strip()[:600]
-
-
 def import_graph(graph_def: GraphDef) -> tf.Graph:
     """Return a graph of these nodes under their own names."""
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(graph_def, name="")
     return graph
-
-
-def find_unknown_op(error: BaseException) -> ConversionError | None:
-    """Return an error that names an op which TensorFlow lacks; None for any other cause."""
-    unknown = _UNKNOWN_OP.search(str(error))
-    return unknown and ConversionError(
-        f"the graph needs the op {unknown[1]}, which TensorFlow does not have",
-        hint="it is a custom op; TensorFlow.js does not have it either",
-    )
 
 
 def load_model(folder: Path, tags: Sequence[str]) -> Any:

@@ -20,7 +20,8 @@ from pipeline.records.flags import SourceFlags
 from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import Conversion, StatedTensor
 from pipeline.tf.determinism import run_deterministic
-from pipeline.tf.saved_model.freeze import format_reason, load_model
+from pipeline.tf.reasons import format_reason
+from pipeline.tf.saved_model.freeze import load_model
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.saved_model.signatures import trace_signature
 from pipeline.tf.saved_model.state import name_variables

@@ -14,7 +14,8 @@ from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from pipeline.errors import ConversionError
 from pipeline.records.flags import SourceFlags
 from pipeline.records.source import Conversion
-from pipeline.tf.saved_model.freeze import format_reason, import_graph
+from pipeline.tf.reasons import format_reason
+from pipeline.tf.saved_model.freeze import import_graph
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 from pipeline.tf.tf_session import run_in_session
 from pipeline.tf.tfjs_graph.graph_of_model import build_graph_def

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from pipeline.errors import ConversionError, FormatError
 from pipeline.proof.vector_files import Vector, Vectors, load_vectors, narrow, write_vectors
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tf.tfjs_graph.graph_reference import open_graph
 from pipeline.tf.tfjs_graph.stir import stir
 from pipeline.tfjs.model.weights import Array

@@ -21,7 +21,7 @@ from pipeline.proof.vector_files import Tensors, load_vectors
 from pipeline.records.noise_floor import NoiseFloor, OutputFloor
 from pipeline.records.signature import Signature
 from pipeline.tf.determinism import run_deterministic
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tf.tf_session import run_in_session
 from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
 from pipeline.tf.tfjs_graph.stir import HALF_UNIT, stir

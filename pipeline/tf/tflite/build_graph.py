@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from pipeline.errors import ConversionError, FormatError, PipelineError
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tf.tflite.call import (
     Call,
     Row,

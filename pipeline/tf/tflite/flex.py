@@ -9,7 +9,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.errors import FormatError
-from pipeline.tf.saved_model.freeze import find_unknown_op, format_reason
+from pipeline.tf.reasons import find_unknown_op, format_reason
 from pipeline.tf.tflite.call import Call
 from pipeline.tf.tflite.tflite_model import Operator
 

@@ -16,7 +16,7 @@ from pipeline.errors import ConversionError
 from pipeline.records.flags import SourceFlags
 from pipeline.records.source import Conversion
 from pipeline.text.suggest import join_words
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 from pipeline.tf.tflite.build_graph import check_flex
 from pipeline.tf.tflite.constants import read_constant

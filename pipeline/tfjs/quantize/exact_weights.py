@@ -151,7 +151,8 @@ def _pack(weight: StoredWeight, known: Sequence[SmallWeight]) -> _Packed | None:
 def _pack_floats(values: Array, known: Sequence[SmallWeight]) -> _Packed | None:
     """Return floats in fewer bytes; None where they cannot be, without rounding."""
     if any(each.dtype == "float16" for each in known):
-        stored = values.astype("<f2", casting="same_kind")
+        with np.errstate(over="ignore"):
+            stored = values.astype("<f2", casting="same_kind")
         if np.array_equal(stored.astype("<f4"), values):
             return _Packed(stored=stored, quantization=Quantization(dtype="float16"))
     scaled = [each.scales for each in known if each.dtype == "integer"]

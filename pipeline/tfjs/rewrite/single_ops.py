@@ -136,6 +136,28 @@ def _rewrite_one_hot(node: Json, scope: Scope) -> Rewrite | None:
     return Rewrite(nodes=[one, zero, hot, cold, is_on, *chosen], reason=reason)
 
 
+def _rewrite_scatter(node: Json, scope: Scope) -> Rewrite | None:
+    """Let an update write over a copy of its input.
+
+    The kernel of the cpu backend writes into the input itself, which other ops read, and which the
+    next run finds changed where it is a weight (tfjs-backend-cpu/src/kernels/
+    TensorScatterUpdate.ts: the buffer of `tensor` becomes that of the result). The larger of a
+    tensor and itself is a copy on every backend.
+    """
+    value, *rest = node["input"]
+    if js_dtype(parse_dtype(attribute(node, "T", "type")) or "") not in {"float32", "int32"}:
+        return None
+    source = scope.nodes.get(value.partition(":")[0], {})
+    if source.get("op") == "Maximum" and len(set(source["input"])) == 1:
+        return None
+    attr = {"T": node["attr"]["T"]}
+    name = scope.new_name(node, "copy")
+    copy = {"name": name, "op": "Maximum", "input": [value, value], "attr": attr}
+    updated = {**node, "input": [scope.reference(copy), *rest]}
+    reason = "TensorScatterUpdate got a copy of its input: the cpu backend writes over it"
+    return Rewrite(nodes=[copy, updated], reason=reason)
+
+
 REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
     "Abs": rewrite_whole,
     "AvgPool3D": rewrite_pool_3d,
@@ -155,6 +177,7 @@ REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
     "Select": rewrite_select,
     "SelectV2": rewrite_select,
     "Square": rewrite_whole,
+    "TensorScatterUpdate": _rewrite_scatter,
     "Where": rewrite_where,
     **dict.fromkeys(PLAIN_OPS, rewrite_fused),
 }

@@ -66,6 +66,10 @@ GRAPHS: dict[str, Any] = {
         [*_SIZED, node("Equal", "a", "two", to="y")],
         {"x": draw(2, 4), "k": whole(-3, 0), "two": whole(-1)}, _LAST,
     ),
+    "a float that is no whole number of 64 bits": (
+        [node("Unsqueeze", "k", "two", to="a"), node("Add", "x", "a", to="y")],
+        {"x": draw(2, 1), "k": np.array([-3e38], np.float32), "two": whole(0)}, {"x": ("a", 1)},
+    ),
     "a size of few bits": (
         [node("Shape", "x", to="s"), node("Cast", "s", to="a"), node("Cast", "a", to="y")],
         {"x": draw(1, 300)}, _LAST,

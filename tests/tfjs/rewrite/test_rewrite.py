@@ -510,6 +510,34 @@ def test_erfc_runs(tmp_path: Path, backend: str) -> None:
     np.testing.assert_allclose(after.outputs[0]["y"], expected, atol=1e-6)
 
 
+@pytest.mark.network
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_update_leaves_its_input_alone(tmp_path: Path, backend: str) -> None:
+    types = {"T": "float32", "Tindices": "int32"}
+    model = write_model(
+        tmp_path / "m",
+        [
+            typed("first", "TensorScatterUpdate", ["base", "places", "x"], **types),
+            typed("second", "TensorScatterUpdate", ["base", "others", "x"], **types),
+            typed("y", "Sub", ["first", "second"], T="float32"),
+        ],
+        inputs={"x": ("float32", (1,))},
+        outputs={"y": "y:0"},
+        weights={
+            "base": np.zeros(3, np.float32),
+            "places": np.array([[0]], np.int32),
+            "others": np.array([[2]], np.int32),
+        },
+    )
+    x = np.array([5], np.float32)
+
+    before, after = before_and_after(tmp_path, model, backend, x=x)
+
+    wrong = [0, 0, 0]  # both are the same buffer
+    assert before.outputs[0]["y"].tolist() == (wrong if backend == "cpu" else [5, 0, -5])
+    assert after.outputs[0]["y"].tolist() == [5, 0, -5]
+
+
 # --- lists in loops ----------------------------------------------------------------------------
 
 

@@ -7,22 +7,6 @@ from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.quantized import keep_apart
 from pipeline.tf.layout.value import Value, constant
 from pipeline.tf.onnx.call import Call, Table
-from pipeline.tf.onnx.rules import arithmetic
-from pipeline.tf.onnx.sizes_of_shapes import SIZE_RULES
-
-
-def _floor_divide(call: Call) -> Value:
-    """FloorDivide: whole numbers, rounded down; sizes stay sizes."""
-    known = SIZE_RULES["Div"](call)
-    if known is not None:
-        return known  # type: ignore[no-any-return]  # a value
-    first, second = call.value(0), call.value(1)
-    if first.is_known and second.is_known and np.all(second.array != 0):
-        return constant(np.floor_divide(first.array, second.array), first.dtype)
-    dtype = first.dtype
-    return elementwise(
-        lambda a, b: arithmetic.wrap_around(tf.math.floordiv(a, b), dtype), [first, second]
-    )
 
 
 def _fake_quantize(call: Call) -> Value:
@@ -81,5 +65,4 @@ _FAR = (
 RULES: Table = {
     "ErfInv": _invert_error,
     "FakeQuantize": _fake_quantize,
-    "FloorDivide": _floor_divide,
 }

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipeline.tf.layout.reshape import reshape
 from pipeline.tf.layout.sizes import materialize, product
-from pipeline.tf.layout.value import Value, arrange, wrap
+from pipeline.tf.layout.value import Value, arrange, reshape_held, wrap
 from pipeline.tf.onnx.call import Call, Rule, Table
 from pipeline.tf.onnx.rules.arithmetic import divide_towards_zero
 
@@ -104,7 +104,16 @@ def softmax_along(compute: Callable[..., Any], value: Value, axis: int) -> Value
     if order[-1] != axis:
         order = (*(each for each in order if each != axis), axis)
     arranged = arrange(value, order)
-    return wrap(compute(arranged.tensor), value.dtype, order=order, sizes=value.sizes)
+    tensor = arranged.tensor
+    if value.rank <= _MAX_RANK:
+        return wrap(compute(tensor), value.dtype, order=order, sizes=value.sizes)
+    # The wasm backend broadcasts no more axes, and says nothing.
+    held = [value.sizes[each] for each in order]
+    made = compute(reshape_held(tensor, [product(held[:-1]), held[-1]]))
+    return wrap(reshape_held(made, held), value.dtype, order=order, sizes=value.sizes)
+
+
+_MAX_RANK = 6
 
 
 def _find_extreme(compute: Callable[..., Any]) -> Rule:

@@ -82,7 +82,8 @@ def _emit_loop(layer: Layer, body: Body, turns: str, goes_on: str) -> list[str]:
     items = [_collect(layer, body, each) for each in collected]
     graph = _join(body, inner, (number, condition, given_states), (going, ends, items))
     count = len(ends) + len(items)
-    made = layer.emit_many("Loop", [turns, goes_on, *first], count, body=graph)
+    dtypes = [end.dtype or "float32" for end in (*ends, *items)]
+    made = layer.emit_many("Loop", [turns, goes_on, *first], count, dtypes=dtypes, body=graph)
     return _leave(layer, body, made, (states, extra, collected))
 
 
@@ -137,7 +138,7 @@ def _collect(layer: Layer, body: Body, each: Mapping[str, Any]) -> End:
     """Return the output of a body that is collected, whose parts lie one behind the other."""
     if abs(int(each["stride"])) != int(each["part_size"]):
         raise layer.refuse("it leaves gaps between what it collects")
-    return body.graph.outputs[each["body_value_index"]]
+    return body.graph.outputs[int(each["body_value_index"])]
 
 
 def _join(
@@ -216,7 +217,7 @@ def _lay_out(layer: Layer, body: Body, name: str, each: Mapping[str, Any]) -> st
     if axis + 1 < rank:
         shape.append(layer.emit("Shape", [name], start=axis + 2))
     joined = layer.emit("Concat", shape, axis=0) if len(shape) > 1 else shape[0]
-    return layer.emit("Reshape", [name, joined])
+    return layer.emit_many("Reshape", [name, joined], 1, dtypes=[end.dtype or "float32"])[0]
 
 
 RULES: Table = {"If": _if, "Loop": _loop, "TensorIterator": _iterate}

@@ -49,14 +49,6 @@ def align(layer: Layer) -> list[str]:
     return [first, layer.unsqueeze(second, range(own, own + behind)) if behind > 0 else second]
 
 
-def _divide(layer: Layer) -> str:
-    """Divide: whole numbers are rounded down, or towards zero without `m_pythondiv`."""
-    floors = layer.attribute("m_pythondiv", True) and is_integer(layer.inputs[0].dtype)
-    if floors:
-        return layer.emit("FloorDivide", align(layer), domain=BEYOND)
-    return layer.emit("Div", align(layer))
-
-
 def _floor_mod(layer: Layer) -> str:
     first, second = align(layer)
     if is_integer(layer.inputs[0].dtype):
@@ -136,10 +128,13 @@ def _swish(layer: Layer) -> str:
 
 
 def _prelu(layer: Layer) -> str:
-    """PRelu: a vector of slopes has one for each channel, on the second axis."""
+    """PRelu: a vector of as many slopes as channels has one for each, on the second axis."""
+    known = layer.known(1)
+    if known is not None and known.size == 1:
+        return layer.emit("LeakyRelu", layer.names[:1], alpha=float(known.reshape(-1)[0]))
     slope = layer.names[1]
     sizes, rank = layer.sizes(1), layer.rank(0)
-    if len(sizes) == 1 and sizes[0] != 1 and rank > 2:  # noqa: PLR2004  # (batch, channels, …)
+    if len(sizes) == 1 and rank > 2 and layer.sizes(0)[1] in (sizes[0], None):  # noqa: PLR2004  # (batch, channels, …)
         slope = layer.unsqueeze(slope, range(1, rank - 1))
     return layer.emit("PRelu", [layer.names[0], slope])
 
@@ -219,7 +214,8 @@ RULES: Table = {
     "Convert": _convert,
     "ConvertLike": _convert_like,
     "ConvertPromoteTypes": _promote,
-    "Divide": _divide,
+    # The CPU rounds quotients of whole numbers towards zero, whatever `m_pythondiv` says.
+    "Divide": _two("Div"),
     "Elu": _elu,
     "Equal": _two("Equal"),
     "ErfInv": _inverse_error,

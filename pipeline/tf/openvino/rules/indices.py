@@ -1,6 +1,7 @@
 """Operations by indices: gathers, scatters, places of elements, bags of embeddings."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -123,7 +124,7 @@ def _find_true(layer: Layer) -> str:
 
 
 def _unique(layer: Layer) -> list[str]:
-    attributes = {"sorted": int(bool(layer.attribute("sorted", True)))}
+    attributes: dict[str, Any] = {"sorted": int(bool(layer.attribute("sorted", True)))}
     if layer.has(1):
         attributes["axis"] = layer.numbers(1, "axis")[0]
     made = layer.emit_many("Unique", layer.names[:1], 4, **attributes)
@@ -196,7 +197,7 @@ def _widen(layer: Layer, name: str, rank: int) -> str:
 
 
 def _bag_segments(layer: Layer) -> str:
-    """EmbeddingSegmentsSum: table, indices, segment of each, number of segments, default, weights."""
+    """EmbeddingSegmentsSum: table, indices, segments, their number, default, weights."""
     given = _Bags(ids=vector(layer, 2), count=_one(layer, 3), default=4, weights=5)
     return _sum_bags(layer, given, "sum")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.tf.layout.value import is_integer
 from pipeline.tf.openvino.layer import Layer, Rule, Table
 from pipeline.tf.openvino.rules.shapes import whole
 
@@ -27,7 +28,22 @@ def window_attributes(layer: Layer) -> dict[str, Any]:
 
 
 def _convolve(layer: Layer) -> str:
-    return layer.emit("Conv", layer.names[:2], **window_attributes(layer))
+    return _emit_convolution(layer, layer.names[1], 1)
+
+
+def _emit_convolution(layer: Layer, kernel: str, groups: int) -> str:
+    """Write a convolution; one of whole numbers returns int32."""
+    given, attributes = [layer.names[0], kernel], window_attributes(layer)
+    if not is_integer(layer.inputs[0].dtype):
+        return layer.emit("Conv", given, group=groups, **attributes)
+    made = layer.emit_many("ConvInteger", given, 1, dtypes=["int32"], group=groups, **attributes)
+    return _as_output(layer, made[0])
+
+
+def _as_output(layer: Layer, name: str) -> str:
+    """Return a value of int32 in the dtype of the output."""
+    wanted = layer.outputs[0].dtype
+    return name if wanted == "int32" else layer.cast(name, wanted)
 
 
 def _convolve_groups(layer: Layer) -> str:
@@ -37,7 +53,7 @@ def _convolve_groups(layer: Layer) -> str:
     if groups is None or any(size is None for size in sizes):
         raise layer.refuse("its weights have open sizes")
     kernel = _join(layer, sizes[1:], 0)
-    return layer.emit("Conv", [layer.names[0], kernel], group=groups, **window_attributes(layer))
+    return _emit_convolution(layer, kernel, groups)
 
 
 def _join(layer: Layer, sizes: Sequence[int | None], axis: int) -> str:
@@ -69,11 +85,27 @@ def _emit_deconvolution(layer: Layer, kernel: str, groups: int | None) -> str:
     if extra and any(extra):
         attributes["output_padding"] = tuple(int(n) for n in extra)
     if layer.has(2):
-        attributes["output_shape"] = tuple(layer.numbers(2, "output_shape"))
-        # With a stated shape, stated pads do not count; the rest is taken from the end first.
-        attributes.pop("pads", None)
-        attributes.setdefault("auto_pad", "SAME_UPPER")
+        wanted = layer.numbers(2, "output_shape")
+        if "pads" in attributes:
+            attributes["pads"] = _cut_to(layer, attributes, wanted)
+        else:
+            attributes["output_shape"] = tuple(wanted)
     return layer.emit("ConvTranspose", [layer.names[0], kernel], group=groups, **attributes)
+
+
+def _cut_to(layer: Layer, attributes: Mapping[str, Any], wanted: Sequence[int]) -> tuple[int, ...]:
+    """Return pads that give a stated shape: those before as stated, the rest behind."""
+    count = len(wanted)
+    before, space = attributes["pads"][:count], layer.sizes(0)[2:]
+    extra = attributes.get("output_padding", (0,) * count)
+    behind = []
+    for axis, (size, kernel) in enumerate(zip(space, layer.sizes(1)[-count:], strict=True)):
+        if size is None or kernel is None:
+            raise layer.refuse("it makes a stated shape of open sizes")
+        reach = (kernel - 1) * attributes["dilations"][axis] + 1
+        full = (size - 1) * attributes["strides"][axis] + reach + extra[axis]
+        behind.append(full - wanted[axis] - before[axis])
+    return (*before, *behind)
 
 
 def _matmul(layer: Layer) -> str:
@@ -90,7 +122,9 @@ def _matmul(layer: Layer) -> str:
             else:
                 name = layer.transpose(name, axes)
         names.append(name)
-    return layer.emit("MatMul", names)
+    if not is_integer(layer.inputs[0].dtype):
+        return layer.emit("MatMul", names)
+    return _as_output(layer, layer.emit_many("MatMulInteger", names, 1, dtypes=["int32"])[0])
 
 
 def _pool_max(layer: Layer) -> list[str]:
@@ -222,7 +256,9 @@ def _normalize_neighbours(layer: Layer) -> str:
     axes = [layer.axis(axis) for axis in layer.numbers(1, "axes")] if layer.has(1) else [1]
     if axes != [1]:
         raise layer.refuse("it normalizes over axes other than that of the channels")
-    attributes = {name: float(layer.attribute(name)) for name in ("alpha", "beta", "bias")}
+    attributes: dict[str, Any] = {
+        name: float(layer.attribute(name)) for name in ("alpha", "beta", "bias")
+    }
     size = int(layer.attribute("size"))
     return layer.emit("LRN", layer.names[:1], size=size, **attributes)
 
@@ -265,7 +301,7 @@ def _attend(layer: Layer) -> str:
     elif layer.has(3) and layer.known(3) is not None and not layer.known(3).ndim:
         pass  # a number stands for no mask
     elif layer.has(3) and layer.inputs[3].dtype == "bool":
-        low = layer.number(np.finfo(np.float32).min)
+        low = layer.number(float(np.finfo(np.float32).min))
         scores = layer.emit("Where", [layer.names[3], scores, low])
     elif layer.has(3):
         scores = layer.emit("Add", [scores, layer.names[3]])

@@ -41,19 +41,23 @@ def _biases(layer: Layer, index: int, op: str, *, is_cell: bool) -> str:
 
     A GRU that resets behind its product has a bias of its own for the states of the last gate.
     """
-    order = _ORDERS[op]
-    array = layer.known(index)
-    cells = int(layer.attribute("hidden_size"))
+    order, array = _ORDERS[op], layer.known(index)
+    resets_behind = op == "GRU" and layer.attribute("linear_before_reset")
+    count = len(order) + bool(resets_behind)
     if array is None:
-        raise layer.refuse("its biases are computed")
-    array = np.asarray(array).reshape(1, -1) if is_cell else np.asarray(array)
-    gates = np.split(array, array.shape[1] // cells, axis=1)
-    zero = np.zeros_like(gates[0])
-    if op == "GRU" and layer.attribute("linear_before_reset"):
-        own, states = gates[:3], [zero, zero, gates[3]]
+        name = layer.unsqueeze(layer.names[index], [0]) if is_cell else layer.names[index]
+        gates: list[Any] = layer.emit_many("Split", [name], count, axis=1, num_outputs=count)
+        zero: Any = layer.emit("Mul", [gates[0], layer.number(0)])
     else:
-        own, states = [gates[n] for n in order], [zero] * len(order)
-    return layer.constant(np.concatenate([*own, *states], axis=1))
+        gates = np.split(np.asarray(array[None] if is_cell else array), count, axis=1)
+        zero = np.zeros_like(gates[0])
+    if resets_behind:
+        parts = [*gates[:3], zero, zero, gates[3]]
+    else:
+        parts = [*(gates[n] for n in order), *[zero] * len(order)]
+    if array is None:
+        return layer.emit("Concat", parts, axis=1)
+    return layer.constant(np.concatenate(parts, axis=1))
 
 
 _ORDERS: Mapping[str, Sequence[int]] = {"RNN": (0,), "GRU": (0, 1, 2), "LSTM": _LSTM_GATES}

@@ -1,6 +1,7 @@
 """Reductions, sums along an axis, the largest elements, softmax."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,9 @@ def _softmax(op: str) -> Rule:
 
 def _cumulate(layer: Layer) -> str:
     axis = layer.numbers(1, "axis")[0] if layer.has(1) else 0
-    flags = {name: int(bool(layer.attribute(name, False))) for name in ("exclusive", "reverse")}
+    flags: dict[str, Any] = {
+        name: int(bool(layer.attribute(name, False))) for name in ("exclusive", "reverse")
+    }
     return layer.emit("CumSum", [layer.names[0], layer.constant(axis, "int64")], **flags)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.tf.openvino.element_types import onnx_type
 from pipeline.tf.openvino.layer import Layer, Table
 
 _MAX = np.iinfo(np.int64).max
@@ -75,8 +74,11 @@ def _split(layer: Layer) -> list[str]:
 
 def _split_unevenly(layer: Layer) -> list[str]:
     """VariadicSplit: one length may be -1, for the rest."""
-    (axis,), lengths = layer.numbers(1, "axis"), layer.numbers(2, "lengths")
-    axis = layer.axis(axis)
+    axis = layer.axis(layer.numbers(1, "axis")[0])
+    if layer.known(2) is None:
+        given = [layer.names[0], whole(layer, 2)]
+        return layer.emit_many("Split", given, len(layer.outputs), axis=axis)
+    lengths = layer.numbers(2, "lengths")
     size = layer.sizes()[axis]
     if -1 in lengths and size is not None:
         lengths[lengths.index(-1)] = size - sum(lengths) - 1
@@ -173,55 +175,51 @@ def _cut(layer: Layer, parts: Sequence[tuple[int, int]], masks: Any) -> str:
     steps = layer.numbers(3, "steps") if layer.has(3) else None
     wanted = [1 if steps is None or masks["shrink_axis_mask"](n) else steps[n] for n, _ in parts]
     axes = [axis for _, axis in parts]
-    ends = [_ends(layer, index, [n for n, _ in parts], wanted, masks) for index in (1, 2)]
+    ends = [_ends(layer, index, [n for n, _ in parts], wanted, masks) for index in (_START, _END)]
     given = [*ends, layer.constant(axes, "int64"), layer.constant(wanted, "int64")]
     return layer.emit("Slice", [layer.names[0], *given])
+
+
+_START, _END = 1, 2
+# Where a slice without a stated end begins and ends, by the direction of its steps.
+_LEFT_OUT = {(_START, True): 0, (_START, False): _MAX, (_END, True): _MAX, (_END, False): _MIN}
 
 
 def _ends(
     layer: Layer, index: int, numbers: Sequence[int], steps: Sequence[int], masks: Any
 ) -> str:
-    """Return the starts (index 1) or the ends (2) of slices, as a vector of int64."""
-    known = layer.known(index)
-    made: list[Any] = []
+    """Return the starts or the ends of slices, as a vector of int64."""
+    is_left_out = masks["begin_mask" if index == _START else "end_mask"]
+    made: list[int | str] = []
     for number, step in zip(numbers, steps, strict=True):
         shrinks = masks["shrink_axis_mask"](number)
-        if not shrinks and masks["begin_mask" if index == 1 else "end_mask"](number):
-            from_start = (step > 0) == (index == 1)
-            made.append(
-                (0 if step > 0 else _MAX)
-                if from_start and index == 1
-                else (_MAX if step > 0 else _MIN)
-            )
-        elif known is None:
-            made.append(_pick(layer, 1 if shrinks else index, number, adds=shrinks and index == 2))  # noqa: PLR2004
-        elif shrinks and index == 2:  # noqa: PLR2004
-            begin = layer.known(1)
-            start = None if begin is None else int(np.ravel(begin)[number])
-            made.append(
-                _pick(layer, 1, number, adds=True)
-                if start is None
-                else (_MAX if start == -1 else start + 1)
-            )
+        if not shrinks and is_left_out(number):
+            made.append(_LEFT_OUT[index, step > 0])
+        elif shrinks and index == _END:
+            made.append(_behind(layer, _pick(layer, _START, number)))
         else:
-            made.append(int(np.ravel(known)[number]))
+            made.append(_pick(layer, index, number))
     if all(isinstance(each, int) for each in made):
         return layer.constant(made, "int64")
     names = [layer.constant([each], "int64") if isinstance(each, int) else each for each in made]
     return names[0] if len(names) == 1 else layer.emit("Concat", names, axis=0)
 
 
-def _pick(layer: Layer, index: int, number: int, *, adds: bool) -> str:
-    """Return one number of a computed input as a vector of int64; plus 1, for the end of an axis
-    that goes away."""
+def _pick(layer: Layer, index: int, number: int) -> int | str:
+    """Return one of the numbers of an input; the name of a vector of it where it is computed."""
     known = layer.known(index)
     if known is not None:
-        start = int(np.ravel(known)[number])
-        return layer.constant([_MAX if start == -1 else start + 1], "int64")
-    picked = layer.emit("Gather", [whole(layer, index), layer.constant([number], "int64")], axis=0)
-    if not adds:
-        return picked
-    return layer.emit("Add", [picked, layer.constant([1], "int64")])
+        return int(np.ravel(known)[number])
+    return layer.emit("Gather", [whole(layer, index), layer.constant([number], "int64")], axis=0)
+
+
+def _behind(layer: Layer, start: int | str) -> int | str:
+    """Return the end of a slice of one element: the next place, or the end behind place -1."""
+    if isinstance(start, int):
+        return _MAX if start == -1 else start + 1
+    one, last, beyond = (layer.constant([n], "int64") for n in (1, -1, 2**31 - 1))
+    is_last = layer.emit("Equal", [start, last])
+    return layer.emit("Where", [is_last, beyond, layer.emit("Add", [start, one])])
 
 
 def _broadcast(layer: Layer) -> str:
@@ -235,6 +233,10 @@ def _broadcast(layer: Layer) -> str:
         name = layer.unsqueeze(name, [axis for axis in range(count) if axis not in axes])
     elif mode == "pdpd":
         raise layer.refuse("it broadcasts as PaddlePaddle does")
+    known, (count,) = layer.known(0), layer.sizes(1)
+    is_number = known is not None and known.size == 1 and known.ndim <= (count or 0)
+    if is_number and layer.inputs[0].dtype != "str":
+        return layer.emit("ConstantOfShape", [whole(layer, 1)], value=known.reshape(1))
     return layer.emit("Expand", [name, whole(layer, 1)])
 
 
