@@ -33,6 +33,19 @@ def _two(op: str) -> Rule:
     return rule
 
 
+def _bitwise(op: str) -> Rule:
+    """Return the rule of an operation on the bits of two inputs, which may be truth values."""
+
+    def rule(layer: Layer) -> str:
+        return layer.emit(_of_bits(layer, op), align(layer))
+
+    return rule
+
+
+def _of_bits(layer: Layer, op: str) -> str:
+    return op if layer.inputs[0].dtype == "bool" else f"Bitwise{op}"
+
+
 def align(layer: Layer) -> list[str]:
     """Return the names of two inputs that broadcast as numpy does.
 
@@ -198,17 +211,18 @@ def _same_names(ops: Sequence[str]) -> Table:
 RULES: Table = {
     **_same_names(
         (
-            "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Cos",
+            "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos",
             "Cosh", "Erf", "Exp", "Floor", "IsNaN", "Log", "Mish", "Relu", "Sigmoid", "Sign",
             "Sin", "Sinh", "Sqrt", "Tan", "Tanh", "Identity",
         )
     ),
     "Add": _two("Add"),
-    "BitwiseAnd": _two("BitwiseAnd"),
+    "BitwiseAnd": _bitwise("And"),
+    "BitwiseNot": lambda layer: layer.emit(_of_bits(layer, "Not"), layer.names),
     "BitwiseLeftShift": _shift("LEFT"),
-    "BitwiseOr": _two("BitwiseOr"),
+    "BitwiseOr": _bitwise("Or"),
     "BitwiseRightShift": _shift("RIGHT"),
-    "BitwiseXor": _two("BitwiseXor"),
+    "BitwiseXor": _bitwise("Xor"),
     "Ceiling": same("Ceil"),
     "Clamp": _clamp,
     "Convert": _convert,
