@@ -67,8 +67,11 @@ GRAPHS: dict[str, Any] = {
         {"x": draw(2, 4), "k": whole(-3, 0), "two": whole(-1)}, _LAST,
     ),
     "a float that is no whole number of 64 bits": (
-        [node("Unsqueeze", "k", "two", to="a"), node("Add", "x", "a", to="y")],
-        {"x": draw(2, 1), "k": np.array([-3e38], np.float32), "two": whole(0)}, {"x": ("a", 1)},
+        [
+            node("Shape", "x", to="s"), node("Cast", "s", to="f"),
+            node("Concat", "f", "k", to="y", axis=0),
+        ],
+        {"x": draw(2, 4), "k": np.array([-3e38], np.float32)}, _LAST,
     ),
     "a size of few bits": (
         [node("Shape", "x", to="s"), node("Cast", "s", to="a"), node("Cast", "a", to="y")],
@@ -126,6 +129,9 @@ GRAPHS: dict[str, Any] = {
 }  # fmt: skip
 GRAPHS["a size of few bits"][0][1].attribute.append(helper.make_attribute("to", 2))
 GRAPHS["a size of few bits"][0][2].attribute.append(helper.make_attribute("to", 7))
+GRAPHS["a float that is no whole number of 64 bits"][0][1].attribute.append(
+    helper.make_attribute("to", 1)
+)
 GRAPHS["a range of fractions"][0][2].attribute.append(helper.make_attribute("to", 1))
 
 
