@@ -10,10 +10,13 @@ from typing import Any
 
 import openvino
 
-from pipeline.errors import FormatError, PipelineError
+from pipeline.errors import ConversionError, FormatError, PipelineError
+from pipeline.formats.openvino_xml import read_version
 from pipeline.tf.onnx.onnx_model import Graph, GraphModel
 from pipeline.tf.openvino.translate import Translator, check_operations
 from pipeline.tf.reasons import format_reason
+
+_VERSIONS = (10, 11)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +36,10 @@ def open_model(path: Path) -> openvino.Model:
     """Return the model in a file, as OpenVINO reads it.
 
     Raises:
-        FormatError: It is damaged, or its .bin is not there.
+        FormatError: It is no OpenVINO model, is damaged, or its .bin is not there.
+        ConversionError: It is of another version of the format.
     """
+    _check_version(path)
     weights = path.with_suffix(".bin")
     try:
         return openvino.Core().read_model(path)
@@ -44,6 +49,18 @@ def open_model(path: Path) -> openvino.Model:
             f"OpenVINO cannot read {path.name}{missing}: {format_reason(error, path)}",
             hint=f"put {weights.name} beside {path.name}" if missing else None,
         ) from error
+
+
+def _check_version(path: Path) -> None:
+    version = read_version(path)
+    if version is None:
+        raise FormatError(f"{path.name} is no OpenVINO model: it begins with no <net version=…>")
+    if version not in _VERSIONS:
+        known = " and ".join(map(str, _VERSIONS))
+        raise ConversionError(
+            f"{path.name} is of version {version} of the format; {known} are converted",
+            hint="write it anew with ovc, from the model that it was made of",
+        )
 
 
 def read_openvino(path: Path) -> OpenvinoModel:

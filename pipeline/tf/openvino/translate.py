@@ -135,9 +135,7 @@ class Translator:
         made = (_describe(node.input_value(0), name) for node, name in results)
         return Graph(
             name=model.get_friendly_name(),
-            inputs=tuple(
-                _make_input(node, _describe(node.output(0), name)) for node, name in given
-            ),
+            inputs=tuple(given),
             outputs=tuple(End(name=p.name, dtype=p.dtype, sizes=p.sizes) for p in made),
             nodes=(),
             constants={},
