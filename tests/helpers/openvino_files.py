@@ -69,7 +69,7 @@ def classifier(path: Path, *, small: bool = True) -> Path:
         "labels": "cat big_dog", "scale_values": "58.4 57.1 57.4", "mean_values": "124 117 104",
         "reverse_input_channels": "YES", "resize_type": "standard", "model_name": "Pets",
     }  # fmt: skip
-    return save(path, [named(means, "scores", "other")], [x], info=info, small=small)
+    return save(path, [named(means, "scores", "class scores")], [x], info=info, small=small)
 
 
 def whole_weights(path: Path) -> Path:

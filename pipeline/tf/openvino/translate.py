@@ -11,7 +11,7 @@ from typing import Any
 import openvino
 
 from pipeline.tf.onnx.onnx_model import End, Graph, Node
-from pipeline.tf.openvino.element_types import dtype_name, to_array
+from pipeline.tf.openvino.element_types import HALVES, computed_dtype, onnx_type, to_array
 from pipeline.tf.openvino.layer import VERSION, Body, Layer, Nodes, Port, Sizes
 from pipeline.tf.openvino.operations import find_rule
 from pipeline.tf.unsupported import refuse_operators
@@ -120,7 +120,7 @@ class Translator:
             nodes=tuple(made.nodes),
             constants=made.constants,
             dtypes=made.dtypes,
-            sizes=made.sizes,
+            sizes=made.sizes | {end.name: end.sizes for end in ends if end.sizes is not None},
         )
 
     def make_outline(
@@ -162,6 +162,8 @@ class Translator:
             name = made.new_name(node.get_friendly_name())
             made.constants[name] = array
             dtype = _describe(source, name).dtype
+            if array.dtype.name in HALVES:
+                name, array = _widen(name, made), array.astype(dtype)
             ports[key] = Port(name=name, dtype=dtype, sizes=array.shape, array=array)
         return ports[key]
 
@@ -228,6 +230,20 @@ def _make_input(node: Any, port: Port) -> End:
     return End(name=port.name, dtype=port.dtype, sizes=port.sizes, layout=layout)
 
 
+def _widen(name: str, made: Nodes) -> str:
+    """Write a constant of float16 as float32; return the name of its value."""
+    wide = made.new_name(f"{name}/wide")
+    made.dtypes[wide] = "float32"
+    made.nodes.append(
+        Node(
+            op="Cast", domain="", version=VERSION, name=name, number=len(made.nodes),
+            inputs=(name,), outputs=(wide,), attributes={"to": onnx_type("float32")},
+            written=f'Constant "{name}"',
+        )
+    )  # fmt: skip
+    return wide
+
+
 def _find_places(node: Any) -> tuple[int, int]:
     """Return which input of a loop's body is the number of the turn, and which output goes on."""
     if node.get_type_name() != "Loop":
@@ -242,7 +258,7 @@ def _known(layer: Layer, name: str) -> Any:
         return layer.made.constants[name]
     if layer.op == "Convert" and layer.inputs[0].array is not None:
         array = layer.inputs[0].array
-        target = dtype_name(layer.attribute("destination_type"))
+        target = computed_dtype(layer.attribute("destination_type"))
         if array.size <= _MAX_KNOWN and target and target != "str":
             return array.astype(target)
     return None
@@ -260,7 +276,7 @@ def _describe(output: Any, name: str) -> Port:
     element_type = output.get_element_type().get_type_name()
     return Port(
         name=name,
-        dtype=dtype_name(element_type) or element_type,
+        dtype=computed_dtype(element_type) or element_type,
         sizes=read_sizes(output.get_partial_shape()),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.tf.layout.value import is_float, is_integer
-from pipeline.tf.openvino.element_types import dtype_name, onnx_type
+from pipeline.tf.openvino.element_types import computed_dtype, onnx_type
 from pipeline.tf.openvino.layer import Layer, Rule, Table
 
 BEYOND = "openvino"
@@ -169,7 +169,7 @@ def _is_finite(layer: Layer) -> str:
 def _convert(layer: Layer) -> str:
     """Convert: constants in few bits that only tables know become float32 at once."""
     name = str(layer.attribute("destination_type"))
-    target = dtype_name(name)
+    target = computed_dtype(name)
     if target is None:
         raise layer.refuse(f"TensorFlow.js has no numbers of type {name}")
     array = layer.known(0)
