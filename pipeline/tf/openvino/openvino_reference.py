@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import openvino
+from openvino import opset13
 
 from pipeline.errors import ConversionError
 from pipeline.records.flags import SourceFlags
@@ -24,6 +25,8 @@ _CONFIG = {
     # Layers between FakeQuantize would run on whole numbers, rounded in other places.
     "LP_TRANSFORMS_MODE": "NO",
 }
+_HALVES = (openvino.Type.f16, openvino.Type.bf16)
+_SOURCES = {"Constant", "Parameter"}
 
 
 def run_openvino(
@@ -66,7 +69,7 @@ def compile_model(
     fixed = fixed or Fixed()
     inputs, outputs = name_ends(model)
     try:
-        compiled = openvino.Core().compile_model(model, "CPU", _CONFIG)
+        compiled = openvino.Core().compile_model(widen(model), "CPU", _CONFIG)
     except Exception as error:
         raise ConversionError(
             f"OpenVINO cannot run the model: {format_reason(error, source)}"
@@ -84,6 +87,35 @@ def compile_model(
         return {name: np.array(made[n]) for n, name in enumerate(outputs)}
 
     return run
+
+
+def widen(model: openvino.Model) -> openvino.Model:
+    """Return a model that computes with float32 where the file has float16.
+
+    Of a product of whole numbers and their scales in float16 the CPU rounds some to float16, by
+    what they go into, and others not. Where a part of the model needs float16 it stays as it is.
+    """
+    wide = model.clone()
+    changed = False
+    for node in wide.get_ordered_ops():
+        if node.get_type_name() == "Convert" and node.get_output_element_type(0) in _HALVES:
+            _replace(node, opset13.convert(node.input_value(0), "f32"))
+            changed = True
+        elif node.get_type_name() in _SOURCES and node.get_output_element_type(0) in _HALVES:
+            _replace(node, opset13.convert(node.output(0), "f32"))
+            changed = True
+    try:
+        wide.validate_nodes_and_infer_types()
+    except RuntimeError:
+        return model
+    return wide if changed else model
+
+
+def _replace(node: openvino.Node, other: openvino.Node) -> None:
+    """Have all that reads a node read another one."""
+    for reader in node.output(0).get_target_inputs():
+        if reader.get_node() != other:
+            reader.replace_source_output(other.output(0))
 
 
 def _make_shape_check(model: openvino.Model) -> Callable[[Sequence[Any]], None]:
