@@ -94,6 +94,29 @@ def whole_weights(path: Path) -> Path:
     return save(path, [named(second, "y")], [x])
 
 
+def branches(path: Path) -> Path:
+    """Write a model with a choice between two graphs, sequences, and weights of 8 bits."""
+    x, choice = parameter((1, 4, 8)), parameter((), bool, name="choice")
+    numbers = _NUMBERS.integers(-127, 128, (8, 8)).astype(np.int8)
+    weights = ops.multiply(ops.convert(constant(numbers), "f32"), constant(np.float32(0.02)))
+    made = ops.matmul(ops.relu(x), weights, False, True)  # as it takes them
+    bodies = []
+    for op in (ops.exp, ops.tanh):
+        inner = parameter((1, 4, 8))
+        bodies.append(openvino.Model([ops.result(op(inner))], [inner], "body"))
+    chosen = ops.if_op(choice)
+    chosen.set_then_body(bodies[0])
+    chosen.set_else_body(bodies[1])
+    chosen.set_input(made.output(0), *(body.get_parameters()[0] for body in bodies))
+    taken = chosen.set_output(*(body.get_results()[0] for body in bodies))
+    cut = ops.strided_slice(
+        taken, constant([0, 1, 0]), constant([1, 4, 8]), constant([1, 1, 1]), [1, 0, 1], [1, 0, 1]
+    )
+    best = ops.topk(cut, constant(np.int32(2)), 1, "max", "value")
+    mean = ops.reduce_mean(ops.softmax(best.output(0), 2), constant(np.array([1])))
+    return save(path, [named(mean, "y")], [x, choice], info={"labels": "a b c d e f g h"})
+
+
 def refused(path: Path) -> Path:
     """Write a model of an operation that nothing converts."""
     x = parameter((1, 3, 8, 8))

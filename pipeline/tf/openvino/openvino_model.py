@@ -13,7 +13,7 @@ import openvino
 from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.formats.openvino_xml import read_version
 from pipeline.tf.onnx.onnx_model import Graph, GraphModel
-from pipeline.tf.openvino.translate import Translator, check_operations
+from pipeline.tf.openvino.translate import Translator, check_operations, walk
 from pipeline.tf.reasons import format_reason
 
 _VERSIONS = (10, 11)
@@ -40,15 +40,21 @@ def open_model(path: Path) -> openvino.Model:
         ConversionError: It is of another version of the format.
     """
     _check_version(path)
-    weights = path.with_suffix(".bin")
     try:
-        return openvino.Core().read_model(path)
+        path.read_text(encoding="utf-8")
+        model = openvino.Core().read_model(path)
+        for node in walk(model):
+            node.get_friendly_name()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path.name} is damaged: it is no text in UTF-8 ({error})") from None
     except Exception as error:
+        weights = path.with_suffix(".bin")
         missing = "" if weights.exists() else f"; {weights.name} is not beside it"
         raise FormatError(
             f"OpenVINO cannot read {path.name}{missing}: {format_reason(error, path)}",
             hint=f"put {weights.name} beside {path.name}" if missing else None,
         ) from error
+    return model
 
 
 def _check_version(path: Path) -> None:
