@@ -142,7 +142,7 @@ def choose_boxes(boxes: Value, scores: Value, limit: Any, *, overlap: Any, least
     images, classes = scores.sizes[0], scores.sizes[1]
     if is_known(images) and is_known(classes) and images * classes <= _MAX_UNROLLED:
         made = [
-            _choose(boxes.plain[image], scores.plain[image, kind], number, overlap, least)
+            choose_in_row(boxes.plain[image], scores.plain[image, kind], number, overlap, least)
             for image in range(images)
             for kind in range(classes)
         ]
@@ -162,7 +162,8 @@ def _least(limit: Any, size: Size) -> Any:
     return tf.minimum(limit, materialize(size))
 
 
-def _choose(boxes: Any, scores: Any, limit: Any, overlap: Any, least: Any) -> Any:
+def choose_in_row(boxes: Any, scores: Any, limit: Any, overlap: Any, least: Any) -> Any:
+    """Return the boxes (boxes, 4) that do not overlap better ones; see `choose_boxes`."""
     return tf.raw_ops.NonMaxSuppressionV3(
         boxes=boxes,
         scores=scores,
@@ -181,7 +182,7 @@ def _choose_in_loop(boxes: Value, scores: Value, limit: Any, overlap: Any, least
 
     def choose(row: Any, chosen: Any) -> tuple[Any, Any]:
         own = tf.gather(all_boxes, tf.math.floordiv(row, classes))
-        kept = _choose(own, tf.gather(flat, row), limit, overlap, least)
+        kept = choose_in_row(own, tf.gather(flat, row), limit, overlap, least)
         missing = tf.reshape(tf.stack([0, limit - tf.size(kept)]), [1, 2])
         filled = tf.pad(kept, missing, constant_values=-1)
         return row + 1, tf.tensor_scatter_nd_update(

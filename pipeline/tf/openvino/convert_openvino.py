@@ -17,6 +17,8 @@ from pipeline.tf.openvino.openvino_metadata import (
     read_about,
 )
 from pipeline.tf.openvino.openvino_model import read_openvino
+from pipeline.tf.openvino.states import State
+from pipeline.tf.state_start import list_start
 
 
 def convert_openvino(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
@@ -50,4 +52,9 @@ def convert_openvino(*, source: Path, folder: Path, flags: ConversionFlags) -> C
         labels=labels,
         contracts=find_contracts(model, channels_last=fixed.orders),
         remarks=[*remarks, *describe_aliases(model)] or None,
+        state={state.name: _list_start(state) for state in model.states.values()} or None,
     )
+
+
+def _list_start(state: State) -> list[float] | None:
+    return None if state.start is None else list_start(state.name, state.start)

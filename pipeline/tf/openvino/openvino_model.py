@@ -13,6 +13,7 @@ import openvino
 from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.formats.openvino_xml import read_version
 from pipeline.tf.onnx.onnx_model import Graph, GraphModel
+from pipeline.tf.openvino.states import State, find_states
 from pipeline.tf.openvino.translate import Translator, check_operations, walk
 from pipeline.tf.reasons import format_reason
 
@@ -26,10 +27,12 @@ class OpenvinoModel(GraphModel):
     Attributes:
         model: The model as OpenVINO has it.
         aliases: Other names of inputs and outputs, by the name that the graph has.
+        states: Its variables that change from run to run, by the name that it has for them.
     """
 
     model: Any = field(repr=False)
     aliases: Mapping[str, tuple[str, ...]]
+    states: Mapping[str, State] = field(default_factory=dict)
 
 
 def open_model(path: Path) -> openvino.Model:
@@ -91,29 +94,36 @@ def make_model(model: openvino.Model, name: str) -> OpenvinoModel:
         ConversionError: An operation has no equal.
     """
     inputs, outputs = name_ends(model)
-    translator = Translator(names={*inputs, *outputs})
     try:
         check_operations(model)
-        graph = translator.make_graph(model, inputs=inputs, outputs=outputs)
+        states = find_states(model, {*inputs, *outputs})
+        names = {*inputs, *outputs, *(state.name for state in states.values())}
+        graph = Translator(names=names, states=list(states.values())).make_graph(
+            model, inputs=inputs, outputs=outputs
+        )
     except PipelineError as error:
         raise type(error)(f"{name}: {error.message}", hint=error.hint) from error
-    return _make_model(model, name, graph)
+    kept = {name: state for name, state in states.items() if state.is_assigned}
+    return _make_model(model, name, graph, kept)
 
 
 def make_outline(model: openvino.Model, name: str) -> OpenvinoModel:
     """Return a model with its inputs and outputs alone; arguments as `make_model` has them."""
     inputs, outputs = name_ends(model)
     graph = Translator().make_outline(model, inputs=inputs, outputs=outputs)
-    return _make_model(model, name, graph)
+    return _make_model(model, name, graph, {})
 
 
-def _make_model(model: openvino.Model, name: str, graph: Graph) -> OpenvinoModel:
+def _make_model(
+    model: openvino.Model, name: str, graph: Graph, states: Mapping[str, State]
+) -> OpenvinoModel:
     return OpenvinoModel(
         name=name,
         graph=graph,
         model=model,
         aliases=_find_aliases(model, [each for names in name_ends(model) for each in names]),
         metadata=dict(_flatten(model.get_rt_info())),
+        states=states,
     )
 
 

@@ -15,6 +15,7 @@ from pipeline.tf.layout.value import Order
 from pipeline.tf.onnx.convert_onnx import describe_ends
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
 from pipeline.tf.openvino.openvino_model import name_ends, read_openvino
+from pipeline.tf.openvino.states import find_states, get_states, set_states
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 
@@ -76,6 +77,9 @@ def compile_model(
         ) from error
     dtypes = [end.get_element_type().to_dtype() for end in model.inputs]
     check = _make_shape_check(model)
+    found = find_states(model, {*inputs, *outputs})
+    states = {name: state.name for name, state in found.items() if state.is_assigned}
+    request = compiled.create_infer_request()
 
     def run(given: Mapping[str, Any]) -> dict[str, Any]:
         fed = [
@@ -83,8 +87,13 @@ def compile_model(
             for name, dtype in zip(inputs, dtypes, strict=True)
         ]
         check(fed)
-        made = compiled(fed)
-        return {name: np.array(made[n]) for n, name in enumerate(outputs)}
+        set_states(request, {name: given[own] for name, own in states.items() if own in given})
+        made = request.infer(fed)
+        after = get_states(request)
+        return {
+            **{name: np.array(made[n]) for n, name in enumerate(outputs)},
+            **{own: after[name] for name, own in states.items()},
+        }
 
     return run
 

@@ -8,15 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import openvino
 
 from pipeline.tf.onnx.onnx_model import End, Graph, Node
 from pipeline.tf.openvino.element_types import HALVES, computed_dtype, onnx_type, to_array
 from pipeline.tf.openvino.layer import VERSION, Body, Layer, Nodes, Port, Sizes
 from pipeline.tf.openvino.operations import find_rule
+from pipeline.tf.openvino.states import ASSIGN, READ, State
 from pipeline.tf.unsupported import refuse_operators
 
-_ENDS = {"Parameter", "Constant", "Result"}
+_ENDS = {"Parameter", "Constant", "Result", READ, ASSIGN}
 _LAYOUTS = {"[N,C,H,W]": "nchw", "[N,H,W,C]": "nhwc"}
 _BODIES = {"If": 2, "Loop": 1, "TensorIterator": 1}
 # Constants of as few numbers are known behind a conversion, too.
@@ -36,9 +38,14 @@ def check_operations(model: openvino.Model) -> None:
     """
     places: dict[str, list[str]] = {}
     reasons: dict[str, str] = {}
+    inner = {READ, ASSIGN}
+    outer = {node.get_name() for node in model.get_ordered_ops()}
     for node in walk(model):
         op, opset = node.get_type_name(), node.get_type_info().version_id
         rule = find_rule(op, opset)
+        if op in inner and node.get_name() not in outer:
+            places.setdefault(op, []).append(f'"{node.get_friendly_name()}"')
+            reasons[op] = "a variable is used inside of a branch or loop"
         if op not in _ENDS and isinstance(rule, str):
             places.setdefault(op, []).append(f'"{node.get_friendly_name()}"')
             reasons[op] = rule
@@ -70,9 +77,11 @@ class Translator:
 
     Attributes:
         names: The names of values that are taken, in all graphs.
+        states: The variables of the model.
     """
 
     names: set[str] = field(default_factory=set)
+    states: Sequence[State] = ()
 
     def make_graph(
         self,
@@ -105,6 +114,8 @@ class Translator:
             ports[node.get_name(), 0] = port
             if number not in (outer or {}):
                 ends.append(_make_input(node, port))
+        states = self.states if outer is None else ()
+        ends += self._enter_states(states, made, ports)
         for node in model.get_ordered_ops():
             if node.get_type_name() not in _ENDS:
                 self._write(node, made, ports)
@@ -113,6 +124,7 @@ class Translator:
             self._name_output(port, outputs[number] if outputs else "", made)
             for number, port in enumerate(results)
         ]
+        taken += self._leave_states(states, made, ports)
         return Graph(
             name=model.get_friendly_name(),
             inputs=tuple(ends),
@@ -152,6 +164,43 @@ class Translator:
             )  # fmt: skip
             made.dtypes[name] = port.dtype
         return End(name=name or port.name, dtype=port.dtype, sizes=port.sizes)
+
+    def _enter_states(
+        self, states: Sequence[State], made: Nodes, ports: dict[_Key, Port]
+    ) -> list[End]:
+        """Return the inputs for variables; those that nothing assigns are constants."""
+        ends = []
+        for state in states:
+            kind = state.element_type.get_type_name()
+            dtype, sizes = computed_dtype(kind) or kind, read_sizes(state.shape)
+            array = None
+            if not state.is_assigned:
+                zeros = np.zeros(tuple(state.shape.to_shape()), np.dtype(dtype))
+                array = zeros if state.start is None else np.asarray(state.start, dtype)
+                made.constants[state.name] = array
+            else:
+                ends.append(End(name=state.name, dtype=dtype, sizes=sizes))
+            port = Port(name=state.name, dtype=dtype, sizes=sizes, array=array)
+            ports |= {(name, 0): port for name in state.reads}
+        return ends
+
+    def _leave_states(
+        self, states: Sequence[State], made: Nodes, ports: dict[_Key, Port]
+    ) -> list[End]:
+        """Return the outputs for variables, whose names are those of their inputs.
+
+        They are written last, all at once: what is assigned to one may be another's old value.
+        """
+        changing = [state for state in states if state.is_assigned]
+        values = [self._read(state.assigned, made, ports) for state in changing]
+        aside = [
+            self._name_output(port, made.new_name(f"{state.name}/next"), made)
+            for port, state in zip(values, changing, strict=True)
+        ]
+        return [
+            self._name_output(replace(port, name=end.name), state.name, made)
+            for port, end, state in zip(values, aside, changing, strict=True)
+        ]
 
     def _read(self, source: Any, made: Nodes, ports: dict[_Key, Port]) -> Port:
         """Return the value that an input reads; a constant is written when it is first read."""

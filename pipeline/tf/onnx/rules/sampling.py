@@ -80,9 +80,9 @@ def _align_regions(call: Call) -> Value:
     if not half:
         lengths = [tf.maximum(length, 1.0) for length in lengths]
     images = tf.cast(images, tf.int32)
-    pool = _pool_largest if call.attribute("mode", "avg") == "max" else _pool_means
+    pool = _pool_largest if call.attribute("mode", "avg") == "max" else pool_means
     made = pool(value, images, starts, lengths, [count * samples for count in counts])
-    if pool is _pool_means:
+    if pool is pool_means:
         if samples > 1:
             made = tf.nn.avg_pool2d(made, samples, samples, "VALID")
     elif samples > 1:
@@ -92,7 +92,7 @@ def _align_regions(call: Call) -> Value:
     return wrap(made, value.dtype, order=order, sizes=sizes)
 
 
-def _pool_means(
+def pool_means(
     value: Value, images: Any, starts: Sequence[Any], lengths: Sequence[Any], counts: Sequence[int]
 ) -> Any:
     """Return samples of regions (regions, rows, columns, channels), by CropAndResize.

@@ -35,9 +35,7 @@ def _iterate(layer: Layer) -> list[str]:
         raise layer.refuse("no input says how many turns it has")
     name = layer.names[sliced["input_index"]]
     size = layer.size(name, layer.axis(sliced["axis"], layer.rank(sliced["input_index"])))
-    part = int(sliced["part_size"]) * abs(int(sliced["stride"]))
-    if part != int(sliced["part_size"]):
-        raise layer.refuse("it skips parts")
+    part = int(sliced["part_size"])
     turns = layer.squeeze(size, [0])
     if part != 1:
         turns = layer.emit("Div", [turns, layer.constant(part, "int64")])
@@ -64,6 +62,8 @@ def _emit_loop(layer: Layer, body: Body, turns: str, goes_on: str) -> list[str]:
     _enter(inner, layer, body, number)
     collected = [each for each in body.taken if _is(each, "Concat")]
     last = [each for each in body.taken if _is(each, "Body")]
+    if any(int(each["iteration"]) != -1 for each in last):
+        raise layer.refuse("it returns a value of a turn other than the last")
     states = [each["body_value_index"] for each in merged]
     # A value of the last turn that is no state becomes one, which starts as anything.
     extra = [each for each in last if each["body_value_index"] not in states]
@@ -101,7 +101,7 @@ def _enter(inner: Layer, layer: Layer, body: Body, number: str) -> None:
             continue
         source = layer.names[each["input_index"]]
         axis = layer.axis(each["axis"], layer.rank(each["input_index"]))
-        part = int(each["part_size"])
+        part = _check_range(layer, each, layer.sizes(each["input_index"])[axis])
         begin = number
         if part != 1:
             begin = inner.emit("Mul", [number, inner.constant(part, "int64")])
@@ -116,6 +116,21 @@ def _enter(inner: Layer, layer: Layer, body: Body, number: str) -> None:
             stop = inner.emit("Add", [start, inner.constant([part], "int64")])
             taken = inner.emit("Slice", [source, start, stop, inner.constant([axis], "int64")])
         _rename(inner, taken, body.names[each["body_parameter_index"]])
+
+
+def _check_range(layer: Layer, each: Mapping[str, Any], size: int | None) -> int:
+    """Return the length of the parts that an axis is cut into, or put together from.
+
+    Raises:
+        ConversionError: They are not the whole axis, one behind the other.
+    """
+    stride, part = int(each["stride"]), int(each["part_size"])
+    ends = [int(each["start"]), int(each["end"])]
+    first, last = ends if stride > 0 else ends[::-1]
+    is_whole = first == 0 and last in (-1, None if size is None else size - 1)
+    if abs(stride) != part or not is_whole:
+        raise layer.refuse("its turns take or make parts of an axis, and not the whole of it")
+    return part
 
 
 def _rename(inner: Layer, name: str, wanted: str) -> None:
@@ -136,8 +151,9 @@ def _goes_on(inner: Layer, body: Body, condition: str) -> End:
 
 def _collect(layer: Layer, body: Body, each: Mapping[str, Any]) -> End:
     """Return the output of a body that is collected, whose parts lie one behind the other."""
-    if abs(int(each["stride"])) != int(each["part_size"]):
-        raise layer.refuse("it leaves gaps between what it collects")
+    sizes = layer.outputs[int(each["output_index"])].sizes
+    axis = int(each["axis"])
+    _check_range(layer, each, sizes[axis] if sizes and -len(sizes) <= axis < len(sizes) else None)
     return body.graph.outputs[int(each["body_value_index"])]
 
 

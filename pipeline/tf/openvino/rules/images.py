@@ -7,6 +7,8 @@ from pipeline.tf.openvino.rules.layers import window_attributes
 from pipeline.tf.openvino.rules.shapes import slice_axes, vector, whole
 
 _MODES = {"nearest": "nearest", "linear": "linear", "linear_onnx": "linear", "cubic": "cubic"}
+# As the library Pillow resizes: a smaller picture has means of more pixels.
+_PILLOW = {"bilinear_pillow": "linear", "bicubic_pillow": "cubic"}
 
 
 def _interpolate(layer: Layer) -> str:
@@ -14,7 +16,7 @@ def _interpolate(layer: Layer) -> str:
     if layer.opset == "opset1":
         return _interpolate_first(layer)
     mode = str(layer.attribute("mode")).lower()
-    if mode not in _MODES:
+    if mode not in {**_MODES, **_PILLOW}:
         raise layer.refuse(f"its mode is {mode}")
     name = _pad(layer, layer.names[0])
     by_scales = str(layer.attribute("shape_calculation_mode")).lower() == "scales"
@@ -23,7 +25,7 @@ def _interpolate(layer: Layer) -> str:
     axes = layer.numbers(place, "axes") if layer.has(place) else list(range(layer.rank()))
     axes = [layer.axis(axis) for axis in axes]
     attributes: dict[str, Any] = {
-        "mode": _MODES[mode],
+        "mode": _MODES.get(mode, mode),
         "coordinate_transformation_mode": str(
             layer.attribute("coordinate_transformation_mode", "half_pixel")
         ).lower(),
@@ -31,6 +33,11 @@ def _interpolate(layer: Layer) -> str:
         "cubic_coeff_a": float(layer.attribute("cube_coeff", -0.75)),
         "antialias": int(bool(layer.attribute("antialias", False)) and mode == "linear"),
     }
+    if mode in _PILLOW:
+        attributes |= {
+            "mode": _PILLOW[mode], "coordinate_transformation_mode": "half_pixel",
+            "antialias": 1, "exclude_outside": 1,
+        }  # fmt: skip
     if by_scales:
         return _resize(layer, name, axes, (layer.names[at], ""), attributes)
     return _resize(layer, name, axes, ("", whole(layer, at)), attributes)

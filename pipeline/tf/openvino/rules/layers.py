@@ -128,13 +128,16 @@ def _matmul(layer: Layer) -> str:
 
 
 def _pool_max(layer: Layer) -> list[str]:
-    if layer.attribute("axis", 0) and layer.reads(1) and len(layer.outputs) > 1:
-        raise layer.refuse("its indices count from an axis other than the first")
     attributes = {**window_attributes(layer), **_pool_attributes(layer)}
     if len(layer.outputs) == 1 or not layer.reads(1):
         made = layer.emit("MaxPool", layer.names, **attributes)
         return [made, *([made] if len(layer.outputs) > 1 else [])]
     made, indices = layer.emit_many("MaxPool", layer.names, 2, **attributes)
+    axis = layer.axis(int(layer.attribute("axis", 0)))
+    if axis:
+        inner = layer.emit("Shape", layer.names, start=axis)
+        count = layer.emit("ReduceProd", [inner, layer.constant([0], "int64")], keepdims=1)
+        indices = layer.emit("Mod", [indices, count])
     if layer.outputs[1].dtype != "int64":
         indices = layer.cast(indices, layer.outputs[1].dtype)
     return [made, indices]
@@ -254,13 +257,30 @@ def _normalize_norm(layer: Layer) -> str:
 def _normalize_neighbours(layer: Layer) -> str:
     """LRN over channels; over other axes it is computed from a sum of shifted squares."""
     axes = [layer.axis(axis) for axis in layer.numbers(1, "axes")] if layer.has(1) else [1]
-    if axes != [1]:
-        raise layer.refuse("it normalizes over axes other than that of the channels")
-    attributes: dict[str, Any] = {
-        name: float(layer.attribute(name)) for name in ("alpha", "beta", "bias")
-    }
+    alpha, beta, bias = (float(layer.attribute(name)) for name in ("alpha", "beta", "bias"))
     size = int(layer.attribute("size"))
-    return layer.emit("LRN", layer.names[:1], size=size, **attributes)
+    if bias != int(bias):
+        raise layer.refuse(f"its bias is {bias}, which OpenVINO cuts to a whole number on the CPU")
+    if axes == [1] and size % 2:
+        return layer.emit("LRN", layer.names[:1], size=size, alpha=alpha, beta=beta, bias=bias)
+    name = layer.names[0]
+    if axes not in ([1], list(range(2, layer.rank()))):
+        raise layer.refuse("it normalizes over axes other than the channels, or all behind them")
+    reach = (size - 1) // 2
+    windows = [2 * reach + 1 if axis in axes else 1 for axis in range(1, layer.rank())]
+    pads = [reach if axis in axes else 0 for axis in range(1, layer.rank())]
+    # Channels are an axis of space for the pool where it goes over them.
+    added = [1] if axes == [1] else []
+    windows, pads = (each if added else each[1:] for each in (windows, pads))
+    square = layer.unsqueeze(layer.emit("Mul", [name, name]), added)
+    mean = layer.emit(
+        "AveragePool", [square], kernel_shape=tuple(windows), pads=(*pads, *pads),
+        strides=(1,) * len(windows), count_include_pad=1,
+    )  # fmt: skip
+    share = alpha * ((2 * reach + 1) / size) ** len(axes)
+    scaled = layer.emit("Mul", [layer.squeeze(mean, added), layer.number(share)])
+    base = layer.emit("Add", [scaled, layer.number(bias)])
+    return layer.emit("Div", [name, layer.emit("Pow", [base, layer.number(beta)])])
 
 
 def _normalize_response(layer: Layer) -> str:
