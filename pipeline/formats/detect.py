@@ -135,6 +135,15 @@ def find_models(folder: Path) -> list[Path]:
         each.opened_by(path): None
         for path in sorted(folder.rglob("*"))
         for each in FORMATS
-        if path.name in each.names or path.name.lower().endswith(each.suffixes)
+        if _is_named_as(path, each)
     }
     return [path for path in found if not any(parent in found for parent in path.parents)]
+
+
+def _is_named_as(path: Path, found: Format) -> bool:
+    """Return whether a file's name is one of a format; where it may be another's, its content."""
+    if path.name in found.names or path.name.lower().endswith(found.suffixes):
+        return True
+    # Of formats with names of their own, other files are parts.
+    is_shared = not found.names and path.name.lower().endswith(found.shared_suffixes)
+    return is_shared and found.looks_like is not None and found.looks_like(ModelFiles(path=path))
