@@ -1,4 +1,4 @@
-"""Mutations: files with random faults, of their bytes, of their JSON, of their text.
+"""Mutations: files with random faults, of their bytes, of their JSON or XML, of their text.
 
 Each takes a `random.Random`, so that a seed says which file comes out. None opens a file.
 """
@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import random
+import re
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,16 @@ _TOKENS = (
     b"\xc2\x85", b"\xe2\x80\xae", b"[", b"{", b"'", b'"', b"#", b"$(x)", b"`", b"\\", b"=", b"~",
     b"1e999", b"0x", b"0o8", b"-.inf", b".nan", b"9" * 5000, b"null", b"yes", b"--", b"\n",
 )  # fmt: skip
+_VALUES = (
+    b"", b"0", b"1", b"-1", b"-7", b"2147483648", b"18446744073709551615", b"1e999", b"nan",
+    b"1,,2", b"99999999999,99999999999,9", b"?", b"..5", b"f16", b"i4", b"string", b"dynamic",
+    b"NOSUCH", b"opset99", b"&lt;", b"&bomb;", b"x" * 5000, b"\xff\xfe", b"../x",
+    b"Result", b"If", b"Loop", b"Const", b"Parameter", b"Reshape", b"Convolution", b"true",
+)  # fmt: skip
+_VALUE = re.compile(rb'"[^"<]*"')
+_ELEMENT = re.compile(
+    rb"<(layer|edge|port|dim|data)\b[^<>]*/>|<(layer|dim|port)\b.*?</\2>", re.DOTALL
+)
 _NEST = 20_000
 _CHUNK = 600
 
@@ -105,6 +116,25 @@ def _mutate_value(root: list[Any], random_: random.Random) -> None:
             del holder[key]
         case _:
             holder[key] = random_.choice(([holder[key]], {"a": holder[key]}, str(holder[key])))
+
+
+def mutate_xml(content: bytes, random_: random.Random) -> bytes:
+    """Return an XML text with values of attributes replaced, or elements moved or repeated."""
+    if random_.random() < 0.2:  # noqa: PLR2004  # one in five
+        return mutate_bytes(content, random_)
+    for _ in range(random_.randint(1, 3)):
+        found = list(_ELEMENT.finditer(content) if random_.random() < 0.3 else ())  # noqa: PLR2004  # some
+        found = found or list(_VALUE.finditer(content))
+        if not found:
+            break
+        one, other = random_.choice(found), random_.choice(found)
+        new = other[0]
+        if one.re is _VALUE and random_.random() < 0.6:  # noqa: PLR2004  # most of them
+            new = b'"%s"' % random_.choice(_VALUES)
+        elif one.re is _ELEMENT:
+            new = random_.choice((b"", one[0] * 2, other[0]))
+        content = content[: one.start()] + new + content[one.end() :]
+    return content
 
 
 def in_zip(member: str, mutation: Mutation) -> Mutation:

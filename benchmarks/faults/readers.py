@@ -28,7 +28,7 @@ from fuzzed_archives import mutate as mutate_archive
 from graph_models import write_graph_model
 from layers_models import write_layers_model
 from loopback import Server, serve
-from mutate import Mutation, any_of, in_zip, mutate_bytes, mutate_json, mutate_text
+from mutate import Mutation, any_of, in_zip, mutate_bytes, mutate_json, mutate_text, mutate_xml
 from our_records import (
     BUILD_RECORDS,
     MODEL_RECORDS,
@@ -372,6 +372,21 @@ def _frozen_graph() -> Files:
     return {"graph.pb": graph.SerializeToString()}
 
 
+def _write_openvino(folder: Path) -> None:
+    import openvino_files
+
+    openvino_files.branches(folder / "m.xml")
+
+
+def _read_openvino(folder: Path) -> None:
+    """Go all the way of a model but for running it."""
+    from pipeline.tf.openvino.openvino_summary import summarize_openvino
+
+    found = summarize_openvino(source=folder / "m.xml")
+    for remark in found["remarks"]:
+        assert "Traceback" not in remark
+
+
 def _read_keras(folder: Path) -> None:
     from pipeline.tf.keras.keras_source import load_keras_model
 
@@ -463,6 +478,11 @@ KINDS: dict[str, Kind] = {
 }
 
 IN_TENSORFLOW: dict[str, Kind] = {
+    "OpenVINO": Kind(
+        whole=_written(_write_openvino),
+        mutated={"m.xml": mutate_xml, "m.bin": mutate_bytes},
+        read=_read_openvino,
+    ),
     "saved_model.pb": Kind(
         whole=_saved_model, mutated={"saved_model.pb": mutate_bytes}, read=_read_saved_model
     ),

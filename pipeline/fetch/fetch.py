@@ -28,7 +28,7 @@ from pipeline.fetch.expiry import sweep
 from pipeline.fetch.http.credentials import hide_values
 from pipeline.fetch.http.deadline import Deadline
 from pipeline.fetch.request import Delivery, Request
-from pipeline.formats.onnx_wire import list_data_files
+from pipeline.formats.data_files import list_data_files
 
 # A new kind of source is one module and one line.
 _KINDS: Mapping[Kind, str] = {

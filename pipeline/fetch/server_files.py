@@ -16,7 +16,7 @@ def deliver_file(
 ) -> Delivery:
     """Put a file into the request's folder, and the files beside it that it names.
 
-    These are the shards of a model.json, and the data of an ONNX model.
+    These are the shards of a model.json, and the data of an ONNX or OpenVINO model.
 
     Args:
         request: The request for the model.

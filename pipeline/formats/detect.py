@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.errors import FormatError
 from pipeline.formats.format import Format
 from pipeline.formats.model_files import ModelFiles
+from pipeline.formats.strangers import recognize
 from pipeline.formats.table import EXPECTED, FORMATS, INPUT_FORMATS, find_format
 from pipeline.text.suggest import join_words
 
@@ -33,7 +34,10 @@ def detect_format(
         FormatError: The files have no known format, or not the format that is asked for.
     """
     files = ModelFiles(path=path)
-    found = _find_formats(files)
+    found = _find_by_content(files)
+    if not found:
+        _refuse_stranger(files, name)
+        found = _find_by_name(files)
     if asked is not None and _can_be_read_as(find_format(asked), found, files):
         return asked
     if not found:
@@ -78,13 +82,24 @@ _BY_FILE_NAME = _invert({each.name: each.names for each in _INPUTS})
 _BY_END = _invert({each.name: each.suffixes + each.shared_suffixes for each in _INPUTS})
 
 
-def _find_formats(files: ModelFiles) -> list[Format]:
-    """Return the formats that the content shows; without any, the format that the name says."""
-    found = [each for each in FORMATS if each.looks_like is not None and each.looks_like(files)]
-    if found or files.is_folder:
-        return found
+def _find_by_content(files: ModelFiles) -> list[Format]:
+    """Return the formats that the content shows."""
+    return [each for each in FORMATS if each.looks_like is not None and each.looks_like(files)]
+
+
+def _find_by_name(files: ModelFiles) -> list[Format]:
+    """Return the format that the name of a file says."""
+    if files.is_folder:
+        return []
     name = files.path.name.lower()
     return [each for each in FORMATS if name.endswith(each.suffixes)]
+
+
+def _refuse_stranger(files: ModelFiles, name: str) -> None:
+    """Raise a FormatError for a file that is known to be no model."""
+    stranger = recognize(files)
+    if stranger is not None:
+        raise FormatError(f"{name} is {stranger.what}", hint=stranger.hint)
 
 
 def _can_be_read_as(asked: Format, found: list[Format], files: ModelFiles) -> bool:
@@ -120,6 +135,15 @@ def find_models(folder: Path) -> list[Path]:
         each.opened_by(path): None
         for path in sorted(folder.rglob("*"))
         for each in FORMATS
-        if path.name in each.names or path.name.lower().endswith(each.suffixes)
+        if _is_named_as(path, each)
     }
     return [path for path in found if not any(parent in found for parent in path.parents)]
+
+
+def _is_named_as(path: Path, found: Format) -> bool:
+    """Return whether a file's name is one of a format; where it may be another's, its content."""
+    if path.name in found.names or path.name.lower().endswith(found.suffixes):
+        return True
+    # Of formats with names of their own, other files are parts.
+    is_shared = not found.names and path.name.lower().endswith(found.shared_suffixes)
+    return is_shared and found.looks_like is not None and found.looks_like(ModelFiles(path=path))

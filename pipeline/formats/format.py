@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from pipeline.disk.versions import installed_version
+from pipeline.errors import SetupError
 from pipeline.formats.model_files import ModelFiles
 
 OutputFormat = Literal["tfjs_graph_model", "tfjs_layers_model"]
@@ -93,6 +95,8 @@ class Format:
         also_reads: Names of formats whose files `input_format:` can declare to be of this one.
         opened_by: Returns the path that the format's own runtime opens, from the path of the
             source: "m" for the SavedModel "m/saved_model.pb".
+        extra: The distribution that reads the files, where only the extra of the same name
+            installs it; None for a format that the base can read.
     """
 
     name: str
@@ -105,6 +109,19 @@ class Format:
     looks_like: Callable[[ModelFiles], bool] | None = None
     also_reads: tuple[str, ...] = ()
     opened_by: Callable[[Path], Path] = open_itself
+    extra: str | None = None
+
+    def require_reader(self) -> None:
+        """Raise if the package that reads the files is not installed.
+
+        Raises:
+            SetupError: The message names it, the hint the extra.
+        """
+        if self.extra is not None and installed_version(self.extra) is None:
+            raise SetupError(
+                f"{self.expected} needs {self.extra}, which is not installed",
+                hint=f'pip install "tfjs-zoo[{self.extra}]"',
+            )
 
     @property
     def default_output(self) -> OutputFormat:

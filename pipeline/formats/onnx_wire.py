@@ -8,7 +8,7 @@ https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 import contextlib
 import mmap
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 SUFFIX = ".onnx"
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -39,13 +39,11 @@ class _DamagedError(Exception):
     """A field goes on behind the end, or is of no known kind."""
 
 
-def list_data_files(path: Path) -> list[str]:
+def list_locations(path: Path) -> list[str]:
     """Return the paths of the files beside a model that have its data, as the model names them.
 
-    Files of other names have none, and a damaged file those that are found before the damage.
+    A damaged file has those that are found before the damage. It must not be empty.
     """
-    if not path.name.lower().endswith(SUFFIX) or not path.stat().st_size:
-        return []
     found: dict[str, None] = {}
     with (
         path.open("rb") as file,
@@ -55,15 +53,6 @@ def list_data_files(path: Path) -> list[str]:
         for location in _walk(content, 0, len(content), "model", 0):
             found[location] = None
     return list(found)
-
-
-def find_data_files(path: Path) -> list[Path]:
-    """Return the files with the data of a model that lie below its folder, and are no links."""
-    named = [PurePosixPath(name) for name in list_data_files(path)]
-    inner = [
-        path.parent / name for name in named if not name.is_absolute() and ".." not in name.parts
-    ]
-    return [each for each in inner if each.is_file() and not each.is_symlink()]
 
 
 def _walk(content: Bytes, start: int, end: int, message: str, depth: int) -> Iterator[str]:

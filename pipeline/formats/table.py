@@ -12,6 +12,7 @@ from pipeline.formats.frozen_graph import FROZEN_GRAPH
 from pipeline.formats.keras_h5 import KERAS_H5
 from pipeline.formats.keras_zip import KERAS_ZIP
 from pipeline.formats.onnx import ONNX
+from pipeline.formats.openvino import OPENVINO
 from pipeline.formats.saved_model import KERAS_SAVED_MODEL, TF_HUB, TF_SAVED_MODEL
 from pipeline.formats.tfjs_graph import TFJS_GRAPH
 from pipeline.formats.tfjs_layers import TFJS_LAYERS
@@ -29,6 +30,7 @@ FORMATS: tuple[Format, ...] = (
     TFJS_GRAPH,
     TFLITE,
     ONNX,
+    OPENVINO,
 )
 """All formats, in the order in which messages list them. Files that look like several are of
 the first."""

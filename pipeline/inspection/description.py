@@ -10,7 +10,7 @@ Then, as far as the format says it:
 
 - `producer`: `generatedBy` and `convertedBy`, as the file says them
 - `opsets`: of an ONNX model the version of each domain of operators; `metadata`, the texts that it
-  has by key, long ones cut
+  or one of OpenVINO has by key, long ones cut
 - `repairs`: parts that a model.json lacked, completed from its graph
 - `tags`, `signatures`, `signatureKey`: of a SavedModel; each signature with its `tags`,
   `inputs`, `outputs`, `multiplyAdds` and `shapes`. Those keys of the model itself are those of
@@ -19,8 +19,8 @@ Then, as far as the format says it:
   takes and returns), `shape` (-1 for an unknown size, null for an unknown number of axes),
   `sizeNames` (of an ONNX model, where its unknown sizes have names), and of outputs `proof`, as in
   signature.json
-- `contracts`: of a model of TensorFlow.js, TensorFlow Lite or ONNX, what its files say of each
-  input (docs/inputs.md); `unstated`, the inputs whose range they do not say
+- `contracts`: of a model of TensorFlow.js, TensorFlow Lite, ONNX or OpenVINO, what its files say of
+  each input (docs/inputs.md); `unstated`, the inputs whose range they do not say
 - `ends`: tensors of the graph that could be fed (`inputs`) and that nobody reads (`outputs`)
 - `requiresAsync`, `asyncOps`: whether `executeAsync()` is needed, and for which ops
 - `parameters`: floating-point values in weights; of a SavedModel those that its signatures

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pipeline.disk.files import total_size
 from pipeline.errors import FormatError
+from pipeline.formats.data_files import find_data_files
 from pipeline.formats.detect import detect_format
 from pipeline.formats.model_files import ModelFiles
-from pipeline.formats.onnx_wire import find_data_files
 from pipeline.formats.table import find_format
 from pipeline.inspection.description import Description, Tried
 from pipeline.inspection.models_inside import list_models
@@ -21,7 +21,7 @@ from pipeline.records.shape import Shape
 
 CATALOG = "zoo_catalog"
 COLLECTION = "collection"
-_OWN_SIZES = {"onnx", "tflite", "tfjs_layers_model"}
+_OWN_SIZES = {"onnx", "openvino", "tflite", "tfjs_layers_model"}
 
 Trial = Callable[[Path], Tried]
 
@@ -97,7 +97,7 @@ def _describe(
 
             folder = path.parent if path.name == "saved_model.pb" else path
             return inspect_saved_model(folder, shapes=shapes, announce=announce)
-        case "tflite" | "onnx" as found if not tuple(_find_faults(path, found)):
+        case "tflite" | "onnx" | "openvino" as found if not tuple(_find_faults(path, found)):
             from pipeline.inspection.inspect_summary import inspect_summary  # noqa: PLC0415  # only for these formats
 
             return inspect_summary(path, found, announce=announce)
@@ -144,7 +144,7 @@ def _load_catalog(path: Path) -> Description | None:
 
 
 def _measure(path: Path) -> int:
-    """Return the bytes of a model's files: a model.json with its shards, ONNX with its data."""
+    """Return the bytes of a model's files: a model.json with its shards, others with their data."""
     if path.name == "saved_model.pb":
         return total_size(path.parent)
     if path.suffix != ".json" or path.is_dir():

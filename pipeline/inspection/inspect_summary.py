@@ -1,4 +1,4 @@
-"""TensorFlow Lite and ONNX files: their description, from the summary of a child process.
+"""TensorFlow Lite, ONNX and OpenVINO files: their description, from the summary of a child process.
 
 It has TensorFlow, reads the file, and returns plain values.
 """
@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.formats.onnx_wire import find_data_files
+from pipeline.formats.data_files import find_data_files
+from pipeline.formats.table import find_format
 from pipeline.inspection.description import (
     DescribedSignature,
     Description,
@@ -33,6 +34,7 @@ _JS_BYTES = 4
 _MODULES = {
     "tflite": ("pipeline.tf.tflite.summary", "summarize_tflite"),
     "onnx": ("pipeline.tf.onnx.summary", "summarize_onnx"),
+    "openvino": ("pipeline.tf.openvino.openvino_summary", "summarize_openvino"),
 }
 """The module and the function that summarize a file, by format."""
 
@@ -44,13 +46,15 @@ def inspect_summary(
 
     Args:
         path: The file.
-        model_format: Its format: "tflite" or "onnx".
+        model_format: Its format: "tflite", "onnx" or "openvino".
         announce: Called with a sentence before TensorFlow starts, which takes seconds.
 
     Raises:
         FormatError: It is damaged.
+        SetupError: The package that reads it is not installed.
         WorkerError: TensorFlow cannot be started here.
     """
+    find_format(model_format).require_reader()
     summary = _summarize(path, model_format, announce)
     signatures = {
         key: _describe_signature(signature) for key, signature in summary["signatures"].items()

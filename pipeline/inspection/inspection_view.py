@@ -51,7 +51,8 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
     if not model.supported and not model.faults:
         lines += _field(
             "",
-            "`inspect` reads models of TensorFlow.js, TensorFlow Lite and ONNX, and SavedModels",
+            "`inspect` reads models of TensorFlow.js, TensorFlow Lite, ONNX and OpenVINO, and "
+            "SavedModels",
             width,
             "warn",
         )
@@ -78,7 +79,7 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
 
 
 def _stated(model: Description, width: int | None) -> list[Line]:
-    """Return what an ONNX file says of itself: versions of operators, and texts by key."""
+    """Return what a file of ONNX or OpenVINO says of itself: versions, and texts by key."""
     opsets = (f"{domain} {version}" for domain, version in (model.opsets or {}).items())
     lines = _field("opsets", ", ".join(opsets), width)
     for number, (key, value) in enumerate(model.metadata.items()):

@@ -143,6 +143,7 @@ def _convert(
     """Write the base of a model, along the route from its format; return its source's record."""
     route = ROUTES[source_format, output_format]
     work.uses(*route.tools)
+    find_format(source_format).require_reader()
     source = model_path(path, source_format)
     flags = work.parameters.flags
     if route.needs_tensorflow:

@@ -18,6 +18,7 @@ from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 from pipeline.errors import ConversionError, PipelineError
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
+from pipeline.tf.guarded_fusions import guard_fusions
 from pipeline.tf.lower.grouped import split_groups
 from pipeline.tf.lower.lowering import lower_graph
 from pipeline.tf.narrow_constants import narrow_constants
@@ -79,13 +80,14 @@ def _convert(
     """Lower, optimize, check and write a frozen graph under the converter's own names."""
     graph, repairs = _lower(frozen.graph, signature)
     # The converter's own check also refuses ops that the optimizer removes, and names no scopes.
-    graph_def = converter.optimize_graph(
-        graph,
-        signature,
-        skip_op_check=True,
-        strip_debug_ops=flags.strip_debug_ops,
-        experiments=flags.experiments,
-    )
+    with guard_fusions(keep=_ends(signature)):
+        graph_def = converter.optimize_graph(
+            graph,
+            signature,
+            skip_op_check=True,
+            strip_debug_ops=flags.strip_debug_ops,
+            experiments=flags.experiments,
+        )
     _forget_marks(graph_def)
     constants = {node.name for node in graph_def.node if node.op == "Const"}
     initializer = lower_initializer(frozen, source=source, taken=constants)

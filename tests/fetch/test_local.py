@@ -270,6 +270,30 @@ def test_missing_data_of_an_onnx_model_are_named(tmp_path: Path) -> None:
         fetch(tmp_path, "n/n.onnx")
 
 
+OPENVINO = b'<?xml version="1.0"?><net name="m" version="11"><layer type="Const"/></net>'
+
+
+@pytest.mark.parametrize("source", ["m/m.xml", "m.zip#m/m.xml"])
+def test_an_openvino_model_brings_its_constants(tmp_path: Path, source: str) -> None:
+    write(tmp_path, {"m/m.xml": OPENVINO, "m/m.bin": b"abcd", "m/other.bin": b""})
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.write(tmp_path / "m/m.xml", "m/m.xml")
+        archive.write(tmp_path / "m/m.bin", "m/m.bin")
+
+    assert fetch(tmp_path, source).entry == "m.xml"
+    assert names_in(tmp_path / "out") == {"m.xml", "m.bin"}
+    state = source_state(parse_source("m/m.xml"), root=tmp_path)
+    assert state is not None
+    assert set(state) == {"m.xml", "m.bin"}
+
+
+def test_missing_constants_of_an_openvino_model_are_named(tmp_path: Path) -> None:
+    write(tmp_path, {"n/n.xml": OPENVINO, "n/n.bi": b"a"})
+
+    with pytest.raises(FetchError, match=r"n\.xml: has data in 'n\.bin', which is not.*'n\.bi'"):
+        fetch(tmp_path, "n/n.xml")
+
+
 def test_state_of_a_folder_tells_of_every_change(tmp_path: Path) -> None:
     write(tmp_path, {"m/saved_model.pb": b"graph", "m/variables/x": b"x"})
     source = parse_source("m")

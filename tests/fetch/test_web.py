@@ -43,6 +43,15 @@ def test_an_onnx_model_brings_the_files_that_have_its_data(server: Server, zoo: 
     assert zoo.files() == {"m.onnx": content, "m.data": b"a", "more/b.bin": b"b"}
 
 
+def test_an_openvino_model_brings_its_constants(server: Server, zoo: Zoo) -> None:
+    content = b'<net name="m" version="10"><layer type="Const"/></net>'
+    url = server.put("/m/m.xml", content)
+    server.put("/m/m.bin", b"abcd")
+
+    assert zoo.fetch(url).entry == "m.xml"
+    assert zoo.files() == {"m.xml": content, "m.bin": b"abcd"}
+
+
 def test_data_of_an_onnx_model_outside_are_refused(server: Server, zoo: Zoo) -> None:
     url = server.put("/m/m.onnx", onnx_model("../secret.bin"))
 

@@ -8,7 +8,8 @@ import onnx_files
 import pytest
 from onnx import TensorProto, helper
 
-from pipeline.formats.onnx_wire import begins_like_model, list_data_files
+from pipeline.formats.data_files import list_data_files
+from pipeline.formats.onnx_wire import begins_like_model
 
 
 def test_data_are_found_wherever_a_model_may_have_them(tmp_path: Path) -> None:

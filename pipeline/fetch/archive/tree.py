@@ -11,7 +11,7 @@ from pipeline.disk.files import link_or_copy
 from pipeline.errors import FetchError, MissingPathError, UntrustedSourceError
 from pipeline.fetch.archive.content import HEAD_BYTES, check_head
 from pipeline.fetch.archive.inner_paths import find_near, is_inner_path, name_file, shorten
-from pipeline.formats.onnx_wire import list_data_files
+from pipeline.formats.data_files import list_data_files
 from pipeline.text.suggest import did_you_mean
 
 MAX_FILES = 200_000
@@ -140,7 +140,7 @@ def select_files(tree: Tree, inside: str, *, shown: str) -> Selection:
 
     A .json with a weight manifest brings the shards that it names. A folder brings all files
     below it, unless it has a model.json and no SavedModel. Any other file comes alone;
-    `select_data` finds those beside an ONNX model.
+    `select_data` finds those that lie beside it with its data.
 
     Args:
         tree: The tree that has the model.
@@ -192,7 +192,7 @@ def parse_shards(content: bytes, *, shown: str) -> list[str]:
 
 
 def list_data(path: Path, *, shown: str) -> list[str]:
-    """Return the paths of the files that lie beside an ONNX model and have its data.
+    """Return the paths of the files that lie beside a model and have its data.
 
     They are relative to its folder, each path once. Any other file has none.
 
@@ -244,7 +244,7 @@ def _select_file(tree: Tree, path: str, *, shown: str) -> Selection:
 
 
 def select_data(tree: Tree, entry: str, path: Path, *, shown: str) -> Mapping[str, str]:
-    """Return the path in the tree of each file with data of an ONNX model, by its path beside it.
+    """Return the path in the tree of each file with data of a model, by its path beside it.
 
     Args:
         tree: The tree that has the model.

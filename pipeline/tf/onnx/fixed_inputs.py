@@ -79,7 +79,8 @@ def _put_channels_last(end: End) -> dict[str, Order]:
     sizes = end.sizes or ()
     if has_channels_in_front(end):
         return {end.name: channels_last(len(sizes))}
-    if len(sizes) == _NDIM_IMAGE and isinstance(sizes[3], int) and sizes[3] not in _CHANNELS:
+    is_last = len(sizes) == _NDIM_IMAGE and (end.layout == "nhwc" or sizes[3] in _CHANNELS)
+    if len(sizes) == _NDIM_IMAGE and isinstance(sizes[3], int) and not is_last:
         raise ManifestError(
             f"inputs.{end.name}.layout: found nhwc for [{_list(sizes)}]; expected it of pictures, "
             "with 1, 3 or 4 channels on the second axis or on the last"
@@ -92,8 +93,13 @@ def _list(sizes: Iterable[int | str | None]) -> str:
 
 
 def has_channels_in_front(end: End) -> bool:
-    """Return whether an input has the shape of a picture whose channels are its second axis."""
+    """Return whether an input is a picture whose channels are its second axis.
+
+    Its shape tells it, where the file states no layout.
+    """
     sizes = end.sizes or ()
+    if len(sizes) == _NDIM_IMAGE and end.layout is not None:
+        return end.layout == "nchw"
     return (
         len(sizes) == _NDIM_IMAGE
         and sizes[1] in _CHANNELS

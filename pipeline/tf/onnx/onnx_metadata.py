@@ -12,12 +12,12 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pipeline.manifest.license_expression import find_license
-from pipeline.proof.inputs.contract_facts import state_fact
+from pipeline.proof.inputs.contract_facts import merge_facts, state_fact
 from pipeline.proof.inputs.metadata_files import describe_ultralytics
 from pipeline.records.contract import InputContract
 from pipeline.records.source import About, Labels
 from pipeline.text.printable import printable
-from pipeline.tf.onnx.onnx_model import End, OnnxModel
+from pipeline.tf.onnx.onnx_model import End, GraphModel
 
 _NAMES = ("names", "labels", "label_names", "classes", "class_names", "categories", "id2label")
 _CHARACTERS = ("character", "characters", "charset", "alphabet")
@@ -31,9 +31,11 @@ _NDIM_IMAGE = 4
 _MAX_NDIM_SOUND = 3
 _LEAST_SAMPLES = 160
 _MAX_ROWS = 2
+# The graph has these as int32, which holds more.
+_RANGES = {"int8": (-128.0, 127.0), "uint8": (0.0, 255.0)}
 
 
-def read_about(model: OnnxModel) -> About | None:
+def read_about(model: GraphModel) -> About | None:
     """Return what a file says of the model as a whole; None where it says nothing."""
     stated = _by_key(model)
     license_text = _say(stated, "license", "licence")
@@ -52,7 +54,7 @@ def read_about(model: OnnxModel) -> About | None:
     return about if about.to_json() else None
 
 
-def _by_key(model: OnnxModel) -> dict[str, str]:
+def _by_key(model: GraphModel) -> dict[str, str]:
     """Return the pairs of a file, their keys in lower case."""
     return {key.lower(): value for key, value in model.metadata.items()}
 
@@ -65,7 +67,7 @@ def _clean(text: str) -> str | None:
     return printable(text.strip(), limit=_MAX_TEXT) or None
 
 
-def find_labels(model: OnnxModel) -> tuple[dict[str, Labels] | None, list[str]]:
+def find_labels(model: GraphModel) -> tuple[dict[str, Labels] | None, list[str]]:
     """Return the labels of outputs by name, and why others are left out.
 
     They name the places of an output's last axis, and only where their number is its size.
@@ -97,7 +99,7 @@ def _list_candidates(stated: Mapping[str, str]) -> Iterable[tuple[str, list[list
             yield key, _with_specials(stated[key])
 
 
-def _find_outputs(model: OnnxModel, count: int) -> list[End]:
+def _find_outputs(model: GraphModel, count: int) -> list[End]:
     """Return the outputs whose last axis has a size.
 
     Of outputs with more axes than batch and class only a single one: boxes may have as many numbers
@@ -164,7 +166,7 @@ def _with_specials(text: str) -> list[list[str]]:
 
 
 def find_contracts(
-    model: OnnxModel, *, channels_last: Collection[str] = ()
+    model: GraphModel, *, channels_last: Collection[str] = ()
 ) -> dict[str, InputContract] | None:
     """Return what a file states of inputs, by name; None where it states nothing.
 
@@ -173,10 +175,15 @@ def find_contracts(
         channels_last: Inputs whose channels are put last in the graph.
     """
     contracts = _find_image(model, channels_last) | _find_sound(model)
+    for end in model.graph.inputs:
+        if end.dtype in _RANGES:
+            evidence = f"it is {end.dtype} in the file"
+            limits = state_fact("range", _RANGES[end.dtype], evidence)
+            contracts[end.name] = merge_facts([contracts.get(end.name, InputContract()), limits])
     return contracts or None
 
 
-def _find_image(model: OnnxModel, channels_last: Collection[str]) -> dict[str, InputContract]:
+def _find_image(model: GraphModel, channels_last: Collection[str]) -> dict[str, InputContract]:
     images = [end for end in model.graph.inputs if len(end.sizes or ()) == _NDIM_IMAGE]
     if len(images) != 1:
         return {}
@@ -193,7 +200,7 @@ def _shape_of(end: End) -> tuple[int | None, ...]:
     return tuple(size if isinstance(size, int) else None for size in end.sizes or ())
 
 
-def _find_sound(model: OnnxModel) -> dict[str, InputContract]:
+def _find_sound(model: GraphModel) -> dict[str, InputContract]:
     """Return the rate of the samples of the only input that can be sound."""
     stated = _by_key(model)
     key = next((key for key in _RATES if stated.get(key, "").strip()), None)

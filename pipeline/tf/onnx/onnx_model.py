@@ -41,12 +41,14 @@ class End:
             without a name; None where the rank is not stated.
         kind: What it is: "tensor", "sequence", "optional", "map" or "sparse tensor"; "value" where
             the file does not say it.
+        layout: "nchw" or "nhwc", where the file states the order of the axes of a picture.
     """
 
     name: str
     dtype: str | None
     sizes: tuple[int | str | None, ...] | None
     kind: str = "tensor"
+    layout: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,10 +134,16 @@ class GraphModel:
     Attributes:
         name: What messages call the file.
         graph: Its graph.
+        metadata: What the file says of itself, by key.
+        description: What its author says of it; "" for nothing.
+        version: Its author's version of it; 0 for none.
     """
 
     name: str
     graph: Graph
+    metadata: Mapping[str, str]
+    description: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,20 +152,14 @@ class OnnxModel(GraphModel):
 
     Attributes:
         opsets: Version of each domain of operators.
-        metadata: What the file says of itself, by key.
         producer: The program that wrote it, with its version.
-        description: What its author says of it; "" for nothing.
-        version: Its author's version of it; 0 for none.
         ir_version: Version of the format.
         functions: Names of the functions that the file defined, which are written out.
         files: Bytes of each file beside the model that has constants, by its path.
     """
 
     opsets: Mapping[str, int]
-    metadata: Mapping[str, str]
     producer: str
-    description: str = ""
-    version: int = 0
     ir_version: int = 0
     functions: tuple[str, ...] = ()
     files: Mapping[str, int] = field(default_factory=dict)

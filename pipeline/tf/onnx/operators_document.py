@@ -25,9 +25,9 @@ _DOMAINS = (STANDARD, "ai.onnx.ml")
 def write_lists(text: str) -> str:
     """Return the page with its lists of operators written anew."""
     lists = [f"**{domain or 'ai.onnx'}**: {', '.join(sorted(RULES[domain]))}" for domain in RULES]
-    text = _replace(text, "operators", "\n\n".join(_fill(each) for each in lists))
+    text = replace_part(text, "operators", "\n\n".join(fill(each) for each in lists))
     defined = [node.op for node in _list_known() if node.op not in _rules(node) and _expands(node)]
-    text = _replace(text, "functions", _fill(", ".join(sorted(defined))))
+    text = replace_part(text, "functions", fill(", ".join(sorted(defined))))
     by_reason: dict[str, list[str]] = {}
     for node in _list_known():
         if node.op not in _rules(node) and not _expands(node):
@@ -36,7 +36,7 @@ def write_lists(text: str) -> str:
         if domain not in _DOMAINS:
             by_reason.setdefault(reason, []).append(f"{domain}.{op}")
     rows = [f"| {reason} | {', '.join(sorted(names))} |" for reason, names in by_reason.items()]
-    return _replace(
+    return replace_part(
         text, "refused", "\n".join(["| reason | operators |", "|---|---|", *sorted(rows)])
     )
 
@@ -63,11 +63,13 @@ def _label(node: Node) -> str:
     return f"{node.domain}.{node.op}" if node.domain else node.op
 
 
-def _fill(text: str) -> str:
+def fill(text: str) -> str:
+    """Return a text in lines as long as the page's."""
     return textwrap.fill(text, _WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
-def _replace(text: str, name: str, content: str) -> str:
+def replace_part(text: str, name: str, content: str) -> str:
+    """Return a page with the part between the marks of a name replaced."""
     pattern = rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
     return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""Constants that an ONNX file stores in few bytes, and the scales that its operators give them."""
+"""Constants that a file stores in few bytes, and the scales that its operators give them."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from pipeline.tf.onnx.onnx_model import Graph, GraphModel, Node
 from pipeline.tfjs.quantize.exact_weights import SmallWeight
 
 _FLOATS = {"float16", "bfloat16"}
+_FLOAT_KINDS = "fV"  # numpy calls the kind of bfloat16 V
 _WHOLE = {"int8", "uint8", "int4", "uint4"}
 # Operators behind which a constant still has the scale of the one before.
 _PASSING = {
@@ -55,19 +56,30 @@ def _describe(array: Any) -> Iterator[SmallWeight]:
 def _find_scales(graph: Graph, arrays: Mapping[str, Any]) -> Iterator[SmallWeight]:
     """Yield constants with the scales of the operators that read them, or what is made of them."""
     sizes = {name: a.size for name, a in arrays.items() if a.dtype.name in _WHOLE}
+    known = dict(arrays)
     for node in graph.nodes:
         if node.op == _PACKED:
             yield from _describe_packed(node, arrays)
         for place, scale in _pairs(node, sizes):
-            found = arrays.get(node.inputs[scale])
-            if found is not None and found.dtype.kind == "f":
-                scales = found.astype(np.float32)
-                if not node.attributes.get("block_size"):
-                    scales = scales.reshape(-1)
-                size = sizes[node.inputs[place]]
-                yield SmallWeight(size=size, dtype="integer", scales=scales)
+            found = known.get(node.inputs[scale])
+            if found is not None and found.dtype.kind in _FLOAT_KINDS:
+                for scales in _arrange(found.astype(np.float32), node):
+                    size = sizes[node.inputs[place]]
+                    yield SmallWeight(size=size, dtype="integer", scales=scales)
         if node.op in _PASSING and node.inputs[0] in sizes:
             sizes[node.outputs[0]] = sizes[node.inputs[0]]
+        if node.op == "Cast" and node.inputs[0] in known:
+            known[node.outputs[0]] = known[node.inputs[0]]
+
+
+def _arrange(scales: Any, node: Node) -> Iterator[Any]:
+    """Yield scales as a row; as a matrix, too, where each row of numbers has several blocks."""
+    if node.attributes.get("block_size"):
+        yield scales
+        return
+    yield scales.reshape(-1)
+    if scales.squeeze().ndim == 2:  # noqa: PLR2004  # rows, blocks
+        yield scales.squeeze()
 
 
 def _pairs(node: Node, sizes: Mapping[str, int]) -> Iterator[tuple[int, int]]:

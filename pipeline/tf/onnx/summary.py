@@ -6,13 +6,15 @@ Its graph is built as a conversion does, so that the summary says what stands in
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import PipelineError
+from pipeline.records.contract import InputContract
+from pipeline.records.source import Labels
 from pipeline.text.printable import printable
 from pipeline.text.quantity import format_bytes
 from pipeline.text.suggest import list_first
@@ -20,7 +22,15 @@ from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.convert_onnx import find_class_names
 from pipeline.tf.onnx.input_advice import find_deciding, wants_channels_last
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels
-from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, Graph, Node, OnnxModel, read_onnx
+from pipeline.tf.onnx.onnx_model import (
+    SIGNATURE_KEY,
+    End,
+    Graph,
+    GraphModel,
+    Node,
+    OnnxModel,
+    read_onnx,
+)
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.trace import trace_graph
 
@@ -52,25 +62,41 @@ def summarize_onnx(*, source: Path) -> dict[str, Any]:
     """
     model = read_onnx(source)
     graphs = list(_walk_graphs(model.graph))
-    constants = [pair for graph in graphs for pair in _list_constants(graph)]
-    described = [_describe_constant(name, array) for name, array in constants]
     return {
         "producer": model.producer,
         "opsets": {domain or "ai.onnx": version for domain, version in model.opsets.items()},
-        "metadata": {
-            printable(key, limit=_MAX_VALUE): printable(value, limit=_MAX_VALUE)
-            for key, value in model.metadata.items()
-        },
-        "signatures": {SIGNATURE_KEY: _describe(model)},
+        "metadata": shorten_texts(model.metadata),
+        "signatures": {SIGNATURE_KEY: describe_signature(model, find_contracts(model))},
         "operators": dict(Counter(_label(node) for node in model.graph.walk())),
         "subgraphs": len(graphs),
+        **describe_constants(pair for graph in graphs for pair in _list_constants(graph)),
+        "remarks": list(_find_remarks(model)),
+    }
+
+
+def shorten_texts(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return metadata as people can read them."""
+    return {
+        printable(key, limit=_MAX_VALUE): printable(value, limit=_MAX_VALUE)
+        for key, value in metadata.items()
+    }
+
+
+def describe_constants(constants: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the description of each constant, and how many parameters they are.
+
+    Args:
+        constants: Name and value of each.
+    """
+    described = [_describe_constant(name, array) for name, array in constants]
+    return {
         "constants": described,
         "parameters": sum(
-            math.prod(each["shape"]) for each in described
+            math.prod(each["shape"])
+            for each in described
             if each["quantized"] or each["dtype"].startswith(_FLOATING)
         ),
-        "remarks": list(_find_remarks(model)),
-    }  # fmt: skip
+    }
 
 
 def _walk_graphs(graph: Graph) -> Iterator[Graph]:
@@ -112,7 +138,10 @@ def _label(node: Node) -> str:
     return f"{node.domain}.{node.op}" if node.domain else node.op
 
 
-def _describe(model: OnnxModel) -> dict[str, Any]:
+def describe_signature(
+    model: GraphModel, contracts: Mapping[str, InputContract] | None
+) -> dict[str, Any]:
+    """Return the inputs and outputs of a file, its work, and what it states of inputs."""
     products = list(_count_products(model.graph))
     total: Counter[str] = Counter()
     for op, number in products:
@@ -124,9 +153,7 @@ def _describe(model: OnnxModel) -> dict[str, Any]:
         "counted": sum(number is not None for _, number in products),
         "unknown": [op for op, number in products if number is None],
         "operators": len(model.graph.nodes),
-        "contracts": {
-            name: contract.to_json() for name, contract in (find_contracts(model) or {}).items()
-        },
+        "contracts": {name: contract.to_json() for name, contract in (contracts or {}).items()},
     }
 
 
@@ -182,6 +209,27 @@ def _multiply(sizes: Sequence[int | str | None]) -> int | None:
 def _find_remarks(model: OnnxModel) -> Iterator[str]:
     """Yield sentences on the file, and on what a conversion would make of it."""
     builder = GraphBuilder(model=model)
+    yield from find_graph_remarks(builder)
+    if model.functions:
+        listed = list_first(model.functions, _NUM_LABELS)
+        yield f"functions of its own, which are written out: {listed}"
+    if model.files:
+        sizes = [f"{name} ({format_bytes(size)})" for name, size in model.files.items()]
+        yield f"data beside it: {list_first(sizes, _NUM_LABELS)}"
+    labels, remarks = find_labels(model)
+    yield from remarks
+    yield from list_labels({**(labels or {}), **find_class_names(builder)})
+
+
+def list_labels(labels: Mapping[str, Labels]) -> Iterator[str]:
+    """Yield the first labels of each output."""
+    for name, found in labels.items():
+        yield f"labels of {name}: {list_first(found.names, _NUM_LABELS)}"
+
+
+def find_graph_remarks(builder: GraphBuilder) -> Iterator[str]:
+    """Yield sentences on the graph of a file, which is built for them."""
+    model = builder.model
     yield from _find_faults(builder)
     yield from builder.state.notes
     for end in model.graph.inputs:
@@ -197,16 +245,6 @@ def _find_remarks(model: OnnxModel) -> Iterator[str]:
             "has only the branch that is taken"
         )
     yield from _describe_quantization(model.graph)
-    if model.functions:
-        listed = list_first(model.functions, _NUM_LABELS)
-        yield f"functions of its own, which are written out: {listed}"
-    if model.files:
-        sizes = [f"{name} ({format_bytes(size)})" for name, size in model.files.items()]
-        yield f"data beside it: {list_first(sizes, _NUM_LABELS)}"
-    labels, remarks = find_labels(model)
-    yield from remarks
-    for name, found in {**(labels or {}), **find_class_names(builder)}.items():
-        yield f"labels of {name}: {list_first(found.names, _NUM_LABELS)}"
 
 
 def _find_faults(builder: GraphBuilder) -> Iterator[str]:

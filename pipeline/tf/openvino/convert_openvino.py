@@ -10,6 +10,12 @@ from pipeline.records.source import Conversion
 from pipeline.tf.onnx.convert_onnx import describe_ends, write_onnx
 from pipeline.tf.onnx.fixed_inputs import fix_inputs
 from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY
+from pipeline.tf.openvino.openvino_metadata import (
+    describe_aliases,
+    find_contracts,
+    find_labels,
+    read_about,
+)
 from pipeline.tf.openvino.openvino_model import read_openvino
 from pipeline.tf.openvino.states import State
 from pipeline.tf.state_start import list_start
@@ -25,7 +31,7 @@ def convert_openvino(*, source: Path, folder: Path, flags: ConversionFlags) -> C
             weight_shard_size_bytes and fixed are read.
 
     Returns:
-        Inputs and outputs with their tensors; repairs.
+        Inputs and outputs with their tensors; repairs; what the file says of itself.
 
     Raises:
         FormatError: It is damaged; the message names the place.
@@ -35,12 +41,17 @@ def convert_openvino(*, source: Path, folder: Path, flags: ConversionFlags) -> C
     model = read_openvino(source)
     fixed = fix_inputs(model, flags.fixed)
     written = write_onnx(model, fixed, source=source, folder=folder, flags=flags)
+    labels, remarks = find_labels(model)
     return Conversion(
         signature_key=SIGNATURE_KEY,
         signatures={SIGNATURE_KEY: describe_ends(model, fixed)},
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=written.repairs,
+        about=read_about(model),
+        labels=labels,
+        contracts=find_contracts(model, channels_last=fixed.orders),
+        remarks=[*remarks, *describe_aliases(model)] or None,
         state={state.name: _list_start(state) for state in model.states.values()} or None,
     )
 

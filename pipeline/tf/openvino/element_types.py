@@ -19,6 +19,9 @@ _DTYPES: Mapping[str, str] = {
     "i64": "int64", "string": "str", "u4": "uint4", "u8": "uint8", "u16": "uint16",
     "u32": "uint32", "u64": "uint64",
 }  # fmt: skip
+HALVES = frozenset({"bfloat16", "float16"})
+"""Dtypes that are computed as float32."""
+
 _HALF_BYTES = {"int4", "uint4", "float4_e2m1fn"}
 _EIGHT_BITS = {"float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu"}
 # The numbers that the 16 codes of NormalFloat stand for: Dettmers et al., "QLoRA", appendix E.
@@ -36,6 +39,15 @@ _NORMAL_FLOATS = np.array(
 def dtype_name(element_type: str) -> str | None:
     """Return the name that numpy or ml_dtypes has for a type; None for one that has none."""
     return _DTYPES.get(element_type)
+
+
+def computed_dtype(element_type: str) -> str | None:
+    """Return the dtype in which a type is computed with the inference precision f32.
+
+    OpenVINO does not round to float16 between operations then, not even a product of constants.
+    """
+    name = dtype_name(element_type)
+    return "float32" if name in HALVES else name
 
 
 def onnx_type(dtype: str) -> int:

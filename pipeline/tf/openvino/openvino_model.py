@@ -10,27 +10,28 @@ from typing import Any
 
 import openvino
 
-from pipeline.errors import FormatError, PipelineError
-from pipeline.tf.onnx.onnx_model import GraphModel
+from pipeline.errors import ConversionError, FormatError, PipelineError
+from pipeline.formats.openvino_xml import read_version
+from pipeline.tf.onnx.onnx_model import Graph, GraphModel
 from pipeline.tf.openvino.states import State, find_states
-from pipeline.tf.openvino.translate import Translator, check_operations
+from pipeline.tf.openvino.translate import Translator, check_operations, walk
 from pipeline.tf.reasons import format_reason
+
+_VERSIONS = (10, 11)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenvinoModel(GraphModel):
-    """An OpenVINO model.
+    """An OpenVINO model; in the keys of its metadata, keys of keys are joined by dots.
 
     Attributes:
         model: The model as OpenVINO has it.
         aliases: Other names of inputs and outputs, by the name that the graph has.
-        metadata: What the file says of itself, by key; keys of keys are joined by dots.
         states: Its variables that change from run to run, by the name that it has for them.
     """
 
     model: Any = field(repr=False)
     aliases: Mapping[str, tuple[str, ...]]
-    metadata: Mapping[str, str]
     states: Mapping[str, State] = field(default_factory=dict)
 
 
@@ -38,17 +39,37 @@ def open_model(path: Path) -> openvino.Model:
     """Return the model in a file, as OpenVINO reads it.
 
     Raises:
-        FormatError: It is damaged, or its .bin is not there.
+        FormatError: It is no OpenVINO model, is damaged, or its .bin is not there.
+        ConversionError: It is of another version of the format.
     """
-    weights = path.with_suffix(".bin")
+    _check_version(path)
     try:
-        return openvino.Core().read_model(path)
+        path.read_text(encoding="utf-8")
+        model = openvino.Core().read_model(path)
+        for node in walk(model):
+            node.get_friendly_name()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path.name} is damaged: it is no text in UTF-8 ({error})") from None
     except Exception as error:
+        weights = path.with_suffix(".bin")
         missing = "" if weights.exists() else f"; {weights.name} is not beside it"
         raise FormatError(
             f"OpenVINO cannot read {path.name}{missing}: {format_reason(error, path)}",
             hint=f"put {weights.name} beside {path.name}" if missing else None,
         ) from error
+    return model
+
+
+def _check_version(path: Path) -> None:
+    version = read_version(path)
+    if version is None:
+        raise FormatError(f"{path.name} is no OpenVINO model: it begins with no <net version=…>")
+    if version not in _VERSIONS:
+        known = " and ".join(map(str, _VERSIONS))
+        raise ConversionError(
+            f"{path.name} is of version {version} of the format; {known} are converted",
+            hint="write it anew with ovc, from the model that it was made of",
+        )
 
 
 def read_openvino(path: Path) -> OpenvinoModel:
@@ -72,9 +93,9 @@ def make_model(model: openvino.Model, name: str) -> OpenvinoModel:
     Raises:
         ConversionError: An operation has no equal.
     """
-    check_operations(model)
     inputs, outputs = name_ends(model)
     try:
+        check_operations(model)
         states = find_states(model, {*inputs, *outputs})
         names = {*inputs, *outputs, *(state.name for state in states.values())}
         graph = Translator(names=names, states=list(states.values())).make_graph(
@@ -82,13 +103,27 @@ def make_model(model: openvino.Model, name: str) -> OpenvinoModel:
         )
     except PipelineError as error:
         raise type(error)(f"{name}: {error.message}", hint=error.hint) from error
+    kept = {name: state for name, state in states.items() if state.is_assigned}
+    return _make_model(model, name, graph, kept)
+
+
+def make_outline(model: openvino.Model, name: str) -> OpenvinoModel:
+    """Return a model with its inputs and outputs alone; arguments as `make_model` has them."""
+    inputs, outputs = name_ends(model)
+    graph = Translator().make_outline(model, inputs=inputs, outputs=outputs)
+    return _make_model(model, name, graph, {})
+
+
+def _make_model(
+    model: openvino.Model, name: str, graph: Graph, states: Mapping[str, State]
+) -> OpenvinoModel:
     return OpenvinoModel(
         name=name,
         graph=graph,
         model=model,
-        aliases=_find_aliases(model, [*inputs, *outputs]),
+        aliases=_find_aliases(model, [each for names in name_ends(model) for each in names]),
         metadata=dict(_flatten(model.get_rt_info())),
-        states={name: state for name, state in states.items() if state.is_assigned},
+        states=states,
     )
 
 

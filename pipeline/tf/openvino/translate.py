@@ -12,13 +12,14 @@ import numpy as np
 import openvino
 
 from pipeline.tf.onnx.onnx_model import End, Graph, Node
-from pipeline.tf.openvino.element_types import dtype_name, to_array
+from pipeline.tf.openvino.element_types import HALVES, computed_dtype, onnx_type, to_array
 from pipeline.tf.openvino.layer import VERSION, Body, Layer, Nodes, Port, Sizes
 from pipeline.tf.openvino.operations import find_rule
 from pipeline.tf.openvino.states import ASSIGN, READ, State
 from pipeline.tf.unsupported import refuse_operators
 
 _ENDS = {"Parameter", "Constant", "Result", READ, ASSIGN}
+_LAYOUTS = {"[N,C,H,W]": "nchw", "[N,H,W,C]": "nhwc"}
 _BODIES = {"If": 2, "Loop": 1, "TensorIterator": 1}
 # Constants of as few numbers are known behind a conversion, too.
 _MAX_KNOWN = 4096
@@ -56,8 +57,14 @@ def walk(model: openvino.Model) -> Iterable[Any]:
     """Yield the operations of a model and of the graphs inside of them."""
     for node in model.get_ordered_ops():
         yield node
-        for number in range(_BODIES.get(node.get_type_name(), 0)):
-            yield from walk(_body_of(node, number))
+        for body in bodies_of(node):
+            yield from walk(body)
+
+
+def bodies_of(node: Any) -> Iterable[openvino.Model]:
+    """Yield the graphs inside of an operation."""
+    for number in range(_BODIES.get(node.get_type_name(), 0)):
+        yield _body_of(node, number)
 
 
 def _body_of(node: Any, number: int) -> openvino.Model:
@@ -106,7 +113,7 @@ class Translator:
                 port = replace(port, dtype=(dtypes or {})[number])
             ports[node.get_name(), 0] = port
             if number not in (outer or {}):
-                ends.append(End(name=port.name, dtype=port.dtype, sizes=port.sizes))
+                ends.append(_make_input(node, port))
         states = self.states if outer is None else ()
         ends += self._enter_states(states, made, ports)
         for node in model.get_ordered_ops():
@@ -125,7 +132,25 @@ class Translator:
             nodes=tuple(made.nodes),
             constants=made.constants,
             dtypes=made.dtypes,
-            sizes=made.sizes,
+            sizes=made.sizes | {end.name: end.sizes for end in ends if end.sizes is not None},
+        )
+
+    def make_outline(
+        self, model: openvino.Model, *, inputs: Sequence[str], outputs: Sequence[str]
+    ) -> Graph:
+        """Return a graph of ends alone; arguments as `make_graph` has them."""
+        given = [
+            _make_input(node, _describe(node.output(0), name))
+            for node, name in zip(model.get_parameters(), inputs, strict=True)
+        ]
+        results = zip(model.get_results(), outputs, strict=True)
+        made = (_describe(node.input_value(0), name) for node, name in results)
+        return Graph(
+            name=model.get_friendly_name(),
+            inputs=tuple(given),
+            outputs=tuple(End(name=p.name, dtype=p.dtype, sizes=p.sizes) for p in made),
+            nodes=(),
+            constants={},
         )
 
     def _name_output(self, port: Port, name: str, made: Nodes) -> End:
@@ -147,11 +172,11 @@ class Translator:
         ends = []
         for state in states:
             kind = state.element_type.get_type_name()
-            dtype, sizes = dtype_name(kind) or kind, read_sizes(state.shape)
+            dtype, sizes = computed_dtype(kind) or kind, read_sizes(state.shape)
             array = None
             if not state.is_assigned:
                 zeros = np.zeros(tuple(state.shape.to_shape()), np.dtype(dtype))
-                array = zeros if state.start is None else state.start
+                array = zeros if state.start is None else np.asarray(state.start, dtype)
                 made.constants[state.name] = array
             else:
                 ends.append(End(name=state.name, dtype=dtype, sizes=sizes))
@@ -186,6 +211,8 @@ class Translator:
             name = made.new_name(node.get_friendly_name())
             made.constants[name] = array
             dtype = _describe(source, name).dtype
+            if array.dtype.name in HALVES:
+                name, array = _widen(name, made), array.astype(dtype)
             ports[key] = Port(name=name, dtype=dtype, sizes=array.shape, array=array)
         return ports[key]
 
@@ -247,6 +274,25 @@ class Translator:
         return Nodes(names=self.names).new_name(wanted)
 
 
+def _make_input(node: Any, port: Port) -> End:
+    layout = _LAYOUTS.get(str(node.get_layout()))
+    return End(name=port.name, dtype=port.dtype, sizes=port.sizes, layout=layout)
+
+
+def _widen(name: str, made: Nodes) -> str:
+    """Write a constant of float16 as float32; return the name of its value."""
+    wide = made.new_name(f"{name}/wide")
+    made.dtypes[wide] = "float32"
+    made.nodes.append(
+        Node(
+            op="Cast", domain="", version=VERSION, name=name, number=len(made.nodes),
+            inputs=(name,), outputs=(wide,), attributes={"to": onnx_type("float32")},
+            written=f'Constant "{name}"',
+        )
+    )  # fmt: skip
+    return wide
+
+
 def _find_places(node: Any) -> tuple[int, int]:
     """Return which input of a loop's body is the number of the turn, and which output goes on."""
     if node.get_type_name() != "Loop":
@@ -261,7 +307,7 @@ def _known(layer: Layer, name: str) -> Any:
         return layer.made.constants[name]
     if layer.op == "Convert" and layer.inputs[0].array is not None:
         array = layer.inputs[0].array
-        target = dtype_name(layer.attribute("destination_type"))
+        target = computed_dtype(layer.attribute("destination_type"))
         if array.size <= _MAX_KNOWN and target and target != "str":
             return array.astype(target)
     return None
@@ -279,7 +325,7 @@ def _describe(output: Any, name: str) -> Port:
     element_type = output.get_element_type().get_type_name()
     return Port(
         name=name,
-        dtype=dtype_name(element_type) or element_type,
+        dtype=computed_dtype(element_type) or element_type,
         sizes=read_sizes(output.get_partial_shape()),
     )
 

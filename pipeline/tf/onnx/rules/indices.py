@@ -17,7 +17,15 @@ from pipeline.tf.layout.indices import (
     triangle,
 )
 from pipeline.tf.layout.sizes import is_known, is_natural_number
-from pipeline.tf.layout.value import Value, constant, expand_rank, held_dtype, is_integer, wrap
+from pipeline.tf.layout.value import (
+    Value,
+    arrange,
+    constant,
+    expand_rank,
+    held_dtype,
+    is_integer,
+    wrap,
+)
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.onnx_model import dtype_name
 from pipeline.tf.onnx.sizes_of_shapes import listed_sizes
@@ -104,14 +112,12 @@ def _eye(call: Call) -> Value:
 
 
 def _reverse_sequences(call: Call) -> Value:
+    """ReverseSequence: with these axes in front it is lowered whatever the others are."""
     value = call.value(0)
     batch, time = call.axis(1, name="batch_axis"), call.axis(0, name="time_axis")
-    made = tf.reverse_sequence(
-        value.tensor,
-        call.plain(1),
-        seq_axis=value.order.index(time),
-        batch_axis=value.order.index(batch),
-    )
+    rest = [axis for axis in value.order if axis not in (batch, time)]
+    value = arrange(value, (batch, time, *rest))
+    made = tf.reverse_sequence(value.tensor, call.plain(1), seq_axis=1, batch_axis=0)
     return wrap(made, value.dtype, order=value.order, sizes=value.sizes)
 
 

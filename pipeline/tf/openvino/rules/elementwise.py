@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.tf.layout.value import is_float, is_integer
-from pipeline.tf.openvino.element_types import dtype_name, onnx_type
+from pipeline.tf.openvino.element_types import computed_dtype, onnx_type
 from pipeline.tf.openvino.layer import Layer, Rule, Table
 
 BEYOND = "openvino"
@@ -31,6 +31,19 @@ def _two(op: str) -> Rule:
         return layer.emit(op, align(layer))
 
     return rule
+
+
+def _bitwise(op: str) -> Rule:
+    """Return the rule of an operation on the bits of two inputs, which may be truth values."""
+
+    def rule(layer: Layer) -> str:
+        return layer.emit(_of_bits(layer, op), align(layer))
+
+    return rule
+
+
+def _of_bits(layer: Layer, op: str) -> str:
+    return op if layer.inputs[0].dtype == "bool" else f"Bitwise{op}"
 
 
 def align(layer: Layer) -> list[str]:
@@ -156,7 +169,7 @@ def _is_finite(layer: Layer) -> str:
 def _convert(layer: Layer) -> str:
     """Convert: constants in few bits that only tables know become float32 at once."""
     name = str(layer.attribute("destination_type"))
-    target = dtype_name(name)
+    target = computed_dtype(name)
     if target is None:
         raise layer.refuse(f"TensorFlow.js has no numbers of type {name}")
     array = layer.known(0)
@@ -198,17 +211,18 @@ def _same_names(ops: Sequence[str]) -> Table:
 RULES: Table = {
     **_same_names(
         (
-            "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Cos",
+            "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos",
             "Cosh", "Erf", "Exp", "Floor", "IsNaN", "Log", "Mish", "Relu", "Sigmoid", "Sign",
             "Sin", "Sinh", "Sqrt", "Tan", "Tanh", "Identity",
         )
     ),
     "Add": _two("Add"),
-    "BitwiseAnd": _two("BitwiseAnd"),
+    "BitwiseAnd": _bitwise("And"),
+    "BitwiseNot": lambda layer: layer.emit(_of_bits(layer, "Not"), layer.names),
     "BitwiseLeftShift": _shift("LEFT"),
-    "BitwiseOr": _two("BitwiseOr"),
+    "BitwiseOr": _bitwise("Or"),
     "BitwiseRightShift": _shift("RIGHT"),
-    "BitwiseXor": _two("BitwiseXor"),
+    "BitwiseXor": _bitwise("Xor"),
     "Ceiling": same("Ceil"),
     "Clamp": _clamp,
     "Convert": _convert,

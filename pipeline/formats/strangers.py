@@ -1,0 +1,148 @@
+"""Files that are no models, but lie where models are looked for: what they are, and what to do.
+
+They are recognized by their first bytes, or by their names where the bytes say nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.formats.model_files import ModelFiles
+
+# Where the name of the first file of a zip archive begins: APPNOTE.TXT of PKWARE, 4.3.7.
+_NAME_IN_ZIP = 30
+_SAFETENSORS_BRACE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stranger:
+    """A kind of file that is no model.
+
+    Attributes:
+        what: What it is: "a page of HTML".
+        hint: What to do.
+        is_one: Whether a file is one.
+    """
+
+    what: str
+    hint: str
+    is_one: Callable[[ModelFiles], bool]
+
+
+def _starts(*marks: bytes) -> Callable[[ModelFiles], bool]:
+    return lambda files: files.head.startswith(marks)
+
+
+def _ends(*suffixes: str) -> Callable[[ModelFiles], bool]:
+    return lambda files: files.path.name.lower().endswith(suffixes)
+
+
+def _is_page(files: ModelFiles) -> bool:
+    return (
+        files.head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+    )
+
+
+def _is_torch(files: ModelFiles) -> bool:
+    """Tell whether a file is what torch.save writes: a zip archive whose first file is data.pkl."""
+    first = files.head[_NAME_IN_ZIP:]
+    is_archive = files.head.startswith(b"PK\x03\x04") and b"/data.pkl" in first
+    return is_archive or files.path.name.lower().endswith((".pt", ".pth"))
+
+
+def _is_safetensors(files: ModelFiles) -> bool:
+    is_named = files.path.name.lower().endswith(".safetensors")
+    return is_named or files.head[_SAFETENSORS_BRACE : _SAFETENSORS_BRACE + 2] == b'{"'
+
+
+def _is_weights_manifest(files: ModelFiles) -> bool:
+    """Tell whether a .json lists weights and their shards, as early TensorFlow.js and others do."""
+    content: Any = files.json
+    return bool(
+        isinstance(content, list)
+        and content
+        and all(isinstance(each, Mapping) and {"paths", "weights"} <= set(each) for each in content)
+    )
+
+
+def _is_keras_config(files: ModelFiles) -> bool:
+    """Tell whether a .json is what `to_json()` of a Keras model returns."""
+    content: Any = files.json
+    return isinstance(content, Mapping) and {"class_name", "config"} <= set(content)
+
+
+_EXPORT = "export the model to ONNX with torch.onnx.export, and point `source:` at the .onnx"
+_WHOLE = "the weights alone are no model; the code that built it has to save it whole"
+
+STRANGERS: tuple[Stranger, ...] = (
+    Stranger(
+        what="an empty file",
+        hint="the download was cut off, or the file was never written; fetch it again",
+        is_one=lambda files: files.size == 0,
+    ),
+    Stranger(
+        what="a pointer of Git LFS, and not the file that it stands for",
+        hint="fetch the file itself: `git lfs pull`, or its address that ends in ?download=true",
+        is_one=_starts(b"version https://git-lfs.github.com/"),
+    ),
+    Stranger(
+        what="a page of HTML",
+        hint="the address leads to a page about the file; copy the address of the download itself",
+        is_one=_is_page,
+    ),
+    Stranger(
+        what="a list of weights (weights_manifest.json) without the graph that they belong to",
+        hint="point `source:` at the model.json that belongs to them; some packages of "
+        "TensorFlow.js build their networks in code and have none: those cannot be converted",
+        is_one=_is_weights_manifest,
+    ),
+    Stranger(
+        what="the layers of a Keras model without their weights",
+        hint="save the model whole: model.save('model.keras')",
+        is_one=_is_keras_config,
+    ),
+    Stranger(what="a model or weights of PyTorch", hint=_EXPORT, is_one=_is_torch),
+    Stranger(
+        what="weights in safetensors",
+        hint=f"{_WHOLE}: with PyTorch, {_EXPORT}",
+        is_one=_is_safetensors,
+    ),
+    Stranger(
+        what="a checkpoint of TensorFlow",
+        hint=f"{_WHOLE}: tf.saved_model.save(…), or model.save(…)",
+        is_one=_ends(".ckpt", ".index", ".ckpt.meta", ".data-00000-of-00001"),
+    ),
+    Stranger(
+        what="a model in GGUF, for llama.cpp",
+        hint="TensorFlow.js runs no such model; use the model that it was made from",
+        is_one=_starts(b"GGUF"),
+    ),
+    Stranger(
+        what="an array of NumPy",
+        hint=f"{_WHOLE}: tf.saved_model.save(…), or model.save(…)",
+        is_one=_starts(b"\x93NUMPY"),
+    ),
+    Stranger(
+        what="a pickled object of Python, which is not opened: it can run any code",
+        hint="save the model in a format for models; scikit-learn's with skl2onnx, as .onnx",
+        is_one=_starts(*(bytes([0x80, version]) for version in range(2, 6))),
+    ),
+    Stranger(
+        what="a picture",
+        hint="point `source:` at the model",
+        is_one=_starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8"),
+    ),
+    Stranger(
+        what="a compressed file",
+        hint="unpack it first, or point `source:` at the archive with #path of the model in it",
+        is_one=_starts(b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"(\xb5/\xfd", b"7z\xbc\xaf\x27\x1c"),
+    ),
+)
+"""Kinds of files that are no models; a file is of the first that it fits."""
+
+
+def recognize(files: ModelFiles) -> Stranger | None:
+    """Return what a file is that is no model; None for a folder, and for what nobody knows."""
+    if files.is_folder:
+        return None
+    return next((each for each in STRANGERS if each.is_one(files)), None)
