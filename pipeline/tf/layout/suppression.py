@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.errors import ConversionError
 from pipeline.tf.layout.selection import choose_in_row
 
 # So many rows are chosen from without a loop.
@@ -20,7 +21,21 @@ NO_SCORE = np.float32(np.finfo(np.float32).min)
 
 def above(limit: float) -> Any:
     """Return the limit of overlap for boxes that are left out only above it."""
-    return np.nextafter(np.float32(limit), np.float32(np.inf))
+    return check_limit(np.nextafter(np.float32(limit), np.float32(np.inf)))
+
+
+def check_limit(limit: Any) -> Any:
+    """Return a limit of overlap.
+
+    Raises:
+        ConversionError: It is none that the op takes.
+    """
+    if not 0 <= limit <= 1:
+        raise ConversionError(
+            f"its limit of overlap is {limit:g}; it has to be within 0 and 1, and below 1 where "
+            "boxes with the limit itself are kept"
+        )
+    return limit
 
 
 def at_least(limit: float) -> Any:

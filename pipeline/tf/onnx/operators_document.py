@@ -14,7 +14,7 @@ import onnx
 
 from pipeline.tf.onnx.functions import has_function
 from pipeline.tf.onnx.onnx_model import STANDARD, Node
-from pipeline.tf.onnx.operators import REFUSED, RULES, why_unknown
+from pipeline.tf.onnx.operators import OPENVINO, REFUSED, RULES, why_unknown
 
 DOCUMENT = Path(__file__).parents[3] / "docs/onnx.md"
 _WIDTH = 130
@@ -24,7 +24,11 @@ _DOMAINS = (STANDARD, "ai.onnx.ml")
 
 def write_lists(text: str) -> str:
     """Return the page with its lists of operators written anew."""
-    lists = [f"**{domain or 'ai.onnx'}**: {', '.join(sorted(RULES[domain]))}" for domain in RULES]
+    lists = [
+        f"**{domain or 'ai.onnx'}**: {', '.join(sorted(rules))}"
+        for domain, rules in RULES.items()
+        if domain != OPENVINO  # no operators of ONNX files
+    ]
     text = replace_part(text, "operators", "\n\n".join(fill(each) for each in lists))
     defined = [node.op for node in _list_known() if node.op not in _rules(node) and _expands(node)]
     text = replace_part(text, "functions", fill(", ".join(sorted(defined))))

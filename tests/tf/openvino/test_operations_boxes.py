@@ -7,6 +7,8 @@ import pytest
 from openvino import opset1, opset3, opset4, opset5, opset8, opset9
 from openvino_graphs import Known, create, make_model, run_both
 
+from pipeline.errors import ConversionError
+
 pytestmark = pytest.mark.tensorflow
 
 _NUMBERS = np.random.default_rng(11)
@@ -235,3 +237,24 @@ def test_boxes_of_classes_are_chosen(op: str, stated: Any, order: str, across: b
     scale = 1.0 if attributes.get("normalized", True) else 50.0
 
     check(lambda b, s: make(b, s, **attributes), [boxes(2, 10, scale=scale), chances(2, 3, 10)])
+
+
+def refused_suppression(b: Any, s: Any) -> Any:
+    limits = [opset1.constant(each) for each in (np.int64(4), np.float32(0.3), np.float32(0.1))]
+    return opset5.non_max_suppression(b, s, *limits, opset1.constant(np.float32(0.5)))
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        (refused_suppression, "lowers scores by overlap"),
+        (lambda b, s: opset8.multiclass_nms(b, s, iou_threshold=1.5), "overlap is 1.5"),
+        (lambda b, s: opset8.multiclass_nms(b, s, nms_eta=0.5), "changes from box to box"),
+    ],
+    ids=["soft", "a limit that is none", "a limit that changes"],
+)
+def test_what_cannot_be_exact_is_refused_by_name(build: Any, reason: str) -> None:
+    model, fed = make_model(build, [boxes(1, 5), chances(1, 2, 5)])
+
+    with pytest.raises(ConversionError, match=reason):
+        run_both(model, fed)

@@ -19,6 +19,7 @@ from pipeline.tf.layout.suppression import (
     ascending,
     at_least,
     best,
+    check_limit,
     choose_rows,
     is_filled,
     keep_best,
@@ -57,8 +58,8 @@ def _suppress(call: Call) -> list[Any]:
         return [np.zeros((0, 3), np.int64), np.zeros((0, 3), np.float32), np.zeros(1, np.int64)]
     limit: Any = tf.reshape(call.plain(2), []) if known is None else _limit(known)
     overlap, least = (_number(call, index) for index in (3, 4))
-    if isinstance(overlap, np.float32) and not 0 <= overlap <= 1:
-        raise call.refuse(f"its limit of overlap is {overlap}; it has to be within 0 and 1")
+    if isinstance(overlap, np.float32):
+        check_limit(overlap)
     chosen = choose_boxes(boxes, scores, limit, overlap=overlap, least=least).plain
     found = tf.gather_nd(scores.plain, chosen)
     if call.attribute("sorts"):
@@ -474,7 +475,7 @@ def _suppress_classes(call: Call) -> list[Any]:
     scores = tf.reshape(tf.gather(call.plain(1), kinds, axis=1), [-1, count])
     made = _choose(
         call.plain(0), scores, top=int(call.attribute("top_k")), most=-1,
-        overlap=np.float32(call.attribute("overlap")),
+        overlap=check_limit(np.float32(call.attribute("overlap"))),
         least=at_least(call.attribute("least")),
         offset=0.0 if call.attribute("normalized") else 1.0,
     )  # fmt: skip
