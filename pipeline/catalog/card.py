@@ -103,6 +103,8 @@ def published_variant(
         agreement=agreement,
         model_path=f"{folder}/model.json",
         bytes=sum(file.bytes for file in files),
+        gzip_bytes=record.gzip_bytes,
+        brotli_bytes=record.brotli_bytes,
         files=[file.model_copy(update={"path": f"{folder}/{file.path}"}) for file in files],
         weights=record.weights,
         kept_float32=record.kept_float32,

@@ -120,6 +120,10 @@ class CatalogVariant(CamelPart):
     """Its model.json, relative to the catalog; the folder's content never changes."""
     bytes: int | None
     """Size of all its files."""
+    gzip_bytes: int | None = None
+    """Size of all its files where a server compresses them with gzip, at its level 9."""
+    brotli_bytes: int | None = None
+    """The same with Brotli, at its quality 5, as servers do that compress while they send."""
     files: list[CatalogFile]
     """Its files: model.json and the weight shards in order."""
     weights: dict[str, int]

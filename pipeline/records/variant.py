@@ -27,3 +27,7 @@ class VariantRecord(CamelPart, Record):
     """Weights that were not quantized although asked for."""
     bytes: int
     """Size of its model.json and shards."""
+    gzip_bytes: int | None = None
+    """The same as they travel, compressed with gzip; null before it is measured."""
+    brotli_bytes: int | None = None
+    """Likewise with Brotli."""

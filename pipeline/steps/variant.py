@@ -19,9 +19,10 @@ class VariantParameters(Part):
 
 def run(work: Work[VariantParameters]) -> None:
     """Make a variant of the base: `model.json`, its shards, and `variant.json`."""
+    from pipeline.disk.transfer_sizes import measure_transfer
     from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
 
-    work.uses("numpy", "tensorflowjs")
+    work.uses("brotli", "numpy", "tensorflowjs")
     try:
         record = write_variant(
             base=work.inputs["convert"],
@@ -33,16 +34,19 @@ def run(work: Work[VariantParameters]) -> None:
         )
     except VariantNotSmaller as error:
         raise StepSkipped(str(error)) from None
+    paths = (path for path in work.folder.iterdir() if path != work.log)
+    sizes = measure_transfer(paths)
+    record = record.model_copy(update={"gzip_bytes": sizes.gzip, "brotli_bytes": sizes.brotli})
     record.save(work.folder)
 
 
 STEP = Step(
     name="variant",
-    version=2,
+    version=3,
     parameters=VariantParameters,
     run=run,
     needs=("convert", "signature"),
-    tools=frozenset({"numpy", "tensorflowjs"}),
+    tools=frozenset({"brotli", "numpy", "tensorflowjs"}),
 )
 
 
