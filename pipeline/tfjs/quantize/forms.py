@@ -3,18 +3,20 @@
 - `float32`: as the base has it.
 - `float16`, `uint16`, `uint8`: as the converter writes it, a scale and a minimum for all values.
 - `uint8` with channels: whole numbers of -127 to 127, and a scale for each channel, by which the
-  graph multiplies them. Value w of channel c is stored as round(w / scale[c]), where
-  scale[c] = max |w| / 127 over the channel; 0 stays 0. A channel of zeros has the scale 0.
+  graph multiplies them: w = number * step * scale[c].
 - `uint8` with channels and blocks: the same with a scale for each block of a channel's values.
 
-In shards a whole number q is the byte q + 128, whose scale is 1 and whose minimum is -128, so that
-TensorFlow.js decodes it exactly. Scales are float16 where all are normal numbers of it; they are
-rounded to it before the weights are divided by them, so this costs no precision.
+Where m[c] is the largest magnitude in channel c, step is the power of two that is next to the
+median of m / 127, scale[c] is m[c] / 127 / step as a float16, and each number is
+round(w / (step * scale[c])). 0 stays 0; a channel of zeros has the scale 1. In shards a number is
+a byte, number + 128, whose scale is `step` and whose minimum is -128 * step. So TensorFlow.js
+decodes exactly, in float32, what stands here: a number has 8 bits and a scale 11. Scales are
+float32 where one is no normal float16.
 
-Formula and ranges: Nagel and others, A White Paper on Neural Network Quantization (2021), 2.2 and
-2.3 (symmetric, per channel); TensorFlow Lite's 8-bit quantization specification, whose weights are
-int8 with a scale per channel. Blocks: Dettmers and others, 8-bit Optimizers via Block-wise
-Quantization (2022). This module opens no file.
+Sources: Nagel and others, A White Paper on Neural Network Quantization (2021), 2.2 and 2.3
+(symmetric, per channel); the quantization specification of TensorFlow Lite, whose weights are int8
+with a scale per channel. Blocks: Dettmers and others, 8-bit Optimizers via Block-wise Quantization
+(2022). This module opens no file.
 """
 
 import math
@@ -39,7 +41,9 @@ Array = npt.NDArray[Any]
 FormDtype = Literal["float32", "float16", "uint16", "uint8"]
 
 LEVELS = 127
-WHOLE_NUMBERS = Quantization(dtype="uint8", scale=1.0, min=-128.0)
+_ZERO = 128
+# Below it a float32 has fewer bits.
+_SMALLEST = np.finfo(np.float32).smallest_normal
 _FLOAT16 = np.finfo(np.float16)
 
 
@@ -162,15 +166,33 @@ def encode(values: Array, form: Form) -> EncodedWeight:
     if not form.is_scaled:
         stored, quantization = quantize(values, form.dtype)
         return EncodedWeight(stored=stored, quantization=quantization, shape=values.shape)
-    layout = scale_layout(values.shape, form)
-    split = values.reshape(layout.split)
-    scales = _store_scales(_largest(split, layout) / np.float32(LEVELS))
+    step, scales = find_scales(values, form)
+    split = values.reshape(scale_layout(values.shape, form).split)
     return EncodedWeight(
-        stored=_divide(split, scales.astype(np.float32)),
-        quantization=WHOLE_NUMBERS,
+        stored=_divide(split, scales.astype(np.float32) * np.float32(step)),
+        quantization=whole_numbers(step),
         shape=values.shape,
         scales=scales,
     )
+
+
+def find_scales(values: Array, form: Form) -> tuple[float, Array]:
+    """Return the step and the scales of a weight in a form with channels."""
+    layout = scale_layout(values.shape, form)
+    exact = _largest(values.reshape(layout.split), layout) / np.float32(LEVELS)
+    is_used = exact >= _SMALLEST
+    if not is_used.any():
+        return 1.0, np.ones(layout.scales, "<f2")
+    step = 2.0 ** round(math.log2(float(np.median(exact[is_used]))))
+    with np.errstate(over="ignore"):  # an infinite scale is a fault
+        scales = np.where(is_used, exact / np.float32(step), np.float32(1))
+    fits = _FLOAT16.smallest_normal <= scales.min() and scales.max() <= _FLOAT16.max
+    return step, scales.astype("<f2" if fits else "<f4")
+
+
+def whole_numbers(step: float) -> Quantization:
+    """Return how whole numbers of a step are stored."""
+    return Quantization(dtype="uint8", scale=step, min=-_ZERO * step)
 
 
 def find_form_fault(values: Array, form: Form) -> str | None:
@@ -186,6 +208,8 @@ def find_form_fault(values: Array, form: Form) -> str | None:
         return find_fault(values, form.dtype)
     if fault := find_infinite(values):
         return fault
+    if not np.isfinite(find_scales(values, form)[1]).all():
+        return "its channels differ too much for scales in float32"
     decoded = encode(values, form).decode().reshape(-1)
     largest = largest_but_outliers(values)
     loss = measure_loss(values, lambda block: decoded[block], largest=largest)
@@ -196,10 +220,10 @@ def find_form_fault(values: Array, form: Form) -> str | None:
 
 def _divide(split: Array, scales: Array) -> Array:
     """Return values as bytes of whole multiples of scales, 128 for 0."""
-    numbers = np.divide(split, scales, out=np.zeros_like(split), where=scales != 0)
+    numbers = split / scales
     np.rint(numbers, out=numbers)
     np.clip(numbers, -LEVELS, LEVELS, out=numbers)
-    numbers += LEVELS + 1
+    numbers += _ZERO
     return numbers.astype(np.uint8)
 
 
@@ -209,11 +233,3 @@ def _largest(split: Array, layout: ScaleLayout) -> Array:
     axes = tuple(axis for axis, size in enumerate(sizes) if size == 1)
     largest: Array = np.abs(split).max(axis=axes)
     return largest.reshape(layout.scales)
-
-
-def _store_scales(scales: Array) -> Array:
-    """Return scales as float16 where that holds each to 11 bits, else as float32."""
-    used = scales[scales > 0]
-    if used.size and (used.min() < _FLOAT16.smallest_normal or used.max() > _FLOAT16.max):
-        return scales.astype("<f4")
-    return scales.astype("<f2")

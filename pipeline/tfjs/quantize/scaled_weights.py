@@ -17,10 +17,10 @@ from pipeline.tfjs.model.shards import ShardWriter
 from pipeline.tfjs.model.weight_manifest import Quantization, WeightSpec, format_weight
 from pipeline.tfjs.quantize.forms import (
     AS_IN_BASE,
-    WHOLE_NUMBERS,
     EncodedWeight,
     Form,
     scale_layout,
+    whole_numbers,
 )
 
 Json = dict[str, Any]
@@ -84,7 +84,7 @@ def measure_form(spec: WeightSpec, form: Form) -> int:
             spec,
             split=layout.split,
             scales=layout.scales,
-            numbers=WHOLE_NUMBERS,
+            numbers=whole_numbers(2**-9),
             scales_dtype="float16",
         )
     nodes = _nodes({"name": spec.name, "op": "Const", "attr": {}}, specs) if len(specs) > 1 else []
