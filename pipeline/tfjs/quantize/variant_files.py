@@ -13,7 +13,6 @@ from pathlib import Path
 from pipeline.disk.files import link_or_copy, write_atomic
 from pipeline.records.signature import Signature
 from pipeline.records.variant import KeptWeight, VariantRecord
-from pipeline.tfjs.model.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
 from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import ModelJson, format_model_json, load_model_json
 from pipeline.tfjs.model.shards import ShardWriter
@@ -21,8 +20,10 @@ from pipeline.tfjs.model.short_graph import shorten_graph
 from pipeline.tfjs.model.signature_def import rewrite_signature
 from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
 from pipeline.tfjs.model.weights import StoredWeight, walk_group
+from pipeline.tfjs.quantize.choice import Request, choose_forms
+from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form, encode, find_form_fault
 from pipeline.tfjs.quantize.patterns import assign_dtypes
-from pipeline.tfjs.quantize.quantization import find_fault, quantize
+from pipeline.tfjs.quantize.scaled_weights import add_products, write_encoded
 
 ENTRY = "model.json"
 
@@ -33,10 +34,18 @@ class VariantNotSmaller(Exception):  # noqa: N818  # no error: the variant is sk
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """The groups of a variant, and the weights that the dtype could not hold."""
+    """The groups of a variant.
+
+    Attributes:
+        groups: Its weights.
+        num_bytes: Size of all shards.
+        scaled: The parts of each weight that the graph multiplies by scales.
+        kept: The weights that their form could not hold.
+    """
 
     groups: tuple[WeightGroup, ...]
     num_bytes: int
+    scaled: Mapping[str, Sequence[WeightSpec]]
     kept: tuple[KeptWeight, ...]
 
 
@@ -48,6 +57,8 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
     quantize: Mapping[str, Sequence[str]],
     shard_size_bytes: int,
     folder: Path,
+    per_channel: Sequence[str] = (),
+    block: Mapping[int, Sequence[str]] | None = None,
 ) -> VariantRecord:
     """Write a variant: model.json and its shards.
 
@@ -58,25 +69,70 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
         quantize: Patterns of weight names by dtype; empty for the base.
         shard_size_bytes: Size of a shard; the base keeps its shards.
         folder: An empty folder to write to.
+        per_channel: See `Request`.
+        block: See `Request`.
 
     Raises:
         VariantNotSmaller: The variant is not smaller than the base; `folder` stays empty.
         FormatError: The base is damaged.
         QuantizationError: A pattern matches nothing, or two dtypes are requested for a weight.
     """
-    model_json = load_model_json(base / ENTRY)
-    # A layers model has no signature: TensorFlow.js knows the names of its layers only.
-    if signature is not None and not is_layers_model(model_json.content):
-        content = rewrite_signature(model_json.content, signature)
-        content = shorten_graph(content, model_json.weights)
-        model_json = replace(model_json, content=content)
+    model_json = open_base(base, signature)
     if not quantize:
         return _write_base(model_json, base, folder)
-    dtypes = assign_dtypes(model_json.weights, quantize)
-    if not any(_shrinks(spec, dtypes) for spec in model_json.weights):
-        raise VariantNotSmaller(_explain_no_gain(model_json, dtypes))
-    written = _write_groups(model_json, base, dtypes, folder, shard_size_bytes)
-    variant = replace(model_json, groups=written.groups)
+    request = Request(quantize=quantize, per_channel=per_channel, block=block or {})
+    forms = choose_forms(model_json, request)
+    if not forms:
+        raise VariantNotSmaller(_explain_no_gain(model_json, request))
+    return write_forms(
+        model_json=model_json,
+        base=base,
+        name=name,
+        forms=forms,
+        shard_size_bytes=shard_size_bytes,
+        folder=folder,
+    )
+
+
+def open_base(base: Path, signature: Signature | None) -> ModelJson:
+    """Return the model.json of a base as its variants have it: short, and with its signature."""
+    model_json = load_model_json(base / ENTRY)
+    # A layers model has no signature: TensorFlow.js knows the names of its layers only.
+    if signature is None or is_layers_model(model_json.content):
+        return model_json
+    content = rewrite_signature(model_json.content, signature)
+    return replace(model_json, content=shorten_graph(content, model_json.weights))
+
+
+def write_forms(  # noqa: PLR0913  # a variant, and where it goes
+    *,
+    model_json: ModelJson,
+    base: Path,
+    name: str,
+    forms: Mapping[str, Form],
+    shard_size_bytes: int,
+    folder: Path,
+) -> VariantRecord:
+    """Write a variant whose weights have given forms: model.json and its shards.
+
+    Args:
+        model_json: What `open_base` returns.
+        base: Folder of the base.
+        name: Name of the variant.
+        forms: Forms by weight, of those that `possible_forms` names; others stay as in the base.
+        shard_size_bytes: Size of a shard.
+        folder: An empty folder to write to.
+
+    Raises:
+        VariantNotSmaller: The variant is not smaller than the base; `folder` stays empty.
+        FormatError: The base is damaged.
+    """
+    written = _write_groups(model_json, base, forms, folder, shard_size_bytes)
+    specs = [spec for group in written.groups for spec in group.weights]
+    content = add_products(model_json.content, written.scaled)
+    if written.scaled:
+        content = shorten_graph(content, specs)
+    variant = replace(model_json, content=content, groups=written.groups)
     text = format_model_json(variant)
     size = len(text) + written.num_bytes
     base_size = len(format_model_json(model_json)) + _shard_bytes(model_json, base)
@@ -113,59 +169,58 @@ def _record(
 def _write_groups(
     model_json: ModelJson,
     base: Path,
-    dtypes: Mapping[str, str],
+    forms: Mapping[str, Form],
     folder: Path,
     shard_size_bytes: int,
 ) -> _Written:
     groups: list[WeightGroup] = []
     kept: list[KeptWeight] = []
+    scaled: dict[str, list[WeightSpec]] = {}
     num_bytes = 0
     for number, group in enumerate(model_json.groups, start=1):
         writer = ShardWriter(folder, group=number, shard_size_bytes=shard_size_bytes)
         try:
-            specs = []
+            specs: list[WeightSpec] = []
             for weight in walk_group(group, base):
-                spec, fault = _write_weight(weight, dtypes, writer)
-                specs.append(spec)
+                form = forms.get(weight.spec.name, AS_IN_BASE)
+                parts, fault = _write_weight(weight, form, writer)
+                specs += parts
                 if fault:
-                    kept.append(KeptWeight(weight=spec.name, reason=fault))
+                    kept.append(KeptWeight(weight=weight.spec.name, reason=fault))
+                elif form.is_scaled:
+                    scaled[weight.spec.name] = parts
             groups.append(WeightGroup(paths=writer.finish(), weights=tuple(specs)))
         except BaseException:
             writer.discard()
             raise
         num_bytes += writer.size
-    return _Written(groups=tuple(groups), num_bytes=num_bytes, kept=tuple(kept))
+    return _Written(groups=tuple(groups), num_bytes=num_bytes, scaled=scaled, kept=tuple(kept))
 
 
 def _write_weight(
-    weight: StoredWeight, dtypes: Mapping[str, str], writer: ShardWriter
-) -> tuple[WeightSpec, str | None]:
-    """Append a weight, quantized if possible; return its spec, and the fault that prevented it."""
+    weight: StoredWeight, form: Form, writer: ShardWriter
+) -> tuple[list[WeightSpec], str | None]:
+    """Append a weight in a form, if possible; return its specs, and the fault that prevented it."""
     fault = None
-    if _shrinks(weight.spec, dtypes):
+    if form != AS_IN_BASE:
         values = weight.read()
-        dtype = dtypes[weight.spec.name]
-        fault = find_fault(values, dtype)
+        fault = find_form_fault(values, form)
         if fault is None:
-            stored, quantization = quantize(values, dtype)
-            writer.write(stored.data)
-            return replace(weight.spec, quantization=quantization), None
+            return write_encoded(weight.spec, encode(values, form), writer), None
         del values
     writer.write(weight.read_bytes())
-    return weight.spec, fault
+    return [weight.spec], fault
 
 
-def _shrinks(spec: WeightSpec, dtypes: Mapping[str, str]) -> bool:
-    """Return whether the requested dtype takes fewer bytes than the base."""
-    sizes = ITEM_SIZES | QUANTIZED_ITEM_SIZES
-    asked = dtypes.get(spec.name)
-    return asked is not None and spec.size > 0 and sizes[asked] < sizes[spec.stored_dtype]
-
-
-def _explain_no_gain(model_json: ModelJson, dtypes: Mapping[str, str]) -> str:
-    if not dtypes:
+def _explain_no_gain(model_json: ModelJson, request: Request) -> str:
+    asked = {
+        name
+        for dtype, patterns in request.quantize.items()
+        for name in assign_dtypes(model_json.weights, {dtype: patterns})
+    }
+    if not asked:
         return "the model has no float32 weights; others are never quantized"
-    stored = {spec.stored_dtype for spec in model_json.weights if spec.name in dtypes}
+    stored = {spec.stored_dtype for spec in model_json.weights if spec.name in asked}
     if "float32" in stored:
         return "its weights are too few or too small for it to be smaller than the base"
     return f"its source is quantized already, to {' and '.join(sorted(stored))}"
