@@ -135,7 +135,7 @@ def write_forms(  # noqa: PLR0913  # a variant, and where it goes
     variant = replace(model_json, content=content, groups=written.groups)
     text = format_model_json(variant)
     size = len(text) + written.num_bytes
-    base_size = len(format_model_json(model_json)) + _shard_bytes(model_json, base)
+    base_size = measure_base(model_json, base)
     if size >= base_size:
         for path in _shard_paths(variant):
             (folder / path).unlink()
@@ -224,6 +224,11 @@ def _explain_no_gain(model_json: ModelJson, request: Request) -> str:
     if "float32" in stored:
         return "its weights are too few or too small for it to be smaller than the base"
     return f"its source is quantized already, to {' and '.join(sorted(stored))}"
+
+
+def measure_base(model_json: ModelJson, base: Path) -> int:
+    """Return the size of a base's files; `model_json` is what `open_base` returns."""
+    return len(format_model_json(model_json)) + _shard_bytes(model_json, base)
 
 
 def _shard_bytes(model_json: ModelJson, base: Path) -> int:
