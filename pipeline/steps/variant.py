@@ -19,7 +19,8 @@ class VariantParameters(Part):
 
 def run(work: Work[VariantParameters]) -> None:
     """Make a variant of the base: `model.json`, its shards, and `variant.json`."""
-    from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
+    from pipeline.tfjs.quantize.form_files import VariantNotSmaller
+    from pipeline.tfjs.quantize.variant_files import write_variant
 
     work.uses("numpy", "tensorflowjs")
     try:

@@ -13,7 +13,7 @@ from pipeline.tfjs.model.weight_manifest import WeightSpec
 from pipeline.tfjs.quantize.channels import Axes, find_channels
 from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form, FormDtype, block_form
 from pipeline.tfjs.quantize.patterns import assign_dtypes
-from pipeline.tfjs.quantize.scaled_weights import INTEGERS, measure_form
+from pipeline.tfjs.quantize.scaled_weights import measure_form, part_names
 
 DEFAULT_BLOCK = 32
 
@@ -141,17 +141,20 @@ def _shrinks(spec: WeightSpec, form: Form) -> bool:
 def _find_channels(model_json: ModelJson) -> dict[str, Axes]:
     """Return the axes of channels by weight; the axes with most channels where ops differ.
 
-    A weight whose parts would bear the name of another node has none.
+    A weight that the initializer reads too, or whose parts would bear the name of another node,
+    has none.
     """
     if is_layers_model(model_json.content):
         return {}
     topology = parse_topology(model_json.content["modelTopology"])
+    initializer = model_json.content.get("modelInitializer") or {"node": []}
+    taken = parse_topology(initializer, where="modelInitializer").nodes.keys()
     specs = {spec.name: spec for spec in model_json.weights if spec.dtype == "float32"}
     found = find_channels(topology, {name: len(spec.shape) for name, spec in specs.items()})
     return {
         name: _most_channels(specs[name].shape, axes)
         for name, axes in found.items()
-        if f"{name}/{INTEGERS}" not in topology.nodes
+        if name not in taken and not part_names(name) & topology.nodes.keys()
     }
 
 
