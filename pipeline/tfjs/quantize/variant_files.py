@@ -27,6 +27,11 @@ from pipeline.tfjs.quantize.form_files import (
 )
 from pipeline.tfjs.quantize.patterns import assign_dtypes
 
+_NO_PLACE = (
+    "a layers model has no place for scales per channel or block: its layers take each weight as "
+    "it is stored; a graph model has (output_format: tfjs_graph_model)"
+)
+
 
 def write_variant(  # noqa: PLR0913  # the parameters of a step
     *,
@@ -37,7 +42,8 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
     shard_size_bytes: int,
     folder: Path,
     per_channel: Sequence[str] = (),
-    block: Mapping[int, Sequence[str]] | None = None,
+    block: int | None = None,
+    block_weights: Sequence[str] = (),
 ) -> VariantRecord:
     """Write a variant: model.json and its shards.
 
@@ -50,6 +56,7 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
         folder: An empty folder to write to.
         per_channel: See `Request`.
         block: See `Request`.
+        block_weights: See `Request`.
 
     Raises:
         VariantNotSmaller: The variant is not smaller than the base; `folder` stays empty.
@@ -59,7 +66,11 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
     model_json = open_base(base, signature)
     if not quantize:
         return _write_base(model_json, base, folder)
-    request = Request(quantize=quantize, per_channel=per_channel, block=block or {})
+    request = Request(
+        quantize=quantize, per_channel=per_channel, block=block, block_weights=block_weights
+    )
+    if (per_channel or block_weights) and is_layers_model(model_json.content):
+        raise VariantNotSmaller(_NO_PLACE)
     forms = choose_forms(model_json, request)
     if not forms:
         raise VariantNotSmaller(_explain_no_gain(model_json, request))
