@@ -10,7 +10,35 @@ from pipeline.manifest.tolerance import Tolerance
 from pipeline.text.suggest import did_you_mean
 
 DTYPES: tuple[str, ...] = get_args(Dtype)
+MIN_BLOCK = 8
 RESERVED_NAMES = ("base", "float32", "original")
+
+
+class Block(Section):
+    """Weights in uint8 with a scale for each block of their values: `32`, or a mapping."""
+
+    size: int
+    """Number of values that share a scale, about: 8 at least, below which float16 is no larger."""
+
+    weights: Weights = ("*",)
+    """Which weights: `true` for all, or patterns."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return value
+        if type(value) is not int:
+            raise fault(f"found {format_value(value)}; expected a number of values, such as 32")
+        return {"size": value}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.size < MIN_BLOCK:
+            raise fault(f"found {self.size}; expected at least {MIN_BLOCK} values in a block")
+        if not self.weights:
+            raise fault("it takes no weights; leave it out")
+        return self
 
 
 class Variant(Section):
@@ -33,6 +61,17 @@ class Variant(Section):
     quantize_uint16: Weights = ()
     """Weights stored as uint16 with a scale and a minimum; as `quantize_float16`."""
 
+    per_channel: Weights = ()
+    """Weights of `quantize_uint8` that get a scale for each output channel, in place of one for
+    all values: `true` for all of them, or patterns. Nearly as small, and far more exact. Weights
+    without channels, such as a bias, stay as they are, or are float16 where `quantize_float16`
+    takes them too. For graph models; see docs/variants.md."""
+
+    block: Block | None = None
+    """As `per_channel`, with a scale for each block of about so many values of a channel: `32`,
+    or `{size: 32, weights: "embedding*"}`; it leaves the weights that `per_channel` names. More
+    exact, and slower: the backend wasm prepares these weights anew in each run."""
+
     tolerance: Tolerance | None = None
     """How far this variant may be from the source, in place of the model's tolerance."""
 
@@ -45,6 +84,11 @@ class Variant(Section):
             "uint16": self.quantize_uint16,
         }
         return {dtype: patterns for dtype, patterns in weights.items() if patterns}
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether weights have scales per channel or per block."""
+        return bool(self.per_channel or self.block)
 
     @model_validator(mode="before")
     @classmethod
@@ -72,29 +116,55 @@ class Variant(Section):
                 f"{self.name!r} quantizes nothing; expected quantize_float16, "
                 "quantize_uint8 or quantize_uint16"
             )
-        if self.name in DTYPES and set(self.quantize) != {self.name}:
+        if self.name in DTYPES and (set(self.quantize) != {self.name} or self.is_scaled):
             raise fault(
                 f"the name {self.name!r} says that no weight is quantized otherwise; "
                 "expected another name"
             )
-        if message := describe_conflict(self.quantize):
+        if message := describe_conflict(self.quantize, scaled=self.is_scaled):
+            raise fault(message)
+        if message := self._describe_scales():
             raise fault(message)
         return self
 
+    def _describe_scales(self) -> str | None:
+        """Return the fault of per_channel and block, or None."""
+        fields = [field for field in ("per_channel", "block") if getattr(self, field)]
+        if fields and not self.quantize_uint8:
+            return f"{fields[0]} is for weights in uint8; expected quantize_uint8 beside it"
+        in_blocks = self.block.weights if self.block else ()
+        return _find_twice({"per_channel": self.per_channel, "block": in_blocks})
 
-def describe_conflict(quantize: dict[str, tuple[str, ...]]) -> str | None:
+
+def describe_conflict(quantize: dict[str, tuple[str, ...]], *, scaled: bool = False) -> str | None:
     """Return the fault of two dtypes that take the same weights, or None.
 
     "quantize_float16 and quantize_uint8 both take all weights" is one. The converter refuses it
-    too.
+    too. With scales per channel another dtype may take the weights of uint8, too: it is for those
+    without channels.
+
+    Args:
+        quantize: Patterns by dtype.
+        scaled: Whether weights in uint8 have scales per channel.
     """
+    return _find_twice(
+        {
+            f"quantize_{dtype}": patterns
+            for dtype, patterns in quantize.items()
+            if not (scaled and dtype == "uint8")
+        }
+    )
+
+
+def _find_twice(fields: dict[str, tuple[str, ...]]) -> str | None:
+    """Return the fault of two fields with the same pattern, or None."""
     seen: dict[str, str] = {}
-    for dtype, patterns in quantize.items():
+    for field, patterns in fields.items():
         for pattern in patterns:
-            other = seen.setdefault(pattern, dtype)
-            if other != dtype:
+            other = seen.setdefault(pattern, field)
+            if other != field:
                 weights = "all weights" if pattern == "*" else f"the weights {pattern!r}"
-                return f"quantize_{other} and quantize_{dtype} both take {weights}"
+                return f"{other} and {field} both take {weights}"
     return None
 
 

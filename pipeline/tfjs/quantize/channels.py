@@ -17,12 +17,13 @@ A fused op has the axes of its product. It opens no file.
 """
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.tfjs.model.topology import Node, Topology, split_tensor_name
 
 Axes = tuple[int, ...]
+Readers = Mapping[str, Sequence[tuple[Node, int]]]
 
 # What hands a weight on as it is.
 _PASSING = frozenset({"Enter", "Identity", "StopGradient"})
@@ -40,21 +41,21 @@ def find_channels(topology: Topology, ndims: Mapping[str, int]) -> dict[str, tup
         By weight, the axes for the ops that read it: several where these differ. Weights that no
         op in the table reads, or that another op reads too, are left out.
     """
-    readers = _read_by(topology.nodes.values())
+    readers = read_by(topology.nodes.values())
     inner = {name for nodes in topology.functions.values() for name in nodes}
     channels: dict[str, tuple[Axes, ...]] = {}
     for name, ndim in ndims.items():
         node = topology.nodes.get(name)
         if node is None or node.op != "Const" or name in inner:
             continue
-        found = [_find_axes(reader, place, ndim) for reader, place in _follow(name, readers)]
+        found = [find_axes(reader, place, ndim) for reader, place in _follow(name, readers)]
         axes = tuple(dict.fromkeys(each for each in found if each))
         if axes and all(found):
             channels[name] = axes
     return channels
 
 
-def _read_by(nodes: Iterable[Node]) -> dict[str, list[tuple[Node, int]]]:
+def read_by(nodes: Iterable[Node]) -> dict[str, list[tuple[Node, int]]]:
     """Return the nodes that read each node, with the place of the input."""
     readers: dict[str, list[tuple[Node, int]]] = {}
     for node in nodes:
@@ -71,7 +72,7 @@ def _follow(name: str, readers: Mapping[str, list[tuple[Node, int]]]) -> Iterabl
             yield node, place
 
 
-def _find_axes(node: Node, place: int, ndim: int) -> Axes | None:
+def find_axes(node: Node, place: int, ndim: int) -> Axes | None:
     """Return the axes of the channels of a weight that is an input of a node; None without any."""
     rule = _RULES.get(node.op)
     axes = None if rule is None else rule(node, place, ndim)
@@ -102,7 +103,7 @@ def _matrix(node: Node, place: int, ndim: int) -> Axes | None:
 
 
 def _einsum(node: Node, place: int, ndim: int) -> Axes | None:
-    equation = _text(node.attrs.get("equation"))
+    equation = attr_text(node.attrs.get("equation"))
     sides = equation.replace(" ", "").split("->")
     if len(sides) != 2 or "." in equation:  # noqa: PLR2004  # inputs and output
         return None
@@ -116,7 +117,8 @@ def _rows(_node: Node, place: int, _ndim: int) -> Axes | None:
     return (0,) if place == 0 else None
 
 
-def _text(attr: Any) -> str:
+def attr_text(attr: Any) -> str:
+    """Return the text of an attribute in protobuf JSON; empty without one."""
     wire = attr.get("s", "") if isinstance(attr, Mapping) else ""
     return base64.b64decode(wire).decode() if isinstance(wire, str) else bytes(wire).decode()
 

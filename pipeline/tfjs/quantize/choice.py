@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pipeline.errors import QuantizationError
 from pipeline.tfjs.model.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
 from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import ModelJson
@@ -13,16 +12,13 @@ from pipeline.tfjs.model.weight_manifest import WeightSpec
 from pipeline.tfjs.quantize.channels import Axes, find_channels
 from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form, FormDtype, block_form
 from pipeline.tfjs.quantize.patterns import assign_dtypes
-from pipeline.tfjs.quantize.scaled_weights import INTEGERS, measure_form
+from pipeline.tfjs.quantize.scaled_weights import measure_form, part_names
 
 DEFAULT_BLOCK = 32
 
 _DTYPES: Mapping[str, FormDtype] = {"float16": "float16", "uint8": "uint8", "uint16": "uint16"}
 _PER_CHANNEL = "per_channel"
-_NO_PLACE = (
-    "a layers model has no place for a scale per channel: its layers take each weight as it is "
-    "stored; expected output_format: tfjs_graph_model, or a variant without per_channel and block"
-)
+_BLOCK = "block"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +28,14 @@ class Request:
     Attributes:
         quantize: By dtype: {"uint8": ["*/weights"], "float16": ["*"]}.
         per_channel: Of weights in uint8 that get a scale for each channel.
-        block: Of those that get a scale for each block, by its number of values.
+        block: Number of values in a block that has a scale of its own, about.
+        block_weights: Of weights in uint8 that get a scale for each block.
     """
 
     quantize: Mapping[str, Sequence[str]]
     per_channel: Sequence[str] = ()
-    block: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    block: int | None = None
+    block_weights: Sequence[str] = ()
 
 
 def possible_forms(
@@ -71,14 +69,11 @@ def choose_forms(model_json: ModelJson, request: Request) -> dict[str, Form]:
         By name; weights that stay as they are in the base are left out.
 
     Raises:
-        QuantizationError: A pattern matches nothing, or two dtypes are requested for a weight; or
-            scales per channel for a layers model.
+        QuantizationError: A pattern matches nothing, or two dtypes are requested for a weight.
     """
     specs = {spec.name: spec for spec in model_json.weights}
-    if not request.per_channel and not request.block:
+    if not request.per_channel and not request.block_weights:
         return _plain_forms(specs, assign_dtypes(specs.values(), request.quantize))
-    if is_layers_model(model_json.content):
-        raise QuantizationError(_NO_PLACE)
     others = {dtype: names for dtype, names in request.quantize.items() if dtype != "uint8"}
     forms = _plain_forms(specs, assign_dtypes(specs.values(), others))
     scales = _assign_scales(specs, request)
@@ -103,13 +98,9 @@ def _plain_forms(specs: Mapping[str, WeightSpec], dtypes: Mapping[str, str]) -> 
 
 def _assign_scales(specs: Mapping[str, WeightSpec], request: Request) -> dict[str, int | None]:
     """Return the size of blocks of each weight with scales; None for a scale per channel."""
-    words: dict[str, int | None] = {f"block {size}": size for size in request.block}
-    patterns = dict(zip(words, request.block.values(), strict=True))
-    if request.per_channel:
-        words[_PER_CHANNEL] = None
-        patterns[_PER_CHANNEL] = request.per_channel
+    patterns = {_PER_CHANNEL: request.per_channel, _BLOCK: request.block_weights}
     assigned = assign_dtypes(specs.values(), patterns, prefix="")
-    return {name: words[word] for name, word in assigned.items()}
+    return {name: request.block if word == _BLOCK else None for name, word in assigned.items()}
 
 
 def _scaled_form(spec: WeightSpec, channels: Axes | None, block: int | None) -> Form | None:
@@ -141,17 +132,20 @@ def _shrinks(spec: WeightSpec, form: Form) -> bool:
 def _find_channels(model_json: ModelJson) -> dict[str, Axes]:
     """Return the axes of channels by weight; the axes with most channels where ops differ.
 
-    A weight whose parts would bear the name of another node has none.
+    A weight that the initializer reads too, or whose parts would bear the name of another node,
+    has none.
     """
     if is_layers_model(model_json.content):
         return {}
     topology = parse_topology(model_json.content["modelTopology"])
+    initializer = model_json.content.get("modelInitializer") or {"node": []}
+    taken = parse_topology(initializer, where="modelInitializer").nodes.keys()
     specs = {spec.name: spec for spec in model_json.weights if spec.dtype == "float32"}
     found = find_channels(topology, {name: len(spec.shape) for name, spec in specs.items()})
     return {
         name: _most_channels(specs[name].shape, axes)
         for name, axes in found.items()
-        if f"{name}/{INTEGERS}" not in topology.nodes
+        if name not in taken and not part_names(name) & topology.nodes.keys()
     }
 
 

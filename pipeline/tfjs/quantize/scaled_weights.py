@@ -32,8 +32,17 @@ SHAPE = "shape"
 _WITHOUT_SHAPE = 2
 
 
+def part_names(name: str) -> set[str]:
+    """Return the names of the nodes that a weight with scales adds to a graph."""
+    return {f"{name}/{part}" for part in (INTEGERS, SCALES, PRODUCT, SHAPE)}
+
+
 def write_encoded(
-    spec: WeightSpec, encoded: EncodedWeight, writer: ShardWriter
+    spec: WeightSpec,
+    encoded: EncodedWeight,
+    writer: ShardWriter,
+    *,
+    behind: tuple[int, ...] | None = None,
 ) -> list[WeightSpec]:
     """Append a weight in a form; return its entry, or those of its parts.
 
@@ -41,21 +50,28 @@ def write_encoded(
         spec: The weight in the base.
         encoded: The weight in its form.
         writer: The shards.
+        behind: Shape of scales that stand behind the nodes that read the weight; None where the
+            graph multiplies the weight itself.
 
     Returns:
         The weight's own entry where the graph multiplies by no scales; else those of its numbers,
-        its scales and, where blocks are to be joined, its shape.
+        its scales and, where blocks are to be joined, its shape. Numbers whose scales stand behind
+        have the weight's name.
     """
     writer.write(np.ascontiguousarray(encoded.stored).data)
+    own = replace(spec, quantization=encoded.quantization)
     if encoded.scales is None:
-        return [replace(spec, quantization=encoded.quantization)]
+        return [own]
     writer.write(np.ascontiguousarray(encoded.scales).data)
+    dtype = encoded.scales.dtype.name
+    if behind is not None:
+        return [own, _scales_spec(spec, behind, dtype)]
     specs = _part_specs(
         spec,
         split=encoded.stored.shape,
         scales=encoded.scales.shape,
         numbers=encoded.quantization,
-        scales_dtype=encoded.scales.dtype.name,
+        scales_dtype=dtype,
     )
     if len(specs) > _WITHOUT_SHAPE:
         writer.write(np.array(spec.shape, "<i4").data)
@@ -122,15 +138,21 @@ def _part_specs(
     scales_dtype: str,
 ) -> list[WeightSpec]:
     """Return the entries of numbers and scales, and of the shape where the product has another."""
-    own = Quantization(dtype="float16") if scales_dtype == "float16" else None
     made = [
         replace(spec, name=f"{spec.name}/{INTEGERS}", shape=split, quantization=numbers),
-        WeightSpec(name=f"{spec.name}/{SCALES}", shape=scales, dtype="float32", quantization=own),
+        _scales_spec(spec, scales, scales_dtype),
     ]
     if split != spec.shape:
         shape = WeightSpec(name=f"{spec.name}/{SHAPE}", shape=(len(spec.shape),), dtype="int32")
         made.append(shape)
     return made
+
+
+def _scales_spec(spec: WeightSpec, shape: tuple[int, ...], dtype: str) -> WeightSpec:
+    stored = Quantization(dtype="float16") if dtype == "float16" else None
+    return WeightSpec(
+        name=f"{spec.name}/{SCALES}", shape=shape, dtype="float32", quantization=stored
+    )
 
 
 def _nodes(node: Mapping[str, Any], parts: Sequence[WeightSpec]) -> list[Json]:
