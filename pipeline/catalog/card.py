@@ -105,6 +105,7 @@ def published_variant(
         bytes=sum(file.bytes for file in files),
         gzip_bytes=record.gzip_bytes,
         brotli_bytes=record.brotli_bytes,
+        recipe=record.recipe,
         files=[file.model_copy(update={"path": f"{folder}/{file.path}"}) for file in files],
         weights=record.weights,
         kept_float32=record.kept_float32,

@@ -50,7 +50,9 @@ class MixJudge:
         check = self._check(dict(enumerate(self.base)), EXACT_DTYPE, None)
         return check.groups if check.agreement == "equal" else ()
 
-    def judge(self, mix: Mix, num_bytes: int, found: Mapping[int, Tensors], groups: Groups) -> Trial:
+    def judge(
+        self, mix: Mix, num_bytes: int, found: Mapping[int, Tensors], groups: Groups
+    ) -> Trial:
         """Judge a run of a mix.
 
         Args:
@@ -83,9 +85,7 @@ class MixJudge:
             what="of the range" if worst is None else worst.what,
         )
 
-    def _check(
-        self, outputs: Mapping[int, Tensors], dtype: str, groups: Groups | None
-    ) -> Check:
+    def _check(self, outputs: Mapping[int, Tensors], dtype: str, groups: Groups | None) -> Check:
         # The judge only reads outputs; those of TensorFlow.js lie in files.
         run = ModelRun(status="ok", outputs=outputs)  # type: ignore[arg-type]
         return judge_run(self.model, replace(self.candidate, dtype=dtype), run, groups)

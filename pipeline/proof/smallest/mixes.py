@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form
@@ -115,9 +114,7 @@ def _lower_hull(choices: Sequence[Choice], emphasis: Array) -> list[Choice]:
     return hull
 
 
-def _is_above(
-    left: Choice, middle: Choice, right: Choice, cost: Callable[[Choice], float]
-) -> bool:
+def _is_above(left: Choice, middle: Choice, right: Choice, cost: Callable[[Choice], float]) -> bool:
     """Return whether a form lies on or above the line between two others."""
     gain = (cost(left) - cost(middle)) * (right.num_bytes - middle.num_bytes)
     return bool(gain <= (cost(middle) - cost(right)) * (middle.num_bytes - left.num_bytes))

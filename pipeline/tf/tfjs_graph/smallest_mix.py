@@ -17,24 +17,23 @@ from pipeline.proof.judge.check import Candidate
 from pipeline.proof.judge.fidelity import measure_scale
 from pipeline.proof.smallest.judge_mix import Groups, MixJudge, deciding_vectors
 from pipeline.proof.smallest.mixes import Choice, Choices, Mix, count_bytes
+from pipeline.proof.smallest.run_search import PROGRESS_FILE
 from pipeline.proof.smallest.search import OutOfTime, Search, Trial
 from pipeline.proof.vector_files import Vector
 from pipeline.proof.verify_variants import gather_model
 from pipeline.records.recipe import Recipe, RecipeForm, TriedMix
 from pipeline.records.signature import Signature
+from pipeline.text.quantity import format_bytes
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
 from pipeline.tf.tfjs_graph.weight_costs import Costs, Probed, measure_costs
 from pipeline.tf.tfjs_graph.weight_forms import WeightForms, load_weight_forms
-from pipeline.text.quantity import format_bytes
 from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.quantize.forms import AS_IN_BASE
 from pipeline.tfjs.quantize.variant_files import measure_base, open_base
 
-PROGRESS_FILE = "progress"
 
-
-def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
+def find_smallest_mix(  # what is judged, and how
     *,
     inputs: Mapping[str, Path],
     candidate: Candidate,
@@ -129,9 +128,7 @@ class _MixRuns:
             for name in self.judge.outputs
         ]
         feeds = [self.feeds[i] for i in self.deciding]
-        costs: Costs = measure_costs(
-            self.session, self.weights, outputs, feeds, self.clock.tick
-        )
+        costs: Costs = measure_costs(self.session, self.weights, outputs, feeds, self.clock.tick)
         return {
             name: [
                 Choice(form=form, num_bytes=size, costs=costs[name][form])
@@ -233,9 +230,7 @@ def run_fed(
 def _write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe:
     saved = base_bytes - count_bytes(search.choices, dict.fromkeys(search.choices, AS_IN_BASE))
     tried = [
-        TriedMix(
-            bytes=saved + one.num_bytes, share=one.share, strain=one.strain, passes=one.passes
-        )
+        TriedMix(bytes=saved + one.num_bytes, share=one.share, strain=one.strain, passes=one.passes)
         for one in search.trials
     ]
     return Recipe(

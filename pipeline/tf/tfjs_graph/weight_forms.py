@@ -61,9 +61,7 @@ def load_weight_forms(model_json: ModelJson, folder: Path) -> WeightForms:
     return WeightForms(values=values, forms=forms)
 
 
-def _measure(
-    spec: WeightSpec, forms: Sequence[Form], values: Array
-) -> Iterator[tuple[Form, int]]:
+def _measure(spec: WeightSpec, forms: Sequence[Form], values: Array) -> Iterator[tuple[Form, int]]:
     """Yield the forms that can hold the values, with their bytes."""
     for form in forms:
         if find_form_fault(values, form) is None:
