@@ -48,7 +48,7 @@ class MixJudge:
     def base_groups(self) -> Groups:
         """Return the groups of vectors on which TensorFlow gets the base right."""
         check = self._check(dict(enumerate(self.base)), EXACT_DTYPE, None)
-        return check.groups if check.agreement == "equal" else ()
+        return check.groups if check.status == "ok" else ()
 
     def judge(
         self, mix: Mix, num_bytes: int, found: Mapping[int, Tensors], groups: Groups

@@ -10,6 +10,7 @@ the smallest to the base, a step of one weight at a time. This module opens no f
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy.typing as npt
@@ -72,7 +73,7 @@ def find_way(choices: Choices, emphasis: Array) -> Way:
     for weight in sorted(choices):
         hull = _lower_hull(choices[weight], emphasis)
         start[weight] = hull[0].form
-        for place, (one, other) in enumerate(zip(hull, hull[1:], strict=False)):
+        for place, (one, other) in enumerate(pairwise(hull)):
             saved = float((one.costs - other.costs) @ emphasis)
             steps.append((saved / (other.num_bytes - one.num_bytes), weight, place, other.form))
     # The steps of one weight are in order: each saves less error a byte than the one before.

@@ -131,7 +131,7 @@ class Search:
         return high
 
     def _refine(self, emphasis: Array) -> None:
-        """Make single weights of the best mix smaller, those first that save most for their cost."""
+        """Make single weights of the best mix smaller, the best bargains first."""
         best = self.best
         if best is None:
             return
