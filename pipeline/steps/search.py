@@ -1,5 +1,7 @@
 """The step `search`: finds the smallest mix of forms in which a model still passes."""
 
+from functools import partial
+
 from pipeline.engine.step import Step, StepSkipped, Work
 from pipeline.manifest.model import Model
 from pipeline.manifest.tolerance import Tolerance
@@ -24,17 +26,30 @@ def run(work: Work[SearchParameters]) -> None:
     from pipeline.proof.judge.check import Candidate
     from pipeline.proof.smallest.run_search import search_recipe
 
+    work.uses("numpy", "tensorflow")
     asked = work.parameters
     recipe = search_recipe(
-        work,
+        work.inputs,
         Candidate(name=asked.name, tolerances=[asked.tolerance, asked.model_tolerance]),
+        partial(work.run_in_tensorflow, tick=lambda: _tell(work)),
         seconds=asked.seconds,
+        trust=work.trusted,
+        folder=work.folder,
     )
     if recipe.reason is not None:
         raise StepSkipped(recipe.reason)
     if recipe.cut:
         work.remark(f"its {asked.seconds:g} seconds were over before all mixes were tried")
     recipe.save(work.folder)
+
+
+def _tell(work: Work[SearchParameters]) -> None:
+    """Report the number of runs so far."""
+    from pipeline.proof.smallest.run_search import count_runs
+
+    runs = count_runs(work.folder)
+    if runs is not None:
+        work.progress(runs, None)
 
 
 STEP = Step(

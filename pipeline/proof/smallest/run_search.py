@@ -1,10 +1,11 @@
 """Runs the search of a model in a process with TensorFlow, and reads its answer."""
 
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from pipeline.engine.step import Work
 from pipeline.errors import (
     ConversionError,
     FormatError,
@@ -18,43 +19,64 @@ from pipeline.records.recipe import Recipe
 from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import load_model_json
 
-_SEARCH = "pipeline.tf.tfjs_graph.smallest_mix:find_smallest_mix"
-_INPUTS = ("convert", "signature", "reference", "map")
+INPUTS = ("convert", "signature", "reference", "map")
+"""The steps whose results a search reads."""
 PROGRESS_FILE = "progress"
-"""File in the step's folder with the number of runs so far."""
+"""File in the folder of a search with the number of runs so far."""
 
+_SEARCH = "pipeline.tf.tfjs_graph.smallest_mix:find_smallest_mix"
 # Faults that may be those of TensorFlow with a graph that TensorFlow.js runs.
 _OF_GRAPH = (ConversionError, FormatError, ManifestError, SignatureError, UntrustedSourceError)
 
 
-def search_recipe(work: Work[Any], candidate: Candidate, *, seconds: float) -> Recipe:
+class CallTensorFlow(Protocol):
+    """Calls a function of `pipeline.tf` in a child process, which may write `folder`."""
+
+    def __call__(self, function: str, *, folder: Path, **arguments: Any) -> Any:
+        """Return its answer."""
+        ...  # pragma: no cover
+
+
+def search_recipe(  # noqa: PLR0913  # what is searched, and with what
+    inputs: Mapping[str, Path],
+    candidate: Candidate,
+    call: CallTensorFlow,
+    *,
+    seconds: float,
+    trust: bool,
+    folder: Path,
+) -> Recipe:
     """Return the recipe of the smallest mix that passes, or why there is none.
 
     Args:
-        work: A step that needs `convert`, `signature`, `reference` and `map`.
+        inputs: Folders of the steps in `INPUTS`.
         candidate: The variant that is searched.
+        call: Calls TensorFlow.
         seconds: Longest time.
+        trust: Whether the graph may touch the machine.
+        folder: Folder that may be written.
+
+    Raises:
+        NoWallError: This machine has no wall, and the model is not trusted.
+        WorkerError: The process exceeded a limit.
     """
-    base = work.inputs["convert"]
-    if is_layers_model(load_model_json(base / "model.json").content):
-        return _no_recipe("TensorFlow does not run layers models, so that no mix can be tried")
-    work.uses("numpy", "tensorflow")
+    if is_layers_model(load_model_json(inputs["convert"] / "model.json").content):
+        return no_recipe("TensorFlow does not run layers models, so that no mix can be tried")
     try:
-        answer = work.run_in_tensorflow(
+        answer = call(
             _SEARCH,
-            tick=lambda: _tell(work),
-            inputs={name: work.inputs[name] for name in _INPUTS},
+            inputs={name: inputs[name] for name in INPUTS},
             candidate=candidate,
             seconds=seconds,
-            trust=work.trusted,
-            folder=work.folder,
+            trust=trust,
+            folder=folder,
         )
     except _OF_GRAPH as error:
         if isinstance(error, NoWallError):
             raise
-        return _no_recipe(f"TensorFlow does not run the base: {error.message}")
+        return no_recipe(f"TensorFlow does not run the base: {error.message}")
     finally:
-        (work.folder / PROGRESS_FILE).unlink(missing_ok=True)
+        (folder / PROGRESS_FILE).unlink(missing_ok=True)
     try:
         return Recipe.model_validate(answer)
     except ValidationError:
@@ -62,17 +84,17 @@ def search_recipe(work: Work[Any], candidate: Candidate, *, seconds: float) -> R
         raise UntrustedSourceError("the answer of the search is no recipe") from None
 
 
-def _tell(work: Work[Any]) -> None:
-    """Report the number of runs so far."""
+def count_runs(folder: Path) -> int | None:
+    """Return the number of runs of a search so far; None before it tells."""
     try:
-        text = (work.folder / PROGRESS_FILE).read_text()
+        text = (folder / PROGRESS_FILE).read_text()
     except OSError:
-        return
-    if text.isdecimal():
-        work.progress(int(text), None)
+        return None
+    return int(text) if text.isdecimal() else None
 
 
-def _no_recipe(reason: str) -> Recipe:
+def no_recipe(reason: str) -> Recipe:
+    """Return the recipe of a model that cannot be searched."""
     return Recipe(
         forms={}, reason=reason, bytes=None, share=None, what="", base_bytes=0, tried=(), cut=False
     )

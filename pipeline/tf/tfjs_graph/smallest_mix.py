@@ -6,6 +6,7 @@ The graph is opened once; mixes are fed as the values of its constants. It runs 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from pipeline.records.signature import Signature
 from pipeline.text.quantity import format_bytes
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
-from pipeline.tf.tfjs_graph.weight_costs import Costs, Probed, measure_costs
+from pipeline.tf.tfjs_graph.weight_costs import Probed, measure_costs
 from pipeline.tf.tfjs_graph.weight_forms import WeightForms, load_weight_forms
 from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.quantize.forms import AS_IN_BASE
@@ -58,10 +59,10 @@ def find_smallest_mix(  # what is judged, and how
             source does.
         UntrustedSourceError: The graph might touch the machine, and is not trusted.
     """
-    clock = _Clock(ends=time.monotonic() + seconds, file=folder / PROGRESS_FILE)
+    clock = _Clock(seconds=seconds, file=folder / PROGRESS_FILE)
     runs = _open(inputs, candidate, clock, trust=trust)
-    choices = runs.measure_choices()
-    search = Search(choices=choices, num_outputs=len(runs.judge.outputs), run=runs.try_mix)
+    choices, cut = runs.measure_choices()
+    search = Search(choices=choices, num_outputs=len(runs.judge.outputs), run=runs.try_mix, cut=cut)
     search.find()
     best = runs.settle(search)
     return _write_recipe(search, best, runs.base_bytes).to_json()
@@ -71,19 +72,20 @@ def find_smallest_mix(  # what is judged, and how
 class _Clock:
     """The time of a search, and the number of its runs so far."""
 
-    ends: float
+    seconds: float
     file: Path
+    started: float = field(default_factory=time.monotonic)
     runs: int = 0
     _told: float = 0.0
 
-    def tick(self) -> None:
+    def tick(self, share: float = 1.0) -> None:
         """Count a run.
 
         Raises:
-            OutOfTime: The time is over.
+            OutOfTime: This share of the time is over.
         """
         now = time.monotonic()
-        if now > self.ends:
+        if now > self.started + share * self.seconds:
             raise OutOfTime
         self.runs += 1
         if now - self._told > 1:
@@ -116,8 +118,8 @@ class _MixRuns:
     clock: _Clock
     deciding: Sequence[int] = field(default_factory=list)
 
-    def measure_choices(self) -> Choices:
-        """Return the forms of each weight, with bytes and costs."""
+    def measure_choices(self) -> tuple[Choices, bool]:
+        """Return the forms of each weight with bytes and costs, and whether time ran out."""
         reference = [self.judge.base[i] for i in self.deciding]
         outputs = [
             Probed(
@@ -128,17 +130,24 @@ class _MixRuns:
             for name in self.judge.outputs
         ]
         feeds = [self.feeds[i] for i in self.deciding]
-        costs: Costs = measure_costs(self.session, self.weights, outputs, feeds, self.clock.tick)
-        return {
+        half = partial(self.clock.tick, share=0.5)
+        costs, cut = measure_costs(self.session, self.weights, outputs, feeds, half)
+        choices = {
             name: [
                 Choice(form=form, num_bytes=size, costs=costs[name][form])
                 for form, size in forms.items()
             ]
             for name, forms in self.weights.forms.items()
         }
+        return choices, cut
 
     def try_mix(self, mix: Mix, num_bytes: int) -> Trial:
-        """Run a mix on the vectors that decide, and judge it."""
+        """Run a mix on the vectors that decide, and judge it.
+
+        Raises:
+            OutOfTime: The time is over.
+        """
+        self.clock.tick()
         return self.judge.judge(mix, num_bytes, self._run(mix, self.deciding), self.groups)
 
     def settle(self, search: Search) -> Trial | None:
@@ -159,7 +168,6 @@ class _MixRuns:
         }
         found = {}
         for number in numbers:
-            self.clock.tick()
             found[number] = run_fed(self.session, self.fetches, {**self.feeds[number], **fed})
         return found
 

@@ -14,13 +14,16 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ConversionError
+from pipeline.proof.smallest.search import OutOfTime
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.tfjs_graph.weight_forms import WeightForms
 from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form
 
-PROBES = 4
-"""Draws of signs for each output on each vector. An output of one value needs one."""
+RUNS = 48
+"""About so many runs backwards are made, at least one for each output on each vector."""
+MOST_PROBES = 4
+"""Most draws of signs for an output on a vector. An output of one value needs one."""
 _SEED = 11
 # A weight that moves no output on these vectors is still better stored well: its own relative error
 # counts this much.
@@ -45,21 +48,34 @@ class Probed:
     sizes: Sequence[int]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Backwards:
+    """The derivatives of a graph: the gradients of the sum of signs times outputs.
+
+    Attributes:
+        gradients: By weight; those that no output depends on are left out.
+        signs: The signs of each output, flat.
+    """
+
+    gradients: Mapping[str, tf.Tensor]
+    signs: Sequence[tf.Tensor]
+
+
 def measure_costs(
     session: tf.compat.v1.Session,
     weights: WeightForms,
     outputs: Sequence[Probed],
     feeds: Sequence[Mapping[str, Array]],
     tick: Callable[[], None],
-) -> Costs:
-    """Return the costs of all forms.
+) -> tuple[Costs, bool]:
+    """Return the costs of all forms, and whether time ran out before all were measured.
 
     Args:
         session: A session of the graph.
         weights: The weights; each is a constant of the graph.
         outputs: The outputs.
         feeds: The inputs of each vector, by tensor.
-        tick: Called before each run; its exceptions end the work.
+        tick: Called before each run; raises OutOfTime.
 
     Raises:
         ConversionError: TensorFlow cannot differentiate the graph.
@@ -68,18 +84,36 @@ def measure_costs(
         name: {form: _own_costs(weights, name, form, len(outputs)) for form in forms}
         for name, forms in weights.forms.items()
     }
+    if not outputs:
+        return costs, False
+    backwards = _differentiate(session, outputs, list(weights.forms))
     drawing = np.random.default_rng(_SEED)
-    for place, output in enumerate(outputs):
-        gradients, signs = _differentiate(session, output, list(weights.forms))
-        for feed, size in zip(feeds, output.sizes, strict=True):
-            probes = min(PROBES, size)
-            for _ in range(probes):
-                tick()
-                drawn = drawing.choice(np.array([-1, 1], np.float32), size)
-                found = _run(session, gradients, {**feed, signs: drawn})
-                share = 1 / (probes * size * len(feeds) * output.scale**2)
-                _add(costs, weights, found, place, share)
-    return costs
+    most = min(MOST_PROBES, max(1, RUNS // (len(outputs) * len(feeds))))
+    try:
+        for number, feed in enumerate(feeds):
+            for place, output in enumerate(outputs):
+                size = output.sizes[number]
+                probes = min(most, size)
+                share = 1 / (probes * max(1, size) * len(feeds) * output.scale**2)
+                for _ in range(probes):
+                    tick()
+                    drawn = drawing.choice(np.array([-1, 1], np.float32), size)
+                    signs = _signs(backwards, outputs, number, {place: drawn})
+                    found = _run(session, backwards.gradients, {**feed, **signs})
+                    _add(costs, weights, found, place, share)
+    except OutOfTime:
+        return costs, True
+    return costs, False
+
+
+def _signs(
+    backwards: _Backwards, outputs: Sequence[Probed], number: int, drawn: Mapping[int, Array]
+) -> dict[tf.Tensor, Array]:
+    """Return the signs of all outputs on a vector, 0 for those that are not drawn."""
+    return {
+        signs: drawn[place] if place in drawn else np.zeros(output.sizes[number], np.float32)
+        for place, (signs, output) in enumerate(zip(backwards.signs, outputs, strict=True))
+    }
 
 
 def _own_costs(weights: WeightForms, name: str, form: Form, num_outputs: int) -> Array:
@@ -91,20 +125,19 @@ def _own_costs(weights: WeightForms, name: str, form: Form, num_outputs: int) ->
 
 
 def _differentiate(
-    session: tf.compat.v1.Session, output: Probed, names: Sequence[str]
-) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """Return the gradients by weight of signs times an output, and the placeholder of the signs.
-
-    Weights that the output does not depend on are left out.
-    """
+    session: tf.compat.v1.Session, outputs: Sequence[Probed], names: Sequence[str]
+) -> _Backwards:
     graph = session.graph
     try:
         with graph.as_default():
-            tensor = graph.get_tensor_by_name(output.tensor)
-            signs = tf.compat.v1.placeholder(tf.float32, [None])
-            given = tf.reshape(signs, tf.shape(tensor))
+            tensors = [graph.get_tensor_by_name(output.tensor) for output in outputs]
+            signs = [tf.compat.v1.placeholder(tf.float32, [None]) for _ in tensors]
+            given = [
+                tf.reshape(one, tf.shape(tensor))
+                for one, tensor in zip(signs, tensors, strict=True)
+            ]
             constants = [graph.get_tensor_by_name(f"{name}:0") for name in names]
-            found = tf.compat.v1.gradients(tensor, constants, grad_ys=given)
+            found = tf.compat.v1.gradients(tensors, constants, grad_ys=given)
             gradients = {
                 name: tf.convert_to_tensor(one)
                 for name, one in zip(names, found, strict=True)
@@ -113,7 +146,7 @@ def _differentiate(
     except Exception as error:
         reason = format_reason(error)
         raise ConversionError(f"TensorFlow cannot differentiate it: {reason}") from error
-    return gradients, signs
+    return _Backwards(gradients=gradients, signs=signs)
 
 
 def _run(

@@ -1,11 +1,14 @@
 """Variants that were searched: writes a variant with the forms of a recipe."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import DamagedFileError
 from pipeline.records.recipe import Recipe
 from pipeline.records.signature import Signature
 from pipeline.records.variant import VariantRecord
+from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.quantize.choice import DEFAULT_BLOCK, possible_forms
 from pipeline.tfjs.quantize.form_files import write_forms
 from pipeline.tfjs.quantize.forms import Form
@@ -41,14 +44,7 @@ def write_found_variant(  # noqa: PLR0913  # a variant, and where it goes
         FormatError: The base is damaged.
     """
     model_json = open_base(base, signature)
-    possible = possible_forms(model_json)
-    forms = {
-        weight: Form(dtype=form.dtype, channels=form.channels, block=form.block)
-        for weight, form in recipe.forms.items()
-    }
-    for weight, form in forms.items():
-        if form not in possible.get(weight, ()):
-            raise DamagedFileError(f"{Recipe.FILE}: {weight} has no form {form} in this base")
+    forms = _read_forms(model_json, recipe)
     record = write_forms(
         model_json=model_json,
         base=base,
@@ -57,5 +53,30 @@ def write_found_variant(  # noqa: PLR0913  # a variant, and where it goes
         shard_size_bytes=shard_size_bytes,
         folder=folder,
     )
-    fields = format_recipe(forms, list(possible), block=DEFAULT_BLOCK)
-    return record.model_copy(update={"recipe": fields})
+    return record.model_copy(update={"recipe": _format_fields(model_json, forms)})
+
+
+def recipe_fields(base: Path, signature: Signature | None, recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe for a base as fields of a variant in models.yaml.
+
+    Raises:
+        DamagedFileError: The recipe is not for this base.
+    """
+    model_json = open_base(base, signature)
+    return _format_fields(model_json, _read_forms(model_json, recipe))
+
+
+def _read_forms(model_json: ModelJson, recipe: Recipe) -> dict[str, Form]:
+    possible = possible_forms(model_json)
+    forms = {
+        weight: Form(dtype=form.dtype, channels=form.channels, block=form.block)
+        for weight, form in recipe.forms.items()
+    }
+    for weight, form in forms.items():
+        if form not in possible.get(weight, ()):
+            raise DamagedFileError(f"{Recipe.FILE}: {weight} has no form {form} in this base")
+    return forms
+
+
+def _format_fields(model_json: ModelJson, forms: Mapping[str, Form]) -> dict[str, Any]:
+    return format_recipe(forms, list(possible_forms(model_json)), block=DEFAULT_BLOCK)
