@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import ManifestError
 from pipeline.manifest.load import load_manifest, parse_manifest
+from pipeline.manifest.variant_section import Block
 from pipeline.manifest.zoo import Zoo
 
 DATA = paths.DATA / "manifest"
@@ -118,6 +119,23 @@ def test_pasted_quantization_flags_are_one_more_variant(
     (model,) = one_model(**fields).models
 
     assert [(variant.name, variant.quantize) for variant in model.variants] == variants
+
+
+def test_scales_per_channel_and_per_block() -> None:
+    variants = """
+      - {name: channels, quantize_uint8: true, per_channel: true, quantize_float16: true}
+      - {name: some, quantize_uint8: true, per_channel: "conv*,dense*"}
+      - {name: blocks, quantize_uint8: true, block: 32}
+      - {name: mix, quantize_uint8: true, per_channel: true, block: {size: 64, weights: table}}
+    """
+    (model,) = one_model(variants=variants).models
+    channels, some, blocks, mix = model.variants
+
+    assert channels.per_channel == ("*",)
+    assert channels.quantize == {"float16": ("*",), "uint8": ("*",)}
+    assert some.per_channel == ("conv*", "dense*")
+    assert blocks.block == Block(size=32, weights=("*",))
+    assert mix.block == Block(size=64, weights=("table",))
 
 
 @pytest.mark.parametrize("output", [".", "..", "a/..", "../..", ".zoo", ".zoo/dist", "/", "C:/a"])
