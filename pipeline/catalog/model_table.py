@@ -182,6 +182,8 @@ def _notes(models: Sequence[CatalogModel], width: int | None) -> list[Line]:
     notes: list[Cell] = []
     if any(_is_original(model) for model in models):
         notes.append(("* the source is quantized already: its weights as they are", "dim"))
+    if text := _sent(models):
+        notes.append((text, "dim"))
     for limit, names in _limits(models).items():
         notes.append((f"{limit} ({list_first(names, MAX_NAMED)})", "dim"))
     for (status, reason), names in _reasons(models).items():
@@ -190,6 +192,23 @@ def _notes(models: Sequence[CatalogModel], width: int | None) -> list[Line]:
     return [
         line for text, style in notes for line in wrap_text(text, style, indent="", width=width)
     ]
+
+
+def _sent(models: Sequence[CatalogModel]) -> str:
+    """Return what files take as they travel, by variant; "" where nobody measured it.
+
+    "sent with Brotli: float32 91% of these sizes, float16 89%, uint8 70%" is one.
+    """
+    sizes: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for model in models:
+        for variant in model.variants:
+            if variant.bytes and variant.brotli_bytes:
+                sizes[variant.name][0] += variant.brotli_bytes
+                sizes[variant.name][1] += variant.bytes
+    parts = [f"{name} {format_ratio(*sizes[name])}" for name in sizes]
+    if not parts:
+        return ""
+    return f"sent with Brotli: {', '.join([f'{parts[0]} of these sizes', *parts[1:]])}"
 
 
 def _limits(models: Sequence[CatalogModel]) -> Mapping[str, list[str]]:

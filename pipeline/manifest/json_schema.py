@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import write_atomic
 from pipeline.manifest.model import CATALOG_KEYS, Defaults, Model
-from pipeline.manifest.variant_section import DTYPES, MIN_BLOCK
+from pipeline.manifest.variant_section import DTYPES, MIN_BLOCK, SMALLEST
 from pipeline.manifest.zoo import ZooSection
 
 SCHEMA_FILE = Path(__file__).with_name("models.schema.json")
@@ -75,9 +75,11 @@ def _describe_variants(definition: dict[str, Any]) -> None:
     """Say that a variant is the name of a dtype, or a mapping that quantizes something."""
     mapping = {key: definition.pop(key) for key in list(definition) if key != "description"}
     flags: list[dict[str, Any]] = [{"required": [f"quantize_{dtype}"]} for dtype in DTYPES]
-    mapping["anyOf"] = [*flags, {"properties": {"name": {"enum": list(DTYPES)}}}]
+    names = [*DTYPES, SMALLEST]
+    search: dict[str, Any] = {"properties": {"smallest": {"const": True}}, "required": [SMALLEST]}
+    mapping["anyOf"] = [*flags, search, {"properties": {"name": {"enum": names}}}]
     mapping["dependentRequired"] = {field: ["quantize_uint8"] for field in ("per_channel", "block")}
-    definition["anyOf"] = [{"enum": list(DTYPES)}, mapping]
+    definition["anyOf"] = [{"enum": names}, mapping]
 
 
 def _describe_blocks(definition: dict[str, Any]) -> None:

@@ -5,12 +5,14 @@ from typing import Annotated, Any, Self, get_args
 from pydantic import StringConstraints, model_validator
 
 from pipeline.manifest.fault import closest, format_value
-from pipeline.manifest.fields import VARIANT_PATTERN, Dtype, Section, Weights, fault
+from pipeline.manifest.fields import VARIANT_PATTERN, Dtype, Seconds, Section, Weights, fault
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.text.suggest import did_you_mean
 
 DTYPES: tuple[str, ...] = get_args(Dtype)
 MIN_BLOCK = 8
+SMALLEST = "smallest"
+SEARCH_SECONDS = 300.0
 RESERVED_NAMES = ("base", "float32", "original")
 
 
@@ -42,14 +44,23 @@ class Block(Section):
 
 
 class Variant(Section):
-    """A smaller copy of a model: `float16`, `uint8`, `uint16`, or a mix with a name."""
+    """A smaller copy of a model: `float16`, `uint8`, `uint16`, `smallest`, or a mix with a name."""
 
     name: Annotated[str, StringConstraints(pattern=VARIANT_PATTERN, max_length=100)]
     """Name in the catalog, folder and task.
 
-    `float16`, `uint8` and `uint16` alone mean all weights in that dtype; another name needs at
-    least one `quantize_…`. `base`, `float32` and `original` name what is always there.
+    `float16`, `uint8` and `uint16` alone mean all weights in that dtype, and `smallest` alone the
+    smallest mix that passes; another name needs at least one `quantize_…`, or `smallest: true`.
+    `base`, `float32` and `original` name what is always there.
     """
+
+    smallest: bool = False
+    """Search the form of each weight, so that the variant has the fewest bytes with which it still
+    passes as `equal` or `close`; the catalog has what was found, as fields that can stand here in
+    place of it. See docs/variants.md."""
+
+    seconds: Seconds | None = None
+    """Longest time of the search. Left out, 300; the smallest found by then is taken."""
 
     quantize_float16: Weights = ()
     """Weights stored as float16: `true` for all that no pattern of another dtype takes, or
@@ -96,6 +107,8 @@ class Variant(Section):
         """Turn `float16` into a mapping; a variant named like a dtype quantizes all weights."""
         if isinstance(value, str) and value in DTYPES:
             return {"name": value, f"quantize_{value}": True}
+        if value == SMALLEST:
+            return {"name": value, "smallest": True}
         if isinstance(value, str) and value in RESERVED_NAMES:
             raise fault(f"{value!r} is always there and is not listed")
         if not isinstance(value, dict):
@@ -104,6 +117,8 @@ class Variant(Section):
         flags = [key for key in value if isinstance(key, str) and key.startswith("quantize_")]
         if not flags and isinstance(name, str) and name in DTYPES:
             return value | {f"quantize_{name}": True}
+        if not flags and name == SMALLEST:
+            return {"smallest": True} | value
         return value
 
     @model_validator(mode="after")
@@ -111,10 +126,12 @@ class Variant(Section):
         """Refuse names that mislead, and mixes that the converter refuses."""
         if self.name in RESERVED_NAMES:
             raise fault(f"{self.name!r} is always there; expected another name")
-        if not self.quantize:
+        if message := self._describe_search():
+            raise fault(message)
+        if not self.quantize and not self.smallest:
             raise fault(
                 f"{self.name!r} quantizes nothing; expected quantize_float16, "
-                "quantize_uint8 or quantize_uint16"
+                "quantize_uint8, quantize_uint16 or smallest"
             )
         if self.name in DTYPES and (set(self.quantize) != {self.name} or self.is_scaled):
             raise fault(
@@ -126,6 +143,14 @@ class Variant(Section):
         if message := self._describe_scales():
             raise fault(message)
         return self
+
+    def _describe_search(self) -> str | None:
+        """Return the fault of smallest and seconds, or None."""
+        if self.seconds is not None and not self.smallest:
+            return "seconds limits a search; expected smallest: true beside it"
+        if self.smallest and (self.quantize or self.is_scaled):
+            return "smallest finds the form of every weight; expected no quantize_… beside it"
+        return None
 
     def _describe_scales(self) -> str | None:
         """Return the fault of per_channel and block, or None."""
@@ -170,7 +195,7 @@ def _find_twice(fields: dict[str, tuple[str, ...]]) -> str | None:
 
 def _no_variant(value: Any) -> str:
     found = repr(value) if isinstance(value, str) else format_value(value)
-    close = closest(value, DTYPES) if isinstance(value, str) else None
+    close = closest(value, (*DTYPES, SMALLEST)) if isinstance(value, str) else None
     # "int8" is as near to uint8 as a slip, but whoever writes it may want signed integers.
     meant = did_you_mean([close] if close and close != "uint8" else [])
-    return f"{found} is no variant; expected float16, uint8, uint16 or a mapping{meant}"
+    return f"{found} is no variant; expected float16, uint8, uint16, smallest or a mapping{meant}"

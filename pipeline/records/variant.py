@@ -1,6 +1,6 @@
 """The record of a variant: how its weights are stored."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pipeline.records.record import CamelPart, Record
 
@@ -27,3 +27,9 @@ class VariantRecord(CamelPart, Record):
     """Weights that were not quantized although asked for."""
     bytes: int
     """Size of its model.json and shards."""
+    gzip_bytes: int | None = None
+    """The same as they travel, compressed with gzip; null before it is measured."""
+    brotli_bytes: int | None = None
+    """Likewise with Brotli."""
+    recipe: dict[str, Any] | None = None
+    """Of a variant whose forms were searched, the same as fields of models.yaml; null of others."""

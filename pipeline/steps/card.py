@@ -61,7 +61,7 @@ def run(work: Work[CardParameters]) -> None:
 
 STEP = Step(
     name="card",
-    version=4,
+    version=5,
     parameters=CardParameters,
     run=run,
     needs=(

@@ -2,8 +2,10 @@
 
 from pipeline.engine.step import Step, StepSkipped, Work
 from pipeline.manifest.model import Model
+from pipeline.records.recipe import Recipe
 from pipeline.records.record import Part
 from pipeline.records.signature import Signature
+from pipeline.records.variant import VariantRecord
 
 BASE = "base"
 
@@ -20,30 +22,58 @@ class VariantParameters(Part):
     """Number of values in a block that has a scale of its own."""
     block_weights: tuple[str, ...]
     """Patterns of weights in uint8 with a scale for each block."""
+    smallest: bool = False
+    """Whether the form of each weight is searched."""
     weight_shard_size_bytes: int
 
 
 def run(work: Work[VariantParameters]) -> None:
     """Make a variant of the base: `model.json`, its shards, and `variant.json`."""
+    from pipeline.disk.transfer_sizes import measure_transfer
     from pipeline.tfjs.quantize.form_files import VariantNotSmaller
-    from pipeline.tfjs.quantize.variant_files import write_variant
 
-    work.uses("numpy", "tensorflowjs")
+    work.uses("brotli", "numpy", "tensorflowjs")
+    write = _write_found if work.parameters.smallest else _write_asked
     try:
-        record = write_variant(
-            base=work.inputs["convert"],
-            signature=Signature.load(work.inputs["signature"]),
-            name=work.parameters.name,
-            quantize=work.parameters.quantize,
-            per_channel=work.parameters.per_channel,
-            block=work.parameters.block,
-            block_weights=work.parameters.block_weights,
-            shard_size_bytes=work.parameters.weight_shard_size_bytes,
-            folder=work.folder,
-        )
+        record = write(work)
     except VariantNotSmaller as error:
         raise StepSkipped(str(error)) from None
+    paths = (path for path in work.folder.iterdir() if path != work.log)
+    sizes = measure_transfer(paths)
+    record = record.model_copy(update={"gzip_bytes": sizes.gzip, "brotli_bytes": sizes.brotli})
     record.save(work.folder)
+
+
+def _write_asked(work: Work[VariantParameters]) -> VariantRecord:
+    """Write a variant whose forms the manifest states."""
+    from pipeline.tfjs.quantize.variant_files import write_variant
+
+    return write_variant(
+        base=work.inputs["convert"],
+        signature=Signature.load(work.inputs["signature"]),
+        name=work.parameters.name,
+        quantize=work.parameters.quantize,
+        per_channel=work.parameters.per_channel,
+        block=work.parameters.block,
+        block_weights=work.parameters.block_weights,
+        shard_size_bytes=work.parameters.weight_shard_size_bytes,
+        folder=work.folder,
+    )
+
+
+def _write_found(work: Work[VariantParameters]) -> VariantRecord:
+    """Write a variant whose forms were searched."""
+    from pipeline.tfjs.quantize.found_variant import write_found_variant
+
+    name = work.parameters.name
+    return write_found_variant(
+        base=work.inputs["convert"],
+        signature=Signature.load(work.inputs["signature"]),
+        name=name,
+        recipe=Recipe.load(work.inputs[f"search:{name}"]),
+        shard_size_bytes=work.parameters.weight_shard_size_bytes,
+        folder=work.folder,
+    )
 
 
 STEP = Step(
@@ -52,7 +82,7 @@ STEP = Step(
     parameters=VariantParameters,
     run=run,
     needs=("convert", "signature"),
-    tools=frozenset({"numpy", "tensorflowjs"}),
+    tools=frozenset({"brotli", "numpy", "tensorflowjs"}),
 )
 
 
@@ -74,8 +104,15 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
             per_channel=variant.per_channel,
             block=variant.block.size if variant.block else None,
             block_weights=variant.block.weights if variant.block else (),
+            smallest=variant.smallest,
             weight_shard_size_bytes=size,
         )
         for variant in model.variants
     }
     return {BASE: base, **quantized}
+
+
+def more_needs(model: Model, variant: str | None) -> tuple[str, ...]:
+    """Return the search that a variant of a model needs, if any."""
+    searched = {one.name for one in model.variants if one.smallest}
+    return (f"search:{variant}",) if variant in searched else ()

@@ -94,6 +94,11 @@ def open_base(base: Path, signature: Signature | None) -> ModelJson:
     return replace(model_json, content=shorten_graph(content, model_json.weights))
 
 
+def measure_base(model_json: ModelJson, base: Path) -> int:
+    """Return the size of a base's files; `model_json` is what `open_base` returns."""
+    return len(format_model_json(model_json)) + shard_bytes(model_json, base)
+
+
 def _write_base(model_json: ModelJson, base: Path, folder: Path) -> VariantRecord:
     for path in shard_paths(model_json):
         link_or_copy(base / path, folder / path)

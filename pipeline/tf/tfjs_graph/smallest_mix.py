@@ -1,0 +1,268 @@
+"""Finds the smallest mix of forms of a graph's weights that passes, in TensorFlow.
+
+The graph is opened once; mixes are fed as the values of its constants. It runs in a child process.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.errors import ConversionError
+from pipeline.proof.judge.check import Candidate
+from pipeline.proof.judge.fidelity import measure_scale
+from pipeline.proof.smallest.judge_mix import Groups, MixJudge, deciding_vectors
+from pipeline.proof.smallest.mixes import Choice, Choices, Mix, count_bytes
+from pipeline.proof.smallest.run_search import PROGRESS_FILE
+from pipeline.proof.smallest.search import OutOfTime, Search, Trial
+from pipeline.proof.vector_files import Vector
+from pipeline.proof.verify_variants import gather_model
+from pipeline.records.recipe import Recipe, RecipeForm, TriedMix
+from pipeline.records.signature import Signature
+from pipeline.text.quantity import format_bytes
+from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
+from pipeline.tf.tfjs_graph.weight_costs import Costs, Probed, measure_costs
+from pipeline.tf.tfjs_graph.weight_forms import WeightForms, load_weight_forms
+from pipeline.tfjs.model.weights import Array
+from pipeline.tfjs.quantize.forms import AS_IN_BASE
+from pipeline.tfjs.quantize.variant_files import measure_base, open_base
+
+
+def find_smallest_mix(  # what is judged, and how
+    *,
+    inputs: Mapping[str, Path],
+    candidate: Candidate,
+    seconds: float,
+    trust: bool,
+    folder: Path,
+) -> dict[str, Any]:
+    """Search the smallest mix of a model.
+
+    Args:
+        inputs: Folders of the steps `convert`, `signature`, `reference` and `map`.
+        candidate: The variant that is searched: its name and tolerances.
+        seconds: Longest time.
+        trust: Whether the graph may touch the machine.
+        folder: Folder for the file `progress`.
+
+    Returns:
+        A `Recipe` in JSON.
+
+    Raises:
+        ConversionError: TensorFlow cannot run the graph, or computes something else than the
+            source does.
+        UntrustedSourceError: The graph might touch the machine, and is not trusted.
+    """
+    clock = _Clock(ends=time.monotonic() + seconds, file=folder / PROGRESS_FILE)
+    runs = _open(inputs, candidate, clock, trust=trust)
+    choices = runs.measure_choices()
+    search = Search(choices=choices, num_outputs=len(runs.judge.outputs), run=runs.try_mix)
+    search.find()
+    best = runs.settle(search)
+    return _write_recipe(search, best, runs.base_bytes).to_json()
+
+
+@dataclass(kw_only=True)
+class _Clock:
+    """The time of a search, and the number of its runs so far."""
+
+    ends: float
+    file: Path
+    runs: int = 0
+    _told: float = 0.0
+
+    def tick(self) -> None:
+        """Count a run.
+
+        Raises:
+            OutOfTime: The time is over.
+        """
+        now = time.monotonic()
+        if now > self.ends:
+            raise OutOfTime
+        self.runs += 1
+        if now - self._told > 1:
+            self.file.write_text(str(self.runs))
+            self._told = now
+
+
+@dataclass(kw_only=True)
+class _MixRuns:
+    """A graph in TensorFlow, whose weights are fed.
+
+    Attributes:
+        session: Its session.
+        weights: The weights that may be stored in fewer bytes.
+        feeds: The inputs of each vector, by tensor.
+        fetches: The tensor of each output.
+        judge: Judges runs.
+        groups: The groups of vectors that count.
+        base_bytes: Size of the base's files.
+        clock: The time left.
+    """
+
+    session: tf.compat.v1.Session
+    weights: WeightForms
+    feeds: Sequence[Mapping[str, Array]]
+    fetches: Mapping[str, str]
+    judge: MixJudge
+    groups: Groups
+    base_bytes: int
+    clock: _Clock
+    deciding: Sequence[int] = field(default_factory=list)
+
+    def measure_choices(self) -> Choices:
+        """Return the forms of each weight, with bytes and costs."""
+        reference = [self.judge.base[i] for i in self.deciding]
+        outputs = [
+            Probed(
+                tensor=self.fetches[name],
+                scale=measure_scale([one[name] for one in reference]) or 1.0,
+                sizes=[one[name].size for one in reference],
+            )
+            for name in self.judge.outputs
+        ]
+        feeds = [self.feeds[i] for i in self.deciding]
+        costs: Costs = measure_costs(self.session, self.weights, outputs, feeds, self.clock.tick)
+        return {
+            name: [
+                Choice(form=form, num_bytes=size, costs=costs[name][form])
+                for form, size in forms.items()
+            ]
+            for name, forms in self.weights.forms.items()
+        }
+
+    def try_mix(self, mix: Mix, num_bytes: int) -> Trial:
+        """Run a mix on the vectors that decide, and judge it."""
+        return self.judge.judge(mix, num_bytes, self._run(mix, self.deciding), self.groups)
+
+    def settle(self, search: Search) -> Trial | None:
+        """Return the smallest mix that passes on extreme values too."""
+        good = sorted((one for one in search.trials if one.passes), key=lambda one: one.num_bytes)
+        edges = [i for i in range(len(self.feeds)) if i not in self.deciding]
+        for one in good if edges else good[:1]:
+            found = self._run(one.mix, range(len(self.feeds)))
+            if self.judge.judge(one.mix, one.num_bytes, found, self.groups).passes:
+                return one
+        return None
+
+    def _run(self, mix: Mix, numbers: Sequence[int]) -> dict[int, dict[str, Array]]:
+        fed = {
+            f"{name}:0": self.weights.decode(name, form)
+            for name, form in mix.items()
+            if form != AS_IN_BASE
+        }
+        found = {}
+        for number in numbers:
+            self.clock.tick()
+            found[number] = run_fed(self.session, self.fetches, {**self.feeds[number], **fed})
+        return found
+
+
+def _open(
+    inputs: Mapping[str, Path], candidate: Candidate, clock: _Clock, *, trust: bool
+) -> _MixRuns:
+    base = inputs["convert"]
+    signature = Signature.load(inputs["signature"])
+    model = gather_model({**inputs, "variant:base": base}, signature)
+    session = open_graph(base, trust=trust)
+    fetches = {one.name: name_tensor(one.tensor) for one in signature.outputs}
+    tensors = {one.name: name_tensor(one.tensor) for one in signature.inputs}
+    vectors = model.vectors.vectors
+    feeds = [_feed(session, tensors, vector) for vector in vectors]
+    found = [run_fed(session, fetches, feed) for feed in feeds]
+    proved = [
+        name
+        for name in fetches
+        if all(name in one.outputs and one.outputs[name].dtype.kind == "f" for one in vectors)
+    ]
+    judge = MixJudge(model=model, candidate=candidate, base=found, outputs=proved)
+    groups = judge.base_groups()
+    if not groups:
+        raise ConversionError("TensorFlow computes something else than the source does")
+    model_json = open_base(base, signature)
+    return _MixRuns(
+        session=session,
+        weights=load_weight_forms(model_json, base),
+        feeds=feeds,
+        fetches=fetches,
+        judge=judge,
+        groups=groups,
+        base_bytes=measure_base(model_json, base),
+        clock=clock,
+        deciding=deciding_vectors(model),
+    )
+
+
+def _feed(
+    session: tf.compat.v1.Session, tensors: Mapping[str, str], vector: Vector
+) -> dict[str, Array]:
+    """Return the inputs of a vector by tensor, in the dtypes of the graph."""
+    fed = {}
+    for name, values in vector.inputs.items():
+        dtype = session.graph.get_tensor_by_name(tensors[name]).dtype
+        fed[tensors[name]] = (
+            values if values.dtype.kind == "O" else values.astype(dtype.as_numpy_dtype)
+        )
+    return fed
+
+
+def run_fed(
+    session: tf.compat.v1.Session, fetches: Mapping[str, str], feed: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Return the outputs of a run, by name.
+
+    Raises:
+        ConversionError: TensorFlow cannot run the graph.
+    """
+    try:
+        found = session.run(dict(fetches), dict(feed))
+    except Exception as error:
+        raise ConversionError(f"TensorFlow cannot run it: {format_reason(error)}") from error
+    return {name: np.asarray(values) for name, values in found.items()}
+
+
+def _write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe:
+    saved = base_bytes - count_bytes(search.choices, dict.fromkeys(search.choices, AS_IN_BASE))
+    tried = [
+        TriedMix(bytes=saved + one.num_bytes, share=one.share, strain=one.strain, passes=one.passes)
+        for one in search.trials
+    ]
+    return Recipe(
+        forms={} if best is None else _forms(best.mix),
+        reason=None if best is not None else _explain(search, saved),
+        bytes=None if best is None else saved + best.num_bytes,
+        share=None if best is None else best.share,
+        what="of the range" if best is None else best.what,
+        base_bytes=base_bytes,
+        tried=tuple(tried),
+        cut=search.cut,
+    )
+
+
+def _forms(mix: Mix) -> dict[str, RecipeForm]:
+    return {
+        name: RecipeForm(dtype=form.dtype, channels=form.channels, block=form.block)
+        for name, form in sorted(mix.items())
+        if form.dtype != "float32"
+    }
+
+
+def _explain(search: Search, left_bytes: int) -> str:
+    """Return why no mix passes, with what the nearest would have had."""
+    if not search.choices:
+        return "none of its weights can be stored in fewer bytes"
+    nearest = min(
+        (one for one in search.trials if one.strain is not None),
+        key=lambda one: (one.strain, one.num_bytes),
+        default=None,
+    )
+    if nearest is None:
+        return f"none of {len(search.trials):,} mixes that were tried passes"
+    size = format_bytes(left_bytes + nearest.num_bytes)
+    return f"no mix passes; the nearest, of {size}: {nearest.reason}"

@@ -1,0 +1,141 @@
+"""Costs of weights: how far each form of each weight moves the outputs of a graph.
+
+For small changes an output moves by J d, where d is the change of a weight and J the derivative of
+the output by it. For signs r drawn at random, the mean of (r J d)² is the sum of the squares of
+J d (Hutchinson), and r J is the gradient of r times the output: one run backwards gives it for all
+weights, and every form of a weight is a dot product with it. Nothing runs for each form.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.errors import ConversionError
+from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.tfjs_graph.weight_forms import WeightForms
+from pipeline.tfjs.model.weights import Array
+from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form
+
+PROBES = 4
+"""Draws of signs for each output on each vector. An output of one value needs one."""
+_SEED = 11
+# A weight that moves no output on these vectors is still better stored well: its own relative error
+# counts this much.
+_OWN = 1e-9
+
+Costs = Mapping[str, Mapping[Form, Array]]
+"""By weight and form, float64 (num_outputs,): see `Choice.costs`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """An output to be differentiated.
+
+    Attributes:
+        tensor: Its tensor, float32.
+        scale: The range of its values, by which errors are divided.
+        sizes: Number of its values on each vector.
+    """
+
+    tensor: str
+    scale: float
+    sizes: Sequence[int]
+
+
+def measure_costs(
+    session: tf.compat.v1.Session,
+    weights: WeightForms,
+    outputs: Sequence[Probed],
+    feeds: Sequence[Mapping[str, Array]],
+    tick: Callable[[], None],
+) -> Costs:
+    """Return the costs of all forms.
+
+    Args:
+        session: A session of the graph.
+        weights: The weights; each is a constant of the graph.
+        outputs: The outputs.
+        feeds: The inputs of each vector, by tensor.
+        tick: Called before each run; its exceptions end the work.
+
+    Raises:
+        ConversionError: TensorFlow cannot differentiate the graph.
+    """
+    costs = {
+        name: {form: _own_costs(weights, name, form, len(outputs)) for form in forms}
+        for name, forms in weights.forms.items()
+    }
+    drawing = np.random.default_rng(_SEED)
+    for place, output in enumerate(outputs):
+        gradients, signs = _differentiate(session, output, list(weights.forms))
+        for feed, size in zip(feeds, output.sizes, strict=True):
+            probes = min(PROBES, size)
+            for _ in range(probes):
+                tick()
+                drawn = drawing.choice(np.array([-1, 1], np.float32), size)
+                found = _run(session, gradients, {**feed, signs: drawn})
+                share = 1 / (probes * size * len(feeds) * output.scale**2)
+                _add(costs, weights, found, place, share)
+    return costs
+
+
+def _own_costs(weights: WeightForms, name: str, form: Form, num_outputs: int) -> Array:
+    if form == AS_IN_BASE:
+        return np.zeros(num_outputs)
+    exact = weights.values[name].astype(np.float64)
+    error = np.linalg.norm(weights.decode(name, form) - exact) / (np.linalg.norm(exact) or 1.0)
+    return np.full(num_outputs, _OWN * error**2)
+
+
+def _differentiate(
+    session: tf.compat.v1.Session, output: Probed, names: Sequence[str]
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """Return the gradients by weight of signs times an output, and the placeholder of the signs.
+
+    Weights that the output does not depend on are left out.
+    """
+    graph = session.graph
+    try:
+        with graph.as_default():
+            tensor = graph.get_tensor_by_name(output.tensor)
+            signs = tf.compat.v1.placeholder(tf.float32, [None])
+            given = tf.reshape(signs, tf.shape(tensor))
+            constants = [graph.get_tensor_by_name(f"{name}:0") for name in names]
+            found = tf.compat.v1.gradients(tensor, constants, grad_ys=given)
+            gradients = {
+                name: tf.convert_to_tensor(one)
+                for name, one in zip(names, found, strict=True)
+                if one is not None
+            }
+    except Exception as error:
+        reason = format_reason(error)
+        raise ConversionError(f"TensorFlow cannot differentiate it: {reason}") from error
+    return gradients, signs
+
+
+def _run(
+    session: tf.compat.v1.Session,
+    gradients: Mapping[str, tf.Tensor],
+    feed: Mapping[tf.Tensor | str, Array],
+) -> dict[str, Array]:
+    try:
+        found: dict[str, Array] = session.run(dict(gradients), dict(feed))
+    except Exception as error:
+        raise ConversionError(f"TensorFlow cannot run it: {format_reason(error)}") from error
+    return found
+
+
+def _add(
+    costs: Costs, weights: WeightForms, gradients: Mapping[str, Array], place: int, share: float
+) -> None:
+    for name, gradient in gradients.items():
+        flat = gradient.reshape(-1)
+        exact = weights.values[name].reshape(-1)
+        for form, sums in costs[name].items():
+            if form == AS_IN_BASE:
+                continue
+            moved = float(np.dot(flat, weights.decode(name, form).reshape(-1) - exact))
+            sums[place] += share * moved**2 if math.isfinite(moved) else 1.0

@@ -1,0 +1,113 @@
+"""Recipe fields: a mix of forms as the fields of a variant in models.yaml, in few patterns.
+
+`choose_forms` reads the same mix from them. Names are joined to shell patterns, such as
+`block_*/kernel`, where these match no other weight that could be quantized. It opens no file.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from itertools import pairwise
+from typing import Any
+
+from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form
+from pipeline.tfjs.quantize.patterns import REST
+
+_SPECIAL = frozenset("*?[")
+# More names than these are not compared with each other, which takes their square.
+_MOST_NAMES = 300
+
+
+def format_recipe(forms: Mapping[str, Form], names: Sequence[str], *, block: int) -> dict[str, Any]:
+    """Return the fields of a variant whose weights have these forms.
+
+    Args:
+        forms: By weight; those that are left out stay as in the base.
+        names: All float32 weights of the model.
+        block: The size of blocks that the manifest is to state.
+
+    Returns:
+        In the form of JSON: {"quantize_uint8": ["conv*"], "per_channel": True}.
+    """
+    by_dtype: dict[str, set[str]] = {}
+    for name in names:
+        form = forms.get(name, AS_IN_BASE)
+        by_dtype.setdefault(form.dtype, set()).add(name)
+    fields: dict[str, Any] = {}
+    rest = _choose_rest(by_dtype)
+    for dtype in ("float16", "uint16", "uint8"):
+        if dtype in by_dtype:
+            listed = list(join_names(by_dtype[dtype], names))
+            fields[f"quantize_{dtype}"] = [REST] if dtype == rest else listed
+    in_channels = {name for name, form in forms.items() if form.is_scaled and not form.block}
+    in_blocks = {name for name, form in forms.items() if form.block}
+    if in_channels:
+        fields["per_channel"] = list(join_names(in_channels, names))
+    if in_blocks:
+        fields["block"] = {"size": block, "weights": list(join_names(in_blocks, names))}
+    return {key: True if value == [REST] else value for key, value in fields.items()}
+
+
+def _choose_rest(by_dtype: Mapping[str, set[str]]) -> str | None:
+    """Return the dtype of all weights that no pattern names; None if some stay as they are."""
+    if AS_IN_BASE.dtype in by_dtype:
+        return None
+    return max(by_dtype, key=lambda dtype: (len(by_dtype[dtype]), dtype), default=None)
+
+
+def join_names(wanted: Iterable[str], names: Sequence[str]) -> Iterator[str]:
+    """Yield few patterns that match the wanted names and no other of all names."""
+    left = sorted(wanted)
+    others = sorted(set(names) - set(left))
+    if not others:
+        yield REST
+        return
+    for pattern in _candidates(left) if len(left) <= _MOST_NAMES else ():
+        matched = [name for name in left if fnmatchcase(name, pattern)]
+        if len(matched) > 1 and not any(fnmatchcase(name, pattern) for name in others):
+            yield pattern
+            left = [name for name in left if name not in set(matched)]
+    yield from (escape(name) for name in left)
+
+
+def _candidates(names: Sequence[str]) -> list[str]:
+    """Return patterns that match several of these names, those of most names first."""
+    found: Counter[str] = Counter()
+    for group in (names, sorted(names, key=lambda name: name[::-1])):
+        for one, other in pairwise(group):
+            found.update(_shared(one, other))
+    for name in names:
+        found.update(f"*{escape(part)}" for part in _ends(name))
+    ranked = {
+        pattern: sum(fnmatchcase(name, pattern) for name in names)
+        for pattern, number in found.items()
+        if number
+    }
+    ranked = {pattern: number for pattern, number in ranked.items() if number > 1}
+    return sorted(ranked, key=lambda pattern: (-ranked[pattern], len(pattern), pattern))
+
+
+def _shared(one: str, other: str) -> Iterator[str]:
+    """Yield patterns of what two names share: beginning, end, both."""
+    length = min(len(one), len(other))
+    start = next((i for i in range(length) if one[i] != other[i]), length)
+    end = next((i for i in range(length - start) if one[-1 - i] != other[-1 - i]), length - start)
+    head, tail = escape(one[:start]), escape(one[len(one) - end :])
+    if head:
+        yield f"{head}*"
+    if tail:
+        yield f"*{tail}"
+    if head and tail:
+        yield f"{head}*{tail}"
+
+
+def _ends(name: str) -> Iterator[str]:
+    """Yield the ends of a name that begin at one of its parts: "b/c" and "c" of "a/b/c"."""
+    for i, character in enumerate(name):
+        if character == "/":
+            yield name[i:]
+
+
+def escape(name: str) -> str:
+    """Return the pattern that matches a name alone: "a[[]0]" for "a[0]"."""
+    return "".join(f"[{character}]" if character in _SPECIAL else character for character in name)
