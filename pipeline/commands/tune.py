@@ -53,7 +53,9 @@ class Tune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
         """Accept options after the arguments."""
-        return super().parse_execute(options_first(in_args, with_value={"--seconds", "-d", "--dir"}))
+        return super().parse_execute(
+            options_first(in_args, with_value={"--seconds", "-d", "--dir"})
+        )
 
     def execute(self, params: Mapping[str, Any], args: Sequence[str]) -> int:
         """Search, and print what is found."""

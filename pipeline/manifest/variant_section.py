@@ -83,6 +83,9 @@ class Variant(Section):
     or `{size: 32, weights: "embedding*"}`; it leaves the weights that `per_channel` names. More
     exact, and slower: the backend wasm prepares these weights anew in each run."""
 
+    keep: Weights = ()
+    """Weights that stay as in the base, whatever the other fields take: patterns."""
+
     tolerance: Tolerance | None = None
     """How far this variant may be from the source, in place of the model's tolerance."""
 
@@ -133,13 +136,16 @@ class Variant(Section):
                 f"{self.name!r} quantizes nothing; expected quantize_float16, "
                 "quantize_uint8, quantize_uint16 or smallest"
             )
-        if self.name in DTYPES and (set(self.quantize) != {self.name} or self.is_scaled):
+        mixed = set(self.quantize) != {self.name} or self.is_scaled or self.keep
+        if self.name in DTYPES and mixed:
             raise fault(
                 f"the name {self.name!r} says that no weight is quantized otherwise; "
                 "expected another name"
             )
         if message := describe_conflict(self.quantize, scaled=self.is_scaled):
             raise fault(message)
+        if "*" in self.keep:
+            raise fault("keep takes all weights; expected patterns of some")
         if message := self._describe_scales():
             raise fault(message)
         return self
@@ -148,7 +154,7 @@ class Variant(Section):
         """Return the fault of smallest and seconds, or None."""
         if self.seconds is not None and not self.smallest:
             return "seconds limits a search; expected smallest: true beside it"
-        if self.smallest and (self.quantize or self.is_scaled):
+        if self.smallest and (self.quantize or self.is_scaled or self.keep):
             return "smallest finds the form of every weight; expected no quantize_… beside it"
         return None
 

@@ -8,6 +8,8 @@ from pipeline.records.signature import Signature
 from pipeline.records.variant import VariantRecord
 
 BASE = "base"
+# As `pipeline.tfjs.quantize.choice` calls the weights that stay as in the base.
+KEPT = "float32"
 
 
 class VariantParameters(Part):
@@ -15,7 +17,7 @@ class VariantParameters(Part):
 
     name: str
     quantize: dict[str, tuple[str, ...]]
-    """Patterns of weights by dtype; empty for the base."""
+    """Patterns of weights by dtype, by `float32` of those that stay; empty for the base."""
     per_channel: tuple[str, ...]
     """Patterns of weights in uint8 with a scale for each channel."""
     block: int | None
@@ -100,7 +102,7 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
     quantized = {
         variant.name: VariantParameters(
             name=variant.name,
-            quantize=variant.quantize,
+            quantize=variant.quantize | ({KEPT: variant.keep} if variant.keep else {}),
             per_channel=variant.per_channel,
             block=variant.block.size if variant.block else None,
             block_weights=variant.block.weights if variant.block else (),

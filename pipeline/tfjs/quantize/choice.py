@@ -15,6 +15,8 @@ from pipeline.tfjs.quantize.patterns import assign_dtypes
 from pipeline.tfjs.quantize.scaled_weights import measure_form, part_names
 
 DEFAULT_BLOCK = 32
+KEPT = "float32"
+"""The word for weights that stay as in the base."""
 
 _DTYPES: Mapping[str, FormDtype] = {"float16": "float16", "uint8": "uint8", "uint16": "uint16"}
 _PER_CHANNEL = "per_channel"
@@ -26,7 +28,8 @@ class Request:
     """How a variant is to store weights: patterns of their names, `*` for all others.
 
     Attributes:
-        quantize: By dtype: {"uint8": ["*/weights"], "float16": ["*"]}.
+        quantize: By dtype: {"uint8": ["*/weights"], "float16": ["*"]}; by `KEPT` the weights that
+            stay as in the base.
         per_channel: Of weights in uint8 that get a scale for each channel.
         block: Number of values in a block that has a scale of its own, about.
         block_weights: Of weights in uint8 that get a scale for each block.
@@ -78,7 +81,10 @@ def choose_forms(model_json: ModelJson, request: Request) -> dict[str, Form]:
     forms = _plain_forms(specs, assign_dtypes(specs.values(), others))
     scales = _assign_scales(specs, request)
     channels = _find_channels(model_json)
-    for name in assign_dtypes(specs.values(), {"uint8": request.quantize["uint8"]}):
+    named = {dtype: request.quantize.get(dtype, ()) for dtype in ("uint8", KEPT)}
+    for name, dtype in assign_dtypes(specs.values(), named).items():
+        if dtype == KEPT:
+            continue
         if name not in scales:
             forms |= _plain_forms(specs, {name: "uint8"})
         elif form := _scaled_form(specs[name], channels.get(name), scales[name]):

@@ -15,6 +15,8 @@ from pipeline.tfjs.model.weight_manifest import WeightSpec
 REST = "*"
 
 _SHOWN = 5
+# Names of fields that are not what a dtype says.
+_FIELDS = {"quantize_float32": "keep"}
 
 
 def assign_dtypes(
@@ -43,7 +45,8 @@ def assign_dtypes(
         for pattern in (pattern for pattern in patterns if pattern != REST):
             matches = [name for name in names if fnmatchcase(name, pattern)]
             if not matches:
-                raise _no_match(pattern, prefix + dtype, dtypes)
+                field = prefix + dtype
+                raise _no_match(pattern, _FIELDS.get(field, field), dtypes)
             for name in matches:
                 if assigned.setdefault(name, dtype) != dtype:
                     raise QuantizationError(

@@ -13,6 +13,12 @@ from typing import Any
 from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form
 from pipeline.tfjs.quantize.patterns import REST
 
+_FIELDS = {
+    "float16": "quantize_float16",
+    "uint16": "quantize_uint16",
+    "uint8": "quantize_uint8",
+    "float32": "keep",
+}
 _SPECIAL = frozenset("*?[")
 # More names than these are not compared with each other, which takes their square.
 _MOST_NAMES = 300
@@ -31,16 +37,16 @@ def format_recipe(forms: Mapping[str, Form], names: Sequence[str], *, block: int
     """
     by_dtype: dict[str, set[str]] = {}
     for name in names:
-        form = forms.get(name, AS_IN_BASE)
-        by_dtype.setdefault(form.dtype, set()).add(name)
-    fields: dict[str, Any] = {}
-    rest = _choose_rest(by_dtype)
-    for dtype in ("float16", "uint16", "uint8"):
-        if dtype in by_dtype:
-            listed = list(join_names(by_dtype[dtype], names))
-            fields[f"quantize_{dtype}"] = [REST] if dtype == rest else listed
+        by_dtype.setdefault(forms.get(name, AS_IN_BASE).dtype, set()).add(name)
     in_channels = {name for name, form in forms.items() if form.is_scaled and not form.block}
     in_blocks = {name for name, form in forms.items() if form.block}
+    rest = _choose_rest(by_dtype, scaled=bool(in_channels or in_blocks))
+    fields: dict[str, Any] = {}
+    for dtype, field in _FIELDS.items():
+        if dtype == rest and dtype != AS_IN_BASE.dtype:
+            fields[field] = [REST]
+        elif dtype in by_dtype and dtype != rest:
+            fields[field] = list(join_names(by_dtype[dtype], names))
     if in_channels:
         fields["per_channel"] = list(join_names(in_channels, names))
     if in_blocks:
@@ -48,11 +54,13 @@ def format_recipe(forms: Mapping[str, Form], names: Sequence[str], *, block: int
     return {key: True if value == [REST] else value for key, value in fields.items()}
 
 
-def _choose_rest(by_dtype: Mapping[str, set[str]]) -> str | None:
-    """Return the dtype of all weights that no pattern names; None if some stay as they are."""
-    if AS_IN_BASE.dtype in by_dtype:
-        return None
-    return max(by_dtype, key=lambda dtype: (len(by_dtype[dtype]), dtype), default=None)
+def _choose_rest(by_dtype: Mapping[str, set[str]], *, scaled: bool) -> str:
+    """Return the dtype of all weights that no pattern names; that of the base needs no field.
+
+    Beside scales per channel, uint8 takes what it names from all others.
+    """
+    able = {dtype: names for dtype, names in by_dtype.items() if dtype != "uint8" or not scaled}
+    return max(able, key=lambda dtype: (len(able[dtype]), dtype), default=AS_IN_BASE.dtype)
 
 
 def join_names(wanted: Iterable[str], names: Sequence[str]) -> Iterator[str]:
