@@ -9,7 +9,7 @@ the smallest to the base, a step of one weight at a time. This module opens no f
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -122,7 +122,7 @@ def _is_above(left: Choice, middle: Choice, right: Choice, cost: Callable[[Choic
 
 
 def _kind(form: Form) -> str:
-    return str(form) if form.block is None else f"{form.dtype} in blocks"
+    return str(form if form.block is None else replace(form, block=1))
 
 
 def _form_of_kind(choices: Sequence[Choice], kind: str) -> Form:

@@ -255,7 +255,7 @@ def _write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe
 
 def _forms(mix: Mix) -> dict[str, RecipeForm]:
     return {
-        name: RecipeForm(dtype=form.dtype, channels=form.channels, block=form.block)
+        name: RecipeForm(dtype=form.dtype, channels=form.channels, block=form.block, bits=form.bits)
         for name, form in sorted(mix.items())
         if form.dtype != "float32"
     }
