@@ -24,6 +24,10 @@ class VariantParameters(Part):
     """Number of values in a block that has a scale of its own."""
     block_weights: tuple[str, ...]
     """Patterns of weights in uint8 with a scale for each block."""
+    calibrate: bool
+    """Whether the rounding of weights with scales is fitted to inputs."""
+    task: str | None
+    """Task of the model, which these inputs follow; None without a fit."""
     smallest: bool = False
     """Whether the form of each weight is searched."""
     weight_shard_size_bytes: int
@@ -48,8 +52,11 @@ def run(work: Work[VariantParameters]) -> None:
 
 def _write_asked(work: Work[VariantParameters]) -> VariantRecord:
     """Write a variant whose forms the manifest states."""
+    from pipeline.proof.fit_rounding import fit_rounding
     from pipeline.tfjs.quantize.variant_files import write_variant
 
+    task = work.parameters.task
+    fit = {"fit": lambda forms: fit_rounding(work, forms, task=task)}
     return write_variant(
         base=work.inputs["convert"],
         signature=Signature.load(work.inputs["signature"]),
@@ -58,6 +65,7 @@ def _write_asked(work: Work[VariantParameters]) -> VariantRecord:
         per_channel=work.parameters.per_channel,
         block=work.parameters.block,
         block_weights=work.parameters.block_weights,
+        **(fit if work.parameters.calibrate else {}),
         shard_size_bytes=work.parameters.weight_shard_size_bytes,
         folder=work.folder,
     )
@@ -84,7 +92,7 @@ STEP = Step(
     parameters=VariantParameters,
     run=run,
     needs=("convert", "signature"),
-    tools=frozenset({"brotli", "numpy", "tensorflowjs"}),
+    tools=frozenset({"brotli", "numpy", "tensorflow", "tensorflowjs"}),
 )
 
 
@@ -97,6 +105,8 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
         per_channel=(),
         block=None,
         block_weights=(),
+        calibrate=False,
+        task=None,
         weight_shard_size_bytes=size,
     )
     quantized = {
@@ -106,6 +116,8 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
             per_channel=variant.per_channel,
             block=variant.block.size if variant.block else None,
             block_weights=variant.block.weights if variant.block else (),
+            calibrate=variant.calibrate,
+            task=model.task if variant.calibrate else None,
             smallest=variant.smallest,
             weight_shard_size_bytes=size,
         )
@@ -115,6 +127,10 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
 
 
 def more_needs(model: Model, variant: str | None) -> tuple[str, ...]:
-    """Return the search that a variant of a model needs, if any."""
-    searched = {one.name for one in model.variants if one.smallest}
-    return (f"search:{variant}",) if variant in searched else ()
+    """Return the steps that a variant of a model needs beside those of every variant."""
+    for one in model.variants:
+        if one.name == variant and one.smallest:
+            return (f"search:{variant}",)
+        if one.name == variant and one.calibrate:
+            return ("reference",)
+    return ()
