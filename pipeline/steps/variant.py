@@ -26,6 +26,10 @@ class VariantParameters(Part):
     """Patterns of weights in uint8 with a scale for each block."""
     four_bits: tuple[str, ...] = ()
     """Patterns of weights with scales that are stored in 4 bits."""
+    calibrate: bool
+    """Whether the rounding of weights with scales is fitted to inputs."""
+    task: str | None
+    """Task of the model, which these inputs follow; None without a fit."""
     smallest: bool = False
     """Whether the form of each weight is searched."""
     weight_shard_size_bytes: int
@@ -50,8 +54,11 @@ def run(work: Work[VariantParameters]) -> None:
 
 def _write_asked(work: Work[VariantParameters]) -> VariantRecord:
     """Write a variant whose forms the manifest states."""
+    from pipeline.proof.fit_rounding import fit_rounding
     from pipeline.tfjs.quantize.variant_files import write_variant
 
+    task = work.parameters.task
+    fit = {"fit": lambda forms: fit_rounding(work, forms, task=task)}
     return write_variant(
         base=work.inputs["convert"],
         signature=Signature.load(work.inputs["signature"]),
@@ -61,6 +68,7 @@ def _write_asked(work: Work[VariantParameters]) -> VariantRecord:
         block=work.parameters.block,
         block_weights=work.parameters.block_weights,
         four_bits=work.parameters.four_bits,
+        **(fit if work.parameters.calibrate else {}),
         shard_size_bytes=work.parameters.weight_shard_size_bytes,
         folder=work.folder,
     )
@@ -87,7 +95,7 @@ STEP = Step(
     parameters=VariantParameters,
     run=run,
     needs=("convert", "signature"),
-    tools=frozenset({"brotli", "numpy", "tensorflowjs"}),
+    tools=frozenset({"brotli", "numpy", "tensorflow", "tensorflowjs"}),
 )
 
 
@@ -100,6 +108,8 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
         per_channel=(),
         block=None,
         block_weights=(),
+        calibrate=False,
+        task=None,
         weight_shard_size_bytes=size,
     )
     quantized = {
@@ -110,6 +120,8 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
             block=variant.block.size if variant.block else None,
             block_weights=variant.block.weights if variant.block else (),
             four_bits=variant.four_bits,
+            calibrate=variant.calibrate,
+            task=model.task if variant.calibrate else None,
             smallest=variant.smallest,
             weight_shard_size_bytes=size,
         )
@@ -119,6 +131,10 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
 
 
 def more_needs(model: Model, variant: str | None) -> tuple[str, ...]:
-    """Return the search that a variant of a model needs, if any."""
-    searched = {one.name for one in model.variants if one.smallest}
-    return (f"search:{variant}",) if variant in searched else ()
+    """Return the steps that a variant of a model needs beside those of every variant."""
+    for one in model.variants:
+        if one.name == variant and one.smallest:
+            return (f"search:{variant}",)
+        if one.name == variant and one.calibrate:
+            return ("reference",)
+    return ()

@@ -45,6 +45,7 @@ class _Work:
         forms: Form by weight.
         moves: Weights whose scales stand behind what reads them.
         divisors: What a bias is divided by.
+        numbers: Whole numbers of the weights whose rounding is fitted.
         faults: By weight, why its form cannot hold it.
         scaled: The parts of each weight that the graph multiplies by scales itself.
     """
@@ -52,6 +53,7 @@ class _Work:
     forms: Mapping[str, Form]
     moves: Mapping[str, Move]
     divisors: Mapping[str, Array]
+    numbers: Mapping[str, Array]
     faults: dict[str, str]
     scaled: dict[str, list[WeightSpec]] = field(default_factory=dict)
 
@@ -64,6 +66,7 @@ def write_forms(  # noqa: PLR0913  # a variant, and where it goes
     forms: Mapping[str, Form],
     shard_size_bytes: int,
     folder: Path,
+    numbers: Mapping[str, Array] | None = None,
 ) -> VariantRecord:
     """Write a variant whose weights have given forms: model.json and its shards.
 
@@ -74,12 +77,14 @@ def write_forms(  # noqa: PLR0913  # a variant, and where it goes
         forms: Forms by weight, of those that `possible_forms` names; others stay as in the base.
         shard_size_bytes: Size of a shard.
         folder: An empty folder to write to.
+        numbers: Whole numbers, as bytes, of weights with scales that are not to be rounded to the
+            nearest.
 
     Raises:
         VariantNotSmaller: The variant is not smaller than the base; `folder` stays empty.
         FormatError: The base is damaged.
     """
-    work = _prepare(model_json, base, forms)
+    work = _prepare(model_json, base, forms, numbers or {})
     groups, num_bytes = _write_groups(model_json, base, work, folder, shard_size_bytes)
     variant = replace(model_json, content=_change_graph(model_json, work, groups), groups=groups)
     text = format_model_json(variant)
@@ -108,7 +113,9 @@ def make_record(
     )
 
 
-def _prepare(model_json: ModelJson, base: Path, forms: Mapping[str, Form]) -> _Work:
+def _prepare(
+    model_json: ModelJson, base: Path, forms: Mapping[str, Form], numbers: Mapping[str, Array]
+) -> _Work:
     """Find the scales that stand behind nodes, and what the biases of these are divided by."""
     divisors: dict[str, Array] = {}
     faults: dict[str, str] = {}
@@ -127,7 +134,7 @@ def _prepare(model_json: ModelJson, base: Path, forms: Mapping[str, Form]) -> _W
         for bias in moves[name].biases:
             scales = find_scales(values, forms[name])[1]
             divisors[bias] = scales.reshape(-1).astype(np.float32)
-    return _Work(forms=forms, moves=moves, divisors=divisors, faults=faults)
+    return _Work(forms=forms, moves=moves, divisors=divisors, numbers=numbers, faults=faults)
 
 
 def _whole_scalars(model_json: ModelJson, base: Path) -> dict[str, int]:
@@ -174,8 +181,11 @@ def _write(weight: StoredWeight, work: _Work, writer: ShardWriter) -> list[Weigh
         del values
         writer.write(weight.read_bytes())
         return [weight.spec]
+    encoded = encode(values, form)
+    if name in work.numbers:
+        encoded = replace(encoded, stored=work.numbers[name].reshape(encoded.stored.shape))
     behind = None if move is None else move.shape
-    specs = write_encoded(weight.spec, encode(values, form), writer, behind=behind)
+    specs = write_encoded(weight.spec, encoded, writer, behind=behind)
     if move is None and form.is_scaled:
         work.scaled[name] = specs
     return specs

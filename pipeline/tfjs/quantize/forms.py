@@ -249,9 +249,12 @@ def _divide(split: Array, scales: Array) -> Array:
     """Return values as bytes of whole multiples of scales, 128 for 0."""
     numbers = split / scales
     np.rint(numbers, out=numbers)
-    np.clip(numbers, -LEVELS, LEVELS, out=numbers)
-    numbers += _ZERO
-    return numbers.astype(np.uint8)
+    return with_zero(np.clip(numbers, -LEVELS, LEVELS, out=numbers))
+
+
+def with_zero(numbers: Array) -> Array:
+    """Return whole numbers as bytes: 128 for 0."""
+    return (numbers + _ZERO).astype(np.uint8)
 
 
 def _largest(split: Array, layout: ScaleLayout) -> Array:

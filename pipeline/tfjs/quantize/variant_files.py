@@ -5,7 +5,7 @@ by shard, in the memory of the largest weight. A weight that the dtype cannot ho
 not become smaller, stays as in the base.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from pipeline.tfjs.quantize.form_files import (
     shard_paths,
     write_forms,
 )
+from pipeline.tfjs.quantize.forms import Array, Form
 from pipeline.tfjs.quantize.patterns import assign_dtypes
 
 _NO_PLACE = (
@@ -45,6 +46,7 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
     block: int | None = None,
     block_weights: Sequence[str] = (),
     four_bits: Sequence[str] = (),
+    fit: Callable[[Mapping[str, Form]], Mapping[str, Array]] = lambda _forms: {},
 ) -> VariantRecord:
     """Write a variant: model.json and its shards.
 
@@ -59,6 +61,8 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
         block: See `Request`.
         block_weights: See `Request`.
         four_bits: See `Request`.
+        fit: Takes the form of each weight, and returns the whole numbers, as bytes, of those whose
+            rounding it fits to inputs.
 
     Raises:
         VariantNotSmaller: The variant is not smaller than the base; `folder` stays empty.
@@ -85,6 +89,7 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
         base=base,
         name=name,
         forms=forms,
+        numbers=fit(forms),
         shard_size_bytes=shard_size_bytes,
         folder=folder,
     )
