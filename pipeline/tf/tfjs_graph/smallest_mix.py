@@ -17,9 +17,9 @@ from pipeline.errors import ConversionError
 from pipeline.proof.judge.check import Candidate
 from pipeline.proof.judge.fidelity import measure_scale
 from pipeline.proof.smallest.judge_mix import Groups, MixJudge, deciding_vectors
+from pipeline.proof.smallest.mix_search import OutOfTime, Search, Trial
 from pipeline.proof.smallest.mixes import Choice, Choices, Mix, count_bytes
 from pipeline.proof.smallest.run_search import PROGRESS_FILE
-from pipeline.proof.smallest.search import OutOfTime, Search, Trial
 from pipeline.proof.vector_files import Vector
 from pipeline.proof.verify_variants import gather_model
 from pipeline.records.recipe import Recipe, RecipeForm, TriedMix

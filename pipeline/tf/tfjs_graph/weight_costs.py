@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ConversionError
-from pipeline.proof.smallest.search import OutOfTime
+from pipeline.proof.smallest.mix_search import OutOfTime
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.tfjs_graph.weight_forms import WeightForms
 from pipeline.tfjs.model.weights import Array
