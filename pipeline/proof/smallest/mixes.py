@@ -82,9 +82,9 @@ def find_way(choices: Choices, emphasis: Array) -> Way:
 
 
 def uniform_mixes(choices: Choices) -> Iterator[dict[str, Form]]:
-    """Yield mixes that treat all weights alike: for each kind of form, all weights that have it."""
-    kinds = {_kind(one.form): None for forms in choices.values() for one in forms}
-    for kind in sorted(kinds):
+    """Yield mixes that treat all weights alike, but for the base's: one for each kind of form."""
+    kinds = {_kind(one.form) for forms in choices.values() for one in forms}
+    for kind in sorted(kinds - {_kind(AS_IN_BASE)}):
         yield {weight: _form_of_kind(forms, kind) for weight, forms in choices.items()}
 
 

@@ -93,6 +93,5 @@ def test_uniform_mixes_fall_back_to_float16() -> None:
 
     assert list(uniform_mixes(listed)) == [
         {"kernel": HALF, "bias": HALF, "scalar": AS_IN_BASE},
-        {"kernel": AS_IN_BASE, "bias": AS_IN_BASE, "scalar": AS_IN_BASE},
         {"kernel": BLOCKS, "bias": HALF, "scalar": AS_IN_BASE},
     ]
