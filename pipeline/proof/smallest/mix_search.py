@@ -96,12 +96,20 @@ class Search:
         """The smallest mix that passes; None if none does but the base itself."""
         return next(iter(self.passing), None)
 
-    def find(self) -> Trial | None:
-        """Return the smallest mix that passes; None if none does but the base itself."""
+    def find(self, *, quick: bool = False) -> Trial | None:
+        """Return the smallest mix that passes; None if none does but the base itself.
+
+        Args:
+            quick: Whether few mixes are tried, without costs of weights.
+        """
         try:
             for mix in uniform_mixes(self.choices):
                 self.try_mix(mix)
-            self._refine(self._walk())
+            if not quick:
+                self._refine(self._walk())
+            elif self.best is None:
+                way = find_way(self.choices, np.ones(self.num_outputs))
+                self._first_passing(len(way.steps), way.mix)
         except OutOfTime:
             self.cut = True
         return self.best

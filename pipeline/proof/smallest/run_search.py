@@ -45,6 +45,7 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
     seconds: float,
     trust: bool,
     folder: Path,
+    quick: bool = False,
 ) -> Recipe:
     """Return the recipe of the smallest mix that passes, or why there is none.
 
@@ -55,6 +56,7 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
         seconds: Longest time.
         trust: Whether the graph may touch the machine.
         folder: Folder that may be written.
+        quick: Whether few mixes are tried, without costs of weights.
 
     Raises:
         NoWallError: This machine has no wall, and the model is not trusted.
@@ -70,6 +72,7 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
             seconds=seconds,
             trust=trust,
             folder=folder,
+            quick=quick,
         )
     except _OF_GRAPH as error:
         if isinstance(error, NoWallError):

@@ -34,13 +34,14 @@ from pipeline.tfjs.quantize.forms import AS_IN_BASE
 from pipeline.tfjs.quantize.variant_files import measure_base, open_base
 
 
-def find_smallest_mix(  # what is judged, and how
+def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
     *,
     inputs: Mapping[str, Path],
     candidate: Candidate,
     seconds: float,
     trust: bool,
     folder: Path,
+    quick: bool,
 ) -> dict[str, Any]:
     """Search the smallest mix of a model.
 
@@ -50,6 +51,7 @@ def find_smallest_mix(  # what is judged, and how
         seconds: Longest time.
         trust: Whether the graph may touch the machine.
         folder: Folder for the file `progress`.
+        quick: Whether few mixes are tried, without costs of weights.
 
     Returns:
         A `Recipe` in JSON.
@@ -61,9 +63,9 @@ def find_smallest_mix(  # what is judged, and how
     """
     clock = _Clock(seconds=seconds, file=folder / PROGRESS_FILE)
     runs = _open(inputs, candidate, clock, trust=trust)
-    choices, cut = runs.measure_choices()
+    choices, cut = runs.measure_choices(costs=not quick)
     search = Search(choices=choices, num_outputs=len(runs.judge.outputs), run=runs.try_mix, cut=cut)
-    search.find()
+    search.find(quick=quick)
     best = runs.settle(search)
     return _write_recipe(search, best, runs.base_bytes).to_json()
 
@@ -118,8 +120,12 @@ class _MixRuns:
     clock: _Clock
     deciding: Sequence[int] = field(default_factory=list)
 
-    def measure_choices(self) -> tuple[Choices, bool]:
-        """Return the forms of each weight with bytes and costs, and whether time ran out."""
+    def measure_choices(self, *, costs: bool) -> tuple[Choices, bool]:
+        """Return the forms of each weight with bytes and costs, and whether time ran out.
+
+        Args:
+            costs: Whether costs are measured; else they are rough.
+        """
         reference = [self.judge.base[i] for i in self.deciding]
         outputs = [
             Probed(
@@ -131,10 +137,12 @@ class _MixRuns:
         ]
         feeds = [self.feeds[i] for i in self.deciding]
         half = partial(self.clock.tick, share=0.5)
-        costs, cut = measure_costs(self.session, self.weights, outputs, feeds, half)
+        known, cut = measure_costs(
+            self.session, self.weights, outputs if costs else (), feeds, half
+        )
         choices = {
             name: [
-                Choice(form=form, num_bytes=size, costs=costs[name][form])
+                Choice(form=form, num_bytes=size, costs=known[name][form])
                 for form, size in forms.items()
             ]
             for name, forms in self.weights.forms.items()
