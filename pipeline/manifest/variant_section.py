@@ -83,6 +83,11 @@ class Variant(Section):
     or `{size: 32, weights: "embedding*"}`; it leaves the weights that `per_channel` names. More
     exact, and slower: the backend wasm prepares these weights anew in each run."""
 
+    four_bits: Weights = ()
+    """Weights of `per_channel` or `block` that are stored in 4 bits, two numbers in a byte: `true`
+    for all of them, or patterns. For large tables and for models that bear it; slower, because the
+    graph takes the numbers apart in each run."""
+
     keep: Weights = ()
     """Weights that stay as in the base, whatever the other fields take: patterns."""
 
@@ -168,6 +173,8 @@ class Variant(Section):
         fields = [field for field in ("per_channel", "block") if getattr(self, field)]
         if fields and not self.quantize_uint8:
             return f"{fields[0]} is for weights in uint8; expected quantize_uint8 beside it"
+        if self.four_bits and not fields:
+            return "four_bits is for weights with scales; expected per_channel or block beside it"
         if self.calibrate and not fields:
             return "calibrate is for weights with scales; expected per_channel or block beside it"
         in_blocks = self.block.weights if self.block else ()

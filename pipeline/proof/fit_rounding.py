@@ -19,7 +19,7 @@ from pipeline.errors import (
 from pipeline.records.signature import Signature
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.weights import Array
-from pipeline.tfjs.quantize.forms import Form
+from pipeline.tfjs.quantize.forms import BITS, Form
 
 _FIT = "pipeline.tf.tfjs_graph.fit_rounding:fit_rounding"
 _FILE = "numbers.bin"
@@ -47,7 +47,9 @@ def fit_rounding(
             base=work.inputs["convert"],
             signature=Signature.load(work.inputs["signature"]),
             reference=work.inputs["reference"],
-            forms={name: form for name, form in forms.items() if form.is_scaled},
+            forms={
+                name: form for name, form in forms.items() if form.is_scaled and form.bits == BITS
+            },
             seed=f"{work.model} calibration",
             task=task,
             folder=work.folder,

@@ -15,6 +15,8 @@ class RecipeForm(Part):
     """Axes along which scales differ; empty for one scale."""
     block: int | None = Field(default=None, gt=0)
     """Number of values of a channel that share a scale; None for all of them."""
+    bits: Literal[4, 8] = 8
+    """Bits of a stored number with channels."""
 
 
 class TriedMix(Part):

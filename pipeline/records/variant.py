@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from pipeline.records.record import CamelPart, Record
+from pipeline.records.record import CamelPart, Record, SparsePart
 
 
 class KeptWeight(CamelPart):
@@ -14,8 +14,10 @@ class KeptWeight(CamelPart):
     """Why it could not be quantized."""
 
 
-class VariantRecord(CamelPart, Record):
+class VariantRecord(CamelPart, SparsePart, Record):
     """What `variant` writes beside the model that it makes."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"brotliBytes", "gzipBytes", "recipe"})
 
     FILE: ClassVar[str] = "variant.json"
 
@@ -28,8 +30,8 @@ class VariantRecord(CamelPart, Record):
     bytes: int
     """Size of its model.json and shards."""
     gzip_bytes: int | None = None
-    """The same as they travel, compressed with gzip; null before it is measured."""
+    """The same as they travel, compressed with gzip; left out before it is measured."""
     brotli_bytes: int | None = None
     """Likewise with Brotli."""
     recipe: dict[str, Any] | None = None
-    """Of a variant whose forms were searched, the same as fields of models.yaml; null of others."""
+    """Of a variant whose forms were searched, the same as fields of models.yaml."""

@@ -24,6 +24,8 @@ class VariantParameters(Part):
     """Number of values in a block that has a scale of its own."""
     block_weights: tuple[str, ...]
     """Patterns of weights in uint8 with a scale for each block."""
+    four_bits: tuple[str, ...] = ()
+    """Patterns of weights with scales that are stored in 4 bits."""
     calibrate: bool
     """Whether the rounding of weights with scales is fitted to inputs."""
     task: str | None
@@ -65,6 +67,7 @@ def _write_asked(work: Work[VariantParameters]) -> VariantRecord:
         per_channel=work.parameters.per_channel,
         block=work.parameters.block,
         block_weights=work.parameters.block_weights,
+        four_bits=work.parameters.four_bits,
         **(fit if work.parameters.calibrate else {}),
         shard_size_bytes=work.parameters.weight_shard_size_bytes,
         folder=work.folder,
@@ -116,6 +119,7 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
             per_channel=variant.per_channel,
             block=variant.block.size if variant.block else None,
             block_weights=variant.block.weights if variant.block else (),
+            four_bits=variant.four_bits,
             calibrate=variant.calibrate,
             task=model.task if variant.calibrate else None,
             smallest=variant.smallest,

@@ -17,8 +17,8 @@ from pipeline.proof.judge.gate import DEFAULTS
 from pipeline.proof.judge.limits import EXACT_DTYPE
 from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.proof.judge.parts import EDGE
+from pipeline.proof.smallest.mix_search import Trial
 from pipeline.proof.smallest.mixes import Array, Mix
-from pipeline.proof.smallest.search import Trial
 from pipeline.proof.vector_files import Tensors
 from pipeline.runtime.node_results import ModelRun
 from pipeline.tfjs.quantize.forms import AS_IN_BASE

@@ -9,7 +9,7 @@ the smallest to the base, a step of one weight at a time. This module opens no f
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -82,9 +82,9 @@ def find_way(choices: Choices, emphasis: Array) -> Way:
 
 
 def uniform_mixes(choices: Choices) -> Iterator[dict[str, Form]]:
-    """Yield mixes that treat all weights alike: for each kind of form, all weights that have it."""
-    kinds = {_kind(one.form): None for forms in choices.values() for one in forms}
-    for kind in sorted(kinds):
+    """Yield mixes that treat all weights alike, but for the base's: one for each kind of form."""
+    kinds = {_kind(one.form) for forms in choices.values() for one in forms}
+    for kind in sorted(kinds - {_kind(AS_IN_BASE)}):
         yield {weight: _form_of_kind(forms, kind) for weight, forms in choices.items()}
 
 
@@ -122,7 +122,7 @@ def _is_above(left: Choice, middle: Choice, right: Choice, cost: Callable[[Choic
 
 
 def _kind(form: Form) -> str:
-    return str(form) if form.block is None else f"{form.dtype} in blocks"
+    return str(form if form.block is None else replace(form, block=1))
 
 
 def _form_of_kind(choices: Sequence[Choice], kind: str) -> Form:

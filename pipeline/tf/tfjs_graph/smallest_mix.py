@@ -17,9 +17,9 @@ from pipeline.errors import ConversionError
 from pipeline.proof.judge.check import Candidate
 from pipeline.proof.judge.fidelity import measure_scale
 from pipeline.proof.smallest.judge_mix import Groups, MixJudge, deciding_vectors
-from pipeline.proof.smallest.mixes import Choice, Choices, Mix, count_bytes
+from pipeline.proof.smallest.mix_search import OutOfTime, Search, Trial
+from pipeline.proof.smallest.mixes import Choice, Choices, Mix
 from pipeline.proof.smallest.run_search import PROGRESS_FILE
-from pipeline.proof.smallest.search import OutOfTime, Search, Trial
 from pipeline.proof.vector_files import Vector
 from pipeline.proof.verify_variants import gather_model
 from pipeline.records.recipe import Recipe, RecipeForm, TriedMix
@@ -152,7 +152,7 @@ class _MixRuns:
 
     def settle(self, search: Search) -> Trial | None:
         """Return the smallest mix that passes on extreme values too."""
-        good = sorted((one for one in search.trials if one.passes), key=lambda one: one.num_bytes)
+        good = search.passing
         edges = [i for i in range(len(self.feeds)) if i not in self.deciding]
         for one in good if edges else good[:1]:
             found = self._run(one.mix, range(len(self.feeds)))
@@ -236,7 +236,7 @@ def run_fed(
 
 
 def _write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe:
-    saved = base_bytes - count_bytes(search.choices, dict.fromkeys(search.choices, AS_IN_BASE))
+    saved = base_bytes - search.base_bytes
     tried = [
         TriedMix(bytes=saved + one.num_bytes, share=one.share, strain=one.strain, passes=one.passes)
         for one in search.trials
@@ -255,7 +255,7 @@ def _write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe
 
 def _forms(mix: Mix) -> dict[str, RecipeForm]:
     return {
-        name: RecipeForm(dtype=form.dtype, channels=form.channels, block=form.block)
+        name: RecipeForm(dtype=form.dtype, channels=form.channels, block=form.block, bits=form.bits)
         for name, form in sorted(mix.items())
         if form.dtype != "float32"
     }

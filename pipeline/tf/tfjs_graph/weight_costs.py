@@ -4,6 +4,9 @@ For small changes an output moves by J d, where d is the change of a weight and 
 the output by it. For signs r drawn at random, the mean of (r J d)² is the sum of the squares of
 J d (Hutchinson), and r J is the gradient of r times the output: one run backwards gives it for all
 weights, and every form of a weight is a dot product with it. Nothing runs for each form.
+
+Where TensorFlow cannot differentiate a graph, such as one with loops, or no output depends smoothly
+on a weight, its own relative error takes the place of that.
 """
 
 import math
@@ -14,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ConversionError
-from pipeline.proof.smallest.search import OutOfTime
+from pipeline.proof.smallest.mix_search import OutOfTime
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.tfjs_graph.weight_forms import WeightForms
 from pipeline.tfjs.model.weights import Array
@@ -25,8 +28,8 @@ RUNS = 48
 MOST_PROBES = 4
 """Most draws of signs for an output on a vector. An output of one value needs one."""
 _SEED = 11
-# A weight that moves no output on these vectors is still better stored well: its own relative error
-# counts this much.
+# A weight that moves no output on these vectors is still better stored well: the square of its own
+# relative error counts this much.
 _OWN = 1e-9
 
 Costs = Mapping[str, Mapping[Form, Array]]
@@ -53,7 +56,8 @@ class _Backwards:
     """The derivatives of a graph: the gradients of the sum of signs times outputs.
 
     Attributes:
-        gradients: By weight; those that no output depends on are left out.
+        gradients: By weight; those that no output depends on are left out. Empty for a graph that
+            TensorFlow cannot differentiate.
         signs: The signs of each output, flat.
     """
 
@@ -78,19 +82,19 @@ def measure_costs(
         tick: Called before each run; raises OutOfTime.
 
     Raises:
-        ConversionError: TensorFlow cannot differentiate the graph.
+        ConversionError: TensorFlow cannot run the graph.
     """
     costs = {
         name: {form: _own_costs(weights, name, form, len(outputs)) for form in forms}
         for name, forms in weights.forms.items()
     }
-    if not outputs:
-        return costs, False
     backwards = _differentiate(session, outputs, list(weights.forms))
+    for name in costs.keys() - backwards.gradients.keys():
+        costs[name] = {form: sums / _OWN for form, sums in costs[name].items()}
     drawing = np.random.default_rng(_SEED)
-    most = min(MOST_PROBES, max(1, RUNS // (len(outputs) * len(feeds))))
+    most = min(MOST_PROBES, max(1, RUNS // max(1, len(outputs) * len(feeds))))
     try:
-        for number, feed in enumerate(feeds):
+        for number, feed in enumerate(feeds if backwards.gradients else ()):
             for place, output in enumerate(outputs):
                 size = output.sizes[number]
                 probes = min(most, size)
@@ -143,9 +147,8 @@ def _differentiate(
                 for name, one in zip(names, found, strict=True)
                 if one is not None
             }
-    except Exception as error:
-        reason = format_reason(error)
-        raise ConversionError(f"TensorFlow cannot differentiate it: {reason}") from error
+    except Exception:  # noqa: BLE001  # loops and ops without derivatives: it raises anything
+        return _Backwards(gradients={}, signs=[])
     return _Backwards(gradients=gradients, signs=signs)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.tfjs.model.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
 from pipeline.tfjs.model.layers_topology import is_layers_model
@@ -10,7 +10,8 @@ from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.topology import parse_topology
 from pipeline.tfjs.model.weight_manifest import WeightSpec
 from pipeline.tfjs.quantize.channels import Axes, find_channels
-from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form, FormDtype, block_form
+from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form, FormDtype, block_form, scale_layout
+from pipeline.tfjs.quantize.nibbles import find_pack_axis
 from pipeline.tfjs.quantize.patterns import assign_dtypes
 from pipeline.tfjs.quantize.scaled_weights import measure_form, part_names
 
@@ -21,6 +22,7 @@ KEPT = "float32"
 _DTYPES: Mapping[str, FormDtype] = {"float16": "float16", "uint8": "uint8", "uint16": "uint16"}
 _PER_CHANNEL = "per_channel"
 _BLOCK = "block"
+_FOUR_BITS = "four_bits"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +35,14 @@ class Request:
         per_channel: Of weights in uint8 that get a scale for each channel.
         block: Number of values in a block that has a scale of its own, about.
         block_weights: Of weights in uint8 that get a scale for each block.
+        four_bits: Of weights with scales that are stored in 4 bits.
     """
 
     quantize: Mapping[str, Sequence[str]]
     per_channel: Sequence[str] = ()
     block: int | None = None
     block_weights: Sequence[str] = ()
+    four_bits: Sequence[str] = ()
 
 
 def possible_forms(
@@ -81,6 +85,7 @@ def choose_forms(model_json: ModelJson, request: Request) -> dict[str, Form]:
     forms = _plain_forms(specs, assign_dtypes(specs.values(), others))
     scales = _assign_scales(specs, request)
     channels = _find_channels(model_json)
+    packed = assign_dtypes(specs.values(), {_FOUR_BITS: request.four_bits}, prefix="")
     named = {dtype: request.quantize.get(dtype, ()) for dtype in ("uint8", KEPT)}
     for name, dtype in assign_dtypes(specs.values(), named).items():
         if dtype == KEPT:
@@ -88,7 +93,7 @@ def choose_forms(model_json: ModelJson, request: Request) -> dict[str, Form]:
         if name not in scales:
             forms |= _plain_forms(specs, {name: "uint8"})
         elif form := _scaled_form(specs[name], channels.get(name), scales[name]):
-            forms[name] = form
+            forms[name] = _pack(specs[name], form) if name in packed else form
     return forms
 
 
@@ -120,6 +125,14 @@ def _scaled_form(spec: WeightSpec, channels: Axes | None, block: int | None) -> 
     return form if _shrinks(spec, form) else None
 
 
+def _pack(spec: WeightSpec, form: Form) -> Form:
+    """Return a form with scales in 4 bits, where that is possible and smaller."""
+    if find_pack_axis(scale_layout(spec.shape, form).split) is None:
+        return form
+    packed = replace(form, bits=4)
+    return packed if measure_form(spec, packed) < measure_form(spec, form) else form
+
+
 def _smaller_forms(spec: WeightSpec, channels: Axes | None, block: int) -> Iterator[Form]:
     yield AS_IN_BASE
     if spec.size == 0:
@@ -127,7 +140,10 @@ def _smaller_forms(spec: WeightSpec, channels: Axes | None, block: int) -> Itera
     forms = [Form(dtype=dtype) for dtype in _DTYPES.values()]
     if channels:
         per_channel = Form(dtype="uint8", channels=channels)
-        forms += dict.fromkeys([per_channel, block_form(spec.shape, channels, block)])
+        scaled = list(dict.fromkeys([per_channel, block_form(spec.shape, channels, block)]))
+        forms += scaled
+        packed = [_pack(spec, form) for form in scaled]
+        forms += [form for form in packed if form not in scaled]
     yield from (form for form in forms if _shrinks(spec, form))
 
 

@@ -5,6 +5,7 @@
 - `uint8` with channels: whole numbers of -127 to 127, and a scale for each channel, by which the
   graph multiplies them: w = number * step * scale[c].
 - `uint8` with channels and blocks: the same with a scale for each block of a channel's values.
+- the same in 4 bits: whole numbers of -7 to 7, two in a byte (`packed_weights.py`).
 
 Where m[c] is the largest magnitude in channel c, step is the power of two that is next to the
 median of m / 127, scale[c] is m[c] / 127 / step as a float16, and each number is
@@ -28,6 +29,7 @@ import numpy.typing as npt
 
 from pipeline.tfjs.model.weight_manifest import Quantization
 from pipeline.tfjs.model.weights import dequantize
+from pipeline.tfjs.quantize.nibbles import PACKED, find_pack_axis, fit_scales, pack, unpack
 from pipeline.tfjs.quantize.quantization import (
     MAX_LOSS,
     find_fault,
@@ -41,6 +43,7 @@ Array = npt.NDArray[Any]
 FormDtype = Literal["float32", "float16", "uint16", "uint8"]
 
 LEVELS = 127
+BITS = 8
 _ZERO = 128
 # Below it a float32 has fewer bits.
 _SMALLEST = np.finfo(np.float32).smallest_normal
@@ -55,11 +58,13 @@ class Form:
         dtype: Dtype of the stored values; "float32" leaves a weight as the base has it.
         channels: Axes along which scales differ; empty for one scale and one minimum.
         block: Number of values of a channel that share a scale; None for all of them.
+        bits: Bits of a stored number with channels.
     """
 
     dtype: FormDtype
     channels: tuple[int, ...] = ()
     block: int | None = None
+    bits: Literal[4, 8] = 8
 
     @property
     def is_scaled(self) -> bool:
@@ -70,7 +75,8 @@ class Form:
         """Return the form in words: "uint8 in blocks of 32"."""
         if not self.is_scaled:
             return self.dtype
-        return f"{self.dtype} {f'in blocks of {self.block}' if self.block else 'per channel'}"
+        stored = self.dtype if self.bits == BITS else f"{self.bits} bits"
+        return f"{stored} {f'in blocks of {self.block}' if self.block else 'per channel'}"
 
 
 AS_IN_BASE = Form(dtype="float32")
@@ -86,12 +92,14 @@ class EncodedWeight:
         shape: The weight's own shape.
         scales: float16 or float32, of a shape that broadcasts to that of `stored`; None where
             the graph multiplies by none.
+        packed: The axis of `stored` along which bytes hold two numbers; None for whole bytes.
     """
 
     stored: Array
     quantization: Quantization | None
     shape: tuple[int, ...]
     scales: Array | None = None
+    packed: int | None = None
 
     @property
     def num_bytes(self) -> int:
@@ -103,6 +111,8 @@ class EncodedWeight:
         if self.quantization is None:
             return self.stored
         decoded = dequantize(self.stored, self.quantization, "float32")
+        if self.packed is not None:
+            decoded = unpack(decoded, self.packed)
         if self.scales is not None:
             decoded *= self.scales.astype(np.float32)
         return decoded.reshape(self.shape)
@@ -166,6 +176,8 @@ def encode(values: Array, form: Form) -> EncodedWeight:
     if not form.is_scaled:
         stored, quantization = quantize(values, form.dtype)
         return EncodedWeight(stored=stored, quantization=quantization, shape=values.shape)
+    if form.bits != BITS:
+        return _encode_packed(values, form)
     step, scales = find_scales(values, form)
     split = values.reshape(scale_layout(values.shape, form).split)
     return EncodedWeight(
@@ -208,7 +220,7 @@ def find_form_fault(values: Array, form: Form) -> str | None:
         return find_fault(values, form.dtype)
     if fault := find_infinite(values):
         return fault
-    if not np.isfinite(find_scales(values, form)[1]).all():
+    if form.bits == BITS and not np.isfinite(find_scales(values, form)[1]).all():
         return "its channels differ too much for scales in float32"
     decoded = encode(values, form).decode().reshape(-1)
     largest = largest_but_outliers(values)
@@ -216,6 +228,21 @@ def find_form_fault(values: Array, form: Form) -> str | None:
     if loss <= MAX_LOSS:
         return None
     return f"outliers stretch its scales: values up to {largest:.3g} would lose {loss:.0%}"
+
+
+def _encode_packed(values: Array, form: Form) -> EncodedWeight:
+    layout = scale_layout(values.shape, form)
+    split = values.reshape(layout.split)
+    scales, numbers = fit_scales(split, layout)
+    axis = find_pack_axis(layout.split)
+    assert axis is not None
+    return EncodedWeight(
+        stored=pack(numbers, axis),
+        quantization=PACKED,
+        shape=values.shape,
+        scales=scales,
+        packed=axis,
+    )
 
 
 def _divide(split: Array, scales: Array) -> Array:

@@ -69,7 +69,7 @@ def recipe_fields(base: Path, signature: Signature | None, recipe: Recipe) -> di
 def _read_forms(model_json: ModelJson, recipe: Recipe) -> dict[str, Form]:
     possible = possible_forms(model_json)
     forms = {
-        weight: Form(dtype=form.dtype, channels=form.channels, block=form.block)
+        weight: Form(dtype=form.dtype, channels=form.channels, block=form.block, bits=form.bits)
         for weight, form in recipe.forms.items()
     }
     for weight, form in forms.items():

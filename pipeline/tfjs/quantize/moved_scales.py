@@ -28,7 +28,7 @@ from pipeline.tfjs.model.signature_def import parse_signature_def
 from pipeline.tfjs.model.topology import Node, Topology, parse_topology, split_tensor_name
 from pipeline.tfjs.model.weight_manifest import WeightSpec
 from pipeline.tfjs.quantize.channels import Readers, attr_text, find_axes, read_by
-from pipeline.tfjs.quantize.forms import Form
+from pipeline.tfjs.quantize.forms import BITS, Form
 from pipeline.tfjs.quantize.scaled_weights import SCALES, Json
 
 Shape = tuple[int, ...]
@@ -74,7 +74,11 @@ def plan_moves(
         forms: Form by weight.
         whole: Values of scalars in int32, among them the axes of Gather.
     """
-    scaled = [name for name, form in forms.items() if form.is_scaled and form.block is None]
+    scaled = [
+        name
+        for name, form in forms.items()
+        if form.is_scaled and form.block is None and form.bits == BITS
+    ]
     if not scaled:
         return {}
     topology = parse_topology(model_json.content["modelTopology"])

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any
 
-from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form
+from pipeline.tfjs.quantize.forms import AS_IN_BASE, BITS, Form
 from pipeline.tfjs.quantize.patterns import REST
 
 _FIELDS = {
@@ -51,6 +51,9 @@ def format_recipe(forms: Mapping[str, Form], names: Sequence[str], *, block: int
         fields["per_channel"] = list(join_names(in_channels, names))
     if in_blocks:
         fields["block"] = {"size": block, "weights": list(join_names(in_blocks, names))}
+    in_nibbles = {name for name, form in forms.items() if form.bits != BITS}
+    if in_nibbles:
+        fields["four_bits"] = list(join_names(in_nibbles, names))
     return {key: True if value == [REST] else value for key, value in fields.items()}
 
 

@@ -17,10 +17,18 @@ from pipeline.tfjs.model.shards import ShardWriter
 from pipeline.tfjs.model.weight_manifest import Quantization, WeightSpec, format_weight
 from pipeline.tfjs.quantize.forms import (
     AS_IN_BASE,
+    BITS,
     EncodedWeight,
     Form,
     scale_layout,
     whole_numbers,
+)
+from pipeline.tfjs.quantize.packed_weights import WITHOUT_SHAPE as PACKED_WITHOUT_SHAPE
+from pipeline.tfjs.quantize.packed_weights import (
+    packed_constants,
+    packed_names,
+    packed_nodes,
+    packed_specs,
 )
 
 Json = dict[str, Any]
@@ -34,7 +42,7 @@ _WITHOUT_SHAPE = 2
 
 def part_names(name: str) -> set[str]:
     """Return the names of the nodes that a weight with scales adds to a graph."""
-    return {f"{name}/{part}" for part in (INTEGERS, SCALES, PRODUCT, SHAPE)}
+    return {f"{name}/{part}" for part in (INTEGERS, SCALES, PRODUCT, SHAPE)} | packed_names(name)
 
 
 def write_encoded(
@@ -66,6 +74,8 @@ def write_encoded(
     dtype = encoded.scales.dtype.name
     if behind is not None:
         return [own, _scales_spec(spec, behind, dtype)]
+    if encoded.packed is not None:
+        return _write_packed(spec, encoded, writer)
     specs = _part_specs(
         spec,
         split=encoded.stored.shape,
@@ -75,6 +85,21 @@ def write_encoded(
     )
     if len(specs) > _WITHOUT_SHAPE:
         writer.write(np.array(spec.shape, "<i4").data)
+    return specs
+
+
+def _write_packed(
+    spec: WeightSpec, encoded: EncodedWeight, writer: ShardWriter
+) -> list[WeightSpec]:
+    """Append what follows the numbers and scales of a packed weight; return all entries."""
+    assert encoded.packed is not None
+    assert encoded.scales is not None
+    split = list(encoded.stored.shape)
+    split[encoded.packed] *= 2
+    scales = _scales_spec(spec, encoded.scales.shape, encoded.scales.dtype.name)
+    specs = packed_specs(spec, split=tuple(split), scales=scales)
+    for constant in packed_constants(spec, encoded.packed, specs):
+        writer.write(constant)
     return specs
 
 
@@ -94,6 +119,10 @@ def measure_form(spec: WeightSpec, form: Form) -> int:
         if form.dtype != "float16":
             quantization = replace(quantization, scale=1 / 255, min=-1 / 3)
         specs = [replace(spec, quantization=quantization)]
+    elif form.bits != BITS:
+        layout = scale_layout(spec.shape, form)
+        scales = _scales_spec(spec, layout.scales, "float16")
+        specs = packed_specs(spec, split=layout.split, scales=scales)
     else:
         layout = scale_layout(spec.shape, form)
         specs = _part_specs(
@@ -162,6 +191,8 @@ def _nodes(node: Mapping[str, Any], parts: Sequence[WeightSpec]) -> list[Json]:
         {**node, "name": part.name, "attr": _with_shape(attr, part.shape, part.dtype)}
         for part in parts
     ]
+    if len(parts) >= PACKED_WITHOUT_SHAPE:
+        return packed_nodes(name, constants, parts)
     float_type = {"T": {"type": "DT_FLOAT"}}
     product = {
         "name": name,

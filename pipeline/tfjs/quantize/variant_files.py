@@ -45,6 +45,7 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
     per_channel: Sequence[str] = (),
     block: int | None = None,
     block_weights: Sequence[str] = (),
+    four_bits: Sequence[str] = (),
     fit: Callable[[Mapping[str, Form]], Mapping[str, Array]] = lambda _forms: {},
 ) -> VariantRecord:
     """Write a variant: model.json and its shards.
@@ -59,6 +60,7 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
         per_channel: See `Request`.
         block: See `Request`.
         block_weights: See `Request`.
+        four_bits: See `Request`.
         fit: Takes the form of each weight, and returns the whole numbers, as bytes, of those whose
             rounding it fits to inputs.
 
@@ -71,7 +73,11 @@ def write_variant(  # noqa: PLR0913  # the parameters of a step
     if not quantize:
         return _write_base(model_json, base, folder)
     request = Request(
-        quantize=quantize, per_channel=per_channel, block=block, block_weights=block_weights
+        quantize=quantize,
+        per_channel=per_channel,
+        block=block,
+        block_weights=block_weights,
+        four_bits=four_bits,
     )
     if (per_channel or block_weights) and is_layers_model(model_json.content):
         raise VariantNotSmaller(_NO_PLACE)

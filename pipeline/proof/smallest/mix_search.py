@@ -81,11 +81,20 @@ class Search:
     _known: dict[tuple[Form, ...], Trial] = field(default_factory=dict)
 
     @property
+    def base_bytes(self) -> int:
+        """Bytes of the weights as they are in the base."""
+        return count_bytes(self.choices, dict.fromkeys(self.choices, AS_IN_BASE))
+
+    @property
+    def passing(self) -> list[Trial]:
+        """The mixes that pass and are smaller than the base, the smallest first."""
+        good = [one for one in self.trials if one.passes and one.num_bytes < self.base_bytes]
+        return sorted(good, key=lambda one: one.num_bytes)
+
+    @property
     def best(self) -> Trial | None:
         """The smallest mix that passes; None if none does but the base itself."""
-        base = count_bytes(self.choices, dict.fromkeys(self.choices, AS_IN_BASE))
-        good = [one for one in self.trials if one.passes and one.num_bytes < base]
-        return min(good, key=lambda one: one.num_bytes, default=None)
+        return next(iter(self.passing), None)
 
     def find(self) -> Trial | None:
         """Return the smallest mix that passes; None if none does but the base itself."""
