@@ -5,6 +5,7 @@ crops, recordings or numbers, so that the vectors that judge a variant have no p
 It runs in a child process.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,8 @@ from pipeline.tfjs.quantize.forms import Form, find_form_fault
 NUM_INPUTS = 8
 """Runs of the graph that rounding is fitted to."""
 
-# Most rows of one run that a product sums, and most values that an op may sum.
-_ROWS = 8192
+# Rows of one run that a product sums, about, and most values that an op may sum.
+_ROWS = 2048
 _SUMMED = 6144
 # Most nodes in memory at a time.
 _CUT = 16
@@ -72,13 +73,17 @@ class _Summing:
                 rows = split.transpose(2, 0, 1)
             else:
                 rows = patches[None]
-        rows = rows[:, :: -(-rows.shape[1] // _ROWS) or 1].astype(np.float64)
-        made: Array = rows.transpose(0, 2, 1) @ rows
+        rows = rows[:, :: -(-rows.shape[1] // _ROWS) or 1].astype(np.float32)
+        made = (rows.transpose(0, 2, 1) @ rows).astype(np.float64)
         total = np.trace(made, axis1=1, axis2=2).sum()
-        return made / total if total > 0 else made
+        found: Array = made / total if total > 0 else made
+        return found
 
     def _patches(self, values: Array) -> Array:
-        """Return the part of an image below each place of a filter: (batch, y, x, summed)."""
+        """Return the part of an image below places of a filter: (batch, y, x, summed).
+
+        The places of a large image are on a coarser grid.
+        """
         attrs = self.node.attrs
         is_first = attr_text(attrs.get("data_format"))[1:2] == "C"
         order = (0, 2, 3, 1) if is_first else (0, 1, 2, 3)
@@ -91,6 +96,9 @@ class _Summing:
         if padding == "EXPLICIT":
             pairs = np.reshape(_numbers(attrs, "explicit_paddings", 8), (4, 2))
             image, padding = np.pad(image, pairs[list(order)]), "VALID"
+        places = image.shape[0] * image.shape[1] * image.shape[2] / (strides[1] * strides[2])
+        coarser = max(1, math.isqrt(int(places / _ROWS)))
+        strides = [1, strides[1] * coarser, strides[2] * coarser, 1]
         sizes = [1, *self.shape[:2], 1]
         patches = tf.image.extract_patches(image, sizes, strides, dilations, padding)
         found: Array = patches.numpy()

@@ -127,6 +127,7 @@ def test_blocks_lie_along_the_sum(
     ("shape", "channels"),
     [
         pytest.param((31, 16), (1,), id="a prime number of values"),
+        pytest.param((74, 16), (1,), id="no divisor near it"),
         pytest.param((3, 3, 1, 64), (2, 3), id="depthwise"),
         pytest.param((32, 8), (1,), id="one block"),
     ],
