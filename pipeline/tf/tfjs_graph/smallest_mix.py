@@ -20,15 +20,14 @@ from pipeline.proof.smallest.judge_mix import Groups, MixJudge, deciding_vectors
 from pipeline.proof.smallest.mix_search import OutOfTime, Search, Trial
 from pipeline.proof.smallest.mixes import Choice, Choices, Mix
 from pipeline.proof.smallest.run_search import PROGRESS_FILE
+from pipeline.proof.smallest.weight_forms import WeightForms, load_weight_forms
+from pipeline.proof.smallest.write_recipe import write_recipe
 from pipeline.proof.vector_files import Vector
 from pipeline.proof.verify_variants import gather_model
-from pipeline.records.recipe import Recipe, RecipeForm, TriedMix
 from pipeline.records.signature import Signature
-from pipeline.text.quantity import format_bytes
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
 from pipeline.tf.tfjs_graph.weight_costs import Probed, measure_costs
-from pipeline.tf.tfjs_graph.weight_forms import WeightForms, load_weight_forms
 from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.quantize.forms import AS_IN_BASE
 from pipeline.tfjs.quantize.variant_files import measure_base, open_base
@@ -63,11 +62,12 @@ def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
     """
     clock = _Clock(seconds=seconds, file=folder / PROGRESS_FILE)
     runs = _open(inputs, candidate, clock, trust=trust)
-    choices, cut = runs.measure_choices(costs=not quick)
-    search = Search(choices=choices, num_outputs=len(runs.judge.outputs), run=runs.try_mix, cut=cut)
-    search.find(quick=quick)
+    rough = quick or not runs.judge.outputs
+    choices, cut = (runs.weights.rough_choices(), False) if rough else runs.measure_choices()
+    search = Search(choices=choices, run=runs.try_mix, cut=cut)
+    search.find("quick" if quick else "full")
     best = runs.settle(search)
-    return _write_recipe(search, best, runs.base_bytes).to_json()
+    return write_recipe(search, best, runs.base_bytes).to_json()
 
 
 @dataclass(kw_only=True)
@@ -120,12 +120,8 @@ class _MixRuns:
     clock: _Clock
     deciding: Sequence[int] = field(default_factory=list)
 
-    def measure_choices(self, *, costs: bool) -> tuple[Choices, bool]:
-        """Return the forms of each weight with bytes and costs, and whether time ran out.
-
-        Args:
-            costs: Whether costs are measured; else they are rough.
-        """
+    def measure_choices(self) -> tuple[Choices, bool]:
+        """Return the forms of each weight with bytes and costs, and whether time ran out."""
         reference = [self.judge.base[i] for i in self.deciding]
         outputs = [
             Probed(
@@ -137,12 +133,10 @@ class _MixRuns:
         ]
         feeds = [self.feeds[i] for i in self.deciding]
         half = partial(self.clock.tick, share=0.5)
-        known, cut = measure_costs(
-            self.session, self.weights, outputs if costs else (), feeds, half
-        )
+        costs, cut = measure_costs(self.session, self.weights, outputs, feeds, half)
         choices = {
             name: [
-                Choice(form=form, num_bytes=size, costs=known[name][form])
+                Choice(form=form, num_bytes=size, costs=costs[name][form])
                 for form, size in forms.items()
             ]
             for name, forms in self.weights.forms.items()
@@ -241,44 +235,3 @@ def run_fed(
     except Exception as error:
         raise ConversionError(f"TensorFlow cannot run it: {format_reason(error)}") from error
     return {name: np.asarray(values) for name, values in found.items()}
-
-
-def _write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe:
-    saved = base_bytes - search.base_bytes
-    tried = [
-        TriedMix(bytes=saved + one.num_bytes, share=one.share, strain=one.strain, passes=one.passes)
-        for one in search.trials
-    ]
-    return Recipe(
-        forms={} if best is None else _forms(best.mix),
-        reason=None if best is not None else _explain(search, saved),
-        bytes=None if best is None else saved + best.num_bytes,
-        share=None if best is None else best.share,
-        what="of the range" if best is None else best.what,
-        base_bytes=base_bytes,
-        tried=tuple(tried),
-        cut=search.cut,
-    )
-
-
-def _forms(mix: Mix) -> dict[str, RecipeForm]:
-    return {
-        name: RecipeForm(dtype=form.dtype, channels=form.channels, block=form.block, bits=form.bits)
-        for name, form in sorted(mix.items())
-        if form.dtype != "float32"
-    }
-
-
-def _explain(search: Search, left_bytes: int) -> str:
-    """Return why no mix passes, with what the nearest would have had."""
-    if not search.choices:
-        return "none of its weights can be stored in fewer bytes"
-    nearest = min(
-        (one for one in search.trials if one.strain is not None),
-        key=lambda one: (one.strain, one.num_bytes),
-        default=None,
-    )
-    if nearest is None:
-        return f"none of {len(search.trials):,} mixes that were tried passes"
-    size = format_bytes(left_bytes + nearest.num_bytes)
-    return f"no mix passes; the nearest, of {size}: {nearest.reason}"
