@@ -25,7 +25,7 @@ from pipeline.proof.smallest.write_recipe import write_recipe
 from pipeline.proof.vector_files import Vector
 from pipeline.proof.verify_variants import gather_model
 from pipeline.records.signature import Signature
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
 from pipeline.tf.tfjs_graph.weight_costs import Probed, measure_costs
 from pipeline.tfjs.model.weights import Array

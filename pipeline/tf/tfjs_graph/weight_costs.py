@@ -19,7 +19,7 @@ import tensorflow as tf
 from pipeline.errors import ConversionError
 from pipeline.proof.smallest.mix_search import OutOfTime
 from pipeline.proof.smallest.weight_forms import WeightForms
-from pipeline.tf.saved_model.freeze import format_reason
+from pipeline.tf.reasons import format_reason
 from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form
 

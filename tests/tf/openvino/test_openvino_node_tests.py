@@ -1,6 +1,6 @@
 """Node tests of the ONNX standard, saved as IR by OpenVINO: in TensorFlow, and on wasm.
 
-The suite runs a part of them; `benchmarks/openvino/node_tests.py` runs them all.
+The suite runs a part of them; `benchmarks/openvino/ir_node_tests.py` runs them all.
 """
 
 import json
@@ -19,7 +19,7 @@ _PART = "r*"
 
 def test_no_operation_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "outcome.json"
-    program = ROOT / "benchmarks" / "openvino" / "node_tests.py"
+    program = ROOT / "benchmarks" / "openvino" / "ir_node_tests.py"
     command = [
         sys.executable, str(program), _PART, "--js", "wasm", "--json", str(file),
     ]  # fmt: skip

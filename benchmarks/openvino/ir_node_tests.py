@@ -1,6 +1,6 @@
 """The node tests of the ONNX standard, read and saved as IR by OpenVINO, through the importer.
 
-    python benchmarks/openvino/node_tests.py [PATTERN] [--js cpu,wasm] [--json FILE]
+    python benchmarks/openvino/ir_node_tests.py [PATTERN] [--js cpu,wasm] [--json FILE]
 
 PATTERN selects tests by name: 'resize*'.
 """
