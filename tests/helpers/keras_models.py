@@ -250,9 +250,11 @@ def _trained(k: Any) -> Any:
 
 
 def _odd_names(k: Any) -> Any:
-    """Names that are no names of arguments."""
+    """Names that are no names of arguments, and those of layers that are none of scopes."""
     first, second = k.Input((2,), name="input-1"), k.Input((2,), name="0.input_1")
-    total = k.layers.Subtract(name="logits.0-a")([first, second])
+    inner = "dense.1-a" if k.__name__.startswith("tf_keras") else "dense 1 (größe)"
+    hidden = k.layers.Dense(2, name=inner)(first)
+    total = k.layers.Subtract(name="logits.0-a")([hidden, second])
     return k.Model([first, second], total)
 
 

@@ -23,6 +23,7 @@ from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
 from pipeline.tf.keras.keras_call import CALL_KEY, argument_names, describe_call, trace_model
 from pipeline.tf.keras.keras_source import LoadedKeras, load_keras_model
+from pipeline.tf.keras.scope_names import any_scope_names
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.convert_saved_model import convert_saved_model
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
@@ -87,7 +88,9 @@ def _export(loaded: LoadedKeras, call: Any, folder: Path) -> None:
     archive.track(loaded.model)
     archive.add_endpoint("serving_default", call)
     try:
-        archive.write_out(str(folder))
+        # The call is traced again for each function that the archive writes.
+        with any_scope_names():
+            archive.write_out(str(folder))
     except Exception as error:
         raise ConversionError(
             f"TensorFlow cannot save the model's call: {format_reason(error, folder)}"

@@ -14,6 +14,7 @@ from pipeline.records.source import StatedSignature, StatedTensor
 from pipeline.tf.keras.keras_names import NamedTensor, Shape, name_results
 from pipeline.tf.keras.keras_source import LoadedKeras
 from pipeline.tf.keras.keras_time import count_steps
+from pipeline.tf.keras.scope_names import any_scope_names
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 
@@ -29,7 +30,8 @@ def call_model(loaded: LoadedKeras, inputs: Sequence[Any]) -> dict[str, Any]:
         inputs: A tensor for each of `loaded.inputs`.
     """
     packed = tf.nest.pack_sequence_as(loaded.input_structure, list(inputs))
-    results = loaded.model(packed, training=False)
+    with any_scope_names():
+        results = loaded.model(packed, training=False)
     # Keras 3 numbers the outputs of a subclassed model from 0, tf_keras from 1.
     first = 0 if loaded.generation == "keras 3" else 1
     return name_results(results, loaded.output_names, first=first)

@@ -77,8 +77,12 @@ class Writer:
         return candidate
 
     def take(self, name: str) -> bool:
-        """Reserve a name for a layer without weights; return False if another layer has it."""
-        free = name not in self._names
+        """Reserve a name for a layer without weights.
+
+        Returns:
+            False if another layer has it, or TensorFlow.js does not accept it.
+        """
+        free = name not in self._names and safe_name(name) == name
         self._names.add(name)
         return free
 

@@ -269,6 +269,16 @@ def test_an_image_is_resized_to_the_open_size_of_another() -> None:
     assert "ResizeBilinear" in list_ops_in_child(model)
 
 
+def test_the_edges_of_cells_of_regions_are_where_onnx_runtime_has_them() -> None:
+    near = _NUMBERS.uniform(0, 400, (60, 2))
+    places = np.concatenate([near, near + _NUMBERS.uniform(50, 300, (60, 2))], 1)
+    regions = np.concatenate([np.zeros((60, 1)), places], 1).astype(np.float32)
+    inputs = {"x": draw(1, 2, 38, 63), "regions": regions}
+    model = make_node_model("MaxRoiPool", inputs, pooled_shape=[7, 7], spatial_scale=0.0625)
+
+    check(model, inputs)
+
+
 def test_what_a_max_pool_took_is_put_back() -> None:
     inputs = {"x": _IMAGE}
     window: dict[str, Any] = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 0]}

@@ -122,9 +122,7 @@ def test_what_the_manifest_states_has_to_fit(
 ) -> None:
     source = openvino_files.classifier(tmp_path / "m.xml")
 
-    with pytest.raises(
-        ManifestError, match=r"images.shape: found \[1, 3, 9, 9\]; the"
-    ):
+    with pytest.raises(ManifestError, match=r"images.shape: found \[1, 3, 9, 9\]; the"):
         convert(source, images=FixedInput(shape=[1, 3, 9, 9]))
     with pytest.raises(ManifestError, match="the model has no input 'image'"):
         convert(source, image=FixedInput(layout="nhwc"))
@@ -160,7 +158,11 @@ _LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10)
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('version="11"', 'version="7"', "m.xml is of version 7 of the format; 10 and 11 are converted"),
+        (
+            'version="11"',
+            'version="7"',
+            "m.xml is of version 7 of the format; 10 and 11 are converted",
+        ),
         (
             '<?xml version="1.0"?>',
             f'<!DOCTYPE n [<!ENTITY l0 "ha">{_LAUGHS}]>',

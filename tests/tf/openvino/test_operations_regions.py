@@ -84,6 +84,16 @@ def test_cells_have_channels_of_their_own(mode: str) -> None:
     check(build, [draw(2, channels, 9, 11), np.abs(places)])
 
 
+@pytest.mark.parametrize("op", ["roi_pooling", "psroi_pooling"])
+def test_the_edges_of_cells_are_where_openvino_has_them(op: str) -> None:
+    def build(x: Any, r: Any) -> Any:
+        if op == "roi_pooling":
+            return opset8.roi_pooling(x, r, [7, 7], 0.0625, "max")
+        return opset8.psroi_pooling(x, r, 1, 7, 0.0625, 1, 1, "average")
+
+    check(build, [draw(2, 49, 38, 63), np.abs(regions(60, 600))])
+
+
 @pytest.mark.parametrize("groups", [None, 1, 2])
 def test_cells_are_shifted(groups: int | None) -> None:
     given = [draw(2, 36, 9, 11), np.abs(regions(6, 20))]

@@ -1,16 +1,21 @@
 """Variables of OpenVINO models, which become inputs and outputs."""
 
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
 import pytest
+from both_runtimes import Submit, convert_source
+from both_runtimes import run_both as prove
 from openvino import opset1, opset3, opset6
 from openvino.op.util import Variable, VariableInfo
 from openvino_graphs import convert_file, run_both, run_in_child
 
 from pipeline.errors import ConversionError
+from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
 
@@ -100,3 +105,45 @@ def test_a_state_that_grows_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConversionError, match="its state has open sizes"):
         run_in_child(convert_file, path, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[TensorFlowPool]:
+    with TensorFlowPool(max_workers=1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def submit(pool: TensorFlowPool, tmp_path: Path) -> Submit:
+    def submit_now(function: str, **arguments: Any) -> Any:
+        return pool.submit(function, arguments, log=tmp_path / "log.txt").result().value
+
+    return submit_now
+
+
+@pytest.mark.network
+def test_a_sequence_starts_anew_and_feeds_state_back(submit: Submit, tmp_path: Path) -> None:
+    source = save(total(2), tmp_path)
+    record = convert_source(
+        submit, "pipeline.tf.openvino.convert_openvino:convert_openvino", source, tmp_path
+    )
+    refer = "pipeline.tf.openvino.openvino_reference:run_openvino"
+    proof = prove(submit, refer, source, tmp_path, record)
+
+    vectors = proof.vectors.vectors
+    for number, vector in enumerate(vectors):
+        for backend, run in proof.runs.items():
+            for name, wanted in vector.outputs.items():
+                made = run["base"].outputs[number][name]
+                np.testing.assert_allclose(made, wanted, rtol=1e-5, err_msg=backend)
+    steps = [vector for vector in vectors if "from the start" in (vector.note or "")]
+    assert len(steps) == 4
+    assert np.all(steps[0].inputs["total"] == 2)
+    for before, after in pairwise(steps):
+        assert np.array_equal(after.inputs["total"], before.outputs["total"])
+    compiled = openvino.Core().compile_model(openvino.Core().read_model(source), "CPU")
+    request = compiled.create_infer_request()
+    for step in steps:
+        (own,) = step.outputs.keys() - {"total"}
+        made = request.infer([step.inputs["x"]])[0]
+        np.testing.assert_allclose(made, step.outputs[own], rtol=1e-5)

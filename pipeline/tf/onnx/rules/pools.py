@@ -9,8 +9,9 @@ import tensorflow as tf
 from pipeline.tf.layout.convolution import Window
 from pipeline.tf.layout.elementwise import elementwise
 from pipeline.tf.layout.pooling import average_pool, find_largest, max_pool, round_up, sum_pool
+from pipeline.tf.layout.quantized import keep_apart
 from pipeline.tf.layout.sizes import Size, is_known, materialize, product
-from pipeline.tf.layout.value import Value, wrap
+from pipeline.tf.layout.value import Value, constant, wrap
 from pipeline.tf.onnx.call import Call, Rule, Table
 from pipeline.tf.onnx.rules.convolutions import window_of
 from pipeline.tf.onnx.rules.reductions import reduce
@@ -166,7 +167,9 @@ _HUGE = float(np.finfo(np.float32).max)
 
 def _cells(first: Any, last: Any, count: int, size: Any) -> Any:
     """Return whether places of an axis lie in the cells of regions: (regions, cells, size)."""
-    step = tf.cast(tf.maximum(last - first + 1, 1), tf.float32) / count
+    # The optimizer would multiply by the inverse, which moves the edges of some cells.
+    divisor = keep_apart(constant(np.float32(count))).tensor
+    step = tf.cast(tf.maximum(last - first + 1, 1), tf.float32) / divisor
     number = tf.range(count, dtype=tf.float32)
     starts = tf.floor(step[:, None] * number) + tf.cast(first[:, None], tf.float32)
     ends = tf.math.ceil(step[:, None] * (number + 1)) + tf.cast(first[:, None], tf.float32)

@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.layout.convolution import channels_last
+from pipeline.tf.layout.quantized import keep_apart
 from pipeline.tf.layout.sampling import find_taps, gather_taps
-from pipeline.tf.layout.value import Value, arrange, wrap
+from pipeline.tf.layout.value import Value, arrange, constant, wrap
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.rules.detections import known_sizes
 from pipeline.tf.onnx.rules.sampling import pool_means
@@ -25,6 +26,11 @@ _LEAST = np.float32(np.finfo(np.float32).min)
 def _round(tensor: Any) -> Any:
     """Return numbers rounded as C does: halves away from zero."""
     return tf.sign(tensor) * tf.floor(tf.abs(tensor) + 0.5)
+
+
+def _exactly(divisor: int) -> Any:
+    """Return a divisor that the optimizer makes no factor of: at the edges of cells it matters."""
+    return keep_apart(constant(np.float32(divisor))).tensor
 
 
 def _finish(call: Call, made: Any, counts: Sequence[int], channels: Any = None) -> Value:
@@ -157,10 +163,10 @@ def _pool_largest(call: Call, images: Any, places: Any, counts: Sequence[int]) -
 
 def _find_cells(first: Any, last: Any, count: int, size: int) -> tuple[Any, Any]:
     """Return where the cells of regions begin and end along an axis, (regions, cells)."""
-    step = tf.cast(tf.maximum(last - first + 1, 1), tf.float32) / count
-    number = np.arange(count, dtype=np.float32)
-    begins = tf.cast(tf.floor(step[:, None] * number), tf.int32)
-    ends = tf.cast(tf.math.ceil(step[:, None] * (number + 1)), tf.int32)
+    length = tf.maximum(last - first + 1, 1)[:, None]
+    number = np.arange(count, dtype=np.int32)
+    begins = tf.math.floordiv(length * number, count)
+    ends = tf.math.floordiv(length * (number + 1) + count - 1, count)
     limits = [tf.clip_by_value(each + first[:, None], 0, size) for each in (begins, ends)]
     return limits[0], limits[1]
 
@@ -208,7 +214,7 @@ def _pool_cells(call: Call, images: Any, regions: Any) -> Any:
     length = tf.maximum(far - near, 0.1)
     masks, sizes = [], []
     for axis, (size, count) in enumerate(((height, rows), (width, columns))):
-        step = length[:, 1 - axis, None] / count
+        step = length[:, 1 - axis, None] / _exactly(count)
         first, number = near[:, 1 - axis, None], np.arange(count, dtype=np.float32)
         begin = tf.clip_by_value(tf.floor(number * step + first), 0.0, float(size))
         end = tf.clip_by_value(tf.math.ceil((number + 1) * step + first), 0.0, float(size))
