@@ -92,6 +92,19 @@ def test_a_classifier_with_all_that_it_says_of_itself(
     assert kernel["shape"] == [3, 3, 3, 2]
 
 
+@pytest.mark.network
+def test_an_activation_leaves_other_readers_of_a_convolution_alone(
+    convert: Callable[..., Conversion], submit: Submit, tmp_path: Path
+) -> None:
+    source = openvino_files.shared_convolution(tmp_path / "m.xml")
+    proof = run_both(submit, REFER, source, tmp_path, convert(source))
+
+    for variants in proof.runs.values():
+        for i, vector in enumerate(proof.vectors.vectors):
+            made = variants["base"].outputs[i]["y"]
+            assert np.allclose(made, vector.outputs["y"], rtol=1e-5, atol=1e-6)
+
+
 def test_weights_of_8_and_4_bits_stay_small(
     convert: Callable[..., Conversion], tmp_path: Path
 ) -> None:
