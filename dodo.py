@@ -1,8 +1,8 @@
 """The pipeline as doit tasks: one task for each step of each model.
 
-The order is that of a build: fetch, convert, signature, reference, map, variant, verify, browser,
-card; then the catalog, the site and dist/. `doit list --all` lists the tasks, sorted by name. This
-file does not import TensorFlow: steps that need it start child processes.
+The order is that of a build: fetch, convert, signature, reference, map, search, variant, verify,
+browser, card; then the catalog, the site and dist/. `doit list --all` lists the tasks, sorted by
+name. This file does not import TensorFlow: steps that need it start child processes.
 """
 
 import gc
@@ -64,6 +64,11 @@ def task_reference() -> Iterator[Task]:
 def task_map() -> Iterator[Task]:
     """Tie roles such as boxes and scores to outputs."""
     yield from step_tasks(GRAPH, "map", doc=task_map.__doc__)
+
+
+def task_search() -> Iterator[Task]:
+    """Find the smallest mix of forms in which a model still passes, for variants that ask so."""
+    yield from step_tasks(GRAPH, "search", doc=task_search.__doc__)
 
 
 def task_variant() -> Iterator[Task]:

@@ -61,7 +61,8 @@ from pipeline.records.source import Conversion
 from pipeline.runtime.node_results import load_run
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
-from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
+from pipeline.tfjs.quantize.form_files import VariantNotSmaller
+from pipeline.tfjs.quantize.variant_files import write_variant
 
 Files = dict[str, bytes]
 

@@ -1,18 +1,20 @@
 """The node tests of the ONNX standard, through the importer: in TensorFlow and in TensorFlow.js.
 
-    python benchmarks/onnx/node_tests.py [PATTERN] [--openvino] [--js cpu,wasm] [--json FILE]
+    python benchmarks/onnx/node_tests.py [PATTERN] [--js cpu,wasm] [--jobs 2] [--json FILE]
 
-PATTERN selects tests by name: 'resize*'. With --openvino each test goes through OpenVINO, which
-saves it as IR, and through the importer of IR.
+PATTERN selects tests by name: 'resize*'.
 """
 
 import argparse
 import collections
+import itertools
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,73 +22,127 @@ from typing import Any
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"))
 
-import onnx_node_tests
-from onnx_node_tests import Built, compare, find_folders, kind_of, load
+from onnx_node_tests import Built, NodeTest, build, find_folders, kind_of, load, write
 from run_cases import read_outputs, run_folders
 
 from pipeline.errors import PipelineError
 
+_TOGETHER = 40
 
-def run_in_js(built: dict[str, Built], backends: list[str]) -> dict[str, dict[str, list[str]]]:
-    """Run the written models; return status and reason of each by backend."""
-    written = {name: each for name, each in built.items() if each.folder is not None}
-    run_folders([each.folder for each in written.values() if each.folder], backends)
-    return {
-        backend: {name: _judge(each, backend) for name, each in written.items()}
-        for backend in backends
-    }
+Outcome = tuple[str, str]
 
 
-def _judge(built: Built, backend: str) -> list[str]:
-    assert built.folder is not None
-    try:
-        made = list(read_outputs(built.folder, backend).values())
-    except (AssertionError, PipelineError) as error:
-        return ["error", str(error)]
-    faults = [compare(m, e) for m, e in zip(made, built.expected, strict=True)]
-    return ["wrong", next(filter(None, faults))] if any(faults) else ["right", ""]
+@dataclass
+class Part:
+    """Tests that have one graph: its folder, if TensorFlow.js can run it, or why it has none."""
 
+    built: list[Built]
+    folder: Path | None = None
+    failure: str = ""
 
-def build_all(
-    pattern: str, folder: Path | None, build: Callable[..., Built]
-) -> tuple[dict[str, Built], dict[str, str]]:
-    """Build the tests of a pattern; return how each fares, and the kind of those counted apart."""
-    built: dict[str, Built] = {}
-    apart: dict[str, str] = {}
-    for path in find_folders(pattern):
+    def judge(self, backend: str) -> list[Outcome]:
+        """Return how the tests in the graph fare in TensorFlow.js."""
+        tests = [each for each in self.built if each.in_graph]
         try:
-            test = load(path)
+            made = iter(() if self.failure else self._read(backend))
+        except (AssertionError, PipelineError) as error:
+            self.failure = str(error)
+        if self.failure:
+            return [("error", self.failure)] * len(tests)
+        return [
+            each.judge(itertools.islice(made, len(each.test.outputs)))
+            if each.status == "right"
+            else (each.status, each.reason)
+            for each in tests
+        ]
+
+    def _read(self, backend: str) -> list[Any]:
+        return list(read_outputs(self.folder, backend).values()) if self.folder else []
+
+
+def build_parts(tests: list[NodeTest], folder: Path | None) -> list[Part]:
+    """Build tests; with a folder, write them into folders in it for TensorFlow.js."""
+    parts = []
+    for number, together in enumerate(build(tests)):
+        part = Part(together.built)
+        if folder and any(each.in_graph for each in part.built):
+            part.folder = folder / str(number)
+            try:
+                write(together, part.folder)
+            except Exception as error:  # noqa: BLE001  # any failure is counted
+                part.folder, part.failure = None, f"{type(error).__name__}: {error}"
+        parts.append(part)
+    return parts
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Runs tests: in so many processes, with TensorFlow.js on backends."""
+
+    jobs: int
+    backends: list[str]
+
+    def run(self, tests: list[NodeTest]) -> dict[str, dict[str, Outcome]]:
+        """Return how tests fare, by runtime and name; those of a graph that fails run alone."""
+        runtimes = ["tensorflow", *self.backends]
+        results: dict[str, dict[str, Outcome]] = {runtime: {} for runtime in runtimes}
+        for size in (_TOGETHER, 1):
+            left: list[NodeTest] = []
+            for part, found in self._run(tests, size):
+                if part.failure and len(part.built) > 1:
+                    left += [each.test for each in part.built]
+                    continue
+                for each in part.built:
+                    results["tensorflow"][each.test.name] = (each.status, each.reason)
+                names = [each.test.name for each in part.built if each.in_graph]
+                for backend, outcomes in found.items():
+                    results[backend] |= zip(names, outcomes, strict=True)
+            tests = left
+        return results
+
+    def _run(self, tests: list[NodeTest], size: int) -> list[tuple[Part, dict[str, list[Outcome]]]]:
+        groups = [tests[first : first + size] for first in range(0, len(tests), size)]
+        with tempfile.TemporaryDirectory() as root:
+            folders = [Path(root) / str(number) for number in range(len(groups))]
+            for folder in folders:
+                folder.mkdir()
+            given = folders if self.backends else [None for _ in groups]
+            parts = [part for some in self._map(groups, given) for part in some]
+            run_folders([part.folder for part in parts if part.folder], self.backends)
+            return [(part, {b: part.judge(b) for b in self.backends}) for part in parts]
+
+    def _map(self, groups: list[list[NodeTest]], folders: Any) -> list[list[Part]]:
+        if not groups:
+            return []
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(self.jobs, mp_context=context) as pool:
+            return list(pool.map(build_parts, groups, folders))
+
+
+def load_all(pattern: str) -> tuple[list[NodeTest], dict[str, Outcome]]:
+    """Return the tests of a pattern, and why others are not run."""
+    tests, left_out = [], {}
+    for folder in find_folders(pattern):
+        try:
+            tests.append(load(folder))
         except ValueError as error:
-            built[path.name] = Built(status="not run", reason=str(error))
-            continue
-        if kind := kind_of(test):
-            apart[path.name] = kind
-        try:
-            built[path.name] = build(test, folder and folder / path.name)
-        except Exception as error:  # noqa: BLE001  # any failure is counted
-            built[path.name] = Built(status="error", reason=f"{type(error).__name__}: {error}")
-    return built, apart
+            left_out[folder.name] = ("not run", str(error))
+    return tests, left_out
 
 
 def main() -> None:
     """Run the tests and print a table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("pattern", nargs="?", default="*")
-    parser.add_argument("--openvino", action="store_true")
     parser.add_argument("--js", default="")
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        build = onnx_node_tests.build
-        if asked.openvino:
-            # Its package need not be there for the other way.
-            from openvino_node_tests import build
-        built, apart = build_all(asked.pattern, Path(folder) if asked.js else None, build)
-        results: dict[str, dict[str, Any]] = {
-            "tensorflow": {name: [each.status, each.reason] for name, each in built.items()}
-        }
-        if asked.js:
-            results |= run_in_js(built, asked.js.split(","))
+    tests, left_out = load_all(asked.pattern)
+    apart = {test.name: kind for test in tests if (kind := kind_of(test))}
+    backends = asked.js.split(",") if asked.js else []
+    results = Trial(jobs=asked.jobs, backends=backends).run(tests)
+    results["tensorflow"] |= left_out
     for runtime, outcomes in results.items():
         for name, (status, reason) in outcomes.items():
             if status in ("wrong", "error"):

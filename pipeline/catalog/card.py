@@ -103,6 +103,9 @@ def published_variant(
         agreement=agreement,
         model_path=f"{folder}/model.json",
         bytes=sum(file.bytes for file in files),
+        gzip_bytes=record.gzip_bytes,
+        brotli_bytes=record.brotli_bytes,
+        recipe=record.recipe,
         files=[file.model_copy(update={"path": f"{folder}/{file.path}"}) for file in files],
         weights=record.weights,
         kept_float32=record.kept_float32,
@@ -116,12 +119,14 @@ def missing_variant(
     reason: str | None,
     *,
     checks: Mapping[str, CatalogCheck] | None = None,
+    advice: str | None = None,
 ) -> CatalogVariant:
     """Return the catalog's entry of a variant that is not published."""
     return CatalogVariant(
         name=name,
         status=status,
         reason=reason,
+        advice=advice,
         model_path=None,
         bytes=None,
         files=[],

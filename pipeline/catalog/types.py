@@ -104,8 +104,10 @@ class CatalogFile(CamelPart):
     """Digest of its content, 64 hexadecimal digits."""
 
 
-class CatalogVariant(CamelPart):
+class CatalogVariant(CamelPart, SparsePart):
     """One artifact of a model."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"advice", "recipe"})
 
     name: str
     """`float32`, `original`, `float16`, `uint8`, `uint16`, or a name from the manifest."""
@@ -113,6 +115,8 @@ class CatalogVariant(CamelPart):
     """Only an `ok` variant has files."""
     reason: str | None
     """Why it is not `ok`."""
+    advice: str | None = None
+    """What passes in place of a variant that is withheld, or probably would; left out of others."""
     agreement: Agreement | None = None
     """How near it is to its source on the best backend: `equal` as far as arithmetic explains,
     `close` within its limits; null unless `ok`."""
@@ -120,10 +124,17 @@ class CatalogVariant(CamelPart):
     """Its model.json, relative to the catalog; the folder's content never changes."""
     bytes: int | None
     """Size of all its files."""
+    gzip_bytes: int | None = None
+    """Size of all its files where a server compresses them with gzip, at its level 9."""
+    brotli_bytes: int | None = None
+    """The same with Brotli, at its quality 5, as servers do that compress while they send."""
     files: list[CatalogFile]
     """Its files: model.json and the weight shards in order."""
     weights: dict[str, int]
     """Number of weights stored in each data type."""
+    recipe: dict[str, Any] | None = None
+    """How its weights are stored, where that was searched: fields of a variant in models.yaml, in
+    place of `smallest: true`; left out for other variants."""
     kept_float32: list[KeptWeight]
     """Weights that were not quantized although asked for, each with the reason."""
     checks: dict[str, CatalogCheck]

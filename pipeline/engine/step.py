@@ -6,7 +6,7 @@ model: another project could bring steps of its own.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -23,6 +23,8 @@ from pipeline.workers.limits import Budget
 # several copies exist while a graph is frozen and optimized.
 TENSORFLOW_BYTES = 1024**3
 MEMORY_PER_INPUT_BYTE = 8
+
+_TICK_SECONDS = 0.5
 
 
 class StepSkipped(Exception):  # noqa: N818  # nothing went wrong
@@ -157,26 +159,40 @@ class Work(Generic[P]):
         """Folder for files that the end of the step removes, or the next run after a kill."""
         return self.folder.parent
 
-    def run_in_tensorflow(self, function: str, **arguments: Any) -> Any:
+    def run_in_tensorflow(
+        self, function: str, *, tick: Callable[[], None] | None = None, **arguments: Any
+    ) -> Any:
         """Run a function of `pipeline.tf` in a child process and return its result.
 
         The process may read the paths among the arguments and the folders of the steps before, and
         write this step's folder. If it dies, it runs once more, alone.
+
+        Args:
+            function: "module:name".
+            tick: Called twice a second while it runs; None for no call.
+            arguments: Arguments of the function.
         """
         before = set(self.folder.rglob("*"))
         try:
-            return self._submit(function, arguments, alone=False)
+            return self._submit(function, arguments, alone=False, tick=tick)
         except CrashError as error:
             self.note(f"{error.describe()}\ntried again, alone")
             for path in sorted(set(self.folder.rglob("*")) - before - {self.log}, reverse=True):
                 path.rmdir() if path.is_dir() else path.unlink()
-            return self._submit(function, arguments, alone=True)
+            return self._submit(function, arguments, alone=True, tick=tick)
 
-    def _submit(self, function: str, arguments: Mapping[str, Any], *, alone: bool) -> Any:
+    def _submit(
+        self,
+        function: str,
+        arguments: Mapping[str, Any],
+        *,
+        alone: bool,
+        tick: Callable[[], None] | None,
+    ) -> Any:
         folders = tuple(self.inputs.values())
         sizes = (path.stat().st_size for folder in folders for path in _files(folder))
         expected = TENSORFLOW_BYTES + MEMORY_PER_INPUT_BYTE * sum(sizes)
-        result = self.submit(
+        future = self.submit(
             function,
             arguments,
             budget=self.budget,
@@ -186,7 +202,10 @@ class Work(Generic[P]):
             reads=folders,
             trusted=self.trusted,
             alone=alone,
-        ).result()
+        )
+        while tick and not wait([future], _TICK_SECONDS).done:
+            tick()
+        result = future.result()
         special = find_special(self.folder)
         if special is not None:
             name = special.relative_to(self.folder).as_posix()

@@ -22,6 +22,7 @@ def check_models(sections: Sections) -> list[Fault]:
         faults += _check_source(listed, sections.zoo.output)
         faults += _check_repeats(listed)
         faults += _check_quantize(listed)
+        faults += _check_scales(listed)
         faults += _check_extra(listed)
     # A fault of `defaults` shows in every model that inherits it.
     return list({(fault.line, fault.column, fault.message): fault for fault in faults}.values())
@@ -88,6 +89,20 @@ def _check_quantize(listed: ManifestModel) -> Iterator[Fault]:
     if message := describe_flags(listed.model):
         fields = [field for field in QUANTIZE_FIELDS if getattr(listed.model, field)]
         yield listed.fault((fields[-1],), message, at_key=True)
+
+
+def _check_scales(listed: ManifestModel) -> Iterator[Fault]:
+    model = listed.model
+    if model.output_format != "tfjs_layers_model" or "variants" in model.inherited:
+        return
+    for index, variant in enumerate(model.variants):
+        for field in ("per_channel", "block"):
+            if getattr(variant, field):
+                message = (
+                    "only a graph model has a place for it: layers take a weight as "
+                    "it is stored; expected output_format: tfjs_graph_model"
+                )
+                yield listed.fault(("variants", index, field), message, at_key=True)
 
 
 def _check_extra(listed: ManifestModel) -> Iterator[Fault]:

@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import write_atomic
 from pipeline.manifest.model import CATALOG_KEYS, Defaults, Model
-from pipeline.manifest.variant_section import DTYPES
+from pipeline.manifest.variant_section import DTYPES, MIN_BLOCK, SMALLEST
 from pipeline.manifest.zoo import ZooSection
 
 SCHEMA_FILE = Path(__file__).with_name("models.schema.json")
@@ -56,6 +56,7 @@ class _Generator(GenerateJsonSchema):
                 if "description" in field:
                     field["description"] = " ".join(field["description"].split())
         _describe_variants(definitions["Variant"])
+        _describe_blocks(definitions["Block"])
         properties = definitions["Model"]["properties"]
         definitions["Model"]["properties"] = {key: properties[key] for key in _FIRST} | properties
         for kind in ("Model", "Defaults"):
@@ -74,8 +75,19 @@ def _describe_variants(definition: dict[str, Any]) -> None:
     """Say that a variant is the name of a dtype, or a mapping that quantizes something."""
     mapping = {key: definition.pop(key) for key in list(definition) if key != "description"}
     flags: list[dict[str, Any]] = [{"required": [f"quantize_{dtype}"]} for dtype in DTYPES]
-    mapping["anyOf"] = [*flags, {"properties": {"name": {"enum": list(DTYPES)}}}]
-    definition["anyOf"] = [{"enum": list(DTYPES)}, mapping]
+    names = [*DTYPES, SMALLEST]
+    search: dict[str, Any] = {"properties": {"smallest": {"const": True}}, "required": [SMALLEST]}
+    mapping["anyOf"] = [*flags, search, {"properties": {"name": {"enum": names}}}]
+    mapping["dependentRequired"] = {field: ["quantize_uint8"] for field in ("per_channel", "block")}
+    definition["anyOf"] = [{"enum": names}, mapping]
+
+
+def _describe_blocks(definition: dict[str, Any]) -> None:
+    """Say that blocks are a size, or a mapping."""
+    mapping = {key: definition.pop(key) for key in list(definition) if key != "description"}
+    size = {"type": "integer", "minimum": MIN_BLOCK}
+    mapping["properties"]["size"] |= size
+    definition["anyOf"] = [size, mapping]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pipeline.manifest.input_section import InputSection
 from pipeline.manifest.model import Defaults, Model
 from pipeline.manifest.sentences import closest_field, describe_error, describe_unknown
 from pipeline.manifest.tolerance import OutputTolerance, Tolerance
-from pipeline.manifest.variant_section import Variant
+from pipeline.manifest.variant_section import Block, Variant
 from pipeline.manifest.yaml.yaml_reader import Location, YamlNode
 from pipeline.manifest.zoo import ZooSection
 
@@ -207,7 +207,7 @@ def _fields_at(kind: type[Section], location: Location) -> list[str]:
     if "tolerance" in location[:-1]:
         kind = OutputTolerance if "outputs" in location[:-1] else Tolerance
     elif "variants" in location[:-1]:
-        kind = Variant
+        kind = Block if location[-2] == "block" else Variant
     elif "inputs" in location[:-2]:
         kind = InputSection
     return list(kind.model_fields)

@@ -36,6 +36,10 @@ _ELSEWHERE = {
     "path": "'source' says where a model is",
     "uri": "'source' says where a model is",
     "url": "'source' says where a model is",
+    "block_size": "did you mean 'block'?",
+    "granularity": "expected per_channel or block",
+    "per_axis": "did you mean 'per_channel'?",
+    "group_size": "did you mean 'block'?",
     "signature_def": "did you mean 'signature_name'?",
     "quantize": "expected quantize_float16, quantize_uint8 or quantize_uint16",
 }

@@ -143,6 +143,7 @@ def measure_floor(
                 signature=signature,
                 folder=work.folder,
                 trust=trust,
+                rounds_to=record.rounds_to,
             )
         except _OF_GRAPH as error:
             if isinstance(error, NoWallError):

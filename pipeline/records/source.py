@@ -112,7 +112,17 @@ class Conversion(SparsePart):
     """What a conversion tells of the source; a graph model says all of it itself (None)."""
 
     LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
-        {"about", "contracts", "labels", "loaded", "remarks", "scales", "state", "steps"}
+        {
+            "about",
+            "contracts",
+            "labels",
+            "loaded",
+            "remarks",
+            "rounds_to",
+            "scales",
+            "state",
+            "steps",
+        }
     )
 
     signature_key: str | None = None
@@ -144,6 +154,8 @@ class Conversion(SparsePart):
     """What the source states of its inputs, by name, each fact with its evidence."""
     remarks: list[str] | None = None
     """What was left aside of what the source states, in sentences."""
+    rounds_to: Literal["float16", "bfloat16"] | None = None
+    """The dtype of few bits that the source computes in; None for float32 and for none."""
 
     @property
     def stated(self) -> StatedSignature:

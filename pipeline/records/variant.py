@@ -1,8 +1,8 @@
 """The record of a variant: how its weights are stored."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pipeline.records.record import CamelPart, Record
+from pipeline.records.record import CamelPart, Record, SparsePart
 
 
 class KeptWeight(CamelPart):
@@ -14,8 +14,10 @@ class KeptWeight(CamelPart):
     """Why it could not be quantized."""
 
 
-class VariantRecord(CamelPart, Record):
+class VariantRecord(CamelPart, SparsePart, Record):
     """What `variant` writes beside the model that it makes."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"brotliBytes", "gzipBytes", "recipe"})
 
     FILE: ClassVar[str] = "variant.json"
 
@@ -27,3 +29,9 @@ class VariantRecord(CamelPart, Record):
     """Weights that were not quantized although asked for."""
     bytes: int
     """Size of its model.json and shards."""
+    gzip_bytes: int | None = None
+    """The same as they travel, compressed with gzip; left out before it is measured."""
+    brotli_bytes: int | None = None
+    """Likewise with Brotli."""
+    recipe: dict[str, Any] | None = None
+    """Of a variant whose forms were searched, the same as fields of models.yaml."""

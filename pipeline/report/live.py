@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report.progress import Running, Snapshot
-from pipeline.report.step_line import format_transfer, task_title
+from pipeline.report.step_line import format_progress, task_title
 from pipeline.report.terminal import PlainScreen, TakeSnapshot
 from pipeline.text.line import Line, Style, encode_text
 from pipeline.text.quantity import count, format_time_left, format_whole_seconds
@@ -103,7 +103,7 @@ class LiveScreen(PlainScreen):
         seconds = Text(format_whole_seconds(step.seconds), style="dim")
         if step.done is None:
             return (title, seconds)
-        transfer = Text(format_transfer(step.done, step.total), style="dim")
+        transfer = Text(format_progress(step), style="dim")
         if step.total is None or self._console.width < BAR_MIN_COLUMNS:
             return (title, seconds, transfer)
         bar = ProgressBar(

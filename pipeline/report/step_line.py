@@ -1,11 +1,13 @@
 """Step lines: the line of a step that ends, and of a step that takes long. Pure."""
 
 from pipeline.engine.events import StepEvent
-from pipeline.report.progress import Running
+from pipeline.report.progress import Running, kind_of
 from pipeline.text.line import Line, Style, crop_line, first_line
-from pipeline.text.quantity import format_bytes, format_seconds
+from pipeline.text.quantity import count, format_bytes, format_seconds
 
 NEVER_BUILT = "never built"
+# What a step counts that transfers no bytes.
+_COUNTED = {"search": "run"}
 
 
 def format_step(event: StepEvent, *, width: int | None) -> Line | None:
@@ -34,8 +36,16 @@ def format_heartbeat(running: Running, *, done: int, total: int) -> Line:
     """Return the line of a step that takes long: "  convert big: 30 s so far  (4 of 9 …)"."""
     text = f"  {task_title(running.task)}: {format_seconds(running.seconds)} so far"
     if running.done is not None:
-        text += f", {format_transfer(running.done, running.total)}"
+        text += f", {format_progress(running)}"
     return ((text, ""), (f"  ({done:,} of {total:,} steps done)", "dim"))
+
+
+def format_progress(running: Running) -> str:
+    """Return how far a step is that tells it: "12.3 of 40.1 MiB", "120 runs"."""
+    assert running.done is not None
+    if kind_of(running.task) in _COUNTED:
+        return count(running.done, _COUNTED[kind_of(running.task)])
+    return format_transfer(running.done, running.total)
 
 
 def format_transfer(done: int, total: int | None) -> str:

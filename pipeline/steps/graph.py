@@ -4,7 +4,7 @@ Loading it imports neither TensorFlow nor numpy.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.disk.layout import Layout, cache_folder
@@ -72,14 +72,15 @@ class Graph:
     ) -> None:
         step = each.step
         folder = self.layout.build / model.name / step.name
+        needs = (*step.needs, *each.more_needs(model, variant))
         job = Job(
             task=_task(f"{step.name}:{variant}" if variant else step.name, model.name),
             step=step,
             model=model.name,
             parameters=parameters,
             folder=folder / variant if variant else folder,
-            reads=self._find_reads(each, model),
-            needs=frozenset(step.needs),
+            reads=self._find_reads(each, model, needs),
+            needs=frozenset(needs),
             root=self.layout.root,
             temporary=self.layout.temporary,
             limits=ResourceLimits(
@@ -91,10 +92,10 @@ class Graph:
         )
         self.jobs[job.task] = job
 
-    def _find_reads(self, each: ModelStep, model: Model) -> Mapping[str, Job]:
+    def _find_reads(self, each: ModelStep, model: Model, needs: Sequence[str]) -> Mapping[str, Job]:
         """Return the jobs that a step of a model reads, by key: "fetch", "variant:float16"."""
         keys = [
-            *each.step.needs,
+            *needs,
             *(f"{key}:{other.name}" for key in each.step.accepts for other in model.variants),
         ]
         return {key: self.jobs[_task(key, model.name)] for key in keys}

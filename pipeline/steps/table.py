@@ -16,6 +16,7 @@ from pipeline.steps import (
     convert,
     fetch,
     reference,
+    search,
     signature,
     site,
     variant,
@@ -33,11 +34,13 @@ class ModelStep:
         parameters: Returns its parameters for a model; for a step of each variant, those by the
             variant's name.
         local_files: Returns the files beside the manifest that it reads; None without such files.
+        more_needs: Returns what a variant of a model needs beside the step's own needs.
     """
 
     step: Step[Any]
     parameters: Callable[[Model], Part | Mapping[str, Part]]
     local_files: Callable[[Model, Path], LocalFiles | None] = lambda _model, _root: None
+    more_needs: Callable[[Model, str | None], tuple[str, ...]] = lambda _model, _variant: ()
 
 
 MODEL_STEPS = (
@@ -48,7 +51,8 @@ MODEL_STEPS = (
         step=reference.STEP, parameters=reference.parameters, local_files=reference.local_files
     ),
     ModelStep(step=map_roles.STEP, parameters=map_roles.parameters),
-    ModelStep(step=variant.STEP, parameters=variant.parameters),
+    ModelStep(step=search.STEP, parameters=search.parameters),
+    ModelStep(step=variant.STEP, parameters=variant.parameters, more_needs=variant.more_needs),
     ModelStep(step=verify.STEP, parameters=verify.parameters),
     ModelStep(step=browser.STEP, parameters=browser.parameters),
     ModelStep(step=card.STEP, parameters=card.parameters),

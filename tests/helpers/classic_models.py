@@ -1,9 +1,6 @@
 """Models of the domain ai.onnx.ml, converted in a child process, and trees drawn by chance."""
 
-import functools
-import multiprocessing
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 from run_cases import write_inputs
+from tensorflow_child import run_in_tensorflow
 
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.rewrite.rewrite import rewrite_graph
@@ -77,12 +75,7 @@ def convert(
     model: onnx.ModelProto, inputs: Mapping[str, Array], folder: Path | None = None
 ) -> Converted:
     """Convert a model in a child process, into a folder if one is given, and run it there."""
-    return _child().submit(_convert, model, inputs, folder).result()
-
-
-@functools.cache
-def _child() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    return run_in_tensorflow(_convert, model, inputs, folder)
 
 
 def _convert(model: onnx.ModelProto, inputs: Mapping[str, Array], folder: Path | None) -> Converted:

@@ -1,15 +1,13 @@
 """Small ONNX models, run by the importer's graph and by ONNX Runtime."""
 
-import functools
-import multiprocessing
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+from tensorflow_child import run_in_tensorflow
 
 Array = Any
 
@@ -115,12 +113,12 @@ def run_in_graph(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Ar
 
 def run_in_child(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Array]:
     """Return what `run_in_graph` returns, from a child process that imports TensorFlow."""
-    return _child().submit(run_in_graph, model, inputs).result()
+    return run_in_tensorflow(run_in_graph, model, inputs)
 
 
 def summarize_in_child(path: Path) -> dict[str, Any]:
     """Return the summary of a file, from a child process that imports TensorFlow."""
-    return _child().submit(_summarize, path).result()
+    return run_in_tensorflow(_summarize, path)
 
 
 def _summarize(path: Path) -> dict[str, Any]:
@@ -129,14 +127,9 @@ def _summarize(path: Path) -> dict[str, Any]:
     return summarize_onnx(source=path)
 
 
-@functools.cache
-def _child() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-
-
 def list_ops_in_child(model: onnx.ModelProto) -> list[str]:
     """Return the ops of the graph that the importer makes of a model, but for constants."""
-    return _child().submit(_list_ops, model).result()
+    return run_in_tensorflow(_list_ops, model)
 
 
 def _list_ops(model: onnx.ModelProto) -> list[str]:

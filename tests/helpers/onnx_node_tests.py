@@ -2,13 +2,14 @@
 
 Each test is a model of one operator with inputs and the outputs that the standard asks for. The
 inputs stay inputs of the graph; where an operator needs one while the graph is built (a shape, an
-axis), those of whole numbers become constants, then all but the first, then all.
+axis), those of whole numbers become constants, then all but the first, then all. Many tests become
+one graph: to trace, to write and to load a graph costs more than to compute it.
 """
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,12 @@ from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
 @dataclass(frozen=True)
 class NodeTest:
-    """A test: its model, and pairs of inputs and expected outputs."""
+    """A test: its model, inputs, and the outputs that the standard asks for."""
 
     name: str
     model: onnx.ModelProto
-    data: list[tuple[list[Any], list[Any]]]
+    inputs: list[Any]
+    outputs: list[Any]
 
 
 def find_folders(pattern: str = "*") -> list[Path]:
@@ -55,23 +57,20 @@ def load(folder: Path) -> NodeTest:
         raise ValueError("random numbers")
     if folder.name == _ON_A_THRESHOLD:
         raise ValueError("a number that float32 does not hold")
-    data = []
-    for each in sorted(folder.glob("test_data_set_*")):
-        sides = []
-        for side, infos in (("input", model.graph.input), ("output", model.graph.output)):
-            arrays = []
-            for number, info in enumerate(infos):
-                path = each / f"{side}_{number}.pb"
-                if not path.exists():
-                    raise ValueError("no data")
-                if not info.type.HasField("tensor_type"):
-                    raise ValueError("no tensor")
-                arrays.append(numpy_helper.to_array(onnx.TensorProto.FromString(path.read_bytes())))
-            sides.append(arrays)
-        data.append((sides[0], sides[1]))
-    if not data:
+    data = folder / "test_data_set_0"
+    sides = [
+        [_load_tensor(data / f"{side}_{number}.pb", info) for number, info in enumerate(infos)]
+        for side, infos in (("input", model.graph.input), ("output", model.graph.output))
+    ]
+    return NodeTest(folder.name, model, *sides)
+
+
+def _load_tensor(path: Path, info: onnx.ValueInfoProto) -> Any:
+    if not path.exists():
         raise ValueError("no data")
-    return NodeTest(folder.name, model, data)
+    if not info.type.HasField("tensor_type"):
+        raise ValueError("no tensor")
+    return numpy_helper.to_array(onnx.TensorProto.FromString(path.read_bytes()))
 
 
 _APART: dict[str, set[int]] = {
@@ -95,7 +94,7 @@ def kind_of(test: NodeTest) -> str | None:
 
 def ways(test: NodeTest) -> Iterator[set[int]]:
     """Yield which inputs become constants, fewest first."""
-    inputs = test.data[0][0]
+    inputs = test.inputs
     yield set()
     whole = {i for i, a in enumerate(inputs) if a.dtype.kind in "iub" and a.ndim <= 1}
     seen: list[set[int]] = [set()]
@@ -131,62 +130,160 @@ class Built:
     """How a test fares.
 
     Attributes:
+        test: The test.
         status: "right", "wrong" or "error" in TensorFlow, or "refused".
         reason: Why it is refused, or how it is wrong.
-        constants: Which inputs became constants.
-        folder: The model of TensorFlow.js with the inputs of the first data; None for none.
-        expected: The outputs that the standard asks for.
+        in_graph: Whether it has outputs in the graph; what is constant has none.
     """
 
-    status: str
+    test: NodeTest
+    status: str = "right"
     reason: str = ""
-    constants: list[int] = field(default_factory=list)
-    folder: Path | None = None
-    expected: list[Any] = field(default_factory=list)
+    in_graph: bool = False
+
+    def judge(self, made: Iterable[Any]) -> tuple[str, str]:
+        """Return status and reason of outputs."""
+        faults = (compare(m, wanted) for m, wanted in zip(made, self.test.outputs, strict=True))
+        fault = next(filter(None, faults), "")
+        return ("wrong" if fault else "right"), fault
 
 
-def build(test: NodeTest, folder: Path | None = None) -> Built:
-    """Build a test, run it in TensorFlow, and write it for TensorFlow.js into an empty folder."""
-    reason = ""
-    for fixed in ways(test):
+@dataclass(frozen=True)
+class Together:
+    """The graph of several tests: how each fares, the function, and its inputs by unique names."""
+
+    built: list[Built]
+    function: Any
+    inputs: dict[str, Any]
+
+
+def build(tests: Sequence[NodeTest]) -> list[Together]:
+    """Build the graph of tests and run it in TensorFlow; a graph for each where that fails."""
+    try:
+        together = _trace(tests)
+        made = iter(together.function(*together.inputs.values()))
+    except Exception as error:  # noqa: BLE001  # any failure is counted
+        if len(tests) > 1:
+            return [each for test in tests for each in build([test])]
+        return [Together([Built(test=tests[0], status="error", reason=_say(error))], None, {})]
+    for each in together.built:
+        if each.in_graph:
+            each.status, each.reason = each.judge(itertools.islice(made, len(each.test.outputs)))
+    return [together]
+
+
+def _trace(tests: Sequence[NodeTest]) -> Together:
+    import tensorflow as tf
+
+    drafts = [_Draft(test, number) for number, test in enumerate(tests)]
+    starts = {name: start for draft in drafts for name, start in draft.starts.items()}
+
+    def run(*tensors: Any) -> list[Any]:
+        given = dict(zip(starts, tensors, strict=True))
+        return [made for draft in drafts for made in draft.build(given)]
+
+    traced = tf.function(
+        run, input_signature=[spec for spec, _ in starts.values()], autograph=False
+    )
+    function = traced.get_concrete_function()
+    inputs = {name: array for name, (_, array) in starts.items()}
+    return Together([draft.built for draft in drafts], function, inputs)
+
+
+class _Draft:
+    """A test on its way into a graph.
+
+    Attributes:
+        built: How it fares.
+        starts: Types and arrays of what may be inputs of the graph, by unique names.
+    """
+
+    def __init__(self, test: NodeTest, number: int) -> None:
+        from pipeline.tf.onnx.onnx_model import make_model
+        from pipeline.tf.onnx.operators import check_operators
+
+        self.built = Built(test=test)
+        self.starts: dict[str, Any] = {}
+        self._number = number
+        self._refused: dict[str, PipelineError] = {}
         try:
-            return _build(test, fixed, folder)
-        except PipelineError as error:
-            reason = reason or str(error)
-    return Built(status="refused", reason=reason)
+            self._model = make_model(_copy(test.model), test.name)
+            check_operators(self._model)
+            self._start()
+        except Exception as error:  # noqa: BLE001  # any failure is counted
+            self._fail(error)
+
+    def _start(self) -> None:
+        """Describe the inputs; note which can be constants alone."""
+        import tensorflow as tf
+
+        from pipeline.tf.onnx.trace import describe_input
+
+        arrays = self._arrays()
+        for end in self._model.graph.inputs:
+            array = arrays[end.name]
+            try:
+                spec = describe_input(end, self._number, {}, {end.name: array.shape})
+            except PipelineError as error:
+                self._refused[end.name] = error
+                continue
+            name = self._name(end.name)
+            held = array.astype(object if spec.dtype == tf.string else spec.dtype.as_numpy_dtype)
+            self.starts[name] = (tf.TensorSpec(array.shape, spec.dtype, name), held)
+
+    def build(self, given: Mapping[str, Any]) -> list[Any]:
+        """Build it in the first way that is not refused; return its outputs in the graph."""
+        reason: Exception | None = None
+        for fixed in () if self.built.reason else ways(self.built.test):
+            try:
+                return self._build(fixed, given)
+            except PipelineError as error:
+                reason = reason or error
+            except Exception as error:  # noqa: BLE001  # any failure is counted
+                reason = error
+                break
+        if reason:
+            self._fail(reason)
+        return []
+
+    def _build(self, fixed: set[int], given: Mapping[str, Any]) -> list[Any]:
+        import tensorflow as tf
+
+        from pipeline.tf.layout.value import constant
+        from pipeline.tf.onnx.build_graph import GraphBuilder
+        from pipeline.tf.onnx.trace import build_outputs, enter_input
+
+        names = [info.name for info in self.built.test.model.graph.input]
+        values = {names[number]: constant(self.built.test.inputs[number]) for number in fixed}
+        ends = [end for end in self._model.graph.inputs if end.name not in values]
+        builder = GraphBuilder(model=self._model)
+        if not ends:
+            with tf.init_scope():
+                made = build_outputs(builder, values)
+            self.built.status, self.built.reason = self.built.judge(made)
+            return []
+        for end in ends:
+            if end.name in self._refused:
+                raise self._refused[end.name]
+            values[end.name] = enter_input(end, given[self._name(end.name)], None)
+        made = build_outputs(builder, values)
+        self.built.in_graph = True
+        return made
+
+    def _arrays(self) -> dict[str, Any]:
+        names = [info.name for info in self.built.test.model.graph.input]
+        return dict(zip(names, self.built.test.inputs, strict=True))
+
+    def _name(self, name: str) -> str:
+        return f"test_{self._number}_{name}"
+
+    def _fail(self, error: Exception) -> None:
+        self.built.status = "refused" if isinstance(error, PipelineError) else "error"
+        self.built.reason = str(error) if isinstance(error, PipelineError) else _say(error)
 
 
-def _build(test: NodeTest, fixed: set[int], folder: Path | None) -> Built:
-    from pipeline.tf.onnx.build_graph import GraphBuilder
-    from pipeline.tf.onnx.fixed_inputs import Fixed
-    from pipeline.tf.onnx.onnx_model import make_model
-    from pipeline.tf.onnx.operators import check_operators
-    from pipeline.tf.onnx.trace import trace_graph
-
-    model = make_model(_copy(test.model), test.name)
-    check_operators(model)
-    names = [info.name for info in test.model.graph.input]
-    fed: dict[str, Any] = {}
-    made = Built(status="right", constants=sorted(fixed))
-    for inputs, expected in reversed(test.data):
-        asked = Fixed(
-            constants={names[i]: inputs[i] for i in fixed},
-            shapes={n: tuple(a.shape) for n, a in zip(names, inputs, strict=True)},
-        )
-        function = trace_graph(
-            GraphBuilder(model=model), constants=asked.constants, shapes=asked.shapes
-        )
-        ends = [end for end in model.graph.inputs if end.name not in asked.constants]
-        fed = {end.name: _held(inputs[names.index(end.name)], end.dtype) for end in ends}
-        for output, wanted in itertools.zip_longest(function(*fed.values()), expected):
-            fault = compare(output, wanted)
-            if fault:
-                return Built(status="wrong", reason=fault, constants=sorted(fixed))
-        made.expected = expected
-    if folder is not None and fed:
-        _write(test, asked, fed, folder)
-        made.folder = folder
-    return made
+def _say(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -196,26 +293,19 @@ def _copy(proto: onnx.ModelProto) -> onnx.ModelProto:
     return copied
 
 
-def _held(array: Any, dtype: str | None) -> Any:
-    """Return an input in the dtype that TensorFlow.js has for it."""
-    import tensorflow as tf
+def write(together: Together, folder: Path) -> None:
+    """Write a graph for TensorFlow.js into an empty folder, with its inputs."""
+    from pipeline.tf.freeze_function import write_function
 
-    from pipeline.tf.layout.value import held_dtype
-
-    assert dtype is not None
-    if dtype == "str":
-        return tf.constant(array.astype(object))
-    return tf.constant(array.astype(held_dtype(dtype).as_numpy_dtype))
-
-
-def _write(test: NodeTest, asked: Any, fed: dict[str, Any], folder: Path) -> None:
-    from pipeline.tf.onnx.convert_onnx import write_onnx
-    from pipeline.tf.onnx.onnx_model import make_model
-
-    folder.mkdir(parents=True, exist_ok=True)
-    model = make_model(_copy(test.model), test.name)
-    written = write_onnx(
-        model, asked, source=Path(test.name), folder=folder, flags=ConversionFlags()
+    outputs = range(len(together.function.outputs))
+    folder.mkdir()
+    written = write_function(
+        together.function,
+        inputs=list(together.inputs),
+        outputs=[f"output_{number}" for number in outputs],
+        source=Path("tests"),
+        folder=folder,
+        flags=ConversionFlags(),
     )
     converted = load_model_json(folder / "model.json")
     content, _ = rewrite_graph(converted.content)
@@ -223,4 +313,4 @@ def _write(test: NodeTest, asked: Any, fed: dict[str, Any], folder: Path) -> Non
         format_model_json(dataclasses.replace(converted, content=content))
     )
     kept = {tie.name for tie in written.inputs or ()}
-    write_inputs(folder, {name: value.numpy() for name, value in fed.items() if name in kept})
+    write_inputs(folder, {n: array for n, array in together.inputs.items() if n in kept})

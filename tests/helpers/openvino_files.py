@@ -94,6 +94,20 @@ def whole_weights(path: Path) -> Path:
     return save(path, [named(second, "y")], [x])
 
 
+def shared_convolution(path: Path) -> Path:
+    """Write a depthwise convolution whose value an activation and something else read.
+
+    Truth values choose between both, by an operation on their bits.
+    """
+    x = parameter((1, 4, 6, 6))
+    kernel = constant(draw(4, 1, 1, 3, 3))
+    made = ops.group_convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
+    bent = ops.prelu(made, constant(np.array([0.1, 0.5, 2.0, -1.0], np.float32)))
+    zero = constant(np.float32(0.3))
+    both = ops.bitwise_and(ops.greater(x, zero), ops.bitwise_not(ops.greater(made, zero)))
+    return save(path, [named(ops.select(both, bent, made), "y")], [x])
+
+
 def branches(path: Path) -> Path:
     """Write a model with a choice between two graphs, sequences, and weights of 8 bits."""
     x, choice = parameter((1, 4, 8)), parameter((), bool, name="choice")

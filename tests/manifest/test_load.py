@@ -120,6 +120,23 @@ def test_pasted_quantization_flags_are_one_more_variant(
     assert [(variant.name, variant.quantize) for variant in model.variants] == variants
 
 
+def test_scales_per_channel_and_per_block() -> None:
+    variants = """
+      - {name: channels, quantize_uint8: true, per_channel: true, quantize_float16: true}
+      - {name: some, quantize_uint8: true, per_channel: "conv*,dense*"}
+      - {name: blocks, quantize_uint8: true, block: 32}
+      - {name: mix, quantize_uint8: true, per_channel: true, block: {size: 64, weights: table}}
+    """
+    (model,) = one_model(variants=variants).models
+    channels, some, blocks, mix = model.variants
+
+    assert channels.per_channel == ("*",)
+    assert channels.quantize == {"float16": ("*",), "uint8": ("*",)}
+    assert some.per_channel == ("conv*", "dense*")
+    found = [(one.block.size, one.block.weights) for one in (blocks, mix) if one.block]
+    assert found == [(32, ("*",)), (64, ("table",))]
+
+
 @pytest.mark.parametrize("output", [".", "..", "a/..", "../..", ".zoo", ".zoo/dist", "/", "C:/a"])
 def test_output_cannot_be_a_folder_that_holds_other_things(output: str) -> None:
     message = message_of(f"zoo: {{output: '{output}'}}\nmodels: [{{name: a, source: b}}]\n")

@@ -154,6 +154,14 @@ def test_a_variant_that_is_close_says_what_its_task_keeps() -> None:
         assert (told in Page(page_of(model)).text) == (agreement == "close")
 
 
+def test_sizes_are_told_as_they_travel_too() -> None:
+    sizes: dict[str, Any] = {"gzipBytes": 3 * 2**20, "brotliBytes": 2 * 2**20}
+    shown = Page(page_of(entry(variants=[variant(size=4 * 2**20, **sizes)])))
+
+    assert "4.0 MiB (3.0 MiB with gzip, 2.0 MiB with Brotli)" in shown.text
+    assert "3.0 MiB with gzip" in shown.values("title")
+
+
 def test_inputs_are_told_with_their_evidence() -> None:
     inputs = [
         tensor_in(0, "image", [1, 8, 8, 3]),

@@ -28,7 +28,8 @@ from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.normalize import normalize_graph_model
 from pipeline.tfjs.model.normalize_layers import normalize_layers_model
 from pipeline.tfjs.model.signature import read_signature
-from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
+from pipeline.tfjs.quantize.form_files import VariantNotSmaller
+from pipeline.tfjs.quantize.variant_files import write_variant
 from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
 Place = tuple[str | int, ...]

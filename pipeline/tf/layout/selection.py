@@ -141,8 +141,10 @@ def choose_boxes(boxes: Value, scores: Value, limit: Any, *, overlap: Any, least
     least = np.float32(np.finfo(np.float32).min) if least is None else least
     images, classes = scores.sizes[0], scores.sizes[1]
     if is_known(images) and is_known(classes) and images * classes <= _MAX_UNROLLED:
+        all_boxes, all_scores = boxes.plain, scores.plain
+        by_image = [all_boxes[image] for image in range(images)]
         made = [
-            choose_in_row(boxes.plain[image], scores.plain[image, kind], number, overlap, least)
+            choose_in_row(by_image[image], all_scores[image, kind], number, overlap, least)
             for image in range(images)
             for kind in range(classes)
         ]

@@ -7,6 +7,7 @@ outputs keep the layout of the file, unless the manifest asks for channels last.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Labels, StatedSignature, StatedTensor
@@ -24,6 +25,11 @@ from pipeline.tfjs.quantize.exact_weights import store_exactly
 _STORED = "a weight is stored in as few bytes as in the file, with the same values"
 _NUMBERED = "int32"
 _KEEP_COLUMNS = {"Cast", "Identity", "Normalizer"}
+# Operators that round nothing but what they are given in more bits.
+_MOVING = {
+    "Cast", "CastLike", "Concat", "Constant", "ConstantOfShape", "Expand", "Flatten", "Gather",
+    "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
+}  # fmt: skip
 
 
 def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conversion:
@@ -57,7 +63,16 @@ def convert_onnx(*, source: Path, folder: Path, flags: ConversionFlags) -> Conve
         labels={**(stated or {}), **(written.labels or {})} or None,
         contracts=find_contracts(model, channels_last=fixed.orders),
         remarks=remarks or None,
+        rounds_to=find_rounding(model.graph),
     )
+
+
+def find_rounding(graph: Graph) -> Literal["float16", "bfloat16"] | None:
+    """Return the dtype of few bits that a graph computes in; None where it only stores in it."""
+    computed = [node for node in graph.nodes if node.op not in _MOVING]
+    made = {graph.dtypes.get(name) for node in computed for name in node.outputs}
+    made |= {find_rounding(body) for node in graph.nodes for body in node.graphs}
+    return "bfloat16" if "bfloat16" in made else "float16" if "float16" in made else None
 
 
 def write_onnx(

@@ -37,32 +37,53 @@ def trace_graph(
     graph = builder.model.graph
     fixed = {name: constant(array) for name, array in (constants or {}).items()}
     ends = [end for end in graph.inputs if end.name not in fixed]
-    specs = [_describe(end, number, orders or {}, shapes or {}) for number, end in enumerate(ends)]
+    specs = [
+        describe_input(end, number, orders or {}, shapes or {}) for number, end in enumerate(ends)
+    ]
 
     def run(*tensors: Any) -> list[Any]:
         values = dict(fixed)
         for end, tensor in zip(ends, tensors, strict=True):
-            values[end.name] = _enter(end, tensor, (orders or {}).get(end.name))
-        made = builder.build(graph, values)
-        for end, value in zip(graph.outputs, made, strict=True):
-            if isinstance(value, Listed):
-                raise ConversionError(
-                    f"output {end.name!r} is a sequence or optional value, not a tensor"
-                )
-            if isinstance(value.dtype, Category):
-                builder.state.names[end.name] = value.dtype.names
-        return [tf.identity(value.plain) for value in made]
+            values[end.name] = enter_input(end, tensor, (orders or {}).get(end.name))
+        return build_outputs(builder, values)
 
     return tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
 
 
-def _describe(
+def build_outputs(builder: GraphBuilder, values: Mapping[str, Value]) -> list[Any]:
+    """Build a graph of TensorFlow; return its outputs in the model's order of axes.
+
+    Args:
+        builder: Builds the graph.
+        values: The values of the model's inputs by name.
+
+    Raises:
+        FormatError: The file is damaged.
+        ConversionError: An operator, or an output, has no equal in TensorFlow.
+    """
+    graph = builder.model.graph
+    made = builder.build(graph, values)
+    for end, value in zip(graph.outputs, made, strict=True):
+        if isinstance(value, Listed):
+            raise ConversionError(
+                f"output {end.name!r} is a sequence or optional value, not a tensor"
+            )
+        if isinstance(value.dtype, Category):
+            builder.state.names[end.name] = value.dtype.names
+    return [tf.identity(value.plain) for value in made]
+
+
+def describe_input(
     end: End,
     number: int,
     orders: Mapping[str, Order],
     shapes: Mapping[str, tuple[int | None, ...]],
 ) -> tf.TensorSpec:
-    """Return the type of an input of the function."""
+    """Return the type of an input of the function.
+
+    Raises:
+        ConversionError: TensorFlow has no such dtype, or the number of axes is not stated.
+    """
     sizes = shapes.get(end.name) or end.sizes
     if end.dtype is None:
         what = "of no known dtype" if end.kind == "tensor" else f"a {end.kind}, and no tensor"
@@ -77,7 +98,7 @@ def _describe(
     return tf.TensorSpec(shape, held_dtype(end.dtype), name=node_name(end.name, number))
 
 
-def _enter(end: End, tensor: Any, order: Order | None) -> Value:
+def enter_input(end: End, tensor: Any, order: Order | None) -> Value:
     """Return the value of an input; open sizes of one name are equal."""
     order = order or natural(tensor.shape.rank)
     sizes: list[Any] = [None] * len(order)

@@ -1,6 +1,6 @@
 """The lists of operations in docs/openvino.md, written from the tables.
 
-    python -m pipeline.tf.openvino.operations_document
+python -m pipeline.tf.openvino.operations_document
 """
 
 from pathlib import Path

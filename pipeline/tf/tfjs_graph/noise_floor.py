@@ -1,9 +1,10 @@
 """Noise floor: how far rounding alone moves the outputs of a base.
 
 The base's own graph runs in TensorFlow on the test vectors as it is, and three times more with
-weights and inputs stirred: each value goes up or down, at random, by half a unit in the last place.
-The largest difference of these runs is what float arithmetic explains. The graph is compared with
-itself only: a fault of the conversion is in all four runs, and does not raise the floor.
+weights and inputs stirred: each value goes up or down, at random, by half a unit in the last place,
+of the dtype that the source computes in. The largest difference of these runs is what float
+arithmetic explains. The graph is compared with itself only: a fault of the conversion is in all
+four runs, and does not raise the floor.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,9 +36,12 @@ smallest. With three, no error of TensorFlow.js on 26 real models is above 2.6 t
 
 # Half a unit in the last place, as a fraction of a value, by the dtype that the graph states.
 _HALF_UNITS = {"DT_HALF": 2.0**-11, "DT_BFLOAT16": 2.0**-8}
+_DTYPES = {"float16": "DT_HALF", "bfloat16": "DT_BFLOAT16"}
 
 
-def measure_noise_floor(*, base: Path, signature: Signature, folder: Path, trust: bool) -> None:
+def measure_noise_floor(
+    *, base: Path, signature: Signature, folder: Path, trust: bool, rounds_to: str | None = None
+) -> None:
     """Run a base with stirred values and write floor.json beside its vectors.
 
     Args:
@@ -45,6 +49,7 @@ def measure_noise_floor(*, base: Path, signature: Signature, folder: Path, trust
         signature: Its signature.
         folder: Folder of vectors.json.
         trust: Whether the graph may touch the machine.
+        rounds_to: The dtype of few bits that the source computes in, "float16" or "bfloat16".
 
     Raises:
         ConversionError: TensorFlow cannot run the graph.
@@ -57,7 +62,8 @@ def measure_noise_floor(*, base: Path, signature: Signature, folder: Path, trust
     topology = parse_topology(content["modelTopology"])
     selection = outputs_behind_selection(topology, proved.values())
     behind = {name: selection[tensor] for name, tensor in proved.items() if tensor in selection}
-    half_units = {name: _half_unit(node.attrs) for name, node in topology.nodes.items()}
+    least = _HALF_UNITS.get(_DTYPES.get(rounds_to or "", ""), HALF_UNIT)
+    half_units = {name: max(least, _half_unit(node.attrs)) for name, node in topology.nodes.items()}
     inputs = {one.name: name_tensor(one.tensor) for one in signature.inputs}
     outputs = {name: name_tensor(tensor) for name, tensor in proved.items()}
 
@@ -72,10 +78,10 @@ def measure_noise_floor(*, base: Path, signature: Signature, folder: Path, trust
         stirring = np.random.default_rng(seed)
 
         def change(name: str, values: Array, stirring: np.random.Generator = stirring) -> Array:
-            return stir(values, stirring, half_units.get(name, HALF_UNIT))
+            return stir(values, stirring, half_units.get(name, least))
 
         session = open_graph(base, trust=trust, change=change)
-        moved = [{name: stir(one, stirring) for name, one in fed.items()} for fed in given]
+        moved = [{name: stir(one, stirring, least) for name, one in fed.items()} for fed in given]
         floors = merge_floors(floors, find_floor(plain, run(session, moved), behind, given))
     made = outputs_of_bounded_ops(topology, proved.values())
     bounded = [name for name, tensor in proved.items() if tensor in made]

@@ -181,10 +181,11 @@ def _text_or_none(entry: JsonValue) -> str | None:
 
 def format_group(group: WeightGroup) -> dict[str, Any]:
     """Return a group in the form of model.json."""
-    return {"paths": list(group.paths), "weights": [_format_weight(w) for w in group.weights]}
+    return {"paths": list(group.paths), "weights": [format_weight(w) for w in group.weights]}
 
 
-def _format_weight(spec: WeightSpec) -> dict[str, Any]:
+def format_weight(spec: WeightSpec) -> dict[str, Any]:
+    """Return a weight's entry in the form of model.json."""
     entry: dict[str, Any] = {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype}
     if spec.group is not None:
         entry["group"] = spec.group

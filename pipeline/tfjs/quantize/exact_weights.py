@@ -14,29 +14,23 @@ A weight is stored so only where TensorFlow.js decodes every value to the last b
 rounded. Names of nodes stay.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.tfjs.model.model_json import ModelJson, format_model_json, load_model_json
+from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.shards import ShardWriter
 from pipeline.tfjs.model.weight_manifest import Quantization, WeightGroup, WeightSpec
 from pipeline.tfjs.model.weights import StoredWeight, dequantize, walk_group
-
-Array = npt.NDArray[Any]
+from pipeline.tfjs.quantize.forms import Array, EncodedWeight
+from pipeline.tfjs.quantize.scaled_weights import add_products, write_encoded
 
 _STEPS = 255
 _NUM_BLOCK_AXES = 3
 # What a scale for each channel costs: two nodes in model.json.
 _NODE_BYTES = 400
-_INTEGERS = "integers"
-_SCALES = "scales"
-_PRODUCT = "product"
-_SHAPE = "shape"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,23 +49,6 @@ class SmallWeight:
     scales: Array
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Packed:
-    """A weight in fewer bytes; `scales` are those that the graph multiplies by, if any.
-
-    Where blocks have scales, the numbers have an axis more than the weight.
-    """
-
-    stored: Array
-    quantization: Quantization
-    scales: Array | None = None
-
-    @property
-    def has_blocks(self) -> bool:
-        """Whether the graph has to join blocks."""
-        return self.scales is not None and self.scales.ndim == _NUM_BLOCK_AXES
-
-
 def store_exactly(folder: Path, known: Iterable[SmallWeight], *, shard_size_bytes: int) -> int:
     """Write the weights of a graph model anew, as small as its source has them.
 
@@ -87,7 +64,7 @@ def store_exactly(folder: Path, known: Iterable[SmallWeight], *, shard_size_byte
     for each in known:
         by_size.setdefault(each.size, []).append(each)
     model_json = load_model_json(folder / "model.json")
-    added: dict[str, _Packed] = {}
+    scaled: dict[str, list[WeightSpec]] = {}
     groups, num_packed = [], 0
     for number, group in enumerate(model_json.groups, start=1):
         writer = ShardWriter(folder / ".", group=number, shard_size_bytes=shard_size_bytes)
@@ -95,48 +72,33 @@ def store_exactly(folder: Path, known: Iterable[SmallWeight], *, shard_size_byte
         for weight in walk_group(group, folder):
             packed = _pack(weight, by_size.get(weight.spec.size, ()))
             num_packed += packed is not None
-            specs += _write(weight, packed, writer, added)
+            specs += _write(weight, packed, writer, scaled)
         for path in group.paths:
             (folder / path).unlink()
         groups.append(WeightGroup(paths=writer.finish(), weights=tuple(specs)))
-    if num_packed:
-        content = _multiply(model_json, added)
-        written = replace(model_json, content=content, groups=tuple(groups))
-        (folder / "model.json").write_bytes(format_model_json(written))
-    else:
-        same = replace(model_json, groups=tuple(groups))
-        (folder / "model.json").write_bytes(format_model_json(same))
+    content = add_products(model_json.content, scaled)
+    written = replace(model_json, content=content, groups=tuple(groups))
+    (folder / "model.json").write_bytes(format_model_json(written))
     return num_packed
 
 
 def _write(
-    weight: StoredWeight, packed: _Packed | None, writer: ShardWriter, added: dict[str, _Packed]
-) -> Iterator[WeightSpec]:
-    """Append a weight; yield its spec, and those of its scales and its shape."""
+    weight: StoredWeight,
+    packed: EncodedWeight | None,
+    writer: ShardWriter,
+    scaled: dict[str, list[WeightSpec]],
+) -> list[WeightSpec]:
+    """Append a weight; return its spec, or those of its parts, which `scaled` gets too."""
     if packed is None:
         writer.write(weight.read_bytes())
-        yield weight.spec
-        return
-    writer.write(np.ascontiguousarray(packed.stored).data)
-    name = weight.spec.name
-    if packed.scales is None:
-        yield replace(weight.spec, quantization=packed.quantization)
-        return
-    added[name] = packed
-    yield replace(
-        weight.spec,
-        name=f"{name}/{_INTEGERS}",
-        shape=packed.stored.shape,
-        quantization=packed.quantization,
-    )
-    writer.write(np.ascontiguousarray(packed.scales, "<f4").data)
-    yield WeightSpec(name=f"{name}/{_SCALES}", shape=packed.scales.shape, dtype="float32")
-    if packed.has_blocks:
-        writer.write(np.array(weight.spec.shape, "<i4").data)
-        yield WeightSpec(name=f"{name}/{_SHAPE}", shape=(len(weight.spec.shape),), dtype="int32")
+        return [weight.spec]
+    specs = write_encoded(weight.spec, packed, writer)
+    if packed.scales is not None:
+        scaled[weight.spec.name] = specs
+    return specs
 
 
-def _pack(weight: StoredWeight, known: Sequence[SmallWeight]) -> _Packed | None:
+def _pack(weight: StoredWeight, known: Sequence[SmallWeight]) -> EncodedWeight | None:
     """Return a weight in fewer bytes; None where it cannot be, without rounding."""
     if weight.spec.quantization or weight.spec.size < 1 or not known:
         return None
@@ -148,13 +110,15 @@ def _pack(weight: StoredWeight, known: Sequence[SmallWeight]) -> _Packed | None:
     return _pack_floats(values, known) if np.isfinite(values).all() else None
 
 
-def _pack_floats(values: Array, known: Sequence[SmallWeight]) -> _Packed | None:
+def _pack_floats(values: Array, known: Sequence[SmallWeight]) -> EncodedWeight | None:
     """Return floats in fewer bytes; None where they cannot be, without rounding."""
     if any(each.dtype == "float16" for each in known):
         with np.errstate(over="ignore"):
             stored = values.astype("<f2", casting="same_kind")
         if np.array_equal(stored.astype("<f4"), values):
-            return _Packed(stored=stored, quantization=Quantization(dtype="float16"))
+            return EncodedWeight(
+                stored=stored, quantization=Quantization(dtype="float16"), shape=values.shape
+            )
     scaled = [each.scales for each in known if each.dtype == "integer"]
     packed = _pack_affine(values, 1.0) if scaled else None
     for scales in scaled:
@@ -165,7 +129,7 @@ def _pack_floats(values: Array, known: Sequence[SmallWeight]) -> _Packed | None:
     return packed
 
 
-def _pack_affine(values: Array, scale: float, dtype: str = "float32") -> _Packed | None:
+def _pack_affine(values: Array, scale: float, dtype: str = "float32") -> EncodedWeight | None:
     """Return values as whole multiples of a scale."""
     if scale <= 0:
         return None
@@ -177,10 +141,10 @@ def _pack_affine(values: Array, scale: float, dtype: str = "float32") -> _Packed
     quantization = Quantization(dtype="uint8", scale=scale, min=low * scale)
     if not np.array_equal(dequantize(stored, quantization, dtype), values):
         return None
-    return _Packed(stored=stored, quantization=quantization)
+    return EncodedWeight(stored=stored, quantization=quantization, shape=values.shape)
 
 
-def _pack_channels(values: Array, scales: Array) -> _Packed | None:
+def _pack_channels(values: Array, scales: Array) -> EncodedWeight | None:
     """Return values as whole numbers, with the scales that they are multiplied by."""
     if values.size + 4 * scales.size + _NODE_BYTES >= 4 * values.size:
         return None
@@ -192,9 +156,9 @@ def _pack_channels(values: Array, scales: Array) -> _Packed | None:
         whole = _pack_affine(numbers.astype(np.float32), 1.0)
         if whole is None:
             continue
-        decoded = dequantize(whole.stored, whole.quantization, "float32") * shaped
-        if np.array_equal(decoded, split):
-            return replace(whole, scales=shaped)
+        scaled = replace(whole, shape=values.shape, scales=np.ascontiguousarray(shaped, "<f4"))
+        if np.array_equal(scaled.decode(), values):
+            return scaled
     return None
 
 
@@ -224,54 +188,3 @@ def _place_blocks(values: Array, scales: Array) -> Iterator[tuple[Array, Array]]
             yield values.reshape(each.shape[0], -1, columns), each[:, None, :]
         if each.shape[0] == rows and columns % each.shape[1] == 0:
             yield values.reshape(rows, each.shape[1], -1), each[:, :, None]
-
-
-def _multiply(model_json: ModelJson, added: Mapping[str, _Packed]) -> dict[str, Any]:
-    """Return the content of a model.json with a product in place of each constant in `added`."""
-    content = dict(model_json.content)
-    if not added:
-        return content
-    topology = dict(content["modelTopology"])
-    nodes: list[Any] = []
-    for node in topology["node"]:
-        packed = added.get(node["name"]) if node["op"] == "Const" else None
-        nodes += [node] if packed is None else _product_nodes(node, packed)
-    topology["node"] = nodes
-    content["modelTopology"] = topology
-    return content
-
-
-def _product_nodes(node: Mapping[str, Any], packed: _Packed) -> list[dict[str, Any]]:
-    """Return nodes that multiply whole numbers by scales, in the place of a constant."""
-    assert packed.scales is not None
-    name = node["name"]
-    parts = [f"{name}/{_INTEGERS}", f"{name}/{_SCALES}"]
-    product = {"name": name, "op": "Mul", "input": parts, "attr": {"T": {"type": "DT_FLOAT"}}}
-    made = [
-        {**node, "name": parts[0], "attr": _with_shape(node["attr"], packed.stored.shape)},
-        {**node, "name": parts[1], "attr": _with_shape(node["attr"], packed.scales.shape)},
-    ]
-    if not packed.has_blocks:
-        return [*made, product]
-    inputs = [f"{name}/{_PRODUCT}", f"{name}/{_SHAPE}"]
-    sizes = _with_shape(node["attr"], [packed.stored.ndim - 1], "DT_INT32")
-    return [
-        *made,
-        {**product, "name": inputs[0]},
-        {**node, "name": inputs[1], "attr": sizes},
-        {
-            "name": name,
-            "op": "Reshape",
-            "input": inputs,
-            "attr": {"T": {"type": "DT_FLOAT"}, "Tshape": {"type": "DT_INT32"}},
-        },
-    ]
-
-
-def _with_shape(
-    attr: Mapping[str, Any], shape: Sequence[int], dtype: str = "DT_FLOAT"
-) -> dict[str, Any]:
-    """Return the attributes of a constant with another shape and dtype."""
-    sizes = [{"size": str(size)} for size in shape]
-    tensor = {"dtype": dtype, "tensorShape": {"dim": sizes}}
-    return {**attr, "dtype": {"type": dtype}, "value": {"tensor": tensor}}

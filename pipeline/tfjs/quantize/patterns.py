@@ -15,16 +15,23 @@ from pipeline.tfjs.model.weight_manifest import WeightSpec
 REST = "*"
 
 _SHOWN = 5
+# Names of fields that are not what a dtype says.
+_FIELDS = {"quantize_float32": "keep"}
 
 
 def assign_dtypes(
-    weights: Iterable[WeightSpec], quantize: Mapping[str, Sequence[str]]
+    weights: Iterable[WeightSpec],
+    quantize: Mapping[str, Sequence[str]],
+    *,
+    prefix: str = "quantize_",
 ) -> dict[str, str]:
     """Return the requested dtype of each float32 weight that a pattern matches.
 
     Args:
         weights: All weights of the model; those that are not float32 are never quantized.
-        quantize: Patterns by dtype: {"uint8": ["*/weights"], "float16": ["*"]}.
+        quantize: Patterns by dtype: {"uint8": ["*/weights"], "float16": ["*"]}; or by another
+            word that is to be assigned.
+        prefix: What stands before that word in the name of its field.
 
     Raises:
         QuantizationError: A pattern matches no weight, or only weights that are never quantized;
@@ -38,11 +45,12 @@ def assign_dtypes(
         for pattern in (pattern for pattern in patterns if pattern != REST):
             matches = [name for name in names if fnmatchcase(name, pattern)]
             if not matches:
-                raise _no_match(pattern, dtype, dtypes)
+                field = prefix + dtype
+                raise _no_match(pattern, _FIELDS.get(field, field), dtypes)
             for name in matches:
                 if assigned.setdefault(name, dtype) != dtype:
                     raise QuantizationError(
-                        f"weight {name!r} is asked for in two dtypes: {assigned[name]} by "
+                        f"weight {name!r} is asked for twice: {assigned[name]} by "
                         f"{matched_by[name]!r}, {dtype} by {pattern!r}"
                     )
                 matched_by.setdefault(name, pattern)
@@ -54,12 +62,12 @@ def assign_dtypes(
     return dict.fromkeys(names, rest[0]) | assigned if rest else assigned
 
 
-def _no_match(pattern: str, dtype: str, dtypes: Mapping[str, str]) -> QuantizationError:
+def _no_match(pattern: str, field: str, dtypes: Mapping[str, str]) -> QuantizationError:
     others = {name: of for name, of in dtypes.items() if fnmatchcase(name, pattern)}
     if others:
         name, of = next(iter(others.items()))
         return QuantizationError(
-            f"quantize_{dtype}: {pattern!r} matches only weights that are never quantized, such "
+            f"{field}: {pattern!r} matches only weights that are never quantized, such "
             f"as {name!r} ({of}); expected float32 weights"
         )
     names = [name for name, of in dtypes.items() if of == "float32"]
@@ -67,6 +75,6 @@ def _no_match(pattern: str, dtype: str, dtypes: Mapping[str, str]) -> Quantizati
     shown = ", ".join(map(repr, near or names[:_SHOWN]))
     count = f"{len(names):,} float32 weights" if names else "no float32 weights at all"
     return QuantizationError(
-        f"quantize_{dtype}: {pattern!r} matches no weight; this model has {count}"
+        f"{field}: {pattern!r} matches no weight; this model has {count}"
         + (f", {'the nearest' if near else 'such as'}: {shown}" if names else "")
     )

@@ -11,6 +11,7 @@ It opens no file.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -73,14 +74,35 @@ def find_fault(values: Array, dtype: str) -> str | None:
         values: float32, any shape, not empty.
         dtype: "float16", "uint8" or "uint16".
     """
+    if fault := find_infinite(values):
+        return fault
     low, high = float(values.min()), float(values.max())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return f"holds {_name_infinite(low, high)}; only finite values are quantized"
     if dtype == "float16":
         return _find_float16_fault(values, max(-low, high))
     if low == high:
         return None  # stored as min, exactly
     return _find_affine_fault(values, dtype)
+
+
+def find_infinite(values: Array) -> str | None:
+    """Return the fault of a weight with infinite values or NaN, None where all are finite."""
+    low, high = float(values.min()), float(values.max())
+    if math.isfinite(low) and math.isfinite(high):
+        return None
+    name = "NaN" if math.isnan(low) else "-inf" if low == -math.inf else f"{high}"
+    return f"holds {name}; only finite values are quantized"
+
+
+def largest_but_outliers(values: Array) -> float:
+    """Return the largest magnitude when the largest thousandth of the values is set aside."""
+    outliers = _count_outliers(values)
+    if outliers >= values.size:
+        return 0.0
+    return float(np.partition(np.abs(values.reshape(-1)), -outliers - 1)[-outliers - 1])
+
+
+def _count_outliers(values: Array) -> int:
+    return math.ceil(values.size * OUTLIER_SHARE)
 
 
 def _find_float16_fault(values: Array, largest: float) -> str | None:
@@ -90,7 +112,7 @@ def _find_float16_fault(values: Array, largest: float) -> str | None:
     # Rounding errs by half the smallest float16 at most, where it is not relative to the value.
     if largest == 0 or largest >= _FLOAT16_SMALLEST * math.sqrt(values.size):
         return None
-    loss = _loss(values, *quantize(values, "float16"), largest=math.inf)
+    loss = _measure(values, "float16", largest=math.inf)
     if loss <= MAX_LOSS:
         return None
     return (
@@ -105,13 +127,12 @@ def _find_affine_fault(values: Array, dtype: str) -> str | None:
         ends = np.array([low, low + np.iinfo(dtype).max * scale]).astype(np.float32)
     if not np.isfinite(ends).all():
         return f"its range in {dtype}, nudged to hold 0, goes beyond float32"
-    outliers = math.ceil(values.size * OUTLIER_SHARE)
     # An error is half a step at most. So where a quarter of the values, and the outliers, are
     # beyond two steps, the error of the others is less than half of them: no need to look closer.
-    if _count_beyond(values, 2 * scale) >= values.size / 4 + outliers:
+    if _count_beyond(values, 2 * scale) >= values.size / 4 + _count_outliers(values):
         return None
-    largest = float(np.partition(np.abs(values.reshape(-1)), -outliers - 1)[-outliers - 1])
-    loss = _loss(values, *quantize(values, dtype), largest=largest)
+    largest = largest_but_outliers(values)
+    loss = _measure(values, dtype, largest=largest)
     if loss <= MAX_LOSS:
         return None
     return (
@@ -139,22 +160,29 @@ def _affine_range(values: Array, dtype: str) -> tuple[float, float, float]:
     return scale, low, high
 
 
-def _loss(values: Array, stored: Array, quantization: Quantization, *, largest: float) -> float:
+def _measure(values: Array, dtype: str, *, largest: float) -> float:
+    stored, quantization = quantize(values, dtype)
+    flat = stored.reshape(-1)
+    return measure_loss(
+        values, lambda block: dequantize(flat[block], quantization, "float32"), largest=largest
+    )
+
+
+def measure_loss(values: Array, decode: Callable[[slice], Array], *, largest: float) -> float:
     """Return the root mean square of the error relative to that of the values.
 
     Args:
         values: float32.
-        stored: The same, quantized.
-        quantization: How to read `stored`.
+        decode: Returns a block of the flat values as TensorFlow.js decodes them.
         largest: Magnitude beyond which values are set aside as outliers.
     """
     signal = noise = 0.0
-    flat, flat_stored = values.reshape(-1), stored.reshape(-1)
+    flat = values.reshape(-1)
     for block in blocks(values.size, length=_BLOCK):
         exact = flat[block]
         kept = np.abs(exact) <= largest
         exact = exact[kept].astype(np.float64)
-        error = dequantize(flat_stored[block][kept], quantization, "float32") - exact
+        error = decode(block)[kept] - exact
         signal += float(np.dot(exact, exact))
         noise += float(np.dot(error, error))
     return math.sqrt(noise / signal) if signal else 0.0 if noise == 0 else 1.0
@@ -166,7 +194,3 @@ def _count_beyond(values: Array, limit: float) -> int:
         int(np.count_nonzero(np.abs(flat[block]) > limit))
         for block in blocks(values.size, length=_BLOCK)
     )
-
-
-def _name_infinite(low: float, high: float) -> str:
-    return "NaN" if math.isnan(low) else "-inf" if low == -math.inf else f"{high}"

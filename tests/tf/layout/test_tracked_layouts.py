@@ -1,23 +1,10 @@
 """Values with tracked orders of axes: open sizes, reshapes, broadcasting."""
 
-import functools
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any
-
 import layout_checks
 import pytest
+from tensorflow_child import run_in_tensorflow as run
 
 pytestmark = pytest.mark.tensorflow
-
-
-@functools.cache
-def child() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-
-
-def run(function: Any, *arguments: Any) -> Any:
-    return child().submit(function, *arguments).result()
 
 
 def test_sizes_are_equal_where_their_expressions_are() -> None:

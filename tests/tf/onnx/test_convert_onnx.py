@@ -113,6 +113,22 @@ def test_float16_stays_float16(prove: Callable[..., Proof], tmp_path: Path) -> N
     large = [w for w in load_model_json(tmp_path / "base" / "model.json").weights if w.size > 1]
     stored = {weight.stored_dtype for weight in large if weight.dtype == "float32"}
     assert stored == {"float16"}
+    assert proof.record.rounds_to == "float16"
+
+
+def test_weights_of_float16_alone_round_nothing(convert: Convert, tmp_path: Path) -> None:
+    source = onnx_graphs.save(
+        tmp_path / "network.onnx",
+        [
+            onnx.helper.make_node("Cast", ["w"], ["wide"], to=onnx.TensorProto.FLOAT),
+            onnx.helper.make_node("MatMul", ["x", "wide"], ["y"]),
+        ],
+        {"x": (onnx.TensorProto.FLOAT, ["batch", 2])},
+        {"y": (onnx.TensorProto.FLOAT, None)},
+        {"w": np.ones((2, 3), np.float16)},
+    )
+
+    assert convert(source).rounds_to is None
 
 
 @pytest.mark.network

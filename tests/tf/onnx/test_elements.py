@@ -4,7 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx_and_runtime import make_node_model, run_in_child, run_in_runtime
+from onnx import helper
+from onnx_and_runtime import (
+    list_ops_in_child,
+    make_graph_model,
+    make_node_model,
+    run_in_child,
+    run_in_runtime,
+)
 
 from pipeline.errors import ConversionError
 
@@ -100,3 +107,28 @@ def test_an_opposite_beyond_int32_is_refused() -> None:
 
     with pytest.raises(ConversionError, match="more than int32 holds"):
         run_in_child(model, {"x": np.array([1], np.uint32)})
+
+
+def test_boxes_are_moved_once_for_all_classes() -> None:
+    """As YOLO's exporters write it: boxes and scores with their sizes in front, (1, 4, boxes)."""
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["boxes"], perm=[0, 2, 1]),
+        helper.make_node(
+            "NonMaxSuppression", ["boxes", "scores", "most", "overlap", "least"], ["chosen"],
+            center_point_box=0,
+        ),
+        helper.make_node("Gather", ["chosen", "last"], ["places"], axis=1),
+        helper.make_node("Gather", ["boxes", "places"], ["y"], axis=1),
+    ]  # fmt: skip
+    named = {
+        "x": _CORNERS[:1].transpose(0, 2, 1), "scores": _SCORES[:1], "most": _LIMITS[0],
+        "overlap": _LIMITS[1], "least": _LIMITS[2], "last": whole(2).reshape(()),
+    }  # fmt: skip
+    model = make_graph_model(nodes, named, ["y"], constants=["most", "overlap", "least", "last"])
+
+    ops = list_ops_in_child(model)
+
+    assert ops.count("NonMaxSuppressionV3") == 3
+    assert ops.count("Transpose") == 2
+    expected = run_in_runtime(model, named)[0]
+    np.testing.assert_array_equal(run_in_child(model, named)[0], expected)

@@ -92,6 +92,19 @@ def test_a_classifier_with_all_that_it_says_of_itself(
     assert kernel["shape"] == [3, 3, 3, 2]
 
 
+@pytest.mark.network
+def test_an_activation_leaves_other_readers_of_a_convolution_alone(
+    convert: Callable[..., Conversion], submit: Submit, tmp_path: Path
+) -> None:
+    source = openvino_files.shared_convolution(tmp_path / "m.xml")
+    proof = run_both(submit, REFER, source, tmp_path, convert(source))
+
+    for variants in proof.runs.values():
+        for i, vector in enumerate(proof.vectors.vectors):
+            made = variants["base"].outputs[i]["y"]
+            assert np.allclose(made, vector.outputs["y"], rtol=1e-5, atol=1e-6)
+
+
 def test_weights_of_8_and_4_bits_stay_small(
     convert: Callable[..., Conversion], tmp_path: Path
 ) -> None:
@@ -109,9 +122,7 @@ def test_what_the_manifest_states_has_to_fit(
 ) -> None:
     source = openvino_files.classifier(tmp_path / "m.xml")
 
-    with pytest.raises(
-        ManifestError, match=r"images.shape: found \[1, 3, 9, 9\]; the"
-    ):
+    with pytest.raises(ManifestError, match=r"images.shape: found \[1, 3, 9, 9\]; the"):
         convert(source, images=FixedInput(shape=[1, 3, 9, 9]))
     with pytest.raises(ManifestError, match="the model has no input 'image'"):
         convert(source, image=FixedInput(layout="nhwc"))
@@ -147,7 +158,11 @@ _LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10)
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('version="11"', 'version="7"', "m.xml is of version 7 of the format; 10 and 11 are converted"),
+        (
+            'version="11"',
+            'version="7"',
+            "m.xml is of version 7 of the format; 10 and 11 are converted",
+        ),
         (
             '<?xml version="1.0"?>',
             f'<!DOCTYPE n [<!ENTITY l0 "ha">{_LAUGHS}]>',

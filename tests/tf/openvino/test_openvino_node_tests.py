@@ -1,6 +1,6 @@
 """Node tests of the ONNX standard, saved as IR by OpenVINO: in TensorFlow, and on wasm.
 
-The suite runs a part of them; `benchmarks/onnx/node_tests.py --openvino` runs them all.
+The suite runs a part of them; `benchmarks/openvino/ir_node_tests.py` runs them all.
 """
 
 import json
@@ -19,9 +19,9 @@ _PART = "r*"
 
 def test_no_operation_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "outcome.json"
-    program = ROOT / "benchmarks" / "onnx" / "node_tests.py"
+    program = ROOT / "benchmarks" / "openvino" / "ir_node_tests.py"
     command = [
-        sys.executable, str(program), _PART, "--openvino", "--js", "wasm", "--json", str(file),
+        sys.executable, str(program), _PART, "--js", "wasm", "--json", str(file),
     ]  # fmt: skip
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

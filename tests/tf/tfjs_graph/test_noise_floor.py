@@ -36,12 +36,14 @@ def pool() -> Iterator[TensorFlowPool]:
 def measure(pool: TensorFlowPool, tmp_path: Path) -> Measure:
     """Write a graph model of an input `x` and an output `y`, and return its floor on a vector."""
 
-    def measure_now(
+    def measure_now(  # noqa: PLR0913  # a base and how it is run
         nodes: list[Json],
         weights: Mapping[str, Array],
         x: Array = X,
         dtype: str = "float32",
+        *,
         constants: str | None = None,
+        rounds_to: str | None = None,
     ) -> OutputFloor:
         signature = {
             "inputs": {"x": tensor_info("x:0", (1, x.shape[1]), dtype)},
@@ -68,6 +70,7 @@ def measure(pool: TensorFlowPool, tmp_path: Path) -> Measure:
             "signature": read_signature(load_model_json(path), Conversion()),
             "folder": folder,
             "trust": False,
+            "rounds_to": rounds_to,
         }
         function = "pipeline.tf.tfjs_graph.noise_floor:measure_noise_floor"
         pool.submit(function, arguments, log=tmp_path / "log.txt").result()
@@ -98,6 +101,15 @@ def test_weights_of_half_floats_move_by_their_own_units(measure: Measure) -> Non
     floor = measure([MUL], {"weight": WEIGHT}, constants="DT_HALF")
 
     assert 2**-13 < floor.error < 2**-10
+
+
+@pytest.mark.parametrize(("rounds_to", "least"), [("float16", 2**-13), ("bfloat16", 2**-10)])
+def test_rounding_is_that_of_the_dtype_that_the_source_computes_in(
+    measure: Measure, rounds_to: str, least: float
+) -> None:
+    floor = measure([MUL], {"weight": WEIGHT}, rounds_to=rounds_to)
+
+    assert least < floor.error < 16 * least
 
 
 def test_single_numbers_and_whole_numbers_stay_as_they_are(measure: Measure) -> None:

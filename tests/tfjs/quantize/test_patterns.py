@@ -92,8 +92,7 @@ def test_a_model_without_float32_weights_has_nothing_to_quantize() -> None:
         ),
         pytest.param(
             {"uint8": ["*/weights"], "float16": ["conv1/*"]},
-            "weight 'conv1/weights' is asked for in two dtypes: uint8 by '*/weights', "
-            "float16 by 'conv1/*'",
+            "weight 'conv1/weights' is asked for twice: uint8 by '*/weights', float16 by 'conv1/*'",
             id="conflict",
         ),
         pytest.param(

@@ -20,7 +20,8 @@ from pipeline.records.signature import Signature
 from pipeline.records.variant import VariantRecord
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.weights import walk_weights
-from pipeline.tfjs.quantize.variant_files import VariantNotSmaller, write_variant
+from pipeline.tfjs.quantize.form_files import VariantNotSmaller
+from pipeline.tfjs.quantize.variant_files import write_variant
 
 Array = npt.NDArray[Any]
 

