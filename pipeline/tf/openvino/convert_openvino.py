@@ -17,7 +17,7 @@ from pipeline.tf.openvino.openvino_metadata import (
     read_about,
 )
 from pipeline.tf.openvino.openvino_model import read_openvino
-from pipeline.tf.openvino.states import State
+from pipeline.tf.openvino.states import State, describe_starts
 from pipeline.tf.state_start import list_start
 
 
@@ -51,7 +51,8 @@ def convert_openvino(*, source: Path, folder: Path, flags: ConversionFlags) -> C
         about=read_about(model),
         labels=labels,
         contracts=find_contracts(model, channels_last=fixed.orders),
-        remarks=[*remarks, *describe_aliases(model)] or None,
+        remarks=[*remarks, *describe_aliases(model), *describe_starts(model.states.values())]
+        or None,
         state={state.name: _list_start(state) for state in model.states.values()} or None,
     )
 

@@ -4,7 +4,7 @@ TensorFlow.js keeps none, so a variable becomes an input and an output of the sa
 feeds the output of a run to the next one.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,8 @@ class State:
 
     Attributes:
         name: The name of its input, which is that of its output.
-        start: Its values at the start; None for zeros.
+        start: Its values at the start; None for zeros, or for those of an input.
+        first: The input that it starts with; None for none.
         is_assigned: Whether it changes from run to run; else it is a constant.
         reads: The operations that read it, by the names that OpenVINO has for them.
         assigned: What is assigned to it: the output of an operation; None for nothing.
@@ -33,6 +34,7 @@ class State:
 
     name: str
     start: Any
+    first: str | None
     is_assigned: bool
     reads: Collection[str]
     assigned: Any
@@ -79,15 +81,38 @@ def _describe(variable: str, readers: list[Any], assigned: Any, names: set[str])
             "converted",
             hint=_PAGE,
         )
+    given = _find_input(readers[0]) if assigned is not None else None
     return State(
         name=name,
-        start=_compute_start(readers[0], where),
+        start=_compute_start(readers[0], where) if given is None else None,
+        first=given,
         is_assigned=assigned is not None,
         reads={node.get_name() for node in readers},
         assigned=assigned,
         element_type=first.get_element_type(),
         shape=first.get_partial_shape(),
     )
+
+
+def _find_input(node: Any) -> str | None:
+    """Return the shortest name of the input that a variable starts with; None where it is none."""
+    if not node.get_input_size():
+        return None
+    source = node.input_value(0).get_node()
+    if source.get_type_name() != "Parameter":
+        return None
+    names = sorted(source.output(0).get_names(), key=lambda name: (len(name), name))
+    return str(names[0] if names else source.get_friendly_name())
+
+
+def describe_starts(states: Iterable[State]) -> list[str]:
+    """Return a sentence for each variable that starts with an input."""
+    return [
+        f"in OpenVINO the state {state.name!r} starts with the input {state.first!r}; in "
+        "TensorFlow.js it starts with what it is fed"
+        for state in states
+        if state.first is not None
+    ]
 
 
 def _compute_start(node: Any, where: str) -> Any:
@@ -97,27 +122,37 @@ def _compute_start(node: Any, where: str) -> Any:
     source = node.input_value(0)
     if source.get_node().get_type_name() == "Constant":
         return np.array(source.get_node().get_data())
-    if _depends_on_inputs(source.get_node()):
+    if any(each.get_type_name() in ("Parameter", READ) for each in _walk(source, with_sizes=False)):
         raise ConversionError(
             f"{where}: its state starts with what depends on an input, which cannot be converted",
             hint=_PAGE,
         )
-    run = openvino.Core().compile_model(openvino.Model([source], [], "start"), "CPU")
-    return np.array(run([])[0])
+    # Inputs of which the sizes alone count may hold anything.
+    inputs = [
+        each for each in _walk(source, with_sizes=True) if each.get_type_name() == "Parameter"
+    ]
+    run = openvino.Core().compile_model(openvino.Model([source], inputs, "start"), "CPU")
+    fed = [
+        np.zeros(each.get_output_shape(0), each.get_output_element_type(0).to_dtype())
+        for each in inputs
+    ]
+    return np.array(run(fed)[0])
 
 
-def _depends_on_inputs(node: Any) -> bool:
-    waiting, seen = [node], set()
+def _walk(source: Any, *, with_sizes: bool) -> list[Any]:
+    """Return the operations that a value depends on; those that give known sizes where asked."""
+    waiting, seen = [source.get_node()], {}
     while waiting:
-        each = waiting.pop()
-        if each.get_type_name() in ("Parameter", READ):
-            return True
-        for value in each.input_values():
-            source = value.get_node()
-            if source.get_name() not in seen:
-                seen.add(source.get_name())
-                waiting.append(source)
-    return False
+        node = waiting.pop()
+        if node.get_name() in seen:
+            continue
+        seen[node.get_name()] = node
+        is_size = (
+            node.get_type_name() == "ShapeOf" and node.input_value(0).get_partial_shape().is_static
+        )
+        if with_sizes or not is_size:
+            waiting += [value.get_node() for value in node.input_values()]
+    return list(seen.values())
 
 
 def set_states(request: openvino.InferRequest, given: Mapping[str, Any]) -> None:

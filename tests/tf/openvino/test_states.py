@@ -97,6 +97,48 @@ def test_what_nothing_assigns_is_a_constant(tmp_path: Path) -> None:
     assert record.state is None
 
 
+def started(*, computed: bool) -> openvino.Model:
+    """Return a sum that starts with an input, or with what is computed from it."""
+    x, first = (opset1.parameter([1, 3], np.float32) for _ in range(2))
+    for node, name in ((x, "x"), (first, "first")):
+        node.output(0).set_names({name})
+    held = variable("total", [1, 3])
+    read = opset6.read_value(opset1.abs(first) if computed else first, held)
+    added = opset1.add(read, x)
+    return model_of([opset1.negative(added)], [opset6.assign(added, held)], [x, first])
+
+
+def test_a_state_that_starts_with_an_input_is_told(tmp_path: Path) -> None:
+    given = {"x": _ONE, "first": 5 * _ONE, "total": 2 * _ONE}
+    for made, wanted in run_both(started(computed=False), given):
+        np.testing.assert_allclose(made, wanted, rtol=1e-6)
+    (tmp_path / "made").mkdir()
+
+    path = save(started(computed=False), tmp_path)
+    record = run_in_child(convert_file, path, tmp_path / "made")
+    assert record.state == {"total": None}
+    assert any("starts with the input 'first'" in remark for remark in record.remarks)
+
+
+def test_a_state_may_start_with_what_the_size_of_an_input_makes(tmp_path: Path) -> None:
+    x = opset1.parameter([1, 3], np.float32)
+    held = variable("total", [1, 3])
+    first = opset1.broadcast(opset1.constant(np.float32(0.5)), opset1.shape_of(x))
+    added = opset1.add(opset6.read_value(first, held), x)
+    (tmp_path / "made").mkdir()
+
+    path = save(model_of([added], [opset6.assign(added, held)], [x]), tmp_path)
+    record = run_in_child(convert_file, path, tmp_path / "made")
+    assert record.state == {"total": [0.5, 0.5, 0.5]}
+
+
+def test_a_state_that_starts_with_what_is_computed_from_an_input_is_refused(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ConversionError, match="starts with what depends on an input"):
+        run_in_child(convert_file, save(started(computed=True), tmp_path), tmp_path)
+
+
 def test_a_state_that_grows_is_refused(tmp_path: Path) -> None:
     x = opset1.parameter([1, -1], np.float32)
     held = variable("cache", [1, -1])
