@@ -119,12 +119,14 @@ def missing_variant(
     reason: str | None,
     *,
     checks: Mapping[str, CatalogCheck] | None = None,
+    advice: str | None = None,
 ) -> CatalogVariant:
     """Return the catalog's entry of a variant that is not published."""
     return CatalogVariant(
         name=name,
         status=status,
         reason=reason,
+        advice=advice,
         model_path=None,
         bytes=None,
         files=[],

@@ -189,6 +189,8 @@ def _notes(models: Sequence[CatalogModel], width: int | None) -> list[Line]:
     for (status, reason), names in _reasons(models).items():
         text = f"{status}: {reason} ({list_first(names, MAX_NAMED)})"
         notes.append((text, STATUS_STYLES[status]))
+    for advice, names in _advice(models).items():
+        notes.append((f"advice: {advice} (for {list_first(names, MAX_NAMED)})", "dim"))
     return [
         line for text, style in notes for line in wrap_text(text, style, indent="", width=width)
     ]
@@ -219,6 +221,16 @@ def _limits(models: Sequence[CatalogModel]) -> Mapping[str, list[str]]:
         if base is not None and base.status == "ok":
             for limit in describe_limits(base.checks):
                 groups[limit].append(model.name)
+    return groups
+
+
+def _advice(models: Sequence[CatalogModel]) -> Mapping[str, list[str]]:
+    """Return the names of models and withheld variants, by what passes in their place."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for model in models:
+        for variant in model.variants:
+            if variant.advice:
+                groups[variant.advice].append(f"{model.name} {variant.name}")
     return groups
 
 

@@ -107,7 +107,7 @@ class CatalogFile(CamelPart):
 class CatalogVariant(CamelPart, SparsePart):
     """One artifact of a model."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"recipe"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"advice", "recipe"})
 
     name: str
     """`float32`, `original`, `float16`, `uint8`, `uint16`, or a name from the manifest."""
@@ -115,6 +115,8 @@ class CatalogVariant(CamelPart, SparsePart):
     """Only an `ok` variant has files."""
     reason: str | None
     """Why it is not `ok`."""
+    advice: str | None = None
+    """What passes in place of a variant that is withheld, or probably would; left out of others."""
     agreement: Agreement | None = None
     """How near it is to its source on the best backend: `equal` as far as arithmetic explains,
     `close` within its limits; null unless `ok`."""

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,12 @@ from pipeline.proof.judge.selection import outputs_behind_selection
 from pipeline.proof.judge.verdict import Verdict, judge_model, proves_base
 from pipeline.proof.localize.localize_model import localize_base
 from pipeline.proof.output_matching import prove_map
+from pipeline.proof.smallest.advice import advise
+from pipeline.proof.smallest.run_search import search_recipe
 from pipeline.proof.source_run import packages_for
 from pipeline.proof.vector_files import Vectors, load_vectors
 from pipeline.records.noise_floor import NoiseFloor
+from pipeline.records.recipe import Recipe
 from pipeline.records.roles import RoleMap
 from pipeline.records.signature import Signature
 from pipeline.records.variant import VariantRecord
@@ -35,6 +38,9 @@ from pipeline.tfjs.model.model_json import load_model_json
 BASE = "base"
 # The quick backend for every variant; the plain one for the base and for variants that need it.
 QUICK, PLAIN = "wasm", "cpu"
+# Advice on a variant that is withheld may take so long; a small model is left without.
+_ADVICE_SECONDS = 60.0
+_SMALL_BYTES = 128 * 1024
 
 
 def verify_variants(
@@ -83,9 +89,37 @@ def verify_variants(
             f"what TensorFlow.js returns is not what the source does: {verdicts[BASE].reason}",
             hint=f"{where}\n{advice}" if where else advice,
         )
+    try_quickly = partial(_try_quickly, work, base, models[BASE])
+    text = advise(verdicts, models, base=BASE, try_quickly=try_quickly)
+    advised = {name: text for name, verdict in verdicts.items() if verdict.status == "withheld"}
     return Verdicts(
-        variants={name: verdict.record() for name, verdict in verdicts.items()}, proofs=proofs
+        variants={
+            name: verdict.record().model_copy(update={"advice": advised.get(name)})
+            for name, verdict in verdicts.items()
+        },
+        proofs=proofs,
     )
+
+
+def _try_quickly(work: Work[Any], base: Candidate, folder: Path) -> Recipe | None:
+    """Return the smallest of a few mixes that pass; None if none is tried."""
+    size = VariantRecord.load(folder).bytes
+    if size < _SMALL_BYTES:
+        return None
+    work.uses("tensorflow")
+    try:
+        return search_recipe(
+            {**work.inputs, "convert": folder},
+            replace(base, name="mix"),
+            work.run_in_tensorflow,
+            seconds=_ADVICE_SECONDS,
+            trust=work.trusted,
+            folder=work.folder,
+            quick=True,
+        )
+    except WorkerError as error:
+        work.note(f"no advice: {error.message}")
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,6 +107,8 @@ class VariantVerdict(Part):
     """Why it is not `ok`."""
     agreement: Agreement | None = None
     """Of the backends that prove it, the best agreement; None unless `ok`."""
+    advice: str | None = None
+    """What passes in place of a variant that is withheld, or probably would."""
     checks: dict[str, CatalogCheck]
     """By backend."""
 

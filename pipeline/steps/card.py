@@ -117,7 +117,13 @@ def _add_variant(
     made = work.inputs[key]
     record = VariantRecord.load(made)
     if verdict.status != "ok":
-        return missing_variant(record.name, verdict.status, verdict.reason, checks=verdict.checks)
+        return missing_variant(
+            record.name,
+            verdict.status,
+            verdict.reason,
+            checks=verdict.checks,
+            advice=verdict.advice,
+        )
     if name == BASE and not work.parameters.publish_base:
         reason = "the manifest says publish_base: false"
         return missing_variant(record.name, "skipped", reason, checks=verdict.checks)

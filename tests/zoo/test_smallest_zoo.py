@@ -90,7 +90,7 @@ def test_tune_prints_the_same_mix_and_draws_it(zoo: Zoo) -> None:
     assert done.code == 1, done.stdout + done.stderr
     one, strict = done.stdout.split("\nstrict ")
     assert "smallest that passes" in one
-    assert "- name: smallest" in one
+    assert "name: smallest, quantize_uint8: true" in one
     assert "no mix passes" in strict
     page = (zoo.folder / ".zoo/tune/one.html").read_text()
     assert 'class="best"' in page

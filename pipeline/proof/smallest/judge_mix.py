@@ -38,12 +38,14 @@ class MixJudge:
         candidate: The variant that is searched: its name and tolerances.
         base: The base's outputs on each vector, in TensorFlow.
         outputs: Names of the outputs whose errors are known, in their order.
+        margin: Factor by which errors are made larger before they are judged.
     """
 
     model: ModelUnderTest
     candidate: Candidate
     base: Sequence[Tensors]
     outputs: Sequence[str]
+    margin: float = MARGIN
 
     def base_groups(self) -> Groups:
         """Return the groups of vectors on which TensorFlow gets the base right."""
@@ -63,7 +65,8 @@ class MixJudge:
         """
         vectors = self.model.vectors.vectors
         outputs = dict(enumerate(self.base)) | {
-            number: _push(vectors[number].outputs, tensors) for number, tensors in found.items()
+            number: _push(vectors[number].outputs, tensors, self.margin)
+            for number, tensors in found.items()
         }
         dtype = mix_dtype(mix)
         checks = [self._check(outputs, dtype, [group]) for group in sorted(groups, key=str)]
@@ -80,8 +83,8 @@ class MixJudge:
             num_bytes=num_bytes,
             failing=frozenset(failing),
             reason="; ".join(reason or "no reason given" for reason in reasons) or None,
-            share=None if worst is None else worst.share / MARGIN,
-            strain=None if worst is None or not worst.limit else worst.strain / MARGIN,
+            share=None if worst is None else worst.share / self.margin,
+            strain=None if worst is None or not worst.limit else worst.strain / self.margin,
             what="of the range" if worst is None else worst.what,
         )
 
@@ -118,10 +121,10 @@ def deciding_vectors(model: ModelUnderTest) -> list[int]:
     return [i for i in numbers if model.vectors.vectors[i].kind != EDGE] or list(numbers)
 
 
-def _push(reference: Tensors, found: Tensors) -> dict[str, Array]:
+def _push(reference: Tensors, found: Tensors, margin: float) -> dict[str, Array]:
     """Return outputs whose distance from the reference is larger by the margin."""
     return {
-        name: reference[name] + (values - reference[name]) * np.float32(MARGIN)
+        name: reference[name] + (values - reference[name]) * np.float32(margin)
         if name in reference and _has_distance(reference[name], values)
         else values
         for name, values in found.items()

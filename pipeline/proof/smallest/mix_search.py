@@ -9,6 +9,7 @@ gives the same mix, unless time runs out. This module runs no model.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -27,6 +28,10 @@ ROUNDS = 4
 REFINEMENTS = 24
 """Single weights that are tried in a smaller form at the end."""
 _MORE, _LESS = 4.0, 0.5
+
+
+Effort = Literal["quick", "way", "full"]
+"""Uniform mixes, and where none passes one way; one way in any case; all ways and refinements."""
 
 
 class OutOfTime(Exception):  # noqa: N818  # no error: what was found by then counts
@@ -67,14 +72,12 @@ class Search:
 
     Attributes:
         choices: The forms of each weight.
-        num_outputs: Number of outputs whose errors are known.
         run: Runs a mix; raises OutOfTime.
         trials: What was run, in order.
         cut: Whether time ran out.
     """
 
     choices: Choices
-    num_outputs: int
     run: Callable[[Mix, int], Trial]
     trials: list[Trial] = field(default_factory=list)
     cut: bool = False
@@ -96,12 +99,15 @@ class Search:
         """The smallest mix that passes; None if none does but the base itself."""
         return next(iter(self.passing), None)
 
-    def find(self) -> Trial | None:
+    def find(self, effort: Effort = "full") -> Trial | None:
         """Return the smallest mix that passes; None if none does but the base itself."""
         try:
             for mix in uniform_mixes(self.choices):
                 self.try_mix(mix)
-            self._refine(self._walk())
+            if effort == "full":
+                self._refine(self._walk(ROUNDS))
+            elif effort == "way" or self.best is None:
+                self._walk(1)
         except OutOfTime:
             self.cut = True
         return self.best
@@ -114,16 +120,17 @@ class Search:
             self.trials.append(self._known[key])
         return self._known[key]
 
-    def _walk(self) -> Array:
+    def _walk(self, rounds: int) -> Array:
         """Search the ways; return how much each output counts in the end."""
-        emphasis = np.ones(self.num_outputs)
-        for _ in range(ROUNDS if self.num_outputs > 1 else 1):
+        costs = next((one.costs for forms in self.choices.values() for one in forms), np.ones(1))
+        emphasis = np.ones(costs.size)
+        for _ in range(rounds if costs.size > 1 else 1):
             way = find_way(self.choices, emphasis)
             first = self._first_passing(len(way.steps), way.mix)
             if first == 0:
                 break
             failing = self.try_mix(way.mix(first - 1)).failing
-            changes = [_MORE if i in failing else _LESS for i in range(self.num_outputs)]
+            changes = [_MORE if i in failing else _LESS for i in range(costs.size)]
             emphasis = emphasis * np.array(changes)
             emphasis /= emphasis.max()
         return emphasis

@@ -1,6 +1,6 @@
 """Runs the search of a model in a process with TensorFlow, and reads its answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,6 +45,8 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
     seconds: float,
     trust: bool,
     folder: Path,
+    quick: bool = False,
+    otherwise: Callable[[], Recipe] | None = None,
 ) -> Recipe:
     """Return the recipe of the smallest mix that passes, or why there is none.
 
@@ -55,13 +57,16 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
         seconds: Longest time.
         trust: Whether the graph may touch the machine.
         folder: Folder that may be written.
+        quick: Whether few mixes are tried, without costs of weights.
+        otherwise: Searches a model that TensorFlow does not run; None for no search of it.
 
     Raises:
         NoWallError: This machine has no wall, and the model is not trusted.
         WorkerError: The process exceeded a limit.
     """
     if is_layers_model(load_model_json(inputs["convert"] / "model.json").content):
-        return no_recipe("TensorFlow does not run layers models, so that no mix can be tried")
+        reason = "TensorFlow does not run layers models, so that no mix can be tried"
+        return otherwise() if otherwise else no_recipe(reason)
     try:
         answer = call(
             _SEARCH,
@@ -70,11 +75,13 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
             seconds=seconds,
             trust=trust,
             folder=folder,
+            quick=quick,
         )
     except _OF_GRAPH as error:
         if isinstance(error, NoWallError):
             raise
-        return no_recipe(f"TensorFlow does not run the base: {error.message}")
+        reason = f"TensorFlow does not run the base: {error.message}"
+        return otherwise() if otherwise else no_recipe(reason)
     finally:
         (folder / PROGRESS_FILE).unlink(missing_ok=True)
     try:

@@ -20,27 +20,27 @@ from pipeline.proof.smallest.judge_mix import Groups, MixJudge, deciding_vectors
 from pipeline.proof.smallest.mix_search import OutOfTime, Search, Trial
 from pipeline.proof.smallest.mixes import Choice, Choices, Mix
 from pipeline.proof.smallest.run_search import PROGRESS_FILE
+from pipeline.proof.smallest.weight_forms import WeightForms, load_weight_forms
+from pipeline.proof.smallest.write_recipe import write_recipe
 from pipeline.proof.vector_files import Vector
 from pipeline.proof.verify_variants import gather_model
-from pipeline.records.recipe import Recipe, RecipeForm, TriedMix
 from pipeline.records.signature import Signature
-from pipeline.text.quantity import format_bytes
 from pipeline.tf.saved_model.freeze import format_reason
 from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
 from pipeline.tf.tfjs_graph.weight_costs import Probed, measure_costs
-from pipeline.tf.tfjs_graph.weight_forms import WeightForms, load_weight_forms
 from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.quantize.forms import AS_IN_BASE
 from pipeline.tfjs.quantize.variant_files import measure_base, open_base
 
 
-def find_smallest_mix(  # what is judged, and how
+def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
     *,
     inputs: Mapping[str, Path],
     candidate: Candidate,
     seconds: float,
     trust: bool,
     folder: Path,
+    quick: bool,
 ) -> dict[str, Any]:
     """Search the smallest mix of a model.
 
@@ -50,6 +50,7 @@ def find_smallest_mix(  # what is judged, and how
         seconds: Longest time.
         trust: Whether the graph may touch the machine.
         folder: Folder for the file `progress`.
+        quick: Whether few mixes are tried, without costs of weights.
 
     Returns:
         A `Recipe` in JSON.
@@ -61,11 +62,12 @@ def find_smallest_mix(  # what is judged, and how
     """
     clock = _Clock(seconds=seconds, file=folder / PROGRESS_FILE)
     runs = _open(inputs, candidate, clock, trust=trust)
-    choices, cut = runs.measure_choices()
-    search = Search(choices=choices, num_outputs=len(runs.judge.outputs), run=runs.try_mix, cut=cut)
-    search.find()
+    rough = quick or not runs.judge.outputs
+    choices, cut = (runs.weights.rough_choices(), False) if rough else runs.measure_choices()
+    search = Search(choices=choices, run=runs.try_mix, cut=cut)
+    search.find("quick" if quick else "full")
     best = runs.settle(search)
-    return _write_recipe(search, best, runs.base_bytes).to_json()
+    return write_recipe(search, best, runs.base_bytes).to_json()
 
 
 @dataclass(kw_only=True)
@@ -233,44 +235,3 @@ def run_fed(
     except Exception as error:
         raise ConversionError(f"TensorFlow cannot run it: {format_reason(error)}") from error
     return {name: np.asarray(values) for name, values in found.items()}
-
-
-def _write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe:
-    saved = base_bytes - search.base_bytes
-    tried = [
-        TriedMix(bytes=saved + one.num_bytes, share=one.share, strain=one.strain, passes=one.passes)
-        for one in search.trials
-    ]
-    return Recipe(
-        forms={} if best is None else _forms(best.mix),
-        reason=None if best is not None else _explain(search, saved),
-        bytes=None if best is None else saved + best.num_bytes,
-        share=None if best is None else best.share,
-        what="of the range" if best is None else best.what,
-        base_bytes=base_bytes,
-        tried=tuple(tried),
-        cut=search.cut,
-    )
-
-
-def _forms(mix: Mix) -> dict[str, RecipeForm]:
-    return {
-        name: RecipeForm(dtype=form.dtype, channels=form.channels, block=form.block, bits=form.bits)
-        for name, form in sorted(mix.items())
-        if form.dtype != "float32"
-    }
-
-
-def _explain(search: Search, left_bytes: int) -> str:
-    """Return why no mix passes, with what the nearest would have had."""
-    if not search.choices:
-        return "none of its weights can be stored in fewer bytes"
-    nearest = min(
-        (one for one in search.trials if one.strain is not None),
-        key=lambda one: (one.strain, one.num_bytes),
-        default=None,
-    )
-    if nearest is None:
-        return f"none of {len(search.trials):,} mixes that were tried passes"
-    size = format_bytes(left_bytes + nearest.num_bytes)
-    return f"no mix passes; the nearest, of {size}: {nearest.reason}"

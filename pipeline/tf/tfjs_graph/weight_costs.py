@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from pipeline.errors import ConversionError
 from pipeline.proof.smallest.mix_search import OutOfTime
+from pipeline.proof.smallest.weight_forms import WeightForms
 from pipeline.tf.saved_model.freeze import format_reason
-from pipeline.tf.tfjs_graph.weight_forms import WeightForms
 from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form
 
@@ -84,13 +84,18 @@ def measure_costs(
     Raises:
         ConversionError: TensorFlow cannot run the graph.
     """
+    backwards = _differentiate(session, outputs, list(weights.forms))
     costs = {
-        name: {form: _own_costs(weights, name, form, len(outputs)) for form in forms}
+        name: {
+            form: np.full(
+                len(outputs),
+                (_OWN if name in backwards.gradients else 1.0)
+                * weights.relative_error(name, form) ** 2,
+            )
+            for form in forms
+        }
         for name, forms in weights.forms.items()
     }
-    backwards = _differentiate(session, outputs, list(weights.forms))
-    for name in costs.keys() - backwards.gradients.keys():
-        costs[name] = {form: sums / _OWN for form, sums in costs[name].items()}
     drawing = np.random.default_rng(_SEED)
     most = min(MOST_PROBES, max(1, RUNS // max(1, len(outputs) * len(feeds))))
     try:
@@ -118,14 +123,6 @@ def _signs(
         signs: drawn[place] if place in drawn else np.zeros(output.sizes[number], np.float32)
         for place, (signs, output) in enumerate(zip(backwards.signs, outputs, strict=True))
     }
-
-
-def _own_costs(weights: WeightForms, name: str, form: Form, num_outputs: int) -> Array:
-    if form == AS_IN_BASE:
-        return np.zeros(num_outputs)
-    exact = weights.values[name].astype(np.float64)
-    error = np.linalg.norm(weights.decode(name, form) - exact) / (np.linalg.norm(exact) or 1.0)
-    return np.full(num_outputs, _OWN * error**2)
 
 
 def _differentiate(

@@ -51,7 +51,7 @@ def searched(choices: Choices, limits: Sequence[float], *, runs: int = 1000) -> 
             reason="too far" if failing else None,
         )
 
-    search = Search(choices=choices, num_outputs=len(limits), run=run)
+    search = Search(choices=choices, run=run)
     search.find()
     return search
 

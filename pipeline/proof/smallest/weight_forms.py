@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from pipeline.proof.smallest.mixes import Choice, Choices
 from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.weight_manifest import WeightSpec
 from pipeline.tfjs.model.weights import Array, walk_weights
@@ -43,6 +46,28 @@ class WeightForms:
         while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
             self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
         return found
+
+    def relative_error(self, weight: str, form: Form) -> float:
+        """Return the error of a weight in a form, as a share of its values: roots of squares."""
+        if form == AS_IN_BASE:
+            return 0.0
+        exact = self.values[weight].astype(np.float64)
+        error = np.linalg.norm(self.decode(weight, form) - exact)
+        return float(error / (np.linalg.norm(exact) or 1.0))
+
+    def rough_choices(self) -> Choices:
+        """Return the forms of each weight, the squares of relative errors in place of costs."""
+        return {
+            name: [
+                Choice(
+                    form=form,
+                    num_bytes=size,
+                    costs=np.array([self.relative_error(name, form) ** 2]),
+                )
+                for form, size in forms.items()
+            ]
+            for name, forms in self.forms.items()
+        }
 
 
 def load_weight_forms(model_json: ModelJson, folder: Path) -> WeightForms:
