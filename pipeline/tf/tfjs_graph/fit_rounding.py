@@ -73,7 +73,7 @@ class _Summing:
                 rows = split.transpose(2, 0, 1)
             else:
                 rows = patches[None]
-        rows = rows[:, :: -(-rows.shape[1] // _ROWS) or 1].astype(np.float32)
+        rows = np.ascontiguousarray(rows[:, :: -(-rows.shape[1] // _ROWS) or 1], np.float32)
         made = (rows.transpose(0, 2, 1) @ rows).astype(np.float64)
         total = np.trace(made, axis1=1, axis2=2).sum()
         found: Array = made / total if total > 0 else made

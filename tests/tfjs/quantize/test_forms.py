@@ -160,7 +160,7 @@ def test_outliers_in_every_channel_are_a_fault() -> None:
 
 def test_other_forms_are_the_converters() -> None:
     for dtype in ("float16", "uint8", "uint16"):
-        encoded = encode(KERNEL, Form(dtype=dtype))  # type: ignore[arg-type]  # a parameter
+        encoded = encode(KERNEL, Form(dtype=dtype))
         stored, quantization = quantize(KERNEL, dtype)
         assert np.array_equal(encoded.stored, stored)
         assert encoded.quantization == quantization
