@@ -49,7 +49,7 @@ class MixJudge:
 
     def base_groups(self) -> Groups:
         """Return the groups of vectors on which TensorFlow gets the base right."""
-        check = self._check(dict(enumerate(self.base)), EXACT_DTYPE, None)
+        check = self._check(self.model, self.base, EXACT_DTYPE, None)
         return check.groups if check.status == "ok" else ()
 
     def judge(
@@ -60,16 +60,17 @@ class MixJudge:
         Args:
             mix: The form of each weight.
             num_bytes: Bytes of its weights.
-            found: Its outputs by vector; the others are taken to be those of the base.
+            found: Its outputs by the number of a vector; other vectors do not count.
             groups: The groups of vectors that count.
         """
-        vectors = self.model.vectors.vectors
-        outputs = dict(enumerate(self.base)) | {
-            number: _push(vectors[number].outputs, tensors, self.margin)
-            for number, tensors in found.items()
-        }
+        numbers = sorted(found)
+        model = replace(self.model.part(numbers), numbers=None)
+        outputs = [
+            _push(vector.outputs, found[number], self.margin)
+            for number, vector in zip(numbers, model.vectors.vectors, strict=True)
+        ]
         dtype = mix_dtype(mix)
-        checks = [self._check(outputs, dtype, [group]) for group in sorted(groups, key=str)]
+        checks = [self._check(model, outputs, dtype, [group]) for group in sorted(groups, key=str)]
         reasons = [check.reason for check in checks if check.status != "ok"]
         failing = {
             i
@@ -88,10 +89,16 @@ class MixJudge:
             what="of the range" if worst is None else worst.what,
         )
 
-    def _check(self, outputs: Mapping[int, Tensors], dtype: str, groups: Groups | None) -> Check:
+    def _check(
+        self,
+        model: ModelUnderTest,
+        outputs: Sequence[Tensors],
+        dtype: str,
+        groups: Groups | None,
+    ) -> Check:
         # The judge only reads outputs; those of TensorFlow.js lie in files.
-        run = ModelRun(status="ok", outputs=outputs)  # type: ignore[arg-type]
-        return judge_run(self.model, replace(self.candidate, dtype=dtype), run, groups)
+        run = ModelRun(status="ok", outputs=dict(enumerate(outputs)))  # type: ignore[arg-type]
+        return judge_run(model, replace(self.candidate, dtype=dtype), run, groups)
 
     def _worst_deviation(self, checks: Sequence[Check]) -> Deviation | None:
         first = self.model.vectors.vectors[0].outputs

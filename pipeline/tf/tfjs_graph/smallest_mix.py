@@ -40,7 +40,7 @@ def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
     seconds: float,
     trust: bool,
     folder: Path,
-    quick: bool,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """Search the smallest mix of a model.
 

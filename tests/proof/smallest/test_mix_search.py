@@ -93,6 +93,16 @@ def test_an_output_that_bears_nothing_decides_over_one_that_bears_all() -> None:
     assert best.mix == {"w0": HALF, "w1": BYTE, "w2": BYTE}
 
 
+def test_outputs_that_fail_count_more_on_the_next_way() -> None:
+    # Half of the weights harm the output that bears little, by a fifth of what the others do.
+    costs = [[1.0, 0.0] if i % 2 else [1e-3, 0.2] for i in range(200)]
+    choices = model(costs, [1000] * 200)
+    best = searched(choices, [1e3, 4e-3]).best
+
+    assert best is not None
+    assert all(best.mix[f"w{i}"] == BYTE for i in range(1, 200, 2))
+
+
 def test_the_same_model_gives_the_same_trials() -> None:
     choices = random_model(1, 3)
     one, other = (searched(choices, [0.05] * 3).trials for _ in range(2))

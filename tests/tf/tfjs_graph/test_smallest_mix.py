@@ -57,6 +57,7 @@ def find(pool: TensorFlowPool, tmp_path: Path) -> Find:
         seconds: float = 60.0,
         edge: tuple[Array, Array] | None = None,
         tolerance: Tolerance | None = None,
+        quick: bool = False,
     ) -> Recipe:
         folders = {step: tmp_path / step for step in ("convert", "signature", "reference", "map")}
         for folder in folders.values():
@@ -85,6 +86,7 @@ def find(pool: TensorFlowPool, tmp_path: Path) -> Find:
                 "inputs": folders,
                 "candidate": Candidate(name="smallest", tolerances=[tolerance]),
                 "seconds": seconds,
+                "quick": quick,
                 "trust": False,
                 "folder": tmp_path,
             },
@@ -111,6 +113,17 @@ def test_a_weight_that_moves_the_output_less_gets_fewer_bits(find: Find) -> None
 
 def test_the_same_graph_gives_the_same_recipe(find: Find) -> None:
     assert find() == find()
+
+
+def test_a_quick_search_tries_few_mixes(find: Find) -> None:
+    quick, full = find(quick=True), find()
+
+    assert quick.reason is None
+    assert quick.bytes is not None
+    assert full.bytes is not None
+    # Here only kinds of forms for all weights: each passes or not.
+    assert len(quick.tried) < len(full.tried)
+    assert full.bytes < quick.bytes < 0.3 * quick.base_bytes
 
 
 def test_sizes_and_errors_of_what_was_tried_are_told(find: Find) -> None:

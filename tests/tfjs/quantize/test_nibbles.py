@@ -56,6 +56,15 @@ def test_a_weight_takes_half_a_byte_a_value_and_loses_little(form: Form) -> None
     assert ratio > (19 if form.block else 17)
 
 
+def test_scales_are_those_with_the_least_error_of_several() -> None:
+    values = RNG.normal(0, 0.05, (1024, 8)).astype(np.float32)
+    decoded = encode(values, Form(dtype="uint8", channels=(1,), bits=4)).decode()
+    largest = np.abs(values).max(axis=0) / 7
+    plain = np.rint(values / largest) * largest
+
+    assert np.linalg.norm(decoded - values) < 0.9 * np.linalg.norm(plain - values)
+
+
 def test_a_channel_of_zeros_stays_one_and_another_of_tiny_values_is_not_lost() -> None:
     values = np.stack([np.zeros(8), np.full(8, 1e-30), np.full(8, 3.0)], axis=1).astype(np.float32)
     decoded = encode(values, Form(dtype="uint8", channels=(1,), bits=4)).decode()
