@@ -128,7 +128,8 @@ class Variant(Section):
             raise fault(_no_variant(value))
         name = value.get("name")
         flags = [key for key in value if isinstance(key, str) and key.startswith("quantize_")]
-        if not flags and isinstance(name, str) and name in DTYPES:
+        is_plain = not flags and not value.get("smallest")
+        if is_plain and isinstance(name, str) and name in DTYPES:
             return value | {f"quantize_{name}": True}
         if not flags and name == SMALLEST:
             return {"smallest": True} | value
@@ -165,7 +166,7 @@ class Variant(Section):
         if self.seconds is not None and not self.smallest:
             return "seconds limits a search; expected smallest: true beside it"
         if self.smallest and (self.quantize or self.is_scaled or self.keep):
-            return "smallest finds the form of every weight; expected no quantize_… beside it"
+            return "smallest finds the form of every weight; expected no quantize_…, no keep"
         return None
 
     def _describe_scales(self) -> str | None:

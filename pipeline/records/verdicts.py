@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.records.record import CamelPart, Part, Record
+from pipeline.records.record import CamelPart, Part, Record, SparsePart
 from pipeline.records.signature import Proof
 
 Agreement = Literal["equal", "close"]
@@ -98,8 +98,10 @@ class CatalogCheck(CamelPart):
     """Figures of each output by name."""
 
 
-class VariantVerdict(Part):
+class VariantVerdict(SparsePart):
     """What becomes of a variant."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"advice"})
 
     status: Literal["ok", "withheld", "failed"]
     """Only `ok` is published."""

@@ -32,8 +32,9 @@ def test_a_model_goes_through_all_steps_and_the_zoo_follows(tmp_path: Path) -> N
     made = graph(tmp_path, model())
 
     assert tuple(made.jobs) == (*MODEL_TASKS, "catalog", "site")
+    searched = graph(tmp_path, model(variants=["smallest"]))
     assert [step.name for step in STEPS] == list(
-        dict.fromkeys(job.step.name for job in made.jobs.values())
+        dict.fromkeys(job.step.name for job in searched.jobs.values())
     )
 
 
@@ -156,7 +157,7 @@ def test_files_beside_the_manifest_are_read_by_the_steps_that_need_them(tmp_path
 def test_the_tools_of_a_step_are_a_set_of_its_own() -> None:
     tools = {each.step.name: each.step.tools for each in MODEL_STEPS if each.step.tools}
 
-    assert tools.keys() == {"convert", "reference", "variant", "verify", "browser"}
+    assert tools.keys() == {"convert", "reference", "search", "variant", "verify", "browser"}
     assert {"keras", "tf_keras", "tensorflow"} <= tools["convert"] & tools["reference"]
 
 
@@ -175,3 +176,13 @@ def test_a_folder_may_be_given_as_it_stands(
     monkeypatch.chdir(tmp_path)
 
     assert load_graph(Path()).layout.root == tmp_path.resolve()
+
+
+def test_a_variant_that_is_searched_waits_for_its_search(tmp_path: Path) -> None:
+    jobs = graph(tmp_path, model(variants=["uint8", "smallest"])).jobs
+
+    assert [task for task in jobs if task.startswith("search:")] == ["search:m:smallest"]
+    assert jobs["variant:m:smallest"].needs == {"convert", "signature", "search:smallest"}
+    assert jobs["variant:m:smallest"].reads["search:smallest"] is jobs["search:m:smallest"]
+    assert jobs["variant:m:uint8"].needs == {"convert", "signature"}
+    assert list(jobs).index("map:m") < list(jobs).index("search:m:smallest")

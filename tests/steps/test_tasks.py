@@ -27,8 +27,9 @@ TOOLS = sorted({(step.name, tool) for step in STEPS for tool in step.tools})
 @pytest.fixture
 def graph(tmp_path: Path) -> Graph:
     """Return the graph of two models, of which nothing was built."""
+    variants = ["uint8", "smallest"]
     models = [
-        {"name": "one", "source": "one.pb", "variants": ["uint8"], "tags": ["hand", "small"]},
+        {"name": "one", "source": "one.pb", "variants": variants, "tags": ["hand", "small"]},
         {"name": "two", "source": "two.pb", "variants": [], "tags": ["small"]},
     ]
     (tmp_path / "models.yaml").write_text(json.dumps({"models": models}))

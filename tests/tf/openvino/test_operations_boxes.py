@@ -54,8 +54,11 @@ SUPPRESSIONS = [
 ]
 
 
-@pytest.mark.parametrize("sizes", [(2, 9, 3), (1, 30, 40)], ids=["few rows", "many rows"])
-@pytest.mark.parametrize("is_open", [False, True], ids=["known sizes", "open sizes"])
+@pytest.mark.parametrize(
+    ("sizes", "is_open"),
+    [((2, 9, 3), False), ((1, 30, 40), True)],
+    ids=["known sizes", "open sizes, many rows"],
+)
 @pytest.mark.parametrize("build", SUPPRESSIONS)
 def test_boxes_that_overlap_are_left_out(
     build: Any, is_open: bool, sizes: tuple[int, int, int]
