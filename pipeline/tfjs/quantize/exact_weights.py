@@ -136,7 +136,7 @@ def _pack_affine(
     scale: float,
     dtype: str = "float32",
     *,
-    stored: type[np.unsignedinteger] = np.uint8,
+    stored: type[np.unsignedinteger[Any]] = np.uint8,
 ) -> EncodedWeight | None:
     """Return values as whole multiples of a scale."""
     if scale <= 0:
