@@ -3,7 +3,7 @@
 A source keeps float16, or whole numbers of 8 bits and a scale; the converter writes float32. Here
 each weight that is such a number is stored as the source stores it:
 
-- float16 as float16;
+- float16 as float16, also what is joined or split of such weights;
 - whole numbers that span at most 255 as uint8 with a scale of 1;
 - whole numbers times one scale as uint8 with that scale;
 - whole numbers times a scale for each channel, or for each block of one, as uint8 of the
@@ -17,6 +17,7 @@ rounded. Names of nodes stay.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,8 +62,10 @@ def store_exactly(folder: Path, known: Iterable[SmallWeight], *, shard_size_byte
         The number of weights that became smaller.
     """
     by_size: dict[int, list[SmallWeight]] = {}
+    halves: list[SmallWeight] = []
     for each in known:
         by_size.setdefault(each.size, []).append(each)
+        halves = halves or [each] * (each.dtype == "float16")
     model_json = load_model_json(folder / "model.json")
     scaled: dict[str, list[WeightSpec]] = {}
     groups, num_packed = [], 0
@@ -70,7 +73,7 @@ def store_exactly(folder: Path, known: Iterable[SmallWeight], *, shard_size_byte
         writer = ShardWriter(folder / ".", group=number, shard_size_bytes=shard_size_bytes)
         specs: list[WeightSpec] = []
         for weight in walk_group(group, folder):
-            packed = _pack(weight, by_size.get(weight.spec.size, ()))
+            packed = _pack(weight, [*by_size.get(weight.spec.size, ()), *halves])
             num_packed += packed is not None
             specs += _write(weight, packed, writer, scaled)
         for path in group.paths:
@@ -129,19 +132,25 @@ def _pack_floats(values: Array, known: Sequence[SmallWeight]) -> EncodedWeight |
     return packed
 
 
-def _pack_affine(values: Array, scale: float, dtype: str = "float32") -> EncodedWeight | None:
+def _pack_affine(
+    values: Array,
+    scale: float,
+    dtype: str = "float32",
+    *,
+    stored: type[np.unsignedinteger[Any]] = np.uint8,
+) -> EncodedWeight | None:
     """Return values as whole multiples of a scale."""
     if scale <= 0:
         return None
     numbers = np.rint(values.astype(np.float64) / scale)
     low = float(numbers.min())
-    if float(numbers.max()) - low > _STEPS:
+    if float(numbers.max()) - low > np.iinfo(stored).max:
         return None
-    stored = (numbers - low).astype(np.uint8)
-    quantization = Quantization(dtype="uint8", scale=scale, min=low * scale)
-    if not np.array_equal(dequantize(stored, quantization, dtype), values):
+    made = (numbers - low).astype(np.dtype(stored).newbyteorder("<"))
+    quantization = Quantization(dtype=np.dtype(stored).name, scale=scale, min=low * scale)
+    if not np.array_equal(dequantize(made, quantization, dtype), values):
         return None
-    return EncodedWeight(stored=stored, quantization=quantization, shape=values.shape)
+    return EncodedWeight(stored=made, quantization=quantization, shape=values.shape)
 
 
 def _pack_channels(values: Array, scales: Array) -> EncodedWeight | None:
@@ -153,7 +162,9 @@ def _pack_channels(values: Array, scales: Array) -> EncodedWeight | None:
             numbers = np.nan_to_num(np.rint(split / shaped))
         if np.abs(numbers).max() > _STEPS:
             continue
-        whole = _pack_affine(numbers.astype(np.float32), 1.0)
+        numbers = numbers.astype(np.float32)
+        # Numbers of 8 bits less a zero point of each channel need 9.
+        whole = _pack_affine(numbers, 1.0) or _pack_affine(numbers, 1.0, stored=np.uint16)
         if whole is None:
             continue
         scaled = replace(whole, shape=values.shape, scales=np.ascontiguousarray(shaped, "<f4"))

@@ -94,6 +94,30 @@ def test_scales_of_channels_are_multiplied_in_the_graph(tmp_path: Path) -> None:
         assert len(first) == 2
 
 
+def test_channels_with_zero_points_of_their_own_take_16_bits(tmp_path: Path) -> None:
+    kernel = (NUMBERS - np.arange(16, dtype=np.float32) * 8) * SCALES
+    folder = write(tmp_path, kernel)
+
+    assert store_exactly(folder, [small("integer", SCALES)], shard_size_bytes=4096) == 1
+    stored = read(folder)
+    assert np.array_equal(stored["kernel/integers"] * stored["kernel/scales"], kernel)
+    numbers = next(
+        spec
+        for spec in load_model_json(folder / "model.json").weights
+        if spec.name == "kernel/integers"
+    )
+    assert numbers.quantization is not None
+    assert numbers.quantization.dtype == "uint16"
+
+
+def test_what_is_joined_of_float16_is_stored_in_it(tmp_path: Path) -> None:
+    folder = write(tmp_path, FLOAT16)
+    half = SmallWeight(size=FLOAT16.size // 2, dtype="float16", scales=NO_SCALES)
+
+    assert store_exactly(folder, [half], shard_size_bytes=4096) >= 1
+    assert np.array_equal(read(folder)["kernel"], FLOAT16)
+
+
 def test_blocks_of_columns_have_scales_of_their_own(tmp_path: Path) -> None:
     scales = np.linspace(0.01, 0.09, 4 * 16).astype(np.float32).reshape(4, 16)
     kernel = NUMBERS * np.repeat(scales, 16, 0)
