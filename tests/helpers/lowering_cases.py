@@ -121,6 +121,59 @@ def _set_parts(k: Any, shape: tuple[int, ...], align: str) -> Case:
     )
 
 
+def _unsorted(op: str, data: Array) -> Case:
+    """Return a case of five rows, one left out, in 5 segments of which two are empty."""
+    return Case(
+        op=op,
+        inputs={"data": data, "segment_ids": _bits(2, 0, -1, 2, 3)},
+        constants={"num_segments": np.int32(5)},
+    )
+
+
+def _sorted(op: str, data: Array) -> Case:
+    return Case(op=op, inputs={"data": data, "segment_ids": _bits(0, 0, 1, 3)})
+
+
+def _sparse_reduced(op: str, axes: list[int], *, keep_dims: bool = False) -> Case:
+    places = [[0, 0, 1], [0, 0, 3], [0, 2, 0], [1, 1, 2], [1, 1, 3]]
+    return Case(
+        op=op,
+        inputs={
+            "input_indices": np.array(places, np.int64),
+            "input_values": np.array([2, -1, -0.5, -4, -3], np.float32),
+        },
+        constants={
+            "input_shape": np.array([2, 3, 4], np.int64),
+            "reduction_axes": np.array(axes, np.int32),
+        },
+        attributes={"keep_dims": keep_dims},
+    )
+
+
+def _sparse_with_dense(op: str, dense: Array) -> Case:
+    return Case(
+        op=op,
+        inputs={
+            "sp_indices": _SPARSE["a_indices"],
+            "sp_values": _SPARSE["a_values"],
+            "dense": dense,
+        },
+        constants={"sp_shape": np.array([4, 3], np.int64)},
+    )
+
+
+def _positive(count: int, size: int) -> Array:
+    """Return symmetric matrices whose eigenvalues are positive."""
+    half = _normal(count, size, size)
+    return half @ half.swapaxes(1, 2) + 2 * np.eye(size, dtype=np.float32)
+
+
+def _linear(op: str, **given: Any) -> Case:
+    arrays = {key: value for key, value in given.items() if isinstance(value, np.ndarray)}
+    rest = {key: value for key, value in given.items() if key not in arrays}
+    return Case(op=op, inputs=arrays, attributes=rest, is_static=True, error=3e-6)
+
+
 def _patches(size: int, stride: int, rate: int, padding: str, image: Array = _IMAGE) -> Case:
     return Case(
         op="ExtractImagePatches",
@@ -597,6 +650,37 @@ CASES: Mapping[str, Case] = {
             "num_segments": np.int32(3),
         },
     ),
+    "UnsortedSegmentSum of no rows": Case(
+        op="UnsortedSegmentSum",
+        inputs={"data": _normal(0, 2), "segment_ids": _bits(), "num_segments": np.int32(3)},
+    ),
+    "UnsortedSegmentMax": _unsorted("UnsortedSegmentMax", _normal(5, 2)),
+    "UnsortedSegmentMax of infinite rows": _unsorted(
+        "UnsortedSegmentMax", np.array([-np.inf, 1, 2, -np.inf, -np.inf], np.float32)
+    ),
+    "UnsortedSegmentMax of no rows": Case(
+        op="UnsortedSegmentMax",
+        inputs={"data": _normal(0, 2), "segment_ids": _bits(), "num_segments": np.int32(3)},
+    ),
+    "UnsortedSegmentMax of whole numbers": _unsorted(
+        "UnsortedSegmentMax", _bits(3, -(2**31), 7, 2**31 - 1, -5)
+    ),
+    "UnsortedSegmentMin": _unsorted("UnsortedSegmentMin", _normal(5, 2)),
+    "UnsortedSegmentMin of two axes": Case(
+        op="UnsortedSegmentMin",
+        inputs={
+            "data": _normal(2, 3, 2),
+            "segment_ids": np.array([[0, 1, 1], [0, 3, -2]], np.int32),
+            "num_segments": np.int32(4),
+        },
+    ),
+    "UnsortedSegmentProd": _unsorted("UnsortedSegmentProd", _normal(5, 2)),
+    "SegmentMax": _sorted("SegmentMax", _normal(4, 2)),
+    "SegmentMax of infinite rows": _sorted(
+        "SegmentMax", np.array([-np.inf, -np.inf, -np.inf, 1], np.float32)
+    ),
+    "SegmentMin": _sorted("SegmentMin", _normal(4, 2)),
+    "SegmentProd": _sorted("SegmentProd", _normal(4, 2, 3)),
     "SegmentSum": Case(
         op="SegmentSum", inputs={"data": _normal(4, 2), "segment_ids": _bits(0, 0, 1, 3)}
     ),
@@ -634,6 +718,56 @@ CASES: Mapping[str, Case] = {
         op="SparseTensorDenseAdd",
         inputs=_SPARSE | {"b": _normal(4, 3)},
         constants={"a_shape": np.array([4, 3], np.int64)},
+    ),
+    "SparseReorder": Case(
+        op="SparseReorder",
+        inputs={
+            "input_indices": np.array([[2, 0], [0, 2], [1, 9], [0, 1], [1, 0]], np.int64),
+            "input_values": _normal(5),
+        },
+        constants={"input_shape": np.array([3, 2**40], np.int64)},
+        is_static=True,
+    ),
+    "SparseReorder of no entries": Case(
+        op="SparseReorder",
+        inputs={"input_indices": np.zeros([0, 2], np.int64), "input_values": _normal(0)},
+        constants={"input_shape": np.array([3, 4], np.int64)},
+    ),
+    "SparseReduceSum": _sparse_reduced("SparseReduceSum", [1]),
+    "SparseReduceSum of two axes": _sparse_reduced("SparseReduceSum", [0, -1], keep_dims=True),
+    "SparseReduceSum of all axes": _sparse_reduced("SparseReduceSum", [0, 1, 2]),
+    "SparseReduceSum of no axes": _sparse_reduced("SparseReduceSum", []),
+    "SparseReduceMax": _sparse_reduced("SparseReduceMax", [2]),
+    "SparseReduceMax of two axes": _sparse_reduced("SparseReduceMax", [-3, 1], keep_dims=True),
+    "SparseDenseCwiseMul": _sparse_with_dense("SparseDenseCwiseMul", _normal(4, 3)),
+    "SparseDenseCwiseDiv": _sparse_with_dense("SparseDenseCwiseDiv", _normal(1, 3)),
+    # linear algebra
+    "Cholesky": _linear("Cholesky", input=_positive(2, 5)),
+    "MatrixDeterminant": _linear("MatrixDeterminant", input=_normal(3, 4, 4)),
+    "MatrixDeterminant of zero": _linear(
+        "MatrixDeterminant", input=np.array([[0, 1, 2], [0, 4, 4], [0, 7, 9]], np.float32)
+    ),
+    "MatrixDeterminant with exchanges": _linear(
+        "MatrixDeterminant", input=np.array([[0, 1, 2], [4, 0, 4], [1, 7, 0]], np.float32)
+    ),
+    "MatrixInverse": _linear("MatrixInverse", input=_positive(2, 6) + _normal(2, 6, 6)),
+    "MatrixInverse with exchanges": _linear(
+        "MatrixInverse", input=np.array([[0, 1, 0], [0, 0, 2], [4, 0, 0]], np.float32)
+    ),
+    "MatrixInverse adjoint": _linear(
+        "MatrixInverse", input=_positive(1, 3) + _normal(1, 3, 3), adjoint=True
+    ),
+    "MatrixSolve": _linear(
+        "MatrixSolve", matrix=_positive(2, 4) + _normal(2, 4, 4), rhs=_normal(2, 4, 3)
+    ),
+    "MatrixTriangularSolve": _linear(
+        "MatrixTriangularSolve", matrix=_positive(2, 4), rhs=_normal(2, 4, 3)
+    ),
+    "MatrixTriangularSolve of the upper one": _linear(
+        "MatrixTriangularSolve", matrix=_positive(1, 4), rhs=_normal(3, 4, 2), lower=False
+    ),
+    "MatrixTriangularSolve adjoint": _linear(
+        "MatrixTriangularSolve", matrix=_positive(2, 4), rhs=_normal(2, 4, 3), adjoint=True
     ),
     # windows
     "SpaceToDepth": Case(

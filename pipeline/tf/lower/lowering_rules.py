@@ -8,6 +8,7 @@ from pipeline.tf.lower import (
     detection_ops,
     elementwise,
     indices,
+    linear,
     matrices,
     normalization,
     pass_through,
@@ -17,6 +18,7 @@ from pipeline.tf.lower import (
     reductions,
     segments,
     slices,
+    sparse,
     spectra,
     strings,
     whole_numbers,
@@ -30,6 +32,7 @@ RULES: Mapping[str, Lowering] = (
     | detection_ops.RULES
     | elementwise.RULES
     | indices.RULES
+    | linear.RULES
     | matrices.RULES
     | normalization.RULES
     | pass_through.RULES
@@ -39,6 +42,7 @@ RULES: Mapping[str, Lowering] = (
     | reductions.RULES
     | segments.RULES
     | slices.RULES
+    | sparse.RULES
     | spectra.RULES
     | strings.RULES
     | whole_numbers.RULES
