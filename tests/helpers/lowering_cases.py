@@ -174,6 +174,16 @@ def _linear(op: str, **given: Any) -> Case:
     return Case(op=op, inputs=arrays, attributes=rest, is_static=True, error=3e-6)
 
 
+def _counted(values: Array, weights: Array, *, binary_output: bool = False) -> Case:
+    return Case(
+        op="RaggedBincount",
+        inputs={"splits": np.array([0, 3, 3, 6], np.int64), "values": values, "weights": weights},
+        constants={"size": np.int32(5)},
+        attributes={"binary_output": binary_output},
+        is_static=True,
+    )
+
+
 def _patches(size: int, stride: int, rate: int, padding: str, image: Array = _IMAGE) -> Case:
     return Case(
         op="ExtractImagePatches",
@@ -636,6 +646,11 @@ CASES: Mapping[str, Case] = {
         attributes={"OUTPUT_RAGGED_RANK": 2},
         is_static=True,
     ),
+    "RaggedBincount": _counted(_bits(1, 1, 3, 0, 5, 2), np.zeros([0], np.float32)),
+    "RaggedBincount of weights": _counted(_bits(1, 1, 3, 0, 5, 2), _normal(6)),
+    "RaggedBincount as it is or not": _counted(
+        _bits(1, 1, 3, 0, 5, 2), np.zeros([0], np.int32), binary_output=True
+    ),
     # segments
     "UnsortedSegmentSum": Case(
         op="UnsortedSegmentSum",
@@ -732,6 +747,28 @@ CASES: Mapping[str, Case] = {
         op="SparseReorder",
         inputs={"input_indices": np.zeros([0, 2], np.int64), "input_values": _normal(0)},
         constants={"input_shape": np.array([3, 4], np.int64)},
+    ),
+    "SparseBincount": Case(
+        op="SparseBincount",
+        inputs={
+            "indices": np.array([[0, 0], [0, 2], [2, 0]], np.int64),
+            "values": _bits(3, 3, 1),
+            "dense_shape": np.array([3, 4], np.int64),
+            "size": np.int32(4),
+            "weights": _normal(3),
+        },
+        is_static=True,
+    ),
+    "SparseBincount of one axis": Case(
+        op="SparseBincount",
+        inputs={
+            "indices": np.array([[0], [2], [3]], np.int64),
+            "values": _bits(3, 3, 1),
+            "dense_shape": np.array([5], np.int64),
+            "size": np.int32(4),
+            "weights": np.zeros([0], np.int32),
+        },
+        is_static=True,
     ),
     "SparseReduceSum": _sparse_reduced("SparseReduceSum", [1]),
     "SparseReduceSum of two axes": _sparse_reduced("SparseReduceSum", [0, -1], keep_dims=True),

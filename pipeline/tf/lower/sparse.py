@@ -15,6 +15,7 @@ from pipeline.tf.lower.lowering_rule import (
     require_static,
     sort_places,
 )
+from pipeline.tf.lower.ragged import count_numbers
 from pipeline.tf.lower.segments import fill, reduce_segments
 
 
@@ -114,6 +115,24 @@ def _dense_sum(*, a_indices: tf.Tensor, a_values: tf.Tensor, b: tf.Tensor, **_: 
     return b + tf.scatter_nd(tf.cast(a_indices, tf.int32), a_values, tf.shape(b))
 
 
+def _bincount(
+    *,
+    indices: tf.Tensor,
+    values: tf.Tensor,
+    dense_shape: tf.Tensor,
+    size: tf.Tensor,
+    weights: tf.Tensor,
+    binary_output: bool,
+    **_: Any,
+) -> tf.Tensor:
+    """Return (rows, size), or (size) if the sparse tensor has one axis."""
+    (ndim,) = require_sizes(dense_shape, slice(None))
+    rows = tf.cast(indices[:, 0], tf.int32) if ndim > 1 else tf.zeros_like(values, tf.int32)
+    height = tf.cast(dense_shape[0], tf.int32) if ndim > 1 else tf.constant(1)
+    made = count_numbers(rows, height, values, size, weights, is_binary=binary_output)
+    return made if ndim > 1 else tf.squeeze(made, 0)
+
+
 def _with_dense(op: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """Return a rule that combines each entry with the element of a dense tensor in its place."""
 
@@ -132,6 +151,7 @@ def _with_dense(op: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
 
 
 RULES = {
+    "SparseBincount": Lowering(lower=_bincount, becomes="ScatterNd by row and number"),
     "SparseDenseCwiseMul": Lowering(lower=_with_dense(tf.multiply), becomes="Mul with GatherNd"),
     "SparseDenseCwiseDiv": Lowering(lower=_with_dense(tf.divide), becomes="RealDiv by GatherNd"),
     "SparseReduceMax": Lowering(
