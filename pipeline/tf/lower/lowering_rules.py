@@ -19,7 +19,6 @@ from pipeline.tf.lower import (
     segments,
     slices,
     sparse,
-    spectra,
     strings,
     whole_numbers,
     windows,
@@ -43,7 +42,6 @@ RULES: Mapping[str, Lowering] = (
     | segments.RULES
     | slices.RULES
     | sparse.RULES
-    | spectra.RULES
     | strings.RULES
     | whole_numbers.RULES
     | windows.RULES
