@@ -84,7 +84,8 @@ _MIN_MAX = {
     "min": np.array([-1, 0, -0.1, 0], np.float32),
     "max": np.array([1, 6, 3, 0], np.float32),
 }
-_FFT_JS = "its transform of a length that is no power of 2 differs by 1e-4"
+# Complex numbers on both axes, and 0.
+_AXES = np.array([[0, 1, -1, 1j], [-1j, 3 - 4j, -2 + 1e-3j, 0]], np.complex64)
 
 
 def _parts(k: Any, align: str, shape: tuple[int, ...] = (2, 3, 5)) -> Case:
@@ -181,6 +182,21 @@ def _counted(values: Array, weights: Array, *, binary_output: bool = False) -> C
         constants={"size": np.int32(5)},
         attributes={"binary_output": binary_output},
         is_static=True,
+    )
+
+
+def _complex_case(op: str, **given: Any) -> Case:
+    arrays = {key: value for key, value in given.items() if isinstance(value, np.ndarray)}
+    rest = {key: value for key, value in given.items() if key not in arrays}
+    return Case(op=op, inputs=arrays, attributes=rest, is_static=True, error=2e-6)
+
+
+def _spectrum(op: str, array: Array, *lengths: int) -> Case:
+    return Case(
+        op=op,
+        inputs={"input": array},
+        constants={"fft_length": _bits(*lengths)},
+        error=2e-6,
     )
 
 
@@ -304,14 +320,13 @@ CASES: Mapping[str, Case] = {
         op="Select",
         inputs={"condition": np.array([True, False, True]), "t": _normal(3, 2), "e": _normal(3, 2)},
     ),
-    "Conj": Case(op="Conj", inputs={"input": _complex(2, 3)}, not_on_wasm="Complex"),
+    "Conj": Case(op="Conj", inputs={"input": _complex(2, 3)}),
     "ConjugateTranspose": Case(
         op="ConjugateTranspose",
         inputs={"x": _complex(2, 3)},
         constants={"perm": _bits(1, 0)},
-        not_on_wasm="Complex",
     ),
-    "Angle": Case(op="Angle", inputs={"input": _complex(2, 3)}, not_on_wasm="Complex"),
+    "Angle": Case(op="Angle", inputs={"input": _complex(2, 3)}),
     "Cross": Case(op="Cross", inputs={"a": _normal(4, 3), "b": _normal(4, 3)}),
     # another name for the same
     "AccumulateNV2": Case(
@@ -912,29 +927,119 @@ CASES: Mapping[str, Case] = {
         attributes={"merge_repeated": False},
     ),
     # spectra
-    "FFT2D": Case(
-        op="FFT2D", inputs={"input": _complex(2, 4, 8)}, error=2e-6, not_on_wasm="Complex"
+    "FFT": _complex_case("FFT", input=_complex(2, 7)),
+    "FFT of a length that is split": _complex_case("FFT", input=_complex(2, 720)),
+    "IFFT": _complex_case("IFFT", input=_complex(2, 3, 8)),
+    "FFT2D": _complex_case("FFT2D", input=_complex(2, 4, 8)),
+    "FFT2D of open sizes": Case(op="FFT2D", inputs={"input": _complex(2, 4, 6)}, error=2e-6),
+    "IFFT2D": _complex_case("IFFT2D", input=_complex(4, 8)),
+    "FFT3D": _complex_case("FFT3D", input=_complex(2, 4, 2)),
+    "IFFT3D": _complex_case("IFFT3D", input=_complex(2, 3, 4, 2)),
+    "RFFT": _spectrum("RFFT", _normal(2, 9), 9),
+    "RFFT of a longer input": _spectrum("RFFT", _normal(2, 9), 6),
+    "RFFT of a length that is split": _spectrum("RFFT", _normal(2, 1024), 1024),
+    "RFFT2D": _spectrum("RFFT2D", _normal(2, 5, 6), 4, 4),
+    "RFFT3D": _spectrum("RFFT3D", _normal(3, 5, 6), 3, 5, 6),
+    "IRFFT": _spectrum("IRFFT", _complex(2, 5), 8),
+    "IRFFT of an odd length": _spectrum("IRFFT", _complex(2, 5), 9),
+    "IRFFT of a longer input": _spectrum("IRFFT", _complex(2, 9), 7),
+    "IRFFT2D": _spectrum("IRFFT2D", _complex(2, 4, 5), 4, 8),
+    "IRFFT3D": _spectrum("IRFFT3D", _complex(2, 4, 3), 2, 4, 4),
+    # complex numbers
+    **{
+        op: _complex_case(op, x=_complex(2, 3), y=_complex(3))
+        for op in ("AddV2", "Sub", "Mul", "RealDiv", "MulNoNan", "DivNoNan", "Pow")
+    },
+    **{
+        f"{op} of complex numbers": _complex_case(op, x=_complex(2, 3))
+        for op in (
+            "Cos",
+            "Cosh",
+            "Exp",
+            "Log",
+            "Neg",
+            "Reciprocal",
+            "Rsqrt",
+            "Sign",
+            "Sin",
+            "Sinh",
+            "Sqrt",
+            "Square",
+            "Tan",
+            "Tanh",
+            "ZerosLike",
+            "OnesLike",
+        )
+    },
+    "Sqrt of complex numbers on the axes": _complex_case("Sqrt", x=_AXES),
+    "DivNoNan by zero": _complex_case("DivNoNan", x=_complex(2, 1), y=_AXES),
+    "Pow of zero": _complex_case("Pow", x=_AXES, y=np.array(2 + 0j, np.complex64)),
+    "SquaredDifference of complex numbers": _complex_case(
+        "SquaredDifference", x=_complex(2, 3), y=_complex(3)
     ),
-    "IFFT2D": Case(
-        op="IFFT2D", inputs={"input": _complex(4, 8)}, error=2e-6, not_on_wasm="Complex"
+    "ComplexAbs": _complex_case("ComplexAbs", x=_complex(2, 3)),
+    "ComplexAbs of large numbers": _complex_case("ComplexAbs", x=_AXES * np.float32(1e30)),
+    "Equal of complex numbers": _complex_case("Equal", x=_AXES, y=np.array(1j, np.complex64)),
+    "NotEqual of complex numbers": _complex_case("NotEqual", x=_AXES, y=_AXES[::-1]),
+    "Cast to complex numbers": Case(
+        op="Cast", inputs={"x": _normal(2, 3)}, attributes={"DstT": "complex64"}
     ),
-    "FFT3D": Case(
-        op="FFT3D", inputs={"input": _complex(2, 4, 2)}, error=2e-6, not_on_wasm="Complex"
+    "Cast from complex numbers": Case(
+        op="Cast", inputs={"x": _complex(2, 3)}, attributes={"DstT": "float32"}
     ),
-    "IRFFT2D": Case(
-        op="IRFFT2D",
-        inputs={"input": _complex(2, 4, 5)},
-        constants={"fft_length": _bits(4, 8)},
-        is_static=True,
+    "Complex of one real number": Case(
+        op="Complex", inputs={"real": np.float32(2), "imag": _normal(2, 3)}
+    ),
+    "MatMul of complex numbers": _complex_case(
+        "MatMul", a=_complex(3, 2), b=_complex(4, 3), transpose_a=True, transpose_b=True
+    ),
+    "BatchMatMulV2 of complex numbers": _complex_case(
+        "BatchMatMulV2", x=_complex(2, 3, 4), y=_complex(2, 3, 5), adj_x=True
+    ),
+    "Einsum of complex numbers": Case(
+        op="Einsum",
+        inputs={"inputs": [_complex(2, 3, 4), _complex(2, 4)]},
+        attributes={"equation": "bij,bj->bi"},
         error=2e-6,
-        not_on_wasm="Complex",
     ),
-    "RFFT2D": Case(
-        op="RFFT2D",
-        inputs={"input": _normal(2, 5, 6)},
-        constants={"fft_length": _bits(4, 4)},
-        error=2e-6,
-        not_on_wasm="Complex",
+    "Transpose of complex numbers": Case(
+        op="Transpose", inputs={"x": _complex(2, 3, 4)}, constants={"perm": _bits(2, 0, 1)}
+    ),
+    "ConcatV2 of complex numbers": Case(
+        op="ConcatV2",
+        inputs={"values": [_complex(2, 3), _complex(2, 1)]},
+        constants={"axis": np.int32(1)},
+    ),
+    "Split of complex numbers": Case(
+        op="Split",
+        inputs={"value": _complex(2, 6)},
+        constants={"axis": np.int32(1)},
+        attributes={"num_split": 3},
+    ),
+    "PadV2 of complex numbers": Case(
+        op="PadV2",
+        inputs={"input": _complex(2, 3)},
+        constants={
+            "paddings": np.array([[1, 0], [0, 2]], np.int32),
+            "constant_values": np.array(1 - 2j, np.complex64),
+        },
+    ),
+    "StridedSlice of complex numbers": Case(
+        op="StridedSlice",
+        inputs={"input": _complex(3, 4)},
+        constants={"begin": _bits(0, 3), "end": _bits(1, 0), "strides": _bits(1, -2)},
+        attributes={"shrink_axis_mask": 1},
+    ),
+    "Mean of complex numbers": Case(
+        op="Mean", inputs={"input": _complex(3, 4)}, constants={"axis": _bits(1)}
+    ),
+    "GatherV2 of complex numbers": Case(
+        op="GatherV2",
+        inputs={"params": _complex(4, 2), "indices": _bits(3, 0)},
+        constants={"axis": np.int32(0)},
+    ),
+    "SelectV2 of complex numbers": _complex_case(
+        "SelectV2", condition=np.array([True, False]), t=_complex(3, 2), e=_complex(2)
     ),
     # normalization
     "FusedBatchNormV3 that trains": Case(
