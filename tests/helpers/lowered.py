@@ -179,28 +179,44 @@ def _give(tf: Any, case: Case) -> dict[str, Any]:
 
 
 def _fed(case: Case) -> dict[str, Array]:
-    """Return the inputs one by one; those of a list with a number after the name."""
+    """Return the inputs one by one, complex ones in parts; those of a list with a number."""
     fed: dict[str, Array] = {}
     for name, value in case.inputs.items():
         if isinstance(value, list):
             fed |= {f"{name}_{i}": array for i, array in enumerate(value)}
         else:
             fed[name] = np.asarray(value)
-    return fed
+    parts: dict[str, Array] = {}
+    for name, array in fed.items():
+        whole = {name: array}
+        split = {f"{name}_real": np.real(array), f"{name}_imag": np.imag(array)}
+        parts |= split if array.dtype.kind == "c" else whole
+    return parts
 
 
 def _call(tf: Any, case: Case, given: Mapping[str, Any]) -> list[Any]:
     inputs: Json = {}
     for name, value in case.inputs.items():
         if isinstance(value, list):
-            inputs[name] = [given[f"{name}_{i}"] for i in range(len(value))]
+            inputs[name] = [_find(tf, given, f"{name}_{i}") for i in range(len(value))]
         else:
-            inputs[name] = given[name]
+            inputs[name] = _find(tf, given, name)
     constants = {name: tf.constant(value) for name, value in case.constants.items()}
     if case.op == "Select":  # in tf.raw_ops its inputs have other names than in its definition
         inputs = {"condition": inputs["condition"], "x": inputs["t"], "y": inputs["e"]}
     made = getattr(tf.raw_ops, case.op)(**inputs, **constants, **case.attributes)
-    return list(tf.nest.flatten(made))
+    return [part for tensor in tf.nest.flatten(made) for part in _parts(tf, tensor)]
+
+
+def _find(tf: Any, given: Mapping[str, Any], name: str) -> Any:
+    if name in given:
+        return given[name]
+    return tf.complex(given[f"{name}_real"], given[f"{name}_imag"])
+
+
+def _parts(tf: Any, tensor: Any) -> list[Any]:
+    """Return a complex tensor in parts, which all backends can return."""
+    return [tf.math.real(tensor), tf.math.imag(tensor)] if tensor.dtype.is_complex else [tensor]
 
 
 def _dtype(tf: Any, array: Array) -> Any:

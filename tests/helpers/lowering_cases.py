@@ -84,7 +84,8 @@ _MIN_MAX = {
     "min": np.array([-1, 0, -0.1, 0], np.float32),
     "max": np.array([1, 6, 3, 0], np.float32),
 }
-_FFT_JS = "its transform of a length that is no power of 2 differs by 1e-4"
+# Complex numbers on both axes, and 0.
+_AXES = np.array([[0, 1, -1, 1j], [-1j, 3 - 4j, -2 + 1e-3j, 0]], np.complex64)
 
 
 def _parts(k: Any, align: str, shape: tuple[int, ...] = (2, 3, 5)) -> Case:
@@ -118,6 +119,84 @@ def _set_parts(k: Any, shape: tuple[int, ...], align: str) -> Case:
         constants={"k": np.array(k, np.int32)},
         attributes={"align": align},
         is_static=True,
+    )
+
+
+def _unsorted(op: str, data: Array) -> Case:
+    """Return a case of five rows, one left out, in 5 segments of which two are empty."""
+    return Case(
+        op=op,
+        inputs={"data": data, "segment_ids": _bits(2, 0, -1, 2, 3)},
+        constants={"num_segments": np.int32(5)},
+    )
+
+
+def _sorted(op: str, data: Array) -> Case:
+    return Case(op=op, inputs={"data": data, "segment_ids": _bits(0, 0, 1, 3)})
+
+
+def _sparse_reduced(op: str, axes: list[int], *, keep_dims: bool = False) -> Case:
+    places = [[0, 0, 1], [0, 0, 3], [0, 2, 0], [1, 1, 2], [1, 1, 3]]
+    return Case(
+        op=op,
+        inputs={
+            "input_indices": np.array(places, np.int64),
+            "input_values": np.array([2, -1, -0.5, -4, -3], np.float32),
+        },
+        constants={
+            "input_shape": np.array([2, 3, 4], np.int64),
+            "reduction_axes": np.array(axes, np.int32),
+        },
+        attributes={"keep_dims": keep_dims},
+    )
+
+
+def _sparse_with_dense(op: str, dense: Array) -> Case:
+    return Case(
+        op=op,
+        inputs={
+            "sp_indices": _SPARSE["a_indices"],
+            "sp_values": _SPARSE["a_values"],
+            "dense": dense,
+        },
+        constants={"sp_shape": np.array([4, 3], np.int64)},
+    )
+
+
+def _positive(count: int, size: int) -> Array:
+    """Return symmetric matrices whose eigenvalues are positive."""
+    half = _normal(count, size, size)
+    return half @ half.swapaxes(1, 2) + 2 * np.eye(size, dtype=np.float32)
+
+
+def _linear(op: str, **given: Any) -> Case:
+    arrays = {key: value for key, value in given.items() if isinstance(value, np.ndarray)}
+    rest = {key: value for key, value in given.items() if key not in arrays}
+    return Case(op=op, inputs=arrays, attributes=rest, is_static=True, error=3e-6)
+
+
+def _counted(values: Array, weights: Array, *, binary_output: bool = False) -> Case:
+    return Case(
+        op="RaggedBincount",
+        inputs={"splits": np.array([0, 3, 3, 6], np.int64), "values": values, "weights": weights},
+        constants={"size": np.int32(5)},
+        attributes={"binary_output": binary_output},
+        is_static=True,
+    )
+
+
+def _complex_case(op: str, **given: Any) -> Case:
+    arrays = {key: value for key, value in given.items() if isinstance(value, np.ndarray)}
+    rest = {key: value for key, value in given.items() if key not in arrays}
+    return Case(op=op, inputs=arrays, attributes=rest, is_static=True, error=2e-6)
+
+
+def _spectrum(op: str, array: Array, *lengths: int) -> Case:
+    return Case(
+        op=op,
+        inputs={"input": array},
+        constants={"fft_length": _bits(*lengths)},
+        error=2e-6,
     )
 
 
@@ -241,14 +320,13 @@ CASES: Mapping[str, Case] = {
         op="Select",
         inputs={"condition": np.array([True, False, True]), "t": _normal(3, 2), "e": _normal(3, 2)},
     ),
-    "Conj": Case(op="Conj", inputs={"input": _complex(2, 3)}, not_on_wasm="Complex"),
+    "Conj": Case(op="Conj", inputs={"input": _complex(2, 3)}),
     "ConjugateTranspose": Case(
         op="ConjugateTranspose",
         inputs={"x": _complex(2, 3)},
         constants={"perm": _bits(1, 0)},
-        not_on_wasm="Complex",
     ),
-    "Angle": Case(op="Angle", inputs={"input": _complex(2, 3)}, not_on_wasm="Complex"),
+    "Angle": Case(op="Angle", inputs={"input": _complex(2, 3)}),
     "Cross": Case(op="Cross", inputs={"a": _normal(4, 3), "b": _normal(4, 3)}),
     # another name for the same
     "AccumulateNV2": Case(
@@ -583,6 +661,11 @@ CASES: Mapping[str, Case] = {
         attributes={"OUTPUT_RAGGED_RANK": 2},
         is_static=True,
     ),
+    "RaggedBincount": _counted(_bits(1, 1, 3, 0, 5, 2), np.zeros([0], np.float32)),
+    "RaggedBincount of weights": _counted(_bits(1, 1, 3, 0, 5, 2), _normal(6)),
+    "RaggedBincount as it is or not": _counted(
+        _bits(1, 1, 3, 0, 5, 2), np.zeros([0], np.int32), binary_output=True
+    ),
     # segments
     "UnsortedSegmentSum": Case(
         op="UnsortedSegmentSum",
@@ -597,6 +680,37 @@ CASES: Mapping[str, Case] = {
             "num_segments": np.int32(3),
         },
     ),
+    "UnsortedSegmentSum of no rows": Case(
+        op="UnsortedSegmentSum",
+        inputs={"data": _normal(0, 2), "segment_ids": _bits(), "num_segments": np.int32(3)},
+    ),
+    "UnsortedSegmentMax": _unsorted("UnsortedSegmentMax", _normal(5, 2)),
+    "UnsortedSegmentMax of infinite rows": _unsorted(
+        "UnsortedSegmentMax", np.array([-np.inf, 1, 2, -np.inf, -np.inf], np.float32)
+    ),
+    "UnsortedSegmentMax of no rows": Case(
+        op="UnsortedSegmentMax",
+        inputs={"data": _normal(0, 2), "segment_ids": _bits(), "num_segments": np.int32(3)},
+    ),
+    "UnsortedSegmentMax of whole numbers": _unsorted(
+        "UnsortedSegmentMax", _bits(3, -(2**31), 7, 2**31 - 1, -5)
+    ),
+    "UnsortedSegmentMin": _unsorted("UnsortedSegmentMin", _normal(5, 2)),
+    "UnsortedSegmentMin of two axes": Case(
+        op="UnsortedSegmentMin",
+        inputs={
+            "data": _normal(2, 3, 2),
+            "segment_ids": np.array([[0, 1, 1], [0, 3, -2]], np.int32),
+            "num_segments": np.int32(4),
+        },
+    ),
+    "UnsortedSegmentProd": _unsorted("UnsortedSegmentProd", _normal(5, 2)),
+    "SegmentMax": _sorted("SegmentMax", _normal(4, 2)),
+    "SegmentMax of infinite rows": _sorted(
+        "SegmentMax", np.array([-np.inf, -np.inf, -np.inf, 1], np.float32)
+    ),
+    "SegmentMin": _sorted("SegmentMin", _normal(4, 2)),
+    "SegmentProd": _sorted("SegmentProd", _normal(4, 2, 3)),
     "SegmentSum": Case(
         op="SegmentSum", inputs={"data": _normal(4, 2), "segment_ids": _bits(0, 0, 1, 3)}
     ),
@@ -634,6 +748,78 @@ CASES: Mapping[str, Case] = {
         op="SparseTensorDenseAdd",
         inputs=_SPARSE | {"b": _normal(4, 3)},
         constants={"a_shape": np.array([4, 3], np.int64)},
+    ),
+    "SparseReorder": Case(
+        op="SparseReorder",
+        inputs={
+            "input_indices": np.array([[2, 0], [0, 2], [1, 9], [0, 1], [1, 0]], np.int64),
+            "input_values": _normal(5),
+        },
+        constants={"input_shape": np.array([3, 2**40], np.int64)},
+        is_static=True,
+    ),
+    "SparseReorder of no entries": Case(
+        op="SparseReorder",
+        inputs={"input_indices": np.zeros([0, 2], np.int64), "input_values": _normal(0)},
+        constants={"input_shape": np.array([3, 4], np.int64)},
+    ),
+    "SparseBincount": Case(
+        op="SparseBincount",
+        inputs={
+            "indices": np.array([[0, 0], [0, 2], [2, 0]], np.int64),
+            "values": _bits(3, 3, 1),
+            "dense_shape": np.array([3, 4], np.int64),
+            "size": np.int32(4),
+            "weights": _normal(3),
+        },
+        is_static=True,
+    ),
+    "SparseBincount of one axis": Case(
+        op="SparseBincount",
+        inputs={
+            "indices": np.array([[0], [2], [3]], np.int64),
+            "values": _bits(3, 3, 1),
+            "dense_shape": np.array([5], np.int64),
+            "size": np.int32(4),
+            "weights": np.zeros([0], np.int32),
+        },
+        is_static=True,
+    ),
+    "SparseReduceSum": _sparse_reduced("SparseReduceSum", [1]),
+    "SparseReduceSum of two axes": _sparse_reduced("SparseReduceSum", [0, -1], keep_dims=True),
+    "SparseReduceSum of all axes": _sparse_reduced("SparseReduceSum", [0, 1, 2]),
+    "SparseReduceSum of no axes": _sparse_reduced("SparseReduceSum", []),
+    "SparseReduceMax": _sparse_reduced("SparseReduceMax", [2]),
+    "SparseReduceMax of two axes": _sparse_reduced("SparseReduceMax", [-3, 1], keep_dims=True),
+    "SparseDenseCwiseMul": _sparse_with_dense("SparseDenseCwiseMul", _normal(4, 3)),
+    "SparseDenseCwiseDiv": _sparse_with_dense("SparseDenseCwiseDiv", _normal(1, 3)),
+    # linear algebra
+    "Cholesky": _linear("Cholesky", input=_positive(2, 5)),
+    "MatrixDeterminant": _linear("MatrixDeterminant", input=_normal(3, 4, 4)),
+    "MatrixDeterminant of zero": _linear(
+        "MatrixDeterminant", input=np.array([[0, 1, 2], [0, 4, 4], [0, 7, 9]], np.float32)
+    ),
+    "MatrixDeterminant with exchanges": _linear(
+        "MatrixDeterminant", input=np.array([[0, 1, 2], [4, 0, 4], [1, 7, 0]], np.float32)
+    ),
+    "MatrixInverse": _linear("MatrixInverse", input=_positive(2, 6) + _normal(2, 6, 6)),
+    "MatrixInverse with exchanges": _linear(
+        "MatrixInverse", input=np.array([[0, 1, 0], [0, 0, 2], [4, 0, 0]], np.float32)
+    ),
+    "MatrixInverse adjoint": _linear(
+        "MatrixInverse", input=_positive(1, 3) + _normal(1, 3, 3), adjoint=True
+    ),
+    "MatrixSolve": _linear(
+        "MatrixSolve", matrix=_positive(2, 4) + _normal(2, 4, 4), rhs=_normal(2, 4, 3)
+    ),
+    "MatrixTriangularSolve": _linear(
+        "MatrixTriangularSolve", matrix=_positive(2, 4), rhs=_normal(2, 4, 3)
+    ),
+    "MatrixTriangularSolve of the upper one": _linear(
+        "MatrixTriangularSolve", matrix=_positive(1, 4), rhs=_normal(3, 4, 2), lower=False
+    ),
+    "MatrixTriangularSolve adjoint": _linear(
+        "MatrixTriangularSolve", matrix=_positive(2, 4), rhs=_normal(2, 4, 3), adjoint=True
     ),
     # windows
     "SpaceToDepth": Case(
@@ -741,29 +927,119 @@ CASES: Mapping[str, Case] = {
         attributes={"merge_repeated": False},
     ),
     # spectra
-    "FFT2D": Case(
-        op="FFT2D", inputs={"input": _complex(2, 4, 8)}, error=2e-6, not_on_wasm="Complex"
+    "FFT": _complex_case("FFT", input=_complex(2, 7)),
+    "FFT of a length that is split": _complex_case("FFT", input=_complex(2, 720)),
+    "IFFT": _complex_case("IFFT", input=_complex(2, 3, 8)),
+    "FFT2D": _complex_case("FFT2D", input=_complex(2, 4, 8)),
+    "FFT2D of open sizes": Case(op="FFT2D", inputs={"input": _complex(2, 4, 6)}, error=2e-6),
+    "IFFT2D": _complex_case("IFFT2D", input=_complex(4, 8)),
+    "FFT3D": _complex_case("FFT3D", input=_complex(2, 4, 2)),
+    "IFFT3D": _complex_case("IFFT3D", input=_complex(2, 3, 4, 2)),
+    "RFFT": _spectrum("RFFT", _normal(2, 9), 9),
+    "RFFT of a longer input": _spectrum("RFFT", _normal(2, 9), 6),
+    "RFFT of a length that is split": _spectrum("RFFT", _normal(2, 1024), 1024),
+    "RFFT2D": _spectrum("RFFT2D", _normal(2, 5, 6), 4, 4),
+    "RFFT3D": _spectrum("RFFT3D", _normal(3, 5, 6), 3, 5, 6),
+    "IRFFT": _spectrum("IRFFT", _complex(2, 5), 8),
+    "IRFFT of an odd length": _spectrum("IRFFT", _complex(2, 5), 9),
+    "IRFFT of a longer input": _spectrum("IRFFT", _complex(2, 9), 7),
+    "IRFFT2D": _spectrum("IRFFT2D", _complex(2, 4, 5), 4, 8),
+    "IRFFT3D": _spectrum("IRFFT3D", _complex(2, 4, 3), 2, 4, 4),
+    # complex numbers
+    **{
+        op: _complex_case(op, x=_complex(2, 3), y=_complex(3))
+        for op in ("AddV2", "Sub", "Mul", "RealDiv", "MulNoNan", "DivNoNan", "Pow")
+    },
+    **{
+        f"{op} of complex numbers": _complex_case(op, x=_complex(2, 3))
+        for op in (
+            "Cos",
+            "Cosh",
+            "Exp",
+            "Log",
+            "Neg",
+            "Reciprocal",
+            "Rsqrt",
+            "Sign",
+            "Sin",
+            "Sinh",
+            "Sqrt",
+            "Square",
+            "Tan",
+            "Tanh",
+            "ZerosLike",
+            "OnesLike",
+        )
+    },
+    "Sqrt of complex numbers on the axes": _complex_case("Sqrt", x=_AXES),
+    "DivNoNan by zero": _complex_case("DivNoNan", x=_complex(2, 1), y=_AXES),
+    "Pow of zero": _complex_case("Pow", x=_AXES, y=np.array(2 + 0j, np.complex64)),
+    "SquaredDifference of complex numbers": _complex_case(
+        "SquaredDifference", x=_complex(2, 3), y=_complex(3)
     ),
-    "IFFT2D": Case(
-        op="IFFT2D", inputs={"input": _complex(4, 8)}, error=2e-6, not_on_wasm="Complex"
+    "ComplexAbs": _complex_case("ComplexAbs", x=_complex(2, 3)),
+    "ComplexAbs of large numbers": _complex_case("ComplexAbs", x=_AXES * np.float32(1e30)),
+    "Equal of complex numbers": _complex_case("Equal", x=_AXES, y=np.array(1j, np.complex64)),
+    "NotEqual of complex numbers": _complex_case("NotEqual", x=_AXES, y=_AXES[::-1]),
+    "Cast to complex numbers": Case(
+        op="Cast", inputs={"x": _normal(2, 3)}, attributes={"DstT": "complex64"}
     ),
-    "FFT3D": Case(
-        op="FFT3D", inputs={"input": _complex(2, 4, 2)}, error=2e-6, not_on_wasm="Complex"
+    "Cast from complex numbers": Case(
+        op="Cast", inputs={"x": _complex(2, 3)}, attributes={"DstT": "float32"}
     ),
-    "IRFFT2D": Case(
-        op="IRFFT2D",
-        inputs={"input": _complex(2, 4, 5)},
-        constants={"fft_length": _bits(4, 8)},
-        is_static=True,
+    "Complex of one real number": Case(
+        op="Complex", inputs={"real": np.float32(2), "imag": _normal(2, 3)}
+    ),
+    "MatMul of complex numbers": _complex_case(
+        "MatMul", a=_complex(3, 2), b=_complex(4, 3), transpose_a=True, transpose_b=True
+    ),
+    "BatchMatMulV2 of complex numbers": _complex_case(
+        "BatchMatMulV2", x=_complex(2, 3, 4), y=_complex(2, 3, 5), adj_x=True
+    ),
+    "Einsum of complex numbers": Case(
+        op="Einsum",
+        inputs={"inputs": [_complex(2, 3, 4), _complex(2, 4)]},
+        attributes={"equation": "bij,bj->bi"},
         error=2e-6,
-        not_on_wasm="Complex",
     ),
-    "RFFT2D": Case(
-        op="RFFT2D",
-        inputs={"input": _normal(2, 5, 6)},
-        constants={"fft_length": _bits(4, 4)},
-        error=2e-6,
-        not_on_wasm="Complex",
+    "Transpose of complex numbers": Case(
+        op="Transpose", inputs={"x": _complex(2, 3, 4)}, constants={"perm": _bits(2, 0, 1)}
+    ),
+    "ConcatV2 of complex numbers": Case(
+        op="ConcatV2",
+        inputs={"values": [_complex(2, 3), _complex(2, 1)]},
+        constants={"axis": np.int32(1)},
+    ),
+    "Split of complex numbers": Case(
+        op="Split",
+        inputs={"value": _complex(2, 6)},
+        constants={"axis": np.int32(1)},
+        attributes={"num_split": 3},
+    ),
+    "PadV2 of complex numbers": Case(
+        op="PadV2",
+        inputs={"input": _complex(2, 3)},
+        constants={
+            "paddings": np.array([[1, 0], [0, 2]], np.int32),
+            "constant_values": np.array(1 - 2j, np.complex64),
+        },
+    ),
+    "StridedSlice of complex numbers": Case(
+        op="StridedSlice",
+        inputs={"input": _complex(3, 4)},
+        constants={"begin": _bits(0, 3), "end": _bits(1, 0), "strides": _bits(1, -2)},
+        attributes={"shrink_axis_mask": 1},
+    ),
+    "Mean of complex numbers": Case(
+        op="Mean", inputs={"input": _complex(3, 4)}, constants={"axis": _bits(1)}
+    ),
+    "GatherV2 of complex numbers": Case(
+        op="GatherV2",
+        inputs={"params": _complex(4, 2), "indices": _bits(3, 0)},
+        constants={"axis": np.int32(0)},
+    ),
+    "SelectV2 of complex numbers": _complex_case(
+        "SelectV2", condition=np.array([True, False]), t=_complex(3, 2), e=_complex(2)
     ),
     # normalization
     "FusedBatchNormV3 that trains": Case(

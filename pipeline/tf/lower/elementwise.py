@@ -76,20 +76,11 @@ def _select(*, condition: tf.Tensor, t: tf.Tensor, e: tf.Tensor, **_: Any) -> tf
 
 
 def _conj(*, input: tf.Tensor, **_: Any) -> tf.Tensor:
-    if not input.dtype.is_complex:
-        return tf.identity(input)
-    return tf.complex(tf.math.real(input), -tf.math.imag(input))
+    return tf.identity(input)
 
 
 def _conjugate_transpose(*, x: tf.Tensor, perm: tf.Tensor, **_: Any) -> tf.Tensor:
-    if not x.dtype.is_complex:
-        return tf.transpose(x, perm)
-    real, imag = tf.math.real(x), tf.math.imag(x)
-    return tf.complex(tf.transpose(real, perm), -tf.transpose(imag, perm))
-
-
-def _angle(*, input: tf.Tensor, **_: Any) -> tf.Tensor:
-    return tf.math.atan2(tf.math.imag(input), tf.math.real(input))
+    return tf.transpose(x, perm)
 
 
 def _cross(*, a: tf.Tensor, b: tf.Tensor, **_: Any) -> tf.Tensor:
@@ -100,13 +91,10 @@ def _cross(*, a: tf.Tensor, b: tf.Tensor, **_: Any) -> tf.Tensor:
 
 
 RULES = {
-    "Angle": Lowering(lower=_angle, becomes="Atan2 of Imag and Real"),
     "ApproximateEqual": Lowering(lower=_approximate_equal, becomes="Less of a difference"),
     "Bucketize": Lowering(lower=_bucketize, becomes="a count of the boundaries not above"),
-    "Conj": Lowering(lower=_conj, becomes="Complex of Real and the negative of Imag"),
-    "ConjugateTranspose": Lowering(
-        lower=_conjugate_transpose, becomes="Transpose of its real and imaginary part"
-    ),
+    "Conj": Lowering(lower=_conj, becomes="the real number that it is of"),
+    "ConjugateTranspose": Lowering(lower=_conjugate_transpose, becomes="Transpose"),
     "Cross": Lowering(lower=_cross, becomes="a difference of products"),
     "Erfc": Lowering(lower=_erfc, becomes="1 - Erf"),
     "Inv": Lowering(lower=_inv, becomes="Reciprocal"),

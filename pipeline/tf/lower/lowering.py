@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
+from pipeline.tf.lower.complex_numbers import pair_complex
 from pipeline.tf.lower.lowering_body import Body, Replacement, read_bodies, replace_nodes, trace
 from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded
 from pipeline.tf.lower.lowering_rules import RULES
@@ -37,9 +38,11 @@ def lower_graph(graph_def: GraphDef, *, keep: Collection[str]) -> tuple[GraphDef
         The graph, and a sentence for each kind of change with its number; the same graph and an
         empty list without changes. All nodes keep their names.
     """
-    lowered = graph_def
-    reasons: Counter[str] = Counter()
-    ops = {node.op for node in all_nodes(graph_def)}
+    lowered = GraphDef()
+    lowered.CopyFrom(graph_def)
+    reasons = pair_complex(lowered, keep=keep, needed=_needed(graph_def, keep))
+    lowered = lowered if reasons else graph_def
+    ops = {node.op for node in all_nodes(lowered)}
     left = _OPTIONALS if ops & _READS_OPTIONALS else set()
     settled: set[_Place] = set()
     for _ in range(_NUM_ROUNDS):

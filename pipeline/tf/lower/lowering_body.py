@@ -78,11 +78,10 @@ def trace(op: tf.Operation, node: NodeDef, rule: Rule) -> Replacement:
     inputs: dict[str, str] = {}
     with tf.Graph().as_default():
         given = [
-            _give(tensor, reference, inputs)
+            give(tensor, reference, inputs)
             for tensor, reference in zip(op.inputs, references, strict=True)
         ]
-        attributes = {attr.name: op.get_attr(attr.name) for attr in op.op_def.attr}
-        made = rule(**_name_inputs(op, given), **attributes)
+        made = rule(**name_inputs(op, given), **read_attributes(op))
     outputs = list(made) if isinstance(made, list | tuple) else [made]
     return Replacement(outputs=outputs, inputs=inputs)
 
@@ -214,7 +213,8 @@ def _read_function(function: FunctionDef) -> Body | None:
     )
 
 
-def _give(tensor: tf.Tensor, reference: str, inputs: dict[str, str]) -> tf.Tensor:
+def give(tensor: tf.Tensor, reference: str, inputs: dict[str, str]) -> tf.Tensor:
+    """Return an input in the graph of a rule: a constant, or a placeholder listed in `inputs`."""
     value = find_value(tensor)
     if value is not None:
         return tf.constant(value, tensor.dtype, tensor.shape)
@@ -223,7 +223,12 @@ def _give(tensor: tf.Tensor, reference: str, inputs: dict[str, str]) -> tf.Tenso
     return placeholder
 
 
-def _name_inputs(op: tf.Operation, given: Sequence[tf.Tensor]) -> dict[str, Any]:
+def read_attributes(op: tf.Operation) -> dict[str, Any]:
+    """Return an op's attributes by name."""
+    return {attr.name: op.get_attr(attr.name) for attr in op.op_def.attr}
+
+
+def name_inputs(op: tf.Operation, given: Sequence[Any]) -> dict[str, Any]:
     """Return an op's inputs by name; a list of tensors for an input that is a list."""
     rest = list(given)
     named: dict[str, Any] = {}

@@ -124,3 +124,11 @@ def gather_rows(params: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Te
     rest = tf.ones([tf.rank(indices) - batch_dims], tf.int32)
     starts = tf.reshape(tf.range(number) * size, tf.concat([batches, rest], 0))
     return tf.gather(flat, tf.cast(indices, tf.int32) + starts)
+
+
+def sort_places(numbers: tf.Tensor) -> tf.Tensor:
+    """Return the indices that sort a vector of int32; of equal numbers the first comes first.
+
+    It has at least one number: TensorFlow.js returns an index for the order of none.
+    """
+    return tf.math.top_k(-1 - numbers, tf.size(numbers))[1]

@@ -8,6 +8,7 @@ from pipeline.tf.lower import (
     detection_ops,
     elementwise,
     indices,
+    linear,
     matrices,
     normalization,
     pass_through,
@@ -17,7 +18,7 @@ from pipeline.tf.lower import (
     reductions,
     segments,
     slices,
-    spectra,
+    sparse,
     strings,
     whole_numbers,
     windows,
@@ -30,6 +31,7 @@ RULES: Mapping[str, Lowering] = (
     | detection_ops.RULES
     | elementwise.RULES
     | indices.RULES
+    | linear.RULES
     | matrices.RULES
     | normalization.RULES
     | pass_through.RULES
@@ -39,7 +41,7 @@ RULES: Mapping[str, Lowering] = (
     | reductions.RULES
     | segments.RULES
     | slices.RULES
-    | spectra.RULES
+    | sparse.RULES
     | strings.RULES
     | whole_numbers.RULES
     | windows.RULES

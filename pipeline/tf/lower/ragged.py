@@ -82,6 +82,42 @@ def _gather(
     return [*taken, tf.gather(params_dense_values, wanted)]
 
 
+def _bincount(
+    *,
+    splits: tf.Tensor,
+    values: tf.Tensor,
+    size: tf.Tensor,
+    weights: tf.Tensor,
+    binary_output: bool,
+    **_: Any,
+) -> tf.Tensor:
+    """Return (rows, size): how often each row has each number, or the sum of its weights."""
+    rows, _ = _locate(tf.cast(splits, tf.int32))
+    height = tf.shape(splits)[0] - 1
+    return count_numbers(rows, height, values, size, weights, is_binary=binary_output)
+
+
+def count_numbers(
+    rows: tf.Tensor,
+    height: tf.Tensor,
+    values: tf.Tensor,
+    size: tf.Tensor,
+    weights: tf.Tensor,
+    *,
+    is_binary: bool,
+) -> tf.Tensor:
+    """Return (height, size): counts of numbers below a size, weighed, by row."""
+    if weights.shape.num_elements() is None:
+        raise NotLowered("whether it has weights is not known")
+    width = tf.cast(size, tf.int32)
+    number = tf.minimum(tf.cast(values, tf.int32), width)  # the others go into one more column
+    is_weighed = weights.shape.num_elements() != 0 and not is_binary
+    each = weights if is_weighed else tf.ones_like(number, weights.dtype)
+    shape = tf.stack([height, width + 1])
+    counts = tf.scatter_nd(tf.stack([rows, number], 1), each, shape)[:, :width]
+    return tf.minimum(counts, tf.ones([], counts.dtype)) if is_binary else counts
+
+
 def _read_partitions(types: Sequence[bytes], tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Return the splits of each ragged axis, from any form of row partition."""
     if types[0] == _ROW_SPLITS and set(types) == {_ROW_SPLITS}:
@@ -137,6 +173,7 @@ def _locate(splits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 _NOT_MAPPED = "TensorFlow.js 4 has a kernel for it, but does not know the op"
 
 RULES = {
+    "RaggedBincount": Lowering(lower=_bincount, becomes="ScatterNd by row and number"),
     "RaggedGather": Lowering(lower=_gather, becomes="GatherV2", why=_NOT_MAPPED),
     "RaggedRange": Lowering(lower=_range, becomes="Range of all rows", why=_NOT_MAPPED),
     "RaggedTensorToTensor": Lowering(

@@ -1,0 +1,317 @@
+"""Complex numbers: replaces them by pairs of real tensors in a graph and its functions.
+
+The inputs and outputs of the model stay complex. Within, each complex tensor becomes one real
+tensor whose last axis has both parts; where an op reads the parts that another op has just put
+together, it reads them directly.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+from pipeline.errors import ConversionError
+from pipeline.tf.lower.complex_rules import BOTH_PARTS, PASSED_ON, RULES
+from pipeline.tf.lower.lowering_body import (
+    Body,
+    Replacement,
+    give,
+    name_inputs,
+    read_attributes,
+    read_bodies,
+    replace_nodes,
+)
+from pipeline.tf.lower.lowering_rule import Lowering, NotLowered
+from pipeline.tf.lower.lowering_values import find_value
+from pipeline.tf.lower.pairs import WHY, Pair, join, split
+
+_PARTS: Mapping[int, int] = {
+    tf.complex64.as_datatype_enum: tf.float32.as_datatype_enum,
+    tf.complex128.as_datatype_enum: tf.float64.as_datatype_enum,
+}
+_INPUTS = {"Placeholder", "PlaceholderWithDefault"}
+_BY_PARTS = Lowering(lower=split, becomes="one of each part", why=WHY)
+_AXIS_OF_PARTS = -1
+_NUM_PARTS = 2
+
+
+def pair_complex(
+    graph_def: GraphDef, *, keep: Collection[str], needed: Collection[str]
+) -> Counter[str]:
+    """Replace complex numbers in place.
+
+    Args:
+        graph_def: A frozen graph and its function library.
+        keep: Names of the nodes that are its inputs and results, which stay complex.
+        needed: Names of the nodes that its results need; others are removed if they are complex.
+
+    Returns:
+        A sentence for each kind of change, with its number.
+
+    Raises:
+        ConversionError: An op of complex numbers has no rule.
+    """
+    reasons: Counter[str] = Counter()
+    bodies = list(read_bodies(graph_def, _may_be_complex))
+    found = [op for body in bodies for op in body.graph.get_operations() if _is_complex_op(op)]
+    if all(_is_at_end(op, keep) for op in found):
+        return reasons
+    for body in bodies:
+        ops = {op.name: op for op in body.graph.get_operations() if _is_complex_op(op)}
+        if not body.is_function:
+            _remove(body, [name for name in ops if name not in needed])
+        replacements = {}
+        for node in body.nodes:
+            if node.name in ops and node.op not in PASSED_ON | _INPUTS:
+                replacements[node.name] = _trace(ops[node.name], node, reasons)
+        replace_nodes(body, replacements)
+        if not body.is_function:
+            _keep_ends(body, ops, keep)
+        _join_directly(body)
+    _retype(graph_def, {body.name for body in bodies})
+    return reasons
+
+
+def _may_be_complex(node: NodeDef) -> bool:
+    types = [t for attr in node.attr.values() for t in (attr.type, *attr.list.type)]
+    return node.op in RULES or any(dtype in _PARTS for dtype in types)
+
+
+def _is_complex_op(op: tf.Operation) -> bool:
+    return any(tensor.dtype.is_complex for tensor in (*op.inputs, *op.outputs))
+
+
+def _is_at_end(op: tf.Operation, keep: Collection[str]) -> bool:
+    """Return whether an op is a complex input or output, or next to one."""
+    if op.type in {"Real", "Imag"}:
+        return op.inputs[0].op.type in _INPUTS
+    is_output = op.type == "Complex" and op.name in keep and not op.outputs[0].consumers()
+    return is_output or op.type in _INPUTS
+
+
+def _remove(body: Body, names: Collection[str]) -> None:
+    kept = [node for node in body.nodes if node.name not in set(names)]
+    copies = [NodeDef.FromString(node.SerializeToString()) for node in kept]
+    del body.nodes[:]
+    body.nodes.extend(copies)
+
+
+def _trace(op: tf.Operation, node: NodeDef, reasons: Counter[str]) -> Replacement:
+    """Return the subgraph of an op, with a pair joined for each complex tensor."""
+    references = [name for name in node.input if not name.startswith("^")]
+    inputs: dict[str, str] = {}
+    with tf.Graph().as_default():
+        given = [
+            _give(tensor, reference, inputs)
+            for tensor, reference in zip(op.inputs, references, strict=True)
+        ]
+        try:
+            made = _apply(op, given)
+        except NotLowered as reason:
+            raise ConversionError(
+                f"complex numbers in {op.type} ('{op.name}') have no real form: {reason}"
+            ) from None
+        outputs = [_finish(*each) for each in zip(made, op.outputs, strict=True)]
+    reasons[RULES.get(op.type, _BY_PARTS).describe(op.type)] += 1
+    return Replacement(outputs=outputs, inputs=inputs)
+
+
+def _give(tensor: tf.Tensor, reference: str, inputs: dict[str, str]) -> Any:
+    if not tensor.dtype.is_complex:
+        return give(tensor, reference, inputs)
+    real = tensor.dtype.real_dtype
+    value = find_value(tensor)
+    if value is not None:
+        return Pair(tf.constant(value.real, real), tf.constant(value.imag, real))
+    shape = tensor.shape.concatenate(_NUM_PARTS) if tensor.shape.rank is not None else None
+    placeholder = tf.compat.v1.placeholder(real, shape, name="input")
+    inputs[placeholder.op.name] = reference
+    return split(placeholder)
+
+
+def _apply(op: tf.Operation, given: list[Any]) -> list[Any]:
+    """Return what an op makes: a pair for each complex tensor."""
+    if op.type in RULES:
+        made = RULES[op.type].lower(**name_inputs(op, given), **read_attributes(op))
+        return [made] if isinstance(made, Pair | tf.Tensor) else list(made)
+    if op.type not in BOTH_PARTS:
+        raise NotLowered("there is no rule for it")
+    halves = [
+        _copy(op, [each[part] if isinstance(each, Pair) else each for each in given])
+        for part in range(_NUM_PARTS)
+    ]
+    return [
+        Pair(*parts) if tensor.dtype.is_complex else parts[0]
+        for *parts, tensor in zip(*halves, op.outputs, strict=True)
+    ]
+
+
+def _copy(op: tf.Operation, inputs: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Return the results of the same op of one part."""
+    node = NodeDef()
+    node.CopyFrom(op.node_def)
+    node.name = "part"
+    node.input[:] = [f"input_{i}" for i in range(len(inputs))]
+    node.device = ""
+    _retype_node(node)
+    graph_def = GraphDef(node=[node])
+    graph_def.versions.producer = tf.version.GRAPH_DEF_VERSION
+    made: list[tf.Tensor] = tf.import_graph_def(
+        graph_def,
+        input_map={f"input_{i}:0": tensor for i, tensor in enumerate(inputs)},
+        return_elements=[f"part:{i}" for i in range(len(op.outputs))],
+        name=op.type,
+    )
+    return made
+
+
+def _finish(made: Any, wanted: tf.Tensor) -> tf.Tensor:
+    if not isinstance(made, Pair):
+        return made
+    real = wanted.dtype.real_dtype
+    return join(Pair(*(part if part.dtype == real else tf.cast(part, real) for part in made)))
+
+
+def _retype_node(node: NodeDef) -> None:
+    """Put the dtype of the parts in place of complex ones."""
+    node.attr.pop("_output_shapes", None)
+    node.attr.pop("_class", None)
+    shaped = "output_shapes" if "output_shapes" in node.attr else None
+    if shaped:
+        types = node.attr["Tout" if "Tout" in node.attr else "T"].list.type
+        for dtype, shape in zip(types, node.attr[shaped].list.shape, strict=False):
+            if dtype in _PARTS and not shape.unknown_rank:
+                shape.dim.add(size=_NUM_PARTS)
+    for attr in node.attr.values():
+        if attr.type in _PARTS:
+            attr.type = _PARTS[attr.type]
+        if attr.HasField("list"):
+            attr.list.type[:] = [_PARTS.get(dtype, dtype) for dtype in attr.list.type]
+
+
+def _keep_ends(body: Body, ops: Mapping[str, tf.Operation], keep: Collection[str]) -> None:
+    """Split complex inputs into pairs, and make complex numbers of pairs for outputs."""
+    names = {node.name for node in body.nodes}
+    renamed: dict[str, str] = {}
+    added: list[NodeDef] = []
+    for name, op in ops.items():
+        if name not in names:
+            continue
+        joined = f"{name}/pair"
+        if op.type in _INPUTS:
+            added += _split_input(name, joined, op.outputs[0].dtype)
+        elif name in keep and op.outputs and op.outputs[0].dtype.is_complex:
+            if len(op.outputs) > 1:
+                raise ConversionError(f"'{name}' has several complex outputs")
+            added += _join_output(name, joined, op.outputs[0].dtype)
+        else:
+            continue
+        renamed[name] = joined
+    for node in body.nodes:
+        if node.name in renamed and node.op not in _INPUTS:
+            node.name = renamed[node.name]
+        for i, reference in enumerate(node.input):
+            node.input[i] = renamed.get(reference.removesuffix(":0"), reference)
+    body.nodes.extend(added)
+
+
+def _split_input(name: str, joined: str, dtype: tf.DType) -> list[NodeDef]:
+    parts = []
+    for op in ("Real", "Imag"):
+        part = NodeDef(name=f"{joined}/{op}", op=op, input=[name])
+        part.attr["T"].type = dtype.as_datatype_enum
+        part.attr["Tout"].type = dtype.real_dtype.as_datatype_enum
+        parts.append(part)
+    pack = NodeDef(name=joined, op="Pack", input=[part.name for part in parts])
+    pack.attr["T"].type = dtype.real_dtype.as_datatype_enum
+    pack.attr["N"].i = _NUM_PARTS
+    pack.attr["axis"].i = _AXIS_OF_PARTS
+    return [*parts, pack]
+
+
+def _join_output(name: str, joined: str, dtype: tf.DType) -> list[NodeDef]:
+    unpack = NodeDef(name=f"{name}/parts", op="Unpack", input=[joined])
+    unpack.attr["T"].type = dtype.real_dtype.as_datatype_enum
+    unpack.attr["num"].i = _NUM_PARTS
+    unpack.attr["axis"].i = _AXIS_OF_PARTS
+    whole = NodeDef(name=name, op="Complex", input=[unpack.name, f"{unpack.name}:1"])
+    whole.attr["T"].type = dtype.real_dtype.as_datatype_enum
+    whole.attr["Tout"].type = dtype.as_datatype_enum
+    return [unpack, whole]
+
+
+def _join_directly(body: Body) -> None:
+    """Let readers of an Unpack read what the Pack before it joins; remove what nobody reads."""
+    nodes = {node.name: node for node in body.nodes}
+    direct: dict[str, str] = {}
+    for node in body.nodes:
+        if node.op != "Unpack" or not _is_of_parts(node):
+            continue
+        pack = nodes.get(node.input[0].partition(":")[0])
+        if pack is not None and pack.op == "Pack" and _is_of_parts(pack):
+            for i in range(_NUM_PARTS):
+                direct[_refer(node.name, i, body)] = pack.input[i]
+    for node in body.nodes:
+        for i, reference in enumerate(node.input):
+            node.input[i] = _follow(reference, direct)
+    for key, reference in body.returns.items():
+        body.returns[key] = _follow(reference, direct)
+    _remove(body, list(_unread(body)))
+
+
+def _is_of_parts(node: NodeDef) -> bool:
+    number = "N" if node.op == "Pack" else "num"
+    # To read an attribute that is not there would make it.
+    axis = node.attr["axis"].i if "axis" in node.attr else 0
+    return bool(axis == _AXIS_OF_PARTS and node.attr[number].i == _NUM_PARTS)
+
+
+def _refer(name: str, index: int, body: Body) -> str:
+    if body.is_function:
+        return f"{name}:output:{index}"
+    return f"{name}:{index}" if index else name
+
+
+def _follow(reference: str, direct: Mapping[str, str]) -> str:
+    while reference in direct:
+        reference = direct[reference]
+    return reference
+
+
+def _unread(body: Body) -> Iterator[str]:
+    """Yield the names of nodes that join or take apart, and that nobody reads any more."""
+    read = Counter(
+        reference.removeprefix("^").partition(":")[0]
+        for reference in (*(r for node in body.nodes for r in node.input), *body.returns.values())
+    )
+    nodes = {node.name: node for node in body.nodes}
+    waiting = [
+        name
+        for name, node in nodes.items()
+        if node.op in ("Unpack", "Pack") and _is_of_parts(node) and not read[name]
+    ]
+    while waiting:
+        name = waiting.pop()
+        yield name
+        for reference in nodes[name].input:
+            source = reference.partition(":")[0]
+            read[source] -= 1
+            is_ours = source in nodes and nodes[source].op in ("Unpack", "Pack")
+            if is_ours and _is_of_parts(nodes[source]) and not read[source]:
+                waiting.append(source)
+
+
+def _retype(graph_def: GraphDef, names: Collection[str]) -> None:
+    """Give arguments of functions, and ops of control flow, the dtype of the parts."""
+    for function in graph_def.library.function:
+        for arg in (*function.signature.input_arg, *function.signature.output_arg):
+            arg.type = _PARTS.get(arg.type, arg.type)
+        for attributes in function.arg_attr.values():
+            attributes.attr.pop("_output_shapes", None)
+    for nodes in (graph_def.node, *(f.node_def for f in graph_def.library.function)):
+        for node in nodes:
+            if node.op in PASSED_ON:
+                _retype_node(node)

@@ -1,0 +1,164 @@
+"""Lowerings of sparse tensors: indices (entries, axes), values (entries) and a shape (axes).
+
+TensorFlow has the indices as int64, TensorFlow.js as int32.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from pipeline.tf.lower.lowering_rule import (
+    Lowering,
+    least_of,
+    require_sizes,
+    require_static,
+    sort_places,
+)
+from pipeline.tf.lower.ragged import count_numbers
+from pipeline.tf.lower.segments import fill, reduce_segments
+
+
+def _reorder(
+    *, input_indices: tf.Tensor, input_values: tf.Tensor, input_shape: tf.Tensor, **_: Any
+) -> list[tf.Tensor]:
+    """Sort entries by one axis after the other, the last axis first."""
+    (ndim,) = require_sizes(input_shape, slice(None))
+    # One more entry, which comes last, so that there is one to gather from.
+    indices = fill(tf.cast(input_indices, tf.int32), tf.int32.max)
+    order = tf.range(tf.shape(indices)[0])
+    for axis in reversed(range(ndim)):
+        order = tf.gather(order, sort_places(tf.gather(indices[:, axis], order)))
+    values = fill(input_values, tf.zeros([], input_values.dtype))
+    return [
+        tf.cast(tf.gather(indices, order)[:-1], input_indices.dtype),
+        tf.gather(values, order)[:-1],
+    ]
+
+
+def _reduce_sum(
+    *,
+    input_indices: tf.Tensor,
+    input_values: tf.Tensor,
+    input_shape: tf.Tensor,
+    reduction_axes: tf.Tensor,
+    keep_dims: bool,
+    **_: Any,
+) -> tf.Tensor:
+    flat, outer, shape = _group(input_indices, input_shape, reduction_axes, keep_dims)
+    count = tf.reduce_prod(tf.concat([[1], outer], 0))
+    sums = tf.scatter_nd(tf.expand_dims(flat, 1), input_values, tf.reshape(count, [1]))
+    return tf.reshape(sums, shape)
+
+
+def _reduce_max(
+    *,
+    input_indices: tf.Tensor,
+    input_values: tf.Tensor,
+    input_shape: tf.Tensor,
+    reduction_axes: tf.Tensor,
+    keep_dims: bool,
+    **_: Any,
+) -> tf.Tensor:
+    """Take the greatest entry of each group, and 0 without entries."""
+    flat, outer, shape = _group(input_indices, input_shape, reduction_axes, keep_dims)
+    count = tf.reduce_prod(tf.concat([[1], outer], 0))
+    lengths = tf.scatter_nd(tf.expand_dims(flat, 1), tf.ones_like(flat), tf.reshape(count, [1]))
+    dtype = input_values.dtype
+    filled = fill(input_values, tf.constant(least_of(dtype), dtype))
+    order = sort_places(tf.concat([flat, tf.reshape(count, [1])], 0))
+    found = reduce_segments(tf.gather(filled, order), lengths, tf.reduce_max)
+    return tf.reshape(tf.where(tf.equal(lengths, 0), tf.zeros([], dtype), found), shape)
+
+
+def _group(
+    indices: tf.Tensor,
+    shape: tf.Tensor,
+    axes: tf.Tensor,
+    keep_dims: bool,  # noqa: FBT001  # as the op has it
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return each entry's group, the sizes of the axes that stay, and the shape of the result."""
+    (ndim,) = require_sizes(shape, slice(None))
+    reduced = {int(axis) % ndim for axis in require_static(axes, "axes").reshape(-1)}
+    kept = [axis for axis in range(ndim) if axis not in reduced]
+    sizes = tf.cast(shape, tf.int32)
+    outer = tf.gather(sizes, kept) if kept else tf.zeros([0], tf.int32)
+    flat = tf.zeros(tf.shape(indices)[:1], tf.int32)
+    for axis in kept:
+        flat = flat * sizes[axis] + tf.cast(indices[:, axis], tf.int32)
+    if not keep_dims:
+        return flat, outer, outer
+    full = tf.stack([sizes[axis] if axis in kept else 1 for axis in range(ndim)])
+    return flat, outer, full
+
+
+def _dense_product(
+    *,
+    a_indices: tf.Tensor,
+    a_values: tf.Tensor,
+    a_shape: tf.Tensor,
+    b: tf.Tensor,
+    adjoint_a: bool,
+    adjoint_b: bool,
+    **_: Any,
+) -> tf.Tensor:
+    """Sum, for each row, the rows of b that its entries name, times the entries."""
+    row, column = (1, 0) if adjoint_a else (0, 1)
+    matrix = tf.transpose(b) if adjoint_b else b
+    indices = tf.cast(a_indices, tf.int32)
+    products = tf.expand_dims(a_values, 1) * tf.gather(matrix, indices[:, column])
+    shape = tf.stack([tf.cast(a_shape[row], tf.int32), tf.shape(matrix)[1]])
+    return tf.scatter_nd(indices[:, row : row + 1], products, shape)
+
+
+def _dense_sum(*, a_indices: tf.Tensor, a_values: tf.Tensor, b: tf.Tensor, **_: Any) -> tf.Tensor:
+    return b + tf.scatter_nd(tf.cast(a_indices, tf.int32), a_values, tf.shape(b))
+
+
+def _bincount(
+    *,
+    indices: tf.Tensor,
+    values: tf.Tensor,
+    dense_shape: tf.Tensor,
+    size: tf.Tensor,
+    weights: tf.Tensor,
+    binary_output: bool,
+    **_: Any,
+) -> tf.Tensor:
+    """Return (rows, size), or (size) if the sparse tensor has one axis."""
+    (ndim,) = require_sizes(dense_shape, slice(None))
+    rows = tf.cast(indices[:, 0], tf.int32) if ndim > 1 else tf.zeros_like(values, tf.int32)
+    height = tf.cast(dense_shape[0], tf.int32) if ndim > 1 else tf.constant(1)
+    made = count_numbers(rows, height, values, size, weights, is_binary=binary_output)
+    return made if ndim > 1 else tf.squeeze(made, 0)
+
+
+def _with_dense(op: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """Return a rule that combines each entry with the element of a dense tensor in its place."""
+
+    def lower(
+        *,
+        sp_indices: tf.Tensor,
+        sp_values: tf.Tensor,
+        sp_shape: tf.Tensor,
+        dense: tf.Tensor,
+        **_: Any,
+    ) -> tf.Tensor:
+        wide = tf.broadcast_to(dense, tf.cast(sp_shape, tf.int32))
+        return op(sp_values, tf.gather_nd(wide, tf.cast(sp_indices, tf.int32)))
+
+    return lower
+
+
+RULES = {
+    "SparseBincount": Lowering(lower=_bincount, becomes="ScatterNd by row and number"),
+    "SparseDenseCwiseMul": Lowering(lower=_with_dense(tf.multiply), becomes="Mul with GatherNd"),
+    "SparseDenseCwiseDiv": Lowering(lower=_with_dense(tf.divide), becomes="RealDiv by GatherNd"),
+    "SparseReduceMax": Lowering(
+        lower=_reduce_max, becomes="a reduction of each group side by side", is_final=True
+    ),
+    "SparseReduceSum": Lowering(lower=_reduce_sum, becomes="ScatterNd by the axes that stay"),
+    "SparseReorder": Lowering(lower=_reorder, becomes="GatherV2 in the order of TopKV2"),
+    "SparseTensorDenseAdd": Lowering(lower=_dense_sum, becomes="a sum with ScatterNd"),
+    "SparseTensorDenseMatMul": Lowering(lower=_dense_product, becomes="ScatterNd of products"),
+}
