@@ -221,6 +221,13 @@ def test_sizes_as_they_travel_are_told_by_variant() -> None:
     )
 
 
+def test_advice_on_withheld_variants_is_told_once() -> None:
+    withheld = variant("uint8", status="withheld", reason="y: off", advice="float16 passes")
+    cards = [card(name, variant("float32", 2048), withheld) for name in ("a", "b")]
+
+    assert text(None, *cards).endswith("\nadvice: float16 passes (for a uint8, b uint8)\n")
+
+
 def test_a_base_that_every_backend_runs_has_no_note() -> None:
     checks = {"cpu": check(), "wasm": check()}
 

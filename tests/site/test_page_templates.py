@@ -154,6 +154,14 @@ def test_a_variant_that_is_close_says_what_its_task_keeps() -> None:
         assert (told in Page(page_of(model)).text) == (agreement == "close")
 
 
+def test_a_withheld_variant_has_its_advice() -> None:
+    advised = variant("uint8", None, advice="float16 passes: 2 KiB")
+
+    assert "too far off float16 passes: 2 KiB." in Page(
+        page_of(entry(variants=[variant(), advised]))
+    ).text.replace("Float16", "float16")
+
+
 def test_sizes_are_told_as_they_travel_too() -> None:
     sizes: dict[str, Any] = {"gzipBytes": 3 * 2**20, "brotliBytes": 2 * 2**20}
     shown = Page(page_of(entry(variants=[variant(size=4 * 2**20, **sizes)])))

@@ -1,10 +1,13 @@
 """The variant `smallest`, by the real doit: searched, proved, published, and pasted."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from graph_models import dense_nodes, dense_signature, dense_weights, write_graph_model
+from layers_models import dense, functional, image, write_layers_model
 from zoos import Zoo
 
 pytestmark = [pytest.mark.network, pytest.mark.tensorflow]  # TensorFlow.js, once
@@ -25,11 +28,29 @@ def add(zoo: Zoo, name: str, **fields: Any) -> None:
     )
 
 
+def add_layers(zoo: Zoo, name: str, **fields: Any) -> None:
+    """Add a layers model, which TensorFlow does not run."""
+    rng = np.random.default_rng(0)
+    zoo.add(name, **fields)
+    shutil.rmtree(zoo.folder / "sources" / name)
+    write_layers_model(
+        zoo.folder / "sources" / name,
+        functional([image(), dense("hidden", units=512), dense(taken="hidden")], outputs=["score"]),
+        weights={
+            "hidden/kernel": rng.uniform(-0.3, 0.3, (8, 512)).astype(np.float32),
+            "hidden/bias": rng.uniform(-0.1, 0.1, 512).astype(np.float32),
+            "score/kernel": rng.uniform(-0.1, 0.1, (512, 4)).astype(np.float32),
+            "score/bias": rng.uniform(-1, 1, 4).astype(np.float32),
+        },
+    )
+
+
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     """Return a built zoo of a model with the variant, and of one that nothing can shrink."""
     zoo = Zoo(tmp_path_factory.mktemp("smallest") / "zoo")
     add(zoo, "one", variants=["float16", "uint8", "smallest"])
+    add_layers(zoo, "layers", variants=["float16", "smallest"])
     add(zoo, "strict", variants=["smallest"], tolerance={"max_relative_error": 1e-8})
     built = zoo.build()
     assert built.code == 0, built.stdout + built.stderr
@@ -74,6 +95,14 @@ def test_another_limit_of_time_searches_again_to_the_same_bytes(zoo: Zoo) -> Non
 
     assert built.ran == ["search:one:smallest"]
     assert variants(zoo)["smallest"]["files"] == before
+
+
+def test_a_model_that_tensorflow_does_not_run_is_searched_in_tensorflow_js(zoo: Zoo) -> None:
+    found = variants(zoo, "layers")
+
+    assert zoo.entry("layers")["format"] == "layers-model"
+    assert found["smallest"]["status"] == "ok"
+    assert found["smallest"]["bytes"] < 0.7 * found["float16"]["bytes"]
 
 
 def test_where_nothing_passes_it_is_absent_and_says_why(zoo: Zoo) -> None:
