@@ -4,7 +4,7 @@ It imports nothing heavy but numpy; tests/helpers/lowered.py runs it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -186,10 +186,10 @@ def _counted(values: Array, weights: Array, *, binary_output: bool = False) -> C
     )
 
 
-def _complex_case(op: str, **given: Any) -> Case:
+def _complex_case(op: str, *, error: float = 2e-6, **given: Any) -> Case:
     arrays = {key: value for key, value in given.items() if isinstance(value, np.ndarray)}
     rest = {key: value for key, value in given.items() if key not in arrays}
-    return Case(op=op, inputs=arrays, attributes=rest, is_static=True, error=2e-6)
+    return Case(op=op, inputs=arrays, attributes=rest, is_static=True, error=error)
 
 
 def _spectrum(op: str, array: Array, *lengths: int) -> Case:
@@ -198,6 +198,13 @@ def _spectrum(op: str, array: Array, *lengths: int) -> Case:
         inputs={"input": array},
         constants={"fft_length": _bits(*lengths)},
         error=2e-6,
+    )
+
+
+def _open(case: Case) -> Case:
+    """Return a case in which only the run knows the sizes."""
+    return replace(
+        case, inputs={**case.inputs, **case.constants}, constants={}, is_static=False, error=5e-6
     )
 
 
@@ -836,10 +843,29 @@ CASES: Mapping[str, Case] = {
     "ResizeBicubic": _resized("ResizeBicubic", (9, 4), half_pixel_centers=True),
     "ResizeBicubic of old": _resized("ResizeBicubic", (9, 4)),
     "ResizeBicubic with corners": _resized("ResizeBicubic", (12, 3), align_corners=True),
+    "ResizeBicubic of open sizes": _open(
+        _resized("ResizeBicubic", (9, 4), half_pixel_centers=True)
+    ),
+    "ResizeBicubic of open sizes of old": _open(_resized("ResizeBicubic", (4, 9))),
+    "ResizeBicubic of open sizes with corners": _open(
+        _resized("ResizeBicubic", (12, 3), align_corners=True)
+    ),
     "ResizeArea": _resized("ResizeArea", (4, 3)),
     "ResizeArea to more": _resized("ResizeArea", (9, 7)),
     "ScaleAndTranslate": _scaled("lanczos3", antialias=True),
     "ScaleAndTranslate by triangle": _scaled("triangle", antialias=False),
+    **{
+        f"ScaleAndTranslate of open sizes by {kernel}": _open(_scaled(kernel, antialias=antialias))
+        for kernel, antialias in (
+            ("lanczos3", True),
+            ("lanczos5", False),
+            ("gaussian", True),
+            ("box", True),
+            ("triangle", False),
+            ("keyscubic", True),
+            ("mitchellcubic", False),
+        )
+    },
     "Conv3DBackpropInputV2": _volume(2, "SAME", 6),
     "Conv3DBackpropInputV2 of odd size": _volume(2, "SAME", 5),
     "Conv3DBackpropInputV2 valid": _volume(2, "VALID", 7),
@@ -949,8 +975,9 @@ CASES: Mapping[str, Case] = {
     # complex numbers
     **{
         op: _complex_case(op, x=_complex(2, 3), y=_complex(3))
-        for op in ("AddV2", "Sub", "Mul", "RealDiv", "MulNoNan", "DivNoNan", "Pow")
+        for op in ("AddV2", "Sub", "Mul", "RealDiv", "MulNoNan", "DivNoNan")
     },
+    "Pow": _complex_case("Pow", x=_complex(2, 3), y=_complex(3), error=5e-6),
     **{
         f"{op} of complex numbers": _complex_case(op, x=_complex(2, 3))
         for op in (

@@ -35,6 +35,8 @@ def write_models(folder: Path) -> None:
         "unsupported": (_unsupported, {"x": np.eye(4, dtype=np.float32)[:3]}),
         "cases": (_cases, {"x": rows}),
         "resized": (_resized, {"x": np.linspace(0, 1, 90, dtype=np.float32).reshape(5, 6, 3)}),
+        "spectra": (_spectra, {"x": np.linspace(-1, 1, 144, dtype=np.float32).reshape(2, 9, 8)}),
+        "complex_product": (_complex_product, {"x": rows}),
         "unknown_size": (_unknown_size, {"x": np.zeros([1, 4, 4, 3], np.float32)}),
     }
     for name, (make, inputs) in writers.items():
@@ -165,8 +167,31 @@ def _resized(tf: Any) -> Any:
     return lambda x: {"y": tf.image.resize(tf.ensure_shape(x, [5, 6, 3]), [9, 4], "lanczos3")}
 
 
+def _spectra(tf: Any) -> Any:
+    """Return complex numbers with a weight, in a loop and in a branch."""
+    generator = np.random.default_rng(3)
+    weight = generator.normal(size=(9, 8)) + 1j * generator.normal(size=(9, 8))
+
+    def call(x: Any) -> Any:
+        turned = tf.signal.fft2d(tf.cast(x, tf.complex64)) * weight.astype(np.complex64)
+        _, turned = tf.while_loop(
+            lambda i, _: i < 3,
+            lambda i, z: (i + 1, z * tf.complex(0.5, 0.25) + tf.roll(z, 1, axis=1)),
+            [tf.constant(0), turned],
+        )
+        chosen = tf.cond(x[0, 0, 0] < 0, lambda: tf.math.conj(turned), lambda: turned)
+        back = tf.signal.irfft(tf.transpose(chosen, [0, 2, 1])[..., :5], [8])
+        return {"back": back, "size": tf.abs(chosen), "whole": tf.math.real(chosen)}
+
+    return call
+
+
+def _complex_product(tf: Any) -> Any:
+    return lambda x: {"y": tf.abs(tf.math.cumprod(tf.complex(x, x), axis=1))}
+
+
 def _unknown_size(tf: Any) -> Any:
-    return lambda x: {"y": tf.raw_ops.ResizeBicubic(images=x, size=[8, 8])}
+    return lambda x: {"y": tf.raw_ops.ResizeArea(images=x, size=[8, 8])}
 
 
 def _save_vocabulary(tf: Any, folder: Path) -> None:

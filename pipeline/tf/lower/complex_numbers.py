@@ -110,7 +110,7 @@ def _trace(op: tf.Operation, node: NodeDef, reasons: Counter[str]) -> Replacemen
         ]
         try:
             made = _apply(op, given)
-        except NotLowered as reason:
+        except (NotLowered, ConversionError) as reason:
             raise ConversionError(
                 f"complex numbers in {op.type} ('{op.name}') have no real form: {reason}"
             ) from None

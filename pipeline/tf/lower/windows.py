@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.tf.lower.interpolation import bicubic_matrix, span_matrix
 from pipeline.tf.lower.lowering_rule import (
     Lowering,
     NotLowered,
@@ -84,20 +85,37 @@ def _window(  # a window over an axis
     return images, tf.reshape(tf.expand_dims(starts, 1) + inside, [-1])
 
 
-def _resize(op: str) -> Callable[..., tf.Tensor]:
-    """Return a rule for a resizing op with fixed sizes.
+def _resize_area(*, images: tf.Tensor, size: tf.Tensor, T: tf.DType, **options: Any) -> tf.Tensor:
+    """Multiply by matrices: an op that resizes is linear, and the same along rows and columns.
 
-    A resizing op is linear, and the same along rows and columns: its results for the unit vectors
-    are the matrix to multiply by.
+    Its results for the unit vectors are the matrix to multiply by.
     """
-    raw = getattr(tf.raw_ops, op)
+    require_sizes(images, slice(1, 4))
+    require_static(size, "size")
+    return _multiply_axes(
+        images,
+        size,
+        lambda before, after, _: _matrix(
+            lambda units: tf.raw_ops.ResizeArea(images=units, size=[after, 1], **options),
+            before,
+            after,
+        ),
+    )
 
-    def lower(*, images: tf.Tensor, size: tf.Tensor, T: tf.DType, **options: Any) -> tf.Tensor:
-        return _multiply_axes(
-            images, size, lambda units, size, _: raw(images=units, size=size, **options)
+
+def _resize_cubic(*, images: tf.Tensor, size: tf.Tensor, T: tf.DType, **options: Any) -> tf.Tensor:
+    """Multiply by matrices, which are computed where a size is known only in the run."""
+
+    def fill(before: Any, after: Any, _: int) -> tf.Tensor:
+        if not (isinstance(before, int) and isinstance(after, int)):
+            return bicubic_matrix(before, after, **options)
+        return _matrix(
+            lambda units: tf.raw_ops.ResizeBicubic(images=units, size=[after, 1], **options),
+            before,
+            after,
         )
 
-    return lower
+    return _multiply_axes(images, size, fill)
 
 
 def _resize_nearest(
@@ -157,42 +175,54 @@ def _scale_and_translate(
     antialias: bool,
     **_: Any,
 ) -> tf.Tensor:
-    scales = require_static(scale, "scale")
-    translations = require_static(translation, "translation")
+    scales, translations = tf.get_static_value(scale), tf.get_static_value(translation)
 
-    def resize(units: tf.Tensor, size: list[int], axis: int) -> tf.Tensor:
-        return tf.raw_ops.ScaleAndTranslate(
-            images=units,
-            size=size,
-            scale=[scales[axis], 1],
-            translation=[translations[axis], 0],
-            kernel_type=kernel_type,
-            antialias=antialias,
+    def fill(before: Any, after: Any, axis: int) -> tf.Tensor:
+        known = isinstance(before, int) and isinstance(after, int)
+        if not known or scales is None or translations is None:
+            return span_matrix(
+                before,
+                after,
+                scale[axis],
+                translation[axis],
+                kernel=kernel_type.decode(),
+                antialias=antialias,
+            )
+        return _matrix(
+            lambda units: tf.raw_ops.ScaleAndTranslate(
+                images=units,
+                size=[after, 1],
+                scale=[scales[axis], 1],
+                translation=[translations[axis], 0],
+                kernel_type=kernel_type,
+                antialias=antialias,
+            ),
+            before,
+            after,
         )
 
-    return _multiply_axes(images, size, resize)
+    return _multiply_axes(images, size, fill)
 
 
 def _multiply_axes(
-    images: tf.Tensor, size: tf.Tensor, resize: Callable[[Any, list[int], int], tf.Tensor]
+    images: tf.Tensor, size: tf.Tensor, fill: Callable[[Any, Any, int], tf.Tensor]
 ) -> tf.Tensor:
-    height, width, channels = require_sizes(images, slice(1, 4))
-    rows, columns = require_static(size, "size").tolist()
+    """Multiply the rows, then the columns, by (after, before) matrices."""
+    height, width, channels = (size_of(images, axis) for axis in (1, 2, 3))
+    known = tf.get_static_value(size)
+    rows, columns = (size[0], size[1]) if known is None else known.tolist()
     values = tf.cast(images, tf.float32)
-    vertical = _matrix(resize, height, rows, axis=0)
-    horizontal = _matrix(resize, width, columns, axis=1)
-    tall = tf.matmul(vertical, tf.reshape(values, [-1, height, width * channels]))
-    wide = tf.matmul(horizontal, tf.reshape(tall, [-1, width, channels]))
-    return tf.reshape(wide, [-1, rows, columns, channels])
+    vertical, horizontal = fill(height, rows, 0), fill(width, columns, 1)
+    tall = tf.matmul(vertical, tf.reshape(values, tf.stack([-1, height, width * channels])))
+    wide = tf.matmul(horizontal, tf.reshape(tall, tf.stack([-1, width, channels])))
+    return tf.reshape(wide, tf.stack([-1, rows, columns, channels]))
 
 
-def _matrix(
-    resize: Callable[[Any, list[int], int], tf.Tensor], before: int, after: int, *, axis: int
-) -> tf.Tensor:
+def _matrix(resize: Callable[[Any], tf.Tensor], before: int, after: int) -> tf.Tensor:
     """Return the (after, before) matrix of a resizing along one axis."""
     units = np.eye(before, dtype=np.float32).reshape([1, before, 1, before])
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        made = session.run(resize(tf.constant(units), [after, 1], axis))
+        made = session.run(resize(tf.constant(units)))
     return tf.constant(made.reshape([after, before]))
 
 
@@ -246,8 +276,8 @@ RULES = {
         lower=_convolve_transposed, becomes="Conv3D with zeros between the elements"
     ),
     "ExtractImagePatches": Lowering(lower=_patches, becomes="GatherV2 of rows and columns"),
-    "ResizeArea": Lowering(lower=_resize("ResizeArea"), becomes=_BY_MATRICES),
-    "ResizeBicubic": Lowering(lower=_resize("ResizeBicubic"), becomes=_BY_MATRICES),
+    "ResizeArea": Lowering(lower=_resize_area, becomes=_BY_MATRICES),
+    "ResizeBicubic": Lowering(lower=_resize_cubic, becomes=_BY_MATRICES),
     "ResizeNearestNeighbor": Lowering(
         lower=_resize_nearest,
         becomes="GatherV2 of rows and columns",

@@ -61,14 +61,18 @@ _ADVICE = (
         "a function is called that could not be put in place of its call",
     ),
     (
-        r"ResizeBicubic|ResizeArea|ScaleAndTranslate",
+        r"ResizeArea",
         "give the model a fixed input size, or resize by `bilinear` or `nearest`",
     ),
     (
+        r"(Batch)?(Cholesky|MatrixInverse|MatrixDeterminant|MatrixSolve|MatrixTriangularSolve)",
         (
-            r"(Batch)?(Cholesky|MatrixInverse|MatrixDeterminant|MatrixSolve|MatrixTriangularSolve|"
-            r"MatrixSolveLs|Svd|Qr|SelfAdjointEig(V2)?)|LogMatrixDeterminant|Lu|Eig"
+            "linear algebra of matrices of an open size, or a large one: give them a fixed size of "
+            "up to 32 rows, or where the matrix is a weight, save the result in its place"
         ),
+    ),
+    (
+        r"(Batch)?(MatrixSolveLs|Svd|Qr|SelfAdjointEig(V2)?)|LogMatrixDeterminant|Lu|Eig",
         (
             "linear algebra: where the matrix is a weight, compute the result once and save it in "
             "its place"

@@ -79,6 +79,23 @@ def test_library_functions_are_the_same_each_time(convert: Convert) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.parametrize("control_flow_v2", [False, True])
+def test_complex_numbers_are_pairs(convert: Convert, *, control_flow_v2: bool) -> None:
+    folder, record = convert("spectra", control_flow_v2=control_flow_v2)
+
+    assert "COMPLEX" not in (folder / "model.json").read_text()
+    assert any(one.startswith("FFT2D became products with matrices") for one in record.repairs)
+    check_runs("spectra", folder, "cpu", "wasm")
+
+
+def test_complex_numbers_without_a_real_form_are_refused(convert: Convert) -> None:
+    with pytest.raises(
+        ConversionError, match=r"complex numbers in Cumprod \('.*Cumprod'\) have no"
+    ):
+        convert("complex_product")
+
+
+@pytest.mark.network
 def test_each_output_of_a_replaced_op_keeps_its_name(convert: Convert) -> None:
     folder, _ = convert("many_outputs")
 
@@ -175,7 +192,7 @@ def test_unsupported_ops_are_listed_with_place_and_advice(convert: Convert) -> N
 
 
 def test_a_rule_that_does_not_fit_leaves_the_op_and_says_what_to_do(convert: Convert) -> None:
-    with pytest.raises(ConversionError, match="ops: ResizeBicubic") as caught:
+    with pytest.raises(ConversionError, match="ops: ResizeArea") as caught:
         convert("unknown_size")
 
     assert "give the model a fixed input size" in str(caught.value.hint)
