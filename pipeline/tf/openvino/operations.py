@@ -12,6 +12,7 @@ from pipeline.tf.openvino.rules import (
     images,
     indices,
     layers,
+    normalizations,
     priors,
     quantized,
     random,
@@ -19,6 +20,7 @@ from pipeline.tf.openvino.rules import (
     reductions,
     regions,
     shapes,
+    slices,
     spectra,
 )
 
@@ -31,6 +33,7 @@ RULES: Table = {
     **images.RULES,
     **indices.RULES,
     **layers.RULES,
+    **normalizations.RULES,
     **priors.RULES,
     **quantized.RULES,
     **random.RULES,
@@ -38,6 +41,7 @@ RULES: Table = {
     **reductions.RULES,
     **regions.RULES,
     **shapes.RULES,
+    **slices.RULES,
     **spectra.RULES,
 }
 """The rule of each operation, by its type."""

@@ -2,7 +2,7 @@
 
 from pipeline.tf.layout.value import is_float
 from pipeline.tf.openvino.layer import Layer, Rule, Table
-from pipeline.tf.openvino.rules.shapes import slice_axes
+from pipeline.tf.openvino.rules.parts import slice_axes
 
 # https://docs.openvino.ai/2025/documentation/openvino-ir-format/operation-sets/operation-specs/
 # image/nv12-to-rgb-8.html

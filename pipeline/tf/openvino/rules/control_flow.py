@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.tf.onnx.onnx_model import End, Graph
 from pipeline.tf.openvino.layer import Body, Layer, Nodes, Table
-from pipeline.tf.openvino.rules.shapes import vector
+from pipeline.tf.openvino.rules.parts import vector
 
 
 def _if(layer: Layer) -> list[str]:

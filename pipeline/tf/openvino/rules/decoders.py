@@ -3,7 +3,7 @@
 from pipeline.tf.openvino.layer import Layer, Table
 from pipeline.tf.openvino.rules.detections import emit_beyond
 from pipeline.tf.openvino.rules.elementwise import BEYOND
-from pipeline.tf.openvino.rules.shapes import whole
+from pipeline.tf.openvino.rules.parts import whole
 
 
 def _decode_masked(layer: Layer) -> str:

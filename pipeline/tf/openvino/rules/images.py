@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline.tf.openvino.layer import Layer, Table
 from pipeline.tf.openvino.rules.layers import window_attributes
-from pipeline.tf.openvino.rules.shapes import slice_axes, vector, whole
+from pipeline.tf.openvino.rules.parts import slice_axes, vector, whole
 
 _MODES = {"nearest": "nearest", "linear": "linear", "linear_onnx": "linear", "cubic": "cubic"}
 # As the library Pillow resizes: a smaller picture has means of more pixels.

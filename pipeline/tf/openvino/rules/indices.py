@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.tf.layout.value import is_float
 from pipeline.tf.openvino.layer import Layer, Rule, Table
-from pipeline.tf.openvino.rules.shapes import vector, whole
+from pipeline.tf.openvino.rules.parts import vector, whole
 
 
 def _gather(layer: Layer) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.tf.layout.value import is_float
 from pipeline.tf.openvino.element_types import onnx_type
 from pipeline.tf.openvino.layer import Layer, Table
-from pipeline.tf.openvino.rules.shapes import vector
+from pipeline.tf.openvino.rules.parts import vector
 
 
 def _draw(layer: Layer) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.tf.openvino.layer import Layer, Rule, Table
-from pipeline.tf.openvino.rules.shapes import vector
+from pipeline.tf.openvino.rules.parts import vector
 
 _DOMAIN_OF_TRUTH = "int32"
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.tf.openvino.layer import Layer, Rule, Table
-from pipeline.tf.openvino.rules.shapes import slice_axes, vector
+from pipeline.tf.openvino.rules.parts import slice_axes, vector
 
 _PAIR = 2
 
