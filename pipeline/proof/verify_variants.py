@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.engine.step import Work
-from pipeline.errors import DamagedFileError, FidelityError, WorkerError
+from pipeline.errors import DamagedFileError, FidelityError, PipelineError, WorkerError
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.judge.check import Candidate, judge_run
 from pipeline.proof.judge.gate import loosest_dtype
@@ -117,7 +117,8 @@ def _try_quickly(work: Work[Any], base: Candidate, folder: Path) -> Recipe | Non
             folder=work.folder,
             quick=True,
         )
-    except WorkerError as error:
+    except PipelineError as error:
+        # The verdicts stand without it.
         work.note(f"no advice: {error.message}")
         return None
 
