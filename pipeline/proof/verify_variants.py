@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.engine.step import Work
-from pipeline.errors import DamagedFileError, FidelityError, WorkerError
+from pipeline.errors import DamagedFileError, FidelityError, PipelineError, WorkerError
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.judge.check import Candidate, judge_run
 from pipeline.proof.judge.gate import loosest_dtype
@@ -33,7 +33,9 @@ from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.run_models import Runs, run_models
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.tfjs.model.layers_ops import read_topology
+from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import load_model_json
+from pipeline.tfjs.model.short_graph import complete_constants
 
 BASE = "base"
 # The quick backend for every variant; the plain one for the base and for variants that need it.
@@ -117,7 +119,8 @@ def _try_quickly(work: Work[Any], base: Candidate, folder: Path) -> Recipe | Non
             folder=work.folder,
             quick=True,
         )
-    except WorkerError as error:
+    except PipelineError as error:
+        # The verdicts stand without it.
         work.note(f"no advice: {error.message}")
         return None
 
@@ -181,7 +184,11 @@ def gather_model(inputs: Mapping[str, Path], signature: Signature) -> ModelUnder
         inputs: Folders of the steps `reference`, `map` and `variant:base`, by name.
         signature: Its signature.
     """
-    content = load_model_json(inputs[f"variant:{BASE}"] / "model.json").content
+    model_json = load_model_json(inputs[f"variant:{BASE}"] / "model.json")
+    content = model_json.content
+    if not is_layers_model(content):
+        # A published graph is short: its constants do not say what is a weight.
+        content = complete_constants(content, model_json.weights)
     tensors = {output.name: output.tensor for output in signature.outputs}
     behind = outputs_behind_selection(read_topology(content), tensors.values())
     mapping = RoleMap.load(inputs["map"])

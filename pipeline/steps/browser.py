@@ -35,7 +35,7 @@ def run(work: Work[TrialParameters]) -> None:
 
 STEP = Step(
     name="browser",
-    version=2,
+    version=3,
     parameters=TrialParameters,
     run=run,
     needs=("signature", "reference", "map", "verify", f"variant:{BASE}"),

@@ -22,7 +22,7 @@ def run(work: Work[TrialParameters]) -> None:
 
 STEP = Step(
     name="verify",
-    version=5,
+    version=6,
     parameters=TrialParameters,
     run=run,
     needs=("signature", "reference", "map", f"variant:{BASE}"),
