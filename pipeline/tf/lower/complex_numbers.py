@@ -115,6 +115,9 @@ def _trace(op: tf.Operation, node: NodeDef, reasons: Counter[str]) -> Replacemen
                 f"complex numbers in {op.type} ('{op.name}') have no real form: {reason}"
             ) from None
         outputs = [_finish(*each) for each in zip(made, op.outputs, strict=True)]
+        if len(references) < len(node.input):
+            # For control inputs: TensorFlow.js takes those of a Pack for more to pack.
+            outputs = [tf.identity(tensor) for tensor in outputs]
     reasons[RULES.get(op.type, _BY_PARTS).describe(op.type)] += 1
     return Replacement(outputs=outputs, inputs=inputs)
 
