@@ -166,7 +166,7 @@ def _sparse_with_dense(op: str, dense: Array) -> Case:
 def _positive(count: int, size: int) -> Array:
     """Return symmetric matrices whose eigenvalues are positive."""
     half = _normal(count, size, size)
-    return half @ half.swapaxes(1, 2) + 2 * np.eye(size, dtype=np.float32)
+    return np.asarray(half @ half.swapaxes(1, 2) + 2 * np.eye(size), np.float32)
 
 
 def _linear(op: str, **given: Any) -> Case:

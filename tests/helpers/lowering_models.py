@@ -35,7 +35,10 @@ def write_models(folder: Path) -> None:
         "unsupported": (_unsupported, {"x": np.eye(4, dtype=np.float32)[:3]}),
         "cases": (_cases, {"x": rows}),
         "resized": (_resized, {"x": np.linspace(0, 1, 90, dtype=np.float32).reshape(5, 6, 3)}),
-        "spectra": (_spectra, {"x": np.sin(np.arange(144, dtype=np.float32) ** 2).reshape(2, 9, 8)}),
+        "spectra": (
+            _spectra,
+            {"x": np.sin(np.arange(144, dtype=np.float32) ** 2).reshape(2, 9, 8)},
+        ),
         "complex_product": (_complex_product, {"x": rows}),
         "unknown_size": (_unknown_size, {"x": np.zeros([1, 4, 4, 3], np.float32)}),
     }
