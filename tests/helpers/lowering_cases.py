@@ -798,6 +798,14 @@ CASES: Mapping[str, Case] = {
     "SparseReduceSum of no axes": _sparse_reduced("SparseReduceSum", []),
     "SparseReduceMax": _sparse_reduced("SparseReduceMax", [2]),
     "SparseReduceMax of two axes": _sparse_reduced("SparseReduceMax", [-3, 1], keep_dims=True),
+    "SparseSoftmax": Case(
+        op="SparseSoftmax",
+        inputs={
+            "sp_indices": np.array([[0, 0, 1], [0, 0, 3], [0, 2, 0], [1, 1, 2]], np.int64),
+            "sp_values": np.array([2, 90, -0.5, -4], np.float32),
+        },
+        constants={"sp_shape": np.array([2, 3, 4], np.int64)},
+    ),
     "SparseDenseCwiseMul": _sparse_with_dense("SparseDenseCwiseMul", _normal(4, 3)),
     "SparseDenseCwiseDiv": _sparse_with_dense("SparseDenseCwiseDiv", _normal(1, 3)),
     # linear algebra
