@@ -166,8 +166,7 @@ def _sparse_with_dense(op: str, dense: Array) -> Case:
 def _positive(count: int, size: int) -> Array:
     """Return symmetric matrices whose eigenvalues are positive."""
     half = _normal(count, size, size)
-    made: Array = half @ half.swapaxes(1, 2) + 2 * np.eye(size, dtype=np.float32)
-    return made
+    return np.asarray(half @ half.swapaxes(1, 2) + 2 * np.eye(size), np.float32)
 
 
 def _linear(op: str, **given: Any) -> Case:
@@ -799,6 +798,14 @@ CASES: Mapping[str, Case] = {
     "SparseReduceSum of no axes": _sparse_reduced("SparseReduceSum", []),
     "SparseReduceMax": _sparse_reduced("SparseReduceMax", [2]),
     "SparseReduceMax of two axes": _sparse_reduced("SparseReduceMax", [-3, 1], keep_dims=True),
+    "SparseSoftmax": Case(
+        op="SparseSoftmax",
+        inputs={
+            "sp_indices": np.array([[0, 0, 1], [0, 0, 3], [0, 2, 0], [1, 1, 2]], np.int64),
+            "sp_values": np.array([2, 90, -0.5, -4], np.float32),
+        },
+        constants={"sp_shape": np.array([2, 3, 4], np.int64)},
+    ),
     "SparseDenseCwiseMul": _sparse_with_dense("SparseDenseCwiseMul", _normal(4, 3)),
     "SparseDenseCwiseDiv": _sparse_with_dense("SparseDenseCwiseDiv", _normal(1, 3)),
     # linear algebra

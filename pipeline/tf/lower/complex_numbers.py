@@ -14,7 +14,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.errors import ConversionError
-from pipeline.tf.lower.complex_rules import BOTH_PARTS, PASSED_ON, RULES
+from pipeline.tf.lower.complex_rules import BOTH_PARTS, COMPLEX_BY_DEFAULT, PASSED_ON, RULES
 from pipeline.tf.lower.lowering_body import (
     Body,
     Replacement,
@@ -27,6 +27,7 @@ from pipeline.tf.lower.lowering_body import (
 from pipeline.tf.lower.lowering_rule import Lowering, NotLowered
 from pipeline.tf.lower.lowering_values import find_value
 from pipeline.tf.lower.pairs import WHY, Pair, join, split
+from pipeline.tf.nodes import all_nodes
 
 _PARTS: Mapping[int, int] = {
     tf.complex64.as_datatype_enum: tf.float32.as_datatype_enum,
@@ -40,44 +41,63 @@ _NUM_PARTS = 2
 
 def pair_complex(
     graph_def: GraphDef, *, keep: Collection[str], needed: Collection[str]
-) -> Counter[str]:
-    """Replace complex numbers in place.
+) -> tuple[GraphDef, Counter[str]]:
+    """Return a graph without complex numbers but for its inputs and outputs.
 
     Args:
-        graph_def: A frozen graph and its function library.
+        graph_def: A frozen graph and its function library; it is left as it is.
         keep: Names of the nodes that are its inputs and results, which stay complex.
-        needed: Names of the nodes that its results need; others are removed if they are complex.
+        needed: Names of the nodes that its results need; if a complex one is not needed, it and
+            all others that are not are left out.
 
     Returns:
-        A sentence for each kind of change, with its number.
+        The graph, and a sentence for each kind of change with its number; the same graph and no
+        sentences without changes.
 
     Raises:
         ConversionError: An op of complex numbers has no rule.
     """
     reasons: Counter[str] = Counter()
-    bodies = list(read_bodies(graph_def, _may_be_complex))
+    if not any(map(_may_be_complex, all_nodes(graph_def))):
+        return graph_def, reasons
+    paired = GraphDef()
+    paired.CopyFrom(graph_def)
+    bodies = list(read_bodies(paired, _has_rule_or_type))
     found = [op for body in bodies for op in body.graph.get_operations() if _is_complex_op(op)]
     if all(_is_at_end(op, keep) for op in found):
-        return reasons
+        return graph_def, reasons
     for body in bodies:
-        ops = {op.name: op for op in body.graph.get_operations() if _is_complex_op(op)}
-        if not body.is_function:
-            _remove(body, [name for name in ops if name not in needed])
-        replacements = {}
-        for node in body.nodes:
-            if node.name in ops and node.op not in PASSED_ON | _INPUTS:
-                replacements[node.name] = _trace(ops[node.name], node, reasons)
-        replace_nodes(body, replacements)
-        if not body.is_function:
-            _keep_ends(body, ops, keep)
-        _join_directly(body)
-    _retype(graph_def, {body.name for body in bodies})
-    return reasons
+        _pair_body(body, keep, needed, reasons)
+    _retype(paired)
+    return paired, reasons
+
+
+def _pair_body(
+    body: Body, keep: Collection[str], needed: Collection[str], reasons: Counter[str]
+) -> None:
+    ops = {op.name: op for op in body.graph.get_operations() if _is_complex_op(op)}
+    if not body.is_function and not ops.keys() <= set(needed):
+        kept = {*needed, *(node.name for node in body.nodes if node.op in _INPUTS)}
+        _remove(body, [node.name for node in body.nodes if node.name not in kept])
+    replacements = {
+        node.name: _trace(ops[node.name], node, reasons)
+        for node in body.nodes
+        if node.name in ops and node.op not in PASSED_ON | _INPUTS
+    }
+    replace_nodes(body, replacements)
+    if not body.is_function:
+        _keep_ends(body, ops, keep)
+    _join_directly(body)
 
 
 def _may_be_complex(node: NodeDef) -> bool:
+    """Return whether a node alone says that it is complex, or leaves it out as the default."""
     types = [t for attr in node.attr.values() for t in (attr.type, *attr.list.type)]
-    return node.op in RULES or any(dtype in _PARTS for dtype in types)
+    return node.op in COMPLEX_BY_DEFAULT or any(dtype in _PARTS for dtype in types)
+
+
+def _has_rule_or_type(node: NodeDef) -> bool:
+    return node.op in RULES or _may_be_complex(node)
 
 
 def _is_complex_op(op: tf.Operation) -> bool:
@@ -115,6 +135,9 @@ def _trace(op: tf.Operation, node: NodeDef, reasons: Counter[str]) -> Replacemen
                 f"complex numbers in {op.type} ('{op.name}') have no real form: {reason}"
             ) from None
         outputs = [_finish(*each) for each in zip(made, op.outputs, strict=True)]
+        if len(references) < len(node.input):
+            # For control inputs: TensorFlow.js takes those of a Pack for more to pack.
+            outputs = [tf.identity(tensor) for tensor in outputs]
     reasons[RULES.get(op.type, _BY_PARTS).describe(op.type)] += 1
     return Replacement(outputs=outputs, inputs=inputs)
 
@@ -304,7 +327,7 @@ def _unread(body: Body) -> Iterator[str]:
                 waiting.append(source)
 
 
-def _retype(graph_def: GraphDef, names: Collection[str]) -> None:
+def _retype(graph_def: GraphDef) -> None:
     """Give arguments of functions, and ops of control flow, the dtype of the parts."""
     for function in graph_def.library.function:
         for arg in (*function.signature.input_arg, *function.signature.output_arg):

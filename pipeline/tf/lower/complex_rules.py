@@ -34,6 +34,9 @@ PASSED_ON = frozenset({
 })  # fmt: skip
 """Ops of control flow and calls, which pass on a pair as one tensor."""
 
+COMPLEX_BY_DEFAULT = frozenset({"Angle", "Complex", "ComplexAbs", "Conj", "Imag", "Real", *SPECTRA})
+"""Ops that a graph may have without an attribute that says complex64."""
+
 
 def _const(*, value: Any, dtype: tf.DType, **_: Any) -> Pair:
     array = tf.make_ndarray(value)

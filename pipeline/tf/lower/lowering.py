@@ -38,10 +38,7 @@ def lower_graph(graph_def: GraphDef, *, keep: Collection[str]) -> tuple[GraphDef
         The graph, and a sentence for each kind of change with its number; the same graph and an
         empty list without changes. All nodes keep their names.
     """
-    lowered = GraphDef()
-    lowered.CopyFrom(graph_def)
-    reasons = pair_complex(lowered, keep=keep, needed=_needed(graph_def, keep))
-    lowered = lowered if reasons else graph_def
+    lowered, reasons = pair_complex(graph_def, keep=keep, needed=_needed(graph_def, keep))
     ops = {node.op for node in all_nodes(lowered)}
     left = _OPTIONALS if ops & _READS_OPTIONALS else set()
     settled: set[_Place] = set()

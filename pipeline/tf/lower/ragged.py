@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, require_ndim
+from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded, require_ndim
 
 _ROW_IDS, _ROW_SPLITS, _NUM_ROWS = b"VALUE_ROWIDS", b"ROW_SPLITS", b"FIRST_DIM_SIZE"
 
@@ -97,6 +97,15 @@ def _bincount(
     return count_numbers(rows, height, values, size, weights, is_binary=binary_output)
 
 
+def _dense_bincount(
+    *, input: tf.Tensor, size: tf.Tensor, weights: tf.Tensor, **_: Any
+) -> tf.Tensor:
+    if require_ndim(input) != 1:
+        raise NotNeeded
+    rows, height = tf.zeros_like(input, tf.int32), tf.constant(1)
+    return tf.squeeze(count_numbers(rows, height, input, size, weights, is_binary=True), 0)
+
+
 def count_numbers(
     rows: tf.Tensor,
     height: tf.Tensor,
@@ -107,7 +116,7 @@ def count_numbers(
     is_binary: bool,
 ) -> tf.Tensor:
     """Return (height, size): counts of numbers below a size, weighed, by row."""
-    if weights.shape.num_elements() is None:
+    if weights.shape.num_elements() is None and not is_binary:
         raise NotLowered("whether it has weights is not known")
     width = tf.cast(size, tf.int32)
     number = tf.minimum(tf.cast(values, tf.int32), width)  # the others go into one more column
@@ -173,6 +182,12 @@ def _locate(splits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 _NOT_MAPPED = "TensorFlow.js 4 has a kernel for it, but does not know the op"
 
 RULES = {
+    "DenseBincount": Lowering(
+        lower=_dense_bincount,
+        becomes="ScatterNd, and the Minimum with 1",
+        why="the cpu backend counts where it shall say whether a number is there",
+        applies=lambda node: node.attr["binary_output"].b,
+    ),
     "RaggedBincount": Lowering(lower=_bincount, becomes="ScatterNd by row and number"),
     "RaggedGather": Lowering(lower=_gather, becomes="GatherV2", why=_NOT_MAPPED),
     "RaggedRange": Lowering(lower=_range, becomes="Range of all rows", why=_NOT_MAPPED),

@@ -45,7 +45,7 @@ def _reduce_sum(
     keep_dims: bool,
     **_: Any,
 ) -> tf.Tensor:
-    flat, outer, shape = _group(input_indices, input_shape, reduction_axes, keep_dims)
+    flat, outer, shape = _group(input_indices, input_shape, reduction_axes, keep_dims=keep_dims)
     count = tf.reduce_prod(tf.concat([[1], outer], 0))
     sums = tf.scatter_nd(tf.expand_dims(flat, 1), input_values, tf.reshape(count, [1]))
     return tf.reshape(sums, shape)
@@ -61,21 +61,40 @@ def _reduce_max(
     **_: Any,
 ) -> tf.Tensor:
     """Take the greatest entry of each group, and 0 without entries."""
-    flat, outer, shape = _group(input_indices, input_shape, reduction_axes, keep_dims)
+    flat, outer, shape = _group(input_indices, input_shape, reduction_axes, keep_dims=keep_dims)
+    lengths, found = _find_greatest(flat, outer, input_values)
+    zero = tf.zeros([], input_values.dtype)
+    return tf.reshape(tf.where(tf.equal(lengths, 0), zero, found), shape)
+
+
+def _softmax(
+    *, sp_indices: tf.Tensor, sp_values: tf.Tensor, sp_shape: tf.Tensor, **_: Any
+) -> tf.Tensor:
+    """Divide the exponential of each entry by the sum over its row, the last axis."""
+    flat, outer, _ = _group(sp_indices, sp_shape, tf.constant([-1]), keep_dims=False)
+    lengths, found = _find_greatest(flat, outer, sp_values)
+    powers = tf.exp(sp_values - tf.gather(found, flat))
+    sums = tf.scatter_nd(tf.expand_dims(flat, 1), powers, tf.shape(lengths))
+    return powers / tf.gather(sums, flat)
+
+
+def _find_greatest(
+    flat: tf.Tensor, outer: tf.Tensor, values: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the number of entries of each group, and the greatest of them."""
     count = tf.reduce_prod(tf.concat([[1], outer], 0))
     lengths = tf.scatter_nd(tf.expand_dims(flat, 1), tf.ones_like(flat), tf.reshape(count, [1]))
-    dtype = input_values.dtype
-    filled = fill(input_values, tf.constant(least_of(dtype), dtype))
+    filled = fill(values, tf.constant(least_of(values.dtype), values.dtype))
     order = sort_places(tf.concat([flat, tf.reshape(count, [1])], 0))
-    found = reduce_segments(tf.gather(filled, order), lengths, tf.reduce_max)
-    return tf.reshape(tf.where(tf.equal(lengths, 0), tf.zeros([], dtype), found), shape)
+    return lengths, reduce_segments(tf.gather(filled, order), lengths, tf.reduce_max)
 
 
 def _group(
     indices: tf.Tensor,
     shape: tf.Tensor,
     axes: tf.Tensor,
-    keep_dims: bool,  # noqa: FBT001  # as the op has it
+    *,
+    keep_dims: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return each entry's group, the sizes of the axes that stay, and the shape of the result."""
     (ndim,) = require_sizes(shape, slice(None))
@@ -159,6 +178,9 @@ RULES = {
     ),
     "SparseReduceSum": Lowering(lower=_reduce_sum, becomes="ScatterNd by the axes that stay"),
     "SparseReorder": Lowering(lower=_reorder, becomes="GatherV2 in the order of TopKV2"),
+    "SparseSoftmax": Lowering(
+        lower=_softmax, becomes="Exp by the ScatterNd of each row", is_final=True
+    ),
     "SparseTensorDenseAdd": Lowering(lower=_dense_sum, becomes="a sum with ScatterNd"),
     "SparseTensorDenseMatMul": Lowering(lower=_dense_product, becomes="ScatterNd of products"),
 }
