@@ -86,7 +86,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=5,
+    version=6,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, require_sizes
+from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded, require_sizes
 
 _MOST_ROWS = 32
 
@@ -30,7 +30,7 @@ def _triangular_solve(
     *, matrix: tf.Tensor, rhs: tf.Tensor, lower: bool, adjoint: bool, **_: Any
 ) -> tf.Tensor:
     """Solve for one row after the other; the batches of both broadcast."""
-    size = _require_square(matrix)
+    size = _require_square(matrix, rhs)
     turned = tf.linalg.matrix_transpose(matrix) if adjoint else matrix
     order = range(size) if lower != adjoint else reversed(range(size))
     rest, rows = rhs, {}
@@ -50,7 +50,7 @@ def _inverse(*, input: tf.Tensor, adjoint: bool, **_: Any) -> tf.Tensor:
 
 
 def _solve(*, matrix: tf.Tensor, rhs: tf.Tensor, adjoint: bool, **_: Any) -> tf.Tensor:
-    _require_square(matrix)
+    _require_square(matrix, rhs)
     return _eliminate(tf.linalg.matrix_transpose(matrix) if adjoint else matrix, rhs)
 
 
@@ -108,7 +108,9 @@ def _from(i: int, size: int, dtype: tf.DType) -> tf.Tensor:
     return tf.constant([float(j >= i) for j in range(size)], dtype)
 
 
-def _require_square(matrix: tf.Tensor) -> int:
+def _require_square(matrix: tf.Tensor, *others: tf.Tensor) -> int:
+    if all(tf.get_static_value(tensor) is not None for tensor in (matrix, *others)):
+        raise NotNeeded  # the converter computes it
     rows, columns = require_sizes(matrix, slice(-2, None))
     if matrix.dtype.is_complex:
         raise NotLowered("of complex numbers")
