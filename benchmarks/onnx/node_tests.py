@@ -6,7 +6,6 @@ PATTERN selects tests by name: 'resize*'.
 """
 
 import argparse
-import collections
 import itertools
 import json
 import multiprocessing
@@ -22,7 +21,7 @@ from typing import Any
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"))
 
-from onnx_node_tests import Built, NodeTest, build, find_folders, kind_of, load, write
+from onnx_node_tests import Built, NodeTest, build, describe, find_folders, kind_of, load, write
 from run_cases import read_outputs, run_folders
 
 from pipeline.errors import PipelineError
@@ -143,13 +142,7 @@ def main() -> None:
     backends = asked.js.split(",") if asked.js else []
     results = Trial(jobs=asked.jobs, backends=backends).run(tests)
     results["tensorflow"] |= left_out
-    for runtime, outcomes in results.items():
-        for name, (status, reason) in outcomes.items():
-            if status in ("wrong", "error"):
-                print(runtime, status, name, reason[:300])
-        for kind in (None, *sorted(set(apart.values()))):
-            statuses = [each[0] for name, each in outcomes.items() if apart.get(name) == kind]
-            print(f"{runtime}, {kind or 'inference'}: {dict(collections.Counter(statuses))}")
+    print("\n".join(describe(results, apart)))
     if asked.json:
         asked.json.write_text(json.dumps({"apart": apart, "results": results}, indent=1))
 

@@ -6,7 +6,6 @@ PATTERN selects tests by name: 'resize*'.
 """
 
 import argparse
-import collections
 import json
 import os
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "helpers"))
 
-from onnx_node_tests import compare, find_folders, kind_of, load
+from onnx_node_tests import compare, describe, find_folders, kind_of, load
 from openvino_node_tests import Built, build
 from run_cases import read_outputs, run_folders
 
@@ -77,13 +76,7 @@ def main() -> None:
         results = {"tensorflow": {name: (each.status, each.reason) for name, each in built.items()}}
         if asked.js:
             results |= run_in_js(built, asked.js.split(","))
-    for runtime, outcomes in results.items():
-        for name, (status, reason) in outcomes.items():
-            if status in ("wrong", "error"):
-                print(runtime, status, name, reason[:300])
-        for kind in (None, *sorted(set(apart.values()))):
-            statuses = [each[0] for name, each in outcomes.items() if apart.get(name) == kind]
-            print(f"{runtime}, {kind or 'inference'}: {dict(collections.Counter(statuses))}")
+    print("\n".join(describe(results, apart)))
     if asked.json:
         asked.json.write_text(json.dumps({"apart": apart, "results": results}, indent=1))
 

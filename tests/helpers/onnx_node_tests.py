@@ -6,6 +6,7 @@ axis), those of whole numbers become constants, then all but the first, then all
 one graph: to trace, to write and to load a graph costs more than to compute it.
 """
 
+import collections
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -318,3 +319,21 @@ def write(together: Together, folder: Path) -> None:
     )
     kept = {tie.name for tie in written.inputs or ()}
     write_inputs(folder, {n: array for n, array in together.inputs.items() if n in kept})
+
+
+def describe(
+    results: Mapping[str, Mapping[str, tuple[str, str]]], apart: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield a line for each test that is wrong, and the counts of each runtime.
+
+    Args:
+        results: Status and reason of each test, by runtime and name.
+        apart: The kind of each test that is counted apart.
+    """
+    for runtime, outcomes in results.items():
+        for name, (status, reason) in outcomes.items():
+            if status in ("wrong", "error"):
+                yield f"{runtime} {status} {name} {reason[:300]}"
+        for kind in (None, *sorted(set(apart.values()))):
+            statuses = [each[0] for name, each in outcomes.items() if apart.get(name) == kind]
+            yield f"{runtime}, {kind or 'inference'}: {dict(collections.Counter(statuses))}"

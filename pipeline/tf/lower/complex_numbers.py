@@ -6,7 +6,7 @@ together, it reads them directly.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -15,6 +15,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.errors import ConversionError
 from pipeline.tf.lower.complex_rules import BOTH_PARTS, COMPLEX_BY_DEFAULT, PASSED_ON, RULES
+from pipeline.tf.lower.joined_parts import AXIS_OF_PARTS, NUM_PARTS, join_directly, remove
 from pipeline.tf.lower.lowering_body import (
     Body,
     Replacement,
@@ -35,8 +36,6 @@ _PARTS: Mapping[int, int] = {
 }
 _INPUTS = {"Placeholder", "PlaceholderWithDefault"}
 _BY_PARTS = Lowering(lower=split, becomes="one of each part", why=WHY)
-_AXIS_OF_PARTS = -1
-_NUM_PARTS = 2
 
 
 def pair_complex(
@@ -78,7 +77,7 @@ def _pair_body(
     ops = {op.name: op for op in body.graph.get_operations() if _is_complex_op(op)}
     if not body.is_function and not ops.keys() <= set(needed):
         kept = {*needed, *(node.name for node in body.nodes if node.op in _INPUTS)}
-        _remove(body, [node.name for node in body.nodes if node.name not in kept])
+        remove(body, [node.name for node in body.nodes if node.name not in kept])
     replacements = {
         node.name: _trace(ops[node.name], node, reasons)
         for node in body.nodes
@@ -87,7 +86,7 @@ def _pair_body(
     replace_nodes(body, replacements)
     if not body.is_function:
         _keep_ends(body, ops, keep)
-    _join_directly(body)
+    join_directly(body)
 
 
 def _may_be_complex(node: NodeDef) -> bool:
@@ -110,13 +109,6 @@ def _is_at_end(op: tf.Operation, keep: Collection[str]) -> bool:
         return op.inputs[0].op.type in _INPUTS
     is_output = op.type == "Complex" and op.name in keep and not op.outputs[0].consumers()
     return is_output or op.type in _INPUTS
-
-
-def _remove(body: Body, names: Collection[str]) -> None:
-    kept = [node for node in body.nodes if node.name not in set(names)]
-    copies = [NodeDef.FromString(node.SerializeToString()) for node in kept]
-    del body.nodes[:]
-    body.nodes.extend(copies)
 
 
 def _trace(op: tf.Operation, node: NodeDef, reasons: Counter[str]) -> Replacement:
@@ -149,7 +141,7 @@ def _give(tensor: tf.Tensor, reference: str, inputs: dict[str, str]) -> Any:
     value = find_value(tensor)
     if value is not None:
         return Pair(tf.constant(value.real, real), tf.constant(value.imag, real))
-    shape = tensor.shape.concatenate(_NUM_PARTS) if tensor.shape.rank is not None else None
+    shape = tensor.shape.concatenate(NUM_PARTS) if tensor.shape.rank is not None else None
     placeholder = tf.compat.v1.placeholder(real, shape, name="input")
     inputs[placeholder.op.name] = reference
     return split(placeholder)
@@ -164,7 +156,7 @@ def _apply(op: tf.Operation, given: list[Any]) -> list[Any]:
         raise NotLowered("there is no rule for it")
     halves = [
         _copy(op, [each[part] if isinstance(each, Pair) else each for each in given])
-        for part in range(_NUM_PARTS)
+        for part in range(NUM_PARTS)
     ]
     return [
         Pair(*parts) if tensor.dtype.is_complex else parts[0]
@@ -207,7 +199,7 @@ def _retype_node(node: NodeDef) -> None:
         types = node.attr["Tout" if "Tout" in node.attr else "T"].list.type
         for dtype, shape in zip(types, node.attr[shaped].list.shape, strict=False):
             if dtype in _PARTS and not shape.unknown_rank:
-                shape.dim.add(size=_NUM_PARTS)
+                shape.dim.add(size=NUM_PARTS)
     for attr in node.attr.values():
         if attr.type in _PARTS:
             attr.type = _PARTS[attr.type]
@@ -250,81 +242,20 @@ def _split_input(name: str, joined: str, dtype: tf.DType) -> list[NodeDef]:
         parts.append(part)
     pack = NodeDef(name=joined, op="Pack", input=[part.name for part in parts])
     pack.attr["T"].type = dtype.real_dtype.as_datatype_enum
-    pack.attr["N"].i = _NUM_PARTS
-    pack.attr["axis"].i = _AXIS_OF_PARTS
+    pack.attr["N"].i = NUM_PARTS
+    pack.attr["axis"].i = AXIS_OF_PARTS
     return [*parts, pack]
 
 
 def _join_output(name: str, joined: str, dtype: tf.DType) -> list[NodeDef]:
     unpack = NodeDef(name=f"{name}/parts", op="Unpack", input=[joined])
     unpack.attr["T"].type = dtype.real_dtype.as_datatype_enum
-    unpack.attr["num"].i = _NUM_PARTS
-    unpack.attr["axis"].i = _AXIS_OF_PARTS
+    unpack.attr["num"].i = NUM_PARTS
+    unpack.attr["axis"].i = AXIS_OF_PARTS
     whole = NodeDef(name=name, op="Complex", input=[unpack.name, f"{unpack.name}:1"])
     whole.attr["T"].type = dtype.real_dtype.as_datatype_enum
     whole.attr["Tout"].type = dtype.as_datatype_enum
     return [unpack, whole]
-
-
-def _join_directly(body: Body) -> None:
-    """Let readers of an Unpack read what the Pack before it joins; remove what nobody reads."""
-    nodes = {node.name: node for node in body.nodes}
-    direct: dict[str, str] = {}
-    for node in body.nodes:
-        if node.op != "Unpack" or not _is_of_parts(node):
-            continue
-        pack = nodes.get(node.input[0].partition(":")[0])
-        if pack is not None and pack.op == "Pack" and _is_of_parts(pack):
-            for i in range(_NUM_PARTS):
-                direct[_refer(node.name, i, body)] = pack.input[i]
-    for node in body.nodes:
-        for i, reference in enumerate(node.input):
-            node.input[i] = _follow(reference, direct)
-    for key, reference in body.returns.items():
-        body.returns[key] = _follow(reference, direct)
-    _remove(body, list(_unread(body)))
-
-
-def _is_of_parts(node: NodeDef) -> bool:
-    number = "N" if node.op == "Pack" else "num"
-    # To read an attribute that is not there would make it.
-    axis = node.attr["axis"].i if "axis" in node.attr else 0
-    return bool(axis == _AXIS_OF_PARTS and node.attr[number].i == _NUM_PARTS)
-
-
-def _refer(name: str, index: int, body: Body) -> str:
-    if body.is_function:
-        return f"{name}:output:{index}"
-    return f"{name}:{index}" if index else name
-
-
-def _follow(reference: str, direct: Mapping[str, str]) -> str:
-    while reference in direct:
-        reference = direct[reference]
-    return reference
-
-
-def _unread(body: Body) -> Iterator[str]:
-    """Yield the names of nodes that join or take apart, and that nobody reads any more."""
-    read = Counter(
-        reference.removeprefix("^").partition(":")[0]
-        for reference in (*(r for node in body.nodes for r in node.input), *body.returns.values())
-    )
-    nodes = {node.name: node for node in body.nodes}
-    waiting = [
-        name
-        for name, node in nodes.items()
-        if node.op in ("Unpack", "Pack") and _is_of_parts(node) and not read[name]
-    ]
-    while waiting:
-        name = waiting.pop()
-        yield name
-        for reference in nodes[name].input:
-            source = reference.partition(":")[0]
-            read[source] -= 1
-            is_ours = source in nodes and nodes[source].op in ("Unpack", "Pack")
-            if is_ours and _is_of_parts(nodes[source]) and not read[source]:
-                waiting.append(source)
 
 
 def _retype(graph_def: GraphDef) -> None:

@@ -19,13 +19,20 @@ def _unsorted_sum(
     *, data: tf.Tensor, segment_ids: tf.Tensor, num_segments: tf.Tensor, **_: Any
 ) -> tf.Tensor:
     """Scatter with one more segment, which takes rows with a negative id and is cut off."""
-    ids = tf.reshape(tf.cast(segment_ids, tf.int32), [-1])
     count = tf.cast(num_segments, tf.int32)
+    kept, rows = _list_rows(data, segment_ids, count)
+    shape = tf.concat([[count + 1], tf.shape(rows)[1:]], 0)
+    return tf.scatter_nd(tf.expand_dims(kept, 1), rows, shape)[:count]
+
+
+def _list_rows(
+    data: tf.Tensor, segment_ids: tf.Tensor, count: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the segment of each row, the one behind the last for a negative id, and the rows."""
+    ids = tf.reshape(tf.cast(segment_ids, tf.int32), [-1])
     inner = tf.shape(data)[tf.rank(segment_ids) :]
     rows = tf.reshape(data, tf.concat([[tf.size(ids)], inner], 0))
-    kept = _put_last(ids, count)
-    shape = tf.concat([[count + 1], inner], 0)
-    return tf.scatter_nd(tf.expand_dims(kept, 1), rows, shape)[:count]
+    return _put_last(ids, count), rows
 
 
 def _unsorted(reduce: Reduce, start: Callable[[tf.DType], Any]) -> Callable[..., tf.Tensor]:
@@ -34,11 +41,8 @@ def _unsorted(reduce: Reduce, start: Callable[[tf.DType], Any]) -> Callable[...,
     def lower(
         *, data: tf.Tensor, segment_ids: tf.Tensor, num_segments: tf.Tensor, **_: Any
     ) -> tf.Tensor:
-        ids = tf.reshape(tf.cast(segment_ids, tf.int32), [-1])
         count = tf.cast(num_segments, tf.int32)
-        inner = tf.shape(data)[tf.rank(segment_ids) :]
-        rows = tf.reshape(data, tf.concat([[tf.size(ids)], inner], 0))
-        kept = _put_last(ids, count)
+        kept, rows = _list_rows(data, segment_ids, count)
         lengths = _lengths(kept, count + 1)[:count]
         neutral = tf.constant(start(data.dtype), data.dtype)
         order = sort_places(tf.concat([kept, tf.reshape(count, [1])], 0))

@@ -11,25 +11,20 @@ from pipeline.tf.onnx.rules import (
     activations,
     arithmetic,
     attention,
-    beyond,
     bits,
     casts,
     contrib,
     control_flow,
     convolutions,
-    decoders,
-    detections,
     einsum,
     indices,
     normalizations,
     pads,
     pools,
-    priors,
     quantized,
     random,
     recurrent,
     reductions,
-    regions,
     resize,
     sampling,
     selection,
@@ -39,6 +34,15 @@ from pipeline.tf.onnx.rules import (
     texts,
 )
 from pipeline.tf.onnx.rules.ml import encoders, linear, preprocessing, trees, vectors
+from pipeline.tf.onnx.rules.openvino import (
+    decoders,
+    detection_output,
+    detections,
+    elements,
+    priors,
+    proposals,
+    regions,
+)
 from pipeline.tf.unsupported import refuse_operators
 
 TRAINING = "ai.onnx.preview.training"
@@ -91,10 +95,12 @@ RULES: Mapping[str, Table] = {
         **recurrent.MICROSOFT,
     },
     OPENVINO: {
-        **beyond.RULES,
         **decoders.RULES,
+        **detection_output.RULES,
         **detections.RULES,
+        **elements.RULES,
         **priors.RULES,
+        **proposals.RULES,
         **regions.RULES,
     },
 }

@@ -14,7 +14,8 @@ from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.formats.openvino_xml import read_version
 from pipeline.tf.onnx.onnx_model import Graph, GraphModel
 from pipeline.tf.openvino.states import State, find_states
-from pipeline.tf.openvino.translate import Translator, check_operations, walk
+from pipeline.tf.openvino.translate import Translator
+from pipeline.tf.openvino.walk import check_operations, walk
 from pipeline.tf.reasons import format_reason
 
 _VERSIONS = (10, 11)

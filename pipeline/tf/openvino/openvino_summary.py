@@ -28,7 +28,7 @@ from pipeline.tf.openvino.openvino_model import (
     make_outline,
     open_model,
 )
-from pipeline.tf.openvino.translate import bodies_of, walk
+from pipeline.tf.openvino.walk import bodies_of, walk
 
 _CONSTANT, _RESULT = "Constant", "Result"
 _PARAMETER = "Parameter"

@@ -4,7 +4,7 @@ Each operation becomes one operator or a few; the rules are in `pipeline.tf.open
 This module knows no TensorFlow.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,12 +15,10 @@ from pipeline.tf.onnx.onnx_model import End, Graph, Node
 from pipeline.tf.openvino.element_types import HALVES, computed_dtype, onnx_type, to_array
 from pipeline.tf.openvino.layer import VERSION, Body, Layer, Nodes, Port, Sizes
 from pipeline.tf.openvino.operations import find_rule
-from pipeline.tf.openvino.states import ASSIGN, READ, State
-from pipeline.tf.unsupported import refuse_operators
+from pipeline.tf.openvino.states import State
+from pipeline.tf.openvino.walk import BODIES, ENDS, body_of
 
-_ENDS = {"Parameter", "Constant", "Result", READ, ASSIGN}
 _LAYOUTS = {"[N,C,H,W]": "nchw", "[N,H,W,C]": "nhwc"}
-_BODIES = {"If": 2, "Loop": 1, "TensorIterator": 1}
 # Constants of as few numbers are known behind a conversion, too.
 _MAX_KNOWN = 4096
 
@@ -28,47 +26,6 @@ _MAX_KNOWN = 4096
 _OPEN = "dynamic"
 
 _Key = tuple[str, int]
-
-
-def check_operations(model: openvino.Model) -> None:
-    """Raise for operations that cannot be converted.
-
-    Raises:
-        ConversionError: The message lists them, each with its number, names and the reason.
-    """
-    places: dict[str, list[str]] = {}
-    reasons: dict[str, str] = {}
-    inner = {READ, ASSIGN}
-    outer = {node.get_name() for node in model.get_ordered_ops()}
-    for node in walk(model):
-        op, opset = node.get_type_name(), node.get_type_info().version_id
-        rule = find_rule(op, opset)
-        if op in inner and node.get_name() not in outer:
-            places.setdefault(op, []).append(f'"{node.get_friendly_name()}"')
-            reasons[op] = "a variable is used inside of a branch or loop"
-        if op not in _ENDS and isinstance(rule, str):
-            places.setdefault(op, []).append(f'"{node.get_friendly_name()}"')
-            reasons[op] = rule
-    if places:
-        raise refuse_operators(places, reasons, page="docs/openvino.md")
-
-
-def walk(model: openvino.Model) -> Iterable[Any]:
-    """Yield the operations of a model and of the graphs inside of them."""
-    for node in model.get_ordered_ops():
-        yield node
-        for body in bodies_of(node):
-            yield from walk(body)
-
-
-def bodies_of(node: Any) -> Iterable[openvino.Model]:
-    """Yield the graphs inside of an operation."""
-    for number in range(_BODIES.get(node.get_type_name(), 0)):
-        yield _body_of(node, number)
-
-
-def _body_of(node: Any, number: int) -> openvino.Model:
-    return node.get_function(number) if node.get_type_name() == "If" else node.get_function()
 
 
 @dataclass(kw_only=True)
@@ -117,7 +74,7 @@ class Translator:
         states = self.states if outer is None else ()
         ends += self._enter_states(states, made, ports)
         for node in model.get_ordered_ops():
-            if node.get_type_name() not in _ENDS:
+            if node.get_type_name() not in ENDS:
                 self._write(node, made, ports)
         results = [self._read(node.input_value(0), made, ports) for node in model.get_results()]
         taken = [
@@ -228,7 +185,7 @@ class Translator:
             attributes=node.get_attributes(),
             inputs=given,
             outputs=outputs,
-            bodies=[self._read_body(node, n, given) for n in range(_BODIES.get(op, 0))],
+            bodies=[self._read_body(node, n, given) for n in range(BODIES.get(op, 0))],
             made=made,
             is_read=[bool(each.get_target_inputs()) for each in node.outputs()],
         )
@@ -250,7 +207,7 @@ class Translator:
 
     def _read_body(self, node: Any, number: int, given: Sequence[Port]) -> Body:
         """Return a graph inside of an operation."""
-        model = _body_of(node, number)
+        model = body_of(node, number)
         is_branch = node.get_type_name() == "If"
         arguments = (number,) if is_branch else ()
         fed = [_as_mapping(each) for each in node.get_input_descriptions(*arguments)]

@@ -1,4 +1,4 @@
-"""Operations that choose among boxes; `pipeline.tf.onnx.rules.detections` computes them."""
+"""Operations that choose among boxes, computed in `pipeline.tf.onnx.rules.openvino`."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from pipeline.tf.openvino.element_types import computed_dtype, onnx_type
 from pipeline.tf.openvino.layer import Layer, Rule, Table
 
 BEYOND = "openvino"
-"""The domain of operators that ONNX lacks; see `pipeline.tf.onnx.rules.beyond`."""
+"""The domain of operators that ONNX lacks; see `pipeline.tf.onnx.rules.openvino`."""
 
 
 def same(op: str) -> Rule:

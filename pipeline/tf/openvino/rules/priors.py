@@ -1,4 +1,4 @@
-"""Boxes around the cells of a picture; `pipeline.tf.onnx.rules.priors` computes them."""
+"""Boxes around the cells of a picture; `pipeline.tf.onnx.rules.openvino.priors` computes them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Operations that pool regions of images; `pipeline.tf.onnx.rules.regions` computes most."""
+"""Operations that pool regions of images, most computed in `pipeline.tf.onnx.rules.openvino`."""
 
 from typing import Any
 

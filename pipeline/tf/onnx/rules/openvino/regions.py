@@ -15,7 +15,7 @@ from pipeline.tf.layout.quantized import keep_apart
 from pipeline.tf.layout.sampling import find_taps, gather_taps
 from pipeline.tf.layout.value import Value, arrange, constant, wrap
 from pipeline.tf.onnx.call import Call, Table
-from pipeline.tf.onnx.rules.detections import known_sizes
+from pipeline.tf.onnx.rules.openvino.boxes import known_sizes
 from pipeline.tf.onnx.rules.sampling import pool_means
 
 _ORDER = channels_last(4)

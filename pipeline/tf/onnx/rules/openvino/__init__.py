@@ -1,0 +1,1 @@
+"""Operators of OpenVINO that ONNX lacks, in a domain of their own."""
