@@ -9,13 +9,9 @@ import numpy as np
 from pipeline.disk.json_value import JsonValue
 from pipeline.engine.step import StepSkipped, Work
 from pipeline.errors import (
-    ConversionError,
-    FormatError,
-    ManifestError,
-    NoWallError,
-    SignatureError,
     UntrustedSourceError,
 )
+from pipeline.proof.graph_faults import TensorFlowCannotRunError, run_of_base
 from pipeline.records.signature import Signature
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.weights import Array
@@ -23,8 +19,6 @@ from pipeline.tfjs.quantize.forms import BITS, Form
 
 _FIT = "pipeline.tf.tfjs_graph.fit_rounding:fit_rounding"
 _FILE = "numbers.bin"
-# Faults that may be those of TensorFlow with a graph that TensorFlow.js runs.
-_OF_GRAPH = (ConversionError, FormatError, ManifestError, SignatureError, UntrustedSourceError)
 
 
 def fit_rounding(
@@ -41,25 +35,23 @@ def fit_rounding(
         StepSkipped: TensorFlow does not run the base on made inputs.
     """
     work.uses("numpy", "tensorflow")
+    scaled = {name: form for name, form in forms.items() if form.is_scaled and form.bits == BITS}
     try:
-        answer = work.run_in_tensorflow(
-            _FIT,
-            base=work.inputs["convert"],
-            signature=Signature.load(work.inputs["signature"]),
-            reference=work.inputs["reference"],
-            forms={
-                name: form for name, form in forms.items() if form.is_scaled and form.bits == BITS
-            },
-            seed=f"{work.model} calibration",
-            task=task,
-            folder=work.folder,
-            file=_FILE,
-            trust=work.trusted,
-        )
-    except _OF_GRAPH as error:
-        if isinstance(error, NoWallError):
-            raise
-        raise StepSkipped(f"its rounding cannot be fitted: {error.message}") from None
+        with run_of_base():
+            answer = work.run_in_tensorflow(
+                _FIT,
+                base=work.inputs["convert"],
+                signature=Signature.load(work.inputs["signature"]),
+                reference=work.inputs["reference"],
+                forms=scaled,
+                seed=f"{work.model} calibration",
+                task=task,
+                folder=work.folder,
+                file=_FILE,
+                trust=work.trusted,
+            )
+    except TensorFlowCannotRunError as error:
+        raise StepSkipped(f"its rounding cannot be fitted: {error}") from None
     finally:
         numbers = _take_bytes(work.folder / _FILE)
     specs = load_model_json(work.inputs["convert"] / "model.json").weights

@@ -23,6 +23,7 @@ from pipeline.errors import (
 from pipeline.formats.format import GRAPH, OUTPUT_FORMATS
 from pipeline.formats.table import ROUTES, model_path, normalize_source
 from pipeline.manifest.input_section import InputSection
+from pipeline.proof.graph_faults import TensorFlowCannotRunError, run_of_base
 from pipeline.proof.inputs.describe_provisional import describe_provisional
 from pipeline.proof.inputs.find_contracts import find_contracts
 from pipeline.proof.inputs.input_shapes import state_sizes
@@ -41,8 +42,6 @@ from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.signature_def import rewrite_signature
 
 _SMALL_BYTES = 128 * 1024
-# Faults that may be those of TensorFlow with a graph that TensorFlow.js runs.
-_OF_GRAPH = (ConversionError, FormatError, ManifestError, SignatureError, UntrustedSourceError)
 
 
 def run_source(  # noqa: PLR0913  # the source, and all that the manifest says of its runs
@@ -137,18 +136,17 @@ def measure_floor(
     else:
         work.uses("tensorflow", "numpy")
         try:
-            work.run_in_tensorflow(
-                "pipeline.tf.tfjs_graph.noise_floor:measure_noise_floor",
-                base=base,
-                signature=signature,
-                folder=work.folder,
-                trust=trust,
-                rounds_to=record.rounds_to,
-            )
-        except _OF_GRAPH as error:
-            if isinstance(error, NoWallError):
-                raise
-            reason = f"TensorFlow does not run the base: {error.message}"
+            with run_of_base():
+                work.run_in_tensorflow(
+                    "pipeline.tf.tfjs_graph.noise_floor:measure_noise_floor",
+                    base=base,
+                    signature=signature,
+                    folder=work.folder,
+                    trust=trust,
+                    rounds_to=record.rounds_to,
+                )
+        except TensorFlowCannotRunError as error:
+            reason = f"TensorFlow does not run the base: {error}"
         else:
             return
     NoiseFloor(reason=reason, outputs={}).save(work.folder)

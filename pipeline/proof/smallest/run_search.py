@@ -7,13 +7,9 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from pipeline.errors import (
-    ConversionError,
-    FormatError,
-    ManifestError,
-    NoWallError,
-    SignatureError,
     UntrustedSourceError,
 )
+from pipeline.proof.graph_faults import TensorFlowCannotRunError, run_of_base
 from pipeline.proof.judge.check import Candidate
 from pipeline.records.recipe import Recipe
 from pipeline.tfjs.model.layers_topology import is_layers_model
@@ -25,8 +21,6 @@ PROGRESS_FILE = "progress"
 """File in the folder of a search with the number of runs so far."""
 
 _SEARCH = "pipeline.tf.tfjs_graph.smallest_mix:find_smallest_mix"
-# Faults that may be those of TensorFlow with a graph that TensorFlow.js runs.
-_OF_GRAPH = (ConversionError, FormatError, ManifestError, SignatureError, UntrustedSourceError)
 
 
 class CallTensorFlow(Protocol):
@@ -68,19 +62,18 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
         reason = "TensorFlow does not run layers models, so that no mix can be tried"
         return otherwise() if otherwise else no_recipe(reason)
     try:
-        answer = call(
-            _SEARCH,
-            inputs={name: inputs[name] for name in INPUTS},
-            candidate=candidate,
-            seconds=seconds,
-            trust=trust,
-            folder=folder,
-            quick=quick,
-        )
-    except _OF_GRAPH as error:
-        if isinstance(error, NoWallError):
-            raise
-        reason = f"TensorFlow does not run the base: {error.message}"
+        with run_of_base():
+            answer = call(
+                _SEARCH,
+                inputs={name: inputs[name] for name in INPUTS},
+                candidate=candidate,
+                seconds=seconds,
+                trust=trust,
+                folder=folder,
+                quick=quick,
+            )
+    except TensorFlowCannotRunError as error:
+        reason = f"TensorFlow does not run the base: {error}"
         return otherwise() if otherwise else no_recipe(reason)
     finally:
         (folder / PROGRESS_FILE).unlink(missing_ok=True)
