@@ -1,6 +1,7 @@
 """Files that are no models, but lie where models are looked for: what they are, and what to do.
 
-They are recognized by their first bytes, or by their names where the bytes say nothing.
+They are recognized by their first bytes, or by their names where the bytes say nothing. Empty
+files, pointers of Git LFS and pages of HTML do not come so far: `pipeline.fetch` refuses them.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,12 +38,6 @@ def _ends(*suffixes: str) -> Callable[[ModelFiles], bool]:
     return lambda files: files.path.name.lower().endswith(suffixes)
 
 
-def _is_page(files: ModelFiles) -> bool:
-    return (
-        files.head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
-    )
-
-
 def _is_torch(files: ModelFiles) -> bool:
     """Tell whether a file is what torch.save writes: a zip archive whose first file is data.pkl."""
     first = files.head[_NAME_IN_ZIP:]
@@ -75,21 +70,6 @@ _EXPORT = "export the model to ONNX with torch.onnx.export, and point `source:` 
 _WHOLE = "the weights alone are no model; the code that built it has to save it whole"
 
 STRANGERS: tuple[Stranger, ...] = (
-    Stranger(
-        what="an empty file",
-        hint="the download was cut off, or the file was never written; fetch it again",
-        is_one=lambda files: files.size == 0,
-    ),
-    Stranger(
-        what="a pointer of Git LFS, and not the file that it stands for",
-        hint="fetch the file itself: `git lfs pull`, or its address that ends in ?download=true",
-        is_one=_starts(b"version https://git-lfs.github.com/"),
-    ),
-    Stranger(
-        what="a page of HTML",
-        hint="the address leads to a page about the file; copy the address of the download itself",
-        is_one=_is_page,
-    ),
     Stranger(
         what="a list of weights (weights_manifest.json) without the graph that they belong to",
         hint="point `source:` at the model.json that belongs to them; some packages of "

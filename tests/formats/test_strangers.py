@@ -31,13 +31,9 @@ def array() -> bytes:
 
 MANIFEST = json.dumps([{"paths": ["shard1"], "weights": [{"name": "w", "shape": [1]}]}]).encode()
 LAYERS = b'{"class_name": "Sequential", "config": {}}'
-LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 132\n"
 SAFETENSORS = (10).to_bytes(8, "little") + b'{"w": []} '
 
 CASES: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
-    "empty": ("m.onnx", lambda: b"", "an empty file", "fetch it again"),
-    "a pointer": ("m.h5", lambda: LFS, "a pointer of Git LFS", "git lfs pull"),
-    "a page": ("m.tflite", lambda: b"\n<!DOCTYPE html>", "a page of HTML", "the download itself"),
     "weights": ("w.json", lambda: MANIFEST, "a list of weights", "model.json that belongs to them"),
     "layers": ("m.json", lambda: LAYERS, "the layers of a Keras model", "save the model whole"),
     "PyTorch": ("m.bin", torch_archive, "a model or weights of PyTorch", "torch.onnx.export"),

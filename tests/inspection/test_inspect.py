@@ -24,10 +24,10 @@ def show(model: Description) -> str:
 @pytest.mark.parametrize(
     ("name", "content", "model_format", "faults"),
     [
-        ("m.tflite", b"no model", "tflite", ["TensorFlow Lite model"]),
-        ("m.h5", b"no model", "keras", ["Keras model in HDF5 (.h5)"]),
-        ("m.keras", b"no model", "keras_keras", ["Keras 3 model (.keras)"]),
-        ("m.onnx", b"no model", "onnx", ["ONNX model"]),
+        ("m.tflite", b"<!DOCTYPE html>", "tflite", ["TensorFlow Lite model"]),
+        ("m.h5", b"<!DOCTYPE html>", "keras", ["Keras model in HDF5 (.h5)"]),
+        ("m.keras", b"<!DOCTYPE html>", "keras_keras", ["Keras 3 model (.keras)"]),
+        ("m.onnx", b"<!DOCTYPE html>", "onnx", ["ONNX model"]),
     ],
 )
 def test_a_name_that_lies_is_a_fault(

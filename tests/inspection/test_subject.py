@@ -85,9 +85,9 @@ def test_a_catalog_lists_its_models(tmp_path: Path) -> None:
     ("name", "content", "model_format", "remarks"),
     [
         pytest.param("m.h5", b"\x89HDF\r\n\x1a\n0000", "keras", 0, id="HDF5"),
-        pytest.param("m.tflite", b"no model", "tflite", 1, id="a text of that name"),
+        pytest.param("m.tflite", b"<!DOCTYPE html>", "tflite", 1, id="a page of that name"),
         pytest.param("m.keras", b"no zip", "keras_keras", 1, id="a broken Keras file"),
-        pytest.param("m.onnx", b"no model", "onnx", 1, id="no ONNX model"),
+        pytest.param("m.onnx", b"<!DOCTYPE html>", "onnx", 1, id="no ONNX model"),
         pytest.param("m.pb", b"\x0a\x02", "tf_frozen_model", 0, id="frozen graph"),
     ],
 )
