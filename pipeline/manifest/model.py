@@ -116,6 +116,10 @@ class Defaults(Section):
     weight_shard_size_bytes: Bytes = DEFAULT_SHARD_BYTES
     """Largest size of a weight file, in bytes."""
 
+    optimize: bool = True
+    """Change a graph model so that it runs faster: biases, factors, activations and padding go into
+    the convolutions around them, among others. The results are the same but for rounding."""
+
     metadata: Metadata = Field(default_factory=dict)
     """Values for `userDefinedMetadata` of model.json, by key: a JSON file's path relative to
     models.yaml, or a mapping or list as it stands. The converter's own form,

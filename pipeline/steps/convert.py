@@ -38,6 +38,8 @@ class ConvertParameters(ConversionFlags):
     input_format: str | None
     output_format: OutputFormat | None
     use_structured_outputs_names: bool | None
+    optimize: bool
+    """Whether a graph model is changed to run faster."""
     metadata: dict[str, Any]
     """Values for model.json, or the paths of files with them."""
     asked: tuple[str, ...]
@@ -55,6 +57,7 @@ def run(work: Work[ConvertParameters]) -> None:
     """Make the base: `model.json` with its shards, `source.json` with the source's signatures."""
     from pipeline.tfjs.model.metadata import add_metadata, choose_output_names
     from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+    from pipeline.tfjs.optimize.optimize import optimize_graph
     from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
     asked = work.parameters
@@ -72,10 +75,17 @@ def run(work: Work[ConvertParameters]) -> None:
     names = choose_output_names(named, asked=asked.use_structured_outputs_names)
     described = add_metadata(load_model_json(base), metadata, output_names=names)
     content, rewritten = rewrite_graph(described.content)
-    repairs = [*conversion.repairs, *rewritten]
+    model_json = replace(described, content=content)
+    faster: list[str] = []
+    if asked.optimize and output_format == GRAPH:
+        shard_size_bytes = asked.weight_shard_size_bytes
+        model_json, faster = optimize_graph(
+            model_json, work.folder, shard_size_bytes=shard_size_bytes
+        )
+    repairs = [*conversion.repairs, *rewritten, *faster]
     for note in (*repairs, *(conversion.remarks or ())):
         work.note(note)
-    base.write_bytes(format_model_json(replace(described, content=content)))
+    base.write_bytes(format_model_json(model_json))
     record = ConvertedSource(
         **{**vars(conversion), "repairs": repairs},
         format=source_format,
@@ -86,7 +96,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=6,
+    version=7,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),
@@ -112,6 +122,7 @@ def parameters(model: Model) -> ConvertParameters:
         input_format=model.input_format,
         output_format=model.output_format,
         use_structured_outputs_names=model.use_structured_outputs_names,
+        optimize=model.optimize,
         metadata=model.metadata,
         asked=tuple(sorted(asked_flags(model, model.inherited))),
     )
