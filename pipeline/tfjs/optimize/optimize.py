@@ -23,10 +23,12 @@ from pipeline.tfjs.optimize.idioms import join_prelus, multiply_powers
 from pipeline.tfjs.optimize.padding import dilate_convolutions, pad_in_convolutions
 from pipeline.tfjs.optimize.products import add_biases, fuse_activations, scale_filters
 from pipeline.tfjs.optimize.shared_nodes import drop_waits, share_nodes
+from pipeline.tfjs.optimize.transposes import cancel_transposes
 
 _PASSES: tuple[tuple[Callable[[Graph], int], str], ...] = (
     (drop_waits, "nodes wait for nothing but their inputs"),
     (share_nodes, "nodes that computed what others compute, too, are gone"),
+    (cancel_transposes, "transposes have met and cancelled"),
     (dilate_convolutions, "convolutions are dilated, in place of images cut into smaller ones"),
     (multiply_powers, "powers are products"),
     (scale_filters, "factors of channels are in the filters before them"),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from graph_models import node
-from tfjs_runtime import run, write_model
+from tfjs_runtime import run, typed, write_model
 
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.topology import parse_topology
@@ -80,6 +80,33 @@ def sliced(name: str, inputs: Sequence[str]) -> Json:
     return made
 
 
+def dilated(cropped: str) -> list[Json]:
+    """Return a dilated convolution as TensorFlow 1 wrote it; its crops follow from a size of x."""
+    made = []
+    for side, size in (("low", "height"), ("high", cropped)):
+        ends = ["first", "second", "one"] if size == "height" else ["second", "third", "one"]
+        made += [
+            shape_of(f"{side}_shape", "x"),
+            sliced(f"{side}_size", [f"{side}_shape", *ends]),
+            node(f"{side}_rest", "FloorMod", [f"{side}_size", "two"], dtype="int32"),
+            packed(f"{side}_row", ["zero", f"{side}_rest"]),
+            packed(side, [f"{side}_row", "none"]),
+        ]
+    return [
+        *made,
+        node("b", "SpaceToBatchND", ["x", "blocks", "low"]),
+        conv("c", ["b", "w"], "DepthwiseConv2dNative"),
+        node("y", "BatchToSpaceND", ["c", "blocks", "high"]),
+    ]
+
+
+def concat(name: str, inputs: Sequence[str]) -> Json:
+    """Return values joined along an axis, which is the last input."""
+    made = node(name, "ConcatV2", inputs)
+    made["attr"] |= {"N": {"i": str(len(inputs) - 1)}, "Tidx": {"type": "DT_INT32"}}
+    return made
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """A graph that takes x and returns y, its weights, and the ops that are left of it."""
@@ -88,6 +115,7 @@ class Case:
     weights: Mapping[str, Any]
     ops: Mapping[str, int]
     outputs: Mapping[str, str] = field(default_factory=lambda: {"y": "y:0"})
+    is_right_on_wasm: bool = True
 
 
 def cubed(name: str, base: str) -> Json:
@@ -105,7 +133,20 @@ def leaky(name: str, values: str) -> Json:
 KERNEL = {"w": floats(3, 3, 4, 5)}
 DEPTHWISE = {"w": floats(3, 3, 4, 2)}
 NORM = {"gamma": floats(5), "beta": floats(5), "mean": floats(5), "variance": floats(5) ** 2}
+ORDERS = {"first": whole(0, 3, 1, 2), "last": whole(0, 2, 3, 1)}
 TWO = {"blocks": whole(2, 2)}
+
+SIZES = {
+    **DEPTHWISE,
+    **TWO,
+    "first": whole(1),
+    "second": whole(2),
+    "third": whole(3),
+    "one": whole(1),
+    "two": np.int32(2),
+    "zero": np.int32(0),
+    "none": whole(0, 0),
+}
 
 CASES = {
     "a bias and an activation": Case(
@@ -131,6 +172,12 @@ CASES = {
         nodes=[conv("c", ["x", "w"]), node("y", "Prelu", ["c", "slope"])],
         weights={**KERNEL, "slope": floats(7, 6, 5)},
         ops={"Conv2D": 1, "Prelu": 1},
+    ),
+    "slopes of columns, as many as channels": Case(
+        nodes=[conv("c", ["x", "w"]), node("y", "Prelu", ["c", "slope"])],
+        weights={"w": floats(3, 3, 4, 6), "slope": floats(6, 1)},
+        ops={"Conv2D": 1, "Prelu": 1},
+        is_right_on_wasm=False,
     ),
     "a difference and a quotient": Case(
         nodes=[
@@ -238,29 +285,22 @@ CASES = {
         ops={"Conv2D": 1},
     ),
     "dilation of computed sizes": Case(
-        nodes=[
-            *(part for side in ("low", "high") for part in (
-                shape_of(f"{side}_shape", "x"),
-                sliced(f"{side}_height", [f"{side}_shape", "first", "second", "one"]),
-                node(f"{side}_rest", "FloorMod", [f"{side}_height", "two"], dtype="int32"),
-                packed(f"{side}_row", ["zero", f"{side}_rest"]),
-                packed(side, [f"{side}_row", "none"]),
-            )),
-            node("b", "SpaceToBatchND", ["x", "blocks", "low"]),
-            conv("c", ["b", "w"], "DepthwiseConv2dNative"),
-            node("y", "BatchToSpaceND", ["c", "blocks", "high"]),
-        ],
-        weights={
-            **DEPTHWISE,
-            **TWO,
-            "first": whole(1),
-            "second": whole(2),
-            "one": whole(1),
-            "two": np.int32(2),
-            "zero": np.int32(0),
-            "none": whole(0, 0),
-        },
+        nodes=dilated("height"),
+        weights=SIZES,
         ops={"DepthwiseConv2dNative": 1},
+    ),
+    "crops of computed sizes that are others": Case(
+        nodes=dilated("width"),
+        weights=SIZES,
+        ops={
+            "BatchToSpaceND": 1,
+            "DepthwiseConv2dNative": 1,
+            "FloorMod": 2,
+            "Pack": 4,
+            "Shape": 1,
+            "SpaceToBatchND": 1,
+            "StridedSlice": 2,
+        },
     ),
     "crops of other sizes": Case(
         nodes=[
@@ -307,6 +347,67 @@ CASES = {
         ],
         weights={**KERNEL, "slope": floats(1, 1, 5)},
         ops={"Conv2D": 1, "Relu": 2, "Neg": 1, "Mul": 1, "Sub": 1},
+    ),
+    "channels first": Case(
+        nodes=[
+            node("p", "Transpose", ["x", "first"]),
+            node("q", "Pad", ["p", "pads"]),
+            node("r", "Transpose", ["q", "last"]),
+            conv("c", ["r", "w"]),
+            node("s", "Transpose", ["c", "first"]),
+            node("t", "Add", ["s", "b"]),
+            leaky("u", "t"),
+            node("v", "Relu", ["t"]),
+            concat("z", ["u", "v", "axis"]),
+            node("y", "Transpose", ["z", "last"]),
+        ],
+        weights={
+            **KERNEL,
+            **ORDERS,
+            "pads": whole([0, 0], [0, 0], [1, 0], [2, 1]),
+            "b": floats(1, 5, 1, 1),
+            "axis": np.int32(1),
+        },
+        ops={"_FusedConv2D": 1, "LeakyRelu": 1, "Relu": 1, "ConcatV2": 1, "Identity": 1},
+    ),
+    "channels first to the end, with slopes and a mean": Case(
+        nodes=[
+            conv("c", ["x", "w"]),
+            node("s", "Transpose", ["c", "first"]),
+            node("p", "Prelu", ["s", "slope"]),
+            node("g", "Greater", ["p", "half"]),
+            typed("k", "Cast", ["g"], SrcT="bool", DstT="float32"),
+            node("h", "Mul", ["k", "p"]),
+            node("m", "Mean", ["h", "places"], keep_dims=False),
+            node("y", "Identity", ["m"]),
+        ],
+        weights={
+            **KERNEL,
+            **ORDERS,
+            "slope": floats(5, 1, 1),
+            "half": np.float32(0.5),
+            "places": whole(2, 3),
+        },
+        ops={"_FusedConv2D": 1, "Greater": 1, "Cast": 1, "Mul": 1, "Mean": 1, "Identity": 1},
+    ),
+    "an op that needs its axes in order": Case(
+        nodes=[
+            node("p", "Transpose", ["x", "first"]),
+            node("r", "Relu", ["p"]),
+            node("y", "Reshape", ["r", "flat"]),
+        ],
+        weights={**ORDERS, "flat": whole(-1, 72)},
+        ops={"Transpose": 1, "Relu": 1, "Reshape": 1},
+    ),
+    "an output between transposes": Case(
+        nodes=[
+            node("p", "Transpose", ["x", "first"]),
+            node("r", "Relu", ["p"]),
+            node("y", "Transpose", ["r", "last"]),
+        ],
+        weights=ORDERS,
+        ops={"Transpose": 1, "Relu": 1, "Identity": 1},
+        outputs={"y": "y:0", "before": "r:0"},
     ),
     "powers": Case(
         nodes=[cubed("p", "x"), node("q", "Pow", ["p", "two"]), node("y", "Pow", ["q", "root"])],
@@ -361,7 +462,10 @@ def test_the_ops_that_are_left(models: dict[str, Path], name: str) -> None:
 @pytest.mark.parametrize("backend", ["wasm", "cpu"])
 @pytest.mark.parametrize("name", CASES)
 def test_tensorflow_js_computes_the_same(results: Any, name: str, backend: str) -> None:
-    before, after = (results[backend][f"{name} {side}"] for side in ("before", "after"))
+    if backend == "wasm" and not CASES[name].is_right_on_wasm:
+        pytest.skip("the wasm backend computes another PReLU, before and after")
+    # The wasm backend reads slopes that lie along other axes than the last as if they did.
+    before, after = results["cpu"][f"{name} before"], results[backend][f"{name} after"]
 
     assert (before.status, after.status) == ("ok", "ok"), (before.error, after.error)
     for output in CASES[name].outputs:
