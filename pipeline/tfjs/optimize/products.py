@@ -214,7 +214,9 @@ def _add_bias(node: Json, graph: Graph) -> bool:
     old = _bias_of(product, graph)
     if added is None or old is None:
         return False
-    bias = old - added if is_difference else old + added
+    bias: Array | str = old - added if is_difference else old + added
+    if not product.has_bias and not is_difference and graph.shape(other) == old.shape:
+        bias = other  # as it is stored
     made = _with_bias(product, reader["name"], product.node["input"][:2], bias, graph)
     _replace(graph, made, product)
     return True
@@ -272,10 +274,11 @@ def _bias_of(product: Product, graph: Graph) -> Array | None:
 
 
 def _with_bias(
-    product: Product, name: str, inputs: Sequence[str], bias: Array, graph: Graph
+    product: Product, name: str, inputs: Sequence[str], bias: Array | str, graph: Graph
 ) -> Json:
-    """Return a product that adds a bias, with another name."""
-    constant = graph.add_constant(name, bias.astype(np.float32))
+    """Return a product that adds a bias, values or a constant of the graph; with another name."""
+    if not isinstance(bias, str):
+        bias = graph.add_constant(name, bias.astype(np.float32))
     attrs = {
         **(product.node.get("attr") or {}),
         **_fused(["BiasAdd"]),
@@ -285,7 +288,7 @@ def _with_bias(
     return {
         "name": name,
         "op": _FUSED[product.op],
-        "input": [*inputs, constant],
+        "input": [*inputs, bias],
         "attr": attrs,
     }
 

@@ -508,3 +508,20 @@ def test_a_filter_of_fewer_bits_takes_no_factor(tmp_path: Path) -> None:
         "RealDiv": 1,
         "_FusedConv2D": 1,
     }
+
+
+def test_a_bias_keeps_the_bits_that_it_is_stored_in(tmp_path: Path) -> None:
+    folder = write_model(
+        tmp_path / "m",
+        [conv("c", ["x", "w"]), node("y", "BiasAdd", ["c", "b"])],
+        inputs={"x": ("float32", (-1, 9, 8, 4))},
+        outputs={"y": "y:0"},
+        weights={**KERNEL, "b": floats(5)},
+        stored={"w": "float16", "b": "float16"},
+    )
+    optimize(folder)
+
+    stored = {
+        spec.name: spec.stored_dtype for spec in load_model_json(folder / "model.json").weights
+    }
+    assert stored == {"w": "float16", "b": "float16"}
