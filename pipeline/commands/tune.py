@@ -119,6 +119,7 @@ def _tune(graph: Graph, job: Job, seconds: float) -> bool:
 
 
 def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) -> Recipe:
+    from pipeline.proof.fit_rounding import find_calibration
     from pipeline.proof.judge.check import Candidate
     from pipeline.proof.smallest.run_search import search_recipe
     from pipeline.workers.limits import Budget
@@ -154,4 +155,5 @@ def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) 
             seconds=seconds,
             trust=job.trusted,
             folder=Path(name).resolve(),
+            calibration=find_calibration(model.name, model.task),
         )

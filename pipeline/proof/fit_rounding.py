@@ -1,6 +1,7 @@
 """Fits the rounding of a variant's weights, in a process with TensorFlow, and reads the numbers."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,24 @@ _FIT = "pipeline.tf.tfjs_graph.fit_rounding:fit_rounding"
 _FILE = "numbers.bin"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How inputs are made that rounding is fitted to.
+
+    Attributes:
+        seed: Text from which they follow, another than that of the test vectors.
+        task: The task of the model, as in the manifest.
+    """
+
+    seed: str
+    task: str | None
+
+
+def find_calibration(model: str | None, task: str | None) -> Calibration:
+    """Return how the inputs of a model are made, the same for its search and for its files."""
+    return Calibration(seed=f"{model} calibration", task=task)
+
+
 def fit_rounding(
     work: Work[Any], forms: Mapping[str, Form], *, task: str | None
 ) -> dict[str, Array]:
@@ -35,7 +54,7 @@ def fit_rounding(
         StepSkipped: TensorFlow does not run the base on made inputs.
     """
     work.uses("numpy", "tensorflow")
-    scaled = {name: form for name, form in forms.items() if form.is_scaled and form.bits == BITS}
+    scaled = {name: form for name, form in forms.items() if form.is_scaled}
     try:
         with run_of_base():
             answer = work.run_in_tensorflow(
@@ -44,8 +63,7 @@ def fit_rounding(
                 signature=Signature.load(work.inputs["signature"]),
                 reference=work.inputs["reference"],
                 forms=scaled,
-                seed=f"{work.model} calibration",
-                task=task,
+                calibration=find_calibration(work.model, task),
                 folder=work.folder,
                 file=_FILE,
                 trust=work.trusted,
@@ -55,13 +73,17 @@ def fit_rounding(
     finally:
         numbers = _take_bytes(work.folder / _FILE)
     specs = load_model_json(work.inputs["convert"] / "model.json").weights
-    known = {spec.name: spec.size for spec in specs if spec.name in forms}
+    known = {
+        spec.name: spec.size * scaled[spec.name].bits // BITS
+        for spec in specs
+        if spec.name in scaled
+    }
     found: dict[str, Array] = {}
     start = 0
     for name, size in JsonValue(answer, "answer of the fit", error=UntrustedSourceError).fields():
         end = start + known.get(name, 0)
         if size.whole() != end - start or end > len(numbers):
-            size.refuse("the number of values of a weight")
+            size.refuse("the number of bytes of a weight")
         found[name] = numbers[start:end]
         start = end
     return found

@@ -117,7 +117,6 @@ def _try_quickly(work: Work[Any], base: Candidate, folder: Path) -> Recipe | Non
             seconds=_ADVICE_SECONDS,
             trust=work.trusted,
             folder=work.folder,
-            quick=True,
         )
     except PipelineError as error:
         # The verdicts stand without it.

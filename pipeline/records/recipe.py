@@ -38,6 +38,8 @@ class Recipe(Record):
 
     forms: dict[str, RecipeForm]
     """By weight; others stay as in the base. Empty if no mix passes."""
+    calibrate: bool = False
+    """Whether the rounding of weights with scales is fitted to inputs."""
     reason: str | None
     """Why no mix passes, with what the nearest would have had; None if one does."""
     bytes: int | None = Field(ge=0)

@@ -22,12 +22,15 @@ class SearchParameters(Part):
     tolerance: Tolerance | None
     """Of the variant."""
     model_tolerance: Tolerance | None
+    task: str | None
+    """Task of the model, which the inputs that rounding is fitted to follow."""
     seconds: float
     """Longest time."""
 
 
 def run(work: Work[SearchParameters]) -> None:
     """Find the smallest mix of forms in which a model still passes: `recipe.json`."""
+    from pipeline.proof.fit_rounding import find_calibration
     from pipeline.proof.judge.check import Candidate
     from pipeline.proof.smallest.run_search import search_recipe
 
@@ -41,6 +44,7 @@ def run(work: Work[SearchParameters]) -> None:
         seconds=asked.seconds,
         trust=work.trusted,
         folder=work.folder,
+        calibration=find_calibration(work.model, asked.task),
         otherwise=partial(_search_in_tfjs, work, candidate),
     )
     if recipe.reason is not None:
@@ -75,7 +79,7 @@ def _tell(work: Work[SearchParameters]) -> None:
 
 STEP = Step(
     name="search",
-    version=1,
+    version=2,
     parameters=SearchParameters,
     run=run,
     needs=("convert", "signature", "reference", "map"),
@@ -90,6 +94,7 @@ def parameters(model: Model) -> dict[str, SearchParameters]:
             name=variant.name,
             tolerance=variant.tolerance,
             model_tolerance=model.tolerance,
+            task=model.task,
             seconds=variant.seconds or SEARCH_SECONDS,
         )
         for variant in model.variants

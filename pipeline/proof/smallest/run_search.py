@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pipeline.errors import (
     UntrustedSourceError,
 )
+from pipeline.proof.fit_rounding import Calibration
 from pipeline.proof.graph_faults import TensorFlowCannotRunError, run_of_base
 from pipeline.proof.judge.check import Candidate
 from pipeline.records.recipe import Recipe
@@ -39,7 +40,7 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
     seconds: float,
     trust: bool,
     folder: Path,
-    quick: bool = False,
+    calibration: Calibration | None = None,
     otherwise: Callable[[], Recipe] | None = None,
 ) -> Recipe:
     """Return the recipe of the smallest mix that passes, or why there is none.
@@ -51,7 +52,8 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
         seconds: Longest time.
         trust: Whether the graph may touch the machine.
         folder: Folder that may be written.
-        quick: Whether few mixes are tried, without costs of weights.
+        calibration: How inputs are made that rounding is fitted to. None for a quick search: few
+            mixes are tried, of numbers that are rounded to the nearest.
         otherwise: Searches a model that TensorFlow does not run; None for no search of it.
 
     Raises:
@@ -70,7 +72,7 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
                 seconds=seconds,
                 trust=trust,
                 folder=folder,
-                quick=quick,
+                calibration=calibration,
             )
     except TensorFlowCannotRunError as error:
         reason = f"TensorFlow does not run the base: {error}"

@@ -10,8 +10,10 @@ from graph_models import Array, node, placeholder, tensor_info, write_graph_mode
 
 from pipeline.errors import ConversionError, UntrustedSourceError
 from pipeline.manifest.tolerance import Tolerance
+from pipeline.proof.fit_rounding import find_calibration
 from pipeline.proof.judge.check import Candidate
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
+from pipeline.records.contract import Contracts, InputContract
 from pipeline.records.noise_floor import NoiseFloor, OutputFloor
 from pipeline.records.recipe import Recipe
 from pipeline.records.roles import RoleMap
@@ -75,6 +77,8 @@ def find(pool: TensorFlowPool, tmp_path: Path) -> Find:
             x_edge, y_edge = edge
             vectors.append(Vector(inputs={"x": x_edge}, outputs={"y": y_edge}, kind="edge"))
         write_vectors(folders["reference"], Vectors(vectors=vectors, seed="", runtime=""))
+        contract = InputContract(range=(-2, 2))
+        Contracts(inputs={"x": contract}, provisional=None).save(folders["reference"])
         floors = [OutputFloor(error=1e-5, rms=1e-6, agreement=1.0)] * len(vectors)
         NoiseFloor(reason=None, outputs={"y": floors}).save(folders["reference"])
         RoleMap(
@@ -86,7 +90,7 @@ def find(pool: TensorFlowPool, tmp_path: Path) -> Find:
                 "inputs": folders,
                 "candidate": Candidate(name="smallest", tolerances=[tolerance]),
                 "seconds": seconds,
-                "quick": quick,
+                "calibration": None if quick else find_calibration("net", None),
                 "trust": False,
                 "folder": tmp_path,
             },
