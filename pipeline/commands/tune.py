@@ -44,7 +44,8 @@ class Tune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     doc_purpose = "search the smallest variant of a model that passes, and print it for models.yaml"
     doc_usage = "MODEL…"
     doc_description = (
-        "Mixes of float16, uint8, uint8 per channel and in blocks are tried in TensorFlow. Size "
+        "Mixes of float16, uint8, and 8 and 4 bits per channel and in blocks, whose rounding is "
+        "fitted, are tried in TensorFlow. Size "
         "and error of each are drawn here and in .zoo/tune/MODEL.html. It builds nothing; "
         "`smallest` among the variants in models.yaml does the same in a build."
     )

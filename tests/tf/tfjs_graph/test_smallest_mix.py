@@ -11,12 +11,14 @@ from graph_models import Array, node, placeholder, tensor_info, write_graph_mode
 from pipeline.errors import ConversionError, UntrustedSourceError
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.fit_rounding import find_calibration
+from pipeline.proof.inputs.made_inputs import make_inputs
 from pipeline.proof.judge.check import Candidate
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
 from pipeline.records.contract import Contracts, InputContract
 from pipeline.records.noise_floor import NoiseFloor, OutputFloor
 from pipeline.records.recipe import Recipe
 from pipeline.records.roles import RoleMap
+from pipeline.records.signature import TensorSpec
 from pipeline.records.source import Conversion
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.signature import read_signature
@@ -38,6 +40,7 @@ NODES = [
     node("b", "MatMul", ["x", "faint"], transpose_a=False, transpose_b=False),
     node("y", "AddV2", ["a", "b"]),
 ]
+CONTRACT = InputContract(range=(-2, 2))
 Y = X @ WEIGHTS["loud"] + X @ WEIGHTS["faint"]
 
 
@@ -57,6 +60,7 @@ def find(pool: TensorFlowPool, tmp_path: Path) -> Find:
         nodes: list[Any] = NODES,
         y: Array = Y,
         seconds: float = 60.0,
+        x: Array = X,
         edge: tuple[Array, Array] | None = None,
         tolerance: Tolerance | None = None,
         quick: bool = False,
@@ -72,13 +76,12 @@ def find(pool: TensorFlowPool, tmp_path: Path) -> Find:
             folders["convert"], nodes=nodes, weights=weights, signature=signature
         )
         read_signature(load_model_json(path), Conversion()).save(folders["signature"])
-        vectors = [Vector(inputs={"x": X}, outputs={"y": y})]
+        vectors = [Vector(inputs={"x": x}, outputs={"y": y})]
         if edge is not None:
             x_edge, y_edge = edge
             vectors.append(Vector(inputs={"x": x_edge}, outputs={"y": y_edge}, kind="edge"))
         write_vectors(folders["reference"], Vectors(vectors=vectors, seed="", runtime=""))
-        contract = InputContract(range=(-2, 2))
-        Contracts(inputs={"x": contract}, provisional=None).save(folders["reference"])
+        Contracts(inputs={"x": CONTRACT}, provisional=None).save(folders["reference"])
         floors = [OutputFloor(error=1e-5, rms=1e-6, agreement=1.0)] * len(vectors)
         NoiseFloor(reason=None, outputs={"y": floors}).save(folders["reference"])
         RoleMap(
@@ -113,6 +116,35 @@ def test_a_weight_that_moves_the_output_less_gets_fewer_bits(find: Find) -> None
     # Within the limit of uint8, with the margin.
     assert recipe.share is not None
     assert recipe.share < 0.01 / 1.1
+
+
+def test_fitted_numbers_are_taken_where_they_keep_the_outputs(find: Find) -> None:
+    # What the second layer reads has 8 dimensions: errors of its weights can cancel out there.
+    few = RNG.normal(0, 1, (64, 8)).astype(np.float32)
+    many, last = (RNG.normal(0, 1, shape).astype(np.float32) for shape in ((8, 256), (256, 64)))
+    nodes = [
+        NODES[0],
+        node("a", "MatMul", ["x", "few"], transpose_a=False, transpose_b=False),
+        node("b", "MatMul", ["a", "many"], transpose_a=False, transpose_b=False),
+        node("y", "MatMul", ["b", "last"], transpose_a=False, transpose_b=False),
+    ]
+    x = make_inputs(
+        [TensorSpec(name="x", dtype="float32", shape=(4, 64))],
+        seed="net",
+        index=0,
+        contracts={"x": CONTRACT},
+    )["x"]
+    asked: dict[str, Any] = {
+        "weights": {"few": few, "many": many, "last": last},
+        "nodes": nodes,
+        "x": x,
+        "y": x @ few @ many @ last,
+    }
+    recipe, nearest = find(**asked), find(**asked, quick=True)
+
+    assert recipe.calibrate
+    assert recipe.forms["last"].bits == 4
+    assert not nearest.calibrate
 
 
 def test_the_same_graph_gives_the_same_recipe(find: Find) -> None:
