@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
@@ -25,6 +25,9 @@ from pipeline.records.recipe import Recipe
 from pipeline.report.terminal import open_screen, write_text
 from pipeline.steps.graph import Graph
 from pipeline.text.suggest import find_similar
+
+if TYPE_CHECKING:
+    from pipeline.proof.smallest.tfjs_runs import TfjsRuns
 
 _INTERRUPTED = 130
 _OPTION_SECONDS = {
@@ -123,6 +126,7 @@ def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) 
     from pipeline.proof.fit_rounding import find_calibration
     from pipeline.proof.judge.check import Candidate
     from pipeline.proof.smallest.run_search import search_recipe
+    from pipeline.proof.smallest.search_in_tfjs import search_in_tfjs
     from pipeline.workers.limits import Budget
 
     model = next(one for one in graph.zoo.models if one.name == job.model)
@@ -148,13 +152,42 @@ def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) 
         )
 
     job.temporary.mkdir(parents=True, exist_ok=True)
+    candidate = Candidate(name=asked.name if asked else SMALLEST, tolerances=tolerances)
     with tempfile.TemporaryDirectory(dir=job.temporary, prefix="tune-") as name:
+        folder = Path(name).resolve()
         return search_recipe(
             inputs,
-            Candidate(name=asked.name if asked else SMALLEST, tolerances=tolerances),
+            candidate,
             call,
             seconds=seconds,
             trust=job.trusted,
-            folder=Path(name).resolve(),
+            folder=folder,
             calibration=find_calibration(model.name, model.task),
+            otherwise=lambda: search_in_tfjs(
+                inputs,
+                candidate,
+                _open_tfjs(graph, job, inputs["reference"], folder).run,
+                seconds=seconds,
+                folder=folder,
+            ),
         )
+
+
+def _open_tfjs(graph: Graph, job: Job, vectors: Path, folder: Path) -> "TfjsRuns":
+    """Return TensorFlow.js for a model that TensorFlow does not run."""
+    from pipeline.proof.smallest.tfjs_runs import TfjsRuns
+    from pipeline.runtime.tfjs_packages import fetch_packages
+    from pipeline.workers.limits import Budget
+
+    def ignore(_done: int, _total: int | None) -> None:
+        """Show nothing."""
+
+    return TfjsRuns(
+        vectors=vectors,
+        packages=fetch_packages(cache=graph.session.cache, root=job.root, progress=ignore),
+        temporary=folder,
+        log=folder / "log.txt",
+        budget=Budget(job.limits),
+        trusted=job.trusted,
+        progress=ignore,
+    )

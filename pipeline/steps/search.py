@@ -57,12 +57,23 @@ def run(work: Work[SearchParameters]) -> None:
 def _search_in_tfjs(work: Work[SearchParameters], candidate: "Candidate") -> "Recipe":
     """Search a model that TensorFlow does not run."""
     from pipeline.proof.smallest.search_in_tfjs import search_in_tfjs
-    from pipeline.proof.smallest.tfjs_runs import run_mix
+    from pipeline.proof.smallest.tfjs_runs import TfjsRuns
+    from pipeline.proof.source_run import packages_for
+    from pipeline.runtime.tfjs_packages import NEWEST
 
+    runs = TfjsRuns(
+        vectors=work.inputs["reference"],
+        packages=packages_for(work, NEWEST),
+        temporary=work.temporary,
+        log=work.log,
+        budget=work.budget,
+        trusted=work.trusted,
+        progress=work.heartbeat,
+    )
     return search_in_tfjs(
         work.inputs,
         candidate,
-        partial(run_mix, work),
+        runs.run,
         seconds=work.parameters.seconds,
         folder=work.folder,
     )

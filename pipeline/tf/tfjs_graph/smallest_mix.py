@@ -146,7 +146,7 @@ class _MixRuns:
         cut = False
         try:
             for name, encoded in walk_fitted(self.session, base, list(feeds), forms, tick):
-                fitted[name] = encoded
+                fitted[name] = encoded  # noqa: PERF403  # it stays when time runs out
         except OutOfTime:
             cut = True
         except ConversionError:
