@@ -125,8 +125,7 @@ def _tune(graph: Graph, job: Job, seconds: float) -> bool:
 def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) -> Recipe:
     from pipeline.proof.fit_rounding import find_calibration
     from pipeline.proof.judge.check import Candidate
-    from pipeline.proof.smallest.run_search import search_recipe
-    from pipeline.proof.smallest.search_in_tfjs import search_in_tfjs
+    from pipeline.proof.smallest.find_recipe import find_recipe
     from pipeline.workers.limits import Budget
 
     model = next(one for one in graph.zoo.models if one.name == job.model)
@@ -155,26 +154,20 @@ def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) 
     candidate = Candidate(name=asked.name if asked else SMALLEST, tolerances=tolerances)
     with tempfile.TemporaryDirectory(dir=job.temporary, prefix="tune-") as name:
         folder = Path(name).resolve()
-        return search_recipe(
+        return find_recipe(
             inputs,
             candidate,
             call,
+            lambda: _open_tfjs(graph, job, inputs["reference"], folder).run,
             seconds=seconds,
             trust=job.trusted,
             folder=folder,
             calibration=find_calibration(model.name, model.task),
-            otherwise=lambda: search_in_tfjs(
-                inputs,
-                candidate,
-                _open_tfjs(graph, job, inputs["reference"], folder).run,
-                seconds=seconds,
-                folder=folder,
-            ),
         )
 
 
 def _open_tfjs(graph: Graph, job: Job, vectors: Path, folder: Path) -> "TfjsRuns":
-    """Return TensorFlow.js for a model that TensorFlow does not run."""
+    """Return what runs the mixes of a model in TensorFlow.js."""
     from pipeline.proof.smallest.tfjs_runs import TfjsRuns
     from pipeline.runtime.tfjs_packages import fetch_packages
     from pipeline.workers.limits import Budget

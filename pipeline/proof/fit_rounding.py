@@ -1,6 +1,6 @@
 """Fits the rounding of a variant's weights, in a process with TensorFlow, and reads the numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pipeline.tfjs.quantize.forms import BITS, Form
 
 _FIT = "pipeline.tf.tfjs_graph.fit_rounding:fit_rounding"
 _FILE = "numbers.bin"
+_ANSWER = "answer of the fit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,25 +72,52 @@ def fit_rounding(
     except TensorFlowCannotRunError as error:
         raise StepSkipped(f"its rounding cannot be fitted: {error}") from None
     finally:
-        numbers = _take_bytes(work.folder / _FILE)
-    specs = load_model_json(work.inputs["convert"] / "model.json").weights
-    known = {
-        spec.name: spec.size * scaled[spec.name].bits // BITS
-        for spec in specs
-        if spec.name in scaled
+        numbers = take_bytes(work.folder / _FILE)
+    sizes = {
+        name: size.whole()
+        for name, size in JsonValue(answer, _ANSWER, error=UntrustedSourceError).fields()
     }
-    found: dict[str, Array] = {}
-    start = 0
-    for name, size in JsonValue(answer, "answer of the fit", error=UntrustedSourceError).fields():
-        end = start + known.get(name, 0)
-        if size.whole() != end - start or end > len(numbers):
-            size.refuse("the number of bytes of a weight")
-        found[name] = numbers[start:end]
-        start = end
-    return found
+    known = _count_numbers(work.inputs["convert"], scaled)
+    if any(size != known.get(name) for name, size in sizes.items()):
+        raise UntrustedSourceError(f"{_ANSWER}: found other numbers than the weights have")
+    return _split(numbers, sizes)
 
 
-def _take_bytes(path: Path) -> Array:
+def split_numbers(
+    numbers: Array, base: Path, forms: Mapping[str, Form], fitted: Sequence[str]
+) -> dict[str, Array]:
+    """Return the whole numbers of weights that lie one after the other.
+
+    Args:
+        numbers: Their bytes.
+        base: Folder of the base's model.json.
+        forms: Forms by weight.
+        fitted: The weights, in this order.
+
+    Raises:
+        UntrustedSourceError: There are more or fewer numbers than these weights have.
+    """
+    known = _count_numbers(base, forms)
+    return _split(numbers, {name: known.get(name, 0) for name in fitted})
+
+
+def _count_numbers(base: Path, forms: Mapping[str, Form]) -> dict[str, int]:
+    """Return the number of bytes of each weight in its form with scales."""
+    return {
+        spec.name: spec.size * forms[spec.name].bits // BITS
+        for spec in load_model_json(base / "model.json").weights
+        if spec.name in forms
+    }
+
+
+def _split(numbers: Array, sizes: Mapping[str, int]) -> dict[str, Array]:
+    if len(numbers) != sum(sizes.values()):
+        raise UntrustedSourceError(f"{_ANSWER}: found {len(numbers):,} numbers in all")
+    ends = np.cumsum([*sizes.values()], dtype=np.int64)
+    return dict(zip(sizes, np.split(numbers, ends)[:-1], strict=True))
+
+
+def take_bytes(path: Path) -> Array:
     """Return the bytes of a file, which goes; none without the file."""
     if not path.exists():
         return np.empty(0, np.uint8)

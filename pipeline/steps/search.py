@@ -10,8 +10,7 @@ from pipeline.manifest.variant_section import SEARCH_SECONDS
 from pipeline.records.record import Part
 
 if TYPE_CHECKING:
-    from pipeline.proof.judge.check import Candidate
-    from pipeline.records.recipe import Recipe
+    from pipeline.proof.smallest.search_in_tfjs import RunInTfjs
 
 
 class SearchParameters(Part):
@@ -32,20 +31,20 @@ def run(work: Work[SearchParameters]) -> None:
     """Find the smallest mix of forms in which a model still passes: `recipe.json`."""
     from pipeline.proof.fit_rounding import find_calibration
     from pipeline.proof.judge.check import Candidate
-    from pipeline.proof.smallest.run_search import search_recipe
+    from pipeline.proof.smallest.find_recipe import find_recipe
 
     work.uses("numpy", "tensorflow")
     asked = work.parameters
     candidate = Candidate(name=asked.name, tolerances=[asked.tolerance, asked.model_tolerance])
-    recipe = search_recipe(
+    recipe = find_recipe(
         work.inputs,
         candidate,
         partial(work.run_in_tensorflow, tick=lambda: _tell(work)),
+        partial(_open_tfjs, work),
         seconds=asked.seconds,
         trust=work.trusted,
         folder=work.folder,
         calibration=find_calibration(work.model, asked.task),
-        otherwise=partial(_search_in_tfjs, work, candidate),
     )
     if recipe.reason is not None:
         raise StepSkipped(recipe.reason)
@@ -54,14 +53,13 @@ def run(work: Work[SearchParameters]) -> None:
     recipe.save(work.folder)
 
 
-def _search_in_tfjs(work: Work[SearchParameters], candidate: "Candidate") -> "Recipe":
-    """Search a model that TensorFlow does not run."""
-    from pipeline.proof.smallest.search_in_tfjs import search_in_tfjs
+def _open_tfjs(work: Work[SearchParameters]) -> "RunInTfjs":
+    """Return what runs mixes in TensorFlow.js."""
     from pipeline.proof.smallest.tfjs_runs import TfjsRuns
     from pipeline.proof.source_run import packages_for
     from pipeline.runtime.tfjs_packages import NEWEST
 
-    runs = TfjsRuns(
+    return TfjsRuns(
         vectors=work.inputs["reference"],
         packages=packages_for(work, NEWEST),
         temporary=work.temporary,
@@ -69,14 +67,7 @@ def _search_in_tfjs(work: Work[SearchParameters], candidate: "Candidate") -> "Re
         budget=work.budget,
         trusted=work.trusted,
         progress=work.heartbeat,
-    )
-    return search_in_tfjs(
-        work.inputs,
-        candidate,
-        runs.run,
-        seconds=work.parameters.seconds,
-        folder=work.folder,
-    )
+    ).run
 
 
 def _tell(work: Work[SearchParameters]) -> None:

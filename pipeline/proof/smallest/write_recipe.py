@@ -26,7 +26,7 @@ def write_recipe(
     ]
     return Recipe(
         forms={} if best is None else _forms(best.mix),
-        calibrate=best is not None and any(best.mix[name].is_scaled for name in fitted),
+        fitted=() if best is None else tuple(name for name in fitted if best.mix[name].is_scaled),
         reason=None if best is not None else _explain(search, saved),
         bytes=None if best is None else saved + best.num_bytes,
         share=None if best is None else best.share,
@@ -34,6 +34,13 @@ def write_recipe(
         base_bytes=base_bytes,
         tried=tuple(tried),
         cut=search.cut,
+    )
+
+
+def no_recipe(reason: str) -> Recipe:
+    """Return the recipe of a model that cannot be searched."""
+    return Recipe(
+        forms={}, reason=reason, bytes=None, share=None, what="", base_bytes=0, tried=(), cut=False
     )
 
 

@@ -18,10 +18,10 @@ from pipeline.errors import ConversionError
 from pipeline.proof.fit_rounding import Calibration
 from pipeline.proof.judge.check import Candidate
 from pipeline.proof.judge.fidelity import measure_scale
-from pipeline.proof.smallest.judge_mix import Groups, MixJudge, deciding_vectors
+from pipeline.proof.smallest.judge_mix import MARGIN, Groups, MixJudge, deciding_vectors
 from pipeline.proof.smallest.mix_search import OutOfTime, Search, Trial
 from pipeline.proof.smallest.mixes import Choice, Choices, Mix
-from pipeline.proof.smallest.run_search import PROGRESS_FILE
+from pipeline.proof.smallest.run_search import NUMBERS_FILE, PROGRESS_FILE
 from pipeline.proof.smallest.weight_forms import WeightForms, load_weight_forms
 from pipeline.proof.smallest.write_recipe import write_recipe
 from pipeline.proof.vector_files import Vector
@@ -47,6 +47,7 @@ def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
     trust: bool,
     folder: Path,
     calibration: Calibration | None = None,
+    margin: float = MARGIN,
 ) -> dict[str, Any]:
     """Search the smallest mix of a model.
 
@@ -55,9 +56,11 @@ def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
         candidate: The variant that is searched: its name and tolerances.
         seconds: Longest time.
         trust: Whether the graph may touch the machine.
-        folder: Folder for the file `progress`.
+        folder: Folder for the file `progress`, and for the whole numbers of the weights whose
+            rounding is fitted, one after the other.
         calibration: How inputs are made that rounding is fitted to. None for a quick search: few
             mixes are tried, of numbers that are rounded to the nearest, without costs of weights.
+        margin: See `MixJudge`.
 
     Returns:
         A `Recipe` in JSON.
@@ -68,7 +71,7 @@ def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
         UntrustedSourceError: The graph might touch the machine, and is not trusted.
     """
     clock = _Clock(seconds=seconds, file=folder / PROGRESS_FILE)
-    runs = _open(inputs, candidate, clock, trust=trust)
+    runs = _open(inputs, candidate, clock, margin=margin, trust=trust)
     cut = False
     if calibration is not None:
         signature = Signature.load(inputs["signature"])
@@ -78,7 +81,11 @@ def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
     search = Search(choices=choices, run=runs.try_mix, cut=cut or late)
     search.find("quick" if calibration is None else "full")
     best = runs.settle(search)
-    return write_recipe(search, best, runs.base_bytes, runs.weights.fitted).to_json()
+    recipe = write_recipe(search, best, runs.base_bytes, runs.weights.fitted)
+    if best is not None and recipe.fitted:
+        stored = [runs.weights.fitted[name][best.mix[name]].stored for name in recipe.fitted]
+        (folder / NUMBERS_FILE).write_bytes(b"".join(each.tobytes() for each in stored))
+    return recipe.to_json()
 
 
 @dataclass(kw_only=True)
@@ -221,11 +228,12 @@ def _per_channel(forms: Sequence[Form]) -> Form:
 
 def _distance(trial: Trial) -> tuple[float, float]:
     """Return how far a mix is from the source; infinite where no number says so."""
-    return tuple(math.inf if one is None else one for one in (trial.strain, trial.share))
+    strain, share = (math.inf if one is None else one for one in (trial.strain, trial.share))
+    return strain, share
 
 
 def _open(
-    inputs: Mapping[str, Path], candidate: Candidate, clock: _Clock, *, trust: bool
+    inputs: Mapping[str, Path], candidate: Candidate, clock: _Clock, *, margin: float, trust: bool
 ) -> _MixRuns:
     base = inputs["convert"]
     signature = Signature.load(inputs["signature"])
@@ -241,7 +249,7 @@ def _open(
         for name in fetches
         if all(name in one.outputs and one.outputs[name].dtype.kind == "f" for one in vectors)
     ]
-    judge = MixJudge(model=model, candidate=candidate, base=found, outputs=proved)
+    judge = MixJudge(model=model, candidate=candidate, base=found, outputs=proved, margin=margin)
     groups = judge.base_groups()
     if not groups:
         raise ConversionError("TensorFlow computes something else than the source does")

@@ -194,7 +194,7 @@ def _write(weight: StoredWeight, work: _Work, writer: ShardWriter) -> list[Weigh
 def _write_divided(
     weight: StoredWeight, form: Form, divisor: Array, writer: ShardWriter
 ) -> list[WeightSpec]:
-    """Append a bias that is divided by scales: as float32 if the base and the form are, else float16.
+    """Append a bias that is divided by scales: float32 if the base and its form are, else float16.
 
     Scales differ much, so whole numbers of one step would not suit what is divided by them. Where
     float16 cannot hold it, it is float32.

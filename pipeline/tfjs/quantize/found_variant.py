@@ -46,7 +46,7 @@ def write_found_variant(  # noqa: PLR0913  # a variant, and where it goes
         FormatError: The base is damaged.
     """
     model_json = open_base(base, signature)
-    forms = _read_forms(model_json, recipe)
+    forms = read_forms(model_json, recipe)
     record = write_forms(
         model_json=model_json,
         base=base,
@@ -67,11 +67,20 @@ def recipe_fields(base: Path, signature: Signature | None, recipe: Recipe) -> di
         DamagedFileError: The recipe is not for this base.
     """
     model_json = open_base(base, signature)
-    forms = _read_forms(model_json, recipe)
+    forms = read_forms(model_json, recipe)
     return _format_fields(model_json, forms, calibrate=recipe.calibrate)
 
 
-def _read_forms(model_json: ModelJson, recipe: Recipe) -> dict[str, Form]:
+def read_forms(model_json: ModelJson, recipe: Recipe) -> dict[str, Form]:
+    """Return the forms of a recipe.
+
+    Args:
+        model_json: What `open_base` returns.
+        recipe: The recipe.
+
+    Raises:
+        DamagedFileError: The recipe is not for this base.
+    """
     possible = possible_forms(model_json)
     forms = {
         weight: Form(dtype=form.dtype, channels=form.channels, block=form.block, bits=form.bits)
