@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.proof.judge.check import Candidate
+from pipeline.proof.judge.gate import loosest_dtype
 from pipeline.proof.smallest.judge_mix import Groups, MixJudge
 from pipeline.proof.smallest.mix_search import OutOfTime, Search, Trial
 from pipeline.proof.smallest.mixes import Mix
@@ -45,12 +46,14 @@ class TfjsTrials:
         base: Folder of the base.
         judge: Judges runs.
         groups: The groups of vectors that count.
+        stored: Number of the base's weights in each dtype.
         run: Runs a model.
         folder: Folder that may be written.
     """
 
     model_json: ModelJson
     base: Path
+    stored: Mapping[str, int]
     judge: MixJudge
     groups: Groups
     run: RunInTfjs
@@ -68,7 +71,7 @@ class TfjsTrials:
         """
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             try:
-                write_forms(
+                record = write_forms(
                     model_json=self.model_json,
                     base=self.base,
                     name="mix",
@@ -82,7 +85,8 @@ class TfjsTrials:
             found = self.run(Path(name))
         if found.status != "ok":
             return Trial(mix=mix, num_bytes=num_bytes, reason=found.error or "it does not run")
-        return self.judge.judge(mix, num_bytes, found.outputs, self.groups)
+        dtype = loosest_dtype(record.weights, self.stored)
+        return self.judge.judge(mix, num_bytes, found.outputs, self.groups, dtype=dtype)
 
 
 def open_trials(
@@ -102,7 +106,7 @@ def open_trials(
     base = inputs["convert"]
     signature = Signature.load(inputs["signature"])
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        write_variant(
+        record = write_variant(
             base=base,
             signature=signature,
             name="base",
@@ -126,6 +130,7 @@ def open_trials(
     return TfjsTrials(
         model_json=open_base(base, signature),
         base=base,
+        stored=record.weights,
         judge=judge,
         groups=groups,
         run=run,

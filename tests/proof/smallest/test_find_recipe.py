@@ -34,7 +34,7 @@ class Searches:
         self.numbers = numbers
         self.margins: list[float] = []
 
-    def __call__(self, _function: str, *, folder: Path, **arguments: Any) -> Any:
+    def __call__(self, function: str, *, folder: Path, **arguments: Any) -> Any:  # noqa: ARG002
         """Return the next recipe, of one weight."""
         if not self.forms:
             raise ConversionError("TensorFlow cannot run it")
