@@ -173,6 +173,12 @@ class Defaults(Section):
     trust: bool = False
     """Allow what could touch this machine: Lambda layers, pickles, operations on files."""
 
+    custom_objects: Texts = ()
+    """Files with the Python code that a Keras model's file lacks, relative to models.yaml, as a
+    list or with commas: classes and functions under the names in the model's config, for a Lambda
+    layer a function of the layer's name. The code runs behind the wall, and needs `trust: true`;
+    see docs/keras.md."""
+
     publish_base: bool = True
     """Whether the base, with weights as the source has them, is published too."""
 

