@@ -26,7 +26,7 @@ from pipeline.records.contract import Contracts
 from pipeline.records.roles import SEPARATOR, RoleMap
 from pipeline.records.shape import format_sizes
 from pipeline.records.signature import Signature
-from pipeline.records.source import Conversion, ConvertedSource, FetchedSource
+from pipeline.records.source import Conversion, ConvertedSource, FetchedSource, Labels
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import Agreement, CatalogCheck, NameProof
 
@@ -47,7 +47,6 @@ class CardParts:
         roles: Roles of its outputs.
         proofs: How values prove the name of an output, by name.
         vectors: The published files of the test vectors.
-        labels: The published file with the labels of an output, by name.
         variants: Its variants, the base first.
     """
 
@@ -58,7 +57,6 @@ class CardParts:
     roles: RoleMap
     proofs: Mapping[str, NameProof]
     vectors: Sequence[CatalogFile]
-    labels: Mapping[str, CatalogFile]
     variants: Sequence[CatalogVariant]
 
 
@@ -145,7 +143,6 @@ def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
     """
     published = [variant for variant in parts.variants if variant.status == "ok"]
     signature, roles = parts.signature, parts.roles
-    labels = {file.path: file for file in parts.labels.values()}
     model = CatalogModel(
         **identity.with_about(parts.converted.about).stated,
         status="ok",
@@ -166,7 +163,6 @@ def build_card(identity: ModelIdentity, parts: CardParts) -> CatalogModel:
         repairs=parts.converted.repairs,
         provisional=parts.contracts.provisional,
         vectors=list(parts.vectors),
-        label_files=[labels[path] for path in sorted(labels)],
         variants=list(parts.variants),
     )
     return model.with_extra(identity.model_extra or {})
@@ -234,17 +230,34 @@ def _outputs(parts: CardParts) -> list[CatalogOutput]:
             role=SEPARATOR.join(roles.get(tensor.tensor, ())) or None,
             proof=proofs[tensor.name].proof if tensor.name in proofs else tensor.proof,
             quantization=scales.get(tensor.name),
-            labels=_labels(tensor.name, parts),
         )
         for tensor in parts.signature.outputs
     ]
 
 
-def _labels(output: str, parts: CardParts) -> CatalogLabels | None:
-    if output not in parts.labels:
-        return None
-    known = (parts.converted.labels or {})[output]
-    return CatalogLabels(of=known.of, count=len(known.names), path=parts.labels[output].path)
+def with_labels(
+    card: CatalogModel, labels: Mapping[str, Labels], files: Mapping[str, CatalogFile]
+) -> CatalogModel:
+    """Return a card whose outputs refer to files with the names of their classes.
+
+    Args:
+        card: The card.
+        labels: The names, by output.
+        files: The published files that have them, by output.
+    """
+    outputs = [
+        output.model_copy(update={"labels": _refer(labels[output.name], files[output.name])})
+        if output.name in files
+        else output
+        for output in card.outputs
+    ]
+    listed = {file.path: file for file in files.values()}
+    known = {"outputs": outputs, "label_files": [listed[path] for path in sorted(listed)]}
+    return card.model_copy(update=known)
+
+
+def _refer(labels: Labels, file: CatalogFile) -> CatalogLabels:
+    return CatalogLabels(of=labels.of, count=len(labels.names), path=file.path)
 
 
 def failed_model(identity: ModelIdentity, *, uri: str, reason: str | None) -> CatalogModel:

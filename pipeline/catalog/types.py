@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field
 
 from pipeline.records.contract import InputContract
+from pipeline.records.reading import Decode, Points, Results
 from pipeline.records.record import CamelPart, SparsePart
 from pipeline.records.source import About, Scale
 from pipeline.records.variant import KeptWeight
@@ -252,6 +253,12 @@ class CatalogModel(ModelIdentity):
     """Test vectors: inputs, and what the source returned for them, to replay anywhere."""
     label_files: list[CatalogFile] = Field(default_factory=list)
     """Names of classes, which outputs refer to: each file is a JSON list of texts."""
+    results: Results | None = None
+    """What the loader makes of its outputs."""
+    points: Points | None = None
+    """The points that it finds, as the manifest names them."""
+    decode: Decode | None = None
+    """How boxes follow from its outputs, as the manifest states it."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
 

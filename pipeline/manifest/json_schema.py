@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import CoreSchema
 
+from pipeline.catalog.known_sets import POINT_SETS
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import write_atomic
 from pipeline.manifest.model import CATALOG_KEYS, Defaults, Model
@@ -57,6 +58,7 @@ class _Generator(GenerateJsonSchema):
                     field["description"] = " ".join(field["description"].split())
         _describe_variants(definitions["Variant"])
         _describe_blocks(definitions["Block"])
+        _describe_points(definitions["PointsSection"])
         properties = definitions["Model"]["properties"]
         definitions["Model"]["properties"] = {key: properties[key] for key in _FIRST} | properties
         for kind in ("Model", "Defaults"):
@@ -69,6 +71,13 @@ class _Generator(GenerateJsonSchema):
 def manifest_schema() -> dict[str, Any]:
     """Return the JSON Schema of models.yaml."""
     return _Manifest.model_json_schema(schema_generator=_Generator)
+
+
+def _describe_points(definition: dict[str, Any]) -> None:
+    """Let points also be the name of a known set."""
+    mapping = dict(definition)
+    definition.clear()
+    definition["anyOf"] = [{"type": "string", "enum": list(POINT_SETS)}, mapping]
 
 
 def _describe_variants(definition: dict[str, Any]) -> None:

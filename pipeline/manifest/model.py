@@ -28,6 +28,7 @@ from pipeline.manifest.fields import (
     Weights,
 )
 from pipeline.manifest.input_section import InputSection
+from pipeline.manifest.reading_section import Conventions, DecodeSection, Labels, Points
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.manifest.variant_section import Variant
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
@@ -39,6 +40,7 @@ CATALOG_KEYS = frozenset(
         *("ops", "modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
         *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
         *("roles", "unassigned", "usable", "repairs", "provisional", "labelFiles"),
+        *("results", "decode", "points"),
     }
 )
 """Keys of a model's entry in the catalog that are ours: `extra` may not set them."""
@@ -147,6 +149,23 @@ class Defaults(Section):
     """Roles of outputs, such as `boxes`, each by the output's source name or tensor name
     (`"Identity_1:0"`). `classes: null` says that classes come from the scores by arg-max. Left
     out, roles are found where the evidence suffices."""
+
+    conventions: Conventions = Field(default_factory=dict)
+    """How the output of a role is to be read, where nothing shows it:
+    `{boxes: {order: yxyx, scale: fraction}}`. docs/roles.md lists conventions and values."""
+
+    labels: Labels | None = None
+    """Names of the classes: a list, a known set such as `coco-80` or `imagenet-1k`, or a file
+    relative to models.yaml with a name in each line or a JSON list; for several outputs a mapping
+    of roles or outputs to these. They replace those that the source has."""
+
+    points: Points | None = None
+    """Names of the points that it finds: a known set such as `coco-17`, or `{names: […],
+    edges: [[0, 1], …]}`."""
+
+    decode: DecodeSection | None = None
+    """How boxes follow from the outputs of a detector whose graph does not say it: SSD, BlazeFace,
+    NanoDet and the like. See docs/results.md."""
 
     tolerance: Tolerance | None = None
     """How far the published model may be from the source. Left out, the limits of its dtype."""

@@ -19,6 +19,7 @@ from pipeline.roles.evidence.output_names import find_named
 from pipeline.roles.evidence.pose import describe_maps, find_pose
 from pipeline.roles.evidence.raw_detections import find_arg_max, find_detection
 from pipeline.roles.evidence.structure import Structure
+from pipeline.roles.manifest_conventions import state_conventions
 from pipeline.roles.manifest_roles import Statement, check_stated, read_map
 from pipeline.roles.vocabulary import convention_names, find_role
 from pipeline.tfjs.model.topology import Topology
@@ -48,6 +49,7 @@ def infer_roles(  # noqa: PLR0913  # all sources of evidence, by name
     outputs: Sequence[Mapping[str, Array]],
     manifest_map: Mapping[str, str | None] | None,
     inputs: Sequence[Mapping[str, Array]] = (),
+    conventions: Mapping[str, Mapping[str, str | int]] | None = None,
 ) -> RoleFindings:
     """Infer the roles of a model's outputs, with the evidence.
 
@@ -58,6 +60,7 @@ def infer_roles(  # noqa: PLR0913  # all sources of evidence, by name
         outputs: Outputs of the model on each vector, by name; random outputs may be left out.
         manifest_map: The manifest's `map`: source name or tensor by role.
         inputs: Inputs of each vector, by name, which show the size of images if it is open.
+        conventions: The manifest's `conventions`, by role.
 
     Raises:
         MappingError: The manifest's map names no output, or values contradict it.
@@ -70,7 +73,7 @@ def infer_roles(  # noqa: PLR0913  # all sources of evidence, by name
     check_stated(statements, claims, model)
     stated = [_state(statement, claims, model) for statement in statements]
     inferred = [_finding(claim, model) for claim in _fill(claims, statements)]
-    found = [*stated, *inferred]
+    found = state_conventions([*stated, *inferred], conventions or {})
     taken = {finding.tensor for finding in found}
     abstained = {
         output.name: doubts.get(output) or _default_reason(output)

@@ -198,6 +198,7 @@ IMAGE = Family(
             name="image",
             shape="(batch, height, width, channels)",
             meaning="The image that the model makes of its input.",
+            conventions=("range",),
         ),
     ),
 )

@@ -106,6 +106,7 @@ CONVENTIONS: Mapping[str, Convention] = {
     ),
     "columns": Convention(meaning="What the numbers along the last axis are, in order."),
     "points": Convention(meaning="Number of points."),
+    "range": Convention(meaning="Least and greatest value of a pixel: `0, 255`."),
     "length": Convention(
         meaning="Length of an embedding.",
         values={"unit": "1: the dot product is the cosine", "free": "not normalized"},

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.catalog.media import lacks_range
 from pipeline.catalog.phrases import format_shape
 from pipeline.catalog.types import CatalogInput, CatalogModel
-from pipeline.site.media_snippets import lacks_range
 from pipeline.text.suggest import list_first
 
 MANIFEST = "models.yaml"

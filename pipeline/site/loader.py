@@ -1,50 +1,101 @@
-"""The loader as it is published: one ES module, its types, and a package of both.
+"""The loader as it is published: an ES module, two parts of it, its types, and a package of all.
 
-`zoo.js` and the modules in `zoo/` are joined into one file. So a page sends one request, and never
-gets half of an old and half of a new loader. To join them, their imports and exports are left out.
+`zoo.js` and the modules in `zoo/` are joined into one file, so a page sends one request. To join
+them, their imports and exports are left out. The self-test and the methods that give results are
+files of their own, which `zoo.js` imports when they are asked for; what they need of `zoo.js`, it
+hands over. The names of these files have their digests, so that a page never gets half of an old
+and half of a new loader.
 """
 
+import hashlib
 import re
+import textwrap
 import unicodedata
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from pipeline.catalog.card import DIGEST_DIGITS
 from pipeline.catalog.types import Catalog
 from pipeline.disk.canonical import digest_json, format_json
 from pipeline.disk.versions import TFJS
 from pipeline.site.typescript import format_types
 
 LOADER_FILE = "zoo.js"
+_PARTS = {"zoo-results.js": "zoo/methods.js", "zoo-selftest.js": "zoo/selftest.js"}
 TYPES_FILE = "zoo.d.ts"
 PACKAGE_FILE = "package.json"
 _NAME_MAX = 214  # of npm
 
-_IMPORT = re.compile(r"^import\s*\{[^}]*\}\s*from '\./([\w/-]+\.js)';\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
+_IMPORT = re.compile(r"^import\s*\{([^}]*)\}\s*from '\./([\w/-]+\.js)';\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function\b|const|class))", re.MULTILINE)
+_EXPORTED = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MULTILINE)
+_WIDTH = 96
 
 
 def write_loader(catalog: Catalog, *, folder: Path) -> None:
-    """Write `zoo.js`, `zoo.d.ts` and `package.json` of a catalog into a folder."""
-    (folder / LOADER_FILE).write_text(bundle_loader(), encoding="utf-8")
+    """Write `zoo.js`, its self-test, `zoo.d.ts` and `package.json` of a catalog into a folder."""
+    scripts = bundle_loader()
+    for name, text in scripts.items():
+        (folder / name).write_text(text, encoding="utf-8")
     (folder / TYPES_FILE).write_text(format_types(catalog), encoding="utf-8")
     # Node.js takes the first condition of `exports` that fits, so the keys are not sorted.
     package = format_json(describe_package(catalog), sort_keys=False)
     (folder / PACKAGE_FILE).write_bytes(package)
 
 
-def bundle_loader() -> str:
-    """Return the loader as one ES module, its own comments kept."""
+def bundle_loader() -> dict[str, str]:
+    """Return the text of the loader and of its parts by their files, comments kept."""
     sources = files("pipeline.site")
     entry = sources.joinpath(LOADER_FILE).read_text("utf-8")
-    head, *_ = _IMPORT.split(entry, maxsplit=1)
-    rest = _IMPORT.sub("", entry[len(head) :])
-    parts = [head.rstrip()]
+    first = _IMPORT.search(entry)
+    assert first is not None
+    texts = [entry[: first.start()].rstrip()]
     done: set[str] = set()
     for name in _imported(entry):
-        _append(sources, name, parts, done)
-    return "\n\n".join([*parts, rest.strip()]) + "\n"
+        _append(sources, name, texts, done)
+    loader = "\n\n".join([*texts, _IMPORT.sub("", entry[first.start() :]).strip()])
+    held: set[str] = set()
+    made: dict[str, str] = {}
+    for file, module in _PARTS.items():
+        text, needed = _bundle_part(sources, module, done)
+        held |= needed
+        digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
+        made[f"{file.removesuffix('.js')}-{digest}.js"] = text
+        loader = loader.replace(f"'./{file}'", f"'./{[*made][-1]}'")
+    shared = f"// What the parts of the loader need of it.\n{_wrap('const HELD = {', held)}}};"
+    return {LOADER_FILE: f"{loader}\n\n{shared}\n", **made}
+
+
+def _bundle_part(sources: Traversable, module: str, loaded: set[str]) -> tuple[str, set[str]]:
+    """Return a module with all that it imports, and the names that it needs of the loader.
+
+    Args:
+        sources: The folder of the modules.
+        module: Path of the module.
+        loaded: The modules in the loader.
+    """
+    texts: list[str] = []
+    done = set(loaded)
+    _append(sources, module, texts, done)
+    needed: set[str] = set()
+    for name in done - loaded:
+        for names, other in _IMPORT.findall(sources.joinpath(name).read_text("utf-8")):
+            if f"{name.rpartition('/')[0]}/{other}" in loaded:
+                needed |= set(re.findall(r"\w+", names))
+    exported = _EXPORTED.findall(sources.joinpath(module).read_text("utf-8"))
+    prepare = (
+        f"{_wrap('let ', needed)};\n\n"
+        "// Give it what it needs of zoo.js, and return what it exports.\n"
+        f"export function prepare(held) {{\n{_wrap('  ({', needed)}}} = held);\n"
+        f"  return {{{', '.join(exported)}}};\n}}"
+    )
+    return "\n\n".join([prepare, *texts]) + "\n", needed
+
+
+def _wrap(start: str, names: set[str]) -> str:
+    return textwrap.fill(start + ", ".join(sorted(names)), _WIDTH, subsequent_indent="  ")
 
 
 def _append(sources: Traversable, name: str, parts: list[str], done: set[str]) -> None:
@@ -60,7 +111,7 @@ def _append(sources: Traversable, name: str, parts: list[str], done: set[str]) -
 
 
 def _imported(text: str) -> list[str]:
-    return [match[1] for match in _IMPORT.finditer(text)]
+    return [match[2] for match in _IMPORT.finditer(text)]
 
 
 def describe_package(catalog: Catalog) -> dict[str, Any]:
@@ -78,7 +129,7 @@ def describe_package(catalog: Catalog) -> dict[str, Any]:
         "main": f"./{LOADER_FILE}",
         "types": f"./{TYPES_FILE}",
         "exports": {".": {"types": f"./{TYPES_FILE}", "default": f"./{LOADER_FILE}"}},
-        "files": [LOADER_FILE, TYPES_FILE],
+        "files": [*sorted(bundle_loader()), TYPES_FILE],
         "sideEffects": False,
         "peerDependencies": {"@tensorflow/tfjs": f"^{tfjs or TFJS}"},
     }

@@ -7,50 +7,21 @@ input, the code throws until its reader has stated it.
 from collections.abc import Iterator
 from math import prod
 
+from pipeline.catalog.media import (
+    CHANNELS,
+    IMAGE_NDIM,
+    close_shape,
+    is_sound,
+    lacks_range,
+)
 from pipeline.catalog.types import CatalogInput
 from pipeline.site.code_pieces import Piece, comment, line, string
 
-_IMAGE_NDIM = 4
-_CHANNELS = (1, 3, 4)
 _RGBA = 4
 _WIDTH = 100
 _PIXEL_MAX = 255
 # As zoo/images.js weighs red, green and blue.
 _GREY = "[0.299, 0.587, 0.114]"
-
-
-def is_image(tensor: CatalogInput) -> bool:
-    """Say whether an input takes pixels.
-
-    Its contract says how they are made into it, or it looks like them: three axes after the batch,
-    1, 3 or 4 channels.
-    """
-    shape = close_shape(tensor)
-    stated = any((tensor.color, tensor.layout, tensor.resize, tensor.mean))
-    if tensor.js_dtype not in {"float32", "int32"} or (shape is None and not stated):
-        return False
-    ndim = _IMAGE_NDIM if shape is None else len(shape)
-    if stated:
-        return ndim in {_IMAGE_NDIM - 1, _IMAGE_NDIM}
-    assert shape is not None
-    return ndim == _IMAGE_NDIM and (shape[-1] in _CHANNELS or shape[1] in _CHANNELS)
-
-
-def is_sound(tensor: CatalogInput) -> bool:
-    """Say whether an input takes the samples of a sound."""
-    return tensor.sample_rate is not None and tensor.js_dtype in {"float32", "int32"}
-
-
-def lacks_range(tensor: CatalogInput) -> bool:
-    """Say whether a page gives images or sounds, and nobody states what their values become."""
-    if tensor.range is not None or tensor.is_filled:
-        return False
-    if is_sound(tensor):
-        return True
-    scaled = tensor.mean is not None or tensor.std is not None
-    # As zoo/images.js takes whole numbers.
-    whole = tensor.js_dtype == "int32" and tensor.dtype != "int8"
-    return is_image(tensor) and not scaled and not whole
 
 
 def range_lines(tensor: CatalogInput) -> Iterator[Piece]:
@@ -75,9 +46,9 @@ def sound_lines(tensor: CatalogInput) -> Iterator[Piece]:
 
 def image_lines(tensor: CatalogInput, variable: str) -> Iterator[Piece]:
     """Yield the lines that turn an image into an input, as zoo/images.js does."""
-    sizes = close_shape(tensor) or [-1] * _IMAGE_NDIM
+    sizes = close_shape(tensor) or [-1] * IMAGE_NDIM
     planes_first = tensor.layout == "nchw" or (
-        tensor.layout is None and sizes[-1] not in _CHANNELS and sizes[-3] in _CHANNELS
+        tensor.layout is None and sizes[-1] not in CHANNELS and sizes[-3] in CHANNELS
     )
     channels, height, width = sizes[-3:] if planes_first else (sizes[-1], *sizes[-3:-1])
     # fromPixels reads 3 channels; asked for 1 it would read red, but zoo.js mixes grey from 3.
@@ -98,7 +69,7 @@ def image_lines(tensor: CatalogInput, variable: str) -> Iterator[Piece]:
         yield from line("if (!range) throw new Error(", string("the range is not stated"), ");")
     cast = ".toFloat()" if tensor.js_dtype == "float32" else ".round().toInt()"
     turn = ".transpose([2, 0, 1])" if planes_first else ""
-    batch = ".expandDims()" if len(sizes) == _IMAGE_NDIM else ""
+    batch = ".expandDims()" if len(sizes) == IMAGE_NDIM else ""
     start, end = f"const {variable} = {value}", f"{_scale(tensor)}{cast}{turn}{batch};"
     whole = len(start.rpartition("\n")[2] + end) <= _WIDTH
     yield from line(start + end if whole else f"{start}\n  {end}")
@@ -149,11 +120,3 @@ def _scale(tensor: CatalogInput) -> str:
 def _numbers(values: list[float]) -> str:
     texts = [f"{value:g}" for value in values]
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-
-
-def close_shape(tensor: CatalogInput) -> list[int] | None:
-    """Return the shape, with sizes of the contract in place of open ones; None for any shape."""
-    shape, sizes = tensor.shape, tensor.sizes
-    if shape is None or sizes is None or len(sizes) != len(shape):
-        return sizes if shape is None else shape
-    return [stated if size < 0 else size for size, stated in zip(shape, sizes, strict=True)]

@@ -11,18 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.catalog.deviation import deciding_backend
+from pipeline.catalog.media import close_shape, is_image, is_sound, lacks_range
 from pipeline.catalog.phrases import format_shape
 from pipeline.catalog.types import CatalogInput, CatalogModel, CatalogVariant
 from pipeline.site.code_pieces import Piece, Snippet, comment, line, string
-from pipeline.site.media_snippets import (
-    close_shape,
-    image_lines,
-    is_image,
-    is_sound,
-    lacks_range,
-    range_lines,
-    sound_lines,
-)
+from pipeline.site.media_snippets import image_lines, range_lines, sound_lines
 from pipeline.site.role_texts import sort_roles
 
 # A build does not know where the zoo will be published.

@@ -45,21 +45,27 @@
 // What goes wrong is a ZooError with a `code`: catalog, network, missing, size, digest, model,
 // variant, backend, tfjs, input, run. Aborting throws the signal's reason, as fetch() does.
 import {ZooError, refuseUnknown} from './zoo/errors.js';
-import {chooseFetch, openCache, readFiles, request} from './zoo/files.js';
+import {draw} from './zoo/draw.js';
+import {chooseFetch, openCache, readFiles, requestCatalog} from './zoo/files.js';
 import {loadModel} from './zoo/model.js';
-import {runSelftest} from './zoo/selftest.js';
-import {BACKENDS, findRequirements, findTensorFlow, refuseRelease} from './zoo/tensorflow.js';
+import {similarity} from './zoo/similarity.js';
+import {
+  BACKENDS, findRequirements, findTensorFlow, offerBackend, refuseRelease, useBackend,
+} from './zoo/tensorflow.js';
 
-export {ZooError};
+export {ZooError, draw, similarity};
 
 const CATALOG_FILE = 'models.json';
 const SCHEMA = 1;
+// The quickest first, as a rule; cpu is tried only where no other runs.
+const AUTO = ['webgpu', 'webgl', 'wasm', 'cpu'];
 
 // Open the zoo at a URL: its folder or its models.json, also relative to the page.
 export async function open(url, {tf, fetch: given, cache = true, signal} = {}) {
   const catalogUrl = locate(url);
   const fetcher = chooseFetch(given);
-  const response = await request(fetcher, catalogUrl.href, {signal, cache: 'no-cache'});
+  const {response, offline} = await requestCatalog(fetcher, catalogUrl.href,
+    {signal, cache: await openCache(cache)});
   let catalog;
   try {
     catalog = await response.json();
@@ -72,7 +78,7 @@ export async function open(url, {tf, fetch: given, cache = true, signal} = {}) {
     throw new ZooError('catalog', `${catalogUrl.href} is no catalog of schema ${SCHEMA}`
       + (catalog?.schema > SCHEMA ? '; take the zoo.js that lies beside it' : ''));
   }
-  return new Zoo(catalog, {url: new URL('.', catalogUrl).href, tf, fetcher, cache});
+  return new Zoo(catalog, {url: new URL('.', catalogUrl).href, tf, fetcher, cache, offline});
 }
 
 function locate(url) {
@@ -95,13 +101,14 @@ class Zoo {
   #cache;
   #warned = new Set();
 
-  constructor(catalog, {url, tf, fetcher, cache}) {
+  constructor(catalog, {url, tf, fetcher, cache, offline}) {
     this.#tf = tf;
     this.#fetcher = fetcher;
     this.#cache = cache;
     this.catalog = catalog;
     this.models = catalog.models;
     this.url = url;
+    this.offline = offline;
   }
 
   // The catalog's entry of a model.
@@ -110,20 +117,59 @@ class Zoo {
     return found ?? refuseUnknown('model', 'model', name, this.models.map((model) => model.name));
   }
 
-  // Load a variant, by default the first that is published.
-  async load(name, {variant: wanted, onProgress, signal, cache, force = false} = {}) {
+  // Load a variant, by default the first that is published; `smallest` is the least that is.
+  async load(name, {variant: wanted, backend, onProgress, signal, cache, force = false} = {}) {
     const entry = this.entry(name);
     const variant = chooseVariant(entry, wanted);
-    const tf = await findTensorFlow(this.#tf);
-    await tf.ready();
-    if (!force) this.#refuseBackend(tf, entry, variant);
-    const {flags} = findRequirements(variant, tf.getBackend());
-    const parts = await this.#read(groupFiles(variant), {cache, signal, onProgress});
+    const tf = await this.#start();
+    const backends = await this.#listBackends(tf, variant, entry.variants[0], backend);
+    if (!force && backend !== 'auto') this.#refuseBackend(tf, entry, variant, backends[0]);
+    const groups = [...groupFiles(variant), ...(entry.labelFiles ?? []).map((file) => [file])];
+    const parts = await this.#read(groups, {cache, signal, onProgress});
     signal?.throwIfAborted();
-    const model = await loadModel(tf, entry, variant, parts, flags);
+    const model = await this.#loadOn(tf, {entry, variant, parts, backend, backends});
     if (!signal?.aborted) return model;
     model.dispose();
     throw signal.reason;
+  }
+
+  async #start() {
+    const tf = await findTensorFlow(this.#tf, this.#release);
+    await tf.ready();
+    return tf;
+  }
+
+  // Where TensorFlow.js lies in the zoo.
+  get #release() {
+    const {tfjs} = this.catalog.toolchain ?? {};
+    return tfjs ? new URL(`tfjs/${encodeURIComponent(tfjs)}/`, this.url).href : null;
+  }
+
+  // The backends that a variant may run on, by what was asked for.
+  async #listBackends(tf, variant, base, asked) {
+    if (!asked) return [tf.getBackend()];
+    const offer = (one) => offerBackend(tf, one, this.#release, this.catalog.toolchain?.tfjs);
+    if (asked !== 'auto') {
+      await offer(asked);
+      return [asked];
+    }
+    const offered = await Promise.all(AUTO.map(offer));
+    const states = AUTO.map((one) => [one, variant.checks?.[one]?.status ?? base.checks?.[one]?.status])
+      .filter((_, i) => offered[i]);
+    const proved = states.filter(([, status]) => status === 'ok');
+    const untried = states.filter(([, status]) => status !== 'failed' && status !== 'unsupported');
+    return (proved.length ? proved : untried).map(([one]) => one);
+  }
+
+  async #loadOn(tf, {entry, variant, parts, backend, backends}) {
+    const load = (one) => loadModel(tf, entry, variant, parts, findRequirements(variant, one).flags,
+      backend && one);
+    if (backend !== 'auto') {
+      const unable = backend && await useBackend(tf, backend);
+      if (unable) throw new ZooError('backend', `${entry.name}: ${unable}`);
+      return load(backends[0]);
+    }
+    return chooseQuickest(tf, entry, backends, load);
   }
 
   // Replay the published vectors of a model on this device.
@@ -133,10 +179,10 @@ class Zoo {
     if (!entry.vectors?.length) {
       throw new ZooError('catalog', `${name} has no test vectors in this catalog`);
     }
-    const tf = await findTensorFlow(this.#tf);
-    await tf.ready();
+    const tf = await this.#start();
     const groups = [...groupFiles(variant), ...entry.vectors.map((file) => [file])];
-    return runSelftest(tf, {
+    const {prepare} = await import('./zoo-selftest.js');
+    return prepare(HELD).runSelftest(tf, {
       entry,
       variant,
       backends: backends ?? BACKENDS.filter((backend) => tf.findBackendFactory(backend)),
@@ -147,8 +193,7 @@ class Zoo {
   }
 
   // What a backend gets wrong is refused, and so is a release that cannot run it.
-  #refuseBackend(tf, entry, variant) {
-    const backend = tf.getBackend();
+  #refuseBackend(tf, entry, variant, backend) {
     const {status, reason, agreement} = variant.checks?.[backend] ?? {};
     if (status === 'failed' || status === 'unsupported') {
       const fault = `${entry.name} does not run right on ${backend} (${reason})`;
@@ -177,12 +222,46 @@ class Zoo {
   }
 }
 
+// Load a model on each backend, let it run twice, and keep the quickest. A backend that cannot run it
+// is passed over.
+async function chooseQuickest(tf, entry, backends, load) {
+  let best = null;
+  const faults = [];
+  for (const backend of backends) {
+    if (best && backend === 'cpu') break;
+    const unable = await useBackend(tf, backend);
+    let model = null;
+    try {
+      if (unable) throw new Error(unable);
+      model = await load(backend);
+      await model.warmUp();
+      const ms = await model.warmUp();
+      if (best && best.ms <= ms) continue;
+      best?.model.dispose();
+      best = {model, ms, backend};
+    } catch (error) {
+      faults.push(`${backend}: ${error.message}`);
+    } finally {
+      if (model && best?.model !== model) model.dispose();
+    }
+  }
+  if (!best) {
+    throw new ZooError('backend', `${entry.name} runs on no backend here; ${faults.join('; ')
+      || 'none of those that this page has gives right values'}`);
+  }
+  await tf.setBackend(best.backend);
+  return best.model;
+}
+
 function chooseVariant(entry, wanted) {
   const {name, variants, status, reason, modelPath} = entry;
   const ready = variants.filter((variant) => variant.status === 'ok');
   if (!ready.length) throw new ZooError('model', `${name} is not offered (${status}): ${reason}`);
   if (wanted === undefined) {
     return ready.find((variant) => variant.modelPath === modelPath) ?? ready[0];
+  }
+  if (wanted === 'smallest') {
+    return ready.reduce((least, one) => ((one.bytes ?? Infinity) < (least.bytes ?? Infinity) ? one : least));
   }
   const offered = ready.map((variant) => variant.name);
   const found = variants.find((variant) => variant.name === wanted)

@@ -3,18 +3,24 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
-from pipeline.catalog.types import CatalogFile, CatalogVariant, ModelIdentity
+from pydantic import BaseModel
+
+from pipeline.catalog.known_sets import label_sets
+from pipeline.catalog.types import CatalogFile, CatalogModel, CatalogVariant, ModelIdentity
 from pipeline.disk.canonical import format_json
+from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
 from pipeline.errors import DiskError
 from pipeline.manifest.model import Model
 from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.contract import Contracts
-from pipeline.records.record import Part
+from pipeline.records.reading import Decode, Points
+from pipeline.records.record import Part, SparsePart
 from pipeline.records.roles import RoleMap
 from pipeline.records.signature import Signature
-from pipeline.records.source import ConvertedSource, FetchedSource
+from pipeline.records.source import ConvertedSource, FetchedSource, Labels
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import VariantVerdict, Verdicts
 from pipeline.steps.variant import BASE
@@ -22,19 +28,28 @@ from pipeline.steps.variant import BASE
 VECTOR_FILES = ("vectors.json", "vectors.bin")
 LABELS_FILE = "labels.json"
 
+P = TypeVar("P", bound=Part)
 
-class CardParameters(Part):
+
+class CardParameters(SparsePart):
     """The parameters of `card`."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"labels", "points", "decode"})
 
     identity: ModelIdentity
     publish_base: bool
     variants: tuple[str, ...]
     """Names of its variants, the base first."""
+    labels: dict[str, str | list[str]] | None = None
+    """Names of classes, a known set or a file by role or output; "" for those of all outputs."""
+    points: Points | None = None
+    decode: Decode | None = None
 
 
 def run(work: Work[CardParameters]) -> None:
     """Gather the catalog's entry of a model: `card.json` and the files it lists."""
     from pipeline.catalog.card import CARD_FILE, CardParts, build_card
+    from pipeline.catalog.results import find_results
     from pipeline.disk.json_file import write_json
 
     proof = Verdicts.load(work.inputs["verify"])
@@ -52,16 +67,17 @@ def run(work: Work[CardParameters]) -> None:
             roles=RoleMap.load(work.inputs["map"]),
             proofs=proof.proofs,
             vectors=_add_vectors(work),
-            labels=_add_labels(work, converted),
             variants=variants,
         ),
     )
+    card = _read_outputs(work, card, converted)
+    card = card.model_copy(update={"results": find_results(card)})
     write_json(work.folder / CARD_FILE, card.to_json())
 
 
 STEP = Step(
     name="card",
-    version=5,
+    version=6,
     parameters=CardParameters,
     run=run,
     needs=(
@@ -78,7 +94,31 @@ def parameters(model: Model) -> CardParameters:
         identity=identify(model),
         publish_base=model.publish_base,
         variants=(BASE, *(variant.name for variant in model.variants)),
+        labels=_by_place(model.labels),
+        points=_state(Points, model.points),
+        decode=_state(Decode, model.decode),
     )
+
+
+def _by_place(labels: Any) -> dict[str, str | list[str]] | None:
+    if labels is None or isinstance(labels, dict):
+        return labels
+    return {"": labels}
+
+
+def _state(record: type[P], section: BaseModel | None) -> P | None:
+    return None if section is None else record.model_validate(section.model_dump(mode="json"))
+
+
+def local_files(model: Model, root: Path) -> LocalFiles | None:
+    """Return the files that `labels:` names; None if it names none."""
+    named = _by_place(model.labels) or {}
+    paths = {
+        f"labels {names}": names
+        for names in named.values()
+        if isinstance(names, str) and names not in label_sets()
+    }
+    return ListedFiles(paths=paths, root=root) if paths else None
 
 
 def identify(model: Model) -> ModelIdentity:
@@ -157,25 +197,43 @@ def _add_vectors(work: Work[CardParameters]) -> list[CatalogFile]:
     return [file.model_copy(update={"path": f"{prefix}/{file.path}"}) for file in files]
 
 
-def _add_labels(work: Work[CardParameters], converted: ConvertedSource) -> dict[str, CatalogFile]:
-    """Write the labels of each output into the card's folder; equal ones are one file."""
+def _read_outputs(
+    work: Work[CardParameters], card: CatalogModel, converted: ConvertedSource
+) -> CatalogModel:
+    """Return the card with what the manifest states of its outputs, and labels written as files."""
+    from pipeline.catalog.card import with_labels
+    from pipeline.catalog.label_files import read_names
+    from pipeline.catalog.reading import check_decode, check_points, read_labels
+
+    stated, roles = work.parameters, RoleMap.load(work.inputs["map"])
+    decode, points = stated.decode, stated.points
+    if decode is not None:
+        decode = check_decode(decode, card.outputs, card.inputs)
+    if points is not None:
+        points = check_points(points, roles)
+    names = {place: read_names(given, work.root) for place, given in (stated.labels or {}).items()}
+    labels = {**(converted.labels or {}), **read_labels(names, card.outputs, roles, decode)}
+    card = card.model_copy(update={"decode": decode, "points": points})
+    files = {output: _add_labels(work, known) for output, known in labels.items()}
+    return with_labels(card, labels, files)
+
+
+def _add_labels(work: Work[CardParameters], labels: Labels) -> CatalogFile:
+    """Write names of classes into the card's folder; equal ones are one file."""
     from pipeline.catalog.card import model_folder, variant_folder
 
-    files = {}
-    for output, labels in (converted.labels or {}).items():
-        content = format_json(labels.names, sort_keys=False)
-        sha256 = hashlib.sha256(content).hexdigest()
-        folder = variant_folder("labels", {LABELS_FILE: sha256})
-        path = work.folder / folder / LABELS_FILE
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
-        assert work.model is not None
-        files[output] = CatalogFile(
-            path=f"{model_folder(work.model)}/{folder}/{LABELS_FILE}",
-            bytes=len(content),
-            sha256=sha256,
-        )
-    return files
+    content = format_json(labels.names, sort_keys=False)
+    sha256 = hashlib.sha256(content).hexdigest()
+    folder = variant_folder("labels", {LABELS_FILE: sha256})
+    path = work.folder / folder / LABELS_FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    assert work.model is not None
+    return CatalogFile(
+        path=f"{model_folder(work.model)}/{folder}/{LABELS_FILE}",
+        bytes=len(content),
+        sha256=sha256,
+    )
 
 
 def _file(folder: Path, path: str, sha256: str) -> CatalogFile:

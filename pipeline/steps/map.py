@@ -1,16 +1,21 @@
 """The step `map`: ties roles such as boxes and scores to outputs."""
 
+from typing import ClassVar
+
 from pipeline.engine.step import Step, Work
 from pipeline.manifest.model import Model
-from pipeline.records.record import Part
+from pipeline.records.record import SparsePart
 from pipeline.records.signature import Signature
 
 
-class MapParameters(Part):
+class MapParameters(SparsePart):
     """The parameters of `map`."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"conventions"})
 
     map: dict[str, str | None] | None
     task: str | None
+    conventions: dict[str, dict[str, str | int]] | None = None
 
 
 def run(work: Work[MapParameters]) -> None:
@@ -29,6 +34,7 @@ def run(work: Work[MapParameters]) -> None:
         outputs=[vector.outputs for vector in vectors],
         manifest_map=work.parameters.map,
         inputs=[vector.inputs for vector in vectors],
+        conventions=work.parameters.conventions,
     )
     findings.record().save(work.folder)
 
@@ -44,4 +50,4 @@ STEP = Step(
 
 def parameters(model: Model) -> MapParameters:
     """Return the parameters of `map` for a model."""
-    return MapParameters(map=model.map, task=model.task)
+    return MapParameters(map=model.map, task=model.task, conventions=model.conventions or None)

@@ -55,7 +55,7 @@ MODEL_STEPS = (
     ModelStep(step=variant.STEP, parameters=variant.parameters, more_needs=variant.more_needs),
     ModelStep(step=verify.STEP, parameters=verify.parameters),
     ModelStep(step=browser.STEP, parameters=browser.parameters),
-    ModelStep(step=card.STEP, parameters=card.parameters),
+    ModelStep(step=card.STEP, parameters=card.parameters, local_files=card.local_files),
 )
 """The steps of a model, each after those that it reads."""
 

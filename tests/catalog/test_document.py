@@ -16,6 +16,7 @@ from pipeline.catalog.card import (
     published_variant,
     stale_model,
     variant_folder,
+    with_labels,
 )
 from pipeline.catalog.document import build_catalog, format_schema
 from pipeline.catalog.types import Catalog, CatalogFile, CatalogModel, CatalogZoo, ModelIdentity
@@ -73,7 +74,6 @@ def card(*, judged_as: str | None = None, **extra: Any) -> CatalogModel:
                 output_format="tfjs_graph_model",
                 repairs=["Cast to bool replaced (1 in this graph)"],
                 about=About(title="Boxes", author="Somebody", license="MIT"),
-                labels={"boxes": Labels(of="values", names=["cat", "dog"])},
             ),
             signature=SIGNATURE,
             contracts=Contracts(
@@ -86,7 +86,6 @@ def card(*, judged_as: str | None = None, **extra: Any) -> CatalogModel:
             vectors=[
                 CatalogFile(path="models/one/vectors-1/vectors.bin", bytes=3, sha256="c" * 64)
             ],
-            labels={"boxes": LABELS},
             variants=[
                 published_variant("one", RECORD, FILES, checks={"wasm": CHECK}, agreement="equal"),
                 missing_variant("uint8", "skipped", "too small"),
@@ -126,11 +125,13 @@ def test_what_the_source_says_of_itself_stands_where_the_manifest_is_silent() ->
 
 
 def test_labels_of_an_output_are_a_file() -> None:
-    made = card().to_json()
+    labels = Labels(of="values", names=["cat", "dog"])
+    labelled = with_labels(card(), {"boxes": labels}, {"boxes": LABELS})
+    made = labelled.to_json()
 
     assert made["outputs"][0]["labels"] == {"of": "values", "count": 2, "path": LABELS.path}
     assert made["labelFiles"] == [LABELS.to_json()]
-    assert {file.path for file in card().shared_files} >= {LABELS.path}
+    assert {file.path for file in labelled.shared_files} >= {LABELS.path}
 
 
 def test_a_folder_is_named_by_its_content() -> None:

@@ -43,6 +43,20 @@ export async function openCache(wanted) {
   }
 }
 
+// Fetch the catalog, and keep it for a visit without a network. Returns {response, offline}.
+export async function requestCatalog(fetcher, href, {cache, signal}) {
+  const key = `https://tfjs-zoo.invalid/catalog/${encodeURIComponent(href)}`;
+  try {
+    const response = await request(fetcher, href, {signal, cache: 'no-cache'});
+    if (!href.startsWith('file:')) await cache?.put(key, response.clone()).catch(() => {});
+    return {response, offline: false};
+  } catch (error) {
+    const kept = error.code === 'network' && await cache?.match(key).catch(() => null);
+    if (!kept) throw error;
+    return {response: kept, offline: true};
+  }
+}
+
 // Ask for a file; a status of failure is an error that says which.
 export async function request(fetcher, href, init) {
   let response;

@@ -26,14 +26,25 @@ export function makeImage(tf, image, input, options) {
 // The part of an image that an input shows, in pixels of the image: {left, top, width, height}. It
 // reaches beyond an image that is letterboxed.
 export function findFrame(image, input) {
-  const own = [image.videoHeight ?? image.height, image.videoWidth ?? image.width];
-  const {size: [height, width]} = findAxes(input);
-  const place = placeImage(own, [height < 0 ? own[0] : height, width < 0 ? own[1] : width], input.resize);
+  const shown = imageSize(image);
+  const place = placeImage([shown.height, shown.width], inputSize(image, input), input.resize);
   const [top, left, rows, columns] = place.part;
   const [above, before, innerHeight, innerWidth] = place.inner;
   const inImage = ([height, width]) => [height * rows / innerHeight, width * columns / innerWidth];
   const [[y, x], [frameHeight, frameWidth]] = [inImage([above, before]), inImage(place.size)];
   return {left: left - x, top: top - y, width: frameWidth, height: frameHeight};
+}
+
+// The size of an image as it is shown, or of a video as it is.
+export const imageSize = (image) => ({
+  width: image.videoWidth || image.width, height: image.videoHeight || image.height,
+});
+
+// The size that an image has in an input, [height, width].
+export function inputSize(image, input) {
+  const {width, height} = imageSize(image);
+  const own = [height, width];
+  return findAxes(input).size.map((size, i) => (size < 0 ? own[i] : size));
 }
 
 // Where height, width and channels are in an input for images, and their sizes.

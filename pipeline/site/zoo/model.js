@@ -1,7 +1,8 @@
 // A loaded model: graph model or layers model behind one face, its results by role.
 import {ZooError, refuseUnknown} from './errors.js';
 import {findFrame} from './images.js';
-import {makeInputs} from './inputs.js';
+import {makeBlanks, makeInputs} from './inputs.js';
+import {streamResults} from './stream.js';
 import {withFlags} from './tensorflow.js';
 
 // What TensorFlow.js says when execute() meets what only executeAsync() can do.
@@ -39,15 +40,23 @@ function joinShards(shards) {
   return joined.buffer;
 }
 
-// Load the model that verified files hold.
-export async function loadModel(tf, entry, variant, parts, flags) {
+// Names of classes, by output; verified files hold them.
+function readLabels({outputs}, parts) {
+  const named = outputs.filter(({labels}) => labels && parts.has(labels.path));
+  return Object.fromEntries(named.map(({name, labels}) =>
+    [name, JSON.parse(new TextDecoder().decode(parts.get(labels.path)))]));
+}
+
+// Load the model that verified files hold; with `backend` it runs there alone.
+export async function loadModel(tf, entry, variant, parts, flags, backend = null) {
   const artifacts = readArtifacts(entry, variant, parts);
   const handler = {load: async () => artifacts};
   const layers = artifacts.format === 'layers-model';
   try {
     const load = () => (layers ? tf.loadLayersModel(handler) : tf.loadGraphModel(handler));
     const tfModel = await withFlags(tf, flags, load);
-    return new Model(tf, {entry, variant, flags, tfModel, layers});
+    return new Model(tf, {entry, variant, flags, tfModel, layers, backend,
+      labels: readLabels(entry, parts)});
   } catch (error) {
     throw new ZooError('run', `${entry.name}: TensorFlow.js cannot load it: ${error.message}`,
       {cause: error});
@@ -76,7 +85,7 @@ class Model {
   #state = {};
   #turn = Promise.resolve();
 
-  constructor(tf, {entry, variant, flags, tfModel, layers}) {
+  constructor(tf, {entry, variant, flags, tfModel, layers, backend, labels}) {
     this.#tf = tf;
     this.#flags = flags;
     this.#layers = layers;
@@ -86,6 +95,10 @@ class Model {
     this.variant = variant.name;
     this.inputs = entry.inputs;
     this.outputs = entry.outputs;
+    this.labels = labels;
+    this.points = entry.points ?? null;
+    this.method = entry.results?.method ?? null;
+    this.backend = backend;
     this.tfModel = tfModel;
     // A sequential model knows its own names only when it is built.
     if (layers && !tfModel.built) tfModel.build();
@@ -109,6 +122,33 @@ class Model {
     return Object.fromEntries(names.map((name, i) => [name, arrays[i]]));
   }
 
+  // What its roles are good for, in plain values; each says what is missing where it cannot.
+  attributes(input, options) { return this.#result('attributes', input, options); }
+  classify(input, options) { return this.#result('classify', input, options); }
+  detect(input, options) { return this.#result('detect', input, options); }
+  embed(input, options) { return this.#result('embed', input, options); }
+  enhance(input, options) { return this.#result('enhance', input, options); }
+  keypoints(input, options) { return this.#result('keypoints', input, options); }
+  segment(input, options) { return this.#result('segment', input, options); }
+  transcribe(input, options) { return this.#result('transcribe', input, options); }
+
+  // Results of one image or sound after another, with the state going on.
+  stream(source, options) { return streamResults(this, source, options); }
+
+  // Run it once on blank inputs, so that a backend compiles and uploads; return the milliseconds.
+  async warmUp() {
+    const inputs = makeBlanks(this.#tf, this.inputs);
+    const start = performance.now();
+    let tensors = [];
+    try {
+      tensors = await this.execute(inputs);
+      await Promise.all(tensors.map((tensor) => tensor.data()));
+      return performance.now() - start;
+    } finally {
+      [...tensors, ...Object.values(inputs)].forEach((tensor) => tensor.dispose());
+    }
+  }
+
   // Forget the state of the runs before.
   reset() {
     Object.values(this.#state).forEach((tensor) => tensor.dispose());
@@ -127,6 +167,9 @@ class Model {
     if (this.#disposed) throw new ZooError('run', `${this.name}: the model has been disposed of`);
     this.#running++;
     try {
+      if (this.backend && this.#tf.getBackend() !== this.backend) {
+        await this.#tf.setBackend(this.backend);
+      }
       return await withFlags(this.#tf, this.#flags, () => this.#execute(inputs));
     } finally {
       this.#running--;
@@ -140,6 +183,11 @@ class Model {
     this.#disposed = true;
     this.reset();
     this.tfModel.dispose();
+  }
+
+  async #result(method, input, options = {}) {
+    const {prepare} = await import('./zoo-results.js');
+    return prepare(HELD).giveResult(this, method, input, options);
   }
 
   async #runOnce(input, options) {

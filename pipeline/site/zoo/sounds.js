@@ -7,30 +7,37 @@ export const isSound = (value) => typeof value?.getChannelData === 'function';
 
 // Return the samples of an AudioBuffer for an input of the catalog: one channel, at its rate and in
 // its range, with silence behind them where it takes more.
-export async function readSound(buffer, input, {range, sampleRate}) {
+export async function readSound(buffer, input, options) {
   const {name} = input;
-  const rate = sampleRate ?? input.sampleRate;
-  if (!rate) {
-    throw new ZooError('input', `nobody states the sample rate of input '${name}'; pass `
-      + '{sampleRate: 16000}, or the rate with which the model was trained');
-  }
-  const [low, high] = chooseRange(input, range ?? input.range, 'samples of -1 to 1',
-    '[-1, 1]');
-  const samples = (await resample(buffer, rate, name))
-    .map((sample) => low + (sample + 1) * ((high - low) / 2));
+  const samples = await readSamples(buffer, input, options);
   const length = countSamples(input);
   if (length === null || samples.length === length) return samples;
   if (samples.length > length) {
+    const rate = options.sampleRate ?? input.sampleRate;
     throw new ZooError('input', `input '${name}' takes ${length} samples, ${length / rate} s; `
       + `${samples.length} were given: pass a part of them`);
   }
+  const [low, high] = options.range ?? input.range;
   const filled = new Float32Array(length).fill((low + high) / 2);
   filled.set(samples);
   return filled;
 }
 
+// The same, of any length. Samples that are given as numbers are taken as they are.
+export async function readSamples(sound, input, {range, sampleRate}) {
+  if (!isSound(sound)) return Float32Array.from(sound);
+  const rate = sampleRate ?? input.sampleRate;
+  if (!rate) {
+    throw new ZooError('input', `nobody states the sample rate of input '${input.name}'; pass `
+      + '{sampleRate: 16000}, or the rate with which the model was trained');
+  }
+  const [low, high] = chooseRange(input, range ?? input.range, 'samples of -1 to 1', '[-1, 1]');
+  return (await resample(sound, rate, input.name))
+    .map((sample) => low + (sample + 1) * ((high - low) / 2));
+}
+
 // The number of samples that an input takes for one sound; null where that is open.
-function countSamples({name, shape}) {
+export function countSamples({name, shape}) {
   const [batch, ...rest] = shape ?? [-1];
   const sizes = Math.abs(batch) === 1 && rest.length ? rest : [batch, ...rest];
   if (sizes.filter((size) => size !== 1).length > 1) {

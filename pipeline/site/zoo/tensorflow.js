@@ -3,21 +3,59 @@ import {ZooError} from './errors.js';
 
 export const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu'];
 
-// Return TensorFlow.js: what was given, what the page has loaded, or the installed package.
-export async function findTensorFlow(given) {
-  const tf = given ?? globalThis.tf ?? await importTensorFlow();
+// Return TensorFlow.js: what was given, what the page has loaded, the installed package, or else the
+// release that lies in the zoo.
+export async function findTensorFlow(given, release) {
+  const tf = given ?? globalThis.tf ?? await importTensorFlow(release);
   if (typeof tf?.loadGraphModel === 'function') return tf;
   throw new ZooError('tfjs', 'what is given as `tf` is not TensorFlow.js: it lacks loadGraphModel');
 }
 
-async function importTensorFlow() {
+async function importTensorFlow(release) {
+  let fault;
   try {
     const module = await import('@tensorflow/tfjs');
     return module.loadGraphModel ? module : module.default;
   } catch (error) {
-    throw new ZooError('tfjs', 'TensorFlow.js is not here: load tf.min.js before, install '
-      + '@tensorflow/tfjs, or pass it, open(url, {tf})', {cause: error});
+    fault = error;
   }
+  try {
+    if (release) await loadScript(`${release}tf.min.js`);
+    if (globalThis.tf) return globalThis.tf;
+  } catch (error) {
+    fault = error;
+  }
+  throw new ZooError('tfjs', 'TensorFlow.js is not here: load tf.min.js before, install '
+    + '@tensorflow/tfjs, or pass it, open(url, {tf})', {cause: fault});
+}
+
+async function loadScript(href) {
+  // Where this name is free, tf.min.js takes it by evaluating a text, which the policy of a page may
+  // forbid: https://github.com/facebook/regenerator/issues/450
+  globalThis.regeneratorRuntime ??= undefined;
+  if (!globalThis.document) {
+    await import(/* @vite-ignore */ /* webpackIgnore: true */ href);
+    return;
+  }
+  await new Promise((resolve, reject) => {
+    const script = Object.assign(document.createElement('script'), {src: href, onload: resolve,
+      crossOrigin: 'anonymous', onerror: () => reject(new Error(`${href} is not there`))});
+    document.head.append(script);
+  });
+}
+
+// Say whether `tf` has a backend; one that lies in the zoo is added, if it is of the same release.
+export async function offerBackend(tf, backend, release, version) {
+  if (tf.findBackendFactory(backend)) return true;
+  const known = backend === 'wasm' || (backend === 'webgpu' && globalThis.navigator?.gpu);
+  if (!known || !release || tf !== globalThis.tf || tf.version?.tfjs !== version) return false;
+  try {
+    await loadScript(`${release}tf-backend-${backend}.min.js`);
+    if (backend === 'wasm') tf.wasm.setWasmPaths(release);
+  } catch {
+    return false;
+  }
+  return Boolean(tf.findBackendFactory(backend));
 }
 
 // Make a backend the current one; return why that cannot be, or null.

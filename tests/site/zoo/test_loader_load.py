@@ -160,7 +160,28 @@ def test_a_cached_file_is_not_fetched_again(zoo: PublishedZoo) -> None:
     files = zoo.entries["dense"]["variants"][0]["files"]
 
     assert asked == [5, 5, [True] * 4]
-    assert {key.rpartition("/")[2] for key in keys} == {file["sha256"] for file in files}
+    kept = {key.rpartition("/")[2] for key in keys if "/sha256/" in key}
+    assert kept == {file["sha256"] for file in files}
+    assert [key for key in keys if "/catalog/" in key] == keys[:1]
+
+
+def test_a_zoo_that_was_visited_opens_without_a_network(zoo: PublishedZoo) -> None:
+    with serving(zoo.folder) as server:
+        url = server.url
+        states = zoo.in_node(
+            f"""
+            {CACHE} await cached.load('dense');
+            const away = async () => {{ throw new TypeError('no network'); }};
+            const again = await open(args[0], {{tf, fetch: away, cache}});
+            const model = await again.load('dense');
+            const missing = await open('http://127.0.0.1:9/', {{tf, fetch: away, cache}})
+              .catch(({{code}}) => code);
+            return [cached.offline, again.offline, model.name, missing];
+            """,
+            url,
+        )
+
+    assert states == [False, True, "dense", "network"]
 
 
 def test_what_the_cache_has_is_checked_too(zoo: PublishedZoo) -> None:

@@ -1,0 +1,171 @@
+"""Reading: labels, points and decode of the manifest, compared with the outputs. Pure."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil, prod
+
+from pipeline.catalog.known_sets import has_background
+from pipeline.catalog.media import image_sizes, is_image
+from pipeline.catalog.types import CatalogInput, CatalogOutput
+from pipeline.errors import MappingError
+from pipeline.records.reading import Decode, Points
+from pipeline.records.roles import RoleMap
+from pipeline.records.source import Labels
+from pipeline.text.suggest import did_you_mean, find_similar
+
+_BOX_SIZE = 4
+_BACKGROUND = "background"
+# Where names of classes belong if the manifest does not say it, the first that is there.
+_LABELLED = ("classes", "detections", "scores", "logits", "mask")
+_VALUES = ("classes", "detections")
+
+
+def find_output(name: str, outputs: Sequence[CatalogOutput], where: str) -> CatalogOutput:
+    """Return an output by its name, its tensor, or the tensor's node.
+
+    Raises:
+        MappingError: There is none; the message begins with `where`.
+    """
+    for output in outputs:
+        if name in {output.name, output.tensor, output.tensor.partition(":")[0]}:
+            return output
+    names = [output.name for output in outputs]
+    raise MappingError(
+        f"{where}: no output is called {name!r}{did_you_mean(find_similar(name, names))}"
+    )
+
+
+def check_decode(
+    decode: Decode, outputs: Sequence[CatalogOutput], inputs: Sequence[CatalogInput]
+) -> Decode:
+    """Return a rule with the names of its outputs, once its grids have as many rows as these.
+
+    Raises:
+        MappingError: An output is not there, or its shape does not fit.
+    """
+    boxes = [find_output(name, outputs, "decode: boxes") for name in decode.boxes]
+    scores = [find_output(name, outputs, "decode: scores") for name in decode.scores]
+    image = next((one for one in inputs if is_image(one) and not one.is_filled), None)
+    sizes = image_sizes(image) if image else None
+    if sizes is None:
+        raise MappingError(
+            "decode: the size of the input is not known, so its grids are not either"
+        )
+    rows = _count_rows(decode, sizes)
+    wanted = rows if len(boxes) > 1 else [sum(rows)]
+    for number, box, score in zip(wanted, boxes, scores, strict=True):
+        for output in (box, score):
+            if _rows(output) != number:
+                raise MappingError(
+                    f"decode: {output.name} has shape {output.shape}; expected {number} rows by "
+                    "the size of the input, the strides and the anchors"
+                )
+        width = (box.shape or [0])[-1]
+        fits = width >= _BOX_SIZE and width % (2 if decode.kind == "anchors" else _BOX_SIZE) == 0
+        if not fits:
+            raise MappingError(f"decode: {box.name} has {width} columns, which are no box")
+    names = {"boxes": [one.name for one in boxes], "scores": [one.name for one in scores]}
+    return decode.model_copy(update=names)
+
+
+def _count_rows(decode: Decode, sizes: tuple[int, int]) -> list[int]:
+    grids = len(decode.strides)
+    anchors = decode.anchors or []
+    each = [len(one) for one in anchors] or decode.per_cell or [1] * grids
+    cells = (prod(ceil(size / stride) for size in sizes) for stride in decode.strides)
+    return [number * many for number, many in zip(cells, each, strict=True)]
+
+
+def _rows(output: CatalogOutput) -> int | None:
+    shape = output.shape or []
+    return shape[-2] if len(shape) > 1 else None
+
+
+def check_points(points: Points, roles: RoleMap) -> Points:
+    """Return the points, once they are as many as the outputs have.
+
+    Raises:
+        MappingError: They are not.
+    """
+    for role, conventions in roles.conventions.items():
+        number = conventions.get("points")
+        if number is not None and number != str(len(points.names)):
+            raise MappingError(f"points: {len(points.names)} names; {role} has {number} points")
+    return points
+
+
+def read_labels(
+    stated: Mapping[str, Sequence[str]],
+    outputs: Sequence[CatalogOutput],
+    roles: RoleMap,
+    decode: Decode | None,
+) -> dict[str, Labels]:
+    """Return the labels of outputs, by name.
+
+    Args:
+        stated: Names of classes by role or output; "" where the manifest does not say of which.
+        outputs: The outputs of the model.
+        roles: Their roles.
+        decode: How boxes follow from them.
+
+    Raises:
+        MappingError: No output has classes, or another number of them.
+    """
+    found: dict[str, Labels] = {}
+    for place, names in stated.items():
+        for output, role in _find_labelled(place, outputs, roles, decode):
+            found[output.name] = _fit(list(names), output, role, roles, decode)
+    return found
+
+
+def _find_labelled(
+    place: str, outputs: Sequence[CatalogOutput], roles: RoleMap, decode: Decode | None
+) -> list[tuple[CatalogOutput, str | None]]:
+    """Return the outputs that names belong to, each with its role."""
+    by_tensor = {output.tensor: output for output in outputs}
+    if not place and decode is not None:
+        return [(find_output(name, outputs, "labels"), "scores") for name in decode.scores]
+    for role in [place] if place else _LABELLED:
+        tensor = roles.map.get(role)
+        if tensor is not None:
+            return [(by_tensor[tensor], role)]
+    if not place:
+        raise MappingError("labels: no output has classes", hint="name it: labels: {OUTPUT: […]}")
+    return [(find_output(place, outputs, "labels"), None)]
+
+
+def _fit(
+    names: list[str],
+    output: CatalogOutput,
+    role: str | None,
+    roles: RoleMap,
+    decode: Decode | None,
+) -> Labels:
+    """Return names with one for the background in front, where the output counts from 1.
+
+    The number of a class is the place of its name.
+    """
+    if role in _VALUES:
+        offset = roles.conventions.get(role, {}).get("offset")
+        from_one = offset == "1" and not has_background(names)
+        return Labels(of="values", names=[_BACKGROUND, *names] if from_one else names)
+    number = _columns(output, role, roles)
+    if (
+        number == len(names) + 1
+        and not has_background(names)
+        and (decode is None or decode.background)
+    ):
+        names = [_BACKGROUND, *names]
+    if number is not None and number != len(names):
+        raise MappingError(f"labels: {len(names)} names; {output.name} has {number} classes")
+    return Labels(of="axis" if len(names) > 1 else "values", names=names)
+
+
+def _columns(output: CatalogOutput, role: str | None, roles: RoleMap) -> int | None:
+    """Return the number of classes of an output with scores; None where it is open."""
+    shape = output.shape
+    if shape is None:
+        return None
+    boxes = roles.map.get("boxes")
+    if role == "scores" and boxes is not None and len(shape) <= 2:  # noqa: PLR2004  # a score for each box
+        return 1
+    return shape[-1] if shape and shape[-1] > 0 else None

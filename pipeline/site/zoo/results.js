@@ -1,0 +1,117 @@
+// Results: what a page gets of a model by the roles of its outputs, in plain values and with labels.
+import {ZooError} from './errors.js';
+import {isFilled} from './inputs.js';
+import {count} from './shapes.js';
+
+const GATES = {sigmoid: (value) => 1 / (1 + Math.exp(-value))};
+const ATTRIBUTES = ['age', 'gender', 'race', 'emotion'];
+
+// Say what keeps a model from giving a result.
+export const refuseResult = ({name, entry}, method, lacking) => new ZooError('result',
+  `${name} has no ${method}(): ${lacking}; ${entry.results?.method
+    ? `it has ${entry.results.method}()` : 'run() returns its outputs'}`);
+
+// The only input that a page gives.
+export function soleInput({name, inputs}, method) {
+  const asked = inputs.filter((input) => !isFilled(input));
+  if (asked.length === 1) return asked[0];
+  throw new ZooError('input', `${name} takes ${asked.length} inputs; ${method}() gives one: use run()`);
+}
+
+// Run a model once, and return {shape, values} of the results that are named and there. Whole
+// numbers that stand for real ones become these.
+export async function readResults(model, input, names, options) {
+  const tensors = await model.run(input, options);
+  try {
+    const found = names.filter((name) => tensors[name]);
+    const values = await Promise.all(found.map((name) => tensors[name].data()));
+    return Object.fromEntries(found.map((name, i) =>
+      [name, {shape: tensors[name].shape, values: toReal(values[i], findOutput(model, name))}]));
+  } finally {
+    Object.values(tensors).forEach((tensor) => tensor.dispose());
+  }
+}
+
+// The output of a role, or else of a name; undefined where there is none.
+export const findOutput = ({entry, outputs}, name) =>
+  outputs.find(({tensor}) => entry.map[name] === tensor)
+  ?? outputs.find((output) => output.name === name);
+
+const toReal = (values, {quantization} = {}) => (quantization
+  ? Float32Array.from(values, (one) => quantization.scale * (one - quantization.zeroPoint)) : values);
+
+export const conventionsOf = ({entry}, role) => entry.roles?.[role]?.conventions ?? {};
+
+// Labels of the first of some roles or outputs that has any.
+export function labelsOf(model, names) {
+  for (const name of names) {
+    const found = model.labels[findOutput(model, name)?.name];
+    if (found) return found;
+  }
+  return null;
+}
+
+// Make probabilities of scores by what is known of them.
+export function toProbabilities(values, {activation, normalization}) {
+  if (activation !== 'logit') return values;
+  if (normalization === 'sigmoid' || values.length === 1) return values.map(GATES.sigmoid);
+  return softmax(values);
+}
+
+export function softmax(values) {
+  const most = Math.max(...values);
+  const powers = values.map((value) => Math.exp(value - most));
+  const sum = powers.reduce((total, one) => total + one, 0);
+  return powers.map((one) => one / sum);
+}
+
+export const {sigmoid} = GATES;
+
+// Return the best classes, [{label, score, class}]; for each token of a text such a list.
+export async function classify(model, input, {top = 5, threshold = 0, ...options} = {}) {
+  const role = ['scores', 'logits'].find((name) => model.entry.map[name]);
+  if (!role) throw refuseResult(model, 'classify', 'no output has the role scores or logits');
+  const {[role]: scores, classes} = await readResults(model, input, [role, 'classes'], options);
+  const texts = typeof classes?.values[0] === 'string' ? classes.values : null;
+  const labels = texts ?? labelsOf(model, [role, 'classes']);
+  const size = scores.shape.at(-1) ?? 1;
+  const conventions = {...role === 'logits' && {activation: 'logit'}, ...conventionsOf(model, role)};
+  const lists = Array.from({length: scores.values.length / size}, (_, row) => rankClasses(
+    toProbabilities(Array.from(scores.values.slice(row * size, (row + 1) * size)), conventions),
+    labels).filter(({score}) => score >= threshold).slice(0, top));
+  return lists.length === 1 ? lists[0] : lists;
+}
+
+const rankClasses = (scores, labels) => scores
+  .map((score, number) => ({label: labels?.[number] ?? null, score, class: number}))
+  .sort((one, other) => other.score - one.score);
+
+// Return the classes of each attribute, the best first: {age: [{label, score, class}], …}; or its
+// value, where it has one and not a probability.
+export async function attributes(model, input, {top = 3, ...options} = {}) {
+  const roles = ATTRIBUTES.filter((role) => model.entry.map[role]);
+  if (!roles.length) {
+    throw refuseResult(model, 'attributes', `no output has the role ${ATTRIBUTES.join(', ')}`);
+  }
+  const found = await readResults(model, input, roles, options);
+  return Object.fromEntries(roles.map((role) => {
+    const values = toProbabilities(Array.from(found[role].values), conventionsOf(model, role));
+    return [role, rankClasses(values, labelsOf(model, [role])).slice(0, top)];
+  }));
+}
+
+// Return the numbers that describe an input.
+export async function embed(model, input, options) {
+  if (!model.entry.map.embedding) {
+    throw refuseResult(model, 'embed', 'no output has the role embedding');
+  }
+  const {embedding} = await readResults(model, input, ['embedding'], options);
+  return Float32Array.from(embedding.values);
+}
+
+// Check that results are of one input.
+export function expectSingle({shape, values}, model, method) {
+  if (shape.length && shape[0] === 1) return;
+  throw refuseResult(model, method, `it returned ${shape[0] ?? 1} results, ${count(shape)} values of `
+    + `${values.length}, for one image`);
+}

@@ -1,0 +1,152 @@
+"""Labels, points and decode of the manifest, compared with the outputs of a model."""
+
+from typing import Any
+
+import pytest
+from loader_zoo import tensor
+from site_zoo import model, tensor_in
+
+from pipeline.catalog.known_sets import POINT_SETS, label_sets, read_label_set
+from pipeline.catalog.reading import check_decode, check_points, read_labels
+from pipeline.catalog.types import CatalogModel
+from pipeline.errors import MappingError
+from pipeline.records.reading import Decode, Points
+from pipeline.records.roles import RoleMap
+
+IMAGE = tensor_in(0, "image", [1, 64, 64, 3], color="rgb")
+GRIDS: dict[str, Any] = {
+    "kind": "anchors",
+    "boxes": ["b16", "Identity_1"],
+    "scores": ["s16", "s32"],
+    "strides": [16, 32],
+    "perCell": [2, 6],
+}
+
+
+def grid_model(columns: int = 16) -> CatalogModel:
+    """Return a model with rows for grids of 4 x 4 and 2 x 2 cells."""
+    return model(
+        inputs=[IMAGE],
+        outputs=[
+            tensor(0, "b16", [1, 32, columns]),
+            tensor(1, "b32", [1, 24, columns], tensor="Identity_1:0"),
+            tensor(2, "s16", [1, 32, 1]),
+            tensor(3, "s32", [1, 24, 1]),
+        ],
+    )
+
+
+def role_map(conventions: dict[str, dict[str, str]] | None = None, **roles: str) -> RoleMap:
+    """Return a map of roles to tensors."""
+    return RoleMap(
+        map=dict(roles),
+        roles={},
+        source={},
+        evidence={},
+        conventions=conventions or {},
+        abstained={},
+        usable=True,
+    )
+
+
+def test_grids_have_as_many_rows_as_the_strides_and_anchors_say() -> None:
+    made = grid_model()
+    decode = check_decode(Decode.model_validate(GRIDS), made.outputs, made.inputs)
+
+    assert decode.boxes == ["b16", "b32"]
+    assert decode.to_json()["perCell"] == [2, 6]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"boxes": ["b16", "b64"]}, "no output is called 'b64'; did you mean"),
+        ({"perCell": [2, 3]}, r"b32 has shape \[1, 24, 16\]; expected 12 rows"),
+        ({"boxes": ["b16"], "scores": ["s16"]}, "expected 56 rows"),
+    ],
+    ids=["no such output", "anchors", "one output for all grids"],
+)
+def test_grids_that_do_not_fit_are_refused(changed: dict[str, Any], message: str) -> None:
+    made = grid_model()
+    decode = Decode.model_validate({**GRIDS, **changed})
+
+    with pytest.raises(MappingError, match=message):
+        check_decode(decode, made.outputs, made.inputs)
+
+
+def test_columns_that_are_no_box_are_refused() -> None:
+    made = grid_model(columns=5)
+
+    with pytest.raises(MappingError, match="5 columns, which are no box"):
+        check_decode(Decode.model_validate(GRIDS), made.outputs, made.inputs)
+
+
+@pytest.mark.parametrize(
+    ("output", "roles", "given", "of", "names"),
+    [
+        (("y", [1, 3]), role_map(scores="y:0"), ["a", "b", "c"], "axis", ["a", "b", "c"]),
+        (("y", [1, 3]), role_map(scores="y:0"), ["a", "b"], "axis", ["background", "a", "b"]),
+        (
+            ("y", [1, 9]),
+            role_map({"classes": {"offset": "1"}}, classes="y:0"),
+            ["a", "b"],
+            "values",
+            ["background", "a", "b"],
+        ),
+        (("y", [1, 9]), role_map(classes="y:0"), ["a", "b"], "values", ["a", "b"]),
+        (("y", [1, 9]), role_map(boxes="z:0", scores="y:0"), ["face"], "values", ["face"]),
+    ],
+    ids=["columns", "a column for the background", "from one", "from zero", "a score for each box"],
+)
+def test_labels_belong_to_the_output_with_classes(
+    output: tuple[str, list[int]], roles: RoleMap, given: list[str], of: str, names: list[str]
+) -> None:
+    made = model(outputs=[tensor(0, *output)])
+    found = read_labels({"": given}, made.outputs, roles, None)
+
+    assert {name: (one.of, one.names) for name, one in found.items()} == {"y": (of, names)}
+
+
+def test_labels_of_another_number_are_refused() -> None:
+    made = model(outputs=[tensor(0, "y", [1, 91])])
+
+    with pytest.raises(MappingError, match="80 names; y has 91 classes"):
+        read_labels({"": ["x"] * 80}, made.outputs, role_map(scores="y:0"), None)
+
+
+def test_labels_of_a_decoder_belong_to_all_its_scores() -> None:
+    made = grid_model()
+    decode = check_decode(Decode.model_validate(GRIDS), made.outputs, made.inputs)
+
+    assert set(read_labels({"": ["face"]}, made.outputs, role_map(), decode)) == {"s16", "s32"}
+
+
+def test_labels_that_belong_nowhere_are_refused() -> None:
+    with pytest.raises(MappingError, match="no output has classes"):
+        read_labels({"": ["a"]}, model().outputs, role_map(), None)
+
+
+def test_points_are_as_many_as_an_output_has() -> None:
+    coco = POINT_SETS["coco-17"]
+    points = Points(names=list(coco.names), edges=list(coco.edges))
+
+    assert check_points(points, role_map({"keypoints": {"points": "17"}})) is points
+    with pytest.raises(MappingError, match="17 names; landmarks has 21 points"):
+        check_points(points, role_map({"landmarks": {"points": "21"}}))
+
+
+def test_known_sets_have_the_names_of_their_data_sets() -> None:
+    sizes = {name: len(read_label_set(name)) for name in label_sets()}
+
+    assert sizes == {
+        "coco-80": 80,
+        "coco-91": 91,
+        "imagenet-1k": 1000,
+        "kinetics-400": 400,
+        "voc-21": 21,
+    }
+    assert read_label_set("coco-91")[1] == read_label_set("coco-80")[0] == "person"
+    assert read_label_set("imagenet-1k")[281] == "tabby"
+    for points in POINT_SETS.values():
+        assert len(set(points.names)) == len(points.names)
+        assert all(max(edge) < len(points.names) for edge in points.edges)
