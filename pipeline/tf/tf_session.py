@@ -1,7 +1,8 @@
-"""Sessions: loads and runs SavedModels of TensorFlow 1 as TensorFlow 1 does.
+"""Sessions: run graphs of SavedModels as TensorFlow 1 does.
 
-The loader of TensorFlow 2 cannot read all of them: signatures that return a variable itself, or
-graphs whose old ops it checks more strictly.
+The loader of TensorFlow 2 cannot read all graphs of TensorFlow 1: those that return a variable
+itself, or have old ops that it checks more strictly. And it rebuilds in Python all functions of a
+model, which takes seconds; a session needs those of one signature, and none of them in Python.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +11,14 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.saved_model import loader
 
 from pipeline.tf.determinism import run_deterministic
+from pipeline.tf.untrusted.reach import node_of, prune
+
+_INPUTS = frozenset({"Const", "Placeholder"})
+_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 
 
 def is_of_tensorflow_1(meta_graph: MetaGraphDef) -> bool:
@@ -27,6 +33,55 @@ def open_session(folder: Path, tags: Sequence[str]) -> tf.compat.v1.Session:
         session = tf.compat.v1.Session(graph=graph)
         run_deterministic(lambda: loader.load(session, list(tags), str(folder)))
     return session
+
+
+def open_signature(
+    folder: Path, meta_graph: MetaGraphDef, outputs: Sequence[str]
+) -> tf.compat.v1.Session | None:
+    """Return a session of the part of a graph that computes some tensors, its variables restored.
+
+    Nothing of the graph is rebuilt in Python: its own functions run, and its own restore function
+    fills the variables.
+
+    Args:
+        folder: Holds `variables`.
+        meta_graph: A graph of TensorFlow 2.
+        outputs: The tensors.
+
+    Returns:
+        None where the tensors need more than inputs, constants, variables and functions.
+    """
+    graph_def, saver = meta_graph.graph_def, meta_graph.saver_def
+    nodes = [node for node in prune(graph_def, outputs).node if node.op not in _INPUTS]
+    variables = {node.name for node in nodes if node.op == "VarHandleOp"}
+    if any(node.op not in _CALLS for node in nodes if node.name not in variables):
+        return None
+    restored = {
+        node_of(name)
+        for node in graph_def.node
+        if node.name == saver.restore_op_name
+        for name in node.input
+    }
+    if not variables <= restored:
+        return None
+    roots = [*outputs, saver.restore_op_name] if variables else outputs
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(prune(graph_def, roots), name="")
+    session = tf.compat.v1.Session(graph=graph, config=plain_config())
+    if variables:
+        path = str(folder / "variables" / "variables")
+        restore = graph.get_operation_by_name(saver.restore_op_name)
+        session.run(restore, {saver.filename_tensor_name: path})
+    return session
+
+
+def plain_config() -> tf.compat.v1.ConfigProto:
+    """Return settings with which TensorFlow runs a graph as it is, without Grappler."""
+    config = tf.compat.v1.ConfigProto()
+    options = config.graph_options.rewrite_options
+    options.disable_meta_optimizer = True
+    options.constant_folding = RewriterConfig.OFF
+    return config
 
 
 def run_in_session(

@@ -72,7 +72,9 @@ def write_flow(case: Any, folder: Path, *, v2: bool, after: bool) -> list[str]:
     results = [np.asarray(tensor) for tensor in concrete(*map(tf.constant, arrays))]
     names = [f"out{i}" for i in range(len(results))]
     folder.mkdir(parents=True)
-    unchanged = mock.patch("pipeline.tf.write_graph_model._lower", lambda graph, _: (graph, []))
+    unchanged: Any = mock.patch(
+        "pipeline.tf.write_graph_model._lower", lambda graph, _: (graph, [])
+    )
     with mock.patch.dict(os.environ) if after else unchanged:
         record = write_function(
             concrete,

@@ -17,6 +17,7 @@ from pipeline.errors import SignatureError
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, StatedSignature, Tie
 from pipeline.tf.saved_model.freeze import Frozen, freeze_signature
+from pipeline.tf.saved_model.freeze_directly import freeze_directly
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.saved_model.signatures import (
     NamedTensor,
@@ -64,7 +65,9 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
     if not flags.skip_op_check:
         _check_examples(meta_graph, key)
     traced = trace_signature(meta_graph, key)
-    frozen = freeze_signature(
+    frozen = freeze_directly(
+        source, meta_graph, traced, control_flow_v2=flags.control_flow_v2
+    ) or freeze_signature(
         source,
         meta_graph=meta_graph,
         signature_key=key,

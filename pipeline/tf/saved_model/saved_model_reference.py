@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 from pipeline.errors import ConversionError, SignatureError
 from pipeline.proof.make_reference import make_reference, without_inputs, write_reference
@@ -25,7 +26,12 @@ from pipeline.tf.saved_model.freeze import load_model
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.saved_model.signatures import trace_signature
 from pipeline.tf.saved_model.state import name_variables
-from pipeline.tf.tf_session import is_of_tensorflow_1, open_session, run_in_session
+from pipeline.tf.tf_session import (
+    is_of_tensorflow_1,
+    open_session,
+    open_signature,
+    run_in_session,
+)
 from pipeline.tf.untrusted.refuse import check_trusted
 
 RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
@@ -126,21 +132,25 @@ def write_outputs(  # noqa: PLR0913  # the source, and all facts of the step
 
 
 def _load(source: Path, record: Conversion, flags: SourceFlags) -> RunOne:
-    """Return a function that runs a signature, in a session if only a session can load it."""
+    """Return a function that runs a signature; in a session, unless that cannot hold all of it."""
     key = record.signature_key or ""
     meta_graph = choose_meta_graph(load_saved_model(source), flags.saved_model_tags)
     if not flags.trust:
         check_trusted(meta_graph)
     own_tags = list(meta_graph.meta_info_def.tags)
+    traced = trace_signature(meta_graph, key)
+    inputs, outputs = (
+        {part.name: part.outer for part in side} for side in (traced.inputs, traced.outputs)
+    )
+    if not record.state and not is_of_tensorflow_1(meta_graph):
+        session = _open(source, meta_graph, list(outputs.values()))
+        if session is not None:
+            return run_in_session(session, inputs, outputs)
     try:
         model = load_model(source, own_tags)
     except ConversionError:
         if not is_of_tensorflow_1(meta_graph):
             raise
-        traced = trace_signature(meta_graph, key)
-        inputs, outputs = (
-            {part.name: part.outer for part in side} for side in (traced.inputs, traced.outputs)
-        )
         return run_in_session(open_session(source, own_tags), inputs, outputs)
     function = model.signatures[key]
     # TensorFlow returns the function alone, and it dies with its model.
@@ -148,6 +158,17 @@ def _load(source: Path, record: Conversion, flags: SourceFlags) -> RunOne:
     if record.state:
         return _with_state(function, record.state)
     return lambda fed: dict(function(**fed))
+
+
+def _open(
+    source: Path, meta_graph: MetaGraphDef, outputs: Sequence[str]
+) -> tf.compat.v1.Session | None:
+    """Return a session of one signature; None where the whole model must be loaded."""
+    try:
+        return open_signature(source, meta_graph, outputs)
+    except Exception as error:  # noqa: BLE001  # loading the model tells what is wrong with it
+        print(f"The model is loaded, as one signature alone failed: {format_reason(error, source)}")
+        return None
 
 
 def _with_state(function: Any, names: Collection[str]) -> RunOne:

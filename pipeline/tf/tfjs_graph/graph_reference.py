@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
 from pipeline.errors import ConversionError
 from pipeline.records.flags import SourceFlags
@@ -17,7 +16,7 @@ from pipeline.records.source import Conversion
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.freeze import import_graph
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
-from pipeline.tf.tf_session import run_in_session
+from pipeline.tf.tf_session import plain_config, run_in_session
 from pipeline.tf.tfjs_graph.graph_of_model import build_graph_def
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 from pipeline.tfjs.model.model_json import load_model_json
@@ -81,17 +80,9 @@ def open_graph(
         graph = import_graph(graph_def)
     except Exception as error:
         raise ConversionError(f"TensorFlow cannot read it: {format_reason(error)}") from error
-    return tf.compat.v1.Session(graph=graph, config=_config())
+    return tf.compat.v1.Session(graph=graph, config=plain_config())
 
 
 def name_tensor(tensor: str) -> str:
     """Return the name of a tensor as TensorFlow wants it: "node:0" of "node"."""
     return tensor if ":" in tensor else f"{tensor}:0"
-
-
-def _config() -> tf.compat.v1.ConfigProto:
-    config = tf.compat.v1.ConfigProto()
-    options = config.graph_options.rewrite_options
-    options.disable_meta_optimizer = True
-    options.constant_folding = RewriterConfig.OFF
-    return config
