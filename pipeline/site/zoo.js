@@ -50,7 +50,7 @@ import {chooseFetch, openCache, readFiles, requestCatalog} from './zoo/files.js'
 import {loadModel} from './zoo/model.js';
 import {similarity} from './zoo/similarity.js';
 import {
-  BACKENDS, findRequirements, findTensorFlow, offerBackend, refuseRelease, useBackend,
+  BACKENDS, findRequirements, findTensorFlow, isEmulated, offerBackend, refuseRelease, useBackend,
 } from './zoo/tensorflow.js';
 
 export {ZooError, draw, similarity};
@@ -158,7 +158,10 @@ class Zoo {
       .filter((_, i) => offered[i]);
     const proved = states.filter(([, status]) => status === 'ok');
     const untried = states.filter(([, status]) => status !== 'failed' && status !== 'unsupported');
-    return (proved.length ? proved : untried).map(([one]) => one);
+    const right = (proved.length ? proved : untried).map(([one]) => one);
+    const emulated = await Promise.all(right.map(isEmulated));
+    const quick = right.filter((_, i) => !emulated[i]);
+    return quick.includes('wasm') ? quick : right;
   }
 
   async #loadOn(tf, {entry, variant, parts, backend, backends}) {
