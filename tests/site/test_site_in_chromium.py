@@ -452,6 +452,46 @@ def test_the_tab_of_an_html_page_runs_as_it_stands(
     assert {"emotion": "happy", "nanodet": "person 0.", "selfie": ""}[name] in text
 
 
+MAPPED = """<!doctype html><img crossorigin src="{picture}">
+<script type="importmap">{{"imports": {{"@tensorflow/tfjs": "/tf.fesm.min.js"}}}}</script>
+"""
+
+
+def test_the_tabs_of_modules_and_workers_run(driver: WebDriver, real: Zoo, tmp_path: Path) -> None:
+    fetched = fetch_package(tmp_path, "npm:@tensorflow/tfjs@4.22.0#dist/tf.fesm.min.js")
+    (tmp_path / "tf.fesm.min.js").write_bytes(fetched.read_bytes())
+    with serving(real.dist) as server, serving(tmp_path) as elsewhere:
+        driver.get(f"{server.url}models/emotion/index.html")
+        made = codes(driver)
+        picture = driver.execute_script(
+            "return document.querySelector('#try [data-src]').dataset.src"
+        )
+        place = f"{server.url}models/emotion/{picture}"
+        (tmp_path / "index.html").write_text(MAPPED.format(picture=place))
+        for name, tab in {"app": "npm", "worker": "Worker", "alone": "TensorFlow.js alone"}.items():
+            (tmp_path / f"{name}.js").write_text(made[tab])
+        driver.get(elsewhere.url)
+        found, sent = run_module(
+            driver,
+            """
+            const image = document.querySelector('img');
+            await image.decode();
+            await import('/alone.js');
+            const {classify} = await import('/app.js');
+            const worker = new Worker('/worker.js', {type: 'module'});
+            const answer = new Promise((resolve, reject) => {
+              worker.onmessage = ({data}) => resolve(data);
+              worker.onerror = ({message}) => reject(new Error(message));
+            });
+            worker.postMessage(await createImageBitmap(image));
+            return [await classify(image), await answer];
+            """,
+        )
+
+    assert [one["label"] for one in found] == [one["label"] for one in sent]
+    assert found[0]["score"] == pytest.approx(sent[0]["score"], abs=0.01)
+
+
 def test_the_folder_of_a_page_is_not_needed_to_be_named(driver: WebDriver, page: str) -> None:
     driver.get(page.removesuffix("/") + "/?q=hande")
 
