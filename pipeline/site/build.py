@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+from pipeline.catalog.index import INDEX_FILE, build_index, split_catalog
 from pipeline.catalog.types import Catalog
+from pipeline.disk.canonical import format_json
 from pipeline.manifest.fields import NAME_PATTERN
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.site.assets import copy_tensorflow_js, write_assets, write_samples
@@ -28,6 +30,7 @@ def build_site(catalog: Catalog, *, folder: Path, packages: Packages) -> None:
     assets = {**write_assets(folder), **write_samples(folder, samples)}
     tfjs = copy_tensorflow_js(packages, folder)
     write_loader(catalog, folder=folder)
+    _write_index(catalog, folder)
     _write(folder / "index.html", render_list(catalog, describe_list(catalog), assets=assets))
     _write(folder / "404.html", render_not_found(catalog))
     for page in shown:
@@ -36,6 +39,14 @@ def build_site(catalog: Catalog, *, folder: Path, packages: Packages) -> None:
         assert re.fullmatch(NAME_PATTERN, name), name
         text = render_model(catalog, page, assets=assets, tfjs=tfjs)
         _write(folder / "models" / name / "index.html", text)
+
+
+def _write_index(catalog: Catalog, folder: Path) -> None:
+    """Write the index of a catalog, and a catalog for each model alone."""
+    (folder / INDEX_FILE).write_bytes(format_json(build_index(catalog).to_json()))
+    for path, alone in split_catalog(catalog).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(format_json(alone.to_json()))
 
 
 def _write(path: Path, text: str) -> None:

@@ -77,6 +77,8 @@ export interface OpenOptions {
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
   /** `false` for none; by default the platform's Cache API, where there is one. */
   cache?: boolean | FileCache;
+  /** Name of the only model that is used: what is known of all others is not read. */
+  model?: string;
   signal?: AbortSignal;
 }
 

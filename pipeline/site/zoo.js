@@ -8,12 +8,13 @@
 //   const {boxes, scores, classes} = await model.run(image);   // tensors: yours to dispose
 //   model.dispose();
 //
-// open(url, {tf, fetch, cache, signal}) -> Zoo
+// open(url, {tf, fetch, cache, model, signal}) -> Zoo
 //   tf      TensorFlow.js; else globalThis.tf, else what import('@tensorflow/tfjs') gives, else the
 //           release that lies in the zoo
 //   fetch   in place of the platform's; called with (href, {signal, cache})
 //   cache   true (the default): the platform's Cache API, where there is one; false: none; or an
 //           object with match(key), put(key, response) and delete(key), such as a Cache
+//   model   name of the only model that is used: the catalog of all others is not read
 // zoo.models, zoo.entry(name), zoo.url, zoo.catalog, zoo.offline
 // zoo.load(name, {variant, backend, onProgress, signal, cache, force}) -> Model
 //   variant  its name, or 'smallest'
@@ -75,12 +76,17 @@ const SCHEMA = 1;
 // The quickest first, as a rule; cpu is tried only where no other runs.
 const AUTO = ['webgpu', 'webgl', 'wasm', 'cpu'];
 
-// Open the zoo at a URL: its folder or its models.json, also relative to the page.
-export async function open(url, {tf, fetch: given, cache = true, signal} = {}) {
+// Open the zoo at a URL: its folder or its models.json, also relative to the page. With `model` only
+// what is known of that model is read.
+export async function open(url, {tf, fetch: given, cache = true, model, signal} = {}) {
   const catalogUrl = locate(url);
   const fetcher = chooseFetch(given);
-  const {response, offline} = await requestCatalog(fetcher, catalogUrl.href,
-    {signal, cache: await openCache(cache)});
+  const kept = {signal, cache: await openCache(cache)};
+  const {response, offline} = await requestCatalog(fetcher, locateModel(catalogUrl, model), kept)
+    .catch((error) => {
+      if (model === undefined || error.code !== 'missing') throw error;
+      return requestCatalog(fetcher, catalogUrl.href, kept);
+    });
   let catalog;
   try {
     catalog = await response.json();
@@ -109,6 +115,10 @@ function locate(url) {
   if (!found.pathname.endsWith('/')) found.pathname += '/';
   return new URL(CATALOG_FILE, found);
 }
+
+// The catalog of one model alone, which a zoo with pages has.
+const locateModel = (catalogUrl, model) => (model === undefined ? catalogUrl.href
+  : new URL(`models/${encodeURIComponent(model)}/catalog.json`, catalogUrl).href);
 
 class Zoo {
   #tf;

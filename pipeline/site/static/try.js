@@ -37,7 +37,7 @@
         + 'for example with tfjs-zoo serve');
     }
     library ??= await import(`${root}zoo.js`);
-    return library.open(root);
+    return library.open(root, {model: name});
   }
 
   async function loadModel() {
