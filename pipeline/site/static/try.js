@@ -217,6 +217,7 @@
 
   async function take(action) {
     stop?.();
+    say('Reading …');
     try {
       await action();
     } catch (error) {
