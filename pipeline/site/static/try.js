@@ -100,7 +100,7 @@
   function show(result) {
     const drawn = ['detect', 'keypoints', 'segment', 'enhance', 'transcribe'].includes(method);
     if (media === 'image' && given) paint(given);
-    canvas.hidden = !(media === 'image' && given) && !(result && drawn);
+    canvas.hidden = !(media === 'image' && given) && !(result && drawn && result.length !== 0);
     if (result && drawn) {
       library.draw(canvas, result, {image: media === 'image' && method !== 'enhance' ? given : undefined});
     }
@@ -238,9 +238,20 @@
     return takePicture(await response.blob(), dataset.box.split(' ').filter(Boolean).map(Number));
   });
 
+  // Ask for the camera or the microphone, once at a time.
+  async function ask(button, wanted) {
+    say(`Waiting for the ${button.dataset.start.toLowerCase()} …`);
+    button.disabled = true;
+    try {
+      return await navigator.mediaDevices.getUserMedia(wanted);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
   async function watchCamera(button) {
     if (stop) return stop();
-    const stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user'}});
+    const stream = await ask(button, {video: {facingMode: 'user'}});
     const video = Object.assign(document.createElement('video'), {srcObject: stream, muted: true, playsInline: true});
     const ending = new AbortController();
     stop = () => {
@@ -270,7 +281,7 @@
 
   async function hearMicrophone(button) {
     if (stop) return stop();
-    const stream = await navigator.mediaDevices.getUserMedia({audio: true});
+    const stream = await ask(button, {audio: true});
     const recorder = new MediaRecorder(stream);
     const parts = [];
     recorder.ondataavailable = ({data}) => parts.push(data);
