@@ -140,7 +140,7 @@ def _localize(graph: Graph, asked: _Asked) -> int:
     from pipeline.proof.localize.localization_view import format_account
     from pipeline.proof.localize.localize_model import BuiltModel, localize_built
     from pipeline.proof.localize.runtimes import Runtimes
-    from pipeline.runtime.browser.browser import Browser
+    from pipeline.runtime.browser.browser import Browsers
     from pipeline.runtime.tfjs_packages import fetch_packages
     from pipeline.steps.fetch import fetched_model
     from pipeline.workers.limits import Budget
@@ -170,7 +170,7 @@ def _localize(graph: Graph, asked: _Asked) -> int:
                 log=Path(name).resolve() / "log.txt",
                 budget=Budget(job.limits),
                 trusted=job.trusted,
-                open_browser=partial(graph.session.share, Browser),
+                open_browser=partial(graph.session.share, Browsers),
             ),
         )
     screen = open_screen(sys.stdout, os.environ)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
@@ -25,6 +25,9 @@ from pipeline.records.recipe import Recipe
 from pipeline.report.terminal import open_screen, write_text
 from pipeline.steps.graph import Graph
 from pipeline.text.suggest import find_similar
+
+if TYPE_CHECKING:
+    from pipeline.proof.smallest.tfjs_runs import TfjsRuns
 
 _INTERRUPTED = 130
 _OPTION_SECONDS = {
@@ -44,7 +47,8 @@ class Tune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     doc_purpose = "search the smallest variant of a model that passes, and print it for models.yaml"
     doc_usage = "MODEL…"
     doc_description = (
-        "Mixes of float16, uint8, uint8 per channel and in blocks are tried in TensorFlow. Size "
+        "Mixes of float16, uint8, and 8 and 4 bits per channel and in blocks, whose rounding is "
+        "fitted, are tried in TensorFlow. Size "
         "and error of each are drawn here and in .zoo/tune/MODEL.html. It builds nothing; "
         "`smallest` among the variants in models.yaml does the same in a build."
     )
@@ -119,8 +123,9 @@ def _tune(graph: Graph, job: Job, seconds: float) -> bool:
 
 
 def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) -> Recipe:
+    from pipeline.proof.fit_rounding import find_calibration
     from pipeline.proof.judge.check import Candidate
-    from pipeline.proof.smallest.run_search import search_recipe
+    from pipeline.proof.smallest.find_recipe import find_recipe
     from pipeline.workers.limits import Budget
 
     model = next(one for one in graph.zoo.models if one.name == job.model)
@@ -146,12 +151,36 @@ def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) 
         )
 
     job.temporary.mkdir(parents=True, exist_ok=True)
+    candidate = Candidate(name=asked.name if asked else SMALLEST, tolerances=tolerances)
     with tempfile.TemporaryDirectory(dir=job.temporary, prefix="tune-") as name:
-        return search_recipe(
+        folder = Path(name).resolve()
+        return find_recipe(
             inputs,
-            Candidate(name=asked.name if asked else SMALLEST, tolerances=tolerances),
+            candidate,
             call,
+            lambda: _open_tfjs(graph, job, inputs["reference"], folder).run,
             seconds=seconds,
             trust=job.trusted,
-            folder=Path(name).resolve(),
+            folder=folder,
+            calibration=find_calibration(model.name, model.task),
         )
+
+
+def _open_tfjs(graph: Graph, job: Job, vectors: Path, folder: Path) -> "TfjsRuns":
+    """Return what runs the mixes of a model in TensorFlow.js."""
+    from pipeline.proof.smallest.tfjs_runs import TfjsRuns
+    from pipeline.runtime.tfjs_packages import fetch_packages
+    from pipeline.workers.limits import Budget
+
+    def ignore(_done: int, _total: int | None) -> None:
+        """Show nothing."""
+
+    return TfjsRuns(
+        vectors=vectors,
+        packages=fetch_packages(cache=graph.session.cache, root=job.root, progress=ignore),
+        temporary=folder,
+        log=folder / "log.txt",
+        budget=Budget(job.limits),
+        trusted=job.trusted,
+        progress=ignore,
+    )

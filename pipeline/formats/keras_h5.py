@@ -21,7 +21,7 @@ LAYERS_ROUTE = Route(
 GRAPH_ROUTE = replace(
     LAYERS_ROUTE,
     convert="pipeline.tf.keras.convert_to_graph:convert_keras_model",
-    flags=NAMED_FLAGS,
+    flags=NAMED_FLAGS | {"custom_objects"},
 )
 
 

@@ -24,6 +24,7 @@ def check_models(sections: Sections) -> list[Fault]:
         faults += _check_quantize(listed)
         faults += _check_scales(listed)
         faults += _check_extra(listed)
+        faults += _check_code(listed)
     # A fault of `defaults` shows in every model that inherits it.
     return list({(fault.line, fault.column, fault.message): fault for fault in faults}.values())
 
@@ -110,3 +111,10 @@ def _check_extra(listed: ManifestModel) -> Iterator[Fault]:
         if key in CATALOG_KEYS:
             message = f"{key!r} is a key of the catalog itself; expected another name"
             yield listed.fault(("extra", key), message, at_key=True)
+
+
+def _check_code(listed: ManifestModel) -> Iterator[Fault]:
+    model = listed.model
+    if model.custom_objects and not model.trust and "custom_objects" not in model.inherited:
+        message = "its code runs when the model is loaded; expected `trust: true` beside it"
+        yield listed.fault(("custom_objects",), message, at_key=True)

@@ -118,6 +118,10 @@ class Defaults(Section):
     weight_shard_size_bytes: Bytes = DEFAULT_SHARD_BYTES
     """Largest size of a weight file, in bytes."""
 
+    optimize: bool = True
+    """Change a graph model so that it runs faster: biases, factors, activations and padding go into
+    the convolutions around them, among others. The results are the same but for rounding."""
+
     metadata: Metadata = Field(default_factory=dict)
     """Values for `userDefinedMetadata` of model.json, by key: a JSON file's path relative to
     models.yaml, or a mapping or list as it stands. The converter's own form,
@@ -187,6 +191,12 @@ class Defaults(Section):
 
     trust: bool = False
     """Allow what could touch this machine: Lambda layers, pickles, operations on files."""
+
+    custom_objects: Texts = ()
+    """Files with the Python code that a Keras model's file lacks, relative to models.yaml, as a
+    list or with commas: classes and functions under the names in the model's config, for a Lambda
+    layer a function of the layer's name. The code runs behind the wall, and needs `trust: true`;
+    see docs/keras.md."""
 
     publish_base: bool = True
     """Whether the base, with weights as the source has them, is published too."""

@@ -25,7 +25,7 @@ from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.signature import Signature
 from pipeline.records.verdicts import CatalogCheck, VariantVerdict, Verdicts
 from pipeline.runtime.browser.absence import record_absence
-from pipeline.runtime.browser.browser import Browser, BrowserJob
+from pipeline.runtime.browser.browser import BrowserJob, Browsers
 from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.tfjs_packages import NEWEST, Packages, fetch_packages
 
@@ -189,7 +189,7 @@ class _Trial:
             packages=self.packages,
             trusted=self.work.trusted,
         )
-        return self.work.share(Browser).run(
+        return self.work.share(Browsers).run(
             job,
             folder=results,
             budget=self.work.budget,

@@ -1,6 +1,7 @@
 """Fits the rounding of a variant's weights, in a process with TensorFlow, and reads the numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,25 @@ from pipeline.tfjs.quantize.forms import BITS, Form
 
 _FIT = "pipeline.tf.tfjs_graph.fit_rounding:fit_rounding"
 _FILE = "numbers.bin"
+_ANSWER = "answer of the fit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How inputs are made that rounding is fitted to.
+
+    Attributes:
+        seed: Text from which they follow, another than that of the test vectors.
+        task: The task of the model, as in the manifest.
+    """
+
+    seed: str
+    task: str | None
+
+
+def find_calibration(model: str | None, task: str | None) -> Calibration:
+    """Return how the inputs of a model are made, the same for its search and for its files."""
+    return Calibration(seed=f"{model} calibration", task=task)
 
 
 def fit_rounding(
@@ -35,7 +55,7 @@ def fit_rounding(
         StepSkipped: TensorFlow does not run the base on made inputs.
     """
     work.uses("numpy", "tensorflow")
-    scaled = {name: form for name, form in forms.items() if form.is_scaled and form.bits == BITS}
+    scaled = {name: form for name, form in forms.items() if form.is_scaled}
     try:
         with run_of_base():
             answer = work.run_in_tensorflow(
@@ -44,8 +64,7 @@ def fit_rounding(
                 signature=Signature.load(work.inputs["signature"]),
                 reference=work.inputs["reference"],
                 forms=scaled,
-                seed=f"{work.model} calibration",
-                task=task,
+                calibration=find_calibration(work.model, task),
                 folder=work.folder,
                 file=_FILE,
                 trust=work.trusted,
@@ -53,21 +72,52 @@ def fit_rounding(
     except TensorFlowCannotRunError as error:
         raise StepSkipped(f"its rounding cannot be fitted: {error}") from None
     finally:
-        numbers = _take_bytes(work.folder / _FILE)
-    specs = load_model_json(work.inputs["convert"] / "model.json").weights
-    known = {spec.name: spec.size for spec in specs if spec.name in forms}
-    found: dict[str, Array] = {}
-    start = 0
-    for name, size in JsonValue(answer, "answer of the fit", error=UntrustedSourceError).fields():
-        end = start + known.get(name, 0)
-        if size.whole() != end - start or end > len(numbers):
-            size.refuse("the number of values of a weight")
-        found[name] = numbers[start:end]
-        start = end
-    return found
+        numbers = take_bytes(work.folder / _FILE)
+    sizes = {
+        name: size.whole()
+        for name, size in JsonValue(answer, _ANSWER, error=UntrustedSourceError).fields()
+    }
+    known = _count_numbers(work.inputs["convert"], scaled)
+    if any(size != known.get(name) for name, size in sizes.items()):
+        raise UntrustedSourceError(f"{_ANSWER}: found other numbers than the weights have")
+    return _split(numbers, sizes)
 
 
-def _take_bytes(path: Path) -> Array:
+def split_numbers(
+    numbers: Array, base: Path, forms: Mapping[str, Form], fitted: Sequence[str]
+) -> dict[str, Array]:
+    """Return the whole numbers of weights that lie one after the other.
+
+    Args:
+        numbers: Their bytes.
+        base: Folder of the base's model.json.
+        forms: Forms by weight.
+        fitted: The weights, in this order.
+
+    Raises:
+        UntrustedSourceError: There are more or fewer numbers than these weights have.
+    """
+    known = _count_numbers(base, forms)
+    return _split(numbers, {name: known.get(name, 0) for name in fitted})
+
+
+def _count_numbers(base: Path, forms: Mapping[str, Form]) -> dict[str, int]:
+    """Return the number of bytes of each weight in its form with scales."""
+    return {
+        spec.name: spec.size * forms[spec.name].bits // BITS
+        for spec in load_model_json(base / "model.json").weights
+        if spec.name in forms
+    }
+
+
+def _split(numbers: Array, sizes: Mapping[str, int]) -> dict[str, Array]:
+    if len(numbers) != sum(sizes.values()):
+        raise UntrustedSourceError(f"{_ANSWER}: found {len(numbers):,} numbers in all")
+    ends = np.cumsum([*sizes.values()], dtype=np.int64)
+    return dict(zip(sizes, np.split(numbers, ends)[:-1], strict=True))
+
+
+def take_bytes(path: Path) -> Array:
     """Return the bytes of a file, which goes; none without the file."""
     if not path.exists():
         return np.empty(0, np.uint8)

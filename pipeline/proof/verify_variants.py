@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.engine.step import Work
 from pipeline.errors import DamagedFileError, FidelityError, PipelineError, WorkerError
 from pipeline.manifest.tolerance import Tolerance
+from pipeline.proof.graph_faults import TensorFlowCannotRunError
 from pipeline.proof.judge.check import Candidate, judge_run
 from pipeline.proof.judge.gate import loosest_dtype
 from pipeline.proof.judge.model_under_test import ModelUnderTest
@@ -117,11 +118,10 @@ def _try_quickly(work: Work[Any], base: Candidate, folder: Path) -> Recipe | Non
             seconds=_ADVICE_SECONDS,
             trust=work.trusted,
             folder=work.folder,
-            quick=True,
         )
-    except PipelineError as error:
+    except (PipelineError, TensorFlowCannotRunError) as error:
         # The verdicts stand without it.
-        work.note(f"no advice: {error.message}")
+        work.note(f"no advice: {error}")
         return None
 
 

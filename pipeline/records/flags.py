@@ -25,7 +25,7 @@ class FixedInput(SparsePart):
 class SourceFlags(SparsePart):
     """How a source is opened."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"dequantize", "fixed"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"code", "dequantize", "fixed"})
 
     signature_name: str | None = None
     """Key of the signature in a SavedModel; None for the only one."""
@@ -35,6 +35,8 @@ class SourceFlags(SparsePart):
     """Output nodes of a frozen graph; None to find them."""
     trust: bool = False
     """Whether what would touch this machine is allowed."""
+    code: dict[str, str] | None = None
+    """Text of the files of `custom_objects:`, by path; None for none."""
     dequantize: bool | None = None
     """Whether an integer model is taken in its float form; None for no."""
     fixed: dict[str, FixedInput] | None = None

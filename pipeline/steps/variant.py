@@ -29,7 +29,7 @@ class VariantParameters(Part):
     calibrate: bool
     """Whether the rounding of weights with scales is fitted to inputs."""
     task: str | None
-    """Task of the model, which these inputs follow; None without a fit."""
+    """Task of the model, which these inputs follow; None where nothing is fitted."""
     smallest: bool = False
     """Whether the form of each weight is searched."""
     weight_shard_size_bytes: int
@@ -76,14 +76,16 @@ def _write_asked(work: Work[VariantParameters]) -> VariantRecord:
 
 def _write_found(work: Work[VariantParameters]) -> VariantRecord:
     """Write a variant whose forms were searched."""
+    from pipeline.proof.fit_rounding import fit_rounding
     from pipeline.tfjs.quantize.found_variant import write_found_variant
 
-    name = work.parameters.name
+    name, task = work.parameters.name, work.parameters.task
     return write_found_variant(
         base=work.inputs["convert"],
         signature=Signature.load(work.inputs["signature"]),
         name=name,
         recipe=Recipe.load(work.inputs[f"search:{name}"]),
+        fit=lambda forms: fit_rounding(work, forms, task=task),
         shard_size_bytes=work.parameters.weight_shard_size_bytes,
         folder=work.folder,
     )
@@ -91,7 +93,7 @@ def _write_found(work: Work[VariantParameters]) -> VariantRecord:
 
 STEP = Step(
     name="variant",
-    version=3,
+    version=4,
     parameters=VariantParameters,
     run=run,
     needs=("convert", "signature"),
@@ -121,7 +123,7 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
             block_weights=variant.block.weights if variant.block else (),
             four_bits=variant.four_bits,
             calibrate=variant.calibrate,
-            task=model.task if variant.calibrate else None,
+            task=model.task if variant.calibrate or variant.smallest else None,
             smallest=variant.smallest,
             weight_shard_size_bytes=size,
         )
@@ -134,7 +136,7 @@ def more_needs(model: Model, variant: str | None) -> tuple[str, ...]:
     """Return the steps that a variant of a model needs beside those of every variant."""
     for one in model.variants:
         if one.name == variant and one.smallest:
-            return (f"search:{variant}",)
+            return (f"search:{variant}", "reference")
         if one.name == variant and one.calibrate:
             return ("reference",)
     return ()

@@ -9,6 +9,12 @@ from pipeline.errors import ConversionError
 _TRACE = re.compile(
     r"Graph execution error:.*?\n(?:Node: |<stack traces unavailable>\n)", re.DOTALL
 )
+# What Keras 3 and tf_keras say around the fault of one layer: the whole config.
+_CONFIG = re.compile(
+    r"(<class '[^']*'> could not be deserialized properly|Error when deserializing class ).*?"
+    r"Exception encountered: ",
+    re.DOTALL,
+)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _AUTOGRAPH = "in user code:"
 _ERROR = re.compile(r"\w+(Error|Exception): ")
@@ -20,7 +26,7 @@ def format_reason(error: BaseException, folder: Path | None = None) -> str:
 
     For instance "No OpKernel was registered to support Op 'Foo' …".
     """
-    whole = _TRACE.sub("", _COLOUR.sub("", str(error)))
+    whole = _CONFIG.sub("", _TRACE.sub("", _COLOUR.sub("", str(error))))
     lines = [line.strip() for line in whole.splitlines() if line.strip()]
     if lines[:1] == [_AUTOGRAPH]:  # its "user code" is ours or the framework's; the error follows
         lines = lines[next((i for i, line in enumerate(lines) if _ERROR.match(line)), 0) :]

@@ -84,7 +84,7 @@ def _publish(source: Path, folder: Path) -> dict[str, Any]:
     return {"record": record, "signature": signature, "notes": summary["notes"]}
 
 
-def load(sources: list[Path], *, trust: bool) -> dict[str, Any]:
+def load(sources: list[Path], *, trust: bool, code: dict[str, str] | None = None) -> dict[str, Any]:
     """Load models and return what is known of each, or what was raised; a job of the pool."""
     from pipeline.errors import PipelineError
     from pipeline.tf.keras.keras_source import load_keras_model
@@ -92,7 +92,7 @@ def load(sources: list[Path], *, trust: bool) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for source in sources:
         try:
-            loaded = load_keras_model(source, trust=trust)
+            loaded = load_keras_model(source, trust=trust, code=code)
         except PipelineError as error:
             made[source.name] = {"error": type(error).__name__, "text": error.describe()}
         else:
@@ -103,6 +103,31 @@ def load(sources: list[Path], *, trust: bool) -> dict[str, Any]:
                 "outputs": list(loaded.output_names),
                 "repairs": list(loaded.repairs),
             }
+    return made
+
+
+def answer(
+    sources: list[Path], inputs: list[list[Any]], *, trust: bool, code: dict[str, str] | None
+) -> dict[str, Any]:
+    """Load models, call each with one input; a job of the pool.
+
+    Returns:
+        By source, its repairs and its first output; or the text of what was raised.
+    """
+    import numpy as np
+
+    from pipeline.errors import PipelineError
+    from pipeline.tf.keras.keras_source import load_keras_model
+
+    made: dict[str, Any] = {}
+    for source, values in zip(sources, inputs, strict=True):
+        try:
+            loaded = load_keras_model(source, trust=trust, code=code)
+            result = loaded.model.predict(np.asarray(values, np.float32), verbose=0)
+        except PipelineError as error:
+            made[source.name] = {"text": error.describe()}
+        else:
+            made[source.name] = {"repairs": list(loaded.repairs), "output": result.tolist()}
     return made
 
 
@@ -293,6 +318,26 @@ def _custom(k: Any) -> Any:
     return k.Model(features, Scale(name="scale")(features))
 
 
+_SCRIPT = """
+def make(k):
+    features = k.Input((2, 4), name="features")
+    shape = {"output_shape": (2, 4)}
+    x = k.layers.Lambda(lambda x: tf.nn.relu(x) * np.float32(2), name="usual", **shape)(features)
+    return k.Model(features, k.layers.Lambda(lambda x: add_one(x), name="own", **shape)(x))
+"""
+
+
+def _lambdas(k: Any) -> Any:
+    """Lambda layers that call what a script imports and defines, which their files do not hold."""
+    import numpy as np
+    import tensorflow as tf
+
+    script: dict[str, Any] = {"__name__": "script", "np": np, "tf": tf}
+    script["add_one"] = lambda x: x + 1.0
+    exec(_SCRIPT, script)  # noqa: S102  # in another module they would be found where they load
+    return script["make"](k)
+
+
 def _foreign_initializer(k: Any) -> Any:
     class Ones(k.initializers.Initializer):  # type: ignore[misc]
         def __call__(self, shape: Any, dtype: Any = None, **_others: Any) -> Any:
@@ -322,6 +367,7 @@ MODELS: dict[str, Callable[[Any], Any]] = {
     "grouped": _grouped,
     "lambda": _lambda,
     "custom": _custom,
+    "lambdas": _lambdas,
     "foreign_initializer": _foreign_initializer,
 }
 

@@ -182,7 +182,12 @@ def test_a_variant_that_is_searched_waits_for_its_search(tmp_path: Path) -> None
     jobs = graph(tmp_path, model(variants=["uint8", "smallest"])).jobs
 
     assert [task for task in jobs if task.startswith("search:")] == ["search:m:smallest"]
-    assert jobs["variant:m:smallest"].needs == {"convert", "signature", "search:smallest"}
+    assert jobs["variant:m:smallest"].needs == {
+        "convert",
+        "reference",
+        "search:smallest",
+        "signature",
+    }
     assert jobs["variant:m:smallest"].reads["search:smallest"] is jobs["search:m:smallest"]
     assert jobs["variant:m:uint8"].needs == {"convert", "signature"}
     assert list(jobs).index("map:m") < list(jobs).index("search:m:smallest")

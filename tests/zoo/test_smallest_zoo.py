@@ -114,12 +114,14 @@ def test_where_nothing_passes_it_is_absent_and_says_why(zoo: Zoo) -> None:
 
 
 def test_tune_prints_the_same_mix_and_draws_it(zoo: Zoo) -> None:
-    done = zoo.doit("tune", "one", "strict", "--seconds", "100")
+    done = zoo.doit("tune", "one", "layers", "strict", "--seconds", "100")
 
     assert done.code == 1, done.stdout + done.stderr
-    one, strict = done.stdout.split("\nstrict ")
+    one, others = done.stdout.split("\nlayers ")
+    layers, strict = others.split("\nstrict ")
     assert "smallest that passes" in one
     assert "name: smallest, quantize_uint8: true" in one
+    assert "smallest that passes" in layers
     assert "no mix passes" in strict
     page = (zoo.folder / ".zoo/tune/one.html").read_text()
     assert 'class="best"' in page

@@ -21,7 +21,7 @@ from pipeline.proof.vector_files import Vectors, load_vectors
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
 from pipeline.records.signature import Signature
 from pipeline.records.source import ConvertedSource
-from pipeline.runtime.browser.browser import Browser
+from pipeline.runtime.browser.browser import Browsers
 from pipeline.runtime.tfjs_packages import NEWEST
 from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import load_model_json
@@ -150,7 +150,7 @@ def localize_base(work: Work[Any], vectors: Vectors, checks: Mapping[str, Check]
                 log=work.log,
                 budget=Budget(replace(work.budget.limits, timeout_seconds=seconds)),
                 trusted=work.trusted,
-                open_browser=partial(work.share, Browser),
+                open_browser=partial(work.share, Browsers),
             ),
         )
         sentence = localize(subject).sentence()

@@ -18,7 +18,7 @@ from pipeline.disk.files import link_or_copy
 from pipeline.engine.step import MEMORY_PER_INPUT_BYTE, TENSORFLOW_BYTES, SubmitToTensorFlow
 from pipeline.errors import ConversionError, WorkerError
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, load_vectors, write_vectors
-from pipeline.runtime.browser.browser import Browser, BrowserJob
+from pipeline.runtime.browser.browser import BrowserJob, Browsers
 from pipeline.runtime.node_results import ModelRun
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages
@@ -69,7 +69,7 @@ class Runtimes:
     log: Path
     budget: Budget
     trusted: bool
-    open_browser: Callable[[], Browser]
+    open_browser: Callable[[], Browsers]
 
     def run_tensorflow(
         self, model: Path, values: Tensors, asked: Sequence[Asked]

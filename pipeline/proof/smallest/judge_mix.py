@@ -53,7 +53,13 @@ class MixJudge:
         return check.groups if check.status == "ok" else ()
 
     def judge(
-        self, mix: Mix, num_bytes: int, found: Mapping[int, Tensors], groups: Groups
+        self,
+        mix: Mix,
+        num_bytes: int,
+        found: Mapping[int, Tensors],
+        groups: Groups,
+        *,
+        dtype: str | None = None,
     ) -> Trial:
         """Judge a run of a mix.
 
@@ -62,6 +68,7 @@ class MixJudge:
             num_bytes: Bytes of its weights.
             found: Its outputs by the number of a vector; other vectors do not count.
             groups: The groups of vectors that count.
+            dtype: The dtype whose limits hold; None for the loosest of the mix.
         """
         numbers = sorted(found)
         model = replace(self.model.part(numbers), numbers=None)
@@ -69,7 +76,7 @@ class MixJudge:
             _push(vector.outputs, found[number], self.margin)
             for number, vector in zip(numbers, model.vectors.vectors, strict=True)
         ]
-        dtype = mix_dtype(mix)
+        dtype = dtype or mix_dtype(mix)
         checks = [self._check(model, outputs, dtype, [group]) for group in sorted(groups, key=str)]
         reasons = [check.reason for check in checks if check.status != "ok"]
         failing = {

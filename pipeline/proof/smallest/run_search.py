@@ -1,6 +1,6 @@
 """Runs the search of a model in a process with TensorFlow, and reads its answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from pipeline.errors import (
     UntrustedSourceError,
 )
+from pipeline.proof.fit_rounding import Calibration
 from pipeline.proof.graph_faults import TensorFlowCannotRunError, run_of_base
 from pipeline.proof.judge.check import Candidate
+from pipeline.proof.smallest.judge_mix import MARGIN
 from pipeline.records.recipe import Recipe
 from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import load_model_json
@@ -19,6 +21,8 @@ INPUTS = ("convert", "signature", "reference", "map")
 """The steps whose results a search reads."""
 PROGRESS_FILE = "progress"
 """File in the folder of a search with the number of runs so far."""
+NUMBERS_FILE = "numbers.bin"
+"""File there with the whole numbers of the weights whose rounding is fitted, behind each other."""
 
 _SEARCH = "pipeline.tf.tfjs_graph.smallest_mix:find_smallest_mix"
 
@@ -39,8 +43,8 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
     seconds: float,
     trust: bool,
     folder: Path,
-    quick: bool = False,
-    otherwise: Callable[[], Recipe] | None = None,
+    calibration: Calibration | None = None,
+    margin: float = MARGIN,
 ) -> Recipe:
     """Return the recipe of the smallest mix that passes, or why there is none.
 
@@ -51,16 +55,17 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
         seconds: Longest time.
         trust: Whether the graph may touch the machine.
         folder: Folder that may be written.
-        quick: Whether few mixes are tried, without costs of weights.
-        otherwise: Searches a model that TensorFlow does not run; None for no search of it.
+        calibration: How inputs are made that rounding is fitted to. None for a quick search: few
+            mixes are tried, of numbers that are rounded to the nearest.
+        margin: See `MixJudge`.
 
     Raises:
+        TensorFlowCannotRunError: TensorFlow does not run the base.
         NoWallError: This machine has no wall, and the model is not trusted.
         WorkerError: The process exceeded a limit.
     """
     if is_layers_model(load_model_json(inputs["convert"] / "model.json").content):
-        reason = "TensorFlow does not run layers models, so that no mix can be tried"
-        return otherwise() if otherwise else no_recipe(reason)
+        raise TensorFlowCannotRunError("it is a layers model")
     try:
         with run_of_base():
             answer = call(
@@ -70,11 +75,9 @@ def search_recipe(  # noqa: PLR0913  # what is searched, and with what
                 seconds=seconds,
                 trust=trust,
                 folder=folder,
-                quick=quick,
+                calibration=calibration,
+                margin=margin,
             )
-    except TensorFlowCannotRunError as error:
-        reason = f"TensorFlow does not run the base: {error}"
-        return otherwise() if otherwise else no_recipe(reason)
     finally:
         (folder / PROGRESS_FILE).unlink(missing_ok=True)
     try:
@@ -91,10 +94,3 @@ def count_runs(folder: Path) -> int | None:
     except OSError:
         return None
     return int(text) if text.isdecimal() else None
-
-
-def no_recipe(reason: str) -> Recipe:
-    """Return the recipe of a model that cannot be searched."""
-    return Recipe(
-        forms={}, reason=reason, bytes=None, share=None, what="", base_bytes=0, tried=(), cut=False
-    )

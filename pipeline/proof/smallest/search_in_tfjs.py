@@ -1,65 +1,122 @@
-"""The search in TensorFlow.js, for models that TensorFlow does not run.
+"""Mixes in TensorFlow.js: the proof of what a search found, and the search where TensorFlow fails.
 
-Layers models, and graphs with tables or ops that the two run otherwise. A run takes a process, so
-that only uniform mixes and one way are tried, by the relative errors of weights. What passes here
-passes in `verify`: no margin is needed.
+Layers models, and graphs with tables or ops that the two run otherwise, are searched here. A run
+takes a process, so that only uniform mixes and one way are tried, by the relative errors of
+weights. What passes here passes in `verify`: no margin is needed.
 """
 
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.proof.judge.check import Candidate
-from pipeline.proof.smallest.judge_mix import MixJudge
+from pipeline.proof.judge.gate import loosest_dtype
+from pipeline.proof.smallest.judge_mix import Groups, MixJudge
 from pipeline.proof.smallest.mix_search import OutOfTime, Search, Trial
 from pipeline.proof.smallest.mixes import Mix
-from pipeline.proof.smallest.run_search import no_recipe
 from pipeline.proof.smallest.weight_forms import load_weight_forms
-from pipeline.proof.smallest.write_recipe import write_recipe
+from pipeline.proof.smallest.write_recipe import no_recipe, write_recipe
 from pipeline.proof.verify_variants import gather_model
 from pipeline.records.recipe import Recipe
 from pipeline.records.signature import Signature
 from pipeline.runtime.node_results import ModelRun
+from pipeline.tfjs.model.model_json import ModelJson
+from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.quantize.form_files import VariantNotSmaller, write_forms
 from pipeline.tfjs.quantize.variant_files import measure_base, open_base, write_variant
+
+RunInTfjs = Callable[[Path], ModelRun]
+"""Runs the model in a folder on the test vectors; its outputs are read."""
 
 _SHARD_BYTES = 1 << 30
 
 
-def search_in_tfjs(
-    inputs: Mapping[str, Path],
-    candidate: Candidate,
-    run: Callable[[Path], ModelRun],
-    *,
-    seconds: float,
-    folder: Path,
-) -> Recipe:
-    """Return the recipe of the smallest mix that passes, or why there is none.
+class BaseFails(Exception):  # noqa: N818  # no error: nothing can be said of mixes
+    """TensorFlow.js does not run the base as its source; the message says why."""
 
-    Args:
-        inputs: Folders of the steps in `INPUTS`.
-        candidate: The variant that is searched.
-        run: Runs the model in a folder on the test vectors; its outputs are read.
-        seconds: Longest time.
+
+@dataclass(frozen=True, kw_only=True)
+class TfjsTrials:
+    """Trials of mixes of one model.
+
+    Attributes:
+        model_json: What `open_base` returns.
+        base: Folder of the base.
+        judge: Judges runs.
+        groups: The groups of vectors that count.
+        stored: Number of the base's weights in each dtype.
+        run: Runs a model.
         folder: Folder that may be written.
     """
-    base, ends = inputs["convert"], time.monotonic() + seconds
+
+    model_json: ModelJson
+    base: Path
+    stored: Mapping[str, int]
+    judge: MixJudge
+    groups: Groups
+    run: RunInTfjs
+    folder: Path
+
+    def try_mix(
+        self, mix: Mix, num_bytes: int, numbers: Mapping[str, Array] | None = None
+    ) -> Trial:
+        """Write a mix, run it and judge it.
+
+        Args:
+            mix: The form of each weight.
+            num_bytes: Bytes of its weights.
+            numbers: Whole numbers of weights whose rounding is fitted.
+        """
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            try:
+                record = write_forms(
+                    model_json=self.model_json,
+                    base=self.base,
+                    name="mix",
+                    forms=mix,
+                    numbers=numbers,
+                    shard_size_bytes=_SHARD_BYTES,
+                    folder=Path(name),
+                )
+            except VariantNotSmaller as error:
+                return Trial(mix=mix, num_bytes=num_bytes, reason=str(error))
+            found = self.run(Path(name))
+        if found.status != "ok":
+            return Trial(mix=mix, num_bytes=num_bytes, reason=found.error or "it does not run")
+        dtype = loosest_dtype(record.weights, self.stored)
+        return self.judge.judge(mix, num_bytes, found.outputs, self.groups, dtype=dtype)
+
+
+def open_trials(
+    inputs: Mapping[str, Path], candidate: Candidate, run: RunInTfjs, folder: Path
+) -> TfjsTrials:
+    """Run the base of a model, and return what tries its mixes.
+
+    Args:
+        inputs: Folders of the steps `convert`, `signature`, `reference` and `map`.
+        candidate: The variant that is searched.
+        run: Runs a model.
+        folder: Folder that may be written.
+
+    Raises:
+        BaseFails: TensorFlow.js does not run the base as its source.
+    """
+    base = inputs["convert"]
     signature = Signature.load(inputs["signature"])
-    model_json = open_base(base, signature)
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        made = Path(name)
-        write_variant(
+        record = write_variant(
             base=base,
             signature=signature,
             name="base",
             quantize={},
             shard_size_bytes=_SHARD_BYTES,
-            folder=made,
+            folder=Path(name),
         )
-        ran = run(made)
+        ran = run(Path(name))
     if ran.status != "ok":
-        return no_recipe(f"TensorFlow.js does not run the base: {ran.error}")
+        raise BaseFails(f"TensorFlow.js does not run the base: {ran.error}")
     judge = MixJudge(
         model=gather_model({**inputs, "variant:base": base}, signature),
         candidate=candidate,
@@ -69,28 +126,46 @@ def search_in_tfjs(
     )
     groups = judge.base_groups()
     if not groups:
-        return no_recipe("TensorFlow.js computes something else than the source does")
+        raise BaseFails("TensorFlow.js computes something else than the source does")
+    return TfjsTrials(
+        model_json=open_base(base, signature),
+        base=base,
+        stored=record.weights,
+        judge=judge,
+        groups=groups,
+        run=run,
+        folder=folder,
+    )
 
-    def try_mix(mix: Mix, num_bytes: int) -> Trial:
+
+def search_in_tfjs(
+    inputs: Mapping[str, Path],
+    candidate: Candidate,
+    run: RunInTfjs,
+    *,
+    seconds: float,
+    folder: Path,
+) -> Recipe:
+    """Return the recipe of the smallest mix that passes, or why there is none.
+
+    Args:
+        inputs: Folders of the steps `convert`, `signature`, `reference` and `map`.
+        candidate: The variant that is searched.
+        run: Runs a model.
+        seconds: Longest time.
+        folder: Folder that may be written.
+    """
+    ends = time.monotonic() + seconds
+    try:
+        trials = open_trials(inputs, candidate, run, folder)
+    except BaseFails as fault:
+        return no_recipe(str(fault))
+
+    def try_in_time(mix: Mix, num_bytes: int) -> Trial:
         if time.monotonic() > ends:
             raise OutOfTime
-        with tempfile.TemporaryDirectory(dir=folder) as name:
-            try:
-                write_forms(
-                    model_json=model_json,
-                    base=base,
-                    name="mix",
-                    forms=mix,
-                    shard_size_bytes=_SHARD_BYTES,
-                    folder=Path(name),
-                )
-            except VariantNotSmaller as error:
-                return Trial(mix=mix, num_bytes=num_bytes, reason=str(error))
-            found = run(Path(name))
-        if found.status != "ok":
-            return Trial(mix=mix, num_bytes=num_bytes, reason=found.error or "it does not run")
-        return judge.judge(mix, num_bytes, found.outputs, groups)
+        return trials.try_mix(mix, num_bytes)
 
-    choices = load_weight_forms(model_json, base).rough_choices()
-    search = Search(choices=choices, run=try_mix)
-    return write_recipe(search, search.find("way"), measure_base(model_json, base))
+    choices = load_weight_forms(trials.model_json, trials.base).rough_choices()
+    search = Search(choices=choices, run=try_in_time)
+    return write_recipe(search, search.find("way"), measure_base(trials.model_json, trials.base))

@@ -12,7 +12,13 @@ from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.weight_manifest import WeightSpec
 from pipeline.tfjs.model.weights import Array, walk_weights
 from pipeline.tfjs.quantize.choice import possible_forms
-from pipeline.tfjs.quantize.forms import AS_IN_BASE, Form, encode, find_form_fault
+from pipeline.tfjs.quantize.forms import (
+    AS_IN_BASE,
+    EncodedWeight,
+    Form,
+    encode,
+    find_form_fault,
+)
 from pipeline.tfjs.quantize.scaled_weights import measure_form
 
 # Bytes of decoded weights that are kept.
@@ -26,10 +32,12 @@ class WeightForms:
     Attributes:
         values: Their values in the base, by name.
         forms: Their forms, that of the base first, with the bytes of each.
+        fitted: Weights in those forms in which their rounding is fitted to inputs.
     """
 
     values: Mapping[str, Array]
     forms: Mapping[str, Mapping[Form, int]]
+    fitted: Mapping[str, Mapping[Form, EncodedWeight]] = field(default_factory=dict)
     _kept: OrderedDict[tuple[str, Form], Array] = field(default_factory=OrderedDict)
     _kept_bytes: int = 0
 
@@ -39,7 +47,8 @@ class WeightForms:
             return self.values[weight]
         key = weight, form
         if key not in self._kept:
-            self._kept[key] = encode(self.values[weight], form).decode()
+            fitted = self.fitted.get(weight, {}).get(form)
+            self._kept[key] = (fitted or encode(self.values[weight], form)).decode()
             self._kept_bytes += self._kept[key].nbytes
         self._kept.move_to_end(key)
         found = self._kept[key]
@@ -47,12 +56,27 @@ class WeightForms:
             self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
         return found
 
+    def fit(self, fitted: Mapping[str, Mapping[Form, EncodedWeight]]) -> None:
+        """Take weights whose rounding is fitted, in place of those before; none for none."""
+        self.fitted = fitted
+        self._kept.clear()
+        self._kept_bytes = 0
+
     def relative_error(self, weight: str, form: Form) -> float:
-        """Return the error of a weight in a form, as a share of its values: roots of squares."""
+        """Return the error of a weight in a form, as a share of its values: roots of squares.
+
+        It is that of the nearest numbers. Those that are fitted are farther from the values, for
+        they are nearer to the outputs of its op.
+        """
         if form == AS_IN_BASE:
             return 0.0
         exact = self.values[weight].astype(np.float64)
-        error = np.linalg.norm(self.decode(weight, form) - exact)
+        decoded = (
+            encode(self.values[weight], form).decode()
+            if weight in self.fitted
+            else self.decode(weight, form)
+        )
+        error = np.linalg.norm(decoded - exact)
         return float(error / (np.linalg.norm(exact) or 1.0))
 
     def rough_choices(self) -> Choices:

@@ -1,18 +1,23 @@
 """Recipes: writes down what a search found. It opens no file."""
 
+from collections.abc import Collection
+
 from pipeline.proof.smallest.mix_search import Search, Trial
 from pipeline.proof.smallest.mixes import Mix
 from pipeline.records.recipe import Recipe, RecipeForm, TriedMix
 from pipeline.text.quantity import format_bytes
 
 
-def write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe:
+def write_recipe(
+    search: Search, best: Trial | None, base_bytes: int, fitted: Collection[str] = ()
+) -> Recipe:
     """Return the recipe of a search.
 
     Args:
         search: The search.
         best: The mix that is taken; None if none passes.
         base_bytes: Size of the base's files.
+        fitted: Weights whose rounding with scales is fitted to inputs.
     """
     saved = base_bytes - search.base_bytes
     tried = [
@@ -21,6 +26,7 @@ def write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe:
     ]
     return Recipe(
         forms={} if best is None else _forms(best.mix),
+        fitted=() if best is None else tuple(name for name in fitted if best.mix[name].is_scaled),
         reason=None if best is not None else _explain(search, saved),
         bytes=None if best is None else saved + best.num_bytes,
         share=None if best is None else best.share,
@@ -28,6 +34,13 @@ def write_recipe(search: Search, best: Trial | None, base_bytes: int) -> Recipe:
         base_bytes=base_bytes,
         tried=tuple(tried),
         cut=search.cut,
+    )
+
+
+def no_recipe(reason: str) -> Recipe:
+    """Return the recipe of a model that cannot be searched."""
+    return Recipe(
+        forms={}, reason=reason, bytes=None, share=None, what="", base_bytes=0, tried=(), cut=False
     )
 
 

@@ -1,11 +1,15 @@
-"""The browser of a run: one for all models, started at the first request.
+"""The browsers of a run, for all its models, each started when the others are busy.
 
-One model uses it at a time. If it dies in the run of a model, that model runs once more in a new
-browser. A death says nothing of a model or a backend.
+One model uses a browser at a time. If it dies in the run of a model, that model runs once more in a
+new browser. A death says nothing of a model or a backend.
+
+Software WebGL compiles its shaders on one core, which is most of its time: for the models of a zoo
+one after the other, with the other cores idle.
 """
 
 import contextlib
-import threading
+import os
+import queue
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -22,6 +26,8 @@ from pipeline.workers.limits import Budget
 
 _WAIT_SECONDS = 0.1
 _TRIES = 2
+_MOST = 4
+"""Most browsers at a time; each takes about 300 MiB beside its model."""
 _LOG_BYTES = 65536
 
 
@@ -46,11 +52,59 @@ class BrowserJob:
     trusted: bool
 
 
+class Browsers:
+    """The browsers of a run: one for each processor, at most four.
+
+    Args:
+        most: Most browsers at a time; None for the usual number.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._all = [Browser() for _ in range(most or min(os.cpu_count() or 1, _MOST))]
+        # The one used last is taken first, so that no more start than are needed.
+        self._idle: queue.LifoQueue[Browser] = queue.LifoQueue()
+        for browser in reversed(self._all):
+            self._idle.put(browser)
+
+    def run(
+        self,
+        job: BrowserJob,
+        *,
+        folder: Path,
+        budget: Budget,
+        tick: Callable[[], None],
+        note: Callable[[str], None],
+    ) -> ModelRun:
+        """Run a model in an idle browser, after those that wait already; see `Browser.run`.
+
+        The time of waiting does not count.
+        """
+        with self._take_one(budget, tick) as browser:
+            return browser.run(job, folder=folder, budget=budget, tick=tick, note=note)
+
+    def close(self) -> None:
+        """End all browsers at once."""
+        for browser in self._all:
+            browser.close()
+
+    @contextlib.contextmanager
+    def _take_one(self, budget: Budget, tick: Callable[[], None]) -> "Iterator[Browser]":
+        while True:
+            with contextlib.suppress(queue.Empty):
+                browser = self._idle.get(timeout=_WAIT_SECONDS)
+                break
+            budget.extend(_WAIT_SECONDS)
+            tick()
+        try:
+            yield browser
+        finally:
+            self._idle.put(browser)
+
+
 class Browser:
-    """The one browser of a run."""
+    """One browser, started at the first request; it runs one model at a time."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
         self._numbers = count()
         self._process: BrowserProcess | None = None
         self._closed = False
@@ -64,12 +118,12 @@ class Browser:
         tick: Callable[[], None],
         note: Callable[[str], None],
     ) -> ModelRun:
-        """Run a model, after those that wait already.
+        """Run a model.
 
         Args:
             job: The model.
             folder: Folder for its outputs, which are read from it on demand.
-            budget: Time, memory and disk; the time of waiting does not count.
+            budget: Time, memory and disk.
             tick: Called often; an exception of it ends the run.
             note: Takes the log of the page, and the ends of browsers that died.
 
@@ -80,25 +134,24 @@ class Browser:
             NoWallError: No wall of this machine holds a browser, and the model is not trusted.
             WorkerError: The browser does not start, or the time is over.
         """
-        with self._take_turn(budget, tick):
-            fault = ""
-            for _ in range(_TRIES):
-                number = next(self._numbers)
-                run = BrowserRun(
-                    id=number,
-                    backend=job.backend,
-                    model=job.model,
-                    vectors=job.vectors,
-                    packages=job.packages.folder,
-                )
-                process = self._open(job)
-                ended = process.run(run, folder=folder, budget=budget, tick=tick)
-                note(_read_log(folder, number))
-                if ended is None:
-                    return load_run(folder / str(number), backend=job.backend)
-                fault = ended
-                note(f"{job.program.version}: {fault}")
-            return ModelRun(status="failed", error=f"twice, {fault}", died=True)
+        fault = ""
+        for _ in range(_TRIES):
+            number = next(self._numbers)
+            run = BrowserRun(
+                id=number,
+                backend=job.backend,
+                model=job.model,
+                vectors=job.vectors,
+                packages=job.packages.folder,
+            )
+            process = self._open(job)
+            ended = process.run(run, folder=folder, budget=budget, tick=tick)
+            note(_read_log(folder, number))
+            if ended is None:
+                return load_run(folder / str(number), backend=job.backend)
+            fault = ended
+            note(f"{job.program.version}: {fault}")
+        return ModelRun(status="failed", error=f"twice, {fault}", died=True)
 
     def close(self) -> None:
         """End the browser at once."""
@@ -115,16 +168,6 @@ class Browser:
             if self._closed:  # in the meantime, and nobody else will end it
                 self._process.close()
         return self._process
-
-    @contextlib.contextmanager
-    def _take_turn(self, budget: Budget, tick: Callable[[], None]) -> Iterator[None]:
-        while not self._turn.acquire(timeout=_WAIT_SECONDS):
-            budget.extend(_WAIT_SECONDS)
-            tick()
-        try:
-            yield
-        finally:
-            self._turn.release()
 
 
 def _read_log(folder: Path, number: int) -> str:

@@ -47,7 +47,7 @@ def convert_keras_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         UntrustedSourceError: The model would run code, and `trust` is not set.
         ConversionError: Keras cannot build the model, or the converter cannot convert it.
     """
-    loaded = load_keras_model(source, trust=flags.trust)
+    loaded = load_keras_model(source, trust=flags.trust, code=flags.code)
     call = trace_model(loaded)
     stated = describe_call(loaded, call)
     with tempfile.TemporaryDirectory(dir=folder) as exported:

@@ -52,7 +52,7 @@ def convert_keras_layers(*, source: Path, folder: Path, flags: ConversionFlags) 
         UntrustedSourceError: The model would run code, and `trust` is not set.
         ConversionError: Keras cannot build the model, or TensorFlow.js has no equal layers.
     """
-    loaded = load_keras_model(source, trust=flags.trust)
+    loaded = load_keras_model(source, trust=flags.trust, code=flags.code)
     converted = convert_config(
         _read_config(loaded),
         keras_3=loaded.generation == "keras 3",

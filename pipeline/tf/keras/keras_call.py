@@ -12,7 +12,7 @@ import tensorflow as tf
 from pipeline.errors import ConversionError, PipelineError
 from pipeline.records.source import StatedSignature, StatedTensor
 from pipeline.tf.keras.keras_names import NamedTensor, Shape, name_results
-from pipeline.tf.keras.keras_source import LoadedKeras
+from pipeline.tf.keras.keras_source import LoadedKeras, hint_of_code
 from pipeline.tf.keras.keras_time import count_steps
 from pipeline.tf.keras.scope_names import any_scope_names
 from pipeline.tf.reasons import format_reason
@@ -56,14 +56,17 @@ def trace_model(loaded: LoadedKeras) -> Any:
     except Exception as error:
         reason = format_reason(error)
         if free == stated:
-            raise ConversionError(f"the model cannot be called: {reason}") from error
+            hint = hint_of_code(reason)
+            raise ConversionError(f"the model cannot be called: {reason}", hint=hint) from error
         print(f"A batch of any size failed ({reason}); taking the stated one.")
     try:
         return _trace(loaded, stated)
     except PipelineError:
         raise
     except Exception as error:
-        raise ConversionError(f"the model cannot be called: {format_reason(error)}") from error
+        reason = format_reason(error)
+        hint = hint_of_code(reason)
+        raise ConversionError(f"the model cannot be called: {reason}", hint=hint) from error
 
 
 def argument_names(loaded: LoadedKeras) -> list[str]:

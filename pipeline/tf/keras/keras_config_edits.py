@@ -4,7 +4,7 @@ This module opens no file and imports no Keras.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pipeline.tf.keras.keras_config import Known, is_foreign, object_options, walk_objects
@@ -57,6 +57,43 @@ def forget_states(config: Any) -> Any:
     return _replace(
         config, lambda key, value: False if key == "stateful" and value is True else value
     )
+
+
+def take_functions(config: Any, given: Collection[str]) -> Any:
+    """Return a config whose Lambda layers call functions of their own name, where one is given.
+
+    Keras stores the bytes of a Lambda's code, which only the Python that wrote them reads.
+    """
+
+    def take(_: str, value: Any) -> Any:
+        if not isinstance(value, Mapping) or value.get("class_name") != "Lambda":
+            return value
+        name = object_options(value).get("name")
+        if name not in given:
+            return value
+        stated: Any = name
+        if "module" in value:  # of Keras 3, and of Keras 2 from 2.12
+            stated = {"class_name": "function", "config": name, "module": "builtins"}
+            stated |= {"registered_name": name}
+        options = {**object_options(value), "function": stated}
+        if "function_type" in options:
+            options["function_type"] = "function"
+        return {**value, "config": options}
+
+    return _replace(config, take)
+
+
+def name_functions(config: Any) -> Any:
+    """Return a config with the bare names of functions, as the .h5 loader of tf_keras reads them.
+
+    Its newest releases write an object in place of a name, and cannot read it.
+    """
+
+    def name(_: str, value: Any) -> Any:
+        is_function = isinstance(value, Mapping) and value.get("class_name") == "function"
+        return value["config"] if is_function and isinstance(value.get("config"), str) else value
+
+    return _replace(config, name)
 
 
 def state_modules(config: Any, classes: tuple[Mapping[str, str], Mapping[str, str]]) -> Any:

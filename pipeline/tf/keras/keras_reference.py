@@ -33,7 +33,7 @@ def run_keras_model(
         UntrustedSourceError: The model would run code, and `trust` is not set.
         ConversionError: Keras cannot build the model; else as `write_outputs`.
     """
-    loaded = load_keras_model(source, trust=flags.trust)
+    loaded = load_keras_model(source, trust=flags.trust, code=flags.code)
     trace_model(loaded)  # refuses a model that would touch the machine
     names = _match(loaded.input_names, [tie.name for tie in record.inputs or ()])
 

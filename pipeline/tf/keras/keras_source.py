@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ import tf_keras
 
 from pipeline.errors import ConversionError, FormatError, PipelineError, UntrustedSourceError
 from pipeline.text.suggest import list_first
+from pipeline.tf.keras.addons import describe_addons, find_addons, later_names
+from pipeline.tf.keras.custom_code import give_lambdas_names, run_custom_code
 from pipeline.tf.keras.keras_1 import modernize, state_defaults
 from pipeline.tf.keras.keras_builtin import known_parts
 from pipeline.tf.keras.keras_config import Found, Known, find_foreign, find_running, list_models
@@ -25,6 +27,8 @@ from pipeline.tf.keras.keras_config_edits import (
     drop_training,
     drop_unread,
     forget_states,
+    name_functions,
+    take_functions,
     widen_floats,
 )
 from pipeline.tf.keras.keras_file import KerasFile, read_keras_file
@@ -41,6 +45,11 @@ Generation = Literal["tf_keras", "keras 3"]
 _SAVED_BY_KERAS_3 = 3
 _NUM_NAMED = 10
 _OF_COPIES = re.compile(rf"\S*/(model\.(h5|keras)|{UNPACKED_NAME}(/[\w.]+)?)\b")
+CODE_HINT = (
+    "write the classes and functions into a file beside models.yaml and set "
+    "`custom_objects: layers.py` and `trust: true` for this model"
+)
+"""What to do for a model whose code is not in its file."""
 _REPAIRS = {
     "widened": "16-bit floats (the model's dtype policy) are computed in float32, the only "
     "floating-point type of TensorFlow.js",
@@ -87,12 +96,15 @@ class LoadedKeras:
         return tuple(tensor.name for tensor in self.outputs)
 
 
-def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
+def load_keras_model(
+    source: Path, *, trust: bool, code: Mapping[str, str] | None = None
+) -> LoadedKeras:
     """Load a Keras model of any age and format; its bytes show the format.
 
     Args:
         source: An HDF5 file, a .keras zip, or a SavedModel folder that Keras saved.
         trust: Whether the code that it holds or names may run on this machine.
+        code: Text of the files of `custom_objects:`, by path; it runs only with `trust`.
 
     Raises:
         FormatError: The file is no Keras model, is damaged, or holds weights only.
@@ -104,19 +116,27 @@ def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
     if file.kind == "keras_saved_model":
         generation = "tf_keras"  # Keras 3 neither saves nor loads them
     known = known_parts(generation)
+    if generation == "tf_keras":
+        known = replace(known, names=known.names - later_names(file.version))
     is_folder = file.kind == "keras_saved_model"  # Keras reads its configs there, as they are
     config = file.config if is_folder else _prepare(file, known)
-    custom = _check(config, file, known, trust=trust)
+    addons = find_addons(config, file.version) if generation == "tf_keras" else {}
+    custom = {name: addon.value for name, addon in addons.items()}
+    if trust:
+        custom |= run_custom_code(code or {}, of_tf_keras=generation == "tf_keras")
+        config = take_functions(config, custom)
+        give_lambdas_names(custom, of_tf_keras=generation == "tf_keras")
+    custom |= _check(config, file, known, custom, trust=trust)
     if generation == "tf_keras":
         for layers in list_models(config):
             check_order(layers)
+        if file.kind == "keras":
+            config = name_functions(config)
     config, repairs = _repair(config, file)
     _forget_names()
     try:
-        if generation == "tf_keras":
-            model = load_tf_keras(file, config, custom, trust=trust)
-        else:
-            model = load_keras_3(file, config, custom, trust=trust)
+        load = load_tf_keras if generation == "tf_keras" else load_keras_3
+        model = load(file, config, custom, trust=trust)
         inputs, structure = name_inputs(model, generation)
         outputs = name_outputs(model, generation)
     except PipelineError:
@@ -124,7 +144,10 @@ def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
     except Exception as error:
         # Keras loaded a copy of the file.
         reason = _OF_COPIES.sub(file.path.name, format_reason(error, source))
-        raise ConversionError(f"Keras cannot build the model: {reason}") from error
+        raise ConversionError(
+            f"Keras cannot build the model: {reason}",
+            hint=hint_of_code(reason),
+        ) from error
     return LoadedKeras(
         model=model,
         generation=generation,
@@ -133,9 +156,15 @@ def load_keras_model(source: Path, *, trust: bool) -> LoadedKeras:
         inputs=inputs,
         input_structure=structure,
         outputs=outputs,
-        repairs=repairs,
+        repairs=(*describe_addons(addons), *repairs),
         trusted=trust,
     )
+
+
+def hint_of_code(reason: str) -> str | None:
+    """Return the hint to bring code if Keras lacks a name: "write the classes and …"."""
+    lacks = any(text in reason for text in ("Unknown ", "Could not locate", "is not defined"))
+    return CODE_HINT if lacks else None
 
 
 def _prepare(file: KerasFile, known: Known) -> Any:
@@ -162,9 +191,21 @@ def _modernize(config: Any, file: KerasFile) -> Any:
 
 
 def _check(
-    config: Mapping[str, Any], file: KerasFile, known: Known, *, trust: bool
+    config: Mapping[str, Any],
+    file: KerasFile,
+    known: Known,
+    custom: Mapping[str, Any],
+    *,
+    trust: bool,
 ) -> dict[str, Any]:
-    """Return foreign classes and functions by name, imported because they are trusted.
+    """Return more foreign classes and functions by name, imported because they are trusted.
+
+    Args:
+        config: The model's config.
+        file: The facts of its file.
+        known: The classes and functions of its Keras.
+        custom: Those that are known beside, by name.
+        trust: Whether code may run.
 
     Raises:
         UntrustedSourceError: The model would run code, and `trust` is not set.
@@ -180,20 +221,28 @@ def _check(
         if not trust:
             check_trusted(choose_meta_graph(load_saved_model(file.path), None))
         return {}  # foreign objects are revived from the graph
-    foreign = find_foreign(config, known)
+    foreign, renamed = [], {}
+    for found in find_foreign(config, known):
+        names = (found.registered or "", found.name, found.name.rpartition(">")[2])
+        given = [custom[name] for name in names if name in custom]
+        if given:
+            renamed[found.registered or found.name] = given[0]
+        else:
+            foreign.append(found)
     missing = [found for found in foreign if not _is_installed(found.module)]
     if missing:
         raise ConversionError(
             f"the model needs code that is neither in the file nor in Keras: {_list(missing)}",
-            hint="install the package that has it and set `trust: true`, or load the model where "
-            "it was made and save it with `model.export('folder')` as a SavedModel",
+            hint=f"{CODE_HINT}, or install the package that has it and set `trust: true`, or "
+            "load the model where it was made and save it with `model.export('folder')` as a "
+            "SavedModel",
         )
     if foreign and not trust:
         raise UntrustedSourceError(
             f"the model names code that is not known to compute only: {_list(foreign)}",
             hint="set `trust: true` for this model to import it",
         )
-    return _import(foreign)
+    return renamed | _import(foreign)
 
 
 def _list(found: Iterable[Found]) -> str:

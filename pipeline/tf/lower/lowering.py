@@ -12,6 +12,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.tf.lower.complex_numbers import pair_complex
+from pipeline.tf.lower.list_padding import pad_lists
 from pipeline.tf.lower.lowering_body import Body, Replacement, read_bodies, replace_nodes, trace
 from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded
 from pipeline.tf.lower.lowering_rules import RULES
@@ -39,6 +40,8 @@ def lower_graph(graph_def: GraphDef, *, keep: Collection[str]) -> tuple[GraphDef
         empty list without changes. All nodes keep their names.
     """
     lowered, reasons = pair_complex(graph_def, keep=keep, needed=_needed(graph_def, keep))
+    lowered, padded = pad_lists(lowered)
+    reasons += padded
     ops = {node.op for node in all_nodes(lowered)}
     left = _OPTIONALS if ops & _READS_OPTIONALS else set()
     settled: set[_Place] = set()

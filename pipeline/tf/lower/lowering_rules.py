@@ -9,6 +9,7 @@ from pipeline.tf.lower import (
     elementwise,
     indices,
     linear,
+    lists,
     matrices,
     normalization,
     pass_through,
@@ -32,6 +33,7 @@ RULES: Mapping[str, Lowering] = (
     | elementwise.RULES
     | indices.RULES
     | linear.RULES
+    | lists.RULES
     | matrices.RULES
     | normalization.RULES
     | pass_through.RULES

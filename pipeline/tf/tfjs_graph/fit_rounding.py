@@ -6,7 +6,7 @@ It runs in a child process.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.proof.fit_rounding import Calibration
 from pipeline.proof.inputs.made_inputs import make_inputs
 from pipeline.proof.vector_files import Tensors, load_vectors
 from pipeline.records.contract import Contracts
@@ -24,8 +25,8 @@ from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.topology import Node, parse_topology
 from pipeline.tfjs.model.weights import Array, walk_weights
 from pipeline.tfjs.quantize.channels import attr_text, find_axes, read_by
-from pipeline.tfjs.quantize.fitted_rounding import encode_fitted
-from pipeline.tfjs.quantize.forms import Form, find_form_fault
+from pipeline.tfjs.quantize.fitted_rounding import encode_fitted, find_spread
+from pipeline.tfjs.quantize.forms import EncodedWeight, Form, find_form_fault
 
 NUM_INPUTS = 8
 """Runs of the graph that rounding is fitted to."""
@@ -116,8 +117,7 @@ def fit_rounding(  # noqa: PLR0913  # a graph, and how its inputs are made
     signature: Signature,
     reference: Path,
     forms: Mapping[str, Form],
-    seed: str,
-    task: str | None,
+    calibration: Calibration,
     folder: Path,
     file: str,
     trust: bool,
@@ -129,8 +129,7 @@ def fit_rounding(  # noqa: PLR0913  # a graph, and how its inputs are made
         signature: Its signature.
         reference: Folder of the step `reference`: sizes and contracts of the inputs.
         forms: Forms with channels, by weight.
-        seed: Text from which the inputs follow.
-        task: The task of the model, as in the manifest.
+        calibration: How the inputs are made.
         folder: Folder to write to.
         file: Name of the file there, which gets a byte for each number.
         trust: Whether the graph may touch the machine.
@@ -142,31 +141,63 @@ def fit_rounding(  # noqa: PLR0913  # a graph, and how its inputs are made
         ConversionError: TensorFlow cannot run the graph on made inputs.
         UntrustedSourceError: The graph might touch the machine, and is not trusted.
     """
+    session = open_graph(base, trust=trust)
+    feeds = list(make_feeds(signature, reference, calibration))
+    listed = {name: [form] for name, form in forms.items()}
+    sizes: dict[str, int] = {}
+    with (folder / file).open("wb") as stream:
+        for name, encoded in walk_fitted(session, base, feeds, listed):
+            for one in encoded.values():
+                stream.write(one.stored.tobytes())
+                sizes[name] = one.stored.size
+    return sizes
+
+
+def walk_fitted(
+    session: tf.compat.v1.Session,
+    base: Path,
+    feeds: Sequence[Mapping[str, Array]],
+    forms: Mapping[str, Sequence[Form]],
+    tick: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[str, Mapping[Form, EncodedWeight]]]:
+    """Yield the weights whose rounding can be fitted, in those of some forms that hold them.
+
+    Args:
+        session: A session of the base's graph.
+        base: Folder of its model.json.
+        feeds: The inputs of each run, by tensor.
+        forms: Forms by weight; those with the same channels, one at least, are fitted.
+        tick: Called before each run and each weight; what it raises ends the walk.
+
+    Raises:
+        ConversionError: TensorFlow cannot run the graph.
+    """
     model_json = load_model_json(base / "model.json")
     nodes = parse_topology(model_json.content["modelTopology"]).nodes
     shapes = {spec.name: spec.shape for spec in model_json.weights}
-    summing = {name: _find_summing(name, shapes[name], form, nodes) for name, form in forms.items()}
-    wanted = {name: found for name, found in summing.items() if found}
-    session = open_graph(base, trust=trust)
-    feeds = list(_make_feeds(signature, reference, seed, task))
-    sizes: dict[str, int] = {}
-    with (folder / file).open("wb") as stream:
-        names = [spec.name for spec in model_json.weights if spec.name in wanted]
-        for start in range(0, len(names), _CUT):
-            cut = {name: wanted[name] for name in names[start : start + _CUT]}
-            products = _sum_products(session, feeds, cut)
-            for weight in walk_weights(model_json, base):
-                name = weight.spec.name
-                if name not in products:
-                    continue
-                values = weight.read()
-                if find_form_fault(values, forms[name]):
-                    continue
-                groups = cut[name][0].groups
-                encoded = encode_fitted(values, forms[name], products[name], groups=groups)
-                stream.write(encoded.stored.tobytes())
-                sizes[name] = encoded.stored.size
-    return sizes
+    scaled = {name: [one for one in listed if one.is_scaled] for name, listed in forms.items()}
+    summing = {
+        name: _find_summing(name, shapes[name], listed[0], nodes)
+        for name, listed in scaled.items()
+        if listed
+    }
+    names = [spec.name for spec in model_json.weights if summing.get(spec.name)]
+    for start in range(0, len(names), _CUT):
+        cut = {name: summing[name] for name in names[start : start + _CUT]}
+        products = _sum_products(session, feeds, cut, tick)
+        for weight in walk_weights(model_json, base):
+            name = weight.spec.name
+            if name not in products:
+                continue
+            tick()
+            values = weight.read()
+            able = [form for form in scaled[name] if find_form_fault(values, form) is None]
+            if able:
+                spread, groups = find_spread(products.pop(name)), cut[name][0].groups
+                yield (
+                    name,
+                    {form: encode_fitted(values, form, spread, groups=groups) for form in able},
+                )
 
 
 def _find_summing(
@@ -190,8 +221,8 @@ def _find_summing(
     return found if np.prod(summed) <= _SUMMED else []
 
 
-def _make_feeds(
-    signature: Signature, reference: Path, seed: str, task: str | None
+def make_feeds(
+    signature: Signature, reference: Path, calibration: Calibration
 ) -> Iterator[dict[str, Array]]:
     """Yield inputs by tensor, of the sizes of the test vectors."""
     contracts = Contracts.load(reference).inputs
@@ -203,7 +234,13 @@ def _make_feeds(
     ]
     tensors = {one.name: name_tensor(one.tensor) for one in signature.inputs}
     for index in range(NUM_INPUTS):
-        made: Tensors = make_inputs(specs, seed=seed, index=index, task=task, contracts=contracts)
+        made: Tensors = make_inputs(
+            specs,
+            seed=calibration.seed,
+            index=index,
+            task=calibration.task,
+            contracts=contracts,
+        )
         yield {tensors[name]: values for name, values in made.items()}
 
 
@@ -211,11 +248,13 @@ def _sum_products(
     session: tf.compat.v1.Session,
     feeds: Sequence[Mapping[str, Array]],
     wanted: Mapping[str, Sequence[_Summing]],
+    tick: Callable[[], None],
 ) -> dict[str, Array]:
     """Return the sum of the products of all runs, by weight; each run and node counts the same."""
     tensors = list(dict.fromkeys(one.tensor for found in wanted.values() for one in found))
     products: dict[str, Array] = {}
     for feed in feeds:
+        tick()
         values = read_tensors(session, feed, tensors)
         for name, found in wanted.items():
             for one in found:

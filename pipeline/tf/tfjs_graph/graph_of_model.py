@@ -19,6 +19,7 @@ from tensorflow.python.framework import op_def_registry
 from pipeline.errors import ConversionError
 from pipeline.tfjs.model.short_graph import INDEX_TYPES
 from pipeline.tfjs.model.weights import Array
+from pipeline.tfjs.rewrite.numbered_outputs import name_outputs
 
 _FLOATS = frozenset(dtype.as_datatype_enum for dtype in (tf.float16, tf.bfloat16, tf.float64))
 _FLOAT = tf.float32.as_datatype_enum
@@ -53,8 +54,9 @@ def build_graph_def(topology: Mapping[str, Any], weights: Mapping[str, Array]) -
     Raises:
         ConversionError: The topology is no graph, or has an op that cannot be taken apart.
     """
+    named = name_outputs(topology)
     try:
-        graph = json_format.ParseDict(dict(topology), GraphDef(), ignore_unknown_fields=True)
+        graph = json_format.ParseDict(named, GraphDef(), ignore_unknown_fields=True)
     except json_format.ParseError as error:
         raise ConversionError(f"modelTopology is no GraphDef: {error}") from None
     # Files that state no version are taken for the oldest, whose rules were others.

@@ -3,8 +3,9 @@
 The graph is opened once; mixes are fed as the values of its constants. It runs in a child process.
 """
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,23 +15,28 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import ConversionError
+from pipeline.proof.fit_rounding import Calibration
 from pipeline.proof.judge.check import Candidate
 from pipeline.proof.judge.fidelity import measure_scale
-from pipeline.proof.smallest.judge_mix import Groups, MixJudge, deciding_vectors
+from pipeline.proof.smallest.judge_mix import MARGIN, Groups, MixJudge, deciding_vectors
 from pipeline.proof.smallest.mix_search import OutOfTime, Search, Trial
 from pipeline.proof.smallest.mixes import Choice, Choices, Mix
-from pipeline.proof.smallest.run_search import PROGRESS_FILE
+from pipeline.proof.smallest.run_search import NUMBERS_FILE, PROGRESS_FILE
 from pipeline.proof.smallest.weight_forms import WeightForms, load_weight_forms
 from pipeline.proof.smallest.write_recipe import write_recipe
 from pipeline.proof.vector_files import Vector
 from pipeline.proof.verify_variants import gather_model
 from pipeline.records.signature import Signature
 from pipeline.tf.reasons import format_reason
+from pipeline.tf.tfjs_graph.fit_rounding import make_feeds, walk_fitted
 from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
 from pipeline.tf.tfjs_graph.weight_costs import Probed, measure_costs
 from pipeline.tfjs.model.weights import Array
-from pipeline.tfjs.quantize.forms import AS_IN_BASE
+from pipeline.tfjs.quantize.forms import AS_IN_BASE, BITS, EncodedWeight, Form
 from pipeline.tfjs.quantize.variant_files import measure_base, open_base
+
+# The fit of rounding, and the costs of weights, end after these shares of the time.
+_FIT_SHARE, _COSTS_SHARE = 0.4, 0.7
 
 
 def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
@@ -40,7 +46,8 @@ def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
     seconds: float,
     trust: bool,
     folder: Path,
-    quick: bool = False,
+    calibration: Calibration | None = None,
+    margin: float = MARGIN,
 ) -> dict[str, Any]:
     """Search the smallest mix of a model.
 
@@ -49,8 +56,11 @@ def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
         candidate: The variant that is searched: its name and tolerances.
         seconds: Longest time.
         trust: Whether the graph may touch the machine.
-        folder: Folder for the file `progress`.
-        quick: Whether few mixes are tried, without costs of weights.
+        folder: Folder for the file `progress`, and for the whole numbers of the weights whose
+            rounding is fitted, one after the other.
+        calibration: How inputs are made that rounding is fitted to. None for a quick search: few
+            mixes are tried, of numbers that are rounded to the nearest, without costs of weights.
+        margin: See `MixJudge`.
 
     Returns:
         A `Recipe` in JSON.
@@ -61,13 +71,21 @@ def find_smallest_mix(  # noqa: PLR0913  # what is judged, and how
         UntrustedSourceError: The graph might touch the machine, and is not trusted.
     """
     clock = _Clock(seconds=seconds, file=folder / PROGRESS_FILE)
-    runs = _open(inputs, candidate, clock, trust=trust)
-    rough = quick or not runs.judge.outputs
-    choices, cut = (runs.weights.rough_choices(), False) if rough else runs.measure_choices()
-    search = Search(choices=choices, run=runs.try_mix, cut=cut)
-    search.find("quick" if quick else "full")
+    runs = _open(inputs, candidate, clock, margin=margin, trust=trust)
+    cut = False
+    if calibration is not None:
+        signature = Signature.load(inputs["signature"])
+        cut = runs.fit(inputs["convert"], make_feeds(signature, inputs["reference"], calibration))
+    rough = calibration is None or not runs.judge.outputs
+    choices, late = (runs.weights.rough_choices(), False) if rough else runs.measure_choices()
+    search = Search(choices=choices, run=runs.try_mix, cut=cut or late)
+    search.find("quick" if calibration is None else "full")
     best = runs.settle(search)
-    return write_recipe(search, best, runs.base_bytes).to_json()
+    recipe = write_recipe(search, best, runs.base_bytes, runs.weights.fitted)
+    if best is not None and recipe.fitted:
+        stored = [runs.weights.fitted[name][best.mix[name]].stored for name in recipe.fitted]
+        (folder / NUMBERS_FILE).write_bytes(b"".join(each.tobytes() for each in stored))
+    return recipe.to_json()
 
 
 @dataclass(kw_only=True)
@@ -120,6 +138,36 @@ class _MixRuns:
     clock: _Clock
     deciding: Sequence[int] = field(default_factory=list)
 
+    def fit(self, base: Path, feeds: Iterable[Mapping[str, Array]]) -> bool:
+        """Fit the rounding of weights to inputs; return whether time ran out.
+
+        It is kept if a mix that has it is as near to the source as one that has not.
+
+        Args:
+            base: Folder of the base's model.json.
+            feeds: The inputs, by tensor.
+        """
+        tick = partial(self.clock.tick, share=_FIT_SHARE)
+        forms = {name: list(forms) for name, forms in self.weights.forms.items()}
+        fitted: dict[str, Mapping[Form, EncodedWeight]] = {}
+        cut = False
+        try:
+            for name, encoded in walk_fitted(self.session, base, list(feeds), forms, tick):
+                fitted[name] = encoded  # noqa: PERF403  # it stays when time runs out
+        except OutOfTime:
+            cut = True
+        except ConversionError:
+            return False
+        mix = {name: _per_channel(forms) for name, forms in forms.items()}
+        try:
+            nearest = self.try_mix(mix, 0)
+            self.weights.fit(fitted)
+            if _distance(self.try_mix(mix, 0)) > _distance(nearest):
+                self.weights.fit({})
+        except OutOfTime:
+            cut = True
+        return cut
+
     def measure_choices(self) -> tuple[Choices, bool]:
         """Return the forms of each weight with bytes and costs, and whether time ran out."""
         reference = [self.judge.base[i] for i in self.deciding]
@@ -132,8 +180,8 @@ class _MixRuns:
             for name in self.judge.outputs
         ]
         feeds = [self.feeds[i] for i in self.deciding]
-        half = partial(self.clock.tick, share=0.5)
-        costs, cut = measure_costs(self.session, self.weights, outputs, feeds, half)
+        tick = partial(self.clock.tick, share=_COSTS_SHARE)
+        costs, cut = measure_costs(self.session, self.weights, outputs, feeds, tick)
         choices = {
             name: [
                 Choice(form=form, num_bytes=size, costs=costs[name][form])
@@ -174,8 +222,18 @@ class _MixRuns:
         return found
 
 
+def _per_channel(forms: Sequence[Form]) -> Form:
+    return next((one for one in forms if one.is_scaled and one.bits == BITS), AS_IN_BASE)
+
+
+def _distance(trial: Trial) -> tuple[float, float]:
+    """Return how far a mix is from the source; infinite where no number says so."""
+    strain, share = (math.inf if one is None else one for one in (trial.strain, trial.share))
+    return strain, share
+
+
 def _open(
-    inputs: Mapping[str, Path], candidate: Candidate, clock: _Clock, *, trust: bool
+    inputs: Mapping[str, Path], candidate: Candidate, clock: _Clock, *, margin: float, trust: bool
 ) -> _MixRuns:
     base = inputs["convert"]
     signature = Signature.load(inputs["signature"])
@@ -191,7 +249,7 @@ def _open(
         for name in fetches
         if all(name in one.outputs and one.outputs[name].dtype.kind == "f" for one in vectors)
     ]
-    judge = MixJudge(model=model, candidate=candidate, base=found, outputs=proved)
+    judge = MixJudge(model=model, candidate=candidate, base=found, outputs=proved, margin=margin)
     groups = judge.base_groups()
     if not groups:
         raise ConversionError("TensorFlow computes something else than the source does")

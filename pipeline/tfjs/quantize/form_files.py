@@ -194,13 +194,14 @@ def _write(weight: StoredWeight, work: _Work, writer: ShardWriter) -> list[Weigh
 def _write_divided(
     weight: StoredWeight, form: Form, divisor: Array, writer: ShardWriter
 ) -> list[WeightSpec]:
-    """Append a bias that is divided by scales, in its form; the base's own is float16 or float32.
+    """Append a bias that is divided by scales: float32 if the base and its form are, else float16.
 
-    Where that form cannot hold it, it is float32.
+    Scales differ much, so whole numbers of one step would not suit what is divided by them. Where
+    float16 cannot hold it, it is float32.
     """
     values = weight.read()
     divided = (values.reshape(-1) / divisor).reshape(values.shape)
-    if form == AS_IN_BASE and weight.spec.quantization:
+    if form != AS_IN_BASE or weight.spec.quantization:
         form = Form(dtype="float16")
     if find_form_fault(divided, form):
         form = AS_IN_BASE

@@ -1,6 +1,6 @@
 """Variants that were searched: writes a variant with the forms of a recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from pipeline.records.variant import VariantRecord
 from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.quantize.choice import DEFAULT_BLOCK, possible_forms
 from pipeline.tfjs.quantize.form_files import write_forms
-from pipeline.tfjs.quantize.forms import Form
+from pipeline.tfjs.quantize.forms import Array, Form
 from pipeline.tfjs.quantize.recipe_fields import format_recipe
 from pipeline.tfjs.quantize.variant_files import open_base
 
@@ -22,6 +22,7 @@ def write_found_variant(  # noqa: PLR0913  # a variant, and where it goes
     signature: Signature | None,
     name: str,
     recipe: Recipe,
+    fit: Callable[[Mapping[str, Form]], Mapping[str, Array]],
     shard_size_bytes: int,
     folder: Path,
 ) -> VariantRecord:
@@ -32,6 +33,7 @@ def write_found_variant(  # noqa: PLR0913  # a variant, and where it goes
         signature: Names and order for a graph model; None changes nothing.
         name: Name of the variant.
         recipe: What the search found.
+        fit: See `write_variant`; for a recipe that says `calibrate`.
         shard_size_bytes: Size of a shard.
         folder: An empty folder to write to.
 
@@ -44,16 +46,18 @@ def write_found_variant(  # noqa: PLR0913  # a variant, and where it goes
         FormatError: The base is damaged.
     """
     model_json = open_base(base, signature)
-    forms = _read_forms(model_json, recipe)
+    forms = read_forms(model_json, recipe)
     record = write_forms(
         model_json=model_json,
         base=base,
         name=name,
         forms=forms,
+        numbers=fit(forms) if recipe.calibrate else None,
         shard_size_bytes=shard_size_bytes,
         folder=folder,
     )
-    return record.model_copy(update={"recipe": _format_fields(model_json, forms)})
+    fields = _format_fields(model_json, forms, calibrate=recipe.calibrate)
+    return record.model_copy(update={"recipe": fields})
 
 
 def recipe_fields(base: Path, signature: Signature | None, recipe: Recipe) -> dict[str, Any]:
@@ -63,10 +67,20 @@ def recipe_fields(base: Path, signature: Signature | None, recipe: Recipe) -> di
         DamagedFileError: The recipe is not for this base.
     """
     model_json = open_base(base, signature)
-    return _format_fields(model_json, _read_forms(model_json, recipe))
+    forms = read_forms(model_json, recipe)
+    return _format_fields(model_json, forms, calibrate=recipe.calibrate)
 
 
-def _read_forms(model_json: ModelJson, recipe: Recipe) -> dict[str, Form]:
+def read_forms(model_json: ModelJson, recipe: Recipe) -> dict[str, Form]:
+    """Return the forms of a recipe.
+
+    Args:
+        model_json: What `open_base` returns.
+        recipe: The recipe.
+
+    Raises:
+        DamagedFileError: The recipe is not for this base.
+    """
     possible = possible_forms(model_json)
     forms = {
         weight: Form(dtype=form.dtype, channels=form.channels, block=form.block, bits=form.bits)
@@ -78,5 +92,8 @@ def _read_forms(model_json: ModelJson, recipe: Recipe) -> dict[str, Form]:
     return forms
 
 
-def _format_fields(model_json: ModelJson, forms: Mapping[str, Form]) -> dict[str, Any]:
-    return format_recipe(forms, list(possible_forms(model_json)), block=DEFAULT_BLOCK)
+def _format_fields(
+    model_json: ModelJson, forms: Mapping[str, Form], *, calibrate: bool
+) -> dict[str, Any]:
+    fields = format_recipe(forms, list(possible_forms(model_json)), block=DEFAULT_BLOCK)
+    return {**fields, "calibrate": True} if calibrate else fields

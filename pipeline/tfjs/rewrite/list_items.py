@@ -3,7 +3,7 @@
 This module opens no file.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from pipeline.tfjs.rewrite.scope import Json
 
 # Ops that put a value into a list, and the number of that input.
 _WRITERS = {"TensorListPushBack": 1, "TensorListSetItem": 2}
+_NUMBERS = {"bool", "float32", "int32"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +107,30 @@ def add_types(call: Json, key: str, items: Sequence[Item]) -> Json:
     return {**call, "attr": attr}
 
 
-def find_first(nodes: Sequence[Json], kind: Any) -> str | None:
-    """Return a tensor of a dtype that exists before any loop runs: a constant or an input."""
-    for op in ("Const", "Placeholder"):
-        for node in nodes:
-            own = node.get("attr", {}).get("dtype", {}).get("type")
-            if node["op"] == op and parse_dtype(own) == parse_dtype(kind):
-                name: str = node["name"]
-                return name
+def find_first(nodes: Sequence[Json], kind: Any, name: str) -> tuple[str | None, list[Json]]:
+    """Return a tensor of a dtype that exists before any loop runs, and the nodes that make it.
+
+    It is a constant or an input, or else a Cast of one, with the given name.
+    """
+    given = [
+        (node["name"], node.get("attr", {}).get("dtype", {}).get("type"))
+        for op in ("Const", "Placeholder")
+        for node in nodes
+        if node["op"] == op
+    ]
+    for reference, own in given:
+        if parse_dtype(own) == parse_dtype(kind):
+            return reference, []
+    made = _cast_one(given, kind, name)
+    return (name, [made]) if made else (None, [])
+
+
+def _cast_one(given: Iterable[tuple[str, Any]], kind: Any, name: str) -> Json | None:
+    """Return a node that casts the first number to a dtype; None without one."""
+    for reference, own in given:
+        if _is_number(own) and _is_number(kind):
+            attr = {"SrcT": {"type": own}, "DstT": {"type": kind}}
+            return {"name": name, "op": "Cast", "input": [reference], "attr": attr}
     return None
 
 
@@ -124,12 +141,22 @@ def make_filler(function: Mapping[str, Any], item: Item, name: str) -> Json | No
     """
     if js_dtype(parse_dtype(item.kind) or "string") == "string":
         return None
-    constant = find_first(
-        [n for n in function.get("nodeDef") or [] if n["op"] == "Const"], item.kind
-    )
-    like = f"{constant}:output:0" if constant else None
+    given = [*_list_values(function)]
+    like = next((name for name, kind in given if parse_dtype(kind) == parse_dtype(item.kind)), None)
+    if like:
+        attr = {"T": {"type": item.kind}}
+        return {"name": name, "op": "ZerosLike", "input": [like], "attr": attr}
+    return _cast_one(given, item.kind, name)
+
+
+def _is_number(kind: Any) -> bool:
+    return js_dtype(parse_dtype(kind) or "string") in _NUMBERS
+
+
+def _list_values(function: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what exists when a function begins, its constants first: the reference, the dtype."""
+    for node in function.get("nodeDef") or []:
+        if node["op"] == "Const":
+            yield f"{node['name']}:output:0", node["attr"]["dtype"]["type"]
     for argument in function["signature"].get("inputArg") or []:
-        if like is None and parse_dtype(argument.get("type")) == parse_dtype(item.kind):
-            like = argument["name"]
-    attr = {"T": {"type": item.kind}}
-    return {"name": name, "op": "ZerosLike", "input": [like], "attr": attr} if like else None
+        yield argument["name"], argument.get("type")

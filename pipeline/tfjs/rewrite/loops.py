@@ -129,9 +129,12 @@ class _Functions:
         self, loop: Json, items: Sequence[Item], nodes: Sequence[Json], function: str | None
     ) -> tuple[list[str | None], list[Json]]:
         """Return what new variables are at first, and the nodes that make it."""
-        if function is None:
-            return [find_first(nodes, item.kind) for item in items], []
         names = [f"{loop['name']}/first_{i}" for i in range(len(items))]
+        if function is None:
+            found = [
+                find_first(nodes, item.kind, name) for item, name in zip(items, names, strict=True)
+            ]
+            return [first for first, _ in found], [node for _, made in found for node in made]
         made = self._make_fillers(function, names, items)
         if made is None:
             return [None], []

@@ -9,10 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.tfjs.model.topology import parse_topology
+from pipeline.tfjs.rewrite.constant_controls import hand_on_controls
 from pipeline.tfjs.rewrite.control_inputs import drop_lost_controls
+from pipeline.tfjs.rewrite.counted_inputs import part_controls
 from pipeline.tfjs.rewrite.default_inputs import settle_defaults
+from pipeline.tfjs.rewrite.list_copies import part_lists
 from pipeline.tfjs.rewrite.loops import keep_list_items
 from pipeline.tfjs.rewrite.needed_nodes import check_needs
+from pipeline.tfjs.rewrite.numbered_outputs import number_outputs
 from pipeline.tfjs.rewrite.returned_nodes import part_returns
 from pipeline.tfjs.rewrite.scope import Json, Scope
 from pipeline.tfjs.rewrite.single_ops import REWRITES
@@ -27,8 +31,8 @@ _KEPT_ITEM = (
     "TensorFlow.js 4 frees it with the body's other tensors"
 )
 _RETURNED = (
-    "output of a node that a function returns with others of it goes through an Identity: "
-    "TensorFlow.js returns the last of them for all"
+    "result of a function that is a constant, or one of several outputs of a node, goes through an "
+    "Identity: TensorFlow.js frees the constant, and returns the last output for all"
 )
 _NEVER_COMES = (
     "node no longer waits for others of its loop that it does not read: in TensorFlow.js that "
@@ -39,12 +43,32 @@ _NO_ARGUMENT = (
     "function that takes or returns nothing has an empty list of it: TensorFlow.js loads no model "
     "without the list"
 )
+_WAITS = (
+    "reader of constants alone waits for what they wait for: in TensorFlow.js a constant is there "
+    "before its branch or iteration"
+)
+_COUNTED = (
+    "op with a list of tensors has an Identity that waits for its control inputs: TensorFlow.js "
+    "takes these for more tensors"
+)
+_SHARED = (
+    "list of tensors with several readers is a list for each: TensorFlow.js writes to the one that "
+    "they read"
+)
+_NUMBERED = (
+    "input of a node in a function has the number of the output among all: TensorFlow.js reads no "
+    "names of outputs, and takes the first"
+)
 _REPAIRS = (
     (state_sizes, _ZERO),
     (state_arguments, _NO_ARGUMENT),
+    (part_lists, _SHARED),
     (keep_list_items, _KEPT_ITEM),
     (part_returns, _RETURNED),
+    (hand_on_controls, _WAITS),
     (drop_lost_controls, _NEVER_COMES),
+    (part_controls, _COUNTED),
+    (number_outputs, _NUMBERED),
 )
 
 

@@ -16,7 +16,7 @@ from pipeline.proof.localize.runtimes import Asked, Runtimes
 from pipeline.proof.localize.subject import Subject
 from pipeline.proof.localize.weight_losses import measure_losses
 from pipeline.proof.vector_files import Vector
-from pipeline.runtime.browser.browser import Browser
+from pipeline.runtime.browser.browser import Browsers
 from pipeline.workers.limits import Budget
 from pipeline.workers.pool import TensorFlowPool
 
@@ -47,7 +47,7 @@ def look(pool: TensorFlowPool, tmp_path: Path) -> Look:
             log=tmp_path.resolve() / "log.txt",
             budget=Budget(),
             trusted=False,
-            open_browser=Browser,
+            open_browser=Browsers,
         )
         asked = [Asked(fed=["x:0"], tensors=["y:0"])]
         expected, _ = runtimes.run_tensorflow(source, {"x:0": x}, asked)

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tfjs_runtime import endless_model, load, packages, store, typed, write_mode
 from pipeline.disk.browser_program import BrowserProgram, find_browser
 from pipeline.errors import WorkerError
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
-from pipeline.runtime.browser.browser import Browser, BrowserJob
+from pipeline.runtime.browser.browser import Browser, BrowserJob, Browsers
 from pipeline.runtime.node_results import ModelRun
 from pipeline.workers.limits import Budget, ResourceLimits
 
@@ -36,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 
 def run_model(  # noqa: PLR0913  # each can be replaced
-    browser: Browser,
+    browser: Browser | Browsers,
     folder: Path,
     model: Path,
     *,
@@ -291,3 +292,30 @@ def test_a_program_that_is_no_browser_does_not_start(tmp_path: Path) -> None:
 
     with pytest.raises(WorkerError, match=r"Chrom\w+ [\d.]+ does not start"):
         run_model(browser, tmp_path, dense(tmp_path / "m"), program=program, x=X)
+
+
+def test_models_share_the_browsers_and_take_turns(tmp_path: Path) -> None:
+    browsers = Browsers(most=2)
+    model = dense(tmp_path / "m")
+    folders = [tmp_path / str(i) for i in range(4)]
+    for folder in folders:
+        folder.mkdir()
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        found = list(pool.map(lambda folder: run_model(browsers, folder, model, x=X), folders))
+    started = [browser for browser in browsers._all if browser._process is not None]
+    browsers.close()
+
+    assert [one.status for one in found] == ["ok"] * 4
+    assert len(started) == 2
+    assert not any(browser._process and browser._process.is_open for browser in started)
+
+
+def test_a_single_model_starts_a_single_browser(tmp_path: Path) -> None:
+    browsers = Browsers(most=2)
+    for name in ("a", "b"):
+        run_model(browsers, tmp_path, dense(tmp_path / name), x=X)
+    started = [browser for browser in browsers._all if browser._process is not None]
+    browsers.close()
+
+    assert len(started) == 1

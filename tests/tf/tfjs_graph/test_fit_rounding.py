@@ -10,6 +10,7 @@ import pytest
 from graph_models import Json, node, placeholder, tensor_info, write_graph_model
 from tfjs_runtime import run
 
+from pipeline.proof.fit_rounding import find_calibration
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
 from pipeline.records.contract import Contracts, InputContract
 from pipeline.records.source import Conversion
@@ -100,8 +101,7 @@ def fit(pool: TensorFlowPool, folder: Path, base: Path, forms: Mapping[str, Form
         "signature": read_signature(load_model_json(base / "model.json"), Conversion()),
         "reference": reference,
         "forms": forms,
-        "seed": "net calibration",
-        "task": None,
+        "calibration": find_calibration("net", None),
         "folder": made,
         "file": "numbers.bin",
         "trust": False,

@@ -6,37 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph_models import Array, node, placeholder, tensor_info, write_graph_model
+from graph_models import Array, node
+from searched_models import CONTRACT, NODES, RNG, WEIGHTS, X, Y, write_searched
 
 from pipeline.errors import ConversionError, UntrustedSourceError
 from pipeline.manifest.tolerance import Tolerance
+from pipeline.proof.fit_rounding import find_calibration
+from pipeline.proof.inputs.made_inputs import make_inputs
 from pipeline.proof.judge.check import Candidate
-from pipeline.proof.vector_files import Vector, Vectors, write_vectors
-from pipeline.records.noise_floor import NoiseFloor, OutputFloor
 from pipeline.records.recipe import Recipe
-from pipeline.records.roles import RoleMap
-from pipeline.records.source import Conversion
-from pipeline.tfjs.model.model_json import load_model_json
-from pipeline.tfjs.model.signature import read_signature
+from pipeline.records.signature import TensorSpec
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
 
 Find = Callable[..., Recipe]
-RNG = np.random.default_rng(8)
-X = RNG.normal(0, 1, (4, 64)).astype(np.float32)
-# The output is that of the first layer, to which a hundredth of the second is added.
-WEIGHTS = {
-    "loud": RNG.normal(0, 1, (64, 128)).astype(np.float32),
-    "faint": (RNG.normal(0, 1, (64, 128)) / 100).astype(np.float32),
-}
-NODES = [
-    placeholder("x", (-1, 64)),
-    node("a", "MatMul", ["x", "loud"], transpose_a=False, transpose_b=False),
-    node("b", "MatMul", ["x", "faint"], transpose_a=False, transpose_b=False),
-    node("y", "AddV2", ["a", "b"]),
-]
-Y = X @ WEIGHTS["loud"] + X @ WEIGHTS["faint"]
 
 
 @pytest.fixture(scope="module")
@@ -55,38 +39,19 @@ def find(pool: TensorFlowPool, tmp_path: Path) -> Find:
         nodes: list[Any] = NODES,
         y: Array = Y,
         seconds: float = 60.0,
+        x: Array = X,
         edge: tuple[Array, Array] | None = None,
         tolerance: Tolerance | None = None,
         quick: bool = False,
     ) -> Recipe:
-        folders = {step: tmp_path / step for step in ("convert", "signature", "reference", "map")}
-        for folder in folders.values():
-            folder.mkdir(exist_ok=True)
-        signature = {
-            "inputs": {"x": tensor_info("x:0", (-1, 64))},
-            "outputs": {"y": tensor_info("y:0", (-1, y.shape[1]))},
-        }
-        path = write_graph_model(
-            folders["convert"], nodes=nodes, weights=weights, signature=signature
-        )
-        read_signature(load_model_json(path), Conversion()).save(folders["signature"])
-        vectors = [Vector(inputs={"x": X}, outputs={"y": y})]
-        if edge is not None:
-            x_edge, y_edge = edge
-            vectors.append(Vector(inputs={"x": x_edge}, outputs={"y": y_edge}, kind="edge"))
-        write_vectors(folders["reference"], Vectors(vectors=vectors, seed="", runtime=""))
-        floors = [OutputFloor(error=1e-5, rms=1e-6, agreement=1.0)] * len(vectors)
-        NoiseFloor(reason=None, outputs={"y": floors}).save(folders["reference"])
-        RoleMap(
-            map={}, roles={}, source={}, evidence={}, conventions={}, abstained={}, usable=True
-        ).save(folders["map"])
+        folders = write_searched(tmp_path, weights=weights, nodes=nodes, x=x, y=y, edge=edge)
         answer = pool.submit(
             "pipeline.tf.tfjs_graph.smallest_mix:find_smallest_mix",
             {
                 "inputs": folders,
                 "candidate": Candidate(name="smallest", tolerances=[tolerance]),
                 "seconds": seconds,
-                "quick": quick,
+                "calibration": None if quick else find_calibration("net", None),
                 "trust": False,
                 "folder": tmp_path,
             },
@@ -109,6 +74,35 @@ def test_a_weight_that_moves_the_output_less_gets_fewer_bits(find: Find) -> None
     # Within the limit of uint8, with the margin.
     assert recipe.share is not None
     assert recipe.share < 0.01 / 1.1
+
+
+def test_fitted_numbers_are_taken_where_they_keep_the_outputs(find: Find) -> None:
+    # What the second layer reads has 8 dimensions: errors of its weights can cancel out there.
+    few = RNG.normal(0, 1, (64, 8)).astype(np.float32)
+    many, last = (RNG.normal(0, 1, shape).astype(np.float32) for shape in ((8, 256), (256, 64)))
+    nodes = [
+        NODES[0],
+        node("a", "MatMul", ["x", "few"], transpose_a=False, transpose_b=False),
+        node("b", "MatMul", ["a", "many"], transpose_a=False, transpose_b=False),
+        node("y", "MatMul", ["b", "last"], transpose_a=False, transpose_b=False),
+    ]
+    x = make_inputs(
+        [TensorSpec(name="x", dtype="float32", shape=(4, 64))],
+        seed="net",
+        index=0,
+        contracts={"x": CONTRACT},
+    )["x"]
+    asked: dict[str, Any] = {
+        "weights": {"few": few, "many": many, "last": last},
+        "nodes": nodes,
+        "x": x,
+        "y": x @ few @ many @ last,
+    }
+    recipe, nearest = find(**asked), find(**asked, quick=True)
+
+    assert recipe.calibrate
+    assert recipe.forms["last"].bits == 4
+    assert not nearest.calibrate
 
 
 def test_the_same_graph_gives_the_same_recipe(find: Find) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pipeline.tfjs.quantize.fitted_rounding import encode_fitted
+from pipeline.tfjs.quantize.fitted_rounding import encode_fitted, find_spread
 from pipeline.tfjs.quantize.forms import Array, Form, encode
 
 RNG = np.random.default_rng(3)
@@ -43,6 +43,16 @@ def outputs(rows: Array, error: Array, form: Form, groups: Sequence[int]) -> Arr
         pytest.param((100, 50), Form(dtype="uint8", channels=(1,)), (), id="matrix"),
         pytest.param((50, 100), Form(dtype="uint8", channels=(0,)), (), id="transposed matrix"),
         pytest.param((50, 100), Form(dtype="uint8", channels=(0,), block=25), (), id="its blocks"),
+        pytest.param((100, 50), Form(dtype="uint8", channels=(1,), bits=4), (), id="4 bits"),
+        pytest.param(
+            (5, 5, 20, 2), Form(dtype="uint8", channels=(2, 3), bits=4), (2,), id="4 bits depthwise"
+        ),
+        pytest.param(
+            (50, 100),
+            Form(dtype="uint8", channels=(0,), block=25, bits=4),
+            (),
+            id="4 bits in blocks",
+        ),
     ],
 )
 def test_outputs_are_nearer_than_those_of_the_nearest_numbers(
@@ -52,7 +62,7 @@ def test_outputs_are_nearer_than_those_of_the_nearest_numbers(
     summed = [n for axis, n in enumerate(shape) if axis not in form.channels]
     rows = related(shape[groups[0]] if groups else 1, int(np.prod(summed)))
     nearest = encode(values, form)
-    fitted = encode_fitted(values, form, products_of(rows), groups=groups)
+    fitted = encode_fitted(values, form, find_spread(products_of(rows)), groups=groups)
     losses = [
         np.linalg.norm(outputs(rows, one.decode() - values, form, groups))
         for one in (nearest, fitted)
@@ -72,7 +82,7 @@ def test_inputs_that_have_nothing_in_common_leave_the_nearest() -> None:
     form = Form(dtype="uint8", channels=(1,))
 
     for products in (np.eye(30)[None], np.zeros((1, 30, 30))):
-        fitted = encode_fitted(values, form, products)
+        fitted = encode_fitted(values, form, find_spread(products))
         difference = fitted.stored.astype(int) - encode(values, form).stored
         assert np.abs(difference).max() <= 1  # a tie
         assert np.mean(difference == 0) > 0.99
@@ -83,8 +93,10 @@ def test_the_same_products_make_the_same_numbers() -> None:
     form = Form(dtype="uint8", channels=(2, 3))
     products = products_of(related(8, 9))
 
-    first, second = (encode_fitted(values, form, products, groups=(2,)) for _ in range(2))
+    first, second = (
+        encode_fitted(values, form, find_spread(products), groups=(2,)) for _ in range(2)
+    )
     assert np.array_equal(first.stored, second.stored)
-    alone = encode_fitted(values[:, :, 3:4], form, products[3:4], groups=(2,))
+    alone = encode_fitted(values[:, :, 3:4], form, find_spread(products[3:4]), groups=(2,))
     whole = first.decode()[:, :, 3]
     assert np.abs(alone.decode()[:, :, 0] - whole).max() < np.abs(values).max() / 100

@@ -1,0 +1,200 @@
+"""Finds the layers and activations of add-ons to Keras 2 in a config, without their code.
+
+Each is known by the name under which its add-on registers it and by the options in its config,
+because other authors use the same names for other formulas. What does not fit stays foreign.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from pipeline.text.suggest import join_words
+from pipeline.tf.keras import addon_layers
+from pipeline.tf.keras.addon_layers import BASE_OPTIONS, one_size
+from pipeline.tf.keras.keras_config import object_options, walk_objects
+
+_NO_OPTIONS = frozenset[str]()
+_WEIGHTS = frozenset(
+    f"{weight}_{part}"
+    for weight in ("beta", "gamma")
+    for part in ("initializer", "regularizer", "constraint")
+)
+_NORM = _WEIGHTS | {"axis", "epsilon", "center", "scale"}
+_TLU = frozenset({"affine", "tau_initializer", "tau_regularizer", "tau_constraint"})
+_SLOPE = frozenset({"alpha_initializer", "alpha_regularizer", "alpha_constraint"})
+_FRN = _WEIGHTS | {"axis", "epsilon", "learned_epsilon", "learned_epsilon_constraint"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addon:
+    """A class or function of an add-on.
+
+    Attributes:
+        value: The class or function.
+        origin: The add-on, for people: "tensorflow_addons".
+        options: Its options in a config, beside those of every layer; None for a function.
+        optional: Options that may be there too.
+        fits: Whether the formula holds for the values of these options.
+        before: First version of Keras that has a class of the same name, None if none has.
+    """
+
+    value: Any
+    origin: str
+    options: frozenset[str] | None = _NO_OPTIONS
+    optional: frozenset[str] = _NO_OPTIONS
+    fits: Callable[[Mapping[str, Any]], bool] = lambda _: True
+    before: tuple[int, int] | None = None
+
+
+def _addons(value: Any, *options: str, also: frozenset[str] = _NO_OPTIONS) -> Addon:
+    return Addon(value=value, origin="tensorflow_addons", options=frozenset(options) | also)
+
+
+def _function(value: Any, origin: str = "tensorflow_addons") -> Addon:
+    return Addon(value=value, origin=origin, options=None)
+
+
+_CONTRIB = "keras_contrib"
+_COPIED = "the code that repositories copy"
+
+ADDONS: Mapping[str, Addon] = {
+    "Addons>InstanceNormalization": _addons(
+        addon_layers.ChannelNormalization, "groups", also=_NORM
+    ),
+    "Addons>GroupNormalization": _addons(tf_keras.layers.GroupNormalization, "groups", also=_NORM),
+    "Addons>FilterResponseNormalization": _addons(
+        addon_layers.FilterResponseNormalization, also=_FRN
+    ),
+    "Addons>TLU": Addon(
+        value=addon_layers.TLU,
+        origin="tensorflow_addons",
+        options=_TLU,
+        optional=_SLOPE,
+    ),
+    "Addons>WeightNormalization": _addons(addon_layers.WeightNormalization, "layer", "data_init"),
+    "Addons>SpectralNormalization": _addons(
+        addon_layers.SpectralNormalization, "layer", "power_iterations"
+    ),
+    "Addons>StochasticDepth": _addons(addon_layers.StochasticDepth, "survival_probability"),
+    "Addons>Maxout": _addons(addon_layers.Maxout, "num_units", "axis"),
+    "Addons>GELU": _addons(addon_layers.GELU, "approximate"),
+    "Addons>gelu": _function(lambda x: tf.nn.gelu(x, approximate=True)),
+    "Addons>hardshrink": _function(addon_layers.hard_shrink),
+    "Addons>lisht": _function(lambda x: x * tf.tanh(x)),
+    "Addons>mish": _function(addon_layers.mish),
+    "Addons>snake": _function(addon_layers.snake),
+    "Addons>softshrink": _function(addon_layers.soft_shrink),
+    "Addons>tanhshrink": _function(lambda x: x - tf.tanh(x)),
+    "InstanceNormalization": Addon(
+        value=addon_layers.InstanceNormalization, origin=_CONTRIB, options=_NORM
+    ),
+    "GroupNormalization": Addon(
+        value=addon_layers.RowGroupNormalization,
+        origin=_CONTRIB,
+        options=_NORM | {"groups"},
+        fits=lambda options: options["axis"] == -1,
+        before=(2, 11),
+    ),
+    "SubPixelUpscaling": Addon(
+        value=addon_layers.SubPixelUpscaling,
+        origin=_CONTRIB,
+        options=frozenset({"scale_factor", "data_format"}),
+        fits=lambda options: options["data_format"] == "channels_last",
+    ),
+    "Swish": Addon(value=addon_layers.Swish, origin=_CONTRIB, options=frozenset({"initial_beta"})),
+    "FixedDropout": Addon(
+        value=tf_keras.layers.Dropout,
+        origin="efficientnet",
+        options=frozenset({"rate", "noise_shape", "seed"}),
+    ),
+    "ReflectionPadding2D": Addon(
+        value=addon_layers.ReflectionPadding2D,
+        origin=_COPIED,
+        options=frozenset({"padding"}),
+        optional=frozenset({"data_format"}),
+        fits=lambda options: (
+            one_size(options["padding"]) is not None
+            and options.get("data_format") in (None, "channels_last")
+        ),
+    ),
+    "Mish": Addon(value=addon_layers.Mish, origin=_COPIED),
+    "h_sigmoid": _function(addon_layers.hard_sigmoid, _COPIED),
+    "h_swish": _function(addon_layers.hard_swish, _COPIED),
+    "hswish": _function(addon_layers.hard_swish, _COPIED),
+}
+"""Classes and functions of add-ons, by the names in files."""
+
+
+def find_addons(config: Any, version: str) -> dict[str, Addon]:
+    """Return the add-ons that a config names, and whose formula is known, by name.
+
+    A name that one of its objects does not fit is left out.
+
+    Args:
+        config: The model's config.
+        version: Version of Keras that saved it: "2.4.0".
+    """
+    found: dict[str, Addon] = {}
+    strangers = set()
+    for name, options in _named(config):
+        addon = ADDONS.get(name)
+        if addon is None or not _is_before(version, addon.before):
+            continue
+        if _fits(addon, options):
+            found[name] = addon
+        else:
+            strangers.add(name)
+    return {name: addon for name, addon in found.items() if name not in strangers}
+
+
+def describe_addons(found: Mapping[str, Addon]) -> tuple[str, ...]:
+    """Return a sentence for each add-on: `("Mish and hswish of … are computed by …",)`."""
+    named: dict[str, list[str]] = {}
+    for name, addon in sorted(found.items()):
+        named.setdefault(addon.origin, []).append(name.rpartition(">")[2])
+    return tuple(
+        f"{join_words(names, 'and')} of {origin}, whose code is not in the file: computed by the "
+        "published formula"
+        for origin, names in named.items()
+    )
+
+
+def later_names(version: str) -> set[str]:
+    """Return names that only an add-on had in a version of Keras, and that are Keras' own today."""
+    return {
+        name for name, addon in ADDONS.items() if addon.before and _is_before(version, addon.before)
+    }
+
+
+def _named(config: Any) -> list[tuple[str, Mapping[str, Any] | None]]:
+    """Return the names of all objects with their options; functions have None."""
+    named: list[tuple[str, Mapping[str, Any] | None]] = []
+    for _, node in walk_objects(config):
+        options = object_options(node)
+        if node["class_name"] == "function":
+            named += [(str(node.get(key)), None) for key in ("registered_name", "config")]
+            continue
+        registered = node.get("registered_name")
+        named.append((registered if isinstance(registered, str) else node["class_name"], options))
+        # Keras 2 names the function of an activation by a text alone.
+        activation = options.get("activation")
+        named += [(activation, None)] if isinstance(activation, str) else []
+    return named
+
+
+def _is_before(version: str, limit: tuple[int, int] | None) -> bool:
+    if limit is None:
+        return True
+    stated = re.match(r"(\d+)\.(\d+)", version)
+    return stated is None or (int(stated[1]), int(stated[2])) < limit
+
+
+def _fits(addon: Addon, options: Mapping[str, Any] | None) -> bool:
+    if options is None or addon.options is None:
+        return options is None and addon.options is None
+    own = options.keys() - BASE_OPTIONS
+    return addon.options <= own <= addon.options | addon.optional and addon.fits(options)

@@ -1,0 +1,1 @@
+"""Optimize: passes that make a graph model run faster in TensorFlow.js."""

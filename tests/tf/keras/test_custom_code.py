@@ -1,0 +1,156 @@
+"""Models whose code is elsewhere: in a file of the user's, or published by an add-on to Keras."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras_models
+import numpy as np
+import pytest
+
+from pipeline.workers.pool import TensorFlowPool
+
+pytestmark = pytest.mark.tensorflow
+
+Json = dict[str, Any]
+ADDONS = Path(__file__).parents[2] / "data/addons"
+ENDS = ("tf_keras.h5", "tf_keras.keras", "keras 3.h5", "keras 3.keras")
+# Written as people write it: TensorFlow's Keras is that of the model.
+LAYERS = """
+import tensorflow as tf
+from tensorflow.keras import layers
+from keras.layers import Layer
+
+assert issubclass(layers.Dense, Layer)
+
+class Scale(Layer):
+    def call(self, inputs):
+        return tf.keras.activations.linear(inputs) * tf.constant(2.0)
+
+def add_one(x):
+    return x + 1.0
+"""
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Json]]:
+    log = tmp_path_factory.mktemp("custom code") / "log.txt"
+    with TensorFlowPool(max_workers=1) as pool:
+
+        def answer_all(
+            sources: list[Path], values: Any, *, trust: bool = True, code: Any = None
+        ) -> Json:
+            inputs = [np.asarray(values).tolist()] * len(sources)
+            arguments = {"sources": sources, "inputs": inputs, "trust": trust, "code": code}
+            made: Json = pool.submit("keras_models:answer", arguments, log=log).result().value
+            return made
+
+        yield answer_all
+
+
+def test_layers_of_a_file_are_built(answer: Callable[..., Json]) -> None:
+    sources = [keras_models.built() / f"custom.{end}" for end in ENDS]
+    made = answer(sources, [[1.0, 2.0, 3.0, 4.0]], code={"my layers.py": LAYERS})
+
+    assert {name: one["output"] for name, one in made.items()} == {
+        source.name: [[2.0, 4.0, 6.0, 8.0]] for source in sources
+    }
+
+
+def test_without_the_file_the_class_is_named(answer: Callable[..., Json]) -> None:
+    (made,) = answer([keras_models.built() / "custom.keras 3.keras"], [[1.0] * 4]).values()
+
+    assert "class 'Scale' of tests_of.nowhere (layer 'scale')" in made["text"]
+    assert "`custom_objects: layers.py` and `trust: true`" in made["text"]
+
+
+def test_a_file_that_cannot_run_is_told(answer: Callable[..., Json]) -> None:
+    source = keras_models.built() / "custom.tf_keras.h5"
+    (made,) = answer([source], [[1.0] * 4], code={"a.py": "import no_such_package"}).values()
+
+    assert "a.py cannot be run: No module named 'no_such" in made["text"]
+
+
+def test_lambdas_find_the_usual_modules_and_functions_of_a_file(
+    answer: Callable[..., Json],
+) -> None:
+    sources = [keras_models.built() / f"lambdas.{end}" for end in ENDS]
+    values = [[[1.0, -2.0, 3.0, -4.0]] * 2]
+    made = answer(sources, values, code={"layers.py": LAYERS})
+
+    assert {name: one["output"] for name, one in made.items()} == {
+        source.name: [[[3.0, 1.0, 7.0, 1.0]] * 2] for source in sources
+    }
+
+
+def test_a_function_replaces_the_lambda_of_its_name(answer: Callable[..., Json]) -> None:
+    sources = [keras_models.built() / f"lambdas.{end}" for end in ENDS]
+    code = {"layers.py": "def usual(x):\n    return x\ncustom_objects = {'own': lambda x: -x}"}
+    made = answer(sources, [[[1.0, -2.0, 3.0, -4.0]] * 2], code=code)
+
+    assert {name: one["output"] for name, one in made.items()} == {
+        source.name: [[[-1.0, 2.0, -3.0, 4.0]] * 2] for source in sources
+    }
+
+
+def test_what_a_lambda_lacks_is_told(answer: Callable[..., Json]) -> None:
+    source = keras_models.built() / "lambdas.tf_keras.h5"
+    (made,) = answer([source], [[[1.0] * 4] * 2]).values()
+
+    assert "name 'add_one' is not defined" in made["text"]
+    assert "`custom_objects: layers.py`" in made["text"]
+
+
+def test_the_real_tensorflow_addons_is_computed_without_its_code(
+    answer: Callable[..., Json], tmp_path: Path
+) -> None:
+    for name in ("addons.h5", "addons.keras"):
+        (tmp_path / name).write_bytes(gzip.decompress((ADDONS / f"{name}.gz").read_bytes()))
+    known = np.load(ADDONS / "addons.npz")
+    made = answer(sorted(tmp_path.iterdir()), known["x"], trust=False)
+
+    for one in made.values():
+        assert np.abs(np.array(one["output"]) - known["y"]).max() < 1e-5
+        assert "of tensorflow_addons, whose code is not in the file" in one["repairs"][0]
+
+
+def as_copied(source: Path, target: Path, name: str, options: Json) -> Path:
+    """Copy a .h5 of one layer whose config names a class that Keras lacks, and its options."""
+    target.write_bytes(source.read_bytes())
+    with h5py.File(target, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        layer = config["config"]["layers"][1]
+        layer |= {"class_name": name, "config": {"name": "scale", "trainable": True, **options}}
+        for key in ("module", "registered_name", "build_config"):
+            layer.pop(key, None)
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.4.0"
+    return target
+
+
+def test_formulas_that_repositories_copy(answer: Callable[..., Json], tmp_path: Path) -> None:
+    source = keras_models.built() / "custom.tf_keras.h5"
+    weights = {f"{one}_{part}": None for one in ("beta", "gamma")
+               for part in ("initializer", "regularizer", "constraint")}  # fmt: skip
+    norm = {"axis": None, "epsilon": 0.25, "center": False, "scale": False, **weights}
+    sources = [
+        as_copied(source, tmp_path / "mish.h5", "Mish", {}),
+        as_copied(source, tmp_path / "norm.h5", "InstanceNormalization", norm),
+        as_copied(source, tmp_path / "dropped.h5", "FixedDropout",
+                  {"rate": 0.5, "noise_shape": [None, 1], "seed": None}),
+        as_copied(source, tmp_path / "other.h5", "Mish", {"beta": 2.0}),
+        as_copied(source, tmp_path / "grouped.h5", "GroupNormalization", {**norm, "groups": 2}),
+    ]  # fmt: skip
+    x = np.array([[1.0, 2.0, 3.0, 4.0]])
+    made = answer(sources, x, trust=False)
+
+    mish = x * np.tanh(np.log1p(np.exp(x)))
+    normed = (x - x.mean()) / (x.std() + 0.25)
+    for name, expected in (("mish.h5", mish), ("norm.h5", normed), ("dropped.h5", x)):
+        np.testing.assert_allclose(made[name]["output"], expected, rtol=1e-6, err_msg=name)
+    assert "class 'Mish' (layer 'scale')" in made["other.h5"]["text"]  # of another formula
+    # Keras' own came with 2.11; this one is the add-on's, whose axis is the last.
+    assert "class 'GroupNormalization'" in made["grouped.h5"]["text"]

@@ -1,0 +1,527 @@
+"""Graphs that are made faster: what they become, and that TensorFlow.js computes the same."""
+
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from graph_models import node
+from tfjs_runtime import run, typed, write_model
+
+from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+from pipeline.tfjs.model.topology import parse_topology
+from pipeline.tfjs.optimize.optimize import optimize_graph
+
+Json = dict[str, Any]
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(2, 9, 8, 4)).astype(np.float32)
+SHARD_BYTES = 1024 * 1024
+
+
+def floats(*shape: int) -> Any:
+    """Return weights."""
+    return RANDOM.normal(size=shape).astype(np.float32)
+
+
+def whole(*values: Any) -> Any:
+    """Return whole numbers of one or two axes."""
+    return np.array(values, np.int32)
+
+
+def conv(name: str, inputs: Sequence[str], op: str = "Conv2D", **others: Any) -> Json:
+    """Return a convolution without padding, unless another is given."""
+    made = node(name, op, inputs)
+    given = {"padding": "VALID", "strides": [1, 1, 1, 1], "dilations": [1, 1, 1, 1], **others}
+    made["attr"]["data_format"] = text("NHWC")
+    for key, value in given.items():
+        numbers = {"list": {"i": [str(each) for each in value]}}
+        made["attr"][key] = text(value) if isinstance(value, str) else numbers
+    return made
+
+
+def text(value: str) -> Json:
+    """Return an attribute that is a text."""
+    return {"s": b64encode(value.encode()).decode()}
+
+
+def batch_norm(name: str, inputs: Sequence[str]) -> Json:
+    """Return a normalization with constant statistics."""
+    made = node(name, "FusedBatchNormV3", inputs, is_training=False)
+    made["attr"] |= {"U": {"type": "DT_FLOAT"}, "epsilon": {"f": 0.001}}
+    made["attr"]["data_format"] = text("NHWC")
+    return made
+
+
+def packed(name: str, inputs: Sequence[str]) -> Json:
+    """Return whole numbers packed along a new first axis."""
+    made = node(name, "Pack", inputs, dtype="int32")
+    made["attr"] |= {"N": {"i": str(len(inputs))}, "axis": {"i": "0"}}
+    return made
+
+
+def shape_of(name: str, image: str) -> Json:
+    """Return the shape of an image."""
+    made = node(name, "Shape", [image])
+    made["attr"]["out_type"] = {"type": "DT_INT32"}
+    return made
+
+
+def sliced(name: str, inputs: Sequence[str]) -> Json:
+    """Return an item of a shape."""
+    made = node(name, "StridedSlice", inputs, dtype="int32")
+    made["attr"] |= {"Index": {"type": "DT_INT32"}, "shrink_axis_mask": {"i": "1"}}
+    for mask in ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask"):
+        made["attr"][mask] = {"i": "0"}
+    return made
+
+
+def dilated(cropped: str) -> list[Json]:
+    """Return a dilated convolution as TensorFlow 1 wrote it; its crops follow from a size of x."""
+    made = []
+    for side, size in (("low", "height"), ("high", cropped)):
+        ends = ["first", "second", "one"] if size == "height" else ["second", "third", "one"]
+        made += [
+            shape_of(f"{side}_shape", "x"),
+            sliced(f"{side}_size", [f"{side}_shape", *ends]),
+            node(f"{side}_rest", "FloorMod", [f"{side}_size", "two"], dtype="int32"),
+            packed(f"{side}_row", ["zero", f"{side}_rest"]),
+            packed(side, [f"{side}_row", "none"]),
+        ]
+    return [
+        *made,
+        node("b", "SpaceToBatchND", ["x", "blocks", "low"]),
+        conv("c", ["b", "w"], "DepthwiseConv2dNative"),
+        node("y", "BatchToSpaceND", ["c", "blocks", "high"]),
+    ]
+
+
+def concat(name: str, inputs: Sequence[str]) -> Json:
+    """Return values joined along an axis, which is the last input."""
+    made = node(name, "ConcatV2", inputs)
+    made["attr"] |= {"N": {"i": str(len(inputs) - 1)}, "Tidx": {"type": "DT_INT32"}}
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A graph that takes x and returns y, its weights, and the ops that are left of it."""
+
+    nodes: Sequence[Json]
+    weights: Mapping[str, Any]
+    ops: Mapping[str, int]
+    outputs: Mapping[str, str] = field(default_factory=lambda: {"y": "y:0"})
+    is_right_on_wasm: bool = True
+
+
+def cubed(name: str, base: str) -> Json:
+    """Return a cube."""
+    return node(name, "Pow", [base, "three"])
+
+
+def leaky(name: str, values: str) -> Json:
+    """Return a leaky ReLU."""
+    made = node(name, "LeakyRelu", [values])
+    made["attr"]["alpha"] = {"f": 0.25}
+    return made
+
+
+KERNEL = {"w": floats(3, 3, 4, 5)}
+DEPTHWISE = {"w": floats(3, 3, 4, 2)}
+NORM = {"gamma": floats(5), "beta": floats(5), "mean": floats(5), "variance": floats(5) ** 2}
+ORDERS = {"first": whole(0, 3, 1, 2), "last": whole(0, 2, 3, 1)}
+TWO = {"blocks": whole(2, 2)}
+
+SIZES = {
+    **DEPTHWISE,
+    **TWO,
+    "first": whole(1),
+    "second": whole(2),
+    "third": whole(3),
+    "one": whole(1),
+    "two": np.int32(2),
+    "zero": np.int32(0),
+    "none": whole(0, 0),
+}
+
+CASES = {
+    "a bias and an activation": Case(
+        nodes=[conv("c", ["x", "w"]), node("a", "AddV2", ["c", "b"]), node("y", "Relu6", ["a"])],
+        weights={**KERNEL, "b": floats(1, 1, 1, 5)},
+        ops={"_FusedConv2D": 1},
+    ),
+    "an activation alone": Case(
+        nodes=[conv("c", ["x", "w"]), leaky("y", "c")],
+        weights=KERNEL,
+        ops={"_FusedConv2D": 1},
+    ),
+    "a depthwise convolution with PReLU": Case(
+        nodes=[
+            conv("c", ["x", "w"], "DepthwiseConv2dNative"),
+            node("a", "BiasAdd", ["c", "b"]),
+            node("y", "Prelu", ["a", "slope"]),
+        ],
+        weights={**DEPTHWISE, "b": floats(8), "slope": floats(1, 1, 8)},
+        ops={"FusedDepthwiseConv2dNative": 1},
+    ),
+    "slopes of places, which no kernel fuses": Case(
+        nodes=[conv("c", ["x", "w"]), node("y", "Prelu", ["c", "slope"])],
+        weights={**KERNEL, "slope": floats(7, 6, 5)},
+        ops={"Conv2D": 1, "Prelu": 1},
+    ),
+    "slopes of columns, as many as channels": Case(
+        nodes=[conv("c", ["x", "w"]), node("y", "Prelu", ["c", "slope"])],
+        weights={"w": floats(3, 3, 4, 6), "slope": floats(6, 1)},
+        ops={"Conv2D": 1, "Prelu": 1},
+        is_right_on_wasm=False,
+    ),
+    "a difference and a quotient": Case(
+        nodes=[
+            conv("c", ["x", "w"]),
+            node("s", "Sub", ["c", "mean"]),
+            node("y", "RealDiv", ["s", "variance"]),
+        ],
+        weights={**KERNEL, "mean": floats(5), "variance": floats(5)},
+        ops={"_FusedConv2D": 1},
+    ),
+    "a normalization": Case(
+        nodes=[
+            conv("c", ["x", "w"], "DepthwiseConv2dNative"),
+            batch_norm("n", ["c", *NORM]),
+            node("y", "Sigmoid", ["n"]),
+        ],
+        weights={"w": floats(3, 3, 4, 1), **{name: values[:4] for name, values in NORM.items()}},
+        ops={"FusedDepthwiseConv2dNative": 1},
+    ),
+    "a matrix product": Case(
+        nodes=[
+            node("r", "Reshape", ["x", "matrix"]),
+            node("p", "MatMul", ["r", "w"], transpose_a=False, transpose_b=False),
+            node("s", "Mul", ["half", "p"]),
+            node("a", "Add", ["b", "s"]),
+            node("y", "Elu", ["a"]),
+        ],
+        weights={
+            "matrix": whole(-1, 4),
+            "w": floats(4, 5),
+            "half": np.float32(0.5),
+            "b": floats(5),
+        },
+        ops={"Reshape": 1, "_FusedMatMul": 1},
+    ),
+    "a transposed factor, which no backend adds a bias to": Case(
+        nodes=[
+            node("r", "Reshape", ["x", "matrix"]),
+            node("p", "MatMul", ["r", "w"], transpose_a=False, transpose_b=True),
+            node("y", "Add", ["p", "b"]),
+        ],
+        weights={"matrix": whole(-1, 4), "w": floats(5, 4), "b": floats(5)},
+        ops={"Reshape": 1, "MatMul": 1, "Add": 1},
+    ),
+    "an output in the middle": Case(
+        nodes=[conv("c", ["x", "w"]), node("a", "AddV2", ["c", "b"]), node("y", "Relu", ["a"])],
+        weights={**KERNEL, "b": floats(5)},
+        ops={"_FusedConv2D": 1, "Relu": 1},
+        outputs={"y": "y:0", "before": "a:0"},
+    ),
+    "two readers": Case(
+        nodes=[
+            conv("c", ["x", "w"]),
+            node("a", "AddV2", ["c", "b"]),
+            node("y", "Mul", ["a", "c"]),
+        ],
+        weights={**KERNEL, "b": floats(5)},
+        ops={"Conv2D": 1, "AddV2": 1, "Mul": 1},
+    ),
+    "a sum of places": Case(
+        nodes=[conv("c", ["x", "w"]), node("y", "AddV2", ["c", "b"])],
+        weights={**KERNEL, "b": floats(7, 6, 5)},
+        ops={"Conv2D": 1, "AddV2": 1},
+    ),
+    "padding of two convolutions": Case(
+        nodes=[
+            node("p", "Pad", ["x", "pads"]),
+            conv("c", ["p", "w"], strides=[1, 2, 2, 1]),
+            conv("d", ["p", "v"], "DepthwiseConv2dNative", strides=[1, 2, 2, 1]),
+            node("y", "AddV2", ["c", "d"]),
+        ],
+        weights={
+            "pads": whole([0, 0], [1, 2], [0, 1], [0, 0]),
+            "w": floats(3, 3, 4, 4),
+            "v": floats(3, 3, 4, 1),
+        },
+        ops={"Conv2D": 1, "DepthwiseConv2dNative": 1, "AddV2": 1},
+    ),
+    "padding with ones, and of channels": Case(
+        nodes=[
+            node("p", "PadV2", ["x", "pads", "one"]),
+            node("q", "Pad", ["p", "more"]),
+            conv("y", ["q", "w"]),
+        ],
+        weights={
+            "pads": whole([0, 0], [1, 1], [1, 1], [0, 0]),
+            "more": whole([0, 0], [0, 0], [0, 0], [0, 1]),
+            "one": np.float32(1),
+            "w": floats(3, 3, 5, 2),
+        },
+        ops={"PadV2": 1, "Pad": 1, "Conv2D": 1},
+    ),
+    "dilation of known sizes": Case(
+        nodes=[
+            node("b", "SpaceToBatchND", ["x", "blocks", "pads"]),
+            conv("c", ["b", "w"]),
+            node("y", "BatchToSpaceND", ["c", "blocks", "crops"]),
+        ],
+        weights={
+            **KERNEL,
+            **TWO,
+            "pads": whole([2, 3], [2, 2]),
+            "crops": whole([0, 1], [0, 0]),
+        },
+        ops={"Conv2D": 1},
+    ),
+    "dilation of computed sizes": Case(
+        nodes=dilated("height"),
+        weights=SIZES,
+        ops={"DepthwiseConv2dNative": 1},
+    ),
+    "crops of computed sizes that are others": Case(
+        nodes=dilated("width"),
+        weights=SIZES,
+        ops={
+            "BatchToSpaceND": 1,
+            "DepthwiseConv2dNative": 1,
+            "FloorMod": 2,
+            "Pack": 4,
+            "Shape": 1,
+            "SpaceToBatchND": 1,
+            "StridedSlice": 2,
+        },
+    ),
+    "crops of other sizes": Case(
+        nodes=[
+            node("b", "SpaceToBatchND", ["x", "blocks", "pads"]),
+            conv("c", ["b", "w"]),
+            node("y", "BatchToSpaceND", ["c", "blocks", "crops"]),
+        ],
+        weights={**KERNEL, **TWO, "pads": whole([0, 1], [0, 0]), "crops": whole([1, 0], [0, 0])},
+        ops={"SpaceToBatchND": 1, "Conv2D": 1, "BatchToSpaceND": 1},
+    ),
+    "PReLU of TensorFlow 1": Case(
+        nodes=[
+            conv("c", ["x", "w"]),
+            node("r", "Relu", ["c"]),
+            node("m", "Abs", ["c"]),
+            node("d", "Sub", ["c", "m"]),
+            node("s", "Mul", ["slope", "d"]),
+            node("h", "Mul", ["s", "half"]),
+            node("y", "Add", ["r", "h"]),
+        ],
+        weights={**KERNEL, "slope": floats(5), "half": np.float32(0.5)},
+        ops={"_FusedConv2D": 1},
+    ),
+    "PReLU of Keras": Case(
+        nodes=[
+            conv("c", ["x", "w"]),
+            node("r", "Relu", ["c"]),
+            node("n", "Neg", ["c"]),
+            node("q", "Relu", ["n"]),
+            node("s", "Mul", ["slope", "q"]),
+            node("y", "Sub", ["r", "s"]),
+        ],
+        weights={**KERNEL, "slope": floats(1, 1, 5)},
+        ops={"_FusedConv2D": 1},
+    ),
+    "a difference the other way round": Case(
+        nodes=[
+            conv("c", ["x", "w"]),
+            node("r", "Relu", ["c"]),
+            node("n", "Neg", ["c"]),
+            node("q", "Relu", ["n"]),
+            node("s", "Mul", ["slope", "q"]),
+            node("y", "Sub", ["s", "r"]),
+        ],
+        weights={**KERNEL, "slope": floats(1, 1, 5)},
+        ops={"Conv2D": 1, "Relu": 2, "Neg": 1, "Mul": 1, "Sub": 1},
+    ),
+    "channels first": Case(
+        nodes=[
+            node("p", "Transpose", ["x", "first"]),
+            node("q", "Pad", ["p", "pads"]),
+            node("r", "Transpose", ["q", "last"]),
+            conv("c", ["r", "w"]),
+            node("s", "Transpose", ["c", "first"]),
+            node("t", "Add", ["s", "b"]),
+            leaky("u", "t"),
+            node("v", "Relu", ["t"]),
+            concat("z", ["u", "v", "axis"]),
+            node("y", "Transpose", ["z", "last"]),
+        ],
+        weights={
+            **KERNEL,
+            **ORDERS,
+            "pads": whole([0, 0], [0, 0], [1, 0], [2, 1]),
+            "b": floats(1, 5, 1, 1),
+            "axis": np.int32(1),
+        },
+        ops={"_FusedConv2D": 1, "LeakyRelu": 1, "Relu": 1, "ConcatV2": 1, "Identity": 1},
+    ),
+    "channels first to the end, with slopes and a mean": Case(
+        nodes=[
+            conv("c", ["x", "w"]),
+            node("s", "Transpose", ["c", "first"]),
+            node("p", "Prelu", ["s", "slope"]),
+            node("g", "Greater", ["p", "half"]),
+            typed("k", "Cast", ["g"], SrcT="bool", DstT="float32"),
+            node("h", "Mul", ["k", "p"]),
+            node("m", "Mean", ["h", "places"], keep_dims=False),
+            node("y", "Identity", ["m"]),
+        ],
+        weights={
+            **KERNEL,
+            **ORDERS,
+            "slope": floats(5, 1, 1),
+            "half": np.float32(0.5),
+            "places": whole(2, 3),
+        },
+        ops={"_FusedConv2D": 1, "Greater": 1, "Cast": 1, "Mul": 1, "Mean": 1, "Identity": 1},
+    ),
+    "an op that needs its axes in order": Case(
+        nodes=[
+            node("p", "Transpose", ["x", "first"]),
+            node("r", "Relu", ["p"]),
+            node("y", "Reshape", ["r", "flat"]),
+        ],
+        weights={**ORDERS, "flat": whole(-1, 72)},
+        ops={"Transpose": 1, "Relu": 1, "Reshape": 1},
+    ),
+    "an output between transposes": Case(
+        nodes=[
+            node("p", "Transpose", ["x", "first"]),
+            node("r", "Relu", ["p"]),
+            node("y", "Transpose", ["r", "last"]),
+        ],
+        weights=ORDERS,
+        ops={"Transpose": 1, "Relu": 1, "Identity": 1},
+        outputs={"y": "y:0", "before": "r:0"},
+    ),
+    "powers": Case(
+        nodes=[cubed("p", "x"), node("q", "Pow", ["p", "two"]), node("y", "Pow", ["q", "root"])],
+        weights={"three": np.float32(3), "two": np.float32(2), "root": np.float32(0.5)},
+        ops={"Square": 2, "Mul": 1, "Pow": 1},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the folder of each case, before and after."""
+    root = tmp_path_factory.mktemp("optimized")
+    folders = {}
+    for name, case in CASES.items():
+        for side in ("before", "after"):
+            folders[f"{name} {side}"] = write_model(
+                root / f"{name} {side}",
+                case.nodes,
+                inputs={"x": ("float32", (-1, 9, 8, 4))},
+                outputs=case.outputs,
+                weights=dict(case.weights),
+            )
+        optimize(folders[f"{name} after"])
+    return folders
+
+
+def optimize(folder: Path) -> list[str]:
+    """Optimize the model in a folder; return what was done."""
+    made, sentences = optimize_graph(
+        load_model_json(folder / "model.json"), folder, shard_size_bytes=SHARD_BYTES
+    )
+    (folder / "model.json").write_bytes(format_model_json(made))
+    return sentences
+
+
+@pytest.fixture(scope="module")
+def results(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the runs of all models in TensorFlow.js, by backend and model."""
+    return run(tmp_path_factory.mktemp("runs"), models, [{"x": X}])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_ops_that_are_left(models: dict[str, Path], name: str) -> None:
+    content = load_model_json(models[f"{name} after"] / "model.json").content
+    ops = parse_topology(content["modelTopology"]).count_ops()
+
+    assert {op: count for op, count in ops.items() if op != "Placeholder"} == CASES[name].ops
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("backend", ["wasm", "cpu"])
+@pytest.mark.parametrize("name", CASES)
+def test_tensorflow_js_computes_the_same(results: Any, name: str, backend: str) -> None:
+    if backend == "wasm" and not CASES[name].is_right_on_wasm:
+        pytest.skip("the wasm backend computes another PReLU, before and after")
+    # The wasm backend reads slopes that lie along other axes than the last as if they did.
+    before, after = results["cpu"][f"{name} before"], results[backend][f"{name} after"]
+
+    assert (before.status, after.status) == ("ok", "ok"), (before.error, after.error)
+    for output in CASES[name].outputs:
+        expected = before.outputs[0][output]
+        assert np.ptp(expected) > 0
+        np.testing.assert_allclose(after.outputs[0][output], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_weights_are_those_that_the_graph_reads(models: dict[str, Path]) -> None:
+    for folder in models.values():
+        model_json = load_model_json(folder / "model.json")
+        nodes = parse_topology(model_json.content["modelTopology"]).nodes.values()
+        constants = Counter(node.name for node in nodes if node.op == "Const")
+
+        assert Counter(spec.name for spec in model_json.weights) == constants
+        assert {path.name for path in folder.iterdir()} == {"model.json", "group1-shard1of1.bin"}
+
+
+def test_a_second_time_changes_nothing(models: dict[str, Path]) -> None:
+    assert [optimize(folder) for name, folder in models.items() if name.endswith("after")] == [
+        [] for _ in CASES
+    ]
+
+
+def test_a_filter_of_fewer_bits_takes_no_factor(tmp_path: Path) -> None:
+    case = CASES["a difference and a quotient"]
+    folder = write_model(
+        tmp_path / "m",
+        case.nodes,
+        inputs={"x": ("float32", (-1, 9, 8, 4))},
+        outputs=case.outputs,
+        weights=dict(case.weights),
+        stored={"w": "uint8"},
+    )
+    optimize(folder)
+    content = load_model_json(folder / "model.json").content
+
+    assert parse_topology(content["modelTopology"]).count_ops() == {
+        "Placeholder": 1,
+        "RealDiv": 1,
+        "_FusedConv2D": 1,
+    }
+
+
+def test_a_bias_keeps_the_bits_that_it_is_stored_in(tmp_path: Path) -> None:
+    folder = write_model(
+        tmp_path / "m",
+        [conv("c", ["x", "w"]), node("y", "BiasAdd", ["c", "b"])],
+        inputs={"x": ("float32", (-1, 9, 8, 4))},
+        outputs={"y": "y:0"},
+        weights={**KERNEL, "b": floats(5)},
+        stored={"w": "float16", "b": "float16"},
+    )
+    optimize(folder)
+
+    stored = {
+        spec.name: spec.stored_dtype for spec in load_model_json(folder / "model.json").weights
+    }
+    assert stored == {"w": "float16", "b": "float16"}
