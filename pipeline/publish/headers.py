@@ -33,7 +33,9 @@ _TYPES = {
 # LICENSE, CNAME, .nojekyll.
 _WITHOUT_SUFFIX = "text/plain; charset=utf-8"
 # Named by their content, or by the release of TensorFlow.js that they are.
-_CONTENT_NAMED = re.compile(r"assets/.+-[0-9a-f]{8,}\.[a-z0-9.]+|tfjs/\d[^/]*/.+")
+_CONTENT_NAMED = re.compile(
+    r"assets/.+-[0-9a-f]{8,}\.[a-z0-9.]+|zoo-[a-z]+-[0-9a-f]{8,}\.js|tfjs/\d[^/]*/.+"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

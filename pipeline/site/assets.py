@@ -5,7 +5,7 @@ A style sheet or script has a digest in its name, so the file under that name ne
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
@@ -24,7 +24,9 @@ _NAMES = (
     "selftest.js",
     "style.css",
     "timings.js",
+    "try.js",
 )
+LICENSES_FILE = "LICENSES.md"
 
 
 def read_static(name: str) -> bytes:
@@ -38,16 +40,39 @@ def write_assets(folder: Path) -> Mapping[str, str]:
     Returns:
         Their paths relative to the folder, by name: "assets/style-3f2a9c1b.css" for "style.css".
     """
-    paths = {}
-    for name in _NAMES:
-        content = read_static(name)
-        plain = PurePosixPath(name)
-        digest = hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
-        paths[name] = f"{ASSETS_FOLDER}/{plain.stem}-{digest}{plain.suffix}"
-        target = folder / paths[name]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+    return {name: _write_asset(folder, name, read_static(name)) for name in _NAMES}
+
+
+def write_samples(folder: Path, names: Iterable[str]) -> Mapping[str, str]:
+    """Write pictures and sounds to try models with, and their licences, below a folder.
+
+    Args:
+        folder: The folder.
+        names: Files of the package's samples.
+
+    Returns:
+        Their paths relative to the folder, by name; that of the licences too if there are samples.
+    """
+    samples = files("pipeline.proof.samples")
+    paths = {
+        name: _write_asset(folder, name, samples.joinpath("data", name).read_bytes())
+        for name in sorted(set(names))
+    }
+    if paths:
+        content = samples.joinpath(LICENSES_FILE).read_bytes()
+        paths[LICENSES_FILE] = _write_asset(folder, LICENSES_FILE, content)
     return paths
+
+
+def _write_asset(folder: Path, name: str, content: bytes) -> str:
+    """Write a file under a name with its digest, and return its path below the folder."""
+    plain = PurePosixPath(name)
+    digest = hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
+    path = f"{ASSETS_FOLDER}/{plain.stem}-{digest}{plain.suffix}"
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    return path
 
 
 def copy_tensorflow_js(packages: Packages, folder: Path) -> str:

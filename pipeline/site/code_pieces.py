@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["code", "comment", "string"]
-Fill = Literal["url", "loader", "path", "variant"]
+Fill = Literal["url", "loader", "path", "variant", "example"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,10 @@ from pipeline.catalog.types import CatalogModel, CatalogVariant
 from pipeline.proof.judge.task_figures import say_figure
 from pipeline.records.verdicts import CatalogCheck
 from pipeline.site.chart import Chart, ChartVariant, draw_chart
-from pipeline.site.code_pieces import Snippet
+from pipeline.site.code_tabs import Tab, describe_tabs
 from pipeline.site.contract_rows import Fact, describe_contracts
 from pipeline.site.role_texts import RoleText, describe_roles
-from pipeline.site.snippets import loader_snippet, plain_snippet
+from pipeline.site.trial import Trial, describe_trial
 
 BASE = "base"
 
@@ -72,8 +72,9 @@ class ModelPage:
         backends: All backends of TensorFlow.js, and others on which a variant was run.
         chart: A chart of size and error; None for fewer than two variants.
         roles: Its roles in words.
-        loader: Code that uses zoo.js; None for a model that is not published.
-        plain: Code that uses TensorFlow.js alone; None for a model that is not published.
+        trial: What a reader can try; None for a model that is not published.
+        tabs: Code that uses it; empty for a model that is not published.
+        smallest: The smallest variant that is published, which the code loads.
         base_bytes: Size of the base; None for a base that is not published.
         test_bytes: Size of the test vectors.
         extra: Values of the manifest's `extra`, by key.
@@ -86,8 +87,9 @@ class ModelPage:
     backends: Sequence[str]
     chart: Chart | None
     roles: Sequence[RoleText]
-    loader: Snippet | None
-    plain: Snippet | None
+    trial: Trial | None
+    tabs: Sequence[Tab]
+    smallest: CatalogVariant | None
     base_bytes: int | None
     test_bytes: int
     extra: dict[str, object]
@@ -98,7 +100,8 @@ def describe_model(model: CatalogModel) -> ModelPage:
     rows = [_row(model, number) for number in range(len(model.variants))]
     checked = {one.backend for row in rows for one in row.backends}
     published = [variant for variant in model.variants if variant.status == "ok"]
-    first = published[0] if published else None
+    smallest = min(published, key=lambda variant: variant.bytes or 0, default=None)
+    trial = describe_trial(model) if published else None
     return ModelPage(
         model=model,
         rows=rows,
@@ -107,8 +110,9 @@ def describe_model(model: CatalogModel) -> ModelPage:
         backends=sort_backends(sorted({*BACKENDS, *checked})),
         chart=draw_chart(list(_chart_variants(rows))),
         roles=describe_roles(model),
-        loader=loader_snippet(model, first) if first else None,
-        plain=plain_snippet(model, first) if first else None,
+        trial=trial,
+        tabs=describe_tabs(model, smallest, trial) if smallest and trial else (),
+        smallest=smallest,
         base_bytes=model.variants[0].bytes if model.variants else None,
         test_bytes=sum(file.bytes for file in model.vectors),
         extra=dict(sorted((model.model_extra or {}).items())),

@@ -22,12 +22,13 @@ from pipeline.catalog.phrases import (
     format_share,
     web_url,
 )
-from pipeline.catalog.types import Catalog, CatalogModel
+from pipeline.catalog.types import Catalog
 from pipeline.catalog.verdict_words import check_word, variant_word
 from pipeline.site.assets import read_static
 from pipeline.site.list_page import ListPage
-from pipeline.site.model_page import ModelPage, describe_model
+from pipeline.site.model_page import ModelPage
 from pipeline.site.snippets import PLACE
+from pipeline.site.trial import TEXT
 from pipeline.text.quantity import count, format_bytes, format_parameters, format_ratio
 from pipeline.text.suggest import join_words
 from pipeline.text.templates import open_templates
@@ -35,8 +36,8 @@ from pipeline.text.templates import open_templates
 # TensorFlow.js compiles WebAssembly; with threads it starts workers from blobs.
 _POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; connect-src 'self'; "
-    "img-src 'self' data:; script-src 'self' 'wasm-unsafe-eval' blob:; style-src 'self'; "
-    "worker-src 'self' blob:"
+    "img-src 'self' data:; media-src 'self' mediastream:; "
+    "script-src 'self' 'wasm-unsafe-eval' blob:; style-src 'self'; worker-src 'self' blob:"
 )
 
 
@@ -67,20 +68,23 @@ def render_list(catalog: Catalog, page: ListPage, *, assets: Mapping[str, str]) 
     return _render("list.html.jinja", root="", assets=assets, zoo=catalog, page=page)
 
 
-def render_model(
-    catalog: Catalog, model: CatalogModel, *, assets: Mapping[str, str], tfjs: str
-) -> str:
+def render_model(catalog: Catalog, page: ModelPage, *, assets: Mapping[str, str], tfjs: str) -> str:
     """Return the page of a model.
 
     Args:
         catalog: The zoo of the model.
-        model: Its entry in the catalog.
+        page: Its page.
         assets: Paths of the assets, by name.
         tfjs: Path of TensorFlow.js.
     """
-    page: ModelPage = describe_model(model)
     return _render(
-        "model.html.jinja", root="../../", assets=assets, zoo=catalog, page=page, tfjs=tfjs
+        "model.html.jinja",
+        root="../../",
+        assets=assets,
+        zoo=catalog,
+        page=page,
+        tfjs=tfjs,
+        text_example=TEXT,
     )
 
 

@@ -41,7 +41,7 @@ _RESERVED = frozenset(
 def zoo_snippet(name: str) -> Snippet:
     """Return code that loads a model of a zoo by its name and runs it."""
     return [
-        *_open_lines(),
+        *open_lines(),
         *line("const model = await zoo.load(", string(name), ");"),
         *line("const results = await model.run(input);"),
     ]
@@ -50,8 +50,8 @@ def zoo_snippet(name: str) -> Snippet:
 def loader_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
     """Return code that loads a model with zoo.js and runs it."""
     lines = [
-        *_open_lines(),
-        *_release_lines(model),
+        *open_lines(),
+        *release_lines(model),
         *line(
             "const model = await zoo.load(",
             string(model.name),
@@ -79,7 +79,7 @@ def plain_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
     layers = model.format == "layers-model"
     load = "loadLayersModel" if layers else "loadGraphModel"
     lines = [*line("import * as tf from ", string("@tensorflow/tfjs"), ";"), *line("")]
-    lines += _release_lines(model)
+    lines += release_lines(model)
     for flag, setting in _requirements(model).get("flags", {}).items():
         lines += line("tf.env().set(", string(flag), f", {json.dumps(setting)});")
     lines += line(f"const model = await tf.{load}(")
@@ -95,14 +95,15 @@ def plain_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
     return [*lines, *(_predict_lines(model) if layers else _execute_lines(model))]
 
 
-def _open_lines() -> Iterator[Piece]:
+def open_lines() -> Iterator[Piece]:
+    """Yield the lines that import TensorFlow.js and the loader, and open the zoo."""
     yield from line("import * as tf from ", string("@tensorflow/tfjs"), ";")
     yield from line("import {open} from ", string(f"{PLACE}zoo.js", "loader"), ";")
     yield from line("")
     yield from line("const zoo = await open(", string(PLACE, "url"), ", {tf});")
 
 
-def _release_lines(model: CatalogModel) -> Iterator[Piece]:
+def release_lines(model: CatalogModel) -> Iterator[Piece]:
     """Yield a comment for a model that only another release of TensorFlow.js runs."""
     release = _requirements(model).get("tfjs")
     if release is not None:

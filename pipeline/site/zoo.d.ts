@@ -4,7 +4,7 @@ export class ZooError extends Error {
   readonly code: ZooErrorCode;
 }
 export type ZooErrorCode = 'catalog' | 'network' | 'missing' | 'size' | 'digest' | 'model'
-  | 'variant' | 'backend' | 'tfjs' | 'input' | 'run';
+  | 'variant' | 'backend' | 'tfjs' | 'input' | 'result' | 'run';
 
 /** Names of the models that this zoo offers. */
 export type ModelName = keyof Models;
@@ -77,12 +77,19 @@ export interface OpenOptions {
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
   /** `false` for none; by default the platform's Cache API, where there is one. */
   cache?: boolean | FileCache;
+  /** Name of the only model that is used: what is known of all others is not read. */
+  model?: string;
   signal?: AbortSignal;
 }
 
 export interface LoadOptions<Name extends ModelName = ModelName> {
-  /** By default the first that is published. */
-  variant?: Variant<Name>;
+  /** By default the first that is published; `smallest` is the least in bytes. */
+  variant?: Variant<Name> | 'smallest';
+  /**
+   * Where it runs: a backend, or `auto` for the quickest of those that are proved, by a short trial.
+   * By default the backend that TensorFlow.js uses.
+   */
+  backend?: 'auto' | 'webgpu' | 'webgl' | 'wasm' | 'cpu';
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
   cache?: boolean | FileCache;
@@ -105,6 +112,115 @@ export interface Frame {
   height: number;
 }
 
+/** A box in pixels of an image. */
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** A point in pixels of an image. */
+export interface Point {
+  x: number;
+  y: number;
+  /** Depth, in the unit of the model. */
+  z?: number;
+  /** How sure the model is of it, from 0 to 1. */
+  score?: number;
+  name: string | null;
+}
+
+/** A class, and how likely it is. */
+export interface Classified {
+  /** Its name, where the catalog has one. */
+  label: string | null;
+  score: number;
+  /** Its number. */
+  class: number;
+}
+
+/** What a detector found. */
+export interface Detection {
+  label: string | null;
+  score: number;
+  class: number | string | null;
+  box: Box;
+  /** Where a model has some for each box. */
+  points?: Point[];
+}
+
+/** A body, a hand or a face. */
+export interface Pose {
+  score: number | null;
+  points: Point[];
+  /** Pairs of points that belong together. */
+  edges: [from: number, to: number][];
+}
+
+/** What belongs to what in an image. */
+export interface Segments {
+  /** Of the image's size: white with the share as alpha, or a colour for each class. */
+  mask: ImageData;
+  /** The class of each pixel; null where there is one class only. */
+  classes: Uint16Array | null;
+  labels: string[] | null;
+}
+
+/** A note of music. */
+export interface Note {
+  /** As MIDI counts: 60 is the middle C. */
+  pitch: number;
+  name: string;
+  /** In seconds. */
+  start: number;
+  end: number;
+  score: number;
+}
+
+export interface DetectOptions extends RunOptions {
+  /** Least score; by default the entry's `minScore`, or 0.5. */
+  threshold?: number;
+  /** Largest overlap of two boxes of a class, as a share of their union; by default 0.5. */
+  iou?: number;
+  /** Largest number of boxes; by default 100. */
+  max?: number;
+}
+export interface ClassifyOptions extends RunOptions {
+  /** Number of classes; by default 5. */
+  top?: number;
+  threshold?: number;
+}
+export interface EnhanceOptions extends RunOptions {
+  /** What the pixels of the result are, where the catalog does not say it. */
+  outputRange?: readonly [low: number, high: number];
+}
+export interface TranscribeOptions extends RunOptions {
+  /** Least probability that a note begins; by default 0.5. */
+  onset?: number;
+  /** Least probability that it sounds on; by default 0.3. */
+  frame?: number;
+  /** Shortest note; by default 0.128. */
+  minSeconds?: number;
+}
+
+export type Method = 'attributes' | 'classify' | 'detect' | 'embed' | 'enhance' | 'keypoints'
+  | 'segment' | 'transcribe';
+export interface StreamOptions extends RunOptions {
+  /** By default the method that the catalog names. */
+  method?: Method | 'run';
+  signal?: AbortSignal;
+}
+
+/** What `draw()` can draw. */
+export type Drawable = Detection[] | Pose[] | Classified[] | Note[] | Segments
+  | Record<string, Classified[]> | ImageData;
+/** Draw a result on a canvas, over an image where one is given; the canvas gets its size. */
+export function draw(canvas: HTMLCanvasElement | OffscreenCanvas, result: Drawable,
+  options?: {image?: Image; minScore?: number}): void;
+/** How alike two embeddings are: the cosine of the angle between them. */
+export function similarity(one: ArrayLike<number>, other: ArrayLike<number>): number;
+
 /** A loaded model. */
 export interface Model<Name extends ModelName = ModelName> {
   readonly name: Name;
@@ -113,6 +229,28 @@ export interface Model<Name extends ModelName = ModelName> {
   readonly inputs: CatalogInput[];
   readonly outputs: CatalogOutput[];
   readonly tfModel: Models[Name]['tfModel'];
+  /** Names of classes, by output. */
+  readonly labels: Record<string, string[]>;
+  /** Names of the points that it finds. */
+  readonly points: Points | null;
+  /** The method that makes results of its outputs. */
+  readonly method: Method | null;
+  /** The backend that it keeps to; null where it runs on the current one. */
+  readonly backend: string | null;
+  detect(image: Image, options?: DetectOptions): Promise<Detection[]>;
+  classify(input: Input, options?: ClassifyOptions): Promise<Classified[]>;
+  attributes(input: Input, options?: ClassifyOptions): Promise<Record<string, Classified[]>>;
+  keypoints(image: Image, options?: RunOptions & {threshold?: number}): Promise<Pose[]>;
+  segment(image: Image, options?: RunOptions): Promise<Segments>;
+  enhance(image: Image, options?: EnhanceOptions): Promise<ImageData>;
+  embed(input: Input, options?: RunOptions): Promise<Float32Array>;
+  transcribe(sound: AudioBuffer | ArrayLike<number>,
+    options?: TranscribeOptions): Promise<Note[]>;
+  /** Results of a <video>, or of one thing after another, with the state going on. */
+  stream(source: HTMLVideoElement | Iterable<Input> | AsyncIterable<Input>,
+    options?: StreamOptions): AsyncGenerator<unknown>;
+  /** Run it on blank inputs, so that later runs are quick; returns milliseconds. */
+  warmUp(): Promise<number>;
   /** Run it once; the tensors are yours to dispose. */
   run(input: Input | Inputs<Name>,
     options?: RunOptions & {as?: 'tensors'}): Promise<Tensors<Name>>;
@@ -191,6 +329,8 @@ export interface Zoo {
   readonly url: string;
   readonly catalog: Catalog;
   readonly models: CatalogModel[];
+  /** Whether the catalog comes from an earlier visit, because there is no network. */
+  readonly offline: boolean;
   entry(name: string): CatalogModel;
   load<Name extends ModelName>(name: Name, options?: LoadOptions<Name>): Promise<Model<Name>>;
   selftest<Name extends ModelName>(name: Name,

@@ -2,17 +2,24 @@
 //
 //   import {open} from './zoo.js';
 //   const zoo = await open('https://example.org/zoo/');        // the folder, or its models.json
-//   const model = await zoo.load('handtrack', {variant: 'uint8', onProgress, signal});
+//   const model = await zoo.load('handtrack', {variant: 'uint8', backend: 'auto'});
+//   const hands = await model.detect(image);                   // [{label, score, box}] in its pixels
+//   draw(canvas, hands, {image});
 //   const {boxes, scores, classes} = await model.run(image);   // tensors: yours to dispose
 //   model.dispose();
 //
-// open(url, {tf, fetch, cache, signal}) -> Zoo
-//   tf      TensorFlow.js; else globalThis.tf, else what import('@tensorflow/tfjs') gives
+// open(url, {tf, fetch, cache, model, signal}) -> Zoo
+//   tf      TensorFlow.js; else globalThis.tf, else what import('@tensorflow/tfjs') gives, else the
+//           release that lies in the zoo
 //   fetch   in place of the platform's; called with (href, {signal, cache})
 //   cache   true (the default): the platform's Cache API, where there is one; false: none; or an
 //           object with match(key), put(key, response) and delete(key), such as a Cache
-// zoo.models, zoo.entry(name), zoo.url, zoo.catalog
-// zoo.load(name, {variant, onProgress, signal, cache, force}) -> Model
+//   model   name of the only model that is used: the catalog of all others is not read
+// zoo.models, zoo.entry(name), zoo.url, zoo.catalog, zoo.offline
+// zoo.load(name, {variant, backend, onProgress, signal, cache, force}) -> Model
+//   variant  its name, or 'smallest'
+//   backend  the one that the model keeps to, or 'auto': the quickest of those that are proved, by a
+//           short trial; default: the current backend
 //   onProgress({loaded, total, file, cached}), in bytes
 //   force   load it also where the catalog says that this backend gets it wrong
 // model.run(input, {as: 'tensors' | 'arrays', range, sampleRate}) -> results by role, or by source
@@ -24,11 +31,20 @@
 //   range, sampleRate   in place of what the entry says: [low, high] that pixels of 0 to 255, or
 //           samples of -1 to 1, become; samples in a second
 //   arrays  nested, as tensor.array() gives them
+// model.detect(image, {threshold, iou, max}) -> [{label, score, class, box: {x, y, width, height}}]
+// model.classify(input, {top, threshold}), .attributes(input), .keypoints(image, {threshold}),
+//         .segment(image), .enhance(image, {outputRange}), .embed(input), .transcribe(sound)
+//         results by the roles of the outputs, as zoo.d.ts describes them; `range` as for run().
+//         model.method names the one that fits
+// model.stream(source, {method, signal}) -> results of a <video>, or of what can be iterated
+// model.warmUp() -> milliseconds of a run on blank inputs
+// draw(canvas, result, {image, minScore}), similarity(embedding, other)
 // model.reset() -> the next run starts with the first state
 // model.frame(image, inputName) -> {left, top, width, height}: the part of an image that an input
 //         shows, in pixels of the image. A box at (x, y) of it, as fractions, is in the image at
 //         (left + x * width, top + y * height)
-// model.name, model.variant, model.entry, model.inputs, model.outputs, model.tfModel
+// model.name, model.variant, model.entry, model.inputs, model.outputs, model.tfModel, model.labels,
+//         model.points, model.method, model.backend
 // model.execute(inputs) -> tensors in the order of `outputs`, from tensors by name
 // model.dispose()
 // zoo.selftest(name, {variant, backends, onResult, onProgress, signal, cache}) -> Report
@@ -43,14 +59,14 @@
 //           maxRelError, limit: largest error allowed as a fraction of the range, or null,
 //           metrics}
 // What goes wrong is a ZooError with a `code`: catalog, network, missing, size, digest, model,
-// variant, backend, tfjs, input, run. Aborting throws the signal's reason, as fetch() does.
+// variant, backend, tfjs, input, result, run. Aborting throws the signal's reason, as fetch() does.
 import {ZooError, refuseUnknown} from './zoo/errors.js';
 import {draw} from './zoo/draw.js';
 import {chooseFetch, openCache, readFiles, requestCatalog} from './zoo/files.js';
 import {loadModel} from './zoo/model.js';
 import {similarity} from './zoo/similarity.js';
 import {
-  BACKENDS, findRequirements, findTensorFlow, offerBackend, refuseRelease, useBackend,
+  BACKENDS, findRequirements, findTensorFlow, isEmulated, offerBackend, refuseRelease, useBackend,
 } from './zoo/tensorflow.js';
 
 export {ZooError, draw, similarity};
@@ -60,12 +76,17 @@ const SCHEMA = 1;
 // The quickest first, as a rule; cpu is tried only where no other runs.
 const AUTO = ['webgpu', 'webgl', 'wasm', 'cpu'];
 
-// Open the zoo at a URL: its folder or its models.json, also relative to the page.
-export async function open(url, {tf, fetch: given, cache = true, signal} = {}) {
+// Open the zoo at a URL: its folder or its models.json, also relative to the page. With `model` only
+// what is known of that model is read.
+export async function open(url, {tf, fetch: given, cache = true, model, signal} = {}) {
   const catalogUrl = locate(url);
   const fetcher = chooseFetch(given);
-  const {response, offline} = await requestCatalog(fetcher, catalogUrl.href,
-    {signal, cache: await openCache(cache)});
+  const kept = {signal, cache: await openCache(cache)};
+  const {response, offline} = await requestCatalog(fetcher, locateModel(catalogUrl, model), kept)
+    .catch((error) => {
+      if (model === undefined || error.code !== 'missing') throw error;
+      return requestCatalog(fetcher, catalogUrl.href, kept);
+    });
   let catalog;
   try {
     catalog = await response.json();
@@ -94,6 +115,10 @@ function locate(url) {
   if (!found.pathname.endsWith('/')) found.pathname += '/';
   return new URL(CATALOG_FILE, found);
 }
+
+// The catalog of one model alone, which a zoo with pages has.
+const locateModel = (catalogUrl, model) => (model === undefined ? catalogUrl.href
+  : new URL(`models/${encodeURIComponent(model)}/catalog.json`, catalogUrl).href);
 
 class Zoo {
   #tf;
@@ -158,7 +183,10 @@ class Zoo {
       .filter((_, i) => offered[i]);
     const proved = states.filter(([, status]) => status === 'ok');
     const untried = states.filter(([, status]) => status !== 'failed' && status !== 'unsupported');
-    return (proved.length ? proved : untried).map(([one]) => one);
+    const right = (proved.length ? proved : untried).map(([one]) => one);
+    const emulated = await Promise.all(right.map(isEmulated));
+    const quick = right.filter((_, i) => !emulated[i]);
+    return quick.includes('wasm') ? quick : right;
   }
 
   async #loadOn(tf, {entry, variant, parts, backend, backends}) {

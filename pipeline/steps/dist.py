@@ -19,6 +19,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.catalog.document import CATALOG_FILE
+from pipeline.catalog.index import ENTRY_FILE
 from pipeline.disk.canonical import format_json
 from pipeline.disk.files import digest_file, write_atomic, writing_beside
 from pipeline.disk.json_file import write_json
@@ -209,9 +210,10 @@ def _sweep(dist: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _order(file: Projected) -> tuple[bool, bool, str]:
-    """Sort models before the files at the top, and the catalog last."""
-    return (file.path == CATALOG_FILE, "/" not in file.path, file.path)
+def _order(file: Projected) -> tuple[bool, bool, bool, str]:
+    """Sort models before their catalogs, these before the files at the top, models.json last."""
+    path = file.path
+    return (path == CATALOG_FILE, "/" not in path, path.endswith(f"/{ENTRY_FILE}"), path)
 
 
 def _is_in_place(file: Projected, was: Placed | None, dist: Path) -> bool:

@@ -45,7 +45,7 @@ def run(work: Work[SiteParameters]) -> None:
 
 STEP = Step(
     name="site",
-    version=1,
+    version=2,
     parameters=SiteParameters,
     run=run,
     needs=("catalog",),

@@ -58,7 +58,7 @@ def test_roles_and_conventions_decide(roles: dict[str, dict[str, str]], method: 
 
 def test_the_input_has_to_be_what_the_method_takes() -> None:
     numbers = tensor_in(0, "x", [1, 8])
-    notes = {"note": {}, "onset": {}}
+    notes: dict[str, dict[str, str]] = {"note": {}, "onset": {}}
 
     assert described({"mask": {}}, inputs=[numbers]).startswith("it takes no image")
     assert described({"scores": {}}, inputs=[numbers]) == "classify"

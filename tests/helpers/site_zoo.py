@@ -11,7 +11,9 @@ from tfjs_runtime import packages
 from pipeline.catalog.document import SCHEMA_FILE, format_schema
 from pipeline.catalog.types import Catalog, CatalogModel
 from pipeline.site.build import build_site
+from pipeline.site.model_page import describe_model
 from pipeline.site.page_templates import render_model
+from pipeline.site.trial import CAPTIONS
 
 Json = dict[str, Any]
 
@@ -25,6 +27,9 @@ ASSETS = dict.fromkeys(
         "selftest.js",
         "style.css",
         "timings.js",
+        "try.js",
+        *CAPTIONS,
+        "LICENSES.md",
     ),
     "assets/one",
 )
@@ -89,7 +94,8 @@ def catalog(*entries: Mapping[str, Any], **zoo: Any) -> Catalog:
 def page_of(one: Mapping[str, Any]) -> str:
     """Return the page of a model."""
     zoo = catalog(one)
-    return render_model(zoo, zoo.models[0], assets=ASSETS, tfjs="tfjs/4.22.0")
+    page = describe_model(zoo.models[0])
+    return render_model(zoo, page, assets=ASSETS, tfjs="tfjs/4.22.0")
 
 
 class SiteZoo(PublishedZoo):

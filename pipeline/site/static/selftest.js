@@ -115,7 +115,7 @@
       ready ??= loadTensorFlow();
       const tf = await ready;
       const {open} = await import(`${root}zoo.js`);
-      const zoo = await open(root, {tf});
+      const zoo = await open(root, {tf, model: main.dataset.model});
       const backends = BACKENDS.filter((name) => tf.findBackendFactory(name));
       for (const name of BACKENDS) {
         const there = backends.includes(name);

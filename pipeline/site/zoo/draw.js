@@ -4,6 +4,7 @@ import {imageSize} from './images.js';
 const LEAST_POINT = 0.3;
 const FONT_SHARE = 0.035;
 const LEAST_FONT = 12;
+const ROLL = {width: 640, height: 240};
 const BYTE_MAX = 255;
 // How far apart the hues of two classes are, in degrees, so that many classes look different.
 const HUE_STEP = 137.5;
@@ -18,7 +19,9 @@ export function draw(canvas, result, {image, minScore = LEAST_POINT} = {}) {
     else context.drawImage(image, 0, 0, canvas.width, canvas.height);
   }
   if (result.mask) return drawMask(context, result);
+  if (Array.isArray(result) && result[0]?.pitch) return drawNotes(canvas, result);
   const pen = {context, size: Math.max(LEAST_FONT, FONT_SHARE * Math.min(canvas.width, canvas.height))};
+  if (ArrayBuffer.isView(result)) return undefined;
   const found = Array.isArray(result) ? result : Object.entries(result)
     .map(([name, [best]]) => ({...best, label: `${name}: ${best.label ?? best.class}`}));
   found.forEach((one, i) => {
@@ -27,6 +30,22 @@ export function draw(canvas, result, {image, minScore = LEAST_POINT} = {}) {
     else if (!one.box && one.score !== undefined) drawLabel(pen, textOf(one), pen.size / 2, (1.5 * i + 0.5) * pen.size);
   });
   return undefined;
+}
+
+// Notes as on a roll: time to the right, pitch upwards.
+function drawNotes(canvas, notes) {
+  Object.assign(canvas, {width: ROLL.width, height: ROLL.height});
+  const context = canvas.getContext('2d');
+  const [low, high] = [Math.min(...notes.map(({pitch}) => pitch)) - 2, Math.max(...notes.map(({pitch}) => pitch)) + 2];
+  const end = Math.max(...notes.map((note) => note.end));
+  const step = ROLL.height / (high - low + 1);
+  for (const {pitch, start, end: stop, score} of notes) {
+    context.fillStyle = inkOf(1);
+    context.globalAlpha = 0.4 + 0.6 * score;
+    context.fillRect(start / end * ROLL.width, (high - pitch) * step,
+      Math.max(2, (stop - start) / end * ROLL.width - 1), Math.max(2, step - 1));
+  }
+  context.globalAlpha = 1;
 }
 
 const isPixels = (image) => ArrayBuffer.isView(image?.data) && image.data.length === 4 * image.width * image.height;

@@ -1,6 +1,8 @@
 // TensorFlow.js, which the page brings: found, asked for its backends, and set as a model needs.
 import {ZooError} from './errors.js';
 
+const EMULATORS = /swiftshader|llvmpipe|software|basic render/i;
+
 export const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu'];
 
 // Return TensorFlow.js: what was given, what the page has loaded, the installed package, or else the
@@ -56,6 +58,23 @@ export async function offerBackend(tf, backend, release, version) {
     return false;
   }
   return Boolean(tf.findBackendFactory(backend));
+}
+
+// Say whether a backend computes on the processor what is made for a graphics card: slower than wasm.
+export async function isEmulated(backend) {
+  if (backend === 'webgpu') {
+    const adapter = await globalThis.navigator?.gpu?.requestAdapter().catch(() => null);
+    return Boolean(!adapter || (adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter));
+  }
+  if (backend !== 'webgl') return false;
+  const canvas = globalThis.OffscreenCanvas ? new OffscreenCanvas(1, 1)
+    : globalThis.document?.createElement('canvas');
+  const context = canvas?.getContext('webgl2') ?? canvas?.getContext('webgl');
+  if (!context) return Boolean(canvas);
+  const {UNMASKED_RENDERER_WEBGL: name} = context.getExtension('WEBGL_debug_renderer_info') ?? {};
+  const renderer = context.getParameter(name ?? context.RENDERER);
+  context.getExtension('WEBGL_lose_context')?.loseContext();
+  return EMULATORS.test(renderer);
 }
 
 // Make a backend the current one; return why that cannot be, or null.

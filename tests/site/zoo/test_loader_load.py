@@ -421,3 +421,29 @@ def test_the_entry_of_a_model_is_the_catalogs(zoo: PublishedZoo) -> None:
 
     assert zoo.in_node("return [zoo.catalog, zoo.models.length];") == [catalog, 1]
     assert zoo.in_node("return zoo.entry('dense');") == catalog["models"][0]
+
+
+def test_the_catalog_of_one_model_is_enough_to_load_it(zoo: PublishedZoo) -> None:
+    alone = json.loads((zoo.folder / "models.json").read_bytes())
+    place = zoo.folder / "models/dense/catalog.json"
+    place.write_text(json.dumps(alone))
+    with serving(zoo.folder) as server:
+        found = zoo.in_node(
+            """
+            const asked = [];
+            const counting = (url, init) => { asked.push(url); return fetch(url, init); };
+            const names = [];
+            for (const model of ['dense', 'lost']) {
+              const one = await open(args[0], {tf, fetch: counting, model});
+              names.push(one.url === args[0], (await one.load('dense')).name);
+            }
+            return [names, asked.map((url) => url.slice(args[0].length))
+              .filter((path) => path.endsWith('s.json') || path.endsWith('g.json'))];
+            """,
+            server.url,
+        )
+
+    assert found == [
+        [True, "dense"] * 2,
+        ["models/dense/catalog.json", "models/lost/catalog.json", "models.json"],
+    ]

@@ -1,5 +1,7 @@
 """Running models with the loader in Node.js: inputs as pages have them, results by role."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -386,3 +388,68 @@ def test_what_tensorflow_js_says_is_passed_on(zoo: PublishedZoo) -> None:
 
     assert error.code == "run"
     assert "NoSuchOp" in error.message
+
+
+def test_a_model_keeps_to_the_backend_that_was_asked_for(zoo: PublishedZoo) -> None:
+    zoo.add_dense()
+    found = zoo.write().in_node("""
+        const model = await zoo.load('dense', {backend: 'wasm'});
+        await tf.setBackend('cpu');
+        const {scores} = await model.run(new Float32Array(8), {as: 'arrays'});
+        const unknown = await zoo.load('dense', {backend: 'webgl'}).catch(({code}) => code);
+        return [model.backend, tf.getBackend(), scores.length, unknown];
+    """)
+
+    assert found == ["wasm", "wasm", 1, "backend"]
+
+
+def test_the_quickest_backend_is_one_that_is_right(tmp_path: Path) -> None:
+    zoo = PublishedZoo(tmp_path / "dist")
+    entry = zoo.add_dense()
+    entry["variants"][0]["checks"]["wasm"] |= {"status": "failed", "reason": "off"}
+    found = zoo.write().in_node("""
+        const model = await zoo.load('dense', {backend: 'auto', variant: 'smallest'});
+        const before = tf.memory().numTensors;
+        const ms = await model.warmUp();
+        return [model.backend, model.variant, ms > 0, tf.memory().numTensors - before];
+    """)
+
+    assert found == ["cpu", "float32", True, 0]
+
+
+def test_labels_come_with_a_model_and_name_its_classes(tmp_path: Path) -> None:
+    zoo = PublishedZoo(tmp_path / "dist")
+    entry = zoo.add_dense()
+    content = json.dumps(["a", "b", "c", "d"]).encode()
+    path = zoo.folder / "models/dense/labels-1/labels.json"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    file = {
+        "path": "models/dense/labels-1/labels.json",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    entry["labelFiles"] = [file]
+    entry["outputs"][0]["labels"] = {"of": "axis", "count": 4, "path": file["path"]}
+    entry["results"] = {"method": "classify", "missing": None}
+    found = zoo.write().in_node(
+        """
+        const model = await zoo.load('dense');
+        const inputs = args[0].map((row) => Float32Array.from(row));
+        const streamed = [];
+        for await (const [best] of model.stream(inputs)) streamed.push(best.label);
+        const [best] = await model.classify(inputs[0], {top: 1});
+        const {scores} = await model.run(inputs[0], {as: 'arrays'});
+        return [model.labels, model.method, streamed, best, scores[0], tf.memory().numTensors];
+        """,
+        X.tolist(),
+    )
+    labels, method, streamed, best, scores, tensors = found
+    winner = scores.index(max(scores))
+
+    assert labels == {"probability": ["a", "b", "c", "d"]}
+    assert method == "classify"
+    assert streamed[0] == best["label"] == "abcd"[winner]
+    assert best["score"] == scores[winner]
+    assert len(streamed) == len(X)
+    assert tensors == 2  # the weights
