@@ -22,6 +22,8 @@ PACKAGE_FILE = "package.json"
 _NAME_MAX = 214  # of npm
 
 _IMPORT = re.compile(r"^import\s*\{[^}]*\}\s*from '\./([\w/-]+\.js)';\n", re.MULTILINE)
+# Programs of Node.js that the loader shares: each becomes one expression, with its names inside.
+_SHARED = {"zoo/texts.js": ("text_ops.js", "addTextOps")}
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
 
 
@@ -52,11 +54,24 @@ def _append(sources: Traversable, name: str, parts: list[str], done: set[str]) -
     if name in done:
         return
     done.add(name)
+    if name in _SHARED:
+        parts.append(_share(*_SHARED[name]))
+        return
     text = sources.joinpath(name).read_text("utf-8")
     folder = name.rpartition("/")[0]
     for other in _imported(text):
         _append(sources, f"{folder}/{other}", parts, done)
     parts.append(_EXPORT.sub("", _IMPORT.sub("", text)).strip())
+
+
+def _share(program: str, names: str) -> str:
+    """Return a program of Node.js as a statement: "const {addTextOps, …} = (() => {…})();"."""
+    text = files("pipeline.runtime").joinpath(program).read_text("utf-8").strip()
+    head, _, body = text.partition("'use strict';")
+    return (
+        f"{head.strip()}\nconst {{{names}}} = (() => {{\nconst exports = {{}};\n{body.strip()}\n"
+        "return exports;\n})();"
+    )
 
 
 def _imported(text: str) -> list[str]:

@@ -42,6 +42,8 @@
 //   Output  {name, role, gate, status: 'pass' | 'fail' | 'unproved', reason, maxAbsError,
 //           maxRelError, limit: largest error allowed as a fraction of the range, or null,
 //           metrics}
+// addTextOps(tf) -> registers ops on texts that TensorFlow.js lacks; load() does it where a model
+//         needs them, a page that loads such a model by TensorFlow.js alone calls it before
 // What goes wrong is a ZooError with a `code`: catalog, network, missing, size, digest, model,
 // variant, backend, tfjs, input, run. Aborting throws the signal's reason, as fetch() does.
 import {ZooError, refuseUnknown} from './zoo/errors.js';
@@ -49,8 +51,9 @@ import {chooseFetch, openCache, readFiles, request} from './zoo/files.js';
 import {loadModel} from './zoo/model.js';
 import {runSelftest} from './zoo/selftest.js';
 import {BACKENDS, findRequirements, findTensorFlow, refuseRelease} from './zoo/tensorflow.js';
+import {addTextOps} from './zoo/texts.js';
 
-export {ZooError};
+export {ZooError, addTextOps};
 
 const CATALOG_FILE = 'models.json';
 const SCHEMA = 1;
@@ -117,10 +120,10 @@ class Zoo {
     const tf = await findTensorFlow(this.#tf);
     await tf.ready();
     if (!force) this.#refuseBackend(tf, entry, variant);
-    const {flags} = findRequirements(variant, tf.getBackend());
+    const needs = findRequirements(variant, tf.getBackend());
     const parts = await this.#read(groupFiles(variant), {cache, signal, onProgress});
     signal?.throwIfAborted();
-    const model = await loadModel(tf, entry, variant, parts, flags);
+    const model = await loadModel(tf, entry, variant, parts, needs);
     if (!signal?.aborted) return model;
     model.dispose();
     throw signal.reason;

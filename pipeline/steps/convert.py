@@ -92,7 +92,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=6,
+    version=7,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),

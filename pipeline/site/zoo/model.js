@@ -3,6 +3,7 @@ import {ZooError, refuseUnknown} from './errors.js';
 import {findFrame} from './images.js';
 import {makeInputs} from './inputs.js';
 import {withFlags} from './tensorflow.js';
+import {addTextOps} from './texts.js';
 
 // What TensorFlow.js says when execute() meets what only executeAsync() can do.
 const NEEDS_ASYNC = /executeAsync\(\)/;
@@ -40,10 +41,11 @@ function joinShards(shards) {
 }
 
 // Load the model that verified files hold.
-export async function loadModel(tf, entry, variant, parts, flags) {
+export async function loadModel(tf, entry, variant, parts, {flags, textOps}) {
   const artifacts = readArtifacts(entry, variant, parts);
   const handler = {load: async () => artifacts};
   const layers = artifacts.format === 'layers-model';
+  if (textOps.length) addTextOps(tf);
   try {
     const load = () => (layers ? tf.loadLayersModel(handler) : tf.loadGraphModel(handler));
     const tfModel = await withFlags(tf, flags, load);
