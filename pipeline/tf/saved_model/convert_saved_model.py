@@ -4,6 +4,7 @@ Weights stay float32 as in the source; variants are made elsewhere. Names come f
 matching: the converter matches outputs by dtype and shape, and fails if two agree.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -145,9 +146,14 @@ def _tie(named: Iterable[NamedTensor], tensors: Sequence[Any], *, side: str) -> 
     TensorFlow loaded, and have the stated dtype and a compatible shape.
     """
     by_name = {tensor.name: tensor for tensor in tensors}
+    # TensorFlow names the only output of a node that a signature feeds as if it were its first.
+    nodes = Counter(part_node(part) for part in named)
     ties = []
     for part in named:
+        node = part_node(part)
         tensor = by_name.get(part.inner or part.outer)
+        if tensor is None and nodes[node] == 1:
+            tensor = by_name.get(f"{node}:0")
         if tensor is None:
             raise SignatureError(
                 f"{side} {part.name!r}: its tensor {part.inner or part.outer} is not among "
