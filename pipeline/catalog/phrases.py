@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.text.quantity import format_bytes
-from pipeline.text.suggest import join_words
+from pipeline.text.suggest import join_words, list_first
 
 NO_SHAPE = "[…]"
 _TIMES = "\N{MULTIPLICATION SIGN}"
+_NUM_OPS = 4
 _WHOLE_PERCENT = 10
 _LEAST_PERCENT = 0.0001
 
@@ -67,6 +68,8 @@ def format_requirements(requires: Mapping[str, Any]) -> str:
         elif key == "flags" and isinstance(value, Mapping):
             flags = sorted(value.items())
             parts += [f"the flag {flag} set to {_plain(setting)}" for flag, setting in flags]
+        elif key == "textOps":
+            parts.append(f"addTextOps() of zoo.js, for {list_first(value, _NUM_OPS)}")
         else:
             parts.append(f"{key} {_plain(value)}")
     return join_words(parts)

@@ -2,6 +2,7 @@
 'use strict';
 
 const {readModel} = require('./files.js');
+const {addTextOps, findTextOps, removeTextOps} = require('./text_ops.js');
 
 // The message of TensorFlow.js when execute() meets an op that needs executeAsync().
 const NEEDS_ASYNC = /executeAsync\(\)/;
@@ -14,8 +15,10 @@ function listPredicted(result) {
 }
 
 class GraphModel {
-  constructor(model, artifacts) {
+  constructor(model, artifacts, textOps) {
     this.model = model;
+    this.textOps = textOps;
+    this.moreTextOps = textOps.length ? [] : findTextOps(artifacts, {all: true});
     this.names = Object.keys(artifacts.signature.outputs);
     this.requiresAsync = false;
   }
@@ -82,6 +85,7 @@ class LayersModel {
     this.inputNames = uniqueNames(model.inputNames);
     this.names = uniqueNames(model.outputNames);
     this.requiresAsync = false;
+    this.textOps = this.moreTextOps = [];
   }
 
   async run(inputs) {
@@ -110,7 +114,8 @@ class LayersModel {
 
 // Load it as TensorFlow.js's own loaders do: all shards of all groups end to end, all weights in the
 // order of the manifest.
-exports.loadModel = async (tf, folder) => {
+// Ops on texts that TensorFlow.js lacks are registered; with `all`, also those that it has.
+exports.loadModel = async (tf, folder, {all = false} = {}) => {
   const {content: {weightsManifest, ...content}, weightData} = await readModel(folder);
   const weightSpecs = weightsManifest.flatMap((group) => group.weights);
   const artifacts = {...content, weightSpecs, weightData};
@@ -118,5 +123,8 @@ exports.loadModel = async (tf, folder) => {
   if (artifacts.format === 'layers-model') {
     return new LayersModel(await tf.loadLayersModel(handler));
   }
-  return new GraphModel(await tf.loadGraphModel(handler), artifacts);
+  const textOps = findTextOps(artifacts, {all});
+  removeTextOps(tf);
+  if (textOps.length) addTextOps(tf);
+  return new GraphModel(await tf.loadGraphModel(handler), artifacts, textOps);
 };

@@ -91,7 +91,7 @@ class ModelRun:
         outputs: Outputs of each vector by its id; empty unless status is "ok".
         predict_fault: Where predict() contradicts the outputs by name, else None.
         requires_async: Whether it needs executeAsync().
-        requires: Settings that a page needs to run it: {"flags": {...}}; empty for none.
+        requires: What a page needs to run it: {"flags": {...}, "textOps": [...]}; empty for none.
         load_ms: Time from the files to a loaded model.
         first_ms: Time of the first run, which prepares later runs.
         steady_ms: Median time of the later runs.
@@ -159,7 +159,7 @@ def _parse_run(record: JsonValue, path: Path, *, backend: str) -> ModelRun:
         outputs=_parse_vectors(record, path.with_suffix(".bin")) if status == "ok" else {},
         predict_fault=_optional_text(record.get("predict")),
         requires_async=record.get("requiresAsync").flag(),
-        requires={"flags": flags} if flags else {},
+        requires=_requires(flags, list(record.get("textOps").texts())),
         load_ms=_optional_number(record.get("loadMs")),
         first_ms=_optional_number(record.get("firstMs")),
         steady_ms=_optional_number(record.get("steadyMs")),
@@ -167,6 +167,12 @@ def _parse_run(record: JsonValue, path: Path, *, backend: str) -> ModelRun:
         tfjs=tfjs,
         rss_bytes=rss_bytes,
     )
+
+
+def _requires(flags: Mapping[str, bool], text_ops: list[str]) -> dict[str, Any]:
+    """Return the flags and the ops of `text_ops.js` that a page must set and register."""
+    needs: dict[str, Any] = {"flags": dict(flags), "textOps": text_ops}
+    return {name: value for name, value in needs.items() if value}
 
 
 def _optional_text(value: JsonValue) -> str | None:

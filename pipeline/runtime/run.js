@@ -69,13 +69,13 @@ async function runVectors(tf, run, model, vectors, outputs) {
   return {firstMs, steadyMs: later.length ? median(later) : null, predict, vectors: found};
 }
 
-async function attempt(tf, run, vectors, outputs, flags) {
+async function attempt(tf, run, vectors, outputs, flags, options) {
   const watcher = watch(tf, run.backend, run.others);
-  const result = {flags, error: null, broken: false, requiresAsync: false, vectors: []};
+  const result = {flags, error: null, broken: false, requiresAsync: false, textOps: [], moreTextOps: [], vectors: []};
   let model = null;
   try {
     for (const [name, value] of Object.entries(flags)) tf.env().set(name, value);
-    [model, result.loadMs] = await measure(() => loadModel(tf, run.model));
+    [model, result.loadMs] = await measure(() => loadModel(tf, run.model, options));
     watcher.follow(model.nodes());
     Object.assign(result, await runVectors(tf, run, model, vectors, outputs));
   } catch (error) {
@@ -87,6 +87,7 @@ async function attempt(tf, run, vectors, outputs, flags) {
   }
   if (model) {
     result.requiresAsync = model.requiresAsync;
+    Object.assign(result, {textOps: model.textOps, moreTextOps: model.moreTextOps});
     model.dispose();
   }
   for (const name of Object.keys(flags)) tf.env().set(name, false);
@@ -95,9 +96,16 @@ async function attempt(tf, run, vectors, outputs, flags) {
 
 // Some graphs only run if the executor keeps tensors that it would free too early: While loops over
 // strings and tensor lists, in TensorFlow.js 4. The flag is tried if control flow fails.
+// A backend that lacks TensorFlow.js' own ops on texts, or fails in them, is tried with ours.
 // `renew` starts a backend anew that a trap has broken.
 exports.execute = async (tf, run, vectors, outputs, renew) => {
   const plain = await attempt(tf, run, vectors, outputs, {});
+  const lacks = plain.error !== null || Object.keys(plain.missingOps).length;
+  if (lacks && plain.moreTextOps.length) {
+    outputs.restart();
+    const brought = await attempt(tf, run, vectors, outputs, {}, {all: true});
+    if (brought.error === null && !Object.keys(brought.missingOps).length) return brought;
+  }
   const tryFlag = plain.error && plain.requiresAsync && KEEP in tf.env().flagRegistry;
   if (!tryFlag || Object.keys(plain.missingOps).length) return plain;
   if (plain.broken) await renew(tf, run.backend);

@@ -1,10 +1,10 @@
-"""The loader as it is published: an ES module, two parts of it, its types, and a package of all.
+"""The loader as it is published: an ES module, three parts of it, its types, and a package of all.
 
 `zoo.js` and the modules in `zoo/` are joined into one file, so a page sends one request. To join
-them, their imports and exports are left out. The self-test and the methods that give results are
-files of their own, which `zoo.js` imports when they are asked for; what they need of `zoo.js`, it
-hands over. The names of these files have their digests, so that a page never gets half of an old
-and half of a new loader.
+them, their imports and exports are left out. The self-test, the methods that give results and the
+ops on texts are files of their own, which `zoo.js` imports when they are asked for; what they need
+of `zoo.js`, it hands over. The names of these files have their digests, so that a page never gets
+half of an old and half of a new loader.
 """
 
 import hashlib
@@ -24,6 +24,8 @@ from pipeline.site.typescript import format_types
 
 LOADER_FILE = "zoo.js"
 _PARTS = {"zoo-results.js": "zoo/methods.js", "zoo-selftest.js": "zoo/selftest.js"}
+_PROGRAMS = {"zoo-texts.js": ("text_ops.js", "addTextOps")}
+"""Parts that are programs of `pipeline/runtime`, by which models are proved; what they export."""
 TYPES_FILE = "zoo.d.ts"
 PACKAGE_FILE = "package.json"
 _NAME_MAX = 214  # of npm
@@ -58,8 +60,9 @@ def bundle_loader() -> dict[str, str]:
     loader = "\n\n".join([*texts, _IMPORT.sub("", entry[first.start() :]).strip()])
     held: set[str] = set()
     made: dict[str, str] = {}
-    for file, module in _PARTS.items():
-        text, needed = _bundle_part(sources, module, done)
+    parts = {file: _bundle_part(sources, module, done) for file, module in _PARTS.items()}
+    parts |= {file: (_bundle_program(*part), set()) for file, part in _PROGRAMS.items()}
+    for file, (text, needed) in parts.items():
         held |= needed
         digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
         made[f"{file.removesuffix('.js')}-{digest}.js"] = text
@@ -108,6 +111,17 @@ def _append(sources: Traversable, name: str, parts: list[str], done: set[str]) -
     for other in _imported(text):
         _append(sources, f"{folder}/{other}", parts, done)
     parts.append(_EXPORT.sub("", _IMPORT.sub("", text)).strip())
+
+
+def _bundle_program(name: str, exported: str) -> str:
+    """Return a program of Node.js as a part of the loader."""
+    text = files("pipeline.runtime").joinpath(name).read_text("utf-8").strip()
+    head, _, body = text.partition("'use strict';")
+    return (
+        f"{head.strip()}\nconst exports = {{}};\n\n{body.strip()}\n\n"
+        f"export function prepare() {{\n  const {{{exported}}} = exports;\n"
+        f"  return {{{exported}}};\n}}\n"
+    )
 
 
 def _imported(text: str) -> list[str]:

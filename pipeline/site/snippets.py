@@ -78,8 +78,13 @@ def plain_snippet(model: CatalogModel, variant: CatalogVariant) -> Snippet:
     """Return code that loads a model with TensorFlow.js alone and runs it."""
     layers = model.format == "layers-model"
     load = "loadLayersModel" if layers else "loadGraphModel"
-    lines = [*line("import * as tf from ", string("@tensorflow/tfjs"), ";"), *line("")]
-    lines += release_lines(model)
+    lines = [*line("import * as tf from ", string("@tensorflow/tfjs"), ";")]
+    needs_texts = "textOps" in _requirements(model)
+    if needs_texts:
+        lines += line("import {addTextOps} from ", string(f"{PLACE}zoo.js", "loader"), ";")
+    lines += [*line(""), *release_lines(model)]
+    if needs_texts:
+        lines += line("await addTextOps(tf);", comment("  ops on texts that TensorFlow.js lacks"))
     for flag, setting in _requirements(model).get("flags", {}).items():
         lines += line("tf.env().set(", string(flag), f", {json.dumps(setting)});")
     lines += line(f"const model = await tf.{load}(")

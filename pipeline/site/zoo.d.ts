@@ -1,3 +1,6 @@
+/** Register ops on texts that TensorFlow.js lacks, for models loaded by TensorFlow.js alone. */
+export function addTextOps(tf: unknown): Promise<void>;
+
 /** What goes wrong, with a code for programs; the message is for people. */
 export class ZooError extends Error {
   constructor(code: ZooErrorCode, message: string, options?: ErrorOptions);

@@ -58,6 +58,8 @@
 //   Output  {name, role, gate, status: 'pass' | 'fail' | 'unproved', reason, maxAbsError,
 //           maxRelError, limit: largest error allowed as a fraction of the range, or null,
 //           metrics}
+// addTextOps(tf) -> registers ops on texts that TensorFlow.js lacks; load() does it where a model
+//         needs them, a page that loads such a model by TensorFlow.js alone calls it before
 // What goes wrong is a ZooError with a `code`: catalog, network, missing, size, digest, model,
 // variant, backend, tfjs, input, result, run. Aborting throws the signal's reason, as fetch() does.
 import {ZooError, refuseUnknown} from './zoo/errors.js';
@@ -68,8 +70,9 @@ import {similarity} from './zoo/similarity.js';
 import {
   BACKENDS, findRequirements, findTensorFlow, isEmulated, offerBackend, refuseRelease, useBackend,
 } from './zoo/tensorflow.js';
+import {addTextOps} from './zoo/texts.js';
 
-export {ZooError, draw, similarity};
+export {ZooError, addTextOps, draw, similarity};
 
 const CATALOG_FILE = 'models.json';
 const SCHEMA = 1;
@@ -190,7 +193,7 @@ class Zoo {
   }
 
   async #loadOn(tf, {entry, variant, parts, backend, backends}) {
-    const load = (one) => loadModel(tf, entry, variant, parts, findRequirements(variant, one).flags,
+    const load = (one) => loadModel(tf, entry, variant, parts, findRequirements(variant, one),
       backend && one);
     if (backend !== 'auto') {
       const unable = backend && await useBackend(tf, backend);

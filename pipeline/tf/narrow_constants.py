@@ -2,8 +2,10 @@
 
 Integers of TensorFlow.js are int32, its floats float32. The end of a slice at 2^63 - 1 means the
 same as an end at 2^31 - 1, since no axis is longer, and an upper limit above all int32 cuts off
-nothing. These constants become the nearest number in range. If a reader could compute another
-result, the constant stays, and check_narrowing refuses it.
+nothing. Keras chooses 2^63 - 1 for a masked token (keras/src/layers/preprocessing/index_lookup.py),
+which is beyond every size that it is compared with, and so is 2^31 - 1. These constants become the
+nearest number in range. If a reader could compute another result, the constant stays, and
+check_narrowing refuses it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -21,6 +23,8 @@ _WIDE = (tf.int64.as_datatype_enum, tf.float64.as_datatype_enum)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 # Ops that pass on the values of their first inputs.
 _PASSING = {"ExpandDims", "Identity", "Reshape", "Snapshot", "Squeeze", "StopGradient"}
+_CHOOSING = {"Select", "SelectV2"}
+_INT64_MAX = np.iinfo(np.int64).max
 _PUTTING_TOGETHER = {"ConcatV2", "Pack"}
 
 Side = Literal["both", "above", "below"]
@@ -66,7 +70,7 @@ def narrow_constants(graph_def: GraphDef, *, keep: Collection[str]) -> list[str]
         count += _narrow_body(function.node_def, returned)
     if not count:
         return []
-    reason = "a constant that is a bound became the nearest number that TensorFlow.js has"
+    reason = "a constant that is a bound or a mark became the nearest number that TensorFlow.js has"
     return [f"{reason} ({count} in this graph)"]
 
 
@@ -128,6 +132,9 @@ def _is_blind(constant: _Constant, reader: NodeDef, index: int) -> bool:
     side = _LIMITS.get(reader.op, {}).get(index)
     if constant.values.dtype == np.int64:
         side = side or _WHOLE.get(reader.op, {}).get(index)
+        if reader.op in _CHOOSING and index > 0:
+            lost = constant.values[constant.values != constant.narrowed]
+            side = "both" if (lost == _INT64_MAX).all() else None
     above = (constant.values > constant.narrowed)[constant.values != constant.narrowed]
     match side:
         case "both":

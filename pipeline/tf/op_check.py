@@ -14,6 +14,7 @@ from pipeline.text.suggest import list_first
 from pipeline.tf.nodes import all_nodes
 from pipeline.tf.untrusted.op_advice import advise
 from pipeline.tfjs.op_support import mapped_ops
+from pipeline.tfjs.text_ops import TEXT_OPS
 
 # Ops that `strip_debug_ops` removes, or that never run.
 _DEBUG_OPS = {"Assert", "CheckNumerics", "Print"}
@@ -37,7 +38,7 @@ def check_ops(
     """
     nodes = [node for graph_def in graph_defs for node in all_nodes(graph_def)]
     _check_hopeless(nodes)
-    known = (mapped_ops() or frozenset()) | (_DEBUG_OPS if strip_debug_ops else set())
+    known = (mapped_ops() or frozenset()) | (_DEBUG_OPS if strip_debug_ops else set()) | TEXT_OPS
     scopes: dict[str, list[str]] = {}
     for node in nodes:
         if node.op not in known:

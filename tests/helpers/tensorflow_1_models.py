@@ -85,7 +85,10 @@ def _write_saved_models(v1: Any, folder: Path) -> None:
     def estimator() -> dict[str, Any]:
         records = v1.placeholder("string", [None], name="records")
         feature = v1.io.FixedLenFeature([4], "float32")
-        image = v1.io.parse_example(records, {"image": feature})["image"]
+        read = v1.io.parse_example(
+            records, {"image": feature, "tags": v1.io.VarLenFeature("string")}
+        )
+        image = read["image"]
         scores = v1.nn.softmax(_dense(v1, image))
         classes = v1.saved_model.classification_signature_def(records, None, scores)
         raw = v1.saved_model.predict_signature_def({"image": image}, {"scores": scores})

@@ -107,7 +107,7 @@ async function lose(reason) {
   const chunks = [];
   const files = await makeFiles(chunks);
   const modules = await loadModules(
-    ['faults.js', 'models.js', 'tensors.js', 'watch.js', 'run.js'], files);
+    ['faults.js', 'text_ops.js', 'models.js', 'tensors.js', 'watch.js', 'run.js'], files);
   const {openOutputs, readVectors} = modules['./tensors.js'];
   const unable = await useBackend(tf, backend);
   const others = await registerOthers(backend);

@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 
 _PROGRAMS = Path(__file__).resolve().parent
 _SCRIPTS = {"page.js": _PROGRAMS, "control.js": _PROGRAMS} | dict.fromkeys(
-    ("faults.js", "models.js", "run.js", "tensors.js", "watch.js"), _PROGRAMS.parent
+    ("faults.js", "models.js", "run.js", "tensors.js", "text_ops.js", "watch.js"), _PROGRAMS.parent
 )
 _HOST = re.compile(r"[a-z0-9-]+\.localhost:\d+")
 _POLL_SECONDS = 20

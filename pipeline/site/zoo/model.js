@@ -4,6 +4,7 @@ import {findFrame} from './images.js';
 import {makeBlanks, makeInputs} from './inputs.js';
 import {streamResults} from './stream.js';
 import {withFlags} from './tensorflow.js';
+import {addTextOps} from './texts.js';
 
 // What TensorFlow.js says when execute() meets what only executeAsync() can do.
 const NEEDS_ASYNC = /executeAsync\(\)/;
@@ -48,10 +49,11 @@ function readLabels({outputs}, parts) {
 }
 
 // Load the model that verified files hold; with `backend` it runs there alone.
-export async function loadModel(tf, entry, variant, parts, flags, backend = null) {
+export async function loadModel(tf, entry, variant, parts, {flags, textOps}, backend = null) {
   const artifacts = readArtifacts(entry, variant, parts);
   const handler = {load: async () => artifacts};
   const layers = artifacts.format === 'layers-model';
+  if (textOps.length) await addTextOps(tf);
   try {
     const load = () => (layers ? tf.loadLayersModel(handler) : tf.loadGraphModel(handler));
     const tfModel = await withFlags(tf, flags, load);

@@ -81,8 +81,8 @@ function explain(faults, note) {
 
 async function replay(tf, backend, {entry, variant, parts, vectors, signal}) {
   const start = performance.now();
-  const {flags} = findRequirements(variant, backend);
-  const model = await loadModel(tf, entry, variant, parts, flags);
+  const needs = findRequirements(variant, backend);
+  const model = await loadModel(tf, entry, variant, parts, needs);
   const loadMs = performance.now() - start;
   const times = [];
   const found = [];

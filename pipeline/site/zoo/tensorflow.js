@@ -97,15 +97,15 @@ export function deviceNote(tf, backend) {
   return half ? "this device's WebGL computes in 16 bits" : null;
 }
 
-// What a page has to have for a variant: flags, and a release of TensorFlow.js. A backend that was
+// What a page has to have for a variant: flags, ops on texts, and a release of TensorFlow.js. A backend that was
 // not right where the zoo was built, or not tried there, needs what the first right one does.
 export function findRequirements(variant, backend) {
   const checks = variant.checks ?? {};
   const own = checks[backend];
   const right = Object.values(checks).find(({status}) => status === 'ok');
   const check = own?.status === 'ok' ? own : right ?? own;
-  const {tfjs = null, flags = {}} = check?.requires ?? {};
-  return {release: tfjs, flags};
+  const {tfjs = null, flags = {}, textOps = []} = check?.requires ?? {};
+  return {release: tfjs, flags, textOps};
 }
 
 // Say why the release of TensorFlow.js that is here cannot run a variant, or null.

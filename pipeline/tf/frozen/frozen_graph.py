@@ -16,6 +16,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from pipeline.errors import ConversionError, FormatError, SignatureError
 from pipeline.text.suggest import list_first
+from pipeline.tf.cut_front import cut_front
 from pipeline.tf.frozen.frozen_ends import PLACEHOLDERS, choose_outputs, find_inputs
 from pipeline.tf.reasons import find_unknown_op, format_reason
 from pipeline.tf.saved_model.freeze import import_graph
@@ -74,6 +75,8 @@ def load_frozen_graph(
         ConversionError: The graph is not frozen, or TensorFlow cannot read it.
     """
     whole = _read(path)
+    cut = cut_front(whole)
+    whole = whole if cut is None else cut.graph
     outputs = choose_outputs(whole, output_node_names, trust=trust)
     graph = prune(whole, outputs)
     _check_frozen(graph)
@@ -83,6 +86,9 @@ def load_frozen_graph(
         for part in parts:
             check_trusted_graph(part)
     repairs = [*_state_unknown_shapes(graph), *_forget_machines(parts)]
+    left = {node.name for node in graph.node}
+    cuts = {} if cut is None else cut.repairs
+    repairs += [sentence for name, sentence in cuts.items() if name in left]
     imported = _import(graph, path)
     return FrozenGraph(
         graph=imported,

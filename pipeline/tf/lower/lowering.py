@@ -8,6 +8,7 @@ this folder have the rules. A graph without these ops is returned unchanged.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
@@ -17,6 +18,8 @@ from pipeline.tf.lower.lowering_body import Body, Replacement, read_bodies, repl
 from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded
 from pipeline.tf.lower.lowering_rules import RULES
 from pipeline.tf.nodes import all_nodes
+from pipeline.tfjs.op_support import mapped_ops
+from pipeline.tfjs.text_ops import TEXT_OPS
 
 _Place = tuple[str, str]
 """A node: the name of its function, empty for the graph, and its own."""
@@ -44,6 +47,9 @@ def lower_graph(graph_def: GraphDef, *, keep: Collection[str]) -> tuple[GraphDef
     reasons += padded
     ops = {node.op for node in all_nodes(lowered)}
     left = _OPTIONALS if ops & _READS_OPTIONALS else set()
+    brought = TEXT_OPS - RULES.keys() - (mapped_ops() or frozenset())
+    if ops & brought or any(_compares_texts(node) for node in all_nodes(lowered)):
+        left |= TEXT_OPS  # the loader brings these ops in any case, and computes all of them
     settled: set[_Place] = set()
     for _ in range(_NUM_ROUNDS):
         if not any(_may_lower(node) and node.op not in left for node in all_nodes(lowered)):
@@ -114,6 +120,11 @@ def _trace_nodes(
         replacements[node.name] = made
         reasons[rule.describe(node.op)] += 1
     return replacements
+
+
+def _compares_texts(node: NodeDef) -> bool:
+    """Return whether `tfjs/rewrite/texts.py` makes an op of the loader of a node."""
+    return node.op in {"Equal", "NotEqual"} and node.attr["T"].type == tf.string.as_datatype_enum
 
 
 def _may_lower(node: NodeDef) -> bool:

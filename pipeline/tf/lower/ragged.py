@@ -24,8 +24,6 @@ def _to_tensor(
     **_: Any,
 ) -> tf.Tensor:
     """Fill rows up to one length with a default, the innermost ragged axis first."""
-    if values.dtype == tf.string:
-        raise NotLowered("of texts, which TensorFlow.js gathers none of")
     levels = _read_partitions(row_partition_types, row_partition_tensors)
     height = _wanted(shape, 0)
     if height is not None:
@@ -152,6 +150,10 @@ def _fill_rows(values: tf.Tensor, splits: tf.Tensor, width: Any, default: tf.Ten
 
 def _append(values: tf.Tensor, default: tf.Tensor) -> tf.Tensor:
     """Append one more element, the default, to values."""
+    if values.dtype == tf.string and require_ndim(values) > 1:
+        raise NotLowered("of texts in more than one ragged axis")
+    if values.dtype == tf.string:  # TensorFlow.js broadcasts no texts
+        return tf.concat([values, tf.reshape(default, [1])], 0)
     row = tf.broadcast_to(default, tf.concat([[1], tf.shape(values)[1:]], 0))
     return tf.concat([values, row], 0)
 

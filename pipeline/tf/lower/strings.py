@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, require_static, size_of
+from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded, require_static, size_of
 
 # TensorFlow's white space (absl::ascii_isspace).
 _SPACES = "\t\n\v\f\r "
@@ -102,6 +102,19 @@ def _split(
     return [parts.indices, _replace(parts.values, f"^{_NOTHING}$", ""), parts.shape]
 
 
+def _look_up(
+    *, table_handle: tf.Tensor, keys: tf.Tensor, default_value: tf.Tensor, **_: Any
+) -> tf.Tensor:
+    """Look one more key up, so that there is one."""
+    if keys.shape.num_elements() or default_value.dtype == tf.string:
+        raise NotNeeded
+    more = tf.concat([tf.reshape(keys, [-1]), tf.zeros([1], keys.dtype)], 0)
+    found = tf.raw_ops.LookupTableFindV2(
+        table_handle=table_handle, keys=more, default_value=default_value
+    )
+    return tf.reshape(found[:-1], tf.shape(keys))
+
+
 def _decode_greedily(
     *,
     inputs: tf.Tensor,
@@ -138,6 +151,11 @@ def _has_capitals(pattern: bytes) -> bool:
 
 RULES = {
     "CTCGreedyDecoder": Lowering(lower=_decode_greedily, becomes="ArgMax, and Where it is kept"),
+    "LookupTableFindV2": Lowering(
+        lower=_look_up,
+        becomes="one of one more key",
+        why="TensorFlow.js fails where there are no keys",
+    ),
     "RegexReplace": Lowering(lower=_regex_replace, becomes="StaticRegexReplace"),
     "StaticRegexReplace": Lowering(
         lower=_static_replace,

@@ -4,6 +4,7 @@ Weights stay float32 as in the source; variants are made elsewhere. Names come f
 matching: the converter matches outputs by dtype and shape, and fails if two agree.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, StatedSignature, Tie
 from pipeline.tf.saved_model.freeze import Frozen, freeze_signature
 from pipeline.tf.saved_model.freeze_directly import freeze_directly
+from pipeline.tf.saved_model.front import cut_frozen, name_inputs, part_node, without_front
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.saved_model.signatures import (
     NamedTensor,
@@ -62,8 +64,6 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         flags.signature_name,
         is_module=(source / MODULE_FILE).is_file(),
     )
-    if not flags.skip_op_check:
-        _check_examples(meta_graph, key)
     traced = trace_signature(meta_graph, key)
     frozen = freeze_directly(
         source, meta_graph, traced, control_flow_v2=flags.control_flow_v2
@@ -73,28 +73,39 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         signature_key=key,
         control_flow_v2=flags.control_flow_v2,
     )
+    frozen, cut = cut_frozen(frozen)
+    if cut is None and not flags.skip_op_check:
+        _check_examples(meta_graph, key)
+    given = [part for part in traced.inputs if not (cut and part_node(part) in cut.fetched)]
+    fetched = name_inputs(cut, traced.inputs) if cut else {}
     written = write_graph_model(
         frozen,
         inputs=[
-            *_tie(traced.inputs, _user_inputs(frozen), side="input"),
+            *_tie(given, _user_inputs(frozen), side="input"),
+            *(Tie(name=name, tensor=tensor) for name, tensor in fetched.items()),
             *(Tie(name=each.name, tensor=each.input.name) for each in frozen.state),
         ],
         outputs=[
             *_tie(traced.outputs, frozen.outputs, side="output"),
             *(Tie(name=each.name, tensor=each.output.name) for each in frozen.state),
         ],
-        signature=_build_signature(frozen, meta_graph.signature_def[key]),
+        signature=_build_signature(frozen, None if cut else meta_graph.signature_def[key]),
         source=source,
         folder=folder,
         flags=flags,
     )
+    signatures = _describe(saved_model, list(meta_graph.meta_info_def.tags))
+    if cut:
+        signatures[key] = without_front(
+            signatures[key], frozen, fetched, [part.name for part in given]
+        )
     return Conversion(
         signature_key=key,
         tags=sorted(sorted(graph.meta_info_def.tags) for graph in saved_model.meta_graphs),
-        signatures=_describe(saved_model, list(meta_graph.meta_info_def.tags)),
+        signatures=signatures,
         inputs=written.inputs,
         outputs=written.outputs,
-        repairs=written.repairs,
+        repairs=[*(cut.repairs.values() if cut else ()), *written.repairs],
         state={each.name: list_start(each.name, each.value) for each in frozen.state} or None,
     )
 
@@ -114,7 +125,7 @@ def _check_examples(meta_graph: MetaGraphDef, key: str) -> None:
     )
 
 
-def _build_signature(frozen: Frozen, stated: SignatureDef) -> SignatureDef:
+def _build_signature(frozen: Frozen, stated: SignatureDef | None) -> SignatureDef:
     """Return the signature that the converter's optimizer must keep: all inputs and outputs."""
     signature = converter._build_signature_def(  # noqa: SLF001  # the pinned converter has no other way
         frozen.graph, frozen.inputs, frozen.outputs, None if frozen.state else stated
@@ -138,9 +149,14 @@ def _tie(named: Iterable[NamedTensor], tensors: Sequence[Any], *, side: str) -> 
     TensorFlow loaded, and have the stated dtype and a compatible shape.
     """
     by_name = {tensor.name: tensor for tensor in tensors}
+    # TensorFlow names the only output of a node that a signature feeds as if it were its first.
+    nodes = Counter(part_node(part) for part in named)
     ties = []
     for part in named:
+        node = part_node(part)
         tensor = by_name.get(part.inner or part.outer)
+        if tensor is None and nodes[node] == 1:
+            tensor = by_name.get(f"{node}:0")
         if tensor is None:
             raise SignatureError(
                 f"{side} {part.name!r}: its tensor {part.inner or part.outer} is not among "

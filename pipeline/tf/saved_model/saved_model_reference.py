@@ -22,9 +22,10 @@ from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import Conversion, StatedTensor
 from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.reasons import format_reason
-from pipeline.tf.saved_model.freeze import load_model
+from pipeline.tf.saved_model.freeze import freeze_signature, load_model
+from pipeline.tf.saved_model.front import cut_frozen
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
-from pipeline.tf.saved_model.signatures import trace_signature
+from pipeline.tf.saved_model.signatures import describe_signatures, trace_signature
 from pipeline.tf.saved_model.state import name_variables
 from pipeline.tf.tf_session import (
     is_of_tensorflow_1,
@@ -142,7 +143,9 @@ def _load(source: Path, record: Conversion, flags: SourceFlags) -> RunOne:
     inputs, outputs = (
         {part.name: part.outer for part in side} for side in (traced.inputs, traced.outputs)
     )
-    if not record.state and not is_of_tensorflow_1(meta_graph):
+    own = describe_signatures(meta_graph)[key].inputs
+    is_cut = _dtypes(record.stated.inputs) != _dtypes(own)
+    if not record.state and not is_cut and not is_of_tensorflow_1(meta_graph):
         session = _open(source, meta_graph, list(outputs.values()))
         if session is not None:
             return run_in_session(session, inputs, outputs)
@@ -153,6 +156,8 @@ def _load(source: Path, record: Conversion, flags: SourceFlags) -> RunOne:
             raise
         return run_in_session(open_session(source, own_tags), inputs, outputs)
     function = model.signatures[key]
+    if is_cut:
+        return _load_cut(source, record, meta_graph)
     # TensorFlow returns the function alone, and it dies with its model.
     function.model = model
     if record.state:
@@ -169,6 +174,25 @@ def _open(
     except Exception as error:  # noqa: BLE001  # loading the model tells what is wrong with it
         print(f"The model is loaded, as one signature alone failed: {format_reason(error, source)}")
         return None
+
+
+def _dtypes(inputs: Mapping[str, StatedTensor]) -> dict[str, str | None]:
+    return {name: each.dtype for name, each in inputs.items()}
+
+
+def _load_cut(source: Path, record: Conversion, meta_graph: MetaGraphDef) -> RunOne:
+    """Return a function that runs the frozen graph without the ops that fetch its data."""
+    frozen = freeze_signature(
+        source,
+        meta_graph=meta_graph,
+        signature_key=record.signature_key or "",
+        control_flow_v2=False,
+    )
+    cut, _ = cut_frozen(frozen)
+    inputs, outputs = (
+        {tie.name: tie.tensor for tie in side or ()} for side in (record.inputs, record.outputs)
+    )
+    return run_in_session(tf.compat.v1.Session(graph=cut.graph), inputs, outputs)
 
 
 def _with_state(function: Any, names: Collection[str]) -> RunOne:

@@ -10,6 +10,7 @@ from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
 from pipeline.tfjs.rewrite.booleans import rewrite_reverse, rewrite_select
 from pipeline.tfjs.rewrite.fused_ops import PLAIN_OPS, rewrite_fused
 from pipeline.tfjs.rewrite.scope import Json, Rewrite, Scope, attribute
+from pipeline.tfjs.rewrite.texts import rewrite_text_mask, rewrite_text_op
 from pipeline.tfjs.rewrite.volumes import rewrite_convolution_3d, rewrite_pool_3d
 from pipeline.tfjs.rewrite.whole_numbers import (
     rewrite_clip,
@@ -158,6 +159,10 @@ def _rewrite_scatter(node: Json, scope: Scope) -> Rewrite | None:
     return Rewrite(nodes=[copy, updated], reason=reason)
 
 
+def _rewrite_choice(node: Json, scope: Scope) -> Rewrite | None:
+    return rewrite_select(node, scope) or rewrite_text_mask(node, scope)
+
+
 REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
     "Abs": rewrite_whole,
     "AvgPool3D": rewrite_pool_3d,
@@ -166,16 +171,20 @@ REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
     "Conv3D": rewrite_convolution_3d,
     "Erfc": _rewrite_erfc,
     "FloorDiv": rewrite_floor_div,
+    "Equal": rewrite_text_op,
+    "Gather": rewrite_text_op,
+    "GatherV2": rewrite_text_op,
     "LookupTableFind": _rewrite_lookup,
     "LookupTableFindV2": _rewrite_lookup,
     "MatMul": _rewrite_matmul,
     "MaxPool3D": rewrite_pool_3d,
     "Neg": rewrite_whole,
+    "NotEqual": rewrite_text_op,
     "OneHot": _rewrite_one_hot,
     "ResizeNearestNeighbor": rewrite_resize,
     "ReverseV2": rewrite_reverse,
-    "Select": rewrite_select,
-    "SelectV2": rewrite_select,
+    "Select": _rewrite_choice,
+    "SelectV2": _rewrite_choice,
     "Square": rewrite_whole,
     "TensorScatterUpdate": _rewrite_scatter,
     "Where": rewrite_where,

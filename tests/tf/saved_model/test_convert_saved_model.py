@@ -353,9 +353,8 @@ def test_a_file_of_words_is_published_and_not_its_path(
     source = models / name
     record = convert(source if source.is_dir() else tensorflow_1_models.built() / name)
 
-    assert record.repairs == [
-        "a lookup table is filled from constants: TensorFlow.js reads no files (1 in this graph)"
-    ]
+    filled = "a lookup table is filled from constants: TensorFlow.js reads no files"
+    assert f"{filled} (1 in this graph)" in record.repairs
     written = b"".join(path.read_bytes() for path in (tmp_path / "base").iterdir())
     assert b"cat" in written
     assert b"words.txt" not in written

@@ -1,0 +1,30 @@
+"""Ops on texts that `runtime/text_ops.js` computes, for the loader and for the proof."""
+
+TEXT_OPS = frozenset(
+    {
+        "AsString",
+        "ReduceJoin",
+        "RegexFullMatch",
+        "RegexReplace",
+        "StaticRegexFullMatch",
+        "StaticRegexReplace",
+        "StringJoin",
+        "StringLength",
+        "StringLower",
+        "StringSplit",
+        "StringSplitV2",
+        "StringStrip",
+        "StringToHashBucketFast",
+        "StringToHashBucketStrong",
+        "StringUpper",
+        "Substr",
+        "TextEqual",
+        "TextGather",
+        "TextNotEqual",
+        "UnicodeDecode",
+        "UnicodeDecodeWithOffsets",
+        "UnicodeEncode",
+        "UnicodeTranscode",
+    }
+)
+"""All of them; TensorFlow.js has some of its own, on its cpu backend."""

@@ -1,0 +1,139 @@
+"""Models that read texts, with what TensorFlow answers; `python text_models.py FOLDER` writes them.
+
+`ops` has an output for each way of each op on texts, `words` and `characters` are Keras'
+TextVectorization: tf-idf over pairs of words, and ids of characters. For each there is
+`<name>.npz`: the input `text`, and the outputs by name, texts as objects.
+"""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from build_in_child import build_in_child
+
+TEXTS = [
+    "Great, GREAT food!", "the  room was\tnot kind", "", " Größe — Ünknown naïve café \n", "a,b,,c",
+    "日本語 と emoji 🙂🙃", "x" * 70, "ΑΣ σας ΌΣΟ",
+    "tab\tand\vvertical", "[brackets] (and) {braces} a-b",
+]  # fmt: skip
+NINE = 9.0
+PATTERNS = [
+    (r"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']", ""), (r"(\w)(\W*)", r"\2<\1>"), (r"a*", "-"),
+    (r"[^[:alpha:][:space:]]+", "#"), (r"\bthe\b|\s+$", "_"), (r"(?:[A-Z]{2,})(?P<x>.?)", r"\\\1"),
+    (r"\p{L}+", "L"), (r"[\d\-x]{2,3}}", "D"), (r"^.|.$", "E"), (r"\x{1F642}|[é-ñ]", "U"),
+]  # fmt: skip
+
+
+@functools.cache
+def built() -> Path:
+    """Return a folder with all models, made by the first call and removed at exit."""
+    return build_in_child(__file__, prefix="text models ")
+
+
+def convert(source: Path, folder: Path) -> None:
+    """Convert a SavedModel as the step does; a job of the pool."""
+    from dataclasses import replace
+
+    from pipeline.records.flags import ConversionFlags
+    from pipeline.tf.saved_model.convert_saved_model import convert_saved_model
+    from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+    from pipeline.tfjs.rewrite.rewrite import rewrite_graph
+
+    convert_saved_model(source=source, folder=folder, flags=ConversionFlags())
+    made = load_model_json(folder / "model.json")
+    content, _ = rewrite_graph(made.content)
+    (folder / "model.json").write_bytes(format_model_json(replace(made, content=content)))
+
+
+def write_models(folder: Path) -> None:
+    """Write all models into the folder; imports TensorFlow."""
+    import numpy as np
+    import tensorflow as tf
+    import tf_keras as k
+
+    texts = tf.constant(TEXTS)
+    _save(tf, folder, "ops", _ops(tf), texts)
+    for name, options in {
+        "words": {"ngrams": 2, "output_mode": "tf_idf"},
+        "characters": {"split": "character", "output_sequence_length": 24},
+    }.items():
+        layer = k.layers.TextVectorization(**options)
+        layer.adapt(tf.constant([text for text in TEXTS if text.strip()]))
+        text = k.Input((1,), dtype="string", name="text")
+        model = k.Model(text, layer(text))
+        model.save(str(folder / name), save_format="tf")
+        column = np.array(TEXTS, object)[:, None]
+        np.savez(
+            folder / f"{name}.npz", text=column, **{layer.name: model.predict(column, verbose=0)}
+        )
+
+
+def _ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
+    """Return a function with an output for each way of each op."""
+    s = tf.strings
+
+    def compute(text: Any) -> dict[str, Any]:
+        decoded = s.unicode_decode(text, "UTF-8")
+        codes, starts = s.unicode_decode_with_offsets(
+            text, "UTF-8", replace_control_characters=True
+        )
+        parts, sizes = s.split(text, ",", maxsplit=2), tf.cast(s.length(text), tf.float32)
+        made = {
+            "length": s.length(text),
+            "characters": s.length(text, unit="UTF8_CHAR"),
+            "lower": s.lower(text),
+            "lower_all": s.lower(text, encoding="utf-8"),
+            "upper": s.upper(text),
+            "upper_all": s.upper(text, encoding="utf-8"),
+            "strip": s.strip(text),
+            "joined": s.join([text, "/", s.lower(text)], separator="|"),
+            "begin": s.substr(text, 0, 3, unit="UTF8_CHAR"),
+            "end": s.substr(s.join(["abc", text]), -3, 2),
+            "words": s.split(text).to_tensor(""),
+            "parts": parts.to_tensor("-"),
+            "sizes": parts.row_lengths(),
+            "codes": decoded.to_tensor(-1),
+            "encoded": s.unicode_encode(decoded, "UTF-8"),
+            "starts": starts.to_tensor(-1),
+            "visible": codes.to_tensor(-1),
+            "letters": s.unicode_split(text, "UTF-8").to_tensor("."),
+            "transcoded": s.unicode_transcode(
+                text, "UTF-8", "UTF-8", replace_control_characters=True
+            ),
+            "bucket": s.to_hash_bucket_fast(text, 2**31 - 1),
+            "strong": s.to_hash_bucket_strong(text, 1000, [2**62 + 1, 77]),
+            "numbers": s.as_string(s.length(text) - 20),
+            "halves": s.as_string(sizes / 128 - 0.25),
+            "places": s.as_string(sizes / 8, precision=2),
+            "flags": s.as_string(sizes > NINE),
+            "all": s.reduce_join(text, separator="; "),
+            "is_empty": tf.equal(text, ""),
+            "is_other": tf.not_equal(text, TEXTS[0]),
+            "gathered": tf.gather(tf.constant(["no", "größer"]), tf.cast(sizes > NINE, tf.int32)),
+        }
+        for i, (pattern, rewrite) in enumerate(PATTERNS):
+            made[f"replaced_{i}"] = s.regex_replace(text, pattern, rewrite)
+            made[f"once_{i}"] = s.regex_replace(text, pattern, rewrite, replace_global=False)
+            made[f"matches_{i}"] = s.regex_full_match(text, f"(?:{pattern})+")
+        return made
+
+    return compute
+
+
+def _save(tf: Any, folder: Path, name: str, compute: Callable[..., Any], texts: Any) -> None:
+    import numpy as np
+
+    module = tf.Module()
+    module.call = tf.function(compute, [tf.TensorSpec([None], tf.string, "text")])
+    tf.saved_model.save(module, str(folder / name), signatures=module.call)
+    outputs = {
+        key: np.asarray(tensor.numpy(), object if tensor.dtype == tf.string else None)
+        for key, tensor in module.call(texts).items()
+    }
+    np.savez(folder / f"{name}.npz", text=texts.numpy(), **outputs)
+
+
+if __name__ == "__main__":
+    write_models(Path(sys.argv[1]))

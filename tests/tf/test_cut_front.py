@@ -1,0 +1,52 @@
+"""Models that fetch their own data take pixels and numbers in place of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tfjs_runtime import run
+
+from pipeline.proof.vector_files import load_vectors
+from pipeline.workers.pool import TensorFlowPool
+
+pytestmark = pytest.mark.tensorflow
+
+INPUTS = {
+    "bytes": {"image": ["uint8", [None, None, 3]]},
+    "inception": {"DecodeJpeg": ["uint8", [None, None, 3]]},
+    "queue": {"batch/0": ["float32", [None, 4, 3]], "batch/1": ["int32", [None]]},
+    "records": {"age": ["float32", [None, 1]], "sizes": ["int64", [None, 2]]},
+}
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[TensorFlowPool]:
+    with TensorFlowPool(max_workers=1) as pool:
+        yield pool
+
+
+def test_they_compute_behind_the_cut_as_in_tensorflow(pool: TensorFlowPool, tmp_path: Path) -> None:
+    job = pool.submit("front_models:publish", {"folder": tmp_path}, log=tmp_path / "log.txt")
+    published: dict[str, Any] = job.result().value
+
+    assert {name: made["inputs"] for name, made in published.items()} == INPUTS
+    assert "DecodeJpeg 'DecodeJpeg' is left to the page" in published["inception"]["repairs"][0]
+    for name in published:
+        vectors = load_vectors(tmp_path / "made" / name / "reference").vectors[:3]
+        base = tmp_path / "made" / name / "base"
+        runs = run(tmp_path / f"{name} runs", {"base": base}, [one.inputs for one in vectors])
+        for backend, results in runs.items():
+            assert results["base"].error is None, f"{name} on {backend}: {results['base'].error}"
+            for i, vector in enumerate(vectors):
+                for key, expected in vector.outputs.items():
+                    np.testing.assert_allclose(
+                        results["base"].outputs[i][key], expected, rtol=1e-4, atol=1e-5
+                    )
+
+
+def test_a_decoder_in_a_loop_is_refused_by_name(pool: TensorFlowPool, tmp_path: Path) -> None:
+    job = pool.submit("front_models:refuse", {"folder": tmp_path}, log=tmp_path / "log.txt")
+
+    assert "TensorFlow.js does not have these ops: DecodePng" in job.result().value
