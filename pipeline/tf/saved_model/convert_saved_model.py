@@ -92,6 +92,7 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=written.repairs,
+        rounds_to=written.rounds_to,
         state={each.name: list_start(each.name, each.value) for each in frozen.state} or None,
     )
 
