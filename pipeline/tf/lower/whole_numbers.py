@@ -15,6 +15,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.tf.lower import whole_products
 from pipeline.tf.lower.lowering_rule import SMALL, Lowering, NotLowered, NotNeeded
+from pipeline.tf.lower.whole_products import keep_lower
 
 _HALF = 1 << 16
 _POWERS = [1 << bit for bit in range(16)]
@@ -143,13 +144,7 @@ def _wrap(*, x: tf.Tensor, DstT: tf.DType, **_: Any) -> tf.Tensor:
     is_narrower = x.dtype.is_integer and DstT.min <= x.dtype.min and x.dtype.max <= DstT.max
     if is_narrower or x.dtype == tf.bool:
         raise NotNeeded
-    return _keep_lower(tf.cast(x, tf.int32), DstT)
-
-
-def _keep_lower(whole: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Return the lower bits of int32 as a small type."""
-    wrapped = tf.math.floormod(whole - dtype.min, 1 << SMALL[dtype]) + dtype.min
-    return tf.cast(wrapped, dtype)
+    return keep_lower(tf.cast(x, tf.int32), DstT)
 
 
 def _compute_wide(op: str, *narrow: str) -> Callable[..., tf.Tensor]:
@@ -170,7 +165,7 @@ def _compute_wide(op: str, *narrow: str) -> Callable[..., tf.Tensor]:
     def lower(*, T: tf.DType, **given: Any) -> tf.Tensor:
         names = inspect.signature(raw).parameters
         kept = {key: widen(key, value) for key, value in given.items() if key in names}
-        return _keep_lower(raw(**kept), T)
+        return keep_lower(raw(**kept), T)
 
     return lower
 

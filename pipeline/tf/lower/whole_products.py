@@ -29,6 +29,14 @@ def multiply(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return high * y * _HALF + low * y
 
 
+def keep_lower(whole: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Return the lower bits of int32 as a small type, or all as one of more bits."""
+    if dtype not in SMALL:
+        return tf.cast(whole, dtype)
+    wrapped = tf.math.floormod(whole - dtype.min, 1 << SMALL[dtype]) + dtype.min
+    return tf.cast(wrapped, dtype)
+
+
 def _mul(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
     if x.shape.rank == 0 and y.shape.rank == 0:
         raise NotNeeded  # a size, and no tensor has 2^26 elements along two axes
@@ -45,7 +53,7 @@ def _square(*, x: tf.Tensor, **_: Any) -> tf.Tensor:
 
 def _squared_difference(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
     difference = tf.cast(x, tf.int32) - tf.cast(y, tf.int32)
-    return tf.cast(multiply(difference, difference), x.dtype)
+    return keep_lower(multiply(difference, difference), x.dtype)
 
 
 def _pow(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
@@ -61,7 +69,7 @@ def _pow(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
         exponent = tf.math.floordiv(exponent - tf.math.floormod(exponent, 2), 2)
         power = multiply(power, power)
         greatest //= 2
-    return tf.cast(made, x.dtype)
+    return keep_lower(made, x.dtype)
 
 
 def matmul_whole(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
@@ -76,7 +84,7 @@ def matmul_whole(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         raise NotLowered(f"of {count:,} products")
     left, right = tf.cast(x, tf.int32), tf.cast(y, tf.int32)
     products = multiply(tf.expand_dims(left, -1), tf.expand_dims(right, -3))
-    return tf.cast(tf.reduce_sum(products, -2), x.dtype)
+    return keep_lower(tf.reduce_sum(products, -2), x.dtype)
 
 
 def _matmul(
@@ -95,6 +103,7 @@ def _is(*dtypes: int) -> Any:
 
 RULES = {
     "MatMul": Lowering(
+        is_final=True,
         lower=_matmul,
         becomes="sums of products",
         why="the wasm backend has it for floats only",
@@ -104,6 +113,7 @@ RULES = {
         is_final=True, lower=_mul, becomes="products of halves", why=_CPU, applies=_is(_INT32)
     ),
     "Pow": Lowering(
+        is_final=True,
         lower=_pow,
         becomes="products of squares",
         why="TensorFlow.js computes it as float32",
@@ -113,6 +123,7 @@ RULES = {
         is_final=True, lower=_square, becomes="products of halves", why=_CPU, applies=_is(_INT32)
     ),
     "SquaredDifference": Lowering(
+        is_final=True,
         lower=_squared_difference,
         becomes="products of halves",
         why=_CPU,
