@@ -240,6 +240,11 @@ FAULTS: Mapping[str, Case] = {
     "AddN of bytes": Case(
         op="AddN", inputs={"inputs": [_BYTES, _BYTES, _BYTES]}, wrong_before=_BOTH
     ),
+    "BiasAdd of bytes": Case(
+        op="BiasAdd",
+        inputs={"value": _BYTES.reshape(1, 7), "bias": _BYTES},
+        wrong_before=_BOTH,
+    ),
     "Abs of signed bytes": Case(op="Abs", inputs={"x": _SIGNED}, wrong_before=_BOTH),
     "Div of signed bytes": Case(
         op="Div", inputs={"x": _SIGNED, "y": np.int8(3)}, wrong_before=_BOTH

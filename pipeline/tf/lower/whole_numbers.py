@@ -232,7 +232,7 @@ RULES = {
             why="all integers of TensorFlow.js have 32 bits",
             applies=_is(_SMALL_ENUMS),
         )
-        for op in ("Abs", "Add", "AddN", "AddV2", "BiasAdd", "Neg", "Sub")
+        for op in ("Abs", "Add", "AddN", "AddV2", "Neg", "Sub")
     },
     "ScatterNd": Lowering(
         lower=_compute_wide("ScatterNd", "indices", "shape"),
