@@ -22,6 +22,7 @@ from pipeline.tf.guarded_fusions import guard_fusions
 from pipeline.tf.lower.grouped import split_groups
 from pipeline.tf.lower.lowering import lower_graph
 from pipeline.tf.narrow_constants import narrow_constants
+from pipeline.tf.narrow_types import find_rounding, narrow_types
 from pipeline.tf.narrowing import check_narrowing
 from pipeline.tf.op_check import check_ops
 from pipeline.tf.reasons import format_reason
@@ -71,7 +72,12 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
     kept = _drop_lost(model_json, inputs)
     named = _rename(model_json, frozen, kept, outputs)
     (folder / "model.json").write_bytes(format_model_json(named))
-    return Conversion(inputs=kept, outputs=list(outputs), repairs=repairs)
+    return Conversion(
+        inputs=kept,
+        outputs=list(outputs),
+        repairs=repairs,
+        rounds_to=find_rounding(frozen.graph.as_graph_def()),
+    )
 
 
 def _convert(
@@ -100,6 +106,8 @@ def _convert(
     name_functions(graph_def)
     repairs += part_constants(graph_def)
     repairs += narrow_constants(graph_def, keep=_ends(signature))
+    for each in graphs:
+        narrow_types(each)
     share_constants(graph_def, keep=_ends(signature))
     weights = converter.extract_weights(*graphs)
     check_narrowing(entry for group in weights for entry in group)

@@ -18,9 +18,7 @@ _OTHER_PACKAGE = "tfdf.json"
 # bundle), or with inputs of other names than the mapping has.
 _NOT_MAPPED = frozenset({"BitwiseAnd", "RaggedGather", "RaggedRange", "RaggedTensorToTensor"})
 
-# Ops that freezing and the converter's optimizer remove: variables, calls, checks, and ops that
-# save and restore.
-_GONE_AFTER_CONVERSION = frozenset(
+GONE_AFTER_CONVERSION = frozenset(
     {
         "AssignVariableOp",
         "Assert",
@@ -37,6 +35,7 @@ _GONE_AFTER_CONVERSION = frozenset(
         "_Arg",
     }
 )
+"""Ops that freezing and the converter's optimizer remove: variables, calls and checks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,5 +98,5 @@ def find_missing_ops(ops: Iterable[str], *, converted: bool) -> list[str] | None
     known = mapped_ops()
     if known is None:
         return None
-    gone = frozenset() if converted else _GONE_AFTER_CONVERSION
+    gone = frozenset() if converted else GONE_AFTER_CONVERSION
     return sorted(set(ops) - known - gone)

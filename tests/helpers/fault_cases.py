@@ -16,6 +16,7 @@ _DIVISORS = np.array([1, 2, 3, -3, 7, 100, -100, 2**24 + 1, 2**31 - 1], np.int32
 _PAIRS = {"x": np.repeat(_WHOLE, len(_DIVISORS)), "y": np.tile(_DIVISORS, len(_WHOLE))}
 _BIT_PAIRS = {"x": np.repeat(_WHOLE, len(_WHOLE)), "y": np.tile(_WHOLE, len(_WHOLE))}
 _BYTES = np.array([0, 1, 5, 127, 128, 200, 255], np.uint8)
+_SIGNED = np.array([-128, 127, -7, 100, -100], np.int8)
 _BYTE_PAIRS = {"x": np.repeat(_BYTES, len(_BYTES)), "y": np.tile(_BYTES, len(_BYTES))}
 _BEYOND = np.array([0, 1, -1, 127, 128, 200, 255, 256, 300, -129, 40000, 70000], np.int32)
 _BOXES = np.array([[0, 0, 1, 1], [0, 0.5, 1, 1.5], [0, 1, 1, 2], [0, 2, 1, 3]], np.float32)
@@ -236,6 +237,73 @@ FAULTS: Mapping[str, Case] = {
     "AddV2 of bytes": Case(op="AddV2", inputs=_BYTE_PAIRS, wrong_before=_BOTH),
     "Mul of bytes": Case(op="Mul", inputs=_BYTE_PAIRS, wrong_before=_BOTH),
     "Sub of bytes": Case(op="Sub", inputs=_BYTE_PAIRS, wrong_before=_BOTH),
+    "AddN of bytes": Case(
+        op="AddN", inputs={"inputs": [_BYTES, _BYTES, _BYTES]}, wrong_before=_BOTH
+    ),
+    "BiasAdd of bytes": Case(
+        op="BiasAdd",
+        inputs={"value": _BYTES.reshape(1, 7), "bias": _BYTES},
+        wrong_before=_BOTH,
+    ),
+    "Abs of signed bytes": Case(op="Abs", inputs={"x": _SIGNED}, wrong_before=_BOTH),
+    "Div of signed bytes": Case(
+        op="Div", inputs={"x": _SIGNED, "y": np.int8(3)}, wrong_before=_BOTH
+    ),
+    "Sum of bytes": Case(
+        op="Sum", inputs={"input": _BYTES}, constants={"axis": _whole(0)}, wrong_before=_BOTH
+    ),
+    "Cumsum of bytes": Case(
+        op="Cumsum", inputs={"x": _BYTES}, constants={"axis": np.int32(0)}, wrong_before=_BOTH
+    ),
+    "ScatterNd of bytes": Case(
+        op="ScatterNd",
+        inputs={"indices": _whole(0, 1, 1).reshape(3, 1), "updates": _BYTES[-3:]},
+        constants={"shape": _whole(2)},
+        wrong_before=_BOTH,
+    ),
+    "TruncateDiv of floats": Case(
+        op="TruncateDiv",
+        inputs={"x": np.array([7, -7, 0.5, -0.5], np.float32), "y": np.float32(2)},
+        wrong_before=_BOTH,
+    ),
+    "Mul of large numbers": Case(op="Mul", inputs=_BIT_PAIRS, wrong_before=("cpu",)),
+    "Square of large numbers": Case(op="Square", inputs={"x": _WHOLE}, wrong_before=("cpu",)),
+    "SquaredDifference of large numbers": Case(
+        op="SquaredDifference", inputs=_BIT_PAIRS, wrong_before=("cpu",)
+    ),
+    "Pow of whole numbers": Case(
+        op="Pow", inputs={"x": _WHOLE}, constants={"y": np.int32(3)}, wrong_before=_BOTH
+    ),
+    "Pow by whole numbers": Case(
+        op="Pow", inputs={"x": _WHOLE[:6], "y": _whole(0, 3, 77, 2, 5, 31)}, wrong_before=("wasm",)
+    ),
+    "MatMul of whole numbers": Case(
+        op="MatMul",
+        inputs={"a": _WHOLE.reshape(5, 2), "b": _WHOLE.reshape(5, 2)},
+        attributes={"transpose_b": True},
+        wrong_before=_BOTH,
+    ),
+    "BatchMatMulV2 of whole numbers": Case(
+        op="BatchMatMulV2",
+        inputs={"x": _WHOLE.reshape(5, 1, 2), "y": _WHOLE[:4].reshape(2, 2)},
+        attributes={"adj_y": True},
+        wrong_before=("wasm",),
+    ),
+    "Mean of whole numbers": Case(
+        op="Mean",
+        inputs={"input": np.concatenate([_WHOLE, -_WHOLE[:4], _whole(-5)]).reshape(3, 5)},
+        constants={"axis": _whole(1)},
+        wrong_before=_BOTH,
+    ),
+    "Mean of the greatest numbers": Case(
+        op="Mean",
+        inputs={"input": np.full([1, 70_000], 2**31 - 2, np.int32)},
+        constants={"axis": _whole(0, 1)},
+        wrong_before=_BOTH,
+    ),
+    "Mean of signed bytes": Case(
+        op="Mean", inputs={"input": _SIGNED}, constants={"axis": _whole(0)}, wrong_before=_BOTH
+    ),
     "Cast to uint8": Case(
         op="Cast", inputs={"x": _BEYOND}, attributes={"DstT": "uint8"}, wrong_before=_BOTH
     ),
@@ -249,7 +317,7 @@ FAULTS: Mapping[str, Case] = {
         op="Cast",
         inputs={"x": _BEYOND},
         attributes={"DstT": "uint16"},
-        not_in_javascript="no output of a model is uint16",
+        wrong_before=_BOTH,
     ),
     # positions
     "OneHot along the first axis": _one_hot(np.float32(1), np.float32(-np.inf), axis=0),

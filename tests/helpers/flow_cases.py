@@ -58,15 +58,13 @@ def _stop_by_flag(rows: Any) -> Any:
         return (
             i + 1,
             total + tf.abs(rows[i, 0]),
-            tf.cond(total > 0.5, lambda: tf.constant(True), lambda: stop),  # a constant
+            tf.cond(total > 0.5, lambda: tf.constant(True), lambda: stop),
         )
 
     def goes_on(i: Any, _: Any, stop: Any) -> Any:
-        return tf.cond(
-            i < 5, lambda: tf.logical_not(stop), lambda: tf.constant(False)
-        )  # a constant
+        return tf.cond(i < 5, lambda: tf.logical_not(stop), lambda: tf.constant(False))
 
-    return _while(goes_on, step, 0, 0.0, False)[1]  # a variable's start
+    return _while(goes_on, step, 0, 0.0, False)[1]
 
 
 def _choose_by_case(rows: Any) -> Any:

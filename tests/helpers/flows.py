@@ -46,7 +46,9 @@ def name_folder(name: str, *, v2: bool, after: bool) -> str:
     return f"{name} v{2 if v2 else 1} {'after' if after else 'before'}"
 
 
-def write_flow(case: Any, folder: Path, *, v2: bool, after: bool) -> list[str]:
+def write_flow(
+    case: Any, folder: Path, *, v2: bool, after: bool, skip_op_check: bool = True
+) -> list[str]:
     """Write a function as a graph model; imports TensorFlow.
 
     Returns:
@@ -69,7 +71,7 @@ def write_flow(case: Any, folder: Path, *, v2: bool, after: bool) -> list[str]:
         return [tf.identity(tensor) for tensor in tf.nest.flatten(function(*given))]
 
     concrete = tf.function(call, input_signature=specs).get_concrete_function()
-    results = [np.asarray(tensor) for tensor in concrete(*map(tf.constant, arrays))]
+    results = [np.asarray(tensor.numpy()) for tensor in concrete(*map(tf.constant, arrays))]
     names = [f"out{i}" for i in range(len(results))]
     folder.mkdir(parents=True)
     unchanged: Any = mock.patch(
@@ -82,7 +84,7 @@ def write_flow(case: Any, folder: Path, *, v2: bool, after: bool) -> list[str]:
             outputs=names,
             source=folder,
             folder=folder,
-            flags=ConversionFlags(control_flow_v2=v2, skip_op_check=True),
+            flags=ConversionFlags(control_flow_v2=v2, skip_op_check=skip_op_check),
         )
     content: Json = json.loads((folder / "model.json").read_bytes())
     repairs: list[str] = []

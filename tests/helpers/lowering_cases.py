@@ -151,6 +151,35 @@ def _sparse_reduced(op: str, axes: list[int], *, keep_dims: bool = False) -> Cas
     )
 
 
+def _sparse_added(limit: float) -> Case:
+    return Case(
+        op="SparseAdd",
+        inputs={
+            "a_indices": _SPARSE["a_indices"],
+            "a_values": _SPARSE["a_values"],
+            "b_indices": np.array([[0, 0], [0, 2], [3, 1]], np.int64),
+            "b_values": np.array([-3, 1.5, 0.25], np.float32),
+            "thresh": np.float32(limit),
+        },
+        constants={
+            "a_shape": np.array([4, 3], np.int64),
+            "b_shape": np.array([4, 3], np.int64),
+        },
+    )
+
+
+def _sparse_sliced(start: list[int], size: list[int]) -> Case:
+    return Case(
+        op="SparseSlice",
+        inputs={"indices": _SPARSE["a_indices"], "values": _SPARSE["a_values"]},
+        constants={
+            "shape": np.array([4, 3], np.int64),
+            "start": np.array(start, np.int64),
+            "size": np.array(size, np.int64),
+        },
+    )
+
+
 def _sparse_with_dense(op: str, dense: Array) -> Case:
     return Case(
         op=op,
@@ -792,6 +821,26 @@ CASES: Mapping[str, Case] = {
         },
         is_static=True,
     ),
+    "SparseConcat": Case(
+        op="SparseConcat",
+        inputs={
+            "indices": [
+                np.array([[0, 1], [2, 0]], np.int64),
+                np.array([[0, 0], [1, 2]], np.int64),
+            ],
+            "values": [_normal(2), _normal(2)],
+        },
+        constants={},
+        attributes={
+            "shapes": [np.array([3, 2], np.int64), np.array([3, 3], np.int64)],
+            "concat_dim": 1,
+        },
+        is_static=True,
+    ),
+    "SparseAdd": _sparse_added(0.0),
+    "SparseAdd with a limit": _sparse_added(1.0),
+    "SparseSlice": _sparse_sliced([0, 1], [2, 2]),
+    "SparseSlice of nothing": _sparse_sliced([1, 2], [5, 9]),
     "SparseReduceSum": _sparse_reduced("SparseReduceSum", [1]),
     "SparseReduceSum of two axes": _sparse_reduced("SparseReduceSum", [0, -1], keep_dims=True),
     "SparseReduceSum of all axes": _sparse_reduced("SparseReduceSum", [0, 1, 2]),

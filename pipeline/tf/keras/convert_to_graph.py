@@ -70,6 +70,7 @@ def convert_keras_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         inputs=_order(record.inputs or (), arguments),
         outputs=_order(record.outputs or (), {name: name for name in names}),
         repairs=[*loaded.repairs, *record.repairs],
+        rounds_to=record.rounds_to,
         contracts=_find_contracts(loaded),
     )
 

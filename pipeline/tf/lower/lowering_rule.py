@@ -12,6 +12,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
+SMALL = {tf.uint8: 8, tf.int8: 8, tf.uint16: 16, tf.int16: 16}
+"""The widths of the types of fewer than 32 bits."""
+
 
 class NotLowered(Exception):  # noqa: N818  # it is no error: the op stays as it is
     """A rule has no equal form for this node; the message says why."""

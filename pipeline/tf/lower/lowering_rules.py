@@ -22,6 +22,7 @@ from pipeline.tf.lower import (
     sparse,
     strings,
     whole_numbers,
+    whole_products,
     windows,
 )
 from pipeline.tf.lower.lowering_rule import Lowering
@@ -45,6 +46,7 @@ RULES: Mapping[str, Lowering] = (
     | slices.RULES
     | sparse.RULES
     | strings.RULES
+    | whole_products.RULES
     | whole_numbers.RULES
     | windows.RULES
 )

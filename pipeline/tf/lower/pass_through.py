@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.tf.lower.lowering_rule import Lowering, require_ndim, require_static
+from pipeline.tf.lower.lowering_rule import SMALL, Lowering, require_ndim, require_static
 
 
 def _pass(name: str) -> Callable[..., tf.Tensor]:
@@ -33,8 +33,10 @@ def _bias_add(*, value: tf.Tensor, bias: tf.Tensor, **_: Any) -> tf.Tensor:
     return tf.nn.bias_add(value, bias)
 
 
-def _bias_add_first(*, value: tf.Tensor, bias: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Add along the second axis."""
+def _bias_add_sum(*, value: tf.Tensor, bias: tf.Tensor, data_format: bytes, **_: Any) -> tf.Tensor:
+    """Add along the second axis or the last one."""
+    if data_format != b"NCHW":
+        return value + bias
     return value + tf.reshape(bias, [-1] + [1] * (require_ndim(value) - 2))
 
 
@@ -213,10 +215,12 @@ RULES = {
     ),
     "BatchToSpace": Lowering(lower=_batch_to_space, becomes="BatchToSpaceND"),
     "BiasAdd": Lowering(
-        lower=_bias_add_first,
+        lower=_bias_add_sum,
         becomes="AddV2",
-        why="TensorFlow.js adds a bias to the last axis",
-        applies=lambda node: node.attr["data_format"].s == b"NCHW",
+        why="TensorFlow.js adds a bias to the last axis, and keeps no small types",
+        applies=lambda node: (
+            node.attr["data_format"].s == b"NCHW" or tf.as_dtype(node.attr["T"].type) in SMALL
+        ),
     ),
     "BiasAddV1": Lowering(lower=_bias_add, becomes="BiasAdd"),
     "CheckNumerics": Lowering(lower=_pass("tensor"), becomes=_ITSELF),

@@ -12,13 +12,20 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded, require_ndim, size_of
+from pipeline.tf.lower.whole_products import matmul_whole
 
 _MATRIX = 2
 _MOST_OPERANDS = 2
 
 
 def _batch_matmul(*, x: tf.Tensor, y: tf.Tensor, adj_x: bool, adj_y: bool, **_: Any) -> tf.Tensor:
-    """Broadcast both batches first."""
+    """Broadcast both batches first; multiply whole numbers one by one."""
+    if x.dtype.is_integer:
+        x, y = (
+            tf.linalg.matrix_transpose(tensor) if adjoint else tensor
+            for tensor, adjoint in ((x, adj_x), (y, adj_y))
+        )
+        return matmul_whole(x, y)
     batches = [tensor.shape[:-_MATRIX].as_list() for tensor in (x, y) if require_ndim(tensor)]
     if _repeats(batches[0], batches[1]) and _repeats(batches[1], batches[0]):
         raise NotNeeded
@@ -148,8 +155,8 @@ def _reshape(tensor: tf.Tensor, sizes: Sequence[Any]) -> tf.Tensor:
 RULES = {
     "BatchMatMulV2": Lowering(
         lower=_batch_matmul,
-        becomes="one of batches that were broadcast",
-        why="TensorFlow.js repeats the smaller batch as a whole",
+        becomes="one of batches that were broadcast, or sums of products",
+        why="TensorFlow.js repeats the smaller batch as a whole, and wasm has it for floats only",
     ),
     "Einsum": Lowering(
         lower=_einsum,

@@ -1,4 +1,4 @@
-"""Lowerings of reductions: of no elements, along an axis counted from the end, and of norms.
+"""Lowerings of reductions: of none, along an axis counted from the end, whole means, and norms.
 
 Over an axis of size 0 TensorFlow.js returns NaN or 0 for Max, Min, All and Mean, and the wasm
 kernels read the memory behind their input (tfjs-backend-wasm/src/cc/kernels/Sum.cc: the elements of
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.lower.lowering_rule import (
+    SMALL,
     Lowering,
     NotNeeded,
     greatest_of,
@@ -39,6 +40,56 @@ def _reduce(op: str, start: Callable[[tf.DType], Any]) -> Callable[..., tf.Tenso
     return lower
 
 
+def _mean(
+    *, input: tf.Tensor, reduction_indices: tf.Tensor, keep_dims: bool, **others: Any
+) -> tf.Tensor:
+    if not input.dtype.is_integer:
+        return _reduce("Mean", lambda _: np.nan)(
+            input=input, reduction_indices=reduction_indices, keep_dims=keep_dims, **others
+        )
+    whole = tf.cast(input, tf.int32)
+    sizes = tf.gather(tf.shape(whole), tf.reshape(reduction_indices, [-1]))
+    return tf.cast(
+        _mean_whole(whole, reduction_indices, tf.maximum(tf.reduce_prod(sizes), 1), keep_dims),
+        input.dtype,
+    )
+
+
+def _mean_whole(x: tf.Tensor, axes: tf.Tensor, count: tf.Tensor, keep_dims: bool) -> tf.Tensor:  # noqa: FBT001  # as the op has it
+    """Return the mean of int32, towards zero, as if their sum had 64 bits.
+
+    Quotients by the count have a sum of 32 bits. The remainders are positive and below the count;
+    a float comes near their mean, and the sum of 32 bits says exactly by how much it is off.
+    """
+    quotients = tf.math.floordiv(x, count)
+    rest = x - quotients * count
+    near = tf.reduce_mean(tf.cast(rest, tf.float32), axes, keepdims=keep_dims)
+    guess = tf.cast(tf.floor(near), tf.int32)
+    off = tf.reduce_sum(rest, axes, keepdims=keep_dims) - guess * count
+    more = tf.math.floordiv(off, count)
+    below = tf.reduce_sum(quotients, axes, keepdims=keep_dims) + guess + more
+    is_off = tf.logical_and(tf.less(below, 0), tf.not_equal(off, more * count))
+    return below + tf.cast(is_off, tf.int32)
+
+
+def _reduce_small(op: str, start: int) -> Callable[..., tf.Tensor]:
+    """Return a rule that computes small types in int32 and keeps the lower bits."""
+    raw = getattr(tf.raw_ops, op)
+    reduce = _reduce(op, lambda _: start)
+
+    def lower(
+        *, input: tf.Tensor, reduction_indices: tf.Tensor, keep_dims: bool, **others: Any
+    ) -> tf.Tensor:
+        if input.dtype not in SMALL:
+            return reduce(
+                input=input, reduction_indices=reduction_indices, keep_dims=keep_dims, **others
+            )
+        wide = raw(input=tf.cast(input, tf.int32), axis=reduction_indices, keep_dims=keep_dims)
+        return tf.cast(wide, input.dtype)
+
+    return lower
+
+
 def _has_elements(tensor: tf.Tensor, axes: tf.Tensor) -> bool:
     """Return whether the axes are known to have elements."""
     chosen = tf.get_static_value(axes)
@@ -55,9 +106,12 @@ def _accumulate(op: str) -> Callable[..., tf.Tensor]:
         *, x: tf.Tensor, axis: tf.Tensor, exclusive: bool, reverse: bool, **_: Any
     ) -> tf.Tensor:
         number = int(require_static(axis, "axis"))
-        if number >= 0:
+        if number >= 0 and x.dtype not in SMALL:
             raise NotNeeded
-        return raw(x=x, axis=number + require_ndim(x), exclusive=exclusive, reverse=reverse)
+        given = tf.cast(x, tf.int32) if x.dtype in SMALL else x
+        number = number if number >= 0 else number + require_ndim(x)
+        made = raw(x=given, axis=number, exclusive=exclusive, reverse=reverse)
+        return tf.cast(made, x.dtype)
 
     return lower
 
@@ -72,10 +126,7 @@ _STARTS: dict[str, Callable[[tf.DType], Any]] = {
     "All": lambda _: True,
     "Any": lambda _: False,
     "Max": least_of,
-    "Mean": lambda _: np.nan,
     "Min": greatest_of,
-    "Prod": lambda _: 1,
-    "Sum": lambda _: 0,
 }
 
 RULES = {
@@ -94,6 +145,19 @@ RULES = {
             why="TensorFlow.js permutes the axes wrongly if it counts from the end",
         )
         for op in ("Cumprod", "Cumsum")
+    },
+    "Mean": Lowering(
+        lower=_mean,
+        becomes="one of whole numbers or with its neutral element",
+        why="TensorFlow.js returns float32 for int32, and stray memory for an axis of size 0",
+    ),
+    **{
+        op: Lowering(
+            lower=_reduce_small(op, start),
+            becomes="one of int32, or with its neutral element",
+            why="TensorFlow.js keeps no small types, and reads stray memory for an axis of size 0",
+        )
+        for op, start in (("Prod", 1), ("Sum", 0))
     },
     "EuclideanNorm": Lowering(
         lower=_norm,

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.tf.lower.lowering_rule import Lowering, greatest_of, least_of, sort_places
+from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, greatest_of, least_of, sort_places
 
 Reduce = Callable[..., tf.Tensor]
 
@@ -125,6 +125,8 @@ def _sum(*, data: tf.Tensor, segment_ids: tf.Tensor, **_: Any) -> tf.Tensor:
 
 
 def _mean(*, data: tf.Tensor, segment_ids: tf.Tensor, **_: Any) -> tf.Tensor:
+    if data.dtype.is_integer:
+        raise NotLowered("of whole numbers")
     return _average(data, segment_ids, _count(segment_ids), root=False)
 
 

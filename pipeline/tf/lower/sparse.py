@@ -6,6 +6,7 @@ TensorFlow has the indices as int64, TensorFlow.js as int32.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from pipeline.tf.lower.lowering_rule import (
@@ -34,6 +35,77 @@ def _reorder(
         tf.cast(tf.gather(indices, order)[:-1], input_indices.dtype),
         tf.gather(values, order)[:-1],
     ]
+
+
+def _concat(
+    *,
+    indices: list[tf.Tensor],
+    values: list[tf.Tensor],
+    shapes: list[tf.Tensor],
+    concat_dim: int,
+    **_: Any,
+) -> list[tf.Tensor]:
+    """Move each tensor's entries behind the former tensors', and sort all."""
+    (ndim,) = require_sizes(shapes[0], slice(None))
+    along = np.eye(ndim, dtype=np.int64)[concat_dim]
+    sizes = [tf.cast(shape, tf.int64) * along for shape in shapes]
+    starts = [tf.add_n(sizes[:i]) if i else tf.zeros([ndim], tf.int64) for i in range(len(sizes))]
+    moved = [each + start for each, start in zip(indices, starts, strict=True)]
+    shape = shapes[0] + starts[-1] + sizes[-1] - sizes[0]
+    made = _reorder(
+        input_indices=tf.concat(moved, 0), input_values=tf.concat(values, 0), input_shape=shape
+    )
+    return [*made, shape]
+
+
+def _add(
+    *,
+    a_indices: tf.Tensor,
+    a_values: tf.Tensor,
+    a_shape: tf.Tensor,
+    b_indices: tf.Tensor,
+    b_values: tf.Tensor,
+    thresh: tf.Tensor,
+    **_: Any,
+) -> list[tf.Tensor]:
+    """Sort the entries of both, and add two in the same place, unless they are below a limit."""
+    indices, values = _reorder(
+        input_indices=tf.concat([a_indices, b_indices], 0),
+        input_values=tf.concat([a_values, b_values], 0),
+        input_shape=a_shape,
+    )
+    nowhere = fill(indices, tf.constant(-1, indices.dtype))
+    is_next = tf.reduce_all(tf.equal(nowhere[1:], nowhere[:-1]), 1)
+    number = tf.cast(is_next, tf.int32)
+    is_first = tf.equal(tf.concat([[0], number], 0)[:-1], 0)
+    following = fill(values, tf.zeros([], values.dtype))[1:]
+    sums = values + tf.where(is_next, following, tf.zeros_like(values))
+    is_large = tf.greater_equal(tf.abs(sums), tf.cast(thresh, sums.dtype))
+    is_kept = tf.logical_and(is_first, tf.logical_or(tf.equal(number, 0), is_large))
+    return [*_choose(indices, sums, is_kept), tf.identity(a_shape)]
+
+
+def _slice(
+    *,
+    indices: tf.Tensor,
+    values: tf.Tensor,
+    shape: tf.Tensor,
+    start: tf.Tensor,
+    size: tf.Tensor,
+    **_: Any,
+) -> list[tf.Tensor]:
+    end = tf.minimum(start + size, shape)
+    is_inside = tf.logical_and(tf.greater_equal(indices, start), tf.less(indices, end))
+    kept, chosen = _choose(indices - start, values, tf.reduce_all(is_inside, 1))
+    return [kept, chosen, tf.maximum(end - start, tf.zeros([], shape.dtype))]
+
+
+def _choose(indices: tf.Tensor, values: tf.Tensor, is_kept: tf.Tensor) -> list[tf.Tensor]:
+    """Return some entries; one more at the end, so that there is one to gather from."""
+    places = tf.cast(tf.where(tf.concat([is_kept, [True]], 0))[:, 0], tf.int32)
+    zero = tf.zeros([], values.dtype)
+    rows = tf.gather(fill(indices, tf.zeros([], indices.dtype)), places)
+    return [rows[:-1], tf.gather(fill(values, zero), places)[:-1]]
 
 
 def _reduce_sum(
@@ -170,6 +242,9 @@ def _with_dense(op: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
 
 
 RULES = {
+    "SparseAdd": Lowering(lower=_add, becomes="a sum of neighbours in the order of TopKV2"),
+    "SparseConcat": Lowering(lower=_concat, becomes="ConcatV2 in the order of TopKV2"),
+    "SparseSlice": Lowering(lower=_slice, becomes="GatherV2 of the entries inside"),
     "SparseBincount": Lowering(lower=_bincount, becomes="ScatterNd by row and number"),
     "SparseDenseCwiseMul": Lowering(lower=_with_dense(tf.multiply), becomes="Mul with GatherNd"),
     "SparseDenseCwiseDiv": Lowering(lower=_with_dense(tf.divide), becomes="RealDiv by GatherNd"),

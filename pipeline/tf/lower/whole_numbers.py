@@ -6,22 +6,23 @@ taken of what the remainder leaves, and corrected. TensorFlow.js takes Div of in
 and Mod for FloorMod.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from pipeline.tf.lower.lowering_rule import Lowering, NotLowered, NotNeeded
+from pipeline.tf.lower import whole_products
+from pipeline.tf.lower.lowering_rule import SMALL, Lowering, NotLowered, NotNeeded
+from pipeline.tf.lower.whole_products import keep_lower
 
 _HALF = 1 << 16
 _POWERS = [1 << bit for bit in range(16)]
 _NUM_BITS = 32
-# The widths of the small types in bits.
-_SMALL = {tf.uint8: 8, tf.int8: 8, tf.uint16: 16, tf.int16: 16}
-_SMALL_ENUMS = {dtype.as_datatype_enum for dtype in _SMALL}
+_SMALL_ENUMS = {dtype.as_datatype_enum for dtype in SMALL}
 _WHOLE_ENUMS = {tf.int32.as_datatype_enum, tf.int64.as_datatype_enum}
-_BITWISE = {tf.int32, tf.int64, *_SMALL}
+_BITWISE = {tf.int32, tf.int64, *SMALL}
 
 
 def _divide_exactly(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
@@ -44,10 +45,19 @@ def _floor_div(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
     return _divide_exactly(x - remainder, y) - tf.cast(below, x.dtype)
 
 
+def _div(*, x: tf.Tensor, y: tf.Tensor, **given: Any) -> tf.Tensor:
+    if x.dtype.is_floating:
+        raise NotNeeded
+    return _truncate_div(x=x, y=y, **given)
+
+
 def _truncate_div(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
     """Divide towards zero."""
     if x.dtype.is_floating:
-        raise NotNeeded
+        quotient = x / y
+        return tf.where(tf.less(quotient, 0), tf.math.ceil(quotient), tf.floor(quotient))
+    if x.dtype in SMALL:
+        return tf.cast(_truncate_div(x=tf.cast(x, tf.int32), y=tf.cast(y, tf.int32)), x.dtype)
     return _divide_exactly(x - _truncate_mod(x=x, y=y), y)
 
 
@@ -134,19 +144,37 @@ def _wrap(*, x: tf.Tensor, DstT: tf.DType, **_: Any) -> tf.Tensor:
     is_narrower = x.dtype.is_integer and DstT.min <= x.dtype.min and x.dtype.max <= DstT.max
     if is_narrower or x.dtype == tf.bool:
         raise NotNeeded
-    whole = tf.cast(x, tf.int32)
-    wrapped = tf.math.floormod(whole - DstT.min, 1 << _SMALL[DstT]) + DstT.min
-    return tf.cast(wrapped, DstT)
+    return keep_lower(tf.cast(x, tf.int32), DstT)
 
 
-def _compute_wide(op: str) -> Callable[..., tf.Tensor]:
-    """Return a rule that computes in int32, and keeps the lower bits of the result."""
+def _compute_wide(op: str, *narrow: str) -> Callable[..., tf.Tensor]:
+    """Return a rule that computes in int32, and keeps the lower bits of the result.
+
+    Args:
+        op: The op.
+        narrow: Inputs that are no numbers of the small type, as indices.
+    """
     raw = getattr(tf.raw_ops, op)
 
-    def lower(*, T: tf.DType, **given: tf.Tensor) -> tf.Tensor:
-        return tf.cast(raw(**{key: tf.cast(given[key], tf.int32) for key in given}), T)
+    def widen(key: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [tf.cast(each, tf.int32) for each in value]
+        is_small = isinstance(value, tf.Tensor) and key not in narrow
+        return tf.cast(value, tf.int32) if is_small else value
+
+    def lower(*, T: tf.DType, **given: Any) -> tf.Tensor:
+        names = inspect.signature(raw).parameters
+        kept = {key: widen(key, value) for key, value in given.items() if key in names}
+        return keep_lower(raw(**kept), T)
 
     return lower
+
+
+def _of_small_or_whole(
+    small: Callable[..., tf.Tensor], whole: Callable[..., tf.Tensor]
+) -> Callable[..., tf.Tensor]:
+    """Return a rule that takes one of two, by the dtype."""
+    return lambda *, T, **given: (small if T in SMALL else whole)(T=T, **given)
 
 
 def _is(dtypes: set[int]) -> Callable[[NodeDef], bool]:
@@ -170,10 +198,10 @@ RULES = {
     ),
     "Div": Lowering(
         is_final=True,
-        lower=_truncate_div,
+        lower=_div,
         becomes="a quotient towards zero",
         why="TensorFlow.js rounds down",
-        applies=_is(_WHOLE_ENUMS),
+        applies=_is(_WHOLE_ENUMS | _SMALL_ENUMS),
     ),
     "FloorDiv": Lowering(
         is_final=True,
@@ -204,6 +232,22 @@ RULES = {
             why="all integers of TensorFlow.js have 32 bits",
             applies=_is(_SMALL_ENUMS),
         )
-        for op in ("Add", "AddV2", "Mul", "Neg", "Square", "Sub")
+        for op in ("Abs", "Add", "AddN", "AddV2", "Neg", "Sub")
+    },
+    "ScatterNd": Lowering(
+        lower=_compute_wide("ScatterNd", "indices", "shape"),
+        becomes="one of int32 whose lower bits are kept",
+        why="all integers of TensorFlow.js have 32 bits",
+        applies=_is(_SMALL_ENUMS),
+    ),
+    **{
+        op: Lowering(
+            is_final=True,
+            lower=_of_small_or_whole(_compute_wide(op), whole_products.RULES[op].lower),
+            becomes="products of halves, or one of int32 whose lower bits are kept",
+            why="the cpu backend loses the lower bits above 2^53, and none keeps small types",
+            applies=_is(_SMALL_ENUMS | {tf.int32.as_datatype_enum}),
+        )
+        for op in ("Mul", "Square")
     },
 }

@@ -48,6 +48,7 @@ def convert_openvino(*, source: Path, folder: Path, flags: ConversionFlags) -> C
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=written.repairs,
+        rounds_to=written.rounds_to,
         about=read_about(model),
         labels=labels,
         contracts=find_contracts(model, channels_last=fixed.orders),

@@ -106,6 +106,7 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         inputs=written.inputs,
         outputs=written.outputs,
         repairs=[*(cut.repairs.values() if cut else ()), *written.repairs],
+        rounds_to=written.rounds_to,
         state={each.name: list_start(each.name, each.value) for each in frozen.state} or None,
     )
 

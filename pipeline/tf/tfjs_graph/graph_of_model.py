@@ -1,9 +1,10 @@
 """The GraphDef of a graph model: its topology with its weights, of ops that TensorFlow has.
 
 TensorFlow.js computes in float32 and int32, whatever the graph says; so half and double floats are
-float32 here too. Fused ops and Prelu are taken apart, which needs no rewrite of ours: a reference
-must not share the repairs that it judges. Attributes that no op of TensorFlow has are dropped, and
-data types that a published graph leaves out (`tfjs/model/short_graph.py`) are added.
+float32 here too, and int16 and uint16 int32. Fused ops and Prelu are taken apart, which needs no
+rewrite of ours: a reference must not share the repairs that it judges. Attributes that no op of
+TensorFlow has are dropped, and data types that a published graph leaves out
+(`tfjs/model/short_graph.py`) are added.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,9 +22,11 @@ from pipeline.tfjs.model.short_graph import INDEX_TYPES
 from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.rewrite.numbered_outputs import name_outputs
 
-_FLOATS = frozenset(dtype.as_datatype_enum for dtype in (tf.float16, tf.bfloat16, tf.float64))
 _FLOAT = tf.float32.as_datatype_enum
 _INT = tf.int32.as_datatype_enum
+_WIDER: Mapping[int, int] = {
+    dtype.as_datatype_enum: _FLOAT for dtype in (tf.float16, tf.bfloat16, tf.float64)
+} | {dtype.as_datatype_enum: _INT for dtype in (tf.int16, tf.uint16)}
 _PLAIN_OPS = {
     "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
     "_FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
@@ -125,13 +128,13 @@ def _fill(node: NodeDef, values: Array) -> None:
 
 
 def _widen(dtype: int) -> int:
-    return _FLOAT if dtype in _FLOATS else dtype
+    return _WIDER.get(dtype, dtype)
 
 
 def _widen_types(node: NodeDef) -> None:
     for value in node.attr.values():
-        if value.type in _FLOATS:
-            value.type = _FLOAT
+        if value.type in _WIDER:
+            value.type = _WIDER[value.type]
         for i, dtype in enumerate(value.list.type):
             value.list.type[i] = _widen(dtype)
 

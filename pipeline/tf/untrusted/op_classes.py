@@ -6,6 +6,7 @@ its class and the reason. TensorFlow is not imported here.
 
 import functools
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -51,21 +52,41 @@ REASONS: Mapping[OpClass | None, str] = {
 _PATH = Path(__file__).with_name("op_classes.txt")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Ops of one class, for one reason.
+
+    Attributes:
+        op_class: Their class.
+        text: What they do, in a sentence.
+        ops: Their names.
+    """
+
+    op_class: OpClass
+    text: str
+    ops: tuple[str, ...]
+
+
 @functools.cache
 def op_classes() -> Mapping[str, OpClass]:
     """Return the class of each known op, by the op's name."""
-    return dict(_read(_PATH.read_text()))
+    return {name: family.op_class for family in families() for name in family.ops}
 
 
-def _read(text: str) -> Iterator[tuple[str, OpClass]]:
-    """Yield name and class of each op in the text of the list."""
-    current: OpClass | None = None
-    for line in text.splitlines():
-        if line.startswith("["):
-            heading = line.strip("[]")
-            assert heading in get_args(OpClass), heading
-            current = cast("OpClass", heading)
-        elif not line.startswith("#"):
-            for name in line.split():
-                assert current, name
-                yield name, current
+@functools.cache
+def families() -> tuple[Family, ...]:
+    """Return the families of known ops, in the order of the list."""
+    return tuple(_read(_PATH.read_text()))
+
+
+def _read(text: str) -> Iterator[Family]:
+    """Yield the families in the text of the list."""
+    for part in text.split("\n[")[1:]:
+        heading, *lines = part.splitlines()
+        op_class = heading.rstrip("]")
+        assert op_class in get_args(OpClass), op_class
+        yield Family(
+            op_class=cast("OpClass", op_class),
+            text=" ".join(line.removeprefix("#").strip() for line in lines if line[:1] == "#"),
+            ops=tuple(name for line in lines if line[:1] != "#" for name in line.split()),
+        )

@@ -38,14 +38,18 @@ _NAMES = {enum: name for enum, (_, name) in _TYPES.items()}
 _NUMBERS = dict(_TYPES.values())
 _ENUMS = {name: enum for enum, name in _NAMES.items()}
 
-# parseDtypeParam in tfjs-converter/src/operations/operation_mapper.ts.
+# parseDtypeParam in tfjs-converter/src/operations/operation_mapper.ts. Of int16, uint16 and
+# bfloat16 it knows nothing: inputs may have them, whose values it then takes as they come.
 _JS_DTYPES = {
     "float32": "float32",
     "float16": "float32",
+    "bfloat16": "float32",
     "float64": "float32",
     "int32": "int32",
     "int64": "int32",
+    "int16": "int32",
     "int8": "int32",
+    "uint16": "int32",
     "uint8": "int32",
     "bool": "bool",
     "string": "string",
