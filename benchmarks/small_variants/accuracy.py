@@ -179,7 +179,7 @@ def train_detector(scenes: Sequence[Scene], path: Path) -> None:
     losses = ["binary_crossentropy", "sparse_categorical_crossentropy", "mean_absolute_error"]
     model.compile("adam", losses)
     images = np.stack([scene.image for scene in scenes])
-    model.fit(images, targets, sample_weight=weights, epochs=30, batch_size=32, verbose=0)
+    model.fit(images, targets, sample_weight=weights, epochs=14, batch_size=32, verbose=0)
     model.save(path)
 
 

@@ -2,7 +2,7 @@
 //
 //     node times.js PACKAGES URL JOB
 //
-// JOB is {folders, inputs, rounds, backend} in JSON. It prints what `measure` returns.
+// JOB is {folders, inputs, rounds, requiresAsync, backend} in JSON. It prints what `measure` returns.
 'use strict';
 
 // `loadPackages` takes it away.
@@ -31,7 +31,7 @@ async function load(tf, folder) {
 
 // Load models, and run them one after the other, round by round, so that what slows the machine
 // slows all alike. Returns the time of loading (decoding weights) and of each run but the first.
-async function measure(tf, url, {folders, inputs, rounds}) {
+async function measure(tf, url, {folders, inputs, rounds, requiresAsync}) {
   const models = [];
   for (const folder of folders) models.push(await load(tf, `${url}/${folder}`));
   const feeds = {};
@@ -43,7 +43,7 @@ async function measure(tf, url, {folders, inputs, rounds}) {
   for (let round = 0; round <= rounds; ++round) {
     for (const [i, {loaded}] of models.entries()) {
       const started = performance.now();
-      const outputs = [await loaded.executeAsync(feeds)].flat();
+      const outputs = [requiresAsync ? await loaded.executeAsync(feeds) : loaded.execute(feeds)].flat();
       for (const output of outputs) await output.data();
       if (round > 0) times[i].push(performance.now() - started);
       tf.dispose(outputs);

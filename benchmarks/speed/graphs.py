@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "small_variants"))
 from times import PAGE, PROGRAM, Job, read_inputs, run_in_node, run_in_page, serving
 
 from pipeline.disk.layout import cache_folder
+from pipeline.records.signature import Signature
 from pipeline.records.source import ConvertedSource
 from pipeline.runtime.tfjs_packages import NEWEST
 
-ROUNDS = 15
 SIDES = ("before", "after")
 
 
@@ -39,7 +39,7 @@ def measure(builds: dict[str, Path], packages: Path) -> dict[str, list[float]]:
             (folder / side).symlink_to(builds[side] / "convert")
         job: Job = {
             "inputs": read_inputs(builds["after"]),
-            "rounds": ROUNDS,
+            "requiresAsync": Signature.load(builds["after"] / "signature").requires_async,
             "folders": list(SIDES),
         }
         runs = {"wasm": run_in_node(packages, url, job), "webgl": run_in_page(url, job)}
@@ -56,7 +56,7 @@ def main() -> None:
     """Print the table."""
     before, after, *models = sys.argv[1:]
     packages = cache_folder(os.environ) / "tfjs" / NEWEST
-    print("The least of 15 runs in turns, in ms.\n")
+    print("The least of the runs in turns, in ms.\n")
     print("| model | source | nodes | wasm | ratio | webgl | ratio |\n|" + "---|" * 7)
     ratios: dict[str, list[float]] = {"wasm": [], "webgl": []}
     for name in models:

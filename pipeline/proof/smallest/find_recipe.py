@@ -11,7 +11,6 @@ from pathlib import Path
 from pipeline.proof.fit_rounding import Calibration, split_numbers, take_bytes
 from pipeline.proof.graph_faults import TensorFlowCannotRunError
 from pipeline.proof.judge.check import Candidate
-from pipeline.proof.smallest.judge_mix import MARGIN
 from pipeline.proof.smallest.run_search import NUMBERS_FILE, CallTensorFlow, search_recipe
 from pipeline.proof.smallest.search_in_tfjs import (
     BaseFails,
@@ -22,7 +21,7 @@ from pipeline.proof.smallest.search_in_tfjs import (
 from pipeline.records.recipe import Recipe
 from pipeline.tfjs.quantize.found_variant import read_forms
 
-MARGINS = (MARGIN, 1.5 * MARGIN, 2.5 * MARGIN)
+MARGINS = (1.02, 1.4, 2.5)
 """Margins of the searches, one after the other."""
 
 

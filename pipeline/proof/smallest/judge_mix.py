@@ -24,7 +24,7 @@ from pipeline.runtime.node_results import ModelRun
 from pipeline.tfjs.quantize.forms import AS_IN_BASE
 
 MARGIN = 1.1
-"""Factor by which errors are larger than TensorFlow's before they are judged."""
+"""Factor by which errors are larger than TensorFlow's before they are judged, without a proof."""
 
 Groups = Collection[str | None]
 

@@ -34,8 +34,9 @@ NUM_INPUTS = 8
 # Rows of one run that a product sums, about, and most values that an op may sum.
 _ROWS = 2048
 _SUMMED = 6144
-# Most nodes in memory at a time.
+# Most weights whose sums of products are in memory at a time, and most bytes of these.
 _CUT = 16
+_CUT_BYTES = 512 * 1024**2
 _CONVOLUTIONS = frozenset({"Conv2D", "_FusedConv2D"})
 _DEPTHWISE = frozenset({"DepthwiseConv2dNative", "FusedDepthwiseConv2dNative"})
 _PRODUCTS = frozenset({"MatMul", "_FusedMatMul"})
@@ -50,16 +51,24 @@ class _Summing:
         node: The node.
         tensor: Its input.
         shape: Shape of the weight.
+        summed: Number of the products that it sums for a value.
     """
 
     node: Node
     tensor: str
     shape: tuple[int, ...]
+    summed: int
 
     @property
     def groups(self) -> tuple[int, ...]:
         """Axes of the weight each of whose indices has inputs of its own."""
         return (2,) if self.node.op in _DEPTHWISE else ()
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of what `product` returns."""
+        groups = math.prod(self.shape[axis] for axis in self.groups)
+        return 8 * groups * self.summed**2
 
     def product(self, values: Array) -> Array:
         """Return X'X of the rows that are summed, float64 of (groups, summed, summed)."""
@@ -182,8 +191,7 @@ def walk_fitted(
         if listed
     }
     names = [spec.name for spec in model_json.weights if summing.get(spec.name)]
-    for start in range(0, len(names), _CUT):
-        cut = {name: summing[name] for name in names[start : start + _CUT]}
+    for cut in _cut({name: summing[name] for name in names}):
         products = _sum_products(session, feeds, cut, tick)
         for weight in walk_weights(model_json, base):
             name = weight.spec.name
@@ -200,11 +208,30 @@ def walk_fitted(
                 )
 
 
+def _cut(
+    summing: Mapping[str, Sequence[_Summing]],
+) -> Iterator[dict[str, Sequence[_Summing]]]:
+    """Yield the weights in parts that fit into memory."""
+    part: dict[str, Sequence[_Summing]] = {}
+    size = 0
+    for name, found in summing.items():
+        if part and (len(part) == _CUT or size + found[0].num_bytes > _CUT_BYTES):
+            yield part
+            part, size = {}, 0
+        part[name] = found
+        size += found[0].num_bytes
+    if part:
+        yield part
+
+
 def _find_summing(
     name: str, shape: tuple[int, ...], form: Form, nodes: Mapping[str, Node]
 ) -> list[_Summing]:
     """Return the nodes that read a weight; empty if the inputs of one cannot be told."""
     found = []
+    count = math.prod(size for axis, size in enumerate(shape) if axis not in form.channels)
+    if count > _SUMMED:
+        return []
     for node, place in read_by(nodes.values()).get(name, ()):
         known = _CONVOLUTIONS | _DEPTHWISE | _PRODUCTS
         if (
@@ -213,12 +240,9 @@ def _find_summing(
             or find_axes(node, place, len(shape)) != form.channels
         ):
             return []
-        found.append(_Summing(node=node, tensor=name_tensor(node.data_inputs[0]), shape=shape))
-    if not found:
-        return []
-    channels = {*form.channels} - {*found[0].groups}
-    summed = [n for axis, n in enumerate(shape) if axis not in channels | {*found[0].groups}]
-    return found if np.prod(summed) <= _SUMMED else []
+        tensor = name_tensor(node.data_inputs[0])
+        found.append(_Summing(node=node, tensor=tensor, shape=shape, summed=count))
+    return found
 
 
 def make_feeds(
