@@ -146,9 +146,8 @@ def test_what_folds_into_a_constant_needs_no_op(convert: Convert) -> None:
 def test_a_table_is_filled_from_the_file_of_the_model(convert: Convert) -> None:
     folder, record = convert("vocabulary")
 
-    assert record.repairs == [
-        "a lookup table is filled from constants: TensorFlow.js reads no files (1 in this graph)"
-    ]
+    filled = "a lookup table is filled from constants: TensorFlow.js reads no files"
+    assert f"{filled} (1 in this graph)" in record.repairs
     assert str(built()) not in (folder / "model.json").read_text()
     check_runs("vocabulary", folder, "cpu", "wasm")
 
@@ -158,8 +157,9 @@ def test_texts_are_split_and_looked_up(convert: Convert) -> None:
     folder, record = convert("texts")
 
     became = [sentence.partition(" became")[0] for sentence in record.repairs]
-    assert became == ["Mean", "RaggedTensorToTensor", "StringLower", "StringSplitV2"]
-    # The wasm backend has no StaticRegexReplace.
+    assert became[:2] == ["LookupTableFindV2", "RaggedTensorToTensor"]
+    # Its other ops on texts are those of text_ops.js; wasm compares texts wrongly, which
+    # a rewrite behind the conversion mends.
     check_runs("texts", folder, "cpu")
 
 
@@ -168,7 +168,7 @@ def test_bounds_beyond_int32_are_narrowed(convert: Convert) -> None:
     folder, record = convert("bounds")
 
     (repair,) = record.repairs
-    assert repair.startswith("a constant that is a bound became the nearest number")
+    assert repair.startswith("a constant that is a bound or a mark became the nearest number")
     assert repair.endswith("(3 in this graph)")
     check_runs("bounds", folder, "cpu", "wasm")
 
