@@ -296,7 +296,7 @@ def test_a_source_tensor_that_cannot_be_the_one_in_the_graph(
         pytest.param(
             tensor_info("Identty:0"), r"no node 'Identty' \(nearest names: Ident", id="node"
         ),
-        pytest.param(tensor_info("Identity:0", (), "int16"), "int16, which Tensor", id="dtype"),
+        pytest.param(tensor_info("Identity:0", (), "uint32"), "uint32, which Tensor", id="dtype"),
         pytest.param({"name": "Identity:0"}, "neither .* tells its dtype", id="no dtype"),
         pytest.param(
             {"dtype": "DT_FLOAT"}, "outputs.y.name: missing; expected a text", id="no tensor"
