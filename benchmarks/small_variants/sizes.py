@@ -218,10 +218,9 @@ def summarize(rows: Sequence[Row]) -> None:
     print(
         f"- A search takes {statistics.median(seconds):.0f} s (median), at most {max(seconds):.0f}."
     )
-    print("\nWithout `smallest`:\n")
     for row in rows:
         if not row.has_smallest:
-            print(f"- {row.name}: {row.reason or 'the search was not run'}")
+            print(f"- {row.name} has none: {row.reason}")
 
 
 def main() -> None:
