@@ -108,12 +108,14 @@ def build(zoo: Path, manifest: Path) -> None:
 
 
 def read_rows(zoo: Path) -> Iterator[Row]:
-    """Yield the models of a zoo that have a base."""
+    """Yield the models of a zoo that have a base and were searched."""
     for model in yaml.safe_load((zoo / "models.yaml").read_text())["models"]:
         folder = zoo / ".zoo/build" / model["name"]
         card = folder / "card/card.json"
         outcome = load_outcome(folder / "card.json")
         if outcome is None or outcome.status != "ok" or not card.exists():
+            continue
+        if load_outcome(folder / "search/smallest.json") is None:
             continue
         entry = CatalogModel.model_validate_json(card.read_bytes())
         yield Row(
@@ -216,10 +218,9 @@ def summarize(rows: Sequence[Row]) -> None:
     print(
         f"- A search takes {statistics.median(seconds):.0f} s (median), at most {max(seconds):.0f}."
     )
-    print("\nWithout `smallest`:\n")
     for row in rows:
         if not row.has_smallest:
-            print(f"- {row.name}: {row.reason or 'the search was not run'}")
+            print(f"- {row.name} has none: {row.reason}")
 
 
 def main() -> None:

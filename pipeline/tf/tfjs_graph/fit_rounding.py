@@ -274,7 +274,10 @@ def _sum_products(
     wanted: Mapping[str, Sequence[_Summing]],
     tick: Callable[[], None],
 ) -> dict[str, Array]:
-    """Return the sum of the products of all runs, by weight; each run and node counts the same."""
+    """Return the sum of the products of all runs, by weight; each run and node counts the same.
+
+    A run in which an op gets infinite values or NaN does not count for its weight.
+    """
     tensors = list(dict.fromkeys(one.tensor for found in wanted.values() for one in found))
     products: dict[str, Array] = {}
     for feed in feeds:
@@ -283,5 +286,7 @@ def _sum_products(
         for name, found in wanted.items():
             for one in found:
                 made = one.product(values[one.tensor])
+                if not np.isfinite(made).all():
+                    continue
                 products[name] = products[name] + made if name in products else made
     return products

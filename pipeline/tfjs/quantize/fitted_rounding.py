@@ -29,6 +29,8 @@ from pipeline.tfjs.quantize.forms import (
 from pipeline.tfjs.quantize.nibbles import NIBBLE_LEVELS, pack
 
 _DAMPING = 0.01
+# A group whose inputs are this much weaker than those of the strongest has none.
+_FAINT = 1e-20
 # Values whose errors are spread at once.
 _STRIP = 64
 
@@ -59,7 +61,9 @@ def find_spread(products: Array) -> Spread:
     products = np.take_along_axis(products, order[:, :, None], axis=1)
     products = np.take_along_axis(products, order[:, None, :], axis=2)
     strength = diagonal.mean(axis=1)
-    damping = np.where(strength > 0, strength * _DAMPING, 1.0)
+    # Sums of values that float32 hardly holds are noise: such a group is rounded to the nearest.
+    is_heard = strength > _FAINT * strength.max()
+    damping = np.where(is_heard, strength * _DAMPING, 1.0)
     damped = products + damping[:, None, None] * np.eye(products.shape[1])
     lower = np.linalg.cholesky(np.linalg.inv(damped))
     return Spread(order=order, factors=lower.transpose(0, 2, 1))

@@ -88,6 +88,16 @@ def test_inputs_that_have_nothing_in_common_leave_the_nearest() -> None:
         assert np.mean(difference == 0) > 0.99
 
 
+def test_a_group_that_is_hardly_heard_is_rounded_to_the_nearest() -> None:
+    values = RNG.normal(size=(3, 3, 2, 1)).astype(np.float32)
+    form = Form(dtype="uint8", channels=(2, 3))
+    faint = 1e-46 * RNG.normal(size=(9, 9))  # no sum of squares: float32 lost all but noise
+    products = np.stack([np.eye(9), faint + 1e-45])
+
+    fitted = encode_fitted(values, form, find_spread(products), groups=(2,))
+    assert np.array_equal(fitted.stored[:, :, 1], encode(values, form).stored[:, :, 1])
+
+
 def test_the_same_products_make_the_same_numbers() -> None:
     values = RNG.normal(size=(3, 3, 8, 1)).astype(np.float32)
     form = Form(dtype="uint8", channels=(2, 3))
