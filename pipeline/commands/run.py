@@ -21,7 +21,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
-from pipeline.commands.selection import expand_names
+from pipeline.commands.selection import expand_names, spell_task
 from pipeline.engine.outcome import load_outcome
 from pipeline.errors import PipelineError
 from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
@@ -85,13 +85,16 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         leave_records(graph, context, selected=selected, code=code)
 
     def _check_selection(self) -> None:
-        """Refuse unknown names, and wildcards that match no task."""
+        """Refuse unknown names, and wildcards that match no task; spell models as tasks."""
+        if self.sel_default_tasks:
+            return
         tasks = {task.name: task for task in self.task_list}
         targets = {target for task in self.task_list for target in task.targets}
-        names: list[str] = [] if self.sel_default_tasks else self.sel_tasks
+        names: list[str] = self.sel_tasks
         expand_names(
             tasks, (name for name in names if name not in targets), list_commands=_list_commands
         )
+        self.sel_tasks = [name if name in targets else spell_task(name, tasks) for name in names]
 
 
 def _list_commands() -> Iterator[str]:

@@ -113,7 +113,7 @@ def test_a_published_zoo_that_is_damaged_exits_with_1_and_is_mended(zoo: BuiltZo
 
     assert found.returncode == 1
     assert "1 file not as it should be" in found.stdout
-    assert "`tfjs-zoo publish --again` uploads every file anew" in found.stdout
+    assert "`doit publish --again` uploads every file anew" in found.stdout
     assert mended.returncode == 0, mended.stdout
 
 

@@ -344,6 +344,19 @@ def test_groups_and_wildcards_select_tasks(zoo: Zoo) -> None:
     ]
 
 
+def test_the_name_of_a_model_alone_stands_for_its_steps(zoo: Zoo) -> None:
+    done = zoo.build("tw*")
+    listed = zoo.doit("plan", "one").stdout
+    cleaned = zoo.doit("clean", "two")
+    again = zoo.build("one", "two")
+
+    assert done.ran == all_steps("two")
+    assert "card:one" in listed
+    assert "card:two" not in listed
+    assert cleaned.code == 0
+    assert again.ran == sorted([*all_steps("one"), *all_steps("two")])
+
+
 def test_forget_takes_groups_and_wildcards_and_unlinks_receipts(zoo: Zoo) -> None:
     zoo.build()
     forgotten = zoo.doit("forget", "variant:one:*", "map")
