@@ -88,11 +88,12 @@ def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Gr
 def _unknown(name: str, tasks: Iterable[str], commands: Sequence[str]) -> str:
     if name.startswith("-"):
         return f"'{name}' stands behind a task; options go before the tasks"
-    known = {task: task for task in (*commands, *tasks)}
+    known = {*commands, *tasks}
     # People write the name of a model alone.
-    models = [task.removeprefix(_MODEL) for task in known if task.startswith(_MODEL)]
-    known = {model: model for model in models} | known
-    near = list(dict.fromkeys(known[each] for each in find_similar(name, known, most=3)))
+    known |= {task.removeprefix(_MODEL) for task in known if task.startswith(_MODEL)}
+    # Who writes no colon means a command, a group or a model.
+    alike = [each for each in sorted(known) if (":" in each) == (":" in name)]
+    near = find_similar(name, alike, most=3) or find_similar(name, sorted(known), most=3)
     listed = "; `tfjs-zoo list --all` lists the tasks"
     meant = f"; did you mean {' or '.join(near)}?" if near else listed
     return f"'{name}' is no {'command, ' if commands else ''}task or model{meant}"

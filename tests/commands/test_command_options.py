@@ -7,8 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-
-from tests.helpers.paths import ROOT
+from paths import ROOT
 
 MANIFEST = "models:\n  - name: cat\n    source: cat/model.json\n"
 
