@@ -39,6 +39,8 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
     name = "run"
     doc_purpose = "build the zoo, or the models and steps that are named"
 
+    sel_tasks: list[str]
+
     # doit reads the names of its options from the signature, which wraps() keeps.
     @functools.wraps(DoitRun._execute)  # noqa: SLF001  # the hook that doit means for this
     def _execute(self, outfile: Any, **options: Any) -> int:
@@ -51,7 +53,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         graph.session.force = options["always"]
         context = RunContext(
             root=graph.layout.root,
-            load_cards=functools.partial(_load_entries, graph),
+            load_cards=functools.partial(load_entries, graph),
             catalog=f"{graph.layout.output}/models.json",
             describe_walls=describe_walls,
             describe_absence=describe_absence,
@@ -90,7 +92,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             return
         tasks = {task.name: task for task in self.task_list}
         targets = {target for task in self.task_list for target in task.targets}
-        names: list[str] = self.sel_tasks
+        names = self.sel_tasks
         expand_names(
             tasks, (name for name in names if name not in targets), list_commands=_list_commands
         )
@@ -140,7 +142,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
+def load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
     """Return the present catalog entries of models, even before the catalog is written."""
     # A run with nothing to do reads no card, and need not wait for the catalog's types.
     from pipeline.catalog.entries import model_entry
