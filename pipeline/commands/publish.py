@@ -44,6 +44,10 @@ from pipeline.steps.graph import Graph
 from pipeline.text.line import Line, plain_text
 
 _INTERRUPTED = 130
+_NOT_PUBLIC = (
+    "the bucket is not public: let everyone read its objects, or give the address of a server "
+    "that does (--url); docs/publishing.md has the settings of each store"
+)
 _NO_URL = "--check: expected a URL, here or as zoo: publish: url:"
 
 
@@ -190,11 +194,11 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
         from pipeline.publish.readback import Reader
 
         with show_transfer(f"read back {url}") as progress:
-            done = Reader(url, settings=HttpSettings(attempts=3), progress=progress).read_back(
-                files
-            )
+            settings = HttpSettings(attempts=3, hint=_NOT_PUBLIC)
+            done = Reader(url, settings=settings, progress=progress).read_back(files)
         self._show(format_read_back(done))
-        kinds = {finding.kind for finding in done.faults}
+        # What a server refuses, or does not answer, is not mended by another upload.
+        kinds = {finding.kind for finding in done.faults if finding.hint is None}
         if "cors" in kinds:
             write_text(
                 sys.stdout, f"for pages elsewhere to read it: {describe_cors(destination)}\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from built_zoos import BuiltZoo
+from loopback import Fault, serve
 from paths import ROOT
 from s3_server import S3, serve_public_s3
 
@@ -133,6 +134,17 @@ def test_a_check_without_a_target_asks_for_a_url_only(zoo: BuiltZoo) -> None:
 
     assert done.returncode == 3
     assert done.stderr == "ERROR: --check: expected a URL, here or as zoo: publish: url:\n"
+
+
+def test_a_zoo_that_is_not_public_is_told_so(zoo: BuiltZoo) -> None:
+    with serve() as server:
+        server.put("/models.json", b"{}", Fault(status=403))
+        done = run(zoo, "--check", server.url)
+
+    assert done.returncode == 1
+    assert "models.json: 403 Forbidden: the server refuses" in done.stderr
+    assert "the bucket is not public: let everyone read its objects" in done.stderr
+    assert "--again" not in done.stdout
 
 
 def test_a_check_takes_its_url_from_the_option_too(zoo: BuiltZoo) -> None:
