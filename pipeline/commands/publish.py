@@ -13,12 +13,14 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
+from pipeline.catalog.document import CATALOG_FILE
 from pipeline.commands.arguments import restore_arguments
+from pipeline.commands.diff import parse_marks
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arrange_arguments
 from pipeline.disk.machine_faults import machine_error
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, PublishError
 from pipeline.publish.cors import describe_cors
 from pipeline.publish.dist_contents import DistContents, load_dist_contents
 from pipeline.publish.generations.generation import PublishedFile
@@ -141,6 +143,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
     ) -> Published:
         placed = load_placed(graph.layout.dist_state)
         contents = load_dist_contents(graph.layout.dist, placed)
+        self._announce(graph, destination, parse_marks(params["fail_on"]))
         render = choose_render(graph, placed, notify=_notify)
         shown = destination.target.shown
         with show_transfer(f"publish to {shown}") as progress:
@@ -153,6 +156,38 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
             self._show(format_published(done, target=shown, dry_run=params["dry_run"]))
         self._warn(destination, contents)
         return done
+
+    def _announce(self, graph: Graph, destination: _Destination, fatal: Sequence[str]) -> None:
+        """Print how the build differs from what is published there, before anything is written.
+
+        Raises:
+            PublishError: It has a mark of `--fail-on`, or what is published cannot be read.
+        """
+        # Imported here because they load pydantic's types of the catalog.
+        from pipeline.diff.baseline import read_build
+        from pipeline.diff.catalog_reader import parse_catalog
+        from pipeline.diff.compare import compare_catalogs
+        from pipeline.diff.diff_view import format_counts
+
+        content = destination.target.read(CATALOG_FILE)
+        if content is None:
+            return
+        try:
+            before = parse_catalog(content, shown=destination.target.shown)
+        except PipelineError as error:
+            if fatal:
+                raise
+            _notify(f"what changes is not known: {error.message}")
+            return
+        difference = compare_catalogs(before, read_build(graph))
+        if difference.models:
+            self._show(format_counts(difference))
+        marks = {mark for model in difference.models for mark in model.marks}
+        if found := sorted(marks & set(fatal)):
+            raise PublishError(
+                f"nothing was published: there is a {' and a '.join(found)} change (--fail-on)",
+                hint=f"`tfjs-zoo diff {destination.target.shown}` tells each change, and why",
+            )
 
     def _roll_back(self, destination: _Destination, params: Mapping[str, Any]) -> int:
         if params["dry_run"] or params["prune"]:

@@ -136,6 +136,22 @@ def test_a_check_without_a_target_asks_for_a_url_only(zoo: BuiltZoo) -> None:
     assert done.stderr == "ERROR: --check: expected a URL, here or as zoo: publish: url:\n"
 
 
+def test_what_changes_is_told_first_and_may_stop_it(zoo: BuiltZoo) -> None:
+    first = run(zoo, "public")
+    del zoo.models["dog"]
+    zoo.build()
+    state(zoo)
+    stopped = run(zoo, "public", "--fail-on", "breaking")
+    done = run(zoo, "public")
+
+    assert first.stdout.startswith("public: generation 1 is 2 models")
+    assert stopped.returncode == 1
+    assert "nothing was published: there is a breaking change (--fail-on)" in stopped.stderr
+    assert done.stdout.splitlines()[1].startswith("1 gone: 1 breaking change")
+    assert "public: generation 2 is 1 model, after generation 1" in done.stdout
+    assert run(zoo, "public", "--fail-on", "x").returncode == 3
+
+
 def test_a_zoo_that_is_not_public_is_told_so(zoo: BuiltZoo) -> None:
     with serve() as server:
         server.put("/models.json", b"{}", Fault(status=403))
