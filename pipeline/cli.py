@@ -15,9 +15,11 @@ from doit.exceptions import InvalidDodoFile
 
 from pipeline.commands.help import Help
 from pipeline.commands.options import zoo_command
+from pipeline.disk.versions import installed_version
 
 INTERRUPTED = 130
 WRONG_COMMAND_LINE = 3
+_BESIDE = ("doit", "tensorflow", "tensorflowjs")
 _PACKAGE = Path(__file__).parent
 # In a wheel the graph lies in the package, in a checkout beside it.
 _DODO = next(path for path in (_PACKAGE / "dodo.py", _PACKAGE.parent / "dodo.py") if path.exists())
@@ -50,6 +52,15 @@ class ZooMain(DoitMain):  # type: ignore[misc]  # doit has no types
     DOIT_CMDS = tuple(
         Help if command is DoitHelp else zoo_command(command) for command in DoitMain.DOIT_CMDS
     )
+
+    @staticmethod
+    def print_version() -> None:
+        """Print the version of tfjs-zoo, and those of the programs on which results depend."""
+        beside = {name: installed_version(name) for name in _BESIDE}
+        listed = ", ".join(
+            f"{name} {found or 'is not installed'}" for name, found in beside.items()
+        )
+        sys.stdout.write(f"tfjs-zoo {installed_version('tfjs-zoo')} ({listed})\n")
 
 
 def main() -> int:

@@ -60,7 +60,9 @@ _LAYOUTS: Sequence[tuple[frozenset[Column], int]] = (
 )
 
 
-def format_models_table(models: Sequence[CatalogModel], *, width: int | None = None) -> list[Line]:
+def format_models_table(
+    models: Sequence[CatalogModel], *, width: int | None = None, reasons: bool = True
+) -> list[Line]:
     """Return the table of models, with notes on what is not published and why.
 
     Args:
@@ -68,6 +70,7 @@ def format_models_table(models: Sequence[CatalogModel], *, width: int | None = N
             sizes of the others are given in percent of it.
         width: Cells of a line of the terminal. None where lines have no end: the table then
             takes 120 at most, and notes are not wrapped.
+        reasons: Whether the notes say why variants are missing, and what passes in their place.
     """
     if not models:
         return []
@@ -79,7 +82,11 @@ def format_models_table(models: Sequence[CatalogModel], *, width: int | None = N
             break
     else:
         lines = [line for model in models for line in _stack(model, room)]
-    return [*lines, *_notes(models, width)]
+    notes = [*_notes(models), *(_missing(models) if reasons else ())]
+    return [
+        *lines,
+        *(line for text, style in notes for line in wrap_text(text, style, indent="", width=width)),
+    ]
 
 
 def _rows(
@@ -177,23 +184,22 @@ def _size(variant: CatalogVariant) -> Cell:
     return (NONE if variant.bytes is None else format_bytes(variant.bytes), "")
 
 
-def _notes(models: Sequence[CatalogModel], width: int | None) -> list[Line]:
-    """Return what the star means, where models are limited, and why variants are missing."""
-    notes: list[Cell] = []
+def _notes(models: Sequence[CatalogModel]) -> Iterator[Cell]:
+    """Yield what the star means, how files travel and where models are limited."""
     if any(_is_original(model) for model in models):
-        notes.append(("* the source is quantized already: its weights as they are", "dim"))
+        yield ("* the source is quantized already: its weights as they are", "dim")
     if text := _sent(models):
-        notes.append((text, "dim"))
+        yield (text, "dim")
     for limit, names in _limits(models).items():
-        notes.append((f"{limit} ({list_first(names, MAX_NAMED)})", "dim"))
+        yield (f"{limit} ({list_first(names, MAX_NAMED)})", "dim")
+
+
+def _missing(models: Sequence[CatalogModel]) -> Iterator[Cell]:
+    """Yield why variants are missing, and what passes in their place."""
     for (status, reason), names in _reasons(models).items():
-        text = f"{status}: {reason} ({list_first(names, MAX_NAMED)})"
-        notes.append((text, STATUS_STYLES[status]))
+        yield (f"{status}: {reason} ({list_first(names, MAX_NAMED)})", STATUS_STYLES[status])
     for advice, names in _advice(models).items():
-        notes.append((f"advice: {advice} (for {list_first(names, MAX_NAMED)})", "dim"))
-    return [
-        line for text, style in notes for line in wrap_text(text, style, indent="", width=width)
-    ]
+        yield (f"advice: {advice} (for {list_first(names, MAX_NAMED)})", "dim")
 
 
 def _sent(models: Sequence[CatalogModel]) -> str:

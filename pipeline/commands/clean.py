@@ -1,4 +1,4 @@
-"""`doit clean`: doit's own command, but never while a run is at work."""
+"""`doit clean`: doit's own command, which takes models too, but never while a run is at work."""
 
 import functools
 from typing import Any
@@ -7,6 +7,7 @@ from doit.cmd_clean import Clean as DoitClean
 
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.selection import expand_names
 from pipeline.steps.graph import Graph
 
 
@@ -21,5 +22,8 @@ class Clean(ZooCommand, DoitClean):  # type: ignore[misc]  # doit has no types
         graph = self.loader.namespace.get("GRAPH")
         if not isinstance(graph, Graph):
             return super()._execute(*arguments, **options)
+        if options.get("pos_args"):
+            tasks = {task.name: task for task in self.task_list}
+            options["pos_args"] = expand_names(tasks, options["pos_args"])
         with zoo_lock(graph):
             return super()._execute(*arguments, **options)

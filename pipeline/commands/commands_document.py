@@ -32,7 +32,8 @@ Without a command the zoo is built. A step is named `STEP:MODEL`, a variant `var
 
 ```
 tfjs-zoo                          # everything, model by model
-tfjs-zoo model:handtrack          # all steps of one model; tag:face: of all models with a tag
+tfjs-zoo handtrack                # all steps of one model, model:handtrack; several are taken too
+tfjs-zoo tag:face                 # all steps of all models with a tag
 tfjs-zoo convert:handtrack        # one step of it, after those that it reads
 tfjs-zoo "variant:handtrack:*"    # the step `variant` for each of its variants
 tfjs-zoo -n 4                     # four steps at a time (as many as cores by default)

@@ -36,7 +36,7 @@ _OPTION_JSON = {
     "default": False,
     "help": "print a JSON object; python -m pydoc pipeline.diff.json_document documents its keys",
 }
-_OPTION_FAIL_ON = {
+OPTION_FAIL_ON = {
     "name": "fail_on",
     "short": "",
     "long": "fail-on",
@@ -60,7 +60,7 @@ class Diff(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         "names, roles, shapes, dtypes, what is no longer offered. A regression is less, or worse, "
         "than before."
     )
-    cmd_options = (_OPTION_MARKDOWN, _OPTION_JSON, _OPTION_FAIL_ON)
+    cmd_options = (_OPTION_MARKDOWN, _OPTION_JSON, OPTION_FAIL_ON)
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
         """Accept options after the argument, and "=" in it."""
@@ -73,7 +73,7 @@ class Diff(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
             raise InvalidCommand(f"diff: expected one zoo to compare with, found {' '.join(args)}")
         if params["as_json"] and params["as_markdown"]:
             raise InvalidCommand("diff: --json and --markdown exclude each other")
-        fatal = _parse_marks(params["fail_on"])
+        fatal = parse_marks(params["fail_on"])
         self.loader.setup(params)
         try:
             return self._compare(self.loader.namespace["GRAPH"], params, args, fatal)
@@ -109,7 +109,12 @@ class Diff(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         return int(bool(marks & set(fatal)))
 
 
-def _parse_marks(text: str) -> list[str]:
+def parse_marks(text: str) -> list[str]:
+    """Return the marks of `--fail-on`: ["breaking", "regression"] of "breaking, regression".
+
+    Raises:
+        InvalidCommand: There is no such mark.
+    """
     marks = [mark.strip() for mark in text.split(",") if mark.strip()]
     for mark in marks:
         if mark not in _FATAL:

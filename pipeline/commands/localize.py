@@ -194,7 +194,7 @@ def _built_variants(job: Job, variant: str) -> dict[str, Path]:
     if lacking:
         raise InvalidCommand(
             f"localize: {job.model} has no result of {lacking[0]}; build it first: "
-            f"tfjs-zoo model:{job.model}"
+            f"`tfjs-zoo {job.model}`"
         )
     variants = {key.partition(":")[2]: path for key, path in built.items() if ":" in key}
     if variant not in variants:

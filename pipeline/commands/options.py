@@ -13,11 +13,12 @@ from typing import Any
 
 from doit.cmd_base import Command
 from doit.cmdparse import CmdOption, CmdParse, CmdParseError
-from doit.exceptions import InvalidCommand
+from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError
 from pipeline.text.suggest import find_similar
+from pipeline.text.typed_command import name_typed
 
 _HELP = ("help", "h")
 # Options of doit that the zoo sets itself: doit's help states defaults that do not hold here.
@@ -45,9 +46,12 @@ class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (OSError, MemoryError, ImportError) as error:
             text = machine_error(error, root=_current_folder()).describe()
-            raise InvalidCommand(f"{self.name}: {text}") from None
+            raise InvalidCommand(f"{self.name}: {name_typed(text)}") from None
         except PipelineError as error:
-            raise InvalidCommand(f"{self.name}: {error.describe()}") from None
+            raise InvalidCommand(f"{self.name}: {name_typed(error.describe())}") from None
+        except (InvalidCommand, InvalidDodoFile) as error:
+            error.args = tuple(name_typed(str(each)) for each in error.args)
+            raise
         except CmdParseError as error:
             cause = error.__context__
             if isinstance(cause, GetoptError) and cause.opt in _HELP:

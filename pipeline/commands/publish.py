@@ -13,12 +13,14 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
+from pipeline.catalog.document import CATALOG_FILE
 from pipeline.commands.arguments import restore_arguments
+from pipeline.commands.diff import parse_marks
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arrange_arguments
 from pipeline.disk.machine_faults import machine_error
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, PublishError
 from pipeline.publish.cors import describe_cors
 from pipeline.publish.dist_contents import DistContents, load_dist_contents
 from pipeline.publish.generations.generation import PublishedFile
@@ -44,6 +46,10 @@ from pipeline.steps.graph import Graph
 from pipeline.text.line import Line, plain_text
 
 _INTERRUPTED = 130
+_NOT_PUBLIC = (
+    "the bucket is not public: let everyone read its objects, or give the address of a server "
+    "that does (--url); docs/publishing.md has the settings of each store"
+)
 _NO_URL = "--check: expected a URL, here or as zoo: publish: url:"
 
 
@@ -137,6 +143,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
     ) -> Published:
         placed = load_placed(graph.layout.dist_state)
         contents = load_dist_contents(graph.layout.dist, placed)
+        self._announce(graph, destination, parse_marks(params["fail_on"]))
         render = choose_render(graph, placed, notify=_notify)
         shown = destination.target.shown
         with show_transfer(f"publish to {shown}") as progress:
@@ -149,6 +156,38 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
             self._show(format_published(done, target=shown, dry_run=params["dry_run"]))
         self._warn(destination, contents)
         return done
+
+    def _announce(self, graph: Graph, destination: _Destination, fatal: Sequence[str]) -> None:
+        """Print how the build differs from what is published there, before anything is written.
+
+        Raises:
+            PublishError: It has a mark of `--fail-on`, or what is published cannot be read.
+        """
+        # Imported here because they load pydantic's types of the catalog.
+        from pipeline.diff.baseline import read_build
+        from pipeline.diff.catalog_reader import parse_catalog
+        from pipeline.diff.compare import compare_catalogs
+        from pipeline.diff.diff_view import format_counts
+
+        content = destination.target.read(CATALOG_FILE)
+        if content is None:
+            return
+        try:
+            before = parse_catalog(content, shown=destination.target.shown)
+        except PipelineError as error:
+            if fatal:
+                raise
+            _notify(f"what changes is not known: {error.message}")
+            return
+        difference = compare_catalogs(before, read_build(graph))
+        if difference.models:
+            self._show(format_counts(difference))
+        marks = {mark for model in difference.models for mark in model.marks}
+        if found := sorted(marks & set(fatal)):
+            raise PublishError(
+                f"nothing was published: there is a {' and a '.join(found)} change (--fail-on)",
+                hint=f"`tfjs-zoo diff {destination.target.shown}` tells each change, and why",
+            )
 
     def _roll_back(self, destination: _Destination, params: Mapping[str, Any]) -> int:
         if params["dry_run"] or params["prune"]:
@@ -190,11 +229,11 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
         from pipeline.publish.readback import Reader
 
         with show_transfer(f"read back {url}") as progress:
-            done = Reader(url, settings=HttpSettings(attempts=3), progress=progress).read_back(
-                files
-            )
+            settings = HttpSettings(attempts=3, hint=_NOT_PUBLIC)
+            done = Reader(url, settings=settings, progress=progress).read_back(files)
         self._show(format_read_back(done))
-        kinds = {finding.kind for finding in done.faults}
+        # What a server refuses, or does not answer, is not mended by another upload.
+        kinds = {finding.kind for finding in done.faults if finding.hint is None}
         if "cors" in kinds:
             write_text(
                 sys.stdout, f"for pages elsewhere to read it: {describe_cors(destination)}\n"

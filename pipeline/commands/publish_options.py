@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.commands.arguments import options_first
+from pipeline.commands.diff import OPTION_FAIL_ON
 from pipeline.publish.generations.old_generations import KEEP_DAYS
 
 PREVIOUS = "previous"
@@ -96,6 +97,7 @@ OPTIONS = (
     _OPTION_PRUNE,
     _OPTION_KEEP_DAYS,
     _OPTION_NO_READ_BACK,
+    {**OPTION_FAIL_ON, "help": "publish nothing when there is one of these: breaking, regression"},
 )
 
 
@@ -118,4 +120,4 @@ def arrange_arguments(arguments: Sequence[str]) -> list[str]:
             follows = bool(pending) and "://" in pending[0]
             word = f"{word}={pending.pop(0) if follows else MANIFEST}"
         arranged.append(word)
-    return options_first(arranged, with_value={"--url", "--keep-days"})
+    return options_first(arranged, with_value={"--url", "--keep-days", "--fail-on"})

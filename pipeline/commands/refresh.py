@@ -25,7 +25,7 @@ class Refresh(Run):
         tasks = {task.name: task for task in self.task_list}
         named: list[str] = ["fetch"] if self.sel_default_tasks else self.sel_tasks
         selected = select_steps(tasks, named, graph)
-        self.sel_tasks: list[str] = [name for name in selected if name in graph.refreshable]
+        self.sel_tasks = [name for name in selected if name in graph.refreshable]
         if not self.sel_tasks:
             self.outstream.write("Nothing to refresh: every source is final\n")
             return 0

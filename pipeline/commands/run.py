@@ -21,7 +21,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
-from pipeline.commands.selection import expand_names
+from pipeline.commands.selection import expand_names, spell_task
 from pipeline.engine.outcome import load_outcome
 from pipeline.errors import PipelineError
 from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
@@ -39,6 +39,8 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
     name = "run"
     doc_purpose = "build the zoo, or the models and steps that are named"
 
+    sel_tasks: list[str]
+
     # doit reads the names of its options from the signature, which wraps() keeps.
     @functools.wraps(DoitRun._execute)  # noqa: SLF001  # the hook that doit means for this
     def _execute(self, outfile: Any, **options: Any) -> int:
@@ -51,7 +53,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         graph.session.force = options["always"]
         context = RunContext(
             root=graph.layout.root,
-            load_cards=functools.partial(_load_entries, graph),
+            load_cards=functools.partial(load_entries, graph),
             catalog=f"{graph.layout.output}/models.json",
             describe_walls=describe_walls,
             describe_absence=describe_absence,
@@ -85,13 +87,16 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         leave_records(graph, context, selected=selected, code=code)
 
     def _check_selection(self) -> None:
-        """Refuse unknown names, and wildcards that match no task."""
+        """Refuse unknown names, and wildcards that match no task; spell models as tasks."""
+        if self.sel_default_tasks:
+            return
         tasks = {task.name: task for task in self.task_list}
         targets = {target for task in self.task_list for target in task.targets}
-        names: list[str] = [] if self.sel_default_tasks else self.sel_tasks
+        names = self.sel_tasks
         expand_names(
             tasks, (name for name in names if name not in targets), list_commands=_list_commands
         )
+        self.sel_tasks = [name if name in targets else spell_task(name, tasks) for name in names]
 
 
 def _list_commands() -> Iterator[str]:
@@ -137,7 +142,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
+def load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
     """Return the present catalog entries of models, even before the catalog is written."""
     # A run with nothing to do reads no card, and need not wait for the catalog's types.
     from pipeline.catalog.entries import model_entry

@@ -1,4 +1,4 @@
-"""Selection: the tasks that a command's arguments name, with wildcards and groups."""
+"""Selection: the tasks that a command's arguments name, with models, wildcards and groups."""
 
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ def expand_names(
 
     Args:
         tasks: All tasks by name.
-        names: Names of tasks, or wildcards.
+        names: Names of tasks or of models, or wildcards.
         list_commands: Returns the names of commands, if a name may be a misspelt command.
 
     Raises:
@@ -38,11 +38,25 @@ def expand_names(
     """
     expanded: dict[str, None] = {}
     for name in names:
-        matches = [name] if name in tasks else fnmatch.filter(tasks, name)
+        matches = _find_tasks(spell_task(name, tasks), tasks)
         if not matches:
             raise InvalidCommand(_unknown(name, tasks, list(list_commands())))
         expanded.update(dict.fromkeys(matches))
     return list(expanded)
+
+
+def spell_task(name: str, tasks: Iterable[str]) -> str:
+    """Return the task of a model for the model's name alone: "model:emotion" for "emotion".
+
+    The name of a task stays as it is, and so does one that nothing has.
+    """
+    known = list(tasks)
+    task = f"{_MODEL}{name}"
+    return task if not _find_tasks(name, known) and _find_tasks(task, known) else name
+
+
+def _find_tasks(name: str, tasks: Iterable[str]) -> list[str]:
+    return [name] if name in tasks else fnmatch.filter(tasks, name)
 
 
 def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Graph) -> list[str]:
@@ -50,7 +64,7 @@ def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Gr
 
     Args:
         tasks: All tasks by name.
-        names: Names of tasks, groups, or wildcards.
+        names: Names of tasks, groups or models, or wildcards.
         graph: Lists the steps that `model:NAME` stands for.
 
     Raises:
@@ -74,11 +88,12 @@ def select_steps(tasks: Mapping[str, NamedTask], names: Iterable[str], graph: Gr
 def _unknown(name: str, tasks: Iterable[str], commands: Sequence[str]) -> str:
     if name.startswith("-"):
         return f"'{name}' stands behind a task; options go before the tasks"
-    known = {task: task for task in (*commands, *tasks)}
-    # The name of a model alone is no task, and is what people write.
-    models = [task for task in known if task.startswith(_MODEL)]
-    known |= {task.removeprefix(_MODEL): task for task in models}
-    near = list(dict.fromkeys(known[each] for each in find_similar(name, known, most=3)))
+    known = {*commands, *tasks}
+    # People write the name of a model alone.
+    known |= {task.removeprefix(_MODEL) for task in known if task.startswith(_MODEL)}
+    # Who writes no colon means a command, a group or a model.
+    alike = [each for each in sorted(known) if (":" in each) == (":" in name)]
+    near = find_similar(name, alike, most=3) or find_similar(name, sorted(known), most=3)
     listed = "; `tfjs-zoo list --all` lists the tasks"
     meant = f"; did you mean {' or '.join(near)}?" if near else listed
-    return f"'{name}' is not a {'command or ' if commands else ''}task{meant}"
+    return f"'{name}' is no {'command, ' if commands else ''}task or model{meant}"

@@ -96,7 +96,7 @@ def _find_job(graph: Graph, model: str) -> Job:
         outcome = load_outcome(graph.jobs[f"{step}:{model}"].outcome_file)
         if outcome is None or outcome.status != "ok":
             raise InvalidCommand(
-                f"tune: {model} has no result of {step}; build it first: tfjs-zoo model:{model}"
+                f"tune: {model} has no result of {step}; build it first: `tfjs-zoo {model}`"
             )
     return jobs[model]
 

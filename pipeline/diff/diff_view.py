@@ -26,18 +26,25 @@ def format_difference(difference: Difference, *, width: int | None) -> list[Line
         difference: The difference.
         width: Width of the terminal; None for lines of any length.
     """
-    note = " (nothing is published there yet)" if difference.is_first else ""
-    lines: list[Line] = [((f"{difference.before}{note} → {difference.after}", "dim"),)]
-    marks = count_marks(difference)
-    summary: list[tuple[str, Style]] = [(describe_fates(difference), "bold")]
-    for number, (mark, text) in enumerate(marks):
-        summary += [(": " if number == 0 else ", ", ""), (text, _STYLES[mark])]
-    lines.append((*summary, (describe_unchanged(difference), "bold")))
+    lines = format_counts(difference)
     if difference.toolchain:
         lines += wrap_text(f"tools: {describe_tools(difference)}", "dim", indent="", width=width)
     for model in order_models(difference):
         lines += [BLANK, *_format_model(model, width)]
     return lines
+
+
+def format_counts(difference: Difference) -> list[Line]:
+    """Return the catalogs and the numbers of models and changes: "1 changed: 1 regression"."""
+    note = " (nothing is published there yet)" if difference.is_first else ""
+    marks = count_marks(difference)
+    summary: list[tuple[str, Style]] = [(describe_fates(difference), "bold")]
+    for number, (mark, text) in enumerate(marks):
+        summary += [(": " if number == 0 else ", ", ""), (text, _STYLES[mark])]
+    return [
+        ((f"{difference.before}{note} → {difference.after}", "dim"),),
+        (*summary, (describe_unchanged(difference), "bold")),
+    ]
 
 
 def _format_model(model: ModelDifference, width: int | None) -> list[Line]:

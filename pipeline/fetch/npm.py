@@ -142,8 +142,9 @@ def _read_digests(dist: JsonValue) -> dict[str, str]:
 
 def _missing_version(request: Request, versions: list[str]) -> ServerError:
     wanted = request.source.version or ""
-    near = find_near(wanted, versions) or versions[-_NUM_VERSIONS:]
     # The registry lists the newest last.
-    listed = ", ".join(dict.fromkeys((*near, *versions[-1:])))
+    newest = versions[: -_NUM_VERSIONS - 1 : -1]
+    near = find_near(wanted, versions) or newest
+    listed = ", ".join(dict.fromkeys((*newest[:1], *near)))
     there = f"; among its versions are {listed}" if listed else ""
     return ServerError(f"{request.shown}: the registry has no version {wanted}{there}")

@@ -288,7 +288,7 @@ def _missing_release(request: Request, config: PipConfig, versions: set[Version]
             f"{request.shown}: no such package in {asked}",
             hint="check its name; other indexes are set by 'pip config set global.index-url URL'",
         )
-    newest = ", ".join(map(str, sorted(versions)[-_NUM_VERSIONS:]))
+    newest = ", ".join(map(str, sorted(versions, reverse=True)[:_NUM_VERSIONS]))
     return ServerError(
         f"{request.shown}: no wheel or sdist of this version; the newest there are {newest}"
     )

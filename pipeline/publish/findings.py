@@ -39,11 +39,13 @@ class FileFinding:
         kind: The kind of fault.
         path: The file.
         text: The value that was found, and the value that was expected.
+        hint: What the publisher can do; None if the text says it all.
     """
 
     kind: Kind
     path: str
     text: str
+    hint: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -55,18 +57,20 @@ class Answer:
         bytes: Size of the content.
         headers: Headers of the answer.
         reason: Why no content came.
+        hint: What can be done about that.
     """
 
     sha256: str | None = None
     bytes: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    hint: str | None = None
 
 
 def judge_answer(path: str, file: PublishedFile, answer: Answer) -> Iterator[FileFinding]:
     """Yield the faults of a file as the server sent it."""
     if answer.sha256 is None:
-        yield FileFinding(kind="missing", path=path, text=answer.reason)
+        yield FileFinding(kind="missing", path=path, text=answer.reason, hint=answer.hint)
         return
     if answer.sha256 != file.sha256:
         came = f"{answer.bytes} bytes with SHA-256 {answer.sha256[:8]}…"

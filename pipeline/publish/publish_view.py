@@ -134,7 +134,8 @@ def _findings(alike: Sequence[FileFinding], style: Style) -> list[Line]:
     lines += [((f"    {found.path}: {found.text}", ""),) for found in alike[:_NUM_SHOWN]]
     if len(alike) > _NUM_SHOWN:
         lines.append(((f"    and {len(alike) - _NUM_SHOWN:,} more", "dim"),))
-    return lines
+    hints = dict.fromkeys(found.hint for found in alike if found.hint is not None)
+    return [*lines, *(((f"    {hint}", ""),) for hint in hints)]
 
 
 def _title(done: Published, target: str, *, dry_run: bool) -> Line:

@@ -188,7 +188,8 @@ class Reader:
         except PipelineError as error:
             silent = isinstance(error, NetworkError)
             self._num_silent = self._num_silent + 1 if silent else 0
-            return Answer(reason=error.message.removeprefix(f"{self._locate(path)}: "))
+            reason = error.message.removeprefix(f"{self._locate(path)}: ")
+            return Answer(reason=reason, hint=error.hint)
         self._num_silent = 0
         return answer
 

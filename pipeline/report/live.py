@@ -19,6 +19,7 @@ from pipeline.report.step_line import format_progress, task_title
 from pipeline.report.terminal import PlainScreen, TakeSnapshot
 from pipeline.text.line import Line, Style, encode_text
 from pipeline.text.quantity import count, format_time_left, format_whole_seconds
+from pipeline.text.typed_command import name_typed
 
 BAR_WIDTH = 20
 BAR_MIN_COLUMNS = 70
@@ -82,7 +83,7 @@ class LiveScreen(PlainScreen):
         self._live.stop()
 
     def _encode(self, text: str) -> str:
-        return encode_text(text, self._encoding)
+        return encode_text(name_typed(text), self._encoding)
 
     def _render(self) -> RenderableType:
         snapshot = self._take_snapshot(time.monotonic())

@@ -40,7 +40,7 @@ class ZooReporter(TallyReporter):
     def skip_ignore(self, task: DoitTask) -> None:
         """Count and show a step that the user lets doit ignore."""
         super().skip_ignore(task)
-        self._show([((f"– {task_title(task.name)}  ignored (tfjs-zoo ignore)", "dim"),)])  # noqa: RUF001  # a dash
+        self._show([((f"– {task_title(task.name)}  ignored (`tfjs-zoo ignore`)", "dim"),)])  # noqa: RUF001  # a dash
 
     def _show_bug(self, task: DoitTask, fail: Any) -> None:
         if fail.get_name() == "UnmetDependency":

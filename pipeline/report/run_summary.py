@@ -1,7 +1,8 @@
 """The summary of a run: the lines that end it, from its events and the models' cards. Pure.
 
-The table of models comes first, then the failures, and last the line that sums up the run,
-because people see the last line. A run with nothing to do has that line only.
+The table of models comes first, then what is withheld, the failures, and last the line that sums
+up the run, because people see the last line. All of it fits a screen: `tfjs-zoo status` shows large
+tables. A run with nothing to do has the last line only.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,8 @@ from pipeline.text.line import BLANK, Line, wrap_text
 from pipeline.text.quantity import count, format_seconds
 
 CARD = "card"
-MAX_ROWS = 50
+DIST = "dist"
+MAX_ROWS = 10
 
 
 def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
@@ -32,7 +34,7 @@ def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
         width: Cells of a line of the terminal; None where lines have no end.
     """
     last = [*_format_verdicts(ending, width), *_format_facts(ending, width)]
-    last += _format_summary(ending, width)
+    last += [*_format_next(ending), *_format_summary(ending, width)]
     parts = [format_failures(ending.context, width=width), last]
     if not ending.idle:
         cards = [f"{CARD}:{model}" for model in ending.plan.models]
@@ -40,7 +42,7 @@ def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
             *format_expected_failures(ending.context, width=width),
             *format_unexpected_successes(ending.context, cards),
         ]
-        parts = [_format_table(ending, width), expected, *parts]
+        parts = [_format_table(ending, width), _format_withheld(ending, width), expected, *parts]
     lines: list[Line] = []
     for part in parts:
         if part:
@@ -59,7 +61,8 @@ def _format_table(ending: Ending, width: int | None) -> list[Line]:
         models = [model for model in models if model in worked]
     rest: list[Line] = []
     if num_models > MAX_ROWS and ending.context.catalog is not None:
-        rest = [((f"All {count(num_models, 'model')}: {ending.context.catalog}", "dim"),)]
+        where = f"`tfjs-zoo status`, {ending.context.catalog}"
+        rest = [((f"All {count(num_models, 'model')}: {where}", "dim"),)]
     if len(models) > MAX_ROWS:
         return rest
     try:
@@ -74,7 +77,20 @@ def _format_models(models: Sequence[str], ending: Ending, width: int | None) -> 
     cards = {card.name: card for card in ending.context.load_cards(models)}
     failed = {event.model for event in ending.context.log.events if is_failure(event)}
     cards |= {name: _card_of_failed(name) for name in models if name in failed - cards.keys()}
-    return format_models_table([cards[name] for name in models if name in cards], width=width)
+    known = [cards[name] for name in models if name in cards]
+    return format_models_table(known, width=width, reasons=False)
+
+
+def _format_withheld(ending: Ending, width: int | None) -> list[Line]:
+    """Return the table of withheld variants; none where cards are damaged, which is told above."""
+    if ending.interrupted:
+        return []
+    from pipeline.report.withheld import format_withheld  # noqa: PLC0415  # brings NumPy
+
+    try:
+        return format_withheld(ending.context.load_cards(ending.plan.models), width=width)
+    except Exception:  # noqa: BLE001  # cards lie in files that anything may have changed
+        return []
 
 
 def _card_of_failed(name: str) -> CatalogModel:
@@ -99,6 +115,14 @@ def _format_facts(ending: Ending, width: int | None) -> list[Line]:
     """Return lines on the run: what was not tried, and "Models were opened behind Landlock"."""
     facts = filter(None, (ending.context.describe_absence(), ending.context.describe_walls()))
     return [line for fact in facts for line in wrap_text(fact, "dim", indent="", width=width)]
+
+
+def _format_next(ending: Ending) -> list[Line]:
+    """Return what to do with a zoo that this run built: look at it, and publish it."""
+    if ending.idle or ending.interrupted or ending.bugs or DIST not in ending.plan.steps:
+        return []
+    text = "Next: `tfjs-zoo serve` shows the zoo, `tfjs-zoo publish` brings it to its place"
+    return [((text, "dim"),)]
 
 
 def _format_summary(ending: Ending, width: int | None) -> list[Line]:

@@ -18,6 +18,7 @@ from pipeline.disk.machine_faults import machine_error
 from pipeline.report.progress import Snapshot
 from pipeline.report.step_line import format_heartbeat
 from pipeline.text.line import Line, encode_text, plain_text
+from pipeline.text.typed_command import name_typed
 
 HEARTBEAT_SECONDS = 30.0
 
@@ -98,11 +99,13 @@ def stream_is_terminal(stream: TextIO) -> bool:
 def write_text(stream: TextIO, text: str) -> None:
     """Write to a stream, in characters of its encoding; drop the text if nobody can take it.
 
+    Hints name the command that was typed.
+
     A build does not end because `| head` has read enough, or because the disk of `> build.log`
     is full: from then on the stream writes to the null device.
     """
     try:
-        stream.write(encode_text(text, getattr(stream, "encoding", None)))
+        stream.write(encode_text(name_typed(text), getattr(stream, "encoding", None)))
         stream.flush()
     except OSError as error:
         null = os.open(os.devnull, os.O_WRONLY)

@@ -200,7 +200,7 @@ def test_all_that_is_damaged_is_made_again_after_a_repair(zoo: Zoo, built: Zoo) 
     after = zoo.doit("check")
 
     assert (checked.code, checked.stderr) == (1, "")
-    assert "`tfjs-zoo check --repair` removes them" in checked.stdout
+    assert "`doit check --repair` removes them" in checked.stdout
     assert (repaired.code, repaired.stderr) == (0, "")
     assert "damaged and removed" in repaired.stdout
     assert run.code == 0, run.stdout + run.stderr

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 MANIFEST = "models:\n  - name: cat\n    source: cat/model.json\n"
 
@@ -46,10 +48,12 @@ def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
             id="command of doit",
         ),
         pytest.param(
-            "plna", "'plna' is not a command or task; did you mean plan?", id="misspelt command"
+            "plna",
+            "'plna' is no command, task or model; did you mean plan?",
+            id="misspelt command",
         ),
         pytest.param(
-            "plan catt", "'catt' is not a task; did you mean model:cat?", id="misspelt model"
+            "plan catt", "'catt' is no task or model; did you mean cat?", id="misspelt model"
         ),
         pytest.param(
             "info *:cat",
@@ -91,6 +95,39 @@ def test_the_help_lists_the_commands_of_this_program(tmp_path: Path) -> None:
 
     assert "builds the TensorFlow.js model zoo of a models.yaml" in lines[0]
     assert any(line.split()[:1] == ["localize"] for line in lines)
+
+
+def test_the_version_is_that_of_this_program(tmp_path: Path) -> None:
+    lines = run(tmp_path, "--version").stdout.splitlines()
+
+    assert len(lines) == 1
+    assert lines[0].startswith(f"tfjs-zoo {version('tfjs-zoo')} (doit {version('doit')}, ")
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        pytest.param(["pipeline.cli", "list"], "`tfjs-zoo list --all` lists the tasks", id="ours"),
+        pytest.param(
+            ["doit", "list", "-f", str(ROOT / "dodo.py"), "-d", "."],
+            "`doit list --all` lists the tasks",
+            id="doit",
+        ),
+    ],
+)
+def test_a_hint_names_the_command_that_was_typed(
+    tmp_path: Path, program: list[str], expected: str
+) -> None:
+    (tmp_path / "models.yaml").write_text(MANIFEST)
+    done = subprocess.run(
+        [sys.executable, "-m", *program, "qqqq"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert expected in done.stderr
 
 
 def test_a_reader_may_close_the_output(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from built_zoos import BuiltZoo
+from loopback import Fault, serve
 from paths import ROOT
 from s3_server import S3, serve_public_s3
 
@@ -113,7 +114,7 @@ def test_a_published_zoo_that_is_damaged_exits_with_1_and_is_mended(zoo: BuiltZo
 
     assert found.returncode == 1
     assert "1 file not as it should be" in found.stdout
-    assert "`tfjs-zoo publish --again` uploads every file anew" in found.stdout
+    assert "`doit publish --again` uploads every file anew" in found.stdout
     assert mended.returncode == 0, mended.stdout
 
 
@@ -133,6 +134,33 @@ def test_a_check_without_a_target_asks_for_a_url_only(zoo: BuiltZoo) -> None:
 
     assert done.returncode == 3
     assert done.stderr == "ERROR: --check: expected a URL, here or as zoo: publish: url:\n"
+
+
+def test_what_changes_is_told_first_and_may_stop_it(zoo: BuiltZoo) -> None:
+    first = run(zoo, "public")
+    del zoo.models["dog"]
+    zoo.build()
+    state(zoo)
+    stopped = run(zoo, "public", "--fail-on", "breaking")
+    done = run(zoo, "public")
+
+    assert first.stdout.startswith("public: generation 1 is 2 models")
+    assert stopped.returncode == 1
+    assert "nothing was published: there is a breaking change (--fail-on)" in stopped.stderr
+    assert done.stdout.splitlines()[1].startswith("1 gone: 1 breaking change")
+    assert "public: generation 2 is 1 model, after generation 1" in done.stdout
+    assert run(zoo, "public", "--fail-on", "x").returncode == 3
+
+
+def test_a_zoo_that_is_not_public_is_told_so(zoo: BuiltZoo) -> None:
+    with serve() as server:
+        server.put("/models.json", b"{}", Fault(status=403))
+        done = run(zoo, "--check", server.url)
+
+    assert done.returncode == 1
+    assert "models.json: 403 Forbidden: the server refuses" in done.stderr
+    assert "the bucket is not public: let everyone read its objects" in done.stderr
+    assert "--again" not in done.stdout
 
 
 def test_a_check_takes_its_url_from_the_option_too(zoo: BuiltZoo) -> None:

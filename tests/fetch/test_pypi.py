@@ -141,7 +141,7 @@ def test_a_missing_version_lists_the_newest(index: Server, tmp_path: Path) -> No
     publish(index, {PURE: wheel(m=b"p"), "my_zoo-0.9-py3-none-any.whl": wheel(m=b"p")})
 
     with pytest.raises(
-        FetchError, match=r"my-zoo==2\.0: .* the newest there are 0\.9, 1\.0"
+        FetchError, match=r"my-zoo==2\.0: .* the newest there are 1\.0, 0\.9"
     ) as caught:
         fetch(tmp_path, "pypi:my-zoo==2.0#m")
     assert caught.value.retry

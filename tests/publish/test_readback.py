@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 from built_zoos import BuiltZoo
-from loopback import Page, Server, serve
+from loopback import Fault, Page, Server, serve
 from s3_server import serve_public_s3
 
 from pipeline.errors import NotFoundError, PublishError
 from pipeline.fetch.http.http_session import HttpSettings
 from pipeline.publish.generations.generation import PublishedFile
 from pipeline.publish.headers import find_content_type
+from pipeline.publish.publish_view import format_read_back
 from pipeline.publish.readback import ReadBack, Reader, folder_url
 from pipeline.publish.serve.zoo_server import serving
+from pipeline.text.line import plain_text
 
 CORS = {"Access-Control-Allow-Origin": "*"}
 
@@ -117,6 +119,15 @@ def test_a_missing_file_is_found(server: Server) -> None:
 
     assert [(f.kind, f"/zoo/{f.path}") for f in done.faults] == [("missing", gone)]
     assert "404" in done.faults[0].text
+
+
+def test_a_refused_file_comes_with_what_to_do_about_it(server: Server) -> None:
+    page(server, ".bin").faults = [Fault(status=403)]
+    done = read(f"{server.url}/zoo/")
+    lines = plain_text(format_read_back(done)).splitlines()
+
+    assert [(f.kind, f.hint) for f in done.faults] == [("missing", HttpSettings().hint)]
+    assert lines[-1] == f"    {HttpSettings().hint}"
 
 
 def test_missing_cors_is_found(server: Server) -> None:

@@ -133,6 +133,19 @@ def test_verdicts_are_told_in_two_lines() -> None:
     ]
 
 
+def test_a_built_zoo_ends_with_what_is_withheld_and_what_to_do_next() -> None:
+    plan = Plan(steps=frozenset({"card:a", "dist"}), models=("a",))
+    lines = ending(["a"], event("dist", "ok"), cards=judged, plan=plan)
+
+    assert lines[4:7] == [
+        "withheld  error  limit  its task",
+        "a uint8   –      –      far off",  # a dash
+        "`tfjs-zoo status --withheld` tells why, and what would pass",
+    ]
+    assert lines[-2].startswith("Next: `tfjs-zoo serve` shows the zoo, ")
+    assert "Next" not in "".join(ending(["a"], event("dist", "ok"), plan=plan, interrupted=True))
+
+
 def test_a_run_with_nothing_to_do_tells_no_verdicts() -> None:
     assert len(ending(["a"], up_to_date=3, cards=judged)) == 1
 
@@ -225,7 +238,7 @@ def test_a_large_zoo_shows_what_the_run_touched() -> None:
         "",
         "model    status  task  parameters   base",
         "model-7  ok      pose           9  2 KiB",
-        "All 60 models: dist/models.json",
+        "All 60 models: `tfjs-zoo status`, dist/models.json",
         "",
         "Done: 60 models, 1 step run, 179 up to date (12 s)",
     ]
@@ -237,7 +250,7 @@ def test_a_large_build_has_no_table() -> None:
 
     assert lines == [
         "",
-        "All 1,000 models: dist/models.json",
+        "All 1,000 models: `tfjs-zoo status`, dist/models.json",
         "",
         "Done: 1,000 models, 1,000 steps run (12 s)",
     ]

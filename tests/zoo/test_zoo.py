@@ -344,6 +344,27 @@ def test_groups_and_wildcards_select_tasks(zoo: Zoo) -> None:
     ]
 
 
+def test_the_name_of_a_model_alone_stands_for_its_steps(zoo: Zoo) -> None:
+    done = zoo.build("tw*")
+    listed = zoo.doit("plan", "one").stdout
+    status = zoo.doit("status").stdout.splitlines()
+    unbuilt = zoo.doit("status", "one").stdout
+    misspelt = zoo.doit("status", "twoo", "--withheld")
+    cleaned = zoo.doit("clean", "two")
+    again = zoo.build("one", "two")
+
+    assert done.ran == all_steps("two")
+    assert "card:one" in listed
+    assert "card:two" not in listed
+    assert status[1].split()[:2] == ["two", "ok"]
+    assert status[-1] == "2 models: 1 ok, 1 not built: `doit plan` tells what a run would do"
+    assert "1 model: 1 not built" in unbuilt
+    assert misspelt.code == 3
+    assert "did you mean 'two'?" in misspelt.stderr
+    assert cleaned.code == 0
+    assert again.ran == sorted([*all_steps("one"), *all_steps("two")])
+
+
 def test_forget_takes_groups_and_wildcards_and_unlinks_receipts(zoo: Zoo) -> None:
     zoo.build()
     forgotten = zoo.doit("forget", "variant:one:*", "map")

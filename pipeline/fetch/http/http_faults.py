@@ -1,6 +1,8 @@
 """Faults of HTTP: the meaning of each status and of each error of `requests`, in plain words."""
 
 import http.client
+import socket
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +13,9 @@ from pipeline.errors import NetworkError, NotFoundError, ServerError
 
 MAX_REDIRECTS = 10
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
+# The name server knows of no such host; where it merely did not answer, the next attempt may do.
+_UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+_HINT_HOST = "check the spelling of the host, and whether this machine is online"
 _HINT_PROXY = "give the proxy's user and password in HTTPS_PROXY, .npmrc or pip's configuration"
 _HINT_CERTIFICATE = (
     "name your network's certificates in REQUESTS_CA_BUNDLE (npm: cafile, pip: cert)"
@@ -68,11 +73,10 @@ def translate(error: Exception, shown: str, *, timeout_seconds: float) -> Except
         shown: The URL as messages show it.
         timeout_seconds: The longest wait for an answer, for the message.
     """
+    if (lasting := _find_lasting(error, shown)) is not None:
+        return lasting
     host = urlsplit(shown).hostname
     match error:
-        case requests.exceptions.SSLError():
-            fault = f"the certificate of {host} is not trusted, or it speaks no TLS that we know"
-            return NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
         case requests.exceptions.ProxyError():
             reason = f"the proxy on the way to {host} does not answer"
         case requests.exceptions.Timeout():
@@ -87,16 +91,44 @@ def translate(error: Exception, shown: str, *, timeout_seconds: float) -> Except
             return ServerError(f"{shown}: no request can be made ({type(error).__name__})")
         case urllib3.exceptions.HTTPError():
             reason = f"the connection broke ({type(error).__name__})"
-        case OSError() if error.errno is None:
-            fault = "the file of trusted certificates that is configured is not there"
-            return NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
         case _:
             return error  # the disk failed: the caller writes the body to it
     return TransientError(reason)
 
 
+def _find_lasting(error: Exception, shown: str) -> NetworkError | None:
+    """Return the error of a set-up that the next attempt would find as it is; None of another."""
+    host = urlsplit(shown).hostname
+    match error:
+        case requests.exceptions.SSLError():
+            fault = f"the certificate of {host} is not trusted, or it speaks no TLS that we know"
+            return NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
+        case requests.exceptions.ProxyError():
+            return None
+        case requests.exceptions.ConnectionError() if _is_unknown_host(error):
+            return NetworkError(f"{shown}: no host has the name {host}", hint=_HINT_HOST)
+        case requests.RequestException() | urllib3.exceptions.HTTPError():
+            return None
+        case OSError() if error.errno is None:
+            fault = "the file of trusted certificates that is configured is not there"
+            return NetworkError(f"{shown}: {fault}", hint=_HINT_CERTIFICATE)
+    return None
+
+
 def _find_reason(error: BaseException) -> str:
     """Return the operating system's words at the root of an error: "Connection refused"."""
+    told = (each.strerror for each in _causes(error) if isinstance(each, OSError))
+    return next(filter(None, told), "it broke off")
+
+
+def _is_unknown_host(error: BaseException) -> bool:
+    return any(
+        isinstance(each, socket.gaierror) and each.errno in _UNKNOWN_HOST for each in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that led to it, wherever the libraries keep that."""
     seen: set[int] = set()
     pending: list[Any] = [error]
     while pending:
@@ -104,11 +136,9 @@ def _find_reason(error: BaseException) -> str:
         if not isinstance(cause, BaseException) or id(cause) in seen:
             continue
         seen.add(id(cause))
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+        yield cause
         reason = getattr(cause, "reason", None)
         pending += [*cause.args, cause.__cause__, cause.__context__, reason]
-    return "it broke off"
 
 
 def _parse_wait(value: str | None) -> float | None:

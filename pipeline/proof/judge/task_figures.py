@@ -31,12 +31,14 @@ class TaskFigure:
         names: Its names in the catalog; the first that was measured counts.
         least: Smallest value that passes.
         error: Largest error of a value beside it, as a fraction of the range; None for any.
+        noun: What it counts or measures, for tables: "labels".
         words: A sentence with its value: "{} of the labels agree".
     """
 
     names: Sequence[str]
     least: float
     error: float | None
+    noun: str
     words: str
 
     def measured(self, figures: Figures) -> float | None:
@@ -52,21 +54,27 @@ class TaskFigure:
 
 
 _LABELS = TaskFigure(
-    names=("top1Agreement",), least=0.98, error=0.1, words="{} of the labels agree"
+    names=("top1Agreement",), least=0.98, error=0.1, noun="labels", words="{} of the labels agree"
 )
 _AREAS = TaskFigure(
-    names=("minIou",), least=0.95, error=None, words="the areas overlap by {} of their union"
+    names=("minIou",),
+    least=0.95,
+    error=None,
+    noun="overlap",
+    words="the areas overlap by {} of their union",
 )
 _POINTS = TaskFigure(
     names=("agreement", "coordinateAgreement"),
     least=0.9,
     error=0.05,
+    noun="points",
     words="{} of the points agree",
 )
 _EMBEDDINGS = TaskFigure(
     names=("minCosine",),
     least=0.99,
     error=None,
+    noun="cosine",
     words="the smallest cosine of two embeddings is {}",
 )
 
@@ -74,6 +82,7 @@ _PICTURES = TaskFigure(
     names=("minPsnrDb",),
     least=40.0,
     error=0.1,
+    noun="dB",
     words="a picture has a peak signal-to-noise ratio of {} dB",
 )
 
@@ -89,8 +98,34 @@ TASK_FIGURES: Mapping[str, TaskFigure] = {
 """The figure of each role that has one; docs/proof.md has the survey behind the numbers."""
 
 
-def say_figure(roles: Sequence[str], figures: Figures) -> str | None:
-    """Return the figure of an output's task in words: "0.99 of the labels agree".
+@dataclass(frozen=True, kw_only=True)
+class TaskReading:
+    """The figure of an output's task, as it was measured.
+
+    Attributes:
+        value: What was measured.
+        least: Smallest value that passes.
+        noun: What it counts or measures: "labels".
+        words: A sentence with the value: "0.99 of the labels agree".
+    """
+
+    value: float
+    least: float
+    noun: str
+    words: str
+
+    @property
+    def passes(self) -> bool:
+        """Whether the reading of the output stays."""
+        return self.value >= self.least
+
+    def describe(self) -> str:
+        """Return the figure beside what it has to be: "labels 0.9, least 0.98"."""
+        return f"{self.noun} {self.value:.4g}, least {self.least:g}"
+
+
+def read_figure(roles: Sequence[str], figures: Figures) -> TaskReading | None:
+    """Return the figure of an output's task.
 
     Args:
         roles: The roles of the output; the first that has a figure counts.
@@ -101,7 +136,24 @@ def say_figure(roles: Sequence[str], figures: Figures) -> str | None:
     """
     figure = next((TASK_FIGURES[role] for role in roles if role in TASK_FIGURES), None)
     value = figure.measured(figures) if figure else None
-    return None if figure is None or value is None else figure.words.format(f"{value:.4g}")
+    if figure is None or value is None:
+        return None
+    words = figure.words.format(f"{value:.4g}")
+    return TaskReading(value=value, least=figure.least, noun=figure.noun, words=words)
+
+
+def say_figure(roles: Sequence[str], figures: Figures) -> str | None:
+    """Return the figure of an output's task in words: "0.99 of the labels agree".
+
+    Args:
+        roles: The roles of the output; the first that has a figure counts.
+        figures: Its figures.
+
+    Returns:
+        None for an output without such a figure.
+    """
+    reading = read_figure(roles, figures)
+    return None if reading is None else reading.words
 
 
 def measure_task(role: str, reference: Sequence[Array], found: Sequence[Array]) -> Figures:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from loopback import Fault, Server, serve
@@ -53,6 +55,29 @@ def test_a_kept_file_is_not_asked_for_again(server: Server, tmp_path: Path) -> N
     assert bring(Store(tmp_path), url) == BODY
     assert bring(Store(tmp_path), url) == BODY
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "attempts", "expected"),
+    [
+        pytest.param(socket.EAI_NONAME, 1, "no host has the name nohost.invalid$", id="unknown"),
+        pytest.param(socket.EAI_AGAIN, 3, r"\(3 attempts\)$", id="no answer"),
+    ],
+)
+def test_a_host_that_is_unknown_is_asked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, attempts: int, expected: str
+) -> None:
+    asked = []
+
+    def resolve(*arguments: object, **_options: object) -> NoReturn:
+        asked.append(arguments)
+        raise socket.gaierror(code, "the resolver's words")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(NetworkError, match=expected):
+        bring(Store(tmp_path), "http://nohost.invalid/m.h5")
+
+    assert len(asked) == attempts
 
 
 def test_a_broken_connection_is_resumed(server: Server, tmp_path: Path) -> None:
