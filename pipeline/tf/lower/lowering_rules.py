@@ -20,6 +20,7 @@ from pipeline.tf.lower import (
     segments,
     slices,
     sparse,
+    special_functions,
     strings,
     whole_numbers,
     whole_products,
@@ -45,6 +46,7 @@ RULES: Mapping[str, Lowering] = (
     | segments.RULES
     | slices.RULES
     | sparse.RULES
+    | special_functions.RULES
     | strings.RULES
     | whole_products.RULES
     | whole_numbers.RULES

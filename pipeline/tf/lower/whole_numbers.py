@@ -116,6 +116,18 @@ def _bitwise(combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Callable[.
     return lower
 
 
+def _count_bits(*, x: tf.Tensor, **_: Any) -> tf.Tensor:
+    """Count the bits that are 1; the upper half of int64 repeats the sign."""
+    if x.dtype in SMALL:
+        parts = [tf.math.floormod(_as_bits(x), 1 << SMALL[x.dtype])]
+    else:
+        parts = list(_halves(_as_bits(x)))
+    count = tf.add_n([tf.reduce_sum(_split(part), -1) for part in parts])
+    if x.dtype == tf.int64:
+        count += tf.cast(tf.less(x, tf.zeros([], x.dtype)), tf.int32) * _NUM_BITS
+    return tf.cast(count, tf.uint8)
+
+
 def _as_bits(x: tf.Tensor) -> tf.Tensor:
     """Return integers as int32; the bits of int64 that TensorFlow.js lacks repeat the sign."""
     if x.dtype not in _BITWISE:
@@ -218,6 +230,7 @@ RULES = {
         becomes="FloorMod with the sign of x",
         why="TensorFlow.js takes it for FloorMod",
     ),
+    "PopulationCount": Lowering(lower=_count_bits, becomes="a sum of bits"),
     "RightShift": Lowering(is_final=True, lower=_right_shift, becomes="FloorDiv by powers of two"),
     "TruncateDiv": Lowering(
         is_final=True, lower=_truncate_div, becomes="a quotient without remainder, corrected"
