@@ -7,6 +7,7 @@ from pipeline.tf.lower import (
     convolutions,
     detection_ops,
     elementwise,
+    empties,
     indices,
     linear,
     lists,
@@ -33,6 +34,7 @@ RULES: Mapping[str, Lowering] = (
     | convolutions.RULES
     | detection_ops.RULES
     | elementwise.RULES
+    | empties.RULES
     | indices.RULES
     | linear.RULES
     | lists.RULES
