@@ -151,6 +151,15 @@ def _join(bits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(bits * tf.constant(_POWERS), -1)
 
 
+def _draw(
+    *, shape: tf.Tensor, minval: tf.Tensor, maxval: tf.Tensor, Tout: tf.DType, **_: Any
+) -> tf.Tensor:
+    """Draw whole numbers, the lower bits of which are 0 in a range above 2^24."""
+    count = tf.cast(maxval, tf.float32) - tf.cast(minval, tf.float32)
+    drawn = tf.raw_ops.RandomUniform(shape=shape, dtype=tf.float32)
+    return minval + tf.cast(tf.minimum(tf.floor(drawn * count), count - 1.0), Tout)
+
+
 def _wrap(*, x: tf.Tensor, DstT: tf.DType, **_: Any) -> tf.Tensor:
     """Keep the lower bits, as TensorFlow does; a type that the new one holds needs nothing."""
     is_narrower = x.dtype.is_integer and DstT.min <= x.dtype.min and x.dtype.max <= DstT.max
@@ -231,6 +240,11 @@ RULES = {
         why="TensorFlow.js takes it for FloorMod",
     ),
     "PopulationCount": Lowering(lower=_count_bits, becomes="a sum of bits"),
+    "RandomUniformInt": Lowering(
+        lower=_draw,
+        becomes="Floor of a multiple of RandomUniform",
+        why="TensorFlow.js looks for the bounds among the attributes, and draws no numbers",
+    ),
     "RightShift": Lowering(is_final=True, lower=_right_shift, becomes="FloorDiv by powers of two"),
     "TruncateDiv": Lowering(
         is_final=True, lower=_truncate_div, becomes="a quotient without remainder, corrected"
