@@ -243,7 +243,7 @@ RULES = {
     "RandomUniformInt": Lowering(
         lower=_draw,
         becomes="Floor of a multiple of RandomUniform",
-        why="TensorFlow.js looks for the bounds among the attributes, and draws no numbers",
+        why="TensorFlow.js looks for the bounds among the attributes, and draws only 0",
     ),
     "RightShift": Lowering(is_final=True, lower=_right_shift, becomes="FloorDiv by powers of two"),
     "TruncateDiv": Lowering(
