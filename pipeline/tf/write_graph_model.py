@@ -75,7 +75,7 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
     return Conversion(
         inputs=kept,
         outputs=list(outputs),
-        repairs=repairs,
+        repairs=[*frozen.repairs, *repairs],
         rounds_to=find_rounding(frozen.graph.as_graph_def()),
     )
 

@@ -98,6 +98,34 @@ def _suppressed(op: str, **others: Any) -> Case:
 
 
 FAULTS: Mapping[str, Case] = {
+    # no elements
+    "GatherV2 from no rows": Case(
+        op="GatherV2",
+        inputs={"params": np.zeros([0, 3], np.float32), "indices": np.zeros([0, 2], np.int32)},
+        constants={"axis": np.int32(0)},
+        is_static=True,
+        wrong_before=("wasm",),
+    ),
+    "BroadcastTo no elements": Case(
+        op="BroadcastTo",
+        inputs={"input": np.float32(3)},
+        constants={"shape": _whole(0)},
+        is_static=True,
+        wrong_before=_BOTH,
+    ),
+    "SelectV2 of a number and no elements": Case(
+        op="SelectV2",
+        inputs={"condition": np.zeros(0, bool), "t": np.float32(2), "e": np.zeros(0, np.float32)},
+        is_static=True,
+        wrong_before=_BOTH,
+    ),
+    "TopKV2 of no columns": Case(
+        op="TopKV2",
+        inputs={"input": np.zeros([2, 0], np.float32)},
+        constants={"k": np.int32(0)},
+        is_static=True,
+        wrong_before=_BOTH,
+    ),
     # windows
     "Conv2D with steps and dilations": _convolution("Conv2D", _normal(3, 3, 3, 4), 2, 2, "SAME"),
     "Conv2D with steps and dilations, not padded": _convolution(

@@ -87,6 +87,13 @@ _MIN_MAX = {
 # Complex numbers on both axes, and 0.
 _AXES = np.array([[0, 1, -1, 1j], [-1j, 3 - 4j, -2 + 1e-3j, 0]], np.complex64)
 
+_GAMMAS = np.array(
+    [1, 2, 0, -0.0, -1, -2, np.inf, -np.inf, np.nan, 1e-30, 3e4, 0.25, -0.5, -1e10, -10.5, 7.25],
+    np.float32,
+)
+_SMALL_GAMMAS = np.array([0.5, 0.9, 1.01, 1.5, 1.9, 2.1, 3, -0.5, -1.5], np.float32)
+_CHANCES = np.array([0, 1, np.nan, 1e-6, 1e-3, 0.1, 0.25, 0.5, 0.75, 0.95, 0.999999], np.float32)
+
 
 def _parts(k: Any, align: str, shape: tuple[int, ...] = (2, 3, 5)) -> Case:
     return Case(
@@ -212,6 +219,21 @@ def _counted(values: Array, weights: Array, *, binary_output: bool = False) -> C
         attributes={"binary_output": binary_output},
         is_static=True,
     )
+
+
+def _logarithms(**attributes: bool) -> Case:
+    rows = [[1, 2, -np.inf, 100, 3, -80, 0.5], [-np.inf, -np.inf, 2, 1, np.inf, 3, 0]]
+    return Case(
+        op="CumulativeLogsumexp",
+        inputs={"x": np.array(rows, np.float32)},
+        constants={"axis": np.int32(-1)},
+        attributes=attributes,
+        is_static=True,
+    )
+
+
+def _chances(*more: float) -> Array:
+    return np.append(_CHANCES, np.array(more, np.float32))
 
 
 def _complex_case(op: str, *, error: float = 2e-6, **given: Any) -> Case:
@@ -1124,6 +1146,26 @@ CASES: Mapping[str, Case] = {
     ),
     "SelectV2 of complex numbers": _complex_case(
         "SelectV2", condition=np.array([True, False]), t=_complex(3, 2), e=_complex(2)
+    ),
+    # special functions
+    "Lgamma": Case(op="Lgamma", inputs={"x": _GAMMAS}),
+    "Lgamma near one and two": Case(op="Lgamma", inputs={"x": _SMALL_GAMMAS}),
+    "Digamma": Case(op="Digamma", inputs={"x": np.delete(_GAMMAS, [9, 10])}),
+    "Digamma near its pole": Case(op="Digamma", inputs={"x": _GAMMAS[9:]}),
+    "Erfinv": Case(op="Erfinv", inputs={"x": _chances(2, -2, -1, -0.3, -0.9999)}),
+    "Ndtri": Case(op="Ndtri", inputs={"x": _chances(2, -1, 2e-38, 1e-12, 0.8646)}),
+    "PopulationCount": Case(op="PopulationCount", inputs={"x": WHOLE}),
+    "PopulationCount of bytes": Case(
+        op="PopulationCount", inputs={"x": np.array([-128, -1, 0, 127, 5], np.int8)}
+    ),
+    "PopulationCount of int64": Case(op="PopulationCount", inputs={"x": WHOLE.astype(np.int64)}),
+    "CumulativeLogsumexp": _logarithms(),
+    "CumulativeLogsumexp that leaves itself out": _logarithms(exclusive=True),
+    "CumulativeLogsumexp from the end": _logarithms(exclusive=True, reverse=True),
+    "HistogramFixedWidth": Case(
+        op="HistogramFixedWidth",
+        inputs={"values": np.arange(-20, 130, dtype=np.float32).reshape(15, 10) / 100},
+        constants={"value_range": np.array([0, 1], np.float32), "nbins": np.int32(10)},
     ),
     # normalization
     "FusedBatchNormV3 that trains": Case(

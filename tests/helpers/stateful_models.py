@@ -31,6 +31,7 @@ def write_models(folder: Path) -> None:
         "written_first": _written_first,
         "branch": _branch,
         "many": _many,
+        "drawn": _drawn,
     }.items():
         module, function, shape = make(tf)
         spec = tf.TensorSpec(shape, tf.float32, name="value")
@@ -38,6 +39,7 @@ def write_models(folder: Path) -> None:
         tf.saved_model.save(module, str(folder / name), {"serving_default": served})
     _write_recurrent(folder / "recurrent")
     _write_normalized(folder / "normalized")
+    _write_dropout(tf, folder / "dropout")
 
 
 Made = tuple[Any, Callable[[Any], Any], list[int]]
@@ -139,6 +141,44 @@ def _many(tf: Any) -> Made:
         return {"first": module.memory.assign_add(value[:1] + tf.zeros([70_000]))[:2]}
 
     return module, run, [2]
+
+
+def _drawn(tf: Any) -> Made:
+    """Return sums with random numbers of a generator, of each kind and both versions of the ops."""
+    module = tf.Module()
+    module.generator = tf.random.Generator.from_seed(5)
+
+    def run(value: Any) -> Any:
+        seed = module.generator.make_seeds()[:, 0]
+        older = tf.raw_ops.StatelessTruncatedNormal(shape=[500], seed=seed)
+        return {
+            "uniform": module.generator.uniform([500], 2.0, 3.0) + value[0] * 0,
+            "normal": module.generator.normal([500], 1.0, 2.0) + value[0] * 0,
+            "truncated": older + value[0] * 0,
+            "whole": module.generator.uniform([500], 2, 9, tf.int32),
+            "unseeded": tf.random.uniform([500], -3, 4, tf.int32),
+            "doubled": value * 2,
+        }
+
+    return module, run, [2]
+
+
+def _write_dropout(tf: Any, folder: Path) -> None:
+    """Write a model of Keras 3 that drops and adds noise as in training, and one that does not."""
+    import keras
+
+    keras.utils.set_random_seed(6)
+    layers = [keras.layers.Dense(3), keras.layers.Dropout(0.5), keras.layers.GaussianNoise(0.1)]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+
+    def run(value: Any) -> Any:
+        return {"trained": model(value, training=True), "plain": model(value, training=False)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    spec = tf.TensorSpec([None, 4], tf.float32, name="value")
+    archive.add_endpoint("serving_default", run, input_signature=[spec])
+    archive.write_out(str(folder))
 
 
 def _write_recurrent(folder: Path) -> None:

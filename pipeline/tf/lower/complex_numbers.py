@@ -261,6 +261,7 @@ def _join_output(name: str, joined: str, dtype: tf.DType) -> list[NodeDef]:
 def _retype(graph_def: GraphDef) -> None:
     """Give arguments of functions, and ops of control flow, the dtype of the parts."""
     for function in graph_def.library.function:
+        function.attr.pop("_input_shapes", None)
         for arg in (*function.signature.input_arg, *function.signature.output_arg):
             arg.type = _PARTS.get(arg.type, arg.type)
         for attributes in function.arg_attr.values():

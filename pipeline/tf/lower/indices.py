@@ -4,9 +4,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipeline.tf.lower.empties import make_empty
 from pipeline.tf.lower.lowering_rule import (
     Lowering,
     NotLowered,
+    NotNeeded,
     count_axis,
     gather_rows,
     require_ndim,
@@ -60,6 +62,8 @@ def _gather(
     *, params: tf.Tensor, indices: tf.Tensor, axis: tf.Tensor, batch_dims: int, **_: Any
 ) -> tf.Tensor:
     """Gather with batch axes; an axis after the next is moved there, and back."""
+    if batch_dims == 0:
+        raise NotNeeded
     num_batch = count_axis(batch_dims, indices)
     number = count_axis(int(require_static(axis, "axis")), params)
     outer = list(range(num_batch, number))
@@ -275,10 +279,9 @@ RULES = {
     "DynamicPartition": Lowering(lower=_partition, becomes="GatherV2 of what Where finds"),
     "DynamicStitch": Lowering(lower=_stitch, becomes="TensorScatterUpdate"),
     "GatherV2": Lowering(
-        lower=_gather,
-        becomes="one without batch axes",
-        why="the wasm backend reads beyond the batch where there are any",
-        applies=lambda node: node.attr["batch_dims"].i != 0,
+        lower=make_empty("GatherV2", _gather),
+        becomes="one without batch axes, or Fill for no elements",
+        why="the wasm backend reads beyond the batch, and gives no elements a wrong shape",
     ),
     "InplaceAdd": Lowering(lower=_inplace_add, becomes="a sum with ScatterNd"),
     "InplaceSub": Lowering(lower=_inplace_sub, becomes="a difference to ScatterNd"),

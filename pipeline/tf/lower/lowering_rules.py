@@ -7,6 +7,7 @@ from pipeline.tf.lower import (
     convolutions,
     detection_ops,
     elementwise,
+    empties,
     indices,
     linear,
     lists,
@@ -20,6 +21,7 @@ from pipeline.tf.lower import (
     segments,
     slices,
     sparse,
+    special_functions,
     strings,
     whole_numbers,
     whole_products,
@@ -32,6 +34,7 @@ RULES: Mapping[str, Lowering] = (
     | convolutions.RULES
     | detection_ops.RULES
     | elementwise.RULES
+    | empties.RULES
     | indices.RULES
     | linear.RULES
     | lists.RULES
@@ -45,6 +48,7 @@ RULES: Mapping[str, Lowering] = (
     | segments.RULES
     | slices.RULES
     | sparse.RULES
+    | special_functions.RULES
     | strings.RULES
     | whole_products.RULES
     | whole_numbers.RULES

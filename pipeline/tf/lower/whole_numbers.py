@@ -116,6 +116,18 @@ def _bitwise(combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Callable[.
     return lower
 
 
+def _count_bits(*, x: tf.Tensor, **_: Any) -> tf.Tensor:
+    """Count the bits that are 1; the upper half of int64 repeats the sign."""
+    if x.dtype in SMALL:
+        parts = [tf.math.floormod(_as_bits(x), 1 << SMALL[x.dtype])]
+    else:
+        parts = list(_halves(_as_bits(x)))
+    count = tf.add_n([tf.reduce_sum(_split(part), -1) for part in parts])
+    if x.dtype == tf.int64:
+        count += tf.cast(tf.less(x, tf.zeros([], x.dtype)), tf.int32) * _NUM_BITS
+    return tf.cast(count, tf.uint8)
+
+
 def _as_bits(x: tf.Tensor) -> tf.Tensor:
     """Return integers as int32; the bits of int64 that TensorFlow.js lacks repeat the sign."""
     if x.dtype not in _BITWISE:
@@ -137,6 +149,15 @@ def _split(half: tf.Tensor) -> tf.Tensor:
 
 def _join(bits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(bits * tf.constant(_POWERS), -1)
+
+
+def _draw(
+    *, shape: tf.Tensor, minval: tf.Tensor, maxval: tf.Tensor, Tout: tf.DType, **_: Any
+) -> tf.Tensor:
+    """Draw whole numbers, the lower bits of which are 0 in a range above 2^24."""
+    count = tf.cast(maxval, tf.float32) - tf.cast(minval, tf.float32)
+    drawn = tf.raw_ops.RandomUniform(shape=shape, dtype=tf.float32)
+    return minval + tf.cast(tf.minimum(tf.floor(drawn * count), count - 1.0), Tout)
 
 
 def _wrap(*, x: tf.Tensor, DstT: tf.DType, **_: Any) -> tf.Tensor:
@@ -217,6 +238,12 @@ RULES = {
         lower=_truncate_mod,
         becomes="FloorMod with the sign of x",
         why="TensorFlow.js takes it for FloorMod",
+    ),
+    "PopulationCount": Lowering(lower=_count_bits, becomes="a sum of bits"),
+    "RandomUniformInt": Lowering(
+        lower=_draw,
+        becomes="Floor of a multiple of RandomUniform",
+        why="TensorFlow.js looks for the bounds among the attributes, and draws only 0",
     ),
     "RightShift": Lowering(is_final=True, lower=_right_shift, becomes="FloorDiv by powers of two"),
     "TruncateDiv": Lowering(

@@ -49,6 +49,7 @@ class Frozen:
         initializer_graph: tf.Graph that fills the tables, or None.
         resource_ids: The converter's two mappings of tensor names to table ids, or None.
         state: Variables that became inputs and outputs, which are behind the others.
+        repairs: Sentences on what freezing replaced.
     """
 
     graph: Any
@@ -58,6 +59,7 @@ class Frozen:
     initializer_graph: Any
     resource_ids: tuple[Mapping[str, int], Mapping[str, int]] | None
     state: Sequence[StateTensor] = ()
+    repairs: Sequence[str] = ()
 
 
 def freeze_signature(
@@ -86,9 +88,10 @@ def freeze_signature(
     function = model.signatures[signature_key]
     initializer_graph = resource_ids = None
     state: Sequence[StateTensor] = ()
+    repairs: Sequence[str] = ()
     try:
         if with_state := freeze_with_state(function, control_flow_v2=control_flow_v2):
-            graph, state = with_state
+            graph, state, repairs = with_state
         else:
             graph = converter._freeze_saved_model_v2(  # noqa: SLF001  # the pinned converter has no other way
                 function, control_flow_v2
@@ -113,6 +116,7 @@ def freeze_signature(
         initializer_graph=initializer_graph or _find_initializer(graph, meta_graph, folder),
         resource_ids=resource_ids,
         state=state,
+        repairs=repairs,
     )
 
 

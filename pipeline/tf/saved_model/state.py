@@ -25,6 +25,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import convert_to_constants
 
 from pipeline.errors import ConversionError
+from pipeline.tf.saved_model.random_state import draw_anew
 from pipeline.tf.untrusted.reach import bodies_of, find_reached, node_of, prune
 
 _RESOURCE = tf.resource.as_datatype_enum
@@ -104,7 +105,7 @@ def _assigns(function: Any) -> bool:
 
 def freeze_with_state(
     function: Any, *, control_flow_v2: bool
-) -> tuple[tf.Graph, list[StateTensor]] | None:
+) -> tuple[tf.Graph, list[StateTensor], list[str]] | None:
     """Freeze a function that assigns variables.
 
     Args:
@@ -112,7 +113,8 @@ def freeze_with_state(
         control_flow_v2: Whether loops and branches stay functions, or become plain nodes.
 
     Returns:
-        The graph, and its state. None where it assigns no variable that it gets.
+        The graph, its state, and sentences on what was replaced. None where it assigns no variable
+        that it gets.
 
     Raises:
         ConversionError: A variable that an output depends on is used inside of a branch or loop,
@@ -130,6 +132,7 @@ def freeze_with_state(
     values = {name: data.tensor_data.pop(name).numpy for name in assigned}
     graph, _ = convert_to_constants._replace_variables_by_constants(data)
     _part_normalizations(graph)
+    repairs = draw_anew(graph, assigned)
     thread = _Thread(graph=graph, values=values)
     thread.run()
     live = thread.find_live([node_of(tensor.name) for tensor in function.outputs])
@@ -141,7 +144,7 @@ def freeze_with_state(
     pruned = prune(graph, [*roots, *(node_of(end) for pair in ends.values() for end in pair)])
     with tf.Graph().as_default() as frozen:
         tf.import_graph_def(pruned, name="")
-    return frozen, [
+    state = [
         StateTensor(
             name=names[argument],
             input=frozen.get_tensor_by_name(before),
@@ -150,6 +153,7 @@ def freeze_with_state(
         )
         for argument, (before, after) in ends.items()
     ]
+    return frozen, state, repairs
 
 
 def _find_assigned(graph: GraphDef) -> list[str]:

@@ -120,3 +120,47 @@ def test_state_that_cannot_be_an_input_is_refused(
 ) -> None:
     with pytest.raises(ConversionError, match=message):
         convert(name)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("control_flow_v2", [False, True])
+def test_random_numbers_of_a_generator_are_drawn_anew(
+    prove: Prove, *, control_flow_v2: bool
+) -> None:
+    record, vectors, runs = prove("drawn", control_flow_v2=control_flow_v2)
+
+    assert record.state is None
+    assert [one.split(",")[0].split(":")[0] for one in record.repairs] == [
+        "StatelessRandomNormalV2 became RandomStandardNormal",
+        "StatelessRandomUniformIntV2 became RandomUniformInt",
+        "StatelessRandomUniformV2 became RandomUniform",
+        "StatelessTruncatedNormal became TruncatedNormal",
+        "RandomUniformInt became Floor of a multiple of RandomUniform",
+    ]
+    assert vectors.random.keys() == {"uniform", "normal", "truncated", "whole", "unseeded"}
+    for variants in runs.values():
+        outputs = variants["base"].outputs[0]
+        vector = vectors.vectors[0]
+        np.testing.assert_array_equal(outputs["doubled"], vector.outputs["doubled"])
+        assert sorted(set(outputs["whole"].tolist())) == list(range(2, 9))
+        assert sorted(set(outputs["unseeded"].tolist())) == list(range(-3, 4))
+        for name, mean, deviation in (
+            ("uniform", 2.5, 0.2887),
+            ("normal", 1, 2),
+            ("truncated", 0, 0.8796),
+        ):
+            assert abs(outputs[name].mean() - mean) < 0.35 * deviation
+            assert abs(outputs[name].std() / deviation - 1) < 0.25
+
+
+@pytest.mark.network
+def test_dropout_in_training_of_keras_3_is_random(prove: Prove) -> None:
+    record, vectors, runs = prove("dropout")
+
+    assert record.state is None
+    assert list(vectors.random) == ["trained"]
+    for variants in runs.values():
+        for i, vector in enumerate(vectors.vectors):
+            outputs = variants["base"].outputs[i]
+            np.testing.assert_allclose(outputs["plain"], vector.outputs["plain"], atol=1e-6)
+            assert (outputs["trained"] != outputs["plain"]).any()
