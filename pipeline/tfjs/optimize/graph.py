@@ -68,7 +68,7 @@ class Graph:
         if name in self._keep:
             return None
         found = [self.nodes[reader] for reader in self._readers.get(name, ())]
-        names = {reference for node in found for reference in node.get("input", ())}
+        names = {reference for node in found for reference in (node.get("input") or ())}
         others = {one for one in names if node_of(one) == name} - {name, f"{name}:0"}
         return None if others else found
 
@@ -153,11 +153,11 @@ class Graph:
         return name if name in self.values or name in self._specs else None
 
     def _note_reads(self, node: Json) -> None:
-        for reference in node.get("input", ()):
+        for reference in node.get("input") or ():
             self._readers.setdefault(node_of(reference), []).append(node["name"])
 
     def _forget_reads(self, node: Json) -> None:
-        for reference in node.get("input", ()):
+        for reference in node.get("input") or ():
             self._readers[node_of(reference)].remove(node["name"])
 
     def _remove_unread(self, name: str) -> None:
@@ -171,7 +171,7 @@ class Graph:
             del self.nodes[node["name"]]
             self.values.pop(node["name"], None)
             self._forget_reads(node)
-            frontier += [node_of(reference) for reference in node.get("input", ())]
+            frontier += [node_of(reference) for reference in (node.get("input") or ())]
 
 
 def node_of(reference: str) -> str:
@@ -181,7 +181,7 @@ def node_of(reference: str) -> str:
 
 def inputs_of(node: Json) -> list[str] | None:
     """Return the inputs of a node; None if it also waits for others."""
-    inputs = list(node.get("input", ()))
+    inputs = list((node.get("input") or ()))
     return None if any(name.startswith("^") for name in inputs) else inputs
 
 

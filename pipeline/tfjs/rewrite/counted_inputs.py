@@ -56,7 +56,7 @@ def _part_all(nodes: Sequence[Json], *, is_function: bool) -> tuple[list[Json], 
 
 
 def _part(node: Json, scope: Scope) -> Iterator[Json]:
-    data = [name for name in node.get("input", ()) if not name.startswith("^")]
+    data = [name for name in node.get("input") or () if not name.startswith("^")]
     if node["op"] not in _KINDS or not data or len(data) == len(node["input"]):
         yield node
         return

@@ -3,9 +3,9 @@
 In a function an input is "node:output_name:number", and the number counts within the output's
 name: the indices of TopKV2 are "top:indices:0". TensorFlow.js takes the number alone
 (`parseNodeName` in tfjs-converter/src/operations/executors/utils.ts), so that it reads the values
-in place of the indices; only of StringSplit and StringNGrams it knows the names. Here the number
-becomes that among all outputs, "top:indices:1", and for TensorFlow the first again. This module
-opens no file.
+in place of the indices; only of StringSplit and StringNGrams it knows the names, and not even then
+where another program registers the op (`runtime/text_ops.js`). Here the number becomes that among
+all outputs, "top:indices:1", and for TensorFlow the first again. This module opens no file.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +29,9 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
         "output_indices", "output_values", "empty_row_indicator", "reverse_index_map",
     ),
     "SparseReshape": ("output_indices", "output_shape"),
+    "StringNGrams": ("ngrams", "ngrams_splits"),
+    "StringSplit": ("indices", "values", "shape"),
+    "StringSplitV2": ("indices", "values", "shape"),
     "Switch": ("output_false", "output_true"),
     "TensorArrayConcatV3": ("value", "lengths"),
     "TensorArrayV3": ("handle", "flow"),
@@ -36,6 +39,8 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "TensorListConcatV2": ("tensor", "lengths"),
     "TensorListPopBack": ("output_handle", "tensor"),
     "TopKV2": ("values", "indices"),
+    "UnicodeDecode": ("row_splits", "char_values"),
+    "UnicodeDecodeWithOffsets": ("row_splits", "char_values", "char_to_byte_starts"),
     "Unique": ("y", "idx"),
     "UniqueV2": ("y", "idx"),
 }  # fmt: skip

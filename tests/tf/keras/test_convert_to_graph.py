@@ -180,7 +180,9 @@ def test_names_are_the_authors(
 def test_what_was_changed_is_said(made: Json, model: str, start: str, end: str) -> None:
     repairs = made[f"{model}.{end}"]["record"]["repairs"]
 
-    assert [text[: len(start)] for text in repairs] == [start]
+    # Recurrent layers write lists in their loops.
+    others = [text for text in repairs if not text.startswith("TensorListStack got zeros")]
+    assert [text[: len(start)] for text in others] == [start]
 
 
 def test_no_state_of_an_optimizer_is_published(made: Json, folder: Path) -> None:
