@@ -181,7 +181,7 @@ def node_of(reference: str) -> str:
 
 def inputs_of(node: Json) -> list[str] | None:
     """Return the inputs of a node; None if it also waits for others."""
-    inputs = list((node.get("input") or ()))
+    inputs = list(node.get("input") or ())
     return None if any(name.startswith("^") for name in inputs) else inputs
 
 
