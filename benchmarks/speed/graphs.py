@@ -36,7 +36,7 @@ def measure(builds: dict[str, Path], packages: Path) -> dict[str, list[float]]:
         (folder / "times.js").symlink_to(PROGRAM)
         (folder / "page.html").write_text(PAGE)
         for side in SIDES:
-            (folder / side).symlink_to(builds[side] / "convert")
+            (folder / side).symlink_to((builds[side] / "convert").resolve())
         job: Job = {
             "inputs": read_inputs(builds["after"]),
             "requiresAsync": Signature.load(builds["after"] / "signature").requires_async,
