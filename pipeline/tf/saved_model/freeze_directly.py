@@ -10,7 +10,7 @@ It serves signatures of TensorFlow 2 whose function takes inputs and variables t
 All others (tables, state, assets, graphs of TensorFlow 1) are loaded.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,13 @@ import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
-from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
-from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.framework import convert_to_constants
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
-from tensorflow.python.grappler import tf_optimizer
 
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.freeze import Frozen, import_graph
+from pipeline.tf.saved_model.inline import inline_functions
 from pipeline.tf.saved_model.signatures import TracedSignature
 from pipeline.tf.untrusted.reach import calls_of, find_reached, node_of, prune
 
@@ -82,9 +80,10 @@ def _freeze(
         if argument.name not in data
     ]
     outputs = [f"{node_of(function.ret[one.name])}:0" for one in function.signature.output_arg]
-    inlined = _inline(
-        _body(meta_graph.graph_def, function), [*inputs, *outputs], control_flow_v2=control_flow_v2
-    )
+    body = _body(meta_graph.graph_def, function)
+    if control_flow_v2:
+        body = convert_to_constants.disable_lower_using_switch_merge(body)
+    inlined = inline_functions(MetaGraphDef(graph_def=body), [*inputs, *outputs])
     frozen = prune(_fill(inlined, data), [*inputs, *outputs])
     _forget_notes(frozen)
     graph = import_graph(frozen)
@@ -247,18 +246,3 @@ def _forget_notes(graph: GraphDef) -> None:
         for key in ("_class", "_output_shapes", "_user_specified_name"):
             if key in node.attr:
                 del node.attr[key]
-
-
-def _inline(body: GraphDef, ends: Sequence[str], *, control_flow_v2: bool) -> GraphDef:
-    """Return a graph without calls, as `_run_inline_graph_optimization` makes it."""
-    if control_flow_v2:
-        body = convert_to_constants.disable_lower_using_switch_merge(body)
-    meta_graph = MetaGraphDef(graph_def=body)
-    meta_graph.collection_def["train_op"].node_list.value.extend(ends)
-    config = ConfigProto()
-    rewriting = config.graph_options.rewrite_options
-    rewriting.min_graph_nodes = -1  # small graphs too
-    rewriting.function_optimization = RewriterConfig.AGGRESSIVE
-    rewriting.optimizers.append("function")
-    inlined: GraphDef = tf_optimizer.OptimizeGraph(config, meta_graph)
-    return inlined

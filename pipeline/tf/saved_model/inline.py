@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf.config_pb2 import ConfigProto
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.grappler import tf_optimizer
 from tensorflow.python.training.saver import export_meta_graph
@@ -39,12 +40,21 @@ def inline_calls(graph: tf.Graph, outputs: Iterable[str]) -> tf.Graph:
         if _COMPILED in part.attr:
             del part.attr[_COMPILED]
     meta_graph = export_meta_graph(graph_def=graph_def, graph=graph)
-    for name in outputs:
-        meta_graph.collection_def["train_op"].node_list.value.append(name)
+    return import_graph(inline_functions(meta_graph, outputs))
+
+
+def inline_functions(meta_graph: MetaGraphDef, ends: Iterable[str]) -> GraphDef:
+    """Return the graph of a MetaGraph without calls.
+
+    Args:
+        meta_graph: The graph and its library; it is changed.
+        ends: Names of the tensors that keep their names.
+    """
+    meta_graph.collection_def["train_op"].node_list.value.extend(ends)
     config = ConfigProto()
     rewriting = config.graph_options.rewrite_options
     rewriting.min_graph_nodes = -1  # small graphs too
     rewriting.function_optimization = RewriterConfig.AGGRESSIVE
     rewriting.optimizers.append("function")
     inlined: GraphDef = tf_optimizer.OptimizeGraph(config, meta_graph)
-    return import_graph(inlined)
+    return inlined

@@ -144,8 +144,9 @@ def _load(source: Path, record: Conversion, flags: SourceFlags) -> RunOne:
         {part.name: part.outer for part in side} for side in (traced.inputs, traced.outputs)
     )
     own = describe_signatures(meta_graph)[key].inputs
-    is_cut = _dtypes(record.stated.inputs) != _dtypes(own)
-    if not record.state and not is_cut and not is_of_tensorflow_1(meta_graph):
+    if _dtypes(record.stated.inputs) != _dtypes(own):
+        return _load_cut(source, record, meta_graph)
+    if not record.state and not is_of_tensorflow_1(meta_graph):
         session = _open(source, meta_graph, list(outputs.values()))
         if session is not None:
             return run_in_session(session, inputs, outputs)
@@ -156,8 +157,6 @@ def _load(source: Path, record: Conversion, flags: SourceFlags) -> RunOne:
             raise
         return run_in_session(open_session(source, own_tags), inputs, outputs)
     function = model.signatures[key]
-    if is_cut:
-        return _load_cut(source, record, meta_graph)
     # TensorFlow returns the function alone, and it dies with its model.
     function.model = model
     if record.state:

@@ -56,22 +56,19 @@ def _join_prelu(node: Json, graph: Graph) -> bool:
         found = _find_slope(node, kept, lost, graph)
         if found is None:
             continue
-        values, slope, product = found
+        values, slope = found
         if not np.all(np.isfinite(slope)):
             return False
         alpha = graph.add_constant(node["name"], slope.astype(np.float32))
         attrs = {"T": (node.get("attr") or {}).get("T", {"type": "DT_FLOAT"})}
         graph.put({"name": node["name"], "op": "Prelu", "input": [values, alpha], "attr": attrs})
         graph.remove(*map(node_of, inputs))
-        assert graph.nodes[product.name]
         return True
     return False
 
 
-def _find_slope(
-    node: Json, kept: str, lost: str, graph: Graph
-) -> tuple[str, Array, Product] | None:
-    """Return what a PReLU takes, its slopes and the product before it; None for other sums."""
+def _find_slope(node: Json, kept: str, lost: str, graph: Graph) -> tuple[str, Array] | None:
+    """Return what a PReLU takes, and its slopes; None for other sums."""
     relu, scaled = graph.node(kept), graph.node(lost)
     if relu["op"] != "Relu" or graph.reader(scaled["name"]) is not node:
         return None
@@ -83,9 +80,9 @@ def _find_slope(
         return None
     slope, part = _take_factors(scaled, product, graph)
     if _is_negative_part(part, values, graph):
-        return values, slope if node["op"] == "Sub" else -slope, product
+        return values, slope if node["op"] == "Sub" else -slope
     if node["op"] != "Sub" and _is_doubled_part(part, values, graph):
-        return values, 2 * slope, product
+        return values, 2 * slope
     return None
 
 

@@ -129,21 +129,28 @@ def per_channel(reference: str, product: Product, graph: Graph) -> Array | None:
     return np.broadcast_to(values.reshape(-1).astype(np.float64), (product.num_channels,))
 
 
-def _following(product: Product, graph: Graph) -> tuple[Json, list[str]] | None:
-    """Return the only reader of a product, and its inputs; None if something else reads it too."""
+def _find_pair(node: Json, graph: Graph) -> tuple[Product, Json, list[str]] | None:
+    """Return a product without an activation, its only reader, and the reader's inputs.
+
+    None if the node has been replaced, is no such product, or something else reads it too.
+    """
+    if graph.nodes.get(node["name"]) is not node:
+        return None
+    product = find_product(node, graph)
+    if product is None or product.is_closed:
+        return None
     reader = graph.reader(product.name)
     inputs = None if reader is None else inputs_of(reader)
     if reader is None or inputs is None or not is_float(reader):
         return None
-    return reader, inputs
+    return product, reader, inputs
 
 
 def _scale(node: Json, graph: Graph) -> bool:
-    product = _open_product(node, graph)
-    found = None if product is None else _following(product, graph)
-    if product is None or found is None:
+    found = _find_pair(node, graph)
+    if found is None:
         return False
-    reader, inputs = found
+    product, reader, inputs = found
     filter_name = product.node["input"][1]
     if not graph.is_plain_float(filter_name) or graph.reader(filter_name) is None:
         return False
@@ -201,11 +208,10 @@ def _normalization(
 
 
 def _add_bias(node: Json, graph: Graph) -> bool:
-    product = _open_product(node, graph)
-    found = None if product is None else _following(product, graph)
-    if product is None or found is None:
+    found = _find_pair(node, graph)
+    if found is None:
         return False
-    reader, inputs = found
+    product, reader, inputs = found
     is_difference = reader["op"] == "Sub" and _is_output(inputs[0], product)
     if reader["op"] not in _SUMS and not is_difference:
         return False
@@ -223,11 +229,10 @@ def _add_bias(node: Json, graph: Graph) -> bool:
 
 
 def _activate(node: Json, graph: Graph) -> bool:
-    product = _open_product(node, graph)
-    found = None if product is None else _following(product, graph)
-    if product is None or found is None:
+    found = _find_pair(node, graph)
+    if found is None:
         return False
-    reader, inputs = found
+    product, reader, inputs = found
     name = _ACTIVATIONS.get(reader["op"])
     if name is None or not _is_output(inputs[0], product):
         return False
@@ -252,14 +257,6 @@ def _activate(node: Json, graph: Graph) -> bool:
         attrs["leakyrelu_alpha"] = (reader.get("attr") or {}).get("alpha", {"f": 0.2})
     _replace(graph, {**made, "input": [*made["input"], *more], "attr": attrs}, product)
     return True
-
-
-def _open_product(node: Json, graph: Graph) -> Product | None:
-    """Return the product of a node that still stands in the graph and has no activation."""
-    if graph.nodes.get(node["name"]) is not node:
-        return None
-    product = find_product(node, graph)
-    return None if product is None or product.is_closed else product
 
 
 def _is_output(reference: str, product: Product) -> bool:

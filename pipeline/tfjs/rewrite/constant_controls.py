@@ -7,10 +7,10 @@ takes a constant of the branch that was not taken, and a list that a loop makes 
 is made once for all iterations. Here the readers wait themselves. This module opens no file.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pipeline.tfjs.rewrite.scope import Json, Scope, attribute
+from pipeline.tfjs.rewrite.scope import Json, Scope, attribute, change_bodies
 
 _OF_CONTROL_FLOW = {"Enter", "Merge", "RefMerge", "RefSwitch", "Switch"}
 _MERGES = {"Merge", "RefMerge"}
@@ -23,23 +23,13 @@ def hand_on_controls(graph: Mapping[str, Any]) -> tuple[Json, int]:
     Args:
         graph: As JSON; it is left as it is.
     """
-    nodes, count = _hand_on(graph["node"], is_function=False)
-    changed = {**graph, "node": nodes}
-    library = graph.get("library") or {}
-    functions = []
-    for function in library.get("function") or []:
-        body, more = _hand_on(function.get("nodeDef") or [], is_function=True)
-        functions.append({**function, "nodeDef": body} if more else function)
-        count += more
-    if functions:
-        changed["library"] = {**library, "function": functions}
-    return (changed if count else dict(graph)), count
+    return change_bodies(graph, _hand_on)
 
 
-def _hand_on(nodes: Sequence[Json], *, is_function: bool) -> tuple[list[Json], int]:
+def _hand_on(scope: Scope) -> tuple[list[Json], int]:
+    nodes = list(scope.nodes.values())
     if not any(node["op"] in _OF_CONTROL_FLOW for node in nodes):
-        return list(nodes), 0
-    scope = Scope(nodes={node["name"]: node for node in nodes}, is_function=is_function)
+        return nodes, 0
     waiting = {
         node["name"]: found
         for node in nodes

@@ -6,10 +6,10 @@ packs one more tensor, and ConcatV2 takes the last one for its axis. Here an Ide
 input waits in the op's place. This module opens no file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.tfjs.rewrite.scope import Json, Scope, attribute
+from pipeline.tfjs.rewrite.scope import Json, Scope, attribute, change_bodies
 
 _KINDS: Mapping[str, tuple[str, str]] = {
     "AddN": ("T", "type"),
@@ -36,21 +36,11 @@ def part_controls(graph: Mapping[str, Any]) -> tuple[Json, int]:
     Args:
         graph: As JSON; it is left as it is.
     """
-    nodes, count = _part_all(graph["node"], is_function=False)
-    changed = {**graph, "node": nodes}
-    library = graph.get("library") or {}
-    functions = []
-    for function in library.get("function") or []:
-        body, more = _part_all(function.get("nodeDef") or [], is_function=True)
-        functions.append({**function, "nodeDef": body} if more else function)
-        count += more
-    if functions:
-        changed["library"] = {**library, "function": functions}
-    return (changed if count else dict(graph)), count
+    return change_bodies(graph, _part_all)
 
 
-def _part_all(nodes: Sequence[Json], *, is_function: bool) -> tuple[list[Json], int]:
-    scope = Scope(nodes={node["name"]: node for node in nodes}, is_function=is_function)
+def _part_all(scope: Scope) -> tuple[list[Json], int]:
+    nodes = list(scope.nodes.values())
     changed = [made for node in nodes for made in _part(node, scope)]
     return changed, len(changed) - len(nodes)
 

@@ -10,7 +10,7 @@ writes to a copy. This module opens no file.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.tfjs.rewrite.scope import Json, Scope
+from pipeline.tfjs.rewrite.scope import Json, Scope, change_bodies
 
 _NEW = {"EmptyTensorList", "TensorListReserve"}
 _WRITERS = {"TensorListPushBack", "TensorListSetItem"}
@@ -24,34 +24,18 @@ def part_lists(graph: Mapping[str, Any]) -> tuple[Json, int]:
     Args:
         graph: As JSON; it is left as it is.
     """
-    nodes, count = _part_all(graph["node"], is_function=False)
-    changed = {**graph, "node": nodes}
-    library = graph.get("library") or {}
-    functions = []
-    for function in library.get("function") or []:
-        body, more = _part_all(
-            function.get("nodeDef") or [],
-            is_function=True,
-            returned=list((function.get("ret") or {}).values()),
-        )
-        functions.append({**function, "nodeDef": body} if more else function)
-        count += more
-    if functions:
-        changed["library"] = {**library, "function": functions}
-    return (changed if count else dict(graph)), count
+    return change_bodies(graph, _part_all)
 
 
-def _part_all(
-    nodes: Sequence[Json], *, is_function: bool, returned: Sequence[str] = ()
-) -> tuple[list[Json], int]:
+def _part_all(scope: Scope) -> tuple[list[Json], int]:
+    nodes = list(scope.nodes.values())
     if not any(node["op"] in _NEW | _WRITERS for node in nodes):
-        return list(nodes), 0
-    scope = Scope(nodes={node["name"]: node for node in nodes}, is_function=is_function)
+        return nodes, 0
     readers: dict[str, list[str]] = {}
     for node in nodes:
         for reference in node.get("input", ()):
             readers.setdefault(reference, []).append(node["name"])
-    for reference in returned:
+    for reference in scope.returned:
         readers.setdefault(reference, []).append("")
     changed: list[Json] = []
     count = 0

@@ -1,7 +1,7 @@
 """Scope: the view of a graph that a rewrite of an op gets, and its result. It opens no file."""
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,10 +79,12 @@ class Scope:
     Attributes:
         nodes: Its nodes by name.
         is_function: Whether inputs are written "node:output:index".
+        returned: What a function returns, as inputs are written.
     """
 
     nodes: Mapping[str, Json]
     is_function: bool
+    returned: tuple[str, ...] = ()
 
     def new_name(self, node: Json, part: str) -> str:
         """Return a free name below a node's name: "conv/unfused"."""
@@ -167,6 +169,35 @@ class Rewrite:
 
     nodes: list[Json]
     reason: str
+
+
+def change_bodies(
+    graph: Mapping[str, Any], change: Callable[[Scope], tuple[list[Json], int]]
+) -> tuple[Json, int]:
+    """Return a GraphDef whose nodes, and those of its functions, are changed, and how many are.
+
+    Args:
+        graph: As JSON; it is left as it is.
+        change: Returns the new nodes of a body, and how many it has changed.
+    """
+    nodes, count = change(_scope(graph["node"], is_function=False))
+    changed = {**graph, "node": nodes}
+    library = graph.get("library") or {}
+    functions = []
+    for function in library.get("function") or []:
+        returned = tuple((function.get("ret") or {}).values())
+        scope = _scope(function.get("nodeDef") or [], is_function=True, returned=returned)
+        body, more = change(scope)
+        functions.append({**function, "nodeDef": body} if more else function)
+        count += more
+    if functions:
+        changed["library"] = {**library, "function": functions}
+    return (changed if count else dict(graph)), count
+
+
+def _scope(nodes: Iterable[Json], *, is_function: bool, returned: tuple[str, ...] = ()) -> Scope:
+    by_name = {node["name"]: node for node in nodes}
+    return Scope(nodes=by_name, is_function=is_function, returned=returned)
 
 
 def attribute(node: Json, key: str, kind: str) -> Any:
