@@ -187,6 +187,7 @@ def _write_run(folder: Path) -> None:
     output = {"name": "y", "shape": [1, 4], "dtype": "float32", "offset": 0, "bytes": 16}
     record = {
         "tfjs": "4.22.0", "rssBytes": 1, "missingOps": {}, "lacking": {}, "error": None,
+        "textOps": ["StringLower"],
         "flags": {}, "requiresAsync": False, "peakBytes": 1, "loadMs": 1.5, "firstMs": 1.5,
         "steadyMs": None,
         "vectors": [{"id": 0, "outputs": [output, {**output, "name": "s", "dtype": "string"}]}],
