@@ -79,8 +79,8 @@ def refuse_forests(ops: Iterable[str]) -> None:
     if named:
         raise ConversionError(
             f"TensorFlow.js has no op of TensorFlow Decision Forests: {', '.join(named)}",
-            hint="a SavedModel whose signature returns the predictions of a forest among its assets "
-            "can be converted: save it with ydf's `model.to_tensorflow_saved_model(path, mode='tf')`",
+            hint="a SavedModel whose signature returns the predictions of a forest among its "
+            "assets can be converted: ydf's `model.to_tensorflow_saved_model(path, mode='tf')`",
         )
 
 

@@ -21,7 +21,7 @@ def predict(model: ForestModel, numbers: Any, booleans: Any, categories: Any, si
     Args:
         model: The forest.
         numbers: float32 (num_examples, numbers); NaN is missing.
-        booleans: float32 (num_examples, booleans), 0 or 1; NaN is missing.
+        booleans: float32 (num_examples, booleans): 0 is false, NaN is missing.
         categories: int32 (num_examples, categories): 0 is unknown, -1 is missing.
         size: 1 for a number; the number of classes.
     """
@@ -50,6 +50,9 @@ class _Features:
 
     def __init__(self, model: ForestModel, numbers: Any, booleans: Any, categories: Any) -> None:
         own = model.columns
+        if own.get("BOOLEAN"):
+            truths = tf.cast(tf.not_equal(booleans, 0.0), tf.float32)
+            booleans = tf.where(tf.math.is_nan(booleans), booleans, truths)
         values = [
             part for part, kind in ((numbers, "NUMERICAL"), (booleans, "BOOLEAN")) if own.get(kind)
         ]

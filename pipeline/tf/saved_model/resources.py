@@ -17,7 +17,6 @@ from tensorflow.python.checkpoint.trackable_view import TrackableView
 
 from pipeline.tf.nodes import all_nodes
 
-
 LOADS_FOREST = "SimpleMLLoadModelFromPathWithHandle"
 """The op that loads a model of Decision Forests."""
 

@@ -86,7 +86,11 @@ def check_trusted_graph(graph: GraphDef) -> None:
 def _refuse(found: Collection[str]) -> None:
     if not found:
         return
-    refuse_forests(found)
+    refuse_forests(
+        op
+        for op in (text.partition(" ")[0] for text in found)
+        if op_classes().get(op) == "forests"
+    )
     listed = sorted(found)
     trust = "set `trust: true` for this model if you know who made it"
     raise UntrustedSourceError(
