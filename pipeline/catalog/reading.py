@@ -160,6 +160,46 @@ def _fit(
     return Labels(of="axis" if len(names) > 1 else "values", names=names)
 
 
+def find_classes(
+    outputs: Sequence[CatalogOutput], roles: RoleMap
+) -> tuple[CatalogOutput, slice] | None:
+    """Return the output whose values are classes, and their places among its values; else None."""
+    by_tensor = {output.tensor: output for output in outputs}
+    for role in _VALUES:
+        output = by_tensor.get(roles.map.get(role) or "")
+        if output is not None:
+            stated = roles.conventions.get(role, {}).get("columns", "class").split(", ")
+            columns = [
+                name for one in stated for name in ([one] * _BOX_SIZE if "(4)" in one else [one])
+            ]
+            if "class" in columns:
+                return output, slice(columns.index("class"), None, len(columns))
+    return None
+
+
+def check_classes(output: str, labels: Labels, classes: Sequence[int]) -> None:
+    """Check that each class that an output returned on the test inputs has a name.
+
+    Args:
+        output: Name of the output.
+        labels: Names of its classes.
+        classes: Numbers of classes.
+
+    Raises:
+        MappingError: One has none.
+    """
+    greatest, number = max(classes, default=0), len(labels.names)
+    if greatest < number:
+        return
+    raise MappingError(
+        f"labels: {output} returns the class {greatest}; {number} names are those of 0 to "
+        f"{number - 1}",
+        hint="classes that count from 1 are stated so: conventions: {classes: {offset: 1}}"
+        if greatest == number
+        else None,
+    )
+
+
 def _columns(output: CatalogOutput, role: str | None, roles: RoleMap) -> int | None:
     """Return the number of classes of an output with scores; None where it is open."""
     shape = output.shape

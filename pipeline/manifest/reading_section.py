@@ -9,6 +9,9 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from pipeline.catalog.known_sets import POINT_SETS, label_sets
+from pipeline.errors import SourceError
+from pipeline.fetch.address.beside import is_address, name_of
+from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.fault import format_value
 from pipeline.manifest.fields import Role, Section, Text, fault
 from pipeline.records.reading import Gate, Kind, Order
@@ -24,11 +27,13 @@ def _check_labels(value: Any) -> Any:
 
 
 def _check_names(value: Any) -> Any:
-    """Check a list of names, a known set, or a file beside the manifest."""
+    """Check a list of names, a known set, or a file beside the manifest or elsewhere."""
     if isinstance(value, list) and value and all(isinstance(one, str) and one for one in value):
         return value
     if not isinstance(value, str) or not value:
         raise fault(f"found {format_value(value)}; expected a list of names, a known set or a file")
+    if is_address(value):
+        return _check_address(value)
     if value in label_sets() or value.endswith(LABEL_FILE_SUFFIXES):
         return value
     similar = did_you_mean(find_similar(value, label_sets()))
@@ -36,6 +41,17 @@ def _check_names(value: Any) -> Any:
         f"found {value!r}{similar}; expected {join_words(label_sets())}, a list of names, or a "
         f"file ({', '.join(LABEL_FILE_SUFFIXES)})"
     )
+
+
+def _check_address(text: str) -> str:
+    """Check the address of a file; "#path" alone is checked with the source (`check.py`)."""
+    try:
+        name = text if text.startswith("#") else name_of(parse_source(text))
+    except SourceError as error:
+        raise fault(error.message) from None
+    if not name.endswith(LABEL_FILE_SUFFIXES):
+        raise fault(f"found {text!r}; expected a file ({', '.join(LABEL_FILE_SUFFIXES)})")
+    return text
 
 
 def _check_points(value: Any) -> Any:
@@ -68,7 +84,7 @@ Labels = Annotated[
         }
     ),
 ]
-"""Names of classes: a list, a known set or a file, for all outputs or for each."""
+"""Names of classes: a list, a known set, a file or its address, for all outputs or for each."""
 
 Positive = Annotated[int, Field(gt=0)]
 Pair = Annotated[tuple[float, float], Field(strict=False)]

@@ -7,11 +7,18 @@ from loader_zoo import tensor
 from site_zoo import model, tensor_in
 
 from pipeline.catalog.known_sets import POINT_SETS, label_sets, read_label_set
-from pipeline.catalog.reading import check_decode, check_points, read_labels
+from pipeline.catalog.reading import (
+    check_classes,
+    check_decode,
+    check_points,
+    find_classes,
+    read_labels,
+)
 from pipeline.catalog.types import CatalogModel
 from pipeline.errors import MappingError
 from pipeline.records.reading import Decode, Points
 from pipeline.records.roles import RoleMap
+from pipeline.records.source import Labels
 
 IMAGE = tensor_in(0, "image", [1, 64, 64, 3], color="rgb")
 GRIDS: dict[str, Any] = {
@@ -139,14 +146,42 @@ def test_known_sets_have_the_names_of_their_data_sets() -> None:
     sizes = {name: len(read_label_set(name)) for name in label_sets()}
 
     assert sizes == {
+        "audioset": 527,
         "coco-80": 80,
         "coco-91": 91,
         "imagenet-1k": 1000,
         "kinetics-400": 400,
         "voc-21": 21,
+        "yamnet-521": 521,
     }
     assert read_label_set("coco-91")[1] == read_label_set("coco-80")[0] == "person"
     assert read_label_set("imagenet-1k")[281] == "tabby"
+    assert read_label_set("audioset")[:2] == ("Speech", "Male speech, man speaking")
+    assert read_label_set("yamnet-521")[132] == "Music"
+    assert set(read_label_set("yamnet-521")) < set(read_label_set("audioset"))
     for points in POINT_SETS.values():
         assert len(set(points.names)) == len(points.names)
         assert all(max(edge) < len(points.names) for edge in points.edges)
+
+
+def test_classes_that_a_source_returns_have_names() -> None:
+    cats = Labels(of="values", names=["cat", "dog"])
+    check_classes("y", cats, [0, 1])
+
+    with pytest.raises(
+        MappingError, match="y returns the class 2; 2 names are those of 0 to 1"
+    ) as one:
+        check_classes("y", cats, [0, 2])
+    assert one.value.hint == (
+        "classes that count from 1 are stated so: conventions: {classes: {offset: 1}}"
+    )
+
+
+def test_classes_are_found_in_a_column_of_detections() -> None:
+    made = model(outputs=[tensor(0, "found", [1, 9, 6], role="detections")])
+    roles = role_map({"detections": {"columns": "box (4), score, class"}})
+    roles = roles.model_copy(update={"map": {"detections": made.outputs[0].tensor}})
+    found = find_classes(made.outputs, roles)
+
+    assert found is not None
+    assert list(range(12))[found[1]] == [5, 11]
