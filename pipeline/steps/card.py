@@ -219,7 +219,7 @@ def _read_outputs(
     stated, roles = work.parameters, RoleMap.load(work.inputs["map"])
     decode, points = stated.decode, stated.points
     if decode is not None:
-        decode = check_decode(decode, card.outputs, card.inputs)
+        decode = check_decode(decode, card.outputs, card.inputs, points)
     if points is not None:
         points = check_points(points, roles)
     files = _find_texts(work)

@@ -88,6 +88,70 @@ def test_columns_that_are_no_box_are_refused() -> None:
         check_decode(Decode.model_validate(GRIDS), made.outputs, made.inputs)
 
 
+YOLO: dict[str, Any] = {
+    "kind": "boxes",
+    "boxes": ["y"],
+    "scores": [],
+    "strides": [],
+    "columns": ["box", "objectness", "scores"],
+    "order": "xy",
+    "form": "centre",
+    "scale": "pixels",
+}
+
+
+@pytest.mark.parametrize(
+    ("shape", "changed", "columns"),
+    [
+        ([1, -1, 85], {}, ["box (4)", "objectness (1)", "scores (80)"]),
+        (
+            [-1, 84, 8400],
+            {"columns": ["box", "scores"], "layout": "columns"},
+            ["box (4)", "scores (80)"],
+        ),
+        (
+            [1, 9, 100],
+            {"columns": ["box", "scores", "points (4)"], "layout": "columns"},
+            ["box (4)", "scores (1)", "points (4)"],
+        ),
+    ],
+    ids=["rows", "columns", "points"],
+)
+def test_columns_of_a_row_get_their_sizes(
+    shape: list[int], changed: dict[str, Any], columns: list[str]
+) -> None:
+    outputs = model(outputs=[tensor(0, "y", shape)]).outputs
+    points = Points(names=["a", "b"], edges=[])
+    decode = check_decode(Decode.model_validate({**YOLO, **changed}), outputs, [], points)
+    names = [str(number) for number in range(80)]
+
+    assert (decode.scores, decode.columns) == (["y"], columns)
+    if "points (4)" not in columns:
+        labels = read_labels({"": names}, outputs, role_map(), decode)["y"]
+        assert (labels.of, labels.names) == ("scores", names)
+        with pytest.raises(MappingError, match="79 names; y has 80 classes"):
+            read_labels({"": names[1:]}, outputs, role_map(), decode)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"columns": ["box", "scores (80)"]}, "y has 85 numbers for a candidate; the columns"),
+        ({"columns": ["box", "scores", "rest"]}, "expected the sizes of all but one"),
+        ({"columns": ["box (5)", "scores"]}, "5 columns, which are no box"),
+        ({"columns": ["box", "scores", "points (51)"]}, "51 numbers are points; expected 2 or 3"),
+        ({"kind": "distances", "strides": [8]}, "the size of the input is not known"),
+    ],
+    ids=["sum", "open", "box", "points", "grids"],
+)
+def test_columns_that_do_not_fit_are_refused(changed: dict[str, Any], message: str) -> None:
+    outputs = model(outputs=[tensor(0, "y", [1, 100, 85])]).outputs
+    points = Points(names=["a", "b"], edges=[])
+
+    with pytest.raises(MappingError, match=message):
+        check_decode(Decode.model_validate({**YOLO, **changed}), outputs, [], points)
+
+
 @pytest.mark.parametrize(
     ("output", "roles", "given", "of", "names"),
     [
