@@ -59,8 +59,9 @@ class CatalogInput(InputContract, CatalogTensor):
 class CatalogLabels(CamelPart):
     """Names of the classes of an output."""
 
-    of: Literal["axis", "values"]
-    """What is named: the places along the last axis of the output, or its values."""
+    of: Literal["axis", "scores", "values"]
+    """What is named: the places along the last axis of the output, its values, or those of its
+    numbers that `decode` calls scores."""
     count: int
     """Number of names."""
     path: str

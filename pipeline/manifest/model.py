@@ -155,9 +155,11 @@ class Defaults(Section):
     `{boxes: {order: yxyx, scale: fraction}}`. docs/roles.md lists conventions and values."""
 
     labels: Labels | None = None
-    """Names of the classes: a list, a known set such as `coco-80` or `imagenet-1k`, or a file
-    relative to models.yaml with a name in each line or a JSON list; for several outputs a mapping
-    of roles or outputs to these. They replace those that the source has."""
+    """Names of the classes: a list, a known set such as `coco-80` or `imagenet-1k`, or a file with
+    a name in each line, a JSON list or a table: its path relative to models.yaml, its address as
+    that of a source, or `#path` for a file of the model's own package or beside its URL. For
+    several outputs a mapping of roles or outputs to these. They replace those that the source
+    has."""
 
     points: Points | None = None
     """Names of the points that it finds: a known set such as `coco-17`, or `{names: […],

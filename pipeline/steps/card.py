@@ -13,6 +13,7 @@ from pipeline.disk.canonical import format_json
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
 from pipeline.errors import DiskError
+from pipeline.fetch.address.beside import find_beside
 from pipeline.manifest.model import Model
 from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.contract import Contracts
@@ -21,8 +22,10 @@ from pipeline.records.record import Part, SparsePart
 from pipeline.records.roles import RoleMap
 from pipeline.records.signature import Signature
 from pipeline.records.source import ConvertedSource, FetchedSource, Labels
+from pipeline.records.texts import FetchedTexts
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import VariantVerdict, Verdicts
+from pipeline.steps import texts
 from pipeline.steps.variant import BASE
 
 VECTOR_FILES = ("vectors.json", "vectors.bin")
@@ -41,7 +44,8 @@ class CardParameters(SparsePart):
     variants: tuple[str, ...]
     """Names of its variants, the base first."""
     labels: dict[str, str | list[str]] | None = None
-    """Names of classes, a known set or a file by role or output; "" for those of all outputs."""
+    """Names of classes, a known set, a file or its address by role or output; "" for those of all
+    outputs."""
     points: Points | None = None
     decode: Decode | None = None
 
@@ -94,16 +98,23 @@ def parameters(model: Model) -> CardParameters:
         identity=identify(model),
         publish_base=model.publish_base,
         variants=(BASE, *(variant.name for variant in model.variants)),
-        labels=_by_place(model.labels),
+        labels=_find_labels(model),
         points=_state(Points, model.points),
         decode=_state(Decode, model.decode),
     )
 
 
-def _by_place(labels: Any) -> dict[str, str | list[str]] | None:
-    if labels is None or isinstance(labels, dict):
-        return labels
-    return {"": labels}
+def _find_labels(model: Model) -> dict[str, str | list[str]] | None:
+    if model.labels is None:
+        return None
+    return {
+        place: find_beside(names, model.source) if texts.is_text(names) else names
+        for place, names in _by_place(model.labels).items()
+    }
+
+
+def _by_place(labels: Any) -> dict[str, Any]:
+    return labels if isinstance(labels, dict) else {"": labels}
 
 
 def _state(record: type[P], section: BaseModel | None) -> P | None:
@@ -111,12 +122,12 @@ def _state(record: type[P], section: BaseModel | None) -> P | None:
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files that `labels:` names; None if it names none."""
-    named = _by_place(model.labels) or {}
+    """Return the files beside the manifest that `labels:` names; None if it names none."""
+    named = _by_place(model.labels)
     paths = {
         f"labels {names}": names
         for names in named.values()
-        if isinstance(names, str) and names not in label_sets()
+        if isinstance(names, str) and not texts.is_text(names) and names not in label_sets()
     }
     return ListedFiles(paths=paths, root=root) if paths else None
 
@@ -208,14 +219,44 @@ def _read_outputs(
     stated, roles = work.parameters, RoleMap.load(work.inputs["map"])
     decode, points = stated.decode, stated.points
     if decode is not None:
-        decode = check_decode(decode, card.outputs, card.inputs)
+        decode = check_decode(decode, card.outputs, card.inputs, points)
     if points is not None:
         points = check_points(points, roles)
-    names = {place: read_names(given, work.root) for place, given in (stated.labels or {}).items()}
-    labels = {**(converted.labels or {}), **read_labels(names, card.outputs, roles, decode)}
+    files = _find_texts(work)
+    names = {
+        place: read_names(given, work.root, files) for place, given in (stated.labels or {}).items()
+    }
+    read = read_labels(names, card.outputs, roles, decode)
+    _check_classes(work, read, card, roles)
+    labels = {**(converted.labels or {}), **read}
     card = card.model_copy(update={"decode": decode, "points": points})
-    files = {output: _add_labels(work, known) for output, known in labels.items()}
-    return with_labels(card, labels, files)
+    published = {output: _add_labels(work, known) for output, known in labels.items()}
+    return with_labels(card, labels, published)
+
+
+def _check_classes(
+    work: Work[CardParameters], labels: dict[str, Labels], card: CatalogModel, roles: RoleMap
+) -> None:
+    """Compare labels of numbered classes with the classes that the source returned."""
+    from pipeline.catalog.reading import check_classes, find_classes
+    from pipeline.proof.vector_files import load_vectors
+
+    found = find_classes(card.outputs, roles)
+    if found is None or found[0].name not in labels:
+        return
+    name, places = found[0].name, found[1]
+    for vector in load_vectors(work.inputs["reference"]).vectors:
+        values = vector.outputs[name].reshape(-1)[places]
+        if values.dtype.kind in "fiu":
+            check_classes(name, labels[name], [round(float(one)) for one in values])
+
+
+def _find_texts(work: Work[CardParameters]) -> dict[str, Path]:
+    """Return the files that the step `texts` has fetched, by address."""
+    folder = work.inputs.get(texts.NAME)
+    if folder is None:
+        return {}
+    return {address: folder / path for address, path in FetchedTexts.load(folder).files.items()}
 
 
 def _add_labels(work: Work[CardParameters], labels: Labels) -> CatalogFile:
