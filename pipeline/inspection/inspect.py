@@ -96,7 +96,15 @@ def _describe(
             from pipeline.inspection.inspect_saved_model import inspect_saved_model  # noqa: PLC0415  # only for this format
 
             folder = path.parent if path.name == "saved_model.pb" else path
-            return inspect_saved_model(folder, shapes=shapes, announce=announce)
+            return inspect_saved_model(
+                folder, "tf_saved_model", shapes=shapes, announce=announce
+            )
+        case "keras" | "keras_keras" | "tf_frozen_model" as found if not tuple(
+            _find_faults(path, found)
+        ):
+            from pipeline.inspection.inspect_saved_model import inspect_saved_model  # noqa: PLC0415  # only for these formats
+
+            return inspect_saved_model(path, found, shapes=shapes, announce=announce)
         case "tflite" | "onnx" | "openvino" as found if not tuple(_find_faults(path, found)):
             from pipeline.inspection.inspect_summary import inspect_summary  # noqa: PLC0415  # only for these formats
 
