@@ -3,8 +3,8 @@
 A description has the fields that its format has, and leaves the others unset; its JSON has the
 fields that are set, with camelCase names. Every description has:
 
-- `format`, `bytes` of its files, `supported` (false where only the name says the format), `remarks`, a
-  list of sentences, and `note` (how it was found, or null)
+- `format`, `bytes` of its files, `supported` (false where only the name says the format),
+  `remarks`, a list of sentences, and `note` (how it was found, or null)
 
 Then, as far as the format says it:
 

@@ -53,7 +53,10 @@ def test_json_has_only_the_fields_that_a_format_has(tmp_path: Path) -> None:
         "supported": False,
         "note": None,
         "remarks": [
-            "the name says Keras model in HDF5 (.h5), and the content is something else, or is cut off"
+            (
+                "the name says Keras model in HDF5 (.h5), and the content is something else, or is "
+                "cut off"
+            )
         ],
     }
 
