@@ -7,22 +7,20 @@ import email
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from pipeline.disk.json_value import decode_json
 from pipeline.errors import FormatError, PipelineError
 from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.fetch import fetch_source
 from pipeline.manifest.license_expression import find_license
+from pipeline.text.front_matter import split_front_matter
 
 _MAX_BYTES = 1024**2
 _CARD = "README.md"
-_FRONT = re.compile(r"\A---\s*\n(.*?)\n---\s*\n", re.DOTALL)
 _LABEL_FILES = (
     *("labels.txt", "labels.json", "classes.txt", "classes.json", "class_names.txt"),
     *("class_names.json", "labelmap.txt", "label_map.txt", "metadata.json"),
@@ -167,23 +165,13 @@ def _of_hf(read: Read, source: Source) -> PackageFacts:
     card = read(_CARD)
     if card is None:
         return PackageFacts()
-    front = read_front_matter(card.decode("utf-8", "replace"))
+    front, _ = split_front_matter(card.decode("utf-8", "replace"))
     task = front.get("pipeline_tag")
     return PackageFacts(
         **_license(front.get("license"), _CARD),
         task=task if isinstance(task, str) else None,
         card=f"{source.uri.partition('#')[0]}#{_CARD}",
     )
-
-
-def read_front_matter(text: str) -> Mapping[str, Any]:
-    """Return the fields at the head of a model card: {"license": "mit"}."""
-    match = _FRONT.match(text)
-    try:
-        fields = yaml.safe_load(match[1]) if match else None
-    except yaml.YAMLError:
-        return {}
-    return fields if isinstance(fields, dict) else {}
 
 
 def _license(stated: Any, where: str) -> dict[str, str]:

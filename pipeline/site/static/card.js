@@ -1,0 +1,19 @@
+// The model card: it comes from a page of its own when it is opened, so that this page stays small.
+'use strict';
+
+(() => {
+  const details = document.getElementById('model-card');
+  if (!details || location.protocol === 'file:') return;
+
+  async function show() {
+    const response = await fetch(details.dataset.page);
+    if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+    // The build wrote each element of that page; scripts would not run here in any case.
+    const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+    details.querySelector('.card').append(...page.querySelector('main').children);
+  }
+
+  details.addEventListener('toggle', () => {
+    show().catch((error) => console.warn(`the model card is not shown: ${error.message}`));
+  }, {once: true});
+})();
