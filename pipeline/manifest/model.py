@@ -40,7 +40,7 @@ CATALOG_KEYS = frozenset(
         *("ops", "modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
         *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
         *("roles", "unassigned", "usable", "repairs", "provisional", "labelFiles"),
-        *("results", "decode", "points", "background", "devices"),
+        *("results", "decode", "points", "background", "devices", "cardFiles"),
     }
 )
 """Keys of a model's entry in the catalog that are ours: `extra` may not set them."""

@@ -8,9 +8,11 @@
   async function show() {
     const response = await fetch(details.dataset.page);
     if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
-    // The build wrote each element of that page; scripts would not run here in any case.
-    const page = new DOMParser().parseFromString(await response.text(), 'text/html');
-    details.querySelector('.card').append(...page.querySelector('main').children);
+    // The build wrote each element of that page; scripts would not run here in any case. Its own
+    // style stays there.
+    const [, body] = /<main>([\s\S]*)<\/main>/.exec(await response.text());
+    const page = new DOMParser().parseFromString(body, 'text/html');
+    details.querySelector('.card').append(...page.body.children);
   }
 
   details.addEventListener('toggle', () => {
