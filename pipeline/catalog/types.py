@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field
 
 from pipeline.records.contract import InputContract
+from pipeline.records.model_card import Background, DeviceTime
 from pipeline.records.reading import Decode, Points, Results
 from pipeline.records.record import CamelPart, SparsePart
 from pipeline.records.source import About, Scale
@@ -212,8 +213,11 @@ class ModelIdentity(CamelPart):
         return copy
 
 
-class CatalogModel(ModelIdentity):
+class CatalogModel(ModelIdentity, SparsePart):
     """A model of the zoo, with the keys of `extra:` in the manifest beside these."""
+
+    model_config = ConfigDict(extra="allow")
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"background", "devices"})
 
     status: Literal["ok", "stale", "failed"]
     """`stale`: this build of it failed, and what an earlier one made is offered."""
@@ -260,13 +264,19 @@ class CatalogModel(ModelIdentity):
     """The points that it finds, as the manifest names them."""
     decode: Decode | None = None
     """How boxes follow from its outputs, as the manifest states it."""
+    background: Background | None = None
+    """Who made it, of what, and what it is not for; left out where nobody states it."""
+    devices: list[DeviceTime] | None = None
+    """Times on devices that its publisher measured; left out without any."""
+    card_files: list[CatalogFile] = Field(default_factory=list)
+    """Its model card: the page, and the text that it is made of."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
 
     @property
     def shared_files(self) -> list[CatalogFile]:
         """Its published files beside those of its variants."""
-        return [*self.vectors, *self.label_files]
+        return [*self.vectors, *self.label_files, *self.card_files]
 
 
 RESULT_KEYS = frozenset(

@@ -144,6 +144,9 @@ def _is_named_as(path: Path, found: Format) -> bool:
     """Return whether a file's name is one of a format; where it may be another's, its content."""
     if path.name in found.names or path.name.lower().endswith(found.suffixes):
         return True
-    # Of formats with names of their own, other files are parts.
-    is_shared = not found.names and path.name.lower().endswith(found.shared_suffixes)
-    return is_shared and found.looks_like is not None and found.looks_like(ModelFiles(path=path))
+    if found.looks_like is None or not path.name.lower().endswith(found.shared_suffixes):
+        return False
+    try:
+        return found.looks_like(ModelFiles(path=path))
+    except (FormatError, OSError):
+        return False

@@ -14,9 +14,11 @@ from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
 from pipeline.errors import DiskError
 from pipeline.fetch.address.beside import find_beside
+from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.model import Model
 from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.contract import Contracts
+from pipeline.records.model_card import Background, StatedCard
 from pipeline.records.reading import Decode, Points
 from pipeline.records.record import Part, SparsePart
 from pipeline.records.roles import RoleMap
@@ -37,7 +39,7 @@ P = TypeVar("P", bound=Part)
 class CardParameters(SparsePart):
     """The parameters of `card`."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"labels", "points", "decode"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"labels", "points", "decode", "card"})
 
     identity: ModelIdentity
     publish_base: bool
@@ -48,6 +50,8 @@ class CardParameters(SparsePart):
     outputs."""
     points: Points | None = None
     decode: Decode | None = None
+    card: StatedCard | None = None
+    """What is stated of its background; None for nothing."""
 
 
 def run(work: Work[CardParameters]) -> None:
@@ -75,13 +79,15 @@ def run(work: Work[CardParameters]) -> None:
         ),
     )
     card = _read_outputs(work, card, converted)
-    card = card.model_copy(update={"results": find_results(card)})
+    card = card.model_copy(
+        update={"results": find_results(card), **_describe_background(work, card)}
+    )
     write_json(work.folder / CARD_FILE, card.to_json())
 
 
 STEP = Step(
     name="card",
-    version=6,
+    version=7,
     parameters=CardParameters,
     run=run,
     needs=(
@@ -89,6 +95,7 @@ STEP = Step(
         f"variant:{BASE}",
     ),
     accepts=("variant",),
+    tools=frozenset({"markdown-it-py", "tfjs-zoo"}),
 )
 
 
@@ -101,6 +108,7 @@ def parameters(model: Model) -> CardParameters:
         labels=_find_labels(model),
         points=_state(Points, model.points),
         decode=_state(Decode, model.decode),
+        card=_state_card(model),
     )
 
 
@@ -113,6 +121,19 @@ def _find_labels(model: Model) -> dict[str, str | list[str]] | None:
     }
 
 
+def _state_card(model: Model) -> StatedCard | None:
+    background = Background(
+        authors=list(model.authors) or None,
+        paper=model.paper,
+        citation=model.citation,
+        training_data=model.training_data,
+        limits=model.limits,
+    )
+    if not (background.says_something or model.card or model.timings):
+        return None
+    return StatedCard(background=background, file=model.card, times=model.timings)
+
+
 def _by_place(labels: Any) -> dict[str, Any]:
     return labels if isinstance(labels, dict) else {"": labels}
 
@@ -122,13 +143,16 @@ def _state(record: type[P], section: BaseModel | None) -> P | None:
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files beside the manifest that `labels:` names; None if it names none."""
+    """Return the files that `labels:`, `card:` and `timings:` name; None if they name none."""
     named = _by_place(model.labels)
     paths = {
         f"labels {names}": names
         for names in named.values()
         if isinstance(names, str) and not texts.is_text(names) and names not in label_sets()
     }
+    paths |= {f"timings {path}": path for path in model.timings}
+    if model.card is not None and parse_source(model.card).kind == "path":
+        paths["card"] = model.card
     return ListedFiles(paths=paths, root=root) if paths else None
 
 
@@ -275,6 +299,54 @@ def _add_labels(work: Work[CardParameters], labels: Labels) -> CatalogFile:
         bytes=len(content),
         sha256=sha256,
     )
+
+
+def _describe_background(work: Work[CardParameters], card: CatalogModel) -> dict[str, Any]:
+    """Return what is known of a model's background; its model card is written as files."""
+    from pipeline.catalog.device_times import read_device_times
+
+    stated, about = work.parameters.card, card.source.about
+    background = stated.background if stated else Background()
+    if background.authors is None and about is not None and about.author:
+        background = background.model_copy(update={"authors": [about.author]})
+    files: list[CatalogFile] = []
+    if stated is not None and stated.file is not None:
+        background, files = _add_card(work, card, background, stated.file)
+    times = read_device_times(stated.times, work.root, card.name) if stated else []
+    offered = {variant.name for variant in card.variants if variant.status == "ok"}
+    return {
+        "background": background if background.says_something else None,
+        "devices": [time for time in times if time.variant in offered] or None,
+        "card_files": files,
+    }
+
+
+def _add_card(
+    work: Work[CardParameters], card: CatalogModel, background: Background, given: str
+) -> tuple[Background, list[CatalogFile]]:
+    """Write a model card as a page and as text; return its files, and what its head states."""
+    from pipeline.catalog.card import model_folder, variant_folder
+    from pipeline.catalog.card_text import read_card
+    from pipeline.site.card_page import render_card
+
+    work.uses(*STEP.tools)
+    text = read_card(given, root=work.root, cache=work.cache, progress=work.progress)
+    page = render_card(card.title or card.name, text.body)
+    contents = {"model-card.html": page.encode(), "model-card.md": text.whole.encode()}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    folder = variant_folder("card", digests)
+    (work.folder / folder).mkdir(exist_ok=True)
+    for name, content in contents.items():
+        (work.folder / folder / name).write_bytes(content)
+    path = f"{model_folder(card.name)}/{folder}"
+    files = [
+        CatalogFile(path=f"{path}/{name}", bytes=len(contents[name]), sha256=digests[name])
+        for name in contents
+    ]
+    update: dict[str, Any] = {"page": files[0].path}
+    if background.training_data is None and text.datasets:
+        update["training_data"] = ", ".join(text.datasets)
+    return background.model_copy(update=update), files
 
 
 def _file(folder: Path, path: str, sha256: str) -> CatalogFile:
