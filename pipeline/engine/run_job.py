@@ -84,7 +84,9 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         # A file beside the manifest was removed since the last check.
         gone = failure_of(error).model_copy(update={"retry": True})
         return _end(job, unsuccessful(gone), "failed", failure=gone, cause=cause)
-    work = _prepare(job, session)
+    outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
+    known = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
+    work = prepare_work(job, session, known)
     started = time.monotonic()
     try:
         made = _attempt(job, work, ingredients, session)
@@ -92,7 +94,7 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         failure = made if isinstance(made, Failure) else None
         if failure is not None:
             # If even the failure cannot be written, the next run tries again.
-            receipt = Receipt(**vars(ingredients), tools=_tools(work), failure=failure)
+            receipt = Receipt(**vars(ingredients), tools=used_tools(work), failure=failure)
             with contextlib.suppress(OSError):
                 _keep_failure(job, work, receipt, seconds)
     finally:
@@ -108,11 +110,13 @@ def _attempt(
     """Call the step's function, put its results in place, and translate its exceptions."""
     started = time.monotonic()
     try:
-        job.step.run(work)
+        failure = _run_step(job, work, ingredients, session)
+        if failure is not None:
+            return failure
         receipt = Receipt(
-            **vars(ingredients), tools=_tools(work), outputs=list_outputs(work.folder)
+            **vars(ingredients), tools=used_tools(work), outputs=list_outputs(work.folder)
         )
-        _write_records(work, receipt, time.monotonic() - started)
+        write_records(work, receipt, time.monotonic() - started)
         _replace_folder(work.folder, job.folder, job.previous_folder)
     except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
         _refuse_if_closed(session)
@@ -121,16 +125,27 @@ def _attempt(
     return receipt
 
 
+def _run_step(
+    job: Job, work: Work[Any], ingredients: Ingredients, session: Session
+) -> Failure | None:
+    """Call the step's function here, or let a cluster do so, which returns its failures."""
+    if session.elsewhere is not None:
+        return session.elsewhere.run(job, work, ingredients)
+    job.step.run(work)
+    return None
+
+
 def _keep_failure(job: Job, work: Work[Any], receipt: Receipt, seconds: float) -> None:
     """Keep receipt and log of a failure, and remove the step's other files."""
     _remove_all_but_log(work.folder)
-    _write_records(work, receipt, seconds)
+    write_records(work, receipt, seconds)
     shutil.rmtree(job.failed_folder, ignore_errors=True)
     job.failed_folder.parent.mkdir(parents=True, exist_ok=True)
     work.folder.rename(job.failed_folder)
 
 
-def _write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
+def write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
+    """Write receipt and figures into the folder of a piece of work."""
     run = {
         "finished": utc_now(),
         "seconds": round(seconds, 3),
@@ -141,7 +156,8 @@ def _write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
     (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
 
 
-def _tools(work: Work[Any]) -> Mapping[str, str | None]:
+def used_tools(work: Work[Any]) -> Mapping[str, str | None]:
+    """Return the versions of the tools that a piece of work used, sorted by name."""
     return dict(sorted(work.tools.items()))
 
 
@@ -151,7 +167,14 @@ def _refuse_if_closed(session: Session) -> None:
         raise Interrupted from None
 
 
-def _prepare(job: Job, session: Session) -> Work[Any]:
+def prepare_work(job: Job, session: Session, outcomes: Mapping[str, Outcome]) -> Work[Any]:
+    """Make the folder of a piece of work, and start its time.
+
+    Args:
+        job: The job.
+        session: The run, or the worker of a cluster.
+        outcomes: Outcome of each step that the job reads, by key; those that are known.
+    """
     job.temporary.mkdir(parents=True, exist_ok=True)
     try:
         folder = Path(tempfile.mkdtemp(dir=job.temporary, prefix=f"{job.step.name}-"))
@@ -159,7 +182,6 @@ def _prepare(job: Job, session: Session) -> Work[Any]:
         error.filename = str(job.folder)
         raise
     folder.chmod(0o755)
-    outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
     budget = Budget(job.limits)
     return Work(
         task=job.task,
@@ -167,7 +189,7 @@ def _prepare(job: Job, session: Session) -> Work[Any]:
         step=job.step,
         parameters=job.parameters,
         inputs={key: read.folder for key, read in job.reads.items()},
-        outcomes={key: outcome for key, outcome in outcomes.items() if outcome is not None},
+        outcomes=outcomes,
         folder=folder,
         log=folder / "log.txt",
         root=job.root,
