@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.engine.shared import S, Shared
+from pipeline.engine.shared_results import ResultStore
 from pipeline.workers.limits import Budget
 
 if TYPE_CHECKING:
@@ -28,12 +29,14 @@ class Session:
     Attributes:
         cache: Folder of downloads.
         force: Whether results that still stand are made again (`doit -a`).
+        store: The store that other machines share; None without one.
         refresh: Whether sources that may change are fetched again.
         closed: Whether the run is over; a step that still runs must leave no trace.
         bugs: Tasks that ended in another exception than a PipelineError: in a bug of ours.
     """
 
     cache: Path
+    store: ResultStore | None = None
     force: bool = False
     refresh: bool = False
     closed: bool = False
@@ -92,5 +95,7 @@ class Session:
             shared, self._shared = list(self._shared.values()), {}
         for one in shared:
             one.close()
+        if self.store is not None:
+            self.store.close()
         if pool is not None:
             pool.shutdown()

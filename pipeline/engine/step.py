@@ -48,6 +48,7 @@ class Step(Generic[P]):
         needs: Steps of the same model that must have succeeded.
         accepts: Steps of the same model that it reads, with any outcome.
         tools: Distributions that it may use; another version makes its results out of date.
+        shared: Whether a shared store keeps its results; not of a step that takes milliseconds.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Step(Generic[P]):
     needs: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
     tools: frozenset[str] = frozenset()
+    shared: bool = True
 
 
 class SubmitToTensorFlow(Protocol):

@@ -85,6 +85,7 @@ STEP = Step(
         f"variant:{BASE}",
     ),
     accepts=("variant",),
+    shared=False,
 )
 
 
