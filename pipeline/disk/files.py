@@ -77,6 +77,15 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def empty_folder(folder: Path) -> None:
+    """Remove all that a folder holds."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def find_special(folder: Path) -> Path | None:
     """Return the first path below a folder that is neither a plain file nor a folder, or None.
 

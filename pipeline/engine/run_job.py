@@ -9,6 +9,9 @@ The folder of the last success stays until a new success replaces it, also while
 catalog goes on offering it. A failure has a folder of its own, `<step>.failed`, whose receipt
 prevents a repetition that would end the same.
 
+With a shared store, a result that is there is brought into the temporary folder instead of being
+made; everything else is the same.
+
 Every exception in a job becomes that job's failure, also in the work around its step: folders,
 receipt, outcome. A failure is reported even if it cannot be written.
 """
@@ -39,6 +42,7 @@ from pipeline.engine.receipt import (
     list_outputs,
 )
 from pipeline.engine.session import Interrupted, Session
+from pipeline.engine.shared_results import fetch_result, put_result
 from pipeline.engine.step import Work
 from pipeline.errors import PipelineError
 from pipeline.workers.limits import Budget
@@ -89,34 +93,73 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
     work = prepare_work(job, session, known)
     started = time.monotonic()
     try:
-        made = _attempt(job, work, ingredients, session)
+        shared = _fetch_shared(job, work, ingredients, session)
+        made = _attempt(job, work, ingredients, session, shared)
         seconds = time.monotonic() - started
         failure = made if isinstance(made, Failure) else None
+        receipt = made if isinstance(made, Receipt) else None
         if failure is not None:
             # If even the failure cannot be written, the next run tries again.
             receipt = Receipt(**vars(ingredients), tools=used_tools(work), failure=failure)
             with contextlib.suppress(OSError):
                 _keep_failure(job, work, receipt, seconds)
+        if session.store is not None and job.shared and shared is None and receipt is not None:
+            folder = job.folder if failure is None else job.failed_folder
+            put_result(session.store, work, receipt, folder)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
     outcome = unsuccessful(made) if isinstance(made, Failure) else successful(made)
     causes = "; ".join([cause, *work.remarks])
-    return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=causes)
+    return _end(
+        job,
+        outcome,
+        outcome.status,
+        failure=failure,
+        seconds=seconds,
+        cause=causes,
+        from_store=shared is not None,
+    )
+
+
+def _fetch_shared(
+    job: Job, work: Work[Any], ingredients: Ingredients, session: Session
+) -> Receipt | None:
+    """Bring the result from the shared store into the folder of the work, if it is there."""
+    if session.store is None or not job.shared or session.force:
+        return None
+    started = time.monotonic()
+    receipt = fetch_result(session.store, work, ingredients)
+    if receipt is not None:
+        work.tools.update(receipt.tools)
+    work.budget.extend(time.monotonic() - started)
+    return receipt
 
 
 def _attempt(
-    job: Job, work: Work[Any], ingredients: Ingredients, session: Session
+    job: Job,
+    work: Work[Any],
+    ingredients: Ingredients,
+    session: Session,
+    shared: Receipt | None,
 ) -> Receipt | Failure:
-    """Call the step's function, put its results in place, and translate its exceptions."""
+    """Call the step's function, put its results in place, and translate its exceptions.
+
+    With the receipt of a result that came from the shared store, the function is not called.
+    """
     started = time.monotonic()
     try:
-        failure = _run_step(job, work, ingredients, session)
-        if failure is not None:
-            return failure
-        receipt = Receipt(
-            **vars(ingredients), tools=used_tools(work), outputs=list_outputs(work.folder)
-        )
-        write_records(work, receipt, time.monotonic() - started)
+        if shared is None:
+            failure = _run_step(job, work, ingredients, session)
+            if failure is not None:
+                return failure
+            receipt = Receipt(
+                **vars(ingredients), tools=used_tools(work), outputs=list_outputs(work.folder)
+            )
+            write_records(work, receipt, time.monotonic() - started)
+        elif shared.failure is not None:
+            return shared.failure
+        else:
+            receipt = shared
         _replace_folder(work.folder, job.folder, job.previous_folder)
     except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
         _refuse_if_closed(session)
@@ -228,6 +271,7 @@ def _end(  # noqa: PLR0913  # all fields of the event
     upstream: str | None = None,
     seconds: float | None = None,
     cause: str | None = None,
+    from_store: bool = False,
 ) -> Outcome:
     """Write and report a job's outcome."""
     try:
@@ -250,6 +294,7 @@ def _end(  # noqa: PLR0913  # all fields of the event
             fault=failure.fault if failure else None,
             upstream=upstream,
             seconds=seconds,
+            from_store=from_store,
         )
     )
     return outcome

@@ -14,6 +14,7 @@ from pipeline.engine.job import Job
 from pipeline.engine.receipt import Failure, Ingredients
 from pipeline.engine.shared import S, Shared
 from pipeline.engine.step import Work
+from pipeline.engine.shared_results import ResultStore
 from pipeline.workers.limits import Budget
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Session:
     Attributes:
         cache: Folder of downloads.
         force: Whether results that still stand are made again (`doit -a`).
+        store: The store that other machines share; None without one.
         refresh: Whether sources that may change are fetched again.
         closed: Whether the run is over; a step that still runs must leave no trace.
         bugs: Tasks that ended in another exception than a PipelineError: in a bug of ours.
@@ -54,6 +56,7 @@ class Session:
     """
 
     cache: Path
+    store: ResultStore | None = None
     force: bool = False
     refresh: bool = False
     closed: bool = False
@@ -115,5 +118,7 @@ class Session:
             self.elsewhere.close()
         for one in shared:
             one.close()
+        if self.store is not None:
+            self.store.close()
         if pool is not None:
             pool.shutdown()

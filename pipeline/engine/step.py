@@ -50,6 +50,7 @@ class Step(Generic[P]):
         tools: Distributions that it may use; another version makes its results out of date.
         stays: Whether it always runs on the machine of the run: it reads files there, or takes
             milliseconds, less than its way to another machine.
+        shared: Whether a shared store keeps its results; not of a step that takes milliseconds.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Step(Generic[P]):
     accepts: tuple[str, ...] = ()
     tools: frozenset[str] = frozenset()
     stays: bool = False
+    shared: bool = True
 
 
 class SubmitToTensorFlow(Protocol):

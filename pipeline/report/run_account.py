@@ -158,7 +158,9 @@ def _load_cards(context: RunContext, jobs: Mapping[str, Job]) -> Mapping[str, Ca
 def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> StepRun:
     job = jobs.get(event.task)
     failed = is_failure(event)
-    measured = _load_measured(job, failed=failed) if job and event.seconds is not None else None
+    # Measurements that came from the store are those of another run.
+    ran = event.seconds is not None and not event.from_store
+    measured = _load_measured(job, failed=failed) if job and ran else None
     since = read_since(job.since_file) if job and failed else None
     cause = _publishable(event.cause, context)
     published = dataclasses.replace(

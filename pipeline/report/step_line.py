@@ -6,6 +6,7 @@ from pipeline.text.line import Line, Style, crop_line, first_line
 from pipeline.text.quantity import count, format_bytes, format_seconds
 
 NEVER_BUILT = "never built"
+FROM_STORE = "from the store"
 # What a step counts that transfers no bytes.
 _COUNTED = {"search": "run"}
 
@@ -19,6 +20,8 @@ def format_step(event: StepEvent, *, width: int | None) -> Line | None:
     match event.status:
         case "ok":
             cause = "" if event.cause == NEVER_BUILT else first_line(event.cause)
+            if event.from_store:
+                cause = f"{FROM_STORE}; {cause}" if cause else FROM_STORE
             line = _line("✓", "good", event, (cause, "dim"))
         case "failed" if event.expected:
             reason = f"failed as expected: {first_line(event.reason)}"
@@ -63,7 +66,7 @@ def task_title(task: str) -> str:
 
 
 def _line(symbol: str, style: Style, event: StepEvent, remark: tuple[str, Style]) -> Line:
-    worked = event.seconds is not None and event.status != "skipped"
+    worked = event.seconds is not None and event.status != "skipped" and not event.from_store
     seconds = f"  {format_seconds(event.seconds or 0.0)}" if worked else ""
     text, text_style = remark
     after: Line = ((f"  {text}", text_style),) if text else ()

@@ -86,6 +86,7 @@ STEP = Step(
     ),
     accepts=("variant",),
     stays=True,
+    shared=False,
 )
 
 

@@ -46,6 +46,7 @@ STEP = Step(
     run=run,
     needs=("convert", "signature", "reference"),
     stays=True,
+    shared=False,
 )
 
 
