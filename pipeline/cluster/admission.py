@@ -16,7 +16,7 @@ _NUDGE_SECONDS = 0.2
 _REST_SECONDS = 60.0
 
 
-class Admission(WorkerPlugin):
+class Admission(WorkerPlugin):  # type: ignore[misc]  # its types are not read
     """The plugin of one run; each worker has a copy.
 
     Args:
@@ -25,6 +25,11 @@ class Admission(WorkerPlugin):
         tools: Names of the tools of all steps.
         browser: Browser of the machine of the run; None if it has none.
         store: Options of the store, for `pipeline.cluster.worker.admit`.
+
+    Attributes:
+        browser: The browser, as given.
+        faults: Why this worker cannot be used; empty if it can.
+        admitted: The run on this worker, a `RunOnWorker`; None before, and if there are faults.
     """
 
     def __init__(
@@ -37,11 +42,11 @@ class Admission(WorkerPlugin):
         store: Mapping[str, Any],
     ) -> None:
         self.name = run
+        self.browser = browser
         self.faults: list[str] = []
         self.admitted: Any = None
         self._versions = versions
         self._tools = tools
-        self._browser = browser
         self._store = store
 
     async def setup(self, worker: Worker) -> None:
@@ -94,7 +99,7 @@ class Admission(WorkerPlugin):
         }
         resources = {name: value for name, value in offers.items() if name not in known}
         resources[self.name] = threads
-        if installed_version("browser") == self._browser:
+        if self.browser is not None and installed_version("browser") == self.browser:
             resources[f"{self.name} browser"] = threads
         return resources
 

@@ -1,8 +1,9 @@
 """The cluster, as the machine of the run sees it: sends steps to workers and brings results back.
 
-Steps are submitted to an executor of the shape of `concurrent.futures.Executor`; files travel through
-the store. Dask runs a step again elsewhere if its worker dies. A step runs on this machine if it
-is quick, if its files beside the manifest cannot travel, or if the store fails.
+Steps are submitted to Dask's executor, a `concurrent.futures.Executor` whose tasks may ask for
+resources; files travel through the store. Dask runs a step again elsewhere if its worker dies. A
+step runs on this machine if it is quick, if its files beside the manifest cannot travel, or if the
+store fails.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import PurePosixPath
 from typing import Any
@@ -26,10 +27,12 @@ from pipeline.disk.files import total_size
 from pipeline.engine.job import Job
 from pipeline.engine.local_files import ListedFiles
 from pipeline.engine.receipt import Failure, Ingredients, Receipt, load_receipt
+from pipeline.engine.session import Session
 from pipeline.engine.shared_results import ResultStore, fetch_result, result_key
 from pipeline.engine.step import MEMORY_PER_INPUT_BYTE, TENSORFLOW_BYTES, Work
 from pipeline.errors import CrashError, MachineError
 from pipeline.text.quantity import count
+from pipeline.wall.walls_used import record_wall
 
 # A scheduler that restarts, as Kubernetes lets it, is there again within this time.
 LOST_SECONDS = 60.0
@@ -50,7 +53,7 @@ class Cluster:
         local: The cluster, if this machine has started it.
         admission: The plugin of the run.
         store: The store, which the workers have admitted.
-        force: Whether steps run although the store has their results.
+        session: The run.
 
     Attributes:
         shown: The address of its scheduler.
@@ -63,19 +66,20 @@ class Cluster:
         local: LocalCluster | None,
         admission: Admission,
         store: ResultStore,
-        force: bool,
+        session: Session,
     ) -> None:
         self.shown = client.scheduler.address
         self._client = client
         self._local = local
         self._admission = admission
         self._store = store
-        self._force = force
-        self._executor: Executor = client.get_executor(pure=False)
+        self._session = session
+        self._executor = client.get_executor(pure=False)
         self._here = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._lock = threading.Lock()
         self._closed = False
         self._stored: set[str] = set()
+        self._put_there: set[str] = set()
         self._workers: Mapping[str, Mapping[str, float]] = {}
         self._looked = self._seen = time.monotonic()
 
@@ -94,18 +98,31 @@ class Cluster:
         """
         files = None if job.step.stays else _read_files(job)
         if files is None or not self._has_browser(job):
-            return self._run_here(job, work)
+            self._run_here(job, work)
+            return None
         errand = self._make_errand(job, work, ingredients, files)
         answer = self._send(errand, job)
         if answer is None:
-            return self._run_here(job, work, "the store does not have what the step reads")
-        _take_figures(work, answer)
+            self._run_here(job, work, "the store does not have what the step reads")
+            return None
         if answer.failure is None:
             if not answer.stored or fetch_result(self._store, work, ingredients) is None:
-                return self._run_here(job, work, "the store does not have its result")
+                self._run_here(job, work, "the store does not have its result")
+                return None
+            _take_figures(work, answer)
+            with self._lock:
+                self._put_there.add(job.task)
             return None
+        _take_figures(work, answer)
+        if answer.bug:
+            self._session.bugs.append(job.task)
         work.log.write_text(answer.log, encoding="utf-8")
         return _blame(answer)
+
+    def has_put(self, job: Job) -> bool:
+        """Return whether a worker has put the result of a job into the store in this run."""
+        with self._lock:
+            return job.task in self._put_there
 
     def close(self) -> None:
         """End all errands, on all workers."""
@@ -118,6 +135,7 @@ class Cluster:
             if self._client.status == "running":
                 self._executor.shutdown(wait=False)
                 self._client.unregister_worker_plugin(self._admission.name)
+        self._store.close()
         self._client.close()
         if self._local is not None:
             self._local.close()
@@ -131,9 +149,11 @@ class Cluster:
             work.remark(f"ran on this machine: {reason}")
 
     def _has_browser(self, job: Job) -> bool:
-        """Return whether a worker has the browser that a step wants, if it wants one."""
+        """Return whether a worker has the browser of this machine, if a step wants one."""
+        if "browser" not in job.step.tools:
+            return True
         name = f"{self._admission.name} browser"
-        return "browser" not in job.step.tools or any(
+        return self._admission.browser is not None and any(
             name in offers for offers in self._look().values()
         )
 
@@ -163,13 +183,14 @@ class Cluster:
             files=files,
             limits=job.limits,
             trusted=job.trusted,
-            force=self._force,
+            force=self._session.force,
         )
 
     def _send(self, errand: Errand, job: Job) -> Answer | None:
         """Return a worker's answer; None if the store does not give it the inputs."""
-        lacking = [key for key, read in job.reads.items() if not read.shared]
-        self._put(errand, job, [key for key in lacking if key in errand.inputs], again=False)
+        lacking = [key for key in errand.inputs if not self._is_stored(job.reads[key])]
+        if not self._put(errand, job, lacking, again=False):
+            return None
         for _ in range(_ATTEMPTS):
             answer = self._ask(errand, job)
             if not answer.missing:
@@ -177,6 +198,10 @@ class Cluster:
             if not self._put(errand, job, answer.missing, again=True):
                 return None
         return None
+
+    def _is_stored(self, read: Job) -> bool:
+        """Return whether a result is in the store, as far as this machine knows."""
+        return (self._session.store is not None and read.shared) or self.has_put(read)
 
     def _put(self, errand: Errand, job: Job, keys: Iterable[str], *, again: bool) -> bool:
         """Put inputs into the store; return whether it has them all."""
@@ -320,6 +345,8 @@ def _take_figures(work: Work[Any], answer: Answer) -> None:
     work.measured["seconds"] = round(answer.seconds, 3)
     work.peak_rss_bytes.extend(answer.peak_rss_bytes)
     work.remarks.extend(answer.remarks)
+    for wall in answer.walls:
+        record_wall(wall)
 
 
 def _blame(answer: Answer) -> Failure | None:

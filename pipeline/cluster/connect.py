@@ -17,9 +17,12 @@ from pipeline.cluster import admission
 from pipeline.cluster.admission import Admission, find_faults
 from pipeline.cluster.cluster import Cluster
 from pipeline.cluster.versions import own_versions, python_version
+from pipeline.cluster.worker import probe_key
 from pipeline.disk.versions import installed_version
-from pipeline.engine.shared_results import ResultStore
+from pipeline.engine.session import Session
 from pipeline.errors import ClusterError
+from pipeline.store.open_store import open_store
+from pipeline.store.shared_store import SharedStore
 from pipeline.text.quantity import count
 from pipeline.text.suggest import list_first
 
@@ -33,9 +36,8 @@ def connect(  # noqa: PLR0913  # a cluster: where it is, what it gets, who hears
     *,
     root: Path,
     tools: Iterable[str],
-    store: ResultStore,
     store_options: Mapping[str, Any],
-    force: bool,
+    session: Session,
     tell: Callable[[str], None],
 ) -> Cluster:
     """Return a cluster whose workers are ready for a run.
@@ -45,25 +47,24 @@ def connect(  # noqa: PLR0913  # a cluster: where it is, what it gets, who hears
             "scheduler.json"; "local", or "local:4" for so many workers on this machine.
         root: Folder of models.yaml.
         tools: Names of the tools of all steps.
-        store: The store through which results travel.
-        store_options: Its address and options, as a worker opens it.
-        force: Whether steps run although the store has their results.
+        store_options: Address and options of the store through which results travel, as every
+            worker opens it.
+        session: The run.
         tell: Shows a sentence to the user.
 
     Raises:
         ClusterError: The scheduler is not reached, or no worker fits.
     """
     _silence()
+    # A store of its own, whose figures are not those of the user's.
+    store = open_store(root=root, **store_options)
     local = _start_local(address) if address.partition(":")[0] == LOCAL else None
-    client = _open_client(local or address, root)
-    run = f"tfjs-zoo-{uuid.uuid4().hex[:12]}"
+    client = None
     try:
+        client = _open_client(local or address, root)
         _check_python(client)
-        with tempfile.TemporaryDirectory() as name:
-            Path(name, "run").write_text(run, encoding="utf-8")
-            if not store.put(run, Path(name), tools={}):
-                reason = "; ".join(store.take_notices()) or "it is read-only"
-                raise ClusterError(f"the store cannot be written, so nothing can travel: {reason}")
+        run = f"tfjs-zoo-{uuid.uuid4().hex[:12]}"
+        _put_probe(store, run)
         known = frozenset(tools)
         plugin = Admission(
             run,
@@ -76,11 +77,31 @@ def connect(  # noqa: PLR0913  # a cluster: where it is, what it gets, who hears
         client.register_plugin(plugin)
         _check_workers(client, run, tell)
     except BaseException:
-        client.close()
+        if client is not None:
+            client.close()
         if local is not None:
             local.close()
         raise
-    return Cluster(client, local=local, admission=plugin, store=store, force=force)
+    return Cluster(
+        client,
+        local=local,
+        admission=plugin,
+        store=store,
+        session=session,
+    )
+
+
+def _put_probe(store: SharedStore, run: str) -> None:
+    """Put a file into the store for the workers to find.
+
+    Raises:
+        ClusterError: The store does not take it.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        Path(name, "run").write_text(run, encoding="utf-8")
+        if not store.put(probe_key(run), Path(name)):
+            reason = "; ".join(store.take_notices()) or "it is read-only"
+            raise ClusterError(f"results cannot travel through the store: {reason}")
 
 
 def _check_python(client: Client) -> None:

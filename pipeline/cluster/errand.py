@@ -89,7 +89,8 @@ class Answer:
         measured: Figures for run.json.
         peak_rss_bytes: Largest memory of its child processes.
         remarks: Remarks to report.
-        log: Its log; the end of a long one.
+        walls: The walls behind which the worker starts processes.
+        log: The log of a failure; the end of a long one. A result has its log in the store.
     """
 
     worker: str
@@ -102,4 +103,5 @@ class Answer:
     measured: Mapping[str, Any] = field(default_factory=dict)
     peak_rss_bytes: tuple[int, ...] = ()
     remarks: tuple[str, ...] = ()
+    walls: frozenset[str | None] = frozenset()
     log: str = ""

@@ -20,8 +20,9 @@ from distributed import Reschedule, get_worker
 
 from pipeline.cluster.errand import Answer, Errand, Input
 from pipeline.cluster.inputs import InputFolder, MissingInputsError
+from pipeline.disk.canonical import digest_json
 from pipeline.disk.layout import cache_folder
-from pipeline.disk.machine_faults import MachineFault, machine_error
+from pipeline.disk.machine_faults import machine_error
 from pipeline.engine.failures import translate
 from pipeline.engine.job import Job, successful
 from pipeline.engine.receipt import Failure, Receipt, failure_of, list_outputs
@@ -32,6 +33,7 @@ from pipeline.engine.step import Work
 from pipeline.errors import StoreError
 from pipeline.store.open_store import open_store
 from pipeline.store.shared_store import SharedStore
+from pipeline.wall.walls_used import list_walls
 from pipeline.workers.limits import Budget
 from pipeline.workers.memory import available_memory
 
@@ -79,7 +81,7 @@ class RunOnWorker:
         except MissingInputsError as missing:
             notices = tuple(self._store.take_notices())
             return Answer(worker=self._name, missing=missing.keys, remarks=notices)
-        except MachineFault as error:
+        except (OSError, MemoryError) as error:
             fault = machine_error(error, root=self._folder)
             return Answer(worker=self._name, failure=failure_of(fault))
         except Interrupted:
@@ -149,7 +151,8 @@ class RunOnWorker:
         seconds = time.monotonic() - started
         if isinstance(made, Failure):
             bug = job.task in session.bugs[bugs:]
-            return self._answer(work, failure=made, bug=bug, seconds=seconds)
+            log = _read_end(work.log)
+            return self._answer(work, failure=made, bug=bug, seconds=seconds, log=log)
         key = result_key(errand.ingredients)
         stored = self._store.put(key, work.folder, tools=made.tools)
         work.remarks.extend(self._store.take_notices())
@@ -167,7 +170,7 @@ class RunOnWorker:
             measured=work.measured,
             peak_rss_bytes=tuple(work.peak_rss_bytes),
             remarks=tuple(work.remarks),
-            log=_read_end(work.log),
+            walls=list_walls(),
             **facts,
         )
 
@@ -179,6 +182,11 @@ def run_errand(errand: Errand) -> Answer:
     return run.run(errand, worker.get_current_task())
 
 
+def probe_key(run: str) -> str:
+    """Return the key of what a run puts into the store, for workers to find it: "cluster-3f2a…"."""
+    return f"cluster-{digest_json(run)}"
+
+
 def admit(name: str, folder: str, store: Mapping[str, Any], *, run: str) -> RunOnWorker:
     """Make this worker ready for a run.
 
@@ -186,7 +194,7 @@ def admit(name: str, folder: str, store: Mapping[str, Any], *, run: str) -> RunO
         name: Name of the worker.
         folder: The worker's folder for temporary files.
         store: Address and options of the store, as `open_store` takes them.
-        run: Id of the run; the store has a result of this key.
+        run: Id of the run; the store has a result of its name.
 
     Raises:
         PipelineError: The store is not reached from here.
@@ -196,7 +204,7 @@ def admit(name: str, folder: str, store: Mapping[str, Any], *, run: str) -> RunO
     probe = where.with_name(f"{run}-probe")
     probe.mkdir(parents=True)
     try:
-        if not shared.fetch(run, probe):
+        if not shared.fetch(probe_key(run), probe):
             notices = "; ".join(shared.take_notices()) or "it does not have what the run put there"
             raise StoreError(f"the store {shared.shown} is not the one of the run: {notices}")
     finally:

@@ -46,6 +46,26 @@ def choose_store(
     Raises:
         SetupError: The store has no known form, or its client is not installed.
     """
+    found = find_store(graph, params, environ)
+    if found is None:
+        return None
+    # A run without a store waits for no import.
+    from pipeline.store.open_store import open_store
+
+    section = graph.zoo.store
+    return open_store(
+        root=graph.layout.root,
+        read_only=params["store_read_only"]
+        or environ.get(READ_ONLY_VARIABLE, "") not in {"", "0"}
+        or _is_read_only(section),
+        **found,
+    )
+
+
+def find_store(
+    graph: Graph, params: Mapping[str, Any], environ: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Return the address of the store to use, as every machine opens it, and its endpoint."""
     section = graph.zoo.store
     address, root = params["store"], Path.cwd()
     if not address:
@@ -54,17 +74,9 @@ def choose_store(
         address, root = section.at, graph.layout.root
     if not address or address == NO_STORE:
         return None
-    # A run without a store waits for no import.
-    from pipeline.store.open_store import open_store
-
-    return open_store(
-        address,
-        root=root,
-        endpoint=section.endpoint if section else None,
-        read_only=params["store_read_only"]
-        or environ.get(READ_ONLY_VARIABLE, "") not in {"", "0"}
-        or _is_read_only(section),
-    )
+    if "://" not in address:
+        address = str((root / Path(address).expanduser()).resolve())
+    return {"address": address, "endpoint": section.endpoint if section else None}
 
 
 def _is_read_only(section: StoreSection | None) -> bool:

@@ -95,7 +95,8 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
     try:
         shared = _fetch_shared(job, work, ingredients, session)
         made = _attempt(job, work, ingredients, session, shared)
-        seconds = time.monotonic() - started
+        # On another machine a step also waits for its turn, which is no time of its own.
+        seconds = work.measured.get("seconds", time.monotonic() - started)
         failure = made if isinstance(made, Failure) else None
         receipt = made if isinstance(made, Receipt) else None
         if failure is not None:
@@ -103,9 +104,8 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
             receipt = Receipt(**vars(ingredients), tools=used_tools(work), failure=failure)
             with contextlib.suppress(OSError):
                 _keep_failure(job, work, receipt, seconds)
-        if session.store is not None and job.shared and shared is None and receipt is not None:
-            folder = job.folder if failure is None else job.failed_folder
-            put_result(session.store, work, receipt, folder)
+        if shared is None and receipt is not None:
+            _share(job, work, receipt, session)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
     outcome = unsuccessful(made) if isinstance(made, Failure) else successful(made)
@@ -133,6 +133,16 @@ def _fetch_shared(
         work.tools.update(receipt.tools)
     work.budget.extend(time.monotonic() - started)
     return receipt
+
+
+def _share(job: Job, work: Work[Any], receipt: Receipt, session: Session) -> None:
+    """Put a result that was made in this run into the shared store, unless it is there."""
+    if session.store is None or not job.shared:
+        return
+    if session.elsewhere is not None and session.elsewhere.has_put(job):
+        return
+    folder = job.folder if receipt.failure is None else job.failed_folder
+    put_result(session.store, work, receipt, folder)
 
 
 def _attempt(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from pipeline.engine.job import Job
 from pipeline.engine.receipt import Failure, Ingredients
 from pipeline.engine.shared import S, Shared
-from pipeline.engine.step import Work
 from pipeline.engine.shared_results import ResultStore
+from pipeline.engine.step import Work
 from pipeline.workers.limits import Budget
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class Elsewhere(Protocol):
         Raises:
             CancelledError: `close` was called meanwhile.
         """
+        ...  # pragma: no cover
+
+    def has_put(self, job: Job) -> bool:
+        """Return whether the shared store got the result of a job from the other machine."""
         ...  # pragma: no cover
 
     def close(self) -> None:
