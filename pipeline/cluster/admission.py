@@ -78,8 +78,8 @@ class Admission(WorkerPlugin):  # type: ignore[misc]  # its types are not read
     def _admit(self, worker: Worker) -> dict[str, float]:
         """Return the resources to offer; none if there are faults."""
         try:
-            from pipeline.cluster.versions import describe_differences, own_versions  # noqa: PLC0415
             from pipeline.cluster.worker import admit  # noqa: PLC0415
+            from pipeline.cluster.worker_versions import describe_differences, own_versions  # noqa: PLC0415
             from pipeline.disk.versions import installed_version  # noqa: PLC0415
         except ImportError as error:
             self.faults = [f"tfjs-zoo, as this run has it, is not installed ({error})"]

@@ -116,7 +116,8 @@ class Cluster:
         _take_figures(work, answer)
         if answer.bug:
             self._session.bugs.append(job.task)
-        work.log.write_text(answer.log, encoding="utf-8")
+        if answer.log:
+            work.log.write_text(answer.log, encoding="utf-8")
         return _blame(answer)
 
     def has_put(self, job: Job) -> bool:

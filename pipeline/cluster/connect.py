@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import signal
 import tempfile
 import uuid
@@ -16,8 +17,8 @@ from distributed import Client, LocalCluster
 from pipeline.cluster import admission
 from pipeline.cluster.admission import Admission, find_faults
 from pipeline.cluster.cluster import Cluster
-from pipeline.cluster.versions import own_versions, python_version
 from pipeline.cluster.worker import probe_key
+from pipeline.cluster.worker_versions import own_versions, python_version
 from pipeline.disk.versions import installed_version
 from pipeline.engine.session import Session
 from pipeline.errors import ClusterError
@@ -173,6 +174,8 @@ def _start_local(address: str) -> LocalCluster:
     options: dict[str, Any] = {"dashboard_address": None, "host": "127.0.0.1"}
     if number:
         options |= {"n_workers": int(number), "threads_per_worker": 1}
+    # Its processes read this when they start.
+    os.environ["DASK_LOGGING__DISTRIBUTED"] = "critical"
     with _ignored_by_children():
         return LocalCluster(**options)
 

@@ -19,7 +19,7 @@ from typing import Any
 from distributed import Reschedule, get_worker
 
 from pipeline.cluster.errand import Answer, Errand, Input
-from pipeline.cluster.inputs import InputFolder, MissingInputsError
+from pipeline.cluster.input_folder import InputFolder, MissingInputsError
 from pipeline.disk.canonical import digest_json
 from pipeline.disk.layout import cache_folder
 from pipeline.disk.machine_faults import machine_error
