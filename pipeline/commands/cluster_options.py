@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands.store_options import find_store
+from pipeline.commands.store_options import find_store, is_read_only
 from pipeline.errors import ClusterError
 from pipeline.report.terminal import write_text
 from pipeline.steps.graph import Graph
@@ -57,7 +58,9 @@ def join_cluster(graph: Graph, address: str, params: Mapping[str, Any]) -> "Clus
             raise
         hint = "pip install 'tfjs-zoo[dask]', here and on all workers"
         raise ClusterError(f"cluster {address}: needs Dask", hint=hint) from None
-    options = find_store(graph, params, os.environ)
+    options = _find_store(graph, params["store"])
+    if options is not None and is_read_only(graph, params, os.environ):
+        raise ClusterError(f"cluster {address}: results travel through the store, here read-only")
     if options is None and address.partition(":")[0] == _LOCAL:
         options = {"address": str(graph.layout.temporary / _STORE_OF_LOCAL)}
     if options is None:
@@ -75,6 +78,17 @@ def join_cluster(graph: Graph, address: str, params: Mapping[str, Any]) -> "Clus
     )
     graph.session.elsewhere = cluster
     return cluster
+
+
+def _find_store(graph: Graph, option: str) -> dict[str, Any] | None:
+    """Return the arguments with which every machine opens the store; None without a store."""
+    found = find_store(graph, option, os.environ)
+    if found is None:
+        return None
+    address, root = found["address"], found["root"]
+    if "://" not in address:
+        address = str((root / Path(address).expanduser()).resolve())
+    return {"address": address, "endpoint": found["endpoint"]}
 
 
 def choose_parallel(cluster: "Cluster") -> int:

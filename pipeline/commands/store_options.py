@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.manifest.zoo import StoreSection
 from pipeline.steps.graph import Graph
 
 if TYPE_CHECKING:
     from pipeline.store.shared_store import SharedStore
+    from pipeline.store.store_files import StoreFiles
 
 STORE_VARIABLE = "TFJS_ZOO_STORE"
 READ_ONLY_VARIABLE = "TFJS_ZOO_STORE_READ_ONLY"
 NO_STORE = "none"
+NONE_CHOSEN = (
+    f"no store is named: {STORE_VARIABLE} or `zoo: {{store: …}}` in models.yaml names one; "
+    "docs/store.md says more"
+)
 
 OPTION_STORE = {
     "name": "store",
@@ -36,7 +40,7 @@ OPTION_READ_ONLY = {
 def choose_store(
     graph: Graph, params: Mapping[str, Any], environ: Mapping[str, str]
 ) -> "SharedStore | None":
-    """Return the store to use; None without one.
+    """Return the store that a run uses; None without one.
 
     Args:
         graph: The zoo.
@@ -46,38 +50,44 @@ def choose_store(
     Raises:
         SetupError: The store has no known form, or its client is not installed.
     """
-    found = find_store(graph, params, environ)
-    if found is None:
+    files = choose_store_files(graph, params["store"], environ)
+    if files is None:
         return None
     # A run without a store waits for no import.
-    from pipeline.store.open_store import open_store
+    from pipeline.store.shared_store import SharedStore
 
+    return SharedStore(files, read_only=is_read_only(graph, params, environ))
+
+
+def is_read_only(graph: Graph, params: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+    """Return whether a run puts no result into its store."""
     section = graph.zoo.store
-    return open_store(
-        root=graph.layout.root,
-        read_only=params["store_read_only"]
+    return (
+        params["store_read_only"]
         or environ.get(READ_ONLY_VARIABLE, "") not in {"", "0"}
-        or _is_read_only(section),
-        **found,
+        or (section is not None and section.read_only)
     )
 
 
-def find_store(
-    graph: Graph, params: Mapping[str, Any], environ: Mapping[str, str]
-) -> dict[str, Any] | None:
-    """Return the address of the store to use, as every machine opens it, and its endpoint."""
+def choose_store_files(
+    graph: Graph, option: str, environ: Mapping[str, str]
+) -> "StoreFiles | None":
+    """Return the files of the store that an option, the environment or models.yaml names."""
+    found = find_store(graph, option, environ)
+    if found is None:
+        return None
+    from pipeline.store.open_store import open_store_files
+
+    return open_store_files(**found)
+
+
+def find_store(graph: Graph, option: str, environ: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the arguments that open that store, by name; None without one."""
     section = graph.zoo.store
-    address, root = params["store"], Path.cwd()
-    if not address:
-        address = environ.get(STORE_VARIABLE, "")
+    address, root = option or environ.get(STORE_VARIABLE, ""), Path.cwd()
     if not address and section is not None:
         address, root = section.at, graph.layout.root
     if not address or address == NO_STORE:
         return None
-    if "://" not in address:
-        address = str((root / Path(address).expanduser()).resolve())
-    return {"address": address, "endpoint": section.endpoint if section else None}
-
-
-def _is_read_only(section: StoreSection | None) -> bool:
-    return section is not None and section.read_only
+    endpoint = section.endpoint if section is not None else None
+    return {"address": address, "root": root, "endpoint": endpoint}

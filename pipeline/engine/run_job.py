@@ -129,6 +129,7 @@ def _fetch_shared(
         return None
     started = time.monotonic()
     receipt = fetch_result(session.store, work, ingredients)
+    _refuse_if_closed(session)
     if receipt is not None:
         work.tools.update(receipt.tools)
     work.budget.extend(time.monotonic() - started)

@@ -163,7 +163,9 @@ def _format_counts(ending: Ending) -> str:
     failed = counts["failed"] + counts["remembered"]
     # Beside a failure, an earlier skip counts too: that step has no result to be up to date.
     unchanged = "unchanged" if failed else "up to date"
-    stored = sum(event.from_store for event in ending.context.log.events)
+    stored = sum(
+        event.from_store and event.status in ("ok", "failed") for event in ending.context.log.events
+    )
     numbers = (
         (stored, "from the store"),
         (ending.unchanged, unchanged),

@@ -19,10 +19,7 @@ def format_step(event: StepEvent, *, width: int | None) -> Line | None:
     """
     match event.status:
         case "ok":
-            cause = "" if event.cause == NEVER_BUILT else first_line(event.cause)
-            if event.from_store:
-                cause = f"{FROM_STORE}; {cause}" if cause else FROM_STORE
-            line = _line("✓", "good", event, (cause, "dim"))
+            line = _line("✓", "good", event, (first_line(describe_cause(event)), "dim"))
         case "failed" if event.expected:
             reason = f"failed as expected: {first_line(event.reason)}"
             line = _line("✗", "dim", event, (reason, "dim"))
@@ -33,6 +30,14 @@ def format_step(event: StepEvent, *, width: int | None) -> Line | None:
         case _:
             return None
     return crop_line(line, width)
+
+
+def describe_cause(event: StepEvent) -> str | None:
+    """Return why a step ran, or "from the store"; nothing for one that was never built."""
+    causes = [FROM_STORE] if event.from_store else []
+    if event.cause and event.cause != NEVER_BUILT:
+        causes.append(event.cause)
+    return "; ".join(causes)
 
 
 def format_heartbeat(running: Running, *, done: int, total: int) -> Line:

@@ -1,6 +1,7 @@
 """Opens a store: a folder, or a URL that fsspec knows. Nothing is read from it yet."""
 
 import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,18 @@ _SECONDS_TO_CONNECT = 10
 def open_store(
     address: str, *, root: Path, endpoint: str | None = None, read_only: bool = False
 ) -> SharedStore:
-    """Return the store at a URL, or in a folder relative to `root`.
+    """Return the store at a URL, or in a folder relative to `root`; see `open_store_files`."""
+    files = open_store_files(address, root=root, endpoint=endpoint)
+    return SharedStore(files, read_only=read_only)
+
+
+def open_store_files(address: str, *, root: Path, endpoint: str | None = None) -> StoreFiles:
+    """Return the files of the store at a URL, or in a folder relative to `root`.
+
+    Args:
+        address: The URL or folder.
+        root: The folder that a folder is relative to.
+        endpoint: Address of an S3 server that is not Amazon's.
 
     Raises:
         SetupError: The URL names no store, or the client of that store is not installed.
@@ -30,8 +42,7 @@ def open_store(
     elif not rest.strip("/"):
         raise SetupError(f"{shown}: names no folder; expected a URL such as s3://bucket/zoo")
     fs, inner = _open_client(address, scheme, endpoint, shown)
-    files = StoreFiles(fs, inner, scheme=scheme, shown=shown)
-    return SharedStore(files, read_only=read_only)
+    return StoreFiles(fs, inner, scheme=scheme, shown=shown)
 
 
 def _open_client(address: str, scheme: str, endpoint: str | None, shown: str) -> tuple[Any, str]:
@@ -48,7 +59,10 @@ def _open_client(address: str, scheme: str, endpoint: str | None, shown: str) ->
     elif scheme in {"gs", "gcs"}:
         options["use_listings_cache"] = False
     try:
-        fs, inner = fsspec.core.url_to_fs(address, **options)
+        # google.api_core warns that a Python will be too old in some years.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            fs, inner = fsspec.core.url_to_fs(address, **options)
     except ImportError:
         extra = _EXTRAS.get(scheme)
         hint = f"pip install 'tfjs-zoo[{extra}]'" if extra else "install its client for fsspec"

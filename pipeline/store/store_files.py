@@ -20,6 +20,7 @@ from typing import Any
 
 from pipeline.errors import StoreError
 
+CLOCK = "v1/clock"
 PART_SUFFIX = ".zoo-part"
 # A call may take so long, and one more second for so many bytes.
 CALL_SECONDS = 30.0
@@ -78,7 +79,7 @@ class StoreFiles:
 
     def read(self, path: str, *, limit: int) -> bytes | None:
         """Return a file's content; None if it is missing, or larger than `limit` bytes."""
-        content = self._read(path, 0, limit + 1)
+        content = self._read(path, 0, limit + 1, seconds=CALL_SECONDS)
         return None if content is None or len(content) > limit else content
 
     def download(
@@ -101,7 +102,7 @@ class StoreFiles:
             while done < size:
                 # One byte more than expected shows a file that is longer.
                 end = min(done + CHUNK_BYTES, size + 1)
-                content = self._read(path, done, end)
+                content = self._read(path, done, end, seconds=_time_for(end - done))
                 if content is None or len(content) < min(end, size) - done:
                     return False
                 file.write(content)
@@ -122,7 +123,7 @@ class StoreFiles:
             self._send(content, beside)
             self._call("mv", beside, location)
         except (StoreError, StoreClosed):
-            with contextlib.suppress(StoreError, StoreClosed):
+            with contextlib.suppress(StoreError, StoreClosed, FileNotFoundError):
                 self._call("rm_file", beside)
             raise
 
@@ -152,23 +153,24 @@ class StoreFiles:
 
         It writes a file of its own, so that it also shows whether the store can be written to.
         """
-        self.write("clock", b"the time of this file is the time of the store\n")
-        found = self.find("clock")
+        self.write(CLOCK, b"the time of this file is the time of the store\n")
+        found = self.find(CLOCK)
         return None if found is None or found.modified is None else found.modified - time.time()
 
-    def _read(self, path: str, start: int, end: int) -> bytes | None:
-        size = end - start
+    def _read(self, path: str, start: int, end: int, *, seconds: float) -> bytes | None:
+        location = self._locate(path)
         try:
-            content: bytes = self._call("cat_file", self._locate(path), start, end, size=size)
+            content: bytes = self._call("cat_file", location, start=start, end=end, seconds=seconds)
         except FileNotFoundError:
             return None
-        return content[:size]
+        return content[: end - start]
 
     def _send(self, content: bytes | Path, location: str) -> None:
         if isinstance(content, bytes):
-            self._call("pipe_file", location, content, size=len(content))
+            self._call("pipe_file", location, content, seconds=_time_for(len(content)))
         else:
-            self._call("put_file", str(content), location, size=content.stat().st_size)
+            seconds = _time_for(content.stat().st_size)
+            self._call("put_file", str(content), location, seconds=seconds)
 
     def _list(self, folder: str) -> Mapping[str, Mapping[str, Any]]:
         """Return what the store says of the files and folders in a folder, by name."""
@@ -187,11 +189,10 @@ class StoreFiles:
         self,
         name: str,
         *arguments: Any,
-        size: int = 0,
-        seconds: float = CALL_SECONDS,
+        seconds: float | None = None,
         **options: Any,
     ) -> Any:
-        """Call a method of the store's client, for no longer than a slow line needs.
+        """Call a method of the store's client, for some seconds at most.
 
         The call runs in a thread of its own; one that does not return in time goes on there, and
         nobody waits for it.
@@ -210,7 +211,7 @@ class StoreFiles:
                 future.set_exception(error)
 
         threading.Thread(target=work, name=f"store {name}", daemon=True).start()
-        limit = seconds + size / LEAST_BYTES_PER_SECOND
+        limit = CALL_SECONDS if seconds is None else seconds
         end = time.monotonic() + limit
         while not wait([future], _TICK_SECONDS).done:
             if self._closed.is_set():
@@ -238,6 +239,11 @@ class StoreFiles:
         if isinstance(error, ConnectionError) or "onnection" in type(error).__name__:
             return StoreError(f"{self.shown}: it is not reached ({type(error).__name__})")
         return StoreError(f"{self.shown}: it fails ({code or type(error).__name__})")
+
+
+def _time_for(num_bytes: int) -> float:
+    """Return the seconds that a slow line needs for so many bytes."""
+    return CALL_SECONDS + num_bytes / LEAST_BYTES_PER_SECOND
 
 
 def find_code(error: BaseException | None) -> str:

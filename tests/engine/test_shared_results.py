@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import step_functions
@@ -70,7 +71,7 @@ def test_steps_after_a_fetched_one_are_fetched_too(builds: tuple[Build, Build]) 
         pytest.param({"text": "hello", "shared": False}, id="not shared"),
     ],
 )
-def test_another_step_runs(builds: tuple[Build, Build], other: dict[str, object]) -> None:
+def test_another_step_runs(builds: tuple[Build, Build], other: dict[str, Any]) -> None:
     first, second = builds
     first.run(first.job("one", text="hello", shared=True))
     second.run(second.job("one", **{"shared": True, **other}))
