@@ -96,6 +96,8 @@ STEP = Step(
     ),
     accepts=("variant",),
     tools=frozenset({"markdown-it-py", "tfjs-zoo"}),
+    stays=True,
+    shared=False,
 )
 
 
