@@ -128,7 +128,8 @@ class CatalogVariant(CamelPart, SparsePart):
     bytes: int | None
     """Size of all its files."""
     gzip_bytes: int | None = None
-    """Size of all its files where a server compresses them with gzip, at its level 9."""
+    """Size of all its files where a server compresses them with gzip, at its level 9; of more than
+    4 MiB an estimate from a part of them."""
     brotli_bytes: int | None = None
     """The same with Brotli, at its quality 5, as servers do that compress while they send."""
     files: list[CatalogFile]
