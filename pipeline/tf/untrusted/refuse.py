@@ -87,9 +87,7 @@ def _refuse(found: Collection[str]) -> None:
     if not found:
         return
     refuse_forests(
-        op
-        for op in (text.partition(" ")[0] for text in found)
-        if op_classes().get(op) == "forests"
+        op for op in (text.partition(" ")[0] for text in found) if op_classes().get(op) == "forests"
     )
     listed = sorted(found)
     trust = "set `trust: true` for this model if you know who made it"
