@@ -22,19 +22,25 @@ _UNKNOWN_OP = re.compile(r"Op type not registered '([\w>]+)'")
 # Patterns of custom ops that models often have, their package, and what to do.
 _PACKAGES = (
     (
-        r"TFText>|Wordpiece|FastWordpiece|Whitespace|Sentencepiece|FastSentencepiece|FastBert|"
-        r"UnicodeScriptTokenize|RegexSplit|SplitMerge|NormalizeUTF8|CaseFoldUTF8|SentenceFragment|"
-        r"FindSourceOffsets|PhraseTokenize|ByteSplit|ConstrainedSequence|RougeL",
+        (
+            r"TFText>|Wordpiece|FastWordpiece|Whitespace|Sentencepiece|FastSentencepiece|FastBert|"
+            r"UnicodeScriptTokenize|RegexSplit|SplitMerge|NormalizeUTF8|CaseFoldUTF8|SentenceFragment|"
+            r"FindSourceOffsets|PhraseTokenize|ByteSplit|ConstrainedSequence|RougeL"
+        ),
         "tensorflow_text",
-        "its tokenizers have no counterpart in TensorFlow.js: export the part of the model behind "
-        "the tokenizer, which takes ids (for a model of TF Hub: the encoder without its "
-        "preprocessor), and tokenize in the page with the same vocabulary",
+        (
+            "its tokenizers have no counterpart in TensorFlow.js: export the part of the model behind "
+            "the tokenizer, which takes ids (for a model of TF Hub: the encoder without its "
+            "preprocessor), and tokenize in the page with the same vocabulary"
+        ),
     ),
     (
         r"Addons>",
         "tensorflow_addons",
-        "save the model with layers of Keras in place of the add-on's, or as a Keras file: "
-        "docs/keras.md lists the add-ons that are known",
+        (
+            "save the model with layers of Keras in place of the add-on's, or as a Keras file: "
+            "docs/keras.md lists the add-ons that are known"
+        ),
     ),
     (
         r"IO>",
@@ -44,8 +50,10 @@ _PACKAGES = (
     (
         r"Scann>",
         "ScaNN",
-        "a search index is no part of a graph: export the model that makes the embeddings, and "
-        "search in the page",
+        (
+            "a search index is no part of a graph: export the model that makes the embeddings, and "
+            "search in the page"
+        ),
     ),
 )
 

@@ -132,7 +132,7 @@ def _ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
         for i, (pattern, rewrite) in enumerate(PATTERNS):
             made[f"replaced_{i}"] = s.regex_replace(text, pattern, rewrite)
             made[f"once_{i}"] = s.regex_replace(text, pattern, rewrite, replace_global=False)
-            flags = re.match(r"(\(\?[ism]+\))?", pattern)[0]
+            flags = "".join(re.findall(r"^\(\?[ism]+\)", pattern))
             repeated = f"{flags}(?:{pattern.removeprefix(flags)})+"
             made[f"matches_{i}"] = s.regex_full_match(text, repeated)
         return made
