@@ -29,8 +29,8 @@ _PACKAGES = (
         ),
         "tensorflow_text",
         (
-            "its tokenizers have no counterpart in TensorFlow.js: export the part of the model behind "
-            "the tokenizer, which takes ids (for a model of TF Hub: the encoder without its "
+            "its tokenizers have no counterpart in TensorFlow.js: export the part of the model "
+            "behind the tokenizer, which takes ids (for a model of TF Hub: the encoder without its "
             "preprocessor), and tokenize in the page with the same vocabulary"
         ),
     ),
