@@ -106,6 +106,19 @@ class CatalogFile(CamelPart):
     """Digest of its content, 64 hexadecimal digits."""
 
 
+class CatalogTokenizer(CatalogFile, SparsePart):
+    """A tokenizer.json, and the inputs that its results fill, by name."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"mask", "types"})
+
+    ids: str
+    """The numbers of the tokens."""
+    mask: str | None = None
+    """1 for each token, 0 behind the last."""
+    types: str | None = None
+    """0 for the tokens of a text, 1 for those of the other text of a pair."""
+
+
 class CatalogVariant(CamelPart, SparsePart):
     """One artifact of a model."""
 
@@ -260,13 +273,15 @@ class CatalogModel(ModelIdentity):
     """The points that it finds, as the manifest names them."""
     decode: Decode | None = None
     """How boxes follow from its outputs, as the manifest states it."""
+    tokenizer: CatalogTokenizer | None = None
+    """What makes numbers of texts, for a model that takes such numbers."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
 
     @property
     def shared_files(self) -> list[CatalogFile]:
         """Its published files beside those of its variants."""
-        return [*self.vectors, *self.label_files]
+        return [*self.vectors, *self.label_files, *([self.tokenizer] if self.tokenizer else [])]
 
 
 RESULT_KEYS = frozenset(
