@@ -148,7 +148,8 @@ class Model {
 
   // Run it once on blank inputs, so that a backend compiles and uploads; return the milliseconds.
   async warmUp() {
-    const inputs = makeBlanks(this.#tf, this.inputs);
+    const inputs = this.#words ? await makeInputs(this.#tf, await this.#fillTokens('', {}), this.inputs, {state: {}})
+      : makeBlanks(this.#tf, this.inputs);
     const start = performance.now();
     let tensors = [];
     try {
@@ -203,7 +204,7 @@ class Model {
 
   async #runOnce(input, options) {
     const given = new Set([...tensorsIn(input), ...Object.values(this.#state)]);
-    const filled = isText(input) && this.entry.tokenizer ? await this.#fillTokens(input, options) : input;
+    const filled = isTexts(input) && this.entry.tokenizer ? await this.#fillTokens(input, options) : input;
     const inputs = await makeInputs(this.#tf, filled, this.inputs, {...options, state: this.#state});
     try {
       const tensors = await this.execute(inputs);
@@ -275,7 +276,7 @@ class Model {
   }
 }
 
-const isText = (input) => typeof input === 'string'
+const isTexts = (input) => typeof input === 'string'
   || (Array.isArray(input) && input.length > 0 && input.every((one) => typeof one === 'string'));
 
 function tensorsIn(input) {

@@ -2,8 +2,8 @@
 // `tokenizers` of Hugging Face computes (tokenizers/src/normalizers).
 import {matchClasses, matchMarks, refuseTokenizer, toByteLetters, toPattern, toText} from './patterns.js';
 
-const SPACE = /^\p{White_Space}+/u;
-const SPACE_AT_END = /\p{White_Space}+$/u;
+const LEADING_SPACE = /^\p{White_Space}+/u;
+const TRAILING_SPACE = /\p{White_Space}+$/u;
 const CONTROL = matchClasses('[\\0\\ufffd]|(?![\\t\\n\\r])[\\p{Cc}\\p{Cf}\\p{Co}\\p{Cs}]');
 const MARK = matchMarks();
 const MARK_ABOVE = matchClasses('\\p{Mn}');
@@ -17,7 +17,7 @@ const SHORT_BYTES = 6;
 // Letter by letter: a sigma at the end of a word stays one.
 const toLower = (text) => Array.from(text, (letter) => letter.toLowerCase()).join('');
 
-const KINDS = {
+const NORMALIZERS = {
   Sequence: ({normalizers}) => inTurn(normalizers.map(makeNormalizer)),
   BertNormalizer: makeBert,
   Lowercase: () => toLower,
@@ -27,8 +27,8 @@ const KINDS = {
   NFKD: () => (text) => text.normalize('NFKD'),
   StripAccents: () => (text) => text.replace(MARK, ''),
   Strip: ({strip_left: left, strip_right: right}) => (text) => {
-    const rest = left ? text.replace(SPACE, '') : text;
-    return right ? rest.replace(SPACE_AT_END, '') : rest;
+    const rest = left ? text.replace(LEADING_SPACE, '') : text;
+    return right ? rest.replace(TRAILING_SPACE, '') : rest;
   },
   Nmt: () => (text) => text.replace(NMT_GONE, '').replace(NMT_SPACE, ' '),
   Prepend: ({prepend}) => (text) => (text ? prepend + text : text),
@@ -43,7 +43,7 @@ const KINDS = {
 // Return the function that normalizes a text.
 export function makeNormalizer(config) {
   if (!config) return (text) => text;
-  const make = KINDS[config.type];
+  const make = NORMALIZERS[config.type];
   if (!make) throw refuseTokenizer(`its normalizer ${config.type} is not known here`);
   return make(config);
 }

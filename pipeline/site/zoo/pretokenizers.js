@@ -2,20 +2,21 @@
 // `tokenizers` of Hugging Face computes (tokenizers/src/pre_tokenizers).
 import {matchClasses, refuseTokenizer, toByteLetters, toPattern} from './patterns.js';
 
-const SPACE = /\p{White_Space}/gu;
-const PUNCTUATION = matchClasses('[!-/:-@[-`{-~]|\\p{P}');
+const EACH_SPACE = /\p{White_Space}/gu;
+// With two that are punctuation no more.
+const PUNCTUATION = new RegExp(`[!-/:-@[-\`{-~\\u166d\\u{111c9}]|${matchClasses('\\p{P}').source}`, 'gu');
 const WORDS = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu;
 const GPT2 = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
-const KINDS = {
+const CUTTERS = {
   Sequence: ({pretokenizers}) => {
     const steps = pretokenizers.map(makePreTokenizer);
     return (pieces) => steps.reduce((sofar, step) => step(sofar), pieces);
   },
   BertPreTokenizer: () => (pieces) =>
-    cut(cut(pieces, SPACE, 'Removed'), PUNCTUATION, 'Isolated'),
+    cut(cut(pieces, EACH_SPACE, 'Removed'), PUNCTUATION, 'Isolated'),
   Whitespace: () => (pieces) => cut(pieces, WORDS, 'Removed', true),
-  WhitespaceSplit: () => (pieces) => cut(pieces, SPACE, 'Removed'),
+  WhitespaceSplit: () => (pieces) => cut(pieces, EACH_SPACE, 'Removed'),
   Punctuation: ({behavior = 'Isolated'}) => (pieces) => cut(pieces, PUNCTUATION, behavior),
   Digits: ({individual_digits: each}) => (pieces) =>
     cut(pieces, /\p{N}/gu, each ? 'Isolated' : 'Contiguous'),
@@ -38,7 +39,7 @@ const KINDS = {
 // the whole text.
 export function makePreTokenizer(config) {
   if (!config) return (pieces) => pieces;
-  const make = KINDS[config.type];
+  const make = CUTTERS[config.type];
   if (!make) throw refuseTokenizer(`its pre-tokenizer ${config.type} is not known here`);
   return make(config);
 }

@@ -4,12 +4,12 @@ import {nameBytes, refuseTokenizer} from './patterns.js';
 
 const UNKNOWN_PENALTY = 10;
 
-const KINDS = {BPE: makeMerges, Unigram: makeUnigram, WordLevel: makeWords, WordPiece: makePieces};
+const WORD_MODELS = {BPE: makeMerges, Unigram: makeUnigram, WordLevel: makeWords, WordPiece: makePieces};
 
 // Return {ids: Map from token to its number, split: word -> numbers}.
 export function makeModel(config) {
   const type = config.type ?? (config.merges ? 'BPE' : Array.isArray(config.vocab) ? 'Unigram' : 'WordPiece');
-  const make = KINDS[type];
+  const make = WORD_MODELS[type];
   if (!make) throw refuseTokenizer(`its model ${type} is not known here`);
   if (config.dropout) throw refuseTokenizer('it drops merges at random');
   return make(config);
