@@ -87,7 +87,7 @@ def task_browser() -> Iterator[Task]:
 
 
 def task_texts() -> Iterator[Task]:
-    """Fetch the labels that lie elsewhere than models.yaml, for models that have such."""
+    """Fetch labels and tokenizers that do not lie beside models.yaml, for models with such."""
     yield from step_tasks(GRAPH, "texts", doc=task_texts.__doc__)
 
 

@@ -52,7 +52,7 @@ def _check_source(listed: ManifestModel, output: str) -> Iterator[Fault]:
         hint = f"; {error.hint}" if error.hint else ""
         yield listed.fault(("source",), f"{error.message}{hint}")
         return
-    yield from _check_labels(listed)
+    yield from _check_texts(listed)
     if _lies_in(source, output):
         message = f"it lies in {output!r}, where the zoo is published; move it, or set zoo.output"
         yield listed.fault(("source",), message)
@@ -68,16 +68,17 @@ def _check_source(listed: ManifestModel, output: str) -> Iterator[Fault]:
             yield listed.fault((field,), message, at_key=True)
 
 
-def _check_labels(listed: ManifestModel) -> Iterator[Fault]:
-    """Check labels that are a file of the source: "#path"."""
+def _check_texts(listed: ManifestModel) -> Iterator[Fault]:
+    """Check labels and a tokenizer that are files of the source: "#path"."""
     stated = listed.model.labels
     places = stated.items() if isinstance(stated, dict) else [(None, stated)]
-    for place, given in places:
-        if isinstance(given, str) and given.startswith("#"):
+    given = {("labels", *([place] if place else [])): one for place, one in places}
+    for path, text in {**given, ("tokenizer",): listed.model.tokenizer}.items():
+        if isinstance(text, str) and text.startswith("#"):
             try:
-                find_beside(given, listed.model.source)
+                find_beside(text, listed.model.source)
             except SourceError as error:
-                yield listed.fault(("labels", *([place] if place else [])), error.message)
+                yield listed.fault(path, error.message)
 
 
 def _file_name(source: Source) -> str:

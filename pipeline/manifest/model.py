@@ -28,7 +28,7 @@ from pipeline.manifest.fields import (
     Weights,
 )
 from pipeline.manifest.input_section import InputSection
-from pipeline.manifest.reading_section import Conventions, DecodeSection, Labels, Points
+from pipeline.manifest.reading_section import Conventions, DecodeSection, Labels, Points, Tokenizer
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.manifest.variant_section import Variant
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
@@ -40,7 +40,7 @@ CATALOG_KEYS = frozenset(
         *("ops", "modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
         *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
         *("roles", "unassigned", "usable", "repairs", "provisional", "labelFiles"),
-        *("results", "decode", "points", "background", "devices", "cardFiles"),
+        *("results", "decode", "points", "tokenizer", "background", "devices", "cardFiles"),
     }
 )
 """Keys of a model's entry in the catalog that are ours: `extra` may not set them."""
@@ -192,6 +192,11 @@ class Defaults(Section):
     decode: DecodeSection | None = None
     """How boxes follow from the outputs of a detector whose graph does not say it: SSD, BlazeFace,
     NanoDet and the like. See docs/results.md."""
+
+    tokenizer: Tokenizer | None = None
+    """The tokenizer.json of a model that takes numbers of tokens: its path relative to models.yaml,
+    its address as that of a source, or `#path` for a file of the model's own package. Pages give
+    texts then; see docs/texts.md."""
 
     tolerance: Tolerance | None = None
     """How far the published model may be from the source. Left out, the limits of its dtype."""

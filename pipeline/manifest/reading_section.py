@@ -7,7 +7,7 @@ there: `steps/card.py`.
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from pipeline.catalog.known_sets import POINT_SETS, label_sets
 from pipeline.errors import SourceError
@@ -35,7 +35,7 @@ def _check_names(value: Any) -> Any:
     if not isinstance(value, str) or not value:
         raise fault(f"found {format_value(value)}; expected a list of names, a known set or a file")
     if is_address(value):
-        return _check_address(value)
+        return _check_file(value, LABEL_FILE_SUFFIXES)
     if value in label_sets() or value.endswith(LABEL_FILE_SUFFIXES):
         return value
     similar = did_you_mean(find_similar(value, label_sets()))
@@ -45,14 +45,15 @@ def _check_names(value: Any) -> Any:
     )
 
 
-def _check_address(text: str) -> str:
-    """Check the address of a file; "#path" alone is checked with the source (`check.py`)."""
+def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
+    """Check a path or the address of a file; "#path" alone has its source in `check.py`."""
     try:
-        name = text if text.startswith("#") else name_of(parse_source(text))
+        is_own = text.startswith("#") or not is_address(text)
+        name = text if is_own else name_of(parse_source(text))
     except SourceError as error:
         raise fault(error.message) from None
-    if not name.endswith(LABEL_FILE_SUFFIXES):
-        raise fault(f"found {text!r}; expected a file ({', '.join(LABEL_FILE_SUFFIXES)})")
+    if not name.endswith(suffixes):
+        raise fault(f"found {text!r}; expected a file ({', '.join(suffixes)})")
     return text
 
 
@@ -87,6 +88,9 @@ Labels = Annotated[
     ),
 ]
 """Names of classes: a list, a known set, a file or its address, for all outputs or for each."""
+
+Tokenizer = Annotated[Text, AfterValidator(lambda text: _check_file(text, (".json",)))]
+"""A tokenizer.json: its path or its address."""
 
 Positive = Annotated[int, Field(gt=0)]
 Pair = Annotated[tuple[float, float], Field(strict=False)]

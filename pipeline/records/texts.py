@@ -1,4 +1,4 @@
-"""Record of the files of a model that lie elsewhere than its source: its labels."""
+"""Record of the files of a model that lie elsewhere than its source: labels, tokenizer."""
 
 from typing import ClassVar
 

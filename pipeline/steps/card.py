@@ -12,7 +12,7 @@ from pipeline.catalog.types import CatalogFile, CatalogModel, CatalogVariant, Mo
 from pipeline.disk.canonical import format_json
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
-from pipeline.errors import DiskError
+from pipeline.errors import DiskError, ManifestError
 from pipeline.fetch.address.beside import find_beside
 from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.model import Model
@@ -32,6 +32,7 @@ from pipeline.steps.variant import BASE
 
 VECTOR_FILES = ("vectors.json", "vectors.bin")
 LABELS_FILE = "labels.json"
+TOKENIZER_FILE = "tokenizer.json"
 
 P = TypeVar("P", bound=Part)
 
@@ -39,7 +40,9 @@ P = TypeVar("P", bound=Part)
 class CardParameters(SparsePart):
     """The parameters of `card`."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"labels", "points", "decode", "card"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
+        {"labels", "points", "decode", "tokenizer", "card"}
+    )
 
     identity: ModelIdentity
     publish_base: bool
@@ -52,6 +55,8 @@ class CardParameters(SparsePart):
     decode: Decode | None = None
     card: StatedCard | None = None
     """What is stated of its background; None for nothing."""
+    tokenizer: str | None = None
+    """Path or address of a tokenizer.json."""
 
 
 def run(work: Work[CardParameters]) -> None:
@@ -78,7 +83,7 @@ def run(work: Work[CardParameters]) -> None:
             variants=variants,
         ),
     )
-    card = _read_outputs(work, card, converted)
+    card = _add_tokenizer(work, _read_outputs(work, card, converted))
     card = card.model_copy(
         update={"results": find_results(card), **_describe_background(work, card)}
     )
@@ -110,17 +115,20 @@ def parameters(model: Model) -> CardParameters:
         labels=_find_labels(model),
         points=_state(Points, model.points),
         decode=_state(Decode, model.decode),
+        tokenizer=_resolve(model.tokenizer, model),
         card=_state_card(model),
     )
+
+
+def _resolve(given: Any, model: Model) -> Any:
+    """Return the address of a file in place of "#path"; anything else as it is."""
+    return find_beside(given, model.source) if texts.is_text(given) else given
 
 
 def _find_labels(model: Model) -> dict[str, str | list[str]] | None:
     if model.labels is None:
         return None
-    return {
-        place: find_beside(names, model.source) if texts.is_text(names) else names
-        for place, names in _by_place(model.labels).items()
-    }
+    return {place: _resolve(names, model) for place, names in _by_place(model.labels).items()}
 
 
 def _state_card(model: Model) -> StatedCard | None:
@@ -145,7 +153,10 @@ def _state(record: type[P], section: BaseModel | None) -> P | None:
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files that `labels:`, `card:` and `timings:` name; None if they name none."""
+    """Return the files beside the manifest that `labels:`, `tokenizer:`, `card:` and `timings:` name.
+
+    None if they name none.
+    """
     named = _by_place(model.labels)
     paths = {
         f"labels {names}": names
@@ -155,6 +166,8 @@ def local_files(model: Model, root: Path) -> LocalFiles | None:
     paths |= {f"timings {path}": path for path in model.timings}
     if model.card is not None and parse_source(model.card).kind == "path":
         paths["card"] = model.card
+    if model.tokenizer is not None and not texts.is_text(model.tokenizer):
+        paths[f"tokenizer {model.tokenizer}"] = model.tokenizer
     return ListedFiles(paths=paths, root=root) if paths else None
 
 
@@ -287,19 +300,43 @@ def _find_texts(work: Work[CardParameters]) -> dict[str, Path]:
 
 def _add_labels(work: Work[CardParameters], labels: Labels) -> CatalogFile:
     """Write names of classes into the card's folder; equal ones are one file."""
+    return _add_content(work, "labels", LABELS_FILE, format_json(labels.names, sort_keys=False))
+
+
+def _add_tokenizer(work: Work[CardParameters], card: CatalogModel) -> CatalogModel:
+    """Return the card with its tokenizer, whose file lies in the card's folder, if it has one."""
+    from pipeline.catalog.tokenizers import MAX_BYTES, check_tokenizer, find_token_inputs
+    from pipeline.catalog.types import CatalogTokenizer
+
+    given = work.parameters.tokenizer
+    if given is None:
+        return card
+    path = _find_texts(work).get(given, work.root / given)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ManifestError(f"tokenizer: {given}: more than 64 MiB; expected a tokenizer.json")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ManifestError(f"tokenizer: {given}: {error.strerror}") from None
+    check_tokenizer(content, given)
+    inputs = find_token_inputs(card.inputs)
+    file = _add_content(work, "tokenizer", TOKENIZER_FILE, content)
+    tokenizer = CatalogTokenizer.model_validate({**file.to_json(), **inputs})
+    return card.model_copy(update={"tokenizer": tokenizer})
+
+
+def _add_content(work: Work[CardParameters], name: str, file: str, content: bytes) -> CatalogFile:
+    """Write a file into a folder of the card that is named by the content."""
     from pipeline.catalog.card import model_folder, variant_folder
 
-    content = format_json(labels.names, sort_keys=False)
     sha256 = hashlib.sha256(content).hexdigest()
-    folder = variant_folder("labels", {LABELS_FILE: sha256})
-    path = work.folder / folder / LABELS_FILE
+    folder = variant_folder(name, {file: sha256})
+    path = work.folder / folder / file
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     assert work.model is not None
     return CatalogFile(
-        path=f"{model_folder(work.model)}/{folder}/{LABELS_FILE}",
-        bytes=len(content),
-        sha256=sha256,
+        path=f"{model_folder(work.model)}/{folder}/{file}", bytes=len(content), sha256=sha256
     )
 
 

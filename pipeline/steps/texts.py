@@ -1,4 +1,4 @@
-"""The step `texts`: fetches labels that lie neither in the manifest nor beside it."""
+"""The step `texts`: fetches labels and tokenizers that do not lie beside the manifest."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -82,7 +82,8 @@ def local_files(model: Model, root: Path) -> LocalFiles | None:
 def _list_addresses(model: Model) -> tuple[str, ...]:
     stated = model.labels
     given: Iterable[Any] = stated.values() if isinstance(stated, dict) else [stated]
-    found = [find_beside(one, model.source) for one in given if is_text(one)]
+    named = [*given, model.tokenizer]
+    found = [find_beside(one, model.source) for one in named if is_text(one)]
     return tuple(dict.fromkeys(found))
 
 

@@ -74,10 +74,16 @@ async function runPage() {
   const frame = document.createElement('iframe');
   frame.width = 800;
   frame.src = `/${name}.html`;
+  let fault = null;
+  frame.onload = () => {
+    frame.contentWindow.onerror = (message) => { fault = message; };
+    frame.contentWindow.onunhandledrejection = ({reason}) => { fault = reason.message; };
+  };
   document.body.append(frame);
   try {
     for (;;) {
       await new Promise((resolve) => { setTimeout(resolve, 50); });
+      if (fault) throw new Error(fault);
       const inner = frame.contentDocument;
       const text = inner?.querySelector('pre')?.textContent;
       const width = inner?.querySelector('canvas')?.width ?? 300;

@@ -1,4 +1,4 @@
-"""Addresses of files that belong to a model and lie elsewhere than its manifest: its labels.
+"""Addresses of files that belong to a model and lie elsewhere than its manifest: labels.
 
 They have the forms of a source (`source.py`). "#path" alone is a file of the model's own source: of
 its archive, package or repository, or beside its URL. It opens no file.
