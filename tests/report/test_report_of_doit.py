@@ -427,6 +427,8 @@ def test_json_lines_tell_the_run_from_start_to_end(zoo: Path) -> None:
         "seconds": 0.25,
         "done": None,
         "total": None,
+        "unit": None,
+        "usual": None,
     }
 
 
