@@ -153,10 +153,7 @@ def _state(record: type[P], section: BaseModel | None) -> P | None:
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files beside the manifest that `labels:`, `tokenizer:`, `card:` and `timings:` name.
-
-    None if they name none.
-    """
+    """Return the files of labels, tokenizer, card and timings that lie beside the manifest."""
     named = _by_place(model.labels)
     paths = {
         f"labels {names}": names

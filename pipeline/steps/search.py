@@ -80,7 +80,7 @@ def _tell(work: Work[SearchParameters]) -> None:
 
     runs = count_runs(work.folder)
     if runs is not None:
-        work.progress(runs, None)
+        work.count_runs(runs, None)
 
 
 STEP = Step(
