@@ -106,8 +106,9 @@ def main(root: Path, models: list[str]) -> None:
         changed.row(f"third, `{FLAG}` of {models[0]} changed"),
         fourth.row("fourth, from S3"),
     ]
-    ran = ", ".join(f"`{task}`" for task in sorted(changed.tasks(from_store=False)))
-    came = ", ".join(f"`{t}`" for t in sorted(changed.tasks(from_store=True)) if models[0] in t)
+    ran = changed.tasks(from_store=False)
+    own = sorted(task for task in ran if models[0] in task.split(":"))
+    others = sorted({task.partition(":")[0] for task in ran if task not in own})
     print("# Two machines and a store\n")
     print("`python benchmarks/store/two_machines.py FOLDER MODEL…` writes this page.\n")
     print(f"{count(len(models), 'model')}: {', '.join(models)}.\n")
@@ -115,7 +116,14 @@ def main(root: Path, models: list[str]) -> None:
     print("|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n")
     print(f"Filling S3 from the first zoo took {format_seconds(filled)}: {sentence.strip()}.\n")
     print(f"`dist/` of the first, second and fourth is {'' if same else 'not '}the same.\n")
-    print(f"With the changed flag ran: {ran}. Of that model came from the store: {came or 'none'}.")
+    print(
+        f"With the changed flag ran of {models[0]}: {quote(own)}; of the others: {quote(others)}."
+    )
+
+
+def quote(names: list[str]) -> str:
+    """Return names as code: "`fetch`, `card`"."""
+    return ", ".join(f"`{name}`" for name in names)
 
 
 if __name__ == "__main__":
