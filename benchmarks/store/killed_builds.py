@@ -1,9 +1,9 @@
 """Builds two zoos at once with one empty store, and kills one of them at a random moment.
 
-    python benchmarks/store/kills.py ROUNDS >benchmarks/store/kills.md
+    python benchmarks/store/killed_builds.py ROUNDS >benchmarks/store/killed_builds.md
 
 After each round a third zoo is built, which has only what the two have left in the store. Its
-`dist/` must be that of a zoo without a store. `kills.md` has the last result.
+`dist/` must be that of a zoo without a store. `killed_builds.md` has the last result.
 """
 
 import random
@@ -65,7 +65,7 @@ def main(rounds: int) -> None:
             dists = [reproducible_files(zoo.dist) for zoo in (zoos[1], third)]
             same += build.code == 0 and dists == [right, right]
     print("# Two builds with one store, one of them killed\n")
-    print("`python benchmarks/store/kills.py ROUNDS` writes this page.\n")
+    print("`python benchmarks/store/killed_builds.py ROUNDS` writes this page.\n")
     print("| rounds | killed while it ran | half-written files left | results that came | same |")
     print("|---|---|---|---|---|")
     print(f"| {rounds} | {killed} | {unfinished} | {came} | {same} |\n")
