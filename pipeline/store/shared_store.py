@@ -104,8 +104,9 @@ class SharedStore:
             size = format_bytes(self.bytes_fetched)
             parts.append(f"{came} came from the store {self.shown} ({size})")
         if self.num_put:
+            went = f"{self.num_put:,}" if parts else count(self.num_put, "result")
             place = "there" if parts else f"into the store {self.shown}"
-            parts.append(f"{self.num_put:,} were put {place} ({format_bytes(self.bytes_put)})")
+            parts.append(f"{went} went {place} ({format_bytes(self.bytes_put)})")
         faults = filter(None, (self._reading.notice, self._writing.notice))
         return "; ".join([*filter(None, [", ".join(parts)]), *faults]) or None
 
