@@ -59,7 +59,8 @@ def join_cluster(graph: Graph, address: str, params: Mapping[str, Any]) -> "Clus
         hint = "pip install 'tfjs-zoo[dask]', here and on all workers"
         raise ClusterError(f"cluster {address}: needs Dask", hint=hint) from None
     options = _find_store(graph, params["store"])
-    if options is not None and is_read_only(graph, params, os.environ):
+    read_only = params["store_read_only"] or is_read_only(graph, os.environ)
+    if options is not None and read_only:
         raise ClusterError(f"cluster {address}: results travel through the store, here read-only")
     if options is None and address.partition(":")[0] == _LOCAL:
         options = {"address": str(graph.layout.temporary / _STORE_OF_LOCAL)}

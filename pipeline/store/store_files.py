@@ -234,7 +234,7 @@ class StoreFiles:
             return StoreError(f"{self.shown}: access is denied{said}")
         if is_missing_bucket(error):
             return StoreError(f"{self.shown}: there is no such bucket", hint="create it first")
-        if isinstance(error, OSError) and error.errno and error.strerror:
+        if not code and isinstance(error, OSError) and error.errno and error.strerror:
             return StoreError(f"{self.shown}: {error.strerror}")
         if isinstance(error, ConnectionError) or "onnection" in type(error).__name__:
             return StoreError(f"{self.shown}: it is not reached ({type(error).__name__})")
