@@ -1,6 +1,6 @@
 """Scale: the same zoo on this machine alone and on clusters of 2, 4 and 8 workers.
 
-    python benchmarks/cluster/scale.py [--models N] [--real N] [--workers 2 4 8]
+    python benchmarks/cluster/cluster_scale.py [--models N] [--real N] [--workers 2 4 8]
 
 First a zoo of steps that only wait (`sleeping_steps.py`), so that a few processors are enough for
 many workers: it shows what the way to a worker and back costs. Then a zoo of real small models,

@@ -1,6 +1,6 @@
 """Faults of a cluster, counted: killed workers, a killed scheduler, two runs at once.
 
-    python benchmarks/cluster/faults.py [--kills N] [--models N] [--seed S]
+    python benchmarks/cluster/cluster_faults.py [--kills N] [--models N] [--seed S]
 
 The steps wait and write as real ones do (`sleeping_steps.py`). Every result is compared with a
 build of one machine, and every call of a step leaves a file, so that repeated work is counted.
