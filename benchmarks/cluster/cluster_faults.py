@@ -96,7 +96,8 @@ def main() -> None:
 
 def kill_workers(campaign: Campaign, count: int, random_: random.Random) -> None:
     """Kill workers at random, again and again, while zoos are built until they are whole."""
-    kills, zoos, failures = 0, [], 0
+    zoos: list[SleepingZoo] = []
+    kills = failures = 0
     with dask_cluster(campaign.folder / "dask", workers=_WORKERS) as cluster:
         while kills < count:
             zoo = campaign.zoo(f"killed{len(zoos)}")
@@ -136,6 +137,9 @@ def kill_the_scheduler(campaign: Campaign) -> None:
             cluster.scheduler.wait()
             time.sleep(3)
             cluster.start_scheduler(port)
+            # Workers end with their scheduler, and whoever started them starts them again.
+            for _ in range(_WORKERS):
+                cluster.start_worker()
             outcomes = building.result()
         zoo.session.close()
     failed = sum(outcome.status == "failed" for outcome in outcomes.values())

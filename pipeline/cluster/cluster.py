@@ -40,6 +40,8 @@ LOST_SECONDS = 60.0
 WAIT_SECONDS = 600.0
 _LOOK_SECONDS = 5.0
 _ATTEMPTS = 3
+# A step is given up after the workers of so many rounds have died.
+_ROUNDS = 2
 # Files beside the manifest go with the errand, through the scheduler.
 _FILES_BYTES = 16 * 1024**2
 _NODE_BYTES = 512 * 1024**2
@@ -70,6 +72,7 @@ class Cluster:
     ) -> None:
         self.shown = client.scheduler.address
         self._client = client
+        self._scheduler_id = client.scheduler_info(n_workers=0)["id"]
         self._local = local
         self._admission = admission
         self._store = store
@@ -217,6 +220,7 @@ class Cluster:
 
     def _ask(self, errand: Errand, job: Job) -> Answer:
         """Submit an errand until it is answered."""
+        died = 0
         for _ in range(_ATTEMPTS):
             future = self._executor.submit(
                 run_errand,
@@ -231,11 +235,14 @@ class Cluster:
                     raise
                 self._find_scheduler()
             except KilledWorker as error:
-                raise CrashError(
-                    f"{count(error.allowed_failures + 1, 'worker')} died while they ran "
-                    f"{errand.task}; the last was {error.last_worker.address}",
-                    hint="its log, or the cluster's, has the reason: often too little memory",
-                ) from None
+                # Dask counts the deaths of a worker against all the steps that wait there, too.
+                died += error.allowed_failures + 1
+                if died > _ROUNDS * error.allowed_failures:
+                    raise CrashError(
+                        f"{count(died, 'worker')} died while they had {errand.task}; the last was "
+                        f"{error.last_worker.address}",
+                        hint="its log, or the cluster's, has the reason: often too little memory",
+                    ) from None
         raise self._gone()
 
     def _wait(self, future: "Future[Answer]") -> Answer:
@@ -273,7 +280,11 @@ class Cluster:
                 time.sleep(0.2)
             if self._client.status != "running":
                 raise self._gone()
-            self._client.register_plugin(self._admission)
+            found = self._client.scheduler_info(n_workers=0)["id"]
+            # Another thread may have been first; to register again would end its steps.
+            if found != self._scheduler_id:
+                self._scheduler_id = found
+                self._client.register_plugin(self._admission)
 
     def _gone(self) -> MachineError:
         return MachineError(

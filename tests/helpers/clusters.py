@@ -77,7 +77,7 @@ class DaskCluster:
         with log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", *arguments],
-                env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": _path(), **(environ or {})},
+                env={**_ENVIRONMENT, **os.environ, "PYTHONPATH": _path(), **(environ or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
