@@ -17,8 +17,8 @@ from step_functions import Build, Run
 
 pytest.importorskip("distributed")
 
-from pipeline.cluster import cluster as cluster_module
 from pipeline.cluster import connect as connect_module
+from pipeline.cluster import dispatcher as dispatcher_module
 from pipeline.cluster.connect import connect
 from pipeline.engine.events import subscribe
 from pipeline.engine.job import Job
@@ -298,7 +298,7 @@ def test_steps_wait_for_a_worker_that_joins_later(tmp_path: Path) -> None:
 def test_a_lost_scheduler_fails_the_steps_for_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_module, "LOST_SECONDS", 1.0)
+    monkeypatch.setattr(dispatcher_module, "LOST_SECONDS", 1.0)
     with dask_cluster(tmp_path / "short", workers=1) as short:
         build = Build(tmp_path / "zoo")
         build.session.elsewhere = connect(
