@@ -106,7 +106,9 @@ def kill_workers(campaign: Campaign, count: int, random_: random.Random) -> None
                 connect_to(zoo, cluster.address, campaign.folder / f"store{len(zoos)}")
                 done = threading.Event()
                 with ThreadPoolExecutor() as threads:
-                    killing = threads.submit(_kill_again, cluster, done, count - kills, random_)
+                    killing = threads.submit(
+                        _kill_again, cluster, zoo.calls, done, count - kills, random_
+                    )
                     outcomes = zoo.build(parallel=2 * _WORKERS)
                     done.set()
                     kills += killing.result()
@@ -160,12 +162,19 @@ def run_twice(campaign: Campaign) -> None:
 
 
 def _kill_again(
-    cluster: DaskCluster, done: threading.Event, most: int, random_: random.Random
+    cluster: DaskCluster,
+    calls: Path,
+    done: threading.Event,
+    most: int,
+    random_: random.Random,
 ) -> int:
-    """Kill a random worker now and then; return how many were killed."""
+    """Kill one of the workers that began a step last, now and then; return how many."""
     kills = 0
     while kills < most and not done.wait(random_.uniform(*_PAUSE_SECONDS)):
-        victims = [pid for nanny in cluster.workers for pid in _children(nanny.pid)]
+        workers = {pid for nanny in cluster.workers for pid in _children(nanny.pid)}
+        # A worker that is still starting has no step to lose.
+        began = sorted(calls.iterdir(), key=lambda call: call.stat().st_mtime_ns)[-_WORKERS:]
+        victims = sorted(workers & {int(call.name.rpartition("-")[2]) for call in began})
         if victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(random_.choice(victims), signal.SIGKILL)

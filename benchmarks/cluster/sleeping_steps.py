@@ -65,13 +65,16 @@ class SleepingZoo:
         num_models: Number of models.
         speed: How many times faster than real steps they are.
         calls: Folder that gets a file for each call of a step.
+
+    Attributes:
+        calls: The folder.
     """
 
     def __init__(self, root: Path, *, num_models: int, speed: float, calls: Path) -> None:
         self.root = root
         self.session = Session(cache=root / "cache")
         self._speed = speed
-        self._calls = calls
+        self.calls = calls
         calls.mkdir(parents=True, exist_ok=True)
         self.models = [list(self._jobs(f"m{number:03}")) for number in range(num_models)]
 
@@ -100,7 +103,7 @@ class SleepingZoo:
                 task=f"{name}:{model}",
                 step=step,
                 model=model,
-                parameters=Wait(model=model, seconds=seconds, calls=str(self._calls)),
+                parameters=Wait(model=model, seconds=seconds, calls=str(self.calls)),
                 folder=self.root / "build" / model / name,
                 reads={key: made[key] for key in READS[name]},
                 needs=frozenset(READS[name]),

@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.store_options import find_store, is_read_only
+from pipeline.engine.quick_check import UpToDate
 from pipeline.errors import ClusterError
 from pipeline.report.terminal import write_text
 from pipeline.steps.graph import Graph
@@ -38,6 +39,20 @@ def choose_cluster(graph: Graph, params: Mapping[str, Any]) -> str | None:
     """Return the address of the cluster to use; None without one."""
     address: str = params["cluster"] or graph.zoo.cluster or NO_CLUSTER
     return None if address == NO_CLUSTER else address
+
+
+def has_work(tasks: Iterable[Any], database: Any) -> bool:
+    """Return whether a step is out of date, so that a run needs its cluster.
+
+    Args:
+        tasks: The tasks of doit.
+        database: doit's database, with the stamp of each task that was up to date.
+    """
+    return any(
+        isinstance(check, UpToDate) and not check(task, database.get_values(task.name))
+        for task in tasks
+        for check, _arguments, _options in task.uptodate
+    )
 
 
 def join_cluster(graph: Graph, address: str, params: Mapping[str, Any]) -> "Cluster":
