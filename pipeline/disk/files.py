@@ -116,6 +116,15 @@ def _copy_plain(source: Path, target: Path) -> None:
         shutil.copyfileobj(made, file)
 
 
+def empty_folder(folder: Path) -> None:
+    """Remove all that a folder holds."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def find_special(folder: Path) -> Path | None:
     """Return the first path below a folder that is neither a plain file nor a folder, or None.
 

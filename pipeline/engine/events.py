@@ -38,8 +38,11 @@ class StepEvent:
         fault: The fault of this machine, as "No space left on device"; None if a model failed.
         upstream: Task whose failure is the only reason for this skip.
         seconds: How long the step took, if it ran.
-        done: Bytes transferred so far, of a `progress` event.
-        total: Bytes to transfer, if known.
+        from_store: Whether its result came from the shared store.
+        done: How much is done, of a `progress` event: bytes transferred, or `unit`.
+        total: How much there is to do, if known.
+        unit: What `done` and `total` count, such as "run"; None for bytes.
+        usual: Seconds that the step took the last time, of a `started` event; None if it is new.
     """
 
     task: str
@@ -54,8 +57,11 @@ class StepEvent:
     fault: str | None = None
     upstream: str | None = None
     seconds: float | None = None
+    from_store: bool = False
     done: int | None = None
     total: int | None = None
+    unit: str | None = None
+    usual: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("reason", "hint", "cause"):
