@@ -24,6 +24,7 @@
     ├── PublishError              the zoo cannot be published, or not to this target
     │   └── TargetError*          the target fails or refuses
     ├── StoreError*               the shared store of results fails, refuses or is not reached
+    ├── ClusterError*             a cluster is not reached, or none of its workers fits
     ├── MachineError*             this machine failed: its disk, its memory, a limit of it
     ├── DamagedFileError          a file of ours is not as we wrote it
     │   └── DamagedBuildError     a model's results are not as their step wrote them
@@ -168,6 +169,12 @@ class TargetError(PublishError):
 
 class StoreError(PipelineError):
     """The shared store of results fails, refuses, is full or is not reached; builds do without."""
+
+    retry = True
+
+
+class ClusterError(PipelineError):
+    """A cluster is not reached, none of its workers fits, or nothing can travel to them."""
 
     retry = True
 

@@ -22,6 +22,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand
 
+from pipeline.commands.cluster_options import (
+    OPTION_CLUSTER,
+    choose_cluster,
+    choose_parallel,
+    has_work,
+    join_cluster,
+)
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import expand_names, spell_task
@@ -46,7 +53,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
     name = "run"
     doc_purpose = "build the zoo, or the models and steps that are named"
 
-    cmd_options = (*DoitRun.cmd_options, OPTION_STORE, OPTION_READ_ONLY)
+    cmd_options = (*DoitRun.cmd_options, OPTION_STORE, OPTION_READ_ONLY, OPTION_CLUSTER)
 
     sel_tasks: list[str]
 
@@ -80,6 +87,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             gc.enable()
             interrupted = False
             try:
+                options["num_process"] = self._join_cluster(graph, options["num_process"])
                 status = super()._execute(outfile, **options)
             except KeyboardInterrupt:
                 status, interrupted = None, True
@@ -98,6 +106,21 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         except SetupError as error:
             write_text(sys.stderr, f"{error.describe()}\ngoing on without the store\n")
             return None
+
+    def _join_cluster(self, graph: Graph, num_process: int) -> int:
+        """Let steps run on the cluster, if there is one; return how many run at a time.
+
+        Raises:
+            ClusterError: The cluster cannot be used.
+        """
+        address = choose_cluster(graph, self._params)
+        if address is None:
+            return num_process
+        if not graph.session.force and not has_work(self.task_list, self.dep_manager):
+            return num_process
+        cluster = join_cluster(graph, address, self._params)
+        given = "num_process" in self._params._non_default_keys  # noqa: SLF001  # doit tells it nowhere else
+        return num_process if given else choose_parallel(cluster)
 
     def _leave_records(self, graph: Graph, context: RunContext, code: int) -> None:
         """Write the records of a run that did something, and of its models."""

@@ -71,13 +71,21 @@ def choose_store_files(
     graph: Graph, option: str, environ: Mapping[str, str]
 ) -> "StoreFiles | None":
     """Return the files of the store that an option, the environment or models.yaml names."""
+    found = find_store(graph, option, environ)
+    if found is None:
+        return None
+    from pipeline.store.open_store import open_store_files
+
+    return open_store_files(**found)
+
+
+def find_store(graph: Graph, option: str, environ: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the arguments that open that store, by name; None without one."""
     section = graph.zoo.store
     address, root = option or environ.get(STORE_VARIABLE, ""), Path.cwd()
     if not address and section is not None:
         address, root = section.at, graph.layout.root
     if not address or address == NO_STORE:
         return None
-    from pipeline.store.open_store import open_store_files
-
     endpoint = section.endpoint if section is not None else None
-    return open_store_files(address, root=root, endpoint=endpoint)
+    return {"address": address, "root": root, "endpoint": endpoint}

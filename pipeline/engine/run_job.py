@@ -28,6 +28,7 @@ from typing import Any, Literal
 from pipeline.disk.canonical import format_json
 from pipeline.disk.clock import utc_now
 from pipeline.disk.files import write_atomic
+from pipeline.disk.json_file import load_json
 from pipeline.engine.events import StepEvent, emit
 from pipeline.engine.failures import translate
 from pipeline.engine.job import Job, successful, unsuccessful
@@ -70,9 +71,21 @@ def _bring_up_to_date(job: Job, session: Session) -> Outcome:
         return _end(
             job, standing.outcome, status, failure=standing.failure, upstream=standing.upstream
         )
-    emit(StepEvent(task=job.task, model=job.model, status="started", cause=standing.cause))
+    usual = _load_seconds(job.folder)
+    emit(
+        StepEvent(
+            task=job.task, model=job.model, status="started", cause=standing.cause, usual=usual
+        )
+    )
     forced = "asked for again" if session.refresh else "forced"
     return _make(job, session, standing.cause or forced)
+
+
+def _load_seconds(folder: Path) -> float | None:
+    """Return how long the result in a folder took; None without one."""
+    run = load_json(folder / "run.json")
+    seconds = run.value.get("seconds") if run and isinstance(run.value, dict) else None
+    return seconds if isinstance(seconds, float | int) else None
 
 
 def _earlier_status(outcome: Outcome) -> EndStatus:
@@ -88,22 +101,24 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         # A file beside the manifest was removed since the last check.
         gone = failure_of(error).model_copy(update={"retry": True})
         return _end(job, unsuccessful(gone), "failed", failure=gone, cause=cause)
-    work = _prepare(job, session)
+    outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
+    known = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
+    work = prepare_work(job, session, known)
     started = time.monotonic()
     try:
         shared = _fetch_shared(job, work, ingredients, session)
         made = _attempt(job, work, ingredients, session, shared)
-        seconds = time.monotonic() - started
+        # On another machine a step also waits for its turn, which is no time of its own.
+        seconds = work.measured.get("seconds", time.monotonic() - started)
         failure = made if isinstance(made, Failure) else None
         receipt = made if isinstance(made, Receipt) else None
         if failure is not None:
             # If even the failure cannot be written, the next run tries again.
-            receipt = Receipt(**vars(ingredients), tools=_tools(work), failure=failure)
+            receipt = Receipt(**vars(ingredients), tools=used_tools(work), failure=failure)
             with contextlib.suppress(OSError):
                 _keep_failure(job, work, receipt, seconds)
-        if session.store is not None and job.shared and shared is None and receipt is not None:
-            folder = job.folder if failure is None else job.failed_folder
-            put_result(session.store, work, receipt, folder)
+        if shared is None and receipt is not None:
+            _share(job, work, receipt, session)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
     outcome = unsuccessful(made) if isinstance(made, Failure) else successful(made)
@@ -134,6 +149,16 @@ def _fetch_shared(
     return receipt
 
 
+def _share(job: Job, work: Work[Any], receipt: Receipt, session: Session) -> None:
+    """Put a result that was made in this run into the shared store, unless it is there."""
+    if session.store is None or not job.shared:
+        return
+    if session.elsewhere is not None and session.elsewhere.has_put(job):
+        return
+    folder = job.folder if receipt.failure is None else job.failed_folder
+    put_result(session.store, work, receipt, folder)
+
+
 def _attempt(
     job: Job,
     work: Work[Any],
@@ -148,11 +173,13 @@ def _attempt(
     started = time.monotonic()
     try:
         if shared is None:
-            job.step.run(work)
+            failure = _run_step(job, work, ingredients, session)
+            if failure is not None:
+                return failure
             receipt = Receipt(
-                **vars(ingredients), tools=_tools(work), outputs=list_outputs(work.folder)
+                **vars(ingredients), tools=used_tools(work), outputs=list_outputs(work.folder)
             )
-            _write_records(work, receipt, time.monotonic() - started)
+            write_records(work, receipt, time.monotonic() - started)
         elif shared.failure is not None:
             return shared.failure
         else:
@@ -165,16 +192,27 @@ def _attempt(
     return receipt
 
 
+def _run_step(
+    job: Job, work: Work[Any], ingredients: Ingredients, session: Session
+) -> Failure | None:
+    """Call the step's function here, or let a cluster do so, which returns its failures."""
+    if session.elsewhere is not None:
+        return session.elsewhere.run(job, work, ingredients)
+    job.step.run(work)
+    return None
+
+
 def _keep_failure(job: Job, work: Work[Any], receipt: Receipt, seconds: float) -> None:
     """Keep receipt and log of a failure, and remove the step's other files."""
     _remove_all_but_log(work.folder)
-    _write_records(work, receipt, seconds)
+    write_records(work, receipt, seconds)
     shutil.rmtree(job.failed_folder, ignore_errors=True)
     job.failed_folder.parent.mkdir(parents=True, exist_ok=True)
     work.folder.rename(job.failed_folder)
 
 
-def _write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
+def write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
+    """Write receipt and figures into the folder of a piece of work."""
     run = {
         "finished": utc_now(),
         "seconds": round(seconds, 3),
@@ -185,7 +223,8 @@ def _write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
     (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
 
 
-def _tools(work: Work[Any]) -> Mapping[str, str | None]:
+def used_tools(work: Work[Any]) -> Mapping[str, str | None]:
+    """Return the versions of the tools that a piece of work used, sorted by name."""
     return dict(sorted(work.tools.items()))
 
 
@@ -195,7 +234,14 @@ def _refuse_if_closed(session: Session) -> None:
         raise Interrupted from None
 
 
-def _prepare(job: Job, session: Session) -> Work[Any]:
+def prepare_work(job: Job, session: Session, outcomes: Mapping[str, Outcome]) -> Work[Any]:
+    """Make the folder of a piece of work, and start its time.
+
+    Args:
+        job: The job.
+        session: The run, or the worker of a cluster.
+        outcomes: Outcome of each step that the job reads, by key; those that are known.
+    """
     job.temporary.mkdir(parents=True, exist_ok=True)
     try:
         folder = Path(tempfile.mkdtemp(dir=job.temporary, prefix=f"{job.step.name}-"))
@@ -203,7 +249,6 @@ def _prepare(job: Job, session: Session) -> Work[Any]:
         error.filename = str(job.folder)
         raise
     folder.chmod(0o755)
-    outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
     budget = Budget(job.limits)
     return Work(
         task=job.task,
@@ -211,13 +256,14 @@ def _prepare(job: Job, session: Session) -> Work[Any]:
         step=job.step,
         parameters=job.parameters,
         inputs={key: read.folder for key, read in job.reads.items()},
-        outcomes={key: outcome for key, outcome in outcomes.items() if outcome is not None},
+        outcomes=outcomes,
         folder=folder,
         log=folder / "log.txt",
         root=job.root,
         cache=session.cache,
         refresh=session.refresh,
-        progress=partial(_progress, job, session),
+        progress=partial(_progress, job, session, None),
+        count_runs=partial(_progress, job, session, "run"),
         heartbeat=partial(_check_time, session, job.task, budget),
         trusted=job.trusted,
         budget=budget,
@@ -236,9 +282,10 @@ def _check_time(session: Session, task: str, budget: Budget, *_progress: object)
     budget.check(task)
 
 
-def _progress(job: Job, session: Session, done: int, total: int | None) -> None:
+def _progress(job: Job, session: Session, unit: str | None, done: int, total: int | None) -> None:
     _check_open(session)
-    emit(StepEvent(task=job.task, model=job.model, status="progress", done=done, total=total))
+    task, model = job.task, job.model
+    emit(StepEvent(task=task, model=model, status="progress", done=done, total=total, unit=unit))
 
 
 def _end(  # noqa: PLR0913  # all fields of the event

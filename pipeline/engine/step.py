@@ -48,6 +48,8 @@ class Step(Generic[P]):
         needs: Steps of the same model that must have succeeded.
         accepts: Steps of the same model that it reads, with any outcome.
         tools: Distributions that it may use; another version makes its results out of date.
+        stays: Whether it always runs on the machine of the run: it reads files there, or takes
+            milliseconds, less than its way to another machine.
         shared: Whether a shared store keeps its results; not of a step that takes milliseconds.
     """
 
@@ -58,6 +60,7 @@ class Step(Generic[P]):
     needs: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
     tools: frozenset[str] = frozenset()
+    stays: bool = False
     shared: bool = True
 
 
@@ -106,6 +109,7 @@ class Work(Generic[P]):
         cache: Folder of downloads.
         refresh: Whether sources that may change are fetched again.
         progress: Called with bytes done and bytes in all (None where unknown).
+        count_runs: Called with runs of a model done and runs in all (None where unknown).
         heartbeat: Called often by long work, so that the work ends with the run.
         trusted: Whether child processes may run on a machine without a wall.
         budget: Time, memory and disk for all processes that it starts.
@@ -129,6 +133,7 @@ class Work(Generic[P]):
     cache: Path
     refresh: bool
     progress: Callable[[int, int | None], None]
+    count_runs: Callable[[int, int | None], None]
     heartbeat: Callable[[int, int | None], None]
     trusted: bool
     budget: Budget

@@ -87,6 +87,10 @@ class ZooSection(Section):
     """A store of results that several machines share: what one of them has made, the others
     fetch."""
 
+    cluster: Text | None = None
+    """A Dask cluster whose workers run the steps, `tcp://scheduler:8786`, or `local` to start
+    workers on this machine. Results travel through `store`. `--cluster` replaces it."""
+
     publish: PublishSection | None = None
     """Where the zoo is published to; `tfjs-zoo publish` takes it from here."""
 

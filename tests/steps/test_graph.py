@@ -32,7 +32,7 @@ def test_a_model_goes_through_all_steps_and_the_zoo_follows(tmp_path: Path) -> N
     made = graph(tmp_path, model())
 
     assert tuple(made.jobs) == (*MODEL_TASKS, "catalog", "site")
-    searched = graph(tmp_path, model(variants=["smallest"]))
+    searched = graph(tmp_path, model(variants=["smallest"], labels="npm:a@1.0.0#l.txt"))
     assert [step.name for step in STEPS] == list(
         dict.fromkeys(job.step.name for job in searched.jobs.values())
     )
