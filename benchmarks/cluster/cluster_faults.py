@@ -30,6 +30,8 @@ from sleeping_steps import SleepingZoo, connect_to
 
 _WORKERS = 4
 _SPEED = 2.0
+# The scheduler dies in the middle: after so many calls of steps.
+_CALLS_BEFORE = 100
 _PAUSE_SECONDS = (0.5, 2.5)
 
 
@@ -58,7 +60,7 @@ class Campaign:
         )
 
     def judge(self, *zoos: SleepingZoo) -> str:
-        """Return what became of the zoos: "300 of 300 steps right, 4 calls more than needed"."""
+        """Return what became of the zoos: "300 of 300 results right, 0 wrong; 304 calls of steps"."""
         needed = len(self._expected)
         right = sum(
             _results(zoo).get(path) == files
@@ -73,7 +75,7 @@ class Campaign:
         calls = sum(len(list((self.folder / f"{zoo.root.name}-calls").iterdir())) for zoo in zoos)
         return (
             f"{right} of {needed * len(zoos)} results right, {wrong} wrong; "
-            f"{calls} calls of {needed} steps"
+            f"{calls} calls of steps"
         )
 
 
@@ -133,7 +135,8 @@ def kill_the_scheduler(campaign: Campaign) -> None:
         connect_to(zoo, cluster.address, campaign.folder / "lost-store")
         with ThreadPoolExecutor() as threads:
             building = threads.submit(zoo.build, parallel=2 * _WORKERS)
-            time.sleep(8)
+            while len(list(zoo.calls.iterdir())) < _CALLS_BEFORE:
+                time.sleep(0.1)
             assert cluster.scheduler is not None
             cluster.scheduler.kill()
             cluster.scheduler.wait()
