@@ -50,17 +50,17 @@ class Campaign:
         alone.build(parallel=8)
         self._expected = _results(alone)
 
-    def zoo(self, name: str, *, speed: float = _SPEED) -> SleepingZoo:
-        """Return a zoo that is not built yet."""
+    def zoo(self, name: str, *, speed: float = _SPEED, calls: str = "calls") -> SleepingZoo:
+        """Return a zoo; those with the same folder of calls have the same ingredients."""
         return SleepingZoo(
             self.folder / name,
             num_models=self._num_models,
             speed=speed,
-            calls=self.folder / f"{name}-calls",
+            calls=self.folder / calls,
         )
 
     def judge(self, *zoos: SleepingZoo) -> str:
-        """Return what became of the zoos: "300 of 300 results right, 0 wrong; 304 calls of steps"."""
+        """Return what became of zoos: "300 of 300 results right, 0 wrong; 304 calls of steps"."""
         needed = len(self._expected)
         right = sum(
             _results(zoo).get(path) == files
@@ -72,10 +72,9 @@ class Campaign:
             for zoo in zoos
             for path, files in _results(zoo).items()
         )
-        calls = sum(len(list((self.folder / f"{zoo.root.name}-calls").iterdir())) for zoo in zoos)
+        calls = sum(len(list(folder.iterdir())) for folder in {zoo.calls for zoo in zoos})
         return (
-            f"{right} of {needed * len(zoos)} results right, {wrong} wrong; "
-            f"{calls} calls of steps"
+            f"{right} of {needed * len(zoos)} results right, {wrong} wrong; {calls} calls of steps"
         )
 
 
@@ -102,7 +101,7 @@ def kill_workers(campaign: Campaign, count: int, random_: random.Random) -> None
     kills = failures = 0
     with dask_cluster(campaign.folder / "dask", workers=_WORKERS) as cluster:
         while kills < count:
-            zoo = campaign.zoo(f"killed{len(zoos)}")
+            zoo = campaign.zoo(f"killed{len(zoos)}", calls=f"calls{len(zoos)}")
             zoos.append(zoo)
             while True:
                 connect_to(zoo, cluster.address, campaign.folder / f"store{len(zoos)}")
@@ -129,7 +128,7 @@ def kill_workers(campaign: Campaign, count: int, random_: random.Random) -> None
 
 def kill_the_scheduler(campaign: Campaign) -> None:
     """Kill the scheduler in the middle; start it again at its address after a while."""
-    zoo = campaign.zoo("lost")
+    zoo = campaign.zoo("lost", calls="calls-lost")
     with dask_cluster(campaign.folder / "lost-dask", workers=_WORKERS) as cluster:
         port = int(cluster.address.rpartition(":")[2])
         connect_to(zoo, cluster.address, campaign.folder / "lost-store")
@@ -153,7 +152,7 @@ def kill_the_scheduler(campaign: Campaign) -> None:
 
 def run_twice(campaign: Campaign) -> None:
     """Build two zoos of the same models at the same time, with one cluster and one store."""
-    zoos = [campaign.zoo("first"), campaign.zoo("second")]
+    zoos = [campaign.zoo(name, calls="calls-twice") for name in ("first", "second")]
     with dask_cluster(campaign.folder / "twice-dask", workers=_WORKERS) as cluster:
         for zoo in zoos:
             connect_to(zoo, cluster.address, campaign.folder / "twice-store")
@@ -194,7 +193,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _reopen(campaign: Campaign, zoo: SleepingZoo) -> SleepingZoo:
-    return campaign.zoo(zoo.root.name)
+    return campaign.zoo(zoo.root.name, calls=zoo.calls.name)
 
 
 def _results(zoo: SleepingZoo) -> dict[str, bytes]:
