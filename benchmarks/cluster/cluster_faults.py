@@ -61,20 +61,17 @@ class Campaign:
 
     def judge(self, *zoos: SleepingZoo) -> str:
         """Return what became of zoos: "300 of 300 results right, 0 wrong; 304 calls of steps"."""
-        needed = len(self._expected)
+        found = [_results(zoo) for zoo in zoos]
         right = sum(
-            _results(zoo).get(path) == files
-            for zoo in zoos
-            for path, files in self._expected.items()
+            files.get(path) == made for files in found for path, made in self._expected.items()
         )
         wrong = sum(
-            files != self._expected.get(path)
-            for zoo in zoos
-            for path, files in _results(zoo).items()
+            self._expected.get(path) != made for files in found for path, made in files.items()
         )
         calls = sum(len(list(folder.iterdir())) for folder in {zoo.calls for zoo in zoos})
         return (
-            f"{right} of {needed * len(zoos)} results right, {wrong} wrong; {calls} calls of steps"
+            f"{right} of {len(self._expected) * len(zoos)} results right, {wrong} wrong; "
+            f"{calls} calls of steps"
         )
 
 

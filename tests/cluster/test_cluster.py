@@ -217,6 +217,18 @@ def test_the_end_of_a_run_ends_its_steps(tmp_path: Path, open_build: Open) -> No
     assert not job.outcome_file.exists()
 
 
+def test_the_loss_of_the_run_ends_its_steps(tmp_path: Path, open_build: Open) -> None:
+    build = open_build()
+    job = build.job("one", cluster_steps.wait_long, text=str(tmp_path))
+    with ThreadPoolExecutor() as threads:
+        threads.submit(build.run, job)
+        _wait_for(tmp_path / "began")
+        # As after a kill: nobody tells the workers.
+        build.session.elsewhere._dispatcher._client.close()  # type: ignore[union-attr]
+        _wait_for(tmp_path / "ended")
+        build.session.close()
+
+
 def test_inputs_that_a_store_has_lost_are_put_there_again(tmp_path: Path, open_build: Open) -> None:
     build = open_build()
     one = build.job("one", cluster_steps.write_much, text="a", shared=True)
