@@ -196,7 +196,7 @@ def test_a_step_that_kills_its_workers_fails_and_is_tried_again(open_build: Open
     outcome = build.run(job)
 
     assert outcome.reason is not None
-    assert outcome.reason.startswith("4 workers died while they had one:m; the last was tcp://")
+    assert outcome.reason.startswith("2 workers died while they ran one:m; the last was tcp://")
     receipt = load_receipt(job.failed_folder)
     assert receipt is not None
     assert receipt.failure is not None
