@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field
 
 from pipeline.records.contract import InputContract
+from pipeline.records.model_card import Background, DeviceTime
 from pipeline.records.reading import Decode, Points, Results
 from pipeline.records.record import CamelPart, SparsePart
 from pipeline.records.source import About, Scale
@@ -59,8 +60,9 @@ class CatalogInput(InputContract, CatalogTensor):
 class CatalogLabels(CamelPart):
     """Names of the classes of an output."""
 
-    of: Literal["axis", "values"]
-    """What is named: the places along the last axis of the output, or its values."""
+    of: Literal["axis", "scores", "values"]
+    """What is named: the places along the last axis of the output, its values, or those of its
+    numbers that `decode` calls scores."""
     count: int
     """Number of names."""
     path: str
@@ -105,6 +107,19 @@ class CatalogFile(CamelPart):
     """Digest of its content, 64 hexadecimal digits."""
 
 
+class CatalogTokenizer(CatalogFile, SparsePart):
+    """A tokenizer.json, and the inputs that its results fill, by name."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"mask", "types"})
+
+    ids: str
+    """The numbers of the tokens."""
+    mask: str | None = None
+    """1 for each token, 0 behind the last."""
+    types: str | None = None
+    """0 for the tokens of a text, 1 for those of the other text of a pair."""
+
+
 class CatalogVariant(CamelPart, SparsePart):
     """One artifact of a model."""
 
@@ -126,7 +141,8 @@ class CatalogVariant(CamelPart, SparsePart):
     bytes: int | None
     """Size of all its files."""
     gzip_bytes: int | None = None
-    """Size of all its files where a server compresses them with gzip, at its level 9."""
+    """Size of all its files where a server compresses them with gzip, at its level 9; of more than
+    4 MiB an estimate from a part of them."""
     brotli_bytes: int | None = None
     """The same with Brotli, at its quality 5, as servers do that compress while they send."""
     files: list[CatalogFile]
@@ -211,8 +227,11 @@ class ModelIdentity(CamelPart):
         return copy
 
 
-class CatalogModel(ModelIdentity):
+class CatalogModel(ModelIdentity, SparsePart):
     """A model of the zoo, with the keys of `extra:` in the manifest beside these."""
+
+    model_config = ConfigDict(extra="allow")
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"background", "devices"})
 
     status: Literal["ok", "stale", "failed"]
     """`stale`: this build of it failed, and what an earlier one made is offered."""
@@ -259,13 +278,22 @@ class CatalogModel(ModelIdentity):
     """The points that it finds, as the manifest names them."""
     decode: Decode | None = None
     """How boxes follow from its outputs, as the manifest states it."""
+    background: Background | None = None
+    """Who made it, of what, and what it is not for; left out where nobody states it."""
+    devices: list[DeviceTime] | None = None
+    """Times on devices that its publisher measured; left out without any."""
+    card_files: list[CatalogFile] = Field(default_factory=list)
+    """Its model card: the page, and the text that it is made of."""
+    tokenizer: CatalogTokenizer | None = None
+    """What makes numbers of texts, for a model that takes such numbers."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
 
     @property
     def shared_files(self) -> list[CatalogFile]:
         """Its published files beside those of its variants."""
-        return [*self.vectors, *self.label_files]
+        tokenizer = [self.tokenizer] if self.tokenizer else []
+        return [*self.vectors, *self.label_files, *tokenizer, *self.card_files]
 
 
 RESULT_KEYS = frozenset(

@@ -15,7 +15,7 @@ from pipeline.manifest.load import load_manifest
 from pipeline.manifest.model import Model
 from pipeline.manifest.zoo import Zoo
 from pipeline.records.record import Part
-from pipeline.steps import catalog, fetch, site
+from pipeline.steps import catalog, fetch, site, texts
 from pipeline.steps.table import MODEL_STEPS, ModelStep
 from pipeline.workers.limits import ResourceLimits
 
@@ -43,6 +43,8 @@ class Graph:
                 self._add_step(each, model)
             if parse_source(model.source).refreshable and model.sha256 is None:
                 self.refreshable.add(f"{fetch.STEP.name}:{model.name}")
+            if texts.is_refreshable(model):
+                self.refreshable.add(f"{texts.STEP.name}:{model.name}")
         self._add_catalog()
         self._add_site()
 

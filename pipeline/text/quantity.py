@@ -39,6 +39,12 @@ def format_seconds(seconds: float) -> str:
     return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
 
 
+def format_milliseconds(milliseconds: float) -> str:
+    """Return a short time: "3.2 ms", "1,204 ms"."""
+    short = milliseconds < 10  # noqa: PLR2004  # as the pages write the times of their own
+    return f"{milliseconds:.1f} ms" if short else f"{milliseconds:,.0f} ms"
+
+
 def format_whole_seconds(seconds: float) -> str:
     """Return the time of something that runs, in whole seconds: "0 s", "41 s", "2 min 13 s"."""
     return f"{int(seconds)} s" if seconds < MINUTE else format_seconds(int(seconds))

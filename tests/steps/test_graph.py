@@ -32,7 +32,7 @@ def test_a_model_goes_through_all_steps_and_the_zoo_follows(tmp_path: Path) -> N
     made = graph(tmp_path, model())
 
     assert tuple(made.jobs) == (*MODEL_TASKS, "catalog", "site")
-    searched = graph(tmp_path, model(variants=["smallest"]))
+    searched = graph(tmp_path, model(variants=["smallest"], labels="npm:a@1.0.0#l.txt"))
     assert [step.name for step in STEPS] == list(
         dict.fromkeys(job.step.name for job in searched.jobs.values())
     )
@@ -157,7 +157,8 @@ def test_files_beside_the_manifest_are_read_by_the_steps_that_need_them(tmp_path
 def test_the_tools_of_a_step_are_a_set_of_its_own() -> None:
     tools = {each.step.name: each.step.tools for each in MODEL_STEPS if each.step.tools}
 
-    assert tools.keys() == {"convert", "reference", "search", "variant", "verify", "browser"}
+    made = {"convert", "reference", "search", "variant", "verify", "browser", "card"}
+    assert tools.keys() == made
     assert {"keras", "tf_keras", "tensorflow"} <= tools["convert"] & tools["reference"]
 
 
