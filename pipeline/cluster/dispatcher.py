@@ -28,8 +28,8 @@ LOST_SECONDS = 60.0
 WAIT_SECONDS = 600.0
 _LOOK_SECONDS = 5.0
 _ATTEMPTS = 3
-# A step is given up after the workers of so many rounds have died.
-_ROUNDS = 2
+# A step that Dask has given up so often is given up, whether it ran or only waited.
+_ROUNDS = 8
 _NODE_BYTES = 512 * 1024**2
 _BROWSER_BYTES = 1024**3
 
@@ -79,8 +79,8 @@ class Dispatcher:
             MachineError: The cluster has no scheduler, or no worker.
             CancelledError: The run ended.
         """
-        died = 0
-        for _ in range(_ATTEMPTS):
+        rounds = lost = 0
+        while lost < _ATTEMPTS:
             future = self._executor.submit(
                 run_errand,
                 errand,
@@ -92,13 +92,15 @@ class Dispatcher:
             except CancelledError:
                 if self._closed:
                     raise
+                lost += 1
                 self._find_scheduler()
             except KilledWorker as error:
-                # Dask counts the deaths of a worker against all the steps that wait there, too.
-                died += error.allowed_failures + 1
-                if died > _ROUNDS * error.allowed_failures:
+                # Dask counts the death of a worker against all the steps that wait there, too.
+                died = self._count_begun(errand)
+                rounds += 1
+                if died > error.allowed_failures or rounds == _ROUNDS:
                     raise CrashError(
-                        f"{count(died, 'worker')} died while they had {errand.task}; the last was "
+                        f"{count(died, 'worker')} died while they ran {errand.task}; the last was "
                         f"{error.last_worker.address}",
                         hint="its log, or the cluster's, has the reason: often too little memory",
                     ) from None
@@ -118,6 +120,11 @@ class Dispatcher:
         self._client.close()
         if self._local is not None:
             self._local.close()
+
+    def _count_begun(self, errand: Errand) -> int:
+        """Return how often a worker has begun an errand, which says so to the scheduler."""
+        events = self._client.get_events(self._admission.name)
+        return sum(event.get("begins") == errand.task for _, event in events)
 
     def _wait(self, future: "Future[Answer]") -> Answer:
         while True:
