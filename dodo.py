@@ -1,8 +1,8 @@
 """The pipeline as doit tasks: one task for each step of each model.
 
 The order is that of a build: fetch, convert, signature, reference, map, search, variant, verify,
-browser, card; then the catalog, the site and dist/. `doit list --all` lists the tasks, sorted by
-name. This file does not import TensorFlow: steps that need it start child processes.
+browser, texts, card; then the catalog, the site and dist/. `doit list --all` lists the tasks,
+sorted by name. This file does not import TensorFlow: steps that need it start child processes.
 """
 
 import gc
@@ -84,6 +84,11 @@ def task_verify() -> Iterator[Task]:
 def task_browser() -> Iterator[Task]:
     """Run the base, or all that the manifest requires, on webgl and webgpu in a browser."""
     yield from step_tasks(GRAPH, "browser", doc=task_browser.__doc__)
+
+
+def task_texts() -> Iterator[Task]:
+    """Fetch labels and tokenizers that do not lie beside models.yaml, for models with such."""
+    yield from step_tasks(GRAPH, "texts", doc=task_texts.__doc__)
 
 
 def task_card() -> Iterator[Task]:

@@ -1,22 +1,25 @@
-"""Files with labels: names of classes beside the manifest, one in each line, or as a JSON list."""
+"""Files with labels: names of classes, one in each line, as a JSON list, or in a table."""
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.catalog.known_sets import label_sets, read_label_set
 from pipeline.errors import ManifestError
 
 _NAME_COLUMNS = ("display_name", "name", "label", "class")
+_MAX_BYTES = 4 * 1024 * 1024
 
 
-def read_names(given: str | list[str], root: Path) -> list[str]:
+def read_names(given: str | list[str], root: Path, fetched: Mapping[str, Path]) -> list[str]:
     """Return the names of classes that a manifest states.
 
     Args:
-        given: The names themselves, a known set, or a file relative to the manifest: `.json` with a
-            list or with names by number, `.csv` with a column of names, else a name in each line.
-        root: Folder of the manifest.
+        given: The names themselves, a known set, or a file: `.json` with a list or with names by
+            number, `.csv` with a column of names, else a name in each line.
+        root: Folder of the manifest, to which the path of a file is relative.
+        fetched: Files that were fetched, by address.
 
     Raises:
         ManifestError: The file is not there, or holds no names.
@@ -25,16 +28,19 @@ def read_names(given: str | list[str], root: Path) -> list[str]:
         return given
     if given in label_sets():
         return list(read_label_set(given))
+    path = fetched.get(given, root / given)
     try:
-        text = (root / given).read_text("utf-8-sig")
+        if path.stat().st_size > _MAX_BYTES:
+            raise ManifestError(f"labels: {given}: more than 4 MiB; expected names of classes")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(
             f"labels: {given}: {error}", hint="paths of labels are relative to models.yaml"
         ) from None
-    read = {".json": _read_json, ".csv": _read_csv}.get(Path(given).suffix, str.splitlines)
+    read = {".json": _read_json, ".csv": _read_csv}.get(path.suffix, str.splitlines)
     try:
         names = [str(name).strip() for name in read(text)]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
         raise ManifestError(f"labels: {given}: no list of names: {error}") from None
     if not names or not all(names):
         raise ManifestError(f"labels: {given}: expected a name for each class")

@@ -17,6 +17,9 @@ _BACKGROUND = "background"
 # Where names of classes belong if the manifest does not say it, the first that is there.
 _LABELLED = ("classes", "detections", "scores", "logits", "mask")
 _VALUES = ("classes", "detections")
+# Of columns whose size need not be stated.
+_SIZES = {"box": _BOX_SIZE, "objectness": 1}
+_POINT_SIZES = {2, 3}
 
 
 def find_output(name: str, outputs: Sequence[CatalogOutput], where: str) -> CatalogOutput:
@@ -35,15 +38,45 @@ def find_output(name: str, outputs: Sequence[CatalogOutput], where: str) -> Cata
 
 
 def check_decode(
-    decode: Decode, outputs: Sequence[CatalogOutput], inputs: Sequence[CatalogInput]
+    decode: Decode,
+    outputs: Sequence[CatalogOutput],
+    inputs: Sequence[CatalogInput],
+    points: Points | None = None,
 ) -> Decode:
-    """Return a rule with the names of its outputs, once its grids have as many rows as these.
+    """Return a rule with the names of its outputs and the sizes of its columns.
+
+    Args:
+        decode: The rule as the manifest states it.
+        outputs: The outputs of the model.
+        inputs: Its inputs.
+        points: The points that it finds.
 
     Raises:
-        MappingError: An output is not there, or its shape does not fit.
+        MappingError: An output is not there, or its shape does not fit: its rows are not as many as
+            the grids have, or its columns not as many as stated.
     """
     boxes = [find_output(name, outputs, "decode: boxes") for name in decode.boxes]
-    scores = [find_output(name, outputs, "decode: scores") for name in decode.scores]
+    scores = [find_output(name, outputs, "decode: scores") for name in decode.scores] or boxes
+    names = {"boxes": [one.name for one in boxes], "scores": [one.name for one in scores]}
+    decode = decode.model_copy(update=names)
+    if decode.kind != "boxes":
+        _check_rows(decode, boxes, scores, inputs)
+    if decode.columns is not None:
+        columns = [_count_columns(decode.columns, _width(one, decode), one) for one in boxes]
+        if any(one != columns[0] for one in columns):
+            raise MappingError(f"decode: {', '.join(decode.boxes)} have other numbers of columns")
+        decode = decode.model_copy(update={"columns": columns[0]})
+    for box in boxes:
+        _check_box(decode, box, points)
+    return decode
+
+
+def _check_rows(
+    decode: Decode,
+    boxes: Sequence[CatalogOutput],
+    scores: Sequence[CatalogOutput],
+    inputs: Sequence[CatalogInput],
+) -> None:
     image = next((one for one in inputs if is_image(one) and not one.is_filled), None)
     sizes = image_sizes(image) if image else None
     if sizes is None:
@@ -54,17 +87,11 @@ def check_decode(
     wanted = rows if len(boxes) > 1 else [sum(rows)]
     for number, box, score in zip(wanted, boxes, scores, strict=True):
         for output in (box, score):
-            if _rows(output) != number:
+            if _axis(output, 1 if decode.layout == "columns" else 0) != number:
                 raise MappingError(
                     f"decode: {output.name} has shape {output.shape}; expected {number} rows by "
                     "the size of the input, the strides and the anchors"
                 )
-        width = (box.shape or [0])[-1]
-        fits = width >= _BOX_SIZE and width % (2 if decode.kind == "anchors" else _BOX_SIZE) == 0
-        if not fits:
-            raise MappingError(f"decode: {box.name} has {width} columns, which are no box")
-    names = {"boxes": [one.name for one in boxes], "scores": [one.name for one in scores]}
-    return decode.model_copy(update=names)
 
 
 def _count_rows(decode: Decode, sizes: tuple[int, int]) -> list[int]:
@@ -75,9 +102,61 @@ def _count_rows(decode: Decode, sizes: tuple[int, int]) -> list[int]:
     return [number * many for number, many in zip(cells, each, strict=True)]
 
 
-def _rows(output: CatalogOutput) -> int | None:
+def _axis(output: CatalogOutput, number: int) -> int | None:
+    """Return the size of one of the last two axes; None where there are no two."""
     shape = output.shape or []
-    return shape[-2] if len(shape) > 1 else None
+    return shape[-2:][number] if len(shape) > 1 else None
+
+
+def _width(output: CatalogOutput, decode: Decode) -> int:
+    """Return how many numbers a candidate has; 0 where that is open."""
+    if decode.layout == "columns":
+        return max(_axis(output, 0) or 0, 0)
+    return max((output.shape or [0])[-1], 0)
+
+
+def _count_columns(columns: Sequence[str], width: int, output: CatalogOutput) -> list[str]:
+    """Return columns with their sizes: ["box (4)", "objectness (1)", "scores (80)"]."""
+    parts = [one.partition(" (") for one in columns]
+    sizes = {
+        name: int(size.removesuffix(")")) if size else _SIZES.get(name) for name, _, size in parts
+    }
+    left = width - sum(size or 0 for size in sizes.values())
+    if list(sizes.values()).count(None) > 1:
+        raise MappingError(
+            f"decode: columns: which of the {width} numbers of {output.name} are which is open; "
+            "expected the sizes of all but one, such as points (51)"
+        )
+    found = {name: left if size is None else size for name, size in sizes.items()}
+    if sum(found.values()) != width or min(found.values()) < 1:
+        raise MappingError(
+            f"decode: {output.name} has {width} numbers for a candidate; the columns "
+            f"{', '.join(columns)} do not add up to that"
+        )
+    return [f"{name} ({size})" for name, size in found.items()]
+
+
+def _sizes(decode: Decode) -> dict[str, int]:
+    """Return the sizes of columns, once they are known: {"box": 4, "scores": 80}."""
+    parts = [one.removesuffix(")").split(" (") for one in decode.columns or []]
+    return {name: int(size) for name, size in parts}
+
+
+def _check_box(decode: Decode, box: CatalogOutput, points: Points | None) -> None:
+    sizes = _sizes(decode)
+    width = sizes.get("box", _width(box, decode))
+    step = {"anchors": 2, "distances": _BOX_SIZE, "boxes": width or 1}[decode.kind]
+    least = width == _BOX_SIZE if decode.kind == "boxes" else width >= _BOX_SIZE
+    if not least or width % step:
+        raise MappingError(f"decode: {box.name} has {width} columns, which are no box")
+    if "points" not in sizes:
+        return
+    number = len(points.names) if points else 0
+    if not number or sizes["points"] / number not in _POINT_SIZES:
+        raise MappingError(
+            f"decode: {sizes['points']} numbers are points; expected 2 or 3 for each of the "
+            f"{number or 'names in points:'} points"
+        )
 
 
 def check_points(points: Points, roles: RoleMap) -> Points:
@@ -148,7 +227,8 @@ def _fit(
         offset = roles.conventions.get(role, {}).get("offset")
         from_one = offset == "1" and not has_background(names)
         return Labels(of="values", names=[_BACKGROUND, *names] if from_one else names)
-    number = _columns(output, role, roles)
+    packed = _sizes(decode).get("scores") if decode else None
+    number = packed or _columns(output, role, roles)
     if (
         number == len(names) + 1
         and not has_background(names)
@@ -157,7 +237,49 @@ def _fit(
         names = [_BACKGROUND, *names]
     if number is not None and number != len(names):
         raise MappingError(f"labels: {len(names)} names; {output.name} has {number} classes")
+    if packed:
+        return Labels(of="scores", names=names)
     return Labels(of="axis" if len(names) > 1 else "values", names=names)
+
+
+def find_classes(
+    outputs: Sequence[CatalogOutput], roles: RoleMap
+) -> tuple[CatalogOutput, slice] | None:
+    """Return the output whose values are classes, and their places among its values; else None."""
+    by_tensor = {output.tensor: output for output in outputs}
+    for role in _VALUES:
+        output = by_tensor.get(roles.map.get(role) or "")
+        if output is not None:
+            stated = roles.conventions.get(role, {}).get("columns", "class").split(", ")
+            columns = [
+                name for one in stated for name in ([one] * _BOX_SIZE if "(4)" in one else [one])
+            ]
+            if "class" in columns:
+                return output, slice(columns.index("class"), None, len(columns))
+    return None
+
+
+def check_classes(output: str, labels: Labels, classes: Sequence[int]) -> None:
+    """Check that each class that an output returned on the test inputs has a name.
+
+    Args:
+        output: Name of the output.
+        labels: Names of its classes.
+        classes: Numbers of classes.
+
+    Raises:
+        MappingError: One has none.
+    """
+    greatest, number = max(classes, default=0), len(labels.names)
+    if greatest < number:
+        return
+    raise MappingError(
+        f"labels: {output} returns the class {greatest}; {number} names are those of 0 to "
+        f"{number - 1}",
+        hint="classes that count from 1 are stated so: conventions: {classes: {offset: 1}}"
+        if greatest == number
+        else None,
+    )
 
 
 def _columns(output: CatalogOutput, role: str | None, roles: RoleMap) -> int | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from pipeline.catalog.media import is_image, is_sound
-from pipeline.catalog.types import CatalogInput, CatalogModel
+from pipeline.catalog.types import CatalogModel
 from pipeline.records.reading import Method, Results
 from pipeline.text.suggest import join_words
 
@@ -22,7 +22,7 @@ def find_results(model: CatalogModel) -> Results:
             break
         reason = missing(model)
         if reason is None:
-            reason = _describe_input(method, [one for one in model.inputs if not one.is_filled])
+            reason = _describe_input(method, model)
             return Results(method=None if reason else method, missing=reason)
         if reason:
             reasons.append(reason)
@@ -31,8 +31,11 @@ def find_results(model: CatalogModel) -> Results:
     return Results(method=None, missing=reasons[0] if reasons else fallback)
 
 
-def _describe_input(method: Method, asked: list[CatalogInput]) -> str | None:
+def _describe_input(method: Method, model: CatalogModel) -> str | None:
     """Return why a method cannot be given the inputs of a model, else None."""
+    asked = [one for one in model.inputs if not one.is_filled]
+    if model.tokenizer is not None and method not in _OF_IMAGES | {"transcribe"}:
+        return None
     if len(asked) != 1:
         return f"it takes {len(asked)} inputs, and {method}() gives one"
     if method in _OF_IMAGES and not is_image(asked[0]):

@@ -60,8 +60,9 @@ class CatalogInput(InputContract, CatalogTensor):
 class CatalogLabels(CamelPart):
     """Names of the classes of an output."""
 
-    of: Literal["axis", "values"]
-    """What is named: the places along the last axis of the output, or its values."""
+    of: Literal["axis", "scores", "values"]
+    """What is named: the places along the last axis of the output, its values, or those of its
+    numbers that `decode` calls scores."""
     count: int
     """Number of names."""
     path: str
@@ -106,6 +107,19 @@ class CatalogFile(CamelPart):
     """Digest of its content, 64 hexadecimal digits."""
 
 
+class CatalogTokenizer(CatalogFile, SparsePart):
+    """A tokenizer.json, and the inputs that its results fill, by name."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"mask", "types"})
+
+    ids: str
+    """The numbers of the tokens."""
+    mask: str | None = None
+    """1 for each token, 0 behind the last."""
+    types: str | None = None
+    """0 for the tokens of a text, 1 for those of the other text of a pair."""
+
+
 class CatalogVariant(CamelPart, SparsePart):
     """One artifact of a model."""
 
@@ -127,7 +141,8 @@ class CatalogVariant(CamelPart, SparsePart):
     bytes: int | None
     """Size of all its files."""
     gzip_bytes: int | None = None
-    """Size of all its files where a server compresses them with gzip, at its level 9."""
+    """Size of all its files where a server compresses them with gzip, at its level 9; of more than
+    4 MiB an estimate from a part of them."""
     brotli_bytes: int | None = None
     """The same with Brotli, at its quality 5, as servers do that compress while they send."""
     files: list[CatalogFile]
@@ -269,13 +284,16 @@ class CatalogModel(ModelIdentity, SparsePart):
     """Times on devices that its publisher measured; left out without any."""
     card_files: list[CatalogFile] = Field(default_factory=list)
     """Its model card: the page, and the text that it is made of."""
+    tokenizer: CatalogTokenizer | None = None
+    """What makes numbers of texts, for a model that takes such numbers."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
 
     @property
     def shared_files(self) -> list[CatalogFile]:
         """Its published files beside those of its variants."""
-        return [*self.vectors, *self.label_files, *self.card_files]
+        tokenizer = [self.tokenizer] if self.tokenizer else []
+        return [*self.vectors, *self.label_files, *tokenizer, *self.card_files]
 
 
 RESULT_KEYS = frozenset(

@@ -23,7 +23,7 @@ class Refresh(Run):
     def _execute(self, outfile: Any, **options: Any) -> int:
         graph: Graph = self.loader.namespace["GRAPH"]
         tasks = {task.name: task for task in self.task_list}
-        named: list[str] = ["fetch"] if self.sel_default_tasks else self.sel_tasks
+        named: list[str] = ["fetch", "texts"] if self.sel_default_tasks else self.sel_tasks
         selected = select_steps(tasks, named, graph)
         self.sel_tasks = [name for name in selected if name in graph.refreshable]
         if not self.sel_tasks:

@@ -38,6 +38,7 @@ class StepEvent:
         fault: The fault of this machine, as "No space left on device"; None if a model failed.
         upstream: Task whose failure is the only reason for this skip.
         seconds: How long the step took, if it ran.
+        from_store: Whether its result came from the shared store.
         done: How much is done, of a `progress` event: bytes transferred, or `unit`.
         total: How much there is to do, if known.
         unit: What `done` and `total` count, such as "run"; None for bytes.
@@ -56,6 +57,7 @@ class StepEvent:
     fault: str | None = None
     upstream: str | None = None
     seconds: float | None = None
+    from_store: bool = False
     done: int | None = None
     total: int | None = None
     unit: str | None = None

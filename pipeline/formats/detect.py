@@ -96,7 +96,7 @@ def _find_by_name(files: ModelFiles) -> list[Format]:
 
 
 def _refuse_stranger(files: ModelFiles, name: str) -> None:
-    """Raise a FormatError for a file that is known to be no model."""
+    """Raise a FormatError for a file or folder that is known to be no model."""
     stranger = recognize(files)
     if stranger is not None:
         raise FormatError(f"{name} is {stranger.what}", hint=stranger.hint)

@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Iterator
 
 from pipeline.errors import SourceError
+from pipeline.fetch.address.beside import find_beside
 from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.address.source_type import Source
 from pipeline.formats.detect import formats_of_file
@@ -51,6 +52,7 @@ def _check_source(listed: ManifestModel, output: str) -> Iterator[Fault]:
         hint = f"; {error.hint}" if error.hint else ""
         yield listed.fault(("source",), f"{error.message}{hint}")
         return
+    yield from _check_texts(listed)
     if _lies_in(source, output):
         message = f"it lies in {output!r}, where the zoo is published; move it, or set zoo.output"
         yield listed.fault(("source",), message)
@@ -64,6 +66,21 @@ def _check_source(listed: ManifestModel, output: str) -> Iterator[Fault]:
             yield listed.fault((), f"{field} of 'defaults': {message}")
         else:
             yield listed.fault((field,), message, at_key=True)
+
+
+def _check_texts(listed: ManifestModel) -> Iterator[Fault]:
+    """Check labels, a tokenizer and a model card that are files of the source: "#path"."""
+    stated = listed.model.labels
+    places = stated.items() if isinstance(stated, dict) else [(None, stated)]
+    given = {("labels", *([place] if place else [])): one for place, one in places}
+    model = listed.model
+    given |= {("tokenizer",): model.tokenizer, ("card",): model.card}
+    for path, text in given.items():
+        if isinstance(text, str) and text.startswith("#"):
+            try:
+                find_beside(text, listed.model.source)
+            except SourceError as error:
+                yield listed.fault(path, error.message)
 
 
 def _file_name(source: Source) -> str:

@@ -28,7 +28,7 @@ from pipeline.manifest.fields import (
     Weights,
 )
 from pipeline.manifest.input_section import InputSection
-from pipeline.manifest.reading_section import Conventions, DecodeSection, Labels, Points
+from pipeline.manifest.reading_section import Conventions, DecodeSection, Labels, Points, Tokenizer
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.manifest.variant_section import Variant
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
@@ -40,7 +40,7 @@ CATALOG_KEYS = frozenset(
         *("ops", "modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
         *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
         *("roles", "unassigned", "usable", "repairs", "provisional", "labelFiles"),
-        *("results", "decode", "points", "background", "devices", "cardFiles"),
+        *("results", "decode", "points", "tokenizer", "background", "devices", "cardFiles"),
     }
 )
 """Keys of a model's entry in the catalog that are ours: `extra` may not set them."""
@@ -73,9 +73,9 @@ class Defaults(Section):
     """Where the model is described."""
 
     card: Text | None = None
-    """Model card in Markdown, shown on the model's page: a path relative to models.yaml, or a
-    source, such as the README of its package: `npm:pkg@1.2.3#README.md`. Of HTML in it only the
-    words are shown."""
+    """Model card in Markdown, shown on the model's page: a path relative to models.yaml, its
+    address as that of a source, or `#README.md` for a file of the model's own package or beside its
+    URL. Of HTML in it only the words are shown."""
 
     authors: Texts = ()
     """Those who made the model, as they wish to be named, as a list or with commas."""
@@ -179,9 +179,11 @@ class Defaults(Section):
     `{boxes: {order: yxyx, scale: fraction}}`. docs/roles.md lists conventions and values."""
 
     labels: Labels | None = None
-    """Names of the classes: a list, a known set such as `coco-80` or `imagenet-1k`, or a file
-    relative to models.yaml with a name in each line or a JSON list; for several outputs a mapping
-    of roles or outputs to these. They replace those that the source has."""
+    """Names of the classes: a list, a known set such as `coco-80` or `imagenet-1k`, or a file with
+    a name in each line, a JSON list or a table: its path relative to models.yaml, its address as
+    that of a source, or `#path` for a file of the model's own package or beside its URL. For
+    several outputs a mapping of roles or outputs to these. They replace those that the source
+    has."""
 
     points: Points | None = None
     """Names of the points that it finds: a known set such as `coco-17`, or `{names: […],
@@ -190,6 +192,11 @@ class Defaults(Section):
     decode: DecodeSection | None = None
     """How boxes follow from the outputs of a detector whose graph does not say it: SSD, BlazeFace,
     NanoDet and the like. See docs/results.md."""
+
+    tokenizer: Tokenizer | None = None
+    """The tokenizer.json of a model that takes numbers of tokens: its path relative to models.yaml,
+    its address as that of a source, or `#path` for a file of the model's own package. Pages give
+    texts then; see docs/texts.md."""
 
     tolerance: Tolerance | None = None
     """How far the published model may be from the source. Left out, the limits of its dtype."""

@@ -4,16 +4,21 @@ What a name means in a model (an output, a role, a number of classes) is checked
 there: `steps/card.py`.
 """
 
+import re
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from pipeline.catalog.known_sets import POINT_SETS, label_sets
+from pipeline.errors import SourceError
+from pipeline.fetch.address.beside import is_address, name_of
+from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.fault import format_value
 from pipeline.manifest.fields import Role, Section, Text, fault
-from pipeline.records.reading import Gate, Kind, Order
+from pipeline.records.reading import Form, Gate, Kind, Layout, Order, Scale
 from pipeline.text.suggest import did_you_mean, find_similar, join_words
 
+_COLUMN = re.compile(r"(box|objectness|scores|points|rest)(?: \([1-9]\d{0,4}\))?")
 LABEL_FILE_SUFFIXES = (".txt", ".json", ".csv")
 
 
@@ -24,11 +29,13 @@ def _check_labels(value: Any) -> Any:
 
 
 def _check_names(value: Any) -> Any:
-    """Check a list of names, a known set, or a file beside the manifest."""
+    """Check a list of names, a known set, or a file beside the manifest or elsewhere."""
     if isinstance(value, list) and value and all(isinstance(one, str) and one for one in value):
         return value
     if not isinstance(value, str) or not value:
         raise fault(f"found {format_value(value)}; expected a list of names, a known set or a file")
+    if is_address(value):
+        return _check_file(value, LABEL_FILE_SUFFIXES)
     if value in label_sets() or value.endswith(LABEL_FILE_SUFFIXES):
         return value
     similar = did_you_mean(find_similar(value, label_sets()))
@@ -36,6 +43,18 @@ def _check_names(value: Any) -> Any:
         f"found {value!r}{similar}; expected {join_words(label_sets())}, a list of names, or a "
         f"file ({', '.join(LABEL_FILE_SUFFIXES)})"
     )
+
+
+def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
+    """Check a path or the address of a file; "#path" alone has its source in `check.py`."""
+    try:
+        is_own = text.startswith("#") or not is_address(text)
+        name = text if is_own else name_of(parse_source(text))
+    except SourceError as error:
+        raise fault(error.message) from None
+    if not name.endswith(suffixes):
+        raise fault(f"found {text!r}; expected a file ({', '.join(suffixes)})")
+    return text
 
 
 def _check_points(value: Any) -> Any:
@@ -68,7 +87,10 @@ Labels = Annotated[
         }
     ),
 ]
-"""Names of classes: a list, a known set or a file, for all outputs or for each."""
+"""Names of classes: a list, a known set, a file or its address, for all outputs or for each."""
+
+Tokenizer = Annotated[Text, AfterValidator(lambda text: _check_file(text, (".json",)))]
+"""A tokenizer.json: its path or its address."""
 
 Positive = Annotated[int, Field(gt=0)]
 Pair = Annotated[tuple[float, float], Field(strict=False)]
@@ -97,21 +119,37 @@ Points = Annotated[PointsSection, BeforeValidator(_check_points)]
 
 
 class DecodeSection(Section):
-    """How boxes follow from outputs that have a row for each cell of grids over the image."""
+    """How boxes follow from outputs that have a row for each candidate, as of a cell of a grid."""
 
     kind: Kind
-    """`anchors`: each row is a centre and a size, as offsets from an anchor (SSD, BlazeFace);
-    `distances`: from the middle of a cell to left, top, right and bottom (NanoDet, FCOS)."""
+    """`anchors`: each row is a centre and a size, as offsets from an anchor (SSD, BlazeFace,
+    YOLOX); `distances`: from the middle of a cell to left, top, right and bottom (NanoDet, FCOS);
+    `boxes`: each row has the box itself (YOLOv5, YOLOv8)."""
 
     boxes: tuple[Text, ...] = Field(min_length=1, strict=False)
     """Outputs with the numbers of the boxes: one for all grids, or several in the order of
     `strides`."""
 
-    scores: tuple[Text, ...] = Field(min_length=1, strict=False)
-    """Outputs with their scores, in the same order."""
+    scores: tuple[Text, ...] = Field(default=(), strict=False)
+    """Outputs with their scores, in the same order. Left out, where `columns` has them."""
 
-    strides: tuple[Positive, ...] = Field(min_length=1, strict=False)
-    """For each grid the size of a cell in pixels of the input."""
+    columns: tuple[Text, ...] | None = Field(default=None, strict=False)
+    """What the numbers of a row are, if one output has it all: `box`, `scores`, and maybe
+    `objectness`, `points` and `rest`, in their order, with a number where it does not follow:
+    `[box, objectness, scores]`, `[box, scores, points (51)]`."""
+
+    layout: Layout | None = None
+    """`columns` where the output is (numbers, candidates), as that of YOLOv8. Left out, each
+    candidate is a row."""
+
+    form: Form | None = None
+    """Of `kind: boxes`: `centre` and size, or two `corners`."""
+
+    scale: Scale | None = None
+    """Of `kind: boxes`: `pixels` of the input, or `fraction`."""
+
+    strides: tuple[Positive, ...] = Field(default=(), strict=False)
+    """For each grid the size of a cell in pixels of the input. `kind: boxes` has none."""
 
     per_cell: tuple[Positive, ...] | None = Field(default=None, strict=False)
     """For each grid the number of anchors in a cell. Left out, one, or as `anchors` has them."""
@@ -127,7 +165,7 @@ class DecodeSection(Section):
     SSD. It belongs to `anchors`."""
 
     order: Order = "yx"
-    """Whether x or y comes first in a row of `anchors`."""
+    """Whether x or y comes first in a row of `anchors` or `boxes`."""
 
     activation: Gate = "none"
     """What makes probabilities of the scores: `sigmoid`, `softmax`, or `none` where the graph has
@@ -142,11 +180,14 @@ class DecodeSection(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         grids = len(self.strides)
-        if len(self.boxes) != len(self.scores):
+        self._check_kind()
+        if (self.columns is None) != bool(self.scores):
+            raise fault("expected 'scores' or 'columns', which say where in a row they are")
+        if self.scores and len(self.boxes) != len(self.scores):
             raise fault(
                 f"found {len(self.boxes)} boxes and {len(self.scores)} scores; expected as many"
             )
-        if len(self.boxes) not in {1, grids}:
+        if self.kind != "boxes" and len(self.boxes) not in {1, grids}:
             raise fault(f"found {len(self.boxes)} boxes for {grids} strides; expected 1 or {grids}")
         for name in ("per_cell", "anchors"):
             listed = getattr(self, name)
@@ -158,9 +199,24 @@ class DecodeSection(Section):
             raise fault("expected 'anchors' and 'variances' together, or neither")
         if self.anchors is not None and self.per_cell is not None:
             raise fault("found 'anchors' and 'per_cell'; the anchors are as many as a cell has")
-        if self.kind == "distances" and (self.anchors or self.per_cell):
-            raise fault("found 'anchors' or 'per_cell'; kind: distances has none")
+        if self.kind != "anchors" and (self.anchors or self.per_cell):
+            raise fault(f"found 'anchors' or 'per_cell'; kind: {self.kind} has none")
         return self
+
+    def _check_kind(self) -> None:
+        """Check the fields that the kind asks for, and the names of columns."""
+        own = ("order", "form", "scale") if self.kind == "boxes" else ("strides",)
+        for name in ("order", "form", "scale", "strides"):
+            if name in own and name not in self.model_fields_set:
+                raise fault(f"expected {name!r}, which kind: {self.kind} needs")
+            if name not in {*own, "order"} and getattr(self, name):
+                raise fault(f"found {name!r}; kind: {self.kind} has none")
+        if self.columns is not None:
+            named = [_COLUMN.fullmatch(one) for one in self.columns]
+            if not all(named) or len({one[1] for one in named if one}) != len(named):
+                raise fault("found other columns; expected box, objectness, scores, points or rest")
+            if not {"box", "scores"} <= {one[1] for one in named if one}:
+                raise fault("found no 'box' or no 'scores' among the columns")
 
 
 Conventions = dict[Role, dict[Text, str | int]]

@@ -9,25 +9,31 @@ Method = Literal[
 ]
 """A method of the loader that turns outputs into results."""
 
-Kind = Literal["anchors", "distances"]
+Kind = Literal["anchors", "boxes", "distances"]
 Order = Literal["xy", "yx"]
 Gate = Literal["none", "sigmoid", "softmax"]
+Layout = Literal["rows", "columns"]
+Form = Literal["centre", "corners"]
+Scale = Literal["fraction", "pixels"]
 
 
 class Decode(CamelPart, SparsePart):
-    """How boxes follow from outputs with a row for each cell of grids over the image."""
+    """How boxes follow from outputs with a row for each candidate, mostly cells of grids."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"anchors", "perCell", "variances"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
+        {"anchors", "perCell", "variances", "columns", "layout", "form", "scale"}
+    )
 
     kind: Kind
     """`anchors`: a centre and a size, as offsets from an anchor; `distances`: from the middle of a
-    cell to left, top, right and bottom in strides, each maybe as the logits of 0, 1, 2 …"""
+    cell to left, top, right and bottom in strides, each maybe as the logits of 0, 1, 2 …; `boxes`:
+    the box itself"""
     boxes: list[str]
     """Outputs with the numbers of boxes, whose rows are those of all grids one after another."""
     scores: list[str]
     """Outputs with their scores, in the same order."""
     strides: list[int]
-    """For each grid the size of a cell in pixels of the input."""
+    """For each grid the size of a cell in pixels of the input; none for `boxes`."""
     per_cell: list[int] | None = None
     """For each grid the number of anchors in a cell; left out for one."""
     anchors: list[list[tuple[float, float]]] | None = None
@@ -44,6 +50,15 @@ class Decode(CamelPart, SparsePart):
     """Whether the first column of the scores is no class."""
     offset: float = 0.5
     """Where in its cell an anchor is: 0.5 is the middle."""
+    columns: list[str] | None = None
+    """What the numbers of a row are, if box and scores are in one output: `["box (4)", "objectness
+    (1)", "scores (80)"]`; scores are multiplied by the objectness."""
+    layout: Layout | None = None
+    """`columns` where the rows stand on end, as (numbers, candidates)."""
+    form: Form | None = None
+    """Of `boxes`: centre and size, or two corners."""
+    scale: Scale | None = None
+    """Of `boxes`: fractions or pixels of the input."""
 
 
 class Points(CamelPart):

@@ -88,8 +88,9 @@ class About(CamelPart, SparsePart):
 class Labels(Part):
     """Names of classes, in the order of their numbers."""
 
-    of: Literal["axis", "values"]
-    """What is named: the places along the last axis of an output, or its values."""
+    of: Literal["axis", "scores", "values"]
+    """What is named: the places along the last axis of an output, the scores in its rows, or its
+    values."""
     names: list[str]
 
 

@@ -122,7 +122,7 @@ def format_page(account: Account) -> str:
         policy=_policy(style),
         summary=describe_run(account),
         saved=describe_saved(account),
-        ran=describe_steps(account),
+        ran=", ".join([describe_steps(account), *_stored(account)]),
         meaning=EXIT_MEANINGS[account.exit_status],
     )
 
@@ -130,7 +130,7 @@ def format_page(account: Account) -> str:
 def describe_run(account: Account) -> str:
     """Return a run in a sentence: "All good: 12 steps of 3 models ran; it took 2 min 13 s …"."""
     meaning = EXIT_MEANINGS[account.exit_status]
-    parts = [f"{describe_steps(account)} ran"]
+    parts = [f"{describe_steps(account)} ran", *_stored(account)]
     if account.up_to_date is not None:
         parts.append(f"{account.up_to_date:,} had nothing to do")
     if account.skipped:
@@ -152,6 +152,12 @@ def describe_steps(account: Account) -> str:
     """Return the number of steps that ran: "12 steps of 3 models", "3 steps" of no model."""
     steps = count(len(account.ran), "step")
     return f"{steps} of {count(len(account.models), 'model')}" if account.models else steps
+
+
+def _stored(account: Account) -> Iterator[str]:
+    """Yield how many of these came from the store, if any: "7 of them from the store"."""
+    if number := sum(step.event.from_store for step in account.ran):
+        yield f"{number:,} of them from the store"
 
 
 def describe_again(step: StepRun) -> str:

@@ -24,12 +24,14 @@ _RETURNS: dict[Method, str] = {
 }
 _DRAWN = frozenset({"detect", "enhance", "keypoints", "segment", "transcribe"})
 _LISTED = {
-    "detect": "found.map(({label, score}) => `${label} ${score.toFixed(2)}`).join('\\n')",
+    "detect": "found.map(({label, score}) => `${label} ${score.toFixed(2)}`).join('\\n')"
+    " || 'nothing found'",
     "classify": "JSON.stringify(found)",
     "attributes": "JSON.stringify(found)",
     "embed": "found.join(' ')",
     "keypoints": "JSON.stringify(found)",
-    "transcribe": "found.map(({name, start}) => `${name} ${start.toFixed(2)} s`).join('\\n')",
+    "transcribe": "found.map(({name, start}) => `${name} ${start.toFixed(2)} s`).join('\\n')"
+    " || 'no notes'",
 }
 
 

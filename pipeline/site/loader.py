@@ -1,10 +1,10 @@
 """The loader as it is published: an ES module, three parts of it, its types, and a package of all.
 
 `zoo.js` and the modules in `zoo/` are joined into one file, so a page sends one request. To join
-them, their imports and exports are left out. The self-test, the methods that give results and the
-ops on texts are files of their own, which `zoo.js` imports when they are asked for; what they need
-of `zoo.js`, it hands over. The names of these files have their digests, so that a page never gets
-half of an old and half of a new loader.
+them, their imports and exports are left out. The self-test, the methods that give results, the
+tokenizer and the ops on texts are files of their own, which `zoo.js` imports when they are asked
+for; what they need of `zoo.js`, it hands over. The names of these files have their digests, so that
+a page never gets half of an old and half of a new loader.
 """
 
 import hashlib
@@ -23,7 +23,11 @@ from pipeline.disk.versions import TFJS
 from pipeline.site.typescript import format_types
 
 LOADER_FILE = "zoo.js"
-_PARTS = {"zoo-results.js": "zoo/methods.js", "zoo-selftest.js": "zoo/selftest.js"}
+_PARTS = {
+    "zoo-results.js": "zoo/methods.js",
+    "zoo-selftest.js": "zoo/selftest.js",
+    "zoo-tokenizer.js": "zoo/tokenizer.js",
+}
 _PROGRAMS = {"zoo-texts.js": ("text_ops.js", "addTextOps")}
 """Parts that are programs of `pipeline/runtime`, by which models are proved; what they export."""
 TYPES_FILE = "zoo.d.ts"

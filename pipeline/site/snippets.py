@@ -8,6 +8,7 @@ have a `fill`, by which the page's script replaces them. Without the script they
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from pipeline.catalog.deviation import deciding_backend
@@ -216,7 +217,11 @@ def _example(tensor: CatalogInput) -> list[str | Piece]:
     if isinstance(value, list):
         return [f"tf.tensor({json.dumps(value)}, {sizes}", *dtype, ")"]
     if tensor.js_dtype == "string":
-        return [f"tf.fill({sizes}, ", string("text"), ")"]
+        # Not every backend fills a tensor with texts.
+        listed: list[str | Piece] = [string("text")]
+        for _ in range(prod(sizes) - 1):
+            listed += [", ", string("text")]
+        return ["tf.tensor([", *listed, f"], {sizes})"]
     if value is not None:
         start = f"tf.fill({sizes}, {value:g}" if sizes else f"tf.scalar({value:g}"
         return [start, *dtype, ")"]

@@ -79,6 +79,8 @@ def describe_trial(model: CatalogModel) -> Trial:
     known = model.results
     if known is None or known.method is None:
         return Trial(missing=known.missing if known else "an earlier version has built it")
+    if model.tokenizer is not None:
+        return Trial(method=known.method, media="text")
     (asked,) = [tensor for tensor in model.inputs if not tensor.is_filled]
     media = _find_media(asked)
     if media is None:

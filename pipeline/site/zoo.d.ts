@@ -50,7 +50,8 @@ export type Image = ImageData | HTMLImageElement | HTMLCanvasElement | Offscreen
   | {data: Uint8Array | Uint8ClampedArray; width: number; height: number};
 export type NestedArray = number | boolean | string | NestedArray[];
 /** What an input may be given as. */
-export type Input = tf.Tensor | ArrayBufferView | NestedArray | Image | AudioBuffer;
+export type Input = tf.Tensor | ArrayBufferView | NestedArray | Image | AudioBuffer
+  | string;
 /** Inputs by name. */
 export type Inputs<Name extends ModelName> =
   {[Key in InputName<Name>]: Input} & {[Key in FilledName<Name>]?: Input};
@@ -105,6 +106,26 @@ export interface RunOptions {
   range?: readonly [low: number, high: number];
   /** Samples of sound in a second, in place of what the catalog says. */
   sampleRate?: number;
+  /** For a model with a tokenizer: the other text of a pair, or one for each text. */
+  pair?: string | string[];
+}
+
+/** A text as a model with a tokenizer takes it. */
+export interface Tokens {
+  ids: number[];
+  /** 0 for the tokens of the text, 1 for those of the other one of a pair. */
+  types: number[];
+  /** 1 for each token, 0 for what fills up the length. */
+  mask: number[];
+  tokens: (string | null)[];
+}
+export interface TokenizeOptions {
+  /** The other text of a pair. */
+  pair?: string;
+  /** Whether to add the tokens that the model expects around texts; by default true. */
+  special?: boolean;
+  /** Cut and fill up to this number of tokens; by default as the tokenizer says. */
+  length?: number;
 }
 
 /** The part of an image that an input shows, in pixels of the image. */
@@ -252,6 +273,8 @@ export interface Model<Name extends ModelName = ModelName> {
   /** Results of a <video>, or of one thing after another, with the state going on. */
   stream(source: HTMLVideoElement | Iterable<Input> | AsyncIterable<Input>,
     options?: StreamOptions): AsyncGenerator<unknown>;
+  /** The numbers that stand for a text; for a model with a tokenizer. */
+  tokenize(text: string, options?: TokenizeOptions): Promise<Tokens>;
   /** Run it on blank inputs, so that later runs are quick; returns milliseconds. */
   warmUp(): Promise<number>;
   /** Run it once; the tensors are yours to dispose. */

@@ -28,6 +28,7 @@
 //           ImageBitmap, {data, width, height}), an AudioBuffer, or {inputName: any of these}; the
 //           catalog's entry of an input says how images and sounds are made into it. Constants need
 //           not be given, nor state, which goes on from run to run and is not among the results
+//         A model with a tokenizer takes a text or a list of texts; `pair` is the other text of a pair
 //   range, sampleRate   in place of what the entry says: [low, high] that pixels of 0 to 255, or
 //           samples of -1 to 1, become; samples in a second
 //   arrays  nested, as tensor.array() gives them
@@ -37,27 +38,22 @@
 //         results by the roles of the outputs, as zoo.d.ts describes them; `range` as for run().
 //         model.method names the one that fits
 // model.stream(source, {method, signal}) -> results of a <video>, or of what can be iterated
+// model.tokenize(text, {pair, special, length}) -> {ids, types, mask, tokens}, as the model takes a text
 // model.warmUp() -> milliseconds of a run on blank inputs
 // draw(canvas, result, {image, minScore}), similarity(embedding, other)
 // model.reset() -> the next run starts with the first state
 // model.frame(image, inputName) -> {left, top, width, height}: the part of an image that an input
 //         shows, in pixels of the image. A box at (x, y) of it, as fractions, is in the image at
 //         (left + x * width, top + y * height)
-// model.name, model.variant, model.entry, model.inputs, model.outputs, model.tfModel, model.labels,
-//         model.points, model.method, model.backend
+// model.name, .variant, .entry, .inputs, .outputs, .tfModel, .labels, .points, .method, .backend
 // model.execute(inputs) -> tensors in the order of `outputs`, from tensors by name
 // model.dispose()
 // zoo.selftest(name, {variant, backends, onResult, onProgress, signal, cache}) -> Report
 //   backends  default: those of cpu, wasm, webgl, webgpu that `tf` has
 //   onResult  called with each Result as it comes
-//   Report  {model, variant, status: 'pass' | 'fail', reason, results: [Result]}; it passes when a
-//           backend does and none fails, but for those that fail as the catalog says
-//   Result  {backend, status: 'pass' | 'fail' | 'unsupported' | 'unavailable', reason,
-//           expected: whether the catalog says that this backend does not pass,
-//           loadMs, firstMs, runMs (median of later runs, or null), outputs: [Output]}
-//   Output  {name, role, gate, status: 'pass' | 'fail' | 'unproved', reason, maxAbsError,
-//           maxRelError, limit: largest error allowed as a fraction of the range, or null,
-//           metrics}
+//   Report  {model, variant, status: 'pass' | 'fail', reason, results: [Result]}, as zoo.d.ts
+//           describes it; it passes when a backend does and none fails, but for those that fail as
+//           the catalog says
 // addTextOps(tf) -> registers ops on texts that TensorFlow.js lacks; load() does it where a model
 //         needs them, a page that loads such a model by TensorFlow.js alone calls it before
 // What goes wrong is a ZooError with a `code`: catalog, network, missing, size, digest, model,
@@ -152,7 +148,8 @@ class Zoo {
     const tf = await this.#start();
     const backends = await this.#listBackends(tf, variant, entry.variants[0], backend);
     if (!force && backend !== 'auto') this.#refuseBackend(tf, entry, variant, backends[0]);
-    const groups = [...groupFiles(variant), ...(entry.labelFiles ?? []).map((file) => [file])];
+    const {labelFiles = [], tokenizer} = entry;
+    const groups = [...groupFiles(variant), ...[...labelFiles, ...tokenizer ? [tokenizer] : []].map((file) => [file])];
     const parts = await this.#read(groups, {cache, signal, onProgress});
     signal?.throwIfAborted();
     const model = await this.#loadOn(tf, {entry, variant, parts, backend, backends});

@@ -15,7 +15,7 @@ from pipeline.manifest.load import load_manifest
 from pipeline.manifest.model import Model
 from pipeline.manifest.zoo import Zoo
 from pipeline.records.record import Part
-from pipeline.steps import catalog, fetch, site
+from pipeline.steps import catalog, fetch, site, texts
 from pipeline.steps.table import MODEL_STEPS, ModelStep
 from pipeline.workers.limits import ResourceLimits
 
@@ -43,6 +43,8 @@ class Graph:
                 self._add_step(each, model)
             if parse_source(model.source).refreshable and model.sha256 is None:
                 self.refreshable.add(f"{fetch.STEP.name}:{model.name}")
+            if texts.is_refreshable(model):
+                self.refreshable.add(f"{texts.STEP.name}:{model.name}")
         self._add_catalog()
         self._add_site()
 
@@ -89,8 +91,15 @@ class Graph:
             trusted=model.trust,
             local=each.local_files(model, self.layout.root),
             expected_failure=model.expect == "failed",
+            shared=step.shared and (step.name != fetch.STEP.name or self._keeps_source(model)),
         )
         self.jobs[job.task] = job
+
+    def _keeps_source(self, model: Model) -> bool:
+        """Return whether the shared store keeps a source, which must never change."""
+        final = model.sha256 is not None or parse_source(model.source).final
+        is_local = parse_source(model.source).kind == "path"
+        return self.zoo.store is not None and self.zoo.store.sources and final and not is_local
 
     def _find_reads(self, each: ModelStep, model: Model, needs: Sequence[str]) -> Mapping[str, Job]:
         """Return the jobs that a step of a model reads, by key: "fetch", "variant:float16"."""

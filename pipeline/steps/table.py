@@ -19,6 +19,7 @@ from pipeline.steps import (
     search,
     signature,
     site,
+    texts,
     variant,
     verify,
 )
@@ -32,9 +33,9 @@ class ModelStep:
     Attributes:
         step: The kind of work.
         parameters: Returns its parameters for a model; for a step of each variant, those by the
-            variant's name.
+            variant's name; none for a model that does without the step.
         local_files: Returns the files beside the manifest that it reads; None without such files.
-        more_needs: Returns what a variant of a model needs beside the step's own needs.
+        more_needs: Returns what a model, or a variant of it, needs beside the step's own needs.
     """
 
     step: Step[Any]
@@ -55,7 +56,13 @@ MODEL_STEPS = (
     ModelStep(step=variant.STEP, parameters=variant.parameters, more_needs=variant.more_needs),
     ModelStep(step=verify.STEP, parameters=verify.parameters),
     ModelStep(step=browser.STEP, parameters=browser.parameters),
-    ModelStep(step=card.STEP, parameters=card.parameters, local_files=card.local_files),
+    ModelStep(step=texts.STEP, parameters=texts.parameters, local_files=texts.local_files),
+    ModelStep(
+        step=card.STEP,
+        parameters=card.parameters,
+        local_files=card.local_files,
+        more_needs=texts.needs,
+    ),
 )
 """The steps of a model, each after those that it reads."""
 

@@ -21,7 +21,7 @@ from pipeline.errors import ManifestError
 def test_forms(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
 
-    assert read_names(name, tmp_path) == ["cat", "big dog"]
+    assert read_names(name, tmp_path, {}) == ["cat", "big dog"]
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,26 @@ def test_what_holds_no_names_is_refused(tmp_path: Path, name: str, text: str) ->
     (tmp_path / name).write_text(text)
 
     with pytest.raises(ManifestError, match=f"labels: {name}: "):
-        read_names(name, tmp_path)
+        read_names(name, tmp_path, {})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"labels: gone\.txt: "):
-        read_names("gone.txt", tmp_path)
+        read_names("gone.txt", tmp_path, {})
+
+
+def test_a_fetched_file_is_found_by_its_address(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("name\ncat\n")
+
+    fetched = {"npm:a@1.0.0#names.csv": tmp_path / "names.csv"}
+    assert read_names("npm:a@1.0.0#names.csv", tmp_path / "zoo", fetched) == ["cat"]
+
+
+def test_a_file_that_is_too_large_or_too_deep_holds_no_names(tmp_path: Path) -> None:
+    (tmp_path / "large.txt").write_bytes(b"a\n" * (2**21 + 1))
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+
+    with pytest.raises(ManifestError, match="more than 4 MiB"):
+        read_names("large.txt", tmp_path, {})
+    with pytest.raises(ManifestError, match="no list of names"):
+        read_names("deep.json", tmp_path, {})

@@ -7,11 +7,18 @@ from loader_zoo import tensor
 from site_zoo import model, tensor_in
 
 from pipeline.catalog.known_sets import POINT_SETS, label_sets, read_label_set
-from pipeline.catalog.reading import check_decode, check_points, read_labels
+from pipeline.catalog.reading import (
+    check_classes,
+    check_decode,
+    check_points,
+    find_classes,
+    read_labels,
+)
 from pipeline.catalog.types import CatalogModel
 from pipeline.errors import MappingError
 from pipeline.records.reading import Decode, Points
 from pipeline.records.roles import RoleMap
+from pipeline.records.source import Labels
 
 IMAGE = tensor_in(0, "image", [1, 64, 64, 3], color="rgb")
 GRIDS: dict[str, Any] = {
@@ -81,6 +88,70 @@ def test_columns_that_are_no_box_are_refused() -> None:
         check_decode(Decode.model_validate(GRIDS), made.outputs, made.inputs)
 
 
+YOLO: dict[str, Any] = {
+    "kind": "boxes",
+    "boxes": ["y"],
+    "scores": [],
+    "strides": [],
+    "columns": ["box", "objectness", "scores"],
+    "order": "xy",
+    "form": "centre",
+    "scale": "pixels",
+}
+
+
+@pytest.mark.parametrize(
+    ("shape", "changed", "columns"),
+    [
+        ([1, -1, 85], {}, ["box (4)", "objectness (1)", "scores (80)"]),
+        (
+            [-1, 84, 8400],
+            {"columns": ["box", "scores"], "layout": "columns"},
+            ["box (4)", "scores (80)"],
+        ),
+        (
+            [1, 9, 100],
+            {"columns": ["box", "scores", "points (4)"], "layout": "columns"},
+            ["box (4)", "scores (1)", "points (4)"],
+        ),
+    ],
+    ids=["rows", "columns", "points"],
+)
+def test_columns_of_a_row_get_their_sizes(
+    shape: list[int], changed: dict[str, Any], columns: list[str]
+) -> None:
+    outputs = model(outputs=[tensor(0, "y", shape)]).outputs
+    points = Points(names=["a", "b"], edges=[])
+    decode = check_decode(Decode.model_validate({**YOLO, **changed}), outputs, [], points)
+    names = [str(number) for number in range(80)]
+
+    assert (decode.scores, decode.columns) == (["y"], columns)
+    if "points (4)" not in columns:
+        labels = read_labels({"": names}, outputs, role_map(), decode)["y"]
+        assert (labels.of, labels.names) == ("scores", names)
+        with pytest.raises(MappingError, match="79 names; y has 80 classes"):
+            read_labels({"": names[1:]}, outputs, role_map(), decode)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"columns": ["box", "scores (80)"]}, "y has 85 numbers for a candidate; the columns"),
+        ({"columns": ["box", "scores", "rest"]}, "expected the sizes of all but one"),
+        ({"columns": ["box (5)", "scores"]}, "5 columns, which are no box"),
+        ({"columns": ["box", "scores", "points (51)"]}, "51 numbers are points; expected 2 or 3"),
+        ({"kind": "distances", "strides": [8]}, "the size of the input is not known"),
+    ],
+    ids=["sum", "open", "box", "points", "grids"],
+)
+def test_columns_that_do_not_fit_are_refused(changed: dict[str, Any], message: str) -> None:
+    outputs = model(outputs=[tensor(0, "y", [1, 100, 85])]).outputs
+    points = Points(names=["a", "b"], edges=[])
+
+    with pytest.raises(MappingError, match=message):
+        check_decode(Decode.model_validate({**YOLO, **changed}), outputs, [], points)
+
+
 @pytest.mark.parametrize(
     ("output", "roles", "given", "of", "names"),
     [
@@ -139,14 +210,42 @@ def test_known_sets_have_the_names_of_their_data_sets() -> None:
     sizes = {name: len(read_label_set(name)) for name in label_sets()}
 
     assert sizes == {
+        "audioset": 527,
         "coco-80": 80,
         "coco-91": 91,
         "imagenet-1k": 1000,
         "kinetics-400": 400,
         "voc-21": 21,
+        "yamnet-521": 521,
     }
     assert read_label_set("coco-91")[1] == read_label_set("coco-80")[0] == "person"
     assert read_label_set("imagenet-1k")[281] == "tabby"
+    assert read_label_set("audioset")[:2] == ("Speech", "Male speech, man speaking")
+    assert read_label_set("yamnet-521")[132] == "Music"
+    assert set(read_label_set("yamnet-521")) < set(read_label_set("audioset"))
     for points in POINT_SETS.values():
         assert len(set(points.names)) == len(points.names)
         assert all(max(edge) < len(points.names) for edge in points.edges)
+
+
+def test_classes_that_a_source_returns_have_names() -> None:
+    cats = Labels(of="values", names=["cat", "dog"])
+    check_classes("y", cats, [0, 1])
+
+    with pytest.raises(
+        MappingError, match="y returns the class 2; 2 names are those of 0 to 1"
+    ) as one:
+        check_classes("y", cats, [0, 2])
+    assert one.value.hint == (
+        "classes that count from 1 are stated so: conventions: {classes: {offset: 1}}"
+    )
+
+
+def test_classes_are_found_in_a_column_of_detections() -> None:
+    made = model(outputs=[tensor(0, "found", [1, 9, 6], role="detections")])
+    roles = role_map({"detections": {"columns": "box (4), score, class"}})
+    roles = roles.model_copy(update={"map": {"detections": made.outputs[0].tensor}})
+    found = find_classes(made.outputs, roles)
+
+    assert found is not None
+    assert list(range(12))[found[1]] == [5, 11]

@@ -58,15 +58,13 @@ def test_a_package_of_pypi(metadata: str, license_: str | None) -> None:
 
 
 def test_a_repository_with_a_model_card() -> None:
-    source = parse_source("hf:me/detector@v1#model.onnx")
-
-    assert _of_hf({"README.md": CARD}.get, source) == PackageFacts(
+    assert _of_hf({"README.md": CARD}.get) == PackageFacts(
         license="Apache-2.0",
         license_from="README.md",
         task="object-detection",
-        card="hf:me/detector@v1#README.md",
+        card="#README.md",
     )
-    assert _of_hf({}.get, source) == PackageFacts()
+    assert _of_hf(lambda _path: None) == PackageFacts()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,14 @@ GRIDS: dict[str, Any] = {
     "scores": ["c", "d"],
     "strides": [8, 16],
 }
+YOLO: dict[str, Any] = {
+    "kind": "boxes",
+    "boxes": ["a"],
+    "columns": ["box", "objectness", "scores"],
+    "order": "xy",
+    "form": "centre",
+    "scale": "pixels",
+}
 
 
 def read(**fields: Any) -> Model:
@@ -40,6 +48,16 @@ def test_a_known_set_of_points_is_its_names_and_edges() -> None:
         ({"decode": {**GRIDS, "per_cell": [1]}}, "found 1 of 'per_cell' for 2 strides"),
         ({"decode": {**GRIDS, "variances": [0.1, 0.2]}}, "expected 'anchors' and 'variances'"),
         ({"decode": {**GRIDS, "kind": "distances", "per_cell": [1, 1]}}, "kind: distances has"),
+        ({"decode": {**GRIDS, "scores": []}}, "expected 'scores' or 'columns'"),
+        ({"decode": {**GRIDS, "columns": ["box", "scores"]}}, "expected 'scores' or 'columns'"),
+        ({"decode": {**GRIDS, "form": "centre"}}, "found 'form'; kind: anchors has none"),
+        ({"decode": {**YOLO, "strides": [8]}}, "found 'strides'; kind: boxes has none"),
+        ({"decode": {key: YOLO[key] for key in YOLO if key != "order"}}, "expected 'order'"),
+        ({"decode": {**YOLO, "columns": ["box", "classes"]}}, "found other columns"),
+        ({"decode": {**YOLO, "columns": ["box", "scores", "scores"]}}, "found other columns"),
+        ({"decode": {**YOLO, "columns": ["scores"]}}, "found no 'box' or no 'scores'"),
+        ({"labels": "#words.bin"}, "found '#words.bin'; expected a file (.txt"),
+        ({"labels": "npm:a#l.txt"}, "a package needs an exact version"),
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(value),
 )

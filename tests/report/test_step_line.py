@@ -41,6 +41,16 @@ def text(status: Status, *, width: int | None = None, **fields: Any) -> str | No
             id="rebuilt",
         ),
         pytest.param(
+            {"status": "ok", "seconds": 0.1, "cause": "never built", "from_store": True},
+            "✓ convert handtrack  from the store",
+            id="from the store",
+        ),
+        pytest.param(
+            {"status": "ok", "seconds": 0.1, "cause": "input fetch changed", "from_store": True},
+            "✓ convert handtrack  from the store; input fetch changed",
+            id="from the store again",
+        ),
+        pytest.param(
             {"status": "failed", "seconds": 0.31, "reason": "no signature\nmore"},
             "✗ convert handtrack  0.3 s  no signature",
             id="failed",

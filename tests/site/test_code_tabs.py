@@ -38,7 +38,8 @@ def test_a_page_is_whole() -> None:
         "// [{label, score, box: {x, y, width, height}}] in pixels of the image\n"
         'draw(document.querySelector("canvas"), found, {image});\n'
         'document.querySelector("pre").textContent = '
-        "found.map(({label, score}) => `${label} ${score.toFixed(2)}`).join('\\n');\n"
+        "found.map(({label, score}) => `${label} ${score.toFixed(2)}`).join('\\n')"
+        " || 'nothing found';\n"
         "</script>\n"
     )
 

@@ -58,7 +58,7 @@ def test_its_parts_are_loaded_when_they_are_asked_for_and_named_by_their_content
     loader, *parts = bundle_loader().items()
     names = [re.sub("-[0-9a-f]{8}", "", name) for name, _ in parts]
 
-    assert names == ["zoo-results.js", "zoo-selftest.js", "zoo-texts.js"]
+    assert names == ["zoo-results.js", "zoo-selftest.js", "zoo-tokenizer.js", "zoo-texts.js"]
     for name, text in parts:
         assert f"import('./{name}')" in loader[1]
         found = re.findall(r"^(?:import|export) .*", text, re.MULTILINE)
@@ -84,6 +84,7 @@ def test_node_accepts_them_and_finds_no_name_twice(tmp_path: Path) -> None:
         "zoo-results.js": "prepare",
         "zoo-selftest.js": "prepare",
         "zoo-texts.js": "prepare",
+        "zoo-tokenizer.js": "prepare",
     }
 
 

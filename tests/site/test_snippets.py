@@ -161,7 +161,7 @@ def test_several_inputs_are_given_by_name() -> None:
 def test_a_text_is_text() -> None:
     loader, _ = both(inputs=[tensor_in(0, "t", [-1], dtype="string")])
 
-    assert 'const input = tf.fill([1], "text");' in loader
+    assert 'const input = tf.tensor(["text"], [1]);' in loader
 
 
 def test_control_flow_is_awaited() -> None:

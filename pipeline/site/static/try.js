@@ -141,17 +141,23 @@
         [[`${key}: ${named(best)}`, best.score]]);
       case 'classify': return Array.isArray(result[0])
         ? result.map(([best], i) => [`${i + 1}: ${named(best)}`, best.score]) : classes(result);
-      case 'detect': return result.length ? classes(result) : [['nothing found']];
+      case 'detect': return result.length ? classes(result) : [[describeNothing()]];
       case 'embed': return describeEmbedding(result);
       case 'enhance': return [[`${given.width} × ${given.height} became ${result.width} × ${result.height}`]];
       case 'keypoints': return result.length ? result.map(({points, score}) =>
-        [`${points.length} points`, score ?? undefined]) : [['nothing found']];
+        [`${points.length} points`, score ?? undefined]) : [[describeNothing()]];
       case 'segment': return [[describeMask(result)]];
       case 'transcribe': return result.length ? result.map((note) =>
         [`${note.name} at ${note.start.toFixed(2)} s for ${(note.end - note.start).toFixed(2)} s`, note.score])
         : [['no notes']];
       default: return [];
     }
+  }
+
+  function describeNothing() {
+    const {threshold} = form.elements;
+    return threshold ? `nothing found with a score of ${percent(Number(threshold.value))} or more; a lower `
+      + 'threshold shows what the model is less sure of' : 'nothing found';
   }
 
   function describeEmbedding(result) {

@@ -38,8 +38,8 @@ function describeDetection({kind, score, corners, points}, {move, image}, labels
     class: kind,
     box: {x: left, y: top, width: right - left, height: bottom - top},
     ...points && {points: points.map((point, i) => {
-      const [x, y] = move(point);
-      return {x, y, name: named?.names[i] ?? null};
+      const [[x, y], sure] = [move(point), point[2]];
+      return {x, y, ...sure !== undefined && {score: sure}, name: named?.names[i] ?? null};
     })},
   };
 }

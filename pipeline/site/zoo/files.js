@@ -51,9 +51,11 @@ export async function requestCatalog(fetcher, href, {cache, signal}) {
     if (!href.startsWith('file:')) await cache?.put(key, response.clone()).catch(() => {});
     return {response, offline: false};
   } catch (error) {
-    const kept = error.code === 'network' && await cache?.match(key).catch(() => null);
-    if (!kept) throw error;
-    return {response: kept, offline: true};
+    if (error.code !== 'network') throw error;
+    const kept = await cache?.match(key).catch(() => null);
+    if (kept) return {response: kept, offline: true};
+    // A connection that the server has closed meanwhile fails once.
+    return {response: await request(fetcher, href, {signal, cache: 'no-cache'}), offline: false};
   }
 }
 

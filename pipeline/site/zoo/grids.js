@@ -1,40 +1,89 @@
-// Grids: boxes of detectors that return a row for each cell of grids over the image, by the rule that
-// the catalog states (`decode`).
+// Grids: boxes of detectors that return a row for each candidate, mostly the cells of grids over the
+// image, by the rule that the catalog states (`decode`).
 import {readResults, refuseResult, sigmoid, softmax} from './results.js';
 
 // Return the candidates that are likely enough, [{kind, score, corners, points}].
 export async function readGrids(model, image, {placement, least, options}) {
   const {decode} = model.entry;
-  const found = await readResults(model, image, [...decode.boxes, ...decode.scores], options);
-  const parts = decode.boxes.map((name, i) =>
-    ({boxes: found[name], scores: found[decode.scores[i]]}));
-  const cells = listCells(decode, placement.size);
+  const names = [...new Set([...decode.boxes, ...decode.scores])];
+  const found = await readResults(model, image, names, options);
+  const cells = decode.kind === 'boxes' ? null : listCells(decode, placement.size);
   const candidates = [];
   let first = 0;
-  for (const {boxes, scores} of parts) {
-    const [rows, width] = boxes.shape.slice(-2);
-    const columns = scores.values.length / rows;
-    if (!Number.isInteger(columns) || first + rows > cells.length) {
-      throw refuseResult(model, 'detect', `its boxes ${boxes.shape} do not fit its grids`);
+  decode.boxes.forEach((name, i) => {
+    const boxes = found[name];
+    const table = openTable(boxes, found[decode.scores[i]], decode);
+    if (!table || (cells && first + table.rows > cells.length)) {
+      throw refuseResult(model, 'detect', `its boxes ${boxes.shape} do not fit its rule (decode)`);
     }
-    for (let row = 0; row < rows; row++) {
-      const best = bestColumn(scores.values, row * columns, columns, decode);
+    for (let row = 0; row < table.rows; row++) {
+      const best = findBest(table, row, decode);
       if (best.score < least) continue;
-      const numbers = Array.from(boxes.values.slice(row * width, (row + 1) * width));
-      candidates.push({...best, ...readCell(numbers, cells[first + row], decode, placement.size)});
+      const numbers = table.read('box', row);
+      const own = cells ? readCell(numbers, cells[first + row], decode, placement.size)
+        : readBox(numbers, table.read('points', row), model, placement.size);
+      candidates.push({...best, ...own});
     }
-    first += rows;
-  }
+    first += table.rows;
+  });
   return candidates;
 }
 
-function bestColumn(values, start, columns, {activation, background}) {
-  let best = start + (background ? 1 : 0);
-  for (let at = best + 1; at < start + columns; at++) if (values[at] > values[best]) best = at;
-  const score = activation === 'sigmoid' ? sigmoid(values[best])
-    : activation === 'softmax' ? softmax(Array.from(values.slice(start, start + columns)))[best - start]
-    : values[best];
-  return {score, kind: columns > 1 ? best - start : 0};
+// The candidates of an output that has all of them, or of two with boxes and scores, cut into their
+// columns; null where these do not fit.
+function openTable(boxes, scores, {columns, layout}) {
+  const [rows, width] = layout === 'columns' ? boxes.shape.slice(-2).reverse() : boxes.shape.slice(-2);
+  const parts = columns ? cutColumns(columns, boxes.values) : {
+    box: {values: boxes.values, start: 0, size: width, width},
+    scores: {values: scores.values, start: 0, size: scores.values.length / rows,
+      width: scores.values.length / rows},
+  };
+  const fits = Object.values(parts).every((part) => Number.isInteger(part.size)
+    && part.width * rows === part.values.length);
+  if (!fits) return null;
+  const at = ({values, start, width: across}, row, column) =>
+    values[layout === 'columns' ? (start + column) * rows + row : row * across + start + column];
+  const read = (name, row) => (parts[name]
+    ? Array.from({length: parts[name].size}, (_, column) => at(parts[name], row, column)) : null);
+  return {rows, read, number: parts.scores.size, score: (row, column) => at(parts.scores, row, column)};
+}
+
+// Where in a row each part lies: "scores (80)" has 80 numbers.
+function cutColumns(columns, values) {
+  const cut = columns.map((one) => /^(\w+) \((\d+)\)$/.exec(one)).map(([, name, size]) => [name, Number(size)]);
+  const width = cut.reduce((sum, [, size]) => sum + size, 0);
+  let start = 0;
+  return Object.fromEntries(cut.map(([name, size]) => {
+    start += size;
+    return [name, {values, start: start - size, size, width}];
+  }));
+}
+
+// The likeliest class of a candidate, and how likely it is that there is one at all.
+function findBest(table, row, {activation, background}) {
+  const first = background ? 1 : 0;
+  let best = first;
+  for (let one = first + 1; one < table.number; one++) {
+    if (table.score(row, one) > table.score(row, best)) best = one;
+  }
+  const value = table.score(row, best);
+  const score = activation === 'sigmoid' ? sigmoid(value)
+    : activation === 'softmax' ? softmax(table.read('scores', row))[best] : value;
+  const [objectness] = table.read('objectness', row) ?? [];
+  const share = objectness === undefined ? 1 : activation === 'none' ? objectness : sigmoid(objectness);
+  return {score: score * share, kind: table.number > 1 ? best : 0};
+}
+
+// A box as it stands in a row, and points behind it, each maybe with its score.
+function readBox(numbers, others, {entry: {decode: {order, form, scale}}, points}, [height, width]) {
+  const [right, down] = scale === 'pixels' ? [width, height] : [1, 1];
+  const turn = ([a, b]) => (order === 'yx' ? [b / right, a / down] : [a / right, b / down]);
+  const [[a, b], [c, d]] = [turn(numbers), turn(numbers.slice(2))];
+  const corners = form === 'centre' ? [a - c / 2, b - d / 2, a + c / 2, b + d / 2]
+    : [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)];
+  const size = others ? others.length / points.names.length : 0;
+  return {corners, ...others && {points: points.names.map((_, i) =>
+    [...turn(others.slice(i * size)), ...size > 2 ? [others[i * size + 2]] : []])}};
 }
 
 // The cells of all grids in the order of rows: centre and size as fractions of the input, stride.

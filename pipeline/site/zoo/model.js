@@ -58,7 +58,7 @@ export async function loadModel(tf, entry, variant, parts, {flags, textOps}, bac
     const load = () => (layers ? tf.loadLayersModel(handler) : tf.loadGraphModel(handler));
     const tfModel = await withFlags(tf, flags, load);
     return new Model(tf, {entry, variant, flags, tfModel, layers, backend,
-      labels: readLabels(entry, parts)});
+      labels: readLabels(entry, parts), words: parts.get(entry.tokenizer?.path) ?? null});
   } catch (error) {
     throw new ZooError('run', `${entry.name}: TensorFlow.js cannot load it: ${error.message}`,
       {cause: error});
@@ -86,8 +86,10 @@ class Model {
   #disposed = false;
   #state = {};
   #turn = Promise.resolve();
+  #words;
 
-  constructor(tf, {entry, variant, flags, tfModel, layers, backend, labels}) {
+  constructor(tf, {entry, variant, flags, tfModel, layers, backend, labels, words}) {
+    this.#words = words;
     this.#tf = tf;
     this.#flags = flags;
     this.#layers = layers;
@@ -134,12 +136,20 @@ class Model {
   segment(input, options) { return this.#result('segment', input, options); }
   transcribe(input, options) { return this.#result('transcribe', input, options); }
 
+  // The numbers that stand for a text, or for a pair of texts, and the tokens themselves.
+  async tokenize(text, options) {
+    const {tokenizer} = await this.#openTokenizer();
+    const found = tokenizer.encode(text, options);
+    return {...found, tokens: found.ids.map(tokenizer.tokenOf)};
+  }
+
   // Results of one image or sound after another, with the state going on.
   stream(source, options) { return streamResults(this, source, options); }
 
   // Run it once on blank inputs, so that a backend compiles and uploads; return the milliseconds.
   async warmUp() {
-    const inputs = makeBlanks(this.#tf, this.inputs);
+    const inputs = this.#words ? await makeInputs(this.#tf, await this.#fillTokens('', {}), this.inputs, {state: {}})
+      : makeBlanks(this.#tf, this.inputs);
     const start = performance.now();
     let tensors = [];
     try {
@@ -194,7 +204,8 @@ class Model {
 
   async #runOnce(input, options) {
     const given = new Set([...tensorsIn(input), ...Object.values(this.#state)]);
-    const inputs = await makeInputs(this.#tf, input, this.inputs, {...options, state: this.#state});
+    const filled = isTexts(input) && this.entry.tokenizer ? await this.#fillTokens(input, options) : input;
+    const inputs = await makeInputs(this.#tf, filled, this.inputs, {...options, state: this.#state});
     try {
       const tensors = await this.execute(inputs);
       this.#keepState(tensors);
@@ -225,6 +236,24 @@ class Model {
     return [await this.tfModel.executeAsync(inputs, names)].flat();
   }
 
+  async #fillTokens(texts, {pair}) {
+    const {part, tokenizer} = await this.#openTokenizer();
+    return part.fillInputs(tokenizer, [texts].flat(), pair && [pair].flat(), this.entry);
+  }
+
+  // The part of the loader, and the tokenizer that it makes of the model's file, once.
+  async #openTokenizer() {
+    if (!this.#words) throw new ZooError('result', `${this.name} has no tokenizer`);
+    if (this.#words instanceof Uint8Array) {
+      const config = new TextDecoder().decode(this.#words);
+      this.#words = import('./zoo-tokenizer.js').then(({prepare}) => {
+        const part = prepare(HELD);
+        return {part, tokenizer: part.makeTokenizer(JSON.parse(config))};
+      });
+    }
+    return this.#words;
+  }
+
   #keepState(tensors) {
     const kept = this.inputs.filter(({state}) => state).map(({name, state}) =>
       [name, tensors[this.outputs.findIndex((output) => output.name === state)]?.clone()]);
@@ -246,6 +275,9 @@ class Model {
     return results;
   }
 }
+
+const isTexts = (input) => typeof input === 'string'
+  || (Array.isArray(input) && input.length > 0 && input.every((one) => typeof one === 'string'));
 
 function tensorsIn(input) {
   if (input?.dataSync) return [input];

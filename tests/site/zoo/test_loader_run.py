@@ -453,3 +453,31 @@ def test_labels_come_with_a_model_and_name_its_classes(tmp_path: Path) -> None:
     assert best["score"] == scores[winner]
     assert len(streamed) == len(X)
     assert tensors == 2  # the weights
+
+
+def test_a_model_with_a_tokenizer_takes_texts(zoo: PublishedZoo) -> None:
+    add_passing(zoo, [-1, 4], dtype="int32")
+    content = json.dumps(
+        {
+            "model": {"type": "WordLevel", "vocab": {"a": 7, "b": 8, "?": 9}, "unk_token": "?"},
+            "pre_tokenizer": {"type": "Whitespace"},
+            "padding": {"strategy": "BatchLongest", "direction": "Right", "pad_id": 5},
+        }
+    ).encode()
+    (zoo.folder / "models/passing/tokenizer.json").write_bytes(content)
+    zoo.entries["passing"]["tokenizer"] = {
+        "path": "models/passing/tokenizer.json",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "ids": "x",
+    }
+    body = """
+      const model = await zoo.load('passing');
+      await model.warmUp();
+      const {y} = await model.run(args[0], {as: 'arrays'});
+      return [y, await model.tokenize('b a'), tf.memory().numTensors];
+    """
+    rows, tokens, _ = zoo.write().in_node(body, ["a b a b a", "c a"])
+
+    assert rows == [[7, 8, 7, 8], [9, 7, 5, 5]]
+    assert tokens == {"ids": [8, 7], "types": [0, 0], "mask": [1, 1], "tokens": ["b", "a"]}

@@ -117,6 +117,93 @@ def test_anchors_of_ssd() -> None:
     np.testing.assert_allclose(corners(found), expected, rtol=1e-5)
 
 
+def detect(rows: Array, image: list[int], **decode: Any) -> list[Json]:
+    """Return what is detected in one output with boxes and scores, in an input of 64 x 64."""
+    known = {"kind": "boxes", "boxes": ["y"], "scores": ["y"], "strides": [], "order": "xy"}
+    rule = {**known, "activation": "none", "background": False, **decode}
+    entry = {"map": {}, "decode": rule, "points": decode.pop("points", None)}
+    found: list[Json] = run({**give("detect", {"y": rows}, entry=entry), "image": image})[0]
+    return found
+
+
+def test_rows_of_yolo_with_objectness_in_fractions() -> None:
+    rows = np.zeros((1, 9, 8), np.float32)
+    rows[0, 4] = [0.5, 0.25, 0.5, 0.25, 0.9, 0.1, 0.8, 0.3]
+    columns = ["box (4)", "objectness (1)", "scores (3)"]
+    (found,) = detect(rows, [200, 100], columns=columns, form="centre", scale="fraction")
+    # yolov5/utils/general.py, non_max_suppression: conf = obj_conf * cls_conf; xywh2xyxy.
+
+    assert (found["class"], found["score"]) == (1, pytest.approx(0.72))
+    np.testing.assert_allclose(corners(found), [50, 12.5, 150, 37.5], rtol=1e-5)
+
+
+def test_columns_of_yolo_in_pixels() -> None:
+    rows = np.zeros((1, 20, 6), np.float32)
+    rows[0, 7] = [32, 16, 16, 32, 0.1, 0.7]
+    rows[0, 8] = [33, 16, 16, 32, 0.2, 0.6]  # the same object
+    rows[0, 9] = [33, 16, 16, 32, 0.6, 0.2]
+    columns = ["box (4)", "scores (2)"]
+    stood = np.moveaxis(rows, 1, 2)
+    found = detect(
+        stood, [64, 64], columns=columns, layout="columns", form="centre", scale="pixels"
+    )
+
+    assert [(one["class"], round(one["score"], 3)) for one in found] == [(1, 0.7), (0, 0.6)]
+    np.testing.assert_allclose(corners(found[0]), [24, 0, 40, 32], rtol=1e-5)
+
+
+def test_columns_of_yolo_with_points() -> None:
+    rows = np.zeros((1, 5, 4 + 1 + 6), np.float32)
+    rows[0, 3] = [32, 32, 16, 16, 0.9, 8, 16, 0.25, 40, 48, 0.75]
+    entry = {"names": ["left", "right"], "edges": []}
+    columns = ["box (4)", "scores (1)", "points (6)"]
+    (found,) = detect(
+        np.moveaxis(rows, 1, 2),
+        [128, 128],
+        columns=columns,
+        layout="columns",
+        form="centre",
+        scale="pixels",
+        points=entry,
+    )
+
+    assert found["points"] == [
+        {"x": 16, "y": 32, "score": 0.25, "name": "left"},
+        {"x": 80, "y": 96, "score": 0.75, "name": "right"},
+    ]
+
+
+def test_rows_of_yolox() -> None:
+    raw = RNG.normal(0, 0.5, (1, 20, 7)).astype(np.float32)
+    raw[..., 4:] = 0
+    raw[0, 9, 4:] = [0.9, 0.1, 0.8]
+    sizes = [[(16 / 64, 16 / 64)], [(32 / 64, 32 / 64)]]
+    (found,) = detect(
+        raw,
+        [64, 64],
+        kind="anchors",
+        strides=[16, 32],
+        anchors=sizes,
+        variances=[1, 1],
+        offset=0,
+        columns=["box (4)", "objectness (1)", "scores (2)"],
+    )
+    # YOLOX's demo_utils.py, demo_postprocess: (xy + grid) * stride, exp(wh) * stride.
+    centre = (raw[0, 9, :2] + [9 % 4, 9 // 4]) * 16
+    size = np.exp(raw[0, 9, 2:4]) * 16
+    expected = np.clip([*(centre - size / 2), *(centre + size / 2)], 0, 64)
+
+    assert (found["class"], found["score"]) == (1, pytest.approx(0.72))
+    np.testing.assert_allclose(corners(found), expected, rtol=1e-4)
+
+
+def test_a_table_that_does_not_fit_its_columns_is_refused() -> None:
+    rows = np.zeros((1, 5, 7), np.float32)
+    said = detect(rows, [64, 64], columns=["box (4)", "scores (2)"], form="centre", scale="pixels")
+
+    assert "its boxes 1,5,7 do not fit its rule" in str(said)
+
+
 def test_distances_are_means_of_their_bins() -> None:
     logits = RNG.normal(0, 1, (1, 16, 4 * 8)).astype(np.float32)
     scores = np.zeros((1, 16, 2), np.float32)
