@@ -82,10 +82,11 @@ def _bring_up_to_date(job: Job, session: Session) -> Outcome:
 
 
 def _load_seconds(folder: Path) -> float | None:
-    """Return how long the result in a folder took; None without one, or if it cannot be read."""
-    run = None
-    with contextlib.suppress(OSError):
+    """Return how long the result in a folder took; None without one."""
+    try:
         run = load_json(folder / "run.json")
+    except OSError:
+        return None  # the step itself meets it
     seconds = run.value.get("seconds") if run and isinstance(run.value, dict) else None
     return seconds if isinstance(seconds, float | int) else None
 

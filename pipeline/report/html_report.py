@@ -122,6 +122,7 @@ def format_page(account: Account) -> str:
         policy=_policy(style),
         summary=describe_run(account),
         saved=describe_saved(account),
+        most=MAX_STEPS,
         ran=", ".join([describe_steps(account), *_stored(account)]),
         meaning=EXIT_MEANINGS[account.exit_status],
     )

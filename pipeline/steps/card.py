@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,11 +15,10 @@ from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
 from pipeline.errors import DiskError, ManifestError
 from pipeline.fetch.address.beside import find_beside
-from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.model import Model
 from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.contract import Contracts
-from pipeline.records.model_card import Background, StatedCard
+from pipeline.records.model_card import StatedCard
 from pipeline.records.reading import Decode, Points
 from pipeline.records.record import Part, SparsePart
 from pipeline.records.roles import RoleMap
@@ -28,6 +28,7 @@ from pipeline.records.texts import FetchedTexts
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import VariantVerdict, Verdicts
 from pipeline.steps import texts
+from pipeline.steps.card_background import describe_background, state_card
 from pipeline.steps.variant import BASE
 
 VECTOR_FILES = ("vectors.json", "vectors.bin")
@@ -84,9 +85,7 @@ def run(work: Work[CardParameters]) -> None:
         ),
     )
     card = _add_tokenizer(work, _read_outputs(work, card, converted))
-    card = card.model_copy(
-        update={"results": find_results(card), **_describe_background(work, card)}
-    )
+    card = card.model_copy(update={"results": find_results(card), **_find_background(work, card)})
     write_json(work.folder / CARD_FILE, card.to_json())
 
 
@@ -116,7 +115,7 @@ def parameters(model: Model) -> CardParameters:
         points=_state(Points, model.points),
         decode=_state(Decode, model.decode),
         tokenizer=_resolve(model.tokenizer, model),
-        card=_state_card(model),
+        card=state_card(model),
     )
 
 
@@ -129,19 +128,6 @@ def _find_labels(model: Model) -> dict[str, str | list[str]] | None:
     if model.labels is None:
         return None
     return {place: _resolve(names, model) for place, names in _by_place(model.labels).items()}
-
-
-def _state_card(model: Model) -> StatedCard | None:
-    background = Background(
-        authors=list(model.authors) or None,
-        paper=model.paper,
-        citation=model.citation,
-        training_data=model.training_data,
-        limits=model.limits,
-    )
-    if not (background.says_something or model.card or model.timings):
-        return None
-    return StatedCard(background=background, file=model.card, times=model.timings)
 
 
 def _by_place(labels: Any) -> dict[str, Any]:
@@ -161,7 +147,7 @@ def local_files(model: Model, root: Path) -> LocalFiles | None:
         if isinstance(names, str) and not texts.is_text(names) and names not in label_sets()
     }
     paths |= {f"timings {path}": path for path in model.timings}
-    if model.card is not None and parse_source(model.card).kind == "path":
+    if model.card is not None and not texts.is_text(model.card):
         paths["card"] = model.card
     if model.tokenizer is not None and not texts.is_text(model.tokenizer):
         paths[f"tokenizer {model.tokenizer}"] = model.tokenizer
@@ -337,52 +323,15 @@ def _add_content(work: Work[CardParameters], name: str, file: str, content: byte
     )
 
 
-def _describe_background(work: Work[CardParameters], card: CatalogModel) -> dict[str, Any]:
+def _find_background(work: Work[CardParameters], card: CatalogModel) -> dict[str, Any]:
     """Return what is known of a model's background; its model card is written as files."""
-    from pipeline.catalog.device_times import read_device_times
-
-    stated, about = work.parameters.card, card.source.about
-    background = stated.background if stated else Background()
-    if background.authors is None and about is not None and about.author:
-        background = background.model_copy(update={"authors": [about.author]})
-    files: list[CatalogFile] = []
+    stated = work.parameters.card
+    markdown = None
     if stated is not None and stated.file is not None:
-        background, files = _add_card(work, card, background, stated.file)
-    times = read_device_times(stated.times, work.root, card.name) if stated else []
-    offered = {variant.name for variant in card.variants if variant.status == "ok"}
-    return {
-        "background": background if background.says_something else None,
-        "devices": [time for time in times if time.variant in offered] or None,
-        "card_files": files,
-    }
-
-
-def _add_card(
-    work: Work[CardParameters], card: CatalogModel, background: Background, given: str
-) -> tuple[Background, list[CatalogFile]]:
-    """Write a model card as a page and as text; return its files, and what its head states."""
-    from pipeline.catalog.card import model_folder, variant_folder
-    from pipeline.catalog.card_text import read_card
-    from pipeline.site.card_page import render_card
-
-    work.uses(*STEP.tools)
-    text = read_card(given, root=work.root, cache=work.cache, progress=work.progress)
-    page = render_card(card.title or card.name, text.body)
-    contents = {"model-card.html": page.encode(), "model-card.md": text.whole.encode()}
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    folder = variant_folder("card", digests)
-    (work.folder / folder).mkdir(exist_ok=True)
-    for name, content in contents.items():
-        (work.folder / folder / name).write_bytes(content)
-    path = f"{model_folder(card.name)}/{folder}"
-    files = [
-        CatalogFile(path=f"{path}/{name}", bytes=len(contents[name]), sha256=digests[name])
-        for name in contents
-    ]
-    update: dict[str, Any] = {"page": files[0].path}
-    if background.training_data is None and text.datasets:
-        update["training_data"] = ", ".join(text.datasets)
-    return background.model_copy(update=update), files
+        work.uses(*STEP.tools)
+        markdown = _find_texts(work).get(stated.file, work.root / stated.file)
+    add = partial(_add_content, work)
+    return describe_background(stated, card, root=work.root, markdown=markdown, add=add)
 
 
 def _file(folder: Path, path: str, sha256: str) -> CatalogFile:
