@@ -19,7 +19,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
 PROJECT = "tfjs-zoo"
-EXTRAS = ("s3", "gs", "hf", "kaggle", "openvino", "test")
+EXTRAS = ("s3", "gs", "hf", "kaggle", "openvino", "dask", "test")
 
 _PYTHONS = ("3.11", "3.12")
 _SYSTEMS = {

@@ -23,6 +23,8 @@
     ├── FidelityError             TensorFlow.js returns other values than the source
     ├── PublishError              the zoo cannot be published, or not to this target
     │   └── TargetError*          the target fails or refuses
+    ├── StoreError*               the shared store of results fails, refuses or is not reached
+    ├── ClusterError*             a cluster is not reached, or none of its workers fits
     ├── MachineError*             this machine failed: its disk, its memory, a limit of it
     ├── DamagedFileError          a file of ours is not as we wrote it
     │   └── DamagedBuildError     a model's results are not as their step wrote them
@@ -161,6 +163,18 @@ class PublishError(PipelineError):
 
 class TargetError(PublishError):
     """The target that a zoo is published to fails, or refuses us."""
+
+    retry = True
+
+
+class StoreError(PipelineError):
+    """The shared store of results fails, refuses, is full or is not reached; builds do without."""
+
+    retry = True
+
+
+class ClusterError(PipelineError):
+    """A cluster is not reached, none of its workers fits, or nothing can travel to them."""
 
     retry = True
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field
 
 from pipeline.records.contract import InputContract
+from pipeline.records.model_card import Background, DeviceTime
 from pipeline.records.reading import Decode, Points, Results
 from pipeline.records.record import CamelPart, SparsePart
 from pipeline.records.source import About, Scale
@@ -225,8 +226,11 @@ class ModelIdentity(CamelPart):
         return copy
 
 
-class CatalogModel(ModelIdentity):
+class CatalogModel(ModelIdentity, SparsePart):
     """A model of the zoo, with the keys of `extra:` in the manifest beside these."""
+
+    model_config = ConfigDict(extra="allow")
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"background", "devices", "tokenizer"})
 
     status: Literal["ok", "stale", "failed"]
     """`stale`: this build of it failed, and what an earlier one made is offered."""
@@ -275,13 +279,20 @@ class CatalogModel(ModelIdentity):
     """How boxes follow from its outputs, as the manifest states it."""
     tokenizer: CatalogTokenizer | None = None
     """What makes numbers of texts, for a model that takes such numbers."""
+    background: Background | None = None
+    """Who made it, of what, and what it is not for; left out where nobody states it."""
+    devices: list[DeviceTime] | None = None
+    """Times on devices that its publisher measured; left out without any."""
+    card_files: list[CatalogFile] = Field(default_factory=list)
+    """Its model card: the page, and the text that it is made of."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
 
     @property
     def shared_files(self) -> list[CatalogFile]:
         """Its published files beside those of its variants."""
-        return [*self.vectors, *self.label_files, *([self.tokenizer] if self.tokenizer else [])]
+        tokenizer = [self.tokenizer] if self.tokenizer else []
+        return [*self.vectors, *self.label_files, *tokenizer, *self.card_files]
 
 
 RESULT_KEYS = frozenset(

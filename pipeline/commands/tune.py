@@ -28,6 +28,7 @@ from pipeline.text.suggest import find_similar
 
 if TYPE_CHECKING:
     from pipeline.proof.smallest.tfjs_runs import TfjsRuns
+    from pipeline.runtime.node_session import NodeSession
 
 _INTERRUPTED = 130
 _OPTION_SECONDS = {
@@ -126,6 +127,7 @@ def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) 
     from pipeline.proof.fit_rounding import find_calibration
     from pipeline.proof.judge.check import Candidate
     from pipeline.proof.smallest.find_recipe import find_recipe
+    from pipeline.runtime.node_session import NodeSession
     from pipeline.workers.limits import Budget
 
     model = next(one for one in graph.zoo.models if one.name == job.model)
@@ -152,13 +154,16 @@ def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) 
 
     job.temporary.mkdir(parents=True, exist_ok=True)
     candidate = Candidate(name=asked.name if asked else SMALLEST, tolerances=tolerances)
-    with tempfile.TemporaryDirectory(dir=job.temporary, prefix="tune-") as name:
+    with (
+        tempfile.TemporaryDirectory(dir=job.temporary, prefix="tune-") as name,
+        NodeSession(Path(name)) as node,
+    ):
         folder = Path(name).resolve()
         return find_recipe(
             inputs,
             candidate,
             call,
-            lambda: _open_tfjs(graph, job, inputs["reference"], folder).run,
+            lambda: _open_tfjs(graph, job, inputs["reference"], folder, node).run,
             seconds=seconds,
             trust=job.trusted,
             folder=folder,
@@ -166,7 +171,9 @@ def _search(graph: Graph, job: Job, inputs: Mapping[str, Path], seconds: float) 
         )
 
 
-def _open_tfjs(graph: Graph, job: Job, vectors: Path, folder: Path) -> "TfjsRuns":
+def _open_tfjs(
+    graph: Graph, job: Job, vectors: Path, folder: Path, node: "NodeSession"
+) -> "TfjsRuns":
     """Return what runs the mixes of a model in TensorFlow.js."""
     from pipeline.proof.smallest.tfjs_runs import TfjsRuns
     from pipeline.runtime.tfjs_packages import fetch_packages
@@ -176,6 +183,7 @@ def _open_tfjs(graph: Graph, job: Job, vectors: Path, folder: Path) -> "TfjsRuns
         """Show nothing."""
 
     return TfjsRuns(
+        node=node,
         vectors=vectors,
         packages=fetch_packages(cache=graph.session.cache, root=job.root, progress=ignore),
         temporary=folder,

@@ -1,6 +1,7 @@
 """Files: their digests and sizes, and writing that leaves a file whole or untouched."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -8,6 +9,8 @@ import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+from pipeline.errors import UntrustedSourceError
 
 _MODE = 0o644
 _digests: dict[tuple[int, int, int, int], str] = {}
@@ -75,6 +78,51 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def link_files(source: Path, target: Path) -> None:
+    """Link or copy the files of a folder, without its folders, into a new folder."""
+    target.mkdir(parents=True)
+    for file in source.iterdir():
+        if file.is_file():
+            link_or_copy(file, target / file.name)
+
+
+def move_untrusted(source: Path, target: Path) -> None:
+    """Move what a process of a stranger's model has left, which need not be a plain file.
+
+    It is moved without a look into it; a plain file also to another file system.
+
+    Raises:
+        UntrustedSourceError: A link or a pipe is to go to another file system.
+    """
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_plain(source, target)
+        source.unlink()
+
+
+def _copy_plain(source: Path, target: Path) -> None:
+    try:
+        handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise UntrustedSourceError(f"{source.name} cannot be read: {error.strerror}") from None
+    with os.fdopen(handle, "rb") as made, target.open("xb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise UntrustedSourceError(f"{source.name} was left as a link or a pipe")
+        shutil.copyfileobj(made, file)
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove all that a folder holds."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def find_special(folder: Path) -> Path | None:

@@ -38,6 +38,7 @@ class StepEvent:
         fault: The fault of this machine, as "No space left on device"; None if a model failed.
         upstream: Task whose failure is the only reason for this skip.
         seconds: How long the step took, if it ran.
+        from_store: Whether its result came from the shared store.
         done: Bytes transferred so far, of a `progress` event.
         total: Bytes to transfer, if known.
     """
@@ -54,6 +55,7 @@ class StepEvent:
     fault: str | None = None
     upstream: str | None = None
     seconds: float | None = None
+    from_store: bool = False
     done: int | None = None
     total: int | None = None
 

@@ -67,6 +67,7 @@ class Job:
         trusted: Whether its child processes may run on a machine without a wall.
         local: Files beside the manifest that it reads; None if there are none.
         expected_failure: Whether the manifest says `expect: failed`.
+        shared: Whether its results are kept in the shared store, if there is one.
     """
 
     task: str
@@ -82,6 +83,7 @@ class Job:
     trusted: bool = False
     local: LocalFiles | None = None
     expected_failure: bool = False
+    shared: bool = False
 
     @cached_property
     def outcome_file(self) -> Path:

@@ -9,6 +9,9 @@ The folder of the last success stays until a new success replaces it, also while
 catalog goes on offering it. A failure has a folder of its own, `<step>.failed`, whose receipt
 prevents a repetition that would end the same.
 
+With a shared store, a result that is there is brought into the temporary folder instead of being
+made; everything else is the same.
+
 Every exception in a job becomes that job's failure, also in the work around its step: folders,
 receipt, outcome. A failure is reported even if it cannot be written.
 """
@@ -39,6 +42,7 @@ from pipeline.engine.receipt import (
     list_outputs,
 )
 from pipeline.engine.session import Interrupted, Session
+from pipeline.engine.shared_results import fetch_result, put_result
 from pipeline.engine.step import Work
 from pipeline.errors import PipelineError
 from pipeline.workers.limits import Budget
@@ -84,35 +88,89 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
         # A file beside the manifest was removed since the last check.
         gone = failure_of(error).model_copy(update={"retry": True})
         return _end(job, unsuccessful(gone), "failed", failure=gone, cause=cause)
-    work = _prepare(job, session)
+    outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
+    known = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
+    work = prepare_work(job, session, known)
     started = time.monotonic()
     try:
-        made = _attempt(job, work, ingredients, session)
-        seconds = time.monotonic() - started
+        shared = _fetch_shared(job, work, ingredients, session)
+        made = _attempt(job, work, ingredients, session, shared)
+        # On another machine a step also waits for its turn, which is no time of its own.
+        seconds = work.measured.get("seconds", time.monotonic() - started)
         failure = made if isinstance(made, Failure) else None
+        receipt = made if isinstance(made, Receipt) else None
         if failure is not None:
             # If even the failure cannot be written, the next run tries again.
-            receipt = Receipt(**vars(ingredients), tools=_tools(work), failure=failure)
+            receipt = Receipt(**vars(ingredients), tools=used_tools(work), failure=failure)
             with contextlib.suppress(OSError):
                 _keep_failure(job, work, receipt, seconds)
+        if shared is None and receipt is not None:
+            _share(job, work, receipt, session)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
     outcome = unsuccessful(made) if isinstance(made, Failure) else successful(made)
     causes = "; ".join([cause, *work.remarks])
-    return _end(job, outcome, outcome.status, failure=failure, seconds=seconds, cause=causes)
+    return _end(
+        job,
+        outcome,
+        outcome.status,
+        failure=failure,
+        seconds=seconds,
+        cause=causes,
+        from_store=shared is not None,
+    )
+
+
+def _fetch_shared(
+    job: Job, work: Work[Any], ingredients: Ingredients, session: Session
+) -> Receipt | None:
+    """Bring the result from the shared store into the folder of the work, if it is there."""
+    if session.store is None or not job.shared or session.force:
+        return None
+    started = time.monotonic()
+    receipt = fetch_result(session.store, work, ingredients)
+    _refuse_if_closed(session)
+    if receipt is not None:
+        work.tools.update(receipt.tools)
+    work.budget.extend(time.monotonic() - started)
+    return receipt
+
+
+def _share(job: Job, work: Work[Any], receipt: Receipt, session: Session) -> None:
+    """Put a result that was made in this run into the shared store, unless it is there."""
+    if session.store is None or not job.shared:
+        return
+    if session.elsewhere is not None and session.elsewhere.has_put(job):
+        return
+    folder = job.folder if receipt.failure is None else job.failed_folder
+    put_result(session.store, work, receipt, folder)
 
 
 def _attempt(
-    job: Job, work: Work[Any], ingredients: Ingredients, session: Session
+    job: Job,
+    work: Work[Any],
+    ingredients: Ingredients,
+    session: Session,
+    shared: Receipt | None,
 ) -> Receipt | Failure:
-    """Call the step's function, put its results in place, and translate its exceptions."""
+    """Call the step's function, put its results in place, and translate its exceptions.
+
+    With the receipt of a result that came from the shared store, the function is not called.
+    """
     started = time.monotonic()
     try:
-        job.step.run(work)
-        receipt = Receipt(
-            **vars(ingredients), tools=_tools(work), outputs=list_outputs(work.folder)
-        )
-        _write_records(work, receipt, time.monotonic() - started)
+        if shared is None:
+            failure = _run_step(job, work, ingredients, session)
+            if failure is not None:
+                return failure
+            receipt = Receipt(
+                **vars(ingredients), tools=used_tools(work), outputs=list_outputs(work.folder)
+            )
+            write_records(work, receipt, time.monotonic() - started)
+        elif shared.failure is not None:
+            return shared.failure
+        else:
+            receipt = shared
         _replace_folder(work.folder, job.folder, job.previous_folder)
     except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
         _refuse_if_closed(session)
@@ -121,16 +179,27 @@ def _attempt(
     return receipt
 
 
+def _run_step(
+    job: Job, work: Work[Any], ingredients: Ingredients, session: Session
+) -> Failure | None:
+    """Call the step's function here, or let a cluster do so, which returns its failures."""
+    if session.elsewhere is not None:
+        return session.elsewhere.run(job, work, ingredients)
+    job.step.run(work)
+    return None
+
+
 def _keep_failure(job: Job, work: Work[Any], receipt: Receipt, seconds: float) -> None:
     """Keep receipt and log of a failure, and remove the step's other files."""
     _remove_all_but_log(work.folder)
-    _write_records(work, receipt, seconds)
+    write_records(work, receipt, seconds)
     shutil.rmtree(job.failed_folder, ignore_errors=True)
     job.failed_folder.parent.mkdir(parents=True, exist_ok=True)
     work.folder.rename(job.failed_folder)
 
 
-def _write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
+def write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
+    """Write receipt and figures into the folder of a piece of work."""
     run = {
         "finished": utc_now(),
         "seconds": round(seconds, 3),
@@ -141,7 +210,8 @@ def _write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
     (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
 
 
-def _tools(work: Work[Any]) -> Mapping[str, str | None]:
+def used_tools(work: Work[Any]) -> Mapping[str, str | None]:
+    """Return the versions of the tools that a piece of work used, sorted by name."""
     return dict(sorted(work.tools.items()))
 
 
@@ -151,7 +221,14 @@ def _refuse_if_closed(session: Session) -> None:
         raise Interrupted from None
 
 
-def _prepare(job: Job, session: Session) -> Work[Any]:
+def prepare_work(job: Job, session: Session, outcomes: Mapping[str, Outcome]) -> Work[Any]:
+    """Make the folder of a piece of work, and start its time.
+
+    Args:
+        job: The job.
+        session: The run, or the worker of a cluster.
+        outcomes: Outcome of each step that the job reads, by key; those that are known.
+    """
     job.temporary.mkdir(parents=True, exist_ok=True)
     try:
         folder = Path(tempfile.mkdtemp(dir=job.temporary, prefix=f"{job.step.name}-"))
@@ -159,7 +236,6 @@ def _prepare(job: Job, session: Session) -> Work[Any]:
         error.filename = str(job.folder)
         raise
     folder.chmod(0o755)
-    outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
     budget = Budget(job.limits)
     return Work(
         task=job.task,
@@ -167,7 +243,7 @@ def _prepare(job: Job, session: Session) -> Work[Any]:
         step=job.step,
         parameters=job.parameters,
         inputs={key: read.folder for key, read in job.reads.items()},
-        outcomes={key: outcome for key, outcome in outcomes.items() if outcome is not None},
+        outcomes=outcomes,
         folder=folder,
         log=folder / "log.txt",
         root=job.root,
@@ -206,6 +282,7 @@ def _end(  # noqa: PLR0913  # all fields of the event
     upstream: str | None = None,
     seconds: float | None = None,
     cause: str | None = None,
+    from_store: bool = False,
 ) -> Outcome:
     """Write and report a job's outcome."""
     try:
@@ -228,6 +305,7 @@ def _end(  # noqa: PLR0913  # all fields of the event
             fault=failure.fault if failure else None,
             upstream=upstream,
             seconds=seconds,
+            from_store=from_store,
         )
     )
     return outcome

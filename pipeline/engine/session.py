@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from pipeline.engine.job import Job
+from pipeline.engine.receipt import Failure, Ingredients
 from pipeline.engine.shared import S, Shared
+from pipeline.engine.shared_results import ResultStore
+from pipeline.engine.step import Work
 from pipeline.workers.limits import Budget
 
 if TYPE_CHECKING:
@@ -21,6 +25,26 @@ class Interrupted(KeyboardInterrupt):
     """Raised in a step's thread after an interruption of the run; it is no failure."""
 
 
+class Elsewhere(Protocol):
+    """Runs the steps of a run on other machines, and some of them on this one."""
+
+    def run(self, job: Job, work: Work[Any], ingredients: Ingredients) -> Failure | None:
+        """Run a step, here or there, and leave its results in `work`; return why it failed.
+
+        Raises:
+            CancelledError: `close` was called meanwhile.
+        """
+        ...  # pragma: no cover
+
+    def has_put(self, job: Job) -> bool:
+        """Return whether the shared store got the result of a job from the other machine."""
+        ...  # pragma: no cover
+
+    def close(self) -> None:
+        """End all steps at once."""
+        ...  # pragma: no cover
+
+
 @dataclass(kw_only=True)
 class Session:
     """State of one run.
@@ -28,16 +52,20 @@ class Session:
     Attributes:
         cache: Folder of downloads.
         force: Whether results that still stand are made again (`doit -a`).
+        store: The store that other machines share; None without one.
         refresh: Whether sources that may change are fetched again.
         closed: Whether the run is over; a step that still runs must leave no trace.
         bugs: Tasks that ended in another exception than a PipelineError: in a bug of ours.
+        elsewhere: Runs steps on other machines; None if all run on this one, at once.
     """
 
     cache: Path
+    store: ResultStore | None = None
     force: bool = False
     refresh: bool = False
     closed: bool = False
     bugs: list[str] = field(default_factory=list)
+    elsewhere: Elsewhere | None = None
     _pool: "TensorFlowPool | None" = None
     _shared: dict[type[Shared], Shared] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -90,7 +118,11 @@ class Session:
             self.closed = True
             pool, self._pool = self._pool, None
             shared, self._shared = list(self._shared.values()), {}
+        if self.elsewhere is not None:
+            self.elsewhere.close()
         for one in shared:
             one.close()
+        if self.store is not None:
+            self.store.close()
         if pool is not None:
             pool.shutdown()

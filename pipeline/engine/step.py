@@ -48,6 +48,9 @@ class Step(Generic[P]):
         needs: Steps of the same model that must have succeeded.
         accepts: Steps of the same model that it reads, with any outcome.
         tools: Distributions that it may use; another version makes its results out of date.
+        stays: Whether it always runs on the machine of the run: it reads files there, or takes
+            milliseconds, less than its way to another machine.
+        shared: Whether a shared store keeps its results; not of a step that takes milliseconds.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Step(Generic[P]):
     needs: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
     tools: frozenset[str] = frozenset()
+    stays: bool = False
+    shared: bool = True
 
 
 class SubmitToTensorFlow(Protocol):

@@ -10,14 +10,13 @@ import importlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from pipeline.disk.canonical import digest_json
-from pipeline.disk.files import digest_file
+from pipeline.disk.files import digest_file, empty_folder
 from pipeline.errors import DiskError, FetchError, ServerError, UntrustedSourceError
 from pipeline.fetch.address.source_type import Kind, Source
 from pipeline.fetch.archive.folder_files import Borders, reading, stat_file, walk
@@ -177,7 +176,7 @@ def _deliver_current(request: Request) -> tuple[Delivery, str]:
     except FetchError as error:
         if error.retry or not request.unasked:
             raise
-    _empty(request.folder)
+    empty_folder(request.folder)
     request.unasked.clear()
     request.notes.clear()
     return _deliver_pinned(replace(request, refresh=True))
@@ -238,14 +237,6 @@ def _disk_fault(request: Request, error: OSError) -> DiskError:
     return DiskError(
         f"{request.shown}: cannot be written to {disk}: {error.strerror}", hint=HINT_DISK
     )
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def _list_folder(folder: Path, borders: Borders) -> list[str]:

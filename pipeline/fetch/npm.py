@@ -75,12 +75,10 @@ def find_public_registry() -> str:
 
 def _locate(request: Request) -> Location:
     """Ask the registry for the URL and the digest of a version's tarball."""
-    name, version = request.source.location, request.source.version
+    version = request.source.version
     config = load_npm_config(request.root, os.environ)
-    scope = name.partition("/")[0] if name.startswith("@") else ""
-    registry = config.scopes.get(scope) or config.registry or find_public_registry()
-    url = urljoin(registry.rstrip("/") + "/", quote(name, safe="@"))
-    versions = _load_document(url, request, config.http).get("versions")
+    registry, document = _ask(request, config)
+    versions = document.get("versions")
     found = {} if versions.is_absent else dict(versions.fields())
     if version not in found:
         raise _missing_version(request, list(found))
@@ -91,6 +89,25 @@ def _locate(request: Request) -> Location:
         settings=config.http,
         digests=_read_digests(dist),
     )
+
+
+def find_newest_version(request: Request) -> str:
+    """Return the version of a package that its registry calls `latest`.
+
+    Raises:
+        FetchError: The registry has no such package, or does not answer.
+    """
+    _, document = _ask(request, load_npm_config(request.root, os.environ))
+    return document.get("dist-tags").get("latest").text()
+
+
+def _ask(request: Request, config: NpmConfig) -> tuple[str, JsonValue]:
+    """Return the registry of a package, and its document there."""
+    name = request.source.location
+    scope = name.partition("/")[0] if name.startswith("@") else ""
+    registry = config.scopes.get(scope) or config.registry or find_public_registry()
+    url = urljoin(registry.rstrip("/") + "/", quote(name, safe="@"))
+    return registry, _load_document(url, request, config.http)
 
 
 def _load_document(url: str, request: Request, settings: HttpSettings) -> JsonValue:

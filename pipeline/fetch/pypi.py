@@ -135,10 +135,39 @@ def _ask(request: Request) -> list[ReleaseFile]:
         FetchError: None has the version; if one of them did not answer, its error.
     """
     config = load_pip_config(os.environ)
-    project = canonicalize_name(request.source.location)
     wanted = Version(request.source.version or "")
     files: dict[str, ReleaseFile] = {}
-    versions: set[Version] = set()
+    found, faults = _list_all(request, config)
+    for package, version, address in found:
+        if version == wanted:
+            files.setdefault(package.filename, _parse_package(package, address))
+    if files:
+        return list(files.values())
+    if faults:
+        raise faults[0]
+    raise _missing_release(request, config, {version for _, version, _ in found})
+
+
+def find_newest_release(request: Request) -> str:
+    """Return the newest version of a project; one before a release only where there is no other.
+
+    Raises:
+        FetchError: No index has the project, or none answers.
+    """
+    config = load_pip_config(os.environ)
+    found, faults = _list_all(request, config)
+    versions = {version for package, version, _ in found if not package.is_yanked}
+    if versions:
+        return str(max(versions, key=lambda version: (not version.is_prerelease, version)))
+    raise faults[0] if faults else _missing_release(request, config, set())
+
+
+def _list_all(
+    request: Request, config: PipConfig
+) -> tuple[list[tuple[DistributionPackage, Version, str]], list[FetchError]]:
+    """Return the archives of a project with version and index, and the errors of indexes."""
+    project = canonicalize_name(request.source.location)
+    found: list[tuple[DistributionPackage, Version, str]] = []
     faults: list[FetchError] = []
     addresses = [(address, False) for address in config.find_links]
     addresses += [(address, True) for address in config.indexes]
@@ -150,15 +179,9 @@ def _ask(request: Request) -> list[ReleaseFile]:
         except FetchError as error:
             faults.append(error)
             continue
-        for package, version in _keep_archives(packages, project):
-            versions.add(version)
-            if version == wanted:
-                files.setdefault(package.filename, _parse_package(package, address))
-    if files:
-        return list(files.values())
-    if faults:
-        raise faults[0]
-    raise _missing_release(request, config, versions)
+        archives = _keep_archives(packages, project)
+        found += [(package, version, address) for package, version in archives]
+    return found, faults
 
 
 def _list_packages(

@@ -96,7 +96,7 @@ def _find_by_name(files: ModelFiles) -> list[Format]:
 
 
 def _refuse_stranger(files: ModelFiles, name: str) -> None:
-    """Raise a FormatError for a file that is known to be no model."""
+    """Raise a FormatError for a file or folder that is known to be no model."""
     stranger = recognize(files)
     if stranger is not None:
         raise FormatError(f"{name} is {stranger.what}", hint=stranger.hint)
@@ -144,6 +144,9 @@ def _is_named_as(path: Path, found: Format) -> bool:
     """Return whether a file's name is one of a format; where it may be another's, its content."""
     if path.name in found.names or path.name.lower().endswith(found.suffixes):
         return True
-    # Of formats with names of their own, other files are parts.
-    is_shared = not found.names and path.name.lower().endswith(found.shared_suffixes)
-    return is_shared and found.looks_like is not None and found.looks_like(ModelFiles(path=path))
+    if found.looks_like is None or not path.name.lower().endswith(found.shared_suffixes):
+        return False
+    try:
+        return found.looks_like(ModelFiles(path=path))
+    except (FormatError, OSError):
+        return False

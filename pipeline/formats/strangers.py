@@ -1,4 +1,4 @@
-"""Files that are no models, but lie where models are looked for: what they are, and what to do.
+"""Files and folders that are no models, but lie where models do: what they are, and what to do.
 
 They are recognized by their first bytes, or by their names where the bytes say nothing. Empty
 files, pointers of Git LFS and pages of HTML do not come so far: `pipeline.fetch` refuses them.
@@ -121,8 +121,42 @@ STRANGERS: tuple[Stranger, ...] = (
 """Kinds of files that are no models; a file is of the first that it fits."""
 
 
+def _has(*names: str) -> Callable[[ModelFiles], bool]:
+    """Return whether a folder has a file for each of these patterns."""
+    return lambda files: all(next(files.path.glob(name), None) for name in names)
+
+
+FOLDERS: tuple[Stranger, ...] = (
+    Stranger(
+        what="a model of YDF (Yggdrasil Decision Forests)",
+        hint="save it as a SavedModel, which can be converted: "
+        "ydf.load_model(path).to_tensorflow_saved_model(folder, mode='tf')",
+        is_one=_has("*data_spec.pb", "*header.pb", "*done"),
+    ),
+    Stranger(
+        what="a checkpoint of TensorFlow",
+        hint=f"{_WHOLE}: tf.saved_model.save(…), or model.save(…)",
+        is_one=_has("checkpoint", "*.index"),
+    ),
+    Stranger(
+        what="a preset of keras_hub or keras_nlp: weights, and the names of the classes to build",
+        hint="build it where keras_hub is installed, and save it with model.export(folder)",
+        is_one=_has("config.json", "metadata.json", "*.weights.h5"),
+    ),
+    Stranger(
+        what="a model of transformers: weights, and the name of the class to build",
+        hint="export it with `optimum-cli export onnx --model PATH FOLDER`, and point `source:` "
+        "at the .onnx",
+        is_one=lambda files: (
+            _has("config.json")(files)
+            and any(_has(name)(files) for name in ("*.safetensors", "pytorch_model*.bin"))
+        ),
+    ),
+)
+"""Kinds of folders that are no models; a folder is of the first that it fits."""
+
+
 def recognize(files: ModelFiles) -> Stranger | None:
-    """Return what a file is that is no model; None for a folder, and for what nobody knows."""
-    if files.is_folder:
-        return None
-    return next((each for each in STRANGERS if each.is_one(files)), None)
+    """Return what a file or folder is that is no model; None for what nobody knows."""
+    kinds = FOLDERS if files.is_folder else STRANGERS
+    return next((each for each in kinds if each.is_one(files)), None)

@@ -3,8 +3,8 @@
 A description has the fields that its format has, and leaves the others unset; its JSON has the
 fields that are set, with camelCase names. Every description has:
 
-- `format`, `bytes` of its files, `supported` (false for a format that is only named), `remarks`, a
-  list of sentences, and `note` (how it was found, or null)
+- `format`, `bytes` of its files, `supported` (false where only the name says the format),
+  `remarks`, a list of sentences, and `note` (how it was found, or null)
 
 Then, as far as the format says it:
 
@@ -21,6 +21,7 @@ Then, as far as the format says it:
   signature.json
 - `contracts`: of a model of TensorFlow.js, TensorFlow Lite, ONNX or OpenVINO, what its files say of
   each input (docs/inputs.md); `unstated`, the inputs whose range they do not say
+- `possibleOutputs`: of a frozen graph that does not say what its outputs are, the nodes that may be
 - `ends`: tensors of the graph that could be fed (`inputs`) and that nobody reads (`outputs`)
 - `requiresAsync`, `asyncOps`: whether `executeAsync()` is needed, and for which ops
 - `parameters`: floating-point values in weights; of a SavedModel those that its signatures
@@ -203,6 +204,7 @@ class Description(CamelPart):
     outputs: list[Tensor] | None = None
     contracts: dict[str, InputContract] = Field(default_factory=dict)
     unstated: list[str] = Field(default_factory=list)
+    possible_outputs: list[str] | None = None
     ends: Ends | None = None
     requires_async: bool | None = None
     async_ops: tuple[str, ...] = ()

@@ -7,14 +7,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pipeline.disk.files import total_size
 from pipeline.errors import FormatError
-from pipeline.formats.data_files import find_data_files
 from pipeline.formats.detect import detect_format
 from pipeline.formats.model_files import ModelFiles
 from pipeline.formats.table import find_format
 from pipeline.inspection.description import Description, Tried
-from pipeline.inspection.models_inside import list_models
+from pipeline.inspection.models_inside import list_models, measure_model
 from pipeline.inspection.remarks import find_remarks
 from pipeline.inspection.subject import Subject
 from pipeline.records.shape import Shape
@@ -71,7 +69,7 @@ def _inspect(
     is_catalog = model.format == CATALOG
     return model.model_copy(
         update={
-            "bytes": subject.path.stat().st_size if is_catalog else _measure(subject.path),
+            "bytes": subject.path.stat().st_size if is_catalog else measure_model(subject.path),
             "supported": model.supported,
             "note": subject.note,
             "remarks": (*find_remarks(model), *_find_unused(shapes, model.format)),
@@ -96,7 +94,13 @@ def _describe(
             from pipeline.inspection.inspect_saved_model import inspect_saved_model  # noqa: PLC0415  # only for this format
 
             folder = path.parent if path.name == "saved_model.pb" else path
-            return inspect_saved_model(folder, shapes=shapes, announce=announce)
+            return inspect_saved_model(folder, "tf_saved_model", shapes=shapes, announce=announce)
+        case "keras" | "keras_keras" | "tf_frozen_model" as found if not tuple(
+            _find_faults(path, found)
+        ):
+            from pipeline.inspection.inspect_saved_model import inspect_saved_model  # noqa: PLC0415  # only for these formats
+
+            return inspect_saved_model(path, found, shapes=shapes, announce=announce)
         case "tflite" | "onnx" | "openvino" as found if not tuple(_find_faults(path, found)):
             from pipeline.inspection.inspect_summary import inspect_summary  # noqa: PLC0415  # only for these formats
 
@@ -141,15 +145,3 @@ def _load_catalog(path: Path) -> Description | None:
     if not isinstance(content, dict) or not isinstance(content.get("models"), list):
         return None
     return Description(format=CATALOG, zoo=content.get("zoo"), models=content["models"])
-
-
-def _measure(path: Path) -> int:
-    """Return the bytes of a model's files: a model.json with its shards, others with their data."""
-    if path.name == "saved_model.pb":
-        return total_size(path.parent)
-    if path.suffix != ".json" or path.is_dir():
-        beside = [] if path.is_dir() else find_data_files(path)
-        return sum(map(total_size, [path, *beside]))
-    groups = json.loads(path.read_bytes()).get("weightsManifest") or ()
-    shards = {shard for group in groups for shard in group.get("paths") or ()}
-    return path.stat().st_size + sum(total_size(path.parent / shard) for shard in shards)

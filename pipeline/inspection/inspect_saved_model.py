@@ -1,7 +1,7 @@
-"""SavedModels: their description, without loading or converting them.
+"""SavedModels, frozen graphs and Keras models: their description, without converting them.
 
-A TensorFlow child process reads saved_model.pb and the variables, and returns plain values. Shapes
-and multiply-adds are inferred here, as for a graph model.
+A TensorFlow child process reads the files, and returns graphs as plain values. Shapes and
+multiply-adds are inferred here, as for a graph model.
 """
 
 import math
@@ -22,8 +22,10 @@ from pipeline.inspection.description import (
 )
 from pipeline.inspection.effort import Feed, gauge
 from pipeline.inspection.facts import Fact
+from pipeline.inspection.inspect_contracts import list_ranges_unstated
 from pipeline.inspection.shapes import VARIABLES, Body, Graph, Visit
 from pipeline.inspection.stored import count_weights
+from pipeline.records.contract import InputContract
 from pipeline.records.shape import Shape
 from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
 from pipeline.tfjs.model.inference import parse_shape
@@ -32,6 +34,14 @@ from pipeline.tfjs.op_support import find_missing_ops
 from pipeline.workers.pool import TensorFlowPool
 
 DEFAULT_KEY = "serving_default"
+
+_READERS = {
+    "tf_saved_model": "pipeline.tf.saved_model.summary:summarize_saved_model",
+    "tf_frozen_model": "pipeline.tf.frozen.frozen_summary:summarize_frozen_graph",
+    "keras": "pipeline.tf.keras.keras_summary:summarize_keras",
+    "keras_keras": "pipeline.tf.keras.keras_summary:summarize_keras",
+}
+"""The function that summarizes a model, by format."""
 
 _ITEM_SIZES = {
     "bfloat16": 2,
@@ -54,20 +64,25 @@ _FLOATING = ("bfloat16", "float16", "float32", "float64", "complex64", "complex1
 
 
 def inspect_saved_model(
-    folder: Path, *, shapes: Mapping[str, Shape], announce: Callable[[str], None]
+    path: Path,
+    model_format: str,
+    *,
+    shapes: Mapping[str, Shape],
+    announce: Callable[[str], None],
 ) -> Description:
-    """Describe a SavedModel.
+    """Describe a model whose graph TensorFlow has to read.
 
     Args:
-        folder: Holds saved_model.pb.
+        path: The file; of a SavedModel the folder of saved_model.pb.
+        model_format: Its format: "tf_saved_model", "tf_frozen_model", "keras" or "keras_keras".
         shapes: Sizes of inputs, by name, in place of the stated ones.
         announce: Called with a sentence before TensorFlow starts, which takes seconds.
 
     Raises:
-        FormatError: It is no SavedModel, or not whole.
+        PipelineError: It is no such model, not whole, or would run code; the message says it.
         WorkerError: TensorFlow cannot be started here.
     """
-    summary = _summarize(folder, announce)
+    summary = _summarize(path, model_format, announce)
     graphs = summary["graphs"]
     signatures: dict[str, DescribedSignature] = {}
     constants: dict[str, Mapping[str, Any]] = {}
@@ -87,11 +102,15 @@ def inspect_saved_model(
     chosen = _choose(signatures)
     default = signatures[chosen] if chosen else None
     variables = list(used.values())
-    checkpoint = [_describe_weight(entry) for entry in summary["variables"]]
+    stated = summary.get("contracts", {})
+    contracts = {name: InputContract.model_validate(one) for name, one in stated.items()}
+    of_format = _of_saved_model(summary, used) if model_format == "tf_saved_model" else {}
     return Description(
-        format="tf_saved_model",
-        producer={"generatedBy": graphs[0]["producer"], "convertedBy": None},
-        tags=[graph["tags"] for graph in graphs],
+        format=model_format,
+        producer={
+            "generatedBy": summary.get("producer") or graphs[0]["producer"],
+            "convertedBy": None,
+        },
         signature_key=chosen,
         signatures=signatures,
         inputs=default.inputs if default else None,
@@ -100,21 +119,38 @@ def inspect_saved_model(
         shapes=default.shapes if default else None,
         functions=sum(len(graph["functions"]) for graph in graphs),
         parameters=_count_floats(variables) + _count_floats(constants.values()),
-        variable_parameters=_count_floats(variables),
         weights=_count_weights(
             [*variables, *constants.values()],
             broken=[*summary["variables"], *constants.values()],
         ),
-        checkpoint=Checkpoint(
-            count=len(checkpoint),
-            bytes=sum(weight.bytes for weight in checkpoint),
-            used_bytes=sum(_describe_weight(entry).bytes for entry in variables),
-        ),
         ops=_count_ops(run.values()),
         all_ops=_count_ops(_all_ops(graphs)),
         missing_ops={"tensorflow.js": find_missing_ops(run.values(), converted=False)},
-        faults=[g[name] for g in graphs for name in ("untrusted", "narrowed") if g[name]],
+        contracts=contracts,
+        unstated=list_ranges_unstated(default.inputs, contracts) if default else [],
+        faults=(
+            *(g[name] for g in graphs for name in ("untrusted", "narrowed") if g[name]),
+            *summary.get("remarks", ()),
+        ),
+        **of_format,
+        **{key: summary[key] for key in ("layers", "possible_outputs") if summary.get(key)},
     )
+
+
+def _of_saved_model(
+    summary: Mapping[str, Any], used: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the fields that only a SavedModel has."""
+    checkpoint = [_describe_weight(entry) for entry in summary["variables"]]
+    return {
+        "tags": [graph["tags"] for graph in summary["graphs"]],
+        "variable_parameters": _count_floats(used.values()),
+        "checkpoint": Checkpoint(
+            count=len(checkpoint),
+            bytes=sum(weight.bytes for weight in checkpoint),
+            used_bytes=sum(_describe_weight(entry).bytes for entry in used.values()),
+        ),
+    }
 
 
 def _describe_signature(
@@ -263,17 +299,19 @@ def _describe_weight(entry: Mapping[str, Any]) -> Weight:
     )
 
 
-def _summarize(folder: Path, announce: Callable[[str], None]) -> dict[str, Any]:
-    announce("TensorFlow is starting, to read saved_model.pb")
+def _summarize(path: Path, model_format: str, announce: Callable[[str], None]) -> dict[str, Any]:
+    name = "saved_model.pb" if path.is_dir() else path.name
+    function = _READERS[model_format]
+    announce(f"TensorFlow is starting, to read {name}")
     with (
         tempfile.TemporaryDirectory(prefix="tfjs-zoo-") as logs,
-        TensorFlowPool(max_workers=1, preload="pipeline.tf.saved_model.summary") as pool,
+        TensorFlowPool(max_workers=1, preload=function.partition(":")[0]) as pool,
     ):
         done = pool.submit(
-            "pipeline.tf.saved_model.summary:summarize_saved_model",
-            {"source": folder.absolute()},
+            function,
+            {"source": path.absolute()},
             log=Path(logs) / "log.txt",
-            name="reading saved_model.pb",
+            name=f"reading {name}",
         ).result()
     summary: dict[str, Any] = done.value
     return summary

@@ -48,14 +48,6 @@ def format_model(shown: str, model: Description, *, width: int | None) -> list[L
     lines: list[Line] = [((first_line(shown), "bold"),)]
     lines += _field("", f"{title}, {format_bytes(model.bytes)}{_producer(model)}", width)
     lines += _field("", model.note or "", width, "dim")
-    if not model.supported and not model.faults:
-        lines += _field(
-            "",
-            "`inspect` reads models of TensorFlow.js, TensorFlow Lite, ONNX and OpenVINO, and "
-            "SavedModels",
-            width,
-            "warn",
-        )
     if is_catalog:
         lines += _catalog(model.models or (), width)
     if model.inside is not None:

@@ -1,5 +1,6 @@
 """Models inside of a folder, archive or package, each with an entry to paste into models.yaml."""
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from pipeline.disk.files import total_size
 from pipeline.errors import FormatError
 from pipeline.fetch.address.source_type import Source, is_archive_name
+from pipeline.formats.data_files import find_data_files
 from pipeline.formats.detect import detect_format, find_models
 from pipeline.inspection.description import ModelInside
 
@@ -28,12 +30,25 @@ def list_models(folder: Path, source: Source) -> list[ModelInside]:
         ModelInside(
             path=path.relative_to(folder).as_posix(),
             format=_find_format(path),
-            bytes=total_size(path),
+            bytes=measure_model(path) if _find_format(path) else total_size(path),
             name=_name(path.name if path.stem in shared else path.stem),
             source=_join(source, path.relative_to(folder).as_posix()),
         )
         for path in paths
     ]
+
+
+def measure_model(path: Path) -> int:
+    """Return the bytes of a model's files: a model.json with its shards, others with their data."""
+    if path.name == "saved_model.pb":
+        return total_size(path.parent)
+    if path.suffix != ".json" or path.is_dir():
+        beside = [] if path.is_dir() else find_data_files(path)
+        return sum(map(total_size, [path, *beside]))
+    groups = json.loads(path.read_bytes()).get("weightsManifest") or ()
+    shards = {shard for group in groups for shard in group.get("paths") or ()}
+    files = [path.parent / shard for shard in shards]
+    return path.stat().st_size + sum(total_size(file) for file in files if file.is_file())
 
 
 def _name(text: str) -> str:

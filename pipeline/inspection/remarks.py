@@ -43,6 +43,12 @@ def _on_tensors(model: Description) -> Iterator[str]:
     wide = [tensor.name for tensor in outputs if tensor.dtype == "int64"]
     if wide:
         yield f"outputs of int64 come as int32: {list_first(wide, _NUM_NAMED)}"
+    if model.possible_outputs:
+        listed = ", ".join(model.possible_outputs)
+        yield (
+            "the graph does not say which of these outputs are meant; models.yaml has to: "
+            f"`output_node_names: [{listed}]`"
+        )
     lost = [tensor.name for tensor in outputs if _LOST_NAME.fullmatch(tensor.name)]
     if lost and model.format == "tfjs_graph_model":
         yield f"names of outputs were lost in conversion: {list_first(lost, _NUM_NAMED)}"

@@ -18,6 +18,7 @@ from pipeline.proof.vector_files import Vector, Vectors, write_vectors
 from pipeline.records.flags import DEFAULT_SHARD_BYTES
 from pipeline.runtime.describe_model import describe_layers_model
 from pipeline.runtime.node_results import ModelRun
+from pipeline.runtime.node_session import NodeSession
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.tfjs.model.model_json import load_model_json
@@ -45,11 +46,12 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
     """
     packages = fetch_packages(cache=cache, root=root, progress=progress)
     budget = Budget(ResourceLimits(timeout_seconds=TIMEOUT_SECONDS))
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, NodeSession(Path(name)) as node:
         folder = Path(name)
-        _prepare(path, folder, packages, budget)
+        _prepare(path, folder, node, packages, budget)
         (folder / "results").mkdir()
         runs = run_models(
+            node=node,
             models={_NAME: folder / "named"},
             vectors=folder / "vectors",
             backends={backend: [_NAME] for backend in BACKENDS},
@@ -67,7 +69,9 @@ def try_backends(path: Path, *, cache: Path, root: Path, progress: Progress) -> 
     )
 
 
-def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> None:
+def _prepare(
+    path: Path, folder: Path, node: NodeSession, packages: Packages, budget: Budget
+) -> None:
     """Write the model under its names, and a vector to run it on."""
     for part in ("base", "named", "vectors"):
         (folder / part).mkdir()
@@ -81,6 +85,7 @@ def _prepare(path: Path, folder: Path, packages: Packages, budget: Budget) -> No
     if source_format == LAYERS:
         loaded = describe_layers_model(
             folder / "base",
+            node=node,
             packages=packages,
             log=folder / "log.txt",
             budget=budget,

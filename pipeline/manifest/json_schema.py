@@ -58,6 +58,7 @@ class _Generator(GenerateJsonSchema):
                     field["description"] = " ".join(field["description"].split())
         _describe_variants(definitions["Variant"])
         _describe_blocks(definitions["Block"])
+        _describe_store(definitions["StoreSection"])
         _describe_points(definitions["PointsSection"])
         properties = definitions["Model"]["properties"]
         definitions["Model"]["properties"] = {key: properties[key] for key in _FIRST} | properties
@@ -97,6 +98,12 @@ def _describe_blocks(definition: dict[str, Any]) -> None:
     size = {"type": "integer", "minimum": MIN_BLOCK}
     mapping["properties"]["size"] |= size
     definition["anyOf"] = [size, mapping]
+
+
+def _describe_store(definition: dict[str, Any]) -> None:
+    """Say that a store is a folder or URL, or a mapping."""
+    mapping = {key: definition.pop(key) for key in list(definition) if key != "description"}
+    definition["anyOf"] = [{"type": "string", "minLength": 1}, mapping]
 
 
 if __name__ == "__main__":

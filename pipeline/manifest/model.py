@@ -40,7 +40,7 @@ CATALOG_KEYS = frozenset(
         *("ops", "modelPath", "map", "inputs", "outputs", "signatureKey", "signatures", "bytes"),
         *("variants", "checks", "vectors", "requires", "warnings", "toolchain", "metadata"),
         *("roles", "unassigned", "usable", "repairs", "provisional", "labelFiles"),
-        *("results", "decode", "points", "tokenizer"),
+        *("results", "decode", "points", "tokenizer", "background", "devices", "cardFiles"),
     }
 )
 """Keys of a model's entry in the catalog that are ours: `extra` may not set them."""
@@ -71,6 +71,30 @@ class Defaults(Section):
 
     homepage: Url | None = None
     """Where the model is described."""
+
+    card: Text | None = None
+    """Model card in Markdown, shown on the model's page: a path relative to models.yaml, or a
+    source, such as the README of its package: `npm:pkg@1.2.3#README.md`. Of HTML in it only the
+    words are shown."""
+
+    authors: Texts = ()
+    """Those who made the model, as they wish to be named, as a list or with commas."""
+
+    paper: Url | None = None
+    """Where the paper that describes it can be read."""
+
+    citation: Text | None = None
+    """How to cite it, in BibTeX or in words."""
+
+    training_data: Text | None = None
+    """The data that it learned from. Left out, the `datasets` at the head of its card."""
+
+    limits: Text | None = None
+    """What it is not for, and where it is known to fail."""
+
+    timings: Texts = ()
+    """Times on devices, for the page: JSON files relative to models.yaml that the self-test of a
+    model's page saves. Reports on other models are skipped, so that `defaults` may list them."""
 
     input_format: InputFormat | None = None
     """Format of the source, by the converter's names. Left out, it is found from the files."""

@@ -1,10 +1,11 @@
 """The zoo as a whole: its section of the manifest, and its models. It opens no file."""
 
 import posixpath
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, model_validator
 
+from pipeline.manifest.fault import format_value
 from pipeline.manifest.fields import OUTPUT_PATTERN, Section, Text, Url, fault
 from pipeline.manifest.model import Model
 
@@ -36,6 +37,33 @@ class PublishSection(Section):
     """Address of an S3 server that is not Amazon's, such as Cloudflare R2 or MinIO."""
 
 
+class StoreSection(Section):
+    """A store of results that several machines share: its folder or URL, or a mapping."""
+
+    at: Text
+    """A folder relative to models.yaml, or the URL of a store: `s3://bucket/zoo`, `gs://…`.
+    `--store` and the environment variable TFJS_ZOO_STORE replace it."""
+
+    endpoint: Url | None = None
+    """Address of an S3 server that is not Amazon's, such as Cloudflare R2 or MinIO."""
+
+    read_only: bool = False
+    """Whether results are fetched and never put there."""
+
+    sources: bool = False
+    """Whether fetched sources are kept there too, for sources on slow hosts. Only sources that can
+    never change are: exact versions, revisions and those with a `sha256`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return value
+        if not isinstance(value, str):
+            raise fault(f"found {format_value(value)}; expected a folder or a URL, or a mapping")
+        return {"at": value}
+
+
 class ZooSection(Section):
     """The section `zoo`."""
 
@@ -54,6 +82,14 @@ class ZooSection(Section):
     output: Output = "dist"
     """Folder of the published zoo, relative to models.yaml. It belongs to the build: what is no
     longer listed is removed from it."""
+
+    store: StoreSection | None = None
+    """A store of results that several machines share: what one of them has made, the others
+    fetch."""
+
+    cluster: Text | None = None
+    """A Dask cluster whose workers run the steps, `tcp://scheduler:8786`, or `local` to start
+    workers on this machine. Results travel through `store`. `--cluster` replaces it."""
 
     publish: PublishSection | None = None
     """Where the zoo is published to; `tfjs-zoo publish` takes it from here."""

@@ -35,6 +35,7 @@ from pipeline.records.flags import DEFAULT_SHARD_BYTES, SourceFlags
 from pipeline.records.noise_floor import NoiseFloor
 from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import ConvertedSource
+from pipeline.runtime.node_session import NodeSession, take_node
 from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.tfjs_packages import Packages, fetch_packages
 from pipeline.tfjs.model.layers_topology import is_layers_model
@@ -237,8 +238,9 @@ def _name_source(source: Path, folder: Path, signature: Signature, record: Conve
 
 
 def _run_in_tfjs(work: Work[Any], source: Path, known: Mapping[str, Any]) -> dict[str, Any]:
-    def run(packages: Packages) -> dict[str, Any] | ConversionError:
+    def run(node: NodeSession, packages: Packages) -> dict[str, Any] | ConversionError:
         runner = Runner(
+            node=node,
             model=source,
             packages=packages,
             log=work.log,
@@ -250,9 +252,12 @@ def _run_in_tfjs(work: Work[Any], source: Path, known: Mapping[str, Any]) -> dic
         except ConversionError as error:
             return error
 
-    made = run_in_releases(
-        run, fetch=partial(packages_for, work), works=lambda one: isinstance(one, dict)
-    )
+    with take_node(work, keep=True) as node:
+        made = run_in_releases(
+            partial(run, node),
+            fetch=partial(packages_for, work),
+            works=lambda one: isinstance(one, dict),
+        )
     if isinstance(made, ConversionError):
         raise made
     return made

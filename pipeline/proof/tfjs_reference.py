@@ -14,6 +14,7 @@ from pipeline.proof.vector_files import Tensors, Vector, Vectors, load_vectors, 
 from pipeline.records.contract import InputContract
 from pipeline.records.signature import Signature
 from pipeline.runtime.node_results import ModelRun
+from pipeline.runtime.node_session import NodeSession
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.workers.limits import Budget
@@ -27,6 +28,7 @@ class Runner:
     """The model, release and limits of runs in TensorFlow.js.
 
     Attributes:
+        node: Its process; None for one in each run.
         model: Folder of the base's model.json as published, under the source's names.
         packages: The release of TensorFlow.js.
         log: File to which the output of the process is appended; its folder holds temporary files.
@@ -35,6 +37,7 @@ class Runner:
         backend: "cpu", or "wasm" to look at that backend.
     """
 
+    node: NodeSession | None = None
     model: Path
     packages: Packages
     log: Path
@@ -45,9 +48,9 @@ class Runner:
     def run(self, inputs: Sequence[Tensors]) -> list[Tensors | str]:
         """Return for each input the outputs, or the error as text.
 
-        A process ends at the first error; then each input runs in a process of its own.
+        A run ends at the first error; then each input has a run of its own.
         """
-        made = self._run_process(inputs)
+        made = self._run_all(inputs)
         if made.status == "ok":
             # Read now: the output files vanish with the folder.
             return [made.outputs[i] for i in range(len(inputs))]
@@ -55,7 +58,7 @@ class Runner:
             return [made.error or made.status] * len(inputs)
         return [result for single in inputs for result in self.run([single])]
 
-    def _run_process(self, inputs: Sequence[Tensors]) -> "_Loaded":
+    def _run_all(self, inputs: Sequence[Tensors]) -> "_Loaded":
         with tempfile.TemporaryDirectory(dir=self.log.parent) as name:
             given, results = Path(name, "vectors"), Path(name, "results")
             given.mkdir()
@@ -63,6 +66,7 @@ class Runner:
             vectors = [Vector(inputs=one, outputs={}) for one in inputs]
             write_vectors(given, Vectors(vectors=vectors, seed="", runtime=""))
             runs = run_models(
+                node=self.node,
                 models={_NAME: self.model},
                 vectors=given,
                 backends={self.backend: [_NAME]},

@@ -30,6 +30,7 @@ from pipeline.records.signature import Signature
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import NameProof, Verdicts
 from pipeline.runtime.node_results import ModelRun
+from pipeline.runtime.node_session import NodeSession, take_node
 from pipeline.runtime.releases import run_in_releases
 from pipeline.runtime.run_models import Runs, run_models
 from pipeline.runtime.tfjs_packages import Packages
@@ -75,9 +76,12 @@ def verify_variants(
     base, *others = list_candidates(models, tolerance, tolerances)
     with tempfile.TemporaryDirectory(dir=work.temporary) as name:
         trial = _Trial(work=work, folders=models, model=model, base=base, required=required)
-        runs = run_in_releases(
-            partial(trial.run, Path(name)), fetch=partial(packages_for, work), works=_needs_no_older
-        )
+        with take_node(work, keep=False) as node:
+            runs = run_in_releases(
+                partial(trial.run, Path(name), node),
+                fetch=partial(packages_for, work),
+                works=_needs_no_older,
+            )
         _check_alive(runs)
         verdicts = judge_model(model, base, others, runs, required=required)
         work.measured["tensorflow.js"] = measure_runs(runs)
@@ -143,7 +147,7 @@ class _Trial:
     base: Candidate
     required: Sequence[str]
 
-    def run(self, folder: Path, packages: Packages) -> Runs:
+    def run(self, folder: Path, node: NodeSession, packages: Packages) -> Runs:
         """Run all variants on the quick backend, and on the plain one what that cannot run.
 
         The plain backend takes half of a build's time where everything runs on it.
@@ -151,20 +155,26 @@ class _Trial:
         results = folder / packages.version
         results.mkdir()
         asked = {backend: list(self.folders) for backend in (QUICK, *self.required)}
-        runs = self._run_backends(asked, results / "first", packages)
+        runs = self._run_backends(asked, results / "first", node, packages)
         others = [name for name in self.folders if name != BASE]
         # If the base is wrong, a variant proves nothing, and may die where the base does not.
         wrong = not proves_base(self.base, judge_run(self.model, self.base, runs[QUICK][BASE]))
         left = others if wrong else [name for name in others if runs[QUICK][name].status != "ok"]
         if (wrong or left) and PLAIN not in self.required:
-            runs |= self._run_backends({PLAIN: [BASE, *left]}, results / "second", packages)
+            more = {PLAIN: [BASE, *left]}
+            runs |= self._run_backends(more, results / "second", node, packages)
         return runs
 
     def _run_backends(
-        self, backends: Mapping[str, list[str]], folder: Path, packages: Packages
+        self,
+        backends: Mapping[str, list[str]],
+        folder: Path,
+        node: NodeSession,
+        packages: Packages,
     ) -> Runs:
         folder.mkdir()
         return run_models(
+            node=node,
             models=self.folders,
             vectors=self.work.inputs["reference"],
             backends=backends,

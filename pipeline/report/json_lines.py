@@ -5,11 +5,11 @@ and values; those below keep their meaning. Keys are sorted, absent values are n
 
     {"event": "run-started", "at", "schema": 1, "root", "models": [names], "steps": number}
     {"event": "step", "at", "task", "model", "status", "reason", "hint", "log", "cause",
-     "expected", "retry", "fault", "upstream", "seconds", "done", "total"}
+     "expected", "retry", "fault", "upstream", "seconds", "from_store", "done", "total"}
     {"event": "error", "at", "task", "message"}
     {"event": "run-finished", "at", "seconds", "counts": {"ok", "failed", "expectedFailures",
      "skipped", "adopted", "remembered", "upToDate"}, "failedModels": [names],
-     "exitStatus", "meaning", "wall", "variants": {"equal", "close", "withheld"},
+     "exitStatus", "meaning", "wall", "store", "variants": {"equal", "close", "withheld"},
      "provisional": [names]}
 
 - The fields of `step` are those of `pipeline.engine.events.StepEvent`. `log` is relative to
@@ -19,6 +19,7 @@ and values; those below keep their meaning. Keys are sorted, absent values are n
   and `remembered` whose failure the manifest expects.
 - `error` is a bug of ours or of the setup, with its traceback, never a model's failure.
 - `exitStatus`: 0 all good, 1 a model failed, 2 a bug of tfjs-zoo, 130 interrupted.
+- `store` is a sentence on the shared store; null without one.
 - `wall` is a sentence on what confined the models that were opened; null if none was.
 - `variants` has their numbers by verdict, `provisional` the models whose verdicts are.
 """
@@ -79,6 +80,7 @@ class JsonLinesReporter(TallyReporter):
             exitStatus=ending.exit_status,
             meaning=EXIT_MEANINGS[ending.exit_status],
             wall=ending.context.describe_walls(),
+            store=ending.context.describe_store(),
             untried=ending.context.describe_absence(),
             variants=dict(verdicts.variants),
             provisional=list(verdicts.provisional),

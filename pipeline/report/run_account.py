@@ -18,6 +18,7 @@ from pipeline.engine.events import StepEvent
 from pipeline.engine.job import Job
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.report.run_context import ALL_GOOD, MODEL_FAILED, RunContext, is_failure
+from pipeline.report.step_line import describe_cause
 from pipeline.text.line import crop_text
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
@@ -158,9 +159,11 @@ def _load_cards(context: RunContext, jobs: Mapping[str, Job]) -> Mapping[str, Ca
 def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> StepRun:
     job = jobs.get(event.task)
     failed = is_failure(event)
-    measured = _load_measured(job, failed=failed) if job and event.seconds is not None else None
+    # Measurements that came from the store are those of another run.
+    ran = event.seconds is not None and not event.from_store
+    measured = _load_measured(job, failed=failed) if job and ran else None
     since = read_since(job.since_file) if job and failed else None
-    cause = _publishable(event.cause, context)
+    cause = _publishable(describe_cause(event) or event.cause, context)
     published = dataclasses.replace(
         event,
         cause=None if cause is None else crop_text(cause, MAX_CAUSE),

@@ -108,6 +108,8 @@ class RunContext:
             "Models were opened behind Landlock and seccomp"; None if no model was opened.
         describe_absence: Returns a sentence on the backends that were not tried: "webgl was not
             tried: there is no Chromium or Chrome on this machine"; None if all were.
+        describe_store: Returns a sentence on the shared store: "34 results came from the store
+            s3://bucket/zoo (1.2 GiB), 5 were put there"; None if it had no part in the run.
         started: Value of `time.monotonic()` when the run started.
         log: The events of the run.
     """
@@ -117,6 +119,7 @@ class RunContext:
     catalog: str | None = None
     describe_walls: Callable[[], str | None] = lambda: None
     describe_absence: Callable[[], str | None] = lambda: None
+    describe_store: Callable[[], str | None] = lambda: None
     started: float = field(default_factory=time.monotonic)
     log: RunLog = field(default_factory=RunLog)
 

@@ -113,7 +113,9 @@ def _format_verdicts(ending: Ending, width: int | None) -> list[Line]:
 
 def _format_facts(ending: Ending, width: int | None) -> list[Line]:
     """Return lines on the run: what was not tried, and "Models were opened behind Landlock"."""
-    facts = filter(None, (ending.context.describe_absence(), ending.context.describe_walls()))
+    context = ending.context
+    described = (context.describe_store(), context.describe_absence(), context.describe_walls())
+    facts = filter(None, described)
     return [line for fact in facts for line in wrap_text(fact, "dim", indent="", width=width)]
 
 
@@ -161,6 +163,14 @@ def _format_counts(ending: Ending) -> str:
     failed = counts["failed"] + counts["remembered"]
     # Beside a failure, an earlier skip counts too: that step has no result to be up to date.
     unchanged = "unchanged" if failed else "up to date"
-    numbers = ((ending.unchanged, unchanged), (failed, "failed"), (counts["skipped"], "skipped"))
-    parts = [f"{count(counts['ok'] + counts['failed'], 'step')} run"]
+    stored = sum(
+        event.from_store and event.status in ("ok", "failed") for event in ending.context.log.events
+    )
+    numbers = (
+        (stored, "from the store"),
+        (ending.unchanged, unchanged),
+        (failed, "failed"),
+        (counts["skipped"], "skipped"),
+    )
+    parts = [f"{count(counts['ok'] + counts['failed'] - stored, 'step')} run"]
     return ", ".join(parts + [f"{number:,} {word}" for number, word in numbers if number])

@@ -6,6 +6,7 @@ from pipeline.text.line import Line, Style, crop_line, first_line
 from pipeline.text.quantity import count, format_bytes, format_seconds
 
 NEVER_BUILT = "never built"
+FROM_STORE = "from the store"
 # What a step counts that transfers no bytes.
 _COUNTED = {"search": "run"}
 
@@ -18,8 +19,7 @@ def format_step(event: StepEvent, *, width: int | None) -> Line | None:
     """
     match event.status:
         case "ok":
-            cause = "" if event.cause == NEVER_BUILT else first_line(event.cause)
-            line = _line("✓", "good", event, (cause, "dim"))
+            line = _line("✓", "good", event, (first_line(describe_cause(event)), "dim"))
         case "failed" if event.expected:
             reason = f"failed as expected: {first_line(event.reason)}"
             line = _line("✗", "dim", event, (reason, "dim"))
@@ -30,6 +30,14 @@ def format_step(event: StepEvent, *, width: int | None) -> Line | None:
         case _:
             return None
     return crop_line(line, width)
+
+
+def describe_cause(event: StepEvent) -> str | None:
+    """Return why a step ran, or "from the store"; nothing for one that was never built."""
+    causes = [FROM_STORE] if event.from_store else []
+    if event.cause and event.cause != NEVER_BUILT:
+        causes.append(event.cause)
+    return "; ".join(causes)
 
 
 def format_heartbeat(running: Running, *, done: int, total: int) -> Line:
@@ -63,7 +71,7 @@ def task_title(task: str) -> str:
 
 
 def _line(symbol: str, style: Style, event: StepEvent, remark: tuple[str, Style]) -> Line:
-    worked = event.seconds is not None and event.status != "skipped"
+    worked = event.seconds is not None and event.status != "skipped" and not event.from_store
     seconds = f"  {format_seconds(event.seconds or 0.0)}" if worked else ""
     text, text_style = remark
     after: Line = ((f"  {text}", text_style),) if text else ()

@@ -1,14 +1,7 @@
-// Describes a layers model in TensorFlow.js: `node describe.js REQUEST`, started like runner.js.
-//
-// The request is a JSON file: {packages, folder, model}. `folder` gets description.json: the
-// inputs and outputs, each {name, dtype, shape}, or {error} if the model does not load.
+// Describes a layers model in TensorFlow.js.
 'use strict';
 
-const fs = require('fs');
-const path = require('path');
-const {loadPackages, useBackend} = require('./backends.js');
 const {isFaultOfMachine} = require('./faults.js');
-const {holdLifeline} = require('./lifeline.js');
 const {loadModel} = require('./models.js');
 
 const UNKNOWN = -1;
@@ -31,32 +24,22 @@ function findDtypes(tf, {model}) {
   }
 }
 
-async function main(request) {
-  const tf = loadPackages(request.packages);
-  await useBackend(tf, 'cpu');
-  let description;
+// The inputs and outputs, each {name, dtype, shape}, or {error} if the model does not load.
+exports.describe = async (tf, folder) => {
+  let loaded = null;
   try {
-    const loaded = await loadModel(tf, request.model);
-    const dtypes = findDtypes(tf, loaded);
+    loaded = await loadModel(tf, folder);
+    const dtypes = tf.tidy(() => findDtypes(tf, loaded));
     const {inputs, outputs} = loaded.model;
-    description = {
+    return {
       inputs: inputs.map((tensor, i) => describe(loaded.inputNames[i], tensor)),
       outputs: outputs.map(({shape}, i) => describe(loaded.names[i], {shape, dtype: dtypes[i]})),
     };
   } catch (error) {
     if (isFaultOfMachine(error)) throw error;
     console.error(error);
-    description = {error: String((error && error.message) || error)};
+    return {error: String((error && error.message) || error)};
+  } finally {
+    if (loaded) loaded.dispose();
   }
-  fs.writeFileSync(path.join(request.folder, 'description.json'), JSON.stringify(description));
-}
-
-const finish = holdLifeline();
-console.log = console.info = console.debug = console.warn = console.error;
-main(JSON.parse(fs.readFileSync(process.argv[2], 'utf8'))).catch((error) => {
-  console.error(error);
-  process.exitCode = 1;
-}).then(() => {
-  finish();
-  fs.writeSync(1, `${JSON.stringify({end: true})}\n`);
-});
+};

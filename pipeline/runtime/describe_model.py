@@ -13,12 +13,11 @@ from pydantic import ValidationError
 from pipeline.disk.typed_json import describe_fault
 from pipeline.errors import ConversionError, WorkerError
 from pipeline.records.source import LoadedModel
-from pipeline.runtime.node_process import Ending, run_node
+from pipeline.runtime.node_process import Ending
+from pipeline.runtime.node_session import NodeSession, use_session
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.workers.child_process import last_lines
 from pipeline.workers.limits import Budget
-
-_PROGRAM = "describe.js"
 
 
 def describe_layers_model(  # noqa: PLR0913  # one process: its files and its limits
@@ -29,6 +28,7 @@ def describe_layers_model(  # noqa: PLR0913  # one process: its files and its li
     budget: Budget,
     trusted: bool,
     hint: str,
+    node: NodeSession | None = None,
 ) -> LoadedModel:
     """Load a layers model in TensorFlow.js and return its inputs and outputs.
 
@@ -39,6 +39,7 @@ def describe_layers_model(  # noqa: PLR0913  # one process: its files and its li
         budget: Time, memory and disk.
         trusted: Whether the model may run on a machine without a wall.
         hint: The remedy if the model does not load.
+        node: Its process; None for one that ends here.
 
     Returns:
         Inputs and outputs; the names are unique.
@@ -49,24 +50,24 @@ def describe_layers_model(  # noqa: PLR0913  # one process: its files and its li
         WorkerError: Node.js or TensorFlow.js does not start, died, or took too long.
     """
     with tempfile.TemporaryDirectory(dir=log.parent) as name:
-        folder = Path(name).resolve()
-        places = {"packages": packages.folder.resolve(), "model": model.resolve()}
+        folder = Path(name)
 
         def run() -> Ending:
-            return run_node(
-                {**{key: str(path) for key, path in places.items()}, "folder": str(folder)},
-                reads=list(places.values()),
+            return session.run(
+                {"describe": "model"},
+                given={"model": model},
+                packages=packages,
                 folder=folder,
                 log=log,
                 budget=budget,
                 trusted=trusted,
                 tick=lambda _run: None,
-                program=_PROGRAM,
             )
 
-        ending = run()
-        if ending.fault is not None and not ending.limited:
+        with use_session(node, log.parent) as session:
             ending = run()
+            if ending.fault is not None and not ending.limited:
+                ending = run()
         if ending.fault is not None:
             said = f"its log ends with:\n{last_lines(log.read_bytes())}"
             raise WorkerError(f"TensorFlow.js did not load the model: {ending.fault}", hint=said)

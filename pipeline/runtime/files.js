@@ -44,7 +44,7 @@ exports.openVectors = (folder) => {
     }
     return bytes;
   };
-  return {described, read};
+  return {described, read, close: () => fs.closeSync(handle)};
 };
 
 // Open a file to append bytes to it; `restart` makes it empty.

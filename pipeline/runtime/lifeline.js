@@ -1,21 +1,25 @@
-// The lifeline: a thread that waits for standard input to end and then kills the process, also
-// while the main thread computes.
+// The lifeline: a thread that reads the requests on standard input and, when it ends, kills the
+// process, also while the main thread computes.
 'use strict';
 
 const {Worker} = require('worker_threads');
 
-const WATCHER = `
-  const {workerData} = require('worker_threads');
+const READER = `
+  const {parentPort} = require('worker_threads');
   const fs = require('fs');
+  const bytes = Buffer.alloc(4096);
+  let text = '';
   try {
-    while (fs.readSync(0, Buffer.alloc(1)) > 0);
+    for (let count; (count = fs.readSync(0, bytes)) > 0;) {
+      const lines = (text + bytes.toString('latin1', 0, count)).split('\\n');
+      text = lines.pop();
+      for (const line of lines) parentPort.postMessage(line);
+    }
   } catch {}
-  if (!Atomics.load(workerData, 0)) process.kill(process.pid, 'SIGKILL');
+  process.kill(process.pid, 'SIGKILL');
 `;
 
-// Start it; the function returned lets the end of standard input end the process in peace.
-exports.holdLifeline = () => {
-  const finished = new Int32Array(new SharedArrayBuffer(4));
-  new Worker(WATCHER, {eval: true, workerData: finished});
-  return () => Atomics.store(finished, 0, 1);
+// Call a function with each line of standard input, which is ASCII.
+exports.holdLifeline = (onLine) => {
+  new Worker(READER, {eval: true}).on('message', onLine);
 };

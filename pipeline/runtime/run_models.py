@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.disk.files import find_special
-from pipeline.errors import UntrustedSourceError, WorkerError
-from pipeline.runtime.node_process import Ending, run_node
+from pipeline.errors import WorkerError
+from pipeline.runtime.node_process import Ending
 from pipeline.runtime.node_results import ModelRun, load_run
+from pipeline.runtime.node_session import NodeSession, use_session
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.workers.child_process import last_lines
 from pipeline.workers.limits import Budget
@@ -32,6 +32,7 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
     trusted: bool,
     progress: Callable[[int, int | None], None],
     check_predict: bool = True,
+    node: NodeSession | None = None,
 ) -> Runs:
     """Run models on test vectors in TensorFlow.js.
 
@@ -46,6 +47,7 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
         trusted: Whether the models may run on a machine without a wall.
         progress: Called often, with runs done and runs in all; an exception of it ends the run.
         check_predict: Whether the first vector runs again, through predict().
+        node: The process of the model whose variants these are; None for one that ends here.
 
     Returns:
         The result of each variant, by backend and by variant. A variant that needed more memory or
@@ -53,27 +55,23 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
 
     Raises:
         NoWallError: This machine has no wall, and the model is not trusted.
+        UntrustedSourceError: Node.js left something else than files.
         WorkerError: Node.js or TensorFlow.js does not start, died of a variant twice, or took
             too long.
     """
-    folder = folder.resolve()
     names = [(backend, name) for backend, variants in backends.items() for name in variants]
+    places = {name: f"models/{i}" for i, name in enumerate(dict.fromkeys(n for _, n in names))}
+    given = {"vectors": vectors, **{place: models[name] for name, place in places.items()}}
     runs = [
-        {
-            "id": i,
-            "backend": backend,
-            "model": str(models[name].resolve()),
-            "predict": check_predict,
-        }
+        {"id": i, "backend": backend, "model": places[name], "predict": check_predict}
         for i, (backend, name) in enumerate(names)
     ]
-    places = {"packages": str(packages.folder.resolve()), "vectors": str(vectors.resolve())}
-    reads = [*places.values(), *(str(run["model"]) for run in runs)]
 
     def run_some(left: Sequence[Mapping[str, Any]]) -> Ending:
-        return run_node(
-            {**places, "folder": str(folder), "runs": left},
-            reads=[Path(path) for path in dict.fromkeys(reads)],
+        return session.run(
+            {"vectors": "vectors", "runs": left},
+            given=given,
+            packages=packages,
             folder=folder,
             log=log,
             budget=budget,
@@ -81,9 +79,8 @@ def run_models(  # noqa: PLR0913  # the only entry: a step's parameters, by name
             tick=lambda run: progress(left[0]["id"] if run is None else run, len(runs)),
         )
 
-    died = _run_all(runs, run_some, log)
-    if (special := find_special(folder)) is not None:
-        raise UntrustedSourceError(f"Node.js left a link or a pipe: {special.name}")
+    with use_session(node, folder) as session:
+        died = _run_all(runs, run_some, log)
     results: Runs = {backend: {} for backend in backends}
     for i, (backend, name) in enumerate(names):
         if i in died:

@@ -48,9 +48,10 @@ function makeTensor(tf, {spec, start, end}, read) {
 
 // Open the folder of vectors.json; `read` makes the inputs of one vector, by name.
 exports.readVectors = (folder) => {
-  const {described, read} = openVectors(folder);
+  const {described, read, close} = openVectors(folder);
   const places = locate(described.weightsManifest[0].weights, read);
   return {
+    close,
     list: described.vectors,
     random: new Set(Object.keys(described.random || {})),
     read: (tf, vector) => Object.fromEntries(Object.entries(vector.inputs)

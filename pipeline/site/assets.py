@@ -16,6 +16,7 @@ ASSETS_FOLDER = "assets"
 TFJS_FOLDER = "tfjs"
 LICENSE_FILE = "LICENSE"
 _NAMES = (
+    "card.js",
     "early.js",
     "icon.svg",
     "list.js",
@@ -25,6 +26,7 @@ _NAMES = (
     "style.css",
     "timings.js",
     "try.js",
+    "zip.js",
 )
 LICENSES_FILE = "LICENSES.md"
 

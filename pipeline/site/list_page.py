@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.catalog.deviation import sort_backends
 from pipeline.catalog.phrases import format_sizes
+from pipeline.catalog.task_words import words_for
 from pipeline.catalog.types import Catalog, CatalogModel, CatalogTensor
 from pipeline.catalog.verdict_words import VerdictCounts, count_verdicts
 from pipeline.site.code_pieces import Snippet
@@ -44,6 +45,7 @@ class Row:
         num_withheld: Number of variants that were made and are not published.
         provisional: Why its verdicts say little; None where they hold.
         license: Its licence in the catalog, or `NO_LICENSE`.
+        words: Other words for its task, which a search finds too.
     """
 
     model: CatalogModel
@@ -57,6 +59,7 @@ class Row:
     num_withheld: int
     provisional: str | None
     license: str
+    words: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +176,7 @@ def _row(model: CatalogModel, axis: _Axis) -> Row:
         num_withheld=sum(variant.status == "withheld" for variant in model.variants),
         provisional=model.provisional if model.variants else None,
         license=model.license or NO_LICENSE,
+        words=words_for(model.task),
     )
 
 

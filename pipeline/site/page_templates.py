@@ -29,7 +29,13 @@ from pipeline.site.list_page import ListPage
 from pipeline.site.model_page import ModelPage
 from pipeline.site.snippets import PLACE
 from pipeline.site.trial import TEXT
-from pipeline.text.quantity import count, format_bytes, format_parameters, format_ratio
+from pipeline.text.quantity import (
+    count,
+    format_bytes,
+    format_milliseconds,
+    format_parameters,
+    format_ratio,
+)
 from pipeline.text.suggest import join_words
 from pipeline.text.templates import open_templates
 
@@ -48,6 +54,7 @@ def _environment() -> Environment:
         "compact_json": _compact_json,
         "count": count,
         "counts": format_counts,
+        "milliseconds": format_milliseconds,
         "parameters": format_parameters,
         "range": format_range,
         "ratio": format_ratio,
@@ -101,6 +108,11 @@ def render_not_found(catalog: Catalog) -> str:
 
 def _render(name: str, **values: Any) -> str:
     return _environment().get_template(name).render(policy=_POLICY, place=PLACE, **values)
+
+
+def render_template(name: str, **values: Any) -> str:
+    """Return a page of a template of this package; every value is escaped."""
+    return _environment().get_template(name).render(**values)
 
 
 def pin_inline(text: str) -> str:

@@ -61,6 +61,7 @@ STEP = Step(
     run=run,
     accepts=("card",),
     tools=frozenset({"tensorflow", "tensorflowjs", "tfjs", "tfjs-zoo"}),
+    stays=True,
 )
 
 

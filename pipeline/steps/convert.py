@@ -179,17 +179,21 @@ def _convert(
     if output_format != LAYERS:
         return conversion
     from pipeline.runtime.describe_model import describe_layers_model
+    from pipeline.runtime.node_session import take_node
     from pipeline.runtime.tfjs_packages import fetch_packages
 
     work.uses(*_NODE_TOOLS)
-    loaded = describe_layers_model(
-        work.folder,
-        packages=fetch_packages(cache=work.cache, root=work.root, progress=work.progress),
-        log=work.log,
-        budget=work.budget,
-        trusted=work.trusted,
-        hint=route.load_hint,
-    )
+    packages = fetch_packages(cache=work.cache, root=work.root, progress=work.progress)
+    with take_node(work, keep=True) as node:
+        loaded = describe_layers_model(
+            work.folder,
+            node=node,
+            packages=packages,
+            log=work.log,
+            budget=work.budget,
+            trusted=work.trusted,
+            hint=route.load_hint,
+        )
     return conversion.model_copy(update={"loaded": loaded})
 
 

@@ -52,7 +52,7 @@ def run(work: Work[FetchParameters]) -> None:
     record.save(work.folder)
 
 
-STEP = Step(name="fetch", version=1, parameters=FetchParameters, run=run)
+STEP = Step(name="fetch", version=1, parameters=FetchParameters, run=run, stays=True)
 
 
 def parameters(model: Model) -> FetchParameters:

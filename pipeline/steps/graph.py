@@ -91,8 +91,15 @@ class Graph:
             trusted=model.trust,
             local=each.local_files(model, self.layout.root),
             expected_failure=model.expect == "failed",
+            shared=step.shared and (step.name != fetch.STEP.name or self._keeps_source(model)),
         )
         self.jobs[job.task] = job
+
+    def _keeps_source(self, model: Model) -> bool:
+        """Return whether the shared store keeps a source, which must never change."""
+        final = model.sha256 is not None or parse_source(model.source).final
+        is_local = parse_source(model.source).kind == "path"
+        return self.zoo.store is not None and self.zoo.store.sources and final and not is_local
 
     def _find_reads(self, each: ModelStep, model: Model, needs: Sequence[str]) -> Mapping[str, Job]:
         """Return the jobs that a step of a model reads, by key: "fetch", "variant:float16"."""

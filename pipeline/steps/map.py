@@ -45,6 +45,8 @@ STEP = Step(
     parameters=MapParameters,
     run=run,
     needs=("convert", "signature", "reference"),
+    stays=True,
+    shared=False,
 )
 
 

@@ -11,6 +11,7 @@ from pipeline.records.record import Part
 
 if TYPE_CHECKING:
     from pipeline.proof.smallest.search_in_tfjs import RunInTfjs
+    from pipeline.runtime.node_session import NodeSession
 
 
 class SearchParameters(Part):
@@ -32,20 +33,22 @@ def run(work: Work[SearchParameters]) -> None:
     from pipeline.proof.fit_rounding import find_calibration
     from pipeline.proof.judge.check import Candidate
     from pipeline.proof.smallest.find_recipe import find_recipe
+    from pipeline.runtime.node_session import take_node
 
     work.uses("numpy", "tensorflow")
     asked = work.parameters
     candidate = Candidate(name=asked.name, tolerances=[asked.tolerance, asked.model_tolerance])
-    recipe = find_recipe(
-        work.inputs,
-        candidate,
-        partial(work.run_in_tensorflow, tick=lambda: _tell(work)),
-        partial(_open_tfjs, work),
-        seconds=asked.seconds,
-        trust=work.trusted,
-        folder=work.folder,
-        calibration=find_calibration(work.model, asked.task),
-    )
+    with take_node(work, keep=True) as node:
+        recipe = find_recipe(
+            work.inputs,
+            candidate,
+            partial(work.run_in_tensorflow, tick=lambda: _tell(work)),
+            partial(_open_tfjs, work, node),
+            seconds=asked.seconds,
+            trust=work.trusted,
+            folder=work.folder,
+            calibration=find_calibration(work.model, asked.task),
+        )
     if recipe.reason is not None:
         raise StepSkipped(recipe.reason)
     if recipe.cut:
@@ -53,13 +56,14 @@ def run(work: Work[SearchParameters]) -> None:
     recipe.save(work.folder)
 
 
-def _open_tfjs(work: Work[SearchParameters]) -> "RunInTfjs":
+def _open_tfjs(work: Work[SearchParameters], node: "NodeSession") -> "RunInTfjs":
     """Return what runs mixes in TensorFlow.js."""
     from pipeline.proof.smallest.tfjs_runs import TfjsRuns
     from pipeline.proof.source_run import packages_for
     from pipeline.runtime.tfjs_packages import NEWEST
 
     return TfjsRuns(
+        node=node,
         vectors=work.inputs["reference"],
         packages=packages_for(work, NEWEST),
         temporary=work.temporary,

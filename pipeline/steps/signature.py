@@ -21,7 +21,12 @@ def run(work: Work[SignatureParameters]) -> None:
 
 
 STEP = Step(
-    name="signature", version=2, parameters=SignatureParameters, run=run, needs=("convert",)
+    name="signature",
+    version=2,
+    parameters=SignatureParameters,
+    run=run,
+    needs=("convert",),
+    stays=True,
 )
 
 

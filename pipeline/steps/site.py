@@ -50,6 +50,7 @@ STEP = Step(
     run=run,
     needs=("catalog",),
     tools=frozenset({"jinja2", "tfjs", "tfjs-zoo"}),
+    stays=True,
 )
 
 

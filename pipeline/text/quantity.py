@@ -3,6 +3,7 @@
 KIB = 1024
 MINUTE = 60
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 
 def format_bytes(num_bytes: int) -> str:
@@ -38,9 +39,24 @@ def format_seconds(seconds: float) -> str:
     return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
 
 
+def format_milliseconds(milliseconds: float) -> str:
+    """Return a short time: "3.2 ms", "1,204 ms"."""
+    short = milliseconds < 10  # noqa: PLR2004  # as the pages write the times of their own
+    return f"{milliseconds:.1f} ms" if short else f"{milliseconds:,.0f} ms"
+
+
 def format_whole_seconds(seconds: float) -> str:
     """Return the time of something that runs, in whole seconds: "0 s", "41 s", "2 min 13 s"."""
     return f"{int(seconds)} s" if seconds < MINUTE else format_seconds(int(seconds))
+
+
+def format_age(seconds: float) -> str:
+    """Return how long ago something was: "41 s ago", "3 min ago", "5 h ago", "12 days ago"."""
+    for size, unit in ((DAY, "day"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= size:
+            number = int(seconds // size)
+            return f"{count(number, unit) if unit == 'day' else f'{number} {unit}'} ago"
+    return f"{int(seconds)} s ago"
 
 
 def format_time_left(seconds: float) -> str:

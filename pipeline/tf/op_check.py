@@ -61,7 +61,7 @@ def _check_hopeless(nodes: Iterable[NodeDef]) -> None:
     """Raise for ops that the converter accepts and TensorFlow.js never runs.
 
     The converter writes an asset's path on this machine into the weights, and accepts the ops
-    of Decision Forests, which need a package of their own.
+    of Decision Forests, which need a package of their own where they are not replaced.
     """
     for node in nodes:
         refuse_forests([node.op])
@@ -74,11 +74,13 @@ def _check_hopeless(nodes: Iterable[NodeDef]) -> None:
 
 
 def refuse_forests(ops: Iterable[str]) -> None:
-    """Raise for ops of a model of Decision Forests."""
-    if any(op.startswith("SimpleML") for op in ops):
+    """Raise for ops of TensorFlow Decision Forests that are not replaced."""
+    named = sorted({op for op in ops if op.startswith("SimpleML")})
+    if named:
         raise ConversionError(
-            "a model of TensorFlow Decision Forests: TensorFlow.js alone has none of its ops",
-            hint="it runs in the package tfjs-tfdf only, which this zoo does not support",
+            f"TensorFlow.js has no op of TensorFlow Decision Forests: {', '.join(named)}",
+            hint="a SavedModel whose signature returns the predictions of a forest among its "
+            "assets can be converted: ydf's `model.to_tensorflow_saved_model(path, mode='tf')`",
         )
 
 

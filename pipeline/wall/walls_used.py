@@ -15,6 +15,12 @@ def record_wall(name: str | None) -> None:
         _names.add(name)
 
 
+def list_walls() -> frozenset[str | None]:
+    """Return the walls used so far; None is among them if a process was started without."""
+    with _lock:
+        return frozenset(_names)
+
+
 def describe_walls() -> str | None:
     """Return a sentence on the walls used so far; None if no process was started.
 

@@ -4,6 +4,7 @@
 processes that the step starts one after another share it, and cannot take ten times as long.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,6 +70,10 @@ class Budget:
     def extend(self, seconds: float) -> None:
         """Give back time in which the step only waited for its turn."""
         self._end += seconds
+
+    def end(self) -> None:
+        """Leave no time, so that whatever runs under this budget is killed at its next check."""
+        self._end = -math.inf
 
     def check(self, name: str) -> None:
         """Raise if no time is left.

@@ -103,7 +103,7 @@ def test_a_shape_can_be_given(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         pytest.param((), "expected a path or a source", id="nothing to inspect"),
-        pytest.param(("npm:name",), "a package needs an exact version", id="no exact version"),
+        pytest.param(("npm:name@^1",), "'^1' is no exact version", id="no exact version"),
         pytest.param(("model", "--shape", "x"), "expected NAME=SIZES", id="no shape"),
         pytest.param(("model", "--frob"), "frob", id="no such option"),
     ],

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from pipeline.disk.files import (
     digest_file,
     find_special,
     link_or_copy,
+    move_untrusted,
     total_size,
     write_atomic,
     writing_beside,
 )
+from pipeline.errors import UntrustedSourceError
 
 
 def test_a_digest_follows_the_content(tmp_path: Path) -> None:
@@ -104,3 +107,24 @@ def test_what_is_neither_file_nor_folder_is_found(tmp_path: Path, kind: str) -> 
     odd.symlink_to("a") if kind == "link" else os.mkfifo(odd)
 
     assert find_special(tmp_path) == odd
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # another file system than that of the tests
+
+
+@pytest.mark.skipif(not MEMORY.is_dir(), reason="no other file system")
+def test_what_a_process_left_moves_to_another_file_system(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as name:
+        made, link, pipe = (Path(name, part) for part in ("made", "link", "pipe"))
+        made.write_bytes(b"x")
+        link.symlink_to("/etc/passwd")
+        os.mkfifo(pipe)
+
+        move_untrusted(made, tmp_path / "made")
+        with pytest.raises(UntrustedSourceError, match="link cannot be read"):
+            move_untrusted(link, tmp_path / "link")
+        with pytest.raises(UntrustedSourceError, match="pipe was left as a link or a pipe"):
+            move_untrusted(pipe, tmp_path / "pipe")
+
+    assert (tmp_path / "made").read_bytes() == b"x"
+    assert not made.exists()

@@ -61,6 +61,39 @@ def test_a_file_that_is_no_model_says_what_it_is(tmp_path: Path, case: str) -> N
     assert hint in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("names", "what", "hint"),
+    [
+        pytest.param(
+            ["data_spec.pb", "header.pb", "done", "nodes-00000-of-00001"],
+            "a model of YDF",
+            "to_tensorflow_saved_model",
+            id="YDF",
+        ),
+        pytest.param(["checkpoint", "m.index"], "a checkpoint", "saved_model.save", id="weights"),
+        pytest.param(
+            ["config.json", "metadata.json", "model.weights.h5"], "keras_hub", "export", id="preset"
+        ),
+        pytest.param(
+            ["config.json", "model.safetensors"],
+            "of transformers",
+            "optimum-cli",
+            id="transformers",
+        ),
+    ],
+)
+def test_a_folder_that_is_no_model_says_what_it_is(
+    tmp_path: Path, names: list[str], what: str, hint: str
+) -> None:
+    for name in names:
+        (tmp_path / name).write_bytes(b"\x00")
+
+    with pytest.raises(FormatError, match=what) as caught:
+        detect_format(tmp_path, asked=None, name="the source")
+
+    assert hint in (caught.value.hint or "")
+
+
 def test_what_nobody_knows_is_told_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"\x99\x98\x97")
 

@@ -19,6 +19,7 @@ Json = dict[str, Any]
 
 ASSETS = dict.fromkeys(
     (
+        "card.js",
         "early.js",
         "icon.svg",
         "list.js",
@@ -28,6 +29,7 @@ ASSETS = dict.fromkeys(
         "style.css",
         "timings.js",
         "try.js",
+        "zip.js",
         *CAPTIONS,
         "LICENSES.md",
     ),

@@ -425,6 +425,7 @@ def test_json_lines_tell_the_run_from_start_to_end(zoo: Path) -> None:
         "fault": None,
         "upstream": None,
         "seconds": 0.25,
+        "from_store": False,
         "done": None,
         "total": None,
     }

@@ -320,7 +320,7 @@ def test_a_wasm_module_that_aborts_does_not_take_the_rest_with_it(tmp_path: Path
 
 HOSTILE = """
 const attempts = {
-  read: () => require('fs').readFileSync(process.argv[2] + '/../../../secret'),
+  read: () => require('fs').readFileSync(process.argv[2] + '/../secret'),
   list: () => require('fs').readdirSync('/'),
   write: () => require('fs').writeFileSync(MODEL + '/model.json', ''),
   process: () => require('child_process').execSync('id'),
@@ -392,7 +392,7 @@ def crasher(folder: Path, times: int) -> Callable[[int, int | None], None]:
     killed: set[int] = set()
 
     def crash(done: int, _total: int | None) -> None:
-        begun = (folder / "runs" / "0.bin").exists()
+        begun = any(folder.rglob("0.bin"))
         for child in node_processes() if begun and done == 0 else ():
             if child.pid not in killed and len(killed) < times:
                 killed.add(child.pid)

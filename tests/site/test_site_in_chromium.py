@@ -1,7 +1,9 @@
 """The pages in a real browser: the list, a model, the self-test, and what a reader may lack."""
 
+import io
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from zoos import Zoo
 
 from pipeline.disk.layout import cache_folder
 from pipeline.publish.serve.zoo_server import SiteServer, serving
+from pipeline.site.card_page import render_card
 
 pytestmark = pytest.mark.network
 
@@ -63,6 +66,18 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> SiteZoo:
     measured = {"loadMs": 12.3, "firstMs": 4.5, "steadyMs": 1234.5, "peakBytes": 2**20}
     timings = {"verify:hand": {"tensorflow.js": {"wasm": {"base": measured}}}}
     (zoo.folder / "timings.json").write_text(json.dumps(timings))
+    card = zoo.folder / "models/hand/card-1/model-card.html"
+    card.parent.mkdir(parents=True)
+    card.write_text(render_card("Hände", "# Whose hands\n\nOf *many*."))
+    zoo.entries["hand"]["background"] = {
+        "authors": ["A. Author"],
+        "paper": "https://example.org/paper",
+        "citation": "@article{hand}",
+        "limits": EVIL,
+        "page": "models/hand/card-1/model-card.html",
+    }
+    time = {"device": "Phone", "tfjs": None, "variant": "float32", "backend": "wasm"}
+    zoo.entries["hand"]["devices"] = [{**time, "loadMs": 1204, "firstMs": 20, "runMs": 3.25}]
     return zoo.write()
 
 
@@ -131,6 +146,19 @@ def test_the_list_is_searched_by_words_of_any_accent(driver: WebDriver, page: st
     assert shown(driver) == ["hand"]
     assert find(driver, "#found").text == "1 of 3 models"
     assert driver.current_url == f"{page}?q=hande+scores"
+
+
+def test_other_words_for_a_task_find_it_and_parts_of_words_do_not(
+    driver: WebDriver, page: str
+) -> None:
+    driver.get(page)
+    search = driver.find_element(By.NAME, "q")
+
+    for words, found in (("sentiment", ["text"]), ("fingers", []), ("ntiment", [])):
+        search.clear()
+        search.send_keys(words)
+
+        assert shown(driver) == found
 
 
 def test_filters_narrow_together_and_stay_in_the_address(driver: WebDriver, page: str) -> None:
@@ -232,6 +260,44 @@ def test_times_of_the_build_are_read_when_the_page_is(driver: WebDriver, page: s
     WebDriverWait(driver, 20).until(lambda one: "12 ms" in find(one, ".variants").text)
 
     assert "1,235 ms" in find(driver, ".variants").text
+
+
+def test_the_model_card_opens_on_the_page(driver: WebDriver, page: str) -> None:
+    driver.get(f"{page}models/hand/index.html")
+    driver.find_element(By.CSS_SELECTOR, "#model-card summary").click()
+    WebDriverWait(driver, 10).until(
+        lambda driver: driver.find_elements(By.CSS_SELECTOR, "#model-card h3")
+    )
+
+    assert "Whose hands\nOf many." in find(driver, "#model-card .card").text
+    assert EVIL in find(driver, "#card dl").text
+    assert "Phone" in find(driver, "#devices").text
+    assert "1,204 ms" in find(driver, "#devices").text
+
+
+def test_a_variant_comes_as_a_zip(driver: WebDriver, page: str, zoo: SiteZoo) -> None:
+    driver.get(f"{page}models/hand/index.html")
+    content = run_module(
+        driver,
+        """
+        const made = new Promise((resolve) => {
+          URL.createObjectURL = (blob) => { resolve(blob); return 'about:blank#'; };
+        });
+        HTMLAnchorElement.prototype.click = () => {};
+        document.querySelector('button.zip').dispatchEvent(new Event('click'));
+        return [...new Uint8Array(await (await made).arrayBuffer())];
+        """,
+    )
+    with zipfile.ZipFile(io.BytesIO(bytes(content))) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        found = {name: archive.read(name) for name in names}
+
+    (base, *_) = zoo.entries["hand"]["variants"]
+    for file in base["files"]:
+        name = f"hand-{base['name']}/{file['path'].split('/', 3)[3]}"
+        assert found[name] == (zoo.folder / file["path"]).read_bytes()
+    assert json.loads(found[f"hand-{base['name']}/about.json"])["name"] == "hand"
 
 
 def test_code_is_copied_as_it_stands(driver: WebDriver, page: str) -> None:

@@ -157,7 +157,9 @@ def test_files_beside_the_manifest_are_read_by_the_steps_that_need_them(tmp_path
 def test_the_tools_of_a_step_are_a_set_of_its_own() -> None:
     tools = {each.step.name: each.step.tools for each in MODEL_STEPS if each.step.tools}
 
-    assert tools.keys() == {"convert", "reference", "search", "variant", "verify", "browser"}
+    assert tools.keys() == {
+        *("convert", "reference", "search", "variant", "verify", "browser", "card"),
+    }
     assert {"keras", "tf_keras", "tensorflow"} <= tools["convert"] & tools["reference"]
 
 

@@ -31,6 +31,7 @@ _ANY_NAME = re.compile(
     r"|web|tfjs|public|assets|static|te?mp|home|export)?",
     re.IGNORECASE,
 )
+_SUFFIX = re.compile(r"\.(?:h5|hdf5|keras|pb|pbtxt|json|tflite|onnx|xml|task|tar\.gz|tgz|zip)$")
 _WIDTH = 96
 
 
@@ -65,7 +66,7 @@ def import_command(arguments: Sequence[str], *, taken: Collection[str] = ()) -> 
         del options[flag]
         line.remarks.append(f"--{flag}: has no effect on this model; left out")
     fields: dict[str, Any] = {
-        "name": _name(source, destination, taken),
+        "name": choose_name((destination, source), taken),
         "source": source.rstrip("/") or source,
         **formats,
         **options,
@@ -208,11 +209,16 @@ def _metadata(text: str) -> dict[str, str]:
     return {key.strip(): path.strip() for key, _, path in pairs}
 
 
-def _name(source: str, destination: str, taken: Collection[str]) -> str:
-    """Name a model after its destination, or its source where that says nothing."""
+def choose_name(paths: Sequence[str], taken: Collection[str]) -> str:
+    """Name a model after the first path that says something: "hand-track" for "out/Hand Track.h5".
+
+    Args:
+        paths: Paths or URLs, the most telling first.
+        taken: Names of other models.
+    """
     words = [
         _words(part)
-        for path in (destination, source)
+        for path in paths
         for part in reversed(_parts(path))
         if not _ANY_NAME.fullmatch(part.partition(".")[0])
     ]
@@ -232,7 +238,7 @@ def _parts(path: str) -> list[str]:
 
 def _words(part: str) -> str:
     """Return a part of a path as a name: lower case, no suffix of a file."""
-    stem = re.sub(r"\.(?:h5|hdf5|keras|pb|pbtxt|json|tar\.gz|tgz|zip)$", "", part.lower())
+    stem = _SUFFIX.sub("", part.lower())
     return re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-._")
 
 

@@ -6,13 +6,13 @@ It runs no model itself: the caller hands it a function that does.
 from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.errors import ConversionError, ManifestError
+from pipeline.proof.inputs.input_request import EDGES, Edge
 from pipeline.proof.inputs.input_shapes import (
     Sizes,
     list_sizes,
     resolve_shape,
     state_sizes,
 )
-from pipeline.proof.inputs.input_values import EDGES, Edge
 from pipeline.proof.inputs.made_inputs import (
     count_groups,
     is_batch_free,

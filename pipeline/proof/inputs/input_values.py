@@ -5,39 +5,31 @@ Dtype, shape, name and contract reveal the purpose. This module opens no file.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
 from pipeline.errors import ManifestError
-from pipeline.proof.inputs.input_shapes import CHANNELS, KnownShape, Sizes, is_audio, is_index
-from pipeline.proof.inputs.pixels import order_channels, scale_pixels
-from pipeline.proof.inputs.random_stream import Stream
+from pipeline.proof.inputs.image_values import (
+    FIELD_RANGES,
+    count_channels,
+    list_image_ranges,
+    make_image,
+)
+from pipeline.proof.inputs.input_request import Request
+from pipeline.proof.inputs.input_shapes import CHANNELS, KnownShape, is_audio, is_index
 from pipeline.proof.samples.measurements import load_rows
-from pipeline.proof.samples.pictures import load_picture, order_pictures
-from pipeline.proof.samples.sounds import RATE, load_sound, load_spectrogram, order_sounds
+from pipeline.proof.samples.sounds import RATE, load_sound, order_sounds
 from pipeline.proof.samples.texts import choose_texts
-from pipeline.records.contract import InputContract
 from pipeline.records.signature import TensorSpec
 from pipeline.tfjs.model.weights import Array
 
-# Ranges of an image whose range nobody states, by group.
-RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))
-FIELD_RANGES = ((0.0, 1.0), (-1.0, 1.0))
-BYTE_RANGE = (0.0, 255.0)
 SOUND_RANGE = (-1.0, 1.0)
-_NDIM_VIDEO = 5
 # Made numbers are whole multiples of 1/1024.
 _PARTS = 1024
 
-Edge = Literal["noise", "low", "high"]
-"""Evenly spread noise; all at the least value, silence, or an empty text; all at the greatest."""
-EDGES: tuple[Edge, ...] = get_args(Edge)
 # Edges of numbers whose range nobody states, which samples have on a scale of variance 1.
 _WIDE_RANGE = (-3.0, 3.0)
 _LETTERS, _LONG = 64, 4000
-_SPECTROGRAM = re.compile(r"audio|speech|voice|sound|music|acoustic|spectro|\bmel\b")
 
 # The usual meanings of a single value, and its usual size.
 _SCALARS = (
@@ -54,56 +46,6 @@ _MASK = re.compile(r"mask|valid|padding")
 _SEGMENT = re.compile(r"segment|token_type|type_id")
 _POSITION = re.compile(r"position")
 _LENGTH = re.compile(r"len")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """The facts from which one input is made.
-
-    Attributes:
-        spec: The input.
-        shape: Its shape without the batch.
-        image: Axes of height, width and channels; None if the input is no image.
-        sample: Number of the sample; another number makes other content.
-        group: Index of the range of an image whose range nobody states.
-        seed: Text from which the content follows.
-        task: Task and name of the model.
-        contract: What is known of the input.
-        sizes: The sizes chosen for unknown ones.
-        number: Number of inputs of the same purpose before it, which show other samples.
-        edge: The extreme that replaces a sample; None for a sample.
-    """
-
-    spec: TensorSpec
-    shape: KnownShape
-    image: tuple[int | None, ...] | None
-    sample: int
-    seed: str
-    task: str
-    contract: InputContract
-    sizes: Sizes
-    number: int = 0
-    group: int = 0
-    edge: Edge | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the input, in lower case."""
-        return self.spec.name.lower()
-
-    @property
-    def is_number(self) -> bool:
-        """Whether the input has an integer dtype of TensorFlow."""
-        return self.spec.is_integer
-
-    @property
-    def shown(self) -> int:
-        """Number of the picture, recording, text or row that it shows."""
-        return self.sample + self.number
-
-    def stream(self) -> Stream:
-        """Return the random numbers for this input and sample."""
-        return Stream(self.seed, self.spec.name, self.sample)
 
 
 def make_content(request: Request) -> Array:
@@ -138,8 +80,8 @@ def fill_constant(spec: TensorSpec, shape: KnownShape, constant: float | list[fl
 def is_sample(request: Request) -> bool:
     """Return whether the values of an input are a real picture, sound, text or table."""
     make = choose_maker(request)
-    if make is _make_image:
-        return _count_channels(request) in CHANNELS
+    if make is make_image:
+        return count_channels(request) in CHANNELS
     is_row = len(request.shape) <= 1 and not request.is_number
     return make in {_make_text, _make_sound} or (make is _make_features and is_row)
 
@@ -157,23 +99,9 @@ def lacks_range(request: Request) -> bool:
 
 def list_ranges(request: Request) -> Sequence[tuple[float, float]]:
     """Return the ranges in which an image is made; one for what is no image."""
-    if request.contract.range is not None or choose_maker(request) is not _make_image:
-        return (request.contract.range or FIELD_RANGES[0],)
-    if request.spec.is_integer:
-        return (BYTE_RANGE,)
-    # An array with other numbers of channels is no picture, and has no bytes.
-    return RANGES if _count_channels(request) in CHANNELS else FIELD_RANGES
-
-
-def _count_channels(request: Request) -> int:
-    assert request.image is not None
-    last = request.image[2]
-    return 1 if last is None else request.shape[last]
-
-
-def _choose_range(request: Request) -> tuple[float, float]:
-    ranges = list_ranges(request)
-    return ranges[min(request.group, len(ranges) - 1)]
+    if choose_maker(request) is make_image:
+        return list_image_ranges(request)
+    return (request.contract.range or FIELD_RANGES[0],)
 
 
 def choose_maker(request: Request) -> "Maker":
@@ -257,56 +185,6 @@ def _make_state(request: Request) -> Array:
     return (request.stream().bells(*request.shape) * 0.1).astype(np.float32)
 
 
-def _make_image(request: Request) -> Array:
-    assert request.image is not None
-    rows, columns, last = request.image
-    assert rows is not None
-    assert columns is not None
-    pixels = _load_pixels(request, request.shape[rows], request.shape[columns])
-    values = scale_pixels(
-        order_channels(pixels.astype(np.float64), request.contract),
-        request.contract,
-        unstated=_choose_range(request),
-    )
-    if last is None:
-        values = values[..., 0]
-    elif last < rows:
-        values = np.moveaxis(values, 2, 0)
-    # The frames of a video: the picture moves to the right.
-    frames = [
-        np.roll(values, 2 * i, columns - min(rows, last or 0)) for i in range(_frames(request))
-    ]
-    stacked: Array = np.stack(frames)
-    return stacked
-
-
-def _frames(request: Request) -> int:
-    return request.shape[0] if len(request.shape) == _NDIM_VIDEO - 1 else 1
-
-
-def _load_pixels(request: Request, height: int, width: int) -> Array:
-    """Return pixels of 0 to 255, (height, width, channels)."""
-    channels = _count_channels(request)
-    if request.edge is not None:
-        shape = (height, width, channels)
-        if request.edge == "noise":
-            return request.stream().integers(0, 256, *shape)
-        return np.full(shape, 0 if request.edge == "low" else 255)
-    if channels == 1 and _SPECTROGRAM.search(f"{request.task} {request.name}"):
-        sounds, is_tall = order_sounds(request.task), height >= width
-        frames, bands = (height, width) if is_tall else (width, height)
-        shown = load_spectrogram(sounds, request.shown, frames=frames, bands=bands)
-        return (shown if is_tall else shown.T)[..., None]
-    return load_picture(
-        order_pictures(request.task),
-        request.shown,
-        height=height,
-        width=width,
-        channels=channels,
-        resize=request.contract.resize,
-    )
-
-
 def _make_mask(request: Request) -> Array:
     """Return a mask: ones for content, zeros for padding at the end of the longest axis."""
     if not request.shape:
@@ -388,7 +266,7 @@ _MAKERS: tuple[tuple[Callable[[Request], bool], Maker], ...] = (
     (_named(_MASK), _make_mask),
     (_is("bool"), _make_mask),
     (_named(_STATE), _make_state),
-    (lambda request: request.image is not None, _make_image),
+    (lambda request: request.image is not None, make_image),
     (lambda request: request.contract.vocabulary is not None, _make_ids),
     (_named(_SEGMENT), _make_segment),
     (_named(_POSITION), _make_position),
@@ -397,4 +275,4 @@ _MAKERS: tuple[tuple[Callable[[Request], bool], Maker], ...] = (
     (lambda _: True, _make_features),
 )
 # Makers whose values mean nothing to a model that was made for others.
-_RANGED = (_make_image, _make_sound, _make_features, _make_number)
+_RANGED = (make_image, _make_sound, _make_features, _make_number)

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.errors import ConversionError
+from pipeline.proof.inputs.input_request import Edge, Request
 from pipeline.proof.inputs.input_shapes import (
     READING,
     KnownShape,
@@ -24,9 +25,7 @@ from pipeline.proof.inputs.input_shapes import (
     state_sizes,
 )
 from pipeline.proof.inputs.input_values import (
-    Edge,
     Maker,
-    Request,
     choose_maker,
     fill_constant,
     has_edges,

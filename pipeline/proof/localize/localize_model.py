@@ -22,6 +22,7 @@ from pipeline.records.flags import DEFAULT_SHARD_BYTES
 from pipeline.records.signature import Signature
 from pipeline.records.source import ConvertedSource
 from pipeline.runtime.browser.browser import Browsers
+from pipeline.runtime.node_session import NodeSession
 from pipeline.runtime.tfjs_packages import NEWEST
 from pipeline.tfjs.model.layers_topology import is_layers_model
 from pipeline.tfjs.model.model_json import load_model_json
@@ -136,24 +137,26 @@ def localize_base(work: Work[Any], vectors: Vectors, checks: Mapping[str, Check]
     seconds = min(_SECONDS, _SHARE * work.budget.limits.seconds, work.budget.left())
     number = _worst_vector(checks[backend])
     try:
-        subject = Subject(
-            folder=folder,
-            variant=BASE,
-            backend=backend,
-            signature=Signature.load(work.inputs["signature"]),
-            vector=vectors.vectors[number],
-            number=number,
-            runtimes=Runtimes(
-                name=work.task,
-                submit=work.submit,
-                packages=packages_for(work, NEWEST),
-                log=work.log,
-                budget=Budget(replace(work.budget.limits, timeout_seconds=seconds)),
-                trusted=work.trusted,
-                open_browser=partial(work.share, Browsers),
-            ),
-        )
-        sentence = localize(subject).sentence()
+        with NodeSession(work.temporary) as node:
+            subject = Subject(
+                folder=folder,
+                variant=BASE,
+                backend=backend,
+                signature=Signature.load(work.inputs["signature"]),
+                vector=vectors.vectors[number],
+                number=number,
+                runtimes=Runtimes(
+                    name=work.task,
+                    submit=work.submit,
+                    node=node,
+                    packages=packages_for(work, NEWEST),
+                    log=work.log,
+                    budget=Budget(replace(work.budget.limits, timeout_seconds=seconds)),
+                    trusted=work.trusted,
+                    open_browser=partial(work.share, Browsers),
+                ),
+            )
+            sentence = localize(subject).sentence()
     except PipelineError as error:
         work.note(f"where it goes wrong is not known: {error.message}")
         return None

@@ -20,6 +20,7 @@ from pipeline.errors import ConversionError, WorkerError
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, load_vectors, write_vectors
 from pipeline.runtime.browser.browser import BrowserJob, Browsers
 from pipeline.runtime.node_results import ModelRun
+from pipeline.runtime.node_session import NodeSession
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
@@ -55,6 +56,7 @@ class Runtimes:
     Attributes:
         name: Name of the work in messages: "localize:handtrack".
         submit: Runs a function in a process that has TensorFlow.
+        node: The process with TensorFlow.js; None for one in each run.
         packages: The release of TensorFlow.js.
         log: Absolute path of the file that gets the output of the processes; its folder holds
             temporary files.
@@ -65,6 +67,7 @@ class Runtimes:
 
     name: str
     submit: SubmitToTensorFlow
+    node: NodeSession | None = None
     packages: Packages
     log: Path
     budget: Budget
@@ -162,6 +165,7 @@ class Runtimes:
         if backend in BROWSER_BACKENDS:
             return self._run_in_browser(backend, model, vectors, results)
         return run_models(
+            node=self.node,
             models={_NAME: model},
             vectors=vectors,
             backends={backend: [_NAME]},

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.runtime.node_results import ModelRun
+from pipeline.runtime.node_session import NodeSession
 from pipeline.runtime.run_models import run_models
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.workers.limits import Budget
@@ -20,6 +21,7 @@ class TfjsRuns:
     """Runs models on the test vectors of one model.
 
     Attributes:
+        node: Their process; None for one in each run.
         vectors: Folder of the vectors.
         packages: The release of TensorFlow.js.
         temporary: Folder for the outputs, which are gone after a run.
@@ -29,6 +31,7 @@ class TfjsRuns:
         progress: Called often; an exception of it ends the run.
     """
 
+    node: NodeSession | None = None
     vectors: Path
     packages: Packages
     temporary: Path
@@ -42,6 +45,7 @@ class TfjsRuns:
         for backend in _BACKENDS:
             with tempfile.TemporaryDirectory(dir=self.temporary) as name:
                 ran = run_models(
+                    node=self.node,
                     models={_NAME: model},
                     vectors=self.vectors,
                     backends={backend: [_NAME]},

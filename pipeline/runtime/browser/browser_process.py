@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.disk.browser_program import BrowserProgram
-from pipeline.disk.files import link_or_copy, total_size
+from pipeline.disk.files import link_files, move_untrusted, total_size
 from pipeline.errors import WorkerError
+from pipeline.runtime.long_process import start_process
 from pipeline.text.quantity import format_limit
 from pipeline.wall.rights import Rights, python_paths
 from pipeline.wall.wall import Wall
@@ -118,7 +119,12 @@ class BrowserProcess:
         for sandbox in ((), (_NO_SANDBOX,)):
             self._prepare_folders()
             command = self._command(program, wall, packages, [*_ARGUMENTS, *sandbox])
-            self._process = _start(command, self._made, self._folder / "log.txt")
+            self._process = start_process(
+                command,
+                folder=self._made,
+                environment=_environment(self._made),
+                log=self._folder / "log.txt",
+            )
             threading.Thread(target=self._listen, args=[self._process], daemon=True).start()
             if self._wait_for_start():
                 self._idle_bytes = tree_memory(self._process.pid)
@@ -150,9 +156,8 @@ class BrowserProcess:
             raise
         for suffix in ("log",) if fault else ("bin", "log", "json"):
             made = self._made / f"{run.id}.{suffix}"
-            # Not followed, and not opened: it may be a link or a pipe.
             with contextlib.suppress(FileNotFoundError):
-                made.rename(folder / made.name)
+                move_untrusted(made, folder / made.name)
         if fault is not None:
             self.close()
         else:
@@ -197,7 +202,7 @@ class BrowserProcess:
     def _send(self, run: BrowserRun) -> None:
         given = self._given / str(run.id)
         for name in ("model", "vectors"):
-            _link_files(getattr(run, name), given / name)
+            link_files(getattr(run, name), given / name)
         order = {
             "id": run.id,
             "backend": run.backend,
@@ -258,46 +263,6 @@ class BrowserProcess:
 
 def _disk_limit(limits: ResourceLimits) -> int:
     return limits.disk_bytes + _PROFILE_BYTES
-
-
-def _link_files(source: Path, target: Path) -> None:
-    target.mkdir(parents=True)
-    for file in source.iterdir():
-        if file.is_file():
-            link_or_copy(file, target / file.name)
-
-
-def _start(command: list[str], folder: Path, log: Path) -> "subprocess.Popen[bytes]":
-    """Start a process in a session of its own, in a thread that lives as long as the process.
-
-    The kernel ends a process behind bubblewrap with the thread that started it, and the threads of
-    steps end before the run.
-    """
-    started: queue.Queue[subprocess.Popen[bytes] | OSError] = queue.Queue()
-
-    def live() -> None:
-        try:
-            with log.open("wb") as errors:
-                process = subprocess.Popen(
-                    command,
-                    cwd=folder,
-                    env=_environment(folder),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            started.put(error)
-            return
-        started.put(process)
-        process.wait()
-
-    threading.Thread(target=live, daemon=True).start()
-    process = started.get()
-    if isinstance(process, OSError):
-        raise process
-    return process
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -6,7 +6,8 @@
   const rows = document.getElementById('rows');
   const all = [...rows.children].map((row) => ({
     row,
-    words: fold(`${row.querySelector('.what').textContent} ${row.dataset.task} ${row.dataset.tag} ${row.dataset.license}`),
+    names: fold(`${row.querySelector('h2').textContent} ${row.dataset.task} ${row.dataset.tag} ${row.dataset.license}`),
+    words: split(`${row.querySelector('.what').textContent} ${row.dataset.words}`),
     size: row.dataset.size ? Number(row.dataset.size) : Infinity,
     task: [row.dataset.task],
     tag: row.dataset.tag.split('\n'),
@@ -22,12 +23,22 @@
     return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
   }
 
+  function split(text) {
+    return [...new Set(fold(text).split(/[^\p{L}\p{N}]+/u))];
+  }
+
+  // Names are searched everywhere, as "face" in "blazeface"; descriptions and the other words for a
+  // task from the start of a word on, so that "pose" does not find "purpose".
+  function has({names, words}, word) {
+    return names.includes(word) || words.some((one) => one.startsWith(word));
+  }
+
   function state() {
     return Object.fromEntries(fields.map((field) => [field.name, field.value.trim()]));
   }
 
   function fits(one, wanted, words) {
-    return words.every((word) => one.words.includes(word))
+    return words.every((word) => has(one, word))
       && lists.every((key) => !wanted[key] || one[key].includes(wanted[key]))
       && (!wanted.size || one.size <= Number(wanted.size));
   }

@@ -10,7 +10,31 @@
   const root = new URL(document.documentElement.dataset.root, location.href).href;
   const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu'];
 
+  const save = document.getElementById('save');
+  const reports = new Map(); // the last report of each variant
   let ready = null;
+
+  // The browser says little of its device; the publisher may write more into the file.
+  function describeDevice() {
+    const {userAgentData: data, userAgent, hardwareConcurrency: cores} = navigator;
+    const brand = data?.brands.filter(({brand: name}) => !/not.?a.?brand/i.test(name)).at(-1);
+    return brand ? `${data.platform || 'unknown system'}, ${brand.brand} ${brand.version}, ${cores} cores` : userAgent;
+  }
+
+  function saveTimes() {
+    const content = {
+      device: describeDevice(),
+      date: new Date().toISOString().slice(0, 10),
+      tfjs: globalThis.tf.version?.tfjs ?? globalThis.tf.version_core,
+      reports: [...reports.values()].map((report) => ({...report,
+        results: report.results.map(({outputs, ...result}) => result)})),
+    };
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([`${JSON.stringify(content, null, 2)}\n`], {type: 'application/json'}));
+    link.download = `times-${main.dataset.model}.json`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
 
   function loadScript(url) {
     return new Promise((resolve, reject) => {
@@ -129,6 +153,8 @@
         onProgress: ({loaded, total}) => conclude('', `${mebibytes(loaded)} of ${mebibytes(total)} …`),
       });
       status = report.status;
+      reports.set(variant, report);
+      save.hidden = ![...reports.values()].some(({results}) => results.some((one) => one.status === 'pass'));
       const passed = report.results.filter((result) => result.status === 'pass').map(({backend}) => backend);
       conclude(status, status === 'pass'
         ? `Pass: ${variant} gives here what its source gives, on ${passed.join(', ')}.`
@@ -143,6 +169,7 @@
   }
 
   if (section) {
+    save.querySelector('button').addEventListener('click', saveTimes);
     const form = document.getElementById('selftest-form');
     form.addEventListener('submit', (event) => {
       event.preventDefault();

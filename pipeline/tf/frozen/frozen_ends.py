@@ -67,6 +67,12 @@ def choose_outputs(graph: GraphDef, asked: Sequence[str] | None, *, trust: bool)
     )
 
 
+def list_outputs(graph: GraphDef) -> list[str]:
+    """Return the names of all tensors that may be outputs: those of nodes that no node reads."""
+    ends = _find_ends(graph)
+    return [name_end(name) for name, _ in _list_tensors(graph, ends, trust=False)] if ends else []
+
+
 def find_inputs(graph: GraphDef) -> list[str]:
     """Return the names of a pruned graph's input tensors, in the order of the graph.
 

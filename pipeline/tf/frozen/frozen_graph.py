@@ -74,7 +74,7 @@ def load_frozen_graph(
         UntrustedSourceError: The graph touches the machine, and is not trusted.
         ConversionError: The graph is not frozen, or TensorFlow cannot read it.
     """
-    whole = _read(path)
+    whole = read_graph(path)
     cut = cut_front(whole)
     whole = whole if cut is None else cut.graph
     outputs = choose_outputs(whole, output_node_names, trust=trust)
@@ -99,7 +99,12 @@ def load_frozen_graph(
     )
 
 
-def _read(path: Path) -> GraphDef:
+def read_graph(path: Path) -> GraphDef:
+    """Read a graph from a .pb or .pbtxt file.
+
+    Raises:
+        FormatError: The file is no graph, or is cut off.
+    """
     content = path.read_bytes()
     graph = GraphDef()
     is_graph = _parse(graph, path, content)

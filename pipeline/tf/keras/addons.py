@@ -1,4 +1,4 @@
-"""Finds the layers and activations of add-ons to Keras 2 in a config, without their code.
+"""Finds the layers and activations of add-ons to Keras in a config, without their code.
 
 Each is known by the name under which its add-on registers it and by the options in its config,
 because other authors use the same names for other formulas. What does not fit stays foreign.
@@ -126,10 +126,10 @@ ADDONS: Mapping[str, Addon] = {
     "h_swish": _function(addon_layers.hard_swish, _COPIED),
     "hswish": _function(addon_layers.hard_swish, _COPIED),
 }
-"""Classes and functions of add-ons, by the names in files."""
+"""Classes and functions of add-ons to Keras 2, by the names in files."""
 
 
-def find_addons(config: Any, version: str) -> dict[str, Addon]:
+def find_addons(config: Any, version: str, known: Mapping[str, Addon]) -> dict[str, Addon]:
     """Return the add-ons that a config names, and whose formula is known, by name.
 
     A name that one of its objects does not fit is left out.
@@ -137,11 +137,12 @@ def find_addons(config: Any, version: str) -> dict[str, Addon]:
     Args:
         config: The model's config.
         version: Version of Keras that saved it: "2.4.0".
+        known: The add-ons of its generation of Keras: `ADDONS`, or `HUB_ADDONS`.
     """
     found: dict[str, Addon] = {}
     strangers = set()
     for name, options in _named(config):
-        addon = ADDONS.get(name)
+        addon = known.get(name)
         if addon is None or not _is_before(version, addon.before):
             continue
         if _fits(addon, options):

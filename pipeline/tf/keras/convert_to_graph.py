@@ -71,11 +71,11 @@ def convert_keras_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         outputs=_order(record.outputs or (), {name: name for name in names}),
         repairs=[*loaded.repairs, *record.repairs],
         rounds_to=record.rounds_to,
-        contracts=_find_contracts(loaded),
+        contracts=find_application_contracts(loaded),
     )
 
 
-def _find_contracts(loaded: LoadedKeras) -> dict[str, InputContract] | None:
+def find_application_contracts(loaded: LoadedKeras) -> dict[str, InputContract] | None:
     """Return what the name of a network of Keras says of its image."""
     found = find_application(loaded.file.config)
     names = loaded.input_names

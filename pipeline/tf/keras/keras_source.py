@@ -18,8 +18,9 @@ import tf_keras
 
 from pipeline.errors import ConversionError, FormatError, PipelineError, UntrustedSourceError
 from pipeline.text.suggest import list_first
-from pipeline.tf.keras.addons import describe_addons, find_addons, later_names
+from pipeline.tf.keras.addons import ADDONS, describe_addons, find_addons, later_names
 from pipeline.tf.keras.custom_code import give_lambdas_names, run_custom_code
+from pipeline.tf.keras.hub_addons import HUB_ADDONS
 from pipeline.tf.keras.keras_1 import modernize, state_defaults
 from pipeline.tf.keras.keras_builtin import known_parts
 from pipeline.tf.keras.keras_config import Found, Known, find_foreign, find_running, list_models
@@ -120,7 +121,8 @@ def load_keras_model(
         known = replace(known, names=known.names - later_names(file.version))
     is_folder = file.kind == "keras_saved_model"  # Keras reads its configs there, as they are
     config = file.config if is_folder else _prepare(file, known)
-    addons = find_addons(config, file.version) if generation == "tf_keras" else {}
+    listed = ADDONS if generation == "tf_keras" else HUB_ADDONS
+    addons = find_addons(config, file.version, listed)
     custom = {name: addon.value for name, addon in addons.items()}
     if trust:
         custom |= run_custom_code(code or {}, of_tf_keras=generation == "tf_keras")

@@ -16,7 +16,7 @@ from pipeline.tf.onnx.call import Call, State
 from pipeline.tf.onnx.fold_norms import fold_norms
 from pipeline.tf.onnx.functions import expand
 from pipeline.tf.onnx.listed import Listed
-from pipeline.tf.onnx.onnx_model import Graph, GraphModel, Node
+from pipeline.tf.onnx.onnx_graph import Graph, GraphModel, Node
 from pipeline.tf.onnx.operators import NEVER_FOLDED, TAKES_CATEGORIES, find_rule
 from pipeline.tf.onnx.sizes_of_shapes import SIZE_RULES
 from pipeline.tf.reasons import format_reason

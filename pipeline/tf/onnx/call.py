@@ -11,7 +11,7 @@ from pipeline.errors import ConversionError, FormatError
 from pipeline.tf.layout.sizes import Size
 from pipeline.tf.layout.value import Value, constant, held_dtype, wrap
 from pipeline.tf.onnx.listed import Listed
-from pipeline.tf.onnx.onnx_model import Graph, Node
+from pipeline.tf.onnx.onnx_graph import Graph, Node
 
 Build = Callable[[Graph, Mapping[str, Value]], list[Value]]
 
@@ -77,6 +77,10 @@ class Call:
         if found is None:
             raise FormatError(f"{self.node.label} lacks input {index}")
         return found
+
+    def optional(self, index: int) -> Value | None:
+        """Return an input; None where it is left out."""
+        return self.value(index) if self.has(index) else None
 
     def plain(self, index: int) -> Any:
         """Return an input as a tensor, its axes in the model's order."""

@@ -15,8 +15,9 @@ from pipeline.tf.freeze_function import write_function
 from pipeline.tf.layout.value import held_dtype
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.fixed_inputs import Fixed, fix_inputs
+from pipeline.tf.onnx.onnx_graph import SIGNATURE_KEY, End, Graph, GraphModel
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels, read_about
-from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY, End, Graph, GraphModel, read_onnx
+from pipeline.tf.onnx.onnx_model import read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.small_weights import small_weights
 from pipeline.tf.onnx.trace import trace_graph

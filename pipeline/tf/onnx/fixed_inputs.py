@@ -12,7 +12,7 @@ from pipeline.records.flags import FixedInput
 from pipeline.text.suggest import did_you_mean, find_similar
 from pipeline.tf.layout.convolution import channels_last
 from pipeline.tf.layout.value import Order
-from pipeline.tf.onnx.onnx_model import End, GraphModel
+from pipeline.tf.onnx.onnx_graph import End, GraphModel
 
 _CHANNELS = (1, 3, 4)
 _NDIM_IMAGE = 4

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.tf.onnx.onnx_model import STANDARD, Graph, Node, outer_names
+from pipeline.tf.onnx.onnx_graph import STANDARD, Graph, Node, outer_names
 
 _LAYERS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 _EPSILON = 1e-5

@@ -15,7 +15,8 @@ from pipeline.errors import ConversionError
 from pipeline.tf.layout.sizes import is_known
 from pipeline.tf.layout.value import Value
 from pipeline.tf.onnx.call import Call
-from pipeline.tf.onnx.onnx_model import Graph, Node, make_function_graph
+from pipeline.tf.onnx.onnx_graph import Graph, Node
+from pipeline.tf.onnx.onnx_model import make_function_graph
 
 
 def has_function(node: Node) -> bool:

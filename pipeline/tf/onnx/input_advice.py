@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.tf.onnx.fixed_inputs import has_channels_in_front
-from pipeline.tf.onnx.onnx_model import End, Graph, Node
+from pipeline.tf.onnx.onnx_graph import End, Graph, Node
 
 _WINDOWS = {
     "AveragePool", "Conv", "ConvInteger", "ConvTranspose", "LpPool", "MaxPool", "QLinearConv",

@@ -17,7 +17,7 @@ from pipeline.proof.inputs.metadata_files import describe_ultralytics
 from pipeline.records.contract import InputContract
 from pipeline.records.source import About, Labels
 from pipeline.text.printable import printable
-from pipeline.tf.onnx.onnx_model import End, GraphModel
+from pipeline.tf.onnx.onnx_graph import End, GraphModel
 
 _NAMES = ("names", "labels", "label_names", "classes", "class_names", "categories", "id2label")
 _CHARACTERS = ("character", "characters", "charset", "alphabet")

@@ -6,7 +6,7 @@ import onnx
 
 from pipeline.tf.onnx.call import Rule, Table
 from pipeline.tf.onnx.functions import has_function
-from pipeline.tf.onnx.onnx_model import ML, STANDARD, GraphModel, Node
+from pipeline.tf.onnx.onnx_graph import ML, STANDARD, GraphModel, Node
 from pipeline.tf.onnx.rules import (
     activations,
     arithmetic,
@@ -22,6 +22,7 @@ from pipeline.tf.onnx.rules import (
     pads,
     pools,
     quantized,
+    quantized_real,
     random,
     recurrent,
     reductions,
@@ -92,6 +93,7 @@ RULES: Mapping[str, Table] = {
         **attention.MICROSOFT,
         **contrib.MICROSOFT,
         **quantized.MICROSOFT,
+        **quantized_real.MICROSOFT,
         **recurrent.MICROSOFT,
     },
     OPENVINO: {

@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 
 from pipeline.tf.onnx.functions import has_function
-from pipeline.tf.onnx.onnx_model import STANDARD, Node
+from pipeline.tf.onnx.onnx_graph import STANDARD, Node
 from pipeline.tf.onnx.operators import OPENVINO, REFUSED, RULES, why_unknown
 
 DOCUMENT = Path(__file__).parents[3] / "docs/onnx.md"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.tf.onnx.onnx_model import Graph, GraphModel, Node
+from pipeline.tf.onnx.onnx_graph import Graph, GraphModel, Node
 from pipeline.tfjs.quantize.exact_weights import SmallWeight
 
 _FLOATS = {"float16", "bfloat16"}

@@ -21,16 +21,9 @@ from pipeline.text.suggest import list_first
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.convert_onnx import find_class_names
 from pipeline.tf.onnx.input_advice import find_deciding, wants_channels_last
+from pipeline.tf.onnx.onnx_graph import SIGNATURE_KEY, End, Graph, GraphModel, Node
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels
-from pipeline.tf.onnx.onnx_model import (
-    SIGNATURE_KEY,
-    End,
-    Graph,
-    GraphModel,
-    Node,
-    OnnxModel,
-    read_onnx,
-)
+from pipeline.tf.onnx.onnx_model import OnnxModel, read_onnx
 from pipeline.tf.onnx.operators import check_operators
 from pipeline.tf.onnx.trace import trace_graph
 

@@ -11,7 +11,7 @@ from pipeline.tf.layout.sizes import new_size
 from pipeline.tf.layout.value import Category, Order, Value, constant, held_dtype, natural, wrap
 from pipeline.tf.onnx.build_graph import GraphBuilder
 from pipeline.tf.onnx.listed import Listed
-from pipeline.tf.onnx.onnx_model import End
+from pipeline.tf.onnx.onnx_graph import End
 
 
 def trace_graph(

@@ -9,7 +9,7 @@ from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion
 from pipeline.tf.onnx.convert_onnx import describe_ends, write_onnx
 from pipeline.tf.onnx.fixed_inputs import fix_inputs
-from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY
+from pipeline.tf.onnx.onnx_graph import SIGNATURE_KEY
 from pipeline.tf.openvino.openvino_metadata import (
     describe_aliases,
     find_contracts,

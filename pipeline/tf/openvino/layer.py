@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import ConversionError
-from pipeline.tf.onnx.onnx_model import STANDARD, Graph, Node
+from pipeline.tf.onnx.onnx_graph import STANDARD, Graph, Node
 from pipeline.tf.openvino.element_types import onnx_type
 
 VERSION = 24

@@ -16,7 +16,7 @@ from pipeline.records.contract import InputContract
 from pipeline.records.source import About, Labels
 from pipeline.text.suggest import list_first
 from pipeline.tf.onnx import onnx_metadata
-from pipeline.tf.onnx.onnx_model import End
+from pipeline.tf.onnx.onnx_graph import End
 from pipeline.tf.openvino.openvino_model import OpenvinoModel
 
 _PARTS = ("framework.", "model_info.")

@@ -12,7 +12,7 @@ import openvino
 
 from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.formats.openvino_xml import read_version
-from pipeline.tf.onnx.onnx_model import Graph, GraphModel
+from pipeline.tf.onnx.onnx_graph import Graph, GraphModel
 from pipeline.tf.openvino.states import State, find_states
 from pipeline.tf.openvino.translate import Translator
 from pipeline.tf.openvino.walk import check_operations, walk

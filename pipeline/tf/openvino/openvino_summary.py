@@ -12,7 +12,7 @@ import openvino
 
 from pipeline.errors import ConversionError
 from pipeline.tf.onnx.build_graph import GraphBuilder
-from pipeline.tf.onnx.onnx_model import SIGNATURE_KEY
+from pipeline.tf.onnx.onnx_graph import SIGNATURE_KEY
 from pipeline.tf.onnx.summary import (
     describe_constants,
     describe_signature,

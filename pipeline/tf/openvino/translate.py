@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import openvino
 
-from pipeline.tf.onnx.onnx_model import End, Graph, Node
+from pipeline.tf.onnx.onnx_graph import End, Graph, Node
 from pipeline.tf.openvino.element_types import HALVES, computed_dtype, onnx_type, to_array
 from pipeline.tf.openvino.layer import VERSION, Body, Layer, Nodes, Port, Sizes
 from pipeline.tf.openvino.operations import find_rule

@@ -19,6 +19,7 @@ from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
 from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.tf.determinism import run_deterministic
+from pipeline.tf.forests.place_forests import find_forests, place_forests
 from pipeline.tf.reasons import find_unknown_op, format_reason
 from pipeline.tf.saved_model.resources import trace_resources
 from pipeline.tf.saved_model.signatures import trace_signature
@@ -86,6 +87,7 @@ def freeze_signature(
         print(f"Loading as TensorFlow 2 failed ({error}); trying as TensorFlow 1.")
         return _freeze_unloaded(folder, meta_graph, signature_key, error)
     function = model.signatures[signature_key]
+    forests = find_forests(model, function)
     initializer_graph = resource_ids = None
     state: Sequence[StateTensor] = ()
     repairs: Sequence[str] = ()
@@ -101,6 +103,9 @@ def freeze_signature(
             initializer_graph = converter._freeze_saved_model_v2(  # noqa: SLF001  # the pinned converter has no other way
                 resources.initializer, control_flow_v2
             )
+        if forests:
+            graph, placed = place_forests(graph, forests)
+            repairs = [*repairs, *placed]
     except PipelineError:
         raise
     except Exception as error:  # noqa: BLE001  # the converter raises of every kind
@@ -110,7 +115,10 @@ def freeze_signature(
         graph = _freeze_v1(folder, tags, names, error)
     return Frozen(
         graph=graph,
-        inputs=[*function.inputs, *(each.input for each in state)],
+        inputs=[
+            *(tensor for tensor in function.inputs if tensor.name not in forests),
+            *(each.input for each in state),
+        ],
         outputs=[*function.outputs, *(each.output for each in state)],
         tensorflow_version=model.tensorflow_version,
         initializer_graph=initializer_graph or _find_initializer(graph, meta_graph, folder),

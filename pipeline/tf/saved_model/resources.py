@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.checkpoint.trackable_view import TrackableView
+
+from pipeline.tf.nodes import all_nodes
+
+LOADS_FOREST = "SimpleMLLoadModelFromPathWithHandle"
+"""The op that loads a model of Decision Forests."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +37,7 @@ class Resources:
 def trace_resources(model: Any, function: Any) -> Resources | None:
     """Return the resources of the tables that a function uses; None without tables."""
     captured = {tensor._id: i for i, tensor in enumerate(function._captured_inputs)}
-    tables = [
-        child
-        for child in TrackableView(model).descendants()
-        if isinstance(child, tf.saved_model.experimental.TrackableResource)
-        and child.resource_handle._id in captured
-    ]
+    tables = [one for one in list_resources(model, function) if find_loading(one) is None]
     if not tables:
         return None
     # The handles' numbers, before the handles are replaced.
@@ -52,6 +53,23 @@ def trace_resources(model: Any, function: Any) -> Resources | None:
             {output.name: number for number, output in zip(numbers, traced.outputs, strict=True)},
         ),
     )
+
+
+def list_resources(model: Any, function: Any) -> list[Any]:
+    """Return the tables and forests that a function captures."""
+    captured = {tensor._id for tensor in function._captured_inputs}
+    return [
+        child
+        for child in TrackableView(model).descendants()
+        if isinstance(child, tf.saved_model.experimental.TrackableResource)
+        and child.resource_handle._id in captured
+    ]
+
+
+def find_loading(resource: Any) -> NodeDef | None:
+    """Return the node that loads a decision forest; None for a table."""
+    graph_def = resource._initialize.get_concrete_function().graph.as_graph_def()
+    return next((node for node in all_nodes(graph_def) if node.op == LOADS_FOREST), None)
 
 
 def _fill_new(table: Any) -> Any:

@@ -43,12 +43,13 @@ def summarize_saved_model(*, source: Path) -> dict[str, Any]:
     """
     saved_model = load_saved_model(source)
     return {
-        "graphs": [_summarize_graph(graph) for graph in saved_model.meta_graphs],
+        "graphs": [summarize_graph(graph) for graph in saved_model.meta_graphs],
         "variables": _read_variables(source),
     }
 
 
-def _summarize_graph(meta_graph: MetaGraphDef) -> dict[str, Any]:
+def summarize_graph(meta_graph: MetaGraphDef) -> dict[str, Any]:
+    """Return a graph with its signatures in JSON values, in the form of a model.json's topology."""
     graph = meta_graph.graph_def
     bodies: dict[str, list[NodeDef]] = {"": list(graph.node)}
     bodies |= {f.signature.name: list(f.node_def) for f in graph.library.function}

@@ -8,6 +8,7 @@ captured inputs to the objects bound to them. A constant or computed name is ref
 runs nothing of the graph.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -162,9 +163,20 @@ def _find(nodes: Iterable[NodeDef], tensor: str) -> NodeDef | None:
 
 
 def _pass(node: NodeDef | None, function: str) -> list[Location] | None:
-    """Return the input that a node returns unchanged; None if it computes."""
-    is_same = node is not None and node.op in PASSING and node.input
+    """Return the input that a node returns unchanged; None if it computes.
+
+    Decision Forests cut the name of their file "done" off its path, which leaves the folder.
+    """
+    is_same = node is not None and (node.op in PASSING or _cuts_name(node)) and node.input
     return [(function, node.input[0])] if node and is_same else None
+
+
+def _cuts_name(node: NodeDef) -> bool:
+    return (
+        node.op == "StaticRegexReplace"
+        and node.attr["rewrite"].s == b""
+        and re.fullmatch(rb"\w*done", node.attr["pattern"].s) is not None
+    )
 
 
 def _assigns(node: NodeDef, variable: NodeDef) -> bool:

@@ -34,6 +34,7 @@ _ASKED = {
     "DecodeProtoV2": ("descriptor_source", rb"local://|bytes://.*|", "with a descriptor file"),
     "EncodeProto": ("descriptor_source", rb"local://|bytes://.*|", "with a descriptor file"),
     "FixedUnigramCandidateSampler": ("vocab_file", rb"", "of a file of words"),
+    "SimpleMLLoadModelFromPathWithHandle": ("file_prefix", rb"[^/]*", "of another folder"),
 }
 # Ops that make tensors of bytes, with any dtype.
 _UNPACKING = {
@@ -41,7 +42,11 @@ _UNPACKING = {
     "Restore", "RestoreSlice", "RestoreV2",
 }  # fmt: skip
 _READS_CHECKPOINT = {"Restore", "RestoreSlice", "RestoreV2"}
-_TABLE_FROM_FILE = {"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"}
+# They open the file that their second input names.
+_READS_ASSET = {
+    "InitializeTableFromTextFile", "InitializeTableFromTextFileV2",
+    "SimpleMLLoadModelFromPathWithHandle",
+}  # fmt: skip
 _NO_ASSET = "of a file that is no asset"
 _OTHER_CHECKPOINT = "of another checkpoint"
 
@@ -51,7 +56,7 @@ def check_trusted(meta_graph: MetaGraphDef) -> None:
 
     Raises:
         UntrustedSourceError: It has such ops; the message names them.
-        ConversionError: It is a model of Decision Forests, which load themselves from files.
+        ConversionError: It has ops of Decision Forests that train, or load from anywhere.
         FormatError: Its list of files is damaged.
     """
     runs = find_runs(meta_graph)
@@ -67,13 +72,13 @@ def check_trusted_graph(graph: GraphDef) -> None:
 
     Raises:
         UntrustedSourceError: It has such ops; the message names them.
-        ConversionError: It is a model of Decision Forests, which load themselves from files.
+        ConversionError: It has ops of Decision Forests that train, or load from anywhere.
     """
     found = set(_find_touching(graph))
     for node in _all_nodes(graph):
         if op_classes().get(node.op) in LEFT_OVER:
             found.add(_say(node.op))
-        elif node.op in _TABLE_FROM_FILE:
+        elif node.op in _READS_ASSET:
             found.add(f"{node.op} ({_NO_ASSET})")
     _refuse(found)
 
@@ -81,7 +86,9 @@ def check_trusted_graph(graph: GraphDef) -> None:
 def _refuse(found: Collection[str]) -> None:
     if not found:
         return
-    refuse_forests(found)
+    refuse_forests(
+        op for op in (text.partition(" ")[0] for text in found) if op_classes().get(op) == "forests"
+    )
     listed = sorted(found)
     trust = "set `trust: true` for this model if you know who made it"
     raise UntrustedSourceError(
@@ -170,7 +177,7 @@ def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
 
 
 def _find_foreign_files(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
-    """Yield tables filled from a file that is no asset, or at a time without assets."""
+    """Yield tables and forests of a file that is no asset, or read at a time without assets."""
     graph = meta_graph.graph_def
     assets = Origins(
         graph=graph,
@@ -181,12 +188,12 @@ def _find_foreign_files(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
     bodies += [(function.signature.name, function.node_def) for function in graph.library.function]
     for function, nodes in bodies:
         for node in nodes:
-            if node.op in _TABLE_FROM_FILE and not (
+            if node.op in _READS_ASSET and not (
                 len(node.input) > 1 and assets.is_given(function, node.input[1])
             ):
                 yield f"{node.op} ({_NO_ASSET})"
     for _, node in (*runs.called.walk(graph), *runs.restored.walk(graph)):
-        if node.op in _TABLE_FROM_FILE:
+        if node.op in _READS_ASSET:
             yield f"{node.op} ({_NO_ASSET})"
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.errors import ConversionError, ManifestError
 from pipeline.proof.inputs.contract_facts import derive_range
+from pipeline.proof.inputs.input_request import EDGES
 from pipeline.proof.inputs.input_shapes import MAX_ATTEMPTS, list_sizes
-from pipeline.proof.inputs.input_values import EDGES
 from pipeline.proof.inputs.made_inputs import (
     count_attempts,
     count_groups,

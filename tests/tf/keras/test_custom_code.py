@@ -1,7 +1,9 @@
 """Models whose code is elsewhere: in a file of the user's, or published by an add-on to Keras."""
 
 import gzip
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +117,39 @@ def test_the_real_tensorflow_addons_is_computed_without_its_code(
     for one in made.values():
         assert np.abs(np.array(one["output"]) - known["y"]).max() < 1e-5
         assert "of tensorflow_addons, whose code is not in the file" in one["repairs"][0]
+
+
+def test_the_real_keras_hub_and_keras_cv_are_computed_without_their_code(
+    answer: Callable[..., Json], tmp_path: Path
+) -> None:
+    for name in ("hub.h5", "hub.keras"):
+        (tmp_path / name).write_bytes(gzip.decompress((ADDONS / f"{name}.gz").read_bytes()))
+    (tmp_path / "other.keras").write_bytes(
+        with_option(tmp_path / "hub.keras", "TransformerEncoder", "gated", 1)
+    )
+    known = np.load(ADDONS / "hub.npz")
+    made = answer(sorted(tmp_path.iterdir()), known["x"], trust=False)
+
+    for name in ("hub.h5", "hub.keras"):
+        assert np.abs(np.array(made[name]["output"]) - known["y"]).max() < 1e-5
+        assert "TransformerDecoder and TransformerEncoder of keras_hub" in made[name]["repairs"][1]
+    assert "class 'TransformerEncoder' of keras_hub" in made["other.keras"]["text"]
+
+
+def with_option(source: Path, kind: str, option: str, value: Any) -> bytes:
+    """Return a .keras whose layers of one class have one more option."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(source) as archive, zipfile.ZipFile(changed, "w") as target:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == "config.json":
+                config = json.loads(content)
+                for layer in config["config"]["layers"]:
+                    if layer["class_name"] == kind:
+                        layer["config"][option] = value
+                content = json.dumps(config).encode()
+            target.writestr(name, content)
+    return changed.getvalue()
 
 
 def as_copied(source: Path, target: Path, name: str, options: Json) -> Path:

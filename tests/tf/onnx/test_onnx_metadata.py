@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pipeline.records.source import Labels
+from pipeline.tf.onnx.onnx_graph import End, Graph
 from pipeline.tf.onnx.onnx_metadata import find_contracts, find_labels, parse_names, read_about
-from pipeline.tf.onnx.onnx_model import End, Graph, OnnxModel
+from pipeline.tf.onnx.onnx_model import OnnxModel
 
 Sizes = Sequence[int | str | None]
 

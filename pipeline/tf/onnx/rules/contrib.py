@@ -34,10 +34,6 @@ def run(call: Call, op: str, *inputs: Value | None, **attributes: Any) -> Value:
     return call.state.build(make_function_graph(function, []), given)[0]
 
 
-def _optional(call: Call, index: int) -> Value | None:
-    return call.value(index) if call.has(index) else None
-
-
 def _sum(values: Sequence[Value | None]) -> Value:
     """Return the sum of the values that are there."""
     given = [value for value in values if value is not None]
@@ -123,9 +119,9 @@ def _activate(call: Call, value: Value, numbers: Sequence[float]) -> Value:
 
 def _convolve_fused(call: Call) -> Value:
     """FusedConv: a convolution, a value that is added, an activation."""
-    made = run(call, "Conv", call.value(0), call.value(1), _optional(call, 2), **_window(call))
+    made = run(call, "Conv", call.value(0), call.value(1), call.optional(2), **_window(call))
     numbers = call.attribute("activation_params") or ()
-    return _activate(call, _sum([made, _optional(call, 3)]), numbers)
+    return _activate(call, _sum([made, call.optional(3)]), numbers)
 
 
 _WINDOW = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
@@ -139,7 +135,7 @@ def _window(call: Call) -> dict[str, Any]:
 def _convolve_channels_last(call: Call) -> Value:
     """NhwcConv: a convolution of (batch, height, width, channels)."""
     first = transpose(call.value(0), (0, 3, 1, 2))
-    made = run(call, "Conv", first, call.value(1), _optional(call, 2), **_window(call))
+    made = run(call, "Conv", first, call.value(1), call.optional(2), **_window(call))
     return transpose(made, (0, 2, 3, 1))
 
 
@@ -147,7 +143,7 @@ def _multiply_add_fused(call: Call) -> Value:
     """FusedGemm: Gemm and an activation."""
     found = {name: call.attribute(name) for name in ("alpha", "beta", "transA", "transB")}
     attributes = {name: value for name, value in found.items() if value is not None}
-    made = run(call, "Gemm", call.value(0), call.value(1), _optional(call, 2), **attributes)
+    made = run(call, "Gemm", call.value(0), call.value(1), call.optional(2), **attributes)
     numbers = [
         float(call.attribute(f"activation_{name}"))
         for name in ("alpha", "beta")
@@ -166,9 +162,9 @@ def _only_first(call: Call, *others: int) -> None:
 def _normalize_sum(call: Call) -> list[Value]:
     """SkipLayerNormalization: input, skip, scale, shift, bias."""
     _only_first(call, 1, 2)
-    total = _sum([call.value(0), call.value(1), _optional(call, 4)])
+    total = _sum([call.value(0), call.value(1), call.optional(4)])
     made = run(
-        call, "LayerNormalization", total, call.value(2), _optional(call, 3), axis=-1,
+        call, "LayerNormalization", total, call.value(2), call.optional(3), axis=-1,
         epsilon=float(call.attribute("epsilon", _EPSILON)),
     )  # fmt: skip
     return [made, made, made, total]
@@ -184,7 +180,7 @@ def _normalize_root(call: Call) -> Value:
 def _normalize_root_of_sum(call: Call) -> list[Value]:
     """SkipSimplifiedLayerNormalization: input, skip, scale, bias."""
     _only_first(call, 1, 2)
-    total = _sum([call.value(0), call.value(1), _optional(call, 3)])
+    total = _sum([call.value(0), call.value(1), call.optional(3)])
     epsilon = float(call.attribute("epsilon", _EPSILON))
     made = _divide_by_root(total, call.value(2), total.rank - 1, epsilon)
     return [made, made, made, total]
@@ -246,7 +242,7 @@ def _normalize_groups_of_sum(call: Call) -> list[Value]:
     if skip.rank == 2:  # noqa: PLR2004  # (batch, channels)
         batch, channels = skip.sizes
         skip = reshape(skip, (batch, 1, 1, channels))
-    total = _sum([call.value(0), skip, _optional(call, 4)])
+    total = _sum([call.value(0), skip, call.optional(4)])
     return [_finish_groups(call, total), total]
 
 

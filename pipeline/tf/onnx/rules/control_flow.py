@@ -16,7 +16,7 @@ from pipeline.tf.layout.sizes import Size, is_known
 from pipeline.tf.layout.value import Value, constant, transpose, wrap
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.listed import Listed
-from pipeline.tf.onnx.onnx_model import Graph
+from pipeline.tf.onnx.onnx_graph import Graph
 
 # A loop is written out while its turns have no more operators than this in all.
 _MAX_UNROLLED = 1000

@@ -4,8 +4,7 @@ Products are summed as whole numbers, which float32 holds exactly up to 2^24, an
 ONNX Runtime does. Halves round to the even number; results keep to the range of their dtype.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,6 @@ from pipeline.tf.layout.sizes import Size, is_known
 from pipeline.tf.layout.value import Value, constant, transpose, wrap
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.onnx_model import dtype_name
-from pipeline.tf.onnx.rules import arithmetic, attention, contrib, pools, reductions
 from pipeline.tf.onnx.rules.convolutions import window_of
 
 _LARGE_SUMS = "sums of whole numbers may pass 2^24, beyond which float32 rounds them"
@@ -58,13 +56,9 @@ def _spread(call: Call, value: Value | None, rank: int, sizes: Sequence[Size]) -
     return reshape(value, [value.sizes[0] if each == axis else 1 for each in range(rank)])
 
 
-def _optional(call: Call, index: int) -> Value | None:
-    return call.value(index) if call.has(index) else None
-
-
 def _quantize(call: Call) -> Value:
     """QuantizeLinear: the zero point, else an attribute, says the dtype."""
-    value, zero = call.value(0), _optional(call, 2)
+    value, zero = call.value(0), call.optional(2)
     stated = int(call.attribute("output_dtype", 0))
     dtype = zero.dtype if zero is not None else dtype_name(stated) if stated else "uint8"
     assert dtype is not None
@@ -77,7 +71,7 @@ def _dequantize(call: Call) -> Value:
     value = call.value(0)
     scale = _spread(call, call.value(1), value.rank, value.sizes)
     assert scale is not None
-    zero = _spread(call, _optional(call, 2), value.rank, value.sizes)
+    zero = _spread(call, call.optional(2), value.rank, value.sizes)
     stated = int(call.attribute("output_dtype", 0))
     dtype = dtype_name(stated) if stated else scale.dtype
     assert dtype is not None
@@ -136,7 +130,7 @@ def _multiply(
 
 def _multiply_integers(call: Call) -> Value:
     """MatMulInteger: zero points come behind the matrices."""
-    zeros = (_optional(call, 2), _optional(call, 3))
+    zeros = (call.optional(2), call.optional(3))
     return _as_int32(_multiply(call, call.value(0), call.value(1), zeros))
 
 
@@ -160,7 +154,7 @@ def _convolve(
 
 def _convolve_integers(call: Call) -> Value:
     """ConvInteger: zero points come behind the kernel."""
-    zeros = (_optional(call, 2), _optional(call, 3))
+    zeros = (call.optional(2), call.optional(3))
     return _as_int32(_convolve(call, call.value(0), call.value(1), zeros))
 
 
@@ -185,7 +179,7 @@ def _rescale(total: Value, scales: Sequence[Value], zero: Value | None, dtype: s
 def _convolve_quantized(call: Call) -> Value:
     """QLinearConv: each value has a scale and a zero point behind it, then comes a bias."""
     value, kernel = call.value(0), call.value(3)
-    total = _convolve(call, value, kernel, (_optional(call, 2), _optional(call, 5)))
+    total = _convolve(call, value, kernel, (call.optional(2), call.optional(5)))
     shape = [-1, *[1] * (kernel.rank - 2)]
     if call.has(8):
         bias = as_float(call.value(8))
@@ -194,12 +188,12 @@ def _convolve_quantized(call: Call) -> Value:
     scale = call.value(4)
     if scale.rank == 1 and scale.sizes != (1,):
         scale = reshape(scale, [scale.sizes[0], *shape[1:]])
-    scales = [_one(call.value(1)), _one(scale), _one(call.value(6))]
-    zero = _optional(call, 7)
-    return _rescale(total, scales, zero and _one(zero), zero.dtype if zero else value.dtype)
+    scales = [as_number(call.value(1)), as_number(scale), as_number(call.value(6))]
+    zero = call.optional(7)
+    return _rescale(total, scales, zero and as_number(zero), zero.dtype if zero else value.dtype)
 
 
-def _one(value: Value) -> Value:
+def as_number(value: Value) -> Value:
     """Return a vector of one number as a number."""
     return reshape(value, []) if value.sizes == (1,) else value
 
@@ -209,11 +203,11 @@ def _multiply_quantized(call: Call) -> Value:
     first, second = call.value(0), call.value(3)
     zeros = (call.value(2), call.value(5))
     total = _multiply(call, first, second, zeros)
-    left = _one(call.value(1))
+    left = as_number(call.value(1))
     if left.rank == 1:
         left = reshape(left, [left.sizes[0], 1])
-    scales = [left, _one(call.value(4)), _one(call.value(6))]
-    zero = _one(call.value(7))
+    scales = [left, as_number(call.value(4)), as_number(call.value(6))]
+    zero = as_number(call.value(7))
     return _rescale(total, scales, zero, zero.dtype)
 
 
@@ -227,17 +221,17 @@ def _gemm_quantized(call: Call) -> Value:
     if call.has(6):
         total = elementwise(tf.add, [total, as_float(call.value(6))], _FLOAT)
     alpha = np.float32(call.attribute("alpha", 1.0))
-    left = elementwise(lambda a: a * alpha, [_one(call.value(1))], _FLOAT)
-    right = _one(call.value(4))
+    left = elementwise(lambda a: a * alpha, [as_number(call.value(1))], _FLOAT)
+    right = as_number(call.value(4))
     if not call.has(7):
         return elementwise(lambda t, a, b: t * (a * b), [total, keep_apart(left), right], _FLOAT)
-    zero = _one(call.value(8))
-    return _rescale(total, [left, right, _one(call.value(7))], zero, zero.dtype)
+    zero = as_number(call.value(8))
+    return _rescale(total, [left, right, as_number(call.value(7))], zero, zero.dtype)
 
 
 def _multiply_to_float(call: Call) -> Value:
     """MatMulIntegerToFloat: both matrices, their scales, their zero points, a bias."""
-    zeros = (_optional(call, 4), _optional(call, 5))
+    zeros = (call.optional(4), call.optional(5))
     total = _multiply(call, call.value(0), call.value(1), zeros)
     return _scale_sum(call, total, (call.value(2), call.value(3)), 6)
 
@@ -245,12 +239,12 @@ def _multiply_to_float(call: Call) -> Value:
 def _multiply_dynamically(call: Call) -> Value:
     """DynamicQuantizeMatMul: the first matrix becomes whole numbers of its own range."""
     whole, scale, zero = quantize_range(call.value(0))
-    total = _multiply(call, whole, call.value(1), (zero, _optional(call, 3)))
+    total = _multiply(call, whole, call.value(1), (zero, call.optional(3)))
     return _scale_sum(call, total, (scale, call.value(2)), 4)
 
 
 def _scale_sum(call: Call, total: Value, scales: tuple[Value, Value], bias: int) -> Value:
-    factor = elementwise(tf.multiply, [keep_apart(_one(scale)) for scale in scales], _FLOAT)
+    factor = elementwise(tf.multiply, [keep_apart(as_number(scale)) for scale in scales], _FLOAT)
     made = elementwise(tf.multiply, [total, factor], _FLOAT)
     return elementwise(tf.add, [made, call.value(bias)], _FLOAT) if call.has(bias) else made
 
@@ -283,93 +277,6 @@ def _multiply_packed(call: Call) -> Value:
     return elementwise(tf.add, [made, call.value(5)]) if call.has(5) else made
 
 
-Build = Callable[[Call], Any]
-
-
-def _by_real_numbers(build: Build, num_inputs: int = 1) -> Build:
-    """Return a rule that computes real numbers, and quantizes them again.
-
-    Each input has a scale and a zero point behind it, and the output's come last.
-    """
-
-    def rule(call: Call) -> Value:
-        inputs = [_read_real(call, 3 * number) for number in range(num_inputs)]
-        made = call.replaced(inputs).finish(build(call.replaced(inputs)))[0]
-        last = 3 * num_inputs
-        zero = _optional(call, last + 1)
-        dtype = zero.dtype if zero is not None else call.value(0).dtype
-        return scale_down(made, _one(call.value(last)), zero and _one(zero), dtype)
-
-    return rule
-
-
-def _read_real(call: Call, index: int) -> Value:
-    zero = _optional(call, index + 2)
-    return scale_up(call.value(index), _one(call.value(index + 1)), zero and _one(zero))
-
-
-def _two(compute: Callable[..., Any]) -> Build:
-    return lambda call: elementwise(compute, [call.value(0), call.value(1)])
-
-
-def _channels_last(build: Build) -> Build:
-    """Return a rule for an operator whose input may have its channels last."""
-
-    def rule(call: Call) -> Value:
-        value = call.value(0)
-        if not call.attribute("channels_last", 0):
-            return call.finish(build(call))[0]
-        rank = value.rank
-        first = transpose(value, (0, rank - 1, *range(1, rank - 1)))
-        made = call.finish(build(call.replaced([first])))[0]
-        return transpose(made, (0, *range(2, rank), 1))
-
-    return rule
-
-
-def _softmax(call: Call) -> Any:
-    """QLinearSoftmax: `opset` says which Softmax it is."""
-    node = replace(call.node, version=int(call.attribute("opset", 13)))
-    return reductions.RULES["Softmax"](replace(call, node=node))
-
-
-def _attention(call: Call) -> Any:
-    """QAttention: input, weights, bias, their scales, a mask, their zero points, the past."""
-    value = scale_up(call.value(0), _one(call.value(3)), _optional(call, 6))
-    weights = scale_up(call.value(1), _one(call.value(4)), _optional(call, 7))
-    others = [_optional(call, index) for index in (2, 5, 8)]
-    return attention.MICROSOFT["Attention"](call.replaced([value, weights, *others]))
-
-
-def _embed(call: Call) -> Any:
-    """QEmbedLayerNormalization: five tables and vectors, whose scales and zero points come last."""
-    tables = [
-        scale_up(
-            call.value(2 + number), _one(call.value(8 + number)), _one(call.value(13 + number))
-        )
-        if call.has(2 + number)
-        else None
-        for number in range(5)
-    ]
-    inputs = [_optional(call, 0), _optional(call, 1), *tables, _optional(call, 7)]
-    return contrib.MICROSOFT["EmbedLayerNormalization"](call.replaced(inputs))
-
-
-def _concat(call: Call) -> Value:
-    """QLinearConcat: the output's scale and zero point, then values with their own."""
-    values = [
-        scale_up(call.value(index), _one(call.value(index + 1)), _one(call.value(index + 2)))
-        for index in range(2, len(call.inputs), 3)
-    ]
-    axis = call.axis(0, rank=values[0].rank)
-    sizes: list[Size] = list(values[0].sizes)
-    for value in values[1:]:
-        sizes[axis] = sizes[axis] + value.sizes[axis]
-    made = wrap(tf.concat([value.plain for value in values], axis), _FLOAT, sizes=sizes)
-    zero = _one(call.value(1))
-    return scale_down(made, _one(call.value(0)), zero, zero.dtype)
-
-
 RULES: Table = {
     "QuantizeLinear": _quantize,
     "DequantizeLinear": _dequantize,
@@ -387,14 +294,4 @@ MICROSOFT: Table = {
     "MatMulIntegerToFloat": _multiply_to_float,
     "MatMulNBits": _multiply_packed,
     "QGemm": _gemm_quantized,
-    "QLinearAdd": _by_real_numbers(_two(tf.add), 2),
-    "QLinearMul": _by_real_numbers(_two(tf.multiply), 2),
-    "QLinearAveragePool": _by_real_numbers(_channels_last(pools.RULES["AveragePool"])),
-    "QLinearGlobalAveragePool": _by_real_numbers(_channels_last(pools.RULES["GlobalAveragePool"])),
-    "QLinearLeakyRelu": _by_real_numbers(arithmetic.RULES["LeakyRelu"]),
-    "QLinearSigmoid": _by_real_numbers(arithmetic.RULES["Sigmoid"]),
-    "QLinearConcat": _concat,
-    "QLinearSoftmax": _by_real_numbers(_softmax),
-    "QAttention": _attention,
-    "QEmbedLayerNormalization": _embed,
 }

@@ -16,120 +16,14 @@ from pipeline.tf.layout.recurrent import Step, run_recurrence
 from pipeline.tf.layout.sizes import Size, is_known, materialize
 from pipeline.tf.layout.value import Value, arrange, constant, reshape_held, wrap
 from pipeline.tf.onnx.call import Call, Table
-
-Activation = Callable[[Any], Any]
-
-_ACTIVATIONS: Mapping[str, tuple[Callable[..., Any], Sequence[float | None]]] = {
-    "affine": (lambda x, alpha, beta: alpha * x + beta, (None, None)),
-    "elu": (
-        lambda x, alpha: tf.where(x > 0, x, alpha * (tf.exp(tf.minimum(x, 0.0)) - 1.0)), (1.0,),
-    ),
-    "hardsigmoid": (
-        lambda x, alpha, beta: tf.clip_by_value(alpha * x + beta, 0.0, 1.0), (0.2, 0.5),
-    ),
-    "leakyrelu": (lambda x, alpha: tf.where(x >= 0, x, alpha * x), (0.01,)),
-    "relu": (tf.nn.relu, ()),
-    "scaledtanh": (lambda x, alpha, beta: alpha * tf.tanh(beta * x), (None, None)),
-    "sigmoid": (tf.sigmoid, ()),
-    "softplus": (tf.math.softplus, ()),
-    "softsign": (lambda x: x / (1.0 + tf.abs(x)), ()),
-    "tanh": (tf.tanh, ()),
-    "thresholdedrelu": (
-        lambda x, alpha: tf.where(x > alpha, x, tf.zeros([], x.dtype)), (None,),
-    ),
-}  # fmt: skip
-"""What computes an activation, and the defaults of its alpha and beta; None where the standard
-and ONNX Runtime agree on none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One direction of a layer.
-
-    Attributes:
-        size: Number of cells.
-        recurrent: Weights of the states, transposed: (cells, gates * cells).
-        bias: The bias of the states, (gates * cells,), which follows that of the inputs.
-        added: The bias of the inputs, (gates * cells,).
-        peepholes: (3 * cells,) for the gates i, o and f; None for none.
-        activations: f, g and h, as many as the layer has.
-        clip: The largest input of an activation; 0 for none.
-    """
-
-    size: int
-    recurrent: Any
-    bias: Any
-    added: Any
-    peepholes: Any
-    activations: Sequence[Activation]
-    clip: float
-
-    def limit(self, value: Any) -> Any:
-        """Return the input of an activation within the limit."""
-        return tf.clip_by_value(value, -self.clip, self.clip) if self.clip > 0 else value
-
-
-def _rnn_step(_: Call, cell: Cell) -> Step:
-    def step(value: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
-        total = value + tf.matmul(states[0], cell.recurrent)
-        output = cell.activations[0](cell.limit(total))
-        return output, [output]
-
-    return step
-
-
-def _gru_step(call: Call, cell: Cell) -> Step:
-    """Gates: update, reset, hidden."""
-    f, g = cell.activations
-    size = cell.size
-    resets_behind = bool(call.attribute("linear_before_reset", 0))
-
-    def step(value: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
-        gates, fresh = tf.split(value, [2 * size, size], axis=-1)
-        if resets_behind:
-            product = tf.matmul(states[0], cell.recurrent) + cell.bias
-            own, hidden = tf.split(product, [2 * size, size], axis=-1)
-        else:
-            own = tf.matmul(states[0], cell.recurrent[:, : 2 * size])
-        update, reset = tf.split(f(cell.limit(gates + own)), 2, axis=-1)
-        if resets_behind:
-            fresh += reset * hidden
-        else:
-            fresh += tf.matmul(reset * states[0], cell.recurrent[:, 2 * size :])
-        fresh = g(cell.limit(fresh))
-        output = fresh + update * (states[0] - fresh)
-        return output, [output]
-
-    return step
-
-
-def _lstm_step(call: Call, cell: Cell) -> Step:
-    """Gates: input, output, forget, cell."""
-    f, g, h = cell.activations
-    size = cell.size
-    is_coupled = bool(call.attribute("input_forget", 0))
-
-    def gate(total: Any, memory: Any, number: int) -> Any:
-        return f(cell.limit(total + memory * cell.peepholes[number * size : (number + 1) * size]))
-
-    def step(value: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
-        before = states[1]
-        total = value + tf.matmul(states[0], cell.recurrent)
-        gates, fresh = tf.split(total, [3 * size, size], axis=-1)
-        if cell.peepholes is None:
-            entering, leaving, forget = tf.split(f(cell.limit(gates)), 3, axis=-1)
-        else:
-            entering, leaving, forget = tf.split(gates, 3, axis=-1)
-            entering, forget = gate(entering, before, 0), gate(forget, before, 2)
-        if is_coupled:
-            forget = 1.0 - entering
-        memory = forget * before + entering * g(cell.limit(fresh))
-        if cell.peepholes is not None:
-            leaving = gate(leaving, memory, 1)
-        output = leaving * h(memory)
-        return output, [output, memory]
-
-    return step
+from pipeline.tf.onnx.rules.recurrent_cells import (
+    ACTIVATIONS,
+    Activation,
+    Cell,
+    gru_step,
+    lstm_step,
+    rnn_step,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,9 +43,9 @@ class Layer:
     num_states: int = 1
 
 
-_RNN = Layer(make_step=_rnn_step, num_gates=1, defaults=("tanh",))
-_GRU = Layer(make_step=_gru_step, num_gates=3, defaults=("sigmoid", "tanh"))
-_LSTM = Layer(make_step=_lstm_step, num_gates=4, defaults=("sigmoid", "tanh", "tanh"), num_states=2)
+_RNN = Layer(make_step=rnn_step, num_gates=1, defaults=("tanh",))
+_GRU = Layer(make_step=gru_step, num_gates=3, defaults=("sigmoid", "tanh"))
+_LSTM = Layer(make_step=lstm_step, num_gates=4, defaults=("sigmoid", "tanh", "tanh"), num_states=2)
 
 _DIRECTIONS: Mapping[str, Sequence[bool]] = {
     "forward": (False,), "reverse": (True,), "bidirectional": (False, True),
@@ -219,9 +113,9 @@ def _read_activations(call: Call, layer: Layer, count: int) -> Iterator[list[Act
     numbers = [iter(call.attribute(name) or ()) for name in ("activation_alpha", "activation_beta")]
     made = []
     for name in names:
-        if name.lower() not in _ACTIVATIONS:
+        if name.lower() not in ACTIVATIONS:
             raise call.refuse(f"its activation {name!r} is not known")
-        compute, defaults = _ACTIVATIONS[name.lower()]
+        compute, defaults = ACTIVATIONS[name.lower()]
         given = [next(own, default) for own, default in zip(numbers, defaults, strict=False)]
         if None in given:
             raise call.refuse(f"its activation {name!r} lacks a number")

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.tf.layout.resize import Axis, CannotResizeError, Sampling, resize
+from pipeline.tf.layout.resize import resize
+from pipeline.tf.layout.resize_places import Axis, CannotResizeError, Sampling
 from pipeline.tf.layout.sizes import Size, is_known, number_of
 from pipeline.tf.layout.value import Value, is_float
 from pipeline.tf.onnx.call import Call, Table

@@ -11,7 +11,7 @@ from pipeline.tf.layout.sizes import Size, is_known
 from pipeline.tf.layout.value import Value, arrange, constant, transpose, wrap
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.listed import Listed
-from pipeline.tf.onnx.onnx_model import Graph
+from pipeline.tf.onnx.onnx_graph import Graph
 
 
 def _list(call: Call, index: int = 0) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.tf.onnx.onnx_model import End, Graph
+from pipeline.tf.onnx.onnx_graph import End, Graph
 from pipeline.tf.openvino.layer import Body, Layer, Nodes, Table
 from pipeline.tf.openvino.rules.parts import vector
 

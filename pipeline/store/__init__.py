@@ -1,0 +1,1 @@
+"""Keeps results of steps where other machines find them: in a folder or an object store."""

@@ -1,0 +1,1 @@
+"""Decision forests of TensorFlow Decision Forests and YDF, as plain ops."""
