@@ -391,3 +391,54 @@ def test_classes_attributes_embeddings_and_images() -> None:
     assert numbers == [3, 4]
     assert (image["width"], image["height"], image["data"]) == (1, 1, [0, 128, 255, 255])
     assert refused["error"].startswith("result: test has no detect(): it has neither boxes and")
+
+
+TREE = [
+    *[(0, 1), (1, 3), (0, 2), (2, 4), (0, 5), (5, 7), (7, 9), (5, 11), (11, 13), (13, 15)],
+    *[(0, 6), (6, 8), (8, 10), (6, 12), (12, 14), (14, 16)],
+]
+
+
+def draw_bodies(*bodies: Array) -> dict[str, Array]:
+    """Return maps of 5 x 5 cells of 15.75 pixels with bodies (17, y x), as PoseNet has them."""
+    heat = np.full((1, 5, 5, 17), -9, np.float32)
+    offsets = np.zeros((1, 5, 5, 34), np.float32)
+    down, up = np.zeros((2, 1, 5, 5, 32), np.float32)
+    for body in bodies:
+        cells = np.rint(body / 15.75).astype(int)
+        for point, ((row, column), place) in enumerate(zip(cells, body, strict=True)):
+            heat[0, row, column, point] = 3 - 0.1 * point
+            offsets[0, row, column, [point, point + 17]] = place - 15.75 * np.array([row, column])
+        for edge, (parent, child) in enumerate(TREE):
+            step = body[child] - body[parent]
+            down[0, *cells[parent], [edge, edge + 16]] = step
+            up[0, *cells[child], [edge, edge + 16]] = -step
+    maps = {"displacementsForward": down, "displacementsBackward": up}
+    return {"heatmaps": heat, "offsets": offsets, **maps}
+
+
+def test_several_bodies_of_heatmaps() -> None:
+    one = np.repeat([[8.0, 6.0], [25.0, 9.0], [41.0, 7.0]], [5, 6, 6], axis=0)
+    other = one + np.array([0, 40])
+    case = give(
+        "keypoints",
+        draw_bodies(one, other),
+        entry={"roles": roles(heatmaps={"activation": "logit"})},
+    )
+    found = run(case)[0]
+    at = [[[point["y"], point["x"]] for point in body["points"]] for body in found]
+
+    assert len(found) == 2
+    by_column = sorted(zip(at, found, strict=True), key=lambda each: each[0][0][1])
+    for (points, body), expected in zip(by_column, (one, other), strict=True):
+        np.testing.assert_allclose(points, expected, atol=1e-4)
+        scores = 1 / (1 + np.exp(0.1 * np.arange(17) - 3))
+        assert body["score"] == pytest.approx(scores.mean())
+
+
+def test_no_body_where_nothing_is_likely() -> None:
+    maps = draw_bodies()
+
+    assert run(
+        give("keypoints", maps, entry={"roles": roles(heatmaps={"activation": "logit"})})
+    ) == [[]]
