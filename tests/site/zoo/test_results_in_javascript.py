@@ -22,16 +22,18 @@ const {sources, cases} = JSON.parse(readFileSync(0));
 const {giveResult} = await import(`${sources}/methods.js`);
 const {findFrame} = await import(`${sources}/images.js`);
 const answers = [];
-for (const {entry, method, results, image, labels = {}, options} of cases) {
+for (const {entry, method, results, later, image, sound, labels = {}, options} of cases) {
+  let calls = 0;
   const inputs = [{name: 'image', shape: [1, 64, 64, 3], jsDtype: 'float32', ...entry.input}];
   const named = entry.outputs ?? Object.keys(results).map((name) => ({name, tensor: name}));
   const model = {name: 'test', entry: {map: {}, roles: {}, ...entry}, inputs, outputs: named,
     labels, points: entry.points,
     frame: (one) => findFrame(one, inputs[0]),
-    run: async () => Object.fromEntries(Object.entries(results).map(([name, {shape, values}]) =>
+    run: async () => Object.fromEntries(Object.entries(calls++ ? later ?? results : results)
+      .map(([name, {shape, values}]) =>
       [name, {shape, data: async () => Float32Array.from(values), dispose() {}}]))};
   try {
-    const given = {width: image[0], height: image[1]};
+    const given = sound ? Float32Array.from(sound) : {width: image[0], height: image[1]};
     const found = await giveResult(model, method, given, options ?? {});
     answers.push(JSON.parse(JSON.stringify(found, (_, value) =>
       (ArrayBuffer.isView(value) ? [...value] : value))));
@@ -442,3 +444,28 @@ def test_no_body_where_nothing_is_likely() -> None:
     assert run(
         give("keypoints", maps, entry={"roles": roles(heatmaps={"activation": "logit"})})
     ) == [[]]
+
+
+def test_windows_of_a_sound_that_is_longer_than_the_input() -> None:
+    first, second = floats([[0.2, 0.8, 0.0]]), floats([[0.6, 0.2, 0.2]])
+    entry = {"input": {"shape": [1, 4], "sampleRate": 8, "range": [-1, 1], "name": "sound"}}
+    later = {"scores": {"shape": [1, 3], "values": second.reshape(-1).tolist()}}
+    case = give("classify", {"scores": first}, entry=entry, sound=[0.0] * 10, later=later)
+    mean, apart, short, near = run(
+        case,
+        {**case, "options": {"windows": True, "top": 1}},
+        {**case, "sound": [0.0] * 4},
+        {**case, "options": {"hop": 0.25, "windows": True}},
+    )
+    # Windows of half a second of 1.25 s: two, and one that ends with the sound.
+
+    assert [(one["class"], round(one["score"], 5)) for one in mean] == [
+        (0, round((0.2 + 0.6 + 0.6) / 3, 5)),
+        (1, round((0.8 + 0.2 + 0.2) / 3, 5)),
+        (2, round((0.2 + 0.2) / 3, 5)),
+    ]
+    assert [(one["start"], one["end"]) for one in apart] == [(0, 0.5), (0.5, 1), (0.75, 1.25)]
+    assert [one["classes"][0]["class"] for one in apart] == [1, 0, 0]
+    assert [len(one["classes"]) for one in apart] == [1, 1, 1]
+    assert short[0]["class"] == 1
+    assert [one["start"] for one in near] == [0, 0.25, 0.5, 0.75]
