@@ -141,7 +141,8 @@ class CatalogVariant(CamelPart, SparsePart):
     bytes: int | None
     """Size of all its files."""
     gzip_bytes: int | None = None
-    """Size of all its files where a server compresses them with gzip, at its level 9."""
+    """Size of all its files where a server compresses them with gzip, at its level 9; of more than
+    4 MiB an estimate from a part of them."""
     brotli_bytes: int | None = None
     """The same with Brotli, at its quality 5, as servers do that compress while they send."""
     files: list[CatalogFile]
@@ -277,14 +278,14 @@ class CatalogModel(ModelIdentity, SparsePart):
     """The points that it finds, as the manifest names them."""
     decode: Decode | None = None
     """How boxes follow from its outputs, as the manifest states it."""
-    tokenizer: CatalogTokenizer | None = None
-    """What makes numbers of texts, for a model that takes such numbers."""
     background: Background | None = None
     """Who made it, of what, and what it is not for; left out where nobody states it."""
     devices: list[DeviceTime] | None = None
     """Times on devices that its publisher measured; left out without any."""
     card_files: list[CatalogFile] = Field(default_factory=list)
     """Its model card: the page, and the text that it is made of."""
+    tokenizer: CatalogTokenizer | None = None
+    """What makes numbers of texts, for a model that takes such numbers."""
     variants: list[CatalogVariant]
     """Its artifacts, the base first."""
 

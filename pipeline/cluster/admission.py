@@ -119,7 +119,9 @@ def find_faults(run: str, dask_worker: Worker) -> list[str]:
 
 
 def _nudge(worker: Worker) -> None:
-    """Let the scheduler look at waiting steps again."""
-    if worker.status == Status.running:
+    """Let the scheduler look at waiting steps again, once the worker has joined."""
+    if worker.status == Status.init:
+        worker.loop.call_later(_NUDGE_SECONDS, _nudge, worker)
+    elif worker.status == Status.running:
         worker.status = Status.paused
         worker.status = Status.running

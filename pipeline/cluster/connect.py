@@ -17,6 +17,7 @@ from distributed import Client, LocalCluster
 from pipeline.cluster import admission
 from pipeline.cluster.admission import Admission, find_faults
 from pipeline.cluster.cluster import Cluster
+from pipeline.cluster.dispatcher import Dispatcher
 from pipeline.cluster.worker import probe_key
 from pipeline.cluster.worker_versions import own_versions, python_version
 from pipeline.disk.versions import installed_version
@@ -83,13 +84,8 @@ def connect(  # noqa: PLR0913  # a cluster: where it is, what it gets, who hears
         if local is not None:
             local.close()
         raise
-    return Cluster(
-        client,
-        local=local,
-        admission=plugin,
-        store=store,
-        session=session,
-    )
+    dispatcher = Dispatcher(client, local=local, admission=plugin)
+    return Cluster(run, dispatcher=dispatcher, store=store, session=session)
 
 
 def _put_probe(store: SharedStore, run: str) -> None:

@@ -25,12 +25,14 @@ class Input:
         key: Its key in the store.
         tools: Versions of the tools that made it; a key may have other results, too.
         outcome: Its outcome, with the digest of each of its files.
+        bytes: Size of all its files.
     """
 
     task: str
     key: str
     tools: Mapping[str, str | None]
     outcome: Outcome
+    bytes: int
 
     @property
     def name(self) -> str:

@@ -157,10 +157,9 @@ class RunOnWorker:
         stored = self._store.put(key, work.folder, tools=made.tools)
         work.remarks.extend(self._store.take_notices())
         answer = self._answer(work, stored=stored, seconds=seconds)
-        outcome = successful(made)
-        self._inputs.add(
-            Input(task=job.task, key=key, tools=made.tools, outcome=outcome), work.folder
-        )
+        size = sum(file.bytes for file in made.outputs)
+        kept = Input(task=job.task, key=key, tools=made.tools, outcome=successful(made), bytes=size)
+        self._inputs.add(kept, work.folder)
         return answer
 
     def _answer(self, work: Work[Any], **facts: Any) -> Answer:

@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.store_options import find_store, is_read_only
+from pipeline.engine.quick_check import UpToDate
 from pipeline.errors import ClusterError
 from pipeline.report.terminal import write_text
 from pipeline.steps.graph import Graph
@@ -40,6 +41,20 @@ def choose_cluster(graph: Graph, params: Mapping[str, Any]) -> str | None:
     return None if address == NO_CLUSTER else address
 
 
+def has_work(tasks: Iterable[Any], database: Any) -> bool:
+    """Return whether a step is out of date, so that a run needs its cluster.
+
+    Args:
+        tasks: The tasks of doit.
+        database: doit's database, with the stamp of each task that was up to date.
+    """
+    return any(
+        isinstance(check, UpToDate) and not check(task, database.get_values(task.name))
+        for task in tasks
+        for check, _arguments, _options in task.uptodate
+    )
+
+
 def join_cluster(graph: Graph, address: str, params: Mapping[str, Any]) -> "Cluster":
     """Let the session's steps run on a cluster.
 
@@ -59,7 +74,8 @@ def join_cluster(graph: Graph, address: str, params: Mapping[str, Any]) -> "Clus
         hint = "pip install 'tfjs-zoo[dask]', here and on all workers"
         raise ClusterError(f"cluster {address}: needs Dask", hint=hint) from None
     options = _find_store(graph, params["store"])
-    if options is not None and is_read_only(graph, params, os.environ):
+    read_only = params["store_read_only"] or is_read_only(graph, os.environ)
+    if options is not None and read_only:
         raise ClusterError(f"cluster {address}: results travel through the store, here read-only")
     if options is None and address.partition(":")[0] == _LOCAL:
         options = {"address": str(graph.layout.temporary / _STORE_OF_LOCAL)}

@@ -16,7 +16,7 @@ from pipeline.audit.downloads import find_dangling
 from pipeline.audit.orphans import find_orphans
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
-from pipeline.commands.store_options import NONE_CHOSEN, choose_store_files
+from pipeline.commands.store_options import NONE_CHOSEN, choose_store_files, is_read_only
 from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
 from pipeline.steps.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
@@ -143,6 +143,8 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         files = choose_store_files(graph, "", os.environ)
         if files is None:
             raise InvalidCommand(f"prune: {NONE_CHOSEN}")
+        if is_read_only(graph, os.environ) and not dry_run:
+            raise InvalidCommand(f"prune: {files.shown} is read-only here")
         max_bytes = int(gib * 2**30) if gib else None
         done = evict(files, keep_seconds=days * _DAY_SECONDS, max_bytes=max_bytes, dry_run=dry_run)
         removed, freed = ("would remove", "free") if dry_run else ("removed", "freed")

@@ -26,6 +26,7 @@ from pipeline.commands.cluster_options import (
     OPTION_CLUSTER,
     choose_cluster,
     choose_parallel,
+    has_work,
     join_cluster,
 )
 from pipeline.commands.locked import zoo_lock
@@ -114,6 +115,8 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         """
         address = choose_cluster(graph, self._params)
         if address is None:
+            return num_process
+        if not graph.session.force and not has_work(self.task_list, self.dep_manager):
             return num_process
         cluster = join_cluster(graph, address, self._params)
         given = "num_process" in self._params._non_default_keys  # noqa: SLF001  # doit tells it nowhere else

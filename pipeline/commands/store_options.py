@@ -56,17 +56,15 @@ def choose_store(
     # A run without a store waits for no import.
     from pipeline.store.shared_store import SharedStore
 
-    return SharedStore(files, read_only=is_read_only(graph, params, environ))
+    read_only = params["store_read_only"] or is_read_only(graph, environ)
+    return SharedStore(files, read_only=read_only)
 
 
-def is_read_only(graph: Graph, params: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
-    """Return whether a run puts no result into its store."""
+def is_read_only(graph: Graph, environ: Mapping[str, str]) -> bool:
+    """Return whether the environment or models.yaml forbids to put or remove results."""
     section = graph.zoo.store
-    return (
-        params["store_read_only"]
-        or environ.get(READ_ONLY_VARIABLE, "") not in {"", "0"}
-        or (section is not None and section.read_only)
-    )
+    forbidden = environ.get(READ_ONLY_VARIABLE, "") not in {"", "0"}
+    return forbidden or (section is not None and section.read_only)
 
 
 def choose_store_files(

@@ -39,8 +39,10 @@ class StepEvent:
         upstream: Task whose failure is the only reason for this skip.
         seconds: How long the step took, if it ran.
         from_store: Whether its result came from the shared store.
-        done: Bytes transferred so far, of a `progress` event.
-        total: Bytes to transfer, if known.
+        done: How much is done, of a `progress` event: bytes transferred, or `unit`.
+        total: How much there is to do, if known.
+        unit: What `done` and `total` count, such as "run"; None for bytes.
+        usual: Seconds that the step took the last time, of a `started` event; None if it is new.
     """
 
     task: str
@@ -58,6 +60,8 @@ class StepEvent:
     from_store: bool = False
     done: int | None = None
     total: int | None = None
+    unit: str | None = None
+    usual: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("reason", "hint", "cause"):

@@ -28,6 +28,7 @@ from typing import Any, Literal
 from pipeline.disk.canonical import format_json
 from pipeline.disk.clock import utc_now
 from pipeline.disk.files import write_atomic
+from pipeline.disk.json_file import load_json
 from pipeline.engine.events import StepEvent, emit
 from pipeline.engine.failures import translate
 from pipeline.engine.job import Job, successful, unsuccessful
@@ -70,9 +71,21 @@ def _bring_up_to_date(job: Job, session: Session) -> Outcome:
         return _end(
             job, standing.outcome, status, failure=standing.failure, upstream=standing.upstream
         )
-    emit(StepEvent(task=job.task, model=job.model, status="started", cause=standing.cause))
+    usual = _load_seconds(job.folder)
+    emit(
+        StepEvent(
+            task=job.task, model=job.model, status="started", cause=standing.cause, usual=usual
+        )
+    )
     forced = "asked for again" if session.refresh else "forced"
     return _make(job, session, standing.cause or forced)
+
+
+def _load_seconds(folder: Path) -> float | None:
+    """Return how long the result in a folder took; None without one."""
+    run = load_json(folder / "run.json")
+    seconds = run.value.get("seconds") if run and isinstance(run.value, dict) else None
+    return seconds if isinstance(seconds, float | int) else None
 
 
 def _earlier_status(outcome: Outcome) -> EndStatus:
@@ -249,7 +262,8 @@ def prepare_work(job: Job, session: Session, outcomes: Mapping[str, Outcome]) ->
         root=job.root,
         cache=session.cache,
         refresh=session.refresh,
-        progress=partial(_progress, job, session),
+        progress=partial(_progress, job, session, None),
+        count_runs=partial(_progress, job, session, "run"),
         heartbeat=partial(_check_time, session, job.task, budget),
         trusted=job.trusted,
         budget=budget,
@@ -268,9 +282,10 @@ def _check_time(session: Session, task: str, budget: Budget, *_progress: object)
     budget.check(task)
 
 
-def _progress(job: Job, session: Session, done: int, total: int | None) -> None:
+def _progress(job: Job, session: Session, unit: str | None, done: int, total: int | None) -> None:
     _check_open(session)
-    emit(StepEvent(task=job.task, model=job.model, status="progress", done=done, total=total))
+    task, model = job.task, job.model
+    emit(StepEvent(task=task, model=model, status="progress", done=done, total=total, unit=unit))
 
 
 def _end(  # noqa: PLR0913  # all fields of the event

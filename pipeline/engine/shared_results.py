@@ -6,7 +6,7 @@ it was made with the versions of tools that this machine has. After it came, its
 its files are compared with the job's ingredients, so that a store can put nothing else in place.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from pipeline.disk.canonical import digest_json
 from pipeline.disk.files import empty_folder
 from pipeline.disk.versions import installed_version
+from pipeline.engine.job import Job
 from pipeline.engine.receipt import (
     Ingredients,
     Receipt,
@@ -87,12 +88,28 @@ def fetch_result(store: ResultStore, work: Work[Any], ingredients: Ingredients) 
 
 
 def put_result(store: ResultStore, work: Work[Any], receipt: Receipt, folder: Path) -> None:
-    """Put the result of a job there, unless another run could end otherwise."""
-    if receipt.failure is not None and receipt.failure.retry:
-        return
-    ingredients = Ingredients(**{name: getattr(receipt, name) for name in Ingredients.model_fields})
-    store.put(result_key(ingredients), folder, tools=receipt.tools)
+    """Put the result that a job has just made there."""
+    put_receipt(store, receipt, folder)
     _tell(store, work)
+
+
+def put_receipt(store: ResultStore, receipt: Receipt, folder: Path) -> bool:
+    """Put a folder with its receipt there, unless another run could end otherwise."""
+    if receipt.failure is not None and receipt.failure.retry:
+        return False
+    ingredients = Ingredients(**{name: getattr(receipt, name) for name in Ingredients.model_fields})
+    return store.put(result_key(ingredients), folder, tools=receipt.tools)
+
+
+def fill_store(store: ResultStore, jobs: Iterable[Job]) -> None:
+    """Put the results of jobs there that still stand."""
+    for job in jobs:
+        outcome = job.standing().outcome if job.shared else None
+        if outcome is not None:
+            folder = job.folder if outcome.status == "ok" else job.failed_folder
+            receipt = load_receipt(folder)
+            if receipt is not None:
+                put_receipt(store, receipt, folder)
 
 
 def _tell(store: ResultStore, work: Work[Any]) -> None:

@@ -109,6 +109,7 @@ class Work(Generic[P]):
         cache: Folder of downloads.
         refresh: Whether sources that may change are fetched again.
         progress: Called with bytes done and bytes in all (None where unknown).
+        count_runs: Called with runs of a model done and runs in all (None where unknown).
         heartbeat: Called often by long work, so that the work ends with the run.
         trusted: Whether child processes may run on a machine without a wall.
         budget: Time, memory and disk for all processes that it starts.
@@ -132,6 +133,7 @@ class Work(Generic[P]):
     cache: Path
     refresh: bool
     progress: Callable[[int, int | None], None]
+    count_runs: Callable[[int, int | None], None]
     heartbeat: Callable[[int, int | None], None]
     trusted: bool
     budget: Budget

@@ -205,7 +205,7 @@ class Filesystem:
 
     def _translate(self, error: Exception, shown: str) -> Exception:
         names = {kind.__name__ for kind in type(error).__mro__}
-        code = _find_code(error)
+        code = find_code(error)
         said = f" ({code})" if code else ""
         hint = _HINTS.get(_EXTRAS.get(self.scheme, ""))
         if isinstance(error, FileNotFoundError) or code == "404":
@@ -233,7 +233,7 @@ def _describe(info: Mapping[str, Any]) -> FileState:
     return FileState(path=str(info["name"]), size=size, state=state)
 
 
-def _find_code(error: BaseException | None) -> str:
+def find_code(error: BaseException | None) -> str:
     """Return the code of a server's error: "AccessDenied", "404"; "" if it has none."""
     while error is not None:
         response = getattr(error, "response", None)

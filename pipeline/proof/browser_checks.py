@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -174,10 +175,12 @@ class _Trial:
         vectors = self.folder / "vectors"
         vectors.mkdir()
         write_vectors(vectors, self.model.vectors)
-        return {
-            backend: {name: self._run(backend, path, vectors) for name, path in models.items()}
-            for backend in self.required or (SAMPLED,)
-        }
+        backends = self.required or (SAMPLED,)
+        runs: dict[str, dict[str, ModelRun]] = {backend: {} for backend in backends}
+        for done, (backend, name) in enumerate(product(backends, models)):
+            self.work.count_runs(done, len(backends) * len(models))
+            runs[backend][name] = self._run(backend, models[name], vectors)
+        return runs
 
     def _run(self, backend: str, model: Path, vectors: Path) -> ModelRun:
         results = Path(tempfile.mkdtemp(dir=self.folder))

@@ -36,19 +36,20 @@ class Calibration:
     task: str | None
 
 
-def find_calibration(model: str | None, task: str | None) -> Calibration:
+def find_calibration(seed: str | None, task: str | None) -> Calibration:
     """Return how the inputs of a model are made, the same for its search and for its files."""
-    return Calibration(seed=f"{model} calibration", task=task)
+    return Calibration(seed=f"{seed} calibration", task=task)
 
 
 def fit_rounding(
-    work: Work[Any], forms: Mapping[str, Form], *, task: str | None
+    work: Work[Any], forms: Mapping[str, Form], *, seed: str | None, task: str | None
 ) -> dict[str, Array]:
     """Return the whole numbers of each weight whose rounding can be fitted, as bytes.
 
     Args:
         work: A step that needs `convert`, `signature` and `reference`.
         forms: Forms by weight; those with channels are fitted.
+        seed: What the inputs follow from: the name of the model.
         task: The task of the model, as in the manifest.
 
     Raises:
@@ -64,7 +65,7 @@ def fit_rounding(
                 signature=Signature.load(work.inputs["signature"]),
                 reference=work.inputs["reference"],
                 forms=scaled,
-                calibration=find_calibration(work.model, task),
+                calibration=find_calibration(seed, task),
                 folder=work.folder,
                 file=_FILE,
                 trust=work.trusted,

@@ -50,6 +50,7 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
     *,
     source: Path,
     flags: SourceFlags,
+    seed: str,
     task: str | None,
     stated: Mapping[str, InputSection],
     test_inputs: Sequence[str | Mapping[str, str]],
@@ -60,6 +61,7 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
         work: The step `reference`.
         source: The fetched model.
         flags: The flags that say how to open it.
+        seed: What made inputs follow from.
         task: The task of the model, as in the manifest.
         stated: What the manifest says of inputs, by name.
         test_inputs: Files with inputs, from the manifest; empty to make inputs.
@@ -72,7 +74,7 @@ def run_source(  # noqa: PLR0913  # the source, and all that the manifest says o
         known = {
             "folder": work.folder,
             "signature": signature,
-            "seed": work.model,
+            "seed": seed,
             "task": task,
             "given": _write_given(work, Path(name, "given"), test_inputs, signature, contracts),
             "contracts": contracts,

@@ -183,8 +183,12 @@ class _Trial:
             log=self.work.log,
             budget=self.work.budget,
             trusted=self.work.trusted,
-            progress=self.work.heartbeat,
+            progress=self._tell,
         )
+
+    def _tell(self, done: int, total: int | None) -> None:
+        self.work.heartbeat(done, total)
+        self.work.count_runs(done, total)
 
 
 def gather_model(inputs: Mapping[str, Path], signature: Signature) -> ModelUnderTest:

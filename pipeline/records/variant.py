@@ -30,7 +30,8 @@ class VariantRecord(CamelPart, SparsePart, Record):
     bytes: int
     """Size of its model.json and shards."""
     gzip_bytes: int | None = None
-    """The same as they travel, compressed with gzip; left out before it is measured."""
+    """The same as they travel, compressed with gzip, of large models an estimate; left out before
+    it is measured."""
     brotli_bytes: int | None = None
     """Likewise with Brotli."""
     recipe: dict[str, Any] | None = None

@@ -39,9 +39,11 @@ def format_text(account: Account) -> str:
         asked = " ".join(quote_code(name) for name in account.selected)
         lines.append(f"Only {asked} was asked for.")
     lines += _format_failures(account)
+    lines += _format_withheld(account)
+    lines += _format_effort(account)
     if account.models:
         heads = ["model", "status", " steps", " time", " memory", "why"]
-        lines += ["", "## Models", "", *format_table(heads, _model_rows(account))]
+        lines += ["", "## What changed", "", *format_table(heads, _model_rows(account))]
     lines += ["", "## Steps", "", "<details><summary>All that ran</summary>", ""]
     rows = (_step_row(step) for step in account.ran[:MAX_STEPS])
     lines += [*format_table(["step", " time", " memory", "why"], rows), "", "</details>"]
@@ -67,6 +69,48 @@ def _format_failures(account: Account) -> Iterator[str]:
         yield f"- {_title(step)}: {escape_markdown(first_line(step.event.reason))}"
 
 
+def _format_withheld(account: Account) -> Iterator[str]:
+    """Yield the lines about variants that are withheld, and verdicts that say little."""
+    if account.withheld:
+        heads = ["variant", "error", " limit", "its task", "what would pass"]
+        rows = (
+            [
+                quote_code(f"{one.model} {one.variant}"),
+                escape_markdown(one.error or one.reason),
+                one.limit,
+                escape_markdown(one.task),
+                escape_markdown(one.advice or ""),
+            ]
+            for one in account.withheld[:MAX_STEPS]
+        )
+        yield from ("", "## Withheld", "", *format_table(heads, rows))
+    if account.provisional:
+        yield from ("", "## Provisional", "")
+    for name, reason in list(account.provisional.items())[:MAX_STEPS]:
+        yield f"- {quote_code(name)}: {escape_markdown(reason)}"
+
+
+def _format_effort(account: Account) -> Iterator[str]:
+    """Yield the lines about bytes and time."""
+    if saved := describe_saved(account):
+        yield from ("", f"{saved}.")
+    if len(account.slowest) > 1:
+        listed = (
+            f"{_title(step)} {format_seconds(step.event.seconds or 0.0)}"
+            for step in account.slowest
+        )
+        yield from ("", f"Slowest: {', '.join(listed)}.")
+
+
+def describe_saved(account: Account) -> str:
+    """Return what small variants save: "The smallest variants take 1.2 MiB in place of 4 MiB"."""
+    base, smallest = account.sizes
+    if smallest >= base:
+        return ""
+    sizes = f"{format_bytes(smallest)} in place of {format_bytes(base)}"
+    return f"The smallest variants take {sizes}, {1 - smallest / base:.0%} less"
+
+
 def format_page(account: Account) -> str:
     """Return a report as an HTML page that needs no other file."""
     style = _style()
@@ -77,7 +121,8 @@ def format_page(account: Account) -> str:
         style=style,
         policy=_policy(style),
         summary=describe_run(account),
-        ran=describe_steps(account),
+        saved=describe_saved(account),
+        ran=", ".join([describe_steps(account), *_stored(account)]),
         meaning=EXIT_MEANINGS[account.exit_status],
     )
 
@@ -85,7 +130,7 @@ def format_page(account: Account) -> str:
 def describe_run(account: Account) -> str:
     """Return a run in a sentence: "All good: 12 steps of 3 models ran; it took 2 min 13 s …"."""
     meaning = EXIT_MEANINGS[account.exit_status]
-    parts = [f"{describe_steps(account)} ran"]
+    parts = [f"{describe_steps(account)} ran", *_stored(account)]
     if account.up_to_date is not None:
         parts.append(f"{account.up_to_date:,} had nothing to do")
     if account.skipped:
@@ -107,6 +152,12 @@ def describe_steps(account: Account) -> str:
     """Return the number of steps that ran: "12 steps of 3 models", "3 steps" of no model."""
     steps = count(len(account.ran), "step")
     return f"{steps} of {count(len(account.models), 'model')}" if account.models else steps
+
+
+def _stored(account: Account) -> Iterator[str]:
+    """Yield how many of these came from the store, if any: "7 of them from the store"."""
+    if number := sum(step.event.from_store for step in account.ran):
+        yield f"{number:,} of them from the store"
 
 
 def describe_again(step: StepRun) -> str:

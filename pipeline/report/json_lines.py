@@ -5,7 +5,8 @@ and values; those below keep their meaning. Keys are sorted, absent values are n
 
     {"event": "run-started", "at", "schema": 1, "root", "models": [names], "steps": number}
     {"event": "step", "at", "task", "model", "status", "reason", "hint", "log", "cause",
-     "expected", "retry", "fault", "upstream", "seconds", "from_store", "done", "total"}
+     "expected", "retry", "fault", "upstream", "seconds", "from_store", "done", "total",
+      "unit", "usual"}
     {"event": "error", "at", "task", "message"}
     {"event": "run-finished", "at", "seconds", "counts": {"ok", "failed", "expectedFailures",
      "skipped", "adopted", "remembered", "upToDate"}, "failedModels": [names],
@@ -13,8 +14,10 @@ and values; those below keep their meaning. Keys are sorted, absent values are n
      "provisional": [names]}
 
 - The fields of `step` are those of `pipeline.engine.events.StepEvent`. `log` is relative to
-  `root`, with forward slashes; `done` and `total` are bytes. A step has at most two lines with
-  `progress` a second. A step that doit finds to be up to date has no line; `upToDate` counts it.
+  `root`, with forward slashes; `done` and `total` are bytes, or
+  numbers of `unit`; `usual` is the time of the last run in seconds. A step has at most two lines
+  with `progress` a second. A step that doit finds to be up to date has no line; `upToDate` counts
+  it.
 - All `counts` are numbers of steps; `expectedFailures` is the number of steps among `failed`
   and `remembered` whose failure the manifest expects.
 - `error` is a bug of ours or of the setup, with its traceback, never a model's failure.

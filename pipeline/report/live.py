@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report.progress import Running, Snapshot
-from pipeline.report.step_line import format_progress, task_title
+from pipeline.report.step_line import format_progress, format_spent, task_title
 from pipeline.report.terminal import PlainScreen, TakeSnapshot
 from pipeline.text.line import Line, Style, encode_text
-from pipeline.text.quantity import count, format_time_left, format_whole_seconds
+from pipeline.text.quantity import count, format_time_left
 from pipeline.text.typed_command import name_typed
 
 BAR_WIDTH = 20
@@ -101,7 +101,7 @@ class LiveScreen(PlainScreen):
 
     def _row(self, step: Running) -> tuple[RenderableType, ...]:
         title = Text(self._encode(f"  {task_title(step.task)}"))
-        seconds = Text(format_whole_seconds(step.seconds), style="dim")
+        seconds = Text(format_spent(step), style="dim")
         if step.done is None:
             return (title, seconds)
         transfer = Text(format_progress(step), style="dim")

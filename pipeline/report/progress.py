@@ -7,7 +7,7 @@ groups such as `model:handtrack` have none.
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pipeline.engine.events import StepEvent
@@ -54,14 +54,18 @@ class Running:
     Attributes:
         task: Name of its task.
         seconds: How long it has run.
-        done: Bytes that it transferred; None if it transfers nothing.
-        total: Bytes to transfer; None if that is not known.
+        done: Bytes that it transferred, or number of `unit` done; None if it tells nothing.
+        total: Bytes to transfer, or number of `unit` in all; None if that is not known.
+        unit: What it counts: "run"; None for bytes.
+        usual: Seconds that it took the last time; None for a new step.
     """
 
     task: str
     seconds: float
     done: int | None = None
     total: int | None = None
+    unit: str | None = None
+    usual: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +150,9 @@ class Progress:
         with self._lock:
             if event.status in ("started", "progress"):
                 self._first_start = now if self._first_start is None else self._first_start
-                start, _ = self._running.get(event.task, (now, event))
-                self._running[event.task] = (start, event)
+                start, before = self._running.get(event.task, (now, event))
+                usual = before.usual if event.usual is None else event.usual
+                self._running[event.task] = (start, replace(event, usual=usual))
                 return
             start, _ = self._running.pop(event.task, (now, event))
             if event.status in ("ok", "failed"):
@@ -159,7 +164,14 @@ class Progress:
         """Return the state of the run at the time `now`."""
         with self._lock:
             running = tuple(
-                Running(task=task, seconds=now - start, done=event.done, total=event.total)
+                Running(
+                    task=task,
+                    seconds=now - start,
+                    done=event.done,
+                    total=event.total,
+                    unit=event.unit,
+                    usual=event.usual,
+                )
                 for task, (start, event) in self._running.items()
             )
             spent: defaultdict[str, float] = defaultdict(float)

@@ -19,11 +19,13 @@ from pipeline.engine.job import Job
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.report.run_context import ALL_GOOD, MODEL_FAILED, RunContext, is_failure
 from pipeline.report.step_line import describe_cause
+from pipeline.report.withheld import WithheldVariant, describe_withheld
 from pipeline.text.line import crop_text
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 # A catalog may have as many causes as it has models.
 MAX_CAUSE = 200
+NUM_SLOWEST = 5
 _MEMORY_KEYS = {"peakRssBytes", "rssBytes"}
 
 
@@ -83,6 +85,9 @@ class Account:
         models: The models of which steps ran.
         statuses: Number of models of the zoo by their status.
         verdicts: How the variants of the zoo were judged.
+        withheld: The variants of the zoo that are withheld.
+        provisional: Why the verdicts on models say little, by model.
+        sizes: Bytes of the published bases, and of the smallest variants of the same models.
     """
 
     zoo: str
@@ -98,6 +103,16 @@ class Account:
     models: Sequence[ModelRun]
     statuses: Mapping[str, int]
     verdicts: VerdictCounts
+    withheld: Sequence[WithheldVariant]
+    provisional: Mapping[str, str]
+    sizes: tuple[int, int]
+
+    @property
+    def slowest(self) -> Sequence[StepRun]:
+        """The steps that took longest, the longest first."""
+        timed = [step for step in self.ran if step.event.seconds is not None]
+        timed.sort(key=lambda step: -(step.event.seconds or 0.0))
+        return timed[:NUM_SLOWEST]
 
     @property
     def peak_bytes(self) -> int | None:
@@ -148,7 +163,24 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
         models=list(_models(ran, jobs, cards)),
         statuses=Counter(card.status for card in cards.values()),
         verdicts=count_verdicts(cards.values()),
+        withheld=describe_withheld(cards.values()),
+        provisional={
+            card.name: card.provisional
+            for card in cards.values()
+            if card.provisional and card.variants
+        },
+        sizes=_sum_sizes(cards.values()),
     )
+
+
+def _sum_sizes(cards: Iterable[CatalogModel]) -> tuple[int, int]:
+    bases = smallest = 0
+    for card in cards:
+        sizes = [one.bytes for one in card.variants if one.status == "ok" and one.bytes is not None]
+        if sizes and card.variants[0].status == "ok":
+            bases += card.variants[0].bytes or 0
+            smallest += min(sizes)
+    return bases, smallest
 
 
 def _load_cards(context: RunContext, jobs: Mapping[str, Job]) -> Mapping[str, CatalogModel]:

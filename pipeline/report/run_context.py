@@ -109,7 +109,7 @@ class RunContext:
         describe_absence: Returns a sentence on the backends that were not tried: "webgl was not
             tried: there is no Chromium or Chrome on this machine"; None if all were.
         describe_store: Returns a sentence on the shared store: "34 results came from the store
-            s3://bucket/zoo (1.2 GiB), 5 were put there"; None if it had no part in the run.
+            s3://bucket/zoo (1.2 GiB), 5 went there"; None if it had no part in the run.
         started: Value of `time.monotonic()` when the run started.
         log: The events of the run.
     """

@@ -1,14 +1,13 @@
 """Step lines: the line of a step that ends, and of a step that takes long. Pure."""
 
 from pipeline.engine.events import StepEvent
-from pipeline.report.progress import Running, kind_of
+from pipeline.report.progress import Running
 from pipeline.text.line import Line, Style, crop_line, first_line
-from pipeline.text.quantity import count, format_bytes, format_seconds
+from pipeline.text.quantity import count, format_bytes, format_seconds, format_whole_seconds
 
 NEVER_BUILT = "never built"
 FROM_STORE = "from the store"
-# What a step counts that transfers no bytes.
-_COUNTED = {"search": "run"}
+MIN_USUAL_SECONDS = 2.0
 
 
 def format_step(event: StepEvent, *, width: int | None) -> Line | None:
@@ -43,17 +42,29 @@ def describe_cause(event: StepEvent) -> str | None:
 def format_heartbeat(running: Running, *, done: int, total: int) -> Line:
     """Return the line of a step that takes long: "  convert big: 30 s so far  (4 of 9 …)"."""
     text = f"  {task_title(running.task)}: {format_seconds(running.seconds)} so far"
+    if running.usual is not None:
+        text += f", {format_seconds(running.usual)} the last time"
     if running.done is not None:
         text += f", {format_progress(running)}"
     return ((text, ""), (f"  ({done:,} of {total:,} steps done)", "dim"))
 
 
 def format_progress(running: Running) -> str:
-    """Return how far a step is that tells it: "12.3 of 40.1 MiB", "120 runs"."""
+    """Return how far a step is that tells it: "12.3 of 40.1 MiB", "120 runs", "run 2 of 9"."""
     assert running.done is not None
-    if kind_of(running.task) in _COUNTED:
-        return count(running.done, _COUNTED[kind_of(running.task)])
-    return format_transfer(running.done, running.total)
+    if running.unit is None:
+        return format_transfer(running.done, running.total)
+    if running.total is None:
+        return count(running.done, running.unit)
+    return f"{running.unit} {min(running.done + 1, running.total):,} of {running.total:,}"
+
+
+def format_spent(running: Running) -> str:
+    """Return how long a step has run, and took the last time: "4 s of about 12 s"."""
+    seconds = format_whole_seconds(running.seconds)
+    if running.usual is None or running.usual < MIN_USUAL_SECONDS:
+        return seconds
+    return f"{seconds} of about {format_whole_seconds(running.usual)}"
 
 
 def format_transfer(done: int, total: int | None) -> str:

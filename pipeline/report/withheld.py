@@ -3,7 +3,8 @@
 A run ends with the table, which fits a screen; `tfjs-zoo status --withheld` has the details.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipeline.catalog.deviation import Deviation, deciding_backend, worst_deviation
@@ -20,6 +21,49 @@ MAX_ROWS = 10
 _LABEL = "  {:9}"
 _HEADS = ("withheld", "error", "limit", "its task")
 _ANY_ERROR = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithheldVariant:
+    """A variant that is withheld, in words.
+
+    Attributes:
+        model: Name of its model.
+        variant: Its name.
+        error: Its error where it is farthest beyond its limit: "3.2 % of the range".
+        limit: What was allowed there: "1 %".
+        task: The figure of the output whose task loses most: "labels 0.93, least 0.98".
+        reason: Why it is withheld.
+        advice: What would pass; None where nothing is known.
+    """
+
+    model: str
+    variant: str
+    error: str
+    limit: str
+    task: str
+    reason: str
+    advice: str | None
+
+
+def describe_withheld(models: Iterable[CatalogModel]) -> list[WithheldVariant]:
+    """Return all withheld variants of a catalog's entries."""
+    return [_describe(one) for one in _find(models, {"withheld"})]
+
+
+def _describe(one: "_Withheld") -> WithheldVariant:
+    _, *cells = _row(one)
+    is_measured = len(cells) == len(_HEADS) - 1 and cells[0][0] != NONE
+    error, limit, task = (text for text, _ in cells) if is_measured else ("", "", "")
+    return WithheldVariant(
+        model=one.model.name,
+        variant=one.variant.name,
+        error=error,
+        limit=limit,
+        task=task,
+        reason=one.variant.reason or "",
+        advice=one.variant.advice,
+    )
 
 
 class _Withheld(NamedTuple):
@@ -68,7 +112,7 @@ def format_reasons(models: Sequence[CatalogModel], *, width: int | None) -> list
     return lines or [((f"Nothing is withheld of {count(len(models), 'model')}", "good"),)]
 
 
-def _find(models: Sequence[CatalogModel], statuses: set[str]) -> Iterator[_Withheld]:
+def _find(models: Iterable[CatalogModel], statuses: set[str]) -> Iterator[_Withheld]:
     for model in models:
         for variant in model.variants:
             if variant.status in statuses:

@@ -107,10 +107,20 @@ function translateSet(pattern, start) {
   return [at + 1, `${made}]`];
 }
 
+// Flags of RE2 at the beginning of a pattern: i, s and m of "(?ism)".
+function readFlags(pattern) {
+  const [whole, flags] = /^\(\?([ism]+)\)/.exec(pattern) ?? ['', ''];
+  return {flags, start: whole.length};
+}
+
 // Return a pattern of RE2 as one of JavaScript with the flag u: "[[:punct:]]" as "[!-\/:-@…]".
+// What JavaScript would read otherwise under its own flags s and m is written out.
 function translatePattern(pattern) {
+  const {flags, start} = readFlags(pattern);
+  const dot = flags.includes('s') ? '[^]' : '[^\\n]';
+  const ends = flags.includes('m') ? {'^': '(?<![^\\n])', $: '(?![^\\n])'} : {};
   let made = '';
-  for (let at = 0; at < pattern.length;) {
+  for (let at = start; at < pattern.length;) {
     const rest = pattern.slice(at);
     const char = String.fromCodePoint(rest.codePointAt(0));
     if (char === '\\') {
@@ -130,7 +140,8 @@ function translatePattern(pattern) {
       at++;
     } else {
       const closes = char === '}' && !/\{\d+(?:,\d*)?$/.test(pattern.slice(0, at));
-      made += char === '.' ? '[^\\n]' : (closes || char === ']' || char === '/' ? `\\${char}` : char);
+      const plain = closes || char === ']' || char === '/' ? `\\${char}` : char;
+      made += char === '.' ? dot : ends[char] ?? plain;
       at += char.length;
     }
   }
@@ -138,12 +149,18 @@ function translatePattern(pattern) {
 }
 
 const patterns = new Map();
-function compile(pattern) {
+function compile(pattern, text) {
   if (!patterns.has(pattern)) {
     if (patterns.size > 500) patterns.clear();
-    patterns.set(pattern, new RegExp(translatePattern(pattern), 'gu'));
+    const caseless = readFlags(pattern).flags.includes('i') ? 'i' : '';
+    patterns.set(pattern, new RegExp(translatePattern(pattern), `gu${caseless}`));
   }
-  return patterns.get(pattern);
+  const found = patterns.get(pattern);
+  // Without case, JavaScript counts the long s and the sign of Kelvin among the letters of a word.
+  if (found.ignoreCase && /\\b/i.test(found.source) && /[\u017f\u212a]/.test(text)) {
+    fail(pattern, '\\b');
+  }
+  return found;
 }
 
 // "\0" to "\9" of a rewrite are groups, "\\" is a backslash.
@@ -155,7 +172,7 @@ const rewritten = (rewrite, match) => rewrite.replace(/\\([\s\S]?)/g, (whole, ch
 
 // RE2::GlobalReplace (re2/re2.cc): an empty match where the last match ended does not count.
 function replaceText(text, pattern, rewrite, everywhere) {
-  const regex = compile(pattern);
+  const regex = compile(pattern, text);
   let made = '';
   let at = 0;
   let lastEnd = -1;
@@ -179,8 +196,8 @@ function replaceText(text, pattern, rewrite, everywhere) {
 }
 
 function isFullMatch(text, pattern) {
-  const match = new RegExp(`^(?:${translatePattern(pattern)})$`, 'u');
-  return match.test(text);
+  const {flags} = compile(pattern, text);
+  return new RegExp(`^(?:${translatePattern(pattern)})$`, flags.replace('g', '')).test(text);
 }
 
 // --- Parts of texts ------------------------------------------------------------------------------
@@ -407,6 +424,43 @@ function writeDecimal(value, places) {
   return value < 0 || Object.is(value, -0) ? `-${text}` : text;
 }
 
+// string_to_number_op.cc: spaces around a number are passed over; hexadecimal floats are not known.
+const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const SPECIAL = {inf: Infinity, infinity: Infinity, nan: NaN};
+
+function readNumbers(tf, node) {
+  const [tensor] = node.inputs;
+  const wanted = node.node.rawAttrs.out_type?.type ?? 'DT_FLOAT';
+  const isWhole = ['DT_INT32', 'DT_INT64', 3, 9].includes(wanted);
+  const values = textsOf(tf, tensor).map((bytes) => {
+    const text = decodeText(trim(bytes));
+    const value = isWhole ? readWhole(text) : readDecimal(text);
+    if (value === undefined) throw new Error(`StringToNumber could not read '${text}'`);
+    return value;
+  });
+  return tf.tensor(values, tensor.shape, isWhole ? 'int32' : 'float32');
+}
+
+function readWhole(text) {
+  if (!/^[+-]?\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  return value === (value | 0) ? value : undefined;
+}
+
+function readDecimal(text) {
+  const [, sign, name] = /^([+-]?)(\w+)$/.exec(text) ?? [];
+  const special = SPECIAL[name?.toLowerCase()];
+  if (special !== undefined) return sign === '-' ? -special : special;
+  if (!DECIMAL.test(text)) return undefined;
+  const value = Number(text);
+  const rounded = Math.fround(value);
+  // Rounded twice, a number may go the wrong way if its first rounding ends between two floats.
+  const isBetween = rounded !== value && Math.fround(value + (value - rounded)) !== rounded
+    && Math.fround(2 * value - rounded) === 2 * value - rounded;
+  if (isBetween && text.length > 15) throw new Error(`'${text}' lies between two numbers of float32`);
+  return value;
+}
+
 // --- Hashes --------------------------------------------------------------------------------------
 const MASK = (1n << 64n) - 1n;
 const rotate = (value, bits) => ((value << bits) | (value >> (64n - bits))) & MASK;
@@ -502,6 +556,7 @@ const TEXT_OPS = {
     const key = node.node.rawAttrs.key.list.i.map((part) => BigInt.asUintN(64, BigInt(part)));
     return hashTexts(tf, node, (bytes) => sipHash(bytes, key));
   },
+  StringToNumber: readNumbers,
   StringUpper: (tf, node) => changeCase(
     tf, node, (byte) => (byte >= 97 && byte <= 122 ? byte - 32 : byte), (text) => text.toUpperCase()),
   Substr: takeParts,

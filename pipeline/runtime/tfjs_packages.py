@@ -1,9 +1,11 @@
 """TensorFlow.js as published: the bundles and WebAssembly modules of pinned releases.
 
 They come from npm through `pipeline.fetch`, and every file is pinned by its digest here. One folder
-of the cache holds the files of a release, whole or not at all.
+of the cache holds the files of a release, whole or not at all. `python -m
+pipeline.runtime.tfjs_packages` fetches all releases, for images of machines without a network.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.disk.files import digest_file
+from pipeline.disk.layout import cache_folder
 from pipeline.disk.versions import TFJS
 from pipeline.errors import FetchError
 from pipeline.fetch.address.source import parse_source
@@ -142,3 +145,13 @@ def _fetch(  # noqa: PLR0913  # all of fetch_packages, once the lock is held
 def _name(source: str) -> str:
     """Return the name of a file: "tf.min.js"."""
     return source.rpartition("/")[2]
+
+
+if __name__ == "__main__":
+    for release in VERSIONS:
+        fetch_packages(
+            cache=cache_folder(os.environ),
+            root=Path.cwd(),
+            progress=lambda _done, _total: None,
+            version=release,
+        )

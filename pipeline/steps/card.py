@@ -51,10 +51,10 @@ class CardParameters(SparsePart):
     outputs."""
     points: Points | None = None
     decode: Decode | None = None
-    tokenizer: str | None = None
-    """Path or address of a tokenizer.json."""
     card: StatedCard | None = None
     """What is stated of its background; None for nothing."""
+    tokenizer: str | None = None
+    """Path or address of a tokenizer.json."""
 
 
 def run(work: Work[CardParameters]) -> None:
@@ -151,18 +151,18 @@ def _state(record: type[P], section: BaseModel | None) -> P | None:
 
 
 def local_files(model: Model, root: Path) -> LocalFiles | None:
-    """Return the files beside the manifest that its fields name; None if they name none."""
+    """Return the files of labels, tokenizer, card and timings that lie beside the manifest."""
     named = _by_place(model.labels)
     paths = {
         f"labels {names}": names
         for names in named.values()
         if isinstance(names, str) and not texts.is_text(names) and names not in label_sets()
     }
-    if model.tokenizer is not None and not texts.is_text(model.tokenizer):
-        paths[f"tokenizer {model.tokenizer}"] = model.tokenizer
     paths |= {f"timings {path}": path for path in model.timings}
     if model.card is not None and parse_source(model.card).kind == "path":
         paths["card"] = model.card
+    if model.tokenizer is not None and not texts.is_text(model.tokenizer):
+        paths[f"tokenizer {model.tokenizer}"] = model.tokenizer
     return ListedFiles(paths=paths, root=root) if paths else None
 
 

@@ -22,6 +22,8 @@ class ReferenceParameters(SourceFlags):
     custom_objects: tuple[str, ...] | None = None
     """Files with code; None for none."""
 
+    seed: str
+    """What made inputs follow from: the name of the model."""
     task: str | None
     inputs: dict[str, InputSection]
     """What the manifest says of inputs, by name."""
@@ -43,6 +45,7 @@ def run(work: Work[ReferenceParameters]) -> None:
         work,
         source=fetched_model(work.inputs["fetch"]),
         flags=work.parameters.flags.model_copy(update={"code": code}),
+        seed=work.parameters.seed,
         task=work.parameters.task,
         stated=work.parameters.inputs,
         test_inputs=work.parameters.test_inputs,
@@ -69,6 +72,7 @@ def parameters(model: Model) -> ReferenceParameters:
         custom_objects=model.custom_objects or None,
         dequantize=model.dequantize or None,
         fixed=fixed_inputs(model),
+        seed=model.name,
         task=model.task,
         inputs=model.inputs,
         test_inputs=model.test_inputs,

@@ -22,6 +22,8 @@ class SearchParameters(Part):
     tolerance: Tolerance | None
     """Of the variant."""
     model_tolerance: Tolerance | None
+    seed: str
+    """What the inputs that rounding is fitted to follow from: the name of the model."""
     task: str | None
     """Task of the model, which the inputs that rounding is fitted to follow."""
     seconds: float
@@ -47,7 +49,7 @@ def run(work: Work[SearchParameters]) -> None:
             seconds=asked.seconds,
             trust=work.trusted,
             folder=work.folder,
-            calibration=find_calibration(work.model, asked.task),
+            calibration=find_calibration(asked.seed, asked.task),
         )
     if recipe.reason is not None:
         raise StepSkipped(recipe.reason)
@@ -80,7 +82,7 @@ def _tell(work: Work[SearchParameters]) -> None:
 
     runs = count_runs(work.folder)
     if runs is not None:
-        work.progress(runs, None)
+        work.count_runs(runs, None)
 
 
 STEP = Step(
@@ -100,6 +102,7 @@ def parameters(model: Model) -> dict[str, SearchParameters]:
             name=variant.name,
             tolerance=variant.tolerance,
             model_tolerance=model.tolerance,
+            seed=model.name,
             task=model.task,
             seconds=variant.seconds or SEARCH_SECONDS,
         )

@@ -1,9 +1,11 @@
 """The step `variant`: makes the base and its quantized forms ready for publication."""
 
+from typing import ClassVar
+
 from pipeline.engine.step import Step, StepSkipped, Work
 from pipeline.manifest.model import Model
 from pipeline.records.recipe import Recipe
-from pipeline.records.record import Part
+from pipeline.records.record import SparsePart
 from pipeline.records.signature import Signature
 from pipeline.records.variant import VariantRecord
 
@@ -12,8 +14,11 @@ BASE = "base"
 KEPT = "float32"
 
 
-class VariantParameters(Part):
+class VariantParameters(SparsePart):
     """The parameters of `variant`."""
+
+    # Only if it has a meaning: another parameter would make all variants again.
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"seed"})
 
     name: str
     quantize: dict[str, tuple[str, ...]]
@@ -28,6 +33,8 @@ class VariantParameters(Part):
     """Patterns of weights with scales that are stored in 4 bits."""
     calibrate: bool
     """Whether the rounding of weights with scales is fitted to inputs."""
+    seed: str | None = None
+    """What these inputs follow from, the name of the model; None where nothing is fitted."""
     task: str | None
     """Task of the model, which these inputs follow; None where nothing is fitted."""
     smallest: bool = False
@@ -57,8 +64,8 @@ def _write_asked(work: Work[VariantParameters]) -> VariantRecord:
     from pipeline.proof.fit_rounding import fit_rounding
     from pipeline.tfjs.quantize.variant_files import write_variant
 
-    task = work.parameters.task
-    fit = {"fit": lambda forms: fit_rounding(work, forms, task=task)}
+    seed, task = work.parameters.seed, work.parameters.task
+    fit = {"fit": lambda forms: fit_rounding(work, forms, seed=seed, task=task)}
     return write_variant(
         base=work.inputs["convert"],
         signature=Signature.load(work.inputs["signature"]),
@@ -79,13 +86,13 @@ def _write_found(work: Work[VariantParameters]) -> VariantRecord:
     from pipeline.proof.fit_rounding import fit_rounding
     from pipeline.tfjs.quantize.found_variant import write_found_variant
 
-    name, task = work.parameters.name, work.parameters.task
+    name, seed, task = work.parameters.name, work.parameters.seed, work.parameters.task
     return write_found_variant(
         base=work.inputs["convert"],
         signature=Signature.load(work.inputs["signature"]),
         name=name,
         recipe=Recipe.load(work.inputs[f"search:{name}"]),
-        fit=lambda forms: fit_rounding(work, forms, task=task),
+        fit=lambda forms: fit_rounding(work, forms, seed=seed, task=task),
         shard_size_bytes=work.parameters.weight_shard_size_bytes,
         folder=work.folder,
     )
@@ -123,6 +130,7 @@ def parameters(model: Model) -> dict[str, VariantParameters]:
             block_weights=variant.block.weights if variant.block else (),
             four_bits=variant.four_bits,
             calibrate=variant.calibrate,
+            seed=model.name if variant.calibrate or variant.smallest else None,
             task=model.task if variant.calibrate or variant.smallest else None,
             smallest=variant.smallest,
             weight_shard_size_bytes=size,

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.disk.files import digest_file, find_special
-from pipeline.errors import StoreError
 from pipeline.store.store_files import FoundFile, StoreFiles
 from pipeline.store.stored_result import MAX_FILES, StoredFile, blob_path
 
@@ -14,6 +13,10 @@ from pipeline.store.stored_result import MAX_FILES, StoredFile, blob_path
 REUSE_SECONDS = 12 * 3600.0
 _INLINE_BYTES = 16 * 1024
 _INLINE_TOTAL_BYTES = 1024**2
+
+
+class UnfitError(Exception):
+    """A folder holds what a store does not take."""
 
 
 class BlobWriter:
@@ -38,15 +41,16 @@ class BlobWriter:
         """Write the blobs of a folder; yield its files, sorted by path.
 
         Raises:
-            StoreError: The store fails, or the folder holds what a store does not take.
+            UnfitError: The folder holds what a store does not take.
+            StoreError: The store fails.
             OSError: A file of the folder cannot be read.
         """
         special = find_special(folder)
         if special is not None:
-            raise StoreError(f"{special.name} is a link or a pipe; expected plain files")
+            raise UnfitError(f"{special.name} is a link or a pipe; expected plain files")
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         if len(paths) > MAX_FILES:
-            raise StoreError(f"a result has {len(paths):,} files; a store takes {MAX_FILES:,}")
+            raise UnfitError(f"it has {len(paths):,} files; a store takes {MAX_FILES:,}")
         room = _INLINE_TOTAL_BYTES
         for path in paths:
             name, size = path.relative_to(folder).as_posix(), path.stat().st_size

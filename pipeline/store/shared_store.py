@@ -24,7 +24,7 @@ from pipeline.disk.canonical import format_json
 from pipeline.disk.files import digest_file, empty_folder
 from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import StoreError
-from pipeline.store.blob_writer import BlobWriter
+from pipeline.store.blob_writer import BlobWriter, UnfitError
 from pipeline.store.outage import Outage
 from pipeline.store.store_files import StoreClosed, StoreFiles
 from pipeline.store.stored_result import (
@@ -104,8 +104,9 @@ class SharedStore:
             size = format_bytes(self.bytes_fetched)
             parts.append(f"{came} came from the store {self.shown} ({size})")
         if self.num_put:
+            went = f"{self.num_put:,}" if parts else count(self.num_put, "result")
             place = "there" if parts else f"into the store {self.shown}"
-            parts.append(f"{self.num_put:,} were put {place} ({format_bytes(self.bytes_put)})")
+            parts.append(f"{went} went {place} ({format_bytes(self.bytes_put)})")
         faults = filter(None, (self._reading.notice, self._writing.notice))
         return "; ".join([*filter(None, [", ".join(parts)]), *faults]) or None
 
@@ -167,6 +168,9 @@ class SharedStore:
             before = self._load(key)
             others = [one for one in before.results if one.tools != made.tools] if before else []
             self._save(key, [made, *others][:MAX_RESULTS])
+        except UnfitError as error:
+            self._notify(f"not put into the store: {error}")
+            return False
         except (StoreError, OSError) as error:
             message = error.message if isinstance(error, StoreError) else str(error)
             self._notify(self._writing.begin(message))
@@ -264,7 +268,7 @@ class SharedStore:
         with self._lock:
             told, self._told_damage = self._told_damage, True
         if not told:
-            self._notify(f"{self.shown}: a result is damaged and not used ({text})")
+            self._notify(f"{self.shown}: a result is not whole, and not used ({text})")
 
     def _notify(self, notice: str | None) -> None:
         if notice is not None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import StoreError
+from pipeline.fetch.filesystem_client import find_code
 
 CLOCK = "v1/clock"
 PART_SUFFIX = ".zoo-part"
@@ -221,7 +222,7 @@ class StoreFiles:
         error = future.exception()
         if error is None:
             return future.result()
-        if isinstance(error, FileNotFoundError) and not is_missing_bucket(error):
+        if isinstance(error, FileNotFoundError) and not _is_missing_bucket(error):
             raise error
         if name == "cat_file" and find_code(error) in _NO_SUCH_PART:
             return b""
@@ -232,9 +233,9 @@ class StoreFiles:
         if isinstance(error, PermissionError) or code in {"401", "403"}:
             said = f" ({code})" if code else ""
             return StoreError(f"{self.shown}: access is denied{said}")
-        if is_missing_bucket(error):
+        if _is_missing_bucket(error):
             return StoreError(f"{self.shown}: there is no such bucket", hint="create it first")
-        if isinstance(error, OSError) and error.errno and error.strerror:
+        if not code and isinstance(error, OSError) and error.errno and error.strerror:
             return StoreError(f"{self.shown}: {error.strerror}")
         if isinstance(error, ConnectionError) or "onnection" in type(error).__name__:
             return StoreError(f"{self.shown}: it is not reached ({type(error).__name__})")
@@ -246,21 +247,7 @@ def _time_for(num_bytes: int) -> float:
     return CALL_SECONDS + num_bytes / LEAST_BYTES_PER_SECOND
 
 
-def find_code(error: BaseException | None) -> str:
-    """Return the code in a server's answer, "AccessDenied" or "404"; "" for other errors."""
-    while error is not None:
-        response = getattr(error, "response", None)
-        if isinstance(response, dict):
-            return str(response.get("Error", {}).get("Code", ""))
-        for name in ("code", "status"):
-            code = getattr(error, name, None)
-            if isinstance(code, int | str) and str(code).isalnum():
-                return str(code)
-        error = error.__cause__
-    return ""
-
-
-def is_missing_bucket(error: BaseException) -> bool:
+def _is_missing_bucket(error: BaseException) -> bool:
     """Return whether an error says that the bucket, not the file in it, is missing."""
     return find_code(error) == "NoSuchBucket"
 

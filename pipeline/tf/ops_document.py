@@ -19,17 +19,22 @@ from pipeline.tf.onnx.operators_document import fill, replace_part
 from pipeline.tf.untrusted.op_classes import ALLOWED, REASONS, Family, families, op_classes
 from pipeline.tfjs.op_support import GONE_AFTER_CONVERSION, mapped_ops
 from pipeline.tfjs.rewrite.single_ops import REWRITES
+from pipeline.tfjs.text_ops import TEXT_OPS
 
 DOCUMENT = Path(__file__).parents[2] / "docs/tensorflow-ops.md"
-Status = Literal["as it is", "repaired", "lowered", "removed", "refused", "kept out"]
+Status = Literal[
+    "as it is", "repaired", "lowered", "by the loader", "removed", "refused", "kept out"
+]  # fmt: skip
 _MEANING: Mapping[Status, str] = {
     "as it is": "TensorFlow.js has the op, and it stays",
     "repaired": "TensorFlow.js has the op and computes some forms wrongly: those are replaced",
     "lowered": "TensorFlow.js lacks the op: other ops compute the same",
+    "by the loader": "an op on texts that the loader brings (texts.md)",
     "removed": "freezing and the optimizer remove the op: variables, calls, checks",
     "refused": "the op computes and has no rule: a graph that needs it is refused, with its place",
     "kept out": "files, other machines, data pipelines, accelerators, TensorFlow's own ops",
 }
+_OF_FORESTS = "SimpleML"
 # Freezing writes them as Switch and Merge.
 _REMOVED = GONE_AFTER_CONVERSION | {"Case", "StatelessCase"}
 
@@ -44,6 +49,8 @@ def find_status(op: str) -> Status:
         return "repaired" if op in REWRITES else "as it is"
     if op in _REMOVED:
         return "removed"
+    if op in TEXT_OPS:
+        return "by the loader"
     return "refused" if op_classes()[op] in ALLOWED else "kept out"
 
 
@@ -51,7 +58,8 @@ def list_ops() -> list[str]:
     """Return the ops of TensorFlow, without those that other packages register."""
     found = OpList.FromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
     known = {name for family in families() for name in family.ops if family.op_class != "forests"}
-    return sorted(op.name for op in found.op if op.name in known)
+    own = (op.name for op in found.op if not op.name.startswith(_OF_FORESTS))
+    return sorted(name for name in own if name in known)
 
 
 def write_lists(text: str) -> str:
@@ -63,7 +71,7 @@ def write_lists(text: str) -> str:
     total = sum(map(len, by_status.values()))
     rows = ["| | ops | |", "|---|---|---|", *counts, f"| all | {total} | |"]
     text = replace_part(text, "counts", "\n".join(rows))
-    for status in ("as it is", "removed"):
+    for status in ("as it is", "by the loader", "removed"):
         text = replace_part(text, status, fill(", ".join(by_status[status])))
     text = replace_part(text, "repaired", _table(by_status["repaired"], with_reason=True))
     text = replace_part(text, "lowered", _table(by_status["lowered"], with_reason=False))

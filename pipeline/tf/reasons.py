@@ -18,7 +18,44 @@ _CONFIG = re.compile(
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _AUTOGRAPH = "in user code:"
 _ERROR = re.compile(r"\w+(Error|Exception): ")
-_UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
+_UNKNOWN_OP = re.compile(r"Op type not registered '([\w>]+)'")
+# Patterns of custom ops that models often have, their package, and what to do.
+_PACKAGES = (
+    (
+        (
+            r"TFText>|Wordpiece|FastWordpiece|Whitespace|Sentencepiece|FastSentencepiece|FastBert|"
+            r"UnicodeScriptTokenize|RegexSplit|SplitMerge|NormalizeUTF8|CaseFoldUTF8|SentenceFragment|"
+            r"FindSourceOffsets|PhraseTokenize|ByteSplit|ConstrainedSequence|RougeL"
+        ),
+        "tensorflow_text",
+        (
+            "its tokenizers have no counterpart in TensorFlow.js: export the part of the model "
+            "behind the tokenizer, which takes ids (for a model of TF Hub: the encoder without its "
+            "preprocessor), and tokenize in the page with the same vocabulary"
+        ),
+    ),
+    (
+        r"Addons>",
+        "tensorflow_addons",
+        (
+            "save the model with layers of Keras in place of the add-on's, or as a Keras file: "
+            "docs/keras.md lists the add-ons that are known"
+        ),
+    ),
+    (
+        r"IO>",
+        "tensorflow_io",
+        "it reads or decodes data: export the part of the model behind it",
+    ),
+    (
+        r"Scann>",
+        "ScaNN",
+        (
+            "a search index is no part of a graph: export the model that makes the embeddings, and "
+            "search in the page"
+        ),
+    ),
+)
 
 
 def format_reason(error: BaseException, folder: Path | None = None) -> str:
@@ -39,7 +76,14 @@ def format_reason(error: BaseException, folder: Path | None = None) -> str:
 def find_unknown_op(error: BaseException) -> ConversionError | None:
     """Return an error that names an op which TensorFlow lacks; None for any other cause."""
     unknown = _UNKNOWN_OP.search(str(error))
-    return unknown and ConversionError(
-        f"the graph needs the op {unknown[1]}, which TensorFlow does not have",
-        hint="it is a custom op; TensorFlow.js does not have it either",
+    if unknown is None:
+        return None
+    op = unknown[1]
+    package, hint = next(
+        (found for pattern, *found in _PACKAGES if re.match(pattern, op)),
+        ("", "it is a custom op; TensorFlow.js does not have it either"),
+    )
+    origin = f" of {package}" if package else ""
+    return ConversionError(
+        f"the graph needs the op {op}{origin}, which TensorFlow does not have", hint=hint
     )

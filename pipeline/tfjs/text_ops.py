@@ -16,6 +16,7 @@ TEXT_OPS = frozenset(
         "StringStrip",
         "StringToHashBucketFast",
         "StringToHashBucketStrong",
+        "StringToNumber",
         "StringUpper",
         "Substr",
         "TextEqual",

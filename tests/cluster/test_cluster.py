@@ -17,8 +17,8 @@ from step_functions import Build, Run
 
 pytest.importorskip("distributed")
 
-from pipeline.cluster import cluster as cluster_module
 from pipeline.cluster import connect as connect_module
+from pipeline.cluster import dispatcher as dispatcher_module
 from pipeline.cluster.connect import connect
 from pipeline.engine.events import subscribe
 from pipeline.engine.job import Job
@@ -174,7 +174,7 @@ def test_a_step_that_kills_its_workers_fails_and_is_tried_again(open_build: Open
     outcome = build.run(job)
 
     assert outcome.reason is not None
-    assert outcome.reason.startswith("2 workers died while they ran one:m; the last was tcp://")
+    assert outcome.reason.startswith("4 workers died while they had one:m; the last was tcp://")
     receipt = load_receipt(job.failed_folder)
     assert receipt is not None
     assert receipt.failure is not None
@@ -272,10 +272,33 @@ def test_no_scheduler_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             connect(address, root=tmp_path, tools=(), tell=print, **options)  # type: ignore[arg-type]
 
 
+def test_steps_wait_for_a_worker_that_joins_later(tmp_path: Path) -> None:
+    told: list[str] = []
+    with dask_cluster(tmp_path / "empty", workers=0) as empty:
+        build = Build(tmp_path / "zoo")
+        build.session.elsewhere = connect(
+            empty.address,
+            root=tmp_path,
+            tools=["numpy"],
+            store_options={"address": str(tmp_path / "store")},
+            session=build.session,
+            tell=told.append,
+        )
+        job = build.job("one", cluster_steps.say_where)
+        with ThreadPoolExecutor() as threads:
+            running = threads.submit(build.run, job)
+            empty.start_worker()
+            outcome = running.result(timeout=60)
+        build.session.close()
+
+    assert outcome.status == "ok"
+    assert told == [f"{empty.address} has no worker yet: steps wait for one"]
+
+
 def test_a_lost_scheduler_fails_the_steps_for_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_module, "LOST_SECONDS", 1.0)
+    monkeypatch.setattr(dispatcher_module, "LOST_SECONDS", 1.0)
     with dask_cluster(tmp_path / "short", workers=1) as short:
         build = Build(tmp_path / "zoo")
         build.session.elsewhere = connect(

@@ -1,5 +1,6 @@
 """The results that a worker keeps: fetched once, whole, in bounded room, kept while in use."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def _make(tmp_path: Path, store: SharedStore | None, text: str) -> Input:
     assert receipt is not None
     named = {name: getattr(receipt, name) for name in Ingredients.model_fields}
     key = result_key(Ingredients(**named))
-    return Input(task="one:m", key=key, tools=receipt.tools, outcome=outcome)
+    return Input(task="one:m", key=key, tools=receipt.tools, outcome=outcome, bytes=9)
 
 
 def test_a_result_is_fetched_once(tmp_path: Path, store: SharedStore) -> None:
@@ -60,7 +61,7 @@ def test_a_result_of_the_same_key_with_other_files_is_none(
     given = _make(tmp_path, store, "hello")
     other = given.outcome.model_copy(update={"outputs": {"out.txt": "0" * 64}})
     inputs = InputFolder(tmp_path / "inputs", limit_bytes=10**6)
-    changed = Input(task=given.task, key=given.key, tools=given.tools, outcome=other)
+    changed = replace(given, outcome=other)
 
     with pytest.raises(MissingInputsError), inputs.hold({"one": changed}, store):
         pass

@@ -13,6 +13,7 @@ from step_functions import Build
 from pipeline.engine.events import subscribe
 from pipeline.engine.job import Job
 from pipeline.engine.receipt import load_receipt
+from pipeline.engine.shared_results import fill_store
 from pipeline.store.open_store import open_store
 from pipeline.store.stored_result import parse_document
 
@@ -164,3 +165,25 @@ def _receipt(document: Path) -> bytes:
     assert content is not None
     assert json.loads(content)
     return content
+
+
+def test_what_was_built_without_a_store_is_put_there_later(builds: tuple[Build, Build]) -> None:
+    first, second = builds
+    store, first.session.store = first.session.store, None
+    jobs = [
+        first.job("one", text="hello", shared=True),
+        first.job("two", step_functions.fail, shared=True),
+        first.job("three", step_functions.fail_for_now, shared=True),
+        first.job("four", shared=False),
+    ]
+    for job in jobs:
+        first.run(job)
+    assert store is not None
+    fill_store(store, jobs)
+    step_functions.calls.clear()
+    for job in jobs:
+        second.run(
+            second.job(job.step.name, job.step.run, **vars(job.parameters), shared=job.shared)
+        )
+
+    assert step_functions.calls == ["three:m", "four:m"]

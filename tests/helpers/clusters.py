@@ -17,7 +17,6 @@ _ENVIRONMENT = {
     "CHROME": "none",
     # A step is given up after it has killed its second worker.
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
-    "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests/helpers")]),
 }
 
 
@@ -78,7 +77,7 @@ class DaskCluster:
         with log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", *arguments],
-                env={**os.environ, **_ENVIRONMENT, **(environ or {})},
+                env={**_ENVIRONMENT, **os.environ, "PYTHONPATH": _path(), **(environ or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -98,3 +97,9 @@ def dask_cluster(folder: Path, *, workers: int) -> Iterator[DaskCluster]:
         yield cluster
     finally:
         cluster.close()
+
+
+def _path() -> str:
+    """Return the PYTHONPATH of workers: this checkout, the steps of tests, and what we have."""
+    ours = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([str(ROOT), str(ROOT / "tests/helpers"), *filter(None, ours)])

@@ -4,10 +4,10 @@ import {readFileSync, writeSync} from 'node:fs';
 import {createRequire} from 'node:module';
 
 const request = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-const {fetch} = globalThis;
+const globals = Object.getOwnPropertyDescriptors(globalThis);
 const {loadPackages} = createRequire(import.meta.url)(request.backends);
 const tf = loadPackages(request.packages);
-globalThis.fetch = fetch; // which that takes away
+Object.defineProperties(globalThis, globals); // which that takes away: fetch, Response, …
 await tf.setBackend('cpu');
 const zoo = await import(request.loader);
 const AsyncFunction = (async () => {}).constructor;

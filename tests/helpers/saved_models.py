@@ -50,6 +50,7 @@ def write_models(folder: Path) -> None:
         _write_touching,
     ):
         write(tf, folder)
+    _write_callable(tf, folder)
     _write_v1(tf.compat.v1, folder)
     _write_tampered(folder)
     _write_keras(folder)
@@ -162,6 +163,33 @@ def _write_signatures(tf: Any, folder: Path) -> None:
     }
     for name, signatures in models.items():
         tf.saved_model.save(module, str(folder / name), signatures=signatures)
+
+
+def _write_callable(tf: Any, folder: Path) -> None:
+    """Write a model without signatures that can be called, as reusable models of TF Hub can."""
+
+    class Reusable(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.count = tf.Variable([[1.0], [2.0]]), tf.Variable(0.5)
+
+        @tf.function(  # type: ignore[untyped-decorator]
+            input_signature=[tf.TensorSpec([None, 2], name="x"), tf.TensorSpec([], name="scale")]
+        )
+        def encode(self, x: Any, scale: Any) -> Any:
+            return [x * scale, {"mean": tf.reduce_mean(x)}]
+
+        @tf.function  # type: ignore[untyped-decorator]
+        def __call__(self, inputs: Any, training: bool = False) -> Any:  # noqa: FBT002
+            if training:
+                self.count.assign_add(1.0)
+            return {"score": inputs["a"] @ self.weight + self.count, "twice": inputs["b"] * 2}
+
+    model = Reusable()
+    given = {"a": tf.TensorSpec([None, 2]), "b": tf.TensorSpec([None])}
+    for training in (True, False):
+        model.__call__.get_concrete_function(given, training=training)
+    tf.saved_model.save(model, str(folder / "reusable"))
 
 
 def _write_control_flow(tf: Any, folder: Path) -> None:

@@ -157,6 +157,7 @@ def _drawn(tf: Any) -> Made:
             "truncated": older + value[0] * 0,
             "whole": module.generator.uniform([500], 2, 9, tf.int32),
             "unseeded": tf.random.uniform([500], -3, 4, tf.int32),
+            "chosen": tf.random.stateless_categorical([[0.0, 1.1, -50.0]], 500, seed, tf.int32),
             "doubled": value * 2,
         }
 

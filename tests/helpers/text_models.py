@@ -6,6 +6,7 @@ TextVectorization: tf-idf over pairs of words, and ids of characters. For each t
 """
 
 import functools
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +19,23 @@ TEXTS = [
     "日本語 と emoji 🙂🙃", "x" * 70, "ΑΣ σας ΌΣΟ",
     "tab\tand\vvertical", "[brackets] (and) {braces} a-b",
 ]  # fmt: skip
+NUMBERS = [
+    " 1.5e3 ",
+    "-.25",
+    "+7",
+    "inf",
+    "-INF",
+    "16777217.0000001",
+    "3.4e39",
+    "1e-50",
+    "0.1",
+    "7.",
+]
 NINE = 9.0
 PATTERNS = [
     (r"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']", ""), (r"(\w)(\W*)", r"\2<\1>"), (r"a*", "-"),
     (r"[^[:alpha:][:space:]]+", "#"), (r"\bthe\b|\s+$", "_"), (r"(?:[A-Z]{2,})(?P<x>.?)", r"\\\1"),
+    (r"(?i)\bGREAT\b|[x-z]+|ς|GRÖSSE", "i"), (r"(?s)t.*x", "s"), (r"(?mi)^T|D$", "m"),
     (r"\p{L}+", "L"), (r"[\d\-x]{2,3}}", "D"), (r"^.|.$", "E"), (r"\x{1F642}|[é-ñ]", "U"),
 ]  # fmt: skip
 
@@ -109,6 +123,8 @@ def _ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
             "places": s.as_string(sizes / 8, precision=2),
             "flags": s.as_string(sizes > NINE),
             "all": s.reduce_join(text, separator="; "),
+            "read": s.to_number(s.join([s.substr(text, 0, 0), tf.constant(NUMBERS)])),
+            "read_whole": s.to_number(s.as_string(s.length(text) - 20), tf.int32),
             "is_empty": tf.equal(text, ""),
             "is_other": tf.not_equal(text, TEXTS[0]),
             "gathered": tf.gather(tf.constant(["no", "größer"]), tf.cast(sizes > NINE, tf.int32)),
@@ -116,7 +132,9 @@ def _ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
         for i, (pattern, rewrite) in enumerate(PATTERNS):
             made[f"replaced_{i}"] = s.regex_replace(text, pattern, rewrite)
             made[f"once_{i}"] = s.regex_replace(text, pattern, rewrite, replace_global=False)
-            made[f"matches_{i}"] = s.regex_full_match(text, f"(?:{pattern})+")
+            flags = "".join(re.findall(r"^\(\?[ism]+\)", pattern))
+            repeated = f"{flags}(?:{pattern.removeprefix(flags)})+"
+            made[f"matches_{i}"] = s.regex_full_match(text, repeated)
         return made
 
     return compute

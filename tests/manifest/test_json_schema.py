@@ -38,6 +38,16 @@ def test_good_manifest_fits() -> None:
     assert errors_of((DATA / "good.yaml").read_text()) == []
 
 
+@pytest.mark.parametrize(
+    ("store", "fits"),
+    [("s3://b/z", True), ("{at: ../store, read_only: true}", True), ("3", False), ("{}", False)],
+)
+def test_a_store_is_its_place_or_a_mapping(store: str, fits: bool) -> None:
+    text = f"zoo: {{store: {store}}}\nmodels: [{{name: a, source: b}}]\n"
+
+    assert (errors_of(text) == []) == fits
+
+
 @pytest.mark.parametrize("name", ["models.yaml", "pipeline/commands/models.yaml.template"])
 def test_manifests_of_the_project_fit(name: str) -> None:
     text = (ROOT / name).read_text()

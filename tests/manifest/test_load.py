@@ -137,6 +137,21 @@ def test_scales_per_channel_and_per_block() -> None:
     assert found == [(32, ("*",)), (64, ("table",))]
 
 
+def test_a_store_is_its_place_or_a_mapping() -> None:
+    text = "zoo: {store: %s}\nmodels: [{name: a, source: b}]\n"
+    brief = parse_manifest(text % "'s3://bucket/zoo'").store
+    long = parse_manifest(text % "{at: ../store, read_only: true, sources: true}").store
+
+    assert brief is not None
+    assert (brief.at, brief.read_only, brief.sources) == ("s3://bucket/zoo", False, False)
+    assert long is not None
+    assert (long.at, long.read_only, long.sources) == ("../store", True, True)
+    expected = "expected a folder or a URL, or a mapping"
+    start = "models.yaml:1:14: zoo.store: "
+    assert message_of(text % "3") == f"{start}found the number 3; {expected}\n"
+    assert message_of(text % "{}") == f"{start}'at' is missing\n"
+
+
 @pytest.mark.parametrize("output", [".", "..", "a/..", "../..", ".zoo", ".zoo/dist", "/", "C:/a"])
 def test_output_cannot_be_a_folder_that_holds_other_things(output: str) -> None:
     message = message_of(f"zoo: {{output: '{output}'}}\nmodels: [{{name: a, source: b}}]\n")

@@ -54,14 +54,15 @@ def test_a_snapshot_tells_what_is_done_what_runs_and_what_failed() -> None:
     progress = Progress()
     progress.begin(plan_run(TASKS, ["catalog"]))
     progress.record(event("fetch:a", "started"), 10.0)
-    progress.record(event("fetch:b", "started"), 11.0)
-    progress.record(event("fetch:b", "progress", done=5, total=9), 12.0)
+    progress.record(event("fetch:b", "started", usual=4.0), 11.0)
+    progress.record(event("fetch:b", "progress", done=5, total=9, unit="run"), 12.0)
     progress.record(event("fetch:a", "failed"), 13.0)
     progress.finish("fetch:a")
     snapshot = progress.snapshot(14.0)
 
     assert (snapshot.done, snapshot.total, snapshot.failed) == (1, 5, 1)
-    assert snapshot.running == (Running(task="fetch:b", seconds=3.0, done=5, total=9),)
+    running = Running(task="fetch:b", seconds=3.0, done=5, total=9, unit="run", usual=4.0)
+    assert snapshot.running == (running,)
 
 
 def test_an_expected_failure_is_not_counted_as_one() -> None:

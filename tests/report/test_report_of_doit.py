@@ -428,6 +428,8 @@ def test_json_lines_tell_the_run_from_start_to_end(zoo: Path) -> None:
         "from_store": False,
         "done": None,
         "total": None,
+        "unit": None,
+        "usual": None,
     }
 
 

@@ -17,10 +17,12 @@ from pipeline.report.run_account import (
     Account,
     StepRun,
     _find_memory,
+    _sum_sizes,
     gather_account,
     sort_failures,
 )
 from pipeline.report.run_context import RunContext
+from pipeline.report.withheld import describe_withheld
 
 needs_packages = pytest.mark.network  # TensorFlow.js, once
 
@@ -114,6 +116,9 @@ def account(**others: object) -> Account:
         "models": (),
         "statuses": {},
         "verdicts": count_verdicts(()),
+        "withheld": (),
+        "provisional": {},
+        "sizes": (0, 0),
     }
     return Account(**{**fields, **others})  # type: ignore[arg-type]
 
@@ -143,6 +148,27 @@ def test_verdicts_stand_in_both_forms() -> None:
     )
     assert "<dd>1 equal, 1 withheld</dd>" in format_page(run)
     assert "<dd>1 model (hand_1)</dd>" in format_page(run)
+
+
+def test_what_is_withheld_and_saved_stands_before_the_steps() -> None:
+    variants = [variant(size=4096), variant("float16", 1024), variant("uint8", None)]
+    cards = [model(name="hand", variants=variants)]
+    run = account(
+        withheld=describe_withheld(cards),
+        provisional={"hand": "nobody states <the> range"},
+        sizes=_sum_sizes(cards),
+        ran=[step("convert:one", seconds=2.0), step("fetch:one", seconds=9.0)],
+    )
+    text, page = format_text(run), format_page(run)
+
+    assert "| `hand uint8` |" in text
+    assert "The smallest variants take 1 KiB in place of 4 KiB, 75% less" in text
+    assert "Slowest: `fetch one` 9.0 s, `convert one` 2.0 s." in text
+    order = ["Withheld", "Provisional", "Steps"]
+    assert sorted(order, key=lambda head: text.index(f"## {head}")) == order
+    assert sorted(order, key=lambda head: page.index(f"<h2>{head}")) == order
+    assert 'href="models/hand/index.html#variants">hand uint8</a>' in page
+    assert "nobody states &lt;the&gt; range" in page
 
 
 def test_failures_that_are_expected_stand_apart() -> None:

@@ -244,6 +244,18 @@ def test_a_large_zoo_shows_what_the_run_touched() -> None:
     ]
 
 
+def test_steps_from_the_store_are_not_counted_as_run() -> None:
+    lines = ending(
+        ["gear"],
+        event("fetch:gear", "ok"),
+        event("convert:gear", "ok", from_store=True),
+        event("reference:gear", "failed", from_store=True, reason="no"),
+        event("variant:gear:uint8", "skipped", from_store=True, reason="not smaller"),
+    )
+
+    assert lines[-1].endswith("1 step run, 2 from the store, 1 failed, 1 skipped (12 s)")
+
+
 def test_a_large_build_has_no_table() -> None:
     models = [f"model-{number}" for number in range(1000)]
     lines = ending(models, *(event(f"card:{model}", "ok") for model in models))

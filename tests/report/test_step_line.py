@@ -1,12 +1,19 @@
 """The line of a step."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pipeline.engine.events import Status, StepEvent
 from pipeline.report.progress import Running
-from pipeline.report.step_line import format_heartbeat, format_step, format_transfer
+from pipeline.report.step_line import (
+    format_heartbeat,
+    format_progress,
+    format_spent,
+    format_step,
+    format_transfer,
+)
 from pipeline.text.line import plain_text
 
 MIB = 1024 * 1024
@@ -32,6 +39,16 @@ def text(status: Status, *, width: int | None = None, **fields: Any) -> str | No
             {"status": "ok", "seconds": 4.12, "cause": "input fetch:handtrack changed"},
             "✓ convert handtrack  4.1 s  input fetch:handtrack changed",
             id="rebuilt",
+        ),
+        pytest.param(
+            {"status": "ok", "seconds": 0.1, "cause": "never built", "from_store": True},
+            "✓ convert handtrack  from the store",
+            id="from the store",
+        ),
+        pytest.param(
+            {"status": "ok", "seconds": 0.1, "cause": "input fetch changed", "from_store": True},
+            "✓ convert handtrack  from the store; input fetch changed",
+            id="from the store again",
         ),
         pytest.param(
             {"status": "failed", "seconds": 0.31, "reason": "no signature\nmore"},
@@ -70,6 +87,18 @@ def test_heartbeat() -> None:
     assert plain_text([format_heartbeat(step, done=41, total=1230)]) == (
         "  fetch centernet: 1 min 01 s so far, 12.0 of 40.0 MiB  (41 of 1,230 steps done)\n"
     )
+
+
+def test_a_long_step_says_which_run_it_is_at_and_how_long_it_took_before() -> None:
+    step = Running(task="verify:hand", seconds=4.2, done=1, total=9, unit="run", usual=12.0)
+
+    assert format_progress(step) == "run 2 of 9"
+    assert format_spent(step) == "4 s of about 12 s"
+    assert ": 4.2 s so far, 12 s the last time, run 2 of 9 " in plain_text(
+        [format_heartbeat(step, done=1, total=2)]
+    )
+    assert format_progress(replace(step, total=None)) == "1 run"
+    assert format_spent(replace(step, usual=0.1)) == "4 s"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def test_a_variant_whose_ending_a_full_disk_did_not_take_is_the_machines_fault(
         cache=tmp_path,
         refresh=False,
         progress=lambda _done, _total: None,
+        count_runs=lambda _done, _total: None,
         heartbeat=lambda _done, _total: None,
         trusted=False,
         budget=Budget(),

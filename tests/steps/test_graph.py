@@ -193,3 +193,43 @@ def test_a_variant_that_is_searched_waits_for_its_search(tmp_path: Path) -> None
     assert jobs["variant:m:smallest"].reads["search:smallest"] is jobs["search:m:smallest"]
     assert jobs["variant:m:uint8"].needs == {"convert", "signature"}
     assert list(jobs).index("map:m") < list(jobs).index("search:m:smallest")
+
+
+def test_the_name_of_a_model_decides_its_made_inputs_and_what_is_fitted_to_them(
+    tmp_path: Path,
+) -> None:
+    """A shared store knows a result by its parameters alone."""
+    variants = ["float16", {"name": "fit", "quantize_uint8": True, "per_channel": True}, "smallest"]
+    variants[1] |= {"calibrate": True}  # type: ignore[operator]
+    jobs = graph(tmp_path, *(model(name, source="m.pb", variants=variants) for name in "ab")).jobs
+    differ = {
+        job.task.replace(":a", "")
+        for job in jobs.values()
+        if job.model == "a" and job.parameters != jobs[job.task.replace(":a", ":b")].parameters
+    }
+
+    assert differ == {"reference", "search:smallest", "variant:fit", "variant:smallest", "card"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sources", "kept"),
+    [
+        pytest.param({"source": "npm:a@1.0.0#m.json"}, True, True, id="exact version"),
+        pytest.param({"source": "https://a.org/m.h5"}, True, False, id="may change"),
+        pytest.param({"source": "https://a.org/m.h5", "sha256": "0" * 64}, True, True, id="pinned"),
+        pytest.param({"source": "m.h5", "sha256": "0" * 64}, True, False, id="on this machine"),
+        pytest.param({"source": "npm:a@1.0.0#m.json"}, False, False, id="not asked for"),
+    ],
+)
+def test_a_store_keeps_sources_that_never_change(
+    tmp_path: Path,
+    fields: dict[str, Any],
+    sources: bool,
+    kept: bool,
+) -> None:
+    made = graph(tmp_path, model(**fields), store={"at": "store", "sources": sources})
+
+    assert made.jobs["fetch:m"].shared == kept
+    assert made.jobs["convert:m"].shared
+    assert not made.jobs["card:m"].shared
+    assert not made.jobs["catalog"].shared

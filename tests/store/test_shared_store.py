@@ -151,7 +151,7 @@ def test_a_damaged_result_is_absent_and_is_mended(
     reader = open_folder()
     assert not _fetch(reader, tmp_path / "got")
     (notice,) = reader.take_notices()
-    assert "is damaged and not used" in notice
+    assert "is not whole, and not used" in notice
     assert not _fetch(reader, tmp_path / "got")
     assert reader.take_notices() == []
 
@@ -346,6 +346,21 @@ def test_a_bucket_that_is_missing_is_named(s3: S3, tmp_path: Path) -> None:
     assert store.take_notices() == [
         "s3://nobody-made-this/x: there is no such bucket: going on without the store"
     ]
+
+
+def test_a_result_with_a_link_is_not_put_there_and_others_are(
+    open_folder: Callable[..., SharedStore], made: Path, tmp_path: Path
+) -> None:
+    (made / "link").symlink_to("/etc/passwd")
+    store = open_folder()
+    assert not store.put(KEY, made)
+    assert store.take_notices() == [
+        "not put into the store: link is a link or a pipe; expected plain files"
+    ]
+
+    (made / "link").unlink()
+    assert store.put(KEY, made)
+    assert _fetch(open_folder(), tmp_path / "got")
 
 
 def test_a_full_store_is_read_on(

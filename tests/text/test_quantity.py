@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.text.quantity import (
     count,
+    format_age,
     format_bytes,
     format_limit,
     format_parameters,
@@ -29,6 +30,21 @@ from pipeline.text.quantity import (
 )
 def test_bytes(num_bytes: int, text: str) -> None:
     assert format_bytes(num_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s ago"),
+        (59.9, "59 s ago"),
+        (60, "1 min ago"),
+        (7199, "1 h ago"),
+        (86_400, "1 day ago"),
+        (41.9 * 86_400, "41 days ago"),
+    ],
+)
+def test_age(seconds: float, text: str) -> None:
+    assert format_age(seconds) == text
 
 
 @pytest.mark.parametrize(

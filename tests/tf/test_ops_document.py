@@ -26,6 +26,7 @@ def test_the_page_has_the_lists_of_the_code() -> None:
         ("RFFT", "repaired"),
         ("Case", "removed"),
         ("ReadVariableOp", "removed"),
+        ("UnicodeDecode", "by the loader"),
         ("BesselI0e", "refused"),
         ("WriteFile", "kept out"),
     ],

@@ -58,6 +58,7 @@ def test_the_wheel_carries_all_that_is_no_code(site: Path) -> None:
         "py.typed",
         "manifest/models.schema.json",
         "commands/models.yaml.template",
+        "commands/pages.yml.template",
         "proof/samples/LICENSES.md",
         *(f"proof/samples/data/{file.name}" for file in SAMPLES.iterdir()),
         "runtime/runner.js",
@@ -76,7 +77,7 @@ def test_init_writes_a_manifest_that_plan_understands(site: Path, tmp_path: Path
     again = tfjs_zoo(site, tmp_path, "init", "fresh")
 
     assert done.returncode == 0, done.stderr
-    assert "convert:gear" in plan.stdout
+    assert "convert:emotion" in plan.stdout
     assert again.returncode == 3
     assert "is there already" in again.stderr
 

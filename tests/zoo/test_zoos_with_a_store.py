@@ -1,6 +1,6 @@
 """A store that two zoos share: what one has built, the other fetches."""
 
-import os
+import re
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,10 @@ def test_the_second_zoo_fetches_what_the_first_has_made(pair: Pair) -> None:
     (failed,) = [step for step in second.steps if step["status"] == "failed"]
     assert failed["from_store"]
     assert "results came from the store" in second.events[-1]["store"]
+    stored = sum(step["from_store"] for step in second.steps if step["status"] != "skipped")
+    report = (pair.second.dist / "report.md").read_text()
+    assert f"{stored} of them from the store" in report
+    assert re.search(r"`convert good` \| [^|]+ s \|  \| from the store \|", report)
 
 
 def test_a_changed_flag_runs_what_it_affects(pair: Pair, tmp_path: Path) -> None:
@@ -113,12 +117,13 @@ def test_commands_show_and_evict_what_the_store_holds(pair: Pair) -> None:
     shown = pair.second.doit("store", "--store", str(pair.store))
     assert "convert  " in shown.stdout
     assert "results, " in shown.stdout
-    os.environ["TFJS_ZOO_STORE"] = str(pair.store)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFJS_ZOO_STORE", str(pair.store))
         pruned = pair.second.doit("prune", "--store", "--dry-run", "--store-days", "0")
-    finally:
-        del os.environ["TFJS_ZOO_STORE"]
+        patch.setenv("TFJS_ZOO_STORE_READ_ONLY", "1")
+        forbidden = pair.second.doit("prune", "--store", "--store-days", "0")
     assert "would remove" in pruned.stdout
+    assert "is read-only here" in forbidden.stderr
     refused = pair.second.doit("prune", "--store")
     assert refused.code == 3
     assert "no store is named" in refused.stderr

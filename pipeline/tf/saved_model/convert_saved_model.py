@@ -4,6 +4,7 @@ Weights stay float32 as in the source; variants are made elsewhere. Names come f
 matching: the converter matches outputs by dtype and shape, and fails if two agree.
 """
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 from pipeline.errors import SignatureError
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, StatedSignature, Tie
+from pipeline.tf.saved_model.callable_models import sign_call
 from pipeline.tf.saved_model.freeze import Frozen, freeze_signature
 from pipeline.tf.saved_model.freeze_directly import freeze_directly
 from pipeline.tf.saved_model.front import cut_frozen, name_inputs, part_node, without_front
@@ -59,6 +61,8 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
     meta_graph = choose_meta_graph(saved_model, flags.saved_model_tags)
     if not flags.trust:
         check_trusted(meta_graph)
+    if not list_signatures(meta_graph):
+        return _convert_call(source, meta_graph, folder, flags)
     key = choose_signature(
         meta_graph,
         flags.signature_name,
@@ -109,6 +113,18 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         rounds_to=written.rounds_to,
         state={each.name: list_start(each.name, each.value) for each in frozen.state} or None,
     )
+
+
+def _convert_call(
+    source: Path, meta_graph: MetaGraphDef, folder: Path, flags: ConversionFlags
+) -> Conversion:
+    """Convert the call of a model without signatures."""
+    tags = list(meta_graph.meta_info_def.tags)
+    with tempfile.TemporaryDirectory(dir=folder) as signed:
+        key = sign_call(source, tags, flags.signature_name, Path(signed))
+        chosen = flags.model_copy(update={"signature_name": key, "saved_model_tags": None})
+        made = convert_saved_model(source=Path(signed), folder=folder, flags=chosen)
+    return made.model_copy(update={"tags": [sorted(tags)]})
 
 
 def _check_examples(meta_graph: MetaGraphDef, key: str) -> None:

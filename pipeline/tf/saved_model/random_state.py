@@ -13,7 +13,9 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from pipeline.tf.untrusted.reach import node_of
 
 _OF_WHOLE = "RandomUniformInt"
+_OF_CLASSES = "Multinomial"
 _DRAWS = {
+    "StatelessMultinomial": _OF_CLASSES,
     "StatelessRandomNormal": "RandomStandardNormal",
     "StatelessRandomUniform": "RandomUniform",
     "StatelessRandomUniformInt": _OF_WHOLE,
@@ -66,6 +68,11 @@ def _depends(
 
 def _replace(node: NodeDef, op: str) -> None:
     """Turn a node into one that has the shape, and the bounds of whole numbers, for inputs."""
+    if op == _OF_CLASSES:  # its inputs are the same, without the seed
+        node.op = op
+        del node.input[2]
+        node.attr.pop("Tseed", None)
+        return
     shape_type = node.attr["Tshape" if node.op.endswith(_NEWER) else "T"].type
     dtype = node.attr["dtype"].type
     values = [name for name in node.input if not name.startswith("^")]

@@ -22,10 +22,15 @@ from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import Conversion, StatedTensor
 from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.reasons import format_reason
+from pipeline.tf.saved_model.callable_models import find_call
 from pipeline.tf.saved_model.freeze import freeze_signature, load_model
 from pipeline.tf.saved_model.front import cut_frozen
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
-from pipeline.tf.saved_model.signatures import describe_signatures, trace_signature
+from pipeline.tf.saved_model.signatures import (
+    describe_signatures,
+    list_signatures,
+    trace_signature,
+)
 from pipeline.tf.saved_model.state import name_variables
 from pipeline.tf.tf_session import (
     is_of_tensorflow_1,
@@ -139,6 +144,9 @@ def _load(source: Path, record: Conversion, flags: SourceFlags) -> RunOne:
     if not flags.trust:
         check_trusted(meta_graph)
     own_tags = list(meta_graph.meta_info_def.tags)
+    if not list_signatures(meta_graph):
+        _, call = find_call(load_model(source, own_tags), key)
+        return lambda fed: dict(call(**fed))
     traced = trace_signature(meta_graph, key)
     inputs, outputs = (
         {part.name: part.outer for part in side} for side in (traced.inputs, traced.outputs)

@@ -275,6 +275,12 @@ def test_a_named_signature_is_taken_and_the_others_are_listed(convert: Convert) 
         ),
         pytest.param("no_signature", {}, "has no signature", id="none"),
         pytest.param(
+            "reusable",
+            {"signature_name": "encod"},
+            "no signature and no function 'encod'; did you mean 'encode'",
+            id="no such function",
+        ),
+        pytest.param(
             "v1_two_tag_sets",
             {"saved_model_tags": ["serv"]},
             "tags 'serv'; the SavedModel has 'serve', 'gpu,serve'|'gpu,serve', 'serve'; did you",

@@ -103,6 +103,25 @@ def test_ids_stay_in_the_table_that_they_index(refer: Refer) -> None:
     assert summary["attempts"] == 1
 
 
+def test_a_model_without_signatures_is_called(refer: Refer) -> None:
+    _, vectors = refer(saved_models.built() / "reusable")
+
+    (first, *_) = vectors.vectors
+    assert first.inputs.keys() == {"inputs_a", "inputs_b"}
+    expected = first.inputs["inputs_a"] @ [[1.0], [2.0]] + 0.5  # of the call without training
+    np.testing.assert_allclose(first.outputs["score"], expected, rtol=1e-5)
+    np.testing.assert_allclose(first.outputs["twice"], first.inputs["inputs_b"] * 2)
+
+
+def test_a_function_of_a_model_without_signatures_is_chosen(refer: Refer) -> None:
+    _, vectors = refer(saved_models.built() / "reusable", signature_name="encode")
+
+    first = vectors.vectors[0]
+    expected = first.inputs["x"] * first.inputs["scale"]
+    np.testing.assert_allclose(first.outputs["output_0"], expected, rtol=1e-5)
+    assert first.outputs.keys() == {"output_0", "output_1_mean"}
+
+
 def test_random_outputs_are_left_out(refer: Refer) -> None:
     summary, loaded = refer(reference_models.built() / "sample")
 

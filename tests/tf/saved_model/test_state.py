@@ -131,13 +131,16 @@ def test_random_numbers_of_a_generator_are_drawn_anew(
 
     assert record.state is None
     assert [one.split(",")[0].split(":")[0] for one in record.repairs] == [
+        "StatelessMultinomial became Multinomial",
         "StatelessRandomNormalV2 became RandomStandardNormal",
         "StatelessRandomUniformIntV2 became RandomUniformInt",
         "StatelessRandomUniformV2 became RandomUniform",
         "StatelessTruncatedNormal became TruncatedNormal",
         "RandomUniformInt became Floor of a multiple of RandomUniform",
     ]
-    assert vectors.random.keys() == {"uniform", "normal", "truncated", "whole", "unseeded"}
+    assert vectors.random.keys() == {
+        "uniform", "normal", "truncated", "whole", "unseeded", "chosen",
+    }  # fmt: skip
     for variants in runs.values():
         outputs = variants["base"].outputs[0]
         vector = vectors.vectors[0]
@@ -145,6 +148,7 @@ def test_random_numbers_of_a_generator_are_drawn_anew(
         assert sorted(set(outputs["whole"].tolist())) == list(range(2, 9))
         assert sorted(set(outputs["unseeded"].tolist())) == list(range(-3, 4))
         for name, mean, deviation in (
+            ("chosen", 0.7503, 0.4328),
             ("uniform", 2.5, 0.2887),
             ("normal", 1, 2),
             ("truncated", 0, 0.8796),
