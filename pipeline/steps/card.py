@@ -1,6 +1,5 @@
 """The step `card`: gathers the catalog's entry of a model, with its files."""
 
-import hashlib
 import json
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from pipeline.catalog.types import CatalogFile, CatalogModel, CatalogVariant, Mo
 from pipeline.disk.canonical import format_json
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
-from pipeline.errors import DiskError, ManifestError
+from pipeline.errors import DiskError
 from pipeline.fetch.address.beside import find_beside
 from pipeline.manifest.model import Model
 from pipeline.records.browser_verdicts import BrowserVerdicts
@@ -23,17 +22,15 @@ from pipeline.records.reading import Decode, Points
 from pipeline.records.record import Part, SparsePart
 from pipeline.records.roles import RoleMap
 from pipeline.records.signature import Signature
-from pipeline.records.source import ConvertedSource, FetchedSource, Labels
-from pipeline.records.texts import FetchedTexts
+from pipeline.records.source import ConvertedSource, FetchedSource
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import VariantVerdict, Verdicts
 from pipeline.steps import texts
 from pipeline.steps.card_background import describe_background, state_card
+from pipeline.steps.card_texts import add_content, add_tokenizer, find_fetched, read_outputs
 from pipeline.steps.variant import BASE
 
 VECTOR_FILES = ("vectors.json", "vectors.bin")
-LABELS_FILE = "labels.json"
-TOKENIZER_FILE = "tokenizer.json"
 
 P = TypeVar("P", bound=Part)
 
@@ -84,7 +81,7 @@ def run(work: Work[CardParameters]) -> None:
             variants=variants,
         ),
     )
-    card = _add_tokenizer(work, _read_outputs(work, card, converted))
+    card = add_tokenizer(work, read_outputs(work, card, converted))
     card = card.model_copy(update={"results": find_results(card), **_find_background(work, card)})
     write_json(work.folder / CARD_FILE, card.to_json())
 
@@ -230,107 +227,14 @@ def _add_vectors(work: Work[CardParameters]) -> list[CatalogFile]:
     return [file.model_copy(update={"path": f"{prefix}/{file.path}"}) for file in files]
 
 
-def _read_outputs(
-    work: Work[CardParameters], card: CatalogModel, converted: ConvertedSource
-) -> CatalogModel:
-    """Return the card with what the manifest states of its outputs, and labels written as files."""
-    from pipeline.catalog.card import with_labels
-    from pipeline.catalog.label_files import read_names
-    from pipeline.catalog.reading import check_decode, check_points, read_labels
-
-    stated, roles = work.parameters, RoleMap.load(work.inputs["map"])
-    decode, points = stated.decode, stated.points
-    if decode is not None:
-        decode = check_decode(decode, card.outputs, card.inputs, points)
-    if points is not None:
-        points = check_points(points, roles)
-    files = _find_texts(work)
-    names = {
-        place: read_names(given, work.root, files) for place, given in (stated.labels or {}).items()
-    }
-    read = read_labels(names, card.outputs, roles, decode)
-    _check_classes(work, read, card, roles)
-    labels = {**(converted.labels or {}), **read}
-    card = card.model_copy(update={"decode": decode, "points": points})
-    published = {output: _add_labels(work, known) for output, known in labels.items()}
-    return with_labels(card, labels, published)
-
-
-def _check_classes(
-    work: Work[CardParameters], labels: dict[str, Labels], card: CatalogModel, roles: RoleMap
-) -> None:
-    """Compare labels of numbered classes with the classes that the source returned."""
-    from pipeline.catalog.reading import check_classes, find_classes
-    from pipeline.proof.vector_files import load_vectors
-
-    found = find_classes(card.outputs, roles)
-    if found is None or found[0].name not in labels:
-        return
-    name, places = found[0].name, found[1]
-    for vector in load_vectors(work.inputs["reference"]).vectors:
-        values = vector.outputs[name].reshape(-1)[places]
-        if values.dtype.kind in "fiu":
-            check_classes(name, labels[name], [round(float(one)) for one in values])
-
-
-def _find_texts(work: Work[CardParameters]) -> dict[str, Path]:
-    """Return the files that the step `texts` has fetched, by address."""
-    folder = work.inputs.get(texts.NAME)
-    if folder is None:
-        return {}
-    return {address: folder / path for address, path in FetchedTexts.load(folder).files.items()}
-
-
-def _add_labels(work: Work[CardParameters], labels: Labels) -> CatalogFile:
-    """Write names of classes into the card's folder; equal ones are one file."""
-    return _add_content(work, "labels", LABELS_FILE, format_json(labels.names, sort_keys=False))
-
-
-def _add_tokenizer(work: Work[CardParameters], card: CatalogModel) -> CatalogModel:
-    """Return the card with its tokenizer, whose file lies in the card's folder, if it has one."""
-    from pipeline.catalog.tokenizers import MAX_BYTES, check_tokenizer, find_token_inputs
-    from pipeline.catalog.types import CatalogTokenizer
-
-    given = work.parameters.tokenizer
-    if given is None:
-        return card
-    path = _find_texts(work).get(given, work.root / given)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ManifestError(f"tokenizer: {given}: more than 64 MiB; expected a tokenizer.json")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ManifestError(f"tokenizer: {given}: {error.strerror}") from None
-    check_tokenizer(content, given)
-    inputs = find_token_inputs(card.inputs)
-    file = _add_content(work, "tokenizer", TOKENIZER_FILE, content)
-    tokenizer = CatalogTokenizer.model_validate({**file.to_json(), **inputs})
-    return card.model_copy(update={"tokenizer": tokenizer})
-
-
-def _add_content(work: Work[CardParameters], name: str, file: str, content: bytes) -> CatalogFile:
-    """Write a file into a folder of the card that is named by the content."""
-    from pipeline.catalog.card import model_folder, variant_folder
-
-    sha256 = hashlib.sha256(content).hexdigest()
-    folder = variant_folder(name, {file: sha256})
-    path = work.folder / folder / file
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
-    assert work.model is not None
-    return CatalogFile(
-        path=f"{model_folder(work.model)}/{folder}/{file}", bytes=len(content), sha256=sha256
-    )
-
-
 def _find_background(work: Work[CardParameters], card: CatalogModel) -> dict[str, Any]:
     """Return what is known of a model's background; its model card is written as files."""
     stated = work.parameters.card
     markdown = None
     if stated is not None and stated.file is not None:
         work.uses(*STEP.tools)
-        markdown = _find_texts(work).get(stated.file, work.root / stated.file)
-    add = partial(_add_content, work)
+        markdown = find_fetched(work).get(stated.file, work.root / stated.file)
+    add = partial(add_content, work)
     return describe_background(stated, card, root=work.root, markdown=markdown, add=add)
 
 
