@@ -131,6 +131,11 @@ class NodeProcess:
         self._kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def stands(self) -> bool:
+        """Whether it runs, and its folder is there: a worker removes the folder of each step."""
+        return self._process.poll() is None and self._given.is_dir()
+
     def memory(self) -> int:
         """Return its resident bytes; 0 if it has ended."""
         return tree_memory(self._process.pid) if self._process.poll() is None else 0

@@ -27,12 +27,13 @@ _IDLE_BYTES = 384 * 1024**2
 class NodeSession:
     """The process of one model, started at its first request; one request at a time.
 
-    Args:
-        temporary: Folder for files of the process, best on the file system of models and results.
+    Attributes:
+        temporary: Folder for files of the next process, best on the file system of models and
+            results.
     """
 
     def __init__(self, temporary: Path) -> None:
-        self._temporary = temporary
+        self.temporary = temporary
         self._process: NodeProcess | None = None
         self._closed = False
 
@@ -92,12 +93,12 @@ class NodeSession:
         """Return the process if it lives and serves the request, else a new one."""
         limits, process = budget.limits, self._process
         serves = (packages, limits.memory_limit(), limits.disk_bytes)
-        if process is not None and process.memory() and process.serves == serves:
+        if process is not None and process.stands and process.serves == serves:
             return process
         if process is not None:
             process.close()
         wall = require_wall(trusted=trusted)
-        self._process = NodeProcess(packages, limits=limits, wall=wall, temporary=self._temporary)
+        self._process = NodeProcess(packages, limits=limits, wall=wall, temporary=self.temporary)
         if self._closed:  # in the meantime, and nobody else will end it
             self._process.close()
             raise WorkerError("TensorFlow.js was ended")
@@ -130,6 +131,7 @@ class NodeSessions:
         with self._lock:
             session = self._idle.pop(model, None) or NodeSession(temporary)
             self._busy.append(session)
+        session.temporary = temporary
         try:
             yield session
             idle = keep and session.is_worth_keeping

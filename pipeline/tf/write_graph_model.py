@@ -4,6 +4,7 @@ All formats that end in a graph share this module. The optimizer and the writer 
 tensorflowjs package; the names in the written signature are ours.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -111,10 +112,11 @@ def _convert(
     share_constants(graph_def, keep=_ends(signature))
     weights = converter.extract_weights(*graphs)
     check_narrowing(entry for group in weights for entry in group)
+    entry = folder / "model.json"
     converter.write_artifacts(
-        MessageToDict(graph_def),
+        None,  # the converter writes its JSON in pieces of a few bytes
         weights,
-        str(folder / "model.json"),
+        str(entry),
         frozen.tensorflow_version,
         signature,
         weight_shard_size_bytes=flags.weight_shard_size_bytes,
@@ -123,7 +125,8 @@ def _convert(
         resource_ids_maps=frozen.resource_ids,
     )
     repairs += initializer.repairs if initializer else []
-    return parse_model_json((folder / "model.json").read_bytes()), repairs
+    content = json.loads(entry.read_bytes()) | {"modelTopology": MessageToDict(graph_def)}
+    return parse_model_json(json.dumps(content)), repairs
 
 
 def _forget_marks(graph_def: GraphDef) -> None:

@@ -1,5 +1,6 @@
 """The Node.js process of a model: kept for its next request, and for no other model."""
 
+import shutil
 import signal
 from pathlib import Path
 
@@ -117,6 +118,18 @@ def test_a_process_is_renewed_after_a_fault_and_for_other_limits(tmp_path: Path)
         (third,) = pids()
 
     assert len({first, second, third}) == 3
+
+
+def test_a_process_is_renewed_if_the_folder_of_its_step_is_gone(tmp_path: Path) -> None:
+    sessions = NodeSessions()
+    for step in ("reference", "verify"):
+        (tmp_path / step).mkdir()
+        with sessions.take("m", tmp_path / step, keep=True) as node:
+            assert run(tmp_path, node).status == "ok"
+        shutil.rmtree(tmp_path / step)
+    sessions.close()
+
+    assert not pids()
 
 
 def test_a_session_that_ends_meanwhile_starts_nothing_more(tmp_path: Path) -> None:

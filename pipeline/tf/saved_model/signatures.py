@@ -19,7 +19,7 @@ from pipeline.errors import SignatureError
 from pipeline.records.shape import Shape, parse_sizes
 from pipeline.records.source import StatedSignature, StatedTensor
 from pipeline.text.suggest import did_you_mean, find_similar
-from pipeline.tf.untrusted.reach import node_of, reach
+from pipeline.tf.untrusted.reach import Library, node_of, reach
 
 # Signatures of TensorFlow itself: the initializer, and the train op of estimators.
 _INTERNAL = ("__saved_model_init_op", "__saved_model_train_op")
@@ -95,7 +95,9 @@ def choose_signature(meta_graph: MetaGraphDef, name: str | None, *, is_module: b
         return name
     if is_module and MODULE_KEY in signatures:
         return MODULE_KEY
-    usable = [key for key in signatures if not find_parsers(meta_graph, key)] or list(signatures)
+    library = Library(meta_graph.graph_def)
+    usable = [key for key in signatures if not find_parsers(meta_graph, key, library)]
+    usable = usable or list(signatures)
     first, *others = usable
     known = _fingerprint(meta_graph, first)
     if any(_fingerprint(meta_graph, other) != known for other in others):
@@ -112,11 +114,19 @@ def _quote(keys: Iterable[str]) -> str:
     return ", ".join(f"'{key}'" for key in keys)
 
 
-def find_parsers(meta_graph: MetaGraphDef, key: str) -> list[str]:
-    """Return the ops by which a signature reads serialized tf.Example records."""
+def find_parsers(meta_graph: MetaGraphDef, key: str, library: Library | None = None) -> list[str]:
+    """Return the ops by which a signature reads serialized tf.Example records.
+
+    Args:
+        meta_graph: The graph.
+        key: Key of the signature.
+        library: What was looked up for an earlier walk through the same graph.
+    """
     signature = meta_graph.signature_def[key]
     fed = set(_outer(signature.inputs))
-    ops = {node.op for node in reach(meta_graph.graph_def, _outer(signature.outputs), fed=fed)}
+    outputs = _outer(signature.outputs)
+    nodes = reach(meta_graph.graph_def, outputs, fed=fed, library=library)
+    ops = {node.op for node in nodes}
     return sorted(op for op in ops if op.startswith(_PARSERS))
 
 

@@ -6,6 +6,7 @@ The rest of a graph is left over from training and never runs.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from google.protobuf import message
 from tensorflow.core.framework.graph_pb2 import GraphDef
@@ -13,7 +14,7 @@ from tensorflow.core.framework.variable_pb2 import VariableDef
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef, TensorInfo
 
 from pipeline.tf.untrusted.origins import object_functions
-from pipeline.tf.untrusted.reach import Reached, find_reached
+from pipeline.tf.untrusted.reach import Library, Reached, find_reached
 
 # Collections of TensorFlow 1 whose nodes run when the model is loaded.
 _RUN_ON_LOADING = ("saved_model_main_op", "legacy_init_op", "table_initializer")
@@ -46,17 +47,18 @@ class Runs:
 def find_runs(meta_graph: MetaGraphDef) -> Runs:
     """Return the nodes of a SavedModel's graph that run, by cause."""
     graph = meta_graph.graph_def
+    find = partial(find_reached, graph, library=Library(graph))
     called = Reached()
     for key, signature in meta_graph.signature_def.items():
         if key not in (_INITIALIZES, _TRAINS):
             inputs, outputs = list(_tensors(signature, 0)), list(_tensors(signature, 1))
-            _add(called, find_reached(graph, outputs, fed=inputs))
-    _add(called, find_reached(graph, (), _chosen_functions(graph)))
+            _add(called, find(outputs, fed=inputs))
+    _add(called, find((), _chosen_functions(graph)))
     return Runs(
         called=called,
-        started=find_reached(graph, _initializers(meta_graph)),
-        owned=find_reached(graph, (), object_functions(meta_graph.object_graph_def)),
-        restored=find_reached(graph, [meta_graph.saver_def.restore_op_name]),
+        started=find(_initializers(meta_graph)),
+        owned=find((), object_functions(meta_graph.object_graph_def)),
+        restored=find([meta_graph.saver_def.restore_op_name]),
     )
 
 

@@ -37,12 +37,37 @@ class Reached:
                     yield function.signature.name, node
 
 
+class Library:
+    """The nodes of a graph and the calls of its functions, looked up once for several walks.
+
+    Args:
+        graph: The graph, which must not change as long as this object is used.
+    """
+
+    def __init__(self, graph: GraphDef) -> None:
+        self.nodes = {node.name: node for node in graph.node}
+        self._bodies = bodies_of(graph)
+        self._calls: dict[str, frozenset[str]] = {}
+
+    def __contains__(self, function: str) -> bool:
+        """Return whether there is a function of this name."""
+        return function in self._bodies
+
+    def calls(self, function: str) -> frozenset[str]:
+        """Return the names that the nodes of a function call."""
+        if function not in self._calls:
+            nodes = self._bodies[function]
+            self._calls[function] = frozenset(call for node in nodes for call in calls_of(node))
+        return self._calls[function]
+
+
 def find_reached(
     graph: GraphDef,
     roots: Iterable[str],
     called: Iterable[str] = (),
     *,
     fed: Collection[str] = (),
+    library: Library | None = None,
 ) -> Reached:
     """Return the nodes that run with the roots, and with the named functions.
 
@@ -52,9 +77,10 @@ def find_reached(
         called: Names of functions.
         fed: Names of tensors with given values. No node runs for their sake; their node runs all
             the same if another of its tensors is needed.
+        library: What was looked up for an earlier walk through the same graph.
     """
-    nodes = {node.name: node for node in graph.node}
-    functions = bodies_of(graph)
+    functions = library or Library(graph)
+    nodes = functions.nodes
     given = set(map(tensor_of, fed))
     reached = Reached()
     waiting, entering = list(roots), list(called)
@@ -70,7 +96,7 @@ def find_reached(
         name = entering.pop()
         if name in functions and name not in reached.functions:
             reached.functions.add(name)
-            entering += (call for node in functions[name] for call in calls_of(node))
+            entering += functions.calls(name)
     return reached
 
 
@@ -80,9 +106,10 @@ def reach(
     called: Iterable[str] = (),
     *,
     fed: Collection[str] = (),
+    library: Library | None = None,
 ) -> Iterator[NodeDef]:
     """Yield the nodes that run, also those of functions; see `find_reached`."""
-    reached = find_reached(graph, roots, called, fed=fed)
+    reached = find_reached(graph, roots, called, fed=fed, library=library)
     for _, node in reached.walk(graph):
         yield node
 
@@ -108,17 +135,25 @@ def bodies_of(graph: GraphDef) -> dict[str, list[NodeDef]]:
     return bodies
 
 
-def calls_of(node: NodeDef) -> Iterator[str]:
-    """Yield the names of the functions that a node may call, and the name of its op.
+def calls_of(node: NodeDef) -> list[str]:
+    """Return the names of the functions that a node may call, and the name of its op.
 
     The op may be a function's name: TensorFlow looks it up in the library.
     """
-    yield node.op
-    for kind, value in values_of(node.attr):
-        if kind == "func":
-            yield value.func.name
-        elif kind == "list":
-            yield from (function.name for function in value.list.func)
+    names = [node.op]
+    waiting = [node.attr]
+    while waiting:
+        # Called for every node of a model several times, so it is a loop without `values_of`.
+        for value in waiting.pop().values():
+            kind = value.WhichOneof("value")
+            if kind == "func":
+                names.append(value.func.name)
+                waiting.append(value.func.attr)
+            elif kind == "list":
+                for function in value.list.func:
+                    names.append(function.name)
+                    waiting.append(function.attr)
+    return names
 
 
 def values_of(attributes: Mapping[str, AttrValue]) -> Iterator[tuple[str | None, AttrValue]]:
