@@ -168,18 +168,18 @@ def _write_signatures(tf: Any, folder: Path) -> None:
 def _write_callable(tf: Any, folder: Path) -> None:
     """Write a model without signatures that can be called, as reusable models of TF Hub can."""
 
-    class Reusable(tf.Module):  # type: ignore[misc,name-defined]
+    class Reusable(tf.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.weight, self.count = tf.Variable([[1.0], [2.0]]), tf.Variable(0.5)
 
-        @tf.function(  # type: ignore[misc]
+        @tf.function(  # type: ignore[untyped-decorator]
             input_signature=[tf.TensorSpec([None, 2], name="x"), tf.TensorSpec([], name="scale")]
         )
         def encode(self, x: Any, scale: Any) -> Any:
             return [x * scale, {"mean": tf.reduce_mean(x)}]
 
-        @tf.function  # type: ignore[misc]
+        @tf.function  # type: ignore[untyped-decorator]
         def __call__(self, inputs: Any, training: bool = False) -> Any:  # noqa: FBT002
             if training:
                 self.count.assign_add(1.0)

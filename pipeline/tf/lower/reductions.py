@@ -183,8 +183,8 @@ RULES = {
                 "Cumprod",
                 "products of halves, or one along an axis counted from the start",
                 (
-                    "the cpu backend loses the lower bits of products above 2^53, and TensorFlow.js "
-                    "permutes the axes wrongly if it counts from the end"
+                    "the cpu backend loses the lower bits of products above 2^53, and "
+                    "TensorFlow.js permutes the axes wrongly if it counts from the end"
                 ),
             ),
             (
@@ -211,8 +211,8 @@ RULES = {
                 1,
                 "products of halves, or one with its neutral element",
                 (
-                    "the cpu backend loses the lower bits of products above 2^53, and wasm reads stray "
-                    "memory for an axis of size 0"
+                    "the cpu backend loses the lower bits of products above 2^53, and wasm reads "
+                    "stray memory for an axis of size 0"
                 ),
             ),
             (
