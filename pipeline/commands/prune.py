@@ -6,6 +6,7 @@ catalog has not listed for a day, and downloads that have been unused for long.
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 
@@ -17,6 +18,7 @@ from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
 from pipeline.steps.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
 from pipeline.steps.graph import Graph
+from pipeline.steps.wish import NONE, Wish
 
 _DAY_SECONDS = 24 * 3600
 
@@ -52,6 +54,10 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     name = "prune"
     doc_purpose = "remove results, published files and downloads that are no longer needed"
     cmd_options = (_OPTION_DRY_RUN, _OPTION_NOW, _OPTION_CACHE_DAYS)
+
+    def wish(self, _params: Any, _args: Any) -> Wish:
+        """Return that it needs no task of a model."""
+        return NONE
 
     def _execute(self, dry_run: bool, now: bool, cache_days: int) -> int:  # noqa: FBT001  # by doit
         graph: Graph = self.loader.namespace["GRAPH"]

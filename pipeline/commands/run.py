@@ -11,7 +11,7 @@ import gc
 import shutil
 import signal
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,6 +27,8 @@ from pipeline.errors import PipelineError
 from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
 from pipeline.runtime.browser.absence import describe_absence
 from pipeline.steps.graph import Graph
+from pipeline.steps.seals import Seals
+from pipeline.steps.wish import ALL, Wish
 from pipeline.wall.walls_used import describe_walls
 
 if TYPE_CHECKING:
@@ -40,6 +42,12 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
     doc_purpose = "build the zoo, or the models and steps that are named"
 
     sel_tasks: list[str]
+
+    def wish(self, params: Mapping[str, Any], args: Sequence[str]) -> Wish:
+        """Return that models that are up to date need no tasks, or that others are not named."""
+        if args:
+            return Wish(kind="named", names=tuple(args))
+        return ALL if params["always"] else Wish(kind="changed")
 
     # doit reads the names of its options from the signature, which wraps() keeps.
     @functools.wraps(DoitRun._execute)  # noqa: SLF001  # the hook that doit means for this
@@ -57,7 +65,11 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             catalog=f"{graph.layout.output}/models.json",
             describe_walls=describe_walls,
             describe_absence=describe_absence,
+            sealed={name: graph.sealed.get(name, 0) for name in graph.models},
         )
+        database = self.dep_manager.backend
+        seals = Seals(graph, database)
+        database.before_dump = lambda: seals.renew(graph.wanted)
         with _alone(graph), _terminable(), use_context(context):
             # The graph stays unchanged to the end: the collector need not look at it again.
             gc.freeze()

@@ -50,16 +50,32 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """One step of one model (or of one variant, or of the zoo).
+class Result:
+    """The place of a job's result: all that the jobs after it need to know of the job.
 
     Attributes:
         task: Name of its task.
+        folder: The folder of its results.
+    """
+
+    task: str
+    folder: Path
+
+    @cached_property
+    def outcome_file(self) -> Path:
+        """The file of its outcome, which the next steps depend on."""
+        return self.folder.with_name(f"{self.folder.name}.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Result):
+    """One step of one model (or of one variant, or of the zoo).
+
+    Attributes:
         step: The kind of work.
         model: Name of the model; None for the zoo.
         parameters: The step's parameters from the manifest.
-        folder: The folder of its results.
-        reads: The jobs whose results it reads, by key ("fetch", "variant:base").
+        reads: The results that it reads, by key ("fetch", "variant:base").
         needs: Keys of the jobs that must have succeeded.
         root: Folder of the manifest.
         temporary: Folder for half-made results, on the same file system.
@@ -69,12 +85,10 @@ class Job:
         expected_failure: Whether the manifest says `expect: failed`.
     """
 
-    task: str
     step: Step[Any]
     model: str | None
     parameters: Part
-    folder: Path
-    reads: Mapping[str, "Job"]
+    reads: Mapping[str, Result]
     needs: frozenset[str]
     root: Path
     temporary: Path
@@ -82,11 +96,6 @@ class Job:
     trusted: bool = False
     local: LocalFiles | None = None
     expected_failure: bool = False
-
-    @cached_property
-    def outcome_file(self) -> Path:
-        """The file of its outcome, which the next steps depend on."""
-        return self.folder.with_name(f"{self.folder.name}.json")
 
     @property
     def failed_folder(self) -> Path:

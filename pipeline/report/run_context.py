@@ -15,7 +15,7 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,6 +108,7 @@ class RunContext:
             "Models were opened behind Landlock and seccomp"; None if no model was opened.
         describe_absence: Returns a sentence on the backends that were not tried: "webgl was not
             tried: there is no Chromium or Chrome on this machine"; None if all were.
+        sealed: Number of steps without a task of each model: those of models that are up to date.
         started: Value of `time.monotonic()` when the run started.
         log: The events of the run.
     """
@@ -117,6 +118,7 @@ class RunContext:
     catalog: str | None = None
     describe_walls: Callable[[], str | None] = lambda: None
     describe_absence: Callable[[], str | None] = lambda: None
+    sealed: Mapping[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     log: RunLog = field(default_factory=RunLog)
 

@@ -52,7 +52,7 @@ def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
 
 def _format_table(ending: Ending, width: int | None) -> list[Line]:
     """Return the table of the run's models; of many models only those that the run worked on."""
-    models = [model for model in ending.plan.models if f"{CARD}:{model}" in ending.plan.steps]
+    models = [model for model in ending.plan.models if ending.plan.reaches(CARD, model)]
     if ending.interrupted or not models:
         return []
     num_models = len(models)
@@ -129,7 +129,7 @@ def _format_summary(ending: Ending, width: int | None) -> list[Line]:
     """Return the last line: "Done: 14 models, 101 steps run, 22 up to date (2 min 13 s)"."""
     failed = {event.model for event in ending.context.log.failures}
     models = count(len(ending.plan.models), "model")
-    done = f"{ending.finished:,} of {count(len(ending.plan.steps), 'step')} done"
+    done = f"{ending.finished:,} of {count(ending.plan.num_steps, 'step')} done"
     if ending.interrupted:
         text = f"Interrupted: {done}; the next run goes on from here"
     elif ending.bugs:

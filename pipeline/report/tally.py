@@ -98,7 +98,8 @@ class TallyReporter(ABC):
 
     def initialize(self, tasks: Mapping[str, DoitTask], selected: Collection[str]) -> None:
         """Note the totals, before the first task, and begin to listen."""
-        self._plan = plan_run(tasks, selected)
+        self._plan = plan_run(tasks, selected, sealed=self._context.sealed)
+        self._up_to_date = self._finished = self._plan.num_sealed
         if self._owns_context:
             self._unsubscribe.append(subscribe(self._context.log.record))
         self._unsubscribe.append(subscribe(self._record))
