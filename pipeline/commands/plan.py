@@ -1,7 +1,7 @@
 """`doit plan`: prints the steps that a run would do, and why, without doing them."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from doit.cmd_base import DoitCmdBase
@@ -9,7 +9,6 @@ from doit.cmd_base import DoitCmdBase
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import select_steps
 from pipeline.disk.layout import Layout
-from pipeline.engine.job import Job
 from pipeline.engine.outcome import load_outcome
 from pipeline.engine.receipt import NEVER_BUILT, load_receipt
 from pipeline.errors import DamagedFileError
@@ -62,7 +61,7 @@ class Plan(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
 def plan_causes(graph: Graph) -> dict[str, str]:
     """Return the tasks that a run would do, in its order, each with the cause."""
     causes: dict[str, str] = {}
-    for job in _unsealed(graph):
+    for job in graph.wanted_jobs().values():
         first = [read.task for read in job.reads.values() if read.task in causes]
         if first:
             fresh = load_receipt(job.folder) is None
@@ -80,16 +79,9 @@ def plan_causes(graph: Graph) -> dict[str, str]:
     return causes
 
 
-def _unsealed(graph: Graph) -> Iterator[Job]:
-    """Iterate over the jobs of models that are not up to date as a whole, and those of the zoo."""
-    for model in graph.wanted:
-        yield from graph.jobs_of(model).values()
-    yield from graph.of_zoo.values()
-
-
 def _count_steps(graph: Graph) -> int:
     """Return the number of all steps; that of dist/ is no job."""
-    return sum(graph.sealed.values()) + sum(1 for _ in _unsealed(graph)) + 1
+    return sum(graph.sealed.values()) + len(graph.wanted_jobs()) + 1
 
 
 def _explain_dist(layout: Layout) -> str | None:
@@ -137,7 +129,9 @@ def _format(graph: Graph, causes: Mapping[str, str]) -> str:
 
 def _remembered(graph: Graph, causes: Mapping[str, str]) -> dict[str, str]:
     """Return the failures that a run would report without repeating them, with their reasons."""
-    standings = {job.task: job.standing() for job in _unsealed(graph) if job.task not in causes}
+    standings = {
+        job.task: job.standing() for job in graph.wanted_jobs().values() if job.task not in causes
+    }
     return {
         task: standing.failure.reason
         for task, standing in standings.items()

@@ -33,6 +33,7 @@ from pipeline.wall.walls_used import describe_walls
 
 if TYPE_CHECKING:
     from pipeline.catalog.types import CatalogModel
+    from pipeline.catalog.verdict_words import ModelVerdicts
 
 
 class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
@@ -62,6 +63,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         context = RunContext(
             root=graph.layout.root,
             load_cards=functools.partial(load_entries, graph),
+            recall_verdicts=functools.partial(_recall_verdicts, graph),
             catalog=f"{graph.layout.output}/models.json",
             describe_walls=describe_walls,
             describe_absence=describe_absence,
@@ -152,6 +154,13 @@ def _ignore_signals() -> None:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _recall_verdicts(graph: Graph) -> Mapping[str, "ModelVerdicts"]:
+    """Return how models were judged, from the catalog."""
+    from pipeline.steps.catalog import recall_verdicts
+
+    return recall_verdicts(graph.jobs["catalog"])
 
 
 def load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:

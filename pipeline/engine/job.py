@@ -118,7 +118,7 @@ class Job(Result):
         Raises:
             PipelineError: A local source cannot be read.
         """
-        inputs = {key: _digest_outcome(job.outcome_file) for key, job in self.reads.items()}
+        inputs = {key: digest_outcome(job.outcome_file) for key, job in self.reads.items()}
         if self.local is not None:
             try:
                 inputs.update(self.local.inputs())
@@ -186,7 +186,8 @@ def unsuccessful(failure: Failure) -> Outcome:
     return Outcome(status=failure.status, reason=failure.reason)
 
 
-def _digest_outcome(path: Path) -> str:
+def digest_outcome(path: Path) -> str:
+    """Return the SHA-256 of an outcome; "" if there is none."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.catalog.entries import read_since
 from pipeline.catalog.types import CatalogModel
-from pipeline.catalog.verdict_words import VerdictCounts, count_verdicts
+from pipeline.catalog.verdict_words import VerdictCounts, add_verdicts
 from pipeline.disk.json_file import load_json
 from pipeline.engine.events import StepEvent
 from pipeline.engine.job import Job
@@ -118,7 +118,7 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
 
     Args:
         context: The run.
-        jobs: All steps of the zoo by task, each after those that it reads.
+        jobs: All steps that have a task by its name, each after those that it reads.
         zoo: Name of the zoo.
         selected: The tasks that the user named; empty for everything.
         finished: When the run ended, in UTC.
@@ -130,8 +130,12 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
     steps = {event.task: _step(event, jobs, context) for event in ended}
     skipped = {event.task for event in log.events if event.status == "skipped" and event.upstream}
     ran = [steps[event.task] for event in log.events if event.status in {"ok", "failed"}]
-    cards = _load_cards(context, jobs)
+    models = dict.fromkeys(job.model for job in jobs.values() if job.model is not None)
+    verdicts = context.load_verdicts(list(context.sealed) or list(models))
+    worked = {step.event.model for step in ran if step.event.model is not None}
+    cards = {card.name: card for card in context.load_cards(sorted(worked))}
     # A run that was cut short did not look at the other steps.
+    num_steps = len(jobs) + sum(context.sealed.values()) + 1
     whole = not selected and exit_status in {ALL_GOOD, MODEL_FAILED}
     return Account(
         zoo=zoo,
@@ -143,16 +147,11 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
         failures=[steps[event.task] for event in log.failures],
         expected=[steps[event.task] for event in log.expected_failures],
         skipped=len(skipped),
-        up_to_date=len(jobs) + 1 - len(steps.keys() | skipped) if whole else None,
+        up_to_date=num_steps - len(steps.keys() | skipped) if whole else None,
         models=list(_models(ran, jobs, cards)),
-        statuses=Counter(card.status for card in cards.values()),
-        verdicts=count_verdicts(cards.values()),
+        statuses=Counter(model.status for model in verdicts.values()),
+        verdicts=add_verdicts(verdicts),
     )
-
-
-def _load_cards(context: RunContext, jobs: Mapping[str, Job]) -> Mapping[str, CatalogModel]:
-    names = dict.fromkeys(job.model for job in jobs.values() if job.model is not None)
-    return {card.name: card for card in context.load_cards(list(names))}
 
 
 def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> StepRun:

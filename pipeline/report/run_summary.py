@@ -85,12 +85,20 @@ def _format_withheld(ending: Ending, width: int | None) -> list[Line]:
     """Return the table of withheld variants; none where cards are damaged, which is told above."""
     if ending.interrupted:
         return []
-    from pipeline.report.withheld import format_withheld  # noqa: PLC0415  # brings NumPy
-
     try:
-        return format_withheld(ending.context.load_cards(ending.plan.models), width=width)
+        return _tabulate_withheld(ending, width)
     except Exception:  # noqa: BLE001  # cards lie in files that anything may have changed
         return []
+
+
+def _tabulate_withheld(ending: Ending, width: int | None) -> list[Line]:
+    """Return the table of withheld variants, for which only the cards of its rows are read."""
+    from pipeline.report.withheld import MAX_ROWS, format_withheld  # noqa: PLC0415  # brings NumPy
+
+    numbers = {name: model.variants.get("withheld", 0) for name, model in ending.verdicts.items()}
+    models = [name for name, number in numbers.items() if number][:MAX_ROWS]
+    more = sum(numbers.values()) - sum(numbers[name] for name in models)
+    return format_withheld(ending.context.load_cards(models), width=width, more=more)
 
 
 def _card_of_failed(name: str) -> CatalogModel:

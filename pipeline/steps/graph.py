@@ -63,6 +63,11 @@ class Graph:
             self._made[model] = jobs
         return self._made[model]
 
+    def wanted_jobs(self) -> dict[str, Job]:
+        """Return the jobs of which doit gets the tasks, each after those that it reads."""
+        jobs = {task: job for model in self.wanted for task, job in self.jobs_of(model).items()}
+        return {**jobs, **self.of_zoo}
+
     @cached_property
     def of_zoo(self) -> Mapping[str, Job]:
         """The jobs of the zoo as a whole by task: the catalog and the site."""

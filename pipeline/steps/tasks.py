@@ -19,7 +19,7 @@ from pipeline.engine.session import Session
 from pipeline.errors import DamagedBuildError, DamagedFileError, MachineError, PipelineError
 from pipeline.steps.dist import find_fault, load_placed, load_projection, project, remove_file
 from pipeline.steps.graph import Graph
-from pipeline.steps.timings import TIMINGS_FILE, collect_timings
+from pipeline.steps.timings import TIMINGS_FILE, update_timings
 
 Task = dict[str, Any]
 
@@ -142,7 +142,8 @@ def _project(graph: Graph) -> None:
             dist=layout.dist,
             state_file=layout.dist_state,
         )
-        write_atomic(layout.dist / TIMINGS_FILE, format_json(collect_timings(graph.jobs.values())))
+        timings = layout.dist / TIMINGS_FILE
+        write_atomic(timings, format_json(update_timings(timings, graph)))
     except DamagedBuildError as error:
         _forget_results(graph.jobs_of_models().get(error.model, ()))
         _emit_failure(error)
