@@ -84,6 +84,9 @@ def _format_withheld(account: Account) -> Iterator[str]:
             for one in account.withheld[:MAX_STEPS]
         )
         yield from ("", "## Withheld", "", *format_table(heads, rows))
+        more = account.verdicts.variants["withheld"] - len(account.withheld[:MAX_STEPS])
+        if more > 0:
+            yield from ("", f"and {count(more, 'more variant')}")
     if account.provisional:
         yield from ("", "## Provisional", "")
     for name, reason in list(account.provisional.items())[:MAX_STEPS]:

@@ -53,7 +53,7 @@ def test_no_job_reads_another_model(tmp_path: Path) -> None:
 
     for job in made.jobs.values():
         if job.model is not None:
-            assert {read.model for read in job.reads.values()} <= {job.model}
+            assert {made.jobs[read.task].model for read in job.reads.values()} <= {job.model}
 
 
 def test_results_lie_apart_from_one_another_and_below_the_zoo(tmp_path: Path) -> None:
