@@ -1,7 +1,7 @@
 """Dispatcher: gives errands to the workers of a Dask cluster, and waits for the answers.
 
-Errands are submitted to Dask's executor, a `concurrent.futures.Executor` whose tasks may ask for
-resources. Dask runs an errand again elsewhere if its worker dies. This module moves no files.
+Errands are submitted to an executor, and ask for resources. Dask runs an errand again elsewhere if
+its worker dies. This module moves no files.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from distributed.scheduler import KilledWorker
 
 from pipeline.cluster.admission import Admission
 from pipeline.cluster.errand import Answer, Errand
+from pipeline.cluster.executor import DaskExecutor
 from pipeline.cluster.worker import run_errand
 from pipeline.engine.step import MEMORY_PER_INPUT_BYTE, TENSORFLOW_BYTES
 from pipeline.errors import CrashError, MachineError
@@ -52,7 +53,7 @@ class Dispatcher:
         self._scheduler_id = client.scheduler_info(n_workers=0)["id"]
         self._local = local
         self._admission = admission
-        self._executor = client.get_executor(pure=False)
+        self._executor = DaskExecutor(client)
         self._lock = threading.Lock()
         self._closed = False
         self._offers: Offers = {}
@@ -81,14 +82,8 @@ class Dispatcher:
         """
         rounds = lost = 0
         while lost < _ATTEMPTS:
-            future = self._executor.submit(
-                run_errand,
-                errand,
-                key=(errand.step.name, errand.task, uuid.uuid4().hex),
-                resources=self._needs(errand),
-            )
             try:
-                return self._wait(future)
+                return self._wait(self._submit(errand))
             except CancelledError:
                 if self._closed:
                     raise
@@ -121,9 +116,26 @@ class Dispatcher:
         if self._local is not None:
             self._local.close()
 
+    def _submit(self, errand: Errand) -> "Future[Answer]":
+        try:
+            return self._executor.submit(
+                run_errand,
+                errand,
+                key=(errand.step.name, errand.task, uuid.uuid4().hex),
+                resources=self._needs(errand),
+            )
+        except Exception:
+            # Dask's client has no class of errors for a scheduler that it has given up.
+            if self._closed or self._client.status not in {"running", "connecting"}:
+                raise CancelledError from None
+            raise
+
     def _count_begun(self, errand: Errand) -> int:
         """Return how often a worker has begun an errand, which says so to the scheduler."""
-        events = self._client.get_events(self._admission.name)
+        try:
+            events = self._client.get_events(self._admission.name)
+        except OSError:  # the scheduler died, too; the next round counts
+            return 0
         return sum(event.get("begins") == errand.task for _, event in events)
 
     def _wait(self, future: "Future[Answer]") -> Answer:
@@ -155,13 +167,18 @@ class Dispatcher:
         """
         with self._lock:
             end = time.monotonic() + LOST_SECONDS
-            while self._client.status == "connecting" and time.monotonic() < end:
+            found = None
+            while found is None:
                 if self._closed:
                     raise CancelledError
-                time.sleep(0.2)
-            if self._client.status != "running":
-                raise self._gone()
-            found = self._client.scheduler_info(n_workers=0)["id"]
+                if self._client.status == "closed" or time.monotonic() > end:
+                    raise self._gone()
+                # The client may not have noticed yet.
+                with contextlib.suppress(OSError):
+                    if self._client.status == "running":
+                        found = self._client.scheduler_info(n_workers=0)["id"]
+                if found is None:
+                    time.sleep(0.2)
             # Another thread may have been first; to register again would end its steps.
             if found != self._scheduler_id:
                 self._scheduler_id = found
