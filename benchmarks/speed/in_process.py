@@ -7,6 +7,7 @@
 conversion by each that does not count. `variant` writes a variant of a graph model once.
 """
 
+import gc
 import json
 import resource
 import sys
@@ -51,6 +52,7 @@ def convert(source: Path, repeats: int) -> None:
     }
     with tempfile.TemporaryDirectory() as name:
         for i in range(repeats + 1):
+            gc.freeze()  # what is imported is no garbage: as in the worker server
             for side, act in sides.items():
                 folder = Path(name, f"{side} {i}")
                 folder.mkdir()

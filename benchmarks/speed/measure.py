@@ -96,9 +96,9 @@ def format_row(title: str, costs: Mapping[str, Sequence[Cost]], goal: str) -> st
     for name, side in costs.items():
         middle = _median(side)
         walls = [one.seconds for one in side]
+        spread = f" ({_time(min(walls))} to {_time(max(walls))})" if len(walls) > 1 else ""
         lines.append(
-            f"| {name} | {len(side)} | {_time(middle.seconds)} "
-            f"({_time(min(walls))} to {_time(max(walls))}) | {_time(middle.cpu)} "
+            f"| {name} | {len(side)} | {_time(middle.seconds)}{spread} | {_time(middle.cpu)} "
             f"| {middle.peak / MIB:.0f} MiB | {first.seconds / middle.seconds:.2f} "
             f"| {first.cpu / middle.cpu:.2f} |"
         )
