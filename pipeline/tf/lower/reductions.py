@@ -97,10 +97,12 @@ def _reduce_small(op: str, start: int) -> Callable[..., tf.Tensor]:
 
 def _multiply_whole(x: tf.Tensor, axes: tf.Tensor, keep_dims: bool) -> tf.Tensor:  # noqa: FBT001  # as the op has it
     """Return products of whole numbers with the lower bits of each, one axis after the other."""
+    if x.shape.rank == 1:
+        raise NotNeeded  # sizes, and no tensor has 2^31 elements
     chosen = tf.get_static_value(axes)
-    listed = range(x.shape.rank) if chosen is None else np.reshape(chosen, [-1])
-    if tf.get_static_value(x) is not None or (chosen is None and x.shape.rank > 1):
+    if tf.get_static_value(x) is not None or chosen is None:
         raise NotNeeded
+    listed = np.reshape(chosen, [-1])
     if max((int(x.shape[int(axis)]) for axis in listed), default=1) == 1:
         raise NotNeeded
     made = tf.cast(x, tf.int32)
