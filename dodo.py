@@ -14,12 +14,22 @@ from doit.exceptions import InvalidDodoFile
 
 from pipeline.errors import PipelineError
 from pipeline.steps.graph import load_graph
-from pipeline.steps.tasks import Task, dist_task, job_task, model_tasks, step_tasks, tag_tasks
+from pipeline.steps.tasks import (
+    Task,
+    catalog_task,
+    dist_task,
+    job_task,
+    model_tasks,
+    step_tasks,
+    tag_tasks,
+)
+from pipeline.steps.wanted import narrow
 
 # Loading makes many objects and no garbage; a long command turns the collector on again.
 gc.disable()
 try:
     GRAPH = load_graph(Path.cwd())
+    narrow(GRAPH)
 except PipelineError as error:
     # Shown without a traceback; the exit code is 3.
     raise InvalidDodoFile(error.describe()) from None
@@ -30,8 +40,8 @@ DOIT_CONFIG = {
     # Model by model; in the order of the steps every fetch would come before any convert. The slow
     # runs in a browser come last.
     "default_tasks": [
-        *(f"verify:{model.name}" for model in GRAPH.zoo.models),
-        *(f"model:{model.name}" for model in GRAPH.zoo.models),
+        *(f"verify:{model}" for model in GRAPH.wanted),
+        *(f"model:{model}" for model in GRAPH.wanted),
         *("catalog", "site", "dist"),
     ],
     "num_process": os.cpu_count() or 1,
@@ -98,7 +108,7 @@ def task_card() -> Iterator[Task]:
 
 def task_catalog() -> Task:
     """Assemble models.json from the cards."""
-    return job_task(GRAPH.jobs["catalog"], GRAPH.session)
+    return catalog_task(GRAPH)
 
 
 def task_site() -> Task:

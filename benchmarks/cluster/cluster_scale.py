@@ -39,7 +39,8 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
-        compare_waiting(Path(name), asked.models, asked.workers)
+        if asked.models:
+            compare_waiting(Path(name), asked.models, asked.workers)
         if asked.real:
             compare_real(Path(name), asked.real, asked.workers)
 

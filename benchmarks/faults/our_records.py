@@ -98,11 +98,15 @@ def write_build_records(folder: Path) -> None:
     for name, content in {
         "receipt.json": receipt,
         "step.json": {"status": "ok", "reason": None, "outputs": {"model.json": "0" * 64}},
-        "doit.json": {"one": {"_values_:": {}, "deps:": [], "checker:": "MD5Checker", "a": [1]}},
         "dist.json": placed,
         "projection.json": projected,
     }.items():
         (folder / name).write_text(json.dumps(content))
+    database = CacheDatabase(str(folder / "doit.json"), None)
+    for key, value in {"_values_:": {}, "deps:": [], "checker:": "MD5Checker", "a": [1]}.items():
+        database.set("one", key, value)
+    database.set_seal("m", {"model": "0" * 64, "files": {"map.json": 1}, "local": {}, "steps": 1})
+    database.dump()
 
 
 def read_build_records(folder: Path) -> None:
@@ -113,6 +117,7 @@ def read_build_records(folder: Path) -> None:
     for task in ("one", "two"):
         database.get(task, "_values_:")
         database.in_(task)
+    database.seal("m")
     load_placed(folder / "dist.json")
     load_projection([folder / "projection.json"])
 

@@ -1,19 +1,15 @@
 """The text of a model card: a file beside the manifest, or of the model's package or repository."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ManifestError
-from pipeline.fetch.address.source import parse_source
-from pipeline.fetch.download_cache import Progress
-from pipeline.fetch.fetch import fetch_source
 from pipeline.text.front_matter import split_front_matter
 from pipeline.text.quantity import format_bytes
 
 _MAX_BYTES = 512 * 1024
-_HINT = "expected a text in Markdown: card.md beside models.yaml, or npm:pkg@1.2.3#README.md"
+_HINT = "expected a text in Markdown: cards/cat.md beside models.yaml, or #README.md"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,36 +27,24 @@ class CardText:
     datasets: tuple[str, ...]
 
 
-def read_card(given: str, *, root: Path, cache: Path, progress: Progress) -> CardText:
+def read_card(given: str, file: Path) -> CardText:
     """Read a model card.
 
     Args:
-        given: A path relative to the manifest, or a source.
-        root: Folder of the manifest.
-        cache: Folder of downloads.
-        progress: Called with bytes done, and bytes in all if known.
+        given: Its path or address, as the manifest names it.
+        file: The file.
 
     Raises:
-        FetchError: It is not there, or does not come.
-        ManifestError: It is no text, or too long to be a card.
+        ManifestError: It is not there, no text, or too long to be a card.
     """
-    with tempfile.TemporaryDirectory(prefix="tfjs-zoo-") as name:
-        folder = Path(name)
-        fetched = fetch_source(
-            parse_source(given),
-            root=root,
-            folder=folder,
-            cache=cache,
-            sha256=None,
-            progress=progress,
-        )
-        file = folder / fetched.entry
-        if not file.is_file():
-            raise ManifestError(f"card: {given}: a folder", hint=_HINT)
-        if file.stat().st_size > _MAX_BYTES:
-            size = format_bytes(file.stat().st_size)
-            raise ManifestError(f"card: {given}: {size}; expected at most 512 KiB", hint=_HINT)
-        content = file.read_bytes()
+    try:
+        size = file.stat().st_size
+        content = file.read_bytes() if size <= _MAX_BYTES else b""
+    except OSError as error:
+        raise ManifestError(f"card: {given}: {error.strerror}", hint=_HINT) from None
+    if size > _MAX_BYTES:
+        found = format_bytes(size)
+        raise ManifestError(f"card: {given}: {found}; expected at most 512 KiB", hint=_HINT)
     try:
         whole = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -70,11 +70,6 @@ def _list(model: CatalogModel) -> IndexModel:
     )
 
 
-def split_catalog(catalog: Catalog) -> dict[str, Catalog]:
-    """Return the catalog of each model alone, by its path; paths in it are those of the whole."""
-    return {
-        entry_path(model.name): catalog.model_copy(
-            update={"models": [model], "json_schema": f"../../{catalog.json_schema}"}
-        )
-        for model in catalog.models
-    }
+def head_of_one(catalog: Catalog) -> Catalog:
+    """Return the catalog of one model alone without the model; its paths are those of the whole."""
+    return catalog.model_copy(update={"models": [], "json_schema": f"../../{catalog.json_schema}"})

@@ -231,7 +231,7 @@ class CatalogModel(ModelIdentity, SparsePart):
     """A model of the zoo, with the keys of `extra:` in the manifest beside these."""
 
     model_config = ConfigDict(extra="allow")
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"background", "devices"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"background", "devices", "tokenizer"})
 
     status: Literal["ok", "stale", "failed"]
     """`stale`: this build of it failed, and what an earlier one made is offered."""

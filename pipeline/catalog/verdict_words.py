@@ -1,10 +1,12 @@
 """Words for verdicts: equal, close, withheld, wrong, not tried; and how often each stands. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pipeline.catalog.types import CatalogModel, CatalogVariant
+from pipeline.records.record import Part
 from pipeline.records.verdicts import CatalogCheck
 from pipeline.text.quantity import count
 from pipeline.text.suggest import list_first
@@ -59,11 +61,47 @@ class VerdictCounts:
         return f"{count(len(self.provisional), 'model')} ({names})"
 
 
+class ModelVerdicts(Part):
+    """How the variants of a model were judged, in a few numbers."""
+
+    status: Literal["ok", "stale", "failed"]
+    """Status of the model."""
+    variants: dict[str, int]
+    """Number of its variants by their word."""
+    provisional: bool
+    """Whether verdicts on it say little."""
+    sizes: tuple[int, int] | None = None
+    """Bytes of its base and of its smallest variant; None where its base is not published."""
+
+
+def judge_model(model: CatalogModel) -> ModelVerdicts:
+    """Return how the variants of a model were judged."""
+    return ModelVerdicts(
+        status=model.status,
+        variants=dict(Counter(map(variant_word, model.variants))),
+        provisional=bool(model.variants and model.provisional),
+        sizes=_find_sizes(model),
+    )
+
+
+def _find_sizes(model: CatalogModel) -> tuple[int, int] | None:
+    sizes = [one.bytes for one in model.variants if one.status == "ok" and one.bytes is not None]
+    if not sizes or model.variants[0].status != "ok":
+        return None
+    return model.variants[0].bytes or 0, min(sizes)
+
+
 def count_verdicts(models: Iterable[CatalogModel]) -> VerdictCounts:
     """Return how the variants of these models were judged."""
-    judged = [model for model in models if model.variants]
-    words = Counter(variant_word(variant) for model in judged for variant in model.variants)
+    return add_verdicts({model.name: judge_model(model) for model in models})
+
+
+def add_verdicts(models: Mapping[str, ModelVerdicts]) -> VerdictCounts:
+    """Return how the variants of models were judged, from the numbers of each by its name."""
+    words = Counter(dict.fromkeys(_COUNTED, 0))
+    for verdicts in models.values():
+        words.update({word: verdicts.variants.get(word, 0) for word in _COUNTED})
     return VerdictCounts(
-        variants=Counter({word: words[word] for word in _COUNTED}),
-        provisional=[model.name for model in judged if model.provisional],
+        variants=words,
+        provisional=[name for name, verdicts in models.items() if verdicts.provisional],
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.cluster.dispatcher import Dispatcher
 from pipeline.cluster.errand import Answer, Errand, Input
-from pipeline.engine.job import Job
+from pipeline.engine.job import Job, Result
 from pipeline.engine.local_files import ListedFiles
 from pipeline.engine.receipt import Failure, Ingredients, Receipt, load_receipt
 from pipeline.engine.session import Session
@@ -78,7 +78,7 @@ class Cluster:
             self._run_here(job, work, began, "the store does not have its result")
         return None
 
-    def has_put(self, job: Job) -> bool:
+    def has_put(self, job: Result) -> bool:
         """Return whether a worker has put the result of a job into the store in this run."""
         with self._lock:
             return job.task in self._put_there
@@ -151,7 +151,7 @@ class Cluster:
                 return None
         return None
 
-    def _is_stored(self, read: Job) -> bool:
+    def _is_stored(self, read: Result) -> bool:
         """Return whether a result is in the store, as far as this machine knows."""
         return (self._session.store is not None and read.shared) or self.has_put(read)
 

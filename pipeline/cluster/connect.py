@@ -189,5 +189,6 @@ def _ignored_by_children() -> Iterator[None]:
 def _silence() -> None:
     """Keep Dask's log off the terminal; our own messages say what it means for the run."""
     dask.config.set({"logging.distributed": "critical"})
-    for name in ("distributed", "distributed.worker", "distributed.nanny", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)

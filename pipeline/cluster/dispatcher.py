@@ -1,7 +1,7 @@
 """Dispatcher: gives errands to the workers of a Dask cluster, and waits for the answers.
 
-Errands are submitted to Dask's executor, a `concurrent.futures.Executor` whose tasks may ask for
-resources. Dask runs an errand again elsewhere if its worker dies. This module moves no files.
+Errands are submitted to an executor, and ask for resources. Dask runs an errand again elsewhere if
+its worker dies. This module moves no files.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from distributed.scheduler import KilledWorker
 
 from pipeline.cluster.admission import Admission
 from pipeline.cluster.errand import Answer, Errand
+from pipeline.cluster.executor import DaskExecutor
 from pipeline.cluster.worker import run_errand
 from pipeline.engine.step import MEMORY_PER_INPUT_BYTE, TENSORFLOW_BYTES
 from pipeline.errors import CrashError, MachineError
@@ -28,8 +29,8 @@ LOST_SECONDS = 60.0
 WAIT_SECONDS = 600.0
 _LOOK_SECONDS = 5.0
 _ATTEMPTS = 3
-# A step is given up after the workers of so many rounds have died.
-_ROUNDS = 2
+# A step that Dask has given up so often is given up, whether it ran or only waited.
+_ROUNDS = 8
 _NODE_BYTES = 512 * 1024**2
 _BROWSER_BYTES = 1024**3
 
@@ -52,7 +53,7 @@ class Dispatcher:
         self._scheduler_id = client.scheduler_info(n_workers=0)["id"]
         self._local = local
         self._admission = admission
-        self._executor = client.get_executor(pure=False)
+        self._executor = DaskExecutor(client)
         self._lock = threading.Lock()
         self._closed = False
         self._offers: Offers = {}
@@ -79,26 +80,22 @@ class Dispatcher:
             MachineError: The cluster has no scheduler, or no worker.
             CancelledError: The run ended.
         """
-        died = 0
-        for _ in range(_ATTEMPTS):
-            future = self._executor.submit(
-                run_errand,
-                errand,
-                key=(errand.step.name, errand.task, uuid.uuid4().hex),
-                resources=self._needs(errand),
-            )
+        rounds = lost = 0
+        while lost < _ATTEMPTS:
             try:
-                return self._wait(future)
+                return self._wait(self._submit(errand))
             except CancelledError:
                 if self._closed:
                     raise
+                lost += 1
                 self._find_scheduler()
             except KilledWorker as error:
-                # Dask counts the deaths of a worker against all the steps that wait there, too.
-                died += error.allowed_failures + 1
-                if died > _ROUNDS * error.allowed_failures:
+                # Dask counts the death of a worker against all the steps that wait there, too.
+                died = self._count_begun(errand)
+                rounds += 1
+                if died > error.allowed_failures or rounds == _ROUNDS:
                     raise CrashError(
-                        f"{count(died, 'worker')} died while they had {errand.task}; the last was "
+                        f"{count(died, 'worker')} died while they ran {errand.task}; the last was "
                         f"{error.last_worker.address}",
                         hint="its log, or the cluster's, has the reason: often too little memory",
                     ) from None
@@ -118,6 +115,28 @@ class Dispatcher:
         self._client.close()
         if self._local is not None:
             self._local.close()
+
+    def _submit(self, errand: Errand) -> "Future[Answer]":
+        try:
+            return self._executor.submit(
+                run_errand,
+                errand,
+                key=(errand.step.name, errand.task, uuid.uuid4().hex),
+                resources=self._needs(errand),
+            )
+        except Exception:
+            # Dask's client has no class of errors for a scheduler that it has given up.
+            if self._closed or self._client.status not in {"running", "connecting"}:
+                raise CancelledError from None
+            raise
+
+    def _count_begun(self, errand: Errand) -> int:
+        """Return how often a worker has begun an errand, which says so to the scheduler."""
+        try:
+            events = self._client.get_events(self._admission.name)
+        except OSError:  # the scheduler died, too; the next round counts
+            return 0
+        return sum(event.get("begins") == errand.task for _, event in events)
 
     def _wait(self, future: "Future[Answer]") -> Answer:
         while True:
@@ -148,13 +167,18 @@ class Dispatcher:
         """
         with self._lock:
             end = time.monotonic() + LOST_SECONDS
-            while self._client.status == "connecting" and time.monotonic() < end:
+            found = None
+            while found is None:
                 if self._closed:
                     raise CancelledError
-                time.sleep(0.2)
-            if self._client.status != "running":
-                raise self._gone()
-            found = self._client.scheduler_info(n_workers=0)["id"]
+                if self._client.status == "closed" or time.monotonic() > end:
+                    raise self._gone()
+                # The client may not have noticed yet.
+                with contextlib.suppress(OSError):
+                    if self._client.status == "running":
+                        found = self._client.scheduler_info(n_workers=0)["id"]
+                if found is None:
+                    time.sleep(0.2)
             # Another thread may have been first; to register again would end its steps.
             if found != self._scheduler_id:
                 self._scheduler_id = found

@@ -178,6 +178,8 @@ def run_errand(errand: Errand) -> Answer:
     """Run an errand on the worker of Dask that calls this."""
     worker = get_worker()
     run: RunOnWorker = worker.plugins[errand.run].admitted
+    # If this worker dies, the run counts those of its steps that ran.
+    worker.log_event(errand.run, {"begins": errand.task})
     return run.run(errand, worker.get_current_task())
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import options_first, restore_arguments
-from pipeline.commands.manifest_file import append_models, taken_names
+from pipeline.commands.manifest_file import append_models, list_sources
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.sources import parse_argument
 from pipeline.disk.files import write_atomic
@@ -92,12 +92,14 @@ class Add(ZooCommand):
             raise InvalidCommand("add: expected a path or a source, and with --name only one")
         root = Path(self.opt_vals.get("cwdPath") or ".")
         place = _Place(root=root, cache=cache_folder(os.environ))
-        taken = taken_names(root / MANIFEST)
+        listed = list_sources(root / MANIFEST)
+        taken = set(listed)
         models: list[ImportedModel] = []
         failed = False
         for text in args:
             try:
                 found = _add(text, place, taken, every=options["every"])
+                _refuse_listed(found, listed)
             except PipelineError as error:
                 failed = True
                 sys.stderr.write(f"not added: {text}\n  {error.describe()}\n")
@@ -114,6 +116,14 @@ class Add(ZooCommand):
             names = " ".join(str(model.fields["name"]) for model in models)
             sys.stdout.write(f"\nadded to {MANIFEST}; next: tfjs-zoo {names}\n")
         return int(failed)
+
+
+def _refuse_listed(found: Sequence[ImportedModel], listed: Mapping[str, str]) -> None:
+    """Raise if a model is in the manifest already."""
+    for model in found:
+        for name, source in listed.items():
+            if model.fields["source"] == source:
+                raise FormatError(f"{source} is in {MANIFEST} already, as {name}")
 
 
 def _add(text: str, place: _Place, taken: set[str], *, every: bool) -> list[ImportedModel]:

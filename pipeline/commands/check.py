@@ -6,6 +6,7 @@ that a disk turned.
 
 import gc
 import sys
+from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 
@@ -17,6 +18,7 @@ from pipeline.commands.options import ZooCommand
 from pipeline.report.terminal import write_text
 from pipeline.report.transfer import show_transfer
 from pipeline.steps.graph import Graph
+from pipeline.steps.wish import NONE, Wish
 from pipeline.text.line import plain_text
 
 _INTERRUPTED = 130
@@ -42,6 +44,10 @@ class Check(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         "Exit code 0: all is as it was made; 1: something is damaged, and is named."
     )
     cmd_options = (_OPTION_REPAIR,)
+
+    def wish(self, _params: Any, _args: Any) -> Wish:
+        """Return that it needs no task of a model."""
+        return NONE
 
     def _execute(self, repair: bool) -> int:  # noqa: FBT001  # doit calls it
         graph: Graph = self.loader.namespace["GRAPH"]

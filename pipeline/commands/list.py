@@ -7,6 +7,7 @@ from doit.cmd_list import List as DoitList
 
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import expand_names
+from pipeline.steps.wish import ALL, NONE, Wish
 
 
 class List(ZooCommand, DoitList):  # type: ignore[misc]  # doit has no types
@@ -14,6 +15,10 @@ class List(ZooCommand, DoitList):  # type: ignore[misc]  # doit has no types
 
     name = "list"
     doc_purpose = "list the steps, models and tags; names may have wildcards"
+
+    def wish(self, params: Any, args: Sequence[str]) -> Wish:
+        """Return that the names of groups need no task of a model."""
+        return ALL if args or params["subtasks"] else NONE
 
     @staticmethod
     def _list_filtered(

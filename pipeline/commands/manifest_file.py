@@ -12,13 +12,18 @@ from pipeline.manifest.converter.append import append_entries
 from pipeline.manifest.load import parse_manifest
 
 
-def taken_names(manifest: Path) -> set[str]:
-    """Return the names of the models in a manifest, as far as it can be read."""
+def list_sources(manifest: Path) -> dict[str, str]:
+    """Return the source of each model in a manifest by its name, as far as it can be read."""
     try:
         content = yaml.safe_load(manifest.read_text(encoding="utf-8"))
-        return {str(model["name"]) for model in content["models"]}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
-        return set()
+        return {str(model["name"]): str(model.get("source")) for model in content["models"]}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
+        return {}
+
+
+def taken_names(manifest: Path) -> set[str]:
+    """Return the names of the models in a manifest, as far as it can be read."""
+    return set(list_sources(manifest))
 
 
 def append_models(manifest: Path, entries: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError
+from pipeline.steps.wish import ALL, Wish, wishing
 from pipeline.text.suggest import find_similar
 from pipeline.text.typed_command import name_typed
 
@@ -28,6 +29,15 @@ _EXPECTED = {int: "a whole number", float: "a number"}
 
 class ZooCommand(Command):  # type: ignore[misc]  # doit has no types
     """A command with `--help` and clear messages; derive from it before doit's own class."""
+
+    def execute(self, params: Any, args: Any) -> Any:
+        """Load the tasks that the command needs, and run it."""
+        with wishing(self.wish(params, args)):
+            return super().execute(params, args)
+
+    def wish(self, _params: Any, _args: Sequence[str]) -> Wish:
+        """Return the tasks that the command needs, from its options and arguments."""
+        return ALL
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
         """Run the command, or show its help if `--help` is given.

@@ -1,7 +1,7 @@
 """`doit plan`: prints the steps that a run would do, and why, without doing them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from doit.cmd_base import DoitCmdBase
@@ -14,6 +14,8 @@ from pipeline.engine.receipt import NEVER_BUILT, load_receipt
 from pipeline.errors import DamagedFileError
 from pipeline.steps.dist import find_fault, load_placed, load_projection
 from pipeline.steps.graph import Graph
+from pipeline.steps.wanted import leave_out_sealed
+from pipeline.steps.wish import ALL, NONE, Wish
 from pipeline.text.printable import printable
 from pipeline.text.suggest import list_first
 
@@ -39,8 +41,13 @@ class Plan(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     )
     cmd_options = (_OPTION_JSON,)
 
+    def wish(self, _params: Any, args: Sequence[str]) -> Wish:
+        """Return that the plan of a whole zoo needs no tasks, only the graph."""
+        return ALL if args else NONE
+
     def _execute(self, as_json: bool, pos_args: list[str]) -> int:  # noqa: FBT001  # doit calls it
         graph: Graph = self.loader.namespace["GRAPH"]
+        leave_out_sealed(graph)
         causes = plan_causes(graph)
         if pos_args:
             tasks = {task.name: task for task in self.task_list}
@@ -54,7 +61,7 @@ class Plan(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
 def plan_causes(graph: Graph) -> dict[str, str]:
     """Return the tasks that a run would do, in its order, each with the cause."""
     causes: dict[str, str] = {}
-    for job in graph.jobs.values():
+    for job in graph.wanted_jobs().values():
         first = [read.task for read in job.reads.values() if read.task in causes]
         if first:
             fresh = load_receipt(job.folder) is None
@@ -70,6 +77,11 @@ def plan_causes(graph: Graph) -> dict[str, str]:
     if dist is not None:
         causes["dist"] = dist
     return causes
+
+
+def _count_steps(graph: Graph) -> int:
+    """Return the number of all steps; that of dist/ is no job."""
+    return sum(graph.sealed.values()) + len(graph.wanted_jobs()) + 1
 
 
 def _explain_dist(layout: Layout) -> str | None:
@@ -106,18 +118,20 @@ def _format(graph: Graph, causes: Mapping[str, str]) -> str:
     failed = [f"{task}  {reason}" for task, reason in failures.items()]
     failed = ["", "Failed before, and would run only after a change:", *failed] if failed else []
     if not causes:
-        rest = len(graph.jobs) + 1 - len(failures)
+        rest = _count_steps(graph) - len(failures)
         return "\n".join([f"Nothing would run: {rest} steps are up to date", *failed]) + "\n"
     width = max(len(task) for task in causes)
     lines = [f"{task:<{width}}  {cause}" for task, cause in causes.items()]
-    rest = len(graph.jobs) + 1 - len(causes)
+    rest = _count_steps(graph) - len(causes)
     summary = f"{len(causes)} steps would run, {rest} would not"
     return "\n".join([*lines, "", summary, *failed]) + "\n"
 
 
 def _remembered(graph: Graph, causes: Mapping[str, str]) -> dict[str, str]:
     """Return the failures that a run would report without repeating them, with their reasons."""
-    standings = {job.task: job.standing() for job in graph.jobs.values() if job.task not in causes}
+    standings = {
+        job.task: job.standing() for job in graph.wanted_jobs().values() if job.task not in causes
+    }
     return {
         task: standing.failure.reason
         for task, standing in standings.items()

@@ -8,6 +8,7 @@ removes instead what nobody has used for long from the store that machines share
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
@@ -21,6 +22,7 @@ from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
 from pipeline.steps.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
 from pipeline.steps.graph import Graph
+from pipeline.steps.wish import NONE, Wish
 from pipeline.text.quantity import count, format_bytes
 
 _DAY_SECONDS = 24 * 3600
@@ -91,6 +93,10 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         _OPTION_STORE_DAYS,
         _OPTION_STORE_GIB,
     )
+
+    def wish(self, _params: Any, _args: Any) -> Wish:
+        """Return that it needs no task of a model."""
+        return NONE
 
     def _execute(  # noqa: PLR0913, PLR0917  # doit reads the options from its signature
         self,

@@ -5,11 +5,13 @@ source leaves its outcome as it was, so that no step after it runs.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.commands.run import Run
 from pipeline.commands.selection import select_steps
 from pipeline.steps.graph import Graph
+from pipeline.steps.wish import Wish
 
 
 class Refresh(Run):
@@ -18,6 +20,10 @@ class Refresh(Run):
     name = "refresh"
     doc_purpose = "ask again for sources that may have changed; the next run builds what did"
     doc_usage = "[TASK ...]"
+
+    def wish(self, _params: Any, args: Sequence[str]) -> Wish:
+        """Return that it needs the tasks of the models whose source may change."""
+        return Wish(kind="named", names=tuple(args)) if args else Wish(kind="refreshable")
 
     @functools.wraps(Run._execute)  # noqa: SLF001  # doit reads the options from its signature
     def _execute(self, outfile: Any, **options: Any) -> int:

@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 from types import FrameType
@@ -40,10 +40,13 @@ from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_co
 from pipeline.report.terminal import write_text
 from pipeline.runtime.browser.absence import describe_absence
 from pipeline.steps.graph import Graph
+from pipeline.steps.seals import Seals
+from pipeline.steps.wish import ALL, Wish
 from pipeline.wall.walls_used import describe_walls
 
 if TYPE_CHECKING:
     from pipeline.catalog.types import CatalogModel
+    from pipeline.catalog.verdict_words import ModelVerdicts
     from pipeline.store.shared_store import SharedStore
 
 
@@ -62,6 +65,12 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         self._params = params
         return super().execute(params, args)
 
+    def wish(self, params: Mapping[str, Any], args: Sequence[str]) -> Wish:
+        """Return that models that are up to date need no tasks, or that others are not named."""
+        if args:
+            return Wish(kind="named", names=tuple(args))
+        return ALL if params["always"] else Wish(kind="changed")
+
     # doit reads the names of its options from the signature, which wraps() keeps.
     @functools.wraps(DoitRun._execute)  # noqa: SLF001  # the hook that doit means for this
     def _execute(self, outfile: Any, **options: Any) -> int:
@@ -76,11 +85,16 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         context = RunContext(
             root=graph.layout.root,
             load_cards=partial(load_entries, graph),
+            recall_verdicts=partial(_recall_verdicts, graph),
             catalog=f"{graph.layout.output}/models.json",
             describe_walls=describe_walls,
             describe_absence=describe_absence,
             describe_store=partial(_describe_store, graph.session),
+            sealed={name: graph.sealed.get(name, 0) for name in graph.models},
         )
+        database = self.dep_manager.backend
+        seals = Seals(graph, database)
+        database.before_dump = lambda: seals.renew(graph.wanted)
         with _alone(graph), _terminable(), use_context(context):
             # The graph stays unchanged to the end: the collector need not look at it again.
             gc.freeze()
@@ -192,6 +206,13 @@ def _ignore_signals() -> None:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _recall_verdicts(graph: Graph) -> Mapping[str, "ModelVerdicts"]:
+    """Return how models were judged, from the catalog."""
+    from pipeline.steps.catalog import recall_verdicts
+
+    return recall_verdicts(graph.jobs["catalog"])
 
 
 def load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:

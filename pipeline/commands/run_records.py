@@ -35,7 +35,7 @@ def leave_records(graph: Graph, context: RunContext, *, selected: Sequence[str],
     def report() -> None:
         account = gather_account(
             context,
-            graph.jobs,
+            graph.wanted_jobs(),
             zoo=graph.zoo.name,
             selected=selected,
             finished=utc_now(),

@@ -17,6 +17,7 @@ from pipeline.engine.outcome import load_outcome
 from pipeline.report.step_line import task_title
 from pipeline.report.terminal import open_screen
 from pipeline.steps.graph import Graph
+from pipeline.steps.wish import NONE, Wish
 from pipeline.text.line import BLANK, Line, first_line, wrap_text
 from pipeline.text.quantity import count
 from pipeline.text.suggest import did_you_mean, find_similar
@@ -42,6 +43,10 @@ class Status(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no type
     doc_usage = "[MODEL ...]"
     doc_description = "It runs nothing; `plan` lists what a run would do."
     cmd_options = (_OPTION_WITHHELD,)
+
+    def wish(self, _params: Any, _args: Any) -> Wish:
+        """Return that it needs no task of a model."""
+        return NONE
 
     def parse_execute(self, in_args: Sequence[str]) -> Any:
         """Accept options after the models."""

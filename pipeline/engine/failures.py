@@ -9,7 +9,7 @@ import traceback
 from typing import Any
 
 from pipeline.disk.machine_faults import MachineFault, machine_error
-from pipeline.engine.job import Job
+from pipeline.engine.job import Job, Result
 from pipeline.engine.outcome import load_outcome
 from pipeline.engine.receipt import RECEIPT, Failure, explain_loss, failure_of, load_receipt
 from pipeline.engine.session import Session
@@ -75,7 +75,7 @@ def _find_damage(job: Job) -> Failure | None:
     return None
 
 
-def _succeeded(job: Job) -> bool:
+def _succeeded(job: Result) -> bool:
     """Return whether a job has a result; one whose outcome cannot be read is not examined."""
     try:
         outcome = load_outcome(job.outcome_file)
@@ -95,7 +95,7 @@ def _find_foreign_record(job: Job, error: Exception) -> Failure | None:
     return None
 
 
-def _build_again(read: Job, reason: str) -> Failure:
+def _build_again(read: Result, reason: str) -> Failure:
     """Remove the receipt of a result that a job reads, so that the next run makes it again."""
     with contextlib.suppress(OSError):
         (read.folder / RECEIPT).unlink()

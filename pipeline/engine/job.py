@@ -50,16 +50,34 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """One step of one model (or of one variant, or of the zoo).
+class Result:
+    """The place of a job's result: all that the jobs after it need to know of the job.
 
     Attributes:
         task: Name of its task.
+        folder: The folder of its results.
+        shared: Whether its results are kept in the shared store, if there is one.
+    """
+
+    task: str
+    folder: Path
+    shared: bool = False
+
+    @cached_property
+    def outcome_file(self) -> Path:
+        """The file of its outcome, which the next steps depend on."""
+        return self.folder.with_name(f"{self.folder.name}.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Result):
+    """One step of one model (or of one variant, or of the zoo).
+
+    Attributes:
         step: The kind of work.
         model: Name of the model; None for the zoo.
         parameters: The step's parameters from the manifest.
-        folder: The folder of its results.
-        reads: The jobs whose results it reads, by key ("fetch", "variant:base").
+        reads: The results that it reads, by key ("fetch", "variant:base").
         needs: Keys of the jobs that must have succeeded.
         root: Folder of the manifest.
         temporary: Folder for half-made results, on the same file system.
@@ -67,15 +85,12 @@ class Job:
         trusted: Whether its child processes may run on a machine without a wall.
         local: Files beside the manifest that it reads; None if there are none.
         expected_failure: Whether the manifest says `expect: failed`.
-        shared: Whether its results are kept in the shared store, if there is one.
     """
 
-    task: str
     step: Step[Any]
     model: str | None
     parameters: Part
-    folder: Path
-    reads: Mapping[str, "Job"]
+    reads: Mapping[str, Result]
     needs: frozenset[str]
     root: Path
     temporary: Path
@@ -83,12 +98,6 @@ class Job:
     trusted: bool = False
     local: LocalFiles | None = None
     expected_failure: bool = False
-    shared: bool = False
-
-    @cached_property
-    def outcome_file(self) -> Path:
-        """The file of its outcome, which the next steps depend on."""
-        return self.folder.with_name(f"{self.folder.name}.json")
 
     @property
     def failed_folder(self) -> Path:
@@ -111,7 +120,7 @@ class Job:
         Raises:
             PipelineError: A local source cannot be read.
         """
-        inputs = {key: _digest_outcome(job.outcome_file) for key, job in self.reads.items()}
+        inputs = {key: digest_outcome(job.outcome_file) for key, job in self.reads.items()}
         if self.local is not None:
             try:
                 inputs.update(self.local.inputs())
@@ -179,7 +188,8 @@ def unsuccessful(failure: Failure) -> Outcome:
     return Outcome(status=failure.status, reason=failure.reason)
 
 
-def _digest_outcome(path: Path) -> str:
+def digest_outcome(path: Path) -> str:
+    """Return the SHA-256 of an outcome; "" if there is none."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:

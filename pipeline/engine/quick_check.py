@@ -82,8 +82,8 @@ def make_stamp(job: Job, outcome: Outcome, before: State | None) -> dict[str, An
             "outcome": _modified(job.outcome_file),
             "reads": _modified_reads(job),
             "local": before,
-            "parameters": _digest_parameters(job),
-            "tools": _versions(job.step.tools),
+            "parameters": digest_parameters(job),
+            "tools": digest_versions(job.step.tools),
         }
     except OSError:
         return None
@@ -97,11 +97,11 @@ def _is_current(job: Job, stamp: Mapping[str, Any]) -> bool:
         return False
     if job.local is not None and not job.local.is_current(stamp["local"] or {}):
         return False
-    same = stamp["parameters"] == _digest_parameters(job)
-    return bool(same and stamp["tools"] == _versions(job.step.tools))
+    same = stamp["parameters"] == digest_parameters(job)
+    return bool(same and stamp["tools"] == digest_versions(job.step.tools))
 
 
-def _digest_parameters(job: Job) -> str:
+def digest_parameters(job: Job) -> str:
     """Digest the version of the step and its parameters; a stamp needs no canonical JSON."""
     text = f"{job.step.version} {job.parameters.model_dump_json(by_alias=True)}"
     return hashlib.sha256(text.encode()).hexdigest()
@@ -128,6 +128,6 @@ def _folders(folder: Path) -> list[str]:
 
 
 @cache
-def _versions(tools: frozenset[str]) -> str:
+def digest_versions(tools: frozenset[str]) -> str:
     """Return a digest of the versions of all tools that a step may use."""
     return digest_json([installed_version(tool) for tool in sorted(tools)])

@@ -21,6 +21,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,7 @@ from pipeline.disk.canonical import format_json
 from pipeline.disk.clock import utc_now
 from pipeline.disk.files import write_atomic
 from pipeline.disk.json_file import load_json
+from pipeline.disk.versions import installed_version
 from pipeline.engine.events import StepEvent, emit
 from pipeline.engine.failures import translate
 from pipeline.engine.job import Job, successful, unsuccessful
@@ -38,13 +40,15 @@ from pipeline.engine.receipt import (
     Failure,
     Ingredients,
     Receipt,
+    explain_loss,
     failure_of,
     format_receipt,
     list_outputs,
+    load_receipt,
 )
 from pipeline.engine.session import Interrupted, Session
 from pipeline.engine.shared_results import fetch_result, put_result
-from pipeline.engine.step import Work
+from pipeline.engine.step import Earlier, Work
 from pipeline.errors import PipelineError
 from pipeline.workers.limits import Budget
 
@@ -83,7 +87,10 @@ def _bring_up_to_date(job: Job, session: Session) -> Outcome:
 
 def _load_seconds(folder: Path) -> float | None:
     """Return how long the result in a folder took; None without one."""
-    run = load_json(folder / "run.json")
+    try:
+        run = load_json(folder / "run.json")
+    except OSError:
+        return None  # the step itself meets it
     seconds = run.value.get("seconds") if run and isinstance(run.value, dict) else None
     return seconds if isinstance(seconds, float | int) else None
 
@@ -104,6 +111,9 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
     outcomes = {key: load_outcome(read.outcome_file) for key, read in job.reads.items()}
     known = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
     work = prepare_work(job, session, known)
+    if job.model is None:
+        earlier = None if session.force else _find_earlier(job)
+        work = replace(work, digests=ingredients.inputs, earlier=earlier)
     started = time.monotonic()
     try:
         shared = _fetch_shared(job, work, ingredients, session)
@@ -270,6 +280,19 @@ def prepare_work(job: Job, session: Session, outcomes: Mapping[str, Outcome]) ->
         submit=session.submit,
         share=session.share,
     )
+
+
+def _find_earlier(job: Job) -> Earlier | None:
+    """Return the last success of a job, whose parts a new one may take over."""
+    receipt = load_receipt(job.folder)
+    if receipt is None or receipt.version != job.step.version:
+        return None
+    if any(installed_version(tool) != found for tool, found in receipt.tools.items()):
+        return None
+    if explain_loss(receipt, job.folder) is not None:
+        return None
+    digests = {output.path: output.sha256 for output in receipt.outputs}
+    return Earlier(folder=job.folder, digests=digests)
 
 
 def _check_open(session: Session, *_progress: object) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from pipeline.disk.files import find_special
+from pipeline.disk.files import find_special, link_or_copy, remember_digest
 from pipeline.disk.versions import installed_version
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.shared import S
@@ -62,6 +62,26 @@ class Step(Generic[P]):
     tools: frozenset[str] = frozenset()
     stays: bool = False
     shared: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """The last success of a job whose version and tools are still the same.
+
+    A step of many parts takes the parts from it whose inputs have not changed.
+
+    Attributes:
+        folder: Its folder.
+        digests: SHA-256 of each of its files, by its path there.
+    """
+
+    folder: Path
+    digests: Mapping[str, str]
+
+    def keep(self, path: str, target: Path) -> None:
+        """Make a file of it a file of the new result too, with the digest that it has."""
+        link_or_copy(self.folder / path, target)
+        remember_digest(target, self.digests[path])
 
 
 class SubmitToTensorFlow(Protocol):
@@ -115,6 +135,8 @@ class Work(Generic[P]):
         budget: Time, memory and disk for all processes that it starts.
         submit: Runs a function in a process that has TensorFlow.
         share: Returns the one object of a class that the jobs of the run share.
+        digests: SHA-256 of each of these outcomes, by its key, and of files beside the manifest.
+        earlier: The last success; None if there is none, or all of it is to be made anew.
         measured: Figures that vary from run to run, for run.json.
         tools: Versions of the tools used so far, for the receipt.
         peak_rss_bytes: Largest memory of its child processes, for run.json.
@@ -139,6 +161,8 @@ class Work(Generic[P]):
     budget: Budget
     submit: SubmitToTensorFlow
     share: ShareInRun
+    digests: Mapping[str, str] = field(default_factory=dict)
+    earlier: Earlier | None = None
     measured: dict[str, Any] = field(default_factory=dict)
     tools: dict[str, str | None] = field(default_factory=dict)
     peak_rss_bytes: list[int] = field(default_factory=list)

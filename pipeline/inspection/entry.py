@@ -61,6 +61,7 @@ def write_entry(  # noqa: PLR0913  # all that is known of a model, each by name
         **({"task": task} if task else {}),
         **({"license": facts.license} if facts.license else {}),
         **({"homepage": facts.homepage} if facts.homepage else {}),
+        **({"card": facts.card} if facts.card else {}),
         "source": text,
         "input_format": model.format,
     }
@@ -106,8 +107,6 @@ def _remark_on_facts(facts: PackageFacts, labels: FoundLabels | None) -> Iterato
         yield "license:   # nothing beside the model states one; left out, it is unknown"
     else:
         yield f"The license is that of {facts.license_from}; files may have other terms."
-    if facts.card is not None:
-        yield f"card: {facts.card}"
     if labels is not None:
         yield f"The labels are those of {labels.where}."
 

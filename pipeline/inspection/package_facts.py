@@ -39,7 +39,7 @@ class PackageFacts:
         license_from: Where it says so: "package.json".
         homepage: Where it is described.
         task: Its task, by Hugging Face's name.
-        card: The source of its model card.
+        card: Its model card, as the manifest names it.
     """
 
     license: str | None = None
@@ -58,7 +58,7 @@ def read_package(source: Source, *, root: Path, cache: Path) -> PackageFacts:
         case "pypi":
             return _of_pypi(read, source)
         case "hf":
-            return _of_hf(read, source)
+            return _of_hf(read)
         case _:
             return PackageFacts()
 
@@ -161,7 +161,7 @@ def _metadata_paths(source: Source) -> Iterator[str]:
     yield "PKG-INFO"
 
 
-def _of_hf(read: Read, source: Source) -> PackageFacts:
+def _of_hf(read: Read) -> PackageFacts:
     card = read(_CARD)
     if card is None:
         return PackageFacts()
@@ -170,7 +170,7 @@ def _of_hf(read: Read, source: Source) -> PackageFacts:
     return PackageFacts(
         **_license(front.get("license"), _CARD),
         task=task if isinstance(task, str) else None,
-        card=f"{source.uri.partition('#')[0]}#{_CARD}",
+        card=f"#{_CARD}",
     )
 
 

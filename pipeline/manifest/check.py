@@ -69,11 +69,13 @@ def _check_source(listed: ManifestModel, output: str) -> Iterator[Fault]:
 
 
 def _check_texts(listed: ManifestModel) -> Iterator[Fault]:
-    """Check labels and a tokenizer that are files of the source: "#path"."""
+    """Check labels, a tokenizer and a model card that are files of the source: "#path"."""
     stated = listed.model.labels
     places = stated.items() if isinstance(stated, dict) else [(None, stated)]
     given = {("labels", *([place] if place else [])): one for place, one in places}
-    for path, text in {**given, ("tokenizer",): listed.model.tokenizer}.items():
+    model = listed.model
+    given |= {("tokenizer",): model.tokenizer, ("card",): model.card}
+    for path, text in given.items():
         if isinstance(text, str) and text.startswith("#"):
             try:
                 find_beside(text, listed.model.source)

@@ -73,9 +73,9 @@ class Defaults(Section):
     """Where the model is described."""
 
     card: Text | None = None
-    """Model card in Markdown, shown on the model's page: a path relative to models.yaml, or a
-    source, such as the README of its package: `npm:pkg@1.2.3#README.md`. Of HTML in it only the
-    words are shown."""
+    """Model card in Markdown, shown on the model's page: a path relative to models.yaml, its
+    address as that of a source, or `#README.md` for a file of the model's own package or beside its
+    URL. Of HTML in it only the words are shown."""
 
     authors: Texts = ()
     """Those who made the model, as they wish to be named, as a list or with commas."""

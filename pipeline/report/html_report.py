@@ -84,6 +84,9 @@ def _format_withheld(account: Account) -> Iterator[str]:
             for one in account.withheld[:MAX_STEPS]
         )
         yield from ("", "## Withheld", "", *format_table(heads, rows))
+        more = account.verdicts.variants["withheld"] - len(account.withheld[:MAX_STEPS])
+        if more > 0:
+            yield from ("", f"and {count(more, 'more variant')}")
     if account.provisional:
         yield from ("", "## Provisional", "")
     for name, reason in list(account.provisional.items())[:MAX_STEPS]:
@@ -122,6 +125,7 @@ def format_page(account: Account) -> str:
         policy=_policy(style),
         summary=describe_run(account),
         saved=describe_saved(account),
+        most=MAX_STEPS,
         ran=", ".join([describe_steps(account), *_stored(account)]),
         meaning=EXIT_MEANINGS[account.exit_status],
     )

@@ -63,7 +63,7 @@ class JsonLinesReporter(TallyReporter):
             schema=SCHEMA,
             root=self._context.root.as_posix(),
             models=list(self._plan.models),
-            steps=len(self._plan.steps),
+            steps=self._plan.num_steps,
         )
 
     def _show_bug(self, task: DoitTask, fail: Any) -> None:

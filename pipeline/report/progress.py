@@ -7,7 +7,7 @@ groups such as `model:handtrack` have none.
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pipeline.engine.events import StepEvent
@@ -41,10 +41,27 @@ class Plan:
     Attributes:
         steps: Names of their tasks.
         models: Names of their models, in the order of the tasks.
+        sealed: Numbers of the steps that have no tasks, by the name of their models, which are up
+            to date.
     """
 
     steps: frozenset[str] = frozenset()
     models: tuple[str, ...] = ()
+    sealed: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def num_sealed(self) -> int:
+        """Number of the steps that have no tasks."""
+        return sum(self.sealed.values())
+
+    @property
+    def num_steps(self) -> int:
+        """Number of all steps."""
+        return len(self.steps) + self.num_sealed
+
+    def reaches(self, step: str, model: str) -> bool:
+        """Return whether a step of a model is among the steps: ("card", "handtrack")."""
+        return model in self.sealed or f"{step}:{model}" in self.steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +104,20 @@ class Snapshot:
     seconds_left: float | None
 
 
-def plan_run(tasks: Mapping[str, DoitTask], selected: Collection[str]) -> Plan:
-    """Return the steps among the selected tasks and the tasks that they need."""
+def plan_run(
+    tasks: Mapping[str, DoitTask],
+    selected: Collection[str],
+    *,
+    sealed: Mapping[str, int] | None = None,
+) -> Plan:
+    """Return the steps among the selected tasks and the tasks that they need.
+
+    Args:
+        tasks: All tasks by name.
+        selected: Names of the selected tasks.
+        sealed: Number of steps without tasks of each model, in the manifest's order; None for a
+            run in which every step has a task.
+    """
     reached: set[str] = set()
     pending = list(selected)
     while pending:
@@ -99,7 +128,13 @@ def plan_run(tasks: Mapping[str, DoitTask], selected: Collection[str]) -> Plan:
         pending += [*tasks[name].task_dep, *tasks[name].setup_tasks]
     steps = [name for name, task in tasks.items() if name in reached and is_step(task)]
     models = dict.fromkeys(model for model in map(model_of, steps) if model is not None)
-    return Plan(steps=frozenset(steps), models=tuple(models))
+    known = sealed or {}
+    ordered = [model for model, number in known.items() if number or model in models]
+    return Plan(
+        steps=frozenset(steps),
+        models=tuple(dict.fromkeys([*ordered, *models])),
+        sealed={model: number for model, number in known.items() if number},
+    )
 
 
 def is_step(task: DoitTask) -> bool:
@@ -134,7 +169,8 @@ class Progress:
     def begin(self, plan: Plan) -> None:
         """Note the totals."""
         with self._lock:
-            self._total = len(plan.steps)
+            self._total = plan.num_steps
+            self._done = plan.num_sealed
             self._remaining.update(map(kind_of, plan.steps))
 
     def finish(self, task: str) -> None:

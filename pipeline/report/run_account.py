@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.catalog.entries import read_since
 from pipeline.catalog.types import CatalogModel
-from pipeline.catalog.verdict_words import VerdictCounts, count_verdicts
+from pipeline.catalog.verdict_words import ModelVerdicts, VerdictCounts, add_verdicts
 from pipeline.disk.json_file import load_json
 from pipeline.engine.events import StepEvent
 from pipeline.engine.job import Job
@@ -26,6 +26,8 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 # A catalog may have as many causes as it has models.
 MAX_CAUSE = 200
 NUM_SLOWEST = 5
+# Cards of so many models are read for what is withheld or provisional.
+MAX_DOUBTED = 200
 _MEMORY_KEYS = {"peakRssBytes", "rssBytes"}
 
 
@@ -85,8 +87,8 @@ class Account:
         models: The models of which steps ran.
         statuses: Number of models of the zoo by their status.
         verdicts: How the variants of the zoo were judged.
-        withheld: The variants of the zoo that are withheld.
-        provisional: Why the verdicts on models say little, by model.
+        withheld: The variants of the zoo that are withheld; in a large zoo those of some models.
+        provisional: Why the verdicts on models say little, by model, of the same models.
         sizes: Bytes of the published bases, and of the smallest variants of the same models.
     """
 
@@ -134,7 +136,7 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
 
     Args:
         context: The run.
-        jobs: All steps of the zoo by task, each after those that it reads.
+        jobs: All steps that have a task by its name, each after those that it reads.
         zoo: Name of the zoo.
         selected: The tasks that the user named; empty for everything.
         finished: When the run ended, in UTC.
@@ -146,8 +148,13 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
     steps = {event.task: _step(event, jobs, context) for event in ended}
     skipped = {event.task for event in log.events if event.status == "skipped" and event.upstream}
     ran = [steps[event.task] for event in log.events if event.status in {"ok", "failed"}]
-    cards = _load_cards(context, jobs)
+    models = dict.fromkeys(job.model for job in jobs.values() if job.model is not None)
+    verdicts = context.load_verdicts(list(context.sealed) or list(models))
+    worked = {step.event.model for step in ran if step.event.model is not None}
+    cards = {card.name: card for card in context.load_cards(sorted(worked))}
+    doubted = _load_doubted(context, verdicts)
     # A run that was cut short did not look at the other steps.
+    num_steps = len(jobs) + sum(context.sealed.values()) + 1
     whole = not selected and exit_status in {ALL_GOOD, MODEL_FAILED}
     return Account(
         zoo=zoo,
@@ -159,33 +166,33 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
         failures=[steps[event.task] for event in log.failures],
         expected=[steps[event.task] for event in log.expected_failures],
         skipped=len(skipped),
-        up_to_date=len(jobs) + 1 - len(steps.keys() | skipped) if whole else None,
+        up_to_date=num_steps - len(steps.keys() | skipped) if whole else None,
         models=list(_models(ran, jobs, cards)),
-        statuses=Counter(card.status for card in cards.values()),
-        verdicts=count_verdicts(cards.values()),
-        withheld=describe_withheld(cards.values()),
+        statuses=Counter(model.status for model in verdicts.values()),
+        verdicts=add_verdicts(verdicts),
+        withheld=describe_withheld(doubted),
         provisional={
-            card.name: card.provisional
-            for card in cards.values()
-            if card.provisional and card.variants
+            card.name: card.provisional for card in doubted if card.provisional and card.variants
         },
-        sizes=_sum_sizes(cards.values()),
+        sizes=_sum_sizes(verdicts.values()),
     )
 
 
-def _sum_sizes(cards: Iterable[CatalogModel]) -> tuple[int, int]:
-    bases = smallest = 0
-    for card in cards:
-        sizes = [one.bytes for one in card.variants if one.status == "ok" and one.bytes is not None]
-        if sizes and card.variants[0].status == "ok":
-            bases += card.variants[0].bytes or 0
-            smallest += min(sizes)
-    return bases, smallest
+def _load_doubted(
+    context: RunContext, verdicts: Mapping[str, ModelVerdicts]
+) -> Sequence[CatalogModel]:
+    """Load the cards of models of which something is withheld or provisional, of many the first."""
+    names = [
+        name
+        for name, model in verdicts.items()
+        if model.variants.get("withheld") or model.provisional
+    ]
+    return context.load_cards(names[:MAX_DOUBTED])
 
 
-def _load_cards(context: RunContext, jobs: Mapping[str, Job]) -> Mapping[str, CatalogModel]:
-    names = dict.fromkeys(job.model for job in jobs.values() if job.model is not None)
-    return {card.name: card for card in context.load_cards(list(names))}
+def _sum_sizes(models: Iterable[ModelVerdicts]) -> tuple[int, int]:
+    known = [model.sizes for model in models if model.sizes is not None]
+    return sum(base for base, _ in known), sum(least for _, least in known)
 
 
 def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> StepRun:

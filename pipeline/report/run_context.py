@@ -15,11 +15,12 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.catalog.types import CatalogModel
+from pipeline.catalog.verdict_words import ModelVerdicts, judge_model
 from pipeline.engine.events import StepEvent, subscribe
 
 ALL_GOOD = 0
@@ -103,6 +104,8 @@ class RunContext:
         root: Folder of models.yaml; paths of logs are shown relative to it.
         load_cards: Takes names of models and returns their catalog entries in the same order,
             without the models that have no entry. Called at the end, in doit's main thread.
+        recall_verdicts: Returns how models were judged, by name, as far as that is known without a
+            look at their cards.
         catalog: Path of the published catalog as the user knows it: "dist/models.json".
         describe_walls: Returns a sentence on the walls behind which models were opened:
             "Models were opened behind Landlock and seccomp"; None if no model was opened.
@@ -110,18 +113,29 @@ class RunContext:
             tried: there is no Chromium or Chrome on this machine"; None if all were.
         describe_store: Returns a sentence on the shared store: "34 results came from the store
             s3://bucket/zoo (1.2 GiB), 5 went there"; None if it had no part in the run.
+        sealed: Number of steps without a task of each model: those of models that are up to date.
         started: Value of `time.monotonic()` when the run started.
         log: The events of the run.
     """
 
     root: Path
     load_cards: Callable[[Collection[str]], Sequence[CatalogModel]] = lambda _names: ()
+    recall_verdicts: Callable[[], Mapping[str, ModelVerdicts]] = dict
     catalog: str | None = None
     describe_walls: Callable[[], str | None] = lambda: None
     describe_absence: Callable[[], str | None] = lambda: None
     describe_store: Callable[[], str | None] = lambda: None
+    sealed: Mapping[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     log: RunLog = field(default_factory=RunLog)
+
+    def load_verdicts(self, names: Collection[str]) -> Mapping[str, ModelVerdicts]:
+        """Return how models were judged, in their order; without those that have no entry."""
+        known = self.recall_verdicts()
+        unknown = [name for name in names if name not in known]
+        loaded = {card.name: judge_model(card) for card in self.load_cards(unknown)}
+        both = {**known, **loaded}
+        return {name: both[name] for name in names if name in both}
 
     def shorten(self, path: Path) -> str:
         """Return a path below the root without the root: ".zoo/build/gear/convert/log.txt"."""

@@ -52,7 +52,7 @@ def format_ending(ending: Ending, *, width: int | None) -> list[Line]:
 
 def _format_table(ending: Ending, width: int | None) -> list[Line]:
     """Return the table of the run's models; of many models only those that the run worked on."""
-    models = [model for model in ending.plan.models if f"{CARD}:{model}" in ending.plan.steps]
+    models = [model for model in ending.plan.models if ending.plan.reaches(CARD, model)]
     if ending.interrupted or not models:
         return []
     num_models = len(models)
@@ -85,12 +85,20 @@ def _format_withheld(ending: Ending, width: int | None) -> list[Line]:
     """Return the table of withheld variants; none where cards are damaged, which is told above."""
     if ending.interrupted:
         return []
-    from pipeline.report.withheld import format_withheld  # noqa: PLC0415  # brings NumPy
-
     try:
-        return format_withheld(ending.context.load_cards(ending.plan.models), width=width)
+        return _tabulate_withheld(ending, width)
     except Exception:  # noqa: BLE001  # cards lie in files that anything may have changed
         return []
+
+
+def _tabulate_withheld(ending: Ending, width: int | None) -> list[Line]:
+    """Return the table of withheld variants, for which only the cards of its rows are read."""
+    from pipeline.report.withheld import MAX_ROWS, format_withheld  # noqa: PLC0415  # brings NumPy
+
+    numbers = {name: model.variants.get("withheld", 0) for name, model in ending.verdicts.items()}
+    models = [name for name, number in numbers.items() if number][:MAX_ROWS]
+    more = sum(numbers.values()) - sum(numbers[name] for name in models)
+    return format_withheld(ending.context.load_cards(models), width=width, more=more)
 
 
 def _card_of_failed(name: str) -> CatalogModel:
@@ -131,7 +139,7 @@ def _format_summary(ending: Ending, width: int | None) -> list[Line]:
     """Return the last line: "Done: 14 models, 101 steps run, 22 up to date (2 min 13 s)"."""
     failed = {event.model for event in ending.context.log.failures}
     models = count(len(ending.plan.models), "model")
-    done = f"{ending.finished:,} of {count(len(ending.plan.steps), 'step')} done"
+    done = f"{ending.finished:,} of {count(ending.plan.num_steps, 'step')} done"
     if ending.interrupted:
         text = f"Interrupted: {done}; the next run goes on from here"
     elif ending.bugs:

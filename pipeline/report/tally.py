@@ -8,10 +8,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-from pipeline.catalog.verdict_words import VerdictCounts, count_verdicts
+from pipeline.catalog.verdict_words import ModelVerdicts, VerdictCounts, add_verdicts
 from pipeline.engine.events import StepEvent, subscribe
 from pipeline.report.progress import DoitTask, Plan, is_step, plan_run
 from pipeline.report.run_context import RunContext, current_context, exit_status
@@ -53,12 +54,17 @@ class Ending:
         )
         return not (worked or self.bugs or self.interrupted)
 
+    @cached_property
+    def verdicts(self) -> Mapping[str, ModelVerdicts]:
+        """How the variants of the run's models were judged, by the model's name."""
+        return self.context.load_verdicts(self.plan.models)
+
     def count_verdicts(self) -> VerdictCounts:
         """Return how the variants of the run's models were judged; of none if cards are damaged."""
         try:
-            return count_verdicts(self.context.load_cards(self.plan.models))
+            return add_verdicts(self.verdicts)
         except Exception:  # noqa: BLE001  # cards lie in files that anything may have changed
-            return count_verdicts(())
+            return add_verdicts({})
 
     @property
     def exit_status(self) -> int:
@@ -98,7 +104,8 @@ class TallyReporter(ABC):
 
     def initialize(self, tasks: Mapping[str, DoitTask], selected: Collection[str]) -> None:
         """Note the totals, before the first task, and begin to listen."""
-        self._plan = plan_run(tasks, selected)
+        self._plan = plan_run(tasks, selected, sealed=self._context.sealed)
+        self._up_to_date = self._finished = self._plan.num_sealed
         if self._owns_context:
             self._unsubscribe.append(subscribe(self._context.log.record))
         self._unsubscribe.append(subscribe(self._record))

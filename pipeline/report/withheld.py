@@ -71,7 +71,9 @@ class _Withheld(NamedTuple):
     variant: CatalogVariant
 
 
-def format_withheld(models: Sequence[CatalogModel], *, width: int | None) -> list[Line]:
+def format_withheld(
+    models: Sequence[CatalogModel], *, width: int | None, more: int = 0
+) -> list[Line]:
     """Return a table of withheld variants, ten at most: error, limit and the task's figure.
 
     "iris uint8  3.2 % of the range  1 %  labels 0.93, least 0.98" is a row. The
@@ -81,6 +83,7 @@ def format_withheld(models: Sequence[CatalogModel], *, width: int | None) -> lis
     Args:
         models: Entries of the catalog.
         width: Cells of a line of the terminal; None where lines have no end.
+        more: Number of withheld variants of other models.
     """
     withheld = list(_find(models, {"withheld"}))
     if not withheld:
@@ -88,9 +91,9 @@ def format_withheld(models: Sequence[CatalogModel], *, width: int | None) -> lis
     rows: list[list[Cell]] = [[(head, "dim") for head in _HEADS]]
     rows += [_row(one) for one in withheld[:MAX_ROWS]]
     lines = format_rows(rows, width=width)
-    rest = len(withheld) - MAX_ROWS
-    more = f"and {rest:,} more; " if rest > 0 else ""
-    text = f"{more}`tfjs-zoo status --withheld` tells why, and what would pass"
+    rest = max(len(withheld) - MAX_ROWS, 0) + more
+    told = f"and {rest:,} more; " if rest else ""
+    text = f"{told}`tfjs-zoo status --withheld` tells why, and what would pass"
     return [*lines, ((text, "dim"),)]
 
 

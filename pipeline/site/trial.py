@@ -92,7 +92,7 @@ def describe_trial(model: CatalogModel) -> Trial:
         media=media,
         asks_range=lacks_range(asked),
         seconds=_count_seconds(asked)
-        if media == "sound" and known.method != "transcribe"
+        if media == "sound" and known.method not in {"classify", "transcribe"}
         else None,
         examples=_list_examples(words, media),
     )

@@ -214,6 +214,17 @@ export interface ClassifyOptions extends RunOptions {
   /** Number of classes; by default 5. */
   top?: number;
   threshold?: number;
+  /** Of sounds that are longer than the model takes: seconds from one window to the next; by default
+   * the length of a window. */
+  hop?: number;
+  /** Whether to return the classes of each window in place of their means. */
+  windows?: boolean;
+}
+/** A part of a sound and its classes; times are in seconds. */
+export interface ClassifiedWindow {
+  start: number;
+  end: number;
+  classes: Classified[];
 }
 export interface EnhanceOptions extends RunOptions {
   /** What the pixels of the result are, where the catalog does not say it. */
@@ -262,6 +273,8 @@ export interface Model<Name extends ModelName = ModelName> {
   /** The backend that it keeps to; null where it runs on the current one. */
   readonly backend: string | null;
   detect(image: Image, options?: DetectOptions): Promise<Detection[]>;
+  classify(sound: AudioBuffer | ArrayBufferView,
+    options: ClassifyOptions & {windows: true}): Promise<ClassifiedWindow[]>;
   classify(input: Input, options?: ClassifyOptions): Promise<Classified[]>;
   attributes(input: Input, options?: ClassifyOptions): Promise<Record<string, Classified[]>>;
   keypoints(image: Image, options?: RunOptions & {threshold?: number}): Promise<Pose[]>;

@@ -49,8 +49,7 @@
 // model.execute(inputs) -> tensors in the order of `outputs`, from tensors by name
 // model.dispose()
 // zoo.selftest(name, {variant, backends, onResult, onProgress, signal, cache}) -> Report
-//   backends  default: those of cpu, wasm, webgl, webgpu that `tf` has
-//   onResult  called with each Result as it comes
+//   backends  default: those that `tf` has; onResult is called with each Result as it comes
 //   Report  {model, variant, status: 'pass' | 'fail', reason, results: [Result]}, as zoo.d.ts
 //           describes it; it passes when a backend does and none fails, but for those that fail as
 //           the catalog says

@@ -1,7 +1,7 @@
 """The step `card`: gathers the catalog's entry of a model, with its files."""
 
-import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -12,27 +12,25 @@ from pipeline.catalog.types import CatalogFile, CatalogModel, CatalogVariant, Mo
 from pipeline.disk.canonical import format_json
 from pipeline.engine.local_files import ListedFiles, LocalFiles
 from pipeline.engine.step import Step, Work
-from pipeline.errors import DiskError, ManifestError
+from pipeline.errors import DiskError
 from pipeline.fetch.address.beside import find_beside
-from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.model import Model
 from pipeline.records.browser_verdicts import BrowserVerdicts
 from pipeline.records.contract import Contracts
-from pipeline.records.model_card import Background, StatedCard
+from pipeline.records.model_card import StatedCard
 from pipeline.records.reading import Decode, Points
 from pipeline.records.record import Part, SparsePart
 from pipeline.records.roles import RoleMap
 from pipeline.records.signature import Signature
-from pipeline.records.source import ConvertedSource, FetchedSource, Labels
-from pipeline.records.texts import FetchedTexts
+from pipeline.records.source import ConvertedSource, FetchedSource
 from pipeline.records.variant import VariantRecord
 from pipeline.records.verdicts import VariantVerdict, Verdicts
 from pipeline.steps import texts
+from pipeline.steps.card_background import describe_background, state_card
+from pipeline.steps.card_texts import add_content, add_tokenizer, find_fetched, read_outputs
 from pipeline.steps.variant import BASE
 
 VECTOR_FILES = ("vectors.json", "vectors.bin")
-LABELS_FILE = "labels.json"
-TOKENIZER_FILE = "tokenizer.json"
 
 P = TypeVar("P", bound=Part)
 
@@ -83,10 +81,8 @@ def run(work: Work[CardParameters]) -> None:
             variants=variants,
         ),
     )
-    card = _add_tokenizer(work, _read_outputs(work, card, converted))
-    card = card.model_copy(
-        update={"results": find_results(card), **_describe_background(work, card)}
-    )
+    card = add_tokenizer(work, read_outputs(work, card, converted))
+    card = card.model_copy(update={"results": find_results(card), **_find_background(work, card)})
     write_json(work.folder / CARD_FILE, card.to_json())
 
 
@@ -116,7 +112,7 @@ def parameters(model: Model) -> CardParameters:
         points=_state(Points, model.points),
         decode=_state(Decode, model.decode),
         tokenizer=_resolve(model.tokenizer, model),
-        card=_state_card(model),
+        card=state_card(model),
     )
 
 
@@ -129,19 +125,6 @@ def _find_labels(model: Model) -> dict[str, str | list[str]] | None:
     if model.labels is None:
         return None
     return {place: _resolve(names, model) for place, names in _by_place(model.labels).items()}
-
-
-def _state_card(model: Model) -> StatedCard | None:
-    background = Background(
-        authors=list(model.authors) or None,
-        paper=model.paper,
-        citation=model.citation,
-        training_data=model.training_data,
-        limits=model.limits,
-    )
-    if not (background.says_something or model.card or model.timings):
-        return None
-    return StatedCard(background=background, file=model.card, times=model.timings)
 
 
 def _by_place(labels: Any) -> dict[str, Any]:
@@ -161,7 +144,7 @@ def local_files(model: Model, root: Path) -> LocalFiles | None:
         if isinstance(names, str) and not texts.is_text(names) and names not in label_sets()
     }
     paths |= {f"timings {path}": path for path in model.timings}
-    if model.card is not None and parse_source(model.card).kind == "path":
+    if model.card is not None and not texts.is_text(model.card):
         paths["card"] = model.card
     if model.tokenizer is not None and not texts.is_text(model.tokenizer):
         paths[f"tokenizer {model.tokenizer}"] = model.tokenizer
@@ -244,145 +227,15 @@ def _add_vectors(work: Work[CardParameters]) -> list[CatalogFile]:
     return [file.model_copy(update={"path": f"{prefix}/{file.path}"}) for file in files]
 
 
-def _read_outputs(
-    work: Work[CardParameters], card: CatalogModel, converted: ConvertedSource
-) -> CatalogModel:
-    """Return the card with what the manifest states of its outputs, and labels written as files."""
-    from pipeline.catalog.card import with_labels
-    from pipeline.catalog.label_files import read_names
-    from pipeline.catalog.reading import check_decode, check_points, read_labels
-
-    stated, roles = work.parameters, RoleMap.load(work.inputs["map"])
-    decode, points = stated.decode, stated.points
-    if decode is not None:
-        decode = check_decode(decode, card.outputs, card.inputs, points)
-    if points is not None:
-        points = check_points(points, roles)
-    files = _find_texts(work)
-    names = {
-        place: read_names(given, work.root, files) for place, given in (stated.labels or {}).items()
-    }
-    read = read_labels(names, card.outputs, roles, decode)
-    _check_classes(work, read, card, roles)
-    labels = {**(converted.labels or {}), **read}
-    card = card.model_copy(update={"decode": decode, "points": points})
-    published = {output: _add_labels(work, known) for output, known in labels.items()}
-    return with_labels(card, labels, published)
-
-
-def _check_classes(
-    work: Work[CardParameters], labels: dict[str, Labels], card: CatalogModel, roles: RoleMap
-) -> None:
-    """Compare labels of numbered classes with the classes that the source returned."""
-    from pipeline.catalog.reading import check_classes, find_classes
-    from pipeline.proof.vector_files import load_vectors
-
-    found = find_classes(card.outputs, roles)
-    if found is None or found[0].name not in labels:
-        return
-    name, places = found[0].name, found[1]
-    for vector in load_vectors(work.inputs["reference"]).vectors:
-        values = vector.outputs[name].reshape(-1)[places]
-        if values.dtype.kind in "fiu":
-            check_classes(name, labels[name], [round(float(one)) for one in values])
-
-
-def _find_texts(work: Work[CardParameters]) -> dict[str, Path]:
-    """Return the files that the step `texts` has fetched, by address."""
-    folder = work.inputs.get(texts.NAME)
-    if folder is None:
-        return {}
-    return {address: folder / path for address, path in FetchedTexts.load(folder).files.items()}
-
-
-def _add_labels(work: Work[CardParameters], labels: Labels) -> CatalogFile:
-    """Write names of classes into the card's folder; equal ones are one file."""
-    return _add_content(work, "labels", LABELS_FILE, format_json(labels.names, sort_keys=False))
-
-
-def _add_tokenizer(work: Work[CardParameters], card: CatalogModel) -> CatalogModel:
-    """Return the card with its tokenizer, whose file lies in the card's folder, if it has one."""
-    from pipeline.catalog.tokenizers import MAX_BYTES, check_tokenizer, find_token_inputs
-    from pipeline.catalog.types import CatalogTokenizer
-
-    given = work.parameters.tokenizer
-    if given is None:
-        return card
-    path = _find_texts(work).get(given, work.root / given)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ManifestError(f"tokenizer: {given}: more than 64 MiB; expected a tokenizer.json")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ManifestError(f"tokenizer: {given}: {error.strerror}") from None
-    check_tokenizer(content, given)
-    inputs = find_token_inputs(card.inputs)
-    file = _add_content(work, "tokenizer", TOKENIZER_FILE, content)
-    tokenizer = CatalogTokenizer.model_validate({**file.to_json(), **inputs})
-    return card.model_copy(update={"tokenizer": tokenizer})
-
-
-def _add_content(work: Work[CardParameters], name: str, file: str, content: bytes) -> CatalogFile:
-    """Write a file into a folder of the card that is named by the content."""
-    from pipeline.catalog.card import model_folder, variant_folder
-
-    sha256 = hashlib.sha256(content).hexdigest()
-    folder = variant_folder(name, {file: sha256})
-    path = work.folder / folder / file
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
-    assert work.model is not None
-    return CatalogFile(
-        path=f"{model_folder(work.model)}/{folder}/{file}", bytes=len(content), sha256=sha256
-    )
-
-
-def _describe_background(work: Work[CardParameters], card: CatalogModel) -> dict[str, Any]:
+def _find_background(work: Work[CardParameters], card: CatalogModel) -> dict[str, Any]:
     """Return what is known of a model's background; its model card is written as files."""
-    from pipeline.catalog.device_times import read_device_times
-
-    stated, about = work.parameters.card, card.source.about
-    background = stated.background if stated else Background()
-    if background.authors is None and about is not None and about.author:
-        background = background.model_copy(update={"authors": [about.author]})
-    files: list[CatalogFile] = []
+    stated = work.parameters.card
+    markdown = None
     if stated is not None and stated.file is not None:
-        background, files = _add_card(work, card, background, stated.file)
-    times = read_device_times(stated.times, work.root, card.name) if stated else []
-    offered = {variant.name for variant in card.variants if variant.status == "ok"}
-    return {
-        "background": background if background.says_something else None,
-        "devices": [time for time in times if time.variant in offered] or None,
-        "card_files": files,
-    }
-
-
-def _add_card(
-    work: Work[CardParameters], card: CatalogModel, background: Background, given: str
-) -> tuple[Background, list[CatalogFile]]:
-    """Write a model card as a page and as text; return its files, and what its head states."""
-    from pipeline.catalog.card import model_folder, variant_folder
-    from pipeline.catalog.card_text import read_card
-    from pipeline.site.card_page import render_card
-
-    work.uses(*STEP.tools)
-    text = read_card(given, root=work.root, cache=work.cache, progress=work.progress)
-    page = render_card(card.title or card.name, text.body)
-    contents = {"model-card.html": page.encode(), "model-card.md": text.whole.encode()}
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    folder = variant_folder("card", digests)
-    (work.folder / folder).mkdir(exist_ok=True)
-    for name, content in contents.items():
-        (work.folder / folder / name).write_bytes(content)
-    path = f"{model_folder(card.name)}/{folder}"
-    files = [
-        CatalogFile(path=f"{path}/{name}", bytes=len(contents[name]), sha256=digests[name])
-        for name in contents
-    ]
-    update: dict[str, Any] = {"page": files[0].path}
-    if background.training_data is None and text.datasets:
-        update["training_data"] = ", ".join(text.datasets)
-    return background.model_copy(update=update), files
+        work.uses(*STEP.tools)
+        markdown = find_fetched(work).get(stated.file, work.root / stated.file)
+    add = partial(add_content, work)
+    return describe_background(stated, card, root=work.root, markdown=markdown, add=add)
 
 
 def _file(folder: Path, path: str, sha256: str) -> CatalogFile:

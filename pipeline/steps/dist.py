@@ -125,9 +125,10 @@ def find_fault(
 ) -> str | None:
     """Return why dist/ is out of date: "models.json is missing, changed or new"; else None."""
     wanted = set()
+    folder = str(dist)
     for file in projection:
         wanted.add(file.path)
-        if not _is_in_place(file, placed.get(file.path), dist):
+        if not _is_in_place(file, placed.get(file.path), folder):
             return f"{file.path} is missing, changed or new"
     for path, was in placed.items():
         if path not in wanted and was.unlisted is None:
@@ -216,11 +217,11 @@ def _order(file: Projected) -> tuple[bool, bool, bool, str]:
     return (path == CATALOG_FILE, "/" not in path, path.endswith(f"/{ENTRY_FILE}"), path)
 
 
-def _is_in_place(file: Projected, was: Placed | None, dist: Path) -> bool:
+def _is_in_place(file: Projected, was: Placed | None, dist: Path | str) -> bool:
     if was is None or was.sha256 != file.sha256:
         return False
     try:
-        stat = os.stat(dist / file.path)  # noqa: PTH116  # half the time of Path.stat, 10,000 times
+        stat = os.stat(f"{dist}/{file.path}")  # noqa: PTH116  # a third of the time of Path.stat
     except OSError:
         return False
     return (stat.st_size, stat.st_mtime_ns) == (was.bytes, was.modified)

@@ -5,17 +5,19 @@ Loading it imports neither TensorFlow nor numpy.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from pipeline.disk.layout import Layout, cache_folder
-from pipeline.engine.job import Job
+from pipeline.engine.database import model_of
+from pipeline.engine.job import Job, Result
 from pipeline.engine.session import Session
 from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.load import load_manifest
 from pipeline.manifest.model import Model
 from pipeline.manifest.zoo import Zoo
 from pipeline.records.record import Part
-from pipeline.steps import catalog, fetch, site, texts
+from pipeline.steps import card, catalog, fetch, site, texts
 from pipeline.steps.table import MODEL_STEPS, ModelStep
 from pipeline.workers.limits import ResourceLimits
 
@@ -23,54 +25,86 @@ MANIFEST = "models.yaml"
 
 
 class Graph:
-    """The jobs of a zoo.
+    """The jobs of a zoo. Those of a model are made when one of them is asked for.
 
     zoo: The manifest.
     layout: The paths of the zoo.
     session: The state that the jobs of a run share.
+    models: The models by name, in the manifest's order.
     jobs: All jobs by their task's name, each after those that it reads.
-    refreshable: The fetches whose source may change at its address.
+    wanted: The models of which doit gets the tasks.
+    sealed: The models that are left out because they are up to date, with their numbers of jobs.
     """
 
     def __init__(self, zoo: Zoo, layout: Layout, session: Session) -> None:
         self.zoo = zoo
         self.layout = layout
         self.session = session
-        self.jobs: dict[str, Job] = {}
-        self.refreshable: set[str] = set()
-        for model in zoo.models:
-            for each in MODEL_STEPS:
-                self._add_step(each, model)
-            if parse_source(model.source).refreshable and model.sha256 is None:
-                self.refreshable.add(f"{fetch.STEP.name}:{model.name}")
-            if texts.is_refreshable(model):
-                self.refreshable.add(f"{texts.STEP.name}:{model.name}")
-        self._add_catalog()
-        self._add_site()
+        self.models = {model.name: model for model in zoo.models}
+        self.jobs: Mapping[str, Job] = _Jobs(self)
+        self.wanted: Sequence[str] = list(self.models)
+        self.sealed: Mapping[str, int] = {}
+        self._made: dict[str, dict[str, Job]] = {}
 
     def of_step(self, step: str) -> Iterator[Job]:
         """Iterate over the jobs of one step, in the manifest's order."""
         return (job for job in self.jobs.values() if job.step.name == step)
 
-    def jobs_of_models(self) -> dict[str, list[Job]]:
+    def jobs_of_models(self) -> Mapping[str, list[Job]]:
         """Return the jobs of each model, each after those that it reads."""
-        jobs: dict[str, list[Job]] = {model.name: [] for model in self.zoo.models}
-        for job in self.jobs.values():
-            if job.model is not None:
-                jobs[job.model].append(job)
-        return jobs
+        return _JobsOfModels(self)
 
-    def _add_step(self, each: ModelStep, model: Model) -> None:
+    def jobs_of(self, model: str) -> Mapping[str, Job]:
+        """Return the jobs of a model by task, each after those that it reads."""
+        if model not in self._made:
+            jobs: dict[str, Job] = {}
+            for each in MODEL_STEPS:
+                self._add_step(each, self.models[model], jobs)
+            self._made[model] = jobs
+        return self._made[model]
+
+    def wanted_jobs(self) -> dict[str, Job]:
+        """Return the jobs of which doit gets the tasks, each after those that it reads."""
+        jobs = {task: job for model in self.wanted for task, job in self.jobs_of(model).items()}
+        return {**jobs, **self.of_zoo}
+
+    @cached_property
+    def of_zoo(self) -> Mapping[str, Job]:
+        """The jobs of the zoo as a whole by task: the catalog and the site."""
+        made = self._make_catalog()
+        return {"catalog": made, "site": self._make_site(made)}
+
+    @cached_property
+    def refreshable(self) -> set[str]:
+        """The fetches whose source may change at its address."""
+        found = {
+            f"{fetch.STEP.name}:{model.name}"
+            for model in self.zoo.models
+            if parse_source(model.source).refreshable and model.sha256 is None
+        }
+        return found | {
+            f"{texts.STEP.name}:{model.name}"
+            for model in self.zoo.models
+            if texts.is_refreshable(model)
+        }
+
+    def _add_step(self, each: ModelStep, model: Model, jobs: dict[str, Job]) -> None:
         """Add the job of a model's step, or a job for each variant."""
         read = each.parameters(model)
         if isinstance(read, Part):
-            self._add_job(each, model, read)
+            self._add_job(each, model, read, jobs)
         else:
             for variant, parameters in read.items():
-                self._add_job(each, model, parameters, variant=variant)
+                self._add_job(each, model, parameters, jobs, variant=variant)
 
     def _add_job(
-        self, each: ModelStep, model: Model, parameters: Part, *, variant: str | None = None
+        self,
+        each: ModelStep,
+        model: Model,
+        parameters: Part,
+        jobs: dict[str, Job],
+        *,
+        variant: str | None = None,
     ) -> None:
         step = each.step
         folder = self.layout.build / model.name / step.name
@@ -81,7 +115,7 @@ class Graph:
             model=model.name,
             parameters=parameters,
             folder=folder / variant if variant else folder,
-            reads=self._find_reads(each, model, needs),
+            reads=_find_reads(each, model, needs, jobs),
             needs=frozenset(needs),
             root=self.layout.root,
             temporary=self.layout.temporary,
@@ -93,7 +127,7 @@ class Graph:
             expected_failure=model.expect == "failed",
             shared=step.shared and (step.name != fetch.STEP.name or self._keeps_source(model)),
         )
-        self.jobs[job.task] = job
+        jobs[job.task] = job
 
     def _keeps_source(self, model: Model) -> bool:
         """Return whether the shared store keeps a source, which must never change."""
@@ -101,40 +135,83 @@ class Graph:
         is_local = parse_source(model.source).kind == "path"
         return self.zoo.store is not None and self.zoo.store.sources and final and not is_local
 
-    def _find_reads(self, each: ModelStep, model: Model, needs: Sequence[str]) -> Mapping[str, Job]:
-        """Return the jobs that a step of a model reads, by key: "fetch", "variant:float16"."""
-        keys = [
-            *needs,
-            *(f"{key}:{other.name}" for key in each.step.accepts for other in model.variants),
-        ]
-        return {key: self.jobs[_task(key, model.name)] for key in keys}
-
-    def _add_catalog(self) -> None:
-        cards = [f"card:{model.name}" for model in self.zoo.models]
-        self.jobs["catalog"] = Job(
+    def _make_catalog(self) -> Job:
+        build, name = self.layout.build, card.STEP.name
+        cards = {f"{name}:{model}": build / model / name for model in self.models}
+        return Job(
             task="catalog",
             step=catalog.STEP,
             model=None,
             parameters=catalog.parameters(self.zoo),
             folder=self.layout.state / "catalog",
-            reads={card: self.jobs[card] for card in cards},
+            reads={task: Result(task=task, folder=folder) for task, folder in cards.items()},
             needs=frozenset(),
             root=self.layout.root,
             temporary=self.layout.temporary,
         )
 
-    def _add_site(self) -> None:
-        self.jobs["site"] = Job(
+    def _make_site(self, made: Job) -> Job:
+        return Job(
             task="site",
             step=site.STEP,
             model=None,
             parameters=site.parameters(self.zoo),
             folder=self.layout.state / "site",
-            reads={"catalog": self.jobs["catalog"]},
+            reads={"catalog": made},
             needs=frozenset(site.STEP.needs),
             root=self.layout.root,
             temporary=self.layout.temporary,
         )
+
+
+class _Jobs(Mapping[str, Job]):
+    """All jobs of a graph by task: model by model, then those of the zoo."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getitem__(self, task: str) -> Job:
+        graph = self._graph
+        model = model_of(task)
+        jobs = graph.jobs_of(model) if model in graph.models else graph.of_zoo
+        return jobs[task]
+
+    def __iter__(self) -> Iterator[str]:
+        for model in self._graph.models:
+            yield from self._graph.jobs_of(model)
+        yield from self._graph.of_zoo
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class _JobsOfModels(Mapping[str, list[Job]]):
+    """The jobs of a graph by model."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getitem__(self, model: str) -> list[Job]:
+        if model not in self._graph.models:
+            raise KeyError(model)
+        return list(self._graph.jobs_of(model).values())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._graph.models)
+
+    def __len__(self) -> int:
+        return len(self._graph.models)
+
+
+def _find_reads(
+    each: ModelStep, model: Model, needs: Sequence[str], jobs: Mapping[str, Job]
+) -> Mapping[str, Job]:
+    """Return the jobs that a step of a model reads, by key: "fetch", "variant:float16"."""
+    keys = [
+        *needs,
+        *(f"{key}:{other.name}" for key in each.step.accepts for other in model.variants),
+    ]
+    return {key: jobs[_task(key, model.name)] for key in keys}
 
 
 def load_graph(root: Path) -> Graph:

@@ -19,19 +19,25 @@ from pipeline.engine.session import Session
 from pipeline.errors import DamagedBuildError, DamagedFileError, MachineError, PipelineError
 from pipeline.steps.dist import find_fault, load_placed, load_projection, project, remove_file
 from pipeline.steps.graph import Graph
-from pipeline.steps.timings import TIMINGS_FILE, collect_timings
+from pipeline.steps.timings import TIMINGS_FILE, update_timings
 
 Task = dict[str, Any]
 
 
-def job_task(job: Job, session: Session) -> Task:
-    """Return the task of a job."""
+def job_task(job: Job, session: Session, *, after: Iterable[str] | None = None) -> Task:
+    """Return the task of a job.
+
+    Args:
+        job: The job.
+        session: The run.
+        after: The tasks to run before it; None for those of all jobs that it reads.
+    """
     basename, _, name = job.task.partition(":")
     task: Task = {
         "basename": basename,
         "actions": [(_run, [job, session])],
         # No file_dep: if the disk could not take the file, doit would stop the whole run.
-        "task_dep": [read.task for read in job.reads.values()],
+        "task_dep": [read.task for read in job.reads.values()] if after is None else list(after),
         "targets": [str(job.outcome_file)],
         "uptodate": [UpToDate(job)],
         "clean": [(_clean, [job])],
@@ -45,7 +51,8 @@ def job_task(job: Job, session: Session) -> Task:
 
 def step_tasks(graph: Graph, step: str, *, doc: str | None) -> Iterator[Task]:
     """Yield the tasks of one step, and the group's own task for `clean`."""
-    jobs = list(graph.of_step(step))
+    jobs = [job for name in graph.wanted for job in graph.jobs_of(name).values()]
+    jobs = [job for job in jobs if job.step.name == step]
     yield {"basename": step, "name": None, "doc": doc, "clean": [(_clean_all, [jobs])]}
     for job in jobs:
         yield job_task(job, graph.session)
@@ -54,7 +61,8 @@ def step_tasks(graph: Graph, step: str, *, doc: str | None) -> Iterator[Task]:
 def model_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
     """Yield a task for each model that groups all of its steps."""
     yield {"basename": "model", "name": None, "doc": doc}
-    for model, jobs in graph.jobs_of_models().items():
+    for model in graph.wanted:
+        jobs = list(graph.jobs_of(model).values())
         yield _group("model", model, [f"card:{model}"], jobs)
 
 
@@ -63,9 +71,9 @@ def tag_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
     yield {"basename": "tag", "name": None, "doc": doc}
     jobs = graph.jobs_of_models()
     tagged = defaultdict(list)
-    for model in graph.zoo.models:
-        for tag in model.tags:
-            tagged[tag].append(model.name)
+    for model in graph.wanted:
+        for tag in graph.models[model].tags:
+            tagged[tag].append(model)
     for tag, models in tagged.items():
         members = [job for model in models for job in jobs[model]]
         yield _group("tag", tag, [f"model:{model}" for model in models], members)
@@ -80,6 +88,12 @@ def _group(basename: str, name: str, members: list[str], jobs: list[Job]) -> Tas
         "task_dep": members,
         "clean": [(_clean_all, [jobs])],
     }
+
+
+def catalog_task(graph: Graph) -> Task:
+    """Return the task that assembles models.json."""
+    after = [f"card:{model}" for model in graph.wanted]
+    return job_task(graph.jobs["catalog"], graph.session, after=after)
 
 
 def dist_task(graph: Graph) -> Task:
@@ -128,7 +142,8 @@ def _project(graph: Graph) -> None:
             dist=layout.dist,
             state_file=layout.dist_state,
         )
-        write_atomic(layout.dist / TIMINGS_FILE, format_json(collect_timings(graph.jobs.values())))
+        timings = layout.dist / TIMINGS_FILE
+        write_atomic(timings, format_json(update_timings(timings, graph)))
     except DamagedBuildError as error:
         _forget_results(graph.jobs_of_models().get(error.model, ()))
         _emit_failure(error)

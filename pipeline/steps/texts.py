@@ -1,4 +1,4 @@
-"""The step `texts`: fetches labels and tokenizers that do not lie beside the manifest."""
+"""The step `texts`: fetches labels, tokenizers and model cards that lie elsewhere."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -82,7 +82,7 @@ def local_files(model: Model, root: Path) -> LocalFiles | None:
 def _list_addresses(model: Model) -> tuple[str, ...]:
     stated = model.labels
     given: Iterable[Any] = stated.values() if isinstance(stated, dict) else [stated]
-    named = [*given, model.tokenizer]
+    named = [*given, model.tokenizer, model.card]
     found = [find_beside(one, model.source) for one in named if is_text(one)]
     return tuple(dict.fromkeys(found))
 

@@ -1,8 +1,17 @@
 """The index of a zoo, and the catalog of each model alone."""
 
+import json
+
 from site_zoo import catalog, entry, variant
 
-from pipeline.catalog.index import build_index, split_catalog
+from pipeline.catalog.index import build_index, head_of_one
+from pipeline.catalog.texts import format_entry, join_entries, split_entries
+from pipeline.catalog.types import Catalog
+
+
+def texts(made: Catalog) -> list[bytes]:
+    """Return the texts of the models of a catalog."""
+    return [format_entry(model) for model in made.models]
 
 
 def test_a_line_for_each_model() -> None:
@@ -18,7 +27,8 @@ def test_a_line_for_each_model() -> None:
 
 def test_a_catalog_of_one_model_is_the_whole_without_the_others() -> None:
     made = catalog(entry("a"), entry("b"))
-    alone = split_catalog(made)["models/b/catalog.json"].to_json()
+    text = split_entries(join_entries(made.model_copy(update={"models": []}), texts(made)))[1]
+    alone = json.loads(join_entries(head_of_one(made), [text]))
 
     assert alone["models"] == [made.to_json()["models"][1]]
     assert alone["$schema"] == "../../models.schema.json"

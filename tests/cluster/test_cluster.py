@@ -13,6 +13,7 @@ import cluster_steps
 import pytest
 import step_functions
 from clusters import DaskCluster, dask_cluster
+from s3_server import CREDENTIALS, serve_public_s3
 from step_functions import Build, Run
 
 pytest.importorskip("distributed")
@@ -34,7 +35,8 @@ Open = Callable[..., Build]
 @pytest.fixture(scope="module")
 def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
     """Return a cluster of two workers, which gives a step up after the second that it kills."""
-    with dask_cluster(tmp_path_factory.mktemp("dask"), workers=2) as started:
+    folder = tmp_path_factory.mktemp("dask")
+    with dask_cluster(folder, workers=2, environ=CREDENTIALS) as started:
         yield started
 
 
@@ -50,17 +52,24 @@ def open_build(tmp_path: Path, dask: DaskCluster, told: list[str]) -> Iterator[O
     step_functions.calls.clear()
     builds = []
 
-    def open_build(name: str = "there", *, store: str = "store", shared: bool = True) -> Build:
+    def open_build(
+        name: str = "there",
+        *,
+        store: str = "store",
+        endpoint: str | None = None,
+        shared: bool = True,
+    ) -> Build:
         build = Build(tmp_path / name)
         build.root.mkdir(exist_ok=True)
         address = store if "://" in store else str(tmp_path / store)
+        options = {"address": address, "endpoint": endpoint}
         if shared:
-            build.session.store = open_store(address, root=tmp_path)
+            build.session.store = open_store(address, root=tmp_path, endpoint=endpoint)
         build.session.elsewhere = connect(
             dask.address,
             root=build.root,
             tools=["numpy"],
-            store_options={"address": address},
+            store_options=options,
             session=build.session,
             tell=told.append,
         )
@@ -98,6 +107,19 @@ def test_results_logs_and_figures_come_back(
     assert (two.folder / "log.txt").read_text() == f"pid {figures['pid']}\nit was cold there\n"
     assert events[-1].cause == "never built; it was cold there"
     assert not events[-1].from_store
+
+
+def test_results_travel_through_a_bucket(open_build: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_public_s3(monkeypatch) as s3:
+        build = open_build(store=f"s3://{s3.make_bucket()}/zoo", endpoint=s3.url)
+        one = build.job("one", cluster_steps.write_much, text="a", shared=True)
+        two = build.job("two", cluster_steps.say_where, reads={"one": one}, shared=True)
+        outcomes = [build.run(one), build.run(two)]
+        build.session.close()
+
+    assert [outcome.status for outcome in outcomes] == ["ok", "ok"]
+    assert (two.folder / "out.txt").read_text() == "a" * 30_000 + " "
+    assert "worker" in json.loads((two.folder / "run.json").read_bytes())
 
 
 def test_failures_are_those_of_this_machine(tmp_path: Path, open_build: Open) -> None:
@@ -174,7 +196,7 @@ def test_a_step_that_kills_its_workers_fails_and_is_tried_again(open_build: Open
     outcome = build.run(job)
 
     assert outcome.reason is not None
-    assert outcome.reason.startswith("4 workers died while they had one:m; the last was tcp://")
+    assert outcome.reason.startswith("2 workers died while they ran one:m; the last was tcp://")
     receipt = load_receipt(job.failed_folder)
     assert receipt is not None
     assert receipt.failure is not None
@@ -193,6 +215,18 @@ def test_the_end_of_a_run_ends_its_steps(tmp_path: Path, open_build: Open) -> No
 
     assert isinstance(error, Interrupted)
     assert not job.outcome_file.exists()
+
+
+def test_the_loss_of_the_run_ends_its_steps(tmp_path: Path, open_build: Open) -> None:
+    build = open_build()
+    job = build.job("one", cluster_steps.wait_long, text=str(tmp_path))
+    with ThreadPoolExecutor() as threads:
+        threads.submit(build.run, job)
+        _wait_for(tmp_path / "began")
+        # As after a kill: nobody tells the workers.
+        build.session.elsewhere._dispatcher._client.close()  # type: ignore[union-attr]
+        _wait_for(tmp_path / "ended")
+        build.session.close()
 
 
 def test_inputs_that_a_store_has_lost_are_put_there_again(tmp_path: Path, open_build: Open) -> None:

@@ -73,6 +73,10 @@ def test_an_entry_is_added_and_all_else_stays(
     ]
     assert "next: tfjs-zoo cat-2" in capsys.readouterr().out
 
+    assert add(tmp_path, monkeypatch, "cat/cat.json") == 1
+    assert "cat/cat.json is in models.yaml already, as cat-2" in capsys.readouterr().err
+    assert (tmp_path / "models.yaml").read_text() == text
+
 
 def test_of_an_archive_one_model_has_to_be_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from paths import ROOT
 
 LINE = re.compile(r"[a-z0-9-]+==[0-9][0-9a-z.]*")
-EXTRAS = ("s3", "gs", "hf", "kaggle", "openvino", "test")
+EXTRAS = ("s3", "gs", "hf", "kaggle", "openvino", "dask", "test")
 NEVER_HELD_BACK = {"certifi"}
 
 

@@ -23,9 +23,9 @@ Values = dict[str, Any]
 @pytest.fixture
 def build(tmp_path: Path) -> Iterator[Build]:
     """Return an empty build; versions of tools are asked for anew before and after it."""
-    quick_check._versions.cache_clear()
+    quick_check.digest_versions.cache_clear()
     yield Build(tmp_path)
-    quick_check._versions.cache_clear()
+    quick_check.digest_versions.cache_clear()
 
 
 def run(build: Build, job: Job) -> Values:
@@ -104,7 +104,7 @@ def test_another_version_of_a_tool_makes_its_step_look_closer(
     job = build.job("one")
     values = run(build, job)
     monkeypatch.setattr(quick_check, "installed_version", lambda tool: f"{tool} of tomorrow")
-    quick_check._versions.cache_clear()
+    quick_check.digest_versions.cache_clear()
 
     assert not is_current(job, values)
 
@@ -177,7 +177,7 @@ def test_tools_that_cannot_be_read_at_that_moment_make_no_stamp(
     job = build.job("one")
     outcome = build.run(job)
     monkeypatch.setattr(quick_check, "installed_version", fail)
-    quick_check._versions.cache_clear()
+    quick_check.digest_versions.cache_clear()
 
     assert make_stamp(job, outcome, None) is None
 

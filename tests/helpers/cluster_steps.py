@@ -41,7 +41,8 @@ def kill_the_first_worker(work: Work[Text]) -> None:
 
 
 def kill_each_worker(_work: Work[Text]) -> None:
-    """Kill the worker that runs it."""
+    """Kill the worker that runs it, after a moment."""
+    time.sleep(0.2)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

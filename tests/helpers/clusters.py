@@ -87,13 +87,15 @@ class DaskCluster:
 
 
 @contextlib.contextmanager
-def dask_cluster(folder: Path, *, workers: int) -> Iterator[DaskCluster]:
+def dask_cluster(
+    folder: Path, *, workers: int, environ: Mapping[str, str] | None = None
+) -> Iterator[DaskCluster]:
     """Run a cluster while the block runs."""
     cluster = DaskCluster(folder)
     try:
         cluster.start_scheduler()
         for _ in range(workers):
-            cluster.start_worker()
+            cluster.start_worker(environ=environ)
         yield cluster
     finally:
         cluster.close()

@@ -15,6 +15,10 @@ _WHOLE = np.array([0, 1, -1, 7, -7, 100, 2**31 - 1, -(2**31), 306783379, 2**24 +
 _DIVISORS = np.array([1, 2, 3, -3, 7, 100, -100, 2**24 + 1, 2**31 - 1], np.int32)
 _PAIRS = {"x": np.repeat(_WHOLE, len(_DIVISORS)), "y": np.tile(_DIVISORS, len(_WHOLE))}
 _BIT_PAIRS = {"x": np.repeat(_WHOLE, len(_WHOLE)), "y": np.tile(_WHOLE, len(_WHOLE))}
+_FACTORS = np.array(
+    [[2147483629, 1999999973, -1500000001, 3, 7], [1234567891, -1000000007, 46341, 46341, -5]],
+    np.int32,
+)
 _BYTES = np.array([0, 1, 5, 127, 128, 200, 255], np.uint8)
 _SIGNED = np.array([-128, 127, -7, 100, -100], np.int8)
 _BYTE_PAIRS = {"x": np.repeat(_BYTES, len(_BYTES)), "y": np.tile(_BYTES, len(_BYTES))}
@@ -244,6 +248,62 @@ FAULTS: Mapping[str, Case] = {
         constants={"axis": np.int32(-1)},
         attributes={"reverse": True},
         wrong_before=_BOTH,
+    ),
+    "Cumprod of whole numbers": Case(
+        op="Cumprod",
+        inputs={"x": _FACTORS},
+        constants={"axis": np.int32(1)},
+        is_static=True,
+        wrong_before=("cpu",),
+    ),
+    "Cumprod of whole numbers before, from the end": Case(
+        op="Cumprod",
+        inputs={"x": _FACTORS},
+        constants={"axis": np.int32(-1)},
+        attributes={"exclusive": True, "reverse": True},
+        is_static=True,
+        wrong_before=_BOTH,
+    ),
+    "Prod of whole numbers": Case(
+        op="Prod",
+        inputs={"input": _FACTORS},
+        constants={"axis": _whole(1)},
+        is_static=True,
+        wrong_before=("cpu",),
+    ),
+    "Prod of whole numbers along two axes": Case(
+        op="Prod",
+        inputs={"input": _FACTORS.reshape(2, 1, 5)},
+        constants={"axis": _whole(0, 2)},
+        attributes={"keep_dims": True},
+        is_static=True,
+        wrong_before=("cpu",),
+    ),
+    # boxes
+    "CropAndResize of the nearest pixel": Case(
+        op="CropAndResize",
+        inputs={
+            "image": _normal(2, 8, 6, 3),
+            "boxes": np.concatenate(
+                [_RANDOM.integers(-2, 14, (60, 4)) / 10, _RANDOM.uniform(-0.1, 1.1, (20, 4))]
+            ).astype(np.float32),
+            "box_ind": _RANDOM.integers(0, 2, 80).astype(np.int32),
+        },
+        constants={"crop_size": _whole(5, 7)},
+        attributes={"method": "nearest", "extrapolation_value": -2.5},
+        is_static=True,
+        wrong_before=("cpu",),
+    ),
+    "CropAndResize of one nearest pixel": Case(
+        op="CropAndResize",
+        inputs={
+            "image": _normal(1, 8, 6, 1),
+            "boxes": np.array([[0, 0, 1, 1], [0.2, 0.4, 0.6, 1.4]], np.float32),
+            "box_ind": _whole(0, 0),
+        },
+        constants={"crop_size": _whole(1, 1)},
+        attributes={"method": "nearest"},
+        is_static=True,
     ),
     # whole numbers
     "TruncateDiv of large numbers": Case(op="TruncateDiv", inputs=_PAIRS, wrong_before=_BOTH),

@@ -16,6 +16,11 @@ FLOATS = np.array([0.4, -2.5, 0, -0.0, 1, 3.5, -1, 0.5, 1e-30, 88, -0.5, 2.5], n
 WITH_EDGES = np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 1e-30, 3e38, 0.5], np.float32)
 WHOLE = np.array([0, 1, -1, 7, -7, 100, -100, 2**31 - 1, -(2**31) + 1, 12345], np.int32)
 
+_SETS = [
+    np.array([[3, -1, 3, 9], [5, 5, 5, 5], [1, 2, 3, 4]], np.int32),
+    np.array([[9, 3, 9], [6, 7, 6], [8, 9, 0]], np.int32),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -1196,5 +1201,31 @@ CASES: Mapping[str, Case] = {
         attributes={"is_training": True, "data_format": "NCHW"},
         is_static=True,
         error=2e-6,
+    ),
+    **{
+        f"DenseToDenseSetOperation {operation}": Case(
+            op="DenseToDenseSetOperation",
+            inputs={"set1": _SETS[0], "set2": _SETS[1]},
+            attributes={"set_operation": operation},
+        )
+        for operation in ("intersection", "union", "a-b", "b-a")
+    },
+    "DenseToDenseSetOperation of two outer axes": Case(
+        op="DenseToDenseSetOperation",
+        inputs={"set1": np.stack(_SETS[:1] * 2), "set2": np.stack([_SETS[1], _SETS[1][::-1]])},
+        attributes={"set_operation": "intersection"},
+    ),
+    "DenseToDenseSetOperation of nothing": Case(
+        op="DenseToDenseSetOperation",
+        inputs={"set1": np.zeros([2, 0], np.int32), "set2": np.ones([2, 1], np.int32)},
+        attributes={"set_operation": "a-b"},
+    ),
+    "SetSize": Case(
+        op="SetSize",
+        inputs={
+            "set_indices": np.array([[0, 0, 0], [0, 0, 1], [0, 2, 0], [1, 1, 0]], np.int64),
+            "set_values": _bits(5, 7, 5, 5),
+            "set_shape": np.array([2, 3, 2], np.int64),
+        },
     ),
 }

@@ -221,10 +221,10 @@ def _install(folder: Path, dist: Path, exported: list[str]) -> None:
     program = json.dumps(str(ROOT / "pipeline/runtime/backends.js"))
     (package / "index.js").write_text(
         "import {createRequire} from 'node:module';\n"
-        "const {fetch} = globalThis;\n"
+        "const {FormData, Headers, Request, Response, fetch} = globalThis;\n"
         f"const {{loadPackages}} = createRequire(import.meta.url)({program});\n"
         f"const tf = loadPackages({json.dumps(str(packages().folder))});\n"
-        "globalThis.fetch = fetch;\n"
+        "Object.assign(globalThis, {FormData, Headers, Request, Response, fetch});\n"
         f"export const {{{', '.join(exported)}}} = tf;\n"
     )
     for script in dist.glob("zoo*.js"):

@@ -10,7 +10,7 @@ from changed_zoos import ChangedZoo, build_twice
 from site_zoo import model, variant
 from zoos import Zoo, files_below
 
-from pipeline.catalog.verdict_words import count_verdicts
+from pipeline.catalog.verdict_words import count_verdicts, judge_model
 from pipeline.engine.events import StepEvent
 from pipeline.report.html_report import format_page, format_text
 from pipeline.report.run_account import (
@@ -60,7 +60,9 @@ def test_the_page_says_the_same_and_needs_no_other_file(changed: ChangedZoo) -> 
 
     assert "convert broken" in page
     assert "<script" not in page
-    assert not re.search(r'(?:src|href)="(?!index\.html|report\.md|timings\.json|#main)', page)
+    assert not re.search(
+        r'(?:src|href)="(?!index\.html|models/|report\.md|timings\.json|#main)', page
+    )
     assert "default-src 'none'" in html.unescape(page)
 
 
@@ -156,7 +158,7 @@ def test_what_is_withheld_and_saved_stands_before_the_steps() -> None:
     run = account(
         withheld=describe_withheld(cards),
         provisional={"hand": "nobody states <the> range"},
-        sizes=_sum_sizes(cards),
+        sizes=_sum_sizes(map(judge_model, cards)),
         ran=[step("convert:one", seconds=2.0), step("fetch:one", seconds=9.0)],
     )
     text, page = format_text(run), format_page(run)

@@ -53,7 +53,7 @@ def test_no_job_reads_another_model(tmp_path: Path) -> None:
 
     for job in made.jobs.values():
         if job.model is not None:
-            assert {read.model for read in job.reads.values()} <= {job.model}
+            assert {made.jobs[read.task].model for read in job.reads.values()} <= {job.model}
 
 
 def test_results_lie_apart_from_one_another_and_below_the_zoo(tmp_path: Path) -> None:
@@ -157,7 +157,8 @@ def test_files_beside_the_manifest_are_read_by_the_steps_that_need_them(tmp_path
 def test_the_tools_of_a_step_are_a_set_of_its_own() -> None:
     tools = {each.step.name: each.step.tools for each in MODEL_STEPS if each.step.tools}
 
-    assert tools.keys() == {"convert", "reference", "search", "variant", "verify", "browser"}
+    steps = {"convert", "reference", "search", "variant", "verify", "browser", "card"}
+    assert tools.keys() == steps
     assert {"keras", "tf_keras", "tensorflow"} <= tools["convert"] & tools["reference"]
 
 

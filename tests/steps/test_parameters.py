@@ -1,6 +1,7 @@
 """Parameters: what each step reads of a manifest, as receipts on disk have it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ DATA = paths.DATA / "parameters"
 RECEIPTS: dict[str, Any] = json.loads((DATA / "receipts.json").read_bytes())
 
 
-def jobs() -> dict[str, Job]:
+def jobs() -> Mapping[str, Job]:
     """Return the jobs of the manifest, none of which is run."""
     zoo = load_manifest(DATA / "models.yaml")
     layout = Layout(root=Path("/zoo"), output=zoo.output)

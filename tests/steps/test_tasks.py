@@ -48,10 +48,10 @@ def events() -> Iterator[list[StepEvent]]:
 @pytest.fixture
 def new_process() -> Iterator[None]:
     """Ask for the versions of tools anew, as a new process does, before and after a test."""
-    for asked in (versions.installed_version, quick_check._versions):
+    for asked in (versions.installed_version, quick_check.digest_versions):
         asked.cache_clear()
     yield
-    for asked in (versions.installed_version, quick_check._versions):
+    for asked in (versions.installed_version, quick_check.digest_versions):
         asked.cache_clear()
 
 
@@ -145,7 +145,7 @@ def test_a_step_looks_closer_after_each_of_its_tools_has_another_version(
 
     def current() -> set[str]:
         """Return the steps whose jobs doit takes for up to date."""
-        quick_check._versions.cache_clear()
+        quick_check.digest_versions.cache_clear()
         return {
             job.step.name
             for task, job in graph.jobs.items()

@@ -49,7 +49,7 @@ class Night:
 
     def run(self) -> "Night":
         """Run every step that has a script, but for the installation, as the runner does."""
-        self.values |= {"vars.ZOO_BUCKET": "", "vars.ZOO_URL": ""}
+        self.values |= {"vars.ZOO_BUCKET": "", "vars.ZOO_STORE": "", "vars.ZOO_URL": ""}
         for step in STEPS:
             if "run" in step and step["name"] != "Install" and self._is_due(step):
                 self.codes[step["name"]] = self._run(step)

@@ -1,10 +1,12 @@
 // Points: keypoints and landmarks with their names, in pixels of the image.
+import {areBodies, readBodies} from './bodies.js';
 import {findPlacement, toFractions} from './places.js';
 import {
   conventionsOf, expectSingle, readResults, refuseResult, sigmoid, toProbabilities,
 } from './results.js';
 
 const ROLES = ['keypoints', 'landmarks', 'heatmaps'];
+const LEAST_BODY = 0.15;
 const VALUES = ['x', 'y', 'z', 'score'];
 
 // Return the bodies, hands or faces that a model places points on: [{score, points: [{x, y, z, score,
@@ -14,7 +16,11 @@ export async function findKeypoints(model, image, {threshold, ...options} = {}) 
   const role = ROLES.find((name) => map[name]);
   if (!role) throw refuseResult(model, 'keypoints', `no output has the role ${ROLES.join(', ')}`);
   const placement = findPlacement(model, image, 'keypoints');
-  const found = await readResults(model, image, [role, 'offsets', 'scores'], options);
+  const maps = ['offsets', 'displacementsForward', 'displacementsBackward'];
+  const found = await readResults(model, image, [role, 'scores', ...maps], options);
+  if (role === 'heatmaps' && areBodies(found)) {
+    return describeBodies(model, found, placement, threshold ?? model.entry.minScore ?? LEAST_BODY);
+  }
   const read = {keypoints: readKeypoints, landmarks: readLandmarks, heatmaps: readHeatmaps}[role];
   const bodies = read(model, found, placement).map((points) => ({
     score: readScore(model, found.scores, points),
@@ -22,6 +28,21 @@ export async function findKeypoints(model, image, {threshold, ...options} = {}) 
     edges: model.points?.edges ?? [],
   }));
   return bodies.filter(({score}) => score === null || score >= (threshold ?? minScore));
+}
+
+// Several bodies, the likeliest first.
+function describeBodies(model, found, {move, size: [height, width]}, least) {
+  expectSingle(found.heatmaps, model, 'keypoints');
+  const {activation} = conventionsOf(model, 'heatmaps');
+  return readBodies(found, [height, width], activation).filter(({score}) => score >= least)
+    .sort((one, other) => other.score - one.score).map(({points, score}) => ({
+      score,
+      points: points.map(({x, y, score: sure}, i) => {
+        const [left, top] = move([x / width, y / height]);
+        return {x: left, y: top, score: sure, name: model.points?.names[i] ?? null};
+      }),
+      edges: model.points?.edges ?? [],
+    }));
 }
 
 // How sure the model is that there is anything: its own score, or else the mean of its points.

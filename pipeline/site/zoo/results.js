@@ -1,6 +1,7 @@
 // Results: what a page gets of a model by the roles of its outputs, in plain values and with labels.
 import {ZooError} from './errors.js';
 import {isFilled} from './inputs.js';
+import {countSamples, isSound, readSamples} from './sounds.js';
 import {count} from './shapes.js';
 
 const GATES = {sigmoid: (value) => 1 / (1 + Math.exp(-value))};
@@ -67,8 +68,50 @@ export function softmax(values) {
 
 export const {sigmoid} = GATES;
 
-// Return the best classes, [{label, score, class}]; for each token of a text such a list.
-export async function classify(model, input, {top = 5, threshold = 0, ...options} = {}) {
+// Return the best classes, [{label, score, class}]; for each token of a text such a list. A sound may be
+// longer than the model takes: its windows are classified one after another, and the scores are their
+// means, or with {windows: true} [{start, end, classes}] in seconds.
+export async function classify(model, input, {windows: apart = false, hop, ...options} = {}) {
+  const windows = await cutSound(model, input, hop, options);
+  if (!windows) return classifyOnce(model, input, options);
+  const {top = 5, threshold = 0} = options;
+  const choose = (classes) => classes.filter(({score}) => score >= threshold).slice(0, top);
+  const found = [];
+  for (const {samples, ...when} of windows) {
+    const classes = await classifyOnce(model, samples, {...options, top: Infinity, threshold: -Infinity});
+    found.push({...when, classes});
+  }
+  return apart ? found.map((one) => ({...one, classes: choose(one.classes)}))
+    : choose(meanOf(found.map(({classes}) => classes)));
+}
+
+function meanOf(lists) {
+  const sums = new Map();
+  for (const one of lists.flat()) {
+    const before = sums.get(one.class)?.score ?? 0;
+    sums.set(one.class, {...one, score: before + one.score / lists.length});
+  }
+  return [...sums.values()].sort((one, other) => other.score - one.score);
+}
+
+// The windows of a sound that is longer than an input takes, [{samples, start, end}], `hop` seconds apart;
+// the last one ends with the sound. Null for anything else.
+async function cutSound(model, sound, hop, options) {
+  const asked = model.inputs.filter((input) => !isFilled(input));
+  const rate = options.sampleRate ?? asked[0]?.sampleRate;
+  if (asked.length !== 1 || !rate || !(isSound(sound) || ArrayBuffer.isView(sound))) return null;
+  const length = countSamples(asked[0]);
+  const samples = length === null ? null : await readSamples(sound, asked[0], options);
+  if (!samples || samples.length <= length) return null;
+  const step = Math.max(1, Math.round(hop === undefined ? length : hop * rate));
+  const starts = [];
+  for (let start = 0; start + length < samples.length; start += step) starts.push(start);
+  if (starts.at(-1) + length < samples.length) starts.push(samples.length - length);
+  return starts.map((start) => ({samples: samples.slice(start, start + length),
+    start: start / rate, end: (start + length) / rate}));
+}
+
+async function classifyOnce(model, input, {top = 5, threshold = 0, ...options}) {
   const role = ['scores', 'logits'].find((name) => model.entry.map[name]);
   if (!role) throw refuseResult(model, 'classify', 'no output has the role scores or logits');
   const {[role]: scores, classes} = await readResults(model, input, [role, 'classes'], options);

@@ -3,6 +3,8 @@ import {ZooError} from './errors.js';
 
 const EMULATORS = /swiftshader|llvmpipe|software|basic render/i;
 
+const PATIENCE_MS = 5000;
+
 export const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu'];
 
 // Return TensorFlow.js: what was given, what the page has loaded, the installed package, or else the
@@ -63,7 +65,9 @@ export async function offerBackend(tf, backend, release, version) {
 // Say whether a backend computes on the processor what is made for a graphics card: slower than wasm.
 export async function isEmulated(backend) {
   if (backend === 'webgpu') {
-    const adapter = await globalThis.navigator?.gpu?.requestAdapter().catch(() => null);
+    // A driver may never answer.
+    const adapter = await Promise.race([globalThis.navigator?.gpu?.requestAdapter().catch(() => null),
+      new Promise((resolve) => { setTimeout(resolve, PATIENCE_MS, null); })]);
     return Boolean(!adapter || (adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter));
   }
   if (backend !== 'webgl') return false;

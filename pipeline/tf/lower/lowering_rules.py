@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pipeline.tf.lower import (
     colors,
     convolutions,
+    crops,
     detection_ops,
     elementwise,
     empties,
@@ -19,6 +20,7 @@ from pipeline.tf.lower import (
     ragged,
     reductions,
     segments,
+    sets,
     slices,
     sparse,
     special_functions,
@@ -32,6 +34,7 @@ from pipeline.tf.lower.lowering_rule import Lowering
 RULES: Mapping[str, Lowering] = (
     colors.RULES
     | convolutions.RULES
+    | crops.RULES
     | detection_ops.RULES
     | elementwise.RULES
     | empties.RULES
@@ -46,6 +49,7 @@ RULES: Mapping[str, Lowering] = (
     | ragged.RULES
     | reductions.RULES
     | segments.RULES
+    | sets.RULES
     | slices.RULES
     | sparse.RULES
     | special_functions.RULES

@@ -22,6 +22,9 @@ from pipeline.tf.lower.lowering_rule import (
     require_ndim,
     require_static,
 )
+from pipeline.tf.lower.whole_products import keep_lower, product_along, products_along
+
+_WHOLE = {tf.int32, tf.int64, *SMALL}
 
 
 def _reduce(op: str, start: Callable[[tf.DType], Any]) -> Callable[..., tf.Tensor]:
@@ -80,6 +83,8 @@ def _reduce_small(op: str, start: int) -> Callable[..., tf.Tensor]:
     def lower(
         *, input: tf.Tensor, reduction_indices: tf.Tensor, keep_dims: bool, **others: Any
     ) -> tf.Tensor:
+        if op == "Prod" and input.dtype in _WHOLE and _has_elements(input, reduction_indices):
+            return _multiply_whole(input, reduction_indices, keep_dims)
         if input.dtype not in SMALL:
             return reduce(
                 input=input, reduction_indices=reduction_indices, keep_dims=keep_dims, **others
@@ -88,6 +93,23 @@ def _reduce_small(op: str, start: int) -> Callable[..., tf.Tensor]:
         return tf.cast(wide, input.dtype)
 
     return lower
+
+
+def _multiply_whole(x: tf.Tensor, axes: tf.Tensor, keep_dims: bool) -> tf.Tensor:  # noqa: FBT001  # as the op has it
+    """Return products of whole numbers with the lower bits of each, one axis after the other."""
+    if x.shape.rank == 1:
+        raise NotNeeded  # sizes, and no tensor has 2^31 elements
+    chosen = tf.get_static_value(axes)
+    if tf.get_static_value(x) is not None or chosen is None:
+        raise NotNeeded
+    listed = np.reshape(chosen, [-1])
+    if max((int(x.shape[int(axis)]) for axis in listed), default=1) == 1:
+        raise NotNeeded
+    made = tf.cast(x, tf.int32)
+    for axis in sorted((int(axis) % x.shape.rank for axis in listed), reverse=True):
+        made = product_along(made, axis)
+        made = tf.expand_dims(made, axis) if keep_dims else made
+    return keep_lower(made, x.dtype)
 
 
 def _has_elements(tensor: tf.Tensor, axes: tf.Tensor) -> bool:
@@ -106,6 +128,10 @@ def _accumulate(op: str) -> Callable[..., tf.Tensor]:
         *, x: tf.Tensor, axis: tf.Tensor, exclusive: bool, reverse: bool, **_: Any
     ) -> tf.Tensor:
         number = int(require_static(axis, "axis"))
+        size = None if x.shape.rank is None else x.shape[number]
+        if op == "Cumprod" and x.dtype in _WHOLE and size:
+            place = number % int(x.shape.rank)
+            return _accumulate_whole(x, place, exclusive=exclusive, reverse=reverse)
         if number >= 0 and x.dtype not in SMALL:
             raise NotNeeded
         given = tf.cast(x, tf.int32) if x.dtype in SMALL else x
@@ -114,6 +140,16 @@ def _accumulate(op: str) -> Callable[..., tf.Tensor]:
         return tf.cast(made, x.dtype)
 
     return lower
+
+
+def _accumulate_whole(x: tf.Tensor, axis: int, *, exclusive: bool, reverse: bool) -> tf.Tensor:
+    """Return cumulative products of whole numbers, which keep the lower bits of each."""
+    whole = tf.cast(x, tf.int32)
+    made = products_along(tf.reverse(whole, [axis]) if reverse else whole, axis)
+    if exclusive:
+        before, last = tf.split(made, [int(x.shape[axis]) - 1, 1], axis)
+        made = tf.concat([tf.ones_like(last), before], axis)
+    return keep_lower(tf.reverse(made, [axis]) if reverse else made, x.dtype)
 
 
 def _norm(
@@ -141,10 +177,24 @@ RULES = {
     **{
         op: Lowering(
             lower=_accumulate(op),
-            becomes="one along an axis counted from the start",
-            why="TensorFlow.js permutes the axes wrongly if it counts from the end",
+            becomes=becomes,
+            why=why,
         )
-        for op in ("Cumprod", "Cumsum")
+        for op, becomes, why in (
+            (
+                "Cumprod",
+                "products of halves, or one along an axis counted from the start",
+                (
+                    "the cpu backend loses the lower bits of products above 2^53, and "
+                    "TensorFlow.js permutes the axes wrongly if it counts from the end"
+                ),
+            ),
+            (
+                "Cumsum",
+                "one along an axis counted from the start",
+                "TensorFlow.js permutes the axes wrongly if it counts from the end",
+            ),
+        )
     },
     "Mean": Lowering(
         lower=_mean,
@@ -154,10 +204,26 @@ RULES = {
     **{
         op: Lowering(
             lower=_reduce_small(op, start),
-            becomes="one of int32, or with its neutral element",
-            why="TensorFlow.js keeps no small types, and reads stray memory for an axis of size 0",
+            becomes=becomes,
+            why=why,
         )
-        for op, start in (("Prod", 1), ("Sum", 0))
+        for op, start, becomes, why in (
+            (
+                "Prod",
+                1,
+                "products of halves, or one with its neutral element",
+                (
+                    "the cpu backend loses the lower bits of products above 2^53, and wasm reads "
+                    "stray memory for an axis of size 0"
+                ),
+            ),
+            (
+                "Sum",
+                0,
+                "one of int32, or with its neutral element",
+                "TensorFlow.js keeps no small types, and reads stray memory for an axis of size 0",
+            ),
+        )
     },
     "EuclideanNorm": Lowering(
         lower=_norm,

@@ -37,6 +37,31 @@ def keep_lower(whole: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     return tf.cast(wrapped, dtype)
 
 
+def product_along(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return the product of int32 along an axis of known size, which is left out."""
+    while (count := int(x.shape[axis])) > 1:
+        half = count // 2
+        first, second, rest = tf.split(x, [half, half, count - 2 * half], axis)
+        x = multiply(first, second)
+        if count % 2:
+            x = tf.concat([x, rest], axis)
+    return tf.squeeze(x, axis) if x.shape[axis] else tf.reduce_prod(x, axis)
+
+
+def products_along(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return the product of int32 of each element and all before it, along an axis of known size.
+
+    After each step a product reaches back twice as far.
+    """
+    count, reach = int(x.shape[axis]), 1
+    while reach < count:
+        kept, moved = tf.split(x, [reach, count - reach], axis)
+        before, _ = tf.split(x, [count - reach, reach], axis)
+        x = tf.concat([kept, multiply(moved, before)], axis)
+        reach *= 2
+    return x
+
+
 def _mul(*, x: tf.Tensor, y: tf.Tensor, **_: Any) -> tf.Tensor:
     if x.shape.rank == 0 and y.shape.rank == 0:
         raise NotNeeded  # a size, and no tensor has 2^26 elements along two axes

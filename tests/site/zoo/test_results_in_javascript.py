@@ -22,16 +22,18 @@ const {sources, cases} = JSON.parse(readFileSync(0));
 const {giveResult} = await import(`${sources}/methods.js`);
 const {findFrame} = await import(`${sources}/images.js`);
 const answers = [];
-for (const {entry, method, results, image, labels = {}, options} of cases) {
+for (const {entry, method, results, later, image, sound, labels = {}, options} of cases) {
+  let calls = 0;
   const inputs = [{name: 'image', shape: [1, 64, 64, 3], jsDtype: 'float32', ...entry.input}];
   const named = entry.outputs ?? Object.keys(results).map((name) => ({name, tensor: name}));
   const model = {name: 'test', entry: {map: {}, roles: {}, ...entry}, inputs, outputs: named,
     labels, points: entry.points,
     frame: (one) => findFrame(one, inputs[0]),
-    run: async () => Object.fromEntries(Object.entries(results).map(([name, {shape, values}]) =>
+    run: async () => Object.fromEntries(Object.entries(calls++ ? later ?? results : results)
+      .map(([name, {shape, values}]) =>
       [name, {shape, data: async () => Float32Array.from(values), dispose() {}}]))};
   try {
-    const given = {width: image[0], height: image[1]};
+    const given = sound ? Float32Array.from(sound) : {width: image[0], height: image[1]};
     const found = await giveResult(model, method, given, options ?? {});
     answers.push(JSON.parse(JSON.stringify(found, (_, value) =>
       (ArrayBuffer.isView(value) ? [...value] : value))));
@@ -391,3 +393,79 @@ def test_classes_attributes_embeddings_and_images() -> None:
     assert numbers == [3, 4]
     assert (image["width"], image["height"], image["data"]) == (1, 1, [0, 128, 255, 255])
     assert refused["error"].startswith("result: test has no detect(): it has neither boxes and")
+
+
+TREE = [
+    *[(0, 1), (1, 3), (0, 2), (2, 4), (0, 5), (5, 7), (7, 9), (5, 11), (11, 13), (13, 15)],
+    *[(0, 6), (6, 8), (8, 10), (6, 12), (12, 14), (14, 16)],
+]
+
+
+def draw_bodies(*bodies: Array) -> dict[str, Array]:
+    """Return maps of 5 x 5 cells of 15.75 pixels with bodies (17, y x), as PoseNet has them."""
+    heat = np.full((1, 5, 5, 17), -9, np.float32)
+    offsets = np.zeros((1, 5, 5, 34), np.float32)
+    down, up = np.zeros((2, 1, 5, 5, 32), np.float32)
+    for body in bodies:
+        cells = np.rint(body / 15.75).astype(int)
+        for point, ((row, column), place) in enumerate(zip(cells, body, strict=True)):
+            heat[0, row, column, point] = 3 - 0.1 * point
+            offsets[0, row, column, [point, point + 17]] = place - 15.75 * np.array([row, column])
+        for edge, (parent, child) in enumerate(TREE):
+            step = body[child] - body[parent]
+            down[0, *cells[parent], [edge, edge + 16]] = step
+            up[0, *cells[child], [edge, edge + 16]] = -step
+    maps = {"displacementsForward": down, "displacementsBackward": up}
+    return {"heatmaps": heat, "offsets": offsets, **maps}
+
+
+def test_several_bodies_of_heatmaps() -> None:
+    one = np.repeat([[8.0, 6.0], [25.0, 9.0], [41.0, 7.0]], [5, 6, 6], axis=0)
+    other = one + np.array([0, 40])
+    case = give(
+        "keypoints",
+        draw_bodies(one, other),
+        entry={"roles": roles(heatmaps={"activation": "logit"})},
+    )
+    found = run(case)[0]
+    at = [[[point["y"], point["x"]] for point in body["points"]] for body in found]
+
+    assert len(found) == 2
+    by_column = sorted(zip(at, found, strict=True), key=lambda each: each[0][0][1])
+    for (points, body), expected in zip(by_column, (one, other), strict=True):
+        np.testing.assert_allclose(points, expected, atol=1e-4)
+        scores = 1 / (1 + np.exp(0.1 * np.arange(17) - 3))
+        assert body["score"] == pytest.approx(scores.mean())
+
+
+def test_no_body_where_nothing_is_likely() -> None:
+    maps = draw_bodies()
+
+    assert run(
+        give("keypoints", maps, entry={"roles": roles(heatmaps={"activation": "logit"})})
+    ) == [[]]
+
+
+def test_windows_of_a_sound_that_is_longer_than_the_input() -> None:
+    first, second = floats([[0.2, 0.8, 0.0]]), floats([[0.6, 0.2, 0.2]])
+    entry = {"input": {"shape": [1, 4], "sampleRate": 8, "range": [-1, 1], "name": "sound"}}
+    later = {"scores": {"shape": [1, 3], "values": second.reshape(-1).tolist()}}
+    case = give("classify", {"scores": first}, entry=entry, sound=[0.0] * 10, later=later)
+    mean, apart, short, near = run(
+        case,
+        {**case, "options": {"windows": True, "top": 1}},
+        {**case, "sound": [0.0] * 4},
+        {**case, "options": {"hop": 0.25, "windows": True}},
+    )
+    # Windows of half a second of 1.25 s: two, and one that ends with the sound.
+
+    assert [(one["class"], round(one["score"], 5)) for one in mean] == [
+        (0, round((0.2 + 0.6 + 0.6) / 3, 5)),
+        (1, round((0.8 + 0.2 + 0.2) / 3, 5)),
+        (2, round((0.2 + 0.2) / 3, 5)),
+    ]
+    assert [(one["start"], one["end"]) for one in apart] == [(0, 0.5), (0.5, 1), (0.75, 1.25)]
+    assert [one["classes"][0]["class"] for one in apart] == [1, 0, 0]
+    assert [len(one["classes"]) for one in apart] == [1, 1, 1]
+    assert short[0]["class"] == 1
+    assert [one["start"] for one in near] == [0, 0.25, 0.5, 0.75]
