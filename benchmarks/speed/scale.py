@@ -10,6 +10,7 @@ and publish. `scale.md` has the last result.
 
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -22,8 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "helpers"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "helpers"))
 
 from zoos import Zoo
 
@@ -32,6 +32,7 @@ from pipeline.disk.canonical import digest_json, format_json
 from pipeline.engine.step import Work
 from pipeline.steps.table import MODEL_STEPS
 
+ROOT = Path(__file__).parents[2]
 SIZES = (100, 1_000, 10_000)
 REPEATS = 5
 TEMPLATE = "model-00000"
@@ -216,9 +217,9 @@ def describe(costs: Sequence[Cost]) -> str:
 
 def format_report(rows: Mapping[str, Mapping[int, Sequence[Cost]]], sizes: Sequence[int]) -> str:
     """Return the table in Markdown: CPU seconds, seconds from start to end, peak memory."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
     lines = [
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"doit {version('doit')}.",
+        f"{machine}, Python {platform.python_version()}, doit {version('doit')}.",
         "",
         f"| models | {' | '.join(f'{size:,}' for size in sizes)} |",
         "|---" * (len(sizes) + 1) + "|",
