@@ -105,7 +105,7 @@ class Defaults(Section):
 
     signature_name: Text | None = None
     """Signature of a SavedModel or hub module, such as `serving_default`. Left out, the only
-    one is taken."""
+    one is taken. Of a SavedModel without signatures one of its functions; left out, its call."""
 
     saved_model_tags: Texts | None = None
     """Tags of the graph in a SavedModel, as a list or with commas: `serve`. An empty text is
