@@ -5,6 +5,7 @@ the same walls and limits as on any machine, and puts the result into the store.
 nobody wants any more (Ctrl-C, a lost coordinator) is ended at once, with its processes.
 """
 
+import contextlib
 import os
 import shutil
 import socket
@@ -130,9 +131,14 @@ class RunOnWorker:
     ) -> Answer:
         place = self._folder / "temporary"
         place.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as name:
-            job = _make_job(errand, inputs, Path(name))
+        with contextlib.ExitStack() as ends:
+            name = ends.enter_context(
+                tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True)
+            )
+            # Processes that steps share, as Node.js, keep files beside the folders of the steps.
+            job = _make_job(errand, inputs, Path(name), temporary=place)
             work = prepare_work(job, session, errand.outcomes)
+            ends.callback(shutil.rmtree, work.folder, ignore_errors=True)
             with self._lock:
                 self._budgets[key] = work.budget
                 if key in self._ended:
@@ -213,7 +219,7 @@ def admit(name: str, folder: str, store: Mapping[str, Any], *, run: str) -> RunO
     return RunOnWorker(name, where, shared)
 
 
-def _make_job(errand: Errand, inputs: Mapping[str, Path], place: Path) -> Job:
+def _make_job(errand: Errand, inputs: Mapping[str, Path], place: Path, *, temporary: Path) -> Job:
     """Return an errand as a job whose folders lie on this machine."""
     root = place / "zoo"
     root.mkdir()
@@ -229,7 +235,7 @@ def _make_job(errand: Errand, inputs: Mapping[str, Path], place: Path) -> Job:
         reads={},
         needs=errand.needs,
         root=root,
-        temporary=place / "work",
+        temporary=temporary,
         limits=errand.limits,
         trusted=errand.trusted,
     )
