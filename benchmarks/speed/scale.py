@@ -10,6 +10,7 @@ and publish. `scale.md` has the last result.
 
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
