@@ -42,6 +42,7 @@ class ListedModel(_Part):
     model_path: Annotated[InsidePath | None, Field(alias="modelPath")]
     vectors: list[ListedFile] | None = None
     label_files: Annotated[list[ListedFile] | None, Field(alias="labelFiles")] = None
+    card_files: Annotated[list[ListedFile] | None, Field(alias="cardFiles")] = None
     tokenizer: ListedFile | None = None
     variants: list[ListedVariant]
 
@@ -49,6 +50,7 @@ class ListedModel(_Part):
         """Iterate over the files of the model."""
         yield from self.vectors or ()
         yield from self.label_files or ()
+        yield from self.card_files or ()
         yield from [self.tokenizer] if self.tokenizer else []
         for variant in self.variants:
             yield from variant.files

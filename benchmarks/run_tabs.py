@@ -1,6 +1,6 @@
 """Whether every tab of code of every model of a built zoo runs, in a browser and in Node.js.
 
-    python benchmarks/tabs.py DIST
+    python benchmarks/run_tabs.py DIST
 
 Prints a line for each tab: model, tab, milliseconds, what it said or why it failed; then the
 faults, among them detectors that do not find the astronaut. `tests/helpers/tabs.py` says how; CI
