@@ -409,10 +409,10 @@ def draw_bodies(*bodies: Array) -> dict[str, Array]:
     for body in bodies:
         cells = np.rint(body / 15.75).astype(int)
         for point, ((row, column), place) in enumerate(zip(cells, body, strict=True)):
-            heat[0, row, column, point] = 3 - 0.1 * point
+            heat[0, row, column, point] = 1 + 0.1 * point  # so that a body grows from an ankle
             offsets[0, row, column, [point, point + 17]] = place - 15.75 * np.array([row, column])
         for edge, (parent, child) in enumerate(TREE):
-            step = body[child] - body[parent]
+            step = body[child] - body[parent] + 1.5  # the offsets of the cell mend it
             down[0, *cells[parent], [edge, edge + 16]] = step
             up[0, *cells[child], [edge, edge + 16]] = -step
     maps = {"displacementsForward": down, "displacementsBackward": up}
@@ -420,8 +420,8 @@ def draw_bodies(*bodies: Array) -> dict[str, Array]:
 
 
 def test_several_bodies_of_heatmaps() -> None:
-    one = np.repeat([[8.0, 6.0], [25.0, 9.0], [41.0, 7.0]], [5, 6, 6], axis=0)
-    other = one + np.array([0, 40])
+    one = np.repeat([[16.0, 17.0], [31.0, 15.0], [47.0, 16.0]], [5, 6, 6], axis=0)
+    other = one + np.array([0, 32])
     case = give(
         "keypoints",
         draw_bodies(one, other),
@@ -434,7 +434,7 @@ def test_several_bodies_of_heatmaps() -> None:
     by_column = sorted(zip(at, found, strict=True), key=lambda each: each[0][0][1])
     for (points, body), expected in zip(by_column, (one, other), strict=True):
         np.testing.assert_allclose(points, expected, atol=1e-4)
-        scores = 1 / (1 + np.exp(0.1 * np.arange(17) - 3))
+        scores = 1 / (1 + np.exp(-1 - 0.1 * np.arange(17)))
         assert body["score"] == pytest.approx(scores.mean())
 
 
