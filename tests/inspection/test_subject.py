@@ -155,3 +155,12 @@ def test_a_folder_lists_its_models_by_their_paths(tmp_path: Path) -> None:
 
     (model,) = inspect("all", tmp_path)["inside"]
     assert model["source"] == "all/m.onnx"
+
+
+def test_an_archive_without_a_model_is_named_and_not_its_temporary_folder(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "notes 1.zip", "w") as archive:
+        archive.writestr("readme.txt", b"-")
+        archive.writestr("licence.txt", b"-")
+
+    with pytest.raises(FormatError, match=r"cannot tell the format of notes-1\.zip \(holds"):
+        inspect("notes 1.zip", tmp_path)
