@@ -25,7 +25,7 @@ from pipeline.records.variant import KeptWeight, VariantRecord
 from pipeline.records.verdicts import CatalogCheck, NameProof, VariantVerdict, Verdicts
 from pipeline.steps.dist import load_placed, load_projection
 
-BUILD_RECORDS = ("receipt.json", "step.json", "doit.json", "dist.json", "projection.json")
+BUILD_RECORDS = ("receipt.json", "step.json", "dist.json", "projection.json")
 
 _STATED = StatedTensor(tensor="serving_default_x:0", dtype="float32", shape=(None, 8))
 _X = {"tensor": "x:0", "dtype": "float32", "js_dtype": "float32", "shape": (None, 8)}
@@ -102,7 +102,7 @@ def write_build_records(folder: Path) -> None:
         "projection.json": projected,
     }.items():
         (folder / name).write_text(json.dumps(content))
-    database = CacheDatabase(str(folder / "doit.json"), None)
+    database = CacheDatabase(str(folder / "doit.db"), None)
     for key, value in {"_values_:": {}, "deps:": [], "checker:": "MD5Checker", "a": [1]}.items():
         database.set("one", key, value)
     database.set_seal("m", {"model": "0" * 64, "files": {"map.json": 1}, "local": {}, "steps": 1})
@@ -113,7 +113,7 @@ def read_build_records(folder: Path) -> None:
     """Read the records of the engine."""
     load_receipt(folder)
     load_outcome(folder / "step.json")
-    database = CacheDatabase(str(folder / "doit.json"), None)
+    database = CacheDatabase(str(folder / "doit.db"), None)
     for task in ("one", "two"):
         database.get(task, "_values_:")
         database.in_(task)

@@ -453,7 +453,7 @@ KINDS: dict[str, Kind] = {
     ),
     "records of a build": Kind(
         whole=_written(write_build_records),
-        mutated=dict.fromkeys(BUILD_RECORDS, mutate_json),
+        mutated={**dict.fromkeys(BUILD_RECORDS, mutate_json), "doit.db": mutate_text},
         read=read_build_records,
     ),
     "records of a model": Kind(

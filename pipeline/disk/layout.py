@@ -2,7 +2,7 @@
 
 models.yaml                          the manifest; its folder is the root
 .zoo/                                what a build leaves for the next one
-  doit.json                          doit's database, a cache
+  doit.db                            doit's database, a cache
   lock                               locked by the run that is under way
   temporary/                         half-made results; swept when a run starts
   build/<model>/<step>/              a step's results, with receipt.json, run.json, log.txt
@@ -61,7 +61,7 @@ class Layout:
     @cached_property
     def database(self) -> Path:
         """Doit's database."""
-        return self.state / "doit.json"
+        return self.state / "doit.db"
 
     @cached_property
     def lock(self) -> Path:

@@ -129,7 +129,7 @@ def test_a_change_of_the_manifest_breaks_the_seals_of_its_models(
     tmp_path: Path, fields: dict[str, Any], broken: set[str]
 ) -> None:
     build(load(tmp_path))
-    database = CacheDatabase(str(tmp_path / ".zoo/doit.json"), None)
+    database = CacheDatabase(str(tmp_path / ".zoo/doit.db"), None)
     changed = [model | (fields if model["name"] == "far" else {}) for model in MODELS]
     graph = load(tmp_path, models=changed)
 

@@ -31,9 +31,11 @@ def zoo(built: Zoo, tmp_path: Path) -> Zoo:
 
 
 def own_files(zoo: Zoo) -> Iterator[Path]:
-    """Yield the JSON files by which a build knows what it did."""
-    for path in sorted((zoo.folder / ".zoo").rglob("*.json")):
-        tells = {"receipt.json", "run.json", "projection.json", "doit.json", "dist.json"}
+    """Yield the files by which a build knows what it did."""
+    state = zoo.folder / ".zoo"
+    yield state / "doit.db"
+    for path in sorted(state.rglob("*.json")):
+        tells = {"receipt.json", "run.json", "projection.json", "dist.json"}
         outcome = path.with_suffix("").with_suffix("").is_dir() or path.stem.endswith(".since")
         if path.name in tells or outcome or path.parent.name == "recipes":
             yield path

@@ -218,4 +218,4 @@ def test_the_workflow_keeps_what_was_built_also_when_the_build_fails() -> None:
     assert kept["with"]["path"] == restored["with"]["path"]
     assert kept["if"].startswith("always()")
     assert names.index("Say what changed") < names.index("Publish")
-    assert names[-1] == "Tell of models that failed"
+    assert names.index("Publish") < names.index("Tell of models that failed")

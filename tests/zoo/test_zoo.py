@@ -194,7 +194,7 @@ def test_a_shard_deleted_from_the_build_is_made_again(zoo: Zoo) -> None:
 
 def test_a_lost_database_costs_nothing(zoo: Zoo) -> None:
     zoo.build()
-    (zoo.folder / ".zoo/doit.json").unlink()
+    (zoo.folder / ".zoo/doit.db").unlink()
     done = zoo.build()
 
     assert done.ran in (["dist"], [])
@@ -241,7 +241,7 @@ def test_sigterm_ends_a_build_as_ctrl_c_does(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "the next run goes on from here" in stdout
     assert "Traceback" not in stdout + stderr
-    assert (zoo.folder / ".zoo/doit.json").exists()
+    assert (zoo.folder / ".zoo/doit.db").exists()
 
 
 def test_two_runs_at_once_are_refused(zoo: Zoo) -> None:
@@ -448,11 +448,11 @@ def test_list_takes_wildcards_and_says_what_is_near(zoo: Zoo) -> None:
 
 def test_an_outcome_that_a_killed_run_left_behind_is_put_right(zoo: Zoo) -> None:
     zoo.build()
-    database = (zoo.folder / ".zoo/doit.json").read_bytes()
+    database = (zoo.folder / ".zoo/doit.db").read_bytes()
     zoo.manifest["models"][0]["map"] = {"scores": "nope"}
     assert zoo.build().code == 1
     # A kill comes before doit saves what it did.
-    (zoo.folder / ".zoo/doit.json").write_bytes(database)
+    (zoo.folder / ".zoo/doit.db").write_bytes(database)
     del zoo.manifest["models"][0]["map"]
     zoo.write()
     plan = json.loads(zoo.doit("plan", "--json").stdout)
