@@ -6,9 +6,9 @@ Prints a line for each tab: model, tab, milliseconds, what it said or why it fai
 faults, among them detectors that do not find the astronaut. `tests/helpers/tabs.py` says how; CI
 does the same with the small zoos that tests build.
 
-Last result (2 cores with 15 other processes on them, Chromium without a graphics card, the zoo of
-models.yaml): 29 models, 127 tabs in 468 s, no faults; detectors found person 0.78 (nanodet) and
-0.62 (centernet), face 0.98 (faceboxes) and 0.87 (blazeface), hand 0.58 (handtrack).
+Last result (2 shared cores, Chromium without a graphics card, the zoo of models.yaml): 31 models,
+131 tabs in 97 s, no faults; detectors found person 0.78 (nanodet) and 0.62 (centernet), face 0.98
+(faceboxes) and 0.87 (blazeface), hand 0.58 (handtrack).
 """
 
 import json
