@@ -87,7 +87,7 @@ def _tell(work: Work[SearchParameters]) -> None:
 
 STEP = Step(
     name="search",
-    version=2,
+    version=3,
     parameters=SearchParameters,
     run=run,
     needs=("convert", "signature", "reference", "map"),

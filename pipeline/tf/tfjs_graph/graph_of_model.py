@@ -83,6 +83,8 @@ def _translate(
     """Yield the nodes that stand for a node; the last has its name."""
     for made in _take_over(node, weights, inner=inner):
         _complete_types(made)
+        if made.op == "DepthwiseConv2dNative" and not inner:
+            yield from _fill_holes(made, weights)
         yield made
 
 
@@ -189,6 +191,44 @@ def _follow(name: str, op: str, inputs: list[str], fused: NodeDef) -> NodeDef:
             if key in fused.attr:
                 made.attr[key].CopyFrom(fused.attr[key])
     return made
+
+
+def _fill_holes(node: NodeDef, weights: Mapping[str, Array]) -> Iterator[NodeDef]:
+    """Give a depthwise convolution with holes a filter with zeros there, and yield its nodes.
+
+    TensorFlow's kernels for processors have no dilations. Each value of the (height, width,
+    channels, multiplier) filter gets rows and columns of zeros behind it; the last are cut off.
+    """
+    at = 2 if node.attr["data_format"].s == b"NCHW" else 1
+    down, across = list(node.attr["dilations"].list.i)[at : at + 2] or (1, 1)
+    kernel = node.input[1]
+    values = weights.get(kernel.removesuffix(":0"))
+    if (down, across) == (1, 1) or values is None:
+        return
+    height, width, channels, multiplier = values.shape
+    behind = [(0, 0), (0, down - 1), (0, 0), (0, across - 1), (0, 0), (0, 0)]
+    wide = (height * down, width * across, channels, multiplier)
+    cut = (wide[0] - down + 1, wide[1] - across + 1, channels, multiplier)
+    parts = (
+        ("apart", "Reshape", (height, 1, width, 1, channels, multiplier)),
+        ("filled", "Pad", behind),
+        ("together", "Reshape", wide),
+        ("cut", "Slice", (0, 0, 0, 0), cut),
+    )
+    for part, op, *arguments in parts:
+        made = NodeDef(name=f"{node.name}/{part}", op=op, input=[kernel])
+        made.attr["T"].type = _FLOAT
+        for i, argument in enumerate(arguments):
+            constant = NodeDef(name=f"{made.name}/{i}", op="Const")
+            constant.attr["dtype"].type = _INT
+            constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(argument, tf.int32))
+            made.input.append(constant.name)
+            yield constant
+        _complete_types(made)
+        yield made
+        kernel = made.name
+    node.input[1] = kernel
+    node.attr["dilations"].list.i[:] = [1, 1, 1, 1]
 
 
 def _prelu(name: str, values: str, alpha: str, *, inner: bool) -> Iterator[NodeDef]:

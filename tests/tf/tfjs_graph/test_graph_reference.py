@@ -154,3 +154,22 @@ def test_a_graph_that_tensorflow_must_not_or_cannot_run_is_refused(
 ) -> None:
     with pytest.raises(error):
         refer([made], {"alpha": ALPHA})
+
+
+def test_a_depthwise_convolution_with_holes(refer: Refer) -> None:
+    """TensorFlow's kernels for processors refuse dilations; TensorFlow.js has them."""
+    kernel = RNG.normal(size=(3, 2, 3, 1)).astype(np.float32)
+    made = fused("FusedDepthwiseConv2dNative", ["x", "kernel", "bias"], "BiasAdd", "Relu6")
+    made["attr"]["dilations"] = {"list": {"i": ["1", "2", "2", "1"]}}
+
+    vectors = refer([made], {"kernel": kernel, "bias": BIAS})
+
+    for vector in vectors.vectors:
+        x = np.pad(vector.inputs["x"], [(0, 0), (2, 2), (1, 1), (0, 0)])
+        total = sum(
+            x[:, 2 * row : 2 * row + 4, 2 * column : 2 * column + 4] * kernel[row, column, :, 0]
+            for row in range(3)
+            for column in range(2)
+        )
+        expected = np.clip(total + BIAS, 0, 6)
+        np.testing.assert_allclose(vector.outputs["y"], expected, atol=1e-5)
