@@ -16,6 +16,7 @@ from paths import ROOT
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from site_zoo import SiteZoo, add_pages, variant
 from tabs import faults_of, run_tabs
@@ -238,7 +239,11 @@ def codes(driver: WebDriver) -> dict[str, str]:
 
 def test_tabs_are_chosen_by_keyboard(driver: WebDriver, page: str) -> None:
     driver.get(f"{page}models/text/index.html")
-    first, second = driver.find_elements(By.CSS_SELECTOR, "#tabs [role=tab]")
+    # The page's script makes them; chromedriver may return before, where the address stays.
+    find_tabs = expected_conditions.presence_of_all_elements_located
+    first, second = WebDriverWait(driver, 10).until(
+        find_tabs((By.CSS_SELECTOR, "#tabs [role=tab]"))
+    )
     first.send_keys(Keys.ARROW_RIGHT)
     panels = driver.find_elements(By.CSS_SELECTOR, "#tabs [role=tabpanel]")
 
