@@ -27,10 +27,10 @@ from pipeline.disk.machine_faults import machine_error
 from pipeline.engine.failures import translate
 from pipeline.engine.job import Job, successful
 from pipeline.engine.receipt import Failure, Receipt, failure_of, list_outputs
-from pipeline.engine.run_job import prepare_work, used_tools, write_records
 from pipeline.engine.session import Interrupted, Session
 from pipeline.engine.shared_results import fetch_result, result_key
 from pipeline.engine.step import Work
+from pipeline.engine.work import prepare_work, used_tools, write_records
 from pipeline.errors import StoreError
 from pipeline.store.open_store import open_store
 from pipeline.store.shared_store import SharedStore

@@ -18,11 +18,8 @@ receipt, outcome. A failure is reported even if it cannot be written.
 
 import contextlib
 import shutil
-import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,27 +27,28 @@ from pipeline.disk.canonical import format_json
 from pipeline.disk.clock import utc_now
 from pipeline.disk.files import write_atomic
 from pipeline.disk.json_file import load_json
-from pipeline.disk.versions import installed_version
 from pipeline.engine.events import StepEvent, emit
 from pipeline.engine.failures import translate
 from pipeline.engine.job import Job, successful, unsuccessful
 from pipeline.engine.outcome import Outcome, load_outcome, write_outcome
 from pipeline.engine.receipt import (
-    RECEIPT,
     Failure,
     Ingredients,
     Receipt,
-    explain_loss,
     failure_of,
-    format_receipt,
     list_outputs,
-    load_receipt,
 )
-from pipeline.engine.session import Interrupted, Session
+from pipeline.engine.session import Session
 from pipeline.engine.shared_results import fetch_result, put_result
-from pipeline.engine.step import Earlier, Work
+from pipeline.engine.step import Work
+from pipeline.engine.work import (
+    find_earlier,
+    prepare_work,
+    refuse_if_closed,
+    used_tools,
+    write_records,
+)
 from pipeline.errors import PipelineError
-from pipeline.workers.limits import Budget
 
 EndStatus = Literal["ok", "failed", "skipped", "adopted", "remembered"]
 
@@ -63,7 +61,7 @@ def run_job(job: Job, session: Session) -> Outcome:
     try:
         return _bring_up_to_date(job, session)
     except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
-        _refuse_if_closed(session)
+        refuse_if_closed(session)
         failure = translate(job, session, error)
         return _end(job, unsuccessful(failure), "failed", failure=failure)
 
@@ -112,7 +110,7 @@ def _make(job: Job, session: Session, cause: str) -> Outcome:
     known = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
     work = prepare_work(job, session, known)
     if job.model is None:
-        earlier = None if session.force else _find_earlier(job)
+        earlier = None if session.force else find_earlier(job)
         work = replace(work, digests=ingredients.inputs, earlier=earlier)
     started = time.monotonic()
     try:
@@ -152,7 +150,7 @@ def _fetch_shared(
         return None
     started = time.monotonic()
     receipt = fetch_result(session.store, work, ingredients)
-    _refuse_if_closed(session)
+    refuse_if_closed(session)
     if receipt is not None:
         work.tools.update(receipt.tools)
     work.budget.extend(time.monotonic() - started)
@@ -196,7 +194,7 @@ def _attempt(
             receipt = shared
         _replace_folder(work.folder, job.folder, job.previous_folder)
     except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
-        _refuse_if_closed(session)
+        refuse_if_closed(session)
         return translate(job, session, error, work)
     shutil.rmtree(job.failed_folder, ignore_errors=True)
     return receipt
@@ -219,96 +217,6 @@ def _keep_failure(job: Job, work: Work[Any], receipt: Receipt, seconds: float) -
     shutil.rmtree(job.failed_folder, ignore_errors=True)
     job.failed_folder.parent.mkdir(parents=True, exist_ok=True)
     work.folder.rename(job.failed_folder)
-
-
-def write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:
-    """Write receipt and figures into the folder of a piece of work."""
-    run = {
-        "finished": utc_now(),
-        "seconds": round(seconds, 3),
-        "peakRssBytes": max(work.peak_rss_bytes, default=None),
-        **work.measured,
-    }
-    (work.folder / "run.json").write_bytes(format_json(run))
-    (work.folder / RECEIPT).write_bytes(format_receipt(receipt))
-
-
-def used_tools(work: Work[Any]) -> Mapping[str, str | None]:
-    """Return the versions of the tools that a piece of work used, sorted by name."""
-    return dict(sorted(work.tools.items()))
-
-
-def _refuse_if_closed(session: Session) -> None:
-    """End a step that still runs after its run was interrupted, without a failure."""
-    if session.closed:
-        raise Interrupted from None
-
-
-def prepare_work(job: Job, session: Session, outcomes: Mapping[str, Outcome]) -> Work[Any]:
-    """Make the folder of a piece of work, and start its time.
-
-    Args:
-        job: The job.
-        session: The run, or the worker of a cluster.
-        outcomes: Outcome of each step that the job reads, by key; those that are known.
-    """
-    job.temporary.mkdir(parents=True, exist_ok=True)
-    try:
-        folder = Path(tempfile.mkdtemp(dir=job.temporary, prefix=f"{job.step.name}-"))
-    except OSError as error:
-        error.filename = str(job.folder)
-        raise
-    folder.chmod(0o755)
-    budget = Budget(job.limits)
-    return Work(
-        task=job.task,
-        model=job.model,
-        step=job.step,
-        parameters=job.parameters,
-        inputs={key: read.folder for key, read in job.reads.items()},
-        outcomes=outcomes,
-        folder=folder,
-        log=folder / "log.txt",
-        root=job.root,
-        cache=session.cache,
-        refresh=session.refresh,
-        progress=partial(_progress, job, session, None),
-        count_runs=partial(_progress, job, session, "run"),
-        heartbeat=partial(_check_time, session, job.task, budget),
-        trusted=job.trusted,
-        budget=budget,
-        submit=session.submit,
-        share=session.share,
-    )
-
-
-def _find_earlier(job: Job) -> Earlier | None:
-    """Return the last success of a job, whose parts a new one may take over."""
-    receipt = load_receipt(job.folder)
-    if receipt is None or receipt.version != job.step.version:
-        return None
-    if any(installed_version(tool) != found for tool, found in receipt.tools.items()):
-        return None
-    if explain_loss(receipt, job.folder) is not None:
-        return None
-    digests = {output.path: output.sha256 for output in receipt.outputs}
-    return Earlier(folder=job.folder, digests=digests)
-
-
-def _check_open(session: Session, *_progress: object) -> None:
-    if session.closed:
-        raise Interrupted
-
-
-def _check_time(session: Session, task: str, budget: Budget, *_progress: object) -> None:
-    _check_open(session)
-    budget.check(task)
-
-
-def _progress(job: Job, session: Session, unit: str | None, done: int, total: int | None) -> None:
-    _check_open(session)
-    task, model = job.task, job.model
-    emit(StepEvent(task=task, model=model, status="progress", done=done, total=total, unit=unit))
 
 
 def _end(  # noqa: PLR0913  # all fields of the event

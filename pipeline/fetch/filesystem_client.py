@@ -15,7 +15,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import FetchError, NotFoundError, ServerError, SetupError
+from pipeline.errors import (
+    FetchError,
+    NotFoundError,
+    PipelineError,
+    ServerError,
+    SetupError,
+)
 from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.archive.inner_paths import is_plain_path, shorten
 from pipeline.fetch.archive.tree import MAX_FILES
@@ -23,7 +29,7 @@ from pipeline.fetch.http.credentials import expand_variables
 from pipeline.fetch.http.deadline import Deadline
 from pipeline.fetch.http.http_faults import TransientError
 
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf"}
 _HINTS = {
     "s3": "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; is the bucket's region "
     "AWS_REGION, its server AWS_ENDPOINT_URL?",
@@ -161,10 +167,7 @@ class Filesystem:
                 # google.api_core warns that a Python will be too old in some years.
                 warnings.simplefilter("ignore", FutureWarning)
                 kind = core.get_filesystem_class(self.scheme)
-            # Without a handler its log would go to the terminal; its errors reach us anyway.
-            logger = logging.getLogger(kind.__module__.partition(".")[0])
-            if not logger.handlers:
-                logger.addHandler(logging.NullHandler())
+            _silence(kind)
             with self._translating(self.shown):
                 client, root = core.url_to_fs(self._url, **self._options)
         except ImportError as error:
@@ -231,6 +234,42 @@ def _describe(info: Mapping[str, Any]) -> FileState:
         raise ValueError(size)
     state = f"{states[0]} size={info.get('size')}" if states else None
     return FileState(path=str(info["name"]), size=size, state=state)
+
+
+def open_client(
+    url: str, options: Mapping[str, Any], *, shown: str, error: type[PipelineError] = SetupError
+) -> tuple[Any, str]:
+    """Return fsspec's file system for the URL of a store, and the path of the URL in it.
+
+    Args:
+        url: The URL.
+        options: What the client takes.
+        shown: The URL as messages name it.
+        error: What is raised where the URL is of no known kind, or its client is not installed.
+    """
+    core = importlib.import_module("fsspec.core")
+    scheme = url.partition(":")[0].lower()
+    try:
+        with _quiet, warnings.catch_warnings():
+            # google.api_core warns that a Python will be too old in some years.
+            warnings.simplefilter("ignore", FutureWarning)
+            client, root = core.url_to_fs(url, **options)
+    except ImportError:
+        extra = _EXTRAS.get(scheme)
+        hint = f"pip install 'tfjs-zoo[{extra}]'" if extra else "install its client for fsspec"
+        raise error(f"{shown}: {scheme}: needs a package", hint=hint) from None
+    except ValueError:
+        text = f"{shown}: {scheme}: is no kind of store; expected a folder, s3: or gs:"
+        raise error(text) from None
+    _silence(type(client))
+    return client, str(root)
+
+
+def _silence(kind: type) -> None:
+    """Keep a client's log from the terminal, where it goes without a handler."""
+    logger = logging.getLogger(kind.__module__.partition(".")[0])
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
 
 
 def find_code(error: BaseException | None) -> str:

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -120,11 +120,27 @@ class NodeProcess:
             UntrustedSourceError: It left something else than files.
             WorkerError: The time is over.
         """
-        try:
-            return self._run(request, given, folder, log, budget, tick)
-        except BaseException:
+        with self._closed_on_error():
+            place = self._given / str(next(self._numbers))
+            try:
+                for name, files in given.items():
+                    link_files(files, place / name)
+                self._send({**request, "given": str(place), "folder": str(self._made)}, place)
+                ending = self._follow(budget, tick)
+            finally:
+                words = self._copy_log(log)
+                shutil.rmtree(place, ignore_errors=True)
+            if ending.fault is not None:
+                self._kill()
+            for made in self._made.iterdir():
+                move_untrusted(made, folder / made.name)
+            if (special := find_special(folder)) is not None:
+                raise UntrustedSourceError(f"Node.js left a link or a pipe: {special.name}")
+            if ending.fault is None:
+                return ending
             self.close()
-            raise
+            _raise_fault_of_machine(words)
+            return replace(ending, fault=f"{ending.fault} ({words})") if words else ending
 
     def close(self) -> None:
         """End the process at once and remove its files."""
@@ -140,35 +156,13 @@ class NodeProcess:
         """Return its resident bytes; 0 if it has ended."""
         return tree_memory(self._process.pid) if self._process.poll() is None else 0
 
-    def _run(  # noqa: PLR0913, PLR0917  # as run()
-        self,
-        request: Mapping[str, Any],
-        given: Mapping[str, Path],
-        folder: Path,
-        log: Path,
-        budget: Budget,
-        tick: Callable[[int | None], None],
-    ) -> Ending:
-        place = self._given / str(next(self._numbers))
+    @contextlib.contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
         try:
-            for name, files in given.items():
-                link_files(files, place / name)
-            self._send({**request, "given": str(place), "folder": str(self._made)}, place)
-            ending = self._follow(budget, tick)
-        finally:
-            words = self._copy_log(log)
-            shutil.rmtree(place, ignore_errors=True)
-        if ending.fault is not None:
-            self._kill()
-        for made in self._made.iterdir():
-            move_untrusted(made, folder / made.name)
-        if (special := find_special(folder)) is not None:
-            raise UntrustedSourceError(f"Node.js left a link or a pipe: {special.name}")
-        if ending.fault is None:
-            return ending
-        self.close()
-        _raise_fault_of_machine(words)
-        return replace(ending, fault=f"{ending.fault} ({words})") if words else ending
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def _send(self, request: Mapping[str, Any], place: Path) -> None:
         """Hand the process a request, as the path of a file."""

@@ -1,17 +1,14 @@
 """Opens a store: a folder, or a URL that fsspec knows. Nothing is read from it yet."""
 
-import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SetupError
+from pipeline.fetch.filesystem_client import open_client
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.store.shared_store import SharedStore
 from pipeline.store.store_files import StoreFiles
 
-# Our extra that has the store's client, by scheme.
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf"}
 _SECONDS_TO_CONNECT = 10
 
 
@@ -47,8 +44,6 @@ def open_store_files(address: str, *, root: Path, endpoint: str | None = None) -
 
 def _open_client(address: str, scheme: str, endpoint: str | None, shown: str) -> tuple[Any, str]:
     """Return fsspec's file system for a URL, and the path of the URL in it."""
-    import fsspec.core  # noqa: PLC0415  # the graph is loaded without it
-
     options: dict[str, Any] = {}
     if scheme in {"s3", "s3a"}:
         retries = {"max_attempts": 2}
@@ -58,21 +53,4 @@ def _open_client(address: str, scheme: str, endpoint: str | None, shown: str) ->
             options["endpoint_url"] = endpoint
     elif scheme in {"gs", "gcs"}:
         options["use_listings_cache"] = False
-    try:
-        # google.api_core warns that a Python will be too old in some years.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            fs, inner = fsspec.core.url_to_fs(address, **options)
-    except ImportError:
-        extra = _EXTRAS.get(scheme)
-        hint = f"pip install 'tfjs-zoo[{extra}]'" if extra else "install its client for fsspec"
-        raise SetupError(f"{shown}: {scheme}: needs a package", hint=hint) from None
-    except ValueError:
-        raise SetupError(
-            f"{shown}: {scheme}: is no kind of store; expected a folder, s3: or gs:"
-        ) from None
-    # Without a handler its log would go to the terminal; its errors reach us anyway.
-    logger = logging.getLogger(type(fs).__module__.partition(".")[0])
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
-    return fs, str(inner)
+    return open_client(address, options, shown=shown)

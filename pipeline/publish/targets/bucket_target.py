@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.disk.typed_json import is_inside
 from pipeline.errors import PipelineError, PublishError, TargetError
+from pipeline.fetch.filesystem_client import find_code, open_client
 from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.publish.headers import Headers
 from pipeline.publish.targets.bucket import LISTING_SECONDS, list_bucket
@@ -22,8 +23,6 @@ PART_SUFFIX = ".zoo-part"
 _S3 = ("s3", "s3a")
 _GS = ("gs", "gcs")
 _WHOLE = {*_S3, *_GS, "memory"}
-# Our extra that has the store's client, by scheme.
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf"}
 _LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _MISSING_BUCKET = {"NoSuchBucket"}
 _NO_SUCH_PART = {"InvalidRange", "416"}
@@ -61,12 +60,12 @@ class BucketTarget:
             try:
                 content: bytes = self._call("cat_file", self._locate(path), end=end)
             except FileNotFoundError as error:
-                if _code(error) in _MISSING_BUCKET:
+                if find_code(error) in _MISSING_BUCKET:
                     raise
                 return None
             except Exception as error:
                 # The server refuses to send a part of an empty file.
-                if end is None or _code(error) not in _NO_SUCH_PART:
+                if end is None or find_code(error) not in _NO_SUCH_PART:
                     raise
                 content = b""
         return check_size(content, limit, where=f"{self.shown}: {path}")
@@ -99,7 +98,7 @@ class BucketTarget:
             except FileExistsError:
                 raise Taken from None
             except Exception as error:
-                if _code(error) in _LOST:
+                if find_code(error) in _LOST:
                     raise Taken from None
                 raise
 
@@ -205,7 +204,7 @@ class BucketTarget:
     def _describe(self, path: str, error: Exception) -> PublishError:
         """Return our error; the client's own message, which may hold a signature, is left out."""
         where = f"{self.shown}: {path}" if path else self.shown
-        code = _code(error)
+        code = find_code(error)
         said = code or type(error).__name__
         if isinstance(error, PermissionError) or code in {"401", "403"}:
             return TargetError(
@@ -231,8 +230,6 @@ def open_bucket(url: str, *, endpoint: str | None = None) -> BucketTarget:
     Raises:
         PublishError: The URL names no store, or the client of that store is not installed.
     """
-    import fsspec.core  # noqa: PLC0415  # the graph is loaded without it
-
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
     shown = strip_credentials(url).rstrip("/")
@@ -246,23 +243,6 @@ def open_bucket(url: str, *, endpoint: str | None = None) -> BucketTarget:
     options: dict[str, Any] = {"use_listings_cache": False}
     if endpoint is not None and scheme in _S3:
         options["endpoint_url"] = endpoint
-    try:
-        fs, root = fsspec.core.url_to_fs(url, **(options if scheme in _WHOLE else {}))
-    except ImportError:
-        extra = _EXTRAS.get(scheme)
-        hint = f"pip install 'tfjs-zoo[{extra}]'" if extra else "install its client for fsspec"
-        raise PublishError(f"{shown}: {scheme}: needs a package", hint=hint) from None
-    except ValueError:
-        raise PublishError(
-            f"{shown}: {scheme}: is no kind of store; expected a folder, s3: or gs:"
-        ) from None
+    known = options if scheme in _WHOLE else {}
+    fs, root = open_client(url, known, shown=shown, error=PublishError)
     return BucketTarget(fs, root, scheme=scheme, shown=shown)
-
-
-def _code(error: BaseException) -> str:
-    """Return the code in a server's answer, "AccessDenied" or "404"; "" for other errors."""
-    cause = error.__cause__ or error
-    response = getattr(cause, "response", None)
-    if isinstance(response, dict):
-        return str(response.get("Error", {}).get("Code", ""))
-    return str(getattr(cause, "code", ""))
