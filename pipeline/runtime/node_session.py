@@ -75,8 +75,20 @@ class NodeSession:
             UntrustedSourceError: It left something else than files.
             WorkerError: The time is over, or the session is closed.
         """
-        process = self._open(packages.folder.resolve(), budget, trusted=trusted)
-        return process.run(request, given=given, folder=folder, log=log, budget=budget, tick=tick)
+        root, waited = packages.folder.resolve(), self._process
+        process = self._open(root, budget, trusted=trusted)
+        ask: dict[str, Any] = {
+            "given": given,
+            "folder": folder,
+            "log": log,
+            "budget": budget,
+            "tick": tick,
+        }
+        ending = process.run(request, **ask)
+        if process is waited and ending.fault and ending.run is None and not ending.limited:
+            # It has died since its last request, perhaps without a trace until now.
+            ending = self._open(root, budget, trusted=trusted).run(request, **ask)
+        return ending
 
     def close(self) -> None:
         """End the process at once, also while it runs."""
