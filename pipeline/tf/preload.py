@@ -13,7 +13,7 @@ import random
 
 import numpy as np
 import tensorflow as tf
-import tensorflowjs.converters.tf_saved_model_conversion_v2
+import tensorflowjs.converters.tf_saved_model_conversion_v2  # noqa: F401
 
 import pipeline.tf.saved_model.convert_saved_model
 import pipeline.tf.saved_model.saved_model_reference
