@@ -41,6 +41,7 @@ def detect_format(
     if asked is not None and _can_be_read_as(find_format(asked), found, files):
         return asked
     if not found:
+        _refuse_strangers_inside(path, name)
         raise FormatError(
             f"cannot tell the format of {name}{_describe(files)}; "
             f"expected {join_words(EXPECTED, 'or')}",
@@ -100,6 +101,19 @@ def _refuse_stranger(files: ModelFiles, name: str) -> None:
     stranger = recognize(files)
     if stranger is not None:
         raise FormatError(f"{name} is {stranger.what}", hint=stranger.hint)
+
+
+def _refuse_strangers_inside(path: Path, name: str) -> None:
+    """Raise a FormatError for a folder with no model in it, and with a folder known to be none."""
+    if not path.is_dir() or find_models(path):
+        return
+    for folder in sorted(inner for inner in path.rglob("*") if inner.is_dir()):
+        stranger = recognize(ModelFiles(path=folder))
+        if stranger is not None:
+            inside = folder.relative_to(path).as_posix()
+            raise FormatError(
+                f"{name} holds no model: {inside} is {stranger.what}", hint=stranger.hint
+            )
 
 
 def _can_be_read_as(asked: Format, found: list[Format], files: ModelFiles) -> bool:
