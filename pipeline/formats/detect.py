@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.errors import FormatError
 from pipeline.formats.format import Format
 from pipeline.formats.model_files import ModelFiles
-from pipeline.formats.strangers import recognize
+from pipeline.formats.strangers import is_part_of_stranger, recognize
 from pipeline.formats.table import EXPECTED, FORMATS, INPUT_FORMATS, find_format
 from pipeline.text.suggest import join_words
 
@@ -99,7 +99,7 @@ def _find_by_name(files: ModelFiles) -> list[Format]:
 def _refuse_stranger(files: ModelFiles, name: str) -> None:
     """Raise a FormatError for a file or folder that is known to be no model."""
     stranger = recognize(files)
-    if stranger is not None:
+    if stranger is not None and not (files.is_folder and find_models(files.path)):
         raise FormatError(f"{name} is {stranger.what}", hint=stranger.hint)
 
 
@@ -143,13 +143,14 @@ def _hint(path: Path) -> str:
 def find_models(folder: Path) -> list[Path]:
     """Return the paths of the models below a folder, found by the names of their files.
 
-    A file in the folder of a SavedModel is a part of that model, and not listed.
+    A file in the folder of a SavedModel is a part of that model, and not listed. Neither is one
+    that only looks like a model in a folder that is known to be none.
     """
     found = {
         each.opened_by(path): None
         for path in sorted(folder.rglob("*"))
         for each in FORMATS
-        if _is_named_as(path, each)
+        if _is_named_as(path, each) and not is_part_of_stranger(path)
     }
     return [path for path in found if not any(parent in found for parent in path.parents)]
 

@@ -99,6 +99,17 @@ def test_a_folder_that_is_no_model_says_what_it_is(
     assert outer.value.hint == caught.value.hint
 
 
+def test_a_model_beside_weights_is_pointed_at(tmp_path: Path) -> None:
+    (tmp_path / "onnx").mkdir()
+    for name in ("config.json", "model.safetensors", "tf_model.h5", "onnx/model.onnx"):
+        (tmp_path / name).write_bytes(b"\x00")
+
+    with pytest.raises(FormatError, match="cannot tell the format") as caught:
+        detect_format(tmp_path, asked=None, name="the source")
+
+    assert caught.value.hint == "point `source:` at one of onnx/model.onnx"
+
+
 def test_what_nobody_knows_is_told_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"\x99\x98\x97")
 
