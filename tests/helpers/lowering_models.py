@@ -40,6 +40,7 @@ def write_models(folder: Path) -> None:
             {"x": np.sin(np.arange(144, dtype=np.float32) ** 2).reshape(2, 9, 8)},
         ),
         "complex_product": (_complex_product, {"x": rows}),
+        "complex_ends": (_complex_ends, {"x": rows + 1j * np.exp(-rows), "y": rows}),
         "unknown_size": (_unknown_size, {"x": np.zeros([1, 4, 4, 3], np.float32)}),
     }
     for name, (make, inputs) in writers.items():
@@ -192,6 +193,18 @@ def _spectra(tf: Any) -> Any:
 
 def _complex_product(tf: Any) -> Any:
     return lambda x: {"y": tf.abs(tf.math.cumprod(tf.complex(x, x), axis=1))}
+
+
+def _complex_ends(tf: Any) -> Any:
+    """Return a computation on a complex input, and the input itself."""
+
+    def call(x: Any, y: Any) -> Any:
+        spectrum = tf.signal.fft(x * tf.cast(y, x.dtype))
+        low, high = tf.split(spectrum, 2, axis=1)
+        mirrored = tf.cast(tf.math.conj(x), tf.complex128)
+        return {"high": high, "low": low, "mirrored": mirrored, "same": x, "size": tf.abs(low)}
+
+    return call
 
 
 def _unknown_size(tf: Any) -> Any:
