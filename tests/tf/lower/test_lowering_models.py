@@ -160,6 +160,15 @@ def test_complex_numbers_without_a_real_form_are_refused(convert: Convert) -> No
 
 
 @pytest.mark.network
+def test_decompositions_compose_again(convert: Convert) -> None:
+    folder, record = convert("decompositions")
+
+    for op in ("SelfAdjointEigV2", "Svd"):
+        assert any(one.startswith(f"{op} became rotations") for one in record.repairs)
+    check_runs("decompositions", folder, "cpu", "wasm")
+
+
+@pytest.mark.network
 def test_each_output_of_a_replaced_op_keeps_its_name(convert: Convert) -> None:
     folder, _ = convert("many_outputs")
 
