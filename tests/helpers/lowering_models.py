@@ -206,7 +206,9 @@ def _decompositions(tf: Any) -> Any:
         x = tf.ensure_shape(x, [None, 5, 3])
         values, left, right = tf.linalg.svd(x)
         symmetric = tf.matmul(x, x, transpose_b=True) + 2 * tf.eye(5)
-        eigenvalues, vectors = tf.linalg.eigh(symmetric)
+        half_read = symmetric + tf.linalg.band_part(symmetric, 0, -1)
+        half_read -= tf.linalg.band_part(half_read / 2, 0, 0)
+        eigenvalues, vectors = tf.linalg.eigh(half_read)
         return {
             "inverse": tf.linalg.pinv(x),
             "logarithm": tf.matmul(

@@ -47,7 +47,7 @@ def _approximate_top(
     return list(tf.math.top_k(input, k))
 
 
-def _quantize_and_dequantize(  # noqa: PLR0913  # the op's own inputs and attributes
+def _quantize_and_dequantize(  # the op's own inputs and attributes
     *,
     input: tf.Tensor,
     input_min: tf.Tensor,

@@ -1,8 +1,8 @@
 """Lowerings of eigenvalues and singular values of small matrices, by Jacobi's rotations.
 
-Golub and Van Loan, "Matrix Computations", 8.5 and 8.6.3: each round turns disjoint pairs of axes, so
-that their products vanish; some sweeps over all pairs leave nothing in float32. The values are those
-of TensorFlow. Each vector may have the other sign, as the decomposition itself leaves it open.
+Golub and Van Loan, "Matrix Computations", 8.5 and 8.6.3: each round turns disjoint pairs of axes,
+so that their products vanish; some sweeps over all pairs leave nothing in float32. The values are
+those of TensorFlow. Each vector may have the other sign: the decomposition itself leaves it open.
 """
 
 from typing import Any
@@ -24,18 +24,18 @@ def _eigen(*, input: tf.Tensor, compute_v: bool, **_: Any) -> list[tf.Tensor]:
     rows, size = _require_small(input)
     if rows != size:
         raise NotLowered(f"of {rows} rows and {size} columns")
-    lower = tf.linalg.band_part(input, -1, 0)  # TensorFlow reads the lower half alone
-    matrix = lower + tf.linalg.matrix_transpose(
-        tf.linalg.band_part(lower - _diagonal(lower), -1, 0)
+    # TensorFlow reads the lower half alone.
+    below, middle = (
+        tf.where(mask, input, tf.zeros_like(input))
+        for mask in (np.tri(size, k=-1, dtype=bool), np.eye(size, dtype=bool))
     )
+    matrix = below + middle + tf.linalg.matrix_transpose(below)
     vectors = tf.zeros_like(matrix) + np.eye(size, dtype=input.dtype.as_numpy_dtype)
     for first, second in _rounds(size) * _NUM_SWEEPS:
-        turn = _turn(
-            *(_pick(matrix, *pair) for pair in ((first, first), (second, second), (first, second))),
-            first,
-            second,
-            size,
+        products = (
+            _pick(matrix, *pair) for pair in ((first, first), (second, second), (first, second))
         )
+        turn = _turn(*products, places=(first, second), size=size)
         matrix = tf.matmul(turn, tf.matmul(matrix, turn), transpose_a=True)
         vectors = tf.matmul(vectors, turn)
     values = tf.reduce_sum(matrix * np.eye(size, dtype=input.dtype.as_numpy_dtype), -1)
@@ -58,7 +58,7 @@ def _singular(
     for first, second in _rounds(size) * _NUM_SWEEPS:
         one, other = (tf.gather(left, places, axis=-1) for places in (first, second))
         sums = (tf.reduce_sum(a * b, -2) for a, b in ((one, one), (other, other), (one, other)))
-        turn = _turn(*sums, first, second, size)
+        turn = _turn(*sums, places=(first, second), size=size)
         left, right = tf.matmul(left, turn), tf.matmul(right, turn)
     values = tf.sqrt(tf.reduce_sum(tf.square(left), -2))
     values, (left, right) = _sort(values, left, right, is_rising=False)
@@ -73,11 +73,20 @@ def _turn(
     one: tf.Tensor,
     other: tf.Tensor,
     product: tf.Tensor,
-    first: _Places,
-    second: _Places,
+    *,
+    places: tuple[_Places, _Places],
     size: int,
 ) -> tf.Tensor:
-    """Return the rotation (..., size, size) that makes the products of pairs of axes vanish."""
+    """Return the rotation (..., size, size) that makes the products of pairs of axes vanish.
+
+    Args:
+        one: Squares of the first axis of each pair.
+        other: Squares of the second.
+        product: Products of both.
+        places: The axes of each pair.
+        size: The number of axes.
+    """
+    first, second = places
     is_done = tf.equal(product, 0)
     safe = tf.where(is_done, tf.ones_like(product), product)
     ratio = (other - one) / (2.0 * safe)
@@ -118,10 +127,6 @@ def _pick(matrix: tf.Tensor, rows: _Places, columns: _Places) -> tf.Tensor:
     size = int(matrix.shape[-1])
     flat = tf.reshape(matrix, tf.concat([tf.shape(matrix)[:-2], [size * size]], 0))
     return tf.gather(flat, rows * size + columns, axis=-1)
-
-
-def _diagonal(matrix: tf.Tensor) -> tf.Tensor:
-    return tf.linalg.band_part(matrix, 0, 0)
 
 
 def _sort(
