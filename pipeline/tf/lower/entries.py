@@ -112,8 +112,9 @@ def _combine(first: Entries, second: Entries, operation: bytes) -> list[tf.Tenso
             is_out = tf.logical_not(tf.reduce_any(_equal(second, first), 1))
             return keep_once(second._replace(outer=first.outer), is_out)[0]
         case _:
-            joined = [tf.concat(pair, 0) for pair in zip(first[:2], second[:2], strict=True)]
-            both = Entries(*joined, first.outer)
+            rows = tf.concat([first.rows, second.rows], 0)
+            values = tf.concat([first.values, second.values], 0)
+            both = Entries(rows, values, first.outer)
             return keep_once(both, tf.ones_like(both.rows, tf.bool))[0]
 
 

@@ -5,7 +5,7 @@ and the imaginary part. Its values are those of the complex tensor, in the same 
 returns the same numbers for both, and numpy, PyTorch and ONNX view complex numbers in this way.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,6 @@ def pair_info(info: TensorInfo) -> None:
             info.tensor_shape.dim.add(size=NUM_PARTS)
 
 
-def view_parts(values: npt.NDArray[np.complexfloating]) -> npt.NDArray[np.floating]:
+def view_parts(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return complex values as pairs, in the dtype of the parts: (..., 2) of (...)."""
     return np.stack([values.real, values.imag], -1)

@@ -256,7 +256,7 @@ def test_unsupported_ops_are_listed_with_place_and_advice(convert: Convert) -> N
         convert("unsupported")
 
     assert caught.value.message == (
-        "TensorFlow.js does not have these ops: BesselI0e (bessel_i0e/BesselI0e); "
+        "TensorFlow.js does not have these ops: Expint (expint/Expint); "
         "MatrixInverse 2 times (whiten/MatrixInverse, whiten/MatrixInverse_1)"
     )
     assert caught.value.hint is not None
