@@ -127,6 +127,8 @@ def _ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
             "read_whole": s.to_number(s.as_string(s.length(text) - 20), tf.int32),
             "is_empty": tf.equal(text, ""),
             "is_other": tf.not_equal(text, TEXTS[0]),
+            "is_one_of": tf.equal(text[:, None], TEXTS[2:5]),
+            "columns": tf.gather(tf.stack([text, s.upper(text)], 1), [[1], [0]], axis=1),
             "gathered": tf.gather(tf.constant(["no", "größer"]), tf.cast(sizes > NINE, tf.int32)),
         }
         for i, (pattern, rewrite) in enumerate(PATTERNS):
