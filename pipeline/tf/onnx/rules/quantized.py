@@ -90,6 +90,12 @@ def quantize_range(value: Value) -> tuple[Value, Value, Value]:
     return (scale_down(value, held[0], held[1], "uint8"), *held)
 
 
+def round_to_levels(tensor: Any) -> Any:
+    """Return numbers rounded to the 256 levels of their own range, as float32."""
+    rounded, scale, zero = quantize_range(wrap(tensor, _FLOAT))
+    return scale_up(rounded, scale, zero, _FLOAT).tensor
+
+
 def _quantize_range(call: Call) -> list[Value]:
     return list(quantize_range(call.value(0)))
 
