@@ -94,7 +94,9 @@ def _ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
             text, "UTF-8", replace_control_characters=True
         )
         parts, sizes = s.split(text, ",", maxsplit=2), tf.cast(s.length(text), tf.float32)
+        grams = s.ngrams(s.bytes_split(text), 3, separator="").to_tensor("")
         made = {
+            "grams": s.to_hash_bucket_fast(tf.gather_nd(grams, tf.where(grams != "")), 2**31 - 1),
             "length": s.length(text),
             "characters": s.length(text, unit="UTF8_CHAR"),
             "lower": s.lower(text),
