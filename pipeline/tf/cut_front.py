@@ -129,9 +129,7 @@ def _replace_default(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[_Part]
     source = nodes.get(_node_of(node.input[0]))
     if source is None or source.op not in _ITERATORS | _DEQUEUES:
         return None
-    return [
-        _Part(name=node.name, dtype=node.attr["dtype"].type, shape=node.attr["shape"].shape)
-    ]
+    return [_Part(name=node.name, dtype=node.attr["dtype"].type, shape=node.attr["shape"].shape)]
 
 
 def _drop_unread(graph: GraphDef, names: Collection[str]) -> None:

@@ -4,8 +4,12 @@ from pipeline.tfjs.model.dtypes import parse_dtype
 from pipeline.tfjs.rewrite.scope import Json, Rewrite, Scope, attribute
 
 _TYPES = {
-    "Equal": "T", "Gather": "Tparams", "GatherNd": "Tparams", "GatherV2": "Tparams", "NotEqual": "T",
-}  # fmt: skip
+    "Equal": "T",
+    "Gather": "Tparams",
+    "GatherNd": "Tparams",
+    "GatherV2": "Tparams",
+    "NotEqual": "T",
+}
 
 
 def rewrite_text_op(node: Json, _: Scope) -> Rewrite | None:

@@ -405,7 +405,9 @@ def test_texts_that_a_model_chooses_are_encoded(values: str) -> None:
 
 _PEOPLE = np.array([["cat", "", "größer", "Cat"], ["elk", "ant", "cat", "none"]], object)
 _ENCODERS = {
-    "LabelEncoder": (2, "int64", {"keys_strings": ["cat", "größer", "cat"], "values_int64s": [5, 9, 7]}),
+    "LabelEncoder": (
+        2, "int64", {"keys_strings": ["cat", "größer", "cat"], "values_int64s": [5, 9, 7]},
+    ),
     "first LabelEncoder": (1, "int64", {"classes_strings": ["", "ant", "cat"], "default_int64": 4}),
     "CategoryMapper": (1, "int64", {"cats_strings": _TEXTS, "cats_int64s": _NUMBERS}),
     "OneHotEncoder": (1, "float32", {"cats_strings": ["elk", "", "cat"], "zeros": 1}),
@@ -414,7 +416,7 @@ _ENCODERS = {
 
 def _encoder(name: str) -> Any:
     version, output, attributes = _ENCODERS[name]
-    return one(name.split()[-1], "str", output, version=version, **attributes)
+    return one(name.rsplit(maxsplit=1)[-1], "str", output, version=version, **attributes)
 
 
 @pytest.mark.parametrize("name", _ENCODERS)

@@ -261,7 +261,8 @@ def _lstm(call: Call) -> list[Value]:
 def _quantized_lstm(call: Call) -> list[Value]:
     """DynamicQuantizeLSTM: its weights are (directions, inputs, gates * cells) of 8 bits.
 
-    The inputs of all steps are rounded to 8 bits together, the states of all sequences in each step.
+    The inputs of all steps are rounded to 8 bits together; so are the states of all sequences, in
+    each step.
     """
     weights = [_dequantize(call, index, 8 + 2 * place) for place, index in enumerate((1, 2))]
     inputs: list[Value | None] = [call.value(0), *weights]
