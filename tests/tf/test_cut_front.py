@@ -15,6 +15,7 @@ pytestmark = pytest.mark.tensorflow
 INPUTS = {
     "bytes": {"image": ["uint8", [None, None, 3]]},
     "inception": {"DecodeJpeg": ["uint8", [None, None, 3]]},
+    "iterator": {"scan": ["float32", [None, 3]]},
     "queue": {"batch/0": ["float32", [None, 4, 3]], "batch/1": ["int32", [None]]},
     "records": {"age": ["float32", [None, 1]], "sizes": ["int64", [None, 2]]},
 }
