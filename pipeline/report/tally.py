@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from pipeline.catalog.verdict_words import ModelVerdicts, VerdictCounts, add_verdicts
 from pipeline.engine.events import StepEvent, subscribe
-from pipeline.report.progress import DoitTask, Plan, is_step, plan_run
+from pipeline.report.progress import DoitTask, Plan, find_steps, is_step, make_plan
 from pipeline.report.run_context import RunContext, current_context, exit_status
 
 
@@ -104,7 +104,9 @@ class TallyReporter(ABC):
 
     def initialize(self, tasks: Mapping[str, DoitTask], selected: Collection[str]) -> None:
         """Note the totals, before the first task, and begin to listen."""
-        self._plan = plan_run(tasks, selected, sealed=self._context.sealed)
+        steps = self._context.steps
+        steps = find_steps(tasks, selected) if steps is None else steps
+        self._plan = make_plan(steps, sealed=self._context.sealed)
         self._up_to_date = self._finished = self._plan.num_sealed
         if self._owns_context:
             self._unsubscribe.append(subscribe(self._context.log.record))
