@@ -34,6 +34,7 @@ from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import expand_names, spell_task
 from pipeline.commands.store_options import OPTION_READ_ONLY, OPTION_STORE, choose_store
+from pipeline.engine.events import StepEvent, emit
 from pipeline.engine.job import Job
 from pipeline.engine.outcome import load_outcome
 from pipeline.engine.session import Session
@@ -92,6 +93,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             describe_walls=describe_walls,
             describe_absence=describe_absence,
             describe_store=partial(_describe_store, graph.session),
+            settle=partial(_finish_uploads, graph.session),
             sealed={name: graph.sealed.get(name, 0) for name in graph.models},
             steps=self._list_steps(graph),
         )
@@ -200,6 +202,19 @@ def _runs_in_turn(params: Any) -> bool:
     """Return whether doit gets tasks in turn; a run with options of these kinds has them at once."""
     other = {"par_type", "single", "auto_delayed_regex"}
     return not other & set(params._non_default_keys)  # noqa: SLF001  # doit tells it nowhere else
+
+
+def _finish_uploads(session: Session) -> None:
+    """Wait for results on their way into the shared store, and show how many are through."""
+
+    def show(done: int, total: int) -> None:
+        event = StepEvent(
+            task="store", model=None, status="progress", done=done, total=total, unit="result"
+        )
+        emit(event)
+
+    for notice in session.finish_uploads(show):
+        write_text(sys.stderr, f"{notice}\n")
 
 
 def _describe_store(session: Session) -> str | None:

@@ -115,6 +115,7 @@ class RunContext:
             tried: there is no Chromium or Chrome on this machine"; None if all were.
         describe_store: Returns a sentence on the shared store: "34 results came from the store
             s3://bucket/zoo (1.2 GiB), 5 went there"; None if it had no part in the run.
+        settle: Called before the run is summed up; it waits for the work in the background.
         sealed: Number of steps without a task of each model: those of models that are up to date.
         steps: Names of all other steps, for a run that gets their tasks in turn; None if doit has
             all tasks when the run starts.
@@ -129,6 +130,7 @@ class RunContext:
     describe_walls: Callable[[], str | None] = lambda: None
     describe_absence: Callable[[], str | None] = lambda: None
     describe_store: Callable[[], str | None] = lambda: None
+    settle: Callable[[], None] = lambda: None
     sealed: Mapping[str, int] = field(default_factory=dict)
     steps: Sequence[str] | None = None
     started: float = field(default_factory=time.monotonic)

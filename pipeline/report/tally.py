@@ -155,10 +155,16 @@ class TallyReporter(ABC):
 
         doit calls it in a `finally`, so the exception that ended the run is in flight.
         """
-        for unsubscribe in self._unsubscribe:
-            unsubscribe()
         error = sys.exception()
         interrupted = isinstance(error, KeyboardInterrupt)
+        ends_now = False
+        if error is None:
+            try:
+                self._context.settle()
+            except KeyboardInterrupt:
+                interrupted = ends_now = True
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
         ending = Ending(
             plan=self._plan,
             context=self._context,
@@ -169,6 +175,8 @@ class TallyReporter(ABC):
             seconds=time.monotonic() - self._context.started,
         )
         self._show_ending(ending)
+        if ends_now:
+            raise KeyboardInterrupt
 
     def _finish(self, task: DoitTask, *, bug: bool = False) -> None:
         """Count a task that ended, if it is a step and no bug stopped it."""
