@@ -6,18 +6,19 @@ The steps of ten models are stubs that wait as real steps do and link the files 
 Two runs of an empty zoo are timed: without a store, and with an empty one that is slow.
 """
 
+import contextlib
 import os
 import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests/helpers"), str(ROOT / "benchmarks/speed")]
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests/helpers"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks/speed"))
 
 import scale
 from buckets import serve_s3
@@ -46,18 +47,19 @@ def serve_slowly(url: str, seconds: float) -> str:
 
 
 def _pass_on(source: socket.socket, target: socket.socket, seconds: float) -> None:
-    while data := source.recv(2**20):
-        time.sleep(seconds)
-        target.sendall(data)
-    target.close()
+    with contextlib.suppress(OSError):  # one end has gone
+        while data := source.recv(2**20):
+            time.sleep(seconds)
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 def run_waiting(template: Path, arguments: list[str]) -> int:
     """Run a command line whose steps wait and then link the template's files."""
     make = scale.stub
 
-    def stub(folder: Path) -> Any:
-        link = make(folder)
+    def stub(template: Path) -> Callable[[Work[Any]], None]:
+        link = make(template)
 
         def run(work: Work[Any]) -> None:
             if work.step.shared:

@@ -5,7 +5,6 @@ here, and a model is released when all of its steps have ended. It starts no ste
 """
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 

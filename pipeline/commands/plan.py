@@ -129,9 +129,7 @@ def _format(graph: Graph, causes: Mapping[str, str]) -> str:
 
 def _remembered(graph: Graph, causes: Mapping[str, str]) -> dict[str, str]:
     """Return the failures that a run would report without repeating them, with their reasons."""
-    standings = {
-        job.task: job.standing() for job in graph.each_wanted() if job.task not in causes
-    }
+    standings = {job.task: job.standing() for job in graph.each_wanted() if job.task not in causes}
     return {
         task: standing.failure.reason
         for task, standing in standings.items()

@@ -128,7 +128,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
     def _prepare(
         self, graph: Graph, seals: Seals, outfile: Any
     ) -> Callable[[Mapping[str, Any]], int | None]:
-        """Return the function that runs the tasks; seals are renewed before doit's database is written."""
+        """Return the function that runs the tasks, and let seals be renewed before it ends."""
         database = self.dep_manager.backend
         if not current_wish().in_turn:
             database.before_dump = lambda: seals.finish(graph.wanted)
@@ -141,9 +141,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         dispatcher = Dispatcher(graph, release)
         database.before_dump = lambda: seals.finish(dispatcher.under_way)
         reporter = self.reporters[self._params["reporter"]]
-        return lambda options: run_in_turn(
-            dispatcher, self.dep_manager, reporter, outfile, options
-        )
+        return lambda options: run_in_turn(dispatcher, self.dep_manager, reporter, outfile, options)
 
     def _open_store(self, graph: Graph) -> "SharedStore | None":
         """Return the shared store; a build does without one that cannot be opened, and says so."""
@@ -199,7 +197,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
 
 
 def _runs_in_turn(params: Any) -> bool:
-    """Return whether doit gets tasks in turn; a run with options of these kinds has them at once."""
+    """Return whether doit gets tasks in turn; other options of doit need all of them at once."""
     other = {"par_type", "single", "auto_delayed_regex"}
     return not other & set(params._non_default_keys)  # noqa: SLF001  # doit tells it nowhere else
 

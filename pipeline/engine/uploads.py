@@ -45,9 +45,10 @@ class Uploads:
                 self._start_thread()
         while not self._closed:
             try:
-                return self._waiting.put((receipt, folder), timeout=_TICK_SECONDS)
+                self._waiting.put((receipt, folder), timeout=_TICK_SECONDS)
             except queue.Full:
                 continue
+            return
 
     def finish(self, progress: Progress) -> None:
         """Wait until all results are through; a signal may end the wait."""

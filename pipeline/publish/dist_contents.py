@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.beneath import open_beneath

@@ -23,7 +23,6 @@ from pipeline.text.quantity import count, format_bytes, format_seconds
 from pipeline.text.templates import open_templates
 
 
-
 def write_report(account: Account, folder: Path) -> None:
     """Write both forms of a report into a folder."""
     write_atomic(folder / REPORT_TEXT, format_text(account).encode())
