@@ -1,7 +1,7 @@
 """Models with ops that TensorFlow.js lacks, converted and run in the real TensorFlow.js."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ pytestmark = pytest.mark.tensorflow
 
 Json = dict[str, Any]
 Convert = Callable[..., tuple[Path, Conversion]]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture
