@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from pipeline.records.source import StatedSignature, StatedTensor
 from pipeline.tf.cut_front import Cut, cut_front
-from pipeline.tf.saved_model.freeze import Frozen, import_graph
+from pipeline.tf.import_graph import import_graph
+from pipeline.tf.saved_model.freeze import Frozen
 from pipeline.tf.saved_model.signatures import NamedTensor
 
 
@@ -19,7 +20,7 @@ def cut_frozen(frozen: Frozen) -> tuple[Frozen, Cut | None]:
 
     A graph with tables or state is left as it is.
     """
-    cut = cut_front(frozen.graph.as_graph_def())
+    cut = cut_front(frozen.graph_def)
     if cut is None or frozen.state or frozen.initializer_graph is not None:
         return frozen, None
     graph = import_graph(cut.graph)
