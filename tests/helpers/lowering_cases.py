@@ -224,7 +224,7 @@ def _counted_apart(op: str, given: Mapping[str, Array], **options: Any) -> Case:
     held = {"weights": weights} if weights.size == 0 else {}
     return Case(
         op=op,
-        inputs=given | ({} if held else {"weights": weights}),
+        inputs={**given, **({} if held else {"weights": weights})},
         constants=held,
         attributes=attributes,
         is_static=True,
@@ -380,6 +380,18 @@ def _suppressed(classes: int, **attributes: bool) -> Case:
 def _shifts(op: str) -> Case:
     return Case(op=op, inputs=_SHIFTS)
 
+
+_ROUNDINGS: Mapping[str, Mapping[str, Any]] = {
+    "of its own range": {},
+    "of a range": {"range_given": True, "num_bits": 4},
+    "of a range, halves up": {
+        "range_given": True,
+        "num_bits": 4,
+        "round_mode": "HALF_UP",
+        "narrow_range": True,
+    },
+    "without sign": {"range_given": True, "signed_input": False},
+}
 
 CASES: Mapping[str, Case] = {
     # elementwise
@@ -1353,17 +1365,7 @@ CASES: Mapping[str, Case] = {
     ),
     **{
         f"QuantizeAndDequantizeV2 {title}": _rounded(**attributes)
-        for title, attributes in {
-            "of its own range": {},
-            "of a range": {"range_given": True, "num_bits": 4},
-            "of a range, halves up": {
-                "range_given": True,
-                "num_bits": 4,
-                "round_mode": "HALF_UP",
-                "narrow_range": True,
-            },
-            "without sign": {"range_given": True, "signed_input": False},
-        }.items()
+        for title, attributes in _ROUNDINGS.items()
     },
     "QuantizeAndDequantizeV4 of the range of each column": Case(
         op="QuantizeAndDequantizeV4",
