@@ -19,15 +19,18 @@ def publish(folder: Path) -> dict[str, Any]:
 
 
 def refuse(folder: Path) -> str:
-    """Return what is said of a model that decodes the images of a batch in a loop."""
+    """Return what is said of a model that reads its texts in a loop, and decodes them, too."""
     import tensorflow as tf
 
     from pipeline.errors import PipelineError
     from pipeline.records.flags import ConversionFlags
     from pipeline.tf.saved_model.convert_saved_model import convert_saved_model
 
+    def read(text: Any) -> Any:
+        return tf.cast(tf.io.decode_png(text), tf.int32) + tf.strings.length(text)
+
     def decode(image_bytes: Any) -> Any:
-        return {"y": tf.map_fn(tf.io.decode_png, image_bytes, fn_output_signature=tf.uint8)}
+        return {"y": tf.map_fn(read, image_bytes, fn_output_signature=tf.int32)}
 
     _save(tf, folder / "looped", decode, tf.TensorSpec([None], tf.string, "image_bytes"))
     (folder / "base").mkdir()
@@ -91,6 +94,14 @@ def _write(tf: Any, folder: Path) -> None:
     def classify(image: Any) -> Any:
         return {"scores": score(tf.io.decode_image(image, 3, expand_animations=False))}
 
+    def prepare(text: Any) -> Any:
+        image = tf.io.decode_jpeg(tf.reshape(text, []), channels=3)
+        return tf.image.resize(tf.image.convert_image_dtype(image, tf.float32), [8, 8])
+
+    def serve(image_bytes: Any, key: Any) -> Any:
+        images = tf.map_fn(prepare, image_bytes, fn_output_signature=tf.float32)
+        return {"scores": tf.nn.softmax(tf.reduce_mean(images, [1, 2])), "key": key}
+
     def estimate(examples: Any) -> Any:
         fixed = tf.io.FixedLenFeature
         features = {"age": fixed([1], tf.float32), "sizes": fixed([2], tf.int64, [0, 1])}
@@ -98,6 +109,15 @@ def _write(tf: Any, folder: Path) -> None:
         return {"y": read["age"] + tf.cast(read["sizes"], tf.float32)}
 
     _save(tf, sources / "bytes", classify, tf.TensorSpec([], tf.string, "image"))
+    texts = tf.TensorSpec([None], tf.string, "image_bytes")
+    _save(tf, sources / "batch", serve, texts, tf.TensorSpec([None], tf.int32, "key"))
+    with tf.Graph().as_default() as graph:
+        prepared = tf.compat.v1.placeholder(tf.string, [None], "encoded")
+        tf.compat.v1.disable_control_flow_v2()
+        images = tf.compat.v1.map_fn(prepare, tf.reshape(prepared, [-1]), tf.float32)
+        tf.compat.v1.enable_control_flow_v2()
+        tf.reduce_mean(images, [1, 2], name="y")
+    (sources / "batch_v1.pb").write_bytes(graph.as_graph_def().SerializeToString())
     _save(tf, sources / "records", estimate, tf.TensorSpec([None], tf.string, "examples"))
     with tf.Graph().as_default() as graph:
         contents = tf.compat.v1.placeholder(tf.string, [], "DecodeJpeg/contents")

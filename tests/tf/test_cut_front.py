@@ -14,6 +14,8 @@ from pipeline.workers.pool import TensorFlowPool
 pytestmark = pytest.mark.tensorflow
 
 INPUTS = {
+    "batch": {"image_bytes": ["uint8", [None, None, None, 3]], "key": ["int32", [None]]},
+    "batch_v1": {"encoded": ["uint8", [None, None, None, 3]]},
     "bytes": {"image": ["uint8", [None, None, 3]]},
     "inception": {"DecodeJpeg": ["uint8", [None, None, 3]]},
     "queue": {"batch/0": ["float32", [None, 4, 3]], "batch/1": ["int32", [None]]},
@@ -46,7 +48,7 @@ def test_they_compute_behind_the_cut_as_in_tensorflow(pool: TensorFlowPool, tmp_
                     )
 
 
-def test_a_decoder_in_a_loop_is_refused_by_name(pool: TensorFlowPool, tmp_path: Path) -> None:
+def test_texts_that_are_not_only_decoded_stay(pool: TensorFlowPool, tmp_path: Path) -> None:
     job = pool.submit("front_models:refuse", {"folder": tmp_path}, log=tmp_path / "log.txt")
 
     assert "TensorFlow.js does not have these ops: DecodePng" in job.result().value
