@@ -195,6 +195,7 @@ class _Walk:
             self._take_first(node)
         elif (kind == "item" and node.op not in _FLOWING) or node.op == "Reshape":
             _make_identity(node, dtype)
+            self._rename(scope, node.name)
 
     def _state_shape(self, scope: str, node: NodeDef, place: int, channels: int) -> None:
         """Let an op of a list know the shape of its elements from a constant of its own."""
@@ -219,6 +220,17 @@ class _Walk:
         kept = node.attr["out_type"].type or _INT32
         node.attr.clear()
         node.attr["T"].type, node.attr["Index"].type = kept, _INT32
+
+    def _rename(self, scope: str, name: str) -> None:
+        """Let a function's nodes take the result of an Identity by its name, "output"."""
+        if scope == _MAIN:
+            return
+        for node, place in self.readers.get((scope, name, 0), ()):
+            node.input[place] = f"{name}:output:0"
+        returned = self.functions[scope].ret
+        for key, reference in returned.items():
+            if _parse(reference) == (name, 0):
+                returned[key] = f"{name}:output:0"
 
     def _add(self, scope: str, node: NodeDef) -> NodeDef:
         holder = self.graph.node if scope == _MAIN else self.functions[scope].node_def

@@ -61,7 +61,8 @@ def _publish(source: Path, folder: Path) -> dict[str, Any]:
     reference.mkdir()
     frozen = source.suffix == ".pb"
     convert = convert_frozen_model if frozen else convert_saved_model
-    record = convert(source=source, folder=base, flags=ConversionFlags())
+    flags = ConversionFlags(control_flow_v2=source.stem.endswith("functions"))
+    record = convert(source=source, folder=base, flags=flags)
     made = load_model_json(base / "model.json")
     content, _ = rewrite_graph(made.content)
     made = replace(made, content=content)
@@ -111,6 +112,8 @@ def _write(tf: Any, folder: Path) -> None:
     _save(tf, sources / "bytes", classify, tf.TensorSpec([], tf.string, "image"))
     texts = tf.TensorSpec([None], tf.string, "image_bytes")
     _save(tf, sources / "batch", serve, texts, tf.TensorSpec([None], tf.int32, "key"))
+    _save(tf, sources / "batch_functions", serve, texts, tf.TensorSpec([None], tf.int32, "key"))
+    _save_with_tables(tf, sources, prepare)
     with tf.Graph().as_default() as graph:
         prepared = tf.compat.v1.placeholder(tf.string, [None], "encoded")
         tf.compat.v1.disable_control_flow_v2()
@@ -128,6 +131,29 @@ def _write(tf: Any, folder: Path) -> None:
         rows, labels = queue.dequeue_many(2, name="batch")
         tf.add(tf.reduce_sum(rows, [1, 2]), tf.cast(labels, tf.float32), name="y")
     (sources / "queue.pb").write_bytes(graph.as_graph_def().SerializeToString())
+
+
+def _save_with_tables(tf: Any, folder: Path, prepare: Any) -> None:
+    """Write a classifier of encoded images that looks up labels and counts its calls."""
+    filler = tf.lookup.KeyValueTensorInitializer([0, 1, 2], ["r", "g", "b"], tf.int64, tf.string)
+    module = tf.Module()
+    module.table = tf.lookup.StaticHashTable(filler, "?")
+    module.calls = tf.Variable(0.0, name="calls")
+
+    def classify(image_bytes: Any) -> Any:
+        images = tf.map_fn(prepare, image_bytes, fn_output_signature=tf.float32)
+        best = tf.argmax(tf.reduce_mean(images, [1, 2]), 1)
+        return {"label": module.table.lookup(best)}
+
+    def count(image_bytes: Any) -> Any:
+        calls = module.calls.assign_add(1.0)
+        images = tf.map_fn(prepare, image_bytes, fn_output_signature=tf.float32)
+        return {"y": tf.reduce_mean(images, [1, 2, 3]) + calls}
+
+    texts = tf.TensorSpec([None], tf.string, "image_bytes")
+    for name, compute in (("labels", classify), ("counted", count)):
+        module.call = tf.function(compute, [texts])
+        tf.saved_model.save(module, str(folder / name), signatures=module.call)
 
 
 def _save(tf: Any, folder: Path, compute: Any, *specs: Any) -> None:
