@@ -15,6 +15,12 @@ from pipeline.tfjs.model.layers_topology import MODEL_KINDS
 # common.ts, isValidTensorName.
 _UNSAFE = re.compile(r"[^-A-Za-z0-9._/]")
 
+# Layers are looked up in plain objects (container.ts, fromConfig), which have these already.
+_TAKEN = frozenset(
+    {"constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString",
+     "toString", "valueOf"}
+)  # fmt: skip
+
 _RENAMED = {("DepthwiseConv2D", "kernel"): "depthwise_kernel"}
 """Names of variables in Keras 3, with the names of Keras 2, which TensorFlow.js uses."""
 
@@ -84,6 +90,8 @@ def list_weights(wire: Mapping[str, Any], *, way: tuple[str, ...] = ()) -> Itera
 def safe_name(name: str) -> str:
     """Return a name that TensorFlow.js accepts for a layer with weights: "dense_1"."""
     safe = _UNSAFE.sub("_", name)
+    if safe in _TAKEN:
+        return f"{safe}_layer"
     return safe if safe[:1].isalnum() else f"layer{safe}"
 
 
