@@ -110,7 +110,12 @@ def _check_test_input(value: Any) -> Any:
 
 def _name_signatures(value: Any) -> Any:
     """Return signatures by the end of a model's name: ["Encode text"] is {"encode-text": …}."""
-    if not isinstance(value, list):
+    if value in ([], {}) or not isinstance(value, list | dict):
+        raise fault(
+            f"found {format_value(value)}; expected keys of signatures, as in [encode, decode]; "
+            "`tfjs-zoo inspect SOURCE` lists those of a source"
+        )
+    if isinstance(value, dict):
         return value
     named: dict[str, Any] = {}
     for key in value:
@@ -155,7 +160,6 @@ Texts = Annotated[
 
 Signatures = Annotated[
     dict[Name, Text],
-    Field(min_length=1),
     BeforeValidator(_name_signatures),
     WithJsonSchema(
         {

@@ -11,15 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.tfjs.model.layers_topology import MODEL_KINDS
+from pipeline.tfjs.model.object_members import OBJECT_MEMBERS
 
 # common.ts, isValidTensorName.
 _UNSAFE = re.compile(r"[^-A-Za-z0-9._/]")
-
-# Layers are looked up in plain objects (container.ts, fromConfig), which have these already.
-_TAKEN = frozenset(
-    {"constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString",
-     "toString", "valueOf"}
-)  # fmt: skip
 
 _RENAMED = {("DepthwiseConv2D", "kernel"): "depthwise_kernel"}
 """Names of variables in Keras 3, with the names of Keras 2, which TensorFlow.js uses."""
@@ -90,7 +85,7 @@ def list_weights(wire: Mapping[str, Any], *, way: tuple[str, ...] = ()) -> Itera
 def safe_name(name: str) -> str:
     """Return a name that TensorFlow.js accepts for a layer with weights: "dense_1"."""
     safe = _UNSAFE.sub("_", name)
-    if safe in _TAKEN:
+    if safe in OBJECT_MEMBERS:
         return f"{safe}_layer"
     return safe if safe[:1].isalnum() else f"layer{safe}"
 
