@@ -4,8 +4,8 @@
 
 Each op of arithmetic, comparison, reduction and movement is one small function for each dtype that
 TensorFlow has it for. It goes the way of every graph, and runs on cpu and wasm, with `--webgl` in
-headless Chromium as well, on the extremes of the dtype. Integers must be equal, floats as near as their dtype rounds. README.md has the last
-result.
+headless Chromium as well, on the extremes of the dtype. Integers must be equal, floats as near as
+their dtype rounds. README.md has the last result.
 """
 
 import os

@@ -47,7 +47,7 @@ try {
 def run_on_webgl(folders: Iterable[Path]) -> None:
     """Run the models in folders on their first vector, one browser for all of them."""
     with chromium() as driver:
-        driver.execute_script(  # type: ignore[no-untyped-call]
+        driver.execute_script(
             "(0, eval)(arguments[0])", (packages().folder / "tf.min.js").read_text()
         )
         assert run_module(driver, _START) == "webgl"

@@ -62,9 +62,9 @@ def _check_source(listed: ManifestModel, output: str) -> Iterator[Fault]:
         formats = (listed.model.input_format,)
     model = listed.model
     pairs = [(name, model.output_format or find_format(name).default_output) for name in formats]
-    for field, message in find_misfits(asked_flags(model, model.inherited), pairs):
-        if field == "signature_name" and model.family is not None:
-            field = "signatures"
+    for flag, message in find_misfits(asked_flags(model, model.inherited), pairs):
+        is_listed = flag == "signature_name" and model.family is not None
+        field = "signatures" if is_listed else flag
         if field in listed.model.inherited:
             yield listed.fault((), f"{field} of 'defaults': {message}")
         else:

@@ -288,7 +288,7 @@ class Model(Defaults):
             title = self.title and f"{self.title} ({key})"
             own = {"name": f"{self.name}-{end}", "title": title, "signature_name": key}
             model = self.model_copy(update={**own, "signatures": None})
-            model._family = self.name
+            model._family = self.name  # noqa: SLF001  # of this class
             yield model
 
     def model_post_init(self, context: Any, /) -> None:

@@ -36,7 +36,7 @@ class PlacedVariant:
     model_json: Mapping[str, Any]
 
 
-def place_variant(
+def place_variant(  # noqa: PLR0913  # a variant, and where it goes
     made: Path,
     card: Path,
     *,
@@ -61,9 +61,7 @@ def place_variant(
     if family is not None:
         model_json = _with_places(model_json, places)
         content = format_json(model_json, indent=None, sort_keys=False)
-    entry = CatalogFile(
-        path=_ENTRY, bytes=len(content), sha256=hashlib.sha256(content).hexdigest()
-    )
+    entry = CatalogFile(path=_ENTRY, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
     by_place = {places[path]: path for path in paths}
     shards = [
         CatalogFile(path=place, bytes=(made / path).stat().st_size, sha256=digests[path])

@@ -26,6 +26,7 @@ _STRING = tf.string.as_datatype_enum
 _INT32 = tf.int32.as_datatype_enum
 _FLOWING = {"Enter", "Exit", "Identity", "Merge", "NextIteration", "StopGradient", "Switch"}
 _LOOPS = {"StatelessWhile", "While"}
+_ITEMS = {"TensorArrayReadV3", "TensorListGetItem"}
 _SIZES = {"TensorArraySizeV3", "TensorListLength"}
 _MAIN = ""  # the scope of the graph itself; others are functions
 
@@ -122,9 +123,7 @@ class _Walk:
             self._enter(scope, node, place)
         elif place != 0 or kind == "batch":
             self._take_batch(scope, node, place, kind)
-        elif kind == "list" and op in {"TensorListGetItem", "TensorArrayReadV3"}:
-            self.follow(scope, node.name, 0, "item")
-        elif kind == "item" and op in PASSING:
+        elif op in (_ITEMS if kind == "list" else PASSING):
             self.follow(scope, node.name, 0, "item")
         elif kind == "item" and op in DECODERS:
             self.decoders.append(node)

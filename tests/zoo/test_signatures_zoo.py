@@ -1,7 +1,5 @@
 """Several signatures of one source: a model for each, and their equal weights once."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import saved_models
@@ -53,7 +51,9 @@ def test_the_table_that_both_read_is_published_once(built: tuple[Zoo, Build]) ->
     entries = [zoo.entry(name) for name in ("text-encode", "text-find_topic")]
 
     for i, (dtype, num_bytes) in enumerate(NUM_BYTES.items()):
-        first, second = ({file["path"] for file in each["variants"][i]["files"]} for each in entries)
+        first, second = (
+            {file["path"] for file in each["variants"][i]["files"]} for each in entries
+        )
         sizes = {(zoo.dist / path).stat().st_size for path in first & second}
         assert all(path.startswith("models/text/weights/") for path in first & second)
         assert TABLE * num_bytes in sizes, dtype
