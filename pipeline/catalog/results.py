@@ -92,6 +92,12 @@ def _transcribe(model: CatalogModel) -> str | None:
     return None if is_piano else f"its notes have not the {_PITCHES} pitches of a piano"
 
 
+def _embed(model: CatalogModel) -> str | None:
+    if model.map.get("embedding"):
+        return None
+    return _lacks(model, "tokenEmbeddings", "pooling") if model.map.get("tokenEmbeddings") else ""
+
+
 def _by_role(*roles: str) -> Callable[[CatalogModel], str | None]:
     return lambda model: None if any(model.map.get(role) for role in roles) else ""
 
@@ -102,7 +108,7 @@ _RULES: tuple[tuple[Method, Callable[[CatalogModel], str | None]], ...] = (
     ("segment", _by_role("mask", "alpha")),
     ("attributes", _by_role(*ATTRIBUTES)),
     ("transcribe", _transcribe),
-    ("embed", _by_role("embedding")),
+    ("embed", _embed),
     ("enhance", _by_role("image")),
     ("classify", _by_role("scores", "logits")),
 )

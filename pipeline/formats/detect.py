@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.errors import FormatError
 from pipeline.formats.format import Format
 from pipeline.formats.model_files import ModelFiles
-from pipeline.formats.strangers import recognize
+from pipeline.formats.strangers import is_part_of_stranger, recognize
 from pipeline.formats.table import EXPECTED, FORMATS, INPUT_FORMATS, find_format
 from pipeline.text.suggest import join_words
 
@@ -41,6 +41,7 @@ def detect_format(
     if asked is not None and _can_be_read_as(find_format(asked), found, files):
         return asked
     if not found:
+        _refuse_strangers_inside(path, name)
         raise FormatError(
             f"cannot tell the format of {name}{_describe(files)}; "
             f"expected {join_words(EXPECTED, 'or')}",
@@ -98,8 +99,21 @@ def _find_by_name(files: ModelFiles) -> list[Format]:
 def _refuse_stranger(files: ModelFiles, name: str) -> None:
     """Raise a FormatError for a file or folder that is known to be no model."""
     stranger = recognize(files)
-    if stranger is not None:
+    if stranger is not None and not (files.is_folder and find_models(files.path)):
         raise FormatError(f"{name} is {stranger.what}", hint=stranger.hint)
+
+
+def _refuse_strangers_inside(path: Path, name: str) -> None:
+    """Raise a FormatError for a folder with no model in it, and with a folder known to be none."""
+    if not path.is_dir() or find_models(path):
+        return
+    for folder in sorted(inner for inner in path.rglob("*") if inner.is_dir()):
+        stranger = recognize(ModelFiles(path=folder))
+        if stranger is not None:
+            inside = folder.relative_to(path).as_posix()
+            raise FormatError(
+                f"{name} holds no model: {inside} is {stranger.what}", hint=stranger.hint
+            )
 
 
 def _can_be_read_as(asked: Format, found: list[Format], files: ModelFiles) -> bool:
@@ -129,13 +143,14 @@ def _hint(path: Path) -> str:
 def find_models(folder: Path) -> list[Path]:
     """Return the paths of the models below a folder, found by the names of their files.
 
-    A file in the folder of a SavedModel is a part of that model, and not listed.
+    A file in the folder of a SavedModel is a part of that model, and not listed. Neither is one
+    that only looks like a model in a folder that is known to be none.
     """
     found = {
         each.opened_by(path): None
         for path in sorted(folder.rglob("*"))
         for each in FORMATS
-        if _is_named_as(path, each)
+        if _is_named_as(path, each) and not is_part_of_stranger(path)
     }
     return [path for path in found if not any(parent in found for parent in path.parents)]
 

@@ -6,6 +6,7 @@ files, pointers of Git LFS and pages of HTML do not come so far: `pipeline.fetch
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline.formats.model_files import ModelFiles
@@ -23,11 +24,13 @@ class Stranger:
         what: What it is: "a page of HTML".
         hint: What to do.
         is_one: Whether a file is one.
+        parts: In a folder of this kind, patterns of names that look like models, and are none.
     """
 
     what: str
     hint: str
     is_one: Callable[[ModelFiles], bool]
+    parts: tuple[str, ...] = ()
 
 
 def _starts(*marks: bytes) -> Callable[[ModelFiles], bool]:
@@ -132,6 +135,7 @@ FOLDERS: tuple[Stranger, ...] = (
         hint="save it as a SavedModel, which can be converted: "
         "ydf.load_model(path).to_tensorflow_saved_model(folder, mode='tf')",
         is_one=_has("*data_spec.pb", "*header.pb", "*done"),
+        parts=("*.pb",),
     ),
     Stranger(
         what="a checkpoint of TensorFlow",
@@ -142,6 +146,7 @@ FOLDERS: tuple[Stranger, ...] = (
         what="a preset of keras_hub or keras_nlp: weights, and the names of the classes to build",
         hint="build it where keras_hub is installed, and save it with model.export(folder)",
         is_one=_has("config.json", "metadata.json", "*.weights.h5"),
+        parts=("*.weights.h5",),
     ),
     Stranger(
         what="a model of transformers: weights, and the name of the class to build",
@@ -151,6 +156,7 @@ FOLDERS: tuple[Stranger, ...] = (
             _has("config.json")(files)
             and any(_has(name)(files) for name in ("*.safetensors", "pytorch_model*.bin"))
         ),
+        parts=("tf_model.h5",),
     ),
 )
 """Kinds of folders that are no models; a folder is of the first that it fits."""
@@ -160,3 +166,11 @@ def recognize(files: ModelFiles) -> Stranger | None:
     """Return what a file or folder is that is no model; None for what nobody knows."""
     kinds = FOLDERS if files.is_folder else STRANGERS
     return next((each for each in kinds if each.is_one(files)), None)
+
+
+def is_part_of_stranger(path: Path) -> bool:
+    """Return whether a file looks like a model, and is a part of a folder known to be none."""
+    return any(
+        any(path.match(part) for part in each.parts) and each.is_one(ModelFiles(path=path.parent))
+        for each in FOLDERS
+    )

@@ -152,6 +152,12 @@ EMBEDDING = Family(
             meaning="Describes the input by numbers that are alike for things that are alike.",
             conventions=("length",),
         ),
+        Role(
+            name="tokenEmbeddings",
+            shape="(batch, tokens, size)",
+            meaning="Describes each token of a text; `pooling` makes one vector of a text's.",
+            conventions=("pooling",),
+        ),
     ),
     also=("features", "scores", "age", "gender"),
 )

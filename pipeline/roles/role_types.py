@@ -111,4 +111,12 @@ CONVENTIONS: Mapping[str, Convention] = {
         meaning="Length of an embedding.",
         values={"unit": "1: the dot product is the cosine", "free": "not normalized"},
     ),
+    "pooling": Convention(
+        meaning="How the vectors of a text's tokens become the one of the text.",
+        values={
+            "mean": "the mean of all tokens that the attention mask counts",
+            "first": "the vector of the first token ([CLS])",
+            "last": "the vector of the last token that the attention mask counts",
+        },
+    ),
 }

@@ -65,7 +65,8 @@ def describe_tabs(model: CatalogModel, variant: CatalogVariant, trial: Trial) ->
             snippet=loader_snippet(model, variant),
         )
         return [loader, plain]
-    use = _Use(model=model, variant=variant, method=method, media=media)
+    text = trial.text.partition("\n")[0]
+    use = _Use(model=model, variant=variant, method=method, media=media, text=text)
     return [
         Tab(
             name="HTML page",
@@ -99,6 +100,7 @@ class _Use:
     variant: CatalogVariant
     method: Method
     media: Media
+    text: str
 
     @property
     def asked(self) -> CatalogInput:
@@ -155,7 +157,7 @@ def _given_lines(use: _Use, source: Piece) -> Iterator[Piece]:
         yield from line("const bytes = await (await fetch(", source, ")).arrayBuffer();")
         yield from line("const sound = await new AudioContext().decodeAudioData(bytes);")
     else:
-        yield from line("const text = [", string("print('hello')"), "];")
+        yield from line("const text = [", string(use.text), "];")
     if lacks_range(use.asked):
         yield from range_lines(use.asked)
 
@@ -209,7 +211,7 @@ def _node_lines(use: _Use) -> Iterator[Piece]:
         yield from line(comment(_describe_samples(use)))
         yield from line(f"const sound = new Float32Array({_count_samples(use)});")
     else:
-        yield from line("const text = [", string("print('hello')"), "];")
+        yield from line("const text = [", string(use.text), "];")
     if lacks_range(use.asked):
         yield from range_lines(use.asked)
     yield from line(f"console.log(await {use.call});")

@@ -28,7 +28,6 @@ from pipeline.site.assets import read_static
 from pipeline.site.list_page import ListPage
 from pipeline.site.model_page import ModelPage
 from pipeline.site.snippets import PLACE
-from pipeline.site.trial import TEXT
 from pipeline.text.quantity import (
     count,
     format_bytes,
@@ -91,7 +90,6 @@ def render_model(catalog: Catalog, page: ModelPage, *, assets: Mapping[str, str]
         zoo=catalog,
         page=page,
         tfjs=tfjs,
-        text_example=TEXT,
     )
 
 

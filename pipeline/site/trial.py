@@ -29,13 +29,14 @@ CAPTIONS = {
     "speech-man.wav": "Man speaking",
     "speech-woman.wav": "Woman speaking",
 }
-TEXT = """\
+CODE = """\
 def greet(name):
     print(f'Hello, {name}!')
 
 if __name__ == '__main__':
     greet('you')
 """
+SENTENCE = "A man is eating food."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ class Trial:
         asks_range: Whether the reader has to choose the range of the input.
         seconds: Length of the sound that the model takes; None where that is open.
         examples: The examples, those of its subject first.
+        text: The text to begin with.
         missing: Why nothing can be tried, and what would be needed; None where it can.
     """
 
@@ -71,6 +73,7 @@ class Trial:
     asks_range: bool = False
     seconds: float | None = None
     examples: Sequence[Example] = ()
+    text: str = SENTENCE
     missing: str | None = None
 
 
@@ -80,7 +83,7 @@ def describe_trial(model: CatalogModel) -> Trial:
     if known is None or known.method is None:
         return Trial(missing=known.missing if known else "an earlier version has built it")
     if model.tokenizer is not None:
-        return Trial(method=known.method, media="text")
+        return Trial(method=known.method, media="text", text=_choose_text(model))
     (asked,) = [tensor for tensor in model.inputs if not tensor.is_filled]
     media = _find_media(asked)
     if media is None:
@@ -95,7 +98,12 @@ def describe_trial(model: CatalogModel) -> Trial:
         if media == "sound" and known.method not in {"classify", "transcribe"}
         else None,
         examples=_list_examples(words, media),
+        text=_choose_text(model),
     )
+
+
+def _choose_text(model: CatalogModel) -> str:
+    return CODE if {"code", "source-code", "programming"} & set(model.tags) else SENTENCE
 
 
 def _find_media(tensor: CatalogInput) -> Media | None:

@@ -110,6 +110,11 @@ export interface RunOptions {
   pair?: string | string[];
 }
 
+export interface EmbedOptions extends RunOptions {
+  /** How the vectors of a text's tokens become one, in place of what the catalog says. */
+  pooling?: 'mean' | 'first' | 'last';
+}
+
 /** A text as a model with a tokenizer takes it. */
 export interface Tokens {
   ids: number[];
@@ -280,7 +285,8 @@ export interface Model<Name extends ModelName = ModelName> {
   keypoints(image: Image, options?: RunOptions & {threshold?: number}): Promise<Pose[]>;
   segment(image: Image, options?: RunOptions): Promise<Segments>;
   enhance(image: Image, options?: EnhanceOptions): Promise<ImageData>;
-  embed(input: Input, options?: RunOptions): Promise<Float32Array>;
+  embed(texts: string[], options?: EmbedOptions): Promise<Float32Array | Float32Array[]>;
+  embed(input: Input, options?: EmbedOptions): Promise<Float32Array>;
   transcribe(sound: AudioBuffer | ArrayLike<number>,
     options?: TranscribeOptions): Promise<Note[]>;
   /** Results of a <video>, or of one thing after another, with the state going on. */
@@ -288,6 +294,9 @@ export interface Model<Name extends ModelName = ModelName> {
     options?: StreamOptions): AsyncGenerator<unknown>;
   /** The numbers that stand for a text; for a model with a tokenizer. */
   tokenize(text: string, options?: TokenizeOptions): Promise<Tokens>;
+  /** The inputs that stand for texts, by name; for a model with a tokenizer. */
+  fillTokens(texts: string | string[], options?: {pair?: string | string[]}):
+    Promise<Record<string, number[][]>>;
   /** Run it on blank inputs, so that later runs are quick; returns milliseconds. */
   warmUp(): Promise<number>;
   /** Run it once; the tensors are yours to dispose. */

@@ -43,6 +43,8 @@ def described(roles: dict[str, dict[str, str]], **others: Any) -> Any:
         ({"alpha": {}, "foreground": {}}, "segment"),
         ({"age": {}, "gender": {}}, "attributes"),
         ({"embedding": {}}, "embed"),
+        ({"tokenEmbeddings": {"pooling": "mean"}}, "embed"),
+        ({"tokenEmbeddings": {}}, "nobody states pooling of its tokenEmbeddings"),
         ({"image": {}}, "enhance"),
         ({"scores": {}}, "classify"),
         ({"boxes": {"scale": "fraction"}, "scores": {}}, "nobody states order of its boxes"),

@@ -85,13 +85,29 @@ def test_a_file_that_is_no_model_says_what_it_is(tmp_path: Path, case: str) -> N
 def test_a_folder_that_is_no_model_says_what_it_is(
     tmp_path: Path, names: list[str], what: str, hint: str
 ) -> None:
+    folder = tmp_path / "inner" / "model"
+    folder.mkdir(parents=True)
     for name in names:
-        (tmp_path / name).write_bytes(b"\x00")
+        (folder / name).write_bytes(b"\x00")
 
     with pytest.raises(FormatError, match=what) as caught:
-        detect_format(tmp_path, asked=None, name="the source")
+        detect_format(folder, asked=None, name="the source")
+    with pytest.raises(FormatError, match=f"holds no model: inner/model is .*{what}") as outer:
+        detect_format(tmp_path, asked=None, name="the package")
 
     assert hint in (caught.value.hint or "")
+    assert outer.value.hint == caught.value.hint
+
+
+def test_a_model_beside_weights_is_pointed_at(tmp_path: Path) -> None:
+    (tmp_path / "onnx").mkdir()
+    for name in ("config.json", "model.safetensors", "tf_model.h5", "onnx/model.onnx"):
+        (tmp_path / name).write_bytes(b"\x00")
+
+    with pytest.raises(FormatError, match="cannot tell the format") as caught:
+        detect_format(tmp_path, asked=None, name="the source")
+
+    assert caught.value.hint == "point `source:` at one of onnx/model.onnx"
 
 
 def test_what_nobody_knows_is_told_by_its_name(tmp_path: Path) -> None:

@@ -239,6 +239,16 @@ def test_embedding_of_length_one() -> None:
     assert conventions(other, "embedding") == {"length": "free"}
 
 
+def test_vectors_of_tokens_are_no_embedding_of_the_text() -> None:
+    vectors = uniform(1, 5, 16, low=-1)
+
+    named = tell({"last_hidden_state": vectors})
+    assert named.map == {"tokenEmbeddings": "last_hidden_state:0"}
+    assert not tell({"last_hidden_state": uniform(1, 16)}, task="sentence-embedding").map.keys() & {
+        "tokenEmbeddings"
+    }
+
+
 def test_features_of_a_model_without_its_top_are_not_directly_usable() -> None:
     findings = tell({"y": uniform(1, 2, 2, 1280, high=6)}, ops={"y": ["Relu6"]})
 

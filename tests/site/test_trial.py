@@ -39,6 +39,11 @@ def test_the_input_decides_what_is_given(
     assert (trial.media, trial.seconds, trial.missing) == (media, seconds, None)
 
 
+def test_the_text_to_begin_with_is_of_the_kind_that_the_model_reads() -> None:
+    assert describe_trial(classifier(inputs=[TEXT])).text == "A man is eating food."
+    assert describe_trial(classifier(inputs=[TEXT], tags=["text", "code"])).text.startswith("def ")
+
+
 def test_a_sound_is_cut_only_where_the_method_takes_no_longer_one() -> None:
     embeds = classifier(inputs=[SOUND], results={"method": "embed", "missing": None})
 

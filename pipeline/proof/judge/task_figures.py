@@ -92,7 +92,7 @@ TASK_FIGURES: Mapping[str, TaskFigure] = {
     ),
     **dict.fromkeys(("mask", "alpha", "note", "onset", "contour"), _AREAS),
     **dict.fromkeys(("keypoints", "landmarks", "worldLandmarks", "contours"), _POINTS),
-    "embedding": _EMBEDDINGS,
+    **dict.fromkeys(("embedding", "tokenEmbeddings"), _EMBEDDINGS),
     "image": _PICTURES,
 }
 """The figure of each role that has one; docs/proof.md has the survey behind the numbers."""

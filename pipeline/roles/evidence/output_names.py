@@ -40,8 +40,8 @@ def find_named(model: Observed) -> Iterator[Claim | Doubt]:
 
 
 def _guess_family(roles: set[str]) -> Family | None:
-    """Return the only family that two names support; "embedding" needs no second name."""
-    if roles == {"embedding"}:
+    """Return the only family that two names support; those of embeddings need no second name."""
+    if roles and roles <= {role.name for role in EMBEDDING.roles}:
         return EMBEDDING
     counts = {
         family.name: len(roles & {role.name for role in family.roles}) for family in _VOUCHING

@@ -125,6 +125,12 @@ def _vector(output: Output, _model: Observed) -> str | None:
     return f"is {format_sizes(output)}; expected one row for each input"
 
 
+def _token_vectors(output: Output, _model: Observed) -> str | None:
+    if output.sizes is None or len(output.sizes) == NDIM_TABLE:
+        return None
+    return f"is {format_sizes(output)}; expected a vector for each token"
+
+
 _CHECKS: Mapping[str, tuple[Callable[[Output, Observed], str | None], ...]] = {
     "boxes": (_numbers, _four),
     "rawBoxes": (_numbers, _four),
@@ -147,6 +153,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Output, Observed], str | None], ...]] = {
     "alpha": (_numbers, _plane, _unit_range),
     "foreground": (_numbers, _plane, _three_colours),
     "embedding": (_numbers, _vector),
+    "tokenEmbeddings": (_numbers, _token_vectors),
     "features": (_numbers,),
     "logits": (_numbers,),
     "depth": (_numbers, _plane),

@@ -142,12 +142,18 @@ class Model {
     return {...found, tokens: found.ids.map(tokenizer.tokenOf)};
   }
 
+  // The inputs that stand for texts, by name, all as long as the longest of them.
+  async fillTokens(texts, {pair} = {}) {
+    const {part, tokenizer} = await this.#openTokenizer();
+    return part.fillInputs(tokenizer, [texts].flat(), pair && [pair].flat(), this.entry);
+  }
+
   // Results of one image or sound after another, with the state going on.
   stream(source, options) { return streamResults(this, source, options); }
 
   // Run it once on blank inputs, so that a backend compiles and uploads; return the milliseconds.
   async warmUp() {
-    const inputs = this.#words ? await makeInputs(this.#tf, await this.#fillTokens('', {}), this.inputs, {state: {}})
+    const inputs = this.#words ? await makeInputs(this.#tf, await this.fillTokens(''), this.inputs, {state: {}})
       : makeBlanks(this.#tf, this.inputs);
     const start = performance.now();
     let tensors = [];
@@ -203,7 +209,7 @@ class Model {
 
   async #runOnce(input, options) {
     const given = new Set([...tensorsIn(input), ...Object.values(this.#state)]);
-    const filled = isTexts(input) && this.entry.tokenizer ? await this.#fillTokens(input, options) : input;
+    const filled = isTexts(input) && this.entry.tokenizer ? await this.fillTokens(input, options) : input;
     const inputs = await makeInputs(this.#tf, filled, this.inputs, {...options, state: this.#state});
     try {
       const tensors = await this.execute(inputs);
@@ -233,11 +239,6 @@ class Model {
       }
     }
     return [await this.tfModel.executeAsync(inputs, names)].flat();
-  }
-
-  async #fillTokens(texts, {pair}) {
-    const {part, tokenizer} = await this.#openTokenizer();
-    return part.fillInputs(tokenizer, [texts].flat(), pair && [pair].flat(), this.entry);
   }
 
   // The part of the loader, and the tokenizer that it makes of the model's file, once.

@@ -143,13 +143,47 @@ export async function attributes(model, input, {top = 3, ...options} = {}) {
   }));
 }
 
-// Return the numbers that describe an input.
+// Return the numbers that describe an input; for several texts a list of them. Vectors of tokens become
+// one by {pooling: 'mean', 'first' or 'last'}, or as the catalog says.
 export async function embed(model, input, options) {
-  if (!model.entry.map.embedding) {
-    throw refuseResult(model, 'embed', 'no output has the role embedding');
-  }
-  const {embedding} = await readResults(model, input, ['embedding'], options);
-  return Float32Array.from(embedding.values);
+  const role = ['embedding', 'tokenEmbeddings'].find((name) => model.entry.map[name]);
+  if (!role) throw refuseResult(model, 'embed', 'no output has the role embedding or tokenEmbeddings');
+  const isText = [input].flat().every((one) => typeof one === 'string') && model.entry.tokenizer;
+  const given = isText ? await model.fillTokens(input, options) : input;
+  const {[role]: {shape, values}} = await readResults(model, given, [role], options);
+  const vectors = role === 'embedding' ? cutRows(values, isText ? shape[0] : 1)
+    : poolTokens(shape, values, await readMask(model, given), poolingOf(model, options));
+  return vectors.length === 1 ? vectors[0] : vectors;
+}
+
+const cutRows = (values, count) => Array.from({length: count}, (_, row) =>
+  Float32Array.from(values.slice(row * values.length / count, (row + 1) * values.length / count)));
+
+function poolingOf(model, options) {
+  const pooling = options?.pooling ?? conventionsOf(model, 'tokenEmbeddings').pooling;
+  if (POOLINGS[pooling]) return POOLINGS[pooling];
+  throw new ZooError('input', `${model.name}: pooling: ${pooling}; expected 'mean', 'first' or 'last'`);
+}
+
+// The places of the tokens that make the vector of a text, of the places that its mask counts.
+const POOLINGS = {mean: (places) => places, first: () => [0], last: (places) => places.slice(-1)};
+
+// The mask of each token that a model was given, in a row; null where it takes none.
+async function readMask({entry}, given) {
+  const mask = given?.[entry.tokenizer?.mask ?? 'attention_mask'];
+  return mask?.data ? mask.data() : mask?.flat(Infinity) ?? null;
+}
+
+function poolTokens([count, tokens, size], values, mask, choose) {
+  return Array.from({length: count}, (_, row) => {
+    const places = choose([...Array(tokens).keys()].filter((i) => !mask || mask[row * tokens + i]));
+    const sum = new Float32Array(size);
+    for (const place of places) {
+      const start = (row * tokens + place) * size;
+      for (let i = 0; i < size; i++) sum[i] += values[start + i] / places.length;
+    }
+    return sum;
+  });
 }
 
 // Check that results are of one input.

@@ -475,9 +475,10 @@ def test_a_model_with_a_tokenizer_takes_texts(zoo: PublishedZoo) -> None:
       const model = await zoo.load('passing');
       await model.warmUp();
       const {y} = await model.run(args[0], {as: 'arrays'});
-      return [y, await model.tokenize('b a'), tf.memory().numTensors];
+      return [y, await model.fillTokens(args[0]), await model.tokenize('b a')];
     """
-    rows, tokens, _ = zoo.write().in_node(body, ["a b a b a", "c a"])
+    rows, filled, tokens = zoo.write().in_node(body, ["a b a b a", "c a"])
 
     assert rows == [[7, 8, 7, 8], [9, 7, 5, 5]]
+    assert filled == {"x": rows}
     assert tokens == {"ids": [8, 7], "types": [0, 0], "mask": [1, 1], "tokens": ["b", "a"]}

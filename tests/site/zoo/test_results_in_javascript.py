@@ -22,19 +22,20 @@ const {sources, cases} = JSON.parse(readFileSync(0));
 const {giveResult} = await import(`${sources}/methods.js`);
 const {findFrame} = await import(`${sources}/images.js`);
 const answers = [];
-for (const {entry, method, results, later, image, sound, labels = {}, options} of cases) {
+for (const {labels = {}, ...given} of cases) {
+  const {entry, method, results, later, image, sound, text, filled, options} = given;
   let calls = 0;
   const inputs = [{name: 'image', shape: [1, 64, 64, 3], jsDtype: 'float32', ...entry.input}];
   const named = entry.outputs ?? Object.keys(results).map((name) => ({name, tensor: name}));
   const model = {name: 'test', entry: {map: {}, roles: {}, ...entry}, inputs, outputs: named,
     labels, points: entry.points,
-    frame: (one) => findFrame(one, inputs[0]),
+    frame: (one) => findFrame(one, inputs[0]), fillTokens: async () => filled,
     run: async () => Object.fromEntries(Object.entries(calls++ ? later ?? results : results)
       .map(([name, {shape, values}]) =>
       [name, {shape, data: async () => Float32Array.from(values), dispose() {}}]))};
   try {
-    const given = sound ? Float32Array.from(sound) : {width: image[0], height: image[1]};
-    const found = await giveResult(model, method, given, options ?? {});
+    const input = text ?? (sound ? Float32Array.from(sound) : {width: image[0], height: image[1]});
+    const found = await giveResult(model, method, input, options ?? {});
     answers.push(JSON.parse(JSON.stringify(found, (_, value) =>
       (ArrayBuffer.isView(value) ? [...value] : value))));
   } catch (error) {
@@ -368,6 +369,43 @@ def test_masks_have_the_size_of_the_image() -> None:
     # The middle half of the input shows the image.
     boxed_alpha = np.reshape(boxed["mask"]["data"], (8, 16, 4))[..., 3]
     np.testing.assert_allclose(boxed_alpha[2:6], 255 * expected[6:10], atol=0.51)
+
+
+def test_vectors_of_tokens_become_one_of_each_text() -> None:
+    vectors = RNG.normal(size=(2, 3, 4)).astype(np.float32)
+    mask = [[1, 1, 0], [1, 1, 1]]
+    texts = {"text": ["one", "another"], "filled": {"mask": mask}}
+    tokenizer = {"tokenizer": {"mask": "mask"}}
+
+    def pool(given: Json, entry: Json, options: Json | None = None) -> Json:
+        return give(
+            "embed", {"tokenEmbeddings": vectors}, **given, entry=entry, options=options or {}
+        )
+
+    stated = {**tokenizer, "roles": roles(tokenEmbeddings={"pooling": "mean"})}
+    mean, first, last, by_name, one, refused = run(
+        pool(texts, stated),
+        pool(texts, stated, {"pooling": "first"}),
+        pool(texts, tokenizer, {"pooling": "last"}),
+        pool({"text": {"attention_mask": mask}}, {}, {"pooling": "last"}),
+        give(
+            "embed",
+            {"tokenEmbeddings": vectors[:1]},
+            text="one",
+            filled={"mask": mask[:1]},
+            entry=stated,
+        ),
+        pool(texts, tokenizer),
+    )
+
+    np.testing.assert_allclose(mean, [vectors[0, :2].mean(0), vectors[1].mean(0)], atol=1e-6)
+    np.testing.assert_allclose(first, vectors[:, 0])
+    np.testing.assert_allclose(last, [vectors[0, 1], vectors[1, 2]])
+    assert by_name == last
+    np.testing.assert_allclose(one, vectors[0, :2].mean(0), atol=1e-6)
+    assert refused["error"] == (
+        "input: test: pooling: undefined; expected 'mean', 'first' or 'last'"
+    )
 
 
 def test_classes_attributes_embeddings_and_images() -> None:
