@@ -20,6 +20,7 @@ from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.report.run_context import ALL_GOOD, MODEL_FAILED, RunContext, is_failure
 from pipeline.report.step_line import describe_cause
 from pipeline.report.withheld import WithheldVariant, describe_withheld
+from pipeline.steps.table import STEPS
 from pipeline.text.line import crop_text
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
@@ -28,6 +29,9 @@ MAX_CAUSE = 200
 NUM_SLOWEST = 5
 # Cards of so many models are read for what is withheld or provisional.
 MAX_DOUBTED = 200
+# Steps that a report lists; the summary of a job on GitHub holds 1 MiB.
+MAX_STEPS = 1000
+_ORDER = {step.name: number for number, step in enumerate(STEPS)}
 _MEMORY_KEYS = {"peakRssBytes", "rssBytes"}
 
 
@@ -79,7 +83,11 @@ class Account:
         seconds: How long the run took.
         exit_status: Its exit code.
         selected: The tasks that the user named; empty for everything.
-        ran: The steps that ran, in the order in which they ended.
+        ran: The steps that ran, in the order in which they ended; of many the first.
+        num_ran: Number of all steps that ran.
+        num_stored: Number of those whose results came from the store.
+        slowest: The steps that took longest, the longest first.
+        peak_bytes: Largest peak memory of a step; None if it was not measured.
         failures: The steps that failed in this run or an earlier one, without the expected.
         expected: The failures that the manifest expects.
         skipped: Number of steps that were skipped because another step failed.
@@ -98,6 +106,10 @@ class Account:
     exit_status: int
     selected: Sequence[str]
     ran: Sequence[StepRun]
+    num_ran: int
+    num_stored: int
+    slowest: Sequence[StepRun]
+    peak_bytes: int | None
     failures: Sequence[StepRun]
     expected: Sequence[StepRun]
     skipped: int
@@ -109,23 +121,12 @@ class Account:
     provisional: Mapping[str, str]
     sizes: tuple[int, int]
 
-    @property
-    def slowest(self) -> Sequence[StepRun]:
-        """The steps that took longest, the longest first."""
-        timed = [step for step in self.ran if step.event.seconds is not None]
-        timed.sort(key=lambda step: -(step.event.seconds or 0.0))
-        return timed[:NUM_SLOWEST]
-
-    @property
-    def peak_bytes(self) -> int | None:
-        """Largest peak memory of a step; None if it was not measured."""
-        return max((step.peak_bytes for step in self.ran if step.peak_bytes), default=None)
-
 
 def gather_account(  # noqa: PLR0913  # the facts of a run that its events do not have
     context: RunContext,
     jobs: Mapping[str, Job],
     *,
+    num_jobs: int,
     zoo: str,
     selected: Sequence[str],
     finished: str,
@@ -136,7 +137,8 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
 
     Args:
         context: The run.
-        jobs: All steps that have a task by its name, each after those that it reads.
+        jobs: All steps that have a task by its name.
+        num_jobs: Number of the steps that the run was to look at.
         zoo: Name of the zoo.
         selected: The tasks that the user named; empty for everything.
         finished: When the run ended, in UTC.
@@ -144,17 +146,14 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
         exit_status: Its exit code.
     """
     log = context.log
-    ended = (event for event in log.events if event.status == "ok" or is_failure(event))
-    steps = {event.task: _step(event, jobs, context) for event in ended}
-    skipped = {event.task for event in log.events if event.status == "skipped" and event.upstream}
-    ran = [steps[event.task] for event in log.events if event.status in {"ok", "failed"}]
-    models = dict.fromkeys(job.model for job in jobs.values() if job.model is not None)
-    verdicts = context.load_verdicts(list(context.sealed) or list(models))
-    worked = {step.event.model for step in ran if step.event.model is not None}
-    cards = {card.name: card for card in context.load_cards(sorted(worked))}
+    events = log.events
+    skipped = {event.task for event in events if event.status == "skipped" and event.upstream}
+    looked_at = {event.task for event in events if event.status == "ok" or is_failure(event)}
+    ran = _Ran(events, jobs, context)
+    verdicts = context.load_verdicts(list(context.sealed) or list(ran.models))
     doubted = _load_doubted(context, verdicts)
     # A run that was cut short did not look at the other steps.
-    num_steps = len(jobs) + sum(context.sealed.values()) + 1
+    num_steps = num_jobs + sum(context.sealed.values()) + 1
     whole = not selected and exit_status in {ALL_GOOD, MODEL_FAILED}
     return Account(
         zoo=zoo,
@@ -162,12 +161,16 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
         seconds=seconds,
         exit_status=exit_status,
         selected=selected,
-        ran=ran,
-        failures=[steps[event.task] for event in log.failures],
-        expected=[steps[event.task] for event in log.expected_failures],
+        ran=ran.first,
+        num_ran=ran.number,
+        num_stored=ran.num_stored,
+        slowest=ran.slowest,
+        peak_bytes=ran.peak_bytes,
+        failures=[_step(event, jobs, context) for event in log.failures],
+        expected=[_step(event, jobs, context) for event in log.expected_failures],
         skipped=len(skipped),
-        up_to_date=num_steps - len(steps.keys() | skipped) if whole else None,
-        models=list(_models(ran, jobs, cards)),
+        up_to_date=num_steps - len(looked_at | skipped) if whole else None,
+        models=list(_models(ran, verdicts, context)),
         statuses=Counter(model.status for model in verdicts.values()),
         verdicts=add_verdicts(verdicts),
         withheld=describe_withheld(doubted),
@@ -214,25 +217,75 @@ def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> Ste
     )
 
 
+@dataclass(kw_only=True)
+class _Effort:
+    """What the steps of a model took: their number, seconds, peak memory, and first cause."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    peak_bytes: int | None = None
+    first: tuple[int, str] = (len(_ORDER), "")
+
+    def add(self, step: StepRun) -> None:
+        self.steps += 1
+        self.seconds += step.event.seconds or 0.0
+        self.peak_bytes = _larger(self.peak_bytes, step.peak_bytes)
+        turn = _ORDER.get(step.event.task.partition(":")[0], len(_ORDER))
+        if self.steps == 1 or turn < self.first[0]:
+            self.first = (turn, step.event.cause or "")
+
+
+class _Ran:
+    """The steps that ran, of which only the first and the slowest are kept."""
+
+    def __init__(
+        self, events: Iterable[StepEvent], jobs: Mapping[str, Job], context: RunContext
+    ) -> None:
+        self.first: list[StepRun] = []
+        self.slowest: list[StepRun] = []
+        self.number = self.num_stored = 0
+        self.peak_bytes: int | None = None
+        self.models: defaultdict[str, _Effort] = defaultdict(_Effort)
+        for event in events:
+            if event.status in {"ok", "failed"}:
+                self._add(_step(event, jobs, context))
+
+    def _add(self, step: StepRun) -> None:
+        self.number += 1
+        self.num_stored += step.event.from_store
+        self.peak_bytes = _larger(self.peak_bytes, step.peak_bytes)
+        if len(self.first) < MAX_STEPS:
+            self.first.append(step)
+        if step.event.seconds is not None:
+            self.slowest.append(step)
+            self.slowest.sort(key=lambda one: -(one.event.seconds or 0.0))
+            del self.slowest[NUM_SLOWEST:]
+        if step.event.model is not None:
+            self.models[step.event.model].add(step)
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return max(filter(None, (one, other)), default=None)
+
+
 def _models(
-    ran: Iterable[StepRun], jobs: Mapping[str, Job], cards: Mapping[str, CatalogModel]
+    ran: _Ran, verdicts: Mapping[str, ModelVerdicts], context: RunContext
 ) -> Iterator[ModelRun]:
     """Yield the models of which steps ran, in the order of the manifest."""
-    order = {task: number for number, task in enumerate(jobs)}
-    by_model: defaultdict[str, list[StepRun]] = defaultdict(list)
-    for step in sorted(ran, key=lambda step: order.get(step.event.task, len(order))):
-        if step.event.model is not None:
-            by_model[step.event.model].append(step)
-    for name, steps in by_model.items():
-        card = cards.get(name)
+    order = {name: number for number, name in enumerate(context.sealed)}
+    worked = sorted(ran.models, key=lambda name: order.get(name, len(order)))
+    stale = [name for name in worked if name in verdicts and verdicts[name].status == "stale"]
+    since = {card.name: card.stale_since for card in context.load_cards(stale[:MAX_DOUBTED])}
+    for name in worked:
+        effort = ran.models[name]
         yield ModelRun(
             name=name,
-            status=card.status if card else "failed",
-            stale_since=card.stale_since if card else None,
-            steps=len(steps),
-            seconds=sum(step.event.seconds or 0.0 for step in steps),
-            peak_bytes=max((step.peak_bytes for step in steps if step.peak_bytes), default=None),
-            cause=steps[0].event.cause or "",
+            status=verdicts[name].status if name in verdicts else "failed",
+            stale_since=since.get(name),
+            steps=effort.steps,
+            seconds=effort.seconds,
+            peak_bytes=effort.peak_bytes,
+            cause=effort.first[1],
         )
 
 

@@ -112,7 +112,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=8,
+    version=9,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),

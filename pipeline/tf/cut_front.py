@@ -4,7 +4,7 @@ TensorFlow.js has none of them, and a page has pixels and numbers anyway. The re
 becomes an input of the graph. Both the conversion and the reference take the graph as it is cut.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ _DEQUEUES = {
     for version in ("", "V2")
 }
 _ITERATORS = {"IteratorGetNext"}
+_DEFAULTED = {"PlaceholderWithDefault"}
 _QUEUES = ("FIFOQueue", "PaddingFIFOQueue", "PriorityQueue", "RandomShuffleQueue", "Queue")
 
 
@@ -82,15 +83,17 @@ def cut_front(graph_def: GraphDef) -> Cut | None:
             graph.node.add().CopyFrom(node)
     for node in graph.node:
         node.input[:] = [_rename(name, renamed) for name in node.input]
-    left = _read_names(graph.node)
+    _drop_unread(graph, before - {node.name for node in graph_def.node if node.op == "Placeholder"})
+    left, kept = _read_names(graph.node), {node.name for node in graph.node}
     batched = [batch.name for batch in batches]
-    inputs = (*batched, *(part.name for some in parts.values() for part in some))
+    made = (part.name for some in parts.values() for part in some if part.name in kept)
+    inputs = (*batched, *made)
     fetched = {name for name in before - left if nodes[name].op == "Placeholder"}
     sentences = {
         some[0].name: f"{nodes[name].op} '{name}' is left to the page: the model takes its "
         f"{'result' if len(some) == 1 else 'results'}, {join_words(part.name for part in some)}"
         for name, some in parts.items()
-        if some
+        if some and some[0].name in kept
     }
     images = {
         name: str(_fed_by(nodes[name].input[0], nodes))
@@ -122,6 +125,8 @@ def _list_parts(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[_Part] | No
     if node.op in _ITERATORS:
         types, shapes = node.attr["output_types"].list.type, node.attr["output_shapes"].list.shape
         return _number(node, types, list(shapes))
+    if node.op in _DEFAULTED:
+        return _replace_default(node, nodes)
     if node.op in _DEQUEUES:
         queue = nodes[_node_of(node.input[0])]
         shapes = list(queue.attr["shapes"].list.shape)
@@ -129,6 +134,24 @@ def _list_parts(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[_Part] | No
             shapes = [_with_batch(shape) for shape in shapes]
         return _number(node, node.attr["component_types"].list.type, shapes)
     return None
+
+
+def _replace_default(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[_Part] | None:
+    """Return an input whose default is fetched data; None for an input with another default."""
+    source = nodes.get(_node_of(node.input[0]))
+    if source is None or source.op not in _ITERATORS | _DEQUEUES:
+        return None
+    return [_Part(name=node.name, dtype=node.attr["dtype"].type, shape=node.attr["shape"].shape)]
+
+
+def _drop_unread(graph: GraphDef, names: Collection[str]) -> None:
+    """Remove those of some nodes that no node reads any more."""
+    while dead := set(names) - _read_names(graph.node):
+        kept = [node for node in graph.node if node.name not in dead]
+        if len(kept) == len(graph.node):
+            return
+        del graph.node[:]
+        graph.node.extend(kept)
 
 
 def _number(node: NodeDef, types: Iterable[int], shapes: list[TensorShapeProto]) -> list[_Part]:

@@ -22,6 +22,7 @@ from pipeline.records.source import Conversion, Tie
 from pipeline.tf.guarded_fusions import guard_fusions
 from pipeline.tf.lower.grouped import split_groups
 from pipeline.tf.lower.lowering import lower_graph
+from pipeline.tf.lower.pairs import pair_info, pair_signature
 from pipeline.tf.narrow_constants import narrow_constants
 from pipeline.tf.narrow_types import find_rounding, narrow_types
 from pipeline.tf.narrowing import check_narrowing
@@ -67,8 +68,9 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
     Raises:
         ConversionError: TensorFlow.js cannot run the graph, or the converter fails.
     """
+    paired = pair_signature(signature)
     model_json, repairs = _translate(
-        lambda: _convert(frozen, signature, source, folder, flags), source
+        lambda: _convert(frozen, paired, source, folder, flags), source
     )
     kept = _drop_lost(model_json, inputs)
     named = _rename(model_json, frozen, kept, outputs)
@@ -196,6 +198,7 @@ def _ops(model_json: ModelJson) -> dict[str, str]:
 def _to_json(tensor: tf.Tensor) -> dict[str, Any]:
     info = TensorInfo(name=tensor.name, dtype=tensor.dtype.as_datatype_enum)
     info.tensor_shape.CopyFrom(tensor.shape.as_proto())
+    pair_info(info)
     return dict(MessageToDict(info))
 
 

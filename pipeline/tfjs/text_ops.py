@@ -21,6 +21,7 @@ TEXT_OPS = frozenset(
         "Substr",
         "TextEqual",
         "TextGather",
+        "TextGatherNd",
         "TextNotEqual",
         "UnicodeDecode",
         "UnicodeDecodeWithOffsets",

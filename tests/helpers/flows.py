@@ -4,20 +4,16 @@ Each function gets a folder for each way, "a map of maps v2 after", with its gra
 shall be run on, and expected.npz. A test calls `written`, which does that once in a child.
 """
 
-import atexit
 import functools
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
-from paths import ROOT
+from build_in_child import build_in_child
 from run_cases import write_inputs
 
 Json = dict[str, Any]
@@ -26,19 +22,7 @@ Json = dict[str, Any]
 @functools.cache
 def written() -> Path:
     """Return the folder that the program wrote; it is removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="flows "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
+    return build_in_child(__file__, prefix="flows ")
 
 
 def name_folder(name: str, *, v2: bool, after: bool) -> str:

@@ -131,6 +131,12 @@ def _write(tf: Any, folder: Path) -> None:
         rows, labels = queue.dequeue_many(2, name="batch")
         tf.add(tf.reduce_sum(rows, [1, 2]), tf.cast(labels, tf.float32), name="y")
     (sources / "queue.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    with tf.Graph().as_default() as graph:
+        handle = tf.compat.v1.placeholder(tf.string, [], "handle")
+        data = tf.compat.v1.data.Iterator.from_string_handle(handle, tf.float32, [None, 3])
+        scan = tf.compat.v1.placeholder_with_default(data.get_next(), [None, 3], "scan")
+        tf.tanh(scan, name="y")
+    (sources / "iterator.pb").write_bytes(graph.as_graph_def().SerializeToString())
 
 
 def _save_with_tables(tf: Any, folder: Path, prepare: Any) -> None:

@@ -7,7 +7,6 @@ that once, so that it never imports TensorFlow.
 
 import functools
 import json
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -16,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from build_in_child import build_in_child
+from tensorflow_child import run_in_tensorflow
 
+_METADATA = "keras_metadata.pb"
 GENERATIONS = ("tf_keras", "keras 3")
 
 
@@ -134,33 +135,34 @@ def answer(
 def edit_metadata(folder: Path, kind: str, edit: Callable[[Any], None]) -> None:
     """Change the config of one layer in a SavedModel's keras_metadata.pb.
 
-    The file is a protobuf that needs TensorFlow to be read, so a process of its own does it.
+    The file is a protobuf that needs TensorFlow to be read, so a child process does it.
     """
-    command = [sys.executable, str(Path(__file__).resolve()), "--metadata", str(folder)]
-    texts = json.loads(
-        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL).stdout
-    )
+    texts = run_in_tensorflow(_read_metadata, folder)
     for i, text in enumerate(texts):
         config = json.loads(text)
         if config.get("class_name") == kind:
             edit(config)
             texts[i] = json.dumps(config)
-    subprocess.run(command, check=True, capture_output=True, input=json.dumps(texts).encode())
+    run_in_tensorflow(_write_metadata, folder, texts)
 
 
-def _move_metadata(folder: Path) -> None:
-    """Print the configs of a keras_metadata.pb, or take others from stdin where there are any."""
+def _read_metadata(folder: Path) -> list[str]:
+    """Return the configs of a keras_metadata.pb, as JSON."""
+    return [node.metadata for node in _parse_metadata(folder).nodes]
+
+
+def _write_metadata(folder: Path, texts: list[str]) -> None:
+    """Put configs in the place of those of a keras_metadata.pb."""
+    metadata = _parse_metadata(folder)
+    for node, text in zip(metadata.nodes, texts, strict=True):
+        node.metadata = text
+    (folder / _METADATA).write_bytes(metadata.SerializeToString())
+
+
+def _parse_metadata(folder: Path) -> Any:
     from tf_keras.protobuf import saved_metadata_pb2
 
-    file = folder / "keras_metadata.pb"
-    metadata = saved_metadata_pb2.SavedMetadata.FromString(file.read_bytes())
-    given = "" if sys.stdin.isatty() else sys.stdin.read()
-    if not given:
-        sys.stdout.write(json.dumps([node.metadata for node in metadata.nodes]))
-        return
-    for node, text in zip(metadata.nodes, json.loads(given), strict=True):
-        node.metadata = text
-    file.write_bytes(metadata.SerializeToString())
+    return saved_metadata_pb2.SavedMetadata.FromString((folder / _METADATA).read_bytes())
 
 
 def _two_heads(k: Any) -> Any:
@@ -501,7 +503,5 @@ def _write_odd(k: Any, folder: Path) -> None:
         model.save(str(folder / f"{name}.h5"))
 
 
-if __name__ == "__main__" and sys.argv[1] == "--metadata":
-    _move_metadata(Path(sys.argv[2]))
-elif __name__ == "__main__":
+if __name__ == "__main__":
     write_models(Path(sys.argv[1]))

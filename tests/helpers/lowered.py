@@ -5,48 +5,27 @@ is a graph model in a folder of its own, with its inputs and expected outputs be
 process calls `ran`, which does that once in a child, so that it never imports TensorFlow.
 """
 
-import atexit
 import functools
 import json
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
+from build_in_child import build_in_child
 from fault_cases import FAULTS
 from lowering_cases import CASES, Array, Case
-from paths import ROOT
 
 Json = dict[str, Any]
 ALL: Mapping[str, Case] = {**CASES, **FAULTS}
 
 
+@functools.cache
 def ran() -> Path:
     """Return the folder that the program wrote; it is removed at exit."""
-    folder, done = _run_program()
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
-
-
-@functools.cache
-def _run_program() -> tuple[Path, "subprocess.CompletedProcess[bytes]"]:
-    folder = Path(tempfile.mkdtemp(prefix="lowered "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    return folder, subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
+    return build_in_child(__file__, prefix="lowered ")
 
 
 @functools.cache

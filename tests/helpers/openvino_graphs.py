@@ -1,12 +1,9 @@
 """Small OpenVINO models, run by the importer's graph and by OpenVINO on the CPU."""
 
 import dataclasses
-import functools
 import itertools
-import multiprocessing
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import numpy as np
 import openvino
 from openvino import opset1
 from openvino.utils.node_factory import NodeFactory
+from tensorflow_child import run_in_tensorflow
 
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion
@@ -85,7 +83,7 @@ def run_both(model: openvino.Model, inputs: Mapping[str, Array]) -> list[tuple[A
 
 def run_in_child(function: Callable[..., Any], *arguments: Any) -> Any:
     """Return what a function returns in a child process, which may import TensorFlow."""
-    return _child().submit(function, *arguments).result()
+    return run_in_tensorflow(function, *arguments)
 
 
 def run_file(path: Path, inputs: Mapping[str, Array]) -> list[tuple[Array, Array]]:
@@ -123,8 +121,3 @@ def convert_file(path: Path, folder: Path) -> Conversion:
         format_model_json(dataclasses.replace(converted, content=content))
     )
     return record
-
-
-@functools.cache
-def _child() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))

@@ -7,19 +7,14 @@ TensorFlow itself makes of it. A test process calls `converted`, which does
 that once, so that it never imports TensorFlow.
 """
 
-import atexit
 import functools
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from paths import ROOT
+from build_in_child import build_in_child
 
 from pipeline.records.flags import ConversionFlags
 
@@ -30,19 +25,7 @@ FLAGS = {"plain": False, "functions": True}
 @functools.cache
 def converted() -> Path:
     """Return a folder with all graphs, made by the first call and removed at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="recurrent models "))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment = os.environ | {
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, str(Path(__file__).resolve()), str(folder)]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    return folder
+    return build_in_child(__file__, prefix="recurrent models ")
 
 
 def _lstm(k: Any, x: Any) -> Any:

@@ -5,6 +5,7 @@ It is imported in the child, and as the server's preload; it imports nothing hea
 
 import ctypes
 import errno
+import importlib
 import os
 import signal
 import subprocess
@@ -35,6 +36,14 @@ def describe(**arguments: object) -> dict[str, object]:
         "begun": begun,
         "environment": dict(os.environ),
     }
+
+
+def import_modules(names: list[str]) -> list[str]:
+    """Import modules; return the names of all that were not imported before."""
+    before = set(sys.modules)
+    for name in names:
+        importlib.import_module(name)
+    return sorted(set(sys.modules) - before)
 
 
 def talk() -> None:

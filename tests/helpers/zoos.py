@@ -3,6 +3,7 @@
 Their models are TensorFlow.js graph models of two layers, so that a build takes a second.
 """
 
+import copy
 import hashlib
 import json
 import os
@@ -83,6 +84,13 @@ class Zoo:
         model |= fields
         self.manifest["models"].append(model)
         return model
+
+    def copy(self, folder: Path) -> "Zoo":
+        """Return a copy in a new folder, with the times and links of its files."""
+        subprocess.run(["cp", "-a", str(self.folder), str(folder)], check=True)
+        zoo = Zoo(folder)
+        zoo.manifest = copy.deepcopy(self.manifest)
+        return zoo
 
     def write(self) -> None:
         """Write the manifest."""

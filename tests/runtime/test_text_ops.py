@@ -18,13 +18,12 @@ pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(pool: TensorFlowPool, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("texts")
-    with TensorFlowPool(max_workers=1) as pool:
-        for name in MODELS:
-            (folder / name).mkdir()
-            arguments = {"source": text_models.built() / name, "folder": folder / name}
-            pool.submit("text_models:convert", arguments, log=folder / f"{name}.txt").result()
+    for name in MODELS:
+        (folder / name).mkdir()
+        arguments = {"source": text_models.built() / name, "folder": folder / name}
+        pool.submit("text_models:convert", arguments, log=folder / f"{name}.txt").result()
     return folder
 
 

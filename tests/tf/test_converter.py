@@ -1,7 +1,6 @@
 """Three real SavedModels, against what `tensorflowjs_converter` itself writes."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,6 @@ BASIC_PITCH = "pypi:basic-pitch==0.4.0#basic_pitch/saved_models/icassp_2022/nmp"
 DTYPES = ["float32", "float16", "uint8", "uint16"]
 # 1e-10 under a logarithm: the converter's float16 makes it 0, and the logarithm infinite.
 KEPT = {"StatefulPartitionedCall/model_1/normalized_log_1/add/y"}
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=2) as pool:
-        yield pool
 
 
 @pytest.fixture(

@@ -1,6 +1,5 @@
 """Models that fetch their own data take pixels and numbers in place of it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,10 @@ INPUTS = {
     "batch_v1": {"encoded": ["uint8", [None, None, None, 3]]},
     "bytes": {"image": ["uint8", [None, None, 3]]},
     "inception": {"DecodeJpeg": ["uint8", [None, None, 3]]},
+    "iterator": {"scan": ["float32", [None, 3]]},
     "queue": {"batch/0": ["float32", [None, 4, 3]], "batch/1": ["int32", [None]]},
     "records": {"age": ["float32", [None, 1]], "sizes": ["int64", [None, 2]]},
 }
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 def test_they_compute_behind_the_cut_as_in_tensorflow(pool: TensorFlowPool, tmp_path: Path) -> None:

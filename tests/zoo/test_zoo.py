@@ -31,13 +31,36 @@ def all_steps(model: str, *, without: Collection[str] = ()) -> list[str]:
     return sorted([*steps, *(f"variant:{model}:{variant}" for variant in VARIANTS)])
 
 
+def add_two(zoo: Zoo) -> None:
+    zoo.add("one", tags=["small"])
+    zoo.add("two", seed=1)
+
+
 @pytest.fixture
 def zoo(tmp_path: Path) -> Zoo:
     """Return a zoo of two models, not built yet."""
     zoo = Zoo(tmp_path / "zoo")
-    zoo.add("one", tags=["small"])
-    zoo.add("two", seed=1)
+    add_two(zoo)
     return zoo
+
+
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    zoo = Zoo(tmp_path_factory.mktemp("built") / "zoo")
+    add_two(zoo)
+    done = zoo.build()
+    assert done.code == 0, done.stdout + done.stderr
+    return zoo
+
+
+@pytest.fixture
+def built(built_once: Zoo, tmp_path: Path) -> Zoo:
+    """Return a zoo of two models as its first build left it."""
+    return built_once.copy(tmp_path / "zoo")
+
+
+def test_a_copy_of_a_built_zoo_is_up_to_date(built: Zoo) -> None:
+    assert built.build().ran == []
 
 
 def test_a_build_publishes_every_model_and_a_second_one_does_nothing(zoo: Zoo) -> None:
@@ -51,151 +74,135 @@ def test_a_build_publishes_every_model_and_a_second_one_does_nothing(zoo: Zoo) -
     assert [model["name"] for model in zoo.catalog()["models"]] == ["one", "two"]
 
 
-def test_the_catalog_lists_each_file_with_its_digest_and_fits_its_schema(zoo: Zoo) -> None:
-    zoo.build()
-
-    schema = json.loads((zoo.dist / "models.schema.json").read_bytes())
-    jsonschema.validate(zoo.catalog(), schema, cls=jsonschema.Draft202012Validator)
-    for model in zoo.catalog()["models"]:
+def test_the_catalog_lists_each_file_with_its_digest_and_fits_its_schema(built: Zoo) -> None:
+    schema = json.loads((built.dist / "models.schema.json").read_bytes())
+    jsonschema.validate(built.catalog(), schema, cls=jsonschema.Draft202012Validator)
+    for model in built.catalog()["models"]:
         for variant in model["variants"]:
             assert variant["files"][0]["path"] == variant["modelPath"]
             for file in variant["files"]:
-                content = (zoo.dist / file["path"]).read_bytes()
+                content = (built.dist / file["path"]).read_bytes()
                 assert hashlib.sha256(content).hexdigest() == file["sha256"]
                 assert len(content) == file["bytes"]
 
 
-def test_an_alias_points_at_the_shards_of_its_variant(zoo: Zoo) -> None:
-    zoo.build()
-
-    alias = zoo.dist / "models/one/float32/model.json"
+def test_an_alias_points_at_the_shards_of_its_variant(built: Zoo) -> None:
+    alias = built.dist / "models/one/float32/model.json"
     (path,) = json.loads(alias.read_bytes())["weightsManifest"][0]["paths"]
     assert (alias.parent / path).resolve().stat().st_size == (8 + 1) * 512 * 4
 
 
-def test_a_title_rebuilds_the_card_alone(zoo: Zoo) -> None:
-    zoo.build()
-    zoo.manifest["models"][0]["title"] = "The first"
-    done = zoo.build()
+def test_a_title_rebuilds_the_card_alone(built: Zoo) -> None:
+    built.manifest["models"][0]["title"] = "The first"
+    done = built.build()
 
     assert done.ran == ["card:one", "catalog", "dist", "site"]
-    assert zoo.entry("one")["title"] == "The first"
+    assert built.entry("one")["title"] == "The first"
 
 
-def test_a_role_is_proved_again_and_rebuilds_no_weights(zoo: Zoo) -> None:
-    zoo.build()
-    zoo.manifest["models"][0]["map"] = {"scores": "Identity_1:0", "classes": None}
-    done = zoo.build()
+def test_a_role_is_proved_again_and_rebuilds_no_weights(built: Zoo) -> None:
+    built.manifest["models"][0]["map"] = {"scores": "Identity_1:0", "classes": None}
+    done = built.build()
 
     steps = [f"{step}:one" for step in ("browser", "card", "map", "verify")]
     assert done.ran == sorted([*steps, "catalog", "site", "dist"])
-    assert zoo.entry("one")["map"] == {"scores": "Identity_1:0", "classes": None}
-    assert [output["role"] for output in zoo.entry("one")["outputs"]] == [None, "scores"]
+    assert built.entry("one")["map"] == {"scores": "Identity_1:0", "classes": None}
+    assert [output["role"] for output in built.entry("one")["outputs"]] == [None, "scores"]
 
 
-def test_a_flag_without_effect_stops_at_the_step_that_reads_it(zoo: Zoo) -> None:
-    zoo.build()
-    zoo.manifest["models"][0]["weight_shard_size_bytes"] = 2**23
-    done = zoo.build()
+def test_a_flag_without_effect_stops_at_the_step_that_reads_it(built: Zoo) -> None:
+    built.manifest["models"][0]["weight_shard_size_bytes"] = 2**23
+    done = built.build()
 
     assert done.ran == ["convert:one", "variant:one:base", "variant:one:uint16"]
     causes = {event["task"]: event["cause"] for event in done.steps}
     assert causes["convert:one"] == "parameter weight_shard_size_bytes: 4194304 → 8388608"
 
 
-def test_a_model_added_or_removed_builds_or_drops_it_alone(zoo: Zoo) -> None:
-    zoo.build()
-    zoo.add("three", seed=2)
-    added = zoo.build()
-    del zoo.manifest["models"][0]
-    removed = zoo.build()
+def test_a_model_added_or_removed_builds_or_drops_it_alone(built: Zoo) -> None:
+    built.add("three", seed=2)
+    added = built.build()
+    del built.manifest["models"][0]
+    removed = built.build()
 
     assert added.ran == sorted([*all_steps("three"), "catalog", "site", "dist"])
     assert removed.ran == ["catalog", "dist", "site"]
-    assert [model["name"] for model in zoo.catalog()["models"]] == ["three", "two"]
+    assert [model["name"] for model in built.catalog()["models"]] == ["three", "two"]
     # A reader may still hold the catalog of a minute ago.
-    assert (zoo.dist / "models/one/float32/model.json").exists()
+    assert (built.dist / "models/one/float32/model.json").exists()
 
 
-def test_prune_removes_what_is_no_longer_listed(zoo: Zoo) -> None:
-    zoo.build()
-    del zoo.manifest["models"][0]
-    zoo.build()
-    kept = zoo.doit("prune")
-    pruned = zoo.doit("prune", "--now")
+def test_prune_removes_what_is_no_longer_listed(built: Zoo) -> None:
+    del built.manifest["models"][0]
+    built.build()
+    kept = built.doit("prune")
+    pruned = built.doit("prune", "--now")
 
     assert ".zoo/build/one\n" in kept.stdout
     assert "dist/models/one/float32/model.json" in pruned.stdout
-    assert not (zoo.dist / "models/one").exists()
-    assert not (zoo.folder / ".zoo/build/one").exists()
-    assert zoo.build().ran == []
+    assert not (built.dist / "models/one").exists()
+    assert not (built.folder / ".zoo/build/one").exists()
+    assert built.build().ran == []
 
 
-def test_a_source_that_changes_rebuilds_its_model(zoo: Zoo) -> None:
-    zoo.build()
-    before = zoo.entry("one")["modelPath"]
-    write_graph_model(zoo.folder / "sources/one", weights=dense_weights(8, 512, seed=7))
-    done = zoo.build()
+def test_a_source_that_changes_rebuilds_its_model(built: Zoo) -> None:
+    before = built.entry("one")["modelPath"]
+    write_graph_model(built.folder / "sources/one", weights=dense_weights(8, 512, seed=7))
+    done = built.build()
 
     assert done.ran == sorted([*all_steps("one"), "catalog", "site", "dist"])
-    assert zoo.entry("one")["modelPath"] != before
+    assert built.entry("one")["modelPath"] != before
 
 
-def test_a_source_touched_but_not_changed_rebuilds_nothing(zoo: Zoo) -> None:
-    zoo.build()
-    os.utime(zoo.folder / "sources/one/model.json")
-    done = zoo.build()
+def test_a_source_touched_but_not_changed_rebuilds_nothing(built: Zoo) -> None:
+    os.utime(built.folder / "sources/one/model.json")
+    done = built.build()
 
     assert done.ran == []
     assert [e["task"] for e in done.steps if e["status"] == "adopted"] == ["fetch:one"]
 
 
-def test_a_file_deleted_from_dist_comes_back(zoo: Zoo) -> None:
-    zoo.build()
-    before = reproducible_files(zoo.dist)
-    shard = next(zoo.dist.glob("models/one/uint16-*/*.bin"))
+def test_a_file_deleted_from_dist_comes_back(built: Zoo) -> None:
+    before = reproducible_files(built.dist)
+    shard = next(built.dist.glob("models/one/uint16-*/*.bin"))
     shard.unlink()
-    done = zoo.build()
+    done = built.build()
 
     assert done.ran == ["dist"]
-    assert reproducible_files(zoo.dist) == before
+    assert reproducible_files(built.dist) == before
 
 
-def test_a_dist_deleted_is_projected_again_without_converting(zoo: Zoo) -> None:
-    zoo.build()
-    before = reproducible_files(zoo.dist)
-    shutil.rmtree(zoo.dist)
-    done = zoo.build()
+def test_a_dist_deleted_is_projected_again_without_converting(built: Zoo) -> None:
+    before = reproducible_files(built.dist)
+    shutil.rmtree(built.dist)
+    done = built.build()
 
     assert done.ran == ["dist"]
-    assert reproducible_files(zoo.dist) == before
+    assert reproducible_files(built.dist) == before
 
 
-def test_a_file_changed_in_dist_by_hand_is_put_right(zoo: Zoo) -> None:
-    zoo.build()
-    before = reproducible_files(zoo.dist)
-    with (zoo.dist / "models.json").open("a") as file:
+def test_a_file_changed_in_dist_by_hand_is_put_right(built: Zoo) -> None:
+    before = reproducible_files(built.dist)
+    with (built.dist / "models.json").open("a") as file:
         file.write("oops")
-    done = zoo.build()
+    done = built.build()
 
     assert done.ran == ["dist"]
-    assert reproducible_files(zoo.dist) == before
+    assert reproducible_files(built.dist) == before
 
 
-def test_a_shard_deleted_from_the_build_is_made_again(zoo: Zoo) -> None:
-    zoo.build()
-    next((zoo.folder / ".zoo/build/one/variant/uint16").glob("*.bin")).unlink()
-    done = zoo.build()
+def test_a_shard_deleted_from_the_build_is_made_again(built: Zoo) -> None:
+    next((built.folder / ".zoo/build/one/variant/uint16").glob("*.bin")).unlink()
+    done = built.build()
 
     assert done.ran == ["variant:one:uint16"]
     causes = {event["task"]: event["cause"] for event in done.steps}
     assert causes["variant:one:uint16"] == "output group1-shard1of1.bin is missing"
 
 
-def test_a_lost_database_costs_nothing(zoo: Zoo) -> None:
-    zoo.build()
-    (zoo.folder / ".zoo/doit.db").unlink()
-    done = zoo.build()
+def test_a_lost_database_costs_nothing(built: Zoo) -> None:
+    (built.folder / ".zoo/doit.db").unlink()
+    done = built.build()
 
     assert done.ran in (["dist"], [])
     assert {event["status"] for event in done.steps if event["task"] != "dist"} == {"adopted"}
@@ -244,11 +251,10 @@ def test_sigterm_ends_a_build_as_ctrl_c_does(tmp_path: Path) -> None:
     assert (zoo.folder / ".zoo/doit.db").exists()
 
 
-def test_two_runs_at_once_are_refused(zoo: Zoo) -> None:
-    zoo.build()
-    with (zoo.folder / ".zoo/lock").open() as file:
+def test_two_runs_at_once_are_refused(built: Zoo) -> None:
+    with (built.folder / ".zoo/lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        refused = zoo.doit("run")
+        refused = built.doit("run")
 
     assert refused.code == 3
     assert "another run" in refused.stderr
@@ -288,19 +294,18 @@ def test_a_corrupt_model_fails_alone_and_is_told_again_without_being_repeated(zo
     assert "weight 'bias'" in zoo.entry("two")["reason"]
 
 
-def test_a_model_that_breaks_later_is_offered_as_it_was(zoo: Zoo) -> None:
-    zoo.build()
-    good = zoo.entry("two")
-    (zoo.folder / "sources/two/model.json").write_text("{}")
-    done = zoo.build()
+def test_a_model_that_breaks_later_is_offered_as_it_was(built: Zoo) -> None:
+    good = built.entry("two")
+    (built.folder / "sources/two/model.json").write_text("{}")
+    done = built.build()
 
     assert done.code == 1
-    stale = zoo.entry("two")
+    stale = built.entry("two")
     assert stale["status"] == "stale"
     assert stale["variants"] == good["variants"]
     assert stale["staleSince"].endswith("Z")
     for variant in stale["variants"]:
-        assert all((zoo.dist / file["path"]).exists() for file in variant["files"])
+        assert all((built.dist / file["path"]).exists() for file in variant["files"])
 
 
 def test_a_failure_that_is_expected_keeps_out_of_the_exit_code(zoo: Zoo) -> None:
@@ -365,10 +370,9 @@ def test_the_name_of_a_model_alone_stands_for_its_steps(zoo: Zoo) -> None:
     assert again.ran == sorted([*all_steps("one"), *all_steps("two")])
 
 
-def test_forget_takes_groups_and_wildcards_and_unlinks_receipts(zoo: Zoo) -> None:
-    zoo.build()
-    forgotten = zoo.doit("forget", "variant:one:*", "map")
-    done = zoo.build()
+def test_forget_takes_groups_and_wildcards_and_unlinks_receipts(built: Zoo) -> None:
+    forgotten = built.doit("forget", "variant:one:*", "map")
+    done = built.build()
 
     assert forgotten.stdout.splitlines() == [
         f"forgetting {task}"
@@ -377,36 +381,33 @@ def test_forget_takes_groups_and_wildcards_and_unlinks_receipts(zoo: Zoo) -> Non
     assert done.ran == ["map:one", "map:two", "variant:one:base", "variant:one:uint16"]
 
 
-def test_always_runs_what_is_up_to_date(zoo: Zoo) -> None:
-    zoo.build()
-    done = zoo.build("-a", "variant:one:uint16")
+def test_always_runs_what_is_up_to_date(built: Zoo) -> None:
+    done = built.build("-a", "variant:one:uint16")
 
     assert "variant:one:uint16" in done.ran
 
 
-def test_clean_removes_a_model_and_all(zoo: Zoo) -> None:
-    zoo.build()
-    zoo.doit("clean", "variant")
-    assert not (zoo.folder / ".zoo/build/one/variant/uint16").exists()
-    assert (zoo.folder / ".zoo/build/one/convert").exists()
-    zoo.doit("clean", "model:one")
-    assert not (zoo.folder / ".zoo/build/one").exists()
-    zoo.doit("clean")
-    assert not (zoo.dist / "models.json").exists()
-    assert zoo.build().code == 0
+def test_clean_removes_a_model_and_all(built: Zoo) -> None:
+    built.doit("clean", "variant")
+    assert not (built.folder / ".zoo/build/one/variant/uint16").exists()
+    assert (built.folder / ".zoo/build/one/convert").exists()
+    built.doit("clean", "model:one")
+    assert not (built.folder / ".zoo/build/one").exists()
+    built.doit("clean")
+    assert not (built.dist / "models.json").exists()
+    assert built.build().code == 0
 
 
-def test_plan_follows_a_change_down_the_graph_without_running_it(zoo: Zoo) -> None:
-    zoo.build()
-    zoo.manifest["models"][0]["weight_shard_size_bytes"] = 1024
-    zoo.write()
-    plan = json.loads(zoo.doit("plan", "--json").stdout)
+def test_plan_follows_a_change_down_the_graph_without_running_it(built: Zoo) -> None:
+    built.manifest["models"][0]["weight_shard_size_bytes"] = 1024
+    built.write()
+    plan = json.loads(built.doit("plan", "--json").stdout)
 
     assert plan["convert:one"] == "parameter weight_shard_size_bytes: 4194304 → 1024"
     assert plan["signature:one"] == "after convert:one"
     assert plan["dist"] == "after catalog"
     assert not [task for task in plan if task.endswith(":two")]
-    assert zoo.build("model:two").ran == []
+    assert built.build("model:two").ran == []
 
 
 def test_plan_of_a_fresh_zoo_lists_every_step(zoo: Zoo) -> None:
@@ -418,24 +419,22 @@ def test_plan_of_a_fresh_zoo_lists_every_step(zoo: Zoo) -> None:
     assert not (zoo.folder / "dist").exists()
 
 
-def test_info_states_the_cause(zoo: Zoo) -> None:
-    zoo.build()
-    zoo.manifest["models"][0]["title"] = "The first"
-    zoo.write()
-    info = zoo.doit("info", "card:one")
+def test_info_states_the_cause(built: Zoo) -> None:
+    built.manifest["models"][0]["title"] = "The first"
+    built.write()
+    info = built.doit("info", "card:one")
 
     assert 'parameter identity.title: null → "The first"' in info.stdout
 
 
-def test_info_says_in_which_form_a_source_was_judged(zoo: Zoo) -> None:
-    zoo.build()
-    before = zoo.doit("info", "verify:one").stdout
-    path = zoo.folder / ".zoo/build/one/reference/contract.json"
+def test_info_says_in_which_form_a_source_was_judged(built: Zoo) -> None:
+    before = built.doit("info", "verify:one").stdout
+    path = built.folder / ".zoo/build/one/reference/contract.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"judged_as": "its float form"}))
 
     assert "judged as" not in before
-    assert "judged as  : its float form" in zoo.doit("info", "verify:one").stdout
-    assert "judged as" not in zoo.doit("info", "convert:one").stdout
+    assert "judged as  : its float form" in built.doit("info", "verify:one").stdout
+    assert "judged as" not in built.doit("info", "convert:one").stdout
 
 
 def test_list_takes_wildcards_and_says_what_is_near(zoo: Zoo) -> None:
@@ -446,49 +445,46 @@ def test_list_takes_wildcards_and_says_what_is_near(zoo: Zoo) -> None:
     assert "did you mean convert:one" in zoo.doit("list", "convrt:one").stderr
 
 
-def test_an_outcome_that_a_killed_run_left_behind_is_put_right(zoo: Zoo) -> None:
-    zoo.build()
-    database = (zoo.folder / ".zoo/doit.db").read_bytes()
-    zoo.manifest["models"][0]["map"] = {"scores": "nope"}
-    assert zoo.build().code == 1
+def test_an_outcome_that_a_killed_run_left_behind_is_put_right(built: Zoo) -> None:
+    database = (built.folder / ".zoo/doit.db").read_bytes()
+    built.manifest["models"][0]["map"] = {"scores": "nope"}
+    assert built.build().code == 1
     # A kill comes before doit saves what it did.
-    (zoo.folder / ".zoo/doit.db").write_bytes(database)
-    del zoo.manifest["models"][0]["map"]
-    zoo.write()
-    plan = json.loads(zoo.doit("plan", "--json").stdout)
-    done = zoo.build()
+    (built.folder / ".zoo/doit.db").write_bytes(database)
+    del built.manifest["models"][0]["map"]
+    built.write()
+    plan = json.loads(built.doit("plan", "--json").stdout)
+    done = built.build()
 
     assert plan["map:one"] == "an earlier result is taken up again"
     assert done.code == 0
-    assert zoo.entry("one")["status"] == "ok"
+    assert built.entry("one")["status"] == "ok"
 
 
-def test_a_last_good_result_survives_a_kill_between_two_renames(zoo: Zoo) -> None:
-    zoo.build()
-    card = zoo.folder / ".zoo/build/one/card"
+def test_a_last_good_result_survives_a_kill_between_two_renames(built: Zoo) -> None:
+    card = built.folder / ".zoo/build/one/card"
     card.rename(card.with_name("card.previous"))
-    zoo.manifest["models"][0]["map"] = {"scores": "nope"}
-    zoo.manifest["models"][0]["license"] = "MIT"
-    assert zoo.build().code == 1
+    built.manifest["models"][0]["map"] = {"scores": "nope"}
+    built.manifest["models"][0]["license"] = "MIT"
+    assert built.build().code == 1
 
-    assert zoo.entry("one")["status"] == "stale"
-    assert zoo.entry("one")["license"] == "MIT"
+    assert built.entry("one")["status"] == "stale"
+    assert built.entry("one")["license"] == "MIT"
 
 
-def test_a_build_that_was_tampered_with_is_not_published_and_heals(zoo: Zoo) -> None:
-    zoo.build()
-    before = reproducible_files(zoo.dist)
-    shard = next((zoo.folder / ".zoo/build/one/card").glob("float32-*/*.bin"))
+def test_a_build_that_was_tampered_with_is_not_published_and_heals(built: Zoo) -> None:
+    before = reproducible_files(built.dist)
+    shard = next((built.folder / ".zoo/build/one/card").glob("float32-*/*.bin"))
     content = shard.read_bytes()
     shard.write_bytes(bytes(4) + content[4:])
-    shutil.rmtree(zoo.dist)
-    refused = zoo.build()
-    healed = zoo.build()
+    shutil.rmtree(built.dist)
+    refused = built.build()
+    healed = built.build()
 
     assert refused.code == 1
     assert "was changed after it was built" in refused.failures["dist"]
     assert healed.code == 0
-    assert reproducible_files(zoo.dist) == before
+    assert reproducible_files(built.dist) == before
 
 
 def test_a_typo_in_a_selection_is_refused(zoo: Zoo) -> None:
@@ -499,25 +495,23 @@ def test_a_typo_in_a_selection_is_refused(zoo: Zoo) -> None:
     assert "did you mean model:one" in zoo.doit("run", "model:ome").stderr
 
 
-def test_clean_and_forget_wait_for_no_run(zoo: Zoo) -> None:
-    zoo.build()
-    with (zoo.folder / ".zoo/lock").open() as file:
+def test_clean_and_forget_wait_for_no_run(built: Zoo) -> None:
+    with (built.folder / ".zoo/lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
 
-        assert zoo.doit("clean").code == 3
-        assert zoo.doit("forget", "card").code == 3
-        assert zoo.doit("prune").code == 3
-    assert zoo.build().ran == []
+        assert built.doit("clean").code == 3
+        assert built.doit("forget", "card").code == 3
+        assert built.doit("prune").code == 3
+    assert built.build().ran == []
 
 
-def test_prune_places_nothing(zoo: Zoo) -> None:
-    zoo.build()
-    del zoo.manifest["models"][0]
-    zoo.write()
-    shutil.rmtree(zoo.dist)
+def test_prune_places_nothing(built: Zoo) -> None:
+    del built.manifest["models"][0]
+    built.write()
+    shutil.rmtree(built.dist)
 
-    assert zoo.doit("prune", "--now").code == 0
-    assert not zoo.dist.exists()
+    assert built.doit("prune", "--now").code == 0
+    assert not built.dist.exists()
 
 
 def test_plan_lists_failures_that_would_be_told_again(zoo: Zoo) -> None:

@@ -68,12 +68,27 @@ class _State:
         self.lock = threading.Lock()
         self.ready = False
         self.port = 0
+        self.browser: subprocess.Popen[bytes] | None = None
 
     def say(self, **event: Any) -> None:
         """Write a line about what happened."""
         with self.lock:
             sys.stdout.write(json.dumps(event) + "\n")
             sys.stdout.flush()
+
+    def start_browser(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        """Start the browser; its output is the standard error of this process."""
+        with self.lock:  # the browser may end its first page before this line is over
+            self.browser = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno()
+            )
+            return self.browser
+
+    def end_browser(self) -> None:
+        """Kill the browser; this process, which waits for it, ends then."""
+        with self.lock:
+            if self.browser is not None:
+                self.browser.kill()
 
     def finish(self, run: _Run, **event: Any) -> None:
         """End a run, once."""
@@ -98,7 +113,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             state.first = _secret()
             self._send_page("control.js", f"window.secret = {json.dumps(state.control)};")
             self._wait_for_end(threading.Event())
-            os._exit(1)  # without the page that stays no run would start
+            state.end_browser()  # without the page that stays no run would start
         elif secret == state.control and path == "next":
             self._send_next()
         elif secret == state.control and path == "control.js":
@@ -249,18 +264,16 @@ def main() -> None:
     state.port = server.server_port
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://control.localhost:{state.port}/{state.first}/"
-    browser = subprocess.Popen(
-        [*request["command"], address], stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno()
-    )
-    threading.Thread(target=_take_runs, args=[state, browser], daemon=True).start()
+    browser = state.start_browser([*request["command"], address])
+    threading.Thread(target=_take_runs, args=[state], daemon=True).start()
     browser.wait()
     os._exit(1)
 
 
-def _take_runs(state: _State, browser: "subprocess.Popen[bytes]") -> None:
+def _take_runs(state: _State) -> None:
     for line in sys.stdin:
         state.runs.put(_Run(order=json.loads(line)))
-    browser.kill()
+    state.end_browser()
 
 
 if __name__ == "__main__":

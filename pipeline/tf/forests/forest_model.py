@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import ydf
 from yggdrasil_decision_forests.dataset.data_spec_pb2 import ColumnType
 from yggdrasil_decision_forests.model.gradient_boosted_trees.gradient_boosted_trees_pb2 import Loss
 
@@ -92,6 +91,8 @@ def read_forest_model(folder: Path, prefix: str) -> ForestModel:
         FormatError: The files are damaged.
         ConversionError: The model is of a kind that has no rule here.
     """
+    import ydf  # noqa: PLC0415  # it imports JAX and Flax, and few models are forests
+
     try:
         options = ydf.ModelIOOptions(file_prefix=prefix)
         model = ydf.load_model(str(folder), options)

@@ -23,7 +23,7 @@ _DEFAULTED = {"PlaceholderWithDefault"}
 _NO_OUTPUTS = {
     "Const", "Shape", "ShapeN", "BroadcastGradientArgs",
     "Assign", "AssignAdd", "AssignSub", "VarIsInitializedOp", "IsVariableInitialized",
-    "Restore", "RestoreSlice", "RestoreV2", "ShardedFilename",
+    "IteratorToStringHandle", "Restore", "RestoreSlice", "RestoreV2", "ShardedFilename",
     "AudioSummary", "HistogramSummary", "ImageSummary", "MergeSummary", "ScalarSummary",
     "TensorSummary", "TensorSummaryV2",
 }  # fmt: skip

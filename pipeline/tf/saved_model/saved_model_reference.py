@@ -21,6 +21,7 @@ from pipeline.records.flags import SourceFlags
 from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import Conversion, StatedTensor
 from pipeline.tf.determinism import run_deterministic
+from pipeline.tf.lower.pairs import view_parts
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.callable_models import find_call
 from pipeline.tf.saved_model.freeze import freeze_signature, load_model
@@ -39,6 +40,7 @@ from pipeline.tf.tf_session import (
     run_in_session,
 )
 from pipeline.tf.untrusted.refuse import check_trusted
+from pipeline.tfjs.model.dtypes import is_complex
 
 RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
 """Runs a source: tensors of the source's own dtypes by name in, outputs by name out."""
@@ -113,11 +115,15 @@ def write_outputs(  # noqa: PLR0913  # the source, and all facts of the step
     unpublished = _unpublished_inputs(signature, stated)
     whole: list[TensorSpec] = [*signature.inputs, *unpublished]
     vectors = load_vectors(given).vectors if given else None
-    dtypes = {spec.name: spec.dtype for spec in whole}
+    dtypes = {spec.name: spec.dtype for spec in whole} | {
+        spec.name: spec.complex_dtype for spec in signature.inputs if spec.complex_dtype
+    }
     names = [output.name for output in signature.outputs]
+    pairs = {output.name for output in signature.outputs if output.complex_dtype}
 
     def run(inputs: Sequence[Tensors]) -> list[Tensors | str]:
-        return [_run(run_one, one, dtypes, names, source) for one in inputs]
+        ran = [_run(run_one, one, dtypes, names, source) for one in inputs]
+        return [one if isinstance(one, str) else _pair_outputs(one, pairs) for one in ran]
 
     reference = make_reference(
         run,
@@ -261,10 +267,20 @@ def _run(
     return {name: narrow(results[name], where=name) for name in outputs}
 
 
+def _pair_outputs(outputs: Tensors, pairs: Collection[str]) -> Tensors:
+    """Return outputs with both parts of complex ones along a last axis, as the base has them."""
+    return {**outputs, **{name: view_parts(outputs[name]) for name in pairs}}
+
+
 def _to_tensor(values: Any, dtype: str) -> Any:
-    """Return a tensor of the source's own dtype: vectors hold int32 for uint8 and int64."""
+    """Return a tensor of the source's own dtype: vectors hold int32 for uint8 and int64.
+
+    Complex numbers may be pairs along the last axis.
+    """
     if dtype == "string":
         return tf.constant(values.tolist(), tf.string, shape=values.shape)
+    if is_complex(dtype) and values.dtype.kind == "f":
+        values = np.ascontiguousarray(values, np.float32).view(np.complex64)[..., 0]
     return tf.cast(tf.constant(values), tf.dtypes.as_dtype(dtype))
 
 

@@ -12,11 +12,12 @@ KINDS = [f"{k} {kind}" for k in ("keras", "tf_keras") for kind in ("graph", "lay
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def found(
+    pool: TensorFlowPool, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("keras inputs")
-    with TensorFlowPool(max_workers=1) as pool:
-        job = pool.submit("keras_inputs:find", {"folder": folder}, log=folder / "log.txt")
-        made: dict[str, dict[str, Any]] = job.result().value
+    job = pool.submit("keras_inputs:find", {"folder": folder}, log=folder / "log.txt")
+    made: dict[str, dict[str, Any]] = job.result().value
     return made
 
 

@@ -1,7 +1,7 @@
 """Graphs that are wrong on purpose: the node that was broken is named."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,6 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.network]
 RNG = np.random.default_rng(5)
 IMAGE = RNG.normal(size=(1, 6, 6, CHANNELS)).astype(np.float32)
 Look = Callable[..., Subject]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -231,9 +231,9 @@ def words_of(process: psutil.Process) -> list[str]:
 
 def kill_one(browser: Browser, word: str) -> bool:
     """Kill a process of the browser whose command line has a word; return whether one was there."""
-    for one in browsers_of(browser):
-        with contextlib.suppress(psutil.Error):
-            if word in " ".join(one.cmdline()):
+    with contextlib.suppress(psutil.Error):  # the browser, or one of its processes, has just ended
+        for one in browsers_of(browser):
+            if word in " ".join(words_of(one)):
                 one.kill()
                 return True
     return False

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from paths import HELPERS, ROOT
 
@@ -35,7 +36,9 @@ class Server:
         )
         while not said.exists():
             time.sleep(0.02)
-        (address,) = json.loads(said.read_text())
+        started = json.loads(said.read_text())
+        (address,) = started["arguments"]
+        self.browser: int = started["pid"]
         found = re.fullmatch(r"http://(control\.localhost:(\d+))(/[\w-]{32}/)", address)
         assert found is not None
         self.host, self.port, self.first = found[1], int(found[2]), found[3]
@@ -61,6 +64,12 @@ class Server:
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
 
+    def end(self) -> int:
+        """End its standard input; return its exit code."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(timeout=20)
+
     def event(self) -> Any:
         """Return the next line that it says."""
         assert self.process.stdout is not None
@@ -69,13 +78,14 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """Start a server, and end it."""
+    """Start a server, and end it; however it ended, its browser has ended before."""
     server = Server(tmp_path)
     with server.process:
         yield server
-        server.process.kill()
+        server.end()
         for answer in server.answers:
             answer.close()
+    assert not psutil.pid_exists(server.browser)
 
 
 def open_control(server: Server) -> str:
@@ -168,10 +178,9 @@ def test_it_ends_with_the_page_that_stays(server: Server) -> None:
     server.answers[-1].close()
 
     assert server.process.wait(timeout=20) == 1
+    assert not psutil.pid_exists(server.browser)
 
 
 def test_it_ends_with_its_standard_input_and_the_browser_with_it(server: Server) -> None:
-    assert server.process.stdin is not None
-    server.process.stdin.close()
-
-    assert server.process.wait(timeout=20) == 1
+    assert server.end() == 1
+    assert not psutil.pid_exists(server.browser)

@@ -15,13 +15,12 @@ pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(pool: TensorFlowPool, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("forests")
-    with TensorFlowPool(max_workers=1) as pool:
-        for name in forest_models.NAMES:
-            (folder / name).mkdir()
-            arguments = {"source": forest_models.built() / name, "folder": folder / name}
-            pool.submit("text_models:convert", arguments, log=folder / f"{name}.txt").result()
+    for name in forest_models.NAMES:
+        (folder / name).mkdir()
+        arguments = {"source": forest_models.built() / name, "folder": folder / name}
+        pool.submit("text_models:convert", arguments, log=folder / f"{name}.txt").result()
     return folder
 
 
@@ -46,7 +45,9 @@ def test_forests_answer_as_ydf_does(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "found"), [("prefix", "of another folder"), ("path", "of a file that is no asset")]
 )
-def test_a_forest_elsewhere_is_refused(tmp_path: Path, change: str, found: str) -> None:
+def test_a_forest_elsewhere_is_refused(
+    pool: TensorFlowPool, tmp_path: Path, change: str, found: str
+) -> None:
     arguments = {"source": forest_models.built() / "votes", "change": change}
-    with TensorFlowPool(max_workers=1) as pool, pytest.raises(UntrustedSourceError, match=found):
+    with pytest.raises(UntrustedSourceError, match=found):
         pool.submit("forest_models:judge_changed", arguments, log=tmp_path / "log").result()

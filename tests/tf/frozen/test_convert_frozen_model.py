@@ -1,7 +1,7 @@
 """Conversion of small real frozen graphs, in the real pool."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,6 @@ pytestmark = pytest.mark.tensorflow
 
 Json = dict[str, Any]
 Convert = Callable[..., Conversion]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

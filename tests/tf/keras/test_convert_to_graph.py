@@ -1,7 +1,7 @@
 """Keras models as graph models: what real TensorFlow.js makes of them, against Keras itself."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,6 @@ APPLICATIONS = [
     "ConvNeXt.h5",
 ]
 HALF = "16-bit floats (the model's dtype policy) are computed in float32"
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture(scope="module")

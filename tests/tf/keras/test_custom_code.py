@@ -4,7 +4,7 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +38,18 @@ def add_one(x):
 
 
 @pytest.fixture(scope="module")
-def answer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Json]]:
+def answer(pool: TensorFlowPool, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Json]:
     log = tmp_path_factory.mktemp("custom code") / "log.txt"
-    with TensorFlowPool(max_workers=1) as pool:
 
-        def answer_all(
-            sources: list[Path], values: Any, *, trust: bool = True, code: Any = None
-        ) -> Json:
-            inputs = [np.asarray(values).tolist()] * len(sources)
-            arguments = {"sources": sources, "inputs": inputs, "trust": trust, "code": code}
-            made: Json = pool.submit("keras_models:answer", arguments, log=log).result().value
-            return made
+    def answer_all(
+        sources: list[Path], values: Any, *, trust: bool = True, code: Any = None
+    ) -> Json:
+        inputs = [np.asarray(values).tolist()] * len(sources)
+        arguments = {"sources": sources, "inputs": inputs, "trust": trust, "code": code}
+        made: Json = pool.submit("keras_models:answer", arguments, log=log).result().value
+        return made
 
-        yield answer_all
+    return answer_all
 
 
 def test_layers_of_a_file_are_built(answer: Callable[..., Json]) -> None:

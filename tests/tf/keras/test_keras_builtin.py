@@ -1,6 +1,5 @@
 """Keras' own: every name that Keras and TensorFlow export is classed, and none comes unseen."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras_api
@@ -14,11 +13,9 @@ Classes = dict[str, set[str]]
 
 
 @pytest.fixture(scope="module")
-def classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classes]:
+def classes(pool: TensorFlowPool, tmp_path_factory: pytest.TempPathFactory) -> Classes:
     log = tmp_path_factory.mktemp("keras api") / "log.txt"
-    with TensorFlowPool(max_workers=1) as pool:
-        lines = pool.submit("keras_api:list_api", {}, log=log).result().value
-        yield _read(lines)
+    return _read(pool.submit("keras_api:list_api", {}, log=log).result().value)
 
 
 def _read(lines: list[str]) -> Classes:

@@ -1,6 +1,6 @@
 """Layers models as graph models, compared in the real TensorFlow.js."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,6 @@ pytestmark = pytest.mark.tensorflow
 Json = dict[str, Any]
 Convert = Callable[[Path], tuple[Path, Conversion]]
 X = np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8)
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

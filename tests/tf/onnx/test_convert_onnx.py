@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.tensorflow
 
 CONVERT = "pipeline.tf.onnx.convert_onnx:convert_onnx"
 REFER = "pipeline.tf.onnx.onnx_reference:run_onnx"
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 Submit = Callable[..., Any]

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,6 @@ REFER = "pipeline.tf.openvino.openvino_reference:run_openvino"
 SUMMARIZE = "pipeline.tf.openvino.openvino_summary:summarize_openvino"
 
 Submit = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

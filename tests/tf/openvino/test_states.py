@@ -1,6 +1,5 @@
 """Variables of OpenVINO models, which become inputs and outputs."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -147,12 +146,6 @@ def test_a_state_that_grows_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConversionError, match="its state has open sizes"):
         run_in_child(convert_file, path, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

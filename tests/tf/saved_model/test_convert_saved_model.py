@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,6 @@ Convert = Callable[..., Conversion]
 @pytest.fixture(scope="module")
 def models() -> Path:
     return saved_models.built()
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=2) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """References of small real SavedModels, in the real pool."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,6 @@ pytestmark = pytest.mark.tensorflow
 
 Json = dict[str, Any]
 Refer = Callable[..., tuple[Json, Vectors]]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """State of SavedModels: variables that a function assigns, proved in the real TensorFlow.js."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ pytestmark = pytest.mark.tensorflow
 
 CONVERT = "pipeline.tf.saved_model.convert_saved_model:convert_saved_model"
 REFER = "pipeline.tf.saved_model.saved_model_reference:run_saved_model"
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

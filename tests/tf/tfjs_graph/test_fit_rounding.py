@@ -1,7 +1,7 @@
 """The rounding of a graph's weights, fitted to inputs that are made for it, in TensorFlow."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,6 @@ NODES = [
     node("y", "MatMul", ["g", "score"], transpose_b=True),
     node("z", "MatMul", ["rows", "column"]),
 ]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 def write_base(folder: Path) -> Path:

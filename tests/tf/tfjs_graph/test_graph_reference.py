@@ -1,7 +1,7 @@
 """References of graph models: TensorFlow runs graphs that are made for TensorFlow.js."""
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,6 @@ ALPHA = np.array([0.25, 0.5, 2.0], np.float32)
 KERNEL = RNG.normal(size=(1, 1, 3, 3)).astype(np.float32)
 DEPTHWISE = RNG.normal(size=(1, 1, 3, 1)).astype(np.float32)
 BIAS = np.array([0.5, -0.25, 0.0], np.float32)
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Values inside a graph model, in TensorFlow."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,6 @@ Read = Callable[..., tuple[Tensors, Tensors]]
 X = np.linspace(-2, 2, 16, dtype=np.float32).reshape(2, 8)
 WEIGHTS = dense_weights()
 LOGITS = X @ WEIGHTS["kernel"] + WEIGHTS["bias"]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Noise floors: TensorFlow runs a base as it is and stirred."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,6 @@ X = RNG.uniform(0.5, 1, (1, 1024)).astype(np.float32)
 WEIGHT = RNG.uniform(0.5, 1, 1024).astype(np.float32)
 UNIT = 2.0**-24
 MUL, SUM = node("y", "Mul", ["x", "weight"]), {"T": {"type": "DT_FLOAT"}}
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The search in TensorFlow: costs of weights, and the smallest mix of a real graph."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,6 @@ from pipeline.workers.pool import TensorFlowPool
 pytestmark = pytest.mark.tensorflow
 
 Find = Callable[..., Recipe]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Conversion of small real TensorFlow Lite files, proved in the real TensorFlow.js."""
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,6 @@ CONVERT = "pipeline.tf.tflite.convert_tflite:convert_tflite"
 SUMMARIZE = "pipeline.tf.tflite.summary:summarize_tflite"
 NOTES = "notes.txt"
 REFER = "pipeline.tf.tflite.tflite_reference:run_tflite"
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

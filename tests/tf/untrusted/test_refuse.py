@@ -1,6 +1,6 @@
 """Graphs that try to touch the machine, each refused with one sentence before it is run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ Convert = Callable[..., Conversion]
 # Where a graph does not tell by itself.
 _OUTPUTS = {"read_on_import.pb": ("reshaped",), "constant_is_a_handle.pb": ("y",)}
 _FILL = "InitializeTableFromTextFileV2 (of a file that is no asset)"
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[TensorFlowPool]:
-    with TensorFlowPool(max_workers=1) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Fixtures for tests that fetch: a folder to fetch into, and a server on this machine."""
+"""Fixtures of several files: the pool of TensorFlow; a folder to fetch into, and a server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,15 @@ from pathlib import Path
 import pytest
 from fetching import Zoo
 from loopback import Server, serve
+
+from pipeline.workers.pool import TensorFlowPool
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[TensorFlowPool]:
+    """Return the pool of all files of this process: its server imports TensorFlow in 5 s."""
+    with TensorFlowPool(max_workers=2) as pool:
+        yield pool
 
 
 @pytest.fixture
