@@ -14,8 +14,8 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 
 from pipeline.text.suggest import join_words
+from pipeline.tf.batched_images import DECODERS, PASSING, RGB, Batch, batch_images
 
-_DECODERS = {"DecodeBmp", "DecodeImage", "DecodeJpeg", "DecodePng"}
 _PARSERS = {"ParseExample", "ParseExampleV2"}
 _DEQUEUES = {
     f"Queue{way}{version}"
@@ -25,9 +25,6 @@ _DEQUEUES = {
 _ITERATORS = {"IteratorGetNext"}
 _DEFAULTED = {"PlaceholderWithDefault"}
 _QUEUES = ("FIFOQueue", "PaddingFIFOQueue", "PriorityQueue", "RandomShuffleQueue", "Queue")
-# Ops on the way from an input to a decoder or parser.
-_PASSING = {"ExpandDims", "Identity", "Reshape", "Squeeze", "StopGradient"}
-_RGB = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +58,20 @@ class _Part:
 def cut_front(graph_def: GraphDef) -> Cut | None:
     """Return the graph cut behind each op that fetches data, None if it has no such op.
 
-    An op whose results have no dense form, or that stands in a function, stays.
+    An op whose results have no dense form stays, and so does one in a function or loop, unless it
+    decodes the images of a batch one by one.
 
     Args:
         graph_def: A graph; it is left as it is.
     """
+    graph_def, batches = batch_images(graph_def)
     nodes = {node.name: node for node in graph_def.node}
     parts = {
         node.name: found
         for node in graph_def.node
         if (found := _list_parts(node, nodes)) is not None
     }
-    if not parts:
+    if not parts and not batches:
         return None
     graph = GraphDef(versions=graph_def.versions, library=graph_def.library)
     renamed = {(name, i): part.name for name, some in parts.items() for i, part in enumerate(some)}
@@ -86,7 +85,9 @@ def cut_front(graph_def: GraphDef) -> Cut | None:
         node.input[:] = [_rename(name, renamed) for name in node.input]
     _drop_unread(graph, before - {node.name for node in graph_def.node if node.op == "Placeholder"})
     left, kept = _read_names(graph.node), {node.name for node in graph.node}
-    inputs = tuple(part.name for some in parts.values() for part in some if part.name in kept)
+    batched = [batch.name for batch in batches]
+    made = (part.name for some in parts.values() for part in some if part.name in kept)
+    inputs = (*batched, *made)
     fetched = {name for name in before - left if nodes[name].op == "Placeholder"}
     sentences = {
         some[0].name: f"{nodes[name].op} '{name}' is left to the page: the model takes its "
@@ -97,16 +98,27 @@ def cut_front(graph_def: GraphDef) -> Cut | None:
     images = {
         name: str(_fed_by(nodes[name].input[0], nodes))
         for name in parts
-        if nodes[name].op in _DECODERS
+        if nodes[name].op in DECODERS
     }
     return Cut(
-        graph=graph, inputs=inputs, images=images, fetched=frozenset(fetched), repairs=sentences
+        graph=graph,
+        inputs=inputs,
+        images=images | {name: name for name in batched},
+        fetched=frozenset({*fetched, *batched}),
+        repairs=sentences | {batch.name: _describe(batch) for batch in batches},
+    )
+
+
+def _describe(batch: Batch) -> str:
+    return (
+        f"{batch.decoder}, which a loop runs for each image, is left to the page: the model takes "
+        f"'{batch.name}' as a batch of images of one size"
     )
 
 
 def _list_parts(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[_Part] | None:
     """Return the outputs of an op that fetches data; None for any other op."""
-    if node.op in _DECODERS:
+    if node.op in DECODERS:
         return _image(node) if _fed_by(node.input[0], nodes) else None
     if node.op in _PARSERS:
         return _features(node, nodes) if _fed_by(node.input[0], nodes) else None
@@ -156,7 +168,7 @@ def _number(node: NodeDef, types: Iterable[int], shapes: list[TensorShapeProto])
 def _image(node: NodeDef) -> list[_Part]:
     """Return an image of open size; as many channels as the op gives, else those of RGB."""
     dtype = node.attr["dtype"].type or tf.uint8.as_datatype_enum
-    channels = int(node.attr["channels"].i) or _RGB
+    channels = int(node.attr["channels"].i) or RGB
     shape = tf.TensorShape([None, None, channels]).as_proto()
     return [_Part(name=node.name, dtype=dtype, shape=shape)]
 
@@ -196,7 +208,7 @@ def _dense_keys(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[str] | None
 def _fed_by(reference: str, nodes: Mapping[str, NodeDef]) -> str | None:
     """Return the input of the graph that a value is, in another shape at most; else None."""
     node = nodes.get(_node_of(reference))
-    while node is not None and node.op in _PASSING:
+    while node is not None and node.op in PASSING:
         node = nodes.get(_node_of(node.input[0]))
     return node.name if node is not None and node.op == "Placeholder" else None
 
@@ -226,7 +238,7 @@ def _read_names(nodes: Iterable[NodeDef]) -> set[str]:
     """Return the names of all nodes that others read, through any number of shapes."""
     by_name = {node.name: node for node in nodes}
     direct = {_node_of(name) for node in by_name.values() for name in node.input}
-    idle = {name for name, node in by_name.items() if node.op in _PASSING and name not in direct}
+    idle = {name for name, node in by_name.items() if node.op in PASSING and name not in direct}
     if not idle:
         return direct
     return _read_names([node for node in by_name.values() if node.name not in idle])

@@ -25,7 +25,7 @@ from pipeline.tf.lower.pairs import view_parts
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.callable_models import find_call
 from pipeline.tf.saved_model.freeze import freeze_signature, load_model
-from pipeline.tf.saved_model.front import cut_frozen
+from pipeline.tf.saved_model.front import cut_frozen, open_frozen
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.saved_model.signatures import (
     describe_signatures,
@@ -199,13 +199,14 @@ def _load_cut(source: Path, record: Conversion, meta_graph: MetaGraphDef) -> Run
         source,
         meta_graph=meta_graph,
         signature_key=record.signature_key or "",
-        control_flow_v2=False,
+        # A graph with state has lost what keeps the constants of a loop within it.
+        control_flow_v2=bool(record.state),
     )
     cut, _ = cut_frozen(frozen)
     inputs, outputs = (
         {tie.name: tie.tensor for tie in side or ()} for side in (record.inputs, record.outputs)
     )
-    return run_in_session(tf.compat.v1.Session(graph=cut.graph), inputs, outputs)
+    return run_in_session(open_frozen(cut), inputs, outputs)
 
 
 def _with_state(function: Any, names: Collection[str]) -> RunOne:

@@ -111,7 +111,8 @@ def choose_signature(
         others = [key for key in signatures if key not in usable]
         raise SignatureError(
             f"the SavedModel has several signatures: {_quote(usable)}",
-            hint="choose one with `signature_name:`"
+            hint=f"choose one with `signature_name:`, or take several with `signatures: "
+            f"[{', '.join(usable)}]`, a model for each"
             + (f"; {_quote(others)} take serialized tf.Example records" if others else ""),
         )
     return DEFAULT_KEY if DEFAULT_KEY in usable else first
