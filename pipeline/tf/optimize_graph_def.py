@@ -13,13 +13,13 @@ from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef
 from tensorflow.python.grappler import tf_optimizer
 from tensorflowjs.converters import (
-    fold_batch_norms,
     fuse_depthwise_conv2d,
     fuse_prelu,
     normalize_bias_add,
 )
 from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 
+from pipeline.tf.fold_batch_norms import fold_batch_norms
 from pipeline.tf.guarded_fusions import guard
 
 _FOLDING = ("pruning", "constfold", "arithmetic", "dependency")
@@ -54,7 +54,7 @@ def optimize_graph_def(
     folded = _run_grappler(
         graph_def, signature, [*debug, *_FOLDING, *_FOLDING], experiments=experiments
     )
-    folded = fold_batch_norms.fold_batch_norms(folded)
+    folded = fold_batch_norms(folded, keep=keep)
     folded = normalize_bias_add.normalize_bias_add_op(folded)
     for node in folded.node:
         if node.op in _FUSED:
