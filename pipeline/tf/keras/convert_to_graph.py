@@ -25,7 +25,7 @@ from pipeline.tf.keras.keras_call import CALL_KEY, argument_names, describe_call
 from pipeline.tf.keras.keras_source import LoadedKeras, load_keras_model
 from pipeline.tf.keras.scope_names import any_scope_names
 from pipeline.tf.reasons import format_reason
-from pipeline.tf.saved_model.convert_saved_model import convert_saved_model
+from pipeline.tf.saved_model.convert_saved_model import convert_function, convert_saved_model
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 
 
@@ -50,11 +50,11 @@ def convert_keras_model(*, source: Path, folder: Path, flags: ConversionFlags) -
     loaded = load_keras_model(source, trust=flags.trust, code=flags.code)
     call = trace_model(loaded)
     stated = describe_call(loaded, call)
-    with tempfile.TemporaryDirectory(dir=folder) as exported:
-        _export(loaded, call, Path(exported))
-        # The exported SavedModel has one signature and one graph.
-        of_export = flags.model_copy(update={"signature_name": None, "saved_model_tags": None})
-        record = convert_saved_model(source=Path(exported), folder=folder, flags=of_export)
+    with any_scope_names():
+        record = convert_function(
+            call.get_concrete_function(), source=source, folder=folder, flags=flags
+        )
+    record = record or _convert_saved(loaded, call, folder, flags)
     if record.state:
         raise ConversionError(
             f"the model keeps {', '.join(record.state)} from run to run, which no layer of "
@@ -73,6 +73,17 @@ def convert_keras_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         rounds_to=record.rounds_to,
         contracts=find_application_contracts(loaded),
     )
+
+
+def _convert_saved(
+    loaded: LoadedKeras, call: Any, folder: Path, flags: ConversionFlags
+) -> Conversion:
+    """Convert the call of a model through a temporary SavedModel, which also has its tables."""
+    with tempfile.TemporaryDirectory(dir=folder) as exported:
+        _export(loaded, call, Path(exported))
+        # The exported SavedModel has one signature and one graph.
+        of_export = flags.model_copy(update={"signature_name": None, "saved_model_tags": None})
+        return convert_saved_model(source=Path(exported), folder=folder, flags=of_export)
 
 
 def find_application_contracts(loaded: LoadedKeras) -> dict[str, InputContract] | None:

@@ -23,8 +23,11 @@ from pipeline.tf.saved_model.freeze import Frozen, freeze_signature
 from pipeline.tf.saved_model.freeze_directly import freeze_directly
 from pipeline.tf.saved_model.front import cut_frozen, name_inputs, part_node, without_front
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
+from pipeline.tf.saved_model.sign_function import sign_function
 from pipeline.tf.saved_model.signatures import (
+    DEFAULT_KEY,
     NamedTensor,
+    TracedSignature,
     choose_signature,
     describe_signatures,
     find_parsers,
@@ -80,6 +83,82 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
         signature_key=key,
         control_flow_v2=flags.control_flow_v2,
     )
+    return _write(
+        frozen,
+        traced,
+        saved_model,
+        meta_graph,
+        key,
+        library=library,
+        source=source,
+        folder=folder,
+        flags=flags,
+    )
+
+
+def convert_function(
+    function: Any, *, source: Path, folder: Path, flags: ConversionFlags
+) -> Conversion | None:
+    """Convert a concrete function as if it were saved as the only signature of a SavedModel.
+
+    Args:
+        function: It takes tensors and returns them by name.
+        source: Its source's own path, which messages must not show.
+        folder: The folder for model.json and shards.
+        flags: As for `convert_saved_model`, but for the signature and the tags.
+
+    Returns:
+        As `convert_saved_model` does; None if the function has tables or changes variables: then
+        it must be saved.
+
+    Raises:
+        UntrustedSourceError: The graph touches the machine, and `trust` is not set.
+        ConversionError: The converter cannot convert it.
+    """
+    signed = sign_function(function)
+    if signed is None:
+        return None
+    meta_graph = signed.meta_graph
+    library = Library(meta_graph.graph_def)
+    if not flags.trust:
+        check_trusted(meta_graph, library)
+    traced = trace_signature(meta_graph, DEFAULT_KEY)
+    frozen = freeze_directly(
+        source,
+        meta_graph,
+        traced,
+        library=library,
+        control_flow_v2=flags.control_flow_v2,
+        values=signed.values,
+    )
+    if frozen is None:
+        return None
+    return _write(
+        frozen,
+        traced,
+        SavedModel(meta_graphs=[meta_graph]),
+        meta_graph,
+        DEFAULT_KEY,
+        library=library,
+        source=source,
+        folder=folder,
+        flags=flags,
+    )
+
+
+def _write(  # noqa: PLR0913  # a frozen signature, the places that it comes from, and where to
+    frozen: Frozen,
+    traced: TracedSignature,
+    saved_model: SavedModel,
+    meta_graph: MetaGraphDef,
+    key: str,
+    *,
+    library: Library,
+    source: Path,
+    folder: Path,
+    flags: ConversionFlags,
+) -> Conversion:
+    """Write a frozen signature as a graph model."""
     frozen, cut = cut_frozen(frozen)
     if cut is None and not flags.skip_op_check:
         _check_examples(meta_graph, key, library)

@@ -11,6 +11,7 @@ All others (tables, state, assets, graphs of TensorFlow 1) are loaded.
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,14 @@ _RESOURCE = tf.resource.as_datatype_enum
 _READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd"})
 
 
-def freeze_directly(
+def freeze_directly(  # noqa: PLR0913  # a signature, and the places of its graph and variables
     folder: Path,
     meta_graph: MetaGraphDef,
     traced: TracedSignature,
     *,
     library: Library,
     control_flow_v2: bool,
+    values: Mapping[str, Any] | None = None,
 ) -> Frozen | None:
     """Freeze a signature without loading the model.
 
@@ -52,22 +54,24 @@ def freeze_directly(
         traced: The signature.
         library: What was looked up of the graph before.
         control_flow_v2: Whether loops and branches stay functions, or become plain nodes.
+        values: The variables by their nodes, if they are not in the folder.
 
     Returns:
         The frozen graph; None where the model must be loaded.
     """
     try:
-        return _freeze(folder, meta_graph, traced, library, control_flow_v2=control_flow_v2)
+        return _freeze(folder, meta_graph, traced, library, values, control_flow_v2=control_flow_v2)
     except Exception as error:  # noqa: BLE001  # loading the model tells what is wrong with it
         print(f"The model is loaded, as freezing it failed: {format_reason(error, folder)}")
         return None
 
 
-def _freeze(
+def _freeze(  # noqa: PLR0913  # a signature, and the places of its graph and variables
     folder: Path,
     meta_graph: MetaGraphDef,
     traced: TracedSignature,
     library: Library,
+    values: Mapping[str, Any] | None,
     *,
     control_flow_v2: bool,
 ) -> Frozen | None:
@@ -80,13 +84,11 @@ def _freeze(
     if captured is None or not _only_reads(meta_graph.graph_def, function, library):
         return None
     variables, constants = captured
-    keys = _find_keys(meta_graph, functions)
-    if any(variable not in keys for variable in variables.values()):
+    if values is None:
+        values = _read(folder, _find_keys(meta_graph, functions), set(variables.values()))
+    if any(variable not in values for variable in variables.values()):
         return None
-    data = {
-        **_read(folder, {argument: keys[name] for argument, name in variables.items()}),
-        **constants,
-    }
+    data = {**{argument: values[name] for argument, name in variables.items()}, **constants}
     inputs = [
         f"{argument.name}:0"
         for argument in function.signature.input_arg
@@ -124,12 +126,12 @@ def _find_call(graph: GraphDef, traced: TracedSignature) -> NodeDef | None:
     return call if call is not None and call.op in _CALLS else None
 
 
-def _read(folder: Path, keys: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values in the checkpoint, by argument."""
-    if not keys:
+def _read(folder: Path, keys: Mapping[str, str], variables: AbstractSet[str]) -> dict[str, Any]:
+    """Return the values in the checkpoint of some variables, by node, where it has them all."""
+    if not variables or not variables <= keys.keys():
         return {}
     reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
-    return {argument: np.asarray(reader.get_tensor(key)) for argument, key in keys.items()}
+    return {name: np.asarray(reader.get_tensor(keys[name])) for name in variables}
 
 
 def _fill(graph: GraphDef, data: Mapping[str, Any]) -> GraphDef:
