@@ -129,7 +129,7 @@ def _match(norm: NodeDef, nodes: Mapping[str, NodeDef]) -> _Match | None:
 
 def _count_channels(convolution: NodeDef, kernel: NodeDef) -> int:
     """Return the channels that a convolution makes; the third axis of a depthwise filter counts."""
-    shape = [dim.size for dim in kernel.attr["value"].tensor.tensor_shape.dim]
+    shape: list[int] = [dim.size for dim in kernel.attr["value"].tensor.tensor_shape.dim]
     return shape[3] if convolution.op == "Conv2D" else shape[2] * shape[3]
 
 
