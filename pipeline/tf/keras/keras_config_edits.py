@@ -84,7 +84,7 @@ def take_functions(config: Any, given: Collection[str]) -> Any:
 
 
 def name_registered(config: Any, custom: Collection[str]) -> Any:
-    """Return a config with the names of functions and classes that the .h5 loader of tf_keras reads.
+    """Return a config with names of functions and classes as the .h5 loader of tf_keras reads them.
 
     Its newest releases write an object in place of a function's bare name, and the class of an
     inner object (a cell) without its package; they cannot read either.
