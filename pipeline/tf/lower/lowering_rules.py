@@ -18,6 +18,7 @@ from pipeline.tf.lower import (
     positions,
     products,
     ragged,
+    random_draws,
     reductions,
     segments,
     sets,
@@ -47,6 +48,7 @@ RULES: Mapping[str, Lowering] = (
     | positions.RULES
     | products.RULES
     | ragged.RULES
+    | random_draws.RULES
     | reductions.RULES
     | segments.RULES
     | sets.RULES
