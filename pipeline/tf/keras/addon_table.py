@@ -1,6 +1,6 @@
 """Lists the layers and activations of add-ons to Keras 1 and 2 whose formula is known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import tensorflow as tf
@@ -41,7 +41,7 @@ _NOISY = {"units", "sigma", "use_factorised", "activation", "use_bias", "activit
 _HEADS = {"head_size", "num_heads", "output_size", "dropout", "use_projection_bias"}
 
 
-def _addons(value: Any, *options: str, also: frozenset[str] = _NO_OPTIONS) -> Addon:
+def _addons(value: Any, *options: str, also: Set[str] = _NO_OPTIONS) -> Addon:
     return Addon(value=value, origin="tensorflow_addons", options=frozenset(options) | also)
 
 

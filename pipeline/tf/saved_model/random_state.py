@@ -5,6 +5,7 @@ on in a variable, and draw from what it holds. Such numbers differ from run to r
 draws its own serves as well; the variable is then read by nobody, and is dropped.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
@@ -52,15 +53,14 @@ def draw_anew(graph: GraphDef, variables: Collection[str]) -> list[str]:
         A sentence for each op that was replaced, with its number.
     """
     nodes = {node.name: node for node in graph.node}
-    counts: dict[str, int] = {}
-    added: list[NodeDef] = []
-    for node in graph.node:
-        drawn = _DRAWS.get(node.op)
-        if drawn is None or not _depends(nodes, node.input[_seeds(node)], variables):
-            continue
-        counts[node.op] = counts.get(node.op, 0) + 1
-        added += _replace(node, drawn)
-    graph.node.extend(added)
+    chosen = [
+        node
+        for node in graph.node
+        if node.op in _DRAWS and _depends(nodes, node.input[_seeds(node)], variables)
+    ]
+    counts = Counter(node.op for node in chosen)
+    # All are found before the first is replaced: a seed may itself be drawn from a variable.
+    graph.node.extend([made for node in chosen for made in _replace(node, _DRAWS[node.op])])
     return [
         f"{op} became {_DRAWS[op]}, which draws other numbers in each run: "
         f"the variable that seeds it changes with each run, too ({count} in this graph)"

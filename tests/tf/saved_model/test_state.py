@@ -127,6 +127,7 @@ def test_random_numbers_of_a_generator_are_drawn_anew(
     assert [one.split(",")[0].split(":")[0] for one in record.repairs] == [
         "StatelessMultinomial became Multinomial",
         "StatelessRandomNormalV2 became RandomStandardNormal",
+        "StatelessRandomUniformFullIntV2 became NonDeterministicInts",  # makes the seeds
         "StatelessRandomUniformIntV2 became RandomUniformInt",
         "StatelessRandomUniformV2 became RandomUniform",
         "StatelessTruncatedNormal became TruncatedNormal",
