@@ -1,4 +1,4 @@
-"""Ops on texts that `runtime/text_ops.js` computes, for the loader and for the proof."""
+"""Ops on texts that `runtime/texts/` computes, for the loader and for the proof."""
 
 TEXT_OPS = frozenset(
     {

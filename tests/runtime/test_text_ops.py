@@ -1,4 +1,4 @@
-"""Ops on texts: what `text_ops.js` computes in TensorFlow.js, against TensorFlow itself."""
+"""Ops on texts: what `runtime/texts/` computes in TensorFlow.js, against TensorFlow itself."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def folder(pool: TensorFlowPool, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def test_python_knows_the_ops_of_the_program() -> None:
-    program = (ROOT / "pipeline/runtime/text_ops.js").read_text(encoding="utf-8")
+    program = (ROOT / "pipeline/runtime/texts/ops.js").read_text(encoding="utf-8")
     table = program.split("const TEXT_OPS = {")[1].split("\n};")[0]
 
     assert set(re.findall(r"(?m)^  (\w+):", table)) == TEXT_OPS

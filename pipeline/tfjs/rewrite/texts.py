@@ -7,7 +7,7 @@ _TYPES = {"Equal": "T", "Gather": "Tparams", "GatherV2": "Tparams", "NotEqual": 
 
 
 def rewrite_text_op(node: Json, _: Scope) -> Rewrite | None:
-    """Give an op on texts a name of its own, which `runtime/text_ops.js` registers.
+    """Give an op on texts a name of its own, which `runtime/texts/ops.js` registers.
 
     Gather takes no texts, and comparisons of the wasm backend read others than the texts.
     """
