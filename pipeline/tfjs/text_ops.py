@@ -3,17 +3,21 @@
 TEXT_OPS = frozenset(
     {
         "AsString",
+        "DecodeBase64",
+        "EncodeBase64",
         "ReduceJoin",
         "RegexFullMatch",
         "RegexReplace",
         "StaticRegexFullMatch",
         "StaticRegexReplace",
+        "StringFormat",
         "StringJoin",
         "StringLength",
         "StringLower",
         "StringSplit",
         "StringSplitV2",
         "StringStrip",
+        "StringToHashBucket",
         "StringToHashBucketFast",
         "StringToHashBucketStrong",
         "StringToNumber",
@@ -25,7 +29,9 @@ TEXT_OPS = frozenset(
         "UnicodeDecode",
         "UnicodeDecodeWithOffsets",
         "UnicodeEncode",
+        "UnicodeScript",
         "UnicodeTranscode",
+        "UnsortedSegmentJoin",
     }
 )
 """All of them; TensorFlow.js has some of its own, on its cpu backend."""

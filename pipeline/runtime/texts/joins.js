@@ -30,5 +30,28 @@ function reduceJoin(tf, node) {
   return textTensor(tf, joined, left);
 }
 
+// unsorted_segment_join_op.cc: there is no separator before the first text that is not empty.
+function joinSegments(tf, node) {
+  const [tensor, ids, counted] = node.inputs;
+  const [count] = counted.dataSync();
+  const ndim = ids.shape.length;
+  if (!ndim || String(ids.shape) !== String(tensor.shape.slice(0, ndim))) {
+    throw new Error('UnsortedSegmentJoin of texts of another shape than their segments');
+  }
+  const inner = tensor.shape.slice(ndim);
+  const width = sizeOf(inner);
+  const segments = ids.dataSync();
+  const parts = Array.from({length: count * width}, () => []);
+  textsOf(tf, tensor).forEach((text, i) => {
+    const segment = segments[Math.floor(i / width)];
+    if (segment < 0 || segment >= count) throw new Error(`segment ${segment} is not in [0, ${count})`);
+    const joined = parts[segment * width + (i % width)];
+    if (joined.length || text.length) joined.push(text);
+  });
+  const [separator] = textAttribute(node, 'separator').split('\0');
+  return textTensor(tf, parts.map((some) => joinBytes(some, separator)), [count, ...inner]);
+}
+
+exports.joinSegments = joinSegments;
 exports.joinTexts = joinTexts;
 exports.reduceJoin = reduceJoin;

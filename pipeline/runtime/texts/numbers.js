@@ -34,6 +34,41 @@ function writeDecimal(value, places) {
   return value < 0 || Object.is(value, -0) ? `-${text}` : text;
 }
 
+// printf's %.*e without its sign, the exponent apart; toExponential() rounds halves up, printf to even.
+function roundDigits(size, count) {
+  const exact = size.toExponential(100);
+  const isHalf = /^50*e/.test(exact.slice(count + 1));
+  const staysEven = isHalf && '02468'.includes(exact.slice(0, count + 1).replace('.', '').at(-1));
+  const [digits, exponent] = (staysEven ? exact : size.toExponential(count - 1)).split('e');
+  return [digits.replace('.', '').slice(0, count), Number(exponent)];
+}
+
+// printf's %.*g.
+function writeGeneral(value, count) {
+  const [digits, exponent] = roundDigits(Math.abs(value), count);
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  const kept = digits.replace(/0+$/, '') || '0';
+  const point = (text, at) => (text.length > at ? `${text.slice(0, at)}.${text.slice(at)}` : text);
+  if (exponent < -4 || exponent >= count) {
+    const power = String(Math.abs(exponent)).padStart(2, '0');
+    return `${sign}${point(kept, 1)}e${exponent < 0 ? '-' : '+'}${power}`;
+  }
+  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${kept}`;
+  return sign + point(kept.padEnd(exponent + 1, '0'), exponent + 1);
+}
+
+// strings::FloatToBuffer (tensorflow/core/lib/strings/numbers.cc): six digits, or nine if they are
+// another number of float32. TensorFlow's kernels run with subnormal numbers as zeros.
+const SMALLEST_NORMAL = 2 ** -126;
+
+function writeShortFloat(value) {
+  if (Number.isNaN(value)) return 'nan';
+  if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
+  if (Math.abs(value) < SMALLEST_NORMAL) return value < 0 || Object.is(value, -0) ? '-0' : '0';
+  const short = writeGeneral(value, 6);
+  return Math.fround(Number(short)) === value ? short : writeGeneral(value, 9);
+}
+
 // string_to_number_op.cc: spaces around a number are passed over; hexadecimal floats are not known.
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const SPECIAL = {inf: Infinity, infinity: Infinity, nan: NaN};
@@ -73,3 +108,4 @@ function readDecimal(text) {
 
 exports.readNumbers = readNumbers;
 exports.writeNumbers = writeNumbers;
+exports.writeShortFloat = writeShortFloat;

@@ -6,32 +6,39 @@
 // An op that would not be exact throws. These modules use no other: the loader holds their texts.
 'use strict';
 
+const {decodeTexts, encodeTexts} = require('./base64.js');
 const {trim} = require('./bytes.js');
 const {compareTexts, gatherTexts} = require('./elements.js');
-const {hashFast, hashStrong} = require('./hashes.js');
-const {joinTexts, reduceJoin} = require('./joins.js');
+const {hashFast, hashLegacy, hashStrong} = require('./hashes.js');
+const {joinSegments, joinTexts, reduceJoin} = require('./joins.js');
 const {mapTexts, textAt, textAttribute} = require('./nodes.js');
 const {readNumbers, writeNumbers} = require('./numbers.js');
 const {matchAll, replaceAll} = require('./patterns.js');
+const {findScripts} = require('./scripts.js');
 const {splitTexts, splitTextsV2, takeParts} = require('./splits.js');
+const {formatTensors} = require('./summaries.js');
 const {
   decodeUnicode, encodeUnicode, lowerTexts, measureTexts, transcodeUnicode, upperTexts,
 } = require('./unicode.js');
 
 const TEXT_OPS = {
   AsString: writeNumbers,
+  DecodeBase64: decodeTexts,
+  EncodeBase64: encodeTexts,
   ReduceJoin: reduceJoin,
   RegexFullMatch: (tf, node) => matchAll(tf, node, textAt(tf, node.inputs[1])),
   RegexReplace: (tf, node) => replaceAll(tf, node, textAt(tf, node.inputs[1]), textAt(tf, node.inputs[2])),
   StaticRegexFullMatch: (tf, node) => matchAll(tf, node, textAttribute(node, 'pattern')),
   StaticRegexReplace: (tf, node) => replaceAll(
     tf, node, textAttribute(node, 'pattern'), textAttribute(node, 'rewrite')),
+  StringFormat: formatTensors,
   StringJoin: joinTexts,
   StringLength: measureTexts,
   StringLower: lowerTexts,
   StringSplit: splitTexts,
   StringSplitV2: splitTextsV2,
   StringStrip: (tf, node) => mapTexts(tf, node, trim),
+  StringToHashBucket: hashLegacy,
   StringToHashBucketFast: hashFast,
   StringToHashBucketStrong: hashStrong,
   StringToNumber: readNumbers,
@@ -43,7 +50,9 @@ const TEXT_OPS = {
   UnicodeDecode: (tf, node) => decodeUnicode(tf, node, false),
   UnicodeDecodeWithOffsets: (tf, node) => decodeUnicode(tf, node, true),
   UnicodeEncode: encodeUnicode,
+  UnicodeScript: findScripts,
   UnicodeTranscode: transcodeUnicode,
+  UnsortedSegmentJoin: joinSegments,
 };
 
 // Ops that TensorFlow.js has, on the cpu backend: addTextOps() brings them to the others.
