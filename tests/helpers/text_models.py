@@ -35,9 +35,9 @@ NUMBERS = [
 ]
 NINE = 9.0
 LETTERS = [
-    "abcXYZ é", "αβγΔΩς", "привет", "שלוםאב", "سلام\u064b", "नमस्ते", "สวัสดี", "한국어각", "漢字𠀀国", "ひらがな",
-    "カタカナー", "გამარ", "բարև", "ሰላም", "வணக்கம்", "🙂\U0001fae0👍🏽\u200d", "'\"\\\n\t\r\x01\x7f",
-    "0123-_=,.;{}",
+    "abcXYZ é", "αβγΔΩς", "привет", "שלוםאב", "سلام\u064b", "नमस्ते", "สวัสดี", "한국어각",
+    "漢字𠀀国", "ひらがな", "カタカナー", "გამარ", "բարև", "ሰላም", "வணக்கம்", "🙂\U0001fae0👍🏽\u200d",
+    "'\"\\\n\t\r\x01\x7f", "0123-_=,.;{}",
 ]  # fmt: skip
 BASE64 = ["", "AB", "ABC", "AB==", "ABC=", "-_-_", "TWFuTWE", "_x--8w"]
 PATTERNS = [
@@ -163,9 +163,10 @@ def _many_floats(np: Any) -> Any:
     chosen = np.random.default_rng(7)
     any_bits = chosen.integers(0, 2**32, 150, np.uint32).view(np.float32)
     halves = chosen.integers(1, 2**24, 70) * 2.0 ** chosen.integers(-40, 3, 70)
-    whole = chosen.integers(-(10**7), 10**7, 68)
-    others = [0.0, -0.0, 0.1, 1e-4, 1e-5, 999999.5, 1e6, 123456789, 1e-40, -1e-40, np.inf, -np.inf]
-    return np.concatenate([any_bits, halves, whole, others]).astype(np.float32)
+    whole = chosen.integers(-(10**7), 10**7, 67)
+    special = [0.0, -0.0, np.inf, -np.inf, 1e-40, -1e-40, 2**-13, 0.1]
+    steps = [1e-4, 1e-5, 999999.5, 1e6, 123456789]
+    return np.concatenate([any_bits, halves, whole, special, steps]).astype(np.float32)
 
 
 def _rare_ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
