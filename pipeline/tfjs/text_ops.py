@@ -25,6 +25,7 @@ TEXT_OPS = frozenset(
         "Substr",
         "TextEqual",
         "TextGather",
+        "TextGatherNd",
         "TextNotEqual",
         "UnicodeDecode",
         "UnicodeDecodeWithOffsets",

@@ -103,7 +103,9 @@ def _ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
             text, "UTF-8", replace_control_characters=True
         )
         parts, sizes = s.split(text, ",", maxsplit=2), tf.cast(s.length(text), tf.float32)
+        grams = s.ngrams(s.bytes_split(text), 3, separator="").to_tensor("")
         made = {
+            "grams": s.to_hash_bucket_fast(tf.gather_nd(grams, tf.where(grams != "")), 2**31 - 1),
             "length": s.length(text),
             "characters": s.length(text, unit="UTF8_CHAR"),
             "lower": s.lower(text),
@@ -136,6 +138,8 @@ def _ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
             "read_whole": s.to_number(s.as_string(s.length(text) - 20), tf.int32),
             "is_empty": tf.equal(text, ""),
             "is_other": tf.not_equal(text, TEXTS[0]),
+            "is_one_of": tf.equal(text[:, None], TEXTS[2:5]),
+            "columns": tf.gather(tf.stack([text, s.upper(text)], 1), [[1], [0]], axis=1),
             "gathered": tf.gather(tf.constant(["no", "größer"]), tf.cast(sizes > NINE, tf.int32)),
         }
         for i, (pattern, rewrite) in enumerate(PATTERNS):

@@ -1,10 +1,11 @@
 // Texts, attributes and sizes of a node, and tensors of texts.
 'use strict';
 
-const {decodeText, encodeText} = require('./bytes.js');
+const {decodeText, encodeText, unhideBytes} = require('./bytes.js');
 
-const textsOf = (tf, tensor) => [...tf.engine().readSync(tensor.dataId)]
+const storedTexts = (tf, tensor) => [...tf.engine().readSync(tensor.dataId)]
   .map((value) => (typeof value === 'string' ? encodeText(value) : value));
+const textsOf = (tf, tensor) => storedTexts(tf, tensor).map(unhideBytes);
 const sizeOf = (shape) => shape.reduce((all, size) => all * size, 1);
 
 const textTensor = (tf, values, shape) => tf.tensor(values, shape, 'string');
@@ -34,6 +35,7 @@ function mapTexts(tf, node, change) {
 exports.isTrue = isTrue;
 exports.mapTexts = mapTexts;
 exports.sizeOf = sizeOf;
+exports.storedTexts = storedTexts;
 exports.textAt = textAt;
 exports.textAttribute = textAttribute;
 exports.textTensor = textTensor;

@@ -8,7 +8,7 @@
 
 const {decodeTexts, encodeTexts} = require('./base64.js');
 const {trim} = require('./bytes.js');
-const {compareTexts, gatherTexts} = require('./elements.js');
+const {compareTexts, gatherTexts, gatherTextsAt} = require('./elements.js');
 const {hashFast, hashLegacy, hashStrong} = require('./hashes.js');
 const {joinSegments, joinTexts, reduceJoin} = require('./joins.js');
 const {mapTexts, textAt, textAttribute} = require('./nodes.js');
@@ -46,6 +46,7 @@ const TEXT_OPS = {
   Substr: takeParts,
   TextEqual: (tf, node) => compareTexts(tf, node, true),
   TextGather: gatherTexts,
+  TextGatherNd: gatherTextsAt,
   TextNotEqual: (tf, node) => compareTexts(tf, node, false),
   UnicodeDecode: (tf, node) => decodeUnicode(tf, node, false),
   UnicodeDecodeWithOffsets: (tf, node) => decodeUnicode(tf, node, true),

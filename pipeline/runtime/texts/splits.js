@@ -1,7 +1,7 @@
 // Texts taken apart: at separators, or at positions in bytes or characters.
 'use strict';
 
-const {decodeText, encodeText, isSpace} = require('./bytes.js');
+const {decodeText, encodeText, hideByte, isSpace} = require('./bytes.js');
 const {isTrue, textAttribute, textTensor, textsOf, wholeAttribute} = require('./nodes.js');
 
 // str_util / string_split_op.cc (StringSplitV2): white space, or a separator of any length.
@@ -34,7 +34,7 @@ function splitBytes(text, separator, most) {
 
 // string_split_op.cc (StringSplit): each byte of the delimiter separates.
 function splitAtBytes(text, delimiters, skipEmpty) {
-  if (!delimiters.length) return [...text].map((_, i) => text.subarray(i, i + 1));
+  if (!delimiters.length) return Array.from(text, hideByte);
   const parts = [];
   let start = 0;
   for (let at = 0; at <= text.length; at++) {
