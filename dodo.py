@@ -17,6 +17,7 @@ from pipeline.steps.graph import load_graph
 from pipeline.steps.tasks import (
     Task,
     catalog_task,
+    default_tasks,
     dist_task,
     job_task,
     model_tasks,
@@ -37,13 +38,7 @@ except PipelineError as error:
 DOIT_CONFIG = {
     "backend": "zoo",
     "dep_file": str(GRAPH.layout.database),
-    # Model by model; in the order of the steps every fetch would come before any convert. The slow
-    # runs in a browser come last.
-    "default_tasks": [
-        *(f"verify:{model}" for model in GRAPH.wanted),
-        *(f"model:{model}" for model in GRAPH.wanted),
-        *("catalog", "site", "dist"),
-    ],
+    "default_tasks": default_tasks(GRAPH.wanted),
     "num_process": os.cpu_count() or 1,
     "par_type": "thread",
     "reporter": "zoo",
@@ -108,7 +103,7 @@ def task_card() -> Iterator[Task]:
 
 def task_catalog() -> Task:
     """Assemble models.json from the cards."""
-    return catalog_task(GRAPH)
+    return catalog_task(GRAPH, GRAPH.loaded)
 
 
 def task_site() -> Task:

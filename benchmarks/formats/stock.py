@@ -56,7 +56,9 @@ _HEAD = """\
 Left: `tensorflowjs_converter` 4.22.0 with the flags of the manifest; whether TensorFlow.js 4.22.0
 loads and runs what it wrote, and whether that returns what the source does (within 1 % of the
 range). Right: the zoo, with the worst relative error of an output of the base on each backend,
-and whether its float32 weights are the converter's.
+and whether its float32 weights are the converter's. The zoo's columns are of 2026-11-30
+(TensorFlow 2.19.0, TensorFlow.js 4.22.0, Node.js 22.20), without a browser; cpu runs only where
+wasm fails.
 
 | model | input → output | exit | loads, runs | right | zoo | error wasm | error cpu | weights |
 |---|---|---|---|---|---|---|---|---|

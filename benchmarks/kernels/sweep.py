@@ -1,18 +1,18 @@
 """Kernels over integer extremes and odd dtypes: TensorFlow against TensorFlow.js.
 
-    python benchmarks/kernels/sweep.py [OP ...]
+    python benchmarks/kernels/sweep.py [OP ...] [--webgl]
 
 Each op of arithmetic, comparison, reduction and movement is one small function for each dtype that
-TensorFlow has it for. It goes the way of every graph, and runs on cpu and wasm on the extremes of
-the dtype. Integers must be equal, floats as near as their dtype rounds. README.md has the last
-result.
+TensorFlow has it for. It goes the way of every graph, and runs on cpu and wasm, with `--webgl` in
+headless Chromium as well, on the extremes of the dtype. Integers must be equal, floats as near as
+their dtype rounds. README.md has the last result.
 """
 
 import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import numpy as np  # noqa: E402  # behind the path
 import tensorflow as tf  # noqa: E402  # behind the path
 from flows import write_flow  # noqa: E402  # behind the path
 from run_cases import load_arrays, read_outputs, run_folders  # noqa: E402  # behind the path
+from webgl import run_on_webgl  # noqa: E402  # behind the path
 
 Make = Callable[..., Any]
 DTYPES = (
@@ -78,6 +79,11 @@ def _binary(op: str) -> Make:
     return lambda x, y: raw(x=x, y=y)
 
 
+def _places(x: Any) -> Any:
+    """Return 0, 1 and 3 by the values of a matrix."""
+    return tf.cast(x > x[0, 1], x.dtype) + 2 * tf.cast(x > x[0, 2], x.dtype)
+
+
 _OTHERS: Mapping[str, Make] = {
     "AddN": lambda x: RAW.AddN(inputs=[x, x, x]),
     "ArgMax": lambda x: RAW.ArgMax(input=x, dimension=1, output_type=tf.int32),
@@ -120,6 +126,16 @@ _OTHERS: Mapping[str, Make] = {
         data=x, segment_ids=[1, 0, 1], num_segments=3
     ),
     "Where": lambda x: RAW.Where(condition=x),
+    "Where of rank 5": lambda x: RAW.Where(condition=tf.reshape(x, [1, 2, 3, 2, 1])),
+    "DenseBincount": lambda x: RAW.DenseBincount(
+        input=_places(x), size=tf.cast(5, x.dtype), weights=tf.constant([], tf.float32)
+    ),
+    "DenseBincount of bits": lambda x: RAW.DenseBincount(
+        input=_places(x),
+        size=tf.cast(5, x.dtype),
+        weights=tf.constant([], tf.int32),
+        binary_output=True,
+    ),
 }
 
 
@@ -183,7 +199,7 @@ def _judge(folder: Path, backend: str, error: float) -> str | None:
     return None
 
 
-def sweep(folder: Path, wanted: Mapping[str, bool]) -> Counter[str]:
+def sweep(folder: Path, wanted: Mapping[str, bool], backends: Sequence[str]) -> Counter[str]:
     """Run all ops, print what differs, and return how many of each verdict there are."""
     verdicts: Counter[str] = Counter()
     written: dict[Path, tuple[str, str]] = {}
@@ -205,10 +221,12 @@ def sweep(folder: Path, wanted: Mapping[str, bool]) -> Counter[str]:
                 verdicts["refused"] += 1
                 print(f"refused  {op} of {dtype}: {str(refusal)[:150]}")
     run_folders(written, BACKENDS)
+    if backends != BACKENDS:
+        run_on_webgl(written)
     for place, (op, dtype) in written.items():
         target = op.removeprefix("Cast to ")
         error = max(_ERROR.get(dtype, 0), _ERROR.get(target, 0)) or 1e-6
-        wrong = {each: found for each in BACKENDS if (found := _judge(place, each, error))}
+        wrong = {each: found for each in backends if (found := _judge(place, each, error))}
         verdicts["wrong" if wrong else "right"] += 1
         if wrong:
             told = "; ".join(f"{backend}: {found}" for backend, found in wrong.items())
@@ -218,4 +236,6 @@ def sweep(folder: Path, wanted: Mapping[str, bool]) -> Counter[str]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
-        print(dict(sweep(Path(temporary), dict.fromkeys(sys.argv[1:], True))))
+        ops = [one for one in sys.argv[1:] if one != "--webgl"]
+        tried = BACKENDS if len(ops) == len(sys.argv) - 1 else (*BACKENDS, "webgl")
+        print(dict(sweep(Path(temporary), dict.fromkeys(ops, True), tried)))

@@ -5,6 +5,7 @@ variant named by its content, and an alias for each. So the last good card is th
 good model, whatever becomes of the steps before it. The functions here open no file.
 """
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +89,7 @@ def published_variant(
     Args:
         model: Name of the model.
         record: How the variant is stored.
-        files: Its files, paths relative to its folder.
+        files: Its files, paths relative to its folder; those that it shares lie elsewhere.
         checks: What each backend of TensorFlow.js made of it.
         agreement: How near it is to its source on the best backend.
     """
@@ -104,7 +105,10 @@ def published_variant(
         gzip_bytes=record.gzip_bytes,
         brotli_bytes=record.brotli_bytes,
         recipe=record.recipe,
-        files=[file.model_copy(update={"path": f"{folder}/{file.path}"}) for file in files],
+        files=[
+            file.model_copy(update={"path": posixpath.normpath(f"{folder}/{file.path}")})
+            for file in files
+        ],
         weights=record.weights,
         kept_float32=record.kept_float32,
         checks=dict(checks),
@@ -206,6 +210,7 @@ def _inputs(
             name=tensor.name,
             tensor=tensor.tensor,
             dtype=tensor.dtype,
+            complex_dtype=tensor.complex_dtype,
             js_dtype=tensor.js_dtype,
             shape=format_sizes(tensor.shape),
             quantization=scales.get(tensor.name),
@@ -225,6 +230,7 @@ def _outputs(parts: CardParts) -> list[CatalogOutput]:
             name=tensor.name,
             tensor=tensor.tensor,
             dtype=tensor.dtype,
+            complex_dtype=tensor.complex_dtype,
             js_dtype=tensor.js_dtype,
             shape=format_sizes(tensor.shape),
             role=SEPARATOR.join(roles.get(tensor.tensor, ())) or None,

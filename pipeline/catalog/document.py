@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.catalog.types import Catalog, CatalogModel, CatalogZoo
 from pipeline.disk.canonical import format_json
+from pipeline.text.described_schema import DescribedSchema
 
 CATALOG_FILE = "models.json"
 SCHEMA_FILE = "models.schema.json"
@@ -11,7 +12,7 @@ SCHEMA_FILE = "models.schema.json"
 
 def format_schema() -> bytes:
     """Return the JSON Schema of `models.json`."""
-    schema = Catalog.model_json_schema(by_alias=True)
+    schema = Catalog.model_json_schema(schema_generator=DescribedSchema)
     return format_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 
 

@@ -4,14 +4,16 @@ A catalog is put together from the texts of its entries, and taken apart into th
 look at what they say. It is the canonical text (`pipeline.disk.canonical`), to the byte. Pure.
 """
 
-import re
 from collections.abc import Sequence
 
 from pipeline.catalog.types import Catalog, CatalogModel
 from pipeline.disk.canonical import format_json
 
 _EMPTY = b'\n  "models": [],\n'
-_ENTRY = re.compile(rb"^    \{\n.*?^    \}", re.MULTILINE | re.DOTALL)
+# Strings of JSON have no line breaks, and what an entry holds stands farther to the right.
+_FIRST = b'\n  "models": [\n    {\n'
+_NEXT = b"\n    },\n    {\n"
+_LAST = b"\n    }\n  ],\n"
 _INDENT = b"    "
 
 
@@ -29,14 +31,42 @@ def join_entries(head: Catalog, entries: Sequence[bytes]) -> bytes:
         entries: The texts of its models, sorted by name.
     """
     assert not head.models
-    text = format_json(head.to_json())
-    before, found, after = text.partition(_EMPTY)
+    before, found, after = format_json(head.to_json()).partition(_EMPTY)
     assert found
+    return _join(before, entries, after)
+
+
+def _join(before: bytes, entries: Sequence[bytes], after: bytes) -> bytes:
     if not entries:
-        return text
+        return b"".join([before, _EMPTY, after])
     return b"".join([before, b'\n  "models": [\n', b",\n".join(entries), b"\n  ],\n", after])
 
 
 def split_entries(text: bytes) -> list[bytes]:
-    """Return the texts of the models of a catalog, in its order."""
-    return _ENTRY.findall(text)
+    """Return the texts of the models of a catalog, in its order; none of another form of text."""
+    return _take_apart(text)[1]
+
+
+def _take_apart(text: bytes) -> tuple[bytes, list[bytes], bytes]:
+    """Return the text before the models, the texts of the models, and the text after them."""
+    before, _, rest = text.partition(_FIRST)
+    inner, found, after = rest.partition(_LAST)
+    if not found:
+        return text, [], b""
+    return before, [b"    {\n%b\n    }" % entry for entry in inner.split(_NEXT)], after
+
+
+def drop_common(one: bytes, other: bytes) -> tuple[bytes, bytes, int]:
+    """Return two catalogs without the entries that both have, and the number of these.
+
+    A text in another form than the canonical stays as it is.
+    """
+    parts = [_take_apart(one), _take_apart(other)]
+    common = set(parts[0][1]) & set(parts[1][1])
+    if not common:
+        return one, other, 0
+    left = [
+        _join(before, [entry for entry in entries if entry not in common], after)
+        for before, entries, after in parts
+    ]
+    return left[0], left[1], len(common)

@@ -23,7 +23,7 @@ VariantStatus = Literal["ok", "withheld", "skipped", "failed"]
 class CatalogTensor(CamelPart, SparsePart):
     """An input or output of a model."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"quantization"})
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"complexDtype", "quantization"})
 
     id: int
     """Position: the order in which `execute()` takes inputs and returns outputs."""
@@ -32,7 +32,10 @@ class CatalogTensor(CamelPart, SparsePart):
     tensor: str
     """Tensor in the published graph, as `node:index`."""
     dtype: str
-    """Data type in the source, e.g. `uint8`."""
+    """Data type in the source, e.g. `uint8`; of complex numbers that of their parts."""
+    complex_dtype: str | None = None
+    """Data type in the source if it is complex, e.g. `complex64`: the last axis of `shape` has the
+    real part, then the imaginary one. Left out for others."""
     js_dtype: str
     """Data type that TensorFlow.js feeds or returns for it, e.g. `int32`."""
     shape: list[int] | None

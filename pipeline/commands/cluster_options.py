@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.store_options import find_store, is_read_only
+from pipeline.engine.job import Job
 from pipeline.engine.quick_check import UpToDate
 from pipeline.errors import ClusterError
 from pipeline.report.terminal import write_text
 from pipeline.steps.graph import Graph
+from pipeline.steps.table import STEPS
 
 if TYPE_CHECKING:
     from pipeline.cluster.cluster import Cluster
@@ -41,18 +43,14 @@ def choose_cluster(graph: Graph, params: Mapping[str, Any]) -> str | None:
     return None if address == NO_CLUSTER else address
 
 
-def has_work(tasks: Iterable[Any], database: Any) -> bool:
+def has_work(jobs: Iterable[Job], database: Any) -> bool:
     """Return whether a step is out of date, so that a run needs its cluster.
 
     Args:
-        tasks: The tasks of doit.
+        jobs: The steps.
         database: doit's database, with the stamp of each task that was up to date.
     """
-    return any(
-        isinstance(check, UpToDate) and not check(task, database.get_values(task.name))
-        for task in tasks
-        for check, _arguments, _options in task.uptodate
-    )
+    return not all(UpToDate(job)(job.task, database.get_values(job.task)) for job in jobs)
 
 
 def join_cluster(graph: Graph, address: str, params: Mapping[str, Any]) -> "Cluster":
@@ -87,7 +85,7 @@ def join_cluster(graph: Graph, address: str, params: Mapping[str, Any]) -> "Clus
     cluster = connect(
         address,
         root=graph.layout.root,
-        tools={tool for job in graph.jobs.values() for tool in job.step.tools},
+        tools={tool for step in STEPS for tool in step.tools},
         store_options=options,
         session=graph.session,
         tell=lambda text: write_text(sys.stderr, f"{text}\n"),

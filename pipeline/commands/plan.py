@@ -61,7 +61,7 @@ class Plan(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
 def plan_causes(graph: Graph) -> dict[str, str]:
     """Return the tasks that a run would do, in its order, each with the cause."""
     causes: dict[str, str] = {}
-    for job in graph.wanted_jobs().values():
+    for job in graph.each_wanted():
         first = [read.task for read in job.reads.values() if read.task in causes]
         if first:
             fresh = load_receipt(job.folder) is None
@@ -81,7 +81,7 @@ def plan_causes(graph: Graph) -> dict[str, str]:
 
 def _count_steps(graph: Graph) -> int:
     """Return the number of all steps; that of dist/ is no job."""
-    return sum(graph.sealed.values()) + len(graph.wanted_jobs()) + 1
+    return sum(graph.sealed.values()) + graph.count_wanted() + 1
 
 
 def _explain_dist(layout: Layout) -> str | None:
@@ -129,9 +129,7 @@ def _format(graph: Graph, causes: Mapping[str, str]) -> str:
 
 def _remembered(graph: Graph, causes: Mapping[str, str]) -> dict[str, str]:
     """Return the failures that a run would report without repeating them, with their reasons."""
-    standings = {
-        job.task: job.standing() for job in graph.wanted_jobs().values() if job.task not in causes
-    }
+    standings = {job.task: job.standing() for job in graph.each_wanted() if job.task not in causes}
     return {
         task: standing.failure.reason
         for task, standing in standings.items()

@@ -96,6 +96,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
                 return self._read_back(params["check"], None, None)
             self.loader.setup(params)
             # The collector is off since the graph was loaded, which suits short commands only.
+            gc.freeze()
             gc.enable()
             return self._run(self.loader.namespace["GRAPH"], params, args)
         except PipelineError as error:
@@ -164,22 +165,26 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
             PublishError: It has a mark of `--fail-on`, or what is published cannot be read.
         """
         # Imported here because they load pydantic's types of the catalog.
-        from pipeline.diff.baseline import read_build
-        from pipeline.diff.catalog_reader import parse_catalog
+        from pipeline.diff.baseline import read_built_text, show_build
+        from pipeline.diff.catalog_reader import parse_pair
         from pipeline.diff.compare import compare_catalogs
         from pipeline.diff.diff_view import format_counts
 
         content = destination.target.read(CATALOG_FILE)
         if content is None:
             return
+        built = read_built_text(graph)
+        if built == content:
+            return
+        names = (destination.target.shown, show_build(graph))
         try:
-            before = parse_catalog(content, shown=destination.target.shown)
+            before, after = parse_pair(content, built, shown=names)
         except PipelineError as error:
             if fatal:
                 raise
             _notify(f"what changes is not known: {error.message}")
             return
-        difference = compare_catalogs(before, read_build(graph))
+        difference = compare_catalogs(before, after)
         if difference.models:
             self._show(format_counts(difference))
         marks = {mark for model in difference.models for mark in model.marks}

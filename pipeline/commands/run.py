@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 from types import FrameType
@@ -29,10 +29,13 @@ from pipeline.commands.cluster_options import (
     has_work,
     join_cluster,
 )
+from pipeline.commands.in_turn import Dispatcher, run_in_turn
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.selection import expand_names, spell_task
 from pipeline.commands.store_options import OPTION_READ_ONLY, OPTION_STORE, choose_store
+from pipeline.engine.events import StepEvent, emit
+from pipeline.engine.job import Job
 from pipeline.engine.outcome import load_outcome
 from pipeline.engine.session import Session
 from pipeline.errors import PipelineError, SetupError
@@ -41,7 +44,7 @@ from pipeline.report.terminal import write_text
 from pipeline.runtime.browser.absence import describe_absence
 from pipeline.steps.graph import Graph
 from pipeline.steps.seals import Seals
-from pipeline.steps.wish import ALL, Wish
+from pipeline.steps.wish import Wish, current_wish
 from pipeline.wall.walls_used import describe_walls
 
 if TYPE_CHECKING:
@@ -65,11 +68,11 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         self._params = params
         return super().execute(params, args)
 
-    def wish(self, params: Mapping[str, Any], args: Sequence[str]) -> Wish:
+    def wish(self, params: Any, args: Sequence[str]) -> Wish:
         """Return that models that are up to date need no tasks, or that others are not named."""
         if args:
             return Wish(kind="named", names=tuple(args))
-        return ALL if params["always"] else Wish(kind="changed")
+        return Wish(kind="all" if params["always"] else "changed", in_turn=_runs_in_turn(params))
 
     # doit reads the names of its options from the signature, which wraps() keeps.
     @functools.wraps(DoitRun._execute)  # noqa: SLF001  # the hook that doit means for this
@@ -90,11 +93,13 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             describe_walls=describe_walls,
             describe_absence=describe_absence,
             describe_store=partial(_describe_store, graph.session),
+            settle=partial(_finish_uploads, graph.session),
             sealed={name: graph.sealed.get(name, 0) for name in graph.models},
+            steps=self._list_steps(graph),
         )
         database = self.dep_manager.backend
         seals = Seals(graph, database)
-        database.before_dump = lambda: seals.renew(graph.wanted)
+        run = self._prepare(graph, seals, outfile)
         with _alone(graph), _terminable(), use_context(context):
             # The graph stays unchanged to the end: the collector need not look at it again.
             gc.freeze()
@@ -102,7 +107,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             interrupted = False
             try:
                 options["num_process"] = self._join_cluster(graph, options["num_process"])
-                status = super()._execute(outfile, **options)
+                status = run(options)
             except KeyboardInterrupt:
                 status, interrupted = None, True
             finally:
@@ -112,6 +117,31 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             code = exit_status(context.log.events, bugs=bugs, interrupted=interrupted)
             self._leave_records(graph, context, code)
         return code
+
+    @staticmethod
+    def _list_steps(graph: Graph) -> list[str] | None:
+        """Return the names of all steps, for a run that gets their tasks in turn."""
+        if not current_wish().in_turn:
+            return None
+        return [*(job.task for job in graph.each_wanted()), "dist"]
+
+    def _prepare(
+        self, graph: Graph, seals: Seals, outfile: Any
+    ) -> Callable[[Mapping[str, Any]], int | None]:
+        """Return the function that runs the tasks, and let seals be renewed before it ends."""
+        database = self.dep_manager.backend
+        if not current_wish().in_turn:
+            database.before_dump = lambda: seals.finish(graph.wanted)
+            return lambda options: super(Run, self)._execute(outfile, **options)
+
+        def release(model: str) -> None:
+            seals.renew([model])
+            database.settle(model)
+
+        dispatcher = Dispatcher(graph, release)
+        database.before_dump = lambda: seals.finish(dispatcher.under_way)
+        reporter = self.reporters[self._params["reporter"]]
+        return lambda options: run_in_turn(dispatcher, self.dep_manager, reporter, outfile, options)
 
     def _open_store(self, graph: Graph) -> "SharedStore | None":
         """Return the shared store; a build does without one that cannot be opened, and says so."""
@@ -130,11 +160,17 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         address = choose_cluster(graph, self._params)
         if address is None:
             return num_process
-        if not graph.session.force and not has_work(self.task_list, self.dep_manager):
+        if not graph.session.force and not self._has_work(graph):
             return num_process
         cluster = join_cluster(graph, address, self._params)
         given = "num_process" in self._params._non_default_keys  # noqa: SLF001  # doit tells it nowhere else
         return num_process if given else choose_parallel(cluster)
+
+    def _has_work(self, graph: Graph) -> bool:
+        jobs: Iterable[Job] = graph.each_wanted()
+        if not current_wish().in_turn:
+            jobs = (graph.jobs[task.name] for task in self.task_list if task.name in graph.jobs)
+        return has_work(jobs, self.dep_manager)
 
     def _leave_records(self, graph: Graph, context: RunContext, code: int) -> None:
         """Write the records of a run that did something, and of its models."""
@@ -158,6 +194,25 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             tasks, (name for name in names if name not in targets), list_commands=_list_commands
         )
         self.sel_tasks = [name if name in targets else spell_task(name, tasks) for name in names]
+
+
+def _runs_in_turn(params: Any) -> bool:
+    """Return whether doit gets tasks in turn; other options of doit need all of them at once."""
+    other = {"par_type", "single", "auto_delayed_regex"}
+    return not other & set(params._non_default_keys)  # noqa: SLF001  # doit tells it nowhere else
+
+
+def _finish_uploads(session: Session) -> None:
+    """Wait for results on their way into the shared store, and show how many are through."""
+
+    def show(done: int, total: int) -> None:
+        event = StepEvent(
+            task="store", model=None, status="progress", done=done, total=total, unit="result"
+        )
+        emit(event)
+
+    for notice in session.finish_uploads(show):
+        write_text(sys.stderr, f"{notice}\n")
 
 
 def _describe_store(session: Session) -> str | None:

@@ -29,13 +29,14 @@ def leave_records(graph: Graph, context: RunContext, *, selected: Sequence[str],
         code: Its exit code.
     """
     worked = {event.model for event in context.log.events if event.model is not None}
-    built = sorted(worked & graph.jobs_of_models().keys())
+    built = sorted(worked & graph.models.keys())
     _leave(graph, "the recipes of the models", lambda: remember_recipes(graph, built))
 
     def report() -> None:
         account = gather_account(
             context,
-            graph.wanted_jobs(),
+            graph.jobs,
+            num_jobs=graph.count_wanted(),
             zoo=graph.zoo.name,
             selected=selected,
             finished=utc_now(),

@@ -61,12 +61,26 @@ def read_build(graph: Graph) -> ComparedCatalog:
     Raises:
         PublishError: No zoo was built.
     """
-    shown = f"{graph.layout.output}/{CATALOG_FILE}"
+    return parse_catalog(read_built_text(graph), shown=show_build(graph))
+
+
+def read_built_text(graph: Graph) -> bytes:
+    """Read the text of the catalog of the zoo that was built here.
+
+    Raises:
+        PublishError: No zoo was built.
+    """
     try:
-        content = (graph.layout.dist / CATALOG_FILE).read_bytes()
+        return (graph.layout.dist / CATALOG_FILE).read_bytes()
     except FileNotFoundError:
-        raise PublishError(f"{shown}: there is no such file", hint="build the zoo first") from None
-    return parse_catalog(content, shown=shown)
+        raise PublishError(
+            f"{show_build(graph)}: there is no such file", hint="build the zoo first"
+        ) from None
+
+
+def show_build(graph: Graph) -> str:
+    """Return the catalog that was built here as messages name it: "dist/models.json"."""
+    return f"{graph.layout.output}/{CATALOG_FILE}"
 
 
 def _read_target(graph: Graph, text: str, *, endpoint: str | None) -> ComparedCatalog:

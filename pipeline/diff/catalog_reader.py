@@ -6,13 +6,14 @@ It opens no file.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from pipeline.catalog.completion import complete_fields
 from pipeline.catalog.document import CATALOG_FILE
+from pipeline.catalog.texts import drop_common
 from pipeline.catalog.types import Catalog, CatalogModel
 from pipeline.disk.json_value import parse_foreign_json
 from pipeline.disk.typed_json import describe_fault
@@ -30,12 +31,14 @@ class ComparedCatalog:
         zoo: Its content.
         raw: Its entries as decoded JSON, by model.
         absent: Names of fields that it lacks: "roles", "checks".
+        num_same: Number of further models, with the same entries in the other catalog.
     """
 
     shown: str
     zoo: Catalog
     raw: Mapping[str, Mapping[str, Any]]
     absent: frozenset[str]
+    num_same: int = 0
 
     @property
     def models(self) -> Mapping[str, CatalogModel]:
@@ -78,6 +81,27 @@ def parse_catalog(content: bytes, *, shown: str) -> ComparedCatalog:
             hint="compare with the version of tfjs-zoo that made it",
         ) from None
     return ComparedCatalog(shown=shown, zoo=zoo, raw=models, absent=frozenset(absent))
+
+
+def parse_pair(
+    before: bytes, after: bytes, *, shown: tuple[str, str]
+) -> tuple[ComparedCatalog, ComparedCatalog]:
+    """Read two catalogs to be compared, without the models whose entries are the same.
+
+    Args:
+        before: The text of the earlier one.
+        after: The text of the later one.
+        shown: Their names in messages.
+
+    Raises:
+        PublishError: A text is no catalog, or a catalog of another form.
+    """
+    *texts, num_same = drop_common(before, after)
+    first, second = (
+        replace(parse_catalog(text, shown=name), num_same=num_same)
+        for text, name in zip(texts, shown, strict=True)
+    )
+    return first, second
 
 
 def nothing_published(shown: str) -> ComparedCatalog:

@@ -30,10 +30,10 @@ def compare_catalogs(before: ComparedCatalog, after: ComparedCatalog) -> Differe
     return Difference(
         before=before.shown,
         after=after.shown,
-        is_first=not old,
+        is_first=not old and not before.num_same,
         toolchain=tools,
         models=sorted(models, key=lambda model: model.name),
-        unchanged=len(found) - len(models),
+        unchanged=len(found) - len(models) + before.num_same,
     )
 
 

@@ -8,7 +8,6 @@ opens no file.
 
 import functools
 import re
-from pathlib import PurePosixPath
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
@@ -34,7 +33,7 @@ def is_inside(path: str) -> bool:
     """
     parts = path.split("/")
     odd = {"", ".", ".."} & set(parts) or _NO_NAME.search(path)
-    return not odd and len(path) <= _MAX_PATH and not PurePosixPath(path).is_absolute()
+    return not odd and len(path) <= _MAX_PATH
 
 
 def _check_inside(path: str) -> str:

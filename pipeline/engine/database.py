@@ -151,6 +151,13 @@ class CacheDatabase:
         self._changed |= line.seal != text
         line.seal = text
 
+    def settle(self, model: str) -> None:
+        """Keep what is known of a model's tasks as text alone, a tenth of the memory."""
+        line = self._lines.get(model)
+        if line is not None:
+            line.format()
+            line.tasks = None
+
     def keep(self, models: Iterable[str]) -> None:
         """Forget the models that are not among these."""
         known = {"", *models}

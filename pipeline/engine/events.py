@@ -18,7 +18,7 @@ MAX_TEXT = 1000
 Status = Literal["started", "progress", "ok", "failed", "skipped", "adopted", "remembered"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StepEvent:
     """One change of a step's state.
 

@@ -164,7 +164,11 @@ def _share(job: Job, work: Work[Any], receipt: Receipt, session: Session) -> Non
     if session.elsewhere is not None and session.elsewhere.has_put(job):
         return
     folder = job.folder if receipt.failure is None else job.failed_folder
-    put_result(session.store, work, receipt, folder)
+    if session.elsewhere is None:
+        session.upload(receipt, folder)
+    else:
+        # A worker may need it for the next step.
+        put_result(session.store, work, receipt, folder)
 
 
 def _attempt(

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pipeline.engine.job import Job
-from pipeline.engine.receipt import Failure, Ingredients
+from pipeline.engine.receipt import Failure, Ingredients, Receipt
 from pipeline.engine.shared import S, Shared
 from pipeline.engine.shared_results import ResultStore
 from pipeline.engine.step import Work
+from pipeline.engine.uploads import Progress, Uploads
 from pipeline.workers.limits import Budget
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Session:
     bugs: list[str] = field(default_factory=list)
     elsewhere: Elsewhere | None = None
     _pool: "TensorFlowPool | None" = None
+    _uploads: Uploads | None = None
     _shared: dict[type[Shared], Shared] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -78,6 +80,22 @@ class Session:
             if kind not in self._shared:
                 self._shared[kind] = kind()
             return cast("S", self._shared[kind])
+
+    def upload(self, receipt: Receipt, folder: Path) -> None:
+        """Let a result go into the shared store in the background."""
+        with self._lock:
+            if self.closed or self.store is None:
+                return
+            if self._uploads is None:
+                self._uploads = Uploads(self.store)
+        self._uploads.add(receipt, folder)
+
+    def finish_uploads(self, progress: Progress) -> list[str]:
+        """Wait until all results are in the shared store; return what the user has to be told."""
+        if self._uploads is None or self.store is None:
+            return []
+        self._uploads.finish(progress)
+        return [*self._uploads.faults[:1], *self.store.take_notices()]
 
     def submit(  # noqa: PLR0913  # the fields of a job
         self,
@@ -118,6 +136,8 @@ class Session:
             self.closed = True
             pool, self._pool = self._pool, None
             shared, self._shared = list(self._shared.values()), {}
+        if self._uploads is not None:
+            self._uploads.close()
         if self.elsewhere is not None:
             self.elsewhere.close()
         for one in shared:

@@ -122,7 +122,9 @@ def _remark_on_task(task: str | None, name: str) -> Iterator[str]:
 def _remark_on_ends(model: Description) -> Iterator[str]:
     """Yield what the manifest has to say of signatures, inputs and outputs."""
     if model.signatures and model.signature_key is None:
-        yield f"signature_name:   # {join_words(sorted(model.signatures), 'or')}"
+        keys = sorted(model.signatures)
+        yield f"signature_name:   # {join_words(keys, 'or')}"
+        yield f"signatures: [{', '.join(keys)}]   # in its place: a model for each of these"
     if model.possible_outputs:
         listed = ", ".join(model.possible_outputs)
         yield f"output_node_names: [{listed}]   # those that are meant: the file does not say it"

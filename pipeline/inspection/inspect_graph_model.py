@@ -31,6 +31,9 @@ from pipeline.tfjs.model.signature_def import (
 from pipeline.tfjs.model.topology import parse_topology, tensor_name
 from pipeline.tfjs.op_support import find_missing_ops
 
+# Fields of signatures that descriptions leave out.
+_NOT_SHOWN = {"complex_dtype", "step"}
+
 
 def inspect_graph_model(path: Path, *, shapes: Mapping[str, Shape]) -> Description:
     """Describe a graph model.
@@ -158,8 +161,8 @@ def _describe_call(model_json: ModelJson, signature: SignatureDef) -> _Call:
             fault=error.message,
         )
     return _Call(
-        inputs=[Tensor(**dict(tensor)) for tensor in read.inputs],
-        outputs=[Tensor(**tensor.model_dump(exclude={"step"})) for tensor in read.outputs],
+        inputs=[Tensor(**tensor.model_dump(exclude=_NOT_SHOWN)) for tensor in read.inputs],
+        outputs=[Tensor(**tensor.model_dump(exclude=_NOT_SHOWN)) for tensor in read.outputs],
         requires_async=read.requires_async,
     )
 

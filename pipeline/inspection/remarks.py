@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from pipeline.inspection.description import Description, NonFinite
 from pipeline.text.suggest import list_first
+from pipeline.tfjs.model.dtypes import is_complex
 
 _LOST_NAME = re.compile(r"Identity(_\d+)?(:0)?")
 _NUM_NAMED = 5
@@ -35,6 +36,11 @@ def _on_tensors(model: Description) -> Iterator[str]:
             yield f"input {tensor.name}: TensorFlow.js has no {tensor.dtype}"
         elif tensor.dtype == "int64":
             yield f"input {tensor.name} is int64: TensorFlow.js takes int32, and no more than it"
+        elif is_complex(tensor.dtype) and model.format != "tfjs_graph_model":
+            yield (
+                f"input {tensor.name} is {tensor.dtype}: feed it float32 with one more axis of 2, "
+                "for the real and the imaginary part"
+            )
         elif tensor.dtype != tensor.js_dtype:
             yield f"input {tensor.name} is {tensor.dtype}: feed it {tensor.js_dtype}"
         if tensor.shape is None and tensor.tensor:

@@ -22,6 +22,7 @@ def check_models(sections: Sections) -> list[Fault]:
     for listed in sections.models:
         faults += _check_source(listed, sections.zoo.output)
         faults += _check_repeats(listed)
+        faults += _check_signatures(listed)
         faults += _check_quantize(listed)
         faults += _check_scales(listed)
         faults += _check_extra(listed)
@@ -34,7 +35,7 @@ def _check_names(models: list[ManifestModel]) -> Iterator[Fault]:
     first: dict[str, ManifestModel] = {}
     for listed in models:
         name = listed.model.name
-        if listed.node.value.get("name") != name:
+        if listed.node.value.get("name") != (listed.model.family or name):
             continue  # the name is missing or wrong, and has its fault already
         other = first.setdefault(name, listed)
         if other is not listed:
@@ -61,7 +62,9 @@ def _check_source(listed: ManifestModel, output: str) -> Iterator[Fault]:
         formats = (listed.model.input_format,)
     model = listed.model
     pairs = [(name, model.output_format or find_format(name).default_output) for name in formats]
-    for field, message in find_misfits(asked_flags(model, model.inherited), pairs):
+    for flag, message in find_misfits(asked_flags(model, model.inherited), pairs):
+        is_listed = flag == "signature_name" and model.family is not None
+        field = "signatures" if is_listed else flag
         if field in listed.model.inherited:
             yield listed.fault((), f"{field} of 'defaults': {message}")
         else:
@@ -101,6 +104,12 @@ def _check_repeats(listed: ManifestModel) -> Iterator[Fault]:
         for index, value in enumerate(values):
             if value in values[:index]:
                 yield listed.fault((field, index), f"{value!r} is listed twice")
+
+
+def _check_signatures(listed: ManifestModel) -> Iterator[Fault]:
+    if listed.model.family is not None and "signature_name" in listed.node.value:
+        message = "cannot stand beside 'signatures', which makes a model for each of them"
+        yield listed.fault(("signature_name",), message, at_key=True)
 
 
 def _check_quantize(listed: ManifestModel) -> Iterator[Fault]:

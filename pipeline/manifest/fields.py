@@ -4,6 +4,7 @@ Booleans, numbers and texts are never turned into one another: `strict` holds ev
 It opens no file.
 """
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -46,7 +47,6 @@ class Section(BaseModel):
         extra="forbid",
         frozen=True,
         strict=True,
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
     )
 
@@ -107,6 +107,30 @@ def _check_test_input(value: Any) -> Any:
     raise fault(f"found {format_value(value)}; expected a file, or a mapping of inputs to files")
 
 
+def _name_signatures(value: Any) -> Any:
+    """Return signatures by the end of a model's name: ["Encode text"] is {"encode-text": …}."""
+    if value in ([], {}) or not isinstance(value, list | dict):
+        raise fault(
+            f"found {format_value(value)}; expected keys of signatures, as in [encode, decode]; "
+            "`tfjs-zoo inspect SOURCE` lists those of a source"
+        )
+    if isinstance(value, dict):
+        return value
+    named: dict[str, Any] = {}
+    for key in value:
+        if not isinstance(key, str):
+            raise fault(f"found {format_value(key)}; expected the key of a signature")
+        name = re.sub(r"[^a-z0-9._-]+", "-", key.lower()).strip("-._")
+        if not name or name in named:
+            likeness = f"ends like that of {named[name]!r}" if name else "has no letter of a name"
+            raise fault(
+                f"the model of signature {key!r} {likeness}; expected a mapping of names to "
+                f"signatures: {{my-name: {key}}}"
+            )
+        named[name] = key
+    return named
+
+
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str | dict) else value
 
@@ -132,6 +156,25 @@ Texts = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, _TEXTS_SCHEMA]}),
 ]
 """A list of texts, or one text with commas, as on the converter's command line."""
+
+Signatures = Annotated[
+    dict[Name, Text],
+    BeforeValidator(_name_signatures),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _TEXTS_SCHEMA | {"minItems": 1, "uniqueItems": True},
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "propertyNames": {"pattern": NAME_PATTERN},
+                    "additionalProperties": {"type": "string", "minLength": 1},
+                },
+            ]
+        }
+    ),
+]
+"""Keys of signatures by the end of a model's name; written as a list of keys, or a mapping."""
 
 Weights = Annotated[
     tuple[Text, ...],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from pydantic.json_schema import JsonSchemaMode
 from pydantic_core import CoreSchema
 
 from pipeline.catalog.known_sets import POINT_SETS
@@ -19,6 +19,7 @@ from pipeline.disk.files import write_atomic
 from pipeline.manifest.model import CATALOG_KEYS, Defaults, Model
 from pipeline.manifest.variant_section import DTYPES, MIN_BLOCK, SMALLEST
 from pipeline.manifest.zoo import ZooSection
+from pipeline.text.described_schema import DescribedSchema
 
 SCHEMA_FILE = Path(__file__).with_name("models.schema.json")
 _FIRST = ("name", "source", "sha256")
@@ -27,7 +28,7 @@ _FIRST = ("name", "source", "sha256")
 class _Manifest(BaseModel):
     """A model zoo: what is built of which sources, and how."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     zoo: ZooSection = Field(default_factory=ZooSection)
     """The zoo as a whole."""
@@ -39,7 +40,7 @@ class _Manifest(BaseModel):
     """The models, each with its own name."""
 
 
-class _Generator(GenerateJsonSchema):
+class _Generator(DescribedSchema):
     """Pydantic's generator without the titles that repeat each field's name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:

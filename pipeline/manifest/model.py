@@ -4,6 +4,7 @@ The docstrings of the fields are the manifest's reference: they appear in editor
 `models.schema.json`) and in the documentation. It opens no file.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr
@@ -20,6 +21,7 @@ from pipeline.manifest.fields import (
     Seconds,
     Section,
     Sha256,
+    Signatures,
     Tags,
     TestInputs,
     Text,
@@ -255,16 +257,39 @@ class Model(Defaults):
     `gs://bucket/path`; an archive's member after `#`. `${NAME}` is filled in from the
     environment when it is fetched, and kept nowhere."""
 
+    signatures: Signatures | None = None
+    """Several signatures of the source, each a model of its own with all fields that stand here:
+    `[encode, decode]` makes NAME-encode and NAME-decode. `{text: serving_default}` names the model
+    of a signature, NAME-text. Their equal weights are published and downloaded once."""
+
     sha256: Sha256 | None = None
     """SHA-256 that the fetched source must have: of the file, or as `.zoo` records it for a
     folder."""
 
     _inherited: frozenset[str] = PrivateAttr(default=frozenset())
+    _family: str | None = PrivateAttr(default=None)
 
     @property
     def inherited(self) -> frozenset[str]:
         """Fields that come from `defaults`; where one cannot apply it is ignored."""
         return self._inherited
+
+    @property
+    def family(self) -> str | None:
+        """Name in the manifest of a model that `signatures` made; None for others."""
+        return self._family
+
+    def split(self) -> "Iterator[Model]":
+        """Yield a model for each of its `signatures`, or the model itself."""
+        if self.signatures is None:
+            yield self
+            return
+        for end, key in self.signatures.items():
+            title = self.title and f"{self.title} ({key})"
+            own = {"name": f"{self.name}-{end}", "title": title, "signature_name": key}
+            model = self.model_copy(update={**own, "signatures": None})
+            model._family = self.name  # noqa: SLF001  # of this class
+            yield model
 
     def model_post_init(self, context: Any, /) -> None:
         """Note which fields are inherited, from the validation context."""

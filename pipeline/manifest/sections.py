@@ -155,7 +155,10 @@ def _read_models(
         except ValidationError as error:
             faults += _describe(error, node, path, Model)
             model = _repair(error, {**shared, **node.value}, inherited)
-        models.append(ManifestModel(model=model, path=path, node=node, defaults=defaults))
+        models += [
+            ManifestModel(model=one, path=path, node=node, defaults=defaults)
+            for one in model.split()
+        ]
     return models
 
 

@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.beneath import open_beneath
@@ -70,14 +69,15 @@ def load_dist_contents(dist: Path, placed: Mapping[str, Placed]) -> DistContents
         ) from None
     listed = listed_files(catalog.models)
     wanted = {path for path, was in placed.items() if was.unlisted is None}
-    paths = {*_find(dist), *wanted, *listed}
+    found = dict(_find(dist))
+    paths = {*found, *wanted, *listed}
     paths -= {path for path in placed if path not in wanted}
     if not placed:
         paths -= set(_left_over(paths, catalog, listed))
     sources: dict[str, bytes | Path] = {}
     files = {}
     for path in sorted(paths):
-        files[path] = _describe(dist, path, placed.get(path), listed.get(path))
+        files[path] = _describe(dist, path, found.get(path), placed.get(path), listed.get(path))
         sources[path] = dist / path
     if NO_JEKYLL not in files:
         files[NO_JEKYLL] = PublishedFile(bytes=0, sha256=_EMPTY_SHA256, immutable=False)
@@ -103,20 +103,33 @@ def alias_files(model: ListedModel) -> list[str]:
     return [f"models/{model.name}/{variant}/model.json" for variant in variants]
 
 
-def _find(dist: Path) -> Iterator[str]:
-    """Find the files of dist/ that may be served."""
+def _find(dist: Path) -> Iterator[tuple[str, os.stat_result | None]]:
+    """Find the files of dist/ that may be served.
 
-    def refuse(error: OSError) -> NoReturn:
-        path = os.path.relpath(os.fsdecode(error.filename or dist), dist)
-        raise _unreadable(dist, path, error) from None
+    With each comes what the system says of it; None of a link, which may lead anywhere.
+    """
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(dist / folder) as listed:
+                entries = [entry for entry in listed if _may_be_served(entry.name)]
+        except OSError as error:
+            raise _unreadable(dist, folder.rstrip("/") or ".", error) from None
+        for entry in entries:
+            path = folder + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(f"{path}/")
+            elif not path.startswith(f"{FOLDER}/"):
+                yield _check_name(dist, path), _stat_file(entry)
 
-    for folder, folders, names in os.walk(dist, onerror=refuse):
-        folders[:] = [name for name in folders if _may_be_served(name)]
-        links = [name for name in folders if Path(folder, name).is_symlink()]
-        for name in (*names, *links):
-            path = Path(folder, name).relative_to(dist).as_posix()
-            if _may_be_served(name) and not path.startswith(f"{FOLDER}/"):
-                yield _check_name(dist, path)
+
+def _stat_file(entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        is_file = entry.is_file(follow_symlinks=False)
+        return entry.stat(follow_symlinks=False) if is_file else None
+    except OSError:
+        return None  # opening it meets the fault
 
 
 def _may_be_served(name: str) -> bool:
@@ -136,24 +149,46 @@ def _left_over(
 
 
 def _describe(
-    dist: Path, path: str, was: Placed | None, listed: PublishedFile | None
+    dist: Path,
+    path: str,
+    found: os.stat_result | None,
+    was: Placed | None,
+    listed: PublishedFile | None,
 ) -> PublishedFile:
-    """Return a file's size and digest, after a check that it is the file that was built."""
-    try:
-        with open_beneath(dist, path) as file:
-            stat = os.fstat(file.fileno())
-            same = was is not None and (stat.st_size, stat.st_mtime_ns) == (was.bytes, was.modified)
-            known = was.sha256 if was is not None and same else None
-            sha256 = known or hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise _changed(dist, path) from None
-    except OSError as error:
-        raise _unreadable(dist, path, error) from None
+    """Return a file's size and digest, after a check that it is the file that was built.
+
+    Args:
+        dist: The folder of the zoo.
+        path: Path of the file in it.
+        found: What the system says of the file; None of a link, or if it is missing.
+        was: The file as the build put it there; None of a file that people added.
+        listed: The file as the catalog lists it.
+    """
+    if was is not None and found is not None and _is_untouched(found, was):
+        size, sha256 = was.bytes, was.sha256
+    else:
+        size, sha256 = _digest(dist, path)
     expected = listed.sha256 if listed else was.sha256 if was else sha256
     if sha256 != expected:
         raise _changed(dist, path)
     immutable = listed is not None or is_content_named(path)
-    return PublishedFile(bytes=stat.st_size, sha256=sha256, immutable=immutable)
+    return PublishedFile(bytes=size, sha256=sha256, immutable=immutable)
+
+
+def _is_untouched(found: os.stat_result, was: Placed) -> bool:
+    return (found.st_size, found.st_mtime_ns) == (was.bytes, was.modified)
+
+
+def _digest(dist: Path, path: str) -> tuple[int, str]:
+    """Return the size and SHA-256 of a file of dist/."""
+    try:
+        with open_beneath(dist, path) as file:
+            size = os.fstat(file.fileno()).st_size
+            return size, hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise _changed(dist, path) from None
+    except OSError as error:
+        raise _unreadable(dist, path, error) from None
 
 
 def _check_name(dist: Path, path: str) -> str:

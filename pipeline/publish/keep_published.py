@@ -49,9 +49,9 @@ def keep_published(
         recorded: The files in the target as they were published, by path.
         now: The time in UTC: a model that was not stale before is stale since then.
     """
-    earlier = (
-        {model.name: (model, entry) for model, entry in published.pairs()} if published else {}
-    )
+    if published is None or all(model.status != "failed" for model in catalog.models):
+        return KeptModels(catalog=catalog, files={}, kept={}, lost={})
+    earlier = {model.name: (model, entry) for model, entry in published.pairs()}
     entries: list[Mapping[str, Any]] = []
     files: dict[str, PublishedFile] = {}
     kept: dict[str, str] = {}

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.catalog.document import CATALOG_FILE
-from pipeline.disk.canonical import format_json
 from pipeline.disk.clock import utc_now
 from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
@@ -163,7 +162,7 @@ def _plan(contents: DistContents, state: State, *, render: Render | None, again:
         now=utc_now(),
     )
     if kept.kept:
-        made = {CATALOG_FILE: format_json(kept.catalog.document)}
+        made = {CATALOG_FILE: kept.catalog.content}
         made |= render(kept.catalog.document) if render else {}
         files = {path: _describe(path, content) for path, content in made.items()}
         contents = DistContents(

@@ -153,11 +153,14 @@ def _rows(plan: Plan, before: Mapping[str, PublishedFile]) -> list[Row]:
         written[_owner(path)] += file.bytes
     offered = {model.name: bool(model.model_path) for model in plan.contents.catalog.models}
     earlier = {_owner(path) for path, file in before.items() if file.immutable} - {_PAGES}
+    # A file of no bytes is written, too.
+    uploaded = {*map(_owner, plan.upload), *(name for name, size in written.items() if size)}
     rows = []
     for name in sorted({*offered, *earlier}):
         if not offered.get(name) and name not in earlier:
             continue
-        rows.append((name, _fate(name, plan, offered, earlier, written), _size(written[name])))
+        fate = _fate(name, plan, offered, earlier, uploaded)
+        rows.append((name, fate, _size(written[name])))
     if written[_PAGES]:
         rows.append((_PAGES, "changed" if before else "new", _size(written[_PAGES])))
     return rows
@@ -168,7 +171,7 @@ def _fate(
     plan: Plan,
     offered: Mapping[str, bool],
     earlier: set[str],
-    written: Mapping[str, int],
+    uploaded: set[str],
 ) -> str:
     if name in plan.kept:
         return "kept"
@@ -178,8 +181,7 @@ def _fate(
         return "gone"
     if name not in earlier:
         return "new"
-    owned = any(_owner(path) == name for path in plan.upload)
-    return "changed" if owned or written[name] else "as published"
+    return "changed" if name in uploaded else "as published"
 
 
 def _owner(path: str) -> str:

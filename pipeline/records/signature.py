@@ -16,7 +16,7 @@ class TensorSpec(CamelPart):
     name: str
     """Name in the source; where the source has none, the node's name."""
     dtype: str
-    """Data type in the source, such as `uint8`."""
+    """Data type in the source, such as `uint8`; of complex numbers that of their parts."""
     shape: JsonShape
     """Size of each axis."""
 
@@ -26,9 +26,14 @@ class TensorSpec(CamelPart):
         return "int" in self.dtype
 
 
-class SignatureTensor(TensorSpec):
+class SignatureTensor(TensorSpec, SparsePart):
     """An input or output of a base."""
 
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"complexDtype"})
+
+    complex_dtype: str | None = None
+    """Data type in the source if it is complex, such as `complex64`; `dtype` is then that of the
+    real and the imaginary part, which the last axis of `shape` has. None for any other."""
     id: int
     """Position: the order in which `execute()` takes inputs and returns outputs."""
     tensor: str
@@ -37,10 +42,10 @@ class SignatureTensor(TensorSpec):
     """Data type that TensorFlow.js feeds or returns for it, such as `int32`."""
 
 
-class SignatureOutput(SignatureTensor, SparsePart):
+class SignatureOutput(SignatureTensor):
     """An output of a base."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"step"})
+    LEFT_OUT: ClassVar[frozenset[str]] = SignatureTensor.LEFT_OUT | {"step"}
 
     step: float | None = None
     """Difference of two neighbouring values of a quantized output; None for any other."""

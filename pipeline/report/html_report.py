@@ -12,18 +12,16 @@ from typing import Any
 
 from pipeline.disk.files import write_atomic
 from pipeline.disk.layout import REPORT_PAGE, REPORT_TEXT
-from pipeline.report.run_account import Account, StepRun, sort_failures
+from pipeline.report.run_account import MAX_STEPS, Account
 from pipeline.report.run_context import EXIT_MEANINGS, is_failure
 from pipeline.report.step_line import task_title
+from pipeline.report.step_run import StepRun, sort_failures
 from pipeline.site.assets import read_static
 from pipeline.site.page_templates import pin_inline
 from pipeline.text.line import first_line
 from pipeline.text.markdown import escape_markdown, format_table, quote_code
 from pipeline.text.quantity import count, format_bytes, format_seconds
 from pipeline.text.templates import open_templates
-
-# The summary of a job on GitHub holds 1 MiB.
-MAX_STEPS = 1000
 
 
 def write_report(account: Account, folder: Path) -> None:
@@ -45,10 +43,10 @@ def format_text(account: Account) -> str:
         heads = ["model", "status", " steps", " time", " memory", "why"]
         lines += ["", "## What changed", "", *format_table(heads, _model_rows(account))]
     lines += ["", "## Steps", "", "<details><summary>All that ran</summary>", ""]
-    rows = (_step_row(step) for step in account.ran[:MAX_STEPS])
+    rows = (_step_row(step) for step in account.ran)
     lines += [*format_table(["step", " time", " memory", "why"], rows), "", "</details>"]
-    if len(account.ran) > MAX_STEPS:
-        lines += ["", f"and {count(len(account.ran) - MAX_STEPS, 'more step')}"]
+    if account.num_ran > len(account.ran):
+        lines += ["", f"and {count(account.num_ran - len(account.ran), 'more step')}"]
     return "\n".join(lines) + "\n"
 
 
@@ -154,14 +152,14 @@ def describe_run(account: Account) -> str:
 
 def describe_steps(account: Account) -> str:
     """Return the number of steps that ran: "12 steps of 3 models", "3 steps" of no model."""
-    steps = count(len(account.ran), "step")
+    steps = count(account.num_ran, "step")
     return f"{steps} of {count(len(account.models), 'model')}" if account.models else steps
 
 
 def _stored(account: Account) -> Iterator[str]:
     """Yield how many of these came from the store, if any: "7 of them from the store"."""
-    if number := sum(step.event.from_store for step in account.ran):
-        yield f"{number:,} of them from the store"
+    if account.num_stored:
+        yield f"{account.num_stored:,} of them from the store"
 
 
 def describe_again(step: StepRun) -> str:

@@ -104,19 +104,12 @@ class Snapshot:
     seconds_left: float | None
 
 
-def plan_run(
-    tasks: Mapping[str, DoitTask],
-    selected: Collection[str],
-    *,
-    sealed: Mapping[str, int] | None = None,
-) -> Plan:
-    """Return the steps among the selected tasks and the tasks that they need.
+def find_steps(tasks: Mapping[str, DoitTask], selected: Collection[str]) -> list[str]:
+    """Return the names of the steps among the selected tasks and the tasks that they need.
 
     Args:
         tasks: All tasks by name.
         selected: Names of the selected tasks.
-        sealed: Number of steps without tasks of each model, in the manifest's order; None for a
-            run in which every step has a task.
     """
     reached: set[str] = set()
     pending = list(selected)
@@ -126,7 +119,17 @@ def plan_run(
             continue
         reached.add(name)
         pending += [*tasks[name].task_dep, *tasks[name].setup_tasks]
-    steps = [name for name, task in tasks.items() if name in reached and is_step(task)]
+    return [name for name, task in tasks.items() if name in reached and is_step(task)]
+
+
+def make_plan(steps: Sequence[str], *, sealed: Mapping[str, int] | None = None) -> Plan:
+    """Return the plan of a run.
+
+    Args:
+        steps: Names of its steps.
+        sealed: Number of steps without tasks of each model, in the manifest's order; None for a
+            run in which every step has a task.
+    """
     models = dict.fromkeys(model for model in map(model_of, steps) if model is not None)
     known = sealed or {}
     ordered = [model for model, number in known.items() if number or model in models]

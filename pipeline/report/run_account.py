@@ -3,47 +3,25 @@
 It is gathered when the run is over, from the run's events and the measurements of its steps.
 """
 
-import dataclasses
-import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from pipeline.catalog.entries import read_since
 from pipeline.catalog.types import CatalogModel
 from pipeline.catalog.verdict_words import ModelVerdicts, VerdictCounts, add_verdicts
-from pipeline.disk.json_file import load_json
 from pipeline.engine.events import StepEvent
 from pipeline.engine.job import Job
-from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.report.run_context import ALL_GOOD, MODEL_FAILED, RunContext, is_failure
-from pipeline.report.step_line import describe_cause
+from pipeline.report.step_run import StepRun, describe_step
 from pipeline.report.withheld import WithheldVariant, describe_withheld
-from pipeline.text.line import crop_text
+from pipeline.steps.table import STEPS
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
-# A catalog may have as many causes as it has models.
-MAX_CAUSE = 200
 NUM_SLOWEST = 5
 # Cards of so many models are read for what is withheld or provisional.
 MAX_DOUBTED = 200
-_MEMORY_KEYS = {"peakRssBytes", "rssBytes"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepRun:
-    """A step that ran, or that failed earlier and would fail again.
-
-    Attributes:
-        event: How it ended; its texts can be published.
-        since: When it first failed, in UTC; None if it is ok, or if the time is not known.
-        peak_bytes: Largest peak memory of a process that it started; None if it started none.
-    """
-
-    event: StepEvent
-    since: str | None
-    peak_bytes: int | None
+# Steps that a report lists; the summary of a job on GitHub holds 1 MiB.
+MAX_STEPS = 1000
+_ORDER = {step.name: number for number, step in enumerate(STEPS)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +57,11 @@ class Account:
         seconds: How long the run took.
         exit_status: Its exit code.
         selected: The tasks that the user named; empty for everything.
-        ran: The steps that ran, in the order in which they ended.
+        ran: The steps that ran, in the order in which they ended; of many the first.
+        num_ran: Number of all steps that ran.
+        num_stored: Number of those whose results came from the store.
+        slowest: The steps that took longest, the longest first.
+        peak_bytes: Largest peak memory of a step; None if it was not measured.
         failures: The steps that failed in this run or an earlier one, without the expected.
         expected: The failures that the manifest expects.
         skipped: Number of steps that were skipped because another step failed.
@@ -98,6 +80,10 @@ class Account:
     exit_status: int
     selected: Sequence[str]
     ran: Sequence[StepRun]
+    num_ran: int
+    num_stored: int
+    slowest: Sequence[StepRun]
+    peak_bytes: int | None
     failures: Sequence[StepRun]
     expected: Sequence[StepRun]
     skipped: int
@@ -109,23 +95,12 @@ class Account:
     provisional: Mapping[str, str]
     sizes: tuple[int, int]
 
-    @property
-    def slowest(self) -> Sequence[StepRun]:
-        """The steps that took longest, the longest first."""
-        timed = [step for step in self.ran if step.event.seconds is not None]
-        timed.sort(key=lambda step: -(step.event.seconds or 0.0))
-        return timed[:NUM_SLOWEST]
-
-    @property
-    def peak_bytes(self) -> int | None:
-        """Largest peak memory of a step; None if it was not measured."""
-        return max((step.peak_bytes for step in self.ran if step.peak_bytes), default=None)
-
 
 def gather_account(  # noqa: PLR0913  # the facts of a run that its events do not have
     context: RunContext,
     jobs: Mapping[str, Job],
     *,
+    num_jobs: int,
     zoo: str,
     selected: Sequence[str],
     finished: str,
@@ -136,7 +111,8 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
 
     Args:
         context: The run.
-        jobs: All steps that have a task by its name, each after those that it reads.
+        jobs: All steps that have a task by its name.
+        num_jobs: Number of the steps that the run was to look at.
         zoo: Name of the zoo.
         selected: The tasks that the user named; empty for everything.
         finished: When the run ended, in UTC.
@@ -144,17 +120,14 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
         exit_status: Its exit code.
     """
     log = context.log
-    ended = (event for event in log.events if event.status == "ok" or is_failure(event))
-    steps = {event.task: _step(event, jobs, context) for event in ended}
-    skipped = {event.task for event in log.events if event.status == "skipped" and event.upstream}
-    ran = [steps[event.task] for event in log.events if event.status in {"ok", "failed"}]
-    models = dict.fromkeys(job.model for job in jobs.values() if job.model is not None)
-    verdicts = context.load_verdicts(list(context.sealed) or list(models))
-    worked = {step.event.model for step in ran if step.event.model is not None}
-    cards = {card.name: card for card in context.load_cards(sorted(worked))}
+    events = log.events
+    skipped = {event.task for event in events if event.status == "skipped" and event.upstream}
+    looked_at = {event.task for event in events if event.status == "ok" or is_failure(event)}
+    ran = _Ran(events, jobs, context)
+    verdicts = context.load_verdicts(list(context.sealed) or list(ran.models))
     doubted = _load_doubted(context, verdicts)
     # A run that was cut short did not look at the other steps.
-    num_steps = len(jobs) + sum(context.sealed.values()) + 1
+    num_steps = num_jobs + sum(context.sealed.values()) + 1
     whole = not selected and exit_status in {ALL_GOOD, MODEL_FAILED}
     return Account(
         zoo=zoo,
@@ -162,12 +135,16 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
         seconds=seconds,
         exit_status=exit_status,
         selected=selected,
-        ran=ran,
-        failures=[steps[event.task] for event in log.failures],
-        expected=[steps[event.task] for event in log.expected_failures],
+        ran=ran.first,
+        num_ran=ran.number,
+        num_stored=ran.num_stored,
+        slowest=ran.slowest,
+        peak_bytes=ran.peak_bytes,
+        failures=[describe_step(event, jobs, context) for event in log.failures],
+        expected=[describe_step(event, jobs, context) for event in log.expected_failures],
         skipped=len(skipped),
-        up_to_date=num_steps - len(steps.keys() | skipped) if whole else None,
-        models=list(_models(ran, jobs, cards)),
+        up_to_date=num_steps - len(looked_at | skipped) if whole else None,
+        models=list(_models(ran, verdicts, context)),
         statuses=Counter(model.status for model in verdicts.values()),
         verdicts=add_verdicts(verdicts),
         withheld=describe_withheld(doubted),
@@ -195,79 +172,73 @@ def _sum_sizes(models: Iterable[ModelVerdicts]) -> tuple[int, int]:
     return sum(base for base, _ in known), sum(least for _, least in known)
 
 
-def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> StepRun:
-    job = jobs.get(event.task)
-    failed = is_failure(event)
-    # Measurements that came from the store are those of another run.
-    ran = event.seconds is not None and not event.from_store
-    measured = _load_measured(job, failed=failed) if job and ran else None
-    since = read_since(job.since_file) if job and failed else None
-    cause = _publishable(describe_cause(event) or event.cause, context)
-    published = dataclasses.replace(
-        event,
-        cause=None if cause is None else crop_text(cause, MAX_CAUSE),
-        reason=_publishable(event.reason, context),
-        hint=_publishable(event.hint, context),
-    )
-    return StepRun(
-        event=published, since=since, peak_bytes=max(_find_memory(measured), default=None)
-    )
+@dataclass(kw_only=True)
+class _Effort:
+    """What the steps of a model took: their number, seconds, peak memory, and first cause."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    peak_bytes: int | None = None
+    first: tuple[int, str] = (len(_ORDER), "")
+
+    def add(self, step: StepRun) -> None:
+        self.steps += 1
+        self.seconds += step.event.seconds or 0.0
+        self.peak_bytes = _larger(self.peak_bytes, step.peak_bytes)
+        turn = _ORDER.get(step.event.task.partition(":")[0], len(_ORDER))
+        if self.steps == 1 or turn < self.first[0]:
+            self.first = (turn, step.event.cause or "")
+
+
+class _Ran:
+    """The steps that ran, of which only the first and the slowest are kept."""
+
+    def __init__(
+        self, events: Iterable[StepEvent], jobs: Mapping[str, Job], context: RunContext
+    ) -> None:
+        self.first: list[StepRun] = []
+        self.slowest: list[StepRun] = []
+        self.number = self.num_stored = 0
+        self.peak_bytes: int | None = None
+        self.models: defaultdict[str, _Effort] = defaultdict(_Effort)
+        for event in events:
+            if event.status in {"ok", "failed"}:
+                self._add(describe_step(event, jobs, context))
+
+    def _add(self, step: StepRun) -> None:
+        self.number += 1
+        self.num_stored += step.event.from_store
+        self.peak_bytes = _larger(self.peak_bytes, step.peak_bytes)
+        if len(self.first) < MAX_STEPS:
+            self.first.append(step)
+        if step.event.seconds is not None:
+            self.slowest.append(step)
+            self.slowest.sort(key=lambda one: -(one.event.seconds or 0.0))
+            del self.slowest[NUM_SLOWEST:]
+        if step.event.model is not None:
+            self.models[step.event.model].add(step)
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return max(filter(None, (one, other)), default=None)
 
 
 def _models(
-    ran: Iterable[StepRun], jobs: Mapping[str, Job], cards: Mapping[str, CatalogModel]
+    ran: _Ran, verdicts: Mapping[str, ModelVerdicts], context: RunContext
 ) -> Iterator[ModelRun]:
     """Yield the models of which steps ran, in the order of the manifest."""
-    order = {task: number for number, task in enumerate(jobs)}
-    by_model: defaultdict[str, list[StepRun]] = defaultdict(list)
-    for step in sorted(ran, key=lambda step: order.get(step.event.task, len(order))):
-        if step.event.model is not None:
-            by_model[step.event.model].append(step)
-    for name, steps in by_model.items():
-        card = cards.get(name)
+    order = {name: number for number, name in enumerate(context.sealed)}
+    worked = sorted(ran.models, key=lambda name: order.get(name, len(order)))
+    stale = [name for name in worked if name in verdicts and verdicts[name].status == "stale"]
+    since = {card.name: card.stale_since for card in context.load_cards(stale[:MAX_DOUBTED])}
+    for name in worked:
+        effort = ran.models[name]
         yield ModelRun(
             name=name,
-            status=card.status if card else "failed",
-            stale_since=card.stale_since if card else None,
-            steps=len(steps),
-            seconds=sum(step.event.seconds or 0.0 for step in steps),
-            peak_bytes=max((step.peak_bytes for step in steps if step.peak_bytes), default=None),
-            cause=steps[0].event.cause or "",
+            status=verdicts[name].status if name in verdicts else "failed",
+            stale_since=since.get(name),
+            steps=effort.steps,
+            seconds=effort.seconds,
+            peak_bytes=effort.peak_bytes,
+            cause=effort.first[1],
         )
-
-
-def _load_measured(job: Job, *, failed: bool) -> Any:
-    """Return the measurements of a step, the JSON value of its run.json; None if it is lost."""
-    measured = load_json((job.failed_folder if failed else job.folder) / "run.json")
-    return None if measured is None else measured.value
-
-
-def _find_memory(measured: Any) -> Iterator[int]:
-    """Yield the peak memory of each process, in bytes, wherever the measurements have one."""
-    if isinstance(measured, Mapping):
-        for key, value in measured.items():
-            if key in _MEMORY_KEYS:
-                if type(value) is int:
-                    yield value
-            else:
-                yield from _find_memory(value)
-
-
-def _publishable(text: str | None, context: RunContext) -> str | None:
-    """Return a text without credentials and without the path of the zoo's folder.
-
-    "/home/me/zoo/models/a.h5: no such file" is "models/a.h5: no such file".
-    """
-    return text and _URL.sub(_strip, text).replace(f"{context.root}/", "")
-
-
-def _strip(match: re.Match[str]) -> str:
-    try:
-        return strip_credentials(match[0])
-    except ValueError:
-        return "…"
-
-
-def sort_failures(failures: Collection[StepRun]) -> list[StepRun]:
-    """Return failures, the newest first: people know the others."""
-    return sorted(failures, key=lambda step: (step.since or "", step.event.task), reverse=True)

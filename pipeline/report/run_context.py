@@ -23,6 +23,8 @@ from pipeline.catalog.types import CatalogModel
 from pipeline.catalog.verdict_words import ModelVerdicts, judge_model
 from pipeline.engine.events import StepEvent, subscribe
 
+# A card takes some 100 KiB of memory.
+_CARDS_AT_A_TIME = 100
 ALL_GOOD = 0
 MODEL_FAILED = 1
 OUR_BUG = 2
@@ -113,7 +115,10 @@ class RunContext:
             tried: there is no Chromium or Chrome on this machine"; None if all were.
         describe_store: Returns a sentence on the shared store: "34 results came from the store
             s3://bucket/zoo (1.2 GiB), 5 went there"; None if it had no part in the run.
+        settle: Called before the run is summed up; it waits for the work in the background.
         sealed: Number of steps without a task of each model: those of models that are up to date.
+        steps: Names of all other steps, for a run that gets their tasks in turn; None if doit has
+            all tasks when the run starts.
         started: Value of `time.monotonic()` when the run started.
         log: The events of the run.
     """
@@ -125,7 +130,9 @@ class RunContext:
     describe_walls: Callable[[], str | None] = lambda: None
     describe_absence: Callable[[], str | None] = lambda: None
     describe_store: Callable[[], str | None] = lambda: None
+    settle: Callable[[], None] = lambda: None
     sealed: Mapping[str, int] = field(default_factory=dict)
+    steps: Sequence[str] | None = None
     started: float = field(default_factory=time.monotonic)
     log: RunLog = field(default_factory=RunLog)
 
@@ -133,7 +140,10 @@ class RunContext:
         """Return how models were judged, in their order; without those that have no entry."""
         known = self.recall_verdicts()
         unknown = [name for name in names if name not in known]
-        loaded = {card.name: judge_model(card) for card in self.load_cards(unknown)}
+        loaded: dict[str, ModelVerdicts] = {}
+        for start in range(0, len(unknown), _CARDS_AT_A_TIME):
+            cards = self.load_cards(unknown[start : start + _CARDS_AT_A_TIME])
+            loaded |= {card.name: judge_model(card) for card in cards}
         both = {**known, **loaded}
         return {name: both[name] for name in names if name in both}
 

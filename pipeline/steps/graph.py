@@ -32,7 +32,9 @@ class Graph:
     session: The state that the jobs of a run share.
     models: The models by name, in the manifest's order.
     jobs: All jobs by their task's name, each after those that it reads.
-    wanted: The models of which doit gets the tasks.
+    wanted: The models that the command at work needs.
+    loaded: Those of them of which doit gets the tasks at once.
+    most_kept: Number of models whose jobs are kept for the next request; None for all.
     sealed: The models that are left out because they are up to date, with their numbers of jobs.
     """
 
@@ -43,8 +45,11 @@ class Graph:
         self.models = {model.name: model for model in zoo.models}
         self.jobs: Mapping[str, Job] = _Jobs(self)
         self.wanted: Sequence[str] = list(self.models)
+        self.loaded: Sequence[str] = self.wanted
+        self.most_kept: int | None = None
         self.sealed: Mapping[str, int] = {}
         self._made: dict[str, dict[str, Job]] = {}
+        self._num_jobs: dict[str, int] = {}
 
     def of_step(self, step: str) -> Iterator[Job]:
         """Iterate over the jobs of one step, in the manifest's order."""
@@ -60,13 +65,22 @@ class Graph:
             jobs: dict[str, Job] = {}
             for each in MODEL_STEPS:
                 self._add_step(each, self.models[model], jobs)
+            if self.most_kept is not None and len(self._made) >= self.most_kept:
+                del self._made[next(iter(self._made))]
             self._made[model] = jobs
+            self._num_jobs[model] = len(jobs)
         return self._made[model]
 
-    def wanted_jobs(self) -> dict[str, Job]:
-        """Return the jobs of which doit gets the tasks, each after those that it reads."""
-        jobs = {task: job for model in self.wanted for task, job in self.jobs_of(model).items()}
-        return {**jobs, **self.of_zoo}
+    def count_wanted(self) -> int:
+        """Return the number of jobs that the command at work needs."""
+        models = (self._num_jobs.get(name) or len(self.jobs_of(name)) for name in self.wanted)
+        return sum(models) + len(self.of_zoo)
+
+    def each_wanted(self) -> Iterator[Job]:
+        """Iterate over the jobs that the command at work needs, each after those that it reads."""
+        for model in self.wanted:
+            yield from self.jobs_of(model).values()
+        yield from self.of_zoo.values()
 
     @cached_property
     def of_zoo(self) -> Mapping[str, Job]:

@@ -60,6 +60,10 @@ class Seals:
             seal = _make_seal(jobs, self._database, self._graph.layout.build / model)
             key = digest_model(self._graph.models[model])
             self._database.set_seal(model, seal and {**seal, "model": key})
+
+    def finish(self, models: Iterable[str]) -> None:
+        """Seal the last models of a run, and forget those that the manifest no longer has."""
+        self.renew(models)
         self._database.keep(self._graph.models)
 
     def _is_whole(self, model: Model, seal: Mapping[str, Any]) -> bool:

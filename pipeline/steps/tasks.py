@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pipeline.disk.canonical import format_json
@@ -22,6 +22,7 @@ from pipeline.steps.graph import Graph
 from pipeline.steps.timings import TIMINGS_FILE, update_timings
 
 Task = dict[str, Any]
+_AT_A_TIME = 100
 
 
 def job_task(job: Job, session: Session, *, after: Iterable[str] | None = None) -> Task:
@@ -51,7 +52,7 @@ def job_task(job: Job, session: Session, *, after: Iterable[str] | None = None) 
 
 def step_tasks(graph: Graph, step: str, *, doc: str | None) -> Iterator[Task]:
     """Yield the tasks of one step, and the group's own task for `clean`."""
-    jobs = [job for name in graph.wanted for job in graph.jobs_of(name).values()]
+    jobs = [job for name in graph.loaded for job in graph.jobs_of(name).values()]
     jobs = [job for job in jobs if job.step.name == step]
     yield {"basename": step, "name": None, "doc": doc, "clean": [(_clean_all, [jobs])]}
     for job in jobs:
@@ -61,9 +62,32 @@ def step_tasks(graph: Graph, step: str, *, doc: str | None) -> Iterator[Task]:
 def model_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
     """Yield a task for each model that groups all of its steps."""
     yield {"basename": "model", "name": None, "doc": doc}
-    for model in graph.wanted:
-        jobs = list(graph.jobs_of(model).values())
-        yield _group("model", model, [f"card:{model}"], jobs)
+    for model in graph.loaded:
+        yield _model_task(graph, model)
+
+
+def _model_task(graph: Graph, model: str) -> Task:
+    return _group("model", model, [f"card:{model}"], list(graph.jobs_of(model).values()))
+
+
+def tasks_of(graph: Graph, model: str) -> Iterator[Task]:
+    """Yield the tasks of one model: those of its steps, and the one that groups them."""
+    for job in graph.jobs_of(model).values():
+        yield job_task(job, graph.session)
+    yield _model_task(graph, model)
+
+
+def default_tasks(models: Sequence[str]) -> list[str]:
+    """Return the tasks of a run that names none, in their order.
+
+    Model by model; in the order of the steps every fetch would come before any convert. The slow
+    runs in a browser come last, of a large zoo after each hundred models.
+    """
+    tasks: list[str] = []
+    for start in range(0, len(models), _AT_A_TIME):
+        some = models[start : start + _AT_A_TIME]
+        tasks += [f"verify:{model}" for model in some] + [f"model:{model}" for model in some]
+    return [*tasks, "catalog", "site", "dist"]
 
 
 def tag_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
@@ -71,7 +95,7 @@ def tag_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:
     yield {"basename": "tag", "name": None, "doc": doc}
     jobs = graph.jobs_of_models()
     tagged = defaultdict(list)
-    for model in graph.wanted:
+    for model in graph.loaded:
         for tag in graph.models[model].tags:
             tagged[tag].append(model)
     for tag, models in tagged.items():
@@ -90,9 +114,9 @@ def _group(basename: str, name: str, members: list[str], jobs: list[Job]) -> Tas
     }
 
 
-def catalog_task(graph: Graph) -> Task:
-    """Return the task that assembles models.json."""
-    after = [f"card:{model}" for model in graph.wanted]
+def catalog_task(graph: Graph, models: Iterable[str]) -> Task:
+    """Return the task that assembles models.json, after the cards of these models."""
+    after = [f"card:{model}" for model in models]
     return job_task(graph.jobs["catalog"], graph.session, after=after)
 
 

@@ -28,10 +28,10 @@ def update_timings(file: Path, graph: Graph) -> dict[str, dict[str, Any]]:
     """
     timings = _load_sealed(file, graph)
     if timings is None:
-        timings, jobs = {}, graph.jobs
+        timings, jobs = {}, iter(graph.jobs.values())
     else:
-        jobs = graph.wanted_jobs()
-    for job in jobs.values():
+        jobs = graph.each_wanted()
+    for job in jobs:
         measured = load_json(job.folder / "run.json")
         if measured is not None and isinstance(measured.value, dict):
             timings[job.task] = measured.value

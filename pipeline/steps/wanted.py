@@ -1,4 +1,4 @@
-"""The models of which doit gets the tasks: those that the command at work needs."""
+"""The models that the command at work needs, and those of which doit gets the tasks at once."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,8 @@ from pipeline.steps.seals import Seals
 from pipeline.steps.table import MODEL_STEPS
 from pipeline.steps.wish import current_wish
 
+# Of so many models jobs are kept; those of others are made again for the records of a run.
+_MOST_KEPT = 500
 _OF_ZOO = {"catalog", "site", "dist"}
 
 
@@ -22,6 +24,9 @@ def narrow(graph: Graph) -> None:
         graph.wanted = [name for name in graph.models if f"fetch:{name}" in graph.refreshable]
     elif wish.kind == "named":
         _choose_named(graph, wish.names)
+    graph.loaded = [] if wish.in_turn else graph.wanted
+    if not graph.loaded:
+        graph.most_kept = _MOST_KEPT
 
 
 def leave_out_sealed(graph: Graph) -> None:

@@ -22,10 +22,12 @@ class Wish:
             models that names stand for; "refreshable" for those of the models whose source may
             change at its address.
         names: Names of tasks and models.
+        in_turn: Whether doit gets the tasks of a model when it comes to the model, and none before.
     """
 
     kind: Kind
     names: tuple[str, ...] = ()
+    in_turn: bool = False
 
 
 ALL = Wish(kind="all")

@@ -4,7 +4,7 @@ TensorFlow.js has none of them, and a page has pixels and numbers anyway. The re
 becomes an input of the graph. Both the conversion and the reference take the graph as it is cut.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 
 from pipeline.text.suggest import join_words
+from pipeline.tf.batched_images import DECODERS, PASSING, RGB, Batch, batch_images
 
-_DECODERS = {"DecodeBmp", "DecodeImage", "DecodeJpeg", "DecodePng"}
 _PARSERS = {"ParseExample", "ParseExampleV2"}
 _DEQUEUES = {
     f"Queue{way}{version}"
@@ -23,10 +23,8 @@ _DEQUEUES = {
     for version in ("", "V2")
 }
 _ITERATORS = {"IteratorGetNext"}
+_DEFAULTED = {"PlaceholderWithDefault"}
 _QUEUES = ("FIFOQueue", "PaddingFIFOQueue", "PriorityQueue", "RandomShuffleQueue", "Queue")
-# Ops on the way from an input to a decoder or parser.
-_PASSING = {"ExpandDims", "Identity", "Reshape", "Squeeze", "StopGradient"}
-_RGB = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +58,20 @@ class _Part:
 def cut_front(graph_def: GraphDef) -> Cut | None:
     """Return the graph cut behind each op that fetches data, None if it has no such op.
 
-    An op whose results have no dense form, or that stands in a function, stays.
+    An op whose results have no dense form stays, and so does one in a function or loop, unless it
+    decodes the images of a batch one by one.
 
     Args:
         graph_def: A graph; it is left as it is.
     """
+    graph_def, batches = batch_images(graph_def)
     nodes = {node.name: node for node in graph_def.node}
     parts = {
         node.name: found
         for node in graph_def.node
         if (found := _list_parts(node, nodes)) is not None
     }
-    if not parts:
+    if not parts and not batches:
         return None
     graph = GraphDef(versions=graph_def.versions, library=graph_def.library)
     renamed = {(name, i): part.name for name, some in parts.items() for i, part in enumerate(some)}
@@ -83,34 +83,50 @@ def cut_front(graph_def: GraphDef) -> Cut | None:
             graph.node.add().CopyFrom(node)
     for node in graph.node:
         node.input[:] = [_rename(name, renamed) for name in node.input]
-    left = _read_names(graph.node)
-    inputs = tuple(part.name for some in parts.values() for part in some)
+    _drop_unread(graph, before - {node.name for node in graph_def.node if node.op == "Placeholder"})
+    left, kept = _read_names(graph.node), {node.name for node in graph.node}
+    batched = [batch.name for batch in batches]
+    made = (part.name for some in parts.values() for part in some if part.name in kept)
+    inputs = (*batched, *made)
     fetched = {name for name in before - left if nodes[name].op == "Placeholder"}
     sentences = {
         some[0].name: f"{nodes[name].op} '{name}' is left to the page: the model takes its "
         f"{'result' if len(some) == 1 else 'results'}, {join_words(part.name for part in some)}"
         for name, some in parts.items()
-        if some
+        if some and some[0].name in kept
     }
     images = {
         name: str(_fed_by(nodes[name].input[0], nodes))
         for name in parts
-        if nodes[name].op in _DECODERS
+        if nodes[name].op in DECODERS
     }
     return Cut(
-        graph=graph, inputs=inputs, images=images, fetched=frozenset(fetched), repairs=sentences
+        graph=graph,
+        inputs=inputs,
+        images=images | {name: name for name in batched},
+        fetched=frozenset({*fetched, *batched}),
+        repairs=sentences | {batch.name: _describe(batch) for batch in batches},
+    )
+
+
+def _describe(batch: Batch) -> str:
+    return (
+        f"{batch.decoder}, which a loop runs for each image, is left to the page: the model takes "
+        f"'{batch.name}' as a batch of images of one size"
     )
 
 
 def _list_parts(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[_Part] | None:
     """Return the outputs of an op that fetches data; None for any other op."""
-    if node.op in _DECODERS:
+    if node.op in DECODERS:
         return _image(node) if _fed_by(node.input[0], nodes) else None
     if node.op in _PARSERS:
         return _features(node, nodes) if _fed_by(node.input[0], nodes) else None
     if node.op in _ITERATORS:
         types, shapes = node.attr["output_types"].list.type, node.attr["output_shapes"].list.shape
         return _number(node, types, list(shapes))
+    if node.op in _DEFAULTED:
+        return _replace_default(node, nodes)
     if node.op in _DEQUEUES:
         queue = nodes[_node_of(node.input[0])]
         shapes = list(queue.attr["shapes"].list.shape)
@@ -118,6 +134,24 @@ def _list_parts(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[_Part] | No
             shapes = [_with_batch(shape) for shape in shapes]
         return _number(node, node.attr["component_types"].list.type, shapes)
     return None
+
+
+def _replace_default(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[_Part] | None:
+    """Return an input whose default is fetched data; None for an input with another default."""
+    source = nodes.get(_node_of(node.input[0]))
+    if source is None or source.op not in _ITERATORS | _DEQUEUES:
+        return None
+    return [_Part(name=node.name, dtype=node.attr["dtype"].type, shape=node.attr["shape"].shape)]
+
+
+def _drop_unread(graph: GraphDef, names: Collection[str]) -> None:
+    """Remove those of some nodes that no node reads any more."""
+    while dead := set(names) - _read_names(graph.node):
+        kept = [node for node in graph.node if node.name not in dead]
+        if len(kept) == len(graph.node):
+            return
+        del graph.node[:]
+        graph.node.extend(kept)
 
 
 def _number(node: NodeDef, types: Iterable[int], shapes: list[TensorShapeProto]) -> list[_Part]:
@@ -134,7 +168,7 @@ def _number(node: NodeDef, types: Iterable[int], shapes: list[TensorShapeProto])
 def _image(node: NodeDef) -> list[_Part]:
     """Return an image of open size; as many channels as the op gives, else those of RGB."""
     dtype = node.attr["dtype"].type or tf.uint8.as_datatype_enum
-    channels = int(node.attr["channels"].i) or _RGB
+    channels = int(node.attr["channels"].i) or RGB
     shape = tf.TensorShape([None, None, channels]).as_proto()
     return [_Part(name=node.name, dtype=dtype, shape=shape)]
 
@@ -174,7 +208,7 @@ def _dense_keys(node: NodeDef, nodes: Mapping[str, NodeDef]) -> list[str] | None
 def _fed_by(reference: str, nodes: Mapping[str, NodeDef]) -> str | None:
     """Return the input of the graph that a value is, in another shape at most; else None."""
     node = nodes.get(_node_of(reference))
-    while node is not None and node.op in _PASSING:
+    while node is not None and node.op in PASSING:
         node = nodes.get(_node_of(node.input[0]))
     return node.name if node is not None and node.op == "Placeholder" else None
 
@@ -204,7 +238,7 @@ def _read_names(nodes: Iterable[NodeDef]) -> set[str]:
     """Return the names of all nodes that others read, through any number of shapes."""
     by_name = {node.name: node for node in nodes}
     direct = {_node_of(name) for node in by_name.values() for name in node.input}
-    idle = {name for name, node in by_name.items() if node.op in _PASSING and name not in direct}
+    idle = {name for name, node in by_name.items() if node.op in PASSING and name not in direct}
     if not idle:
         return direct
     return _read_names([node for node in by_name.values() if node.name not in idle])

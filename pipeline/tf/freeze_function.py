@@ -14,6 +14,7 @@ from pipeline.records.source import Conversion, Tie
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.freeze import Frozen
 from pipeline.tf.write_graph_model import write_graph_model
+from pipeline.tfjs.model.object_members import OBJECT_MEMBERS
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
 
@@ -23,10 +24,12 @@ def node_name(name: str, number: int) -> str:
 
     Args:
         name: The source's name.
-        number: The number of the input, for a name that begins with no letter.
+        number: The number of the input, for a name that begins with no letter, or that
+            TensorFlow.js finds in every object.
     """
     cleaned = _NOT_IN_NAMES.sub("_", name).strip("_.")
-    return f"{cleaned or 'input'}_{number}" if not cleaned[:1].isalpha() else cleaned
+    usable = cleaned[:1].isalpha() and cleaned not in OBJECT_MEMBERS
+    return cleaned if usable else f"{cleaned or 'input'}_{number}"
 
 
 def write_function(  # noqa: PLR0913  # a function, names of its ends, and how to write it

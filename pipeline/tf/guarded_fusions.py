@@ -7,18 +7,11 @@ Here such values stand behind an Identity while the fusions run, so that none ma
 looks for itself.
 """
 
-import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
-from tensorflowjs.converters import fuse_depthwise_conv2d, fuse_prelu
 
-_PASSES = (
-    (fuse_prelu, "fuse_ops_for_prelu"),
-    (fuse_depthwise_conv2d, "fuse_depthwise_conv2d"),
-    (fuse_prelu, "fuse_prelu_with_fused_conv2d_or_matmul"),
-)
 _GUARDED = frozenset(
     {
         "_FusedConv2D", "_FusedMatMul", "BiasAdd", "Const", "DepthwiseConv2dNative",
@@ -27,34 +20,21 @@ _GUARDED = frozenset(
 )  # fmt: skip
 _ENDING = "/read_by_several"
 
-_Pass = Callable[[GraphDef], GraphDef]
+_Fusion = Callable[[GraphDef], GraphDef]
 
 
-@contextlib.contextmanager
-def guard_fusions(*, keep: Collection[str]) -> Iterator[None]:
-    """Have the converter's fusions leave values alone that have several readers.
+def guard(fuse: _Fusion, graph_def: GraphDef, *, keep: Collection[str]) -> GraphDef:
+    """Return the result of a fusion that leaves values alone that have several readers.
 
     Args:
+        fuse: A fusion of the converter.
+        graph_def: The graph, which is changed.
         keep: Names of the results of the graph, which their caller reads.
     """
-    original = [(module, name, getattr(module, name)) for module, name in _PASSES]
-    for module, name, fuse in original:
-        setattr(module, name, _guard(fuse, keep))
-    try:
-        yield
-    finally:
-        for module, name, fuse in original:
-            setattr(module, name, fuse)
-
-
-def _guard(fuse: _Pass, keep: Collection[str]) -> _Pass:
-    def guarded(graph_def: GraphDef) -> GraphDef:
-        _hide(graph_def, keep)
-        fused = fuse(graph_def)
-        _show(fused)
-        return fused
-
-    return guarded
+    _hide(graph_def, keep)
+    fused = fuse(graph_def)
+    _show(fused)
+    return fused
 
 
 def _hide(graph_def: GraphDef, keep: Collection[str]) -> None:

@@ -5,6 +5,7 @@ the weight manifest; a kernel that several operators of a source share is writte
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
@@ -19,13 +20,17 @@ def share_constants(graph_def: GraphDef, *, keep: Collection[str]) -> None:
     """
     first: dict[bytes, str] = {}
     other: dict[str, str] = {}
-    for node in graph_def.node:
-        if node.op != "Const" or node.input:
-            continue
+    constants = [node for node in graph_def.node if node.op == "Const" and not node.input]
+    sizes = Counter(node.attr["value"].ByteSize() for node in constants)
+    for node in constants:
+        if sizes[node.attr["value"].ByteSize()] == 1:
+            continue  # no other can be equal
         content = hashlib.sha256(node.attr["value"].SerializeToString(deterministic=True)).digest()
         kept = first.setdefault(content, node.name)
         if kept != node.name and node.name not in keep:
             other[node.name] = kept
+    if not other:
+        return
     nodes = [node for node in graph_def.node if node.name not in other]
     for node in nodes:
         for i, name in enumerate(node.input):

@@ -19,15 +19,17 @@ from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 from pipeline.errors import ConversionError, PipelineError
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion, Tie
-from pipeline.tf.guarded_fusions import guard_fusions
+from pipeline.tf.import_graph import complete
 from pipeline.tf.lower.grouped import split_groups
 from pipeline.tf.lower.lowering import lower_graph
+from pipeline.tf.lower.pairs import pair_info, pair_signature
 from pipeline.tf.narrow_constants import narrow_constants
 from pipeline.tf.narrow_types import find_rounding, narrow_types
 from pipeline.tf.narrowing import check_narrowing
 from pipeline.tf.op_check import check_ops
+from pipeline.tf.optimize_graph_def import optimize_graph_def
 from pipeline.tf.reasons import format_reason
-from pipeline.tf.saved_model.freeze import Frozen, import_graph
+from pipeline.tf.saved_model.freeze import Frozen
 from pipeline.tf.saved_model.function_constants import part_constants
 from pipeline.tf.saved_model.function_names import name_functions
 from pipeline.tf.saved_model.initializer import lower_initializer
@@ -67,8 +69,9 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
     Raises:
         ConversionError: TensorFlow.js cannot run the graph, or the converter fails.
     """
+    paired = pair_signature(signature)
     model_json, repairs = _translate(
-        lambda: _convert(frozen, signature, source, folder, flags), source
+        lambda: _convert(frozen, paired, source, folder, flags), source
     )
     kept = _drop_lost(model_json, inputs)
     named = _rename(model_json, frozen, kept, outputs)
@@ -77,7 +80,7 @@ def write_graph_model(  # noqa: PLR0913  # a graph, its two sides, and how to wr
         inputs=kept,
         outputs=list(outputs),
         repairs=[*frozen.repairs, *repairs],
-        rounds_to=find_rounding(frozen.graph.as_graph_def()),
+        rounds_to=find_rounding(frozen.graph_def),
     )
 
 
@@ -85,16 +88,14 @@ def _convert(
     frozen: Frozen, signature: SignatureDef, source: Path, folder: Path, flags: ConversionFlags
 ) -> _Converted:
     """Lower, optimize, check and write a frozen graph under the converter's own names."""
-    graph, repairs = _lower(frozen.graph, signature)
-    # The converter's own check also refuses ops that the optimizer removes, and names no scopes.
-    with guard_fusions(keep=_ends(signature)):
-        graph_def = converter.optimize_graph(
-            graph,
-            signature,
-            skip_op_check=True,
-            strip_debug_ops=flags.strip_debug_ops,
-            experiments=flags.experiments,
-        )
+    lowered, repairs = _lower(frozen, signature)
+    graph_def = optimize_graph_def(
+        lowered,
+        signature,
+        keep=_ends(signature),
+        strip_debug_ops=flags.strip_debug_ops,
+        experiments=flags.experiments,
+    )
     _forget_marks(graph_def)
     constants = {node.name for node in graph_def.node if node.op == "Const"}
     initializer = lower_initializer(frozen, source=source, taken=constants)
@@ -136,13 +137,17 @@ def _forget_marks(graph_def: GraphDef) -> None:
             del node.attr[_MARK]
 
 
-def _lower(graph: tf.Graph, signature: SignatureDef) -> tuple[tf.Graph, list[str]]:
+def _lower(frozen: Frozen, signature: SignatureDef) -> tuple[GraphDef, list[str]]:
     """Return a graph of ops that TensorFlow.js has; the same graph without changes."""
-    graph = inline_calls(graph, [info.name for info in signature.outputs.values()])
+    ends = [info.name for info in signature.outputs.values()]
+    graph = inline_calls(frozen.graph, ends, graph_def=frozen.graph_def)
+    graph_def = frozen.graph_def if graph is frozen.graph else graph.as_graph_def()
     split, repairs = split_groups(graph)
-    lowered, others = lower_graph(split or graph.as_graph_def(), keep=_ends(signature))
+    lowered, others = lower_graph(
+        split or graph_def, keep=_ends(signature), graph=None if split else graph
+    )
     repairs += others
-    return (import_graph(lowered) if repairs else graph), repairs
+    return (complete(lowered) if repairs else lowered), repairs
 
 
 def _ends(signature: SignatureDef) -> set[str]:
@@ -196,6 +201,7 @@ def _ops(model_json: ModelJson) -> dict[str, str]:
 def _to_json(tensor: tf.Tensor) -> dict[str, Any]:
     info = TensorInfo(name=tensor.name, dtype=tensor.dtype.as_datatype_enum)
     info.tensor_shape.CopyFrom(tensor.shape.as_proto())
+    pair_info(info)
     return dict(MessageToDict(info))
 
 

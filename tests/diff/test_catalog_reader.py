@@ -7,7 +7,7 @@ import pytest
 from catalog_entries import catalog_of
 from site_zoo import entry
 
-from pipeline.diff.catalog_reader import parse_catalog
+from pipeline.diff.catalog_reader import parse_catalog, parse_pair
 from pipeline.diff.compare import compare_catalogs
 from pipeline.disk.canonical import format_json
 from pipeline.errors import PublishError
@@ -28,6 +28,22 @@ def test_what_an_older_version_did_not_tell_is_no_change() -> None:
     assert "quantization" not in before.absent
     assert compare_catalogs(before, after).models == []
     assert compare_catalogs(after, before).models == []
+
+
+def test_a_pair_without_its_equal_entries_differs_as_the_whole_catalogs_do() -> None:
+    wire = [
+        catalog_of([entry("a"), entry("b"), entry("c")], zoo={}),
+        catalog_of([entry("a"), entry("b", title="Other"), entry("d")], zoo={}),
+    ]
+    texts = [format_json(one) for one in wire]
+    whole = compare_catalogs(*(parse_catalog(text, shown="x") for text in texts))
+    pair = parse_pair(*texts, shown=("x", "x"))
+    same = compare_catalogs(*parse_pair(texts[0], texts[0], shown=("x", "x")))
+
+    assert [list(one.models) for one in pair] == [["b", "c"], ["b", "d"]]
+    assert compare_catalogs(*pair) == whole
+    assert whole.unchanged == 1
+    assert (same.models, same.unchanged, same.is_first) == ([], 3, False)
 
 
 @pytest.mark.parametrize(

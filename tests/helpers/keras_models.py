@@ -279,8 +279,10 @@ def _trained(k: Any) -> Any:
 def _odd_names(k: Any) -> Any:
     """Names that are no names of arguments, and those of layers that are none of scopes."""
     first, second = k.Input((2,), name="input-1"), k.Input((2,), name="0.input_1")
-    inner = "dense.1-a" if k.__name__.startswith("tf_keras") else "dense 1 (größe)"
+    inner = "dense.1-a" if k.__name__.startswith("tf_keras") else "dense 1: (größe) <a>"
     hidden = k.layers.Dense(2, name=inner)(first)
+    # An attribute's name to us, and one that every object of JavaScript has.
+    hidden = k.layers.Dense(2, name="constructor")(k.layers.Dense(2, name="..h")(hidden))
     total = k.layers.Subtract(name="logits.0-a")([hidden, second])
     return k.Model([first, second], total)
 

@@ -204,6 +204,48 @@ def _sparse_with_dense(op: str, dense: Array) -> Case:
     )
 
 
+_FIRST_SET = ([[0, 0], [0, 1], [0, 3], [1, 0], [3, 2]], [3, -1, 3, 5, 8], [4, 4])
+_SECOND_SET = ([[0, 0], [0, 1], [1, 0], [1, 1], [2, 0]], [9, 3, 5, 6, 7], [4, 2])
+
+
+def _sparse_set(name: str, given: tuple[list[list[int]], list[int], list[int]]) -> dict[str, Array]:
+    """Return the parts of a sparse tensor of whole numbers, as an op names them."""
+    indices, values, shape = given
+    return {
+        f"{name}_indices": np.array(indices, np.int64),
+        f"{name}_values": np.array(values, np.int32),
+        f"{name}_shape": np.array(shape, np.int64),
+    }
+
+
+def _counted_apart(op: str, given: Mapping[str, Array], **options: Any) -> Case:
+    weights = options.pop("weights", np.empty(0, np.float32))
+    attributes = {"binary_output": False, **options}
+    held = {"weights": weights} if weights.size == 0 else {}
+    return Case(
+        op=op,
+        inputs={**given, **({} if held else {"weights": weights})},
+        constants=held,
+        attributes=attributes,
+        is_static=True,
+    )
+
+
+def _of_two_sparse(op: str) -> Case:
+    added = _sparse_added(0)
+    given = {name: array for name, array in added.inputs.items() if name != "thresh"}
+    return replace(added, op=op, inputs=given)
+
+
+def _rounded(**attributes: Any) -> Case:
+    return Case(
+        op="QuantizeAndDequantizeV2",
+        inputs={"input": _normal(5, 4) * 3},
+        constants={"input_min": np.float32(-1.3), "input_max": np.float32(2.9)},
+        attributes=attributes,
+    )
+
+
 def _positive(count: int, size: int) -> Array:
     """Return symmetric matrices whose eigenvalues are positive."""
     half = _normal(count, size, size)
@@ -338,6 +380,18 @@ def _suppressed(classes: int, **attributes: bool) -> Case:
 def _shifts(op: str) -> Case:
     return Case(op=op, inputs=_SHIFTS)
 
+
+_ROUNDINGS: Mapping[str, Mapping[str, Any]] = {
+    "of its own range": {},
+    "of a range": {"range_given": True, "num_bits": 4},
+    "of a range, halves up": {
+        "range_given": True,
+        "num_bits": 4,
+        "round_mode": "HALF_UP",
+        "narrow_range": True,
+    },
+    "without sign": {"range_given": True, "signed_input": False},
+}
 
 CASES: Mapping[str, Case] = {
     # elementwise
@@ -1228,4 +1282,115 @@ CASES: Mapping[str, Case] = {
             "set_shape": np.array([2, 3, 2], np.int64),
         },
     ),
+    **{
+        f"SparseToSparseSetOperation {operation}": Case(
+            op="SparseToSparseSetOperation",
+            inputs={**_sparse_set("set1", _FIRST_SET), **_sparse_set("set2", _SECOND_SET)},
+            attributes={"set_operation": operation},
+            is_static=True,
+        )
+        for operation in ("intersection", "union", "a-b", "b-a")
+    },
+    "DenseToSparseSetOperation": Case(
+        op="DenseToSparseSetOperation",
+        inputs={"set1": np.resize(_SETS[0], [4, 4]), **_sparse_set("set2", _SECOND_SET)},
+        attributes={"set_operation": "a-b"},
+        is_static=True,
+    ),
+    "SparseToSparseSetOperation of two outer axes": Case(
+        op="SparseToSparseSetOperation",
+        inputs={
+            **_sparse_set("set1", ([[0, 1, 0], [1, 0, 0], [1, 0, 1]], [4, 2, 9], [2, 2, 2])),
+            **_sparse_set("set2", ([[0, 0, 0], [1, 0, 0]], [4, 3], [2, 2, 1])),
+        },
+        attributes={"set_operation": "union"},
+        is_static=True,
+    ),
+    "DenseCountSparseOutput": _counted_apart(
+        "DenseCountSparseOutput", {"values": _bits(5, 1, 5, 7, 1, 5)}
+    ),
+    "DenseCountSparseOutput of rows with weights": _counted_apart(
+        "DenseCountSparseOutput",
+        {"values": np.array([[5, 1, 5], [7, 1, 9]], np.int32)},
+        weights=_normal(2, 3),
+        maxlength=8,
+    ),
+    "DenseCountSparseOutput of what is there": _counted_apart(
+        "DenseCountSparseOutput",
+        {"values": np.array([[5, 1, 5], [7, 1, 9]], np.int32)},
+        minlength=12,
+        binary_output=True,
+    ),
+    "SparseCountSparseOutput": _counted_apart(
+        "SparseCountSparseOutput",
+        {
+            "indices": np.array([[0, 1], [0, 3], [2, 0], [2, 2], [2, 3]], np.int64),
+            "values": _bits(4, 4, 6, 1, 6),
+            "dense_shape": np.array([3, 4], np.int64),
+        },
+    ),
+    "RaggedCountSparseOutput": _counted_apart(
+        "RaggedCountSparseOutput",
+        {"splits": np.array([0, 2, 2, 5], np.int64), "values": _bits(4, 4, 6, 1, 6)},
+    ),
+    "SparseSparseMaximum": _of_two_sparse("SparseSparseMaximum"),
+    "SparseSparseMinimum": _of_two_sparse("SparseSparseMinimum"),
+    # scores of classes
+    "SoftmaxCrossEntropyWithLogits": Case(
+        op="SoftmaxCrossEntropyWithLogits",
+        inputs={
+            "features": np.concatenate([_normal(3, 5) * 9, [[-np.inf, 0, 1, 2, 3]]]).astype("f4"),
+            "labels": np.array([[0, 1, 0, 0, 0]] * 2 + [[0.1, 0.2, 0.3, 0.4, 0]] * 2, np.float32),
+        },
+    ),
+    "SparseSoftmaxCrossEntropyWithLogits": Case(
+        op="SparseSoftmaxCrossEntropyWithLogits",
+        inputs={"features": _normal(3, 5) * 9, "labels": _bits(4, 0, 2)},
+    ),
+    "InTopKV2": Case(
+        op="InTopKV2",
+        inputs={
+            "predictions": np.array([[1, 2, 2, 0], [4, 3, 2, 1], [np.inf, 1, 2, 3]], np.float32),
+            "targets": _bits(2, 2, 3),
+            "k": np.int32(2),
+        },
+    ),
+    "InTopK": Case(
+        op="InTopK",
+        inputs={"predictions": _normal(6, 5), "targets": _bits(2, 2, 3, 0, 1, 9)},
+        attributes={"k": 3},
+    ),
+    "ApproxTopK": Case(
+        op="ApproxTopK", inputs={"input": _normal(3, 40)}, attributes={"k": 4}, is_static=True
+    ),
+    **{
+        f"QuantizeAndDequantizeV2 {title}": _rounded(**attributes)
+        for title, attributes in _ROUNDINGS.items()
+    },
+    "QuantizeAndDequantizeV4 of the range of each column": Case(
+        op="QuantizeAndDequantizeV4",
+        inputs={"input": _normal(5, 4) * 3},
+        constants={"input_min": np.zeros(4, np.float32), "input_max": np.zeros(4, np.float32)},
+        attributes={"axis": 1, "narrow_range": True},
+    ),
+    "QuantizeAndDequantizeV3": Case(
+        op="QuantizeAndDequantizeV3",
+        inputs={
+            "input": _normal(5, 4) * 3,
+            "input_min": np.array([-1, -2, -0.1, 0], np.float32),
+            "input_max": np.array([1, 6, 3, 5], np.float32),
+        },
+        constants={"num_bits": np.int32(6)},
+        attributes={"axis": 1, "range_given": True},
+    ),
+    # Bessel functions
+    **{
+        op: Case(op=op, inputs={"x": np.linspace(-30, 30, 241, dtype=np.float32)})
+        for op in ("BesselI0", "BesselI0e", "BesselI1", "BesselI1e")
+    },
+    "LogMatrixDeterminant": _linear("LogMatrixDeterminant", input=_normal(4, 5, 5)),
+    "Lu": _linear("Lu", input=_normal(3, 5, 5)),
+    "Qr": _linear("Qr", input=_normal(2, 5, 3)),
+    "Qr of a wide one": _linear("Qr", input=_normal(2, 3, 5)),
+    "Qr with full matrices": _linear("Qr", input=_normal(5, 3), full_matrices=True),
 }

@@ -40,6 +40,11 @@ def write_models(folder: Path) -> None:
             {"x": np.sin(np.arange(144, dtype=np.float32) ** 2).reshape(2, 9, 8)},
         ),
         "complex_product": (_complex_product, {"x": rows}),
+        "decompositions": (
+            _decompositions,
+            {"x": np.sin(np.arange(30, dtype=np.float32) ** 2).reshape(2, 5, 3)},
+        ),
+        "complex_ends": (_complex_ends, {"x": rows + 1j * np.exp(-rows), "y": rows}),
         "unknown_size": (_unknown_size, {"x": np.zeros([1, 4, 4, 3], np.float32)}),
     }
     for name, (make, inputs) in writers.items():
@@ -142,7 +147,7 @@ def _unsupported(tf: Any) -> Any:
         with tf.name_scope("whiten"):
             inverse = tf.linalg.inv(tf.matmul(x, x, transpose_b=True))
             other = tf.linalg.inv(inverse + inverse)
-        return {"y": tf.math.bessel_i0e(other), "z": inverse}
+        return {"y": tf.math.special.expint(other), "z": inverse}
 
     return call
 
@@ -192,6 +197,43 @@ def _spectra(tf: Any) -> Any:
 
 def _complex_product(tf: Any) -> Any:
     return lambda x: {"y": tf.abs(tf.math.cumprod(tf.complex(x, x), axis=1))}
+
+
+def _decompositions(tf: Any) -> Any:
+    """Return results of eigenvectors and singular vectors that do not depend on their signs."""
+
+    def call(x: Any) -> Any:
+        x = tf.ensure_shape(x, [None, 5, 3])
+        values, left, right = tf.linalg.svd(x)
+        symmetric = tf.matmul(x, x, transpose_b=True) + 2 * tf.eye(5)
+        half_read = symmetric + tf.linalg.band_part(symmetric, 0, -1)
+        half_read -= tf.linalg.band_part(half_read / 2, 0, 0)
+        eigenvalues, vectors = tf.linalg.eigh(half_read)
+        return {
+            "inverse": tf.linalg.pinv(x),
+            "logarithm": tf.matmul(
+                vectors * tf.math.log(eigenvalues)[:, None], vectors, False, True
+            ),
+            "eigenvalues": eigenvalues,
+            "rank": tf.linalg.matrix_rank(x),
+            "values": values,
+            "wide": tf.linalg.svd(tf.linalg.matrix_transpose(x), compute_uv=False),
+            "whole": tf.matmul(left * values[:, None], right, transpose_b=True),
+        }
+
+    return call
+
+
+def _complex_ends(tf: Any) -> Any:
+    """Return a computation on a complex input, and the input itself."""
+
+    def call(x: Any, y: Any) -> Any:
+        spectrum = tf.signal.fft(x * tf.cast(y, x.dtype))
+        low, high = tf.split(spectrum, 2, axis=1)
+        mirrored = tf.cast(tf.math.conj(x), tf.complex128)
+        return {"high": high, "low": low, "mirrored": mirrored, "same": x, "size": tf.abs(low)}
+
+    return call
 
 
 def _unknown_size(tf: Any) -> Any:

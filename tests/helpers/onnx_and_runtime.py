@@ -80,12 +80,14 @@ def make_graph_model(  # noqa: PLR0913  # the parts of a model
 
 
 def run_in_runtime(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Array]:
-    """Return the outputs of a model in ONNX Runtime, without optimizations."""
+    """Return the outputs of a model in ONNX Runtime, without optimizations, in one thread."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
+    # As the reference: DynamicQuantizeLSTM rounds the sequences of each thread by themselves.
+    options.intra_op_num_threads = 1
     session = ort.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

@@ -51,6 +51,7 @@ def write_models(folder: Path) -> None:
     ):
         write(tf, folder)
     _write_callable(tf, folder)
+    _write_shared(tf, folder)
     _write_v1(tf.compat.v1, folder)
     _write_tampered(folder)
     _write_keras(folder)
@@ -163,6 +164,26 @@ def _write_signatures(tf: Any, folder: Path) -> None:
     }
     for name, signatures in models.items():
         tf.saved_model.save(module, str(folder / name), signatures=signatures)
+
+
+def _write_shared(tf: Any, folder: Path) -> None:
+    """Write a model with two signatures that share a table, and have a kernel each."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    sizes = {"table": (1000, 32), "first": (32, 512), "second": (32, 600)}
+    module = tf.Module()
+    for name, size in sizes.items():
+        setattr(module, name, tf.Variable(rng.normal(size=size).astype(np.float32), name=name))
+
+    def look_up(ids: Any, kernel: Any) -> Any:
+        return tf.reduce_mean(tf.gather(module.table, ids), 1) @ kernel
+
+    spec = [tf.TensorSpec([None, 4], tf.int32, "token_ids")]
+    module.f = tf.function(lambda token_ids: {"code": look_up(token_ids, module.first)}, spec)
+    module.g = tf.function(lambda token_ids: {"topic": look_up(token_ids, module.second)}, spec)
+    signatures = {"encode": module.f, "Find_topic": module.g}
+    tf.saved_model.save(module, str(folder / "shared"), signatures=signatures)
 
 
 def _write_callable(tf: Any, folder: Path) -> None:

@@ -188,4 +188,6 @@ class Build:
 
     def run(self, job: Job) -> Outcome:
         """Run a job."""
-        return run_job(job, self.session)
+        outcome = run_job(job, self.session)
+        self.session.finish_uploads(lambda _done, _total: None)
+        return outcome

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.engine.events import Status, StepEvent
-from pipeline.report.progress import Plan, Progress, Running, plan_run
+from pipeline.report.progress import Plan, Progress, Running, find_steps, make_plan
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ TASKS = graph(
 
 
 def test_the_plan_is_what_the_selected_tasks_need() -> None:
-    assert plan_run(TASKS, ["model:a"]) == Plan(
+    assert make_plan(find_steps(TASKS, ["model:a"])) == Plan(
         steps=frozenset({"fetch:a", "convert:a"}), models=("a",)
     )
 
 
 def test_groups_and_private_tasks_are_no_steps() -> None:
-    plan = plan_run(TASKS, ["model:a", "catalog"])
+    plan = make_plan(find_steps(TASKS, ["model:a", "catalog"]))
 
     assert plan.models == ("a", "b")
     assert len(plan.steps) == 5
@@ -52,7 +52,7 @@ def test_groups_and_private_tasks_are_no_steps() -> None:
 
 def test_a_snapshot_tells_what_is_done_what_runs_and_what_failed() -> None:
     progress = Progress()
-    progress.begin(plan_run(TASKS, ["catalog"]))
+    progress.begin(make_plan(find_steps(TASKS, ["catalog"])))
     progress.record(event("fetch:a", "started"), 10.0)
     progress.record(event("fetch:b", "started", usual=4.0), 11.0)
     progress.record(event("fetch:b", "progress", done=5, total=9, unit="run"), 12.0)

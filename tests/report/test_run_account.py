@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,13 @@ from pipeline.catalog.verdict_words import count_verdicts, judge_model
 from pipeline.engine.events import StepEvent
 from pipeline.report.html_report import format_page, format_text
 from pipeline.report.run_account import (
+    MAX_STEPS,
     Account,
-    StepRun,
-    _find_memory,
     _sum_sizes,
     gather_account,
-    sort_failures,
 )
 from pipeline.report.run_context import RunContext
+from pipeline.report.step_run import StepRun, _find_memory, sort_failures
 from pipeline.report.withheld import describe_withheld
 
 needs_packages = pytest.mark.network  # TensorFlow.js, once
@@ -102,15 +102,19 @@ def step(task: str, *, since: str | None = None, **fields: Any) -> StepRun:
     return StepRun(event=event, since=since, peak_bytes=None)
 
 
-def account(**others: object) -> Account:
-    """Return an account of nothing."""
+def account(*, ran: Sequence[StepRun] = (), **others: object) -> Account:
+    """Return an account of some steps; `others` replace its fields."""
     fields = {
         "zoo": "Zoo",
         "finished": "2026-01-02T03:04:05Z",
         "seconds": 1.0,
         "exit_status": 1,
         "selected": (),
-        "ran": (),
+        "ran": ran,
+        "num_ran": len(ran),
+        "num_stored": 0,
+        "slowest": (),
+        "peak_bytes": None,
         "failures": (),
         "expected": (),
         "skipped": 0,
@@ -159,7 +163,7 @@ def test_what_is_withheld_and_saved_stands_before_the_steps() -> None:
         withheld=describe_withheld(cards),
         provisional={"hand": "nobody states <the> range"},
         sizes=_sum_sizes(map(judge_model, cards)),
-        ran=[step("convert:one", seconds=2.0), step("fetch:one", seconds=9.0)],
+        slowest=[step("fetch:one", seconds=9.0), step("convert:one", seconds=2.0)],
     )
     text, page = format_text(run), format_page(run)
 
@@ -189,7 +193,7 @@ def test_neither_credentials_nor_this_machine_are_published(tmp_path: Path) -> N
         StepEvent(task="fetch:one", model="one", status="failed", cause=cause, reason=reason)
     )
     run = gather_account(
-        context, {}, zoo="Zoo", selected=(), finished="now", seconds=1.0, exit_status=1
+        context, {}, num_jobs=0, zoo="Zoo", selected=(), finished="now", seconds=1.0, exit_status=1
     )
 
     for text in (format_text(run), format_page(run)):
@@ -207,6 +211,7 @@ def test_a_run_that_was_cut_short_does_not_know_the_rest(
     run = gather_account(
         RunContext(root=tmp_path),
         {},
+        num_jobs=0,
         zoo="Zoo",
         selected=(),
         finished="now",
@@ -215,6 +220,36 @@ def test_a_run_that_was_cut_short_does_not_know_the_rest(
     )
 
     assert run.up_to_date == up_to_date
+
+
+def test_of_many_steps_the_first_and_the_slowest_are_told(tmp_path: Path) -> None:
+    context = RunContext(root=tmp_path, sealed={"b": 0, "a": 0})
+    for number in range(MAX_STEPS + 20):
+        context.log.record(
+            StepEvent(
+                task=f"variant:{'ab'[number % 2]}:v{number}",
+                model="ab"[number % 2],
+                status="ok",
+                seconds=float(number),
+                cause=f"cause {number}",
+                from_store=number < 3,
+            )
+        )
+    first = StepEvent(task="fetch:b", model="b", status="ok", seconds=1.0, cause="new")
+    context.log.record(first)
+    run = gather_account(
+        context, {}, num_jobs=0, zoo="Zoo", selected=(), finished="now", seconds=1.0, exit_status=0
+    )
+
+    assert [one.event.seconds for one in run.slowest] == [1019.0, 1018.0, 1017.0, 1016.0, 1015.0]
+    assert (len(run.ran), run.num_ran, run.num_stored) == (MAX_STEPS, MAX_STEPS + 21, 3)
+    assert [(model.name, model.steps, model.cause) for model in run.models] == [
+        ("b", 511, "new"),
+        ("a", 510, "from the store; cause 0"),
+    ]
+    assert "and 21 more steps" in format_text(run)
+    assert "<summary>All 1,021 steps that ran" in format_page(run)
+    assert "and 21 more steps" in format_page(run)
 
 
 def test_memory_is_that_of_the_largest_process_whatever_measured_it() -> None:

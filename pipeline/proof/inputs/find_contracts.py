@@ -82,6 +82,8 @@ def _of_graph(
     if entry.dtype == "string":
         if words:
             yield state_fact("words", list(words), "keys of the model's lookup tables")
+        elif compared := front.compared_words(node):
+            yield state_fact("words", compared, "the graph compares it with them")
     elif (vocabulary := front.vocabulary(node)) is not None:
         evidence = f"it indexes a table of {vocabulary:,} rows"
         yield state_fact("vocabulary", vocabulary, evidence)

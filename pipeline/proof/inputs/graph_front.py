@@ -30,11 +30,13 @@ _ARITHMETIC = frozenset({"Add", "AddV2", "BiasAdd", "Div", "Mul", "RealDiv", "Su
 _ORDERLY = frozenset({"Cast", "ExpandDims", "Identity", "Pad", "PadV2", "MirrorPad"}) | frozenset(
     {"ResizeBilinear", "ResizeNearestNeighbor", "Snapshot", "StopGradient"}
 )
+_COMPARISONS = frozenset({"Equal", "TextEqual"})
 _GATHERS = frozenset({"Gather", "GatherV2", "ResourceGather"})
 _IDENTITIES = frozenset({"Identity", "ReadVariableOp"})
 _MAX_NODES = 64
 _MAX_WORDS = 64
 _MAX_CONSTANT = 64
+_MAX_COMPARED = 4096
 _NUM_NORMALIZING = 5  # x, scale, offset, mean, variance
 _LEAST_VARIANCE = 1e-12
 
@@ -101,6 +103,16 @@ class GraphFront:
             if node.op in _GATHERS
         ]
         return min((size for size in sizes if size is not None), default=None)
+
+    def compared_words(self, name: str) -> list[str]:
+        """Return the texts that an input is compared with, 64 at most."""
+        compared = (
+            self._other_constant(node, tensor, most=_MAX_COMPARED)
+            for node, tensor in self._walk(name, _FORWARDING)
+            if node.op in _COMPARISONS
+        )
+        tables = [table.reshape(-1)[:_MAX_WORDS] for table in compared if table is not None]
+        return [word for table in tables for word in _decode(table)][:_MAX_WORDS]
 
     def pixel_range(self, name: str, *, is_picture: bool) -> FrontRange | None:
         """Return the range that the first additions and products are made for.
@@ -195,13 +207,15 @@ class GraphFront:
             return int(axis.reshape(-1)[0]) if axis is not None else 0
         return 0
 
-    def _other_constant(self, node: Node, tensor: str) -> Array | None:
+    def _other_constant(
+        self, node: Node, tensor: str, *, most: int = _MAX_CONSTANT
+    ) -> Array | None:
         for other in node.data_inputs:
             if split_tensor_name(other)[0] != tensor:
-                return self._read(_through_identities(self._nodes, other))
+                return self._read(_through_identities(self._nodes, other), most=most)
         return None
 
-    def _read(self, name: str) -> Array | None:
+    def _read(self, name: str, *, most: int = _MAX_CONSTANT) -> Array | None:
         """Return the values of a small weight, or the values that a layer states."""
         node = self._nodes[name]
         stated = node.attrs.get("values")
@@ -209,7 +223,7 @@ class GraphFront:
             return np.asarray(stated, np.float32)
         weight = node.attrs.get("weight", name)
         spec = self._specs.get(weight)
-        if spec is None or spec.size > _MAX_CONSTANT:
+        if spec is None or spec.size > most:
             return None
         stored = walk_weights(self._model_json, self._folder)
         return next(part.read() for part in stored if part.spec.name == weight)

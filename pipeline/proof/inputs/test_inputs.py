@@ -22,7 +22,7 @@ from pipeline.proof.inputs.contract_facts import BYTE
 from pipeline.proof.inputs.pixels import find_axes, order_channels, scale_pixels
 from pipeline.proof.vector_files import Tensors, Vector, Vectors, narrow, write_vectors
 from pipeline.records.contract import InputContract, Resize
-from pipeline.records.signature import TensorSpec
+from pipeline.records.signature import SignatureTensor, TensorSpec
 from pipeline.text.printable import printable
 from pipeline.text.suggest import did_you_mean, find_similar
 from pipeline.tfjs.model.weights import Array
@@ -230,7 +230,12 @@ def _resize(image: "Image", size: tuple[int, int], way: Resize) -> "Image":
 
 
 def _fit(values: Array, spec: TensorSpec, where: str) -> Array:
-    """Return an array in the input's dtype of TensorFlow.js; raise if it does not fit the input."""
+    """Return an array in the input's dtype of TensorFlow.js; raise if it does not fit the input.
+
+    An input that takes both parts of complex numbers takes complex numbers, too.
+    """
+    if isinstance(spec, SignatureTensor) and spec.complex_dtype and values.dtype.kind == "c":
+        values = np.stack([values.real, values.imag], -1)
     shape = spec.shape
     fits = shape is None or (
         len(shape) == values.ndim

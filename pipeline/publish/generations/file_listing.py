@@ -7,10 +7,12 @@ these fields have types here; all other fields are kept as they stand. It opens 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.disk.canonical import format_json
 from pipeline.disk.typed_json import InsidePath, NumBytes, Sha256, WrongJsonError, parse_json
 
 
@@ -69,11 +71,17 @@ class PublishedCatalog:
 
     Attributes:
         listing: Its models and their files.
-        document: The decoded models.json, with fields of other versions too.
+        content: Its text, the models.json.
     """
 
     listing: FileListing
-    document: Mapping[str, Any]
+    content: bytes
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The decoded models.json, with fields of other versions too."""
+        document: Mapping[str, Any] = json.loads(self.content)
+        return document
 
     @property
     def models(self) -> list[ListedModel]:
@@ -92,7 +100,8 @@ class PublishedCatalog:
     def with_entries(self, entries: list[Mapping[str, Any]]) -> Self:
         """Return the catalog with other entries of models."""
         document = {**self.document, "models": entries}
-        return type(self)(listing=FileListing.model_validate(document), document=document)
+        listing = FileListing.model_validate(document)
+        return type(self)(listing=listing, content=format_json(document))
 
 
 def parse_published(content: bytes) -> PublishedCatalog:
@@ -102,11 +111,13 @@ def parse_published(content: bytes) -> PublishedCatalog:
         WrongJsonError: The content is no catalog.
     """
     listing = parse_json(FileListing, content)
-    try:
-        document = json.loads(content, parse_constant=_refuse)
-    except ValueError as error:
-        raise WrongJsonError(f"no JSON ({error})") from None
-    return PublishedCatalog(listing=listing, document=document)
+    # pydantic takes NaN and Infinity, which browsers refuse; few texts have these letters at all.
+    if b"NaN" in content or b"Infinity" in content:
+        try:
+            json.loads(content, parse_constant=_refuse)
+        except ValueError as error:
+            raise WrongJsonError(f"no JSON ({error})") from None
+    return PublishedCatalog(listing=listing, content=content)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -5,7 +5,6 @@ import errno
 import fcntl
 import io
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -142,15 +141,19 @@ class FolderTarget:
 
     def _walk(self) -> Iterator[tuple[str, int]]:
         """Iterate over paths and sizes of regular files, following no link."""
-        for where, folders, names in os.walk(self.folder):
-            folders[:] = [name for name in folders if name[0] != "." or name == _WELL_KNOWN]
-            for name in names:
-                file = Path(where, name)
-                path = file.relative_to(self.folder).as_posix()
+        pending = [""]
+        while pending:
+            inner = pending.pop()
+            found: list[os.DirEntry[str]] = []
+            with contextlib.suppress(OSError), os.scandir(self.folder / inner) as entries:
+                found = list(entries)
+            for entry in found:
+                path = inner + entry.name
                 with contextlib.suppress(FileNotFoundError):
-                    status = file.lstat()
-                    if stat.S_ISREG(status.st_mode) and is_inside(path):
-                        yield path, status.st_size
+                    if entry.is_dir(follow_symlinks=False):
+                        pending += [f"{path}/"] if _may_hold_files(entry.name) else []
+                    elif entry.is_file(follow_symlinks=False) and is_inside(path):
+                        yield path, entry.stat(follow_symlinks=False).st_size
 
     @contextlib.contextmanager
     def _made(self, folders: list[str]) -> Iterator[int]:
@@ -177,6 +180,10 @@ class FolderTarget:
                 hint = "no link in the target is followed; put a file or a folder in its place"
             where = f"{self.shown}: {path}" if path else self.shown
             raise TargetError(f"{where}: {error.strerror}", hint=hint) from None
+
+
+def _may_hold_files(folder: str) -> bool:
+    return not folder.startswith(".") or folder == _WELL_KNOWN
 
 
 def _is_own(path: str) -> bool:

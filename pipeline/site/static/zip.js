@@ -64,6 +64,15 @@
     return bytes;
   }
 
+  // Shards that several models share lie elsewhere in the zoo, and beside model.json in a zip.
+  function bringShards(bytes) {
+    const text = new TextDecoder().decode(bytes);
+    if (!text.includes('"../')) return bytes;
+    const content = JSON.parse(text);
+    for (const group of content.weightsManifest) group.paths = group.paths.map((path) => path.split('/').pop());
+    return new TextEncoder().encode(JSON.stringify(content));
+  }
+
   async function collect(name) {
     const {model} = main.dataset;
     const catalog = await (await fetch(`${root}models/${encodeURIComponent(model)}/catalog.json`)).json();
@@ -74,7 +83,7 @@
     const folder = `${model}-${name}`;
     const files = await Promise.all(listed.map(async (file) => ({
       name: `${folder}/${file.path.split('/').slice(variant.files.includes(file) ? 3 : 2).join('/')}`,
-      bytes: await read(file),
+      bytes: file.path === variant.modelPath ? bringShards(await read(file)) : await read(file),
     })));
     const about = new TextEncoder().encode(`${JSON.stringify(entry, null, 2)}\n`);
     return {name: `${folder}.zip`, blob: makeZip([...files, {name: `${folder}/about.json`, bytes: about}])};

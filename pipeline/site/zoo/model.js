@@ -13,9 +13,8 @@ const NEEDS_ASYNC = /executeAsync\(\)/;
 function readArtifacts(entry, variant, parts) {
   const {weightsManifest = [], ...artifacts} = JSON.parse(
     new TextDecoder().decode(parts.get(variant.modelPath)));
-  const folder = variant.modelPath.slice(0, variant.modelPath.lastIndexOf('/') + 1);
   const shards = weightsManifest.flatMap((group) => group.paths).map((name) => {
-    const shard = parts.get(folder + name);
+    const shard = parts.get(new URL(name, `http://a/${variant.modelPath}`).pathname.slice(1));
     if (shard) return shard;
     throw new ZooError('catalog', `${entry.name}: model.json names '${name}', which the catalog `
       + 'does not list');

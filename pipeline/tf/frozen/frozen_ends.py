@@ -13,7 +13,7 @@ from tensorflow.python.framework import op_def_registry
 
 from pipeline.errors import PipelineError, SignatureError
 from pipeline.text.suggest import did_you_mean, find_similar
-from pipeline.tf.saved_model.freeze import import_graph
+from pipeline.tf.import_graph import import_graph
 from pipeline.tf.untrusted.reach import find_reached, node_of, prune
 from pipeline.tf.untrusted.refuse import check_trusted_graph
 
@@ -23,7 +23,7 @@ _DEFAULTED = {"PlaceholderWithDefault"}
 _NO_OUTPUTS = {
     "Const", "Shape", "ShapeN", "BroadcastGradientArgs",
     "Assign", "AssignAdd", "AssignSub", "VarIsInitializedOp", "IsVariableInitialized",
-    "Restore", "RestoreSlice", "RestoreV2", "ShardedFilename",
+    "IteratorToStringHandle", "Restore", "RestoreSlice", "RestoreV2", "ShardedFilename",
     "AudioSummary", "HistogramSummary", "ImageSummary", "MergeSummary", "ScalarSummary",
     "TensorSummary", "TensorSummaryV2",
 }  # fmt: skip

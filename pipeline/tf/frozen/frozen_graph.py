@@ -18,8 +18,8 @@ from pipeline.errors import ConversionError, FormatError, SignatureError
 from pipeline.text.suggest import list_first
 from pipeline.tf.cut_front import cut_front
 from pipeline.tf.frozen.frozen_ends import PLACEHOLDERS, choose_outputs, find_inputs
+from pipeline.tf.import_graph import import_graph
 from pipeline.tf.reasons import find_unknown_op, format_reason
-from pipeline.tf.saved_model.freeze import import_graph
 from pipeline.tf.saved_model.tables import VARIABLES, find_initializer
 from pipeline.tf.untrusted.reach import prune
 from pipeline.tf.untrusted.refuse import check_trusted_graph

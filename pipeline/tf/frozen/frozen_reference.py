@@ -10,7 +10,7 @@ from pipeline.records.flags import SourceFlags
 from pipeline.records.source import Conversion, StatedTensor
 from pipeline.tf.frozen.frozen_ends import name_end
 from pipeline.tf.frozen.frozen_graph import FrozenGraph, load_frozen_graph
-from pipeline.tf.saved_model.freeze import import_graph
+from pipeline.tf.import_graph import import_graph
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 from pipeline.tf.saved_model.signatures import describe_shape
 from pipeline.tf.saved_model.tables import find_fills

@@ -1,6 +1,7 @@
 """Lists the layers and activations of add-ons to Keras 1 and 2 whose formula is known."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import tensorflow as tf
@@ -41,7 +42,7 @@ _NOISY = {"units", "sigma", "use_factorised", "activation", "use_bias", "activit
 _HEADS = {"head_size", "num_heads", "output_size", "dropout", "use_projection_bias"}
 
 
-def _addons(value: Any, *options: str, also: Set[str] = _NO_OPTIONS) -> Addon:
+def _addons(value: Any, *options: str, also: AbstractSet[str] = _NO_OPTIONS) -> Addon:
     return Addon(value=value, origin="tensorflow_addons", options=frozenset(options) | also)
 
 

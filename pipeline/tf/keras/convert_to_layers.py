@@ -127,13 +127,18 @@ def find_layer(model: Any, way: Sequence[str]) -> Any:
     """
     found = model
     for step in way:
-        if step.startswith("."):
+        if step.startswith(".") and not _has_layer(found, step):
             found = getattr(found, step[1:])
         elif isinstance(found, list):
             found = found[int(step)]
         else:
             found = found.get_layer(step)
     return found
+
+
+def _has_layer(model: Any, name: str) -> bool:
+    """Return whether a model has a layer of this name, which may begin with a dot, too."""
+    return any(layer.name == name for layer in getattr(model, "layers", ()))
 
 
 def _shape_of(model: Any, way: Sequence[str]) -> tuple[int | None, ...] | None:

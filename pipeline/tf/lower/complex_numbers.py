@@ -1,12 +1,12 @@
 """Complex numbers: replaces them by pairs of real tensors in a graph and its functions.
 
-The inputs and outputs of the model stay complex. Within, each complex tensor becomes one real
-tensor whose last axis has both parts; where an op reads the parts that another op has just put
-together, it reads them directly.
+Each complex tensor becomes one real tensor whose last axis has both parts, the inputs and outputs
+of the model too; where an op reads the parts that another op has just put together, it reads them
+directly.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import tensorflow as tf
@@ -15,7 +15,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.errors import ConversionError
 from pipeline.tf.lower.complex_rules import BOTH_PARTS, COMPLEX_BY_DEFAULT, PASSED_ON, RULES
-from pipeline.tf.lower.joined_parts import AXIS_OF_PARTS, NUM_PARTS, join_directly, remove
+from pipeline.tf.lower.joined_parts import join_directly, remove
 from pipeline.tf.lower.lowering_body import (
     Body,
     Replacement,
@@ -27,13 +27,11 @@ from pipeline.tf.lower.lowering_body import (
 )
 from pipeline.tf.lower.lowering_rule import Lowering, NotLowered
 from pipeline.tf.lower.lowering_values import find_value
-from pipeline.tf.lower.pairs import WHY, Pair, join, split
+from pipeline.tf.lower.pairs import PARTS, WHY, Pair, join, split
 from pipeline.tf.nodes import all_nodes
+from pipeline.tfjs.model.dtypes import NUM_PARTS
 
-_PARTS: Mapping[int, int] = {
-    tf.complex64.as_datatype_enum: tf.float32.as_datatype_enum,
-    tf.complex128.as_datatype_enum: tf.float64.as_datatype_enum,
-}
+_PARTS = {whole.as_datatype_enum: part.as_datatype_enum for whole, part in PARTS.items()}
 _INPUTS = {"Placeholder", "PlaceholderWithDefault"}
 _BY_PARTS = Lowering(lower=split, becomes="one of each part", why=WHY)
 
@@ -41,11 +39,11 @@ _BY_PARTS = Lowering(lower=split, becomes="one of each part", why=WHY)
 def pair_complex(
     graph_def: GraphDef, *, keep: Collection[str], needed: Collection[str]
 ) -> tuple[GraphDef, Counter[str]]:
-    """Return a graph without complex numbers but for its inputs and outputs.
+    """Return a graph without complex numbers; its complex inputs and outputs are pairs.
 
     Args:
         graph_def: A frozen graph and its function library; it is left as it is.
-        keep: Names of the nodes that are its inputs and results, which stay complex.
+        keep: Names of the nodes that are its inputs and results, which keep their names.
         needed: Names of the nodes that its results need; if a complex one is not needed, it and
             all others that are not are left out.
 
@@ -62,8 +60,7 @@ def pair_complex(
     paired = GraphDef()
     paired.CopyFrom(graph_def)
     bodies = list(read_bodies(paired, _has_rule_or_type))
-    found = [op for body in bodies for op in body.graph.get_operations() if _is_complex_op(op)]
-    if all(_is_at_end(op, keep) for op in found):
+    if not any(_is_complex_op(op) for body in bodies for op in body.graph.get_operations()):
         return graph_def, reasons
     for body in bodies:
         _pair_body(body, keep, needed, reasons)
@@ -85,8 +82,8 @@ def _pair_body(
     }
     replace_nodes(body, replacements)
     if not body.is_function:
-        _keep_ends(body, ops, keep)
-    join_directly(body)
+        _pair_inputs(body, reasons)
+    join_directly(body, keep=keep)
 
 
 def _may_be_complex(node: NodeDef) -> bool:
@@ -101,14 +98,6 @@ def _has_rule_or_type(node: NodeDef) -> bool:
 
 def _is_complex_op(op: tf.Operation) -> bool:
     return any(tensor.dtype.is_complex for tensor in (*op.inputs, *op.outputs))
-
-
-def _is_at_end(op: tf.Operation, keep: Collection[str]) -> bool:
-    """Return whether an op is a complex input or output, or next to one."""
-    if op.type in {"Real", "Imag"}:
-        return op.inputs[0].op.type in _INPUTS
-    is_output = op.type == "Complex" and op.name in keep and not op.outputs[0].consumers()
-    return is_output or op.type in _INPUTS
 
 
 def _trace(op: tf.Operation, node: NodeDef, reasons: Counter[str]) -> Replacement:
@@ -207,55 +196,15 @@ def _retype_node(node: NodeDef) -> None:
             attr.list.type[:] = [_PARTS.get(dtype, dtype) for dtype in attr.list.type]
 
 
-def _keep_ends(body: Body, ops: Mapping[str, tf.Operation], keep: Collection[str]) -> None:
-    """Split complex inputs into pairs, and make complex numbers of pairs for outputs."""
-    names = {node.name for node in body.nodes}
-    renamed: dict[str, str] = {}
-    added: list[NodeDef] = []
-    for name, op in ops.items():
-        if name not in names:
-            continue
-        joined = f"{name}/pair"
-        if op.type in _INPUTS:
-            added += _split_input(name, joined, op.outputs[0].dtype)
-        elif name in keep and op.outputs and op.outputs[0].dtype.is_complex:
-            if len(op.outputs) > 1:
-                raise ConversionError(f"'{name}' has several complex outputs")
-            added += _join_output(name, joined, op.outputs[0].dtype)
-        else:
-            continue
-        renamed[name] = joined
+def _pair_inputs(body: Body, reasons: Counter[str]) -> None:
+    """Let complex inputs take pairs."""
     for node in body.nodes:
-        if node.name in renamed and node.op not in _INPUTS:
-            node.name = renamed[node.name]
-        for i, reference in enumerate(node.input):
-            node.input[i] = renamed.get(reference.removesuffix(":0"), reference)
-    body.nodes.extend(added)
-
-
-def _split_input(name: str, joined: str, dtype: tf.DType) -> list[NodeDef]:
-    parts = []
-    for op in ("Real", "Imag"):
-        part = NodeDef(name=f"{joined}/{op}", op=op, input=[name])
-        part.attr["T"].type = dtype.as_datatype_enum
-        part.attr["Tout"].type = dtype.real_dtype.as_datatype_enum
-        parts.append(part)
-    pack = NodeDef(name=joined, op="Pack", input=[part.name for part in parts])
-    pack.attr["T"].type = dtype.real_dtype.as_datatype_enum
-    pack.attr["N"].i = NUM_PARTS
-    pack.attr["axis"].i = AXIS_OF_PARTS
-    return [*parts, pack]
-
-
-def _join_output(name: str, joined: str, dtype: tf.DType) -> list[NodeDef]:
-    unpack = NodeDef(name=f"{name}/parts", op="Unpack", input=[joined])
-    unpack.attr["T"].type = dtype.real_dtype.as_datatype_enum
-    unpack.attr["num"].i = NUM_PARTS
-    unpack.attr["axis"].i = AXIS_OF_PARTS
-    whole = NodeDef(name=name, op="Complex", input=[unpack.name, f"{unpack.name}:1"])
-    whole.attr["T"].type = dtype.real_dtype.as_datatype_enum
-    whole.attr["Tout"].type = dtype.as_datatype_enum
-    return [unpack, whole]
+        if node.op in _INPUTS and node.attr["dtype"].type in _PARTS:
+            shape = node.attr["shape"].shape
+            if not shape.unknown_rank:
+                shape.dim.add(size=NUM_PARTS)
+            _retype_node(node)
+            reasons[_BY_PARTS.describe(node.op)] += 1
 
 
 def _retype(graph_def: GraphDef) -> None:

@@ -6,12 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from pipeline.tf.lower.lowering_body import Body
+from pipeline.tfjs.model.dtypes import NUM_PARTS
 
 AXIS_OF_PARTS = -1
 """The axis of the parts of a joined tensor."""
-
-NUM_PARTS = 2
-"""The real part and the imaginary one."""
 
 
 def remove(body: Body, names: Collection[str]) -> None:
@@ -22,8 +20,13 @@ def remove(body: Body, names: Collection[str]) -> None:
     body.nodes.extend(copies)
 
 
-def join_directly(body: Body) -> None:
-    """Let readers of an Unpack read what the Pack before it joins; remove what nobody reads."""
+def join_directly(body: Body, *, keep: Collection[str]) -> None:
+    """Let readers of an Unpack read what the Pack before it joins; remove what nobody reads.
+
+    Args:
+        body: A graph, or a function of its library.
+        keep: Names of the nodes of a graph that are its results.
+    """
     nodes = {node.name: node for node in body.nodes}
     direct: dict[str, str] = {}
     for node in body.nodes:
@@ -38,7 +41,7 @@ def join_directly(body: Body) -> None:
             node.input[i] = _follow(reference, direct)
     for key, reference in body.returns.items():
         body.returns[key] = _follow(reference, direct)
-    remove(body, list(_unread(body)))
+    remove(body, list(_unread(body, set() if body.is_function else set(keep))))
 
 
 def _is_of_parts(node: NodeDef) -> bool:
@@ -60,13 +63,13 @@ def _follow(reference: str, direct: Mapping[str, str]) -> str:
     return reference
 
 
-def _unread(body: Body) -> Iterator[str]:
+def _unread(body: Body, keep: Collection[str]) -> Iterator[str]:
     """Yield the names of nodes that join or take apart, and that nobody reads any more."""
     read = Counter(
         reference.removeprefix("^").partition(":")[0]
         for reference in (*(r for node in body.nodes for r in node.input), *body.returns.values())
     )
-    nodes = {node.name: node for node in body.nodes}
+    nodes = {node.name: node for node in body.nodes if node.name not in keep}
     waiting = [
         name
         for name, node in nodes.items()

@@ -67,17 +67,82 @@ def _eliminate(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
 
 
 def _determinant(*, input: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Multiply the pivots of an elimination; an exchange of rows turns the sign."""
-    size = _require_square(input)
-    rest, product = input, tf.ones([], input.dtype)
+    return _find_pivots(input)[0]
+
+
+def _log_determinant(*, input: tf.Tensor, **_: Any) -> list[tf.Tensor]:
+    """Return the sign, and the logarithm of the absolute value."""
+    _, pivots, sign = _find_pivots(input)
+    signs = sign * tf.reduce_prod(tf.sign(pivots), -1)
+    return [signs, tf.reduce_sum(tf.math.log(tf.abs(pivots)), -1)]
+
+
+def _find_pivots(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return the determinant, the pivots of an elimination, and the sign of its exchanges."""
+    size = _require_square(matrix)
+    rest, sign, pivots = matrix, tf.ones([], matrix.dtype), []
+    product = tf.ones([], matrix.dtype)
     for i in range(size):
         rest, is_moved = _exchange(rest, i, size)
-        pivot = rest[..., i, i]
-        product *= pivot * (1 - 2 * is_moved)
-        safe = tf.where(tf.equal(pivot, 0), tf.ones_like(pivot), pivot)
-        below = rest[..., i] * _from(i + 1, size, input.dtype)
-        rest -= _outer(below, rest[..., i, :] / tf.expand_dims(safe, -1))
-    return product
+        pivots.append(rest[..., i, i])
+        sign *= 1 - 2 * is_moved
+        product *= pivots[i] * (1 - 2 * is_moved)
+        rest -= _outer(_below(rest, i), rest[..., i, :])
+    return product, tf.stack(pivots, -1), sign
+
+
+def _below(matrix: tf.Tensor, i: int) -> tf.Tensor:
+    """Return column i below its pivot, divided by the pivot; by 1 if that is 0."""
+    pivot = matrix[..., i, i]
+    safe = tf.where(tf.equal(pivot, 0), tf.ones_like(pivot), pivot)
+    size = int(matrix.shape[-2])
+    return matrix[..., i] * _from(i + 1, size, matrix.dtype) / tf.expand_dims(safe, -1)
+
+
+def _lu(*, input: tf.Tensor, output_idx_type: tf.DType, **_: Any) -> list[tf.Tensor]:
+    """Return both factors in one matrix, and the row of the input that each row was."""
+    size = _require_square(input)
+    numbers = tf.zeros_like(input[..., :1]) + np.arange(size, dtype=np.float32)[:, None]
+    rest = tf.concat([input, tf.cast(numbers, input.dtype)], -1)
+    for i in range(size):
+        rest, _ = _exchange(rest, i, size)
+        below = _below(rest, i)
+        kept = rest[..., : i + 1]
+        joined = tf.concat([kept[..., :i], _put(kept[..., i], below, i, size)[..., None]], -1)
+        other = rest[..., i + 1 : size] - _outer(below, rest[..., i, i + 1 : size])
+        rest = tf.concat([joined, other, rest[..., size:]], -1)
+    return [rest[..., :size], tf.cast(tf.round(rest[..., size]), output_idx_type)]
+
+
+def _put(column: tf.Tensor, below: tf.Tensor, i: int, size: int) -> tf.Tensor:
+    return tf.where(np.arange(size) > i, below, column)
+
+
+def _qr(*, input: tf.Tensor, full_matrices: bool, **_: Any) -> list[tf.Tensor]:
+    """Reflect one column after the other onto an axis, as Householder does (Eigen's signs)."""
+    if tf.get_static_value(input) is not None:
+        raise NotNeeded
+    rows, columns = require_sizes(input, slice(-2, None))
+    if input.dtype.is_complex or not 0 < min(rows, columns) <= max(rows, columns) <= _MOST_ROWS:
+        raise NotLowered(f"of {rows} rows and {columns} columns; up to {_MOST_ROWS} are unrolled")
+    rest = input
+    turned = tf.zeros_like(input[..., :1]) + np.eye(rows, dtype=input.dtype.as_numpy_dtype)
+    for i in range(min(rows, columns)):
+        column = rest[..., i] * _from(i, rows, input.dtype)
+        tail = tf.reduce_sum(tf.square(column * _from(i + 1, rows, input.dtype)), -1)
+        head = column[..., i]
+        length = tf.sqrt(tf.square(head) + tail)
+        beta = tf.where(head >= 0, -length, length)
+        is_done = tf.equal(tail, 0)
+        beta = tf.where(is_done, head, beta)
+        axis = column - tf.expand_dims(beta, -1) * _unit(i, rows, input.dtype)
+        square = tf.reduce_sum(tf.square(axis), -1, keepdims=True)
+        axis = axis * tf.sqrt(2.0 / tf.where(tf.equal(square, 0), tf.ones_like(square), square))
+        rest -= _outer(axis, tf.reduce_sum(tf.expand_dims(axis, -1) * rest, -2))
+        turned -= _outer(tf.reduce_sum(turned * tf.expand_dims(axis, -2), -1), axis)
+    upper = tf.linalg.band_part(rest, 0, -1)
+    size = min(rows, columns)
+    return [turned, upper] if full_matrices else [turned[..., :size], upper[..., :size, :]]
 
 
 def _exchange(matrix: tf.Tensor, i: int, size: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -133,4 +198,7 @@ RULES = {
         )
         for op in (name, f"Batch{name}")
     },
+    "LogMatrixDeterminant": Lowering(lower=_log_determinant, becomes=_BY_COLUMNS),
+    "Lu": Lowering(lower=_lu, becomes=_BY_COLUMNS),
+    "Qr": Lowering(lower=_qr, becomes=_BY_COLUMNS),
 }

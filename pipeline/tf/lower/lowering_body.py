@@ -14,6 +14,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
+from pipeline.tf.import_graph import import_graph
 from pipeline.tf.lower.lowering_values import find_value
 
 # Ops of TensorFlow 1's control flow, in which a node without inputs needs a control input to
@@ -55,11 +56,18 @@ class Replacement:
     inputs: Mapping[str, str]
 
 
-def read_bodies(graph_def: GraphDef, wanted: Callable[[NodeDef], bool]) -> Iterator[Body]:
-    """Yield the graph, and each function, that has wanted nodes."""
-    graph = tf.Graph()
+def read_bodies(
+    graph_def: GraphDef, wanted: Callable[[NodeDef], bool], *, graph: tf.Graph | None = None
+) -> Iterator[Body]:
+    """Yield the graph, and each function, that has wanted nodes.
+
+    Args:
+        graph_def: The graph and its function library.
+        wanted: Whether a node is wanted.
+        graph: The same graph in TensorFlow where it has been imported.
+    """
+    graph = import_graph(graph_def) if graph is None else graph
     with graph.as_default():
-        tf.import_graph_def(graph_def, name="")
         if any(map(wanted, graph_def.node)):
             yield Body(nodes=graph_def.node, returns={}, graph=graph, is_function=False)
         for function in graph_def.library.function:
@@ -104,9 +112,10 @@ def replace_nodes(body: Body, replacements: Mapping[str, Replacement]) -> None:
     _rename(nodes, renamed)
     for key, reference in body.returns.items():
         body.returns[key] = renamed.get(reference, reference)
-    kept = [NodeDef.FromString(node.SerializeToString()) for node in nodes]
+    # Elements of a repeated field are views: they are copied before it is emptied.
+    kept = GraphDef(node=nodes)
     del body.nodes[:]
-    body.nodes.extend(kept)
+    body.nodes.extend(kept.node)
 
 
 class _Splice:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 
 from pipeline.tf.lower import (
+    bessel,
+    classification,
     colors,
     convolutions,
     crops,
     detection_ops,
     elementwise,
     empties,
+    entries,
     indices,
     linear,
     lists,
@@ -20,6 +23,7 @@ from pipeline.tf.lower import (
     ragged,
     random_draws,
     reductions,
+    rotations,
     segments,
     sets,
     slices,
@@ -33,12 +37,15 @@ from pipeline.tf.lower import (
 from pipeline.tf.lower.lowering_rule import Lowering
 
 RULES: Mapping[str, Lowering] = (
-    colors.RULES
+    bessel.RULES
+    | classification.RULES
+    | colors.RULES
     | convolutions.RULES
     | crops.RULES
     | detection_ops.RULES
     | elementwise.RULES
     | empties.RULES
+    | entries.RULES
     | indices.RULES
     | linear.RULES
     | lists.RULES
@@ -50,6 +57,7 @@ RULES: Mapping[str, Lowering] = (
     | ragged.RULES
     | random_draws.RULES
     | reductions.RULES
+    | rotations.RULES
     | segments.RULES
     | sets.RULES
     | slices.RULES

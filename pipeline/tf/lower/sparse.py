@@ -69,20 +69,50 @@ def _add(
     **_: Any,
 ) -> list[tf.Tensor]:
     """Sort the entries of both, and add two in the same place, unless they are below a limit."""
-    indices, values = _reorder(
-        input_indices=tf.concat([a_indices, b_indices], 0),
-        input_values=tf.concat([a_values, b_values], 0),
-        input_shape=a_shape,
+    indices, values, others, is_pair, is_first = _pair_entries(
+        tf.concat([a_indices, b_indices], 0), tf.concat([a_values, b_values], 0), a_shape
     )
-    nowhere = fill(indices, tf.constant(-1, indices.dtype))
-    is_next = tf.reduce_all(tf.equal(nowhere[1:], nowhere[:-1]), 1)
-    number = tf.cast(is_next, tf.int32)
-    is_first = tf.equal(tf.concat([[0], number], 0)[:-1], 0)
-    following = fill(values, tf.zeros([], values.dtype))[1:]
-    sums = values + tf.where(is_next, following, tf.zeros_like(values))
+    sums = values + others
     is_large = tf.greater_equal(tf.abs(sums), tf.cast(thresh, sums.dtype))
-    is_kept = tf.logical_and(is_first, tf.logical_or(tf.equal(number, 0), is_large))
+    is_kept = tf.logical_and(is_first, tf.logical_or(tf.logical_not(is_pair), is_large))
     return [*_choose(indices, sums, is_kept), tf.identity(a_shape)]
+
+
+def _pair_entries(
+    indices: tf.Tensor, values: tf.Tensor, shape: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Sort entries, of which two may be in the same place.
+
+    Returns:
+        Indices and values in order; the value that follows in the same place, else 0; whether one
+        does; and whether an entry is the first in its place.
+    """
+    indices, values = _reorder(input_indices=indices, input_values=values, input_shape=shape)
+    nowhere = fill(indices, tf.constant(-1, indices.dtype))
+    is_pair = tf.reduce_all(tf.equal(nowhere[1:], nowhere[:-1]), 1)
+    is_first = tf.equal(tf.concat([[0], tf.cast(is_pair, tf.int32)], 0)[:-1], 0)
+    following = fill(values, tf.zeros([], values.dtype))[1:]
+    return indices, values, tf.where(is_pair, following, tf.zeros_like(values)), is_pair, is_first
+
+
+def _choose_of_both(choose: Callable[..., tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
+    """Return a rule that chooses one of two values in each place; of one alone the other is 0."""
+
+    def lower(
+        *,
+        a_indices: tf.Tensor,
+        a_values: tf.Tensor,
+        a_shape: tf.Tensor,
+        b_indices: tf.Tensor,
+        b_values: tf.Tensor,
+        **_: Any,
+    ) -> list[tf.Tensor]:
+        indices, values, others, _is_pair, is_first = _pair_entries(
+            tf.concat([a_indices, b_indices], 0), tf.concat([a_values, b_values], 0), a_shape
+        )
+        return _choose(indices, choose(values, others), is_first)
+
+    return lower
 
 
 def _slice(
@@ -255,6 +285,12 @@ RULES = {
     "SparseReorder": Lowering(lower=_reorder, becomes="GatherV2 in the order of TopKV2"),
     "SparseSoftmax": Lowering(
         lower=_softmax, becomes="Exp by the ScatterNd of each row", is_final=True
+    ),
+    "SparseSparseMaximum": Lowering(
+        lower=_choose_of_both(tf.maximum), becomes="the Maximum of neighbours in order"
+    ),
+    "SparseSparseMinimum": Lowering(
+        lower=_choose_of_both(tf.minimum), becomes="the Minimum of neighbours in order"
     ),
     "SparseTensorDenseAdd": Lowering(lower=_dense_sum, becomes="a sum with ScatterNd"),
     "SparseTensorDenseMatMul": Lowering(lower=_dense_product, becomes="ScatterNd of products"),

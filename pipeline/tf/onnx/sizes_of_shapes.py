@@ -120,6 +120,13 @@ def _binary(compute: Callable[[Any, Any], Any]) -> Rule:
     return rule
 
 
+def _negate(call: Call) -> Value | None:
+    data = _small(call.inputs[0])
+    if data is None or not _has_open(data):
+        return None
+    return _make(-data, call.value(0).dtype)
+
+
 def _compare(is_equal: bool) -> Rule:  # noqa: FBT001  # the one thing that differs
     """Compare sizes, where the answer is the same whatever they are."""
 
@@ -257,6 +264,7 @@ SIZE_RULES: dict[str, Rule] = {
     "Mul": _binary(operator.mul),
     "Div": _divide,
     "Mod": _remainder,
+    "Neg": _negate,
     "Equal": _compare(is_equal=True),
     "Gather": _gather,
     "Concat": _concat,

@@ -32,6 +32,7 @@ from pipeline.tf.saved_model.signatures import (
     trace_signature,
 )
 from pipeline.tf.state_start import list_start
+from pipeline.tf.untrusted.reach import Library
 from pipeline.tf.untrusted.refuse import check_trusted
 from pipeline.tf.write_graph_model import write_graph_model
 
@@ -59,18 +60,20 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
     """
     saved_model = load_saved_model(source)
     meta_graph = choose_meta_graph(saved_model, flags.saved_model_tags)
+    library = Library(meta_graph.graph_def)
     if not flags.trust:
-        check_trusted(meta_graph)
+        check_trusted(meta_graph, library)
     if not list_signatures(meta_graph):
         return _convert_call(source, meta_graph, folder, flags)
     key = choose_signature(
         meta_graph,
         flags.signature_name,
         is_module=(source / MODULE_FILE).is_file(),
+        library=library,
     )
     traced = trace_signature(meta_graph, key)
     frozen = freeze_directly(
-        source, meta_graph, traced, control_flow_v2=flags.control_flow_v2
+        source, meta_graph, traced, library=library, control_flow_v2=flags.control_flow_v2
     ) or freeze_signature(
         source,
         meta_graph=meta_graph,
@@ -79,7 +82,7 @@ def convert_saved_model(*, source: Path, folder: Path, flags: ConversionFlags) -
     )
     frozen, cut = cut_frozen(frozen)
     if cut is None and not flags.skip_op_check:
-        _check_examples(meta_graph, key)
+        _check_examples(meta_graph, key, library)
     given = [part for part in traced.inputs if not (cut and part_node(part) in cut.fetched)]
     fetched = name_inputs(cut, traced.inputs) if cut else {}
     written = write_graph_model(
@@ -127,11 +130,15 @@ def _convert_call(
     return made.model_copy(update={"tags": [sorted(tags)]})
 
 
-def _check_examples(meta_graph: MetaGraphDef, key: str) -> None:
+def _check_examples(meta_graph: MetaGraphDef, key: str, library: Library) -> None:
     """Raise for a signature whose inputs only TensorFlow can read."""
-    if not find_parsers(meta_graph, key):
+    if not find_parsers(meta_graph, key, library):
         return
-    others = [other for other in list_signatures(meta_graph) if not find_parsers(meta_graph, other)]
+    others = [
+        other
+        for other in list_signatures(meta_graph)
+        if not find_parsers(meta_graph, other, library)
+    ]
     raise SignatureError(
         f"the signature {key!r} takes serialized tf.Example records, which TensorFlow.js "
         "cannot read",

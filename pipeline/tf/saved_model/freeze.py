@@ -9,6 +9,7 @@ TensorFlow 1 way fails too.
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tensorflowjs.converters import tf_saved_model_conversion_v2 as converter
 from pipeline.errors import ConversionError, FormatError, PipelineError
 from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.forests.place_forests import find_forests, place_forests
+from pipeline.tf.import_graph import import_graph
 from pipeline.tf.reasons import find_unknown_op, format_reason
 from pipeline.tf.saved_model.resources import trace_resources
 from pipeline.tf.saved_model.signatures import trace_signature
@@ -61,6 +63,12 @@ class Frozen:
     resource_ids: tuple[Mapping[str, int], Mapping[str, int]] | None
     state: Sequence[StateTensor] = ()
     repairs: Sequence[str] = ()
+
+    @cached_property
+    def graph_def(self) -> GraphDef:
+        """The nodes of the graph, with the weights; nobody may change them."""
+        graph_def: GraphDef = self.graph.as_graph_def()
+        return graph_def
 
 
 def freeze_signature(
@@ -126,13 +134,6 @@ def freeze_signature(
         state=state,
         repairs=repairs,
     )
-
-
-def import_graph(graph_def: GraphDef) -> tf.Graph:
-    """Return a graph of these nodes under their own names."""
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
-    return graph
 
 
 def load_model(folder: Path, tags: Sequence[str]) -> Any:

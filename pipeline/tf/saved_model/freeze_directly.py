@@ -11,6 +11,7 @@ All others (tables, state, assets, graphs of TensorFlow 1) are loaded.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.python.framework import convert_to_constants
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
+from pipeline.tf.import_graph import import_graph
 from pipeline.tf.reasons import format_reason
-from pipeline.tf.saved_model.freeze import Frozen, import_graph
+from pipeline.tf.saved_model.freeze import Frozen
 from pipeline.tf.saved_model.inline import inline_functions
 from pipeline.tf.saved_model.signatures import TracedSignature
-from pipeline.tf.untrusted.reach import calls_of, find_reached, node_of, prune
+from pipeline.tf.untrusted.reach import Library, calls_of, find_reached, node_of, prune
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _RESOURCE = tf.resource.as_datatype_enum
@@ -35,7 +37,12 @@ _READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd"})
 
 
 def freeze_directly(
-    folder: Path, meta_graph: MetaGraphDef, traced: TracedSignature, *, control_flow_v2: bool
+    folder: Path,
+    meta_graph: MetaGraphDef,
+    traced: TracedSignature,
+    *,
+    library: Library,
+    control_flow_v2: bool,
 ) -> Frozen | None:
     """Freeze a signature without loading the model.
 
@@ -43,20 +50,26 @@ def freeze_directly(
         folder: Holds `variables`.
         meta_graph: The chosen graph.
         traced: The signature.
+        library: What was looked up of the graph before.
         control_flow_v2: Whether loops and branches stay functions, or become plain nodes.
 
     Returns:
         The frozen graph; None where the model must be loaded.
     """
     try:
-        return _freeze(folder, meta_graph, traced, control_flow_v2=control_flow_v2)
+        return _freeze(folder, meta_graph, traced, library, control_flow_v2=control_flow_v2)
     except Exception as error:  # noqa: BLE001  # loading the model tells what is wrong with it
         print(f"The model is loaded, as freezing it failed: {format_reason(error, folder)}")
         return None
 
 
 def _freeze(
-    folder: Path, meta_graph: MetaGraphDef, traced: TracedSignature, *, control_flow_v2: bool
+    folder: Path,
+    meta_graph: MetaGraphDef,
+    traced: TracedSignature,
+    library: Library,
+    *,
+    control_flow_v2: bool,
 ) -> Frozen | None:
     functions = {one.signature.name: one for one in meta_graph.graph_def.library.function}
     call = _find_call(meta_graph.graph_def, traced)
@@ -64,7 +77,7 @@ def _freeze(
     if call is None or function is None:
         return None
     captured = _find_captured(meta_graph.graph_def, call, function)
-    if captured is None or not _only_reads(meta_graph.graph_def, function):
+    if captured is None or not _only_reads(meta_graph.graph_def, function, library):
         return None
     variables, constants = captured
     keys = _find_keys(meta_graph, functions)
@@ -80,7 +93,7 @@ def _freeze(
         if argument.name not in data
     ]
     outputs = [f"{node_of(function.ret[one.name])}:0" for one in function.signature.output_arg]
-    body = _body(meta_graph.graph_def, function)
+    body = _body(meta_graph.graph_def, function, library)
     if control_flow_v2:
         body = convert_to_constants.disable_lower_using_switch_merge(body)
     inlined = inline_functions(MetaGraphDef(graph_def=body), [*inputs, *outputs])
@@ -152,9 +165,9 @@ def _find_captured(
     return variables, constants
 
 
-def _only_reads(graph: GraphDef, function: FunctionDef) -> bool:
+def _only_reads(graph: GraphDef, function: FunctionDef, library: Library) -> bool:
     """Return whether all ops that take a resource, in a function and those it calls, read it."""
-    reached = find_reached(graph, (), [function.signature.name])
+    reached = find_reached(graph, (), [function.signature.name], library=library)
     functions = [one for one in graph.library.function if one.signature.name in reached.functions]
     return all(_body_only_reads(one, reached.functions) for one in functions)
 
@@ -193,6 +206,7 @@ def _find_keys(meta_graph: MetaGraphDef, functions: Mapping[str, FunctionDef]) -
 def _restored(function: FunctionDef) -> Iterator[tuple[str, str]]:
     """Yield each variable that a function restores as a whole: its argument and its key."""
     nodes = {node.name: node for node in function.node_def}
+    read = cache(lambda name: _texts(nodes[node_of(name)]))
     for node in function.node_def:
         if node.op != "AssignVariableOp":
             continue
@@ -203,7 +217,7 @@ def _restored(function: FunctionDef) -> Iterator[tuple[str, str]]:
         if source.op != "RestoreV2":
             continue
         number = int(place.partition(":")[2])
-        keys, slices = (_texts(nodes[node_of(part)]) for part in source.input[1:3])
+        keys, slices = (read(part) for part in source.input[1:3])
         if keys and slices and not slices[number]:
             yield node_of(node.input[0]), keys[number].decode()
 
@@ -214,9 +228,9 @@ def _texts(node: NodeDef) -> list[bytes]:
     return list(tf.make_ndarray(node.attr["value"].tensor).reshape(-1))
 
 
-def _body(graph: GraphDef, function: FunctionDef) -> GraphDef:
+def _body(graph: GraphDef, function: FunctionDef, library: Library) -> GraphDef:
     """Return the body of a function as a graph, with the functions that it calls."""
-    reached = find_reached(graph, (), [function.signature.name])
+    reached = find_reached(graph, (), [function.signature.name], library=library)
     called = GraphDef(versions=graph.versions)
     for one in graph.library.function:
         if one.signature.name in reached.functions - {function.signature.name}:

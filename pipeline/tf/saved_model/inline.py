@@ -14,14 +14,16 @@ from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.grappler import tf_optimizer
 from tensorflow.python.training.saver import export_meta_graph
 
-from pipeline.tf.saved_model.freeze import import_graph
+from pipeline.tf.import_graph import import_graph
 
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 # An attribute of tf.function(jit_compile=True), with which the optimizer inlines nothing.
 _COMPILED = "_XlaMustCompile"
 
 
-def inline_calls(graph: tf.Graph, outputs: Iterable[str]) -> tf.Graph:
+def inline_calls(
+    graph: tf.Graph, outputs: Iterable[str], *, graph_def: GraphDef | None = None
+) -> tf.Graph:
     """Return a graph without calls; the same graph if it has none.
 
     It works like `_run_inline_graph_optimization` for functions in
@@ -30,12 +32,15 @@ def inline_calls(graph: tf.Graph, outputs: Iterable[str]) -> tf.Graph:
     Args:
         graph: The graph.
         outputs: Names of its output tensors, which keep their names.
+        graph_def: The nodes of the graph where they are known.
     """
-    graph_def = graph.as_graph_def()
+    graph_def = graph_def or graph.as_graph_def()
     functions = {function.signature.name for function in graph_def.library.function}
     nodes = [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]
     if not any(node.op in _CALLS | functions for node in nodes):
         return graph
+    graph_def = graph.as_graph_def()
+    nodes = [*graph_def.node, *(n for f in graph_def.library.function for n in f.node_def)]
     for part in (*nodes, *graph_def.library.function):
         if _COMPILED in part.attr:
             del part.attr[_COMPILED]

@@ -21,10 +21,11 @@ from pipeline.records.flags import SourceFlags
 from pipeline.records.signature import Signature, TensorSpec
 from pipeline.records.source import Conversion, StatedTensor
 from pipeline.tf.determinism import run_deterministic
+from pipeline.tf.lower.pairs import view_parts
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.saved_model.callable_models import find_call
 from pipeline.tf.saved_model.freeze import freeze_signature, load_model
-from pipeline.tf.saved_model.front import cut_frozen
+from pipeline.tf.saved_model.front import cut_frozen, open_frozen
 from pipeline.tf.saved_model.meta_graph import choose_meta_graph, load_saved_model
 from pipeline.tf.saved_model.signatures import (
     describe_signatures,
@@ -39,6 +40,7 @@ from pipeline.tf.tf_session import (
     run_in_session,
 )
 from pipeline.tf.untrusted.refuse import check_trusted
+from pipeline.tfjs.model.dtypes import is_complex
 
 RunOne = Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]]
 """Runs a source: tensors of the source's own dtypes by name in, outputs by name out."""
@@ -113,11 +115,15 @@ def write_outputs(  # noqa: PLR0913  # the source, and all facts of the step
     unpublished = _unpublished_inputs(signature, stated)
     whole: list[TensorSpec] = [*signature.inputs, *unpublished]
     vectors = load_vectors(given).vectors if given else None
-    dtypes = {spec.name: spec.dtype for spec in whole}
+    dtypes = {spec.name: spec.dtype for spec in whole} | {
+        spec.name: spec.complex_dtype for spec in signature.inputs if spec.complex_dtype
+    }
     names = [output.name for output in signature.outputs]
+    pairs = {output.name for output in signature.outputs if output.complex_dtype}
 
     def run(inputs: Sequence[Tensors]) -> list[Tensors | str]:
-        return [_run(run_one, one, dtypes, names, source) for one in inputs]
+        ran = [_run(run_one, one, dtypes, names, source) for one in inputs]
+        return [one if isinstance(one, str) else _pair_outputs(one, pairs) for one in ran]
 
     reference = make_reference(
         run,
@@ -193,13 +199,14 @@ def _load_cut(source: Path, record: Conversion, meta_graph: MetaGraphDef) -> Run
         source,
         meta_graph=meta_graph,
         signature_key=record.signature_key or "",
-        control_flow_v2=False,
+        # A graph with state has lost what keeps the constants of a loop within it.
+        control_flow_v2=bool(record.state),
     )
     cut, _ = cut_frozen(frozen)
     inputs, outputs = (
         {tie.name: tie.tensor for tie in side or ()} for side in (record.inputs, record.outputs)
     )
-    return run_in_session(tf.compat.v1.Session(graph=cut.graph), inputs, outputs)
+    return run_in_session(open_frozen(cut), inputs, outputs)
 
 
 def _with_state(function: Any, names: Collection[str]) -> RunOne:
@@ -260,10 +267,20 @@ def _run(
     return {name: narrow(results[name], where=name) for name in outputs}
 
 
+def _pair_outputs(outputs: Tensors, pairs: Collection[str]) -> Tensors:
+    """Return outputs with both parts of complex ones along a last axis, as the base has them."""
+    return {**outputs, **{name: view_parts(outputs[name]) for name in pairs}}
+
+
 def _to_tensor(values: Any, dtype: str) -> Any:
-    """Return a tensor of the source's own dtype: vectors hold int32 for uint8 and int64."""
+    """Return a tensor of the source's own dtype: vectors hold int32 for uint8 and int64.
+
+    Complex numbers may be pairs along the last axis.
+    """
     if dtype == "string":
         return tf.constant(values.tolist(), tf.string, shape=values.shape)
+    if is_complex(dtype) and values.dtype.kind == "f":
+        values = np.ascontiguousarray(values, np.float32).view(np.complex64)[..., 0]
     return tf.cast(tf.constant(values), tf.dtypes.as_dtype(dtype))
 
 

@@ -64,7 +64,13 @@ def list_signatures(meta_graph: MetaGraphDef) -> dict[str, SignatureDef]:
     return {key: signatures[key] for key in sorted(signatures) if key not in _INTERNAL}
 
 
-def choose_signature(meta_graph: MetaGraphDef, name: str | None, *, is_module: bool = False) -> str:
+def choose_signature(
+    meta_graph: MetaGraphDef,
+    name: str | None,
+    *,
+    is_module: bool = False,
+    library: Library | None = None,
+) -> str:
     """Return the key of the chosen or only signature: "serving_default".
 
     Equal signatures under different keys (Keras exports `serve` and `serving_default`) count as
@@ -76,6 +82,7 @@ def choose_signature(meta_graph: MetaGraphDef, name: str | None, *, is_module: b
         name: The chosen key, or None.
         is_module: Whether it is a module of TF Hub's first format, whose default signature is
             `default`.
+        library: What was looked up of the graph before.
 
     Raises:
         SignatureError: There is none, not the chosen one, or several different ones.
@@ -95,7 +102,7 @@ def choose_signature(meta_graph: MetaGraphDef, name: str | None, *, is_module: b
         return name
     if is_module and MODULE_KEY in signatures:
         return MODULE_KEY
-    library = Library(meta_graph.graph_def)
+    library = library or Library(meta_graph.graph_def)
     usable = [key for key in signatures if not find_parsers(meta_graph, key, library)]
     usable = usable or list(signatures)
     first, *others = usable
@@ -104,7 +111,8 @@ def choose_signature(meta_graph: MetaGraphDef, name: str | None, *, is_module: b
         others = [key for key in signatures if key not in usable]
         raise SignatureError(
             f"the SavedModel has several signatures: {_quote(usable)}",
-            hint="choose one with `signature_name:`"
+            hint=f"choose one with `signature_name:`, or take several with `signatures: "
+            f"[{', '.join(usable)}]`, a model for each"
             + (f"; {_quote(others)} take serialized tf.Example records" if others else ""),
         )
     return DEFAULT_KEY if DEFAULT_KEY in usable else first

@@ -13,8 +13,8 @@ import tensorflow as tf
 from pipeline.errors import ConversionError
 from pipeline.records.flags import SourceFlags
 from pipeline.records.source import Conversion
+from pipeline.tf.import_graph import import_graph
 from pipeline.tf.reasons import format_reason
-from pipeline.tf.saved_model.freeze import import_graph
 from pipeline.tf.saved_model.saved_model_reference import write_outputs
 from pipeline.tf.tf_session import plain_config, run_in_session
 from pipeline.tf.tfjs_graph.graph_of_model import build_graph_def

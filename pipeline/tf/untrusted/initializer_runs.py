@@ -44,10 +44,10 @@ class Runs:
     restored: Reached
 
 
-def find_runs(meta_graph: MetaGraphDef) -> Runs:
+def find_runs(meta_graph: MetaGraphDef, library: Library) -> Runs:
     """Return the nodes of a SavedModel's graph that run, by cause."""
     graph = meta_graph.graph_def
-    find = partial(find_reached, graph, library=Library(graph))
+    find = partial(find_reached, graph, library=library)
     called = Reached()
     for key, signature in meta_graph.signature_def.items():
         if key not in (_INITIALIZES, _TRAINS):

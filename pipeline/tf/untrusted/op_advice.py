@@ -21,8 +21,8 @@ _ADVICE = (
     ),
     (
         (
-            r"Decode(Jpeg|Png|Image|Bmp|Gif|Webp|AndCropJpeg|Raw|Base64|Wav|Compressed)|EncodeJpeg|"
-            r"EncodePng|EncodeWav|EncodeBase64|ExtractJpegShape"
+            r"Decode(Jpeg|Png|Image|Bmp|Gif|Webp|AndCropJpeg|Raw|Wav|Compressed)|EncodeJpeg|"
+            r"EncodePng|EncodeWav|ExtractJpegShape"
         ),
         (
             "the signature reads or writes files as bytes: choose one that takes decoded tensors, "
@@ -65,14 +65,25 @@ _ADVICE = (
         "give the model a fixed input size, or resize by `bilinear` or `nearest`",
     ),
     (
-        r"(Batch)?(Cholesky|MatrixInverse|MatrixDeterminant|MatrixSolve|MatrixTriangularSolve)",
+        (
+            r"(Batch)?(Cholesky|MatrixInverse|MatrixDeterminant|MatrixSolve|MatrixTriangularSolve)|"
+            r"LogMatrixDeterminant|Lu|Qr"
+        ),
         (
             "linear algebra of matrices of an open size, or a large one: give them a fixed size of "
             "up to 32 rows, or where the matrix is a weight, save the result in its place"
         ),
     ),
     (
-        r"(Batch)?(MatrixSolveLs|Svd|Qr|SelfAdjointEig(V2)?)|LogMatrixDeterminant|Lu|Eig",
+        r"Svd|SelfAdjointEigV2",
+        (
+            "eigenvalues or singular values of matrices of an open size, or of large ones: give "
+            "them a fixed size whose smaller side is at most 8, or where the matrix is a weight, "
+            "save the result in its place"
+        ),
+    ),
+    (
+        r"Batch(Svd|SelfAdjointEig(V2)?)|(Batch)?MatrixSolveLs|SelfAdjointEig|Eig",
         (
             "linear algebra: where the matrix is a weight, compute the result once and save it in "
             "its place"

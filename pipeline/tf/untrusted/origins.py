@@ -17,7 +17,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf.saved_object_graph_pb2 import SavedObjectGraph
 
-from pipeline.tf.untrusted.reach import bodies_of, calls_of, node_of, tensor_of
+from pipeline.tf.untrusted.reach import Library, bodies_of, calls_of, node_of, tensor_of
 
 PASSING = frozenset({"Identity", "StopGradient"})
 """Ops that return their input unchanged."""
@@ -44,11 +44,13 @@ class Origins:
         graph: The graph and its library.
         objects: The object graph of TensorFlow 2; empty for a graph of TensorFlow 1.
         given: Names of the tensors of the graph that TensorFlow feeds with paths.
+        library: What was looked up of the graph before.
     """
 
     graph: GraphDef
     objects: SavedObjectGraph
     given: Collection[str]
+    library: Library
 
     def is_given(self, function: str, tensor: str) -> bool:
         """Return whether all values that a tensor can have are paths from TensorFlow.
@@ -100,12 +102,22 @@ class Origins:
         if not self._is_bound(name, index - len(names)):
             return None
         locations: list[Location] = []
-        for where, node in _find_calls(self.graph, name):
+        for where, node in self._find_calls(name):
             given = [given for given in node.input if not given.startswith("^")]
             if node.op not in {*_CALLS, name} or len(given) != len(names):
                 return None
             locations.append((where, given[index]))
         return locations
+
+    def _find_calls(self, function: str) -> Iterator[tuple[str, NodeDef]]:
+        for node in self.graph.node:
+            if function in calls_of(node):
+                yield "", node
+        for body in self.graph.library.function:
+            if function in self.library.calls(body.signature.name):  # else no node has to be read
+                for node in body.node_def:
+                    if function in calls_of(node):
+                        yield body.signature.name, node
 
     def _find_written(self, handle: str) -> list[Location] | None:
         """Return all assignments to a variable; None if some are unknown."""
@@ -192,13 +204,3 @@ def _shared_name(node: NodeDef) -> str | None:
         node.attr["shared_name"].s.decode(errors="replace") if "shared_name" in node.attr else ""
     )
     return shared or node.name
-
-
-def _find_calls(graph: GraphDef, function: str) -> Iterator[tuple[str, NodeDef]]:
-    for node in graph.node:
-        if function in calls_of(node):
-            yield "", node
-    for body in graph.library.function:
-        for node in body.node_def:
-            if function in calls_of(node):
-                yield body.signature.name, node

@@ -3,10 +3,9 @@
 It follows inputs, control inputs and the functions that a node calls. It changes nothing.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tensorflow.core.framework.attr_value_pb2 import AttrValue
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
@@ -47,18 +46,29 @@ class Library:
     def __init__(self, graph: GraphDef) -> None:
         self.nodes = {node.name: node for node in graph.node}
         self._bodies = bodies_of(graph)
+        self._passed: dict[str, frozenset[str]] = {}
         self._calls: dict[str, frozenset[str]] = {}
 
     def __contains__(self, function: str) -> bool:
         """Return whether there is a function of this name."""
         return function in self._bodies
 
+    def functions(self) -> Iterator[str]:
+        """Yield the names of all functions."""
+        yield from self._bodies
+
     def calls(self, function: str) -> frozenset[str]:
         """Return the names that the nodes of a function call."""
         if function not in self._calls:
-            nodes = self._bodies[function]
-            self._calls[function] = frozenset(call for node in nodes for call in calls_of(node))
+            ops = {node.op for node in self._bodies[function]}
+            self._calls[function] = self.passed(function) | ops
         return self._calls[function]
+
+    def passed(self, function: str) -> frozenset[str]:
+        """Return the names of functions that the nodes of a function have as attributes."""
+        if function not in self._passed:
+            self._passed[function] = passed_by(self._bodies[function])
+        return self._passed[function]
 
 
 def find_reached(
@@ -135,6 +145,11 @@ def bodies_of(graph: GraphDef) -> dict[str, list[NodeDef]]:
     return bodies
 
 
+def passed_by(nodes: Iterable[NodeDef]) -> frozenset[str]:
+    """Return the names of functions that nodes have as attributes, but for their own ops."""
+    return frozenset(call for node in nodes for call in calls_of(node)[1:] if call != node.op)
+
+
 def calls_of(node: NodeDef) -> list[str]:
     """Return the names of the functions that a node may call, and the name of its op.
 
@@ -143,8 +158,11 @@ def calls_of(node: NodeDef) -> list[str]:
     names = [node.op]
     waiting = [node.attr]
     while waiting:
-        # Called for every node of a model several times, so it is a loop without `values_of`.
-        for value in waiting.pop().values():
+        # Called for every node of a model several times, so it does without `values()`, which
+        # protobuf has in Python.
+        attributes = waiting.pop()
+        for key in attributes:
+            value = attributes[key]
             kind = value.WhichOneof("value")
             if kind == "func":
                 names.append(value.func.name)
@@ -154,21 +172,6 @@ def calls_of(node: NodeDef) -> list[str]:
                     names.append(function.name)
                     waiting.append(function.attr)
     return names
-
-
-def values_of(attributes: Mapping[str, AttrValue]) -> Iterator[tuple[str | None, AttrValue]]:
-    """Yield the attributes of a node, and those that it passes to functions.
-
-    Each comes after its kind: "func", "list", "tensor", "s", …
-    """
-    for value in attributes.values():
-        kind = value.WhichOneof("value")
-        yield kind, value
-        if kind == "func":
-            yield from values_of(value.func.attr)
-        elif kind == "list":
-            for function in value.list.func:
-                yield from values_of(function.attr)
 
 
 def node_of(tensor: str) -> str:

@@ -24,7 +24,7 @@ from pipeline.tf.untrusted.initializer_runs import Runs, find_runs
 from pipeline.tf.untrusted.op_advice import advise
 from pipeline.tf.untrusted.op_classes import ALLOWED, LEFT_OVER, REASONS, op_classes
 from pipeline.tf.untrusted.origins import Origins
-from pipeline.tf.untrusted.reach import calls_of, tensor_of, values_of
+from pipeline.tf.untrusted.reach import Library, passed_by, tensor_of
 
 _HANDLES = {DT_RESOURCE, DT_VARIANT}
 # Ops that may run only with some values of an attribute: the attribute, these values, and the
@@ -51,17 +51,23 @@ _NO_ASSET = "of a file that is no asset"
 _OTHER_CHECKPOINT = "of another checkpoint"
 
 
-def check_trusted(meta_graph: MetaGraphDef) -> None:
+def check_trusted(meta_graph: MetaGraphDef, library: Library | None = None) -> None:
     """Raise if a graph, or a function in it, has ops that might touch the machine.
+
+    Args:
+        meta_graph: The graph.
+        library: What was looked up of the graph before.
 
     Raises:
         UntrustedSourceError: It has such ops; the message names them.
         ConversionError: It has ops of Decision Forests that train, or load from anywhere.
         FormatError: Its list of files is damaged.
     """
-    runs = find_runs(meta_graph)
-    found = set(_find_touching(meta_graph.graph_def))
-    found |= set(_find_misplaced(meta_graph, runs)) | set(_find_foreign_files(meta_graph, runs))
+    library = library or Library(meta_graph.graph_def)
+    runs = find_runs(meta_graph, library)
+    found = set(_find_touching(meta_graph.graph_def, library))
+    found |= set(_find_misplaced(meta_graph, runs, library))
+    found |= set(_find_foreign_files(meta_graph, runs, library))
     _refuse(found | set(_find_outside(asset.filename for asset in read_assets(meta_graph))))
 
 
@@ -74,7 +80,7 @@ def check_trusted_graph(graph: GraphDef) -> None:
         UntrustedSourceError: It has such ops; the message names them.
         ConversionError: It has ops of Decision Forests that train, or load from anywhere.
     """
-    found = set(_find_touching(graph))
+    found = set(_find_touching(graph, Library(graph)))
     for node in _all_nodes(graph):
         if op_classes().get(node.op) in LEFT_OVER:
             found.add(_say(node.op))
@@ -102,14 +108,16 @@ def _say(op: str) -> str:
     return f"{op} ({REASONS[op_classes().get(op)]})"
 
 
-def _find_touching(graph: GraphDef) -> Iterator[str]:
+def _find_touching(graph: GraphDef, library: Library) -> Iterator[str]:
     """Yield the ops that may be in no graph, whether they run or not."""
+    for op in {node.op for node in _all_nodes(graph)}:
+        if not _may_stand(op):
+            yield _say(op)
+    bodies = (library.passed(function) for function in library.functions())
+    for name in passed_by(graph.node).union(*bodies):
+        if _is_op(name):
+            yield f"{name} (called as if it were a function)"
     for node in _all_nodes(graph):
-        if not _may_stand(node.op):
-            yield _say(node.op)
-        for name in calls_of(node):
-            if name != node.op and _is_op(name):
-                yield f"{name} (called as if it were a function)"
         if node.op in _ASKED:
             yield from _ask(node)
         yield from _find_handles(node)
@@ -140,20 +148,28 @@ def _ask(node: NodeDef) -> Iterator[str]:
 def _find_handles(node: NodeDef) -> Iterator[str]:
     """Yield constants that would be objects of this process: a handle, a pipeline."""
     unpacks = node.op in _UNPACKING
-    for kind, value in values_of(node.attr):
-        held: list[int] = []
-        if kind == "tensor":
-            held = [value.tensor.dtype]
-        elif kind == "list":
-            held = [tensor.dtype for tensor in value.list.tensor]
-            held += value.list.type if unpacks else ()
-        elif kind == "type" and unpacks:
-            held = [value.type]
-        if not _HANDLES.isdisjoint(held) or (unpacks and kind == "placeholder"):
-            yield f"{node.op} (of a handle)"
+    waiting = [node.attr]
+    while waiting:
+        attributes = waiting.pop()
+        for key in attributes:
+            value = attributes[key]
+            kind = value.WhichOneof("value")
+            held: list[int] = []
+            if kind == "tensor":
+                held = [value.tensor.dtype]
+            elif kind == "list":
+                held = [tensor.dtype for tensor in value.list.tensor]
+                held += value.list.type if unpacks else ()
+                waiting += [function.attr for function in value.list.func]
+            elif kind == "func":
+                waiting.append(value.func.attr)
+            elif kind == "type" and unpacks:
+                held = [value.type]
+            if not _HANDLES.isdisjoint(held) or (unpacks and kind == "placeholder"):
+                yield f"{node.op} (of a handle)"
 
 
-def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
+def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs, library: Library) -> Iterator[str]:
     """Yield ops that may be in a graph only if they never run, and do run."""
     graph = meta_graph.graph_def
     for _, node in (*runs.called.walk(graph), *runs.started.walk(graph)):
@@ -167,6 +183,7 @@ def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
         graph=graph,
         objects=meta_graph.object_graph_def,
         given={tensor_of(meta_graph.saver_def.filename_tensor_name)},
+        library=library,
     )
     for function, node in runs.restored.walk(graph):
         if node.op in _READS_CHECKPOINT:
@@ -176,13 +193,14 @@ def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
             yield _say(node.op)
 
 
-def _find_foreign_files(meta_graph: MetaGraphDef, runs: Runs) -> Iterator[str]:
+def _find_foreign_files(meta_graph: MetaGraphDef, runs: Runs, library: Library) -> Iterator[str]:
     """Yield tables and forests of a file that is no asset, or read at a time without assets."""
     graph = meta_graph.graph_def
     assets = Origins(
         graph=graph,
         objects=meta_graph.object_graph_def,
         given={tensor_of(asset.tensor_info.name) for asset in read_assets(meta_graph)},
+        library=library,
     )
     bodies = [("", graph.node)]
     bodies += [(function.signature.name, function.node_def) for function in graph.library.function]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.tfjs.model.layers_topology import MODEL_KINDS
+from pipeline.tfjs.model.object_members import OBJECT_MEMBERS
 
 # common.ts, isValidTensorName.
 _UNSAFE = re.compile(r"[^-A-Za-z0-9._/]")
@@ -84,6 +85,8 @@ def list_weights(wire: Mapping[str, Any], *, way: tuple[str, ...] = ()) -> Itera
 def safe_name(name: str) -> str:
     """Return a name that TensorFlow.js accepts for a layer with weights: "dense_1"."""
     safe = _UNSAFE.sub("_", name)
+    if safe in OBJECT_MEMBERS:
+        return f"{safe}_layer"
     return safe if safe[:1].isalnum() else f"layer{safe}"
 
 

@@ -61,6 +61,9 @@ _JS_DTYPES = {
 # no fixed size (tfjs-core/src/io/types.ts, DTYPE_VALUE_SIZE_MAP).
 ITEM_SIZES = {"float32": 4, "int32": 4, "bool": 1, "complex64": 8}
 
+NUM_PARTS = 2
+"""The real and the imaginary part of a complex number."""
+
 # Bytes per value of the dtypes that store quantized weights.
 QUANTIZED_ITEM_SIZES = {"float16": 2, "uint8": 1, "uint16": 2}
 
@@ -82,3 +85,8 @@ def format_dtype(dtype: str) -> str:
 def js_dtype(dtype: str) -> str | None:
     """Return the dtype in which TensorFlow.js computes: "int32" for "uint8"; None if unknown."""
     return _JS_DTYPES.get(dtype)
+
+
+def is_complex(dtype: str | None) -> bool:
+    """Return whether a dtype is one of complex numbers."""
+    return dtype in ("complex64", "complex128")

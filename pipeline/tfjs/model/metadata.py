@@ -8,6 +8,9 @@ from pipeline.records.source import Tie
 from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.signature_def import STRUCTURED_OUTPUT_KEYS
 
+# `predict()` assigns its results to a plain object, which under this name keeps none.
+_LOST = "__proto__"
+
 
 def add_metadata(
     model_json: ModelJson, values: Mapping[str, Any], *, output_names: Sequence[str] | None
@@ -34,8 +37,10 @@ def choose_output_names(outputs: Sequence[Tie] | None, *, asked: bool | None) ->
     Args:
         outputs: The source's names of its outputs, in order; None if it has no names.
         asked: `use_structured_outputs_names` of the manifest. If it is left out, two outputs or
-            more get names, and a single output gets none.
+            more get names, and a single output gets none; so do outputs of which one has a name
+            that `predict()` cannot return.
     """
     if not outputs or asked is False or (asked is None and len(outputs) == 1):
         return None
-    return [output.name for output in outputs]
+    names = [output.name for output in outputs]
+    return None if _LOST in names else names

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.errors import SignatureError
 from pipeline.records.signature import Proof, Signature, SignatureOutput, SignatureTensor
 from pipeline.records.source import Conversion, StatedTensor, Tie
-from pipeline.tfjs.model.dtypes import js_dtype
+from pipeline.tfjs.model.dtypes import NUM_PARTS, is_complex, js_dtype
 from pipeline.tfjs.model.inference import merge_shapes
 from pipeline.tfjs.model.layers_signature import read_layers_signature
 from pipeline.tfjs.model.layers_topology import is_layers_model
@@ -147,15 +147,18 @@ def _agree(side: _Side, name: str, info: TensorInfo) -> TensorInfo:
     if stated is None:
         return replace(info, key=name)
     dtype, shape = stated.dtype, stated.shape
-    if dtype is None:
+    complex_dtype = dtype if is_complex(dtype) and not is_complex(info.dtype) else None
+    if dtype is None or complex_dtype:
         dtype = info.dtype
+    if complex_dtype and shape is not None:
+        shape = (*shape, NUM_PARTS)
     if info.dtype not in (None, dtype):
         raise _contradiction(side, f"{name} is {dtype}, {info.tensor} is {info.dtype}")
     try:
         shape = merge_shapes(info.shape, shape)
     except ValueError as error:
         raise _contradiction(side, f"{name} is {info.tensor}, but {error}") from None
-    return replace(info, key=name, dtype=dtype, shape=shape)
+    return replace(info, key=name, dtype=dtype, shape=shape, complex_dtype=complex_dtype)
 
 
 def _contradiction(side: _Side, reason: str) -> SignatureError:
@@ -208,6 +211,7 @@ def _describe(number: int, info: TensorInfo, side: str) -> SignatureTensor:
         name=info.key,
         tensor=info.tensor,
         dtype=info.dtype,
+        complex_dtype=info.complex_dtype,
         js_dtype=dtype,
         shape=info.shape,
     )

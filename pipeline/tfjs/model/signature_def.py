@@ -38,6 +38,8 @@ class TensorInfo:
         dtype: TensorFlow dtype, None if not stated.
         shape: Size of each axis, None where unknown or not stated.
         extra: Other fields, such as `resourceId` of a hash table.
+        complex_dtype: TensorFlow dtype in the source of a tensor that has both parts of complex
+            numbers along its last axis; None for any other.
     """
 
     key: str
@@ -45,6 +47,7 @@ class TensorInfo:
     dtype: str | None
     shape: Shape
     extra: Mapping[str, Any] = field(default_factory=dict)
+    complex_dtype: str | None = None
 
     @property
     def node(self) -> str:

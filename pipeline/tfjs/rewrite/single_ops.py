@@ -173,6 +173,7 @@ REWRITES: Mapping[str, Callable[[Json, Scope], Rewrite | None]] = {
     "FloorDiv": rewrite_floor_div,
     "Equal": rewrite_text_op,
     "Gather": rewrite_text_op,
+    "GatherNd": rewrite_text_op,
     "GatherV2": rewrite_text_op,
     "LookupTableFind": _rewrite_lookup,
     "LookupTableFindV2": _rewrite_lookup,

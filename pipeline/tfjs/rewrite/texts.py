@@ -3,13 +3,19 @@
 from pipeline.tfjs.model.dtypes import parse_dtype
 from pipeline.tfjs.rewrite.scope import Json, Rewrite, Scope, attribute
 
-_TYPES = {"Equal": "T", "Gather": "Tparams", "GatherV2": "Tparams", "NotEqual": "T"}
+_TYPES = {
+    "Equal": "T",
+    "Gather": "Tparams",
+    "GatherNd": "Tparams",
+    "GatherV2": "Tparams",
+    "NotEqual": "T",
+}
 
 
 def rewrite_text_op(node: Json, _: Scope) -> Rewrite | None:
-    """Give an op on texts a name of its own, which `runtime/text_ops.js` registers.
+    """Give an op on texts a name of its own, which `runtime/texts/ops.js` registers.
 
-    Gather takes no texts, and comparisons of the wasm backend read others than the texts.
+    Gather and GatherNd take no texts, and comparisons of wasm read others than the texts.
     """
     if not _is_of_texts(node):
         return None

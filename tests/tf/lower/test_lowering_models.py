@@ -1,7 +1,7 @@
 """Models with ops that TensorFlow.js lacks, converted and run in the real TensorFlow.js."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,12 @@ from lowering_models import built
 from run_cases import load_arrays, read_outputs, run_folders, write_inputs
 
 from pipeline.errors import ConversionError
+from pipeline.proof.vector_files import load_vectors
+from pipeline.records.contract import InputContract
 from pipeline.records.flags import ConversionFlags
 from pipeline.records.source import Conversion
+from pipeline.tfjs.model.model_json import parse_model_json
+from pipeline.tfjs.model.signature import read_signature
 from pipeline.workers.pool import TensorFlowPool
 
 pytestmark = pytest.mark.tensorflow
@@ -37,13 +41,22 @@ def convert(pool: TensorFlowPool, tmp_path: Path) -> Convert:
     return convert_model
 
 
+def _as_pairs(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return arrays with both parts of complex ones along a last axis."""
+    return {
+        name: np.stack([array.real, array.imag], -1) if array.dtype.kind == "c" else array
+        for name, array in arrays.items()
+    }
+
+
 def check_runs(name: str, folder: Path, *backends: str) -> None:
     """Run a model in TensorFlow.js and compare all outputs with TensorFlow's."""
-    write_inputs(folder, load_arrays(built() / f"{name}.inputs.npz"))
+    write_inputs(folder, _as_pairs(load_arrays(built() / f"{name}.inputs.npz")))
     run_folders([folder], backends)
     for backend in backends:
         made = read_outputs(folder, backend)
-        for key, expected in load_arrays(built() / f"{name}.expected.npz").items():
+        wanted = _as_pairs(load_arrays(built() / f"{name}.expected.npz"))
+        for key, expected in wanted.items():
             assert made[key].shape == expected.shape
             assert np.allclose(made[key], expected, rtol=1e-5, atol=1e-6), (key, made[key])
 
@@ -82,11 +95,71 @@ def test_complex_numbers_are_pairs(convert: Convert, *, control_flow_v2: bool) -
     check_runs("spectra", folder, "cpu", "wasm")
 
 
+@pytest.mark.network
+def test_complex_inputs_and_outputs_are_pairs(convert: Convert) -> None:
+    folder, record = convert("complex_ends")
+
+    assert "COMPLEX" not in (folder / "model.json").read_text()
+    check_runs("complex_ends", folder, "cpu", "wasm")
+    model_json = parse_model_json((folder / "model.json").read_text())
+    signature = read_signature(model_json, record)
+    ends = {
+        end.name: (end.dtype, end.complex_dtype, end.shape)
+        for end in (*signature.inputs, *signature.outputs)
+    }
+    assert ends == {
+        "x": ("float32", "complex64", (None, 4, 2)),
+        "y": ("float32", None, (None, 4)),
+        "high": ("float32", "complex64", (None, 2, 2)),
+        "low": ("float32", "complex64", (None, 2, 2)),
+        "mirrored": ("float64", "complex128", (None, 4, 2)),
+        "same": ("float32", "complex64", (None, 4, 2)),
+        "size": ("float32", None, (None, 2)),
+    }
+
+
+def test_the_source_takes_and_returns_the_same_pairs(
+    convert: Convert, pool: TensorFlowPool, tmp_path: Path
+) -> None:
+    folder, record = convert("complex_ends")
+    model_json = parse_model_json((folder / "model.json").read_text())
+    written = tmp_path / "vectors"
+    written.mkdir()
+    arguments = {
+        "source": built() / "complex_ends",
+        "folder": written,
+        "signature": read_signature(model_json, record),
+        "record": record,
+        "flags": ConversionFlags(),
+        "seed": "complex",
+        "task": None,
+        "given": None,
+        "contracts": {"x": InputContract(), "y": InputContract()},
+    }
+    function = "pipeline.tf.saved_model.saved_model_reference:run_saved_model"
+    pool.submit(function, arguments, log=tmp_path / "log.txt").result()
+
+    for vector in load_vectors(written).vectors:
+        x = vector.inputs["x"]
+        assert x.shape[1:] == (4, 2)
+        assert np.array_equal(vector.outputs["same"], x)
+        assert np.array_equal(vector.outputs["mirrored"], x * np.array([1, -1], np.float32))
+
+
 def test_complex_numbers_without_a_real_form_are_refused(convert: Convert) -> None:
     with pytest.raises(
         ConversionError, match=r"complex numbers in Cumprod \('.*Cumprod'\) have no"
     ):
         convert("complex_product")
+
+
+@pytest.mark.network
+def test_decompositions_compose_again(convert: Convert) -> None:
+    folder, record = convert("decompositions")
+
+    for op in ("SelfAdjointEigV2", "Svd"):
+        assert any(one.startswith(f"{op} became rotations") for one in record.repairs)
+    check_runs("decompositions", folder, "cpu", "wasm")
 
 
 @pytest.mark.network
@@ -152,7 +225,7 @@ def test_texts_are_split_and_looked_up(convert: Convert) -> None:
 
     became = [sentence.partition(" became")[0] for sentence in record.repairs]
     assert became[:2] == ["LookupTableFindV2", "RaggedTensorToTensor"]
-    # Its other ops on texts are those of text_ops.js; wasm compares texts wrongly, which
+    # Its other ops on texts are those of runtime/texts/; wasm compares texts wrongly, which
     # a rewrite behind the conversion mends.
     check_runs("texts", folder, "cpu")
 
@@ -177,7 +250,7 @@ def test_unsupported_ops_are_listed_with_place_and_advice(convert: Convert) -> N
         convert("unsupported")
 
     assert caught.value.message == (
-        "TensorFlow.js does not have these ops: BesselI0e (bessel_i0e/BesselI0e); "
+        "TensorFlow.js does not have these ops: Expint (expint/Expint); "
         "MatrixInverse 2 times (whiten/MatrixInverse, whiten/MatrixInverse_1)"
     )
     assert caught.value.hint is not None

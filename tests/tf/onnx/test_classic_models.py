@@ -21,6 +21,8 @@ from onnx_and_runtime import run_in_runtime
 from run_cases import read_outputs, run_folders
 
 from pipeline.errors import ConversionError, FormatError
+from pipeline.proof.inputs.graph_front import GraphFront
+from pipeline.tfjs.model.model_json import load_model_json
 
 pytestmark = pytest.mark.tensorflow
 
@@ -401,6 +403,35 @@ def test_texts_that_a_model_chooses_are_encoded(values: str) -> None:
     check(model, np.array([[1, 5], [2, 9]]))
 
 
+_PEOPLE = np.array([["cat", "", "größer", "Cat"], ["elk", "ant", "cat", "none"]], object)
+_ENCODERS = {
+    "LabelEncoder": (
+        2, "int64", {"keys_strings": ["cat", "größer", "cat"], "values_int64s": [5, 9, 7]},
+    ),
+    "first LabelEncoder": (1, "int64", {"classes_strings": ["", "ant", "cat"], "default_int64": 4}),
+    "CategoryMapper": (1, "int64", {"cats_strings": _TEXTS, "cats_int64s": _NUMBERS}),
+    "OneHotEncoder": (1, "float32", {"cats_strings": ["elk", "", "cat"], "zeros": 1}),
+}  # fmt: skip
+
+
+def _encoder(name: str) -> Any:
+    version, output, attributes = _ENCODERS[name]
+    return one(name.rsplit(maxsplit=1)[-1], "str", output, version=version, **attributes)
+
+
+@pytest.mark.parametrize("name", _ENCODERS)
+def test_texts_from_outside_are_encoded(name: str) -> None:
+    check(_encoder(name), _PEOPLE)
+
+
+def test_texts_that_a_model_knows_are_found(tmp_path: Path) -> None:
+    convert(_encoder("CategoryMapper"), {"x": _PEOPLE}, tmp_path)
+
+    front = GraphFront(load_model_json(tmp_path / "model.json"), tmp_path)
+
+    assert front.compared_words("x") == _TEXTS
+
+
 def test_maps_are_rows_with_named_columns() -> None:
     model = one("ZipMap", output=None, classlabels_strings=["d", "c", "b", "a"])
 
@@ -413,11 +444,7 @@ def test_maps_are_rows_with_named_columns() -> None:
     ("model", "reason"),
     [
         pytest.param(
-            one("LabelEncoder", "str", "int64", keys_strings=["a"], values_int64s=[1]),
-            "its input has texts", id="texts from outside",
-        ),
-        pytest.param(
-            one("OneHotEncoder", "str", cats_strings=["a"]), "its input has texts", id="categories",
+            one("OneHotEncoder", "str", cats_int64s=[1]), "its input has texts", id="categories",
         ),
         pytest.param(
             make_model(
@@ -488,6 +515,8 @@ def test_tensorflow_js_computes_the_same(tmp_path: Path) -> None:
         "forest": (_forest(), samples()),
         "mixed trees": (_mixed_trees(), samples(_STEPS)),
         "vectors": (_vectors(), draw(4, 20, _FEATURES)),
+        "texts": (_encoder("LabelEncoder"), _PEOPLE),
+        "categories": (_encoder("OneHotEncoder"), _PEOPLE),
     }
     made = {}
     for name, (model, rows) in cases.items():

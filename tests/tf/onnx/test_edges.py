@@ -110,6 +110,21 @@ GRAPHS: dict[str, Any] = {
         {"x": draw(3, 4), "from": whole(-9, -9), "to": whole(-(2**63), -9), "axes": whole(0, 1),
          "by": whole(-1, -1)}, {},
     ),
+    "from a computed place to the end, backwards too": (
+        [
+            node("Neg", "z", to="from"),
+            node("Slice", "x", "from", "to", "axes", "by", to="y"),
+        ],
+        {"x": draw(3, 4), "z": whole(2, 1), "to": whole(2**63 - 1, -(2**63)), "axes": whole(1, 0),
+         "by": whole(1, -1)}, {"x": ("a", "b")},
+    ),
+    "the last places, as many as a size": (
+        [
+            node("Shape", "x", to="s"), node("Gather", "s", "place", to="n"),
+            node("Neg", "n", to="from"), node("Slice", "w", "from", "to", to="y"),
+        ],
+        {"x": draw(3), "w": draw(5), "place": whole(0), "to": whole(2**63 - 1)}, {"x": ("a",)},
+    ),
     "from behind the last": (
         [node("Slice", "x", "from", "to", to="y")],
         {"x": draw(3, 4), "from": whole(2**31 - 1), "to": whole(2**63 - 1)}, _LAST,

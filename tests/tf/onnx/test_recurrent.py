@@ -98,3 +98,29 @@ def test_peepholes_look_at_the_cells() -> None:
 def test_an_activation_without_its_numbers_is_refused() -> None:
     with pytest.raises(ConversionError, match="activation 'ScaledTanh' lacks a number"):
         compare("RNN", make_inputs("RNN", "forward"), activations=["ScaledTanh"])
+
+
+def test_inputs_and_states_of_a_quantized_layer_are_rounded() -> None:
+    plain, numbers = make_inputs("LSTM", "bidirectional"), np.random.default_rng(2)
+
+    def scale(*shape: int) -> Any:
+        return numbers.uniform(0.01, 0.02, shape).astype(np.float32)
+
+    inputs = {
+        "x": 3 * plain["x"],
+        "w": numbers.integers(0, 256, (2, 3, 16)).astype(np.uint8),
+        "r": numbers.integers(0, 256, (2, 4, 16)).astype(np.uint8),
+        "b": plain["b"], "lengths": None, "h": plain["h"], "c": plain["c"], "p": None,
+        "w scale": scale(2), "w zero": np.array([120, 131], np.uint8),
+        "r scale": scale(2), "r zero": np.array([127, 140], np.uint8),
+    }  # fmt: skip
+    model = make_node_model(
+        "DynamicQuantizeLSTM", inputs, domain="com.microsoft", num_outputs=3, hidden_size=4,
+        direction="bidirectional",
+        constants=[name for name in inputs if name[0] in "wrb" and inputs[name] is not None],
+    )  # fmt: skip
+
+    expected = run_in_runtime(model, inputs)
+
+    for made, wanted in zip(run_in_child(model, inputs), expected, strict=True):
+        np.testing.assert_allclose(made, wanted, rtol=1e-5, atol=1e-6)

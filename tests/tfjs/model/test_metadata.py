@@ -33,6 +33,7 @@ def test_metadata_is_added_to_what_is_there(tmp_path: Path) -> None:
         pytest.param(["a"], True, ["a"], id="unless asked for"),
         pytest.param(["a", "b"], None, ["a", "b"], id="two are returned by name"),
         pytest.param(["a", "b"], False, None, id="unless not wanted"),
+        pytest.param(["a", "__proto__"], True, None, id="one of them would be lost in an object"),
     ],
 )
 def test_when_predict_returns_names(

@@ -83,11 +83,18 @@ def quantize_range(value: Value) -> tuple[Value, Value, Value]:
     tensor = value.tensor
     low = tf.minimum(tf.reduce_min(tensor), 0.0)
     high = tf.maximum(tf.reduce_max(tensor), 0.0)
-    scale = (high - low) / np.float32(_LEVELS["uint8"])
+    levels = keep_apart(constant(np.float32(_LEVELS["uint8"]))).tensor
+    scale = (high - low) / levels
     scale = tf.where(tf.equal(scale, 0.0), 1.0, scale)
     zero = tf.clip_by_value(tf.round(-low / scale), 0.0, float(_LEVELS["uint8"]))
     held = (wrap(scale, _FLOAT), wrap(tf.cast(zero, tf.int32), "uint8"))
     return (scale_down(value, held[0], held[1], "uint8"), *held)
+
+
+def round_to_levels(tensor: Any) -> Any:
+    """Return numbers rounded to the 256 levels of their own range, as float32."""
+    rounded, scale, zero = quantize_range(wrap(tensor, _FLOAT))
+    return scale_up(rounded, scale, zero, _FLOAT).tensor
 
 
 def _quantize_range(call: Call) -> list[Value]:

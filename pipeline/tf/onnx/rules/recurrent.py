@@ -5,7 +5,7 @@ the states are computed step by step.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from pipeline.tf.layout.recurrent import Step, run_recurrence
 from pipeline.tf.layout.sizes import Size, is_known, materialize
 from pipeline.tf.layout.value import Value, arrange, constant, reshape_held, wrap
 from pipeline.tf.onnx.call import Call, Table
+from pipeline.tf.onnx.rules.quantized import round_to_levels
 from pipeline.tf.onnx.rules.recurrent_cells import (
     ACTIVATIONS,
     Activation,
@@ -35,17 +36,22 @@ class Layer:
         num_gates: Number of gates.
         defaults: Its activations where the node states none.
         num_states: Number of states of a direction.
+        enter: What inputs and states become before their products.
     """
 
     make_step: Callable[[Call, Cell], Step]
     num_gates: int
     defaults: Sequence[str]
     num_states: int = 1
+    enter: Activation = tf.identity
 
 
 _RNN = Layer(make_step=rnn_step, num_gates=1, defaults=("tanh",))
 _GRU = Layer(make_step=gru_step, num_gates=3, defaults=("sigmoid", "tanh"))
 _LSTM = Layer(make_step=lstm_step, num_gates=4, defaults=("sigmoid", "tanh", "tanh"), num_states=2)
+
+# core/providers/cpu/rnn/rnn_helpers.cc of ONNX Runtime: ComputeGemm rounds its first operand.
+_QUANTIZED_LSTM = replace(_LSTM, enter=round_to_levels)
 
 _DIRECTIONS: Mapping[str, Sequence[bool]] = {
     "forward": (False,), "reverse": (True,), "bidirectional": (False, True),
@@ -149,6 +155,7 @@ def _make_cell(call: Call, layer: Layer, number: int, activations: Sequence[Acti
         peepholes=_pick(call.value(7), number).tensor if call.has(7) else None,
         activations=activations,
         clip=float(call.attribute("clip", 0.0)),
+        enter=layer.enter,
     )
 
 
@@ -184,7 +191,7 @@ def _project(call: Call, held: Value, number: int, cell: Cell) -> Any:
     """Return the products of the inputs of all steps with their weights, and the bias."""
     weights = arrange(_pick(call.value(1), number), (1, 0))
     features, width = weights.held.shape[0], weights.held.shape[1]
-    flat = tf.reshape(held.tensor, [-1, features])
+    flat = cell.enter(tf.reshape(held.tensor, [-1, features]))
     product = tf.matmul(flat, weights.tensor)
     if not isinstance(cell.added, np.ndarray) or np.any(cell.added):
         product = product + cell.added
@@ -254,13 +261,13 @@ def _lstm(call: Call) -> list[Value]:
 def _quantized_lstm(call: Call) -> list[Value]:
     """DynamicQuantizeLSTM: its weights are (directions, inputs, gates * cells) of 8 bits.
 
-    ONNX Runtime rounds the inputs and states to 8 bits, too; here they stay as they are.
+    The inputs of all steps are rounded to 8 bits together; so are the states of all sequences, in
+    each step.
     """
     weights = [_dequantize(call, index, 8 + 2 * place) for place, index in enumerate((1, 2))]
     inputs: list[Value | None] = [call.value(0), *weights]
     inputs += [call.value(i) if call.has(i) else None for i in range(3, 8)]
-    call.state.notes["DynamicQuantizeLSTM: inputs and states are not rounded to 8 bits"] = None
-    return _build(call.replaced(inputs), _LSTM)
+    return _build(call.replaced(inputs), _QUANTIZED_LSTM)
 
 
 def _dequantize(call: Call, index: int, scale_index: int) -> Value:

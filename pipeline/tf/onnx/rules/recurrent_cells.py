@@ -45,6 +45,7 @@ class Cell:
         peepholes: (3 * cells,) for the gates i, o and f; None for none.
         activations: f, g and h, as many as the layer has.
         clip: The largest input of an activation; 0 for none.
+        enter: What states become before the product.
     """
 
     size: int
@@ -54,6 +55,11 @@ class Cell:
     peepholes: Any
     activations: Sequence[Activation]
     clip: float
+    enter: Activation
+
+    def multiply(self, state: Any) -> Any:
+        """Return the product of a state with the weights of all gates."""
+        return tf.matmul(self.enter(state), self.recurrent)
 
     def limit(self, value: Any) -> Any:
         """Return the input of an activation within the limit."""
@@ -64,7 +70,7 @@ def rnn_step(_: Call, cell: Cell) -> Step:
     """Return the step of an RNN, which has one gate."""
 
     def step(value: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
-        total = value + tf.matmul(states[0], cell.recurrent)
+        total = value + cell.multiply(states[0])
         output = cell.activations[0](cell.limit(total))
         return output, [output]
 
@@ -80,7 +86,7 @@ def gru_step(call: Call, cell: Cell) -> Step:
     def step(value: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         gates, fresh = tf.split(value, [2 * size, size], axis=-1)
         if resets_behind:
-            product = tf.matmul(states[0], cell.recurrent) + cell.bias
+            product = cell.multiply(states[0]) + cell.bias
             own, hidden = tf.split(product, [2 * size, size], axis=-1)
         else:
             own = tf.matmul(states[0], cell.recurrent[:, : 2 * size])
@@ -107,7 +113,7 @@ def lstm_step(call: Call, cell: Cell) -> Step:
 
     def step(value: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         before = states[1]
-        total = value + tf.matmul(states[0], cell.recurrent)
+        total = value + cell.multiply(states[0])
         gates, fresh = tf.split(total, [3 * size, size], axis=-1)
         if cell.peepholes is None:
             entering, leaving, forget = tf.split(f(cell.limit(gates)), 3, axis=-1)

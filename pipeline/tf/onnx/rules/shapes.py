@@ -228,20 +228,30 @@ def _count_taken(start: Size, end: Size, step: int, size: Size) -> Size | None:
 def _slice_freely(call: Call, value: Value) -> Any:
     """Cut at places that are computed in the graph."""
     axes = call.known(3)
-    starts, ends = call.plain(1), call.plain(2)
     count = call.value(1).sizes[0]
     if not is_known(count):
         raise call.refuse("the number of its cuts is not known")
+    starts, ends = (_read_places(call, index, int(count)) for index in (1, 2))
     steps = call.known(4)
     cuts = [slice(None)] * value.rank
     for number in range(int(count)):
         axis = number if axes is None else call.from_front(int(axes[number]), value.rank)
         step = 1 if steps is None else int(steps[number])
-        start = starts[number]
+        start, end = starts[number], ends[number]
         if step < 0:
             start = tf.maximum(start, materialize(-value.sizes[axis]))
-        cuts[axis] = slice(start, ends[number], step)
+        is_all = isinstance(end, int) and is_end(end, step)
+        cuts[axis] = slice(start, None if is_all else end, step)
     return value.plain[tuple(cuts)]
+
+
+def _read_places(call: Call, index: int, count: int) -> list[Any]:
+    """Return places to cut at as numbers within int32 and scalars of int32."""
+    found = _read_cuts(call, index)
+    if found is not None:
+        return [_limit(place) for place in found]
+    places = call.plain(index)
+    return [places[number] for number in range(count)]
 
 
 def _expand(call: Call) -> Any:

@@ -1,7 +1,7 @@
 """Categories: LabelEncoder, CategoryMapper, OneHotEncoder and ZipMap.
 
 Texts that a model computes are numbers beside their names (see `classes`), so what maps texts maps
-these numbers. Texts that come from outside cannot be compared in TensorFlow.js, and are refused.
+these numbers. Texts that come from outside are compared with each known text.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from pipeline.errors import FormatError
 from pipeline.tf.layout.value import Category, Value, narrow, wrap
 from pipeline.tf.onnx.call import Call, Table
 from pipeline.tf.onnx.rules.ml.classes import hold_names, name_scores, read_classes, take
-from pipeline.tf.onnx.rules.ml.rows import check_numbers
+from pipeline.tf.onnx.rules.ml.rows import check_numbers, note_doubles
 
 _KINDS = (("strings", "str"), ("int64s", "int64"), ("floats", "float32"), ("tensor", ""))
 _DEFAULTS = {"str": ("default_string", "_Unused"), "int64": ("default_int64", -1)}
@@ -83,7 +83,7 @@ def _translate(call: Call, keys: Any, values: Any, dtype: str, default: Any) -> 
         if value.is_known:
             return _known(value, table[places], dtype)
         return _look_up(call, value, table[places], dtype)
-    check_numbers(call, value)
+    note_doubles(call, value)
     return _look_up(call, _find(value, keys), table, dtype)
 
 
@@ -114,7 +114,7 @@ def _look_up(call: Call, places: Value, table: Any, dtype: str) -> Value:
 
 
 def _find(value: Value, keys: Any) -> Value:
-    """Return the place of each number among keys, their count where it is none of them."""
+    """Return the place of each value among keys, their count where it is none of them."""
     tensor = tf.expand_dims(value.tensor, -1)
     same = tf.equal(tensor, tf.constant(narrow(keys, value.dtype)))
     if keys.dtype.kind == "f" and np.any(np.isnan(keys)):
@@ -136,6 +136,10 @@ def _encode_one_hot(call: Call) -> Value:
         wanted = [str(name) for name in names or ()]
         table = np.array([[float(own == name) for name in wanted] for own in value.dtype.names])
         return wrap(tf.gather(tf.constant(table.astype(np.float32)), value.plain), "float32")
+    if value.dtype == "str" and names:
+        keys = tf.constant([str(name) for name in names])
+        same = tf.equal(tf.expand_dims(value.plain, -1), keys)
+        return wrap(tf.cast(same, tf.float32), "float32")
     check_numbers(call, value)
     if not numbers:
         raise FormatError(f"{call.node.label}: it has no categories for numbers")

@@ -34,7 +34,12 @@ def read_rows(call: Call, index: int = 0) -> Any:
 def check_numbers(call: Call, value: Value) -> None:
     """Raise for an input of texts; say that float64 becomes float32."""
     if value.dtype == "str":
-        raise call.refuse("its input has texts (TensorFlow.js compares none on wasm)")
+        raise call.refuse("its input has texts, and it computes with numbers")
+    note_doubles(call, value)
+
+
+def note_doubles(call: Call, value: Value) -> None:
+    """Say of an input of float64 that it becomes float32."""
     if value.dtype == "float64":
         call.state.notes[DOUBLES] = None
 
