@@ -95,7 +95,7 @@ class EmbeddingBag(Formula):
 
     def call(self, indices: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
         """Reduce the last axis of the indices."""
-        vectors = tf.gather(self.embeddings, indices)
+        vectors = tf.gather(self.embeddings, tf.cast(indices, tf.int32))
         if weights is not None:
             vectors *= tf.expand_dims(weights, -1)
         reduce = tf.reduce_mean if self.options["combiner"] == "mean" else tf.reduce_sum
