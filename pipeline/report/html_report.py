@@ -12,9 +12,10 @@ from typing import Any
 
 from pipeline.disk.files import write_atomic
 from pipeline.disk.layout import REPORT_PAGE, REPORT_TEXT
-from pipeline.report.run_account import MAX_STEPS, Account, StepRun, sort_failures
+from pipeline.report.run_account import MAX_STEPS, Account
 from pipeline.report.run_context import EXIT_MEANINGS, is_failure
 from pipeline.report.step_line import task_title
+from pipeline.report.step_run import StepRun, sort_failures
 from pipeline.site.assets import read_static
 from pipeline.site.page_templates import pin_inline
 from pipeline.text.line import first_line

@@ -3,51 +3,25 @@
 It is gathered when the run is over, from the run's events and the measurements of its steps.
 """
 
-import dataclasses
-import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from pipeline.catalog.entries import read_since
 from pipeline.catalog.types import CatalogModel
 from pipeline.catalog.verdict_words import ModelVerdicts, VerdictCounts, add_verdicts
-from pipeline.disk.json_file import load_json
 from pipeline.engine.events import StepEvent
 from pipeline.engine.job import Job
-from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.report.run_context import ALL_GOOD, MODEL_FAILED, RunContext, is_failure
-from pipeline.report.step_line import describe_cause
+from pipeline.report.step_run import StepRun, describe_step
 from pipeline.report.withheld import WithheldVariant, describe_withheld
 from pipeline.steps.table import STEPS
-from pipeline.text.line import crop_text
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
-# A catalog may have as many causes as it has models.
-MAX_CAUSE = 200
 NUM_SLOWEST = 5
 # Cards of so many models are read for what is withheld or provisional.
 MAX_DOUBTED = 200
 # Steps that a report lists; the summary of a job on GitHub holds 1 MiB.
 MAX_STEPS = 1000
 _ORDER = {step.name: number for number, step in enumerate(STEPS)}
-_MEMORY_KEYS = {"peakRssBytes", "rssBytes"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepRun:
-    """A step that ran, or that failed earlier and would fail again.
-
-    Attributes:
-        event: How it ended; its texts can be published.
-        since: When it first failed, in UTC; None if it is ok, or if the time is not known.
-        peak_bytes: Largest peak memory of a process that it started; None if it started none.
-    """
-
-    event: StepEvent
-    since: str | None
-    peak_bytes: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +140,8 @@ def gather_account(  # noqa: PLR0913  # the facts of a run that its events do no
         num_stored=ran.num_stored,
         slowest=ran.slowest,
         peak_bytes=ran.peak_bytes,
-        failures=[_step(event, jobs, context) for event in log.failures],
-        expected=[_step(event, jobs, context) for event in log.expected_failures],
+        failures=[describe_step(event, jobs, context) for event in log.failures],
+        expected=[describe_step(event, jobs, context) for event in log.expected_failures],
         skipped=len(skipped),
         up_to_date=num_steps - len(looked_at | skipped) if whole else None,
         models=list(_models(ran, verdicts, context)),
@@ -196,25 +170,6 @@ def _load_doubted(
 def _sum_sizes(models: Iterable[ModelVerdicts]) -> tuple[int, int]:
     known = [model.sizes for model in models if model.sizes is not None]
     return sum(base for base, _ in known), sum(least for _, least in known)
-
-
-def _step(event: StepEvent, jobs: Mapping[str, Job], context: RunContext) -> StepRun:
-    job = jobs.get(event.task)
-    failed = is_failure(event)
-    # Measurements that came from the store are those of another run.
-    ran = event.seconds is not None and not event.from_store
-    measured = _load_measured(job, failed=failed) if job and ran else None
-    since = read_since(job.since_file) if job and failed else None
-    cause = _publishable(describe_cause(event) or event.cause, context)
-    published = dataclasses.replace(
-        event,
-        cause=None if cause is None else crop_text(cause, MAX_CAUSE),
-        reason=_publishable(event.reason, context),
-        hint=_publishable(event.hint, context),
-    )
-    return StepRun(
-        event=published, since=since, peak_bytes=max(_find_memory(measured), default=None)
-    )
 
 
 @dataclass(kw_only=True)
@@ -248,7 +203,7 @@ class _Ran:
         self.models: defaultdict[str, _Effort] = defaultdict(_Effort)
         for event in events:
             if event.status in {"ok", "failed"}:
-                self._add(_step(event, jobs, context))
+                self._add(describe_step(event, jobs, context))
 
     def _add(self, step: StepRun) -> None:
         self.number += 1
@@ -287,40 +242,3 @@ def _models(
             peak_bytes=effort.peak_bytes,
             cause=effort.first[1],
         )
-
-
-def _load_measured(job: Job, *, failed: bool) -> Any:
-    """Return the measurements of a step, the JSON value of its run.json; None if it is lost."""
-    measured = load_json((job.failed_folder if failed else job.folder) / "run.json")
-    return None if measured is None else measured.value
-
-
-def _find_memory(measured: Any) -> Iterator[int]:
-    """Yield the peak memory of each process, in bytes, wherever the measurements have one."""
-    if isinstance(measured, Mapping):
-        for key, value in measured.items():
-            if key in _MEMORY_KEYS:
-                if type(value) is int:
-                    yield value
-            else:
-                yield from _find_memory(value)
-
-
-def _publishable(text: str | None, context: RunContext) -> str | None:
-    """Return a text without credentials and without the path of the zoo's folder.
-
-    "/home/me/zoo/models/a.h5: no such file" is "models/a.h5: no such file".
-    """
-    return text and _URL.sub(_strip, text).replace(f"{context.root}/", "")
-
-
-def _strip(match: re.Match[str]) -> str:
-    try:
-        return strip_credentials(match[0])
-    except ValueError:
-        return "…"
-
-
-def sort_failures(failures: Collection[StepRun]) -> list[StepRun]:
-    """Return failures, the newest first: people know the others."""
-    return sorted(failures, key=lambda step: (step.since or "", step.event.task), reverse=True)

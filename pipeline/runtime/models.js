@@ -2,7 +2,7 @@
 'use strict';
 
 const {readModel} = require('./files.js');
-const {addTextOps, findTextOps, removeTextOps} = require('./text_ops.js');
+const {addTextOps, findTextOps, removeTextOps} = require('./texts/ops.js');
 
 // The message of TensorFlow.js when execute() meets an op that needs executeAsync().
 const NEEDS_ASYNC = /executeAsync\(\)/;

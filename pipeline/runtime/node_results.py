@@ -170,7 +170,7 @@ def _parse_run(record: JsonValue, path: Path, *, backend: str) -> ModelRun:
 
 
 def _requires(flags: Mapping[str, bool], text_ops: list[str]) -> dict[str, Any]:
-    """Return the flags and the ops of `text_ops.js` that a page must set and register."""
+    """Return the flags and the ops of `texts/ops.js` that a page must set and register."""
     needs: dict[str, Any] = {"flags": dict(flags), "textOps": text_ops}
     return {name: value for name, value in needs.items() if value}
 

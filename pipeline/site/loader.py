@@ -28,14 +28,20 @@ _PARTS = {
     "zoo-selftest.js": "zoo/selftest.js",
     "zoo-tokenizer.js": "zoo/tokenizer.js",
 }
-_PROGRAMS = {"zoo-texts.js": ("text_ops.js", "addTextOps")}
+_PROGRAMS = {"zoo-texts.js": ("texts/ops.js", "addTextOps")}
 """Parts that are programs of `pipeline/runtime`, by which models are proved; what they export."""
 TYPES_FILE = "zoo.d.ts"
 PACKAGE_FILE = "package.json"
 _NAME_MAX = 214  # of npm
 
-_IMPORT = re.compile(r"^import\s*\{([^}]*)\}\s*from '\./([\w/-]+\.js)';\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:async )?(?:function\b|const|class))", re.MULTILINE)
+# Modules of the page, and those of Node.js.
+_IMPORT = re.compile(
+    r"^(?:import|const)\s*\{([^}]*)\}\s*(?:from |= require\()'\./([\w/-]+\.js)'\)?;\n", re.MULTILINE
+)
+_EXPORT = re.compile(
+    r"^export (?=(?:async )?(?:function\b|const|class))|^exports\.\w+ = \w+;\n|^'use strict';\n",
+    re.MULTILINE,
+)
 _EXPORTED = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MULTILINE)
 _WIDTH = 96
 
@@ -118,14 +124,10 @@ def _append(sources: Traversable, name: str, parts: list[str], done: set[str]) -
 
 
 def _bundle_program(name: str, exported: str) -> str:
-    """Return a program of Node.js as a part of the loader."""
-    text = files("pipeline.runtime").joinpath(name).read_text("utf-8").strip()
-    head, _, body = text.partition("'use strict';")
-    return (
-        f"{head.strip()}\nconst exports = {{}};\n\n{body.strip()}\n\n"
-        f"export function prepare() {{\n  const {{{exported}}} = exports;\n"
-        f"  return {{{exported}}};\n}}\n"
-    )
+    """Return a program of Node.js, with all that it requires, as a part of the loader."""
+    texts = [f"export function prepare() {{\n  return {{{exported}}};\n}}"]
+    _append(files("pipeline.runtime"), name, texts, set())
+    return "\n\n".join(texts) + "\n"
 
 
 def _imported(text: str) -> list[str]:

@@ -59,7 +59,7 @@ def write_flow(
     names = [f"out{i}" for i in range(len(results))]
     folder.mkdir(parents=True)
     unchanged: Any = mock.patch(
-        "pipeline.tf.write_graph_model._lower", lambda graph, _: (graph, [])
+        "pipeline.tf.write_graph_model._lower", lambda frozen, _: (frozen.graph_def, [])
     )
     with mock.patch.dict(os.environ) if after else unchanged:
         record = write_function(

@@ -253,7 +253,9 @@ def folder_before(folder: Path) -> Path:
 def _write_as_it_is(tf: Any, graph_def: Any, outputs: Sequence[str], folder: Path) -> None:
     """Write the graph as the converter does, without our repairs."""
     with (
-        mock.patch("pipeline.tf.write_graph_model._lower", lambda graph, _: (graph, [])),
+        mock.patch(
+            "pipeline.tf.write_graph_model._lower", lambda frozen, _: (frozen.graph_def, [])
+        ),
         mock.patch("pipeline.tfjs.rewrite.rewrite.rewrite_graph", lambda content: (content, [])),
     ):
         _write(tf, graph_def, outputs, folder)

@@ -32,6 +32,7 @@ def write_models(folder: Path) -> None:
         "branch": _branch,
         "many": _many,
         "drawn": _drawn,
+        "drawn_seldom": _drawn_seldom,
     }.items():
         module, function, shape = make(tf)
         spec = tf.TensorSpec(shape, tf.float32, name="value")
@@ -159,6 +160,36 @@ def _drawn(tf: Any) -> Made:
             "unseeded": tf.random.uniform([500], -3, 4, tf.int32),
             "chosen": tf.random.stateless_categorical([[0.0, 1.1, -50.0]], 500, seed, tf.int32),
             "doubled": value * 2,
+        }
+
+    return module, run, [2]
+
+
+def _drawn_seldom(tf: Any) -> Made:
+    """Return draws of distributions that a loop draws, with changing seeds and without."""
+    module = tf.Module()
+    module.generator = tf.random.Generator.from_seed(5)
+    raw = tf.raw_ops
+
+    def run(value: Any) -> Any:
+        seed = module.generator.make_seeds()[:, 0]
+        key, counter = raw.StatelessRandomGetKeyCounter(seed=seed)
+        newer = {"key": key, "counter": counter, "alg": 1}
+        rates = tf.constant([0.5, 8.0, 40.0, 3000.0])
+        shapes = tf.constant([0.3, 1.0, 6.0]) + value[0] * 0
+        rows = tf.range(2000)
+        return {
+            "gamma": raw.StatelessRandomGammaV2(shape=[4000, 3], seed=seed, alpha=shapes),
+            "gamma_3": raw.StatelessRandomGammaV3(shape=[4000, 3], alpha=shapes, **newer),
+            "gamma_1": raw.RandomGamma(shape=[4000], alpha=shapes),
+            "poisson": raw.StatelessRandomPoisson(
+                shape=[4000, 4], seed=seed, lam=rates, dtype=tf.float32
+            ),
+            "poisson_2": raw.RandomPoissonV2(shape=[4000], rate=rates, dtype=tf.int32),
+            "bits": raw.StatelessRandomUniformFullInt(shape=[4000], seed=seed, dtype=tf.int32),
+            "bits_2": raw.StatelessRandomUniformFullIntV2(shape=[4000], **newer, dtype=tf.int32),
+            "shuffled": raw.RandomShuffle(value=rows),
+            "shuffled_2": raw.StatelessShuffle(value=rows, **newer),
         }
 
     return module, run, [2]

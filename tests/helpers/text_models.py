@@ -1,11 +1,13 @@
 """Models that read texts, with what TensorFlow answers; `python text_models.py FOLDER` writes them.
 
-`ops` has an output for each way of each op on texts, `words` and `characters` are Keras'
+`ops` has an output for each way of each op on texts, `rare` one for each way of those that few
+models need, on texts in many scripts; `words` and `characters` are Keras'
 TextVectorization: tf-idf over pairs of words, and ids of characters. For each there is
 `<name>.npz`: the input `text`, and the outputs by name, texts as objects.
 """
 
 import functools
+import random
 import re
 import sys
 from collections.abc import Callable
@@ -32,6 +34,12 @@ NUMBERS = [
     "7.",
 ]
 NINE = 9.0
+LETTERS = [
+    "abcXYZ é", "αβγΔΩς", "привет", "שלוםאב", "سلام\u064b", "नमस्ते", "สวัสดี", "한국어각",
+    "漢字𠀀国", "ひらがな", "カタカナー", "გამარ", "բարև", "ሰላም", "வணக்கம்", "🙂\U0001fae0👍🏽\u200d",
+    "'\"\\\n\t\r\x01\x7f", "0123-_=,.;{}",
+]  # fmt: skip
+BASE64 = ["", "AB", "ABC", "AB==", "ABC=", "-_-_", "TWFuTWE", "_x--8w"]
 PATTERNS = [
     (r"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']", ""), (r"(\w)(\W*)", r"\2<\1>"), (r"a*", "-"),
     (r"[^[:alpha:][:space:]]+", "#"), (r"\bthe\b|\s+$", "_"), (r"(?:[A-Z]{2,})(?P<x>.?)", r"\\\1"),
@@ -69,6 +77,7 @@ def write_models(folder: Path) -> None:
 
     texts = tf.constant(TEXTS)
     _save(tf, folder, "ops", _ops(tf), texts)
+    _save(tf, folder, "rare", _rare_ops(tf), tf.constant(_many_texts()))
     for name, options in {
         "words": {"ngrams": 2, "output_mode": "tf_idf"},
         "characters": {"split": "character", "output_sequence_length": 24},
@@ -142,6 +151,72 @@ def _ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
         return made
 
     return compute
+
+
+def _many_texts() -> list[str]:
+    """Return 300 texts of up to 20 characters, of one script or two."""
+    chosen = random.Random(7)
+    return [
+        "".join(chosen.choices("".join(chosen.sample(LETTERS, 1 + n % 2)), k=n % 21))
+        for n in range(300)
+    ]
+
+
+def _many_floats(np: Any) -> Any:
+    """Return 300 numbers: any bits of float32, fractions that end in 5, whole numbers, others."""
+    chosen = np.random.default_rng(7)
+    any_bits = chosen.integers(0, 2**32, 150, np.uint32).view(np.float32)
+    halves = chosen.integers(1, 2**24, 70) * 2.0 ** chosen.integers(-40, 3, 70)
+    whole = chosen.integers(-(10**7), 10**7, 67)
+    special = [0.0, -0.0, np.inf, -np.inf, 1e-40, -1e-40, 2**-13, 0.1]
+    steps = [1e-4, 1e-5, 999999.5, 1e6, 123456789]
+    return np.concatenate([any_bits, halves, whole, special, steps]).astype(np.float32)
+
+
+def _rare_ops(tf: Any) -> Callable[[Any], dict[str, Any]]:
+    """Return a function with an output for each way of each op that few models need."""
+    import numpy as np
+
+    r, floats = tf.raw_ops, _many_floats(np)
+
+    def compute(text: Any) -> dict[str, Any]:
+        # Gathered by places that only the run knows, so that nothing is computed beforehand.
+        count = tf.size(text)
+        numbers = tf.gather(floats, tf.range(count))
+        cube = tf.reshape(tf.range(count), [-1, 5, 6])
+        segments = tf.strings.length(text) % 7
+        pairs = tf.reshape(text, [-1, 2])
+        made = {
+            "script": r.UnicodeScript(input=tf.range(-4, 0x32400 + count)),
+            "encoded": r.EncodeBase64(input=text),
+            "padded": r.EncodeBase64(input=pairs, pad=True),
+            "decoded": r.DecodeBase64(input=r.EncodeBase64(input=text)),
+            "decoded_padded": r.DecodeBase64(input=r.EncodeBase64(input=text, pad=True)),
+            "decoded_more": r.DecodeBase64(input=tf.gather(BASE64, tf.range(count) % len(BASE64))),
+            "bucket": r.StringToHashBucket(string_tensor=pairs, num_buckets=2**31 - 1),
+            "few_buckets": r.StringToHashBucket(string_tensor=text, num_buckets=1000),
+            "joined": _join(tf, text, segments, 8, "·"),
+            "joined_pairs": _join(tf, pairs, segments[::2], tf.reduce_max(segments) + 1, ""),
+            "joined_all": _join(tf, pairs, tf.reshape(segments, [-1, 2]), 7, ", "),
+            "formatted": tf.strings.format("{} größer {}{}", (text, count, text[0]), summarize=-1),
+            "other_form": r.StringFormat(
+                inputs=[text[3], count], template="%s%s\0!", placeholder="%s"
+            ),
+            "floats": tf.strings.format("{}", [numbers], summarize=-1),
+            "flags": tf.strings.format("{}|{}", (numbers > 1, (numbers > 1)[:0])),
+            "constant": tf.strings.format("none", []),
+        }
+        for limit in (-1, 0, 1, 2):
+            for name, tensor in {"cube": cube, "pairs": pairs[:7], "none": pairs[:, :0]}.items():
+                made[f"{name}_{limit + 1}"] = tf.strings.format("{}", [tensor], summarize=limit)
+        made["hidden"] = tf.strings.format("{}", [count], summarize=0)
+        return made
+
+    return compute
+
+
+def _join(tf: Any, texts: Any, segments: Any, count: Any, separator: str) -> Any:
+    return tf.strings.unsorted_segment_join(texts, segments, count, separator)
 
 
 def _save(tf: Any, folder: Path, name: str, compute: Callable[..., Any], texts: Any) -> None:

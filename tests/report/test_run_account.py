@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,11 @@ from pipeline.report.html_report import format_page, format_text
 from pipeline.report.run_account import (
     MAX_STEPS,
     Account,
-    StepRun,
-    _find_memory,
     _sum_sizes,
     gather_account,
-    sort_failures,
 )
 from pipeline.report.run_context import RunContext
+from pipeline.report.step_run import StepRun, _find_memory, sort_failures
 from pipeline.report.withheld import describe_withheld
 
 needs_packages = pytest.mark.network  # TensorFlow.js, once
@@ -103,16 +102,16 @@ def step(task: str, *, since: str | None = None, **fields: Any) -> StepRun:
     return StepRun(event=event, since=since, peak_bytes=None)
 
 
-def account(**others: object) -> Account:
-    """Return an account of nothing."""
+def account(*, ran: Sequence[StepRun] = (), **others: object) -> Account:
+    """Return an account of some steps; `others` replace its fields."""
     fields = {
         "zoo": "Zoo",
         "finished": "2026-01-02T03:04:05Z",
         "seconds": 1.0,
         "exit_status": 1,
         "selected": (),
-        "ran": (),
-        "num_ran": 0,
+        "ran": ran,
+        "num_ran": len(ran),
         "num_stored": 0,
         "slowest": (),
         "peak_bytes": None,

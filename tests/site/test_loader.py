@@ -89,10 +89,10 @@ def test_node_accepts_them_and_finds_no_name_twice(tmp_path: Path) -> None:
 
 
 def test_every_module_that_lies_there_is_in_one_of_them() -> None:
-    sources = ROOT / "pipeline/site/zoo"
+    folders = (ROOT / "pipeline/site/zoo", ROOT / "pipeline/runtime/texts")
     texts = bundle_loader().values()
 
-    for path in sources.glob("*.js"):
+    for path in (path for folder in folders for path in folder.glob("*.js")):
         first = path.read_text().splitlines()[0]
         assert sum(first in text for text in texts) == 1, path.name
 

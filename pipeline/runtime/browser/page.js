@@ -49,17 +49,17 @@ async function makeFiles(chunks) {
   };
 }
 
-// The modules of Node.js's programs, which require one another, and `files` for the files.
-async function loadModules(names, files) {
-  const modules = {'./files.js': files};
-  const require = (name) => modules[name];
-  for (const name of names) {
-    const source = await (await get(`scripts/${name}`)).text();
-    const module = {};
-    new Function('require', 'exports', source)(require, module);
-    modules[`./${name}`] = module;
+// Load a module of Node.js's programs after those that it requires, into `modules` by their paths.
+async function loadModule(name, modules) {
+  if (modules[name]) return modules[name];
+  const source = await (await get(`scripts/${name}`)).text();
+  const resolve = (path) => new URL(path, `file:///${name}`).pathname.slice(1);
+  for (const [, path] of source.matchAll(/ = require\('(.+)'\);$/gm)) {
+    await loadModule(resolve(path), modules);
   }
-  return modules;
+  modules[name] = {};
+  new Function('require', 'exports', source)((path) => modules[resolve(path)], modules[name]);
+  return modules[name];
 }
 
 // Make a backend the current backend; return the reason why the browser cannot, or null.
@@ -105,13 +105,12 @@ async function lose(reason) {
   await addScript('packages/tf.min.js');
   tf.env().set('PROD', true);
   const chunks = [];
-  const files = await makeFiles(chunks);
-  const modules = await loadModules(
-    ['faults.js', 'text_ops.js', 'models.js', 'tensors.js', 'watch.js', 'run.js'], files);
-  const {openOutputs, readVectors} = modules['./tensors.js'];
+  const modules = {'files.js': await makeFiles(chunks)};
+  const {openOutputs, readVectors} = await loadModule('tensors.js', modules);
+  const {execute} = await loadModule('run.js', modules);
   const unable = await useBackend(tf, backend);
   const others = await registerOthers(backend);
-  const result = unable ? {unable} : await modules['./run.js'].execute(
+  const result = unable ? {unable} : await execute(
     // Node.js has shown that predict() agrees with the outputs by name.
     tf, {backend, others, predict: false}, readVectors(), openOutputs(), () => {});
   if (over) return;

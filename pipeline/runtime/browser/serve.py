@@ -29,8 +29,9 @@ from typing import Any, ClassVar
 
 _PROGRAMS = Path(__file__).resolve().parent
 _SCRIPTS = {"page.js": _PROGRAMS, "control.js": _PROGRAMS} | dict.fromkeys(
-    ("faults.js", "models.js", "run.js", "tensors.js", "text_ops.js", "watch.js"), _PROGRAMS.parent
+    ("faults.js", "models.js", "run.js", "tensors.js", "watch.js"), _PROGRAMS.parent
 )
+_SCRIPTS |= {f"texts/{path.name}": _PROGRAMS.parent for path in _PROGRAMS.parent.glob("texts/*.js")}
 _HOST = re.compile(r"[a-z0-9-]+\.localhost:\d+")
 _POLL_SECONDS = 20
 _CHUNK_BYTES = 1024**2

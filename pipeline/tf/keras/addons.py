@@ -9,24 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import tensorflow as tf
-import tf_keras
-
 from pipeline.text.suggest import join_words
-from pipeline.tf.keras import addon_layers
-from pipeline.tf.keras.addon_layers import BASE_OPTIONS, one_size
+from pipeline.tf.keras.addon_formula import BASE_OPTIONS
 from pipeline.tf.keras.keras_config import object_options, walk_objects
 
 _NO_OPTIONS = frozenset[str]()
-_WEIGHTS = frozenset(
-    f"{weight}_{part}"
-    for weight in ("beta", "gamma")
-    for part in ("initializer", "regularizer", "constraint")
-)
-_NORM = _WEIGHTS | {"axis", "epsilon", "center", "scale"}
-_TLU = frozenset({"affine", "tau_initializer", "tau_regularizer", "tau_constraint"})
-_SLOPE = frozenset({"alpha_initializer", "alpha_regularizer", "alpha_constraint"})
-_FRN = _WEIGHTS | {"axis", "epsilon", "learned_epsilon", "learned_epsilon_constraint"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,85 +37,6 @@ class Addon:
     before: tuple[int, int] | None = None
 
 
-def _addons(value: Any, *options: str, also: frozenset[str] = _NO_OPTIONS) -> Addon:
-    return Addon(value=value, origin="tensorflow_addons", options=frozenset(options) | also)
-
-
-def _function(value: Any, origin: str = "tensorflow_addons") -> Addon:
-    return Addon(value=value, origin=origin, options=None)
-
-
-_CONTRIB = "keras_contrib"
-_COPIED = "the code that repositories copy"
-
-ADDONS: Mapping[str, Addon] = {
-    "Addons>InstanceNormalization": _addons(
-        addon_layers.ChannelNormalization, "groups", also=_NORM
-    ),
-    "Addons>GroupNormalization": _addons(tf_keras.layers.GroupNormalization, "groups", also=_NORM),
-    "Addons>FilterResponseNormalization": _addons(
-        addon_layers.FilterResponseNormalization, also=_FRN
-    ),
-    "Addons>TLU": Addon(
-        value=addon_layers.TLU,
-        origin="tensorflow_addons",
-        options=_TLU,
-        optional=_SLOPE,
-    ),
-    "Addons>WeightNormalization": _addons(addon_layers.WeightNormalization, "layer", "data_init"),
-    "Addons>SpectralNormalization": _addons(
-        addon_layers.SpectralNormalization, "layer", "power_iterations"
-    ),
-    "Addons>StochasticDepth": _addons(addon_layers.StochasticDepth, "survival_probability"),
-    "Addons>Maxout": _addons(addon_layers.Maxout, "num_units", "axis"),
-    "Addons>GELU": _addons(addon_layers.GELU, "approximate"),
-    "Addons>gelu": _function(lambda x: tf.nn.gelu(x, approximate=True)),
-    "Addons>hardshrink": _function(addon_layers.hard_shrink),
-    "Addons>lisht": _function(lambda x: x * tf.tanh(x)),
-    "Addons>mish": _function(addon_layers.mish),
-    "Addons>snake": _function(addon_layers.snake),
-    "Addons>softshrink": _function(addon_layers.soft_shrink),
-    "Addons>tanhshrink": _function(lambda x: x - tf.tanh(x)),
-    "InstanceNormalization": Addon(
-        value=addon_layers.InstanceNormalization, origin=_CONTRIB, options=_NORM
-    ),
-    "GroupNormalization": Addon(
-        value=addon_layers.RowGroupNormalization,
-        origin=_CONTRIB,
-        options=_NORM | {"groups"},
-        fits=lambda options: options["axis"] == -1,
-        before=(2, 11),
-    ),
-    "SubPixelUpscaling": Addon(
-        value=addon_layers.SubPixelUpscaling,
-        origin=_CONTRIB,
-        options=frozenset({"scale_factor", "data_format"}),
-        fits=lambda options: options["data_format"] == "channels_last",
-    ),
-    "Swish": Addon(value=addon_layers.Swish, origin=_CONTRIB, options=frozenset({"initial_beta"})),
-    "FixedDropout": Addon(
-        value=tf_keras.layers.Dropout,
-        origin="efficientnet",
-        options=frozenset({"rate", "noise_shape", "seed"}),
-    ),
-    "ReflectionPadding2D": Addon(
-        value=addon_layers.ReflectionPadding2D,
-        origin=_COPIED,
-        options=frozenset({"padding"}),
-        optional=frozenset({"data_format"}),
-        fits=lambda options: (
-            one_size(options["padding"]) is not None
-            and options.get("data_format") in (None, "channels_last")
-        ),
-    ),
-    "Mish": Addon(value=addon_layers.Mish, origin=_COPIED),
-    "h_sigmoid": _function(addon_layers.hard_sigmoid, _COPIED),
-    "h_swish": _function(addon_layers.hard_swish, _COPIED),
-    "hswish": _function(addon_layers.hard_swish, _COPIED),
-}
-"""Classes and functions of add-ons to Keras 2, by the names in files."""
-
-
 def find_addons(config: Any, version: str, known: Mapping[str, Addon]) -> dict[str, Addon]:
     """Return the add-ons that a config names, and whose formula is known, by name.
 
@@ -137,7 +45,8 @@ def find_addons(config: Any, version: str, known: Mapping[str, Addon]) -> dict[s
     Args:
         config: The model's config.
         version: Version of Keras that saved it: "2.4.0".
-        known: The add-ons of its generation of Keras: `ADDONS`, or `HUB_ADDONS`.
+        known: The add-ons of its generation of Keras: `ADDONS` of `addon_table`, or
+            `HUB_ADDONS` of `hub_addons`.
     """
     found: dict[str, Addon] = {}
     strangers = set()
@@ -164,10 +73,10 @@ def describe_addons(found: Mapping[str, Addon]) -> tuple[str, ...]:
     )
 
 
-def later_names(version: str) -> set[str]:
+def later_names(version: str, known: Mapping[str, Addon]) -> set[str]:
     """Return names that only an add-on had in a version of Keras, and that are Keras' own today."""
     return {
-        name for name, addon in ADDONS.items() if addon.before and _is_before(version, addon.before)
+        name for name, addon in known.items() if addon.before and _is_before(version, addon.before)
     }
 
 

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 from keras.src.backend import get_keras_mask
 
-from pipeline.tf.keras.addon_layers import BASE_OPTIONS
+from pipeline.tf.keras.addon_formula import BASE_OPTIONS
 
 
 class HubLayer(keras.layers.Layer):  # type: ignore[misc]

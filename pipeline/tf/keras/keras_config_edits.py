@@ -83,15 +83,25 @@ def take_functions(config: Any, given: Collection[str]) -> Any:
     return _replace(config, take)
 
 
-def name_functions(config: Any) -> Any:
-    """Return a config with the bare names of functions, as the .h5 loader of tf_keras reads them.
+def name_registered(config: Any, custom: Collection[str]) -> Any:
+    """Return a config with names of functions and classes as the .h5 loader of tf_keras reads them.
 
-    Its newest releases write an object in place of a name, and cannot read it.
+    Its newest releases write an object in place of a function's bare name, and the class of an
+    inner object (a cell) without its package; they cannot read either.
+
+    Args:
+        config: The model's config.
+        custom: Names under which foreign classes are known: "Addons>NASCell".
     """
 
     def name(_: str, value: Any) -> Any:
-        is_function = isinstance(value, Mapping) and value.get("class_name") == "function"
-        return value["config"] if is_function and isinstance(value.get("config"), str) else value
+        if not isinstance(value, Mapping) or "class_name" not in value:
+            return value
+        if value["class_name"] == "function" and isinstance(value.get("config"), str):
+            return value["config"]
+        registered = value.get("registered_name")
+        known = isinstance(registered, str) and registered in custom
+        return {**value, "class_name": registered} if known else value
 
     return _replace(config, name)
 

@@ -18,7 +18,8 @@ import tf_keras
 
 from pipeline.errors import ConversionError, FormatError, PipelineError, UntrustedSourceError
 from pipeline.text.suggest import list_first
-from pipeline.tf.keras.addons import ADDONS, describe_addons, find_addons, later_names
+from pipeline.tf.keras.addon_table import ADDONS
+from pipeline.tf.keras.addons import describe_addons, find_addons, later_names
 from pipeline.tf.keras.custom_code import give_lambdas_names, run_custom_code
 from pipeline.tf.keras.hub_addons import HUB_ADDONS
 from pipeline.tf.keras.keras_1 import modernize, state_defaults
@@ -28,7 +29,7 @@ from pipeline.tf.keras.keras_config_edits import (
     drop_training,
     drop_unread,
     forget_states,
-    name_functions,
+    name_registered,
     take_functions,
     widen_floats,
 )
@@ -118,7 +119,7 @@ def load_keras_model(
         generation = "tf_keras"  # Keras 3 neither saves nor loads them
     known = known_parts(generation)
     if generation == "tf_keras":
-        known = replace(known, names=known.names - later_names(file.version))
+        known = replace(known, names=known.names - later_names(file.version, ADDONS))
     is_folder = file.kind == "keras_saved_model"  # Keras reads its configs there, as they are
     config = file.config if is_folder else _prepare(file, known)
     listed = ADDONS if generation == "tf_keras" else HUB_ADDONS
@@ -133,7 +134,7 @@ def load_keras_model(
         for layers in list_models(config):
             check_order(layers)
         if file.kind == "keras":
-            config = name_functions(config)
+            config = name_registered(config, custom)
     config, repairs = _repair(config, file)
     _forget_names()
     try:

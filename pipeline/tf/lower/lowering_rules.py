@@ -21,6 +21,7 @@ from pipeline.tf.lower import (
     positions,
     products,
     ragged,
+    random_draws,
     reductions,
     rotations,
     segments,
@@ -54,6 +55,7 @@ RULES: Mapping[str, Lowering] = (
     | positions.RULES
     | products.RULES
     | ragged.RULES
+    | random_draws.RULES
     | reductions.RULES
     | rotations.RULES
     | segments.RULES

@@ -21,8 +21,8 @@ _ADVICE = (
     ),
     (
         (
-            r"Decode(Jpeg|Png|Image|Bmp|Gif|Webp|AndCropJpeg|Raw|Base64|Wav|Compressed)|EncodeJpeg|"
-            r"EncodePng|EncodeWav|EncodeBase64|ExtractJpegShape"
+            r"Decode(Jpeg|Png|Image|Bmp|Gif|Webp|AndCropJpeg|Raw|Wav|Compressed)|EncodeJpeg|"
+            r"EncodePng|EncodeWav|ExtractJpegShape"
         ),
         (
             "the signature reads or writes files as bytes: choose one that takes decoded tensors, "

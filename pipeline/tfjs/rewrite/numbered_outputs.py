@@ -4,7 +4,7 @@ In a function an input is "node:output_name:number", and the number counts withi
 name: the indices of TopKV2 are "top:indices:0". TensorFlow.js takes the number alone
 (`parseNodeName` in tfjs-converter/src/operations/executors/utils.ts), so that it reads the values
 in place of the indices; only of StringSplit and StringNGrams it knows the names, and not even then
-where another program registers the op (`runtime/text_ops.js`). Here the number becomes that among
+where another program registers the op (`runtime/texts/ops.js`). Here the number becomes that among
 all outputs, "top:indices:1", and for TensorFlow the first again. This module opens no file.
 """
 

@@ -13,7 +13,7 @@ _TYPES = {
 
 
 def rewrite_text_op(node: Json, _: Scope) -> Rewrite | None:
-    """Give an op on texts a name of its own, which `runtime/text_ops.js` registers.
+    """Give an op on texts a name of its own, which `runtime/texts/ops.js` registers.
 
     Gather and GatherNd take no texts, and comparisons of wasm read others than the texts.
     """

@@ -143,10 +143,17 @@ def test_a_run_reads_its_own_files_and_no_others(server: Server) -> None:
     assert server.ask(f"{run}model/file.bin") == (200, b"model")
     assert server.ask(f"{run}vectors/file.bin") == (200, b"vectors")
     assert json.loads(server.ask(f"{run}run.json")[1]) == {"backend": "webgl"}
-    assert server.ask(f"{run}scripts/run.js")[0] == 200
+    for script in ("run.js", "texts/ops.js"):
+        assert server.ask(f"{run}scripts/{script}")[0] == 200
     for path in ("../outside", "link", "..%2foutside", "/etc/passwd", "missing"):
         assert server.ask(f"{run}model/{path}")[0] == 403
-    for path in ("scripts/runner.js", "scripts/../page.js", "made/3.json", "next"):
+    for path in (
+        "scripts/runner.js",
+        "scripts/texts/../runner.js",
+        "scripts/../page.js",
+        "made/3.json",
+        "next",
+    ):
         assert server.ask(f"{run}{path}")[0] == 403
 
 

@@ -225,7 +225,7 @@ def test_texts_are_split_and_looked_up(convert: Convert) -> None:
 
     became = [sentence.partition(" became")[0] for sentence in record.repairs]
     assert became[:2] == ["LookupTableFindV2", "RaggedTensorToTensor"]
-    # Its other ops on texts are those of text_ops.js; wasm compares texts wrongly, which
+    # Its other ops on texts are those of runtime/texts/; wasm compares texts wrongly, which
     # a rewrite behind the conversion mends.
     check_runs("texts", folder, "cpu")
 

@@ -127,6 +127,7 @@ def test_random_numbers_of_a_generator_are_drawn_anew(
     assert [one.split(",")[0].split(":")[0] for one in record.repairs] == [
         "StatelessMultinomial became Multinomial",
         "StatelessRandomNormalV2 became RandomStandardNormal",
+        "StatelessRandomUniformFullIntV2 became NonDeterministicInts",  # makes the seeds
         "StatelessRandomUniformIntV2 became RandomUniformInt",
         "StatelessRandomUniformV2 became RandomUniform",
         "StatelessTruncatedNormal became TruncatedNormal",
@@ -149,6 +150,36 @@ def test_random_numbers_of_a_generator_are_drawn_anew(
         ):
             assert abs(outputs[name].mean() - mean) < 0.35 * deviation
             assert abs(outputs[name].std() / deviation - 1) < 0.25
+
+
+@pytest.mark.network
+def test_distributions_that_a_loop_draws_have_their_moments(prove: Prove) -> None:
+    record, vectors, runs = prove("drawn_seldom")
+
+    assert record.state is None
+    assert len(vectors.random) == 9
+    shapes, rates = np.array([0.3, 1.0, 6.0]), np.array([0.5, 8.0, 40.0, 3000.0])
+    limits = 5 / np.sqrt(4000)  # five deviations of a mean; those of squares have long tails
+    for backend, variants in runs.items():
+        outputs = variants["base"].outputs[0]
+        for name, mean in [
+            *((f"gamma{end}", shapes) for end in ("", "_1", "_3")),
+            *((f"poisson{end}", rates) for end in ("", "_2")),
+        ]:
+            drawn = outputs[name].astype(float)
+            third = (2.0 if "gamma" in name else 1.0) / np.sqrt(mean)
+            scaled = (drawn - mean) / np.sqrt(mean)  # of both, the variance is the mean
+            assert (np.abs(scaled.mean(0)) < limits).all(), (backend, name)
+            assert (np.abs(scaled.var(0) - 1) < 3 * limits * (1 + third)).all(), (backend, name)
+            skew = (scaled**3).mean(0)
+            assert (np.abs(skew - third) < 10 * limits * (1 + third)).all(), (backend, name)
+        for name in ("bits", "bits_2"):
+            bits = np.unpackbits(outputs[name].astype(np.int32).view(np.uint8)).reshape(-1, 32)
+            assert (np.abs(bits.mean(0) - 0.5) < limits / 2).all(), (backend, name)
+        for name in ("shuffled", "shuffled_2"):
+            rows = outputs[name]
+            assert sorted(rows.tolist()) == list(range(2000))
+            assert abs(np.corrcoef(rows, np.arange(2000))[0, 1]) < 5 / np.sqrt(2000)
 
 
 @pytest.mark.network

@@ -1,37 +1,11 @@
-"""Layers and activations of add-ons to Keras 2, by their published formulas.
-
-The formulas are those of tensorflow_addons 0.23, of keras_contrib, and of layers that repositories
-copy from one another; `addons` says which files mean them. They compute what inference does.
-"""
+"""Normalizations of add-ons to Keras 2, of values and of weights, by their published formulas."""
 
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
-BASE_OPTIONS = frozenset(
-    {"name", "trainable", "dtype", "batch_input_shape", "dynamic", "sparse", "ragged"}
-)
-"""Options of every layer."""
-
-
-class Formula(tf_keras.layers.Layer):  # type: ignore[misc]
-    """A layer that keeps the options of its config.
-
-    Attributes:
-        options: Its options, beside those of every layer.
-    """
-
-    supports_masking = True
-
-    def __init__(self, **options: Any) -> None:
-        """Keep the options of the formula apart."""
-        super().__init__(**{name: options[name] for name in options if name in BASE_OPTIONS})
-        self.options = {name: options[name] for name in options if name not in BASE_OPTIONS}
-
-    def get_config(self) -> dict[str, Any]:
-        """Return all options."""
-        return {**super().get_config(), **self.options}
+from pipeline.tf.keras.addon_formula import BASE_OPTIONS, Formula
 
 
 class ChannelNormalization(tf_keras.layers.GroupNormalization):  # type: ignore[misc]
@@ -125,21 +99,6 @@ class FilterResponseNormalization(Formula):
         return self.gamma * (inputs * tf.math.rsqrt(square + epsilon)) + self.beta
 
 
-class TLU(Formula):
-    """https://arxiv.org/abs/1911.09737, equation 2."""
-
-    def build(self, input_shape: Any) -> None:
-        """Make a threshold for each element of an example, and its slope."""
-        shape = list(input_shape[1:])
-        self.tau = self.add_weight("tau", shape)
-        self.alpha = self.add_weight("alpha", shape) if self.options["affine"] else None
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Return the greater of the values and their thresholds."""
-        slope = 0.0 if self.alpha is None else self.alpha * inputs
-        return tf.maximum(inputs, self.tau + slope)
-
-
 class WeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
     """https://arxiv.org/abs/1602.07868: a kernel as its direction times a learned length.
 
@@ -212,110 +171,3 @@ class SpectralNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Call the layer."""
         return self.layer(inputs)
-
-
-class StochasticDepth(Formula):
-    """Adds a branch, scaled by the probability with which training kept it."""
-
-    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
-        """Return shortcut + probability * branch."""
-        shortcut, branch = inputs
-        return shortcut + self.options["survival_probability"] * branch
-
-
-class Maxout(Formula):
-    """The greatest of each group of channels."""
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Reduce the axis to one value for each group."""
-        units, axis = self.options["num_units"], self.options["axis"] % inputs.shape.rank
-        sizes = tf.shape(inputs)
-        groups = [inputs.shape[axis] // units, units]
-        shape = tf.concat([sizes[:axis], groups, sizes[axis + 1 :]], 0)
-        reduced = tf.reduce_max(tf.reshape(inputs, shape), axis)
-        known = [*inputs.shape]
-        known[axis] = units
-        return tf.ensure_shape(reduced, known)
-
-
-class ReflectionPadding2D(Formula):
-    """Pads the four sides of a picture equally by its reflection."""
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Pad rows and columns."""
-        size = one_size(self.options["padding"])
-        return tf.pad(inputs, [[0, 0], [size, size], [size, size], [0, 0]], "REFLECT")
-
-
-class SubPixelUpscaling(Formula):
-    """Depth to space."""
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Move channels into rows and columns."""
-        return tf.nn.depth_to_space(inputs, self.options["scale_factor"])
-
-
-class Swish(Formula):
-    """https://arxiv.org/abs/1710.05941: x * sigmoid(beta * x), with a learned beta."""
-
-    def build(self, _: Any) -> None:
-        """Make beta."""
-        self.beta = self.add_weight("beta", (1,), trainable=self.trainable)
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Apply the formula."""
-        return inputs * tf.sigmoid(self.beta * inputs)
-
-
-class GELU(Formula):
-    """https://arxiv.org/abs/1606.08415, exact or by tanh."""
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Apply the formula."""
-        return tf.nn.gelu(inputs, self.options["approximate"])
-
-
-class Mish(Formula):
-    """https://arxiv.org/abs/1908.08681."""
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Apply the formula."""
-        return mish(inputs)
-
-
-def mish(x: tf.Tensor) -> tf.Tensor:
-    """Return https://arxiv.org/abs/1908.08681."""
-    return x * tf.tanh(tf.math.softplus(x))
-
-
-def hard_sigmoid(x: tf.Tensor) -> tf.Tensor:
-    """Return https://arxiv.org/abs/1905.02244, section 5.2."""
-    return tf.nn.relu6(x + 3.0) / 6.0
-
-
-def hard_swish(x: tf.Tensor) -> tf.Tensor:
-    """Return https://arxiv.org/abs/1905.02244, section 5.2."""
-    return x * hard_sigmoid(x)
-
-
-def hard_shrink(x: tf.Tensor) -> tf.Tensor:
-    """Return x beyond ±0.5, else 0."""
-    return tf.where(tf.abs(x) > 0.5, x, tf.zeros_like(x))  # noqa: PLR2004  # the default bounds
-
-
-def soft_shrink(x: tf.Tensor) -> tf.Tensor:
-    """Return x beyond ±0.5, nearer to 0 by 0.5, else 0."""
-    return tf.sign(x) * tf.nn.relu(tf.abs(x) - 0.5)
-
-
-def snake(x: tf.Tensor) -> tf.Tensor:
-    """Return https://arxiv.org/abs/2006.08195 with frequency 1."""
-    return x + (1.0 - tf.cos(2.0 * x)) / 2.0
-
-
-def one_size(padding: Any) -> int | None:
-    """Return a padding that is the same on each side, else None: 3 for [[3, 3], [3, 3]]."""
-    sizes = padding if isinstance(padding, list | tuple) else [padding]
-    flat = {part for size in sizes for part in (size if isinstance(size, list | tuple) else [size])}
-    (size,) = flat if len(flat) == 1 else (None,)
-    return size if isinstance(size, int) else None
