@@ -40,9 +40,18 @@ def complete(graph_def: GraphDef) -> GraphDef:
 
 
 def _has_more(graph_def: GraphDef) -> bool:
-    """Return whether a graph has more than nodes: functions, devices, or nodes kept together."""
+    """Return whether a graph has more than nodes: functions, devices, or nodes kept together.
+
+    An attribute without a value counts, too: tf.import_graph_def gives it the op's default.
+    """
     placed = (node.device or _PLACE in node.attr for node in graph_def.node)
-    return bool(graph_def.library.function) or any(placed)
+    return bool(graph_def.library.function) or any(placed) or _lacks_values(graph_def)
+
+
+def _lacks_values(graph_def: GraphDef) -> bool:
+    return any(
+        node.attr[key].WhichOneof("value") is None for node in graph_def.node for key in node.attr
+    )
 
 
 def _import_natively(graph_def: GraphDef) -> tf.Graph:

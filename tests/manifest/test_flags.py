@@ -1,10 +1,12 @@
 """Flags, against the converter's own dispatch where it is installed."""
 
+import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from pipeline.formats.format import GRAPH, LAYERS
 from pipeline.formats.table import INPUT_FORMATS, ROUTES, find_format
@@ -69,7 +71,9 @@ def test_every_flag_is_a_field() -> None:
 
 def test_the_reference_lists_the_formats_that_become_layers_models() -> None:
     """The docstring of `output_format` is text for editors, and is not generated."""
-    described = " ".join((Defaults.model_fields["output_format"].description or "").split())
+    schema = json.loads((ROOT / "pipeline/manifest/models.schema.json").read_bytes())
+    found = schema["$defs"]["Defaults"]["properties"]["output_format"]["description"]
+    described = " ".join(found.split())
     layers = [f"`{name}`" for name in INPUT_FORMATS if find_format(name).default_output == LAYERS]
 
     assert f"`{LAYERS}` for {join_words(layers)}, else `{GRAPH}`" in described
