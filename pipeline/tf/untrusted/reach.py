@@ -6,6 +6,7 @@ It follows inputs, control inputs and the functions that a node calls. It change
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
@@ -156,22 +157,31 @@ def calls_of(node: NodeDef) -> list[str]:
     The op may be a function's name: TensorFlow looks it up in the library.
     """
     names = [node.op]
+    for kind, value in attributes_of(node):
+        if kind == "func":
+            names.append(value.func.name)
+        elif kind == "list":
+            names += [function.name for function in value.list.func]
+    return names
+
+
+def attributes_of(node: NodeDef) -> Iterator[tuple[str | None, AttrValue]]:
+    """Yield the attributes of a node, and those that it passes to functions.
+
+    Each comes after its kind: "func", "list", "tensor", "s", … Keys are looked up, since `values()`
+    of protobuf is written in Python, and this is called for every node of a model several times.
+    """
     waiting = [node.attr]
     while waiting:
-        # Called for every node of a model several times, so it does without `values()`, which
-        # protobuf has in Python.
         attributes = waiting.pop()
         for key in attributes:
             value = attributes[key]
             kind = value.WhichOneof("value")
+            yield kind, value
             if kind == "func":
-                names.append(value.func.name)
                 waiting.append(value.func.attr)
             elif kind == "list":
-                for function in value.list.func:
-                    names.append(function.name)
-                    waiting.append(function.attr)
-    return names
+                waiting += [function.attr for function in value.list.func]
 
 
 def node_of(tensor: str) -> str:

@@ -24,7 +24,7 @@ from pipeline.tf.untrusted.initializer_runs import Runs, find_runs
 from pipeline.tf.untrusted.op_advice import advise
 from pipeline.tf.untrusted.op_classes import ALLOWED, LEFT_OVER, REASONS, op_classes
 from pipeline.tf.untrusted.origins import Origins
-from pipeline.tf.untrusted.reach import Library, passed_by, tensor_of
+from pipeline.tf.untrusted.reach import Library, attributes_of, passed_by, tensor_of
 
 _HANDLES = {DT_RESOURCE, DT_VARIANT}
 # Ops that may run only with some values of an attribute: the attribute, these values, and the
@@ -148,25 +148,17 @@ def _ask(node: NodeDef) -> Iterator[str]:
 def _find_handles(node: NodeDef) -> Iterator[str]:
     """Yield constants that would be objects of this process: a handle, a pipeline."""
     unpacks = node.op in _UNPACKING
-    waiting = [node.attr]
-    while waiting:
-        attributes = waiting.pop()
-        for key in attributes:
-            value = attributes[key]
-            kind = value.WhichOneof("value")
-            held: list[int] = []
-            if kind == "tensor":
-                held = [value.tensor.dtype]
-            elif kind == "list":
-                held = [tensor.dtype for tensor in value.list.tensor]
-                held += value.list.type if unpacks else ()
-                waiting += [function.attr for function in value.list.func]
-            elif kind == "func":
-                waiting.append(value.func.attr)
-            elif kind == "type" and unpacks:
-                held = [value.type]
-            if not _HANDLES.isdisjoint(held) or (unpacks and kind == "placeholder"):
-                yield f"{node.op} (of a handle)"
+    for kind, value in attributes_of(node):
+        held: list[int] = []
+        if kind == "tensor":
+            held = [value.tensor.dtype]
+        elif kind == "list":
+            held = [tensor.dtype for tensor in value.list.tensor]
+            held += value.list.type if unpacks else ()
+        elif kind == "type" and unpacks:
+            held = [value.type]
+        if not _HANDLES.isdisjoint(held) or (unpacks and kind == "placeholder"):
+            yield f"{node.op} (of a handle)"
 
 
 def _find_misplaced(meta_graph: MetaGraphDef, runs: Runs, library: Library) -> Iterator[str]:
