@@ -3,8 +3,9 @@
     python benchmarks/proof_time.py [--at-a-time 5] OTHER MODEL…
 
 builds models from nothing up to `verify` with OTHER, the folder of another version of this
-repository, and with this one, in turn, one step at a time, with the downloads at hand. MODEL is a name in models.yaml or
-the folder of a SavedModel. Both versions run in the environment of this program.
+repository, and with this one, in turn, one step at a time, with the downloads at hand. MODEL is a
+name in models.yaml or the folder of a SavedModel. Both versions run in the environment of this
+program.
 
 The figure is the processor's time, because other work on the machine changes it little: from the
 start of a step to its end, of the run and of all processes that it has started. That of the server
