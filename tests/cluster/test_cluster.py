@@ -175,6 +175,21 @@ def test_files_beside_the_manifest_travel(open_build: Open) -> None:
     assert "worker" in json.loads((job.folder / "run.json").read_bytes())
 
 
+def test_a_result_for_the_worker_only_is_made_here(open_build: Open) -> None:
+    build = open_build()
+    job = build.job("one", step_functions.write_for_here, text="a", shared=True)
+    unsubscribe = subscribe(build.events.append)
+    outcome = build.run(job)
+    unsubscribe()
+
+    assert outcome.status == "ok"
+    assert step_functions.calls == ["one:m"]
+    assert "worker" not in json.loads((job.folder / "run.json").read_bytes())
+    assert build.events[-1].cause is not None
+    assert "ran on this machine: " in build.events[-1].cause
+    assert "there is no browser that a wall holds" in build.events[-1].cause
+
+
 def test_a_file_outside_of_the_zoo_keeps_its_step_here(open_build: Open) -> None:
     build = open_build()
     (build.root.parent / "layer.py").write_text("a layer")
