@@ -15,6 +15,6 @@ RUN python -m pip install --no-cache-dir -c /opt/tfjs-zoo/constraints.txt "/opt/
 
 USER 1000
 WORKDIR /home/zoo
-# TensorFlow.js, so that workers need no network but the scheduler and the store.
-RUN python -m pipeline.runtime.tfjs_packages
+# TensorFlow.js, so that workers need no network but the scheduler and the store; not its packages.
+RUN python -m pipeline.runtime.tfjs_packages && rm -r .cache/tfjs-zoo/blobs
 CMD ["dask", "worker", "tcp://scheduler:8786", "--nthreads", "2", "--death-timeout", "120"]
