@@ -14,9 +14,10 @@ from pipeline.errors import SourceError
 from pipeline.fetch.address.beside import is_address, name_of
 from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.fault import format_value
-from pipeline.manifest.fields import Role, Section, Text, fault
+from pipeline.manifest.fields import ROLE_PATTERN, Role, Section, Text, fault
 from pipeline.records.reading import Form, Gate, Kind, Layout, Order, Scale
 from pipeline.text.suggest import did_you_mean, find_similar, join_words
+from pipeline.vocabulary.role_types import CONVENTIONS, Convention
 
 _COLUMN = re.compile(r"(box|objectness|scores|points|rest)(?: \([1-9]\d{0,4}\))?")
 LABEL_FILE_SUFFIXES = (".txt", ".json", ".csv")
@@ -219,5 +220,34 @@ class DecodeSection(Section):
                 raise fault("found no 'box' or no 'scores' among the columns")
 
 
-Conventions = dict[Role, dict[Text, str | int]]
-"""Conventions of roles: `{boxes: {order: yxyx}}`."""
+def _parse_convention(value: Any) -> Any:
+    """Turn a list into the text that the catalog has: [0, 255] is "0, 255"."""
+    parts = value if isinstance(value, list) else [value]
+    if not parts or not all(type(part) in (str, int, float) for part in parts):
+        raise fault(f"found {format_value(value)}; expected a word, a number, or a list of these")
+    return value if type(value) in (str, int) else ", ".join(map(str, parts))
+
+
+def _convention_schema(convention: Convention) -> dict[str, Any]:
+    """Return the JSON Schema of the values of a convention, as people write them."""
+    if not convention.values:
+        return {"type": ["string", "number", "array"], "description": convention.meaning}
+    numbers = [int(value) for value in convention.values if value.isdecimal()]
+    return {"enum": [*convention.values, *numbers], "description": convention.meaning}
+
+
+Conventions = Annotated[
+    dict[Role, dict[Text, Annotated[str | int, BeforeValidator(_parse_convention)]]],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": ROLE_PATTERN},
+            "additionalProperties": {
+                "type": "object",
+                "properties": {name: _convention_schema(one) for name, one in CONVENTIONS.items()},
+                "additionalProperties": False,
+            },
+        }
+    ),
+]
+"""Conventions of roles: `{boxes: {order: yxyx}}`; `role_faults.py` checks names and values."""

@@ -106,8 +106,18 @@ def _describe_type(value: Any, kind: str) -> str:
 def _describe_choice(location: Sequence[str | int], value: Any, expected: str) -> str:
     choices = [text or number for text, number in _CHOICE.findall(expected)]
     field = next((str(step) for step in reversed(location) if step in _KINDS), "")
+    return describe_choice(value, choices, _KINDS.get(field))
+
+
+def describe_choice(value: Any, choices: Sequence[str], kind: str | None) -> str:
+    """Return the message for a value that is none of a few: "'rbg' is no layout; expected nhwc …".
+
+    Args:
+        value: The value.
+        choices: The values that are expected; the one that was likely meant stands alone.
+        kind: What they are: "layout"; None if they have no name.
+    """
     found = repr(shorten_value(value)) if isinstance(value, str) else format_value(value)
-    kind = _KINDS.get(field)
     sentence = f"{found} is no {kind}" if kind else f"found {found}"
     meant = closest(value, choices) if isinstance(value, str) else None
     if meant:
