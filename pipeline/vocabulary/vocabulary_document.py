@@ -68,8 +68,8 @@ def _format_family(family: Family) -> Iterator[str]:
 def _format_conventions() -> Iterator[str]:
     yield "## Conventions"
     yield ""
-    yield "A convention is given only where it is known. `conventions:` in the manifest states one; a"
-    yield "name or value that is not listed here is refused as soon as the manifest is read."
+    yield "A convention is given only where it is known. `conventions:` in the manifest states one;"
+    yield "a name or value that is not listed here is refused as soon as the manifest is read."
     yield ""
     yield "| convention | meaning | values |"
     yield "|---|---|---|"
