@@ -205,7 +205,7 @@ def _of_hf(read: Read) -> PackageFacts:
     )
 
 
-def _license(stated: Any, where: str) -> dict[str, str]:
+def _license(stated: Any, where: str) -> dict[str, Any]:
     name = stated.get("type") if isinstance(stated, dict) else stated
     found = find_license(name) if isinstance(name, str) else None
     return {"license": found, "license_from": where} if found else {}

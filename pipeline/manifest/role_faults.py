@@ -32,10 +32,10 @@ def check_roles(listed: ManifestModel) -> Iterator[Fault]:
 def _check_convention(listed: ManifestModel, role: str, name: str, value: str) -> Iterator[Fault]:
     location = ("conventions", role, name)
     if name not in CONVENTIONS:
-        message = describe_choice(name, list(CONVENTIONS), "convention")
-        yield listed.fault(location, message, at_key=True)
-    elif message := _describe_value(role, name, value):
-        yield listed.fault(location, message)
+        unknown = describe_choice(name, list(CONVENTIONS), "convention")
+        yield listed.fault(location, unknown, at_key=True)
+    elif wrong := _describe_value(role, name, value):
+        yield listed.fault(location, wrong)
 
 
 def _describe_value(role: str, name: str, value: str) -> str | None:
