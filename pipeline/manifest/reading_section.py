@@ -5,9 +5,11 @@ there: `steps/card.py`.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.catalog.known_sets import POINT_SETS, label_sets
 from pipeline.errors import SourceError
@@ -39,11 +41,14 @@ def _check_names(value: Any) -> Any:
         return _check_file(value, LABEL_FILE_SUFFIXES)
     if value in label_sets() or value.endswith(LABEL_FILE_SUFFIXES):
         return value
-    similar = did_you_mean(find_similar(value, label_sets()))
-    raise fault(
-        f"found {value!r}{similar}; expected {join_words(label_sets())}, a list of names, or a "
-        f"file ({', '.join(LABEL_FILE_SUFFIXES)})"
-    )
+    others = f"a list of names, or a file ({', '.join(LABEL_FILE_SUFFIXES)})"
+    raise _no_set(value, label_sets(), others)
+
+
+def _no_set(value: str, known: Sequence[str], others: str) -> PydanticCustomError:
+    """Return the fault of a text that is no known set, with the nearest one or with all."""
+    similar = did_you_mean(find_similar(value, known))
+    return fault(f"found {value!r}{similar or f'; expected {join_words(known)}, or {others}'}")
 
 
 def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
@@ -64,10 +69,7 @@ def _check_points(value: Any) -> Any:
     if value in POINT_SETS:
         known = POINT_SETS[value]
         return {"names": list(known.names), "edges": [list(edge) for edge in known.edges]}
-    similar = did_you_mean(find_similar(value, list(POINT_SETS)))
-    raise fault(
-        f"found {value!r}{similar}; expected {join_words(list(POINT_SETS))}, or names: and edges:"
-    )
+    raise _no_set(value, list(POINT_SETS), "names: and edges:")
 
 
 _NAMES_SCHEMA: dict[str, Any] = {

@@ -79,17 +79,25 @@ def describe_error(error: Mapping[str, Any]) -> str:
 
 
 def _describe_limit(kind: str, value: Any, limits: Mapping[str, Any]) -> str:
+    found = f"found {format_value(value)}"
     match kind:
         case "string_pattern_mismatch":
-            return f"found {shorten_value(value)!r}; expected {PATTERN_WORDS[limits['pattern']]}"
+            text = f"found {shorten_value(value)!r}; expected {PATTERN_WORDS[limits['pattern']]}"
         case "string_too_short":
-            return "found an empty text; expected at least a character"
+            text = "found an empty text; expected at least a character"
         case "string_too_long":
-            return f"{shorten_value(value)!r} is longer than {limits['max_length']} characters"
+            text = f"{shorten_value(value)!r} is longer than {limits['max_length']} characters"
         case "greater_than":
-            return f"found {format_value(value)}; expected more than {limits['gt']:g}"
+            text = f"{found}; expected more than {limits['gt']:g}"
+        case "less_than_equal":
+            text = f"{found}; expected {limits['le']:g} at most"
+        case "too_short":
+            text = f"{found}; expected {limits['min_length']} or more in it"
+        case "too_long":
+            text = f"found {limits['actual_length']} in the list; expected {limits['max_length']}"
         case _:
-            return f"found {format_value(value)}, which is not valid here ({kind})"
+            text = f"{found}, which is not valid here ({kind})"
+    return text
 
 
 def _describe_type(value: Any, kind: str) -> str:
