@@ -3,10 +3,10 @@
     python benchmarks/speed/suite.py [OPTIONS] [ROW…] >benchmarks/speed/suite.md
 
 ROW is a key of ROWS; without one all run, and `scale.md` is written anew too. The models are
-networks of keras.applications with random weights, exported as SavedModels, those named tf_keras:
-by Keras 2, whose batch normalizations are one op; four artefacts of each are float32, float16, uint8
-and uint16. `suite.md` has the last result. Inference of graphs needs a
-browser, and has a program of its own: `graphs.py`.
+networks of keras.applications with random weights, exported as SavedModels, those named tf_keras by
+Keras 2, whose batch normalizations are one op; four artefacts of each are float32, float16, uint8
+and uint16. `suite.md` has the last result. Inference of graphs needs a browser, and has a program
+of its own: `graphs.py`.
 
 Where other programs run too, the time of the processor says more than wall time does.
 """
