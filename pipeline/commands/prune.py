@@ -17,6 +17,7 @@ from pipeline.audit.downloads import find_dangling
 from pipeline.audit.orphans import find_orphans
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.store_options import NONE_CHOSEN, choose_store_files, is_read_only
 from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
@@ -84,7 +85,7 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Remove results that are no longer needed."""
 
     name = "prune"
-    doc_purpose = "remove results, published files and downloads that are no longer needed"
+    doc_purpose = PURPOSES[name]
     cmd_options = (
         _OPTION_DRY_RUN,
         _OPTION_NOW,
