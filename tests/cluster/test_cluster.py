@@ -319,6 +319,9 @@ def test_no_scheduler_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "tcp://127.0.0.1:9": "cluster tcp://127.0.0.1:9: its scheduler is not reached",
         "nowhere.json": "cluster nowhere.json: no such file",
         "local:many": "expected local, or local:4",
+        "tcp://nowhere": "cluster tcp://nowhere: missing port number .*; expected tcp://host:8786",
+        "ftp://nowhere:1": "cluster ftp://nowhere:1: unknown address scheme 'ftp'.*; expected tcp",
+        "tls://127.0.0.1:9": "cluster tls://127.0.0.1:9: no certificate of this machine",
     }.items():
         with pytest.raises(ClusterError, match=message):
             connect(address, root=tmp_path, tools=(), tell=print, **options)  # type: ignore[arg-type]
