@@ -41,8 +41,8 @@ from pipeline.publish.targets.folder_target import FolderTarget
 from pipeline.publish.targets.target import Target, open_target
 from pipeline.report.terminal import write_text
 from pipeline.report.transfer import show_transfer
-from pipeline.steps.dist import load_placed
 from pipeline.steps.graph import Graph
+from pipeline.steps.placed import load_placed
 from pipeline.text.line import Line, plain_text
 
 _INTERRUPTED = 130
@@ -144,7 +144,8 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
     ) -> Published:
         placed = load_placed(graph.layout.dist_state)
         contents = load_dist_contents(graph.layout.dist, placed)
-        self._announce(graph, destination, parse_marks(params["fail_on"]))
+        built = contents.catalog.content
+        self._announce(graph, destination, built, fatal=parse_marks(params["fail_on"]))
         render = choose_render(graph, placed, notify=_notify)
         shown = destination.target.shown
         with show_transfer(f"publish to {shown}") as progress:
@@ -158,23 +159,22 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
         self._warn(destination, contents)
         return done
 
-    def _announce(self, graph: Graph, destination: _Destination, fatal: Sequence[str]) -> None:
+    def _announce(
+        self, graph: Graph, destination: _Destination, built: bytes, *, fatal: Sequence[str]
+    ) -> None:
         """Print how the build differs from what is published there, before anything is written.
 
         Raises:
             PublishError: It has a mark of `--fail-on`, or what is published cannot be read.
         """
         # Imported here because they load pydantic's types of the catalog.
-        from pipeline.diff.baseline import read_built_text, show_build
+        from pipeline.diff.baseline import show_build
         from pipeline.diff.catalog_reader import parse_pair
         from pipeline.diff.compare import compare_catalogs
         from pipeline.diff.diff_view import format_counts
 
         content = destination.target.read(CATALOG_FILE)
-        if content is None:
-            return
-        built = read_built_text(graph)
-        if built == content:
+        if content is None or content == built:
             return
         names = (destination.target.shown, show_build(graph))
         try:

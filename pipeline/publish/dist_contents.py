@@ -21,7 +21,7 @@ from pipeline.publish.generations.file_listing import ListedModel, PublishedCata
 from pipeline.publish.generations.generation import PublishedFile
 from pipeline.publish.headers import is_content_named
 from pipeline.publish.targets.stored_record import FOLDER
-from pipeline.steps.dist import Placed
+from pipeline.steps.placed import Placed
 
 NO_JEKYLL = ".nojekyll"
 _EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -1,12 +1,22 @@
-"""The pages of the last site: those of models that have not changed stay as they are."""
+"""The pages of the last site: those of models that have not changed stay as they are.
 
-from collections.abc import Callable
+`pages.json` has a line for each model: the digest of all that decides its page, and all that the
+files of the zoo as a whole show of it.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from pipeline.catalog.index import entry_path
-from pipeline.records.record import Part, Record
+from pipeline.disk.line_object import join_fields, split_fields
+from pipeline.disk.typed_json import WrongJsonError, parse_json
+from pipeline.errors import DamagedFileError
+from pipeline.records.record import Part
+from pipeline.site.listed_model import ListedModel
+
+PAGES_FILE = "pages.json"
+_PROGRAM = "program of all pages"  # no name of a model has blanks
 
 
 class Page(Part):
@@ -16,16 +26,46 @@ class Page(Part):
     """Digest of all that decides it, apart from the program."""
     samples: tuple[str, ...]
     """Names of the pictures and sounds that it shows."""
+    listed: ListedModel
+    """The model as the files of the zoo as a whole show it."""
 
 
-class Pages(Record):
-    """The pages of a site."""
+@dataclass(frozen=True, kw_only=True)
+class Pages:
+    """The pages of a site.
 
-    FILE: ClassVar[str] = "pages.json"
+    Attributes:
+        models: The page of each model by name.
+        kept: Names of the models whose pages are those of the last site.
+    """
 
-    program: str = ""
-    """Digest of the program that made them."""
-    models: dict[str, Page]
+    models: Mapping[str, Page]
+    kept: frozenset[str] = frozenset()
+
+
+def save_pages(folder: Path, pages: Pages, *, program: str) -> None:
+    """Write what decided the pages of a site, and the digest of the program that made them."""
+    lines = {
+        name: page.model_dump_json(by_alias=True).encode() for name, page in pages.models.items()
+    }
+    content = join_fields({_PROGRAM: f'"{program}"'.encode(), **lines})
+    (folder / PAGES_FILE).write_bytes(content)
+
+
+def load_pages(folder: Path, *, program: str) -> Pages | None:
+    """Read what decided the pages of a site; None if another program made them.
+
+    Raises:
+        DamagedFileError: The file is not what was written.
+        OSError: It cannot be read.
+    """
+    lines = split_fields((folder / PAGES_FILE).read_bytes()) or {}
+    try:
+        if parse_json(str, lines.pop(_PROGRAM, b"")) != program:
+            return None
+        return Pages(models={name: parse_json(Page, text) for name, text in lines.items()})
+    except WrongJsonError as error:
+        raise DamagedFileError(f"{PAGES_FILE}: {error}", folder=folder) from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from loader_zoo import check, tensor
 from site_zoo import ASSETS, LIMIT, catalog, entry, figures, page_of, tensor_in, variant
 
 from pipeline.site.list_page import describe_list
+from pipeline.site.listed_model import list_model
 from pipeline.site.page_templates import render_list, render_not_found
 
 EVIL = "</p></code></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{7*7}}"
@@ -63,7 +64,9 @@ class Page(HTMLParser):
 def list_page(*entries: Any, **zoo: Any) -> Page:
     """Return index.html."""
     made = catalog(*entries, **zoo)
-    return Page(render_list(made, describe_list(made), assets=ASSETS))
+    return Page(
+        render_list(made, describe_list([list_model(one) for one in made.models]), assets=ASSETS)
+    )
 
 
 def evil_entry(**others: Any) -> dict[str, Any]:
