@@ -42,5 +42,7 @@ def split_fields(content: bytes) -> dict[str, bytes] | None:
         match = _KEY.match(line)
         if match is None:
             return None
-        fields[json.loads(match[1])] = line[match.end() :]
+        key = match[1]
+        name = json.loads(key) if b"\\" in key else key[1:-1].decode()
+        fields[name] = line[match.end() :]
     return fields

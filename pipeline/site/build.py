@@ -12,11 +12,16 @@ from pipeline.manifest.fields import NAME_PATTERN
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.site.assets import copy_tensorflow_js, write_assets, write_samples
 from pipeline.site.earlier_pages import EarlierPages, Page, Pages
-from pipeline.site.list_page import describe_list
+from pipeline.site.list_page import ListPage, describe_list
 from pipeline.site.listed_model import list_model
 from pipeline.site.loader import write_loader
 from pipeline.site.model_page import describe_model
-from pipeline.site.page_templates import render_list, render_model, render_not_found
+from pipeline.site.page_templates import (
+    render_list,
+    render_model,
+    render_not_found,
+    render_row,
+)
 
 
 def build_site(
@@ -54,8 +59,14 @@ def build_site(
         if page is not None:
             kept.add(name)
         pages[name] = page or writer.write(name, key)
-    writer.write_rest(pages)
-    return Pages(models=pages, kept=frozenset(kept))
+    shown = describe_list([page.listed for page in pages.values()])
+    axis = earlier.pages.axis if earlier else None
+    for row in shown.rows:
+        page = pages[row.model.name]
+        if not page.row or shown.axis != axis:
+            pages[row.model.name] = page.model_copy(update={"row": render_row(row)})
+    writer.write_rest(pages, shown)
+    return Pages(models=pages, axis=shown.axis, kept=frozenset(kept))
 
 
 class _Writer:
@@ -81,7 +92,7 @@ class _Writer:
         (self._folder / entry_path(name)).write_bytes(join_entries(self._alone, [text]))
         return Page(key=key, samples=tuple(sorted(samples)), listed=list_model(model))
 
-    def write_rest(self, pages: Mapping[str, Page]) -> None:
+    def write_rest(self, pages: Mapping[str, Page], shown: ListPage) -> None:
         """Write the files of the zoo as a whole."""
         head, folder = self._catalog.head, self._folder
         samples = {sample for page in pages.values() for sample in page.samples}
@@ -91,7 +102,8 @@ class _Writer:
         write_loader(head, sha256=self._catalog.sha256, types=types, folder=folder)
         index = Index(schema_version=1, zoo=head.zoo, models=[one.index for one in listed])
         (folder / INDEX_FILE).write_bytes(format_json(index.to_json()))
-        _write(folder / "index.html", render_list(head, describe_list(listed), assets=assets))
+        rows = (page.row for page in pages.values())
+        _write(folder / "index.html", render_list(head, shown, rows, assets=assets))
         _write(folder / "404.html", render_not_found(head))
 
 

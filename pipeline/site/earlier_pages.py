@@ -16,7 +16,7 @@ from pipeline.records.record import Part
 from pipeline.site.listed_model import ListedModel
 
 PAGES_FILE = "pages.json"
-_PROGRAM = "program of all pages"  # no name of a model has blanks
+_HEAD = ""  # no name of a model
 
 
 class Page(Part):
@@ -28,6 +28,13 @@ class Page(Part):
     """Names of the pictures and sounds that it shows."""
     listed: ListedModel
     """The model as the files of the zoo as a whole show it."""
+    row: str = ""
+    """Its row in the list, as HTML."""
+
+
+class _Head(Part):
+    program: str
+    axis: tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +43,20 @@ class Pages:
 
     Attributes:
         models: The page of each model by name.
+        axis: The smallest and the largest size in the list, by which all rows follow.
         kept: Names of the models whose pages are those of the last site.
     """
 
     models: Mapping[str, Page]
+    axis: tuple[int, int]
     kept: frozenset[str] = frozenset()
 
 
 def save_pages(folder: Path, pages: Pages, *, program: str) -> None:
     """Write what decided the pages of a site, and the digest of the program that made them."""
-    lines = {
-        name: page.model_dump_json(by_alias=True).encode() for name, page in pages.models.items()
-    }
-    content = join_fields({_PROGRAM: f'"{program}"'.encode(), **lines})
-    (folder / PAGES_FILE).write_bytes(content)
+    parts = {_HEAD: _Head(program=program, axis=pages.axis), **pages.models}
+    lines = {name: part.model_dump_json(by_alias=True).encode() for name, part in parts.items()}
+    (folder / PAGES_FILE).write_bytes(join_fields(lines))
 
 
 def load_pages(folder: Path, *, program: str) -> Pages | None:
@@ -61,9 +68,11 @@ def load_pages(folder: Path, *, program: str) -> Pages | None:
     """
     lines = split_fields((folder / PAGES_FILE).read_bytes()) or {}
     try:
-        if parse_json(str, lines.pop(_PROGRAM, b"")) != program:
+        head = parse_json(_Head, lines.pop(_HEAD, b""))
+        if head.program != program:
             return None
-        return Pages(models={name: parse_json(Page, text) for name, text in lines.items()})
+        models = {name: parse_json(Page, text) for name, text in lines.items()}
+        return Pages(models=models, axis=head.axis)
     except WrongJsonError as error:
         raise DamagedFileError(f"{PAGES_FILE}: {error}", folder=folder) from None
 

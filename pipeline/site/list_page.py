@@ -67,6 +67,7 @@ class ListPage:
 
     Attributes:
         rows: A row for each model.
+        axis: The smallest and the largest size on the axis, by which the dots of all rows follow.
         facets: The properties by which the list is filtered.
         size_limits: Sizes in bytes by which the list is filtered, each with its text.
         ticks: Positions and texts on the axis of sizes.
@@ -77,6 +78,7 @@ class ListPage:
     """
 
     rows: Sequence[Row]
+    axis: tuple[int, int]
     facets: Sequence[Facet]
     size_limits: Sequence[tuple[int, str]]
     ticks: Sequence[tuple[float, str]]
@@ -94,6 +96,7 @@ def describe_list(models: Sequence[ListedModel]) -> ListPage:
     offered = [model.index.name for model in models if model.sizes]
     return ListPage(
         rows=rows,
+        axis=(axis.least, axis.most),
         facets=[
             _facet("task", "Task", ([row.model.task] for row in rows if row.model.task)),
             _facet("tag", "Tag", (row.model.tags for row in rows)),
