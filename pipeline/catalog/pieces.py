@@ -5,9 +5,11 @@ are. It belongs to the build and is not published.
 """
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.catalog.texts import SEPARATOR, CatalogTexts, frame_entries
@@ -17,7 +19,10 @@ from pipeline.disk.canonical import digest_bytes
 from pipeline.disk.files import remember_digest
 from pipeline.disk.versions import digest_program
 from pipeline.errors import DamagedFileError
-from pipeline.records.record import Part, Record
+from pipeline.records.record import Part
+from pipeline.records.record_lines import load_lines, save_lines
+
+PIECES_FILE = "pieces.json"
 
 
 class Piece(Part):
@@ -33,21 +38,36 @@ class Piece(Part):
     """How its variants were judged."""
 
 
-class Pieces(Record):
-    """The parts of all models."""
-
-    FILE: ClassVar[str] = "pieces.json"
+class CatalogFrame(Part):
+    """The catalog apart from its models."""
 
     program: str
-    """Digest of the program that made them."""
+    """Digest of the program that made it."""
     head: Catalog
     """The catalog without its models."""
     start: int
     """Number of bytes before the first entry."""
     sha256: str
     """Digest of the whole catalog."""
-    models: dict[str, Piece]
-    """The parts by name, sorted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pieces:
+    """The pieces of a catalog: its frame, and the part of each model by name, sorted."""
+
+    frame: CatalogFrame
+    models: Mapping[str, Piece]
+
+
+def load_pieces(folder: Path) -> Pieces:
+    """Read the pieces in the folder of the step `catalog`.
+
+    Raises:
+        DamagedFileError: Another version of tfjs-zoo wrote them, or they are damaged.
+        OSError: They cannot be read.
+    """
+    frame, models = load_lines(folder / PIECES_FILE, CatalogFrame, Piece)
+    return Pieces(frame=frame, models=models)
 
 
 class CatalogWriter:
@@ -85,14 +105,10 @@ class CatalogWriter:
             self._write(self._after)
         sha256 = self._digest.hexdigest()
         remember_digest(self._folder / CATALOG_FILE, sha256)
-        pieces = Pieces(
-            program=digest_program(),
-            head=self._head,
-            start=len(self._before),
-            sha256=sha256,
-            models=self._models,
+        frame = CatalogFrame(
+            program=digest_program(), head=self._head, start=len(self._before), sha256=sha256
         )
-        pieces.save(self._folder)
+        save_lines(self._folder / PIECES_FILE, frame, self._models)
 
     def _write(self, text: bytes) -> None:
         self._digest.update(text)
@@ -106,13 +122,13 @@ def open_catalog(folder: Path) -> CatalogTexts:
         DamagedFileError: Another version of tfjs-zoo wrote it, or it is damaged.
         OSError: It cannot be read.
     """
-    return texts_of(Pieces.load(folder), folder)
+    return texts_of(load_pieces(folder), folder)
 
 
 def texts_of(pieces: Pieces, folder: Path) -> CatalogTexts:
     """Return the texts of a catalog whose pieces are known."""
     sizes = [piece.bytes + len(SEPARATOR) for piece in pieces.models.values()]
-    starts = dict(zip(pieces.models, accumulate(sizes, initial=pieces.start), strict=False))
+    starts = dict(zip(pieces.models, accumulate(sizes, initial=pieces.frame.start), strict=False))
 
     def read(name: str) -> bytes:
         piece = pieces.models[name]
@@ -127,5 +143,9 @@ def texts_of(pieces: Pieces, folder: Path) -> CatalogTexts:
 
     digests = {name: piece.sha256 for name, piece in pieces.models.items()}
     return CatalogTexts(
-        head=pieces.head, sha256=pieces.sha256, digests=digests, read=read, folder=folder
+        head=pieces.frame.head,
+        sha256=pieces.frame.sha256,
+        digests=digests,
+        read=read,
+        folder=folder,
     )

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.catalog.index import entry_path
-from pipeline.disk.line_object import join_fields, split_fields
-from pipeline.disk.typed_json import WrongJsonError, parse_json
-from pipeline.errors import DamagedFileError
 from pipeline.records.record import Part
+from pipeline.records.record_lines import load_lines, save_lines
 from pipeline.site.listed_model import ListedModel
 
 PAGES_FILE = "pages.json"
-_HEAD = ""  # no name of a model
 
 
 class Page(Part):
@@ -54,9 +51,7 @@ class Pages:
 
 def save_pages(folder: Path, pages: Pages, *, program: str) -> None:
     """Write what decided the pages of a site, and the digest of the program that made them."""
-    parts = {_HEAD: _Head(program=program, axis=pages.axis), **pages.models}
-    lines = {name: part.model_dump_json(by_alias=True).encode() for name, part in parts.items()}
-    (folder / PAGES_FILE).write_bytes(join_fields(lines))
+    save_lines(folder / PAGES_FILE, _Head(program=program, axis=pages.axis), pages.models)
 
 
 def load_pages(folder: Path, *, program: str) -> Pages | None:
@@ -66,15 +61,8 @@ def load_pages(folder: Path, *, program: str) -> Pages | None:
         DamagedFileError: The file is not what was written.
         OSError: It cannot be read.
     """
-    lines = split_fields((folder / PAGES_FILE).read_bytes()) or {}
-    try:
-        head = parse_json(_Head, lines.pop(_HEAD, b""))
-        if head.program != program:
-            return None
-        models = {name: parse_json(Page, text) for name, text in lines.items()}
-        return Pages(models=models, axis=head.axis)
-    except WrongJsonError as error:
-        raise DamagedFileError(f"{PAGES_FILE}: {error}", folder=folder) from None
+    head, models = load_lines(folder / PAGES_FILE, _Head, Page)
+    return Pages(models=models, axis=head.axis) if head.program == program else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.catalog.card import model_folder
 from pipeline.catalog.document import CATALOG_FILE, SCHEMA_FILE, build_catalog, format_schema
 from pipeline.catalog.entries import model_entry, read_since
-from pipeline.catalog.pieces import CatalogWriter, Piece, Pieces, texts_of
+from pipeline.catalog.pieces import PIECES_FILE, CatalogWriter, Piece, load_pieces, texts_of
 from pipeline.catalog.texts import CatalogTexts, format_entry
 from pipeline.catalog.types import CatalogModel, CatalogZoo, ModelIdentity
 from pipeline.catalog.verdict_words import ModelVerdicts, judge_model
@@ -100,13 +100,13 @@ def _load_earlier(work: Work[CatalogParameters]) -> _Earlier | None:
         return None
     folder = work.earlier.folder
     try:
-        if any(not work.earlier.has(name) for name in (Pieces.FILE, PROJECTION_FILE)):
+        if any(not work.earlier.has(name) for name in (PIECES_FILE, PROJECTION_FILE)):
             return None
-        pieces = Pieces.load(folder)
+        pieces = load_pieces(folder)
         lists = read_lists(folder / PROJECTION_FILE)
     except (OSError, DamagedFileError):
         return None
-    if pieces.program != digest_program():
+    if pieces.frame.program != digest_program():
         return None
     return _Earlier(pieces=pieces.models, texts=texts_of(pieces, folder), lists=lists)
 
@@ -144,7 +144,7 @@ def recall_verdicts(job: Job) -> dict[str, ModelVerdicts]:
         job: The job of the catalog.
     """
     try:
-        pieces = Pieces.load(job.folder).models
+        pieces = load_pieces(job.folder).models
     except (OSError, DamagedFileError):
         return {}
     cards = ((name, job.reads.get(f"card:{name}")) for name in pieces)

@@ -38,9 +38,11 @@ _CHUNK_BYTES = 1024**2
 
 def find_fault(projection: Projection, placed: PlacedList, dist: Path) -> str | None:
     """Return why dist/ is out of date: "models.json is missing, changed or new"; else None."""
-    for model in projection.lines:
+    # A list that changed is found without a look at files.
+    same = {model: placed.has(model, projection.digest(model)) for model in projection.lines}
+    for model in sorted(same, key=same.__getitem__):
         was = placed.of(model)
-        if not _is_placed(projection, model, was, dist):
+        if not (same[model] and was.projection and _lie_there(was, dist)):
             fault = _name_fault(projection.files(model), was.files, dist)
             if fault is not None:
                 return fault
@@ -51,10 +53,8 @@ def find_fault(projection: Projection, placed: PlacedList, dist: Path) -> str | 
     return None
 
 
-def _is_placed(projection: Projection, model: str, was: PlacedFiles, dist: Path) -> bool:
-    """Return whether the files of a model lie in dist/ as they were put there."""
-    if was.projection != projection.digest(model):
-        return False
+def _lie_there(was: PlacedFiles, dist: Path) -> bool:
+    """Return whether the listed files of a model lie in dist/ as they were put there."""
     listed = (item for item in was.files.items() if item[1].unlisted is None)
     return all(_is_untouched(f"{dist}/{path}", file) for path, file in listed)
 
@@ -142,7 +142,8 @@ def _find_changed(
     for model in projection.lines:
         was = placed.of(model)
         is_going = any(file.unlisted is not None for file in was.files.values())
-        if is_going or not _is_placed(projection, model, was, dist):
+        is_listed = was.projection == projection.digest(model)
+        if is_going or not is_listed or not _lie_there(was, dist):
             yield _ModelFiles(model, projection, was)
     for model in placed.lines.keys() - projection.lines.keys():
         yield _ModelFiles(model, projection, placed.of(model))

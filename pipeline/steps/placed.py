@@ -64,6 +64,11 @@ class PlacedList:
 
     lines: Mapping[str, bytes]
 
+    def has(self, model: str, projection: str) -> bool:
+        """Return whether the lists with a digest were placed; the files are not looked at."""
+        # The keys of a line are sorted.
+        return self.lines.get(model, b"").endswith(b'"projection":"%b"}' % projection.encode())
+
     def of(self, model: str) -> PlacedFiles:
         """Return the files of a model; none if its line is damaged."""
         try:

@@ -8,6 +8,7 @@ import pytest
 from pipeline.catalog.document import build_catalog
 from pipeline.catalog.pieces import CatalogWriter, open_catalog
 from pipeline.catalog.types import CatalogZoo
+from pipeline.disk.line_object import join_fields
 from pipeline.errors import DamagedFileError
 
 
@@ -19,8 +20,8 @@ def test_a_catalog_of_another_version_names_the_step_that_makes_it_again(tmp_pat
     assert open_catalog(tmp_path).head == head
 
     pieces = json.loads((tmp_path / "pieces.json").read_bytes())
-    del pieces["head"]["zoo"]["homepage"]
-    (tmp_path / "pieces.json").write_text(json.dumps(pieces))
+    del pieces[""]["head"]["zoo"]["homepage"]
+    (tmp_path / "pieces.json").write_bytes(join_fields({"": json.dumps(pieces[""]).encode()}))
     with pytest.raises(
         DamagedFileError, match=r"pieces\.json: head\.zoo\.homepage: is missing"
     ) as caught:
