@@ -22,7 +22,7 @@ from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arran
 from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError, PublishError
 from pipeline.publish.cors import describe_cors
-from pipeline.publish.dist_contents import DistContents, load_dist_contents
+from pipeline.publish.dist_contents import load_dist_contents
 from pipeline.publish.generations.generation import PublishedFile
 from pipeline.publish.generations.old_generations import prune_target
 from pipeline.publish.generations.state import load_index
@@ -156,7 +156,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
             self._show(format_unchanged(done, target=shown))
         else:
             self._show(format_published(done, target=shown, dry_run=params["dry_run"]))
-        self._warn(destination, contents)
+        self._warn(destination, done.sizes)
         return done
 
     def _announce(
@@ -204,14 +204,13 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
         self._show(format_rolled_back(done, target=destination.target.shown))
         return self._look(destination, done, params)
 
-    def _warn(self, destination: _Destination, contents: DistContents) -> None:
+    def _warn(self, destination: _Destination, sizes: Mapping[str, int]) -> None:
         """Warn of files and sizes that GitHub Pages would refuse, if it may serve the target."""
         if not isinstance(destination.target, FolderTarget) and not is_github_pages(
             destination.url
         ):
             return
-        sizes = {path: file.bytes for path, file in contents.files.items()}
-        for excess in find_excesses({**sizes, **destination.target.find()}):
+        for excess in find_excesses(sizes):
             self._show([((f"warning: {excess}", "warn"),)])
 
     def _look(self, destination: _Destination, done: Published, params: Mapping[str, Any]) -> int:

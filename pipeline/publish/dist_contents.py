@@ -112,7 +112,7 @@ def _find(dist: Path) -> Iterator[tuple[str, os.stat_result | None]]:
     while pending:
         folder = pending.pop()
         try:
-            with os.scandir(dist / folder) as listed:
+            with os.scandir(f"{dist}/{folder}") as listed:
                 entries = [entry for entry in listed if _may_be_served(entry.name)]
         except OSError as error:
             raise _unreadable(dist, folder.rstrip("/") or ".", error) from None

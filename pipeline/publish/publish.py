@@ -39,11 +39,13 @@ class Published:
         plan: The plan that was carried out.
         before: The generation that was current before; None before the first publish.
         shown: The generation that is current now.
+        sizes: Size of every file in the target now, by path, apart from new records.
     """
 
     plan: Plan
     before: Generation | None
     shown: Generation
+    sizes: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ class Publisher:
         """Return the result that a publish would have; nothing is written."""
         state = read_state(self.target)
         plan = self._plan(contents, state, render=render, again=again)
-        return Published(plan=plan, before=state.current, shown=_generation(plan))
+        return _published(plan, state, _generation(plan))
 
     def publish(
         self, contents: DistContents, *, render: Render | None, again: bool = False
@@ -112,11 +114,11 @@ class Publisher:
         rollback_of: int | None = None,
     ) -> Published:
         if plan.is_empty and state.current is not None:
-            return Published(plan=plan, before=state.current, shown=state.current)
+            return _published(plan, state, state.current)
         generation = _generation(plan, rollback_of=rollback_of)
         commit = Commit(self.target, state, plan, check=check, progress=self.progress)
         commit.run(generation)
-        return Published(plan=plan, before=state.current, shown=generation)
+        return _published(plan, state, generation)
 
     def _contents_of(self, generation: Generation, state: State) -> DistContents:
         """Return the zoo of a generation, after a check that the target has all of its files."""
@@ -181,6 +183,13 @@ class Publisher:
                 "failed cannot be kept as they were published"
             )
         return published
+
+
+def _published(plan: Plan, state: State, shown: Generation) -> Published:
+    files = plan.contents.files
+    kept = {content_file(one.sha256): one.bytes for one in files.values() if not one.immutable}
+    sizes = {**state.present, **kept, **{path: one.bytes for path, one in files.items()}}
+    return Published(plan=plan, before=state.current, shown=shown, sizes=sizes)
 
 
 def _generation(plan: Plan, *, rollback_of: int | None = None) -> Generation:
