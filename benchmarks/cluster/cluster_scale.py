@@ -58,7 +58,7 @@ def compare_waiting(folder: Path, num_models: int, workers: list[int]) -> None:
         )
         seconds_alone, cpu_alone = _time(partial(alone.build, parallel=number))
         with dask_cluster(folder / f"dask{number}", workers=number) as cluster:
-            _wait_for(cluster, number)
+            wait_for_workers(cluster, number)
             connect_to(spread, cluster.address, folder / f"store{number}")
             seconds, cpu = _time(partial(spread.build, parallel=2 * number))
             spread.session.close()
@@ -81,7 +81,7 @@ def compare_real(folder: Path, num_models: int, workers: list[int]) -> None:
         for model in range(num_models):
             zoo.add(f"m{model:03}", seed=model)
         with dask_cluster(folder / f"real{number}", workers=number) as cluster:
-            _wait_for(cluster, number)
+            wait_for_workers(cluster, number)
             options = ["--cluster", cluster.address, "--store", str(folder / f"real-store{number}")]
             start = time.monotonic()
             build = zoo.build(*(options if number else []))
@@ -112,7 +112,7 @@ def _results(zoo: SleepingZoo) -> dict[str, bytes]:
     }
 
 
-def _wait_for(cluster: DaskCluster, number: int) -> None:
+def wait_for_workers(cluster: DaskCluster, number: int) -> None:
     """Wait until so many workers have joined."""
     code = (
         "import sys; from distributed import Client\n"

@@ -4,6 +4,9 @@
 
 The steps of ten models are stubs that wait as real steps do and link the files of one real build.
 Two runs of an empty zoo are timed: without a store, and with an empty one that is slow.
+
+Last result: 2026-11-30, two cores shared with other builds (load 4), 0.3 s: 29.1 s without a
+store, 47.0 s with one.
 """
 
 import contextlib

@@ -81,6 +81,7 @@ class Admission(WorkerPlugin):  # type: ignore[misc]  # its types are not read
             from pipeline.cluster.worker import admit  # noqa: PLC0415
             from pipeline.cluster.worker_versions import describe_differences, own_versions  # noqa: PLC0415
             from pipeline.disk.versions import installed_version  # noqa: PLC0415
+            from pipeline.wall.wall import find_wall  # noqa: PLC0415
         except ImportError as error:
             self.faults = [f"tfjs-zoo, as this run has it, is not installed ({error})"]
             return {}
@@ -99,7 +100,9 @@ class Admission(WorkerPlugin):  # type: ignore[misc]  # its types are not read
         }
         resources = {name: value for name, value in offers.items() if name not in known}
         resources[self.name] = threads
-        if self.browser is not None and installed_version("browser") == self.browser:
+        ours = self.browser is not None and installed_version("browser") == self.browser
+        # Without a wall around the browser, a worker would find that nothing can be tried.
+        if ours and find_wall(children=True) is not None:
             resources[f"{self.name} browser"] = threads
         return resources
 

@@ -24,6 +24,7 @@ from pipeline.wall.walls_used import record_wall
 _ATTEMPTS = 3
 # Files beside the manifest go with the errand, through the scheduler.
 _FILES_BYTES = 16 * 1024**2
+_NO_RESULT = "the store does not have its result"
 
 
 class Cluster:
@@ -75,7 +76,8 @@ class Cluster:
             with self._lock:
                 self._put_there.add(job.task)
         else:
-            self._run_here(job, work, began, "the store does not have its result")
+            reason = f"{answer.worker}: {answer.kept_here}" if answer.kept_here else _NO_RESULT
+            self._run_here(job, work, began, reason)
         return None
 
     def has_put(self, job: Result) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 import cloudpickle
 import dask
 from distributed import Client, LocalCluster
+from distributed.comm.addressing import get_address_host_port
+from distributed.security import Security
 
 from pipeline.cluster import admission
 from pipeline.cluster.admission import Admission, find_faults
@@ -151,6 +153,7 @@ def _open_client(where: LocalCluster | str, root: Path) -> Client:
             )
         options["scheduler_file"] = str(file)
     else:
+        _check_address(where)
         options["address"] = where
     try:
         return Client(**options)
@@ -160,6 +163,27 @@ def _open_client(where: LocalCluster | str, root: Path) -> Client:
             f"cluster {shown}: its scheduler is not reached ({type(error).__name__})",
             hint="start it: `dask scheduler`; docs/cluster.md has the ways",
         ) from None
+
+
+def _check_address(where: LocalCluster | str) -> None:
+    """Refuse an address that Dask's client would refuse, which then waits a minute for its own end.
+
+    Raises:
+        ClusterError: "cluster tcp://node1: missing port number in address 'node1'; expected …".
+    """
+    if not isinstance(where, str):
+        return
+    try:
+        get_address_host_port(where)
+        security = Security().get_connection_args("client")
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise ClusterError(f"cluster {where}: {error}; expected tcp://host:8786") from None
+    if where.startswith("tls://") and security["ssl_context"] is None:
+        raise ClusterError(
+            f"cluster {where}: no certificate of this machine is configured",
+            hint="`distributed: {comm: {tls: …}}` in Dask's configuration names them: "
+            "https://distributed.dask.org/en/stable/tls.html",
+        )
 
 
 def _start_local(address: str) -> LocalCluster:

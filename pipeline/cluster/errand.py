@@ -86,6 +86,7 @@ class Answer:
         bug: Whether the failure is a bug of ours.
         missing: Keys of inputs that the store does not have; the errand did not run.
         stored: Whether the store took the result.
+        kept_here: Why its result holds for that worker's machine only; empty if for all.
         seconds: How long the step took there.
         tools: Versions of the tools that it used.
         measured: Figures for run.json.
@@ -100,6 +101,7 @@ class Answer:
     bug: bool = False
     missing: tuple[str, ...] = ()
     stored: bool = False
+    kept_here: str = ""
     seconds: float = 0.0
     tools: Mapping[str, str | None] = field(default_factory=dict)
     measured: Mapping[str, Any] = field(default_factory=dict)

@@ -26,11 +26,11 @@ from pipeline.disk.layout import cache_folder
 from pipeline.disk.machine_faults import machine_error
 from pipeline.engine.failures import translate
 from pipeline.engine.job import Job, successful
-from pipeline.engine.receipt import Failure, Receipt, failure_of, list_outputs
+from pipeline.engine.receipt import Failure, Receipt, failure_of
 from pipeline.engine.session import Interrupted, Session
 from pipeline.engine.shared_results import fetch_result, result_key
 from pipeline.engine.step import Work
-from pipeline.engine.work import prepare_work, used_tools, write_records
+from pipeline.engine.work import make_receipt, prepare_work, used_tools, write_records
 from pipeline.errors import StoreError
 from pipeline.store.open_store import open_store
 from pipeline.store.shared_store import SharedStore
@@ -159,6 +159,8 @@ class RunOnWorker:
             bug = job.task in session.bugs[bugs:]
             log = _read_end(work.log)
             return self._answer(work, failure=made, bug=bug, seconds=seconds, log=log)
+        if made.kept_here:
+            return self._answer(work, kept_here="; ".join(work.kept_here))
         key = result_key(errand.ingredients)
         stored = self._store.put(key, work.folder, tools=made.tools)
         work.remarks.extend(self._store.take_notices())
@@ -251,9 +253,7 @@ def _attempt(job: Job, work: Work[Any], errand: Errand, session: Session) -> Rec
     started = time.monotonic()
     try:
         job.step.run(work)
-        receipt = Receipt(
-            **vars(errand.ingredients), tools=used_tools(work), outputs=list_outputs(work.folder)
-        )
+        receipt = make_receipt(work, errand.ingredients)
         write_records(work, receipt, time.monotonic() - started)
     except Exception as error:  # noqa: BLE001  # one model's bug must not stop the others
         return translate(job, session, error, work)

@@ -7,6 +7,7 @@ removes instead what nobody has used for long from the store that machines share
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.audit.downloads import find_dangling
 from pipeline.audit.orphans import find_orphans
+from pipeline.commands.arguments import options_first
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.store_options import NONE_CHOSEN, choose_store_files, is_read_only
 from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
@@ -60,7 +63,8 @@ _OPTION_STORE = {
     "long": "store",
     "type": bool,
     "default": False,
-    "help": "remove results from the shared store, and nothing else",
+    "help": "remove results from the shared store, and nothing else; its folder or URL may follow "
+    "[default: TFJS_ZOO_STORE, then zoo: store: in models.yaml]",
 }
 _OPTION_STORE_DAYS = {
     "name": "store_days",
@@ -85,7 +89,8 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Remove results that are no longer needed."""
 
     name = "prune"
-    doc_purpose = "remove results, published files and downloads that are no longer needed"
+    doc_purpose = PURPOSES[name]
+    doc_usage = "[--store [FOLDER|URL]]"
     cmd_options = (
         _OPTION_DRY_RUN,
         _OPTION_NOW,
@@ -94,6 +99,11 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         _OPTION_STORE_DAYS,
         _OPTION_STORE_GIB,
     )
+
+    def parse_execute(self, in_args: Sequence[str]) -> Any:
+        """Accept options after the store."""
+        valued = {"--cache-days", "--store-days", "--store-gib"}
+        return super().parse_execute(options_first(in_args, with_value=valued))
 
     def wish(self, _params: Any, _args: Any) -> Wish:
         """Return that it needs no task of a model."""
@@ -107,10 +117,16 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         store: bool,  # noqa: FBT001
         store_days: float,
         store_gib: float,
+        pos_args: Sequence[str],
     ) -> int:
         graph: Graph = self.loader.namespace["GRAPH"]
+        if len(pos_args) > int(store):
+            raise InvalidCommand(
+                f"prune: {' '.join(pos_args)}: only a store can be named, by --store"
+            )
         if store:
-            self._prune_store(graph, days=store_days, gib=store_gib, dry_run=dry_run)
+            named = "".join(pos_args)
+            self._prune_store(graph, named, days=store_days, gib=store_gib, dry_run=dry_run)
             return 0
         with zoo_lock(graph):
             self._prune(graph, dry_run=dry_run, now=now, cache_days=cache_days)
@@ -142,12 +158,14 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         verb = "would free" if dry_run else "freed"
         self.outstream.write(f"{verb} {freed / 2**20:.1f} MiB\n")
 
-    def _prune_store(self, graph: Graph, *, days: float, gib: float, dry_run: bool) -> None:
+    def _prune_store(
+        self, graph: Graph, named: str, *, days: float, gib: float, dry_run: bool
+    ) -> None:
         from pipeline.store.eviction import evict
 
         if days < 0 or gib < 0:
             raise InvalidCommand("--store-days and --store-gib take a number, 0 or more")
-        files = choose_store_files(graph, "", os.environ)
+        files = choose_store_files(graph, named, os.environ)
         if files is None:
             raise InvalidCommand(f"prune: {NONE_CHOSEN}")
         if is_read_only(graph, os.environ) and not dry_run:

@@ -102,6 +102,8 @@ class Receipt(Ingredients):
     """The files, sorted by path."""
     failure: Failure | None = None
     """The failure of a step without outputs."""
+    kept_here: bool = False
+    """Whether it lacks something for this machine's sake; then a shared store does not get it."""
 
 
 def format_receipt(receipt: Receipt) -> bytes:

@@ -36,13 +36,13 @@ from pipeline.engine.receipt import (
     Ingredients,
     Receipt,
     failure_of,
-    list_outputs,
 )
 from pipeline.engine.session import Session
 from pipeline.engine.shared_results import fetch_result, put_result
 from pipeline.engine.step import Work
 from pipeline.engine.work import (
     find_earlier,
+    make_receipt,
     prepare_work,
     refuse_if_closed,
     used_tools,
@@ -188,9 +188,7 @@ def _attempt(
             failure = _run_step(job, work, ingredients, session)
             if failure is not None:
                 return failure
-            receipt = Receipt(
-                **vars(ingredients), tools=used_tools(work), outputs=list_outputs(work.folder)
-            )
+            receipt = make_receipt(work, ingredients)
             write_records(work, receipt, time.monotonic() - started)
         elif shared.failure is not None:
             return shared.failure

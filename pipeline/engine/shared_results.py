@@ -94,8 +94,8 @@ def put_result(store: ResultStore, work: Work[Any], receipt: Receipt, folder: Pa
 
 
 def put_receipt(store: ResultStore, receipt: Receipt, folder: Path) -> bool:
-    """Put a folder with its receipt there, unless another run could end otherwise."""
-    if receipt.failure is not None and receipt.failure.retry:
+    """Put a folder with its receipt there, unless another run or machine could end otherwise."""
+    if receipt.kept_here or (receipt.failure is not None and receipt.failure.retry):
         return False
     ingredients = Ingredients(**{name: getattr(receipt, name) for name in Ingredients.model_fields})
     return store.put(result_key(ingredients), folder, tools=receipt.tools)
@@ -134,7 +134,7 @@ def _list_near(work: Work[Any]) -> Mapping[str, Path]:
 
 def _fits(receipt: Receipt, ingredients: Ingredients, folder: Path) -> bool:
     """Return whether a folder is the result of these ingredients, file by file."""
-    if explain_change(receipt, ingredients) is not None:
+    if receipt.kept_here or explain_change(receipt, ingredients) is not None:
         return False
     if receipt.failure is not None and (receipt.failure.retry or receipt.outputs):
         return False

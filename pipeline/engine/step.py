@@ -149,6 +149,7 @@ class Work(Generic[P]):
         tools: Versions of the tools used so far, for the receipt.
         peak_rss_bytes: Largest memory of its child processes, for run.json.
         remarks: Remarks to report when the step ends.
+        kept_here: Why the result holds for this machine only.
     """
 
     task: str
@@ -175,6 +176,7 @@ class Work(Generic[P]):
     tools: dict[str, str | None] = field(default_factory=dict)
     peak_rss_bytes: list[int] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    kept_here: list[str] = field(default_factory=list)
 
     def uses(self, *distributions: str) -> None:
         """Record the versions of tools; another version makes the result out of date."""
@@ -182,6 +184,11 @@ class Work(Generic[P]):
         assert not unknown, f"step {self.step.name} does not declare {unknown}"
         for distribution in distributions:
             self.tools[distribution] = installed_version(distribution)
+
+    def keep_here(self, reason: str) -> None:
+        """Note that the result lacks something for this machine's sake: no other gets it."""
+        self.note(reason)
+        self.kept_here.append(reason)
 
     def remark(self, text: str) -> None:
         """Add a line to the log and to the report of the step's end."""

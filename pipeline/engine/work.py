@@ -17,9 +17,11 @@ from pipeline.engine.job import Job
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.receipt import (
     RECEIPT,
+    Ingredients,
     Receipt,
     explain_loss,
     format_receipt,
+    list_outputs,
     load_receipt,
 )
 from pipeline.engine.session import Interrupted, Session
@@ -81,6 +83,16 @@ def find_earlier(job: Job) -> Earlier | None:
 def used_tools(work: Work[Any]) -> Mapping[str, str | None]:
     """Return the versions of the tools that a piece of work used, sorted by name."""
     return dict(sorted(work.tools.items()))
+
+
+def make_receipt(work: Work[Any], ingredients: Ingredients) -> Receipt:
+    """Return the receipt of the files that a piece of work has made."""
+    return Receipt(
+        **vars(ingredients),
+        tools=used_tools(work),
+        outputs=list_outputs(work.folder),
+        kept_here=bool(work.kept_here),
+    )
 
 
 def write_records(work: Work[Any], receipt: Receipt, seconds: float) -> None:

@@ -102,7 +102,7 @@ def _leave_untried(work: Work[Any], required: Sequence[str], reason: str) -> Bro
             f"models.yaml requires {' and '.join(required)}: {reason}",
             hint="install Chromium, set CHROME to its program, or shorten `backends:`",
         )
-    work.note(f"{SAMPLED} was not tried: {reason}")
+    work.keep_here(f"{SAMPLED} was not tried: {reason}")
     record_absence(SAMPLED, reason)
     verdict = VariantVerdict(status="ok", reason=None, checks={SAMPLED: _untried(reason)})
     return BrowserVerdicts(variants={BASE: verdict})

@@ -95,7 +95,8 @@ def python_paths() -> list[Path]:
     installed = [entry for entry in sys.path if _holds_packages(entry)]
     environment = Path(sys.prefix) / "pyvenv.cfg"
     found = dict.fromkeys(Path(entry) for entry in (*standard, *libraries, *installed) if entry)
-    return [path for path in (*found, environment) if path.exists()]
+    # A Python that was moved may name folders of its first place, which this user cannot enter.
+    return [path for path in (*found, environment) if os.path.exists(path)]  # noqa: PTH110
 
 
 def _library_path() -> list[str]:

@@ -54,8 +54,13 @@ def run_job(channel: Connection, begin: Callable[[], None]) -> None:
 
 
 def die_with(descriptor: int) -> None:
-    """Kill this process as soon as the socket's other end is closed."""
-    threading.Thread(target=_watch, args=(descriptor,), name="parent-watch", daemon=True).start()
+    """Kill this process as soon as the socket's other end is closed.
+
+    The thread that watches has a descriptor of its own. On a busy machine it may look for the first
+    time when a short job has ended and closed the given one, which would count as the other end's.
+    """
+    own = os.dup(descriptor)
+    threading.Thread(target=_watch, args=(own,), name="parent-watch", daemon=True).start()
 
 
 def _watch(descriptor: int) -> None:

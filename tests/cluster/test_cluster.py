@@ -12,6 +12,7 @@ from pathlib import Path
 import cluster_steps
 import pytest
 import step_functions
+from browsers import needs_browser
 from clusters import DaskCluster, dask_cluster
 from s3_server import CREDENTIALS, serve_public_s3
 from step_functions import Build, Run
@@ -21,6 +22,7 @@ pytest.importorskip("distributed")
 from pipeline.cluster import connect as connect_module
 from pipeline.cluster import dispatcher as dispatcher_module
 from pipeline.cluster.connect import connect
+from pipeline.disk.browser_program import BrowserProgram, find_browser
 from pipeline.engine.events import subscribe
 from pipeline.engine.job import Job
 from pipeline.engine.local_files import ListedFiles
@@ -28,6 +30,7 @@ from pipeline.engine.receipt import load_receipt
 from pipeline.engine.session import Interrupted
 from pipeline.errors import ClusterError
 from pipeline.store.open_store import open_store
+from pipeline.wall.wall import WALL_VARIABLE
 
 Open = Callable[..., Build]
 
@@ -172,6 +175,21 @@ def test_files_beside_the_manifest_travel(open_build: Open) -> None:
     assert "worker" in json.loads((job.folder / "run.json").read_bytes())
 
 
+def test_a_result_for_the_worker_only_is_made_here(open_build: Open) -> None:
+    build = open_build()
+    job = build.job("one", step_functions.write_for_here, text="a", shared=True)
+    unsubscribe = subscribe(build.events.append)
+    outcome = build.run(job)
+    unsubscribe()
+
+    assert outcome.status == "ok"
+    assert step_functions.calls == ["one:m"]
+    assert "worker" not in json.loads((job.folder / "run.json").read_bytes())
+    assert build.events[-1].cause is not None
+    assert "ran on this machine: " in build.events[-1].cause
+    assert "there is no browser that a wall holds" in build.events[-1].cause
+
+
 def test_a_file_outside_of_the_zoo_keeps_its_step_here(open_build: Open) -> None:
     build = open_build()
     (build.root.parent / "layer.py").write_text("a layer")
@@ -301,9 +319,41 @@ def test_no_scheduler_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "tcp://127.0.0.1:9": "cluster tcp://127.0.0.1:9: its scheduler is not reached",
         "nowhere.json": "cluster nowhere.json: no such file",
         "local:many": "expected local, or local:4",
+        "tcp://nowhere": "cluster tcp://nowhere: missing port number .*; expected tcp://host:8786",
+        "ftp://nowhere:1": "cluster ftp://nowhere:1: unknown address scheme 'ftp'.*; expected tcp",
+        "tls://127.0.0.1:9": "cluster tls://127.0.0.1:9: no certificate of this machine",
     }.items():
         with pytest.raises(ClusterError, match=message):
             connect(address, root=tmp_path, tools=(), tell=print, **options)  # type: ignore[arg-type]
+
+
+@needs_browser
+@pytest.mark.parametrize(("wall", "offered"), [("landlock", False), ("bubblewrap", True)])
+def test_a_worker_offers_a_browser_that_a_wall_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, wall: str, offered: bool
+) -> None:
+    program = find_browser()
+    assert isinstance(program, BrowserProgram)
+    monkeypatch.setattr(connect_module, "installed_version", lambda _name: program.version)
+    environ = {"CHROME": str(program.path), WALL_VARIABLE: wall}
+    with dask_cluster(tmp_path / "one", workers=1, environ=environ) as one:
+        build = Build(tmp_path / "zoo")
+        cluster = connect(
+            one.address,
+            root=tmp_path,
+            tools=["numpy"],
+            store_options={"address": str(tmp_path / "store")},
+            session=build.session,
+            tell=print,
+        )
+        end = time.monotonic() + 60
+        while not cluster.num_slots:
+            assert time.monotonic() < end, "no worker has joined"
+            time.sleep(0.1)
+        found = cluster._dispatcher.has_browser
+        cluster.close()
+
+    assert found == offered
 
 
 def test_steps_wait_for_a_worker_that_joins_later(tmp_path: Path) -> None:

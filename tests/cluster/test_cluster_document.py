@@ -81,7 +81,7 @@ def test_the_manifest_of_the_page_is_sound() -> None:
 
 def test_the_image_installs_what_the_project_has() -> None:
     (python,) = re.findall(r"^FROM python:([\d.]+)-slim", DOCKERFILE, re.MULTILINE)
-    (extras,) = re.findall(r'-e "\.\[([a-z,]+)\]"', DOCKERFILE)
+    (extras,) = re.findall(r'"/opt/tfjs-zoo\[([a-z,]+)\]"', DOCKERFILE)
     (module,) = re.findall(r"^RUN python -m (pipeline\.\S+)", DOCKERFILE, re.MULTILINE)
     (named,) = re.findall(r"docker build -t tfjs-zoo -f (\S+) \.", DOCKERFILE)
 
@@ -89,16 +89,28 @@ def test_the_image_installs_what_the_project_has() -> None:
     assert f"Programming Language :: Python :: {python}" in classifiers
     assert set(extras.split(",")) <= set(PYPROJECT["project"]["optional-dependencies"])
     assert "dask" in extras
-    assert (ROOT / "constraints.txt").exists()
-    assert "constraints.txt" in DOCKERFILE
+    assert "/opt/tfjs-zoo/constraints.txt" in DOCKERFILE
     assert '__name__ == "__main__"' in (ROOT / f"{module.replace('.', '/')}.py").read_text()
     assert named == "docs/worker.Dockerfile"
     assert f"-f {named} ." in PAGE
+
+
+def test_the_image_gets_the_program_and_nothing_else() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    taken = [line.removeprefix("!/") for line in ignored if line.startswith("!")]
+
+    assert "*" in ignored
+    assert all((ROOT / name).exists() for name in taken)
+    assert {"pipeline", "dodo.py", "pyproject.toml", "constraints.txt"} <= set(taken)
+    assert {PYPROJECT["project"]["readme"], *PYPROJECT["project"]["license-files"][:1]} <= set(
+        taken
+    )
 
 
 def test_the_image_runs_as_a_user_without_rights() -> None:
     instructions = [line.split() for line in DOCKERFILE.splitlines() if line and line[0].isupper()]
     last_user = [words[1] for words in instructions if words[0] == "USER"][-1]
 
-    assert last_user == "zoo"
+    assert int(last_user) > 0
+    assert f"--uid {last_user}" in DOCKERFILE
     assert {words[0] for words in instructions} <= {"FROM", "RUN", "WORKDIR", "COPY", "USER", "CMD"}

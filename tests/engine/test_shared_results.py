@@ -119,6 +119,19 @@ def test_a_failure_that_may_pass_is_not(builds: tuple[Build, Build]) -> None:
     assert _documents(builds[0]) == []
 
 
+def test_a_result_for_this_machine_only_is_not(builds: tuple[Build, Build]) -> None:
+    first, second = builds
+    run = step_functions.write_for_here
+    jobs = [build.job("one", run, text="hello", shared=True) for build in builds]
+    outcomes = [first.run(jobs[0]), first.run(jobs[0]), second.run(jobs[1])]
+    assert first.session.store is not None
+    fill_store(first.session.store, [jobs[0]])
+
+    assert step_functions.calls == ["one:m", "one:m"]
+    assert [outcome.status for outcome in outcomes] == ["ok"] * 3
+    assert not _documents(first)
+
+
 def test_a_forced_run_makes_its_result_anew(builds: tuple[Build, Build]) -> None:
     first, second = builds
     first.run(first.job("one", text="hello", shared=True))

@@ -52,6 +52,12 @@ def write(work: Work[Text]) -> None:
     work.uses("numpy")
 
 
+def write_for_here(work: Work[Text]) -> None:
+    """Write what this machine can make, and no more."""
+    write(work)
+    work.keep_here("there is no browser that a wall holds")
+
+
 def fail(work: Work[Text]) -> None:
     """Fail as the same ingredients always will, leaving half a result."""
     calls.append(work.task)

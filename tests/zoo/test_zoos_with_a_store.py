@@ -127,3 +127,6 @@ def test_commands_show_and_evict_what_the_store_holds(pair: Pair) -> None:
     refused = pair.second.doit("prune", "--store")
     assert refused.code == 3
     assert "no store is named" in refused.stderr
+    named = pair.second.doit("prune", "--store", str(pair.store), "--dry-run", "--store-days", "0")
+    assert named.stdout == pruned.stdout
+    assert "only a store can be named" in pair.second.doit("prune", "one").stderr

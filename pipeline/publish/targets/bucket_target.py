@@ -41,6 +41,11 @@ class BucketTarget:
         self._scheme = scheme
         self.shown = shown
 
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether of several publishers who create a file at once only one succeeds."""
+        return self._scheme in {*_S3, *_GS}
+
     def find(self, below: str = "") -> Mapping[str, int]:
         """Return the size of every file, or of those below a folder, by path.
 
@@ -84,7 +89,7 @@ class BucketTarget:
             self._call("mv", beside, location)
 
     def create(self, path: str, content: bytes) -> None:
-        """Write a file that must not exist yet; of several publishers who try, one succeeds.
+        """Write a file that must not exist yet; see `is_exclusive`.
 
         Raises:
             Taken: The file exists.

@@ -6,6 +6,10 @@ holder's, who writes the file anew every few seconds. A publisher who sees the f
 a minute on its own clock creates the next number, and so becomes the holder. No clock is compared
 with another, and the store needs to know one thing: how to create a file only if it is missing.
 
+S3 and Google Cloud Storage know it. In other stores a publisher looks and then writes, so that two
+may write the same file. There each waits a moment before it reads its file back, and the owner in
+the file decides: whoever finds another owner there does not hold the lease, or has lost it.
+
 A conditional write of models.json alone would not do: a publish replaces several files (pages,
 then the catalog), and two publishers at once would mix their pages. Of the stores that fsspec
 reaches, few can replace a file only if it is unchanged.
@@ -35,6 +39,8 @@ from pipeline.publish.targets.stored_record import FOLDER
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 10.0
 POLL_SECONDS = 1.0
+# In a store that cannot create exclusively: the longest usual time from a look to the write.
+SETTLE_SECONDS = 2.0
 LOCKS = f"{FOLDER}/locks"
 _LOCK = re.compile(rf"{LOCKS}/(\d{{6,18}})\.json", re.ASCII)
 _MAX_BYTES = 64 * 1024
@@ -49,6 +55,7 @@ class _Holder(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
+    owner: str | None = None
     released: bool = False
     machine: str | None = None
     process: Annotated[int, Field(gt=0)] | None = None
@@ -59,6 +66,8 @@ class LockStore(Protocol):
 
     @property
     def shown(self) -> str: ...  # noqa: D102  # see BucketTarget
+    @property
+    def is_exclusive(self) -> bool: ...  # noqa: D102  # see BucketTarget
     def find(self, below: str = "") -> Mapping[str, int]: ...  # noqa: D102  # see BucketTarget
     def read(self, path: str, *, limit: int | None = None) -> bytes | None: ...  # noqa: D102  # see BucketTarget
     def write(self, path: str, content: bytes, headers: Headers) -> None: ...  # noqa: D102  # see BucketTarget
@@ -66,18 +75,37 @@ class LockStore(Protocol):
     def remove(self, path: str) -> None: ...  # noqa: D102  # see BucketTarget
 
 
-class Lease:
-    """The right to publish to a store."""
+def _now() -> float:
+    """Return the seconds of a clock that nobody sets, and that counts while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
 
-    def __init__(
+
+class Lease:
+    """The right to publish to a store.
+
+    Args:
+        store: The store.
+        lease_seconds: How long a holder is waited for that is not heard of.
+        renew_seconds: How often the holder writes its file anew.
+        poll_seconds: How often the file is looked at.
+        clock: Returns seconds since any fixed moment.
+        sleep: Waits for so many seconds.
+    """
+
+    def __init__(  # noqa: PLR0913  # its times, and the clock that they are measured with
         self,
         store: LockStore,
         *,
         lease_seconds: float = LEASE_SECONDS,
         renew_seconds: float = RENEW_SECONDS,
         poll_seconds: float = POLL_SECONDS,
+        clock: Callable[[], float] = _now,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
+        self._clock = clock
+        self._sleep = sleep
         self._lease_seconds = lease_seconds
         self._renew_seconds = renew_seconds
         self._poll_seconds = poll_seconds
@@ -110,10 +138,10 @@ class Lease:
 
     def check(self) -> None:
         """Raise TargetError if another publisher has taken over."""
-        late = _now() - self._renewed > self._lease_seconds / 2
+        late = self._clock() - self._renewed > self._lease_seconds / 2
         # This is called for each file that is replaced; the store is asked once a second.
-        again = _now() - self._looked >= self._poll_seconds
-        if self._lost or late or (again and self._highest() != self._number):
+        again = self._clock() - self._looked >= self._poll_seconds
+        if self._lost or late or (again and not self._is_held()):
             self._lost = True
             raise TargetError(
                 f"{self._store.shown}: another publish has taken over, as this one was not heard "
@@ -121,37 +149,39 @@ class Lease:
                 hint="run it again",
             )
         if again:
-            self._looked = _now()
+            self._looked = self._clock()
 
     def _acquire(self, announce: Callable[[str], None]) -> None:
         announced = False
         seen: tuple[int, bytes | None] = (-1, None)
-        since = _now()
+        since = self._clock()
         while True:
             number = self._highest()
             content = self._read(number) if number else None
             if (number, content) != seen:
-                seen, since = (number, content), _now()
-            over = _now() - since >= self._lease_seconds
+                seen, since = (number, content), self._clock()
+            over = self._clock() - since >= self._lease_seconds
             if (_is_free(content) or over) and self._take(number + 1):
                 return
             if not announced and not _is_free(content):
                 announce(f"{self._store.shown}: waiting for another publish to end")
                 announced = True
-            time.sleep(self._poll_seconds)
+            self._sleep(self._poll_seconds)
 
     def _take(self, number: int) -> bool:
         """Try to become the holder; of several publishers who try, one succeeds."""
         content = self._describe(beat=0)
         with contextlib.suppress(Taken):
             self._store.create(_lock_file(number), content)
+        if not self._store.is_exclusive:
+            self._sleep(SETTLE_SECONDS)
         if self._read(number) != content:
             return False
         if self._highest() != number:
             # Other publishers came and went meanwhile, and removed the lower numbers.
             self._store.remove(_lock_file(number))
             return False
-        self._number, self._renewed = number, _now()
+        self._number, self._renewed = number, self._clock()
         for earlier in self._numbers():
             if earlier < number:
                 self._store.remove(_lock_file(earlier))
@@ -160,22 +190,35 @@ class Lease:
     def _read(self, number: int) -> bytes | None:
         return self._store.read(_lock_file(number), limit=_MAX_BYTES)
 
+    def _is_held(self) -> bool:
+        """Return whether the store says that this publisher is the holder."""
+        return self._highest() == self._number and (
+            self._store.is_exclusive or _owner_of(self._read(self._number)) == self._owner
+        )
+
     def _renew(self) -> None:
         beat = 0
         while not self._over.wait(self._renew_seconds):
             beat += 1
-            # A failed renewal is tried again; `check` notices when it has failed for too long.
-            with contextlib.suppress(TargetError):
-                if self._highest() != self._number:
-                    self._lost = True
-                    return
+            self.renew(beat)
+
+    def renew(self, beat: int) -> None:
+        """Write the holder's file anew, unless another publisher has taken over.
+
+        Args:
+            beat: A number that the file has not had yet.
+        """
+        # A failed renewal is tried again; `check` notices when it has failed for too long.
+        with contextlib.suppress(TargetError):
+            self._lost = self._lost or not self._is_held()
+            if not self._lost:
                 self._write(self._describe(beat=beat))
-                self._renewed = _now()
+                self._renewed = self._clock()
 
     def _release(self) -> None:
         # If the store fails now, the lease runs out.
         with contextlib.suppress(TargetError):
-            if not self._lost:
+            if not self._lost and self._is_held():
                 self._write(format_json({"released": True}))
 
     def _write(self, content: bytes) -> None:
@@ -199,24 +242,28 @@ class Lease:
         return [int(match[1]) for match in map(_LOCK.fullmatch, self._store.find(LOCKS)) if match]
 
 
-def _now() -> float:
-    """Return the seconds of a clock that nobody sets, and that counts while the machine sleeps."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)
-
-
 def _lock_file(number: int) -> str:
     return f"{LOCKS}/{number:06d}.json"
 
 
+def _parse_holder(content: bytes | None) -> _Holder | None:
+    """Return the holder that a file describes; None if it describes none."""
+    try:
+        return None if content is None else parse_json(_Holder, content)
+    except WrongJsonError:
+        return None
+
+
+def _owner_of(content: bytes | None) -> str | None:
+    holder = _parse_holder(content)
+    return None if holder is None else holder.owner
+
+
 def _is_free(content: bytes | None) -> bool:
     """Say whether a lease has no holder: it was released, or its process on this machine died."""
-    if content is None:
-        return True
-    try:
-        holder = parse_json(_Holder, content)
-    except WrongJsonError:
-        return False
+    holder = _parse_holder(content)
+    if holder is None:
+        return content is None
     return holder.released or (
         holder.machine == _machine() and holder.process is not None and _is_dead(holder.process)
     )

@@ -1,11 +1,12 @@
 """Leases: one holder at a time, taken over from one that died, without comparing clocks."""
 
+import contextlib
 import json
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +35,45 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, s3: S3) -> BucketTarge
     return BucketTarget(fsspec.filesystem("local"), str(tmp_path), scheme="local", shown="local")
 
 
-def lease(store: BucketTarget, **seconds: float) -> Lease:
-    """Return a lease in a hurry."""
-    hurried = {"lease_seconds": 1.0, "renew_seconds": 0.1, "poll_seconds": 0.02}
-    return Lease(store, **{**hurried, **seconds})
+class Clock:
+    """A clock that only moves on while somebody waits, or when a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
-def hold_as(store: BucketTarget, **fields: Any) -> None:
+def lease(store: BucketTarget, clock: Clock, **options: Any) -> Lease:
+    """Return a lease of a minute that a test renews itself."""
+    usual = {"lease_seconds": 60.0, "renew_seconds": 3600.0, "poll_seconds": 10.0}
+    return Lease(store, **{**usual, "clock": clock, "sleep": clock.sleep, **options})
+
+
+def overtake(store: BucketTarget) -> None:
+    """Create the next number as another publisher does."""
+    number = max(int(Path(path).stem) for path in store.find(LOCKS))
+    store.create(f"{LOCKS}/{number + 1:06d}.json", b"{}")
+
+
+def hold_as(store: BucketTarget, number: int = 7, **fields: Any) -> None:
     """Write a lease of somebody else."""
     holder = {"owner": "x", "machine": "elsewhere", "process": 1, "beat": 0, "released": False}
-    path = f"{LOCKS}/000007.json"
+    path = f"{LOCKS}/{number:06d}.json"
     store.write(path, json.dumps(holder | fields).encode(), find_headers(path, immutable=False))
 
 
+@pytest.mark.parametrize("store", ["s3"], indirect=True)
 def test_holders_follow_each_other(store: BucketTarget) -> None:
     order: list[str] = []
     told: list[str] = []
 
     def hold(name: str) -> None:
-        with lease(store, lease_seconds=20).held(told.append) as check:
+        with Lease(store, poll_seconds=0.02).held(told.append) as check:
             order.append(f"{name} begins")
             time.sleep(0.3)
             check()
@@ -71,32 +92,78 @@ def test_holders_follow_each_other(store: BucketTarget) -> None:
     assert all("waiting for another publish to end" in text for text in told)
 
 
-def test_a_holder_that_is_renewed_keeps_it_for_longer_than_a_lease(store: BucketTarget) -> None:
-    entered = threading.Event()
-    with lease(store, lease_seconds=0.8).held(print) as check:
-        other = lease(store, lease_seconds=0.8)
+@pytest.mark.parametrize("store", ["local"], indirect=True)
+def test_of_two_who_look_before_either_writes_the_second_writer_holds_it(
+    store: BucketTarget, tmp_path: Path
+) -> None:
+    late = BucketTarget(fsspec.filesystem("local"), str(tmp_path), scheme="local", shown="late")
+    clock = Clock()
+    first, waiting = lease(store, clock), lease(late, clock)
+    with contextlib.ExitStack() as ends:
 
-        def hold() -> None:
-            with other.held(lambda _text: None):
-                entered.set()
+        def create(path: str, content: bytes) -> None:
+            checks.append(ends.enter_context(first.held(print)))
+            late.write(path, content, find_headers(path, immutable=False))
 
-        thread = threading.Thread(target=hold)
-        thread.start()
-        assert not entered.wait(2)
+        checks: list[Callable[[], None]] = []
+        late.create = create  # type: ignore[method-assign]
+        with waiting.held(print) as check:
+            first.renew(1)
+            check()
+            with pytest.raises(TargetError, match="another publish has taken over"):
+                checks[0]()
+
+    assert json.loads(store.read(f"{LOCKS}/000001.json") or b"") == {"released": True}
+
+
+@pytest.mark.parametrize("store", ["local"], indirect=True)
+def test_who_is_overwritten_within_moments_never_holds_it(store: BucketTarget) -> None:
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        if not clock.now:
+            hold_as(store, number=1, owner="late")
+        clock.sleep(seconds)
+
+    with lease(store, clock, sleep=sleep).held(lambda _text: None) as check:
         check()
-    thread.join()
 
-    assert entered.is_set()
+    assert clock.now >= 60
+    assert [int(Path(path).stem) for path in store.find(LOCKS)] == [2]
+
+
+def test_a_holder_that_is_renewed_keeps_it_for_longer_than_a_lease(store: BucketTarget) -> None:
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if clock.now <= 300:
+            holder.renew(round(clock.now))
+            check()
+
+    holder = lease(store, clock)
+    with holder.held(print) as check:
+        with lease(store, clock, sleep=sleep).held(lambda _text: None):
+            assert 350 <= clock.now < 380
+        with pytest.raises(TargetError, match="another publish has taken over"):
+            check()
+
+
+def test_a_holder_is_renewed_while_it_works(store: BucketTarget) -> None:
+    with Lease(store, renew_seconds=0.01).held(print):
+        (path,) = store.find(LOCKS)
+        before, end = store.read(path), time.monotonic() + 30
+        while store.read(path) == before:
+            assert time.monotonic() < end, "it is not renewed"
 
 
 def test_a_holder_that_is_not_heard_of_loses_it(store: BucketTarget) -> None:
     hold_as(store)
-    started = time.monotonic()
-    with lease(store).held(lambda _text: None) as check:
+    clock = Clock()
+    with lease(store, clock).held(lambda _text: None) as check:
         check()
-        waited = time.monotonic() - started
 
-    assert waited >= 1
+    assert 60 <= clock.now < 80
 
 
 def test_a_holder_that_died_on_this_machine_loses_it_at_once(store: BucketTarget) -> None:
@@ -104,23 +171,27 @@ def test_a_holder_that_died_on_this_machine_loses_it_at_once(store: BucketTarget
         process.wait()
     hold_as(store, machine=_machine(), process=process.pid)
     told: list[str] = []
-    with lease(store, lease_seconds=600).held(told.append):
+    clock = Clock()
+    with lease(store, clock).held(told.append):
         pass
 
     assert told == []
+    assert clock.now < 10
 
 
 def test_a_holder_who_lost_it_is_told_before_he_writes(store: BucketTarget) -> None:
-    with lease(store, renew_seconds=60).held(print) as check:
-        number = max(int(Path(path).stem) for path in store.find(LOCKS))
-        store.create(f"{LOCKS}/{number + 1:06d}.json", b"{}")
+    with lease(store, Clock()).held(print) as check:
+        overtake(store)
         with pytest.raises(TargetError, match="another publish has taken over"):
             check()
 
 
 def test_a_holder_who_could_not_renew_it_for_long_stops(store: BucketTarget) -> None:
-    with lease(store, lease_seconds=0.2, renew_seconds=60).held(print) as check:
-        time.sleep(0.15)
+    clock = Clock()
+    with lease(store, clock).held(print) as check:
+        clock.now += 29
+        check()
+        clock.now += 2
         with pytest.raises(TargetError, match="another publish has taken over"):
             check()
 
@@ -134,14 +205,15 @@ def test_a_holder_may_ask_often_and_is_told_within_moments(store: BucketTarget) 
         asked += 1
         return find(below)
 
-    with lease(store, lease_seconds=30, renew_seconds=60, poll_seconds=0.5).held(print) as check:
+    clock = Clock()
+    with lease(store, clock, poll_seconds=1.0).held(print) as check:
         store.find = counted  # type: ignore[method-assign]
         for _ in range(1000):
             check()
-        assert asked <= 2
-        number = max(int(Path(path).stem) for path in find(LOCKS))
-        store.create(f"{LOCKS}/{number + 1:06d}.json", b"{}")
-        time.sleep(0.6)
+        assert asked == 1
+        overtake(store)
+        check()
+        clock.now += 1.1
         with pytest.raises(TargetError, match="another publish has taken over"):
             check()
         # And from then on at once.
@@ -164,9 +236,9 @@ def test_a_holder_may_ask_often_and_is_told_within_moments(store: BucketTarget) 
 )
 def test_what_is_no_lease_runs_out_as_one_does(store: BucketTarget, content: bytes) -> None:
     store.write(f"{LOCKS}/000007.json", content, find_headers("x.json", immutable=False))
-    started = time.monotonic()
-    with lease(store, lease_seconds=0.3).held(lambda _text: None) as check:
+    clock = Clock()
+    with lease(store, clock).held(lambda _text: None) as check:
         check()
 
-    assert time.monotonic() - started >= 0.3
+    assert 60 <= clock.now < 80
     assert [int(Path(path).stem) for path in store.find(LOCKS)] == [8]
