@@ -23,7 +23,14 @@ from pipeline.records.source import (
 )
 from pipeline.records.variant import KeptWeight, VariantRecord
 from pipeline.records.verdicts import CatalogCheck, NameProof, VariantVerdict, Verdicts
-from pipeline.steps.dist import load_placed, load_projection
+from pipeline.steps.placed import (
+    Placed,
+    PlacedFiles,
+    PlacedList,
+    load_placed,
+    write_placed_list,
+)
+from pipeline.steps.projection import Projected, load_projection, save_projection
 
 BUILD_RECORDS = ("receipt.json", "step.json", "dist.json", "projection.json")
 
@@ -93,15 +100,16 @@ def write_build_records(folder: Path) -> None:
         "step": "convert", "version": 1, "parameters": {"a": [1, "x"]}, "inputs": {"f": "0" * 64},
         "tools": {"tensorflow": "2.19.0"}, "outputs": [output], "failure": None,
     }  # fmt: skip
-    placed = {"models.json": {"sha256": "0" * 64, "bytes": 3, "modified": 1, "unlisted": None}}
-    projected = [{"path": "a", "source": "b", "bytes": 1, "sha256": "0" * 64}]
+    placed = {"models.json": Placed(sha256="0" * 64, bytes=3, modified=1)}
+    projected = [Projected(path="a", source="b", bytes=1, sha256="0" * 64)]
     for name, content in {
         "receipt.json": receipt,
         "step.json": {"status": "ok", "reason": None, "outputs": {"model.json": "0" * 64}},
-        "dist.json": placed,
-        "projection.json": projected,
     }.items():
         (folder / name).write_text(json.dumps(content))
+    files = PlacedFiles(projection="0" * 64, files=placed)
+    write_placed_list(folder / "dist.json", PlacedList(lines={"": files.format()}))
+    save_projection(folder, projected)
     database = CacheDatabase(str(folder / "doit.db"), None)
     for key, value in {"_values_:": {}, "deps:": [], "checker:": "MD5Checker", "a": [1]}.items():
         database.set("one", key, value)
@@ -119,7 +127,7 @@ def read_build_records(folder: Path) -> None:
         database.in_(task)
     database.seal("m")
     load_placed(folder / "dist.json")
-    load_projection([folder / "projection.json"])
+    list(load_projection([folder / "projection.json"]))
 
 
 def write_model_records(folder: Path) -> None:

@@ -5,9 +5,9 @@ import os
 from pipeline.audit.damage import Content, Damage, Found
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.disk.layout import Layout
-from pipeline.disk.typed_json import InsidePath, WrongJsonError, parse_json
+from pipeline.disk.typed_json import WrongJsonError, parse_json
 from pipeline.publish.generations.file_listing import FileListing
-from pipeline.steps.dist import Placed
+from pipeline.steps.placed import parse_placed_list
 
 
 def survey_dist(layout: Layout) -> Found:
@@ -21,7 +21,7 @@ def _survey_placed(layout: Layout) -> Found:
     if not os.path.lexists(state):
         return
     try:
-        placed = parse_json(dict[InsidePath, Placed], state.read_bytes())
+        placed = dict(parse_placed_list(state.read_bytes()).files())
     except (OSError, WrongJsonError) as error:
         where = state.relative_to(layout.root).as_posix()
         yield Damage(part="dist", where=where, found=_describe(error), forget=(state,))

@@ -1,5 +1,6 @@
 """The catalog: `models.json`, the list of the models that a zoo offers. It opens no file."""
 
+import functools
 from collections.abc import Iterable, Mapping
 
 from pipeline.catalog.types import Catalog, CatalogModel, CatalogZoo
@@ -10,6 +11,7 @@ CATALOG_FILE = "models.json"
 SCHEMA_FILE = "models.schema.json"
 
 
+@functools.cache
 def format_schema() -> bytes:
     """Return the JSON Schema of `models.json`."""
     schema = Catalog.model_json_schema(schema_generator=DescribedSchema)

@@ -47,14 +47,8 @@ def entry_path(name: str) -> str:
     return f"models/{name}/{ENTRY_FILE}"
 
 
-def build_index(catalog: Catalog) -> Index:
-    """Return the index of a catalog."""
-    return Index(
-        schema_version=1, zoo=catalog.zoo, models=[_list(model) for model in catalog.models]
-    )
-
-
-def _list(model: CatalogModel) -> IndexModel:
+def index_model(model: CatalogModel) -> IndexModel:
+    """Return the line of a model in the index."""
     sizes = [one.bytes for one in model.variants if one.status == "ok" and one.bytes is not None]
     return IndexModel(
         name=model.name,

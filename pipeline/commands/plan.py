@@ -13,8 +13,10 @@ from pipeline.disk.layout import Layout
 from pipeline.engine.outcome import load_outcome
 from pipeline.engine.receipt import NEVER_BUILT, load_receipt
 from pipeline.errors import DamagedFileError
-from pipeline.steps.dist import find_fault, load_placed, load_projection
+from pipeline.steps.dist import find_fault
 from pipeline.steps.graph import Graph
+from pipeline.steps.placed import load_placed_list
+from pipeline.steps.projection import load_projection
 from pipeline.steps.wanted import leave_out_sealed
 from pipeline.steps.wish import ALL, NONE, Wish
 from pipeline.text.printable import printable
@@ -88,9 +90,9 @@ def _count_steps(graph: Graph) -> int:
 def _explain_dist(layout: Layout) -> str | None:
     try:
         projection = load_projection(layout.projections)
+        return find_fault(projection, load_placed_list(layout.dist_state), layout.dist)
     except DamagedFileError as error:
         return error.message
-    return find_fault(projection, load_placed(layout.dist_state), layout.dist)
 
 
 def _only(graph: Graph, causes: Mapping[str, str], selected: list[str]) -> dict[str, str]:

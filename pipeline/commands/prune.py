@@ -23,8 +23,9 @@ from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.store_options import NONE_CHOSEN, choose_store_files, is_read_only
 from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
-from pipeline.steps.dist import GRACE_SECONDS, find_unlisted, load_projection, remove_unlisted
+from pipeline.steps.dist import GRACE_SECONDS, find_unlisted, remove_unlisted
 from pipeline.steps.graph import Graph
+from pipeline.steps.projection import load_projection
 from pipeline.steps.wish import NONE, Wish
 from pipeline.text.quantity import count, format_bytes
 

@@ -23,7 +23,7 @@ from pipeline.commands.purposes import PURPOSES
 from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError, PublishError
 from pipeline.publish.cors import describe_cors
-from pipeline.publish.dist_contents import DistContents, load_dist_contents
+from pipeline.publish.dist_contents import load_dist_contents
 from pipeline.publish.generations.generation import PublishedFile
 from pipeline.publish.generations.old_generations import prune_target
 from pipeline.publish.generations.state import load_index
@@ -42,8 +42,8 @@ from pipeline.publish.targets.folder_target import FolderTarget
 from pipeline.publish.targets.target import Target, open_target
 from pipeline.report.terminal import write_text
 from pipeline.report.transfer import show_transfer
-from pipeline.steps.dist import load_placed
 from pipeline.steps.graph import Graph
+from pipeline.steps.placed import load_placed
 from pipeline.text.line import Line, plain_text
 
 _INTERRUPTED = 130
@@ -145,7 +145,8 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
     ) -> Published:
         placed = load_placed(graph.layout.dist_state)
         contents = load_dist_contents(graph.layout.dist, placed)
-        self._announce(graph, destination, parse_marks(params["fail_on"]))
+        built = contents.catalog.content
+        self._announce(graph, destination, built, fatal=parse_marks(params["fail_on"]))
         render = choose_render(graph, placed, notify=_notify)
         shown = destination.target.shown
         with show_transfer(f"publish to {shown}") as progress:
@@ -156,26 +157,25 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
             self._show(format_unchanged(done, target=shown))
         else:
             self._show(format_published(done, target=shown, dry_run=params["dry_run"]))
-        self._warn(destination, contents)
+        self._warn(destination, done.sizes)
         return done
 
-    def _announce(self, graph: Graph, destination: _Destination, fatal: Sequence[str]) -> None:
+    def _announce(
+        self, graph: Graph, destination: _Destination, built: bytes, *, fatal: Sequence[str]
+    ) -> None:
         """Print how the build differs from what is published there, before anything is written.
 
         Raises:
             PublishError: It has a mark of `--fail-on`, or what is published cannot be read.
         """
         # Imported here because they load pydantic's types of the catalog.
-        from pipeline.diff.baseline import read_built_text, show_build
+        from pipeline.diff.baseline import show_build
         from pipeline.diff.catalog_reader import parse_pair
         from pipeline.diff.compare import compare_catalogs
         from pipeline.diff.diff_view import format_counts
 
         content = destination.target.read(CATALOG_FILE)
-        if content is None:
-            return
-        built = read_built_text(graph)
-        if built == content:
+        if content is None or content == built:
             return
         names = (destination.target.shown, show_build(graph))
         try:
@@ -205,14 +205,13 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
         self._show(format_rolled_back(done, target=destination.target.shown))
         return self._look(destination, done, params)
 
-    def _warn(self, destination: _Destination, contents: DistContents) -> None:
+    def _warn(self, destination: _Destination, sizes: Mapping[str, int]) -> None:
         """Warn of files and sizes that GitHub Pages would refuse, if it may serve the target."""
         if not isinstance(destination.target, FolderTarget) and not is_github_pages(
             destination.url
         ):
             return
-        sizes = {path: file.bytes for path, file in contents.files.items()}
-        for excess in find_excesses({**sizes, **destination.target.find()}):
+        for excess in find_excesses(sizes):
             self._show([((f"warning: {excess}", "warn"),)])
 
     def _look(self, destination: _Destination, done: Published, params: Mapping[str, Any]) -> int:

@@ -88,7 +88,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         context = RunContext(
             root=graph.layout.root,
             load_cards=partial(load_entries, graph),
-            recall_verdicts=partial(_recall_verdicts, graph),
+            recall_verdicts=functools.cache(partial(_recall_verdicts, graph)),
             catalog=f"{graph.layout.output}/models.json",
             describe_walls=describe_walls,
             describe_absence=describe_absence,

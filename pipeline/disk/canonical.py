@@ -35,4 +35,9 @@ def format_json(value: Any, *, indent: int | None = 2, sort_keys: bool = True) -
 
 def digest_json(value: Any) -> str:
     """Return the SHA-256 of a value's canonical text, as 64 hexadecimal digits."""
-    return hashlib.sha256(format_json(value, indent=None)).hexdigest()
+    return digest_bytes(format_json(value, indent=None))
+
+
+def digest_bytes(content: bytes) -> str:
+    """Return the SHA-256 of bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()

@@ -131,6 +131,22 @@ def empty_folder(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def find_files(folder: Path) -> Iterator[str]:
+    """Yield the paths of all files below a folder, relative to it, with forward slashes.
+
+    A link to a file is one; what is behind a link to a folder is not looked at.
+    """
+    pending = [""]
+    while pending:
+        inside = pending.pop()
+        with os.scandir(folder / inside) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(f"{inside}{entry.name}/")
+                elif entry.is_file():
+                    yield f"{inside}{entry.name}"
+
+
 def find_special(folder: Path) -> Path | None:
     """Return the first path below a folder that is neither a plain file nor a folder, or None.
 

@@ -12,6 +12,7 @@ models.yaml                          the manifest; its folder is the root
   catalog/                           the results of the step that makes models.json
   site/                              the results of the step that makes the pages
   dist.json                          the files that were put into dist/
+  dist.json.unfinished               there while files are put into dist/
   recipes/<model>.json               the ingredients of earlier results, for `doit diff`
 dist/                                the zoo as published (`zoo: output:`)
 """

@@ -123,8 +123,8 @@ def _folders(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         return []
-    below = (path for path in sorted(folder.rglob("*")) if path.is_dir())
-    return [".", *(path.relative_to(folder).as_posix() for path in below)]
+    inside = (path[len(str(folder)) + 1 :] for path, _, _ in os.walk(folder))
+    return [path.replace(os.sep, "/") or "." for path in sorted(inside)]
 
 
 @cache

@@ -5,6 +5,7 @@ with a step's present ingredients, it shows whether the step is up to date and, 
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict
 
 from pipeline.disk.canonical import format_json
-from pipeline.disk.files import digest_file
+from pipeline.disk.files import digest_file, find_files
 from pipeline.disk.typed_json import WrongJsonError, parse_json
 from pipeline.disk.versions import installed_version
 from pipeline.errors import MachineError, PipelineError
@@ -120,12 +121,14 @@ def load_receipt(folder: Path) -> Receipt | None:
 
 def list_outputs(folder: Path) -> tuple[OutputFile, ...]:
     """List and digest every file below a folder that counts as an output."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    relative = {path.relative_to(folder).as_posix(): path for path in paths}
+    paths = sorted(path for path in find_files(folder) if path not in UNLISTED)
     return tuple(
-        OutputFile(path=name, bytes=path.stat().st_size, sha256=digest_file(path))
-        for name, path in sorted(relative.items())
-        if name not in UNLISTED
+        OutputFile(
+            path=path,
+            bytes=os.stat(f"{folder}/{path}").st_size,  # noqa: PTH116  # of many files
+            sha256=digest_file(folder / path),
+        )
+        for path in paths
     )
 
 
@@ -152,10 +155,11 @@ def explain_loss(receipt: Receipt, folder: Path, *, digests: bool = False) -> st
         digests: Whether contents are compared too, which reads every file.
     """
     for output in receipt.outputs:
-        path = folder / output.path
         try:
-            size = path.stat().st_size
-            same = size == output.bytes and (not digests or digest_file(path) == output.sha256)
+            size = os.stat(f"{folder}/{output.path}").st_size  # noqa: PTH116  # of many files
+            same = size == output.bytes and (
+                not digests or digest_file(folder / output.path) == output.sha256
+            )
         except OSError as error:
             missing = isinstance(error, FileNotFoundError | NotADirectoryError)
             fault = "is missing" if missing else f"cannot be read: {error.strerror}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from pipeline.disk.files import find_special, link_or_copy, remember_digest
+from pipeline.disk.files import digest_file, find_special, link_or_copy, remember_digest
 from pipeline.disk.versions import installed_version
 from pipeline.engine.outcome import Outcome
 from pipeline.engine.shared import S
@@ -77,6 +77,14 @@ class Earlier:
 
     folder: Path
     digests: Mapping[str, str]
+
+    def has(self, path: str) -> bool:
+        """Return whether it has a file with the content that it was made with.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        return path in self.digests and digest_file(self.folder / path) == self.digests[path]
 
     def keep(self, path: str, target: Path) -> None:
         """Make a file of it a file of the new result too, with the digest that it has."""

@@ -21,7 +21,7 @@ from pipeline.publish.generations.file_listing import ListedModel, PublishedCata
 from pipeline.publish.generations.generation import PublishedFile
 from pipeline.publish.headers import is_content_named
 from pipeline.publish.targets.stored_record import FOLDER
-from pipeline.steps.dist import Placed
+from pipeline.steps.placed import Placed
 
 NO_JEKYLL = ".nojekyll"
 _EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -112,7 +112,7 @@ def _find(dist: Path) -> Iterator[tuple[str, os.stat_result | None]]:
     while pending:
         folder = pending.pop()
         try:
-            with os.scandir(dist / folder) as listed:
+            with os.scandir(f"{dist}/{folder}") as listed:
                 entries = [entry for entry in listed if _may_be_served(entry.name)]
         except OSError as error:
             raise _unreadable(dist, folder.rstrip("/") or ".", error) from None

@@ -13,9 +13,14 @@ from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
 from pipeline.publish.commit import Commit, Progress
 from pipeline.publish.dist_contents import DistContents
-from pipeline.publish.generations.file_listing import parse_published
+from pipeline.publish.generations.file_listing import PublishedCatalog, parse_published
 from pipeline.publish.generations.generation import Generation, PublishedFile, content_file
-from pipeline.publish.generations.state import State, load_generation, read_state
+from pipeline.publish.generations.state import (
+    State,
+    load_generation,
+    load_published,
+    read_state,
+)
 from pipeline.publish.headers import is_content_named
 from pipeline.publish.keep_published import keep_published
 from pipeline.publish.plan import Plan, make_plan
@@ -34,11 +39,13 @@ class Published:
         plan: The plan that was carried out.
         before: The generation that was current before; None before the first publish.
         shown: The generation that is current now.
+        sizes: Size of every file in the target now, by path, apart from new records.
     """
 
     plan: Plan
     before: Generation | None
     shown: Generation
+    sizes: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +67,8 @@ class Publisher:
     ) -> Published:
         """Return the result that a publish would have; nothing is written."""
         state = read_state(self.target)
-        plan = _plan(contents, state, render=render, again=again)
-        return Published(plan=plan, before=state.current, shown=_generation(plan))
+        plan = self._plan(contents, state, render=render, again=again)
+        return _published(plan, state, _generation(plan))
 
     def publish(
         self, contents: DistContents, *, render: Render | None, again: bool = False
@@ -80,8 +87,7 @@ class Publisher:
         """
         with self.target.hold(self.notify) as check:
             state = read_state(self.target)
-            self._warn_of_fault(state)
-            plan = _plan(contents, state, render=render, again=again)
+            plan = self._plan(contents, state, render=render, again=again, warn=True)
             return self._commit(state, plan, check)
 
     def roll_back(self, number: int | None) -> Published:
@@ -108,11 +114,11 @@ class Publisher:
         rollback_of: int | None = None,
     ) -> Published:
         if plan.is_empty and state.current is not None:
-            return Published(plan=plan, before=state.current, shown=state.current)
+            return _published(plan, state, state.current)
         generation = _generation(plan, rollback_of=rollback_of)
         commit = Commit(self.target, state, plan, check=check, progress=self.progress)
         commit.run(generation)
-        return Published(plan=plan, before=state.current, shown=generation)
+        return _published(plan, state, generation)
 
     def _contents_of(self, generation: Generation, state: State) -> DistContents:
         """Return the zoo of a generation, after a check that the target has all of its files."""
@@ -134,13 +140,56 @@ class Publisher:
             ) from None
         return DistContents(catalog=catalog, files=generation.files)
 
-    def _warn_of_fault(self, state: State) -> None:
-        """Say what is lost where the published catalog cannot be read."""
-        if state.fault is not None:
-            self.notify(
-                f"{self.target.shown}: {CATALOG_FILE}: {state.fault}; it is replaced, and models "
-                "that failed cannot be kept as they were published"
+    def _plan(
+        self,
+        contents: DistContents,
+        state: State,
+        *,
+        render: Render | None,
+        again: bool,
+        warn: bool = False,
+    ) -> Plan:
+        """Return the plan, in which models that failed stay as they were published."""
+        kept = keep_published(
+            contents.catalog,
+            self._load_published(contents, state, warn=warn),
+            present=state.present,
+            recorded=state.recorded,
+            now=utc_now(),
+        )
+        if kept.kept:
+            made = {CATALOG_FILE: kept.catalog.content}
+            made |= render(kept.catalog.document) if render else {}
+            files = {path: _describe(path, content) for path, content in made.items()}
+            contents = DistContents(
+                catalog=kept.catalog,
+                files={**contents.files, **kept.files, **files},
+                sources={**contents.sources, **made},
             )
+        plan = make_plan(contents, state, again=again)
+        return replace(plan, kept=kept.kept, lost=kept.lost)
+
+    def _load_published(
+        self, contents: DistContents, state: State, *, warn: bool
+    ) -> PublishedCatalog | None:
+        """Return the published catalog where models failed; say what is lost if it is damaged."""
+        failed = any(model.status == "failed" for model in contents.catalog.models)
+        if state.is_recorded and not failed:
+            return None
+        published, fault = load_published(self.target)
+        if fault is not None and warn:
+            self.notify(
+                f"{self.target.shown}: {CATALOG_FILE}: {fault}; it is replaced, and models that "
+                "failed cannot be kept as they were published"
+            )
+        return published
+
+
+def _published(plan: Plan, state: State, shown: Generation) -> Published:
+    files = plan.contents.files
+    kept = {content_file(one.sha256): one.bytes for one in files.values() if not one.immutable}
+    sizes = {**state.present, **kept, **{path: one.bytes for path, one in files.items()}}
+    return Published(plan=plan, before=state.current, shown=shown, sizes=sizes)
 
 
 def _generation(plan: Plan, *, rollback_of: int | None = None) -> Generation:
@@ -150,28 +199,6 @@ def _generation(plan: Plan, *, rollback_of: int | None = None) -> Generation:
         files=dict(sorted(plan.contents.files.items())),
         rollback_of=rollback_of,
     )
-
-
-def _plan(contents: DistContents, state: State, *, render: Render | None, again: bool) -> Plan:
-    """Return the plan, in which models that failed stay as they were published."""
-    kept = keep_published(
-        contents.catalog,
-        state.catalog,
-        present=state.present,
-        recorded=state.recorded,
-        now=utc_now(),
-    )
-    if kept.kept:
-        made = {CATALOG_FILE: kept.catalog.content}
-        made |= render(kept.catalog.document) if render else {}
-        files = {path: _describe(path, content) for path, content in made.items()}
-        contents = DistContents(
-            catalog=kept.catalog,
-            files={**contents.files, **kept.files, **files},
-            sources={**contents.sources, **made},
-        )
-    plan = make_plan(contents, state, again=again)
-    return replace(plan, kept=kept.kept, lost=kept.lost)
 
 
 def _describe(path: str, content: bytes) -> PublishedFile:

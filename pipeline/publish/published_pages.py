@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipeline.catalog.texts import take_texts
 from pipeline.catalog.types import Catalog
 from pipeline.publish.publish import Render
 from pipeline.publish.targets.target import Notify
@@ -51,6 +52,6 @@ def _build(graph: Graph, catalog: Catalog) -> Mapping[str, bytes]:
     temporary.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=temporary) as name:
         folder = Path(name)
-        build_site(catalog, folder=folder, packages=packages)
+        build_site(take_texts(catalog), folder=folder, packages=packages)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -9,13 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.catalog.deviation import sort_backends
-from pipeline.catalog.phrases import format_sizes
+from pipeline.catalog.index import IndexModel
 from pipeline.catalog.task_words import words_for
-from pipeline.catalog.types import Catalog, CatalogModel, CatalogTensor
-from pipeline.catalog.verdict_words import VerdictCounts, count_verdicts
+from pipeline.catalog.verdict_words import VerdictCounts, add_verdicts
 from pipeline.site.code_pieces import Snippet
-from pipeline.site.role_texts import sort_roles
+from pipeline.site.listed_model import ListedModel
 from pipeline.site.snippets import zoo_snippet
 from pipeline.text.quantity import KIB, format_bytes
 
@@ -25,8 +23,6 @@ NO_LICENSE = "unknown"
 _STEPS = (4, 8, 16, 32, 64, 1024)
 _MOST_TICKS = 4
 _LIMITS = tuple(KIB * KIB // 4 * 2**i for i in range(13))
-_MOST_INPUTS = 2
-_MOST_RESULTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,30 +30,18 @@ class Row:
     """A model in the list.
 
     Attributes:
-        model: Its entry in the catalog.
-        takes: Its inputs: "320 x 320 x 3", "text".
-        gives: Its outputs, by role, or by name for a model without roles.
-        has_roles: Whether `gives` are roles.
-        more: Number of outputs that `gives` leaves out.
-        sizes: Size of each published variant in bytes.
-        dots: Position of each size on the axis.
-        backends: Backends on which a published variant is proved.
+        model: Its line in the index.
+        shown: What else is shown of it.
+        dots: Position of the size of each published variant on the axis.
         num_withheld: Number of variants that were made and are not published.
-        provisional: Why its verdicts say little; None where they hold.
         license: Its licence in the catalog, or `NO_LICENSE`.
         words: Other words for its task, which a search finds too.
     """
 
-    model: CatalogModel
-    takes: str
-    gives: Sequence[str]
-    has_roles: bool
-    more: int
-    sizes: Sequence[int]
+    model: IndexModel
+    shown: ListedModel
     dots: Sequence[float]
-    backends: Sequence[str]
     num_withheld: int
-    provisional: str | None
     license: str
     words: Sequence[str]
 
@@ -83,6 +67,7 @@ class ListPage:
 
     Attributes:
         rows: A row for each model.
+        axis: The smallest and the largest size on the axis, by which the dots of all rows follow.
         facets: The properties by which the list is filtered.
         size_limits: Sizes in bytes by which the list is filtered, each with its text.
         ticks: Positions and texts on the axis of sizes.
@@ -93,6 +78,7 @@ class ListPage:
     """
 
     rows: Sequence[Row]
+    axis: tuple[int, int]
     facets: Sequence[Facet]
     size_limits: Sequence[tuple[int, str]]
     ticks: Sequence[tuple[float, str]]
@@ -102,26 +88,27 @@ class ListPage:
     verdicts: VerdictCounts
 
 
-def describe_list(catalog: Catalog) -> ListPage:
+def describe_list(models: Sequence[ListedModel]) -> ListPage:
     """Return the page that lists the models of a zoo."""
-    sizes = [size for model in catalog.models for size in _published_sizes(model)]
+    sizes = [size for model in models for size in model.sizes]
     axis = _axis(sizes)
-    rows = [_row(model, axis) for model in catalog.models]
-    offered = [row.model.name for row in rows if row.sizes]
+    rows = [_row(model, axis) for model in models]
+    offered = [model.index.name for model in models if model.sizes]
     return ListPage(
         rows=rows,
+        axis=(axis.least, axis.most),
         facets=[
             _facet("task", "Task", ([row.model.task] for row in rows if row.model.task)),
             _facet("tag", "Tag", (row.model.tags for row in rows)),
             _facet("license", "Licence", ([row.license] for row in rows)),
-            _facet("backend", "Backend", (row.backends for row in rows)),
+            _facet("backend", "Backend", (model.backends for model in models)),
         ],
-        size_limits=_limits([min(row.sizes) for row in rows if row.sizes]),
+        size_limits=_limits([min(model.sizes) for model in models if model.sizes]),
         ticks=list(axis.ticks()),
         example=zoo_snippet(offered[0]) if offered else None,
         num_published=len(sizes),
         num_withheld=sum(row.num_withheld for row in rows),
-        verdicts=count_verdicts(catalog.models),
+        verdicts=add_verdicts({model.index.name: model.verdicts for model in models}),
     )
 
 
@@ -154,47 +141,15 @@ def _axis(sizes: Sequence[int]) -> _Axis:
     return _Axis(least=least, most=max([*sizes, least * _STEPS[1]]))
 
 
-def _row(model: CatalogModel, axis: _Axis) -> Row:
-    published = [variant for variant in model.variants if variant.status == "ok"]
-    proved = {
-        backend
-        for variant in published
-        for backend, check in variant.checks.items()
-        if check.status == "ok"
-    }
-    sizes = _published_sizes(model)
-    gives = sort_roles(model) or [output.name for output in model.outputs]
+def _row(shown: ListedModel, axis: _Axis) -> Row:
     return Row(
-        model=model,
-        takes=_describe_inputs(model.inputs),
-        gives=gives[:_MOST_RESULTS],
-        has_roles=bool(model.map),
-        more=max(max(len(model.outputs), len(gives)) - _MOST_RESULTS, 0),
-        sizes=sizes,
-        dots=[axis.place(size) for size in sizes],
-        backends=sort_backends(sorted(proved)),
-        num_withheld=sum(variant.status == "withheld" for variant in model.variants),
-        provisional=model.provisional if model.variants else None,
-        license=model.license or NO_LICENSE,
-        words=words_for(model.task),
+        model=shown.index,
+        shown=shown,
+        dots=[axis.place(size) for size in shown.sizes],
+        num_withheld=shown.verdicts.variants.get("withheld", 0),
+        license=shown.index.license or NO_LICENSE,
+        words=words_for(shown.index.task),
     )
-
-
-def _published_sizes(model: CatalogModel) -> list[int]:
-    return [variant.bytes or 0 for variant in model.variants if variant.status == "ok"]
-
-
-def _describe_inputs(inputs: Sequence[CatalogTensor]) -> str:
-    if len(inputs) > _MOST_INPUTS:
-        return f"{len(inputs)} inputs"
-    return ", ".join(_describe_input(one) for one in inputs)
-
-
-def _describe_input(tensor: CatalogTensor) -> str:
-    sizes = format_sizes(tensor.shape)
-    if tensor.js_dtype == "string":
-        return f"text {sizes}".rstrip()
-    return sizes or "1"
 
 
 def _facet(key: str, label: str, values: Iterable[Iterable[str]]) -> Facet:

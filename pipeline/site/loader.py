@@ -11,6 +11,7 @@ import hashlib
 import re
 import textwrap
 import unicodedata
+from collections.abc import Iterable
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 from pipeline.catalog.card import DIGEST_DIGITS
 from pipeline.catalog.types import Catalog
-from pipeline.disk.canonical import digest_json, format_json
+from pipeline.disk.canonical import format_json
 from pipeline.disk.versions import TFJS
 from pipeline.site.typescript import format_types
 
@@ -46,14 +47,21 @@ _EXPORTED = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.
 _WIDTH = 96
 
 
-def write_loader(catalog: Catalog, *, folder: Path) -> None:
-    """Write `zoo.js`, its self-test, `zoo.d.ts` and `package.json` of a catalog into a folder."""
+def write_loader(head: Catalog, *, sha256: str, types: Iterable[str], folder: Path) -> None:
+    """Write `zoo.js`, its self-test, `zoo.d.ts` and `package.json` of a catalog into a folder.
+
+    Args:
+        head: The catalog without its models.
+        sha256: Digest of the whole catalog.
+        types: The part of each model in the types: see `format_model`.
+        folder: The folder.
+    """
     scripts = bundle_loader()
     for name, text in scripts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    (folder / TYPES_FILE).write_text(format_types(catalog), encoding="utf-8")
+    (folder / TYPES_FILE).write_text(format_types(head.zoo.name, types), encoding="utf-8")
     # Node.js takes the first condition of `exports` that fits, so the keys are not sorted.
-    package = format_json(describe_package(catalog), sort_keys=False)
+    package = format_json(describe_package(head, sha256), sort_keys=False)
     (folder / PACKAGE_FILE).write_bytes(package)
 
 
@@ -134,17 +142,21 @@ def _imported(text: str) -> list[str]:
     return [match[2] for match in _IMPORT.finditer(text)]
 
 
-def describe_package(catalog: Catalog) -> dict[str, Any]:
+def describe_package(head: Catalog, sha256: str) -> dict[str, Any]:
     """Return package.json, so that `npm install` of the zoo's folder installs the loader alone.
 
-    The version has the catalog's digest in it, because the types follow the catalog.
+    The version has the digest of `models.json` in it, because the types follow the catalog.
+
+    Args:
+        head: The catalog without its models.
+        sha256: Digest of the whole catalog.
     """
-    version = catalog.toolchain.get("tfjs-zoo") or "0.0.0"
-    tfjs = catalog.toolchain.get("tfjs")
+    version = head.toolchain.get("tfjs-zoo") or "0.0.0"
+    tfjs = head.toolchain.get("tfjs")
     return {
-        "name": _package_name(catalog.zoo.name),
-        "version": f"{version}-c{digest_json(catalog.to_json())[:12]}",
-        "description": f"Loader of the TensorFlow.js models of {catalog.zoo.name}",
+        "name": _package_name(head.zoo.name),
+        "version": f"{version}-c{sha256[:12]}",
+        "description": f"Loader of the TensorFlow.js models of {head.zoo.name}",
         "type": "module",
         "main": f"./{LOADER_FILE}",
         "types": f"./{TYPES_FILE}",

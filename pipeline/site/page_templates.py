@@ -7,7 +7,7 @@ Content-Security-Policy lets a page run the zoo's own scripts and no others.
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -25,7 +25,7 @@ from pipeline.catalog.phrases import (
 from pipeline.catalog.types import Catalog
 from pipeline.catalog.verdict_words import check_word, variant_word
 from pipeline.site.assets import read_static
-from pipeline.site.list_page import ListPage
+from pipeline.site.list_page import ListPage, Row
 from pipeline.site.model_page import ModelPage
 from pipeline.site.snippets import PLACE
 from pipeline.text.quantity import (
@@ -69,9 +69,23 @@ def _environment() -> Environment:
     return open_templates("pipeline.site", filters)
 
 
-def render_list(catalog: Catalog, page: ListPage, *, assets: Mapping[str, str]) -> str:
-    """Return index.html: all models."""
-    return _render("list.html.jinja", root="", assets=assets, zoo=catalog, page=page)
+def render_list(
+    catalog: Catalog, page: ListPage, rows: Iterable[str], *, assets: Mapping[str, str]
+) -> str:
+    """Return index.html: all models.
+
+    Args:
+        catalog: The zoo.
+        page: The list.
+        rows: Its rows: see `render_row`.
+        assets: Paths of the assets, by name.
+    """
+    return _render("list.html.jinja", root="", assets=assets, zoo=catalog, page=page, rows=rows)
+
+
+def render_row(row: Row) -> str:
+    """Return a row of the list, an element of HTML: '<li class="row" …'."""
+    return _environment().get_template("row.html.jinja").render(row=row)
 
 
 def render_model(catalog: Catalog, page: ModelPage, *, assets: Mapping[str, str], tfjs: str) -> str:

@@ -7,7 +7,7 @@ zoo.d.ts. It opens no file but zoo.d.ts.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -29,13 +29,19 @@ _PRIMITIVES = {
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 
 
-def format_types(catalog: Catalog) -> str:
-    """Return `zoo.d.ts` for a catalog."""
-    name = _one_line(catalog.zoo.name)
+def format_types(zoo: str, models: Iterable[str]) -> str:
+    """Return `zoo.d.ts`.
+
+    Args:
+        zoo: Name of the zoo.
+        models: The part of each model: see `format_model`.
+    """
     written = files("pipeline.site").joinpath("zoo.d.ts").read_text("utf-8")
     parts = [
-        _HEAD.format(name=name) + _IMPORT,
-        "\n".join(_format_models(catalog.models)),
+        _HEAD.format(name=_one_line(zoo)) + _IMPORT,
+        "/** The models of this zoo. */\nexport interface Models {",
+        *filter(None, models),
+        "}\n",
         written,
         "\n".join(_format_catalog()),
     ]
@@ -45,14 +51,10 @@ def format_types(catalog: Catalog) -> str:
 # --- the models -----------------------------------------------------------------------------------
 
 
-def _format_models(models: Sequence[CatalogModel]) -> Iterator[str]:
-    yield "/** The models of this zoo. */"
-    yield "export interface Models {"
-    for model in models:
-        variants = [variant.name for variant in model.variants if variant.status == "ok"]
-        if variants:
-            yield from _format_model(model, variants)
-    yield "}\n"
+def format_model(model: CatalogModel) -> str:
+    """Return the part of a model in the types, lines of TypeScript; "" if it is not published."""
+    variants = [variant.name for variant in model.variants if variant.status == "ok"]
+    return "\n".join(_format_model(model, variants)) if variants else ""
 
 
 def _format_model(model: CatalogModel, variants: Sequence[str]) -> Iterator[str]:

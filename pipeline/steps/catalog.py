@@ -1,22 +1,33 @@
 """The step `catalog`: assembles `models.json` from the cards of all models."""
 
-import hashlib
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
+from pipeline.catalog.card import model_folder
+from pipeline.catalog.document import CATALOG_FILE, SCHEMA_FILE, build_catalog, format_schema
 from pipeline.catalog.entries import model_entry, read_since
+from pipeline.catalog.pieces import PIECES_FILE, CatalogWriter, Piece, load_pieces, texts_of
+from pipeline.catalog.texts import CatalogTexts, format_entry
 from pipeline.catalog.types import CatalogModel, CatalogZoo, ModelIdentity
 from pipeline.catalog.verdict_words import ModelVerdicts, judge_model
-from pipeline.disk.canonical import digest_json
+from pipeline.disk.canonical import digest_bytes, digest_json
 from pipeline.disk.versions import digest_program
 from pipeline.engine.job import Job, digest_outcome
 from pipeline.engine.step import Step, Work
 from pipeline.errors import DamagedFileError
 from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.zoo import Zoo
-from pipeline.records.record import Part, Record
+from pipeline.records.record import Part
 from pipeline.steps.card import identify
-from pipeline.steps.dist import Projected, list_file, save_projection
+from pipeline.steps.projection import (
+    PROJECTION_FILE,
+    Projected,
+    format_files,
+    list_file,
+    read_lists,
+    write_lists,
+)
 
 
 class ListedModel(Part):
@@ -27,15 +38,6 @@ class ListedModel(Part):
     """Its source, without credentials."""
 
 
-class ListedFile(Part):
-    """A file that belongs in dist/: see `pipeline.steps.dist.Projected`."""
-
-    path: str
-    source: str
-    bytes: int
-    sha256: str
-
-
 class CatalogParameters(Part):
     """The parameters of `catalog`."""
 
@@ -43,73 +45,70 @@ class CatalogParameters(Part):
     models: dict[str, ListedModel]
 
 
-class Piece(Part):
-    """The part of a model in the result."""
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """The part of a model: its piece, the text of its entry, and its files in the projection."""
 
-    key: str
-    """Digest of all that decides it."""
-    verdicts: ModelVerdicts
-    """How its variants were judged."""
-    files: tuple[ListedFile, ...]
-    """Its files in dist/."""
-
-
-class Pieces(Record):
-    """The parts of all models; the next catalog takes over those that stay as they are."""
-
-    FILE: ClassVar[str] = "pieces.json"
-
-    program: str
-    """Digest of the program that made them."""
-    models: dict[str, Piece]
+    piece: Piece
+    text: bytes
+    files: bytes
 
 
 def run(work: Work[CatalogParameters]) -> None:
     """Assemble `models.json`, and list every file of dist/ in `projection.json`."""
-    from pipeline.catalog.document import CATALOG_FILE, SCHEMA_FILE, build_catalog, format_schema
-    from pipeline.catalog.texts import join_entries
-
     work.uses(*STEP.tools)
     earlier = _load_earlier(work)
-    pieces: dict[str, Piece] = {}
-    texts: list[bytes] = []
-    for name in sorted(work.parameters.models):
-        key = _digest_model(work, name)
-        piece, text = earlier.get(name, (None, b""))
-        if piece is None or piece.key != key:
-            piece, text = _make_piece(work, name, key)
-        pieces[name] = piece
-        texts.append(text)
+    lists: dict[str, bytes] = {}
     head = build_catalog((), zoo=work.parameters.zoo, toolchain=work.tools)
-    (work.folder / CATALOG_FILE).write_bytes(join_entries(head, texts))
+    names = sorted(work.parameters.models)
+    with CatalogWriter(work.folder, head, is_empty=not names) as writer:
+        for name in names:
+            key = _digest_model(work, name)
+            made = (earlier and earlier.keep(name, key)) or _make(work, name, key)
+            writer.add(name, made.piece, made.text)
+            lists[name] = made.files
     (work.folder / SCHEMA_FILE).write_bytes(format_schema())
-    Pieces(program=digest_program(), models=pieces).save(work.folder)
-    projection = [Projected(**vars(file)) for piece in pieces.values() for file in piece.files]
-    projection += [
+    own = (
         list_file(work.folder / name, name, source=f"catalog/{name}")
         for name in (CATALOG_FILE, SCHEMA_FILE)
-    ]
-    save_projection(work.folder, projection)
+    )
+    write_lists(work.folder, {**lists, "": format_files(own)})
 
 
-def _load_earlier(work: Work[CatalogParameters]) -> dict[str, tuple[Piece, bytes]]:
-    """Return the parts of the last catalog, each with its text; none if it cannot be trusted."""
-    from pipeline.catalog.document import CATALOG_FILE
-    from pipeline.catalog.texts import split_entries
+@dataclass(frozen=True, kw_only=True)
+class _Earlier:
+    """The parts of the last catalog."""
 
+    pieces: Mapping[str, Piece]
+    texts: CatalogTexts
+    lists: Mapping[str, bytes]
+
+    def keep(self, name: str, key: str) -> _Made | None:
+        """Return the part of a model if it would be the same; else None."""
+        piece = self.pieces.get(name)
+        if piece is None or piece.key != key:
+            return None
+        try:
+            return _Made(piece=piece, text=self.texts.read(name), files=self.lists[name])
+        except (OSError, DamagedFileError):
+            return None
+
+
+def _load_earlier(work: Work[CatalogParameters]) -> _Earlier | None:
+    """Return the parts of the last catalog; None if they cannot be trusted."""
     if work.earlier is None:
-        return {}
+        return None
+    folder = work.earlier.folder
     try:
-        pieces = Pieces.load(work.earlier.folder)
-        content = (work.earlier.folder / CATALOG_FILE).read_bytes()
+        if any(not work.earlier.has(name) for name in (PIECES_FILE, PROJECTION_FILE)):
+            return None
+        pieces = load_pieces(folder)
+        lists = read_lists(folder / PROJECTION_FILE)
     except (OSError, DamagedFileError):
-        return {}
-    texts = split_entries(content)
-    whole = hashlib.sha256(content).hexdigest() == work.earlier.digests.get(CATALOG_FILE)
-    if pieces.program != digest_program() or len(texts) != len(pieces.models) or not whole:
-        return {}
-    named = zip(sorted(pieces.models), texts, strict=True)
-    return {name: (pieces.models[name], text) for name, text in named}
+        return None
+    if pieces.frame.program != digest_program():
+        return None
+    return _Earlier(pieces=pieces.models, texts=texts_of(pieces, folder), lists=lists)
 
 
 def _digest_model(work: Work[CatalogParameters], name: str) -> str:
@@ -123,15 +122,19 @@ def _digest_model(work: Work[CatalogParameters], name: str) -> str:
     return digest_json(parts)
 
 
-def _make_piece(work: Work[CatalogParameters], name: str, key: str) -> tuple[Piece, bytes]:
-    """Return a model's part and its text, from its card."""
-    from pipeline.catalog.texts import format_entry
-
+def _make(work: Work[CatalogParameters], name: str, key: str) -> _Made:
+    """Return a model's part, from its card."""
     model = work.parameters.models[name]
     card = f"card:{name}"
     entry = model_entry(work.inputs[card], work.outcomes.get(card), model.identity, uri=model.uri)
-    files = tuple(ListedFile(**vars(file)) for file in _list_model(work, entry))
-    return Piece(key=key, verdicts=judge_model(entry), files=files), format_entry(entry)
+    text = format_entry(entry)
+    return _Made(
+        piece=Piece(
+            key=key, bytes=len(text), sha256=digest_bytes(text), verdicts=judge_model(entry)
+        ),
+        text=text,
+        files=format_files(_list_model(work, entry)),
+    )
 
 
 def recall_verdicts(job: Job) -> dict[str, ModelVerdicts]:
@@ -141,7 +144,7 @@ def recall_verdicts(job: Job) -> dict[str, ModelVerdicts]:
         job: The job of the catalog.
     """
     try:
-        pieces = Pieces.load(job.folder).models
+        pieces = load_pieces(job.folder).models
     except (OSError, DamagedFileError):
         return {}
     cards = ((name, job.reads.get(f"card:{name}")) for name in pieces)
@@ -154,7 +157,7 @@ def recall_verdicts(job: Job) -> dict[str, ModelVerdicts]:
 
 STEP = Step(
     name="catalog",
-    version=1,
+    version=2,
     parameters=CatalogParameters,
     run=run,
     accepts=("card",),
@@ -176,8 +179,6 @@ def parameters(zoo: Zoo) -> CatalogParameters:
 
 def _list_model(work: Work[CatalogParameters], entry: CatalogModel) -> Iterator[Projected]:
     """List the files of dist/ that belong to a model: its variants, their aliases, the others."""
-    from pipeline.catalog.card import model_folder
-
     folder, build = model_folder(entry.name), f"build/{entry.name}/card"
     for file in (*entry.shared_files, *(file for made in entry.variants for file in made.files)):
         inside = file.path.removeprefix(f"{folder}/")

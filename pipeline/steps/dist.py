@@ -6,162 +6,100 @@ reader with the catalog of a minute ago still finds its files: unlisted files st
 period.
 
 `.zoo/dist.json` lists the files in dist/, and since when each has been unlisted. Files that this
-module did not put there are never touched.
+module did not put there are never touched. Of a model whose lists are as they were, only the times
+of its files are compared.
 """
 
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
 
 from pipeline.catalog.document import CATALOG_FILE
 from pipeline.catalog.index import ENTRY_FILE
-from pipeline.disk.canonical import format_json
-from pipeline.disk.files import digest_file, write_atomic, writing_beside
-from pipeline.disk.json_file import write_json
-from pipeline.errors import DamagedBuildError, DamagedFileError
+from pipeline.disk.files import writing_beside
+from pipeline.errors import DamagedBuildError
+from pipeline.steps.placed import (
+    Placed,
+    PlacedFiles,
+    PlacedList,
+    load_placed,
+    load_placed_list,
+    write_placed_list,
+)
+from pipeline.steps.projection import Projected, Projection, model_of_path
 
 PART_SUFFIX = ".zoo-part"
 GRACE_SECONDS = 24 * 3600
 _CHUNK_BYTES = 1024**2
 
 
-@dataclass(frozen=True, kw_only=True)
-class Projected:
-    """A file that belongs in dist/.
-
-    Attributes:
-        path: Relative to dist/.
-        source: Path of the original, relative to `.zoo/`.
-        bytes: Its size.
-        sha256: Digest of its content.
-    """
-
-    path: str
-    source: str
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placed:
-    """A file that was put into dist/.
-
-    Attributes:
-        sha256: Digest of its content when it was put there.
-        bytes: Its size then.
-        modified: Its time of change then, in nanoseconds.
-        unlisted: When it was first unlisted, in seconds since 1970; None while it is listed.
-    """
-
-    sha256: str
-    bytes: int
-    modified: int
-    unlisted: float | None = None
-
-
-PROJECTION_FILE = "projection.json"
-
-# A run with nothing to do reads these thousands of entries, so the quickest reader is used.
-_PROJECTION = TypeAdapter(list[Projected])
-_PLACED = TypeAdapter(dict[str, Placed])
-
-
-def list_file(path: Path, target: str, *, source: str) -> Projected:
-    """Return a file of `.zoo/` as a file of dist/.
-
-    Args:
-        path: The file.
-        target: Its path in dist/.
-        source: Its path in `.zoo/`.
-    """
-    return Projected(
-        path=target, source=source, bytes=path.stat().st_size, sha256=digest_file(path)
-    )
-
-
-def save_projection(folder: Path, files: Sequence[Projected]) -> None:
-    """Write the list of a step's files that belong in dist/."""
-    write_json(folder / PROJECTION_FILE, [vars(file) for file in files])
-
-
-def load_projection(paths: Iterable[Path]) -> tuple[Projected, ...]:
-    """Read the lists of files that belong in dist/; a missing list is empty.
-
-    Raises:
-        DamagedFileError: A list is damaged.
-        OSError: A list cannot be read.
-    """
-    return tuple(file for path in paths for file in _load_list(path))
-
-
-def _load_list(path: Path) -> Sequence[Projected]:
-    try:
-        return _PROJECTION.validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return ()
-    except ValidationError as error:
-        raise DamagedFileError(f"{path.name}: {error.errors()[0]['msg']}") from None
-
-
-def load_placed(state_file: Path) -> dict[str, Placed]:
-    """Read the list of files that were put into dist/, by path; empty if it is lost.
-
-    Raises:
-        OSError: It is there and cannot be read.
-    """
-    try:
-        return _PLACED.validate_json(state_file.read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return {}
-
-
-def find_fault(
-    projection: Iterable[Projected], placed: Mapping[str, Placed], dist: Path
-) -> str | None:
+def find_fault(projection: Projection, placed: PlacedList, dist: Path) -> str | None:
     """Return why dist/ is out of date: "models.json is missing, changed or new"; else None."""
-    wanted = set()
-    folder = str(dist)
-    for file in projection:
-        wanted.add(file.path)
-        if not _is_in_place(file, placed.get(file.path), folder):
+    # A list that changed is found without a look at files.
+    same = {model: placed.has(model, projection.digest(model)) for model in projection.lines}
+    for model in sorted(same, key=same.__getitem__):
+        was = placed.of(model)
+        if not (same[model] and was.projection and _lie_there(was, dist)):
+            fault = _name_fault(projection.files(model), was.files, dist)
+            if fault is not None:
+                return fault
+    for model in placed.lines.keys() - projection.lines.keys():
+        fault = _name_fault((), placed.of(model).files, dist)
+        if fault is not None:
+            return fault
+    return None
+
+
+def _lie_there(was: PlacedFiles, dist: Path) -> bool:
+    """Return whether the listed files of a model lie in dist/ as they were put there."""
+    listed = (item for item in was.files.items() if item[1].unlisted is None)
+    return all(_is_untouched(f"{dist}/{path}", file) for path, file in listed)
+
+
+def _name_fault(files: Sequence[Projected], placed: Mapping[str, Placed], dist: Path) -> str | None:
+    for file in files:
+        if not _is_in_place(file, placed.get(file.path), dist):
             return f"{file.path} is missing, changed or new"
+    wanted = {file.path for file in files}
     for path, was in placed.items():
         if path not in wanted and was.unlisted is None:
             return f"{path} is no longer listed"
     return None
 
 
-def find_unlisted(
-    projection: Iterable[Projected], state_file: Path, *, grace_seconds: float
-) -> list[str]:
+def find_unlisted(projection: Projection, state_file: Path, *, grace_seconds: float) -> list[str]:
     """Return the files of dist/ whose grace period after their listing is over."""
     wanted = {file.path for file in projection}
+    now = time.time()
     return [
         path
         for path, was in load_placed(state_file).items()
-        if path not in wanted and _is_over(was, time.time(), grace_seconds)
+        if path not in wanted and _is_over(was, now, grace_seconds)
     ]
 
 
 def remove_unlisted(
-    projection: Iterable[Projected], state_file: Path, dist: Path, *, grace_seconds: float
+    projection: Projection, state_file: Path, dist: Path, *, grace_seconds: float
 ) -> None:
     """Remove the files of dist/ whose grace period after their listing is over."""
-    gone = find_unlisted(projection, state_file, grace_seconds=grace_seconds)
-    for path in gone:
+    gone = set(find_unlisted(projection, state_file, grace_seconds=grace_seconds))
+    placed = load_placed_list(state_file)
+    lines = dict(placed.lines)
+    for path in sorted(gone):
         remove_file(dist, path)
-    left = {path: was for path, was in load_placed(state_file).items() if path not in gone}
+    for model in {model_of_path(path) for path in gone}:
+        was = placed.of(model)
+        left = {path: file for path, file in was.files.items() if path not in gone}
+        lines[model] = replace(was, files=left).format()
     if gone:
-        _write_placed(state_file, left)
+        write_placed_list(state_file, PlacedList(lines=lines))
 
 
 def project(
-    projection: Iterable[Projected],
+    projection: Projection,
     *,
     state: Path,
     dist: Path,
@@ -177,32 +115,80 @@ def project(
         state_file: File for the list of files in dist/.
         grace_seconds: How long an unlisted file stays.
     """
-    placed = load_placed(state_file)
-    wanted = {file.path: file for file in projection}
-    _sweep(dist)
-    for file in sorted(wanted.values(), key=_order):
-        if not _is_in_place(file, placed.get(file.path), dist):
+    placed = load_placed_list(state_file)
+    unfinished = state_file.with_name(f"{state_file.name}.unfinished")
+    if unfinished.exists() or not placed.lines:
+        _sweep(dist)
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    unfinished.touch()
+    changed = {one.model: one for one in _find_changed(projection, placed, dist)}
+    wanted = [file for one in changed.values() for file in one.wanted.values()]
+    for file in sorted(wanted, key=_order):
+        changed[model_of_path(file.path)].place(file, state=state, dist=dist)
+    lines = dict(placed.lines)
+    for model, one in changed.items():
+        one.expire(dist, time.time(), grace_seconds)
+        lines.pop(model, None)
+        if one.files:
+            lines[model] = one.format()
+    write_placed_list(state_file, PlacedList(lines=lines))
+    unfinished.unlink()
+
+
+def _find_changed(
+    projection: Projection, placed: PlacedList, dist: Path
+) -> "Iterator[_ModelFiles]":
+    """Yield the models of which files are to be placed, or may have to go."""
+    for model in projection.lines:
+        was = placed.of(model)
+        is_going = any(file.unlisted is not None for file in was.files.values())
+        is_listed = was.projection == projection.digest(model)
+        if is_going or not is_listed or not _lie_there(was, dist):
+            yield _ModelFiles(model, projection, was)
+    for model in placed.lines.keys() - projection.lines.keys():
+        yield _ModelFiles(model, projection, placed.of(model))
+
+
+class _ModelFiles:
+    """The files of a model in dist/.
+
+    Attributes:
+        model: Its name; "" for files that belong to no model.
+        wanted: The files that belong there, by path.
+        files: The files that were put there, by path.
+    """
+
+    def __init__(self, model: str, projection: Projection, was: PlacedFiles) -> None:
+        self.model = model
+        is_listed = model in projection.lines
+        self._digest = projection.digest(model) if is_listed else ""
+        listed = projection.files(model) if is_listed else ()
+        self.wanted = {file.path: file for file in listed}
+        self.files = dict(was.files)
+
+    def place(self, file: Projected, *, state: Path, dist: Path) -> None:
+        """Put a file into dist/ if it is not there."""
+        was = self.files.get(file.path)
+        if was is None or not _is_in_place(file, was, dist):
             _place(file, state / file.source, dist / file.path)
             stat = (dist / file.path).stat()
-            placed[file.path] = Placed(
-                sha256=file.sha256, bytes=stat.st_size, modified=stat.st_mtime_ns
-            )
-        elif placed[file.path].unlisted is not None:
-            placed[file.path] = _relist(placed[file.path], None)
-    kept = {}
-    now = time.time()
-    for path, was in placed.items():
-        if path in wanted:
-            kept[path] = was
-        elif _is_over(was, now, grace_seconds):
-            remove_file(dist, path)
-        else:
-            kept[path] = _relist(was, was.unlisted or now)
-    _write_placed(state_file, kept)
+            was = Placed(sha256=file.sha256, bytes=stat.st_size, modified=stat.st_mtime_ns)
+        self.files[file.path] = replace(was, unlisted=None)
 
+    def expire(self, dist: Path, now: float, grace_seconds: float) -> None:
+        """Remove the files that are no longer listed, after their grace period."""
+        for path, was in list(self.files.items()):
+            if path in self.wanted:
+                continue
+            if _is_over(was, now, grace_seconds):
+                remove_file(dist, path)
+                del self.files[path]
+            else:
+                self.files[path] = replace(was, unlisted=was.unlisted or now)
 
-def _write_placed(state_file: Path, placed: Mapping[str, Placed]) -> None:
-    write_atomic(state_file, format_json({path: vars(was) for path, was in placed.items()}))
+    def format(self) -> bytes:
+        """Return the line of the model in the list of files in dist/."""
+        return PlacedFiles(projection=self._digest, files=self.files).format()
 
 
 def _sweep(dist: Path) -> None:
@@ -217,11 +203,15 @@ def _order(file: Projected) -> tuple[bool, bool, bool, str]:
     return (path == CATALOG_FILE, "/" not in path, path.endswith(f"/{ENTRY_FILE}"), path)
 
 
-def _is_in_place(file: Projected, was: Placed | None, dist: Path | str) -> bool:
+def _is_in_place(file: Projected, was: Placed | None, dist: Path) -> bool:
     if was is None or was.sha256 != file.sha256:
         return False
+    return _is_untouched(f"{dist}/{file.path}", was)
+
+
+def _is_untouched(path: str, was: Placed) -> bool:
     try:
-        stat = os.stat(f"{dist}/{file.path}")  # noqa: PTH116  # a third of the time of Path.stat
+        stat = os.stat(path)  # noqa: PTH116  # a third of the time of Path.stat
     except OSError:
         return False
     return (stat.st_size, stat.st_mtime_ns) == (was.bytes, was.modified)
@@ -253,10 +243,6 @@ def _damaged(file: Projected) -> DamagedBuildError:
 
 def _is_over(was: Placed, now: float, grace_seconds: float) -> bool:
     return now - (was.unlisted or now) >= grace_seconds
-
-
-def _relist(was: Placed, unlisted: float | None) -> Placed:
-    return Placed(sha256=was.sha256, bytes=was.bytes, modified=was.modified, unlisted=unlisted)
 
 
 def remove_file(dist: Path, path: str) -> None:

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.disk.canonical import format_json
 from pipeline.disk.files import write_atomic
 from pipeline.disk.layout import REPORT_FILES, Layout
 from pipeline.disk.machine_faults import machine_error
@@ -12,8 +11,10 @@ from pipeline.engine.events import StepEvent, emit
 from pipeline.engine.job import Job
 from pipeline.engine.receipt import RECEIPT
 from pipeline.errors import DamagedBuildError, DamagedFileError, MachineError, PipelineError
-from pipeline.steps.dist import find_fault, load_placed, load_projection, project, remove_file
+from pipeline.steps.dist import find_fault, project, remove_file
 from pipeline.steps.graph import Graph
+from pipeline.steps.placed import load_placed, load_placed_list
+from pipeline.steps.projection import load_projection
 from pipeline.steps.timings import TIMINGS_FILE, update_timings
 
 
@@ -42,7 +43,7 @@ def _project(graph: Graph) -> None:
             state_file=layout.dist_state,
         )
         timings = layout.dist / TIMINGS_FILE
-        write_atomic(timings, format_json(update_timings(timings, graph)))
+        write_atomic(timings, update_timings(timings, graph))
     except DamagedBuildError as error:
         _forget_results(graph.jobs_of_models().get(error.model, ()))
         _emit_failure(error)
@@ -79,11 +80,11 @@ def _emit_failure(error: PipelineError, *, hint: str | None = None) -> None:
 def _is_projected(layout: Layout) -> bool:
     try:
         projection = load_projection(layout.projections)
-        placed = load_placed(layout.dist_state)
+        placed = load_placed_list(layout.dist_state)
+        timings = layout.dist / TIMINGS_FILE
+        return timings.exists() and find_fault(projection, placed, layout.dist) is None
     except (OSError, DamagedFileError):
         return False
-    timings = layout.dist / TIMINGS_FILE
-    return timings.exists() and find_fault(projection, placed, layout.dist) is None
 
 
 def _clean_dist(layout: Layout) -> None:

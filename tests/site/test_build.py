@@ -8,6 +8,7 @@ import pytest
 from site_zoo import catalog, entry
 from zoos import files_below
 
+from pipeline.catalog.texts import take_texts
 from pipeline.runtime.tfjs_packages import Packages
 from pipeline.site.assets import write_assets
 from pipeline.site.build import build_site
@@ -28,7 +29,7 @@ def packages(tmp_path: Path) -> Packages:
 def build(folder: Path, packages: Packages) -> dict[str, bytes]:
     """Return the files of a site by path."""
     folder.mkdir()
-    build_site(CATALOG, folder=folder, packages=packages)
+    build_site(take_texts(CATALOG), folder=folder, packages=packages)
     return dict(files_below(folder))
 
 
@@ -69,7 +70,7 @@ def test_assets_are_named_by_their_content(tmp_path: Path) -> None:
 def test_what_does_not_change_keeps_its_name(tmp_path: Path, packages: Packages) -> None:
     one = build(tmp_path / "a", packages)
     (tmp_path / "b").mkdir()
-    build_site(catalog(entry("other")), folder=tmp_path / "b", packages=packages)
+    build_site(take_texts(catalog(entry("other"))), folder=tmp_path / "b", packages=packages)
     other = files_below(tmp_path / "b")
 
     assert {path for path in one if path.startswith("assets/")} == {

@@ -7,13 +7,14 @@ from loader_zoo import check, tensor
 from site_zoo import catalog, entry, figures, tensor_in, variant
 
 from pipeline.site.list_page import AXIS_LEFT, AXIS_RIGHT, ListPage, Row, describe_list
+from pipeline.site.listed_model import list_model
 
 MIB = 1024**2
 
 
 def listing(*entries: dict[str, Any]) -> ListPage:
     """Return the list of some models."""
-    return describe_list(catalog(*entries))
+    return describe_list([list_model(model) for model in catalog(*entries).models])
 
 
 def row(**others: Any) -> Row:
@@ -29,15 +30,19 @@ def test_a_row_says_what_goes_in_and_what_comes_out() -> None:
         map={"scores": "b:0", "boxes": "a:0"},
     )
 
-    assert made.takes.split("\N{MULTIPLICATION SIGN}") == ["320", "320", "3"]
-    assert (made.gives, made.has_roles) == (["boxes", "scores"], True)
-    assert made.more == 2
+    assert made.shown.takes.split("\N{MULTIPLICATION SIGN}") == ["320", "320", "3"]
+    assert (made.shown.gives, made.shown.has_roles) == (("boxes", "scores"), True)
+    assert made.shown.more == 2
 
 
 def test_outputs_without_roles_are_named() -> None:
     made = row(outputs=[tensor(0, "contour", [1]), tensor(1, "note", [1])])
 
-    assert (made.gives, made.has_roles, made.more) == (["contour", "note"], False, 0)
+    assert (made.shown.gives, made.shown.has_roles, made.shown.more) == (
+        ("contour", "note"),
+        False,
+        0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +56,7 @@ def test_outputs_without_roles_are_named() -> None:
     ],
 )
 def test_inputs_are_told_in_a_word(inputs: list[Any], takes: str) -> None:
-    assert row(inputs=inputs).takes == takes
+    assert row(inputs=inputs).shown.takes == takes
 
 
 def test_all_rows_share_one_axis() -> None:
@@ -81,8 +86,8 @@ def test_only_what_proves_a_published_variant_counts_as_a_backend() -> None:
         ]
     )
 
-    assert made.backends == ["cpu"]
-    assert (made.sizes, made.num_withheld) == ([4096], 1)
+    assert made.shown.backends == ("cpu",)
+    assert (made.shown.sizes, made.num_withheld) == ((4096,), 1)
 
 
 def test_verdicts_are_counted_and_doubted() -> None:
@@ -94,7 +99,7 @@ def test_verdicts_are_counted_and_doubted() -> None:
     )
 
     assert made.verdicts.describe_variants() == "2 equal, 1 close"
-    assert [row.provisional for row in made.rows] == ["nobody states the range", None, None]
+    assert [row.shown.provisional for row in made.rows] == ["nobody states the range", None, None]
 
 
 def test_facets_count_models() -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from catalog_entries import catalog_of
-from loader_zoo import NODE, PublishedZoo, tensor
+from loader_zoo import NODE, PublishedZoo, tensor, write_loader_of
 from paths import ROOT
 from site_zoo import entry, tensor_in, variant
 
+from pipeline.catalog.texts import take_texts
 from pipeline.catalog.types import Catalog
-from pipeline.site.loader import bundle_loader, describe_package, write_loader
-from pipeline.site.typescript import format_types
+from pipeline.site.loader import bundle_loader, describe_package
+from pipeline.site.typescript import format_model, format_types
 
 KIB = 1024
 
@@ -39,6 +40,17 @@ def detector(*, zoo: str = "Ünser Zoo!", **others: Any) -> Catalog:
     )
     content = catalog_of([model], zoo={"name": zoo}, **{"tfjs-zoo": "0.1.0", "tfjs": "4.22.0"})
     return Catalog.model_validate(content)
+
+
+def types_of(catalog: Catalog) -> str:
+    """Return `zoo.d.ts` of a catalog."""
+    return format_types(catalog.zoo.name, map(format_model, catalog.models))
+
+
+def package_of(catalog: Catalog) -> dict[str, Any]:
+    """Return package.json of a catalog."""
+    texts = take_texts(catalog)
+    return describe_package(texts.head, texts.sha256)
 
 
 def test_the_loader_is_one_module_that_imports_nothing_of_its_own() -> None:
@@ -100,19 +112,19 @@ def test_every_module_that_lies_there_is_in_one_of_them() -> None:
 def test_the_same_catalog_makes_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        write_loader(detector(), folder=tmp_path / name)
+        write_loader_of(detector(), tmp_path / name)
 
     for file in (*bundle_loader(), "zoo.d.ts", "package.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_the_package_is_named_by_the_zoo_and_numbered_by_its_catalog() -> None:
-    package = describe_package(detector())
-    other = describe_package(detector(title="Another"))
+    package = package_of(detector())
+    other = package_of(detector(title="Another"))
     version = r"0\.1\.0-c[0-9a-f]{12}"
 
     assert package["name"] == "unser-zoo"
-    assert describe_package(detector(zoo="動物園"))["name"] == "zoo"
+    assert package_of(detector(zoo="動物園"))["name"] == "zoo"
     assert re.fullmatch(version, package["version"])
     assert package["version"] != other["version"]
     assert package["peerDependencies"] == {"@tensorflow/tfjs": "^4.22.0"}
@@ -120,7 +132,7 @@ def test_the_package_is_named_by_the_zoo_and_numbered_by_its_catalog() -> None:
 
 
 def test_types_come_before_the_default_that_would_hide_them(tmp_path: Path) -> None:
-    write_loader(detector(), folder=tmp_path)
+    write_loader_of(detector(), tmp_path)
     exports = json.loads((tmp_path / "package.json").read_bytes())["exports"]
 
     assert list(exports["."]) == ["types", "default"]
@@ -143,7 +155,7 @@ export interface Models {
     };
   };
 }
-""" in format_types(detector())
+""" in types_of(detector())
 
 
 def test_state_and_constants_need_not_be_given_and_state_is_no_result() -> None:
@@ -152,14 +164,14 @@ def test_state_and_constants_need_not_be_given_and_state_is_no_result() -> None:
         tensor_in(1, "h", [1, 4], state="raw/x"),
         tensor_in(2, "ratio", [], constant=0.5),
     ]
-    types = format_types(detector(inputs=inputs))
+    types = types_of(detector(inputs=inputs))
 
     assert '    inputs: "image";\n    filled: "h" | "ratio";\n' in types
     assert '"raw/x"' not in types
 
 
 def test_a_model_without_a_published_variant_has_no_type() -> None:
-    types = format_types(detector(variants=[variant("uint8", None)]))
+    types = types_of(detector(variants=[variant("uint8", None)]))
 
     assert "export interface Models {\n}\n" in types
 
@@ -173,7 +185,7 @@ def test_text_of_others_ends_no_comment(tmp_path: Path) -> None:
 
 
 def test_types_describe_the_catalog_as_its_schema_does() -> None:
-    types = format_types(detector())
+    types = types_of(detector())
 
     assert "export interface CatalogVariant {" in types
     assert '  status: "ok" | "withheld" | "skipped" | "failed";' in types

@@ -12,7 +12,8 @@ from loader_zoo import check, tensor
 from site_zoo import ASSETS, LIMIT, catalog, entry, figures, page_of, tensor_in, variant
 
 from pipeline.site.list_page import describe_list
-from pipeline.site.page_templates import render_list, render_not_found
+from pipeline.site.listed_model import list_model
+from pipeline.site.page_templates import render_list, render_not_found, render_row
 
 EVIL = "</p></code></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{7*7}}"
 EVIL_URL = 'javascript://a.org/%0aalert(1)//"><script>alert(1)</script>'
@@ -63,7 +64,8 @@ class Page(HTMLParser):
 def list_page(*entries: Any, **zoo: Any) -> Page:
     """Return index.html."""
     made = catalog(*entries, **zoo)
-    return Page(render_list(made, describe_list(made), assets=ASSETS))
+    shown = describe_list([list_model(one) for one in made.models])
+    return Page(render_list(made, shown, map(render_row, shown.rows), assets=ASSETS))
 
 
 def evil_entry(**others: Any) -> dict[str, Any]:

@@ -88,8 +88,9 @@ CHANGES: dict[str, tuple[Callable[[Graph], object], set[str]]] = {
         lambda graph: fail_card(graph, "two", since="2026-01-01T00:00:00Z"),
         {"two"},
     ),
-    "a damaged catalog": (damage("models.json"), set(NAMES)),
-    "a damaged list of pieces": (damage("pieces.json"), {"one"}),
+    "a damaged catalog": (damage("models.json"), {"one"}),
+    "a damaged list of pieces": (damage("pieces.json"), set(NAMES)),
+    "a damaged list of files": (damage("projection.json"), set(NAMES)),
     "a lost list of pieces": (
         lambda graph: (graph.jobs["catalog"].folder / "pieces.json").unlink(),
         set(NAMES),

@@ -5,16 +5,12 @@ from pathlib import Path
 import pytest
 
 import pipeline.steps.dist
+from pipeline.disk.canonical import format_json
 from pipeline.disk.files import digest_file
-from pipeline.errors import DamagedBuildError
-from pipeline.steps.dist import (
-    Projected,
-    find_fault,
-    find_unlisted,
-    load_placed,
-    project,
-    remove_unlisted,
-)
+from pipeline.errors import DamagedBuildError, DamagedFileError
+from pipeline.steps.dist import find_fault, find_unlisted, project, remove_unlisted
+from pipeline.steps.placed import load_placed, load_placed_list
+from pipeline.steps.projection import Projected, Projection, format_files, list_by_model
 
 
 class Dist:
@@ -36,7 +32,7 @@ class Dist:
     def project(self, *files: Projected, grace_seconds: float = 60) -> None:
         """Bring dist/ up to date."""
         project(
-            files,
+            list_by_model(files),
             state=self.state,
             dist=self.dist,
             state_file=self.state_file,
@@ -45,7 +41,7 @@ class Dist:
 
     def fault(self, *files: Projected) -> str | None:
         """Say what is wrong."""
-        return find_fault(files, load_placed(self.state_file), self.dist)
+        return find_fault(list_by_model(files), load_placed_list(self.state_file), self.dist)
 
 
 @pytest.fixture
@@ -93,8 +89,8 @@ def test_an_unlisted_file_stays_for_the_grace_period_and_then_goes(dist: Dist) -
     dist.project(old)
     dist.project(new)
     assert (dist.dist / old.path).exists()
-    assert find_unlisted([new], dist.state_file, grace_seconds=60) == []
-    assert find_unlisted([new], dist.state_file, grace_seconds=0) == [old.path]
+    assert find_unlisted(list_by_model([new]), dist.state_file, grace_seconds=60) == []
+    assert find_unlisted(list_by_model([new]), dist.state_file, grace_seconds=0) == [old.path]
     dist.project(new, grace_seconds=0)
 
     assert not (dist.dist / "models/a/x-1").exists()
@@ -108,7 +104,7 @@ def test_a_file_listed_again_is_no_longer_on_its_way_out(dist: Dist) -> None:
     dist.project(new)
     dist.project(old, new)
 
-    assert find_unlisted([old, new], dist.state_file, grace_seconds=0) == []
+    assert find_unlisted(list_by_model([old, new]), dist.state_file, grace_seconds=0) == []
     assert load_placed(dist.state_file)[old.path].unlisted is None
 
 
@@ -156,11 +152,87 @@ def test_what_a_kill_left_of_a_copy_is_swept(dist: Dist) -> None:
     assert not left.exists()
 
 
+def test_what_a_kill_left_of_a_later_copy_is_swept(
+    dist: Dist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = dist.file("models/a/x-1/model.json", "1"), dist.file("models/a/x-2/model.json", "2")
+    dist.project(one)
+    left = dist.dist / "models/a/x-2/.model.json.zoo-part"
+
+    def die(_file: Projected, _source: Path, target: Path) -> None:
+        target.parent.mkdir()
+        left.write_text("half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.steps.dist, "_place", die)
+        with pytest.raises(KeyboardInterrupt):
+            dist.project(one, two)
+    dist.project(one)
+
+    assert not left.exists()
+
+
+def test_lists_of_models_that_stay_as_they_are_are_not_read(
+    dist: Dist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = dist.file("models/a/x-1/model.json", "1"), dist.file("models/b/x-1/model.json", "2")
+    dist.project(one, two)
+    read: list[str] = []
+    files = Projection.files
+
+    def record(self: Projection, model: str) -> list[Projected]:
+        read.append(model)
+        return files(self, model)
+
+    monkeypatch.setattr(Projection, "files", record)
+    assert dist.fault(one, two) is None
+    dist.project(one, two)
+    assert read == []
+    dist.project(one, dist.file("models/b/x-2/model.json", "3"))
+    assert read == ["b"]
+    (dist.dist / one.path).unlink()
+    dist.project(one)
+
+    assert read == ["b", "a"]
+    assert (dist.dist / one.path).exists()
+
+
+def test_a_list_of_an_earlier_form_is_read(dist: Dist) -> None:
+    old, new = dist.file("models/a/x-1/model.json", "old"), dist.file("models.json", "new")
+    dist.project(old, new)
+    placed = load_placed(dist.state_file)
+    dist.state_file.write_bytes(format_json({path: vars(was) for path, was in placed.items()}))
+    assert load_placed(dist.state_file) == placed
+    assert dist.fault(old, new) is None
+    dist.project(new, grace_seconds=0)
+
+    assert not (dist.dist / old.path).exists()
+
+
+def test_a_damaged_line_costs_the_files_of_its_model(dist: Dist) -> None:
+    one, two = dist.file("models/a/x-1/model.json", "1"), dist.file("models.json", "2")
+    dist.project(one, two)
+    content = dist.state_file.read_bytes()
+    dist.state_file.write_bytes(content.replace(b'"a": {"files"', b'"a": {"fil"'))
+    assert dist.fault(one, two) == "models/a/x-1/model.json is missing, changed or new"
+    dist.project(one, two)
+
+    assert dist.fault(one, two) is None
+
+
+def test_a_file_in_the_list_of_another_model_is_a_fault(dist: Dist) -> None:
+    file = dist.file("models/a/x-1/model.json", "1")
+    lists = Projection(lines={"b": (format_files([file]),)})
+    with pytest.raises(DamagedFileError, match=r"models/a/x-1/model\.json is listed under 'b'"):
+        lists.files("b")
+
+
 def test_unlisted_files_are_removed_without_placing_any(dist: Dist) -> None:
     old, new = dist.file("models/a/model.json", "old"), dist.file("models/b/model.json", "new")
     dist.project(old)
     dist.project(new)
     (dist.dist / new.path).unlink()
-    remove_unlisted([new], dist.state_file, dist.dist, grace_seconds=0)
+    remove_unlisted(list_by_model([new]), dist.state_file, dist.dist, grace_seconds=0)
 
     assert not list(dist.dist.rglob("*.json"))

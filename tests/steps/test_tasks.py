@@ -16,10 +16,10 @@ from pipeline.engine.job import Job
 from pipeline.engine.outcome import Outcome, write_outcome
 from pipeline.engine.quick_check import make_stamp
 from pipeline.engine.receipt import RECEIPT
-from pipeline.steps.dist import list_file, save_projection
 from pipeline.steps.dist_task import dist_task
 from pipeline.steps.graph import Graph, load_graph
 from pipeline.steps.job_task import job_task
+from pipeline.steps.projection import list_file, save_projection
 from pipeline.steps.table import STEPS
 from pipeline.steps.tasks import Task, model_tasks, step_tasks, tag_tasks
 

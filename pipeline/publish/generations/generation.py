@@ -153,7 +153,7 @@ def parse_index(content: bytes, *, where: str) -> Index:
 
 def format_generation(generation: Generation) -> bytes:
     """Return the text of a generation's record."""
-    files = {path: asdict(file) for path, file in generation.files.items()}
+    files = {path: vars(file) for path, file in generation.files.items()}
     record = {
         "schema": _SCHEMA,
         "number": generation.number,

@@ -1,11 +1,11 @@
 """The state of a target: its files, and the records of what was published."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.catalog.document import CATALOG_FILE
+from pipeline.disk.canonical import digest_bytes
 from pipeline.disk.typed_json import WrongJsonError
 from pipeline.errors import PublishError
 from pipeline.publish.generations.file_listing import PublishedCatalog, parse_published
@@ -36,8 +36,7 @@ class State:
         pending: The uploads of publishes that never ended.
         is_certain: Whether the files that are replaced in place are those of `current`. They
             may differ after a publish that never ended, or where somebody else wrote them.
-        catalog: The published catalog; None where it is missing or cannot be read.
-        fault: Why the catalog cannot be read; None where it is read, or missing.
+        is_recorded: Whether the published catalog is that of `current`.
     """
 
     present: Mapping[str, int]
@@ -45,8 +44,7 @@ class State:
     current: Generation | None
     pending: Pending
     is_certain: bool
-    catalog: PublishedCatalog | None
-    fault: str | None = None
+    is_recorded: bool
 
     @property
     def next_number(self) -> int:
@@ -84,23 +82,37 @@ def read_state(target: Target) -> State:
     present = target.find()
     index = load_index(target) if INDEX_FILE in present else Index()
     current = load_generation(target, index.current) if index.current else None
-    content = None
-    if CATALOG_FILE in present:
-        content = target.read(CATALOG_FILE, limit=MAX_RECORD_BYTES)
-    catalog, fault = _parse_catalog(content)
     state = State(
         present=present,
         index=index,
         current=current,
         pending=load_pending(target, present),
         is_certain=False,
-        catalog=catalog,
-        fault=fault,
+        is_recorded=_is_recorded(target, present, current),
     )
-    is_ours = content is not None and current is not None
-    as_recorded = is_ours and hashlib.sha256(content or b"").hexdigest() == _catalog_of(current)
     unfinished = any(number > index.current for number in state.records())
-    return replace(state, is_certain=as_recorded and not unfinished)
+    return replace(state, is_certain=state.is_recorded and not unfinished)
+
+
+def _is_recorded(target: Target, present: Mapping[str, int], current: Generation | None) -> bool:
+    if current is None or CATALOG_FILE not in present:
+        return False
+    content = target.read(CATALOG_FILE, limit=MAX_RECORD_BYTES)
+    return content is not None and digest_bytes(content) == current.catalog_sha256
+
+
+def load_published(target: Target) -> tuple[PublishedCatalog | None, str | None]:
+    """Return the published catalog, and the fault of a catalog that cannot be read.
+
+    Returns:
+        The catalog, None where it is missing or cannot be read; why it cannot be read, None where
+        it is read, or missing.
+    """
+    content = target.read(CATALOG_FILE, limit=MAX_RECORD_BYTES)
+    try:
+        return (None if content is None else parse_published(content)), None
+    except WrongJsonError as error:
+        return None, str(error)
 
 
 def load_index(target: Target) -> Index:
@@ -125,17 +137,3 @@ def load_generation(target: Target, number: int) -> Generation:
             hint=f"remove {INDEX_FILE} too; the next publish then uploads everything",
         )
     return parse_generation(content, where=f"{target.shown}: {path}")
-
-
-def _catalog_of(generation: Generation | None) -> str | None:
-    return generation.catalog_sha256 if generation else None
-
-
-def _parse_catalog(content: bytes | None) -> tuple[PublishedCatalog | None, str | None]:
-    """Return the published catalog, and the fault of a catalog that cannot be read."""
-    if content is None:
-        return None, None
-    try:
-        return parse_published(content), None
-    except WrongJsonError as error:
-        return None, str(error)

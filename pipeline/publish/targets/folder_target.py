@@ -6,7 +6,7 @@ import fcntl
 import io
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -35,11 +35,21 @@ class FolderTarget:
     def __init__(self, folder: Path, *, shown: str) -> None:
         self.folder = folder
         self.shown = shown
+        self._is_held = False
 
     def find(self) -> Mapping[str, int]:
-        """Return the size of every file, by path, but for files in hidden folders of others."""
+        """Return the size of every file, by path, but for files in hidden folders of others.
+
+        Who holds the lock removes the half-written files of a publish that was killed.
+        """
         with self._translated(""):
-            return {path: size for path, size in self._walk() if not _is_own(path)}
+            found = dict(self._walk())
+            left = [path for path in found if path.endswith(PART_SUFFIX)]
+            if self._is_held:
+                self._remove_parts(left)
+        for path in (_LOCK, *left):
+            found.pop(path, None)
+        return found
 
     def read(self, path: str, *, limit: int | None = None) -> bytes | None:
         """Return a file's content; None for a file that is missing."""
@@ -92,9 +102,10 @@ class FolderTarget:
         """Hold a lock that the system frees however the process ends."""
         handle = self._lock(lambda: announce(f"{self.shown}: waiting for another publish to end"))
         try:
-            self._sweep()
+            self._is_held = True
             yield lambda: self._check(handle)
         finally:
+            self._is_held = False
             os.close(handle)
 
     def _lock(self, announce: Callable[[], None]) -> int:
@@ -128,16 +139,14 @@ class FolderTarget:
             return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
         return False
 
-    def _sweep(self) -> None:
-        """Remove the half-written files of a publish that was killed."""
-        with self._translated(""):
-            for path in [path for path, _ in self._walk() if path.endswith(PART_SUFFIX)]:
-                *folders, name = path.split("/")
-                with (
-                    contextlib.suppress(FileNotFoundError),
-                    folder_beneath(self.folder, folders) as handle,
-                ):
-                    os.unlink(name, dir_fd=handle)
+    def _remove_parts(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            *folders, name = path.split("/")
+            with (
+                contextlib.suppress(FileNotFoundError),
+                folder_beneath(self.folder, folders) as handle,
+            ):
+                os.unlink(name, dir_fd=handle)
 
     def _walk(self) -> Iterator[tuple[str, int]]:
         """Iterate over paths and sizes of regular files, following no link."""
@@ -145,7 +154,7 @@ class FolderTarget:
         while pending:
             inner = pending.pop()
             found: list[os.DirEntry[str]] = []
-            with contextlib.suppress(OSError), os.scandir(self.folder / inner) as entries:
+            with contextlib.suppress(OSError), os.scandir(f"{self.folder}/{inner}") as entries:
                 found = list(entries)
             for entry in found:
                 path = inner + entry.name
@@ -184,10 +193,6 @@ class FolderTarget:
 
 def _may_hold_files(folder: str) -> bool:
     return not folder.startswith(".") or folder == _WELL_KNOWN
-
-
-def _is_own(path: str) -> bool:
-    return path == _LOCK or path.endswith(PART_SUFFIX)
 
 
 @contextlib.contextmanager

@@ -102,7 +102,10 @@ def test_a_copy_that_a_kill_left_is_swept(tmp_path: Path) -> None:
     left = tmp_path / "models/.a.bin.zoo-part"
     left.parent.mkdir()
     left.write_text("half")
+    assert folder.find() == {}
+    assert left.exists()
     with folder.hold(print) as check:
         check()
+        folder.find()
 
     assert not left.exists()

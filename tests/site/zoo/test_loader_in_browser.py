@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from browser import chromium, run_module
+from loader_zoo import write_loader_of
 from selenium.webdriver.chrome.webdriver import WebDriver
 from tfjs_runtime import packages
 from zoos import Zoo
 
 from pipeline.catalog.types import Catalog
 from pipeline.publish.serve.zoo_server import SiteServer, serving
-from pipeline.site.loader import write_loader
 
 pytestmark = pytest.mark.network
 
@@ -59,7 +59,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     done = zoo.build()
     assert done.code == 0, done.stdout + done.stderr
-    write_loader(Catalog.model_validate(zoo.catalog()), folder=zoo.dist)
+    write_loader_of(Catalog.model_validate(zoo.catalog()), zoo.dist)
     shutil.copytree(packages().folder, zoo.dist / "tfjs", dirs_exist_ok=True)
     (zoo.dist / "test.html").write_text(PAGE)
     (zoo.dist / "worker.js").write_text(WORKER)
