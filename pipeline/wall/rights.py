@@ -91,7 +91,7 @@ def python_paths() -> list[Path]:
     """
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     standard = [sysconfig.get_path(name) for name in names]
-    # A Python that was moved has its library here, and LIBDIR names the place that it was built for.
+    # A Python that was moved has its library here; LIBDIR names the place that it was built for.
     moved = Path(sys.base_prefix) / "lib"
     libraries = [sysconfig.get_config_var("LIBDIR"), str(moved), *_library_path()]
     installed = [entry for entry in sys.path if _holds_packages(entry)]

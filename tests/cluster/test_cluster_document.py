@@ -102,7 +102,9 @@ def test_the_image_gets_the_program_and_nothing_else() -> None:
     assert "*" in ignored
     assert all((ROOT / name).exists() for name in taken)
     assert {"pipeline", "dodo.py", "pyproject.toml", "constraints.txt"} <= set(taken)
-    assert {PYPROJECT["project"]["readme"], *PYPROJECT["project"]["license-files"][:1]} <= set(taken)
+    assert {PYPROJECT["project"]["readme"], *PYPROJECT["project"]["license-files"][:1]} <= set(
+        taken
+    )
 
 
 def test_the_image_runs_as_a_user_without_rights() -> None:
