@@ -16,13 +16,11 @@ from pipeline.errors import PipelineError
 from pipeline.steps.graph import load_graph
 from pipeline.steps.tasks import (
     Task,
-    catalog_task,
     default_tasks,
-    dist_task,
-    job_task,
     model_tasks,
     step_tasks,
     tag_tasks,
+    zoo_task,
 )
 from pipeline.steps.wanted import narrow
 
@@ -37,7 +35,7 @@ except PipelineError as error:
 
 DOIT_CONFIG = {
     "backend": "zoo",
-    "dep_file": str(GRAPH.layout.database),
+    "dep_file": str(GRAPH.database),
     "default_tasks": default_tasks(GRAPH.wanted),
     "num_process": os.cpu_count() or 1,
     "par_type": "thread",
@@ -103,17 +101,17 @@ def task_card() -> Iterator[Task]:
 
 def task_catalog() -> Task:
     """Assemble models.json from the cards."""
-    return catalog_task(GRAPH, GRAPH.loaded)
+    return zoo_task(GRAPH, "catalog", models=GRAPH.loaded)
 
 
 def task_site() -> Task:
     """Write the pages that show the zoo, the loader and its types."""
-    return job_task(GRAPH.jobs["site"], GRAPH.session)
+    return zoo_task(GRAPH, "site", models=GRAPH.loaded)
 
 
 def task_dist() -> Task:
     """Bring dist/ up to date: the zoo as it is published."""
-    return dist_task(GRAPH)
+    return zoo_task(GRAPH, "dist", models=GRAPH.loaded)
 
 
 def task_model() -> Iterator[Task]:

@@ -1,13 +1,21 @@
 """Fixtures of several files: the pool of TensorFlow; a folder to fetch into, and a server."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from build_in_child import SHARED, make_shared
 from fetching import Zoo
 from loopback import Server, serve
 
 from pipeline.workers.pool import TensorFlowPool
+
+
+def pytest_configure() -> None:
+    """Let the workers of pytest-xdist, which start later, share the models that they build."""
+    if SHARED not in os.environ:
+        make_shared()
 
 
 @pytest.fixture(scope="session")

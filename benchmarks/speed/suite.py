@@ -3,9 +3,10 @@
     python benchmarks/speed/suite.py [OPTIONS] [ROW…] >benchmarks/speed/suite.md
 
 ROW is a key of ROWS; without one all run, and `scale.md` is written anew too. The models are
-networks of keras.applications with random weights, exported as SavedModels; four artefacts of each
-are float32, float16, uint8 and uint16. `suite.md` has the last result. Inference of graphs needs a
-browser, and has a program of its own: `graphs.py`.
+networks of keras.applications with random weights, exported as SavedModels, those named tf_keras by
+Keras 2, whose batch normalizations are one op; four artefacts of each are float32, float16, uint8
+and uint16. `suite.md` has the last result. Inference of graphs needs a browser, and has a program
+of its own: `graphs.py`.
 
 Where other programs run too, the time of the processor says more than wall time does.
 """
@@ -34,15 +35,19 @@ NETWORKS = (
     "MobileNetV3Small",
     "NASNetMobile",
     "ResNet50V2",
+    "tf_keras:MobileNetV2",
+    "tf_keras:ResNet50",
 )
 DTYPES = ("float16", "uint8", "uint16")
 MB = 1_000_000
 EXPORT = """
-import keras, sys
-keras.utils.set_random_seed(0)
-for name in sys.argv[2:]:
+import importlib, sys
+for path, network in zip(sys.argv[1::2], sys.argv[2::2]):
+    library, _, name = network.rpartition(":")
+    keras = importlib.import_module(library or "keras")
+    keras.utils.set_random_seed(0)
     model = getattr(keras.applications, name)(weights=None)
-    model.export(f"{sys.argv[1]}/{name.lower()}", verbose=False)
+    model.export(path) if library else model.export(path, verbose=False)
 """
 
 
@@ -52,7 +57,7 @@ class Asked:
 
     Attributes:
         folder: Folder for all files; exported models that lie in it are taken.
-        networks: Names of the networks.
+        networks: Names of the networks, as in NETWORKS.
         repeats: Number of turns.
     """
 
@@ -63,11 +68,12 @@ class Asked:
     def models(self) -> list[Path]:
         """Return the folders of the SavedModels, which are written unless they are there."""
         folder = self.folder / "models"
-        left = [name for name in self.networks if not (folder / name.lower()).is_dir()]
         folder.mkdir(exist_ok=True)
+        paths = [folder / network.lower().replace(":", "-") for network in self.networks]
+        left = [pair for pair in zip(paths, self.networks, strict=True) if not pair[0].is_dir()]
         if left:
-            run([sys.executable, "-c", EXPORT, folder, *left])
-        return [folder / name.lower() for name in self.networks]
+            run([sys.executable, "-c", EXPORT, *(part for pair in left for part in pair)])
+        return paths
 
 
 def zoo_beside_stock(asked: Asked) -> Iterator[str]:

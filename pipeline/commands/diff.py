@@ -15,6 +15,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import options_first, restore_arguments
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.disk.canonical import format_json
 from pipeline.errors import PipelineError
 from pipeline.report.terminal import open_screen, write_text
@@ -52,7 +53,7 @@ class Diff(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Compare the built zoo with the published one."""
 
     name = "diff"
-    doc_purpose = "show what changed against the published zoo, and why"
+    doc_purpose = PURPOSES[name]
     doc_usage = "[FOLDER|URL|models.json]"
     doc_description = (
         "Without an argument, against what is where models.yaml publishes to: "

@@ -10,6 +10,7 @@ from doit.cmd_forget import Forget as DoitForget
 
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.selection import select_steps
 from pipeline.engine.receipt import RECEIPT
 from pipeline.steps.graph import Graph
@@ -19,7 +20,7 @@ class Forget(ZooCommand, DoitForget):  # type: ignore[misc]  # doit has no types
     """Forget the results of steps."""
 
     name = "forget"
-    doc_purpose = "forget that steps are up to date, so that the next run does them again"
+    doc_purpose = PURPOSES[name]
 
     @functools.wraps(DoitForget._execute)  # noqa: SLF001  # doit reads the options from its signature
     def _execute(

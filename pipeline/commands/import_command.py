@@ -14,6 +14,7 @@ from doit.exceptions import InvalidCommand
 from pipeline.commands.arguments import restore_arguments
 from pipeline.commands.manifest_file import append_models, taken_names
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.errors import PipelineError
 from pipeline.manifest.converter.manifest_lines import ImportedModel, format_entry, import_command
 from pipeline.manifest.converter.shell import find_arguments, split_commands
@@ -41,7 +42,7 @@ class ImportCommand(ZooCommand):
     """Turn commands of the converter into entries of the manifest."""
 
     name = "import-command"
-    doc_purpose = "turn a tensorflowjs_converter command into an entry of models.yaml"
+    doc_purpose = PURPOSES[name]
     doc_usage = "'tensorflowjs_converter --input_format … SOURCE DESTINATION' ..."
     doc_description = (
         "Prints what models.yaml says for the same. Where the converter would have made "

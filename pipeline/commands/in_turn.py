@@ -16,7 +16,7 @@ from doit.task import Task as DoitTask
 
 from pipeline.engine.database import model_of
 from pipeline.steps.graph import Graph
-from pipeline.steps.tasks import Task, catalog_task, default_tasks, dist_task, job_task, tasks_of
+from pipeline.steps.tasks import Task, default_tasks, tasks_of, zoo_task
 
 Release = Callable[[str], None]
 """Takes the name of a model whose steps have all ended."""
@@ -32,21 +32,15 @@ class _Tasks(dict[str, DoitTask]):
 
     def __missing__(self, name: str) -> DoitTask:
         model = model_of(name)
-        for task in map(_make, self._make_zoo_task(name) if not model else self._begin(model)):
+        # Of the catalog, the last models may still be under way.
+        made = self._begin(model) if model else [zoo_task(self._graph, name, models=self.models)]
+        for task in map(_make, made):
             self[task.name] = task
         return self[name]
 
     def _begin(self, model: str) -> Iterator[Task]:
         self.models[model] = None
         return tasks_of(self._graph, model)
-
-    def _make_zoo_task(self, name: str) -> Iterator[Task]:
-        """Yield a task of the zoo; the last models may still be under way."""
-        graph = self._graph
-        if name == "catalog":
-            yield catalog_task(graph, self.models)
-        else:
-            yield dist_task(graph) if name == "dist" else job_task(graph.jobs[name], graph.session)
 
     def release(self, model: str) -> list[str]:
         """Drop the tasks of a model and return their names."""

@@ -8,6 +8,7 @@ from doit.cmd_info import Info as DoitInfo
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.selection import expand_names
 from pipeline.disk.layout import Layout
 from pipeline.engine.quick_check import UpToDate
@@ -21,7 +22,7 @@ class Info(ZooCommand, DoitInfo):  # type: ignore[misc]  # doit has no types
     """Show a task."""
 
     name = "info"
-    doc_purpose = "show a step, and why it would run"
+    doc_purpose = PURPOSES[name]
 
     def _execute(self, pos_args: Sequence[str], hide_status: bool = False) -> int:  # noqa: FBT001, FBT002  # doit calls it
         names = expand_names({task.name: task for task in self.task_list}, pos_args)

@@ -9,6 +9,7 @@ from typing import Any
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.disk.versions import installed_version
 from pipeline.steps.graph import MANIFEST
 
@@ -30,7 +31,7 @@ class Init(ZooCommand):
     """Start a zoo."""
 
     name = "init"
-    doc_purpose = "write a commented models.yaml to start a zoo from"
+    doc_purpose = PURPOSES[name]
     doc_usage = "[FOLDER]"
     cmd_options = (_OPTION_GITHUB,)
 

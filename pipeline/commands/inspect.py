@@ -16,6 +16,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import options_first, restore_arguments
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.sources import parse_argument
 from pipeline.disk.canonical import format_json
 from pipeline.disk.layout import cache_folder
@@ -65,7 +66,7 @@ class Inspect(ZooCommand):
     """Describe models."""
 
     name = "inspect"
-    doc_purpose = "show what a model is: inputs, outputs, weights, ops, multiply-adds"
+    doc_purpose = PURPOSES[name]
     doc_usage = "PATH|SOURCE ..."
     doc_description = (
         "A path, or a source as in models.yaml (https:, npm:name@1.2.3#path, "

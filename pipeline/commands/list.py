@@ -6,19 +6,22 @@ from typing import Any
 from doit.cmd_list import List as DoitList
 
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.selection import expand_names
-from pipeline.steps.wish import ALL, NONE, Wish
+from pipeline.steps.wish import ALL, GROUPS, NONE, Wish
 
 
 class List(ZooCommand, DoitList):  # type: ignore[misc]  # doit has no types
     """List tasks."""
 
     name = "list"
-    doc_purpose = "list the steps, models and tags; names may have wildcards"
+    doc_purpose = PURPOSES[name]
 
     def wish(self, params: Any, args: Sequence[str]) -> Wish:
-        """Return that the names of groups need no task of a model."""
-        return ALL if args or params["subtasks"] else NONE
+        """Return that groups need no task of a model, and their names alone no manifest."""
+        if args or params["subtasks"]:
+            return ALL
+        return NONE if params["status"] or params["list_deps"] else GROUPS
 
     @staticmethod
     def _list_filtered(

@@ -20,6 +20,7 @@ from doit.exceptions import InvalidCommand
 from pipeline.commands.arguments import options_first
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.engine.job import Job
 from pipeline.engine.outcome import load_outcome
 from pipeline.manifest.fields import Backend
@@ -63,7 +64,7 @@ class Localize(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no ty
     """Show where a variant goes wrong."""
 
     name = "localize"
-    doc_purpose = "show the first node of a model's graph that TensorFlow.js computes wrongly"
+    doc_purpose = PURPOSES[name]
     doc_usage = "MODEL"
     doc_description = (
         "The graph runs in TensorFlow and in TensorFlow.js, and the first node is searched whose "

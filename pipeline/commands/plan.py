@@ -7,6 +7,7 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.selection import select_steps
 from pipeline.disk.layout import Layout
 from pipeline.engine.outcome import load_outcome
@@ -33,7 +34,7 @@ class Plan(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Print the steps that a run would do."""
 
     name = "plan"
-    doc_purpose = "show what would run and why, without running it"
+    doc_purpose = PURPOSES[name]
     doc_usage = "[TASK ...]"
     doc_description = (
         "Staleness is followed down the graph: a step is listed when its own parameters, "

@@ -19,6 +19,7 @@ from pipeline.audit.orphans import find_orphans
 from pipeline.commands.arguments import options_first
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.store_options import NONE_CHOSEN, choose_store_files, is_read_only
 from pipeline.disk.files import total_size
 from pipeline.fetch.expiry import find_expired
@@ -87,7 +88,7 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Remove results that are no longer needed."""
 
     name = "prune"
-    doc_purpose = "remove results, published files and downloads that are no longer needed"
+    doc_purpose = PURPOSES[name]
     doc_usage = "[--store [FOLDER|URL]]"
     cmd_options = (
         _OPTION_DRY_RUN,

@@ -19,6 +19,7 @@ from pipeline.commands.diff import parse_marks
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
 from pipeline.commands.publish_options import MANIFEST, OPTIONS, PREVIOUS, arrange_arguments
+from pipeline.commands.purposes import PURPOSES
 from pipeline.disk.machine_faults import machine_error
 from pipeline.errors import PipelineError, PublishError
 from pipeline.publish.cors import describe_cors
@@ -72,7 +73,7 @@ class Publish(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no typ
     """Publish the built zoo."""
 
     name = "publish"
-    doc_purpose = "bring the built zoo to a folder or a bucket, and read it back from there"
+    doc_purpose = PURPOSES[name]
     doc_usage = "[TARGET]"
     doc_description = (
         "TARGET is a folder or the URL of a store (s3://bucket/zoo); models.yaml can name it: "

@@ -8,6 +8,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.run import Run
 from pipeline.commands.selection import select_steps
 from pipeline.steps.graph import Graph
@@ -18,7 +19,7 @@ class Refresh(Run):
     """Ask again for sources that may have changed."""
 
     name = "refresh"
-    doc_purpose = "ask again for sources that may have changed; the next run builds what did"
+    doc_purpose = PURPOSES[name]
     doc_usage = "[TASK ...]"
 
     def wish(self, _params: Any, args: Sequence[str]) -> Wish:

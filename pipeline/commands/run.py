@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 from types import FrameType
@@ -29,16 +29,17 @@ from pipeline.commands.cluster_options import (
     has_work,
     join_cluster,
 )
+from pipeline.commands.entries import load_entries
 from pipeline.commands.in_turn import Dispatcher, run_in_turn
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.selection import expand_names, spell_task
 from pipeline.commands.store_options import OPTION_READ_ONLY, OPTION_STORE, choose_store
 from pipeline.engine.events import StepEvent, emit
 from pipeline.engine.job import Job
-from pipeline.engine.outcome import load_outcome
 from pipeline.engine.session import Session
-from pipeline.errors import PipelineError, SetupError
+from pipeline.errors import SetupError
 from pipeline.report.run_context import OUR_BUG, RunContext, exit_status, use_context
 from pipeline.report.terminal import write_text
 from pipeline.runtime.browser.absence import describe_absence
@@ -48,7 +49,6 @@ from pipeline.steps.wish import Wish, current_wish
 from pipeline.wall.walls_used import describe_walls
 
 if TYPE_CHECKING:
-    from pipeline.catalog.types import CatalogModel
     from pipeline.catalog.verdict_words import ModelVerdicts
     from pipeline.store.shared_store import SharedStore
 
@@ -57,7 +57,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
     """Build what is out of date."""
 
     name = "run"
-    doc_purpose = "build the zoo, or the models and steps that are named"
+    doc_purpose = PURPOSES[name]
 
     cmd_options = (*DoitRun.cmd_options, OPTION_STORE, OPTION_READ_ONLY, OPTION_CLUSTER)
 
@@ -268,21 +268,3 @@ def _recall_verdicts(graph: Graph) -> Mapping[str, "ModelVerdicts"]:
     from pipeline.steps.catalog import recall_verdicts
 
     return recall_verdicts(graph.jobs["catalog"])
-
-
-def load_entries(graph: Graph, names: Collection[str]) -> list["CatalogModel"]:
-    """Return the present catalog entries of models, even before the catalog is written."""
-    # A run with nothing to do reads no card, and need not wait for the catalog's types.
-    from pipeline.catalog.entries import model_entry
-    from pipeline.steps.catalog import CatalogParameters
-
-    listed = graph.jobs["catalog"].parameters
-    assert isinstance(listed, CatalogParameters)
-    entries = []
-    for name in names:
-        job, model = graph.jobs[f"card:{name}"], listed.models[name]
-        # The step that reads a damaged card reports it.
-        with contextlib.suppress(OSError, PipelineError):
-            outcome = load_outcome(job.outcome_file)
-            entries.append(model_entry(job.folder, outcome, model.identity, uri=model.uri))
-    return entries

@@ -6,6 +6,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.publish.serve.zoo_server import SiteServer
 from pipeline.steps.graph import Graph
 
@@ -31,7 +32,7 @@ class Serve(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Serve the built zoo."""
 
     name = "serve"
-    doc_purpose = "serve the built zoo on this machine, with CORS and cross-origin isolation"
+    doc_purpose = PURPOSES[name]
     doc_description = (
         "For looking at the page, which cannot fetch models from file:, and for apps in "
         "development. Ctrl-C ends it."

@@ -10,8 +10,9 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand
 
 from pipeline.commands.arguments import options_first
+from pipeline.commands.entries import load_entries
 from pipeline.commands.options import ZooCommand
-from pipeline.commands.run import load_entries
+from pipeline.commands.purposes import PURPOSES
 from pipeline.disk.layout import REPORT_PAGE
 from pipeline.engine.outcome import load_outcome
 from pipeline.report.step_line import task_title
@@ -39,7 +40,7 @@ class Status(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no type
     """Show what the zoo holds."""
 
     name = "status"
-    doc_purpose = "show the models, failures and verdicts that the last run left"
+    doc_purpose = PURPOSES[name]
     doc_usage = "[MODEL ...]"
     doc_description = "It runs nothing; `plan` lists what a run would do."
     cmd_options = (_OPTION_WITHHELD,)

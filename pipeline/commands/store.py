@@ -9,6 +9,7 @@ from doit.exceptions import InvalidCommand
 
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.commands.store_options import (
     NONE_CHOSEN,
     OPTION_STORE,
@@ -38,7 +39,7 @@ class StoreCommand(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has n
     """Show what the shared store holds."""
 
     name = "store"
-    doc_purpose = "show size and age of the results in the store that machines share"
+    doc_purpose = PURPOSES[name]
     cmd_options = (OPTION_STORE, _OPTION_FILL)
 
     def _execute(self, store: str, fill: bool) -> int:  # noqa: FBT001  # doit calls it

@@ -17,6 +17,7 @@ from doit.exceptions import InvalidCommand
 from pipeline.commands.arguments import options_first
 from pipeline.commands.locked import zoo_lock
 from pipeline.commands.options import ZooCommand
+from pipeline.commands.purposes import PURPOSES
 from pipeline.engine.job import Job
 from pipeline.engine.outcome import load_outcome
 from pipeline.engine.step import MEMORY_PER_INPUT_BYTE, TENSORFLOW_BYTES
@@ -45,7 +46,7 @@ class Tune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
     """Search the smallest variant of models."""
 
     name = "tune"
-    doc_purpose = "search the smallest variant of a model that passes, and print it for models.yaml"
+    doc_purpose = PURPOSES[name]
     doc_usage = "MODEL…"
     doc_description = (
         "Mixes of float16, uint8, and 8 and 4 bits per channel and in blocks, whose rounding is "

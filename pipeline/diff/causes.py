@@ -9,7 +9,7 @@ from pipeline.diff.catalog_reader import ComparedCatalog
 from pipeline.diff.change import Cause, CauseKind, Difference, ModelDifference
 from pipeline.diff.recipe import Recipe, explain_recipes, explain_tools
 from pipeline.engine.receipt import find_changes
-from pipeline.proof.judge.gate import MANIFEST
+from pipeline.proof.judge.value_limits import MANIFEST
 from pipeline.text.line import first_line
 from pipeline.text.suggest import list_first
 

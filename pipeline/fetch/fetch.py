@@ -21,7 +21,7 @@ from pipeline.errors import DiskError, FetchError, ServerError, UntrustedSourceE
 from pipeline.fetch.address.source_type import Kind, Source
 from pipeline.fetch.archive.folder_files import Borders, reading, stat_file, walk
 from pipeline.fetch.archive.inner_paths import is_inner_path, name_file
-from pipeline.fetch.archive.tree import MAX_JSON_BYTES
+from pipeline.fetch.archive.tree import MAX_JSON_BYTES, is_shard_path
 from pipeline.fetch.download_cache import HINT_DISK, Progress, Store
 from pipeline.fetch.expiry import sweep
 from pipeline.fetch.http.credentials import hide_values
@@ -49,7 +49,7 @@ class Fetched:
 
     Attributes:
         entry: Path that the model is opened by, relative to the folder: "model.json", "m.h5",
-            "." for the folder.
+            "model/model.json" for a model.json with shards above it, "." for the folder.
         uri: The source as written, without credentials and absolute folders.
         sha256: Digest of the only file; for several files the digest of the listing
             {path: sha256} in canonical JSON.
@@ -155,8 +155,8 @@ def source_state(source: Source, *, root: Path) -> dict[str, list[int]] | None:
     states = {path.name: state}
     with reading(path, shown=shown):
         is_json = path.suffix == ".json" and state[0] <= MAX_JSON_BYTES
-        beside = _find_shards(path.read_bytes()) if is_json else list_data_files(path)
-    for name in filter(is_inner_path, beside):
+        named = _find_shards(path.read_bytes()) if is_json else list_data_files(path)
+    for name in filter(is_shard_path if is_json else is_inner_path, named):
         found_beside = _state_of(path.parent / name, shown=name_file(shown, name))
         states[name] = found_beside or [-1, -1]
         borders.check(path.parent / name)

@@ -37,7 +37,7 @@ from pipeline.fetch.http.partial_file import (
 from pipeline.fetch.http.receive import Location
 from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request, deliver_tree
-from pipeline.fetch.server_files import ListingLimits, deliver_file
+from pipeline.fetch.server_files import ListingLimits, deliver_file, join_beside
 from pipeline.text.suggest import did_you_mean
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -120,7 +120,7 @@ class _SourceFiles:
     def download_beside(self, path: str) -> Download:
         """Return a file in the folder of the source, which is a file."""
         return self._download(
-            lambda source: posixpath.join(posixpath.dirname(source), path), may_be_empty=True
+            lambda source: join_beside(source, path, shown=self.shown), may_be_empty=True
         )
 
     def download_below(self, path: str, state: str) -> Download:

@@ -7,8 +7,10 @@ from pipeline.errors import FetchError, UntrustedSourceError
 from pipeline.fetch.archive.inner_paths import is_inner_path, shorten
 from pipeline.fetch.archive.tree import MAX_FILES, list_data, parse_shards, read_json_text
 from pipeline.fetch.disk_room import GIB, MAX_TOTAL_BYTES
+from pipeline.fetch.http.credentials import strip_credentials
 from pipeline.fetch.http.download import Download
 from pipeline.fetch.request import Delivery, Request, make_target
+from pipeline.tfjs.model.shard_paths import place_files, split_up
 
 
 def deliver_file(
@@ -30,7 +32,7 @@ def deliver_file(
     """
     if "/" in name or not is_inner_path(name):
         raise FetchError(f"{request.shown}: names no file; expected https://host/path/model.json")
-    found = {name: main}
+    shards: list[str] = []
     if name.endswith(".json"):
         try:
             with main.path.open("rb") as opened:
@@ -39,12 +41,35 @@ def deliver_file(
         except FetchError:
             request.store.forget(main.entry.key)
             raise
-        found |= {shard: bring(shard) for shard in shards}
-    for path, file in found.items():
-        link_or_copy(file.path, make_target(request, path))
-    for path in list_data(request.folder / name, shown=request.shown):
+    placed = place_files(name, shards)
+    entry = next(iter(placed))
+    found = {place: main if place == entry else bring(path) for place, path in placed.items()}
+    for place, file in found.items():
+        link_or_copy(file.path, make_target(request, place))
+    for path in list_data(request.folder / entry, shown=request.shown):
         link_or_copy(bring(path).path, make_target(request, path))
-    return Delivery(entry=name)
+    return Delivery(entry=entry)
+
+
+def join_beside(file: str, path: str, *, shown: str) -> str:
+    """Return a path relative to a file's folder, from its root: "h/f/a.bin" for "../f/a.bin".
+
+    Args:
+        file: Path of the file: "h/m/model.json".
+        path: The path, which `is_shard_path` or `is_inner_path` has let through.
+        shown: The file as messages name it, with credentials or without.
+
+    Raises:
+        UntrustedSourceError: It lies above the first folder: in another bucket, above a server.
+    """
+    up, rest = split_up(path)
+    folders = file.split("/")[:-1]
+    if up and up >= len(folders):
+        raise UntrustedSourceError(
+            f"{strip_credentials(shown)}: names {shorten(path)}, which lies above the root of its "
+            "server"
+        )
+    return "/".join([*folders[: len(folders) - up], rest])
 
 
 class ListingLimits:

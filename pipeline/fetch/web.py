@@ -12,7 +12,7 @@ from pipeline.fetch.http.http_session import HttpSettings
 from pipeline.fetch.http.receive import Location
 from pipeline.fetch.package import deliver_package
 from pipeline.fetch.request import Delivery, Request
-from pipeline.fetch.server_files import deliver_file
+from pipeline.fetch.server_files import deliver_file, join_beside
 
 _HINT_CREDENTIALS = (
     "give credentials for that host in ~/.netrc, or in the source from the environment: "
@@ -45,10 +45,13 @@ def find_shard_url(url: str, shard: str) -> str:
 
     TensorFlow.js keeps the query, too: see `HTTPRequest.getWeightUrls` and `parseUrl` in
     tfjs-core/src/io/http.ts.
+
+    Raises:
+        UntrustedSourceError: The shard lies above the root of the server.
     """
     parts = urlsplit(url)
-    folder = parts.path.rpartition("/")[0]
-    return urlunsplit(parts._replace(path=f"{folder}/{quote(shard, safe='/%:@!$&()*+,;=~')}"))
+    quoted = quote(shard, safe="/%:@!$&()*+,;=~")
+    return urlunsplit(parts._replace(path=join_beside(parts.path, quoted, shown=url)))
 
 
 def _find_pinned(request: Request) -> Download | None:

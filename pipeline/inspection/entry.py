@@ -103,7 +103,10 @@ def _paths(source: Source) -> list[str]:
 
 
 def _remark_on_facts(facts: PackageFacts, labels: FoundLabels | None) -> Iterator[str]:
-    if facts.license is None:
+    if facts.license_text is not None:
+        found = facts.license_text
+        yield f"license: {found.license}   # {found.path} is its text, or nearly: read it"
+    elif facts.license is None:
         yield "license:   # nothing beside the model states one; left out, it is unknown"
     else:
         yield f"The license is that of {facts.license_from}; files may have other terms."

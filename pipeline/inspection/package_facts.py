@@ -16,6 +16,7 @@ from pipeline.disk.json_value import decode_json
 from pipeline.errors import FormatError, PipelineError
 from pipeline.fetch.address.source_type import Source
 from pipeline.fetch.fetch import fetch_source
+from pipeline.inspection.license_texts import LicenseText, find_license_text
 from pipeline.manifest.license_expression import find_license
 from pipeline.text.front_matter import split_front_matter
 
@@ -37,6 +38,7 @@ class PackageFacts:
     Attributes:
         license: SPDX expression.
         license_from: Where it says so: "package.json".
+        license_text: A file that is the text of a license; looked for where nothing states one.
         homepage: Where it is described.
         task: Its task, by Hugging Face's name.
         card: Its model card, as the manifest names it.
@@ -44,14 +46,23 @@ class PackageFacts:
 
     license: str | None = None
     license_from: str | None = None
+    license_text: LicenseText | None = None
     homepage: str | None = None
     task: str | None = None
     card: str | None = None
 
 
 def read_package(source: Source, *, root: Path, cache: Path) -> PackageFacts:
-    """Return what a package or repository says of itself; nothing for other sources."""
+    """Return what a package, repository or folder says of the models in it."""
     read = _reader(source, root=root, cache=cache)
+    facts = _read_stated(source, read)
+    if facts.license is not None:
+        return facts
+    found = find_license_text(read, _license_folders(source, root))
+    return replace(facts, license_text=found)
+
+
+def _read_stated(source: Source, read: Read) -> PackageFacts:
     match source.kind:
         case "npm":
             return _of_npm(read)
@@ -61,6 +72,20 @@ def read_package(source: Source, *, root: Path, cache: Path) -> PackageFacts:
             return _of_hf(read)
         case _:
             return PackageFacts()
+
+
+def _license_folders(source: Source, root: Path) -> Iterator[str]:
+    """Yield the folders that may have the text of a model's license, its own first."""
+    folder = _model_folder(source, root)
+    if folder is None:
+        return
+    yield folder
+    if source.archive:
+        yield ""
+    if source.kind == "pypi":
+        for metadata in _metadata_paths(source):
+            inside = metadata.rpartition("/")[0]
+            yield from (inside, f"{inside}/licenses") if inside else ()
 
 
 def find_labels(
@@ -74,11 +99,8 @@ def find_labels(
         root: Folder of the manifest.
         cache: Folder of downloads.
     """
-    path = source.location if source.kind == "path" and not source.archive else source.inside or ""
-    folder = path.rpartition("/")[0]
-    if source.kind == "path" and (root / path).is_dir():
-        folder = path.rstrip("/")
-    if not (source.archive or source.kind == "path") or source.nested:
+    folder = _model_folder(source, root)
+    if folder is None:
         return None
     read = _reader(source, root=root, cache=cache)
     for name in _LABEL_FILES:
@@ -87,6 +109,15 @@ def find_labels(
         if names and len(names) in counts:
             return beside, names
     return None
+
+
+def _model_folder(source: Source, root: Path) -> str | None:
+    """Return the folder of a model, as `_reader` takes paths; None if it has no neighbours."""
+    if not (source.archive or source.kind == "path") or source.nested:
+        return None
+    path = source.location if source.kind == "path" and not source.archive else source.inside or ""
+    is_folder = source.kind == "path" and not source.archive and (root / path).is_dir()
+    return path.rstrip("/") if is_folder else path.rpartition("/")[0]
 
 
 def _reader(source: Source, *, root: Path, cache: Path) -> Read:
@@ -174,7 +205,7 @@ def _of_hf(read: Read) -> PackageFacts:
     )
 
 
-def _license(stated: Any, where: str) -> dict[str, str]:
+def _license(stated: Any, where: str) -> dict[str, Any]:
     name = stated.get("type") if isinstance(stated, dict) else stated
     found = find_license(name) if isinstance(name, str) else None
     return {"license": found, "license_from": where} if found else {}

@@ -5,13 +5,11 @@ temporary folder.
 """
 
 import contextlib
-import json
 import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import FetchError
 from pipeline.fetch.address.source_type import Source
@@ -29,7 +27,7 @@ class Subject:
 
     Attributes:
         path: Its file or folder.
-        note: How it was found, if that is worth saying: "an alias of gear/model.json".
+        note: How its files came, if that is worth saying.
         source: The source that names it, for entries of models in it.
     """
 
@@ -78,38 +76,10 @@ def _name_folder(source: Source) -> str:
 
 
 def _settle(path: Path, source: Source) -> Subject:
-    """Return the model that a path means: in a folder its model.json, behind an alias its own."""
+    """Return the model that a path means: in a folder its model.json."""
     if path.is_dir():
         for name in (_MODEL_JSON, _CATALOG):
             if (path / name).is_file() and not (path / "saved_model.pb").is_file():
                 return _settle(path / name, source)
         return Subject(path=path, source=source)
-    if path.suffix == ".json":
-        target = _follow_alias(path)
-        if target is not None:
-            note = f"an alias of {target.parent.name}/{target.name}"
-            return Subject(path=target, source=source, note=note)
     return Subject(path=path, source=source)
-
-
-def _follow_alias(path: Path) -> Path | None:
-    """Return the published model.json whose shards another one beside its folder points at."""
-    listed = [group.get("paths") for group in _groups(path)]
-    paths = [shard for shards in listed if isinstance(shards, list) for shard in shards]
-    folders = {Path(shard).parent for shard in paths if isinstance(shard, str)}
-    if len(folders) != 1:
-        return None
-    folder = folders.pop()
-    target = path.parent / folder / _MODEL_JSON
-    is_alias = len(folder.parts) == 2 and folder.parts[0] == ".."  # noqa: PLR2004  # ../folder
-    return target.resolve() if is_alias and target.is_file() else None
-
-
-def _groups(path: Path) -> list[dict[str, Any]]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return []  # the reader of its format says what is wrong
-    manifest = content.get("weightsManifest") if isinstance(content, dict) else None
-    groups = manifest if isinstance(manifest, list) else []
-    return [group for group in groups if isinstance(group, dict)]

@@ -13,6 +13,7 @@ from pipeline.manifest.fault import Fault
 from pipeline.manifest.flags import asked_flags, find_misfits
 from pipeline.manifest.model import CATALOG_KEYS
 from pipeline.manifest.quantize_rules import QUANTIZE_FIELDS, describe_flags
+from pipeline.manifest.role_faults import check_roles
 from pipeline.manifest.sections import ManifestModel, Sections
 
 
@@ -27,6 +28,7 @@ def check_models(sections: Sections) -> list[Fault]:
         faults += _check_scales(listed)
         faults += _check_extra(listed)
         faults += _check_code(listed)
+        faults += check_roles(listed)
     # A fault of `defaults` shows in every model that inherits it.
     return list({(fault.line, fault.column, fault.message): fault for fault in faults}.values())
 

@@ -39,6 +39,10 @@ PATTERN_WORDS = {
 }
 """What each pattern asks for, in words."""
 
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_RANGE = re.compile(rf"^(?P<path>.+)#(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER})$")
+_NUMBERS = re.compile(rf"[\[(]?{_NUMBER}[-.,:; ]+{_NUMBER}[\])]?")
+
 
 class Section(BaseModel):
     """A mapping of the manifest: unknown fields are faults, values do not change."""
@@ -103,8 +107,30 @@ def _check_metadata_value(value: Any) -> Any:
 def _check_test_input(value: Any) -> Any:
     files = list(value.values()) if isinstance(value, dict) else [value]
     if files and all(isinstance(file, str) and file for file in files):
+        for file in files:
+            _check_range(file)
         return value
     raise fault(f"found {format_value(value)}; expected a file, or a mapping of inputs to files")
+
+
+def split_range(file: str) -> tuple[str, tuple[float, float] | None]:
+    """Return a test input's path and the range of its pixels: "a.jpg#-1..1" has (-1, 1).
+
+    Without a range the second part is None.
+    """
+    stated = _RANGE.match(file)
+    if stated is None:
+        return file, None
+    return stated["path"], (float(stated["low"]), float(stated["high"]))
+
+
+def _check_range(file: str) -> None:
+    path, hash_sign, end = file.rpartition("#")
+    stated = split_range(file)[1]
+    if stated is None and hash_sign and _NUMBERS.fullmatch(end):
+        raise fault(f"found {file!r}; expected a range such as '{path}#-1..1'")
+    if stated is not None and not stated[0] < stated[1]:
+        raise fault(f"found {file!r}; expected the lower number first")
 
 
 def _name_signatures(value: Any) -> Any:

@@ -5,18 +5,21 @@ there: `steps/card.py`.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.catalog.known_sets import POINT_SETS, label_sets
 from pipeline.errors import SourceError
 from pipeline.fetch.address.beside import is_address, name_of
 from pipeline.fetch.address.source import parse_source
 from pipeline.manifest.fault import format_value
-from pipeline.manifest.fields import Role, Section, Text, fault
+from pipeline.manifest.fields import ROLE_PATTERN, Role, Section, Text, fault
 from pipeline.records.reading import Form, Gate, Kind, Layout, Order, Scale
 from pipeline.text.suggest import did_you_mean, find_similar, join_words
+from pipeline.vocabulary.role_types import CONVENTIONS, Convention
 
 _COLUMN = re.compile(r"(box|objectness|scores|points|rest)(?: \([1-9]\d{0,4}\))?")
 LABEL_FILE_SUFFIXES = (".txt", ".json", ".csv")
@@ -38,11 +41,14 @@ def _check_names(value: Any) -> Any:
         return _check_file(value, LABEL_FILE_SUFFIXES)
     if value in label_sets() or value.endswith(LABEL_FILE_SUFFIXES):
         return value
-    similar = did_you_mean(find_similar(value, label_sets()))
-    raise fault(
-        f"found {value!r}{similar}; expected {join_words(label_sets())}, a list of names, or a "
-        f"file ({', '.join(LABEL_FILE_SUFFIXES)})"
-    )
+    others = f"a list of names, or a file ({', '.join(LABEL_FILE_SUFFIXES)})"
+    raise _no_set(value, label_sets(), others)
+
+
+def _no_set(value: str, known: Sequence[str], others: str) -> PydanticCustomError:
+    """Return the fault of a text that is no known set, with the nearest one or with all."""
+    similar = did_you_mean(find_similar(value, known))
+    return fault(f"found {value!r}{similar or f'; expected {join_words(known)}, or {others}'}")
 
 
 def _check_file(text: str, suffixes: tuple[str, ...]) -> str:
@@ -63,10 +69,7 @@ def _check_points(value: Any) -> Any:
     if value in POINT_SETS:
         known = POINT_SETS[value]
         return {"names": list(known.names), "edges": [list(edge) for edge in known.edges]}
-    similar = did_you_mean(find_similar(value, list(POINT_SETS)))
-    raise fault(
-        f"found {value!r}{similar}; expected {join_words(list(POINT_SETS))}, or names: and edges:"
-    )
+    raise _no_set(value, list(POINT_SETS), "names: and edges:")
 
 
 _NAMES_SCHEMA: dict[str, Any] = {
@@ -219,5 +222,34 @@ class DecodeSection(Section):
                 raise fault("found no 'box' or no 'scores' among the columns")
 
 
-Conventions = dict[Role, dict[Text, str | int]]
-"""Conventions of roles: `{boxes: {order: yxyx}}`."""
+def _parse_convention(value: Any) -> Any:
+    """Turn a list into the text that the catalog has: [0, 255] is "0, 255"."""
+    parts = value if isinstance(value, list) else [value]
+    if not parts or not all(type(part) in (str, int, float) for part in parts):
+        raise fault(f"found {format_value(value)}; expected a word, a number, or a list of these")
+    return value if type(value) in (str, int) else ", ".join(map(str, parts))
+
+
+def _convention_schema(convention: Convention) -> dict[str, Any]:
+    """Return the JSON Schema of the values of a convention, as people write them."""
+    if not convention.values:
+        return {"type": ["string", "number", "array"], "description": convention.meaning}
+    numbers = [int(value) for value in convention.values if value.isdecimal()]
+    return {"enum": [*convention.values, *numbers], "description": convention.meaning}
+
+
+Conventions = Annotated[
+    dict[Role, dict[Text, Annotated[str | int, BeforeValidator(_parse_convention)]]],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": ROLE_PATTERN},
+            "additionalProperties": {
+                "type": "object",
+                "properties": {name: _convention_schema(one) for name, one in CONVENTIONS.items()},
+                "additionalProperties": False,
+            },
+        }
+    ),
+]
+"""Conventions of roles: `{boxes: {order: yxyx}}`; `role_faults.py` checks names and values."""

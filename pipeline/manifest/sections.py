@@ -5,17 +5,14 @@ It opens no file.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from pipeline.manifest.fault import Fault, format_value
 from pipeline.manifest.fields import Section
-from pipeline.manifest.input_section import InputSection
 from pipeline.manifest.model import Defaults, Model
 from pipeline.manifest.sentences import closest_field, describe_error, describe_unknown
-from pipeline.manifest.tolerance import OutputTolerance, Tolerance
-from pipeline.manifest.variant_section import Block, Variant
 from pipeline.manifest.yaml.yaml_reader import Location, YamlNode
 from pipeline.manifest.zoo import ZooSection
 
@@ -180,7 +177,10 @@ def _describe(
         location = details["loc"]
         if details["type"] == "missing":
             if location not in meant:
-                message = f"{location[-1]!r} is missing"
+                last = location[-1]
+                message = (
+                    f"{last!r} is missing" if isinstance(last, str) else "the list is too short"
+                )
                 yield fault_at(node, prefix, location[:-1], message)
         elif details["type"] == "extra_forbidden":
             message = _describe_extra(str(location[-1]), location, kind)
@@ -207,10 +207,14 @@ def _describe_misplaced(name: str) -> str | None:
 
 def _fields_at(kind: type[Section], location: Location) -> list[str]:
     """Return the fields of the section that a location ends in."""
-    if "tolerance" in location[:-1]:
-        kind = OutputTolerance if "outputs" in location[:-1] else Tolerance
-    elif "variants" in location[:-1]:
-        kind = Block if location[-2] == "block" else Variant
-    elif "inputs" in location[:-2]:
-        kind = InputSection
+    for step in location[:-1]:
+        if isinstance(step, str) and step in kind.model_fields:
+            kind = _section_in(kind.model_fields[step].annotation) or kind
     return list(kind.model_fields)
+
+
+def _section_in(annotation: Any) -> type[Section] | None:
+    """Return the section that a type has: `Variant` for `tuple[Variant, ...]`; None if none."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)

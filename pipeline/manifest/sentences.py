@@ -79,17 +79,25 @@ def describe_error(error: Mapping[str, Any]) -> str:
 
 
 def _describe_limit(kind: str, value: Any, limits: Mapping[str, Any]) -> str:
+    found = f"found {format_value(value)}"
     match kind:
         case "string_pattern_mismatch":
-            return f"found {shorten_value(value)!r}; expected {PATTERN_WORDS[limits['pattern']]}"
+            text = f"found {shorten_value(value)!r}; expected {PATTERN_WORDS[limits['pattern']]}"
         case "string_too_short":
-            return "found an empty text; expected at least a character"
+            text = "found an empty text; expected at least a character"
         case "string_too_long":
-            return f"{shorten_value(value)!r} is longer than {limits['max_length']} characters"
+            text = f"{shorten_value(value)!r} is longer than {limits['max_length']} characters"
         case "greater_than":
-            return f"found {format_value(value)}; expected more than {limits['gt']:g}"
+            text = f"{found}; expected more than {limits['gt']:g}"
+        case "less_than_equal":
+            text = f"{found}; expected {limits['le']:g} at most"
+        case "too_short":
+            text = f"{found}; expected {limits['min_length']} or more in it"
+        case "too_long":
+            text = f"found {limits['actual_length']} in the list; expected {limits['max_length']}"
         case _:
-            return f"found {format_value(value)}, which is not valid here ({kind})"
+            text = f"{found}, which is not valid here ({kind})"
+    return text
 
 
 def _describe_type(value: Any, kind: str) -> str:
@@ -106,8 +114,18 @@ def _describe_type(value: Any, kind: str) -> str:
 def _describe_choice(location: Sequence[str | int], value: Any, expected: str) -> str:
     choices = [text or number for text, number in _CHOICE.findall(expected)]
     field = next((str(step) for step in reversed(location) if step in _KINDS), "")
+    return describe_choice(value, choices, _KINDS.get(field))
+
+
+def describe_choice(value: Any, choices: Sequence[str], kind: str | None) -> str:
+    """Return the message for a value that is none of a few: "'rbg' is no layout; expected nhwc …".
+
+    Args:
+        value: The value.
+        choices: The values that are expected; the one that was likely meant stands alone.
+        kind: What they are: "layout"; None if they have no name.
+    """
     found = repr(shorten_value(value)) if isinstance(value, str) else format_value(value)
-    kind = _KINDS.get(field)
     sentence = f"{found} is no {kind}" if kind else f"found {found}"
     meant = closest(value, choices) if isinstance(value, str) else None
     if meant:

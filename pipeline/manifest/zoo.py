@@ -1,13 +1,19 @@
 """The zoo as a whole: its section of the manifest, and its models. It opens no file."""
 
 import posixpath
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, StringConstraints, model_validator
 
+from pipeline.fetch.address.filesystem_address import is_filesystem
 from pipeline.manifest.fault import format_value
 from pipeline.manifest.fields import OUTPUT_PATTERN, Section, Text, Url, fault
 from pipeline.manifest.model import Model
+from pipeline.text.suggest import did_you_mean, find_similar
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")  # a letter alone is a drive of Windows
+_WRITTEN = ("s3", "gs", "abfs", "sftp", "file")
 
 
 def _check_output(text: str) -> str:
@@ -20,13 +26,32 @@ def _check_output(text: str) -> str:
     return path
 
 
+def _check_place(text: str) -> str:
+    """Check the scheme of a store: a folder has none; what may be written is known later."""
+    scheme, colon, rest = text.partition(":")
+    if not colon or not _SCHEME.fullmatch(scheme) or scheme == "file":
+        return text
+    if not is_filesystem(scheme.lower()):
+        similar = did_you_mean(find_similar(f"{scheme}:", [f"{known}:" for known in _WRITTEN]))
+        raise fault(
+            f"found {text!r}{similar or '; expected a folder, or a URL such as s3://b/zoo'}"
+        )
+    if not rest.startswith("//"):
+        meant = f"{scheme}://{rest.lstrip('/')}"
+        raise fault(f"found {text!r}{did_you_mean([meant])}")
+    return text
+
+
+Place = Annotated[Text, AfterValidator(_check_place)]
+"""A folder relative to models.yaml, or the URL of a store."""
+
 Output = Annotated[str, StringConstraints(pattern=OUTPUT_PATTERN), AfterValidator(_check_output)]
 
 
 class PublishSection(Section):
     """Where `tfjs-zoo publish` brings the zoo, and where it is read from then."""
 
-    to: Text
+    to: Place
     """A folder relative to models.yaml, or the URL of a store: `s3://bucket/zoo`, `gs://…`."""
 
     url: Url | None = None
@@ -40,7 +65,7 @@ class PublishSection(Section):
 class StoreSection(Section):
     """A store of results that several machines share: its folder or URL, or a mapping."""
 
-    at: Text
+    at: Place
     """A folder relative to models.yaml, or the URL of a store: `s3://bucket/zoo`, `gs://…`.
     `--store` and the environment variable TFJS_ZOO_STORE replace it."""
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.errors import MappingError
 from pipeline.proof.judge.fidelity import Array, compare, measure_scale
-from pipeline.proof.judge.gate import DEFAULTS
+from pipeline.proof.judge.value_limits import DEFAULTS
 from pipeline.proof.vector_files import Tensors
 
 # Two outputs nearer than this have the same values.

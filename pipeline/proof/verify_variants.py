@@ -12,10 +12,10 @@ from pipeline.errors import DamagedFileError, FidelityError, PipelineError, Work
 from pipeline.manifest.tolerance import Tolerance
 from pipeline.proof.graph_faults import TensorFlowCannotRunError
 from pipeline.proof.judge.check import Candidate, judge_run
-from pipeline.proof.judge.gate import loosest_dtype
 from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.proof.judge.parts import EDGE
 from pipeline.proof.judge.selection import outputs_behind_selection
+from pipeline.proof.judge.value_limits import loosest_dtype
 from pipeline.proof.judge.verdict import Verdict, judge_model, proves_base
 from pipeline.proof.localize.localize_model import localize_base
 from pipeline.proof.output_matching import prove_map

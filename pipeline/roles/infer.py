@@ -21,9 +21,9 @@ from pipeline.roles.evidence.raw_detections import find_arg_max, find_detection
 from pipeline.roles.evidence.structure import Structure
 from pipeline.roles.manifest_conventions import state_conventions
 from pipeline.roles.manifest_roles import Statement, check_stated, read_map
-from pipeline.roles.vocabulary import convention_names, find_role
 from pipeline.tfjs.model.topology import Topology
 from pipeline.tfjs.model.weights import Array
+from pipeline.vocabulary.families import convention_names, find_role
 
 _RULES: tuple[Callable[[Observed], Iterable[Claim | Doubt]], ...] = (
     find_named,

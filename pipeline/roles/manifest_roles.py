@@ -3,7 +3,8 @@
 The writer of a manifest may know facts that no rule can see, so a statement stands if nothing
 contradicts it. But scores beyond 1, classes that are no whole numbers, or a detector's anchors in
 place of its classes are mistakes: they are refused, with the evidence. A role outside the
-vocabulary is allowed, unless it is a slip of a role in it. This module opens no file.
+vocabulary is allowed; a slip of a role in it is refused when the manifest is read. This module
+opens no file.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from pipeline.roles.evidence.finding import Claim
 from pipeline.roles.evidence.observations import Observed, Output
 from pipeline.roles.evidence.role_check import contradict, disagree
 from pipeline.roles.mapping import resolve_map
-from pipeline.roles.vocabulary import find_role, has_role, near_role
+from pipeline.vocabulary.families import find_role
 
 _RAW = {"rawBoxes": "boxes", "rawScores": "scores", "multiclassScores": "scores"}
 """Roles whose outputs may be stated as another role: a page may suppress raw boxes itself."""
@@ -81,16 +82,7 @@ def check_stated(statements: Sequence[Statement], claims: Sequence[Claim], model
 
 def _find_fault(statement: Statement, claims: Sequence[Claim], model: Observed) -> str | None:
     role, output = statement.role, statement.output
-    if find_role(role, None) is None:
-        near = near_role(role)
-        return f"map: {role}: there is no such role; did you mean {near!r}?" if near else None
-    if model.family is not None and not has_role(model.family, role):
-        names = ", ".join(entry.name for entry in model.family.roles)
-        return (
-            f"map: {role}: no role of a model for {model.task}, whose roles are {names}; expected "
-            "one of these, another task, or a name that the vocabulary does not have"
-        )
-    if output is None:
+    if output is None or find_role(role, None) is None:
         return None
     reason = contradict(role, output, model)
     if reason is None:

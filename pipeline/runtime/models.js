@@ -113,18 +113,20 @@ class LayersModel {
 }
 
 // Load it as TensorFlow.js's own loaders do: all shards of all groups end to end, all weights in the
-// order of the manifest.
+// order of the manifest. `graph` of a model is its model.json but for the weights, as text.
 // Ops on texts that TensorFlow.js lacks are registered; with `all`, also those that it has.
 exports.loadModel = async (tf, folder, {all = false} = {}) => {
   const {content: {weightsManifest, ...content}, weightData} = await readModel(folder);
   const weightSpecs = weightsManifest.flatMap((group) => group.weights);
+  const graph = JSON.stringify(content);
   const artifacts = {...content, weightSpecs, weightData};
   const handler = {load: async () => artifacts};
   if (artifacts.format === 'layers-model') {
-    return new LayersModel(await tf.loadLayersModel(handler));
+    return Object.assign(new LayersModel(await tf.loadLayersModel(handler)), {graph});
   }
   const textOps = findTextOps(artifacts, {all});
   removeTextOps(tf);
   if (textOps.length) addTextOps(tf);
-  return new GraphModel(await tf.loadGraphModel(handler), artifacts, textOps);
+  const model = await tf.loadGraphModel(handler);
+  return Object.assign(new GraphModel(model, artifacts, textOps), {graph});
 };

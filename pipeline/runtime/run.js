@@ -48,18 +48,21 @@ function same(some, others) {
     (value instanceof Uint8Array ? same(value, others[i]) : Object.is(value, others[i])));
 }
 
-// Run every vector once, the first one again through predict() unless `run.predict` is false.
-async function runVectors(tf, run, model, vectors, outputs) {
+// Run every vector once, the first one again through predict() unless `run.predict` is false, or a
+// model of the same graph and signature, which alone decide what predict() returns, was checked.
+async function runVectors(tf, run, model, vectors, outputs, checked) {
+  const graph = `${run.backend} ${model.graph}`;
   const times = [];
   const found = [];
-  let predict = null;
+  let predict = checked.get(graph) ?? null;
   for (const vector of vectors.list) {
     tf.engine().startScope();
     const inputs = vectors.read(tf, vector);
     const [results, ms] = await measure(() => runOnce(model, inputs));
     times.push(ms);
-    if (times.length === 1 && run.predict !== false) {
+    if (times.length === 1 && run.predict !== false && !checked.has(graph)) {
       [predict, times[1]] = await measure(() => checkPredict(model, inputs, results, vectors.random));
+      checked.set(graph, predict);
     }
     model.release();
     found.push({id: vector.id, outputs: results.map((output) => outputs.write(output))});
@@ -69,7 +72,7 @@ async function runVectors(tf, run, model, vectors, outputs) {
   return {firstMs, steadyMs: later.length ? median(later) : null, predict, vectors: found};
 }
 
-async function attempt(tf, run, vectors, outputs, flags, options) {
+async function attempt(tf, run, vectors, outputs, checked, flags, options) {
   const watcher = watch(tf, run.backend, run.others);
   const result = {flags, error: null, broken: false, requiresAsync: false, textOps: [], moreTextOps: [], vectors: []};
   let model = null;
@@ -77,7 +80,7 @@ async function attempt(tf, run, vectors, outputs, flags, options) {
     for (const [name, value] of Object.entries(flags)) tf.env().set(name, value);
     [model, result.loadMs] = await measure(() => loadModel(tf, run.model, options));
     watcher.follow(model.nodes());
-    Object.assign(result, await runVectors(tf, run, model, vectors, outputs));
+    Object.assign(result, await runVectors(tf, run, model, vectors, outputs, checked));
   } catch (error) {
     if (isFaultOfMachine(error)) throw error;
     console.error(error);
@@ -97,19 +100,20 @@ async function attempt(tf, run, vectors, outputs, flags, options) {
 // Some graphs only run if the executor keeps tensors that it would free too early: While loops over
 // strings and tensor lists, in TensorFlow.js 4. The flag is tried if control flow fails.
 // A backend that lacks TensorFlow.js' own ops on texts, or fails in them, is tried with ours.
-// `renew` starts a backend anew that a trap has broken.
-exports.execute = async (tf, run, vectors, outputs, renew) => {
-  const plain = await attempt(tf, run, vectors, outputs, {});
+// `renew` starts a backend anew that a trap has broken. `checked` has the results of predict() by
+// graph, for all runs on the same vectors.
+exports.execute = async (tf, run, vectors, outputs, renew, checked = new Map()) => {
+  const plain = await attempt(tf, run, vectors, outputs, checked, {});
   const lacks = plain.error !== null || Object.keys(plain.missingOps).length;
   if (lacks && plain.moreTextOps.length) {
     outputs.restart();
-    const brought = await attempt(tf, run, vectors, outputs, {}, {all: true});
+    const brought = await attempt(tf, run, vectors, outputs, checked, {}, {all: true});
     if (brought.error === null && !Object.keys(brought.missingOps).length) return brought;
   }
   const tryFlag = plain.error && plain.requiresAsync && KEEP in tf.env().flagRegistry;
   if (!tryFlag || Object.keys(plain.missingOps).length) return plain;
   if (plain.broken) await renew(tf, run.backend);
   outputs.restart();
-  const kept = await attempt(tf, run, vectors, outputs, {[KEEP]: true});
+  const kept = await attempt(tf, run, vectors, outputs, checked, {[KEEP]: true});
   return kept.error === null ? kept : plain;
 };

@@ -23,13 +23,15 @@ let tf = null;
 
 async function runAll({given, folder, vectors: name, runs}) {
   const vectors = readVectors(path.join(given, name));
+  const checked = new Map();
   for (const run of runs) {
     tell({run: run.id});
     const place = path.join(folder, String(run.id));
     const outputs = openOutputs(`${place}.bin`);
     const unable = await useBackend(tf, run.backend);
     const asked = {...run, model: path.join(given, run.model)};
-    const result = unable ? {unable} : await execute(tf, asked, vectors, outputs, renewBackend);
+    const result = unable ? {unable}
+      : await execute(tf, asked, vectors, outputs, renewBackend, checked);
     outputs.close();
     if (result.broken) await renewBackend(tf, run.backend);
     const rssBytes = process.resourceUsage().maxRSS * 1024;

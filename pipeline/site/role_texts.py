@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.catalog.types import CatalogModel
-from pipeline.roles.role_types import CONVENTIONS
-from pipeline.roles.vocabulary import entries, find_family, find_role
+from pipeline.vocabulary.families import entries, find_family, find_role
+from pipeline.vocabulary.role_types import CONVENTIONS
 
 # For a role whose meaning differs between families, if its values come out of a softmax.
 _OF_SOFTMAX = "Probability of each of several classes that exclude one another."

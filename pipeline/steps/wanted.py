@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.engine.database import read_ahead
 from pipeline.steps.graph import Graph
-from pipeline.steps.seals import Seals
-from pipeline.steps.table import MODEL_STEPS
 from pipeline.steps.wish import current_wish
 
 # Of so many models jobs are kept; those of others are made again for the records of a run.
@@ -16,7 +13,7 @@ _OF_ZOO = {"catalog", "site", "dist"}
 def narrow(graph: Graph) -> None:
     """Leave the models out of a graph's tasks that the command at work does not need."""
     wish = current_wish()
-    if wish.kind == "none":
+    if wish.kind in {"none", "groups"}:
         graph.wanted = []
     elif wish.kind == "changed":
         leave_out_sealed(graph)
@@ -31,6 +28,9 @@ def narrow(graph: Graph) -> None:
 
 def leave_out_sealed(graph: Graph) -> None:
     """Leave the models out that are up to date as a whole."""
+    from pipeline.engine.database import read_ahead
+    from pipeline.steps.seals import Seals
+
     sealed = Seals(graph, read_ahead(graph.layout.database)).find_sealed()
     graph.sealed = sealed
     graph.wanted = [name for name in graph.models if name not in sealed]
@@ -55,6 +55,8 @@ def _find_models(graph: Graph, name: str) -> set[str]:
     kind, _, rest = name.partition(":")
     if kind == "tag":
         return {model.name for model in graph.zoo.models if rest in model.tags}
+    from pipeline.steps.table import MODEL_STEPS
+
     steps = {each.step.name for each in MODEL_STEPS}
     model = rest.partition(":")[0] if kind in {"model", *steps} else name
     return {model} & graph.models.keys()

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["all", "changed", "named", "refreshable", "none"]
+Kind = Literal["all", "changed", "named", "refreshable", "none", "groups"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,8 @@ class Wish:
     Attributes:
         kind: "changed" for those of the models whose seals are broken; "named" for those of the
             models that names stand for; "refreshable" for those of the models whose source may
-            change at its address.
+            change at its address; "groups" where the names of groups are all that is needed, and
+            models.yaml is not read.
         names: Names of tasks and models.
         in_turn: Whether doit gets the tasks of a model when it comes to the model, and none before.
     """
@@ -32,6 +33,7 @@ class Wish:
 
 ALL = Wish(kind="all")
 NONE = Wish(kind="none")
+GROUPS = Wish(kind="groups")
 _wish: ContextVar[Wish] = ContextVar("wish", default=ALL)
 
 

@@ -6,10 +6,12 @@ model, which takes seconds; a session needs those of one signature, and none of 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.saved_model import loader
@@ -65,14 +67,29 @@ def open_signature(
     if not variables <= restored:
         return None
     roots = [*outputs, saver.restore_op_name] if variables else outputs
+    pruned, config = prune(graph_def, roots), plain_config()
+    _configure_calls(pruned, config)
     with tf.Graph().as_default() as graph:
-        tf.import_graph_def(prune(graph_def, roots), name="")
-    session = tf.compat.v1.Session(graph=graph, config=plain_config())
+        tf.import_graph_def(pruned, name="")
+    session = tf.compat.v1.Session(graph=graph, config=config)
     if variables:
         path = str(folder / "variables" / "variables")
         restore = graph.get_operation_by_name(saver.restore_op_name)
         session.run(restore, {saver.filename_tensor_name: path})
     return session
+
+
+def _configure_calls(graph_def: GraphDef, config: tf.compat.v1.ConfigProto) -> None:
+    """Give each call of a function the settings of a session.
+
+    A call has settings of its own, as its model was saved with (PartitionedCallOp in
+    core/kernels/partitioned_function_ops.cc). With those of Keras, Grappler optimizes the function.
+    """
+    settings = config.SerializeToString()
+    bodies = (function.node_def for function in graph_def.library.function)
+    for node in chain(graph_def.node, *bodies):
+        if node.op in _CALLS:
+            node.attr["config_proto"].s = settings
 
 
 def plain_config() -> tf.compat.v1.ConfigProto:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fetching import pack_tar
 from graph_models import write_graph_model
+from identify.vendor.licenses import LICENSES
 from loopback import Server, serve
 
 from pipeline.commands.add import Add
@@ -86,6 +87,7 @@ def test_of_an_archive_one_model_has_to_be_chosen(
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for path in tmp_path.glob("*/*"):
             archive.write(path, path.relative_to(tmp_path))
+        archive.writestr("LICENSE", dict(LICENSES)["MIT"])
 
     assert add(tmp_path, monkeypatch, "all.zip") == 1
     said = capsys.readouterr().err
@@ -96,6 +98,7 @@ def test_of_an_archive_one_model_has_to_be_chosen(
     assert add(tmp_path, monkeypatch, "all.zip", every=True) == 0
     added = (tmp_path / "models.yaml").read_text()
     assert "# task: pose-estimation   # its name says so" in added
+    assert added.count("# license: MIT   # LICENSE is its text, or nearly: read it") == 2
     assert [model.source for model in load_manifest(tmp_path / "models.yaml").models] == [
         "all.zip#movenet/movenet.json",
         "all.zip#ssd/ssd.json",

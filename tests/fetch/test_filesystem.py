@@ -103,6 +103,23 @@ def test_a_model_json_brings_its_shards(bucket: Bucket, zoo: Zoo) -> None:
         assert zoo.files() == {"model.json": MODEL_JSON, "a.bin": b"a", "more/b 1.bin": b""}
 
 
+def test_shards_of_a_published_zoo_come_along_from_above(bucket: Bucket, zoo: Zoo) -> None:
+    content = json.dumps({"weightsManifest": [{"paths": ["../f-1/a.bin", "../../t/w/b.bin"]}]})
+    bucket.put("models/m/f/model.json", content.encode())
+    bucket.put("models/m/f-1/a.bin", b"a")
+    bucket.put("models/t/w/b.bin", b"b")
+    bucket.put("m/model.json", content.replace("../f-1/", "../../").encode())
+    zoo.fetch("s3://zoo-models/models/m/f/model.json")
+
+    assert zoo.files() == {
+        "model/model/model.json": content.encode(),
+        "model/f-1/a.bin": b"a",
+        "t/w/b.bin": b"b",
+    }
+    with pytest.raises(UntrustedSourceError, match="lies above the root of its server"):
+        zoo.fetch("s3://zoo-models/m/model.json")
+
+
 @pytest.mark.parametrize("place", ["s3://zoo-models/m", "s3://zoo-models/m/"])
 def test_a_folder_is_all_below_it(bucket: Bucket, zoo: Zoo, place: str) -> None:
     bucket.put("m/", b"")  # what the console makes of "create folder"

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fetching import Zoo, pack_zip
@@ -21,6 +22,13 @@ from pipeline.fetch.http.http_session import HttpSettings
 TOKEN = "hf_" + "geheim" * 5
 MODEL_JSON = json.dumps({"weightsManifest": [{"paths": ["a.bin", "sub/b.bin"]}]}).encode()
 MODEL = {"m/model.json": MODEL_JSON, "m/a.bin": b"a", "m/sub/b.bin": b"", "README.md": b"# Net"}
+
+
+@pytest.fixture(autouse=True)
+def client_without_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Hugging Face's client make its further attempts at once; it waits 1 s, 2 s and more."""
+    without = SimpleNamespace(sleep=lambda _seconds: None)
+    monkeypatch.setattr("huggingface_hub.utils._http.time", without)
 
 
 @pytest.fixture

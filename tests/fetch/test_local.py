@@ -159,7 +159,10 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "shard",
     [
-        *("../a.bin", "/a.bin", "x/../../a.bin", "https://host/a.bin", "x" * 300, "a/" * 70 + "a"),
+        *("../a", "../../../a.bin", "../x/../a.bin", "../../../../a.bin", ".././../../a.bin"),
+        *("%2e%2e/a", "%2e%2e/%2e%2e/%2e%2e/a.bin", "../..%2f../a.bin", "..%2F..%2F..%2Fa.bin"),
+        *("..", "../", "../.bin/..", "..//a.bin", "../C:/a.bin", "..\\a.bin", "../a.bin\0"),
+        *("/a.bin", "x/../../a.bin", "https://host/a.bin", "x" * 300, "a/" * 70 + "a"),
         *("a\nb", "a\x1b[2J", "a\0", "a\u202eb", "\ud800", "C:/a", "x\\..\\..\\a", ".", "..", ""),
     ],
 )
@@ -168,6 +171,21 @@ def test_a_shard_outside_is_refused(tmp_path: Path, shard: str) -> None:
 
     with pytest.raises(UntrustedSourceError, match="expected a path below the model's folder"):
         fetch(tmp_path, "m/model.json")
+
+
+def test_shards_of_a_published_zoo_come_along_from_above(tmp_path: Path) -> None:
+    shards = ("../float32-1f/a.bin", "../../text/weights/b.bin", "c")
+    path = "zoo/models/m/float32/model.json"
+    write(tmp_path, {path: model_json(*shards), "zoo/models/m/float32/c": b"c"})
+    write(tmp_path, {"zoo/models/m/float32-1f/a.bin": b"a", "zoo/models/text/weights/b.bin": b"b"})
+    fetched = fetch(tmp_path, path)
+
+    model = tmp_path / "out" / fetched.entry
+    assert [(model.parent / shard).read_bytes() for shard in shards] == [b"a", b"b", b"c"]
+    assert len(names_in(tmp_path / "out")) == 4
+    state = source_state(parse_source(path), root=tmp_path)
+    assert state is not None
+    assert set(state) == {"model.json", *shards}
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
@@ -459,7 +477,7 @@ def test_a_link_to_nothing_in_a_model_is_named(tmp_path: Path, name: str) -> Non
 
 
 def test_state_has_no_shards_outside_the_model(tmp_path: Path) -> None:
-    write(tmp_path, {"m/model.json": model_json("../b.bin", "/dev/zero", "a\0"), "b.bin": b"b"})
+    write(tmp_path, {"m/model.json": model_json("../b", "/dev/zero", "a\0"), "b": b"b"})
     state = source_state(parse_source("m/model.json"), root=tmp_path)
 
     assert state is not None
@@ -502,6 +520,20 @@ def shard_below_a_folder_out(root: Path) -> str:
     return "m/model.json"
 
 
+def shard_above_that_links_to_another_file(root: Path) -> str:
+    """Make a model.json with a shard above it, a link to another kind of file; return its path."""
+    write(root, {"secret": b"root:x:0:0", "m/model.json": model_json("../w/a.bin"), "w/x": b""})
+    (root / "w/a.bin").symlink_to("../secret")
+    return "m/model.json"
+
+
+def shard_above_that_links_out(root: Path) -> str:
+    """Make a model.json with a shard above it, a link that goes up once more; return its path."""
+    write(root, {"a.bin": b"root:x:0:0", "z/m/model.json": model_json("../w/a.bin"), "z/w/x": b""})
+    (root / "z/w/a.bin").symlink_to("../../a.bin")
+    return "z/m/model.json"
+
+
 def sibling_of_the_same_beginning(root: Path) -> str:
     """Make a SavedModel with a link to a folder whose name begins as its own; return its path."""
     write(root, {"m-secret/x": b"root:x:0:0", "m/saved_model.pb": b"graph"})
@@ -517,6 +549,8 @@ def sibling_of_the_same_beginning(root: Path) -> str:
         folder_out,
         shard_out,
         shard_below_a_folder_out,
+        shard_above_that_links_to_another_file,
+        shard_above_that_links_out,
         sibling_of_the_same_beginning,
     ],
 )

@@ -67,9 +67,32 @@ def test_shards_keep_the_query_as_in_tensorflow_js() -> None:
 
 
 def test_a_shard_outside_is_refused(server: Server, zoo: Zoo) -> None:
-    url = server.put("/m/model.json", model_json("../secret.bin"))
+    url = server.put("/z/m/model.json", model_json("../secret.json"))
 
-    with pytest.raises(UntrustedSourceError, match=r"names the shard '\.\./secret\.bin'"):
+    with pytest.raises(UntrustedSourceError, match=r"names the shard '\.\./secret\.json'"):
+        zoo.fetch(url)
+    assert server.paths() == ["/z/m/model.json"]
+
+
+def test_shards_of_a_published_zoo_come_along_from_above(server: Server, zoo: Zoo) -> None:
+    content = model_json("../float32-1f/a.bin", "../../text/weights/b.bin")
+    url = server.put("/zoo/models/m/float32/model.json", content)
+    server.put("/zoo/models/m/float32-1f/a.bin", b"a")
+    server.put("/zoo/models/text/weights/b.bin", b"b")
+
+    assert zoo.fetch(f"{url}?v=1").entry == "model/model/model.json"
+    assert zoo.files() == {
+        "model/model/model.json": content,
+        "model/float32-1f/a.bin": b"a",
+        "text/weights/b.bin": b"b",
+    }
+    assert {path.partition("?")[2] for path in server.paths()} == {"v=1"}
+
+
+def test_a_shard_above_the_root_of_a_server_is_refused(server: Server, zoo: Zoo) -> None:
+    url = server.put("/m/model.json", model_json("../../a.bin"))
+
+    with pytest.raises(UntrustedSourceError, match="lies above the root of its server"):
         zoo.fetch(url)
     assert server.paths() == ["/m/model.json"]
 

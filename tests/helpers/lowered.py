@@ -64,8 +64,9 @@ def _run(case: Case, folder: Path) -> Json:
             "ops": sorted(_ops(lowered)),
             "error": [_compare(*pair) for pair in zip(expected, made, strict=True)],
             "unchanged": graph_def.SerializeToString() == before,
-            "repeated": lower_graph(graph_def, keep=keep)[0] == lowered,
         }
+        if way == "graph":
+            found[way]["repeated"] = lower_graph(graph_def, keep=keep)[0] == lowered
         if way == "graph" and case.not_in_javascript is None:
             _write(tf, lowered, outputs, folder)
             if case.wrong_before:

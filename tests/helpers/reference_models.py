@@ -46,6 +46,9 @@ def write_models(folder: Path) -> None:
     def far(count: Any) -> Any:
         return {"far": count * 2**30}
 
+    def beyond(features: Any) -> Any:
+        return {"y": features * 1e30 * 1e-30}
+
     save("only_96", only_96, image)
     module = tf.Module()
     module.table = table
@@ -54,6 +57,7 @@ def write_models(folder: Path) -> None:
     save("sample", sample, features)
     save("shout", shout, tf.TensorSpec([None], tf.string, name="texts"))
     save("far", far, count)
+    save("beyond", beyond, features)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def write_models(folder: Path) -> None:
         (folder / f"{name}.tflite").write_bytes(write_recurrent(name))
     for name, make in {
         "open": _open_batch,
+        "long_window": _long_window,
         "shared": _shared,
         "control": _control,
         "flex": _flex,
@@ -144,6 +145,18 @@ def _saturated(tf: Any) -> bytes:
 def _open_batch(tf: Any) -> bytes:
     matrix = _weights(tf, 6, 4, 3)
     return _convert(tf, lambda value: tf.nn.softmax(tf.matmul(value, matrix)), [None, 4])
+
+
+def _long_window(tf: Any) -> bytes:
+    """Return a file that takes sound of any length, with a window longer than the usual ones."""
+    kernel = _weights(tf, 7, 1, 600, 1, 3)
+    return _convert(
+        tf,
+        lambda value: tf.nn.conv2d(
+            tf.expand_dims(tf.expand_dims(value, 1), 3), kernel, 160, "VALID"
+        ),
+        [None, None],
+    )
 
 
 def _shared(tf: Any) -> bytes:

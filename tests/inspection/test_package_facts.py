@@ -1,10 +1,13 @@
 """What packages and repositories say of the models in them."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
+from identify.vendor.licenses import LICENSES
 
 from pipeline.fetch.address.source import parse_source
+from pipeline.inspection.license_texts import LicenseText, recognize_license
 from pipeline.inspection.package_facts import (
     PackageFacts,
     _of_hf,
@@ -12,7 +15,10 @@ from pipeline.inspection.package_facts import (
     _of_pypi,
     _read_names,
     find_labels,
+    read_package,
 )
+
+TEXTS = dict(LICENSES)
 
 CARD = b"""---
 license: apache-2.0
@@ -96,3 +102,49 @@ def test_labels_beside_a_model_count_only_in_the_right_number(tmp_path: Path) ->
         ["cat", "dog"],
     )
     assert find_labels(source, {3}, root=tmp_path, cache=tmp_path) is None
+
+
+@pytest.mark.parametrize("license_", ["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC"])
+def test_the_text_of_a_license_is_recognized(license_: str) -> None:
+    text = TEXTS[license_].replace("[year]", "2024").replace("[fullname]", "Ann Example")
+
+    assert recognize_license(text.replace("\n", "\r\n").encode()) == license_
+    assert recognize_license(text[: len(text) * 2 // 3].encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "license_"),
+    [
+        (TEXTS["GPL-3.0"].encode(), "GPL-3.0-only"),
+        ((TEXTS["MIT"] + TEXTS["Apache-2.0"]).encode(), None),
+        (b"Ask us before you use it.", None),
+        (b"\xff\xfe", None),
+        (b"", None),
+    ],
+    ids=["which version", "two", "other terms", "no text", "empty"],
+)
+def test_other_texts(content: bytes, license_: str | None) -> None:
+    assert recognize_license(content) == license_
+
+
+def test_a_license_text_is_looked_for_in_the_folder_of_the_model_then_at_the_root(
+    tmp_path: Path,
+) -> None:
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.writestr("zoo/a/m.h5", b"-")
+        archive.writestr("zoo/b/m.h5", b"-")
+        archive.writestr("zoo/LICENSE", TEXTS["MIT"])
+        archive.writestr("zoo/a/license.txt", TEXTS["Zlib"])
+    (tmp_path / "COPYING").write_text(TEXTS["ISC"])
+    (tmp_path / "m.h5").write_bytes(b"-")
+
+    found = [
+        read_package(parse_source(text), root=tmp_path, cache=tmp_path / "cache")
+        for text in ("m.zip#a/m.h5", "m.zip#b/m.h5", "m.h5")
+    ]
+    assert [facts.license for facts in found] == [None, None, None]
+    assert [facts.license_text for facts in found] == [
+        LicenseText(license="Zlib", path="a/license.txt"),
+        LicenseText(license="MIT", path="LICENSE"),
+        LicenseText(license="ISC", path="COPYING"),
+    ]

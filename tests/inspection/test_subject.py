@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from graph_models import write_graph_model
+from loopback import serve
 
 from pipeline.disk.canonical import format_json
 from pipeline.errors import FetchError, FormatError
@@ -51,23 +52,26 @@ def test_a_model_in_an_archive(tmp_path: Path) -> None:
     assert inspect("models.tgz#zoo/model/model.json", tmp_path)["parameters"] == 36
 
 
-def test_an_alias_of_a_published_variant_is_followed(tmp_path: Path) -> None:
-    path = write_graph_model(tmp_path / "float32-0123abcd")
-    alias = tmp_path / "float32" / "model.json"
-    alias.parent.mkdir()
-    alias.write_text(path.read_text().replace('"group1-shard', '"../float32-0123abcd/group1-shard'))
+def test_an_alias_of_a_published_variant_has_its_shards_beside_it(tmp_path: Path) -> None:
+    path = write_graph_model(tmp_path / "m/float32-0123abcd")
+    shard = path.with_name("group1-shard1of1.bin")
+    alias = path.read_text().replace('"group1-shard', '"../float32-0123abcd/group1-shard')
+    (tmp_path / "m/float32").mkdir()
+    (tmp_path / "m/float32/model.json").write_text(alias)
+    with serve() as server:
+        url = server.put("/m/float32/model.json", alias.encode())
+        server.put("/m/float32-0123abcd/group1-shard1of1.bin", shard.read_bytes())
+        found = [inspect(text, tmp_path) for text in ("m/float32/model.json", url)]
 
-    model = inspect("float32/model.json", tmp_path)
-
-    assert model["parameters"] == 36
-    assert model["note"] == "an alias of float32-0123abcd/model.json"
+    assert [model["parameters"] for model in found] == [36, 36]
+    assert [model["bytes"] for model in found] == [len(alias) + shard.stat().st_size] * 2
 
 
-def test_shards_elsewhere_are_no_alias(tmp_path: Path) -> None:
+def test_shards_far_above_are_refused(tmp_path: Path) -> None:
     path = write_graph_model(tmp_path / "model")
-    path.write_text(path.read_text().replace('"group1-shard', '"../../elsewhere/group1-shard'))
+    path.write_text(path.read_text().replace('"group1-shard', '"../../../elsewhere/group1-shard'))
 
-    with pytest.raises(FormatError, match="expected a path in the folder"):
+    with pytest.raises(FormatError, match="2 folders up at most"):
         inspect("model", tmp_path)
 
 

@@ -291,6 +291,26 @@ def test_predict_that_names_another_tensor_is_told(tmp_path: Path) -> None:
     assert found.predict_fault == "predict() calls output 0 'logit'; the signature calls it 'score'"
 
 
+def test_predict_is_checked_once_for_each_graph_and_signature(tmp_path: Path) -> None:
+    keys = {"structuredOutputKeys": ["logit", "score"]}
+    models = {
+        "right": dense(tmp_path / "right"),
+        "wrong": dense(tmp_path / "wrong", userDefinedMetadata=keys),
+        "wrong too": dense(tmp_path / "too", userDefinedMetadata=keys, stored={"kernel": "uint8"}),
+        "small": dense(tmp_path / "small", stored={"kernel": "uint8"}),
+    }
+
+    runs = run(tmp_path, models, [{"x": X}])
+
+    for backend in BACKENDS:
+        found = runs[backend]
+        assert found["right"].predict_fault == found["small"].predict_fault is None
+        assert found["wrong"].predict_fault == found["wrong too"].predict_fault is not None
+        # One vector: a second time is that of predict().
+        times = {name: one.steady_ms is not None for name, one in found.items()}
+        assert times == {"right": True, "wrong": True, "wrong too": False, "small": False}
+
+
 def test_a_wasm_module_that_aborts_does_not_take_the_rest_with_it(tmp_path: Path) -> None:
     strings = np.empty((2,), object)
     strings[:] = [b"a", b"b"]

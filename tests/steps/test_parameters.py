@@ -1,6 +1,7 @@
 """Parameters: what each step reads of a manifest, as receipts on disk have it."""
 
 import json
+from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,10 @@ import pytest
 from pipeline.disk.canonical import format_json
 from pipeline.disk.layout import Layout
 from pipeline.engine.job import Job
-from pipeline.engine.session import Session
 from pipeline.manifest.load import load_manifest
 from pipeline.manifest.model import Model
 from pipeline.steps import convert, fetch, reference
-from pipeline.steps.graph import Graph
+from pipeline.steps.jobs import JobMaker
 from pipeline.steps.table import MODEL_STEPS
 
 DATA = paths.DATA / "parameters"
@@ -25,8 +25,9 @@ RECEIPTS: dict[str, Any] = json.loads((DATA / "receipts.json").read_bytes())
 def jobs() -> Mapping[str, Job]:
     """Return the jobs of the manifest, none of which is run."""
     zoo = load_manifest(DATA / "models.yaml")
-    layout = Layout(root=Path("/zoo"), output=zoo.output)
-    return Graph(zoo, layout, Session(cache=Path("/cache"))).jobs
+    maker = JobMaker(zoo=zoo, layout=Layout(root=Path("/zoo"), output=zoo.output))
+    of_models = [maker.make_jobs(model) for model in zoo.models]
+    return dict(ChainMap(maker.make_zoo_jobs(), *of_models))
 
 
 JOBS = jobs()

@@ -17,9 +17,11 @@ from pipeline.engine.outcome import Outcome, write_outcome
 from pipeline.engine.quick_check import make_stamp
 from pipeline.engine.receipt import RECEIPT
 from pipeline.steps.dist import list_file, save_projection
+from pipeline.steps.dist_task import dist_task
 from pipeline.steps.graph import Graph, load_graph
+from pipeline.steps.job_task import job_task
 from pipeline.steps.table import STEPS
-from pipeline.steps.tasks import Task, dist_task, job_task, model_tasks, step_tasks, tag_tasks
+from pipeline.steps.tasks import Task, model_tasks, step_tasks, tag_tasks
 
 TOOLS = sorted({(step.name, tool) for step in STEPS for tool in step.tools})
 

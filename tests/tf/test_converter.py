@@ -65,8 +65,7 @@ def weights(folder: Path) -> dict[str, tuple[WeightSpec, bytes]]:
     found = {}
     for group in load_model_json(folder / "model.json").groups:
         data = b"".join((folder / path).read_bytes() for path in group.paths)
-        with ShardReader(folder, group.paths) as reader:
-            sizes = measure_weights(group, reader)
+        sizes = measure_weights(group, ShardReader(folder, group.paths))
         offset = 0
         for spec, size in zip(group.weights, sizes, strict=True):
             found[spec.name] = (spec, data[offset : offset + size])

@@ -28,18 +28,24 @@ def test_a_control_groups_limit_counts_without_droppable_cache(
     assert memory._group_free_v2([unlimited]) is None
 
 
-def test_the_memory_of_a_tree_counts_children() -> None:
+@pytest.mark.parametrize("listed", sorted({memory._LISTS_CHILDREN, False}))
+def test_the_memory_of_a_tree_counts_children(
+    listed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_LISTS_CHILDREN", listed)
     alone = memory.tree_memory(os.getpid())
     code = "block = b'x' * (100 << 20); print(flush=True); input()"
+    outer = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", outer, code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()
 
         assert memory.tree_memory(os.getpid()) - alone > 100 << 20
-        assert child.pid in memory.tree_pids(os.getpid())
-        child.kill()
+        grandchild = set(memory.tree_pids(child.pid)) - {child.pid}
+        assert {child.pid, *grandchild} <= set(memory.tree_pids(os.getpid()))
+        child.communicate(b"\n")
 
 
 def test_a_process_that_is_gone_uses_nothing() -> None:

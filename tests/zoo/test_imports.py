@@ -33,6 +33,23 @@ def test_loading_the_graph_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not {name.partition(".")[0] for name in json.loads(done.stdout)} & set(HEAVY)
 
 
+@pytest.mark.parametrize("command", ["list", "help"])
+def test_a_command_that_needs_no_model_reads_no_manifest(command: str, tmp_path: Path) -> None:
+    """With a manifest of thousands of models it is as quick as with one of none."""
+    (tmp_path / "models.yaml").write_text("models: no list")
+    program = (
+        "import sys; from pipeline.cli import main;"
+        f"sys.argv = ['tfjs-zoo', {command!r}]; code = main();"
+        "sys.exit(str({'yaml', 'pydantic'} & set(sys.modules)) if code == 0 else code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert "set()" in done.stderr, done.stderr
+    assert "convert" in done.stdout
+
+
 def test_a_local_source_is_fetched_without_an_http_library(tmp_path: Path) -> None:
     """The library takes longer to load than most local models take to copy."""
     (tmp_path / "model.json").write_text("{}")

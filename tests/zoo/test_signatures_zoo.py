@@ -1,10 +1,16 @@
 """Several signatures of one source: a model for each, and their equal weights once."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import saved_models
 from loader_zoo import run_node
 from zoos import Build, Zoo
+
+from pipeline.fetch.address.source import parse_source
+from pipeline.inspection.subject import open_subject
+from pipeline.tfjs.model.model_json import load_model_json
 
 pytestmark = pytest.mark.tensorflow
 
@@ -63,6 +69,20 @@ def test_the_table_that_both_read_is_published_once(built: tuple[Zoo, Build]) ->
     assert not list(zoo.dist.glob("models/text-*/**/*.bin")) or all(
         "vectors" in str(path) for path in zoo.dist.glob("models/text-*/**/*.bin")
     )
+
+
+def test_a_published_model_can_be_a_source_again(built: tuple[Zoo, Build], tmp_path: Path) -> None:
+    zoo, _ = built
+
+    for path in (zoo.entry("text-encode")["modelPath"], "models/text-encode/float32/model.json"):
+        with open_subject(
+            parse_source(f"file:{zoo.dist / path}"),
+            root=tmp_path,
+            cache=tmp_path / "cache",
+            progress=lambda *_: None,
+        ) as subject:
+            found = list(load_model_json(subject.path).weights)
+        assert TABLE in {weight.size for weight in found}
 
 
 def test_the_loader_and_tensorflow_js_itself_find_shared_shards(built: tuple[Zoo, Build]) -> None:

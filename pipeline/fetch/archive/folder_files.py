@@ -11,6 +11,7 @@ from pipeline.disk.machine_faults import OF_NO_MODEL
 from pipeline.errors import DiskError, FetchError, UntrustedSourceError
 from pipeline.fetch.archive.inner_paths import is_plain_path, name_file, shorten
 from pipeline.fetch.archive.tree import MAX_FILES, read_json_text
+from pipeline.tfjs.model.shard_paths import is_near, split_up
 
 # Version control and file browsers leave these in folders; they are no part of a model.
 _IGNORED = {".git", ".DS_Store"}
@@ -80,7 +81,8 @@ class Borders:
     """The folder that a model's links may not leave, and the names that files in it may have.
 
     The path in the manifest may itself be a link to anywhere: the author of the manifest wrote
-    it. Links below it may be those of a stranger who wants a file of this machine published.
+    it. Links below it may be those of a stranger who wants a file of this machine published. So may
+    be shards above a model.json: a link there stays in the folder that the shard's path goes up to.
 
     Args:
         source: The path in the manifest: a folder, or a file whose shards lie beside it.
@@ -108,13 +110,22 @@ class Borders:
                 "printable characters"
             )
         behind = Path(os.path.realpath(path))
-        if path == self._source or any(map(behind.is_relative_to, self._folders)):
+        up = split_up(name)[0]
+        within = any(behind.is_relative_to(_go_up(folder, up)) for folder in self._folders)
+        if path == self._source or (within and is_near(up, behind.name)):
             return
         if path.exists():
             raise UntrustedSourceError(
                 f"{name_file(self.shown, name)}: a link that leads out of the model's folder",
                 hint="copy the model with all that its links lead to: cp -RL",
             )
+
+
+def _go_up(folder: Path, up: int) -> Path:
+    """Return the folder so many folders up; that of the whole disk is its own."""
+    for _ in range(up):
+        folder = folder.parent
+    return folder
 
 
 def walk(folder: Path, *, borders: Borders | None = None) -> Iterator[Path]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
+from urllib.parse import unquote
 
 from pipeline.disk.files import link_or_copy
 from pipeline.errors import FetchError, MissingPathError, UntrustedSourceError
@@ -13,6 +14,7 @@ from pipeline.fetch.archive.content import HEAD_BYTES, check_head
 from pipeline.fetch.archive.inner_paths import find_near, is_inner_path, name_file, shorten
 from pipeline.formats.data_files import list_data_files
 from pipeline.text.suggest import did_you_mean
+from pipeline.tfjs.model.shard_paths import MAX_UP, is_near, place_files, split_up
 
 MAX_FILES = 200_000
 MAX_JSON_BYTES = 64 * 1024**2
@@ -128,7 +130,7 @@ class Selection:
 
     Attributes:
         entry: Path that the model is opened by, relative to its folder; "." for the folder.
-        files: Path of each file in the tree, by its path in the model's folder.
+        files: Path of each file in the tree, by its path in the folder.
     """
 
     entry: str
@@ -150,7 +152,7 @@ def select_files(tree: Tree, inside: str, *, shown: str) -> Selection:
     Raises:
         MissingPathError: The tree has no such path; the message suggests similar paths.
         FetchError: A shard is missing.
-        UntrustedSourceError: A shard lies outside the folder of its model.json.
+        UntrustedSourceError: A shard lies where none may lie.
     """
     if inside and tree.is_file(inside):
         return _select_file(tree, inside, shown=shown)
@@ -174,7 +176,7 @@ def parse_shards(content: bytes, *, shown: str) -> list[str]:
 
     Raises:
         FetchError: The content is no JSON.
-        UntrustedSourceError: A path leaves the folder.
+        UntrustedSourceError: A path leads where no shard lies (`tfjs/model/shard_paths.py`).
     """
     try:
         model = json.loads(content)
@@ -183,12 +185,19 @@ def parse_shards(content: bytes, *, shown: str) -> list[str]:
     manifest = model.get("weightsManifest") if isinstance(model, dict) else None
     paths = [path for group in _as_list(manifest) for path in _paths_of(group)]
     for path in paths:
-        if not is_inner_path(path):
+        if not is_shard_path(path):
             raise UntrustedSourceError(
                 f"{shown}: names the shard {shorten(path)}; expected a path below the model's "
-                "folder, short and of printable characters"
+                f"folder, or of a .bin {MAX_UP} folders up at most, short and of printable "
+                "characters"
             )
     return list(dict.fromkeys(posixpath.normpath(path) for path in paths))
+
+
+def is_shard_path(path: str) -> bool:
+    """Return whether a shard may have this path, also as a server reads it: "%2e%2e/a.bin"."""
+    spellings = [split_up(text) for text in (path, unquote(path))]
+    return all(is_inner_path(rest) and is_near(up, rest) for up, rest in spellings)
 
 
 def list_data(path: Path, *, shown: str) -> list[str]:
@@ -230,17 +239,21 @@ def read_json_text(file: IO[bytes], *, shown: str) -> bytes:
 
 def _select_file(tree: Tree, path: str, *, shown: str) -> Selection:
     folder, name = posixpath.split(path)
-    files = {name: path}
+    shards: list[str] = []
+    label = name_file(shown, path)
     if name.endswith(".json"):
-        content, label = tree.read(path), name_file(shown, path)
+        content = tree.read(path)
         check_head(content[:HEAD_BYTES], shown=label)
-        for shard in parse_shards(content, shown=label):
-            files[shard] = posixpath.join(folder, shard)
-    for shard, shard_path in files.items():
-        if not tree.is_file(shard_path):
-            found = f"names the shard {shard!r}, which is not there{_suggest(tree, shard_path)}"
-            raise FetchError(f"{name_file(shown, path)}: {found}")
-    return Selection(entry=name, files=files)
+        shards = parse_shards(content, shown=label)
+    placed = place_files(name, shards)
+    files = {
+        place: posixpath.normpath(posixpath.join(folder, file)) for place, file in placed.items()
+    }
+    for place, file in placed.items():
+        if not tree.is_file(files[place]):
+            found = f"names the shard {file!r}, which is not there{_suggest(tree, files[place])}"
+            raise FetchError(f"{label}: {found}")
+    return Selection(entry=next(iter(files)), files=files)
 
 
 def select_data(tree: Tree, entry: str, path: Path, *, shown: str) -> Mapping[str, str]:

@@ -6,7 +6,6 @@ Where it states no range, values become 0 to 255 for an input of integers, else 
 `photo.jpg#-1..1` states another range.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 import numpy as np
 
 from pipeline.errors import FormatError, ManifestError
+from pipeline.manifest.fields import split_range
 from pipeline.proof.inputs.array_files import NUMBER_BYTES, check_bytes, load_npy, load_npz
 from pipeline.proof.inputs.contract_facts import BYTE
 from pipeline.proof.inputs.pixels import find_axes, order_channels, scale_pixels
@@ -29,8 +29,6 @@ from pipeline.tfjs.model.weights import Array
 
 SEED = "test_inputs"
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_RANGE = re.compile(rf"^(?P<path>.+)#(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER})$")
 _ARRAYS = (".npy", ".npz")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -76,7 +74,7 @@ def list_files(test_inputs: Iterable[str | Mapping[str, str]]) -> list[str]:
         for entry in test_inputs
         for file in ([entry] if isinstance(entry, str) else entry.values())
     )
-    return [_split_range(file)[0] for file in files]
+    return [split_range(file)[0] for file in files]
 
 
 def _load_run(
@@ -130,7 +128,7 @@ def _check_names(found: Iterable[str], known: Sequence[str], where: str) -> None
 def _load_input(
     file: str, where: str, root: Path, spec: TensorSpec, contract: InputContract
 ) -> Array:
-    path, stated = _split_range(file)
+    path, stated = split_range(file)
     if path.endswith(_ARRAYS[0]):
         shown = f"{where} ({path})"
         return _fit(load_npy(_existing(root / path, shown), shown), spec, where)
@@ -142,13 +140,6 @@ def _load_input(
         other = {"range": stated, "mean": None, "std": None}
         contract = contract.model_copy(update=other)
     return _fit(_load_image(root / path, f"{where} ({path})", spec, contract), spec, where)
-
-
-def _split_range(file: str) -> tuple[str, tuple[float, float] | None]:
-    stated = _RANGE.match(file)
-    if stated is None:
-        return file, None
-    return stated["path"], (float(stated["low"]), float(stated["high"]))
 
 
 def _existing(path: Path, where: str) -> Path:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.proof.judge.fidelity import Array, compare, measure_scale
 from pipeline.proof.judge.figures import round_figure, round_share
-from pipeline.proof.judge.gate import DEFAULTS
 from pipeline.proof.judge.model_under_test import shared_batch
 from pipeline.proof.judge.row_matching import compare_rows
 from pipeline.proof.judge.selection import selects_rows
+from pipeline.proof.judge.value_limits import DEFAULTS
 from pipeline.proof.vector_files import Tensors
 from pipeline.records.noise_floor import OutputFloor
 

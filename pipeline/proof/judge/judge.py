@@ -23,17 +23,13 @@ from pipeline.proof.judge.box_matching import (
     read_detections,
 )
 from pipeline.proof.judge.fidelity import Array, Fidelity, compare, measure_scale
-from pipeline.proof.judge.gate import (
-    Limit,
-    judge_agreement,
-    judge_discrete,
-    judge_values,
-)
+from pipeline.proof.judge.gate import judge_agreement, judge_discrete, judge_values
 from pipeline.proof.judge.keypoint_distances import are_keypoints, compare_keypoints
 from pipeline.proof.judge.model_under_test import Figures, ModelUnderTest, OutputCheck
 from pipeline.proof.judge.row_matching import compare_rows
 from pipeline.proof.judge.selection import selects_rows
 from pipeline.proof.judge.task_figures import POINT_LIMIT, SOURCE, measure_task
+from pipeline.proof.judge.value_limits import Limit
 from pipeline.proof.vector_files import Tensors
 
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.manifest.tolerance import Tolerance
-from pipeline.proof.judge.gate import DEFAULTS, Limit, limit_to_step, resolve_limit
 from pipeline.proof.judge.measured_limit import measure_limit
 from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.proof.judge.task_figures import TASK_FIGURES
+from pipeline.proof.judge.value_limits import DEFAULTS, Limit, limit_to_step, resolve_limit
 
 EXACT_DTYPE = "float32"
 """Dtype of a variant without any loss: its weights are the source's."""

@@ -10,7 +10,7 @@ all would be a thousand times too wide or too narrow. This module opens no file.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.proof.judge.gate import DEFAULTS, Limit
+from pipeline.proof.judge.value_limits import DEFAULTS, Limit
 from pipeline.records.noise_floor import OutputFloor
 
 FACTOR = 5

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from pipeline.proof.judge.fidelity import Array, Fidelity
 from pipeline.proof.judge.figures import figures_json, round_figure
-from pipeline.proof.judge.gate import Limit
 from pipeline.proof.judge.selection import selects_rows
+from pipeline.proof.judge.value_limits import Limit
 from pipeline.proof.vector_files import Tensors, Vectors
 from pipeline.records.noise_floor import OutputFloor
 from pipeline.records.verdicts import CatalogFigures, CatalogTolerance

@@ -13,10 +13,10 @@ import numpy as np
 
 from pipeline.catalog.deviation import Deviation, measure_deviation
 from pipeline.proof.judge.check import Candidate, Check, judge_run
-from pipeline.proof.judge.gate import DEFAULTS
 from pipeline.proof.judge.limits import EXACT_DTYPE
 from pipeline.proof.judge.model_under_test import ModelUnderTest
 from pipeline.proof.judge.parts import EDGE
+from pipeline.proof.judge.value_limits import DEFAULTS
 from pipeline.proof.smallest.mix_search import Trial
 from pipeline.proof.smallest.mixes import Array, Mix
 from pipeline.proof.vector_files import Tensors

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.proof.judge.check import Candidate
-from pipeline.proof.judge.gate import loosest_dtype
+from pipeline.proof.judge.value_limits import loosest_dtype
 from pipeline.proof.smallest.judge_mix import Groups, MixJudge
 from pipeline.proof.smallest.mix_search import OutOfTime, Search, Trial
 from pipeline.proof.smallest.mixes import Mix

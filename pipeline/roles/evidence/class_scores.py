@@ -9,7 +9,7 @@ from pipeline.roles.evidence.finding import Claim, Doubt
 from pipeline.roles.evidence.image_outputs import are_logits
 from pipeline.roles.evidence.observations import Observed, Output
 from pipeline.roles.evidence.structure import SIGMOID, SOFTMAX
-from pipeline.roles.object_roles import CLASSIFICATION
+from pipeline.vocabulary.object_roles import CLASSIFICATION
 
 _MAX_NDIM = 3
 

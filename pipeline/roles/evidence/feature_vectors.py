@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.roles.evidence.finding import Claim
 from pipeline.roles.evidence.observations import Observed, Output
-from pipeline.roles.object_roles import CLASSIFICATION, EMBEDDING, FEATURES, REGRESSION
+from pipeline.vocabulary.object_roles import CLASSIFICATION, EMBEDDING, FEATURES, REGRESSION
 
 MIN_EMBEDDING = 16
 _MIN_CHANNELS = 64

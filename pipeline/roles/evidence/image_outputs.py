@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pipeline.roles.evidence.finding import Claim
 from pipeline.roles.evidence.observations import Observed, Output
 from pipeline.roles.evidence.structure import SIGMOID, SOFTMAX
-from pipeline.roles.object_roles import DEPTH, IMAGE, MATTING, SEGMENTATION
+from pipeline.vocabulary.object_roles import DEPTH, IMAGE, MATTING, SEGMENTATION
 
 LOGIT_REACH = 2.0
 """Logits reach this far beyond 0 and 1: a sigmoid makes 0.12 of -2."""

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.roles.evidence.finding import Claim, Doubt
 from pipeline.roles.evidence.observations import Observed, Output
 from pipeline.roles.evidence.structure import SIGMOID
-from pipeline.roles.person_roles import LANDMARKS
+from pipeline.vocabulary.person_roles import LANDMARKS
 
 MIN_VALUES = 10
 """Five points in a plane."""

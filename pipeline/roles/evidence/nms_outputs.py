@@ -21,7 +21,7 @@ from pipeline.roles.evidence.nms_candidates import (
 )
 from pipeline.roles.evidence.observations import Observed, Output
 from pipeline.roles.evidence.role_check import BOX_SIZE, NDIM_ROWS, NDIM_TABLE, num_rows
-from pipeline.roles.object_roles import DETECTION
+from pipeline.vocabulary.object_roles import DETECTION
 
 GROUP = "detection"
 _ORDERED = 1e-6

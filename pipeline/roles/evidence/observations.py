@@ -14,9 +14,9 @@ import numpy.typing as npt
 from pipeline.records.shape import Shape
 from pipeline.records.signature import Signature, SignatureOutput, SignatureTensor
 from pipeline.roles.evidence.structure import Structure
-from pipeline.roles.role_types import Family
-from pipeline.roles.vocabulary import find_family
 from pipeline.tfjs.model.weights import Array
+from pipeline.vocabulary.families import find_family
+from pipeline.vocabulary.role_types import Family
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pipeline.roles.evidence.finding import Claim, Doubt
 from pipeline.roles.evidence.observations import Observed, Output
 from pipeline.roles.evidence.role_check import contradict, fits_name
-from pipeline.roles.object_roles import DETECTION, EMBEDDING, MATTING, TRANSCRIPTION
-from pipeline.roles.person_roles import ATTRIBUTES, LANDMARKS, POSE
-from pipeline.roles.role_names import name_role, state_number
-from pipeline.roles.role_types import Family
-from pipeline.roles.vocabulary import has_role
+from pipeline.vocabulary.families import has_role
+from pipeline.vocabulary.object_roles import DETECTION, EMBEDDING, MATTING, TRANSCRIPTION
+from pipeline.vocabulary.person_roles import ATTRIBUTES, LANDMARKS, POSE
+from pipeline.vocabulary.role_names import name_role, state_number
+from pipeline.vocabulary.role_types import Family
 
 _VOUCHING = (DETECTION, ATTRIBUTES, POSE, LANDMARKS, MATTING, TRANSCRIPTION)
 _MIN_VOUCHING = 2

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.roles.evidence.finding import Claim
 from pipeline.roles.evidence.observations import Observed, Output
 from pipeline.roles.evidence.structure import SIGMOID
-from pipeline.roles.person_roles import POSE
+from pipeline.vocabulary.person_roles import POSE
 
 MIN_POINTS = 5
 """A body or hand has no fewer points."""

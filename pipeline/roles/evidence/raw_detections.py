@@ -15,7 +15,7 @@ from pipeline.roles.evidence.observations import Observed, Output
 from pipeline.roles.evidence.packed_detections import find_detections
 from pipeline.roles.evidence.role_check import BOX_SIZE, NDIM_ROWS, NDIM_TABLE, num_rows
 from pipeline.roles.evidence.structure import SIGMOID, SOFTMAX
-from pipeline.roles.object_roles import DETECTION
+from pipeline.vocabulary.object_roles import DETECTION
 
 
 def find_detection(model: Observed) -> Iterator[Claim | Doubt]:

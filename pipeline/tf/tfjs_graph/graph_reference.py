@@ -4,7 +4,7 @@ TensorFlow runs a graph 10 to 100 times faster than the cpu backend of TensorFlo
 no kernel with it. oneDNN, whose result is off by 57 % on one model, and Grappler are off.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,23 @@ def open_graph(
         UntrustedSourceError: The graph might touch the machine, and `trust` is not set.
     """
     model_json = load_model_json(source / "model.json")
-    content = model_json.content
-    if content.get("modelInitializer"):
-        raise ConversionError("the graph has tables, which TensorFlow.js fills")
     parts = walk_weights(model_json, source)
     weights = {part.spec.name: change(part.spec.name, part.read()) for part in parts}
+    return open_content(model_json.content, weights, trust=trust)
+
+
+def open_content(
+    content: Mapping[str, Any], weights: Mapping[str, Array], *, trust: bool
+) -> tf.compat.v1.Session:
+    """Return a session of the content of a model.json; see `open_graph`.
+
+    Args:
+        content: The content.
+        weights: The values of its constants, by name.
+        trust: Whether the graph may have ops that touch the machine.
+    """
+    if content.get("modelInitializer"):
+        raise ConversionError("the graph has tables, which TensorFlow.js fills")
     graph_def = build_graph_def(content["modelTopology"], weights)
     if not trust:
         check_trusted_graph(graph_def)

@@ -7,7 +7,8 @@ arithmetic explains. The graph is compared with itself only: a fault of the conv
 four runs, and does not raise the floor.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,11 @@ from pipeline.records.noise_floor import NoiseFloor, OutputFloor
 from pipeline.records.signature import Signature
 from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.reasons import format_reason
-from pipeline.tf.tf_session import run_in_session
-from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_graph
+from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_content
 from pipeline.tf.tfjs_graph.stir import HALF_UNIT, stir
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.topology import parse_topology
-from pipeline.tfjs.model.weights import Array
+from pipeline.tfjs.model.weights import Array, walk_weights
 
 STIRS = 3
 """Stirred runs. One of them may miss by far: of five, the largest difference is up to 15 times the
@@ -55,7 +55,8 @@ def measure_noise_floor(
         ConversionError: TensorFlow cannot run the graph.
         UntrustedSourceError: The graph might touch the machine, and is not trusted.
     """
-    content = load_model_json(base / "model.json").content
+    model_json = load_model_json(base / "model.json")
+    content = model_json.content
     vectors = load_vectors(folder).vectors
     tensors = {output.name: output.tensor for output in signature.outputs}
     proved = {name: tensor for name, tensor in tensors.items() if name in vectors[0].outputs}
@@ -67,22 +68,19 @@ def measure_noise_floor(
     inputs = {one.name: name_tensor(one.tensor) for one in signature.inputs}
     outputs = {name: name_tensor(tensor) for name, tensor in proved.items()}
 
-    def run(session: tf.compat.v1.Session, fed: Sequence[Tensors]) -> list[Tensors]:
-        graph = run_in_session(session, inputs, outputs)
-        return [_run(graph, one) for one in fed]
-
-    given = [vector.inputs for vector in vectors]
-    plain = run(open_graph(base, trust=trust), given)
+    weights = {part.spec.name: part.read() for part in walk_weights(model_json, base)}
+    graph = _Graph(content, weights, outputs, trust=trust)
+    given = [{inputs[name]: one for name, one in v.inputs.items()} for v in vectors]
+    plain = graph.run(weights, given)
     floors: Mapping[str, Sequence[OutputFloor]] = {}
     for seed in range(STIRS):
         stirring = np.random.default_rng(seed)
-
-        def change(name: str, values: Array, stirring: np.random.Generator = stirring) -> Array:
-            return stir(values, stirring, half_units.get(name, least))
-
-        session = open_graph(base, trust=trust, change=change)
-        moved = [{name: stir(one, stirring, least) for name, one in fed.items()} for fed in given]
-        floors = merge_floors(floors, find_floor(plain, run(session, moved), behind, given))
+        moved = {
+            name: stir(values, stirring, half_units.get(name, least))
+            for name, values in weights.items()
+        }
+        fed = [{name: stir(one, stirring, least) for name, one in each.items()} for each in given]
+        floors = merge_floors(floors, find_floor(plain, graph.run(moved, fed), behind, given))
     made = outputs_of_bounded_ops(topology, proved.values())
     bounded = [name for name, tensor in proved.items() if tensor in made]
     NoiseFloor(reason=None, outputs=raise_floors(floors, bounded)).save(folder)
@@ -95,16 +93,47 @@ def _half_unit(attrs: Mapping[str, object]) -> float:
     return _HALF_UNITS.get(stated, HALF_UNIT)
 
 
-def _run(graph: Callable[[Mapping[str, tf.Tensor]], Mapping[str, Any]], inputs: Tensors) -> Tensors:
-    fed = {
-        name: tf.constant(values.tolist(), tf.string, values.shape)
-        if values.dtype.kind == "O"
-        else tf.constant(values)
-        for name, values in inputs.items()
-    }
+class _Graph:
+    """A base in TensorFlow, opened once: weights are fed as the values of its constants."""
+
+    def __init__(
+        self,
+        content: Mapping[str, Any],
+        weights: Mapping[str, Array],
+        outputs: Mapping[str, str],
+        *,
+        trust: bool,
+    ) -> None:
+        self._open = partial(open_content, content, trust=trust)
+        self._weights, self._outputs = weights, outputs
+        self._session = self._open(weights)
+        # A constant of a function cannot be fed.
+        self._feeds = not (content["modelTopology"].get("library") or {}).get("function")
+
+    def run(self, weights: Mapping[str, Array], given: Sequence[Tensors]) -> list[Tensors]:
+        """Return the outputs of each run, by name.
+
+        Args:
+            weights: The values of weights, by name; those that change are other arrays.
+            given: The inputs of each run, by tensor.
+
+        Raises:
+            ConversionError: TensorFlow cannot run the graph.
+        """
+        changed = {n: one for n, one in weights.items() if one is not self._weights[n]}
+        session = self._session if self._feeds or not changed else self._open(weights)
+        fed = self._find_tensors(changed) if self._feeds else {}
+        return [_run(session, self._outputs, {**fed, **one}) for one in given]
+
+    def _find_tensors(self, weights: Mapping[str, Array]) -> dict[str, Array]:
+        """Return values by tensor, without those that the graph does not use."""
+        known = {operation.name for operation in self._session.graph.get_operations()}
+        return {name_tensor(name): one for name, one in weights.items() if name in known}
+
+
+def _run(session: tf.compat.v1.Session, outputs: Mapping[str, str], fed: Tensors) -> Tensors:
     try:
-        with tf.device("/CPU:0"):
-            outputs = run_deterministic(lambda: graph(fed))
+        found = run_deterministic(lambda: session.run(dict(outputs), dict(fed)))
     except Exception as error:
         raise ConversionError(f"TensorFlow cannot run it: {format_reason(error)}") from error
-    return {name: np.asarray(values) for name, values in outputs.items()}
+    return {name: np.asarray(values) for name, values in found.items()}

@@ -37,8 +37,9 @@ from pipeline.tf.tflite.rewrite_file import (
     write_state_as_ends,
     write_without,
 )
-from pipeline.tf.tflite.tflite_model import Operator, Tensor, TfliteModel
+from pipeline.tf.tflite.tflite_model import Operator, SubGraph, Tensor, TfliteModel
 from pipeline.tf.tflite.tflite_signature import Ends, choose_ends
+from pipeline.tf.tflite.window_sizes import refuse_large_windows
 
 
 def run_tflite(
@@ -204,7 +205,7 @@ def _open_followed(
         def read(numbers: Sequence[int]) -> list[Any]:
             known = unknown | given
             computed = [n for n in numbers if n not in known and graph.tensors[n].data is None]
-            found = _invoke(_open(content, source), known, computed)
+            found = _invoke(_open(content, source), graph, known, computed)
             return [
                 found[n] if n in found else known.get(n, _constant(model, graph.tensors[n]))
                 for n in numbers
@@ -227,13 +228,17 @@ def _constant(model: TfliteModel, tensor: Tensor) -> Any:
     return read_constant(tensor, model.bytes) if tensor.data is not None else None
 
 
-def _invoke(interpreter: Any, given: Mapping[int, Any], wanted: Sequence[int]) -> dict[int, Any]:
+def _invoke(
+    interpreter: Any, graph: SubGraph, given: Mapping[int, Any], wanted: Sequence[int]
+) -> dict[int, Any]:
     """Run the first subgraph of a file: tensors by number in, arrays by number out."""
     shapes = {each["index"]: tuple(each["shape"]) for each in interpreter.get_input_details()}
     for number, values in given.items():
         if shapes.get(number, values.shape) != values.shape:
             interpreter.resize_tensor_input(number, values.shape)
     interpreter.allocate_tensors()
+    allocated = {each["index"]: each["shape"].tolist() for each in interpreter.get_tensor_details()}
+    refuse_large_windows(graph, allocated)
     for number, values in given.items():
         interpreter.set_tensor(number, values)
     interpreter.invoke()
@@ -260,7 +265,7 @@ def open_interpreter(
             named = interpreter.get_signature_runner(ends.key)(**arrays)
             return {name: _widen(values) for name, values in named.items()}
         given = {tensor.index: arrays[name] for name, tensor in inputs.items()}
-        made = _invoke(interpreter, given, [tensor.index for tensor in outputs.values()])
+        made = _invoke(interpreter, graph, given, [tensor.index for tensor in outputs.values()])
         blank_unfilled(graph, made)
         return {name: made[tensor.index] for name, tensor in outputs.items()}
 

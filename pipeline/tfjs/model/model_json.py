@@ -76,8 +76,7 @@ def load_model_json(path: Path) -> ModelJson:
         raise FormatError(f"{path.name}: cannot be read ({error.strerror})") from None
     model_json = parse_model_json(raw, name=path.name)
     for group in model_json.groups:
-        with ShardReader(path.parent, group.paths) as reader:
-            measure_weights(group, reader)
+        measure_weights(group, ShardReader(path.parent, group.paths))
     return model_json
 
 

@@ -141,9 +141,9 @@ def _copy_shards(
     writer = ShardWriter(folder, group=1, shard_size_bytes=shard_size_bytes)
     try:
         for group in model_json.groups:
-            with ShardReader(source, group.paths) as reader:
-                for offset in range(0, reader.size, _COPY_BYTES):
-                    writer.write(reader.read(offset, min(_COPY_BYTES, reader.size - offset)))
+            reader = ShardReader(source, group.paths)
+            for offset in range(0, reader.size, _COPY_BYTES):
+                writer.write(reader.read(offset, min(_COPY_BYTES, reader.size - offset)))
         return writer.finish()
     except BaseException:
         writer.discard()

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.shards import ShardWriter
 from pipeline.tfjs.model.weight_manifest import WeightGroup
-from pipeline.tfjs.model.weights import StoredWeight, open_weights
+from pipeline.tfjs.model.weights import StoredWeight, walk_weights
 
 LARGE_BYTES = 64 * 1024
 """From this size on a weight has files of its own."""
@@ -27,14 +27,13 @@ def part_shards(model_json: ModelJson, folder: Path, *, shard_size_bytes: int) -
     """
     made = folder / "parted"
     made.mkdir()
-    with open_weights(model_json, folder) as stored:
-        weights = list(stored.values())
-        small = [weight for weight in weights if weight.num_bytes < LARGE_BYTES]
-        large = [[weight] for weight in weights if weight.num_bytes >= LARGE_BYTES]
-        groups = []
-        for number, part in enumerate([small, *large] if small else large, start=1):
-            writer = ShardWriter(made, group=number, shard_size_bytes=shard_size_bytes)
-            groups.append(_write_group(part, writer))
+    weights = list(walk_weights(model_json, folder))
+    small = [weight for weight in weights if weight.num_bytes < LARGE_BYTES]
+    large = [[weight] for weight in weights if weight.num_bytes >= LARGE_BYTES]
+    groups = []
+    for number, part in enumerate([small, *large] if small else large, start=1):
+        writer = ShardWriter(made, group=number, shard_size_bytes=shard_size_bytes)
+        groups.append(_write_group(part, writer))
     for path in (path for group in model_json.groups for path in group.paths):
         (folder / path).unlink()
     for shard in made.iterdir():

@@ -7,10 +7,8 @@ peak memory does not depend on the size of the model.
 
 import contextlib
 from collections.abc import Sequence
-from io import BufferedReader
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 from pipeline.errors import FormatError
 
@@ -20,7 +18,7 @@ _WINDOW_BYTES = 64 * 1024
 
 
 class ShardReader:
-    """Ranges of bytes from the shards of one weight group.
+    """Ranges of bytes from the shards of one weight group; threads may share it.
 
     Attributes:
         size: Bytes of all shards together.
@@ -28,7 +26,6 @@ class ShardReader:
 
     def __init__(self, folder: Path, paths: Sequence[str]) -> None:
         self._shards: list[tuple[int, int, Path]] = []
-        self._open: tuple[Path, BufferedReader] | None = None
         self.size = 0
         for path in paths:
             if not (folder / path).is_file():
@@ -38,23 +35,6 @@ class ShardReader:
             end = self.size + (folder / path).stat().st_size
             self._shards.append((self.size, end, folder / path))
             self.size = end
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file that is open."""
-        if self._open:
-            self._open[1].close()
-            self._open = None
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill a buffer of bytes from `offset` of the stream."""
@@ -67,7 +47,7 @@ class ShardReader:
             if start < offset + len(buffer) and offset < end:
                 begin = max(offset, start)
                 stop = min(offset + len(buffer), end)
-                self._fill(path, begin - start, buffer[begin - offset : stop - offset])
+                _fill(path, begin - start, buffer[begin - offset : stop - offset])
                 done += stop - begin
         assert done == len(buffer)
 
@@ -77,11 +57,9 @@ class ShardReader:
         self.read_into(offset, memoryview(buffer))
         return bytes(buffer)
 
-    def _fill(self, path: Path, position: int, buffer: memoryview) -> None:
-        if self._open is None or self._open[0] != path:
-            self.close()
-            self._open = (path, path.open("rb"))
-        file = self._open[1]
+
+def _fill(path: Path, position: int, buffer: memoryview) -> None:
+    with path.open("rb") as file:
         file.seek(position)
         if file.readinto(buffer) != len(buffer):
             raise FormatError(f"shard {path.name!r} became shorter while it was read")

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.disk.json_value import JsonValue
 from pipeline.errors import FormatError
 from pipeline.tfjs.model.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
+from pipeline.tfjs.model.shard_paths import MAX_UP, is_near, split_up
 from pipeline.tfjs.model.shards import STRING_LENGTH_BYTES, ShardReader, measure_strings
 
 # The most axes that numpy takes; TensorFlow.js runs six.
@@ -74,7 +75,8 @@ class WeightGroup:
     """Weights that lie end to end in a row of shards.
 
     Attributes:
-        paths: Shards, relative to model.json, in the order of their bytes.
+        paths: Shards, relative to model.json, in the order of their bytes; some may go up, as
+            `shard_paths.py` says.
         weights: Weights, in the order of their bytes.
     """
 
@@ -126,9 +128,14 @@ def parse_group(entry: JsonValue) -> WeightGroup:
 
 def _parse_path(entry: JsonValue) -> str:
     path = entry.text()
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or any(c in path for c in "\\:\0"):
-        entry.refuse("a path in the folder of model.json, such as 'group1-shard1of1.bin'")
+    up, rest = split_up(path)
+    parts = PurePosixPath(rest).parts
+    is_inner = parts and not rest.startswith("/") and ".." not in parts
+    if not is_inner or any(c in rest for c in "\\:\0") or not is_near(up, rest):
+        entry.refuse(
+            "a path in the folder of model.json, such as 'group1-shard1of1.bin', or of a .bin "
+            f"{MAX_UP} folders up at most"
+        )
     return path
 
 

@@ -5,7 +5,6 @@ needed is that of the largest weight. Shards are little-endian and row-major; a 
 returned as TensorFlow.js decodes it.
 """
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +44,7 @@ class StoredWeight:
         spec: Its entry in the manifest.
         offset: First byte in the stream of the group's shards.
         num_bytes: Number of its bytes there.
-        reader: The shards; open only during the walk.
+        reader: The shards.
     """
 
     spec: WeightSpec
@@ -82,11 +81,7 @@ def walk_group(group: WeightGroup, folder: Path) -> Iterator[StoredWeight]:
     Raises:
         FormatError: The shards do not hold the weights that the group lists.
     """
-    with ShardReader(folder, group.paths) as reader:
-        yield from _list_weights(group, reader)
-
-
-def _list_weights(group: WeightGroup, reader: ShardReader) -> Iterator[StoredWeight]:
+    reader = ShardReader(folder, group.paths)
     offset = 0
     for spec, size in zip(group.weights, measure_weights(group, reader), strict=True):
         yield StoredWeight(spec=spec, offset=offset, num_bytes=size, reader=reader)
@@ -97,25 +92,6 @@ def walk_weights(model_json: ModelJson, folder: Path) -> Iterator[StoredWeight]:
     """Yield all weights of a model, in the order of their bytes; see `walk_group`."""
     for group in model_json.groups:
         yield from walk_group(group, folder)
-
-
-@contextlib.contextmanager
-def open_weights(model_json: ModelJson, folder: Path) -> Iterator[dict[str, StoredWeight]]:
-    """Return all weights of a model by name, which can be read until the context ends.
-
-    Raises:
-        FormatError: The shards do not hold the weights that the model lists.
-    """
-    with contextlib.ExitStack() as stack:
-        readers = [
-            (group, stack.enter_context(ShardReader(folder, group.paths)))
-            for group in model_json.groups
-        ]
-        yield {
-            weight.spec.name: weight
-            for group, reader in readers
-            for weight in _list_weights(group, reader)
-        }
 
 
 def dequantize(values: Array, quantization: Quantization, dtype: str) -> Array:

@@ -17,7 +17,7 @@ from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.shards import ShardWriter
 from pipeline.tfjs.model.topology import parse_topology
 from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
-from pipeline.tfjs.model.weights import Array, StoredWeight, open_weights, walk_group
+from pipeline.tfjs.model.weights import Array, StoredWeight, walk_group, walk_weights
 from pipeline.tfjs.optimize.graph import Graph, node_of
 from pipeline.tfjs.optimize.idioms import join_prelus, multiply_powers
 from pipeline.tfjs.optimize.padding import dilate_convolutions, pad_in_convolutions
@@ -55,14 +55,14 @@ def optimize_graph(
     """
     topology = model_json.content["modelTopology"]
     parse_topology(topology)
-    with open_weights(model_json, folder) as stored:
-        graph = Graph(
-            topology.get("node") or [],
-            keep=_ends(model_json.content),
-            specs={name: weight.spec for name, weight in stored.items()},
-            read=lambda name: stored[name].read(),
-        )
-        counts = _run_passes(graph)
+    stored = {weight.spec.name: weight for weight in walk_weights(model_json, folder)}
+    graph = Graph(
+        topology.get("node") or [],
+        keep=_ends(model_json.content),
+        specs={name: weight.spec for name, weight in stored.items()},
+        read=lambda name: stored[name].read(),
+    )
+    counts = _run_passes(graph)
     if not any(counts.values()):
         return model_json, []
     nodes = list(graph.nodes.values())

@@ -1,14 +1,16 @@
 """Files of a model whose weights have given forms: its model.json and its shards.
 
-Weights are read and written one by one, so the memory is that of the largest weight. A weight that
+Large weights are read and written one by one, so the memory is that of the largest. A weight that
 its form cannot hold stays as in the base. Where scales stand behind a node with a bias, the bias is
 divided by them (`moved_scales.py`).
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from pipeline.tfjs.model.weights import StoredWeight, walk_group, walk_weights
 from pipeline.tfjs.quantize.forms import (
     AS_IN_BASE,
     Array,
+    EncodedWeight,
     Form,
     encode,
     find_form_fault,
@@ -31,6 +34,11 @@ from pipeline.tfjs.quantize.moved_scales import Move, move_scales, plan_moves
 from pipeline.tfjs.quantize.scaled_weights import add_products, write_encoded
 
 ENTRY = "model.json"
+
+# Two weights of these bytes together are encoded at a time; a larger one alone.
+_AT_A_TIME = 2
+_BYTES_AT_A_TIME = 24 * 1024**2
+_Encoded: TypeAlias = EncodedWeight | str | None
 
 
 class VariantNotSmaller(Exception):  # noqa: N818  # no error: the variant is skipped
@@ -154,10 +162,8 @@ def _write_groups(
     for number, group in enumerate(model_json.groups, start=1):
         writer = ShardWriter(folder, group=number, shard_size_bytes=shard_size_bytes)
         try:
-            specs = [
-                spec for weight in walk_group(group, base) for spec in _write(weight, work, writer)
-            ]
-            groups.append(WeightGroup(paths=writer.finish(), weights=tuple(specs)))
+            specs = tuple(_write_group(group, base, work, writer))
+            groups.append(WeightGroup(paths=writer.finish(), weights=specs))
         except BaseException:
             writer.discard()
             raise
@@ -165,36 +171,48 @@ def _write_groups(
     return tuple(groups), num_bytes
 
 
-def _write(weight: StoredWeight, work: _Work, writer: ShardWriter) -> list[WeightSpec]:
-    """Append a weight in its form, if that can hold it; return its entries in the manifest."""
+def _write_group(
+    group: WeightGroup, base: Path, work: _Work, writer: ShardWriter
+) -> Iterator[WeightSpec]:
+    """Write the weights of a group in their forms; yield their entries in the manifest.
+
+    Threads encode ahead, as numpy lets others run; the order stays.
+    """
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        ahead: deque[tuple[StoredWeight, Future[_Encoded]]] = deque()
+        for weight in walk_group(group, base):
+            while ahead and not _has_room(weight, [before for before, _ in ahead]):
+                yield from _write(*ahead.popleft(), work, writer)
+            ahead.append((weight, pool.submit(_encode, weight, work)))
+        while ahead:
+            yield from _write(*ahead.popleft(), work, writer)
+
+
+def _has_room(weight: StoredWeight, ahead: Sequence[StoredWeight]) -> bool:
+    """Return whether a weight may be encoded beside others."""
+    num_bytes = weight.num_bytes + sum(before.num_bytes for before in ahead)
+    return len(ahead) < _AT_A_TIME and num_bytes <= _BYTES_AT_A_TIME
+
+
+def _encode(weight: StoredWeight, work: _Work) -> _Encoded:
+    """Return a weight in its form, or why that cannot hold it, or neither: as in the base."""
     name = weight.spec.name
     form = work.forms.get(name, AS_IN_BASE)
     if name in work.divisors:
-        return _write_divided(weight, form, work.divisors[name], writer)
+        return _divide(weight, form, work.divisors[name])
     if form == AS_IN_BASE or name in work.faults:
-        writer.write(weight.read_bytes())
-        return [weight.spec]
+        return None
     values = weight.read()
-    move = work.moves.get(name)
-    if move is None and (fault := find_form_fault(values, form)):
-        work.faults[name] = fault
-        del values
-        writer.write(weight.read_bytes())
-        return [weight.spec]
+    if name not in work.moves and (fault := find_form_fault(values, form)):
+        return fault
     encoded = encode(values, form)
     if name in work.numbers:
         encoded = replace(encoded, stored=work.numbers[name].reshape(encoded.stored.shape))
-    behind = None if move is None else move.shape
-    specs = write_encoded(weight.spec, encoded, writer, behind=behind)
-    if move is None and form.is_scaled:
-        work.scaled[name] = specs
-    return specs
+    return encoded
 
 
-def _write_divided(
-    weight: StoredWeight, form: Form, divisor: Array, writer: ShardWriter
-) -> list[WeightSpec]:
-    """Append a bias that is divided by scales: float32 if the base and its form are, else float16.
+def _divide(weight: StoredWeight, form: Form, divisor: Array) -> EncodedWeight:
+    """Return a bias that is divided by scales: float32 if the base and its form are, else float16.
 
     Scales differ much, so whole numbers of one step would not suit what is divided by them. Where
     float16 cannot hold it, it is float32.
@@ -205,7 +223,26 @@ def _write_divided(
         form = Form(dtype="float16")
     if find_form_fault(divided, form):
         form = AS_IN_BASE
-    return write_encoded(weight.spec, encode(divided, form), writer)
+    return encode(divided, form)
+
+
+def _write(
+    weight: StoredWeight, found: Future[_Encoded], work: _Work, writer: ShardWriter
+) -> list[WeightSpec]:
+    """Append a weight as it was encoded; return its entries in the manifest."""
+    name = weight.spec.name
+    encoded = found.result()
+    if not isinstance(encoded, EncodedWeight):
+        if encoded is not None:
+            work.faults[name] = encoded
+        writer.write(weight.read_bytes())
+        return [weight.spec]
+    move = work.moves.get(name)
+    behind = None if move is None else move.shape
+    specs = write_encoded(weight.spec, encoded, writer, behind=behind)
+    if move is None and encoded.scales is not None:
+        work.scaled[name] = specs
+    return specs
 
 
 def _change_graph(

@@ -55,7 +55,7 @@ def quantize(values: Array, dtype: str) -> tuple[Array, Quantization]:
             stored = values.astype("<f2")
         return stored, Quantization(dtype=dtype, original_dtype="float32")
     stored = np.zeros(values.shape, "u1" if dtype == "uint8" else "<u2")
-    scale, low, high = _affine_range(values, dtype)
+    scale, low, high = _affine_range(float(values.min()), float(values.max()), dtype)
     if low < high:
         flat, flat_stored = values.reshape(-1), stored.reshape(-1)
         for block in blocks(values.size, length=_BLOCK):
@@ -74,19 +74,22 @@ def find_fault(values: Array, dtype: str) -> str | None:
         values: float32, any shape, not empty.
         dtype: "float16", "uint8" or "uint16".
     """
-    if fault := find_infinite(values):
-        return fault
     low, high = float(values.min()), float(values.max())
+    if fault := _describe_infinite(low, high):
+        return fault
     if dtype == "float16":
         return _find_float16_fault(values, max(-low, high))
     if low == high:
         return None  # stored as min, exactly
-    return _find_affine_fault(values, dtype)
+    return _find_affine_fault(values, dtype, low, high)
 
 
 def find_infinite(values: Array) -> str | None:
     """Return the fault of a weight with infinite values or NaN, None where all are finite."""
-    low, high = float(values.min()), float(values.max())
+    return _describe_infinite(float(values.min()), float(values.max()))
+
+
+def _describe_infinite(low: float, high: float) -> str | None:
     if math.isfinite(low) and math.isfinite(high):
         return None
     name = "NaN" if math.isnan(low) else "-inf" if low == -math.inf else f"{high}"
@@ -121,10 +124,10 @@ def _find_float16_fault(values: Array, largest: float) -> str | None:
     )
 
 
-def _find_affine_fault(values: Array, dtype: str) -> str | None:
-    scale, low, _ = _affine_range(values, dtype)
+def _find_affine_fault(values: Array, dtype: str, low: float, high: float) -> str | None:
+    scale, first, _ = _affine_range(low, high, dtype)
     with np.errstate(over="ignore"):
-        ends = np.array([low, low + np.iinfo(dtype).max * scale]).astype(np.float32)
+        ends = np.array([first, first + np.iinfo(dtype).max * scale]).astype(np.float32)
     if not np.isfinite(ends).all():
         return f"its range in {dtype}, nudged to hold 0, goes beyond float32"
     # An error is half a step at most. So where a quarter of the values, and the outliers, are
@@ -136,20 +139,19 @@ def _find_affine_fault(values: Array, dtype: str) -> str | None:
     if loss <= MAX_LOSS:
         return None
     return (
-        f"outliers stretch its range to {values.min():.3g} … {values.max():.3g}: {dtype} has "
+        f"outliers stretch its range to {low:.3g} … {high:.3g}: {dtype} has "
         f"steps of {scale:.3g} there, and the other values, up to {largest:.3g}, would lose "
         f"{loss:.0%}"
     )
 
 
-def _affine_range(values: Array, dtype: str) -> tuple[float, float, float]:
-    """Return scale, min and max of the stored range.
+def _affine_range(low: float, high: float, dtype: str) -> tuple[float, float, float]:
+    """Return scale, min and max of the stored range of values from `low` to `high`.
 
     `_get_affine_quantization_range` in tensorflowjs/quantization.py, after TensorFlow Lite's
     NudgeQuantizationRange: where the values lie on both sides of 0, or touch it, the range is
     moved by less than a step so that 0 is a stored value.
     """
-    low, high = float(values.min()), float(values.max())
     if low == high:
         return 1.0, low, high
     steps = int(np.iinfo(dtype).max)

@@ -3,6 +3,7 @@
 import functools
 import gzip
 import io
+import json
 import lzma
 import re
 import resource
@@ -98,6 +99,35 @@ def test_the_root_of_an_archive_is_its_only_top_folder(tmp_path: Path) -> None:
     fetch(tmp_path, "m.zip")
 
     assert set(files_in(tmp_path / "out")) == {"saved_model.pb", "assets/x"}
+
+
+def name_shards(*shards: str) -> bytes:
+    """Return a model.json that names shards."""
+    return json.dumps({"weightsManifest": [{"paths": shards, "weights": []}]}).encode()
+
+
+def test_shards_of_a_published_zoo_come_along_from_above(tmp_path: Path) -> None:
+    content = name_shards("../float32-1f/a.bin", "../../text/weights/b.bin")
+    files = {"models/m/float32-1f/a.bin": b"a", "models/text/weights/b.bin": b"b"}
+    write_zip(tmp_path / "z.zip", {"models/m/float32/model.json": content, "x": b"", **files})
+
+    assert fetch(tmp_path, "z.zip#models/m/float32").entry == "model/model/model.json"
+    assert files_in(tmp_path / "out") == {
+        "model/model/model.json": content,
+        "model/float32-1f/a.bin": b"a",
+        "text/weights/b.bin": b"b",
+    }
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".zip"])
+def test_shards_above_an_archive_are_not_those_of_the_disk(tmp_path: Path, suffix: str) -> None:
+    write = write_tar if suffix in WRITERS else write_zip
+    (tmp_path / "a.bin").write_bytes(b"secret")
+    write(tmp_path / f"m{suffix}", {"m/model.json": name_shards("../../a.bin"), "x": b""})
+
+    with pytest.raises(FetchError, match=r"names the shard '\.\./\.\./a\.bin', which is not there"):
+        fetch(tmp_path, f"m{suffix}#m")
+    assert files_in(tmp_path / "out") == {}
 
 
 def test_a_path_that_is_not_there_lists_near_ones(tmp_path: Path) -> None:

@@ -5,15 +5,8 @@ import pytest
 
 from pipeline.manifest.tolerance import OutputTolerance, Tolerance
 from pipeline.proof.judge.fidelity import compare, measure_scale
-from pipeline.proof.judge.gate import (
-    DEFAULTS,
-    Limit,
-    judge_agreement,
-    judge_discrete,
-    judge_values,
-    loosest_dtype,
-    resolve_limit,
-)
+from pipeline.proof.judge.gate import judge_agreement, judge_discrete, judge_values
+from pipeline.proof.judge.value_limits import DEFAULTS, Limit, loosest_dtype, resolve_limit
 
 RAMP = np.linspace(0, 10, 101, dtype=np.float64)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.proof.judge.fidelity import Array, compare, measure_scale
-from pipeline.proof.judge.gate import DEFAULTS, Limit, judge_values
+from pipeline.proof.judge.gate import judge_values
 from pipeline.proof.judge.measured_limit import measure_limit
+from pipeline.proof.judge.value_limits import DEFAULTS, Limit
 from pipeline.records.noise_floor import OutputFloor
 
 RAMP = np.linspace(0, 1, 101, dtype=np.float32)

@@ -378,19 +378,6 @@ def test_right_names_on_wrong_tensors_are_not_believed() -> None:
             r"map: scores: .* has 40 rows; boxes, 'Identity_6' \(Identity_6:0\), has 300",
             id="rows that do not match",
         ),
-        pytest.param(
-            {"bxes": "Identity_1"},
-            "map: bxes: there is no such role; did you mean 'boxes'",
-            id="slip",
-        ),
-        pytest.param(
-            {"detection_boxes": "Identity_1"}, "did you mean 'boxes'", id="name of an output"
-        ),
-        pytest.param(
-            {"alpha": "Identity_6"},
-            "map: alpha: no role of a model for object-detection, whose roles are boxes, scores",
-            id="role of another task",
-        ),
     ],
 )
 def test_wrong_map_is_refused_with_the_evidence(

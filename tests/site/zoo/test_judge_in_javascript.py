@@ -12,9 +12,9 @@ import pytest
 from loader_zoo import NODE, tensor
 from paths import ROOT
 
-from pipeline.proof.judge.gate import DEFAULTS
 from pipeline.proof.judge.judge import judge_outputs
 from pipeline.proof.judge.model_under_test import ModelUnderTest, OutputCheck
+from pipeline.proof.judge.value_limits import DEFAULTS
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
 from pipeline.tfjs.model.weights import Array
 

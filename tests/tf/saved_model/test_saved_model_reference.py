@@ -116,6 +116,17 @@ def test_a_function_of_a_model_without_signatures_is_chosen(refer: Refer) -> Non
     assert first.outputs.keys() == {"output_0", "output_1_mean"}
 
 
+def test_functions_run_as_they_are_written(refer: Refer, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    write_test_inputs(given, [{"features": np.array([[1, 2, 3, 1e20]], np.float32)}])
+
+    _, loaded = refer(reference_models.built() / "beyond", given=given)
+
+    # Grappler multiplies the constants first, and then nothing is beyond float32.
+    np.testing.assert_allclose(loaded.vectors[0].outputs["y"], [[1, 2, 3, np.inf]], rtol=1e-6)
+
+
 def test_random_outputs_are_left_out(refer: Refer) -> None:
     summary, loaded = refer(reference_models.built() / "sample")
 

@@ -1,12 +1,21 @@
 """Noise floors: TensorFlow runs a base as it is and stirred."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from graph_models import Array, Json, node, placeholder, tensor_info, write_graph_model
+from graph_models import (
+    Array,
+    Json,
+    constant,
+    node,
+    placeholder,
+    tensor_info,
+    write_graph_model,
+)
+from tfjs_runtime import function
 
 from pipeline.errors import ConversionError, UntrustedSourceError
 from pipeline.proof.vector_files import Vector, Vectors, write_vectors
@@ -38,6 +47,7 @@ def measure(pool: TensorFlowPool, tmp_path: Path) -> Measure:
         *,
         constants: str | None = None,
         rounds_to: str | None = None,
+        functions: Sequence[Json] = (),
     ) -> OutputFloor:
         signature = {
             "inputs": {"x": tensor_info("x:0", (1, x.shape[1]), dtype)},
@@ -53,6 +63,7 @@ def measure(pool: TensorFlowPool, tmp_path: Path) -> Measure:
         for made in content["modelTopology"]["node"]:
             if made["op"] == "Const" and constants:
                 made["attr"]["dtype"] = {"type": constants}
+        content["modelTopology"]["library"] = {"function": [*functions]}
         path.write_text(json.dumps(content))
         folder = tmp_path / "reference"
         folder.mkdir()
@@ -115,6 +126,33 @@ def test_single_numbers_and_whole_numbers_stay_as_they_are(measure: Measure) -> 
     floor = measure(nodes, {"mask": np.float32(-1e30)}, whole, "int32")
 
     assert floor == OutputFloor(error=0.0, rms=0.0, agreement=1.0)
+
+
+def test_weights_in_a_function_are_stirred_too(measure: Measure) -> None:
+    whole = np.arange(1, 1025, dtype=np.int32).reshape(1, 1024)
+    inner = function(
+        "inner",
+        takes={"x": "float32"},
+        gives={"z": "float32"},
+        returns={"z": "product:z:0"},
+        nodes=[
+            constant("weight", WEIGHT),
+            node("product", "Mul", ["x", "weight:output:0"]),
+        ],
+    )
+    types = {"list": {"type": ["DT_FLOAT"]}}
+    nodes = [
+        {**node("float", "Cast", ["x"]), "attr": {"SrcT": {"type": "DT_INT32"}, "DstT": SUM["T"]}},
+        {
+            "name": "y",
+            "op": "PartitionedCall",
+            "input": ["float"],
+            "attr": {"Tin": types, "Tout": types, "f": {"func": {"name": "inner"}}},
+        },
+    ]
+    floor = measure(nodes, {"weight": WEIGHT}, whole, "int32", functions=[inner])
+
+    assert 512 * UNIT <= floor.error <= 2048 * UNIT
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def tensors(ties: Sequence[Tie] | None) -> list[str]:
         pytest.param("recurrent_int8.tflite", {"dequantize": True}, 1e-5, id="an LSTM of int8"),
         pytest.param("counter_int8.tflite", {"dequantize": True}, 1e-5, id="state of int8"),
         pytest.param("open.tflite", {}, 1e-6, id="an open batch"),
+        pytest.param("long_window.tflite", {}, 1e-5, id="a window longer than small inputs"),
         pytest.param("shared.tflite", {}, 1e-5, id="a kernel of three convolutions"),
         pytest.param("control.tflite", {}, 1e-5, id="branch and loop"),
         pytest.param("flex.tflite", {}, 1e-5, id="ops of TensorFlow"),

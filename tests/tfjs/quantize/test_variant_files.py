@@ -20,6 +20,7 @@ from pipeline.records.signature import Signature
 from pipeline.records.variant import VariantRecord
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.weights import walk_weights
+from pipeline.tfjs.quantize import form_files
 from pipeline.tfjs.quantize.form_files import VariantNotSmaller
 from pipeline.tfjs.quantize.variant_files import write_variant
 
@@ -336,7 +337,11 @@ def test_a_damaged_base_is_refused(tmp_path: Path) -> None:
         make(path.parent, ALL["uint8"])
 
 
-def test_memory_is_that_of_the_largest_weight(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("at_a_time", "most"), [(0, 4), (24 * MIB, 8)])
+def test_memory_is_that_of_the_largest_weight_or_of_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int, most: int
+) -> None:
+    monkeypatch.setattr(form_files, "_BYTES_AT_A_TIME", at_a_time)
     largest = MIB
     rng = np.random.default_rng(5)
     weights = {f"w{i}": rng.normal(size=largest // 4).astype(np.float32) for i in range(16)}
@@ -347,7 +352,7 @@ def test_memory_is_that_of_the_largest_weight(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak < 4 * largest
+    assert peak < most * largest
 
 
 CONVERTER = """

@@ -6,15 +6,15 @@ This module opens no file; a test compares the page with its text.
 import sys
 from collections.abc import Iterator
 
-from pipeline.roles.role_types import CONVENTIONS, Family
-from pipeline.roles.vocabulary import FAMILIES
+from pipeline.vocabulary.families import FAMILIES
+from pipeline.vocabulary.role_types import CONVENTIONS, Family
 
 _INTRODUCTION = """\
 # Roles
 
 A role names the purpose of a model's output, so that a page can use models that it does not
 know. The catalog gives `map` (the tensor of each role) and for each role its
-evidence and its conventions. This page is made from `pipeline/roles/`; edit there.
+evidence and its conventions. This page is made from `pipeline/vocabulary/`; edit there.
 
 A role is **stated** by `map:` in the manifest or **inferred** from names, shapes, the graph and
 the values on the test vectors. If these do not suffice, the output has no role,
@@ -28,8 +28,8 @@ outputs that do not belong together. A stated role that values neither support n
 stands, "stated in the manifest".
 
 A role outside this list is allowed: `map: {gesture: Identity_3}` is copied to the catalog,
-unchecked. Two mistakes are refused: a name almost like a role here (`bxes`; `detection_boxes`
-for `boxes`), and a role of another family than the task's (`mask` with
+unchecked. Two mistakes are refused as soon as the manifest is read: a name almost like a role here
+(`bxes`; `detection_boxes` for `boxes`), and a role of another family than the task's (`mask` with
 `task: image-classification`).
 
 `classes: null` says that the class is the arg-max of `scores` along its last axis. It is inferred
@@ -68,7 +68,8 @@ def _format_family(family: Family) -> Iterator[str]:
 def _format_conventions() -> Iterator[str]:
     yield "## Conventions"
     yield ""
-    yield "A convention is given only where it is known."
+    yield "A convention is given only where it is known. `conventions:` in the manifest states one;"
+    yield "a name or value that is not listed here is refused as soon as the manifest is read."
     yield ""
     yield "| convention | meaning | values |"
     yield "|---|---|---|"

@@ -3,9 +3,7 @@
 import pytest
 from paths import ROOT
 
-from pipeline.roles.role_names import name_role
-from pipeline.roles.role_types import CONVENTIONS
-from pipeline.roles.vocabulary import (
+from pipeline.vocabulary.families import (
     FAMILIES,
     convention_names,
     entries,
@@ -15,13 +13,15 @@ from pipeline.roles.vocabulary import (
     near_role,
     role_names,
 )
-from pipeline.roles.vocabulary_document import format_vocabulary
+from pipeline.vocabulary.role_names import name_role
+from pipeline.vocabulary.role_types import CONVENTIONS
+from pipeline.vocabulary.vocabulary_document import format_vocabulary
 
 PAGE = ROOT / "docs" / "roles.md"
 
 
 def test_page_is_made_from_the_vocabulary() -> None:
-    """After a change, write to the page what `pipeline.roles.vocabulary_document` formats."""
+    """After a change, write to the page what `pipeline.vocabulary.vocabulary_document` formats."""
     assert PAGE.read_text(encoding="utf-8") == format_vocabulary()
 
 

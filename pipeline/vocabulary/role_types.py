@@ -6,6 +6,9 @@ This module opens no file.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_COLUMN = r"[a-z]\w*( \(\d+\))?"
+_NUMBER = r"-?\d+(\.\d+)?"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Convention:
@@ -15,10 +18,14 @@ class Convention:
         meaning: The question.
         values: Each known answer, with its meaning; empty if the answer is a number or a list of
             words.
+        pattern: The regular expression that another answer fits.
+        example: Such an answer: "17".
     """
 
     meaning: str
     values: Mapping[str, str] = field(default_factory=dict)
+    pattern: str = ""
+    example: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +111,17 @@ CONVENTIONS: Mapping[str, Convention] = {
             "1": "labels are counted from 1; 0 is the background, or unused",
         },
     ),
-    "columns": Convention(meaning="What the numbers along the last axis are, in order."),
-    "points": Convention(meaning="Number of points."),
-    "range": Convention(meaning="Least and greatest value of a pixel: `0, 255`."),
+    "columns": Convention(
+        meaning="What the numbers along the last axis are, in order: `box (4), score, class`.",
+        pattern=rf"{_COLUMN}(, {_COLUMN})*",
+        example="box (4), score, class",
+    ),
+    "points": Convention(meaning="Number of points.", pattern=r"[1-9]\d*", example="17"),
+    "range": Convention(
+        meaning="Least and greatest value of a pixel: `0, 255`.",
+        pattern=rf"{_NUMBER}, {_NUMBER}",
+        example="0, 255",
+    ),
     "length": Convention(
         meaning="Length of an embedding.",
         values={"unit": "1: the dot product is the cosine", "free": "not normalized"},

@@ -1,4 +1,4 @@
-"""Vocabulary: all families of models with the roles of their outputs.
+"""Families: all families of models with the roles of their outputs.
 
 A role is a promise to whoever loads the model: its meaning and its conventions explain the tensor.
 `vocabulary_document.py` makes `docs/roles.md` from this module. It opens no file.
@@ -7,7 +7,8 @@ A role is a promise to whoever loads the model: its meaning and its conventions 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.roles.object_roles import (
+from pipeline.text.suggest import did_you_mean, find_similar, join_words
+from pipeline.vocabulary.object_roles import (
     CLASSIFICATION,
     DEPTH,
     DETECTION,
@@ -19,10 +20,9 @@ from pipeline.roles.object_roles import (
     SEGMENTATION,
     TRANSCRIPTION,
 )
-from pipeline.roles.person_roles import ATTRIBUTES, LANDMARKS, POSE
-from pipeline.roles.role_names import name_role
-from pipeline.roles.role_types import Family, Role
-from pipeline.text.suggest import find_similar
+from pipeline.vocabulary.person_roles import ATTRIBUTES, LANDMARKS, POSE
+from pipeline.vocabulary.role_names import name_role
+from pipeline.vocabulary.role_types import CONVENTIONS, Family, Role
 
 # The first family whose ending fits a task is its family, so longer endings come first.
 FAMILIES: tuple[Family, ...] = (
@@ -112,6 +112,40 @@ def near_role(name: str) -> str | None:
         return None
     alias = name_role(name)
     return alias[0] if alias else words[near[0]]
+
+
+def describe_role_fault(name: str, task: str | None) -> str | None:
+    """Return why no output of a model can have a stated role, else None.
+
+    "there is no such role; did you mean 'boxes'?" is one. A name of the writer's own is no fault.
+
+    Args:
+        name: The role.
+        task: The task of the model, if the manifest states it.
+    """
+    if find_role(name, None) is None:
+        near = near_role(name)
+        return f"there is no such role{did_you_mean([near])}" if near else None
+    family = find_family(task)
+    if family is None or has_role(family, name):
+        return None
+    names = join_words((role.name for role in family.roles), "or")
+    return (
+        f"no role of a model for {task}; expected {names}, another task, or a name that the "
+        "vocabulary does not have"
+    )
+
+
+def convention_values(role: str, name: str) -> tuple[str, ...]:
+    """Return the values that a convention can have for a role; none if it has no list of them.
+
+    The order of a box has four letters, and that of a point two.
+    """
+    values = tuple(CONVENTIONS[name].values)
+    if name != "order" or find_role(role, None) is None:
+        return values
+    is_box = "form" in convention_names(role, None)
+    return tuple(value for value in values if (len(value) > len("yx")) == is_box)
 
 
 def convention_names(role: str, family: Family | None) -> frozenset[str]:

@@ -4,7 +4,7 @@ A new role is one entry. The manifest's `map` and the catalog use its name, so a
 keeps its meaning. This module opens no file.
 """
 
-from pipeline.roles.role_types import Family, Role
+from pipeline.vocabulary.role_types import Family, Role
 
 DETECTION = Family(
     name="Detection",

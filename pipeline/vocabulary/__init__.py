@@ -1,0 +1,1 @@
+"""The field's words for outputs: roles, families of models with their tasks, and conventions."""
