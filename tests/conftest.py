@@ -1,6 +1,7 @@
 """Fixtures of several files: the pool of TensorFlow; a folder to fetch into, and a server."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,12 @@ def pytest_configure() -> None:
     """Let the workers of pytest-xdist, which start later, share the models that they build."""
     if SHARED not in os.environ:
         make_shared()
+
+
+def pytest_collection_finish() -> None:
+    """Refuse tests whose collection imports TensorFlow: each worker would take seconds for it."""
+    if "tensorflow" in sys.modules:
+        raise pytest.UsageError("a file of tests imports TensorFlow at its top")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.disk.files import total_size
@@ -25,16 +26,16 @@ def list_models(folder: Path, source: Source) -> list[ModelInside]:
     found = [path for path in find_models(folder) if path != folder]
     found += [path for path in folder.rglob("*") if path.is_file() and is_archive_name(path.name)]
     paths = sorted(set(found))
-    shared = {stem for stem, number in Counter(path.stem for path in paths).items() if number > 1}
+    names = _name_all([path.relative_to(folder) for path in paths])
     return [
         ModelInside(
             path=path.relative_to(folder).as_posix(),
             format=_find_format(path),
             bytes=measure_model(path) if _find_format(path) else total_size(path),
-            name=_name(path.name if path.stem in shared else path.stem),
+            name=name,
             source=_join(source, path.relative_to(folder).as_posix()),
         )
-        for path in paths
+        for path, name in zip(paths, names, strict=True)
     ]
 
 
@@ -49,6 +50,21 @@ def measure_model(path: Path) -> int:
     shards = {shard for group in groups for shard in group.get("paths") or ()}
     files = [path.parent / shard for shard in shards]
     return path.stat().st_size + sum(total_size(file) for file in files if file.is_file())
+
+
+def _name_all(paths: Sequence[Path]) -> list[str]:
+    """Return a name of its own for each model: "decoder", "persian-decoder" for one of two."""
+    forms = [
+        [_name(path.stem) for path in paths],
+        [_name(path.name) for path in paths],
+        [_name(f"{path.parent.name}-{path.stem}") for path in paths],
+        [_name(str(path)) for path in paths],
+    ]
+    counts = [Counter(names) for names in forms]
+    return [
+        next((name for name, count in zip(each, counts, strict=True) if count[name] == 1), each[-1])
+        for each in zip(*forms, strict=True)
+    ]
 
 
 def _name(text: str) -> str:

@@ -161,6 +161,21 @@ def test_a_folder_lists_its_models_by_their_paths(tmp_path: Path) -> None:
     assert model["source"] == "all/m.onnx"
 
 
+def test_models_of_one_name_are_listed_under_names_of_their_own(tmp_path: Path) -> None:
+    for path in ("a/m.onnx", "a/m.tflite", "a/en.onnx", "b/en.onnx", "c/b/en.onnx", "one.onnx"):
+        (tmp_path / "all" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "all" / path).write_bytes(b"-")
+
+    assert {each["path"]: each["name"] for each in inspect("all", tmp_path)["inside"]} == {
+        "a/m.onnx": "m-onnx",
+        "a/m.tflite": "m-tflite",
+        "a/en.onnx": "a-en",
+        "b/en.onnx": "b-en-onnx",
+        "c/b/en.onnx": "c-b-en-onnx",
+        "one.onnx": "one",
+    }
+
+
 def test_an_archive_without_a_model_is_named_and_not_its_temporary_folder(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "notes 1.zip", "w") as archive:
         archive.writestr("readme.txt", b"-")

@@ -49,8 +49,12 @@ class TaskFigure:
         """Return why a value does not pass, else None: "0.9 of the labels agree; …"."""
         if value >= self.least:
             return None
-        sentence = self.words.format(f"{value:.4g}")
-        return f"{sentence}; expected at least {self.least:g} ({SOURCE})"
+        return f"{self.say(value)}; expected at least {self.least:g} ({SOURCE})"
+
+    def say(self, value: float) -> str:
+        """Return the sentence with a value: "0.99 of the labels agree", for 1 "all of the …"."""
+        is_all = value == 1 and self.words.startswith("{} of the")
+        return self.words.format("all" if is_all else f"{value:.4g}")
 
 
 _LABELS = TaskFigure(
@@ -138,7 +142,7 @@ def read_figure(roles: Sequence[str], figures: Figures) -> TaskReading | None:
     value = figure.measured(figures) if figure else None
     if figure is None or value is None:
         return None
-    words = figure.words.format(f"{value:.4g}")
+    words = figure.say(value)
     return TaskReading(value=value, least=figure.least, noun=figure.noun, words=words)
 
 

@@ -52,7 +52,8 @@ def _match(first: Value, second: Value) -> Value:
         raise ConversionError(
             f"its branches return {first.rank} and {second.rank} axes, and the condition is known "
             "only when the model runs",
-            hint="fix the inputs or sizes that the condition depends on",
+            hint="fix what the condition depends on, a size or a value of an input: "
+            "`inputs: {NAME: {shape: [1, 512]}}` or `inputs: {NAME: {constant: 16000}}`",
         )
     if held_dtype(first.dtype) != held_dtype(second.dtype):
         raise ConversionError(f"its branches return {first.dtype} and {second.dtype}")

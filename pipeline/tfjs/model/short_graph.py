@@ -76,6 +76,18 @@ _MANIFEST_DTYPES = {
 }
 _FUSED_OPS = frozenset({"FusedDepthwiseConv2dNative", "_FusedConv2D", "_FusedMatMul"})
 _NORMALIZATION = base64.b64encode(b"FusedBatchNorm").decode()
+# Attributes of ops that have others than `T`; those of `Where` are never left out.
+_STATED_TYPES = {
+    "Cast": ("SrcT",),
+    "Gather": ("Tparams", "Tindices"),
+    "GatherNd": ("Tparams", "Tindices"),
+    "GatherV2": ("Tparams", "Tindices"),
+    "LookupTableFind": (),
+    "LookupTableFindV2": (),
+    "ReverseV2": ("T", "Tidx"),
+    "TensorScatterUpdate": ("T", "Tindices"),
+    "Where": (),
+}
 _GRAPHS = ("modelTopology", "modelInitializer")
 
 
@@ -145,6 +157,19 @@ def complete_constants(content: Mapping[str, Any], weights: Iterable[WeightSpec]
         return {**node, "attr": {**attrs, "dtype": dtype, "value": value}}
 
     return _map_nodes(content, complete)
+
+
+def state_types(node: Mapping[str, Any]) -> Json:
+    """Return a node with the data types of operands that a short graph leaves out.
+
+    Args:
+        node: A node whose op has the attributes of `_STATED_TYPES`, `T` if the op is not there.
+    """
+    types = {
+        name: {"type": "DT_INT32" if name in INDEX_TYPES else "DT_FLOAT"}
+        for name in _STATED_TYPES.get(node["op"], ("T",))
+    }
+    return {**node, "attr": {**types, **(node.get("attr") or {})}}
 
 
 def _map_nodes(content: Mapping[str, Any], change: Any) -> Json:

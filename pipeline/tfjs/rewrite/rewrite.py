@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipeline.tfjs.model.short_graph import state_types
 from pipeline.tfjs.model.topology import parse_topology
 from pipeline.tfjs.rewrite.constant_controls import hand_on_controls
 from pipeline.tfjs.rewrite.control_inputs import drop_lost_controls
@@ -142,14 +143,16 @@ def _rewrite_nodes(
     nodes: Iterable[Json], reasons: Counter[str], *, is_function: bool
 ) -> tuple[list[Json], dict[str, str]]:
     """Return the nodes rewritten, and the new names of a function's outputs that were renamed."""
-    scope = Scope(nodes={node["name"]: node for node in nodes}, is_function=is_function)
+    own = {node["name"]: node for node in nodes}
+    stated = {name: state_types(n) if n["op"] in REWRITES else n for name, n in own.items()}
+    scope = Scope(nodes=stated, is_function=is_function)
     changed: list[Json] = []
     renamed: dict[str, str] = {}
     for node in scope.nodes.values():
         replace = REWRITES.get(node["op"])
         rewrite = replace(node, scope) if replace else None
         if rewrite is None:
-            changed.append(node)
+            changed.append(own[node["name"]])
             continue
         reasons[rewrite.reason] += 1
         changed += rewrite.nodes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.proof.judge.fidelity import Array
-from pipeline.proof.judge.task_figures import TASK_FIGURES, measure_task
+from pipeline.proof.judge.task_figures import TASK_FIGURES, measure_task, say_figure
 
 RNG = np.random.default_rng(3)
 
@@ -25,6 +25,12 @@ def test_labels_must_stay() -> None:
     assert judge("scores", [scores], [scores[:, ::-1].copy()]) == (
         "0.5 of the labels agree; expected at least 0.98 (the figure of its task)"
     )
+
+
+def test_a_share_of_one_is_all() -> None:
+    assert say_figure(["scores"], {"top1Agreement": 1.0}) == "all of the labels agree"
+    assert say_figure(["scores"], {"top1Agreement": 0.99}) == "0.99 of the labels agree"
+    assert say_figure(["mask"], {"minIou": 1.0}) == "the areas overlap by 1 of their union"
 
 
 @pytest.mark.parametrize(("error", "passes"), [(0.009, True), (0.011, False)])

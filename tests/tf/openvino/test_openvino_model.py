@@ -1,5 +1,6 @@
 """OpenVINO models as graphs: names of inputs and outputs, operations without a rule, damage."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import pytest
 from openvino import opset13 as ops
 
 from pipeline.errors import ConversionError, FormatError
-from pipeline.tf.openvino.openvino_model import make_model, open_model
+
+
+def reader() -> Any:
+    """Return the module, which imports TensorFlow: a process that only collects tests shall not."""
+    return importlib.import_module("pipeline.tf.openvino.openvino_model")
 
 
 def parameter(name: str, *names: str, shape: tuple[int, ...] = (1, 2)) -> Any:
@@ -26,7 +31,7 @@ def named(node: Any, *names: str) -> Any:
 def test_an_end_is_called_as_its_operation_where_that_is_among_its_names() -> None:
     x = parameter("images", "images", "x")
     y = named(ops.relu(x, name="scores"), "a", "scores")
-    model = make_model(openvino.Model([y], [x]), "m.xml")
+    model = reader().make_model(openvino.Model([y], [x]), "m.xml")
 
     assert [end.name for end in model.graph.inputs] == ["images"]
     assert [end.name for end in model.graph.outputs] == ["scores"]
@@ -35,7 +40,7 @@ def test_an_end_is_called_as_its_operation_where_that_is_among_its_names() -> No
 
 def test_else_by_the_shortest_of_its_names() -> None:
     x = parameter("Parameter_17", "images:0", "images")
-    model = make_model(openvino.Model([named(ops.relu(x), "b", "aa", "a")], [x]), "m.xml")
+    model = reader().make_model(openvino.Model([named(ops.relu(x), "b", "aa", "a")], [x]), "m.xml")
 
     assert [end.name for end in model.graph.inputs] == ["images"]
     assert [end.name for end in model.graph.outputs] == ["a"]
@@ -44,7 +49,7 @@ def test_else_by_the_shortest_of_its_names() -> None:
 def test_outputs_of_one_value_have_two_names() -> None:
     x = parameter("x", "x")
     y = named(ops.relu(x), "y")
-    model = make_model(openvino.Model([y, y], [x]), "m.xml")
+    model = reader().make_model(openvino.Model([y, y], [x]), "m.xml")
 
     assert [end.name for end in model.graph.outputs] == ["y", "y_1"]
 
@@ -57,7 +62,7 @@ def test_operations_without_a_rule_are_listed() -> None:
         [1, 1], "xnor-popcount", 0.0, name="bits",
     )  # fmt: skip
     with pytest.raises(ConversionError, match=r'BinaryConvolution \("bits"\): .*single bits'):
-        make_model(openvino.Model([made], [x]), "m.xml")
+        reader().make_model(openvino.Model([made], [x]), "m.xml")
 
 
 def test_an_ir_without_its_weights_says_so(tmp_path: Path) -> None:
@@ -67,5 +72,5 @@ def test_an_ir_without_its_weights_says_so(tmp_path: Path) -> None:
     (tmp_path / "m.bin").unlink()
 
     with pytest.raises(FormatError, match=r"m\.xml; m\.bin is not beside it") as caught:
-        open_model(tmp_path / "m.xml")
+        reader().open_model(tmp_path / "m.xml")
     assert caught.value.hint == "put m.bin beside m.xml"

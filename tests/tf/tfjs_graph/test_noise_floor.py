@@ -48,10 +48,11 @@ def measure(pool: TensorFlowPool, tmp_path: Path) -> Measure:
         constants: str | None = None,
         rounds_to: str | None = None,
         functions: Sequence[Json] = (),
+        output: str = "y:0",
     ) -> OutputFloor:
         signature = {
             "inputs": {"x": tensor_info("x:0", (1, x.shape[1]), dtype)},
-            "outputs": {"y": tensor_info("y:0", (1, -1))},
+            "outputs": {"y": tensor_info(output, (1, -1)), "z": tensor_info(output, (1, -1))},
         }
         path = write_graph_model(
             tmp_path / "base",
@@ -68,7 +69,7 @@ def measure(pool: TensorFlowPool, tmp_path: Path) -> Measure:
         folder = tmp_path / "reference"
         folder.mkdir()
         # The outputs of the source are no part of the floor.
-        vector = Vector(inputs={"x": x}, outputs={"y": np.zeros((1, 4), np.float32)})
+        vector = Vector(inputs={"x": x}, outputs=dict.fromkeys("yz", np.zeros((1, 4), np.float32)))
         write_vectors(folder, Vectors(vectors=[vector], seed="", runtime=""))
         arguments = {
             "base": path.parent,
@@ -82,6 +83,7 @@ def measure(pool: TensorFlowPool, tmp_path: Path) -> Measure:
         floor = NoiseFloor.load(folder)
         assert floor.reason is None
         (found,) = floor.outputs["y"]
+        assert floor.outputs["z"] == [found]
         return found
 
     return measure_now
@@ -153,6 +155,12 @@ def test_weights_in_a_function_are_stirred_too(measure: Measure) -> None:
     floor = measure(nodes, {"weight": WEIGHT}, whole, "int32", functions=[inner])
 
     assert 512 * UNIT <= floor.error <= 2048 * UNIT
+
+
+def test_an_output_that_is_an_input_moves_with_it(measure: Measure) -> None:
+    floor = measure([MUL], {"weight": WEIGHT}, output="x:0")
+
+    assert UNIT / 2 <= floor.error <= 2 * UNIT
 
 
 @pytest.mark.parametrize(

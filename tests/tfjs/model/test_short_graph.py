@@ -9,6 +9,7 @@ from graph_models import node
 
 from pipeline.tfjs.model.short_graph import complete_constants, shorten_graph
 from pipeline.tfjs.model.weight_manifest import WeightSpec
+from pipeline.tfjs.rewrite.rewrite import rewrite_graph
 
 Json = dict[str, Any]
 FLOAT = {"type": "DT_FLOAT"}
@@ -112,3 +113,30 @@ def test_nodes_of_functions_are_shortened_too() -> None:
 
     [function] = shorten_graph(content, [])["modelTopology"]["library"]["function"]
     assert function["nodeDef"] == [{"name": "y", "op": "Abs", "input": ["x"]}]
+
+
+@pytest.mark.parametrize("shape", [(), (2,)], ids=["a limit", "a limit for each element"])
+def test_a_short_graph_is_repaired_as_the_whole_one(shape: tuple[int, ...]) -> None:
+    weights = [
+        WeightSpec(name=name, shape=shape, dtype="float32") for name in ("least", "greatest")
+    ]
+    given: dict[str, Any] = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": {}}}
+    nodes: list[dict[str, Any]] = [
+        {"name": "x", "op": "Placeholder", "attr": given},
+        *({"name": spec.name, "op": "Const", "attr": {}} for spec in weights),
+        {
+            "name": "y",
+            "op": "ClipByValue",
+            "input": ["x", "least", "greatest"],
+            "attr": {"T": {"type": "DT_FLOAT"}},
+        },
+    ]
+    whole = complete_constants({"modelTopology": {"node": nodes}}, weights)
+    short = complete_constants(shorten_graph(whole, weights), weights)
+    assert "attr" not in short["modelTopology"]["node"][-1]
+
+    (wanted, reasons), (made, same) = rewrite_graph(whole), rewrite_graph(short)
+    assert same == reasons
+    assert bool(reasons) == bool(shape)
+    ops = [[node["op"] for node in each["modelTopology"]["node"]] for each in (wanted, made)]
+    assert ops[0] == ops[1]
