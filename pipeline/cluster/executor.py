@@ -4,6 +4,7 @@ Dask's own, `Client.get_executor`, leaves a future without an end if the schedul
 result is on the way (distributed 2026.8, `cfexecutor._cascade_future`).
 """
 
+import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
@@ -42,12 +43,21 @@ class DaskExecutor(Executor):
         self._waiting.add(theirs)
         ours: Future[T] = Future()
         ours.set_running_or_notify_cancel()
-        theirs.add_done_callback(partial(_settle, ours))
+        theirs.add_done_callback(partial(_settle_aside, ours))
         return ours
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # as the base has it
         """Cancel the calls that have not ended; it does not wait for them."""
         self._client.cancel(list(self._waiting))
+
+
+def _settle_aside(ours: "Future[T]", theirs: DaskFuture) -> None:
+    """Settle a future in a thread of its own.
+
+    Dask calls back in one thread for all clients of a process: a result that never comes, because
+    its client was closed meanwhile, would keep all others from their ends.
+    """
+    threading.Thread(target=_settle, args=(ours, theirs), name="settle", daemon=True).start()
 
 
 def _settle(ours: "Future[T]", theirs: DaskFuture) -> None:

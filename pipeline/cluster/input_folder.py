@@ -73,7 +73,12 @@ class InputFolder:
         finally:
             with self._lock:
                 self._in_use.subtract(names.values())
-                self._make_room()
+                self._make_room(self._limit_bytes)
+
+    def empty(self) -> None:
+        """Remove all results that are not in use."""
+        with self._lock:
+            self._make_room(0)
 
     def add(self, given: Input, folder: Path) -> None:
         """Move a result here that was made on this worker: the next step probably reads it."""
@@ -113,10 +118,10 @@ class InputFolder:
             shutil.rmtree(coming, ignore_errors=True)
         return True
 
-    def _make_room(self) -> None:
+    def _make_room(self, limit_bytes: int) -> None:
         """Remove the results that are out of use longest; the caller holds the lock."""
         for name in [name for name in self._sizes if self._in_use[name] <= 0]:
-            if sum(self._sizes.values()) <= self._limit_bytes:
+            if sum(self._sizes.values()) <= limit_bytes:
                 return
             del self._sizes[name]
             self._fetching.pop(name, None)

@@ -41,7 +41,8 @@ from pipeline.workers.memory import available_memory
 _LOG_BYTES = 1024**2
 # Results from the store may fill so much of the disk that is free.
 _SHARE_OF_DISK = 4
-# After so long without an errand, the processes that wait with TensorFlow are ended.
+# After so long without an errand, the processes that wait with TensorFlow are ended, and inputs
+# are removed: the next errand has them from the store.
 _IDLE_SECONDS = 300.0
 
 
@@ -108,12 +109,16 @@ class RunOnWorker:
                     budget.end()
 
     def rest(self) -> None:
-        """End the waiting processes if there has been no errand for a while."""
+        """End the waiting processes and remove the inputs if there was no errand for a while.
+
+        A run that was killed never says that it has ended.
+        """
         with self._lock:
             if self._budgets or time.monotonic() - self._last < _IDLE_SECONDS:
                 return
             session, self._session = self._session, Session(cache=self._session.cache)
         session.close()
+        self._inputs.empty()
 
     def close(self) -> None:
         """End all errands and processes, and remove all files."""

@@ -91,11 +91,13 @@ def python_paths() -> list[Path]:
     """
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     standard = [sysconfig.get_path(name) for name in names]
-    libraries = [sysconfig.get_config_var("LIBDIR"), *_library_path()]
+    # A Python that was moved has its library here; LIBDIR names the place that it was built for.
+    moved = Path(sys.base_prefix) / "lib"
+    libraries = [sysconfig.get_config_var("LIBDIR"), str(moved), *_library_path()]
     installed = [entry for entry in sys.path if _holds_packages(entry)]
     environment = Path(sys.prefix) / "pyvenv.cfg"
     found = dict.fromkeys(Path(entry) for entry in (*standard, *libraries, *installed) if entry)
-    # A Python that was moved may name folders of its first place, which this user cannot enter.
+    # That place may be a folder that this user cannot enter.
     return [path for path in (*found, environment) if os.path.exists(path)]  # noqa: PTH110
 
 

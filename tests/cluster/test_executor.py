@@ -1,13 +1,18 @@
 """Futures of the cluster's executor: each has an end, whatever happens to the scheduler."""
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from functools import partial
 
 import pytest
 
 pytest.importorskip("distributed")
 
 from distributed import Client, LocalCluster
+from distributed import Future as DaskFuture
 
+from pipeline.cluster import executor as executor_module
 from pipeline.cluster.executor import DaskExecutor, _settle
 
 
@@ -23,6 +28,13 @@ class Lost:
         """Fail as Dask does."""
         raise self._error
 
+    def add_done_callback(self, call: Callable[[object], None]) -> None:
+        """Call in the thread in which Dask calls back for all clients."""
+        if DaskFuture._cb_executor is None:
+            test_results_and_exceptions_arrive()
+        assert DaskFuture._cb_executor is not None
+        DaskFuture._cb_executor.submit(call, self)
+
 
 def test_results_and_exceptions_arrive() -> None:
     options = {"processes": False, "n_workers": 1, "dashboard_address": None}
@@ -33,6 +45,23 @@ def test_results_and_exceptions_arrive() -> None:
 
         assert made.result(timeout=20) == (3, 1)
         assert isinstance(failed.exception(timeout=20), ZeroDivisionError)
+
+
+def test_a_result_that_never_comes_keeps_no_other_from_its_end() -> None:
+    release = threading.Event()
+
+    class Late(Lost):
+        def result(self) -> object:
+            release.wait(60)
+            return super().result()
+
+    never: Future[object] = Future()
+    Late(OSError("closed")).add_done_callback(partial(executor_module._settle_aside, never))
+    test_results_and_exceptions_arrive()
+    assert not never.done()
+    release.set()
+
+    assert isinstance(never.exception(timeout=20), CancelledError)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from step_functions import Build
 
 pytest.importorskip("distributed")
 
+from pipeline.cluster import worker
 from pipeline.cluster.errand import Input
 from pipeline.cluster.input_folder import InputFolder, MissingInputsError
 from pipeline.engine.receipt import Ingredients, load_receipt
@@ -44,6 +45,24 @@ def test_a_result_is_fetched_once(tmp_path: Path, store: SharedStore) -> None:
             assert (folders["one"] / "out.txt").read_text() == "hello"
 
     assert store.num_fetched == 1
+
+
+def test_a_worker_that_rests_keeps_only_results_in_use(
+    tmp_path: Path, store: SharedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_IDLE_SECONDS", 0.0)
+    given = _make(tmp_path, store, "hello")
+    run = worker.RunOnWorker("w", tmp_path / "run", store)
+    with run._inputs.hold({"one": given}, store) as folders:
+        run.rest()
+        assert (folders["one"] / "out.txt").exists()
+    assert folders["one"].exists()
+    run.rest()
+
+    assert not folders["one"].exists()
+    with run._inputs.hold({"one": given}, store) as folders:
+        assert (folders["one"] / "out.txt").read_text() == "hello"
+    run.close()
 
 
 def test_a_missing_result_is_named(tmp_path: Path, store: SharedStore) -> None:

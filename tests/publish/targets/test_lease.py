@@ -42,9 +42,11 @@ class Clock:
         self.now = 0.0
 
     def __call__(self) -> float:
+        """Return its seconds."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
+        """Move it on by so many seconds."""
         self.now += seconds
 
 
