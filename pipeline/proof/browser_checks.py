@@ -102,7 +102,9 @@ def _leave_untried(work: Work[Any], required: Sequence[str], reason: str) -> Bro
             f"models.yaml requires {' and '.join(required)}: {reason}",
             hint="install Chromium, set CHROME to its program, or shorten `backends:`",
         )
-    work.keep_here(f"{SAMPLED} was not tried: {reason}")
+    # That there is no browser is in the receipt, as its version.
+    leave = work.note if work.tools["browser"] is None else work.keep_here
+    leave(f"{SAMPLED} was not tried: {reason}")
     record_absence(SAMPLED, reason)
     verdict = VariantVerdict(status="ok", reason=None, checks={SAMPLED: _untried(reason)})
     return BrowserVerdicts(variants={BASE: verdict})

@@ -9,6 +9,7 @@ from browsers import needs_browser
 from zoos import Zoo
 
 from pipeline.disk.browser_program import BrowserProgram, find_browser
+from pipeline.engine.receipt import load_receipt
 from pipeline.wall.wall import WALL_VARIABLE
 
 pytestmark = pytest.mark.network
@@ -127,3 +128,6 @@ def test_a_wall_that_holds_no_browser_leaves_webgl_untried(
     reason = checks(zoo)["float32"]["webgl"]["reason"]
     assert reason.startswith("nothing on this machine can confine a stranger's model in a browser")
     assert "Landlock and seccomp: a program behind it can start no other" in reason
+    receipt = load_receipt(zoo.folder / ".zoo/build/one/browser")
+    assert receipt is not None
+    assert receipt.kept_here
