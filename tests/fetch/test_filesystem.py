@@ -104,17 +104,19 @@ def test_a_model_json_brings_its_shards(bucket: Bucket, zoo: Zoo) -> None:
 
 
 def test_shards_of_a_published_zoo_come_along_from_above(bucket: Bucket, zoo: Zoo) -> None:
-    content = json.dumps({"weightsManifest": [{"paths": ["../f-1/a.bin", "../../t/w/b.bin"]}]})
+    paths = ["../f-0123abcd/a.bin", "../../t/weights/0123456789abcdef.bin"]
+    content = json.dumps({"weightsManifest": [{"paths": paths}]})
     bucket.put("models/m/f/model.json", content.encode())
-    bucket.put("models/m/f-1/a.bin", b"a")
-    bucket.put("models/t/w/b.bin", b"b")
-    bucket.put("m/model.json", content.replace("../f-1/", "../../").encode())
+    bucket.put("models/m/f-0123abcd/a.bin", b"a")
+    bucket.put("models/t/weights/0123456789abcdef.bin", b"b")
+    bucket.put("f-0123abcd/a.bin", b"a")
+    bucket.put("m/model.json", content.encode())
     zoo.fetch("s3://zoo-models/models/m/f/model.json")
 
     assert zoo.files() == {
         "model/model/model.json": content.encode(),
-        "model/f-1/a.bin": b"a",
-        "t/w/b.bin": b"b",
+        "model/f-0123abcd/a.bin": b"a",
+        "t/weights/0123456789abcdef.bin": b"b",
     }
     with pytest.raises(UntrustedSourceError, match="lies above the root of its server"):
         zoo.fetch("s3://zoo-models/m/model.json")

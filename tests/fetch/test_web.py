@@ -75,22 +75,22 @@ def test_a_shard_outside_is_refused(server: Server, zoo: Zoo) -> None:
 
 
 def test_shards_of_a_published_zoo_come_along_from_above(server: Server, zoo: Zoo) -> None:
-    content = model_json("../float32-1f/a.bin", "../../text/weights/b.bin")
+    content = model_json("../float32-0123abcd/a.bin", "../../text/weights/0123456789abcdef.bin")
     url = server.put("/zoo/models/m/float32/model.json", content)
-    server.put("/zoo/models/m/float32-1f/a.bin", b"a")
-    server.put("/zoo/models/text/weights/b.bin", b"b")
+    server.put("/zoo/models/m/float32-0123abcd/a.bin", b"a")
+    server.put("/zoo/models/text/weights/0123456789abcdef.bin", b"b")
 
     assert zoo.fetch(f"{url}?v=1").entry == "model/model/model.json"
     assert zoo.files() == {
         "model/model/model.json": content,
-        "model/float32-1f/a.bin": b"a",
-        "text/weights/b.bin": b"b",
+        "model/float32-0123abcd/a.bin": b"a",
+        "text/weights/0123456789abcdef.bin": b"b",
     }
     assert {path.partition("?")[2] for path in server.paths()} == {"v=1"}
 
 
 def test_a_shard_above_the_root_of_a_server_is_refused(server: Server, zoo: Zoo) -> None:
-    url = server.put("/m/model.json", model_json("../../a.bin"))
+    url = server.put("/m/model.json", model_json("../../m/weights/0123456789abcdef.bin"))
 
     with pytest.raises(UntrustedSourceError, match="lies above the root of its server"):
         zoo.fetch(url)

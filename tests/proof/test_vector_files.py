@@ -167,13 +167,8 @@ def test_broken_files_are_refused(
         pytest.param({"seed": 3}, "seed is 3; expected a str", id="seed"),
         pytest.param(
             {"weightsManifest": [{"paths": ["../x.bin"], "weights": []}]},
-            r"weightsManifest names \['../x.bin'\]; expected \['vectors.bin'\]",
-            id="path outside",
-        ),
-        pytest.param(
-            {"weightsManifest": [{"paths": ["../../../x.bin"], "weights": []}]},
             r"vectors.json: weightsManifest\[0\].paths\[0\]",
-            id="path far outside",
+            id="path outside",
         ),
         pytest.param(
             {"weightsManifest": []}, r"names \[\]; expected \['vectors.bin'\]", id="no group"

@@ -11,7 +11,7 @@ from pipeline.disk.machine_faults import OF_NO_MODEL
 from pipeline.errors import DiskError, FetchError, UntrustedSourceError
 from pipeline.fetch.archive.inner_paths import is_plain_path, name_file, shorten
 from pipeline.fetch.archive.tree import MAX_FILES, read_json_text
-from pipeline.tfjs.model.shard_paths import is_near, split_up
+from pipeline.tfjs.model.shard_paths import split_up
 
 # Version control and file browsers leave these in folders; they are no part of a model.
 _IGNORED = {".git", ".DS_Store"}
@@ -112,7 +112,7 @@ class Borders:
         behind = Path(os.path.realpath(path))
         up = split_up(name)[0]
         within = any(behind.is_relative_to(_go_up(folder, up)) for folder in self._folders)
-        if path == self._source or (within and is_near(up, behind.name)):
+        if path == self._source or (within and (not up or behind.suffix == path.suffix)):
             return
         if path.exists():
             raise UntrustedSourceError(

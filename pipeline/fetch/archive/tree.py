@@ -14,7 +14,7 @@ from pipeline.fetch.archive.content import HEAD_BYTES, check_head
 from pipeline.fetch.archive.inner_paths import find_near, is_inner_path, name_file, shorten
 from pipeline.formats.data_files import list_data_files
 from pipeline.text.suggest import did_you_mean
-from pipeline.tfjs.model.shard_paths import MAX_UP, is_near, place_files, split_up
+from pipeline.tfjs.model.shard_paths import EXPECTED, is_near, place_files, split_up
 
 MAX_FILES = 200_000
 MAX_JSON_BYTES = 64 * 1024**2
@@ -187,9 +187,8 @@ def parse_shards(content: bytes, *, shown: str) -> list[str]:
     for path in paths:
         if not is_shard_path(path):
             raise UntrustedSourceError(
-                f"{shown}: names the shard {shorten(path)}; expected a path below the model's "
-                f"folder, or of a .bin {MAX_UP} folders up at most, short and of printable "
-                "characters"
+                f"{shown}: names the shard {shorten(path)}; expected a short path of printable "
+                f"characters {EXPECTED}"
             )
     return list(dict.fromkeys(posixpath.normpath(path) for path in paths))
 

@@ -5,16 +5,26 @@ alias `models/m/float32/model.json` names `../float32-3f2a9c1b/group1-shard1of1.
 that have weights in common name `../../m/weights/3f2a9c1b00112233.bin`. TensorFlow.js resolves both
 against the address of the model.json.
 
-A stranger could name any file like that, to have it published. So a path goes up two folders at
-most, and names a `.bin` there. This module opens no file.
+A stranger could name any file of a disk like that, to have it published. So a path that goes up has
+exactly one of these forms, whose names are digests. This module opens no file.
 """
 
 import posixpath
+import re
 from collections.abc import Iterable
 
-MAX_UP = 2
+EXPECTED = (
+    "in the folder of model.json, such as 'group1-shard1of1.bin', or where a published zoo has it: "
+    "'../float32-0123abcd/group1-shard1of1.bin'"
+)
+"""What is expected of a path, after "a path"."""
+
 _UP = "../"
-_SUFFIX = ".bin"
+_ABOVE = {
+    0: re.compile(".*", re.DOTALL),
+    1: re.compile(r"[^/]+-[0-9a-f]{8}/[^/]+\.bin"),
+    2: re.compile(r"[^/]+/weights/[0-9a-f]{16}\.bin"),
+}
 _FOLDER = "model/"
 
 
@@ -28,7 +38,7 @@ def split_up(path: str) -> tuple[int, str]:
 
 def is_near(up: int, rest: str) -> bool:
     """Return whether a shard may lie so many folders up, if `rest` stays below its folder."""
-    return up == 0 or (up <= MAX_UP and rest.endswith(_SUFFIX))
+    return up in _ABOVE and _ABOVE[up].fullmatch(rest) is not None
 
 
 def place_files(name: str, shards: Iterable[str]) -> dict[str, str]:

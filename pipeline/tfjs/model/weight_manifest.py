@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.disk.json_value import JsonValue
 from pipeline.errors import FormatError
 from pipeline.tfjs.model.dtypes import ITEM_SIZES, QUANTIZED_ITEM_SIZES
-from pipeline.tfjs.model.shard_paths import MAX_UP, is_near, split_up
+from pipeline.tfjs.model.shard_paths import EXPECTED, is_near, split_up
 from pipeline.tfjs.model.shards import STRING_LENGTH_BYTES, ShardReader, measure_strings
 
 # The most axes that numpy takes; TensorFlow.js runs six.
@@ -132,10 +132,7 @@ def _parse_path(entry: JsonValue) -> str:
     parts = PurePosixPath(rest).parts
     is_inner = parts and not rest.startswith("/") and ".." not in parts
     if not is_inner or any(c in rest for c in "\\:\0") or not is_near(up, rest):
-        entry.refuse(
-            "a path in the folder of model.json, such as 'group1-shard1of1.bin', or of a .bin "
-            f"{MAX_UP} folders up at most"
-        )
+        entry.refuse(f"a path {EXPECTED}")
     return path
 
 

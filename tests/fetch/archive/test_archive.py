@@ -107,25 +107,31 @@ def name_shards(*shards: str) -> bytes:
 
 
 def test_shards_of_a_published_zoo_come_along_from_above(tmp_path: Path) -> None:
-    content = name_shards("../float32-1f/a.bin", "../../text/weights/b.bin")
-    files = {"models/m/float32-1f/a.bin": b"a", "models/text/weights/b.bin": b"b"}
-    write_zip(tmp_path / "z.zip", {"models/m/float32/model.json": content, "x": b"", **files})
+    content = name_shards("../float32-0123abcd/a.bin", "../../text/weights/0123456789abcdef.bin")
+    files = {
+        "models/m/float32/model.json": content,
+        "models/m/float32-0123abcd/a.bin": b"a",
+        "models/text/weights/0123456789abcdef.bin": b"b",
+    }
+    write_zip(tmp_path / "z.zip", {**files, "x": b""})
 
     assert fetch(tmp_path, "z.zip#models/m/float32").entry == "model/model/model.json"
     assert files_in(tmp_path / "out") == {
         "model/model/model.json": content,
-        "model/float32-1f/a.bin": b"a",
-        "text/weights/b.bin": b"b",
+        "model/float32-0123abcd/a.bin": b"a",
+        "text/weights/0123456789abcdef.bin": b"b",
     }
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".zip"])
 def test_shards_above_an_archive_are_not_those_of_the_disk(tmp_path: Path, suffix: str) -> None:
     write = write_tar if suffix in WRITERS else write_zip
-    (tmp_path / "a.bin").write_bytes(b"secret")
-    write(tmp_path / f"m{suffix}", {"m/model.json": name_shards("../../a.bin"), "x": b""})
+    shard = "s/weights/0123456789abcdef.bin"
+    (tmp_path / shard).parent.mkdir(parents=True)
+    (tmp_path / shard).write_bytes(b"secret")
+    write(tmp_path / f"m{suffix}", {"m/model.json": name_shards(f"../../{shard}"), "x": b""})
 
-    with pytest.raises(FetchError, match=r"names the shard '\.\./\.\./a\.bin', which is not there"):
+    with pytest.raises(FetchError, match=rf"names the shard '\.\./\.\./{shard}', which is not"):
         fetch(tmp_path, f"m{suffix}#m")
     assert files_in(tmp_path / "out") == {}
 
