@@ -26,6 +26,6 @@ def build_catalog(
         json_schema=SCHEMA_FILE,
         schema_version=1,
         zoo=zoo,
-        toolchain=dict(toolchain),
+        toolchain=dict(sorted(toolchain.items())),
         models=sorted(models, key=lambda model: model.name),
     )

@@ -36,6 +36,8 @@ class Piece(Part):
     """Digest of its entry's text."""
     verdicts: ModelVerdicts
     """How its variants were judged."""
+    shares: bool = False
+    """Whether it has shards in common with other models; they lie in a folder of their own."""
 
 
 class CatalogFrame(Part):

@@ -1,6 +1,6 @@
 """The step `catalog`: assembles `models.json` from the cards of all models."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,16 @@ from pipeline.steps.projection import (
     PROJECTION_FILE,
     Projected,
     format_files,
+    join_lists,
+    list_by_model,
     list_file,
+    model_of_path,
     read_lists,
     write_lists,
 )
+
+# In the path of each shard that models share: models/text/weights/0123456789abcdef.bin.
+_SHARED = b"/weights/"
 
 
 class ListedModel(Part):
@@ -52,6 +58,8 @@ class _Made:
     piece: Piece
     text: bytes
     files: bytes
+    shared: Sequence[Projected] = ()
+    """Shards that it has in common with others, in another folder than its own."""
 
 
 def run(work: Work[CatalogParameters]) -> None:
@@ -59,6 +67,7 @@ def run(work: Work[CatalogParameters]) -> None:
     work.uses(*STEP.tools)
     earlier = _load_earlier(work)
     lists: dict[str, bytes] = {}
+    shared: dict[str, Projected] = {}
     head = build_catalog((), zoo=work.parameters.zoo, toolchain=work.tools)
     names = sorted(work.parameters.models)
     with CatalogWriter(work.folder, head, is_empty=not names) as writer:
@@ -67,11 +76,15 @@ def run(work: Work[CatalogParameters]) -> None:
             made = (earlier and earlier.keep(name, key)) or _make(work, name, key)
             writer.add(name, made.piece, made.text)
             lists[name] = made.files
+            shared |= {file.path: file for file in made.shared}
     (work.folder / SCHEMA_FILE).write_bytes(format_schema())
     own = (
         list_file(work.folder / name, name, source=f"catalog/{name}")
         for name in (CATALOG_FILE, SCHEMA_FILE)
     )
+    for family, (text,) in list_by_model(shared.values()).lines.items():
+        # A model may have the name of a family, too.
+        lists[family] = join_lists(lists[family], text) if family in lists else text
     write_lists(work.folder, {**lists, "": format_files(own)})
 
 
@@ -86,7 +99,12 @@ class _Earlier:
     def keep(self, name: str, key: str) -> _Made | None:
         """Return the part of a model if it would be the same; else None."""
         piece = self.pieces.get(name)
-        if piece is None or piece.key != key:
+        if (
+            piece is None
+            or piece.key != key
+            or piece.shares
+            or _SHARED in self.lists.get(name, b"")
+        ):
             return None
         try:
             return _Made(piece=piece, text=self.texts.read(name), files=self.lists[name])
@@ -128,13 +146,17 @@ def _make(work: Work[CatalogParameters], name: str, key: str) -> _Made:
     card = f"card:{name}"
     entry = model_entry(work.inputs[card], work.outcomes.get(card), model.identity, uri=model.uri)
     text = format_entry(entry)
-    return _Made(
-        piece=Piece(
-            key=key, bytes=len(text), sha256=digest_bytes(text), verdicts=judge_model(entry)
-        ),
-        text=text,
-        files=format_files(_list_model(work, entry)),
+    files = list(_list_model(work, entry))
+    shared = [file for file in files if model_of_path(file.path) != name]
+    piece = Piece(
+        key=key,
+        bytes=len(text),
+        sha256=digest_bytes(text),
+        verdicts=judge_model(entry),
+        shares=bool(shared),
     )
+    own = format_files(file for file in files if model_of_path(file.path) == name)
+    return _Made(piece=piece, text=text, files=own, shared=shared)
 
 
 def recall_verdicts(job: Job) -> dict[str, ModelVerdicts]:

@@ -79,8 +79,8 @@ def audit(zoo: Zoo) -> Audit:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(zoo.cache))
         graph = load_graph(zoo.folder)
-    gc.enable()
-    return audit_zoo(graph, lambda _done, _total: None)
+        gc.enable()
+        return audit_zoo(graph, lambda _done, _total: None)
 
 
 BUILD = ".zoo/build/one"
