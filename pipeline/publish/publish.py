@@ -174,7 +174,7 @@ class Publisher:
     ) -> PublishedCatalog | None:
         """Return the published catalog where models failed; say what is lost if it is damaged."""
         failed = any(model.status == "failed" for model in contents.catalog.models)
-        if state.is_recorded and not failed:
+        if CATALOG_FILE not in state.present or (state.is_recorded and not failed):
             return None
         published, fault = load_published(self.target)
         if fault is not None and warn:
