@@ -23,8 +23,8 @@ from pipeline.steps.card import identify
 from pipeline.steps.projection import (
     PROJECTION_FILE,
     Projected,
+    Projection,
     format_files,
-    join_lists,
     list_by_model,
     list_file,
     model_of_path,
@@ -82,9 +82,11 @@ def run(work: Work[CatalogParameters]) -> None:
         list_file(work.folder / name, name, source=f"catalog/{name}")
         for name in (CATALOG_FILE, SCHEMA_FILE)
     )
-    for family, (text,) in list_by_model(shared.values()).lines.items():
+    for family, some in list_by_model(shared.values()).lines.items():
         # A model may have the name of a family, too.
-        lists[family] = join_lists(lists[family], text) if family in lists else text
+        own_lines = (lists[family],) if family in lists else ()
+        joined = Projection(lines={family: (*own_lines, *some)}).files(family)
+        lists[family] = format_files(joined)
     write_lists(work.folder, {**lists, "": format_files(own)})
 
 

@@ -106,11 +106,6 @@ def format_files(files: Iterable[Projected]) -> bytes:
     return format_json([vars(file) for file in files], indent=None).rstrip(b"\n")
 
 
-def join_lists(one: bytes, other: bytes) -> bytes:
-    """Return two lists of files, neither of them empty, as one."""
-    return one.removesuffix(b"]") + b"," + other.removeprefix(b"[")
-
-
 def save_projection(folder: Path, files: Iterable[Projected]) -> None:
     """Write the list of a step's files that belong in dist/."""
     write_lists(folder, {model: text for model, (text,) in list_by_model(files).lines.items()})

@@ -26,6 +26,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Zoo, Build]:
     zoo.manifest["models"] = [
         model | {"signatures": ["encode", "Find_topic"]},
         model | {"name": "lost", "signatures": {"typo": "find_topic"}},
+        model | {"signature_name": "typo"},
     ]
     return zoo, zoo.build()
 
@@ -128,3 +129,19 @@ def test_the_loader_and_tensorflow_js_itself_find_shared_shards(built: tuple[Zoo
     assert found["results"]["plain"] == found["results"]["text-encode"]
     assert np.shape(found["results"]["text-find_topic"]) == (1, 600)
     assert len(found["weights"]) == len(set(found["weights"])), "a shard was fetched twice"
+
+
+def test_files_of_a_model_with_the_name_of_the_family_are_listed_beside_the_shards(
+    built: tuple[Zoo, Build],
+) -> None:
+    zoo, _ = built
+    shards = set(zoo.dist.glob("models/text/weights/*.bin"))
+    for signature in ("encode", "typo"):  # it is built, and fails with its files kept
+        zoo.manifest["models"][-1]["signature_name"] = signature
+        zoo.build()
+
+        listed = [file["path"] for made in zoo.entry("text")["variants"] for file in made["files"]]
+        assert listed
+        assert all((zoo.dist / path).is_file() for path in listed)
+        assert shards
+        assert all(shard.is_file() for shard in shards)
